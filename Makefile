@@ -1,0 +1,51 @@
+# Shimmy's verbs. `make help` lists them.
+
+PYTHON ?= python3
+GPU ?=
+SWIFT_BUILD = swift build -c release
+PROGRAM = .build/release/shimmy
+
+.PHONY: help run build test test-unit test-blackbox bench compat-docs format lint clean tools llama model
+
+help: ## List these verbs
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
+
+run: build model ## Build what is missing, fetch the default model, start the server
+	$(PROGRAM) serve
+
+build: llama ## Build the program (GPU=cuda, vulkan or metal for a graphics card)
+	$(SWIFT_BUILD) --product shimmy
+	@echo "Built $(PROGRAM), $$(du -h $(PROGRAM) | cut -f1)"
+
+test: test-unit test-blackbox ## Run every test
+
+test-unit: llama model
+	$(SWIFT_BUILD) --build-tests
+	SHIMMY_LLAMA_SOURCE="$$($(PYTHON) scripts/build_llama.py --source)" swift test -c release --skip-build
+
+test-blackbox: build model
+	$(PYTHON) scripts/run_blackbox.py
+
+bench: build model ## Measure beside llama-server built from the same source; writes docs/benchmarks.md
+	$(PYTHON) bench/run.py
+
+compat-docs: build ## Write docs/OPENAI_COMPAT.md from the program
+	$(PROGRAM) compat > docs/OPENAI_COMPAT.md
+
+format: ## Format all Swift code
+	swift format --in-place --recursive Sources Tests Package.swift
+
+lint: ## Check the format of all Swift code
+	swift format lint --strict --recursive Sources Tests Package.swift
+
+clean: ## Remove what was built here (the cache of llama.cpp and the models stay)
+	rm -rf .build Artifacts
+
+tools:
+	@sh scripts/check-tools.sh $(PYTHON)
+
+llama: tools
+	@$(PYTHON) scripts/build_llama.py $(if $(GPU),--gpu $(GPU))
+
+model: tools
+	@$(PYTHON) scripts/fetch_model.py

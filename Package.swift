@@ -1,0 +1,96 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+/// What a static Foundation needs beyond itself; the objects, compiled for a dynamic one, do not name it.
+let staticFoundation = [
+    "FoundationInternationalization", "FoundationEssentials", "CoreFoundation",
+    "_FoundationICU", "_FoundationCollections", "_FoundationCShims", "BlocksRuntime",
+]
+
+/// A target of the library's own, with the settings that all of them share.
+func target(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .testTarget(name: name + "Tests", dependencies: [.byName(name: name), "ShimmyTestSupport"] + dependencies, swiftSettings: settings)
+}
+
+let package = Package(
+    name: "shimmy",
+    platforms: [.macOS(.v15)],
+    products: [.executable(name: "shimmy", targets: ["shimmy"])],
+    dependencies: [
+        .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1"),
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-http-types", exact: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-nio-extras", exact: "1.35.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
+    ],
+    targets: [
+        // llama.cpp, built by scripts/build_llama.py.
+        .binaryTarget(name: "CLlama", path: "Artifacts/CLlama.artifactbundle"),
+        .target(
+            name: "CChat", dependencies: ["CLlama"],
+            linkerSettings: [
+                .linkedLibrary("stdc++", .when(platforms: [.linux])),
+                .linkedLibrary("m", .when(platforms: [.linux])),
+                .linkedLibrary("c++", .when(platforms: [.macOS])),
+            ]),
+
+        target("ShimmyCore"),
+        target("ShimmyJSON"),
+        target("ShimmyEngine", ["ShimmyCore", .product(name: "Logging", package: "swift-log")]),
+        target("ShimmyChat", ["ShimmyCore", "ShimmyJSON", "ShimmyEngine"]),
+        target(
+            "ShimmyLlama",
+            ["ShimmyCore", "ShimmyJSON", "ShimmyEngine", "ShimmyChat", "CLlama", "CChat", .product(name: "Logging", package: "swift-log")]),
+        target("ShimmyAPI", ["ShimmyCore", "ShimmyJSON", "ShimmyChat"]),
+        target("ShimmyModels", ["ShimmyCore", "ShimmyJSON", "ShimmyChat", .product(name: "Logging", package: "swift-log")]),
+        target(
+            "ShimmyServer",
+            [
+                "ShimmyCore", "ShimmyJSON", "ShimmyEngine", "ShimmyChat", "ShimmyAPI", "ShimmyModels",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ]),
+        .executableTarget(
+            name: "shimmy",
+            dependencies: [
+                "ShimmyCore", "ShimmyJSON", "ShimmyEngine", "ShimmyChat", "ShimmyLlama", "ShimmyAPI", "ShimmyModels", "ShimmyServer",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ], swiftSettings: settings,
+            linkerSettings: [
+                // Everything of Swift goes into the program; tests link the same objects dynamically.
+                .unsafeFlags(["-static-stdlib", "-Xlinker", "-s"] + staticFoundation.map { "-l\($0)" }, .when(platforms: [.linux]))
+            ]),
+
+        target("ShimmyTestSupport", ["ShimmyCore", "ShimmyEngine", "ShimmyChat"]),
+        tests("ShimmyJSON"),
+        tests("ShimmyEngine", ["ShimmyCore"]),
+        tests("ShimmyChat", ["ShimmyCore", "ShimmyEngine"]),
+        tests("ShimmyLlama", ["ShimmyCore", "ShimmyJSON", "ShimmyChat"]),
+        tests("ShimmyAPI", ["ShimmyCore", "ShimmyJSON", "ShimmyChat"]),
+        tests("ShimmyModels", ["ShimmyCore", "ShimmyJSON"]),
+        tests("ShimmyServer", ["ShimmyCore", "ShimmyJSON", "ShimmyChat", "ShimmyAPI", "ShimmyModels", .product(name: "HummingbirdTesting", package: "hummingbird")]),
+    ]
+)

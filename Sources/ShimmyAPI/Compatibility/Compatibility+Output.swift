@@ -1,0 +1,72 @@
+package import ShimmyJSON
+
+extension Compatibility {
+    /// The matrix for programs.
+    package static var json: JSON {
+        let rows = endpoints.map { endpoint -> JSON in
+            var object: JSONObject = ["method": .string(endpoint.method), "path": .string("/v1" + endpoint.path)]
+            describe(endpoint.support, endpoint.test, into: &object)
+            if !endpoint.request.isEmpty { object["request"] = .array(endpoint.request.map(json)) }
+            if !endpoint.response.isEmpty { object["response"] = .array(endpoint.response.map(json)) }
+            return .object(object)
+        }
+        return ["endpoints": .array(rows)]
+    }
+
+    private static func json(_ row: FieldRow) -> JSON {
+        var object: JSONObject = ["field": .string(row.field)]
+        describe(row.support, row.test, into: &object)
+        return .object(object)
+    }
+
+    private static func describe(_ support: Support, _ test: String?, into object: inout JSONObject) {
+        object["support"] = .string(support.word)
+        let note = support.note
+        if !note.isEmpty { object["note"] = .string(note) }
+        if let test { object["test"] = .string(test) }
+    }
+
+    /// The matrix for people: the content of docs/OPENAI_COMPAT.md.
+    package static var markdown: String {
+        var lines = [
+            "# OpenAI compatibility", "",
+            "Printed by `shimmy compat` from the table that the program itself works with. Every supported row names the test that proves it.",
+            "`refused` is a 400 with code `unsupported_parameter`; `ignored, reported` fields have no effect and are named in the response",
+            "header `x-shimmy-ignored-params`, as is every field that OpenAI's API does not know.", "",
+            "```sh",
+            "curl http://127.0.0.1:11435/v1/chat/completions -H 'Content-Type: application/json' \\",
+            "  -d '{\"model\": \"SmolLM2-135M-Instruct.Q4_1\", \"messages\": [{\"role\": \"user\", \"content\": \"Say hello.\"}]}'",
+            "",
+            "curl -N http://127.0.0.1:11435/v1/chat/completions -H 'Content-Type: application/json' \\",
+            "  -d '{\"model\": \"SmolLM2-135M-Instruct.Q4_1\", \"messages\": [{\"role\": \"user\", \"content\": \"Say hello.\"}], \"stream\": true}'",
+            "```", "",
+            "## Endpoints", "", "| Endpoint | Support | Proof |", "|---|---|---|",
+        ]
+        lines += endpoints.map { "| `\($0.method) /v1\($0.path)` | \(cell($0.support)) | \($0.test.map { "`\($0)`" } ?? "") |" }
+        for endpoint in endpoints where !endpoint.request.isEmpty || !endpoint.response.isEmpty {
+            lines += ["", "## `\(endpoint.method) /v1\(endpoint.path)`"]
+            lines += table("Request field", endpoint.request)
+            lines += table("Response field", endpoint.response)
+        }
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    private static func table(_ title: String, _ rows: [FieldRow]) -> [String] {
+        guard !rows.isEmpty else { return [] }
+        return ["", "| \(title) | Support | Proof |", "|---|---|---|"]
+            + rows.map { "| `\($0.field)` | \(cell($0.support)) | \($0.test.map { "`\($0)`" } ?? "") |" }
+    }
+
+    private static func cell(_ support: Support) -> String { support.note.isEmpty ? support.word : "\(support.word): \(support.note)" }
+}
+
+extension Support {
+    fileprivate var note: String {
+        switch self {
+        case .supported, .notSupported: ""
+        case .partial(let how): how
+        case .refused(let neutral), .ignored(let neutral):
+            neutral.isEmpty ? "" : "except " + neutral.map { "`\($0.text)`" }.joined(separator: ", ")
+        }
+    }
+}

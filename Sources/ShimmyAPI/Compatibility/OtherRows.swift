@@ -1,0 +1,43 @@
+extension Compatibility {
+    package static let listModels = EndpointRow(
+        "GET", "/models", .supported, "test_list_has_the_documented_shape", response: modelFields.map { FieldRow("data[]." + $0.field, $0.support, $0.test) })
+
+    package static let retrieveModel = EndpointRow(
+        "GET", "/models/{model}", .supported, "test_retrieve_a_model_raw_and_percent_encoded", response: modelFields)
+
+    private static let modelFields = [
+        FieldRow("id", .supported, "test_list_has_the_documented_shape"),
+        FieldRow("object", .supported, "test_list_has_the_documented_shape"),
+        FieldRow("created", .supported, "test_created_is_the_files_time_and_stable"),
+        FieldRow("owned_by", .partial("where the file was found"), "test_list_has_the_documented_shape"),
+        FieldRow("shutdown_date", .notSupported),
+        FieldRow(
+            "shimmy",
+            .partial("Shimmy's own: context_length, capabilities, quantization, size_bytes, loaded, source, architecture, parameters, problem"),
+            "test_extension_block"),
+    ]
+
+    /// Endpoints of the specification in scope that do not exist yet; all answer 404 with `unknown_url`.
+    static let absentEndpoints: [EndpointRow] =
+        [
+            ("/chat/completions", "GET"), ("/chat/completions/{completion_id}", "GET POST DELETE"),
+            ("/chat/completions/{completion_id}/messages", "GET"), ("/completions", "POST"), ("/embeddings", "POST"),
+            ("/models/{model}", "DELETE"),
+            ("/responses", "POST"), ("/responses/{response_id}", "GET DELETE"), ("/responses/{response_id}/cancel", "POST"),
+            ("/responses/{response_id}/input_items", "GET"), ("/responses/input_tokens", "POST"), ("/responses/compact", "POST"),
+            ("/conversations", "POST"), ("/conversations/{conversation_id}", "GET POST DELETE"),
+            ("/conversations/{conversation_id}/items", "GET POST"), ("/conversations/{conversation_id}/items/{item_id}", "GET DELETE"),
+            ("/files", "GET POST"), ("/files/{file_id}", "GET DELETE"), ("/files/{file_id}/content", "GET"),
+            ("/batches", "GET POST"), ("/batches/{batch_id}", "GET"), ("/batches/{batch_id}/cancel", "POST"),
+            ("/moderations", "POST"), ("/audio/speech", "POST"), ("/audio/transcriptions", "POST"), ("/audio/translations", "POST"),
+            ("/images/generations", "POST"), ("/images/edits", "POST"), ("/images/variations", "POST"),
+            ("/vector_stores", "GET POST"), ("/vector_stores/{vector_store_id}", "GET POST DELETE"),
+            ("/vector_stores/{vector_store_id}/search", "POST"), ("/vector_stores/{vector_store_id}/files", "GET POST"),
+            ("/vector_stores/{vector_store_id}/files/{file_id}", "GET POST DELETE"),
+            ("/vector_stores/{vector_store_id}/files/{file_id}/content", "GET"),
+            ("/vector_stores/{vector_store_id}/file_batches", "POST"), ("/vector_stores/{vector_store_id}/file_batches/{batch_id}", "GET"),
+            ("/vector_stores/{vector_store_id}/file_batches/{batch_id}/cancel", "POST"),
+            ("/vector_stores/{vector_store_id}/file_batches/{batch_id}/files", "GET"),
+        ]
+        .flatMap { path, methods in methods.split(separator: " ").map { EndpointRow(String($0), path, .notSupported) } }
+}

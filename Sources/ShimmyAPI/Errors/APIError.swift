@@ -1,0 +1,152 @@
+// Speaks OpenAI's dialect: typed requests from JSON, JSON from typed results, errors that a program can act on.
+// Knows nothing of HTTP connections, of models on a disk or of llama.cpp.
+
+package import ShimmyJSON
+
+/// An error as OpenAI's clients expect it: a status and an object with four keys, `param` and `code` possibly null.
+package struct APIError: Error, Sendable, Equatable {
+    package var status: Int
+    package var message: String
+    package var type: String
+    /// The field at fault as a path, such as `messages[0].role`.
+    package var param: String?
+    package var code: String?
+    /// Seconds after which trying again makes sense.
+    package var retryAfter: Int?
+
+    package init(status: Int, message: String, type: String = "invalid_request_error", param: String? = nil, code: String? = nil, retryAfter: Int? = nil) {
+        self.status = status
+        self.message = message
+        self.type = type
+        self.param = param
+        self.code = code
+        self.retryAfter = retryAfter
+    }
+
+    package var json: JSON {
+        [
+            "error": [
+                "message": .string(message), "type": .string(type),
+                "param": param.map(JSON.string) ?? .null, "code": code.map(JSON.string) ?? .null,
+            ]
+        ]
+    }
+}
+
+// MARK: What a client got wrong
+
+extension APIError {
+    package static func malformedJSON(_ error: JSONError) -> APIError {
+        APIError(status: 400, message: "We could not parse the JSON body of your request: \(error.description).")
+    }
+
+    package static func missing(_ path: JSONPath) -> APIError {
+        APIError(status: 400, message: "Missing required parameter: '\(path)'.", param: "\(path)", code: "missing_required_parameter")
+    }
+
+    package static func wrongType(_ path: JSONPath, expected: String, got: JSON) -> APIError {
+        APIError(
+            status: 400, message: "Invalid type for '\(path)': expected \(expected), but got \(got.kind) instead.", param: "\(path)",
+            code: "invalid_type")
+    }
+
+    package static func invalidValue(_ path: JSONPath, _ value: String, supported: [String]) -> APIError {
+        let list = supported.map { "'\($0)'" }.joined(separator: ", ")
+        return APIError(
+            status: 400, message: "Invalid value: '\(value)'. Supported values are: \(list).", param: "\(path)", code: "invalid_value")
+    }
+
+    /// `kind` is "integer" or "decimal".
+    package static func belowMinimum(_ path: JSONPath, kind: String, minimum: String, got: String) -> APIError {
+        APIError(
+            status: 400, message: "Invalid '\(path)': \(kind) below minimum value. Expected a value >= \(minimum), but got \(got) instead.",
+            param: "\(path)", code: "\(kind)_below_min_value")
+    }
+
+    package static func aboveMaximum(_ path: JSONPath, kind: String, maximum: String, got: String) -> APIError {
+        APIError(
+            status: 400, message: "Invalid '\(path)': \(kind) above maximum value. Expected a value <= \(maximum), but got \(got) instead.",
+            param: "\(path)", code: "\(kind)_above_max_value")
+    }
+
+    package static func arrayTooLong(_ path: JSONPath, maximum: Int, got: Int) -> APIError {
+        APIError(
+            status: 400,
+            message:
+                "Invalid '\(path)': array too long. Expected an array with maximum length \(maximum), but got an array with length \(got) instead.",
+            param: "\(path)", code: "array_above_max_length")
+    }
+
+    package static func emptyArray(_ path: JSONPath) -> APIError {
+        APIError(
+            status: 400,
+            message: "Invalid '\(path)': empty array. Expected an array with minimum length 1, but got an empty array instead.",
+            param: "\(path)", code: "empty_array")
+    }
+
+    package static func unsupportedParameter(_ path: JSONPath) -> APIError {
+        APIError(
+            status: 400,
+            message: "Unsupported parameter: '\(path)' is not supported by this server, and ignoring it would change the answer's meaning.",
+            param: "\(path)", code: "unsupported_parameter")
+    }
+
+    package static func unsupportedValue(_ path: JSONPath, _ value: String, supported: [String]) -> APIError {
+        let list = supported.map { "'\($0)'" }.joined(separator: ", ")
+        return APIError(
+            status: 400, message: "Unsupported value: '\(path)' does not support '\(value)'. Supported values are: \(list).", param: "\(path)",
+            code: "unsupported_value")
+    }
+
+    package static func contextExceeded(prompt: Int, requested: Int?, context: Int) -> APIError {
+        let asked = requested.map { "you requested \(prompt + $0) tokens (\(prompt) in the messages, \($0) in the completion)" }
+        return APIError(
+            status: 400,
+            message: "This model's maximum context length is \(context) tokens. However, "
+                + (asked ?? "your messages resulted in \(prompt) tokens, which leaves no room for an answer")
+                + ". Please reduce the length of the messages\(requested == nil ? "" : " or completion").",
+            param: "messages", code: "context_length_exceeded")
+    }
+
+    package static func unknownModel(_ name: String) -> APIError {
+        APIError(status: 404, message: "The model `\(name)` does not exist or you do not have access to it.", code: "model_not_found")
+    }
+}
+
+// MARK: Transport and server
+
+extension APIError {
+    package static let invalidKey = APIError(
+        status: 401, message: "Incorrect API key provided. Pass one of the keys that the server was started with.", code: "invalid_api_key")
+    package static let missingKey = APIError(
+        status: 401, message: "You didn't provide an API key. Pass it in the header 'Authorization: Bearer KEY'.", code: "invalid_api_key")
+
+    package static func unknownRoute(_ method: String, _ path: String, known: [String]) -> APIError {
+        APIError(
+            status: 404, message: "Invalid URL (\(method) \(path)). Known routes: \(known.joined(separator: ", ")).", code: "unknown_url")
+    }
+
+    package static func wrongMethod(_ method: String, allowed: [String]) -> APIError {
+        APIError(
+            status: 405, message: "Not allowed to \(method) on this route; it takes \(allowed.joined(separator: ", ")).",
+            code: "method_not_supported")
+    }
+
+    package static func hostNotAllowed(_ host: String) -> APIError {
+        APIError(
+            status: 403, message: "The Host header '\(host)' is not one of this server's names.", type: "permission_error", code: "host_not_allowed")
+    }
+
+    package static func bodyTooLarge(limit: Int) -> APIError {
+        APIError(status: 413, message: "The request's body is larger than \(limit) bytes.", code: "request_too_large")
+    }
+
+    package static let bodyTooSlow = APIError(status: 408, message: "The request's body took too long to arrive.", code: "request_timeout")
+    package static let notJSON = APIError(status: 415, message: "The request's Content-Type must be application/json.")
+
+    package static func unavailable(_ message: String, code: String, retryAfter: Int) -> APIError {
+        APIError(status: 503, message: message, type: "server_error", code: code, retryAfter: retryAfter)
+    }
+
+    package static func `internal`(_ message: String) -> APIError { APIError(status: 500, message: message, type: "server_error") }
+}

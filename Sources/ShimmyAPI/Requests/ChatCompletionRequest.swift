@@ -1,0 +1,72 @@
+package import ShimmyChat
+package import ShimmyCore
+package import ShimmyJSON
+
+/// `POST /v1/chat/completions`, decoded and checked.
+package struct ChatCompletionRequest: Sendable, Equatable {
+    package var model: String
+    package var chat: ChatRequest
+    package var stream: Bool
+    package var includeUsage: Bool
+    /// Fields that have no effect, in the request's order, for the response's header.
+    package var ignoredParameters: [String]
+
+    package init(_ json: JSON, recorder: FieldRecorder? = nil) throws(APIError) {
+        let fields = try FieldReader(json, path: .root, recorder: recorder)
+        ignoredParameters = try Compatibility.chatCompletions.check(fields.object)
+        model = try fields.requiredString("model")
+        let messages = try ChatMessageDecoder.decode(fields)
+        chat = ChatRequest(
+            messages: messages,
+            maximumTokens: try Self.maximumTokens(fields),
+            sampling: SamplingParameters(
+                temperature: Float(try fields.decimal("temperature", in: 0...2) ?? 1),
+                topP: Float(try fields.decimal("top_p", in: 0...1) ?? 1),
+                seed: try fields.integer("seed", in: .min ... .max)),
+            stops: try Self.stops(fields))
+        stream = try fields.bool("stream") ?? false
+        let streamOptions = try fields.nested("stream_options")
+        includeUsage = try streamOptions?.bool("include_usage") ?? false
+        _ = try streamOptions?.bool("include_obfuscation")
+    }
+
+    /// `max_completion_tokens` wins over its deprecated older name.
+    private static func maximumTokens(_ fields: FieldReader) throws(APIError) -> Int? {
+        let old = try fields.integer("max_tokens", in: 1...Int64(Int32.max))
+        let new = try fields.integer("max_completion_tokens", in: 1...Int64(Int32.max))
+        return (new ?? old).map { Int($0) }
+    }
+
+    /// A string or up to four; empty ones stop nothing.
+    private static func stops(_ fields: FieldReader) throws(APIError) -> [String] {
+        guard let value = fields.value("stop") else { return [] }
+        let path = fields.path(to: "stop")
+        if let single = value.stringValue { return single.isEmpty ? [] : [single] }
+        guard let array = value.arrayValue else { throw .wrongType(path, expected: "a string or an array of strings", got: value) }
+        if array.count > 4 { throw .arrayTooLong(path, maximum: 4, got: array.count) }
+        var stops: [String] = []
+        for (index, element) in array.enumerated() {
+            guard let stop = element.stringValue else { throw .wrongType(path.index(index), expected: "a string", got: element) }
+            if !stop.isEmpty { stops.append(stop) }
+        }
+        return stops
+    }
+}
+
+extension EndpointRow {
+    /// Refuses what would change the answer's meaning; returns the fields that have no effect, in the order of the request.
+    func check(_ object: JSONObject) throws(APIError) -> [String] {
+        var ignored: [String] = []
+        for (name, value) in object where !value.isNull {
+            switch support(ofField: name) {
+            case .supported, .partial: continue
+            case .refused(let neutral):
+                if !neutral.contains(value) { throw .unsupportedParameter(.key(name)) }
+            case .ignored(let neutral):
+                if !neutral.contains(value) { ignored.append(name) }
+            case .notSupported, nil: ignored.append(name)
+            }
+        }
+        return ignored
+    }
+}

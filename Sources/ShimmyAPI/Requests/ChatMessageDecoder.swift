@@ -1,0 +1,82 @@
+import ShimmyChat
+import ShimmyJSON
+
+/// Reads `messages` as clients really send them: null and missing contents, parts, echoed fields of earlier answers.
+/// Keys that OpenAI does not know are left alone.
+enum ChatMessageDecoder {
+    static func decode(_ fields: FieldReader) throws(APIError) -> [ChatMessage] {
+        let value = try fields.required("messages")
+        guard let array = value.arrayValue else {
+            throw .wrongType(fields.path(to: "messages"), expected: "an array of objects", got: value)
+        }
+        if array.isEmpty { throw .emptyArray(fields.path(to: "messages")) }
+        var messages: [ChatMessage] = []
+        messages.reserveCapacity(array.count)
+        for (index, element) in array.enumerated() {
+            messages.append(try message(try fields.element(element, of: "messages", at: index)))
+        }
+        return messages
+    }
+
+    private static func message(_ fields: FieldReader) throws(APIError) -> ChatMessage {
+        let role = try fields.choice("role", as: ChatMessage.Role.self)
+        let toolCallID = try fields.string("tool_call_id")
+        if role == .tool, toolCallID == nil { throw .missing(fields.path(to: "tool_call_id")) }
+        return ChatMessage(
+            role: role,
+            content: try content(fields, role: role),
+            name: try fields.string("name"),
+            toolCallID: toolCallID,
+            toolCalls: try toolCalls(fields),
+            reasoning: try fields.string("reasoning_content"))
+    }
+
+    // MARK: Content
+
+    private static func content(_ fields: FieldReader, role: ChatMessage.Role) throws(APIError) -> [String]? {
+        guard let value = fields.value("content") else {
+            // Only an assistant may have said nothing, as in a message that only calls tools.
+            if role == .assistant || role == .function { return nil }
+            let path = fields.path(to: "content")
+            throw fields.object["content"] == nil ? .missing(path) : .wrongType(path, expected: "a string or an array of objects", got: .null)
+        }
+        if let text = value.stringValue { return [text] }
+        guard let parts = value.arrayValue else {
+            throw .wrongType(fields.path(to: "content"), expected: "a string or an array of objects", got: value)
+        }
+        var texts: [String] = []
+        for (index, part) in parts.enumerated() {
+            texts.append(try text(try fields.element(part, of: "content", at: index)))
+        }
+        return texts
+    }
+
+    private static func text(_ part: FieldReader) throws(APIError) -> String {
+        let type = try part.requiredString("type")
+        switch type {
+        case "text": return try part.requiredString("text")
+        case "refusal": return try part.requiredString("refusal")
+        case "image_url", "input_audio", "file", "video_url":
+            throw .unsupportedValue(part.path(to: "type"), type, supported: ["text", "refusal"])
+        default: throw .invalidValue(part.path(to: "type"), type, supported: ["text", "refusal"])
+        }
+    }
+
+    // MARK: Calls in a history
+
+    /// The calls of an earlier answer, in today's form. Their arguments may be anything: models have been known to err.
+    private static func toolCalls(_ fields: FieldReader) throws(APIError) -> JSON? {
+        if let value = fields.value("tool_calls") {
+            guard let calls = value.arrayValue else {
+                throw .wrongType(fields.path(to: "tool_calls"), expected: "an array of objects", got: value)
+            }
+            for (index, call) in calls.enumerated() where call.objectValue == nil {
+                throw .wrongType(fields.path(to: "tool_calls").index(index), expected: "an object", got: call)
+            }
+            return calls.isEmpty ? nil : value
+        }
+        guard let call = fields.value("function_call") else { return nil }
+        guard call.objectValue != nil else { throw .wrongType(fields.path(to: "function_call"), expected: "an object", got: call) }
+        return [["id": "call_0", "type": "function", "function": call]]
+    }
+}

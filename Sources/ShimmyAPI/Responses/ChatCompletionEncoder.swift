@@ -1,0 +1,103 @@
+package import ShimmyChat
+package import ShimmyCore
+package import ShimmyJSON
+
+/// What all objects of one answer share: a stream's chunks carry the same values.
+package struct ChatCompletionEncoder: Sendable {
+    package let id: String
+    private let created: Int
+    private let model: String
+    private let fingerprint: String
+    private let includeUsage: Bool
+
+    /// - created: unix seconds.
+    /// - includeUsage: `stream_options.include_usage`: a last chunk with the usage, and `usage: null` in all others.
+    package init(id: String, created: Int, model: String, fingerprint: String, includeUsage: Bool = false) {
+        self.id = id
+        self.created = created
+        self.model = model
+        self.fingerprint = fingerprint
+        self.includeUsage = includeUsage
+    }
+
+    /// The whole answer at once.
+    package func whole(text: String, reason: FinishReason, usage: Usage) -> JSON {
+        var object = envelope("chat.completion")
+        object["choices"] = [
+            [
+                "index": 0,
+                "message": ["role": "assistant", "content": .string(text), "refusal": nil, "annotations": []],
+                "logprobs": nil,
+                "finish_reason": .string(reason.openAI),
+            ]
+        ]
+        object["usage"] = usage.openAI
+        return .object(object)
+    }
+
+    // MARK: Chunks, in the order in which a stream sends them
+
+    package func firstChunk() -> JSON { chunk(delta: ["role": "assistant", "content": "", "refusal": nil], reason: nil) }
+
+    package func textChunk(_ text: String) -> JSON { chunk(delta: ["content": .string(text)], reason: nil) }
+
+    package func lastChunk(_ reason: FinishReason) -> JSON { chunk(delta: [:], reason: reason) }
+
+    /// Nil unless the request asked for it: clients that read `choices[0]` of every chunk fail on this one.
+    package func usageChunk(_ usage: Usage) -> JSON? {
+        guard includeUsage else { return nil }
+        var object = envelope("chat.completion.chunk")
+        object["choices"] = []
+        object["usage"] = usage.openAI
+        return .object(object)
+    }
+
+    private func chunk(delta: JSON, reason: FinishReason?) -> JSON {
+        var object = envelope("chat.completion.chunk")
+        object["choices"] = [
+            ["index": 0, "delta": delta, "logprobs": nil, "finish_reason": reason.map { .string($0.openAI) } ?? .null]
+        ]
+        if includeUsage { object["usage"] = .null }
+        return .object(object)
+    }
+
+    private func envelope(_ kind: String) -> JSONObject {
+        [
+            "id": .string(id), "object": .string(kind), "created": .int(created), "model": .string(model),
+            "service_tier": "default", "system_fingerprint": .string(fingerprint),
+        ]
+    }
+
+    /// A new id; 128 random bits do not collide in anybody's cache.
+    package static func newID() -> String { "chatcmpl-" + RandomID.make() }
+}
+
+/// Random names of objects and requests.
+package enum RandomID {
+    private static let alphabet = Array("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+
+    /// 22 letters and digits: 131 bits.
+    package static func make() -> String { String((0..<22).map { _ in alphabet[Int.random(in: 0..<alphabet.count)] }) }
+}
+
+extension FinishReason {
+    var openAI: String {
+        switch self {
+        case .stop: "stop"
+        case .length: "length"
+        }
+    }
+}
+
+extension Usage {
+    var openAI: JSON {
+        [
+            "prompt_tokens": .int(promptTokens), "completion_tokens": .int(completionTokens),
+            "total_tokens": .int(promptTokens + completionTokens),
+            "prompt_tokens_details": ["cached_tokens": .int(cachedPromptTokens), "audio_tokens": 0],
+            "completion_tokens_details": [
+                "reasoning_tokens": 0, "audio_tokens": 0, "accepted_prediction_tokens": 0, "rejected_prediction_tokens": 0,
+            ],
+        ]
+    }
+}

@@ -1,0 +1,58 @@
+package import ShimmyJSON
+
+/// What a list of models says of one.
+package struct ModelDescription: Sendable, Equatable {
+    package var id: String
+    /// Unix seconds; stable as long as the file is.
+    package var created: Int
+    package var source: String
+    package var architecture: String?
+    package var parameters: Int?
+    package var quantization: String?
+    /// The most tokens of prompt and answer that this server gives it.
+    package var contextLength: Int?
+    package var capabilities: [String]
+    package var sizeBytes: Int
+    package var loaded: Bool
+    /// Why it cannot be used; nil for a good one.
+    package var problem: String?
+
+    package init(
+        id: String, created: Int, source: String, architecture: String?, parameters: Int?, quantization: String?, contextLength: Int?,
+        capabilities: [String], sizeBytes: Int, loaded: Bool, problem: String?
+    ) {
+        self.id = id
+        self.created = created
+        self.source = source
+        self.architecture = architecture
+        self.parameters = parameters
+        self.quantization = quantization
+        self.contextLength = contextLength
+        self.capabilities = capabilities
+        self.sizeBytes = sizeBytes
+        self.loaded = loaded
+        self.problem = problem
+    }
+
+    /// OpenAI's object and one block of Shimmy's own, `shimmy`.
+    package var json: JSON {
+        [
+            "id": .string(id), "object": "model", "created": .int(created), "owned_by": .string(source),
+            "shimmy": [
+                "context_length": contextLength.json, "capabilities": .array(capabilities.map(JSON.string)),
+                "quantization": quantization.json, "size_bytes": .int(sizeBytes), "loaded": .bool(loaded),
+                "source": .string(source), "architecture": architecture.json, "parameters": parameters.json, "problem": problem.json,
+            ],
+        ]
+    }
+
+    package static func list(_ models: [ModelDescription]) -> JSON { ["object": "list", "data": .array(models.map(\.json))] }
+}
+
+extension String? {
+    fileprivate var json: JSON { map(JSON.string) ?? .null }
+}
+
+extension Int? {
+    fileprivate var json: JSON { map(JSON.int) ?? .null }
+}

@@ -1,0 +1,15 @@
+package import ShimmyJSON
+
+/// Frames of a `text/event-stream`, as OpenAI's completion streams use them: `data:` lines only, one line of JSON each.
+package enum ServerSentEvents {
+    package static let done: [UInt8] = Array("data: [DONE]\n\n".utf8)
+    /// A comment: clients skip it, proxies and sockets see that the stream lives.
+    package static let ping: [UInt8] = Array(": ping\n\n".utf8)
+
+    package static func data(_ json: JSON) -> [UInt8] {
+        var bytes = Array("data: ".utf8)
+        json.write(into: &bytes)
+        bytes += [UInt8(ascii: "\n"), UInt8(ascii: "\n")]
+        return bytes
+    }
+}

@@ -1,0 +1,79 @@
+package import ShimmyCore
+package import ShimmyEngine
+
+/// A conversation to be continued by one answer.
+package struct ChatRequest: Sendable, Equatable {
+    package var messages: [ChatMessage]
+    /// The most tokens of the answer; nil lets it run to the end of the context.
+    package var maximumTokens: Int?
+    package var sampling: SamplingParameters
+    package var stops: [String]
+
+    package init(messages: [ChatMessage], maximumTokens: Int? = nil, sampling: SamplingParameters = .init(), stops: [String] = []) {
+        self.messages = messages
+        self.maximumTokens = maximumTokens
+        self.sampling = sampling
+        self.stops = stops
+    }
+}
+
+/// Why a request cannot be served by this model, found before any work starts.
+package enum GenerationError: Error, Equatable {
+    case templateRefused(String)
+    /// `requested` is the answer's limit where the request set one.
+    case contextExceeded(prompt: Int, requested: Int?, context: Int)
+    case emptyPrompt
+}
+
+/// Serves a model, wherever it runs.
+package protocol Backend: Sendable {
+    /// Longest prompt and answer together, in tokens.
+    var contextLength: Int { get }
+    /// Identifies what computes: engine, build, model and settings. Equal fingerprints promise equal answers to equal seeds.
+    var fingerprint: String { get }
+    var statistics: EngineStatistics { get }
+
+    /// Renders, tokenizes and checks the request, then queues it. Throws `GenerationError` before any work starts.
+    func generate(_ request: ChatRequest) async throws -> sending Generation
+
+    /// Frees the model. Answers that still run fail.
+    func shutdown() async
+}
+
+/// A model in this process.
+package final class LocalBackend: Backend {
+    package let fingerprint: String
+    private let vocabulary: any Vocabulary
+    private let template: any ChatTemplate
+    private let engine: EngineHandle
+
+    package init(vocabulary: any Vocabulary, template: any ChatTemplate, engine: EngineHandle, fingerprint: String) {
+        self.vocabulary = vocabulary
+        self.template = template
+        self.engine = engine
+        self.fingerprint = fingerprint
+    }
+
+    package var contextLength: Int { engine.limits.contextLength }
+    package var statistics: EngineStatistics { engine.statistics }
+
+    @concurrent package func generate(_ request: ChatRequest) async throws -> sending Generation {
+        let prompt: RenderedPrompt
+        do {
+            prompt = try template.render(request.messages)
+        } catch {
+            throw GenerationError.templateRefused(error.description)
+        }
+        let tokens = vocabulary.tokenize(prompt.text, addSpecial: true, parseSpecial: true)
+        guard !tokens.isEmpty else { throw GenerationError.emptyPrompt }
+        let room = contextLength - tokens.count
+        guard room > 0, request.maximumTokens ?? 1 <= room else {
+            throw GenerationError.contextExceeded(prompt: tokens.count, requested: request.maximumTokens, context: contextLength)
+        }
+        let sequence = SequenceRequest(prompt: tokens, maximumTokens: request.maximumTokens ?? room, sampling: request.sampling)
+        return Generation(
+            stream: engine.submit(sequence), vocabulary: vocabulary, stops: request.stops + prompt.additionalStops, promptTokens: tokens.count)
+    }
+
+    package func shutdown() async { await engine.shutdown() }
+}

@@ -1,0 +1,42 @@
+package import ShimmyJSON
+
+/// One message of a conversation.
+package struct ChatMessage: Sendable, Equatable {
+    package enum Role: String, Sendable, CaseIterable {
+        case system, developer, user, assistant, tool, function
+    }
+
+    package var role: Role
+    /// Text parts in order; nil for a message without content (an assistant's tool calls).
+    package var content: [String]?
+    package var name: String?
+    /// Which call a tool's message answers.
+    package var toolCallID: String?
+    /// An assistant's earlier calls, as they came in OpenAI's shape.
+    package var toolCalls: JSON?
+    package var reasoning: String?
+
+    package init(
+        role: Role, content: [String]?, name: String? = nil, toolCallID: String? = nil, toolCalls: JSON? = nil, reasoning: String? = nil
+    ) {
+        self.role = role
+        self.content = content
+        self.name = name
+        self.toolCallID = toolCallID
+        self.toolCalls = toolCalls
+        self.reasoning = reasoning
+    }
+
+    package init(_ role: Role, _ text: String) { self.init(role: role, content: [text]) }
+
+    /// OpenAI's shape, which chat templates are written for. Several text parts become one text: templates expect a string.
+    package var json: JSON {
+        var object: JSONObject = ["role": .string(role.rawValue)]
+        object["content"] = content.map { .string($0.joined(separator: "\n")) } ?? .null
+        if let name { object["name"] = .string(name) }
+        if let toolCallID { object["tool_call_id"] = .string(toolCallID) }
+        if let toolCalls { object["tool_calls"] = toolCalls }
+        if let reasoning { object["reasoning_content"] = .string(reasoning) }
+        return .object(object)
+    }
+}

@@ -1,0 +1,84 @@
+package import ShimmyCore
+package import ShimmyEngine
+
+/// Tokens of a request, as every dialect reports them.
+package struct Usage: Sendable, Equatable {
+    package var promptTokens: Int
+    /// Part of the prompt tokens that did not have to be computed.
+    package var cachedPromptTokens: Int
+    package var completionTokens: Int
+
+    package init(promptTokens: Int, cachedPromptTokens: Int, completionTokens: Int) {
+        self.promptTokens = promptTokens
+        self.cachedPromptTokens = cachedPromptTokens
+        self.completionTokens = completionTokens
+    }
+}
+
+package enum GenerationEvent: Sendable, Equatable {
+    /// Never empty.
+    case text(String)
+    /// Nothing new: somebody asked for a sign of life.
+    case idle
+    case finished(FinishReason, Usage)
+}
+
+/// One answer on its way, as text. Consumed by one task: the request's own.
+/// Dropping it or cancelling it stops the engine's work within one step.
+package final class Generation {
+    package let promptTokens: Int
+    private let stream: TokenStream
+    private var detokenizer: Detokenizer
+    private var usage: Usage
+    private var queued: [GenerationEvent] = []
+    private var ended = false
+
+    package init(stream: TokenStream, vocabulary: any Vocabulary, stops: [String], promptTokens: Int) {
+        self.stream = stream
+        self.promptTokens = promptTokens
+        self.detokenizer = Detokenizer(vocabulary: vocabulary, stops: stops)
+        self.usage = Usage(promptTokens: promptTokens, cachedPromptTokens: 0, completionTokens: 0)
+    }
+
+    /// Cancels from any thread, for instance when a client hangs up.
+    package var canceller: Canceller { Canceller(stream: stream) }
+
+    package struct Canceller: Sendable {
+        fileprivate let stream: TokenStream
+
+        package func cancel() { stream.cancel() }
+        /// Makes the consumer see `.idle`.
+        package func nudge() { stream.nudge() }
+    }
+
+    /// The next event; nil after `finished`. Throws `CancellationError` or `EngineError`.
+    package func next() async throws -> GenerationEvent? {
+        while queued.isEmpty {
+            if ended { return nil }
+            guard let delivery = try await stream.next() else { return nil }
+            queued = take(delivery)
+        }
+        return queued.removeFirst()
+    }
+
+    private func take(_ delivery: TokenDelivery) -> [GenerationEvent] {
+        if let cached = delivery.cachedPromptTokens { usage.cachedPromptTokens = cached }
+        if delivery.tokens.isEmpty, delivery.finishReason == nil { return [.idle] }
+        var events: [GenerationEvent] = []
+        let output = detokenizer.push(delivery.tokens)
+        usage.completionTokens += output.tokens
+        if !output.text.isEmpty { events.append(.text(output.text)) }
+        if output.stopped {
+            stream.cancel()
+            ended = true
+            events.append(.finished(.stop, usage))
+        } else if let reason = delivery.finishReason {
+            ended = true
+            usage.completionTokens = delivery.generatedCount ?? usage.completionTokens
+            let rest = detokenizer.finish()
+            if !rest.isEmpty { events.append(.text(rest)) }
+            events.append(.finished(reason, usage))
+        }
+        return events
+    }
+}

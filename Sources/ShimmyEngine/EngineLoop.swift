@@ -1,0 +1,105 @@
+import ShimmyCore
+import Synchronization
+
+/// What can be asked of a running engine.
+enum EngineCommand: Sendable {
+    case submit(SequenceID, SequenceRequest, WeakStream)
+    case cancel(SequenceID)
+    case shutdown
+}
+
+/// The engine must not keep a stream alive: dropping it is how a consumer cancels.
+final class WeakStream: Sendable {
+    private let stream: Mutex<WeakReference>
+
+    private struct WeakReference { weak var stream: TokenStream? }
+
+    init(_ stream: TokenStream) { self.stream = Mutex(WeakReference(stream: stream)) }
+
+    var value: TokenStream? { stream.withLock { $0.stream } }
+}
+
+/// Owns the model runner and the scheduler; born on the engine's thread and never leaves it.
+final class EngineLoop<Runner: ModelRunner> {
+    private var runner: Runner
+    private var scheduler: Scheduler
+    private var streams: [SequenceID: WeakStream] = [:]
+    private let mailbox: Mailbox<EngineCommand>
+    private let shared: SharedStatistics
+    private var stopped = false
+
+    init(runner: Runner, budget: StepBudget, mailbox: Mailbox<EngineCommand>, shared: SharedStatistics) {
+        self.runner = runner
+        self.scheduler = Scheduler(limits: runner.limits, budget: budget)
+        self.mailbox = mailbox
+        self.shared = shared
+    }
+
+    /// Runs until it is told to shut down. Blocks only when there is nothing to do.
+    func run() {
+        while !stopped {
+            assert(!scheduler.isIdle || scheduler.isConsistent)
+            for command in mailbox.takeAll(wait: scheduler.isIdle) { perform(command) }
+            if !scheduler.isIdle { step() }
+            shared.publish(scheduler, cellsTotal: runner.limits.cells)
+        }
+        for stream in streams.values { stream.value?.fail(EngineError("the engine was shut down")) }
+    }
+
+    /// One step: schedule, run, commit.
+    private func step() {
+        let step = scheduler.schedule()
+        for truncation in step.truncations { runner.truncate(slot: truncation.slot, to: truncation.count) }
+        guard !step.batch.isEmpty else { return }
+        do {
+            let sampled = try runner.run(step.batch)
+            deliver(scheduler.commit(step.batch, sampled: sampled, isEndOfGeneration: runner.isEndOfGeneration))
+        } catch {
+            let failure = scheduler.fail(step.batch, reason: "\(error)")
+            for truncation in failure.truncations { runner.truncate(slot: truncation.slot, to: truncation.count) }
+            deliver(failure.events)
+        }
+        shared.countStep(tokens: step.batch.tokenCount)
+    }
+
+    private func perform(_ command: EngineCommand) {
+        switch command {
+        case .submit(let id, let request, let stream):
+            guard stream.value != nil else { return }
+            streams[id] = stream
+            runner.addSequence(id, sampling: request.sampling)
+            scheduler.submit(id, request)
+        case .cancel(let id):
+            guard streams[id] != nil else { return }
+            scheduler.cancel(id)
+            forget(id)
+        case .shutdown:
+            stopped = true
+        }
+    }
+
+    private func deliver(_ events: [SequenceEvent]) {
+        for event in events {
+            switch event {
+            case .started(let id, let cachedPromptTokens):
+                streams[id]?.value?.start(cachedPromptTokens: cachedPromptTokens)
+            case .token(let id, let token):
+                streams[id]?.value?.yield(token)
+            case .finished(let id, let reason, let generated):
+                streams[id]?.value?.finish(reason, generated: generated)
+                forget(id)
+            case .failed(let id, let reason):
+                streams[id]?.value?.fail(EngineError(reason))
+                forget(id)
+            }
+        }
+    }
+
+    private func forget(_ id: SequenceID) {
+        streams[id] = nil
+        runner.removeSequence(id)
+    }
+}
+
+@available(*, unavailable)
+extension EngineLoop: Sendable {}

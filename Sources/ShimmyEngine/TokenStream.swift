@@ -1,0 +1,137 @@
+package import ShimmyCore
+import Synchronization
+
+/// The engine could not go on with a sequence; the text is for the operator's log and the client's error.
+package struct EngineError: Error, Sendable, Equatable, CustomStringConvertible {
+    package let description: String
+
+    package init(_ description: String) { self.description = description }
+}
+
+/// What a `TokenStream` hands out at once: all tokens since the last call.
+package struct TokenDelivery: Sendable, Equatable {
+    /// Empty for a nudge and, often, for the end.
+    package var tokens: [Token] = []
+    /// Prompt tokens found in the cache; set from the first token on.
+    package var cachedPromptTokens: Int?
+    /// Set on the last delivery.
+    package var finishReason: FinishReason?
+    /// With the end: every sampled token, an EOG token included.
+    package var generatedCount: Int?
+}
+
+/// The tokens of one sequence on their way from the engine's thread to the one task that consumes them.
+///
+/// The engine never waits for a consumer: tokens that were not fetched yet are handed out together.
+/// Memory is bounded by the sequence's own limit of tokens. A stream that is dropped cancels its sequence.
+package final class TokenStream: Sendable {
+    private struct State {
+        var pending = TokenDelivery()
+        var failure: (any Error)?
+        var ended = false
+        var nudged = false
+        var waiter: CheckedContinuation<Void, Never>?
+
+        var hasNews: Bool { !pending.tokens.isEmpty || pending.finishReason != nil || failure != nil || ended || nudged }
+    }
+
+    private let state = Mutex(State())
+    private let onCancel: @Sendable () -> Void
+
+    package init(onCancel: @escaping @Sendable () -> Void = {}) { self.onCancel = onCancel }
+
+    deinit {
+        if state.withLock({ !$0.ended }) { onCancel() }
+    }
+
+    // MARK: The consumer's side
+
+    /// Waits for news. Returns nil after the end; throws `CancellationError` once cancelled and `EngineError` when the engine failed.
+    package func next() async throws -> TokenDelivery? {
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let ready = state.withLock { state in
+                    if state.hasNews { return true }
+                    precondition(state.waiter == nil, "a token stream has one consumer")
+                    state.waiter = continuation
+                    return false
+                }
+                if ready { continuation.resume() }
+            }
+        } onCancel: {
+            cancel()
+        }
+        return try take()
+    }
+
+    private func take() throws -> TokenDelivery? {
+        try state.withLock { state in
+            state.nudged = false
+            if state.pending.tokens.isEmpty, state.pending.finishReason == nil {
+                if let failure = state.failure { throw failure }
+                if state.ended { return nil }
+            }
+            defer { state.pending = TokenDelivery(cachedPromptTokens: state.pending.cachedPromptTokens) }
+            return state.pending
+        }
+    }
+
+    /// Stops the sequence within one step, at any stage, from any thread.
+    package func cancel() {
+        let first = wake { state in
+            guard !state.ended else { return false }
+            state.ended = true
+            state.failure = CancellationError()
+            state.pending.tokens = []
+            return true
+        }
+        if first { onCancel() }
+    }
+
+    /// Makes `next()` return without tokens, so that a consumer can show that it is still alive.
+    package func nudge() { wake { $0.nudged = true } }
+
+    // MARK: The engine's side
+
+    /// Says how many prompt tokens came from the cache; it reaches the consumer with the first token.
+    package func start(cachedPromptTokens: Int) {
+        state.withLock { $0.pending.cachedPromptTokens = cachedPromptTokens }
+    }
+
+    package func yield(_ token: Token) {
+        wake { state in
+            guard !state.ended else { return }
+            state.pending.tokens.append(token)
+        }
+    }
+
+    package func finish(_ reason: FinishReason, generated: Int) {
+        wake { state in
+            guard !state.ended else { return }
+            state.ended = true
+            state.pending.finishReason = reason
+            state.pending.generatedCount = generated
+        }
+    }
+
+    package func fail(_ error: any Error) {
+        wake { state in
+            guard !state.ended else { return }
+            state.ended = true
+            state.failure = error
+        }
+    }
+
+    /// Changes the state and resumes the consumer, outside the lock, when there is news.
+    @discardableResult
+    private func wake<Result: Sendable>(_ change: (inout sending State) -> Result) -> Result {
+        let (result, waiter) = state.withLock { state in
+            let result = change(&state)
+            guard state.hasNews else { return (result, CheckedContinuation<Void, Never>?.none) }
+            defer { state.waiter = nil }
+            return (result, state.waiter)
+        }
+        waiter?.resume()
+        return result
+    }
+}

@@ -1,0 +1,112 @@
+// A JSON number as it was written, and its value in Swift's types.
+
+/// A number that keeps its literal, so that neither `18446744073709551615` nor `0.10` changes on its way through.
+package struct JSONNumber: Sendable {
+    /// The text as it was written.
+    package let literal: String
+
+    /// For the parser, which has checked the grammar.
+    init(literal: String) {
+        self.literal = literal
+    }
+
+    package init(_ value: some FixedWidthInteger) {
+        literal = String(value)
+    }
+
+    /// The shortest literal that gives the same double again, always with a point or an exponent: `1.0`.
+    ///
+    /// NaN and the infinities are written as `null`, so that the output stays JSON; `JSON.double` makes them a true `null`.
+    package init(_ value: Double) {
+        literal = value.isFinite ? value.description : "null"
+    }
+
+    /// The exact value of an integer, however it is written (`100`, `100.0`, `1e2`); nil for `1.5` and when out of range.
+    package var int64: Int64? { exactly() }
+
+    /// As `int64`, for the integers from 0 to 2^64 - 1.
+    package var uint64: UInt64? { exactly() }
+
+    /// The nearest double; infinite beyond its range.
+    package var double: Double { Double(literal) ?? .nan }
+
+    /// Whether the value is integral, however it is written and however large it is.
+    package var isInteger: Bool { Decimal(literal).isInteger }
+
+    private func exactly<Integer: FixedWidthInteger>() -> Integer? {
+        Integer(literal) ?? Decimal(literal).exactly()
+    }
+}
+
+extension JSONNumber: Equatable {
+    /// By exact value: `1`, `1.0` and `10e-1` are equal, and 2^53 and 2^53 + 1 are not.
+    package static func == (left: JSONNumber, right: JSONNumber) -> Bool {
+        if left.literal == right.literal { return true }
+        let (left, right) = (Decimal(left.literal), Decimal(right.literal))
+        return left == right && !left.isExponentCut
+    }
+}
+
+/// A number as sign × digits × 10^exponent, with neither leading nor trailing zeros among the digits, so that equal values have equal parts.
+private struct Decimal: Equatable {
+    /// Far beyond the length of any text, and far enough from `Int.max` to be added up without overflow.
+    private static let exponentLimit = 1 << 60
+
+    var isNegative = false
+    /// 0 to 9 each, the highest first; none for zero.
+    var digits: [UInt8] = []
+    var exponent = 0
+
+    init(_ literal: String) {
+        var text = literal.utf8[...]
+        if text.first == UInt8(ascii: "-") {
+            isNegative = true
+            text.removeFirst()
+        }
+        var isFraction = false
+        while let byte = text.popFirst() {
+            switch byte {
+            case UInt8(ascii: "."):
+                isFraction = true
+            case UInt8(ascii: "e"), UInt8(ascii: "E"):
+                exponent += Self.exponent(text)
+                text = text.suffix(0)
+            default:
+                if isFraction { exponent -= 1 }
+                if byte != UInt8(ascii: "0") || !digits.isEmpty { digits.append(byte &- UInt8(ascii: "0")) }
+            }
+        }
+        while digits.last == 0 {
+            digits.removeLast()
+            exponent += 1
+        }
+        if digits.isEmpty { (isNegative, exponent) = (false, 0) }
+        exponent = min(max(exponent, -Self.exponentLimit), Self.exponentLimit)
+    }
+
+    /// An exponent that does not fit is cut to the limit of its sign.
+    private static func exponent(_ text: Substring.UTF8View) -> Int {
+        let limit = text.first == UInt8(ascii: "-") ? -exponentLimit : exponentLimit
+        guard let value = Int(Substring(text)) else { return limit }
+        return min(max(value, -exponentLimit), exponentLimit)
+    }
+
+    /// True if the exponent is not the true one, so that two of these may look equal and not be.
+    var isExponentCut: Bool { abs(exponent) == Self.exponentLimit }
+
+    var isInteger: Bool { exponent >= 0 }
+
+    func exactly<Integer: FixedWidthInteger>() -> Integer? {
+        // Without the second condition, 1e999999999 would be multiplied out.
+        guard isInteger, exponent <= 20 else { return nil }
+        var result: Integer = 0
+        for digit in digits + Array(repeating: 0, count: exponent) {
+            let (product, overflowed) = result.multipliedReportingOverflow(by: 10)
+            let digit = Integer(digit)
+            let (sum, overflowedAgain) = isNegative ? product.subtractingReportingOverflow(digit) : product.addingReportingOverflow(digit)
+            if overflowed || overflowedAgain { return nil }
+            result = sum
+        }
+        return result
+    }
+}

@@ -1,0 +1,134 @@
+// The parser: strict RFC 8259, in one pass over the bytes.
+
+extension JSON {
+    /// Reads one value with nothing but white space around it. A byte order mark at the start is skipped.
+    ///
+    /// The last value of a repeated key wins, at the place of the first.
+    package static func parse(_ bytes: some Collection<UInt8>, limits: JSONLimits = JSONLimits()) throws(JSONError) -> JSON {
+        // `withContiguousStorageIfAvailable` has no typed throws, so the error travels as a result.
+        let result = bytes.withContiguousStorageIfAvailable { bytes in
+            Result { () throws(JSONError) in try JSONParser.parse(bytes, limits: limits) }
+        }
+        if let result { return try result.get() }
+        return try parse(Array(bytes), limits: limits)
+    }
+
+    package static func parse(_ text: String, limits: JSONLimits = JSONLimits()) throws(JSONError) -> JSON {
+        try parse(text.utf8, limits: limits)
+    }
+}
+
+/// Where the parser is in the text. The scalars are read in JSONParser+Scalars.swift.
+struct JSONParser {
+    let bytes: UnsafeBufferPointer<UInt8>
+    private let depthLimit: Int
+    var position = 0
+
+    static func parse(_ bytes: UnsafeBufferPointer<UInt8>, limits: JSONLimits) throws(JSONError) -> JSON {
+        var parser = JSONParser(bytes: bytes, depthLimit: limits.depth)
+        guard bytes.count <= limits.bytes else {
+            throw parser.error("larger than \(limits.bytes) bytes", at: max(limits.bytes, 0))
+        }
+        if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { parser.position = 3 }
+        parser.skipWhitespace()
+        let value = try parser.value(depth: 0)
+        parser.skipWhitespace()
+        guard parser.next == nil else { throw parser.expected("the end of the text after the value") }
+        return value
+    }
+
+    /// The value that starts here, inside `depth` arrays and objects.
+    private mutating func value(depth: Int) throws(JSONError) -> JSON {
+        switch next {
+        case UInt8(ascii: "{"): .object(try object(depth: depth + 1))
+        case UInt8(ascii: "["): .array(try array(depth: depth + 1))
+        default: try scalar()
+        }
+    }
+
+    /// Apart from `value` because that one recurses: here, the temporaries of all these cases do not add to the stack at each level.
+    private mutating func scalar() throws(JSONError) -> JSON {
+        guard let next else { throw expected("a value") }
+        switch next {
+        case UInt8(ascii: "\""): return .string(try string())
+        case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return .number(try number())
+        case UInt8(ascii: "t"): return try word("true", .bool(true))
+        case UInt8(ascii: "f"): return try word("false", .bool(false))
+        case UInt8(ascii: "n"): return try word("null", .null)
+        default: throw expected("a value")
+        }
+    }
+
+    private mutating func word(_ word: String, _ value: JSON) throws(JSONError) -> JSON {
+        let start = position
+        for byte in word.utf8 {
+            guard take(byte) else { throw expected("a value", at: start) }
+        }
+        return value
+    }
+
+    private mutating func array(depth: Int) throws(JSONError) -> [JSON] {
+        try open(depth: depth)
+        var elements: [JSON] = []
+        if take(UInt8(ascii: "]")) { return elements }
+        while true {
+            elements.append(try value(depth: depth))
+            skipWhitespace()
+            if take(UInt8(ascii: "]")) { return elements }
+            guard take(UInt8(ascii: ",")) else { throw expected("',' or ']' after an array element") }
+            skipWhitespace()
+        }
+    }
+
+    private mutating func object(depth: Int) throws(JSONError) -> JSONObject {
+        try open(depth: depth)
+        var object = JSONObject()
+        if take(UInt8(ascii: "}")) { return object }
+        while true {
+            guard next == UInt8(ascii: "\"") else { throw expected("a member name in double quotes") }
+            let key = try string()
+            skipWhitespace()
+            guard take(UInt8(ascii: ":")) else { throw expected("':' after a member name") }
+            skipWhitespace()
+            object[key] = try value(depth: depth)
+            skipWhitespace()
+            if take(UInt8(ascii: "}")) { return object }
+            guard take(UInt8(ascii: ",")) else { throw expected("',' or '}' after an object member") }
+            skipWhitespace()
+        }
+    }
+
+    /// Goes past the bracket that makes the nesting `depth` levels deep.
+    private mutating func open(depth: Int) throws(JSONError) {
+        guard depth <= depthLimit else { throw error("nested more than \(depthLimit) levels deep") }
+        position += 1
+        skipWhitespace()
+    }
+}
+
+// MARK: - Bytes
+
+extension JSONParser {
+    var next: UInt8? {
+        position < bytes.count ? bytes[position] : nil
+    }
+
+    /// Goes past the next byte if it is this one.
+    mutating func take(_ byte: UInt8) -> Bool {
+        guard next == byte else { return false }
+        position += 1
+        return true
+    }
+
+    private mutating func skipWhitespace() {
+        while let byte = next, byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 { position += 1 }
+    }
+
+    func expected(_ what: String, at offset: Int? = nil) -> JSONError {
+        error(next == nil ? "unexpected end of the text, expected \(what)" : "expected \(what)", at: offset)
+    }
+
+    func error(_ message: String, at offset: Int? = nil) -> JSONError {
+        JSONError(message, at: offset ?? position, in: bytes)
+    }
+}

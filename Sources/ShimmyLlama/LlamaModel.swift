@@ -1,0 +1,51 @@
+import CLlama
+import ShimmyCore
+
+/// A call into llama.cpp failed; the description names the call and what is known of the reason.
+package struct LlamaError: Error, CustomStringConvertible {
+    package let description: String
+}
+
+/// A model's weights and vocabulary.
+///
+/// `@unchecked Sendable`: `pointer` is immutable after `init`, and llama.cpp only reads a loaded model.
+package final class LlamaModel: @unchecked Sendable {
+    let pointer: OpaquePointer
+    package let path: String
+
+    package struct Options: Sendable {
+        /// Layers on the GPU; negative for all.
+        package var gpuLayers: Int32
+        /// Tokenizer only, no weights: for tests of the vocabulary and for counting tokens.
+        package var vocabularyOnly: Bool
+
+        package init(gpuLayers: Int32 = -1, vocabularyOnly: Bool = false) {
+            self.gpuLayers = gpuLayers
+            self.vocabularyOnly = vocabularyOnly
+        }
+    }
+
+    /// Loads a GGUF file (its first shard). Blocks for as long as reading takes: never call it on a task's thread.
+    /// Throws `LlamaError` when `llama_model_load_from_file` returns NULL.
+    package init(path: String, options: Options = Options()) throws {
+        LlamaBackend.ensureStarted()
+        var parameters = llama_model_default_params()
+        parameters.n_gpu_layers = options.gpuLayers
+        parameters.vocab_only = options.vocabularyOnly
+        guard let pointer = llama_model_load_from_file(path, parameters) else {
+            throw LlamaError(description: "llama.cpp cannot load \(path); its log says why")
+        }
+        self.pointer = pointer
+        self.path = path
+    }
+
+    deinit { llama_model_free(pointer) }
+
+    package var trainedContextLength: Int { Int(llama_model_n_ctx_train(pointer)) }
+    package var parameterCount: Int { Int(llama_model_n_params(pointer)) }
+    package var sizeBytes: Int { Int(llama_model_size(pointer)) }
+    /// Whether a sequence's state is a running summary that cannot drop single tokens.
+    package var isRecurrentOrHybrid: Bool { llama_model_is_recurrent(pointer) || llama_model_is_hybrid(pointer) }
+
+    package var vocabulary: LlamaVocabulary { LlamaVocabulary(model: self) }
+}

@@ -1,0 +1,136 @@
+import CLlama
+package import ShimmyCore
+package import ShimmyEngine
+
+/// Computes batches with a llama.cpp context. Confined to the engine's thread that made it.
+package final class LlamaRunner: ModelRunner {
+    package struct Options: Sendable {
+        /// Tokens of context; nil for what the model was trained on, bounded by `defaultContextLimit`.
+        package var contextLength: Int?
+        /// Threads for computing; nil for the number of physical cores.
+        package var threads: Int?
+        /// Sequences that can run at once.
+        package var slots: Int
+
+        package init(contextLength: Int? = nil, threads: Int? = nil, slots: Int = 16) {
+            self.contextLength = contextLength
+            self.threads = threads
+            self.slots = slots
+        }
+
+        /// Without a request for more: models trained on 128k tokens would take gigabytes for a KV cache that few need.
+        package static let defaultContextLimit = 8192
+    }
+
+    package let limits: RunnerLimits
+    private let model: LlamaModel
+    private let vocabulary: LlamaVocabulary
+    private let context: OpaquePointer
+    private let threadpool: LlamaThreadpool
+    private var batch: llama_batch
+    private var samplers: [SequenceID: LlamaSampler] = [:]
+
+    /// Makes a context with one unified KV cache for all slots.
+    /// Throws `LlamaError` when `llama_init_from_model` returns NULL, mostly for want of memory.
+    package init(model: LlamaModel, options: Options) throws {
+        let contextLength = options.contextLength ?? min(model.trainedContextLength, Options.defaultContextLimit)
+        let batchTokens = min(512, contextLength)
+        let threads = Int32(options.threads ?? ProcessorTopology.physicalCores)
+        var parameters = llama_context_default_params()
+        parameters.n_ctx = UInt32(contextLength)
+        parameters.n_batch = UInt32(batchTokens)
+        parameters.n_ubatch = UInt32(batchTokens)
+        parameters.n_seq_max = UInt32(options.slots)
+        parameters.n_threads = threads
+        parameters.n_threads_batch = threads
+        parameters.kv_unified = true
+        parameters.n_outputs_max = UInt32(options.slots)
+        parameters.no_perf = true
+        guard let context = llama_init_from_model(model.pointer, parameters) else {
+            throw LlamaError(description: "llama.cpp cannot make a context of \(contextLength) tokens; its log says why")
+        }
+        self.model = model
+        self.vocabulary = model.vocabulary
+        self.context = context
+        self.threadpool = LlamaThreadpool(threads: threads)
+        threadpool.attach(to: context)
+        self.batch = llama_batch_init(Int32(batchTokens), 0, 1)
+        // llama.cpp pads a context; the promise to clients is the number that was asked for.
+        self.limits = RunnerLimits(
+            cells: contextLength, contextLength: contextLength, slots: options.slots, batchTokens: batchTokens,
+            canRewind: !model.isRecurrentOrHybrid)
+    }
+
+    deinit {
+        llama_batch_free(batch)
+        llama_detach_threadpool(context)
+        llama_free(context)
+    }
+
+    package func isEndOfGeneration(_ token: Token) -> Bool { vocabulary.isEndOfGeneration(token) }
+
+    package func addSequence(_ id: SequenceID, sampling: SamplingParameters) { samplers[id] = LlamaSampler(sampling) }
+
+    package func removeSequence(_ id: SequenceID) { samplers[id] = nil }
+
+    package func truncate(slot: Int, to count: Int) {
+        let memory = llama_get_memory(context)
+        // A model that cannot rewind refuses a partial removal; the scheduler then only asks for whole ones.
+        _ = llama_memory_seq_rm(memory, llama_seq_id(slot), llama_pos(count), -1)
+    }
+
+    package func run(_ work: Batch) throws -> [Token] {
+        fill(with: work)
+        let status = llama_decode(context, batch)
+        guard status == 0 else {
+            throw LlamaError(description: "llama_decode failed with status \(status) for \(batch.n_tokens) tokens")
+        }
+        var sampled: [Token] = []
+        var end: Int32 = 0
+        for chunk in work.chunks {
+            end += Int32(chunk.tokens.count)
+            guard chunk.samples else { continue }
+            guard let sampler = samplers[chunk.sequence] else { throw LlamaError(description: "no sampler for \(chunk.sequence)") }
+            sampled.append(sampler.sample(context, at: end - 1))
+        }
+        return sampled
+    }
+
+    private func fill(with work: Batch) {
+        var index = 0
+        for chunk in work.chunks {
+            for (offset, token) in chunk.tokens.enumerated() {
+                batch.token[index] = token
+                batch.pos[index] = llama_pos(chunk.position + offset)
+                batch.n_seq_id[index] = 1
+                batch.seq_id[index]![0] = llama_seq_id(chunk.slot)
+                batch.logits[index] = 0
+                index += 1
+            }
+            if chunk.samples { batch.logits[index - 1] = 1 }
+        }
+        batch.n_tokens = Int32(index)
+    }
+}
+
+@available(*, unavailable)
+extension LlamaRunner: Sendable {}
+
+/// ggml's worker threads, kept between steps: without a pool ggml starts them anew for every step.
+final class LlamaThreadpool {
+    private let pointer: OpaquePointer?
+
+    init(threads: Int32) {
+        var parameters = ggml_threadpool_params_default(threads)
+        pointer = ggml_threadpool_new(&parameters)
+    }
+
+    deinit { ggml_threadpool_free(pointer) }
+
+    func attach(to context: OpaquePointer) {
+        if let pointer { llama_attach_threadpool(context, pointer, pointer) }
+    }
+}
+
+@available(*, unavailable)
+extension LlamaThreadpool: Sendable {}

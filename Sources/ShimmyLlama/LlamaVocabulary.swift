@@ -1,0 +1,56 @@
+import CLlama
+package import ShimmyChat
+package import ShimmyCore
+
+/// The tokenizer of a loaded model.
+///
+/// `@unchecked Sendable`: `pointer` belongs to `model`, which it keeps alive, and llama.cpp only reads it.
+package struct LlamaVocabulary: Vocabulary, @unchecked Sendable {
+    private let model: LlamaModel
+    private let pointer: OpaquePointer
+
+    init(model: LlamaModel) {
+        self.model = model
+        self.pointer = llama_model_get_vocab(model.pointer)
+    }
+
+    package var tokenCount: Int { Int(llama_vocab_n_tokens(pointer)) }
+
+    package func isEndOfGeneration(_ token: Token) -> Bool { llama_vocab_is_eog(pointer, token) }
+
+    package func tokenize(_ text: String, addSpecial: Bool, parseSpecial: Bool) -> [Token] {
+        var text = text
+        return text.withUTF8 { utf8 in
+            utf8.withMemoryRebound(to: CChar.self) { bytes in
+                // A token is at least a byte, but for what addSpecial brings; llama.cpp answers -needed when it is not enough.
+                var tokens = [Token](repeating: 0, count: bytes.count + 4)
+                var count = fill(&tokens, bytes, addSpecial, parseSpecial)
+                if count < 0 {
+                    tokens = [Token](repeating: 0, count: Int(-count))
+                    count = fill(&tokens, bytes, addSpecial, parseSpecial)
+                }
+                return Array(tokens.prefix(Int(max(0, count))))
+            }
+        }
+    }
+
+    private func fill(_ tokens: inout [Token], _ bytes: UnsafeBufferPointer<CChar>, _ addSpecial: Bool, _ parseSpecial: Bool) -> Int32 {
+        llama_tokenize(pointer, bytes.baseAddress, Int32(bytes.count), &tokens, Int32(tokens.count), addSpecial, parseSpecial)
+    }
+
+    package func piece(of token: Token) -> [UInt8] { piece(of: token, special: false) }
+
+    /// With `special`, control tokens have their text too, such as `<|im_end|>`.
+    package func piece(of token: Token, special: Bool) -> [UInt8] {
+        guard token >= 0, Int(token) < tokenCount else { return [] }
+        let short = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64) { buffer -> [UInt8]? in
+            let length = llama_token_to_piece(pointer, token, buffer.baseAddress, Int32(buffer.count), 0, special)
+            return length < 0 ? nil : buffer.prefix(Int(length)).map { UInt8(bitPattern: $0) }
+        }
+        if let short { return short }
+        let needed = -llama_token_to_piece(pointer, token, nil, 0, 0, special)
+        var buffer = [CChar](repeating: 0, count: Int(needed))
+        let length = llama_token_to_piece(pointer, token, &buffer, needed, 0, special)
+        return buffer.prefix(Int(max(0, length))).map { UInt8(bitPattern: $0) }
+    }
+}

@@ -1,0 +1,97 @@
+/// Which models are loaded, who uses them and who has to go. Pure decisions: it loads and frees nothing itself.
+///
+/// `Resource` is what a loaded model is, `Pending` what one waits for while it loads.
+struct ModelPool<Resource, Pending> {
+    enum Entry {
+        case loading(Pending)
+        case loaded(Resource, users: Int, lastUse: Int)
+    }
+
+    /// What to do for somebody who wants a model.
+    enum Action {
+        /// It is there; the caller counts as a user from now on.
+        case use(Resource)
+        /// It is being loaded: wait, then ask again.
+        case wait(Pending)
+        /// As many models as allowed are in use.
+        case full
+    }
+
+    private var entries: [String: Entry] = [:]
+    private var clock = 0
+    private let capacity: Int
+
+    init(capacity: Int) { self.capacity = capacity }
+
+    /// - startLoading: begins to load the model after freeing what it is given; who loads says so with `didLoad` or `didFail`.
+    mutating func request(_ id: String, startLoading: (_ evicted: [Resource]) -> Pending) -> Action {
+        switch entries[id] {
+        case .loaded(let resource, let users, _):
+            entries[id] = .loaded(resource, users: users + 1, lastUse: tick())
+            return .use(resource)
+        case .loading(let pending):
+            return .wait(pending)
+        case nil:
+            guard let evicted = makeRoom() else { return .full }
+            let pending = startLoading(evicted)
+            entries[id] = .loading(pending)
+            return .wait(pending)
+        }
+    }
+
+    /// Takes out idle models, the least recently used first, until one more fits; nil when too many are in use.
+    private mutating func makeRoom() -> [Resource]? {
+        var excess = entries.count + 1 - capacity
+        guard excess > 0 else { return [] }
+        let idle = entries.compactMap { id, entry -> (id: String, resource: Resource, lastUse: Int)? in
+            guard case .loaded(let resource, 0, let lastUse) = entry else { return nil }
+            return (id, resource, lastUse)
+        }
+        guard idle.count >= excess else { return nil }
+        var evicted: [Resource] = []
+        for candidate in idle.sorted(by: { $0.lastUse < $1.lastUse }) where excess > 0 {
+            entries[candidate.id] = nil
+            evicted.append(candidate.resource)
+            excess -= 1
+        }
+        return evicted
+    }
+
+    mutating func didLoad(_ id: String, _ resource: Resource) { entries[id] = .loaded(resource, users: 0, lastUse: tick()) }
+
+    mutating func didFail(_ id: String) { entries[id] = nil }
+
+    mutating func release(_ id: String) {
+        guard case .loaded(let resource, let users, _) = entries[id] else { return }
+        entries[id] = .loaded(resource, users: max(0, users - 1), lastUse: tick())
+    }
+
+    func loaded(_ id: String) -> Resource? {
+        guard case .loaded(let resource, _, _) = entries[id] else { return nil }
+        return resource
+    }
+
+    var allLoaded: [Resource] {
+        entries.values.compactMap {
+            guard case .loaded(let resource, _, _) = $0 else { return nil }
+            return resource
+        }
+    }
+
+    var isLoading: Bool {
+        entries.values.contains {
+            guard case .loading = $0 else { return false }
+            return true
+        }
+    }
+
+    mutating func removeAll() -> [Resource] {
+        defer { entries = [:] }
+        return allLoaded
+    }
+
+    private mutating func tick() -> Int {
+        clock += 1
+        return clock
+    }
+}

@@ -1,0 +1,28 @@
+import Synchronization
+
+/// Hands a value that only one task may use from the task that made it to the one that writes the response.
+///
+/// `@unchecked Sendable`: the value leaves once, under the lock, and the giver keeps no reference.
+final class OneConsumer<Value>: @unchecked Sendable {
+    private struct Taken: Error {}
+
+    private let lock = Mutex(())
+    private var value: Value?
+
+    init(_ value: sending Value) { self.value = value }
+
+    func take() throws -> Value {
+        let taken = lock.withLock { _ in
+            let taken = UncheckedBox(value)
+            value = nil
+            return taken
+        }
+        guard let value = taken.value else { throw Taken() }
+        return value
+    }
+
+    private struct UncheckedBox: @unchecked Sendable {
+        let value: Value?
+        init(_ value: Value?) { self.value = value }
+    }
+}

@@ -1,0 +1,23 @@
+import HTTPTypes
+import Hummingbird
+import ShimmyAPI
+
+/// Refuses requests that were sent to a name that is not ours: a web page whose DNS name was rebound to this machine
+/// cannot talk to it (the browser sends the page's own name as Host).
+struct HostMiddleware: RouterMiddleware {
+    typealias Context = ShimmyRequestContext
+
+    let configuration: ServerConfiguration
+
+    func handle(_ request: Request, context: Context, next: Next) async throws -> Response {
+        let authority = request.head.authority ?? ""
+        guard let host = HostName.withoutPort(authority), isOurs(host) else { throw APIError.hostNotAllowed(authority) }
+        return try await next(request, context)
+    }
+
+    private func isOurs(_ host: String) -> Bool {
+        let name = host.lowercased()
+        return HostName.isLoopback(name) || HostName.isAddress(name) || name == configuration.host.lowercased()
+            || configuration.allowedHosts.contains(name)
+    }
+}

@@ -1,0 +1,39 @@
+import HTTPTypes
+import Hummingbird
+import ShimmyAPI
+
+/// Asks for an API key where the server has any. Health and the root stay open for probes.
+struct KeyMiddleware: RouterMiddleware {
+    typealias Context = ShimmyRequestContext
+
+    private let keys: [[UInt8]]
+    private static let openPaths: Set<String> = ["/", "/health", "/v1/health"]
+
+    init(keys: [String]) { self.keys = keys.map { Array($0.utf8) } }
+
+    func handle(_ request: Request, context: Context, next: Next) async throws -> Response {
+        if keys.isEmpty || Self.openPaths.contains(request.uri.path) { return try await next(request, context) }
+        guard let given = Self.key(of: request) else { throw APIError.missingKey }
+        guard isKnown(Array(given.utf8)) else { throw APIError.invalidKey }
+        return try await next(request, context)
+    }
+
+    /// OpenAI's header, and the two that other clients of the kind use.
+    private static func key(of request: Request) -> String? {
+        if let authorization = request.headers[.authorization], authorization.lowercased().hasPrefix("bearer ") {
+            return String(authorization.dropFirst("bearer ".count)).trimmingSpaces
+        }
+        return request.headers[.xAPIKey] ?? request.headers[.apiKey]
+    }
+
+    /// Compares with every key, byte by byte to the end: the time tells nothing about how much of a guess was right.
+    private func isKnown(_ given: [UInt8]) -> Bool {
+        var known = false
+        for key in keys {
+            var difference = UInt8(key.count == given.count ? 0 : 1)
+            for index in key.indices { difference |= key[index] ^ (index < given.count ? given[index] : 0) }
+            known = known || difference == 0
+        }
+        return known
+    }
+}

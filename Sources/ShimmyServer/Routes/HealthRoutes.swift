@@ -1,0 +1,44 @@
+import HTTPTypes
+import Hummingbird
+import ShimmyEngine
+import ShimmyJSON
+import ShimmyChat
+import ShimmyModels
+
+/// For probes and for people: is it there, is it ready, what is it doing.
+struct HealthRoutes: Sendable {
+    let models: ModelManager
+
+    var routes: [Route] {
+        [
+            Route(path: "/health", method: .get, isOpenAI: false) { _, _ in self.health() },
+            Route(path: "/v1/health", method: .get, isOpenAI: false) { _, _ in self.health() },
+            Route(path: "/", method: .get, isOpenAI: false) { _, _ in
+                Response(status: .ok, headers: [.contentType: "text/plain; charset=utf-8"], body: .init(byteBuffer: ByteBuffer(string: "Shimmy is running")))
+            },
+        ]
+    }
+
+    /// Ready means that a request would be served without waiting for a model that is being loaded, and is not refused.
+    private func health() -> Response {
+        let total = models.loadedBackends.map(\.statistics).reduce(into: EngineStatistics()) { sum, one in
+            sum.running += one.running
+            sum.waiting += one.waiting
+            sum.cellsUsed += one.cellsUsed
+            sum.cellsTotal += one.cellsTotal
+            sum.steps += one.steps
+            sum.tokensComputed += one.tokensComputed
+        }
+        let stopping = models.isShuttingDown
+        return .json(
+            [
+                "status": stopping ? "shutting_down" : "ok",
+                "ready": .bool(!stopping && !models.isLoading),
+                "models_loaded": .int(models.loadedBackends.count),
+                "engine": [
+                    "running": .int(total.running), "waiting": .int(total.waiting), "cells_used": .int(total.cellsUsed),
+                    "cells_total": .int(total.cellsTotal), "steps": .int(total.steps), "tokens_computed": .int(total.tokensComputed),
+                ],
+            ], status: stopping ? .serviceUnavailable : .ok)
+    }
+}

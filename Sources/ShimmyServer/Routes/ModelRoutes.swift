@@ -1,0 +1,57 @@
+import HTTPTypes
+import Hummingbird
+import ShimmyAPI
+import ShimmyChat
+import ShimmyModels
+
+/// `GET /v1/models` and `GET /v1/models/{model}`. Nothing here loads a model.
+struct ModelRoutes: Sendable {
+    let models: ModelManager
+    /// The context that a model would get when it is loaded, from what its file says.
+    let contextLength: @Sendable (ModelRecord) -> Int?
+
+    var routes: [Route] {
+        [
+            Route(path: "/models", method: .get, isOpenAI: true) { _, _ in
+                let records = await models.list().filter { $0.kind == .model }
+                return .json(ModelDescription.list(records.map(describe)))
+            },
+            Route(path: "/models/{model}", method: .get, isOpenAI: true) { request, _ in
+                guard let name = Self.modelName(inPath: request.uri.path) else { throw APIError.unknownModel(request.uri.path) }
+                return .json(describe(try await models.find(name)).json)
+            },
+        ]
+    }
+
+    /// Ids contain slashes and colons, and clients encode them or not: `/v1/models/hf.co%2Fuser%2Frepo:Q4_K_M`.
+    static func modelName(inPath path: String) -> String? {
+        guard let range = path.firstRange(of: "/models/") else { return nil }
+        var name = path[range.upperBound...]
+        while name.last == "/" { name.removeLast() }
+        return percentDecoded(name)
+    }
+
+    private static func percentDecoded(_ text: Substring) -> String? {
+        var bytes: [UInt8] = []
+        var rest = text.utf8[...]
+        while let byte = rest.popFirst() {
+            guard byte == UInt8(ascii: "%") else {
+                bytes.append(byte)
+                continue
+            }
+            guard rest.count >= 2, let decoded = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) else { return nil }
+            bytes.append(decoded)
+            rest = rest.dropFirst(2)
+        }
+        return String(validating: bytes, as: UTF8.self)
+    }
+
+    private func describe(_ record: ModelRecord) -> ModelDescription {
+        let backend = models.loadedBackend(record)
+        return ModelDescription(
+            id: record.id, created: record.modified, source: record.source.label, architecture: record.architecture,
+            parameters: record.parameterCount, quantization: record.quantization,
+            contextLength: backend?.contextLength ?? contextLength(record),
+            capabilities: record.problem == nil ? ["chat"] : [], sizeBytes: record.sizeBytes, loaded: backend != nil, problem: record.problem)
+    }
+}

@@ -1,0 +1,58 @@
+import HTTPTypes
+import Hummingbird
+
+/// One route: where it is and what answers it.
+struct Route: Sendable {
+    /// Of `/v1` routes the path without it, such as `/chat/completions`; they are served with and without the prefix.
+    /// `{model}` at the end takes everything that follows, slashes included.
+    let path: String
+    let method: HTTPRequest.Method
+    /// Whether OpenAI's API has it (below `/v1`) or it is Shimmy's own.
+    let isOpenAI: Bool
+    let handler: @Sendable (Request, ShimmyRequestContext) async throws -> Response
+}
+
+/// All routes of the server: for the router, for the errors that name them and for the test that holds them against the matrix.
+package struct RouteTable: Sendable {
+    let routes: [Route]
+
+    /// The methods that a path takes, for 405 and preflight answers.
+    func methods(forPath path: String) -> [String] {
+        var methods: [String] = []
+        for route in routes where Self.matches(route, path) && !methods.contains(route.method.rawValue) {
+            methods.append(route.method.rawValue)
+            if route.method == .get { methods.append("HEAD") }
+        }
+        return methods
+    }
+
+    var descriptions: [String] { routes.map { "\($0.method.rawValue) \($0.isOpenAI ? "/v1" : "")\($0.path)" } }
+
+    /// OpenAI's endpoints that exist, as `METHOD /path`.
+    package var openAIEndpoints: Set<String> { Set(routes.filter(\.isOpenAI).map { "\($0.method.rawValue) \($0.path)" }) }
+
+    func register(on router: Router<ShimmyRequestContext>) {
+        for route in routes {
+            let path = route.path.replacingSuffix("{model}", with: "**")
+            if route.isOpenAI { router.on(RouterPath("/v1" + path), method: route.method, use: route.handler) }
+            router.on(RouterPath(path), method: route.method, use: route.handler)
+        }
+    }
+
+    private static func matches(_ route: Route, _ path: String) -> Bool {
+        var components = path.split(separator: "/")[...]
+        if route.isOpenAI, components.first == "v1" { components = components.dropFirst() }
+        var pattern = route.path.split(separator: "/")[...]
+        if pattern.last == "{model}" {
+            pattern = pattern.dropLast()
+            return components.count > pattern.count && components.prefix(pattern.count).elementsEqual(pattern)
+        }
+        return components.elementsEqual(pattern)
+    }
+}
+
+extension String {
+    fileprivate func replacingSuffix(_ suffix: String, with other: String) -> String {
+        hasSuffix(suffix) ? String(dropLast(suffix.count)) + other : self
+    }
+}

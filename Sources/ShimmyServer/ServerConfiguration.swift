@@ -1,0 +1,45 @@
+// Serves HTTP: routes, limits, security, streams. Knows the API layer's types; knows nothing of tokens or of llama.cpp.
+
+/// How the server listens and whom it answers.
+package struct ServerConfiguration: Sendable {
+    package var host: String
+    /// 0 lets the system choose.
+    package var port: Int
+    /// Empty: no key is asked for.
+    package var apiKeys: [String]
+    /// Browser origins that may read answers, beside loopback ones.
+    package var allowedOrigins: Set<String>
+    /// Names in a Host header that are ours, beside loopback names, addresses and `host`.
+    package var allowedHosts: Set<String>
+    /// What streams are told of the server's life when there is nothing else to say.
+    package var heartbeat: Duration = .seconds(15)
+    package var limits = ServerLimits()
+
+    package init(
+        host: String = "127.0.0.1", port: Int = 11435, apiKeys: [String] = [], allowedOrigins: Set<String> = [], allowedHosts: Set<String> = []
+    ) {
+        self.host = host
+        self.port = port
+        self.apiKeys = apiKeys
+        self.allowedOrigins = allowedOrigins
+        self.allowedHosts = allowedHosts
+    }
+
+    /// Whether only this machine can reach the server.
+    package var isLoopback: Bool { HostName.isLoopback(host) }
+}
+
+/// Bounds on everything that a client can make grow.
+package struct ServerLimits: Sendable {
+    /// All header fields together, in bytes.
+    package var headerBytes = 64 << 10
+    package var headerFields = 200
+    package var bodyBytes = 32 << 20
+    /// From the first byte of a body to its last.
+    package var bodyTime: Duration = .seconds(60)
+    /// Without a byte while a request is awaited or arrives.
+    package var idleTime: Duration = .seconds(60)
+    package var jsonDepth = 128
+
+    package init() {}
+}

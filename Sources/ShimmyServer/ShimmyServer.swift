@@ -1,0 +1,68 @@
+import HTTPTypes
+import Hummingbird
+import HummingbirdCore
+package import Logging
+import NIOCore
+import ServiceLifecycle
+package import ShimmyModels
+
+/// The server as a service: binds, answers, drains when it is told to stop.
+package struct ShimmyServer: Service {
+    private let application: Application<RouterResponder<ShimmyRequestContext>>
+
+    /// The address that was bound.
+    package struct Address: Sendable {
+        package let host: String
+        package let port: Int
+    }
+
+    /// - contextLength: the context that a model would get, told without loading it.
+    /// - onListening: called once, when connections are accepted.
+    package init(
+        configuration: ServerConfiguration, models: ModelManager, contextLength: @escaping @Sendable (ModelRecord) -> Int?, logger: Logger,
+        onListening: @escaping @Sendable (Address) async -> Void
+    ) {
+        let table = Self.routeTable(configuration: configuration, models: models, contextLength: contextLength)
+        let limits = configuration.limits
+        var http = HTTP1Channel.Configuration(
+            additionalChannelHandlers: [ExpectContinueHandler(bodyLimit: limits.bodyBytes), DisconnectMonitor()],
+            idleTimeout: .nanoseconds(Int64(limits.idleTime / .nanoseconds(1))))
+        http.httpDecoder = .init(maxHeaderFieldSize: limits.headerBytes, maxHeaderListSize: limits.headerBytes, maxHeaderFieldCount: limits.headerFields)
+        application = Application(
+            responder: Self.router(table, configuration).buildResponder(),
+            server: .http1(configuration: http),
+            configuration: ApplicationConfiguration(
+                address: .hostname(configuration.host, port: configuration.port), backlog: 1024, reuseAddress: true),
+            onServerRunning: { channel in
+                await onListening(Address(host: configuration.host, port: channel.localAddress?.port ?? configuration.port))
+            },
+            logger: logger)
+    }
+
+    package func run() async throws { try await application.run() }
+
+    /// Every route of the server. Also asked by the test that holds the compatibility matrix against them.
+    package static func routeTable(
+        configuration: ServerConfiguration, models: ModelManager, contextLength: @escaping @Sendable (ModelRecord) -> Int?
+    ) -> RouteTable {
+        let body = JSONBodyReader(limits: configuration.limits)
+        return RouteTable(
+            routes: HealthRoutes(models: models).routes
+                + ModelRoutes(models: models, contextLength: contextLength).routes
+                + ChatRoutes(models: models, body: body, heartbeat: configuration.heartbeat).routes)
+    }
+
+    /// The order is the meaning: ids for everything, then errors as objects, then who may ask at all, then who may read answers,
+    /// then keys. Errors are mapped once more inside CORS, so that a web page can read them.
+    static func router(_ table: RouteTable, _ configuration: ServerConfiguration) -> Router<ShimmyRequestContext> {
+        let router = Router(context: ShimmyRequestContext.self, options: .autoGenerateHeadEndpoints)
+        router.add(middleware: RequestIDMiddleware())
+        router.add(middleware: ErrorMiddleware(routes: table))
+        router.add(middleware: HostMiddleware(configuration: configuration))
+        router.add(middleware: LoopbackCORSMiddleware(allowedOrigins: configuration.allowedOrigins, routes: table))
+        router.add(middleware: ErrorMiddleware(routes: table))
+        router.add(middleware: KeyMiddleware(keys: configuration.apiKeys))
+        table.register(on: router)
+        return router
+    }
+}

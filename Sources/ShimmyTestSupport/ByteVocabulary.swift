@@ -1,0 +1,30 @@
+package import ShimmyChat
+package import ShimmyCore
+
+/// A vocabulary whose tokens are the 256 bytes, or pieces that a test names.
+package struct ByteVocabulary: Vocabulary {
+    private let pieces: [[UInt8]]
+
+    package init() { pieces = (0...255).map { [UInt8($0)] } }
+
+    /// Token n is the n-th piece.
+    package init(pieces: [[UInt8]]) { self.pieces = pieces }
+
+    package var tokenCount: Int { pieces.count }
+
+    package func tokenize(_ text: String, addSpecial: Bool, parseSpecial: Bool) -> [Token] { text.utf8.map { Token($0) } }
+
+    package func piece(of token: Token) -> [UInt8] { pieces.indices.contains(Int(token)) ? pieces[Int(token)] : [] }
+}
+
+/// A template that puts the messages' texts one after the other, or refuses.
+package struct PlainTemplate: ChatTemplate {
+    package var refusal: String?
+
+    package init(refusal: String? = nil) { self.refusal = refusal }
+
+    package func render(_ messages: [ChatMessage]) throws(ChatTemplateError) -> RenderedPrompt {
+        if let refusal { throw ChatTemplateError(refusal) }
+        return RenderedPrompt(text: messages.flatMap { $0.content ?? [] }.joined(separator: "\n"))
+    }
+}

@@ -1,0 +1,51 @@
+// Fakes for tests: a scripted runner in place of a model, a vocabulary of bytes. No sleeps, no network.
+
+import Synchronization
+package import ShimmyCore
+package import ShimmyEngine
+
+/// A model runner that computes nothing: the next token of a sequence follows from its tokens alone, by a rule of the test's.
+///
+/// It keeps its own picture of every slot's cells and stops the test when a batch contradicts it:
+/// a token at the wrong position, a slot that was not freed, more cells than there are.
+package struct ScriptedRunner: ModelRunner {
+    package let limits: RunnerLimits
+    private let rule: @Sendable ([Token]) throws -> Token
+    private let endOfGeneration: Token
+    private var cells: [Int: [Token]] = [:]
+    private var known: Set<SequenceID> = []
+
+    /// - rule: the next token after these.
+    package init(limits: RunnerLimits, endOfGeneration: Token = -1, rule: @escaping @Sendable ([Token]) throws -> Token) {
+        self.limits = limits
+        self.endOfGeneration = endOfGeneration
+        self.rule = rule
+    }
+
+    package var cellsInUse: Int { cells.values.reduce(0) { $0 + $1.count } }
+    package var sequenceCount: Int { known.count }
+
+    package func isEndOfGeneration(_ token: Token) -> Bool { token == endOfGeneration }
+    package mutating func addSequence(_ id: SequenceID, sampling: SamplingParameters) { known.insert(id) }
+    package mutating func removeSequence(_ id: SequenceID) { known.remove(id) }
+
+    package mutating func truncate(slot: Int, to count: Int) {
+        precondition(limits.canRewind || count == 0, "this model cannot rewind")
+        cells[slot]?.removeLast(max(0, (cells[slot]?.count ?? 0) - count))
+    }
+
+    package mutating func run(_ batch: Batch) throws -> [Token] {
+        precondition(batch.tokenCount <= limits.batchTokens, "more tokens than a batch holds")
+        precondition(Set(batch.chunks.map(\.slot)).count == batch.chunks.count, "a slot twice in a batch")
+        var sampled: [Token] = []
+        for chunk in batch.chunks {
+            precondition(known.contains(chunk.sequence), "a sequence without a sampler")
+            precondition((0..<limits.slots).contains(chunk.slot), "no such slot")
+            precondition(cells[chunk.slot, default: []].count == chunk.position, "a chunk does not continue its slot")
+            cells[chunk.slot, default: []] += chunk.tokens
+            precondition(cellsInUse <= limits.cells, "more cells than there are")
+            if chunk.samples { sampled.append(try rule(cells[chunk.slot]!)) }
+        }
+        return sampled
+    }
+}

@@ -1,0 +1,22 @@
+import ArgumentParser
+import ShimmyModels
+
+struct DiscoverCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "discover", abstract: "Say where models are looked for, and what lies there: models, projectors, damaged files.")
+
+    @OptionGroup var options: ModelOptions
+
+    func run() async throws {
+        let records = options.catalog().records
+        Console.print("Looked in:")
+        for place in options.discovery.places { Console.print("  \(place.source.label): \(place.path)\(place.exists ? "" : " (not there)")") }
+        Console.print("")
+        if records.isEmpty { Console.print("Found nothing.") }
+        for record in records {
+            Console.print("\(record.id)  [\(record.kind.rawValue), \(record.source.label), \(Console.size(record.sizeBytes))]")
+            Console.print("  \(record.path)")
+            if let problem = record.problem { Console.print("  problem: \(problem)") }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+import ArgumentParser
+import Foundation
+import ShimmyChat
+import ShimmyCore
+import ShimmyLlama
+import ShimmyModels
+
+struct GenerateCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "generate", abstract: "Answer one prompt, in this process, to standard output.",
+        discussion: "The prompt is the argument, or standard input when there is none.")
+
+    @OptionGroup var options: ModelOptions
+
+    @Option(help: "A model, by name or by path. Default: the only one there is. [SHIMMY_MODEL]")
+    var model: String?
+
+    @Option(help: "A system message.")
+    var system: String?
+
+    @Option(help: "The most tokens of the answer.")
+    var maxTokens: Int?
+
+    @Option(help: "0 to 2; 0 always takes the likeliest token.")
+    var temperature: Float = 1
+
+    @Option(help: "0 to 1.")
+    var topP: Float = 1
+
+    @Option(help: "Makes the answer repeatable.")
+    var seed: Int64?
+
+    @Option(help: "Stop before this text. Repeatable.")
+    var stop: [String] = []
+
+    @Argument(help: "The prompt.")
+    var prompt: String?
+
+    func validate() throws {
+        if let maxTokens, maxTokens < 1 { throw ValidationError("--max-tokens must be at least 1.") }
+        if !(0...2).contains(temperature) { throw ValidationError("--temperature must be between 0 and 2.") }
+        if !(0...1).contains(topP) { throw ValidationError("--top-p must be between 0 and 1.") }
+    }
+
+    func run() async throws {
+        LlamaBackend.start(logger: options.logger(quiet: true))
+        let text = prompt ?? Self.standardInput()
+        if text.isEmpty { throw ValidationError("There is no prompt: give one as the argument or on standard input.") }
+        let record = try options.resolve(try modelName())
+        let backend = try await options.load(record)
+        var messages = [ChatMessage(.user, text)]
+        if let system { messages.insert(ChatMessage(.system, system), at: 0) }
+        let request = ChatRequest(
+            messages: messages, maximumTokens: maxTokens,
+            sampling: SamplingParameters(temperature: temperature, topP: topP, seed: seed), stops: stop)
+        do {
+            let generation = try await backend.generate(request)
+            while let event = try await generation.next() {
+                if case .text(let text) = event { Console.print(text, terminator: "") }
+            }
+        } catch let error as GenerationError {
+            Console.error(error.forPeople)
+            throw ExitStatus.failure
+        }
+        Console.print("")
+        await backend.shutdown()
+    }
+
+    private func modelName() throws -> String {
+        if let model = model ?? Environment.process.string("SHIMMY_MODEL") { return model }
+        let usable = options.catalog().records.filter { $0.kind == .model && $0.problem == nil }
+        guard usable.count == 1 else {
+            Console.error(usable.isEmpty ? "no models were found" : "there are several models: choose one with --model ('shimmy list' names them)")
+            throw ExitStatus.modelNotFound
+        }
+        return usable[0].id
+    }
+
+    private static func standardInput() -> String {
+        let data = (try? FileHandle.standardInput.readToEnd()) ?? Data()
+        return String(decoding: data, as: UTF8.self)
+    }
+}
+
+extension GenerationError {
+    fileprivate var forPeople: String {
+        switch self {
+        case .templateRefused(let reason): "the model's chat template refused the conversation: \(reason)"
+        case .contextExceeded(let prompt, _, let context): "the prompt has \(prompt) tokens; prompt and answer must fit the context of \(context)"
+        case .emptyPrompt: "the prompt is empty"
+        }
+    }
+}

@@ -1,0 +1,38 @@
+import ArgumentParser
+import ShimmyChat
+import ShimmyCore
+import ShimmyLlama
+import ShimmyModels
+
+struct ProbeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "probe", abstract: "Load a model and decode one token: does it work here?")
+
+    @OptionGroup var options: ModelOptions
+
+    @Argument(help: "A model, by name or by path.")
+    var model: String
+
+    func run() async throws {
+        LlamaBackend.start(logger: options.logger(quiet: true))
+        let record = try options.resolve(model)
+        let backend = try await options.load(record)
+        let generation = try await backend.generate(ChatRequest(messages: [ChatMessage(.user, "Hello")], maximumTokens: 1))
+        while let event = try await generation.next() {
+            guard case .finished(_, let usage) = event else { continue }
+            Console.print("\(record.id) works: \(usage.promptTokens) prompt tokens computed, \(usage.completionTokens) token decoded, context \(backend.contextLength).")
+        }
+        await backend.shutdown()
+    }
+}
+
+extension ModelOptions {
+    /// Loads a model for a command of its own; a failure ends the program with its documented code.
+    func load(_ record: ModelRecord) async throws -> any Backend {
+        do {
+            return try await loader.load(record)
+        } catch {
+            Console.error("the model \(record.id) cannot be loaded: \(error)")
+            throw ExitStatus.modelUnusable
+        }
+    }
+}

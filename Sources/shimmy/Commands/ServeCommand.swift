@@ -1,0 +1,123 @@
+import ArgumentParser
+import Foundation
+import Logging
+import NIOCore
+import ServiceLifecycle
+import ShimmyLlama
+import ShimmyModels
+import ShimmyServer
+
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "serve", abstract: "Serve models over HTTP, as OpenAI's API would.")
+
+    @OptionGroup var options: ModelOptions
+
+    @Option(help: "Address to listen on. [SHIMMY_HOST, or SHIMMY_BIND_ADDRESS as host:port]")
+    var host: String?
+
+    @Option(help: "Port to listen on; 'auto' takes a free one. [SHIMMY_PORT]")
+    var port: PortChoice?
+
+    @Option(help: "A model, by name or by path, to serve beside those that are found. [SHIMMY_MODEL]")
+    var model: String?
+
+    @Flag(help: "Load the model of --model, or the only one there is, before requests come. [SHIMMY_PRELOAD]")
+    var preload = false
+
+    @Option(help: "Ask for this API key. Repeatable. [SHIMMY_API_KEY, comma-separated]")
+    var apiKey: [String] = []
+
+    @Option(help: "A file with one API key a line. [SHIMMY_API_KEY_FILE]")
+    var apiKeyFile: String?
+
+    @Option(help: "A browser origin that may read answers, such as https://ui.example. Repeatable. [SHIMMY_ALLOW_ORIGIN]")
+    var allowOrigin: [String] = []
+
+    @Option(help: "A name that this server is called by in Host headers. Repeatable. [SHIMMY_ALLOW_HOST]")
+    var allowHost: [String] = []
+
+    @Flag(help: "Listen beyond this machine without an API key. [SHIMMY_INSECURE]")
+    var insecure = false
+
+    @Option(help: "Seconds that running answers may take when the server is told to stop. [SHIMMY_DRAIN_SECONDS]")
+    var drainSeconds: Int?
+
+    @Option(help: "Models that may be loaded at once. [SHIMMY_MAX_MODELS]")
+    var maxModels: Int?
+
+    func run() async throws {
+        let environment = Environment.process
+        let logger = options.logger(quiet: false)
+        LlamaBackend.start(logger: logger)
+        let configuration = try serverConfiguration(environment)
+        if !configuration.isLoopback, configuration.apiKeys.isEmpty, !(insecure || environment.flag("SHIMMY_INSECURE")) {
+            Console.error("listening on \(configuration.host) lets others use this server: give an --api-key, or say --insecure")
+            throw ExitStatus.refusedAsUnsafe
+        }
+        let modelName = model ?? environment.string("SHIMMY_MODEL")
+        let models = try modelManager(modelName, environment, logger)
+        let wantsPreload = preload || environment.flag("SHIMMY_PRELOAD")
+        let server = ShimmyServer(
+            configuration: configuration, models: models, contextLength: options.loader.plannedContextLength, logger: logger
+        ) { address in
+            await Banner.show(address, models: models, preferred: modelName)
+            if wantsPreload { await preloadModel(modelName, models, logger) }
+        }
+        try await serve(server, models, configuration, logger, drain: .seconds(drainSeconds ?? environment.integer("SHIMMY_DRAIN_SECONDS") ?? 30))
+    }
+
+    private func serverConfiguration(_ environment: Environment) throws -> ServerConfiguration {
+        let bind = environment.string("SHIMMY_BIND_ADDRESS").flatMap(BindAddress.init)
+        if bind == nil, let text = environment.string("SHIMMY_BIND_ADDRESS") {
+            throw ValidationError("SHIMMY_BIND_ADDRESS is '\(text)'; it takes host:port or host:auto.")
+        }
+        let port = try port ?? environment.string("SHIMMY_PORT").map(PortChoice.parse) ?? bind?.port ?? .number(11435)
+        var keys = apiKey.isEmpty ? environment.list("SHIMMY_API_KEY") : apiKey
+        if let file = apiKeyFile ?? environment.string("SHIMMY_API_KEY_FILE") { keys += try APIKeyFile.read(file) }
+        let origins = allowOrigin.isEmpty ? environment.list("SHIMMY_ALLOW_ORIGIN") : allowOrigin
+        let hosts = allowHost.isEmpty ? environment.list("SHIMMY_ALLOW_HOST") : allowHost
+        return ServerConfiguration(
+            host: host ?? environment.string("SHIMMY_HOST") ?? bind?.host ?? "127.0.0.1", port: port.number, apiKeys: keys,
+            allowedOrigins: Set(origins), allowedHosts: Set(hosts.map { $0.lowercased() }))
+    }
+
+    private func modelManager(_ name: String?, _ environment: Environment, _ logger: Logger) throws -> ModelManager {
+        let file = name.flatMap { ModelCatalog.record(forFile: $0) == nil ? nil : $0 }
+        if let name, file == nil, name.hasSuffix(".gguf") { _ = try options.resolve(name) }
+        let (options, loader) = (options, options.loader)
+        return ModelManager(
+            capacity: maxModels ?? environment.integer("SHIMMY_MAX_MODELS") ?? 3, logger: logger,
+            scan: { options.catalog(including: file) }, load: { try await loader.load($0) })
+    }
+
+    private func preloadModel(_ name: String?, _ models: ModelManager, _ logger: Logger) async {
+        let usable = await models.list().filter { $0.kind == .model && $0.problem == nil }
+        guard let name = name.map(Banner.modelName) ?? (usable.count == 1 ? usable[0].id : nil) else {
+            logger.warning("nothing was preloaded: name one of several models with --model")
+            return
+        }
+        do {
+            _ = try await models.acquire(name)
+        } catch {
+            logger.error("could not preload", metadata: ["model": "\(name)", "error": "\(error)"])
+        }
+    }
+
+    private func serve(
+        _ server: ShimmyServer, _ models: ModelManager, _ configuration: ServerConfiguration, _ logger: Logger, drain: Duration
+    ) async throws {
+        var group = ServiceGroupConfiguration(services: [.init(service: server)], logger: logger)
+        group.maximumGracefulShutdownDuration = drain
+        let services = ServiceGroup(configuration: group)
+        let signals = StopSignals { Task { await services.triggerGracefulShutdown() } }
+        defer { withExtendedLifetime(signals) {} }
+        do {
+            try await services.run()
+        } catch let error as IOError where error.errnoCode == EADDRINUSE {
+            let holder = PortHolder.describe(port: configuration.port).map { " by \($0)" } ?? ""
+            Console.error("port \(configuration.port) is in use\(holder); choose another with --port, or --port auto")
+            throw ExitStatus.portInUse
+        }
+        await models.shutdown()
+    }
+}

@@ -1,0 +1,53 @@
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
+/// Writes to the standard streams at once and whole: pipes get a line when it is said, not when a buffer is full.
+enum Console {
+    static func print(_ text: String, terminator: String = "\n") { write(text + terminator, to: 1) }
+
+    static func error(_ text: String) { write("error: " + text + "\n", to: 2) }
+
+    static func log(_ line: String) { write(line + "\n", to: 2) }
+
+    private static func write(_ text: String, to descriptor: Int32) {
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty {
+            let written = rest.withUnsafeBytes { unistdWrite(descriptor, $0.baseAddress, $0.count) }
+            guard written > 0 else { return }
+            rest = rest.dropFirst(written)
+        }
+    }
+
+    private static func unistdWrite(_ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int {
+        #if canImport(Glibc)
+            Glibc.write(descriptor, bytes, count)
+        #else
+            Darwin.write(descriptor, bytes, count)
+        #endif
+    }
+
+    /// Columns of text, each as wide as its longest cell.
+    static func table(_ rows: [[String]]) -> String {
+        let widths = (0..<(rows.map(\.count).max() ?? 0)).map { column in rows.map { $0[column].count }.max() ?? 0 }
+        return
+            rows
+            .map { row in
+                var line = ""
+                for (cell, width) in zip(row, widths) { line += cell + String(repeating: " ", count: width - cell.count + 2) }
+                return String(line.reversed().drop { $0 == " " }.reversed())
+            }
+            .joined(separator: "\n")
+    }
+
+    /// `98 MB`, `1.2 GB`; decimal units, as disks and downloads are sold.
+    static func size(_ bytes: Int) -> String {
+        if bytes >= 1_000_000_000 {
+            let tenths = bytes / 100_000_000
+            return "\(tenths / 10).\(tenths % 10) GB"
+        }
+        return bytes >= 1_000_000 ? "\(bytes / 1_000_000) MB" : "\(bytes / 1000) kB"
+    }
+}

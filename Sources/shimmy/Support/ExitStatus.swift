@@ -1,0 +1,10 @@
+import ArgumentParser
+
+/// The program's exit codes; they are documented and do not change.
+enum ExitStatus {
+    static let failure = ExitCode(1)
+    static let modelNotFound = ExitCode(3)
+    static let modelUnusable = ExitCode(4)
+    static let portInUse = ExitCode(5)
+    static let refusedAsUnsafe = ExitCode(6)
+}

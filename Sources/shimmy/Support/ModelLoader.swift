@@ -1,0 +1,32 @@
+import ShimmyChat
+import ShimmyEngine
+import ShimmyLlama
+import ShimmyModels
+
+/// Turns a file on the disk into a backend of this process: weights, context, engine.
+struct ModelLoader: Sendable {
+    /// Tokens of context for every model; nil for each model's own.
+    var contextLength: Int?
+    var threads: Int?
+
+    func load(_ record: ModelRecord) async throws -> any Backend {
+        let model = try await onOwnThread(named: "load") { try LlamaModel(path: record.path) }
+        let template = try LlamaChatTemplate(model: model)
+        let options = LlamaRunner.Options(contextLength: contextLength, threads: threads)
+        let engine = try await EngineHandle.start(name: "engine") { try LlamaRunner(model: model, options: options) }
+        return LocalBackend(vocabulary: model.vocabulary, template: template, engine: engine, fingerprint: fingerprint(record, engine.limits))
+    }
+
+    /// The context that a model will get, told from its file alone.
+    func plannedContextLength(_ record: ModelRecord) -> Int? {
+        contextLength ?? record.contextLength.map { min($0, LlamaRunner.Options.defaultContextLimit) }
+    }
+
+    /// Equal for equal engine, build, file and settings. FNV-1a: it names, it does not protect.
+    private func fingerprint(_ record: ModelRecord, _ limits: RunnerLimits) -> String {
+        let facts = [BuildVersion.text, LlamaBackend.build, record.id, "\(record.sizeBytes)", "\(record.modified)", "\(limits.contextLength)"]
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for byte in facts.joined(separator: "\u{1f}").utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        return "fp_" + String(hash, radix: 16)
+    }
+}

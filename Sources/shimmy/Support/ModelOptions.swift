@@ -1,0 +1,72 @@
+import ArgumentParser
+import Logging
+import ShimmyChat
+import ShimmyEngine
+import ShimmyLlama
+import ShimmyModels
+
+/// Options of every command that loads models.
+struct ModelOptions: ParsableArguments {
+    @Option(help: "A directory to look for models in, beside the usual places. Repeatable. [SHIMMY_MODEL_DIR, comma-separated]")
+    var modelDir: [String] = []
+
+    @Option(help: "Tokens of context. Default: what the model was trained on, at most 8192. [SHIMMY_CTX_SIZE]")
+    var ctxSize: Int?
+
+    @Option(help: "Threads for computing. Default: the number of physical cores. [SHIMMY_THREADS]")
+    var threads: Int?
+
+    @Option(help: "trace, debug, info, notice, warning, error or critical. [SHIMMY_LOG_LEVEL]", transform: Logs.level)
+    var logLevel: Logger.Level?
+
+    @Option(help: "text or json. [SHIMMY_LOG_FORMAT]")
+    var logFormat: LogFormat?
+
+    func validate() throws {
+        if let ctxSize, ctxSize < 16 { throw ValidationError("--ctx-size must be at least 16.") }
+        if let threads, threads < 1 { throw ValidationError("--threads must be at least 1.") }
+    }
+
+    private var environment: Environment { .process }
+
+    /// - quiet: commands that print their result keep the log to warnings unless asked.
+    func logger(quiet: Bool) -> Logger {
+        let level = logLevel ?? environment.string("SHIMMY_LOG_LEVEL").flatMap(Logger.Level.init(rawValue:)) ?? (quiet ? .warning : .info)
+        let format = logFormat ?? environment.string("SHIMMY_LOG_FORMAT").flatMap(LogFormat.init(rawValue:)) ?? .text
+        return Logs.make(level: level, format: format)
+    }
+
+    var discovery: ModelDiscovery {
+        ModelDiscovery(
+            directories: .standard(environment: environment.values, home: environment.home),
+            extraDirectories: modelDir.isEmpty ? environment.list("SHIMMY_MODEL_DIR") : modelDir,
+            environment: environment.values, home: environment.home)
+    }
+
+    var loader: ModelLoader {
+        ModelLoader(contextLength: ctxSize ?? environment.integer("SHIMMY_CTX_SIZE"), threads: threads ?? environment.integer("SHIMMY_THREADS"))
+    }
+
+    /// Finds models on the disk; `file` is a model given by its path, which need not lie in any of the places.
+    func catalog(including file: String? = nil) -> ModelCatalog {
+        var records = discovery.scan()
+        if let file, let record = ModelCatalog.record(forFile: file) {
+            records.removeAll { $0.path == record.path || $0.id == record.id }
+            records.append(record)
+        }
+        return ModelCatalog(records: records)
+    }
+
+    /// A model by name or by path. Exits with the documented codes when there is none or it cannot be used.
+    func resolve(_ name: String) throws -> ModelRecord {
+        guard let record = ModelCatalog.record(forFile: name) ?? catalog().resolve(name) else {
+            Console.error("no model named \(name) was found; 'shimmy list' shows what there is")
+            throw ExitStatus.modelNotFound
+        }
+        if let problem = record.problem {
+            Console.error("the model \(record.id) cannot be used: \(problem)")
+            throw ExitStatus.modelUnusable
+        }
+        return record
+    }
+}

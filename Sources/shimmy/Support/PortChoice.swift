@@ -1,0 +1,45 @@
+import ArgumentParser
+
+/// A port's number, or any free one.
+enum PortChoice: ExpressibleByArgument {
+    case number(Int)
+    case auto
+
+    init?(argument: String) {
+        if argument == "auto" {
+            self = .auto
+        } else if let number = Int(argument), (1...65535).contains(number) {
+            self = .number(number)
+        } else {
+            return nil
+        }
+    }
+
+    static func parse(_ text: String) throws -> PortChoice {
+        guard let choice = PortChoice(argument: text) else { throw ValidationError("'\(text)' is no port: it takes 1 to 65535, or auto.") }
+        return choice
+    }
+
+    /// 0 lets the system choose.
+    var number: Int {
+        switch self {
+        case .number(let number): number
+        case .auto: 0
+        }
+    }
+}
+
+/// `host:port`, as the Rust Shimmy reads it from SHIMMY_BIND_ADDRESS.
+struct BindAddress {
+    let host: String
+    let port: PortChoice
+
+    init?(_ text: String) {
+        guard let colon = text.lastIndex(of: ":"), let port = PortChoice(argument: String(text[text.index(after: colon)...])) else { return nil }
+        var host = text[..<colon]
+        if host.first == "[", host.last == "]" { host = host.dropFirst().dropLast() }
+        if host.isEmpty { return nil }
+        self.host = String(host)
+        self.port = port
+    }
+}

