@@ -41,7 +41,7 @@ final class EngineLoop<Runner: ModelRunner> {
             assert(!scheduler.isIdle || scheduler.isConsistent)
             for command in mailbox.takeAll(wait: scheduler.isIdle) { perform(command) }
             if !scheduler.isIdle { step() }
-            shared.publish(scheduler, cellsTotal: runner.limits.cells)
+            publish()
         }
         for stream in streams.values { stream.value?.fail(EngineError("the engine was shut down")) }
     }
@@ -49,6 +49,7 @@ final class EngineLoop<Runner: ModelRunner> {
     /// One step: schedule, run, commit.
     private func step() {
         let step = scheduler.schedule()
+        publish()  // a step can take a while: what it works on is known before it ends
         for truncation in step.truncations { runner.truncate(slot: truncation.slot, to: truncation.count) }
         guard !step.batch.isEmpty else { return }
         do {
@@ -61,6 +62,8 @@ final class EngineLoop<Runner: ModelRunner> {
         }
         shared.countStep(tokens: step.batch.tokenCount)
     }
+
+    private func publish() { shared.publish(scheduler, cellsTotal: runner.limits.cells) }
 
     private func perform(_ command: EngineCommand) {
         switch command {

@@ -23,6 +23,8 @@ package final class LlamaRunner: ModelRunner {
     }
 
     package let limits: RunnerLimits
+    /// Tokens of a step at most. llama.cpp reserves memory for computing this many at once.
+    private static let batchTokens = 256
     private let model: LlamaModel
     private let vocabulary: LlamaVocabulary
     private let context: OpaquePointer
@@ -34,7 +36,7 @@ package final class LlamaRunner: ModelRunner {
     /// Throws `LlamaError` when `llama_init_from_model` returns NULL, mostly for want of memory.
     package init(model: LlamaModel, options: Options) throws {
         let contextLength = options.contextLength ?? min(model.trainedContextLength, Options.defaultContextLimit)
-        let batchTokens = min(512, contextLength)
+        let batchTokens = min(Self.batchTokens, contextLength)
         let threads = Int32(options.threads ?? ProcessorTopology.physicalCores)
         var parameters = llama_context_default_params()
         parameters.n_ctx = UInt32(contextLength)

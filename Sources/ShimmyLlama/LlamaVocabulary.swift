@@ -1,5 +1,5 @@
 import CLlama
-package import ShimmyChat
+import ShimmyChat
 package import ShimmyCore
 
 /// The tokenizer of a loaded model.

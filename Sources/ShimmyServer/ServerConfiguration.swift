@@ -35,10 +35,8 @@ package struct ServerLimits: Sendable {
     package var headerBytes = 64 << 10
     package var headerFields = 200
     package var bodyBytes = 32 << 20
-    /// From the first byte of a body to its last.
-    package var bodyTime: Duration = .seconds(60)
-    /// Without a byte while a request is awaited or arrives.
-    package var idleTime: Duration = .seconds(60)
+    /// For a head, from then on for a body; also how long a connection may stay open between requests.
+    package var requestTime: Duration = .seconds(60)
     package var jsonDepth = 128
 
     package init() {}

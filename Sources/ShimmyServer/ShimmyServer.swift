@@ -25,8 +25,8 @@ package struct ShimmyServer: Service {
         let table = Self.routeTable(configuration: configuration, models: models, contextLength: contextLength)
         let limits = configuration.limits
         var http = HTTP1Channel.Configuration(
-            additionalChannelHandlers: [ExpectContinueHandler(bodyLimit: limits.bodyBytes), DisconnectMonitor()],
-            idleTimeout: .nanoseconds(Int64(limits.idleTime / .nanoseconds(1))))
+            additionalChannelHandlers: [ParserErrorHandler(), ExpectContinueHandler(bodyLimit: limits.bodyBytes), DisconnectMonitor()],
+            idleTimeout: .nanoseconds(Int64(limits.requestTime / .nanoseconds(1))))
         http.httpDecoder = .init(maxHeaderFieldSize: limits.headerBytes, maxHeaderListSize: limits.headerBytes, maxHeaderFieldCount: limits.headerFields)
         application = Application(
             responder: Self.router(table, configuration).buildResponder(),

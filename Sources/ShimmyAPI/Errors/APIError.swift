@@ -142,6 +142,8 @@ extension APIError {
     }
 
     package static let bodyTooSlow = APIError(status: 408, message: "The request's body took too long to arrive.", code: "request_timeout")
+    package static let headTooLarge = APIError(status: 431, message: "The request's header fields are too large.", code: "headers_too_large")
+    package static let notHTTP = APIError(status: 400, message: "The request is not valid HTTP.")
     package static let notJSON = APIError(status: 415, message: "The request's Content-Type must be application/json.")
 
     package static func unavailable(_ message: String, code: String, retryAfter: Int) -> APIError {

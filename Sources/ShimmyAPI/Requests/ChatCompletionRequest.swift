@@ -1,5 +1,5 @@
 package import ShimmyChat
-package import ShimmyCore
+import ShimmyCore
 package import ShimmyJSON
 
 /// `POST /v1/chat/completions`, decoded and checked.

@@ -24,7 +24,7 @@ struct JSONBodyReader: Sendable {
 
     /// A client that sends a byte now and then is cut off by the total time, one that stops by the connection's idle time.
     private func collect(_ body: RequestBody) async throws -> [UInt8] {
-        let deadline = ContinuousClock.now + limits.bodyTime
+        let deadline = ContinuousClock.now + limits.requestTime
         var bytes: [UInt8] = []
         for try await buffer in body {
             guard bytes.count + buffer.readableBytes <= limits.bodyBytes else { throw APIError.bodyTooLarge(limit: limits.bodyBytes) }

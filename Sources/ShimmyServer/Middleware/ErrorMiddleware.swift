@@ -2,6 +2,7 @@ import HTTPTypes
 import Hummingbird
 import HummingbirdCore
 import Logging
+import NIOHTTP1
 import ShimmyAPI
 import ShimmyModels
 
@@ -16,9 +17,11 @@ struct ErrorMiddleware: RouterMiddleware {
             return try await next(request, context)
         } catch let error as HTTPError where error.status == .notFound {
             return unmatched(request)
+        } catch let error as HTTPParserError {
+            throw error  // the request was cut in the middle: there is nobody to answer
         } catch {
             let mapped = APIError(any: error)
-            if mapped.status >= 500 { context.logger.error("request failed", metadata: ["error": "\(error)"]) }
+            if mapped.status >= 500, !(error is CancellationError) { context.logger.error("request failed", metadata: ["error": "\(error)"]) }
             var response = Response.error(mapped)
             // What is left of a refused body is not worth reading.
             if mapped.status == 413 || mapped.status == 408 { response.headers[.connection] = "close" }

@@ -11,6 +11,7 @@ struct RequestIDMiddleware: RouterMiddleware {
     func handle(_ request: Request, context: Context, next: Next) async throws -> Response {
         let id = "req_" + RandomID.make()
         var context = context
+        context.logger[metadataKey: "hb.request.id"] = nil
         context.logger[metadataKey: "request"] = "\(id)"
         var response = try await next(request, context)
         response.headers[.requestID] = id

@@ -5,7 +5,7 @@ import ShimmyChat
 import ShimmyModels
 
 /// `GET /v1/models` and `GET /v1/models/{model}`. Nothing here loads a model.
-struct ModelRoutes: Sendable {
+package struct ModelRoutes: Sendable {
     let models: ModelManager
     /// The context that a model would get when it is loaded, from what its file says.
     let contextLength: @Sendable (ModelRecord) -> Int?
@@ -24,7 +24,7 @@ struct ModelRoutes: Sendable {
     }
 
     /// Ids contain slashes and colons, and clients encode them or not: `/v1/models/hf.co%2Fuser%2Frepo:Q4_K_M`.
-    static func modelName(inPath path: String) -> String? {
+    package static func modelName(inPath path: String) -> String? {
         guard let range = path.firstRange(of: "/models/") else { return nil }
         var name = path[range.upperBound...]
         while name.last == "/" { name.removeLast() }

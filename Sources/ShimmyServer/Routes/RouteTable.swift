@@ -17,7 +17,7 @@ package struct RouteTable: Sendable {
     let routes: [Route]
 
     /// The methods that a path takes, for 405 and preflight answers.
-    func methods(forPath path: String) -> [String] {
+    package func methods(forPath path: String) -> [String] {
         var methods: [String] = []
         for route in routes where Self.matches(route, path) && !methods.contains(route.method.rawValue) {
             methods.append(route.method.rawValue)

@@ -42,6 +42,9 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "Seconds that running answers may take when the server is told to stop. [SHIMMY_DRAIN_SECONDS]")
     var drainSeconds: Int?
 
+    @Option(help: "Seconds that a client may take to send a request, or leave a connection unused. [SHIMMY_REQUEST_SECONDS]")
+    var requestSeconds: Int?
+
     @Option(help: "Models that may be loaded at once. [SHIMMY_MAX_MODELS]")
     var maxModels: Int?
 
@@ -76,9 +79,11 @@ struct ServeCommand: AsyncParsableCommand {
         if let file = apiKeyFile ?? environment.string("SHIMMY_API_KEY_FILE") { keys += try APIKeyFile.read(file) }
         let origins = allowOrigin.isEmpty ? environment.list("SHIMMY_ALLOW_ORIGIN") : allowOrigin
         let hosts = allowHost.isEmpty ? environment.list("SHIMMY_ALLOW_HOST") : allowHost
-        return ServerConfiguration(
+        var configuration = ServerConfiguration(
             host: host ?? environment.string("SHIMMY_HOST") ?? bind?.host ?? "127.0.0.1", port: port.number, apiKeys: keys,
             allowedOrigins: Set(origins), allowedHosts: Set(hosts.map { $0.lowercased() }))
+        if let seconds = requestSeconds ?? environment.integer("SHIMMY_REQUEST_SECONDS") { configuration.limits.requestTime = .seconds(seconds) }
+        return configuration
     }
 
     private func modelManager(_ name: String?, _ environment: Environment, _ logger: Logger) throws -> ModelManager {

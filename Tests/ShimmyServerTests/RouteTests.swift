@@ -1,0 +1,33 @@
+import Logging
+import ShimmyAPI
+import ShimmyModels
+import ShimmyServer
+import Testing
+
+/// The routes that the server really has, held against the compatibility matrix.
+@Suite struct RouteTests {
+    private static let table = ShimmyServer.routeTable(
+        configuration: ServerConfiguration(),
+        models: ModelManager(capacity: 1, logger: Logger(label: "test"), scan: { ModelCatalog(records: []) }) { _ in throw NoModel() },
+        contextLength: { _ in nil })
+
+    private struct NoModel: Error {}
+
+    @Test func theRoutesAreTheMatrixsSupportedEndpoints() {
+        let promised = Compatibility.endpoints.filter { $0.support != .notSupported }.map { "\($0.method) \($0.path)" }
+        #expect(Self.table.openAIEndpoints == Set(promised))
+    }
+
+    @Test(arguments: [
+        ("/v1/chat/completions", ["POST"]), ("/chat/completions", ["POST"]), ("/v1/chat/completions/", ["POST"]),
+        ("/v1/models", ["GET", "HEAD"]), ("/v1/models/hf.co/user/repo:Q4_K_M", ["GET", "HEAD"]), ("/health", ["GET", "HEAD"]), ("/", ["GET", "HEAD"]),
+        ("/v1/embeddings", []), ("/v1", []), ("/v1/chat", []), ("/v2/models", []),
+    ])
+    func everyPathKnowsItsMethods(path: String, methods: [String]) { #expect(Self.table.methods(forPath: path) == methods) }
+
+    @Test(arguments: [
+        ("/v1/models/SmolLM2", "SmolLM2"), ("/models/a/b:Q4", "a/b:Q4"), ("/v1/models/u%2Fr%3AQ8_0", "u/r:Q8_0"), ("/v1/models/x/", "x"),
+        ("/v1/models/caf%C3%A9", "café"), ("/v1/models/%zz", nil), ("/v1/models/%C3", nil), ("/v1/models/a%2", nil),
+    ])
+    func modelNamesAreReadFromPaths(path: String, name: String?) { #expect(ModelRoutes.modelName(inPath: path) == name) }
+}

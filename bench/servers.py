@@ -1,0 +1,134 @@
+"""Starts and stops the servers that are compared, and looks at them from outside."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@dataclass
+class Contender:
+    """A server by its name and command; `{port}` stands for the port."""
+
+    name: str
+    command: list[str]
+    model: str
+    environment: dict = field(default_factory=dict)
+
+
+class Server:
+    """One running server. Use it in a `with` statement."""
+
+    def __init__(self, contender: Contender):
+        self.contender, self.port = contender, free_port()
+        self.log = tempfile.NamedTemporaryFile(prefix=contender.name, suffix=".log")
+
+    def __enter__(self) -> "Server":
+        command = [word.format(port=self.port) for word in self.contender.command]
+        self.started = time.perf_counter()
+        self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log, env={**os.environ, **self.contender.environment})
+        return self
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def wait_listening(self) -> float:
+        """Seconds from the start until a connection is accepted."""
+        while True:
+            with socket.socket() as attempt:
+                if attempt.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return time.perf_counter() - self.started
+            self._check()
+            time.sleep(0.0005)
+
+    def wait_ready(self) -> float:
+        """Seconds from the start until /health says 200."""
+        while True:
+            try:
+                if self._get("/health") == 200:
+                    return time.perf_counter() - self.started
+            except OSError:
+                pass
+            self._check()
+            time.sleep(0.002)
+
+    def _get(self, path: str) -> int:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection.request("GET", path)
+        status = connection.getresponse().status
+        connection.close()
+        return status
+
+    def _check(self):
+        if self.process.poll() is not None:
+            sys.exit(f"{self.contender.name} ended early:\n{Path(self.log.name).read_text()[-2000:]}")
+
+    def resident_bytes(self) -> int:
+        """The process's own and shared pages in memory (RSS)."""
+        if sys.platform == "linux":
+            for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+                if line.startswith("VmRSS:"):
+                    return int(line.split()[1]) * 1024
+        output = subprocess.run(["ps", "-o", "rss=", "-p", str(self.process.pid)], capture_output=True, text=True).stdout
+        return int(output) * 1024
+
+    def stream(self, prompt: str, tokens: int) -> "Stream":
+        return Stream(self.port, self.contender.model, prompt, tokens)
+
+
+class Stream:
+    """One streamed chat completion at temperature 0, with the times at which text arrived."""
+
+    def __init__(self, port: int, model: str, prompt: str, tokens: int):
+        body = {
+            "model": model,
+            "messages": [{"role": "user", "content": prompt}],
+            "max_tokens": tokens,
+            "temperature": 0,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
+        begin = time.perf_counter()
+        connection.request("POST", "/v1/chat/completions", json.dumps(body), {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        if response.status != 200:
+            sys.exit(f"a request failed: {response.status} {response.read()!r}")
+        self.times, self.text, self.usage = [], "", {}
+        for line in response:
+            if not line.startswith(b"data: {"):
+                continue
+            chunk = json.loads(line[6:])
+            delta = chunk["choices"][0]["delta"].get("content") if chunk["choices"] else None
+            if delta:
+                self.times.append(time.perf_counter() - begin)
+                self.text += delta
+            self.usage = chunk.get("usage") or self.usage
+        connection.close()
+
+    @property
+    def first_token(self) -> float:
+        return self.times[0]
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Of decoding alone: from the first token to the last."""
+        return (self.usage["completion_tokens"] - 1) / (self.times[-1] - self.times[0])
