@@ -92,6 +92,7 @@ let package = Package(
         tests("ShimmyLlama", ["ShimmyCore", "ShimmyJSON", "ShimmyChat"]),
         tests("ShimmyAPI", ["ShimmyCore", "ShimmyJSON", "ShimmyChat"]),
         tests("ShimmyModels", ["ShimmyCore", "ShimmyJSON"]),
-        tests("ShimmyServer", ["ShimmyCore", "ShimmyJSON", "ShimmyChat", "ShimmyAPI", "ShimmyModels", .product(name: "HummingbirdTesting", package: "hummingbird")]),
+        tests(
+            "ShimmyServer", ["ShimmyCore", "ShimmyJSON", "ShimmyChat", "ShimmyAPI", "ShimmyModels", .product(name: "Logging", package: "swift-log")]),
     ]
 )

@@ -65,7 +65,7 @@ package final class EngineHandle: Sendable {
 
     package var statistics: EngineStatistics { shared.statistics }
 
-    /// Ends the engine; streams that are still running fail. Returns when its thread has freed everything.
+    /// Ends the engine; streams that are still running are cancelled. Returns when its thread has freed everything.
     package func shutdown() async {
         mailbox.send(.shutdown)
         await shared.waitForThreadEnd()

@@ -35,7 +35,7 @@ final class EngineLoop<Runner: ModelRunner> {
         self.shared = shared
     }
 
-    /// Runs until it is told to shut down. Blocks only when there is nothing to do.
+    /// Runs until it is told to shut down; what is left then is cancelled. Blocks only when there is nothing to do.
     func run() {
         while !stopped {
             assert(!scheduler.isIdle || scheduler.isConsistent)
@@ -43,7 +43,7 @@ final class EngineLoop<Runner: ModelRunner> {
             if !scheduler.isIdle { step() }
             publish()
         }
-        for stream in streams.values { stream.value?.fail(EngineError("the engine was shut down")) }
+        for stream in streams.values { stream.value?.fail(CancellationError()) }
     }
 
     /// One step: schedule, run, commit.

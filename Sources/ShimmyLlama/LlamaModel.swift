@@ -44,6 +44,14 @@ package final class LlamaModel: @unchecked Sendable {
     package var trainedContextLength: Int { Int(llama_model_n_ctx_train(pointer)) }
     package var parameterCount: Int { Int(llama_model_n_params(pointer)) }
     package var sizeBytes: Int { Int(llama_model_size(pointer)) }
+    /// Why this kind of model cannot continue a text; nil for those that can. llama.cpp would end the process instead of saying so.
+    package var generationObstacle: String? {
+        if llama_model_has_encoder(pointer) { return "encoder-decoder models are not supported" }
+        if !llama_model_has_decoder(pointer) { return "it only encodes" }
+        if llama_model_is_diffusion(pointer) { return "diffusion models are not supported" }
+        return nil
+    }
+
     /// Whether a sequence's state is a running summary that cannot drop single tokens.
     package var isRecurrentOrHybrid: Bool { llama_model_is_recurrent(pointer) || llama_model_is_hybrid(pointer) }
 

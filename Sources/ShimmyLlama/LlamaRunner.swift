@@ -33,8 +33,9 @@ package final class LlamaRunner: ModelRunner {
     private var samplers: [SequenceID: LlamaSampler] = [:]
 
     /// Makes a context with one unified KV cache for all slots.
-    /// Throws `LlamaError` when `llama_init_from_model` returns NULL, mostly for want of memory.
+    /// Throws `LlamaError` when the model cannot generate, or `llama_init_from_model` returns NULL, mostly for want of memory.
     package init(model: LlamaModel, options: Options) throws {
+        if let obstacle = model.generationObstacle { throw LlamaError(description: obstacle) }
         let contextLength = options.contextLength ?? min(model.trainedContextLength, Options.defaultContextLimit)
         let batchTokens = min(Self.batchTokens, contextLength)
         let threads = Int32(options.threads ?? ProcessorTopology.physicalCores)

@@ -27,7 +27,8 @@ package struct ShimmyServer: Service {
         var http = HTTP1Channel.Configuration(
             additionalChannelHandlers: [ParserErrorHandler(), ExpectContinueHandler(bodyLimit: limits.bodyBytes), DisconnectMonitor()],
             idleTimeout: .nanoseconds(Int64(limits.requestTime / .nanoseconds(1))))
-        http.httpDecoder = .init(maxHeaderFieldSize: limits.headerBytes, maxHeaderListSize: limits.headerBytes, maxHeaderFieldCount: limits.headerFields)
+        http.httpDecoder = .init(
+            maxHeaderFieldSize: limits.headerBytes, maxHeaderListSize: limits.headerBytes, maxHeaderFieldCount: limits.headerFields)
         application = Application(
             responder: Self.router(table, configuration).buildResponder(),
             server: .http1(configuration: http),

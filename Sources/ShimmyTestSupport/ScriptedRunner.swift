@@ -1,8 +1,8 @@
 // Fakes for tests: a scripted runner in place of a model, a vocabulary of bytes. No sleeps, no network.
 
-import Synchronization
 package import ShimmyCore
 package import ShimmyEngine
+import Synchronization
 
 /// A model runner that computes nothing: the next token of a sequence follows from its tokens alone, by a rule of the test's.
 ///
@@ -31,7 +31,7 @@ package struct ScriptedRunner: ModelRunner {
 
     package mutating func truncate(slot: Int, to count: Int) {
         precondition(limits.canRewind || count == 0, "this model cannot rewind")
-        cells[slot]?.removeLast(max(0, (cells[slot]?.count ?? 0) - count))
+        cells[slot] = Array(cells[slot, default: []].prefix(count))
     }
 
     package mutating func run(_ batch: Batch) throws -> [Token] {

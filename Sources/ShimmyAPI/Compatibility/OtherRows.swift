@@ -1,6 +1,7 @@
 extension Compatibility {
     package static let listModels = EndpointRow(
-        "GET", "/models", .supported, "test_list_has_the_documented_shape", response: modelFields.map { FieldRow("data[]." + $0.field, $0.support, $0.test) })
+        "GET", "/models", .supported, "test_list_has_the_documented_shape",
+        response: modelFields.map { FieldRow("data[]." + $0.field, $0.support, $0.test) })
 
     package static let retrieveModel = EndpointRow(
         "GET", "/models/{model}", .supported, "test_retrieve_a_model_raw_and_percent_encoded", response: modelFields)

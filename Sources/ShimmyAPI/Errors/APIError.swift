@@ -14,7 +14,9 @@ package struct APIError: Error, Sendable, Equatable {
     /// Seconds after which trying again makes sense.
     package var retryAfter: Int?
 
-    package init(status: Int, message: String, type: String = "invalid_request_error", param: String? = nil, code: String? = nil, retryAfter: Int? = nil) {
+    package init(
+        status: Int, message: String, type: String = "invalid_request_error", param: String? = nil, code: String? = nil, retryAfter: Int? = nil
+    ) {
         self.status = status
         self.message = message
         self.type = type

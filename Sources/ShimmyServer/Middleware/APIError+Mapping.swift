@@ -26,7 +26,8 @@ extension APIError {
         case .unknown(let name): self = .unknownModel(name)
         case .unusable:
             self.init(status: 400, message: "The request cannot be served: \(error.description).", param: "model", code: "model_not_usable")
-        case .loadFailed: self.init(status: 500, message: "The request failed: \(error.description).", type: "server_error", code: "model_load_failed")
+        case .loadFailed:
+            self.init(status: 500, message: "The request failed: \(error.description).", type: "server_error", code: "model_load_failed")
         case .allInUse: self = .unavailable("Try again later: \(error.description).", code: "insufficient_memory", retryAfter: 5)
         case .shuttingDown: self = .unavailable("The server is shutting down.", code: "shutting_down", retryAfter: 5)
         }

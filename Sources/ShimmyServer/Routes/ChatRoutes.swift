@@ -76,7 +76,8 @@ struct ChatRoutes: Sendable {
                         try await ChatStream(encoder: encoder).write(generation, to: &writer)
                     } catch let error where !(error is ChannelError) {
                         // The status is long gone: the error is an event, and no [DONE] follows.
-                        context.logger.error("stream failed", metadata: ["error": "\(error)"])
+                        let level: Logger.Level = error is CancellationError ? .debug : .error
+                        context.logger.log(level: level, "stream failed", metadata: ["error": "\(error)"])
                         try await writer.write(ByteBuffer(bytes: ServerSentEvents.data(APIError(any: error).json)))
                     }
                 }

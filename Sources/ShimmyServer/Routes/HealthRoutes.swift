@@ -1,8 +1,8 @@
 import HTTPTypes
 import Hummingbird
+import ShimmyChat
 import ShimmyEngine
 import ShimmyJSON
-import ShimmyChat
 import ShimmyModels
 
 /// For probes and for people: is it there, is it ready, what is it doing.
@@ -14,7 +14,9 @@ struct HealthRoutes: Sendable {
             Route(path: "/health", method: .get, isOpenAI: false) { _, _ in self.health() },
             Route(path: "/v1/health", method: .get, isOpenAI: false) { _, _ in self.health() },
             Route(path: "/", method: .get, isOpenAI: false) { _, _ in
-                Response(status: .ok, headers: [.contentType: "text/plain; charset=utf-8"], body: .init(byteBuffer: ByteBuffer(string: "Shimmy is running")))
+                Response(
+                    status: .ok, headers: [.contentType: "text/plain; charset=utf-8"],
+                    body: .init(byteBuffer: ByteBuffer(string: "Shimmy is running")))
             },
         ]
     }

@@ -19,7 +19,9 @@ struct ProbeCommand: AsyncParsableCommand {
         let generation = try await backend.generate(ChatRequest(messages: [ChatMessage(.user, "Hello")], maximumTokens: 1))
         while let event = try await generation.next() {
             guard case .finished(_, let usage) = event else { continue }
-            Console.print("\(record.id) works: \(usage.promptTokens) prompt tokens computed, \(usage.completionTokens) token decoded, context \(backend.contextLength).")
+            Console.print(
+                "\(record.id) works: \(usage.promptTokens) prompt tokens computed, \(usage.completionTokens) token decoded, context \(backend.contextLength)."
+            )
         }
         await backend.shutdown()
     }

@@ -112,9 +112,16 @@ struct ServeCommand: AsyncParsableCommand {
         _ server: ShimmyServer, _ models: ModelManager, _ configuration: ServerConfiguration, _ logger: Logger, drain: Duration
     ) async throws {
         var group = ServiceGroupConfiguration(services: [.init(service: server)], logger: logger)
-        group.maximumGracefulShutdownDuration = drain
+        // Answers that still run at the deadline are ended with an error that clients can read; this is the bound for those that don't listen.
+        group.maximumGracefulShutdownDuration = drain + .seconds(5)
         let services = ServiceGroup(configuration: group)
-        let signals = StopSignals { Task { await services.triggerGracefulShutdown() } }
+        let signals = StopSignals {
+            Task { await services.triggerGracefulShutdown() }
+            Task {
+                try await Task.sleep(for: drain)
+                await models.shutdown()
+            }
+        }
         defer { withExtendedLifetime(signals) {} }
         do {
             try await services.run()
