@@ -50,14 +50,14 @@ final class EngineLoop<Runner: ModelRunner> {
     private func step() {
         let step = scheduler.schedule()
         publish()  // a step can take a while: what it works on is known before it ends
-        for truncation in step.truncations { runner.truncate(slot: truncation.slot, to: truncation.count) }
+        for operation in step.operations { runner.perform(operation) }
         guard !step.batch.isEmpty else { return }
         do {
             let sampled = try runner.run(step.batch)
             deliver(scheduler.commit(step.batch, sampled: sampled, isEndOfGeneration: runner.isEndOfGeneration))
         } catch {
             let failure = scheduler.fail(step.batch, reason: "\(error)")
-            for truncation in failure.truncations { runner.truncate(slot: truncation.slot, to: truncation.count) }
+            for operation in failure.operations { runner.perform(operation) }
             deliver(failure.events)
         }
         shared.countStep(tokens: step.batch.tokenCount)

@@ -12,7 +12,7 @@ package struct RunnerLimits: Sendable, Equatable {
     package var slots: Int
     /// Tokens that one step may compute.
     package var batchTokens: Int
-    /// Whether the tail of a sequence can be dropped. Recurrent and hybrid models only drop all of it.
+    /// Whether the tail of a slot can be dropped, and a part of it shared. Recurrent and hybrid models only know all of it.
     package var canRewind: Bool
 
     package init(cells: Int, contextLength: Int, slots: Int, batchTokens: Int, canRewind: Bool) {
@@ -74,8 +74,8 @@ package protocol ModelRunner {
 
     mutating func removeSequence(_ id: SequenceID)
 
-    /// Keeps the cells of the first `count` tokens of a slot and frees the others.
-    mutating func truncate(slot: Int, to count: Int)
+    /// Changes which slots hold which cells; nothing is computed.
+    mutating func perform(_ operation: CacheOperation)
 
     /// Computes the batch; returns one sampled token for each chunk that samples, in order.
     /// After an error the cells of the batch's slots are undefined.

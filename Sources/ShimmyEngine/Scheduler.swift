@@ -13,14 +13,9 @@ package struct StepBudget: Sendable, Equatable {
     }
 }
 
-/// What one step does: cells to free first, then the batch to compute.
+/// What one step does: changes of the cache first, in order, then the batch to compute.
 package struct Step: Sendable, Equatable {
-    package struct Truncation: Sendable, Equatable {
-        package var slot: Int
-        package var count: Int
-    }
-
-    package var truncations: [Truncation] = []
+    package var operations: [CacheOperation] = []
     package var batch = Batch()
 }
 
@@ -42,7 +37,7 @@ package enum SequenceEvent: Sendable, Equatable {
 package struct Scheduler {
     private let limits: RunnerLimits
     private let budget: StepBudget
-    private var cache: SlotCache
+    private var cache: PrefixCache
     /// In the order of arrival; a paused sequence keeps its place.
     private var waiting: [SequenceState] = []
     private var running: [SequenceState] = []
@@ -50,7 +45,7 @@ package struct Scheduler {
     package init(limits: RunnerLimits, budget: StepBudget = StepBudget()) {
         self.limits = limits
         self.budget = budget
-        self.cache = SlotCache(slots: limits.slots, canRewind: limits.canRewind)
+        self.cache = PrefixCache(slots: limits.slots, canRewind: limits.canRewind)
     }
 
     package var isIdle: Bool { waiting.isEmpty && running.isEmpty }
@@ -101,18 +96,38 @@ package struct Scheduler {
     }
 
     private mutating func admitWaiting(into step: inout Step, tokensLeft: inout Int) {
-        while tokensLeft > 0, let next = waiting.first, let place = cache.bestSlot(for: next.tokens) {
-            // A sequence starts only when all known tokens fit; pausing others for it would only move the trouble.
-            let known = running.reduce(next.tokens.count) { $0 + $1.tokens.count }
-            guard known <= limits.cells else { return }
-            var sequence = waiting.removeFirst()
-            if cache.count(slot: place.slot) > place.kept { step.truncations.append(.init(slot: place.slot, count: place.kept)) }
-            cache.acquire(slot: place.slot, keeping: place.kept)
-            sequence.start(slot: place.slot, cached: place.kept)
+        var index = 0
+        while tokensLeft > 0, index < waiting.count, cache.hasIdleSlot {
+            let next = waiting[index]
+            let known = cache.known(of: next.tokens)
+            if isBeingComputed(next.tokens, beyond: known.cached) {
+                index += 1  // whoever waits behind it may go first
+                continue
+            }
+            // A sequence starts only when all its known tokens fit; pausing others for it would only move the trouble.
+            let needed = running.reduce(cache.busyCells) { $0 + $1.pendingCount } + next.tokens.count - known.busy
+            guard needed <= limits.cells || running.isEmpty, let place = cache.acquire(for: next.tokens) else { return }
+            step.operations += place.operations
+            var sequence = waiting.remove(at: index)
+            sequence.start(slot: place.slot, cached: place.cached)
             running.insert(sequence, at: running.firstIndex { $0.id.rawValue > sequence.id.rawValue } ?? running.endIndex)
             plan(sequence.id, count: min(sequence.pendingCount, tokensLeft), into: &step, tokensLeft: &tokensLeft)
         }
     }
+
+    /// Whether a running prefill is about to compute a good deal more of these tokens: then it is cheaper to wait and share.
+    /// Of several requests with one new prefix only the first computes it.
+    private func isBeingComputed(_ tokens: [Token], beyond cached: Int) -> Bool {
+        guard limits.canRewind else { return false }
+        return running.contains { other in
+            guard other.pendingCount > 1 else { return false }
+            let common = min(zip(other.tokens, tokens).prefix { $0 == $1 }.count, tokens.count - 1)
+            return common >= cached + Self.worthWaitingFor && other.computed < common
+        }
+    }
+
+    /// Tokens; fewer are computed again sooner than they are waited for.
+    private static let worthWaitingFor = 32
 
     /// Adds `count` tokens of a sequence to the step, freeing cells for them if need be.
     private mutating func plan(_ id: SequenceID, count: Int, into step: inout Step, tokensLeft: inout Int) {
@@ -130,9 +145,8 @@ package struct Scheduler {
     /// Returns false when `id` itself is the youngest and has to wait.
     private mutating func makeRoom(for count: Int, keeping id: SequenceID, step: inout Step) -> Bool {
         while cache.cellsUsed + step.batch.tokenCount + count > limits.cells {
-            if let slot = cache.evictionCandidate() {
-                cache.truncate(slot: slot, to: 0)
-                step.truncations.append(.init(slot: slot, count: 0))
+            if let eviction = cache.evict() {
+                step.operations.append(eviction)
             } else if let youngest = running.last {
                 pause(youngest.id, in: &step)
                 if youngest.id == id { return false }
@@ -148,9 +162,8 @@ package struct Scheduler {
         step.batch.chunks.removeAll { $0.sequence == id }
         var sequence = running.remove(at: index)
         if let slot = sequence.slot {
-            cache.truncate(slot: slot, to: 0)
+            step.operations.append(cache.empty(slot: slot))
             cache.release(slot: slot)
-            step.truncations.append(.init(slot: slot, count: 0))
         }
         sequence.pause()
         let place = waiting.firstIndex { $0.id.rawValue > id.rawValue } ?? waiting.endIndex
@@ -197,17 +210,16 @@ package struct Scheduler {
     }
 
     /// Takes in that a batch could not be computed: its sequences fail and their cells are given up.
-    package mutating func fail(_ batch: Batch, reason: String) -> (truncations: [Step.Truncation], events: [SequenceEvent]) {
-        var truncations: [Step.Truncation] = []
+    package mutating func fail(_ batch: Batch, reason: String) -> (operations: [CacheOperation], events: [SequenceEvent]) {
+        var operations: [CacheOperation] = []
         var events: [SequenceEvent] = []
         for chunk in batch.chunks {
             guard let index = running.firstIndex(where: { $0.id == chunk.sequence }) else { continue }
             let sequence = running.remove(at: index)
-            cache.truncate(slot: chunk.slot, to: 0)
-            truncations.append(.init(slot: chunk.slot, count: 0))
+            operations.append(cache.empty(slot: chunk.slot))
             release(sequence)
             events.append(.failed(sequence.id, reason))
         }
-        return (truncations, events)
+        return (operations, events)
     }
 }

@@ -76,10 +76,16 @@ package final class LlamaRunner: ModelRunner {
 
     package func removeSequence(_ id: SequenceID) { samplers[id] = nil }
 
-    package func truncate(slot: Int, to count: Int) {
+    package func perform(_ operation: CacheOperation) {
         let memory = llama_get_memory(context)
-        // A model that cannot rewind refuses a partial removal; the scheduler then only asks for whole ones.
-        _ = llama_memory_seq_rm(memory, llama_seq_id(slot), llama_pos(count), -1)
+        switch operation {
+        case .share(let source, let slot, let count):
+            // In a unified cache the cells get a second owner; nothing is copied.
+            llama_memory_seq_cp(memory, llama_seq_id(source), llama_seq_id(slot), 0, llama_pos(count))
+        case .truncate(let slot, let count):
+            // A model that cannot rewind refuses a partial removal; the scheduler then only asks for whole ones.
+            _ = llama_memory_seq_rm(memory, llama_seq_id(slot), llama_pos(count), -1)
+        }
     }
 
     package func run(_ work: Batch) throws -> [Token] {

@@ -2,17 +2,23 @@
 
 package import ShimmyCore
 package import ShimmyEngine
-import Synchronization
 
 /// A model runner that computes nothing: the next token of a sequence follows from its tokens alone, by a rule of the test's.
 ///
 /// It keeps its own picture of every slot's cells and stops the test when a batch contradicts it:
 /// a token at the wrong position, a slot that was not freed, more cells than there are.
 package struct ScriptedRunner: ModelRunner {
+    /// A place in the cache; slots that share a prefix share its cells.
+    private struct Cell: Hashable {
+        let number: Int
+        let token: Token
+    }
+
     package let limits: RunnerLimits
     private let rule: @Sendable ([Token]) throws -> Token
     private let endOfGeneration: Token
-    private var cells: [Int: [Token]] = [:]
+    private var cells: [Int: [Cell]] = [:]
+    private var nextCell = 0
     private var known: Set<SequenceID> = []
 
     /// - rule: the next token after these.
@@ -22,16 +28,24 @@ package struct ScriptedRunner: ModelRunner {
         self.rule = rule
     }
 
-    package var cellsInUse: Int { cells.values.reduce(0) { $0 + $1.count } }
+    package var cellsInUse: Int { Set(cells.values.joined()).count }
     package var sequenceCount: Int { known.count }
 
     package func isEndOfGeneration(_ token: Token) -> Bool { token == endOfGeneration }
     package mutating func addSequence(_ id: SequenceID, sampling: SamplingParameters) { known.insert(id) }
     package mutating func removeSequence(_ id: SequenceID) { known.remove(id) }
 
-    package mutating func truncate(slot: Int, to count: Int) {
-        precondition(limits.canRewind || count == 0, "this model cannot rewind")
-        cells[slot] = Array(cells[slot, default: []].prefix(count))
+    package mutating func perform(_ operation: CacheOperation) {
+        switch operation {
+        case .share(let source, let slot, let count):
+            precondition(cells[slot, default: []].isEmpty, "a slot is shared into that is not empty")
+            precondition(count <= cells[source, default: []].count, "more is shared than there is")
+            precondition(limits.canRewind || count == cells[source]?.count, "this model cannot share a part")
+            cells[slot] = Array(cells[source, default: []].prefix(count))
+        case .truncate(let slot, let count):
+            precondition(limits.canRewind || count == 0, "this model cannot rewind")
+            cells[slot] = Array(cells[slot, default: []].prefix(count))
+        }
     }
 
     package mutating func run(_ batch: Batch) throws -> [Token] {
@@ -42,9 +56,12 @@ package struct ScriptedRunner: ModelRunner {
             precondition(known.contains(chunk.sequence), "a sequence without a sampler")
             precondition((0..<limits.slots).contains(chunk.slot), "no such slot")
             precondition(cells[chunk.slot, default: []].count == chunk.position, "a chunk does not continue its slot")
-            cells[chunk.slot, default: []] += chunk.tokens
+            for token in chunk.tokens {
+                cells[chunk.slot, default: []].append(Cell(number: nextCell, token: token))
+                nextCell += 1
+            }
             precondition(cellsInUse <= limits.cells, "more cells than there are")
-            if chunk.samples { sampled.append(try rule(cells[chunk.slot]!)) }
+            if chunk.samples { sampled.append(try rule(cells[chunk.slot, default: []].map(\.token))) }
         }
         return sampled
     }

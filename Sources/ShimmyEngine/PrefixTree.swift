@@ -1,0 +1,175 @@
+import ShimmyCore
+
+/// A radix tree of the token prefixes whose cells are in the KV cache, and of the slots that hold them.
+///
+/// Every node is a run of tokens that lie in the cache once, however many slots share them. A slot is a path from the root;
+/// what it computes is appended to its end, in the node itself while nobody else has it, in a new child otherwise.
+/// A node lives as long as a slot runs through it: the cells in use are the sum of all nodes.
+///
+/// Nodes are numbers in a table, not objects: the tree stays a value, and the scheduler with it.
+struct PrefixTree {
+    private struct Node {
+        var tokens: [Token]
+        var parent: Int?
+        /// By first token. Slots that computed the same tokens at the same time have nodes of their own: a list.
+        var children: [Token: [Int]] = [:]
+        /// The slots that run through it or end in it.
+        var slots: Set<Int>
+    }
+
+    private struct Path {
+        /// The nodes from the root on; every node is used to its end, but for a shared last one never.
+        var nodes: [Int] = []
+        var count = 0
+    }
+
+    private var nodes: [Int: Node] = [:]
+    /// The children of the empty prefix.
+    private var roots: [Token: [Int]] = [:]
+    private var paths: [Path]
+    private var nextNode = 0
+    private(set) var cellsUsed = 0
+
+    init(slots: Int) { paths = Array(repeating: Path(), count: slots) }
+
+    /// The tokens that a slot holds.
+    func count(slot: Int) -> Int { paths[slot].count }
+
+    func tokens(slot: Int) -> [Token] { paths[slot].nodes.flatMap { nodes[$0]?.tokens ?? [] } }
+
+    /// Cells that at least one of some slots holds.
+    func cells(heldBy isMember: (Int) -> Bool) -> Int {
+        nodes.values.reduce(0) { $0 + ($1.slots.contains(where: isMember) ? $1.tokens.count : 0) }
+    }
+
+    // MARK: Looking up
+
+    /// A prefix in the cache and a slot that holds it.
+    struct Match: Equatable {
+        var slot: Int
+        var count: Int
+    }
+
+    /// The longest prefix of `tokens` that is in the cache; nil when not even the first token is.
+    func longestMatch(_ tokens: [Token]) -> Match? {
+        var best: Match?
+        var open: [(children: [Token: [Int]], depth: Int)] = [(roots, 0)]
+        while let (children, depth) = open.popLast() {
+            guard depth < tokens.count else { continue }
+            for id in children[tokens[depth]] ?? [] {
+                guard let node = nodes[id], let slot = node.slots.min() else { continue }
+                let common = zip(node.tokens, tokens[depth...]).prefix { $0 == $1 }.count
+                if depth + common > best?.count ?? 0 { best = Match(slot: slot, count: depth + common) }
+                if common == node.tokens.count { open.append((node.children, depth + common)) }
+            }
+        }
+        return best
+    }
+
+    // MARK: Changing
+
+    /// Makes an empty slot hold the first `count` tokens of another one, in the same cells.
+    mutating func share(from source: Int, to slot: Int, count: Int) {
+        precondition(paths[slot].count == 0 && count <= paths[source].count && source != slot)
+        var remaining = count
+        for id in paths[source].nodes where remaining > 0 {
+            let length = nodes[id]!.tokens.count
+            if length > remaining { split(id, at: remaining) }
+            nodes[id]!.slots.insert(slot)
+            paths[slot].nodes.append(id)
+            remaining -= min(length, remaining)
+        }
+        paths[slot].count = count
+    }
+
+    /// Appends tokens that a slot computed.
+    mutating func append(_ tokens: [Token], to slot: Int) {
+        guard !tokens.isEmpty else { return }
+        cellsUsed += tokens.count
+        paths[slot].count += tokens.count
+        if let last = paths[slot].nodes.last, nodes[last]!.slots == [slot] {
+            nodes[last]!.tokens += tokens
+            return
+        }
+        let id = nextNode
+        nextNode += 1
+        let parent = paths[slot].nodes.last
+        nodes[id] = Node(tokens: tokens, parent: parent, slots: [slot])
+        link(id, below: parent)
+        paths[slot].nodes.append(id)
+    }
+
+    /// Keeps the first `count` tokens of a slot.
+    mutating func truncate(slot: Int, to count: Int) {
+        precondition(count <= paths[slot].count)
+        while let last = paths[slot].nodes.last, paths[slot].count > count {
+            let length = nodes[last]!.tokens.count
+            let excess = paths[slot].count - count
+            if excess < length { split(last, at: length - excess) }
+            // After a split the part behind the border is the path's new last node.
+            let dropped = paths[slot].nodes.removeLast()
+            paths[slot].count -= nodes[dropped]!.tokens.count
+            leave(dropped, slot: slot)
+        }
+    }
+
+    /// Cuts a node in two: the first keeps the number, the second becomes its only child. No cell changes.
+    private mutating func split(_ id: Int, at position: Int) {
+        let tail = nextNode
+        nextNode += 1
+        var head = nodes[id]!
+        let tailNode = Node(tokens: Array(head.tokens[position...]), parent: id, children: head.children, slots: head.slots)
+        for child in head.children.values.joined() { nodes[child]!.parent = tail }
+        head.tokens.removeSubrange(position...)
+        head.children = [tailNode.tokens[0]: [tail]]
+        nodes[id] = head
+        nodes[tail] = tailNode
+        for slot in head.slots {
+            let index = paths[slot].nodes.firstIndex(of: id)!
+            paths[slot].nodes.insert(tail, at: index + 1)
+        }
+    }
+
+    private mutating func leave(_ id: Int, slot: Int) {
+        nodes[id]!.slots.remove(slot)
+        guard nodes[id]!.slots.isEmpty, let node = nodes[id] else { return }
+        cellsUsed -= node.tokens.count
+        unlink(id, below: node.parent)
+        nodes[id] = nil
+    }
+
+    private mutating func link(_ id: Int, below parent: Int?) {
+        let first = nodes[id]!.tokens[0]
+        if let parent { nodes[parent]!.children[first, default: []].append(id) } else { roots[first, default: []].append(id) }
+    }
+
+    private mutating func unlink(_ id: Int, below parent: Int?) {
+        let first = nodes[id]!.tokens[0]
+        func without(_ list: [Int]?) -> [Int]? {
+            let rest = (list ?? []).filter { $0 != id }
+            return rest.isEmpty ? nil : rest
+        }
+        if let parent { nodes[parent]!.children[first] = without(nodes[parent]!.children[first]) } else { roots[first] = without(roots[first]) }
+    }
+
+    // MARK: Invariants
+
+    /// Whether paths, nodes and sums agree; for tests and debug builds.
+    var isConsistent: Bool {
+        let total = nodes.values.reduce(0) { $0 + $1.tokens.count }
+        let pathsAgree = paths.indices.allSatisfy { slot in
+            let path = paths[slot]
+            var parent: Int?
+            for id in path.nodes {
+                guard let node = nodes[id], node.parent == parent, node.slots.contains(slot), !node.tokens.isEmpty else { return false }
+                parent = id
+            }
+            return path.count == tokens(slot: slot).count
+        }
+        let slotsAgree = nodes.allSatisfy { id, node in !node.slots.isEmpty && node.slots.allSatisfy { paths[$0].nodes.contains(id) } }
+        let linksAgree = nodes.allSatisfy { id, node in
+            (node.parent.map { nodes[$0]?.children ?? [:] } ?? roots)[node.tokens[0]]?.contains(id) == true
+        }
+        return total == cellsUsed && pathsAgree && slotsAgree && linksAgree
+    }
+}
