@@ -13,7 +13,7 @@ package struct ModelRoutes: Sendable {
     var routes: [Route] {
         [
             Route(path: "/models", method: .get, isOpenAI: true) { _, _ in
-                let records = await models.list().filter { $0.kind == .model }
+                let records = await models.list().filter { $0.kind == .model || $0.problem != nil }
                 return .json(ModelDescription.list(records.map(describe)))
             },
             Route(path: "/models/{model}", method: .get, isOpenAI: true) { request, _ in
@@ -52,6 +52,6 @@ package struct ModelRoutes: Sendable {
             id: record.id, created: record.modified, source: record.source.label, architecture: record.architecture,
             parameters: record.parameterCount, quantization: record.quantization,
             contextLength: backend?.contextLength ?? contextLength(record),
-            capabilities: record.problem == nil ? ["chat"] : [], sizeBytes: record.sizeBytes, loaded: backend != nil, problem: record.problem)
+            capabilities: record.isUsable ? ["chat"] : [], sizeBytes: record.sizeBytes, loaded: backend != nil, problem: record.problem)
     }
 }

@@ -68,7 +68,7 @@ struct GenerateCommand: AsyncParsableCommand {
 
     private func modelName() throws -> String {
         if let model = model ?? Environment.process.string("SHIMMY_MODEL") { return model }
-        let usable = options.catalog().records.filter { $0.kind == .model && $0.problem == nil }
+        let usable = options.catalog().records.filter(\.isUsable)
         guard usable.count == 1 else {
             Console.error(usable.isEmpty ? "no models were found" : "there are several models: choose one with --model ('shimmy list' names them)")
             throw ExitStatus.modelNotFound

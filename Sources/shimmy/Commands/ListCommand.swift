@@ -16,12 +16,13 @@ struct ListCommand: AsyncParsableCommand {
             Console.print(JSON.array(records.map(\.json)).pretty())
             return
         }
-        let usable = records.filter { $0.kind == .model }
-        if usable.isEmpty {
+        // A damaged file is listed with its reason, so that nobody has to wonder where a model is.
+        let models = records.filter { $0.kind == .model || $0.problem != nil }
+        if models.isEmpty {
             Console.print("No models found. 'shimmy discover' says where they are looked for.")
             return
         }
-        let rows = usable.map { record in
+        let rows = models.map { record in
             [
                 record.id, record.quantization ?? "-", Console.size(record.sizeBytes), record.contextLength.map { "\($0)" } ?? "-",
                 record.source.label, record.problem.map { "unusable: \($0)" } ?? "",

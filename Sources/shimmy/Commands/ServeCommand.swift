@@ -96,7 +96,7 @@ struct ServeCommand: AsyncParsableCommand {
     }
 
     private func preloadModel(_ name: String?, _ models: ModelManager, _ logger: Logger) async {
-        let usable = await models.list().filter { $0.kind == .model && $0.problem == nil }
+        let usable = await models.list().filter(\.isUsable)
         guard let name = name.map(Banner.modelName) ?? (usable.count == 1 ? usable[0].id : nil) else {
             logger.warning("nothing was preloaded: name one of several models with --model")
             return

@@ -7,7 +7,7 @@ enum Banner {
         let host = address.host.contains(":") ? "[\(address.host)]" : address.host
         let base = "http://\(host == "0.0.0.0" ? "127.0.0.1" : host):\(address.port)"
         Console.print("Shimmy is listening on \(base)")
-        let usable = await models.list().filter { $0.kind == .model && $0.problem == nil }
+        let usable = await models.list().filter(\.isUsable)
         guard let model = preferred.map(modelName) ?? usable.first?.id else {
             Console.print("No model was found: put a GGUF file into Shimmy's model directory ('shimmy info' names it), or give --model PATH.")
             return

@@ -1,0 +1,34 @@
+/// Reads the names of model files: parts of split models, quantizations.
+struct FileName {
+    /// Without the ending and without the part's number.
+    let stem: String
+    /// 1-based, of a split model.
+    let part: (number: Int, count: Int)?
+
+    /// nil for what is no GGUF file, or not all there yet.
+    init?(_ name: String) {
+        guard name.lowercased().hasSuffix(".gguf"), !name.hasPrefix(".") else { return nil }
+        var stem = String(name.dropLast(".gguf".count))
+        guard !stem.isEmpty else { return nil }
+        var part: (Int, Int)?
+        if let match = stem.wholeMatch(of: #/(.+)-(\d{5})-of-(\d{5})/#), let number = Int(match.2), let count = Int(match.3), count > 0 {
+            stem = String(match.1)
+            part = (number, count)
+        }
+        self.stem = stem
+        self.part = part
+    }
+
+    /// The names of all parts, beside each other.
+    func shardNames(count: Int) -> [String] {
+        func padded(_ number: Int) -> String { String(repeating: "0", count: max(0, 5 - "\(number)".count)) + "\(number)" }
+        return (1...count).map { "\(stem)-\(padded($0))-of-\(padded(count)).gguf" }
+    }
+
+    /// The quantization that the name ends in, as `Q4_K_M` in `model.Q4_K_M` or `model-Q4_K_M`.
+    var quantization: String? {
+        guard let separator = stem.lastIndex(where: { $0 == "." || $0 == "-" }) else { return nil }
+        let last = stem[stem.index(after: separator)...].uppercased()
+        return GGUFHeader.quantizationNames.contains(last) ? last : nil
+    }
+}

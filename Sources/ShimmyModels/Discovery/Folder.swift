@@ -1,0 +1,52 @@
+import Foundation
+
+/// Walks a folder for GGUF files and groups the parts of split models.
+struct Folder {
+    let path: String
+    /// Links back into the tree end here, as do folders that nobody meant to be searched.
+    private static let deepest = 8
+    private static let mostEntries = 100_000
+
+    /// A model's files.
+    struct Found {
+        /// The file, or the first part.
+        let path: String
+        let shards: [String]
+        let name: FileName
+        /// The folders from the searched one down to the file's.
+        let folders: [String]
+    }
+
+    /// All models below, in the order of their paths. What cannot be read is skipped.
+    func models() -> [Found] {
+        var found: [Found] = []
+        var entries = 0
+        var visited: Set<String> = []
+        walk(path, [], &found, &entries, &visited)
+        return found
+    }
+
+    private func walk(_ folder: String, _ folders: [String], _ found: inout [Found], _ entries: inout Int, _ visited: inout Set<String>) {
+        guard folders.count <= Self.deepest, visited.insert((folder as NSString).resolvingSymlinksInPath).inserted else { return }
+        for name in ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).sorted() {
+            entries += 1
+            guard entries <= Self.mostEntries else { return }
+            let entry = "\(folder)/\(name)"
+            var isDirectory = ObjCBool(false)
+            guard FileManager.default.fileExists(atPath: entry, isDirectory: &isDirectory) else { continue }
+            if isDirectory.boolValue {
+                if !name.hasPrefix(".") { walk(entry, folders + [name], &found, &entries, &visited) }
+            } else if let file = FileName(name), let model = model(file, entry, in: folder, folders) {
+                found.append(model)
+            }
+        }
+    }
+
+    /// A split model is found at the first of its parts that is there.
+    private func model(_ file: FileName, _ entry: String, in folder: String, _ folders: [String]) -> Found? {
+        guard let part = file.part else { return Found(path: entry, shards: [entry], name: file, folders: folders) }
+        let shards = file.shardNames(count: min(part.count, 10_000)).map { "\(folder)/\($0)" }
+        guard shards.first(where: { FileManager.default.fileExists(atPath: $0) }) == entry else { return nil }
+        return Found(path: shards[0], shards: shards, name: file, folders: folders)
+    }
+}

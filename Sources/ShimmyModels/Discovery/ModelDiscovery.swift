@@ -1,0 +1,73 @@
+import Foundation
+
+/// Finds the models that are already on the disk, in place: nothing is copied, no weights are read.
+package struct ModelDiscovery: Sendable {
+    private let directories: Directories
+    private let extraDirectories: [String]
+    private let environment: [String: String]
+    private let home: String
+
+    package init(directories: Directories, extraDirectories: [String], environment: [String: String], home: String) {
+        self.directories = directories
+        self.extraDirectories = extraDirectories
+        self.environment = environment
+        self.home = home
+    }
+
+    /// A place that is looked at.
+    package struct Place: Sendable, Equatable {
+        package let source: ModelSource
+        package let path: String
+        package let exists: Bool
+    }
+
+    package var places: [Place] {
+        modelPlaces.map { Place(source: $0.source, path: $0.path, exists: FileManager.default.fileExists(atPath: $0.path)) }
+    }
+
+    /// All models, each once (by its real path), with names that are unique.
+    package func scan() -> [ModelRecord] {
+        var records: [ModelRecord] = []
+        if let file = environment["SHIMMY_BASE_GGUF"], let record = ModelCatalog.record(forFile: file) { records.append(record) }
+        records += modelPlaces.flatMap { $0.records() }
+        var seen: Set<String> = []
+        return Self.withUniqueNames(records.filter { seen.insert(($0.path as NSString).resolvingSymlinksInPath).inserted })
+    }
+
+    private var modelPlaces: [any ModelPlace] {
+        func value(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
+        let given = extraDirectories + (value("SHIMMY_MODEL_PATHS")?.split(separator: ";").map(String.init) ?? [])
+        let cache = value("XDG_CACHE_HOME") ?? "\(home)/.cache"
+        let hub = value("HF_HUB_CACHE") ?? value("HF_HOME").map { "\($0)/hub" } ?? "\(cache)/huggingface/hub"
+        let ollama = value("OLLAMA_MODELS").map { [$0] } ?? ["\(home)/.ollama/models", "/usr/share/ollama/.ollama/models"]
+        return [PlainPlace(source: .shimmy, path: directories.models)]
+            + given.map { PlainPlace(source: .directory, path: expanded($0)) }
+            + [HuggingFacePlace(path: hub)]
+            + ollama.map { OllamaPlace(path: $0) }
+            + ["\(home)/.lmstudio/models", "\(home)/.cache/lm-studio/models"].map { LMStudioPlace(path: $0) }
+    }
+
+    private func expanded(_ path: String) -> String { path == "~" || path.hasPrefix("~/") ? home + path.dropFirst() : path }
+
+    /// The first record keeps its name; later ones say where they are from, and are counted if that is not enough.
+    /// The order is that of the places, so that a name means the same model tomorrow.
+    static func withUniqueNames(_ records: [ModelRecord]) -> [ModelRecord] {
+        var taken: Set<String> = []
+        return records.map { record in
+            var record = record
+            var candidates = [record.id, "\(record.id)@\(record.source.label)"][...]
+            var number = 2
+            while let name = candidates.popFirst() {
+                if taken.insert(name.lowercased()).inserted {
+                    record.id = name
+                    break
+                }
+                if candidates.isEmpty {
+                    candidates = ["\(record.id)@\(record.source.label)\(number)"]
+                    number += 1
+                }
+            }
+            return record
+        }
+    }
+}

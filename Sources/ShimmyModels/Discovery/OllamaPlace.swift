@@ -1,0 +1,58 @@
+import Foundation
+import ShimmyJSON
+
+/// Ollama's store: a manifest for each model, `manifests/HOST/NAMESPACE/MODEL/TAG`, that names blobs by their digests.
+struct OllamaPlace: ModelPlace {
+    let source = ModelSource.ollama
+    let path: String
+    private static let modelLayer = "application/vnd.ollama.image.model"
+    private static let largestManifest = 1 << 20
+
+    func records() -> [ModelRecord] {
+        let manifests = "\(path)/manifests"
+        return folders(manifests).flatMap { host in
+            folders("\(manifests)/\(host)").flatMap { namespace in
+                folders("\(manifests)/\(host)/\(namespace)").flatMap { model in
+                    folders("\(manifests)/\(host)/\(namespace)/\(model)").compactMap { tag in
+                        record("\(manifests)/\(host)/\(namespace)/\(model)/\(tag)", id: id(host, namespace, model, tag))
+                    }
+                }
+            }
+        }
+    }
+
+    private func folders(_ path: String) -> [String] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).filter { !$0.hasPrefix(".") }.sorted()
+    }
+
+    /// As Ollama shows it: the usual host, namespace and tag are not spelled out.
+    private func id(_ host: String, _ namespace: String, _ model: String, _ tag: String) -> String {
+        let prefix = host == "registry.ollama.ai" ? (namespace == "library" ? "" : "\(namespace)/") : "\(host)/\(namespace)/"
+        return tag == "latest" ? prefix + model : "\(prefix)\(model):\(tag)"
+    }
+
+    /// nil for a manifest without weights, such as that of a model that runs elsewhere.
+    private func record(_ manifest: String, id: String) -> ModelRecord? {
+        func broken(_ problem: String) -> ModelRecord {
+            ModelRecord(id: id, path: manifest, source: source, kind: .unknown, sizeBytes: 0, modified: 0, shards: [], problem: problem)
+        }
+        let size = ((try? FileManager.default.attributesOfItem(atPath: manifest))?[.size] as? NSNumber)?.intValue ?? 0
+        guard size <= Self.largestManifest, let data = FileManager.default.contents(atPath: manifest) else {
+            return broken("its manifest cannot be read")
+        }
+        guard let json = try? JSON.parse([UInt8](data)) else { return broken("its manifest is no JSON") }
+        guard let layers = json["layers"]?.arrayValue else { return broken("its manifest names no layers") }
+        guard let layer = layers.first(where: { $0["mediaType"]?.stringValue == Self.modelLayer }) else { return nil }
+        guard let digest = layer["digest"]?.stringValue, let blob = blobName(digest) else { return broken("its manifest names no valid digest") }
+        let file = "\(path)/blobs/\(blob)"
+        guard FileManager.default.fileExists(atPath: file) else { return broken("its file \(blob) is missing from Ollama's store") }
+        return RecordReader.record(path: file, shards: [file], id: id, source: source)
+    }
+
+    /// `sha256:HEX` as the file is called. Nothing else is taken: a digest must not lead out of the store.
+    private func blobName(_ digest: String) -> String? {
+        let hex = digest.dropFirst("sha256:".count)
+        guard digest.hasPrefix("sha256:"), hex.count == 64, hex.allSatisfy({ $0.isASCII && $0.isHexDigit }) else { return nil }
+        return "sha256-\(hex)"
+    }
+}

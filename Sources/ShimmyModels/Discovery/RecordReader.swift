@@ -1,0 +1,51 @@
+import Foundation
+
+/// Makes records of files: reads the header, and for split models the parts that belong together.
+enum RecordReader {
+    /// - path: a file, or the first part of a split model.
+    /// - shards: all parts that there should be.
+    static func record(path: String, shards: [String], id: String, source: ModelSource) -> ModelRecord {
+        let attributes = shards.map { try? FileManager.default.attributesOfItem(atPath: ($0 as NSString).resolvingSymlinksInPath) }
+        let size = attributes.reduce(0) { $0 + ((($1?[.size] as? NSNumber)?.intValue) ?? 0) }
+        let modified = (attributes.first??[.modificationDate] as? Date).map { Int($0.timeIntervalSince1970) } ?? 0
+        var record = ModelRecord(id: id, path: path, source: source, kind: .unknown, sizeBytes: size, modified: modified, shards: shards)
+        do {
+            describe(&record, try GGUFHeader.read(path: path))
+            for shard in shards.dropFirst() {
+                guard FileManager.default.fileExists(atPath: shard) else {
+                    throw GGUFError("its part \((shard as NSString).lastPathComponent) is missing")
+                }
+                let part = try GGUFHeader.read(path: shard)
+                record.parameterCount = (record.parameterCount ?? 0) + part.parameterCount
+            }
+        } catch {
+            record.problem = "\(error)"
+        }
+        return record
+    }
+
+    private static func describe(_ record: inout ModelRecord, _ header: GGUFHeader) {
+        record.kind = kind(header)
+        record.architecture = header.architecture
+        record.parameterCount = header.parameterCount
+        record.quantization = header.quantization
+        record.contextLength = header.ofArchitecture("context_length")?.intValue
+        record.hasChatTemplate = header.metadata["tokenizer.chat_template"] != nil
+    }
+
+    /// What the header says it is; names of files lie.
+    private static func kind(_ header: GGUFHeader) -> ModelKind {
+        switch header.metadata["general.type"]?.stringValue {
+        case "adapter": return .adapter
+        case "imatrix": return .imatrix
+        case "mmproj": return .projector
+        default: break
+        }
+        if header.architecture == "clip" { return .projector }
+        if header.architecture == nil { return .unknown }
+        // A part of a split model may hold no tensors; only its first part is asked, and that says how many parts there are.
+        if header.tensors.isEmpty, header.metadata["split.count"]?.intValue ?? 1 <= 1 { return .vocabulary }
+        if header.ofArchitecture("attention.causal") == .bool(false) || header.ofArchitecture("pooling_type")?.intValue ?? 0 > 0 { return .embedding }
+        return .model
+    }
+}

@@ -1,0 +1,70 @@
+import Foundation
+
+/// A place where models lie, and how they are named there.
+protocol ModelPlace {
+    var source: ModelSource { get }
+    var path: String { get }
+    func records() -> [ModelRecord]
+}
+
+/// A folder of files that are called by their names: Shimmy's own, and those that were given.
+struct PlainPlace: ModelPlace {
+    let source: ModelSource
+    let path: String
+
+    func records() -> [ModelRecord] {
+        Folder(path: path).models().map { RecordReader.record(path: $0.path, shards: $0.shards, id: $0.name.stem, source: source) }
+    }
+}
+
+/// LM Studio: `publisher/repository/file.gguf`.
+struct LMStudioPlace: ModelPlace {
+    let source = ModelSource.lmStudio
+    let path: String
+
+    func records() -> [ModelRecord] {
+        Folder(path: path).models().map { found in
+            let repository = found.folders.prefix(2).joined(separator: "/")
+            return RecordReader.record(path: found.path, shards: found.shards, id: RepositoryName.id(repository, found.name), source: source)
+        }
+    }
+}
+
+/// Hugging Face's cache: `models--USER--REPO/snapshots/REVISION/…`, links into `blobs`.
+struct HuggingFacePlace: ModelPlace {
+    let source = ModelSource.huggingFace
+    let path: String
+
+    func records() -> [ModelRecord] {
+        let repositories = ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).filter { $0.hasPrefix("models--") }.sorted()
+        return repositories.flatMap { folder -> [ModelRecord] in
+            guard let snapshot = snapshot(of: "\(path)/\(folder)") else { return [] }
+            let repository = folder.dropFirst("models--".count).split(separator: "--", maxSplits: 1).joined(separator: "/")
+            return Folder(path: snapshot).models().map {
+                RecordReader.record(path: $0.path, shards: $0.shards, id: RepositoryName.id(repository, $0.name), source: source)
+            }
+        }
+    }
+
+    /// The revision that `main` is at, else the newest one.
+    private func snapshot(of repository: String) -> String? {
+        let snapshots = "\(repository)/snapshots"
+        if let main = try? String(contentsOfFile: "\(repository)/refs/main", encoding: .utf8) {
+            let revision = main.filter { $0.isLetter || $0.isNumber }
+            if FileManager.default.fileExists(atPath: "\(snapshots)/\(revision)") { return "\(snapshots)/\(revision)" }
+        }
+        let revisions = ((try? FileManager.default.contentsOfDirectory(atPath: snapshots)) ?? []).map { "\(snapshots)/\($0)" }
+        func date(_ path: String) -> Date {
+            (try? FileManager.default.attributesOfItem(atPath: path))?[.modificationDate] as? Date ?? .distantPast
+        }
+        return revisions.max { (date($0), $0) < (date($1), $1) }
+    }
+}
+
+/// Names of models that belong to a repository: `user/repo:Q4_K_M`, or with the file's own name where it tells no quantization.
+enum RepositoryName {
+    static func id(_ repository: String, _ file: FileName) -> String {
+        if repository.isEmpty { return file.stem }
+        return file.quantization.map { "\(repository):\($0)" } ?? "\(repository)/\(file.stem)"
+    }
+}

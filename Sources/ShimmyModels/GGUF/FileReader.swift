@@ -1,0 +1,79 @@
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
+/// Reads a file from its beginning in little-endian pieces, through one buffer, and never past its end.
+/// Every length is checked against what is left of the file before anything is allocated for it.
+struct FileReader: ~Copyable {
+    private let descriptor: Int32
+    let size: Int
+    private(set) var position = 0
+    private var buffer: [UInt8] = []
+    private var bufferStart = 0
+    private static let chunk = 1 << 18
+
+    init(path: String) throws(GGUFError) {
+        descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw GGUFError("it cannot be opened: \(String(cString: strerror(errno)))") }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            close(descriptor)
+            throw GGUFError("it is no regular file")
+        }
+        size = Int(status.st_size)
+    }
+
+    deinit { close(descriptor) }
+
+    var remaining: Int { size - position }
+
+    mutating func integer<Value: FixedWidthInteger>(_: Value.Type) throws(GGUFError) -> Value {
+        let count = MemoryLayout<Value>.size
+        try fill(count)
+        var value: Value = 0
+        for offset in 0..<count { value |= Value(truncatingIfNeeded: buffer[position - bufferStart + offset]) << Value(8 * offset) }
+        position += count
+        return value
+    }
+
+    mutating func skip(_ count: Int) throws(GGUFError) {
+        guard count >= 0, count <= remaining else { throw cut() }
+        position += count
+    }
+
+    /// A count of things of at least `unit` bytes each, which must fit into the rest of the file.
+    mutating func count(unit: Int) throws(GGUFError) -> Int {
+        let value = try integer(UInt64.self)
+        guard let count = Int(exactly: value), count <= remaining / unit else { throw cut() }
+        return count
+    }
+
+    /// A string of at most `limit` bytes; longer ones are not worth keeping and end the reading.
+    mutating func string(limit: Int) throws(GGUFError) -> String {
+        let length = try count(unit: 1)
+        guard length <= limit else { throw GGUFError("a text in its header is \(length) bytes long") }
+        try fill(length)
+        defer { position += length }
+        return String(decoding: buffer[(position - bufferStart)..<(position - bufferStart + length)], as: UTF8.self)
+    }
+
+    private func cut() -> GGUFError { GGUFError("its header is cut or damaged at byte \(position) of \(size)") }
+
+    /// Makes the next `count` bytes be in the buffer.
+    private mutating func fill(_ count: Int) throws(GGUFError) {
+        guard count <= remaining else { throw cut() }
+        if position >= bufferStart, position + count <= bufferStart + buffer.count { return }
+        let wanted = min(max(count, Self.chunk), remaining)
+        var fresh = [UInt8](repeating: 0, count: wanted)
+        var have = 0
+        while have < wanted {
+            let got = fresh.withUnsafeMutableBytes { pread(descriptor, $0.baseAddress! + have, wanted - have, off_t(position + have)) }
+            guard got > 0 else { throw GGUFError("it cannot be read at byte \(position + have)") }
+            have += got
+        }
+        buffer = fresh
+        bufferStart = position
+    }
+}

@@ -1,0 +1,43 @@
+/// One tensor of a GGUF file, without its values.
+package struct GGUFTensor: Sendable, Equatable {
+    package let name: String
+    package let shape: [Int]
+    package let type: GGMLType
+    /// From the beginning of the tensor data, in bytes.
+    package let offset: Int
+    package let sizeBytes: Int
+
+    package var elementCount: Int { shape.reduce(1, *) }
+}
+
+/// What a GGUF file says of itself (the format is described in ggml's docs/gguf.md). Weights are not read.
+package struct GGUFHeader: Sendable, Equatable {
+    package let version: Int
+    package let metadata: [String: GGUFValue]
+    package let tensors: [GGUFTensor]
+
+    package var architecture: String? { metadata["general.architecture"]?.stringValue }
+    package var parameterCount: Int { tensors.reduce(0) { $0 + $1.elementCount } }
+
+    /// A value of the model's own architecture, such as `llama.context_length`.
+    package func ofArchitecture(_ key: String) -> GGUFValue? { architecture.flatMap { metadata["\($0).\(key)"] } }
+
+    /// What people call the quantization: the file's declared type, else the type that most bytes have.
+    package var quantization: String? {
+        if let declared = metadata["general.file_type"]?.intValue, let name = Self.fileTypes[declared] { return name }
+        var bytes: [GGMLType: Int] = [:]
+        for tensor in tensors { bytes[tensor.type, default: 0] += tensor.sizeBytes }
+        return bytes.max { ($0.value, $1.key.name) < ($1.value, $0.key.name) }?.key.name
+    }
+
+    /// `llama_ftype` of llama.h.
+    private static let fileTypes: [Int: String] = [
+        0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 7: "Q8_0", 8: "Q5_0", 9: "Q5_1", 10: "Q2_K", 11: "Q3_K_S", 12: "Q3_K_M", 13: "Q3_K_L",
+        14: "Q4_K_S", 15: "Q4_K_M", 16: "Q5_K_S", 17: "Q5_K_M", 18: "Q6_K", 19: "IQ2_XXS", 20: "IQ2_XS", 21: "Q2_K_S", 22: "IQ3_XS",
+        23: "IQ3_XXS", 24: "IQ1_S", 25: "IQ4_NL", 26: "IQ3_S", 27: "IQ3_M", 28: "IQ2_S", 29: "IQ2_M", 30: "IQ4_XS", 31: "IQ1_M",
+        32: "BF16", 36: "TQ1_0", 37: "TQ2_0", 38: "MXFP4", 39: "NVFP4", 40: "Q1_0", 41: "Q2_0",
+    ]
+
+    /// Names of quantizations as they stand in file names.
+    static let quantizationNames = Set(fileTypes.values).union(["Q3_K_XL", "Q4_K_L", "Q5_K_L", "Q6_K_L", "Q2_K_L", "MXFP4_MOE"])
+}

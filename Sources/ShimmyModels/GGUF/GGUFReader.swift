@@ -1,0 +1,110 @@
+extension GGUFHeader {
+    private static let magic: UInt32 = 0x4655_4747  // "GGUF"
+    private static let longestKey = 65_535
+    /// Chat templates are the longest texts in headers; the longest known has some 30 kB.
+    private static let longestString = 4 << 20
+    private static let mostDimensions: UInt32 = 4
+    /// A vocabulary of a million tokens and its merges stay far below.
+    private static let longestHeader = 512 << 20
+
+    /// Reads the header of a file. Throws `GGUFError` for everything that is not a whole and sound GGUF of version 2 or 3.
+    package static func read(path: String) throws(GGUFError) -> GGUFHeader {
+        var reader = try FileReader(path: path)
+        guard reader.size >= 24 else { throw GGUFError("it is too short for a GGUF file (\(reader.size) bytes)") }
+        guard try reader.integer(UInt32.self) == magic else { throw GGUFError("it is no GGUF file") }
+        let version = try reader.integer(UInt32.self)
+        guard version == 2 || version == 3 else {
+            if version.byteSwapped == 2 || version.byteSwapped == 3 { throw GGUFError("it is for big-endian machines") }
+            throw GGUFError("its GGUF version is \(version); 2 and 3 are known")
+        }
+        // A tensor's entry has at least 32 bytes, a metadata entry 13.
+        let tensorCount = try reader.count(unit: 32)
+        let metadataCount = try reader.count(unit: 13)
+        var metadata: [String: GGUFValue] = [:]
+        for _ in 0..<metadataCount {
+            let key = try reader.string(limit: longestKey)
+            metadata[key] = try value(&reader)
+            guard reader.position <= longestHeader else { throw GGUFError("its header is longer than \(longestHeader) bytes") }
+        }
+        var tensors: [GGUFTensor] = []
+        for _ in 0..<tensorCount { tensors.append(try tensor(&reader)) }
+        try check(tensors, alignment: metadata["general.alignment"]?.intValue ?? 32, headerEnd: reader.position, size: reader.size)
+        return GGUFHeader(version: Int(version), metadata: metadata, tensors: tensors)
+    }
+
+    private static func value(_ reader: inout FileReader) throws(GGUFError) -> GGUFValue {
+        switch try valueType(&reader) {
+        case .uint8: return .unsigned(UInt64(try reader.integer(UInt8.self)))
+        case .int8: return .integer(Int64(Int8(bitPattern: try reader.integer(UInt8.self))))
+        case .uint16: return .unsigned(UInt64(try reader.integer(UInt16.self)))
+        case .int16: return .integer(Int64(Int16(bitPattern: try reader.integer(UInt16.self))))
+        case .uint32: return .unsigned(UInt64(try reader.integer(UInt32.self)))
+        case .int32: return .integer(Int64(Int32(bitPattern: try reader.integer(UInt32.self))))
+        case .uint64: return .unsigned(try reader.integer(UInt64.self))
+        case .int64: return .integer(Int64(bitPattern: try reader.integer(UInt64.self)))
+        case .float32: return .float(Double(Float(bitPattern: try reader.integer(UInt32.self))))
+        case .float64: return .float(Double(bitPattern: try reader.integer(UInt64.self)))
+        case .bool: return .bool(try reader.integer(UInt8.self) != 0)
+        case .string: return .string(try reader.string(limit: longestString))
+        case .array: return try array(&reader)
+        }
+    }
+
+    private static func valueType(_ reader: inout FileReader) throws(GGUFError) -> GGUFValueType {
+        let number = try reader.integer(UInt32.self)
+        guard let type = GGUFValueType(rawValue: number) else { throw GGUFError("its header has a value of the unknown type \(number)") }
+        return type
+    }
+
+    private static func array(_ reader: inout FileReader) throws(GGUFError) -> GGUFValue {
+        let type = try valueType(&reader)
+        guard type != .array else { throw GGUFError("its header has an array of arrays") }
+        let count = try reader.count(unit: type.size ?? 8)
+        if let size = type.size {
+            try reader.skip(count * size)
+        } else {
+            for _ in 0..<count {
+                try reader.skip(try reader.count(unit: 1))
+                guard reader.position <= longestHeader else { throw GGUFError("its header is longer than \(longestHeader) bytes") }
+            }
+        }
+        return .array(count: count)
+    }
+
+    private static func tensor(_ reader: inout FileReader) throws(GGUFError) -> GGUFTensor {
+        let name = try reader.string(limit: longestKey)
+        let dimensions = try reader.integer(UInt32.self)
+        guard dimensions <= mostDimensions else { throw GGUFError("its tensor \(name) has \(dimensions) dimensions") }
+        var shape: [Int] = []
+        var elements = 1
+        for _ in 0..<dimensions {
+            let length = try reader.integer(UInt64.self)
+            let (product, overflow) = elements.multipliedReportingOverflow(by: Int(exactly: length) ?? .max)
+            guard length <= Int.max, !overflow else { throw GGUFError("its tensor \(name) is impossibly large") }
+            shape.append(Int(length))
+            elements = product
+        }
+        let number = try reader.integer(UInt32.self)
+        guard let type = GGMLType(number: number) else { throw GGUFError("its tensor \(name) has the unknown type \(number)") }
+        let offset = try reader.integer(UInt64.self)
+        guard (shape.first ?? 1) % type.blockLength == 0 else { throw GGUFError("its tensor \(name) does not fill the blocks of \(type.name)") }
+        let (bytes, overflow) = (elements / type.blockLength).multipliedReportingOverflow(by: type.blockBytes)
+        guard !overflow, let start = Int(exactly: offset) else { throw GGUFError("its tensor \(name) is impossibly large") }
+        return GGUFTensor(name: name, shape: shape, type: type, offset: start, sizeBytes: bytes)
+    }
+
+    /// Every tensor's data must lie in the file: a download that was cut is found here, not when it is loaded.
+    private static func check(_ tensors: [GGUFTensor], alignment: Int, headerEnd: Int, size: Int) throws(GGUFError) {
+        guard alignment > 0, alignment <= 1 << 20, alignment & (alignment - 1) == 0 else {
+            throw GGUFError("its alignment is \(alignment)")
+        }
+        let dataStart = (headerEnd + alignment - 1) / alignment * alignment
+        for tensor in tensors {
+            let (end, overflow) = tensor.offset.addingReportingOverflow(tensor.sizeBytes)
+            guard !overflow, end <= Int.max - dataStart else { throw GGUFError("its tensor \(tensor.name) is impossibly large") }
+            guard dataStart + end <= size else {
+                throw GGUFError("it is cut: tensor \(tensor.name) ends at byte \(dataStart + end), the file at \(size)")
+            }
+        }
+    }
+}

@@ -1,0 +1,65 @@
+/// Where a model was found.
+package enum ModelSource: String, Sendable, CaseIterable {
+    // In the order in which names are given away: the first one keeps the plain name.
+    case file, shimmy, directory, huggingFace = "huggingface", ollama, lmStudio = "lmstudio"
+
+    package var label: String { rawValue }
+}
+
+/// What a GGUF file is.
+package enum ModelKind: String, Sendable {
+    /// Continues texts.
+    case model
+    /// Turns texts into vectors.
+    case embedding
+    /// A vision or audio encoder that belongs to a model.
+    case projector
+    /// A LoRA adapter.
+    case adapter
+    /// An importance matrix, made for quantizing.
+    case imatrix
+    /// A tokenizer without weights.
+    case vocabulary
+    /// A file that could not be read far enough to know.
+    case unknown
+}
+
+/// A model on the disk, as its header describes it.
+package struct ModelRecord: Sendable, Equatable {
+    /// What one types and what clients send.
+    package var id: String
+    /// The file, or the first part of a split one.
+    package var path: String
+    package var source: ModelSource
+    package var kind: ModelKind
+    package var architecture: String?
+    package var parameterCount: Int?
+    package var quantization: String?
+    /// Tokens that the model was trained on.
+    package var contextLength: Int?
+    package var hasChatTemplate = false
+    /// All parts together.
+    package var sizeBytes: Int
+    /// Unix seconds: when the file last changed.
+    package var modified: Int
+    /// All parts in order; one for a model in one file.
+    package var shards: [String]
+    /// Why it cannot be used; nil for a good one. Such a file is listed, never hidden.
+    package var problem: String?
+
+    package init(
+        id: String, path: String, source: ModelSource, kind: ModelKind, sizeBytes: Int, modified: Int, shards: [String], problem: String? = nil
+    ) {
+        self.id = id
+        self.path = path
+        self.source = source
+        self.kind = kind
+        self.sizeBytes = sizeBytes
+        self.modified = modified
+        self.shards = shards
+        self.problem = problem
+    }
+
+    /// Whether it can be asked for answers.
+    package var isUsable: Bool { problem == nil && kind == .model }
+}
