@@ -91,7 +91,7 @@ let package = Package(
         tests("ShimmyChat", ["ShimmyCore", "ShimmyEngine"]),
         tests("ShimmyLlama", ["ShimmyCore", "ShimmyJSON", "ShimmyChat"]),
         tests("ShimmyAPI", ["ShimmyCore", "ShimmyJSON", "ShimmyChat"]),
-        tests("ShimmyModels", ["ShimmyCore", "ShimmyJSON"]),
+        tests("ShimmyModels", ["ShimmyCore", "ShimmyJSON", "ShimmyChat", "ShimmyEngine", .product(name: "Logging", package: "swift-log")]),
         tests(
             "ShimmyServer", ["ShimmyCore", "ShimmyJSON", "ShimmyChat", "ShimmyAPI", "ShimmyModels", .product(name: "Logging", package: "swift-log")]),
     ]

@@ -27,7 +27,7 @@ struct Folder {
     }
 
     private func walk(_ folder: String, _ folders: [String], _ found: inout [Found], _ entries: inout Int, _ visited: inout Set<String>) {
-        guard folders.count <= Self.deepest, visited.insert((folder as NSString).resolvingSymlinksInPath).inserted else { return }
+        guard folders.count <= Self.deepest, visited.insert(FileFacts.realPath(folder)).inserted else { return }
         for name in ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).sorted() {
             entries += 1
             guard entries <= Self.mostEntries else { return }

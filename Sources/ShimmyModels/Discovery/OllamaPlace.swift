@@ -36,7 +36,7 @@ struct OllamaPlace: ModelPlace {
         func broken(_ problem: String) -> ModelRecord {
             ModelRecord(id: id, path: manifest, source: source, kind: .unknown, sizeBytes: 0, modified: 0, shards: [], problem: problem)
         }
-        let size = ((try? FileManager.default.attributesOfItem(atPath: manifest))?[.size] as? NSNumber)?.intValue ?? 0
+        let size = FileFacts(path: manifest)?.sizeBytes ?? 0
         guard size <= Self.largestManifest, let data = FileManager.default.contents(atPath: manifest) else {
             return broken("its manifest cannot be read")
         }

@@ -5,9 +5,9 @@ enum RecordReader {
     /// - path: a file, or the first part of a split model.
     /// - shards: all parts that there should be.
     static func record(path: String, shards: [String], id: String, source: ModelSource) -> ModelRecord {
-        let attributes = shards.map { try? FileManager.default.attributesOfItem(atPath: ($0 as NSString).resolvingSymlinksInPath) }
-        let size = attributes.reduce(0) { $0 + ((($1?[.size] as? NSNumber)?.intValue) ?? 0) }
-        let modified = (attributes.first??[.modificationDate] as? Date).map { Int($0.timeIntervalSince1970) } ?? 0
+        let facts = shards.map(FileFacts.init)
+        let size = facts.reduce(0) { $0 + ($1?.sizeBytes ?? 0) }
+        let modified = facts.first??.modified ?? 0
         var record = ModelRecord(id: id, path: path, source: source, kind: .unknown, sizeBytes: size, modified: modified, shards: shards)
         do {
             describe(&record, try GGUFHeader.read(path: path))

@@ -89,7 +89,9 @@ package final class ModelManager: Sendable {
     package func acquire(_ name: String) async throws -> ModelLease {
         let record = try await find(name)
         if let problem = record.problem { throw ModelError.unusable(record.id, reason: problem) }
-        guard record.kind == .model else { throw ModelError.unusable(record.id, reason: "it is a \(record.kind.rawValue), not a language model") }
+        guard record.kind == .model else {
+            throw ModelError.unusable(record.id, reason: "its file holds no language model (\(record.kind.rawValue))")
+        }
         while true {
             // Decided and acted upon in one synchronous call: nothing can come between.
             let action = try state.withLock { state in

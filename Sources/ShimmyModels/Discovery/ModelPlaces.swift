@@ -54,10 +54,7 @@ struct HuggingFacePlace: ModelPlace {
             if FileManager.default.fileExists(atPath: "\(snapshots)/\(revision)") { return "\(snapshots)/\(revision)" }
         }
         let revisions = ((try? FileManager.default.contentsOfDirectory(atPath: snapshots)) ?? []).map { "\(snapshots)/\($0)" }
-        func date(_ path: String) -> Date {
-            (try? FileManager.default.attributesOfItem(atPath: path))?[.modificationDate] as? Date ?? .distantPast
-        }
-        return revisions.max { (date($0), $0) < (date($1), $1) }
+        return revisions.max { (FileFacts(path: $0)?.modified ?? 0, $0) < (FileFacts(path: $1)?.modified ?? 0, $1) }
     }
 }
 

@@ -1,0 +1,76 @@
+import Foundation
+
+/// Builds small GGUF files for tests, sound ones and unsound ones.
+struct GGUFFile {
+    var version: UInt32 = 3
+    var metadata: [(key: String, type: UInt32, bytes: [UInt8])] = []
+    var tensors: [(name: String, shape: [UInt64], type: UInt32, offset: UInt64)] = []
+    var dataBytes = 0
+    /// Instead of the true counts, when set.
+    var claimedTensors: UInt64?
+    var claimedMetadata: UInt64?
+
+    static func little<Value: FixedWidthInteger>(_ value: Value) -> [UInt8] { withUnsafeBytes(of: value.littleEndian, Array.init) }
+    static func string(_ text: String) -> [UInt8] { little(UInt64(text.utf8.count)) + Array(text.utf8) }
+
+    mutating func add(_ key: String, _ text: String) { metadata.append((key, 8, Self.string(text))) }
+    mutating func add(_ key: String, _ number: UInt32) { metadata.append((key, 4, Self.little(number))) }
+    mutating func add(_ key: String, _ flag: Bool) { metadata.append((key, 7, [flag ? 1 : 0])) }
+    mutating func add(_ key: String, strings: [String]) {
+        metadata.append((key, 9, Self.little(UInt32(8)) + Self.little(UInt64(strings.count)) + strings.flatMap(Self.string)))
+    }
+
+    var bytes: [UInt8] {
+        var bytes = Array("GGUF".utf8) + Self.little(version)
+        bytes += Self.little(claimedTensors ?? UInt64(tensors.count)) + Self.little(claimedMetadata ?? UInt64(metadata.count))
+        for entry in metadata { bytes += Self.string(entry.key) + Self.little(entry.type) + entry.bytes }
+        for tensor in tensors {
+            bytes += Self.string(tensor.name) + Self.little(UInt32(tensor.shape.count)) + tensor.shape.flatMap(Self.little)
+            bytes += Self.little(tensor.type) + Self.little(tensor.offset)
+        }
+        while bytes.count % 32 != 0 { bytes.append(0) }
+        return bytes + [UInt8](repeating: 7, count: dataBytes)
+    }
+
+    /// A model with one Q4_1 tensor of 64 x 4 and one of F32.
+    static func model(architecture: String = "llama", fileType: UInt32 = 3, context: UInt32 = 2048) -> GGUFFile {
+        var file = GGUFFile()
+        file.add("general.architecture", architecture)
+        file.add("general.file_type", fileType)
+        file.add("\(architecture).context_length", context)
+        file.add("tokenizer.chat_template", "{{ messages }}")
+        file.add("tokenizer.ggml.tokens", strings: ["a", "bc", "def"])
+        file.tensors = [("weights", [64, 4], 3, 0), ("norm", [8], 0, 160)]
+        file.dataBytes = 192
+        return file
+    }
+}
+
+/// A folder that goes away with the test.
+final class TemporaryFolder {
+    let path: String
+
+    init() throws {
+        path = FileManager.default.temporaryDirectory.path + "/shimmy-test-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+
+    @discardableResult
+    func write(_ bytes: [UInt8], to name: String) throws -> String {
+        let file = "\(path)/\(name)"
+        try FileManager.default.createDirectory(atPath: (file as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+        guard FileManager.default.createFile(atPath: file, contents: Data(bytes)) else { throw CocoaError(.fileWriteUnknown) }
+        return file
+    }
+
+    @discardableResult
+    func write(_ text: String, to name: String) throws -> String { try write(Array(text.utf8), to: name) }
+
+    func link(_ name: String, to target: String) throws {
+        let file = "\(path)/\(name)"
+        try FileManager.default.createDirectory(atPath: (file as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+        try FileManager.default.createSymbolicLink(atPath: file, withDestinationPath: target)
+    }
+}
