@@ -12,7 +12,7 @@ package final class LlamaRunner: ModelRunner {
         /// Sequences that can run at once.
         package var slots: Int
 
-        package init(contextLength: Int? = nil, threads: Int? = nil, slots: Int = 16) {
+        package init(contextLength: Int? = nil, threads: Int? = nil, slots: Int = defaultSlots) {
             self.contextLength = contextLength
             self.threads = threads
             self.slots = slots
@@ -20,6 +20,7 @@ package final class LlamaRunner: ModelRunner {
 
         /// Without a request for more: models trained on 128k tokens would take gigabytes for a KV cache that few need.
         package static let defaultContextLimit = 8192
+        package static let defaultSlots = 16
     }
 
     package let limits: RunnerLimits

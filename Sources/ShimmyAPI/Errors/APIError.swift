@@ -47,9 +47,11 @@ extension APIError {
     }
 
     package static func wrongType(_ path: JSONPath, expected: String, got: JSON) -> APIError {
-        APIError(
-            status: 400, message: "Invalid type for '\(path)': expected \(expected), but got \(got.kind) instead.", param: "\(path)",
-            code: "invalid_type")
+        let place = "\(path)"
+        return APIError(
+            status: 400,
+            message: "Invalid type for \(place.isEmpty ? "the request's body" : "'\(place)'"): expected \(expected), but got \(got.kind) instead.",
+            param: place.isEmpty ? nil : place, code: "invalid_type")
     }
 
     package static func invalidValue(_ path: JSONPath, _ value: String, supported: [String]) -> APIError {

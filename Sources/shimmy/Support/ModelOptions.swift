@@ -16,6 +16,9 @@ struct ModelOptions: ParsableArguments {
     @Option(help: "Threads for computing. Default: the number of physical cores. [SHIMMY_THREADS]")
     var threads: Int?
 
+    @Option(help: "Sequences that can be computed at once, 1 to 256. Default: 16. [SHIMMY_SLOTS]")
+    var slots: Int?
+
     @Option(help: "trace, debug, info, notice, warning, error or critical. [SHIMMY_LOG_LEVEL]", transform: Logs.level)
     var logLevel: Logger.Level?
 
@@ -25,6 +28,7 @@ struct ModelOptions: ParsableArguments {
     func validate() throws {
         if let ctxSize, ctxSize < 16 { throw ValidationError("--ctx-size must be at least 16.") }
         if let threads, threads < 1 { throw ValidationError("--threads must be at least 1.") }
+        if let slots, !(1...256).contains(slots) { throw ValidationError("--slots must be 1 to 256.") }
     }
 
     private var environment: Environment { .process }
@@ -44,7 +48,9 @@ struct ModelOptions: ParsableArguments {
     }
 
     var loader: ModelLoader {
-        ModelLoader(contextLength: ctxSize ?? environment.integer("SHIMMY_CTX_SIZE"), threads: threads ?? environment.integer("SHIMMY_THREADS"))
+        ModelLoader(
+            contextLength: ctxSize ?? environment.integer("SHIMMY_CTX_SIZE"), threads: threads ?? environment.integer("SHIMMY_THREADS"),
+            slots: slots ?? environment.integer("SHIMMY_SLOTS"))
     }
 
     /// Finds models on the disk; `file` is a model given by its path, which need not lie in any of the places.

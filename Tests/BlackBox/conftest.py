@@ -1,0 +1,44 @@
+import pytest
+from openai import OpenAI
+
+from server import Server, SteadyServer, make_home
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory):
+    return make_home(tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture(scope="session")
+def server(home):
+    """The server that most tests share."""
+    with Server(home) as server:
+        yield server
+        assert server.process.poll() is None, f"the server ended during the tests:\n{server.log.read_text()[-3000:]}"
+
+
+@pytest.fixture(scope="session")
+def steady(home):
+    """A server whose answers can be compared word for word: see `SteadyServer`."""
+    with SteadyServer(home) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def client(server):
+    with OpenAI(base_url=server.url + "/v1", api_key="unused", max_retries=0, timeout=60) as client:
+        yield client
+
+
+@pytest.fixture
+def start(home):
+    """Starts servers with other options; they end with the test."""
+    running = []
+
+    def start(*arguments, **environment) -> Server:
+        running.append(Server(home, *arguments, **environment))
+        return running[-1]
+
+    yield start
+    for server in running:
+        server.__exit__()
