@@ -25,7 +25,7 @@ def main() -> int:
         SHIMMY_BINARY=os.environ.get("SHIMMY_BINARY", str(REPOSITORY / ".build/release/shimmy")),
         SHIMMY_TEST_MODEL=os.environ.get("SHIMMY_TEST_MODEL", str(model_directory() / DEFAULT_MODEL["model_filename"])),
     )
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", str(TESTS), *sys.argv[1:]]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *(sys.argv[1:] or ["."])]
     return subprocess.run(command, env=environment, cwd=TESTS).returncode
 
 

@@ -60,6 +60,14 @@ class Connection:
         body, self.received = self.received[:length], self.received[length:]
         return status, headers, body
 
+    def read_to_end(self) -> bytes:
+        """Everything until the server closes the connection."""
+        try:
+            while True:
+                self._more()
+        except EOFError:
+            return self.received
+
     def is_closed(self) -> bool:
         """Whether the server closes the connection without another byte."""
         try:
@@ -69,5 +77,5 @@ class Connection:
 
 
 def chat_body(model: str, **fields) -> bytes:
-    body = {"model": model, "messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 4, "temperature": 0, **fields}
+    body = {"model": model, "messages": [{"role": "user", "content": "Tell me a long story about the sea."}], "max_tokens": 4, "temperature": 0, **fields}
     return json.dumps(body).encode()

@@ -22,6 +22,16 @@ def environment(home: Path, **extra: str) -> dict:
     return {**kept, "HOME": str(home), "SHIMMY_DATA_DIR": str(home / "data"), "SHIMMY_CACHE_DIR": str(home / "cache"), **extra}
 
 
+def put_model(path: Path) -> Path:
+    """Another file with the test's model. Links to one file are one model, so it takes a file of its own."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(MODEL_FILE.resolve(), path)
+    except OSError:
+        shutil.copyfile(MODEL_FILE, path)
+    return path
+
+
 def make_home(path: Path) -> Path:
     """A home whose model directory holds the test's model, by a link."""
     models = path / "data/models"

@@ -1,0 +1,192 @@
+"""The command line: every command, its output and its exit code."""
+
+import json
+import re
+import socket
+import subprocess
+import time
+
+import pytest
+
+from server import BINARY, MODEL, MODEL_FILE, Server, environment, make_home, run
+
+
+def assert_failed(result: subprocess.CompletedProcess, code: int, words: str):
+    assert result.returncode == code, result.stderr
+    assert words in result.stderr
+    assert "Fatal error" not in result.stderr
+
+
+def test_help_and_version(home):
+    assert "serve" in run(home, "--help").stdout
+    assert re.fullmatch(r"\d+\.\d+\.\d+\n", run(home, "--version").stdout)
+    for command in ("serve", "list", "discover", "probe", "generate", "info", "compat"):
+        assert "OPTIONS:" in run(home, command, "--help").stdout
+    assert_failed(run(home, "serve", "--no-such-option"), 64, "--no-such-option")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completions(home, shell):
+    assert "discover" in run(home, "--generate-completion-script", shell).stdout
+
+
+def test_list(home):
+    lines = run(home, "list").stdout.splitlines()
+    assert lines[0].split() == ["NAME", "QUANT", "SIZE", "CONTEXT", "SOURCE"]
+    assert lines[1].split() == [MODEL, "Q4_1", "98", "MB", "8192", "shimmy"]
+
+
+def test_list_json(home):
+    (model,) = json.loads(run(home, "list", "--json").stdout)
+    assert model["id"] == MODEL
+    assert model["quantization"] == "Q4_1"
+    assert model["size_bytes"] == MODEL_FILE.stat().st_size
+    assert model["problem"] is None
+
+
+def test_list_without_models(tmp_path):
+    result = run(tmp_path, "list")
+    assert result.returncode == 0
+    assert "No models found" in result.stdout
+    assert json.loads(run(tmp_path, "list", "--json").stdout) == []
+
+
+def test_discover_names_the_places(home):
+    text = run(home, "discover").stdout
+    assert str(home / "data/models") in text
+    assert "huggingface" in text and "ollama" in text and "lmstudio" in text
+
+
+def test_probe(home):
+    result = run(home, "probe", MODEL)
+    assert result.returncode == 0, result.stderr
+    assert "works" in result.stdout
+    assert run(home, "probe", str(MODEL_FILE)).returncode == 0
+
+
+def test_probe_of_nothing_and_of_a_damaged_file(home, tmp_path):
+    assert_failed(run(home, "probe", "no-such-model"), 3, "no-such-model")
+    damaged = tmp_path / "damaged.gguf"
+    damaged.write_bytes(MODEL_FILE.read_bytes()[:1_000_000])
+    assert_failed(run(home, "probe", str(damaged)), 4, "damaged")
+
+
+def test_generate_from_an_argument_and_from_a_pipe(home):
+    options = ["--temperature", "0", "--max-tokens", "8"]
+    first = run(home, "generate", *options, "Say hello.")
+    assert first.returncode == 0, first.stderr
+    assert len(first.stdout) > 3
+    assert run(home, "generate", *options, input="Say hello.").stdout == first.stdout
+    assert run(home, "generate", "--model", str(MODEL_FILE), *options, "Say hello.").stdout == first.stdout
+    assert run(home, "generate", *options, "--system", "Speak French.", "Say hello.").stdout != first.stdout
+
+
+def test_generate_refuses_what_cannot_be(home):
+    assert_failed(run(home, "generate", input=""), 64, "no prompt")
+    assert_failed(run(home, "generate", "--temperature", "3", "Hi"), 64, "--temperature")
+    assert_failed(run(home, "generate", "--model", "nothing", "Hi"), 3, "nothing")
+    assert_failed(run(home, "generate", "--ctx-size", "64", "word " * 100), 1, "context of 64")
+
+
+def test_info(home):
+    text = run(home, "info").stdout
+    for word in ("shimmy", "llama.cpp", "CPU features", "GPU", str(home / "data/models"), str(home / "cache")):
+        assert word in text
+
+
+def test_compat(home):
+    markdown = run(home, "compat").stdout
+    assert markdown.startswith("# OpenAI compatibility")
+    matrix = json.loads(run(home, "compat", "--json").stdout)
+    chat = next(endpoint for endpoint in matrix["endpoints"] if (endpoint["method"], endpoint["path"]) == ("POST", "/v1/chat/completions"))
+    assert {"field": "temperature", "support": "supported", "test": "test_temperature_zero_is_repeatable"} in chat["request"]
+
+
+def test_a_port_in_use_is_named_with_its_holder(server, home):
+    assert_failed(run(home, "serve", "--port", str(server.port)), 5, f"port {server.port} is in use by shimmy (process {server.process.pid})")
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_listening_beyond_this_machine_needs_a_key(home, host):
+    assert_failed(run(home, "serve", "--port", "auto", "--host", host), 6, "--insecure")
+
+
+@pytest.mark.parametrize("options", [["--insecure"], ["--api-key", "k"]])
+def test_listening_beyond_this_machine_with_care(start, options):
+    server = start("--host", "0.0.0.0", *options)
+    assert server.request("GET", "/health").status == 200
+
+
+@pytest.mark.parametrize("arguments", [["--port", "0"], ["--port", "x"], ["--ctx-size", "3"], ["--slots", "0"], ["--log-level", "loud"], ["--api-key-file", "/nothing"]])
+def test_wrong_options_are_refused(home, arguments):
+    assert_failed(run(home, "serve", *arguments), 64, arguments[1] if arguments[0] in ("--port", "--log-level", "--api-key-file") else arguments[0])
+
+
+def test_a_model_that_is_not_there(home):
+    assert_failed(run(home, "serve", "--port", "auto", "--model", "/no/such.gguf"), 3, "/no/such.gguf")
+
+
+def test_it_listens_before_it_loads_and_preloads_when_asked(home):
+    begun = time.monotonic()
+    with Server(home) as server:
+        assert server.request("GET", "/health").json["models_loaded"] == 0
+        assert time.monotonic() - begun < 2
+    with Server(home, "--preload") as server:
+        deadline = time.monotonic() + 20
+        while server.request("GET", "/health").json["models_loaded"] == 0:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+
+def test_the_banner_has_a_command_that_works(home):
+    process = subprocess.Popen([BINARY, "serve", "--port", "auto"], env=environment(home), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        lines = [process.stdout.readline() for _ in range(5)]
+        assert f"Model: {MODEL}\n" in lines
+        command = "".join(lines[-2:])
+        assert command.lstrip().startswith("curl ")
+        answer = json.loads(subprocess.run(["sh", "-c", command.replace("curl ", "curl -s ")], capture_output=True, text=True).stdout)
+        assert answer["choices"][0]["message"]["content"]
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def test_options_from_the_environment(home, tmp_path):
+    with Server(home, SHIMMY_CTX_SIZE="512", SHIMMY_LOG_FORMAT="json", SHIMMY_LOG_LEVEL="debug") as server:
+        assert server.request("GET", f"/v1/models/{MODEL}").json["shimmy"]["context_length"] == 512
+        server.chat("word " * 600).assert_error(400, "messages", "context_length_exceeded")
+        for line in server.log.read_text().splitlines():
+            assert json.loads(line)["level"]
+
+
+def test_a_model_by_path_and_by_environment(tmp_path):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    for arguments, variables in ((["--model", str(MODEL_FILE)], {}), ([], {"SHIMMY_MODEL": str(MODEL_FILE)}), ([], {"SHIMMY_BASE_GGUF": str(MODEL_FILE)})):
+        with Server(empty, *arguments, **variables) as server:
+            assert [model["id"] for model in server.request("GET", "/v1/models").json["data"]] == [MODEL]
+            assert server.chat(max_tokens=1).status == 200
+
+
+def test_model_directories(tmp_path):
+    empty, shelf = tmp_path / "empty", tmp_path / "shelf"
+    empty.mkdir()
+    shelf.mkdir()
+    (shelf / "mine.gguf").symlink_to(MODEL_FILE)
+    for arguments, variables in ((["--model-dir", str(shelf)], {}), ([], {"SHIMMY_MODEL_DIR": str(shelf)}), ([], {"SHIMMY_MODEL_PATHS": f"/nothing;{shelf}"})):
+        models = json.loads(run(empty, "list", "--json", *arguments, **variables).stdout)
+        assert [model["id"] for model in models] == ["mine"]
+
+
+def test_the_bind_address_of_the_rust_shimmy(home):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen([BINARY, "serve"], env=environment(home, SHIMMY_BIND_ADDRESS=f"127.0.0.1:{port}"), stdout=subprocess.PIPE, text=True)
+    try:
+        assert f"http://127.0.0.1:{port}" in process.stdout.readline()
+    finally:
+        process.terminate()
+        process.wait(10)
+    assert_failed(run(home, "serve", SHIMMY_BIND_ADDRESS="nonsense"), 64, "SHIMMY_BIND_ADDRESS")

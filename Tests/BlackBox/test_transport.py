@@ -1,0 +1,190 @@
+"""HTTP itself: pipelines, sizes, cut and slow clients, requests that no library would send."""
+
+import socket
+import time
+
+import pytest
+
+import raw
+from server import MODEL
+
+LIMIT = 32 << 20
+
+
+def connect(server, **options) -> raw.Connection:
+    return raw.Connection(server.port, **options)
+
+
+def assert_alive(server):
+    assert server.chat(max_tokens=1).status == 200
+
+
+def test_requests_in_a_pipeline_are_answered_in_order(server):
+    with connect(server) as connection:
+        body = raw.chat_body(MODEL)
+        connection.send(
+            connection.request("POST", "/v1/chat/completions", body)
+            + connection.request("GET", "/v1/models")
+            + connection.request("POST", "/v1/chat/completions", raw.chat_body("nothing"))
+            + connection.request("GET", "/")
+        )
+        answers = [connection.read_response() for _ in range(4)]
+    assert [answer[0] for answer in answers] == [200, 200, 404, 200]
+    assert b"chat.completion" in answers[0][2] and b'"list"' in answers[1][2] and answers[3][2] == b"Shimmy is running"
+
+
+def test_a_connection_is_kept_for_many_requests(server):
+    with connect(server) as connection:
+        for _ in range(3):
+            for stream in (False, True):
+                connection.send(connection.request("POST", "/v1/chat/completions", raw.chat_body(MODEL, stream=stream)))
+                assert connection.read_response()[0] == 200
+            connection.send(connection.request("POST", "/v1/chat/completions", b"{"))
+            assert connection.read_response()[0] == 400
+
+
+def test_expect_100_continue(server):
+    with connect(server) as connection:
+        body = raw.chat_body(MODEL)
+        request = connection.request("POST", "/v1/chat/completions", body, "Expect: 100-continue")
+        connection.send(request[: -len(body)])
+        assert connection.read_until(b"\r\n\r\n").startswith(b"HTTP/1.1 100 ")
+        connection.send(body)
+        assert connection.read_response()[0] == 200
+
+
+def test_expect_is_not_met_for_a_body_that_is_too_large(server):
+    with connect(server) as connection:
+        connection.send(
+            b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            b"Expect: 100-continue\r\nContent-Length: 104857600\r\n\r\n"
+        )
+        status, headers, body = connection.read_response()
+        assert status == 413 and b'"request_too_large"' in body and headers["connection"] == "close"
+
+
+def test_a_body_of_100_megabytes_is_refused_while_it_is_sent(server):
+    with connect(server) as connection:
+        connection.send(
+            b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 104857600\r\n\r\n"
+        )
+        try:
+            for _ in range(100):
+                connection.send(b" " * (1 << 20))
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # the server has said what it had to say
+        try:
+            assert connection.read_response()[0] == 413
+        except ConnectionResetError:
+            pass  # a reset may overtake the answer when the client still sends
+    assert_alive(server)
+
+
+def test_a_chunked_body_that_grows_too_large(server):
+    with connect(server) as connection:
+        connection.send(b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
+        chunk = b"100000\r\n" + b" " * (1 << 20) + b"\r\n"
+        try:
+            for _ in range(LIMIT // (1 << 20) + 2):
+                connection.send(chunk)
+            assert connection.read_response()[0] == 413
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+    assert_alive(server)
+
+
+def test_a_chunked_body(server):
+    body = raw.chat_body(MODEL)
+    chunks = b"".join(b"%x\r\n%s\r\n" % (len(body[at : at + 7]), body[at : at + 7]) for at in range(0, len(body), 7))
+    with connect(server) as connection:
+        head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+        connection.send(head + chunks + b"0\r\n\r\n")
+        assert connection.read_response()[0] == 200
+
+
+def test_bodies_cut_in_the_middle_leave_nothing(server):
+    for _ in range(20):
+        with connect(server) as connection:
+            connection.send(connection.request("POST", "/v1/chat/completions", raw.chat_body(MODEL))[:-10])
+    assert_alive(server)
+    server.wait_for(lambda engine: engine["running"] == engine["waiting"] == 0, "quiet")
+
+
+@pytest.mark.parametrize("head", [b"x-big: " + b"a" * (1 << 20), b"\r\n".join(b"x-%d: 1" % number for number in range(1000))])
+def test_headers_that_are_too_large(server, head):
+    with connect(server) as connection:
+        try:
+            connection.send(b"GET /v1/models HTTP/1.1\r\nHost: localhost\r\n" + head + b"\r\n\r\n")
+            status, _, body = connection.read_response()
+            assert status == 431 and b'"headers_too_large"' in body
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+    assert_alive(server)
+
+
+@pytest.mark.parametrize("request_line", [b"nonsense\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01", b"GET /v1/models HTTP/1.1\r\nbad header\r\n\r\n"])
+def test_what_is_not_http_is_refused(server, request_line):
+    with connect(server) as connection:
+        connection.send(request_line)
+        try:
+            status, _, body = connection.read_response()
+            assert status == 400 and b'"error"' in body
+        except (EOFError, ConnectionResetError):
+            pass
+    assert_alive(server)
+
+
+@pytest.mark.parametrize("content_type", [None, "text/plain", "application/x-www-form-urlencoded", "application/jsonx"])
+def test_other_content_types_are_415(server, content_type):
+    """A form of a foreign web page can be sent without a preflight, but not as JSON."""
+    headers = {"Content-Type": content_type} if content_type else {"Content-Type": ""}
+    server.request("POST", "/v1/chat/completions", raw.chat_body(MODEL), headers).assert_error(415, None, None)
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "application/json; charset=utf-8", "Application/JSON"])
+def test_json_content_types(server, content_type):
+    assert server.request("POST", "/v1/chat/completions", raw.chat_body(MODEL), {"Content-Type": content_type}).status == 200
+
+
+def test_unknown_routes_and_wrong_methods(server):
+    message = server.request("GET", "/v1/nothing").assert_error(404, None, "unknown_url")
+    assert "GET /v1/nothing" in message
+    answer = server.request("GET", "/v1/chat/completions")
+    answer.assert_error(405, None, "method_not_supported")
+    assert answer.headers["allow"] == "POST"
+    server.request("DELETE", "/v1/models").assert_error(405, None, "method_not_supported")
+    assert server.request("GET", "/v1/chat/completions").headers["x-request-id"].startswith("req_")
+
+
+def test_the_clients_request_id_is_kept_when_it_is_sane(server):
+    mine = server.request("GET", "/", headers={"x-request-id": "my-id_1"}).headers["x-request-id"]
+    assert mine != "" and "\n" not in mine
+    long = server.request("GET", "/", headers={"x-request-id": "a" * 5000}).headers["x-request-id"]
+    assert len(long) < 300
+
+
+def test_slow_and_idle_clients_are_cut_off_and_block_nobody(start):
+    server = start("--request-seconds", "1")
+    with connect(server) as idle, connect(server) as slow_head, connect(server) as slow_body:
+        slow_head.send(b"GET / HT")
+        slow_body.send(slow_body.request("POST", "/v1/chat/completions", raw.chat_body(MODEL) + b" " * 100)[:-90])
+        assert_alive(server)
+        begun = time.monotonic()
+        # A byte now and then does not help a body: its whole time is bounded.
+        for _ in range(8):
+            time.sleep(0.25)
+            try:
+                slow_body.send(b" ")
+            except (BrokenPipeError, ConnectionResetError):
+                break
+        status, headers, body = slow_body.read_response()
+        assert status == 408 and b'"request_timeout"' in body and headers["connection"] == "close"
+        assert idle.is_closed() and slow_head.is_closed()
+        assert time.monotonic() - begun < 10
+
+
+def test_hundreds_of_idle_connections_block_nobody(server):
+    idle = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(300)]
+    assert_alive(server)
+    for connection in idle:
+        connection.close()
