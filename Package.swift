@@ -88,7 +88,7 @@ let package = Package(
         target("ShimmyTestSupport", ["ShimmyCore", "ShimmyEngine", "ShimmyChat"]),
         tests("ShimmyJSON"),
         tests("ShimmyEngine", ["ShimmyCore"]),
-        tests("ShimmyChat", ["ShimmyCore", "ShimmyEngine"]),
+        tests("ShimmyChat", ["ShimmyCore", "ShimmyJSON", "ShimmyEngine"]),
         tests("ShimmyLlama", ["ShimmyCore", "ShimmyJSON", "ShimmyChat"]),
         tests("ShimmyAPI", ["ShimmyCore", "ShimmyJSON", "ShimmyChat"]),
         tests("ShimmyModels", ["ShimmyCore", "ShimmyJSON", "ShimmyChat", "ShimmyEngine", .product(name: "Logging", package: "swift-log")]),

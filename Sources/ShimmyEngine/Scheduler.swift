@@ -122,7 +122,9 @@ package struct Scheduler {
         return running.contains { other in
             guard other.pendingCount > 1 else { return false }
             let common = min(zip(other.tokens, tokens).prefix { $0 == $1 }.count, tokens.count - 1)
-            return common >= cached + Self.worthWaitingFor && other.computed < common
+            // What it has computed itself is no reason not to wait for the rest.
+            let otherwiseCached = cached <= other.computed ? 0 : cached
+            return other.computed < common && common >= otherwiseCached + Self.worthWaitingFor
         }
     }
 

@@ -1,4 +1,5 @@
 import ShimmyJSON
+import ShimmyTestSupport
 import Testing
 
 struct NumberTests {

@@ -1,4 +1,5 @@
 import ShimmyJSON
+import ShimmyTestSupport
 import Testing
 
 struct RoundTripTests {
@@ -16,7 +17,7 @@ struct RoundTripTests {
 
     @Test func writeAppends() {
         var buffer = Array("data: ".utf8)
-        (["a": [1, nil]] as JSON).write(into: &buffer)
+        (["a": [1, .null]] as JSON).write(into: &buffer)
         #expect(buffer == Array(#"data: {"a":[1,null]}"#.utf8))
     }
 

@@ -26,8 +26,8 @@ package struct ChatCompletionEncoder: Sendable {
         object["choices"] = [
             [
                 "index": 0,
-                "message": ["role": "assistant", "content": .string(text), "refusal": nil, "annotations": []],
-                "logprobs": nil,
+                "message": ["role": "assistant", "content": .string(text), "refusal": .null, "annotations": []],
+                "logprobs": .null,
                 "finish_reason": .string(reason.openAI),
             ]
         ]
@@ -37,7 +37,7 @@ package struct ChatCompletionEncoder: Sendable {
 
     // MARK: Chunks, in the order in which a stream sends them
 
-    package func firstChunk() -> JSON { chunk(delta: ["role": "assistant", "content": "", "refusal": nil], reason: nil) }
+    package func firstChunk() -> JSON { chunk(delta: ["role": "assistant", "content": "", "refusal": .null], reason: nil) }
 
     package func textChunk(_ text: String) -> JSON { chunk(delta: ["content": .string(text)], reason: nil) }
 
@@ -55,7 +55,7 @@ package struct ChatCompletionEncoder: Sendable {
     private func chunk(delta: JSON, reason: FinishReason?) -> JSON {
         var object = envelope("chat.completion.chunk")
         object["choices"] = [
-            ["index": 0, "delta": delta, "logprobs": nil, "finish_reason": reason.map { .string($0.openAI) } ?? .null]
+            ["index": 0, "delta": delta, "logprobs": .null, "finish_reason": reason.map { .string($0.openAI) } ?? .null]
         ]
         if includeUsage { object["usage"] = .null }
         return .object(object)

@@ -1,0 +1,106 @@
+import ShimmyAPI
+import ShimmyChat
+import ShimmyCore
+import ShimmyJSON
+import Testing
+
+/// Requests as clients send them, and every refusal with the path that it names.
+@Suite struct ChatCompletionRequestTests {
+    private func decode(_ text: String) throws -> ChatCompletionRequest { try ChatCompletionRequest(JSON.parse(Array(text.utf8))) }
+
+    private func message(_ text: String) throws -> ChatMessage {
+        try decode(#"{"model": "m", "messages": [\#(text)]}"#).chat.messages[0]
+    }
+
+    @Test func theDefaultsAreOpenAIs() throws {
+        let request = try decode(#"{"model": "m", "messages": [{"role": "user", "content": "Hi"}]}"#)
+        #expect(request.chat == ChatRequest(messages: [ChatMessage(.user, "Hi")]))
+        #expect(request.chat.sampling == SamplingParameters(temperature: 1, topP: 1, seed: nil))
+        #expect(!request.stream && !request.includeUsage && request.ignoredParameters.isEmpty && request.model == "m")
+    }
+
+    @Test func everyFieldIsRead() throws {
+        let request = try decode(
+            #"""
+            {"model": "m", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 9, "max_completion_tokens": 5, "temperature": 0.5,
+             "top_p": 0.25, "seed": -9223372036854775808, "stop": ["a", "", "b"], "stream": true, "stream_options": {"include_usage": true}}
+            """#)
+        #expect(request.chat.maximumTokens == 5)
+        #expect(request.chat.sampling == SamplingParameters(temperature: 0.5, topP: 0.25, seed: .min))
+        #expect(request.chat.stops == ["a", "b"])
+        #expect(request.stream && request.includeUsage)
+    }
+
+    @Test func decodesEveryFormOfContent() throws {
+        #expect(try message(#"{"role": "user", "content": "a"}"#).content == ["a"])
+        #expect(try message(#"{"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}"#).content == ["a", "b"])
+        #expect(try message(#"{"role": "assistant", "content": [{"type": "refusal", "refusal": "no"}]}"#).content == ["no"])
+        #expect(try message(#"{"role": "assistant", "content": null}"#).content == nil)
+        #expect(try message(#"{"role": "assistant"}"#).content == nil)
+        #expect(try message(#"{"role": "user", "content": []}"#).content == [])
+        let rich = try message(#"{"role": "tool", "content": "a", "tool_call_id": "c1", "name": "n", "reasoning_content": "r", "other": {}}"#)
+        #expect(rich == ChatMessage(role: .tool, content: ["a"], name: "n", toolCallID: "c1", reasoning: "r"))
+    }
+
+    @Test func decodesDeprecatedFunctionCalls() throws {
+        let old = try message(#"{"role": "assistant", "content": null, "function_call": {"name": "f", "arguments": "{}"}}"#)
+        #expect(old.toolCalls == [["id": "call_0", "type": "function", "function": ["name": "f", "arguments": "{}"]]])
+        #expect(try message(#"{"role": "function", "name": "f", "content": "5"}"#).role == .function)
+        #expect(try message(#"{"role": "assistant", "tool_calls": []}"#).toolCalls == nil)
+    }
+
+    @Test func nullIsTheSameAsAbsent() throws {
+        let names = Compatibility.chatCompletions.request.map(\.field).filter { !$0.contains(".") && !["model", "messages"].contains($0) }
+        let nulls = names.map { #", "\#($0)": null"# }.joined()
+        let request = try decode(#"{"model": "m", "messages": [{"role": "user", "content": "Hi"}]\#(nulls)}"#)
+        #expect(request == (try decode(#"{"model": "m", "messages": [{"role": "user", "content": "Hi"}]}"#)))
+    }
+
+    @Test(arguments: [
+        (#"[1]"#, nil, "invalid_type"),
+        (#"{}"#, "model", "missing_required_parameter"),
+        (#"{"model": "m"}"#, "messages", "missing_required_parameter"),
+        (
+            #"{"model": "m", "messages": [{"role": "user", "content": "a"}, {"role": "tool", "content": "b"}]}"#, "messages[1].tool_call_id",
+            "missing_required_parameter"
+        ),
+        (
+            #"{"model": "m", "messages": [{"role": "user", "content": [{"type": "text"}]}]}"#, "messages[0].content[0].text",
+            "missing_required_parameter"
+        ),
+        (#"{"model": "m", "messages": [{"role": "user", "content": [{"type": "image_url"}]}]}"#, "messages[0].content[0].type", "unsupported_value"),
+        (#"{"model": "m", "messages": [{"role": "User", "content": "a"}]}"#, "messages[0].role", "invalid_value"),
+        (#"{"model": "m", "messages": [{"role": "assistant", "function_call": 5}]}"#, "messages[0].function_call", "invalid_type"),
+        (#"{"model": "m", "messages": [{"role": "user", "content": "a"}], "stop": ["a", "b", "c", "d", "e"]}"#, "stop", "array_above_max_length"),
+        (
+            #"{"model": "m", "messages": [{"role": "user", "content": "a"}], "stream_options": {"include_usage": "yes"}}"#,
+            "stream_options.include_usage", "invalid_type"
+        ),
+        (#"{"model": "m", "messages": [{"role": "user", "content": "a"}], "seed": 9223372036854775808}"#, "seed", "integer_above_max_value"),
+        (#"{"model": "m", "messages": [{"role": "user", "content": "a"}], "max_tokens": 0}"#, "max_tokens", "integer_below_min_value"),
+    ])
+    func refusalsNameTheirField(text: String, param: String?, code: String) throws {
+        let error = try #require(throws: APIError.self) { try decode(text) }
+        #expect(error.status == 400 && error.param == param && error.code == code && error.type == "invalid_request_error")
+    }
+
+    /// Each row of the matrix that is refused or ignored behaves as it says, for its neutral values and for others.
+    @Test(arguments: Compatibility.chatCompletions.request.filter { !$0.field.contains(".") }.map(\.field))
+    func rowsBehaveAsTheyAreDescribed(field: String) throws {
+        let row = try #require(Compatibility.chatCompletions.request.first { $0.field == field })
+        func request(with value: JSON) throws -> ChatCompletionRequest {
+            try ChatCompletionRequest(["model": "m", "messages": [["role": "user", "content": "a"]], .init(stringLiteral: field): value])
+        }
+        let strange: JSON = -5.5
+        switch row.support {
+        case .refused(let neutral):
+            for value in neutral { #expect(try request(with: value).ignoredParameters.isEmpty) }
+            #expect(throws: APIError.unsupportedParameter(.key(field))) { try request(with: strange) }
+        case .ignored(let neutral):
+            for value in neutral { #expect(try request(with: value).ignoredParameters.isEmpty) }
+            #expect(try request(with: strange).ignoredParameters == [field])
+        case .supported, .partial: #expect(throws: APIError.self) { try request(with: strange) }
+        case .notSupported: Issue.record("a request field is refused or ignored, never just absent")
+        }
+    }
+}

@@ -1,0 +1,86 @@
+import Foundation
+import ShimmyAPI
+import ShimmyJSON
+import Testing
+
+/// The matrix, held against OpenAI's specification, the decoder, the tests that it names and the document that is printed from it.
+@Suite struct CompatibilityTests {
+    private static let repository = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+
+    /// The properties of `CreateChatCompletionRequest` in OpenAI's specification.
+    private static let chatCompletionFields: Set<String> = [
+        "audio", "frequency_penalty", "function_call", "functions", "logit_bias", "logprobs", "max_completion_tokens", "max_tokens", "messages",
+        "metadata", "modalities", "model", "moderation", "n", "parallel_tool_calls", "prediction", "presence_penalty", "prompt_cache_key",
+        "prompt_cache_options", "prompt_cache_retention", "reasoning_effort", "response_format", "safety_identifier", "seed", "service_tier",
+        "stop", "store", "stream", "stream_options", "temperature", "tool_choice", "tools", "top_logprobs", "top_p", "user", "verbosity",
+        "web_search_options",
+    ]
+
+    @Test func everyFieldOfTheSpecificationHasARow() {
+        let rows = Set(Compatibility.chatCompletions.request.map(\.field))
+        #expect(Self.chatCompletionFields.subtracting(rows).isEmpty)
+    }
+
+    @Test func noEndpointOrFieldHasTwoRows() {
+        #expect(Set(Compatibility.endpoints.map { "\($0.method) \($0.path)" }).count == Compatibility.endpoints.count)
+        for endpoint in Compatibility.endpoints {
+            for rows in [endpoint.request, endpoint.response] { #expect(Set(rows.map(\.field)).count == rows.count) }
+        }
+    }
+
+    /// The decoder reads what the matrix calls supported or partial, and nothing else.
+    @Test func theDecoderReadsTheRowsThatAreSupported() throws {
+        let recorder = FieldRecorder()
+        for request in Self.everyField { _ = try? ChatCompletionRequest(JSON.parse(Array(request.utf8)), recorder: recorder) }
+        let promised = Compatibility.chatCompletions.request.filter {
+            switch $0.support {
+            case .supported, .partial: true
+            case .refused, .ignored, .notSupported: false
+            }
+        }
+        #expect(recorder.fields == Set(promised.map(\.field)))
+    }
+
+    /// Requests that lead the decoder through all of its branches.
+    private static let everyField = [
+        #"""
+        {"model": "m", "stream_options": {}, "messages": [{"role": "user", "content": [{"type": "text", "text": "a"}]},
+         {"role": "assistant", "content": [{"type": "refusal", "refusal": "a"}]}, {"role": "assistant", "tool_calls": []}]}
+        """#,
+        #"{"model": "m", "messages": [{"role": "assistant"}]}"#,
+    ]
+
+    @Test func everyTestThatARowNamesExists() throws {
+        let sources = try Self.testSources()
+        for endpoint in Compatibility.endpoints {
+            for (name, support, test) in [(endpoint.path, endpoint.support, endpoint.test)]
+                + (endpoint.request + endpoint.response).map({ ($0.field, $0.support, $0.test) })
+            {
+                switch support {
+                case .supported, .partial:
+                    let test = try #require(test, "\(name) names no test")
+                    #expect(sources.contains { $0.contains("def \(test)(") || $0.contains("func \(test)(") }, "no test is called \(test)")
+                case .refused, .ignored, .notSupported: continue
+                }
+            }
+        }
+    }
+
+    private static func testSources() throws -> [String] {
+        let tests = repository.appending(path: "Tests")
+        let files = try FileManager.default.subpathsOfDirectory(atPath: tests.path()).filter { $0.hasSuffix(".swift") || $0.hasSuffix(".py") }
+        return try files.map { try String(contentsOf: tests.appending(path: $0), encoding: .utf8) }
+    }
+
+    @Test func theDocumentIsWhatTheProgramPrints() throws {
+        let document = try String(contentsOf: Self.repository.appending(path: "docs/OPENAI_COMPAT.md"), encoding: .utf8)
+        #expect(document == Compatibility.markdown, "run 'make compat-docs'")
+    }
+
+    @Test func theJSONHasEveryEndpointAndField() {
+        let endpoints = Compatibility.json.objectValue?["endpoints"]?.arrayValue ?? []
+        #expect(endpoints.count == Compatibility.endpoints.count)
+        let fields = endpoints.flatMap { $0.objectValue?["request"]?.arrayValue ?? [] }
+        #expect(fields.count == Compatibility.endpoints.reduce(0) { $0 + $1.request.count })
+    }
+}

@@ -1,0 +1,97 @@
+import ShimmyChat
+import ShimmyCore
+import ShimmyEngine
+import ShimmyJSON
+import ShimmyTestSupport
+import Testing
+
+/// From a conversation to events of text, with a scripted model that says the bytes of a given answer.
+@Suite(.timeLimit(.minutes(1))) struct LocalBackendTests {
+    private func backend(answer: String, contextLength: Int = 256, refusal: String? = nil) async throws -> LocalBackend {
+        let bytes = Array(answer.utf8)
+        let limits = RunnerLimits(cells: 1024, contextLength: contextLength, slots: 4, batchTokens: 64, canRewind: true)
+        // The prompt ends with '>'; the answer is what follows it.
+        let engine = try await EngineHandle.start(name: "test") {
+            ScriptedRunner(limits: limits, endOfGeneration: 300) { tokens in
+                let said = tokens.count - 1 - tokens.lastIndex(of: 62)!
+                return said < bytes.count ? Token(bytes[said]) : 300
+            }
+        }
+        return LocalBackend(vocabulary: ByteVocabulary(), template: PlainTemplate(refusal: refusal), engine: engine, fingerprint: "fp_test")
+    }
+
+    private func events(_ generation: sending Generation) async throws -> (text: String, reason: FinishReason?, usage: Usage?) {
+        var text = ""
+        while let event = try await generation.next() {
+            switch event {
+            case .text(let more):
+                #expect(!more.isEmpty)
+                text += more
+            case .idle: Issue.record("nobody asked for a sign of life")
+            case .finished(let reason, let usage):
+                #expect(try await generation.next() == nil)
+                return (text, reason, usage)
+            }
+        }
+        return (text, nil, nil)
+    }
+
+    private func ask(_ text: String, maximumTokens: Int? = nil, stops: [String] = []) -> ChatRequest {
+        ChatRequest(messages: [ChatMessage(.user, text)], maximumTokens: maximumTokens, stops: stops)
+    }
+
+    @Test func anAnswerToItsEnd() async throws {
+        let backend = try await backend(answer: "Grüße 😀!")
+        let (text, reason, usage) = try await events(backend.generate(ask("say>")))
+        #expect(text == "Grüße 😀!" && reason == .stop)
+        // Each byte is a token, and the end is one more.
+        #expect(usage == Usage(promptTokens: 4, cachedPromptTokens: 0, completionTokens: "Grüße 😀!".utf8.count + 1))
+        await backend.shutdown()
+    }
+
+    @Test func anAnswerToItsLimit() async throws {
+        let backend = try await backend(answer: "a long answer")
+        let (text, reason, usage) = try await events(backend.generate(ask("say>", maximumTokens: 6)))
+        #expect(text == "a long" && reason == .length && usage?.completionTokens == 6)
+        await backend.shutdown()
+    }
+
+    @Test func anAnswerToAStopString() async throws {
+        let backend = try await backend(answer: "one two three")
+        let (text, reason, usage) = try await events(backend.generate(ask("say>", stops: ["two", "unseen"])))
+        #expect(text == "one " && reason == .stop && usage?.completionTokens == 7)
+        while backend.statistics.running > 0 { await Task.yield() }
+        await backend.shutdown()
+    }
+
+    @Test func aLimitInTheMiddleOfACharacter() async throws {
+        let backend = try await backend(answer: "é!")
+        #expect(try await events(backend.generate(ask(">", maximumTokens: 1))).text == "\u{FFFD}")
+        await backend.shutdown()
+    }
+
+    @Test func whatCannotBeServedIsRefusedBeforeAnyWork() async throws {
+        let backend = try await backend(answer: "x", contextLength: 16)
+        await #expect(throws: GenerationError.contextExceeded(prompt: 20, requested: nil, context: 16)) {
+            _ = try await backend.generate(ask(String(repeating: ">", count: 20)))
+        }
+        await #expect(throws: GenerationError.contextExceeded(prompt: 4, requested: 13, context: 16)) {
+            _ = try await backend.generate(ask("say>", maximumTokens: 13))
+        }
+        await #expect(throws: GenerationError.emptyPrompt) { _ = try await backend.generate(ask("")) }
+        #expect(backend.statistics.steps == 0)
+        await backend.shutdown()
+    }
+
+    @Test func aTemplatesRefusalKeepsItsWords() async throws {
+        let backend = try await backend(answer: "x", refusal: "roles must alternate")
+        await #expect(throws: GenerationError.templateRefused("roles must alternate")) { _ = try await backend.generate(ask(">")) }
+        await backend.shutdown()
+    }
+
+    @Test func messagesAreWrittenAsTemplatesExpectThem() {
+        let message = ChatMessage(role: .tool, content: ["a", "b"], name: "n", toolCallID: "c", reasoning: "r")
+        #expect(message.json == ["role": "tool", "content": "a\nb", "name": "n", "tool_call_id": "c", "reasoning_content": "r"])
+        #expect(ChatMessage(role: .assistant, content: nil).json == ["role": "assistant", "content": .null])
+    }
+}

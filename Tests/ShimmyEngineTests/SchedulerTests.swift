@@ -1,0 +1,212 @@
+import ShimmyCore
+import ShimmyEngine
+import ShimmyTestSupport
+import Testing
+
+/// What the scheduler decides, step by step.
+@Suite struct SchedulerTests {
+    private struct Broken: Error {}
+
+    @Test func aPromptIsComputedInChunksAndThenContinuedTokenByToken() {
+        let drive = EngineDrive(budget: StepBudget(prefill: 4, mixed: 4))
+        drive.submit(1, [10, 11, 12, 13, 14, 15, 16, 17, 18], maximumTokens: 3)
+        #expect((0..<6).map { _ in drive.step().shape[1] ?? 0 } == [4, 4, 1, 1, 1, 0])
+        #expect(drive.generated[1] == [19, 20, 21])
+        #expect(drive.finished[1] == .length)
+        #expect(drive.scheduler.isIdle && drive.isConsistent)
+    }
+
+    @Test func theModelsEndIsAStopAndIsNotPartOfTheAnswer() {
+        let drive = EngineDrive { $0.count < 5 ? 7 : EngineDrive.endOfGeneration }
+        drive.submit(1, [1, 2, 3], maximumTokens: 10)
+        #expect(drive.runToEnd())
+        #expect(drive.generated[1] == [7, 7])
+        #expect(drive.finished[1] == .stop)
+    }
+
+    @Test func theContextsEndIsALength() {
+        let drive = EngineDrive(cells: 8)
+        drive.submit(1, [1, 2, 3, 4, 5], maximumTokens: 100)
+        #expect(drive.runToEnd())
+        #expect(drive.generated[1]?.count == 3)
+        #expect(drive.finished[1] == .length)
+    }
+
+    @Test func streamsComeFirstAndPrefillGetsTheRestOfTheBudget() {
+        let drive = EngineDrive()
+        drive.submit(1, [10], maximumTokens: 10)
+        drive.submit(2, [50], maximumTokens: 10)
+        drive.step()
+        drive.submit(3, Array(100..<120), maximumTokens: 2)
+        #expect(drive.step().shape == [1: 1, 2: 1, 3: 4])
+        #expect(drive.step().shape == [1: 1, 2: 1, 3: 4])
+        #expect(drive.runToEnd() && drive.isConsistent)
+    }
+
+    @Test func sequencesBeyondTheSlotsWaitAndAllEnd() {
+        let drive = EngineDrive(slots: 2)
+        for id in 1...5 { drive.submit(UInt64(id), [Token(id * 100)]) }
+        drive.step()
+        #expect(drive.scheduler.runningCount == 2 && drive.scheduler.waitingCount == 3)
+        #expect(drive.runToEnd())
+        #expect(drive.finished.count == 5)
+    }
+
+    // MARK: Prefixes
+
+    @Test func aRepeatedPromptComputesOnlyItsLastToken() {
+        let drive = EngineDrive()
+        drive.submit(1, [10, 11, 12, 13], maximumTokens: 2)
+        #expect(drive.runToEnd())
+        drive.submit(2, [10, 11, 12, 13], maximumTokens: 2)
+        #expect(drive.step().shape == [2: 1])
+        #expect(drive.runToEnd())
+        #expect(drive.cachedPromptTokens == [1: 0, 2: 3])
+        #expect(drive.generated[2] == drive.generated[1])
+    }
+
+    @Test func aConversationGoesOnWhereItEnded() {
+        let drive = EngineDrive()
+        drive.submit(1, [10, 11, 12], maximumTokens: 3)
+        #expect(drive.runToEnd())
+        // The last generated token was never computed.
+        drive.submit(2, [10, 11, 12, 13, 14, 15, 40, 41], maximumTokens: 1)
+        #expect(drive.runToEnd())
+        #expect(drive.cachedPromptTokens[2] == 5)
+    }
+
+    @Test func anEditedMessageKeepsWhatIsBeforeIt() {
+        let drive = EngineDrive()
+        drive.submit(1, [10, 11, 12, 13, 14, 15], maximumTokens: 2)
+        #expect(drive.runToEnd())
+        drive.submit(2, [10, 11, 12, 90, 91], maximumTokens: 1)
+        #expect(drive.runToEnd())
+        #expect(drive.cachedPromptTokens[2] == 3)
+        // The longer one is still there: the shorter one took a slot of its own.
+        drive.submit(3, [10, 11, 12, 13, 14, 15], maximumTokens: 1)
+        #expect(drive.runToEnd())
+        #expect(drive.cachedPromptTokens[3] == 5)
+    }
+
+    @Test func requestsWithOneNewPrefixComputeItOnce() {
+        let drive = EngineDrive(cells: 400, slots: 4)
+        let prefix = (0..<60).map { Token(1000 + $0) }
+        for id in 1...4 { drive.submit(UInt64(id), prefix + [Token(id)], maximumTokens: 2) }
+        var computed = 0
+        for _ in 0..<100 where !drive.scheduler.isIdle { computed += drive.step().tokenCount }
+        #expect(drive.finished.count == 4 && drive.isConsistent)
+        // The prefix once, each one's own last token and one generated one.
+        #expect(computed == 60 + 4 * 2)
+    }
+
+    @Test func aModelThatCannotRewindSharesWholeSequencesOnly() {
+        let drive = EngineDrive(canRewind: false)
+        drive.submit(1, [10, 11, 12], maximumTokens: 2)
+        #expect(drive.runToEnd())
+        drive.submit(2, [10, 11, 12, 13, 50], maximumTokens: 1)  // goes on from all four computed tokens
+        #expect(drive.runToEnd())
+        drive.submit(3, [10, 11, 80], maximumTokens: 1)
+        #expect(drive.runToEnd() && drive.isConsistent)
+        #expect(drive.cachedPromptTokens == [1: 0, 2: 4, 3: 0])
+    }
+
+    // MARK: Running out of cells
+
+    @Test func idlePrefixesAreEvictedBeforeAnybodyIsPaused() {
+        let drive = EngineDrive(cells: 20, slots: 4)
+        drive.submit(1, Array(100..<108), maximumTokens: 1)
+        #expect(drive.runToEnd())
+        drive.submit(2, Array(200..<206), maximumTokens: 1)
+        #expect(drive.runToEnd())
+        drive.submit(3, Array(300..<315), maximumTokens: 5)
+        #expect(drive.runToEnd() && drive.isConsistent)
+        #expect(drive.generated[3]?.count == 5)
+    }
+
+    @Test func theYoungestIsPausedAndGoesOnWithTheSameTokens() {
+        let drive = EngineDrive(cells: 24, slots: 4)
+        drive.submit(1, Array(100..<106), maximumTokens: 14)
+        drive.submit(2, Array(200..<206), maximumTokens: 14)
+        var paused = false
+        for _ in 0..<200 where !drive.scheduler.isIdle {
+            drive.step()
+            paused = paused || (drive.scheduler.waitingCount == 1 && drive.finished.isEmpty)
+        }
+        #expect(paused && drive.isConsistent)
+        #expect(drive.generated[1] == Array(106..<120))
+        #expect(drive.generated[2] == Array(206..<220))
+    }
+
+    // MARK: Ends
+
+    @Test func cancelledAtEveryStageNothingStays() {
+        for steps in 0..<8 {
+            let drive = EngineDrive(slots: 1, budget: StepBudget(prefill: 4, mixed: 4))
+            drive.submit(1, Array(100..<112), maximumTokens: 50)
+            drive.submit(2, [5, 6], maximumTokens: 2)  // waits for the slot
+            for _ in 0..<steps { drive.step() }
+            drive.cancel(steps == 7 ? 2 : 1)
+            #expect(drive.step().shape[steps == 7 ? 2 : 1] == nil)
+            if steps == 7 { drive.cancel(1) }
+            #expect(drive.runToEnd() && drive.isConsistent)
+            #expect(drive.runner.sequenceCount == 0)
+        }
+    }
+
+    @Test func aBatchThatFailsTakesItsSequencesAndNobodyElse() {
+        let drive = EngineDrive(slots: 1) { tokens in
+            if tokens.contains(666) { throw Broken() }
+            return tokens.last! + 1
+        }
+        drive.submit(1, [10, 666])
+        drive.submit(2, [20, 21])
+        #expect(drive.runToEnd() && drive.isConsistent)
+        #expect(drive.failed == [1])
+        #expect(drive.generated[2] == [22, 23, 24, 25])
+    }
+
+    // MARK: Anything
+
+    /// Random arrivals, lengths and cancellations: everybody ends with the tokens of a run alone, and no cell is lost.
+    @Test(arguments: 0..<60) func randomTrafficIsServedAsIfEachWereAlone(seed: Int) {
+        var random = SeededGenerator(seed: UInt64(seed))
+        let rule: @Sendable ([Token]) -> Token = { tokens in
+            let mixed = tokens.reduce(UInt64(17)) { ($0 &* 31 &+ UInt64(bitPattern: Int64($1))) % 1_000_003 }
+            return mixed % 23 == 0 ? EngineDrive.endOfGeneration : Token(1 + mixed % 50)
+        }
+        let canRewind = Bool.random(using: &random)
+        let drive = EngineDrive(
+            cells: .random(in: 40...120, using: &random), contextLength: 40, slots: .random(in: 1...6, using: &random),
+            batchTokens: .random(in: 1...24, using: &random), canRewind: canRewind,
+            budget: StepBudget(prefill: .random(in: 1...24, using: &random), mixed: .random(in: 1...12, using: &random)), rule: rule)
+        var requests: [UInt64: (prompt: [Token], maximum: Int)] = [:]
+        var cancelled: Set<UInt64> = []
+        let shared = (0..<30).map { _ in Token.random(in: 1...3, using: &random) }
+        for id in 1...40 as ClosedRange<UInt64> {
+            let prompt =
+                shared.prefix(.random(in: 0...25, using: &random))
+                + (0..<Int.random(in: 1...12, using: &random)).map { _ in .random(in: 1...4, using: &random) }
+            requests[id] = (Array(prompt), .random(in: 1...12, using: &random))
+            drive.submit(id, Array(prompt), maximumTokens: requests[id]!.maximum)
+            for _ in 0..<Int.random(in: 0...4, using: &random) { drive.step() }
+            if Int.random(in: 0..<5, using: &random) == 0 {
+                let victim = UInt64.random(in: 1...id, using: &random)
+                if drive.finished[victim] == nil {
+                    drive.cancel(victim)
+                    cancelled.insert(victim)
+                }
+            }
+        }
+        #expect(drive.runToEnd() && drive.isConsistent && drive.runner.sequenceCount == 0)
+        for (id, request) in requests where !cancelled.contains(id) {
+            var tokens = request.prompt
+            while tokens.count < request.prompt.count + request.maximum, tokens.count < 40 {
+                let next = rule(tokens)
+                if next == EngineDrive.endOfGeneration { break }
+                tokens.append(next)
+            }
+            #expect(drive.generated[id, default: []] == Array(tokens[request.prompt.count...]))
+            #expect(drive.finished[id] != nil)
+        }
+    }
+}
