@@ -48,6 +48,7 @@ def measure(contender: Contender, round_number: int) -> dict:
 # key, title, unit, factor, whether more is better
 ROWS = [
     ("listening", "Start to a listening socket", "ms", 1e3, False),
+    ("ready", "Start to a 200 of /health", "ms", 1e3, False),
     ("first_answer", "Start to the first token of the first answer", "ms", 1e3, False),
     ("idle", "Resident memory, listening", "MB", 1e-6, False),
     ("loaded", "Resident memory, model loaded and used", "MB", 1e-6, False),
@@ -75,7 +76,11 @@ def report(results: dict, rounds: int) -> str:
         better = "Shimmy" if (ratio > 1) == more and abs(ratio - 1) > 0.01 else ("level" if abs(ratio - 1) <= 0.01 else "llama-server")
         lines.append(f"| {title} ({unit}) | {a * factor:.1f} | {b * factor:.1f} | {ratio:.2f} | {better} |")
     tokens = statistics.median(result["prompt_tokens"] for result in ours)
-    lines += ["", f"The prompt of 200 words has {tokens:.0f} tokens. llama-server loads its model before it listens to requests; Shimmy on the first one."]
+    lines += [
+        "",
+        f"The prompt of 200 words has {tokens:.0f} tokens. llama-server listens at once and answers 503 until its model is loaded; Shimmy loads on the first",
+        "request, so that its memory before that is the server alone.",
+    ]
     return "\n".join(lines) + "\n"
 
 

@@ -25,7 +25,7 @@ from paths import cache_directory
 from pins import BUILD_TOOLS, LLAMA
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-LAYOUT = 1  # raise it when the bundle's content changes without a change of the options
+LAYOUT = 2  # raise it when the bundle's content changes without a change of the options
 
 LIBRARY_OPTIONS = {
     "CMAKE_BUILD_TYPE": "Release",
