@@ -8,12 +8,21 @@ package struct ChatRequest: Sendable, Equatable {
     package var maximumTokens: Int?
     package var sampling: SamplingParameters
     package var stops: [String]
+    /// Answers to the one conversation. Those after the first draw with seeds of their own.
+    package var choices: Int
+    /// What the answer will probably be, in whole or in parts; empty for none. It saves time and changes no token.
+    package var prediction: String
 
-    package init(messages: [ChatMessage], maximumTokens: Int? = nil, sampling: SamplingParameters = .init(), stops: [String] = []) {
+    package init(
+        messages: [ChatMessage], maximumTokens: Int? = nil, sampling: SamplingParameters = .init(), stops: [String] = [], choices: Int = 1,
+        prediction: String = ""
+    ) {
         self.messages = messages
         self.maximumTokens = maximumTokens
         self.sampling = sampling
         self.stops = stops
+        self.choices = choices
+        self.prediction = prediction
     }
 }
 
@@ -25,6 +34,19 @@ package enum GenerationError: Error, Equatable {
     case emptyPrompt
 }
 
+/// For whom a request is served, and how urgently.
+package struct ServiceTerms: Sendable, Equatable {
+    /// Shares fairly with all others.
+    package var owner: Owner
+    /// Served only when nobody else has work.
+    package var isFlex: Bool
+
+    package init(owner: Owner = .common, isFlex: Bool = false) {
+        self.owner = owner
+        self.isFlex = isFlex
+    }
+}
+
 /// Serves a model, wherever it runs.
 package protocol Backend: Sendable {
     /// Longest prompt and answer together, in tokens.
@@ -33,11 +55,20 @@ package protocol Backend: Sendable {
     var fingerprint: String { get }
     var statistics: EngineStatistics { get }
 
-    /// Renders, tokenizes and checks the request, then queues it. Throws `GenerationError` before any work starts.
-    func generate(_ request: ChatRequest) async throws -> sending Generation
+    /// Renders, tokenizes and checks the request, then queues it: one generation for each choice.
+    /// Throws `GenerationError` or `QueueFull` before any work starts.
+    func generate(_ request: ChatRequest, terms: ServiceTerms) async throws -> sending [Generation]
 
     /// Frees the model. Answers that still run fail.
     func shutdown() async
+}
+
+extension Backend {
+    /// One answer for nobody in particular.
+    package func generate(_ request: ChatRequest) async throws -> sending Generation {
+        var generations = try await generate(request, terms: ServiceTerms())
+        return generations.removeFirst()
+    }
 }
 
 /// A model in this process.
@@ -57,7 +88,7 @@ package final class LocalBackend: Backend {
     package var contextLength: Int { engine.limits.contextLength }
     package var statistics: EngineStatistics { engine.statistics }
 
-    @concurrent package func generate(_ request: ChatRequest) async throws -> sending Generation {
+    @concurrent package func generate(_ request: ChatRequest, terms: ServiceTerms) async throws -> sending [Generation] {
         let prompt: RenderedPrompt
         do {
             prompt = try template.render(request.messages)
@@ -70,9 +101,20 @@ package final class LocalBackend: Backend {
         guard room > 0, request.maximumTokens ?? 1 <= room else {
             throw GenerationError.contextExceeded(prompt: tokens.count, requested: request.maximumTokens, context: contextLength)
         }
-        let sequence = SequenceRequest(prompt: tokens, maximumTokens: request.maximumTokens ?? room, sampling: request.sampling)
-        return Generation(
-            stream: engine.submit(sequence), vocabulary: vocabulary, stops: request.stops + prompt.additionalStops, promptTokens: tokens.count)
+        var sequence = SequenceRequest(
+            prompt: tokens, maximumTokens: request.maximumTokens ?? room, sampling: request.sampling, owner: terms.owner, isFlex: terms.isFlex)
+        if !request.prediction.isEmpty {
+            sequence.prediction = vocabulary.tokenize(request.prediction, addSpecial: false, parseSpecial: false)
+        }
+        let sequences = (0..<request.choices).map { choice in
+            var sequence = sequence
+            if let seed = request.sampling.seed { sequence.sampling.seed = seed &+ Int64(choice) }
+            return sequence
+        }
+        let stops = request.stops + prompt.additionalStops
+        return try engine.submit(sequences).map {
+            Generation(stream: $0, vocabulary: vocabulary, stops: stops, promptTokens: tokens.count)
+        }
     }
 
     package func shutdown() async { await engine.shutdown() }

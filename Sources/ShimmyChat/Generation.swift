@@ -7,8 +7,11 @@ package struct Usage: Sendable, Equatable {
     /// Part of the prompt tokens that did not have to be computed.
     package var cachedPromptTokens: Int
     package var completionTokens: Int
+    /// Tokens of the client's prediction that came true, and that did not.
+    package var prediction: PredictionCount
 
-    package init(promptTokens: Int, cachedPromptTokens: Int, completionTokens: Int) {
+    package init(promptTokens: Int, cachedPromptTokens: Int, completionTokens: Int, prediction: PredictionCount = .init()) {
+        self.prediction = prediction
         self.promptTokens = promptTokens
         self.cachedPromptTokens = cachedPromptTokens
         self.completionTokens = completionTokens
@@ -63,7 +66,7 @@ package final class Generation {
 
     private func take(_ delivery: TokenDelivery) -> [GenerationEvent] {
         if let cached = delivery.cachedPromptTokens { usage.cachedPromptTokens = cached }
-        if delivery.tokens.isEmpty, delivery.finishReason == nil { return [.idle] }
+        if delivery.tokens.isEmpty, delivery.end == nil { return [.idle] }
         var events: [GenerationEvent] = []
         let output = detokenizer.push(delivery.tokens)
         usage.completionTokens += output.tokens
@@ -72,12 +75,13 @@ package final class Generation {
             stream.cancel()
             ended = true
             events.append(.finished(.stop, usage))
-        } else if let reason = delivery.finishReason {
+        } else if let end = delivery.end {
             ended = true
-            usage.completionTokens = delivery.generatedCount ?? usage.completionTokens
+            usage.completionTokens = end.generated
+            usage.prediction = end.prediction
             let rest = detokenizer.finish()
             if !rest.isEmpty { events.append(.text(rest)) }
-            events.append(.finished(reason, usage))
+            events.append(.finished(end.reason, usage))
         }
         return events
     }

@@ -1,27 +1,35 @@
 import ShimmyCore
 import Synchronization
 
-/// What an engine is doing, for people and for tests.
-package struct EngineStatistics: Sendable, Equatable {
-    package var running = 0
-    package var waiting = 0
-    package var cellsUsed = 0
-    package var cellsTotal = 0
-    package var steps = 0
-    package var tokensComputed = 0
+/// As many sequences wait as may; `retryAfter` is when one of them has probably ended, in seconds.
+package struct QueueFull: Error, Equatable {
+    package let retryAfter: Int
 
-    package init() {}
+    package init(retryAfter: Int) { self.retryAfter = retryAfter }
 }
 
 /// The only thing that others hold of an engine.
 package final class EngineHandle: Sendable {
+    package struct Options: Sendable {
+        package var target: StepTarget
+        /// Sequences that may wait beside those that run.
+        package var queue: Int
+
+        package init(target: StepTarget = StepTarget(), queue: Int = 256) {
+            self.target = target
+            self.queue = queue
+        }
+    }
+
     package let limits: RunnerLimits
+    private let queue: Int
     private let mailbox: Mailbox<EngineCommand>
     private let shared: SharedStatistics
     private let nextID = Mutex<UInt64>(0)
 
-    private init(limits: RunnerLimits, mailbox: Mailbox<EngineCommand>, shared: SharedStatistics) {
+    private init(limits: RunnerLimits, queue: Int, mailbox: Mailbox<EngineCommand>, shared: SharedStatistics) {
         self.limits = limits
+        self.queue = queue
         self.mailbox = mailbox
         self.shared = shared
     }
@@ -30,7 +38,7 @@ package final class EngineHandle: Sendable {
 
     /// Starts an engine on its own thread. `makeRunner` runs there; what it throws is thrown here.
     package static func start<Runner: ModelRunner & SendableMetatype>(
-        name: String, budget: StepBudget = StepBudget(), makeRunner: @escaping @Sendable () throws -> Runner
+        name: String, options: Options = Options(), makeRunner: @escaping @Sendable () throws -> Runner
     ) async throws -> EngineHandle {
         let mailbox = Mailbox<EngineCommand>()
         let shared = SharedStatistics()
@@ -38,7 +46,7 @@ package final class EngineHandle: Sendable {
             startThread(named: name) {
                 do {
                     let runner = try makeRunner()
-                    let loop = EngineLoop(runner: runner, budget: budget, mailbox: mailbox, shared: shared)
+                    let loop = EngineLoop(runner: runner, target: options.target, mailbox: mailbox, shared: shared)
                     started.resume(returning: runner.limits)
                     loop.run()
                 } catch {
@@ -47,21 +55,27 @@ package final class EngineHandle: Sendable {
                 shared.threadEnded()
             }
         }
-        return EngineHandle(limits: limits, mailbox: mailbox, shared: shared)
+        return EngineHandle(limits: limits, queue: options.queue, mailbox: mailbox, shared: shared)
     }
 
-    /// Queues a sequence. The prompt must be shorter than `limits.contextLength`.
-    package func submit(_ request: SequenceRequest) -> TokenStream {
-        precondition(request.prompt.count < limits.contextLength)
-        let id = SequenceID(
-            nextID.withLock { next in
-                next += 1
-                return next
-            })
-        let stream = TokenStream { [mailbox] in mailbox.send(.cancel(id)) }
-        mailbox.send(.submit(id, request, WeakStream(stream)))
-        return stream
+    /// Queues sequences, all or none. Prompts must be shorter than `limits.contextLength`. Throws `QueueFull`.
+    package func submit(_ requests: [SequenceRequest]) throws(QueueFull) -> [TokenStream] {
+        try shared.enter(requests.count, limit: limits.running + queue)
+        return requests.map { request in
+            precondition(request.prompt.count < limits.contextLength)
+            let id = SequenceID(
+                nextID.withLock { next in
+                    next += 1
+                    return next
+                })
+            let stream = TokenStream { [mailbox] in mailbox.send(.cancel(id)) }
+            // An engine that has ended answers nobody.
+            if !mailbox.send(.submit(id, request, WeakStream(stream))) { stream.fail(CancellationError()) }
+            return stream
+        }
     }
+
+    package func submit(_ request: SequenceRequest) throws(QueueFull) -> TokenStream { try submit([request])[0] }
 
     package var statistics: EngineStatistics { shared.statistics }
 
@@ -69,54 +83,5 @@ package final class EngineHandle: Sendable {
     package func shutdown() async {
         mailbox.send(.shutdown)
         await shared.waitForThreadEnd()
-    }
-}
-
-/// What the engine's thread publishes for everybody else.
-final class SharedStatistics: Sendable {
-    private struct State {
-        var statistics = EngineStatistics()
-        var ended = false
-        var waiters: [CheckedContinuation<Void, Never>] = []
-    }
-
-    private let state = Mutex(State())
-
-    var statistics: EngineStatistics { state.withLock { $0.statistics } }
-
-    func publish(_ scheduler: borrowing Scheduler, cellsTotal: Int) {
-        let (running, waiting, cells) = (scheduler.runningCount, scheduler.waitingCount, scheduler.cellsUsed)
-        state.withLock {
-            $0.statistics.running = running
-            $0.statistics.waiting = waiting
-            $0.statistics.cellsUsed = cells
-            $0.statistics.cellsTotal = cellsTotal
-        }
-    }
-
-    func countStep(tokens: Int) {
-        state.withLock {
-            $0.statistics.steps += 1
-            $0.statistics.tokensComputed += tokens
-        }
-    }
-
-    func threadEnded() {
-        let waiters = state.withLock { state in
-            state.ended = true
-            defer { state.waiters = [] }
-            return state.waiters
-        }
-        for waiter in waiters { waiter.resume() }
-    }
-
-    func waitForThreadEnd() async {
-        await withCheckedContinuation { continuation in
-            let ended = state.withLock { state in
-                if !state.ended { state.waiters.append(continuation) }
-                return state.ended
-            }
-            if ended { continuation.resume() }
-        }
     }
 }

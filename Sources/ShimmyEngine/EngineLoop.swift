@@ -28,9 +28,9 @@ final class EngineLoop<Runner: ModelRunner> {
     private let shared: SharedStatistics
     private var stopped = false
 
-    init(runner: Runner, budget: StepBudget, mailbox: Mailbox<EngineCommand>, shared: SharedStatistics) {
+    init(runner: Runner, target: StepTarget, mailbox: Mailbox<EngineCommand>, shared: SharedStatistics) {
         self.runner = runner
-        self.scheduler = Scheduler(limits: runner.limits, budget: budget)
+        self.scheduler = Scheduler(limits: runner.limits, target: target)
         self.mailbox = mailbox
         self.shared = shared
     }
@@ -43,6 +43,7 @@ final class EngineLoop<Runner: ModelRunner> {
             if !scheduler.isIdle { step() }
             publish()
         }
+        for case .submit(_, _, let stream) in mailbox.close() { stream.value?.fail(CancellationError()) }
         for stream in streams.values { stream.value?.fail(CancellationError()) }
     }
 
@@ -52,23 +53,27 @@ final class EngineLoop<Runner: ModelRunner> {
         publish()  // a step can take a while: what it works on is known before it ends
         for operation in step.operations { runner.perform(operation) }
         guard !step.batch.isEmpty else { return }
+        let begin = ContinuousClock.now
+        let result: StepResult
         do {
             let sampled = try runner.run(step.batch)
-            deliver(scheduler.commit(step.batch, sampled: sampled, isEndOfGeneration: runner.isEndOfGeneration))
+            let seconds = (ContinuousClock.now - begin) / .seconds(1)
+            result = scheduler.commit(step.batch, sampled: sampled, seconds: seconds, isEndOfGeneration: runner.isEndOfGeneration)
         } catch {
-            let failure = scheduler.fail(step.batch, reason: "\(error)")
-            for operation in failure.operations { runner.perform(operation) }
-            deliver(failure.events)
+            result = scheduler.fail(step.batch, reason: "\(error)")
         }
-        shared.countStep(tokens: step.batch.tokenCount)
+        for operation in result.operations { runner.perform(operation) }
+        deliver(result.events)
+        let seconds = (ContinuousClock.now - begin) / .seconds(1)
+        shared.countStep(tokens: step.batch.tokenCount, seconds: seconds, modelSeconds: runner.modelSeconds)
     }
 
-    private func publish() { shared.publish(scheduler, cellsTotal: runner.limits.cells) }
+    private func publish() { shared.publish(scheduler) }
 
     private func perform(_ command: EngineCommand) {
         switch command {
         case .submit(let id, let request, let stream):
-            guard stream.value != nil else { return }
+            guard stream.value != nil else { return shared.leave() }
             streams[id] = stream
             runner.addSequence(id, sampling: request.sampling)
             scheduler.submit(id, request)
@@ -88,8 +93,8 @@ final class EngineLoop<Runner: ModelRunner> {
                 streams[id]?.value?.start(cachedPromptTokens: cachedPromptTokens)
             case .token(let id, let token):
                 streams[id]?.value?.yield(token)
-            case .finished(let id, let reason, let generated):
-                streams[id]?.value?.finish(reason, generated: generated)
+            case .finished(let id, let end):
+                streams[id]?.value?.finish(end)
                 forget(id)
             case .failed(let id, let reason):
                 streams[id]?.value?.fail(EngineError(reason))
@@ -101,6 +106,7 @@ final class EngineLoop<Runner: ModelRunner> {
     private func forget(_ id: SequenceID) {
         streams[id] = nil
         runner.removeSequence(id)
+        shared.leave()
     }
 }
 

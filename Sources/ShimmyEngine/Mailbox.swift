@@ -3,15 +3,20 @@ import Foundation
 /// Carries commands from any thread to the one that owns the engine.
 /// The only place with a condition variable: `Synchronization.Mutex` has none.
 ///
-/// `@unchecked Sendable`: `items` is only touched while `condition` is locked.
+/// `@unchecked Sendable`: everything is only touched while `condition` is locked.
 final class Mailbox<Item: Sendable>: @unchecked Sendable {
     private let condition = NSCondition()
     private var items: [Item] = []
+    private var closed = false
 
-    func send(_ item: Item) {
+    /// False when nobody will ever read it.
+    @discardableResult
+    func send(_ item: Item) -> Bool {
         condition.withLock {
+            guard !closed else { return false }
             items.append(item)
             condition.signal()
+            return true
         }
     }
 
@@ -19,6 +24,15 @@ final class Mailbox<Item: Sendable>: @unchecked Sendable {
     func takeAll(wait: Bool) -> [Item] {
         condition.withLock {
             while wait && items.isEmpty { condition.wait() }
+            defer { items = [] }
+            return items
+        }
+    }
+
+    /// Takes nothing more; returns what nobody has read.
+    func close() -> [Item] {
+        condition.withLock {
+            closed = true
             defer { items = [] }
             return items
         }

@@ -8,15 +8,22 @@ package struct RunnerLimits: Sendable, Equatable {
     package var cells: Int
     /// The longest sequence, prompt and answer together, in tokens.
     package var contextLength: Int
-    /// Slots: sequences that can have cells at the same time.
+    /// Slots: token prefixes that can have cells at the same time, of running sequences and idle ones.
     package var slots: Int
+    /// Sequences that run at the same time; the others wait. At most one for each slot.
+    package var running: Int
     /// Tokens that one step may compute.
     package var batchTokens: Int
+    /// Rows of one step that tokens can be sampled from; at least one for each running sequence.
+    package var outputs: Int
     /// Whether the tail of a slot can be dropped, and a part of it shared. Recurrent and hybrid models only know all of it.
     package var canRewind: Bool
 
-    package init(cells: Int, contextLength: Int, slots: Int, batchTokens: Int, canRewind: Bool) {
-        precondition(cells >= contextLength && contextLength > 1 && slots > 0 && batchTokens > 0)
+    package init(cells: Int, contextLength: Int, slots: Int, running: Int? = nil, batchTokens: Int, outputs: Int? = nil, canRewind: Bool) {
+        self.outputs = outputs ?? batchTokens
+        let running = running ?? slots
+        precondition(cells >= contextLength && contextLength > 1 && running > 0 && running <= slots && batchTokens > 0)
+        self.running = running
         self.cells = cells
         self.contextLength = contextLength
         self.slots = slots
@@ -45,8 +52,15 @@ package struct Batch: Sendable, Equatable {
         package var tokens: [Token]
         /// Whether the chunk ends the known tokens, so that the next one is sampled from its last logits.
         package var samples: Bool
+        /// Whether it is a running stream's next token, rather than prefill.
+        package var continuesStream: Bool
+        /// How many tokens at the end are guesses: each has to be what is sampled before it, or it and the rest do not count.
+        package var drafts = 0
+        /// Whether the guesses are the client's prediction.
+        package var isPrediction = false
 
-        package init(sequence: SequenceID, slot: Int, position: Int, tokens: [Token], samples: Bool) {
+        package init(sequence: SequenceID, slot: Int, position: Int, tokens: [Token], samples: Bool, continuesStream: Bool = false) {
+            self.continuesStream = continuesStream
             self.sequence = sequence
             self.slot = slot
             self.position = position
@@ -77,7 +91,10 @@ package protocol ModelRunner {
     /// Changes which slots hold which cells; nothing is computed.
     mutating func perform(_ operation: CacheOperation)
 
-    /// Computes the batch; returns one sampled token for each chunk that samples, in order.
-    /// After an error the cells of the batch's slots are undefined.
-    mutating func run(_ batch: Batch) throws -> [Token]
+    /// Computes the batch; returns what was sampled for each chunk that samples, in order: the token after its last sure one, and as long
+    /// as that is what the chunk guessed, the token after the guess. After an error the cells of the batch's slots are undefined.
+    mutating func run(_ batch: Batch) throws -> [[Token]]
+
+    /// How long the model itself took in the last `run`, in seconds; the rest of a step is sampling and bookkeeping.
+    var modelSeconds: Double { get }
 }

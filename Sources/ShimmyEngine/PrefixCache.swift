@@ -25,6 +25,8 @@ struct PrefixCache {
         /// Tokens that need not be computed.
         var cached: Int
         var operations: [CacheOperation]
+        /// Whether an idle prefix was given up for it.
+        var evicts = false
     }
 
     private var tree: PrefixTree
@@ -66,11 +68,14 @@ struct PrefixCache {
         guard let slot = slotToOverwrite(sparing: match?.slot) else { return nil }
         if match?.slot == slot { return take(slot, cached: match!.count, operations: truncation(slot, to: match!.count)) }
         var operations = truncation(slot, to: 0)
+        let evicts = !operations.isEmpty
         if let match {
             tree.share(from: match.slot, to: slot, count: match.count)
             operations.append(.share(from: match.slot, to: slot, count: match.count))
         }
-        return take(slot, cached: match?.count ?? 0, operations: operations)
+        var placement = take(slot, cached: match?.count ?? 0, operations: operations)
+        placement.evicts = evicts
+        return placement
     }
 
     private func usable(_ match: PrefixTree.Match?, wanted: Int) -> PrefixTree.Match? {

@@ -7,12 +7,23 @@ package struct SequenceRequest: Sendable, Equatable {
     /// The most tokens to generate, at least 1.
     package var maximumTokens: Int
     package var sampling: SamplingParameters
+    /// Whose fair share it takes from.
+    package var owner: Owner
+    /// Computed only when nobody else has work.
+    package var isFlex: Bool
+    /// What the answer will probably be, to be verified rather than computed; empty for none.
+    package var prediction: [Token]
 
-    package init(prompt: [Token], maximumTokens: Int, sampling: SamplingParameters) {
+    package init(
+        prompt: [Token], maximumTokens: Int, sampling: SamplingParameters, owner: Owner = .common, isFlex: Bool = false, prediction: [Token] = []
+    ) {
         precondition(!prompt.isEmpty && maximumTokens > 0)
         self.prompt = prompt
         self.maximumTokens = maximumTokens
         self.sampling = sampling
+        self.owner = owner
+        self.isFlex = isFlex
+        self.prediction = prediction
     }
 }
 
@@ -22,6 +33,10 @@ struct SequenceState {
     let id: SequenceID
     let promptCount: Int
     let maximumTokens: Int
+    let owner: Owner
+    let isFlex: Bool
+    /// Prompt tokens that the engine had computed for anybody when this one arrived: how long it has waited, told in work.
+    let arrival: Int
     /// Prompt and generated tokens.
     private(set) var tokens: [Token]
     /// Tokens whose cells are in the cache: `0 <= computed < tokens.count`.
@@ -30,9 +45,16 @@ struct SequenceState {
     private(set) var slot: Int?
     /// Prompt tokens that were found in the cache when the sequence first started; nil before.
     private(set) var cachedPromptTokens: Int?
+    var drafter: Drafter
+    /// The part of the client's prediction that was verified: tokens that came true, and tokens that did not.
+    private(set) var predictionTokens = PredictionCount()
 
-    init(id: SequenceID, request: SequenceRequest) {
+    init(id: SequenceID, request: SequenceRequest, arrival: Int) {
         self.id = id
+        self.owner = request.owner
+        self.isFlex = request.isFlex
+        self.arrival = arrival
+        self.drafter = Drafter(prediction: request.prediction)
         self.promptCount = request.prompt.count
         self.maximumTokens = request.maximumTokens
         self.tokens = request.prompt
@@ -51,7 +73,7 @@ struct SequenceState {
         if cachedPromptTokens == nil { cachedPromptTokens = min(cached, promptCount) }
     }
 
-    /// Gives the slot back; everything will be computed anew.
+    /// Gives the slot back; what the cache does not keep will be computed anew.
     mutating func pause() {
         slot = nil
         computed = 0
@@ -63,7 +85,24 @@ struct SequenceState {
     }
 
     mutating func append(_ token: Token) {
-        precondition(computed == tokens.count)
         tokens.append(token)
+        drafter.didAppend(tokens)
+    }
+
+    /// A guess of the client's prediction was verified.
+    mutating func countPrediction(guessed: Int, accepted: Int) {
+        predictionTokens.accepted += accepted
+        predictionTokens.rejected += guessed - accepted
+    }
+}
+
+/// Tokens of a client's prediction that were verified.
+package struct PredictionCount: Sendable, Equatable {
+    package var accepted = 0
+    package var rejected = 0
+
+    package init(accepted: Int = 0, rejected: Int = 0) {
+        self.accepted = accepted
+        self.rejected = rejected
     }
 }

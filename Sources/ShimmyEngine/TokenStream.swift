@@ -15,9 +15,7 @@ package struct TokenDelivery: Sendable, Equatable {
     /// Prompt tokens found in the cache; set from the first token on.
     package var cachedPromptTokens: Int?
     /// Set on the last delivery.
-    package var finishReason: FinishReason?
-    /// With the end: every sampled token, an EOG token included.
-    package var generatedCount: Int?
+    package var end: SequenceEnd?
 }
 
 /// The tokens of one sequence on their way from the engine's thread to the one task that consumes them.
@@ -32,7 +30,7 @@ package final class TokenStream: Sendable {
         var nudged = false
         var waiter: CheckedContinuation<Void, Never>?
 
-        var hasNews: Bool { !pending.tokens.isEmpty || pending.finishReason != nil || failure != nil || ended || nudged }
+        var hasNews: Bool { !pending.tokens.isEmpty || pending.end != nil || failure != nil || ended || nudged }
     }
 
     private let state = Mutex(State())
@@ -67,7 +65,7 @@ package final class TokenStream: Sendable {
     private func take() throws -> TokenDelivery? {
         try state.withLock { state in
             state.nudged = false
-            if state.pending.tokens.isEmpty, state.pending.finishReason == nil {
+            if state.pending.tokens.isEmpty, state.pending.end == nil {
                 if let failure = state.failure { throw failure }
                 if state.ended { return nil }
             }
@@ -105,12 +103,11 @@ package final class TokenStream: Sendable {
         }
     }
 
-    package func finish(_ reason: FinishReason, generated: Int) {
+    package func finish(_ end: SequenceEnd) {
         wake { state in
             guard !state.ended else { return }
             state.ended = true
-            state.pending.finishReason = reason
-            state.pending.generatedCount = generated
+            state.pending.end = end
         }
     }
 

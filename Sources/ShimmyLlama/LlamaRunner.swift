@@ -9,7 +9,7 @@ package final class LlamaRunner: ModelRunner {
         package var contextLength: Int?
         /// Threads for computing; nil for the number of physical cores.
         package var threads: Int?
-        /// Sequences that can run at once.
+        /// Sequences that can run at once. More prefixes than these are kept for later ones.
         package var slots: Int
 
         package init(contextLength: Int? = nil, threads: Int? = nil, slots: Int = defaultSlots) {
@@ -20,7 +20,7 @@ package final class LlamaRunner: ModelRunner {
 
         /// Without a request for more: models trained on 128k tokens would take gigabytes for a KV cache that few need.
         package static let defaultContextLimit = 8192
-        package static let defaultSlots = 16
+        package static let defaultSlots = 32
     }
 
     package let limits: RunnerLimits
@@ -31,7 +31,8 @@ package final class LlamaRunner: ModelRunner {
     private let context: OpaquePointer
     private let threadpool: LlamaThreadpool
     private var batch: llama_batch
-    private var samplers: [SequenceID: LlamaSampler] = [:]
+    private var samplers: [SequenceID: TokenSampler] = [:]
+    package private(set) var modelSeconds = 0.0
 
     /// Makes a context with one unified KV cache for all slots.
     /// Throws `LlamaError` when the model cannot generate, or `llama_init_from_model` returns NULL, mostly for want of memory.
@@ -39,16 +40,20 @@ package final class LlamaRunner: ModelRunner {
         if let obstacle = model.generationObstacle { throw LlamaError(description: obstacle) }
         let contextLength = options.contextLength ?? min(model.trainedContextLength, Options.defaultContextLimit)
         let batchTokens = min(Self.batchTokens, contextLength)
+        // A recurrent state takes memory for each sequence that could have one; cells are only taken by those that do.
+        let prefixes = model.isRecurrentOrHybrid ? options.slots : min(llama_max_parallel_sequences(), options.slots + max(options.slots / 2, 16))
+        // Each row that is sampled from takes memory for the logits of the whole vocabulary.
+        let outputs = min(batchTokens, max(options.slots, 64))
         let threads = Int32(options.threads ?? ProcessorTopology.physicalCores)
         var parameters = llama_context_default_params()
         parameters.n_ctx = UInt32(contextLength)
         parameters.n_batch = UInt32(batchTokens)
         parameters.n_ubatch = UInt32(batchTokens)
-        parameters.n_seq_max = UInt32(options.slots)
+        parameters.n_seq_max = UInt32(prefixes)
         parameters.n_threads = threads
         parameters.n_threads_batch = threads
         parameters.kv_unified = true
-        parameters.n_outputs_max = UInt32(options.slots)
+        parameters.n_outputs_max = UInt32(outputs)
         parameters.no_perf = true
         guard let context = llama_init_from_model(model.pointer, parameters) else {
             throw LlamaError(description: "llama.cpp cannot make a context of \(contextLength) tokens; its log says why")
@@ -61,7 +66,7 @@ package final class LlamaRunner: ModelRunner {
         self.batch = llama_batch_init(Int32(batchTokens), 0, 1)
         // llama.cpp pads a context; the promise to clients is the number that was asked for.
         self.limits = RunnerLimits(
-            cells: contextLength, contextLength: contextLength, slots: options.slots, batchTokens: batchTokens,
+            cells: contextLength, contextLength: contextLength, slots: prefixes, running: options.slots, batchTokens: batchTokens, outputs: outputs,
             canRewind: !model.isRecurrentOrHybrid)
     }
 
@@ -73,7 +78,7 @@ package final class LlamaRunner: ModelRunner {
 
     package func isEndOfGeneration(_ token: Token) -> Bool { vocabulary.isEndOfGeneration(token) }
 
-    package func addSequence(_ id: SequenceID, sampling: SamplingParameters) { samplers[id] = LlamaSampler(sampling) }
+    package func addSequence(_ id: SequenceID, sampling: SamplingParameters) { samplers[id] = TokenSampler(sampling) }
 
     package func removeSequence(_ id: SequenceID) { samplers[id] = nil }
 
@@ -89,21 +94,35 @@ package final class LlamaRunner: ModelRunner {
         }
     }
 
-    package func run(_ work: Batch) throws -> [Token] {
+    package func run(_ work: Batch) throws -> [[Token]] {
         fill(with: work)
+        let begin = ContinuousClock.now
         let status = llama_decode(context, batch)
+        llama_synchronize(context)
+        modelSeconds = (ContinuousClock.now - begin) / .seconds(1)
         guard status == 0 else {
             throw LlamaError(description: "llama_decode failed with status \(status) for \(batch.n_tokens) tokens")
         }
-        var sampled: [Token] = []
-        var end: Int32 = 0
+        var sampled: [[Token]] = []
+        var end = 0
         for chunk in work.chunks {
-            end += Int32(chunk.tokens.count)
-            guard chunk.samples else { continue }
-            guard let sampler = samplers[chunk.sequence] else { throw LlamaError(description: "no sampler for \(chunk.sequence)") }
-            sampled.append(sampler.sample(context, at: end - 1))
+            end += chunk.tokens.count
+            if chunk.samples { sampled.append(try sample(chunk, endingAt: end)) }
         }
         return sampled
+    }
+
+    /// The token after the chunk's last sure one; then, as long as it is what was guessed, the token after the guess.
+    private func sample(_ chunk: Batch.Chunk, endingAt end: Int) throws -> [Token] {
+        var tokens: [Token] = []
+        for guess in 0...chunk.drafts {
+            guard let logits = llama_get_logits_ith(context, Int32(end - 1 - chunk.drafts + guess)),
+                let token = samplers[chunk.sequence]?.sample(UnsafeBufferPointer(start: logits, count: vocabulary.tokenCount))
+            else { throw LlamaError(description: "no logits or no sampler for \(chunk.sequence)") }
+            tokens.append(token)
+            guard guess < chunk.drafts, chunk.tokens[chunk.tokens.count - chunk.drafts + guess] == token else { break }
+        }
+        return tokens
     }
 
     private func fill(with work: Batch) {
@@ -114,10 +133,10 @@ package final class LlamaRunner: ModelRunner {
                 batch.pos[index] = llama_pos(chunk.position + offset)
                 batch.n_seq_id[index] = 1
                 batch.seq_id[index]![0] = llama_seq_id(chunk.slot)
-                batch.logits[index] = 0
+                let isGuess = offset >= chunk.tokens.count - chunk.drafts - 1
+                batch.logits[index] = chunk.samples && isGuess ? 1 : 0
                 index += 1
             }
-            if chunk.samples { batch.logits[index - 1] = 1 }
         }
         batch.n_tokens = Int32(index)
     }

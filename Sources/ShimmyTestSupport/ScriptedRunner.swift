@@ -48,20 +48,39 @@ package struct ScriptedRunner: ModelRunner {
         }
     }
 
-    package mutating func run(_ batch: Batch) throws -> [Token] {
+    package let modelSeconds = 0.0
+
+    package mutating func run(_ batch: Batch) throws -> [[Token]] {
         precondition(batch.tokenCount <= limits.batchTokens, "more tokens than a batch holds")
+        precondition(batch.chunks.count { $0.samples } <= limits.outputs, "more outputs than there may be")
         precondition(Set(batch.chunks.map(\.slot)).count == batch.chunks.count, "a slot twice in a batch")
-        var sampled: [Token] = []
+        var sampled: [[Token]] = []
         for chunk in batch.chunks {
             precondition(known.contains(chunk.sequence), "a sequence without a sampler")
             precondition((0..<limits.slots).contains(chunk.slot), "no such slot")
             precondition(cells[chunk.slot, default: []].count == chunk.position, "a chunk does not continue its slot")
+            precondition(chunk.drafts == 0 || (chunk.samples && limits.canRewind && chunk.drafts < chunk.tokens.count), "no place for guesses")
             for token in chunk.tokens {
                 cells[chunk.slot, default: []].append(Cell(number: nextCell, token: token))
                 nextCell += 1
             }
             precondition(cellsInUse <= limits.cells, "more cells than there are")
-            if chunk.samples { sampled.append(try rule(cells[chunk.slot, default: []].map(\.token))) }
+            if chunk.samples { sampled.append(try sample(chunk)) }
+        }
+        return sampled
+    }
+
+    /// What follows the sure tokens, and as long as the guesses are right, what follows them.
+    private func sample(_ chunk: Batch.Chunk) throws -> [Token] {
+        var tokens = cells[chunk.slot, default: []].map(\.token)
+        let guesses = tokens.suffix(chunk.drafts)
+        tokens.removeLast(chunk.drafts)
+        var sampled: [Token] = []
+        for guess in guesses.map(Optional.some) + [nil] {
+            let token = try rule(tokens)
+            sampled.append(token)
+            guard token == guess else { break }
+            tokens.append(token)
         }
         return sampled
     }

@@ -12,21 +12,35 @@ final class EngineDrive {
     var failed: Set<UInt64> = []
     var cachedPromptTokens: [UInt64: Int] = [:]
     var isConsistent = true
+    /// Tokens of the clients' predictions, as the ends told them.
+    var predictions: [UInt64: PredictionCount] = [:]
+    let timing: Timing?
     static let endOfGeneration: Token = 0
+
+    /// How long a pretended step takes: seconds for a step, for a stream's row in it, for any other row.
+    struct Timing {
+        var step = 0.0
+        var stream = 0.0
+        var row = 0.0
+    }
 
     /// The next token counts up from the last one; what `rule` says otherwise.
     init(
         cells: Int = 64, contextLength: Int? = nil, slots: Int = 4, batchTokens: Int = 16, canRewind: Bool = true,
-        budget: StepBudget = StepBudget(prefill: 16, mixed: 6), rule: @escaping @Sendable ([Token]) throws -> Token = { $0.last! + 1 }
+        running: Int? = nil, timing: Timing? = nil, rule: @escaping @Sendable ([Token]) throws -> Token = { $0.last! + 1 }
     ) {
         let limits = RunnerLimits(
-            cells: cells, contextLength: contextLength ?? cells, slots: slots, batchTokens: batchTokens, canRewind: canRewind)
-        scheduler = Scheduler(limits: limits, budget: budget)
+            cells: cells, contextLength: contextLength ?? cells, slots: slots, running: running, batchTokens: batchTokens, canRewind: canRewind)
+        scheduler = Scheduler(limits: limits)
+        self.timing = timing
         runner = ScriptedRunner(limits: limits, endOfGeneration: Self.endOfGeneration, rule: rule)
     }
 
-    func submit(_ id: UInt64, _ prompt: [Token], maximumTokens: Int = 4) {
-        let request = SequenceRequest(prompt: prompt, maximumTokens: maximumTokens, sampling: SamplingParameters())
+    func submit(
+        _ id: UInt64, _ prompt: [Token], maximumTokens: Int = 4, owner: Owner = .common, isFlex: Bool = false, prediction: [Token] = []
+    ) {
+        let request = SequenceRequest(
+            prompt: prompt, maximumTokens: maximumTokens, sampling: SamplingParameters(), owner: owner, isFlex: isFlex, prediction: prediction)
         runner.addSequence(SequenceID(id), sampling: request.sampling)
         scheduler.submit(SequenceID(id), request)
     }
@@ -42,17 +56,23 @@ final class EngineDrive {
         let step = scheduler.schedule()
         for operation in step.operations { runner.perform(operation) }
         if !step.batch.isEmpty {
+            let result: StepResult
             do {
                 let sampled = try runner.run(step.batch)
-                note(scheduler.commit(step.batch, sampled: sampled) { $0 == Self.endOfGeneration })
+                result = scheduler.commit(step.batch, sampled: sampled, seconds: seconds(step.batch)) { $0 == Self.endOfGeneration }
             } catch {
-                let failure = scheduler.fail(step.batch, reason: "\(error)")
-                for operation in failure.operations { runner.perform(operation) }
-                note(failure.events)
+                result = scheduler.fail(step.batch, reason: "\(error)")
             }
+            for operation in result.operations { runner.perform(operation) }
+            note(result.events)
         }
         isConsistent = isConsistent && scheduler.isConsistent && scheduler.cellsUsed == runner.cellsInUse
         return step.batch
+    }
+
+    private func seconds(_ batch: Batch) -> Double? {
+        let streams = batch.chunks.count(where: \.continuesStream)
+        return timing.map { $0.step + $0.stream * Double(streams) + $0.row * Double(batch.tokenCount - streams) }
     }
 
     private func note(_ events: [SequenceEvent]) {
@@ -60,8 +80,9 @@ final class EngineDrive {
             switch event {
             case .started(let id, let cached): cachedPromptTokens[id.rawValue] = cached
             case .token(let id, let token): generated[id.rawValue, default: []].append(token)
-            case .finished(let id, let reason, _):
-                finished[id.rawValue] = reason
+            case .finished(let id, let end):
+                finished[id.rawValue] = end.reason
+                predictions[id.rawValue] = end.prediction
                 runner.removeSequence(id)
             case .failed(let id, _):
                 failed.insert(id.rawValue)

@@ -35,9 +35,9 @@ import Testing
 
     @Test func aStreamBringsEveryTokenInOrderAndItsEnd() async throws {
         let engine = try await engine()
-        let (tokens, last) = try await collect(engine.submit(request([1, 2, 3], 100)))
+        let (tokens, last) = try await collect(try engine.submit(request([1, 2, 3], 100)))
         #expect(tokens == Array(4..<104))
-        #expect(last?.finishReason == .length && last?.generatedCount == 100 && last?.cachedPromptTokens == 0)
+        #expect(last?.end == SequenceEnd(reason: .length, generated: 100) && last?.cachedPromptTokens == 0)
         await engine.shutdown()
     }
 
@@ -45,7 +45,7 @@ import Testing
         let engine = try await engine()
         try await withThrowingTaskGroup(of: Void.self) { group in
             for start in 1...50 as ClosedRange<Token> {
-                let stream = engine.submit(request([start * 1000], 30))
+                let stream = try engine.submit(request([start * 1000], 30))
                 group.addTask {
                     let tokens = try await collect(stream).tokens
                     #expect(tokens == Array(start * 1000 + 1...start * 1000 + 30))
@@ -58,7 +58,7 @@ import Testing
 
     @Test func cancellingEndsTheWork() async throws {
         let engine = try await engine { _ in 5 }
-        let stream = engine.submit(request([1], 2000))
+        let stream = try engine.submit(request([1], 2000))
         _ = try await stream.next()
         stream.cancel()
         await waitForQuiet(engine)
@@ -68,7 +68,7 @@ import Testing
 
     @Test func droppingAStreamEndsTheWork() async throws {
         let engine = try await engine { _ in 5 }
-        var stream: TokenStream? = engine.submit(request([1], 2000))
+        var stream: TokenStream? = try engine.submit(request([1], 2000))
         _ = try await stream?.next()
         stream = nil
         await waitForQuiet(engine)
@@ -77,7 +77,7 @@ import Testing
 
     @Test func cancellingTheConsumersTaskEndsTheWork() async throws {
         let engine = try await engine { _ in 5 }
-        let stream = engine.submit(request([1], 2000))
+        let stream = try engine.submit(request([1], 2000))
         let task = Task { try await collect(stream) }
         task.cancel()
         await #expect(throws: CancellationError.self) { _ = try await task.value }
@@ -90,15 +90,15 @@ import Testing
             if tokens.contains(666) { throw Broken() }
             return tokens.last! + 1
         }
-        let bad = engine.submit(request([666], 5))
+        let bad = try engine.submit(request([666], 5))
         await #expect(throws: EngineError.self) { try await collect(bad) }
-        #expect(try await collect(engine.submit(request([1], 2))).tokens == [2, 3])
+        #expect(try await collect(try engine.submit(request([1], 2))).tokens == [2, 3])
         await engine.shutdown()
     }
 
     @Test func shutdownEndsRunningStreams() async throws {
         let engine = try await engine { _ in 5 }
-        let stream = engine.submit(request([1], 2000))
+        let stream = try engine.submit(request([1], 2000))
         _ = try await stream.next()
         await engine.shutdown()
         await #expect(throws: CancellationError.self) { try await collect(stream) }
@@ -114,15 +114,15 @@ import Testing
         let stream = TokenStream()
         stream.nudge()
         let nudged = try #require(await stream.next())
-        #expect(nudged.tokens.isEmpty && nudged.finishReason == nil)
+        #expect(nudged.tokens.isEmpty && nudged.end == nil)
         stream.start(cachedPromptTokens: 3)
         stream.yield(8)
         stream.yield(9)
-        stream.finish(.stop, generated: 3)
+        stream.finish(SequenceEnd(reason: .stop, generated: 3))
         stream.yield(10)  // too late
         let delivery = try #require(await stream.next())
         #expect(delivery.tokens == [8, 9] && delivery.cachedPromptTokens == 3)
-        #expect(delivery.finishReason == .stop && delivery.generatedCount == 3)
+        #expect(delivery.end == SequenceEnd(reason: .stop, generated: 3))
         #expect(try await stream.next() == nil)
     }
 }

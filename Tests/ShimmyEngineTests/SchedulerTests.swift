@@ -8,7 +8,7 @@ import Testing
     private struct Broken: Error {}
 
     @Test func aPromptIsComputedInChunksAndThenContinuedTokenByToken() {
-        let drive = EngineDrive(budget: StepBudget(prefill: 4, mixed: 4))
+        let drive = EngineDrive(batchTokens: 4)
         drive.submit(1, [10, 11, 12, 13, 14, 15, 16, 17, 18], maximumTokens: 3)
         #expect((0..<6).map { _ in drive.step().shape[1] ?? 0 } == [4, 4, 1, 1, 1, 0])
         #expect(drive.generated[1] == [19, 20, 21])
@@ -38,8 +38,8 @@ import Testing
         drive.submit(2, [50], maximumTokens: 10)
         drive.step()
         drive.submit(3, Array(100..<120), maximumTokens: 2)
-        #expect(drive.step().shape == [1: 1, 2: 1, 3: 4])
-        #expect(drive.step().shape == [1: 1, 2: 1, 3: 4])
+        #expect(drive.step().shape == [1: 1, 2: 1, 3: 14])
+        #expect(drive.step().shape == [1: 1, 2: 1, 3: 6])
         #expect(drive.runToEnd() && drive.isConsistent)
     }
 
@@ -141,7 +141,7 @@ import Testing
 
     @Test func cancelledAtEveryStageNothingStays() {
         for steps in 0..<8 {
-            let drive = EngineDrive(slots: 1, budget: StepBudget(prefill: 4, mixed: 4))
+            let drive = EngineDrive(slots: 1, batchTokens: 4)
             drive.submit(1, Array(100..<112), maximumTokens: 50)
             drive.submit(2, [5, 6], maximumTokens: 2)  // waits for the slot
             for _ in 0..<steps { drive.step() }
@@ -177,8 +177,8 @@ import Testing
         let canRewind = Bool.random(using: &random)
         let drive = EngineDrive(
             cells: .random(in: 40...120, using: &random), contextLength: 40, slots: .random(in: 1...6, using: &random),
-            batchTokens: .random(in: 1...24, using: &random), canRewind: canRewind,
-            budget: StepBudget(prefill: .random(in: 1...24, using: &random), mixed: .random(in: 1...12, using: &random)), rule: rule)
+            batchTokens: .random(in: 6...24, using: &random), canRewind: canRewind,
+            timing: Bool.random(using: &random) ? .init(step: 0.02, stream: 0.005, row: .random(in: 0.0005...0.01, using: &random)) : nil, rule: rule)
         var requests: [UInt64: (prompt: [Token], maximum: Int)] = [:]
         var cancelled: Set<UInt64> = []
         let shared = (0..<30).map { _ in Token.random(in: 1...3, using: &random) }

@@ -19,7 +19,7 @@ import Testing
         while let delivery = try await stream.next() {
             all += delivery.tokens
             cached = delivery.cachedPromptTokens ?? cached
-            reason = delivery.finishReason ?? reason
+            reason = delivery.end?.reason ?? reason
         }
         return (all, cached, reason)
     }
@@ -29,7 +29,7 @@ import Testing
         let prompt = vocabulary.tokenize("Once upon a time", addSpecial: true, parseSpecial: false)
         func draw(_ seed: Int64?, temperature: Float = 1) async throws -> [Token] {
             let sampling = SamplingParameters(temperature: temperature, seed: seed)
-            return try await Self.tokens(engine.submit(SequenceRequest(prompt: prompt, maximumTokens: 12, sampling: sampling))).tokens
+            return try await Self.tokens(try engine.submit(SequenceRequest(prompt: prompt, maximumTokens: 12, sampling: sampling))).tokens
         }
         let first = try await draw(-7)
         #expect(first.count == 12)
@@ -43,8 +43,8 @@ import Testing
         let (engine, vocabulary) = try await Self.start()
         let prompt = vocabulary.tokenize("The quick brown fox jumps over the lazy dog and then", addSpecial: true, parseSpecial: false)
         let request = SequenceRequest(prompt: prompt, maximumTokens: 8, sampling: .init(temperature: 0))
-        let fresh = try await Self.tokens(engine.submit(request))
-        let again = try await Self.tokens(engine.submit(request))
+        let fresh = try await Self.tokens(try engine.submit(request))
+        let again = try await Self.tokens(try engine.submit(request))
         #expect(fresh.cached == 0)
         #expect(again.cached == prompt.count - 1)
         #expect(again.tokens == fresh.tokens)
@@ -55,7 +55,7 @@ import Testing
         let (engine, vocabulary) = try await Self.start(context: 64)
         let prompt = vocabulary.tokenize(String(repeating: "one two three ", count: 12), addSpecial: true, parseSpecial: false)
         let answer = try await Self.tokens(
-            engine.submit(SequenceRequest(prompt: prompt, maximumTokens: 1000, sampling: .init(temperature: 1, seed: 3))))
+            try engine.submit(SequenceRequest(prompt: prompt, maximumTokens: 1000, sampling: .init(temperature: 1, seed: 3))))
         #expect(answer.reason == .length)
         #expect(prompt.count + answer.tokens.count == 64)
         await engine.shutdown()
@@ -63,9 +63,9 @@ import Testing
 
     @Test func moreSequencesThanSlotsAllEnd() async throws {
         let (engine, vocabulary) = try await Self.start(context: 256, slots: 3)
-        let streams = (0..<8).map { index in
+        let streams = try (0..<8).map { index in
             let prompt = vocabulary.tokenize("Number \(index) is", addSpecial: true, parseSpecial: false)
-            return engine.submit(SequenceRequest(prompt: prompt, maximumTokens: 10, sampling: .init(temperature: 1, seed: Int64(index))))
+            return try engine.submit(SequenceRequest(prompt: prompt, maximumTokens: 10, sampling: .init(temperature: 1, seed: Int64(index))))
         }
         for stream in streams {
             let answer = try await Self.tokens(stream)

@@ -1,0 +1,137 @@
+import Synchronization
+
+/// What an engine is doing, for people and for tests.
+package struct EngineStatistics: Sendable, Equatable {
+    package var running = 0
+    package var waiting = 0
+    package var cellsUsed = 0
+    package var cellsTotal = 0
+    package var steps = 0
+    /// Rows of all steps: prefill, decode and guesses.
+    package var tokensComputed = 0
+    package var counters = SchedulerCounters()
+    /// Seconds of the last step.
+    package var stepSeconds = 0.0
+    /// Of the time of all steps, the part that was not the model's: sampling and bookkeeping. 0 to 1.
+    package var overhead = 0.0
+    /// What is running, oldest first, then what waits.
+    package var sequences: [SequenceStatus] = []
+
+    package init() {}
+}
+
+/// One sequence as it is seen from outside.
+package struct SequenceStatus: Sendable, Equatable {
+    package enum Stage: String, Sendable { case waiting, prefill, decode }
+
+    package var id: UInt64
+    package var stage: Stage
+    package var slot: Int?
+    package var promptTokens: Int
+    package var cachedPromptTokens: Int
+    /// Known tokens whose cells are there.
+    package var computedTokens: Int
+    package var generatedTokens: Int
+    package var isFlex: Bool
+}
+
+extension SequenceStatus {
+    init(_ sequence: SequenceState) {
+        id = sequence.id.rawValue
+        stage = sequence.slot == nil ? .waiting : sequence.isDecoding ? .decode : .prefill
+        slot = sequence.slot
+        promptTokens = sequence.promptCount
+        cachedPromptTokens = sequence.cachedPromptTokens ?? 0
+        computedTokens = sequence.computed
+        generatedTokens = sequence.generatedCount
+        isFlex = sequence.isFlex
+    }
+}
+
+/// What the engine's thread publishes for everybody else, and the bound on what is submitted to it.
+final class SharedStatistics: Sendable {
+    private struct State {
+        var statistics = EngineStatistics()
+        /// Sequences that were submitted and have not ended.
+        var outstanding = 0
+        var lastEnd: ContinuousClock.Instant?
+        /// Seconds between two ends, lately.
+        var endInterval = 1.0
+        var totalSeconds = 0.0
+        var modelSeconds = 0.0
+        var ended = false
+        var waiters: [CheckedContinuation<Void, Never>] = []
+    }
+
+    private let state = Mutex(State())
+
+    var statistics: EngineStatistics { state.withLock { $0.statistics } }
+
+    // MARK: The queue's bound
+
+    /// Takes places in the queue, all or none.
+    func enter(_ count: Int, limit: Int) throws(QueueFull) {
+        let wait = state.withLock { state -> Double? in
+            guard state.outstanding + count <= limit else { return state.endInterval }
+            state.outstanding += count
+            return nil
+        }
+        if let wait { throw QueueFull(retryAfter: Int(min(60, max(1, wait.rounded(.up))))) }
+    }
+
+    /// A sequence ended.
+    func leave() {
+        let now = ContinuousClock.now
+        state.withLock { state in
+            state.outstanding -= 1
+            if let last = state.lastEnd { state.endInterval += 0.2 * ((now - last) / .seconds(1) - state.endInterval) }
+            state.lastEnd = now
+        }
+    }
+
+    // MARK: What the engine tells
+
+    func publish(_ scheduler: borrowing Scheduler) {
+        let sequences = scheduler.running.map(SequenceStatus.init) + scheduler.waiting.prefix(64).map(SequenceStatus.init)
+        let (running, waiting, cells, total) = (scheduler.runningCount, scheduler.waitingCount, scheduler.cellsUsed, scheduler.limits.cells)
+        let counters = scheduler.counters
+        state.withLock {
+            $0.statistics.running = running
+            $0.statistics.waiting = waiting
+            $0.statistics.cellsUsed = cells
+            $0.statistics.cellsTotal = total
+            $0.statistics.counters = counters
+            $0.statistics.sequences = sequences
+        }
+    }
+
+    func countStep(tokens: Int, seconds: Double, modelSeconds: Double) {
+        state.withLock {
+            $0.statistics.steps += 1
+            $0.statistics.tokensComputed += tokens
+            $0.statistics.stepSeconds = seconds
+            $0.totalSeconds += seconds
+            $0.modelSeconds += modelSeconds
+            $0.statistics.overhead = $0.totalSeconds > 0 ? max(0, 1 - $0.modelSeconds / $0.totalSeconds) : 0
+        }
+    }
+
+    func threadEnded() {
+        let waiters = state.withLock { state in
+            state.ended = true
+            defer { state.waiters = [] }
+            return state.waiters
+        }
+        for waiter in waiters { waiter.resume() }
+    }
+
+    func waitForThreadEnd() async {
+        await withCheckedContinuation { continuation in
+            let ended = state.withLock { state in
+                if !state.ended { state.waiters.append(continuation) }
+                return state.ended
+            }
+            if ended { continuation.resume() }
+        }
+    }
+}

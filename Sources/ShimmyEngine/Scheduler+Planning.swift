@@ -1,0 +1,181 @@
+import ShimmyCore
+
+extension Scheduler {
+    package mutating func schedule() -> Step {
+        var step = Step()
+        // Flexible work runs only when there is no other; its slots and cells are lent.
+        let isFlexTurn = !(running.contains { !$0.isFlex } || waiting.contains { !$0.isFlex })
+        planDecode(into: &step, flex: isFlexTurn)
+        let streams = step.batch.chunks.count
+        var rows = min(prefillRows(besides: streams), limits.batchTokens - streams)
+        planPrefill(into: &step, rows: &rows, flex: isFlexTurn)
+        if step.batch.tokenCount == streams, waiting.isEmpty { planDrafts(into: &step) }
+        return step
+    }
+
+    /// How much prefill fits into a step.
+    private func prefillRows(besides streams: Int) -> Int {
+        if streams == 0 { return max(StepTarget.leastRows, time.rows(within: target.prefill, besides: 0) ?? limits.batchTokens) }
+        return max(StepTarget.leastRows, time.rows(within: target.gap, besides: streams) ?? StepTarget.firstRows)
+    }
+
+    // MARK: Decode
+
+    private mutating func planDecode(into step: inout Step, flex: Bool) {
+        for id in running.filter({ $0.isDecoding && $0.isFlex == flex }).map(\.id) where step.batch.tokenCount < limits.batchTokens {
+            plan(id, count: 1, into: &step)
+        }
+    }
+
+    /// Lengthens the streams' chunks by guesses, where verifying them costs less than what they are likely to save.
+    private mutating func planDrafts(into step: inout Step) {
+        let streams = step.batch.chunks.count
+        guard limits.canRewind, streams > 0, let rowSeconds = time.rowSeconds, let stepSeconds = time.decodeSeconds(rows: streams) else { return }
+        let rowsInTime = max(0, Int((target.gap - stepSeconds) / rowSeconds))
+        var room = min(rowsInTime, min(limits.batchTokens, limits.outputs, limits.cells - cache.cellsUsed) - streams)
+        for (position, chunk) in step.batch.chunks.enumerated() {
+            guard let index = running.firstIndex(where: { $0.id == chunk.sequence }) else { continue }
+            // A token of a stream costs its share of the step; a guess pays when a row costs less than the tokens that it brings.
+            guard running[index].drafter.acceptance * stepSeconds / Double(streams) > rowSeconds else { continue }
+            let tokens = running[index].tokens
+            let useful = min(running[index].maximumTokens - running[index].generatedCount, limits.contextLength - tokens.count) - 1
+            let guess = running[index].drafter.guess(after: tokens, atMost: min(room, useful))
+            guard !guess.tokens.isEmpty else { continue }
+            step.batch.chunks[position].tokens += guess.tokens
+            step.batch.chunks[position].drafts = guess.tokens.count
+            step.batch.chunks[position].isPrediction = guess.isPrediction
+            room -= guess.tokens.count
+        }
+    }
+
+    // MARK: Prefill
+
+    private mutating func planPrefill(into step: inout Step, rows: inout Int, flex: Bool) {
+        for id in prefillOrder(flex: flex) {
+            guard rows > 0 else { return }
+            if let place = waiting.firstIndex(where: { $0.id == id }) {
+                // Cells that another one is about to compute anyway are worth waiting for; whoever is behind may go first.
+                if isBeingComputed(waiting[place].tokens) { continue }
+                guard admit(id, into: &step) else { return }
+            }
+            guard let sequence = running.first(where: { $0.id == id }) else { continue }
+            let before = step.batch.tokenCount
+            plan(id, count: min(sequence.pendingCount, rows), into: &step)
+            rows -= max(0, step.batch.tokenCount - before)
+        }
+    }
+
+    /// Everybody with a prompt to compute: the least served owner first, of an owner's prompts the shortest.
+    /// A prompt counts as shorter by what was computed of others since it came, so that none waits for ever.
+    private func prefillOrder(flex: Bool) -> [SequenceID] {
+        let candidates = running.filter { !$0.isDecoding && $0.isFlex == flex } + waiting.filter { $0.isFlex == flex }
+        return
+            candidates.map { sequence in
+                let waited = counters.promptTokens - sequence.arrival
+                return (id: sequence.id, served: shares.service(of: sequence.owner), left: sequence.pendingCount - waited)
+            }
+            .sorted { ($0.served, $0.left, $0.id.rawValue) < ($1.served, $1.left, $1.id.rawValue) }
+            .map(\.id)
+    }
+
+    /// Starts a waiting sequence; false when it has to wait for a slot or for cells.
+    private mutating func admit(_ id: SequenceID, into step: inout Step) -> Bool {
+        guard let candidate = waiting.first(where: { $0.id == id }) else { return false }
+        if running.count >= limits.running, !makeWay(for: candidate, in: &step) { return false }
+        while !fits(candidate) {
+            guard let lent = running.last(where: { $0.isFlex }), !candidate.isFlex else { return false }
+            pause(lent.id, in: &step)
+        }
+        guard let place = cache.acquire(for: candidate.tokens) else { return false }
+        if place.evicts { counters.evictions += 1 }
+        step.operations += place.operations
+        waiting.removeAll { $0.id == id }
+        var sequence = candidate
+        let isNew = sequence.cachedPromptTokens == nil
+        sequence.start(slot: place.slot, cached: place.cached)
+        if isNew { counters.cachedPromptTokens += place.cached }
+        running.insert(sequence, at: running.firstIndex { $0.id.rawValue > id.rawValue } ?? running.endIndex)
+        return true
+    }
+
+    /// A sequence starts only when all its known tokens fit; pausing others for it would only move the trouble.
+    private func fits(_ candidate: SequenceState) -> Bool {
+        let known = cache.known(of: candidate.tokens)
+        let needed = running.reduce(cache.busyCells) { $0 + $1.pendingCount } + candidate.tokens.count - known.busy
+        return needed <= limits.cells || running.isEmpty
+    }
+
+    /// Pauses somebody for an owner that has nothing running: flexible work, or the youngest of whoever runs most for their weight.
+    private mutating func makeWay(for candidate: SequenceState, in step: inout Step) -> Bool {
+        if !candidate.isFlex, let lent = running.last(where: \.isFlex) {
+            pause(lent.id, in: &step)
+            return true
+        }
+        guard !running.contains(where: { $0.owner == candidate.owner }) else { return false }
+        let counts = Dictionary(grouping: running, by: \.owner).mapValues(\.count).filter { $0.value > 1 }
+        guard let most = counts.max(by: { Double($0.value) / $0.key.weight < Double($1.value) / $1.key.weight })?.key,
+            let youngest = running.last(where: { $0.owner == most })
+        else { return false }
+        pause(youngest.id, in: &step)
+        return true
+    }
+
+    /// Whether a running prefill is about to compute a good deal more of these tokens than lie in the cache: then it is cheaper to wait
+    /// and share. Of several requests with one new prefix only the first computes it.
+    private func isBeingComputed(_ tokens: [Token]) -> Bool {
+        guard limits.canRewind, running.contains(where: { $0.pendingCount > 1 }) else { return false }
+        let cached = cache.known(of: tokens).cached
+        return running.contains { other in
+            guard other.pendingCount > 1 else { return false }
+            let common = min(zip(other.tokens, tokens).prefix { $0 == $1 }.count, tokens.count - 1)
+            // What it has computed itself is no reason not to wait for the rest.
+            let otherwiseCached = cached <= other.computed ? 0 : cached
+            return other.computed < common && common >= otherwiseCached + Self.worthWaitingFor
+        }
+    }
+
+    /// Tokens; fewer are computed again sooner than they are waited for.
+    private static let worthWaitingFor = 32
+
+    // MARK: Cells
+
+    /// Adds `count` tokens of a running sequence to the step, freeing cells for them if need be.
+    private mutating func plan(_ id: SequenceID, count: Int, into step: inout Step) {
+        guard running.contains(where: { $0.id == id }), makeRoom(for: count, keeping: id, step: &step) else { return }
+        guard let sequence = running.first(where: { $0.id == id }), let slot = sequence.slot else { return }
+        let range = sequence.computed..<sequence.computed + count
+        step.batch.chunks.append(
+            Batch.Chunk(
+                sequence: id, slot: slot, position: range.lowerBound, tokens: Array(sequence.tokens[range]),
+                samples: range.upperBound == sequence.tokens.count, continuesStream: sequence.isDecoding))
+    }
+
+    /// Frees cells until `count` more fit beside the step's: idle prefixes first, then lent ones, then the youngest sequence but `id`.
+    /// Returns false when `id` itself is the youngest and has to wait.
+    private mutating func makeRoom(for count: Int, keeping id: SequenceID, step: inout Step) -> Bool {
+        while cache.cellsUsed + step.batch.tokenCount + count > limits.cells {
+            if let eviction = cache.evict() {
+                counters.evictions += 1
+                step.operations.append(eviction)
+            } else if let victim = running.last(where: \.isFlex) ?? running.last {
+                pause(victim.id, in: &step)
+                if victim.id == id { return false }
+            } else {
+                return false
+            }
+        }
+        return true
+    }
+
+    /// Sends a running sequence back to wait. Its cells stay as an idle prefix for as long as nobody needs them.
+    private mutating func pause(_ id: SequenceID, in step: inout Step) {
+        guard let index = running.firstIndex(where: { $0.id == id }) else { return }
+        step.batch.chunks.removeAll { $0.sequence == id }
+        var sequence = running.remove(at: index)
+        if let slot = sequence.slot { cache.release(slot: slot) }
+        sequence.pause()
+        counters.pauses += 1
+        let place = waiting.firstIndex { $0.id.rawValue > id.rawValue } ?? waiting.endIndex
+        waiting.insert(sequence, at: place)
+    }
+}
