@@ -55,20 +55,17 @@ package protocol Backend: Sendable {
     var fingerprint: String { get }
     var statistics: EngineStatistics { get }
 
-    /// Renders, tokenizes and checks the request, then queues it: one generation for each choice.
+    /// Renders, tokenizes and checks the request, then queues it.
     /// Throws `GenerationError` or `QueueFull` before any work starts.
-    func generate(_ request: ChatRequest, terms: ServiceTerms) async throws -> sending [Generation]
+    func generate(_ request: ChatRequest, terms: ServiceTerms) async throws -> sending Answer
 
     /// Frees the model. Answers that still run fail.
     func shutdown() async
 }
 
 extension Backend {
-    /// One answer for nobody in particular.
-    package func generate(_ request: ChatRequest) async throws -> sending Generation {
-        var generations = try await generate(request, terms: ServiceTerms())
-        return generations.removeFirst()
-    }
+    /// For nobody in particular.
+    package func generate(_ request: ChatRequest) async throws -> sending Answer { try await generate(request, terms: ServiceTerms()) }
 }
 
 /// A model in this process.
@@ -88,7 +85,7 @@ package final class LocalBackend: Backend {
     package var contextLength: Int { engine.limits.contextLength }
     package var statistics: EngineStatistics { engine.statistics }
 
-    @concurrent package func generate(_ request: ChatRequest, terms: ServiceTerms) async throws -> sending [Generation] {
+    @concurrent package func generate(_ request: ChatRequest, terms: ServiceTerms) async throws -> sending Answer {
         let prompt: RenderedPrompt
         do {
             prompt = try template.render(request.messages)
@@ -112,9 +109,7 @@ package final class LocalBackend: Backend {
             return sequence
         }
         let stops = request.stops + prompt.additionalStops
-        return try engine.submit(sequences).map {
-            Generation(stream: $0, vocabulary: vocabulary, stops: stops, promptTokens: tokens.count)
-        }
+        return Answer(streams: try engine.submit(sequences), vocabulary: vocabulary, stops: stops, promptTokens: tokens.count)
     }
 
     package func shutdown() async { await engine.shutdown() }

@@ -1,5 +1,5 @@
 package import ShimmyCore
-package import ShimmyEngine
+import ShimmyEngine
 
 /// Tokens of a request, as every dialect reports them.
 package struct Usage: Sendable, Equatable {
@@ -18,7 +18,7 @@ package struct Usage: Sendable, Equatable {
     }
 }
 
-package enum GenerationEvent: Sendable, Equatable {
+enum GenerationEvent: Sendable, Equatable {
     /// Never empty.
     case text(String)
     /// Nothing new: somebody asked for a sign of life.
@@ -26,36 +26,24 @@ package enum GenerationEvent: Sendable, Equatable {
     case finished(FinishReason, Usage)
 }
 
-/// One answer on its way, as text. Consumed by one task: the request's own.
-/// Dropping it or cancelling it stops the engine's work within one step.
-package final class Generation {
-    package let promptTokens: Int
+/// One choice of an answer on its way, as text. Consumed by one task.
+final class Generation {
+    let promptTokens: Int
     private let stream: TokenStream
     private var detokenizer: Detokenizer
     private var usage: Usage
     private var queued: [GenerationEvent] = []
     private var ended = false
 
-    package init(stream: TokenStream, vocabulary: any Vocabulary, stops: [String], promptTokens: Int) {
+    init(stream: TokenStream, vocabulary: any Vocabulary, stops: [String], promptTokens: Int) {
         self.stream = stream
         self.promptTokens = promptTokens
         self.detokenizer = Detokenizer(vocabulary: vocabulary, stops: stops)
         self.usage = Usage(promptTokens: promptTokens, cachedPromptTokens: 0, completionTokens: 0)
     }
 
-    /// Cancels from any thread, for instance when a client hangs up.
-    package var canceller: Canceller { Canceller(stream: stream) }
-
-    package struct Canceller: Sendable {
-        fileprivate let stream: TokenStream
-
-        package func cancel() { stream.cancel() }
-        /// Makes the consumer see `.idle`.
-        package func nudge() { stream.nudge() }
-    }
-
     /// The next event; nil after `finished`. Throws `CancellationError` or `EngineError`.
-    package func next() async throws -> GenerationEvent? {
+    func next() async throws -> GenerationEvent? {
         while queued.isEmpty {
             if ended { return nil }
             guard let delivery = try await stream.next() else { return nil }

@@ -26,3 +26,14 @@ package struct SamplingParameters: Sendable, Equatable {
         self.seed = seed
     }
 }
+
+/// Tokens of a client's prediction that were verified.
+package struct PredictionCount: Sendable, Equatable {
+    package var accepted = 0
+    package var rejected = 0
+
+    package init(accepted: Int = 0, rejected: Int = 0) {
+        self.accepted = accepted
+        self.rejected = rejected
+    }
+}

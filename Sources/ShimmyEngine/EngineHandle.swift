@@ -14,9 +14,12 @@ package final class EngineHandle: Sendable {
         package var target: StepTarget
         /// Sequences that may wait beside those that run.
         package var queue: Int
+        /// See `Scheduler.isDeterministic`.
+        package var isDeterministic: Bool
 
-        package init(target: StepTarget = StepTarget(), queue: Int = 256) {
+        package init(target: StepTarget = StepTarget(), queue: Int = 256, isDeterministic: Bool = false) {
             self.target = target
+            self.isDeterministic = isDeterministic
             self.queue = queue
         }
     }
@@ -46,7 +49,7 @@ package final class EngineHandle: Sendable {
             startThread(named: name) {
                 do {
                     let runner = try makeRunner()
-                    let loop = EngineLoop(runner: runner, target: options.target, mailbox: mailbox, shared: shared)
+                    let loop = EngineLoop(runner: runner, options: options, mailbox: mailbox, shared: shared)
                     started.resume(returning: runner.limits)
                     loop.run()
                 } catch {

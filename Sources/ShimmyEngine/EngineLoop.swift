@@ -28,9 +28,9 @@ final class EngineLoop<Runner: ModelRunner> {
     private let shared: SharedStatistics
     private var stopped = false
 
-    init(runner: Runner, target: StepTarget, mailbox: Mailbox<EngineCommand>, shared: SharedStatistics) {
+    init(runner: Runner, options: EngineHandle.Options, mailbox: Mailbox<EngineCommand>, shared: SharedStatistics) {
         self.runner = runner
-        self.scheduler = Scheduler(limits: runner.limits, target: target)
+        self.scheduler = Scheduler(limits: runner.limits, target: options.target, isDeterministic: options.isDeterministic)
         self.mailbox = mailbox
         self.shared = shared
     }

@@ -15,6 +15,7 @@ extension Scheduler {
 
     /// How much prefill fits into a step.
     private func prefillRows(besides streams: Int) -> Int {
+        if isDeterministic { return limits.batchTokens }
         if streams == 0 { return max(StepTarget.leastRows, time.rows(within: target.prefill, besides: 0) ?? limits.batchTokens) }
         return max(StepTarget.leastRows, time.rows(within: target.gap, besides: streams) ?? StepTarget.firstRows)
     }
@@ -30,7 +31,7 @@ extension Scheduler {
     /// Lengthens the streams' chunks by guesses, where verifying them costs less than what they are likely to save.
     private mutating func planDrafts(into step: inout Step) {
         let streams = step.batch.chunks.count
-        guard limits.canRewind, streams > 0, let rowSeconds = time.rowSeconds, let stepSeconds = time.decodeSeconds(rows: streams) else { return }
+        guard limits.canRewind, !isDeterministic, streams > 0, let rowSeconds = time.rowSeconds, let stepSeconds = time.decodeSeconds(rows: streams) else { return }
         let rowsInTime = max(0, Int((target.gap - stepSeconds) / rowSeconds))
         var room = min(rowsInTime, min(limits.batchTokens, limits.outputs, limits.cells - cache.cellsUsed) - streams)
         for (position, chunk) in step.batch.chunks.enumerated() {
@@ -86,6 +87,7 @@ extension Scheduler {
             guard let lent = running.last(where: { $0.isFlex }), !candidate.isFlex else { return false }
             pause(lent.id, in: &step)
         }
+        if isDeterministic { evictAll(in: &step) }
         guard let place = cache.acquire(for: candidate.tokens) else { return false }
         if place.evicts { counters.evictions += 1 }
         step.operations += place.operations
@@ -165,6 +167,10 @@ extension Scheduler {
             }
         }
         return true
+    }
+
+    private mutating func evictAll(in step: inout Step) {
+        while let eviction = cache.evict() { step.operations.append(eviction) }
     }
 
     /// Sends a running sequence back to wait. Its cells stay as an idle prefix for as long as nobody needs them.

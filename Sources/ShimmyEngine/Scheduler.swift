@@ -75,6 +75,9 @@ package struct SchedulerCounters: Sendable, Equatable {
 package struct Scheduler {
     let limits: RunnerLimits
     let target: StepTarget
+    /// One sequence at a time, from an empty cache, in steps whose shapes depend on nothing else: the same request always gets the same
+    /// bits, where a model's products round differently for other numbers of rows or another layout of the cells.
+    let isDeterministic: Bool
     var cache: PrefixCache
     var time = StepTimeModel()
     var shares = FairShare()
@@ -84,7 +87,10 @@ package struct Scheduler {
     var running: [SequenceState] = []
     package internal(set) var counters = SchedulerCounters()
 
-    package init(limits: RunnerLimits, target: StepTarget = StepTarget()) {
+    package init(limits: RunnerLimits, target: StepTarget = StepTarget(), isDeterministic: Bool = false) {
+        var limits = limits
+        if isDeterministic { limits.running = 1 }
+        self.isDeterministic = isDeterministic
         self.limits = limits
         self.target = target
         self.cache = PrefixCache(slots: limits.slots, canRewind: limits.canRewind)

@@ -6,6 +6,8 @@ package struct StepTimeModel: Sendable, Equatable {
     private var decode: [Int: Double] = [:]
     /// Seconds that one row of prefill, or of a draft, adds to a step.
     package private(set) var rowSeconds: Double?
+    /// How many rows stand behind `rowSeconds`, at most `memory`.
+    private var rowsKnown = 0.0
 
     package init() {}
 
@@ -14,12 +16,17 @@ package struct StepTimeModel: Sendable, Equatable {
     package mutating func observe(decodeRows: Int, otherRows: Int, seconds: Double) {
         if otherRows == 0 {
             guard decodeRows > 0 else { return }
-            decode[decodeRows] = Self.blend(decode[decodeRows], seconds)
+            decode[decodeRows] = Self.blend(decode[decodeRows], seconds, share: 0.25)
         } else {
             let rest = max(0, seconds - (decodeRows > 0 ? decodeSeconds(rows: decodeRows) ?? 0 : 0))
-            rowSeconds = Self.blend(rowSeconds, rest / Double(otherRows))
+            // A step of few rows tells little: most of its time belongs to the step, not to the rows.
+            rowSeconds = Self.blend(rowSeconds, rest / Double(otherRows), share: Double(otherRows) / (rowsKnown + Double(otherRows)))
+            rowsKnown = min(Self.memory, rowsKnown + Double(otherRows))
         }
     }
+
+    /// Rows; older ones fade.
+    private static let memory = 128.0
 
     /// Seconds of a step of `rows` streams; nil before anything was measured.
     package func decodeSeconds(rows: Int) -> Double? {
@@ -44,9 +51,9 @@ package struct StepTimeModel: Sendable, Equatable {
     }
 
     /// Recent steps count most; one that took three times as long as expected tells of the machine, not of the step, and counts as three.
-    private static func blend(_ known: Double?, _ measured: Double) -> Double {
+    private static func blend(_ known: Double?, _ measured: Double, share: Double) -> Double {
         guard let known else { return measured }
-        return known + 0.25 * (min(measured, 3 * known) - known)
+        return known + share * (min(measured, 3 * known) - known)
     }
 }
 

@@ -120,7 +120,8 @@ package final class LlamaRunner: ModelRunner {
                 let token = samplers[chunk.sequence]?.sample(UnsafeBufferPointer(start: logits, count: vocabulary.tokenCount))
             else { throw LlamaError(description: "no logits or no sampler for \(chunk.sequence)") }
             tokens.append(token)
-            guard guess < chunk.drafts, chunk.tokens[chunk.tokens.count - chunk.drafts + guess] == token else { break }
+            guard guess < chunk.drafts, chunk.tokens[chunk.tokens.count - chunk.drafts + guess] == token, !isEndOfGeneration(token)
+            else { break }
         }
         return tokens
     }

@@ -6,7 +6,7 @@ package struct ServerConfiguration: Sendable {
     /// 0 lets the system choose.
     package var port: Int
     /// Empty: no key is asked for.
-    package var apiKeys: [String]
+    package var apiKeys: [APIKey]
     /// Browser origins that may read answers, beside loopback ones.
     package var allowedOrigins: Set<String>
     /// Names in a Host header that are ours, beside loopback names, addresses and `host`.
@@ -16,7 +16,7 @@ package struct ServerConfiguration: Sendable {
     package var limits = ServerLimits()
 
     package init(
-        host: String = "127.0.0.1", port: Int = 11435, apiKeys: [String] = [], allowedOrigins: Set<String> = [], allowedHosts: Set<String> = []
+        host: String = "127.0.0.1", port: Int = 11435, apiKeys: [APIKey] = [], allowedOrigins: Set<String> = [], allowedHosts: Set<String> = []
     ) {
         self.host = host
         self.port = port
@@ -27,6 +27,17 @@ package struct ServerConfiguration: Sendable {
 
     /// Whether only this machine can reach the server.
     package var isLoopback: Bool { HostName.isLoopback(host) }
+}
+
+/// A key that opens the server. Clients with different keys share the models in proportion to their keys' weights.
+package struct APIKey: Sendable, Equatable {
+    package let key: String
+    package let weight: Double
+
+    package init(_ key: String, weight: Double = 1) {
+        self.key = key
+        self.weight = weight
+    }
 }
 
 /// Bounds on everything that a client can make grow.

@@ -49,6 +49,7 @@ package struct ShimmyServer: Service {
         let body = JSONBodyReader(limits: configuration.limits)
         return RouteTable(
             routes: HealthRoutes(models: models).routes
+                + EngineRoutes(models: models).routes
                 + ModelRoutes(models: models, contextLength: contextLength).routes
                 + ChatRoutes(models: models, body: body, heartbeat: configuration.heartbeat).routes)
     }

@@ -79,7 +79,7 @@ package struct ScriptedRunner: ModelRunner {
         for guess in guesses.map(Optional.some) + [nil] {
             let token = try rule(tokens)
             sampled.append(token)
-            guard token == guess else { break }
+            guard token == guess, !isEndOfGeneration(token) else { break }
             tokens.append(token)
         }
         return sampled

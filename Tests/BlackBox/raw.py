@@ -4,6 +4,10 @@ import json
 import socket
 
 
+# What the chunks with an answer's text have, and the first one, which has none, does not.
+TEXT = b'"delta":{"content":"'
+
+
 class Connection:
     """A TCP connection to the server. Use it in a `with` statement."""
 

@@ -105,24 +105,6 @@ class Server:
             time.sleep(0.01)
 
 
-class SteadyServer(Server):
-    """A server that computes the same prompt in the same way each time.
-
-    llama.cpp's products round differently when a batch has another shape or the cache another layout, so that a tiny model's answer
-    at temperature 0 can depend on what else the server does. One slot, and a prompt that is already in the cache, leave no such choice.
-    """
-
-    def __init__(self, home: Path):
-        super().__init__(home, "--slots", "1")
-        self.last = None
-
-    def chat(self, text: str = "Say hello.", **fields) -> "Answer":
-        if text != self.last:
-            super().chat(text, max_tokens=1)
-            self.last = text
-        return super().chat(text, **fields)
-
-
 class Answer:
     def __init__(self, status: int, headers: dict, body: bytes):
         self.status, self.headers, self.body = status, headers, body

@@ -19,7 +19,7 @@ def test_during_decode(server, stream):
         connection.send(connection.request("POST", "/v1/chat/completions", raw.chat_body(MODEL, max_tokens=4000, stream=stream)))
         server.wait_for(lambda engine: engine["running"] == 1, "the start")
         if stream:
-            connection.read_until(b'"content":"')
+            connection.read_until(raw.TEXT)
     server.wait_for(lambda engine: engine["running"] == 0, "the end of the work", 5)
 
 
@@ -38,7 +38,7 @@ def test_during_prefill(server, stream):
 def test_while_waiting(home):
     with Server(home, "--slots", "1") as server, raw.Connection(server.port) as first:
         first.send(first.request("POST", "/v1/chat/completions", raw.chat_body(MODEL, max_tokens=4000, stream=True)))
-        first.read_until(b'"content":"')
+        first.read_until(raw.TEXT)
         with raw.Connection(server.port) as second:
             second.send(second.request("POST", "/v1/chat/completions", raw.chat_body(MODEL, messages=long_prompt(5, "q"))))
             server.wait_for(lambda engine: engine["waiting"] == 1, "the queue")
@@ -49,10 +49,10 @@ def test_while_waiting(home):
 def test_one_of_two_leaves_the_other(server):
     with raw.Connection(server.port) as stays:
         stays.send(stays.request("POST", "/v1/chat/completions", raw.chat_body(MODEL, max_tokens=40, stream=True)))
-        stays.read_until(b'"content":"')
+        stays.read_until(raw.TEXT)
         with raw.Connection(server.port) as leaves:
             leaves.send(leaves.request("POST", "/v1/chat/completions", raw.chat_body(MODEL, max_tokens=4000, stream=True)))
-            leaves.read_until(b'"content":"')
+            leaves.read_until(raw.TEXT)
         stays.read_until(b"data: [DONE]")
 
 

@@ -69,7 +69,6 @@ def test_mistakes_name_the_field(server, body, param, code):
 @pytest.mark.parametrize(
     "field, value",
     [
-        ("n", 2),
         ("logprobs", True),
         ("top_logprobs", 3),
         ("logit_bias", {"5": 10}),
@@ -93,7 +92,6 @@ def test_what_would_change_the_answer_is_refused(server, field, value):
 @pytest.mark.parametrize(
     "field, value",
     [
-        ("n", 1),
         ("logprobs", False),
         ("top_logprobs", 0),
         ("logit_bias", {}),
@@ -104,6 +102,7 @@ def test_what_would_change_the_answer_is_refused(server, field, value):
         ("tool_choice", "auto"),
         ("modalities", ["text"]),
         ("service_tier", "auto"),
+        ("n", 1),
         ("store", False),
         ("parallel_tool_calls", True),
     ],

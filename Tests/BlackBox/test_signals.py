@@ -41,9 +41,9 @@ def test_new_connections_are_refused_while_it_drains(home):
     server = Server(home)
     with raw.Connection(server.port) as connection:
         connection.send(connection.request("POST", "/v1/chat/completions", raw.chat_body(MODEL, max_tokens=150, stream=True)))
-        connection.read_until(b'"content":"')
+        connection.read_until(raw.TEXT)
         server.process.terminate()
-        connection.read_until(b'"content":"')
+        connection.read_until(raw.TEXT)
         refused = False
         for _ in range(200):
             try:
@@ -62,7 +62,7 @@ def test_the_deadline_ends_late_answers_with_an_error_that_can_be_read(home):
     with raw.Connection(server.port) as streamed, raw.Connection(server.port) as whole:
         streamed.send(streamed.request("POST", "/v1/chat/completions", raw.chat_body(MODEL, max_tokens=7000, stream=True)))
         whole.send(whole.request("POST", "/v1/chat/completions", raw.chat_body(MODEL, max_tokens=7000)))
-        streamed.read_until(b'"content":"')
+        streamed.read_until(raw.TEXT)
         server.process.terminate()
         body = streamed.read_to_end()
         assert b'"shutting_down"' in body and b"[DONE]" not in body
@@ -74,8 +74,8 @@ def test_a_second_signal_means_now(home):
     server = Server(home)
     with raw.Connection(server.port) as connection:
         connection.send(connection.request("POST", "/v1/chat/completions", raw.chat_body(MODEL, max_tokens=7000, stream=True)))
-        connection.read_until(b'"content":"')
+        connection.read_until(raw.TEXT)
         server.process.send_signal(signal.SIGINT)
-        connection.read_until(b'"content":"')
+        connection.read_until(raw.TEXT)
         server.process.send_signal(signal.SIGINT)
         assert server.process.wait(5) == 130

@@ -49,6 +49,16 @@ import Testing
         #expect(try message(#"{"role": "assistant", "tool_calls": []}"#).toolCalls == nil)
     }
 
+    @Test func decodesEveryFormOfPrediction() throws {
+        func prediction(_ text: String) throws -> String {
+            try decode(#"{"model": "m", "messages": [{"role": "user", "content": "a"}], "prediction": \#(text)}"#).chat.prediction
+        }
+        #expect(try prediction(#"{"type": "content", "content": "ab"}"#) == "ab")
+        #expect(try prediction(#"{"type": "content", "content": [{"type": "text", "text": "a"}, {"type": "refusal", "refusal": "b"}]}"#) == "ab")
+        #expect(throws: APIError.self) { try prediction(#"{"type": "guess", "content": "ab"}"#) }
+        #expect(throws: APIError.missing(.key("prediction").key("content"))) { try prediction(#"{"type": "content"}"#) }
+    }
+
     @Test func nullIsTheSameAsAbsent() throws {
         let names = Compatibility.chatCompletions.request.map(\.field).filter { !$0.contains(".") && !["model", "messages"].contains($0) }
         let nulls = names.map { #", "\#($0)": null"# }.joined()

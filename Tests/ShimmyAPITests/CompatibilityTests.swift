@@ -47,7 +47,8 @@ import Testing
         {"model": "m", "stream_options": {}, "messages": [{"role": "user", "content": [{"type": "text", "text": "a"}]},
          {"role": "assistant", "content": [{"type": "refusal", "refusal": "a"}]}, {"role": "assistant", "tool_calls": []}]}
         """#,
-        #"{"model": "m", "messages": [{"role": "assistant"}]}"#,
+        #"{"model": "m", "messages": [{"role": "assistant"}], "prediction": {"type": "content", "content": [{"type": "text", "text": ""}]}}"#,
+        #"{"model": "m", "messages": [{"role": "assistant"}], "prediction": {"type": "content", "content": [{"type": "refusal", "refusal": ""}]}}"#,
     ]
 
     @Test func everyTestThatARowNamesExists() throws {

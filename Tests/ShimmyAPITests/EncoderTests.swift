@@ -16,7 +16,7 @@ import Testing
 
     @Test func aWholeAnswer() {
         #expect(
-            encoder.whole(text: "a\"é", reason: .length, usage: usage).text
+            encoder.whole(choices: [("a\"é", .length)], usage: usage).text
                 == #"{"id":"chatcmpl-1","object":"chat.completion",\#(envelope)"choices":[{"index":0,"message":{"role":"assistant","#
                 + #""content":"a\"é","refusal":null,"annotations":[]},"logprobs":null,"finish_reason":"length"}],"usage":\#(usageText)}"#)
     }
@@ -31,6 +31,13 @@ import Testing
         #expect(encoder.textChunk("a\nb").text == chunk(#"{"content":"a\nb"}"#, "null"))
         #expect(encoder.lastChunk(.stop).text == chunk("{}", #""stop""#))
         #expect(encoder.usageChunk(usage) == nil)
+    }
+
+    @Test func choicesHaveTheirIndices() {
+        let answer = encoder.whole(choices: [("a", .stop), ("b", .length)], usage: usage)
+        let choices = answer.objectValue?["choices"]?.arrayValue ?? []
+        #expect(choices.map { $0.objectValue?["index"] } == [0, 1])
+        #expect(encoder.textChunk("x", choice: 3).objectValue?["choices"]?.arrayValue?.first?.objectValue?["index"] == 3)
     }
 
     @Test func chunksOfAStreamThatTellsItsUsage() {

@@ -20,20 +20,22 @@ import Testing
         return LocalBackend(vocabulary: ByteVocabulary(), template: PlainTemplate(refusal: refusal), engine: engine, fingerprint: "fp_test")
     }
 
-    private func events(_ generation: sending Generation) async throws -> (text: String, reason: FinishReason?, usage: Usage?) {
+    private func events(_ answer: sending Answer) async throws -> (text: String, reason: FinishReason?, usage: Usage?) {
         var text = ""
-        while let event = try await generation.next() {
+        var reason: FinishReason?
+        while let event = try await answer.nextEvent() {
             switch event {
-            case .text(let more):
-                #expect(!more.isEmpty)
+            case .text(_, let more):
+                #expect(!more.isEmpty && reason == nil)
                 text += more
             case .idle: Issue.record("nobody asked for a sign of life")
-            case .finished(let reason, let usage):
-                #expect(try await generation.next() == nil)
+            case .finished(_, let end): reason = end
+            case .ended(let usage):
+                #expect(try await answer.nextEvent() == nil)
                 return (text, reason, usage)
             }
         }
-        return (text, nil, nil)
+        return (text, reason, nil)
     }
 
     private func ask(_ text: String, maximumTokens: Int? = nil, stops: [String] = []) -> ChatRequest {
@@ -61,6 +63,38 @@ import Testing
         let (text, reason, usage) = try await events(backend.generate(ask("say>", stops: ["two", "unseen"])))
         #expect(text == "one " && reason == .stop && usage?.completionTokens == 7)
         while backend.statistics.running > 0 { await Task.yield() }
+        await backend.shutdown()
+    }
+
+    @Test func severalChoicesCountThePromptOnce() async throws {
+        let backend = try await backend(answer: "abc")
+        var request = ask("say>")
+        request.choices = 3
+        let answer = try await backend.generate(request)
+        var texts: [Int: String] = [:]
+        var ended: [Int] = []
+        while let event = try await answer.nextEvent() {
+            switch event {
+            case .text(let choice, let text): texts[choice, default: ""] += text
+            case .idle: continue
+            case .finished(let choice, let reason):
+                #expect(reason == .stop)
+                ended.append(choice)
+            case .ended(let usage): #expect(usage == Usage(promptTokens: 4, cachedPromptTokens: 0, completionTokens: 12))
+            }
+        }
+        #expect(texts == [0: "abc", 1: "abc", 2: "abc"] && ended.sorted() == [0, 1, 2])
+        await backend.shutdown()
+    }
+
+    @Test func anAnswerThatIsDroppedEndsAllChoices() async throws {
+        let backend = try await backend(answer: String(repeating: "long ", count: 40))
+        var request = ask("say>")
+        request.choices = 3
+        var answer: Answer? = try await backend.generate(request)
+        _ = try await answer?.nextEvent()
+        answer = nil
+        while backend.statistics.running + backend.statistics.waiting > 0 { await Task.yield() }
         await backend.shutdown()
     }
 

@@ -137,6 +137,32 @@ import Testing
         #expect(drive.generated[2] == Array(206..<220))
     }
 
+    // MARK: Determinism
+
+    @Test func deterministicStepsHaveOneSequenceAndShapesOfItsOwn() {
+        func shapes(_ disturb: (EngineDrive) -> Void) -> [Int] {
+            let drive = EngineDrive(cells: 400, batchTokens: 16, timing: .init(step: 0.01, row: 0.01), isDeterministic: true)
+            disturb(drive)
+            drive.submit(9, (0..<40).map { Token(100 + $0 % 5) }, maximumTokens: 12)
+            var shapes: [Int] = []
+            while !drive.scheduler.isIdle {
+                let batch = drive.step()
+                #expect(batch.chunks.count <= 1)
+                if let count = batch.shape[9] { shapes.append(count) }
+            }
+            #expect(drive.isConsistent && drive.cachedPromptTokens[9] == 0)
+            return shapes
+        }
+        let alone = shapes { _ in }
+        #expect(alone == [16, 16, 8] + Array(repeating: 1, count: 11))
+        #expect(
+            shapes { drive in
+                drive.submit(1, (0..<40).map { Token(100 + $0 % 5) }, maximumTokens: 3)
+                drive.submit(2, [1, 2, 3], maximumTokens: 30)
+                for _ in 0..<10 { drive.step() }
+            } == alone)
+    }
+
     // MARK: Ends
 
     @Test func cancelledAtEveryStageNothingStays() {

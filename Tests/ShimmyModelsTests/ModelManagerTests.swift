@@ -13,7 +13,7 @@ import Testing
         let statistics = EngineStatistics()
         let stopped = Mutex(false)
 
-        func generate(_ request: ChatRequest, terms: ServiceTerms) async throws -> sending [Generation] { throw GenerationError.emptyPrompt }
+        func generate(_ request: ChatRequest, terms: ServiceTerms) async throws -> sending Answer { throw GenerationError.emptyPrompt }
         func shutdown() async { stopped.withLock { $0 = true } }
     }
 

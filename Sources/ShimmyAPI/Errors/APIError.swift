@@ -150,6 +150,12 @@ extension APIError {
     package static let notHTTP = APIError(status: 400, message: "The request is not valid HTTP.")
     package static let notJSON = APIError(status: 415, message: "The request's Content-Type must be application/json.")
 
+    package static func queueFull(retryAfter: Int) -> APIError {
+        APIError(
+            status: 429, message: "As many requests are waiting as may. Please try again in \(retryAfter) s.", type: "rate_limit_error",
+            code: "rate_limit_exceeded", retryAfter: retryAfter)
+    }
+
     package static func unavailable(_ message: String, code: String, retryAfter: Int) -> APIError {
         APIError(status: 503, message: message, type: "server_error", code: code, retryAfter: retryAfter)
     }

@@ -6,6 +6,8 @@ package import ShimmyJSON
 package struct ChatCompletionRequest: Sendable, Equatable {
     package var model: String
     package var chat: ChatRequest
+    /// `service_tier: flex`: served only when nobody else has work.
+    package var isFlex: Bool
     package var stream: Bool
     package var includeUsage: Bool
     /// Fields that have no effect, in the request's order, for the response's header.
@@ -23,11 +25,26 @@ package struct ChatCompletionRequest: Sendable, Equatable {
                 temperature: Float(try fields.decimal("temperature", in: 0...2) ?? 1),
                 topP: Float(try fields.decimal("top_p", in: 0...1) ?? 1),
                 seed: try fields.integer("seed", in: .min ... .max)),
-            stops: try Self.stops(fields))
+            stops: try Self.stops(fields),
+            choices: Int(try fields.integer("n", in: 1...128) ?? 1),
+            prediction: try Self.prediction(fields))
+        isFlex = fields.value("service_tier") == nil ? false : try fields.choice("service_tier", as: ServiceTier.self) == .flex
         stream = try fields.bool("stream") ?? false
         let streamOptions = try fields.nested("stream_options")
         includeUsage = try streamOptions?.bool("include_usage") ?? false
         _ = try streamOptions?.bool("include_obfuscation")
+    }
+
+    private enum ServiceTier: String, CaseIterable {
+        case auto, `default`, flex, scale, priority
+    }
+
+    /// The text that the client expects, as a string or in parts.
+    private static func prediction(_ fields: FieldReader) throws(APIError) -> String {
+        guard let prediction = try fields.nested("prediction") else { return "" }
+        let type = try prediction.requiredString("type")
+        guard type == "content" else { throw .invalidValue(prediction.path(to: "type"), type, supported: ["content"]) }
+        return try ChatMessageDecoder.texts(prediction).joined()
     }
 
     /// `max_completion_tokens` wins over its deprecated older name.

@@ -34,12 +34,18 @@ enum ChatMessageDecoder {
     // MARK: Content
 
     private static func content(_ fields: FieldReader, role: ChatMessage.Role) throws(APIError) -> [String]? {
-        guard let value = fields.value("content") else {
+        if fields.value("content") == nil {
             // Only an assistant may have said nothing, as in a message that only calls tools.
             if role == .assistant || role == .function { return nil }
             let path = fields.path(to: "content")
             throw fields.object["content"] == nil ? .missing(path) : .wrongType(path, expected: "a string or an array of objects", got: .null)
         }
+        return try texts(fields)
+    }
+
+    /// `content`, which must be there: a string, or parts of text.
+    static func texts(_ fields: FieldReader) throws(APIError) -> [String] {
+        let value = try fields.required("content")
         if let text = value.stringValue { return [text] }
         guard let parts = value.arrayValue else {
             throw .wrongType(fields.path(to: "content"), expected: "a string or an array of objects", got: value)

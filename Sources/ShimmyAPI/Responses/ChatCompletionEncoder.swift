@@ -8,11 +8,14 @@ package struct ChatCompletionEncoder: Sendable {
     private let created: Int
     private let model: String
     private let fingerprint: String
+    private let serviceTier: String
     private let includeUsage: Bool
 
     /// - created: unix seconds.
+    /// - serviceTier: the class that the request was served in.
     /// - includeUsage: `stream_options.include_usage`: a last chunk with the usage, and `usage: null` in all others.
-    package init(id: String, created: Int, model: String, fingerprint: String, includeUsage: Bool = false) {
+    package init(id: String, created: Int, model: String, fingerprint: String, serviceTier: String = "default", includeUsage: Bool = false) {
+        self.serviceTier = serviceTier
         self.id = id
         self.created = created
         self.model = model
@@ -20,28 +23,29 @@ package struct ChatCompletionEncoder: Sendable {
         self.includeUsage = includeUsage
     }
 
-    /// The whole answer at once.
-    package func whole(text: String, reason: FinishReason, usage: Usage) -> JSON {
+    /// The whole answer at once; its choices in the order of their indices.
+    package func whole(choices: [(text: String, reason: FinishReason)], usage: Usage) -> JSON {
         var object = envelope("chat.completion")
-        object["choices"] = [
-            [
-                "index": 0,
-                "message": ["role": "assistant", "content": .string(text), "refusal": .null, "annotations": []],
-                "logprobs": .null,
-                "finish_reason": .string(reason.openAI),
-            ]
-        ]
+        object["choices"] = .array(
+            choices.enumerated().map { index, choice in
+                [
+                    "index": .int(index),
+                    "message": ["role": "assistant", "content": .string(choice.text), "refusal": .null, "annotations": []],
+                    "logprobs": .null,
+                    "finish_reason": .string(choice.reason.openAI),
+                ]
+            })
         object["usage"] = usage.openAI
         return .object(object)
     }
 
-    // MARK: Chunks, in the order in which a stream sends them
+    // MARK: Chunks of a choice, in the order in which a stream sends them
 
-    package func firstChunk() -> JSON { chunk(delta: ["role": "assistant", "content": "", "refusal": .null], reason: nil) }
+    package func firstChunk(choice: Int = 0) -> JSON { chunk(choice, ["role": "assistant", "content": "", "refusal": .null], reason: nil) }
 
-    package func textChunk(_ text: String) -> JSON { chunk(delta: ["content": .string(text)], reason: nil) }
+    package func textChunk(_ text: String, choice: Int = 0) -> JSON { chunk(choice, ["content": .string(text)], reason: nil) }
 
-    package func lastChunk(_ reason: FinishReason) -> JSON { chunk(delta: [:], reason: reason) }
+    package func lastChunk(_ reason: FinishReason, choice: Int = 0) -> JSON { chunk(choice, [:], reason: reason) }
 
     /// Nil unless the request asked for it: clients that read `choices[0]` of every chunk fail on this one.
     package func usageChunk(_ usage: Usage) -> JSON? {
@@ -52,10 +56,10 @@ package struct ChatCompletionEncoder: Sendable {
         return .object(object)
     }
 
-    private func chunk(delta: JSON, reason: FinishReason?) -> JSON {
+    private func chunk(_ choice: Int, _ delta: JSON, reason: FinishReason?) -> JSON {
         var object = envelope("chat.completion.chunk")
         object["choices"] = [
-            ["index": 0, "delta": delta, "logprobs": .null, "finish_reason": reason.map { .string($0.openAI) } ?? .null]
+            ["index": .int(choice), "delta": delta, "logprobs": .null, "finish_reason": reason.map { .string($0.openAI) } ?? .null]
         ]
         if includeUsage { object["usage"] = .null }
         return .object(object)
@@ -64,7 +68,7 @@ package struct ChatCompletionEncoder: Sendable {
     private func envelope(_ kind: String) -> JSONObject {
         [
             "id": .string(id), "object": .string(kind), "created": .int(created), "model": .string(model),
-            "service_tier": "default", "system_fingerprint": .string(fingerprint),
+            "service_tier": .string(serviceTier), "system_fingerprint": .string(fingerprint),
         ]
     }
 
@@ -96,7 +100,8 @@ extension Usage {
             "total_tokens": .int(promptTokens + completionTokens),
             "prompt_tokens_details": ["cached_tokens": .int(cachedPromptTokens), "audio_tokens": 0],
             "completion_tokens_details": [
-                "reasoning_tokens": 0, "audio_tokens": 0, "accepted_prediction_tokens": 0, "rejected_prediction_tokens": 0,
+                "reasoning_tokens": 0, "audio_tokens": 0, "accepted_prediction_tokens": .int(prediction.accepted),
+                "rejected_prediction_tokens": .int(prediction.rejected),
             ],
         ]
     }

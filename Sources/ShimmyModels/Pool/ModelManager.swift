@@ -79,7 +79,8 @@ package final class ModelManager: Sendable {
     /// The backend of a model when it is loaded.
     package func loadedBackend(_ record: ModelRecord) -> (any Backend)? { state.withLock { $0.pool.loaded(record.id) } }
 
-    package var loadedBackends: [any Backend] { state.withLock { $0.pool.allLoaded } }
+    /// Sorted by name.
+    package var loaded: [(id: String, backend: any Backend)] { state.withLock { $0.pool.allLoaded.map { ($0.id, $0.resource) } } }
     package var isLoading: Bool { state.withLock { $0.pool.isLoading } }
     package var isShuttingDown: Bool { state.withLock { $0.stopped } }
 

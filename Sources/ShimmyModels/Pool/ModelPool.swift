@@ -71,10 +71,11 @@ struct ModelPool<Resource, Pending> {
         return resource
     }
 
-    var allLoaded: [Resource] {
-        entries.values.compactMap {
-            guard case .loaded(let resource, _, _) = $0 else { return nil }
-            return resource
+    /// Sorted by name.
+    var allLoaded: [(id: String, resource: Resource)] {
+        entries.sorted { $0.key < $1.key }.compactMap { id, entry in
+            guard case .loaded(let resource, _, _) = entry else { return nil }
+            return (id, resource)
         }
     }
 
@@ -87,7 +88,7 @@ struct ModelPool<Resource, Pending> {
 
     mutating func removeAll() -> [Resource] {
         defer { entries = [:] }
-        return allLoaded
+        return allLoaded.map(\.resource)
     }
 
     private mutating func tick() -> Int {

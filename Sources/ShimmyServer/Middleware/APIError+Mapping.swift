@@ -13,6 +13,7 @@ extension APIError {
         case let error as APIError: self = error
         case let error as GenerationError: self.init(error)
         case let error as ModelError: self.init(error)
+        case let error as QueueFull: self = .queueFull(retryAfter: error.retryAfter)
         case let error as EngineError: self = .internal("The model failed: \(error.description).")
         case let error as HTTPError where error.status.code < 500: self.init(status: error.status.code, message: error.body ?? "Bad request.")
         case is CancellationError:

@@ -20,15 +20,16 @@ struct ChatRoutes: Sendable {
         let decoded = try ChatCompletionRequest(try await body.read(request))
         let lease = try await models.acquire(decoded.model)
         // Everything that can be wrong with the request is found here, while there still is a status to say it with.
-        let generation = try await lease.backend.generate(decoded.chat)
+        let terms = ServiceTerms(owner: context.owner, isFlex: decoded.isFlex)
+        let answer = try await lease.backend.generate(decoded.chat, terms: terms)
         let encoder = ChatCompletionEncoder(
             id: ChatCompletionEncoder.newID(), created: UnixTime.now, model: decoded.model, fingerprint: lease.backend.fingerprint,
-            includeUsage: decoded.includeUsage)
+            serviceTier: decoded.isFlex ? "flex" : "default", includeUsage: decoded.includeUsage)
         var response: Response
-        let canceller = generation.canceller
-        let consumer = OneConsumer(generation)
+        let canceller = answer.canceller
+        let consumer = OneConsumer(answer)
         if decoded.stream {
-            response = stream(consumer, canceller, lease, encoder, context)
+            response = stream(consumer, canceller, lease, ChatStream(encoder: encoder, choices: decoded.chat.choices), context)
         } else {
             response = try await whole(consumer, canceller, lease, encoder, context)
         }
@@ -39,18 +40,22 @@ struct ChatRoutes: Sendable {
     }
 
     private func whole(
-        _ consumer: OneConsumer<Generation>, _ canceller: Generation.Canceller, _ lease: ModelLease, _ encoder: ChatCompletionEncoder,
+        _ consumer: OneConsumer<Answer>, _ canceller: Answer.Canceller, _ lease: ModelLease, _ encoder: ChatCompletionEncoder,
         _ context: ShimmyRequestContext
     ) async throws -> Response {
         try await context.channel.onDisconnect(canceller.cancel) {
             defer { withExtendedLifetime(lease) {} }
-            let generation = try consumer.take()
-            var text = ""
-            while let event = try await generation.next() {
+            let answer = try consumer.take()
+            var texts: [Int: String] = [:]
+            var reasons: [Int: FinishReason] = [:]
+            while let event = try await answer.nextEvent() {
                 switch event {
-                case .text(let more): text += more
+                case .text(let choice, let more): texts[choice, default: ""] += more
                 case .idle: continue
-                case .finished(let reason, let usage): return .json(encoder.whole(text: text, reason: reason, usage: usage))
+                case .finished(let choice, let reason): reasons[choice] = reason
+                case .ended(let usage):
+                    let choices = reasons.sorted { $0.key < $1.key }.map { (text: texts[$0.key] ?? "", reason: $0.value) }
+                    return .json(encoder.whole(choices: choices, usage: usage))
                 }
             }
             throw APIError.internal("The answer ended without a reason.")
@@ -58,7 +63,7 @@ struct ChatRoutes: Sendable {
     }
 
     private func stream(
-        _ consumer: OneConsumer<Generation>, _ canceller: Generation.Canceller, _ lease: ModelLease, _ encoder: ChatCompletionEncoder,
+        _ consumer: OneConsumer<Answer>, _ canceller: Answer.Canceller, _ lease: ModelLease, _ chat: ChatStream,
         _ context: ShimmyRequestContext
     ) -> Response {
         let headers: HTTPFields = [
@@ -68,12 +73,12 @@ struct ChatRoutes: Sendable {
             status: .ok, headers: headers,
             body: ResponseBody { writer in
                 defer { withExtendedLifetime(lease) {} }
-                let generation = try consumer.take()
+                let answer = try consumer.take()
                 let pulse = Heartbeat(every: heartbeat, canceller.nudge)
                 defer { pulse.stop() }
                 try await context.channel.onDisconnect(canceller.cancel) {
                     do {
-                        try await ChatStream(encoder: encoder).write(generation, to: &writer)
+                        try await chat.write(answer, to: &writer)
                     } catch let error where !(error is ChannelError) {
                         // The status is long gone: the error is an event, and no [DONE] follows.
                         let level: Logger.Level = error is CancellationError ? .debug : .error
@@ -92,22 +97,24 @@ struct ChatRoutes: Sendable {
 }
 
 /// Writes the events of one answer as chunks.
-struct ChatStream {
+struct ChatStream: Sendable {
     let encoder: ChatCompletionEncoder
+    let choices: Int
 
-    @concurrent func write(_ generation: Generation, to writer: inout any ResponseBodyWriter) async throws {
-        // The role goes out before the prompt is computed: the client sees at once that it was heard.
-        try await writer.write(ByteBuffer(bytes: ServerSentEvents.data(encoder.firstChunk())))
-        while let event = try await generation.next() {
+    @concurrent func write(_ answer: Answer, to writer: inout any ResponseBodyWriter) async throws {
+        // The roles go out before the prompt is computed: the client sees at once that it was heard.
+        try await writer.write(ByteBuffer(bytes: (0..<choices).flatMap { ServerSentEvents.data(encoder.firstChunk(choice: $0)) }))
+        while let event = try await answer.nextEvent() {
             switch event {
-            case .text(let text):
-                try await writer.write(ByteBuffer(bytes: ServerSentEvents.data(encoder.textChunk(text))))
+            case .text(let choice, let text):
+                try await writer.write(ByteBuffer(bytes: ServerSentEvents.data(encoder.textChunk(text, choice: choice))))
             case .idle:
                 try await writer.write(ByteBuffer(bytes: ServerSentEvents.ping))
-            case .finished(let reason, let usage):
-                var bytes = ServerSentEvents.data(encoder.lastChunk(reason))
-                if let chunk = encoder.usageChunk(usage) { bytes += ServerSentEvents.data(chunk) }
-                try await writer.write(ByteBuffer(bytes: bytes + ServerSentEvents.done))
+            case .finished(let choice, let reason):
+                try await writer.write(ByteBuffer(bytes: ServerSentEvents.data(encoder.lastChunk(reason, choice: choice))))
+            case .ended(let usage):
+                let chunk = encoder.usageChunk(usage).map(ServerSentEvents.data) ?? []
+                try await writer.write(ByteBuffer(bytes: chunk + ServerSentEvents.done))
             }
         }
     }

@@ -23,7 +23,7 @@ struct HealthRoutes: Sendable {
 
     /// Ready means that a request would be served without waiting for a model that is being loaded, and is not refused.
     private func health() -> Response {
-        let total = models.loadedBackends.map(\.statistics).reduce(into: EngineStatistics()) { sum, one in
+        let total = models.loaded.map(\.backend.statistics).reduce(into: EngineStatistics()) { sum, one in
             sum.running += one.running
             sum.waiting += one.waiting
             sum.cellsUsed += one.cellsUsed
@@ -36,7 +36,7 @@ struct HealthRoutes: Sendable {
             [
                 "status": stopping ? "shutting_down" : "ok",
                 "ready": .bool(!stopping && !models.isLoading),
-                "models_loaded": .int(models.loadedBackends.count),
+                "models_loaded": .int(models.loaded.count),
                 "engine": [
                     "running": .int(total.running), "waiting": .int(total.waiting), "cells_used": .int(total.cellsUsed),
                     "cells_total": .int(total.cellsTotal), "steps": .int(total.steps), "tokens_computed": .int(total.tokensComputed),

@@ -54,9 +54,9 @@ struct GenerateCommand: AsyncParsableCommand {
             messages: messages, maximumTokens: maxTokens,
             sampling: SamplingParameters(temperature: temperature, topP: topP, seed: seed), stops: stop)
         do {
-            let generation = try await backend.generate(request)
-            while let event = try await generation.next() {
-                if case .text(let text) = event { Console.print(text, terminator: "") }
+            let answer = try await backend.generate(request)
+            while let event = try await answer.nextEvent() {
+                if case .text(_, let text) = event { Console.print(text, terminator: "") }
             }
         } catch let error as GenerationError {
             Console.error(error.forPeople)

@@ -16,9 +16,9 @@ struct ProbeCommand: AsyncParsableCommand {
         LlamaBackend.start(logger: options.logger(quiet: true))
         let record = try options.resolve(model)
         let backend = try await options.load(record)
-        let generation = try await backend.generate(ChatRequest(messages: [ChatMessage(.user, "Hello")], maximumTokens: 1))
-        while let event = try await generation.next() {
-            guard case .finished(_, let usage) = event else { continue }
+        let answer = try await backend.generate(ChatRequest(messages: [ChatMessage(.user, "Hello")], maximumTokens: 1))
+        while let event = try await answer.nextEvent() {
+            guard case .ended(let usage) = event else { continue }
             Console.print(
                 "\(record.id) works: \(usage.promptTokens) prompt tokens computed, \(usage.completionTokens) token decoded, context \(backend.contextLength)."
             )

@@ -27,7 +27,7 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "Ask for this API key. Repeatable. [SHIMMY_API_KEY, comma-separated]")
     var apiKey: [String] = []
 
-    @Option(help: "A file with one API key a line. [SHIMMY_API_KEY_FILE]")
+    @Option(help: "A file with one API key a line; a number after it is its weight in sharing. [SHIMMY_API_KEY_FILE]")
     var apiKeyFile: String?
 
     @Option(help: "A browser origin that may read answers, such as https://ui.example. Repeatable. [SHIMMY_ALLOW_ORIGIN]")
@@ -75,7 +75,7 @@ struct ServeCommand: AsyncParsableCommand {
             throw ValidationError("SHIMMY_BIND_ADDRESS is '\(text)'; it takes host:port or host:auto.")
         }
         let port = try port ?? environment.string("SHIMMY_PORT").map(PortChoice.parse) ?? bind?.port ?? .number(11435)
-        var keys = apiKey.isEmpty ? environment.list("SHIMMY_API_KEY") : apiKey
+        var keys = (apiKey.isEmpty ? environment.list("SHIMMY_API_KEY") : apiKey).map { APIKey($0) }
         if let file = apiKeyFile ?? environment.string("SHIMMY_API_KEY_FILE") { keys += try APIKeyFile.read(file) }
         let origins = allowOrigin.isEmpty ? environment.list("SHIMMY_ALLOW_ORIGIN") : allowOrigin
         let hosts = allowHost.isEmpty ? environment.list("SHIMMY_ALLOW_HOST") : allowHost

@@ -19,6 +19,15 @@ struct ModelOptions: ParsableArguments {
     @Option(help: "Sequences that can be computed at once, 1 to 256. Default: 16. [SHIMMY_SLOTS]")
     var slots: Int?
 
+    @Option(help: "Milliseconds between two tokens of a running stream, at most, whatever else arrives. Default: 100. [SHIMMY_STREAM_GAP]")
+    var streamGap: Int?
+
+    @Option(help: "Sequences that may wait beside those that run; beyond them requests get a 429. Default: 256. [SHIMMY_QUEUE]")
+    var queue: Int?
+
+    @Flag(help: "Compute one sequence at a time and reuse nothing, so that a request always gets the same answer to the bit. [SHIMMY_DETERMINISTIC]")
+    var deterministic = false
+
     @Option(help: "trace, debug, info, notice, warning, error or critical. [SHIMMY_LOG_LEVEL]", transform: Logs.level)
     var logLevel: Logger.Level?
 
@@ -28,6 +37,8 @@ struct ModelOptions: ParsableArguments {
     func validate() throws {
         if let ctxSize, ctxSize < 16 { throw ValidationError("--ctx-size must be at least 16.") }
         if let threads, threads < 1 { throw ValidationError("--threads must be at least 1.") }
+        if let streamGap, streamGap < 1 { throw ValidationError("--stream-gap must be at least 1.") }
+        if let queue, queue < 0 { throw ValidationError("--queue must not be negative.") }
         if let slots, !(1...256).contains(slots) { throw ValidationError("--slots must be 1 to 256.") }
     }
 
@@ -48,9 +59,13 @@ struct ModelOptions: ParsableArguments {
     }
 
     var loader: ModelLoader {
-        ModelLoader(
+        var engine = EngineHandle.Options()
+        if let gap = streamGap ?? environment.integer("SHIMMY_STREAM_GAP") { engine.target.gap = Double(gap) / 1000 }
+        if let queue = queue ?? environment.integer("SHIMMY_QUEUE") { engine.queue = queue }
+        engine.isDeterministic = deterministic || environment.flag("SHIMMY_DETERMINISTIC")
+        return ModelLoader(
             contextLength: ctxSize ?? environment.integer("SHIMMY_CTX_SIZE"), threads: threads ?? environment.integer("SHIMMY_THREADS"),
-            slots: slots ?? environment.integer("SHIMMY_SLOTS"))
+            slots: slots ?? environment.integer("SHIMMY_SLOTS"), engine: engine)
     }
 
     /// Finds models on the disk; `file` is a model given by its path, which need not lie in any of the places.

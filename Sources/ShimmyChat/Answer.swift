@@ -1,0 +1,100 @@
+package import ShimmyCore
+package import ShimmyEngine
+
+package enum AnswerEvent: Sendable, Equatable {
+    /// Never empty.
+    case text(choice: Int, String)
+    /// Nothing new: somebody asked for a sign of life.
+    case idle
+    case finished(choice: Int, FinishReason)
+    /// After all choices: the tokens of all of them.
+    case ended(Usage)
+}
+
+/// All choices of one answer on their way, as text. Consumed by one task: the request's own.
+/// Dropping it or cancelling it stops the engine's work within one step.
+package final class Answer {
+    /// Cancels from any thread, for instance when a client hangs up.
+    package let canceller: Canceller
+    private let next: Next
+    private var finished = 0
+    private var usage: Usage
+
+    private enum Next {
+        case only(Generation)
+        /// Each choice has a task that turns tokens into text; what they bring comes in the order in which it came about.
+        case merged(AsyncThrowingStream<(Int, GenerationEvent), any Error>)
+    }
+
+    package struct Canceller: Sendable {
+        fileprivate let streams: [TokenStream]
+
+        package func cancel() { for stream in streams { stream.cancel() } }
+        /// Makes the consumer see `.idle`.
+        package func nudge() { streams.first?.nudge() }
+    }
+
+    /// - streams: one for each choice.
+    package init(streams: [TokenStream], vocabulary: any Vocabulary, stops: [String], promptTokens: Int) {
+        canceller = Canceller(streams: streams)
+        usage = Usage(promptTokens: promptTokens, cachedPromptTokens: 0, completionTokens: 0)
+        let generation = { @Sendable (stream: TokenStream) in
+            Generation(stream: stream, vocabulary: vocabulary, stops: stops, promptTokens: promptTokens)
+        }
+        next = streams.count == 1 ? .only(generation(streams[0])) : .merged(Self.merge(streams, generation))
+    }
+
+    deinit { canceller.cancel() }
+
+    private static func merge(
+        _ streams: [TokenStream], _ generation: @escaping @Sendable (TokenStream) -> Generation
+    ) -> AsyncThrowingStream<(Int, GenerationEvent), any Error> {
+        // What is buffered is bounded by the choices' own limits of tokens.
+        let (events, continuation) = AsyncThrowingStream<(Int, GenerationEvent), any Error>.makeStream()
+        for (choice, stream) in streams.enumerated() {
+            Task {
+                do {
+                    let generation = generation(stream)
+                    while let event = try await generation.next() { continuation.yield((choice, event)) }
+                } catch {
+                    continuation.finish(throwing: error)
+                }
+            }
+        }
+        return events
+    }
+
+    /// The next event; nil after `ended`. Throws `CancellationError` or `EngineError`.
+    package func nextEvent() async throws -> AnswerEvent? {
+        if finished == canceller.streams.count {
+            finished += 1
+            return .ended(usage)
+        }
+        guard finished < canceller.streams.count, let (choice, event) = try await nextOfAll() else { return nil }
+        switch event {
+        case .text(let text): return .text(choice: choice, text)
+        case .idle: return .idle
+        case .finished(let reason, let usage):
+            add(usage, of: choice)
+            finished += 1
+            return .finished(choice: choice, reason)
+        }
+    }
+
+    private func nextOfAll() async throws -> (Int, GenerationEvent)? {
+        switch next {
+        case .only(let generation): return try await generation.next().map { (0, $0) }
+        case .merged(let events):
+            var iterator = events.makeAsyncIterator()
+            return try await iterator.next()
+        }
+    }
+
+    /// The prompt counts once; what was cached of it is what the first choice found.
+    private func add(_ other: Usage, of choice: Int) {
+        if choice == 0 { usage.cachedPromptTokens = other.cachedPromptTokens }
+        usage.completionTokens += other.completionTokens
+        usage.prediction.accepted += other.prediction.accepted
+        usage.prediction.rejected += other.prediction.rejected
+    }
+}

@@ -1,0 +1,50 @@
+import HTTPTypes
+import Hummingbird
+import ShimmyChat
+import ShimmyEngine
+import ShimmyJSON
+import ShimmyModels
+
+/// `GET /v1/engine`, Shimmy's own: what each loaded model is doing, sequence by sequence.
+struct EngineRoutes: Sendable {
+    let models: ModelManager
+
+    var routes: [Route] {
+        ["/engine", "/v1/engine"].map { path in
+            Route(path: path, method: .get, isOpenAI: false) { _, _ in
+                .json(["object": "list", "data": .array(models.loaded.map { model($0.id, $0.backend.statistics) })])
+            }
+        }
+    }
+
+    private func model(_ id: String, _ statistics: EngineStatistics) -> JSON {
+        let counters = statistics.counters
+        return [
+            "model": .string(id),
+            "running": .int(statistics.running),
+            "waiting": .int(statistics.waiting),
+            "cells": ["used": .int(statistics.cellsUsed), "total": .int(statistics.cellsTotal)],
+            "steps": [
+                "count": .int(statistics.steps), "rows": .int(statistics.tokensComputed), "last_seconds": .double(statistics.stepSeconds),
+                // Of all steps' time: sampling and bookkeeping rather than the model.
+                "overhead": .double(statistics.overhead),
+            ],
+            "prefix_cache": [
+                "cached_tokens": .int(counters.cachedPromptTokens), "computed_tokens": .int(counters.promptTokens),
+                "evictions": .int(counters.evictions),
+            ],
+            "speculation": ["guessed_tokens": .int(counters.guessedTokens), "accepted_tokens": .int(counters.acceptedTokens)],
+            "generated_tokens": .int(counters.generatedTokens),
+            "pauses": .int(counters.pauses),
+            "sequences": .array(statistics.sequences.map(sequence)),
+        ]
+    }
+
+    private func sequence(_ status: SequenceStatus) -> JSON {
+        [
+            "id": .int(Int(status.id)), "stage": .string(status.stage.rawValue), "slot": status.slot.map(JSON.int) ?? .null,
+            "prompt_tokens": .int(status.promptTokens), "cached_tokens": .int(status.cachedPromptTokens),
+            "computed_tokens": .int(status.computedTokens), "generated_tokens": .int(status.generatedTokens), "flex": .bool(status.isFlex),
+        ]
+    }
+}

@@ -1,0 +1,66 @@
+import ShimmyCore
+import ShimmyEngine
+import Testing
+
+/// How much work a step holds, from what steps took.
+@Suite struct StepTimeTests {
+    @Test func aModelOfNothingSaysNothing() {
+        let model = StepTimeModel()
+        #expect(model.decodeSeconds(rows: 3) == nil && model.rows(within: 1, besides: 3) == nil)
+    }
+
+    @Test func rowsAreWhatIsLeftOfTheTime() throws {
+        var model = StepTimeModel()
+        model.observe(decodeRows: 0, otherRows: 100, seconds: 0.4)
+        model.observe(decodeRows: 2, otherRows: 0, seconds: 0.02)
+        #expect(model.rows(within: 0.1, besides: 2) == 20)
+        #expect(model.rows(within: 0.1, besides: 0) == 25)
+        #expect(model.rows(within: 0.01, besides: 2) == 0)
+    }
+
+    @Test func unknownNumbersOfStreamsLieBetweenKnownOnes() {
+        var model = StepTimeModel()
+        model.observe(decodeRows: 2, otherRows: 0, seconds: 0.01)
+        model.observe(decodeRows: 6, otherRows: 0, seconds: 0.03)
+        #expect(abs(model.decodeSeconds(rows: 4)! - 0.02) < 1e-9)
+        #expect(model.decodeSeconds(rows: 1) == 0.01)
+        #expect(abs(model.decodeSeconds(rows: 12)! - 0.06) < 1e-9)
+    }
+
+    @Test func oneStallDoesNotCountForMuch() throws {
+        var model = StepTimeModel()
+        for _ in 0..<20 { model.observe(decodeRows: 0, otherRows: 10, seconds: 0.1) }
+        model.observe(decodeRows: 0, otherRows: 10, seconds: 100)
+        #expect(try #require(model.rowSeconds) < 0.016)
+        for _ in 0..<20 { model.observe(decodeRows: 0, otherRows: 10, seconds: 0.1) }
+        #expect(abs(try #require(model.rowSeconds) - 0.01) < 0.0005)
+    }
+
+    /// A long prompt arrives beside a running stream: no step may take much longer than the target.
+    @Test(arguments: [0.0004, 0.001, 0.004]) func aStreamsGapsStayShortWhateverArrives(row: Double) {
+        let drive = EngineDrive(cells: 8000, slots: 4, batchTokens: 256, timing: .init(step: 0.004, stream: 0.004, row: row))
+        drive.submit(1, [5], maximumTokens: 2000)
+        for _ in 0..<10 { drive.step() }
+        drive.submit(2, (0..<3000).map { Token($0 % 977 + 1000) }, maximumTokens: 1)
+        var steps = 0
+        while drive.finished[2] == nil, steps < 1000 {
+            let batch = drive.step()
+            steps += 1
+            let seconds = 0.004 + 0.004 + row * Double(batch.tokenCount - 1)
+            // The very first one is a guess of 32 rows.
+            #expect(seconds <= (steps == 1 ? 0.14 : 0.105))
+        }
+        // And the prompt had all the time that the gap leaves.
+        let ideal = 3000 / min(255, 0.092 / row)
+        #expect(Double(steps) < ideal * 1.2 + 3)
+    }
+
+    @Test func whenAStreamAloneTakesTooLongPrefillStillGoesOn() {
+        let drive = EngineDrive(cells: 8000, slots: 4, batchTokens: 256, timing: .init(step: 0.5, stream: 0.1, row: 0.1))
+        drive.submit(1, [5], maximumTokens: 2000)
+        for _ in 0..<5 { drive.step() }
+        drive.submit(2, (0..<200).map { Token($0 + 1000) }, maximumTokens: 1)
+        for _ in 0..<14 { drive.step() }
+        #expect(drive.finished[2] != nil)
+    }
+}
