@@ -31,7 +31,8 @@ extension Scheduler {
     /// Lengthens the streams' chunks by guesses, where verifying them costs less than what they are likely to save.
     private mutating func planDrafts(into step: inout Step) {
         let streams = step.batch.chunks.count
-        guard limits.canRewind, !isDeterministic, streams > 0, let rowSeconds = time.rowSeconds, let stepSeconds = time.decodeSeconds(rows: streams) else { return }
+        guard limits.canRewind, !isDeterministic, streams > 0, let rowSeconds = time.rowSeconds, let stepSeconds = time.decodeSeconds(rows: streams)
+        else { return }
         let rowsInTime = max(0, Int((target.gap - stepSeconds) / rowSeconds))
         var room = min(rowsInTime, min(limits.batchTokens, limits.outputs, limits.cells - cache.cellsUsed) - streams)
         for (position, chunk) in step.batch.chunks.enumerated() {
@@ -100,11 +101,13 @@ extension Scheduler {
         return true
     }
 
-    /// A sequence starts only when all its known tokens fit; pausing others for it would only move the trouble.
+    /// A sequence starts only when all its known tokens fit and everybody has room to grow for a while:
+    /// one that is paused again right after it was computed again would cost more than it brings.
     private func fits(_ candidate: SequenceState) -> Bool {
+        if running.isEmpty { return true }
         let known = cache.known(of: candidate.tokens)
-        let needed = running.reduce(cache.busyCells) { $0 + $1.pendingCount } + candidate.tokens.count - known.busy
-        return needed <= limits.cells || running.isEmpty
+        let needed = running.reduce(cache.busyCells) { $0 + $1.pendingCount + $1.expectedGrowth }
+        return needed + candidate.tokens.count + candidate.expectedGrowth - known.busy <= limits.cells
     }
 
     /// Pauses somebody for an owner that has nothing running: flexible work, or the youngest of whoever runs most for their weight.

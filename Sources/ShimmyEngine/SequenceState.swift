@@ -62,6 +62,8 @@ struct SequenceState {
 
     var generatedCount: Int { tokens.count - promptCount }
     var pendingCount: Int { tokens.count - computed }
+    /// Tokens that it will probably generate: about as many again as so far, within its limit.
+    var expectedGrowth: Int { min(maximumTokens - generatedCount, 64 + generatedCount) }
     /// Only the newest token is missing: the sequence is a running stream.
     var isDecoding: Bool { pendingCount == 1 && generatedCount > 0 }
 

@@ -74,14 +74,14 @@ def test_history_with_tool_calls(server):
 
 
 @pytest.mark.parametrize("limit", [1, 5, 9])
-def test_max_tokens_limits_the_answer(server, limit):
-    answer = server.chat("Count from one to one hundred.", max_tokens=limit).json
+def test_max_tokens_limits_the_answer(steady, limit):
+    answer = steady.chat("Count from one to one hundred.", max_tokens=limit).json
     assert answer["usage"]["completion_tokens"] == limit
     assert answer["choices"][0]["finish_reason"] == "length"
 
 
-def test_max_completion_tokens_wins(server):
-    answer = server.chat("Count from one to one hundred.", max_tokens=9, max_completion_tokens=3).json
+def test_max_completion_tokens_wins(steady):
+    answer = steady.chat("Count from one to one hundred.", max_tokens=9, max_completion_tokens=3).json
     assert answer["usage"]["completion_tokens"] == 3
 
 

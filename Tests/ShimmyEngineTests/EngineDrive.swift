@@ -27,7 +27,8 @@ final class EngineDrive {
     /// The next token counts up from the last one; what `rule` says otherwise.
     init(
         cells: Int = 64, contextLength: Int? = nil, slots: Int = 4, batchTokens: Int = 16, canRewind: Bool = true,
-        running: Int? = nil, timing: Timing? = nil, isDeterministic: Bool = false, rule: @escaping @Sendable ([Token]) throws -> Token = { $0.last! + 1 }
+        running: Int? = nil, timing: Timing? = nil, isDeterministic: Bool = false,
+        rule: @escaping @Sendable ([Token]) throws -> Token = { $0.last! + 1 }
     ) {
         let limits = RunnerLimits(
             cells: cells, contextLength: contextLength ?? cells, slots: slots, running: running, batchTokens: batchTokens, canRewind: canRewind)
