@@ -1,87 +1,149 @@
 """Measures Shimmy beside llama-server, built from the same source, on the same weights: A B A B, medians and ratios.
 
-    python3 bench/run.py [--rounds 5] [--output docs/benchmarks.md]
+    python3 bench/run.py [--rounds 3] [--only NAME ...] [--model FILE] [--output docs/benchmarks]
 
 The machine matters more than anything: only the ratios of one run mean something.
 """
 
 import argparse
+import json
 import os
 import platform
 import statistics
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY / "scripts"))
 
+import plot  # noqa: E402
+import scenarios  # noqa: E402
 from paths import model_directory  # noqa: E402
 from pins import DEFAULT_MODEL, LLAMA  # noqa: E402
 from servers import Contender, Server  # noqa: E402
 
-CONTEXT = 8192
-WORDS = "harbour lantern copper meadow whisper granite violet engine orchard signal velvet compass thunder paper ribbon candle".split()
+
+@dataclass
+class Row:
+    """One number of a scenario: what it is called, how it is shown, and what ratio to the best peer is aimed at."""
+
+    scenario: str
+    key: str
+    title: str
+    unit: str
+    factor: float = 1
+    more_is_better: bool = False
+    target: float | None = None
 
 
-def prompt(round_number: int, words: int) -> str:
-    """A text that no other round shares a beginning with, so that no cache helps."""
-    text = [WORDS[(index * 7 + round_number * 3 + index // 5) % len(WORDS)] for index in range(words)]
-    return f"Round {round_number}. Write a story with these words: " + " ".join(text)
-
-
-def measure(contender: Contender, round_number: int) -> dict:
-    """Everything about one start of one server."""
-    with Server(contender) as server:
-        result = {"listening": server.wait_listening(), "ready": server.wait_ready(), "idle": server.resident_bytes()}
-        first = server.stream(prompt(1000 + round_number, 20), 8)
-        result["first_answer"] = result["ready"] + first.first_token
-        server.stream(prompt(2000 + round_number, 20), 32)  # warm
-        long = server.stream(prompt(round_number, 200), 8)
-        result["first_token"] = long.first_token
-        result["prompt_tokens"] = long.usage["prompt_tokens"]
-        result["tokens_per_second"] = server.stream(prompt(3000 + round_number, 20), 128).tokens_per_second
-        result["loaded"] = server.resident_bytes()
-        return result
-
-
-# key, title, unit, factor, whether more is better
 ROWS = [
-    ("listening", "Start to a listening socket", "ms", 1e3, False),
-    ("ready", "Start to a 200 of /health", "ms", 1e3, False),
-    ("first_answer", "Start to the first token of the first answer", "ms", 1e3, False),
-    ("idle", "Resident memory, listening", "MB", 1e-6, False),
-    ("loaded", "Resident memory, model loaded and used", "MB", 1e-6, False),
-    ("first_token", "First token of a prompt of 200 words", "ms", 1e3, False),
-    ("tokens_per_second", "One stream, decode", "tokens/s", 1, True),
+    Row("start", "listening", "Start to a listening socket", "ms", 1e3, target=0.2),
+    Row("start", "ready", "Start to a 200 of /health", "ms", 1e3, target=0.2),
+    Row("start", "first_answer", "Start to the first token of the first answer", "ms", 1e3),
+    Row("start", "idle", "Resident memory, listening", "MB", 1e-6, target=1),
+    Row("start", "loaded", "Resident memory, model loaded and used", "MB", 1e-6, target=1),
+    Row("start", "first_token", "One stream: first token of 200 words", "ms", 1e3, target=1),
+    Row("start", "tokens_per_second", "One stream: decode", "tokens/s", more_is_better=True, target=1.05),
+    Row("distinct8", "throughput", "8 streams with distinct prompts", "tokens/s", more_is_better=True, target=1.2),
+    Row("distinct8", "first_token_p95", "… first token, 95th percentile", "s", target=0.7),
+    Row("distinct32", "throughput", "32 streams with distinct prompts", "tokens/s", more_is_better=True, target=1.2),
+    Row("distinct32", "first_token_p95", "… first token, 95th percentile", "s", target=0.7),
+    Row("agents", "first_token", "8 agents that share 700 words: mean first token", "s", target=0.05),
+    Row("intruder", "gap", "Longest gap in a stream while 1,100 words arrive", "s", target=0.05),
+    Row("intruder", "first_token", "… first token of the 1,100 words", "s", target=1.3),
+    Row("edit", "tokens_per_second", "An answer that repeats the prompt", "tokens/s", more_is_better=True, target=2.5),
+    Row("choices", "seconds", "n = 4 from one prompt of 700 words", "s", target=0.8),
+    Row("idle_connections", "ratio", "2,000 idle connections: time of one client, over its time without them", "", target=None),
 ]
+# Curves: scenario, what its keys begin with, title, unit, factor, axis.
+CURVES = [
+    ("growth_streams", "throughput", "Streams at once", "tokens/s", 1, "streams"),
+    ("growth_streams", "memory", "Memory with streams at once", "MB", 1e-6, "streams"),
+    ("growth_prompt", "first_token", "First token of a long prompt", "s", 1, "words"),
+]
+PLAIN_CONTEXT, LARGE_CONTEXT, SPLIT_CONTEXT = 8192, 32768, 131072
 
 
-def report(results: dict, rounds: int) -> str:
-    ours, theirs = results["shimmy"], results["llama-server"]
+def contenders(scenario: str, weights: str, llama_server: str) -> list[Contender]:
+    """Shimmy and what llama-server does best: with its defaults for one client, and for many with its unified KV cache and without."""
+    program, model = str(REPOSITORY / ".build/release/shimmy"), Path(weights).stem
+    theirs = [llama_server, "--port", "{port}", "-m", weights, "--no-webui"]
+    if scenario == "start":
+        ours = [program, "serve", "--port", "{port}", "--ctx-size", str(PLAIN_CONTEXT), "--model", weights]
+        return [Contender("shimmy", ours, model), Contender("llama-server", theirs + ["-c", str(PLAIN_CONTEXT)], model)]
+    slots = "64" if scenario == "growth_streams" else "32"
+    ours = [program, "serve", "--port", "{port}", "--ctx-size", str(LARGE_CONTEXT), "--slots", slots, "--model", weights]
+    unified = theirs + ["-np", slots, "-c", str(LARGE_CONTEXT), "--kv-unified"]
+    split = theirs + ["-np", slots, "-c", str(SPLIT_CONTEXT), "--no-kv-unified"]
+    peers = [Contender("llama-server unified", unified, model)]
+    # A slot of the split cache is too small for the longest prompts.
+    if scenario != "growth_prompt":
+        peers.append(Contender("llama-server split", split, model))
+    return [Contender("shimmy", ours, model)] + peers
+
+
+def measure(names: list[str], rounds: int, weights: str, llama_server: str) -> dict:
+    """results[scenario][contender] is a list of dictionaries, one for each round."""
+    results: dict = {}
+    for name in names:
+        scenario = getattr(scenarios, name)
+        for number in range(rounds if not name.startswith("growth") else 1):
+            for contender in contenders(name, weights, llama_server):
+                print(f"{name}, round {number + 1}: {contender.name}", file=sys.stderr, flush=True)
+                with Server(contender) as server:
+                    values = scenario(server, number + 1)
+                results.setdefault(name, {}).setdefault(contender.name, []).append(values)
+    return results
+
+
+def summarize(row: Row, results: dict) -> tuple[float, float, float, str]:
+    """Medians of Shimmy and of the best peer, the ratio of the two, and the peer's name."""
+    medians = {name: statistics.median(values[row.key] for values in rounds) for name, rounds in results[row.scenario].items()}
+    peers = {name: value for name, value in medians.items() if name != "shimmy"}
+    best = (max if row.more_is_better else min)(peers, key=peers.get)
+    return medians["shimmy"], peers[best], medians["shimmy"] / peers[best] if peers[best] else float("inf"), best
+
+
+def report(results: dict, rounds: int, model: str, folder: str) -> str:
     lines = [
-        "# Benchmarks",
+        f"Shimmy beside llama-server from the same llama.cpp ({LLAMA['project']} {LLAMA['version']}), {model}, {os.cpu_count()} cores",
+        f"({processor_name()}), alternating, {rounds} rounds, medians; llama-server with unified and with split KV cache, the better counted.",
         "",
-        f"Shimmy beside llama-server from the same llama.cpp ({LLAMA['project']} {LLAMA['version']}), {DEFAULT_MODEL['model_filename']},",
-        f"context {CONTEXT}, {os.cpu_count()} cores ({processor_name()}), alternating, {rounds} rounds; medians.",
-        "Absolute numbers belong to that machine and that hour; ratios travel better. Run it with `make bench`.",
-        "",
-        "| | Shimmy | llama-server | ratio | better |",
+        "| | Shimmy | llama-server | ratio | target |",
         "|---|---:|---:|---:|---|",
     ]
-    for key, title, unit, factor, more in ROWS:
-        a = statistics.median(result[key] for result in ours)
-        b = statistics.median(result[key] for result in theirs)
-        ratio = statistics.median(x[key] / y[key] for x, y in zip(ours, theirs))
-        better = "Shimmy" if (ratio > 1) == more and abs(ratio - 1) > 0.01 else ("level" if abs(ratio - 1) <= 0.01 else "llama-server")
-        lines.append(f"| {title} ({unit}) | {a * factor:.1f} | {b * factor:.1f} | {ratio:.2f} | {better} |")
-    tokens = statistics.median(result["prompt_tokens"] for result in ours)
-    lines += [
-        "",
-        f"The prompt of 200 words has {tokens:.0f} tokens. llama-server listens at once and answers 503 until its model is loaded; Shimmy loads on the first",
-        "request, so that its memory before that is the server alone.",
-    ]
+    for row in ROWS:
+        if row.scenario not in results:
+            continue
+        ours, theirs, ratio, _ = summarize(row, results)
+        met = "" if row.target is None else " (met)" if (ratio >= row.target if row.more_is_better else ratio <= row.target) else " (missed)"
+        aim = "–" if row.target is None else f"{'≥' if row.more_is_better else '≤'} {row.target}{met}"
+        lines.append(f"| {row.title}{f' ({row.unit})' if row.unit else ''} | {ours * row.factor:.3g} | {theirs * row.factor:.3g} | {ratio:.2f} | {aim} |")
+    lines.append("")
+    lines += [f"![{title}]({folder}/{file})" for title, file in plots(results, lambda *_: None, folder)]
     return "\n".join(lines) + "\n"
+
+
+def plots(results: dict, write, folder: str) -> list[tuple[str, str]]:
+    """Draws what was measured; `write(file, svg)` keeps it."""
+    drawn = []
+    for row in ROWS:
+        if row.scenario in results and row.target is not None:
+            medians = {name: statistics.median(values[row.key] for values in rounds) * row.factor for name, rounds in results[row.scenario].items()}
+            title = row.title.replace("… ", f"{row.scenario}: ")
+            drawn.append((title, f"{row.scenario}-{row.key}.svg", plot.bars(title, row.unit, medians)))
+    for scenario, prefix, title, unit, factor, along in CURVES:
+        if scenario in results:
+            series = {
+                name: [(float(key.split()[1]), value * factor) for key, value in rounds[0].items() if key.startswith(prefix + " ")]
+                for name, rounds in results[scenario].items()
+            }
+            drawn.append((title, f"{scenario}-{prefix}.svg", plot.curves(title, unit, along, series)))
+    for _, file, svg in drawn:
+        write(file, svg)
+    return [(title, file) for title, file, _ in drawn]
 
 
 def processor_name() -> str:
@@ -93,26 +155,25 @@ def processor_name() -> str:
 
 
 def main():
+    every = list(dict.fromkeys([row.scenario for row in ROWS] + [curve[0] for curve in CURVES]))
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--output", default=str(REPOSITORY / "docs/benchmarks.md"))
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", nargs="*", choices=every, default=every, help="scenarios; the others keep their numbers of an earlier run")
+    parser.add_argument("--model", default=str(model_directory() / DEFAULT_MODEL["model_filename"]))
+    parser.add_argument("--output", default=str(REPOSITORY / "docs/benchmarks"))
     arguments = parser.parse_args()
     build = [sys.executable, str(REPOSITORY / "scripts/build_llama.py"), "--server"]
     llama_server = subprocess.run(build, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
-    weights = str(model_directory() / DEFAULT_MODEL["model_filename"])
-    program = str(REPOSITORY / ".build/release/shimmy")
-    contenders = [
-        Contender("shimmy", [program, "serve", "--port", "{port}", "--ctx-size", str(CONTEXT), "--model", weights], Path(weights).stem),
-        Contender("llama-server", [llama_server, "--port", "{port}", "-c", str(CONTEXT), "-m", weights, "--no-webui"], Path(weights).stem),
-    ]
-    results = {contender.name: [] for contender in contenders}
-    for round_number in range(arguments.rounds):
-        for contender in contenders:
-            print(f"round {round_number + 1} of {arguments.rounds}: {contender.name}", file=sys.stderr)
-            results[contender.name].append(measure(contender, round_number))
-    text = report(results, arguments.rounds)
-    Path(arguments.output).parent.mkdir(exist_ok=True)
-    Path(arguments.output).write_text(text)
+    folder = Path(arguments.output)
+    folder.mkdir(parents=True, exist_ok=True)
+    numbers = folder / "results.json"
+    results = json.loads(numbers.read_text()) if numbers.exists() else {}
+    results.update(measure(arguments.only, arguments.rounds, arguments.model, llama_server))
+    numbers.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
+    plots(results, lambda file, svg: (folder / file).write_text(svg), folder.name)
+    text = "# Benchmarks\n\nAbsolute numbers belong to one machine and one hour; ratios travel better. Run them with `make bench`.\n\n"
+    text += report(results, arguments.rounds, Path(arguments.model).name, folder.name)
+    folder.with_suffix(".md").write_text(text)
     print(text)
 
 

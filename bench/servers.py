@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,7 +35,7 @@ class Server:
 
     def __init__(self, contender: Contender):
         self.contender, self.port = contender, free_port()
-        self.log = tempfile.NamedTemporaryFile(prefix=contender.name, suffix=".log")
+        self.log = tempfile.NamedTemporaryFile(prefix=contender.name.replace(" ", "-"), suffix=".log")
 
     def __enter__(self) -> "Server":
         command = [word.format(port=self.port) for word in self.contender.command]
@@ -90,45 +91,83 @@ class Server:
         output = subprocess.run(["ps", "-o", "rss=", "-p", str(self.process.pid)], capture_output=True, text=True).stdout
         return int(output) * 1024
 
-    def stream(self, prompt: str, tokens: int) -> "Stream":
-        return Stream(self.port, self.contender.model, prompt, tokens)
+    def stream(self, prompt: str, tokens: int, **fields) -> "Stream":
+        return Stream(self.port, self.contender.model, prompt, tokens, **fields)
+
+    def streams(self, requests: list[dict]) -> list["Stream"]:
+        """Sends all requests at the same moment and waits for all answers."""
+        results: list = [None] * len(requests)
+
+        def run(index: int):
+            results[index] = self.stream(**requests[index])
+
+        threads = [threading.Thread(target=run, args=(index,)) for index in range(len(requests))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if None in results:
+            sys.exit(f"a request to {self.contender.name} failed; see above")
+        return results
 
 
 class Stream:
-    """One streamed chat completion at temperature 0, with the times at which text arrived."""
+    """One streamed chat completion at temperature 0, with the moments at which text arrived (`time.perf_counter`)."""
 
-    def __init__(self, port: int, model: str, prompt: str, tokens: int):
+    def __init__(self, port: int, model: str, prompt: str, tokens: int, system: str | None = None, on_text=None, **fields):
+        messages = [{"role": "system", "content": system}] if system else []
         body = {
             "model": model,
-            "messages": [{"role": "user", "content": prompt}],
+            "messages": messages + [{"role": "user", "content": prompt}],
             "max_tokens": tokens,
             "temperature": 0,
             "stream": True,
             "stream_options": {"include_usage": True},
+            **fields,
         }
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
-        begin = time.perf_counter()
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=900)
+        self.begin = time.perf_counter()
         connection.request("POST", "/v1/chat/completions", json.dumps(body), {"Content-Type": "application/json"})
         response = connection.getresponse()
         if response.status != 200:
-            sys.exit(f"a request failed: {response.status} {response.read()!r}")
-        self.times, self.text, self.usage = [], "", {}
+            raise RuntimeError(f"a request failed: {response.status} {response.read()!r}")
+        self.moments, self.text, self.usage = [], "", {}
         for line in response:
             if not line.startswith(b"data: {"):
                 continue
             chunk = json.loads(line[6:])
+            if "error" in chunk:
+                raise RuntimeError(f"a stream failed: {chunk}")
             delta = chunk["choices"][0]["delta"].get("content") if chunk["choices"] else None
             if delta:
-                self.times.append(time.perf_counter() - begin)
+                self.moments.append(time.perf_counter())
                 self.text += delta
+                if on_text:
+                    on_text(len(self.moments))
             self.usage = chunk.get("usage") or self.usage
+        self.end = time.perf_counter()
+        # An answer may end before it has any text.
+        self.moments = self.moments or [self.end]
         connection.close()
 
     @property
     def first_token(self) -> float:
-        return self.times[0]
+        return self.moments[0] - self.begin
+
+    @property
+    def seconds(self) -> float:
+        return self.end - self.begin
+
+    @property
+    def tokens(self) -> int:
+        return self.usage["completion_tokens"]
 
     @property
     def tokens_per_second(self) -> float:
         """Of decoding alone: from the first token to the last."""
-        return (self.usage["completion_tokens"] - 1) / (self.times[-1] - self.times[0])
+        return (self.tokens - 1) / (self.moments[-1] - self.moments[0])
+
+    def longest_gap(self, since: float, until: float) -> float:
+        """The longest wait for text, of the waits that overlap a span of time."""
+        spans = zip(self.moments, self.moments[1:])
+        return max((after - before for before, after in spans if after >= since and before <= until), default=0.0)

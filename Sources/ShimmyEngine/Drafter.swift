@@ -2,26 +2,34 @@ import ShimmyCore
 
 /// Guesses how one sequence goes on: as a text that its client predicted, or as it went on before, where the last tokens were the same.
 ///
-/// Guesses are verified in one step, so a wrong one costs time but never changes a token. How long a guess is follows from how
-/// well the last ones did, and a sequence whose guesses fail is left alone for longer and longer.
+/// Guesses are verified in one step, so a wrong one costs time but never changes a token. Most places where a text could repeat itself
+/// are none: so the drafter follows such a place silently first, and guesses only when the text has followed it for a while. Following
+/// costs nothing, and how often it fails says whether guessing pays.
 struct Drafter {
+    /// What is followed, and where it goes on.
+    private enum Source { case prediction, history }
+    private struct Trail {
+        var source: Source
+        var place: Int
+        /// Tokens that came as the trail said.
+        var streak: Int
+    }
+
     /// The client's prediction (`prediction` in OpenAI's API); empty for none.
     private let prediction: [Token]
     private let predictionPlaces: [NGram: [Int]]
-    /// Where the prediction goes on, while the text follows it.
-    private var predictionPlace: Int?
+    /// Where the prediction was left.
+    private var predictionLeft = 0
     /// What follows each n-gram of the sequence, where it stood last.
     private var places: [NGram: Int] = [:]
     private var seen = 0
-    /// Tokens of the next guess.
-    private var length = 4
-    /// Share of guessed tokens that came true lately.
+    private var trail: Trail?
+    /// How likely the next token is what a trail says that is worth guessing from. 0 to 1.
     private(set) var acceptance = 0.8
-    /// Tokens to wait before the next guess, and how long the wait is after the next failure.
-    private var pause = 0
-    private var nextPause = 8
 
-    static let longest = 32
+    /// Tokens of a guess at most, and tokens that have to come true before one.
+    private static let longest = 32
+    private static let certain = 2
 
     /// Three tokens: two meet by chance, four miss the beginning of what is repeated.
     private struct NGram: Hashable {
@@ -38,9 +46,10 @@ struct Drafter {
 
     init(prediction: [Token]) {
         self.prediction = prediction
-        predictionPlace = prediction.isEmpty ? nil : 0
+        // What a client took the trouble to predict is believed from the start.
+        trail = prediction.isEmpty ? nil : Trail(source: .prediction, place: 0, streak: 4)
         var places: [NGram: [Int]] = [:]
-        for end in 0..<max(0, prediction.count) {
+        for end in prediction.indices {
             if let gram = NGram(prediction, before: end) { places[gram, default: []].append(end) }
         }
         predictionPlaces = places
@@ -52,16 +61,44 @@ struct Drafter {
         var isPrediction = false
     }
 
-    /// - tokens: prompt and answer so far.
-    mutating func guess(after tokens: [Token], atMost limit: Int) -> Guess {
-        learn(tokens)
-        guard pause == 0, limit > 0 else { return Guess() }
-        let count = min(length, limit)
-        if let place = predictionPlace, place < prediction.count {
-            return Guess(tokens: Array(prediction[place..<min(place + count, prediction.count)]), isPrediction: true)
+    /// - tokens: prompt and answer so far, as `didAppend` saw them last.
+    func guess(after tokens: [Token], atMost limit: Int) -> Guess {
+        guard limit > 0, let trail, trail.streak >= Self.certain else { return Guess() }
+        let source = trail.source == .prediction ? prediction : tokens
+        // The longer the text has followed, the longer it will.
+        let end = min(trail.place + min(limit, max(4, 2 * trail.streak), Self.longest), source.count)
+        guard trail.place < end else { return Guess() }
+        return Guess(tokens: Array(source[trail.place..<end]), isPrediction: trail.source == .prediction)
+    }
+
+    /// A token was sampled; `tokens` ends with it.
+    mutating func didAppend(_ tokens: [Token]) {
+        guard let token = tokens.last else { return }
+        let said = trail.flatMap { trail -> Token? in
+            let source = trail.source == .prediction ? prediction : tokens
+            return trail.place < source.count ? source[trail.place] : nil
         }
-        guard let gram = NGram(tokens, before: tokens.count), let place = places[gram] else { return Guess() }
-        return Guess(tokens: Array(tokens[place..<min(place + count, tokens.count)]))
+        if let current = trail, let said {
+            if current.streak >= Self.certain { acceptance += 0.1 * ((said == token ? 1 : 0) - acceptance) }
+            if said == token {
+                trail = Trail(source: current.source, place: current.place + 1, streak: current.streak + 1)
+                learn(tokens)
+                return
+            }
+            if current.source == .prediction { predictionLeft = current.place }
+        }
+        learn(tokens)
+        trail = newTrail(tokens)
+    }
+
+    /// A place where the last tokens stood before. The prediction is better than the history; in it the text comes back after the
+    /// place that it left rather than before it.
+    private func newTrail(_ tokens: [Token]) -> Trail? {
+        guard let gram = NGram(tokens, before: tokens.count) else { return nil }
+        if let candidates = predictionPlaces[gram], let place = candidates.first(where: { $0 >= predictionLeft }) ?? candidates.last {
+            return Trail(source: .prediction, place: place, streak: Self.certain)
+        }
+        return places[gram].map { Trail(source: .history, place: $0, streak: 0) }
     }
 
     /// Takes in the n-grams that ended since the last call, but for the newest: it would find itself.
@@ -70,38 +107,5 @@ struct Drafter {
             if let gram = NGram(tokens, before: end) { places[gram] = end }
         }
         seen = max(seen, tokens.count)
-    }
-
-    /// What became of a guess. Nothing is learned from one that was never made.
-    mutating func didVerify(guessed: Int, accepted: Int) {
-        guard guessed > 0 else { return }
-        acceptance += 0.3 * (Double(accepted) / Double(guessed) - acceptance)
-        if accepted == guessed {
-            length = min(Self.longest, length * 2)
-            nextPause = 8
-        } else if accepted * 2 < guessed {
-            length = max(2, length / 2)
-        }
-        if accepted == 0 {
-            pause = nextPause
-            nextPause = min(256, nextPause * 2)
-            // After the wait the next guess is judged for itself, not for those long ago.
-            acceptance = max(acceptance, 0.5)
-        }
-    }
-
-    /// A token was sampled; `tokens` ends with it.
-    mutating func didAppend(_ tokens: [Token]) {
-        if pause > 0 { pause -= 1 }
-        guard !prediction.isEmpty, let token = tokens.last else { return }
-        if let place = predictionPlace, place < prediction.count, prediction[place] == token {
-            predictionPlace = place + 1
-            return
-        }
-        // The text left the prediction: find the place where it comes back, after the one that was left rather than before it.
-        let left = predictionPlace ?? 0
-        predictionPlace = nil
-        guard let gram = NGram(tokens, before: tokens.count), let candidates = predictionPlaces[gram] else { return }
-        predictionPlace = candidates.first { $0 >= left } ?? candidates.last
     }
 }

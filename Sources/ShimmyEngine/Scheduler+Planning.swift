@@ -37,8 +37,9 @@ extension Scheduler {
         var room = min(rowsInTime, min(limits.batchTokens, limits.outputs, limits.cells - cache.cellsUsed) - streams)
         for (position, chunk) in step.batch.chunks.enumerated() {
             guard let index = running.firstIndex(where: { $0.id == chunk.sequence }) else { continue }
-            // A token of a stream costs its share of the step; a guess pays when a row costs less than the tokens that it brings.
-            guard running[index].drafter.acceptance * stepSeconds / Double(streams) > rowSeconds else { continue }
+            // A token of a stream costs its share of the step; a guess pays when a row costs clearly less than the tokens that it brings.
+            // Clearly, since rows of a short chunk cost more than those of a long prompt, which are what was measured.
+            guard running[index].drafter.acceptance * stepSeconds / Double(streams) > 1.5 * rowSeconds else { continue }
             let tokens = running[index].tokens
             let useful = min(running[index].maximumTokens - running[index].generatedCount, limits.contextLength - tokens.count) - 1
             let guess = running[index].drafter.guess(after: tokens, atMost: min(room, useful))

@@ -7,7 +7,7 @@ package struct StepTarget: Sendable, Equatable {
     /// Of a step that nobody's stream waits for: how long a new request may wait for the step before it.
     package var prefill: Double
 
-    package init(gap: Double = 0.1, prefill: Double = 0.4) {
+    package init(gap: Double = 0.1, prefill: Double = 1) {
         self.gap = gap
         self.prefill = prefill
     }
@@ -168,10 +168,7 @@ package struct Scheduler {
             shares.charge(running[index].owner, Double(chunk.tokens.count))
         }
         counters.generatedTokens += generated
-        if chunk.drafts > 0 {
-            running[index].drafter.didVerify(guessed: chunk.drafts, accepted: generated - 1)
-            if chunk.isPrediction { running[index].countPrediction(guessed: chunk.drafts, accepted: generated - 1) }
-        }
+        if chunk.isPrediction { running[index].countPrediction(guessed: chunk.drafts, accepted: generated - 1) }
     }
 
     /// The sequence goes on by these tokens, as far as its limits allow. All but the last are computed already.

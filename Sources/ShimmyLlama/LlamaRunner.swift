@@ -41,9 +41,10 @@ package final class LlamaRunner: ModelRunner {
         let contextLength = options.contextLength ?? min(model.trainedContextLength, Options.defaultContextLimit)
         let batchTokens = min(Self.batchTokens, contextLength)
         // A recurrent state takes memory for each sequence that could have one; cells are only taken by those that do.
-        let prefixes = model.isRecurrentOrHybrid ? options.slots : min(llama_max_parallel_sequences(), options.slots + max(options.slots / 2, 16))
-        // Each row that is sampled from takes memory for the logits of the whole vocabulary.
-        let outputs = min(batchTokens, max(options.slots, 64))
+        let running = min(options.slots, batchTokens)
+        let prefixes = model.isRecurrentOrHybrid ? running : min(llama_max_parallel_sequences(), running + max(running / 2, 16), batchTokens)
+        // Each row that is sampled from takes memory for the logits of the whole vocabulary; llama.cpp asks for one for each prefix.
+        let outputs = prefixes
         let threads = Int32(options.threads ?? ProcessorTopology.physicalCores)
         var parameters = llama_context_default_params()
         parameters.n_ctx = UInt32(contextLength)
@@ -66,7 +67,7 @@ package final class LlamaRunner: ModelRunner {
         self.batch = llama_batch_init(Int32(batchTokens), 0, 1)
         // llama.cpp pads a context; the promise to clients is the number that was asked for.
         self.limits = RunnerLimits(
-            cells: contextLength, contextLength: contextLength, slots: prefixes, running: options.slots, batchTokens: batchTokens, outputs: outputs,
+            cells: contextLength, contextLength: contextLength, slots: prefixes, running: running, batchTokens: batchTokens, outputs: outputs,
             canRewind: !model.isRecurrentOrHybrid)
     }
 

@@ -64,6 +64,13 @@ def test_probe(home):
     assert run(home, "probe", str(MODEL_FILE)).returncode == 0
 
 
+@pytest.mark.parametrize("arguments", [["--slots", "256"], ["--slots", "1"], ["--slots", "256", "--ctx-size", "64"], ["--ctx-size", "16"]])
+def test_probe_with_the_ends_of_what_may_be_asked_for(home, arguments):
+    result = run(home, "probe", *arguments, MODEL)
+    # A context of 16 is too small for the template's own words: that is said, not a crash.
+    assert result.returncode == (1 if "16" in arguments else 0), result.stderr
+
+
 def test_probe_of_nothing_and_of_a_damaged_file(home, tmp_path):
     assert_failed(run(home, "probe", "no-such-model"), 3, "no-such-model")
     damaged = tmp_path / "damaged.gguf"

@@ -1,0 +1,155 @@
+"""What is measured: each scenario takes a fresh server and returns numbers by name. Lower is better unless the row says otherwise."""
+
+import socket
+import statistics
+import threading
+import time
+
+from servers import Server
+
+WORDS = "harbour lantern copper meadow whisper granite violet engine orchard signal velvet compass thunder paper ribbon candle".split()
+
+
+def words(salt: int, count: int) -> str:
+    """A text that no other salt shares a beginning with, so that no cache helps."""
+    return f"Text {salt}: " + " ".join(WORDS[(index * 7 + salt * 3 + index // 5) % len(WORDS)] for index in range(count))
+
+
+def percentile(values: list[float], share: float) -> float:
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def start(server: Server, salt: int) -> dict:
+    """From the start of the program to the first answer; one stream alone."""
+    result = {"listening": server.wait_listening(), "ready": server.wait_ready(), "idle": server.resident_bytes()}
+    first = server.stream(words(salt + 100, 20), 8)
+    result["first_answer"] = first.moments[0] - server.started
+    server.stream(words(salt + 200, 20), 32)
+    result["first_token"] = server.stream(words(salt + 300, 200), 8).first_token
+    result["tokens_per_second"] = server.stream("Write a long story with these words: " + words(salt + 400, 20), 128).tokens_per_second
+    result["loaded"] = server.resident_bytes()
+    return result
+
+
+def warm(server: Server):
+    server.wait_ready()
+    server.stream("Say hello.", 8)
+
+
+def distinct(server: Server, salt: int, clients: int) -> dict:
+    """Many streams with prompts of their own, all at once."""
+    warm(server)
+    requests = [{"prompt": "Write a long story with these words: " + words(salt * 100 + client, 40), "tokens": 64} for client in range(clients)]
+    begin = time.perf_counter()
+    streams = server.streams(requests)
+    seconds = time.perf_counter() - begin
+    return {
+        "throughput": sum(stream.tokens for stream in streams) / seconds,
+        "first_token_p95": percentile([stream.first_token for stream in streams], 0.95),
+    }
+
+
+def distinct8(server: Server, salt: int) -> dict:
+    return distinct(server, salt, 8)
+
+
+def distinct32(server: Server, salt: int) -> dict:
+    return distinct(server, salt, 32)
+
+
+def agents(server: Server, salt: int) -> dict:
+    """Eight agents whose long system prompt was already processed once."""
+    warm(server)
+    system = words(salt, 700)
+    server.stream("Who are you?", 8, system=system)
+    requests = [{"prompt": f"Question {client}: what comes next?", "tokens": 16, "system": system} for client in range(8)]
+    return {"first_token": statistics.mean(stream.first_token for stream in server.streams(requests))}
+
+
+def intruder(server: Server, salt: int) -> dict:
+    """A long prompt arrives while somebody's stream is running."""
+    warm(server)
+    arrived, result = threading.Event(), {}
+
+    def running():
+        result["stream"] = server.stream(
+            "Write a very long story with these words: " + words(salt, 20), 600, on_text=lambda count: count == 20 and arrived.set()
+        )
+
+    thread = threading.Thread(target=running)
+    thread.start()
+    arrived.wait()
+    long = server.stream(words(salt + 50, 1100), 4)
+    thread.join()
+    return {"gap": result["stream"].longest_gap(long.begin, long.moments[0]), "first_token": long.first_token}
+
+
+EDIT = """Repeat this code exactly, but rename the function to total:
+
+def add_all(values):
+    result = 0
+    for value in values:
+        result = result + value
+    return result
+
+def multiply_all(values):
+    result = 1
+    for value in values:
+        result = result * value
+    return result
+
+def subtract_all(values):
+    result = 0
+    for value in values:
+        result = result - value
+    return result
+"""
+
+
+def edit(server: Server, salt: int) -> dict:
+    """An answer that repeats the prompt."""
+    warm(server)
+    stream = server.stream(f"Version {salt}.\n" + EDIT, 160)
+    return {"tokens_per_second": stream.tokens / (stream.end - stream.moments[0])}
+
+
+def choices(server: Server, salt: int) -> dict:
+    """Four answers to one long prompt."""
+    warm(server)
+    return {"seconds": server.stream(words(salt, 700), 32, n=4, temperature=0.8).seconds}
+
+
+def idle_connections(server: Server, salt: int) -> dict:
+    """Two thousand connections that do nothing while one client works: its time, over its time without them."""
+    warm(server)
+
+    def work(number: int) -> float:
+        return statistics.median(server.stream(words(salt + number * 10 + index, 10), 16).seconds for index in range(5))
+
+    work(1)
+    alone = work(2)
+    held = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(2000)]
+    beside = work(3)
+    for connection in held:
+        connection.close()
+    return {"ratio": beside / alone, "seconds": beside}
+
+
+def growth_streams(server: Server, salt: int) -> dict:
+    """Tokens a second and memory, from 1 to 64 streams."""
+    warm(server)
+    result = {}
+    for count in (1, 2, 4, 8, 16, 32, 64):
+        requests = [{"prompt": words(salt * 1000 + count * 70 + client, 12), "tokens": 32} for client in range(count)]
+        begin = time.perf_counter()
+        streams = server.streams(requests)
+        result[f"throughput {count}"] = sum(stream.tokens for stream in streams) / (time.perf_counter() - begin)
+        result[f"memory {count}"] = server.resident_bytes()
+    return result
+
+
+def growth_prompt(server: Server, salt: int) -> dict:
+    """The first token of prompts from 100 to 8,000 words."""
+    warm(server)
+    return {f"first_token {count}": server.stream(words(salt * 10 + count, count), 2).first_token for count in (100, 500, 1000, 2000, 4000, 8000)}
