@@ -87,7 +87,7 @@ let package = Package(
 
         target("ShimmyTestSupport", ["ShimmyCore", "ShimmyEngine", "ShimmyChat"]),
         tests("ShimmyJSON"),
-        tests("ShimmyEngine", ["ShimmyCore"]),
+        tests("ShimmyEngine", ["ShimmyCore", .product(name: "Logging", package: "swift-log")]),
         tests("ShimmyChat", ["ShimmyCore", "ShimmyJSON", "ShimmyEngine"]),
         tests("ShimmyLlama", ["ShimmyCore", "ShimmyJSON", "ShimmyChat"]),
         tests("ShimmyAPI", ["ShimmyCore", "ShimmyJSON", "ShimmyChat"]),

@@ -16,8 +16,11 @@ package final class EngineHandle: Sendable {
         package var queue: Int
         /// See `Scheduler.isDeterministic`.
         package var isDeterministic: Bool
+        /// Where prefixes are kept beyond the process; nil for nowhere.
+        package var store: PrefixStore?
 
-        package init(target: StepTarget = StepTarget(), queue: Int = 256, isDeterministic: Bool = false) {
+        package init(target: StepTarget = StepTarget(), queue: Int = 256, isDeterministic: Bool = false, store: PrefixStore? = nil) {
+            self.store = store
             self.target = target
             self.isDeterministic = isDeterministic
             self.queue = queue
@@ -73,7 +76,7 @@ package final class EngineHandle: Sendable {
                 })
             let stream = TokenStream { [mailbox] in mailbox.send(.cancel(id)) }
             // An engine that has ended answers nobody.
-            if !mailbox.send(.submit(id, request, WeakStream(stream))) { stream.fail(CancellationError()) }
+            if !mailbox.send(.submit(id, request, WeakStream(stream), stored: nil)) { stream.fail(CancellationError()) }
             return stream
         }
     }

@@ -14,6 +14,8 @@ package struct EngineStatistics: Sendable, Equatable {
     package var stepSeconds = 0.0
     /// Of the time of all steps, the part that was not the model's: sampling and bookkeeping. 0 to 1.
     package var overhead = 0.0
+    /// Prompt tokens that were read from the disk.
+    package var restoredTokens = 0
     /// What is running, oldest first, then what waits.
     package var sequences: [SequenceStatus] = []
 
@@ -115,6 +117,8 @@ final class SharedStatistics: Sendable {
             $0.statistics.overhead = $0.totalSeconds > 0 ? max(0, 1 - $0.modelSeconds / $0.totalSeconds) : 0
         }
     }
+
+    func countRestored(tokens: Int) { state.withLock { $0.statistics.restoredTokens += tokens } }
 
     func threadEnded() {
         let waiters = state.withLock { state in

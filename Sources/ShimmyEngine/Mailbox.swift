@@ -20,10 +20,24 @@ final class Mailbox<Item: Sendable>: @unchecked Sendable {
         }
     }
 
-    /// Everything that has arrived; blocks for the first item when `wait` is set.
-    func takeAll(wait: Bool) -> [Item] {
+    /// How long to wait for the first item.
+    enum Patience {
+        case none
+        case seconds(Double)
+        case endless
+    }
+
+    /// Everything that has arrived.
+    func takeAll(_ patience: Patience) -> [Item] {
         condition.withLock {
-            while wait && items.isEmpty { condition.wait() }
+            switch patience {
+            case .none: break
+            case .endless: while items.isEmpty { condition.wait() }
+            case .seconds(let seconds):
+                // Foundation on Linux traps for a date that is very far away.
+                let deadline = Date(timeIntervalSinceNow: seconds)
+                while items.isEmpty, condition.wait(until: deadline) {}
+            }
             defer { items = [] }
             return items
         }

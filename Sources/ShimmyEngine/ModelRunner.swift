@@ -88,8 +88,14 @@ package protocol ModelRunner {
 
     mutating func removeSequence(_ id: SequenceID)
 
-    /// Changes which slots hold which cells; nothing is computed.
+    /// Changes which slots hold which cells; nothing is computed. Saving and restoring are the other two's.
     mutating func perform(_ operation: CacheOperation)
+
+    /// All that was computed for a slot's tokens, as bytes for `restore`; nil when the model cannot tell.
+    mutating func state(slot: Int) -> [UInt8]?
+
+    /// Makes an empty slot hold what `state` told; false, with the slot still empty, when that does not work.
+    mutating func restore(slot: Int, from state: [UInt8]) -> Bool
 
     /// Computes the batch; returns what was sampled for each chunk that samples, in order: the token after its last sure one, and as long
     /// as that is what the chunk guessed, the token after the guess. After an error the cells of the batch's slots are undefined.

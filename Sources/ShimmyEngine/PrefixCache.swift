@@ -1,4 +1,4 @@
-import ShimmyCore
+package import ShimmyCore
 
 /// A change of the KV cache that comes before a batch. Performed in order.
 package enum CacheOperation: Sendable, Equatable {
@@ -6,6 +6,10 @@ package enum CacheOperation: Sendable, Equatable {
     case share(from: Int, to: Int, count: Int)
     /// Keep the first `count` tokens of a slot.
     case truncate(slot: Int, count: Int)
+    /// Keep what a slot holds beyond the process, if there is a place for it.
+    case save(slot: Int, tokens: [Token])
+    /// An empty slot shall hold the first `count` tokens of the stored prefix that was found for a sequence.
+    case restore(sequence: SequenceID, slot: Int, count: Int)
 }
 
 /// Which token prefixes live in the cells, who uses them, and what goes when cells or slots run out.
@@ -17,6 +21,7 @@ struct PrefixCache {
         var busy = false
         /// When it was last given back; the smallest is evicted first.
         var lastUse = 0
+        var isSaved = false
     }
 
     /// Where a sequence starts.
@@ -27,15 +32,22 @@ struct PrefixCache {
         var operations: [CacheOperation]
         /// Whether an idle prefix was given up for it.
         var evicts = false
+        /// Whether the cached tokens are still to be restored.
+        var restores = false
     }
 
     private var tree: PrefixTree
     private var slots: [Slot]
     private var clock = 0
     private let canRewind: Bool
+    private let saves: Bool
+    /// Tokens; fewer are computed again sooner than they are read.
+    static let worthSaving = 64
 
     /// - canRewind: whether the tail of a slot can be dropped. Without it only all of a slot's tokens can be shared or kept.
-    init(slots: Int, canRewind: Bool) {
+    /// - saves: whether prefixes are saved before they are evicted.
+    init(slots: Int, canRewind: Bool, saves: Bool = false) {
+        self.saves = saves
         tree = PrefixTree(slots: slots)
         self.slots = Array(repeating: Slot(), count: slots)
         self.canRewind = canRewind
@@ -59,9 +71,11 @@ struct PrefixCache {
 
     /// Takes a slot for `tokens` and brings the longest known prefix into it; nil when all are busy.
     /// At least the last token is left to compute: its logits are what is wanted.
-    mutating func acquire(for tokens: [Token]) -> Placement? {
+    /// - restorable: how many of the tokens could be restored instead.
+    mutating func acquire(for tokens: [Token], restorable: Int = 0) -> Placement? {
         guard hasIdleSlot else { return nil }
         let match = usable(tree.longestMatch(tokens), wanted: tokens.count)
+        if restorable >= (match?.count ?? 0) + Self.worthSaving { return makePlace(for: Array(tokens.prefix(restorable)), sparing: match?.slot) }
         if let match, !slots[match.slot].busy, mayContinue(match) {
             return take(match.slot, cached: match.count, operations: truncation(match.slot, to: match.count))
         }
@@ -75,6 +89,17 @@ struct PrefixCache {
         }
         var placement = take(slot, cached: match?.count ?? 0, operations: operations)
         placement.evicts = evicts
+        return placement
+    }
+
+    /// An emptied slot for tokens that will be restored.
+    private mutating func makePlace(for tokens: [Token], sparing spared: Int?) -> Placement? {
+        guard let slot = slotToOverwrite(sparing: spared) else { return nil }
+        let operations = truncation(slot, to: 0)
+        tree.append(tokens, to: slot)
+        var placement = take(slot, cached: tokens.count, operations: operations)
+        placement.evicts = !operations.isEmpty
+        placement.restores = true
         return placement
     }
 
@@ -99,12 +124,14 @@ struct PrefixCache {
 
     private mutating func truncation(_ slot: Int, to count: Int) -> [CacheOperation] {
         guard tree.count(slot: slot) > count else { return [] }
+        let saving = count == 0 ? save(slot: slot) : nil
         tree.truncate(slot: slot, to: count)
-        return [.truncate(slot: slot, count: count)]
+        return (saving.map { [$0] } ?? []) + [.truncate(slot: slot, count: count)]
     }
 
     private mutating func take(_ slot: Int, cached: Int, operations: [CacheOperation]) -> Placement {
         slots[slot].busy = true
+        slots[slot].isSaved = false
         return Placement(slot: slot, cached: cached, operations: operations)
     }
 
@@ -121,15 +148,31 @@ struct PrefixCache {
 
     /// Empties the idle slot that was used least recently; nil when none holds anything.
     /// Cells that others share stay; callers ask again until there is room.
-    mutating func evict() -> CacheOperation? {
+    mutating func evict() -> [CacheOperation]? {
         let idle = slots.indices.filter { !slots[$0].busy && tree.count(slot: $0) > 0 }
-        return idle.min { slots[$0].lastUse < slots[$1].lastUse }.map { empty(slot: $0) }
+        return idle.min { slots[$0].lastUse < slots[$1].lastUse }.map { truncation($0, to: 0) }
     }
 
     /// Gives up everything that a slot holds.
     mutating func empty(slot: Int) -> CacheOperation {
         tree.truncate(slot: slot, to: 0)
         return .truncate(slot: slot, count: 0)
+    }
+
+    // MARK: Saving
+
+    /// The next idle prefix that is worth saving and is not saved yet.
+    mutating func nextToSave() -> CacheOperation? {
+        for slot in slots.indices where !slots[slot].busy {
+            if let operation = save(slot: slot) { return operation }
+        }
+        return nil
+    }
+
+    private mutating func save(slot: Int) -> CacheOperation? {
+        guard saves, !slots[slot].busy, !slots[slot].isSaved, tree.count(slot: slot) >= Self.worthSaving else { return nil }
+        slots[slot].isSaved = true
+        return .save(slot: slot, tokens: tree.tokens(slot: slot))
     }
 
     var isConsistent: Bool { tree.isConsistent }

@@ -39,10 +39,9 @@ extension Scheduler {
             guard let index = running.firstIndex(where: { $0.id == chunk.sequence }) else { continue }
             // A token of a stream costs its share of the step; a guess pays when a row costs clearly less than the tokens that it brings.
             // Clearly, since rows of a short chunk cost more than those of a long prompt, which are what was measured.
-            guard running[index].drafter.acceptance * stepSeconds / Double(streams) > 1.5 * rowSeconds else { continue }
-            let tokens = running[index].tokens
-            let useful = min(running[index].maximumTokens - running[index].generatedCount, limits.contextLength - tokens.count) - 1
-            let guess = running[index].drafter.guess(after: tokens, atMost: min(room, useful))
+            guard running[index].acceptance * stepSeconds / Double(streams) > 1.5 * rowSeconds else { continue }
+            let left = min(running[index].maximumTokens - running[index].generatedCount, limits.contextLength - running[index].tokens.count)
+            let guess = running[index].guess(atMost: min(room, left - 1))
             guard !guess.tokens.isEmpty else { continue }
             step.batch.chunks[position].tokens += guess.tokens
             step.batch.chunks[position].drafts = guess.tokens.count
@@ -90,9 +89,10 @@ extension Scheduler {
             pause(lent.id, in: &step)
         }
         if isDeterministic { evictAll(in: &step) }
-        guard let place = cache.acquire(for: candidate.tokens) else { return false }
+        guard let place = cache.acquire(for: candidate.tokens, restorable: candidate.restorable) else { return false }
         if place.evicts { counters.evictions += 1 }
         step.operations += place.operations
+        if place.restores { step.operations.append(.restore(sequence: id, slot: place.slot, count: place.cached)) }
         waiting.removeAll { $0.id == id }
         var sequence = candidate
         let isNew = sequence.cachedPromptTokens == nil
@@ -162,7 +162,7 @@ extension Scheduler {
         while cache.cellsUsed + step.batch.tokenCount + count > limits.cells {
             if let eviction = cache.evict() {
                 counters.evictions += 1
-                step.operations.append(eviction)
+                step.operations += eviction
             } else if let victim = running.last(where: \.isFlex) ?? running.last {
                 pause(victim.id, in: &step)
                 if victim.id == id { return false }
@@ -174,11 +174,11 @@ extension Scheduler {
     }
 
     private mutating func evictAll(in step: inout Step) {
-        while let eviction = cache.evict() { step.operations.append(eviction) }
+        while let eviction = cache.evict() { step.operations += eviction }
     }
 
     /// Sends a running sequence back to wait. Its cells stay as an idle prefix for as long as nobody needs them.
-    private mutating func pause(_ id: SequenceID, in step: inout Step) {
+    mutating func pause(_ id: SequenceID, in step: inout Step) {
         guard let index = running.firstIndex(where: { $0.id == id }) else { return }
         step.batch.chunks.removeAll { $0.sequence == id }
         var sequence = running.remove(at: index)

@@ -87,13 +87,13 @@ package struct Scheduler {
     var running: [SequenceState] = []
     package internal(set) var counters = SchedulerCounters()
 
-    package init(limits: RunnerLimits, target: StepTarget = StepTarget(), isDeterministic: Bool = false) {
+    package init(limits: RunnerLimits, target: StepTarget = StepTarget(), isDeterministic: Bool = false, savesPrefixes: Bool = false) {
         var limits = limits
         if isDeterministic { limits.running = 1 }
         self.isDeterministic = isDeterministic
         self.limits = limits
         self.target = target
-        self.cache = PrefixCache(slots: limits.slots, canRewind: limits.canRewind)
+        self.cache = PrefixCache(slots: limits.slots, canRewind: limits.canRewind, saves: savesPrefixes)
     }
 
     package var isIdle: Bool { waiting.isEmpty && running.isEmpty }
@@ -107,16 +107,32 @@ package struct Scheduler {
             && running.allSatisfy { $0.slot.map { slot in cache.count(slot: slot) } == $0.computed }
     }
 
-    package mutating func submit(_ id: SequenceID, _ request: SequenceRequest) {
-        precondition(request.prompt.count < limits.contextLength)
+    /// - restorable: how many tokens of the prompt could be restored from the disk; fewer than all.
+    package mutating func submit(_ id: SequenceID, _ request: SequenceRequest, restorable: Int = 0) {
+        precondition(request.prompt.count < limits.contextLength && restorable < request.prompt.count)
         shares.enter(request.owner)
-        waiting.append(SequenceState(id: id, request: request, arrival: counters.promptTokens))
+        waiting.append(SequenceState(id: id, request: request, arrival: counters.promptTokens, restorable: isDeterministic ? 0 : restorable))
     }
 
     /// Forgets a sequence at any stage; what is computed of it stays as an idle prefix.
     package mutating func cancel(_ id: SequenceID) {
         if let index = waiting.firstIndex(where: { $0.id == id }) { shares.leave(waiting.remove(at: index).owner) }
         if let index = running.firstIndex(where: { $0.id == id }) { release(running.remove(at: index)) }
+    }
+
+    /// How many of a prompt's tokens lie in cells.
+    package func known(of tokens: [Token]) -> Int { cache.known(of: tokens).cached }
+
+    /// What to save while there is nothing else to do; nil when everything is.
+    package mutating func nextToSave() -> CacheOperation? { cache.nextToSave() }
+
+    /// A prefix could not be restored: its sequence starts from the beginning. Returns the step without it.
+    package mutating func didNotRestore(_ id: SequenceID, in step: Step) -> Step {
+        guard let index = running.firstIndex(where: { $0.id == id }), let slot = running[index].slot else { return step }
+        var step = step
+        step.operations = [cache.empty(slot: slot)]
+        pause(id, in: &step)
+        return step
     }
 
     // MARK: Results

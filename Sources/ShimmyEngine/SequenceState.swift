@@ -45,11 +45,14 @@ struct SequenceState {
     private(set) var slot: Int?
     /// Prompt tokens that were found in the cache when the sequence first started; nil before.
     private(set) var cachedPromptTokens: Int?
-    var drafter: Drafter
+    private var drafter: Drafter
+    /// Tokens that could be restored from the disk when it first starts.
+    private(set) var restorable: Int
     /// The part of the client's prediction that was verified: tokens that came true, and tokens that did not.
     private(set) var predictionTokens = PredictionCount()
 
-    init(id: SequenceID, request: SequenceRequest, arrival: Int) {
+    init(id: SequenceID, request: SequenceRequest, arrival: Int, restorable: Int = 0) {
+        self.restorable = restorable
         self.id = id
         self.owner = request.owner
         self.isFlex = request.isFlex
@@ -71,6 +74,7 @@ struct SequenceState {
     mutating func start(slot: Int, cached: Int) {
         precondition(self.slot == nil && cached < tokens.count)
         self.slot = slot
+        restorable = 0
         computed = cached
         if cachedPromptTokens == nil { cachedPromptTokens = min(cached, promptCount) }
     }
@@ -90,6 +94,10 @@ struct SequenceState {
         tokens.append(token)
         drafter.didAppend(tokens)
     }
+
+    /// How it may go on, and how likely a guess comes true.
+    func guess(atMost limit: Int) -> Drafter.Guess { drafter.guess(after: tokens, atMost: limit) }
+    var acceptance: Double { drafter.acceptance }
 
     /// A guess of the client's prediction was verified.
     mutating func countPrediction(guessed: Int, accepted: Int) {

@@ -91,6 +91,9 @@ package final class TokenStream: Sendable {
 
     // MARK: The engine's side
 
+    /// Whether it has its end, or was cancelled.
+    var isEnded: Bool { state.withLock { $0.ended } }
+
     /// Says how many prompt tokens came from the cache; it reaches the consumer with the first token.
     package func start(cachedPromptTokens: Int) {
         state.withLock { $0.pending.cachedPromptTokens = cachedPromptTokens }

@@ -92,7 +92,23 @@ package final class LlamaRunner: ModelRunner {
         case .truncate(let slot, let count):
             // A model that cannot rewind refuses a partial removal; the scheduler then only asks for whole ones.
             _ = llama_memory_seq_rm(memory, llama_seq_id(slot), llama_pos(count), -1)
+        case .save, .restore:
+            preconditionFailure("the engine's loop saves and restores")
         }
+    }
+
+    package func state(slot: Int) -> [UInt8]? {
+        let size = llama_state_seq_get_size(context, llama_seq_id(slot))
+        guard size > 0 else { return nil }
+        return [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
+            count = llama_state_seq_get_data(context, buffer.baseAddress, size, llama_seq_id(slot))
+        }
+    }
+
+    package func restore(slot: Int, from state: [UInt8]) -> Bool {
+        if llama_state_seq_set_data(context, state, state.count, llama_seq_id(slot)) > 0 { return true }
+        perform(.truncate(slot: slot, count: 0))
+        return false
     }
 
     package func run(_ work: Batch) throws -> [[Token]] {

@@ -45,7 +45,18 @@ package struct ScriptedRunner: ModelRunner {
         case .truncate(let slot, let count):
             precondition(limits.canRewind || count == 0, "this model cannot rewind")
             cells[slot] = Array(cells[slot, default: []].prefix(count))
+        case .save, .restore:
+            preconditionFailure("the engine's loop saves and restores")
         }
+    }
+
+    package func state(slot: Int) -> [UInt8]? { cells[slot, default: []].map { UInt8($0.token) } }
+
+    package mutating func restore(slot: Int, from state: [UInt8]) -> Bool {
+        precondition(cells[slot, default: []].isEmpty, "a slot is restored into that is not empty")
+        cells[slot] = state.enumerated().map { Cell(number: nextCell + $0.offset, token: Token($0.element)) }
+        nextCell += state.count
+        return true
     }
 
     package let modelSeconds = 0.0

@@ -31,7 +31,7 @@ struct EngineRoutes: Sendable {
             ],
             "prefix_cache": [
                 "cached_tokens": .int(counters.cachedPromptTokens), "computed_tokens": .int(counters.promptTokens),
-                "evictions": .int(counters.evictions),
+                "restored_tokens": .int(statistics.restoredTokens), "evictions": .int(counters.evictions),
             ],
             "speculation": ["guessed_tokens": .int(counters.guessedTokens), "accepted_tokens": .int(counters.acceptedTokens)],
             "generated_tokens": .int(counters.generatedTokens),

@@ -89,10 +89,12 @@ struct ServeCommand: AsyncParsableCommand {
     private func modelManager(_ name: String?, _ environment: Environment, _ logger: Logger) throws -> ModelManager {
         let file = name.flatMap { ModelCatalog.record(forFile: $0) == nil ? nil : $0 }
         if let name, file == nil, name.hasSuffix(".gguf") { _ = try options.resolve(name) }
-        let (options, loader) = (options, options.loader)
+        var loader = options.loader
+        loader.prefixes = try options.prefixes(logger)
+        let (options, ready) = (options, loader)
         return ModelManager(
             capacity: maxModels ?? environment.integer("SHIMMY_MAX_MODELS") ?? 3, logger: logger,
-            scan: { options.catalog(including: file) }, load: { try await loader.load($0) })
+            scan: { options.catalog(including: file) }, load: { try await ready.load($0) })
     }
 
     private func preloadModel(_ name: String?, _ models: ModelManager, _ logger: Logger) async {

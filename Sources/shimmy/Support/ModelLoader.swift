@@ -11,12 +11,15 @@ struct ModelLoader: Sendable {
     /// Sequences of a model that can be computed at once; nil for the default.
     var slots: Int?
     var engine = EngineHandle.Options()
+    var prefixes: PrefixDirectory?
 
     func load(_ record: ModelRecord) async throws -> any Backend {
         let model = try await onOwnThread(named: "load") { try LlamaModel(path: record.path) }
         let template = try LlamaChatTemplate(model: model)
         let options = LlamaRunner.Options(contextLength: contextLength, threads: threads, slots: slots ?? LlamaRunner.Options.defaultSlots)
-        let engine = try await EngineHandle.start(name: "engine", options: self.engine) { try LlamaRunner(model: model, options: options) }
+        var settings = engine
+        settings.store = try prefixes?.store(for: record)
+        let engine = try await EngineHandle.start(name: "engine", options: settings) { try LlamaRunner(model: model, options: options) }
         return LocalBackend(vocabulary: model.vocabulary, template: template, engine: engine, fingerprint: fingerprint(record, engine.limits))
     }
 

@@ -25,6 +25,14 @@ struct ModelOptions: ParsableArguments {
     @Option(help: "Sequences that may wait beside those that run; beyond them requests get a 429. Default: 256. [SHIMMY_QUEUE]")
     var queue: Int?
 
+    @Option(help: "A directory where computed prompts outlive the process. Default: none. [SHIMMY_PREFIX_CACHE_DIR]")
+    var prefixCacheDir: String?
+
+    @Option(
+        help: "Bytes of that directory at most, such as 500M or 4G. Default: 4G. [SHIMMY_PREFIX_CACHE_SIZE]",
+        transform: PrefixDirectory.bytes)
+    var prefixCacheSize: Int?
+
     @Flag(help: "Compute one sequence at a time and reuse nothing, so that a request always gets the same answer to the bit. [SHIMMY_DETERMINISTIC]")
     var deterministic = false
 
@@ -56,6 +64,13 @@ struct ModelOptions: ParsableArguments {
             directories: .standard(environment: environment.values, home: environment.home),
             extraDirectories: modelDir.isEmpty ? environment.list("SHIMMY_MODEL_DIR") : modelDir,
             environment: environment.values, home: environment.home)
+    }
+
+    /// Throws `ValidationError` for a size in the environment that is none.
+    func prefixes(_ logger: Logger) throws -> PrefixDirectory? {
+        guard let path = prefixCacheDir ?? environment.string("SHIMMY_PREFIX_CACHE_DIR") else { return nil }
+        let size = try prefixCacheSize ?? environment.string("SHIMMY_PREFIX_CACHE_SIZE").map(PrefixDirectory.bytes)
+        return PrefixDirectory(path: path, limit: size ?? 4_000_000_000, logger: logger)
     }
 
     var loader: ModelLoader {
