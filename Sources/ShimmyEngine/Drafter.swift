@@ -61,6 +61,9 @@ struct Drafter {
         var isPrediction = false
     }
 
+    /// Whether the text is where the client predicted it.
+    var followsPrediction: Bool { trail?.source == .prediction }
+
     /// - tokens: prompt and answer so far, as `didAppend` saw them last.
     func guess(after tokens: [Token], atMost limit: Int) -> Guess {
         guard limit > 0, let trail, trail.streak >= Self.certain else { return Guess() }

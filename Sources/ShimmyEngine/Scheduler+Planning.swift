@@ -33,13 +33,15 @@ extension Scheduler {
         let streams = step.batch.chunks.count
         guard limits.canRewind, !isDeterministic, streams > 0, let rowSeconds = time.rowSeconds, let stepSeconds = time.decodeSeconds(rows: streams)
         else { return }
-        let rowsInTime = max(0, Int((target.gap - stepSeconds) / rowSeconds))
+        let rowsInTime = max(4, Int((target.gap - stepSeconds) / rowSeconds))
         var room = min(rowsInTime, min(limits.batchTokens, limits.outputs, limits.cells - cache.cellsUsed) - streams)
         for (position, chunk) in step.batch.chunks.enumerated() {
             guard let index = running.firstIndex(where: { $0.id == chunk.sequence }) else { continue }
             // A token of a stream costs its share of the step; a guess pays when a row costs clearly less than the tokens that it brings.
             // Clearly, since rows of a short chunk cost more than those of a long prompt, which are what was measured.
-            guard running[index].acceptance * stepSeconds / Double(streams) > 1.5 * rowSeconds else { continue }
+            let pays = running[index].acceptance * stepSeconds / Double(streams) > 1.5 * rowSeconds
+            // What a client predicted is believed while it comes true and nobody else has to wait for it.
+            guard pays || (streams == 1 && running[index].followsPrediction && running[index].acceptance > 0.5) else { continue }
             let left = min(running[index].maximumTokens - running[index].generatedCount, limits.contextLength - running[index].tokens.count)
             let guess = running[index].guess(atMost: min(room, left - 1))
             guard !guess.tokens.isEmpty else { continue }

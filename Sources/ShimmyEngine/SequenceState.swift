@@ -98,6 +98,7 @@ struct SequenceState {
     /// How it may go on, and how likely a guess comes true.
     func guess(atMost limit: Int) -> Drafter.Guess { drafter.guess(after: tokens, atMost: limit) }
     var acceptance: Double { drafter.acceptance }
+    var followsPrediction: Bool { drafter.followsPrediction }
 
     /// A guess of the client's prediction was verified.
     mutating func countPrediction(guessed: Int, accepted: Int) {
