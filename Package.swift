@@ -51,7 +51,7 @@ let package = Package(
         target("ShimmyCore"),
         target("ShimmyJSON"),
         target("ShimmyEngine", ["ShimmyCore", .product(name: "Logging", package: "swift-log")]),
-        target("ShimmyChat", ["ShimmyCore", "ShimmyJSON", "ShimmyEngine"]),
+        target("ShimmyChat", ["ShimmyCore", "ShimmyJSON", "ShimmyEngine", .product(name: "Logging", package: "swift-log")]),
         target(
             "ShimmyLlama",
             ["ShimmyCore", "ShimmyJSON", "ShimmyEngine", "ShimmyChat", "CLlama", "CChat", .product(name: "Logging", package: "swift-log")]),
@@ -88,7 +88,7 @@ let package = Package(
         target("ShimmyTestSupport", ["ShimmyCore", "ShimmyEngine", "ShimmyChat"]),
         tests("ShimmyJSON"),
         tests("ShimmyEngine", ["ShimmyCore", .product(name: "Logging", package: "swift-log")]),
-        tests("ShimmyChat", ["ShimmyCore", "ShimmyJSON", "ShimmyEngine"]),
+        tests("ShimmyChat", ["ShimmyCore", "ShimmyJSON", "ShimmyEngine", .product(name: "Logging", package: "swift-log")]),
         tests("ShimmyLlama", ["ShimmyCore", "ShimmyJSON", "ShimmyChat"]),
         tests("ShimmyAPI", ["ShimmyCore", "ShimmyJSON", "ShimmyChat"]),
         tests("ShimmyModels", ["ShimmyCore", "ShimmyJSON", "ShimmyChat", "ShimmyEngine", .product(name: "Logging", package: "swift-log")]),

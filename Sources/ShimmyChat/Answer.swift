@@ -35,11 +35,15 @@ package final class Answer {
     }
 
     /// - streams: one for each choice.
-    package init(streams: [TokenStream], vocabulary: any Vocabulary, stops: [String], promptTokens: Int) {
+    /// - onStart: told for each choice what the cache had of the prompt.
+    package init(
+        streams: [TokenStream], vocabulary: any Vocabulary, stops: [String], promptTokens: Int,
+        onStart: @escaping @Sendable (PromptStart) -> Void = { _ in }
+    ) {
         canceller = Canceller(streams: streams)
         usage = Usage(promptTokens: promptTokens, cachedPromptTokens: 0, completionTokens: 0)
         let generation = { @Sendable (stream: TokenStream) in
-            Generation(stream: stream, vocabulary: vocabulary, stops: stops, promptTokens: promptTokens)
+            Generation(stream: stream, vocabulary: vocabulary, stops: stops, promptTokens: promptTokens, onStart: onStart)
         }
         next = streams.count == 1 ? .only(generation(streams[0])) : .merged(Self.merge(streams, generation))
     }

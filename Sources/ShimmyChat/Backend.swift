@@ -1,3 +1,4 @@
+package import Logging
 package import ShimmyCore
 package import ShimmyEngine
 
@@ -74,8 +75,10 @@ package final class LocalBackend: Backend {
     private let vocabulary: any Vocabulary
     private let template: any ChatTemplate
     private let engine: EngineHandle
+    private let logger: Logger
 
-    package init(vocabulary: any Vocabulary, template: any ChatTemplate, engine: EngineHandle, fingerprint: String) {
+    package init(vocabulary: any Vocabulary, template: any ChatTemplate, engine: EngineHandle, fingerprint: String, logger: Logger) {
+        self.logger = logger
         self.vocabulary = vocabulary
         self.template = template
         self.engine = engine
@@ -109,7 +112,23 @@ package final class LocalBackend: Backend {
             return sequence
         }
         let stops = request.stops + prompt.additionalStops
-        return Answer(streams: try engine.submit(sequences), vocabulary: vocabulary, stops: stops, promptTokens: tokens.count)
+        return Answer(
+            streams: try engine.submit(sequences), vocabulary: vocabulary, stops: stops, promptTokens: tokens.count
+        ) { [vocabulary, logger] start in Self.log(start, of: tokens, vocabulary, logger) }
+    }
+
+    /// Says where a prompt left what was cached: the usual answer to "why was my prefix not reused?".
+    private static func log(_ start: PromptStart, of prompt: [Token], _ vocabulary: any Vocabulary, _ logger: Logger) {
+        guard logger.logLevel <= .debug else { return }
+        func text(_ tokens: some Sequence<Token>) -> String { String(decoding: tokens.flatMap(vocabulary.piece), as: UTF8.self) }
+        var metadata: Logger.Metadata = ["prompt_tokens": "\(prompt.count)", "cached_tokens": "\(start.cachedTokens)"]
+        if let divergence = start.divergence {
+            metadata["diverges_at"] = "\(divergence.index)"
+            metadata["after"] = "\(text(prompt[..<divergence.index].suffix(8)))"
+            metadata["cached"] = "\(text([divergence.cached]))"
+            metadata["prompt"] = "\(text(prompt[divergence.index...].prefix(1)))"
+        }
+        logger.debug("a prompt started", metadata: metadata)
     }
 
     package func shutdown() async { await engine.shutdown() }

@@ -33,10 +33,16 @@ final class Generation {
     private var detokenizer: Detokenizer
     private var usage: Usage
     private var queued: [GenerationEvent] = []
+    private var started = false
     private var ended = false
+    private let onStart: @Sendable (PromptStart) -> Void
 
-    init(stream: TokenStream, vocabulary: any Vocabulary, stops: [String], promptTokens: Int) {
+    init(
+        stream: TokenStream, vocabulary: any Vocabulary, stops: [String], promptTokens: Int,
+        onStart: @escaping @Sendable (PromptStart) -> Void = { _ in }
+    ) {
         self.stream = stream
+        self.onStart = onStart
         self.promptTokens = promptTokens
         self.detokenizer = Detokenizer(vocabulary: vocabulary, stops: stops)
         self.usage = Usage(promptTokens: promptTokens, cachedPromptTokens: 0, completionTokens: 0)
@@ -53,7 +59,11 @@ final class Generation {
     }
 
     private func take(_ delivery: TokenDelivery) -> [GenerationEvent] {
-        if let cached = delivery.cachedPromptTokens { usage.cachedPromptTokens = cached }
+        if let start = delivery.start, !started {
+            started = true
+            usage.cachedPromptTokens = start.cachedTokens
+            onStart(start)
+        }
         if delivery.tokens.isEmpty, delivery.end == nil { return [.idle] }
         var events: [GenerationEvent] = []
         let output = detokenizer.push(delivery.tokens)

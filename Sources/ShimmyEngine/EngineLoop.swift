@@ -168,8 +168,8 @@ final class EngineLoop<Runner: ModelRunner> {
     private func deliver(_ events: [SequenceEvent]) {
         for event in events {
             switch event {
-            case .started(let id, let cachedPromptTokens):
-                streams[id]?.value?.start(cachedPromptTokens: cachedPromptTokens)
+            case .started(let id, let start):
+                streams[id]?.value?.start(start)
             case .token(let id, let token):
                 streams[id]?.value?.yield(token)
             case .finished(let id, let end):

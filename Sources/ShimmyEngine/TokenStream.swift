@@ -12,8 +12,8 @@ package struct EngineError: Error, Sendable, Equatable, CustomStringConvertible 
 package struct TokenDelivery: Sendable, Equatable {
     /// Empty for a nudge and, often, for the end.
     package var tokens: [Token] = []
-    /// Prompt tokens found in the cache; set from the first token on.
-    package var cachedPromptTokens: Int?
+    /// What the cache had of the prompt; set from the first token on.
+    package var start: PromptStart?
     /// Set on the last delivery.
     package var end: SequenceEnd?
 }
@@ -69,7 +69,7 @@ package final class TokenStream: Sendable {
                 if let failure = state.failure { throw failure }
                 if state.ended { return nil }
             }
-            defer { state.pending = TokenDelivery(cachedPromptTokens: state.pending.cachedPromptTokens) }
+            defer { state.pending = TokenDelivery(start: state.pending.start) }
             return state.pending
         }
     }
@@ -94,9 +94,9 @@ package final class TokenStream: Sendable {
     /// Whether it has its end, or was cancelled.
     var isEnded: Bool { state.withLock { $0.ended } }
 
-    /// Says how many prompt tokens came from the cache; it reaches the consumer with the first token.
-    package func start(cachedPromptTokens: Int) {
-        state.withLock { $0.pending.cachedPromptTokens = cachedPromptTokens }
+    /// Says what the cache had of the prompt; it reaches the consumer with the first token.
+    package func start(_ start: PromptStart) {
+        state.withLock { $0.pending.start = start }
     }
 
     package func yield(_ token: Token) {

@@ -1,3 +1,4 @@
+import Logging
 import ShimmyChat
 import ShimmyCore
 import ShimmyEngine
@@ -17,7 +18,9 @@ import Testing
                 return said < bytes.count ? Token(bytes[said]) : 300
             }
         }
-        return LocalBackend(vocabulary: ByteVocabulary(), template: PlainTemplate(refusal: refusal), engine: engine, fingerprint: "fp_test")
+        return LocalBackend(
+            vocabulary: ByteVocabulary(), template: PlainTemplate(refusal: refusal), engine: engine, fingerprint: "fp_test",
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
 
     private func events(_ answer: sending Answer) async throws -> (text: String, reason: FinishReason?, usage: Usage?) {

@@ -11,6 +11,7 @@ final class EngineDrive {
     var finished: [UInt64: FinishReason] = [:]
     var failed: Set<UInt64> = []
     var cachedPromptTokens: [UInt64: Int] = [:]
+    var divergences: [UInt64: Divergence] = [:]
     var isConsistent = true
     /// Tokens of the clients' predictions, as the ends told them.
     var predictions: [UInt64: PredictionCount] = [:]
@@ -79,7 +80,9 @@ final class EngineDrive {
     private func note(_ events: [SequenceEvent]) {
         for event in events {
             switch event {
-            case .started(let id, let cached): cachedPromptTokens[id.rawValue] = cached
+            case .started(let id, let start):
+                cachedPromptTokens[id.rawValue] = start.cachedTokens
+                divergences[id.rawValue] = start.divergence
             case .token(let id, let token): generated[id.rawValue, default: []].append(token)
             case .finished(let id, let end):
                 finished[id.rawValue] = end.reason

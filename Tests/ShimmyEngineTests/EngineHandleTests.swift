@@ -37,7 +37,7 @@ import Testing
         let engine = try await engine()
         let (tokens, last) = try await collect(try engine.submit(request([1, 2, 3], 100)))
         #expect(tokens == Array(4..<104))
-        #expect(last?.end == SequenceEnd(reason: .length, generated: 100) && last?.cachedPromptTokens == 0)
+        #expect(last?.end == SequenceEnd(reason: .length, generated: 100) && last?.start?.cachedTokens == 0)
         await engine.shutdown()
     }
 
@@ -115,13 +115,13 @@ import Testing
         stream.nudge()
         let nudged = try #require(await stream.next())
         #expect(nudged.tokens.isEmpty && nudged.end == nil)
-        stream.start(cachedPromptTokens: 3)
+        stream.start(PromptStart(cachedTokens: 3))
         stream.yield(8)
         stream.yield(9)
         stream.finish(SequenceEnd(reason: .stop, generated: 3))
         stream.yield(10)  // too late
         let delivery = try #require(await stream.next())
-        #expect(delivery.tokens == [8, 9] && delivery.cachedPromptTokens == 3)
+        #expect(delivery.tokens == [8, 9] && delivery.start?.cachedTokens == 3)
         #expect(delivery.end == SequenceEnd(reason: .stop, generated: 3))
         #expect(try await stream.next() == nil)
     }

@@ -33,7 +33,7 @@ import Testing
         var cached = 0
         while let delivery = try await stream.next() {
             tokens += delivery.tokens
-            cached = delivery.cachedPromptTokens ?? cached
+            cached = delivery.start?.cachedTokens ?? cached
         }
         let restored = engine.statistics.restoredTokens
         await engine.shutdown()

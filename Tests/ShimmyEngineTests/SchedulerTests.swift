@@ -82,6 +82,7 @@ import Testing
         drive.submit(2, [10, 11, 12, 90, 91], maximumTokens: 1)
         #expect(drive.runToEnd())
         #expect(drive.cachedPromptTokens[2] == 3)
+        #expect(drive.divergences == [2: Divergence(index: 3, cached: 13)])
         // The longer one is still there: the shorter one took a slot of its own.
         drive.submit(3, [10, 11, 12, 13, 14, 15], maximumTokens: 1)
         #expect(drive.runToEnd())

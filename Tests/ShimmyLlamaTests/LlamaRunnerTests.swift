@@ -18,7 +18,7 @@ import Testing
         var (all, cached, reason) = ([Token](), 0, FinishReason?.none)
         while let delivery = try await stream.next() {
             all += delivery.tokens
-            cached = delivery.cachedPromptTokens ?? cached
+            cached = delivery.start?.cachedTokens ?? cached
             reason = delivery.end?.reason ?? reason
         }
         return (all, cached, reason)

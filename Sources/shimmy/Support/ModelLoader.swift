@@ -1,3 +1,4 @@
+import Logging
 import ShimmyChat
 import ShimmyEngine
 import ShimmyLlama
@@ -12,6 +13,7 @@ struct ModelLoader: Sendable {
     var slots: Int?
     var engine = EngineHandle.Options()
     var prefixes: PrefixDirectory?
+    var logger: Logger
 
     func load(_ record: ModelRecord) async throws -> any Backend {
         let model = try await onOwnThread(named: "load") { try LlamaModel(path: record.path) }
@@ -20,7 +22,8 @@ struct ModelLoader: Sendable {
         var settings = engine
         settings.store = try prefixes?.store(for: record)
         let engine = try await EngineHandle.start(name: "engine", options: settings) { try LlamaRunner(model: model, options: options) }
-        return LocalBackend(vocabulary: model.vocabulary, template: template, engine: engine, fingerprint: fingerprint(record, engine.limits))
+        return LocalBackend(
+            vocabulary: model.vocabulary, template: template, engine: engine, fingerprint: fingerprint(record, engine.limits), logger: logger)
     }
 
     /// The context that a model will get, told from its file alone.

@@ -73,14 +73,14 @@ struct ModelOptions: ParsableArguments {
         return PrefixDirectory(path: path, limit: size ?? 4_000_000_000, logger: logger)
     }
 
-    var loader: ModelLoader {
+    func loader(_ logger: Logger) -> ModelLoader {
         var engine = EngineHandle.Options()
         if let gap = streamGap ?? environment.integer("SHIMMY_STREAM_GAP") { engine.target.gap = Double(gap) / 1000 }
         if let queue = queue ?? environment.integer("SHIMMY_QUEUE") { engine.queue = queue }
         engine.isDeterministic = deterministic || environment.flag("SHIMMY_DETERMINISTIC")
         return ModelLoader(
             contextLength: ctxSize ?? environment.integer("SHIMMY_CTX_SIZE"), threads: threads ?? environment.integer("SHIMMY_THREADS"),
-            slots: slots ?? environment.integer("SHIMMY_SLOTS"), engine: engine)
+            slots: slots ?? environment.integer("SHIMMY_SLOTS"), engine: engine, logger: logger)
     }
 
     /// Finds models on the disk; `file` is a model given by its path, which need not lie in any of the places.

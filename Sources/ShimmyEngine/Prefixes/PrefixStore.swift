@@ -54,7 +54,7 @@ package final class PrefixStore: Sendable {
         self.limit = limit
         self.logger = logger
         try FileManager.default.createDirectory(at: self.directory, withIntermediateDirectories: true)
-        queue.async { [self] in scan() }
+        scan()
     }
 
     /// Names some bytes.

@@ -27,10 +27,21 @@ package struct Step: Sendable, Equatable {
 /// What a step brought for one sequence.
 package enum SequenceEvent: Sendable, Equatable {
     /// The prompt is computed; the first token follows.
-    case started(SequenceID, cachedPromptTokens: Int)
+    case started(SequenceID, PromptStart)
     case token(SequenceID, Token)
     case finished(SequenceID, SequenceEnd)
     case failed(SequenceID, String)
+}
+
+/// What the cache had of a prompt.
+package struct PromptStart: Sendable, Equatable {
+    package var cachedTokens: Int
+    package var divergence: Divergence?
+
+    package init(cachedTokens: Int, divergence: Divergence? = nil) {
+        self.cachedTokens = cachedTokens
+        self.divergence = divergence
+    }
 }
 
 /// How a sequence ended.
@@ -153,7 +164,8 @@ package struct Scheduler {
             running[index].didCompute(chunk.tokens.count - chunk.drafts)
             guard chunk.samples else { continue }
             if running[index].generatedCount == 0 {
-                result.events.append(.started(chunk.sequence, cachedPromptTokens: running[index].cachedPromptTokens ?? 0))
+                let cached = running[index].cachedPromptTokens ?? 0
+                result.events.append(.started(chunk.sequence, PromptStart(cachedTokens: cached, divergence: running[index].divergence)))
             }
             append(tokens, index, isEndOfGeneration, &result.events)
         }

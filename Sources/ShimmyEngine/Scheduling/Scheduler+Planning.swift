@@ -98,7 +98,7 @@ extension Scheduler {
         waiting.removeAll { $0.id == id }
         var sequence = candidate
         let isNew = sequence.cachedPromptTokens == nil
-        sequence.start(slot: place.slot, cached: place.cached)
+        sequence.start(slot: place.slot, cached: place.cached, divergence: place.divergence)
         if isNew { counters.cachedPromptTokens += place.cached }
         running.insert(sequence, at: running.firstIndex { $0.id.rawValue > id.rawValue } ?? running.endIndex)
         return true

@@ -12,6 +12,19 @@ package enum CacheOperation: Sendable, Equatable {
     case restore(sequence: SequenceID, slot: Int, count: Int)
 }
 
+/// Where a prompt parts from the longest prefix in the cache: why not more of it was reused.
+package struct Divergence: Sendable, Equatable {
+    /// Of the prompt's first token that is not in the cache.
+    package let index: Int
+    /// What the cache has there.
+    package let cached: Token
+
+    package init(index: Int, cached: Token) {
+        self.index = index
+        self.cached = cached
+    }
+}
+
 /// Which token prefixes live in the cells, who uses them, and what goes when cells or slots run out.
 ///
 /// A slot is busy while a sequence runs in it; afterwards it is idle and keeps its tokens for whoever comes with the same prefix.
@@ -30,6 +43,8 @@ struct PrefixCache {
         /// Tokens that need not be computed.
         var cached: Int
         var operations: [CacheOperation]
+        /// Where the tokens part from what the cache holds; nil where they only go on.
+        var divergence: Divergence?
         /// Whether an idle prefix was given up for it.
         var evicts = false
         /// Whether the cached tokens are still to be restored.
@@ -74,7 +89,14 @@ struct PrefixCache {
     /// - restorable: how many of the tokens could be restored instead.
     mutating func acquire(for tokens: [Token], restorable: Int = 0) -> Placement? {
         guard hasIdleSlot else { return nil }
-        let match = usable(tree.longestMatch(tokens), wanted: tokens.count)
+        let found = tree.longestMatch(tokens)
+        let match = usable(found, wanted: tokens.count)
+        var placement = acquire(for: tokens, match, restorable: restorable)
+        if let found, let next = found.next, found.count < tokens.count { placement?.divergence = Divergence(index: found.count, cached: next) }
+        return placement
+    }
+
+    private mutating func acquire(for tokens: [Token], _ match: PrefixTree.Match?, restorable: Int) -> Placement? {
         if restorable >= (match?.count ?? 0) + Self.worthSaving { return makePlace(for: Array(tokens.prefix(restorable)), sparing: match?.slot) }
         if let match, !slots[match.slot].busy, mayContinue(match) {
             return take(match.slot, cached: match.count, operations: truncation(match.slot, to: match.count))

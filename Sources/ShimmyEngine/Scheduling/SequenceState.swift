@@ -45,6 +45,8 @@ struct SequenceState {
     private(set) var slot: Int?
     /// Prompt tokens that were found in the cache when the sequence first started; nil before.
     private(set) var cachedPromptTokens: Int?
+    /// Where the prompt left what was cached then.
+    private(set) var divergence: Divergence?
     private var drafter: Drafter
     /// Tokens that could be restored from the disk when it first starts.
     private(set) var restorable: Int
@@ -71,12 +73,15 @@ struct SequenceState {
     var isDecoding: Bool { pendingCount == 1 && generatedCount > 0 }
 
     /// Takes a slot whose first `cached` cells already hold this sequence's first tokens.
-    mutating func start(slot: Int, cached: Int) {
+    mutating func start(slot: Int, cached: Int, divergence: Divergence? = nil) {
         precondition(self.slot == nil && cached < tokens.count)
         self.slot = slot
         restorable = 0
         computed = cached
-        if cachedPromptTokens == nil { cachedPromptTokens = min(cached, promptCount) }
+        if cachedPromptTokens == nil {
+            cachedPromptTokens = min(cached, promptCount)
+            self.divergence = divergence
+        }
     }
 
     /// Gives the slot back; what the cache does not keep will be computed anew.

@@ -48,6 +48,8 @@ struct PrefixTree {
     struct Match: Equatable {
         var slot: Int
         var count: Int
+        /// The token that follows in the cache, where the prefix goes on differently.
+        var next: Token?
     }
 
     /// The longest prefix of `tokens` that is in the cache; nil when not even the first token is.
@@ -59,7 +61,10 @@ struct PrefixTree {
             for id in children[tokens[depth]] ?? [] {
                 guard let node = nodes[id], let slot = node.slots.min() else { continue }
                 let common = zip(node.tokens, tokens[depth...]).prefix { $0 == $1 }.count
-                if depth + common > best?.count ?? 0 { best = Match(slot: slot, count: depth + common) }
+                if depth + common > best?.count ?? 0 {
+                    let next = common < node.tokens.count ? node.tokens[common] : node.children.keys.first
+                    best = Match(slot: slot, count: depth + common, next: next)
+                }
                 if common == node.tokens.count { open.append((node.children, depth + common)) }
             }
         }
