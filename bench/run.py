@@ -120,10 +120,14 @@ def report(results: dict, rounds: int, model: str, folder: str) -> str:
         ours, theirs, ratio, _ = summarize(row, results)
         met = "" if row.target is None else " (met)" if (ratio >= row.target if row.more_is_better else ratio <= row.target) else " (missed)"
         aim = "–" if row.target is None else f"{'≥' if row.more_is_better else '≤'} {row.target}{met}"
-        lines.append(f"| {row.title}{f' ({row.unit})' if row.unit else ''} | {ours * row.factor:.3g} | {theirs * row.factor:.3g} | {ratio:.2f} | {aim} |")
+        lines.append(f"| {row.title}{f' ({row.unit})' if row.unit else ''} | {number(ours * row.factor)} | {number(theirs * row.factor)} | {ratio:.2f} | {aim} |")
     lines.append("")
     lines += [f"![{title}]({folder}/{file})" for title, file in plots(results, lambda *_: None, folder)]
     return "\n".join(lines) + "\n"
+
+
+def number(value: float) -> str:
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def plots(results: dict, write, folder: str) -> list[tuple[str, str]]:

@@ -12,7 +12,11 @@ package final class LlamaRunner: ModelRunner {
         /// Sequences that can run at once. More prefixes than these are kept for later ones.
         package var slots: Int
 
-        package init(contextLength: Int? = nil, threads: Int? = nil, slots: Int = defaultSlots) {
+        /// Whether a thread is given up while another program needs its core. Sums can come out differently then.
+        package var adaptsThreads: Bool
+
+        package init(contextLength: Int? = nil, threads: Int? = nil, slots: Int = defaultSlots, adaptsThreads: Bool = true) {
+            self.adaptsThreads = adaptsThreads
             self.contextLength = contextLength
             self.threads = threads
             self.slots = slots
@@ -31,6 +35,7 @@ package final class LlamaRunner: ModelRunner {
     private let context: OpaquePointer
     private let threadpool: LlamaThreadpool
     private var batch: llama_batch
+    private var governor: ThreadGovernor
     private var samplers: [SequenceID: TokenSampler] = [:]
     package private(set) var modelSeconds = 0.0
 
@@ -64,6 +69,7 @@ package final class LlamaRunner: ModelRunner {
         self.context = context
         self.threadpool = LlamaThreadpool(threads: threads)
         threadpool.attach(to: context)
+        self.governor = ThreadGovernor(most: options.adaptsThreads ? Int(threads) : 1)
         self.batch = llama_batch_init(Int32(batchTokens), 0, 1)
         // llama.cpp pads a context; the promise to clients is the number that was asked for.
         self.limits = RunnerLimits(
@@ -117,6 +123,7 @@ package final class LlamaRunner: ModelRunner {
         let status = llama_decode(context, batch)
         llama_synchronize(context)
         modelSeconds = (ContinuousClock.now - begin) / .seconds(1)
+        govern(work)
         guard status == 0 else {
             throw LlamaError(description: "llama_decode failed with status \(status) for \(batch.n_tokens) tokens")
         }
@@ -127,6 +134,13 @@ package final class LlamaRunner: ModelRunner {
             if chunk.samples { sampled.append(try sample(chunk, endingAt: end)) }
         }
         return sampled
+    }
+
+    private func govern(_ work: Batch) {
+        guard work.chunks.allSatisfy({ $0.continuesStream && $0.drafts == 0 }) else { return }
+        let before = governor.threads
+        governor.didStep(rows: work.chunks.count, seconds: modelSeconds)
+        if governor.threads != before { llama_set_n_threads(context, Int32(governor.threads), Int32(governor.threads)) }
     }
 
     /// The token after the chunk's last sure one; then, as long as it is what was guessed, the token after the guess.

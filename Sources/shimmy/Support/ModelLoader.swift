@@ -18,7 +18,9 @@ struct ModelLoader: Sendable {
     func load(_ record: ModelRecord) async throws -> any Backend {
         let model = try await onOwnThread(named: "load") { try LlamaModel(path: record.path) }
         let template = try LlamaChatTemplate(model: model)
-        let options = LlamaRunner.Options(contextLength: contextLength, threads: threads, slots: slots ?? LlamaRunner.Options.defaultSlots)
+        let options = LlamaRunner.Options(
+            contextLength: contextLength, threads: threads, slots: slots ?? LlamaRunner.Options.defaultSlots,
+            adaptsThreads: !engine.isDeterministic)
         var settings = engine
         settings.store = try prefixes?.store(for: record)
         let engine = try await EngineHandle.start(name: "engine", options: settings) { try LlamaRunner(model: model, options: options) }
