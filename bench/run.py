@@ -106,7 +106,9 @@ def summarize(row: Row, results: dict) -> tuple[float, float, float, str]:
     return medians["shimmy"], peers[best], medians["shimmy"] / peers[best] if peers[best] else float("inf"), best
 
 
-def report(results: dict, rounds: int, model: str, folder: str) -> str:
+def report(results: dict, model: str, folder: str) -> str:
+    counts = sorted({len(rounds) for scenario in results.values() for rounds in scenario.values()})
+    rounds = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else str(counts[0])
     lines = [
         f"Shimmy beside llama-server from the same llama.cpp ({LLAMA['project']} {LLAMA['version']}), {model}, {os.cpu_count()} cores",
         f"({processor_name()}), alternating, {rounds} rounds, medians; llama-server with unified and with split KV cache, the better counted.",
@@ -176,7 +178,7 @@ def main():
     numbers.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
     plots(results, lambda file, svg: (folder / file).write_text(svg), folder.name)
     text = "# Benchmarks\n\nAbsolute numbers belong to one machine and one hour; ratios travel better. Run them with `make bench`.\n\n"
-    text += report(results, arguments.rounds, Path(arguments.model).name, folder.name)
+    text += report(results, Path(arguments.model).name, folder.name)
     folder.with_suffix(".md").write_text(text)
     print(text)
 
