@@ -2,7 +2,8 @@
 
     build_llama.py [--gpu cuda|vulkan|metal] [--server | --source]
 
-The result is cached by version, checksum, options and processor, so that a second checkout links it at once.
+The result is cached by version, checksum, options and processor, so that a second checkout links it at once. The kernels in
+Kernels/ are compiled beside it, against its internal headers, into the same archive.
 Everything is built aside and renamed at the end: an interrupted build is never mistaken for a good one.
 `--server` builds llama-server from the same source with its own default options, for the benchmarks, and prints its path.
 `--source` prints where the source lies, for tests that use llama.cpp's own test data.
@@ -18,6 +19,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from package_index import FetchError, fetch, install_tools
@@ -56,7 +58,11 @@ SERVER_OPTIONS = {
     "GGML_CCACHE": "OFF",
 }
 
-HEADERS = ["llama.h", "ggml-rpc.h", "mtmd.h", "shimmy_build.h"]
+HEADERS = ["llama.h", "ggml-rpc.h", "mtmd.h", "shimmy_build.h", "shimmy_kernels.h"]
+
+KERNELS = REPOSITORY / "Kernels"
+# No contraction of products and sums that the source does not ask for: a row's result must not depend on how a compiler saw its loop.
+KERNEL_FLAGS = ["-O3", "-fPIC", "-std=c++17", "-ffp-contract=off", "-Wall", "-Wextra", "-Wno-unused-function", "-Wno-maybe-uninitialized"]
 
 # What a backend has to be linked with; the module map tells it to whoever imports the module.
 LINKED = {
@@ -166,11 +172,12 @@ def copy_headers(source: Path, include: Path, gpu: str | None):
 
 
 def merge_archives(archives: list[Path], target: Path):
-    """One archive out of many, with `ar` or, on macOS, `libtool`."""
+    """One archive out of many and of single objects, with `ar` or, on macOS, `libtool`."""
     if sys.platform == "darwin":
         subprocess.run(["libtool", "-static", "-o", target] + archives, check=True)
         return
-    script = f"create {target}\n" + "".join(f"addlib {archive}\n" for archive in archives) + "save\nend\n"
+    verbs = {".a": "addlib", ".o": "addmod"}
+    script = f"create {target}\n" + "".join(f"{verbs[path.suffix]} {path}\n" for path in archives) + "save\nend\n"
     subprocess.run(["ar", "-M"], input=script, text=True, check=True)
 
 
@@ -200,21 +207,65 @@ def link_into_repository(bundle: Path):
 
 
 def build_library(cache: Path, tools: Path, gpu: str | None) -> Path:
+    """The bundle: llama.cpp as it was built once, and this checkout's kernels."""
     options = dict(LIBRARY_OPTIONS, **gpu_options(gpu))
     identity = json.dumps([LAYOUT, LLAMA["version"], LLAMA["sha256"], options, target_triple(), processor(), os.environ.get("CXX", "")])
     key = hashlib.sha256(identity.encode()).hexdigest()[:16]
     directory = cache / "llama" / f"{LLAMA['version']}-{key}"
-    bundle = directory / "CLlama.artifactbundle"
-    if not bundle.exists():
+    plain = directory / "CLlama.artifactbundle"
+    if not plain.exists():
         print("Building llama.cpp once (about 5 minutes on 2 cores)", file=sys.stderr)
         source, build = source_directory(cache), directory / "build"
         Build(source, build, tools, options).run("llama", "llama-common", "mtmd", "ggml-rpc")
         aside = directory / f"bundle.{os.getpid()}"
         shutil.rmtree(aside, ignore_errors=True)
         write_bundle(source, build, aside, gpu)
-        aside.rename(bundle)
+        aside.rename(plain)
         shutil.rmtree(build)
+    return add_kernels(cache, plain, gpu)
+
+
+def add_kernels(cache: Path, plain: Path, gpu: str | None) -> Path:
+    """A copy of a bundle with the kernels in its archive, cached by their source."""
+    sources = sorted(path for path in KERNELS.rglob("*") if path.suffix in (".h", ".cpp"))
+    content = b"\0".join(str(path.relative_to(KERNELS)).encode() + b"\0" + path.read_bytes() for path in sources)
+    key = hashlib.sha256(json.dumps([KERNEL_FLAGS, module_map(gpu)]).encode() + content).hexdigest()[:16]
+    directory = plain.parent / f"kernels-{key}"
+    bundle = directory / plain.name
+    if not bundle.exists():
+        print("Building the kernels", file=sys.stderr)
+        aside = plain.parent / f"kernels.{os.getpid()}"
+        shutil.rmtree(aside, ignore_errors=True)
+        shutil.copytree(plain, aside / plain.name)
+        objects = compile_kernels(source_directory(cache), [path for path in sources if path.suffix == ".cpp"], aside)
+        merge_archives([plain / "libllama.a", *objects], aside / plain.name / "libllama.a")
+        include = aside / plain.name / "include"
+        shutil.copy2(KERNELS / "include/shimmy_kernels.h", include)
+        (include / "module.modulemap").write_text(module_map(gpu))
+        for path in objects:
+            path.unlink()
+        aside.rename(directory)
     return bundle
+
+
+def compile_kernels(source: Path, files: list[Path], directory: Path) -> list[Path]:
+    """Compiles each file beside ggml's internal headers, as many at once as there are cores."""
+    compiler = os.environ.get("CXX", "c++")
+    includes = [f"-I{KERNELS}", f"-I{KERNELS}/include"]
+    for folder in ("include", "ggml/include", "ggml/src", "ggml/src/ggml-cpu"):
+        includes += ["-isystem", str(source / folder)]
+
+    def compile_one(file: Path) -> Path:
+        target = directory / f"{file.stem}.o"
+        result = subprocess.run([compiler, *KERNEL_FLAGS, *includes, "-c", str(file), "-o", str(target)], capture_output=True, text=True)
+        if result.stderr:
+            print(result.stderr, file=sys.stderr)
+        if result.returncode != 0:
+            raise FetchError(f"{file.relative_to(REPOSITORY)} did not compile; the lines above say why")
+        return target
+
+    with ThreadPoolExecutor(os.cpu_count() or 2) as pool:
+        return list(pool.map(compile_one, files))
 
 
 def build_server(cache: Path, tools: Path) -> Path:

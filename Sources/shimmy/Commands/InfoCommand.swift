@@ -13,6 +13,7 @@ struct InfoCommand: AsyncParsableCommand {
             ["shimmy", BuildVersion.text],
             ["llama.cpp", LlamaBackend.build],
             ["CPU features", LlamaBackend.cpuFeatures.joined(separator: ", ")],
+            ["CPU kernels", Self.kernels],
             ["physical cores", "\(ProcessorTopology.physicalCores)"],
         ]
         for device in LlamaBackend.devices {
@@ -21,5 +22,12 @@ struct InfoCommand: AsyncParsableCommand {
         if !LlamaBackend.devices.contains(where: \.isGPU) { rows.append(["GPU", "none that llama.cpp sees"]) }
         rows += [["models", directories.models], ["data", directories.data], ["cache", directories.cache]]
         Console.print(Console.table(rows))
+    }
+
+    private static var kernels: String {
+        guard let set = CPUKernels.bestInstructionSet else {
+            return "ggml's own: this processor has none of AVX-512 VNNI, AVX-VNNI and AVX2"
+        }
+        return "Shimmy's for \(set): \(CPUKernels.formats.joined(separator: ", ")); ggml's for other formats"
     }
 }

@@ -35,7 +35,10 @@ struct ModelLoader: Sendable {
 
     /// Equal for equal engine, build, file and settings. FNV-1a: it names, it does not protect.
     private func fingerprint(_ record: ModelRecord, _ limits: RunnerLimits) -> String {
-        let facts = [BuildVersion.text, LlamaBackend.build, record.id, "\(record.sizeBytes)", "\(record.modified)", "\(limits.contextLength)"]
+        let facts = [
+            BuildVersion.text, LlamaBackend.build, CPUKernels.instructionSet ?? "ggml", record.id, "\(record.sizeBytes)", "\(record.modified)",
+            "\(limits.contextLength)",
+        ]
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
         for byte in facts.joined(separator: "\u{1f}").utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
         return "fp_" + String(hash, radix: 16)

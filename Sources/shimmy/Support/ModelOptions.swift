@@ -16,7 +16,7 @@ struct ModelOptions: ParsableArguments {
     @Option(help: "Threads for computing. Default: the number of physical cores. [SHIMMY_THREADS]")
     var threads: Int?
 
-    @Option(help: "Sequences that can be computed at once, 1 to 256. Default: 16. [SHIMMY_SLOTS]")
+    @Option(help: "Sequences that can be computed at once, 1 to 256. Default: 32. [SHIMMY_SLOTS]")
     var slots: Int?
 
     @Option(help: "Milliseconds between two tokens of a running stream, at most, whatever else arrives. Default: 100. [SHIMMY_STREAM_GAP]")
@@ -33,6 +33,9 @@ struct ModelOptions: ParsableArguments {
         transform: PrefixDirectory.bytes)
     var prefixCacheSize: Int?
 
+    @Option(help: "auto (Shimmy's own kernels where the processor has what they need) or off (ggml's). Default: auto. [SHIMMY_CPU_KERNELS]")
+    var cpuKernels: CPUKernels.Choice?
+
     @Flag(help: "Compute one sequence at a time and reuse nothing, so that a request always gets the same answer to the bit. [SHIMMY_DETERMINISTIC]")
     var deterministic = false
 
@@ -47,6 +50,9 @@ struct ModelOptions: ParsableArguments {
         if let threads, threads < 1 { throw ValidationError("--threads must be at least 1.") }
         if let streamGap, streamGap < 1 { throw ValidationError("--stream-gap must be at least 1.") }
         if let queue, queue < 0 { throw ValidationError("--queue must not be negative.") }
+        if let name = environment.string("SHIMMY_CPU_KERNELS"), CPUKernels.Choice(rawValue: name) == nil {
+            throw ValidationError("SHIMMY_CPU_KERNELS must be auto or off.")
+        }
         if let slots, !(1...256).contains(slots) { throw ValidationError("--slots must be 1 to 256.") }
     }
 
@@ -78,6 +84,7 @@ struct ModelOptions: ParsableArguments {
         if let gap = streamGap ?? environment.integer("SHIMMY_STREAM_GAP") { engine.target.gap = Double(gap) / 1000 }
         if let queue = queue ?? environment.integer("SHIMMY_QUEUE") { engine.queue = queue }
         engine.isDeterministic = deterministic || environment.flag("SHIMMY_DETERMINISTIC")
+        CPUKernels.install(cpuKernels ?? environment.string("SHIMMY_CPU_KERNELS").flatMap(CPUKernels.Choice.init(rawValue:)) ?? .auto)
         return ModelLoader(
             contextLength: ctxSize ?? environment.integer("SHIMMY_CTX_SIZE"), threads: threads ?? environment.integer("SHIMMY_THREADS"),
             slots: slots ?? environment.integer("SHIMMY_SLOTS"), engine: engine, logger: logger)
@@ -106,3 +113,5 @@ struct ModelOptions: ParsableArguments {
         return record
     }
 }
+
+extension CPUKernels.Choice: ExpressibleByArgument {}

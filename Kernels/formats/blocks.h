@@ -1,0 +1,69 @@
+// What the formats' blocks have in common: their bits as bytes, and their scales row by row.
+
+static INLINE void putHalf(uint8_t * out, int index, uint16_t value) { memcpy(out + 2 * index, &value, 2); }
+
+// 16 bytes: the low halves are columns 0 to 15, the high ones 16 to 31.
+static INLINE void unpackNibbles(const uint8_t * packed, uint8_t * values) {
+    for (int i = 0; i < 16; i++) {
+        values[i] = packed[i] & 15;
+        values[16 + i] = packed[i] >> 4;
+    }
+}
+
+// 128 bytes: of each 32 the low halves are 32 columns, and the high ones the 32 after them.
+static INLINE void unpackNibblesOf64(const uint8_t * packed, uint8_t * values) {
+    for (int j = 0; j < 4; j++) {
+        for (int i = 0; i < 32; i++) {
+            values[64 * j + i] = packed[32 * j + i] & 15;
+            values[64 * j + 32 + i] = packed[32 * j + i] >> 4;
+        }
+    }
+}
+
+// 64 bytes: of each 32 the lowest two bits are 32 columns, and so on upwards.
+static INLINE void unpackPairs(const uint8_t * packed, uint8_t * values) {
+    for (int h = 0; h < 2; h++) {
+        for (int j = 0; j < 4; j++) {
+            for (int i = 0; i < 32; i++) values[128 * h + 32 * j + i] = packed[32 * h + i] >> 2 * j & 3;
+        }
+    }
+}
+
+// Bit i belongs to column i.
+static INLINE void addFifthBits(const uint8_t * bits, uint8_t * values) {
+    for (int i = 0; i < 32; i++) values[i] |= (bits[i / 8] >> i % 8 & 1) << 4;
+}
+
+template <class Block> static void storeScalesAndMinima(const Block * const * rows, uint8_t * out) {
+    for (int r = 0; r < panelRows; r++) {
+        putHalf(out, r, rows[r]->d);
+        putHalf(out, panelRows + r, rows[r]->m);
+    }
+}
+
+template <class Block> static void storeHalfScales(const Block * const * rows, uint8_t * out) {
+    for (int r = 0; r < panelRows; r++) putHalf(out, r, rows[r]->d);
+}
+
+template <class Block> static void storeSuperScalesAndMinima(const Block * const * rows, uint8_t * out) {
+    for (int r = 0; r < panelRows; r++) {
+        putHalf(out, r, rows[r]->d);
+        putHalf(out, panelRows + r, rows[r]->dmin);
+    }
+}
+
+// The 12 bytes of Q4_K and Q5_K: four scales and four minima of 6 bits; then four of each in 4 bits, whose upper two are the others' spare ones.
+template <class Block> static void storeSixBitScalesAndMinima(const Block * const * rows, uint8_t * out) {
+    uint8_t values[256];
+    storeSuperScalesAndMinima(rows, out);
+    for (int r = 0; r < panelRows; r++) {
+        const uint8_t * s = rows[r]->scales;
+        for (int j = 0; j < 4; j++) {
+            values[j * panelRows + r] = s[j] & 63;
+            values[(4 + j) * panelRows + r] = uint8_t((s[8 + j] & 15) | (s[j] >> 6) << 4);
+            values[(8 + j) * panelRows + r] = s[4 + j] & 63;
+            values[(12 + j) * panelRows + r] = uint8_t(s[8 + j] >> 4 | (s[4 + j] >> 6) << 4);
+        }
+    }
+    SixBitScales::store(values, out + panelRows * 4);
+}

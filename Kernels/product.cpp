@@ -1,0 +1,197 @@
+// Rows of activations are quantized by all threads, then each thread takes panels of weights and multiplies them with all rows.
+
+#include "product.h"
+
+#include "packed_weights.h"
+#include "registry.h"
+
+#include "ggml-cpu-impl.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace shimmy {
+
+namespace {
+
+
+// A share of the work: threads take the next one when they are done, since they do not run equally fast.
+// It is large enough that fetching ahead seldom leaves it.
+int64_t panelsOfShare(const PackedWeights & weights, int threads) {
+    constexpr size_t large = 256 << 10;
+    int64_t atLeast = std::min<int64_t>(weights.panels() / threads, int64_t(large / weights.panelBytes()));
+    return std::max<int64_t>({1, weights.panels() / (threads * 8), atLeast});
+}
+
+// Rows of activations that are multiplied with a share's panels before the next ones: few enough to stay in the cache.
+constexpr int64_t rowsOfBlock = 64;
+
+// The next tile for so many rows that are left.
+int tileFor(int64_t rest, int widest) {
+    if (rest >= widest) return widest;
+    if (rest > 4) return rest == 6 ? 3 : 4;
+    return int(rest);
+}
+
+// The product of packed weights with quantized rows that lie one after the other; `target(row)` says where a row's results go.
+template <class Target>
+void multiplyPanels(const PackedWeights & weights, const uint8_t * matrix, int64_t first, int64_t last, const uint8_t * quantized, int64_t count, Target target) {
+    const size_t rowBytes = ActivationRow::bytes(int(weights.width));
+    alignas(64) float results[8 * panelRows];
+    for (int64_t block = 0; block < count; block += rowsOfBlock) {
+        const int64_t end = std::min(count, block + rowsOfBlock);
+        for (int64_t p = first; p < last; p++) {
+            const uint8_t * panel = matrix + size_t(p) * weights.panelBytes();
+            const size_t valid = size_t(std::min<int64_t>(panelRows, weights.rows - p * panelRows));
+            for (int64_t row = block; row < end;) {
+                int tile = tileFor(end - row, weights.format->widestTile);
+                weights.format->multiply[tile]({panel, panel + weights.quantBytes(), quantized + size_t(row) * rowBytes, rowBytes, int(weights.width), results, panelRows});
+                for (int n = 0; n < tile; n++) memcpy(target(row + n) + p * panelRows, results + n * panelRows, valid * sizeof(float));
+                row += tile;
+            }
+        }
+    }
+}
+
+uint8_t * aligned(void * p) { return (uint8_t *) ((uintptr_t(p) + 63) / 64 * 64); }
+
+// MUL_MAT: one matrix, any number of rows.
+struct PlainProduct {
+    static size_t workSize(const ggml_tensor * op) {
+        const ggml_tensor * x = op->src[1];
+        return size_t(ggml_nrows(x)) * ActivationRow::bytes(int(x->ne[0])) + 64;
+    }
+
+    static void compute(const ggml_compute_params * params, ggml_tensor * op) {
+        const ggml_tensor * x = op->src[1];
+        const PackedWeights weights(op->src[0]);
+        const int64_t count = ggml_nrows(x);
+        uint8_t * quantized = aligned(params->wdata);
+        const size_t rowBytes = ActivationRow::bytes(int(weights.width));
+        auto place = [](const ggml_tensor * t, int64_t row) {
+            int64_t i1 = row % t->ne[1], i2 = row / t->ne[1] % t->ne[2], i3 = row / (t->ne[1] * t->ne[2]);
+            return (float *) ((char *) t->data + size_t(i1) * t->nb[1] + size_t(i2) * t->nb[2] + size_t(i3) * t->nb[3]);
+        };
+        if (params->ith == 0) ggml_threadpool_chunk_set(params->threadpool, 0);
+        for (int64_t row = params->ith; row < count; row += params->nth) {
+            weights.format->quantize(place(x, row), int(weights.width), quantized + size_t(row) * rowBytes);
+        }
+        ggml_barrier(params->threadpool);
+        const int64_t share = panelsOfShare(weights, params->nth);
+        const int64_t shares = (weights.panels() + share - 1) / share;
+        for (int64_t s; (s = ggml_threadpool_chunk_add(params->threadpool, 1)) < shares;) {
+            multiplyPanels(weights, (const uint8_t *) op->src[0]->data, s * share, std::min((s + 1) * share, weights.panels()), quantized, count, [&](int64_t row) { return place(op, row); });
+        }
+    }
+};
+
+// MUL_MAT_ID: a matrix for each expert; each row of `ids` names the experts that a token goes to.
+struct ExpertProduct {
+    // A pair of a token and the place of an expert in its list.
+    struct Route {
+        int32_t token, place;
+    };
+
+    const ggml_tensor * op;
+    int64_t tokens, places, experts;
+    int32_t * starts;  // of each expert's routes, and the end
+    Route * routes;    // by expert
+    uint8_t * quantized;
+
+    ExpertProduct(const ggml_compute_params * params, const ggml_tensor * op)
+        : op(op), tokens(op->src[2]->ne[1]), places(op->src[2]->ne[0]), experts(op->src[0]->ne[2]) {
+        uint8_t * work = aligned(params->wdata);
+        starts = (int32_t *) work;
+        routes = (Route *) (work + startBytes(experts));
+        quantized = work + startBytes(experts) + routeBytes(tokens * places);
+    }
+
+    static size_t startBytes(int64_t experts) { return (size_t(experts + 1) * sizeof(int32_t) + 63) / 64 * 64; }
+    static size_t routeBytes(int64_t count) { return (size_t(count) * sizeof(Route) + 63) / 64 * 64; }
+    static size_t workSize(const ggml_tensor * op) {
+        const int64_t count = ggml_nelements(op->src[2]);
+        return 64 + startBytes(op->src[0]->ne[2]) + routeBytes(count) + size_t(count) * ActivationRow::bytes(int(op->src[1]->ne[0]));
+    }
+
+    int32_t expertOf(int64_t token, int64_t place) const {
+        return *(const int32_t *) ((const char *) op->src[2]->data + size_t(token) * op->src[2]->nb[1] + size_t(place) * op->src[2]->nb[0]);
+    }
+
+    // Sorts the routes by expert. Every thread would get the same, so one does it.
+    void sortRoutes() {
+        memset(starts, 0, size_t(experts + 1) * sizeof(int32_t));
+        for (int64_t t = 0; t < tokens; t++) {
+            for (int64_t p = 0; p < places; p++) {
+                const int32_t expert = expertOf(t, p);
+                GGML_ASSERT(expert >= 0 && expert < experts);
+                starts[expert + 1]++;
+            }
+        }
+        for (int64_t e = 0; e < experts; e++) starts[e + 1] += starts[e];
+        // Filling moves each start to the next one's place; it is moved back afterwards.
+        for (int64_t t = 0; t < tokens; t++) {
+            for (int64_t p = 0; p < places; p++) routes[starts[expertOf(t, p)]++] = {int32_t(t), int32_t(p)};
+        }
+        for (int64_t e = experts; e > 0; e--) starts[e] = starts[e - 1];
+        starts[0] = 0;
+    }
+
+    void compute(const ggml_compute_params * params) {
+        const ggml_tensor * x = op->src[1];
+        const PackedWeights weights(op->src[0]);
+        const size_t rowBytes = ActivationRow::bytes(int(weights.width));
+        if (params->ith == 0) {
+            sortRoutes();
+            ggml_threadpool_chunk_set(params->threadpool, 0);
+        }
+        ggml_barrier(params->threadpool);
+        for (int64_t i = params->ith; i < tokens * places; i += params->nth) {
+            const Route route = routes[i];
+            const char * row = (const char *) x->data + size_t(route.place % x->ne[1]) * x->nb[1] + size_t(route.token) * x->nb[2];
+            weights.format->quantize((const float *) row, int(weights.width), quantized + size_t(i) * rowBytes);
+        }
+        ggml_barrier(params->threadpool);
+        const int64_t share = panelsOfShare(weights, params->nth);
+        const int64_t shares = (weights.panels() + share - 1) / share;
+        for (int64_t s; (s = ggml_threadpool_chunk_add(params->threadpool, 1)) < shares * experts;) {
+            const int64_t expert = s / shares, first = s % shares * share, from = starts[expert];
+            const uint8_t * matrix = (const uint8_t *) op->src[0]->data + size_t(expert) * weights.matrixBytes();
+            multiplyPanels(weights, matrix, first, std::min(first + share, weights.panels()), quantized + size_t(from) * rowBytes, starts[expert + 1] - from, [&](int64_t row) {
+                const Route route = routes[from + row];
+                return (float *) ((char *) op->data + size_t(route.place) * op->nb[1] + size_t(route.token) * op->nb[2]);
+            });
+        }
+    }
+};
+
+struct Traits : ggml::cpu::tensor_traits {
+    bool work_size(int, const ggml_tensor * op, size_t & size) override {
+        size = op->op == GGML_OP_MUL_MAT_ID ? ExpertProduct::workSize(op) : PlainProduct::workSize(op);
+        return true;
+    }
+
+    bool compute_forward(ggml_compute_params * params, ggml_tensor * op) override {
+        if (op->op == GGML_OP_MUL_MAT_ID) {
+            ExpertProduct(params, op).compute(params);
+        } else {
+            PlainProduct::compute(params, op);
+        }
+        return true;
+    }
+};
+
+}  // namespace
+
+bool canMultiply(const ggml_tensor * op) {
+    const ggml_tensor * weights = op->src[0], * x = op->src[1];
+    if (op->op != GGML_OP_MUL_MAT && op->op != GGML_OP_MUL_MAT_ID) return false;
+    if (!PackedWeights(weights).isPacked() || x->type != GGML_TYPE_F32 || x->nb[0] != sizeof(float)) return false;
+    return op->op == GGML_OP_MUL_MAT ? weights->ne[2] == 1 : x->ne[3] == 1;
+}
+
+ggml::cpu::tensor_traits * productTraits() {
+    static Traits traits;
+    return &traits;
+}
+
+}  // namespace shimmy

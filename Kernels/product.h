@@ -1,0 +1,15 @@
+// MUL_MAT and MUL_MAT_ID with packed weights.
+
+#pragma once
+
+#include "ggml.h"
+#include "traits.h"
+
+namespace shimmy {
+
+// Whether `op` is a product that the kernels compute, given that its weights are packed.
+bool canMultiply(const ggml_tensor * op);
+
+ggml::cpu::tensor_traits * productTraits();
+
+}  // namespace shimmy

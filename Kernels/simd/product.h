@@ -1,0 +1,126 @@
+// The product of a panel with N rows of activations: 16 sums a row stay in registers while the panel passes once.
+//
+// A row's sums are formed in the order of its columns by the same instructions whatever N is: its result is the same bit for bit
+// in every company.
+
+template <int First, int Count, class Body> static INLINE void eachQuad(Body body) {
+    if constexpr (Count > 0) {
+        body(std::integral_constant<int, First>());
+        eachQuad<First + 1, Count - 1>(body);
+    }
+}
+
+// The integer sums of one group of columns, `First` quads into its unit.
+template <class Format, int N, int First>
+static INLINE void addGroup(const uint8_t * unit, int part, const int8_t * values, size_t rowBytes, Simd::Int (&sums)[N]) {
+    eachQuad<First, Format::group / 4>([&](auto quad) __attribute__((always_inline)) {
+        constexpr int t = decltype(quad)::value;
+        Simd::Int weights = Format::Quants::template quad<t>(unit, part);
+        for (int n = 0; n < N; n++) {
+            const int8_t * four = values + n * rowBytes + 4 * t;
+            sums[n] = Format::Quants::wide ? Simd::dotWide(sums[n], weights, four) : Simd::dot(sums[n], weights, four);
+        }
+    });
+}
+
+template <class Format, int N> struct Tile {
+    static constexpr int units = Format::span / 32, groups = 32 / Format::group;
+
+    const PanelProduct & product;
+    const int part;
+    Simd::Float out[N];
+
+    INLINE Tile(const PanelProduct & product, int part) : product(product), part(part) {
+        for (int n = 0; n < N; n++) out[n] = Simd::zero();
+    }
+
+    INLINE float scaleOf(int n, int span) const {
+        return ((const float *) (product.rows + n * product.rowBytes + ActivationRow::scales(product.width)))[span];
+    }
+    template <class Value> INLINE Value sumOf(int n, int group) const {
+        return ((const Value *) (product.rows + n * product.rowBytes + ActivationRow::sums(product.width)))[group];
+    }
+
+    // One group: `group` counts from the start of the row, `inBlock` from that of the block.
+    template <int Quad>
+    INLINE void addGroupOf(const uint8_t * unit, int column, const typename Format::Scales & scales, int inBlock, Simd::Float (&span)[N]) {
+        int group = column / Format::group + Quad * 4 / Format::group;
+        Simd::Int sums[N];
+        for (int n = 0; n < N; n++) sums[n] = Simd::words(Format::hasMinimum ? 0 : sumOf<int32_t>(n, group));
+        addGroup<Format, N, Quad>(unit, part, (const int8_t *) product.rows + column, product.rowBytes, sums);
+        Simd::Float scale = scales.scale(inBlock);
+        for (int n = 0; n < N; n++) span[n] = Simd::fma(Simd::real(sums[n]), scale, span[n]);
+        if constexpr (Format::hasMinimum) {
+            Simd::Float minimum = scales.minimum(inBlock);
+            for (int n = 0; n < N; n++) out[n] = Simd::fma(minimum, Simd::all(sumOf<float>(n, group)), out[n]);
+        }
+    }
+
+    // The weights come from memory, and what is computed between two lines keeps the processor from asking for the next ones in time.
+    // 32 kB ahead, into the second level: nearer or into the first level is slower than not to ask at all.
+    static constexpr size_t ahead = 32 << 10;
+    static INLINE void fetchAhead(const uint8_t * unit) {
+        for (size_t at = 0; at < Format::Quants::size; at += lineBytes) _mm_prefetch((const char *) unit + ahead + at, _MM_HINT_T1);
+    }
+
+    INLINE void addSpan(const uint8_t * quants, int column, const typename Format::Scales & scales, int inBlock) {
+        Simd::Float span[N];
+        for (int n = 0; n < N; n++) span[n] = Simd::zero();
+        for (int u = 0; u < units; u++) {
+            const uint8_t * unit = quants + u * Format::Quants::size;
+            fetchAhead(unit);
+            addGroupOf<0>(unit, column + u * 32, scales, inBlock + u * groups, span);
+            if constexpr (groups == 2) addGroupOf<4>(unit, column + u * 32, scales, inBlock + u * groups + 1, span);
+        }
+        for (int n = 0; n < N; n++) out[n] = Simd::fma(span[n], Simd::all(scaleOf(n, column / Format::span)), out[n]);
+    }
+
+    INLINE void run() {
+        const uint8_t * quants = product.quants, * stored = product.scales;
+        for (int column = 0; column < product.width; column += Format::width, stored += Format::Scales::size) {
+            typename Format::Scales scales(stored, part);
+            for (int inside = 0; inside < Format::width; inside += Format::span, quants += units * Format::Quants::size) {
+                addSpan(quants, column + inside, scales, inside / Format::group);
+            }
+        }
+        for (int n = 0; n < N; n++) Simd::storeFloats(product.out + n * product.outStride + part * Simd::lanes, out[n]);
+    }
+};
+
+template <class Format, int N> static void multiplyPanel(const PanelProduct & product) {
+    for (int part = 0; part < panelRows / Simd::lanes; part++) Tile<Format, N>(product, part).run();
+}
+
+// Packs 16 rows block by block; the format unpacks each block to bytes and stores its scales.
+template <class Format> static void packPanel(const void * const * rows, size_t blocks, uint8_t * quants, uint8_t * scales) {
+    using Block = typename Format::Block;
+    static const Block none = {};
+    constexpr int units = Format::width / 32;
+    for (size_t b = 0; b < blocks; b++) {
+        const Block * block[panelRows];
+        Unit words[units];
+        for (int r = 0; r < panelRows; r++) {
+            block[r] = rows[r] ? (const Block *) rows[r] + b : &none;
+            uint8_t values[Format::width];
+            Format::unpack(*block[r], values);
+            for (int u = 0; u < units; u++) memcpy(words[u][r], values + 32 * u, 32);
+        }
+        for (int u = 0; u < units; u++) Format::Quants::store(words[u], quants + u * Format::Quants::size);
+        Format::storeScales(block, scales);
+        quants += units * Format::Quants::size;
+        scales += Format::Scales::size;
+    }
+}
+
+template <class Format, int N> static constexpr auto tileOf() -> void (*)(const PanelProduct &) {
+    if constexpr (N <= Simd::widestTile && (N <= 4 || N == 8)) return multiplyPanel<Format, N>;
+    return nullptr;
+}
+
+template <class Format> static constexpr FormatKernels kernelsOf() {
+    return {
+        Format::type, Format::width, Format::width / 32 * Format::Quants::size, Format::Scales::size, packPanel<Format>, quantizeRow<Format>,
+        {nullptr, tileOf<Format, 1>(), tileOf<Format, 2>(), tileOf<Format, 3>(), tileOf<Format, 4>(), nullptr, nullptr, nullptr, tileOf<Format, 8>()},
+        Simd::widestTile,
+    };
+}
