@@ -1,5 +1,45 @@
+// Every tile of the cache is read once for all rows that see it: sequences that share a prefix share its memory traffic.
+//
+// There are two ways to share the work out between threads. Both let each row meet its cells in the same order, and a row's result
+// depends on nothing else: not on the way, not on the number of threads, not on the other rows.
+
 #include "attention.h"
+
+#include "registry.h"
+
+#include "attention_runs.h"
+#include "attention_steps.h"
+
 namespace shimmy {
-bool canAttend(const ggml_tensor *) { return false; }
-ggml::cpu::tensor_traits * attentionTraits() { return nullptr; }
+
+namespace {
+
+struct Traits : ggml::cpu::tensor_traits {
+    bool work_size(int threads, const ggml_tensor * op, size_t & size) override {
+        const Shape shape(op);
+        size = 64 + (AttentionSteps::isFor(shape) ? AttentionSteps::bytes(shape, threads) : AttentionRuns::bytes(shape, threads));
+        return true;
+    }
+
+    bool compute_forward(ggml_compute_params * params, ggml_tensor * op) override {
+        const Shape shape(op);
+        Arena arena{(uint8_t *) ((uintptr_t(params->wdata) + 63) / 64 * 64)};
+        if (AttentionSteps::isFor(shape)) {
+            AttentionSteps::compute(shape, params, arena);
+        } else {
+            AttentionRuns::compute(shape, params, arena);
+        }
+        return true;
+    }
+};
+
+}  // namespace
+
+bool canAttend(const ggml_tensor * op) { return op->op == GGML_OP_FLASH_ATTN_EXT && Shape(op).isSupported(); }
+
+ggml::cpu::tensor_traits * attentionTraits() {
+    static Traits traits;
+    return &traits;
 }
+
+}  // namespace shimmy

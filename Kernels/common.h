@@ -6,6 +6,7 @@
 #define GGML_COMMON_DECL_C
 #include "ggml-common.h"
 #include "ggml.h"
+#include "attention_kernels.h"
 #include "kernel_table.h"
 
 #include <immintrin.h>

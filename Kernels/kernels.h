@@ -4,6 +4,7 @@
 #include "simd/scales.h"
 #include "simd/activations.h"
 #include "simd/product.h"
+#include "simd/attention.h"
 #include "formats/blocks.h"
 #include "formats/q4_0.h"
 #include "formats/q4_1.h"
@@ -25,4 +26,4 @@ static const FormatKernels formats[] = {
 };
 
 extern const KernelTable table;
-const KernelTable table = {formats, sizeof formats / sizeof *formats, nullptr};
+const KernelTable table = {formats, sizeof formats / sizeof *formats, &attentionKernels};

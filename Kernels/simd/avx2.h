@@ -107,4 +107,26 @@ struct Simd {
     }
     static INLINE Int subtractInts(Int a, Int b) { return _mm256_sub_epi32(a, b); }
     static INLINE Float asFloat(Int v) { return _mm256_castsi256_ps(v); }
+    static INLINE float first(Float v) { return _mm256_cvtss_f32(v); }
+    static INLINE Float oneHalf(uint16_t v) { return _mm256_set1_ps(_cvtsh_ss(v)); }
+
+    // Rows become columns.
+    static INLINE void transpose(Float (&v)[8]) {
+        Float t[8];
+        for (int i = 0; i < 8; i += 2) {
+            t[i] = _mm256_unpacklo_ps(v[i], v[i + 1]);
+            t[i + 1] = _mm256_unpackhi_ps(v[i], v[i + 1]);
+        }
+        for (int i = 0; i < 8; i += 4) {
+            for (int j = 0; j < 2; j++) {
+                v[i + 2 * j] = _mm256_shuffle_ps(t[i + j], t[i + 2 + j], 0x44);
+                v[i + 2 * j + 1] = _mm256_shuffle_ps(t[i + j], t[i + 2 + j], 0xEE);
+            }
+        }
+        for (int c = 0; c < 4; c++) {
+            t[c] = _mm256_permute2f128_ps(v[c], v[4 + c], 0x20);
+            t[4 + c] = _mm256_permute2f128_ps(v[c], v[4 + c], 0x31);
+        }
+        for (int i = 0; i < 8; i++) v[i] = t[i];
+    }
 };

@@ -76,4 +76,35 @@ struct Simd {
     }
     static INLINE Int subtractInts(Int a, Int b) { return _mm512_sub_epi32(a, b); }
     static INLINE Float asFloat(Int v) { return _mm512_castsi512_ps(v); }
+    static INLINE float first(Float v) { return _mm512_cvtss_f32(v); }
+    static INLINE Float oneHalf(uint16_t v) { return _mm512_set1_ps(_cvtsh_ss(v)); }
+
+    // Rows become columns.
+    static INLINE void transpose(Float (&v)[16]) {
+        Float t[16];
+        for (int i = 0; i < 16; i += 2) {
+            t[i] = _mm512_unpacklo_ps(v[i], v[i + 1]);
+            t[i + 1] = _mm512_unpackhi_ps(v[i], v[i + 1]);
+        }
+        for (int i = 0; i < 16; i += 4) {
+            for (int j = 0; j < 2; j++) {
+                __m512d a = _mm512_castps_pd(t[i + j]), b = _mm512_castps_pd(t[i + 2 + j]);
+                v[i + 2 * j] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, b));
+                v[i + 2 * j + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, b));
+            }
+        }
+        // v[4g + c] holds, in its four parts p, column 4p + c of rows 4g to 4g + 3.
+        for (int c = 0; c < 4; c++) {
+            t[c] = _mm512_shuffle_f32x4(v[c], v[4 + c], 0x88);
+            t[4 + c] = _mm512_shuffle_f32x4(v[c], v[4 + c], 0xDD);
+            t[8 + c] = _mm512_shuffle_f32x4(v[8 + c], v[12 + c], 0x88);
+            t[12 + c] = _mm512_shuffle_f32x4(v[8 + c], v[12 + c], 0xDD);
+        }
+        for (int c = 0; c < 4; c++) {
+            v[c] = _mm512_shuffle_f32x4(t[c], t[8 + c], 0x88);
+            v[4 + c] = _mm512_shuffle_f32x4(t[4 + c], t[12 + c], 0x88);
+            v[8 + c] = _mm512_shuffle_f32x4(t[c], t[8 + c], 0xDD);
+            v[12 + c] = _mm512_shuffle_f32x4(t[4 + c], t[12 + c], 0xDD);
+        }
+    }
 };

@@ -3,110 +3,96 @@ import ShimmyLlama
 import ShimmyTestSupport
 import Testing
 
-/// The kernels that are installed are the process's: these tests run one after the other and leave none behind.
-@Suite(.serialized)
-struct ProductKernelTests {
-    static let formats: [ggml_type] = [
-        GGML_TYPE_Q4_0, GGML_TYPE_Q4_1, GGML_TYPE_Q5_0, GGML_TYPE_Q5_1, GGML_TYPE_Q8_0, GGML_TYPE_Q2_K, GGML_TYPE_Q3_K, GGML_TYPE_Q4_K,
-        GGML_TYPE_Q5_K, GGML_TYPE_Q6_K, GGML_TYPE_IQ4_NL, GGML_TYPE_IQ4_XS, GGML_TYPE_MXFP4,
-    ]
+extension KernelTests {
+    @Suite struct Products {
+        static let formats: [ggml_type] = [
+            GGML_TYPE_Q4_0, GGML_TYPE_Q4_1, GGML_TYPE_Q5_0, GGML_TYPE_Q5_1, GGML_TYPE_Q8_0, GGML_TYPE_Q2_K, GGML_TYPE_Q3_K, GGML_TYPE_Q4_K,
+            GGML_TYPE_Q5_K, GGML_TYPE_Q6_K, GGML_TYPE_IQ4_NL, GGML_TYPE_IQ4_XS, GGML_TYPE_MXFP4,
+        ]
 
-    static let instructionSets = [SHIMMY_INSTRUCTIONS_AVX2, SHIMMY_INSTRUCTIONS_AVX_VNNI, SHIMMY_INSTRUCTIONS_AVX512_VNNI].filter {
-        shimmy_kernels_supports($0)
-    }
+        /// Widths that a format can have, among them none that is a multiple of 256 where it can do without.
+        static func widths(_ type: ggml_type) -> [Int] { ggml_blck_size(type) == 256 ? [256, 768, 2048] : [32, 576, 1024] }
 
-    /// Widths that a format can have, among them none that is a multiple of 256 where it can do without.
-    static func widths(_ type: ggml_type) -> [Int] { ggml_blck_size(type) == 256 ? [256, 768, 2048] : [32, 576, 1024] }
+        @Test func everyFormatIsOffered() {
+            guard !KernelTests.instructionSets.isEmpty else { return }
+            #expect(Set(CPUKernels.formats) == Set(Self.formats.map { String(cString: ggml_type_name($0)) }))
+        }
 
-    static func withKernels(_ set: shimmy_instruction_set, _ body: () -> Void) {
-        shimmy_kernels_install(set)
-        body()
-        shimmy_kernels_install(SHIMMY_INSTRUCTIONS_NONE)
-    }
-
-    @Test func everyFormatIsOffered() {
-        guard !Self.instructionSets.isEmpty else { return }
-        #expect(Set(CPUKernels.formats) == Set(Self.formats.map { String(cString: ggml_type_name($0)) }))
-    }
-
-    /// The sum of squared errors against a product in double precision, over shapes and numbers of rows.
-    @Test(arguments: formats, instructionSets)
-    func errorIsNoLargerThanOfGGML(_ type: ggml_type, _ set: shimmy_instruction_set) {
-        var random = SeededGenerator(seed: UInt64(type.rawValue))
-        var (ours, theirs) = (0.0, 0.0)
-        for width in Self.widths(type) {
-            for (rows, count) in [(16, 1), (40, 3), (131, 8), (64, 64)] {
-                let weights = KernelGraph.Weights(type, width: width, rows: rows, random: &random)
-                var activations = KernelGraph.normal(width * count, deviation: 1, &random)
-                for index in stride(from: 7, to: activations.count, by: 501) { activations[index] *= 20 }  // as models have them
-                let exact = Self.exactProduct(weights, activations)
-                let reference = KernelGraph.multiply(weights, activations, place: .ggml, threads: 2)
-                Self.withKernels(set) {
-                    ours += Self.squaredError(KernelGraph.multiply(weights, activations, place: .kernels, threads: 2), exact)
+        /// The sum of squared errors against a product in double precision, over shapes and numbers of rows.
+        @Test(arguments: formats, KernelTests.instructionSets)
+        func errorIsNoLargerThanOfGGML(_ type: ggml_type, _ set: shimmy_instruction_set) {
+            var random = SeededGenerator(seed: UInt64(type.rawValue))
+            var (ours, theirs) = (0.0, 0.0)
+            for width in Self.widths(type) {
+                for (rows, count) in [(16, 1), (40, 3), (131, 8), (64, 64)] {
+                    let weights = KernelGraph.Weights(type, width: width, rows: rows, random: &random)
+                    var activations = KernelGraph.normal(width * count, deviation: 1, &random)
+                    for index in stride(from: 7, to: activations.count, by: 501) { activations[index] *= 20 }  // as models have them
+                    let exact = Self.exactProduct(weights, activations)
+                    let reference = KernelGraph.multiply(weights, activations, place: .ggml, threads: 2)
+                    KernelTests.withKernels(set) {
+                        ours += KernelTests.squaredError(KernelGraph.multiply(weights, activations, place: .kernels, threads: 2), exact)
+                    }
+                    theirs += KernelTests.squaredError(reference, exact)
                 }
-                theirs += Self.squaredError(reference, exact)
             }
+            #expect(ours > 0)
+            #expect(ours < theirs)
         }
-        #expect(ours > 0)
-        #expect(ours <= theirs)
-    }
 
-    @Test(arguments: formats, instructionSets)
-    func aRowIsTheSameInEveryCompanyAndOnAnyNumberOfThreads(_ type: ggml_type, _ set: shimmy_instruction_set) {
-        var random = SeededGenerator(seed: 100 + UInt64(type.rawValue))
-        let width = Self.widths(type)[1], rows = 83
-        let weights = KernelGraph.Weights(type, width: width, rows: rows, random: &random)
-        let activations = KernelGraph.normal(width * 64, deviation: 1, &random)
-        Self.withKernels(set) {
-            let alone = (0..<64).flatMap { row in
-                KernelGraph.multiply(weights, Array(activations[row * width..<(row + 1) * width]), place: .kernels, threads: 1)
-            }
-            for count in [1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 15, 16, 17, 31, 33, 48, 63, 64] {
-                let first = Int.random(in: 0...64 - count, using: &random)
-                let slice = Array(activations[first * width..<(first + count) * width])
-                let together = KernelGraph.multiply(weights, slice, place: .kernels, threads: 1 + count % 8)
-                #expect(together == Array(alone[first * rows..<(first + count) * rows]), "\(count) rows on \(1 + count % 8) threads")
-            }
-        }
-    }
-
-    @Test(arguments: [GGML_TYPE_Q4_K, GGML_TYPE_Q8_0, GGML_TYPE_MXFP4], instructionSets)
-    func expertsGetTheirOwnRows(_ type: ggml_type, _ set: shimmy_instruction_set) {
-        var random = SeededGenerator(seed: 7)
-        let (width, rows, experts, tokens) = (512, 48, 6, 37)
-        let weights = KernelGraph.Weights(type, width: width, rows: rows, matrices: experts, random: &random)
-        let activations = KernelGraph.normal(width * tokens, deviation: 1, &random)
-        let routes = (0..<tokens).map { _ in Array((0..<Int32(experts)).shuffled(using: &random).prefix(2)) }
-        let matrixBytes = weights.blocks.count / experts
-        Self.withKernels(set) {
-            let routed = KernelGraph.multiply(weights, activations, experts: routes, place: .kernels, threads: 3)
-            var single = KernelGraph.Weights(type, width: width, rows: rows, random: &random)
-            for (token, route) in routes.enumerated() {
-                let row = Array(activations[token * width..<(token + 1) * width])
-                for (place, expert) in route.enumerated() {
-                    single.blocks = Array(weights.blocks[Int(expert) * matrixBytes..<(Int(expert) + 1) * matrixBytes])
-                    let expected = KernelGraph.multiply(single, row, place: .kernels, threads: 1)
-                    let start = (token * 2 + place) * rows
-                    #expect(Array(routed[start..<start + rows]) == expected)
+        @Test(arguments: formats, KernelTests.instructionSets)
+        func aRowIsTheSameInEveryCompanyAndOnAnyNumberOfThreads(_ type: ggml_type, _ set: shimmy_instruction_set) {
+            var random = SeededGenerator(seed: 100 + UInt64(type.rawValue))
+            let width = Self.widths(type)[1], rows = 83
+            let weights = KernelGraph.Weights(type, width: width, rows: rows, random: &random)
+            let activations = KernelGraph.normal(width * 64, deviation: 1, &random)
+            KernelTests.withKernels(set) {
+                let alone = (0..<64).flatMap { row in
+                    KernelGraph.multiply(weights, Array(activations[row * width..<(row + 1) * width]), place: .kernels, threads: 1)
+                }
+                for count in [1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 15, 16, 17, 31, 33, 48, 63, 64] {
+                    let first = Int.random(in: 0...64 - count, using: &random)
+                    let slice = Array(activations[first * width..<(first + count) * width])
+                    let together = KernelGraph.multiply(weights, slice, place: .kernels, threads: 1 + count % 8)
+                    #expect(together == Array(alone[first * rows..<(first + count) * rows]), "\(count) rows on \(1 + count % 8) threads")
                 }
             }
         }
-    }
 
-    static func exactProduct(_ weights: KernelGraph.Weights, _ activations: [Float]) -> [Double] {
-        let values = weights.values
-        return (0..<activations.count / weights.width).flatMap { x in
-            (0..<weights.rows).map { row in
-                var sum = 0.0
-                for column in 0..<weights.width {
-                    sum += Double(values[row * weights.width + column]) * Double(activations[x * weights.width + column])
+        @Test(arguments: [GGML_TYPE_Q4_K, GGML_TYPE_Q8_0, GGML_TYPE_MXFP4], KernelTests.instructionSets)
+        func expertsGetTheirOwnRows(_ type: ggml_type, _ set: shimmy_instruction_set) {
+            var random = SeededGenerator(seed: 7)
+            let (width, rows, experts, tokens) = (512, 48, 6, 37)
+            let weights = KernelGraph.Weights(type, width: width, rows: rows, matrices: experts, random: &random)
+            let activations = KernelGraph.normal(width * tokens, deviation: 1, &random)
+            let routes = (0..<tokens).map { _ in Array((0..<Int32(experts)).shuffled(using: &random).prefix(2)) }
+            let matrixBytes = weights.blocks.count / experts
+            KernelTests.withKernels(set) {
+                let routed = KernelGraph.multiply(weights, activations, experts: routes, place: .kernels, threads: 3)
+                var single = KernelGraph.Weights(type, width: width, rows: rows, random: &random)
+                for (token, route) in routes.enumerated() {
+                    let row = Array(activations[token * width..<(token + 1) * width])
+                    for (place, expert) in route.enumerated() {
+                        single.blocks = Array(weights.blocks[Int(expert) * matrixBytes..<(Int(expert) + 1) * matrixBytes])
+                        let expected = KernelGraph.multiply(single, row, place: .kernels, threads: 1)
+                        let start = (token * 2 + place) * rows
+                        #expect(Array(routed[start..<start + rows]) == expected)
+                    }
                 }
-                return sum
             }
         }
-    }
 
-    static func squaredError(_ values: [Float], _ exact: [Double]) -> Double {
-        zip(values, exact).reduce(0) { $0 + ($1.0.isFinite ? (Double($1.0) - $1.1) * (Double($1.0) - $1.1) : .infinity) }
+        static func exactProduct(_ weights: KernelGraph.Weights, _ activations: [Float]) -> [Double] {
+            let values = weights.values
+            return (0..<activations.count / weights.width).flatMap { x in
+                (0..<weights.rows).map { row in
+                    var sum = 0.0
+                    for column in 0..<weights.width {
+                        sum += Double(values[row * weights.width + column]) * Double(activations[x * weights.width + column])
+                    }
+                    return sum
+                }
+            }
+        }
     }
 }

@@ -1,0 +1,112 @@
+// The order in which tokens meet the cells of the cache.
+//
+// Tiles pass in order. All tokens that see much of a tile take it together, in one turn. Cells that a token sees in a tile of which it
+// sees little are gathered, and become a turn of its own before the token's next one, so that each token meets its cells in order.
+
+#pragma once
+
+#include "attention_shape.h"
+
+namespace shimmy {
+
+// One tile of cells for some tokens.
+struct Turn {
+    const int32_t * cells;          // `tileCells` of them; negative for none
+    int64_t count;                  // of tokens
+    const int32_t * tokens;         // counted from the first of the run
+    const uint16_t * const * masks;  // of each token for these cells; null when the mask changes nothing
+};
+
+// The turns of a run of tokens.
+class Turns {
+public:
+    Turns(const Shape & shape, const Visibility & visibility, int64_t capacity, Arena & arena) : shape(shape), visibility(visibility) {
+        tileOfCells = arena.take<int32_t>(tileCells);
+        tokens = arena.take<int32_t>(capacity);
+        masks = arena.take<const uint16_t *>(capacity);
+        lastMasks = arena.take<uint16_t>(capacity * tileCells);
+        gathered = arena.take<int32_t>(capacity * tileCells);
+        gatheredMasks = arena.take<uint16_t>(capacity * tileCells);
+        gatheredCounts = arena.take<int32_t>(capacity);
+    }
+
+    // Calls `body` with each turn of the tokens from `first` to `last`.
+    template <class Body> void each(int64_t first, int64_t last, Body body) {
+        firstToken = first;
+        std::fill_n(gatheredCounts, last - first, 0);
+        for (int64_t tile = 0; tile < shape.tiles; tile++) pass(tile, last - first, body);
+        for (int64_t t = 0; t < last - first; t++) flush(t, body);
+    }
+
+private:
+    const Shape & shape;
+    const Visibility & visibility;
+    int64_t firstToken = 0;
+    // The turn of a tile
+    int32_t * tileOfCells, * tokens;
+    const uint16_t ** masks;
+    uint16_t * lastMasks;
+    // Cells that wait for a turn, of each token
+    int32_t * gathered;
+    uint16_t * gatheredMasks;
+    int32_t * gatheredCounts;
+
+    template <class Body> void pass(int64_t tile, int64_t count, Body & body) {
+        int64_t taking = 0;
+        for (int64_t t = 0; t < count; t++) {
+            const uint8_t seen = visibility.of(firstToken + t, tile);
+            if (seen == 0) continue;
+            if (seen < fewCells) {
+                if (gatheredCounts[t] + seen > tileCells) flush(t, body);
+                gather(t, tile);
+            } else {
+                flush(t, body);
+                tokens[taking] = int32_t(t);
+                masks[taking++] = seen == Visibility::everything ? nullptr : maskOf(t, tile);
+            }
+        }
+        if (taking == 0) return;
+        for (int64_t i = 0; i < tileCells; i++) {
+            const int64_t cell = tile * tileCells + i;
+            tileOfCells[i] = cell < shape.cells ? int32_t(cell) : -1;
+        }
+        body(Turn{tileOfCells, taking, tokens, masks});
+    }
+
+    // A token's mask of a tile; the last tile may be shorter.
+    const uint16_t * maskOf(int64_t token, int64_t tile) {
+        const uint16_t * mask = shape.maskOf(firstToken + token);
+        const int64_t left = shape.cells - tile * tileCells;
+        if (mask && left >= tileCells) return mask + tile * tileCells;
+        uint16_t * copy = lastMasks + token * tileCells;
+        for (int i = 0; i < tileCells; i++) copy[i] = i >= left ? unseen : mask ? mask[tile * tileCells + i] : 0;
+        return copy;
+    }
+
+    void gather(int64_t token, int64_t tile) {
+        const uint16_t * mask = shape.maskOf(firstToken + token);
+        for (int64_t cell = tile * tileCells; cell < std::min((tile + 1) * tileCells, shape.cells); cell++) {
+            if (mask && mask[cell] == unseen) continue;
+            const int64_t at = token * tileCells + gatheredCounts[token]++;
+            gathered[at] = int32_t(cell);
+            gatheredMasks[at] = mask ? mask[cell] : 0;
+        }
+    }
+
+    template <class Body> void flush(int64_t token, Body & body) {
+        const int waiting = gatheredCounts[token];
+        if (waiting == 0) return;
+        gatheredCounts[token] = 0;
+        int32_t * cells = gathered + token * tileCells;
+        uint16_t * mask = gatheredMasks + token * tileCells;
+        for (int i = waiting; i < tileCells; i++) {
+            cells[i] = -1;
+            mask[i] = unseen;
+        }
+        const int32_t one = int32_t(token);
+        const uint16_t * const masks = mask;
+        body(Turn{cells, 1, &one, &masks});
+    }
+};
+
+}  // namespace shimmy

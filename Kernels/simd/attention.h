@@ -1,0 +1,197 @@
+// Attention over one tile of cells. Cells lie side by side in the lanes while scores are computed, columns of a value while they are
+// weighed. Each sum runs over its columns, or its cells, one after the other: it depends on their order alone, not on the tiles, on
+// the rows that are computed beside it, or on the threads. The greatest score so far is rounded up to a whole power of two, and so
+// multiplying what was summed up before by a correction is exact.
+
+struct HalfRow {
+    static INLINE Simd::Float load(const void * row, int d) { return Simd::fromHalves((const uint16_t *) row + d); }
+};
+
+struct BFloatRow {
+    static INLINE Simd::Float load(const void * row, int d) { return Simd::fromBFloats((const uint16_t *) row + d); }
+};
+
+struct ByteRow {
+    static INLINE Simd::Float load(const void * row, int d) {
+        const block_q8_0 & block = ((const block_q8_0 *) row)[d / 32];
+        return Simd::multiply(Simd::real(Simd::signedBytes(block.qs + d % 32)), Simd::oneHalf(block.d));
+    }
+};
+
+template <class Row> static void loadKeys(const void * const * rows, int width, float * tile) {
+    for (int cell = 0; cell < tileCells; cell += Simd::lanes) {
+        for (int d = 0; d < width; d += Simd::lanes) {
+            Simd::Float square[Simd::lanes];
+            for (int i = 0; i < Simd::lanes; i++) square[i] = rows[cell + i] ? Row::load(rows[cell + i], d) : Simd::zero();
+            Simd::transpose(square);
+            for (int i = 0; i < Simd::lanes; i++) Simd::storeFloats(tile + (d + i) * tileCells + cell, square[i]);
+        }
+    }
+}
+
+template <class Row> static void loadValues(const void * const * rows, int width, float * tile) {
+    for (int cell = 0; cell < tileCells; cell++) {
+        for (int d = 0; d < width; d += Simd::lanes) {
+            Simd::storeFloats(tile + cell * width + d, rows[cell] ? Row::load(rows[cell], d) : Simd::zero());
+        }
+    }
+}
+
+template <int N> static INLINE void scoreRows(const float * keys, int width, const float * const * queries, float * scores) {
+    constexpr int vectors = tileCells / Simd::lanes;
+    Simd::Float sums[N][vectors];
+    for (int n = 0; n < N; n++) {
+        for (int v = 0; v < vectors; v++) sums[n][v] = Simd::zero();
+    }
+    for (int d = 0; d < width; d++) {
+        Simd::Float key[vectors];
+        for (int v = 0; v < vectors; v++) key[v] = Simd::loadFloats(keys + d * tileCells + v * Simd::lanes);
+        for (int n = 0; n < N; n++) {
+            Simd::Float query = Simd::all(queries[n][d]);
+            for (int v = 0; v < vectors; v++) sums[n][v] = Simd::fma(query, key[v], sums[n][v]);
+        }
+    }
+    for (int n = 0; n < N; n++) {
+        for (int v = 0; v < vectors; v++) Simd::storeFloats(scores + n * tileCells + v * Simd::lanes, sums[n][v]);
+    }
+}
+
+static void score(const float * keys, int width, const float * const * queries, int count, float * scores) {
+    constexpr int widest = Simd::lanes == 16 ? 8 : 2;
+    while (count > 0) {
+        int taken = 1;
+        if (count >= widest) {
+            scoreRows<widest>(keys, width, queries, scores);
+            taken = widest;
+        } else if (Simd::lanes == 16 && count >= 4) {
+            scoreRows<4>(keys, width, queries, scores);
+            taken = 4;
+        } else if (Simd::lanes == 16 && count == 3) {
+            scoreRows<3>(keys, width, queries, scores);
+            taken = 3;
+        } else if (Simd::lanes == 16 && count == 2) {
+            scoreRows<2>(keys, width, queries, scores);
+            taken = 2;
+        } else {
+            scoreRows<1>(keys, width, queries, scores);
+        }
+        queries += taken;
+        scores += taken * tileCells;
+        count -= taken;
+    }
+}
+
+// 2^v by its series around the nearest whole power, `by` powers lower; exact in the power.
+static INLINE Simd::Float powerOfTwo(Simd::Float v, Simd::Float by) {
+    Simd::Float whole = Simd::nearest(v), rest = Simd::subtract(v, whole);
+    Simd::Float sum = Simd::all(1.525273380e-5f);
+    sum = Simd::fma(sum, rest, Simd::all(1.540353039e-4f));
+    sum = Simd::fma(sum, rest, Simd::all(1.333355814e-3f));
+    sum = Simd::fma(sum, rest, Simd::all(9.618129107e-3f));
+    sum = Simd::fma(sum, rest, Simd::all(5.550410866e-2f));
+    sum = Simd::fma(sum, rest, Simd::all(2.402265069e-1f));
+    sum = Simd::fma(sum, rest, Simd::all(6.931471805e-1f));
+    sum = Simd::fma(sum, rest, Simd::all(1.0f));
+    return Simd::scale(sum, Simd::subtract(whole, by));
+}
+
+// tanh(v) = 1 - 2 / (e^(2v) + 1)
+static INLINE Simd::Float hyperbolicTangent(Simd::Float v) {
+    Simd::Float bounded = Simd::greater(Simd::all(-10.0f), Simd::subtract(Simd::zero(), Simd::greater(Simd::all(-10.0f), Simd::subtract(Simd::zero(), v))));
+    Simd::Float e = powerOfTwo(Simd::multiply(bounded, Simd::all(2.885390082f)), Simd::zero());
+    return Simd::subtract(Simd::all(1.0f), Simd::divide(Simd::all(2.0f), Simd::add(e, Simd::all(1.0f))));
+}
+
+static float weigh(float * scores, const uint16_t * mask, const ScoreTerms & terms, float & top) {
+    constexpr int vectors = tileCells / Simd::lanes;
+    // Minus infinity would leave no number when the whole power is taken away from it.
+    const Simd::Float least = Simd::all(-1e30f);
+    Simd::Float values[vectors], most = Simd::all(top > -1e30f ? top : -1e30f);
+    for (int v = 0; v < vectors; v++) {
+        Simd::Float value = Simd::loadFloats(scores + v * Simd::lanes);
+        if (terms.cap != 0) value = Simd::multiply(Simd::all(terms.cap), hyperbolicTangent(value));
+        if (mask) value = Simd::fma(Simd::all(terms.slope), Simd::fromHalves(mask + v * Simd::lanes), value);
+        values[v] = Simd::greater(least, value);
+        most = Simd::greater(most, values[v]);
+    }
+    float old = top;
+    top = __builtin_ceilf(Simd::greatest(most));
+    for (int v = 0; v < vectors; v++) Simd::storeFloats(scores + v * Simd::lanes, powerOfTwo(values[v], Simd::all(top)));
+    if (old == top) return 1.0f;
+    return Simd::first(Simd::scale(Simd::all(1.0f), Simd::all(old - top)));
+}
+
+// `Sums`: whether the weights themselves are summed up too, which only one part of the columns has to do.
+template <int N, int Vectors, bool Sums>
+static INLINE void accumulateRows(const float * values, int width, const float * weights, const float * corrections, float * const * outs, float * const * sums) {
+    Simd::Float out[N][Vectors], total[N];
+    for (int n = 0; n < N; n++) {
+        Simd::Float correction = Simd::all(corrections[n]);
+        for (int v = 0; v < Vectors; v++) out[n][v] = Simd::multiply(Simd::loadFloats(outs[n] + v * Simd::lanes), correction);
+        if (Sums) total[n] = Simd::multiply(Simd::all(*sums[n]), correction);
+    }
+    for (int cell = 0; cell < tileCells; cell++) {
+        Simd::Float value[Vectors];
+        for (int v = 0; v < Vectors; v++) value[v] = Simd::loadFloats(values + cell * width + v * Simd::lanes);
+        for (int n = 0; n < N; n++) {
+            Simd::Float weight = Simd::all(weights[n * tileCells + cell]);
+            for (int v = 0; v < Vectors; v++) out[n][v] = Simd::fma(weight, value[v], out[n][v]);
+            if (Sums) total[n] = Simd::add(total[n], weight);
+        }
+    }
+    for (int n = 0; n < N; n++) {
+        for (int v = 0; v < Vectors; v++) Simd::storeFloats(outs[n] + v * Simd::lanes, out[n][v]);
+        if (Sums) *sums[n] = Simd::first(total[n]);
+    }
+}
+
+template <int N> static INLINE void accumulateColumns(const float * values, int width, const float * weights, const float * corrections, float * const * outs, float * const * sums) {
+    constexpr int widest = Simd::lanes == 16 ? 4 : 2;
+    for (int d = 0; d < width;) {
+        float * at[N];
+        for (int n = 0; n < N; n++) at[n] = outs[n] + d;
+        const bool whole = width - d >= widest * Simd::lanes;
+        if (whole && d == 0) accumulateRows<N, widest, true>(values + d, width, weights, corrections, at, sums);
+        if (whole && d != 0) accumulateRows<N, widest, false>(values + d, width, weights, corrections, at, sums);
+        if (!whole && d == 0) accumulateRows<N, 1, true>(values + d, width, weights, corrections, at, sums);
+        if (!whole && d != 0) accumulateRows<N, 1, false>(values + d, width, weights, corrections, at, sums);
+        d += whole ? widest * Simd::lanes : Simd::lanes;
+    }
+}
+
+static void accumulate(const float * values, int width, const float * weights, const float * corrections, float * const * outs, float * const * sums, int count) {
+    constexpr int widest = Simd::lanes == 16 ? 5 : 3;
+    for (int i = 0; i < count;) {
+        const int rest = count - i;
+        const float * w = weights + i * tileCells;
+        if (rest >= widest) {
+            accumulateColumns<widest>(values, width, w, corrections + i, outs + i, sums + i);
+        } else if (rest >= 3) {
+            accumulateColumns<3>(values, width, w, corrections + i, outs + i, sums + i);
+        } else {
+            accumulateColumns<1>(values, width, w, corrections + i, outs + i, sums + i);
+        }
+        i += rest >= widest ? widest : rest >= 3 ? 3 : 1;
+    }
+}
+
+static int visible(const uint16_t * mask, int count) {
+    int seen = 0, zeros = 0;
+    for (int i = 0; i < count; i++) {
+        seen += mask[i] != unseen;
+        zeros += (mask[i] & 0x7FFF) == 0;
+    }
+    return zeros == tileCells ? -1 : seen;
+}
+
+static void rescale(const float * weights, float factor, float * out) {
+    for (int v = 0; v < tileCells; v += Simd::lanes) Simd::storeFloats(out + v, Simd::multiply(Simd::loadFloats(weights + v), Simd::all(factor)));
+}
+
+static float power(float v) { return Simd::first(powerOfTwo(Simd::all(v), Simd::zero())); }
+
+static const AttentionKernels attentionKernels = {
+    {loadKeys<HalfRow>, loadKeys<BFloatRow>, loadKeys<ByteRow>},
+    {loadValues<HalfRow>, loadValues<BFloatRow>, loadValues<ByteRow>},
+    score, weigh, accumulate, visible, rescale, power,
+};
