@@ -24,10 +24,11 @@ struct Traits : ggml::cpu::tensor_traits {
     bool compute_forward(ggml_compute_params * params, ggml_tensor * op) override {
         const Shape shape(op);
         Arena arena{(uint8_t *) ((uintptr_t(params->wdata) + 63) / 64 * 64)};
+        const std::shared_ptr<const CellOrder> order = cellOrder(shape.k->data, shape.cells);
         if (AttentionSteps::isFor(shape)) {
-            AttentionSteps::compute(shape, params, arena);
+            AttentionSteps::compute(shape, *order, params, arena);
         } else {
-            AttentionRuns::compute(shape, params, arena);
+            AttentionRuns::compute(shape, *order, params, arena);
         }
         return true;
     }

@@ -12,15 +12,16 @@ class AttentionRuns {
 public:
     static size_t bytes(const Shape & shape, int threads) {
         Arena arena{nullptr}, own{nullptr};
-        Visibility visibility(shape, arena);
+        const CellOrder none({}, 0);
+        Visibility visibility(shape, none, arena);
         Run(shape, *kernels()->attention, visibility, mostTokens(shape), own);
         return arena.used + size_t(threads) * own.used;
     }
 
-    static void compute(const Shape & shape, const ggml_compute_params * params, Arena arena) {
+    static void compute(const Shape & shape, const CellOrder & order, const ggml_compute_params * params, Arena arena) {
         const AttentionKernels & kernels = *shimmy::kernels()->attention;
-        Visibility visibility(shape, arena);
-        visibility.find(shape, kernels, params->ith, params->nth);
+        Visibility visibility(shape, order, arena);
+        visibility.find(kernels, params->ith, params->nth);
         if (params->ith == 0) ggml_threadpool_chunk_set(params->threadpool, 0);
         ggml_barrier(params->threadpool);
         const int64_t size = tokensOfRun(shape, params->nth), runs = (shape.tokens + size - 1) / size;

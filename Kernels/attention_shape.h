@@ -3,6 +3,7 @@
 #pragma once
 
 #include "attention_kernels.h"
+#include "cell_order.h"
 #include "kernel_table.h"
 
 #include "ggml.h"
@@ -105,22 +106,35 @@ struct Arena {
 };
 
 // What all threads read: for each token and tile how many cells it sees; 0 for none, `everything` when the mask changes nothing.
+// A tile is so many cells that were written one after the other.
 struct Visibility {
     static constexpr uint8_t everything = 255;
+    const Shape & shape;
+    const CellOrder & order;
     uint8_t * counts;
-    int64_t tiles;
 
-    Visibility(const Shape & shape, Arena & arena) : counts(arena.take<uint8_t>(shape.tokens * shape.tiles)), tiles(shape.tiles) {}
+    Visibility(const Shape & shape, const CellOrder & order, Arena & arena)
+        : shape(shape), order(order), counts(arena.take<uint8_t>(shape.tokens * shape.tiles)) {}
 
-    uint8_t of(int64_t token, int64_t tile) const { return counts[token * tiles + tile]; }
+    uint8_t of(int64_t token, int64_t tile) const { return counts[token * shape.tiles + tile]; }
 
-    void find(const Shape & shape, const AttentionKernels & kernels, int thread, int threads) {
-        const int64_t all = shape.tokens * tiles, first = all * thread / threads, last = all * (thread + 1) / threads;
+    int cellsOf(int64_t tile) const { return int(std::min<int64_t>(tileCells, shape.cells - tile * tileCells)); }
+
+    // What a token's mask says of a tile's cells; copied to `copy` where they do not lie in a row.
+    const uint16_t * maskOf(int64_t token, int64_t tile, uint16_t * copy) const {
+        const uint16_t * mask = shape.maskOf(token);
+        const int32_t * cells = order.cells.data() + tile * tileCells;
+        const int count = cellsOf(tile);
+        if (mask && count == tileCells && order.isRun[size_t(tile)]) return mask + cells[0];
+        for (int i = 0; i < tileCells; i++) copy[i] = i >= count ? unseen : mask ? mask[cells[i]] : 0;
+        return copy;
+    }
+
+    void find(const AttentionKernels & kernels, int thread, int threads) {
+        const int64_t all = shape.tokens * shape.tiles, first = all * thread / threads, last = all * (thread + 1) / threads;
+        uint16_t copy[tileCells];
         for (int64_t i = first; i < last; i++) {
-            const int64_t tile = i % tiles;
-            const int count = int(std::min<int64_t>(tileCells, shape.cells - tile * tileCells));
-            const uint16_t * mask = shape.maskOf(i / tiles);
-            const int seen = mask ? kernels.visible(mask + tile * tileCells, count) : count == tileCells ? -1 : count;
+            const int seen = kernels.visible(maskOf(i / shape.tiles, i % shape.tiles, copy), tileCells);
             counts[i] = seen < 0 ? everything : uint8_t(seen);
         }
     }

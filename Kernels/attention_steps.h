@@ -19,18 +19,19 @@ public:
 
     static size_t bytes(const Shape & shape, int threads) {
         Arena arena{nullptr}, own{nullptr};
-        AttentionSteps steps(shape, arena);
+        const CellOrder none({}, 0);
+        AttentionSteps steps(shape, none, arena);
         Scratch scratch(shape, own);
         return arena.used + size_t(threads) * own.used;
     }
 
-    static void compute(const Shape & shape, const ggml_compute_params * params, Arena arena) {
-        AttentionSteps steps(shape, arena);
+    static void compute(const Shape & shape, const CellOrder & order, const ggml_compute_params * params, Arena arena) {
+        AttentionSteps steps(shape, order, arena);
         Arena count{nullptr};
         Scratch none(shape, count);
         Arena own{arena.base + arena.used + size_t(params->ith) * count.used};
         Scratch scratch(shape, own);
-        steps.visibility.find(shape, steps.kernels, params->ith, params->nth);
+        steps.visibility.find(steps.kernels, params->ith, params->nth);
         steps.scaleQueries(params->ith, params->nth);
         ggml_barrier(params->threadpool);
         if (params->ith == 0) {
@@ -94,8 +95,8 @@ private:
     Entry * entries;
     int64_t * turnCount;
 
-    AttentionSteps(const Shape & shape, Arena & arena)
-        : shape(shape), kernels(*shimmy::kernels()->attention), visibility(shape, arena), turns(shape, visibility, shape.tokens, arena) {
+    AttentionSteps(const Shape & shape, const CellOrder & order, Arena & arena)
+        : shape(shape), kernels(*shimmy::kernels()->attention), visibility(shape, order, arena), turns(shape, visibility, shape.tokens, arena) {
         // A turn of gathered cells ends at least one tile for its token.
         const int64_t mostEntries = shape.tokens * shape.tiles, mostTurns = mostEntries + shape.tiles;
         queries = arena.take<float>(shape.tokens * shape.heads * shape.keyWidth);

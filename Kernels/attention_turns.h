@@ -1,6 +1,6 @@
 // The order in which tokens meet the cells of the cache.
 //
-// Tiles pass in order. All tokens that see much of a tile take it together, in one turn. Cells that a token sees in a tile of which it
+// Tiles pass in the order in which their cells were written. All tokens that see much of a tile take it together, in one turn. Cells that a token sees in a tile of which it
 // sees little are gathered, and become a turn of its own before the token's next one, so that each token meets its cells in order.
 
 #pragma once
@@ -24,7 +24,7 @@ public:
         tileOfCells = arena.take<int32_t>(tileCells);
         tokens = arena.take<int32_t>(capacity);
         masks = arena.take<const uint16_t *>(capacity);
-        lastMasks = arena.take<uint16_t>(capacity * tileCells);
+        maskCopies = arena.take<uint16_t>(capacity * tileCells);
         gathered = arena.take<int32_t>(capacity * tileCells);
         gatheredMasks = arena.take<uint16_t>(capacity * tileCells);
         gatheredCounts = arena.take<int32_t>(capacity);
@@ -45,7 +45,7 @@ private:
     // The turn of a tile
     int32_t * tileOfCells, * tokens;
     const uint16_t ** masks;
-    uint16_t * lastMasks;
+    uint16_t * maskCopies;
     // Cells that wait for a turn, of each token
     int32_t * gathered;
     uint16_t * gatheredMasks;
@@ -62,34 +62,24 @@ private:
             } else {
                 flush(t, body);
                 tokens[taking] = int32_t(t);
-                masks[taking++] = seen == Visibility::everything ? nullptr : maskOf(t, tile);
+                masks[taking++] = seen == Visibility::everything ? nullptr : visibility.maskOf(firstToken + t, tile, maskCopies + t * tileCells);
             }
         }
         if (taking == 0) return;
         for (int64_t i = 0; i < tileCells; i++) {
-            const int64_t cell = tile * tileCells + i;
-            tileOfCells[i] = cell < shape.cells ? int32_t(cell) : -1;
+            tileOfCells[i] = i < visibility.cellsOf(tile) ? visibility.order.cells[size_t(tile * tileCells + i)] : -1;
         }
         body(Turn{tileOfCells, taking, tokens, masks});
     }
 
-    // A token's mask of a tile; the last tile may be shorter.
-    const uint16_t * maskOf(int64_t token, int64_t tile) {
-        const uint16_t * mask = shape.maskOf(firstToken + token);
-        const int64_t left = shape.cells - tile * tileCells;
-        if (mask && left >= tileCells) return mask + tile * tileCells;
-        uint16_t * copy = lastMasks + token * tileCells;
-        for (int i = 0; i < tileCells; i++) copy[i] = i >= left ? unseen : mask ? mask[tile * tileCells + i] : 0;
-        return copy;
-    }
-
     void gather(int64_t token, int64_t tile) {
-        const uint16_t * mask = shape.maskOf(firstToken + token);
-        for (int64_t cell = tile * tileCells; cell < std::min((tile + 1) * tileCells, shape.cells); cell++) {
-            if (mask && mask[cell] == unseen) continue;
+        uint16_t * copy = maskCopies + token * tileCells;
+        const uint16_t * mask = visibility.maskOf(firstToken + token, tile, copy);
+        for (int i = 0; i < visibility.cellsOf(tile); i++) {
+            if (mask[i] == unseen) continue;
             const int64_t at = token * tileCells + gatheredCounts[token]++;
-            gathered[at] = int32_t(cell);
-            gatheredMasks[at] = mask ? mask[cell] : 0;
+            gathered[at] = visibility.order.cells[size_t(tile * tileCells + i)];
+            gatheredMasks[at] = mask[i];
         }
     }
 

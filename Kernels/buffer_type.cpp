@@ -4,6 +4,7 @@
 #include "buffer_type.h"
 
 #include "attention.h"
+#include "cell_order.h"
 #include "packed_weights.h"
 #include "pages.h"
 #include "product.h"
@@ -57,6 +58,7 @@ struct Extra : ggml::cpu::extra_buffer_type {
 
     ggml::cpu::tensor_traits * get_tensor_traits(const ggml_tensor * op) override {
         if (op->op == GGML_OP_FLASH_ATTN_EXT) return takesAttention() && canAttend(op) ? attentionTraits() : nullptr;
+        if (op->op == GGML_OP_SET_ROWS) return takesAttention() ? writeTraits() : nullptr;
         if (op->op != GGML_OP_MUL_MAT && op->op != GGML_OP_MUL_MAT_ID) return nullptr;
         return isHere(op->src[0]) ? (ggml::cpu::tensor_traits *) op->src[0]->extra : nullptr;
     }

@@ -3,7 +3,7 @@ import ShimmyLlama
 import ShimmyTestSupport
 import Testing
 
-extension KernelTests {
+extension ComputingTests {
     @Suite struct Attention {
         static let shapes: [(String, AttentionGraph)] = [
             ("grouped heads of 64", AttentionGraph()),
@@ -41,7 +41,7 @@ extension KernelTests {
         }
 
         /// The squared error against double precision, over all patterns.
-        @Test(arguments: shapes.indices, KernelTests.instructionSets)
+        @Test(arguments: shapes.indices, ComputingTests.instructionSets)
         func errorIsNoLargerThanOfGGML(_ index: Int, _ set: shimmy_instruction_set) {
             var random = SeededGenerator(seed: UInt64(index))
             var graph = Self.shapes[index].1
@@ -51,22 +51,22 @@ extension KernelTests {
                 graph.mask = pattern.mask(cells: cells, distances: graph.maxBias > 0, &random)
                 graph.fill(&random)
                 let exact = graph.exact
-                theirs += KernelTests.squaredError(graph.compute(threads: 2), exact)
-                KernelTests.withKernels(set) { ours += KernelTests.squaredError(graph.compute(threads: 2), exact) }
+                theirs += ComputingTests.squaredError(graph.compute(threads: 2), exact)
+                ComputingTests.withKernels(set) { ours += ComputingTests.squaredError(graph.compute(threads: 2), exact) }
             }
             #expect(ours > 0)
             #expect(ours < theirs, "\(Self.shapes[index].0)")
         }
 
         /// A token alone, and the same token in any company, on any number of threads, by either way to share out the work.
-        @Test(arguments: shapes.indices, KernelTests.instructionSets)
+        @Test(arguments: shapes.indices, ComputingTests.instructionSets)
         func aTokenIsTheSameInEveryCompanyAndOnAnyNumberOfThreads(_ index: Int, _ set: shimmy_instruction_set) {
             var random = SeededGenerator(seed: 50 + UInt64(index))
             var graph = Self.shapes[index].1
             for pattern in Pattern.allCases {
                 graph.mask = pattern.mask(cells: graph.cells, distances: graph.maxBias > 0, &random)
                 graph.fill(&random)
-                KernelTests.withKernels(set) {
+                ComputingTests.withKernels(set) {
                     let together = graph.compute(threads: 1)
                     for threads in [2, 3, 8] { #expect(graph.compute(threads: threads) == together, "\(pattern) on \(threads) threads") }
                     for token in [0, graph.tokens / 2, graph.tokens - 1] {
@@ -79,7 +79,7 @@ extension KernelTests {
         }
 
         /// The same cells in the same order, but elsewhere in the cache and with others' cells between them.
-        @Test(arguments: shapes.indices, KernelTests.instructionSets)
+        @Test(arguments: shapes.indices, ComputingTests.instructionSets)
         func whereTheCellsLieDoesNotMatter(_ index: Int, _ set: shimmy_instruction_set) {
             var random = SeededGenerator(seed: 80 + UInt64(index))
             var graph = Self.shapes[index].1
@@ -103,7 +103,7 @@ extension KernelTests {
                 }
                 moved.keys = graph.spread(graph.keys, width: graph.keyWidth, places, cells: 512)
                 moved.values = graph.spread(graph.values, width: graph.valueWidth, places, cells: 512)
-                KernelTests.withKernels(set) {
+                ComputingTests.withKernels(set) {
                     let (here, there) = (graph.compute(threads: 1), moved.compute(threads: 2))
                     #expect(here == there, "spread by \(spread)")
                 }

@@ -4,80 +4,108 @@ import ShimmyEngine
 import ShimmyLlama
 import Testing
 
-/// The engine over the real model: what only real weights can show.
-@Suite(.serialized) struct LlamaRunnerTests {
-    private static func start(context: Int = 512, slots: Int = 4) async throws -> (engine: EngineHandle, vocabulary: LlamaVocabulary) {
-        let model = try await onOwnThread(named: "load") { try LlamaModel(path: TestModel.path) }
-        let engine = try await EngineHandle.start(name: "engine") {
-            try LlamaRunner(model: model, options: .init(contextLength: context, threads: 2, slots: slots))
+extension ComputingTests {
+    /// The engine over the real model: what only real weights can show.
+    @Suite struct Runner {
+        private static func start(context: Int = 512, slots: Int = 4) async throws -> (engine: EngineHandle, vocabulary: LlamaVocabulary) {
+            CPUKernels.install(.auto)
+            let model = try await onOwnThread(named: "load") { try LlamaModel(path: TestModel.path) }
+            let engine = try await EngineHandle.start(name: "engine") {
+                try LlamaRunner(model: model, options: .init(contextLength: context, threads: 2, slots: slots))
+            }
+            return (engine, model.vocabulary)
         }
-        return (engine, model.vocabulary)
-    }
 
-    private static func tokens(_ stream: TokenStream) async throws -> (tokens: [Token], cached: Int, reason: FinishReason?) {
-        var (all, cached, reason) = ([Token](), 0, FinishReason?.none)
-        while let delivery = try await stream.next() {
-            all += delivery.tokens
-            cached = delivery.start?.cachedTokens ?? cached
-            reason = delivery.end?.reason ?? reason
+        private static func tokens(_ stream: TokenStream) async throws -> (tokens: [Token], cached: Int, reason: FinishReason?) {
+            var (all, cached, reason) = ([Token](), 0, FinishReason?.none)
+            while let delivery = try await stream.next() {
+                all += delivery.tokens
+                cached = delivery.start?.cachedTokens ?? cached
+                reason = delivery.end?.reason ?? reason
+            }
+            return (all, cached, reason)
         }
-        return (all, cached, reason)
-    }
 
-    @Test func answersEndAndSeedsRepeat() async throws {
-        let (engine, vocabulary) = try await Self.start()
-        let prompt = vocabulary.tokenize("Once upon a time", addSpecial: true, parseSpecial: false)
-        let draw = { (seed: Int64?, temperature: Float) async throws -> [Token] in
-            let sampling = SamplingParameters(temperature: temperature, seed: seed)
-            let stream = try engine.submit(SequenceRequest(prompt: prompt, maximumTokens: 12, sampling: sampling))
-            return try await Self.tokens(stream).tokens
+        @Test func answersEndAndSeedsRepeat() async throws {
+            let (engine, vocabulary) = try await Self.start()
+            let prompt = vocabulary.tokenize("Once upon a time", addSpecial: true, parseSpecial: false)
+            let draw = { (seed: Int64?, temperature: Float) async throws -> [Token] in
+                let sampling = SamplingParameters(temperature: temperature, seed: seed)
+                let stream = try engine.submit(SequenceRequest(prompt: prompt, maximumTokens: 12, sampling: sampling))
+                return try await Self.tokens(stream).tokens
+            }
+            let first = try await draw(-7, 1)
+            #expect(first.count == 12)
+            let second = try await draw(-7, 1)
+            #expect(second == first)
+            let other = try await draw(8, 1)
+            #expect(other != first)
+            let greedy = try await draw(nil, 0)
+            let seeded = try await draw(1, 0)
+            #expect(greedy == seeded)
+            await engine.shutdown()
         }
-        let first = try await draw(-7, 1)
-        #expect(first.count == 12)
-        let second = try await draw(-7, 1)
-        #expect(second == first)
-        let other = try await draw(8, 1)
-        #expect(other != first)
-        let greedy = try await draw(nil, 0)
-        let seeded = try await draw(1, 0)
-        #expect(greedy == seeded)
-        await engine.shutdown()
-    }
 
-    @Test func aRepeatedPromptIsNotComputedAgain() async throws {
-        let (engine, vocabulary) = try await Self.start()
-        let prompt = vocabulary.tokenize("The quick brown fox jumps over the lazy dog and then", addSpecial: true, parseSpecial: false)
-        let request = SequenceRequest(prompt: prompt, maximumTokens: 8, sampling: .init(temperature: 0))
-        let fresh = try await Self.tokens(try engine.submit(request))
-        let again = try await Self.tokens(try engine.submit(request))
-        #expect(fresh.cached == 0)
-        #expect(again.cached == prompt.count - 1)
-        #expect(again.tokens == fresh.tokens)
-        await engine.shutdown()
-    }
-
-    @Test func theContextsEndIsALength() async throws {
-        let (engine, vocabulary) = try await Self.start(context: 64)
-        let prompt = vocabulary.tokenize(String(repeating: "one two three ", count: 12), addSpecial: true, parseSpecial: false)
-        let answer = try await Self.tokens(
-            try engine.submit(SequenceRequest(prompt: prompt, maximumTokens: 1000, sampling: .init(temperature: 1, seed: 3))))
-        #expect(answer.reason == .length)
-        #expect(prompt.count + answer.tokens.count == 64)
-        await engine.shutdown()
-    }
-
-    @Test func moreSequencesThanSlotsAllEnd() async throws {
-        let (engine, vocabulary) = try await Self.start(context: 256, slots: 3)
-        let streams = try (0..<8).map { index in
-            let prompt = vocabulary.tokenize("Number \(index) is", addSpecial: true, parseSpecial: false)
-            return try engine.submit(SequenceRequest(prompt: prompt, maximumTokens: 10, sampling: .init(temperature: 1, seed: Int64(index))))
+        @Test func aRepeatedPromptIsNotComputedAgain() async throws {
+            let (engine, vocabulary) = try await Self.start()
+            let prompt = vocabulary.tokenize("The quick brown fox jumps over the lazy dog and then", addSpecial: true, parseSpecial: false)
+            let request = SequenceRequest(prompt: prompt, maximumTokens: 8, sampling: .init(temperature: 0))
+            let fresh = try await Self.tokens(try engine.submit(request))
+            let again = try await Self.tokens(try engine.submit(request))
+            #expect(fresh.cached == 0)
+            #expect(again.cached == prompt.count - 1)
+            #expect(again.tokens == fresh.tokens)
+            await engine.shutdown()
         }
-        for stream in streams {
-            let answer = try await Self.tokens(stream)
-            #expect(answer.reason != nil)
-            #expect(!answer.tokens.isEmpty || answer.reason == .stop)
+
+        @Test func theContextsEndIsALength() async throws {
+            let (engine, vocabulary) = try await Self.start(context: 64)
+            let prompt = vocabulary.tokenize(String(repeating: "one two three ", count: 12), addSpecial: true, parseSpecial: false)
+            let answer = try await Self.tokens(
+                try engine.submit(SequenceRequest(prompt: prompt, maximumTokens: 1000, sampling: .init(temperature: 1, seed: 3))))
+            #expect(answer.reason == .length)
+            #expect(prompt.count + answer.tokens.count == 64)
+            await engine.shutdown()
         }
-        #expect(engine.statistics.cellsUsed <= engine.limits.cells)
-        await engine.shutdown()
+
+        @Test func moreSequencesThanSlotsAllEnd() async throws {
+            let (engine, vocabulary) = try await Self.start(context: 256, slots: 3)
+            let streams = try (0..<8).map { index in
+                let prompt = vocabulary.tokenize("Number \(index) is", addSpecial: true, parseSpecial: false)
+                return try engine.submit(SequenceRequest(prompt: prompt, maximumTokens: 10, sampling: .init(temperature: 1, seed: Int64(index))))
+            }
+            for stream in streams {
+                let answer = try await Self.tokens(stream)
+                #expect(answer.reason != nil)
+                #expect(!answer.tokens.isEmpty || answer.reason == .stop)
+            }
+            #expect(engine.statistics.cellsUsed <= engine.limits.cells)
+            await engine.shutdown()
+        }
+
+        /// With kernels of our own the sums of a row depend on nothing but the row, and so an answer depends on nothing but its request.
+        @Test(.enabled(if: CPUKernels.bestInstructionSet != nil))
+        func anAnswerIsTheSameAloneAndInEveryCompany() async throws {
+            let openings = ["Once upon a time", "The capital of France is", "To make bread, first", "In the year 2050"]
+            let endings = [" there was", ", and then she said that", " a", "", " because the sea", " 1, 2, 3,"]
+            let (solo, vocabulary) = try await Self.start(context: 1024, slots: 1)
+            let requests = openings.flatMap { opening in
+                endings.map { ending in
+                    let prompt = vocabulary.tokenize(opening + ending, addSpecial: true, parseSpecial: false)
+                    return SequenceRequest(prompt: prompt, maximumTokens: 24, sampling: .init(temperature: 0))
+                }
+            }
+            var alone: [[Token]] = []
+            for request in requests { alone.append(try await Self.tokens(try solo.submit(request)).tokens) }
+            await solo.shutdown()
+            // All at once: shared prefixes, many in a step, more than there are slots, and too few cells for all of them.
+            let (busy, _) = try await Self.start(context: 300, slots: 9)
+            let streams = try requests.map { try busy.submit($0) }
+            for (index, stream) in streams.enumerated() {
+                let answer = try await Self.tokens(stream)
+                #expect(answer.tokens == alone[index], "request \(index)")
+            }
+            await busy.shutdown()
+        }
     }
 }

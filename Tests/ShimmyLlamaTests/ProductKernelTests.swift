@@ -3,7 +3,7 @@ import ShimmyLlama
 import ShimmyTestSupport
 import Testing
 
-extension KernelTests {
+extension ComputingTests {
     @Suite struct Products {
         static let formats: [ggml_type] = [
             GGML_TYPE_Q4_0, GGML_TYPE_Q4_1, GGML_TYPE_Q5_0, GGML_TYPE_Q5_1, GGML_TYPE_Q8_0, GGML_TYPE_Q2_K, GGML_TYPE_Q3_K, GGML_TYPE_Q4_K,
@@ -14,12 +14,12 @@ extension KernelTests {
         static func widths(_ type: ggml_type) -> [Int] { ggml_blck_size(type) == 256 ? [256, 768, 2048] : [32, 576, 1024] }
 
         @Test func everyFormatIsOffered() {
-            guard !KernelTests.instructionSets.isEmpty else { return }
+            guard !ComputingTests.instructionSets.isEmpty else { return }
             #expect(Set(CPUKernels.formats) == Set(Self.formats.map { String(cString: ggml_type_name($0)) }))
         }
 
         /// The sum of squared errors against a product in double precision, over shapes and numbers of rows.
-        @Test(arguments: formats, KernelTests.instructionSets)
+        @Test(arguments: formats, ComputingTests.instructionSets)
         func errorIsNoLargerThanOfGGML(_ type: ggml_type, _ set: shimmy_instruction_set) {
             var random = SeededGenerator(seed: UInt64(type.rawValue))
             var (ours, theirs) = (0.0, 0.0)
@@ -30,23 +30,23 @@ extension KernelTests {
                     for index in stride(from: 7, to: activations.count, by: 501) { activations[index] *= 20 }  // as models have them
                     let exact = Self.exactProduct(weights, activations)
                     let reference = KernelGraph.multiply(weights, activations, place: .ggml, threads: 2)
-                    KernelTests.withKernels(set) {
-                        ours += KernelTests.squaredError(KernelGraph.multiply(weights, activations, place: .kernels, threads: 2), exact)
+                    ComputingTests.withKernels(set) {
+                        ours += ComputingTests.squaredError(KernelGraph.multiply(weights, activations, place: .kernels, threads: 2), exact)
                     }
-                    theirs += KernelTests.squaredError(reference, exact)
+                    theirs += ComputingTests.squaredError(reference, exact)
                 }
             }
             #expect(ours > 0)
             #expect(ours < theirs)
         }
 
-        @Test(arguments: formats, KernelTests.instructionSets)
+        @Test(arguments: formats, ComputingTests.instructionSets)
         func aRowIsTheSameInEveryCompanyAndOnAnyNumberOfThreads(_ type: ggml_type, _ set: shimmy_instruction_set) {
             var random = SeededGenerator(seed: 100 + UInt64(type.rawValue))
             let width = Self.widths(type)[1], rows = 83
             let weights = KernelGraph.Weights(type, width: width, rows: rows, random: &random)
             let activations = KernelGraph.normal(width * 64, deviation: 1, &random)
-            KernelTests.withKernels(set) {
+            ComputingTests.withKernels(set) {
                 let alone = (0..<64).flatMap { row in
                     KernelGraph.multiply(weights, Array(activations[row * width..<(row + 1) * width]), place: .kernels, threads: 1)
                 }
@@ -59,7 +59,7 @@ extension KernelTests {
             }
         }
 
-        @Test(arguments: [GGML_TYPE_Q4_K, GGML_TYPE_Q8_0, GGML_TYPE_MXFP4], KernelTests.instructionSets)
+        @Test(arguments: [GGML_TYPE_Q4_K, GGML_TYPE_Q8_0, GGML_TYPE_MXFP4], ComputingTests.instructionSets)
         func expertsGetTheirOwnRows(_ type: ggml_type, _ set: shimmy_instruction_set) {
             var random = SeededGenerator(seed: 7)
             let (width, rows, experts, tokens) = (512, 48, 6, 37)
@@ -67,7 +67,7 @@ extension KernelTests {
             let activations = KernelGraph.normal(width * tokens, deviation: 1, &random)
             let routes = (0..<tokens).map { _ in Array((0..<Int32(experts)).shuffled(using: &random).prefix(2)) }
             let matrixBytes = weights.blocks.count / experts
-            KernelTests.withKernels(set) {
+            ComputingTests.withKernels(set) {
                 let routed = KernelGraph.multiply(weights, activations, experts: routes, place: .kernels, threads: 3)
                 var single = KernelGraph.Weights(type, width: width, rows: rows, random: &random)
                 for (token, route) in routes.enumerated() {

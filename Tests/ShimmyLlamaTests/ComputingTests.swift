@@ -1,9 +1,10 @@
 import CLlama
 import Testing
 
-/// The kernels that are installed are the process's: these tests run one after the other and leave none behind.
+/// The kernels that are installed are the process's: tests that compute run one after the other, and those of the
+/// kernels leave none behind.
 @Suite(.serialized)
-enum KernelTests {
+enum ComputingTests {
     static let instructionSets = [SHIMMY_INSTRUCTIONS_AVX2, SHIMMY_INSTRUCTIONS_AVX_VNNI, SHIMMY_INSTRUCTIONS_AVX512_VNNI].filter {
         shimmy_kernels_supports($0)
     }

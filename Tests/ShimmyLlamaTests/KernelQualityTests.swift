@@ -1,0 +1,98 @@
+import CLlama
+import Foundation
+import ShimmyLlama
+import Testing
+
+extension ComputingTests {
+    /// On the real model: how far the distributions of the next token are from those of the same weights in single precision.
+    @Suite struct Quality {
+        struct Distance {
+            /// Kullback-Leibler divergence from the reference, in nats, on average over the positions.
+            var divergence = 0.0
+            /// The logarithm of the perplexity of the text.
+            var surprise = 0.0
+        }
+
+        static let text = """
+            A lighthouse keeper writes a letter to his sister every Sunday evening. He tells her about the storms, the ships that pass, and
+            the birds that rest on the gallery before they cross the sea. In winter the supply boat comes only once a month, and so he has
+            learned to bake bread, to mend his own clothes and to read the same books twice. She answers from the city, where the trams run
+            until midnight and nobody knows the name of the wind. "Come and stay with us," she writes, "the children ask for you." But who
+            would light the lamp? The first lighthouse stood at Alexandria, he reminds her, and burned for more than a thousand years.
+            """
+
+        @Test func distributionsAreNoFartherFromSinglePrecisionThanOfGGML() throws {
+            guard let set = ComputingTests.instructionSets.last else { return }
+            let path = TestModel.path
+            _ = try LlamaModel(path: path, options: .init(vocabularyOnly: true))  // starts llama.cpp
+            let single = FileManager.default.temporaryDirectory.appendingPathComponent("single-\\(ProcessInfo.processInfo.processIdentifier).gguf")
+                .path
+            defer { try? FileManager.default.removeItem(atPath: single) }
+            var parameters = llama_model_quantize_default_params()
+            parameters.ftype = LLAMA_FTYPE_ALL_F32
+            parameters.allow_requantize = true
+            #expect(llama_model_quantize(path, single, &parameters) == 0)
+
+            let reference = try Self.logits(of: single, cache: GGML_TYPE_F32, attention: LLAMA_FLASH_ATTN_TYPE_DISABLED)
+            let theirs = try Self.logits(of: path, cache: GGML_TYPE_F16, attention: LLAMA_FLASH_ATTN_TYPE_ENABLED)
+            var ours = theirs
+            shimmy_kernels_install(set)
+            defer { shimmy_kernels_install(SHIMMY_INSTRUCTIONS_NONE) }
+            ours = try Self.logits(of: path, cache: GGML_TYPE_F16, attention: LLAMA_FLASH_ATTN_TYPE_ENABLED)
+
+            let (distance, distanceOfGGML) = (Self.distance(ours, from: reference), Self.distance(theirs, from: reference))
+            print(
+                "divergence \\(distance.divergence), of ggml \\(distanceOfGGML.divergence); surprise \\(distance.surprise), \\(distanceOfGGML.surprise)"
+            )
+            #expect(distance.divergence <= distanceOfGGML.divergence)
+            #expect(distance.surprise <= distanceOfGGML.surprise + 0.005)
+        }
+
+        /// The logits after each of the text's tokens.
+        static func logits(of path: String, cache: ggml_type, attention: llama_flash_attn_type) throws -> (tokens: [llama_token], rows: [[Float]]) {
+            let model = try LlamaModel(path: path)
+            let tokens = model.vocabulary.tokenize(text, addSpecial: true, parseSpecial: false)
+            guard let loaded = llama_model_load_from_file(path, llama_model_default_params()) else { throw Failure() }
+            defer { llama_model_free(loaded) }
+            var parameters = llama_context_default_params()
+            (parameters.n_ctx, parameters.n_batch, parameters.n_ubatch, parameters.n_outputs_max) = (512, 512, 512, 512)
+            (parameters.n_threads, parameters.n_threads_batch) = (2, 2)
+            (parameters.type_k, parameters.type_v, parameters.flash_attn_type) = (cache, cache, attention)
+            guard let context = llama_init_from_model(loaded, parameters) else { throw Failure() }
+            defer { llama_free(context) }
+            var batch = llama_batch_init(Int32(tokens.count), 0, 1)
+            defer { llama_batch_free(batch) }
+            for (index, token) in tokens.enumerated() {
+                batch.token[index] = token
+                batch.pos[index] = Int32(index)
+                batch.n_seq_id[index] = 1
+                batch.seq_id[index]![0] = 0
+                batch.logits[index] = 1
+            }
+            batch.n_tokens = Int32(tokens.count)
+            guard llama_decode(context, batch) == 0 else { throw Failure() }
+            let count = Int(llama_vocab_n_tokens(llama_model_get_vocab(loaded)))
+            let rows = tokens.indices.map { Array(UnsafeBufferPointer(start: llama_get_logits_ith(context, Int32($0)), count: count)) }
+            return (tokens, rows)
+        }
+
+        static func distance(_ some: (tokens: [llama_token], rows: [[Float]]), from reference: (tokens: [llama_token], rows: [[Float]])) -> Distance {
+            var distance = Distance()
+            for (index, next) in reference.tokens.dropFirst().enumerated() {
+                let (p, q) = (logarithms(reference.rows[index]), logarithms(some.rows[index]))
+                distance.divergence += zip(p, q).reduce(0) { $0 + exp($1.0) * ($1.0 - $1.1) } / Double(reference.tokens.count - 1)
+                distance.surprise -= q[Int(next)] / Double(reference.tokens.count - 1)
+            }
+            return distance
+        }
+
+        /// The logarithms of the probabilities.
+        private static func logarithms(_ logits: [Float]) -> [Double] {
+            let top = Double(logits.max()!)
+            let total = log(logits.reduce(0.0) { $0 + exp(Double($1) - top) }) + top
+            return logits.map { Double($0) - total }
+        }
+
+        struct Failure: Error {}
+    }
+}
