@@ -13,19 +13,15 @@ extension ComputingTests {
             var surprise = 0.0
         }
 
-        static let text = """
-            A lighthouse keeper writes a letter to his sister every Sunday evening. He tells her about the storms, the ships that pass, and
-            the birds that rest on the gallery before they cross the sea. In winter the supply boat comes only once a month, and so he has
-            learned to bake bread, to mend his own clothes and to read the same books twice. She answers from the city, where the trams run
-            until midnight and nobody knows the name of the wind. "Come and stay with us," she writes, "the children ask for you." But who
-            would light the lamp? The first lighthouse stood at Alexandria, he reminds her, and burned for more than a thousand years.
-            """
+        /// The beginnings of llama.cpp's own documents.
+        static let texts = ["README.md", "CONTRIBUTING.md", "docs/build.md", "docs/function-calling.md", "docs/multimodal.md", "docs/install.md"]
+            .compactMap { try? String(contentsOfFile: LlamaSource.directory + "/" + $0, encoding: .utf8) }
 
         @Test func distributionsAreNoFartherFromSinglePrecisionThanOfGGML() throws {
             guard let set = ComputingTests.instructionSets.last else { return }
             let path = TestModel.path
             _ = try LlamaModel(path: path, options: .init(vocabularyOnly: true))  // starts llama.cpp
-            let single = FileManager.default.temporaryDirectory.appendingPathComponent("single-\\(ProcessInfo.processInfo.processIdentifier).gguf")
+            let single = FileManager.default.temporaryDirectory.appendingPathComponent("single-\(ProcessInfo.processInfo.processIdentifier).gguf")
                 .path
             defer { try? FileManager.default.removeItem(atPath: single) }
             var parameters = llama_model_quantize_default_params()
@@ -41,8 +37,7 @@ extension ComputingTests {
             ours = try Self.logits(of: path, cache: GGML_TYPE_F16, attention: LLAMA_FLASH_ATTN_TYPE_ENABLED)
 
             let (distance, distanceOfGGML) = (Self.distance(ours, from: reference), Self.distance(theirs, from: reference))
-            print(
-                "divergence \\(distance.divergence), of ggml \\(distanceOfGGML.divergence); surprise \\(distance.surprise), \\(distanceOfGGML.surprise)"
+                "divergence \(distance.divergence), of ggml \(distanceOfGGML.divergence); surprise \(distance.surprise), \(distanceOfGGML.surprise)"
             )
             #expect(distance.divergence <= distanceOfGGML.divergence)
             #expect(distance.surprise <= distanceOfGGML.surprise + 0.005)
@@ -51,7 +46,7 @@ extension ComputingTests {
         /// The logits after each of the text's tokens.
         static func logits(of path: String, cache: ggml_type, attention: llama_flash_attn_type) throws -> (tokens: [llama_token], rows: [[Float]]) {
             let model = try LlamaModel(path: path)
-            let tokens = model.vocabulary.tokenize(text, addSpecial: true, parseSpecial: false)
+            var all: (tokens: [llama_token], rows: [[Float]]) = ([], [])
             guard let loaded = llama_model_load_from_file(path, llama_model_default_params()) else { throw Failure() }
             defer { llama_model_free(loaded) }
             var parameters = llama_context_default_params()
@@ -60,6 +55,16 @@ extension ComputingTests {
             (parameters.type_k, parameters.type_v, parameters.flash_attn_type) = (cache, cache, attention)
             guard let context = llama_init_from_model(loaded, parameters) else { throw Failure() }
             defer { llama_free(context) }
+            for text in texts {
+                let tokens = model.vocabulary.tokenize(String(text.prefix(3000)), addSpecial: true, parseSpecial: false).prefix(500)
+                all.rows += try Self.logits(of: Array(tokens), context)
+                all.tokens += tokens
+            }
+            return all
+        }
+
+        private static func logits(of tokens: [llama_token], _ context: OpaquePointer) throws -> [[Float]] {
+            llama_memory_clear(llama_get_memory(context), true)
             var batch = llama_batch_init(Int32(tokens.count), 0, 1)
             defer { llama_batch_free(batch) }
             for (index, token) in tokens.enumerated() {
@@ -71,9 +76,8 @@ extension ComputingTests {
             }
             batch.n_tokens = Int32(tokens.count)
             guard llama_decode(context, batch) == 0 else { throw Failure() }
-            let count = Int(llama_vocab_n_tokens(llama_model_get_vocab(loaded)))
-            let rows = tokens.indices.map { Array(UnsafeBufferPointer(start: llama_get_logits_ith(context, Int32($0)), count: count)) }
-            return (tokens, rows)
+            let count = Int(llama_vocab_n_tokens(llama_model_get_vocab(llama_get_model(context))))
+            return tokens.indices.map { Array(UnsafeBufferPointer(start: llama_get_logits_ith(context, Int32($0)), count: count)) }
         }
 
         static func distance(_ some: (tokens: [llama_token], rows: [[Float]]), from reference: (tokens: [llama_token], rows: [[Float]])) -> Distance {
