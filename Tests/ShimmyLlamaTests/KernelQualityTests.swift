@@ -37,8 +37,6 @@ extension ComputingTests {
             ours = try Self.logits(of: path, cache: GGML_TYPE_F16, attention: LLAMA_FLASH_ATTN_TYPE_ENABLED)
 
             let (distance, distanceOfGGML) = (Self.distance(ours, from: reference), Self.distance(theirs, from: reference))
-                "divergence \(distance.divergence), of ggml \(distanceOfGGML.divergence); surprise \(distance.surprise), \(distanceOfGGML.surprise)"
-            )
             #expect(distance.divergence <= distanceOfGGML.divergence)
             #expect(distance.surprise <= distanceOfGGML.surprise + 0.005)
         }
