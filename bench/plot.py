@@ -54,3 +54,33 @@ def curves(title: str, unit: str, along: str, series: dict[str, list[tuple[float
         parts.append(f'<path d="M{path}" fill="none" stroke="{color}" stroke-width="2"/>')
         parts.append(f'<text x="{340}" y="{36 + 16 * index}" fill="{color}">{escape(name)}</text>')
     return svg(540, 276, parts)
+
+
+def roofline(title: str, limits: dict) -> str:
+    """What each format reaches with one row out of memory and with eight out of the cache, under the two limits of the processor."""
+    import math
+
+    low, high, least, most = 1.0, 64.0, 10.0, limits["peak"] * 1.6
+
+    def place(intensity: float, speed: float) -> tuple[float, float]:
+        across, up = math.log(intensity / low) / math.log(high / low), math.log(speed / least) / math.log(most / least)
+        return 60 + 430 * across, 250 - 200 * up
+
+    def line(*points: tuple[float, float]) -> str:
+        return "M" + " L".join(f"{x:.1f} {y:.1f}" for x, y in (place(*point) for point in points))
+
+    ridge = limits["peak"] / limits["read"]
+    parts = [f'<text x="10" y="20" font-weight="bold">{escape(title)} (GOPS)</text>', '<path d="M60 50 V250 H500" fill="none" stroke="#888"/>']
+    parts.append(f'<path d="{line((low, limits["read"] * low), (ridge, limits["peak"]), (high, limits["peak"]))}" fill="none" stroke="#444" stroke-width="2"/>')
+    parts.append('<text x="275" y="284" text-anchor="middle">operations for each byte of weights</text>')
+    for x in (1, 2, 4, 8, 16, 32, 64):
+        parts.append(f'<text x="{place(x, least)[0]:.1f}" y="266" text-anchor="middle">{x}</text>')
+    for y in (10, 30, 100, 300):
+        parts.append(f'<text x="54" y="{place(low, y)[1] + 4:.1f}" text-anchor="end">{y}</text>')
+    for values in limits["formats"].values():
+        operations = 16 / values["bits"]  # two for each weight
+        for intensity, speed, color in ((operations, values["one"] * operations, COLORS[0]), (8 * operations, values["eight"], COLORS[1])):
+            x, y = place(intensity, speed)
+            parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{color}" fill-opacity="0.7"/>')
+    parts.append(f'<text x="330" y="36" fill="{COLORS[0]}">one row, from memory</text><text x="330" y="52" fill="{COLORS[1]}">eight rows, from the cache</text>')
+    return svg(540, 296, parts)

@@ -12,12 +12,13 @@ import platform
 import statistics
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY / "scripts"))
 
+import kernel_runs  # noqa: E402
 import plot  # noqa: E402
 import scenarios  # noqa: E402
 from paths import model_directory  # noqa: E402
@@ -57,6 +58,39 @@ ROWS = [
     Row("choices", "seconds", "n = 4 from one prompt of 700 words", "s", target=0.8),
     Row("idle_connections", "ratio", "2,000 idle connections: time of one client, over its time without them", "", target=None),
 ]
+# The server scenarios that are measured on the large model too.
+for scenario in ("distinct8", "distinct32", "agents", "intruder"):
+    for row in [row for row in ROWS if row.scenario == scenario]:
+        ROWS.append(replace(row, scenario=f"{scenario} 1B", title=f"1B Q4_K_M: {row.title}"))
+
+# llama.cpp with the kernels and without: model, tokens of context that all sequences share, and the targets of its numbers.
+KERNELS = {
+    "kernels SmolLM2 Q4_1": (0, {"prefill": 5, "decode 1": 1.6, "decode 2": None, "decode 4": None, "decode 8": 2.2, "decode 16": None, "decode 32": 2.6}),
+    "kernels 1B Q4_K_M": (0, {"prefill": 2.3, "decode 1": 1, "decode 2": None, "decode 4": 2, "decode 8": 2.8, "decode 16": 2.1, "decode 32": 1.7}),
+    "kernels 1B Q5_K": (0, {"prefill": None, "decode 1": 1, "decode 8": 2.3, "decode 32": None}),
+    "kernels 1B Q6_K": (0, {"prefill": None, "decode 1": 1, "decode 8": 2.3, "decode 32": None}),
+    "kernels 1B Q8_0": (0, {"prefill": None, "decode 1": 1, "decode 8": 2.3, "decode 32": None}),
+    "context 1800 SmolLM2 Q4_1": (1800, {"prefill": None, "decode 1": 1.5, "decode 8": 2.8, "decode 32": 3.7}),
+    "context 8000 SmolLM2 Q4_1": (8000, {"prefill": 3, "decode 1": 1.5, "decode 8": 2.8, "decode 32": 3.7}),
+}
+
+
+def kernel_rows() -> list[Row]:
+    rows = []
+    for scenario, (context, targets) in KERNELS.items():
+        place = f"{model_of(scenario)}, {context:,} tokens shared" if context else model_of(scenario)
+        for key, target in targets.items():
+            what = f"decode, {key.split()[1]} streams" if key.startswith("decode") else f"prefill of {context or 256:,}"
+            rows.append(Row(scenario, key, f"{place}: {what}", "tokens/s", more_is_better=True, target=target))
+        rows.append(Row(scenario, "load", f"{place}: load", "ms", 1e3, target=1))
+    return rows
+
+
+def model_of(scenario: str) -> str:
+    """A scenario of the kernels ends with its model's name and format."""
+    return " ".join(scenario.split()[-2:])
+
+
 # Curves: scenario, what its keys begin with, title, unit, factor, axis.
 CURVES = [
     ("growth_streams", "throughput", "Streams at once", "tokens/s", 1, "streams"),
@@ -88,9 +122,20 @@ def measure(names: list[str], rounds: int, weights: str, llama_server: str) -> d
     """results[scenario][contender] is a list of dictionaries, one for each round."""
     results: dict = {}
     for name in names:
-        scenario = getattr(scenarios, name)
+        if name == "limits":
+            results[name] = {"shimmy": [kernel_runs.limits()]}
+            continue
+        if name in KERNELS:
+            for number in range(rounds):
+                for contender in ("shimmy", "llama.cpp"):
+                    print(f"{name}, round {number + 1}: {contender}", file=sys.stderr, flush=True)
+                    values = kernel_runs.run(model_of(name), contender, KERNELS[name][0])
+                    results.setdefault(name, {}).setdefault(contender, []).append(values)
+            continue
+        scenario = getattr(scenarios, name.removesuffix(" 1B"))
+        used = str(kernel_runs.big_model("Q4_K_M")) if name.endswith(" 1B") else weights
         for number in range(rounds if not name.startswith("growth") else 1):
-            for contender in contenders(name, weights, llama_server):
+            for contender in contenders(name, used, llama_server):
                 print(f"{name}, round {number + 1}: {contender.name}", file=sys.stderr, flush=True)
                 with Server(contender) as server:
                     values = scenario(server, number + 1)
@@ -110,22 +155,45 @@ def report(results: dict, model: str, folder: str) -> str:
     counts = sorted({len(rounds) for scenario in results.values() for rounds in scenario.values()})
     rounds = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else str(counts[0])
     lines = [
+        "## Servers",
+        "",
         f"Shimmy beside llama-server from the same llama.cpp ({LLAMA['project']} {LLAMA['version']}), {model}, {os.cpu_count()} cores",
         f"({processor_name()}), alternating, {rounds} rounds, medians; llama-server with unified and with split KV cache, the better counted.",
         "",
-        "| | Shimmy | llama-server | ratio | target |",
-        "|---|---:|---:|---:|---|",
     ]
-    for row in ROWS:
+    lines += table(ROWS, results, "llama-server")
+    lines += ["", "## Kernels", "", "llama.cpp in one program, with Shimmy's kernels and with its own, on all cores, alternating, medians. See [kernels.md](kernels.md).", ""]
+    lines += table(kernel_rows(), results, "llama.cpp")
+    if "limits" in results:
+        lines += ["", "Against what the processor can do, measured in the same minute:", ""] + limits_table(results["limits"]["shimmy"][0])
+    lines.append("")
+    lines += [f"![{title}]({folder}/{file})" for title, file in plots(results, lambda *_: None, folder)]
+    return "\n".join(lines) + "\n"
+
+
+def limits_table(limits: dict) -> list[str]:
+    lines = [
+        f"All cores read {limits['read']:.1f} GB/s and multiply {limits['peak']:.0f} GOPS of bytes.",
+        "",
+        "| Format | bits a weight | one row, GB/s of weights | of the limit | eight rows, GOPS | of the limit |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for name, values in limits["formats"].items():
+        one, eight = values["one"] / limits["read"], values["eight"] / limits["peak"]
+        lines.append(f"| {name} | {values['bits']:.2f} | {values['one']:.1f} | {one:.0%} | {values['eight']:.0f} | {eight:.0%} |")
+    return lines
+
+
+def table(rows: list[Row], results: dict, peer: str) -> list[str]:
+    lines = [f"| | Shimmy | {peer} | ratio | target |", "|---|---:|---:|---:|---|"]
+    for row in rows:
         if row.scenario not in results:
             continue
         ours, theirs, ratio, _ = summarize(row, results)
         met = "" if row.target is None else " (met)" if (ratio >= row.target if row.more_is_better else ratio <= row.target) else " (missed)"
         aim = "–" if row.target is None else f"{'≥' if row.more_is_better else '≤'} {row.target}{met}"
         lines.append(f"| {row.title}{f' ({row.unit})' if row.unit else ''} | {number(ours * row.factor)} | {number(theirs * row.factor)} | {ratio:.2f} | {aim} |")
-    lines.append("")
-    lines += [f"![{title}]({folder}/{file})" for title, file in plots(results, lambda *_: None, folder)]
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def number(value: float) -> str:
@@ -135,11 +203,11 @@ def number(value: float) -> str:
 def plots(results: dict, write, folder: str) -> list[tuple[str, str]]:
     """Draws what was measured; `write(file, svg)` keeps it."""
     drawn = []
-    for row in ROWS:
-        if row.scenario in results and row.target is not None:
+    for row in ROWS + kernel_rows():
+        if row.scenario in results and row.target is not None and row.key != "load":
             medians = {name: statistics.median(values[row.key] for values in rounds) * row.factor for name, rounds in results[row.scenario].items()}
             title = row.title.replace("… ", f"{row.scenario}: ")
-            drawn.append((title, f"{row.scenario}-{row.key}.svg", plot.bars(title, row.unit, medians)))
+            drawn.append((title, f"{row.scenario}-{row.key}.svg".replace(" ", "-"), plot.bars(title, row.unit, medians)))
     for scenario, prefix, title, unit, factor, along in CURVES:
         if scenario in results:
             series = {
@@ -147,6 +215,8 @@ def plots(results: dict, write, folder: str) -> list[tuple[str, str]]:
                 for name, rounds in results[scenario].items()
             }
             drawn.append((title, f"{scenario}-{prefix}.svg", plot.curves(title, unit, along, series)))
+    if "limits" in results:
+        drawn.append(("Roofline of the products", "roofline.svg", plot.roofline("Products of a panel", results["limits"]["shimmy"][0])))
     for _, file, svg in drawn:
         write(file, svg)
     return [(title, file) for title, file, _ in drawn]
@@ -161,7 +231,7 @@ def processor_name() -> str:
 
 
 def main():
-    every = list(dict.fromkeys([row.scenario for row in ROWS] + [curve[0] for curve in CURVES]))
+    every = list(dict.fromkeys([row.scenario for row in ROWS] + [curve[0] for curve in CURVES] + list(KERNELS) + ["limits"]))
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", nargs="*", choices=every, default=every, help="scenarios; the others keep their numbers of an earlier run")

@@ -22,3 +22,6 @@ DEFAULT_MODEL = {
 
 # CMake and Ninja come as wheels, so that neither has to be installed by hand.
 BUILD_TOOLS = ["cmake==4.4.4", "ninja==1.13.2"]
+
+# What the benchmarks make a model of random weights with.
+BENCH_TOOLS = ["gguf==0.19.0", "numpy==2.4.6"]

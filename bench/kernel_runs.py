@@ -1,0 +1,72 @@
+"""Times llama.cpp with Shimmy's kernels and without, in one program on the same weights, and how near they come to the processor's limits."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from package_index import install_tools
+from paths import cache_directory
+from pins import BENCH_TOOLS, DEFAULT_MODEL
+from paths import model_directory
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+BUNDLE = REPOSITORY / "Artifacts/CLlama.artifactbundle"
+
+# Formats of the large model: llama.cpp's number of the file type, and whether all tensors get it.
+BIG = {"Q4_K_M": ("15", False), "Q5_K": ("16", True), "Q6_K": ("18", True), "Q8_0": ("7", True)}
+
+
+def program(name: str) -> Path:
+    """bench/kernels/NAME.cpp, compiled against this checkout's bundle, cached by both."""
+    source = REPOSITORY / f"bench/kernels/{name}.cpp"
+    key = hashlib.sha256(source.read_bytes() + str(BUNDLE.resolve()).encode()).hexdigest()[:16]
+    target = cache_directory() / "bench" / f"{name}-{key}"
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        aside = target.with_suffix(f".{os.getpid()}")
+        command = [os.environ.get("CXX", "c++"), "-O2", "-std=c++17", f"-I{BUNDLE}/include", f"-I{REPOSITORY}/Kernels", str(source)]
+        subprocess.run(command + [str(BUNDLE / "libllama.a"), "-lpthread", "-ldl", "-lm", "-o", str(aside)], check=True)
+        aside.rename(target)
+    return target
+
+
+def default_model() -> Path:
+    return model_directory() / DEFAULT_MODEL["model_filename"]
+
+
+def big_model(kind: str) -> Path:
+    """The large model in one format, made once."""
+    folder = cache_directory() / "bench"
+    target = folder / f"random-1B-{kind}.gguf"
+    if not target.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        half = folder / "random-1B-F16.gguf"
+        if not half.exists():
+            tools = install_tools(BENCH_TOOLS, cache_directory() / "tools" / "-".join(BENCH_TOOLS).replace("==", "-"))
+            aside = half.with_suffix(".partial")
+            script = [sys.executable, str(REPOSITORY / "bench/big_model.py"), str(default_model()), str(aside)]
+            subprocess.run(script, check=True, env={**os.environ, "PYTHONPATH": str(tools)})
+            aside.rename(half)
+        number, pure = BIG[kind]
+        aside = target.with_suffix(".partial")
+        command = [str(program("model")), "quantize", str(half), str(aside), number] + (["pure"] if pure else [])
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        aside.rename(target)
+    return target
+
+
+def weights(name: str) -> Path:
+    return big_model(name.split()[1]) if name.startswith("1B") else default_model()
+
+
+def run(name: str, contender: str, context: int) -> dict:
+    """One run of a model: `name` is SmolLM2 or 1B and a format."""
+    command = [str(program("model")), "run", str(weights(name)), "on" if contender == "shimmy" else "off", str(context)]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def limits() -> dict:
+    return json.loads(subprocess.run([str(program("limits"))], check=True, capture_output=True, text=True).stdout)
