@@ -33,8 +33,9 @@ struct FormatKernels {
     // Packs 16 rows, of which a null one counts as zeros.
     void (*pack)(const void * const * rows, size_t blocks, uint8_t * quants, uint8_t * scales);
 
-    // Quantizes one row of activations; see activations.h.
+    // Brings one row of activations into the form that `multiply` takes, of so many bytes: quantized (see activations.h), or as it is.
     void (*quantize)(const float * values, int width, uint8_t * row);
+    size_t (*rowBytes)(int width);
 
     // By the number of rows, from 1 to `widestTile`; null where there is no such tile.
     void (*multiply[9])(const PanelProduct &);

@@ -5,6 +5,7 @@
 #include "simd/activations.h"
 #include "simd/product.h"
 #include "simd/attention.h"
+#include "simd/float_product.h"
 #include "formats/blocks.h"
 #include "formats/q4_0.h"
 #include "formats/q4_1.h"
@@ -19,10 +20,12 @@
 #include "formats/iq4_nl.h"
 #include "formats/iq4_xs.h"
 #include "formats/mxfp4.h"
+#include "formats/f16.h"
 
 static const FormatKernels formats[] = {
     kernelsOf<Q4_0>(), kernelsOf<Q4_1>(), kernelsOf<Q5_0>(), kernelsOf<Q5_1>(), kernelsOf<Q8_0>(), kernelsOf<Q2_K>(), kernelsOf<Q3_K>(),
     kernelsOf<Q4_K>(), kernelsOf<Q5_K>(), kernelsOf<Q6_K>(), kernelsOf<IQ4_NL>(), kernelsOf<IQ4_XS>(), kernelsOf<MXFP4>(),
+    floatKernelsOf<F16>(), floatKernelsOf<BF16>(),
 };
 
 extern const KernelTable table;

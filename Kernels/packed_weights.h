@@ -20,6 +20,8 @@ struct PackedWeights {
     size_t panelBytes() const {
         return (quantBytes() + size_t(width / format->blockWidth) * format->blockScales + 63) / 64 * 64;
     }
+    // Of a row of activations as the kernels take it.
+    size_t rowBytes() const { return format->rowBytes(int(width)); }
     size_t matrixBytes() const { return size_t(panels()) * panelBytes(); }
     size_t bytes() const { return size_t(matrices) * matrixBytes(); }
 

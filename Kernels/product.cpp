@@ -36,7 +36,7 @@ int tileFor(int64_t rest, int widest) {
 // The product of packed weights with quantized rows that lie one after the other; `target(row)` says where a row's results go.
 template <class Target>
 void multiplyPanels(const PackedWeights & weights, const uint8_t * matrix, int64_t first, int64_t last, const uint8_t * quantized, int64_t count, Target target) {
-    const size_t rowBytes = ActivationRow::bytes(int(weights.width));
+    const size_t rowBytes = weights.rowBytes();
     alignas(64) float results[8 * panelRows];
     for (int64_t block = 0; block < count; block += rowsOfBlock) {
         const int64_t end = std::min(count, block + rowsOfBlock);
@@ -59,7 +59,7 @@ uint8_t * aligned(void * p) { return (uint8_t *) ((uintptr_t(p) + 63) / 64 * 64)
 struct PlainProduct {
     static size_t workSize(const ggml_tensor * op) {
         const ggml_tensor * x = op->src[1];
-        return size_t(ggml_nrows(x)) * ActivationRow::bytes(int(x->ne[0])) + 64;
+        return size_t(ggml_nrows(x)) * PackedWeights(op->src[0]).rowBytes() + 64;
     }
 
     static void compute(const ggml_compute_params * params, ggml_tensor * op) {
@@ -67,7 +67,7 @@ struct PlainProduct {
         const PackedWeights weights(op->src[0]);
         const int64_t count = ggml_nrows(x);
         uint8_t * quantized = aligned(params->wdata);
-        const size_t rowBytes = ActivationRow::bytes(int(weights.width));
+        const size_t rowBytes = weights.rowBytes();
         auto place = [](const ggml_tensor * t, int64_t row) {
             int64_t i1 = row % t->ne[1], i2 = row / t->ne[1] % t->ne[2], i3 = row / (t->ne[1] * t->ne[2]);
             return (float *) ((char *) t->data + size_t(i1) * t->nb[1] + size_t(i2) * t->nb[2] + size_t(i3) * t->nb[3]);
@@ -110,7 +110,7 @@ struct ExpertProduct {
     static size_t routeBytes(int64_t count) { return (size_t(count) * sizeof(Route) + 63) / 64 * 64; }
     static size_t workSize(const ggml_tensor * op) {
         const int64_t count = ggml_nelements(op->src[2]);
-        return 64 + startBytes(op->src[0]->ne[2]) + routeBytes(count) + size_t(count) * ActivationRow::bytes(int(op->src[1]->ne[0]));
+        return 64 + startBytes(op->src[0]->ne[2]) + routeBytes(count) + size_t(count) * PackedWeights(op->src[0]).rowBytes();
     }
 
     int32_t expertOf(int64_t token, int64_t place) const {
@@ -139,7 +139,7 @@ struct ExpertProduct {
     void compute(const ggml_compute_params * params) {
         const ggml_tensor * x = op->src[1];
         const PackedWeights weights(op->src[0]);
-        const size_t rowBytes = ActivationRow::bytes(int(weights.width));
+        const size_t rowBytes = weights.rowBytes();
         if (params->ith == 0) {
             sortRoutes();
             ggml_threadpool_chunk_set(params->threadpool, 0);

@@ -76,7 +76,7 @@ int main() {
     for (size_t i = 0; i < kernels()->count; i++) {
         const FormatKernels & format = kernels()->formats[i];
         const size_t blocks = size_t(width / format.blockWidth), quants = blocks * format.blockQuants;
-        const size_t panel = (quants + blocks * format.blockScales + 63) / 64 * 64, rowBytes = ActivationRow::bytes(width);
+        const size_t panel = (quants + blocks * format.blockScales + 63) / 64 * 64, rowBytes = format.rowBytes(width);
         const size_t panels = memory / panel / size_t(cores);
         std::vector<uint8_t> rows(8 * rowBytes + 64);
         auto * quantized = (uint8_t *) ((uintptr_t(rows.data()) + 63) / 64 * 64);
