@@ -86,32 +86,20 @@ def intruder(server: Server, salt: int) -> dict:
     return {"gap": result["stream"].longest_gap(long.begin, long.moments[0]), "first_token": long.first_token}
 
 
-EDIT = """Repeat this code exactly, but rename the function to total:
+EDIT = """Change the word harbour to port in the following text and repeat everything else word for word:
 
-def add_all(values):
-    result = 0
-    for value in values:
-        result = result + value
-    return result
-
-def multiply_all(values):
-    result = 1
-    for value in values:
-        result = result * value
-    return result
-
-def subtract_all(values):
-    result = 0
-    for value in values:
-        result = result - value
-    return result
-"""
+The old harbour lies north of the town. Every morning, the boats return with herring, mackerel, and cod, and the women who wait on the quay
+sort the catch into wooden boxes. At noon, the bell rings from the customs house. The clerk counts the boxes, writes the number into his book,
+and sends the carts up the hill to the market. In the evening, the nets are hung over the wall to dry, and the children play between them until
+the lamps are lit. At night, the lighthouse keeper climbs the stairs, trims the wick, and looks out over the dark water. When the fog comes, he
+sounds the horn every two minutes, and the ships answer from far away.
+""".replace("\n", " ")
 
 
 def edit(server: Server, salt: int) -> dict:
     """An answer that repeats the prompt."""
     warm(server)
-    stream = server.stream(f"Version {salt}.\n" + EDIT, 160)
+    stream = server.stream(f"{salt}. " + EDIT, 160)
     return {"tokens_per_second": stream.tokens / (stream.end - stream.moments[0])}
 
 

@@ -66,6 +66,21 @@ import Testing
         #expect(drive.predictions[1]!.rejected > 0)
     }
 
+    /// A copy of the prompt with one token exchanged, dropped or put in, far from any token that stands in it twice.
+    @Test(arguments: [[999], [], [999, 998, 130]] as [[Token]]) func aCopyGoesOnRightAfterAnEdit(edit: [Token]) {
+        let text = (0..<60).map { Token(100 + $0) }
+        let answer = text[..<30] + edit + text[31...]
+        let rule: @Sendable ([Token]) -> Token = { tokens in
+            let place = tokens.count - 60
+            return place < answer.count ? answer[place] : EngineDrive.endOfGeneration
+        }
+        let drive = EngineDrive(cells: 400, batchTokens: 64, timing: Self.cheapRows, rule: rule)
+        drive.submit(1, text, maximumTokens: 100)
+        // Three tokens and two that come true to find the text, one step for each token of the edit and its return: the rest are guesses.
+        #expect(steps(drive) <= 14 + edit.count)
+        #expect(drive.generated[1] == Array(answer) && drive.isConsistent)
+    }
+
     @Test func anEndInsideAGuessIsTheEnd() {
         let predicted: [Token] = [5, 6, EngineDrive.endOfGeneration, 7, 8]
         let drive = EngineDrive(cells: 400, batchTokens: 64, timing: Self.cheapRows) { predicted[$0.count - 3] }

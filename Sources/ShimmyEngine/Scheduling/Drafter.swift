@@ -24,12 +24,19 @@ struct Drafter {
     private var places: [NGram: Int] = [:]
     private var seen = 0
     private var trail: Trail?
+    /// A long trail that the text left before its token `at`: an edit of a copied text leaves it for a token or a few.
+    private var left: (trail: Trail, at: Int)?
     /// How likely the next token is what a trail says that is worth guessing from. 0 to 1.
     private(set) var acceptance = 0.8
 
     /// Tokens of a guess at most, and tokens that have to come true before one.
     private static let longest = 32
     private static let certain = 2
+    /// Tokens that a trail was followed for, if coming back to it is worth a look; how many of its tokens an edit may drop, and how
+    /// many it may put in.
+    private static let long = 8
+    private static let near = 4
+    private static let soon = 8
 
     /// Three tokens: two meet by chance, four miss the beginning of what is repeated.
     private struct NGram: Hashable {
@@ -89,6 +96,7 @@ struct Drafter {
                 return
             }
             if current.source == .prediction { predictionLeft = current.place }
+            if current.streak >= Self.long { left = (current, tokens.count) }
         }
         learn(tokens)
         trail = newTrail(tokens)
@@ -98,10 +106,20 @@ struct Drafter {
     /// place that it left rather than before it.
     private func newTrail(_ tokens: [Token]) -> Trail? {
         guard let gram = NGram(tokens, before: tokens.count) else { return nil }
+        if let back = wayBack(tokens) { return back }
         if let candidates = predictionPlaces[gram], let place = candidates.first(where: { $0 >= predictionLeft }) ?? candidates.last {
             return Trail(source: .prediction, place: place, streak: Self.certain)
         }
         return places[gram].map { Trail(source: .history, place: $0, streak: 0) }
+    }
+
+    /// Where a long trail goes on after the newest token, if that stands near the place where the text left it.
+    private func wayBack(_ tokens: [Token]) -> Trail? {
+        guard let (trail, at) = left, tokens.count < at + Self.soon, let token = tokens.last else { return nil }
+        let source = trail.source == .prediction ? prediction : tokens
+        let end = min(trail.place + Self.near, source.count - 1)
+        guard let place = (trail.place..<max(trail.place, end)).first(where: { source[$0] == token }) else { return nil }
+        return Trail(source: trail.source, place: place + 1, streak: Self.certain)
     }
 
     /// Takes in the n-grams that ended since the last call, but for the newest: it would find itself.
