@@ -85,7 +85,7 @@ let package = Package(
                 .unsafeFlags(["-static-stdlib", "-Xlinker", "-s"] + staticFoundation.map { "-l\($0)" }, .when(platforms: [.linux]))
             ]),
 
-        target("ShimmyTestSupport", ["ShimmyCore", "ShimmyEngine", "ShimmyChat"]),
+        target("ShimmyTestSupport", ["ShimmyCore", "ShimmyJSON", "ShimmyEngine", "ShimmyChat"]),
         tests("ShimmyJSON"),
         tests("ShimmyEngine", ["ShimmyCore", .product(name: "Logging", package: "swift-log")]),
         tests("ShimmyChat", ["ShimmyCore", "ShimmyJSON", "ShimmyEngine", .product(name: "Logging", package: "swift-log")]),

@@ -1,7 +1,8 @@
-// From a conversation to a prompt, and from tokens back to text: rendering, detokenising, stop strings.
+// From a conversation to a prompt, and from tokens back to a message: rendering, detokenising, stop strings, calls and thinking.
 // Knows models and text; knows nothing of HTTP, of an API's JSON or of llama.cpp.
 
 package import ShimmyCore
+package import ShimmyEngine
 
 /// A model's tokenizer. Immutable: any thread may use it.
 package protocol Vocabulary: Sendable {
@@ -11,6 +12,21 @@ package protocol Vocabulary: Sendable {
     /// - parseSpecial: read `<|im_end|>` and the like as the tokens that they name, not as text.
     func tokenize(_ text: String, addSpecial: Bool, parseSpecial: Bool) -> [Token]
 
-    /// The bytes of a token; none for control tokens. They need not be whole UTF-8.
-    func piece(of token: Token) -> [UInt8]
+    /// The bytes of a token; with `special` of control tokens too, which are none otherwise. They need not be whole UTF-8.
+    func piece(of token: Token, special: Bool) -> [UInt8]
+
+    /// A grammar over this vocabulary's tokens, at its beginning.
+    /// - prefix: the beginning of the text that the grammar describes, said already.
+    /// Throws `ChatTemplateError` when the text is no grammar or the prefix does not fit it.
+    func compile(_ grammar: GrammarText, prefix: String) throws(ChatTemplateError) -> any ConstraintSource
+}
+
+extension Vocabulary {
+    package func piece(of token: Token) -> [UInt8] { piece(of: token, special: false) }
+
+    /// The token that a text names as a whole, if there is one.
+    func special(_ text: String) -> Token? {
+        let tokens = tokenize(text, addSpecial: false, parseSpecial: true)
+        return tokens.count == 1 ? tokens[0] : nil
+    }
 }

@@ -9,6 +9,8 @@ package enum FinishReason: Sendable, Equatable {
     case stop
     /// The request's limit or the end of the context was reached.
     case length
+    /// The answer asks for calls of tools. An engine, which knows tokens only, never says so.
+    case toolCalls
 }
 
 /// How the next token is drawn from the logits. The defaults are OpenAI's.

@@ -84,7 +84,7 @@ package protocol ModelRunner {
     func isEndOfGeneration(_ token: Token) -> Bool
 
     /// Prepares sampling for a new sequence. Its draws depend on its own seed and logits only.
-    mutating func addSequence(_ id: SequenceID, sampling: SamplingParameters)
+    mutating func addSequence(_ id: SequenceID, sampling: SequenceSampling)
 
     mutating func removeSequence(_ id: SequenceID)
 

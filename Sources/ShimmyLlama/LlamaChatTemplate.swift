@@ -1,52 +1,129 @@
 import CChat
 import CLlama
 package import ShimmyChat
-import ShimmyJSON
+package import ShimmyJSON
 
-/// A model's own chat template, rendered by llama.cpp's `common` library.
+/// A model's own chat template, rendered by llama.cpp's `common` library, which also knows the format of its answers.
 ///
 /// `@unchecked Sendable`: the parsed templates are immutable; rendering only reads them.
 package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
     private let pointer: OpaquePointer
     /// The templates refer to the model's vocabulary.
     private let model: LlamaModel?
+    private let description: JSON
+    private let ids: ToolCallIDs
 
-    /// Takes the model's own template. Throws `LlamaError` when `cchat_templates_create` cannot parse it.
+    /// Takes the model's own template. Throws `LlamaError` when it does not parse.
     package convenience init(model: LlamaModel) throws { try self.init(model: model, source: nil) }
 
-    /// Takes a Jinja template as text, for tests and for files.
-    package convenience init(source: String) throws { try self.init(model: nil, source: source) }
-
-    private init(model: LlamaModel?, source: String?) throws {
+    /// Takes a Jinja template as text, for tests and for files; with a model, its BOS and EOS.
+    package init(model: LlamaModel? = nil, source: String?) throws {
         var error: UnsafeMutablePointer<CChar>?
         guard let pointer = cchat_templates_create(model?.pointer, source, &error) else {
             throw LlamaError(description: "the chat template does not parse: \(Self.take(error) ?? "no reason given")")
         }
         self.pointer = pointer
         self.model = model
+        description = Self.take(cchat_templates_describe(pointer)).flatMap { try? JSON.parse($0) } ?? [:]
+        ids = ToolCallIDs(templateSource: description["source"]?.stringValue ?? "")
     }
 
     deinit { cchat_templates_free(pointer) }
 
     /// Whether the model brought a template; otherwise ChatML is used.
-    package var isExplicit: Bool { cchat_templates_explicit(pointer) }
+    package var isExplicit: Bool { description["explicit"]?.boolValue ?? false }
+    /// Whether it can think before it answers.
+    package var canThink: Bool { description["thinking"]?.boolValue ?? false }
+    /// Whether the template describes tools itself; otherwise Shimmy writes them into the conversation.
+    package var knowsTools: Bool { description["capabilities"]?["supports_tools"]?.boolValue ?? false }
 
-    package func render(_ messages: [ChatMessage]) throws(ChatTemplateError) -> RenderedPrompt {
-        let request: JSON = ["messages": .array(messages.map(\.json)), "add_generation_prompt": true]
+    package func render(_ conversation: Conversation) throws(ChatTemplateError) -> RenderedPrompt {
         var error: UnsafeMutablePointer<CChar>?
-        guard let rendered = Self.take(cchat_render(pointer, request.text, &error)) else {
+        guard let prompt = cchat_render(pointer, request(conversation).text, &error) else {
             throw ChatTemplateError(Self.take(error) ?? "the chat template failed without a reason")
         }
-        guard let result = try? JSON.parse(rendered), let prompt = result["prompt"]?.stringValue else {
+        let format = LlamaAnswerFormat(prompt)
+        guard let text = Self.take(cchat_prompt_describe(prompt)), let result = try? JSON.parse(text) else {
             throw ChatTemplateError("the chat template gave a text that is not UTF-8")
         }
-        return RenderedPrompt(text: prompt, additionalStops: result["additional_stops"]?.arrayValue?.compactMap(\.stringValue) ?? [])
+        return Self.prompt(result, format)
+    }
+
+    package func obstacle(inSchema schema: JSON) -> String? {
+        var error: UnsafeMutablePointer<CChar>?
+        return cchat_check_schema(schema.text, &error) ? nil : Self.take(error) ?? "it cannot be enforced"
+    }
+
+    private func request(_ conversation: Conversation) -> JSON {
+        var request: JSONObject = [
+            "messages": .array(conversation.messages.map { ids.fitted($0).json }),
+            "tool_choice": .string(conversation.toolChoice.mode.rawValue),
+            "parallel_tool_calls": .bool(conversation.allowsParallelCalls),
+            "enable_thinking": .bool(conversation.thinks ?? true),
+            "template_arguments": .object(conversation.templateArguments),
+            "continue": .string(conversation.continuation.rawValue),
+        ]
+        // With the choice of none a model that sees no tools cannot try to call one.
+        if !conversation.tools.isEmpty, conversation.toolChoice.mode != .none {
+            request["tools"] = .array(conversation.tools.map(\.json))
+            if let names = conversation.toolChoice.names { request["callable"] = .array(names.map(JSON.string)) }
+        }
+        if let schema = conversation.responseSchema { request["response_schema"] = schema }
+        return .object(request)
+    }
+
+    private static func prompt(_ result: JSON, _ format: LlamaAnswerFormat) -> RenderedPrompt {
+        func string(_ key: String) -> String { result[key]?.stringValue ?? "" }
+        func strings(_ key: String) -> [String] { result[key]?.arrayValue?.compactMap(\.stringValue) ?? [] }
+        let triggers = (result["triggers"]?.arrayValue ?? []).compactMap { trigger -> GrammarText.Trigger? in
+            guard let value = trigger["value"]?.stringValue else { return nil }
+            return trigger["kind"]?.stringValue == "word" ? .word(value) : .pattern(value)
+        }
+        let grammar = string("grammar")
+        let isLazy = result["grammar_lazy"]?.boolValue ?? false
+        let ends = strings("thinking_ends")
+        return RenderedPrompt(
+            text: string("text"), additionalStops: strings("stops"), generationPrompt: string("generation_prompt"),
+            grammar: grammar.isEmpty ? nil : GrammarText(grammar, triggers: isLazy ? triggers : []),
+            preservedTokens: strings("preserved_tokens"),
+            thinking: ends.isEmpty ? nil : ThinkingTags(start: string("thinking_start"), ends: ends),
+            format: result["plain"]?.boolValue == true ? nil : format)
     }
 
     /// Copies a string of cchat's and frees it.
-    private static func take(_ string: UnsafeMutablePointer<CChar>?) -> String? {
+    static func take(_ string: UnsafeMutablePointer<CChar>?) -> String? {
         guard let string else { return nil }
         defer { cchat_string_free(string) }
         return String(cString: string)
+    }
+}
+
+/// The format of the answer to one prompt.
+///
+/// `@unchecked Sendable`: the prompt is immutable; parsing only reads it.
+final class LlamaAnswerFormat: AnswerFormat, @unchecked Sendable {
+    private let pointer: OpaquePointer
+
+    /// Takes the prompt over.
+    init(_ pointer: OpaquePointer) { self.pointer = pointer }
+
+    deinit { cchat_prompt_free(pointer) }
+
+    func read(_ text: String, isPartial: Bool) throws(ChatTemplateError) -> AnswerContent {
+        var text = text
+        var error: UnsafeMutablePointer<CChar>?
+        let result = text.withUTF8 { utf8 in
+            utf8.withMemoryRebound(to: CChar.self) { cchat_parse(pointer, $0.baseAddress, $0.count, isPartial, &error) }
+        }
+        guard let message = LlamaChatTemplate.take(result) else {
+            throw ChatTemplateError(LlamaChatTemplate.take(error) ?? "the answer does not have the model's format")
+        }
+        guard let json = try? JSON.parse(message) else { throw ChatTemplateError("the answer is not UTF-8") }
+        let calls = (json["calls"]?.arrayValue ?? []).map { call in
+            AnswerContent.Call(
+                name: call["name"]?.stringValue ?? "", arguments: call["arguments"]?.stringValue ?? "", id: call["id"]?.stringValue ?? "")
+        }
+        return AnswerContent(
+            content: json["content"]?.stringValue ?? "", reasoning: json["reasoning"]?.stringValue ?? "", calls: calls)
     }
 }

@@ -36,7 +36,7 @@ package final class LlamaRunner: ModelRunner {
     private let threadpool: LlamaThreadpool
     private var batch: llama_batch
     private var governor: ThreadGovernor
-    private var samplers: [SequenceID: TokenSampler] = [:]
+    private var samplers: [SequenceID: SequenceSampler] = [:]
     package private(set) var modelSeconds = 0.0
 
     /// Makes a context with one unified KV cache for all slots.
@@ -85,7 +85,10 @@ package final class LlamaRunner: ModelRunner {
 
     package func isEndOfGeneration(_ token: Token) -> Bool { vocabulary.isEndOfGeneration(token) }
 
-    package func addSequence(_ id: SequenceID, sampling: SamplingParameters) { samplers[id] = TokenSampler(sampling) }
+    package func addSequence(_ id: SequenceID, sampling: SequenceSampling) {
+        samplers[id] = SequenceSampler(
+            sampling, endOfGeneration: vocabulary.endOfGeneration, isEndOfGeneration: { [vocabulary] in vocabulary.isEndOfGeneration($0) })
+    }
 
     package func removeSequence(_ id: SequenceID) { samplers[id] = nil }
 
@@ -148,7 +151,7 @@ package final class LlamaRunner: ModelRunner {
         var tokens: [Token] = []
         for guess in 0...chunk.drafts {
             guard let logits = llama_get_logits_ith(context, Int32(end - 1 - chunk.drafts + guess)),
-                let token = samplers[chunk.sequence]?.sample(UnsafeBufferPointer(start: logits, count: vocabulary.tokenCount))
+                let token = samplers[chunk.sequence]?.next(UnsafeBufferPointer(start: logits, count: vocabulary.tokenCount))
             else { throw LlamaError(description: "no logits or no sampler for \(chunk.sequence)") }
             tokens.append(token)
             guard guess < chunk.drafts, chunk.tokens[chunk.tokens.count - chunk.drafts + guess] == token, !isEndOfGeneration(token)

@@ -6,7 +6,7 @@ package import ShimmyCore
 ///
 /// `@unchecked Sendable`: `pointer` belongs to `model`, which it keeps alive, and llama.cpp only reads it.
 package struct LlamaVocabulary: Vocabulary, @unchecked Sendable {
-    private let model: LlamaModel
+    let model: LlamaModel
     private let pointer: OpaquePointer
 
     init(model: LlamaModel) {
@@ -15,6 +15,12 @@ package struct LlamaVocabulary: Vocabulary, @unchecked Sendable {
     }
 
     package var tokenCount: Int { Int(llama_vocab_n_tokens(pointer)) }
+
+    /// The token that ends a turn.
+    package var endOfGeneration: Token {
+        let turn = llama_vocab_eot(pointer)
+        return turn >= 0 ? turn : llama_vocab_eos(pointer)
+    }
 
     package func isEndOfGeneration(_ token: Token) -> Bool { llama_vocab_is_eog(pointer, token) }
 
@@ -38,9 +44,6 @@ package struct LlamaVocabulary: Vocabulary, @unchecked Sendable {
         llama_tokenize(pointer, bytes.baseAddress, Int32(bytes.count), &tokens, Int32(tokens.count), addSpecial, parseSpecial)
     }
 
-    package func piece(of token: Token) -> [UInt8] { piece(of: token, special: false) }
-
-    /// With `special`, control tokens have their text too, such as `<|im_end|>`.
     package func piece(of token: Token, special: Bool) -> [UInt8] {
         guard token >= 0, Int(token) < tokenCount else { return [] }
         let short = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64) { buffer -> [UInt8]? in

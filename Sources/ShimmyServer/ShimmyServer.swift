@@ -51,7 +51,8 @@ package struct ShimmyServer: Service {
             routes: HealthRoutes(models: models).routes
                 + EngineRoutes(models: models).routes
                 + ModelRoutes(models: models, contextLength: contextLength).routes
-                + ChatRoutes(models: models, body: body, heartbeat: configuration.heartbeat).routes)
+                + ChatRoutes(models: models, body: body, heartbeat: configuration.heartbeat).routes
+                + PromptRoutes(models: models, body: body).routes)
     }
 
     /// The order is the meaning: ids for everything, then errors as objects, then who may ask at all, then who may read answers,

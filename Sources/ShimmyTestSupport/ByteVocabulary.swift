@@ -1,5 +1,7 @@
 package import ShimmyChat
 package import ShimmyCore
+package import ShimmyEngine
+package import ShimmyJSON
 
 /// A vocabulary whose tokens are the 256 bytes, or pieces that a test names.
 package struct ByteVocabulary: Vocabulary {
@@ -14,7 +16,11 @@ package struct ByteVocabulary: Vocabulary {
 
     package func tokenize(_ text: String, addSpecial: Bool, parseSpecial: Bool) -> [Token] { text.utf8.map { Token($0) } }
 
-    package func piece(of token: Token) -> [UInt8] { pieces.indices.contains(Int(token)) ? pieces[Int(token)] : [] }
+    package func compile(_ grammar: GrammarText, prefix: String) throws(ChatTemplateError) -> any ConstraintSource {
+        throw ChatTemplateError("bytes have no grammars")
+    }
+
+    package func piece(of token: Token, special: Bool) -> [UInt8] { pieces.indices.contains(Int(token)) ? pieces[Int(token)] : [] }
 }
 
 /// A template that puts the messages' texts one after the other, or refuses.
@@ -23,8 +29,10 @@ package struct PlainTemplate: ChatTemplate {
 
     package init(refusal: String? = nil) { self.refusal = refusal }
 
-    package func render(_ messages: [ChatMessage]) throws(ChatTemplateError) -> RenderedPrompt {
+    package func render(_ conversation: Conversation) throws(ChatTemplateError) -> RenderedPrompt {
         if let refusal { throw ChatTemplateError(refusal) }
-        return RenderedPrompt(text: messages.flatMap { $0.content ?? [] }.joined(separator: "\n"))
+        return RenderedPrompt(text: conversation.messages.flatMap { $0.content ?? [] }.joined(separator: "\n"))
     }
+
+    package func obstacle(inSchema schema: JSON) -> String? { nil }
 }

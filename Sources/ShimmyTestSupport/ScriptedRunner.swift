@@ -32,7 +32,7 @@ package struct ScriptedRunner: ModelRunner {
     package var sequenceCount: Int { known.count }
 
     package func isEndOfGeneration(_ token: Token) -> Bool { token == endOfGeneration }
-    package mutating func addSequence(_ id: SequenceID, sampling: SamplingParameters) { known.insert(id) }
+    package mutating func addSequence(_ id: SequenceID, sampling: SequenceSampling) { known.insert(id) }
     package mutating func removeSequence(_ id: SequenceID) { known.remove(id) }
 
     package mutating func perform(_ operation: CacheOperation) {

@@ -15,7 +15,7 @@ struct Shimmy: AsyncParsableCommand {
         version: BuildVersion.text,
         subcommands: [
             ServeCommand.self, ListCommand.self, DiscoverCommand.self, ProbeCommand.self, GenerateCommand.self, InfoCommand.self,
-            CompatCommand.self,
+            RenderCommand.self, CompatCommand.self,
         ])
 }
 

@@ -9,7 +9,7 @@ import Testing
     private func decode(_ text: String) throws -> ChatCompletionRequest { try ChatCompletionRequest(JSON.parse(Array(text.utf8))) }
 
     private func message(_ text: String) throws -> ChatMessage {
-        try decode(#"{"model": "m", "messages": [\#(text)]}"#).chat.messages[0]
+        try decode(#"{"model": "m", "messages": [\#(text)]}"#).chat.conversation.messages[0]
     }
 
     @Test func theDefaultsAreOpenAIs() throws {
@@ -45,8 +45,30 @@ import Testing
     @Test func decodesDeprecatedFunctionCalls() throws {
         let old = try message(#"{"role": "assistant", "content": null, "function_call": {"name": "f", "arguments": "{}"}}"#)
         #expect(old.toolCalls == [["id": "call_0", "type": "function", "function": ["name": "f", "arguments": "{}"]]])
-        #expect(try message(#"{"role": "function", "name": "f", "content": "5"}"#).role == .function)
+        // A result answers the call that came before it; today's templates know it as a tool's.
+        let result = try message(#"{"role": "function", "name": "f", "content": "5"}"#)
+        #expect(result == ChatMessage(role: .tool, content: ["5"], name: "f", toolCallID: "call_0"))
         #expect(try message(#"{"role": "assistant", "tool_calls": []}"#).toolCalls == nil)
+    }
+
+    private func arguments(_ value: JSON) throws -> JSON? {
+        let call: JSON = ["id": "c", "type": "function", "function": ["name": "f", "arguments": value]]
+        let body: JSON = ["model": "m", "messages": [["role": "assistant", "tool_calls": [call]]]]
+        return try ChatCompletionRequest(body).chat.conversation.messages[0].toolCalls?[0]?["function"]?["arguments"]
+    }
+
+    @Test func argumentsInAHistoryMayBeAnything() throws {
+        #expect(try arguments(#"{"a": 1}"#) == #"{"a": 1}"#)
+        #expect(try arguments(["a": 1]) == #"{"a":1}"#)
+        #expect(try arguments("") == "{}")
+        #expect(try arguments(.null) == "{}")
+        // What is no JSON becomes a text of JSON.
+        #expect(try arguments("{no") == #""{no""#)
+    }
+
+    @Test func decodesCallsOfCustomTools() throws {
+        let custom = try message(#"{"role": "assistant", "tool_calls": [{"id": "c", "type": "custom", "custom": {"name": "f", "input": "a"}}]}"#)
+        #expect(custom.toolCalls?[0]?["function"] == ["name": "f", "arguments": #"{"input":"a"}"#])
     }
 
     @Test func decodesEveryFormOfPrediction() throws {

@@ -48,6 +48,17 @@ import Testing
          {"role": "assistant", "content": [{"type": "refusal", "refusal": "a"}]}, {"role": "assistant", "tool_calls": []}]}
         """#,
         #"{"model": "m", "messages": [{"role": "assistant"}], "prediction": {"type": "content", "content": [{"type": "text", "text": ""}]}}"#,
+        #"""
+        {"model": "m", "messages": [{"role": "assistant", "function_call": {"name": "f", "arguments": "{}"}},
+         {"role": "assistant", "tool_calls": [{"id": "c", "function": {"name": "f", "arguments": "{}"}}, {"custom": {"name": "f", "input": ""}}]}],
+         "functions": [{"name": "f", "description": "d", "parameters": {}, "strict": true}], "function_call": "auto"}
+        """#,
+        #"""
+        {"model": "m", "messages": [{"role": "user", "content": "a"}], "chat_template_kwargs": {"enable_thinking": true},
+         "tools": [{"type": "function", "function": {"name": "f", "description": "d", "parameters": {}, "strict": true}}, {"type": "custom",
+          "custom": {"name": "g", "description": "d", "format": {"type": "grammar", "grammar": {"syntax": "regex", "definition": "a"}}}}],
+         "response_format": {"type": "json_schema", "json_schema": {"name": "n", "description": "d", "strict": true, "schema": {}}}}
+        """#,
         #"{"model": "m", "messages": [{"role": "assistant"}], "prediction": {"type": "content", "content": [{"type": "refusal", "refusal": ""}]}}"#,
     ]
 

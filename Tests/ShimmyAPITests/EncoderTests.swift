@@ -14,9 +14,15 @@ import Testing
         #"{"prompt_tokens":7,"completion_tokens":2,"total_tokens":9,"prompt_tokens_details":{"cached_tokens":3,"audio_tokens":0},"#
         + #""completion_tokens_details":{"reasoning_tokens":0,"audio_tokens":0,"accepted_prediction_tokens":0,"rejected_prediction_tokens":0}}"#
 
+    private func message(_ deltas: [MessageDelta]) -> AnswerMessage {
+        var message = AnswerMessage()
+        for delta in deltas { message.append(delta) }
+        return message
+    }
+
     @Test func aWholeAnswer() {
         #expect(
-            encoder.whole(choices: [("a\"é", .length)], usage: usage).text
+            encoder.whole(choices: [(message([.content("a\"é")]), .length)], usage: usage).text
                 == #"{"id":"chatcmpl-1","object":"chat.completion",\#(envelope)"choices":[{"index":0,"message":{"role":"assistant","#
                 + #""content":"a\"é","refusal":null,"annotations":[]},"logprobs":null,"finish_reason":"length"}],"usage":\#(usageText)}"#)
     }
@@ -28,20 +34,90 @@ import Testing
 
     @Test func chunks() {
         #expect(encoder.firstChunk().text == chunk(#"{"role":"assistant","content":"","refusal":null}"#, "null"))
-        #expect(encoder.textChunk("a\nb").text == chunk(#"{"content":"a\nb"}"#, "null"))
+        #expect(encoder.chunk(.content("a\nb")).text == chunk(#"{"content":"a\nb"}"#, "null"))
         #expect(encoder.lastChunk(.stop).text == chunk("{}", #""stop""#))
         #expect(encoder.usageChunk(usage) == nil)
     }
 
+    private let callDeltas: [MessageDelta] = [
+        .reasoning("hm"), .call(index: 0, id: "call_1", name: "f", isCustom: false), .arguments(index: 0, "{\"a\"", isCustom: false),
+        .arguments(index: 0, ":1}", isCustom: false), .call(index: 1, id: "call_2", name: "g", isCustom: true),
+        .arguments(index: 1, "text", isCustom: true),
+    ]
+
+    @Test func chunksOfCalls() {
+        let deltas = [
+            #"{"reasoning_content":"hm"}"#,
+            #"{"tool_calls":[{"index":0,"id":"call_1","type":"function","function":{"name":"f","arguments":""}}]}"#,
+            #"{"tool_calls":[{"index":0,"function":{"arguments":"{\"a\""}}]}"#,
+            #"{"tool_calls":[{"index":0,"function":{"arguments":":1}"}}]}"#,
+            #"{"tool_calls":[{"index":1,"id":"call_2","type":"custom","custom":{"name":"g","input":""}}]}"#,
+            #"{"tool_calls":[{"index":1,"custom":{"input":"text"}}]}"#,
+        ]
+        for (delta, expected) in zip(callDeltas, deltas) { #expect(encoder.chunk(delta).text == chunk(expected, "null")) }
+        #expect(encoder.lastChunk(.toolCalls).text == chunk("{}", #""tool_calls""#))
+    }
+
+    @Test func aMessageWithCallsHasNoContent() {
+        let answer = encoder.whole(choices: [(message(callDeltas), .toolCalls)], usage: usage)
+        #expect(
+            answer["choices"]?[0]?.text == #"{"index":0,"message":{"role":"assistant","content":null,"refusal":null,"annotations":[],"#
+                + #""reasoning_content":"hm","tool_calls":[{"id":"call_1","type":"function","function":{"name":"f","arguments":"{\"a\":1}"}},"#
+                + #"{"id":"call_2","type":"custom","custom":{"name":"g","input":"text"}}]},"logprobs":null,"finish_reason":"tool_calls"}"#)
+    }
+
+    @Test func deprecatedFunctionsAndOtherNamesOfReasoning() {
+        var dialect = CallDialect()
+        dialect.usesFunctions = true
+        dialect.reasoningField = .both
+        let encoder = ChatCompletionEncoder(id: "chatcmpl-1", created: 5, model: "m", fingerprint: "fp_1", dialect: dialect)
+        let deltas = callDeltas.prefix(4)
+        let answer = encoder.whole(choices: [(message(Array(deltas)), .toolCalls)], usage: usage)
+        #expect(answer["choices"]?[0]?["message"]?["function_call"]?.text == #"{"name":"f","arguments":"{\"a\":1}"}"#)
+        #expect(answer["choices"]?[0]?["finish_reason"] == "function_call")
+        #expect(answer["choices"]?[0]?["message"]?["tool_calls"] == nil)
+        let texts = deltas.map { encoder.chunk($0)["choices"]?[0]?["delta"]?.text }
+        #expect(
+            texts == [
+                #"{"reasoning_content":"hm","reasoning":"hm"}"#, #"{"function_call":{"name":"f","arguments":""}}"#,
+                #"{"function_call":{"arguments":"{\"a\""}}"#, #"{"function_call":{"arguments":":1}"}}"#,
+            ])
+    }
+
+    /// The text of a custom tool is the same however its JSON is cut.
+    @Test(arguments: ["", "plain", "quote \" and \\ and \n", "é 日本 😀 \u{1}", "{\"input\": \"x\"}"]) func customInputs(text: String) {
+        for literal in [JSON.string(text).text, Self.escaped(text)] {
+            let bytes = Array("{\"input\": \(literal)}".unicodeScalars.map { String($0) })
+            for size in 1...5 {
+                var dialect = CallDialect()
+                dialect.customTools = ["g"]
+                var mapper = MessageDialect(dialect)
+                var message = AnswerMessage()
+                if let delta = mapper.map(.call(index: 0, id: "call_1", name: "g")) { message.append(delta) }
+                for start in stride(from: 0, to: bytes.count, by: size) {
+                    let part = bytes[start..<min(start + size, bytes.count)].joined()
+                    if let delta = mapper.map(.arguments(index: 0, part)) { message.append(delta) }
+                }
+                let answer = encoder.whole(choices: [(message, .toolCalls)], usage: usage)
+                #expect(answer["choices"]?[0]?["message"]?["tool_calls"]?[0]?["custom"]?["input"] == .string(text))
+            }
+        }
+    }
+
+    /// All characters as escapes, those beyond the first plane as two.
+    private static func escaped(_ text: String) -> String {
+        "\"" + text.utf16.map { "\\u" + String(repeating: "0", count: 4 - String($0, radix: 16).count) + String($0, radix: 16) }.joined() + "\""
+    }
+
     @Test func choicesHaveTheirIndices() {
-        let answer = encoder.whole(choices: [("a", .stop), ("b", .length)], usage: usage)
+        let answer = encoder.whole(choices: [(message([.content("a")]), .stop), (message([.content("b")]), .length)], usage: usage)
         let choices = answer.objectValue?["choices"]?.arrayValue ?? []
         #expect(choices.map { $0.objectValue?["index"] } == [0, 1])
-        #expect(encoder.textChunk("x", choice: 3).objectValue?["choices"]?.arrayValue?.first?.objectValue?["index"] == 3)
+        #expect(encoder.chunk(.content("x"), choice: 3).objectValue?["choices"]?.arrayValue?.first?.objectValue?["index"] == 3)
     }
 
     @Test func chunksOfAStreamThatTellsItsUsage() {
-        #expect(withUsage.textChunk("a").text == chunk(#"{"content":"a"}"#, "null", #","usage":null"#))
+        #expect(withUsage.chunk(.content("a")).text == chunk(#"{"content":"a"}"#, "null", #","usage":null"#))
         #expect(
             withUsage.usageChunk(usage)?.text
                 == #"{"id":"chatcmpl-1","object":"chat.completion.chunk",\#(envelope)"choices":[],"usage":\#(usageText)}"#)

@@ -28,9 +28,10 @@ import Testing
         var reason: FinishReason?
         while let event = try await answer.nextEvent() {
             switch event {
-            case .text(_, let more):
+            case .delta(_, .content(let more)):
                 #expect(!more.isEmpty && reason == nil)
                 text += more
+            case .delta: Issue.record("this model has nothing but content")
             case .idle: Issue.record("nobody asked for a sign of life")
             case .finished(_, let end): reason = end
             case .ended(let usage):
@@ -78,8 +79,8 @@ import Testing
         var ended: [Int] = []
         while let event = try await answer.nextEvent() {
             switch event {
-            case .text(let choice, let text): texts[choice, default: ""] += text
-            case .idle: continue
+            case .delta(let choice, .content(let text)): texts[choice, default: ""] += text
+            case .delta, .idle: continue
             case .finished(let choice, let reason):
                 #expect(reason == .stop)
                 ended.append(choice)

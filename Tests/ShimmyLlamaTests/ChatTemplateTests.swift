@@ -51,3 +51,7 @@ import Testing
         #expect(try template.render([ChatMessage(.user, text)]).text == text)
     }
 }
+
+extension LlamaChatTemplate {
+    fileprivate func render(_ messages: [ChatMessage]) throws(ChatTemplateError) -> RenderedPrompt { try render(Conversation(messages: messages)) }
+}

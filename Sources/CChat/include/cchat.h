@@ -1,8 +1,11 @@
-// A small C interface to llama.cpp's `common` library: chat templates today, parsers and grammars later.
-// Knows nothing of HTTP and keeps no state but the parsed templates. No exception crosses it.
+// A small C interface to llama.cpp's `common` library: chat templates, the formats that models answer in, grammars.
+// Knows nothing of HTTP. No exception crosses it: a function that fails returns NULL (or false) and sets `*error`, which the caller frees
+// with `cchat_string_free`, as it does with every string that it gets.
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -14,19 +17,58 @@ struct llama_model;
 typedef struct cchat_templates cchat_templates;
 
 /// Parses the model's own templates, or `override_source` when it is not NULL.
-/// `model` may be NULL when `override_source` is given. Returns NULL and sets `*error` (free it with `cchat_string_free`) when it does not parse.
+/// `model` may be NULL when `override_source` is given; then it has no BOS and EOS.
 cchat_templates *cchat_templates_create(const struct llama_model *model, const char *override_source, char **error);
 
 void cchat_templates_free(cchat_templates *templates);
 
-/// Whether the model brought a template of its own (otherwise ChatML is used).
-bool cchat_templates_explicit(const cchat_templates *templates);
+/// JSON: {"explicit": whether the model brought one (otherwise ChatML is used), "source", "tool_use_source", "thinking": bool,
+/// "capabilities": {string: bool}}.
+char *cchat_templates_describe(const cchat_templates *templates);
+
+/// A conversation as a prompt, and how its answer will look. Immutable: any thread may read answers with it.
+typedef struct cchat_prompt cchat_prompt;
 
 /// Renders a conversation.
-/// - request_json: `{"messages": [...OpenAI's chat messages...], "add_generation_prompt": true}`
-/// - returns JSON `{"prompt": string, "additional_stops": [string]}`, or NULL with `*error` set to the template's own words.
-/// Both results belong to the caller, who frees them with `cchat_string_free`.
-char *cchat_render(const cchat_templates *templates, const char *request_json, char **error);
+/// - request_json: {
+///     "messages": OpenAI's, "tools": [function tools] or absent, "callable": [names that may be called] or absent for all,
+///     "tool_choice": "none" | "auto" | "required", "parallel_tool_calls": bool, "response_schema": JSON Schema or absent,
+///     "enable_thinking": bool, "template_arguments": {name: any}, "continue": "no" | "content" | "reasoning" | "nothing"}
+/// - error: the template's own words when it refuses the conversation.
+cchat_prompt *cchat_render(const cchat_templates *templates, const char *request_json, char **error);
+
+void cchat_prompt_free(cchat_prompt *prompt);
+
+/// JSON: {"text", "generation_prompt": the end of the text, where the answer's format begins, "grammar": GBNF or "", "grammar_lazy",
+/// "triggers": [{"kind": "word" | "pattern", "value"}], "preserved_tokens": [string], "stops": [string],
+/// "thinking_start", "thinking_ends": [string], "plain": whether all of the answer is content}.
+char *cchat_prompt_describe(const cchat_prompt *prompt);
+
+/// Reads an answer, or with `partial` as much of it as there is.
+/// Returns JSON: {"content", "reasoning", "calls": [{"name", "arguments", "id"}]}.
+char *cchat_parse(const cchat_prompt *prompt, const char *text, size_t length, bool partial, char **error);
+
+/// Whether a JSON Schema can become a grammar; otherwise `*error` says why not.
+bool cchat_check_schema(const char *schema_json, char **error);
+
+/// What a sequence may say: the state of a grammar. Used by one thread at a time.
+typedef struct cchat_grammar cchat_grammar;
+
+/// - lazy: everything is allowed until a trigger is met: one of the tokens, or a match of one of the patterns in the text.
+/// - patterns_json: an array of regular expressions (ECMAScript).
+cchat_grammar *cchat_grammar_create(
+    const struct llama_model *model, const char *gbnf, bool lazy, const char *patterns_json, const int32_t *tokens, size_t token_count,
+    char **error);
+
+cchat_grammar *cchat_grammar_clone(const cchat_grammar *grammar);
+
+void cchat_grammar_free(cchat_grammar *grammar);
+
+/// Keeps of `tokens` those that may come next, in order; returns how many there are.
+size_t cchat_grammar_filter(cchat_grammar *grammar, int32_t *tokens, size_t count);
+
+/// The sequence went on with `token`. False when the grammar does not allow it; it then allows nothing any more.
+bool cchat_grammar_accept(cchat_grammar *grammar, int32_t token);
 
 void cchat_string_free(char *string);
 

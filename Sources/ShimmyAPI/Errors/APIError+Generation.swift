@@ -9,6 +9,14 @@ extension APIError {
                 status: 400, message: "The model's chat template refused the conversation: \(reason)", param: "messages", code: "invalid_value")
         case .contextExceeded(let prompt, let requested, let context):
             self = .contextExceeded(prompt: prompt, requested: requested, context: context)
+        case .badSchema(.some(let index), let reason):
+            self.init(
+                status: 400, message: "Invalid schema for 'tools[\(index)].function.parameters': \(reason)",
+                param: "tools[\(index)].function.parameters", code: "invalid_function_parameters")
+        case .badSchema(nil, let reason):
+            self.init(
+                status: 400, message: "Invalid schema for 'response_format.json_schema.schema': \(reason)",
+                param: "response_format.json_schema.schema", code: "invalid_json_schema")
         case .emptyPrompt:
             self.init(status: 400, message: "The conversation renders to an empty prompt.", param: "messages", code: "invalid_value")
         }

@@ -6,6 +6,8 @@ package import ShimmyJSON
 package struct ChatCompletionRequest: Sendable, Equatable {
     package var model: String
     package var chat: ChatRequest
+    /// How the client wants to hear of calls and of thinking.
+    package var dialect: CallDialect
     /// `service_tier: flex`: served only when nobody else has work.
     package var isFlex: Bool
     package var stream: Bool
@@ -15,11 +17,13 @@ package struct ChatCompletionRequest: Sendable, Equatable {
 
     package init(_ json: JSON, recorder: FieldRecorder? = nil) throws(APIError) {
         let fields = try FieldReader(json, path: .root, recorder: recorder)
-        ignoredParameters = try Compatibility.chatCompletions.check(fields.object)
+        let ignored = try Compatibility.chatCompletions.check(fields.object)
         model = try fields.requiredString("model")
-        let messages = try ChatMessageDecoder.decode(fields)
+        let decoded = try ConversationDecoder(fields)
+        dialect = decoded.dialect
+        ignoredParameters = ignored + decoded.ignored
         chat = ChatRequest(
-            messages: messages,
+            conversation: decoded.conversation,
             maximumTokens: try Self.maximumTokens(fields),
             sampling: SamplingParameters(
                 temperature: Float(try fields.decimal("temperature", in: 0...2) ?? 1),
@@ -27,7 +31,8 @@ package struct ChatCompletionRequest: Sendable, Equatable {
                 seed: try fields.integer("seed", in: .min ... .max)),
             stops: try Self.stops(fields),
             choices: Int(try fields.integer("n", in: 1...128) ?? 1),
-            prediction: try Self.prediction(fields))
+            prediction: try Self.prediction(fields),
+            thinkingBudget: decoded.thinkingBudget)
         isFlex = fields.value("service_tier") == nil ? false : try fields.choice("service_tier", as: ServiceTier.self) == .flex
         stream = try fields.bool("stream") ?? false
         let streamOptions = try fields.nested("stream_options")

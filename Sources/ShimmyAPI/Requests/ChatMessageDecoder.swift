@@ -20,15 +20,17 @@ enum ChatMessageDecoder {
 
     private static func message(_ fields: FieldReader) throws(APIError) -> ChatMessage {
         let role = try fields.choice("role", as: ChatMessage.Role.self)
-        let toolCallID = try fields.string("tool_call_id")
+        var toolCallID = try fields.string("tool_call_id")
         if role == .tool, toolCallID == nil { throw .missing(fields.path(to: "tool_call_id")) }
+        if role == .function { toolCallID = deprecatedCallID }
+        let (reasoning, otherReasoning) = (try fields.string("reasoning_content"), try fields.string("reasoning"))
         return ChatMessage(
-            role: role,
+            role: role == .function ? .tool : role,
             content: try content(fields, role: role),
             name: try fields.string("name"),
             toolCallID: toolCallID,
             toolCalls: try toolCalls(fields),
-            reasoning: try fields.string("reasoning_content"))
+            reasoning: reasoning ?? otherReasoning)
     }
 
     // MARK: Content
@@ -70,19 +72,44 @@ enum ChatMessageDecoder {
 
     // MARK: Calls in a history
 
-    /// The calls of an earlier answer, in today's form. Their arguments may be anything: models have been known to err.
+    /// The calls of an earlier answer, in one form: functions whose arguments are a text of JSON.
     private static func toolCalls(_ fields: FieldReader) throws(APIError) -> JSON? {
         if let value = fields.value("tool_calls") {
-            guard let calls = value.arrayValue else {
+            guard let elements = value.arrayValue else {
                 throw .wrongType(fields.path(to: "tool_calls"), expected: "an array of objects", got: value)
             }
-            for (index, call) in calls.enumerated() where call.objectValue == nil {
-                throw .wrongType(fields.path(to: "tool_calls").index(index), expected: "an object", got: call)
+            var calls: [JSON] = []
+            for (index, element) in elements.enumerated() {
+                calls.append(try toolCall(try fields.element(element, of: "tool_calls", at: index)))
             }
-            return calls.isEmpty ? nil : value
+            return calls.isEmpty ? nil : .array(calls)
         }
-        guard let call = fields.value("function_call") else { return nil }
-        guard call.objectValue != nil else { throw .wrongType(fields.path(to: "function_call"), expected: "an object", got: call) }
-        return [["id": "call_0", "type": "function", "function": call]]
+        guard let function = try fields.nested("function_call") else { return nil }
+        return [["id": .string(deprecatedCallID), "type": "function", "function": try self.function(function)]]
+    }
+
+    /// The deprecated form has no ids: a call and the result that follows it get this one.
+    private static let deprecatedCallID = "call_0"
+
+    private static func toolCall(_ call: FieldReader) throws(APIError) -> JSON {
+        var object: JSONObject = ["id": .string(try call.string("id") ?? ""), "type": "function"]
+        if let custom = try call.nested("custom") {
+            let input: JSON = [CallDialect.inputName: .string(try custom.string("input") ?? "")]
+            object["function"] = ["name": .string(try custom.requiredString("name")), "arguments": .string(input.text)]
+        } else {
+            guard let function = try call.nested("function") else { throw .missing(call.path(to: "function")) }
+            object["function"] = try self.function(function)
+        }
+        return .object(object)
+    }
+
+    /// Arguments may be anything: models have been known to err. What is no JSON becomes a JSON string, which every template can write.
+    private static func function(_ function: FieldReader) throws(APIError) -> JSON {
+        let name = try function.requiredString("name")
+        let value = function.value("arguments") ?? "{}"
+        var arguments = value.stringValue ?? value.text
+        if arguments.isEmpty { arguments = "{}" }
+        if (try? JSON.parse(arguments)) == nil { arguments = JSON.string(arguments).text }
+        return ["name": .string(name), "arguments": .string(arguments)]
     }
 }

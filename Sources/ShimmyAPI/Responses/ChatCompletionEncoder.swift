@@ -10,11 +10,16 @@ package struct ChatCompletionEncoder: Sendable {
     private let fingerprint: String
     private let serviceTier: String
     private let includeUsage: Bool
+    private let dialect: CallDialect
 
     /// - created: unix seconds.
     /// - serviceTier: the class that the request was served in.
     /// - includeUsage: `stream_options.include_usage`: a last chunk with the usage, and `usage: null` in all others.
-    package init(id: String, created: Int, model: String, fingerprint: String, serviceTier: String = "default", includeUsage: Bool = false) {
+    package init(
+        id: String, created: Int, model: String, fingerprint: String, serviceTier: String = "default", includeUsage: Bool = false,
+        dialect: CallDialect = CallDialect()
+    ) {
+        self.dialect = dialect
         self.serviceTier = serviceTier
         self.id = id
         self.created = created
@@ -24,15 +29,15 @@ package struct ChatCompletionEncoder: Sendable {
     }
 
     /// The whole answer at once; its choices in the order of their indices.
-    package func whole(choices: [(text: String, reason: FinishReason)], usage: Usage) -> JSON {
+    package func whole(choices: [(message: AnswerMessage, reason: FinishReason)], usage: Usage) -> JSON {
         var object = envelope("chat.completion")
         object["choices"] = .array(
             choices.enumerated().map { index, choice in
                 [
                     "index": .int(index),
-                    "message": ["role": "assistant", "content": .string(choice.text), "refusal": .null, "annotations": []],
+                    "message": choice.message.json(dialect),
                     "logprobs": .null,
-                    "finish_reason": .string(choice.reason.openAI),
+                    "finish_reason": .string(word(choice.reason)),
                 ]
             })
         object["usage"] = usage.openAI
@@ -43,7 +48,7 @@ package struct ChatCompletionEncoder: Sendable {
 
     package func firstChunk(choice: Int = 0) -> JSON { chunk(choice, ["role": "assistant", "content": "", "refusal": .null], reason: nil) }
 
-    package func textChunk(_ text: String, choice: Int = 0) -> JSON { chunk(choice, ["content": .string(text)], reason: nil) }
+    package func chunk(_ delta: MessageDelta, choice: Int = 0) -> JSON { chunk(choice, AnswerMessage.json(delta, dialect), reason: nil) }
 
     package func lastChunk(_ reason: FinishReason, choice: Int = 0) -> JSON { chunk(choice, [:], reason: reason) }
 
@@ -59,10 +64,18 @@ package struct ChatCompletionEncoder: Sendable {
     private func chunk(_ choice: Int, _ delta: JSON, reason: FinishReason?) -> JSON {
         var object = envelope("chat.completion.chunk")
         object["choices"] = [
-            ["index": .int(choice), "delta": delta, "logprobs": .null, "finish_reason": reason.map { .string($0.openAI) } ?? .null]
+            ["index": .int(choice), "delta": delta, "logprobs": .null, "finish_reason": reason.map { .string(word($0)) } ?? .null]
         ]
         if includeUsage { object["usage"] = .null }
         return .object(object)
+    }
+
+    private func word(_ reason: FinishReason) -> String {
+        switch reason {
+        case .stop: "stop"
+        case .length: "length"
+        case .toolCalls: dialect.usesFunctions ? "function_call" : "tool_calls"
+        }
     }
 
     private func envelope(_ kind: String) -> JSONObject {
@@ -84,15 +97,6 @@ package enum RandomID {
     package static func make() -> String { String((0..<22).map { _ in alphabet[Int.random(in: 0..<alphabet.count)] }) }
 }
 
-extension FinishReason {
-    var openAI: String {
-        switch self {
-        case .stop: "stop"
-        case .length: "length"
-        }
-    }
-}
-
 extension Usage {
     var openAI: JSON {
         [
@@ -100,7 +104,7 @@ extension Usage {
             "total_tokens": .int(promptTokens + completionTokens),
             "prompt_tokens_details": ["cached_tokens": .int(cachedPromptTokens), "audio_tokens": 0],
             "completion_tokens_details": [
-                "reasoning_tokens": 0, "audio_tokens": 0, "accepted_prediction_tokens": .int(prediction.accepted),
+                "reasoning_tokens": .int(reasoningTokens), "audio_tokens": 0, "accepted_prediction_tokens": .int(prediction.accepted),
                 "rejected_prediction_tokens": .int(prediction.rejected),
             ],
         ]

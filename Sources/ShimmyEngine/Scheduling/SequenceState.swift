@@ -1,12 +1,12 @@
 package import ShimmyCore
 
 /// What is submitted to an engine: the tokens to continue and how.
-package struct SequenceRequest: Sendable, Equatable {
+package struct SequenceRequest: Sendable {
     /// At least one token, and fewer than the context holds.
     package var prompt: [Token]
     /// The most tokens to generate, at least 1.
     package var maximumTokens: Int
-    package var sampling: SamplingParameters
+    package var sampling: SequenceSampling
     /// Whose fair share it takes from.
     package var owner: Owner
     /// Computed only when nobody else has work.
@@ -15,12 +15,13 @@ package struct SequenceRequest: Sendable, Equatable {
     package var prediction: [Token]
 
     package init(
-        prompt: [Token], maximumTokens: Int, sampling: SamplingParameters, owner: Owner = .common, isFlex: Bool = false, prediction: [Token] = []
+        prompt: [Token], maximumTokens: Int, sampling: SamplingParameters, constraint: (any ConstraintSource)? = nil, owner: Owner = .common,
+        isFlex: Bool = false, prediction: [Token] = []
     ) {
         precondition(!prompt.isEmpty && maximumTokens > 0)
         self.prompt = prompt
         self.maximumTokens = maximumTokens
-        self.sampling = sampling
+        self.sampling = SequenceSampling(sampling, constraint: constraint)
         self.owner = owner
         self.isFlex = isFlex
         self.prediction = prediction

@@ -24,14 +24,15 @@ struct ChatRoutes: Sendable {
         let answer = try await lease.backend.generate(decoded.chat, terms: terms)
         let encoder = ChatCompletionEncoder(
             id: ChatCompletionEncoder.newID(), created: UnixTime.now, model: decoded.model, fingerprint: lease.backend.fingerprint,
-            serviceTier: decoded.isFlex ? "flex" : "default", includeUsage: decoded.includeUsage)
+            serviceTier: decoded.isFlex ? "flex" : "default", includeUsage: decoded.includeUsage, dialect: decoded.dialect)
         var response: Response
         let canceller = answer.canceller
         let consumer = OneConsumer(answer)
         if decoded.stream {
-            response = stream(consumer, canceller, lease, ChatStream(encoder: encoder, choices: decoded.chat.choices), context)
+            response = stream(
+                consumer, canceller, lease, ChatStream(encoder: encoder, dialect: decoded.dialect, choices: decoded.chat.choices), context)
         } else {
-            response = try await whole(consumer, canceller, lease, encoder, context)
+            response = try await whole(consumer, canceller, lease, encoder, decoded, context)
         }
         if !decoded.ignoredParameters.isEmpty {
             response.headers[.ignoredParameters] = decoded.ignoredParameters.map(Self.headerSafe).joined(separator: ", ")
@@ -41,20 +42,22 @@ struct ChatRoutes: Sendable {
 
     private func whole(
         _ consumer: OneConsumer<Answer>, _ canceller: Answer.Canceller, _ lease: ModelLease, _ encoder: ChatCompletionEncoder,
-        _ context: ShimmyRequestContext
+        _ request: ChatCompletionRequest, _ context: ShimmyRequestContext
     ) async throws -> Response {
         try await context.channel.onDisconnect(canceller.cancel) {
             defer { withExtendedLifetime(lease) {} }
             let answer = try consumer.take()
-            var texts: [Int: String] = [:]
+            var dialects = (0..<request.chat.choices).map { _ in MessageDialect(request.dialect) }
+            var messages = dialects.map { _ in AnswerMessage() }
             var reasons: [Int: FinishReason] = [:]
             while let event = try await answer.nextEvent() {
                 switch event {
-                case .text(let choice, let more): texts[choice, default: ""] += more
+                case .delta(let choice, let delta):
+                    if let delta = dialects[choice].map(delta) { messages[choice].append(delta) }
                 case .idle: continue
                 case .finished(let choice, let reason): reasons[choice] = reason
                 case .ended(let usage):
-                    let choices = reasons.sorted { $0.key < $1.key }.map { (text: texts[$0.key] ?? "", reason: $0.value) }
+                    let choices = reasons.sorted { $0.key < $1.key }.map { (message: messages[$0.key], reason: $0.value) }
                     return .json(encoder.whole(choices: choices, usage: usage))
                 }
             }
@@ -99,15 +102,18 @@ struct ChatRoutes: Sendable {
 /// Writes the events of one answer as chunks.
 struct ChatStream: Sendable {
     let encoder: ChatCompletionEncoder
+    let dialect: CallDialect
     let choices: Int
 
     @concurrent func write(_ answer: Answer, to writer: inout any ResponseBodyWriter) async throws {
         // The roles go out before the prompt is computed: the client sees at once that it was heard.
         try await writer.write(ByteBuffer(bytes: (0..<choices).flatMap { ServerSentEvents.data(encoder.firstChunk(choice: $0)) }))
+        var dialects = (0..<choices).map { _ in MessageDialect(dialect) }
         while let event = try await answer.nextEvent() {
             switch event {
-            case .text(let choice, let text):
-                try await writer.write(ByteBuffer(bytes: ServerSentEvents.data(encoder.textChunk(text, choice: choice))))
+            case .delta(let choice, let delta):
+                guard let delta = dialects[choice].map(delta) else { continue }
+                try await writer.write(ByteBuffer(bytes: ServerSentEvents.data(encoder.chunk(delta, choice: choice))))
             case .idle:
                 try await writer.write(ByteBuffer(bytes: ServerSentEvents.ping))
             case .finished(let choice, let reason):

@@ -46,7 +46,7 @@ struct GenerateCommand: AsyncParsableCommand {
         LlamaBackend.start(logger: options.logger(quiet: true))
         let text = prompt ?? Self.standardInput()
         if text.isEmpty { throw ValidationError("There is no prompt: give one as the argument or on standard input.") }
-        let record = try options.resolve(try modelName())
+        let record = try options.resolve(try options.modelName(model))
         let backend = try await options.load(record)
         var messages = [ChatMessage(.user, text)]
         if let system { messages.insert(ChatMessage(.system, system), at: 0) }
@@ -56,7 +56,7 @@ struct GenerateCommand: AsyncParsableCommand {
         do {
             let answer = try await backend.generate(request)
             while let event = try await answer.nextEvent() {
-                if case .text(_, let text) = event { Console.print(text, terminator: "") }
+                if case .delta(_, .content(let text)) = event { Console.print(text, terminator: "") }
             }
         } catch let error as GenerationError {
             Console.error(error.forPeople)
@@ -66,16 +66,6 @@ struct GenerateCommand: AsyncParsableCommand {
         await backend.shutdown()
     }
 
-    private func modelName() throws -> String {
-        if let model = model ?? Environment.process.string("SHIMMY_MODEL") { return model }
-        let usable = options.catalog().records.filter(\.isUsable)
-        guard usable.count == 1 else {
-            Console.error(usable.isEmpty ? "no models were found" : "there are several models: choose one with --model ('shimmy list' names them)")
-            throw ExitStatus.modelNotFound
-        }
-        return usable[0].id
-    }
-
     private static func standardInput() -> String {
         let data = (try? FileHandle.standardInput.readToEnd()) ?? Data()
         return String(decoding: data, as: UTF8.self)
@@ -83,10 +73,11 @@ struct GenerateCommand: AsyncParsableCommand {
 }
 
 extension GenerationError {
-    fileprivate var forPeople: String {
+    var forPeople: String {
         switch self {
         case .templateRefused(let reason): "the model's chat template refused the conversation: \(reason)"
         case .contextExceeded(let prompt, _, let context): "the prompt has \(prompt) tokens; prompt and answer must fit the context of \(context)"
+        case .badSchema(_, let reason): "a schema cannot be enforced: \(reason)"
         case .emptyPrompt: "the prompt is empty"
         }
     }

@@ -30,8 +30,9 @@ struct ProbeCommand: AsyncParsableCommand {
 extension ModelOptions {
     /// Loads a model for a command of its own; a failure ends the program with its documented code.
     func load(_ record: ModelRecord) async throws -> any Backend {
+        let loader = try loader(logger(quiet: true))
         do {
-            return try await loader(logger(quiet: true)).load(record)
+            return try await loader.load(record)
         } catch {
             Console.error("the model \(record.id) cannot be loaded: \(error)")
             throw ExitStatus.modelUnusable

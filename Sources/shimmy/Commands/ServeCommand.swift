@@ -61,7 +61,7 @@ struct ServeCommand: AsyncParsableCommand {
         let models = try modelManager(modelName, environment, logger)
         let wantsPreload = preload || environment.flag("SHIMMY_PRELOAD")
         let server = ShimmyServer(
-            configuration: configuration, models: models, contextLength: options.loader(logger).plannedContextLength, logger: logger
+            configuration: configuration, models: models, contextLength: try options.loader(logger).plannedContextLength, logger: logger
         ) { address in
             await Banner.show(address, models: models, preferred: modelName)
             if wantsPreload { await preloadModel(modelName, models, logger) }
@@ -89,7 +89,7 @@ struct ServeCommand: AsyncParsableCommand {
     private func modelManager(_ name: String?, _ environment: Environment, _ logger: Logger) throws -> ModelManager {
         let file = name.flatMap { ModelCatalog.record(forFile: $0) == nil ? nil : $0 }
         if let name, file == nil, name.hasSuffix(".gguf") { _ = try options.resolve(name) }
-        var loader = options.loader(logger)
+        var loader = try options.loader(logger)
         loader.prefixes = try options.prefixes(logger)
         let (options, ready) = (options, loader)
         return ModelManager(

@@ -6,6 +6,8 @@ import ShimmyModels
 
 /// Turns a file on the disk into a backend of this process: weights, context, engine.
 struct ModelLoader: Sendable {
+    /// A chat template for every model; nil for each model's own.
+    var chatTemplate: String?
     /// Tokens of context for every model; nil for each model's own.
     var contextLength: Int?
     var threads: Int?
@@ -17,7 +19,7 @@ struct ModelLoader: Sendable {
 
     func load(_ record: ModelRecord) async throws -> any Backend {
         let model = try await onOwnThread(named: "load") { try LlamaModel(path: record.path) }
-        let template = try LlamaChatTemplate(model: model)
+        let template = try template(of: model, record)
         let options = LlamaRunner.Options(
             contextLength: contextLength, threads: threads, slots: slots ?? LlamaRunner.Options.defaultSlots,
             adaptsThreads: !engine.isDeterministic)
@@ -26,6 +28,18 @@ struct ModelLoader: Sendable {
         let engine = try await EngineHandle.start(name: "engine", options: settings) { try LlamaRunner(model: model, options: options) }
         return LocalBackend(
             vocabulary: model.vocabulary, template: template, engine: engine, fingerprint: fingerprint(record, engine.limits), logger: logger)
+    }
+
+    /// A model's own template that does not parse is no reason to do without the model: ChatML is what most models know.
+    private func template(of model: LlamaModel, _ record: ModelRecord) throws -> LlamaChatTemplate {
+        if let chatTemplate { return try LlamaChatTemplate(model: model, source: chatTemplate) }
+        do {
+            return try LlamaChatTemplate(model: model)
+        } catch {
+            logger.warning(
+                "the model's own chat template cannot be used; ChatML takes its place", metadata: ["model": "\(record.id)", "error": "\(error)"])
+            return try LlamaChatTemplate(model: model, source: "chatml")
+        }
     }
 
     /// The context that a model will get, told from its file alone.

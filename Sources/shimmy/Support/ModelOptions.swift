@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import Logging
 import ShimmyChat
 import ShimmyEngine
@@ -35,6 +36,9 @@ struct ModelOptions: ParsableArguments {
 
     @Option(help: "auto (Shimmy's own kernels where the processor has what they need) or off (ggml's). Default: auto. [SHIMMY_CPU_KERNELS]")
     var cpuKernels: CPUKernels.Choice?
+
+    @Option(help: "A file with a Jinja chat template, in place of the models' own. [SHIMMY_CHAT_TEMPLATE_FILE]")
+    var chatTemplateFile: String?
 
     @Flag(help: "Compute one sequence at a time and reuse nothing, so that a request always gets the same answer to the bit. [SHIMMY_DETERMINISTIC]")
     var deterministic = false
@@ -79,14 +83,27 @@ struct ModelOptions: ParsableArguments {
         return PrefixDirectory(path: path, limit: size ?? 4_000_000_000, logger: logger)
     }
 
-    func loader(_ logger: Logger) -> ModelLoader {
+    /// The template that was given. Throws `ValidationError` when it cannot be read or does not parse.
+    private func chatTemplate() throws -> String? {
+        guard let path = chatTemplateFile ?? environment.string("SHIMMY_CHAT_TEMPLATE_FILE") else { return nil }
+        guard let source = try? String(contentsOfFile: path, encoding: .utf8) else { throw ValidationError("\(path) cannot be read.") }
+        do {
+            _ = try LlamaChatTemplate(source: source)
+        } catch {
+            throw ValidationError("\(path): \(error).")
+        }
+        return source
+    }
+
+    func loader(_ logger: Logger) throws -> ModelLoader {
         var engine = EngineHandle.Options()
         if let gap = streamGap ?? environment.integer("SHIMMY_STREAM_GAP") { engine.target.gap = Double(gap) / 1000 }
         if let queue = queue ?? environment.integer("SHIMMY_QUEUE") { engine.queue = queue }
         engine.isDeterministic = deterministic || environment.flag("SHIMMY_DETERMINISTIC")
         CPUKernels.install(cpuKernels ?? environment.string("SHIMMY_CPU_KERNELS").flatMap(CPUKernels.Choice.init(rawValue:)) ?? .auto)
         return ModelLoader(
-            contextLength: ctxSize ?? environment.integer("SHIMMY_CTX_SIZE"), threads: threads ?? environment.integer("SHIMMY_THREADS"),
+            chatTemplate: try chatTemplate(), contextLength: ctxSize ?? environment.integer("SHIMMY_CTX_SIZE"),
+            threads: threads ?? environment.integer("SHIMMY_THREADS"),
             slots: slots ?? environment.integer("SHIMMY_SLOTS"), engine: engine, logger: logger)
     }
 
@@ -98,6 +115,17 @@ struct ModelOptions: ParsableArguments {
             records.append(record)
         }
         return ModelCatalog(records: records)
+    }
+
+    /// The model that was asked for, or the only one there is.
+    func modelName(_ asked: String?) throws -> String {
+        if let name = asked ?? environment.string("SHIMMY_MODEL") { return name }
+        let usable = catalog().records.filter(\.isUsable)
+        guard usable.count == 1 else {
+            Console.error(usable.isEmpty ? "no models were found" : "there are several models: choose one with --model ('shimmy list' names them)")
+            throw ExitStatus.modelNotFound
+        }
+        return usable[0].id
     }
 
     /// A model by name or by path. Exits with the documented codes when there is none or it cannot be used.

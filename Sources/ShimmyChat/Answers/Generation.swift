@@ -7,10 +7,15 @@ package struct Usage: Sendable, Equatable {
     /// Part of the prompt tokens that did not have to be computed.
     package var cachedPromptTokens: Int
     package var completionTokens: Int
+    /// Part of the completion tokens that were thinking.
+    package var reasoningTokens: Int
     /// Tokens of the client's prediction that came true, and that did not.
     package var prediction: PredictionCount
 
-    package init(promptTokens: Int, cachedPromptTokens: Int, completionTokens: Int, prediction: PredictionCount = .init()) {
+    package init(
+        promptTokens: Int, cachedPromptTokens: Int, completionTokens: Int, reasoningTokens: Int = 0, prediction: PredictionCount = .init()
+    ) {
+        self.reasoningTokens = reasoningTokens
         self.prediction = prediction
         self.promptTokens = promptTokens
         self.cachedPromptTokens = cachedPromptTokens
@@ -19,18 +24,17 @@ package struct Usage: Sendable, Equatable {
 }
 
 enum GenerationEvent: Sendable, Equatable {
-    /// Never empty.
-    case text(String)
+    case delta(AnswerDelta)
     /// Nothing new: somebody asked for a sign of life.
     case idle
     case finished(FinishReason, Usage)
 }
 
-/// One choice of an answer on its way, as text. Consumed by one task.
+/// One choice of an answer on its way, as parts of a message. Consumed by one task.
 final class Generation {
     let promptTokens: Int
     private let stream: TokenStream
-    private var detokenizer: Detokenizer
+    private var text: AnswerText
     private var usage: Usage
     private var queued: [GenerationEvent] = []
     private var started = false
@@ -38,13 +42,12 @@ final class Generation {
     private let onStart: @Sendable (PromptStart) -> Void
 
     init(
-        stream: TokenStream, vocabulary: any Vocabulary, stops: [String], promptTokens: Int,
-        onStart: @escaping @Sendable (PromptStart) -> Void = { _ in }
+        stream: TokenStream, text: AnswerText, promptTokens: Int, onStart: @escaping @Sendable (PromptStart) -> Void = { _ in }
     ) {
         self.stream = stream
         self.onStart = onStart
         self.promptTokens = promptTokens
-        self.detokenizer = Detokenizer(vocabulary: vocabulary, stops: stops)
+        self.text = text
         self.usage = Usage(promptTokens: promptTokens, cachedPromptTokens: 0, completionTokens: 0)
     }
 
@@ -65,22 +68,23 @@ final class Generation {
             onStart(start)
         }
         if delivery.tokens.isEmpty, delivery.end == nil { return [.idle] }
-        var events: [GenerationEvent] = []
-        let output = detokenizer.push(delivery.tokens)
+        let output = text.push(delivery.tokens)
         usage.completionTokens += output.tokens
-        if !output.text.isEmpty { events.append(.text(output.text)) }
+        usage.reasoningTokens += output.thinkingTokens
+        var events = output.deltas.map(GenerationEvent.delta)
         if output.stopped {
             stream.cancel()
             ended = true
-            events.append(.finished(.stop, usage))
+            events.append(.finished(reason(.stop), usage))
         } else if let end = delivery.end {
             ended = true
             usage.completionTokens = end.generated
             usage.prediction = end.prediction
-            let rest = detokenizer.finish()
-            if !rest.isEmpty { events.append(.text(rest)) }
-            events.append(.finished(end.reason, usage))
+            events += text.finish(isCut: end.reason == .length).map(GenerationEvent.delta)
+            events.append(.finished(reason(end.reason), usage))
         }
         return events
     }
+
+    private func reason(_ reason: FinishReason) -> FinishReason { reason == .stop && text.hasCalls ? .toolCalls : reason }
 }

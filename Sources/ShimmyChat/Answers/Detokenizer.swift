@@ -10,22 +10,27 @@ package struct Detokenizer {
     }
 
     private let vocabulary: any Vocabulary
+    private let preserved: Set<Token>
     private var stops: StopMatcher
     private var characters = UTF8Buffer()
 
-    package init(vocabulary: any Vocabulary, stops: [String]) {
+    /// - preserved: control tokens whose texts belong to the answer.
+    package init(vocabulary: any Vocabulary, stops: [String], preserved: Set<Token> = []) {
         self.vocabulary = vocabulary
+        self.preserved = preserved
         self.stops = StopMatcher(stops)
     }
 
-    package mutating func push(_ tokens: [Token]) -> Output {
+    package mutating func push(_ tokens: some Sequence<Token>) -> Output {
         var text = ""
-        for (index, token) in tokens.enumerated() {
-            let output = stops.push(vocabulary.piece(of: token))
+        var count = 0
+        for token in tokens {
+            count += 1
+            let output = stops.push(vocabulary.piece(of: token, special: preserved.contains(token)))
             text += characters.push(output.bytes)
-            if output.stopped { return Output(text: text + characters.finish(), tokens: index + 1, stopped: true) }
+            if output.stopped { return Output(text: text + characters.finish(), tokens: count, stopped: true) }
         }
-        return Output(text: text, tokens: tokens.count, stopped: false)
+        return Output(text: text, tokens: count, stopped: false)
     }
 
     /// What was held back until the end.

@@ -21,7 +21,7 @@ package struct UTF8Buffer {
 
     /// How many bytes at the end begin a character that more bytes could complete (0 to 3).
     /// The ranges of second bytes follow table 3-7 of the Unicode standard.
-    private static func incompleteTail(of bytes: [UInt8]) -> Int {
+    static func incompleteTail(of bytes: [UInt8]) -> Int {
         for length in 1...3 where length <= bytes.count {
             let lead = bytes[bytes.count - length]
             if lead & 0b1100_0000 == 0b1000_0000 { continue }  // a continuation: look further back

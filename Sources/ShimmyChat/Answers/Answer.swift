@@ -1,9 +1,8 @@
 package import ShimmyCore
-package import ShimmyEngine
+import ShimmyEngine
 
 package enum AnswerEvent: Sendable, Equatable {
-    /// Never empty.
-    case text(choice: Int, String)
+    case delta(choice: Int, AnswerDelta)
     /// Nothing new: somebody asked for a sign of life.
     case idle
     case finished(choice: Int, FinishReason)
@@ -11,7 +10,7 @@ package enum AnswerEvent: Sendable, Equatable {
     case ended(Usage)
 }
 
-/// All choices of one answer on their way, as text. Consumed by one task: the request's own.
+/// All choices of one answer on their way, as parts of messages. Consumed by one task: the request's own.
 /// Dropping it or cancelling it stops the engine's work within one step.
 package final class Answer {
     /// Cancels from any thread, for instance when a client hangs up.
@@ -22,7 +21,7 @@ package final class Answer {
 
     private enum Next {
         case only(Generation)
-        /// Each choice has a task that turns tokens into text; what they bring comes in the order in which it came about.
+        /// Each choice has a task that reads its tokens; what they bring comes in the order in which it came about.
         case merged(AsyncThrowingStream<(Int, GenerationEvent), any Error>)
     }
 
@@ -36,14 +35,14 @@ package final class Answer {
 
     /// - streams: one for each choice.
     /// - onStart: told for each choice what the cache had of the prompt.
-    package init(
-        streams: [TokenStream], vocabulary: any Vocabulary, stops: [String], promptTokens: Int,
+    init(
+        streams: [TokenStream], vocabulary: any Vocabulary, style: AnswerStyle, promptTokens: Int,
         onStart: @escaping @Sendable (PromptStart) -> Void = { _ in }
     ) {
         canceller = Canceller(streams: streams)
         usage = Usage(promptTokens: promptTokens, cachedPromptTokens: 0, completionTokens: 0)
         let generation = { @Sendable (stream: TokenStream) in
-            Generation(stream: stream, vocabulary: vocabulary, stops: stops, promptTokens: promptTokens, onStart: onStart)
+            Generation(stream: stream, text: AnswerText(vocabulary: vocabulary, style: style), promptTokens: promptTokens, onStart: onStart)
         }
         next = streams.count == 1 ? .only(generation(streams[0])) : .merged(Self.merge(streams, generation))
     }
@@ -76,7 +75,7 @@ package final class Answer {
         }
         guard finished < canceller.streams.count, let (choice, event) = try await nextOfAll() else { return nil }
         switch event {
-        case .text(let text): return .text(choice: choice, text)
+        case .delta(let delta): return .delta(choice: choice, delta)
         case .idle: return .idle
         case .finished(let reason, let usage):
             add(usage, of: choice)
@@ -98,6 +97,7 @@ package final class Answer {
     private func add(_ other: Usage, of choice: Int) {
         if choice == 0 { usage.cachedPromptTokens = other.cachedPromptTokens }
         usage.completionTokens += other.completionTokens
+        usage.reasoningTokens += other.reasoningTokens
         usage.prediction.accepted += other.prediction.accepted
         usage.prediction.rejected += other.prediction.rejected
     }

@@ -1,0 +1,43 @@
+// Changes the text of a grammar (GBNF).
+
+#include <cctype>
+
+#include "internal.h"
+
+namespace {
+
+/// The end of what begins at `start` with `open`: a literal or a class of characters, in which a backslash hides what follows.
+size_t end_of_quoted(const std::string &text, size_t start, char close) {
+    size_t index = start + 1;
+    while (index < text.size() && text[index] != close) index += text[index] == '\\' ? 2 : 1;
+    return std::min(index + 1, text.size());
+}
+
+bool is_name(char character) { return isalnum(static_cast<unsigned char>(character)) || character == '-' || character == '_'; }
+
+}  // namespace
+
+std::string with_prefixed_rules(const std::string &grammar, const std::string &prefix) {
+    std::string result;
+    for (size_t index = 0; index < grammar.size();) {
+        const char character = grammar[index];
+        size_t end = index + 1;
+        if (character == '"') {
+            end = end_of_quoted(grammar, index, '"');
+        } else if (character == '[') {
+            end = end_of_quoted(grammar, index, ']');
+        } else if (character == '{') {
+            end = std::min(grammar.find('}', index), grammar.size() - 1) + 1;
+        } else if (character == '<') {
+            end = std::min(grammar.find('>', index), grammar.size() - 1) + 1;
+        } else if (character == '#') {
+            end = std::min(grammar.find('\n', index), grammar.size());
+        } else if (is_name(character)) {
+            while (end < grammar.size() && is_name(grammar[end])) end++;
+            result += prefix;
+        }
+        result.append(grammar, index, end - index);
+        index = end;
+    }
+    return result;
+}

@@ -1,0 +1,53 @@
+// What the files of this target share.
+#pragma once
+
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <string>
+
+#include "cchat.h"
+#include "common/chat.h"
+
+struct cchat_templates {
+    common_chat_templates_ptr parsed;
+    bool add_bos;
+    bool add_eos;
+};
+
+/// A grammar and a parser of answers for one conversation.
+struct AnswerFormat {
+    common_chat_params params;
+    common_chat_parser_params parser;
+    /// Fits the answer that a schema asks for where `parser` reads calls; empty unless the answer may be either.
+    common_chat_parser_params other;
+    bool has_other = false;
+};
+
+struct cchat_prompt {
+    AnswerFormat format;
+};
+
+/// Calls `body`; what it throws becomes `*error`, and the result what a default value is.
+template <typename Body>
+auto guarded(char **error, Body body) -> decltype(body()) {
+    std::string message;
+    try {
+        return body();
+    } catch (const std::exception &exception) {
+        message = exception.what();
+    } catch (...) {
+        message = "unknown failure";
+    }
+    if (error != nullptr) *error = strdup(message.c_str());
+    return {};
+}
+
+/// The form of calls for templates that know none: `inputs` with its tools and calls written as text, rendered.
+common_chat_params render_generic(const cchat_templates *templates, const common_chat_templates_inputs &inputs, const common_json &callable);
+
+/// Makes the answer one that the generic parser reads: a thought, then content that fits the schema if there is one, or calls.
+void set_generic_answer(common_chat_params &params, const common_chat_templates_inputs &inputs, const common_json &callable);
+
+/// `grammar` with all its rules' names behind `prefix`.
+std::string with_prefixed_rules(const std::string &grammar, const std::string &prefix);

@@ -1,0 +1,65 @@
+// From an answer's text to its content, its reasoning and its calls.
+
+#include <memory>
+#include <stdexcept>
+
+#include "common/chat-peg-parser.h"
+#include "internal.h"
+
+namespace {
+
+std::unique_ptr<common_chat_peg_mapper> mapper(common_chat_format format, common_chat_msg &message) {
+    switch (format) {
+        case COMMON_CHAT_FORMAT_PEG_GEMMA4: return std::make_unique<common_chat_peg_gemma4_mapper>(message);
+        case COMMON_CHAT_FORMAT_PEG_MINIMAX_M3: return std::make_unique<common_chat_peg_minimax_m3_mapper>(message);
+        default: return std::make_unique<common_chat_peg_mapper>(message);
+    }
+}
+
+/// The message, as far as it is there. False when the text is not, and cannot become, what the parser reads: llama.cpp's own function
+/// would rather return a part of it.
+bool read(const common_chat_parser_params &params, const std::string &text, common_chat_msg &message) {
+    message.role = "assistant";
+    if (params.parser.empty()) {
+        message.content = text;
+        return true;
+    }
+    common_peg_parse_context context(params.generation_prompt + text, COMMON_PEG_PARSE_FLAG_LENIENT);
+    const common_peg_parse_result result = params.parser.parse(context);
+    if (result.fail()) return false;
+    mapper(params.format, message)->from_ast(context.ast, result);
+    return true;
+}
+
+common_json describe(const common_chat_msg &message) {
+    common_json result = common_json::object();
+    result["content"] = message.render_content();
+    result["reasoning"] = message.reasoning_content;
+    common_json calls = common_json::array();
+    for (const common_chat_tool_call &call : message.tool_calls) {
+        common_json entry = common_json::object();
+        entry["name"] = call.name;
+        entry["arguments"] = call.arguments;
+        entry["id"] = call.id;
+        calls.push_back(std::move(entry));
+    }
+    result["calls"] = std::move(calls);
+    return result;
+}
+
+}  // namespace
+
+char *cchat_parse(const cchat_prompt *prompt, const char *text, size_t length, bool partial, char **error) {
+    return guarded(error, [&]() -> char * {
+        const AnswerFormat &format = prompt->format;
+        const std::string input(text, length);
+        common_chat_msg message, other;
+        const bool fits = read(format.parser, input, message);
+        const bool fits_other = format.has_other && read(format.other, input, other);
+        if (!fits && !fits_other) throw std::runtime_error("the answer does not have the model's format");
+        if (!fits) message = other;
+        // What could still become a call is not content yet.
+        if (fits && fits_other && partial && message.tool_calls.empty()) message.content.clear();
+        return strdup(describe(message).dump().c_str());
+    });
+}

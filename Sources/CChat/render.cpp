@@ -1,0 +1,187 @@
+// From a conversation to a prompt, and to the grammar and the parser of its answer.
+
+#include <algorithm>
+#include <set>
+
+#include "common/json-schema-to-grammar.h"
+#include "internal.h"
+
+namespace {
+
+bool is_set(const common_json &request, const char *key) { return request.contains(key) && !request.at(key).is_null(); }
+
+bool has_calls(const std::vector<common_chat_msg> &messages) {
+    return std::any_of(messages.begin(), messages.end(), [](const common_chat_msg &message) {
+        return !message.tool_calls.empty() || message.role == "tool";
+    });
+}
+
+common_chat_templates_inputs read_inputs(const cchat_templates *templates, const common_json &request) {
+    common_chat_templates_inputs inputs;
+    inputs.messages = common_chat_msgs_parse_oaicompat(request.at("messages"));
+    if (is_set(request, "tools")) inputs.tools = common_chat_tools_parse_oaicompat(request.at("tools"));
+    inputs.tool_choice = common_chat_tool_choice_parse_oaicompat(request.value("tool_choice", std::string("none")));
+    inputs.parallel_tool_calls = request.value("parallel_tool_calls", true);
+    if (is_set(request, "response_schema")) inputs.json_schema = request.at("response_schema").dump();
+    inputs.enable_thinking = request.value("enable_thinking", true);
+    inputs.reasoning_format = COMMON_REASONING_FORMAT_DEEPSEEK;
+    if (is_set(request, "template_arguments")) {
+        for (const auto &[name, value] : request.at("template_arguments").items()) inputs.chat_template_kwargs[name] = value.dump();
+    }
+    const std::string continuation = request.value("continue", std::string("no"));
+    inputs.add_generation_prompt = continuation == "no";
+    if (continuation == "content" || continuation == "reasoning") {
+        inputs.continue_final_message = continuation == "reasoning" ? COMMON_CHAT_CONTINUATION_REASONING : COMMON_CHAT_CONTINUATION_CONTENT;
+    }
+    inputs.add_bos = templates->add_bos;
+    inputs.add_eos = templates->add_eos;
+    return inputs;
+}
+
+/// What llama.cpp makes of the conversation. Some of its formats forget the schema of the answer.
+common_chat_params apply(const cchat_templates *templates, const common_chat_templates_inputs &inputs) {
+    common_chat_params params = common_chat_templates_apply(templates->parsed.get(), inputs);
+    if (inputs.json_schema.empty() || !params.grammar.empty()) return params;
+    common_chat_templates_inputs plain = inputs;
+    plain.json_schema.clear();
+    params = common_chat_templates_apply(templates->parsed.get(), plain);
+    set_generic_answer(params, inputs, common_json::array());
+    return params;
+}
+
+common_chat_parser_params parser_of(const common_chat_params &params) {
+    common_chat_parser_params parser(params);
+    parser.reasoning_format = COMMON_REASONING_FORMAT_DEEPSEEK;
+    if (!params.parser.empty()) parser.parser.load(params.parser);
+    return parser;
+}
+
+/// A call, or an answer that fits the schema: both grammars, each rule's name behind a letter of its own.
+void add_schema(AnswerFormat &format, const common_chat_params &calls, const common_chat_params &answer) {
+    format.params.grammar = "root ::= c-root | a-root\n" + with_prefixed_rules(calls.grammar, "c-") + "\n" +
+        with_prefixed_rules(answer.grammar, "a-") + "\n";
+    format.params.grammar_lazy = false;
+    format.params.grammar_triggers.clear();
+    format.params.preserved_tokens.insert(
+        format.params.preserved_tokens.end(), answer.preserved_tokens.begin(), answer.preserved_tokens.end());
+    format.parser = parser_of(calls);
+    format.other = parser_of(answer);
+    format.has_other = true;
+}
+
+AnswerFormat render_native(const cchat_templates *templates, const common_chat_templates_inputs &inputs, const std::set<std::string> &callable) {
+    AnswerFormat format;
+    const bool may_call = !inputs.tools.empty() && inputs.tool_choice != COMMON_CHAT_TOOL_CHOICE_NONE;
+    common_chat_templates_inputs plain = inputs;
+    // With tools, llama.cpp's formats know no schema for the answer.
+    if (may_call) plain.json_schema.clear();
+    format.params = apply(templates, plain);
+
+    common_chat_templates_inputs narrow = plain;
+    narrow.tools.erase(
+        std::remove_if(narrow.tools.begin(), narrow.tools.end(), [&](const common_chat_tool &tool) { return callable.count(tool.name) == 0; }),
+        narrow.tools.end());
+    if (may_call && narrow.tools.size() < inputs.tools.size()) {
+        // All tools are in the prompt, for the cache's sake; those that may be called are in the grammar.
+        const std::string prompt = format.params.prompt;
+        format.params = apply(templates, narrow);
+        format.params.prompt = prompt;
+    }
+    format.parser = parser_of(format.params);
+    if (may_call && inputs.tool_choice == COMMON_CHAT_TOOL_CHOICE_AUTO && !inputs.json_schema.empty()) {
+        common_chat_templates_inputs answer = inputs;
+        answer.tools.clear();
+        narrow.tool_choice = COMMON_CHAT_TOOL_CHOICE_REQUIRED;
+        add_schema(format, apply(templates, narrow), apply(templates, answer));
+    }
+    return format;
+}
+
+/// Whether the template describes tools and writes calls in a form that llama.cpp recognizes.
+bool knows_tools(const cchat_templates *templates, const AnswerFormat &format, bool may_call) {
+    auto capabilities = common_chat_templates_get_caps(templates->parsed.get());
+    if (!capabilities["supports_tools"] || !capabilities["supports_tool_calls"]) return false;
+    return !may_call || !format.params.grammar.empty();
+}
+
+/// Nothing but the generation prompt before the content, and nothing after it.
+bool is_plain(const AnswerFormat &format) {
+    if (format.has_other || !format.params.grammar.empty()) return false;
+    const common_peg_arena &arena = format.parser.parser;
+    if (arena.empty()) return true;
+    const std::string text = arena.dump(arena.root());
+    for (const char *other : {"Tag(reasoning", "Tag(tool", "Until(", "Choice(", "Rule(", "Ref("}) {
+        if (text.find(other) != std::string::npos) return false;
+    }
+    return true;
+}
+
+}  // namespace
+
+cchat_prompt *cchat_render(const cchat_templates *templates, const char *request_json, char **error) {
+    return guarded(error, [&]() -> cchat_prompt * {
+        const common_json request = common_json::parse(request_json);
+        const common_chat_templates_inputs inputs = read_inputs(templates, request);
+        std::set<std::string> callable;
+        common_json callable_tools = common_json::array();
+        for (const common_chat_tool &tool : inputs.tools) callable.insert(tool.name);
+        if (is_set(request, "callable")) {
+            callable.clear();
+            for (const common_json &name : request.at("callable")) callable.insert(name.get<std::string>());
+        }
+        if (is_set(request, "tools")) {
+            for (const common_json &tool : request.at("tools")) {
+                if (callable.count(tool.at("function").at("name").get<std::string>()) > 0) callable_tools.push_back(tool);
+            }
+        }
+        const bool may_call = !inputs.tools.empty() && inputs.tool_choice != COMMON_CHAT_TOOL_CHOICE_NONE;
+        const bool speaks_of_tools = !inputs.tools.empty() || has_calls(inputs.messages);
+        auto capabilities = common_chat_templates_get_caps(templates->parsed.get());
+        AnswerFormat format;
+        bool generic = speaks_of_tools && (!capabilities["supports_tools"] || !capabilities["supports_tool_calls"]);
+        if (!generic) {
+            format = render_native(templates, inputs, callable);
+            generic = speaks_of_tools && !knows_tools(templates, format, may_call);
+        }
+        if (generic) {
+            format = AnswerFormat{};
+            format.params = render_generic(templates, inputs, callable_tools);
+            format.parser = parser_of(format.params);
+        }
+        return new cchat_prompt{std::move(format)};
+    });
+}
+
+void cchat_prompt_free(cchat_prompt *prompt) { delete prompt; }
+
+char *cchat_prompt_describe(const cchat_prompt *prompt) {
+    return guarded(nullptr, [&]() -> char * {
+        const common_chat_params &params = prompt->format.params;
+        common_json result = common_json::object();
+        result["text"] = params.prompt;
+        result["generation_prompt"] = params.generation_prompt;
+        result["grammar"] = params.grammar;
+        result["grammar_lazy"] = params.grammar_lazy;
+        common_json triggers = common_json::array();
+        for (const common_grammar_trigger &trigger : params.grammar_triggers) {
+            common_json entry = common_json::object();
+            entry["kind"] = trigger.type == COMMON_GRAMMAR_TRIGGER_TYPE_WORD ? "word" : "pattern";
+            entry["value"] = trigger.value;
+            triggers.push_back(std::move(entry));
+        }
+        result["triggers"] = std::move(triggers);
+        result["preserved_tokens"] = params.preserved_tokens;
+        result["stops"] = params.additional_stops;
+        result["thinking_start"] = params.supports_thinking ? params.thinking_start_tag : "";
+        result["thinking_ends"] = params.supports_thinking ? params.thinking_end_tags : std::vector<std::string>();
+        result["plain"] = is_plain(prompt->format);
+        return strdup(result.dump().c_str());
+    });
+}
+
+bool cchat_check_schema(const char *schema_json, char **error) {
+    return guarded(error, [&]() -> bool {
+        json_schema_to_grammar(common_json::parse(schema_json));
+        return true;
+    });
+}

@@ -1,0 +1,84 @@
+package import ShimmyChat
+package import ShimmyCore
+package import ShimmyJSON
+
+/// `POST /v1/chat/completions/render`, Shimmy's own: a chat request whose prompt is shown rather than answered.
+package struct RenderRequest: Sendable, Equatable {
+    package var model: String
+    package var conversation: Conversation
+
+    package init(_ json: JSON) throws(APIError) {
+        let fields = try FieldReader(json, path: .root)
+        model = try fields.requiredString("model")
+        conversation = try ConversationDecoder(fields).conversation
+    }
+
+    package static func response(_ prompt: PreparedPrompt, model: String) -> JSON {
+        [
+            "object": "chat.completion.prompt", "model": .string(model), "prompt": .string(prompt.text),
+            "prompt_tokens": .int(prompt.tokens.count), "tokens": .array(prompt.tokens.map { .int(Int($0)) }),
+        ]
+    }
+}
+
+/// `POST /tokenize`: a text as a model's tokens.
+package struct TokenizeRequest: Sendable, Equatable {
+    package var model: String
+    package var content: String
+    package var addSpecial: Bool
+    package var parseSpecial: Bool
+    package var withPieces: Bool
+
+    package init(_ json: JSON) throws(APIError) {
+        let fields = try FieldReader(json, path: .root)
+        model = try fields.requiredString("model")
+        content = try fields.requiredString("content")
+        addSpecial = try fields.bool("add_special") ?? false
+        parseSpecial = try fields.bool("parse_special") ?? true
+        withPieces = try fields.bool("with_pieces") ?? false
+    }
+
+    /// - pieces: the bytes of each token, for a request with pieces. Bytes that are no text of their own are told as numbers.
+    package static func response(_ tokens: [Token], pieces: [[UInt8]?]?) -> JSON {
+        guard let pieces else { return ["tokens": .array(tokens.map { .int(Int($0)) })] }
+        return [
+            "tokens": .array(
+                zip(tokens, pieces).map { token, piece in
+                    let bytes = piece ?? []
+                    let text: JSON = String(validating: bytes, as: UTF8.self).map(JSON.string) ?? .array(bytes.map { .int(Int($0)) })
+                    return ["id": .int(Int(token)), "piece": text]
+                })
+        ]
+    }
+}
+
+/// `POST /detokenize`: tokens as text.
+package struct DetokenizeRequest: Sendable, Equatable {
+    package var model: String
+    package var tokens: [Token]
+
+    package init(_ json: JSON) throws(APIError) {
+        let fields = try FieldReader(json, path: .root)
+        model = try fields.requiredString("model")
+        let value = try fields.required("tokens")
+        let path = fields.path(to: "tokens")
+        guard let array = value.arrayValue else { throw .wrongType(path, expected: "an array of integers", got: value) }
+        tokens = []
+        for (index, element) in array.enumerated() {
+            guard let token = element.intValue.flatMap({ Token(exactly: $0) }) else {
+                throw .wrongType(path.index(index), expected: "an integer", got: element)
+            }
+            tokens.append(token)
+        }
+    }
+
+    /// - pieces: nil for a token that the model does not have.
+    package func response(_ pieces: [[UInt8]?]) throws(APIError) -> JSON {
+        if let index = pieces.firstIndex(where: { $0 == nil }) {
+            throw APIError(
+                status: 400, message: "Invalid 'tokens[\(index)]': the model has no token \(tokens[index]).", param: "tokens[\(index)]",
+                code: "invalid_value")
+        }
+        return ["content": .string(String(decoding: pieces.flatMap { $0 ?? [] }, as: UTF8.self))]
+    }
+}

@@ -1,0 +1,182 @@
+import ShimmyChat
+import ShimmyJSON
+
+/// `tools` and `tool_choice`, and their deprecated elder sisters `functions` and `function_call`.
+struct ToolDecoder {
+    private(set) var tools: [Tool] = []
+    private(set) var choice = ToolChoice(.none)
+    private(set) var dialect = CallDialect()
+    /// Tools that this server cannot offer, such as `tools[1]`, for the response's header.
+    private(set) var ignored: [String] = []
+
+    init(_ fields: FieldReader) throws(APIError) {
+        if let value = fields.value("tools") {
+            for (index, element) in try Self.array(value, fields.path(to: "tools")).enumerated() {
+                try decodeTool(try fields.element(element, of: "tools", at: index), index)
+            }
+            choice = try decodeChoice(fields)
+        } else if let value = fields.value("functions") {
+            for (index, element) in try Self.array(value, fields.path(to: "functions")).enumerated() {
+                try add(try Self.function(try fields.element(element, of: "functions", at: index)), at: fields.path(to: "functions").index(index))
+            }
+            dialect.usesFunctions = !tools.isEmpty
+            choice = try decodeFunctionCall(fields)
+        } else {
+            _ = try decodeFunctionCall(fields)
+            choice = try decodeChoice(fields)
+        }
+    }
+
+    private static func array(_ value: JSON, _ path: JSONPath) throws(APIError) -> [JSON] {
+        guard let array = value.arrayValue else { throw .wrongType(path, expected: "an array of objects", got: value) }
+        return array
+    }
+
+    // MARK: Tools
+
+    private mutating func decodeTool(_ fields: FieldReader, _ index: Int) throws(APIError) {
+        switch try fields.requiredString("type") {
+        case "function":
+            guard let function = try fields.nested("function") else { throw .missing(fields.path(to: "function")) }
+            try add(try Self.function(function), at: function.path)
+        case "custom":
+            guard let custom = try fields.nested("custom") else { throw .missing(fields.path(to: "custom")) }
+            let tool = try Self.custom(custom)
+            try add(tool, at: custom.path)
+            dialect.customTools.insert(tool.name)
+        default:
+            // Tools that OpenAI runs itself: the conversation goes on without them.
+            ignored.append("\(fields.path)")
+        }
+    }
+
+    private mutating func add(_ tool: Tool, at path: JSONPath) throws(APIError) {
+        if tools.contains(where: { $0.name == tool.name }) {
+            throw APIError(
+                status: 400, message: "Invalid '\(path.key("name"))': there is another tool with the name '\(tool.name)'.",
+                param: "\(path.key("name"))", code: "invalid_value")
+        }
+        tools.append(tool)
+    }
+
+    private static func function(_ fields: FieldReader) throws(APIError) -> Tool {
+        let parameters = fields.value("parameters")
+        if let parameters, parameters.objectValue == nil {
+            throw .wrongType(fields.path(to: "parameters"), expected: "an object", got: parameters)
+        }
+        // An empty schema would allow anything; what it means is a call without arguments.
+        let isEmpty = parameters?.objectValue?.isEmpty ?? true
+        return Tool(
+            name: try name(fields), description: try fields.string("description"), parameters: isEmpty ? JSON?.none : parameters,
+            isStrict: try fields.bool("strict") ?? false)
+    }
+
+    /// A custom tool takes a text. To the model it is a function with one argument.
+    private static func custom(_ fields: FieldReader) throws(APIError) -> Tool {
+        var input: JSONObject = ["type": "string"]
+        if let format = try fields.nested("format") {
+            let type = try format.requiredString("type")
+            switch type {
+            case "text": break
+            case "grammar":
+                guard let grammar = try format.nested("grammar") else { throw .missing(format.path(to: "grammar")) }
+                let syntax = try grammar.requiredString("syntax")
+                let definition = try grammar.requiredString("definition")
+                guard syntax == "regex" else {
+                    if syntax != "lark" { throw .invalidValue(grammar.path(to: "syntax"), syntax, supported: ["lark", "regex"]) }
+                    throw .unsupportedValue(grammar.path(to: "syntax"), syntax, supported: ["regex"])
+                }
+                input["pattern"] = .string("^(\(definition))$")
+            default: throw .invalidValue(format.path(to: "type"), type, supported: ["text", "grammar"])
+            }
+        }
+        return Tool(
+            name: try name(fields), description: try fields.string("description"),
+            parameters: [
+                "type": "object", "properties": [CallDialect.inputName: .object(input)], "required": [.string(CallDialect.inputName)],
+                "additionalProperties": false,
+            ], isStrict: true)
+    }
+
+    private static func name(_ fields: FieldReader) throws(APIError) -> String {
+        let name = try fields.requiredString("name")
+        let isPlain = name.utf8.allSatisfy {
+            (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0) || $0 == 0x5F || $0 == 0x2D
+        }
+        guard isPlain, (1...64).contains(name.utf8.count) else {
+            throw APIError(
+                status: 400,
+                message: "Invalid '\(fields.path(to: "name"))': string does not match pattern. Expected a string that matches the pattern "
+                    + "'^[a-zA-Z0-9_-]{1,64}$'.", param: "\(fields.path(to: "name"))", code: "invalid_value")
+        }
+        return name
+    }
+
+    // MARK: Choices
+
+    private func decodeChoice(_ fields: FieldReader) throws(APIError) -> ToolChoice {
+        guard let value = fields.value("tool_choice") else { return ToolChoice(tools.isEmpty ? .none : .auto) }
+        let path = fields.path(to: "tool_choice")
+        if let word = value.stringValue {
+            guard let mode = ToolChoice.Mode(rawValue: word) else { throw .invalidValue(path, word, supported: ["none", "auto", "required"]) }
+            if mode == .required { try needTools(path) }
+            return ToolChoice(tools.isEmpty ? .none : mode)
+        }
+        guard value.objectValue != nil else { throw .wrongType(path, expected: "a string or an object", got: value) }
+        let choice = try FieldReader(value, path: path)
+        try needTools(path)
+        let type = try choice.requiredString("type")
+        switch type {
+        case "function", "custom":
+            guard let named = try choice.nested(type) else { throw .missing(choice.path(to: type)) }
+            return ToolChoice(.required, names: [try known(try named.requiredString("name"), path)])
+        case "allowed_tools":
+            // The specification nests it; some clients do not.
+            let allowed = try choice.nested("allowed_tools") ?? choice
+            return try decodeAllowed(allowed, path)
+        default: throw .invalidValue(choice.path(to: "type"), type, supported: ["function", "custom", "allowed_tools"])
+        }
+    }
+
+    private func decodeAllowed(_ allowed: FieldReader, _ path: JSONPath) throws(APIError) -> ToolChoice {
+        let mode = try allowed.requiredString("mode")
+        guard mode == "auto" || mode == "required" else { throw .invalidValue(allowed.path(to: "mode"), mode, supported: ["auto", "required"]) }
+        let elements = try Self.array(try allowed.required("tools"), allowed.path(to: "tools"))
+        if elements.isEmpty { throw .emptyArray(allowed.path(to: "tools")) }
+        var names: [String] = []
+        for (index, element) in elements.enumerated() {
+            let tool = try allowed.element(element, of: "tools", at: index)
+            let type = try tool.requiredString("type")
+            guard type == "function" || type == "custom" else { continue }
+            names.append(try known(try (try tool.nested(type) ?? tool).requiredString("name"), path))
+        }
+        if names.isEmpty { throw .emptyArray(allowed.path(to: "tools")) }
+        return ToolChoice(mode == "required" ? .required : .auto, names: names)
+    }
+
+    private func decodeFunctionCall(_ fields: FieldReader) throws(APIError) -> ToolChoice {
+        guard let value = fields.value("function_call") else { return ToolChoice(tools.isEmpty ? .none : .auto) }
+        let path = fields.path(to: "function_call")
+        if let word = value.stringValue {
+            guard word == "none" || word == "auto" else { throw .invalidValue(path, word, supported: ["none", "auto"]) }
+            return ToolChoice(word == "none" || tools.isEmpty ? .none : .auto)
+        }
+        guard value.objectValue != nil else { throw .wrongType(path, expected: "a string or an object", got: value) }
+        return ToolChoice(.required, names: [try known(try FieldReader(value, path: path).requiredString("name"), path)])
+    }
+
+    private func needTools(_ path: JSONPath) throws(APIError) {
+        if tools.isEmpty {
+            throw APIError(
+                status: 400, message: "Invalid value for '\(path)': '\(path)' is only allowed when 'tools' are specified.", param: "\(path)",
+                code: "invalid_value")
+        }
+    }
+
+    private func known(_ name: String, _ path: JSONPath) throws(APIError) -> String {
+        if tools.contains(where: { $0.name == name }) { return name }
+        throw APIError(
+            status: 400, message: "Invalid value for '\(path)': there is no tool with the name '\(name)' in 'tools'.", param: "\(path)",
+            code: "invalid_value")
+    }
+}

@@ -1,0 +1,68 @@
+import ShimmyJSON
+
+/// A message put together from its parts: what a client of a stream would have in the end.
+package struct AnswerMessage: Sendable, Equatable {
+    private struct Call: Sendable, Equatable {
+        var id: String
+        var name: String
+        var isCustom: Bool
+        var arguments = ""
+    }
+
+    private var content = ""
+    private var reasoning = ""
+    private var calls: [Call] = []
+
+    package init() {}
+
+    package mutating func append(_ delta: MessageDelta) {
+        switch delta {
+        case .content(let more): content += more
+        case .reasoning(let more): reasoning += more
+        case .call(_, let id, let name, let isCustom): calls.append(Call(id: id, name: name, isCustom: isCustom))
+        case .arguments(let index, let more, _): calls[index].arguments += more
+        }
+    }
+
+    func json(_ dialect: CallDialect) -> JSON {
+        var message: JSONObject = ["role": "assistant"]
+        message["content"] = content.isEmpty && !calls.isEmpty ? .null : .string(content)
+        message["refusal"] = .null
+        message["annotations"] = []
+        if !reasoning.isEmpty { for name in dialect.reasoningField.names { message[name] = .string(reasoning) } }
+        if let call = calls.first, dialect.usesFunctions {
+            message["function_call"] = ["name": .string(call.name), "arguments": .string(call.arguments)]
+        } else if !calls.isEmpty {
+            message["tool_calls"] = .array(calls.map { .object(Self.call($0.id, $0.name, $0.arguments, $0.isCustom)) })
+        }
+        return .object(message)
+    }
+
+    private static func call(_ id: String, _ name: String, _ arguments: String, _ isCustom: Bool) -> JSONObject {
+        isCustom
+            ? ["id": .string(id), "type": "custom", "custom": ["name": .string(name), "input": .string(arguments)]]
+            : ["id": .string(id), "type": "function", "function": ["name": .string(name), "arguments": .string(arguments)]]
+    }
+
+    // MARK: Parts
+
+    /// One part as the delta of a chunk.
+    static func json(_ delta: MessageDelta, _ dialect: CallDialect) -> JSON {
+        switch delta {
+        case .content(let text): return ["content": .string(text)]
+        case .reasoning(let text):
+            var object: JSONObject = [:]
+            for name in dialect.reasoningField.names { object[name] = .string(text) }
+            return .object(object)
+        case .call(let index, let id, let name, let isCustom):
+            if dialect.usesFunctions { return ["function_call": ["name": .string(name), "arguments": ""]] }
+            var object: JSONObject = ["index": .int(index)]
+            for (key, value) in call(id, name, "", isCustom) { object[key] = value }
+            return ["tool_calls": [.object(object)]]
+        case .arguments(let index, let text, let isCustom):
+            if dialect.usesFunctions { return ["function_call": ["arguments": .string(text)]] }
+            let part: JSON = isCustom ? ["input": .string(text)] : ["arguments": .string(text)]
+            return ["tool_calls": [.object(["index": .int(index), isCustom ? "custom" : "function": part])]]
+        }
+    }
+}

@@ -1,0 +1,111 @@
+package import ShimmyChat
+import ShimmyJSON
+
+/// How one client wants to hear of calls and of thinking.
+package struct CallDialect: Sendable, Equatable {
+    package enum ReasoningField: String, Sendable, CaseIterable {
+        case reasoning_content, reasoning, both
+
+        var names: [String] { self == .both ? ["reasoning_content", "reasoning"] : [rawValue] }
+    }
+
+    /// The one argument of a custom tool, which the model sees as a function.
+    static let inputName = "input"
+
+    /// Tools whose calls carry a text rather than JSON.
+    package var customTools: Set<String> = []
+    /// The deprecated form: one `function_call` in place of `tool_calls`.
+    package var usesFunctions = false
+    package var reasoningField = ReasoningField.reasoning_content
+
+    package init() {}
+
+    /// A new id of a call; 131 random bits.
+    static func newCallID() -> String { "call_" + RandomID.make() }
+}
+
+/// A part of a message as a chunk carries it.
+package enum MessageDelta: Sendable, Equatable {
+    case content(String)
+    case reasoning(String)
+    case call(index: Int, id: String, name: String, isCustom: Bool)
+    /// More of a call's arguments, or of the text that a custom tool gets.
+    case arguments(index: Int, String, isCustom: Bool)
+}
+
+/// Puts one answer's parts into a client's dialect: every call has an id, custom tools get their text.
+package struct MessageDialect {
+    private let dialect: CallDialect
+    private var readers: [Int: CustomInputReader] = [:]
+
+    package init(_ dialect: CallDialect) { self.dialect = dialect }
+
+    /// Nil when there is nothing to tell yet.
+    package mutating func map(_ delta: AnswerDelta) -> MessageDelta? {
+        switch delta {
+        case .content(let text): return .content(text)
+        case .reasoning(let text): return .reasoning(text)
+        case .call(let index, let id, let name):
+            let isCustom = dialect.customTools.contains(name)
+            if isCustom { readers[index] = CustomInputReader() }
+            return .call(index: index, id: id ?? CallDialect.newCallID(), name: name, isCustom: isCustom)
+        case .arguments(let index, let more):
+            guard var reader = readers[index] else { return .arguments(index: index, more, isCustom: false) }
+            let text = reader.push(more)
+            readers[index] = reader
+            return text.isEmpty ? nil : .arguments(index: index, text, isCustom: true)
+        }
+    }
+}
+
+/// Reads the text of `{"input": "..."}` as it grows.
+struct CustomInputReader {
+    private var pending: [UInt8] = []
+    private var isInside = false
+    private var isOver = false
+
+    mutating func push(_ more: String) -> String {
+        guard !isOver else { return "" }
+        pending += more.utf8
+        if !isInside {
+            // The value's first quote is the third: two belong to the name.
+            let quotes = pending.indices.filter { pending[$0] == UInt8(ascii: "\"") }
+            guard quotes.count >= 3 else { return "" }
+            pending.removeFirst(quotes[2] + 1)
+            isInside = true
+        }
+        let end = certainEnd()
+        let literal = [UInt8(ascii: "\"")] + pending[..<end] + [UInt8(ascii: "\"")]
+        pending.removeFirst(end)
+        return (try? JSON.parse(String(decoding: literal, as: UTF8.self)))?.stringValue ?? ""
+    }
+
+    /// Up to where no character and no escape is cut, or to the closing quote.
+    private mutating func certainEnd() -> Int {
+        var index = 0
+        var certain = 0
+        while index < pending.count {
+            switch pending[index] {
+            case UInt8(ascii: "\""):
+                isOver = true
+                return index
+            case UInt8(ascii: "\\"):
+                guard let length = escapeLength(at: index) else { return certain }
+                index += length
+            default: index += 1
+            }
+            certain = index
+        }
+        return certain
+    }
+
+    /// Bytes of an escape; nil when some are still missing. The two halves of a surrogate pair belong together.
+    private func escapeLength(at index: Int) -> Int? {
+        guard index + 1 < pending.count else { return nil }
+        guard pending[index + 1] == UInt8(ascii: "u") else { return 2 }
+        guard index + 6 <= pending.count else { return nil }
+        let unit = UInt16(String(decoding: pending[(index + 2)..<(index + 6)], as: UTF8.self), radix: 16) ?? 0
+        guard (0xD800...0xDBFF).contains(unit) else { return 6 }
+        return index + 12 <= pending.count ? 12 : nil
+    }
+}

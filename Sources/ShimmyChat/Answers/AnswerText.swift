@@ -1,0 +1,117 @@
+import ShimmyCore
+
+/// How an answer is read: all that turns its tokens into a message.
+struct AnswerStyle: Sendable {
+    /// Nil when all of the answer is content.
+    var format: (any AnswerFormat)?
+    var preserved: Set<Token> = []
+    /// Stop strings of the model's format; they end everything.
+    var formatStops: [String] = []
+    /// Stop strings of the request: they end the content, and mean nothing in a thought or a call.
+    var stops: [String] = []
+    var maximumCalls = Int.max
+    /// Whether the prompt holds the beginning of the answer.
+    var continues = false
+    var thinking: ThinkingTags?
+    var generationPrompt = ""
+}
+
+/// Tokens in, parts of a message out. Nothing here waits or fails.
+struct AnswerText {
+    struct Output: Equatable {
+        var deltas: [AnswerDelta] = []
+        /// Tokens taken in until the answer was complete, or all of them.
+        var tokens = 0
+        /// Those of them that were thinking.
+        var thinkingTokens = 0
+        /// Nothing may follow.
+        var stopped = false
+    }
+
+    private let vocabulary: any Vocabulary
+    private let readsEachToken: Bool
+    private var detokenizer: Detokenizer
+    private var tracker: ThinkingTracker?
+    private var reader: AnswerReader?
+    private var contentStops: StopMatcher
+    private var characters = UTF8Buffer()
+
+    init(vocabulary: any Vocabulary, style: AnswerStyle, throttleFactor: Double = 20) {
+        self.vocabulary = vocabulary
+        // Content that is not told from anything else needs no reading: its stop strings are found in the text itself.
+        let isPlain = style.format == nil
+        detokenizer = Detokenizer(
+            vocabulary: vocabulary, stops: style.formatStops + (isPlain ? style.stops : []), preserved: style.preserved)
+        contentStops = StopMatcher(isPlain ? [] : style.stops)
+        reader = style.format.map {
+            AnswerReader(
+                $0, maximumCalls: style.maximumCalls, continues: style.continues, throttleFactor: style.stops.isEmpty ? throttleFactor : 0)
+        }
+        tracker = style.thinking.map { ThinkingTracker($0, prefix: style.generationPrompt) }
+        readsEachToken = !isPlain && !style.stops.isEmpty
+    }
+
+    /// Whether a tool was called.
+    var hasCalls: Bool { reader?.hasCalls ?? false }
+
+    mutating func push(_ tokens: [Token]) -> Output {
+        guard readsEachToken else { return read(tokens[...]) }
+        // A stop string in the content ends the answer with the token that completes it, not with the next news of the engine.
+        var all = Output()
+        for index in tokens.indices {
+            let output = read(tokens[index...index])
+            all.deltas += output.deltas
+            all.tokens += output.tokens
+            all.thinkingTokens += output.thinkingTokens
+            all.stopped = output.stopped
+            if all.stopped { break }
+        }
+        return all
+    }
+
+    private mutating func read(_ tokens: ArraySlice<Token>) -> Output {
+        let text = detokenizer.push(tokens)
+        var output = Output(tokens: text.tokens, thinkingTokens: countThinking(tokens.prefix(text.tokens)), stopped: text.stopped)
+        guard reader != nil else {
+            if !text.text.isEmpty { output.deltas = [.content(text.text)] }
+            return output
+        }
+        for delta in reader!.push(text.text) where !output.stopped || text.stopped { take(delta, into: &output) }
+        if reader!.isComplete { output.stopped = true }
+        if text.stopped { output.deltas += finish(isCut: false) }
+        return output
+    }
+
+    /// What was held back until the end.
+    mutating func finish(isCut: Bool) -> [AnswerDelta] {
+        let rest = detokenizer.finish()
+        guard reader != nil else { return rest.isEmpty ? [] : [.content(rest)] }
+        var output = Output()
+        for delta in reader!.push(rest) + reader!.finish(isCut: isCut) where !output.stopped { take(delta, into: &output) }
+        let held = output.stopped ? "" : characters.push(contentStops.finish()) + characters.finish()
+        return output.deltas + (held.isEmpty ? [] : [.content(held)])
+    }
+
+    /// Content goes through the stop strings; everything else passes.
+    private mutating func take(_ delta: AnswerDelta, into output: inout Output) {
+        guard case .content(let text) = delta else {
+            output.deltas.append(delta)
+            return
+        }
+        let matched = contentStops.push(Array(text.utf8))
+        let certain = characters.push(matched.bytes) + (matched.stopped ? characters.finish() : "")
+        if !certain.isEmpty { output.deltas.append(.content(certain)) }
+        if matched.stopped { output.stopped = true }
+    }
+
+    private mutating func countThinking(_ tokens: ArraySlice<Token>) -> Int {
+        guard tracker != nil else { return 0 }
+        var count = 0
+        for token in tokens {
+            let before = tracker!.isThinking
+            tracker!.push(vocabulary.piece(of: token, special: true))
+            if before || tracker!.isThinking { count += 1 }
+        }
+        return count
+    }
+}

@@ -1,0 +1,93 @@
+package import ShimmyCore
+package import ShimmyEngine
+
+/// A conversation to be continued by one answer.
+package struct ChatRequest: Sendable, Equatable {
+    package var conversation: Conversation
+    /// The most tokens of the answer; nil lets it run to the end of the context.
+    package var maximumTokens: Int?
+    package var sampling: SamplingParameters
+    package var stops: [String]
+    /// Answers to the one conversation. Those after the first draw with seeds of their own.
+    package var choices: Int
+    /// What the answer will probably be, in whole or in parts; empty for none. It saves time and changes no token.
+    package var prediction: String
+    /// Tokens of thinking at most, where the model's template marks them; nil for any number.
+    package var thinkingBudget: Int?
+
+    package init(
+        conversation: Conversation, maximumTokens: Int? = nil, sampling: SamplingParameters = .init(), stops: [String] = [], choices: Int = 1,
+        prediction: String = "", thinkingBudget: Int? = nil
+    ) {
+        self.conversation = conversation
+        self.thinkingBudget = thinkingBudget
+        self.maximumTokens = maximumTokens
+        self.sampling = sampling
+        self.stops = stops
+        self.choices = choices
+        self.prediction = prediction
+    }
+
+    package init(messages: [ChatMessage], maximumTokens: Int? = nil, sampling: SamplingParameters = .init(), stops: [String] = []) {
+        self.init(conversation: Conversation(messages: messages), maximumTokens: maximumTokens, sampling: sampling, stops: stops)
+    }
+}
+
+/// Why a request cannot be served by this model, found before any work starts.
+package enum GenerationError: Error, Equatable {
+    case templateRefused(String)
+    /// `requested` is the answer's limit where the request set one.
+    case contextExceeded(prompt: Int, requested: Int?, context: Int)
+    case emptyPrompt
+    /// An answer cannot be made to fit a schema: that of the tool with this index, or with nil that of the response.
+    case badSchema(tool: Int?, String)
+}
+
+/// A conversation as this model will see it.
+package struct PreparedPrompt: Sendable, Equatable {
+    package var text: String
+    package var tokens: [Token]
+}
+
+/// For whom a request is served, and how urgently.
+package struct ServiceTerms: Sendable, Equatable {
+    /// Shares fairly with all others.
+    package var owner: Owner
+    /// Served only when nobody else has work.
+    package var isFlex: Bool
+
+    package init(owner: Owner = .common, isFlex: Bool = false) {
+        self.owner = owner
+        self.isFlex = isFlex
+    }
+}
+
+/// Serves a model, wherever it runs.
+package protocol Backend: Sendable {
+    /// Longest prompt and answer together, in tokens.
+    var contextLength: Int { get }
+    /// Identifies what computes: engine, build, model and settings. Equal fingerprints promise equal answers to equal seeds.
+    var fingerprint: String { get }
+    var statistics: EngineStatistics { get }
+
+    /// Renders and tokenizes a conversation; nothing is computed. Throws `GenerationError`.
+    func prepare(_ conversation: Conversation) async throws -> PreparedPrompt
+
+    /// See `Vocabulary.tokenize`.
+    func tokenize(_ text: String, addSpecial: Bool, parseSpecial: Bool) async throws -> [Token]
+
+    /// The bytes of each token, control tokens included. Nil for a token that the model does not have.
+    func pieces(of tokens: [Token]) async throws -> [[UInt8]?]
+
+    /// Renders, tokenizes and checks the request, then queues it.
+    /// Throws `GenerationError` or `QueueFull` before any work starts.
+    func generate(_ request: ChatRequest, terms: ServiceTerms) async throws -> sending Answer
+
+    /// Frees the model. Answers that still run fail.
+    func shutdown() async
+}
+
+extension Backend {
+    /// For nobody in particular.
+    package func generate(_ request: ChatRequest) async throws -> sending Answer { try await generate(request, terms: ServiceTerms()) }
+}

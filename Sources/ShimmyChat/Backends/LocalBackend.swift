@@ -1,0 +1,128 @@
+package import Logging
+package import ShimmyCore
+package import ShimmyEngine
+
+/// A model in this process.
+package final class LocalBackend: Backend {
+    package let fingerprint: String
+    private let vocabulary: any Vocabulary
+    private let template: any ChatTemplate
+    private let engine: EngineHandle
+    private let logger: Logger
+
+    package init(vocabulary: any Vocabulary, template: any ChatTemplate, engine: EngineHandle, fingerprint: String, logger: Logger) {
+        self.logger = logger
+        self.vocabulary = vocabulary
+        self.template = template
+        self.engine = engine
+        self.fingerprint = fingerprint
+    }
+
+    package var contextLength: Int { engine.limits.contextLength }
+    package var statistics: EngineStatistics { engine.statistics }
+
+    @concurrent package func generate(_ request: ChatRequest, terms: ServiceTerms) async throws -> sending Answer {
+        let prompt = try render(request.conversation)
+        let tokens = try tokens(of: prompt)
+        let room = contextLength - tokens.count
+        guard room > 0, request.maximumTokens ?? 1 <= room else {
+            throw GenerationError.contextExceeded(prompt: tokens.count, requested: request.maximumTokens, context: contextLength)
+        }
+        var sequence = SequenceRequest(
+            prompt: tokens, maximumTokens: request.maximumTokens ?? room, sampling: request.sampling,
+            constraint: try constraint(of: prompt, request), owner: terms.owner, isFlex: terms.isFlex)
+        if !request.prediction.isEmpty {
+            sequence.prediction = vocabulary.tokenize(request.prediction, addSpecial: false, parseSpecial: false)
+        }
+        let sequences = (0..<request.choices).map { choice in
+            var sequence = sequence
+            if let seed = request.sampling.seed { sequence.sampling.parameters.seed = seed &+ Int64(choice) }
+            return sequence
+        }
+        return Answer(
+            streams: try engine.submit(sequences), vocabulary: vocabulary, style: style(of: prompt, request), promptTokens: tokens.count
+        ) { [vocabulary, logger] start in Self.log(start, of: tokens, vocabulary, logger) }
+    }
+
+    @concurrent package func prepare(_ conversation: Conversation) async throws -> PreparedPrompt {
+        let prompt = try render(conversation)
+        return PreparedPrompt(text: prompt.text, tokens: try tokens(of: prompt))
+    }
+
+    @concurrent package func tokenize(_ text: String, addSpecial: Bool, parseSpecial: Bool) async throws -> [Token] {
+        vocabulary.tokenize(text, addSpecial: addSpecial, parseSpecial: parseSpecial)
+    }
+
+    @concurrent package func pieces(of tokens: [Token]) async throws -> [[UInt8]?] {
+        tokens.map { (0..<vocabulary.tokenCount).contains(Int($0)) ? vocabulary.piece(of: $0, special: true) : nil }
+    }
+
+    package func shutdown() async { await engine.shutdown() }
+
+    // MARK: From a conversation to a sequence
+
+    private func render(_ conversation: Conversation) throws(GenerationError) -> RenderedPrompt {
+        if conversation.toolChoice.mode != .none {
+            for (index, tool) in conversation.tools.enumerated() {
+                if let schema = tool.parameters, let obstacle = template.obstacle(inSchema: schema) {
+                    throw .badSchema(tool: index, obstacle)
+                }
+            }
+        }
+        if let schema = conversation.responseSchema, let obstacle = template.obstacle(inSchema: schema) {
+            throw .badSchema(tool: nil, obstacle)
+        }
+        do {
+            return try template.render(conversation)
+        } catch {
+            throw .templateRefused(error.description)
+        }
+    }
+
+    private func tokens(of prompt: RenderedPrompt) throws(GenerationError) -> [Token] {
+        let tokens = vocabulary.tokenize(prompt.text, addSpecial: true, parseSpecial: true)
+        if tokens.isEmpty { throw .emptyPrompt }
+        return tokens
+    }
+
+    private func constraint(of prompt: RenderedPrompt, _ request: ChatRequest) throws(GenerationError) -> (any ConstraintSource)? {
+        var grammar: (any ConstraintSource)?
+        if let text = prompt.grammar {
+            do {
+                grammar = try vocabulary.compile(text, prefix: prompt.generationPrompt)
+            } catch {
+                throw .templateRefused(error.description)
+            }
+        }
+        let waits = prompt.grammar.map { !$0.triggers.isEmpty } ?? false
+        guard let tags = prompt.thinking, waits || request.thinkingBudget != nil else { return grammar }
+        let settings = ThinkingConstraint.Settings(
+            tags: tags, prefix: prompt.generationPrompt, budget: request.thinkingBudget, grammarWaits: waits)
+        return ThinkingSource(settings: settings, grammar: grammar, vocabulary: vocabulary)
+    }
+
+    private func style(of prompt: RenderedPrompt, _ request: ChatRequest) -> AnswerStyle {
+        let conversation = request.conversation
+        return AnswerStyle(
+            format: prompt.format, preserved: Set(prompt.preservedTokens.compactMap(vocabulary.special)), formatStops: prompt.additionalStops,
+            stops: request.stops, maximumCalls: conversation.allowsParallelCalls ? .max : 1,
+            continues: conversation.continuation == .content || conversation.continuation == .reasoning,
+            thinking: prompt.thinking, generationPrompt: prompt.generationPrompt)
+    }
+
+    /// Says where a prompt left what was cached: the usual answer to "why was my prefix not reused?".
+    private static func log(_ start: PromptStart, of prompt: [Token], _ vocabulary: any Vocabulary, _ logger: Logger) {
+        guard logger.logLevel <= .debug else { return }
+        func text(_ tokens: some Sequence<Token>) -> String {
+            String(decoding: tokens.flatMap { vocabulary.piece(of: $0) }, as: UTF8.self)
+        }
+        var metadata: Logger.Metadata = ["prompt_tokens": "\(prompt.count)", "cached_tokens": "\(start.cachedTokens)"]
+        if let divergence = start.divergence {
+            metadata["diverges_at"] = "\(divergence.index)"
+            metadata["after"] = "\(text(prompt[..<divergence.index].suffix(8)))"
+            metadata["cached"] = "\(text([divergence.cached]))"
+            metadata["prompt"] = "\(text(prompt[divergence.index...].prefix(1)))"
+        }
+        logger.debug("a prompt started", metadata: metadata)
+    }
+}

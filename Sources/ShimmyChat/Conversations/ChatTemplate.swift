@@ -1,0 +1,78 @@
+package import ShimmyJSON
+
+/// A conversation as the text that a model was trained on, and what its answer will look like.
+package struct RenderedPrompt: Sendable {
+    package var text: String
+    /// Stop strings that the template's format asks for beside the request's own.
+    package var additionalStops: [String]
+    /// The end of `text` that belongs to the answer's format, such as an opening tag of thinking.
+    package var generationPrompt: String
+    /// What the answer has to be; nil where it is free.
+    package var grammar: GrammarText?
+    /// Control tokens that are part of the answer's format, by their texts.
+    package var preservedTokens: [String]
+    /// How thinking is marked; nil when the template knows none.
+    package var thinking: ThinkingTags?
+    /// Reads the answer; nil when all of it is content.
+    package var format: (any AnswerFormat)?
+
+    package init(
+        text: String, additionalStops: [String] = [], generationPrompt: String = "", grammar: GrammarText? = nil, preservedTokens: [String] = [],
+        thinking: ThinkingTags? = nil, format: (any AnswerFormat)? = nil
+    ) {
+        self.text = text
+        self.additionalStops = additionalStops
+        self.generationPrompt = generationPrompt
+        self.grammar = grammar
+        self.preservedTokens = preservedTokens
+        self.thinking = thinking
+        self.format = format
+    }
+}
+
+/// A grammar as text, in llama.cpp's notation (GBNF).
+package struct GrammarText: Sendable, Equatable {
+    package enum Trigger: Sendable, Equatable {
+        /// This text.
+        case word(String)
+        /// A match of this regular expression (ECMAScript).
+        case pattern(String)
+    }
+
+    package var text: String
+    /// Everything may be said until one of these is met; empty when the grammar holds from the start.
+    package var triggers: [Trigger]
+
+    package init(_ text: String, triggers: [Trigger] = []) {
+        self.text = text
+        self.triggers = triggers
+    }
+}
+
+/// The texts around a model's thinking.
+package struct ThinkingTags: Sendable, Equatable {
+    /// Empty when an answer begins with thinking.
+    package var start: String
+    /// At least one; the first is what thinking is ended with.
+    package var ends: [String]
+
+    package init(start: String, ends: [String]) {
+        self.start = start
+        self.ends = ends
+    }
+}
+
+/// The template refused the conversation or failed; the description is the template's own words.
+package struct ChatTemplateError: Error, Equatable, CustomStringConvertible {
+    package let description: String
+
+    package init(_ description: String) { self.description = description }
+}
+
+/// A model's chat template. Immutable: any thread may render with it.
+package protocol ChatTemplate: Sendable {
+    func render(_ conversation: Conversation) throws(ChatTemplateError) -> RenderedPrompt
+
+    /// Why an answer cannot be made to fit a JSON Schema; nil when it can.
+    func obstacle(inSchema schema: JSON) -> String?
+}

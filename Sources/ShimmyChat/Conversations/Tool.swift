@@ -1,0 +1,42 @@
+package import ShimmyJSON
+
+/// Something that a model may ask its client to do.
+package struct Tool: Sendable, Equatable {
+    package var name: String
+    package var description: String?
+    /// A JSON Schema of the arguments; nil for none.
+    package var parameters: JSON?
+    /// Whether the client relies on arguments that fit the schema. They always do; nothing else follows from it.
+    package var isStrict: Bool
+
+    package init(name: String, description: String? = nil, parameters: JSON? = nil, isStrict: Bool = false) {
+        self.name = name
+        self.description = description
+        self.parameters = parameters
+        self.isStrict = isStrict
+    }
+
+    /// OpenAI's shape, which chat templates are written for.
+    package var json: JSON {
+        var function: JSONObject = ["name": .string(name)]
+        function["description"] = .string(description ?? "")
+        function["parameters"] = parameters ?? ["type": "object", "properties": [:]]
+        return ["type": "function", "function": .object(function)]
+    }
+}
+
+/// Which tools may or must be called.
+package struct ToolChoice: Sendable, Equatable {
+    package enum Mode: String, Sendable {
+        case none, auto, required
+    }
+
+    package var mode: Mode
+    /// The tools that may be called; nil for all.
+    package var names: [String]?
+
+    package init(_ mode: Mode, names: [String]? = nil) {
+        self.mode = mode
+        self.names = names
+    }
+}

@@ -1,0 +1,41 @@
+import HTTPTypes
+import Hummingbird
+import ShimmyAPI
+import ShimmyChat
+import ShimmyModels
+
+/// Shimmy's own: what a conversation looks like to a model, and what a text is in its tokens. Nothing is computed.
+struct PromptRoutes: Sendable {
+    let models: ModelManager
+    let body: JSONBodyReader
+
+    var routes: [Route] {
+        ["", "/v1"].flatMap { prefix in
+            [
+                Route(path: prefix + "/chat/completions/render", method: .post, isOpenAI: false, handler: render),
+                Route(path: prefix + "/tokenize", method: .post, isOpenAI: false, handler: tokenize),
+                Route(path: prefix + "/detokenize", method: .post, isOpenAI: false, handler: detokenize),
+            ]
+        }
+    }
+
+    @Sendable private func render(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
+        let decoded = try RenderRequest(try await body.read(request))
+        let lease = try await models.acquire(decoded.model)
+        return .json(RenderRequest.response(try await lease.backend.prepare(decoded.conversation), model: decoded.model))
+    }
+
+    @Sendable private func tokenize(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
+        let decoded = try TokenizeRequest(try await body.read(request))
+        let backend = try await models.acquire(decoded.model)
+        let tokens = try await backend.backend.tokenize(
+            decoded.content, addSpecial: decoded.addSpecial, parseSpecial: decoded.parseSpecial)
+        return .json(TokenizeRequest.response(tokens, pieces: decoded.withPieces ? try await backend.backend.pieces(of: tokens) : nil))
+    }
+
+    @Sendable private func detokenize(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
+        let decoded = try DetokenizeRequest(try await body.read(request))
+        let lease = try await models.acquire(decoded.model)
+        return .json(try decoded.response(try await lease.backend.pieces(of: decoded.tokens)))
+    }
+}

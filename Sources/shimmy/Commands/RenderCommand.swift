@@ -1,0 +1,69 @@
+import ArgumentParser
+import Foundation
+import ShimmyAPI
+import ShimmyChat
+import ShimmyJSON
+import ShimmyLlama
+import ShimmyModels
+
+struct RenderCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "render", abstract: "Show the exact prompt that a conversation becomes, and how many tokens it has.",
+        discussion: """
+            The conversation is a chat request as JSON, or only its messages, in a file or on standard input. The prompt goes to standard \
+            output, its tokens' number to standard error.
+            """)
+
+    @OptionGroup var options: ModelOptions
+
+    @Option(help: "A model, by name or by path. Default: the only one there is. [SHIMMY_MODEL]")
+    var model: String?
+
+    @Flag(help: "Print JSON instead: the prompt and its tokens.")
+    var json = false
+
+    @Argument(help: "A file with the request. Default: standard input.")
+    var file: String?
+
+    func run() async throws {
+        LlamaBackend.start(logger: options.logger(quiet: true))
+        let request = try readRequest()
+        let record = try options.resolve(try options.modelName(model))
+        let decoded: RenderRequest
+        do {
+            var fields: JSONObject = request.objectValue ?? ["messages": request]
+            fields["model"] = .string(record.id)
+            decoded = try RenderRequest(.object(fields))
+        } catch {
+            throw ValidationError(error.message)
+        }
+        let backend = try await options.load(record)
+        do {
+            let prompt = try await backend.prepare(decoded.conversation)
+            if json {
+                Console.print(RenderRequest.response(prompt, model: record.id).pretty())
+            } else {
+                Console.print(prompt.text)
+                Console.error("\(prompt.tokens.count) tokens")
+            }
+        } catch let error as GenerationError {
+            Console.error(error.forPeople)
+            throw ExitStatus.failure
+        }
+        await backend.shutdown()
+    }
+
+    private func readRequest() throws -> JSON {
+        let data: Data
+        do {
+            data = try file.map { try Data(contentsOf: URL(fileURLWithPath: $0)) } ?? FileHandle.standardInput.readToEnd() ?? Data()
+        } catch {
+            throw ValidationError("\(file ?? "standard input") cannot be read.")
+        }
+        do {
+            return try JSON.parse(Array(data))
+        } catch {
+            throw ValidationError("The request is no JSON: \(error.description).")
+        }
+    }
+}

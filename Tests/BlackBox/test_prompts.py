@@ -1,0 +1,81 @@
+"""What a conversation looks like to the model: rendered prompts, tokens, the last message that goes on, templates from files."""
+
+from server import MODEL, run
+
+QUESTION = [{"role": "user", "content": "Say hello."}]
+
+
+def render(server, **fields):
+    return server.request("POST", "/v1/chat/completions/render", {"model": MODEL, "messages": QUESTION, **fields})
+
+
+def test_the_exact_prompt(server):
+    answer = render(server)
+    assert answer.json["prompt"].endswith("<|im_start|>user\nSay hello.<|im_end|>\n<|im_start|>assistant\n")
+    assert answer.json["prompt_tokens"] == len(answer.json["tokens"]) == server.chat("Say hello.").json["usage"]["prompt_tokens"]
+    render(server, messages=[]).assert_error(400, "messages", "empty_array")
+    render(server, model="none").assert_error(404, None, "model_not_found")
+
+
+def test_tokens_and_back(server):
+    text = "Grüße, <|im_end|> 日本 😀"
+    tokens = server.request("POST", "/tokenize", {"model": MODEL, "content": text}).json["tokens"]
+    assert all(isinstance(token, int) for token in tokens)
+    assert server.request("POST", "/detokenize", {"model": MODEL, "tokens": tokens}).json == {"content": text}
+    plain = server.request("POST", "/v1/tokenize", {"model": MODEL, "content": text, "parse_special": False}).json["tokens"]
+    assert len(plain) > len(tokens)
+    pieces = server.request("POST", "/tokenize", {"model": MODEL, "content": text, "with_pieces": True}).json["tokens"]
+    assert [piece["id"] for piece in pieces] == tokens
+    assert b"".join(piece["piece"].encode() if isinstance(piece["piece"], str) else bytes(piece["piece"]) for piece in pieces) == text.encode()
+
+
+def test_bad_tokens(server):
+    def post(**body):
+        return server.request("POST", "/detokenize", {"model": MODEL, **body})
+
+    post().assert_error(400, "tokens", "missing_required_parameter")
+    post(tokens="1").assert_error(400, "tokens", "invalid_type")
+    post(tokens=[1, "2"]).assert_error(400, "tokens[1]", "invalid_type")
+    post(tokens=[1, 10**7]).assert_error(400, "tokens[1]", "invalid_value")
+    post(tokens=[-1]).assert_error(400, "tokens[0]", "invalid_value")
+    server.request("POST", "/tokenize", {"model": MODEL}).assert_error(400, "content", "missing_required_parameter")
+
+
+def test_the_last_message_goes_on(server):
+    messages = [*QUESTION, {"role": "assistant", "content": "Hello, my dear"}]
+    prompt = render(server, messages=messages).json["prompt"]
+    assert prompt.endswith("<|im_start|>assistant\nHello, my dear")
+    answer = server.chat(messages=messages)
+    assert not answer.text.startswith("Hello, my dear"), "only what is new is told"
+    assert server.chat(messages=messages, stream=True).streamed_text
+    complete = render(server, messages=messages, continue_final_message=False).json["prompt"]
+    assert complete.endswith("Hello, my dear<|im_end|>\n<|im_start|>assistant\n")
+    assert render(server, messages=messages, continue_final_message=True).json["prompt"] == prompt
+    render(server, continue_final_message=True).assert_error(400, "continue_final_message", "invalid_value")
+
+
+def test_a_template_from_a_file(start, tmp_path):
+    template = tmp_path / "template.jinja"
+    template.write_text("{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('No system messages here') }}{% endif %}[{{ m.role }}] {{ m.content }}\n{% endfor %}[assistant]")
+    server = start("--chat-template-file", str(template))
+    assert render(server).json["prompt"] == "[user] Say hello.\n[assistant]"
+    answer = server.chat(messages=[*QUESTION, {"role": "system", "content": "Be brief."}])
+    assert "No system messages here" in answer.assert_error(400, "messages", "invalid_value")
+
+
+def test_a_template_that_does_not_parse(home, tmp_path):
+    template = tmp_path / "bad.jinja"
+    template.write_text("{% for %}")
+    result = run(home, "serve", "--port", "auto", "--chat-template-file", str(template))
+    assert result.returncode == 64 and "bad.jinja" in result.stderr
+    assert run(home, "serve", "--port", "auto", "--chat-template-file", str(tmp_path / "none")).returncode == 64
+
+
+def test_the_render_command(home, tmp_path):
+    request = tmp_path / "request.json"
+    request.write_text('[{"role": "user", "content": "Say hello."}]')
+    result = run(home, "render", str(request))
+    assert result.stdout.endswith("<|im_start|>assistant\n\n") and "tokens" in result.stderr
+    assert '"prompt_tokens"' in run(home, "render", "--json", input='{"messages": [{"role": "user", "content": "Hi"}]}').stdout
+    assert run(home, "render", input="no JSON").returncode == 64
+    assert run(home, "render", input="[]").returncode == 64

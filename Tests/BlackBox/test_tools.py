@@ -1,0 +1,331 @@
+"""Tools: what is forced is called, what is called fits its schema, and clients hear of it as OpenAI tells it."""
+
+import json
+
+import pytest
+from jsonschema import Draft202012Validator
+from openai import OpenAI
+
+from server import MODEL
+
+WEATHER = {
+    "type": "object",
+    "properties": {"city": {"type": "string", "maxLength": 30}, "unit": {"enum": ["celsius", "fahrenheit"]}, "days": {"type": "integer", "minimum": 1, "maximum": 7}},
+    "required": ["city", "unit", "days"],
+    "additionalProperties": False,
+}
+COLOUR = {"type": "object", "properties": {"name": {"enum": ["red", "green", "blue"]}}, "required": ["name"], "additionalProperties": False}
+
+
+def function(name: str, parameters: dict | None, **more) -> dict:
+    return {"type": "function", "function": {"name": name, "description": f"Does {name}.", "parameters": parameters, **more}}
+
+
+TOOLS = [function("get_weather", WEATHER), function("set_colour", COLOUR)]
+ONE = {"parallel_tool_calls": False, "max_tokens": 200}
+
+
+def calls(answer) -> list:
+    assert answer.status == 200, answer.body
+    return answer.json["choices"][0]["message"].get("tool_calls", [])
+
+
+def test_a_call_has_exactly_the_documented_shape(server):
+    answer = server.chat("What is the weather in Paris?", tools=TOOLS, tool_choice="required", **ONE)
+    choice = answer.json["choices"][0]
+    assert set(choice["message"]) == {"role", "content", "refusal", "annotations", "tool_calls"}
+    assert choice["message"]["content"] is None and choice["finish_reason"] == "tool_calls"
+    [call] = calls(answer)
+    assert set(call) == {"id", "type", "function"} and call["type"] == "function"
+    assert call["id"].startswith("call_") and len(call["id"]) <= 40
+    assert set(call["function"]) == {"name", "arguments"} and isinstance(call["function"]["arguments"], str)
+    schema = {"get_weather": WEATHER, "set_colour": COLOUR}[call["function"]["name"]]
+    Draft202012Validator(schema).validate(json.loads(call["function"]["arguments"]))
+
+
+SCHEMAS = {
+    "nested": {
+        "type": "object",
+        "properties": {"point": {"type": "object", "properties": {"x": {"type": "number"}, "y": {"type": "integer"}}, "required": ["x", "y"], "additionalProperties": False}},
+        "required": ["point"],
+        "additionalProperties": False,
+    },
+    "arrays": {
+        "type": "object",
+        "properties": {"tags": {"type": "array", "items": {"type": "string", "maxLength": 8}, "minItems": 2, "maxItems": 3}},
+        "required": ["tags"],
+        "additionalProperties": False,
+    },
+    "unions": {
+        "type": "object",
+        "properties": {"value": {"anyOf": [{"type": "integer", "minimum": 0, "maximum": 9}, {"type": "null"}, {"const": "none"}]}, "flag": {"type": "boolean"}},
+        "required": ["value", "flag"],
+        "additionalProperties": False,
+    },
+    "references": {
+        "type": "object",
+        "properties": {"from": {"$ref": "#/$defs/place"}, "to": {"$ref": "#/$defs/place"}},
+        "required": ["from", "to"],
+        "additionalProperties": False,
+        "$defs": {"place": {"type": "object", "properties": {"code": {"type": "string", "pattern": "^[A-Z]{3}$"}}, "required": ["code"], "additionalProperties": False}},
+    },
+    "formats": {
+        "type": "object",
+        "properties": {"day": {"type": "string", "format": "date"}, "size": {"type": "integer", "minimum": 10, "maximum": 250}},
+        "required": ["day", "size"],
+        "additionalProperties": False,
+    },
+    "empty": {"type": "object", "properties": {}, "additionalProperties": False},
+}
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_arguments_fit_the_schema(server, name):
+    """However unlikely the model finds them: at any temperature, with any seed."""
+    for seed in range(4):
+        for strict in (True, False):
+            answer = server.chat(
+                "Say something about trains.", tools=[function("act", SCHEMAS[name], strict=strict)], tool_choice="required",
+                temperature=seed * 0.6, seed=seed, parallel_tool_calls=False, max_tokens=400)
+            [call] = calls(answer)
+            if answer.json["choices"][0]["finish_reason"] != "length":
+                Draft202012Validator(SCHEMAS[name]).validate(json.loads(call["function"]["arguments"]))
+            else:
+                # A number or a text may go on for longer than the limit; what is there is the beginning of JSON.
+                assert call["function"]["arguments"].startswith("{")
+
+
+def test_every_tool_choice(server):
+    def named(choice):
+        return [call["function"]["name"] for call in calls(server.chat("Hello!", tools=TOOLS, tool_choice=choice, **ONE))]
+
+    assert named("none") == []
+    assert named({"type": "function", "function": {"name": "set_colour"}}) == ["set_colour"]
+    assert named({"type": "function", "function": {"name": "get_weather"}}) == ["get_weather"]
+    assert named("required")[0] in ("set_colour", "get_weather")
+    allowed = {"mode": "required", "tools": [{"type": "function", "function": {"name": "set_colour"}}]}
+    assert named({"type": "allowed_tools", "allowed_tools": allowed}) == ["set_colour"]
+    assert server.chat("Hello!", tools=TOOLS, tool_choice="auto").status == 200
+    allowed["mode"] = "auto"
+    assert server.chat("Hello!", tools=TOOLS, tool_choice={"type": "allowed_tools", "allowed_tools": allowed}).status == 200
+
+
+def test_bad_tools_and_choices(server):
+    def refused(param, code, **fields):
+        server.chat(**{"tools": TOOLS, **fields}).assert_error(400, param, code)
+
+    unknown = {"type": "function", "function": {"name": "unknown"}}
+    refused("tool_choice", "invalid_value", tool_choice=unknown)
+    refused("tool_choice", "invalid_value", tool_choice="sometimes")
+    refused("tool_choice", "invalid_type", tool_choice=5)
+    refused("tool_choice.type", "invalid_value", tool_choice={"type": "magic"})
+    refused("tool_choice.function", "missing_required_parameter", tool_choice={"type": "function"})
+    refused("tool_choice", "invalid_value", tool_choice={"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [unknown]}})
+    refused("tool_choice.allowed_tools.tools", "empty_array", tool_choice={"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": []}})
+    refused("tool_choice", "invalid_value", tools=..., tool_choice="required")
+    refused("tools", "invalid_type", tools={})
+    refused("tools[0].type", "missing_required_parameter", tools=[{}])
+    refused("tools[0].function", "missing_required_parameter", tools=[{"type": "function"}])
+    refused("tools[0].function.name", "missing_required_parameter", tools=[{"type": "function", "function": {}}])
+    refused("tools[0].function.name", "invalid_value", tools=[function("a name", None)])
+    refused("tools[0].function.name", "invalid_value", tools=[function("n" * 65, None)])
+    refused("tools[1].function.name", "invalid_value", tools=[function("a", None), function("a", None)])
+    refused("tools[0].function.parameters", "invalid_type", tools=[function("a", [])])
+    refused("tools[0].function.parameters", "invalid_function_parameters", tools=[function("a", {"type": "object", "properties": {"x": {"$ref": "#/nowhere"}}})])
+    refused("parallel_tool_calls", "invalid_type", parallel_tool_calls="no")
+    assert server.chat(tools=[]).status == 200
+
+
+def test_parallel_calls(server):
+    many = calls(server.chat("Call both functions.", tools=TOOLS, tool_choice="required", max_tokens=300, temperature=1.2, seed=5))
+    assert len(many) >= 1 and len({call["id"] for call in many}) == len(many)
+    for seed in range(3):
+        answer = server.chat("Call both functions.", tools=TOOLS, tool_choice="required", temperature=1, seed=seed, **ONE)
+        assert len(calls(answer)) == 1
+
+
+def test_streamed_calls(steady):
+    """Id, type and name once, then the arguments in fragments; together they are the message that is not streamed."""
+    body = dict(tools=TOOLS, tool_choice="required", max_tokens=250, parallel_tool_calls=True)
+    whole = steady.chat("What is the weather in Rome?", **body)
+    chunks = [event for event in steady.chat("What is the weather in Rome?", stream=True, **body).events if event != "[DONE]"]
+    assert chunks[0]["choices"][0]["delta"] == {"role": "assistant", "content": "", "refusal": None}
+    streamed = {}
+    for chunk in chunks[1:-1]:
+        [part] = chunk["choices"][0]["delta"]["tool_calls"]
+        if part["index"] not in streamed:
+            assert part["index"] == len(streamed), "calls come in order, one after the other"
+            assert set(part) == {"index", "id", "type", "function"} and part["function"]["arguments"] == ""
+            streamed[part["index"]] = {"name": part["function"]["name"], "arguments": ""}
+        else:
+            assert part["index"] == len(streamed) - 1 and set(part) == {"index", "function"} and set(part["function"]) == {"arguments"}
+            streamed[part["index"]]["arguments"] += part["function"]["arguments"]
+    assert len(chunks) > 8, "the arguments come as they are generated"
+    assert chunks[-1]["choices"][0]["delta"] == {}
+    assert chunks[-1]["choices"][0]["finish_reason"] == whole.json["choices"][0]["finish_reason"]
+    assert list(streamed.values()) == [call["function"] for call in calls(whole)]
+
+
+def test_the_official_clients_stream_helper(client):
+    with client.chat.completions.stream(
+        model=MODEL, messages=[{"role": "user", "content": "Paint it."}], tools=[function("set_colour", COLOUR, strict=True)], tool_choice="required",
+        parallel_tool_calls=False, max_tokens=100,
+    ) as stream:
+        events = [event.type for event in stream]
+        [call] = stream.get_final_completion().choices[0].message.tool_calls
+    assert "tool_calls.function.arguments.delta" in events and "tool_calls.function.arguments.done" in events
+    assert call.function.parsed_arguments["name"] in ("red", "green", "blue")
+
+
+def test_a_call_and_its_result_make_an_answer(client):
+    """The loop of every agent: a forced call, its result, an answer in words."""
+    messages = [{"role": "user", "content": "Which colour is it?"}]
+    tools = [function("set_colour", COLOUR)]
+    first = client.chat.completions.create(model=MODEL, messages=messages, tools=tools, tool_choice="required", parallel_tool_calls=False, max_tokens=100)
+    message = first.choices[0].message
+    messages += [message.model_dump(), {"role": "tool", "tool_call_id": message.tool_calls[0].id, "content": "It is red now."}]
+    second = client.chat.completions.create(model=MODEL, messages=messages, tools=tools, tool_choice="none", max_tokens=20)
+    assert second.choices[0].message.content and not second.choices[0].message.tool_calls
+    assert second.choices[0].finish_reason in ("stop", "length")
+
+
+def test_custom_tools(server):
+    tools = [
+        {"type": "custom", "custom": {"name": "note", "description": "Takes a note.", "format": {"type": "text"}}},
+        {"type": "custom", "custom": {"name": "code", "format": {"type": "grammar", "grammar": {"syntax": "regex", "definition": "[A-Z]{2}-[0-9]{3}"}}}},
+    ]
+    answer = server.chat("Note it.", tools=tools, tool_choice={"type": "custom", "custom": {"name": "code"}}, **ONE)
+    [call] = calls(answer)
+    assert set(call) == {"id", "type", "custom"} and call["type"] == "custom" and call["custom"]["name"] == "code"
+    prefix, digits = call["custom"]["input"].split("-")
+    assert len(prefix) == 2 and prefix.isupper() and len(digits) == 3 and digits.isdigit()
+    events = server.chat("Note it.", tools=tools, tool_choice={"type": "custom", "custom": {"name": "code"}}, stream=True, **ONE).events
+    parts = [event["choices"][0]["delta"]["tool_calls"][0] for event in events[1:-2]]
+    assert parts[0]["type"] == "custom" and parts[0]["custom"] == {"name": "code", "input": ""}
+    assert "-" in "".join(part["custom"]["input"] for part in parts)
+    lark = {"type": "custom", "custom": {"name": "x", "format": {"type": "grammar", "grammar": {"syntax": "lark", "definition": "start: \"a\""}}}}
+    server.chat(tools=[lark]).assert_error(400, "tools[0].custom.format.grammar.syntax", "unsupported_value")
+
+
+def test_hosted_tools_are_reported(server):
+    answer = server.chat(tools=[{"type": "web_search"}, *TOOLS])
+    assert answer.status == 200 and answer.headers["x-shimmy-ignored-params"] == "tools[0]"
+
+
+def test_deprecated_functions(server):
+    functions = [{"name": "set_colour", "description": "Sets it.", "parameters": COLOUR}]
+    answer = server.chat("Paint it.", functions=functions, function_call={"name": "set_colour"}, max_tokens=100)
+    choice = answer.json["choices"][0]
+    assert choice["finish_reason"] == "function_call" and "tool_calls" not in choice["message"]
+    Draft202012Validator(COLOUR).validate(json.loads(choice["message"]["function_call"]["arguments"]))
+    events = server.chat("Paint it.", functions=functions, function_call={"name": "set_colour"}, max_tokens=100, stream=True).events
+    deltas = [event["choices"][0]["delta"] for event in events if event != "[DONE]"]
+    assert deltas[1] == {"function_call": {"name": "set_colour", "arguments": ""}}
+    assert json.loads("".join(delta["function_call"]["arguments"] for delta in deltas[2:-1]))["name"] in ("red", "green", "blue")
+    messages = [
+        {"role": "user", "content": "Paint it."}, {"role": "assistant", "content": None, "function_call": choice["message"]["function_call"]},
+        {"role": "function", "name": "set_colour", "content": "Done."},
+    ]
+    assert server.chat(messages=messages, functions=functions).status == 200
+    server.chat(functions=functions, function_call={"name": "other"}).assert_error(400, "function_call", "invalid_value")
+
+
+def test_response_formats(server):
+    schema = {"type": "object", "properties": {"answer": {"enum": ["yes", "no"]}}, "required": ["answer"], "additionalProperties": False}
+    wrapper = {"name": "verdict", "description": "A verdict.", "strict": True, "schema": schema}
+    answer = server.chat("Is it so?", response_format={"type": "json_schema", "json_schema": wrapper}, max_tokens=60)
+    Draft202012Validator(schema).validate(json.loads(answer.text))
+    # A tiny model does not always find the end of an object; where it does, it is one.
+    answers = [server.chat("An empty JSON object, please.", response_format={"type": "json_object"}, max_tokens=60, temperature=1, seed=seed) for seed in range(8)]
+    ended = [answer for answer in answers if answer.json["choices"][0]["finish_reason"] == "stop"]
+    assert ended and all(isinstance(json.loads(answer.text), dict) for answer in ended)
+    assert all(answer.text.startswith("{") for answer in answers)
+    assert server.chat(response_format={"type": "text"}).status == 200
+
+    def refused(param, code, response_format):
+        server.chat(response_format=response_format).assert_error(400, param, code)
+
+    refused("response_format", "invalid_type", "json_object")
+    refused("response_format.type", "invalid_value", {"type": "xml"})
+    refused("response_format.json_schema", "missing_required_parameter", {"type": "json_schema"})
+    refused("response_format.json_schema.name", "missing_required_parameter", {"type": "json_schema", "json_schema": {}})
+    refused("response_format.json_schema.schema", "invalid_type", {"type": "json_schema", "json_schema": {"name": "a", "schema": "object"}})
+    refused("response_format.json_schema.schema", "invalid_json_schema", {"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "object", "properties": {"x": {"$ref": "#/nowhere"}}}}})
+
+
+def test_tools_and_a_schema_together(server):
+    """Either a call or an answer that fits, whatever the model would rather say."""
+    schema = {"type": "object", "properties": {"verdict": {"enum": ["guilty", "free"]}}, "required": ["verdict"], "additionalProperties": False}
+    response_format = {"type": "json_schema", "json_schema": {"name": "verdict", "schema": schema}}
+    kinds = set()
+    for seed in range(8):
+        answer = server.chat("Well?", tools=TOOLS, response_format=response_format, temperature=1.5, seed=seed, **ONE)
+        message = answer.json["choices"][0]["message"]
+        if "tool_calls" in message:
+            kinds.add("call")
+            assert message["content"] is None
+        else:
+            kinds.add("answer")
+            Draft202012Validator(schema).validate(json.loads(message["content"]))
+    assert kinds
+    [call] = calls(server.chat("Well?", tools=TOOLS, tool_choice="required", response_format=response_format, **ONE))
+    assert call["function"]["name"] in ("get_weather", "set_colour")
+
+
+def test_stops_mean_nothing_in_a_call(server):
+    answer = server.chat("Paint it.", tools=[function("set_colour", COLOUR)], tool_choice="required", stop=["name", '"'], **ONE)
+    assert json.loads(calls(answer)[0]["function"]["arguments"])["name"] in ("red", "green", "blue")
+
+
+def test_history_with_tool_calls_as_clients_send_it(server):
+    def call(arguments, **more):
+        return {"id": "call_1", "type": "function", "function": {"name": "get_weather", "arguments": arguments, **more}}
+
+    result = {"role": "tool", "tool_call_id": "call_1", "content": "Sunny."}
+    histories = [
+        [{"role": "assistant", "content": None, "tool_calls": [call("{}")]}, result],
+        [{"role": "assistant", "tool_calls": [call('{"city": "Rome"}')]}, {**result, "content": [{"type": "text", "text": "Sunny."}, {"type": "text", "text": "Warm."}]}],
+        [{"role": "assistant", "content": "", "tool_calls": [call("this is no JSON {")], "refusal": None, "annotations": [], "audio": None}, result],
+        [{"role": "assistant", "content": [], "tool_calls": [call("")], "unknown": {"a": 1}, "reasoning_content": "Hm."}, {**result, "name": "get_weather"}],
+        [{"role": "assistant", "content": "I will look.", "tool_calls": [call({"city": "Rome"}), {**call("{}"), "id": "call_2"}]}, result, {**result, "tool_call_id": "call_2"}],
+        [{"role": "assistant", "content": None, "tool_calls": [{"id": "call_1", "type": "custom", "custom": {"name": "note", "input": "a \"b\""}}]}, result],
+    ]
+    for history in histories:
+        messages = [{"role": "user", "content": "Weather?"}, *history, {"role": "user", "content": "Thanks."}]
+        for tools in (TOOLS, ...):
+            answer = server.chat(messages=messages, tools=tools)
+            assert answer.status == 200, answer.body
+
+
+def test_many_clients_call_at_once(server):
+    """Grammars of neighbours in a batch do not mix."""
+    import concurrent.futures
+
+    def one(number: int):
+        schema = {"type": "object", "properties": {f"key{number}": {"const": number}}, "required": [f"key{number}"], "additionalProperties": False}
+        answer = server.chat(f"Number {number}.", tools=[function(f"tool{number}", schema)], tool_choice="required", temperature=1, seed=number, **ONE)
+        [call] = calls(answer)
+        assert call["function"]["name"] == f"tool{number}" and json.loads(call["function"]["arguments"]) == {f"key{number}": number}
+
+    with concurrent.futures.ThreadPoolExecutor(12) as pool:
+        list(pool.map(one, range(24)))
+
+
+def test_calls_of_several_choices(server):
+    answer = server.chat("Paint it.", tools=[function("set_colour", COLOUR)], tool_choice="required", n=3, temperature=1, seed=1, **ONE)
+    for choice in answer.json["choices"]:
+        assert json.loads(choice["message"]["tool_calls"][0]["function"]["arguments"])["name"] in ("red", "green", "blue")
+    ids = {choice["message"]["tool_calls"][0]["id"] for choice in answer.json["choices"]}
+    assert len(ids) == 3
+
+
+def test_pydantic_models(client: OpenAI):
+    from pydantic import BaseModel
+    from typing import Literal
+
+    class Verdict(BaseModel):
+        colour: Literal["red", "blue"]
+        count: Literal[1, 2, 3]
+
+    completion = client.chat.completions.parse(model=MODEL, messages=[{"role": "user", "content": "Which?"}], response_format=Verdict, max_tokens=60)
+    assert isinstance(completion.choices[0].message.parsed, Verdict)

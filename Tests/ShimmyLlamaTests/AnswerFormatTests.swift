@@ -1,0 +1,186 @@
+import Foundation
+import ShimmyChat
+import ShimmyJSON
+import ShimmyLlama
+import Testing
+
+/// The formats of all model families whose templates llama.cpp's source holds. What a family's answer looks like is told by its template:
+/// it is what the template writes for an earlier answer, after the prompt that asked for it.
+@Suite struct AnswerFormatTests {
+    static let templates: [String] = {
+        let files = (try? FileManager.default.contentsOfDirectory(atPath: LlamaSource.models + "/templates")) ?? []
+        return files.filter { $0.hasSuffix(".jinja") }.sorted()
+    }()
+
+    private static func template(_ file: String) throws -> LlamaChatTemplate {
+        try LlamaChatTemplate(source: try String(contentsOfFile: LlamaSource.models + "/templates/" + file, encoding: .utf8))
+    }
+
+    private static let tools = [
+        Tool(
+            name: "get_weather", description: "Weather.",
+            parameters: [
+                "type": "object", "properties": ["city": ["type": "string"], "days": ["type": "integer"]], "required": ["city", "days"],
+                "additionalProperties": false,
+            ]),
+        Tool(name: "no_arguments", description: "Nothing.", parameters: ["type": "object", "properties": [:]]),
+    ]
+
+    private static func call(_ name: String, _ arguments: String, id: String) -> JSON {
+        ["id": .string(id), "type": "function", "function": ["name": .string(name), "arguments": .string(arguments)]]
+    }
+
+    /// An answer as the message that it becomes.
+    struct Case: Sendable, CustomTestStringConvertible {
+        var testDescription: String
+        var message: ChatMessage
+    }
+
+    static let cases = [
+        Case(testDescription: "content", message: ChatMessage(.assistant, "Hello, \"world\"!\nSecond line.")),
+        Case(
+            testDescription: "a call",
+            message: ChatMessage(
+                role: .assistant, content: nil, toolCalls: [call("get_weather", #"{"city":"Köln \"am\" Rhein","days":3}"#, id: "abcdefgh1")])),
+        Case(
+            testDescription: "two calls",
+            message: ChatMessage(
+                role: .assistant, content: nil,
+                toolCalls: [
+                    call("get_weather", #"{"city":"Rome","days":1}"#, id: "abcdefgh1"),
+                    call("get_weather", #"{"city":"Oslo","days":2}"#, id: "abcdefgh2"),
+                ])),
+    ]
+
+    /// What the model would have to say for the message to come out; nil where the template does not write it after its own prompt.
+    private static func output(_ template: LlamaChatTemplate, _ conversation: inout Conversation, _ answer: ChatMessage) -> String? {
+        // Templates that open a thought in the prompt write earlier answers without one, or with the one that they had.
+        for (thinks, reasoning) in [(nil, nil), (true, "A thought."), (false, nil)] as [(Bool?, String?)] {
+            conversation.thinks = thinks
+            var full = conversation
+            full.messages.append(answer)
+            full.messages[full.messages.count - 1].reasoning = reasoning
+            full.continuation = .nothing
+            if let prompt = try? template.render(conversation).text, let text = try? template.render(full).text, text.hasPrefix(prompt) {
+                return withoutEnd(String(text.dropFirst(prompt.count)), template, conversation)
+            }
+        }
+        return nil
+    }
+
+    /// Without what the template writes at the end of a turn, which a model says with a token of its own.
+    private static func withoutEnd(_ output: String, _ template: LlamaChatTemplate, _ conversation: Conversation) -> String {
+        var plain = conversation
+        plain.messages.append(ChatMessage(.assistant, "THE-END"))
+        plain.continuation = .nothing
+        let end = (try? template.render(plain).text).flatMap { text in text.range(of: "THE-END").map { String(text[$0.upperBound...]) } } ?? ""
+        if !end.isEmpty, output.hasSuffix(end) { return String(output.dropLast(end.count)) }
+        guard let range = output.range(of: #"(<[|｜][a-z_▁]+[|｜]>|</s>|<eos>|<end_of_turn>)\s*$"#, options: .regularExpression) else { return output }
+        return String(output[..<range.lowerBound])
+    }
+
+    /// All deltas put together.
+    private static func joined(_ deltas: [AnswerDelta]) -> AnswerContent {
+        var content = AnswerContent()
+        for delta in deltas {
+            switch delta {
+            case .content(let text): content.content += text
+            case .reasoning(let text): content.reasoning += text
+            case .call(let index, _, let name):
+                #expect(index == content.calls.count, "calls come in order")
+                // Some formats write the id last; by then the call has one.
+                content.calls.append(AnswerContent.Call(name: name, arguments: ""))
+            case .arguments(let index, let text):
+                #expect(index == content.calls.count - 1, "a call is complete when the next begins")
+                content.calls[index].arguments += text
+            }
+        }
+        return content
+    }
+
+    private static func read(_ format: any AnswerFormat, _ text: String, cutEvery size: Int) -> AnswerContent {
+        var reader = AnswerReader(format, throttleFactor: 0)
+        let scalars = Array(text.unicodeScalars)
+        var deltas: [AnswerDelta] = []
+        for start in stride(from: 0, to: scalars.count, by: size) {
+            var part = String.UnicodeScalarView()
+            part.append(contentsOf: scalars[start..<min(start + size, scalars.count)])
+            deltas += reader.push(String(part))
+        }
+        return joined(deltas + reader.finish(isCut: false))
+    }
+
+    /// However an answer arrives, it is the same in the end; and calls come out as they went in.
+    @Test(arguments: templates, cases) func anAnswerIsTheSameHoweverItIsCut(file: String, answer: Case) throws {
+        let template = try Self.template(file)
+        var conversation = Conversation(
+            messages: [ChatMessage(.user, "Hi")], tools: answer.message.toolCalls == nil ? [] : Self.tools, toolChoice: ToolChoice(.auto))
+        guard let output = Self.output(template, &conversation, answer.message), let format = try template.render(conversation).format else {
+            return
+        }
+        let whole = Self.read(format, output, cutEvery: .max / 2)
+        for size in [1, 2, 3, 7] { #expect(Self.read(format, output, cutEvery: size) == whole, "cut every \(size) of \(output)") }
+    }
+
+    /// Templates that write earlier answers in another way than they ask for new ones, so that they do not tell what to say.
+    private static let untold: Set<String> = [
+        "Apriel-1.6-15b-Thinker-fixed.jinja", "CohereForAI-c4ai-command-r-plus-tool_use.jinja", "NVIDIA-Nemotron-Nano-v2.jinja",
+        "Qwen-QwQ-32B.jinja", "deepseek-ai-DeepSeek-R1-Distill-Llama-8B.jinja", "deepseek-ai-DeepSeek-R1-Distill-Qwen-32B.jinja",
+        "llama-cpp-rwkv-world.jinja", "llama-cpp-deepseek-r1.jinja",
+    ]
+    /// Templates whose own calls llama.cpp does not read. Its grammar makes the model say them in another form.
+    private static let unread: Set<String> = ["upstage-Solar-Open-100B.jinja"]
+
+    @Test(arguments: templates) func callsAreReadBack(file: String) throws {
+        let template = try Self.template(file)
+        var conversation = Conversation(messages: [ChatMessage(.user, "Hi")], tools: Self.tools, toolChoice: ToolChoice(.auto))
+        let output = Self.output(template, &conversation, Self.cases[1].message)
+        #expect((output == nil) == Self.untold.contains(file))
+        guard let output else { return }
+        let format = try #require(try template.render(conversation).format)
+        let calls = Self.read(format, output, cutEvery: 1).calls
+        let arguments = calls.first.flatMap { try? JSON.parse($0.arguments) }
+        let isRead = calls.map(\.name) == ["get_weather"] && arguments == ["city": "Köln \"am\" Rhein", "days": 3]
+        #expect(isRead != Self.unread.contains(file), "\(output) was read as \(calls)")
+    }
+
+    /// Every family has a grammar for calls that are required, and llama.cpp takes it; so have those that know no tools.
+    @Test(arguments: templates) func requiredCallsHaveAGrammar(file: String) throws {
+        let template = try Self.template(file)
+        let model = try Self.model.get()
+        for choice in [ToolChoice(.required), ToolChoice(.required, names: ["get_weather"]), ToolChoice(.auto)] {
+            for schema in [JSON?.none, ["type": "object", "properties": ["a": ["type": "string"]], "required": ["a"]]] {
+                var conversation = Conversation(messages: [ChatMessage(.user, "Hi")], tools: Self.tools, toolChoice: choice)
+                conversation.responseSchema = schema
+                let prompt = try template.render(conversation)
+                let grammar = try #require(prompt.grammar)
+                let isLazy = choice.mode == .auto && schema == nil
+                #expect(grammar.triggers.isEmpty != isLazy)
+                #expect(throws: Never.self) { try model.vocabulary.compile(grammar, prefix: prompt.generationPrompt) }
+                if choice.names != nil { #expect(!grammar.text.contains("no_arguments")) }
+            }
+        }
+    }
+
+    /// The answer has a grammar with every family, also those for which llama.cpp makes none.
+    @Test(arguments: templates) func aSchemaIsNeverForgotten(file: String) throws {
+        let template = try Self.template(file)
+        var conversation = Conversation(messages: [ChatMessage(.user, "Hi")])
+        conversation.responseSchema = ["type": "object", "properties": ["a": ["type": "string"]], "required": ["a"]]
+        let prompt = try template.render(conversation)
+        let grammar = try #require(prompt.grammar)
+        #expect(grammar.triggers.isEmpty)
+        #expect(throws: Never.self) { try Self.model.get().vocabulary.compile(grammar, prefix: prompt.generationPrompt) }
+    }
+
+    private static let model = Result { try LlamaModel(path: TestModel.path, options: .init(vocabularyOnly: true)) }
+
+    /// A prompt holds all tools, whichever may be called: it stays in the cache.
+    @Test(arguments: templates) func thePromptDoesNotDependOnTheChoice(file: String) throws {
+        let template = try Self.template(file)
+        var conversation = Conversation(messages: [ChatMessage(.user, "Hi")], tools: Self.tools, toolChoice: ToolChoice(.auto))
+        let prompt = try template.render(conversation).text
+        conversation.toolChoice = ToolChoice(.auto, names: ["no_arguments"])
+        #expect(try template.render(conversation).text == prompt)
+    }
+}
