@@ -1,4 +1,8 @@
-"""Runs the black-box tests with their pinned clients, installed once into the cache directory."""
+"""Runs the black-box tests with their pinned clients, installed once into the cache directory.
+
+    python3 scripts/run_blackbox.py [ARGUMENTS OF PYTEST]          Tests/BlackBox, then every folder of Tests/Clients
+    python3 scripts/run_blackbox.py --client NAME [ARGUMENTS ...]  one folder of Tests/Clients
+"""
 
 import hashlib
 import os
@@ -11,22 +15,43 @@ from paths import cache_directory, model_directory
 from pins import DEFAULT_MODEL
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-TESTS = REPOSITORY / "Tests" / "BlackBox"
+BLACK_BOX = REPOSITORY / "Tests" / "BlackBox"
+CLIENTS = REPOSITORY / "Tests" / "Clients"
 
 
-def main() -> int:
-    requirements = TESTS / "requirements.txt"
+def run(folder: Path, arguments: list[str]) -> int:
+    """Runs the tests of one folder with the packages that it asks for."""
+    requirements = folder / "requirements.txt"
     version = "".join(map(str, sys.version_info[:2]))
     key = hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]
-    packages = install_tools(["-r", str(requirements)], cache_directory() / "tools" / f"blackbox-py{version}-{key}")
+    packages = install_tools(["-r", str(requirements)], cache_directory() / "tools" / f"{folder.name.lower()}-py{version}-{key}")
     environment = dict(
         os.environ,
-        PYTHONPATH=str(packages),
+        PYTHONPATH=f"{packages}{os.pathsep}{BLACK_BOX}",
         SHIMMY_BINARY=os.environ.get("SHIMMY_BINARY", str(REPOSITORY / ".build/release/shimmy")),
         SHIMMY_TEST_MODEL=os.environ.get("SHIMMY_TEST_MODEL", str(model_directory() / DEFAULT_MODEL["model_filename"])),
     )
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *(sys.argv[1:] or ["."])]
-    return subprocess.run(command, env=environment, cwd=TESTS).returncode
+    environment.setdefault("SHIMMY_LLAMA_SOURCE", llama_source())
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--confcutdir={folder.parent}", *(arguments or ["."])]
+    return subprocess.run(command, env=environment, cwd=folder).returncode
+
+
+def llama_source() -> str:
+    command = [sys.executable, str(REPOSITORY / "scripts/build_llama.py"), "--source"]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+
+
+def main() -> int:
+    arguments = sys.argv[1:]
+    if arguments[:1] == ["--client"]:
+        return run(CLIENTS / arguments[1], arguments[2:])
+    failed = run(BLACK_BOX, arguments)
+    if arguments:
+        return failed
+    for folder in sorted(path.parent for path in CLIENTS.glob("*/requirements.txt")):
+        print(f"{folder.name}:", flush=True)
+        failed = run(folder, []) or failed
+    return failed
 
 
 if __name__ == "__main__":
