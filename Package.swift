@@ -89,7 +89,7 @@ let package = Package(
         tests("ShimmyJSON"),
         tests("ShimmyEngine", ["ShimmyCore", .product(name: "Logging", package: "swift-log")]),
         tests("ShimmyChat", ["ShimmyCore", "ShimmyJSON", "ShimmyEngine", .product(name: "Logging", package: "swift-log")]),
-        tests("ShimmyLlama", ["ShimmyCore", "ShimmyJSON", "ShimmyChat", "CLlama"]),
+        tests("ShimmyLlama", ["ShimmyCore", "ShimmyJSON", "ShimmyEngine", "ShimmyChat", "CLlama"]),
         tests("ShimmyAPI", ["ShimmyCore", "ShimmyJSON", "ShimmyChat"]),
         tests("ShimmyModels", ["ShimmyCore", "ShimmyJSON", "ShimmyChat", "ShimmyEngine", .product(name: "Logging", package: "swift-log")]),
         tests(

@@ -14,10 +14,14 @@ namespace {
 
 const std::string CALL_START = "<tool_call>\n", CALL_END = "\n</tool_call>", CALL_TAG = "<tool_call>";
 
-std::string instructions(const common_chat_templates_inputs &inputs) {
+std::string description(const common_chat_templates_inputs &inputs) {
     std::string text = "You can call these functions, described as JSON, one in a line:\n<tools>\n";
     for (const common_json &tool : common_chat_tools_to_json_oaicompat(inputs.tools)) text += tool.dump() + "\n";
-    text += "</tools>\n\nTo call a function, answer with its name and its arguments as JSON between these tags";
+    return text + "</tools>";
+}
+
+std::string instructions(const common_chat_templates_inputs &inputs) {
+    std::string text = description(inputs) + "\n\nTo call a function, answer with its name and its arguments as JSON between these tags";
     if (inputs.parallel_tool_calls) text += ", several times for several calls";
     text += ":\n" + CALL_START + "{\"name\": NAME, \"arguments\": {...}}" + CALL_END;
     text += "\n\nThe results then come between <tool_response> and </tool_response>.";
@@ -30,6 +34,21 @@ std::string call_text(const common_chat_tool_call &call) {
     common_json arguments = common_json::parse_no_throw(call.arguments.empty() ? "{}" : call.arguments);
     const std::string written = arguments.is_discarded() ? common_json::make(call.arguments).dump() : arguments.dump();
     return CALL_START + "{\"name\": " + common_json::make(call.name).dump() + ", \"arguments\": " + written + "}" + CALL_END;
+}
+
+/// Puts a text at the end of the system message, which there is then.
+void add_to_system(std::vector<common_chat_msg> &messages, const std::string &text) {
+    const bool has_system = !messages.empty() && (messages.front().role == "system" || messages.front().role == "developer");
+    if (has_system) {
+        common_chat_msg &system = messages.front();
+        system.content = system.render_content("\n") + "\n\n" + text;
+        system.content_parts.clear();
+    } else {
+        common_chat_msg system;
+        system.role = "system";
+        system.content = text;
+        messages.insert(messages.begin(), std::move(system));
+    }
 }
 
 /// The conversation in words that any template knows.
@@ -59,17 +78,7 @@ std::vector<common_chat_msg> written_out(const common_chat_templates_inputs &inp
         messages.push_back(std::move(copy));
     }
     if (inputs.tools.empty() || inputs.tool_choice == COMMON_CHAT_TOOL_CHOICE_NONE) return messages;
-    const bool has_system = !messages.empty() && (messages.front().role == "system" || messages.front().role == "developer");
-    if (has_system) {
-        common_chat_msg &system = messages.front();
-        system.content = system.render_content("\n") + "\n\n" + instructions(inputs);
-        system.content_parts.clear();
-    } else {
-        common_chat_msg system;
-        system.role = "system";
-        system.content = instructions(inputs);
-        messages.insert(messages.begin(), std::move(system));
-    }
+    add_to_system(messages, instructions(inputs));
     return messages;
 }
 
@@ -112,6 +121,12 @@ common_peg_arena answer_parser(
 }
 
 }  // namespace
+
+common_chat_templates_inputs with_described_tools(const common_chat_templates_inputs &inputs) {
+    common_chat_templates_inputs described = inputs;
+    add_to_system(described.messages, description(inputs));
+    return described;
+}
 
 common_chat_params render_generic(const cchat_templates *templates, const common_chat_templates_inputs &inputs, const common_json &callable) {
     common_chat_templates_inputs plain = inputs;

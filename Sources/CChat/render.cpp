@@ -16,9 +16,17 @@ bool has_calls(const std::vector<common_chat_msg> &messages) {
     });
 }
 
+/// Mistral's templates without [THINK]: llama.cpp would hand them thoughts as parts of the content, and they then write no content at all.
+bool loses_content_with_thoughts(const std::string &source) {
+    return source.find("[SYSTEM_PROMPT]") != std::string::npos && source.find("[THINK]") == std::string::npos;
+}
+
 common_chat_templates_inputs read_inputs(const cchat_templates *templates, const common_json &request) {
     common_chat_templates_inputs inputs;
     inputs.messages = common_chat_msgs_parse_oaicompat(request.at("messages"));
+    if (loses_content_with_thoughts(common_chat_templates_source(templates->parsed.get()))) {
+        for (common_chat_msg &message : inputs.messages) message.reasoning_content.clear();
+    }
     if (is_set(request, "tools")) inputs.tools = common_chat_tools_parse_oaicompat(request.at("tools"));
     inputs.tool_choice = common_chat_tool_choice_parse_oaicompat(request.value("tool_choice", std::string("none")));
     inputs.parallel_tool_calls = request.value("parallel_tool_calls", true);
@@ -69,6 +77,16 @@ void add_schema(AnswerFormat &format, const common_chat_params &calls, const com
     format.has_other = true;
 }
 
+/// Formats whose calls are bare JSON have no mark that a grammar could wait for; the beginning of a call to a known tool is one.
+void await_bare_calls(common_chat_params &params, const std::set<std::string> &callable) {
+    const common_peg_arena parser = parser_of(params).parser;
+    std::string names;
+    for (const std::string &name : callable) names += (names.empty() ? "" : "|") + name;
+    params.grammar = build_grammar([&](const common_grammar_builder &builder) { parser.build_grammar(builder, true); });
+    params.grammar_lazy = true;
+    params.grammar_triggers = {{COMMON_GRAMMAR_TRIGGER_TYPE_PATTERN, "^\\s*(\\{\\s*\"name\"\\s*:\\s*\"(?:" + names + ")\")"}};
+}
+
 AnswerFormat render_native(const cchat_templates *templates, const common_chat_templates_inputs &inputs, const std::set<std::string> &callable) {
     AnswerFormat format;
     const bool may_call = !inputs.tools.empty() && inputs.tool_choice != COMMON_CHAT_TOOL_CHOICE_NONE;
@@ -87,21 +105,19 @@ AnswerFormat render_native(const cchat_templates *templates, const common_chat_t
         format.params = apply(templates, narrow);
         format.params.prompt = prompt;
     }
+    if (!may_call || inputs.tool_choice != COMMON_CHAT_TOOL_CHOICE_AUTO) {
+        format.parser = parser_of(format.params);
+        return format;
+    }
+    narrow.tool_choice = COMMON_CHAT_TOOL_CHOICE_REQUIRED;
+    if (format.params.grammar.empty() && !apply(templates, narrow).grammar.empty()) await_bare_calls(format.params, callable);
     format.parser = parser_of(format.params);
-    if (may_call && inputs.tool_choice == COMMON_CHAT_TOOL_CHOICE_AUTO && !inputs.json_schema.empty()) {
+    if (!inputs.json_schema.empty() && !format.params.grammar.empty()) {
         common_chat_templates_inputs answer = inputs;
         answer.tools.clear();
-        narrow.tool_choice = COMMON_CHAT_TOOL_CHOICE_REQUIRED;
         add_schema(format, apply(templates, narrow), apply(templates, answer));
     }
     return format;
-}
-
-/// Whether the template describes tools and writes calls in a form that llama.cpp recognizes.
-bool knows_tools(const cchat_templates *templates, const AnswerFormat &format, bool may_call) {
-    auto capabilities = common_chat_templates_get_caps(templates->parsed.get());
-    if (!capabilities["supports_tools"] || !capabilities["supports_tool_calls"]) return false;
-    return !may_call || !format.params.grammar.empty();
 }
 
 /// Nothing but the generation prompt before the content, and nothing after it.
@@ -137,11 +153,13 @@ cchat_prompt *cchat_render(const cchat_templates *templates, const char *request
         const bool may_call = !inputs.tools.empty() && inputs.tool_choice != COMMON_CHAT_TOOL_CHOICE_NONE;
         const bool speaks_of_tools = !inputs.tools.empty() || has_calls(inputs.messages);
         auto capabilities = common_chat_templates_get_caps(templates->parsed.get());
+        // A template that writes calls has a form for them, even when it does not describe the tools.
+        bool generic = speaks_of_tools && !capabilities["supports_tool_calls"];
         AnswerFormat format;
-        bool generic = speaks_of_tools && (!capabilities["supports_tools"] || !capabilities["supports_tool_calls"]);
         if (!generic) {
-            format = render_native(templates, inputs, callable);
-            generic = speaks_of_tools && !knows_tools(templates, format, may_call);
+            const bool described = !may_call || capabilities["supports_tools"];
+            format = render_native(templates, described ? inputs : with_described_tools(inputs), callable);
+            generic = may_call && format.params.grammar.empty();
         }
         if (generic) {
             format = AnswerFormat{};

@@ -4,6 +4,7 @@
 cchat_templates *cchat_templates_create(const struct llama_model *model, const char *override_source, char **error) {
     return guarded(error, [&]() -> cchat_templates * {
         if (model == nullptr && override_source == nullptr) throw std::invalid_argument("neither a model nor a template was given");
+        if (override_source != nullptr && *override_source == 0) throw std::invalid_argument("the template is empty");
         auto parsed = common_chat_templates_init(model, override_source == nullptr ? "" : override_source);
         const llama_vocab *vocabulary = model == nullptr ? nullptr : llama_model_get_vocab(model);
         return new cchat_templates{

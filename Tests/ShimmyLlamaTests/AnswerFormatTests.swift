@@ -39,6 +39,9 @@ import Testing
     static let cases = [
         Case(testDescription: "content", message: ChatMessage(.assistant, "Hello, \"world\"!\nSecond line.")),
         Case(
+            testDescription: "a thought and content",
+            message: ChatMessage(role: .assistant, content: ["The answer."], reasoning: "First, think.\nThen think again.")),
+        Case(
             testDescription: "a call",
             message: ChatMessage(
                 role: .assistant, content: nil, toolCalls: [call("get_weather", #"{"city":"Köln \"am\" Rhein","days":3}"#, id: "abcdefgh1")])),
@@ -59,7 +62,7 @@ import Testing
             conversation.thinks = thinks
             var full = conversation
             full.messages.append(answer)
-            full.messages[full.messages.count - 1].reasoning = reasoning
+            full.messages[full.messages.count - 1].reasoning = answer.reasoning ?? reasoning
             full.continuation = .nothing
             if let prompt = try? template.render(conversation).text, let text = try? template.render(full).text, text.hasPrefix(prompt) {
                 return withoutEnd(String(text.dropFirst(prompt.count)), template, conversation)
@@ -134,7 +137,7 @@ import Testing
     @Test(arguments: templates) func callsAreReadBack(file: String) throws {
         let template = try Self.template(file)
         var conversation = Conversation(messages: [ChatMessage(.user, "Hi")], tools: Self.tools, toolChoice: ToolChoice(.auto))
-        let output = Self.output(template, &conversation, Self.cases[1].message)
+        let output = Self.output(template, &conversation, Self.cases[2].message)
         #expect((output == nil) == Self.untold.contains(file))
         guard let output else { return }
         let format = try #require(try template.render(conversation).format)

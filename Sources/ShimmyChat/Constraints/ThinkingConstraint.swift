@@ -1,9 +1,9 @@
-import ShimmyCore
-import ShimmyEngine
+package import ShimmyCore
+package import ShimmyEngine
 
 /// Ends a model's thinking when it has used its budget, and keeps a grammar that waits for a trigger from finding it in a thought.
-final class ThinkingConstraint: TokenConstraint {
-    struct Settings: Sendable {
+package final class ThinkingConstraint: TokenConstraint {
+    package struct Settings: Sendable {
         var tags: ThinkingTags
         /// See `ThinkingTracker`.
         var prefix: String
@@ -11,6 +11,13 @@ final class ThinkingConstraint: TokenConstraint {
         var budget: Int?
         /// Whether the grammar says nothing of thinking.
         var grammarWaits: Bool
+
+        package init(tags: ThinkingTags, prefix: String, budget: Int?, grammarWaits: Bool) {
+            self.tags = tags
+            self.prefix = prefix
+            self.budget = budget
+            self.grammarWaits = grammarWaits
+        }
     }
 
     private let vocabulary: any Vocabulary
@@ -21,7 +28,7 @@ final class ThinkingConstraint: TokenConstraint {
     /// What still has to be said to end the thinking.
     private var ending: ArraySlice<Token> = []
 
-    init(_ settings: Settings, grammar: (any TokenConstraint)?, vocabulary: any Vocabulary) {
+    package init(_ settings: Settings, grammar: (any TokenConstraint)?, vocabulary: any Vocabulary) {
         self.settings = settings
         self.grammar = grammar
         self.vocabulary = vocabulary
@@ -31,14 +38,14 @@ final class ThinkingConstraint: TokenConstraint {
 
     private var grammarHolds: Bool { !(settings.grammarWaits && tracker.isThinking) }
 
-    var forced: Token? {
+    package var forced: Token? {
         guard let token = ending.first else { return grammarHolds ? grammar?.forced : nil }
         return grammarHolds && grammar?.filter([token]).isEmpty == true ? nil : token
     }
 
-    func filter(_ tokens: [Token]) -> [Token] { grammarHolds ? grammar?.filter(tokens) ?? tokens : tokens }
+    package func filter(_ tokens: [Token]) -> [Token] { grammarHolds ? grammar?.filter(tokens) ?? tokens : tokens }
 
-    func accept(_ token: Token) {
+    package func accept(_ token: Token) {
         if grammarHolds { grammar?.accept(token) }
         if token == ending.first { ending.removeFirst() }
         tracker.push(vocabulary.piece(of: token, special: true))

@@ -1,20 +1,20 @@
 /// Follows an answer's bytes and knows whether the model is thinking.
-struct ThinkingTracker {
+package struct ThinkingTracker {
     private let start: [UInt8]
     private let ends: [[UInt8]]
     /// The last bytes, as many as a tag may need.
     private var tail: [UInt8] = []
-    private(set) var isThinking: Bool
+    package private(set) var isThinking: Bool
 
     /// - prefix: the end of the prompt that belongs to the answer's format; it may open the thinking, or close it at once.
-    init(_ tags: ThinkingTags, prefix: String) {
+    package init(_ tags: ThinkingTags, prefix: String) {
         start = Array(tags.start.utf8)
         ends = tags.ends.map { Array($0.utf8) }
         isThinking = tags.start.isEmpty
         push(Array(prefix.utf8))
     }
 
-    mutating func push(_ bytes: [UInt8]) {
+    package mutating func push(_ bytes: [UInt8]) {
         for byte in bytes {
             tail.append(byte)
             let tags = isThinking ? ends : start.isEmpty ? [] : [start]

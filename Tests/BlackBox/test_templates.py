@@ -1,0 +1,87 @@
+"""Every real chat template in llama.cpp's source, over a corpus of conversations, beside Python's jinja2."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+import jinja_reference
+from server import MODEL, Server
+
+TEMPLATES = Path(os.environ["SHIMMY_LLAMA_SOURCE"]) / "models/templates"
+
+TOOLS = [
+    {
+        "type": "function",
+        "function": {
+            "name": "get_weather",
+            "description": "Weather of a city.",
+            "parameters": {
+                "type": "object",
+                "properties": {"city": {"type": "string", "description": "A city."}, "days": {"type": "integer", "description": "How many."}},
+                "required": ["city"],
+            },
+        },
+    }
+]
+CALL = {
+    "role": "assistant",
+    "content": None,
+    "tool_calls": [{"id": "abcdefgh1", "type": "function", "function": {"name": "get_weather", "arguments": '{"city": "Köln", "days": 3}'}}],
+}
+RESULT = {"role": "tool", "tool_call_id": "abcdefgh1", "name": "get_weather", "content": '{"sky": "blue"}'}
+
+
+def user(text):
+    return {"role": "user", "content": text}
+
+
+def assistant(text, **more):
+    return {"role": "assistant", "content": text, **more}
+
+
+CORPUS = {
+    "single": ([user("Hi <there> & \"you\" 'é' 日本")], None),
+    "turns": ([user("One"), assistant("Two"), user("Three"), assistant("Four\nfive"), user("Six")], None),
+    "system": ([{"role": "system", "content": "Be brief."}, user("Hi")], None),
+    "developer": ([{"role": "developer", "content": "Be brief."}, user("Hi")], None),
+    "parts": ([{"role": "user", "content": [{"type": "text", "text": "One"}, {"type": "text", "text": "two"}]}], None),
+    "reasoning": ([user("One"), assistant("Two", reasoning_content="A thought."), user("Three")], None),
+    "tools": ([user("Weather?")], TOOLS),
+    "call": ([{"role": "system", "content": "Be brief."}, user("Weather?"), CALL, RESULT], TOOLS),
+    "answer": ([user("Weather?"), CALL, RESULT, assistant("Blue."), user("Thanks.")], TOOLS),
+}
+
+# Where Shimmy's prompt is not what the template alone would write, and why.
+EXPLAINED = {
+    # It wants a variable that only its own program sets; for jinja2 that is an error.
+    "fireworks-ai-llama-3-firefunction-v2.jinja": set(CORPUS),
+    # Results of tools are put behind their calls, as the model was trained; the template alone leaves them outside.
+    "google-gemma-4-31B-it-interleaved.jinja": {"call", "answer"},
+    # jinja2 writes the quotes of the tools' JSON as HTML entities.
+    "meetkai-functionary-medium-v3.1.jinja": {"tools", "call", "answer"},
+    # Thoughts of earlier answers are written as [THINK]; the template alone knows them only as parts of a content.
+    "mistralai-Ministral-3-14B-Reasoning-2512.jinja": {"reasoning"},
+}
+# Templates that do not write calls, or in no form that a grammar could hold a model to.
+GENERIC = "You can call these functions, described as JSON"
+
+
+@pytest.mark.parametrize("file", sorted(path.name for path in TEMPLATES.glob("*.jinja")))
+def test_a_prompt_is_what_jinja2_makes_of_it(home, file):
+    source = (TEMPLATES / file).read_text()
+    with Server(home, "--chat-template-file", str(TEMPLATES / file)) as server:
+        for name, (messages, tools) in CORPUS.items():
+            body = {"model": MODEL, "messages": messages, **({"tools": tools} if tools else {})}
+            answer = server.request("POST", "/v1/chat/completions/render", body)
+            expected = jinja_reference.renderings(source, messages, tools, bos_token="<|im_start|>", eos_token="<|im_end|>")
+            if answer.status == 400:
+                assert not expected, f"{name}: jinja2 does not refuse it"
+                answer.assert_error(400, "messages", "invalid_value")
+                continue
+            prompt = answer.json["prompt"]
+            if tools:
+                assert "get_weather" in prompt, f"{name}: the model does not hear of its tools"
+            if GENERIC in prompt or name in EXPLAINED.get(file, ()):
+                continue
+            assert prompt in expected.values(), f"{name}: {prompt!r} is none of {expected}"

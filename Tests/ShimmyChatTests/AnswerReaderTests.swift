@@ -1,0 +1,90 @@
+import ShimmyChat
+import Testing
+
+/// What a reader tells of an answer on its way, with a format of a few lines in place of a model family's.
+@Suite struct AnswerReaderTests {
+    /// `<thought>` content `{name:arguments}` ... ; anything after the calls is not the format.
+    private struct Tiny: AnswerFormat {
+        func read(_ text: String, isPartial: Bool) throws(ChatTemplateError) -> AnswerContent {
+            var content = AnswerContent()
+            var rest = text[...]
+            if rest.first == "<" {
+                let end = rest.firstIndex(of: ">")
+                guard end != nil || isPartial else { throw ChatTemplateError("an open thought") }
+                content.reasoning = String(rest[rest.index(after: rest.startIndex)..<(end ?? rest.endIndex)])
+                rest = end.map { rest[rest.index(after: $0)...] } ?? ""
+            }
+            let begin = rest.firstIndex(of: "{") ?? rest.endIndex
+            content.content = String(rest[..<begin])
+            rest = rest[begin...]
+            while rest.first == "{" {
+                let end = rest.firstIndex(of: "}")
+                guard end != nil || isPartial else { throw ChatTemplateError("an open call") }
+                let parts = rest[..<(end ?? rest.endIndex)].dropFirst().split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+                content.calls.append(.init(name: String(parts.first ?? ""), arguments: parts.count > 1 ? String(parts[1]) : ""))
+                rest = end.map { rest[rest.index(after: $0)...] } ?? ""
+            }
+            guard rest.isEmpty else { throw ChatTemplateError("something after the calls") }
+            return content
+        }
+    }
+
+    private func deltas(_ parts: String..., maximumCalls: Int = .max, isCut: Bool = false) -> [AnswerDelta] {
+        var reader = AnswerReader(Tiny(), maximumCalls: maximumCalls, throttleFactor: 0)
+        return parts.flatMap { reader.push($0) } + reader.finish(isCut: isCut)
+    }
+
+    @Test func partsAreToldAsTheyCome() {
+        #expect(deltas("<a", "b>c", "d") == [.reasoning("a"), .reasoning("b"), .content("c"), .content("d")])
+        #expect(deltas("hi") == [.content("hi")])
+    }
+
+    @Test func aCallBeginsWhenItsNameIsCertain() {
+        #expect(
+            deltas("{ge", "t:", "1", "2}{go:3}")
+                == [
+                    .call(index: 0, id: nil, name: "get"), .arguments(index: 0, "1"), .arguments(index: 0, "2"),
+                    .call(index: 1, id: nil, name: "go"), .arguments(index: 1, "3"),
+                ])
+    }
+
+    @Test func aCallWithoutArgumentsHasEmptyOnes() {
+        #expect(deltas("{get:}") == [.call(index: 0, id: nil, name: "get"), .arguments(index: 0, "{}")])
+        #expect(deltas("{a:}{b:1}").first == .call(index: 0, id: nil, name: "a"))
+    }
+
+    @Test func whiteSpaceBetweenPartsIsNobodys() {
+        #expect(deltas("< a \n>\n\nb \n{c:1}") == [.reasoning("a"), .content("b"), .call(index: 0, id: nil, name: "c"), .arguments(index: 0, "1")])
+        #expect(deltas("a \n", "b \n") == [.content("a"), .content(" \nb"), .content(" \n")])
+    }
+
+    @Test func noMoreCallsThanAllowed() {
+        var reader = AnswerReader(Tiny(), maximumCalls: 1, throttleFactor: 0)
+        let first = reader.push("{a:1}")
+        #expect(first == [.call(index: 0, id: nil, name: "a"), .arguments(index: 0, "1")] && !reader.isComplete)
+        let second = reader.push("{b:2")
+        #expect(second.isEmpty && reader.isComplete)
+        let rest = reader.finish(isCut: false)
+        #expect(rest.isEmpty)
+    }
+
+    @Test func anAnswerThatIsCutIsToldAsFarAsItGoes() {
+        #expect(deltas("<a", isCut: true) == [.reasoning("a")])
+        #expect(deltas("{a:1", isCut: true) == [.call(index: 0, id: nil, name: "a"), .arguments(index: 0, "1")])
+    }
+
+    @Test func aTextWithoutTheFormatIsToldAsFarAsItHasIt() {
+        #expect(deltas("{a:1}junk") == [.call(index: 0, id: nil, name: "a"), .arguments(index: 0, "1")])
+        // However it is cut.
+        #expect(deltas("{a:1}j", "unk") == [.call(index: 0, id: nil, name: "a"), .arguments(index: 0, "1")])
+    }
+
+    @Test func aFormatThatFitsNothingLeavesTheText() {
+        struct Never: AnswerFormat {
+            func read(_ text: String, isPartial: Bool) throws(ChatTemplateError) -> AnswerContent { throw ChatTemplateError("never") }
+        }
+        var reader = AnswerReader(Never(), throttleFactor: 0)
+        let deltas = reader.push("some text") + reader.finish(isCut: false)
+        #expect(deltas == [.content("some text")])
+    }
+}

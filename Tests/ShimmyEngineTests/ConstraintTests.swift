@@ -1,0 +1,79 @@
+import ShimmyCore
+import ShimmyEngine
+import Testing
+
+/// Sampling under a constraint: nothing else is said, and what is said is distributed as if the rest did not exist.
+@Suite struct ConstraintTests {
+    /// Allows some tokens, and may force one; remembers what it was told.
+    private final class Fixed: TokenConstraint, ConstraintSource, @unchecked Sendable {
+        let allowed: Set<Token>
+        var forced: Token?
+        var accepted: [Token] = []
+        var questions = 0
+
+        init(_ allowed: Set<Token>, forced: Token? = nil) {
+            self.allowed = allowed
+            self.forced = forced
+        }
+
+        func makeConstraint() -> any TokenConstraint { self }
+        func filter(_ tokens: [Token]) -> [Token] {
+            questions += 1
+            return tokens.filter(allowed.contains)
+        }
+        func accept(_ token: Token) { accepted.append(token) }
+    }
+
+    private func sampler(_ constraint: Fixed, temperature: Float, seed: Int64 = 1) -> SequenceSampler {
+        SequenceSampler(
+            SequenceSampling(SamplingParameters(temperature: temperature, seed: seed), constraint: constraint), endOfGeneration: 99,
+            isEndOfGeneration: { $0 == 99 })
+    }
+
+    private func draw(_ sampler: inout SequenceSampler, _ logits: [Float]) -> Token { logits.withUnsafeBufferPointer { sampler.next($0) } }
+
+    @Test func theLikeliestAllowedTokenIsTakenAtTemperatureZero() {
+        // The best twenty are refused, more than are tried one by one.
+        let logits = (0..<100).map { Float(100 - $0) }
+        let constraint = Fixed([20, 21, 50])
+        var sampler = sampler(constraint, temperature: 0)
+        let token = draw(&sampler, logits)
+        #expect(token == 20 && constraint.accepted == [20])
+    }
+
+    @Test func aLikelyTokenTakesOneQuestion() {
+        let constraint = Fixed([0])
+        var sampler = sampler(constraint, temperature: 0)
+        _ = draw(&sampler, [5, 1, 1, 1])
+        #expect(constraint.questions == 1)
+    }
+
+    @Test(arguments: [8, 40]) func drawsAreDistributedAsAmongTheAllowedAlone(refused: Int) {
+        // Refused tokens are the likeliest; those that are left have odds of 4 to 2 to 1.
+        let size = refused + 3
+        let logits = (0..<refused).map { _ in Float(3) } + [Float(1.386_294_4), 0.693_147_2, 0]
+        let first = Token(refused)
+        var counts: [Token: Int] = [:]
+        var sampler = sampler(Fixed([first, first + 1, first + 2]), temperature: 1)
+        let draws = 14_000
+        for _ in 0..<draws { counts[draw(&sampler, logits), default: 0] += 1 }
+        #expect(counts.keys.allSatisfy { $0 >= first } && size == logits.count)
+        // Four standard deviations of 8,000, 4,000 and 2,000 expected.
+        #expect(abs(counts[first, default: 0] - 8000) < 235)
+        #expect(abs(counts[first + 1, default: 0] - 4000) < 214)
+        #expect(abs(counts[first + 2, default: 0] - 2000) < 166)
+    }
+
+    @Test func aForcedTokenComesWhateverTheLogitsSay() {
+        let constraint = Fixed([], forced: 7)
+        var sampler = sampler(constraint, temperature: 0)
+        let token = draw(&sampler, [9, 0, 0, 0, 0, 0, 0, 0])
+        #expect(token == 7 && constraint.accepted == [7])
+    }
+
+    @Test func whereNothingIsAllowedTheAnswerEnds() {
+        var sampler = sampler(Fixed([]), temperature: 1)
+        let token = draw(&sampler, [Float](repeating: 0, count: 50))
+        #expect(token == 99)
+    }
+}

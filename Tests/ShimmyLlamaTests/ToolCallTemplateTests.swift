@@ -1,0 +1,62 @@
+import Foundation
+import ShimmyChat
+import ShimmyEngine
+import ShimmyJSON
+import ShimmyLlama
+import Testing
+
+@Suite struct ToolCallTemplateTests {
+    /// Mistral's templates refuse ids that are not nine letters and digits; clients send what they have.
+    @Test func idsAreMadeToFit() throws {
+        let source = try String(contentsOfFile: LlamaSource.models + "/templates/mistralai-Mistral-Nemo-Instruct-2407.jinja", encoding: .utf8)
+        let template = try LlamaChatTemplate(source: source)
+        func prompt(_ id: String) throws -> String {
+            let call: JSON = ["id": .string(id), "type": "function", "function": ["name": "f", "arguments": "{}"]]
+            let messages = [
+                ChatMessage(.user, "Hi"), ChatMessage(role: .assistant, content: nil, toolCalls: [call]),
+                ChatMessage(role: .tool, content: ["5"], toolCallID: id),
+            ]
+            return try template.render(Conversation(messages: messages, tools: [Tool(name: "f")], toolChoice: ToolChoice(.auto))).text
+        }
+        #expect(try prompt("abcDEF123").contains("abcDEF123"))
+        let (fitted, other) = (try prompt("call_MjImaqn600NYzdp6MwF5i0"), try prompt("call_other"))
+        #expect(!fitted.contains("MjIma") && fitted != other)
+    }
+
+    @Test func anEmptyTemplateIsAnError() {
+        #expect(throws: LlamaError.self) { try LlamaChatTemplate(source: "") }
+    }
+
+    /// A template that writes calls but does not describe tools gets them described, and keeps its own form of calls.
+    @Test func toolsAreDescribedToTemplatesThatDoNot() throws {
+        let source = try String(contentsOfFile: LlamaSource.models + "/templates/deepseek-ai-DeepSeek-V3.1.jinja", encoding: .utf8)
+        let conversation = Conversation(
+            messages: [ChatMessage(.system, "Be brief."), ChatMessage(.user, "Hi")], tools: [Tool(name: "get_weather")],
+            toolChoice: ToolChoice(.required))
+        let prompt = try LlamaChatTemplate(source: source).render(conversation)
+        #expect(prompt.text.contains("Be brief.") && prompt.text.contains("get_weather"))
+        #expect(prompt.grammar?.text.contains("tool▁call▁begin") == true)
+    }
+
+    /// Calls that are bare JSON: free text stays free until a call to a known tool begins.
+    @Test func bareCallsAreAwaited() throws {
+        let source = try String(contentsOfFile: LlamaSource.models + "/templates/meta-llama-Llama-3.1-8B-Instruct.jinja", encoding: .utf8)
+        let conversation = Conversation(
+            messages: [ChatMessage(.user, "Hi")], tools: [Tool(name: "get_weather")], toolChoice: ToolChoice(.auto))
+        let prompt = try LlamaChatTemplate(source: source).render(conversation)
+        guard case .pattern(let pattern) = prompt.grammar?.triggers.first else {
+            Issue.record("no pattern to wait for")
+            return
+        }
+        #expect(pattern.contains("get_weather"))
+        let model = try LlamaModel(path: TestModel.path, options: .init(vocabularyOnly: true))
+        let grammar = try model.vocabulary.compile(try #require(prompt.grammar), prefix: prompt.generationPrompt).makeConstraint()
+        func say(_ text: String) {
+            for token in model.vocabulary.tokenize(text, addSpecial: false, parseSpecial: false) { grammar.accept(token) }
+        }
+        let letter = model.vocabulary.tokenize("x", addSpecial: false, parseSpecial: false)
+        #expect(grammar.filter(letter) == letter)
+        say(#"{"name": "get_weather""#)
+        #expect(grammar.filter(letter).isEmpty, "a call has begun")
+    }
+}
