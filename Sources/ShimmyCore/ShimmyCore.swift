@@ -21,11 +21,55 @@ package struct SamplingParameters: Sendable, Equatable {
     package var topP: Float
     /// Makes the draw repeatable; nil draws a new seed for each generation.
     package var seed: Int64?
+    /// Taken off a token's logit for each time that it was generated (-2 to 2).
+    package var frequencyPenalty: Float = 0
+    /// Taken off a token's logit once it was generated (-2 to 2).
+    package var presencePenalty: Float = 0
+    /// Added to the logits of these tokens; -100 and less bans them.
+    package var bias: [Token: Float] = [:]
+    /// Keeps this many of the likeliest tokens; 0 keeps all.
+    package var topK = 0
+    /// Keeps tokens whose probability is at least this part of the likeliest one's (0 to 1).
+    package var minP: Float = 0
+    /// Keeps the tokens whose information is nearest the distribution's entropy, until their probability reaches this (0 to 1).
+    package var typicalP: Float = 1
+    /// Divides positive logits of tokens among the last ones, and multiplies negative ones; 1 changes nothing.
+    package var repeatPenalty: Float = 1
+    /// How many of the last tokens, the prompt's included, `repeatPenalty` looks at.
+    package var repeatWindow = 64
+    /// Tokens before which a generation does not end by itself.
+    package var minimumTokens = 0
+    /// Whether it never ends by itself.
+    package var ignoresEnd = false
+    /// Tokens for each place whose log probabilities are told beside the drawn one's; nil tells none at all.
+    package var logprobs: Int?
 
     package init(temperature: Float = 1, topP: Float = 1, seed: Int64? = nil) {
         self.temperature = temperature
         self.topP = topP
         self.seed = seed
+    }
+}
+
+/// How likely a token was: natural logarithms of the model's own distribution, before anything is done to it.
+package struct TokenLogprobs: Sendable, Equatable {
+    package struct Entry: Sendable, Equatable {
+        package var token: Token
+        package var logprob: Float
+
+        package init(token: Token, logprob: Float) {
+            self.token = token
+            self.logprob = logprob
+        }
+    }
+
+    package var drawn: Entry
+    /// The likeliest tokens, as many as were asked for, likeliest first.
+    package var top: [Entry]
+
+    package init(drawn: Entry, top: [Entry]) {
+        self.drawn = drawn
+        self.top = top
     }
 }
 

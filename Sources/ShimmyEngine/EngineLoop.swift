@@ -166,12 +166,14 @@ final class EngineLoop<Runner: ModelRunner> {
     }
 
     private func deliver(_ events: [SequenceEvent]) {
+        var logprobs: [SequenceID: ArraySlice<TokenLogprobs>] = [:]
         for event in events {
             switch event {
             case .started(let id, let start):
                 streams[id]?.value?.start(start)
             case .token(let id, let token):
-                streams[id]?.value?.yield(token)
+                if logprobs[id] == nil { logprobs[id] = runner.takeLogprobs(of: id)[...] }
+                streams[id]?.value?.yield(token, logprobs: logprobs[id]?.popFirst())
             case .finished(let id, let end):
                 streams[id]?.value?.finish(end)
                 forget(id)

@@ -101,6 +101,13 @@ package protocol ModelRunner {
     /// as that is what the chunk guessed, the token after the guess. After an error the cells of the batch's slots are undefined.
     mutating func run(_ batch: Batch) throws -> [[Token]]
 
+    /// The log probabilities of a sequence's tokens that the last `run` sampled, in order; none unless it asked for them.
+    mutating func takeLogprobs(of id: SequenceID) -> [TokenLogprobs]
+
     /// How long the model itself took in the last `run`, in seconds; the rest of a step is sampling and bookkeeping.
     var modelSeconds: Double { get }
+}
+
+extension ModelRunner {
+    package mutating func takeLogprobs(of id: SequenceID) -> [TokenLogprobs] { [] }
 }

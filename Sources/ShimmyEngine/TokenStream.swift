@@ -12,6 +12,8 @@ package struct EngineError: Error, Sendable, Equatable, CustomStringConvertible 
 package struct TokenDelivery: Sendable, Equatable {
     /// Empty for a nudge and, often, for the end.
     package var tokens: [Token] = []
+    /// One for each token, for a sequence that asked for them.
+    package var logprobs: [TokenLogprobs] = []
     /// What the cache had of the prompt; set from the first token on.
     package var start: PromptStart?
     /// Set on the last delivery.
@@ -81,6 +83,7 @@ package final class TokenStream: Sendable {
             state.ended = true
             state.failure = CancellationError()
             state.pending.tokens = []
+            state.pending.logprobs = []
             return true
         }
         if first { onCancel() }
@@ -99,10 +102,11 @@ package final class TokenStream: Sendable {
         state.withLock { $0.pending.start = start }
     }
 
-    package func yield(_ token: Token) {
+    package func yield(_ token: Token, logprobs: TokenLogprobs? = nil) {
         wake { state in
             guard !state.ended else { return }
             state.pending.tokens.append(token)
+            if let logprobs { state.pending.logprobs.append(logprobs) }
         }
     }
 

@@ -50,6 +50,7 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
     }
 
     package func obstacle(inSchema schema: JSON) -> String? {
+        if let obstacle = SchemaBounds.obstacle(in: schema) { return obstacle }
         var error: UnsafeMutablePointer<CChar>?
         return cchat_check_schema(schema.text, &error) ? nil : Self.take(error) ?? "it cannot be enforced"
     }

@@ -36,6 +36,8 @@ package final class LlamaRunner: ModelRunner {
     private let threadpool: LlamaThreadpool
     private var batch: llama_batch
     private var governor: ThreadGovernor
+    /// Tokens that end a generation.
+    private let endTokens: Set<Token>
     private var samplers: [SequenceID: SequenceSampler] = [:]
     package private(set) var modelSeconds = 0.0
 
@@ -65,7 +67,9 @@ package final class LlamaRunner: ModelRunner {
             throw LlamaError(description: "llama.cpp cannot make a context of \(contextLength) tokens; its log says why")
         }
         self.model = model
-        self.vocabulary = model.vocabulary
+        let vocabulary = model.vocabulary
+        self.vocabulary = vocabulary
+        endTokens = Set((0..<Token(vocabulary.tokenCount)).filter(vocabulary.isEndOfGeneration))
         self.context = context
         self.threadpool = LlamaThreadpool(threads: threads)
         threadpool.attach(to: context)
@@ -87,7 +91,7 @@ package final class LlamaRunner: ModelRunner {
 
     package func addSequence(_ id: SequenceID, sampling: SequenceSampling) {
         samplers[id] = SequenceSampler(
-            sampling, endOfGeneration: vocabulary.endOfGeneration, isEndOfGeneration: { [vocabulary] in vocabulary.isEndOfGeneration($0) })
+            sampling, endOfGeneration: vocabulary.endOfGeneration, ends: endTokens)
     }
 
     package func removeSequence(_ id: SequenceID) { samplers[id] = nil }
@@ -120,6 +124,8 @@ package final class LlamaRunner: ModelRunner {
         return false
     }
 
+    package func takeLogprobs(of id: SequenceID) -> [TokenLogprobs] { samplers[id]?.takeLogprobs() ?? [] }
+
     package func run(_ work: Batch) throws -> [[Token]] {
         fill(with: work)
         let begin = ContinuousClock.now
@@ -149,6 +155,7 @@ package final class LlamaRunner: ModelRunner {
     /// The token after the chunk's last sure one; then, as long as it is what was guessed, the token after the guess.
     private func sample(_ chunk: Batch.Chunk, endingAt end: Int) throws -> [Token] {
         var tokens: [Token] = []
+        _ = samplers[chunk.sequence]?.takeLogprobs()
         for guess in 0...chunk.drafts {
             guard let logits = llama_get_logits_ith(context, Int32(end - 1 - chunk.drafts + guess)),
                 let token = samplers[chunk.sequence]?.next(UnsafeBufferPointer(start: logits, count: vocabulary.tokenCount))

@@ -1,6 +1,7 @@
 """Tools: what is forced is called, what is called fits its schema, and clients hear of it as OpenAI tells it."""
 
 import json
+import time
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -329,3 +330,58 @@ def test_pydantic_models(client: OpenAI):
 
     completion = client.chat.completions.parse(model=MODEL, messages=[{"role": "user", "content": "Which?"}], response_format=Verdict, max_tokens=60)
     assert isinstance(completion.choices[0].message.parsed, Verdict)
+
+
+def test_grammars_and_choices(server):
+    for seed in range(4):
+        answer = server.chat("Is it so?", choice=["yes", 'a "quoted"\nline', "maybe (not)"], temperature=1.5, seed=seed, max_tokens=20)
+        assert answer.text in ("yes", 'a "quoted"\nline', "maybe (not)")
+    date = server.chat("When?", grammar='root ::= [0-9]{4} "-" [0-9]{2} "-" [0-9]{2}', temperature=1, seed=1, max_tokens=20).text
+    assert [len(part) for part in date.split("-")] == [4, 2, 2] and date.replace("-", "").isdigit()
+
+    def refused(param, code, **fields):
+        server.chat(**fields).assert_error(400, param, code)
+
+    refused("grammar", "invalid_value", grammar="root")
+    refused("grammar", "invalid_value", grammar="other ::= \"a\"")
+    refused("grammar", "invalid_value", grammar="root ::= root \"a\"")
+    refused("grammar", "invalid_value", grammar="root ::= " + "(" * 100 + '"a"' + ")" * 100)
+    refused("grammar", "invalid_value", grammar="root ::= " + '"a" ' * 50000)
+    refused("grammar", "invalid_type", grammar=5)
+    refused("grammar", "invalid_value", grammar='root ::= "a"', choice=["a"])
+    refused("grammar", "invalid_value", grammar='root ::= "a"', tools=TOOLS)
+    refused("choice", "invalid_value", choice=["a"], response_format={"type": "json_object"})
+    refused("choice", "empty_array", choice=[])
+    refused("choice[1]", "invalid_type", choice=["a", 1])
+
+
+@pytest.mark.parametrize("schema", [
+    {"type": "string", "minLength": 10**9},
+    {"type": "array", "items": {"type": "array", "items": {"type": "array", "items": {"type": "string", "minLength": 1000}, "minItems": 1000}, "minItems": 1000}, "minItems": 1000},
+    {"enum": [f"value {number}" for number in range(20000)]},
+    {"enum": [f"value {number}" for number in range(1000)]},
+    {"type": "string", "pattern": "^((((a{1,500}){1,500}){1,500}){1,500})$"},
+    {"$ref": "#"},
+    {"allOf": [{"$ref": "#"}]},
+    {"type": "object", "properties": {f"key{number}": {"type": "string"} for number in range(2000)}},
+    {"type": "object", "properties": {f"key{number}": {"type": "string"} for number in range(200)}},
+    {"type": "object", "properties": {f"key{number}": {"type": "string"} for number in range(1000)}, "required": [f"key{number}" for number in range(1000)]},
+], ids=["length", "items", "enum", "values", "pattern", "self", "all", "properties", "optional", "required"])
+def test_hostile_schemas_do_no_harm(start, schema):
+    """Answered or refused, soon, by a server that lives on."""
+    server = start()
+    server.chat("Hello!")
+    response_format = {"type": "json_schema", "json_schema": {"name": "n", "schema": schema}}
+    begin = time.monotonic()
+    answer = server.chat("Hello!", response_format=response_format, max_tokens=4)
+    assert answer.status in (200, 400), answer.body
+    assert time.monotonic() - begin < 10
+    assert server.chat("Hello!").status == 200
+    assert resident_bytes(server.process.pid) < 1_500_000_000
+
+
+def resident_bytes(pid: int) -> int:
+    for line in open(f"/proc/{pid}/status"):
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) * 1024
+    raise AssertionError("no VmRSS")

@@ -28,7 +28,7 @@ import Testing
         var reason: FinishReason?
         while let event = try await answer.nextEvent() {
             switch event {
-            case .delta(_, .content(let more)):
+            case .delta(_, .content(let more, _)):
                 #expect(!more.isEmpty && reason == nil)
                 text += more
             case .delta: Issue.record("this model has nothing but content")
@@ -79,7 +79,7 @@ import Testing
         var ended: [Int] = []
         while let event = try await answer.nextEvent() {
             switch event {
-            case .delta(let choice, .content(let text)): texts[choice, default: ""] += text
+            case .delta(let choice, .content(let text, _)): texts[choice, default: ""] += text
             case .delta, .idle: continue
             case .finished(let choice, let reason):
                 #expect(reason == .stop)

@@ -26,8 +26,7 @@ import Testing
 
     private func sampler(_ constraint: Fixed, temperature: Float, seed: Int64 = 1) -> SequenceSampler {
         SequenceSampler(
-            SequenceSampling(SamplingParameters(temperature: temperature, seed: seed), constraint: constraint), endOfGeneration: 99,
-            isEndOfGeneration: { $0 == 99 })
+            SequenceSampling(SamplingParameters(temperature: temperature, seed: seed), constraint: constraint), endOfGeneration: 99, ends: [99])
     }
 
     private func draw(_ sampler: inout SequenceSampler, _ logits: [Float]) -> Token { logits.withUnsafeBufferPointer { sampler.next($0) } }

@@ -87,7 +87,7 @@ import Testing
         var content = AnswerContent()
         for delta in deltas {
             switch delta {
-            case .content(let text): content.content += text
+            case .content(let text, _): content.content += text
             case .reasoning(let text): content.reasoning += text
             case .call(let index, _, let name):
                 #expect(index == content.calls.count, "calls come in order")

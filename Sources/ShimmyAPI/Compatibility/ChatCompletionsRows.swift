@@ -48,12 +48,7 @@ extension Compatibility {
             FieldRow(
                 "service_tier", .partial("flex waits until nobody else has work; the others mean the same: the fair share"),
                 "test_flexible_work_waits_for_others"),
-        ] + toolFields + formatFields + [
-            FieldRow("logprobs", .refused(neutral: [false])),
-            FieldRow("top_logprobs", .refused(neutral: [0])),
-            FieldRow("logit_bias", .refused(neutral: [[:]])),
-            FieldRow("frequency_penalty", .refused(neutral: [0])),
-            FieldRow("presence_penalty", .refused(neutral: [0])),
+        ] + samplingFields + toolFields + formatFields + [
             FieldRow("modalities", .refused(neutral: [["text"]])),
             FieldRow("audio", .refused(neutral: [])),
             FieldRow("web_search_options", .refused(neutral: [])),
@@ -68,6 +63,21 @@ extension Compatibility {
             FieldRow("prompt_cache_options", .ignored(neutral: [])),
         ],
         response: chatResponse + chatChunk)
+
+    private static let samplingFields = [
+        FieldRow("logprobs", .partial("of the content; none for calls and thoughts"), "test_logprobs_have_the_documented_shape"),
+        FieldRow("top_logprobs", .supported, "test_logprobs_have_the_documented_shape"),
+        FieldRow("logit_bias", .supported, "test_bias_bans_and_forces"),
+        FieldRow("frequency_penalty", .supported, "test_penalties_change_the_words"),
+        FieldRow("presence_penalty", .supported, "test_penalties_change_the_words"),
+        FieldRow("top_k", .partial("Shimmy's own: as many of the likeliest tokens; 0 and -1 for all"), "test_extensions_of_sampling"),
+        FieldRow("min_p", .partial("Shimmy's own: a part of the likeliest token's probability"), "test_extensions_of_sampling"),
+        FieldRow("typical_p", .partial("Shimmy's own: locally typical sampling"), "test_extensions_of_sampling"),
+        FieldRow("repeat_penalty", .partial("Shimmy's own: llama.cpp's, over prompt and answer"), "test_extensions_of_sampling"),
+        FieldRow("repeat_last_n", .partial("Shimmy's own: the tokens that repeat_penalty looks at"), "test_extensions_of_sampling"),
+        FieldRow("min_tokens", .partial("Shimmy's own: tokens before the answer may end"), "test_an_answer_can_be_kept_from_its_end"),
+        FieldRow("ignore_eos", .partial("Shimmy's own: the answer does not end by itself"), "test_an_answer_can_be_kept_from_its_end"),
+    ]
 
     private static let toolFields = [
         FieldRow("tools", .partial("functions and custom tools; hosted tools are ignored and reported"), calls),
@@ -104,6 +114,8 @@ extension Compatibility {
         FieldRow("response_format.json_schema.strict", .supported, "test_response_formats"),
         FieldRow(
             "response_format.json_schema.schema", .partial("a schema that cannot be enforced is a 400"), "test_response_formats"),
+        FieldRow("grammar", .partial("Shimmy's own: a grammar of llama.cpp's (GBNF) for the answer"), "test_grammars_and_choices"),
+        FieldRow("choice", .partial("Shimmy's own: the answer is one of these texts"), "test_grammars_and_choices"),
         FieldRow("reasoning_effort", .partial("an argument for the template and a budget of tokens"), "test_effort_is_a_budget"),
         FieldRow("reasoning_budget_tokens", .partial("Shimmy's own: tokens of thinking at most"), "test_a_budget_ends_the_thinking"),
         FieldRow(
@@ -132,7 +144,7 @@ extension Compatibility {
         FieldRow("choices[].message.function_call", .supported, "test_deprecated_functions"),
         FieldRow("choices[].message.reasoning_content", .partial("Shimmy's own: what the model thought"), "test_reasoning_is_told_apart"),
         FieldRow("choices[].message.audio", .notSupported),
-        FieldRow("choices[].logprobs", .partial("always null"), shape),
+        FieldRow("choices[].logprobs", .supported, "test_logprobs_have_the_documented_shape"),
         FieldRow(
             "choices[].finish_reason", .partial("stop, length, tool_calls (also for a named tool, where OpenAI says stop) and function_call"),
             calls),
@@ -159,7 +171,7 @@ extension Compatibility {
         FieldRow("(chunk) choices[].delta.function_call", .supported, "test_deprecated_functions"),
         FieldRow("(chunk) choices[].delta.reasoning_content", .partial("Shimmy's own"), "test_streamed_reasoning"),
         FieldRow("(chunk) choices[].delta.refusal", .partial("null in the first chunk"), chunks),
-        FieldRow("(chunk) choices[].logprobs", .partial("always null"), chunks),
+        FieldRow("(chunk) choices[].logprobs", .supported, "test_streamed_logprobs_belong_to_their_text"),
         FieldRow("(chunk) choices[].finish_reason", .supported, chunks),
         FieldRow("(chunk) usage", .supported, "test_include_usage"),
         FieldRow("(chunk) obfuscation", .notSupported),

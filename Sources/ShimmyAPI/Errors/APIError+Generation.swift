@@ -9,6 +9,12 @@ extension APIError {
                 status: 400, message: "The model's chat template refused the conversation: \(reason)", param: "messages", code: "invalid_value")
         case .contextExceeded(let prompt, let requested, let context):
             self = .contextExceeded(prompt: prompt, requested: requested, context: context)
+        case .unknownToken(let token, let count):
+            self.init(
+                status: 400, message: "Invalid key in 'logit_bias': the model has no token \(token); its ids are below \(count).",
+                param: "logit_bias", code: "invalid_value")
+        case .badGrammar(let reason):
+            self.init(status: 400, message: "Invalid 'grammar': \(reason).", param: "grammar", code: "invalid_value")
         case .badSchema(.some(let index), let reason):
             self.init(
                 status: 400, message: "Invalid schema for 'tools[\(index)].function.parameters': \(reason)",

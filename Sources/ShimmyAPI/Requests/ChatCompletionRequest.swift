@@ -25,14 +25,12 @@ package struct ChatCompletionRequest: Sendable, Equatable {
         chat = ChatRequest(
             conversation: decoded.conversation,
             maximumTokens: try Self.maximumTokens(fields),
-            sampling: SamplingParameters(
-                temperature: Float(try fields.decimal("temperature", in: 0...2) ?? 1),
-                topP: Float(try fields.decimal("top_p", in: 0...1) ?? 1),
-                seed: try fields.integer("seed", in: .min ... .max)),
+            sampling: try SamplingDecoder.decode(fields),
             stops: try Self.stops(fields),
             choices: Int(try fields.integer("n", in: 1...128) ?? 1),
             prediction: try Self.prediction(fields),
-            thinkingBudget: decoded.thinkingBudget)
+            thinkingBudget: decoded.thinkingBudget,
+            grammar: try GrammarDecoder.decode(fields, decoded.conversation))
         isFlex = fields.value("service_tier") == nil ? false : try fields.choice("service_tier", as: ServiceTier.self) == .flex
         stream = try fields.bool("stream") ?? false
         let streamOptions = try fields.nested("stream_options")

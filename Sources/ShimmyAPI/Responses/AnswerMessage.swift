@@ -1,3 +1,4 @@
+import ShimmyChat
 import ShimmyJSON
 
 /// A message put together from its parts: what a client of a stream would have in the end.
@@ -10,6 +11,7 @@ package struct AnswerMessage: Sendable, Equatable {
     }
 
     private var content = ""
+    private(set) var probabilities: [TokenProbability] = []
     private var reasoning = ""
     private var calls: [Call] = []
 
@@ -17,7 +19,9 @@ package struct AnswerMessage: Sendable, Equatable {
 
     package mutating func append(_ delta: MessageDelta) {
         switch delta {
-        case .content(let more): content += more
+        case .content(let more, let probabilities):
+            content += more
+            self.probabilities += probabilities
         case .reasoning(let more): reasoning += more
         case .call(_, let id, let name, let isCustom): calls.append(Call(id: id, name: name, isCustom: isCustom))
         case .arguments(let index, let more, _): calls[index].arguments += more
@@ -49,7 +53,7 @@ package struct AnswerMessage: Sendable, Equatable {
     /// One part as the delta of a chunk.
     static func json(_ delta: MessageDelta, _ dialect: CallDialect) -> JSON {
         switch delta {
-        case .content(let text): return ["content": .string(text)]
+        case .content(let text, _): return ["content": .string(text)]
         case .reasoning(let text):
             var object: JSONObject = [:]
             for name in dialect.reasoningField.names { object[name] = .string(text) }

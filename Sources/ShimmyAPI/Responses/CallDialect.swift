@@ -26,7 +26,7 @@ package struct CallDialect: Sendable, Equatable {
 
 /// A part of a message as a chunk carries it.
 package enum MessageDelta: Sendable, Equatable {
-    case content(String)
+    case content(String, [TokenProbability] = [])
     case reasoning(String)
     case call(index: Int, id: String, name: String, isCustom: Bool)
     /// More of a call's arguments, or of the text that a custom tool gets.
@@ -43,7 +43,7 @@ package struct MessageDialect {
     /// Nil when there is nothing to tell yet.
     package mutating func map(_ delta: AnswerDelta) -> MessageDelta? {
         switch delta {
-        case .content(let text): return .content(text)
+        case .content(let text, let probabilities): return .content(text, probabilities)
         case .reasoning(let text): return .reasoning(text)
         case .call(let index, let id, let name):
             let isCustom = dialect.customTools.contains(name)

@@ -11,14 +11,16 @@ package struct ChatCompletionEncoder: Sendable {
     private let serviceTier: String
     private let includeUsage: Bool
     private let dialect: CallDialect
+    private let tellsLogprobs: Bool
 
     /// - created: unix seconds.
     /// - serviceTier: the class that the request was served in.
     /// - includeUsage: `stream_options.include_usage`: a last chunk with the usage, and `usage: null` in all others.
     package init(
         id: String, created: Int, model: String, fingerprint: String, serviceTier: String = "default", includeUsage: Bool = false,
-        dialect: CallDialect = CallDialect()
+        dialect: CallDialect = CallDialect(), tellsLogprobs: Bool = false
     ) {
+        self.tellsLogprobs = tellsLogprobs
         self.dialect = dialect
         self.serviceTier = serviceTier
         self.id = id
@@ -36,7 +38,7 @@ package struct ChatCompletionEncoder: Sendable {
                 [
                     "index": .int(index),
                     "message": choice.message.json(dialect),
-                    "logprobs": .null,
+                    "logprobs": tellsLogprobs ? LogprobsEncoder.json(choice.message.probabilities) : .null,
                     "finish_reason": .string(word(choice.reason)),
                 ]
             })
@@ -48,7 +50,12 @@ package struct ChatCompletionEncoder: Sendable {
 
     package func firstChunk(choice: Int = 0) -> JSON { chunk(choice, ["role": "assistant", "content": "", "refusal": .null], reason: nil) }
 
-    package func chunk(_ delta: MessageDelta, choice: Int = 0) -> JSON { chunk(choice, AnswerMessage.json(delta, dialect), reason: nil) }
+    package func chunk(_ delta: MessageDelta, choice: Int = 0) -> JSON {
+        guard tellsLogprobs, case .content(_, let probabilities) = delta else {
+            return chunk(choice, AnswerMessage.json(delta, dialect), reason: nil)
+        }
+        return chunk(choice, AnswerMessage.json(delta, dialect), logprobs: LogprobsEncoder.json(probabilities), reason: nil)
+    }
 
     package func lastChunk(_ reason: FinishReason, choice: Int = 0) -> JSON { chunk(choice, [:], reason: reason) }
 
@@ -61,10 +68,10 @@ package struct ChatCompletionEncoder: Sendable {
         return .object(object)
     }
 
-    private func chunk(_ choice: Int, _ delta: JSON, reason: FinishReason?) -> JSON {
+    private func chunk(_ choice: Int, _ delta: JSON, logprobs: JSON = .null, reason: FinishReason?) -> JSON {
         var object = envelope("chat.completion.chunk")
         object["choices"] = [
-            ["index": .int(choice), "delta": delta, "logprobs": .null, "finish_reason": reason.map { .string(word($0)) } ?? .null]
+            ["index": .int(choice), "delta": delta, "logprobs": logprobs, "finish_reason": reason.map { .string(word($0)) } ?? .null]
         ]
         if includeUsage { object["usage"] = .null }
         return .object(object)

@@ -34,7 +34,8 @@ package protocol AnswerFormat: Sendable {
 
 /// Something new in an answer. Strings are never empty, but for the arguments of a call that has none.
 package enum AnswerDelta: Sendable, Equatable {
-    case content(String)
+    /// The probabilities of the tokens whose text is complete with it, for a request that asked for them.
+    case content(String, [TokenProbability] = [])
     case reasoning(String)
     /// A call begins; the calls before it are complete. The id is nil where the format has none.
     case call(index: Int, id: String?, name: String)

@@ -30,10 +30,12 @@ struct AnswerText {
 
     private let vocabulary: any Vocabulary
     private let readsEachToken: Bool
+    private let preserved: Set<Token>
     private var detokenizer: Detokenizer
     private var tracker: ThinkingTracker?
     private var reader: AnswerReader?
     private var contentStops: StopMatcher
+    private var probabilities: ContentProbabilities
     private var characters = UTF8Buffer()
 
     init(vocabulary: any Vocabulary, style: AnswerStyle, throttleFactor: Double = 20) {
@@ -43,6 +45,8 @@ struct AnswerText {
         detokenizer = Detokenizer(
             vocabulary: vocabulary, stops: style.formatStops + (isPlain ? style.stops : []), preserved: style.preserved)
         contentStops = StopMatcher(isPlain ? [] : style.stops)
+        probabilities = ContentProbabilities(vocabulary: vocabulary)
+        preserved = style.preserved
         reader = style.format.map {
             AnswerReader(
                 $0, maximumCalls: style.maximumCalls, continues: style.continues, throttleFactor: style.stops.isEmpty ? throttleFactor : 0)
@@ -54,7 +58,36 @@ struct AnswerText {
     /// Whether a tool was called.
     var hasCalls: Bool { reader?.hasCalls ?? false }
 
-    mutating func push(_ tokens: [Token]) -> Output {
+    /// - logprobs: one for each token, or none.
+    mutating func push(_ tokens: [Token], logprobs: [TokenLogprobs] = []) -> Output {
+        for (token, logprobs) in zip(tokens, logprobs) {
+            probabilities.push(logprobs, text: vocabulary.piece(of: token, special: preserved.contains(token)))
+        }
+        var output = readAll(tokens)
+        output.deltas = withProbabilities(output.deltas, isLast: output.stopped)
+        return output
+    }
+
+    /// What was held back until the end.
+    mutating func finish(isCut: Bool) -> [AnswerDelta] { withProbabilities(end(isCut: isCut), isLast: true) }
+
+    private mutating func withProbabilities(_ deltas: [AnswerDelta], isLast: Bool) -> [AnswerDelta] {
+        guard !probabilities.isEmpty else { return deltas }
+        var result: [AnswerDelta] = []
+        for delta in deltas {
+            if case .content(let text, _) = delta {
+                let (text, tokens) = probabilities.take(text)
+                if !text.isEmpty { result.append(.content(text, tokens)) }
+            } else {
+                result.append(delta)
+            }
+        }
+        let (rest, tokens) = isLast ? probabilities.finish() : ("", [])
+        if !rest.isEmpty { result.append(.content(rest, tokens)) }
+        return result
+    }
+
+    private mutating func readAll(_ tokens: [Token]) -> Output {
         guard readsEachToken else { return read(tokens[...]) }
         // A stop string in the content ends the answer with the token that completes it, not with the next news of the engine.
         var all = Output()
@@ -78,12 +111,11 @@ struct AnswerText {
         }
         for delta in reader!.push(text.text) where !output.stopped || text.stopped { take(delta, into: &output) }
         if reader!.isComplete { output.stopped = true }
-        if text.stopped { output.deltas += finish(isCut: false) }
+        if text.stopped { output.deltas += end(isCut: false) }
         return output
     }
 
-    /// What was held back until the end.
-    mutating func finish(isCut: Bool) -> [AnswerDelta] {
+    private mutating func end(isCut: Bool) -> [AnswerDelta] {
         let rest = detokenizer.finish()
         guard reader != nil else { return rest.isEmpty ? [] : [.content(rest)] }
         var output = Output()
@@ -94,7 +126,7 @@ struct AnswerText {
 
     /// Content goes through the stop strings; everything else passes.
     private mutating func take(_ delta: AnswerDelta, into output: inout Output) {
-        guard case .content(let text) = delta else {
+        guard case .content(let text, _) = delta else {
             output.deltas.append(delta)
             return
         }

@@ -68,7 +68,7 @@ final class Generation {
             onStart(start)
         }
         if delivery.tokens.isEmpty, delivery.end == nil { return [.idle] }
-        let output = text.push(delivery.tokens)
+        let output = text.push(delivery.tokens, logprobs: delivery.logprobs)
         usage.completionTokens += output.tokens
         usage.reasoningTokens += output.thinkingTokens
         var events = output.deltas.map(GenerationEvent.delta)

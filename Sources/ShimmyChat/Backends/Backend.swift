@@ -14,11 +14,14 @@ package struct ChatRequest: Sendable, Equatable {
     package var prediction: String
     /// Tokens of thinking at most, where the model's template marks them; nil for any number.
     package var thinkingBudget: Int?
+    /// What the answer has to be beyond what the conversation asks for, in llama.cpp's notation; nil where it is free.
+    package var grammar: String?
 
     package init(
         conversation: Conversation, maximumTokens: Int? = nil, sampling: SamplingParameters = .init(), stops: [String] = [], choices: Int = 1,
-        prediction: String = "", thinkingBudget: Int? = nil
+        prediction: String = "", thinkingBudget: Int? = nil, grammar: String? = nil
     ) {
+        self.grammar = grammar
         self.conversation = conversation
         self.thinkingBudget = thinkingBudget
         self.maximumTokens = maximumTokens
@@ -39,6 +42,10 @@ package enum GenerationError: Error, Equatable {
     /// `requested` is the answer's limit where the request set one.
     case contextExceeded(prompt: Int, requested: Int?, context: Int)
     case emptyPrompt
+    /// A bias for a token that the model does not have.
+    case unknownToken(Token, vocabulary: Int)
+    /// The request's grammar does not parse.
+    case badGrammar(String)
     /// An answer cannot be made to fit a schema: that of the tool with this index, or with nil that of the response.
     case badSchema(tool: Int?, String)
 }

@@ -22,6 +22,9 @@ package final class LocalBackend: Backend {
     package var statistics: EngineStatistics { engine.statistics }
 
     @concurrent package func generate(_ request: ChatRequest, terms: ServiceTerms) async throws -> sending Answer {
+        if let token = request.sampling.bias.keys.first(where: { Int($0) >= vocabulary.tokenCount }) {
+            throw GenerationError.unknownToken(token, vocabulary: vocabulary.tokenCount)
+        }
         let prompt = try render(request.conversation)
         let tokens = try tokens(of: prompt)
         let room = contextLength - tokens.count
@@ -86,19 +89,24 @@ package final class LocalBackend: Backend {
     }
 
     private func constraint(of prompt: RenderedPrompt, _ request: ChatRequest) throws(GenerationError) -> (any ConstraintSource)? {
-        var grammar: (any ConstraintSource)?
-        if let text = prompt.grammar {
-            do {
-                grammar = try vocabulary.compile(text, prefix: prompt.generationPrompt)
-            } catch {
-                throw .templateRefused(error.description)
-            }
-        }
-        let waits = prompt.grammar.map { !$0.triggers.isEmpty } ?? false
+        let grammar = try grammar(of: prompt, request)
+        // A request's own grammar knows nothing of thoughts.
+        let waits = request.grammar != nil || prompt.grammar.map { !$0.triggers.isEmpty } ?? false
         guard let tags = prompt.thinking, waits || request.thinkingBudget != nil else { return grammar }
         let settings = ThinkingConstraint.Settings(
             tags: tags, prefix: prompt.generationPrompt, budget: request.thinkingBudget, grammarWaits: waits)
         return ThinkingSource(settings: settings, grammar: grammar, vocabulary: vocabulary)
+    }
+
+    private func grammar(of prompt: RenderedPrompt, _ request: ChatRequest) throws(GenerationError) -> (any ConstraintSource)? {
+        do {
+            if let text = request.grammar { return try vocabulary.compile(GrammarText(text), prefix: "") }
+            return try prompt.grammar.map { grammar throws(ChatTemplateError) in
+                try vocabulary.compile(grammar, prefix: prompt.generationPrompt)
+            }
+        } catch {
+            throw request.grammar == nil ? .templateRefused(error.description) : .badGrammar(error.description)
+        }
     }
 
     private func style(of prompt: RenderedPrompt, _ request: ChatRequest) -> AnswerStyle {

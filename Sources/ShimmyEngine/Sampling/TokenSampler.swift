@@ -1,3 +1,4 @@
+import Foundation
 package import ShimmyCore
 
 /// Draws tokens for one sequence from logits. Its random numbers are its own: neighbours in a batch never change a draw.
@@ -7,6 +8,9 @@ package import ShimmyCore
 package struct TokenSampler {
     private let temperature: Float
     private let topP: Float
+    private let topK: Int
+    private let minP: Float
+    private let typicalP: Float
     private var random: RandomBits
     /// Scratch, kept between draws.
     private var weights: [Float] = []
@@ -14,6 +18,9 @@ package struct TokenSampler {
     package init(_ parameters: SamplingParameters) {
         temperature = parameters.temperature
         topP = parameters.topP
+        topK = parameters.topK
+        minP = parameters.minP
+        typicalP = parameters.typicalP
         random = RandomBits(seed: parameters.seed.map { UInt64(bitPattern: $0) } ?? .random(in: .min ... .max))
     }
 
@@ -23,12 +30,13 @@ package struct TokenSampler {
         if temperature <= 0 { return Token(best) }
         let total = fillWeights(logits, greatest: logits[best])
         guard total > 0, total.isFinite else { return Token(best) }
+        if topK > 0 || minP > 0 || typicalP < 1 { return Token(drawFiltered() ?? best) }
         if topP >= 1 { return Token(draw(below: total) ?? best) }
         return Token(drawFromHead(total: total) ?? best)
     }
 
     /// The first of the greatest logits. Two passes that the compiler turns into vector code.
-    private static func greatest(_ logits: UnsafeBufferPointer<Float>) -> Int {
+    static func greatest(_ logits: UnsafeBufferPointer<Float>) -> Int {
         var lanes = SIMD16<Float>(repeating: -.infinity)
         let blocks = logits.count / 16
         let base = UnsafeRawPointer(logits.baseAddress!)
@@ -109,6 +117,49 @@ package struct TokenSampler {
         return candidates.first?.token
     }
 
+    // MARK: Filters beyond OpenAI's
+
+    /// Below this part of the likeliest token's probability no filter has anything to say.
+    private static let negligible: Float = 0x1p-24
+
+    /// Draws from what `min_p`, `top_k`, `typical_p` and `top_p` leave, each of what the one before it left.
+    private mutating func drawFiltered() -> Int? {
+        let least = max(minP, Self.negligible)
+        var kept: [Candidate] = []
+        for (token, weight) in weights.enumerated() where weight >= least { kept.append(Candidate(token: token, weight: weight)) }
+        kept.sort { ($1.weight, $0.token) < ($0.weight, $1.token) }
+        if topK > 0, kept.count > topK { kept.removeLast(kept.count - topK) }
+        if typicalP < 1 { kept = typical(kept) }
+        if topP < 1 { kept = Self.head(kept, reaching: Double(topP)) }
+        var point = random.unit() * kept.reduce(0) { $0 + Double($1.weight) }
+        for candidate in kept {
+            point -= Double(candidate.weight)
+            if point < 0 { return candidate.token }
+        }
+        return kept.first?.token
+    }
+
+    /// The first of the candidates whose share reaches `share` of all of theirs; at least one.
+    private static func head(_ candidates: [Candidate], reaching share: Double) -> [Candidate] {
+        let wanted = share * candidates.reduce(0) { $0 + Double($1.weight) }
+        var sum = 0.0
+        let count = candidates.firstIndex {
+            sum += Double($0.weight)
+            return sum >= wanted
+        }
+        return Array(candidates.prefix((count ?? candidates.count - 1) + 1))
+    }
+
+    /// Locally typical sampling (Meister et al., 2022): those whose information is nearest the entropy.
+    private func typical(_ candidates: [Candidate]) -> [Candidate] {
+        let total = candidates.reduce(0) { $0 + Double($1.weight) }
+        let information = candidates.map { -log(Double($0.weight) / total) }
+        let entropy = zip(candidates, information).reduce(0) { $0 + Double($1.0.weight) / total * $1.1 }
+        let order = candidates.indices.sorted { abs(information[$0] - entropy) < abs(information[$1] - entropy) }
+        return Self.head(order.map { candidates[$0] }, reaching: Double(typicalP))
+            .sorted { ($1.weight, $0.token) < ($0.weight, $1.token) }
+    }
+
     private struct Candidate {
         let token: Int
         let weight: Float
@@ -138,8 +189,22 @@ package struct TokenSampler {
     private static func `class`(of weight: Float) -> Int { min(127, max(0, 127 - Int(weight.bitPattern >> 23))) }
 }
 
+extension Exponential {
+    /// The sum of e^(logit - greatest).
+    static func sum(of logits: UnsafeBufferPointer<Float>, minus greatest: Float) -> Double {
+        let base = UnsafeRawPointer(logits.baseAddress!)
+        let blocks = logits.count / 16
+        var total = 0.0
+        for block in 0..<blocks {
+            total += Double(of(base.loadUnaligned(fromByteOffset: block * 64, as: SIMD16<Float>.self) - greatest).sum())
+        }
+        for index in blocks * 16..<logits.count { total += Double(of(SIMD16(repeating: logits[index] - greatest))[0]) }
+        return total
+    }
+}
+
 /// e to the power of 16 numbers at once, to a relative error below 3e-7 (for x <= 0; 0 below -87).
-private enum Exponential {
+enum Exponential {
     @inline(__always)
     static func of(_ x: SIMD16<Float>) -> SIMD16<Float> {
         let low = SIMD16<Float>(repeating: -87)

@@ -21,7 +21,7 @@ package struct SequenceRequest: Sendable {
         precondition(!prompt.isEmpty && maximumTokens > 0)
         self.prompt = prompt
         self.maximumTokens = maximumTokens
-        self.sampling = SequenceSampling(sampling, constraint: constraint)
+        self.sampling = SequenceSampling(sampling, constraint: constraint, prompt: sampling.repeatPenalty == 1 ? [] : prompt)
         self.owner = owner
         self.isFlex = isFlex
         self.prediction = prediction

@@ -24,7 +24,8 @@ struct ChatRoutes: Sendable {
         let answer = try await lease.backend.generate(decoded.chat, terms: terms)
         let encoder = ChatCompletionEncoder(
             id: ChatCompletionEncoder.newID(), created: UnixTime.now, model: decoded.model, fingerprint: lease.backend.fingerprint,
-            serviceTier: decoded.isFlex ? "flex" : "default", includeUsage: decoded.includeUsage, dialect: decoded.dialect)
+            serviceTier: decoded.isFlex ? "flex" : "default", includeUsage: decoded.includeUsage, dialect: decoded.dialect,
+            tellsLogprobs: decoded.chat.sampling.logprobs != nil)
         var response: Response
         let canceller = answer.canceller
         let consumer = OneConsumer(answer)

@@ -56,7 +56,7 @@ struct GenerateCommand: AsyncParsableCommand {
         do {
             let answer = try await backend.generate(request)
             while let event = try await answer.nextEvent() {
-                if case .delta(_, .content(let text)) = event { Console.print(text, terminator: "") }
+                if case .delta(_, .content(let text, _)) = event { Console.print(text, terminator: "") }
             }
         } catch let error as GenerationError {
             Console.error(error.forPeople)
@@ -77,6 +77,8 @@ extension GenerationError {
         switch self {
         case .templateRefused(let reason): "the model's chat template refused the conversation: \(reason)"
         case .contextExceeded(let prompt, _, let context): "the prompt has \(prompt) tokens; prompt and answer must fit the context of \(context)"
+        case .unknownToken(let token, _): "the model has no token \(token)"
+        case .badGrammar(let reason): "the grammar cannot be used: \(reason)"
         case .badSchema(_, let reason): "a schema cannot be enforced: \(reason)"
         case .emptyPrompt: "the prompt is empty"
         }

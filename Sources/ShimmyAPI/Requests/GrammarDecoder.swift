@@ -1,0 +1,73 @@
+import ShimmyChat
+import ShimmyJSON
+
+/// Reads the extensions that say what an answer has to be: `grammar` (llama.cpp's GBNF) and `choice`, one of several texts.
+enum GrammarDecoder {
+    /// A grammar nests and repeats no deeper and is no longer than this: its parser recurses, and repetitions are written out.
+    private static let maximumBytes = 65536
+    private static let maximumDepth = 64
+
+    static func decode(_ fields: FieldReader, _ conversation: Conversation) throws(APIError) -> String? {
+        let grammar = try fields.string("grammar").map { text throws(APIError) in try bounded(text, fields.path(to: "grammar")) }
+        let choice = try choice(fields)
+        guard let field = grammar != nil ? "grammar" : choice != nil ? "choice" : nil else { return nil }
+        let rivals = [
+            ("choice", choice != nil && grammar != nil), ("response_format", conversation.responseSchema != nil),
+            ("tools", conversation.toolChoice.mode != .none),
+        ]
+        if let rival = rivals.first(where: { $0.1 }) {
+            throw APIError(
+                status: 400, message: "Invalid '\(field)': it cannot be used together with '\(rival.0)'.", param: field, code: "invalid_value")
+        }
+        return grammar ?? choice
+    }
+
+    private static func bounded(_ text: String, _ path: JSONPath) throws(APIError) -> String {
+        var (depth, deepest) = (0, 0)
+        for byte in text.utf8 {
+            if byte == UInt8(ascii: "(") { depth += 1 }
+            if byte == UInt8(ascii: ")") { depth -= 1 }
+            deepest = max(deepest, depth)
+        }
+        guard text.utf8.count <= maximumBytes, deepest <= maximumDepth else {
+            throw APIError(
+                status: 400, message: "Invalid '\(path)': a grammar has at most \(maximumBytes) bytes and \(maximumDepth) nested groups.",
+                param: "\(path)", code: "invalid_value")
+        }
+        return text
+    }
+
+    private static func choice(_ fields: FieldReader) throws(APIError) -> String? {
+        guard let value = fields.value("choice") else { return nil }
+        let path = fields.path(to: "choice")
+        guard let array = value.arrayValue else { throw .wrongType(path, expected: "an array of strings", got: value) }
+        if array.isEmpty { throw .emptyArray(path) }
+        var texts: [String] = []
+        for (index, element) in array.enumerated() {
+            guard let text = element.stringValue else { throw .wrongType(path.index(index), expected: "a string", got: element) }
+            texts.append(literal(text))
+        }
+        return try bounded("root ::= " + texts.joined(separator: " | "), path)
+    }
+
+    /// A text as GBNF writes it.
+    private static func literal(_ text: String) -> String {
+        var result = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"": result += "\\\""
+            case "\\": result += "\\\\"
+            case "\n": result += "\\n"
+            case "\r": result += "\\r"
+            case "\t": result += "\\t"
+            default:
+                if scalar.value < 32 {
+                    result += "\\x" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16)
+                } else {
+                    result.unicodeScalars.append(scalar)
+                }
+            }
+        }
+        return result + "\""
+    }
+}

@@ -1,0 +1,55 @@
+import ShimmyChat
+import ShimmyCore
+import ShimmyJSON
+
+/// Reads how tokens are drawn: OpenAI's fields, and llama.cpp's as extensions.
+enum SamplingDecoder {
+    static func decode(_ fields: FieldReader) throws(APIError) -> SamplingParameters {
+        var sampling = SamplingParameters(
+            temperature: Float(try fields.decimal("temperature", in: 0...2) ?? 1), topP: Float(try fields.decimal("top_p", in: 0...1) ?? 1),
+            seed: try fields.integer("seed", in: .min ... .max))
+        sampling.frequencyPenalty = Float(try fields.decimal("frequency_penalty", in: -2...2) ?? 0)
+        sampling.presencePenalty = Float(try fields.decimal("presence_penalty", in: -2...2) ?? 0)
+        sampling.bias = try bias(fields)
+        sampling.logprobs = try logprobs(fields)
+        sampling.topK = Int(try fields.integer("top_k", in: -1...Int64(Int32.max)) ?? 0)
+        sampling.minP = Float(try fields.decimal("min_p", in: 0...1) ?? 0)
+        sampling.typicalP = Float(try fields.decimal("typical_p", in: 0...1) ?? 1)
+        sampling.repeatPenalty = Float(try fields.decimal("repeat_penalty", in: 0.01...100) ?? 1)
+        sampling.repeatWindow = Int(try fields.integer("repeat_last_n", in: 0...65536) ?? 64)
+        sampling.minimumTokens = Int(try fields.integer("min_tokens", in: 0...Int64(Int32.max)) ?? 0)
+        sampling.ignoresEnd = try fields.bool("ignore_eos") ?? false
+        return sampling
+    }
+
+    /// Token ids as strings, with -100 to 100.
+    private static func bias(_ fields: FieldReader) throws(APIError) -> [Token: Float] {
+        guard let value = fields.value("logit_bias") else { return [:] }
+        let path = fields.path(to: "logit_bias")
+        guard let object = value.objectValue else { throw .wrongType(path, expected: "an object", got: value) }
+        var bias: [Token: Float] = [:]
+        for (key, value) in object {
+            guard let token = Token(key), token >= 0 else {
+                throw APIError(
+                    status: 400, message: "Invalid key in 'logit_bias': '\(key)' is not the id of a token.", param: "logit_bias",
+                    code: "invalid_value")
+            }
+            guard let number = value.doubleValue else { throw .wrongType(path.key(key), expected: "a number", got: value) }
+            if number < -100 { throw .belowMinimum(path.key(key), kind: "decimal", minimum: "-100", got: value.text) }
+            if number > 100 { throw .aboveMaximum(path.key(key), kind: "decimal", maximum: "100", got: value.text) }
+            bias[token] = Float(number)
+        }
+        return bias
+    }
+
+    private static func logprobs(_ fields: FieldReader) throws(APIError) -> Int? {
+        let wanted = try fields.bool("logprobs") ?? false
+        guard let count = try fields.integer("top_logprobs", in: 0...20) else { return wanted ? 0 : nil }
+        if !wanted, count > 0 {
+            throw APIError(
+                status: 400, message: "Invalid value for 'top_logprobs': it needs 'logprobs' to be true.", param: "top_logprobs",
+                code: "invalid_value")
+        }
+        return wanted ? Int(count) : nil
+    }
+}

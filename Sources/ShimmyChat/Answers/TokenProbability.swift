@@ -1,0 +1,100 @@
+import ShimmyCore
+
+/// How likely a token of the content was, with its text and the likeliest others.
+package struct TokenProbability: Sendable, Equatable {
+    package struct Entry: Sendable, Equatable {
+        /// Part of a character, for some tokens.
+        package var bytes: [UInt8]
+        /// A natural logarithm; minus infinity for what cannot be.
+        package var logprob: Float
+
+        package init(bytes: [UInt8], logprob: Float) {
+            self.bytes = bytes
+            self.logprob = logprob
+        }
+    }
+
+    package var drawn: Entry
+    package var top: [Entry]
+
+    package init(drawn: Entry, top: [Entry] = []) {
+        self.drawn = drawn
+        self.top = top
+    }
+}
+
+/// Finds for every piece of content the tokens that it was made of: text is held back, cut by a format, and told in other pieces than it came.
+struct ContentProbabilities {
+    private struct Said {
+        let probability: TokenProbability
+        /// Where its text ends, counted from the first byte that was said.
+        let end: Int
+    }
+
+    private let vocabulary: any Vocabulary
+    private var said: [Said] = []
+    /// What was said and not told yet, from byte `begin` on.
+    private var raw: [UInt8] = []
+    private var begin = 0
+    /// Content that ends within a token; it waits for the rest of it, so that text and probabilities arrive together.
+    private var held = ""
+
+    init(vocabulary: any Vocabulary) { self.vocabulary = vocabulary }
+
+    /// Whether nothing was said that is not told.
+    var isEmpty: Bool { said.isEmpty && held.isEmpty }
+
+    /// - text: the bytes that the token has in the answer.
+    mutating func push(_ logprobs: TokenLogprobs, text: [UInt8]) {
+        raw += text
+        let top = logprobs.top.map { entry($0) }
+        said.append(Said(probability: TokenProbability(drawn: entry(logprobs.drawn), top: top), end: begin + raw.count))
+    }
+
+    /// As much of the content as ends with a token, and its tokens.
+    mutating func take(_ content: String) -> (text: String, tokens: [TokenProbability]) {
+        let text = Array((held + content).utf8)
+        // Bytes that are no text were told as U+FFFD and are not found: then it is all that was said.
+        guard let place = Self.find(text, in: raw) else { return (held + content, passAll()) }
+        let (first, last) = (begin + place.lowerBound, begin + place.upperBound)
+        // The last token that ends in the text and with a character.
+        let ends = said.map(\.end).filter { $0 > first && $0 <= last }
+        guard let end = ends.last(where: { String(validating: text[..<($0 - first)], as: UTF8.self) != nil }) else {
+            held = String(decoding: text, as: UTF8.self)
+            return ("", [])
+        }
+        held = String(decoding: text[(end - first)...], as: UTF8.self)
+        return (String(decoding: text[..<(end - first)], as: UTF8.self), pass(to: end).filter { $0.end > first }.map(\.probability))
+    }
+
+    /// What still waits at the end: the token that a stop string cut is told with what is left of it.
+    mutating func finish() -> (text: String, tokens: [TokenProbability]) {
+        defer { held = "" }
+        guard !held.isEmpty, let place = Self.find(Array(held.utf8), in: raw) else { return (held, []) }
+        let token = said.first { $0.end > begin + place.lowerBound }
+        return (held, token.map { [$0.probability] } ?? [])
+    }
+
+    private mutating func pass(to end: Int) -> [Said] {
+        let passed = said.prefix { $0.end <= end }
+        said.removeFirst(passed.count)
+        raw.removeFirst(end - begin)
+        begin = end
+        return Array(passed)
+    }
+
+    private mutating func passAll() -> [TokenProbability] {
+        held = ""
+        return pass(to: begin + raw.count).map(\.probability)
+    }
+
+    private func entry(_ entry: TokenLogprobs.Entry) -> TokenProbability.Entry {
+        TokenProbability.Entry(bytes: vocabulary.piece(of: entry.token, special: true), logprob: entry.logprob)
+    }
+
+    private static func find(_ part: [UInt8], in whole: [UInt8]) -> Range<Int>? {
+        guard part.count <= whole.count else { return nil }
+        let start = (0...(whole.count - part.count)).first { whole[$0..<($0 + part.count)].elementsEqual(part) }
+        return start.map { $0..<($0 + part.count) }
+    }
+}

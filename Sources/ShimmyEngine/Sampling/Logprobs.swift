@@ -1,0 +1,27 @@
+import Foundation
+import ShimmyCore
+
+/// Log probabilities from logits.
+enum Logprobs {
+    /// Of one token, and of the likeliest `count`.
+    static func of(_ token: Token, top count: Int, in logits: UnsafeBufferPointer<Float>) -> TokenLogprobs {
+        let greatest = logits[TokenSampler.greatest(logits)]
+        let total = greatest + Float(log(Exponential.sum(of: logits, minus: greatest)))
+        let entries = likeliest(count, in: logits).map { TokenLogprobs.Entry(token: $0, logprob: logits[Int($0)] - total) }
+        return TokenLogprobs(drawn: .init(token: token, logprob: logits[Int(token)] - total), top: entries)
+    }
+
+    /// Likeliest first; of equal ones the first in the vocabulary.
+    private static func likeliest(_ count: Int, in logits: UnsafeBufferPointer<Float>) -> [Token] {
+        guard count > 0 else { return [] }
+        var best: [Token] = []
+        var least = -Float.infinity
+        for (index, logit) in logits.enumerated() where best.count < count || logit > least {
+            let place = best.firstIndex { logits[Int($0)] < logit } ?? best.count
+            best.insert(Token(index), at: place)
+            if best.count > count { best.removeLast() }
+            least = logits[Int(best[best.count - 1])]
+        }
+        return best
+    }
+}
