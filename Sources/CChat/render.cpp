@@ -1,7 +1,6 @@
 // From a conversation to a prompt, and to the grammar and the parser of its answer.
 
 #include <algorithm>
-#include <set>
 
 #include "common/json-schema-to-grammar.h"
 #include "internal.h"
@@ -78,16 +77,17 @@ void add_schema(AnswerFormat &format, const common_chat_params &calls, const com
 }
 
 /// Formats whose calls are bare JSON have no mark that a grammar could wait for; the beginning of a call to a known tool is one.
-void await_bare_calls(common_chat_params &params, const std::set<std::string> &callable) {
+void await_bare_calls(common_chat_params &params, const std::vector<common_chat_tool> &callable) {
     const common_peg_arena parser = parser_of(params).parser;
     std::string names;
-    for (const std::string &name : callable) names += (names.empty() ? "" : "|") + name;
+    for (const common_chat_tool &tool : callable) names += (names.empty() ? "" : "|") + tool.name;
     params.grammar = build_grammar([&](const common_grammar_builder &builder) { parser.build_grammar(builder, true); });
     params.grammar_lazy = true;
     params.grammar_triggers = {{COMMON_GRAMMAR_TRIGGER_TYPE_PATTERN, "^\\s*(\\{\\s*\"name\"\\s*:\\s*\"(?:" + names + ")\")"}};
 }
 
-AnswerFormat render_native(const cchat_templates *templates, const common_chat_templates_inputs &inputs, const std::set<std::string> &callable) {
+/// - callable: the tools that may be called, where they are not simply those of the prompt.
+AnswerFormat render_native(const cchat_templates *templates, const common_chat_templates_inputs &inputs, const std::vector<common_chat_tool> *callable) {
     AnswerFormat format;
     const bool may_call = !inputs.tools.empty() && inputs.tool_choice != COMMON_CHAT_TOOL_CHOICE_NONE;
     common_chat_templates_inputs plain = inputs;
@@ -96,10 +96,8 @@ AnswerFormat render_native(const cchat_templates *templates, const common_chat_t
     format.params = apply(templates, plain);
 
     common_chat_templates_inputs narrow = plain;
-    narrow.tools.erase(
-        std::remove_if(narrow.tools.begin(), narrow.tools.end(), [&](const common_chat_tool &tool) { return callable.count(tool.name) == 0; }),
-        narrow.tools.end());
-    if (may_call && narrow.tools.size() < inputs.tools.size()) {
+    if (may_call && callable != nullptr) {
+        narrow.tools = *callable;
         // All tools are in the prompt, for the cache's sake; those that may be called are in the grammar.
         const std::string prompt = format.params.prompt;
         format.params = apply(templates, narrow);
@@ -110,7 +108,7 @@ AnswerFormat render_native(const cchat_templates *templates, const common_chat_t
         return format;
     }
     narrow.tool_choice = COMMON_CHAT_TOOL_CHOICE_REQUIRED;
-    if (format.params.grammar.empty() && !apply(templates, narrow).grammar.empty()) await_bare_calls(format.params, callable);
+    if (format.params.grammar.empty() && !apply(templates, narrow).grammar.empty()) await_bare_calls(format.params, narrow.tools);
     format.parser = parser_of(format.params);
     if (!inputs.json_schema.empty() && !format.params.grammar.empty()) {
         common_chat_templates_inputs answer = inputs;
@@ -138,32 +136,23 @@ cchat_prompt *cchat_render(const cchat_templates *templates, const char *request
     return guarded(error, [&]() -> cchat_prompt * {
         const common_json request = common_json::parse(request_json);
         const common_chat_templates_inputs inputs = read_inputs(templates, request);
-        std::set<std::string> callable;
-        common_json callable_tools = common_json::array();
-        for (const common_chat_tool &tool : inputs.tools) callable.insert(tool.name);
-        if (is_set(request, "callable")) {
-            callable.clear();
-            for (const common_json &name : request.at("callable")) callable.insert(name.get<std::string>());
-        }
-        if (is_set(request, "tools")) {
-            for (const common_json &tool : request.at("tools")) {
-                if (callable.count(tool.at("function").at("name").get<std::string>()) > 0) callable_tools.push_back(tool);
-            }
-        }
+        const bool narrows = is_set(request, "callable");
+        const common_json callable = narrows ? request.at("callable") : is_set(request, "tools") ? request.at("tools") : common_json::array();
+        const std::vector<common_chat_tool> callable_tools = common_chat_tools_parse_oaicompat(callable);
         const bool may_call = !inputs.tools.empty() && inputs.tool_choice != COMMON_CHAT_TOOL_CHOICE_NONE;
         const bool speaks_of_tools = !inputs.tools.empty() || has_calls(inputs.messages);
         auto capabilities = common_chat_templates_get_caps(templates->parsed.get());
         // A template that writes calls has a form for them, even when it does not describe the tools.
-        bool generic = speaks_of_tools && !capabilities["supports_tool_calls"];
+        bool generic = speaks_of_tools && (!capabilities["supports_tool_calls"] || request.value("generic_calls", false));
         AnswerFormat format;
         if (!generic) {
             const bool described = !may_call || capabilities["supports_tools"];
-            format = render_native(templates, described ? inputs : with_described_tools(inputs), callable);
+            format = render_native(templates, described ? inputs : with_described_tools(inputs), narrows ? &callable_tools : nullptr);
             generic = may_call && format.params.grammar.empty();
         }
         if (generic) {
             format = AnswerFormat{};
-            format.params = render_generic(templates, inputs, callable_tools);
+            format.params = render_generic(templates, inputs, callable);
             format.parser = parser_of(format.params);
         }
         return new cchat_prompt{std::move(format)};

@@ -38,8 +38,18 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
     package var knowsTools: Bool { description["capabilities"]?["supports_tools"]?.boolValue ?? false }
 
     package func render(_ conversation: Conversation) throws(ChatTemplateError) -> RenderedPrompt {
+        let inputs = InputGrammars(conversation)
+        let prompt = try render(request(conversation, inputs))
+        if inputs.isKept(in: prompt.grammar) { return inputs.inserted(into: prompt) }
+        // The model's own form of calls does not hold a text to its grammar; Shimmy's does.
+        var generic = request(conversation, inputs)
+        generic["generic_calls"] = true
+        return inputs.inserted(into: try render(generic))
+    }
+
+    private func render(_ request: JSONObject) throws(ChatTemplateError) -> RenderedPrompt {
         var error: UnsafeMutablePointer<CChar>?
-        guard let prompt = cchat_render(pointer, request(conversation).text, &error) else {
+        guard let prompt = cchat_render(pointer, JSON.object(request).text, &error) else {
             throw ChatTemplateError(Self.take(error) ?? "the chat template failed without a reason")
         }
         let format = LlamaAnswerFormat(prompt)
@@ -55,7 +65,7 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
         return cchat_check_schema(schema.text, &error) ? nil : Self.take(error) ?? "it cannot be enforced"
     }
 
-    private func request(_ conversation: Conversation) -> JSON {
+    private func request(_ conversation: Conversation, _ inputs: InputGrammars) -> JSONObject {
         var request: JSONObject = [
             "messages": .array(conversation.messages.map { ids.fitted($0).json }),
             "tool_choice": .string(conversation.toolChoice.mode.rawValue),
@@ -67,10 +77,10 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
         // With the choice of none a model that sees no tools cannot try to call one.
         if !conversation.tools.isEmpty, conversation.toolChoice.mode != .none {
             request["tools"] = .array(conversation.tools.map(\.json))
-            if let names = conversation.toolChoice.names { request["callable"] = .array(names.map(JSON.string)) }
+            if conversation.toolChoice.names != nil || !inputs.isEmpty { request["callable"] = .array(inputs.callable.map(\.json)) }
         }
         if let schema = conversation.responseSchema { request["response_schema"] = schema }
-        return .object(request)
+        return request
     }
 
     private static func prompt(_ result: JSON, _ format: LlamaAnswerFormat) -> RenderedPrompt {

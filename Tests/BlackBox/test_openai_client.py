@@ -71,7 +71,7 @@ def test_many_asynchronous_calls(server):
         ({"model": "no-such-model"}, openai.NotFoundError, None, "model_not_found"),
         ({"temperature": 3}, openai.BadRequestError, "temperature", "decimal_above_max_value"),
         ({"messages": []}, openai.BadRequestError, "messages", "empty_array"),
-        ({"logprobs": True}, openai.BadRequestError, "logprobs", "unsupported_parameter"),
+        ({"modalities": ["audio"]}, openai.BadRequestError, "modalities", "unsupported_parameter"),
     ],
 )
 def test_errors_arrive_as_the_clients_own_classes(client, fields, kind, param, code):

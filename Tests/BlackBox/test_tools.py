@@ -1,6 +1,7 @@
 """Tools: what is forced is called, what is called fits its schema, and clients hear of it as OpenAI tells it."""
 
 import json
+import re
 import time
 
 import pytest
@@ -204,8 +205,41 @@ def test_custom_tools(server):
     parts = [event["choices"][0]["delta"]["tool_calls"][0] for event in events[1:-2]]
     assert parts[0]["type"] == "custom" and parts[0]["custom"] == {"name": "code", "input": ""}
     assert "-" in "".join(part["custom"]["input"] for part in parts)
-    lark = {"type": "custom", "custom": {"name": "x", "format": {"type": "grammar", "grammar": {"syntax": "lark", "definition": "start: \"a\""}}}}
-    server.chat(tools=[lark]).assert_error(400, "tools[0].custom.format.grammar.syntax", "unsupported_value")
+
+
+LARK = r"""
+// A sum of numbers, as a call and with quotes.
+start: "say" "(" QUOTE expr QUOTE ")"
+?expr: term (SP ("+" | "-") SP term)* -> sum
+term: INT
+    | "(" expr ")"
+QUOTE: "\""
+SP: /[ ]/
+%import common.INT
+"""
+
+
+def test_custom_tools_with_a_grammar_of_lark(server):
+    def tool(definition):
+        return {"type": "custom", "custom": {"name": "calculate", "format": {"type": "grammar", "grammar": {"syntax": "lark", "definition": definition}}}}
+
+    ended = 0
+    for seed in range(6):
+        answer = server.chat("Add 1 and 2.", tools=[tool(LARK)], tool_choice="required", temperature=0.8, seed=seed, **ONE)
+        [call] = calls(answer)
+        if answer.json["choices"][0]["finish_reason"] == "tool_calls":
+            ended += 1
+            assert re.fullmatch(r'say\("[0-9()+\- ]+"\)', call["custom"]["input"]), call
+    assert ended
+
+    def refused(definition):
+        server.chat(tools=[tool(definition)]).assert_error(400, "tools[0].custom.format.grammar.definition", "invalid_value")
+
+    refused("rule: \"a\"")
+    refused("start: unknown")
+    refused("start: \"a")
+    refused("%declare X\nstart: \"a\"")
+    server.chat(tools=[{"type": "custom", "custom": {"name": "x", "format": {"type": "grammar", "grammar": {"syntax": "bnf", "definition": "a"}}}}]).assert_error(400, "tools[0].custom.format.grammar.syntax", "invalid_value")
 
 
 def test_hosted_tools_are_reported(server):
@@ -339,9 +373,15 @@ def test_grammars_and_choices(server):
     date = server.chat("When?", grammar='root ::= [0-9]{4} "-" [0-9]{2} "-" [0-9]{2}', temperature=1, seed=1, max_tokens=20).text
     assert [len(part) for part in date.split("-")] == [4, 2, 2] and date.replace("-", "").isdigit()
 
+    code = server.chat("Which?", regex=r"[A-Z]{2}-\d{3}(\.[a-f]+)?", temperature=1, seed=2, max_tokens=20).text
+    assert re.match(r"[A-Z]{2}-\d{3}", code)
+
     def refused(param, code, **fields):
         server.chat(**fields).assert_error(400, param, code)
 
+    refused("regex", "invalid_value", regex="(a")
+    refused("regex", "invalid_value", regex=r"(a)\1")
+    refused("choice", "invalid_value", regex="a", choice=["a"])
     refused("grammar", "invalid_value", grammar="root")
     refused("grammar", "invalid_value", grammar="other ::= \"a\"")
     refused("grammar", "invalid_value", grammar="root ::= root \"a\"")

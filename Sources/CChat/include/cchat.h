@@ -31,7 +31,8 @@ typedef struct cchat_prompt cchat_prompt;
 
 /// Renders a conversation.
 /// - request_json: {
-///     "messages": OpenAI's, "tools": [function tools] or absent, "callable": [names that may be called] or absent for all,
+///     "messages": OpenAI's, "tools": [function tools] or absent, "callable": [those that may be called, as the grammar shall have them] or
+///     absent for all as they are, "generic_calls": whether calls are written in Shimmy's form even if the template has one,
 ///     "tool_choice": "none" | "auto" | "required", "parallel_tool_calls": bool, "response_schema": JSON Schema or absent,
 ///     "enable_thinking": bool, "template_arguments": {name: any}, "continue": "no" | "content" | "reasoning" | "nothing"}
 /// - error: the template's own words when it refuses the conversation.

@@ -93,7 +93,7 @@ extension Compatibility {
         FieldRow("tools[].custom.format", .supported, "test_custom_tools"),
         FieldRow("tools[].custom.format.type", .supported, "test_custom_tools"),
         FieldRow("tools[].custom.format.grammar", .supported, "test_custom_tools"),
-        FieldRow("tools[].custom.format.grammar.syntax", .partial("regex; lark is a 400"), "test_custom_tools"),
+        FieldRow("tools[].custom.format.grammar.syntax", .supported, "test_custom_tools"),
         FieldRow("tools[].custom.format.grammar.definition", .supported, "test_custom_tools"),
         FieldRow("tool_choice", .supported, "test_every_tool_choice"),
         FieldRow("parallel_tool_calls", .supported, "test_parallel_calls"),
@@ -115,6 +115,7 @@ extension Compatibility {
         FieldRow(
             "response_format.json_schema.schema", .partial("a schema that cannot be enforced is a 400"), "test_response_formats"),
         FieldRow("grammar", .partial("Shimmy's own: a grammar of llama.cpp's (GBNF) for the answer"), "test_grammars_and_choices"),
+        FieldRow("regex", .partial("Shimmy's own: a regular expression for the whole answer"), "test_grammars_and_choices"),
         FieldRow("choice", .partial("Shimmy's own: the answer is one of these texts"), "test_grammars_and_choices"),
         FieldRow("reasoning_effort", .partial("an argument for the template and a budget of tokens"), "test_effort_is_a_budget"),
         FieldRow("reasoning_budget_tokens", .partial("Shimmy's own: tokens of thinking at most"), "test_a_budget_ends_the_thinking"),

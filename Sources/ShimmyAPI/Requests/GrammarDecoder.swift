@@ -1,7 +1,7 @@
 import ShimmyChat
 import ShimmyJSON
 
-/// Reads the extensions that say what an answer has to be: `grammar` (llama.cpp's GBNF) and `choice`, one of several texts.
+/// Reads the extensions that say what an answer has to be: `grammar` (llama.cpp's GBNF), `regex`, and `choice`, one of several texts.
 enum GrammarDecoder {
     /// A grammar nests and repeats no deeper and is no longer than this: its parser recurses, and repetitions are written out.
     private static let maximumBytes = 65536
@@ -9,20 +9,21 @@ enum GrammarDecoder {
 
     static func decode(_ fields: FieldReader, _ conversation: Conversation) throws(APIError) -> String? {
         let grammar = try fields.string("grammar").map { text throws(APIError) in try bounded(text, fields.path(to: "grammar")) }
-        let choice = try choice(fields)
-        guard let field = grammar != nil ? "grammar" : choice != nil ? "choice" : nil else { return nil }
+        let (choice, regex) = (try choice(fields), try regex(fields))
+        let given = [("grammar", grammar), ("choice", choice), ("regex", regex)].compactMap { name, text in text.map { (name, $0) } }
+        guard let (field, text) = given.first else { return nil }
         let rivals = [
-            ("choice", choice != nil && grammar != nil), ("response_format", conversation.responseSchema != nil),
+            (given.last?.0 ?? "", given.count > 1), ("response_format", conversation.responseSchema != nil),
             ("tools", conversation.toolChoice.mode != .none),
         ]
         if let rival = rivals.first(where: { $0.1 }) {
             throw APIError(
                 status: 400, message: "Invalid '\(field)': it cannot be used together with '\(rival.0)'.", param: field, code: "invalid_value")
         }
-        return grammar ?? choice
+        return text
     }
 
-    private static func bounded(_ text: String, _ path: JSONPath) throws(APIError) -> String {
+    static func bounded(_ text: String, _ path: JSONPath) throws(APIError) -> String {
         var (depth, deepest) = (0, 0)
         for byte in text.utf8 {
             if byte == UInt8(ascii: "(") { depth += 1 }
@@ -35,6 +36,20 @@ enum GrammarDecoder {
                 param: "\(path)", code: "invalid_value")
         }
         return text
+    }
+
+    private static func regex(_ fields: FieldReader) throws(APIError) -> String? {
+        guard let pattern = try fields.string("regex") else { return nil }
+        let path = fields.path(to: "regex")
+        do {
+            return "root ::= " + (try RegexGrammar.expression(try bounded(pattern, path), in: .plain))
+        } catch let error as GrammarTextError {
+            throw APIError(status: 400, message: "Invalid 'regex': \(error.description).", param: "regex", code: "invalid_value")
+        } catch let error as APIError {
+            throw error
+        } catch {
+            throw .internal("A regular expression could not be read.")
+        }
     }
 
     private static func choice(_ fields: FieldReader) throws(APIError) -> String? {

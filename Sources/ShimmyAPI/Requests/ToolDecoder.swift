@@ -41,7 +41,7 @@ struct ToolDecoder {
             try add(try Self.function(function), at: function.path)
         case "custom":
             guard let custom = try fields.nested("custom") else { throw .missing(fields.path(to: "custom")) }
-            let tool = try Self.custom(custom)
+            let tool = try Self.custom(custom, number: index)
             try add(tool, at: custom.path)
             dialect.customTools.insert(tool.name)
         default:
@@ -72,30 +72,53 @@ struct ToolDecoder {
     }
 
     /// A custom tool takes a text. To the model it is a function with one argument.
-    private static func custom(_ fields: FieldReader) throws(APIError) -> Tool {
-        var input: JSONObject = ["type": "string"]
+    private static func custom(_ fields: FieldReader, number: Int) throws(APIError) -> Tool {
+        var inputGrammar: Tool.InputGrammar?
+        var description = try fields.string("description")
         if let format = try fields.nested("format") {
             let type = try format.requiredString("type")
             switch type {
             case "text": break
             case "grammar":
                 guard let grammar = try format.nested("grammar") else { throw .missing(format.path(to: "grammar")) }
-                let syntax = try grammar.requiredString("syntax")
+                let syntax = try grammar.choice("syntax", as: GrammarSyntax.self)
                 let definition = try grammar.requiredString("definition")
-                guard syntax == "regex" else {
-                    if syntax != "lark" { throw .invalidValue(grammar.path(to: "syntax"), syntax, supported: ["lark", "regex"]) }
-                    throw .unsupportedValue(grammar.path(to: "syntax"), syntax, supported: ["regex"])
-                }
-                input["pattern"] = .string("^(\(definition))$")
+                inputGrammar = try Self.inputGrammar(syntax, definition, prefix: "input-\(number)-", grammar.path(to: "definition"))
+                let words = "The input fits this \(syntax == .lark ? "Lark grammar" : "regular expression"):\n\(definition)"
+                description = description.map { "\($0)\n\(words)" } ?? words
             default: throw .invalidValue(format.path(to: "type"), type, supported: ["text", "grammar"])
             }
         }
         return Tool(
-            name: try name(fields), description: try fields.string("description"),
+            name: try name(fields), description: description,
             parameters: [
-                "type": "object", "properties": [CallDialect.inputName: .object(input)], "required": [.string(CallDialect.inputName)],
+                "type": "object", "properties": [CallDialect.inputName: ["type": "string"]], "required": [.string(CallDialect.inputName)],
                 "additionalProperties": false,
-            ], isStrict: true)
+            ], isStrict: true, inputGrammar: inputGrammar)
+    }
+
+    private enum GrammarSyntax: String, CaseIterable { case lark, regex }
+
+    private static func inputGrammar(
+        _ syntax: GrammarSyntax, _ definition: String, prefix: String, _ path: JSONPath
+    ) throws(APIError) -> Tool.InputGrammar {
+        do {
+            _ = try GrammarDecoder.bounded(definition, path)
+            switch syntax {
+            case .lark:
+                let grammar = try LarkGrammar(definition, prefix: prefix, in: .jsonString)
+                return Tool.InputGrammar(rules: grammar.rules, root: grammar.root)
+            case .regex:
+                let expression = try RegexGrammar.expression(definition, in: .jsonString)
+                return Tool.InputGrammar(rules: "\(prefix)root ::= \(expression)\n", root: "\(prefix)root")
+            }
+        } catch let error as GrammarTextError {
+            throw APIError(status: 400, message: "Invalid '\(path)': \(error.description).", param: "\(path)", code: "invalid_value")
+        } catch let error as APIError {
+            throw error
+        } catch {
+            throw .internal("A grammar could not be read.")
+        }
     }
 
     private static func name(_ fields: FieldReader) throws(APIError) -> String {

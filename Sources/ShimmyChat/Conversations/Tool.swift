@@ -8,8 +8,25 @@ package struct Tool: Sendable, Equatable {
     package var parameters: JSON?
     /// Whether the client relies on arguments that fit the schema. They always do; nothing else follows from it.
     package var isStrict: Bool
+    /// What a custom tool's text has to be; nil for a function, and for any text.
+    package var inputGrammar: InputGrammar?
 
-    package init(name: String, description: String? = nil, parameters: JSON? = nil, isStrict: Bool = false) {
+    /// The rules for the inside of a JSON string.
+    package struct InputGrammar: Sendable, Equatable {
+        /// In llama.cpp's notation (GBNF).
+        package var rules: String
+        package var root: String
+
+        package init(rules: String, root: String) {
+            self.rules = rules
+            self.root = root
+        }
+    }
+
+    package init(
+        name: String, description: String? = nil, parameters: JSON? = nil, isStrict: Bool = false, inputGrammar: InputGrammar? = nil
+    ) {
+        self.inputGrammar = inputGrammar
         self.name = name
         self.description = description
         self.parameters = parameters

@@ -1,0 +1,77 @@
+/// Why a text is no grammar, for people.
+package struct GrammarTextError: Error, Equatable, CustomStringConvertible {
+    package let description: String
+
+    package init(_ description: String) { self.description = description }
+}
+
+/// Where the text that a grammar describes stands.
+package enum GrammarContext: Sendable {
+    /// As it is.
+    case plain
+    /// Inside a string of JSON: quotes, backslashes and control characters are escaped.
+    case jsonString
+}
+
+/// Writes the leaves of a grammar in llama.cpp's notation (GBNF).
+struct GrammarWriter {
+    let context: GrammarContext
+
+    func literal(_ text: String, ignoringCase: Bool = false) -> String {
+        if text.isEmpty { return "\"\"" }
+        if ignoringCase { return "(" + text.unicodeScalars.map { set(ScalarSet($0).ignoringCase) }.joined(separator: " ") + ")" }
+        return "\"" + text.unicodeScalars.map { Self.quoted(written($0)) }.joined() + "\""
+    }
+
+    /// One character of a set.
+    func set(_ set: ScalarSet) -> String {
+        let special = context == .plain ? [] : Self.escapedInJSON.filter { set.contains($0.value) }
+        let plain = context == .plain ? set : set.subtracting(ScalarSet(Self.escapedInJSON.map { $0.value...$0.value }))
+        var parts = special.map { "\"" + Self.quoted(written($0)) + "\"" }
+        if !plain.isEmpty { parts.insert("[" + plain.ranges.map(Self.range).joined() + "]", at: 0) }
+        // A set without members fits nothing; GBNF has no word for that but a character that no text has.
+        return parts.isEmpty ? "[\\U0010FFFF]" : parts.count == 1 ? parts[0] : "(" + parts.joined(separator: " | ") + ")"
+    }
+
+    private static let escapedInJSON: [Unicode.Scalar] = (UInt32(0)..<32).map { Unicode.Scalar($0)! } + ["\"", "\\"]
+
+    /// The character as it is written in the context.
+    private func written(_ scalar: Unicode.Scalar) -> String {
+        guard context == .jsonString else { return String(Character(scalar)) }
+        switch scalar {
+        case "\"": return "\\\""
+        case "\\": return "\\\\"
+        case "\n": return "\\n"
+        case "\r": return "\\r"
+        case "\t": return "\\t"
+        default: return scalar.value < 32 ? "\\u" + Self.hex(scalar.value, 4) : String(Character(scalar))
+        }
+    }
+
+    /// A text between the quotes of a GBNF literal.
+    private static func quoted(_ text: String) -> String {
+        text.unicodeScalars.map { scalar in
+            switch scalar {
+            case "\"": "\\\""
+            case "\\": "\\\\"
+            case "\n": "\\n"
+            case "\r": "\\r"
+            case "\t": "\\t"
+            default: scalar.value < 32 ? "\\x" + hex(scalar.value, 2) : String(Character(scalar))
+            }
+        }.joined()
+    }
+
+    private static func range(_ range: ClosedRange<UInt32>) -> String {
+        range.count == 1 ? member(range.lowerBound) : member(range.lowerBound) + "-" + member(range.upperBound)
+    }
+
+    private static func member(_ value: UInt32) -> String {
+        ScalarSet.word.contains(value) ? String(Character(Unicode.Scalar(value)!)) : "\\U" + hex(value, 8)
+    }
+
+    private static func hex(_ value: UInt32, _ digits: Int) -> String {
+        let text = String(value, radix: 16, uppercase: true)
+        return String(repeating: "0", count: max(0, digits - text.count)) + text
+    }
+}

@@ -1,0 +1,202 @@
+/// A regular expression as an expression of a grammar. What is matched is the whole text.
+///
+/// Sets, groups, alternatives and repetitions are known. Anchors are allowed at the ends, where they say nothing; what a grammar cannot say
+/// (references back, looking around, borders of words) is an error.
+package struct RegexGrammar {
+    /// Groups inside groups.
+    private static let maximumDepth = 64
+    private static let maximumRepetitions = 1000
+
+    private let scalars: [Unicode.Scalar]
+    private var index = 0
+    private var depth = 0
+    private let writer: GrammarWriter
+    private let ignoresCase: Bool
+    private let dotTakesNewlines: Bool
+
+    /// - flags: `i` takes both cases of letters, `s` lets `.` take newlines; others are errors.
+    package static func expression(_ pattern: String, flags: String = "", in context: GrammarContext) throws(GrammarTextError) -> String {
+        if let other = flags.first(where: { !"isu".contains($0) }) { throw GrammarTextError("the flag '\(other)' is not known") }
+        var parser = RegexGrammar(pattern, flags, context)
+        let result = try parser.alternatives()
+        if parser.index < parser.scalars.count { throw GrammarTextError("there is a ')' too many") }
+        return result
+    }
+
+    private init(_ pattern: String, _ flags: String, _ context: GrammarContext) {
+        var scalars = Array(pattern.unicodeScalars)
+        if scalars.first == "^" { scalars.removeFirst() }
+        if scalars.last == "$", scalars.dropLast().reversed().prefix(while: { $0 == "\\" }).count.isMultiple(of: 2) { scalars.removeLast() }
+        self.scalars = scalars
+        writer = GrammarWriter(context: context)
+        ignoresCase = flags.contains("i")
+        dotTakesNewlines = flags.contains("s")
+    }
+
+    private var next: Unicode.Scalar? { index < scalars.count ? scalars[index] : nil }
+
+    private mutating func take(_ scalar: Unicode.Scalar) -> Bool {
+        guard next == scalar else { return false }
+        index += 1
+        return true
+    }
+
+    // MARK: Structure
+
+    private mutating func alternatives() throws(GrammarTextError) -> String {
+        depth += 1
+        defer { depth -= 1 }
+        if depth > Self.maximumDepth { throw GrammarTextError("groups are nested deeper than \(Self.maximumDepth)") }
+        var parts = [try sequence()]
+        while take("|") { parts.append(try sequence()) }
+        return parts.count == 1 ? parts[0] : "(" + parts.joined(separator: " | ") + ")"
+    }
+
+    private mutating func sequence() throws(GrammarTextError) -> String {
+        var parts: [String] = []
+        while let scalar = next, scalar != "|", scalar != ")" { parts.append(try repeated(try atom())) }
+        return parts.isEmpty ? "\"\"" : parts.joined(separator: " ")
+    }
+
+    private mutating func repeated(_ atom: String) throws(GrammarTextError) -> String {
+        guard let scalar = next else { return atom }
+        var suffix = ""
+        switch scalar {
+        case "*", "+", "?":
+            index += 1
+            suffix = String(Character(scalar))
+        case "{":
+            guard let bounds = try repetition() else { return atom }
+            suffix = bounds
+        default: return atom
+        }
+        // A grammar takes any number that fits, so that reluctance says nothing.
+        _ = take("?")
+        if let after = next, "*+{".unicodeScalars.contains(after) { throw GrammarTextError("a repetition is repeated") }
+        return "(\(atom))\(suffix)"
+    }
+
+    /// `{2}`, `{2,}` or `{2,5}`; nil when the brace is a character like any other.
+    private mutating func repetition() throws(GrammarTextError) -> String? {
+        guard let end = scalars[index...].firstIndex(of: "}") else { return nil }
+        var text = String.UnicodeScalarView()
+        text.append(contentsOf: scalars[(index + 1)..<end])
+        let parts = String(text).split(separator: ",", omittingEmptySubsequences: false)
+        guard (1...2).contains(parts.count), let least = Int(parts[0]), parts.count == 1 || parts[1].isEmpty || Int(parts[1]) != nil else {
+            return nil
+        }
+        index = end + 1
+        let most = parts.count == 1 ? least : Int(parts[1])
+        if max(least, most ?? 0) > Self.maximumRepetitions { throw GrammarTextError("more than \(Self.maximumRepetitions) repetitions") }
+        if let most, most < least { throw GrammarTextError("a repetition's bounds are the wrong way round") }
+        return parts.count == 1 ? "{\(least)}" : "{\(least),\(most.map { "\($0)" } ?? "")}"
+    }
+
+    // MARK: Atoms
+
+    private mutating func atom() throws(GrammarTextError) -> String {
+        let scalar = scalars[index]
+        index += 1
+        switch scalar {
+        case "(": return try group()
+        case "[": return set(try characterClass())
+        case ".": return set(dotTakesNewlines ? .all : ScalarSet.newline.inverted)
+        case "\\": return set(try escape())
+        case "^", "$": throw GrammarTextError("'\(scalar)' can stand at the ends only")
+        case "*", "+", "?": throw GrammarTextError("there is nothing to repeat before '\(scalar)'")
+        default: return ignoresCase ? set(ScalarSet(scalar)) : writer.literal(String(Character(scalar)))
+        }
+    }
+
+    private func set(_ set: ScalarSet) -> String { writer.set(ignoresCase ? set.ignoringCase : set) }
+
+    private mutating func group() throws(GrammarTextError) -> String {
+        if take("?") {
+            // (?:…), (?<name>…) and (?P<name>…) group; everything else that begins so looks around or changes flags.
+            if !take(":") {
+                _ = take("P")
+                guard take("<"), next != "=", next != "!", let end = scalars[index...].firstIndex(of: ">") else {
+                    throw GrammarTextError("groups that look around or change flags are not known")
+                }
+                index = end + 1
+            }
+        }
+        let inside = try alternatives()
+        guard take(")") else { throw GrammarTextError("a ')' is missing") }
+        return "(\(inside))"
+    }
+
+    /// What a backslash and the next characters stand for.
+    private mutating func escape() throws(GrammarTextError) -> ScalarSet {
+        guard let scalar = next else { throw GrammarTextError("there is nothing after the last backslash") }
+        index += 1
+        switch scalar {
+        case "d": return .digits
+        case "D": return ScalarSet.digits.inverted
+        case "w": return .word
+        case "W": return ScalarSet.word.inverted
+        case "s": return .space
+        case "S": return ScalarSet.space.inverted
+        case "n": return .newline
+        case "r": return ScalarSet("\r")
+        case "t": return ScalarSet("\t")
+        case "f": return ScalarSet("\u{C}")
+        case "v": return ScalarSet("\u{B}")
+        case "x": return try ScalarSet(hexadecimal(2))
+        case "u": return try ScalarSet(hexadecimal(4))
+        default:
+            let isLetter = ("a"..."z").contains(scalar) || ("A"..."Z").contains(scalar) || ("0"..."9").contains(scalar)
+            if isLetter { throw GrammarTextError("'\\\(scalar)' is not known") }
+            return ScalarSet(scalar)
+        }
+    }
+
+    private mutating func hexadecimal(_ digits: Int) throws(GrammarTextError) -> Unicode.Scalar {
+        var text = String.UnicodeScalarView()
+        text.append(contentsOf: scalars[index..<min(index + digits, scalars.count)])
+        guard text.count == digits, let value = UInt32(String(text), radix: 16), let scalar = Unicode.Scalar(value) else {
+            throw GrammarTextError("an escape is no character")
+        }
+        index += digits
+        return scalar
+    }
+
+    /// The rest of `[…]`.
+    private mutating func characterClass() throws(GrammarTextError) -> ScalarSet {
+        let isInverted = take("^")
+        var result = ScalarSet()
+        var isFirst = true
+        while let scalar = next, scalar != "]" || isFirst {
+            isFirst = false
+            let low = try classMember()
+            // A '-' between two characters is a range, elsewhere a character.
+            if next == "-", index + 1 < scalars.count, scalars[index + 1] != "]", let first = low.only {
+                index += 1
+                guard let last = try classMember().only, first <= last else { throw GrammarTextError("a range is the wrong way round") }
+                result = result.union(ScalarSet([first...last]))
+            } else {
+                result = result.union(low)
+            }
+        }
+        guard take("]") else { throw GrammarTextError("a ']' is missing") }
+        return isInverted ? (ignoresCase ? result.ignoringCase : result).inverted : result
+    }
+
+    private mutating func classMember() throws(GrammarTextError) -> ScalarSet {
+        let scalar = scalars[index]
+        index += 1
+        if scalar == "\\" {
+            if next == "b" {
+                index += 1
+                return ScalarSet("\u{8}")
+            }
+            return try escape()
+        }
+        return ScalarSet(scalar)
+    }
+}
+
+extension ScalarSet {
+    /// The one member of a set of one.
+    fileprivate var only: UInt32? { ranges.count == 1 && ranges[0].count == 1 ? ranges[0].lowerBound : nil }
+}

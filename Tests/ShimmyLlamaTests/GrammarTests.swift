@@ -1,0 +1,157 @@
+import Foundation
+import ShimmyChat
+import ShimmyCore
+import ShimmyEngine
+import ShimmyJSON
+import ShimmyLlama
+import Testing
+
+/// Regular expressions and Lark grammars, written as grammars of llama.cpp's and asked what they take.
+@Suite struct GrammarTests {
+    private static let model = Result { try LlamaModel(path: TestModel.path, options: .init(vocabularyOnly: true)) }
+
+    /// Whether a text, token by token and with the end after it, is what a grammar describes.
+    private static func takes(_ grammar: any ConstraintSource, _ text: String) throws -> Bool {
+        let vocabulary = try model.get().vocabulary
+        let state = grammar.makeConstraint()
+        for token in vocabulary.tokenize(text, addSpecial: false, parseSpecial: false) {
+            if state.filter([token]).isEmpty { return false }
+            state.accept(token)
+        }
+        return !state.filter([vocabulary.endOfGeneration]).isEmpty
+    }
+
+    private static func compile(_ text: String) throws -> any ConstraintSource {
+        try model.get().vocabulary.compile(GrammarText(text), prefix: "")
+    }
+
+    /// The text as it stands in JSON, without the quotes around it.
+    private static func inJSON(_ text: String) -> String { String(JSON.string(text).text.dropFirst().dropLast()) }
+
+    private static let samples = [
+        "", "a", "b", "ab", "abc", "aab", "aaa", "12", "123", "1.5", "A1", "é", "日", "a b", "a\nb", "a\tb", "\"", "\\", "a\"b", "a\\b", "[x]", "a-b",
+        "_9", "x.y",
+        "foo", "FOO", "foobar", "barfoo", "😀", "{2}", "a{2}",
+    ]
+
+    @Test(arguments: [
+        "a", "a*", "a+b?", "(a|b)*c?", "[a-c]+", "[^a]*", "[^\"]+", #"\d+(\.\d+)?"#, #"\w+"#, #"\W"#, #"[\w.-]+"#, #"\S*"#, ".", ".*", "(?:foo|bar)+",
+        "^ab?c?$", "a{2}b", "a{1,2}b?", "a{2,}", #"a\{2\}"#, #"[\]\[x]+"#, #"\\"#, #"a?\"b?"#, #"a\\?b"#, "(?<name>foo)(bar)?",
+        "|a", "a||b",
+        #"\x61"#, #"\u65e5"#, "[é-日]", "😀", "[^\\x00-\\x7f]", "a-b", "[a\\-b]+", "x\\.y", #"a\sb"#,
+    ]) func expressionsTakeWhatTheyMatch(pattern: String) throws {
+        // A word is letters of ASCII, as in ECMAScript.
+        let ascii = pattern.replacing("[\\w", with: "[A-Za-z0-9_").replacing("\\w", with: "[A-Za-z0-9_]").replacing("\\W", with: "[^A-Za-z0-9_]")
+        let reference = try NSRegularExpression(pattern: "^(?:" + ascii.trimmingPrefix("^") + ")$(?!\\n)")
+        let plain = try Self.compile("root ::= " + RegexGrammar.expression(pattern, in: .plain))
+        let inString = try Self.compile("root ::= " + RegexGrammar.expression(pattern, in: .jsonString))
+        for sample in Self.samples {
+            let whole = NSRange(sample.startIndex..., in: sample)
+            let match = reference.firstMatch(in: sample, range: whole)
+            let expected = match?.range == whole
+            #expect(try Self.takes(plain, sample) == expected, "\(pattern) and \(sample.debugDescription)")
+            #expect(try Self.takes(inString, Self.inJSON(sample)) == expected, "\(pattern) and \(sample.debugDescription) in JSON")
+        }
+    }
+
+    @Test func bracesAndBracketsWithoutAMeaningAreCharacters() throws {
+        let brackets = try Self.compile("root ::= " + RegexGrammar.expression("[]x[]+", in: .plain))
+        #expect(try Self.takes(brackets, "[x]") && !Self.takes(brackets, "a"))
+        let braces = try Self.compile("root ::= " + RegexGrammar.expression(#"\{2}a{b}"#, in: .plain))
+        #expect(try Self.takes(braces, "{2}a{b}"))
+    }
+
+    @Test func flagsOfExpressions() throws {
+        let any = try Self.compile("root ::= " + RegexGrammar.expression("fo[o-p].", flags: "is", in: .plain))
+        #expect(try Self.takes(any, "FOO\n") && Self.takes(any, "foPx"))
+        let strict = try Self.compile("root ::= " + RegexGrammar.expression("foo.", in: .plain))
+        #expect(try !Self.takes(strict, "FOOx") && !Self.takes(strict, "foo\n"))
+    }
+
+    @Test(arguments: [
+        "(a", "a)", "[a", "*a", "a**", "a{2}{3}", "a{3,2}", "a{1001}", #"(a)\1"#, "(?=a)", "(?!a)", "(?<=a)b", #"\bword"#, "a^b", "a$b", "\\",
+        "[b-a]", #"\xZZ"#,
+        #"\p{L}"#, "(?i)a", String(repeating: "(", count: 100) + "a" + String(repeating: ")", count: 100),
+    ]) func whatAGrammarCannotSayIsAnError(pattern: String) {
+        #expect(throws: GrammarTextError.self) { try RegexGrammar.expression(pattern, in: .plain) }
+    }
+
+    // MARK: Lark
+
+    private static func lark(_ text: String, in context: GrammarContext = .plain) throws -> any ConstraintSource {
+        let grammar = try LarkGrammar(text, prefix: "x-", in: context)
+        return try compile("root ::= \(grammar.root)\n" + grammar.rules)
+    }
+
+    @Test func rulesRecurseAndRepeat() throws {
+        let grammar = try Self.lark(
+            """
+            // sums
+            start: expr
+            expr: term (SP ("+" | "-") SP term)*   -> sum
+            ?term.2: INT
+                | "(" expr ")"   // in brackets
+            SP: " "
+            %import common.INT
+            """)
+        for text in ["1", "1 + 2", "(1 + 23) - 4", "((5))"] { #expect(try Self.takes(grammar, text), "\(text)") }
+        for text in ["", "1+2", "(1", "1 + ", "a"] { #expect(try !Self.takes(grammar, text), "\(text)") }
+    }
+
+    @Test func operatorsOfLark() throws {
+        let grammar = try Self.lark(
+            #"""
+            start: "a"~2 "b"~1..3 ["c"] /[x-z]+/i? "0".."4" "end"i _tail
+            _tail: | "!"+
+            """#)
+        for text in ["aab0end", "aabbbc3END", "aabxYZ4End!!"] { #expect(try Self.takes(grammar, text), "\(text)") }
+        for text in ["ab0end", "aabbbb0end", "aab5end", "aab0end?"] { #expect(try !Self.takes(grammar, text), "\(text)") }
+    }
+
+    @Test func whatIsIgnoredMayStandBetweenTerminals() throws {
+        let grammar = try Self.lark(
+            """
+            start: "set" NAME "=" NUMBER
+            NAME: LETTER+
+            %import common (LETTER, NUMBER)
+            %import common.WS_INLINE -> SPACES
+            %ignore SPACES
+            """)
+        for text in ["setx=1", "set x = 1.5e3", "  set  ab =2 "] { #expect(try Self.takes(grammar, text), "\(text)") }
+        #expect(try !Self.takes(grammar, "set x y = 1") && !Self.takes(grammar, "set\nx = 1"))
+    }
+
+    @Test func quotesAndBackslashesAreEscapedInJSON() throws {
+        let grammar = try Self.lark(#"start: "say \"" /[^"\n]*/ "\"" "\\" "\n""#, in: .jsonString)
+        #expect(try Self.takes(grammar, Self.inJSON("say \"hello\tthere\"\\\n")))
+        #expect(try !Self.takes(grammar, "say \"hello\"\\\n"))
+    }
+
+    @Test(arguments: [
+        "", "rule: \"a\"", "start: other", "start: \"a", "start: /a", "start: (\"a\"", "start \"a\"", "start: \"a\"\nstart: \"b\"",
+        "%declare X\nstart: X",
+        "%import other.X\nstart: X", "%import common.NOTHING\nstart: \"a\"", "start: \"b\"..\"a\"", "start: \"a\" ~", "start: /(?=a)/",
+        "start: \"a\" }",
+        "start: " + String(repeating: "(", count: 100) + "\"a\"" + String(repeating: ")", count: 100),
+    ]) func badGrammarsAreErrors(text: String) {
+        #expect(throws: GrammarTextError.self) { try LarkGrammar(text, prefix: "x-", in: .plain) }
+    }
+
+    /// A custom tool's text is held to its grammar with every family, and the prompt does not show how.
+    @Test(arguments: AnswerFormatTests.templates) func customToolsAreHeldToTheirGrammars(file: String) throws {
+        let template = try LlamaChatTemplate(source: try String(contentsOfFile: LlamaSource.models + "/templates/" + file, encoding: .utf8))
+        let rules = try LarkGrammar("start: \"only this\"", prefix: "input-0-", in: .jsonString)
+        let tool = Tool(
+            name: "note", description: "Takes a note.",
+            parameters: ["type": "object", "properties": ["input": ["type": "string"]], "required": ["input"], "additionalProperties": false],
+            inputGrammar: .init(rules: rules.rules, root: rules.root))
+        for mode in [ToolChoice.Mode.auto, .required] {
+            let conversation = Conversation(messages: [ChatMessage(.user, "Hi")], tools: [tool], toolChoice: ToolChoice(mode))
+            let prompt = try template.render(conversation)
+            let grammar = try #require(prompt.grammar)
+            #expect(!prompt.text.contains("shimmy-input") && prompt.text.contains("note"))
+            #expect(grammar.text.contains("only this") && grammar.text.contains("input-0-root") && !grammar.text.contains("shimmy-input"))
+            #expect(throws: Never.self) { try Self.model.get().vocabulary.compile(grammar, prefix: prompt.generationPrompt) }
+        }
+    }
+}
