@@ -15,6 +15,12 @@ package protocol Vocabulary: Sendable {
     /// The bytes of a token; with `special` of control tokens too, which are none otherwise. They need not be whole UTF-8.
     func piece(of token: Token, special: Bool) -> [UInt8]
 
+    /// The tokens that stand before every text; none where the model knows none.
+    var beginning: [Token] { get }
+
+    /// A prompt to which the answer is what stands between two texts; nil when the model was not made for that.
+    func infill(_ prefix: [Token], _ suffix: [Token]) -> [Token]?
+
     /// A grammar over this vocabulary's tokens, at its beginning.
     /// - prefix: the beginning of the text that the grammar describes, said already.
     /// Throws `ChatTemplateError` when the text is no grammar or the prefix does not fit it.
@@ -22,6 +28,9 @@ package protocol Vocabulary: Sendable {
 }
 
 extension Vocabulary {
+    package var beginning: [Token] { [] }
+    package func infill(_ prefix: [Token], _ suffix: [Token]) -> [Token]? { nil }
+
     package func piece(of token: Token) -> [UInt8] { piece(of: token, special: false) }
 
     /// The token that a text names as a whole, if there is one.

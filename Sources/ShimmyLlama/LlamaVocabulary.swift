@@ -22,6 +22,18 @@ package struct LlamaVocabulary: Vocabulary, @unchecked Sendable {
         return turn >= 0 ? turn : llama_vocab_eos(pointer)
     }
 
+    package var beginning: [Token] {
+        let token = llama_vocab_bos(pointer)
+        return token >= 0 ? [token] : []
+    }
+
+    package func infill(_ prefix: [Token], _ suffix: [Token]) -> [Token]? {
+        let marks = [llama_vocab_fim_pre(pointer), llama_vocab_fim_suf(pointer), llama_vocab_fim_mid(pointer)]
+        guard marks.allSatisfy({ $0 >= 0 }) else { return nil }
+        let beginning = llama_vocab_get_add_bos(pointer) ? beginning : []
+        return beginning + [marks[0]] + prefix + [marks[1]] + suffix + [marks[2]]
+    }
+
     package func isEndOfGeneration(_ token: Token) -> Bool { llama_vocab_is_eog(pointer, token) }
 
     package func tokenize(_ text: String, addSpecial: Bool, parseSpecial: Bool) -> [Token] {

@@ -51,7 +51,7 @@ package struct ShimmyServer: Service {
             routes: HealthRoutes(models: models).routes
                 + EngineRoutes(models: models).routes
                 + ModelRoutes(models: models, contextLength: contextLength).routes
-                + ChatRoutes(models: models, body: body, heartbeat: configuration.heartbeat).routes
+                + ChatRoutes(models: models, body: body, responder: AnswerResponder(heartbeat: configuration.heartbeat)).routes
                 + PromptRoutes(models: models, body: body).routes)
     }
 

@@ -41,6 +41,18 @@ import Testing
         #expect(recorder.fields == Set(promised.map(\.field)))
     }
 
+    @Test func theDecoderOfCompletionsReadsTheRowsThatAreSupported() throws {
+        let recorder = FieldRecorder()
+        _ = try CompletionRequest(["model": "m", "prompt": "a", "stream_options": [:]], recorder: recorder)
+        let promised = Compatibility.completions.request.filter {
+            switch $0.support {
+            case .supported, .partial: true
+            case .refused, .ignored, .notSupported: false
+            }
+        }
+        #expect(recorder.fields == Set(promised.map(\.field)))
+    }
+
     /// Requests that lead the decoder through all of its branches.
     private static let everyField = [
         #"""

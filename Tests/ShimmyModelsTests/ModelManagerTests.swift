@@ -16,6 +16,7 @@ import Testing
         func prepare(_ conversation: Conversation) async throws -> PreparedPrompt { throw GenerationError.emptyPrompt }
         func tokenize(_ text: String, addSpecial: Bool, parseSpecial: Bool) async throws -> [Int32] { [] }
         func pieces(of tokens: [Int32]) async throws -> [[UInt8]?] { [] }
+        func complete(_ request: TextRequest, terms: ServiceTerms) async throws -> sending Answer { throw GenerationError.emptyPrompt }
         func generate(_ request: ChatRequest, terms: ServiceTerms) async throws -> sending Answer { throw GenerationError.emptyPrompt }
         func shutdown() async { stopped.withLock { $0 = true } }
     }

@@ -2,17 +2,27 @@ package import ShimmyChat
 
 extension APIError {
     /// What a backend refused, in OpenAI's words.
-    package init(_ error: GenerationError) {
+    /// - input: the field that holds the prompt.
+    package init(_ error: GenerationError, input: String = "messages") {
         switch error {
         case .templateRefused(let reason):
             self.init(
                 status: 400, message: "The model's chat template refused the conversation: \(reason)", param: "messages", code: "invalid_value")
         case .contextExceeded(let prompt, let requested, let context):
-            self = .contextExceeded(prompt: prompt, requested: requested, context: context)
+            self = .contextExceeded(prompt: prompt, requested: requested, context: context, input: input)
         case .unknownToken(let token, let count):
             self.init(
                 status: 400, message: "Invalid key in 'logit_bias': the model has no token \(token); its ids are below \(count).",
                 param: "logit_bias", code: "invalid_value")
+        case .noInfill:
+            self.init(
+                status: 400, message: "Unsupported parameter: 'suffix' needs a model that was made to fill gaps, and this one was not.",
+                param: "suffix",
+                code: "unsupported_parameter")
+        case .unknownPromptToken(let prompt, let token):
+            self.init(
+                status: 400, message: "Invalid 'prompt': the model has no token \(token) (in prompt \(prompt)).", param: "prompt",
+                code: "invalid_value")
         case .badGrammar(let reason):
             self.init(status: 400, message: "Invalid 'grammar': \(reason).", param: "grammar", code: "invalid_value")
         case .badSchema(.some(let index), let reason):
@@ -24,7 +34,7 @@ extension APIError {
                 status: 400, message: "Invalid schema for 'response_format.json_schema.schema': \(reason)",
                 param: "response_format.json_schema.schema", code: "invalid_json_schema")
         case .emptyPrompt:
-            self.init(status: 400, message: "The conversation renders to an empty prompt.", param: "messages", code: "invalid_value")
+            self.init(status: 400, message: "The prompt is empty.", param: input, code: "invalid_value")
         }
     }
 }

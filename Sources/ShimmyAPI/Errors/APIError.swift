@@ -102,14 +102,15 @@ extension APIError {
             code: "unsupported_value")
     }
 
-    package static func contextExceeded(prompt: Int, requested: Int?, context: Int) -> APIError {
-        let asked = requested.map { "you requested \(prompt + $0) tokens (\(prompt) in the messages, \($0) in the completion)" }
+    /// - input: the field that holds the prompt: `messages` or `prompt`.
+    package static func contextExceeded(prompt: Int, requested: Int?, context: Int, input: String = "messages") -> APIError {
+        let asked = requested.map { "you requested \(prompt + $0) tokens (\(prompt) in the \(input), \($0) in the completion)" }
         return APIError(
             status: 400,
             message: "This model's maximum context length is \(context) tokens. However, "
-                + (asked ?? "your messages resulted in \(prompt) tokens, which leaves no room for an answer")
-                + ". Please reduce the length of the messages\(requested == nil ? "" : " or completion").",
-            param: "messages", code: "context_length_exceeded")
+                + (asked ?? "your \(input) resulted in \(prompt) tokens, which leaves no room for an answer")
+                + ". Please reduce the length of the \(input)\(requested == nil ? "" : " or completion").",
+            param: input, code: "context_length_exceeded")
     }
 
     package static func unknownModel(_ name: String) -> APIError {

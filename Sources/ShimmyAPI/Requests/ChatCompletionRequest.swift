@@ -22,20 +22,19 @@ package struct ChatCompletionRequest: Sendable, Equatable {
         let decoded = try ConversationDecoder(fields)
         dialect = decoded.dialect
         ignoredParameters = ignored + decoded.ignored
+        var sampling = try SamplingDecoder.decode(fields)
+        sampling.logprobs = try SamplingDecoder.chatLogprobs(fields)
         chat = ChatRequest(
             conversation: decoded.conversation,
             maximumTokens: try Self.maximumTokens(fields),
-            sampling: try SamplingDecoder.decode(fields),
-            stops: try Self.stops(fields),
+            sampling: sampling,
+            stops: try SharedFields.stops(fields),
             choices: Int(try fields.integer("n", in: 1...128) ?? 1),
             prediction: try Self.prediction(fields),
             thinkingBudget: decoded.thinkingBudget,
             grammar: try GrammarDecoder.decode(fields, decoded.conversation))
         isFlex = fields.value("service_tier") == nil ? false : try fields.choice("service_tier", as: ServiceTier.self) == .flex
-        stream = try fields.bool("stream") ?? false
-        let streamOptions = try fields.nested("stream_options")
-        includeUsage = try streamOptions?.bool("include_usage") ?? false
-        _ = try streamOptions?.bool("include_obfuscation")
+        (stream, includeUsage) = try SharedFields.stream(fields)
     }
 
     private enum ServiceTier: String, CaseIterable {
@@ -55,38 +54,5 @@ package struct ChatCompletionRequest: Sendable, Equatable {
         let old = try fields.integer("max_tokens", in: 1...Int64(Int32.max))
         let new = try fields.integer("max_completion_tokens", in: 1...Int64(Int32.max))
         return (new ?? old).map { Int($0) }
-    }
-
-    /// A string or up to four; empty ones stop nothing.
-    private static func stops(_ fields: FieldReader) throws(APIError) -> [String] {
-        guard let value = fields.value("stop") else { return [] }
-        let path = fields.path(to: "stop")
-        if let single = value.stringValue { return single.isEmpty ? [] : [single] }
-        guard let array = value.arrayValue else { throw .wrongType(path, expected: "a string or an array of strings", got: value) }
-        if array.count > 4 { throw .arrayTooLong(path, maximum: 4, got: array.count) }
-        var stops: [String] = []
-        for (index, element) in array.enumerated() {
-            guard let stop = element.stringValue else { throw .wrongType(path.index(index), expected: "a string", got: element) }
-            if !stop.isEmpty { stops.append(stop) }
-        }
-        return stops
-    }
-}
-
-extension EndpointRow {
-    /// Refuses what would change the answer's meaning; returns the fields that have no effect, in the order of the request.
-    func check(_ object: JSONObject) throws(APIError) -> [String] {
-        var ignored: [String] = []
-        for (name, value) in object where !value.isNull {
-            switch support(ofField: name) {
-            case .supported, .partial: continue
-            case .refused(let neutral):
-                if !neutral.contains(value) { throw .unsupportedParameter(.key(name)) }
-            case .ignored(let neutral):
-                if !neutral.contains(value) { ignored.append(name) }
-            case .notSupported, nil: ignored.append(name)
-            }
-        }
-        return ignored
     }
 }

@@ -11,7 +11,6 @@ enum SamplingDecoder {
         sampling.frequencyPenalty = Float(try fields.decimal("frequency_penalty", in: -2...2) ?? 0)
         sampling.presencePenalty = Float(try fields.decimal("presence_penalty", in: -2...2) ?? 0)
         sampling.bias = try bias(fields)
-        sampling.logprobs = try logprobs(fields)
         sampling.topK = Int(try fields.integer("top_k", in: -1...Int64(Int32.max)) ?? 0)
         sampling.minP = Float(try fields.decimal("min_p", in: 0...1) ?? 0)
         sampling.typicalP = Float(try fields.decimal("typical_p", in: 0...1) ?? 1)
@@ -42,7 +41,8 @@ enum SamplingDecoder {
         return bias
     }
 
-    private static func logprobs(_ fields: FieldReader) throws(APIError) -> Int? {
+    /// Tokens beside the drawn one whose log probabilities a chat wants; nil for none at all.
+    static func chatLogprobs(_ fields: FieldReader) throws(APIError) -> Int? {
         let wanted = try fields.bool("logprobs") ?? false
         guard let count = try fields.integer("top_logprobs", in: 0...20) else { return wanted ? 0 : nil }
         if !wanted, count > 0 {

@@ -18,6 +18,7 @@ package final class Answer {
     private let next: Next
     private var finished = 0
     private var usage: Usage
+    private let choicesPerPrompt: Int
 
     private enum Next {
         case only(Generation)
@@ -34,12 +35,15 @@ package final class Answer {
     }
 
     /// - streams: one for each choice.
+    /// - promptTokens: of all prompts.
+    /// - choicesPerPrompt: with several prompts, how many streams belong to each.
     /// - onStart: told for each choice what the cache had of the prompt.
     init(
-        streams: [TokenStream], vocabulary: any Vocabulary, style: AnswerStyle, promptTokens: Int,
+        streams: [TokenStream], vocabulary: any Vocabulary, style: AnswerStyle, promptTokens: Int, choicesPerPrompt: Int = .max,
         onStart: @escaping @Sendable (PromptStart) -> Void = { _ in }
     ) {
         canceller = Canceller(streams: streams)
+        self.choicesPerPrompt = choicesPerPrompt
         usage = Usage(promptTokens: promptTokens, cachedPromptTokens: 0, completionTokens: 0)
         let generation = { @Sendable (stream: TokenStream) in
             Generation(stream: stream, text: AnswerText(vocabulary: vocabulary, style: style), promptTokens: promptTokens, onStart: onStart)
@@ -93,9 +97,9 @@ package final class Answer {
         }
     }
 
-    /// The prompt counts once; what was cached of it is what the first choice found.
+    /// A prompt counts once; what was cached of it is what its first choice found.
     private func add(_ other: Usage, of choice: Int) {
-        if choice == 0 { usage.cachedPromptTokens = other.cachedPromptTokens }
+        if choice % choicesPerPrompt == 0 { usage.cachedPromptTokens += other.cachedPromptTokens }
         usage.completionTokens += other.completionTokens
         usage.reasoningTokens += other.reasoningTokens
         usage.prediction.accepted += other.prediction.accepted

@@ -36,12 +36,43 @@ package struct ChatRequest: Sendable, Equatable {
     }
 }
 
+/// Texts to be continued as they are.
+package struct TextRequest: Sendable, Equatable {
+    package enum Prompt: Sendable, Equatable {
+        case text(String)
+        case tokens([Token])
+    }
+
+    package var prompts: [Prompt]
+    /// What follows the gap that is to be filled; nil where the text goes on at its end.
+    package var suffix: String?
+    /// The most tokens of each answer.
+    package var maximumTokens: Int
+    package var sampling: SamplingParameters
+    package var stops: [String]
+    /// Answers to each prompt; those to the first come first.
+    package var choices: Int
+
+    package init(prompts: [Prompt], suffix: String?, maximumTokens: Int, sampling: SamplingParameters, stops: [String], choices: Int) {
+        self.prompts = prompts
+        self.suffix = suffix
+        self.maximumTokens = maximumTokens
+        self.sampling = sampling
+        self.stops = stops
+        self.choices = choices
+    }
+}
+
 /// Why a request cannot be served by this model, found before any work starts.
 package enum GenerationError: Error, Equatable {
     case templateRefused(String)
     /// `requested` is the answer's limit where the request set one.
     case contextExceeded(prompt: Int, requested: Int?, context: Int)
     case emptyPrompt
+    /// The model has no tokens for filling gaps.
+    case noInfill
+    /// A prompt holds a token that the model does not have.
+    case unknownPromptToken(prompt: Int, Token)
     /// A bias for a token that the model does not have.
     case unknownToken(Token, vocabulary: Int)
     /// The request's grammar does not parse.
@@ -89,6 +120,9 @@ package protocol Backend: Sendable {
     /// Renders, tokenizes and checks the request, then queues it.
     /// Throws `GenerationError` or `QueueFull` before any work starts.
     func generate(_ request: ChatRequest, terms: ServiceTerms) async throws -> sending Answer
+
+    /// As `generate`, without a template; the choices of the first prompt come first.
+    func complete(_ request: TextRequest, terms: ServiceTerms) async throws -> sending Answer
 
     /// Frees the model. Answers that still run fail.
     func shutdown() async

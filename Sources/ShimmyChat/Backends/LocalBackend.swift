@@ -22,9 +22,7 @@ package final class LocalBackend: Backend {
     package var statistics: EngineStatistics { engine.statistics }
 
     @concurrent package func generate(_ request: ChatRequest, terms: ServiceTerms) async throws -> sending Answer {
-        if let token = request.sampling.bias.keys.first(where: { Int($0) >= vocabulary.tokenCount }) {
-            throw GenerationError.unknownToken(token, vocabulary: vocabulary.tokenCount)
-        }
+        try check(request.sampling)
         let prompt = try render(request.conversation)
         let tokens = try tokens(of: prompt)
         let room = contextLength - tokens.count
@@ -37,14 +35,65 @@ package final class LocalBackend: Backend {
         if !request.prediction.isEmpty {
             sequence.prediction = vocabulary.tokenize(request.prediction, addSpecial: false, parseSpecial: false)
         }
-        let sequences = (0..<request.choices).map { choice in
-            var sequence = sequence
-            if let seed = request.sampling.seed { sequence.sampling.parameters.seed = seed &+ Int64(choice) }
-            return sequence
+        return Answer(
+            streams: try engine.submit(Self.choices(request.choices, of: sequence)), vocabulary: vocabulary, style: style(of: prompt, request),
+            promptTokens: tokens.count
+        ) { [vocabulary, logger] start in Self.log(start, of: tokens, vocabulary, logger) }
+    }
+
+    @concurrent package func complete(_ request: TextRequest, terms: ServiceTerms) async throws -> sending Answer {
+        try check(request.sampling)
+        var sequences: [SequenceRequest] = []
+        var promptTokens = 0
+        for (index, prompt) in request.prompts.enumerated() {
+            let tokens = try tokens(of: prompt, at: index, suffix: request.suffix)
+            guard tokens.count + request.maximumTokens <= contextLength else {
+                throw GenerationError.contextExceeded(prompt: tokens.count, requested: request.maximumTokens, context: contextLength)
+            }
+            promptTokens += tokens.count
+            sequences += Self.choices(
+                request.choices,
+                of: SequenceRequest(
+                    prompt: tokens, maximumTokens: request.maximumTokens, sampling: request.sampling, owner: terms.owner, isFlex: terms.isFlex))
         }
         return Answer(
-            streams: try engine.submit(sequences), vocabulary: vocabulary, style: style(of: prompt, request), promptTokens: tokens.count
-        ) { [vocabulary, logger] start in Self.log(start, of: tokens, vocabulary, logger) }
+            streams: try engine.submit(sequences), vocabulary: vocabulary, style: AnswerStyle(stops: request.stops), promptTokens: promptTokens,
+            choicesPerPrompt: request.choices)
+    }
+
+    private func check(_ sampling: SamplingParameters) throws(GenerationError) {
+        if let token = sampling.bias.keys.first(where: { Int($0) >= vocabulary.tokenCount }) {
+            throw .unknownToken(token, vocabulary: vocabulary.tokenCount)
+        }
+    }
+
+    /// Choices draw with seeds of their own.
+    private static func choices(_ count: Int, of sequence: SequenceRequest) -> [SequenceRequest] {
+        (0..<count).map { choice in
+            var copy = sequence
+            if let seed = sequence.sampling.parameters.seed { copy.sampling.parameters.seed = seed &+ Int64(choice) }
+            return copy
+        }
+    }
+
+    private func tokens(of prompt: TextRequest.Prompt, at index: Int, suffix: String?) throws(GenerationError) -> [Token] {
+        var tokens: [Token]
+        switch prompt {
+        case .text(let text): tokens = vocabulary.tokenize(text, addSpecial: suffix == nil, parseSpecial: true)
+        case .tokens(let given):
+            tokens = given
+            if let unknown = given.first(where: { !(0..<vocabulary.tokenCount).contains(Int($0)) }) {
+                throw .unknownPromptToken(prompt: index, unknown)
+            }
+        }
+        if let suffix {
+            guard let infill = vocabulary.infill(tokens, vocabulary.tokenize(suffix, addSpecial: false, parseSpecial: true)) else { throw .noInfill }
+            tokens = infill
+        }
+        // A text without tokens still has a beginning, where the model knows one.
+        if tokens.isEmpty { tokens = vocabulary.beginning }
+        if tokens.isEmpty { throw .emptyPrompt }
+        return tokens
     }
 
     @concurrent package func prepare(_ conversation: Conversation) async throws -> PreparedPrompt {

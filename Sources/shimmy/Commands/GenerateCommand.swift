@@ -80,6 +80,8 @@ extension GenerationError {
         case .unknownToken(let token, _): "the model has no token \(token)"
         case .badGrammar(let reason): "the grammar cannot be used: \(reason)"
         case .badSchema(_, let reason): "a schema cannot be enforced: \(reason)"
+        case .noInfill: "the model was not made to fill gaps"
+        case .unknownPromptToken(_, let token): "the model has no token \(token)"
         case .emptyPrompt: "the prompt is empty"
         }
     }

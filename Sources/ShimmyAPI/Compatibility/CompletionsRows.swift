@@ -1,0 +1,33 @@
+extension Compatibility {
+    package static let completions = EndpointRow(
+        "POST", "/completions", .partial("without log probabilities of the prompt"), shape,
+        request: [
+            FieldRow("model", .supported, shape),
+            FieldRow("prompt", .supported, "test_every_form_of_prompt"),
+            FieldRow("max_tokens", .partial("1 and more; 16 unless told otherwise"), "test_limits_and_stops"),
+            FieldRow("n", .supported, "test_every_form_of_prompt"),
+            FieldRow("best_of", .partial("as many as n"), "test_what_completions_do_not_do"),
+            FieldRow("echo", .partial("not together with logprobs"), "test_echo"),
+            FieldRow("logprobs", .partial("of the answer"), "test_legacy_logprobs"),
+            FieldRow("suffix", .partial("a 400 for models that were not made to fill gaps"), "test_what_completions_do_not_do"),
+            FieldRow("stop", .supported, "test_limits_and_stops"),
+            FieldRow("stream", .supported, "test_streamed_completions"),
+            FieldRow("stream_options", .supported, "test_streamed_completions"),
+            FieldRow("stream_options.include_usage", .supported, "test_streamed_completions"),
+            FieldRow("stream_options.include_obfuscation", .partial("accepted; chunks carry no padding"), "test_streamed_completions"),
+            FieldRow("temperature", .supported, "test_completions_are_drawn_as_asked"),
+            FieldRow("top_p", .supported, "test_completions_are_drawn_as_asked"),
+            FieldRow("seed", .supported, "test_completions_are_drawn_as_asked"),
+            FieldRow("frequency_penalty", .supported, "test_completions_are_drawn_as_asked"),
+            FieldRow("presence_penalty", .supported, "test_completions_are_drawn_as_asked"),
+            FieldRow("logit_bias", .supported, "test_completions_are_drawn_as_asked"),
+            FieldRow("user", .ignored(neutral: [])),
+        ]
+            + ["top_k", "min_p", "typical_p", "repeat_penalty", "repeat_last_n", "min_tokens", "ignore_eos"].map {
+                FieldRow($0, .partial("Shimmy's own, as with chat"), "test_completions_are_drawn_as_asked")
+            },
+        response: ["id", "object", "created", "model", "system_fingerprint", "choices[].text", "choices[].index", "choices[].finish_reason", "usage"]
+            .map { FieldRow($0, .supported, shape) } + [FieldRow("choices[].logprobs", .supported, "test_legacy_logprobs")])
+
+    private static let shape = "test_a_completion_has_the_documented_shape"
+}

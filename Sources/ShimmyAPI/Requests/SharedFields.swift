@@ -1,0 +1,46 @@
+import ShimmyJSON
+
+/// What chat and legacy completions have in common.
+enum SharedFields {
+    /// A string or up to four; empty ones stop nothing.
+    static func stops(_ fields: FieldReader) throws(APIError) -> [String] {
+        guard let value = fields.value("stop") else { return [] }
+        let path = fields.path(to: "stop")
+        if let single = value.stringValue { return single.isEmpty ? [] : [single] }
+        guard let array = value.arrayValue else { throw .wrongType(path, expected: "a string or an array of strings", got: value) }
+        if array.count > 4 { throw .arrayTooLong(path, maximum: 4, got: array.count) }
+        var stops: [String] = []
+        for (index, element) in array.enumerated() {
+            guard let stop = element.stringValue else { throw .wrongType(path.index(index), expected: "a string", got: element) }
+            if !stop.isEmpty { stops.append(stop) }
+        }
+        return stops
+    }
+
+    /// `stream`, and whether a stream tells its usage.
+    static func stream(_ fields: FieldReader) throws(APIError) -> (stream: Bool, includeUsage: Bool) {
+        let stream = try fields.bool("stream") ?? false
+        let options = try fields.nested("stream_options")
+        let includeUsage = try options?.bool("include_usage") ?? false
+        _ = try options?.bool("include_obfuscation")
+        return (stream, includeUsage)
+    }
+}
+
+extension EndpointRow {
+    /// Refuses what would change the answer's meaning; returns the fields that have no effect, in the order of the request.
+    func check(_ object: JSONObject) throws(APIError) -> [String] {
+        var ignored: [String] = []
+        for (name, value) in object where !value.isNull {
+            switch support(ofField: name) {
+            case .supported, .partial: continue
+            case .refused(let neutral):
+                if !neutral.contains(value) { throw .unsupportedParameter(.key(name)) }
+            case .ignored(let neutral):
+                if !neutral.contains(value) { ignored.append(name) }
+            case .notSupported, nil: ignored.append(name)
+            }
+        }
+        return ignored
+    }
+}

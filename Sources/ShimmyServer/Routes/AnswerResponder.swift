@@ -1,0 +1,104 @@
+import HTTPTypes
+import Hummingbird
+import HummingbirdCore
+import Logging
+import NIOCore
+import ShimmyAPI
+import ShimmyChat
+import ShimmyCore
+import ShimmyModels
+
+/// Answers a request with what a model says, whole or as a stream.
+struct AnswerResponder: Sendable {
+    let heartbeat: Duration
+
+    /// - ignored: fields without effect, for the response's header.
+    func respond<Dialect: AnswerDialect>(
+        _ answer: sending Answer, _ lease: ModelLease, _ dialect: Dialect, choices: Int, streams: Bool, ignored: [String],
+        _ context: ShimmyRequestContext
+    ) async throws -> Response {
+        let canceller = answer.canceller
+        let consumer = OneConsumer(answer)
+        var response =
+            streams
+            ? stream(consumer, canceller, lease, dialect, context)
+            : try await whole(consumer, canceller, lease, dialect, choices: choices, context)
+        if !ignored.isEmpty { response.headers[.ignoredParameters] = ignored.map(Self.headerSafe).joined(separator: ", ") }
+        return response
+    }
+
+    private func whole<Dialect: AnswerDialect>(
+        _ consumer: OneConsumer<Answer>, _ canceller: Answer.Canceller, _ lease: ModelLease, _ dialect: Dialect, choices: Int,
+        _ context: ShimmyRequestContext
+    ) async throws -> Response {
+        try await context.channel.onDisconnect(canceller.cancel) {
+            defer { withExtendedLifetime(lease) {} }
+            let answer = try consumer.take()
+            var dialect = dialect
+            var reasons = [FinishReason](repeating: .stop, count: choices)
+            while let event = try await answer.nextEvent() {
+                switch event {
+                case .delta(let choice, let delta): dialect.keep(delta, choice: choice)
+                case .idle: continue
+                case .finished(let choice, let reason): reasons[choice] = reason
+                case .ended(let usage): return .json(dialect.whole(reasons, usage: usage))
+                }
+            }
+            throw APIError.internal("The answer ended without a reason.")
+        }
+    }
+
+    private func stream<Dialect: AnswerDialect>(
+        _ consumer: OneConsumer<Answer>, _ canceller: Answer.Canceller, _ lease: ModelLease, _ dialect: Dialect, _ context: ShimmyRequestContext
+    ) -> Response {
+        let headers: HTTPFields = [
+            .contentType: "text/event-stream", .cacheControl: "no-cache", .accelBuffering: "no", .connection: "keep-alive",
+        ]
+        return Response(
+            status: .ok, headers: headers,
+            body: ResponseBody { writer in
+                defer { withExtendedLifetime(lease) {} }
+                let answer = try consumer.take()
+                let pulse = Heartbeat(every: heartbeat, canceller.nudge)
+                defer { pulse.stop() }
+                try await context.channel.onDisconnect(canceller.cancel) {
+                    do {
+                        try await Self.write(answer, dialect, to: &writer)
+                    } catch let error where !(error is ChannelError) {
+                        // The status is long gone: the error is an event, and no [DONE] follows.
+                        let level: Logger.Level = error is CancellationError ? .debug : .error
+                        context.logger.log(level: level, "stream failed", metadata: ["error": "\(error)"])
+                        try await writer.write(ByteBuffer(bytes: ServerSentEvents.data(APIError(any: error).json)))
+                    }
+                }
+                try await writer.finish(nil)
+            })
+    }
+
+    @concurrent private static func write<Dialect: AnswerDialect>(
+        _ answer: Answer, _ dialect: Dialect, to writer: inout any ResponseBodyWriter
+    ) async throws {
+        var dialect = dialect
+        let first = dialect.firstChunks().flatMap(ServerSentEvents.data)
+        if !first.isEmpty { try await writer.write(ByteBuffer(bytes: first)) }
+        while let event = try await answer.nextEvent() {
+            switch event {
+            case .delta(let choice, let delta):
+                guard let chunk = dialect.chunk(delta, choice: choice) else { continue }
+                try await writer.write(ByteBuffer(bytes: ServerSentEvents.data(chunk)))
+            case .idle:
+                try await writer.write(ByteBuffer(bytes: ServerSentEvents.ping))
+            case .finished(let choice, let reason):
+                try await writer.write(ByteBuffer(bytes: ServerSentEvents.data(dialect.lastChunk(reason, choice: choice))))
+            case .ended(let usage):
+                let chunk = dialect.usageChunk(usage).map(ServerSentEvents.data) ?? []
+                try await writer.write(ByteBuffer(bytes: chunk + ServerSentEvents.done))
+            }
+        }
+    }
+
+    /// Field names are the client's own words: nothing of them may end a header.
+    private static func headerSafe(_ name: String) -> String {
+        String(name.unicodeScalars.prefix(64).map { $0.isASCII && $0.value > 32 && $0.value != 127 && $0 != "," ? Character($0) : "?" })
+    }
+}

@@ -1,0 +1,122 @@
+"""Legacy completions: texts as they are, continued."""
+
+import pytest
+
+from server import MODEL
+
+
+def complete(server, **fields):
+    body = {"model": MODEL, "prompt": "The capital of France is", "max_tokens": 8, "temperature": 0, **fields}
+    return server.request("POST", "/v1/completions", {name: value for name, value in body.items() if value is not ...})
+
+
+def texts(answer) -> list:
+    assert answer.status == 200, answer.body
+    choices = answer.json["choices"]
+    assert [choice["index"] for choice in choices] == list(range(len(choices)))
+    return [choice["text"] for choice in choices]
+
+
+def test_a_completion_has_the_documented_shape(steady):
+    answer = complete(steady).json
+    assert set(answer) == {"id", "object", "created", "model", "system_fingerprint", "choices", "usage"}
+    assert answer["object"] == "text_completion" and answer["id"].startswith("cmpl-") and answer["model"] == MODEL
+    [choice] = answer["choices"]
+    assert set(choice) == {"text", "index", "logprobs", "finish_reason"} and choice["logprobs"] is None
+    assert "Paris" in choice["text"] and choice["finish_reason"] == "length"
+    assert answer["usage"]["completion_tokens"] == 8
+    complete(steady, model=...).assert_error(400, "model", "missing_required_parameter")
+    complete(steady, prompt=...).assert_error(400, "prompt", "missing_required_parameter")
+
+
+def test_every_form_of_prompt(steady):
+    [plain] = texts(complete(steady))
+    tokens = steady.request("POST", "/tokenize", {"model": MODEL, "content": "The capital of France is", "add_special": True}).json["tokens"]
+    assert texts(complete(steady, prompt=tokens)) == [plain]
+    other = texts(complete(steady, prompt="Two and two is"))[0]
+    assert texts(complete(steady, prompt=["The capital of France is", "Two and two is"])) == [plain, other]
+    assert texts(complete(steady, prompt=[tokens, tokens], n=2)) == [plain] * 4
+    both = complete(steady, prompt=["The capital of France is", "Two and two is"], n=2).json["usage"]
+    each = [complete(steady, prompt=prompt, n=2).json["usage"] for prompt in ("The capital of France is", "Two and two is")]
+    assert both["prompt_tokens"] == sum(usage["prompt_tokens"] for usage in each)
+    assert both["completion_tokens"] == 32
+    assert len(texts(complete(steady, prompt=""))) == 1
+
+
+@pytest.mark.parametrize("prompt, param, code", [
+    (5, "prompt", "invalid_type"), ({}, "prompt", "invalid_type"), ([], "prompt", "empty_array"), ([1, "a"], "prompt[1]", "invalid_type"),
+    (["a", 1], "prompt[1]", "invalid_type"), ([[1], []], "prompt[1]", "invalid_type"), ([[1, 2.5]], "prompt[0][1]", "invalid_type"),
+    ([10**7], "prompt", "invalid_value"), ("word " * 20000, "prompt", "context_length_exceeded"),
+])
+def test_bad_prompts(steady, prompt, param, code):
+    complete(steady, prompt=prompt).assert_error(400, param, code)
+
+
+def test_limits_and_stops(steady):
+    [plain] = texts(complete(steady, max_tokens=12))
+    assert complete(steady, max_tokens=...).json["usage"]["completion_tokens"] == 16
+    word = plain.split()[1]
+    stopped = complete(steady, max_tokens=12, stop=[word])
+    assert texts(stopped) == [plain[: plain.index(word)]] and stopped.json["choices"][0]["finish_reason"] == "stop"
+
+
+def test_echo(steady):
+    [plain] = texts(complete(steady))
+    assert texts(complete(steady, echo=True)) == ["The capital of France is" + plain]
+    events = complete(steady, echo=True, stream=True).events
+    assert "".join(event["choices"][0]["text"] for event in events[:-1]) == "The capital of France is" + plain
+
+
+def test_legacy_logprobs(steady):
+    answer = complete(steady, logprobs=3)
+    logprobs = answer.json["choices"][0]["logprobs"]
+    assert set(logprobs) == {"tokens", "token_logprobs", "top_logprobs", "text_offset"}
+    assert "".join(logprobs["tokens"]) == texts(answer)[0]
+    for token, logprob, top, offset in zip(*(logprobs[name] for name in ("tokens", "token_logprobs", "top_logprobs", "text_offset"))):
+        assert len(top) == 3 and top[token] == logprob == max(top.values())
+        assert texts(answer)[0][offset : offset + len(token)] == token
+    streamed = [event["choices"][0]["logprobs"] for event in complete(steady, logprobs=3, stream=True).events[:-1]]
+    assert sum((part["text_offset"] for part in streamed if part), []) == logprobs["text_offset"]
+    complete(steady, logprobs=6).assert_error(400, "logprobs", "integer_above_max_value")
+
+
+def test_streamed_completions(steady):
+    [plain] = texts(complete(steady))
+    events = complete(steady, stream=True, stream_options={"include_usage": True, "include_obfuscation": False}).events
+    assert events[-1] == "[DONE]" and events[-2]["choices"] == [] and events[-2]["usage"]["completion_tokens"] == 8
+    chunks = events[:-2]
+    assert all(chunk["object"] == "text_completion" and chunk["usage"] is None for chunk in chunks)
+    assert "".join(chunk["choices"][0]["text"] for chunk in chunks) == plain
+    assert chunks[-1]["choices"][0]["text"] == "" and chunks[-1]["choices"][0]["finish_reason"] == "length"
+    assert all(chunk["choices"][0]["finish_reason"] is None for chunk in chunks[:-1])
+    assert "usage" not in complete(steady, stream=True).events[0]
+
+
+def test_completions_are_drawn_as_asked(steady):
+    [plain] = texts(complete(steady))
+    assert texts(complete(steady, temperature=1, top_k=1)) == [plain] == texts(complete(steady, temperature=1, top_p=0, min_p=0.1))
+    drawn = {texts(complete(steady, temperature=1.5, seed=seed))[0] for seed in range(4)}
+    assert len(drawn) > 1 and texts(complete(steady, temperature=1.5, seed=1)) == texts(complete(steady, temperature=1.5, seed=1))
+    rain = dict(prompt="rain rain rain rain", max_tokens=30)
+    assert texts(complete(steady, presence_penalty=2, **rain)) != texts(complete(steady, **rain)) != texts(complete(steady, frequency_penalty=2, **rain))
+    first = complete(steady, max_tokens=1, logprobs=1).json["choices"][0]["logprobs"]["tokens"][0]
+    [token] = steady.request("POST", "/tokenize", {"model": MODEL, "content": first}).json["tokens"]
+    assert texts(complete(steady, max_tokens=1, logit_bias={str(token): -100})) != [first]
+    for field in ("typical_p", "repeat_penalty", "repeat_last_n", "min_tokens", "ignore_eos"):
+        assert complete(steady, **{field: "x"}).status == 400
+
+
+def test_what_completions_do_not_do(steady):
+    complete(steady, best_of=3).assert_error(400, "best_of", "unsupported_value")
+    assert complete(steady, best_of=1).status == 200
+    complete(steady, max_tokens=0).assert_error(400, "max_tokens", "unsupported_value")
+    complete(steady, echo=True, logprobs=1).assert_error(400, "echo", "unsupported_value")
+    complete(steady, suffix="!", echo=True).assert_error(400, "echo", "invalid_value")
+    assert complete(steady, user="u").headers["x-shimmy-ignored-params"] == "user"
+
+
+def test_completions_with_the_official_client(client):
+    answer = client.completions.create(model=MODEL, prompt=["One", "Two"], max_tokens=4, n=2, logprobs=1)
+    assert [choice.index for choice in answer.choices] == [0, 1, 2, 3]
+    stream = client.completions.create(model=MODEL, prompt="Once upon a time", max_tokens=6, stream=True)
+    assert "".join(chunk.choices[0].text for chunk in stream)
