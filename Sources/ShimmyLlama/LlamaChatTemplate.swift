@@ -2,6 +2,7 @@ import CChat
 import CLlama
 package import ShimmyChat
 package import ShimmyJSON
+import Synchronization
 
 /// A model's own chat template, rendered by llama.cpp's `common` library, which also knows the format of its answers.
 ///
@@ -12,6 +13,7 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
     private let model: LlamaModel?
     private let description: JSON
     private let ids: ToolCallIDs
+    private let heldStrings = Mutex<Bool?>(nil)
 
     /// Takes the model's own template. Throws `LlamaError` when it does not parse.
     package convenience init(model: LlamaModel) throws { try self.init(model: model, source: nil) }
@@ -39,12 +41,25 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
 
     package func render(_ conversation: Conversation) throws(ChatTemplateError) -> RenderedPrompt {
         let inputs = InputGrammars(conversation)
-        let prompt = try render(request(conversation, inputs))
-        if inputs.isKept(in: prompt.grammar) { return inputs.inserted(into: prompt) }
-        // The model's own form of calls does not hold a text to its grammar; Shimmy's does.
+        if !HeldStrings.areNeeded(by: conversation) || holdsStrings() {
+            let prompt = try render(request(conversation, inputs))
+            if inputs.isKept(in: prompt.grammar) { return inputs.inserted(into: prompt) }
+        }
+        // The model's own form of calls does not hold a text to what it has to be; Shimmy's does.
         var generic = request(conversation, inputs)
         generic["generic_calls"] = true
         return inputs.inserted(into: try render(generic))
+    }
+
+    /// Whether the model's own form of calls holds strings to their schemas; found out once.
+    private func holdsStrings() -> Bool {
+        heldStrings.withLock { known in
+            if let known { return known }
+            let prompt = try? render(request(HeldStrings.probe, InputGrammars(HeldStrings.probe)))
+            let held = HeldStrings.areHeld(in: prompt?.grammar)
+            known = held
+            return held
+        }
     }
 
     private func render(_ request: JSONObject) throws(ChatTemplateError) -> RenderedPrompt {

@@ -236,6 +236,7 @@ def test_custom_tools_with_a_grammar_of_lark(server):
         server.chat(tools=[tool(definition)]).assert_error(400, "tools[0].custom.format.grammar.definition", "invalid_value")
 
     refused("rule: \"a\"")
+    refused('start: start "a" | "b"')
     refused("start: unknown")
     refused("start: \"a")
     refused("%declare X\nstart: \"a\"")

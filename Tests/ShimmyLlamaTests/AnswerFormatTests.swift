@@ -178,6 +178,22 @@ import Testing
 
     private static let model = Result { try LlamaModel(path: TestModel.path, options: .init(vocabularyOnly: true)) }
 
+    /// A call that is required is held to an enum of strings, whatever the family's own form would let pass.
+    @Test(arguments: templates) func requiredCallsAreHeldToTheirStrings(file: String) throws {
+        let template = try Self.template(file)
+        let tool = Tool(
+            name: "paint",
+            parameters: [
+                "type": "object", "properties": ["colour": ["enum": ["vermilion", "viridian"]], "size": ["type": "integer"]],
+                "required": ["colour", "size"], "additionalProperties": false,
+            ])
+        let conversation = Conversation(messages: [ChatMessage(.user, "Hi")], tools: [tool], toolChoice: ToolChoice(.required))
+        let prompt = try template.render(conversation)
+        let grammar = try #require(prompt.grammar)
+        #expect(grammar.text.contains("vermilion") && grammar.text.contains("viridian"))
+        #expect(throws: Never.self) { try Self.model.get().vocabulary.compile(grammar, prefix: prompt.generationPrompt) }
+    }
+
     /// A prompt holds all tools, whichever may be called: it stays in the cache.
     @Test(arguments: templates) func thePromptDoesNotDependOnTheChoice(file: String) throws {
         let template = try Self.template(file)

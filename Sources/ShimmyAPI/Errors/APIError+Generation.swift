@@ -23,6 +23,10 @@ extension APIError {
             self.init(
                 status: 400, message: "Invalid 'prompt': the model has no token \(token) (in prompt \(prompt)).", param: "prompt",
                 code: "invalid_value")
+        case .badToolGrammar(let index, let reason):
+            self.init(
+                status: 400, message: "Invalid 'tools[\(index)].custom.format.grammar.definition': \(reason) (rules may not recurse to the left).",
+                param: "tools[\(index)].custom.format.grammar.definition", code: "invalid_value")
         case .badGrammar(let reason):
             self.init(status: 400, message: "Invalid 'grammar': \(reason).", param: "grammar", code: "invalid_value")
         case .badSchema(.some(let index), let reason):

@@ -75,6 +75,8 @@ package enum GenerationError: Error, Equatable {
     case unknownPromptToken(prompt: Int, Token)
     /// A bias for a token that the model does not have.
     case unknownToken(Token, vocabulary: Int)
+    /// The grammar of the text of the custom tool with this index cannot be used.
+    case badToolGrammar(Int, String)
     /// The request's grammar does not parse.
     case badGrammar(String)
     /// An answer cannot be made to fit a schema: that of the tool with this index, or with nil that of the response.

@@ -119,6 +119,13 @@ package final class LocalBackend: Backend {
                 if let schema = tool.parameters, let obstacle = template.obstacle(inSchema: schema) {
                     throw .badSchema(tool: index, obstacle)
                 }
+                if let grammar = tool.inputGrammar {
+                    do {
+                        _ = try vocabulary.compile(GrammarText("root ::= \(grammar.root)\n\(grammar.rules)"), prefix: "")
+                    } catch {
+                        throw .badToolGrammar(index, error.description)
+                    }
+                }
             }
         }
         if let schema = conversation.responseSchema, let obstacle = template.obstacle(inSchema: schema) {
