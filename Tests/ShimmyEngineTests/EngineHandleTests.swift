@@ -7,7 +7,10 @@ import Testing
 @Suite(.timeLimit(.minutes(1))) struct EngineHandleTests {
     private struct NoRunner: Error {}
     private struct Broken: Error {}
-    private static let limits = RunnerLimits(cells: 4096, contextLength: 2048, slots: 4, batchTokens: 64, canRewind: true)
+    /// Room for a sequence that no test lives to see the end of, however late a test gets its turn: a scripted step takes longer the more
+    /// tokens there are.
+    private static let limits = RunnerLimits(cells: 1 << 21, contextLength: 1 << 20, slots: 4, batchTokens: 64, canRewind: true)
+    private static let endless = 1_000_000
 
     private func engine(_ rule: @escaping @Sendable ([Token]) throws -> Token = { $0.last! + 1 }) async throws -> EngineHandle {
         try await EngineHandle.start(name: "test") { ScriptedRunner(limits: Self.limits, endOfGeneration: 0, rule: rule) }
@@ -58,7 +61,7 @@ import Testing
 
     @Test func cancellingEndsTheWork() async throws {
         let engine = try await engine { _ in 5 }
-        let stream = try engine.submit(request([1], 2000))
+        let stream = try engine.submit(request([1], Self.endless))
         _ = try await stream.next()
         stream.cancel()
         await waitForQuiet(engine)
@@ -68,7 +71,7 @@ import Testing
 
     @Test func droppingAStreamEndsTheWork() async throws {
         let engine = try await engine { _ in 5 }
-        var stream: TokenStream? = try engine.submit(request([1], 2000))
+        var stream: TokenStream? = try engine.submit(request([1], Self.endless))
         _ = try await stream?.next()
         stream = nil
         await waitForQuiet(engine)
@@ -77,7 +80,7 @@ import Testing
 
     @Test func cancellingTheConsumersTaskEndsTheWork() async throws {
         let engine = try await engine { _ in 5 }
-        let stream = try engine.submit(request([1], 2000))
+        let stream = try engine.submit(request([1], Self.endless))
         let task = Task { try await collect(stream) }
         task.cancel()
         await #expect(throws: CancellationError.self) { _ = try await task.value }
@@ -98,7 +101,7 @@ import Testing
 
     @Test func shutdownEndsRunningStreams() async throws {
         let engine = try await engine { _ in 5 }
-        let stream = try engine.submit(request([1], 2000))
+        let stream = try engine.submit(request([1], Self.endless))
         _ = try await stream.next()
         await engine.shutdown()
         await #expect(throws: CancellationError.self) { try await collect(stream) }
