@@ -51,11 +51,12 @@ let package = Package(
         target("ShimmyCore"),
         target("ShimmyJSON"),
         target("ShimmyEngine", ["ShimmyCore", .product(name: "Logging", package: "swift-log")]),
-        target("ShimmyChat", ["ShimmyCore", "ShimmyJSON", "ShimmyEngine", .product(name: "Logging", package: "swift-log")]),
+        target("ShimmyGrammar", ["ShimmyCore", "ShimmyJSON"]),
+        target("ShimmyChat", ["ShimmyCore", "ShimmyJSON", "ShimmyGrammar", "ShimmyEngine", .product(name: "Logging", package: "swift-log")]),
         target(
             "ShimmyLlama",
             ["ShimmyCore", "ShimmyJSON", "ShimmyEngine", "ShimmyChat", "CLlama", "CChat", .product(name: "Logging", package: "swift-log")]),
-        target("ShimmyAPI", ["ShimmyCore", "ShimmyJSON", "ShimmyChat"]),
+        target("ShimmyAPI", ["ShimmyCore", "ShimmyJSON", "ShimmyGrammar", "ShimmyChat"]),
         target("ShimmyModels", ["ShimmyCore", "ShimmyJSON", "ShimmyChat", .product(name: "Logging", package: "swift-log")]),
         target(
             "ShimmyServer",
@@ -74,7 +75,8 @@ let package = Package(
         .executableTarget(
             name: "shimmy",
             dependencies: [
-                "ShimmyCore", "ShimmyJSON", "ShimmyEngine", "ShimmyChat", "ShimmyLlama", "ShimmyAPI", "ShimmyModels", "ShimmyServer",
+                "ShimmyCore", "ShimmyJSON", "ShimmyGrammar", "ShimmyEngine", "ShimmyChat", "ShimmyLlama", "ShimmyAPI", "ShimmyModels",
+                "ShimmyServer",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -87,9 +89,10 @@ let package = Package(
 
         target("ShimmyTestSupport", ["ShimmyCore", "ShimmyJSON", "ShimmyEngine", "ShimmyChat"]),
         tests("ShimmyJSON"),
+        tests("ShimmyGrammar", ["ShimmyCore", "ShimmyJSON"]),
         tests("ShimmyEngine", ["ShimmyCore", .product(name: "Logging", package: "swift-log")]),
         tests("ShimmyChat", ["ShimmyCore", "ShimmyJSON", "ShimmyEngine", .product(name: "Logging", package: "swift-log")]),
-        tests("ShimmyLlama", ["ShimmyCore", "ShimmyJSON", "ShimmyEngine", "ShimmyChat", "CLlama"]),
+        tests("ShimmyLlama", ["ShimmyCore", "ShimmyJSON", "ShimmyGrammar", "ShimmyEngine", "ShimmyChat", "CLlama"]),
         tests("ShimmyAPI", ["ShimmyCore", "ShimmyJSON", "ShimmyChat"]),
         tests("ShimmyModels", ["ShimmyCore", "ShimmyJSON", "ShimmyChat", "ShimmyEngine", .product(name: "Logging", package: "swift-log")]),
         tests(

@@ -18,11 +18,10 @@ import platform
 import shutil
 import subprocess
 import sys
-import tarfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from package_index import FetchError, fetch, install_tools
+from package_index import FetchError, install_tools, unpacked
 from paths import cache_directory
 from pins import BUILD_TOOLS, LLAMA
 
@@ -100,18 +99,7 @@ def target_triple() -> str:
 
 
 def source_directory(cache: Path) -> Path:
-    """The unpacked source; unpacked aside and renamed, so that it is whole or absent."""
-    target = cache / "source" / f"llama.cpp-{LLAMA['version']}-{LLAMA['sha256'][:12]}"
-    if not target.exists():
-        archive = fetch(LLAMA, cache / "downloads")
-        aside = target.with_name(f"{target.name}.{os.getpid()}")
-        shutil.rmtree(aside, ignore_errors=True)
-        print("Unpacking llama.cpp", file=sys.stderr)
-        with tarfile.open(archive) as tar:
-            tar.extractall(aside, filter="data") if hasattr(tarfile, "data_filter") else tar.extractall(aside)
-        (aside / LLAMA["subdirectory"]).rename(target)
-        shutil.rmtree(aside)
-    return target
+    return unpacked(LLAMA, "llama.cpp", cache)
 
 
 class Build:

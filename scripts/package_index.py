@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import time
 import urllib.error
 import urllib.parse
@@ -147,3 +148,18 @@ def install_tools(requirements: list[str], directory: Path) -> Path:
         except OSError:  # another build was faster
             shutil.rmtree(aside, ignore_errors=True)
     return directory
+
+
+def unpacked(pin: dict, name: str, cache: Path) -> Path:
+    """A folder of a source distribution, unpacked aside and renamed, so that it is whole or absent."""
+    target = cache / "source" / f"{name}-{pin['version']}-{pin['sha256'][:12]}"
+    if not target.exists():
+        archive = fetch(pin, cache / "downloads")
+        aside = target.with_name(f"{target.name}.{os.getpid()}")
+        shutil.rmtree(aside, ignore_errors=True)
+        print(f"Unpacking {name}", file=sys.stderr)
+        with tarfile.open(archive) as tar:
+            tar.extractall(aside, filter="data") if hasattr(tarfile, "data_filter") else tar.extractall(aside)
+        (aside / pin["subdirectory"]).rename(target)
+        shutil.rmtree(aside)
+    return target

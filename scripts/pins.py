@@ -20,6 +20,15 @@ DEFAULT_MODEL = {
     "model_sha256": "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
 }
 
+SCHEMA_SUITE = {
+    # JSON Schema's official test suite lies under json/tests of this source distribution.
+    "project": "jsonschema",
+    "version": "4.26.0",
+    "filename": "jsonschema-4.26.0.tar.gz",
+    "sha256": "0c26707e2efad8aa1bfc5b7ce170f3fccc2e4918ff85989ba9ffa9facb2be326",
+    "subdirectory": "jsonschema-4.26.0/json/tests",
+}
+
 # CMake and Ninja come as wheels, so that neither has to be installed by hand.
 BUILD_TOOLS = ["cmake==4.4.4", "ninja==1.13.2"]
 

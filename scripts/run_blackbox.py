@@ -10,9 +10,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from package_index import FetchError, install_tools
+from package_index import FetchError, install_tools, unpacked
 from paths import cache_directory, model_directory
-from pins import DEFAULT_MODEL
+from pins import DEFAULT_MODEL, SCHEMA_SUITE
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 BLACK_BOX = REPOSITORY / "Tests" / "BlackBox"
@@ -32,6 +32,7 @@ def run(folder: Path, arguments: list[str]) -> int:
         SHIMMY_TEST_MODEL=os.environ.get("SHIMMY_TEST_MODEL", str(model_directory() / DEFAULT_MODEL["model_filename"])),
     )
     environment.setdefault("SHIMMY_LLAMA_SOURCE", llama_source())
+    environment["SHIMMY_SCHEMA_SUITE"] = str(unpacked(SCHEMA_SUITE, "json-schema-suite", cache_directory()))
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--confcutdir={folder.parent}", *(arguments or ["."])]
     return subprocess.run(command, env=environment, cwd=folder).returncode
 

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <exception>
 #include <string>
+#include <vector>
 
 #include "cchat.h"
 #include "common/chat.h"
@@ -51,6 +52,12 @@ common_chat_templates_inputs with_described_tools(const common_chat_templates_in
 
 /// Makes the answer one that the generic parser reads: a thought, then content that fits the schema if there is one, or calls.
 void set_generic_answer(common_chat_params &params, const common_chat_templates_inputs &inputs, const common_json &callable);
+
+/// Begins a trigger of Shimmy's own: a regular expression that the answer begins with.
+extern const std::string OPENING;
+
+/// What a grammar waits for, as `cchat_prompt_describe` says it.
+std::vector<common_json> described_trigger(const common_grammar_trigger &trigger);
 
 /// `grammar` with all its rules' names behind `prefix`.
 std::string with_prefixed_rules(const std::string &grammar, const std::string &prefix);

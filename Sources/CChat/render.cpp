@@ -83,7 +83,7 @@ void await_bare_calls(common_chat_params &params, const std::vector<common_chat_
     for (const common_chat_tool &tool : callable) names += (names.empty() ? "" : "|") + tool.name;
     params.grammar = build_grammar([&](const common_grammar_builder &builder) { parser.build_grammar(builder, true); });
     params.grammar_lazy = true;
-    params.grammar_triggers = {{COMMON_GRAMMAR_TRIGGER_TYPE_PATTERN, "^\\s*(\\{\\s*\"name\"\\s*:\\s*\"(?:" + names + ")\")"}};
+    params.grammar_triggers = {{COMMON_GRAMMAR_TRIGGER_TYPE_PATTERN, OPENING + "\\s*\\{\\s*\"name\"\\s*:\\s*\"(?:" + names + ")\""}};
 }
 
 /// - callable: the tools that may be called, where they are not simply those of the prompt.
@@ -130,30 +130,46 @@ bool is_plain(const AnswerFormat &format) {
     return true;
 }
 
+/// - callable: the tools that may be called; with `narrows` not simply those of the prompt.
+/// - must_be_generic: whether calls are written in Shimmy's form even if the template has one.
+AnswerFormat make_format(
+    const cchat_templates *templates, const common_chat_templates_inputs &inputs, const common_json &callable, bool narrows, bool must_be_generic) {
+    const std::vector<common_chat_tool> callable_tools = common_chat_tools_parse_oaicompat(callable);
+    const bool may_call = !inputs.tools.empty() && inputs.tool_choice != COMMON_CHAT_TOOL_CHOICE_NONE;
+    const bool speaks_of_tools = !inputs.tools.empty() || has_calls(inputs.messages);
+    auto capabilities = common_chat_templates_get_caps(templates->parsed.get());
+    // A template that writes calls has a form for them, even when it does not describe the tools.
+    bool generic = speaks_of_tools && (!capabilities["supports_tool_calls"] || must_be_generic);
+    AnswerFormat format;
+    if (!generic) {
+        const bool described = !may_call || capabilities["supports_tools"];
+        format = render_native(templates, described ? inputs : with_described_tools(inputs), narrows ? &callable_tools : nullptr);
+        generic = may_call && format.params.grammar.empty();
+    }
+    if (generic) {
+        format = AnswerFormat{};
+        format.params = render_generic(templates, inputs, callable);
+        format.parser = parser_of(format.params);
+    }
+    return format;
+}
+
 }  // namespace
 
 cchat_prompt *cchat_render(const cchat_templates *templates, const char *request_json, char **error) {
     return guarded(error, [&]() -> cchat_prompt * {
         const common_json request = common_json::parse(request_json);
-        const common_chat_templates_inputs inputs = read_inputs(templates, request);
+        common_chat_templates_inputs inputs = read_inputs(templates, request);
         const bool narrows = is_set(request, "callable");
         const common_json callable = narrows ? request.at("callable") : is_set(request, "tools") ? request.at("tools") : common_json::array();
-        const std::vector<common_chat_tool> callable_tools = common_chat_tools_parse_oaicompat(callable);
-        const bool may_call = !inputs.tools.empty() && inputs.tool_choice != COMMON_CHAT_TOOL_CHOICE_NONE;
-        const bool speaks_of_tools = !inputs.tools.empty() || has_calls(inputs.messages);
-        auto capabilities = common_chat_templates_get_caps(templates->parsed.get());
-        // A template that writes calls has a form for them, even when it does not describe the tools.
-        bool generic = speaks_of_tools && (!capabilities["supports_tool_calls"] || request.value("generic_calls", false));
-        AnswerFormat format;
-        if (!generic) {
-            const bool described = !may_call || capabilities["supports_tools"];
-            format = render_native(templates, described ? inputs : with_described_tools(inputs), narrows ? &callable_tools : nullptr);
-            generic = may_call && format.params.grammar.empty();
-        }
-        if (generic) {
-            format = AnswerFormat{};
-            format.params = render_generic(templates, inputs, callable);
-            format.parser = parser_of(format.params);
+        const bool generic = request.value("generic_calls", false);
+        AnswerFormat format = make_format(templates, inputs, callable, narrows, generic);
+        if (is_set(request, "held_tools") || is_set(request, "held_schema")) {
+            // The same once more, for the grammar alone.
+            if (is_set(request, "held_schema")) inputs.json_schema = request.at("held_schema").dump();
+            const bool has_tools = is_set(request, "held_tools");
+            const AnswerFormat held = make_format(templates, inputs, has_tools ? request.at("held_tools") : callable, has_tools, generic);
+            format.params.grammar = held.params.grammar;
         }
         return new cchat_prompt{std::move(format)};
     });
@@ -171,10 +187,7 @@ char *cchat_prompt_describe(const cchat_prompt *prompt) {
         result["grammar_lazy"] = params.grammar_lazy;
         common_json triggers = common_json::array();
         for (const common_grammar_trigger &trigger : params.grammar_triggers) {
-            common_json entry = common_json::object();
-            entry["kind"] = trigger.type == COMMON_GRAMMAR_TRIGGER_TYPE_WORD ? "word" : "pattern";
-            entry["value"] = trigger.value;
-            triggers.push_back(std::move(entry));
+            for (common_json &entry : described_trigger(trigger)) triggers.push_back(std::move(entry));
         }
         result["triggers"] = std::move(triggers);
         result["preserved_tokens"] = params.preserved_tokens;
@@ -186,9 +199,3 @@ char *cchat_prompt_describe(const cchat_prompt *prompt) {
     });
 }
 
-bool cchat_check_schema(const char *schema_json, char **error) {
-    return guarded(error, [&]() -> bool {
-        json_schema_to_grammar(common_json::parse(schema_json));
-        return true;
-    });
-}

@@ -2,7 +2,6 @@
 // Knows models and text; knows nothing of HTTP, of an API's JSON or of llama.cpp.
 
 package import ShimmyCore
-package import ShimmyEngine
 
 /// A model's tokenizer. Immutable: any thread may use it.
 package protocol Vocabulary: Sendable {
@@ -21,14 +20,17 @@ package protocol Vocabulary: Sendable {
     /// A prompt to which the answer is what stands between two texts; nil when the model was not made for that.
     func infill(_ prefix: [Token], _ suffix: [Token]) -> [Token]?
 
-    /// A grammar over this vocabulary's tokens, at its beginning.
-    /// - prefix: the beginning of the text that the grammar describes, said already.
-    /// Throws `ChatTemplateError` when the text is no grammar or the prefix does not fit it.
-    func compile(_ grammar: GrammarText, prefix: String) throws(ChatTemplateError) -> any ConstraintSource
+    /// Tokens that end a generation; the first is the one that ends a turn.
+    var endTokens: [Token] { get }
+
+    /// Tokens that stand for no text, such as marks of turns, but for those that end a generation.
+    var controlTokens: [Token] { get }
 }
 
 extension Vocabulary {
     package var beginning: [Token] { [] }
+    package var endTokens: [Token] { [] }
+    package var controlTokens: [Token] { [] }
     package func infill(_ prefix: [Token], _ suffix: [Token]) -> [Token]? { nil }
 
     package func piece(of token: Token) -> [UInt8] { piece(of: token, special: false) }

@@ -98,7 +98,8 @@ package protocol ModelRunner {
     mutating func restore(slot: Int, from state: [UInt8]) -> Bool
 
     /// Computes the batch; returns what was sampled for each chunk that samples, in order: the token after its last sure one, and as long
-    /// as that is what the chunk guessed, the token after the guess. After an error the cells of the batch's slots are undefined.
+    /// as that is what the chunk guessed, the token after the guess. Tokens that a constraint forces follow without being computed.
+    /// After an error the cells of the batch's slots are undefined.
     mutating func run(_ batch: Batch) throws -> [[Token]]
 
     /// The log probabilities of a sequence's tokens that the last `run` sampled, in order; none unless it asked for them.

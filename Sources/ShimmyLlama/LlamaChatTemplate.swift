@@ -1,8 +1,7 @@
 import CChat
 import CLlama
 package import ShimmyChat
-package import ShimmyJSON
-import Synchronization
+import ShimmyJSON
 
 /// A model's own chat template, rendered by llama.cpp's `common` library, which also knows the format of its answers.
 ///
@@ -13,7 +12,6 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
     private let model: LlamaModel?
     private let description: JSON
     private let ids: ToolCallIDs
-    private let heldStrings = Mutex<Bool?>(nil)
 
     /// Takes the model's own template. Throws `LlamaError` when it does not parse.
     package convenience init(model: LlamaModel) throws { try self.init(model: model, source: nil) }
@@ -39,26 +37,17 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
     /// Whether the template describes tools itself; otherwise Shimmy writes them into the conversation.
     package var knowsTools: Bool { description["capabilities"]?["supports_tools"]?.boolValue ?? false }
 
-    package func render(_ conversation: Conversation) throws(ChatTemplateError) -> RenderedPrompt {
-        let inputs = InputGrammars(conversation)
-        if !HeldStrings.areNeeded(by: conversation) || holdsStrings() {
-            let prompt = try render(request(conversation, inputs))
-            if inputs.isKept(in: prompt.grammar) { return inputs.inserted(into: prompt) }
-        }
-        // The model's own form of calls does not hold a text to what it has to be; Shimmy's does.
-        var generic = request(conversation, inputs)
-        generic["generic_calls"] = true
-        return inputs.inserted(into: try render(generic))
-    }
-
-    /// Whether the model's own form of calls holds strings to their schemas; found out once.
-    private func holdsStrings() -> Bool {
-        heldStrings.withLock { known in
-            if let known { return known }
-            let prompt = try? render(request(HeldStrings.probe, InputGrammars(HeldStrings.probe)))
-            let held = HeldStrings.areHeld(in: prompt?.grammar)
-            known = held
-            return held
+    package func render(_ conversation: Conversation, holding schemas: HeldSchemas) throws(ChatTemplateError) -> RenderedPrompt {
+        var request = request(conversation, schemas)
+        let native = Result { () throws(ChatTemplateError) in try render(request) }
+        if case .success(let prompt) = native, schemas.fits(prompt.grammar) { return schemas.holding(prompt) }
+        // The model's own form of calls does not hold a text to what it has to be, or has no place for these tools; Shimmy's does.
+        request["generic_calls"] = true
+        do {
+            return schemas.holding(try render(request))
+        } catch {
+            _ = try native.get()
+            throw error
         }
     }
 
@@ -74,13 +63,7 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
         return Self.prompt(result, format)
     }
 
-    package func obstacle(inSchema schema: JSON) -> String? {
-        if let obstacle = SchemaBounds.obstacle(in: schema) { return obstacle }
-        var error: UnsafeMutablePointer<CChar>?
-        return cchat_check_schema(schema.text, &error) ? nil : Self.take(error) ?? "it cannot be enforced"
-    }
-
-    private func request(_ conversation: Conversation, _ inputs: InputGrammars) -> JSONObject {
+    private func request(_ conversation: Conversation, _ schemas: HeldSchemas) -> JSONObject {
         var request: JSONObject = [
             "messages": .array(conversation.messages.map { ids.fitted($0).json }),
             "tool_choice": .string(conversation.toolChoice.mode.rawValue),
@@ -92,9 +75,13 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
         // With the choice of none a model that sees no tools cannot try to call one.
         if !conversation.tools.isEmpty, conversation.toolChoice.mode != .none {
             request["tools"] = .array(conversation.tools.map(\.json))
-            if conversation.toolChoice.names != nil || !inputs.isEmpty { request["callable"] = .array(inputs.callable.map(\.json)) }
+            if let names = conversation.toolChoice.names {
+                request["callable"] = .array(conversation.tools.filter { names.contains($0.name) }.map(\.json))
+            }
+            if let tools = schemas.tools { request["held_tools"] = .array(tools) }
         }
         if let schema = conversation.responseSchema { request["response_schema"] = schema }
+        if let schema = schemas.answerSchema { request["held_schema"] = schema }
         return request
     }
 
@@ -102,8 +89,9 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
         func string(_ key: String) -> String { result[key]?.stringValue ?? "" }
         func strings(_ key: String) -> [String] { result[key]?.arrayValue?.compactMap(\.stringValue) ?? [] }
         let triggers = (result["triggers"]?.arrayValue ?? []).compactMap { trigger -> GrammarText.Trigger? in
-            guard let value = trigger["value"]?.stringValue else { return nil }
-            return trigger["kind"]?.stringValue == "word" ? .word(value) : .pattern(value)
+            if let word = trigger["word"]?.stringValue { return .word(word) }
+            let after = trigger["after"]?.stringValue
+            return trigger["opening"]?.stringValue.map { .opening($0, after: after == "" ? nil : after) }
         }
         let grammar = string("grammar")
         let isLazy = result["grammar_lazy"]?.boolValue ?? false

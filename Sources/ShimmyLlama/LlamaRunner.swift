@@ -69,7 +69,7 @@ package final class LlamaRunner: ModelRunner {
         self.model = model
         let vocabulary = model.vocabulary
         self.vocabulary = vocabulary
-        endTokens = Set((0..<Token(vocabulary.tokenCount)).filter(vocabulary.isEndOfGeneration))
+        endTokens = Set(vocabulary.endTokens)
         self.context = context
         self.threadpool = LlamaThreadpool(threads: threads)
         threadpool.attach(to: context)
@@ -146,24 +146,23 @@ package final class LlamaRunner: ModelRunner {
     }
 
     private func govern(_ work: Batch) {
-        guard work.chunks.allSatisfy({ $0.continuesStream && $0.drafts == 0 }) else { return }
+        guard work.chunks.allSatisfy({ $0.continuesStream && $0.tokens.count == 1 }) else { return }
         let before = governor.threads
         governor.didStep(rows: work.chunks.count, seconds: modelSeconds)
         if governor.threads != before { llama_set_n_threads(context, Int32(governor.threads), Int32(governor.threads)) }
     }
 
-    /// The token after the chunk's last sure one; then, as long as it is what was guessed, the token after the guess.
+    /// The tokens after the chunk's last sure one; then, as long as they are what was guessed, those after the guess.
     private func sample(_ chunk: Batch.Chunk, endingAt end: Int) throws -> [Token] {
         var tokens: [Token] = []
         _ = samplers[chunk.sequence]?.takeLogprobs()
-        for guess in 0...chunk.drafts {
-            guard let logits = llama_get_logits_ith(context, Int32(end - 1 - chunk.drafts + guess)),
-                let token = samplers[chunk.sequence]?.next(UnsafeBufferPointer(start: logits, count: vocabulary.tokenCount))
+        let guesses = chunk.tokens.suffix(chunk.drafts)
+        repeat {
+            guard let logits = llama_get_logits_ith(context, Int32(end - 1 - chunk.drafts + tokens.count)),
+                let next = samplers[chunk.sequence]?.next(UnsafeBufferPointer(start: logits, count: vocabulary.tokenCount))
             else { throw LlamaError(description: "no logits or no sampler for \(chunk.sequence)") }
-            tokens.append(token)
-            guard guess < chunk.drafts, chunk.tokens[chunk.tokens.count - chunk.drafts + guess] == token, !isEndOfGeneration(token)
-            else { break }
-        }
+            tokens += next
+        } while guesses.starts(with: tokens) && !tokens.contains(where: isEndOfGeneration)
         return tokens
     }
 

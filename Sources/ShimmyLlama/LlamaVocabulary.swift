@@ -22,6 +22,15 @@ package struct LlamaVocabulary: Vocabulary, @unchecked Sendable {
         return turn >= 0 ? turn : llama_vocab_eos(pointer)
     }
 
+    package var endTokens: [Token] {
+        let all = (0..<Token(tokenCount)).filter(isEndOfGeneration)
+        return [endOfGeneration].filter(all.contains) + all.filter { $0 != endOfGeneration }
+    }
+
+    package var controlTokens: [Token] {
+        (0..<Token(tokenCount)).filter { llama_vocab_is_control(pointer, $0) && !isEndOfGeneration($0) }
+    }
+
     package var beginning: [Token] {
         let token = llama_vocab_bos(pointer)
         return token >= 0 ? [token] : []

@@ -1,7 +1,5 @@
 package import ShimmyChat
 package import ShimmyCore
-package import ShimmyEngine
-package import ShimmyJSON
 
 /// A vocabulary whose tokens are the 256 bytes, or pieces that a test names.
 package struct ByteVocabulary: Vocabulary {
@@ -16,10 +14,6 @@ package struct ByteVocabulary: Vocabulary {
 
     package func tokenize(_ text: String, addSpecial: Bool, parseSpecial: Bool) -> [Token] { text.utf8.map { Token($0) } }
 
-    package func compile(_ grammar: GrammarText, prefix: String) throws(ChatTemplateError) -> any ConstraintSource {
-        throw ChatTemplateError("bytes have no grammars")
-    }
-
     package func piece(of token: Token, special: Bool) -> [UInt8] { pieces.indices.contains(Int(token)) ? pieces[Int(token)] : [] }
 }
 
@@ -29,10 +23,8 @@ package struct PlainTemplate: ChatTemplate {
 
     package init(refusal: String? = nil) { self.refusal = refusal }
 
-    package func render(_ conversation: Conversation) throws(ChatTemplateError) -> RenderedPrompt {
+    package func render(_ conversation: Conversation, holding schemas: HeldSchemas) throws(ChatTemplateError) -> RenderedPrompt {
         if let refusal { throw ChatTemplateError(refusal) }
         return RenderedPrompt(text: conversation.messages.flatMap { $0.content ?? [] }.joined(separator: "\n"))
     }
-
-    package func obstacle(inSchema schema: JSON) -> String? { nil }
 }

@@ -37,7 +37,7 @@ import Testing
         let constraint = ThinkingConstraint(settings, grammar: nil, vocabulary: ByteVocabulary())
         var said: [UInt8] = []
         for step in 0..<steps {
-            let token = constraint.forced ?? Token(text[step % text.count])
+            let token = constraint.forced.first ?? Token(text[step % text.count])
             constraint.accept(token)
             said.append(UInt8(token))
         }
@@ -60,16 +60,16 @@ import Testing
     @Test func aWaitingGrammarIsNotAskedInAThought() {
         final class Refusing: TokenConstraint {
             var seen: [Token] = []
-            let forced: Token? = nil
-            func filter(_ tokens: [Token]) -> [Token] { [] }
+            let forced: [Token] = []
+            let mask: TokenMask? = TokenMask([], count: 256)
             func accept(_ token: Token) { seen.append(token) }
         }
         let grammar = Refusing()
         let settings = ThinkingConstraint.Settings(tags: Self.tags, prefix: "<think>", budget: nil, grammarWaits: true)
         let constraint = ThinkingConstraint(settings, grammar: grammar, vocabulary: ByteVocabulary())
-        #expect(constraint.filter([65]) == [65])
+        #expect(constraint.mask == nil)
         for byte in "a</think>".utf8 { constraint.accept(Token(byte)) }
-        #expect(constraint.filter([65]).isEmpty && grammar.seen.isEmpty)
+        #expect(constraint.mask?.isEmpty == true && grammar.seen.isEmpty)
         constraint.accept(65)
         #expect(grammar.seen == [65])
     }

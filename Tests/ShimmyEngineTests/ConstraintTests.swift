@@ -4,24 +4,22 @@ import Testing
 
 /// Sampling under a constraint: nothing else is said, and what is said is distributed as if the rest did not exist.
 @Suite struct ConstraintTests {
-    /// Allows some tokens, and may force one; remembers what it was told.
+    /// Allows some tokens, and may force some; remembers what it was told.
     private final class Fixed: TokenConstraint, ConstraintSource, @unchecked Sendable {
-        let allowed: Set<Token>
-        var forced: Token?
+        var forced: [Token]
+        let mask: TokenMask?
         var accepted: [Token] = []
-        var questions = 0
 
-        init(_ allowed: Set<Token>, forced: Token? = nil) {
-            self.allowed = allowed
+        init(_ allowed: Set<Token>, forced: [Token] = []) {
+            mask = TokenMask(allowed, count: 128)
             self.forced = forced
         }
 
         func makeConstraint() -> any TokenConstraint { self }
-        func filter(_ tokens: [Token]) -> [Token] {
-            questions += 1
-            return tokens.filter(allowed.contains)
+        func accept(_ token: Token) {
+            accepted.append(token)
+            if forced.first == token { forced.removeFirst() }
         }
-        func accept(_ token: Token) { accepted.append(token) }
     }
 
     private func sampler(_ constraint: Fixed, temperature: Float, seed: Int64 = 1) -> SequenceSampler {
@@ -29,22 +27,19 @@ import Testing
             SequenceSampling(SamplingParameters(temperature: temperature, seed: seed), constraint: constraint), endOfGeneration: 99, ends: [99])
     }
 
-    private func draw(_ sampler: inout SequenceSampler, _ logits: [Float]) -> Token { logits.withUnsafeBufferPointer { sampler.next($0) } }
+    private func draw(_ sampler: inout SequenceSampler, _ logits: [Float]) -> Token { drawAll(&sampler, logits)[0] }
+
+    private func drawAll(_ sampler: inout SequenceSampler, _ logits: [Float]) -> [Token] {
+        logits.withUnsafeBufferPointer { sampler.next($0) }
+    }
 
     @Test func theLikeliestAllowedTokenIsTakenAtTemperatureZero() {
-        // The best twenty are refused, more than are tried one by one.
+        // The best twenty are refused.
         let logits = (0..<100).map { Float(100 - $0) }
         let constraint = Fixed([20, 21, 50])
         var sampler = sampler(constraint, temperature: 0)
         let token = draw(&sampler, logits)
         #expect(token == 20 && constraint.accepted == [20])
-    }
-
-    @Test func aLikelyTokenTakesOneQuestion() {
-        let constraint = Fixed([0])
-        var sampler = sampler(constraint, temperature: 0)
-        _ = draw(&sampler, [5, 1, 1, 1])
-        #expect(constraint.questions == 1)
     }
 
     @Test(arguments: [8, 40]) func drawsAreDistributedAsAmongTheAllowedAlone(refused: Int) {
@@ -64,10 +59,29 @@ import Testing
     }
 
     @Test func aForcedTokenComesWhateverTheLogitsSay() {
-        let constraint = Fixed([], forced: 7)
+        let constraint = Fixed([], forced: [7])
         var sampler = sampler(constraint, temperature: 0)
         let token = draw(&sampler, [9, 0, 0, 0, 0, 0, 0, 0])
         #expect(token == 7 && constraint.accepted == [7])
+    }
+
+    @Test func whatIsForcedComesAtOnceAndTheEndIsLast() {
+        let constraint = Fixed([3], forced: [7, 8, 99])
+        var sampler = sampler(constraint, temperature: 0)
+        let tokens = drawAll(&sampler, [9, 0, 0, 0, 0, 0, 0, 0])
+        #expect(tokens == [7, 8, 99] && constraint.accepted == [7, 8], "an end is nothing for the constraint")
+    }
+
+    @Test func probabilitiesOfForcedTokensAreComputedOneByOne() {
+        let constraint = Fixed([3], forced: [7, 5])
+        var parameters = SamplingParameters(temperature: 0)
+        parameters.logprobs = 0
+        var sampler = SequenceSampler(SequenceSampling(parameters, constraint: constraint), endOfGeneration: 99, ends: [99])
+        let logits: [Float] = [9, 0, 0, 0, 0, 0, 0, 0]
+        let tokens = drawAll(&sampler, logits) + drawAll(&sampler, logits)
+        #expect(tokens == [7, 5])
+        let logprobs = sampler.takeLogprobs()
+        #expect(logprobs.map(\.drawn.token) == [7, 5])
     }
 
     @Test func whereNothingIsAllowedTheAnswerEnds() {

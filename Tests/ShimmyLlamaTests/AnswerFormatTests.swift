@@ -159,7 +159,7 @@ import Testing
                 let grammar = try #require(prompt.grammar)
                 let isLazy = choice.mode == .auto && schema == nil
                 #expect(grammar.triggers.isEmpty != isLazy)
-                #expect(throws: Never.self) { try model.vocabulary.compile(grammar, prefix: prompt.generationPrompt) }
+                #expect(throws: Never.self) { try ConstraintCompiler(vocabulary: model.vocabulary).compile(grammar, prefix: prompt.generationPrompt) }
                 if choice.names != nil { #expect(!grammar.text.contains("no_arguments")) }
             }
         }
@@ -173,7 +173,9 @@ import Testing
         let prompt = try template.render(conversation)
         let grammar = try #require(prompt.grammar)
         #expect(grammar.triggers.isEmpty)
-        #expect(throws: Never.self) { try Self.model.get().vocabulary.compile(grammar, prefix: prompt.generationPrompt) }
+        #expect(throws: Never.self) {
+            try ConstraintCompiler(vocabulary: Self.model.get().vocabulary).compile(grammar, prefix: prompt.generationPrompt)
+        }
     }
 
     private static let model = Result { try LlamaModel(path: TestModel.path, options: .init(vocabularyOnly: true)) }
@@ -191,7 +193,9 @@ import Testing
         let prompt = try template.render(conversation)
         let grammar = try #require(prompt.grammar)
         #expect(grammar.text.contains("vermilion") && grammar.text.contains("viridian"))
-        #expect(throws: Never.self) { try Self.model.get().vocabulary.compile(grammar, prefix: prompt.generationPrompt) }
+        #expect(throws: Never.self) {
+            try ConstraintCompiler(vocabulary: Self.model.get().vocabulary).compile(grammar, prefix: prompt.generationPrompt)
+        }
     }
 
     /// A prompt holds all tools, whichever may be called: it stays in the cache.

@@ -1,4 +1,4 @@
-// A small C interface to llama.cpp's `common` library: chat templates, the formats that models answer in, grammars.
+// A small C interface to llama.cpp's `common` library: chat templates, the formats that models answer in.
 // Knows nothing of HTTP. No exception crosses it: a function that fails returns NULL (or false) and sets `*error`, which the caller frees
 // with `cchat_string_free`, as it does with every string that it gets.
 #pragma once
@@ -31,9 +31,11 @@ typedef struct cchat_prompt cchat_prompt;
 
 /// Renders a conversation.
 /// - request_json: {
-///     "messages": OpenAI's, "tools": [function tools] or absent, "callable": [those that may be called, as the grammar shall have them] or
-///     absent for all as they are, "generic_calls": whether calls are written in Shimmy's form even if the template has one,
+///     "messages": OpenAI's, "tools": [function tools] or absent, "callable": [those that may be called] or absent for all of them,
+///     "held_tools": [those, as the grammar shall have them] or absent for as they are,
+///     "generic_calls": whether calls are written in Shimmy's form even if the template has one,
 ///     "tool_choice": "none" | "auto" | "required", "parallel_tool_calls": bool, "response_schema": JSON Schema or absent,
+///     "held_schema": the same as the grammar shall have it,
 ///     "enable_thinking": bool, "template_arguments": {name: any}, "continue": "no" | "content" | "reasoning" | "nothing"}
 /// - error: the template's own words when it refuses the conversation.
 cchat_prompt *cchat_render(const cchat_templates *templates, const char *request_json, char **error);
@@ -41,35 +43,13 @@ cchat_prompt *cchat_render(const cchat_templates *templates, const char *request
 void cchat_prompt_free(cchat_prompt *prompt);
 
 /// JSON: {"text", "generation_prompt": the end of the text, where the answer's format begins, "grammar": GBNF or "", "grammar_lazy",
-/// "triggers": [{"kind": "word" | "pattern", "value"}], "preserved_tokens": [string], "stops": [string],
+/// "triggers": [{"word"} or {"opening": a regular expression, "after": text or "" for the answer's beginning}], "preserved_tokens": [string], "stops": [string],
 /// "thinking_start", "thinking_ends": [string], "plain": whether all of the answer is content}.
 char *cchat_prompt_describe(const cchat_prompt *prompt);
 
 /// Reads an answer, or with `partial` as much of it as there is.
 /// Returns JSON: {"content", "reasoning", "calls": [{"name", "arguments", "id"}]}.
 char *cchat_parse(const cchat_prompt *prompt, const char *text, size_t length, bool partial, char **error);
-
-/// Whether a JSON Schema can become a grammar; otherwise `*error` says why not.
-bool cchat_check_schema(const char *schema_json, char **error);
-
-/// What a sequence may say: the state of a grammar. Used by one thread at a time.
-typedef struct cchat_grammar cchat_grammar;
-
-/// - lazy: everything is allowed until a trigger is met: one of the tokens, or a match of one of the patterns in the text.
-/// - patterns_json: an array of regular expressions (ECMAScript).
-cchat_grammar *cchat_grammar_create(
-    const struct llama_model *model, const char *gbnf, bool lazy, const char *patterns_json, const int32_t *tokens, size_t token_count,
-    char **error);
-
-cchat_grammar *cchat_grammar_clone(const cchat_grammar *grammar);
-
-void cchat_grammar_free(cchat_grammar *grammar);
-
-/// Keeps of `tokens` those that may come next, in order; returns how many there are.
-size_t cchat_grammar_filter(cchat_grammar *grammar, int32_t *tokens, size_t count);
-
-/// The sequence went on with `token`. False when the grammar does not allow it; it then allows nothing any more.
-bool cchat_grammar_accept(cchat_grammar *grammar, int32_t token);
 
 void cchat_string_free(char *string);
 

@@ -15,8 +15,8 @@ struct ConversationDecoder {
         dialect = tools.dialect
         ignored = tools.ignored
         conversation = Conversation(messages: try ChatMessageDecoder.decode(fields), tools: tools.tools, toolChoice: tools.choice)
-        conversation.allowsParallelCalls = try fields.bool("parallel_tool_calls") ?? true && !dialect.usesFunctions
-        conversation.responseSchema = try Self.responseSchema(fields)
+        conversation.allowsParallelCalls = try fields.bool("parallel_tool_calls") ?? true && !dialect.usesFunctions && !tools.choice.isOneCall
+        conversation.responseSchema = try Self.responseSchema(fields, &conversation.isResponseStrict)
         try decodeTemplateArguments(fields)
         try decodeReasoning(fields)
         conversation.continuation = try Self.continuation(fields, conversation.messages)
@@ -24,7 +24,7 @@ struct ConversationDecoder {
 
     // MARK: The response's format
 
-    private static func responseSchema(_ fields: FieldReader) throws(APIError) -> JSON? {
+    private static func responseSchema(_ fields: FieldReader, _ isStrict: inout Bool) throws(APIError) -> JSON? {
         guard let format = try fields.nested("response_format") else { return nil }
         let type = try format.requiredString("type")
         switch type {
@@ -34,7 +34,7 @@ struct ConversationDecoder {
             guard let wrapper = try format.nested("json_schema") else { throw .missing(format.path(to: "json_schema")) }
             _ = try wrapper.requiredString("name")
             _ = try wrapper.string("description")
-            _ = try wrapper.bool("strict")
+            isStrict = try wrapper.bool("strict") ?? false
             let schema = wrapper.value("schema") ?? [:]
             guard let object = schema.objectValue else { throw .wrongType(wrapper.path(to: "schema"), expected: "an object", got: schema) }
             return object.isEmpty ? ["type": "object"] : schema

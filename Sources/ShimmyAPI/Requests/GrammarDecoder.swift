@@ -1,4 +1,5 @@
 import ShimmyChat
+import ShimmyGrammar
 import ShimmyJSON
 
 /// Reads the extensions that say what an answer has to be: `grammar` (llama.cpp's GBNF), `regex`, and `choice`, one of several texts.

@@ -1,4 +1,5 @@
 import ShimmyChat
+import ShimmyGrammar
 import ShimmyJSON
 
 /// `tools` and `tool_choice`, and their deprecated elder sisters `functions` and `function_call`.
@@ -152,7 +153,7 @@ struct ToolDecoder {
         switch type {
         case "function", "custom":
             guard let named = try choice.nested(type) else { throw .missing(choice.path(to: type)) }
-            return ToolChoice(.required, names: [try known(try named.requiredString("name"), path)])
+            return ToolChoice(.required, names: [try known(try named.requiredString("name"), path)], isOneCall: true)
         case "allowed_tools":
             // The specification nests it; some clients do not.
             let allowed = try choice.nested("allowed_tools") ?? choice
@@ -185,7 +186,7 @@ struct ToolDecoder {
             return ToolChoice(word == "none" || tools.isEmpty ? .none : .auto)
         }
         guard value.objectValue != nil else { throw .wrongType(path, expected: "a string or an object", got: value) }
-        return ToolChoice(.required, names: [try known(try FieldReader(value, path: path).requiredString("name"), path)])
+        return ToolChoice(.required, names: [try known(try FieldReader(value, path: path).requiredString("name"), path)], isOneCall: true)
     }
 
     private func needTools(_ path: JSONPath) throws(APIError) {

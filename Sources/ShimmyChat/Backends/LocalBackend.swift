@@ -1,6 +1,7 @@
 package import Logging
 package import ShimmyCore
 package import ShimmyEngine
+import ShimmyGrammar
 
 /// A model in this process.
 package final class LocalBackend: Backend {
@@ -8,12 +9,14 @@ package final class LocalBackend: Backend {
     private let vocabulary: any Vocabulary
     private let template: any ChatTemplate
     private let engine: EngineHandle
+    private let constraints: ConstraintCompiler
     private let logger: Logger
 
     package init(vocabulary: any Vocabulary, template: any ChatTemplate, engine: EngineHandle, fingerprint: String, logger: Logger) {
         self.logger = logger
         self.vocabulary = vocabulary
         self.template = template
+        constraints = ConstraintCompiler(vocabulary: vocabulary)
         self.engine = engine
         self.fingerprint = fingerprint
     }
@@ -114,25 +117,28 @@ package final class LocalBackend: Backend {
     // MARK: From a conversation to a sequence
 
     private func render(_ conversation: Conversation) throws(GenerationError) -> RenderedPrompt {
-        if conversation.toolChoice.mode != .none {
-            for (index, tool) in conversation.tools.enumerated() {
-                if let schema = tool.parameters, let obstacle = template.obstacle(inSchema: schema) {
-                    throw .badSchema(tool: index, obstacle)
-                }
-                if let grammar = tool.inputGrammar {
-                    do {
-                        _ = try vocabulary.compile(GrammarText("root ::= \(grammar.root)\n\(grammar.rules)"), prefix: "")
-                    } catch {
-                        throw .badToolGrammar(index, error.description)
-                    }
-                }
+        for (index, tool) in conversation.tools.enumerated() {
+            guard let grammar = tool.inputGrammar, conversation.toolChoice.mode != .none else { continue }
+            do {
+                _ = try constraints.compile(GrammarText("root ::= \(grammar.root)\n\(grammar.rules)"))
+            } catch {
+                throw .badToolGrammar(index, error.description)
             }
         }
-        if let schema = conversation.responseSchema, let obstacle = template.obstacle(inSchema: schema) {
-            throw .badSchema(tool: nil, obstacle)
+        let schemas: HeldSchemas
+        do {
+            schemas = try HeldSchemas(conversation)
+        } catch {
+            switch error {
+            case .tool(let index, let error): throw .badSchema(tool: index, error.description)
+            case .answer(let error): throw .badSchema(tool: nil, error.description)
+            }
+        }
+        for (tool, note) in schemas.notes {
+            logger.info("a call is not held to all of its schema", metadata: ["tool": "\(conversation.tools[tool].name)", "keyword": "\(note)"])
         }
         do {
-            return try template.render(conversation)
+            return try template.render(conversation, holding: schemas)
         } catch {
             throw .templateRefused(error.description)
         }
@@ -156,9 +162,9 @@ package final class LocalBackend: Backend {
 
     private func grammar(of prompt: RenderedPrompt, _ request: ChatRequest) throws(GenerationError) -> (any ConstraintSource)? {
         do {
-            if let text = request.grammar { return try vocabulary.compile(GrammarText(text), prefix: "") }
-            return try prompt.grammar.map { grammar throws(ChatTemplateError) in
-                try vocabulary.compile(grammar, prefix: prompt.generationPrompt)
+            if let text = request.grammar { return try constraints.compile(GrammarText(text)) }
+            return try prompt.grammar.map { grammar throws(GrammarTextError) in
+                try constraints.compile(grammar, prefix: prompt.generationPrompt)
             }
         } catch {
             throw request.grammar == nil ? .templateRefused(error.description) : .badGrammar(error.description)

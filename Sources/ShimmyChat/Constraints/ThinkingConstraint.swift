@@ -38,12 +38,12 @@ package final class ThinkingConstraint: TokenConstraint {
 
     private var grammarHolds: Bool { !(settings.grammarWaits && tracker.isThinking) }
 
-    package var forced: Token? {
-        guard let token = ending.first else { return grammarHolds ? grammar?.forced : nil }
-        return grammarHolds && grammar?.filter([token]).isEmpty == true ? nil : token
+    package var forced: [Token] {
+        guard let token = ending.first else { return grammarHolds ? grammar?.forced ?? [] : [] }
+        return mask?.contains(token) == false ? [] : [token]
     }
 
-    package func filter(_ tokens: [Token]) -> [Token] { grammarHolds ? grammar?.filter(tokens) ?? tokens : tokens }
+    package var mask: TokenMask? { grammarHolds ? grammar?.mask : nil }
 
     package func accept(_ token: Token) {
         if grammarHolds { grammar?.accept(token) }

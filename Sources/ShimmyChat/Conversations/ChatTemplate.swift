@@ -1,5 +1,3 @@
-package import ShimmyJSON
-
 /// A conversation as the text that a model was trained on, and what its answer will look like.
 package struct RenderedPrompt: Sendable {
     package var text: String
@@ -35,8 +33,8 @@ package struct GrammarText: Sendable, Equatable {
     package enum Trigger: Sendable, Equatable {
         /// This text.
         case word(String)
-        /// A match of this regular expression (ECMAScript).
-        case pattern(String)
+        /// A match of this regular expression, right at the beginning of the answer or right after a text.
+        case opening(String, after: String? = nil)
     }
 
     package var text: String
@@ -71,8 +69,19 @@ package struct ChatTemplateError: Error, Equatable, CustomStringConvertible {
 
 /// A model's chat template. Immutable: any thread may render with it.
 package protocol ChatTemplate: Sendable {
-    func render(_ conversation: Conversation) throws(ChatTemplateError) -> RenderedPrompt
+    /// - schemas: what calls and the answer have to fit, see `HeldSchemas`.
+    func render(_ conversation: Conversation, holding schemas: HeldSchemas) throws(ChatTemplateError) -> RenderedPrompt
+}
 
-    /// Why an answer cannot be made to fit a JSON Schema; nil when it can.
-    func obstacle(inSchema schema: JSON) -> String?
+extension ChatTemplate {
+    /// With all that the conversation's schemas say. Throws `ChatTemplateError` for a schema that cannot be held to, too.
+    package func render(_ conversation: Conversation) throws(ChatTemplateError) -> RenderedPrompt {
+        do {
+            return try render(conversation, holding: HeldSchemas(conversation))
+        } catch let error as ChatTemplateError {
+            throw error
+        } catch {
+            throw ChatTemplateError("\(error)")
+        }
+    }
 }

@@ -19,6 +19,8 @@ package struct Conversation: Sendable, Equatable {
     package var allowsParallelCalls: Bool
     /// A JSON Schema that an answer which is no call has to fit.
     package var responseSchema: JSON?
+    /// Whether that schema has to keep OpenAI's rules for strict ones.
+    package var isResponseStrict = false
     /// For the template, beside what it gets anyway.
     package var templateArguments: JSONObject
     /// Whether a model that can think before it answers shall; nil leaves it to the template.

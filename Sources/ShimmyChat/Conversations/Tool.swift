@@ -51,9 +51,12 @@ package struct ToolChoice: Sendable, Equatable {
     package var mode: Mode
     /// The tools that may be called; nil for all.
     package var names: [String]?
+    /// Whether the answer is one call of the one tool that was named.
+    package var isOneCall: Bool
 
-    package init(_ mode: Mode, names: [String]? = nil) {
+    package init(_ mode: Mode, names: [String]? = nil, isOneCall: Bool = false) {
         self.mode = mode
         self.names = names
+        self.isOneCall = isOneCall
     }
 }

@@ -18,8 +18,8 @@ package struct SequenceSampler {
     /// Logits as they are changed; scratch, kept between draws.
     private var shaped: [Float] = []
 
-    /// Refused tokens after which the whole vocabulary is looked through.
-    private static let patience = 8
+    /// Forced tokens of one step.
+    private static let longestForced = 64
 
     package init(_ sampling: SequenceSampling, endOfGeneration: Token, ends: Set<Token>) {
         parameters = sampling.parameters
@@ -30,12 +30,27 @@ package struct SequenceSampler {
         recent = parameters.repeatPenalty == 1 ? [] : Array(sampling.prompt.suffix(parameters.repeatWindow))
     }
 
+    /// Draws a token, and goes on with all that its constraint leaves no choice about.
     /// - logits: one for each token of the vocabulary.
-    package mutating func next(_ logits: UnsafeBufferPointer<Float>) -> Token {
-        let token = constraint?.forced ?? draw(logits)
-        if let count = parameters.logprobs { logprobs.append(Logprobs.of(token, top: count, in: logits)) }
+    /// Returns at least one token; one that ends the generation is the last.
+    package mutating func next(_ logits: UnsafeBufferPointer<Float>) -> [Token] {
+        let token = constraint?.forced.first ?? draw(logits)
         note(token)
-        return token
+        guard let count = parameters.logprobs else { return [token] + takeForced(after: token) }
+        // Each token's probabilities have to be computed.
+        logprobs.append(Logprobs.of(token, top: count, in: logits))
+        return [token]
+    }
+
+    private mutating func takeForced(after token: Token) -> [Token] {
+        var taken: [Token] = []
+        while let constraint, let last = taken.last ?? token as Token?, !ends.contains(last), taken.count < Self.longestForced {
+            let forced = constraint.forced
+            guard !forced.isEmpty, !forced.contains(where: { ends.contains($0) && mayNotEnd }) else { break }
+            for token in forced { note(token) }
+            taken += forced
+        }
+        return taken
     }
 
     /// The log probabilities of the tokens that were drawn since the last call.
@@ -62,13 +77,18 @@ package struct SequenceSampler {
     }
 
     private mutating func draw(_ logits: UnsafeBufferPointer<Float>) -> Token {
-        guard isShaped else { return constraint.map { drawAllowed(logits, $0) } ?? sampler.sample(logits) }
+        let mask = constraint?.mask
+        guard isShaped || mask != nil else { return sampler.sample(logits) }
+        if !isShaped, parameters.temperature <= 0, let mask {
+            // Mostly the likeliest token is allowed.
+            let token = sampler.sample(logits)
+            if mask.contains(token) { return token }
+        }
         shaped.removeAll(keepingCapacity: true)
         shaped.append(contentsOf: logits)
         shape()
-        guard let constraint else { return shaped.withUnsafeBufferPointer { sampler.sample($0) } }
-        let copy = shaped
-        return copy.withUnsafeBufferPointer { drawAllowed($0, constraint) }
+        if let mask, !refuseAll(but: mask) { return endOfGeneration }
+        return shaped.withUnsafeBufferPointer { sampler.sample($0) }
     }
 
     private mutating func shape() {
@@ -88,24 +108,18 @@ package struct SequenceSampler {
 
     // MARK: The constraint
 
-    /// Draws until a token is allowed. Refused ones are taken out, so that the outcome is distributed as if the constraint had been asked
-    /// about every token first; most draws need only one question.
-    private mutating func drawAllowed(_ logits: UnsafeBufferPointer<Float>, _ constraint: any TokenConstraint) -> Token {
-        let first = sampler.sample(logits)
-        if !constraint.filter([first]).isEmpty { return first }
-        shaped.removeAll(keepingCapacity: true)
-        shaped.append(contentsOf: logits)
-        var refused = first
-        for _ in 0..<Self.patience {
-            shaped[Int(refused)] = -.infinity
-            refused = shaped.withUnsafeBufferPointer { sampler.sample($0) }
-            if !constraint.filter([refused]).isEmpty { return refused }
+    /// Takes out what may not come next; false when nothing is left.
+    private mutating func refuseAll(but mask: TokenMask) -> Bool {
+        var isLeft = false
+        shaped.withUnsafeMutableBufferPointer { shaped in
+            for start in stride(from: 0, to: shaped.count, by: 64) {
+                let word = start / 64 < mask.words.count ? mask.words[start / 64] : 0
+                for index in start..<min(start + 64, shaped.count) {
+                    if word >> UInt64(index - start) & 1 == 0 { shaped[index] = -.infinity }
+                    isLeft = isLeft || shaped[index] > -.infinity
+                }
+            }
         }
-        let left = constraint.filter(shaped.indices.filter { shaped[$0] > -.infinity }.map { Token($0) })
-        guard !left.isEmpty else { return endOfGeneration }
-        let values = left.map { shaped[Int($0)] }
-        for index in shaped.indices { shaped[index] = -.infinity }
-        for (token, value) in zip(left, values) { shaped[Int(token)] = value }
-        return shaped.withUnsafeBufferPointer { sampler.sample($0) }
+        return isLeft
     }
 }

@@ -2,13 +2,13 @@ package import ShimmyCore
 
 /// What one sequence may say: a grammar's state, for instance. Used by the engine's thread alone.
 package protocol TokenConstraint: AnyObject {
-    /// The token that has to come next, whatever the logits say; nil where there is a choice.
-    var forced: Token? { get }
+    /// The tokens that have to come next, whatever the logits say; empty where there is a choice. The last one may end the generation.
+    var forced: [Token] { get }
 
-    /// Keeps of `tokens` those that may come next, in order.
-    func filter(_ tokens: [Token]) -> [Token]
+    /// The tokens that may come next; nil for all.
+    var mask: TokenMask? { get }
 
-    /// The sequence goes on with `token`, which was forced or passed the filter.
+    /// The sequence goes on with `token`, which was forced or allowed.
     func accept(_ token: Token)
 }
 

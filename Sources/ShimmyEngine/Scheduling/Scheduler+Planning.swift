@@ -23,8 +23,8 @@ extension Scheduler {
     // MARK: Decode
 
     private mutating func planDecode(into step: inout Step, flex: Bool) {
-        for id in running.filter({ $0.isDecoding && $0.isFlex == flex }).map(\.id) where step.batch.tokenCount < limits.batchTokens {
-            plan(id, count: 1, into: &step)
+        for sequence in running.filter({ $0.isDecoding && $0.isFlex == flex }) where step.batch.tokenCount < limits.batchTokens {
+            plan(sequence.id, count: min(sequence.pendingCount, limits.batchTokens - step.batch.tokenCount), into: &step)
         }
     }
 
@@ -131,10 +131,10 @@ extension Scheduler {
     /// Whether a running prefill is about to compute a good deal more of these tokens than lie in the cache: then it is cheaper to wait
     /// and share. Of several requests with one new prefix only the first computes it.
     private func isBeingComputed(_ tokens: [Token]) -> Bool {
-        guard limits.canRewind, running.contains(where: { $0.pendingCount > 1 }) else { return false }
+        guard limits.canRewind, running.contains(where: { !$0.isDecoding }) else { return false }
         let cached = cache.known(of: tokens).cached
         return running.contains { other in
-            guard other.pendingCount > 1 else { return false }
+            guard !other.isDecoding else { return false }
             let common = min(zip(other.tokens, tokens).prefix { $0 == $1 }.count, tokens.count - 1)
             // What it has computed itself is no reason not to wait for the rest.
             let otherwiseCached = cached <= other.computed ? 0 : cached

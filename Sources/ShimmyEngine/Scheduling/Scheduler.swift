@@ -149,8 +149,8 @@ package struct Scheduler {
     // MARK: Results
 
     /// Takes in what a step computed.
-    /// - sampled: for each chunk that samples, in order, the tokens that follow its last sure one: one, and one more for each draft that
-    ///   the token before it confirmed.
+    /// - sampled: for each chunk that samples, in order, the tokens that follow its last sure one: those that confirm its drafts, at least
+    ///   one more, and what is forced after it.
     /// - seconds: how long the step took; nil where nobody measured it.
     package mutating func commit(_ batch: Batch, sampled: [[Token]], seconds: Double? = nil, isEndOfGeneration: (Token) -> Bool) -> StepResult {
         var result = StepResult()
@@ -159,15 +159,16 @@ package struct Scheduler {
         for chunk in batch.chunks {
             let tokens = chunk.samples ? samples.next() ?? [] : []
             guard let index = running.firstIndex(where: { $0.id == chunk.sequence }) else { continue }
-            keepCells(of: chunk, confirmed: tokens.count - 1, &result)
-            charge(chunk, index, generated: tokens.count)
+            let confirmed = zip(chunk.tokens.suffix(chunk.drafts), tokens).prefix { $0 == $1 }.count
+            keepCells(of: chunk, confirmed: confirmed, &result)
+            charge(chunk, index, generated: tokens.count, confirmed: confirmed)
             running[index].didCompute(chunk.tokens.count - chunk.drafts)
             guard chunk.samples else { continue }
             if running[index].generatedCount == 0 {
                 let cached = running[index].cachedPromptTokens ?? 0
                 result.events.append(.started(chunk.sequence, PromptStart(cachedTokens: cached, divergence: running[index].divergence)))
             }
-            append(tokens, index, isEndOfGeneration, &result.events)
+            append(tokens, computed: confirmed, index, isEndOfGeneration, &result.events)
         }
         return result
     }
@@ -179,7 +180,7 @@ package struct Scheduler {
 
     /// Drafts that did not come true have left cells behind that nobody may ever see.
     private mutating func keepCells(of chunk: Batch.Chunk, confirmed: Int, _ result: inout StepResult) {
-        let wrong = chunk.drafts - (chunk.drafts > 0 ? confirmed : 0)
+        let wrong = chunk.drafts - confirmed
         let valid = chunk.tokens.count - wrong
         cache.didCompute(slot: chunk.slot, tokens: Array(chunk.tokens.prefix(valid)))
         if wrong > 0 { result.operations.append(.truncate(slot: chunk.slot, count: chunk.position + valid)) }
@@ -188,7 +189,7 @@ package struct Scheduler {
         counters.acceptedTokens += confirmed
     }
 
-    private mutating func charge(_ chunk: Batch.Chunk, _ index: Int, generated: Int) {
+    private mutating func charge(_ chunk: Batch.Chunk, _ index: Int, generated: Int, confirmed: Int) {
         if chunk.continuesStream {
             shares.charge(running[index].owner, FairShare.decodeWeight * Double(generated))
         } else {
@@ -196,11 +197,14 @@ package struct Scheduler {
             shares.charge(running[index].owner, Double(chunk.tokens.count))
         }
         counters.generatedTokens += generated
-        if chunk.isPrediction { running[index].countPrediction(guessed: chunk.drafts, accepted: generated - 1) }
+        if chunk.isPrediction { running[index].countPrediction(guessed: chunk.drafts, accepted: confirmed) }
     }
 
-    /// The sequence goes on by these tokens, as far as its limits allow. All but the last are computed already.
-    private mutating func append(_ tokens: [Token], _ index: Int, _ isEndOfGeneration: (Token) -> Bool, _ events: inout [SequenceEvent]) {
+    /// The sequence goes on by these tokens, as far as its limits allow.
+    /// - computed: how many of them the cache has already.
+    private mutating func append(
+        _ tokens: [Token], computed: Int, _ index: Int, _ isEndOfGeneration: (Token) -> Bool, _ events: inout [SequenceEvent]
+    ) {
         let id = running[index].id
         for (offset, token) in tokens.enumerated() {
             running[index].append(token)
@@ -210,8 +214,9 @@ package struct Scheduler {
             if sequence.generatedCount >= sequence.maximumTokens || sequence.tokens.count >= limits.contextLength {
                 return finish(index, .length, &events)
             }
-            if offset < tokens.count - 1 { running[index].didCompute(1) }
+            if offset < computed { running[index].didCompute(1) }
         }
+        running[index].force(tokens.count - computed - 1)
     }
 
     private mutating func finish(_ index: Int, _ reason: FinishReason, _ events: inout [SequenceEvent]) {

@@ -42,6 +42,8 @@ struct SequenceState {
     private(set) var tokens: [Token]
     /// Tokens whose cells are in the cache: `0 <= computed < tokens.count`.
     private(set) var computed = 0
+    /// Tokens among the newest that were not computed when they were known.
+    private var forced = 0
     /// The slot that holds the cells; nil while waiting.
     private(set) var slot: Int?
     /// Prompt tokens that were found in the cache when the sequence first started; nil before.
@@ -70,8 +72,8 @@ struct SequenceState {
     var pendingCount: Int { tokens.count - computed }
     /// Tokens that it will probably generate: about as many again as so far, within its limit.
     var expectedGrowth: Int { min(maximumTokens - generatedCount, 64 + generatedCount) }
-    /// Only the newest token is missing: the sequence is a running stream.
-    var isDecoding: Bool { pendingCount == 1 && generatedCount > 0 }
+    /// Only the newest token is missing, and those that were forced before it: the sequence is a running stream.
+    var isDecoding: Bool { pendingCount <= 1 + forced && generatedCount > 0 }
 
     /// Takes a slot whose first `cached` cells already hold this sequence's first tokens.
     mutating func start(slot: Int, cached: Int, divergence: Divergence? = nil) {
@@ -89,7 +91,11 @@ struct SequenceState {
     mutating func pause() {
         slot = nil
         computed = 0
+        forced = 0
     }
+
+    /// The last tokens were known before anything was computed for them.
+    mutating func force(_ count: Int) { forced = count }
 
     mutating func didCompute(_ count: Int) {
         computed += count

@@ -1,29 +1,19 @@
 import Foundation
-import ShimmyChat
-import ShimmyCore
-import ShimmyEngine
+import ShimmyGrammar
 import ShimmyJSON
-import ShimmyLlama
 import Testing
 
 /// Regular expressions and Lark grammars, written as grammars of llama.cpp's and asked what they take.
-@Suite struct GrammarTests {
-    private static let model = Result { try LlamaModel(path: TestModel.path, options: .init(vocabularyOnly: true)) }
+@Suite struct NotationTests {
+    private static let trie = TokenTrie(pieces: (0...255).map { [UInt8($0)] }, ends: [], controls: [:])
 
-    /// Whether a text, token by token and with the end after it, is what a grammar describes.
-    private static func takes(_ grammar: any ConstraintSource, _ text: String) throws -> Bool {
-        let vocabulary = try model.get().vocabulary
-        let state = grammar.makeConstraint()
-        for token in vocabulary.tokenize(text, addSpecial: false, parseSpecial: false) {
-            if state.filter([token]).isEmpty { return false }
-            state.accept(token)
-        }
-        return !state.filter([vocabulary.endOfGeneration]).isEmpty
+    /// Whether a text is what a grammar describes.
+    private static func takes(_ grammar: CompiledGrammar, _ text: String) throws -> Bool {
+        var cursor = grammar.begin()
+        return cursor.advance(text.utf8) && cursor.mayEnd
     }
 
-    private static func compile(_ text: String) throws -> any ConstraintSource {
-        try model.get().vocabulary.compile(GrammarText(text), prefix: "")
-    }
+    private static func compile(_ text: String) throws -> CompiledGrammar { try CompiledGrammar(text, trie: trie) }
 
     /// The text as it stands in JSON, without the quotes around it.
     private static func inJSON(_ text: String) -> String { String(JSON.string(text).text.dropFirst().dropLast()) }
@@ -78,7 +68,7 @@ import Testing
 
     // MARK: Lark
 
-    private static func lark(_ text: String, in context: GrammarContext = .plain) throws -> any ConstraintSource {
+    private static func lark(_ text: String, in context: GrammarContext = .plain) throws -> CompiledGrammar {
         let grammar = try LarkGrammar(text, prefix: "x-", in: context)
         return try compile("root ::= \(grammar.root)\n" + grammar.rules)
     }
@@ -135,23 +125,5 @@ import Testing
         "start: " + String(repeating: "(", count: 100) + "\"a\"" + String(repeating: ")", count: 100),
     ]) func badGrammarsAreErrors(text: String) {
         #expect(throws: GrammarTextError.self) { try LarkGrammar(text, prefix: "x-", in: .plain) }
-    }
-
-    /// A custom tool's text is held to its grammar with every family, and the prompt does not show how.
-    @Test(arguments: AnswerFormatTests.templates) func customToolsAreHeldToTheirGrammars(file: String) throws {
-        let template = try LlamaChatTemplate(source: try String(contentsOfFile: LlamaSource.models + "/templates/" + file, encoding: .utf8))
-        let rules = try LarkGrammar("start: \"only this\"", prefix: "input-0-", in: .jsonString)
-        let tool = Tool(
-            name: "note", description: "Takes a note.",
-            parameters: ["type": "object", "properties": ["input": ["type": "string"]], "required": ["input"], "additionalProperties": false],
-            inputGrammar: .init(rules: rules.rules, root: rules.root))
-        for mode in [ToolChoice.Mode.auto, .required] {
-            let conversation = Conversation(messages: [ChatMessage(.user, "Hi")], tools: [tool], toolChoice: ToolChoice(mode))
-            let prompt = try template.render(conversation)
-            let grammar = try #require(prompt.grammar)
-            #expect(!prompt.text.contains("shimmy-input") && prompt.text.contains("note"))
-            #expect(grammar.text.contains("only this") && grammar.text.contains("input-0-root") && !grammar.text.contains("shimmy-input"))
-            #expect(throws: Never.self) { try Self.model.get().vocabulary.compile(grammar, prefix: prompt.generationPrompt) }
-        }
     }
 }

@@ -29,14 +29,14 @@ struct GrammarWriter {
         let plain = context == .plain ? set : set.subtracting(ScalarSet(Self.escapedInJSON.map { $0.value...$0.value }))
         var parts = special.map { "\"" + Self.quoted(written($0)) + "\"" }
         if !plain.isEmpty { parts.insert("[" + plain.ranges.map(Self.range).joined() + "]", at: 0) }
-        // A set without members fits nothing; GBNF has no word for that but a character that no text has.
-        return parts.isEmpty ? "[\\U0010FFFF]" : parts.count == 1 ? parts[0] : "(" + parts.joined(separator: " | ") + ")"
+        // A set without members fits nothing; An empty set says so.
+        return parts.isEmpty ? "[]" : parts.count == 1 ? parts[0] : "(" + parts.joined(separator: " | ") + ")"
     }
 
-    private static let escapedInJSON: [Unicode.Scalar] = (UInt32(0)..<32).map { Unicode.Scalar($0)! } + ["\"", "\\"]
+    static let escapedInJSON: [Unicode.Scalar] = (UInt32(0)..<32).map { Unicode.Scalar($0)! } + ["\"", "\\"]
 
     /// The character as it is written in the context.
-    private func written(_ scalar: Unicode.Scalar) -> String {
+    func written(_ scalar: Unicode.Scalar) -> String {
         guard context == .jsonString else { return String(Character(scalar)) }
         switch scalar {
         case "\"": return "\\\""

@@ -1,6 +1,6 @@
 import ShimmyJSON
 
-/// Bounds a client's JSON Schema before llama.cpp makes a grammar of it, which takes time with the square of some of its parts.
+/// Bounds a client's JSON Schema before it becomes a grammar.
 ///
 /// The numbers are OpenAI's for strict schemas, but for optional properties, which OpenAI does not allow there at all.
 struct SchemaBounds {

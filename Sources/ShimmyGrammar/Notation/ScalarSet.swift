@@ -1,5 +1,5 @@
 /// A set of Unicode scalars, as ranges in order.
-struct ScalarSet: Equatable {
+struct ScalarSet: Sendable, Equatable {
     private(set) var ranges: [ClosedRange<UInt32>]
 
     init(_ ranges: [ClosedRange<UInt32>] = []) {

@@ -1,0 +1,59 @@
+import ShimmyCore
+package import ShimmyEngine
+package import ShimmyGrammar
+import Synchronization
+
+/// Makes constraints out of grammars for one model. Its tables are made with the first grammar.
+package final class ConstraintCompiler: Sendable {
+    private struct Tables {
+        let grammars: GrammarCompiler
+        let tokenizer: ForcedTokenizer
+    }
+
+    private let vocabulary: any Vocabulary
+    private let made = Mutex<Tables?>(nil)
+
+    package init(vocabulary: any Vocabulary) { self.vocabulary = vocabulary }
+
+    private var tables: Tables {
+        made.withLock { made in
+            if let made { return made }
+            let trie = vocabulary.makeTrie()
+            let tables = Tables(grammars: GrammarCompiler(trie: trie), tokenizer: ForcedTokenizer(vocabulary: vocabulary, trie: trie))
+            made = tables
+            return tables
+        }
+    }
+
+    /// - prefix: the beginning of the text that the grammar describes, said already.
+    /// Throws `GrammarTextError` when the text is no grammar or the prefix does not fit it.
+    package func compile(_ grammar: GrammarText, prefix: String = "") throws(GrammarTextError) -> any ConstraintSource {
+        let tables = tables
+        var cursor = try tables.grammars.compile(grammar.text).begin()
+        if grammar.triggers.isEmpty {
+            guard cursor.advance(prefix.utf8) else { throw GrammarTextError("the prompt's end does not fit the grammar of the answer") }
+            return GrammarSource(cursor: cursor, tokenizer: tables.tokenizer)
+        }
+        var settings = TriggeredConstraint.Settings(grammar: cursor)
+        for trigger in grammar.triggers {
+            switch trigger {
+            case .word(let word): settings.words.append(Array(word.utf8))
+            case .opening(let pattern, let after):
+                let opening = try tables.grammars.compile("root ::= " + RegexGrammar.expression(pattern, in: .plain))
+                settings.openings.append(.init(after: after.map { Array($0.utf8) }, cursor: opening.begin()))
+            }
+        }
+        return TriggeredSource(settings: settings, vocabulary: vocabulary, tokenizer: tables.tokenizer)
+    }
+}
+
+extension Vocabulary {
+    /// Control tokens are no text, but for grammars that name them.
+    package func makeTrie() -> TokenTrie {
+        let controls = controlTokens
+        let isControl = Set(controls)
+        let pieces = (0..<Token(tokenCount)).map { isControl.contains($0) ? [] : piece(of: $0, special: false) }
+        let names = controls.map { (String(decoding: piece(of: $0, special: true), as: UTF8.self), $0) }
+        return TokenTrie(pieces: pieces, ends: endTokens, controls: Dictionary(names) { first, _ in first })
+    }
+}

@@ -1,0 +1,153 @@
+package import ShimmyGrammar
+package import ShimmyJSON
+
+/// What the calls and the answer of a conversation have to fit, as rules, and how these get into the grammar of a model's format.
+///
+/// A format's grammar is made by llama.cpp, around what it makes of JSON Schemas. It is given schemas of one number each instead, and the
+/// numbers in its grammar then give way to these rules.
+package struct HeldSchemas: Sendable {
+    /// The tools that may be called, each with numbers in place of what its arguments have to be; nil when no call is possible.
+    package private(set) var tools: [JSON]?
+    /// The number in place of the answer's schema.
+    package private(set) var answerSchema: JSON?
+    /// Keywords of tools' schemas that calls are not held to, by the tools' indices.
+    package private(set) var notes: [(tool: Int, SchemaError)] = []
+
+    private struct Slot {
+        let number: Int
+        let root: String
+        let rules: String
+    }
+
+    /// The arguments of each tool, for formats that write them as one JSON value.
+    private var wholes: [Slot] = []
+    /// Single arguments, for formats that write each in a place of its own.
+    private var parts: [Slot] = []
+    private var answer: Slot?
+    /// Whether a tool's arguments must fit in all that its schema says. Formats that write arguments as tags take any text for a string.
+    private var mustFit = false
+
+    /// Nobody writes this number, and no number is the beginning of another.
+    private static let firstNumber = 7_316_540_920_000
+
+    package enum Fault: Error {
+        case tool(Int, SchemaError)
+        case answer(SchemaError)
+    }
+
+    /// Throws the schema that cannot be held to.
+    package init(_ conversation: Conversation) throws(Fault) {
+        if let schema = conversation.responseSchema {
+            if conversation.isResponseStrict, let obstacle = StrictSchema.obstacle(in: schema) { throw .answer(SchemaError("", obstacle)) }
+            do {
+                let grammar = try SchemaGrammar(schema, prefix: "answer-")
+                answer = Slot(number: Self.firstNumber, root: grammar.root, rules: grammar.rules)
+            } catch {
+                throw .answer(error)
+            }
+            answerSchema = ["const": .int(Self.firstNumber)]
+        }
+        let choice = conversation.toolChoice
+        guard !conversation.tools.isEmpty, choice.mode != .none else { return }
+        var held: [JSON] = []
+        for (index, tool) in conversation.tools.enumerated() where choice.names?.contains(tool.name) ?? true {
+            do {
+                held.append(try hold(tool, index, isExact: tool.isStrict || choice.mode == .required))
+            } catch {
+                throw .tool(index, error)
+            }
+        }
+        tools = held
+    }
+
+    private mutating func hold(_ tool: Tool, _ index: Int, isExact: Bool) throws(SchemaError) -> JSON {
+        let schema = tool.parameters ?? ["type": "object", "properties": [:], "additionalProperties": false]
+        if tool.isStrict, tool.inputGrammar == nil, let obstacle = StrictSchema.obstacle(in: schema) { throw SchemaError("", obstacle) }
+        let number = Self.firstNumber + (index + 1) * 1000
+        let prefix = "tool-\(index)-"
+        var held = tool
+        var object = schema.objectValue ?? [:]
+        if let input = tool.inputGrammar, let name = object["properties"]?.objectValue?.keys.first {
+            let key = JSON.string(JSON.string(name).text).text
+            let opening = "\"{" + key.dropFirst().dropLast() + ": \\\"\""
+            wholes.append(
+                Slot(number: number, root: prefix + "text", rules: "\(prefix)text ::= \(opening) \(input.root) \"\\\"}\"\n\(input.rules)\n"))
+            mustFit = true
+        } else {
+            let grammar = try SchemaGrammar(schema, prefix: prefix + "all-", mode: isExact ? .exact : .lenient)
+            notes += grammar.notes.map { (index, $0) }
+            wholes.append(Slot(number: number, root: grammar.root, rules: grammar.rules))
+            if isExact, Self.restrictsStrings(schema) { mustFit = true }
+            object["properties"] = try holdProperties(of: schema, number, prefix, isExact: isExact)
+        }
+        object["const"] = .int(number)
+        held.parameters = .object(object)
+        return held.json
+    }
+
+    /// The properties with numbers in place of what is no plain text.
+    private mutating func holdProperties(of schema: JSON, _ number: Int, _ prefix: String, isExact: Bool) throws(SchemaError) -> JSON? {
+        guard let properties = schema["properties"]?.objectValue else { return schema["properties"] }
+        var held: JSONObject = [:]
+        for (place, (name, property)) in properties.enumerated() {
+            guard Self.isNeverString(property), place < 998 else {
+                held[name] = property
+                continue
+            }
+            let grammar = try SchemaGrammar(schema, property: name, prefix: "\(prefix)\(place)-", mode: isExact ? .exact : .lenient)
+            parts.append(Slot(number: number + 1 + place, root: grammar.root, rules: grammar.rules))
+            // Templates look at these.
+            var number: JSONObject = ["const": .int(number + 1 + place)]
+            for key in ["type", "description"] { number[key] = property[key] }
+            held[name] = .object(number)
+        }
+        return .object(held)
+    }
+
+    // MARK: Into a format's grammar
+
+    /// Whether a format's grammar has a place for all that has to be held to.
+    package func fits(_ grammar: GrammarText?) -> Bool {
+        guard let text = grammar?.text else { return wholes.isEmpty && answer == nil || !mustFit && answer == nil }
+        if let answer, !text.contains(Self.literal(answer)) { return false }
+        return !mustFit || wholes.allSatisfy { text.contains(Self.literal($0)) }
+    }
+
+    /// The prompt with the rules in the places of its grammar's numbers.
+    package func holding(_ prompt: RenderedPrompt) -> RenderedPrompt {
+        var prompt = prompt
+        prompt.grammar = prompt.grammar.map(inserted)
+        return prompt
+    }
+
+    private func inserted(into grammar: GrammarText) -> GrammarText {
+        var text = grammar.text
+        var rules = ""
+        for slot in wholes + parts + (answer.map { [$0] } ?? []) {
+            let literal = Self.literal(slot)
+            guard text.contains(literal) else { continue }
+            // llama.cpp lets spaces follow every value.
+            text = text.replacing(literal + " space", with: slot.root).replacing(literal, with: slot.root)
+            rules += slot.rules
+        }
+        return GrammarText(text + "\n" + rules, triggers: grammar.triggers)
+    }
+
+    private static func literal(_ slot: Slot) -> String { "\"\(slot.number)\"" }
+
+    // MARK: Strings
+
+    private static func restrictsStrings(_ schema: JSON) -> Bool {
+        guard let properties = schema["properties"]?.objectValue else { return true }
+        return properties.contains { !isPlainString($0.value) && !isNeverString($0.value) }
+    }
+
+    private static func isPlainString(_ schema: JSON) -> Bool {
+        schema["type"] == "string"
+            && schema.objectValue?.keys.allSatisfy { ["type", "description", "title", "default", "examples"].contains($0) } ?? false
+    }
+
+    private static func isNeverString(_ schema: JSON) -> Bool {
+        ["integer", "number", "boolean", "object", "array", "null"].contains(schema["type"]?.stringValue)
+    }
+}

@@ -1,0 +1,234 @@
+/// Builds the nodes of a grammar. Nodes are first joined by edges that read nothing; `ProgramCleaner` then takes those away.
+struct ProgramBuilder {
+    /// Whoever wants more gets an error: a client could otherwise fill the memory with one line.
+    private static let maximumNodes = 400_000
+
+    /// A repetition of more than these is counted while it is read, rather than written out.
+    private static let writtenOut = 4
+    private static let writtenOutSimple = 16
+
+    private var nonEmpty: NonEmpty
+    private let vocabularyControls: [String]
+    private(set) var nodes: [GrammarProgram.Node] = []
+    private(set) var links: [[Int32]] = []
+    private var starts: [String: Int32] = [:]
+    private var pending: [String] = []
+    private var controls: [String: Int32] = [:]
+
+    /// - controls: the texts of the vocabulary's control tokens; a literal that has one can be said with the token too.
+    /// Throws `GrammarTextError` when the grammar is too large, calls itself before it has read anything, or describes no text at all.
+    static func build(_ grammar: Grammar, controls: [String] = []) throws(GrammarTextError) -> GrammarProgram {
+        var builder = ProgramBuilder(grammar, controls)
+        let start = try builder.start(of: grammar.root)
+        while let name = builder.pending.popLast() {
+            guard let begin = builder.starts[name] else { continue }
+            let end = try builder.add(builder.nonEmpty.body(of: name), from: begin)
+            builder.nodes[Int(end)].isEnd = true
+        }
+        let names = builder.controls.sorted { $0.value < $1.value }.map(\.key)
+        return try ProgramCleaner.clean(nodes: builder.nodes, links: builder.links, start: start, controls: names)
+    }
+
+    private init(_ grammar: Grammar, _ controls: [String]) {
+        nonEmpty = NonEmpty(grammar)
+        // Few of them are ever named; the rest would be looked for in every literal.
+        let named = grammar.rules.values.flatMap(\.texts)
+        let pairs = Set(named.flatMap { zip($0, $0.dropFirst()).map { UInt16($0) << 8 | UInt16($1) } })
+        vocabularyControls = controls.filter { control in
+            let bytes = Array(control.utf8.prefix(2))
+            return bytes.count == 2 && pairs.contains(UInt16(bytes[0]) << 8 | UInt16(bytes[1]))
+        }
+    }
+
+    private mutating func start(of rule: String) throws(GrammarTextError) -> Int32 {
+        if let known = starts[rule] { return known }
+        let node = try node()
+        starts[rule] = node
+        pending.append(rule)
+        return node
+    }
+
+    private mutating func node() throws(GrammarTextError) -> Int32 {
+        if nodes.count >= Self.maximumNodes { throw GrammarTextError("the grammar is too large") }
+        nodes.append(GrammarProgram.Node())
+        links.append([])
+        return Int32(nodes.count - 1)
+    }
+
+    private mutating func link(_ from: Int32, _ to: Int32) { links[Int(from)].append(to) }
+
+    // MARK: Expressions
+
+    /// Adds what an expression describes after a node; returns the node after it.
+    private mutating func add(_ expression: Grammar.Expression, from: Int32) throws(GrammarTextError) -> Int32 {
+        switch expression {
+        case .literal(let bytes): return try add(literal: bytes, from: from)
+        case .set(let set): return try add(set, from: from)
+        case .control(let text): return try add(control: text, from: from)
+        case .rule(let name): return try call(try start(of: name), least: 1, most: 1, from: from)
+        case .sequence(let parts):
+            var end = from
+            for part in parts { end = try add(part, from: end) }
+            return end
+        case .choice(let parts): return try add(choice: parts, from: from)
+        case .repeated(let body, let least, let most): return try repeat_(body, least, most, from: from)
+        }
+    }
+
+    private mutating func call(_ body: Int32, least: Int, most: Int?, from: Int32) throws(GrammarTextError) -> Int32 {
+        let end = try node()
+        let call = GrammarProgram.Call(
+            body: body, least: Int32(clamping: least), most: most.map { Int32(clamping: $0) } ?? GrammarProgram.endless, returnsTo: end)
+        nodes[Int(from)].calls.append(call)
+        return end
+    }
+
+    private mutating func add(choice parts: [Grammar.Expression], from: Int32) throws(GrammarTextError) -> Int32 {
+        let end = try node()
+        var literals: [[UInt8]] = []
+        for part in parts {
+            if case .literal(let bytes) = part, !hasControl(bytes) {
+                literals.append(bytes)
+            } else {
+                // A node of its own, for what is repeated at its beginning must not come back to the other choices.
+                let begin = try node()
+                link(from, begin)
+                link(try add(part, from: begin), end)
+            }
+        }
+        if !literals.isEmpty {
+            let begin = try node()
+            link(from, begin)
+            try addTree(literals, from: begin, to: end)
+        }
+        return end
+    }
+
+    /// Many texts, sharing the nodes of their common beginnings.
+    private mutating func addTree(_ literals: [[UInt8]], from: Int32, to end: Int32) throws(GrammarTextError) {
+        var children: [Int64: Int32] = [:]
+        for literal in literals {
+            var place = from
+            for byte in literal {
+                let key = Int64(place) << 8 | Int64(byte)
+                if let child = children[key] {
+                    place = child
+                } else {
+                    let child = try node()
+                    children[key] = child
+                    nodes[Int(place)].edges.append(.init(low: byte, high: byte, target: child))
+                    place = child
+                }
+            }
+            link(place, end)
+        }
+    }
+
+    private mutating func repeat_(_ body: Grammar.Expression, _ least: Int, _ most: Int?, from: Int32) throws(GrammarTextError) -> Int32 {
+        var (body, least) = (body, least)
+        if nonEmpty.canBeEmpty(body) {
+            guard let rest = nonEmpty.part(of: body) else { return from }
+            (body, least) = (rest, 0)
+        }
+        if most == 0 { return from }
+        let simple = if case .set = body { true } else { false }
+        let limit = simple ? Self.writtenOutSimple : Self.writtenOut
+        guard max(least, most ?? 0) <= limit else {
+            let begin = try node()
+            nodes[Int(try add(body, from: begin))].isEnd = true
+            return try call(begin, least: least, most: most, from: from)
+        }
+        var end = from
+        for _ in 0..<least { end = try add(body, from: end) }
+        guard let most else { return try star(body, from: end) }
+        let out = try node()
+        for _ in least..<most {
+            link(end, out)
+            end = try add(body, from: end)
+        }
+        link(end, out)
+        return out
+    }
+
+    private mutating func star(_ body: Grammar.Expression, from: Int32) throws(GrammarTextError) -> Int32 {
+        let (head, out) = (try node(), try node())
+        link(from, head)
+        link(head, out)
+        link(try add(body, from: head), head)
+        return out
+    }
+
+    // MARK: Leaves
+
+    private func hasControl(_ bytes: [UInt8]) -> Bool {
+        guard bytes.count > 1, !vocabularyControls.isEmpty else { return false }
+        let text = String(decoding: bytes, as: UTF8.self)
+        return vocabularyControls.contains { text.contains($0) }
+    }
+
+    private mutating func add(literal bytes: [UInt8], from: Int32) throws(GrammarTextError) -> Int32 {
+        guard hasControl(bytes) else { return try add(bytes: bytes, from: from) }
+        let text = String(decoding: bytes, as: UTF8.self)
+        // The first of the longest control tokens, then what follows it.
+        let found = vocabularyControls.compactMap { name in text.firstRange(of: name).map { (name, $0) } }
+        guard let (name, range) = found.min(by: { ($0.1.lowerBound, $1.0.count) < ($1.1.lowerBound, $0.0.count) }) else { return from }
+        let before = try add(bytes: Array(text[..<range.lowerBound].utf8), from: from)
+        let spelled = try add(bytes: Array(name.utf8), from: before)
+        let said = try add(control: name, from: before)
+        link(said, spelled)
+        return try add(literal: Array(text[range.upperBound...].utf8), from: spelled)
+    }
+
+    private mutating func add(bytes: [UInt8], from: Int32) throws(GrammarTextError) -> Int32 {
+        var end = from
+        for byte in bytes {
+            let target = try node()
+            nodes[Int(end)].edges.append(.init(low: byte, high: byte, target: target))
+            end = target
+        }
+        return end
+    }
+
+    private mutating func add(control text: String, from: Int32) throws(GrammarTextError) -> Int32 {
+        guard vocabularyControls.contains(text) else { throw GrammarTextError("'\(text)' is no control token of this model") }
+        let index = controls[text] ?? Int32(controls.count)
+        controls[text] = index
+        let target = try node()
+        nodes[Int(from)].controls.append(.init(control: index, target: target))
+        return target
+    }
+
+    /// One character of a set, in UTF-8.
+    private mutating func add(_ set: ScalarSet, from: Int32) throws(GrammarTextError) -> Int32 {
+        let end = try node()
+        var suffixes: [GrammarProgram.Edge: Int32] = [:]
+        for sequence in UTF8Ranges.sequences(of: set) {
+            var target = end
+            for range in sequence.dropFirst().reversed() {
+                let edge = GrammarProgram.Edge(low: range.lowerBound, high: range.upperBound, target: target)
+                if let known = suffixes[edge] {
+                    target = known
+                } else {
+                    target = try node()
+                    suffixes[edge] = target
+                    nodes[Int(target)].edges.append(edge)
+                }
+            }
+            nodes[Int(from)].edges.append(.init(low: sequence[0].lowerBound, high: sequence[0].upperBound, target: target))
+        }
+        return end
+    }
+}
+
+extension Grammar.Expression {
+    /// All literals and names of control tokens in it.
+    fileprivate var texts: [[UInt8]] {
+        switch self {
+        case .literal(let bytes): [bytes]
+        case .control(let text): [Array(text.utf8)]
+        case .sequence(let parts), .choice(let parts): parts.flatMap(\.texts)
+        case .repeated(let body, _, _): body.texts
+        case .set, .rule: []
+        }
+    }
+}

@@ -1,0 +1,111 @@
+package import ShimmyCore
+import Synchronization
+
+/// A grammar over a vocabulary. What is worked out while it is used is shared by all texts that are held to it.
+package final class CompiledGrammar: Sendable {
+    /// Bytes of tables after which texts begin with new ones.
+    private static let maximumSize = 48 << 20
+
+    let trie: TokenTrie
+    private let program: GrammarProgram
+    private let current: Mutex<Tables>
+
+    /// States behind a lock: texts of one grammar may be read by several threads.
+    final class Tables: Sendable {
+        private let states: Mutex<GrammarStates>
+
+        init(_ program: GrammarProgram, horizon: Int) { states = Mutex(GrammarStates(program: program, horizon: horizon)) }
+
+        func with<Result: Sendable>(_ body: (GrammarStates) -> Result) -> Result { states.withLock { body($0) } }
+
+        func moved(_ state: GrammarStates.State, to other: Tables) -> GrammarStates.State {
+            states.withLock { source in other.states.withLock { source.moved(state, to: $0) } }
+        }
+    }
+
+    /// - text: llama.cpp's notation (GBNF), see `GBNFParser`.
+    /// Throws `GrammarTextError` when it is no grammar, no text fits it, or it is too large or recurs to the left.
+    package convenience init(_ text: String, trie: TokenTrie) throws(GrammarTextError) {
+        try self.init(GBNFParser.parse(text), trie: trie)
+    }
+
+    init(_ grammar: Grammar, trie: TokenTrie) throws(GrammarTextError) {
+        self.trie = trie
+        program = try ProgramBuilder.build(grammar, controls: Array(trie.controls.keys))
+        current = Mutex(Tables(program, horizon: trie.longest))
+    }
+
+    /// The beginning of a text.
+    package func begin() -> GrammarCursor {
+        let tables = fresh()
+        return GrammarCursor(grammar: self, tables: tables, state: tables.with(\.start))
+    }
+
+    /// Tables with room for more.
+    func fresh() -> Tables {
+        current.withLock { tables in
+            if tables.with(\.size) > Self.maximumSize { tables = Tables(program, horizon: trie.longest) }
+            return tables
+        }
+    }
+
+    static func isFull(_ states: GrammarStates) -> Bool { states.size > maximumSize }
+}
+
+/// A place in a text that is held to a grammar.
+package struct GrammarCursor: Sendable {
+    private let grammar: CompiledGrammar
+    private var tables: CompiledGrammar.Tables
+    private var state: GrammarStates.State
+    private var advances = 0
+
+    init(grammar: CompiledGrammar, tables: CompiledGrammar.Tables, state: GrammarStates.State) {
+        self.grammar = grammar
+        self.tables = tables
+        self.state = state
+    }
+
+    /// Whether no text that begins like this fits.
+    package var isDead: Bool { state < 0 }
+    /// Whether the text may end here.
+    package var mayEnd: Bool { tables.with { $0.isEnd(state) } }
+    /// The tokens that may come next, the ones that end a text among them where it may end.
+    package var mask: TokenMask { tables.with { $0.mask(state, grammar.trie) } }
+    /// What has to come next.
+    package var forced: ForcedText { tables.with { $0.forcedText(state) } }
+
+    /// The text goes on with a token; false when it must not.
+    @discardableResult
+    package mutating func advance(_ token: Token) -> Bool {
+        let bytes = grammar.trie.bytes(of: token)
+        if !bytes.isEmpty { return advance(bytes) }
+        guard let text = grammar.trie.controls.first(where: { $0.value == token })?.key else { return fail() }
+        state = tables.with { states in
+            states.program.controls.firstIndex(of: text).map { states.step(state, control: $0) } ?? GrammarStates.dead
+        }
+        return !isDead
+    }
+
+    /// The text goes on with these bytes; false when it must not.
+    @discardableResult
+    package mutating func advance(_ bytes: some Sequence<UInt8>) -> Bool {
+        moveWhenFull()
+        state = tables.with { states in bytes.reduce(state) { states.step($0, byte: $1) } }
+        return !isDead
+    }
+
+    private mutating func fail() -> Bool {
+        state = GrammarStates.dead
+        return false
+    }
+
+    /// A long text would fill its tables for ever.
+    private mutating func moveWhenFull() {
+        advances += 1
+        guard advances.isMultiple(of: 256), tables.with(CompiledGrammar.isFull) else { return }
+        let other = grammar.fresh()
+        guard other !== tables else { return }
+        state = tables.moved(state, to: other)
+        tables = other
+    }
+}

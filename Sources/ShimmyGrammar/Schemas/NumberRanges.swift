@@ -1,0 +1,273 @@
+/// Numbers within bounds as expressions over their digits.
+enum NumberRanges {
+    typealias Expression = Grammar.Expression
+
+    /// Digits of a number that no bound limits: models would otherwise write some for ever.
+    static let longest = 16
+
+    /// A bound on a decimal number.
+    struct Bound: Equatable {
+        var isNegative: Bool
+        /// Digits before the point, without leading zeros: at least one.
+        var whole: [UInt8]
+        /// Digits after the point, without trailing zeros.
+        var fraction: [UInt8]
+        var isExclusive: Bool
+
+        /// - literal: a JSON number; nil when its exponent would write it out too long.
+        init?(_ literal: String, isExclusive: Bool) {
+            var text = literal.lowercased()[...]
+            isNegative = text.first == "-"
+            if isNegative { text.removeFirst() }
+            let parts = text.split(separator: "e", maxSplits: 1)
+            guard let exponent = parts.count > 1 ? Int(parts[1].drop { $0 == "+" }) : 0, abs(exponent) <= 40 else { return nil }
+            let pieces = parts[0].split(separator: ".", maxSplits: 1)
+            var digits = pieces.joined().utf8.map { $0 - 48 }
+            var point = pieces[0].count + exponent
+            while point < 0 || point > digits.count {
+                if point < 0 {
+                    digits.insert(0, at: 0)
+                    point += 1
+                } else {
+                    digits.append(0)
+                }
+            }
+            whole = Array(digits[..<point].drop { $0 == 0 })
+            if whole.isEmpty { whole = [0] }
+            fraction = Array(digits[point...])
+            while fraction.last == 0 { fraction.removeLast() }
+            if whole == [0], fraction.isEmpty { isNegative = false }
+            self.isExclusive = isExclusive
+        }
+
+        init(whole: [UInt8], isExclusive: Bool) {
+            (self.isNegative, self.whole, self.fraction, self.isExclusive) = (false, whole, [], isExclusive)
+        }
+
+        static let zero = Bound(whole: [0], isExclusive: false)
+        var isZero: Bool { whole == [0] && fraction.isEmpty }
+
+        /// The bound of the numbers' amounts, when they are negative.
+        var amount: Bound {
+            var copy = self
+            copy.isNegative = false
+            return copy
+        }
+    }
+
+    // MARK: Numbers with a sign
+
+    /// All numbers between two bounds; nil when there are none.
+    static func expression(from low: Bound?, to high: Bound?, isInteger: Bool) -> Expression? {
+        var parts: [Expression] = []
+        if low?.isNegative ?? true {
+            // Amounts of negative numbers, from the upper bound to the lower one. Zero is written without a sign.
+            let least = high.flatMap { $0.isNegative ? $0.amount : nil } ?? Bound(whole: [0], isExclusive: true)
+            if let amounts = amounts(from: least, to: low?.amount, isInteger) { parts.append(.sequence([.literal("-"), amounts])) }
+        }
+        if !(high?.isNegative ?? false) {
+            let least = low.flatMap { $0.isNegative ? nil : $0 } ?? .zero
+            if let amounts = amounts(from: least, to: high, isInteger) { parts.append(amounts) }
+        }
+        return parts.isEmpty ? nil : parts.count == 1 ? parts[0] : .choice(parts)
+    }
+
+    private static func amounts(from low: Bound, to high: Bound?, _ isInteger: Bool) -> Expression? {
+        isInteger ? integers(from: low, to: high) : decimals(from: low, to: high)
+    }
+
+    // MARK: Integers
+
+    private static func integers(from low: Bound, to high: Bound?) -> Expression? {
+        let least = low.fraction.isEmpty && !low.isExclusive ? low.whole : successor(low.whole)
+        guard let high else { return wholes(from: least, to: nil) }
+        var most: [UInt8]? = high.whole
+        if high.fraction.isEmpty, high.isExclusive { most = predecessor(high.whole) }
+        return most.flatMap { wholes(from: least, to: $0) }
+    }
+
+    private static func successor(_ digits: [UInt8]) -> [UInt8] {
+        var result = digits
+        for index in result.indices.reversed() {
+            if result[index] < 9 {
+                result[index] += 1
+                return result
+            }
+            result[index] = 0
+        }
+        return [1] + result
+    }
+
+    private static func predecessor(_ digits: [UInt8]) -> [UInt8]? {
+        if digits == [0] { return nil }
+        var result = digits
+        for index in result.indices.reversed() {
+            if result[index] > 0 {
+                result[index] -= 1
+                break
+            }
+            result[index] = 9
+        }
+        return result.count > 1 && result[0] == 0 ? Array(result.dropFirst()) : result
+    }
+
+    private static func precedes(_ left: [UInt8], _ right: [UInt8]) -> Bool {
+        left.count != right.count ? left.count < right.count : left.lexicographicallyPrecedes(right)
+    }
+
+    /// Whole numbers without leading zeros.
+    private static func wholes(from low: [UInt8], to high: [UInt8]?) -> Expression? {
+        if let high, precedes(high, low) { return nil }
+        let longest = high?.count ?? max(longest, low.count + 1)
+        var parts: [Expression] = []
+        for count in low.count...longest {
+            let first = count == low.count ? low : [1] + [UInt8](repeating: 0, count: count - 1)
+            let last = high.map { $0.count == count ? $0 : [UInt8](repeating: 9, count: count) } ?? [UInt8](repeating: 9, count: count)
+            // 0 is the one number that begins with a zero.
+            if count == 1 || first[0] > 0 { parts.append(sameLength(first[...], last[...])) }
+        }
+        return .choice(parts)
+    }
+
+    private static func digit(_ low: UInt8, _ high: UInt8) -> Expression { .set(ScalarSet([UInt32(low) + 48...UInt32(high) + 48])) }
+    private static func digits(_ count: Int) -> [Expression] { count == 0 ? [] : [.repeated(digit(0, 9), least: count, most: count)] }
+
+    /// All digits of one length between two.
+    private static func sameLength(_ low: ArraySlice<UInt8>, _ high: ArraySlice<UInt8>) -> Expression {
+        guard let first = low.first, let last = high.first else { return .empty }
+        let (restLow, restHigh) = (low.dropFirst(), high.dropFirst())
+        if first == last { return .sequence([digit(first, first), sameLength(restLow, restHigh)]) }
+        var parts: [Expression] = []
+        let isWholeLow = restLow.allSatisfy { $0 == 0 }
+        let isWholeHigh = restHigh.allSatisfy { $0 == 9 }
+        if !isWholeLow { parts.append(.sequence([digit(first, first), sameLength(restLow, restLow.map { _ in 9 }[...])])) }
+        let (from, to) = (isWholeLow ? first : first + 1, isWholeHigh ? last : last - 1)
+        if from <= to { parts.append(.sequence([digit(from, to)] + digits(restLow.count))) }
+        if !isWholeHigh { parts.append(.sequence([digit(last, last), sameLength(restHigh.map { _ in 0 }[...], restHigh)])) }
+        return .choice(parts)
+    }
+
+    // MARK: Decimals
+
+    private static let anyDigits = Expression.repeated(digit(0, 9), least: 0, most: longest)
+    private static let someDigits = Expression.repeated(digit(0, 9), least: 1, most: longest)
+    /// A fraction that is not zero.
+    private static let notZero = Expression.sequence([.repeated(digit(0, 0), least: 0, most: longest), digit(1, 9), anyDigits])
+    private static let anyFraction = Expression.optional(.sequence([.literal("."), someDigits]))
+
+    private static func decimals(from low: Bound, to high: Bound?) -> Expression? {
+        var parts: [Expression] = []
+        func add(_ whole: [UInt8], _ fraction: Expression?) {
+            if let fraction { parts.append(.sequence([.literal(whole.map { $0 + 48 }), fraction])) }
+        }
+        if let high, high.whole == low.whole {
+            add(low.whole, between(low, high))
+        } else if high.map({ precedes(low.whole, $0.whole) }) ?? true {
+            add(low.whole, above(low))
+            if let high { add(high.whole, below(high)) }
+            let last = high.flatMap { predecessor($0.whole) }
+            if high == nil || last != nil, let inner = wholes(from: successor(low.whole), to: last) { parts.append(.sequence([inner, anyFraction])) }
+        }
+        return parts.isEmpty ? nil : .choice(parts)
+    }
+
+    private static func pointed(_ digits: Expression) -> Expression { .sequence([.literal("."), digits]) }
+
+    /// Fractions of a bound's size or more.
+    private static func above(_ bound: Bound) -> Expression {
+        if bound.fraction.isEmpty { return bound.isExclusive ? pointed(notZero) : anyFraction }
+        return pointed(above(bound.fraction[...], bound.isExclusive))
+    }
+
+    private static func above(_ digits: ArraySlice<UInt8>, _ isExclusive: Bool) -> Expression {
+        guard let first = digits.first else { return isExclusive ? notZero : anyDigits }
+        var parts: [Expression] = [.sequence([digit(first, first), above(digits.dropFirst(), isExclusive)])]
+        if first < 9 { parts.append(.sequence([digit(first + 1, 9), anyDigits])) }
+        return .choice(parts)
+    }
+
+    /// Fractions of a bound's size or less; nil when there are none.
+    private static func below(_ bound: Bound) -> Expression? {
+        if bound.fraction.isEmpty {
+            return bound.isExclusive ? nil : .optional(pointed(.repeated(digit(0, 0), least: 1, most: longest)))
+        }
+        return .optional(pointed(below(bound.fraction[...], bound.isExclusive, isFirst: true)))
+    }
+
+    private static func below(_ digits: ArraySlice<UInt8>, _ isExclusive: Bool, isFirst: Bool = false) -> Expression {
+        // Zeros may follow what is equal; what stops before the bound's last digit is less.
+        guard let first = digits.first else { return isExclusive ? .choice([]) : .repeated(digit(0, 0), least: 0, most: longest) }
+        var parts: [Expression] = isFirst ? [] : [.empty]
+        parts.append(.sequence([digit(first, first), below(digits.dropFirst(), isExclusive)]))
+        if first > 0 { parts.append(.sequence([digit(0, first - 1), anyDigits])) }
+        return .choice(parts)
+    }
+
+    /// Fractions between those of two bounds with the same whole part; nil when there are none.
+    private static func between(_ low: Bound, _ high: Bound) -> Expression? {
+        let isEqual = low.fraction == high.fraction
+        if isEqual, low.isExclusive || high.isExclusive { return nil }
+        if !isEqual, !low.fraction.lexicographicallyPrecedes(high.fraction) { return nil }
+        let digits = between(low.fraction[...], high.fraction[...], low.isExclusive, high.isExclusive)
+        // Without a fraction it is the whole part alone, which the lower bound has to allow.
+        return low.fraction.isEmpty && !low.isExclusive ? .optional(pointed(.sequence([digits]))) : pointed(digits)
+    }
+
+    private static func between(_ low: ArraySlice<UInt8>, _ high: ArraySlice<UInt8>, _ isAbove: Bool, _ isBelow: Bool) -> Expression {
+        guard let last = high.first else {
+            return low.isEmpty && !isAbove && !isBelow ? .repeated(digit(0, 0), least: 0, most: longest) : .choice([])
+        }
+        let first = low.first ?? 0
+        var parts: [Expression] = []
+        if low.isEmpty, !isAbove { parts.append(.empty) }
+        if first == last {
+            parts.append(.sequence([digit(first, first), between(low.dropFirst(), high.dropFirst(), isAbove, isBelow)]))
+        } else {
+            parts.append(.sequence([digit(first, first), above(low.dropFirst(), isAbove)]))
+            if first + 1 <= last - 1 { parts.append(.sequence([digit(first + 1, last - 1), anyDigits])) }
+            parts.append(.sequence([digit(last, last), below(high.dropFirst(), isBelow)]))
+        }
+        return .choice(parts)
+    }
+
+    // MARK: Multiples
+
+    /// Decimal numbers that are whole multiples of another one; nil when that has too many digits.
+    static func multiples(of divisor: Bound, isInteger: Bool) throws(GrammarTextError) -> CharacterAutomaton? {
+        guard !divisor.isZero, let number = Int((divisor.whole + divisor.fraction).map { String($0) }.joined()), number < 100_000 else { return nil }
+        let places = divisor.fraction.count
+        var scale = 1
+        for _ in 0..<places { scale *= 10 }
+        // A state: nothing yet, after the sign, zero, or digits with their remainder and the places after the point (-1 before it).
+        enum State: Hashable { case start, sign, zero, digits(Int, Int, Int) }
+        func remainder(_ state: State) -> Int? {
+            switch state {
+            case .zero: return 0
+            case .digits(let rest, let count, _) where count != 0:
+                var rest = rest
+                for _ in max(count, 0)..<places { rest = rest * 10 % number }
+                return rest
+            default: return nil
+            }
+        }
+        func digits(_ rest: Int, _ count: Int, _ total: Int, from first: UInt32 = 0) -> [(ClosedRange<UInt32>, State)] {
+            (first...9).map { digit in
+                (48 + digit...48 + digit, .digits((rest * 10 + Int(digit)) % number, count < 0 ? count : count + 1, total + 1))
+            }
+        }
+        return try CharacterAutomaton(start: State.start) {
+            remainder($0) == 0
+        } step: { state in
+            switch state {
+            case .start: return [(45...45, .sign), (48...48, .zero)] + digits(0, -1, 0, from: 1)
+            case .sign: return (isInteger || places == 0 ? [] : [(48...48, .digits(0, -1, longest))]) + digits(0, -1, 0, from: 1)
+            case .zero: return isInteger || places == 0 ? [] : [(46...46, .digits(0, 0, 0))]
+            case .digits(let rest, let count, let total):
+                var found: [(ClosedRange<UInt32>, State)] = []
+                if count < 0, !isInteger, places > 0 { found.append((46...46, .digits(rest, 0, 0))) }
+                if count < 0 ? total < longest : count < places { found += digits(rest, count, total) }
+                return found
+            }
+        }
+    }
+}

@@ -1,0 +1,13 @@
+/// Why values cannot be held to a schema.
+package struct SchemaError: Error, Equatable, CustomStringConvertible {
+    /// Where in the schema, as a JSON pointer (RFC 6901); empty for all of it.
+    package let pointer: String
+    package let reason: String
+
+    package init(_ pointer: String, _ reason: String) {
+        self.pointer = pointer
+        self.reason = reason
+    }
+
+    package var description: String { pointer.isEmpty ? reason : "at '\(pointer)': \(reason)" }
+}

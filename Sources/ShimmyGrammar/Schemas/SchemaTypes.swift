@@ -1,0 +1,88 @@
+import ShimmyJSON
+
+/// The types of values that schemas allow.
+enum SchemaTypes {
+    enum Kind: String, CaseIterable {
+        case object, array, string, integer, number, boolean, null
+    }
+
+    private static let all: Set<Kind> = Set(Kind.allCases)
+
+    /// An integer is a number too: where `number` is allowed, `integer` is.
+    static func of(_ part: SchemaPart) throws(SchemaError) -> Set<Kind> {
+        guard let type = part.schema["type"] else { return all }
+        var kinds: Set<Kind> = []
+        for name in type.arrayValue ?? [type] {
+            guard let kind = name.stringValue.flatMap(Kind.init) else { throw part.error("type", "'\(name.text)' is no type") }
+            kinds.insert(kind)
+            if kind == .number { kinds.insert(.integer) }
+        }
+        if part.schema["nullable"] == true { kinds.insert(.null) }
+        return kinds
+    }
+
+    /// What all of several sets allow, each value in one way only.
+    static func allowed(by sets: [Set<Kind>]) -> [Kind] {
+        let common = sets.reduce(all) { $0.intersection($1) }
+        return Kind.allCases.filter { common.contains($0) && !($0 == .integer && common.contains(.number)) }
+    }
+
+    // MARK: Telling alternatives apart
+
+    /// Whether surely no value fits both sets of schemas.
+    static func areDisjoint(_ left: [SchemaPart], _ right: [SchemaPart]) -> Bool { areDisjoint(left, right, depth: 0) }
+
+    private static func areDisjoint(_ left: [SchemaPart], _ right: [SchemaPart], depth: Int) -> Bool {
+        if depth > 4 { return false }
+        if let (first, second) = both(left, right, values), !first.contains(where: second.contains) { return true }
+        let kinds = kinds(left).intersection(kinds(right))
+        if kinds.isEmpty { return true }
+        guard kinds == [.object] else { return areRangesDisjoint(left, right, kinds) }
+        return required(left).union(required(right)).contains { name in
+            let (first, second) = (properties(left, name), properties(right, name))
+            if required(left).contains(name), isClosed(right), second.isEmpty { return true }
+            if required(right).contains(name), isClosed(left), first.isEmpty { return true }
+            guard required(left).contains(name), required(right).contains(name), !first.isEmpty, !second.isEmpty else { return false }
+            return areDisjoint(first, second, depth: depth + 1)
+        }
+    }
+
+    private static func both<Value>(_ left: [SchemaPart], _ right: [SchemaPart], _ find: ([SchemaPart]) -> Value?) -> (Value, Value)? {
+        guard let first = find(left), let second = find(right) else { return nil }
+        return (first, second)
+    }
+
+    private static func kinds(_ parts: [SchemaPart]) -> Set<Kind> {
+        parts.reduce(all) { $0.intersection((try? of($1)) ?? all) }
+    }
+
+    private static func values(_ parts: [SchemaPart]) -> [JSON]? {
+        parts.lazy.compactMap { $0.schema["const"].map { [$0] } ?? $0.schema["enum"]?.arrayValue }.first
+    }
+
+    private static func required(_ parts: [SchemaPart]) -> Set<String> {
+        Set(parts.flatMap { $0.schema["required"]?.arrayValue?.compactMap(\.stringValue) ?? [] })
+    }
+
+    private static func properties(_ parts: [SchemaPart], _ name: String) -> [SchemaPart] {
+        parts.compactMap { $0.at("properties")?.at(name) }.filter { $0.schema.objectValue != nil }
+    }
+
+    private static func isClosed(_ parts: [SchemaPart]) -> Bool {
+        parts.contains { $0.schema["additionalProperties"] == false && $0.schema["patternProperties"] == nil }
+    }
+
+    /// Numbers whose bounds do not meet.
+    private static func areRangesDisjoint(_ left: [SchemaPart], _ right: [SchemaPart], _ kinds: Set<Kind>) -> Bool {
+        guard kinds.isSubset(of: [.integer, .number]) else { return false }
+        func bound(_ parts: [SchemaPart], _ key: String) -> Double? { parts.lazy.compactMap { $0.schema[key]?.doubleValue }.first }
+        func isBelow(_ first: [SchemaPart], _ second: [SchemaPart]) -> Bool {
+            guard let high = bound(first, "exclusiveMaximum") ?? bound(first, "maximum"),
+                let low = bound(second, "exclusiveMinimum") ?? bound(second, "minimum")
+            else { return false }
+            let isExclusive = bound(first, "exclusiveMaximum") != nil || bound(second, "exclusiveMinimum") != nil
+            return isExclusive ? high <= low : high < low
+        }
+        return isBelow(left, right) || isBelow(right, left)
+    }
+}

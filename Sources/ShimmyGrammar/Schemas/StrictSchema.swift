@@ -1,0 +1,49 @@
+package import ShimmyJSON
+
+/// OpenAI's rules for schemas that ask for `strict`: they must say of every object all that it has. Schemas may use more keywords than at
+/// OpenAI, as long as they can be enforced.
+package enum StrictSchema {
+    /// What is wrong with a schema, in OpenAI's words; nil when nothing is.
+    package static func obstacle(in schema: JSON) -> String? {
+        let types = schema["type"]
+        if types != "object" {
+            return "schema must be a JSON Schema of 'type: \"object\"', got 'type: \(types.map { $0.text } ?? "\"None\"")'."
+        }
+        return obstacle(in: schema, context: [])
+    }
+
+    private static func obstacle(in schema: JSON, context: [String]) -> String? {
+        guard let object = schema.objectValue else { return nil }
+        let place = "In context=(" + context.map { "'\($0)'" }.joined(separator: ", ") + (context.count == 1 ? "," : "") + ")"
+        if let key = object.keys.first(where: { !isPermitted($0) }) { return "\(place), '\(key)' is not permitted." }
+        let types = object["type"]?.arrayValue ?? object["type"].map { [$0] } ?? []
+        if types.contains("object") || object["properties"] != nil {
+            if object["additionalProperties"] != false {
+                return "\(place), 'additionalProperties' is required to be supplied and to be false."
+            }
+            let required = object["required"]?.arrayValue?.compactMap(\.stringValue) ?? []
+            if let missing = object["properties"]?.objectValue?.keys.first(where: { !required.contains($0) }) {
+                return "\(place), 'required' is required to be supplied and to be an array including every key in properties. Missing '\(missing)'."
+            }
+        }
+        return parts(of: object).lazy.compactMap { obstacle(in: $0.schema, context: context + $0.path) }.first
+    }
+
+    private static func isPermitted(_ key: String) -> Bool { !SchemaKeywords.isAnnotation(key) || SchemaKeywords.annotations.contains(key) }
+
+    /// The schemas inside one.
+    private static func parts(of object: JSONObject) -> [(path: [String], schema: JSON)] {
+        var result: [(path: [String], schema: JSON)] = []
+        for (key, value) in object {
+            switch key {
+            case "properties", "$defs", "definitions", "patternProperties":
+                for (name, schema) in value.objectValue ?? [:] { result.append(([key, name], schema)) }
+            case "anyOf", "oneOf", "allOf", "prefixItems":
+                for (index, schema) in (value.arrayValue ?? []).enumerated() { result.append(([key, "\(index)"], schema)) }
+            case "items", "additionalProperties": result.append(([key], value))
+            default: continue
+            }
+        }
+        return result
+    }
+}

@@ -1,0 +1,112 @@
+import ArgumentParser
+import Foundation
+import ShimmyChat
+import ShimmyGrammar
+import ShimmyJSON
+import ShimmyLlama
+import ShimmyModels
+
+struct SchemaCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "schema", abstract: "Tell whether answers can be held to a JSON Schema, and which documents they could be.",
+        discussion: """
+            Exits with 1 when the schema cannot be held to, and says which keyword is the reason. With '--documents' it says of each line of \
+            a file whether an answer could be that; with '--model' how long compiling and each mask of allowed tokens take.
+            """)
+
+    @OptionGroup var options: ModelOptions
+
+    @Option(help: "A file of JSON documents, one in a line.")
+    var documents: String?
+
+    @Option(help: "Measure with the vocabulary of this model, by name or by path.")
+    var model: String?
+
+    @Flag(help: "Print the grammar that the schema becomes (GBNF).")
+    var grammar = false
+
+    @Flag(help: "Pass over keywords that cannot be enforced, as calls of tools that are not strict do.")
+    var lenient = false
+
+    @Argument(help: "A file with the schema. Default: standard input.")
+    var file: String?
+
+    func run() async throws {
+        let schema = try json(try read(file), "The schema")
+        let begin = ContinuousClock.now
+        let made: SchemaGrammar
+        do {
+            made = try SchemaGrammar(schema, prefix: "s-", mode: lenient ? .lenient : .exact)
+        } catch {
+            Console.error("The schema cannot be enforced: \(error)")
+            throw ExitStatus.failure
+        }
+        var compiling = ContinuousClock.now - begin
+        for note in made.notes { Console.error("Not enforced: \(note)") }
+        let text = "root ::= \(made.root)\n\(made.rules)"
+        if grammar { Console.print(text) }
+        let trie = try await trie()
+        let prepared = ContinuousClock.now
+        let compiled: CompiledGrammar
+        do {
+            compiled = try CompiledGrammar(text, trie: trie)
+        } catch {
+            Console.error("The schema cannot be enforced: \(error)")
+            throw ExitStatus.failure
+        }
+        compiling += ContinuousClock.now - prepared
+        var masks: [Double] = []
+        for line in try documents.map({ try read($0) })?.split(separator: UInt8(ascii: "\n")) ?? [] {
+            let document = try json(Data(line), "A document")
+            Console.print(fits(document, compiled, model == nil ? nil : trie, &masks) ? "fits" : "does not fit")
+        }
+        guard model != nil else { return }
+        masks.sort()
+        func microseconds(_ share: Double) -> String {
+            masks.isEmpty ? "-" : String(format: "%.1f", masks[min(masks.count - 1, Int(Double(masks.count) * share))] * 1e6)
+        }
+        Console.print(
+            "compile_ms \(String(format: "%.2f", compiling / .milliseconds(1))) masks \(masks.count) "
+                + "median_us \(microseconds(0.5)) p99_us \(microseconds(0.99)) max_us \(microseconds(1))")
+    }
+
+    /// - trie: the vocabulary to measure masks with, token by token.
+    private func fits(_ document: JSON, _ grammar: CompiledGrammar, _ trie: TokenTrie?, _ masks: inout [Double]) -> Bool {
+        var cursor = grammar.begin()
+        let bytes = Array(document.canonicalText.utf8)
+        guard let trie else { return cursor.advance(bytes) && cursor.mayEnd }
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let begin = ContinuousClock.now
+            let mask = cursor.mask
+            masks.append((ContinuousClock.now - begin) / .seconds(1))
+            guard let token = trie.longestToken(of: rest, allowedBy: mask) else { return false }
+            cursor.advance(token.token)
+            rest = rest.dropFirst(token.length)
+        }
+        return cursor.mayEnd
+    }
+
+    private func trie() async throws -> TokenTrie {
+        guard model != nil else { return TokenTrie(pieces: [], ends: [], controls: [:]) }
+        LlamaBackend.start(logger: options.logger(quiet: true))
+        let record = try options.resolve(try options.modelName(model))
+        return try LlamaModel(path: record.path, options: .init(vocabularyOnly: true)).vocabulary.makeTrie()
+    }
+
+    private func read(_ file: String?) throws -> Data {
+        do {
+            return try file.map { try Data(contentsOf: URL(fileURLWithPath: $0)) } ?? FileHandle.standardInput.readToEnd() ?? Data()
+        } catch {
+            throw ValidationError("\(file ?? "standard input") cannot be read.")
+        }
+    }
+
+    private func json(_ data: Data, _ what: String) throws -> JSON {
+        do {
+            return try JSON.parse(Array(data))
+        } catch {
+            throw ValidationError("\(what) is no JSON: \(error.description).")
+        }
+    }
+}

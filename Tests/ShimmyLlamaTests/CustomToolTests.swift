@@ -1,0 +1,30 @@
+import Foundation
+import ShimmyChat
+import ShimmyGrammar
+import ShimmyJSON
+import ShimmyLlama
+import Testing
+
+@Suite struct CustomToolTests {
+    private static let model = Result { try LlamaModel(path: TestModel.path, options: .init(vocabularyOnly: true)) }
+
+    /// A custom tool's text is held to its grammar with every family, and the prompt does not show how.
+    @Test(arguments: AnswerFormatTests.templates) func customToolsAreHeldToTheirGrammars(file: String) throws {
+        let template = try LlamaChatTemplate(source: try String(contentsOfFile: LlamaSource.models + "/templates/" + file, encoding: .utf8))
+        let rules = try LarkGrammar("start: \"only this\"", prefix: "input-0-", in: .jsonString)
+        let tool = Tool(
+            name: "note", description: "Takes a note.",
+            parameters: ["type": "object", "properties": ["input": ["type": "string"]], "required": ["input"], "additionalProperties": false],
+            inputGrammar: .init(rules: rules.rules, root: rules.root))
+        for mode in [ToolChoice.Mode.auto, .required] {
+            let conversation = Conversation(messages: [ChatMessage(.user, "Hi")], tools: [tool], toolChoice: ToolChoice(mode))
+            let prompt = try template.render(conversation)
+            let grammar = try #require(prompt.grammar)
+            #expect(!prompt.text.contains("shimmy-input") && prompt.text.contains("note"))
+            #expect(grammar.text.contains("only this") && grammar.text.contains("input-0-root") && !grammar.text.contains("shimmy-input"))
+            #expect(throws: Never.self) {
+                try ConstraintCompiler(vocabulary: Self.model.get().vocabulary).compile(grammar, prefix: prompt.generationPrompt)
+            }
+        }
+    }
+}
