@@ -20,6 +20,7 @@ sys.path.insert(0, str(REPOSITORY / "scripts"))
 
 import kernel_runs  # noqa: E402
 import plot  # noqa: E402
+import masks  # noqa: E402
 import scenarios  # noqa: E402
 from paths import model_directory  # noqa: E402
 from pins import DEFAULT_MODEL, LLAMA  # noqa: E402
@@ -56,6 +57,8 @@ ROWS = [
     Row("intruder", "first_token", "… first token of the 1,100 words", "s", target=1.3),
     Row("edit", "tokens_per_second", "An answer that repeats the prompt", "tokens/s", more_is_better=True, target=2.5),
     Row("choices", "seconds", "n = 4 from one prompt of 700 words", "s", target=0.8),
+    Row("records1", "seconds", "A JSON record with 8 fields", "s", target=0.6),
+    Row("records8", "seconds", "8 clients, a JSON record with 8 fields each", "s", target=0.5),
     Row("idle_connections", "ratio", "2,000 idle connections: time of one client, over its time without them", "", target=None),
 ]
 # The server scenarios that are measured on the large model too.
@@ -126,6 +129,9 @@ def measure(names: list[str], rounds: int, weights: str, llama_server: str) -> d
         if name == "limits":
             results[name] = {"shimmy": [kernel_runs.limits()]}
             continue
+        if name == "masks":
+            results[name] = {"shimmy": [masks.run(weights)]}
+            continue
         if name in KERNELS:
             for number in range(rounds):
                 for contender in ("shimmy", "llama.cpp"):
@@ -153,7 +159,7 @@ def summarize(row: Row, results: dict) -> tuple[float, float, float, str]:
 
 
 def report(results: dict, model: str, folder: str) -> str:
-    counts = sorted({len(rounds) for scenario in results.values() for rounds in scenario.values()})
+    counts = sorted({len(rounds) for name, scenario in results.items() if name not in ("limits", "masks") for rounds in scenario.values()})
     rounds = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else str(counts[0])
     lines = [
         "## Servers",
@@ -167,6 +173,9 @@ def report(results: dict, model: str, folder: str) -> str:
     lines += table(kernel_rows(), results, "llama.cpp")
     if "limits" in results:
         lines += ["", "Against what the processor can do, measured in the same minute:", ""] + limits_table(results["limits"]["shimmy"][0])
+    if "masks" in results:
+        lines += ["", "## Masks", "", "Constrained decoding beside the model, see [structured-output.md](structured-output.md).", ""]
+        lines += masks.table(results["masks"]["shimmy"][0])
     lines.append("")
     lines += [f"![{title}]({folder}/{file})" for title, file in plots(results, lambda *_: None, folder)]
     return "\n".join(lines) + "\n"
@@ -207,7 +216,8 @@ def plots(results: dict, write, folder: str) -> list[tuple[str, str]]:
     drawn = []
     for row in ROWS + kernel_rows():
         if row.scenario in results and row.target is not None and row.key != "load":
-            medians = {name: statistics.median(values[row.key] for values in rounds) * row.factor for name, rounds in results[row.scenario].items()}
+            ordered = sorted(results[row.scenario].items(), key=lambda entry: entry[0] != "shimmy")
+            medians = {name: statistics.median(values[row.key] for values in rounds) * row.factor for name, rounds in ordered}
             title = row.title.replace("… ", f"{row.scenario}: ")
             drawn.append((title, f"{row.scenario}-{row.key}.svg".replace(" ", "-"), plot.bars(title, row.unit, medians)))
     for scenario, prefix, title, unit, factor, along in CURVES:
@@ -233,7 +243,7 @@ def processor_name() -> str:
 
 
 def main():
-    every = list(dict.fromkeys([row.scenario for row in ROWS] + [curve[0] for curve in CURVES] + list(KERNELS) + ["limits"]))
+    every = list(dict.fromkeys([row.scenario for row in ROWS] + [curve[0] for curve in CURVES] + list(KERNELS) + ["limits", "masks"]))
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", nargs="*", choices=every, default=every, help="scenarios; the others keep their numbers of an earlier run")

@@ -1,5 +1,6 @@
 """What is measured: each scenario takes a fresh server and returns numbers by name. Lower is better unless the row says otherwise."""
 
+import json
 import socket
 import statistics
 import threading
@@ -107,6 +108,49 @@ def choices(server: Server, salt: int) -> dict:
     """Four answers to one long prompt."""
     warm(server)
     return {"seconds": server.stream(words(salt, 700), 32, n=4, temperature=0.8).seconds}
+
+
+RECORD = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string", "maxLength": 24},
+        "age": {"type": "integer", "minimum": 0, "maximum": 120},
+        "city": {"type": "string", "enum": ["Berlin", "Paris", "London", "Lisbon"]},
+        "email": {"type": "string", "maxLength": 24},
+        "active": {"type": "boolean"},
+        "occupation": {"type": "string", "enum": ["engineer", "teacher", "doctor", "gardener"]},
+        "languages": {"type": "array", "items": {"type": "string", "enum": ["English", "French", "German"]}, "minItems": 2, "maxItems": 2},
+        "score": {"type": "integer", "minimum": 1, "maximum": 100},
+    },
+    "required": ["name", "age", "city", "email", "active", "occupation", "languages", "score"],
+    "additionalProperties": False,
+}
+
+
+def records(server: Server, salt: int, clients: int) -> dict:
+    """JSON records that have to fit a schema: the time for several rounds, per record of each client."""
+    warm(server)
+    form = {"type": "json_schema", "json_schema": {"name": "record", "strict": True, "schema": RECORD}}
+    rounds = 4 if clients > 1 else 12
+    server.stream("Invent a person.", 200, response_format=form)
+    begin = time.perf_counter()
+    for number in range(rounds):
+        requests = [
+            {"prompt": f"Invent person {salt}-{number}-{client}, who likes {WORDS[(number * 3 + client) % len(WORDS)]}.", "tokens": 200, "response_format": form}
+            for client in range(clients)
+        ]
+        for stream in server.streams(requests):
+            record = json.loads(stream.text)
+            assert list(record) == RECORD["required"] and record["city"] in RECORD["properties"]["city"]["enum"], stream.text
+    return {"seconds": (time.perf_counter() - begin) / rounds}
+
+
+def records1(server: Server, salt: int) -> dict:
+    return records(server, salt, 1)
+
+
+def records8(server: Server, salt: int) -> dict:
+    return records(server, salt, 8)
 
 
 def idle_connections(server: Server, salt: int) -> dict:

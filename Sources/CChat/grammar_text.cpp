@@ -41,3 +41,20 @@ std::string with_prefixed_rules(const std::string &grammar, const std::string &p
     }
     return result;
 }
+
+namespace {
+
+void replace_all(std::string &text, const std::string &part, const std::string &other) {
+    for (size_t place = text.find(part); place != std::string::npos; place = text.find(part, place + other.size())) {
+        text.replace(place, part.size(), other);
+    }
+}
+
+}  // namespace
+
+std::string with_bare_answer(std::string grammar) {
+    replace_all(grammar, "(\"```json\" space response-format space \"```\" | space response-format space)", "response-format");
+    // Spaces before the answer remain where they part it from a thought.
+    replace_all(grammar, "\" space space response-format", "\" response-format");
+    return grammar;
+}

@@ -59,5 +59,8 @@ extern const std::string OPENING;
 /// What a grammar waits for, as `cchat_prompt_describe` says it.
 std::vector<common_json> described_trigger(const common_grammar_trigger &trigger);
 
+/// `grammar` without the fences and spaces that llama.cpp lets stand around an answer that fits a schema.
+std::string with_bare_answer(std::string grammar);
+
 /// `grammar` with all its rules' names behind `prefix`.
 std::string with_prefixed_rules(const std::string &grammar, const std::string &prefix);

@@ -169,7 +169,7 @@ cchat_prompt *cchat_render(const cchat_templates *templates, const char *request
             if (is_set(request, "held_schema")) inputs.json_schema = request.at("held_schema").dump();
             const bool has_tools = is_set(request, "held_tools");
             const AnswerFormat held = make_format(templates, inputs, has_tools ? request.at("held_tools") : callable, has_tools, generic);
-            format.params.grammar = held.params.grammar;
+            format.params.grammar = with_bare_answer(held.params.grammar);
         }
         return new cchat_prompt{std::move(format)};
     });

@@ -1,0 +1,145 @@
+"""Answers that have to fit a schema, together with everything else that a request can ask for."""
+
+import json
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from server import MODEL
+
+RECORD = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string", "maxLength": 12},
+        "age": {"type": "integer", "minimum": 1, "maximum": 99},
+        "colour": {"enum": ["red", "green", "blue"]},
+        "tags": {"type": "array", "items": {"type": "string", "maxLength": 6}, "minItems": 1, "maxItems": 2},
+    },
+    "required": ["name", "age", "colour", "tags"],
+    "additionalProperties": False,
+}
+
+
+def form(schema=RECORD, **more) -> dict:
+    return {"type": "json_schema", "json_schema": {"name": "record", "schema": schema, **more}}
+
+
+def record(text: str) -> dict:
+    value = json.loads(text)
+    Draft202012Validator(RECORD).validate(value)
+    assert list(value) == RECORD["required"], "keys come in the schema's order"
+    return value
+
+
+@pytest.mark.parametrize("temperature", [0, 1, 2])
+def test_every_answer_fits(server, temperature):
+    for seed in range(6):
+        answer = server.chat("Invent somebody.", response_format=form(strict=True), max_tokens=150, temperature=temperature, seed=seed)
+        assert answer.json["choices"][0]["finish_reason"] == "stop"
+        record(answer.text)
+
+
+def test_streams_and_several_answers_fit(server):
+    answer = server.chat("Invent somebody.", response_format=form(), max_tokens=150, n=3, temperature=1, seed=5)
+    assert [choice["index"] for choice in answer.json["choices"]] == [0, 1, 2]
+    texts = [choice["message"]["content"] for choice in answer.json["choices"]]
+    assert all(record(text) for text in texts) and len(set(texts)) > 1
+    plain = server.chat("Invent somebody.", response_format=form(), max_tokens=150, temperature=0)
+    streamed = server.chat("Invent somebody.", response_format=form(), max_tokens=150, temperature=0, stream=True)
+    assert streamed.streamed_text == plain.text
+
+
+def test_forced_text_is_counted_and_comes_at_once(server):
+    """What the schema leaves no choice about are tokens like any other."""
+    schema = {"type": "object", "properties": {"a_rather_long_name_of_a_property": {"const": "and a value that cannot be another one"}},
+              "required": ["a_rather_long_name_of_a_property"], "additionalProperties": False}
+    before = server.engine()["steps"]
+    answer = server.chat("Hi", response_format=form(schema), max_tokens=60, temperature=0)
+    steps = server.engine()["steps"] - before
+    usage = answer.json["usage"]["completion_tokens"]
+    assert json.loads(answer.text) == {"a_rather_long_name_of_a_property": "and a value that cannot be another one"}
+    assert usage > 8 and steps < usage / 2, (usage, steps)
+    tokens = server.request("POST", "/tokenize", {"model": MODEL, "content": answer.text}).json["tokens"]
+    assert abs(len(tokens) + 1 - usage) <= 1, "as the tokenizer cuts it, and the end"
+
+
+def test_a_limit_cuts_and_says_so(server):
+    whole = server.chat("Invent somebody.", response_format=form(), max_tokens=150, temperature=0)
+    for limit in (1, 2, 5, 9):
+        cut = server.chat("Invent somebody.", response_format=form(), max_tokens=limit, temperature=0)
+        assert cut.json["choices"][0]["finish_reason"] == "length" and cut.json["usage"]["completion_tokens"] == limit
+        assert whole.text.startswith(cut.text)
+
+
+def test_stops_end_a_record(server):
+    answer = server.chat("Invent somebody.", response_format=form(), max_tokens=150, temperature=0, stop=['"age"'])
+    assert answer.json["choices"][0]["finish_reason"] == "stop"
+    assert answer.text.startswith('{"name": "') and answer.text.endswith('", ')
+    # A stop that is within what is forced is found too.
+    answer = server.chat("Invent somebody.", response_format=form(), max_tokens=150, temperature=0, stop=["am"])
+    assert answer.text == '{"n'
+
+
+def test_log_probabilities_of_forced_tokens(server):
+    answer = server.chat("Invent somebody.", response_format=form(), max_tokens=150, temperature=0, logprobs=True, top_logprobs=2)
+    content = answer.json["choices"][0]["logprobs"]["content"]
+    assert "".join(entry["token"] for entry in content) == answer.text and record(answer.text)
+    assert all(entry["logprob"] <= 0 and len(entry["top_logprobs"]) == 2 for entry in content)
+    # The model would rather have said something else at some place; the numbers are those of the model.
+    assert any(entry["logprob"] < entry["top_logprobs"][0]["logprob"] for entry in content)
+
+
+def test_a_prediction_changes_nothing(server):
+    plain = server.chat("Invent somebody.", response_format=form(), max_tokens=150, temperature=0)
+    predicted = server.chat(
+        "Invent somebody.", response_format=form(), max_tokens=150, temperature=0, prediction={"type": "content", "content": plain.text})
+    record(predicted.text)
+    details = predicted.json["usage"]["completion_tokens_details"]
+    assert details["accepted_prediction_tokens"] >= 0
+    wrong = server.chat(
+        "Invent somebody.", response_format=form(), max_tokens=150, temperature=0, prediction={"type": "content", "content": '{"name": "x", "y": 3}'})
+    record(wrong.text)
+
+
+def test_many_schemas_at_once(server):
+    """Sequences of different schemas share steps, not masks."""
+    import concurrent.futures
+
+    def ask(number: int):
+        schema = {"type": "object", "properties": {f"key{number}": {"enum": [f"value{number}a", f"value{number}b"]}},
+                  "required": [f"key{number}"], "additionalProperties": False}
+        value = json.loads(server.chat(f"Number {number}", response_format=form(schema), max_tokens=60, temperature=1, seed=number).text)
+        assert value[f"key{number}"] in (f"value{number}a", f"value{number}b")
+
+    with concurrent.futures.ThreadPoolExecutor(12) as pool:
+        list(pool.map(ask, range(24)))
+
+
+def test_strict_schemas_keep_the_rules(server):
+    def refused(schema, *words, strict=True):
+        message = server.chat(response_format=form(schema, strict=strict)).assert_error(400, "response_format.json_schema.schema", "invalid_json_schema")
+        assert all(word in message for word in words), message
+
+    closed = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"], "additionalProperties": False}
+    refused({**closed, "additionalProperties": True}, "In context=()", "'additionalProperties' is required to be supplied and to be false")
+    refused({**closed, "required": []}, "Missing 'a'")
+    refused({**closed, "properties": {"a": {"type": "object", "properties": {}}}}, "In context=('properties', 'a')")
+    refused({**closed, "properties": {"a": {"type": "string", "minLenght": 3}}}, "'minLenght' is not permitted")
+    refused({"type": "array", "items": closed}, "schema must be a JSON Schema of 'type: \"object\"'")
+    assert server.chat(response_format=form({**closed, "required": []}, strict=False), max_tokens=30).status == 200
+    # What cannot be enforced is refused whether it is strict or not.
+    refused({"type": "object", "properties": {"a": {"not": {"type": "null"}}}}, "/properties/a/not", strict=False)
+    tool = {"type": "function", "function": {"name": "f", "strict": True, "parameters": {**closed, "required": []}}}
+    server.chat(tools=[tool]).assert_error(400, "tools[0].function.parameters", "invalid_function_parameters")
+    tool["function"].update(strict=False, parameters={**closed, "not": {"required": ["b"]}})
+    assert server.chat(tools=[tool], max_tokens=4).status == 200, "a tool that is not strict is held to what can be enforced"
+    server.chat(tools=[tool], tool_choice="required").assert_error(400, "tools[0].function.parameters", "invalid_function_parameters")
+
+
+def test_a_named_tool_is_called_once(server):
+    tool = {"type": "function", "function": {"name": "note", "parameters": {"type": "object", "properties": {"size": {"enum": [1, 2]}}, "required": ["size"]}}}
+    for seed in range(6):
+        answer = server.chat(
+            "Note it.", tools=[tool], tool_choice={"type": "function", "function": {"name": "note"}}, max_tokens=120, temperature=1.5, seed=seed)
+        [call] = answer.json["choices"][0]["message"]["tool_calls"]
+        assert json.loads(call["function"]["arguments"])["size"] in (1, 2)
