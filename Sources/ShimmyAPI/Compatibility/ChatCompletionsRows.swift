@@ -111,7 +111,7 @@ extension Compatibility {
         FieldRow("response_format.json_schema", .supported, "test_response_formats"),
         FieldRow("response_format.json_schema.name", .supported, "test_response_formats"),
         FieldRow("response_format.json_schema.description", .supported, "test_response_formats"),
-        FieldRow("response_format.json_schema.strict", .supported, "test_response_formats"),
+        FieldRow("response_format.json_schema.strict", .supported, "test_strict_schemas_keep_the_rules"),
         FieldRow(
             "response_format.json_schema.schema", .partial("a schema that cannot be enforced is a 400"), "test_response_formats"),
         FieldRow("grammar", .partial("Shimmy's own: a grammar of llama.cpp's (GBNF) for the answer"), "test_grammars_and_choices"),

@@ -1,0 +1,101 @@
+"""A wrong value for every field of the compatibility matrix that has an effect: a 400 that names the field, before any work."""
+
+import copy
+import json
+import os
+import subprocess
+
+import pytest
+
+from server import MODEL
+
+MATRIX = json.loads(subprocess.run([os.environ["SHIMMY_BINARY"], "compat", "--json"], check=True, capture_output=True, text=True).stdout)
+
+CALL = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+CUSTOM_CALL = {"id": "call_1", "type": "custom", "custom": {"name": "f", "input": "x"}}
+TOOL = {"type": "function", "function": {"name": "f", "description": "", "parameters": {"type": "object", "properties": {}}, "strict": False}}
+CUSTOM_TOOL = {"type": "custom", "custom": {"name": "g", "format": {"type": "grammar", "grammar": {"syntax": "regex", "definition": "a"}}}}
+FUNCTION = {"name": "f", "description": "", "parameters": {"type": "object", "properties": {}}}
+RESULT = {"role": "tool", "tool_call_id": "call_1", "content": "x"}
+
+
+def messages(*more) -> dict:
+    return {"messages": [*more, {"role": "user", "content": "Hi"}]}
+
+
+# Where a field lies within others, a good request that has those; the first element of each array is the one that is changed.
+AROUND = {
+    "messages[].content[].text": messages({"role": "user", "content": [{"type": "text", "text": "a"}]}),
+    "messages[].content[].type": messages({"role": "user", "content": [{"type": "text", "text": "a"}]}),
+    "messages[].content[].refusal": messages({"role": "assistant", "content": [{"type": "refusal", "refusal": "a"}]}),
+    "messages[].tool_call_id": messages(RESULT),
+    "messages[].tool_calls[].custom": messages({"role": "assistant", "content": None, "tool_calls": [CUSTOM_CALL]}, RESULT),
+    "messages[].tool_calls": messages({"role": "assistant", "content": None, "tool_calls": [CALL]}, RESULT),
+    "messages[].function_call": messages({"role": "assistant", "content": None, "function_call": {"name": "f", "arguments": "{}"}}),
+    "messages[].reasoning": messages({"role": "assistant", "content": "a", "reasoning": "b"}),
+    "messages[]": messages({"role": "user", "content": "a"}),
+    "prediction.content[].refusal": {"prediction": {"type": "content", "content": [{"type": "refusal", "refusal": "a"}]}},
+    "prediction.content[]": {"prediction": {"type": "content", "content": [{"type": "text", "text": "a"}]}},
+    "prediction": {"prediction": {"type": "content", "content": "a"}},
+    "tools[].custom": {"tools": [CUSTOM_TOOL]},
+    "tools": {"tools": [TOOL]},
+    "tool_choice": {"tools": [TOOL]},
+    "functions": {"functions": [FUNCTION]},
+    "function_call": {"functions": [FUNCTION]},
+    "response_format": {"response_format": {"type": "json_schema", "json_schema": {"name": "a", "description": "b", "strict": False, "schema": {"type": "object"}}}},
+    "stream_options": {"stream": True, "stream_options": {"include_usage": True}},
+    "top_logprobs": {"logprobs": True},
+    "chat_template_kwargs": {"chat_template_kwargs": {"enable_thinking": True}},
+    "continue_final_message": messages(),
+    "best_of": {"n": 1},
+}
+# Histories come from many programs; what is only written back into the prompt is taken as it is.
+LENIENT = {
+    "messages[].tool_calls[].id", "messages[].tool_calls[].function", "messages[].tool_calls[].function.name", "messages[].tool_calls[].function.arguments",
+    "messages[].tool_calls[].custom", "messages[].tool_calls[].custom.name", "messages[].tool_calls[].custom.input", "messages[].function_call",
+    "messages[].function_call.name", "messages[].function_call.arguments", "messages[].reasoning_content", "messages[].reasoning",
+}
+GOOD = {
+    "/v1/chat/completions": {"model": MODEL, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1},
+    "/v1/completions": {"model": MODEL, "prompt": "Hi", "max_tokens": 1},
+}
+ROWS = [
+    (endpoint["path"], row["field"]) for endpoint in MATRIX["endpoints"] for row in endpoint.get("request", []) if row["support"] in ("supported", "partial")
+]
+
+
+def place(value, path: str, wrong):
+    """Puts a wrong value where a matrix's path leads, into the first element of each array."""
+    *steps, last = path.split(".")
+    for step in steps:
+        name = step.removesuffix("[]")
+        value = value.setdefault(name, {})
+        while step.endswith("[]"):
+            value, step = value[0], step[:-2]
+    value[last.removesuffix("[]")] = wrong
+
+
+def test_the_matrix_has_rows():
+    assert {path for path, _ in ROWS} == set(GOOD) and len(ROWS) > 100
+
+
+@pytest.mark.parametrize("path, field", ROWS, ids=lambda value: value)
+def test_a_wrong_value_is_named(server, path, field):
+    around = next((extra for prefix, extra in AROUND.items() if field.startswith(prefix)), {}) if path.endswith("chat/completions") else {}
+    body = copy.deepcopy({**GOOD[path], **around})
+    if around:
+        assert server.request("POST", path, body).status == 200, "the request around it is good"
+    # No field takes this for a value: where strings and lists fit it is a number, elsewhere a text in a list.
+    for wrong in (12345.75, ["oops"], {"oops": {}}):
+        bad = copy.deepcopy(body)
+        place(bad, field, wrong)
+        answer = server.request("POST", path, bad)
+        if answer.status == 200:
+            continue
+        assert answer.status == 400, answer.body
+        error = answer.json["error"]
+        assert error["type"] == "invalid_request_error" and error["code"] and error["message"], error
+        assert (error["param"] or "").startswith(field.replace("[]", "[0]").split(".")[0]), error
+        if field not in LENIENT:
+            return
+    assert field in LENIENT, "some wrong value is refused"
