@@ -37,6 +37,14 @@ package struct SamplingParameters: Sendable, Equatable {
     package var repeatPenalty: Float = 1
     /// How many of the last tokens, the prompt's included, `repeatPenalty` looks at.
     package var repeatWindow = 64
+    /// Keeps a text from going on as it went on before; nil for no such penalty.
+    package var dry: RepetitionPenalty?
+    /// How often, of all draws, the likeliest tokens are left out (0 to 1).
+    package var xtcProbability: Float = 0
+    /// The part of the probability from which a token is one of the likeliest; the last of those stays (0 to 1).
+    package var xtcThreshold: Float = 0.1
+    /// Keeps the text about equally surprising; nil leaves that to the model.
+    package var mirostat: Mirostat?
     /// Tokens before which a generation does not end by itself.
     package var minimumTokens = 0
     /// Whether it never ends by itself.
@@ -49,6 +57,44 @@ package struct SamplingParameters: Sendable, Equatable {
         self.topP = topP
         self.seed = seed
     }
+
+    /// Whether the tokens before the first one that is drawn matter.
+    package var looksBack: Bool { repeatPenalty != 1 || dry != nil }
+}
+
+/// DRY, "don't repeat yourself" (p-e-w, 2024): the longer a repetition is that a token would continue, the less likely it becomes.
+package struct RepetitionPenalty: Sendable, Equatable {
+    /// Taken off the logit of a token that continues a repetition of `allowedLength`; above 0.
+    package var multiplier: Float
+    /// The penalty's growth with each token that a repetition is longer; at least 1.
+    package var base: Float = 1.75
+    /// Tokens that may be repeated freely; at least 1.
+    package var allowedLength = 2
+    /// How many of the last tokens, the prompt's included, are looked at; nil for all.
+    package var window: Int?
+    /// Texts across which nothing counts as a repetition.
+    package var breakers = ["\n", ":", "\"", "*"]
+
+    package init(multiplier: Float) { self.multiplier = multiplier }
+}
+
+/// Mirostat (Basu et al., 2020): steers the surprise of the drawn tokens towards a target.
+package struct Mirostat: Sendable, Equatable {
+    /// How the distribution is cut.
+    package enum Version: Int, Sendable {
+        /// To as many tokens as an estimate of Zipf's exponent says.
+        case first = 1
+        /// Where a token's own surprise exceeds the bound.
+        case second = 2
+    }
+
+    package var version: Version
+    /// The surprise that is aimed at, in bits for each token.
+    package var target: Float = 5
+    /// How fast the bound follows what was drawn (0 to 1).
+    package var rate: Float = 0.1
+
+    package init(version: Version) { self.version = version }
 }
 
 /// How likely a token was: natural logarithms of the model's own distribution, before anything is done to it.

@@ -149,7 +149,7 @@ final class EngineLoop<Runner: ModelRunner> {
     private func submit(_ id: SequenceID, _ request: SequenceRequest, _ stream: WeakStream, _ lookup: EngineCommand.Lookup?) {
         guard let alive = stream.value, !alive.isEnded else { return shared.leave() }
         let partially = runner.limits.canRewind
-        if let store, lookup == nil,
+        if let store, lookup == nil, !request.scoresPrompt,
             store.longestMatch(request.prompt, partially: partially) >= scheduler.known(of: request.prompt) + PrefixCache.worthSaving
         {
             // It comes back when the disk has answered; meanwhile others go on.
@@ -169,6 +169,10 @@ final class EngineLoop<Runner: ModelRunner> {
         var logprobs: [SequenceID: ArraySlice<TokenLogprobs>] = [:]
         for event in events {
             switch event {
+            case .scored(let id, let count):
+                if logprobs[id] == nil { logprobs[id] = runner.takeLogprobs(of: id)[...] }
+                streams[id]?.value?.yield(scores: Array(logprobs[id]?.prefix(count) ?? []))
+                logprobs[id]?.removeFirst(count)
             case .started(let id, let start):
                 streams[id]?.value?.start(start)
             case .token(let id, let token):

@@ -14,7 +14,7 @@ package struct RunnerLimits: Sendable, Equatable {
     package var running: Int
     /// Tokens that one step may compute.
     package var batchTokens: Int
-    /// Rows of one step that tokens can be sampled from; at least one for each running sequence.
+    /// Rows of one step that can have logits; at least one for each running sequence.
     package var outputs: Int
     /// Whether the tail of a slot can be dropped, and a part of it shared. Recurrent and hybrid models only know all of it.
     package var canRewind: Bool
@@ -58,6 +58,8 @@ package struct Batch: Sendable, Equatable {
         package var drafts = 0
         /// Whether the guesses are the client's prediction.
         package var isPrediction = false
+        /// Prompt tokens whose log probabilities are wanted; nil for none.
+        package var scores: Scores?
 
         package init(sequence: SequenceID, slot: Int, position: Int, tokens: [Token], samples: Bool, continuesStream: Bool = false) {
             self.continuesStream = continuesStream
@@ -69,12 +71,22 @@ package struct Batch: Sendable, Equatable {
         }
     }
 
+    /// What stands in the prompt after some of a chunk's rows.
+    package struct Scores: Sendable, Equatable {
+        /// Of the chunk; each row's logits tell how likely the token after it was.
+        package var firstRow: Int
+        /// What follows `firstRow`, and each row after it.
+        package var tokens: [Token]
+    }
+
     package var chunks: [Chunk] = []
 
     package init(chunks: [Chunk] = []) { self.chunks = chunks }
 
     package var tokenCount: Int { chunks.reduce(0) { $0 + $1.tokens.count } }
     package var isEmpty: Bool { chunks.isEmpty }
+    /// Rows whose logits are wanted.
+    package var outputCount: Int { chunks.reduce(0) { $0 + ($1.samples ? 1 + $1.drafts : 0) + ($1.scores?.tokens.count ?? 0) } }
 }
 
 /// Computes batches with a model. It lives on the engine's thread and is never touched from elsewhere.
@@ -102,7 +114,8 @@ package protocol ModelRunner {
     /// After an error the cells of the batch's slots are undefined.
     mutating func run(_ batch: Batch) throws -> [[Token]]
 
-    /// The log probabilities of a sequence's tokens that the last `run` sampled, in order; none unless it asked for them.
+    /// The log probabilities of a sequence's tokens that the last `run` scored, then of those that it sampled, in order; none unless they
+    /// were asked for.
     mutating func takeLogprobs(of id: SequenceID) -> [TokenLogprobs]
 
     /// How long the model itself took in the last `run`, in seconds; the rest of a step is sampling and bookkeeping.

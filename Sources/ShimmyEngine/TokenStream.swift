@@ -14,6 +14,8 @@ package struct TokenDelivery: Sendable, Equatable {
     package var tokens: [Token] = []
     /// One for each token, for a sequence that asked for them.
     package var logprobs: [TokenLogprobs] = []
+    /// Of the prompt's tokens, without the first; all of them come before the first token.
+    package var promptLogprobs: [TokenLogprobs] = []
     /// What the cache had of the prompt; set from the first token on.
     package var start: PromptStart?
     /// Set on the last delivery.
@@ -32,6 +34,7 @@ package final class TokenStream: Sendable {
         var nudged = false
         var waiter: CheckedContinuation<Void, Never>?
 
+        /// A score alone is no news: the prompt is told as a whole.
         var hasNews: Bool { !pending.tokens.isEmpty || pending.end != nil || failure != nil || ended || nudged }
     }
 
@@ -71,6 +74,8 @@ package final class TokenStream: Sendable {
                 if let failure = state.failure { throw failure }
                 if state.ended { return nil }
             }
+            let isNudge = state.pending.tokens.isEmpty && state.pending.end == nil
+            if isNudge { return TokenDelivery() }
             defer { state.pending = TokenDelivery(start: state.pending.start) }
             return state.pending
         }
@@ -100,6 +105,12 @@ package final class TokenStream: Sendable {
     /// Says what the cache had of the prompt; it reaches the consumer with the first token.
     package func start(_ start: PromptStart) {
         state.withLock { $0.pending.start = start }
+    }
+
+    package func yield(scores: [TokenLogprobs]) {
+        state.withLock { state in
+            if !state.ended { state.pending.promptLogprobs += scores }
+        }
     }
 
     package func yield(_ token: Token, logprobs: TokenLogprobs? = nil) {

@@ -30,6 +30,7 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
 
     deinit { cchat_templates_free(pointer) }
 
+    package var source: String { description["source"]?.stringValue ?? "" }
     /// Whether the model brought a template; otherwise ChatML is used.
     package var isExplicit: Bool { description["explicit"]?.boolValue ?? false }
     /// Whether it can think before it answers.

@@ -51,7 +51,7 @@ package final class LlamaRunner: ModelRunner {
         let running = min(options.slots, batchTokens)
         let prefixes = model.isRecurrentOrHybrid ? running : min(llama_max_parallel_sequences(), running + max(running / 2, 16), batchTokens)
         // Each row that is sampled from takes memory for the logits of the whole vocabulary; llama.cpp asks for one for each prefix.
-        let outputs = prefixes
+        let outputs = min(batchTokens, max(prefixes, running + 16))
         let threads = Int32(options.threads ?? ProcessorTopology.physicalCores)
         var parameters = llama_context_default_params()
         parameters.n_ctx = UInt32(contextLength)
@@ -139,6 +139,8 @@ package final class LlamaRunner: ModelRunner {
         var sampled: [[Token]] = []
         var end = 0
         for chunk in work.chunks {
+            _ = samplers[chunk.sequence]?.takeLogprobs()
+            try score(chunk, startingAt: end)
             end += chunk.tokens.count
             if chunk.samples { sampled.append(try sample(chunk, endingAt: end)) }
         }
@@ -155,7 +157,6 @@ package final class LlamaRunner: ModelRunner {
     /// The tokens after the chunk's last sure one; then, as long as they are what was guessed, those after the guess.
     private func sample(_ chunk: Batch.Chunk, endingAt end: Int) throws -> [Token] {
         var tokens: [Token] = []
-        _ = samplers[chunk.sequence]?.takeLogprobs()
         let guesses = chunk.tokens.suffix(chunk.drafts)
         repeat {
             guard let logits = llama_get_logits_ith(context, Int32(end - 1 - chunk.drafts + tokens.count)),
@@ -164,6 +165,16 @@ package final class LlamaRunner: ModelRunner {
             tokens += next
         } while guesses.starts(with: tokens) && !tokens.contains(where: isEndOfGeneration)
         return tokens
+    }
+
+    private func score(_ chunk: Batch.Chunk, startingAt start: Int) throws {
+        guard let scores = chunk.scores else { return }
+        for (row, token) in zip((start + scores.firstRow)..., scores.tokens) {
+            guard let logits = llama_get_logits_ith(context, Int32(row)) else {
+                throw LlamaError(description: "no logits of the prompt of \(chunk.sequence)")
+            }
+            samplers[chunk.sequence]?.score(token, UnsafeBufferPointer(start: logits, count: vocabulary.tokenCount))
+        }
     }
 
     private func fill(with work: Batch) {
@@ -175,7 +186,8 @@ package final class LlamaRunner: ModelRunner {
                 batch.n_seq_id[index] = 1
                 batch.seq_id[index]![0] = llama_seq_id(chunk.slot)
                 let isGuess = offset >= chunk.tokens.count - chunk.drafts - 1
-                batch.logits[index] = chunk.samples && isGuess ? 1 : 0
+                let isScored = chunk.scores.map { (0..<$0.tokens.count).contains(offset - $0.firstRow) } ?? false
+                batch.logits[index] = chunk.samples && isGuess || isScored ? 1 : 0
                 index += 1
             }
         }

@@ -19,6 +19,7 @@ package struct ByteVocabulary: Vocabulary {
 
 /// A template that puts the messages' texts one after the other, or refuses.
 package struct PlainTemplate: ChatTemplate {
+    package let source = ""
     package var refusal: String?
 
     package init(refusal: String? = nil) { self.refusal = refusal }

@@ -20,6 +20,7 @@ package struct ScriptedRunner: ModelRunner {
     private var cells: [Int: [Cell]] = [:]
     private var nextCell = 0
     private var known: Set<SequenceID> = []
+    private var scores: [SequenceID: [TokenLogprobs]] = [:]
 
     /// - rule: the next token after these.
     package init(limits: RunnerLimits, endOfGeneration: Token = -1, rule: @escaping @Sendable ([Token]) throws -> Token) {
@@ -63,7 +64,7 @@ package struct ScriptedRunner: ModelRunner {
 
     package mutating func run(_ batch: Batch) throws -> [[Token]] {
         precondition(batch.tokenCount <= limits.batchTokens, "more tokens than a batch holds")
-        precondition(batch.chunks.count { $0.samples } <= limits.outputs, "more outputs than there may be")
+        precondition(batch.outputCount <= limits.outputs, "more outputs than there may be")
         precondition(Set(batch.chunks.map(\.slot)).count == batch.chunks.count, "a slot twice in a batch")
         var sampled: [[Token]] = []
         for chunk in batch.chunks {
@@ -71,6 +72,7 @@ package struct ScriptedRunner: ModelRunner {
             precondition((0..<limits.slots).contains(chunk.slot), "no such slot")
             precondition(cells[chunk.slot, default: []].count == chunk.position, "a chunk does not continue its slot")
             precondition(chunk.drafts == 0 || (chunk.samples && limits.canRewind && chunk.drafts < chunk.tokens.count), "no place for guesses")
+            scores[chunk.sequence] = score(chunk)
             for token in chunk.tokens {
                 cells[chunk.slot, default: []].append(Cell(number: nextCell, token: token))
                 nextCell += 1
@@ -79,6 +81,19 @@ package struct ScriptedRunner: ModelRunner {
             if chunk.samples { sampled.append(try sample(chunk)) }
         }
         return sampled
+    }
+
+    package mutating func takeLogprobs(of id: SequenceID) -> [TokenLogprobs] { scores.removeValue(forKey: id) ?? [] }
+
+    /// A token's log probability is its position, negated.
+    private func score(_ chunk: Batch.Chunk) -> [TokenLogprobs]? {
+        chunk.scores.map { scores in
+            precondition(scores.firstRow + scores.tokens.count <= chunk.tokens.count, "a score of a row that is not there")
+            return scores.tokens.enumerated().map { index, token in
+                let position = chunk.position + scores.firstRow + index + 1
+                return TokenLogprobs(drawn: .init(token: token, logprob: -Float(position)), top: [])
+            }
+        }
     }
 
     /// What follows the sure tokens, and as long as the guesses are right, what follows them.

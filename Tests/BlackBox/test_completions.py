@@ -1,5 +1,7 @@
 """Legacy completions: texts as they are, continued."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from server import MODEL
@@ -56,6 +58,8 @@ def test_limits_and_stops(steady):
     [plain] = texts(complete(steady, max_tokens=12))
     assert complete(steady, max_tokens=...).json["usage"]["completion_tokens"] == 16
     word = plain.split()[1]
+    nothing = complete(steady, max_tokens=0)
+    assert texts(nothing) == [""] and nothing.json["usage"]["completion_tokens"] == 0
     stopped = complete(steady, max_tokens=12, stop=[word])
     assert texts(stopped) == [plain[: plain.index(word)]] and stopped.json["choices"][0]["finish_reason"] == "stop"
 
@@ -107,12 +111,76 @@ def test_completions_are_drawn_as_asked(steady):
 
 
 def test_what_completions_do_not_do(steady):
-    complete(steady, best_of=3).assert_error(400, "best_of", "unsupported_value")
-    assert complete(steady, best_of=1).status == 200
-    complete(steady, max_tokens=0).assert_error(400, "max_tokens", "unsupported_value")
-    complete(steady, echo=True, logprobs=1).assert_error(400, "echo", "unsupported_value")
+    complete(steady, suffix="!").assert_error(400, "suffix", "unsupported_value")
     complete(steady, suffix="!", echo=True).assert_error(400, "echo", "invalid_value")
     assert complete(steady, user="u").headers["x-shimmy-ignored-params"] == "user"
+
+
+def test_a_prompt_is_scored(steady):
+    prompt = "The capital of France is Paris. Grüße aus 日本!"
+    answer = complete(steady, prompt=prompt, max_tokens=0, echo=True, logprobs=2)
+    [text] = texts(answer)
+    assert text == prompt and answer.json["usage"]["completion_tokens"] == 0 and answer.json["choices"][0]["finish_reason"] == "length"
+    logprobs = answer.json["choices"][0]["logprobs"]
+    tokens = steady.request("POST", "/tokenize", {"model": MODEL, "content": prompt}).json["tokens"]
+    assert len(logprobs["tokens"]) == len(tokens) == len(logprobs["token_logprobs"])
+    assert logprobs["token_logprobs"][0] is None and logprobs["top_logprobs"][0] is None
+    assert all(logprob <= 0 for logprob in logprobs["token_logprobs"][1:])
+    for token, logprob, top, offset in list(zip(*(logprobs[name] for name in ("tokens", "token_logprobs", "top_logprobs", "text_offset"))))[1:]:
+        assert top[token] == logprob and 2 <= len(top) <= 3
+        assert token.startswith("bytes:") or prompt[offset : offset + len(token)] == token
+    # A token that was drawn is as likely as the same token in a prompt.
+    drawn = complete(steady, prompt=prompt, max_tokens=4, logprobs=1)
+    scored = complete(steady, prompt=prompt + texts(drawn)[0], max_tokens=0, echo=True, logprobs=1).json["choices"][0]["logprobs"]
+    assert scored["token_logprobs"][-4:] == pytest.approx(drawn.json["choices"][0]["logprobs"]["token_logprobs"], abs=0.02)
+    # Prompt and answer in one; tokens, several prompts and choices alike.
+    both = complete(steady, prompt=prompt, max_tokens=4, echo=True, logprobs=1)
+    assert texts(both) == [prompt + texts(drawn)[0]]
+    assert both.json["choices"][0]["logprobs"]["tokens"] == scored["tokens"]
+    assert both.json["choices"][0]["logprobs"]["text_offset"] == scored["text_offset"]
+    several = complete(steady, prompt=[tokens, tokens[:5]], n=2, max_tokens=1, echo=True, logprobs=0).json["choices"]
+    assert [len(choice["logprobs"]["tokens"]) for choice in several] == [len(tokens) + 1] * 2 + [6] * 2
+    assert all(list(top) == [token] for token, top in list(zip(several[0]["logprobs"]["tokens"], several[0]["logprobs"]["top_logprobs"]))[1:])
+
+
+def test_a_scored_prompt_is_streamed(steady):
+    fields = dict(prompt="One, two, three, four", max_tokens=3, echo=True, logprobs=1)
+    whole = complete(steady, **fields).json["choices"][0]
+    chunks = [event["choices"][0] for event in complete(steady, **fields, stream=True).events[:-1]]
+    assert chunks[0]["text"] == fields["prompt"]
+    assert "".join(chunk["text"] for chunk in chunks) == whole["text"]
+    for name in ("tokens", "token_logprobs", "text_offset"):
+        assert sum((chunk["logprobs"][name] for chunk in chunks if chunk["logprobs"]), []) == whole["logprobs"][name]
+
+
+def test_a_long_prompt_is_scored_beside_others(server):
+    """More tokens than a step can have logits, while streams go on; the cache that they share changes nothing."""
+    prompt = "She sells sea shells by the sea shore. " * 60
+    alone = complete(server, prompt=prompt, max_tokens=0, echo=True, logprobs=0)
+    with ThreadPoolExecutor(8) as pool:
+        busy = [pool.submit(complete, server, prompt=f"Story {index}:", max_tokens=40) for index in range(4)]
+        scored = [pool.submit(complete, server, prompt=prompt, max_tokens=0, echo=True, logprobs=0) for _ in range(3)]
+        assert all(result.result().status == 200 for result in busy)
+        for result in scored:
+            again = result.result().json["choices"][0]["logprobs"]
+            assert again["tokens"] == alone.json["choices"][0]["logprobs"]["tokens"]
+            assert again["token_logprobs"][1:] == pytest.approx(alone.json["choices"][0]["logprobs"]["token_logprobs"][1:], abs=0.05)
+
+
+def test_the_best_of_several(steady):
+    fields = dict(prompt="My favourite animal is", max_tokens=8, temperature=1.3, seed=5)
+    each = complete(steady, n=6, logprobs=0, **fields).json["choices"]
+    means = {choice["text"]: sum(choice["logprobs"]["token_logprobs"]) / len(choice["logprobs"]["token_logprobs"]) for choice in each}
+    expected = sorted(means, key=means.get, reverse=True)
+    best = complete(steady, n=2, best_of=6, **fields)
+    assert texts(best) == expected[:2] and best.json["choices"][0]["logprobs"] is None
+    assert best.json["usage"]["completion_tokens"] == 48, "what was generated counts"
+    told = complete(steady, best_of=6, logprobs=1, **fields).json["choices"]
+    assert [choice["text"] for choice in told] == expected[:1] and len(told[0]["logprobs"]["tokens"]) == 8
+    assert texts(complete(steady, best_of=1)) == texts(complete(steady))
+    complete(steady, n=3, best_of=2).assert_error(400, "best_of", "invalid_value")
+    complete(steady, best_of=21).assert_error(400, "best_of", "integer_above_max_value")
+    complete(steady, best_of=3, stream=True).assert_error(400, "best_of", "invalid_value")
 
 
 def test_completions_with_the_official_client(client):

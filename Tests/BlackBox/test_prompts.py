@@ -21,12 +21,24 @@ def test_tokens_and_back(server):
     text = "Grüße, <|im_end|> 日本 😀"
     tokens = server.request("POST", "/tokenize", {"model": MODEL, "content": text}).json["tokens"]
     assert all(isinstance(token, int) for token in tokens)
-    assert server.request("POST", "/detokenize", {"model": MODEL, "tokens": tokens}).json == {"content": text}
+    assert server.request("POST", "/detokenize", {"model": MODEL, "tokens": tokens}).json == {"content": text, "prompt": text}
     plain = server.request("POST", "/v1/tokenize", {"model": MODEL, "content": text, "parse_special": False}).json["tokens"]
     assert len(plain) > len(tokens)
     pieces = server.request("POST", "/tokenize", {"model": MODEL, "content": text, "with_pieces": True}).json["tokens"]
     assert [piece["id"] for piece in pieces] == tokens
     assert b"".join(piece["piece"].encode() if isinstance(piece["piece"], str) else bytes(piece["piece"]) for piece in pieces) == text.encode()
+
+
+def test_tokens_as_vllms_clients_ask_for_them(server):
+    """They name no model: a server has one."""
+    tokens = server.request("POST", "/tokenize", {"model": MODEL, "content": "Hello <|im_end|>"}).json["tokens"]
+    answer = server.request("POST", "/tokenize", {"prompt": "Hello <|im_end|>", "add_special_tokens": False}).json
+    assert answer == {"tokens": tokens, "count": len(tokens), "max_model_len": 8192}
+    assert server.request("POST", "/detokenize", {"tokens": tokens}).json["prompt"] == "Hello <|im_end|>"
+    info = server.request("GET", "/tokenizer_info").json
+    assert info == server.request("GET", f"/tokenizer_info?model={MODEL}").json
+    assert info["eos_token"] == "<|im_end|>" and info["bos_token"] == "<|im_start|>" and "messages" in info["chat_template"]
+    server.request("GET", "/tokenizer_info?model=none").assert_error(404, None, "model_not_found")
 
 
 def test_bad_tokens(server):

@@ -136,6 +136,36 @@ def test_extensions_of_sampling(steady):
     steady.chat(ignore_eos=1).assert_error(400, "ignore_eos", "invalid_type")
 
 
+def test_llama_cpps_other_samplers(steady):
+    prompt, fields = "Write the word rain many times: rain rain rain rain", dict(max_tokens=60)
+    plain = steady.chat(prompt, **fields)
+    dry = steady.chat(prompt, **fields, dry_multiplier=3, dry_base=2, dry_allowed_length=1, dry_penalty_last_n=-1)
+    assert repetitions(dry.text) < repetitions(plain.text)
+    free = steady.chat(prompt, **fields, dry_multiplier=3, dry_allowed_length=1, dry_sequence_breakers=[" ", "rain", "Rain"])
+    assert free.status == 200 and free.text != dry.text
+    assert steady.chat(prompt, **fields, dry_multiplier=3, dry_penalty_last_n=0).text == plain.text
+
+    drawn = dict(temperature=1, seed=3, max_tokens=20)
+    assert steady.chat(**drawn, xtc_probability=1, xtc_threshold=1).text == steady.chat(**drawn, xtc_probability=1, xtc_threshold=0.9999).text
+    first = content_logprobs(steady.chat(logprobs=True, top_logprobs=2, max_tokens=1))[0]
+    without = {content_logprobs(steady.chat(logprobs=True, max_tokens=1, temperature=1, seed=seed, xtc_probability=1, xtc_threshold=0.01))[0]["token"] for seed in range(6)}
+    assert first["token"] not in without
+    for version in (1, 2):
+        calm = steady.chat("Tell me a story.", **drawn, mirostat=version, mirostat_tau=0, mirostat_eta=0)
+        assert calm.text == steady.chat("Tell me a story.", max_tokens=20).text, "no surprise at all is greedy"
+        wild = {steady.chat("Tell me a story.", max_tokens=20, temperature=1, seed=seed, mirostat=version, mirostat_tau=8).text for seed in range(3)}
+        assert len(wild) == 3
+    for field, value, code in (
+        ("dry_multiplier", -1, "decimal_below_min_value"), ("dry_base", 0.5, "decimal_below_min_value"), ("dry_allowed_length", 0, "integer_below_min_value"),
+        ("dry_penalty_last_n", -2, "integer_below_min_value"), ("dry_sequence_breakers", "x", "invalid_type"), ("xtc_probability", 2, "decimal_above_max_value"),
+        ("xtc_threshold", "x", "invalid_type"), ("mirostat", 3, "integer_above_max_value"), ("mirostat_tau", -1, "decimal_below_min_value"),
+        ("mirostat_eta", 2, "decimal_above_max_value"),
+    ):
+        steady.chat(**{field: value}).assert_error(400, field, code)
+    steady.chat(dry_sequence_breakers=["a", 1]).assert_error(400, "dry_sequence_breakers[1]", "invalid_type")
+    steady.chat(dry_sequence_breakers=["a" * 65]).assert_error(400, "dry_sequence_breakers[0]", "string_above_max_length")
+
+
 def test_an_answer_can_be_kept_from_its_end(steady):
     questions = ("Hi", "Thanks.", "What is 2 + 2?", "Bye")
     [(question, plain), *_] = [(question, answer) for question in questions if (answer := steady.chat(question, max_tokens=80)).json["choices"][0]["finish_reason"] == "stop"]

@@ -31,6 +31,7 @@ import Testing
             case .delta(_, .content(let more, _)):
                 #expect(!more.isEmpty && reason == nil)
                 text += more
+            case .prompt: Issue.record("nobody asked how likely the prompt is")
             case .delta: Issue.record("this model has nothing but content")
             case .idle: Issue.record("nobody asked for a sign of life")
             case .finished(_, let end): reason = end
@@ -80,7 +81,7 @@ import Testing
         while let event = try await answer.nextEvent() {
             switch event {
             case .delta(let choice, .content(let text, _)): texts[choice, default: ""] += text
-            case .delta, .idle: continue
+            case .prompt, .delta, .idle: continue
             case .finished(let choice, let reason):
                 #expect(reason == .stop)
                 ended.append(choice)

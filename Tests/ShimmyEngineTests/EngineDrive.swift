@@ -12,6 +12,8 @@ final class EngineDrive {
     var failed: Set<UInt64> = []
     var cachedPromptTokens: [UInt64: Int] = [:]
     var divergences: [UInt64: Divergence] = [:]
+    /// Log probabilities of prompts.
+    var scores: [UInt64: [TokenLogprobs]] = [:]
     var isConsistent = true
     /// Tokens of the clients' predictions, as the ends told them.
     var predictions: [UInt64: PredictionCount] = [:]
@@ -28,21 +30,24 @@ final class EngineDrive {
     /// The next token counts up from the last one; what `rule` says otherwise.
     init(
         cells: Int = 64, contextLength: Int? = nil, slots: Int = 4, batchTokens: Int = 16, canRewind: Bool = true,
-        running: Int? = nil, timing: Timing? = nil, isDeterministic: Bool = false,
+        running: Int? = nil, timing: Timing? = nil, isDeterministic: Bool = false, outputs: Int? = nil,
         rule: @escaping @Sendable ([Token]) throws -> Token = { $0.last! + 1 }
     ) {
         let limits = RunnerLimits(
-            cells: cells, contextLength: contextLength ?? cells, slots: slots, running: running, batchTokens: batchTokens, canRewind: canRewind)
+            cells: cells, contextLength: contextLength ?? cells, slots: slots, running: running, batchTokens: batchTokens, outputs: outputs,
+            canRewind: canRewind)
         scheduler = Scheduler(limits: limits, isDeterministic: isDeterministic)
         self.timing = timing
         runner = ScriptedRunner(limits: limits, endOfGeneration: Self.endOfGeneration, rule: rule)
     }
 
     func submit(
-        _ id: UInt64, _ prompt: [Token], maximumTokens: Int = 4, owner: Owner = .common, isFlex: Bool = false, prediction: [Token] = []
+        _ id: UInt64, _ prompt: [Token], maximumTokens: Int = 4, owner: Owner = .common, isFlex: Bool = false, prediction: [Token] = [],
+        scoresPrompt: Bool = false
     ) {
-        let request = SequenceRequest(
+        var request = SequenceRequest(
             prompt: prompt, maximumTokens: maximumTokens, sampling: SamplingParameters(), owner: owner, isFlex: isFlex, prediction: prediction)
+        request.scoresPrompt = scoresPrompt
         runner.addSequence(SequenceID(id), sampling: request.sampling)
         scheduler.submit(SequenceID(id), request)
     }
@@ -83,6 +88,7 @@ final class EngineDrive {
             case .started(let id, let start):
                 cachedPromptTokens[id.rawValue] = start.cachedTokens
                 divergences[id.rawValue] = start.divergence
+            case .scored(let id, let count): scores[id.rawValue, default: []] += runner.takeLogprobs(of: id).prefix(count)
             case .token(let id, let token): generated[id.rawValue, default: []].append(token)
             case .finished(let id, let end):
                 finished[id.rawValue] = end.reason

@@ -52,6 +52,15 @@ import Testing
         #expect(drive.finished.count == 5)
     }
 
+    @Test func aShortPromptThatDoesNotFitStopsNobody() {
+        let drive = EngineDrive(cells: 48, batchTokens: 8)
+        drive.submit(1, Array(100..<130), maximumTokens: 10)
+        drive.step()
+        drive.submit(2, Array(200..<215), maximumTokens: 10)
+        #expect(drive.step().shape == [1: 8])
+        #expect(drive.runToEnd() && drive.finished.count == 2)
+    }
+
     // MARK: Prefixes
 
     @Test func aRepeatedPromptComputesOnlyItsLastToken() {

@@ -1,3 +1,5 @@
+import CLlama
+import Foundation
 import ShimmyChat
 import ShimmyCore
 import ShimmyEngine
@@ -44,6 +46,54 @@ extension ComputingTests {
             let seeded = try await draw(1, 0)
             #expect(greedy == seeded)
             await engine.shutdown()
+        }
+
+        /// In whatever chunks a prompt is computed, its tokens are as likely as llama.cpp says of the whole.
+        @Test func promptsAreScoredAsLlamaComputesThem() async throws {
+            let (engine, vocabulary) = try await Self.start()
+            let prompt = vocabulary.tokenize(
+                String(repeating: "The capital of France is Paris, and the capital of Italy is Rome. ", count: 6), addSpecial: true,
+                parseSpecial: false)
+            var sampling = SamplingParameters(temperature: 0)
+            sampling.logprobs = 2
+            var request = SequenceRequest(prompt: prompt, maximumTokens: 0, sampling: sampling)
+            request.scoresPrompt = true
+            var scores: [TokenLogprobs] = []
+            let stream = try engine.submit(request)
+            while let delivery = try await stream.next() { scores += delivery.promptLogprobs }
+            #expect(scores.map(\.drawn.token) == Array(prompt.dropFirst()))
+            let expected = try await onOwnThread(named: "reference") { try Self.referenceLogprobs(of: prompt) }
+            for (index, (score, logprob)) in zip(scores, expected).enumerated() {
+                #expect(abs(Double(score.drawn.logprob) - logprob) < 0.02, "token \(index)")
+                #expect(score.top.count == 2 && score.top[0].logprob >= score.top[1].logprob)
+            }
+            await engine.shutdown()
+        }
+
+        /// In double precision, from the logits of one call of llama.cpp.
+        private static func referenceLogprobs(of tokens: [Token]) throws -> [Double] {
+            let model = try #require(llama_model_load_from_file(TestModel.path, llama_model_default_params()))
+            defer { llama_model_free(model) }
+            let vocabulary = Int(llama_vocab_n_tokens(llama_model_get_vocab(model)))
+            var parameters = llama_context_default_params()
+            (parameters.n_ctx, parameters.n_batch, parameters.n_ubatch) = (512, 512, 512)
+            (parameters.n_threads, parameters.n_threads_batch, parameters.n_outputs_max) = (2, 2, 512)
+            let context = try #require(llama_init_from_model(model, parameters))
+            defer { llama_free(context) }
+            var batch = llama_batch_init(Int32(tokens.count), 0, 1)
+            defer { llama_batch_free(batch) }
+            for (index, token) in tokens.enumerated() {
+                (batch.token[index], batch.pos[index], batch.n_seq_id[index], batch.logits[index]) = (token, llama_pos(index), 1, 1)
+                batch.seq_id[index]![0] = 0
+            }
+            batch.n_tokens = Int32(tokens.count)
+            try #require(llama_decode(context, batch) == 0)
+            return (0..<tokens.count - 1).map { index in
+                let logits = UnsafeBufferPointer(start: llama_get_logits_ith(context, Int32(index)), count: vocabulary)
+                let greatest = Double(logits.max()!)
+                let total = logits.reduce(0.0) { $0 + exp(Double($1) - greatest) }
+                return Double(logits[Int(tokens[index + 1])]) - greatest - log(total)
+            }
         }
 
         @Test func aRepeatedPromptIsNotComputedAgain() async throws {

@@ -11,6 +11,7 @@ import Testing
         let contextLength = 16
         let fingerprint = "fp"
         let statistics = EngineStatistics()
+        let tokenizer = TokenizerFacts(beginning: nil, end: nil, template: "")
         let stopped = Mutex(false)
 
         func prepare(_ conversation: Conversation) async throws -> PreparedPrompt { throw GenerationError.emptyPrompt }

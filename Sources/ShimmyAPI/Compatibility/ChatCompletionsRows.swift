@@ -64,19 +64,35 @@ extension Compatibility {
         ],
         response: chatResponse + chatChunk)
 
-    private static let samplingFields = [
-        FieldRow("logprobs", .partial("of the content; none for calls and thoughts"), "test_logprobs_have_the_documented_shape"),
-        FieldRow("top_logprobs", .supported, "test_logprobs_have_the_documented_shape"),
-        FieldRow("logit_bias", .supported, "test_bias_bans_and_forces"),
-        FieldRow("frequency_penalty", .supported, "test_penalties_change_the_words"),
-        FieldRow("presence_penalty", .supported, "test_penalties_change_the_words"),
-        FieldRow("top_k", .partial("Shimmy's own: as many of the likeliest tokens; 0 and -1 for all"), "test_extensions_of_sampling"),
-        FieldRow("min_p", .partial("Shimmy's own: a part of the likeliest token's probability"), "test_extensions_of_sampling"),
-        FieldRow("typical_p", .partial("Shimmy's own: locally typical sampling"), "test_extensions_of_sampling"),
-        FieldRow("repeat_penalty", .partial("Shimmy's own: llama.cpp's, over prompt and answer"), "test_extensions_of_sampling"),
-        FieldRow("repeat_last_n", .partial("Shimmy's own: the tokens that repeat_penalty looks at"), "test_extensions_of_sampling"),
-        FieldRow("min_tokens", .partial("Shimmy's own: tokens before the answer may end"), "test_an_answer_can_be_kept_from_its_end"),
-        FieldRow("ignore_eos", .partial("Shimmy's own: the answer does not end by itself"), "test_an_answer_can_be_kept_from_its_end"),
+    private static let samplingFields =
+        [
+            FieldRow("logprobs", .partial("of the content; none for calls and thoughts"), "test_logprobs_have_the_documented_shape"),
+            FieldRow("top_logprobs", .supported, "test_logprobs_have_the_documented_shape"),
+            FieldRow("logit_bias", .supported, "test_bias_bans_and_forces"),
+            FieldRow("frequency_penalty", .supported, "test_penalties_change_the_words"),
+            FieldRow("presence_penalty", .supported, "test_penalties_change_the_words"),
+            FieldRow("top_k", .partial("Shimmy's own: as many of the likeliest tokens; 0 and -1 for all"), "test_extensions_of_sampling"),
+            FieldRow("min_p", .partial("Shimmy's own: a part of the likeliest token's probability"), "test_extensions_of_sampling"),
+            FieldRow("typical_p", .partial("Shimmy's own: locally typical sampling"), "test_extensions_of_sampling"),
+            FieldRow("repeat_penalty", .partial("Shimmy's own: llama.cpp's, over prompt and answer"), "test_extensions_of_sampling"),
+            FieldRow("repeat_last_n", .partial("Shimmy's own: the tokens that repeat_penalty looks at"), "test_extensions_of_sampling"),
+        ] + ownSamplers.map { FieldRow($0, .partial($1), "test_llama_cpps_other_samplers") } + [
+            FieldRow("min_tokens", .partial("Shimmy's own: tokens before the answer may end"), "test_an_answer_can_be_kept_from_its_end"),
+            FieldRow("ignore_eos", .partial("Shimmy's own: the answer does not end by itself"), "test_an_answer_can_be_kept_from_its_end"),
+        ]
+
+    /// llama.cpp's samplers under llama-server's names, and what they are.
+    static let ownSamplers: [(String, String)] = [
+        ("dry_multiplier", "Shimmy's own: a penalty for what would go on as it did before; 0 for none"),
+        ("dry_base", "Shimmy's own: its growth with each repeated token"),
+        ("dry_allowed_length", "Shimmy's own: tokens that may be repeated freely"),
+        ("dry_penalty_last_n", "Shimmy's own: the tokens that it looks at; -1 for all"),
+        ("dry_sequence_breakers", "Shimmy's own: texts across which nothing counts as a repetition"),
+        ("xtc_probability", "Shimmy's own: how often the likeliest tokens are left out"),
+        ("xtc_threshold", "Shimmy's own: from which probability a token is one of them"),
+        ("mirostat", "Shimmy's own: 1 or 2 keeps the text about equally surprising"),
+        ("mirostat_tau", "Shimmy's own: the surprise that it aims at, in bits"),
+        ("mirostat_eta", "Shimmy's own: how fast it gets there"),
     ]
 
     private static let toolFields = [

@@ -1,14 +1,14 @@
 extension Compatibility {
     package static let completions = EndpointRow(
-        "POST", "/completions", .partial("without log probabilities of the prompt"), shape,
+        "POST", "/completions", .supported, shape,
         request: [
             FieldRow("model", .supported, shape),
             FieldRow("prompt", .supported, "test_every_form_of_prompt"),
-            FieldRow("max_tokens", .partial("1 and more; 16 unless told otherwise"), "test_limits_and_stops"),
+            FieldRow("max_tokens", .supported, "test_limits_and_stops"),
             FieldRow("n", .supported, "test_every_form_of_prompt"),
-            FieldRow("best_of", .partial("as many as n"), "test_what_completions_do_not_do"),
-            FieldRow("echo", .partial("not together with logprobs"), "test_echo"),
-            FieldRow("logprobs", .partial("of the answer"), "test_legacy_logprobs"),
+            FieldRow("best_of", .supported, "test_the_best_of_several"),
+            FieldRow("echo", .partial("not together with suffix"), "test_echo"),
+            FieldRow("logprobs", .supported, "test_legacy_logprobs"),
             FieldRow("suffix", .partial("a 400 for models that were not made to fill gaps"), "test_what_completions_do_not_do"),
             FieldRow("stop", .supported, "test_limits_and_stops"),
             FieldRow("stream", .supported, "test_streamed_completions"),
@@ -23,7 +23,7 @@ extension Compatibility {
             FieldRow("logit_bias", .supported, "test_completions_are_drawn_as_asked"),
             FieldRow("user", .ignored(neutral: [])),
         ]
-            + ["top_k", "min_p", "typical_p", "repeat_penalty", "repeat_last_n", "min_tokens", "ignore_eos"].map {
+            + (["top_k", "min_p", "typical_p", "repeat_penalty", "repeat_last_n", "min_tokens", "ignore_eos"] + ownSamplers.map(\.0)).map {
                 FieldRow($0, .partial("Shimmy's own, as with chat"), "test_completions_are_drawn_as_asked")
             },
         response: ["id", "object", "created", "model", "system_fingerprint", "choices[].text", "choices[].index", "choices[].finish_reason", "usage"]

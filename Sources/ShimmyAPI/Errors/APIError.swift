@@ -81,6 +81,14 @@ extension APIError {
             param: "\(path)", code: "array_above_max_length")
     }
 
+    package static func stringTooLong(_ path: JSONPath, maximum: Int, got: Int) -> APIError {
+        APIError(
+            status: 400,
+            message:
+                "Invalid '\(path)': string too long. Expected a string with maximum length \(maximum), but got a string with length \(got) instead.",
+            param: "\(path)", code: "string_above_max_length")
+    }
+
     package static func emptyArray(_ path: JSONPath) -> APIError {
         APIError(
             status: 400,

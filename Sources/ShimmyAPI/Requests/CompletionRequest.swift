@@ -8,6 +8,10 @@ package struct CompletionRequest: Sendable, Equatable {
     package var completion: TextRequest
     /// Whether the answer begins with its prompt.
     package var echo: Bool
+    /// Choices that are told of each prompt: the likeliest of those that are generated.
+    package var toldChoices: Int
+    /// Whether the client wants log probabilities; they are also computed to choose by.
+    package var tellsLogprobs: Bool
     package var stream: Bool
     package var includeUsage: Bool
     package var ignoredParameters: [String]
@@ -18,27 +22,35 @@ package struct CompletionRequest: Sendable, Equatable {
         model = try fields.requiredString("model")
         var sampling = try SamplingDecoder.decode(fields)
         sampling.logprobs = try fields.integer("logprobs", in: 0...5).map { Int($0) }
-        let choices = Int(try fields.integer("n", in: 1...128) ?? 1)
+        tellsLogprobs = sampling.logprobs != nil
+        toldChoices = Int(try fields.integer("n", in: 1...128) ?? 1)
+        let choices = try Self.generatedChoices(fields, told: toldChoices)
+        if choices > toldChoices { sampling.logprobs = sampling.logprobs ?? 0 }
         completion = TextRequest(
             prompts: try Self.prompts(fields), suffix: try fields.string("suffix"),
             maximumTokens: Int(try fields.integer("max_tokens", in: 0...Int64(Int32.max)) ?? 16), sampling: sampling,
             stops: try SharedFields.stops(fields), choices: choices)
         echo = try fields.bool("echo") ?? false
         (stream, includeUsage) = try SharedFields.stream(fields)
-        try refuseWhatIsMissing(fields, choices)
+        completion.scoresPrompt = echo && tellsLogprobs
+        if echo, completion.suffix != nil { throw Self.contradiction("echo", "'suffix'") }
+        if stream, choices > toldChoices { throw Self.contradiction("best_of", "'stream'") }
     }
 
-    /// The log probabilities of a prompt are not computed, and answers are not chosen among.
-    private func refuseWhatIsMissing(_ fields: FieldReader, _ choices: Int) throws(APIError) {
-        if let best = try fields.integer("best_of", in: 1...20), Int(best) != choices {
-            throw .unsupportedValue(fields.path(to: "best_of"), "\(best)", supported: ["\(choices)"])
-        }
-        if completion.maximumTokens == 0 { throw .unsupportedValue(fields.path(to: "max_tokens"), "0", supported: ["1 and more"]) }
-        if echo, completion.sampling.logprobs != nil { throw .unsupportedValue(fields.path(to: "echo"), "true", supported: ["false, with logprobs"]) }
-        if echo, completion.suffix != nil {
+    /// `best_of`: how many are generated for each prompt.
+    private static func generatedChoices(_ fields: FieldReader, told: Int) throws(APIError) -> Int {
+        guard let best = try fields.integer("best_of", in: 1...20) else { return told }
+        guard best >= told else {
             throw APIError(
-                status: 400, message: "Invalid 'echo': it cannot be used together with 'suffix'.", param: "echo", code: "invalid_value")
+                status: 400, message: "Invalid 'best_of': it must be greater than or equal to 'n', which is \(told).", param: "best_of",
+                code: "invalid_value")
         }
+        return Int(best)
+    }
+
+    private static func contradiction(_ field: String, _ other: String) -> APIError {
+        APIError(
+            status: 400, message: "Invalid '\(field)': it cannot be used together with \(other).", param: field, code: "invalid_value")
     }
 
     /// A text, several, a text's tokens, or several texts' tokens.

@@ -21,9 +21,10 @@ package struct RenderRequest: Sendable, Equatable {
     }
 }
 
-/// `POST /tokenize`: a text as a model's tokens.
+/// `POST /tokenize`: a text as a model's tokens. In llama-server's words (`content`), or in vLLM's (`prompt`), whose clients name no model.
 package struct TokenizeRequest: Sendable, Equatable {
-    package var model: String
+    /// Nil for the only one.
+    package var model: String?
     package var content: String
     package var addSpecial: Bool
     package var parseSpecial: Bool
@@ -31,16 +32,25 @@ package struct TokenizeRequest: Sendable, Equatable {
 
     package init(_ json: JSON) throws(APIError) {
         let fields = try FieldReader(json, path: .root)
-        model = try fields.requiredString("model")
-        content = try fields.requiredString("content")
-        addSpecial = try fields.bool("add_special") ?? false
+        model = try fields.string("model")
+        if let prompt = try fields.string("prompt") {
+            content = prompt
+            addSpecial = try fields.bool("add_special_tokens") ?? true
+        } else {
+            content = try fields.requiredString("content")
+            addSpecial = try fields.bool("add_special") ?? false
+        }
         parseSpecial = try fields.bool("parse_special") ?? true
         withPieces = try fields.bool("with_pieces") ?? false
     }
 
     /// - pieces: the bytes of each token, for a request with pieces. Bytes that are no text of their own are told as numbers.
-    package static func response(_ tokens: [Token], pieces: [[UInt8]?]?) -> JSON {
-        guard let pieces else { return ["tokens": .array(tokens.map { .int(Int($0)) })] }
+    package static func response(_ tokens: [Token], pieces: [[UInt8]?]?, contextLength: Int) -> JSON {
+        guard let pieces else {
+            return [
+                "tokens": .array(tokens.map { .int(Int($0)) }), "count": .int(tokens.count), "max_model_len": .int(contextLength),
+            ]
+        }
         return [
             "tokens": .array(
                 zip(tokens, pieces).map { token, piece in
@@ -54,12 +64,13 @@ package struct TokenizeRequest: Sendable, Equatable {
 
 /// `POST /detokenize`: tokens as text.
 package struct DetokenizeRequest: Sendable, Equatable {
-    package var model: String
+    /// Nil for the only one.
+    package var model: String?
     package var tokens: [Token]
 
     package init(_ json: JSON) throws(APIError) {
         let fields = try FieldReader(json, path: .root)
-        model = try fields.requiredString("model")
+        model = try fields.string("model")
         let value = try fields.required("tokens")
         let path = fields.path(to: "tokens")
         guard let array = value.arrayValue else { throw .wrongType(path, expected: "an array of integers", got: value) }
@@ -79,6 +90,19 @@ package struct DetokenizeRequest: Sendable, Equatable {
                 status: 400, message: "Invalid 'tokens[\(index)]': the model has no token \(tokens[index]).", param: "tokens[\(index)]",
                 code: "invalid_value")
         }
-        return ["content": .string(String(decoding: pieces.flatMap { $0 ?? [] }, as: UTF8.self))]
+        let text: JSON = .string(String(decoding: pieces.flatMap { $0 ?? [] }, as: UTF8.self))
+        // llama-server's name for it, and vLLM's.
+        return ["content": text, "prompt": text]
+    }
+}
+
+/// `GET /tokenizer_info`, as vLLM has it: for programs that write and count prompts by themselves.
+package enum TokenizerInfo {
+    package static func response(_ facts: TokenizerFacts, model: String, contextLength: Int) -> JSON {
+        func text(_ text: String?) -> JSON { text.map(JSON.string) ?? .null }
+        return [
+            "model": .string(model), "bos_token": text(facts.beginning), "eos_token": text(facts.end), "pad_token": .null,
+            "chat_template": .string(facts.template), "model_max_length": .int(contextLength),
+        ]
     }
 }

@@ -18,7 +18,45 @@ enum SamplingDecoder {
         sampling.repeatWindow = Int(try fields.integer("repeat_last_n", in: 0...65536) ?? 64)
         sampling.minimumTokens = Int(try fields.integer("min_tokens", in: 0...Int64(Int32.max)) ?? 0)
         sampling.ignoresEnd = try fields.bool("ignore_eos") ?? false
+        sampling.dry = try dry(fields)
+        sampling.xtcProbability = Float(try fields.decimal("xtc_probability", in: 0...1) ?? 0)
+        sampling.xtcThreshold = Float(try fields.decimal("xtc_threshold", in: 0...1) ?? 0.1)
+        sampling.mirostat = try mirostat(fields)
         return sampling
+    }
+
+    private static func dry(_ fields: FieldReader) throws(APIError) -> RepetitionPenalty? {
+        var penalty = RepetitionPenalty(multiplier: Float(try fields.decimal("dry_multiplier", in: 0...100) ?? 0))
+        if let base = try fields.decimal("dry_base", in: 1...100) { penalty.base = Float(base) }
+        if let length = try fields.integer("dry_allowed_length", in: 1...65536) { penalty.allowedLength = Int(length) }
+        if let window = try fields.integer("dry_penalty_last_n", in: -1...65536), window >= 0 { penalty.window = Int(window) }
+        if let value = fields.value("dry_sequence_breakers") {
+            penalty.breakers = try strings(value, fields.path(to: "dry_sequence_breakers"))
+        }
+        return penalty.multiplier > 0 && penalty.window != 0 ? penalty : nil
+    }
+
+    /// Up to 32 texts of up to 64 bytes each.
+    private static func strings(_ value: JSON, _ path: JSONPath) throws(APIError) -> [String] {
+        guard let array = value.arrayValue else { throw .wrongType(path, expected: "an array of strings", got: value) }
+        if array.count > 32 { throw .arrayTooLong(path, maximum: 32, got: array.count) }
+        var strings: [String] = []
+        for (index, element) in array.enumerated() {
+            guard let string = element.stringValue else { throw .wrongType(path.index(index), expected: "a string", got: element) }
+            if string.utf8.count > 64 { throw .stringTooLong(path.index(index), maximum: 64, got: string.utf8.count) }
+            strings.append(string)
+        }
+        return strings
+    }
+
+    private static func mirostat(_ fields: FieldReader) throws(APIError) -> Mirostat? {
+        let version = Int(try fields.integer("mirostat", in: 0...2) ?? 0)
+        let target = try fields.decimal("mirostat_tau", in: 0...100)
+        let rate = try fields.decimal("mirostat_eta", in: 0...1)
+        guard var mirostat = Mirostat.Version(rawValue: version).map(Mirostat.init) else { return nil }
+        if let target { mirostat.target = Float(target) }
+        if let rate { mirostat.rate = Float(rate) }
+        return mirostat
     }
 
     /// Token ids as strings, with -100 to 100.

@@ -7,6 +7,9 @@ package protocol AnswerDialect: Sendable {
     /// Before anything is computed: the client sees at once that it was heard.
     func firstChunks() -> [JSON]
 
+    /// A choice's prompt with its log probabilities.
+    mutating func chunk(_ prompt: [PromptToken], choice: Int) -> JSON?
+
     /// Nil when there is nothing to tell yet.
     mutating func chunk(_ delta: AnswerDelta, choice: Int) -> JSON?
 
@@ -15,11 +18,18 @@ package protocol AnswerDialect: Sendable {
     /// Nil unless the request asked for it: clients that read `choices[0]` of every chunk fail on this one.
     func usageChunk(_ usage: Usage) -> JSON?
 
+    mutating func keep(_ prompt: [PromptToken], choice: Int)
+
     /// Takes a part of an answer that is told as a whole.
     mutating func keep(_ delta: AnswerDelta, choice: Int)
 
     /// - reasons: one for each choice.
     func whole(_ reasons: [FinishReason], usage: Usage) -> JSON
+}
+
+extension AnswerDialect {
+    package mutating func chunk(_ prompt: [PromptToken], choice: Int) -> JSON? { nil }
+    package mutating func keep(_ prompt: [PromptToken], choice: Int) {}
 }
 
 /// Chat completions.

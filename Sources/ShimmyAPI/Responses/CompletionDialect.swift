@@ -6,20 +6,22 @@ package import ShimmyJSON
 package struct CompletionDialect: AnswerDialect {
     private struct Choice: Sendable {
         var text: String
-        var probabilities: [TokenProbability] = []
-        /// Characters before the next token, the echoed prompt's included.
-        var offset: Int
+        var logprobs: LegacyLogprobs
     }
 
     private let envelope: JSONObject
     private let includeUsage: Bool
     private let tellsLogprobs: Bool
+    /// How many choices of each prompt are told, and how many are made.
+    private let told: (count: Int, made: Int)
     private var choices: [Choice]
 
     /// - created: unix seconds.
     /// - echoes: what each choice begins with.
+    /// - told: how many choices of each prompt are told, of those that are generated: the likeliest.
     package init(
-        id: String, created: Int, model: String, fingerprint: String, includeUsage: Bool, tellsLogprobs: Bool, echoes: [String]
+        id: String, created: Int, model: String, fingerprint: String, includeUsage: Bool, tellsLogprobs: Bool, echoes: [String],
+        told: (Int, of: Int) = (1, of: 1)
     ) {
         envelope = [
             "id": .string(id), "object": "text_completion", "created": .int(created), "model": .string(model),
@@ -27,7 +29,8 @@ package struct CompletionDialect: AnswerDialect {
         ]
         self.includeUsage = includeUsage
         self.tellsLogprobs = tellsLogprobs
-        choices = echoes.map { Choice(text: $0, offset: $0.unicodeScalars.count) }
+        self.told = (told.0, told.of)
+        choices = echoes.map { Choice(text: $0, logprobs: LegacyLogprobs(offset: $0.unicodeScalars.count)) }
     }
 
     package static func newID() -> String { "cmpl-" + RandomID.make() }
@@ -38,11 +41,15 @@ package struct CompletionDialect: AnswerDialect {
         choices.enumerated().filter { !$0.element.text.isEmpty }.map { chunk($0.offset, text: $0.element.text, logprobs: .null, reason: nil) }
     }
 
+    package mutating func chunk(_ prompt: [PromptToken], choice: Int) -> JSON? {
+        let text = choices[choice].logprobs.append(prompt)
+        return chunk(choice, text: text, logprobs: choices[choice].logprobs.take(), reason: nil)
+    }
+
     package mutating func chunk(_ delta: AnswerDelta, choice: Int) -> JSON? {
         guard case .content(let text, let probabilities) = delta else { return nil }
-        let logprobs = tellsLogprobs ? Self.logprobs(probabilities, from: choices[choice].offset) : .null
-        choices[choice].offset += Self.length(probabilities)
-        return chunk(choice, text: text, logprobs: logprobs, reason: nil)
+        choices[choice].logprobs.append(probabilities)
+        return chunk(choice, text: text, logprobs: tellsLogprobs ? choices[choice].logprobs.take() : .null, reason: nil)
     }
 
     package func lastChunk(_ reason: FinishReason, choice: Int) -> JSON { chunk(choice, text: "", logprobs: .null, reason: reason) }
@@ -64,22 +71,34 @@ package struct CompletionDialect: AnswerDialect {
 
     // MARK: Whole
 
+    package mutating func keep(_ prompt: [PromptToken], choice: Int) { choices[choice].text += choices[choice].logprobs.append(prompt) }
+
     package mutating func keep(_ delta: AnswerDelta, choice: Int) {
         guard case .content(let text, let probabilities) = delta else { return }
         choices[choice].text += text
-        choices[choice].probabilities += probabilities
+        choices[choice].logprobs.append(probabilities)
     }
 
     package func whole(_ reasons: [FinishReason], usage: Usage) -> JSON {
         var object = envelope
         object["choices"] = .array(
-            zip(choices, reasons).enumerated().map { index, pair in
-                let (choice, reason) = pair
-                let logprobs = tellsLogprobs ? Self.logprobs(choice.probabilities, from: choice.offset) : .null
-                return Self.choice(index, choice.text, logprobs, reason)
+            best.enumerated().map { index, place in
+                let logprobs = tellsLogprobs ? choices[place].logprobs.json : .null
+                return Self.choice(index, choices[place].text, logprobs, reasons[place])
             })
         object["usage"] = usage.openAI
         return .object(object)
+    }
+
+    /// Of each prompt's choices those with the highest log probability per token, the likeliest first; all in order where all are told.
+    private var best: [Int] {
+        guard told.count < told.made else { return Array(choices.indices) }
+        return stride(from: 0, to: choices.count, by: told.made).flatMap { first in
+            let order = (first..<first + told.made).sorted {
+                (choices[$1].logprobs.mean, $0) < (choices[$0].logprobs.mean, $1)
+            }
+            return order.prefix(told.count)
+        }
     }
 
     private static func choice(_ index: Int, _ text: String, _ logprobs: JSON, _ reason: FinishReason?) -> JSON {
@@ -88,38 +107,4 @@ package struct CompletionDialect: AnswerDialect {
             "finish_reason": reason.map { $0 == .length ? "length" : "stop" } ?? .null,
         ]
     }
-
-    // MARK: Log probabilities
-
-    /// Four arrays side by side; `top_logprobs` has a token's text as the key.
-    private static func logprobs(_ probabilities: [TokenProbability], from offset: Int) -> JSON {
-        var offsets: [JSON] = []
-        var next = offset
-        for probability in probabilities {
-            offsets.append(.int(next))
-            next += length([probability])
-        }
-        return [
-            "tokens": .array(probabilities.map { .string(text($0.drawn.bytes)) }),
-            "token_logprobs": .array(probabilities.map { number($0.drawn.logprob) }),
-            "top_logprobs": .array(
-                probabilities.map { probability in
-                    var object: JSONObject = [:]
-                    for entry in probability.top { object[text(entry.bytes)] = number(entry.logprob) }
-                    return .object(object)
-                }),
-            "text_offset": .array(offsets),
-        ]
-    }
-
-    /// Bytes that are no text by themselves are told as OpenAI does it.
-    private static func text(_ bytes: [UInt8]) -> String {
-        String(validating: bytes, as: UTF8.self) ?? "bytes:" + bytes.map { "\\x" + ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-    }
-
-    private static func length(_ probabilities: [TokenProbability]) -> Int {
-        String(decoding: probabilities.flatMap(\.drawn.bytes), as: UTF8.self).unicodeScalars.count
-    }
-
-    private static func number(_ logprob: Float) -> JSON { .double(logprob.isFinite ? Double(logprob) : -9999) }
 }

@@ -2,6 +2,8 @@ package import ShimmyCore
 import ShimmyEngine
 
 package enum AnswerEvent: Sendable, Equatable {
+    /// A choice's prompt, before everything else of it, where its log probabilities were asked for.
+    case prompt(choice: Int, [PromptToken])
     case delta(choice: Int, AnswerDelta)
     /// Nothing new: somebody asked for a sign of life.
     case idle
@@ -37,31 +39,34 @@ package final class Answer {
     /// - streams: one for each choice.
     /// - promptTokens: of all prompts.
     /// - choicesPerPrompt: with several prompts, how many streams belong to each.
+    /// - scores: for each choice, tells its prompt with the log probabilities that were asked for.
     /// - onStart: told for each choice what the cache had of the prompt.
     init(
         streams: [TokenStream], vocabulary: any Vocabulary, style: AnswerStyle, promptTokens: Int, choicesPerPrompt: Int = .max,
-        onStart: @escaping @Sendable (PromptStart) -> Void = { _ in }
+        scores: [@Sendable ([TokenLogprobs]) -> [PromptToken]] = [], onStart: @escaping @Sendable (PromptStart) -> Void = { _ in }
     ) {
         canceller = Canceller(streams: streams)
         self.choicesPerPrompt = choicesPerPrompt
         usage = Usage(promptTokens: promptTokens, cachedPromptTokens: 0, completionTokens: 0)
-        let generation = { @Sendable (stream: TokenStream) in
-            Generation(stream: stream, text: AnswerText(vocabulary: vocabulary, style: style), promptTokens: promptTokens, onStart: onStart)
+        let generation: @Sendable (Int, TokenStream) -> Generation = { choice, stream in
+            let text = AnswerText(vocabulary: vocabulary, style: style)
+            let told = scores.indices.contains(choice) ? scores[choice] : nil
+            return Generation(stream: stream, text: text, promptTokens: promptTokens, scores: told, onStart: onStart)
         }
-        next = streams.count == 1 ? .only(generation(streams[0])) : .merged(Self.merge(streams, generation))
+        next = streams.count == 1 ? .only(generation(0, streams[0])) : .merged(Self.merge(streams, generation))
     }
 
     deinit { canceller.cancel() }
 
     private static func merge(
-        _ streams: [TokenStream], _ generation: @escaping @Sendable (TokenStream) -> Generation
+        _ streams: [TokenStream], _ generation: @escaping @Sendable (Int, TokenStream) -> Generation
     ) -> AsyncThrowingStream<(Int, GenerationEvent), any Error> {
         // What is buffered is bounded by the choices' own limits of tokens.
         let (events, continuation) = AsyncThrowingStream<(Int, GenerationEvent), any Error>.makeStream()
         for (choice, stream) in streams.enumerated() {
             Task {
                 do {
-                    let generation = generation(stream)
+                    let generation = generation(choice, stream)
                     while let event = try await generation.next() { continuation.yield((choice, event)) }
                 } catch {
                     continuation.finish(throwing: error)
@@ -79,6 +84,7 @@ package final class Answer {
         }
         guard finished < canceller.streams.count, let (choice, event) = try await nextOfAll() else { return nil }
         switch event {
+        case .prompt(let tokens): return .prompt(choice: choice, tokens)
         case .delta(let delta): return .delta(choice: choice, delta)
         case .idle: return .idle
         case .finished(let reason, let usage):

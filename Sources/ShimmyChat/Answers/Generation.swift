@@ -24,6 +24,8 @@ package struct Usage: Sendable, Equatable {
 }
 
 enum GenerationEvent: Sendable, Equatable {
+    /// The prompt's tokens and how likely they were; before everything else.
+    case prompt([PromptToken])
     case delta(AnswerDelta)
     /// Nothing new: somebody asked for a sign of life.
     case idle
@@ -39,12 +41,16 @@ final class Generation {
     private var queued: [GenerationEvent] = []
     private var started = false
     private var ended = false
+    /// Tells the prompt with its log probabilities, where they were asked for.
+    private let scores: (([TokenLogprobs]) -> [PromptToken])?
     private let onStart: @Sendable (PromptStart) -> Void
 
     init(
-        stream: TokenStream, text: AnswerText, promptTokens: Int, onStart: @escaping @Sendable (PromptStart) -> Void = { _ in }
+        stream: TokenStream, text: AnswerText, promptTokens: Int, scores: (([TokenLogprobs]) -> [PromptToken])? = nil,
+        onStart: @escaping @Sendable (PromptStart) -> Void = { _ in }
     ) {
         self.stream = stream
+        self.scores = scores
         self.onStart = onStart
         self.promptTokens = promptTokens
         self.text = text
@@ -62,16 +68,18 @@ final class Generation {
     }
 
     private func take(_ delivery: TokenDelivery) -> [GenerationEvent] {
+        var events: [GenerationEvent] = []
         if let start = delivery.start, !started {
             started = true
             usage.cachedPromptTokens = start.cachedTokens
             onStart(start)
+            if let scores { events.append(.prompt(scores(delivery.promptLogprobs))) }
         }
         if delivery.tokens.isEmpty, delivery.end == nil { return [.idle] }
         let output = text.push(delivery.tokens, logprobs: delivery.logprobs)
         usage.completionTokens += output.tokens
         usage.reasoningTokens += output.thinkingTokens
-        var events = output.deltas.map(GenerationEvent.delta)
+        events += output.deltas.map(GenerationEvent.delta)
         if output.stopped {
             stream.cancel()
             ended = true

@@ -23,6 +23,26 @@ package struct TokenProbability: Sendable, Equatable {
     }
 }
 
+/// A token of the text that is to be continued.
+package struct PromptToken: Sendable, Equatable {
+    /// As they stand in the text.
+    package var bytes: [UInt8]
+    /// Nil for the first token: nothing came before it.
+    package var probability: TokenProbability?
+
+    package init(bytes: [UInt8], probability: TokenProbability?) {
+        self.bytes = bytes
+        self.probability = probability
+    }
+}
+
+extension TokenProbability {
+    init(_ logprobs: TokenLogprobs, _ vocabulary: any Vocabulary) {
+        func entry(_ entry: TokenLogprobs.Entry) -> Entry { Entry(bytes: vocabulary.piece(of: entry.token, special: true), logprob: entry.logprob) }
+        self.init(drawn: entry(logprobs.drawn), top: logprobs.top.map(entry))
+    }
+}
+
 /// Finds for every piece of content the tokens that it was made of: text is held back, cut by a format, and told in other pieces than it came.
 struct ContentProbabilities {
     private struct Said {
@@ -47,8 +67,7 @@ struct ContentProbabilities {
     /// - text: the bytes that the token has in the answer.
     mutating func push(_ logprobs: TokenLogprobs, text: [UInt8]) {
         raw += text
-        let top = logprobs.top.map { entry($0) }
-        said.append(Said(probability: TokenProbability(drawn: entry(logprobs.drawn), top: top), end: begin + raw.count))
+        said.append(Said(probability: TokenProbability(logprobs, vocabulary), end: begin + raw.count))
     }
 
     /// As much of the content as ends with a token, and its tokens.
@@ -86,10 +105,6 @@ struct ContentProbabilities {
     private mutating func passAll() -> [TokenProbability] {
         held = ""
         return pass(to: begin + raw.count).map(\.probability)
-    }
-
-    private func entry(_ entry: TokenLogprobs.Entry) -> TokenProbability.Entry {
-        TokenProbability.Entry(bytes: vocabulary.piece(of: entry.token, special: true), logprob: entry.logprob)
     }
 
     private static func find(_ part: [UInt8], in whole: [UInt8]) -> Range<Int>? {

@@ -46,12 +46,14 @@ package struct TextRequest: Sendable, Equatable {
     package var prompts: [Prompt]
     /// What follows the gap that is to be filled; nil where the text goes on at its end.
     package var suffix: String?
-    /// The most tokens of each answer.
+    /// The most tokens of each answer; with 0 only the prompt is computed.
     package var maximumTokens: Int
     package var sampling: SamplingParameters
     package var stops: [String]
     /// Answers to each prompt; those to the first come first.
     package var choices: Int
+    /// Whether the log probabilities of the prompt's own tokens are wanted too.
+    package var scoresPrompt = false
 
     package init(prompts: [Prompt], suffix: String?, maximumTokens: Int, sampling: SamplingParameters, stops: [String], choices: Int) {
         self.prompts = prompts
@@ -89,6 +91,21 @@ package struct PreparedPrompt: Sendable, Equatable {
     package var tokens: [Token]
 }
 
+/// What a client needs to know to write prompts for a model by itself.
+package struct TokenizerFacts: Sendable, Equatable {
+    /// The texts of the tokens that begin and end a text; nil where the model knows none.
+    package var beginning: String?
+    package var end: String?
+    /// The chat template, in Jinja.
+    package var template: String
+
+    package init(beginning: String?, end: String?, template: String) {
+        self.beginning = beginning
+        self.end = end
+        self.template = template
+    }
+}
+
 /// For whom a request is served, and how urgently.
 package struct ServiceTerms: Sendable, Equatable {
     /// Shares fairly with all others.
@@ -109,6 +126,8 @@ package protocol Backend: Sendable {
     /// Identifies what computes: engine, build, model and settings. Equal fingerprints promise equal answers to equal seeds.
     var fingerprint: String { get }
     var statistics: EngineStatistics { get }
+
+    var tokenizer: TokenizerFacts { get }
 
     /// Renders and tokenizes a conversation; nothing is computed. Throws `GenerationError`.
     func prepare(_ conversation: Conversation) async throws -> PreparedPrompt

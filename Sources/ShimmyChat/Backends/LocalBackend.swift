@@ -10,6 +10,7 @@ package final class LocalBackend: Backend {
     private let template: any ChatTemplate
     private let engine: EngineHandle
     private let constraints: ConstraintCompiler
+    private let breakers: BreakerCompiler
     private let logger: Logger
 
     package init(vocabulary: any Vocabulary, template: any ChatTemplate, engine: EngineHandle, fingerprint: String, logger: Logger) {
@@ -17,10 +18,15 @@ package final class LocalBackend: Backend {
         self.vocabulary = vocabulary
         self.template = template
         constraints = ConstraintCompiler(vocabulary: vocabulary)
+        breakers = BreakerCompiler(vocabulary: vocabulary)
         self.engine = engine
         self.fingerprint = fingerprint
     }
 
+    package var tokenizer: TokenizerFacts {
+        func text(_ token: Token?) -> String? { token.map { String(decoding: vocabulary.piece(of: $0, special: true), as: UTF8.self) } }
+        return TokenizerFacts(beginning: text(vocabulary.beginning.first), end: text(vocabulary.endTokens.first), template: template.source)
+    }
     package var contextLength: Int { engine.limits.contextLength }
     package var statistics: EngineStatistics { engine.statistics }
 
@@ -35,6 +41,7 @@ package final class LocalBackend: Backend {
         var sequence = SequenceRequest(
             prompt: tokens, maximumTokens: request.maximumTokens ?? room, sampling: request.sampling,
             constraint: try constraint(of: prompt, request), owner: terms.owner, isFlex: terms.isFlex)
+        sequence.sampling.breakers = breakers.breakers(for: request.sampling)
         if !request.prediction.isEmpty {
             sequence.prediction = vocabulary.tokenize(request.prediction, addSpecial: false, parseSpecial: false)
         }
@@ -47,6 +54,7 @@ package final class LocalBackend: Backend {
     @concurrent package func complete(_ request: TextRequest, terms: ServiceTerms) async throws -> sending Answer {
         try check(request.sampling)
         var sequences: [SequenceRequest] = []
+        var scores: [@Sendable ([TokenLogprobs]) -> [PromptToken]] = []
         var promptTokens = 0
         for (index, prompt) in request.prompts.enumerated() {
             let tokens = try tokens(of: prompt, at: index, suffix: request.suffix)
@@ -54,14 +62,18 @@ package final class LocalBackend: Backend {
                 throw GenerationError.contextExceeded(prompt: tokens.count, requested: request.maximumTokens, context: contextLength)
             }
             promptTokens += tokens.count
-            sequences += Self.choices(
-                request.choices,
-                of: SequenceRequest(
-                    prompt: tokens, maximumTokens: request.maximumTokens, sampling: request.sampling, owner: terms.owner, isFlex: terms.isFlex))
+            var sequence = SequenceRequest(
+                prompt: tokens, maximumTokens: request.maximumTokens, sampling: request.sampling, owner: terms.owner, isFlex: terms.isFlex)
+            sequence.sampling.breakers = breakers.breakers(for: request.sampling)
+            sequence.scoresPrompt = request.scoresPrompt
+            sequences += Self.choices(request.choices, of: sequence)
+            guard request.scoresPrompt else { continue }
+            let text = PromptText(tokens: tokens, of: prompt, vocabulary: vocabulary)
+            scores += Array(repeating: { text.tokens(with: $0) }, count: request.choices)
         }
         return Answer(
             streams: try engine.submit(sequences), vocabulary: vocabulary, style: AnswerStyle(stops: request.stops), promptTokens: promptTokens,
-            choicesPerPrompt: request.choices)
+            choicesPerPrompt: request.choices, scores: scores)
     }
 
     private func check(_ sampling: SamplingParameters) throws(GenerationError) {

@@ -69,6 +69,9 @@ package struct ChatTemplateError: Error, Equatable, CustomStringConvertible {
 
 /// A model's chat template. Immutable: any thread may render with it.
 package protocol ChatTemplate: Sendable {
+    /// In Jinja.
+    var source: String { get }
+
     /// - schemas: what calls and the answer have to fit, see `HeldSchemas`.
     func render(_ conversation: Conversation, holding schemas: HeldSchemas) throws(ChatTemplateError) -> RenderedPrompt
 }

@@ -77,20 +77,21 @@ struct PrefixCache {
     var busyCells: Int { tree.cells { self.slots[$0].busy } }
 
     /// How many tokens of a new sequence lie in cells, and how many of those running sequences hold anyway.
-    func known(of tokens: [Token]) -> (cached: Int, busy: Int) {
-        guard let match = usable(tree.longestMatch(tokens), wanted: tokens.count) else { return (0, 0) }
+    /// - limit: fewer tokens than there are.
+    func known(of tokens: [Token], atMost limit: Int? = nil) -> (cached: Int, busy: Int) {
+        guard let match = usable(tree.longestMatch(tokens), atMost: limit ?? tokens.count - 1) else { return (0, 0) }
         return (match.count, slots[match.slot].busy ? match.count : 0)
     }
 
     // MARK: Starting and ending sequences
 
     /// Takes a slot for `tokens` and brings the longest known prefix into it; nil when all are busy.
-    /// At least the last token is left to compute: its logits are what is wanted.
+    /// - limit: tokens that may be known; at least the last is left to compute, since its logits are what is wanted.
     /// - restorable: how many of the tokens could be restored instead.
-    mutating func acquire(for tokens: [Token], restorable: Int = 0) -> Placement? {
+    mutating func acquire(for tokens: [Token], atMost limit: Int? = nil, restorable: Int = 0) -> Placement? {
         guard hasIdleSlot else { return nil }
         let found = tree.longestMatch(tokens)
-        let match = usable(found, wanted: tokens.count)
+        let match = usable(found, atMost: limit ?? tokens.count - 1)
         var placement = acquire(for: tokens, match, restorable: restorable)
         if let found, let next = found.next, found.count < tokens.count { placement?.divergence = Divergence(index: found.count, cached: next) }
         return placement
@@ -125,9 +126,9 @@ struct PrefixCache {
         return placement
     }
 
-    private func usable(_ match: PrefixTree.Match?, wanted: Int) -> PrefixTree.Match? {
+    private func usable(_ match: PrefixTree.Match?, atMost limit: Int) -> PrefixTree.Match? {
         guard var match else { return nil }
-        match.count = min(match.count, wanted - 1)
+        match.count = min(match.count, limit)
         guard canRewind || match.count == tree.count(slot: match.slot) else { return nil }
         return match.count > 0 ? match : nil
     }

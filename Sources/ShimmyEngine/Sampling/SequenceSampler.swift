@@ -12,8 +12,11 @@ package struct SequenceSampler {
     /// How often each token was drawn.
     private var counts: [Token: Int] = [:]
     private var drawn = 0
-    /// The last tokens, for the penalty of repetitions.
+    /// The last tokens, for the penalties of repetitions.
     private var recent: [Token]
+    /// How many of them `repeatPenalty` and `repetitions` need.
+    private let window: Int
+    private let repetitions: RepetitionFinder?
     private var logprobs: [TokenLogprobs] = []
     /// Logits as they are changed; scratch, kept between draws.
     private var shaped: [Float] = []
@@ -27,7 +30,9 @@ package struct SequenceSampler {
         constraint = sampling.constraint?.makeConstraint()
         self.endOfGeneration = endOfGeneration
         self.ends = ends
-        recent = parameters.repeatPenalty == 1 ? [] : Array(sampling.prompt.suffix(parameters.repeatWindow))
+        repetitions = parameters.dry.map { RepetitionFinder($0, breakers: sampling.breakers) }
+        window = max(parameters.repeatPenalty == 1 ? 0 : parameters.repeatWindow, parameters.dry.map { $0.window ?? .max } ?? 0)
+        recent = Array(sampling.prompt.suffix(window))
     }
 
     /// Draws a token, and goes on with all that its constraint leaves no choice about.
@@ -40,6 +45,11 @@ package struct SequenceSampler {
         // Each token's probabilities have to be computed.
         logprobs.append(Logprobs.of(token, top: count, in: logits))
         return [token]
+    }
+
+    /// Tells the log probabilities of a token of the prompt, in the same place as those of drawn ones.
+    package mutating func score(_ token: Token, _ logits: UnsafeBufferPointer<Float>) {
+        logprobs.append(Logprobs.of(token, top: parameters.logprobs ?? 0, in: logits))
     }
 
     private mutating func takeForced(after token: Token) -> [Token] {
@@ -63,9 +73,9 @@ package struct SequenceSampler {
         drawn += 1
         if !ends.contains(token) { constraint?.accept(token) }
         if parameters.frequencyPenalty != 0 || parameters.presencePenalty != 0 { counts[token, default: 0] += 1 }
-        guard parameters.repeatPenalty != 1 else { return }
+        guard window > 0 else { return }
         recent.append(token)
-        if recent.count > parameters.repeatWindow { recent.removeFirst() }
+        if recent.count > window { recent.removeFirst() }
     }
 
     // MARK: Shaping
@@ -91,8 +101,14 @@ package struct SequenceSampler {
         return shaped.withUnsafeBufferPointer { sampler.sample($0) }
     }
 
+    /// What `repeatPenalty` is about.
+    private var repeatable: Set<Token> { parameters.repeatPenalty == 1 ? [] : Set(recent.suffix(parameters.repeatWindow)) }
+
     private mutating func shape() {
-        for token in Set(recent) where shaped.indices.contains(Int(token)) {
+        if let penalties = repetitions?.penalties(after: recent) {
+            for (token, penalty) in penalties where shaped.indices.contains(Int(token)) { shaped[Int(token)] -= penalty }
+        }
+        for token in repeatable where shaped.indices.contains(Int(token)) {
             let logit = shaped[Int(token)]
             shaped[Int(token)] = logit > 0 ? logit / parameters.repeatPenalty : logit * parameters.repeatPenalty
         }

@@ -24,6 +24,8 @@ package struct SequenceSampling: Sendable {
     package var constraint: (any ConstraintSource)?
     /// The tokens before the first one that is drawn, for penalties that look at them.
     package var prompt: [Token]
+    /// For `SamplingParameters.dry`.
+    package var breakers = SequenceBreakers()
 
     package init(_ parameters: SamplingParameters, constraint: (any ConstraintSource)? = nil, prompt: [Token] = []) {
         self.parameters = parameters

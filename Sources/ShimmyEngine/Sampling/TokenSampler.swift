@@ -11,6 +11,9 @@ package struct TokenSampler {
     private let topK: Int
     private let minP: Float
     private let typicalP: Float
+    private let xtcProbability: Float
+    private let xtcThreshold: Float
+    private var mirostat: MirostatState?
     private var random: RandomBits
     /// Scratch, kept between draws.
     private var weights: [Float] = []
@@ -21,6 +24,9 @@ package struct TokenSampler {
         topK = parameters.topK
         minP = parameters.minP
         typicalP = parameters.typicalP
+        xtcProbability = parameters.xtcProbability
+        xtcThreshold = parameters.xtcThreshold
+        mirostat = parameters.mirostat.map(MirostatState.init)
         random = RandomBits(seed: parameters.seed.map { UInt64(bitPattern: $0) } ?? .random(in: .min ... .max))
     }
 
@@ -30,7 +36,7 @@ package struct TokenSampler {
         if temperature <= 0 { return Token(best) }
         let total = fillWeights(logits, greatest: logits[best])
         guard total > 0, total.isFinite else { return Token(best) }
-        if topK > 0 || minP > 0 || typicalP < 1 { return Token(drawFiltered() ?? best) }
+        if topK > 0 || minP > 0 || typicalP < 1 || xtcProbability > 0 || mirostat != nil { return Token(drawFiltered() ?? best) }
         if topP >= 1 { return Token(draw(below: total) ?? best) }
         return Token(drawFromHead(total: total) ?? best)
     }
@@ -122,7 +128,7 @@ package struct TokenSampler {
     /// Below this part of the likeliest token's probability no filter has anything to say.
     private static let negligible: Float = 0x1p-24
 
-    /// Draws from what `min_p`, `top_k`, `typical_p` and `top_p` leave, each of what the one before it left.
+    /// Draws from what `min_p`, `top_k`, `typical_p`, `top_p`, XTC and mirostat leave, each of what the one before it left.
     private mutating func drawFiltered() -> Int? {
         let least = max(minP, Self.negligible)
         var kept: [Candidate] = []
@@ -131,12 +137,32 @@ package struct TokenSampler {
         if topK > 0, kept.count > topK { kept.removeLast(kept.count - topK) }
         if typicalP < 1 { kept = typical(kept) }
         if topP < 1 { kept = Self.head(kept, reaching: Double(topP)) }
-        var point = random.unit() * kept.reduce(0) { $0 + Double($1.weight) }
-        for candidate in kept {
+        if xtcProbability > 0, random.unit() < Double(xtcProbability) { kept = withoutTop(kept) }
+        if let mirostat { kept.removeLast(kept.count - mirostat.kept(of: Self.shares(kept), vocabulary: weights.count)) }
+        let drawn = draw(from: kept)
+        if mirostat != nil, let drawn { mirostat?.didDraw(probability: Self.shares(kept)[drawn]) }
+        return drawn.map { kept[$0].token }
+    }
+
+    /// The index of one of some candidates.
+    private mutating func draw(from candidates: [Candidate]) -> Int? {
+        var point = random.unit() * candidates.reduce(0) { $0 + Double($1.weight) }
+        for (index, candidate) in candidates.enumerated() {
             point -= Double(candidate.weight)
-            if point < 0 { return candidate.token }
+            if point < 0 { return index }
         }
-        return kept.first?.token
+        return candidates.isEmpty ? nil : 0
+    }
+
+    private static func shares(_ candidates: [Candidate]) -> [Double] {
+        let total = candidates.reduce(0) { $0 + Double($1.weight) }
+        return candidates.map { Double($0.weight) / total }
+    }
+
+    /// "Exclude top choices" (p-e-w, 2024): of the tokens above the threshold only the least likely stays.
+    private func withoutTop(_ candidates: [Candidate]) -> [Candidate] {
+        let top = Self.shares(candidates).prefix { $0 >= Double(xtcThreshold) }.count
+        return top > 1 ? Array(candidates.dropFirst(top - 1)) : candidates
     }
 
     /// The first of the candidates whose share reaches `share` of all of theirs; at least one.

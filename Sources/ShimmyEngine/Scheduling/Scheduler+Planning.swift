@@ -55,16 +55,19 @@ extension Scheduler {
     // MARK: Prefill
 
     private mutating func planPrefill(into step: inout Step, rows: inout Int, flex: Bool) {
+        // Whoever does not fit waits for the running ones to end, and lets nobody pass who would take what it waits for.
+        var isFull = false
         for id in prefillOrder(flex: flex) {
             guard rows > 0 else { return }
             if let place = waiting.firstIndex(where: { $0.id == id }) {
                 // Cells that another one is about to compute anyway are worth waiting for; whoever is behind may go first.
-                if isBeingComputed(waiting[place].tokens) { continue }
-                guard admit(id, into: &step) else { return }
+                if isFull || isBeingComputed(waiting[place]) { continue }
+                isFull = !admit(id, into: &step)
+                if isFull { continue }
             }
             guard let sequence = running.first(where: { $0.id == id }) else { continue }
             let before = step.batch.tokenCount
-            plan(id, count: min(sequence.pendingCount, rows), into: &step)
+            plan(id, count: min(countWithLogits(of: sequence, in: step), rows), into: &step)
             rows -= max(0, step.batch.tokenCount - before)
         }
     }
@@ -91,7 +94,9 @@ extension Scheduler {
             pause(lent.id, in: &step)
         }
         if isDeterministic { evictAll(in: &step) }
-        guard let place = cache.acquire(for: candidate.tokens, restorable: candidate.restorable) else { return false }
+        guard let place = cache.acquire(for: candidate.tokens, atMost: candidate.reusableCount, restorable: candidate.restorable) else {
+            return false
+        }
         if place.evicts { counters.evictions += 1 }
         step.operations += place.operations
         if place.restores { step.operations.append(.restore(sequence: id, slot: place.slot, count: place.cached)) }
@@ -108,7 +113,7 @@ extension Scheduler {
     /// one that is paused again right after it was computed again would cost more than it brings.
     private func fits(_ candidate: SequenceState) -> Bool {
         if running.isEmpty { return true }
-        let known = cache.known(of: candidate.tokens)
+        let known = cache.known(of: candidate.tokens, atMost: candidate.reusableCount)
         let needed = running.reduce(cache.busyCells) { $0 + $1.pendingCount + $1.expectedGrowth }
         return needed + candidate.tokens.count + candidate.expectedGrowth - known.busy <= limits.cells
     }
@@ -130,8 +135,9 @@ extension Scheduler {
 
     /// Whether a running prefill is about to compute a good deal more of these tokens than lie in the cache: then it is cheaper to wait
     /// and share. Of several requests with one new prefix only the first computes it.
-    private func isBeingComputed(_ tokens: [Token]) -> Bool {
-        guard limits.canRewind, running.contains(where: { !$0.isDecoding }) else { return false }
+    private func isBeingComputed(_ candidate: SequenceState) -> Bool {
+        guard limits.canRewind, !candidate.isScoring, running.contains(where: { !$0.isDecoding }) else { return false }
+        let tokens = candidate.tokens
         let cached = cache.known(of: tokens).cached
         return running.contains { other in
             guard !other.isDecoding else { return false }
@@ -152,10 +158,21 @@ extension Scheduler {
         guard running.contains(where: { $0.id == id }), makeRoom(for: count, keeping: id, step: &step) else { return }
         guard let sequence = running.first(where: { $0.id == id }), let slot = sequence.slot else { return }
         let range = sequence.computed..<sequence.computed + count
-        step.batch.chunks.append(
-            Batch.Chunk(
-                sequence: id, slot: slot, position: range.lowerBound, tokens: Array(sequence.tokens[range]),
-                samples: range.upperBound == sequence.tokens.count, continuesStream: sequence.isDecoding))
+        var chunk = Batch.Chunk(
+            sequence: id, slot: slot, position: range.lowerBound, tokens: Array(sequence.tokens[range]),
+            samples: range.upperBound == sequence.tokens.count && sequence.maximumTokens > 0, continuesStream: sequence.isDecoding)
+        chunk.scores = sequence.scores(in: range)
+        step.batch.chunks.append(chunk)
+    }
+
+    /// As many of a sequence's pending tokens as can have the logits that are wanted of them.
+    private func countWithLogits(of sequence: SequenceState, in step: Step) -> Int {
+        guard sequence.isScoring else { return sequence.pendingCount }
+        // One row stays for each of the others that may still sample in this step, be they running or yet to start.
+        let others = limits.running - 1 - step.batch.chunks.count
+        let outputs = max(1, limits.outputs - step.batch.outputCount - others)
+        let unscored = max(0, (sequence.firstUnscored ?? 0) - 1 - sequence.computed)
+        return min(sequence.pendingCount, unscored + outputs)
     }
 
     /// Frees cells until `count` more fit beside the step's: idle prefixes first, then lent ones, then the youngest sequence but `id`.

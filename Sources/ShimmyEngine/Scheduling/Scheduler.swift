@@ -28,6 +28,8 @@ package struct Step: Sendable, Equatable {
 package enum SequenceEvent: Sendable, Equatable {
     /// The prompt is computed; the first token follows.
     case started(SequenceID, PromptStart)
+    /// So many of the prompt's tokens have their log probabilities.
+    case scored(SequenceID, Int)
     case token(SequenceID, Token)
     case finished(SequenceID, SequenceEnd)
     case failed(SequenceID, String)
@@ -163,10 +165,18 @@ package struct Scheduler {
             keepCells(of: chunk, confirmed: confirmed, &result)
             charge(chunk, index, generated: tokens.count, confirmed: confirmed)
             running[index].didCompute(chunk.tokens.count - chunk.drafts)
-            guard chunk.samples else { continue }
+            if let scores = chunk.scores {
+                running[index].didScore(scores.tokens.count)
+                result.events.append(.scored(chunk.sequence, scores.tokens.count))
+            }
+            guard chunk.samples || running[index].isComputedOnly else { continue }
             if running[index].generatedCount == 0 {
                 let cached = running[index].cachedPromptTokens ?? 0
                 result.events.append(.started(chunk.sequence, PromptStart(cachedTokens: cached, divergence: running[index].divergence)))
+            }
+            if running[index].isComputedOnly {
+                finish(index, .length, &result.events)
+                continue
             }
             append(tokens, computed: confirmed, index, isEndOfGeneration, &result.events)
         }

@@ -4,7 +4,7 @@ package import ShimmyCore
 package struct SequenceRequest: Sendable {
     /// At least one token, and fewer than the context holds.
     package var prompt: [Token]
-    /// The most tokens to generate, at least 1.
+    /// The most tokens to generate; with 0 only the prompt is computed.
     package var maximumTokens: Int
     package var sampling: SequenceSampling
     /// Whose fair share it takes from.
@@ -13,15 +13,17 @@ package struct SequenceRequest: Sendable {
     package var isFlex: Bool
     /// What the answer will probably be, to be verified rather than computed; empty for none.
     package var prediction: [Token]
+    /// Whether the prompt's own log probabilities are wanted, as many for each token as `sampling` says: then all of it is computed.
+    package var scoresPrompt = false
 
     package init(
         prompt: [Token], maximumTokens: Int, sampling: SamplingParameters, constraint: (any ConstraintSource)? = nil, owner: Owner = .common,
         isFlex: Bool = false, prediction: [Token] = []
     ) {
-        precondition(!prompt.isEmpty && maximumTokens > 0)
+        precondition(!prompt.isEmpty && maximumTokens >= 0)
         self.prompt = prompt
         self.maximumTokens = maximumTokens
-        self.sampling = SequenceSampling(sampling, constraint: constraint, prompt: sampling.repeatPenalty == 1 ? [] : prompt)
+        self.sampling = SequenceSampling(sampling, constraint: constraint, prompt: sampling.looksBack ? prompt : [])
         self.owner = owner
         self.isFlex = isFlex
         self.prediction = prediction
@@ -40,8 +42,10 @@ struct SequenceState {
     let arrival: Int
     /// Prompt and generated tokens.
     private(set) var tokens: [Token]
-    /// Tokens whose cells are in the cache: `0 <= computed < tokens.count`.
+    /// Tokens whose cells are in the cache: `0 <= computed < tokens.count`, but at the end of a sequence that generates nothing.
     private(set) var computed = 0
+    /// The first of the prompt's tokens whose log probability is still to be told; nil when none is wanted.
+    private(set) var firstUnscored: Int?
     /// Tokens among the newest that were not computed when they were known.
     private var forced = 0
     /// The slot that holds the cells; nil while waiting.
@@ -66,7 +70,25 @@ struct SequenceState {
         self.promptCount = request.prompt.count
         self.maximumTokens = request.maximumTokens
         self.tokens = request.prompt
+        // Nothing tells how likely the first token was.
+        self.firstUnscored = request.scoresPrompt ? 1 : nil
     }
+
+    /// Tokens that may come from the cache: what is to be scored, and what is to be drawn, needs logits.
+    var reusableCount: Int { min(firstUnscored.map { $0 - 1 } ?? .max, tokens.count - 1) }
+    var isScoring: Bool { firstUnscored.map { $0 < promptCount } ?? false }
+    /// Whether all was done that was asked for, without a token drawn.
+    var isComputedOnly: Bool { maximumTokens == 0 && computed == tokens.count }
+
+    /// What to score in the rows of these tokens; at least one row can have no logits but the last.
+    func scores(in range: Range<Int>) -> Batch.Scores? {
+        guard let firstUnscored else { return nil }
+        let first = max(range.lowerBound, firstUnscored - 1)
+        let scored = first + 1..<max(first + 1, min(range.upperBound + 1, promptCount))
+        return scored.isEmpty ? nil : Batch.Scores(firstRow: first - range.lowerBound, tokens: Array(tokens[scored]))
+    }
+
+    mutating func didScore(_ count: Int) { firstUnscored? += count }
 
     var generatedCount: Int { tokens.count - promptCount }
     var pendingCount: Int { tokens.count - computed }

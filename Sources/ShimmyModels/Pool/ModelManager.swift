@@ -76,6 +76,14 @@ package final class ModelManager: Sendable {
         throw .unknown(name)
     }
 
+    /// The model that is meant where none is named: the only one that is loaded, or else the only one that there is. Nil for no such.
+    package func onlyModel() async -> String? {
+        let loaded = loaded
+        if loaded.count == 1 { return loaded[0].id }
+        let usable = await list().filter { $0.kind == .model && $0.problem == nil }
+        return usable.count == 1 ? usable[0].id : nil
+    }
+
     /// The backend of a model when it is loaded.
     package func loadedBackend(_ record: ModelRecord) -> (any Backend)? { state.withLock { $0.pool.loaded(record.id) } }
 

@@ -38,6 +38,7 @@ struct AnswerResponder: Sendable {
             var reasons = [FinishReason](repeating: .stop, count: choices)
             while let event = try await answer.nextEvent() {
                 switch event {
+                case .prompt(let choice, let tokens): dialect.keep(tokens, choice: choice)
                 case .delta(let choice, let delta): dialect.keep(delta, choice: choice)
                 case .idle: continue
                 case .finished(let choice, let reason): reasons[choice] = reason
@@ -83,6 +84,9 @@ struct AnswerResponder: Sendable {
         if !first.isEmpty { try await writer.write(ByteBuffer(bytes: first)) }
         while let event = try await answer.nextEvent() {
             switch event {
+            case .prompt(let choice, let tokens):
+                guard let chunk = dialect.chunk(tokens, choice: choice) else { continue }
+                try await writer.write(ByteBuffer(bytes: ServerSentEvents.data(chunk)))
             case .delta(let choice, let delta):
                 guard let chunk = dialect.chunk(delta, choice: choice) else { continue }
                 try await writer.write(ByteBuffer(bytes: ServerSentEvents.data(chunk)))

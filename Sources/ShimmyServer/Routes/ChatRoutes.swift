@@ -45,8 +45,8 @@ struct ChatRoutes: Sendable {
         }
         let dialect = CompletionDialect(
             id: CompletionDialect.newID(), created: UnixTime.now, model: decoded.model, fingerprint: lease.backend.fingerprint,
-            includeUsage: decoded.includeUsage, tellsLogprobs: decoded.completion.sampling.logprobs != nil,
-            echoes: try await echoes(decoded, lease.backend))
+            includeUsage: decoded.includeUsage, tellsLogprobs: decoded.tellsLogprobs, echoes: try await echoes(decoded, lease.backend),
+            told: (decoded.toldChoices, of: decoded.completion.choices))
         let choices = decoded.completion.prompts.count * decoded.completion.choices
         return try await responder.respond(
             answer, lease, dialect, choices: choices, streams: decoded.stream, ignored: decoded.ignoredParameters, context)
@@ -58,7 +58,8 @@ struct ChatRoutes: Sendable {
         for prompt in request.completion.prompts {
             var text = ""
             switch prompt {
-            case _ where !request.echo: break
+            // A prompt that is scored comes with its scores.
+            case _ where !request.echo || request.completion.scoresPrompt: break
             case .text(let given): text = given
             case .tokens(let tokens): text = String(decoding: try await backend.pieces(of: tokens).flatMap { $0 ?? [] }, as: UTF8.self)
             }

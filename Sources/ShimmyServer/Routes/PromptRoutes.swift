@@ -2,6 +2,7 @@ import HTTPTypes
 import Hummingbird
 import ShimmyAPI
 import ShimmyChat
+import ShimmyJSON
 import ShimmyModels
 
 /// Shimmy's own: what a conversation looks like to a model, and what a text is in its tokens. Nothing is computed.
@@ -15,6 +16,7 @@ struct PromptRoutes: Sendable {
                 Route(path: prefix + "/chat/completions/render", method: .post, isOpenAI: false, handler: render),
                 Route(path: prefix + "/tokenize", method: .post, isOpenAI: false, handler: tokenize),
                 Route(path: prefix + "/detokenize", method: .post, isOpenAI: false, handler: detokenize),
+                Route(path: prefix + "/tokenizer_info", method: .get, isOpenAI: false, handler: describe),
             ]
         }
     }
@@ -27,15 +29,28 @@ struct PromptRoutes: Sendable {
 
     @Sendable private func tokenize(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
         let decoded = try TokenizeRequest(try await body.read(request))
-        let backend = try await models.acquire(decoded.model)
-        let tokens = try await backend.backend.tokenize(
-            decoded.content, addSpecial: decoded.addSpecial, parseSpecial: decoded.parseSpecial)
-        return .json(TokenizeRequest.response(tokens, pieces: decoded.withPieces ? try await backend.backend.pieces(of: tokens) : nil))
+        let lease = try await models.acquire(try await named(decoded.model))
+        let tokens = try await lease.backend.tokenize(decoded.content, addSpecial: decoded.addSpecial, parseSpecial: decoded.parseSpecial)
+        let pieces = decoded.withPieces ? try await lease.backend.pieces(of: tokens) : nil
+        return .json(TokenizeRequest.response(tokens, pieces: pieces, contextLength: lease.backend.contextLength))
     }
 
     @Sendable private func detokenize(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
         let decoded = try DetokenizeRequest(try await body.read(request))
-        let lease = try await models.acquire(decoded.model)
+        let lease = try await models.acquire(try await named(decoded.model))
         return .json(try decoded.response(try await lease.backend.pieces(of: decoded.tokens)))
+    }
+
+    @Sendable private func describe(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
+        let model = try await named(request.uri.queryParameters["model"].map(String.init))
+        let lease = try await models.acquire(model)
+        return .json(TokenizerInfo.response(lease.backend.tokenizer, model: model, contextLength: lease.backend.contextLength))
+    }
+
+    /// Programs that were made for servers of one model name none.
+    private func named(_ model: String?) async throws -> String {
+        if let model { return model }
+        guard let only = await models.onlyModel() else { throw APIError.missing(.key("model")) }
+        return only
     }
 }

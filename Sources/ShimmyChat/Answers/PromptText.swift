@@ -1,0 +1,37 @@
+import ShimmyCore
+
+/// A prompt as the tokens that its text is made of.
+struct PromptText: Sendable {
+    /// All that the model reads.
+    private let tokens: [Token]
+    /// The first of them that is the text's own: what the model wants before a text is not.
+    private let first: Int
+    private let pieces: [[UInt8]]
+    private let vocabulary: any Vocabulary
+
+    init(tokens: [Token], of prompt: TextRequest.Prompt, vocabulary: any Vocabulary) {
+        self.tokens = tokens
+        self.vocabulary = vocabulary
+        guard case .text(let text) = prompt else {
+            first = 0
+            pieces = tokens.map { vocabulary.piece(of: $0, special: true) }
+            return
+        }
+        let beginning = vocabulary.beginning
+        let isAdded = tokens.starts(with: beginning) && tokens.count > vocabulary.tokenize(text, addSpecial: false, parseSpecial: true).count
+        first = isAdded ? beginning.count : 0
+        var pieces = tokens.dropFirst(first).map { vocabulary.piece(of: $0, special: true) }
+        // Some tokenizers put a space before a text.
+        if let piece = pieces.first, piece.first == 0x20, text.utf8.first != 0x20 { pieces[0] = Array(piece.dropFirst()) }
+        self.pieces = pieces
+    }
+
+    /// - logprobs: of all tokens but the first.
+    func tokens(with logprobs: [TokenLogprobs]) -> [PromptToken] {
+        pieces.enumerated().map { index, piece in
+            let place = first + index - 1
+            let logprobs = logprobs.indices.contains(place) ? logprobs[place] : nil
+            return PromptToken(bytes: piece, probability: logprobs.map { TokenProbability($0, vocabulary) })
+        }
+    }
+}

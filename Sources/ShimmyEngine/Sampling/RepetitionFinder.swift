@@ -1,0 +1,78 @@
+package import ShimmyCore
+
+/// The texts across which nothing counts as a repetition, as tokens.
+package struct SequenceBreakers: Sendable, Equatable {
+    /// For a token with which a breaker ends or begins: the tokens that complete it, none where it is complete with that token.
+    private let tails: [Token: [[Token]]]
+
+    package init(_ tails: [Token: [[Token]]] = [:]) { self.tails = tails }
+
+    /// Whether the token alone is a breaker, or holds one.
+    func isBreaker(_ token: Token) -> Bool { tails[token]?.contains([]) ?? false }
+
+    /// The tokens after the last breaker.
+    func rest(of tokens: ArraySlice<Token>) -> ArraySlice<Token> {
+        for index in tokens.indices.reversed() {
+            guard let tails = tails[tokens[index]] else { continue }
+            let after = tokens[(index + 1)...]
+            if let longest = tails.filter({ after.starts(with: $0) }).map(\.count).max() { return after.dropFirst(longest) }
+        }
+        return tokens
+    }
+}
+
+/// Finds what a text would repeat if it went on with a token, as `RepetitionPenalty` needs it.
+struct RepetitionFinder {
+    private let settings: RepetitionPenalty
+    private let breakers: SequenceBreakers
+
+    init(_ settings: RepetitionPenalty, breakers: SequenceBreakers) {
+        self.settings = settings
+        self.breakers = breakers
+    }
+
+    /// What to take off the logits of tokens that would continue a repetition.
+    /// Takes time in proportion to the tokens that are looked at.
+    func penalties(after tokens: [Token]) -> [Token: Float] {
+        let seen = tokens.suffix(settings.window ?? tokens.count)
+        let longest = breakers.rest(of: seen).count
+        guard longest >= settings.allowedLength else { return [:] }
+        // Read backwards, an earlier occurrence of the text's end is a place where the beginning is found again.
+        let reversed = Array(seen.reversed())
+        let matches = Self.prefixMatches(reversed)
+        var lengths: [Token: Int] = [:]
+        for place in reversed.indices.dropFirst() {
+            let length = min(matches[place], longest)
+            let next = reversed[place - 1]
+            guard length >= settings.allowedLength, !breakers.isBreaker(next) else { continue }
+            lengths[next] = max(length, lengths[next] ?? 0)
+        }
+        return lengths.mapValues { length in
+            // Bounded, so that the longest repetition still has a finite penalty.
+            min(settings.multiplier * power(settings.base, length - settings.allowedLength), 1e30)
+        }
+    }
+
+    /// For each place, how many elements from there on equal those at the beginning (the Z function).
+    private static func prefixMatches(_ tokens: [Token]) -> [Int] {
+        var matches = [Int](repeating: 0, count: tokens.count)
+        var (left, right) = (0, 0)
+        for place in tokens.indices.dropFirst() {
+            var length = place < right ? min(right - place, matches[place - left]) : 0
+            while place + length < tokens.count, tokens[length] == tokens[place + length] { length += 1 }
+            matches[place] = length
+            if place + length > right { (left, right) = (place, place + length) }
+        }
+        return matches
+    }
+
+    private func power(_ base: Float, _ exponent: Int) -> Float {
+        var (result, factor, rest) = (Float(1), base, exponent)
+        while rest > 0 {
+            if rest & 1 == 1 { result *= factor }
+            factor *= factor
+            rest >>= 1
+        }
+        return result
+    }
+}
