@@ -17,6 +17,9 @@ package protocol Vocabulary: Sendable {
     /// The tokens that stand before every text; none where the model knows none.
     var beginning: [Token] { get }
 
+    /// The token that ends every text that the model was trained on; nil where it knows none.
+    var ending: Token? { get }
+
     /// A prompt to which the answer is what stands between two texts; nil when the model was not made for that.
     func infill(_ prefix: [Token], _ suffix: [Token]) -> [Token]?
 
@@ -29,6 +32,7 @@ package protocol Vocabulary: Sendable {
 
 extension Vocabulary {
     package var beginning: [Token] { [] }
+    package var ending: Token? { nil }
     package var endTokens: [Token] { [] }
     package var controlTokens: [Token] { [] }
     package func infill(_ prefix: [Token], _ suffix: [Token]) -> [Token]? { nil }

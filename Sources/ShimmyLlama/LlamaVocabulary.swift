@@ -36,6 +36,11 @@ package struct LlamaVocabulary: Vocabulary, @unchecked Sendable {
         return token >= 0 ? [token] : []
     }
 
+    package var ending: Token? {
+        let token = llama_vocab_eos(pointer)
+        return token >= 0 ? token : nil
+    }
+
     package func infill(_ prefix: [Token], _ suffix: [Token]) -> [Token]? {
         let marks = [llama_vocab_fim_pre(pointer), llama_vocab_fim_suf(pointer), llama_vocab_fim_mid(pointer)]
         guard marks.allSatisfy({ $0 >= 0 }) else { return nil }

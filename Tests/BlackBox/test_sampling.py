@@ -137,7 +137,7 @@ def test_extensions_of_sampling(steady):
 
 
 def test_llama_cpps_other_samplers(steady):
-    prompt, fields = "Write the word rain many times: rain rain rain rain", dict(max_tokens=60)
+    prompt, fields = "Write the word rain many times: rain rain rain rain", dict(max_tokens=100, ignore_eos=True)
     plain = steady.chat(prompt, **fields)
     dry = steady.chat(prompt, **fields, dry_multiplier=3, dry_base=2, dry_allowed_length=1, dry_penalty_last_n=-1)
     assert repetitions(dry.text) < repetitions(plain.text)

@@ -25,7 +25,7 @@ package final class LocalBackend: Backend {
 
     package var tokenizer: TokenizerFacts {
         func text(_ token: Token?) -> String? { token.map { String(decoding: vocabulary.piece(of: $0, special: true), as: UTF8.self) } }
-        return TokenizerFacts(beginning: text(vocabulary.beginning.first), end: text(vocabulary.endTokens.first), template: template.source)
+        return TokenizerFacts(beginning: text(vocabulary.beginning.first), end: text(vocabulary.ending), template: template.source)
     }
     package var contextLength: Int { engine.limits.contextLength }
     package var statistics: EngineStatistics { engine.statistics }
