@@ -1,8 +1,9 @@
 """Makes the large model of the benchmarks: a billion random weights in the architecture of Llama, which are as fast as trained ones.
 
-    python3 bench/big_model.py VOCABULARY_FROM.gguf OUT.gguf
+    python3 bench/big_model.py VOCABULARY_FROM.gguf OUT.gguf [TOKENS]
 
-Needs the packages gguf and numpy. The vocabulary and the chat template are taken from another GGUF file.
+Needs the packages gguf and numpy. The vocabulary and the chat template are taken from another GGUF file; unused tokens fill it up to
+TOKENS, as other families have them.
 """
 
 import sys
@@ -10,7 +11,9 @@ import sys
 import gguf
 import numpy
 
-EMBEDDING, LAYERS, FEED_FORWARD, HEADS, CACHE_HEADS, VOCABULARY = 2048, 16, 8192, 32, 8, 49152
+EMBEDDING, LAYERS, FEED_FORWARD, HEADS, CACHE_HEADS = 2048, 16, 8192, 32, 8
+VOCABULARY = int(sys.argv[3]) if len(sys.argv) > 3 else 49152
+UNUSED = 5  # the type of a token that no text has
 
 
 def copy_vocabulary(source: gguf.GGUFReader, writer: gguf.GGUFWriter):
@@ -20,7 +23,12 @@ def copy_vocabulary(source: gguf.GGUFReader, writer: gguf.GGUFWriter):
         kind = value.types[0]
         if kind == gguf.GGUFValueType.ARRAY:
             isText = value.types[1] == gguf.GGUFValueType.STRING
-            writer.add_array(key, [bytes(value.parts[i]).decode() if isText else value.parts[i][0].item() for i in value.data])
+            values = [bytes(value.parts[i]).decode() if isText else value.parts[i][0].item() for i in value.data]
+            if key == "tokenizer.ggml.tokens":
+                values += [f"<unused {number}>" for number in range(VOCABULARY - len(values))]
+            if key == "tokenizer.ggml.token_type":
+                values += [UNUSED] * (VOCABULARY - len(values))
+            writer.add_array(key, values)
         elif kind == gguf.GGUFValueType.STRING:
             writer.add_string(key, bytes(value.parts[-1]).decode())
         elif kind == gguf.GGUFValueType.BOOL:

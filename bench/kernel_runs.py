@@ -43,11 +43,13 @@ def big_model(kind: str) -> Path:
     target = folder / f"random-1B-{kind}.gguf"
     if not target.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        half = folder / "random-1B-F16.gguf"
+        # A name may end with a number of tokens.
+        kind, _, tokens = kind.partition(" ")
+        half = folder / f"random-1B-{tokens}F16.gguf"
         if not half.exists():
             tools = install_tools(BENCH_TOOLS, cache_directory() / "tools" / "-".join(BENCH_TOOLS).replace("==", "-"))
             aside = half.with_suffix(".partial")
-            script = [sys.executable, str(REPOSITORY / "bench/big_model.py"), str(default_model()), str(aside)]
+            script = [sys.executable, str(REPOSITORY / "bench/big_model.py"), str(default_model()), str(aside)] + tokens.split()
             subprocess.run(script, check=True, env={**os.environ, "PYTHONPATH": str(tools)})
             aside.rename(half)
         number, pure = BIG[kind]

@@ -21,6 +21,7 @@ sys.path.insert(0, str(REPOSITORY / "scripts"))
 import kernel_runs  # noqa: E402
 import plot  # noqa: E402
 import masks  # noqa: E402
+import overhead  # noqa: E402
 import scenarios  # noqa: E402
 from paths import model_directory  # noqa: E402
 from pins import DEFAULT_MODEL, LLAMA  # noqa: E402
@@ -132,6 +133,9 @@ def measure(names: list[str], rounds: int, weights: str, llama_server: str) -> d
         if name == "masks":
             results[name] = {"shimmy": [masks.run(weights)]}
             continue
+        if name == "overhead":
+            results[name] = {"shimmy": [overhead.run(weights, str(REPOSITORY / ".build/release/shimmy"))]}
+            continue
         if name in KERNELS:
             for number in range(rounds):
                 for contender in ("shimmy", "llama.cpp"):
@@ -159,7 +163,7 @@ def summarize(row: Row, results: dict) -> tuple[float, float, float, str]:
 
 
 def report(results: dict, model: str, folder: str) -> str:
-    counts = sorted({len(rounds) for name, scenario in results.items() if name not in ("limits", "masks") for rounds in scenario.values()})
+    counts = sorted({len(rounds) for name, scenario in results.items() if name not in ("limits", "masks", "overhead") for rounds in scenario.values()})
     rounds = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else str(counts[0])
     lines = [
         "## Servers",
@@ -173,6 +177,9 @@ def report(results: dict, model: str, folder: str) -> str:
     lines += table(kernel_rows(), results, "llama.cpp")
     if "limits" in results:
         lines += ["", "Against what the processor can do, measured in the same minute:", ""] + limits_table(results["limits"]["shimmy"][0])
+    if "overhead" in results:
+        lines += ["", "## Overhead", "", "What a step does beside the model: sampling, bookkeeping and delivery.", ""]
+        lines += overhead.table(results["overhead"]["shimmy"][0])
     if "masks" in results:
         lines += ["", "## Masks", "", "Constrained decoding beside the model, see [structured-output.md](structured-output.md).", ""]
         lines += masks.table(results["masks"]["shimmy"][0])
@@ -243,7 +250,7 @@ def processor_name() -> str:
 
 
 def main():
-    every = list(dict.fromkeys([row.scenario for row in ROWS] + [curve[0] for curve in CURVES] + list(KERNELS) + ["limits", "masks"]))
+    every = list(dict.fromkeys([row.scenario for row in ROWS] + [curve[0] for curve in CURVES] + list(KERNELS) + ["limits", "masks", "overhead"]))
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", nargs="*", choices=every, default=every, help="scenarios; the others keep their numbers of an earlier run")

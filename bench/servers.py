@@ -72,11 +72,15 @@ class Server:
             time.sleep(0.002)
 
     def _get(self, path: str) -> int:
+        return self.get(path)[0]
+
+    def get(self, path: str) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         connection.request("GET", path)
-        status = connection.getresponse().status
+        response = connection.getresponse()
+        body = response.read()
         connection.close()
-        return status
+        return response.status, body
 
     def _check(self):
         if self.process.poll() is not None:

@@ -14,6 +14,8 @@ package struct EngineStatistics: Sendable, Equatable {
     package var stepSeconds = 0.0
     /// Of the time of all steps, the part that was not the model's: sampling and bookkeeping. 0 to 1.
     package var overhead = 0.0
+    /// Whether sequences share any common prefix, or only where there are checkpoints.
+    package var sharesAnyPrefix = true
     /// Prompt tokens that were read from the disk.
     package var restoredTokens = 0
     /// What is running, oldest first, then what waits.
@@ -96,13 +98,14 @@ final class SharedStatistics: Sendable {
     func publish(_ scheduler: borrowing Scheduler) {
         let sequences = scheduler.running.map(SequenceStatus.init) + scheduler.waiting.prefix(64).map(SequenceStatus.init)
         let (running, waiting, cells, total) = (scheduler.runningCount, scheduler.waitingCount, scheduler.cellsUsed, scheduler.limits.cells)
-        let counters = scheduler.counters
+        let (counters, sharesAnyPrefix) = (scheduler.counters, scheduler.limits.canRewind)
         state.withLock {
             $0.statistics.running = running
             $0.statistics.waiting = waiting
             $0.statistics.cellsUsed = cells
             $0.statistics.cellsTotal = total
             $0.statistics.counters = counters
+            $0.statistics.sharesAnyPrefix = sharesAnyPrefix
             $0.statistics.sequences = sequences
         }
     }

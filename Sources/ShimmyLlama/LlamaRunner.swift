@@ -39,6 +39,7 @@ package final class LlamaRunner: ModelRunner {
     /// Tokens that end a generation.
     private let endTokens: Set<Token>
     private var samplers: [SequenceID: SequenceSampler] = [:]
+    private let scratch = SamplerScratch()
     package private(set) var modelSeconds = 0.0
 
     /// Makes a context with one unified KV cache for all slots.
@@ -47,9 +48,8 @@ package final class LlamaRunner: ModelRunner {
         if let obstacle = model.generationObstacle { throw LlamaError(description: obstacle) }
         let contextLength = options.contextLength ?? min(model.trainedContextLength, Options.defaultContextLimit)
         let batchTokens = min(Self.batchTokens, contextLength)
-        // A recurrent state takes memory for each sequence that could have one; cells are only taken by those that do.
         let running = min(options.slots, batchTokens)
-        let prefixes = model.isRecurrentOrHybrid ? running : min(llama_max_parallel_sequences(), running + max(running / 2, 16), batchTokens)
+        let prefixes = min(llama_max_parallel_sequences(), running + max(running / 2, 16), batchTokens)
         // Each row that is sampled from takes memory for the logits of the whole vocabulary; llama.cpp asks for one for each prefix.
         let outputs = min(batchTokens, max(prefixes, running + 16))
         let threads = Int32(options.threads ?? ProcessorTopology.physicalCores)
@@ -91,7 +91,7 @@ package final class LlamaRunner: ModelRunner {
 
     package func addSequence(_ id: SequenceID, sampling: SequenceSampling) {
         samplers[id] = SequenceSampler(
-            sampling, endOfGeneration: vocabulary.endOfGeneration, ends: endTokens)
+            sampling, endOfGeneration: vocabulary.endOfGeneration, ends: endTokens, scratch: scratch)
     }
 
     package func removeSequence(_ id: SequenceID) { samplers[id] = nil }

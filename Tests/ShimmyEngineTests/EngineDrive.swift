@@ -43,11 +43,12 @@ final class EngineDrive {
 
     func submit(
         _ id: UInt64, _ prompt: [Token], maximumTokens: Int = 4, owner: Owner = .common, isFlex: Bool = false, prediction: [Token] = [],
-        scoresPrompt: Bool = false
+        scoresPrompt: Bool = false, landmarks: [Int] = []
     ) {
         var request = SequenceRequest(
             prompt: prompt, maximumTokens: maximumTokens, sampling: SamplingParameters(), owner: owner, isFlex: isFlex, prediction: prediction)
         request.scoresPrompt = scoresPrompt
+        request.landmarks = landmarks
         runner.addSequence(SequenceID(id), sampling: request.sampling)
         scheduler.submit(SequenceID(id), request)
     }

@@ -120,6 +120,32 @@ import Testing
         #expect(drive.cachedPromptTokens == [1: 0, 2: 4, 3: 0])
     }
 
+    @Test func aModelThatCannotRewindGoesOnFromCheckpoints() {
+        let drive = EngineDrive(cells: 400, slots: 6, canRewind: false)
+        let system: [Token] = Array(100..<140)
+        // The first leaves checkpoints where its last turns begin: an edited question goes on from there.
+        drive.submit(1, system + [1, 2, 3, 4, 9], maximumTokens: 3, landmarks: [40, 44])
+        #expect(drive.runToEnd())
+        drive.submit(2, system + [1, 7, 8, 9], maximumTokens: 3)
+        #expect(drive.runToEnd())
+        #expect(drive.cachedPromptTokens[2] == 40)
+        // A checkpoint stays for the next one, and the next one.
+        drive.submit(3, system + [5, 6], maximumTokens: 3)
+        drive.submit(4, system + [7], maximumTokens: 3)
+        #expect(drive.runToEnd() && drive.isConsistent)
+        #expect(drive.cachedPromptTokens[3] == 40 && drive.cachedPromptTokens[4] == 40)
+    }
+
+    @Test func whereTwoPromptsPartedTheThirdGoesOn() {
+        let drive = EngineDrive(cells: 400, slots: 6, canRewind: false)
+        let common: [Token] = Array(100..<150)
+        for (id, question) in [(UInt64(1), Token(1)), (2, 2), (3, 3)] {
+            drive.submit(id, common + [question, question + 10], maximumTokens: 2)
+            #expect(drive.runToEnd() && drive.isConsistent)
+        }
+        #expect(drive.cachedPromptTokens == [1: 0, 2: 0, 3: 50])
+    }
+
     // MARK: Running out of cells
 
     @Test func idlePrefixesAreEvictedBeforeAnybodyIsPaused() {
@@ -223,7 +249,8 @@ import Testing
                 shared.prefix(.random(in: 0...25, using: &random))
                 + (0..<Int.random(in: 1...12, using: &random)).map { _ in .random(in: 1...4, using: &random) }
             requests[id] = (Array(prompt), .random(in: 1...12, using: &random))
-            drive.submit(id, Array(prompt), maximumTokens: requests[id]!.maximum)
+            let landmarks = [Int.random(in: 0...20, using: &random), .random(in: 10...40, using: &random)]
+            drive.submit(id, Array(prompt), maximumTokens: requests[id]!.maximum, landmarks: landmarks)
             for _ in 0..<Int.random(in: 0...4, using: &random) { drive.step() }
             if Int.random(in: 0..<5, using: &random) == 0 {
                 let victim = UInt64.random(in: 1...id, using: &random)

@@ -11,6 +11,8 @@ package final class LocalBackend: Backend {
     private let engine: EngineHandle
     private let constraints: ConstraintCompiler
     private let breakers: BreakerCompiler
+    /// Control tokens; none where the cache needs no landmarks.
+    private let turnMarks: Set<Token>
     private let logger: Logger
 
     package init(vocabulary: any Vocabulary, template: any ChatTemplate, engine: EngineHandle, fingerprint: String, logger: Logger) {
@@ -19,6 +21,7 @@ package final class LocalBackend: Backend {
         self.template = template
         constraints = ConstraintCompiler(vocabulary: vocabulary)
         breakers = BreakerCompiler(vocabulary: vocabulary)
+        turnMarks = engine.limits.canRewind ? [] : Set(vocabulary.controlTokens + vocabulary.endTokens)
         self.engine = engine
         self.fingerprint = fingerprint
     }
@@ -42,6 +45,7 @@ package final class LocalBackend: Backend {
             prompt: tokens, maximumTokens: request.maximumTokens ?? room, sampling: request.sampling,
             constraint: try constraint(of: prompt, request), owner: terms.owner, isFlex: terms.isFlex)
         sequence.sampling.breakers = breakers.breakers(for: request.sampling)
+        sequence.landmarks = landmarks(of: tokens)
         if !request.prediction.isEmpty {
             sequence.prediction = vocabulary.tokenize(request.prediction, addSpecial: false, parseSpecial: false)
         }
@@ -161,6 +165,20 @@ package final class LocalBackend: Backend {
         if tokens.isEmpty { throw .emptyPrompt }
         return tokens
     }
+
+    /// Where the last turns of a prompt begin: there an edited message or a next one parts from it.
+    private func landmarks(of tokens: [Token]) -> [Int] {
+        var landmarks: [Int] = []
+        for (index, token) in tokens.enumerated().reversed() where turnMarks.contains(token) && index > 0 {
+            // The end of one turn and the beginning of the next are close together: one place.
+            if let last = landmarks.last, last - index < 8 { landmarks.removeLast() }
+            landmarks.append(index)
+            if landmarks.count > Self.landmarks { break }
+        }
+        return Array(landmarks.prefix(Self.landmarks))
+    }
+
+    private static let landmarks = 2
 
     private func constraint(of prompt: RenderedPrompt, _ request: ChatRequest) throws(GenerationError) -> (any ConstraintSource)? {
         let grammar = try grammar(of: prompt, request)

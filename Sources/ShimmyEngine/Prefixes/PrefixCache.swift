@@ -29,12 +29,17 @@ package struct Divergence: Sendable, Equatable {
 ///
 /// A slot is busy while a sequence runs in it; afterwards it is idle and keeps its tokens for whoever comes with the same prefix.
 /// A new sequence shares the longest prefix that any slot holds, busy or idle, without computing or copying a cell.
+///
+/// Recurrent and hybrid models know a prefix as a whole only. For them a sequence leaves checkpoints where others will probably part
+/// from it: slots of their own that share its state at that place, which llama.cpp copies when the sequence goes on.
 struct PrefixCache {
     private struct Slot {
         var busy = false
         /// When it was last given back; the smallest is evicted first.
         var lastUse = 0
         var isSaved = false
+        /// Whether it was made to be shared: what continues it leaves it as it is.
+        var isCheckpoint = false
     }
 
     /// Where a sequence starts.
@@ -79,7 +84,7 @@ struct PrefixCache {
     /// How many tokens of a new sequence lie in cells, and how many of those running sequences hold anyway.
     /// - limit: fewer tokens than there are.
     func known(of tokens: [Token], atMost limit: Int? = nil) -> (cached: Int, busy: Int) {
-        guard let match = usable(tree.longestMatch(tokens), atMost: limit ?? tokens.count - 1) else { return (0, 0) }
+        guard let match = usable(tokens, tree.longestMatch(tokens), atMost: limit ?? tokens.count - 1) else { return (0, 0) }
         return (match.count, slots[match.slot].busy ? match.count : 0)
     }
 
@@ -91,7 +96,7 @@ struct PrefixCache {
     mutating func acquire(for tokens: [Token], atMost limit: Int? = nil, restorable: Int = 0) -> Placement? {
         guard hasIdleSlot else { return nil }
         let found = tree.longestMatch(tokens)
-        let match = usable(found, atMost: limit ?? tokens.count - 1)
+        let match = usable(tokens, found, atMost: limit ?? tokens.count - 1)
         var placement = acquire(for: tokens, match, restorable: restorable)
         if let found, let next = found.next, found.count < tokens.count { placement?.divergence = Divergence(index: found.count, cached: next) }
         return placement
@@ -126,15 +131,17 @@ struct PrefixCache {
         return placement
     }
 
-    private func usable(_ match: PrefixTree.Match?, atMost limit: Int) -> PrefixTree.Match? {
+    private func usable(_ tokens: [Token], _ match: PrefixTree.Match?, atMost limit: Int) -> PrefixTree.Match? {
+        guard canRewind else { return tree.longestWhole(tokens, atMost: limit) }
         guard var match else { return nil }
         match.count = min(match.count, limit)
-        guard canRewind || match.count == tree.count(slot: match.slot) else { return nil }
         return match.count > 0 ? match : nil
     }
 
     /// An idle slot is continued in place when hardly anything is lost: a conversation that goes on.
-    private func mayContinue(_ match: PrefixTree.Match) -> Bool { match.count + 1 >= tree.count(slot: match.slot) }
+    private func mayContinue(_ match: PrefixTree.Match) -> Bool {
+        match.count + 1 >= tree.count(slot: match.slot) && !slots[match.slot].isCheckpoint
+    }
 
     /// The idle slot to use for something else: an empty one, else the one that was used least recently, the match's own last of all.
     private func slotToOverwrite(sparing spared: Int?) -> Int? {
@@ -155,10 +162,26 @@ struct PrefixCache {
     private mutating func take(_ slot: Int, cached: Int, operations: [CacheOperation]) -> Placement {
         slots[slot].busy = true
         slots[slot].isSaved = false
+        slots[slot].isCheckpoint = false
         return Placement(slot: slot, cached: cached, operations: operations)
     }
 
     mutating func didCompute(slot: Int, tokens: [Token]) { tree.append(tokens, to: slot) }
+
+    /// Keeps what a slot holds now in a slot of its own, where there is an idle one.
+    mutating func addCheckpoint(of slot: Int) -> [CacheOperation] {
+        let tokens = tree.tokens(slot: slot)
+        clock += 1
+        if let same = slots.indices.first(where: { $0 != slot && tree.tokens(slot: $0) == tokens }) {
+            slots[same].lastUse = max(slots[same].lastUse, clock)
+            return []
+        }
+        guard let place = slotToOverwrite(sparing: nil) else { return [] }
+        let operations = truncation(place, to: 0)
+        tree.share(from: slot, to: place, count: tokens.count)
+        slots[place] = Slot(busy: false, lastUse: clock, isCheckpoint: true)
+        return operations + [.share(from: slot, to: place, count: tokens.count)]
+    }
 
     /// Gives a slot back; what it holds stays for later sequences.
     mutating func release(slot: Int) {

@@ -71,6 +71,24 @@ struct PrefixTree {
         return best
     }
 
+    /// The longest of the slots' whole prefixes that `tokens` begin with, and that is no longer than `limit`.
+    func longestWhole(_ tokens: [Token], atMost limit: Int) -> Match? {
+        let candidates = paths.indices.filter { paths[$0].count > 0 && paths[$0].count <= limit }
+        for slot in candidates.sorted(by: { paths[$0].count > paths[$1].count }) where begins(tokens, withSlot: slot) {
+            return Match(slot: slot, count: paths[slot].count)
+        }
+        return nil
+    }
+
+    private func begins(_ tokens: [Token], withSlot slot: Int) -> Bool {
+        var depth = 0
+        for id in paths[slot].nodes {
+            guard let node = nodes[id], tokens[depth...].starts(with: node.tokens) else { return false }
+            depth += node.tokens.count
+        }
+        return true
+    }
+
     // MARK: Changing
 
     /// Makes an empty slot hold the first `count` tokens of another one, in the same cells.

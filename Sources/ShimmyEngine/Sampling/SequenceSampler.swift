@@ -18,15 +18,15 @@ package struct SequenceSampler {
     private let window: Int
     private let repetitions: RepetitionFinder?
     private var logprobs: [TokenLogprobs] = []
-    /// Logits as they are changed; scratch, kept between draws.
-    private var shaped: [Float] = []
+    private let scratch: SamplerScratch
 
     /// Forced tokens of one step.
     private static let longestForced = 64
 
-    package init(_ sampling: SequenceSampling, endOfGeneration: Token, ends: Set<Token>) {
+    package init(_ sampling: SequenceSampling, endOfGeneration: Token, ends: Set<Token>, scratch: SamplerScratch = SamplerScratch()) {
+        self.scratch = scratch
         parameters = sampling.parameters
-        sampler = TokenSampler(sampling.parameters)
+        sampler = TokenSampler(sampling.parameters, scratch: scratch)
         constraint = sampling.constraint?.makeConstraint()
         self.endOfGeneration = endOfGeneration
         self.ends = ends
@@ -94,17 +94,17 @@ package struct SequenceSampler {
             let token = sampler.sample(logits)
             if mask.contains(token) { return token }
         }
-        shaped.removeAll(keepingCapacity: true)
-        shaped.append(contentsOf: logits)
-        shape()
+        scratch.shaped.removeAll(keepingCapacity: true)
+        scratch.shaped.append(contentsOf: logits)
+        scratch.shaped.withUnsafeMutableBufferPointer { shape(&$0) }
         if let mask, !refuseAll(but: mask) { return endOfGeneration }
-        return shaped.withUnsafeBufferPointer { sampler.sample($0) }
+        return scratch.shaped.withUnsafeBufferPointer { sampler.sample($0) }
     }
 
     /// What `repeatPenalty` is about.
     private var repeatable: Set<Token> { parameters.repeatPenalty == 1 ? [] : Set(recent.suffix(parameters.repeatWindow)) }
 
-    private mutating func shape() {
+    private func shape(_ shaped: inout UnsafeMutableBufferPointer<Float>) {
         if let penalties = repetitions?.penalties(after: recent) {
             for (token, penalty) in penalties where shaped.indices.contains(Int(token)) { shaped[Int(token)] -= penalty }
         }
@@ -125,9 +125,9 @@ package struct SequenceSampler {
     // MARK: The constraint
 
     /// Takes out what may not come next; false when nothing is left.
-    private mutating func refuseAll(but mask: TokenMask) -> Bool {
+    private func refuseAll(but mask: TokenMask) -> Bool {
         var isLeft = false
-        shaped.withUnsafeMutableBufferPointer { shaped in
+        scratch.shaped.withUnsafeMutableBufferPointer { shaped in
             for start in stride(from: 0, to: shaped.count, by: 64) {
                 let word = start / 64 < mask.words.count ? mask.words[start / 64] : 0
                 for index in start..<min(start + 64, shaped.count) {

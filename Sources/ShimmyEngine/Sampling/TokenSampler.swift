@@ -15,10 +15,10 @@ package struct TokenSampler {
     private let xtcThreshold: Float
     private var mirostat: MirostatState?
     private var random: RandomBits
-    /// Scratch, kept between draws.
-    private var weights: [Float] = []
+    private let scratch: SamplerScratch
 
-    package init(_ parameters: SamplingParameters) {
+    package init(_ parameters: SamplingParameters, scratch: SamplerScratch = SamplerScratch()) {
+        self.scratch = scratch
         temperature = parameters.temperature
         topP = parameters.topP
         topK = parameters.topK
@@ -36,9 +36,8 @@ package struct TokenSampler {
         if temperature <= 0 { return Token(best) }
         let total = fillWeights(logits, greatest: logits[best])
         guard total > 0, total.isFinite else { return Token(best) }
-        if topK > 0 || minP > 0 || typicalP < 1 || xtcProbability > 0 || mirostat != nil { return Token(drawFiltered() ?? best) }
-        if topP >= 1 { return Token(draw(below: total) ?? best) }
-        return Token(drawFromHead(total: total) ?? best)
+        let isFiltered = topP < 1 || topK > 0 || minP > 0 || typicalP < 1 || xtcProbability > 0 || mirostat != nil
+        return Token((isFiltered ? drawFiltered(total: total) : draw(below: total)) ?? best)
     }
 
     /// The first of the greatest logits. Two passes that the compiler turns into vector code.
@@ -56,13 +55,13 @@ package struct TokenSampler {
     }
 
     /// exp((logit - greatest) / temperature) for each token; returns the sum.
-    private mutating func fillWeights(_ logits: UnsafeBufferPointer<Float>, greatest: Float) -> Double {
-        if weights.count != logits.count { weights = [Float](repeating: 0, count: logits.count) }
+    private func fillWeights(_ logits: UnsafeBufferPointer<Float>, greatest: Float) -> Double {
+        if scratch.weights.count != logits.count { scratch.weights = [Float](repeating: 0, count: logits.count) }
         let scale = 1 / temperature
         let base = UnsafeRawPointer(logits.baseAddress!)
         let blocks = logits.count / 16
         var total = 0.0
-        weights.withUnsafeMutableBytes { buffer in
+        scratch.weights.withUnsafeMutableBytes { buffer in
             for block in 0..<blocks {
                 let values = base.loadUnaligned(fromByteOffset: block * 64, as: SIMD16<Float>.self)
                 let powers = Exponential.of((values - greatest) * scale)
@@ -71,8 +70,9 @@ package struct TokenSampler {
             }
         }
         for index in blocks * 16..<logits.count {
-            weights[index] = Exponential.of(SIMD16(repeating: (logits[index] - greatest) * scale))[0]
-            total += Double(weights[index])
+            let power = Exponential.of(SIMD16(repeating: (logits[index] - greatest) * scale))[0]
+            scratch.weights[index] = power
+            total += Double(power)
         }
         return total
     }
@@ -82,7 +82,7 @@ package struct TokenSampler {
         let point = random.unit() * total
         var sum = 0.0
         // Sums of 64 first: most of the vocabulary is passed by without looking at each token.
-        return weights.withUnsafeBufferPointer { weights in
+        return scratch.weights.withUnsafeBufferPointer { weights in
             var start = 0
             while start < weights.count {
                 let end = min(start + 64, weights.count)
@@ -102,118 +102,51 @@ package struct TokenSampler {
         }
     }
 
-    // MARK: top_p
-
-    /// Draws from the smallest set of the likeliest tokens whose share reaches `topP`.
-    private mutating func drawFromHead(total: Double) -> Int? {
-        let wanted = Double(topP) * total
-        let candidates = candidates(reaching: wanted)
-        var kept = 0.0
-        var count = 0
-        for candidate in candidates {
-            kept += Double(candidate.weight)
-            count += 1
-            if kept >= wanted { break }
-        }
-        var point = random.unit() * kept
-        for candidate in candidates.prefix(count) {
-            point -= Double(candidate.weight)
-            if point < 0 { return candidate.token }
-        }
-        return candidates.first?.token
-    }
-
-    // MARK: Filters beyond OpenAI's
+    // MARK: Filters
 
     /// Below this part of the likeliest token's probability no filter has anything to say.
     private static let negligible: Float = 0x1p-24
 
     /// Draws from what `min_p`, `top_k`, `typical_p`, `top_p`, XTC and mirostat leave, each of what the one before it left.
-    private mutating func drawFiltered() -> Int? {
-        let least = max(minP, Self.negligible)
-        var kept: [Candidate] = []
-        for (token, weight) in weights.enumerated() where weight >= least { kept.append(Candidate(token: token, weight: weight)) }
-        kept.sort { ($1.weight, $0.token) < ($0.weight, $1.token) }
-        if topK > 0, kept.count > topK { kept.removeLast(kept.count - topK) }
-        if typicalP < 1 { kept = typical(kept) }
-        if topP < 1 { kept = Self.head(kept, reaching: Double(topP)) }
-        if xtcProbability > 0, random.unit() < Double(xtcProbability) { kept = withoutTop(kept) }
-        if let mirostat { kept.removeLast(kept.count - mirostat.kept(of: Self.shares(kept), vocabulary: weights.count)) }
-        let drawn = draw(from: kept)
-        if mirostat != nil, let drawn { mirostat?.didDraw(probability: Self.shares(kept)[drawn]) }
-        return drawn.map { kept[$0].token }
+    /// - total: of all weights.
+    private mutating func drawFiltered(total: Double) -> Int? {
+        // What is surely left out need not be looked at: with `top_p` alone those tokens that are so unlikely that all of the vocabulary
+        // would not reach the part that it cuts off.
+        let isTopPAlone = topP < 1 && topK <= 0 && typicalP >= 1 && minP <= 0
+        var least = isTopPAlone ? Float(Double(1 - topP) * total / Double(scratch.weights.count)) : max(minP, Self.negligible)
+        if topK > 0 { least = max(least, Candidates.bound(ofTop: topK, in: scratch.weights)) }
+        scratch.candidates.collect(scratch.weights, atLeast: min(least, 1))
+        if topK > 0 { scratch.candidates.keepTop(topK) }
+        if typicalP < 1 { scratch.candidates.keepTypical(Double(typicalP)) }
+        if topP < 1 { scratch.candidates.keepHead(weighing: Double(topP) * (isTopPAlone ? total : scratch.candidates.total)) }
+        if xtcProbability > 0, random.unit() < Double(xtcProbability) { scratch.candidates.dropTop(above: Double(xtcThreshold)) }
+        guard mirostat != nil else { return scratch.candidates.index(at: random.unit()).map { Int(scratch.candidates.items[$0].token) } }
+        return drawWithMirostat()
     }
 
-    /// The index of one of some candidates.
-    private mutating func draw(from candidates: [Candidate]) -> Int? {
-        var point = random.unit() * candidates.reduce(0) { $0 + Double($1.weight) }
-        for (index, candidate) in candidates.enumerated() {
-            point -= Double(candidate.weight)
-            if point < 0 { return index }
-        }
-        return candidates.isEmpty ? nil : 0
+    private mutating func drawWithMirostat() -> Int? {
+        guard var state = mirostat else { return nil }
+        scratch.candidates.keepTop(state.kept(of: scratch.candidates.sortedShares(), vocabulary: scratch.weights.count))
+        let shares = scratch.candidates.sortedShares()
+        guard let drawn = scratch.candidates.index(at: random.unit()) else { return nil }
+        state.didDraw(probability: shares[drawn])
+        mirostat = state
+        return Int(scratch.candidates.items[drawn].token)
     }
-
-    private static func shares(_ candidates: [Candidate]) -> [Double] {
-        let total = candidates.reduce(0) { $0 + Double($1.weight) }
-        return candidates.map { Double($0.weight) / total }
-    }
-
-    /// "Exclude top choices" (p-e-w, 2024): of the tokens above the threshold only the least likely stays.
-    private func withoutTop(_ candidates: [Candidate]) -> [Candidate] {
-        let top = Self.shares(candidates).prefix { $0 >= Double(xtcThreshold) }.count
-        return top > 1 ? Array(candidates.dropFirst(top - 1)) : candidates
-    }
-
-    /// The first of the candidates whose share reaches `share` of all of theirs; at least one.
-    private static func head(_ candidates: [Candidate], reaching share: Double) -> [Candidate] {
-        let wanted = share * candidates.reduce(0) { $0 + Double($1.weight) }
-        var sum = 0.0
-        let count = candidates.firstIndex {
-            sum += Double($0.weight)
-            return sum >= wanted
-        }
-        return Array(candidates.prefix((count ?? candidates.count - 1) + 1))
-    }
-
-    /// Locally typical sampling (Meister et al., 2022): those whose information is nearest the entropy.
-    private func typical(_ candidates: [Candidate]) -> [Candidate] {
-        let total = candidates.reduce(0) { $0 + Double($1.weight) }
-        let information = candidates.map { -log(Double($0.weight) / total) }
-        let entropy = zip(candidates, information).reduce(0) { $0 + Double($1.0.weight) / total * $1.1 }
-        let order = candidates.indices.sorted { abs(information[$0] - entropy) < abs(information[$1] - entropy) }
-        return Self.head(order.map { candidates[$0] }, reaching: Double(typicalP))
-            .sorted { ($1.weight, $0.token) < ($0.weight, $1.token) }
-    }
-
-    private struct Candidate {
-        let token: Int
-        let weight: Float
-    }
-
-    /// The likeliest tokens, sorted, as many as are surely enough. Weights are at most 1; they are put into classes by their power of
-    /// two, and only the classes that are needed are looked at and sorted.
-    private func candidates(reaching wanted: Double) -> [Candidate] {
-        var mass = [Double](repeating: 0, count: 128)
-        for weight in weights where weight > 0 { mass[Self.class(of: weight)] += Double(weight) }
-        var sum = 0.0
-        var last = 0
-        for (index, part) in mass.enumerated() {
-            sum += part
-            last = index
-            if sum >= wanted { break }
-        }
-        var found: [Candidate] = []
-        for (token, weight) in weights.enumerated() where weight > 0 && Self.class(of: weight) <= last {
-            found.append(Candidate(token: token, weight: weight))
-        }
-        // Equal weights in the order of the vocabulary, so that the same logits always give the same head.
-        return found.sorted { ($1.weight, $0.token) < ($0.weight, $1.token) }
-    }
-
-    /// 0 for 1, 1 for (0.5, 1], and so on.
-    private static func `class`(of weight: Float) -> Int { min(127, max(0, 127 - Int(weight.bitPattern >> 23))) }
 }
+
+/// What draws need beside their own state. One for all samplers of a thread: it stays in the processor's cache.
+package final class SamplerScratch {
+    fileprivate var weights: [Float] = []
+    fileprivate var candidates = Candidates()
+    /// Logits as penalties and constraints change them.
+    var shaped: [Float] = []
+
+    package init() {}
+}
+
+@available(*, unavailable)
+extension SamplerScratch: Sendable {}
 
 extension Exponential {
     /// The sum of e^(logit - greatest).
@@ -235,8 +168,10 @@ enum Exponential {
     static func of(_ x: SIMD16<Float>) -> SIMD16<Float> {
         let low = SIMD16<Float>(repeating: -87)
         let bounded = x.replacing(with: low, where: .!(x .>= low))
-        // x = n ln 2 + r with |r| <= ln 2 / 2; ln 2 in two parts, so that r keeps its bits.
-        let n = (bounded * 1.442_695_04).rounded(.toNearestOrEven)
+        // x = n ln 2 + r with |r| <= ln 2 / 2; ln 2 in two parts, so that r keeps its bits. Adding a large number rounds to an integer and
+        // leaves it in the low bits: every processor does that sixteen at once, which is not true of its rounding and converting.
+        let shifted = bounded * 1.442_695_04 + Self.shift
+        let n = shifted - Self.shift
         let r = (bounded - n * 0.693_359_375) + n * 2.121_944_4e-4
         // The Taylor polynomial of e^r to the sixth power.
         var p = SIMD16<Float>(repeating: 1.388_888_9e-3)
@@ -246,10 +181,13 @@ enum Exponential {
         p = p * r + 0.5
         p = p * r + 1
         p = p * r + 1
-        let bits = SIMD16<Int32>(truncatingIfNeeded: SIMD16<Int32>(n)) &+ 127
-        let power = SIMD16<Float>(bitPattern: SIMD16<UInt32>(truncatingIfNeeded: bits) &<< 23)
+        let exponents = unsafeBitCast(shifted, to: SIMD16<UInt32>.self) &- Self.shift.bitPattern &+ 127
+        let power = SIMD16<Float>(bitPattern: exponents &<< 23)
         return (p * power).replacing(with: 0, where: .!(x .>= low))
     }
+
+    /// 1.5 × 2^23: the unit of its last bit is 1.
+    private static let shift: Float = 12_582_912
 }
 
 extension SIMD16<Float> {

@@ -67,7 +67,8 @@ extension Scheduler {
             }
             guard let sequence = running.first(where: { $0.id == id }) else { continue }
             let before = step.batch.tokenCount
-            plan(id, count: min(countWithLogits(of: sequence, in: step), rows), into: &step)
+            let count = min(countWithLogits(of: sequence, in: step), sequence.untilCheckpoint ?? .max)
+            plan(id, count: min(count, rows), into: &step)
             rows -= max(0, step.batch.tokenCount - before)
         }
     }
@@ -105,6 +106,7 @@ extension Scheduler {
         let isNew = sequence.cachedPromptTokens == nil
         sequence.start(slot: place.slot, cached: place.cached, divergence: place.divergence)
         if isNew { counters.cachedPromptTokens += place.cached }
+        if !limits.canRewind, !isDeterministic { sequence.planCheckpoints() }
         running.insert(sequence, at: running.firstIndex { $0.id.rawValue > id.rawValue } ?? running.endIndex)
         return true
     }

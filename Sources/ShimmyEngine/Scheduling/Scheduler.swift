@@ -165,6 +165,7 @@ package struct Scheduler {
             keepCells(of: chunk, confirmed: confirmed, &result)
             charge(chunk, index, generated: tokens.count, confirmed: confirmed)
             running[index].didCompute(chunk.tokens.count - chunk.drafts)
+            if running[index].takeCheckpoint() { result.operations += cache.addCheckpoint(of: chunk.slot) }
             if let scores = chunk.scores {
                 running[index].didScore(scores.tokens.count)
                 result.events.append(.scored(chunk.sequence, scores.tokens.count))

@@ -15,6 +15,8 @@ package struct SequenceRequest: Sendable {
     package var prediction: [Token]
     /// Whether the prompt's own log probabilities are wanted, as many for each token as `sampling` says: then all of it is computed.
     package var scoresPrompt = false
+    /// Places in the prompt, in tokens, where another one will probably part from it: the beginnings of its last turns.
+    package var landmarks: [Int] = []
 
     package init(
         prompt: [Token], maximumTokens: Int, sampling: SamplingParameters, constraint: (any ConstraintSource)? = nil, owner: Owner = .common,
@@ -54,6 +56,9 @@ struct SequenceState {
     private(set) var cachedPromptTokens: Int?
     /// Where the prompt left what was cached then.
     private(set) var divergence: Divergence?
+    /// Tokens after which the model's state is to be kept for others, for models that know whole prefixes only; ascending.
+    private var checkpoints: [Int] = []
+    private let landmarks: [Int]
     private var drafter: Drafter
     /// Tokens that could be restored from the disk when it first starts.
     private(set) var restorable: Int
@@ -70,6 +75,7 @@ struct SequenceState {
         self.promptCount = request.prompt.count
         self.maximumTokens = request.maximumTokens
         self.tokens = request.prompt
+        self.landmarks = request.landmarks
         // Nothing tells how likely the first token was.
         self.firstUnscored = request.scoresPrompt ? 1 : nil
     }
@@ -107,6 +113,25 @@ struct SequenceState {
             cachedPromptTokens = min(cached, promptCount)
             self.divergence = divergence
         }
+    }
+
+    /// Plans checkpoints at the prompt's landmarks and where it parted from what was cached.
+    mutating func planCheckpoints() {
+        let places = Set(landmarks + [divergence?.index ?? 0]).filter { $0 >= computed + Self.worthKeeping && $0 < promptCount }
+        checkpoints = places.sorted()
+    }
+
+    /// Tokens; fewer are computed again sooner than they take a slot.
+    private static let worthKeeping = 16
+
+    /// Tokens until the next checkpoint.
+    var untilCheckpoint: Int? { checkpoints.first.map { $0 - computed } }
+
+    /// Whether a checkpoint is due now; it is not due again.
+    mutating func takeCheckpoint() -> Bool {
+        guard checkpoints.first == computed else { return false }
+        checkpoints.removeFirst()
+        return true
     }
 
     /// Gives the slot back; what the cache does not keep will be computed anew.

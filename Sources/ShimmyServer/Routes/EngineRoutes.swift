@@ -31,7 +31,9 @@ struct EngineRoutes: Sendable {
             ],
             "prefix_cache": [
                 "cached_tokens": .int(counters.cachedPromptTokens), "computed_tokens": .int(counters.promptTokens),
-                "restored_tokens": .int(statistics.restoredTokens), "evictions": .int(counters.evictions),
+                // Recurrent and hybrid models keep checkpoints; all others share any prefix.
+                "reuse": .string(statistics.sharesAnyPrefix ? "any_prefix" : "checkpoints"), "restored_tokens": .int(statistics.restoredTokens),
+                "evictions": .int(counters.evictions),
             ],
             "speculation": ["guessed_tokens": .int(counters.guessedTokens), "accepted_tokens": .int(counters.acceptedTokens)],
             "generated_tokens": .int(counters.generatedTokens),

@@ -1,0 +1,147 @@
+"""Tiny models with random weights in real architectures, for what only a model of that kind can show. They speak nonsense, repeatably."""
+
+import math
+import random
+import struct
+from pathlib import Path
+
+F32, UINT32, FLOAT32, STRING, ARRAY = 0, 4, 6, 8, 9
+SIZES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
+ALIGNMENT = 32
+
+
+def _text(value: str) -> bytes:
+    data = value.encode()
+    return struct.pack("<Q", len(data)) + data
+
+
+def _value(value) -> bytes:
+    if isinstance(value, str):
+        return struct.pack("<I", STRING) + _text(value)
+    if isinstance(value, list):
+        return struct.pack("<IIQ", ARRAY, UINT32, len(value)) + struct.pack(f"<{len(value)}I", *value)
+    if isinstance(value, float):
+        return struct.pack("<If", FLOAT32, value)
+    return struct.pack("<II", UINT32, value)
+
+
+def _skip(data: memoryview, kind: int, at: int) -> int:
+    """Where a value ends."""
+    if kind == STRING:
+        return at + 8 + struct.unpack_from("<Q", data, at)[0]
+    if kind != ARRAY:
+        return at + SIZES[kind]
+    inner, count = struct.unpack_from("<IQ", data, at)
+    at += 12
+    if inner != STRING:
+        return at + count * SIZES[inner]
+    for _ in range(count):
+        at = _skip(data, STRING, at)
+    return at
+
+
+def vocabulary(path: Path) -> list:
+    """The tokenizer of a GGUF file, as raw key-value pairs."""
+    data = memoryview(path.read_bytes())
+    count, at, pairs = struct.unpack_from("<Q", data, 16)[0], 24, []
+    for _ in range(count):
+        begin = at
+        length = struct.unpack_from("<Q", data, at)[0]
+        key = bytes(data[at + 8 : at + 8 + length]).decode()
+        kind = struct.unpack_from("<I", data, at + 8 + length)[0]
+        at = _skip(data, kind, at + 12 + length)
+        if key.startswith("tokenizer."):
+            pairs.append(bytes(data[begin:at]))
+    return pairs
+
+
+class TinyModel:
+    """Collects metadata and tensors, then writes them."""
+
+    def __init__(self, architecture: str, tokenizer: list, **metadata):
+        self.random = random.Random(architecture)
+        self.pairs = [_text("general.architecture") + _value(architecture)] + tokenizer
+        self.pairs += [_text(f"{architecture}.{key}") + _value(value) for key, value in metadata.items()]
+        self.tensors = []
+
+    def tensor(self, name: str, *shape: int, scale: float | None = None, constant: float | None = None):
+        """Shape as ggml has it: the length of a row first. Random numbers that keep a row's length unless told otherwise."""
+        count = math.prod(shape)
+        scale = scale or 1 / math.sqrt(shape[0])
+        # A row of numbers repeated with changing signs is random enough, and fast.
+        if constant is None:
+            base = [self.random.gauss(0, scale) for _ in range(4099)]
+            values = [base[(index * 7 + index // 4099) % 4099] for index in range(count)]
+        else:
+            values = [constant] * count
+        self.tensors.append((name, shape, struct.pack(f"<{count}f", *values)))
+
+    def write(self, path: Path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        infos, offset = b"", 0
+        for name, shape, data in self.tensors:
+            infos += _text(name) + struct.pack("<I", len(shape)) + struct.pack(f"<{len(shape)}Q", *shape) + struct.pack("<IQ", F32, offset)
+            offset += -(-len(data) // ALIGNMENT) * ALIGNMENT
+        head = b"GGUF" + struct.pack("<IQQ", 3, len(self.tensors), len(self.pairs)) + b"".join(self.pairs) + infos
+        with open(path, "wb") as file:
+            file.write(head + bytes(-len(head) % ALIGNMENT))
+            for _, _, data in self.tensors:
+                file.write(data + bytes(-len(data) % ALIGNMENT))
+
+
+def mamba(path: Path, tokenizer_of: Path):
+    """A recurrent model: two layers of selective state spaces."""
+    width, inner, state, rank, kernel, tokens = 32, 64, 16, 4, 4, 49152
+    model = TinyModel("mamba", vocabulary(tokenizer_of), **{
+        "context_length": 2048, "embedding_length": width, "feed_forward_length": 0, "attention.head_count": 0, "block_count": 2,
+        "ssm.conv_kernel": kernel, "ssm.inner_size": inner, "ssm.state_size": state, "ssm.time_step_rank": rank,
+        "attention.layer_norm_rms_epsilon": 1e-5, "vocab_size": tokens,
+    })
+    model.tensor("token_embd.weight", width, tokens, scale=1)
+    model.tensor("output_norm.weight", width, constant=1)
+    for layer in range(2):
+        block = f"blk.{layer}."
+        model.tensor(block + "attn_norm.weight", width, constant=1)
+        model.tensor(block + "ssm_in.weight", width, 2 * inner)
+        model.tensor(block + "ssm_conv1d.weight", kernel, inner)
+        model.tensor(block + "ssm_conv1d.bias", inner, constant=0.1)
+        model.tensor(block + "ssm_x.weight", inner, rank + 2 * state)
+        model.tensor(block + "ssm_dt.weight", rank, inner)
+        model.tensor(block + "ssm_dt.bias", inner, constant=-3)
+        # Slow decay: what was said long ago still counts.
+        model.tensor(block + "ssm_a", state, inner, constant=-0.05)
+        model.tensor(block + "ssm_d", inner, constant=1)
+        model.tensor(block + "ssm_out.weight", inner, width)
+    model.write(path)
+
+
+def lfm2(path: Path, tokenizer_of: Path):
+    """A hybrid model: a layer of short convolutions, one of attention."""
+    width, hidden, tokens = 64, 128, 49152
+    model = TinyModel("lfm2", vocabulary(tokenizer_of), **{
+        "context_length": 2048, "embedding_length": width, "feed_forward_length": hidden, "attention.head_count": 1,
+        "attention.head_count_kv": [0, 1], "block_count": 2, "shortconv.l_cache": 3, "attention.layer_norm_rms_epsilon": 1e-5,
+        "rope.freq_base": 10000.0, "vocab_size": tokens,
+    })
+    model.tensor("token_embd.weight", width, tokens, scale=1)
+    model.tensor("token_embd_norm.weight", width, constant=1)
+    model.tensor("output.weight", width, tokens)
+    for layer in range(2):
+        block = f"blk.{layer}."
+        model.tensor(block + "attn_norm.weight", width, constant=1)
+        model.tensor(block + "ffn_norm.weight", width, constant=1)
+        model.tensor(block + "ffn_gate.weight", width, hidden)
+        model.tensor(block + "ffn_up.weight", width, hidden)
+        model.tensor(block + "ffn_down.weight", hidden, width)
+        if layer == 0:
+            model.tensor(block + "shortconv.conv.weight", 3, width)
+            model.tensor(block + "shortconv.in_proj.weight", width, 3 * width)
+            model.tensor(block + "shortconv.out_proj.weight", width, width)
+        else:
+            for name in ("q", "k", "v"):
+                model.tensor(block + f"attn_{name}.weight", width, width)
+            # What is looked at counts for more than the last token.
+            model.tensor(block + "attn_output.weight", width, width, scale=2)
+            model.tensor(block + "attn_q_norm.weight", width, constant=1)
+            model.tensor(block + "attn_k_norm.weight", width, constant=1)
+    model.write(path)

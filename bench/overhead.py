@@ -1,0 +1,44 @@
+"""What a step does beside the model: sampling, bookkeeping and delivery, as a part of its time."""
+
+import json
+from pathlib import Path
+
+import kernel_runs
+import scenarios
+from servers import Contender, Server
+
+STREAMS, TOKENS = 32, 48
+
+
+def cases(weights: str) -> dict[str, tuple[str, dict]]:
+    """Model and sampling of each case."""
+    drawn = {"temperature": 0.8, "top_p": 0.95}
+    large, wide = str(kernel_runs.big_model("Q4_K_M")), str(kernel_runs.big_model("Q4_K_M 152000"))
+    return {
+        "SmolLM2-135M, greedy": (weights, {"temperature": 0}),
+        "SmolLM2-135M, top_p 0.95": (weights, drawn),
+        "1B Q4_K_M, greedy": (large, {"temperature": 0}),
+        "1B Q4_K_M, top_p 0.95": (large, drawn),
+        "1B Q4_K_M with 152,000 tokens, greedy": (wide, {"temperature": 0}),
+        "1B Q4_K_M with 152,000 tokens, top_p 0.95": (wide, drawn),
+        "1B Q4_K_M with 152,000 tokens, all of min_p, top_k, typical_p and penalties": (
+            wide, {**drawn, "min_p": 0.01, "top_k": 40, "typical_p": 0.95, "frequency_penalty": 0.5, "repeat_penalty": 1.1}),
+    }
+
+
+def run(weights: str, program: str) -> dict:
+    """For each case the part of 32 streams' steps that was not the model's."""
+    result = {}
+    for name, (model, sampling) in cases(weights).items():
+        command = [program, "serve", "--port", "{port}", "--ctx-size", "8192", "--slots", str(STREAMS), "--model", model]
+        with Server(Contender("shimmy", command, Path(model).stem)) as server:
+            scenarios.warm(server)
+            fields = {"tokens": TOKENS, "ignore_eos": True, **sampling}
+            server.streams([{"prompt": scenarios.words(number, 8), "seed": number, **fields} for number in range(STREAMS)])
+            [engine] = json.loads(server.get("/v1/engine")[1])["data"]
+            result[name] = engine["steps"]["overhead"]
+    return result
+
+
+def table(results: dict) -> list[str]:
+    return ["| 32 streams | of a step |", "|---|---|"] + [f"| {name} | {part:.1%} |" for name, part in results.items()]
