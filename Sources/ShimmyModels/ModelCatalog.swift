@@ -1,4 +1,5 @@
 import Foundation
+import ShimmyConversion
 
 /// The models of one look at the disk, and how names lead to them.
 package struct ModelCatalog: Sendable {
@@ -22,7 +23,7 @@ package struct ModelCatalog: Sendable {
         for way in ways {
             let found = records.filter(way)
             // A file that cannot be used does not stand in the way of one that can.
-            let candidates = found.count > 1 ? found.filter(\.isUsable) : found
+            let candidates = found.count > 1 ? found.filter(\.isLoadable) : found
             if candidates.count == 1 { return candidates[0] }
             if found.count > 1 { return nil }
         }
@@ -32,6 +33,9 @@ package struct ModelCatalog: Sendable {
     /// The record of a GGUF file by its path; nil when there is no such file. Only for paths from the command line and the
     /// environment: a client's words must never open a file.
     package static func record(forFile path: String) -> ModelRecord? {
+        if let names = try? FileManager.default.contentsOfDirectory(atPath: path), HubFolder.isModel(names: names) {
+            return RecordReader.record(folder: path, id: URL(fileURLWithPath: path).lastPathComponent, source: .file)
+        }
         guard FileManager.default.fileExists(atPath: path), let name = FileName((path as NSString).lastPathComponent) else { return nil }
         let folder = (path as NSString).deletingLastPathComponent
         let shards = name.part.map { name.shardNames(count: $0.count).map { folder.isEmpty ? $0 : "\(folder)/\($0)" } } ?? [path]

@@ -12,6 +12,8 @@ package enum ModelKind: String, Sendable {
     case model
     /// Turns texts into vectors.
     case embedding
+    /// Judges how well texts answer a question.
+    case reranker
     /// A vision or audio encoder that belongs to a model.
     case projector
     /// A LoRA adapter.
@@ -62,4 +64,8 @@ package struct ModelRecord: Sendable, Equatable {
 
     /// Whether it can be asked for answers.
     package var isUsable: Bool { problem == nil && kind == .model }
+    /// Whether it can be loaded and asked for something.
+    package var isLoadable: Bool { problem == nil && [.model, .embedding, .reranker].contains(kind) }
+    /// Whether it is a folder of SafeTensors, to be converted before it is loaded.
+    package var isFolder = false
 }

@@ -20,6 +20,16 @@ extension Response {
             body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
     }
 
+    /// Names the fields of the request that had no effect.
+    mutating func reportIgnored(_ fields: [String]) {
+        if !fields.isEmpty { headers[.ignoredParameters] = fields.map(Self.headerSafe).joined(separator: ", ") }
+    }
+
+    /// Field names are the client's own words: nothing of them may end a header.
+    private static func headerSafe(_ name: String) -> String {
+        String(name.unicodeScalars.prefix(64).map { $0.isASCII && $0.value > 32 && $0.value != 127 && $0 != "," ? Character($0) : "?" })
+    }
+
     static func error(_ error: APIError) -> Response {
         var response = json(error.json, status: .init(code: error.status))
         if let seconds = error.retryAfter { response.headers[.retryAfterName] = "\(seconds)" }

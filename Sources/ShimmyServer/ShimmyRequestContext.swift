@@ -17,5 +17,17 @@ struct ShimmyRequestContext: RequestContext {
     }
 }
 
+extension ShimmyRequestContext {
+    /// Work that is cancelled when the client goes away.
+    func untilDisconnected<Value: Sendable>(_ work: @escaping @Sendable () async throws -> Value) async throws -> Value {
+        let task = Task { try await work() }
+        return try await withTaskCancellationHandler {
+            try await channel.onDisconnect({ task.cancel() }) { try await task.value }
+        } onCancel: {
+            task.cancel()
+        }
+    }
+}
+
 /// What a middleware calls to go on.
 typealias Next = @concurrent (Request, ShimmyRequestContext) async throws -> Response

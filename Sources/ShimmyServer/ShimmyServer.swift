@@ -52,6 +52,7 @@ package struct ShimmyServer: Service {
                 + EngineRoutes(models: models).routes
                 + ModelRoutes(models: models, contextLength: contextLength).routes
                 + ChatRoutes(models: models, body: body, responder: AnswerResponder(heartbeat: configuration.heartbeat)).routes
+                + EmbeddingRoutes(models: models, body: body).routes
                 + PromptRoutes(models: models, body: body).routes)
     }
 

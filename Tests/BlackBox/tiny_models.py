@@ -5,7 +5,7 @@ import random
 import struct
 from pathlib import Path
 
-F32, UINT32, FLOAT32, STRING, ARRAY = 0, 4, 6, 8, 9
+F32, UINT32, FLOAT32, BOOL, STRING, ARRAY = 0, 4, 6, 7, 8, 9
 SIZES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
 ALIGNMENT = 32
 
@@ -18,6 +18,10 @@ def _text(value: str) -> bytes:
 def _value(value) -> bytes:
     if isinstance(value, str):
         return struct.pack("<I", STRING) + _text(value)
+    if isinstance(value, bool):
+        return struct.pack("<IB", BOOL, value)
+    if isinstance(value, list) and value and isinstance(value[0], str):
+        return struct.pack("<IIQ", ARRAY, STRING, len(value)) + b"".join(map(_text, value))
     if isinstance(value, list):
         return struct.pack("<IIQ", ARRAY, UINT32, len(value)) + struct.pack(f"<{len(value)}I", *value)
     if isinstance(value, float):
@@ -144,4 +148,38 @@ def lfm2(path: Path, tokenizer_of: Path):
             model.tensor(block + "attn_output.weight", width, width, scale=2)
             model.tensor(block + "attn_q_norm.weight", width, constant=1)
             model.tensor(block + "attn_k_norm.weight", width, constant=1)
+    model.write(path)
+
+
+def reranker(path: Path):
+    """An encoder of one layer with a head that judges; its words are letters."""
+    width, hidden, context = 32, 64, 128
+    tokens = ["[PAD]"] + [f"[unused{number}]" for number in range(99)] + ["[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    tokens += ["\u2581" + letter for letter in "abcdef"] + list("abcdef")
+    kinds = [3 if token.startswith("[") else 1 for token in tokens]
+    tokenizer = [
+        _text("tokenizer.ggml.model") + _value("bert"), _text("tokenizer.ggml.pre") + _value("bert"), _text("tokenizer.ggml.tokens") + _value(tokens),
+        _text("tokenizer.ggml.token_type") + struct.pack("<IIQ", ARRAY, 5, len(kinds)) + struct.pack(f"<{len(kinds)}i", *kinds),
+        _text("tokenizer.ggml.token_type_count") + _value(2),
+    ]
+    model = TinyModel("bert", tokenizer, **{
+        "context_length": context, "embedding_length": width, "feed_forward_length": hidden, "attention.head_count": 2, "block_count": 1,
+        "attention.layer_norm_epsilon": 1e-12, "attention.causal": False, "pooling_type": 4,
+    })
+    model.tensor("token_embd.weight", width, len(tokens), scale=1)
+    model.tensor("token_types.weight", width, 2)
+    model.tensor("position_embd.weight", width, context, scale=1)
+    for name in ("token_embd_norm", "blk.0.attn_output_norm", "blk.0.layer_output_norm"):
+        model.tensor(name + ".weight", width, constant=1)
+        model.tensor(name + ".bias", width, constant=0.01)
+    for name, rows, columns in (
+        ("attn_q", width, width), ("attn_k", width, width), ("attn_v", width, width), ("attn_output", width, width), ("ffn_up", width, hidden),
+        ("ffn_down", hidden, width),
+    ):
+        model.tensor(f"blk.0.{name}.weight", rows, columns)
+        model.tensor(f"blk.0.{name}.bias", columns, constant=0.01)
+    model.tensor("cls.weight", width, width)
+    model.tensor("cls.bias", width, constant=0.01)
+    model.tensor("cls.output.weight", width, 1)
+    model.tensor("cls.output.bias", 1, constant=0.1)
     model.write(path)

@@ -22,7 +22,7 @@ extension Compatibility {
     static let absentEndpoints: [EndpointRow] =
         [
             ("/chat/completions", "GET"), ("/chat/completions/{completion_id}", "GET POST DELETE"),
-            ("/chat/completions/{completion_id}/messages", "GET"), ("/embeddings", "POST"),
+            ("/chat/completions/{completion_id}/messages", "GET"),
             ("/models/{model}", "DELETE"),
             ("/responses", "POST"), ("/responses/{response_id}", "GET DELETE"), ("/responses/{response_id}/cancel", "POST"),
             ("/responses/{response_id}/input_items", "GET"), ("/responses/input_tokens", "POST"), ("/responses/compact", "POST"),

@@ -1,4 +1,5 @@
 package import ShimmyChat
+import ShimmyJSON
 
 extension APIError {
     /// What a backend refused, in OpenAI's words.
@@ -21,8 +22,22 @@ extension APIError {
                 code: "unsupported_parameter")
         case .unknownPromptToken(let prompt, let token):
             self.init(
-                status: 400, message: "Invalid 'prompt': the model has no token \(token) (in prompt \(prompt)).", param: "prompt",
+                status: 400, message: "Invalid '\(input)': the model has no token \(token) (in text \(prompt)).", param: input,
                 code: "invalid_value")
+        case .wrongKind(let asked, let can):
+            self.init(
+                status: 400, message: "The model was not made for \(asked.rawValue), but for \(can.rawValue).", param: "model",
+                code: "model_not_usable")
+        case .emptyInput(let index):
+            self.init(status: 400, message: "Invalid '\(input)[\(index)]': it holds no token.", param: "\(input)[\(index)]", code: "invalid_value")
+        case .inputTooLong(let index, let tokens, let context):
+            self.init(
+                status: 400,
+                message:
+                    "This model's maximum context length is \(context) tokens, however '\(input)[\(index)]' has \(tokens) tokens. Please reduce its length.",
+                param: "\(input)[\(index)]", code: "context_length_exceeded")
+        case .tooManyDimensions(let wanted, let most):
+            self = .aboveMaximum(.key("dimensions"), kind: "integer", maximum: "\(most)", got: "\(wanted)")
         case .badToolGrammar(let index, let reason):
             self.init(
                 status: 400, message: "Invalid 'tools[\(index)].custom.format.grammar.definition': \(reason) (rules may not recurse to the left).",

@@ -27,7 +27,7 @@ package struct CompletionRequest: Sendable, Equatable {
         let choices = try Self.generatedChoices(fields, told: toldChoices)
         if choices > toldChoices { sampling.logprobs = sampling.logprobs ?? 0 }
         completion = TextRequest(
-            prompts: try Self.prompts(fields), suffix: try fields.string("suffix"),
+            prompts: try PromptDecoder.prompts(fields, "prompt", most: 2048), suffix: try fields.string("suffix"),
             maximumTokens: Int(try fields.integer("max_tokens", in: 0...Int64(Int32.max)) ?? 16), sampling: sampling,
             stops: try SharedFields.stops(fields), choices: choices)
         echo = try fields.bool("echo") ?? false
@@ -51,38 +51,5 @@ package struct CompletionRequest: Sendable, Equatable {
     private static func contradiction(_ field: String, _ other: String) -> APIError {
         APIError(
             status: 400, message: "Invalid '\(field)': it cannot be used together with \(other).", param: field, code: "invalid_value")
-    }
-
-    /// A text, several, a text's tokens, or several texts' tokens.
-    private static func prompts(_ fields: FieldReader) throws(APIError) -> [TextRequest.Prompt] {
-        let path = fields.path(to: "prompt")
-        let value = try fields.required("prompt")
-        if let text = value.stringValue { return [.text(text)] }
-        guard let elements = value.arrayValue else { throw .wrongType(path, expected: "a string or an array", got: value) }
-        guard let first = elements.first else { throw .emptyArray(path) }
-        if first.intValue != nil { return [.tokens(try tokens(elements, path))] }
-        if elements.count > 2048 { throw .arrayTooLong(path, maximum: 2048, got: elements.count) }
-        var prompts: [TextRequest.Prompt] = []
-        for (index, element) in elements.enumerated() {
-            if let text = element.stringValue {
-                prompts.append(.text(text))
-            } else if let list = element.arrayValue, !list.isEmpty {
-                prompts.append(.tokens(try tokens(list, path.index(index))))
-            } else {
-                throw .wrongType(path.index(index), expected: "a string or an array of integers", got: element)
-            }
-        }
-        return prompts
-    }
-
-    private static func tokens(_ elements: [JSON], _ path: JSONPath) throws(APIError) -> [Token] {
-        var tokens: [Token] = []
-        for (index, element) in elements.enumerated() {
-            guard let token = element.intValue.flatMap({ Token(exactly: $0) }) else {
-                throw .wrongType(path.index(index), expected: "an integer", got: element)
-            }
-            tokens.append(token)
-        }
-        return tokens
     }
 }

@@ -65,6 +65,13 @@ package struct TextRequest: Sendable, Equatable {
     }
 }
 
+/// What a model is made for.
+package enum Capability: String, Sendable {
+    case chat
+    case embeddings
+    case rerank
+}
+
 /// Why a request cannot be served by this model, found before any work starts.
 package enum GenerationError: Error, Equatable {
     case templateRefused(String)
@@ -75,6 +82,14 @@ package enum GenerationError: Error, Equatable {
     case noInfill
     /// A prompt holds a token that the model does not have.
     case unknownPromptToken(prompt: Int, Token)
+    /// The model does something else: what it was asked for, and what it does.
+    case wrongKind(asked: Capability, can: Capability)
+    /// An input without a single token.
+    case emptyInput(Int)
+    /// An input that is longer than the model's context.
+    case inputTooLong(Int, tokens: Int, context: Int)
+    /// More numbers than the model's vectors have.
+    case tooManyDimensions(Int, most: Int)
     /// A bias for a token that the model does not have.
     case unknownToken(Token, vocabulary: Int)
     /// The grammar of the text of the custom tool with this index cannot be used.
@@ -106,6 +121,49 @@ package struct TokenizerFacts: Sendable, Equatable {
     }
 }
 
+extension TokenizerFacts {
+    init(_ vocabulary: any Vocabulary, template: String) {
+        func text(_ token: Token?) -> String? { token.map { String(decoding: vocabulary.piece(of: $0, special: true), as: UTF8.self) } }
+        self.init(beginning: text(vocabulary.beginning.first), end: text(vocabulary.ending), template: template)
+    }
+}
+
+/// Texts to be made vectors of.
+package struct EmbeddingRequest: Sendable, Equatable {
+    package var inputs: [TextRequest.Prompt]
+    /// Numbers of each vector; nil for as many as the model makes.
+    package var dimensions: Int?
+
+    package init(inputs: [TextRequest.Prompt], dimensions: Int? = nil) {
+        self.inputs = inputs
+        self.dimensions = dimensions
+    }
+}
+
+package struct EmbeddingResult: Sendable, Equatable {
+    /// One for each input, in order, each of length 1.
+    package var vectors: [[Float]]
+    /// Of all inputs.
+    package var promptTokens: Int
+}
+
+/// How well documents answer a question.
+package struct RerankRequest: Sendable, Equatable {
+    package var query: String
+    package var documents: [String]
+
+    package init(query: String, documents: [String]) {
+        self.query = query
+        self.documents = documents
+    }
+}
+
+package struct RerankResult: Sendable, Equatable {
+    /// One for each document, in order; the higher the better.
+    package var scores: [Float]
+    package var promptTokens: Int
+}
+
 /// For whom a request is served, and how urgently.
 package struct ServiceTerms: Sendable, Equatable {
     /// Shares fairly with all others.
@@ -126,6 +184,7 @@ package protocol Backend: Sendable {
     /// Identifies what computes: engine, build, model and settings. Equal fingerprints promise equal answers to equal seeds.
     var fingerprint: String { get }
     var statistics: EngineStatistics { get }
+    var capability: Capability { get }
 
     var tokenizer: TokenizerFacts { get }
 
@@ -145,11 +204,27 @@ package protocol Backend: Sendable {
     /// As `generate`, without a template; the choices of the first prompt come first.
     func complete(_ request: TextRequest, terms: ServiceTerms) async throws -> sending Answer
 
+    /// Tokenizes and checks the texts, then makes vectors of them. Throws `GenerationError` or `QueueFull` before any work starts.
+    func embed(_ request: EmbeddingRequest, terms: ServiceTerms) async throws -> EmbeddingResult
+
+    /// As `embed`, for models that judge pairs of texts.
+    func rerank(_ request: RerankRequest, terms: ServiceTerms) async throws -> RerankResult
+
     /// Frees the model. Answers that still run fail.
     func shutdown() async
 }
 
 extension Backend {
+    package var capability: Capability { .chat }
+
+    package func embed(_ request: EmbeddingRequest, terms: ServiceTerms) async throws -> EmbeddingResult {
+        throw GenerationError.wrongKind(asked: .embeddings, can: capability)
+    }
+
+    package func rerank(_ request: RerankRequest, terms: ServiceTerms) async throws -> RerankResult {
+        throw GenerationError.wrongKind(asked: .rerank, can: capability)
+    }
+
     /// For nobody in particular.
     package func generate(_ request: ChatRequest) async throws -> sending Answer { try await generate(request, terms: ServiceTerms()) }
 }

@@ -26,10 +26,7 @@ package final class LocalBackend: Backend {
         self.fingerprint = fingerprint
     }
 
-    package var tokenizer: TokenizerFacts {
-        func text(_ token: Token?) -> String? { token.map { String(decoding: vocabulary.piece(of: $0, special: true), as: UTF8.self) } }
-        return TokenizerFacts(beginning: text(vocabulary.beginning.first), end: text(vocabulary.ending), template: template.source)
-    }
+    package var tokenizer: TokenizerFacts { TokenizerFacts(vocabulary, template: template.source) }
     package var contextLength: Int { engine.limits.contextLength }
     package var statistics: EngineStatistics { engine.statistics }
 
@@ -124,9 +121,7 @@ package final class LocalBackend: Backend {
         vocabulary.tokenize(text, addSpecial: addSpecial, parseSpecial: parseSpecial)
     }
 
-    @concurrent package func pieces(of tokens: [Token]) async throws -> [[UInt8]?] {
-        tokens.map { (0..<vocabulary.tokenCount).contains(Int($0)) ? vocabulary.piece(of: $0, special: true) : nil }
-    }
+    @concurrent package func pieces(of tokens: [Token]) async throws -> [[UInt8]?] { vocabulary.pieces(of: tokens) }
 
     package func shutdown() async { await engine.shutdown() }
 

@@ -1,4 +1,5 @@
 import Foundation
+import ShimmyConversion
 
 /// Walks a folder for GGUF files and groups the parts of split models.
 struct Folder {
@@ -12,7 +13,8 @@ struct Folder {
         /// The file, or the first part.
         let path: String
         let shards: [String]
-        let name: FileName
+        /// Of a file; nil for a folder of SafeTensors.
+        let name: FileName?
         /// The folders from the searched one down to the file's.
         let folders: [String]
     }
@@ -28,7 +30,9 @@ struct Folder {
 
     private func walk(_ folder: String, _ folders: [String], _ found: inout [Found], _ entries: inout Int, _ visited: inout Set<String>) {
         guard folders.count <= Self.deepest, visited.insert(FileFacts.realPath(folder)).inserted else { return }
-        for name in ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).sorted() {
+        let names = ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).sorted()
+        if HubFolder.isModel(names: names) { found.append(Found(path: folder, shards: [], name: nil, folders: folders)) }
+        for name in names {
             entries += 1
             guard entries <= Self.mostEntries else { return }
             let entry = "\(folder)/\(name)"

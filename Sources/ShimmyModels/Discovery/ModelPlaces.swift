@@ -13,7 +13,10 @@ struct PlainPlace: ModelPlace {
     let path: String
 
     func records() -> [ModelRecord] {
-        Folder(path: path).models().map { RecordReader.record(path: $0.path, shards: $0.shards, id: $0.name.stem, source: source) }
+        Folder(path: path).models().map { found in
+            let folder = found.folders.last ?? (found.path as NSString).lastPathComponent
+            return RecordReader.record(found, id: found.name?.stem ?? folder, source: source)
+        }
     }
 }
 
@@ -25,7 +28,7 @@ struct LMStudioPlace: ModelPlace {
     func records() -> [ModelRecord] {
         Folder(path: path).models().map { found in
             let repository = found.folders.prefix(2).joined(separator: "/")
-            return RecordReader.record(path: found.path, shards: found.shards, id: RepositoryName.id(repository, found.name), source: source)
+            return RecordReader.record(found, id: RepositoryName.id(repository, found.name), source: source)
         }
     }
 }
@@ -41,7 +44,7 @@ struct HuggingFacePlace: ModelPlace {
             guard let snapshot = snapshot(of: "\(path)/\(folder)") else { return [] }
             let repository = folder.dropFirst("models--".count).split(separator: "--", maxSplits: 1).joined(separator: "/")
             return Folder(path: snapshot).models().map {
-                RecordReader.record(path: $0.path, shards: $0.shards, id: RepositoryName.id(repository, $0.name), source: source)
+                RecordReader.record($0, id: RepositoryName.id(repository, $0.name), source: source)
             }
         }
     }
@@ -60,7 +63,9 @@ struct HuggingFacePlace: ModelPlace {
 
 /// Names of models that belong to a repository: `user/repo:Q4_K_M`, or with the file's own name where it tells no quantization.
 enum RepositoryName {
-    static func id(_ repository: String, _ file: FileName) -> String {
+    /// - file: nil for the repository's own weights.
+    static func id(_ repository: String, _ file: FileName?) -> String {
+        guard let file else { return repository }
         if repository.isEmpty { return file.stem }
         return file.quantization.map { "\(repository):\($0)" } ?? "\(repository)/\(file.stem)"
     }

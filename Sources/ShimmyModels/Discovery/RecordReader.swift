@@ -1,4 +1,5 @@
 import Foundation
+import ShimmyConversion
 
 /// Makes records of files: reads the header, and for split models the parts that belong together.
 enum RecordReader {
@@ -18,6 +19,33 @@ enum RecordReader {
                 let part = try GGUFHeader.read(path: shard)
                 record.parameterCount = (record.parameterCount ?? 0) + part.parameterCount
             }
+        } catch {
+            record.problem = "\(error)"
+        }
+        return record
+    }
+
+    static func record(_ found: Folder.Found, id: String, source: ModelSource) -> ModelRecord {
+        found.name == nil
+            ? record(folder: found.path, id: id, source: source) : record(path: found.path, shards: found.shards, id: id, source: source)
+    }
+
+    /// - path: a folder with config.json and SafeTensors.
+    static func record(folder path: String, id: String, source: ModelSource) -> ModelRecord {
+        var record = ModelRecord(id: id, path: path, source: source, kind: .unknown, sizeBytes: 0, modified: 0, shards: [])
+        record.isFolder = true
+        do {
+            let folder = try HubFolder(path: path)
+            let facts = folder.weights.compactMap(FileFacts.init)
+            record.shards = folder.weights
+            record.sizeBytes = facts.reduce(0) { $0 + $1.sizeBytes }
+            record.modified = facts.map(\.modified).max() ?? 0
+            let description = try folder.describe()
+            record.architecture = description.architecture
+            record.parameterCount = description.parameterCount
+            record.quantization = description.valueType
+            record.contextLength = folder.contextLength
+            record.kind = description.judges ? .reranker : description.embeds ? .embedding : .model
         } catch {
             record.problem = "\(error)"
         }
@@ -45,6 +73,7 @@ enum RecordReader {
         if header.architecture == nil { return .unknown }
         // A part of a split model may hold no tensors; only its first part is asked, and that says how many parts there are.
         if header.tensors.isEmpty, header.metadata["split.count"]?.intValue ?? 1 <= 1 { return .vocabulary }
+        if header.ofArchitecture("pooling_type")?.intValue == 4 { return .reranker }
         if header.ofArchitecture("attention.causal") == .bool(false) || header.ofArchitecture("pooling_type")?.intValue ?? 0 > 0 { return .embedding }
         return .model
     }

@@ -98,7 +98,7 @@ package final class ModelManager: Sendable {
     package func acquire(_ name: String) async throws -> ModelLease {
         let record = try await find(name)
         if let problem = record.problem { throw ModelError.unusable(record.id, reason: problem) }
-        guard record.kind == .model else {
+        guard record.isLoadable else {
             throw ModelError.unusable(record.id, reason: "its file holds no language model (\(record.kind.rawValue))")
         }
         while true {

@@ -23,7 +23,7 @@ struct AnswerResponder: Sendable {
             streams
             ? stream(consumer, canceller, lease, dialect, context)
             : try await whole(consumer, canceller, lease, dialect, choices: choices, context)
-        if !ignored.isEmpty { response.headers[.ignoredParameters] = ignored.map(Self.headerSafe).joined(separator: ", ") }
+        response.reportIgnored(ignored)
         return response
     }
 
@@ -99,10 +99,5 @@ struct AnswerResponder: Sendable {
                 try await writer.write(ByteBuffer(bytes: chunk + ServerSentEvents.done))
             }
         }
-    }
-
-    /// Field names are the client's own words: nothing of them may end a header.
-    private static func headerSafe(_ name: String) -> String {
-        String(name.unicodeScalars.prefix(64).map { $0.isASCII && $0.value > 32 && $0.value != 127 && $0 != "," ? Character($0) : "?" })
     }
 }

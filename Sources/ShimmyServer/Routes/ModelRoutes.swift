@@ -13,7 +13,7 @@ package struct ModelRoutes: Sendable {
     var routes: [Route] {
         [
             Route(path: "/models", method: .get, isOpenAI: true) { _, _ in
-                let records = await models.list().filter { $0.kind == .model || $0.problem != nil }
+                let records = await models.list().filter { $0.isLoadable || $0.problem != nil }
                 return .json(ModelDescription.list(records.map(describe)))
             },
             Route(path: "/models/{model}", method: .get, isOpenAI: true) { request, _ in
@@ -46,12 +46,18 @@ package struct ModelRoutes: Sendable {
         return String(validating: bytes, as: UTF8.self)
     }
 
+    private static func capabilities(_ record: ModelRecord) -> [String] {
+        guard record.isLoadable else { return [] }
+        let capability: Capability = record.kind == .model ? .chat : record.kind == .embedding ? .embeddings : .rerank
+        return [capability.rawValue]
+    }
+
     private func describe(_ record: ModelRecord) -> ModelDescription {
         let backend = models.loadedBackend(record)
         return ModelDescription(
             id: record.id, created: record.modified, source: record.source.label, architecture: record.architecture,
             parameters: record.parameterCount, quantization: record.quantization,
             contextLength: backend?.contextLength ?? contextLength(record),
-            capabilities: record.isUsable ? ["chat"] : [], sizeBytes: record.sizeBytes, loaded: backend != nil, problem: record.problem)
+            capabilities: Self.capabilities(record), sizeBytes: record.sizeBytes, loaded: backend != nil, problem: record.problem)
     }
 }

@@ -17,7 +17,7 @@ struct ListCommand: AsyncParsableCommand {
             return
         }
         // A damaged file is listed with its reason, so that nobody has to wonder where a model is.
-        let models = records.filter { $0.kind == .model || $0.problem != nil }
+        let models = records.filter { $0.isLoadable || $0.problem != nil }
         if models.isEmpty {
             Console.print("No models found. 'shimmy discover' says where they are looked for.")
             return

@@ -1,3 +1,4 @@
+import Foundation
 import Logging
 import ShimmyChat
 import ShimmyEngine
@@ -15,10 +16,13 @@ struct ModelLoader: Sendable {
     var slots: Int?
     var engine = EngineHandle.Options()
     var prefixes: PrefixDirectory?
+    var conversions: Conversions
     var logger: Logger
 
     func load(_ record: ModelRecord) async throws -> any Backend {
-        let model = try await onOwnThread(named: "load") { try LlamaModel(path: record.path) }
+        let path = record.isFolder ? try await converted(record) : record.path
+        let model = try await onOwnThread(named: "load") { try LlamaModel(path: path) }
+        if let pooling = LlamaEmbedder.pooling(of: model) { return try await loadEmbedder(model, judges: pooling == .rank, record) }
         let template = try template(of: model, record)
         let options = LlamaRunner.Options(
             contextLength: contextLength, threads: threads, slots: slots ?? LlamaRunner.Options.defaultSlots,
@@ -27,7 +31,27 @@ struct ModelLoader: Sendable {
         settings.store = try prefixes?.store(for: record)
         let engine = try await EngineHandle.start(name: "engine", options: settings) { try LlamaRunner(model: model, options: options) }
         return LocalBackend(
-            vocabulary: model.vocabulary, template: template, engine: engine, fingerprint: fingerprint(record, engine.limits), logger: logger)
+            vocabulary: model.vocabulary, template: template, engine: engine,
+            fingerprint: fingerprint(record, contextLength: engine.limits.contextLength), logger: logger)
+    }
+
+    private func loadEmbedder(_ model: LlamaModel, judges: Bool, _ record: ModelRecord) async throws -> any Backend {
+        let (contextLength, threads) = (contextLength, threads)
+        let engine = try await EmbeddingEngine.start(name: "embed") {
+            try LlamaEmbedder(model: model, contextLength: contextLength, threads: threads)
+        }
+        return EmbeddingBackend(
+            vocabulary: model.vocabulary, engine: engine, judges: judges, fingerprint: fingerprint(record, contextLength: engine.limits.contextLength)
+        )
+    }
+
+    /// The GGUF file of a folder of SafeTensors, converted when it is loaded for the first time, or has changed since.
+    private func converted(_ record: ModelRecord) async throws -> String {
+        let path = conversions.path(of: record)
+        if FileManager.default.fileExists(atPath: path) { return path }
+        logger.notice("converting a model", metadata: ["model": "\(record.id)", "bytes": "\(record.sizeBytes)", "to": "\(path)"])
+        let (conversions, logger) = (conversions, logger)
+        return try await onOwnThread(named: "convert") { try conversions.convert(record, logger: logger) }
     }
 
     /// A model's own template that does not parse is no reason to do without the model: ChatML is what most models know.
@@ -47,14 +71,12 @@ struct ModelLoader: Sendable {
         contextLength ?? record.contextLength.map { min($0, LlamaRunner.Options.defaultContextLimit) }
     }
 
-    /// Equal for equal engine, build, file and settings. FNV-1a: it names, it does not protect.
-    private func fingerprint(_ record: ModelRecord, _ limits: RunnerLimits) -> String {
+    /// Equal for equal engine, build, file and settings.
+    private func fingerprint(_ record: ModelRecord, contextLength: Int) -> String {
         let facts = [
             BuildVersion.text, LlamaBackend.build, CPUKernels.instructionSet ?? "ggml", record.id, "\(record.sizeBytes)", "\(record.modified)",
-            "\(limits.contextLength)",
+            "\(contextLength)",
         ]
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        for byte in facts.joined(separator: "\u{1f}").utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-        return "fp_" + String(hash, radix: 16)
+        return "fp_" + ShortHash.of(facts)
     }
 }

@@ -104,7 +104,9 @@ struct ModelOptions: ParsableArguments {
         return ModelLoader(
             chatTemplate: try chatTemplate(), contextLength: ctxSize ?? environment.integer("SHIMMY_CTX_SIZE"),
             threads: threads ?? environment.integer("SHIMMY_THREADS"),
-            slots: slots ?? environment.integer("SHIMMY_SLOTS"), engine: engine, logger: logger)
+            slots: slots ?? environment.integer("SHIMMY_SLOTS"), engine: engine,
+            conversions: Conversions(directory: Directories.standard(environment: environment.values, home: environment.home).cache + "/converted"),
+            logger: logger)
     }
 
     /// Finds models on the disk; `file` is a model given by its path, which need not lie in any of the places.

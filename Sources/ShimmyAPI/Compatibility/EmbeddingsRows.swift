@@ -1,0 +1,16 @@
+extension Compatibility {
+    package static let embeddings = EndpointRow(
+        "POST", "/embeddings", .supported, shape,
+        request: [
+            FieldRow("model", .supported, shape),
+            FieldRow("input", .supported, "test_every_form_of_input"),
+            FieldRow("encoding_format", .supported, "test_encodings"),
+            FieldRow("dimensions", .partial("any number up to the model's: cut and brought to length 1 again"), "test_dimensions"),
+            FieldRow("user", .ignored(neutral: [])),
+        ],
+        response: [
+            "object", "data[].object", "data[].index", "data[].embedding", "model", "usage.prompt_tokens", "usage.total_tokens",
+        ].map { FieldRow($0, .supported, shape) })
+
+    private static let shape = "test_embeddings_have_the_documented_shape"
+}

@@ -1,0 +1,38 @@
+import ShimmyChat
+import ShimmyCore
+import ShimmyJSON
+
+/// Reads texts in every form that OpenAI's API takes: a text, several, a text's tokens, or several texts' tokens.
+enum PromptDecoder {
+    static func prompts(_ fields: FieldReader, _ name: String, most: Int) throws(APIError) -> [TextRequest.Prompt] {
+        let path = fields.path(to: name)
+        let value = try fields.required(name)
+        if let text = value.stringValue { return [.text(text)] }
+        guard let elements = value.arrayValue else { throw .wrongType(path, expected: "a string or an array", got: value) }
+        guard let first = elements.first else { throw .emptyArray(path) }
+        if first.intValue != nil { return [.tokens(try tokens(elements, path))] }
+        if elements.count > most { throw .arrayTooLong(path, maximum: most, got: elements.count) }
+        var prompts: [TextRequest.Prompt] = []
+        for (index, element) in elements.enumerated() {
+            if let text = element.stringValue {
+                prompts.append(.text(text))
+            } else if let list = element.arrayValue, !list.isEmpty {
+                prompts.append(.tokens(try tokens(list, path.index(index))))
+            } else {
+                throw .wrongType(path.index(index), expected: "a string or an array of integers", got: element)
+            }
+        }
+        return prompts
+    }
+
+    private static func tokens(_ elements: [JSON], _ path: JSONPath) throws(APIError) -> [Token] {
+        var tokens: [Token] = []
+        for (index, element) in elements.enumerated() {
+            guard let token = element.intValue.flatMap({ Token(exactly: $0) }) else {
+                throw .wrongType(path.index(index), expected: "an integer", got: element)
+            }
+            tokens.append(token)
+        }
+        return tokens
+    }
+}

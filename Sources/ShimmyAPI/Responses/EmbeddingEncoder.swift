@@ -1,0 +1,31 @@
+import Foundation
+package import ShimmyChat
+package import ShimmyJSON
+
+/// Vectors in OpenAI's shape.
+package enum EmbeddingEncoder {
+    package static func whole(_ result: EmbeddingResult, model: String, encoding: EmbeddingsRequest.Encoding) -> JSON {
+        let data = result.vectors.enumerated().map { index, vector -> JSON in
+            [
+                "object": "embedding", "index": .int(index),
+                "embedding": encoding == .base64 ? .string(base64(vector)) : .array(vector.map(JSON.float)),
+            ]
+        }
+        return [
+            "object": "list", "data": .array(data), "model": .string(model),
+            "usage": ["prompt_tokens": .int(result.promptTokens), "total_tokens": .int(result.promptTokens)],
+        ]
+    }
+
+    /// Little-endian floats of 32 bits, as the official clients read them.
+    private static func base64(_ vector: [Float]) -> String {
+        var bytes = Data(capacity: vector.count * 4)
+        for number in vector { withUnsafeBytes(of: number.bitPattern.littleEndian) { bytes.append(contentsOf: $0) } }
+        return bytes.base64EncodedString()
+    }
+}
+
+extension JSON {
+    /// The shortest literal that gives the same float again.
+    static func float(_ value: Float) -> JSON { .double(Double(value.description) ?? Double(value)) }
+}

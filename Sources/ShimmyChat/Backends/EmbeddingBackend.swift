@@ -1,0 +1,88 @@
+package import ShimmyCore
+package import ShimmyEngine
+
+/// A model in this process that makes vectors of texts, or judges pairs of them.
+package final class EmbeddingBackend: Backend {
+    package let fingerprint: String
+    package let capability: Capability
+    private let vocabulary: any Vocabulary
+    private let engine: EmbeddingEngine
+
+    /// - judges: whether the model was made for reranking.
+    package init(vocabulary: any Vocabulary, engine: EmbeddingEngine, judges: Bool, fingerprint: String) {
+        self.vocabulary = vocabulary
+        self.engine = engine
+        self.fingerprint = fingerprint
+        capability = judges ? .rerank : .embeddings
+    }
+
+    package var contextLength: Int { engine.limits.contextLength }
+    package var statistics: EngineStatistics { engine.statistics }
+    package var tokenizer: TokenizerFacts { TokenizerFacts(vocabulary, template: "") }
+
+    @concurrent package func embed(_ request: EmbeddingRequest, terms: ServiceTerms) async throws -> EmbeddingResult {
+        guard capability == .embeddings else { throw GenerationError.wrongKind(asked: .embeddings, can: capability) }
+        let size = engine.limits.dimensions
+        if let wanted = request.dimensions, wanted > size { throw GenerationError.tooManyDimensions(wanted, most: size) }
+        var texts: [[Token]] = []
+        for (index, input) in request.inputs.enumerated() { texts.append(try tokens(of: input, at: index)) }
+        let vectors = try await engine.embed(texts, owner: terms.owner).map { vector in
+            Self.normalized(Array(vector.prefix(request.dimensions ?? size)))
+        }
+        return EmbeddingResult(vectors: vectors, promptTokens: texts.reduce(0) { $0 + $1.count })
+    }
+
+    /// A question and a document as the model was trained to see them: both between marks.
+    @concurrent package func rerank(_ request: RerankRequest, terms: ServiceTerms) async throws -> RerankResult {
+        guard capability == .rerank else { throw GenerationError.wrongKind(asked: .rerank, can: capability) }
+        let query = vocabulary.tokenize(request.query, addSpecial: true, parseSpecial: false)
+        // The end of the first text is already the mark between the two.
+        let marks = vocabulary.tokenize("", addSpecial: true, parseSpecial: false)
+        var texts: [[Token]] = []
+        for (index, document) in request.documents.enumerated() {
+            let tokens = query + vocabulary.tokenize(document, addSpecial: false, parseSpecial: false) + marks.suffix(1)
+            guard tokens.count <= contextLength else {
+                throw GenerationError.inputTooLong(index, tokens: tokens.count, context: contextLength)
+            }
+            texts.append(tokens)
+        }
+        let results = try await engine.embed(texts, owner: terms.owner)
+        return RerankResult(scores: results.map { $0.first ?? 0 }, promptTokens: texts.reduce(0) { $0 + $1.count })
+    }
+
+    private func tokens(of input: TextRequest.Prompt, at index: Int) throws(GenerationError) -> [Token] {
+        let tokens: [Token]
+        switch input {
+        case .text(let text): tokens = vocabulary.tokenize(text, addSpecial: true, parseSpecial: false)
+        case .tokens(let given):
+            tokens = given
+            if let unknown = given.first(where: { !(0..<vocabulary.tokenCount).contains(Int($0)) }) {
+                throw .unknownPromptToken(prompt: index, unknown)
+            }
+        }
+        if tokens.isEmpty { throw .emptyInput(index) }
+        if tokens.count > contextLength { throw .inputTooLong(index, tokens: tokens.count, context: contextLength) }
+        return tokens
+    }
+
+    /// Of length 1; a vector without length stays as it is.
+    private static func normalized(_ vector: [Float]) -> [Float] {
+        let length = vector.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
+        return length > 0 ? vector.map { Float(Double($0) / length) } : vector
+    }
+
+    // MARK: What it is not made for
+
+    package func prepare(_ conversation: Conversation) async throws -> PreparedPrompt { throw wrongKind }
+    package func generate(_ request: ChatRequest, terms: ServiceTerms) async throws -> sending Answer { throw wrongKind }
+    package func complete(_ request: TextRequest, terms: ServiceTerms) async throws -> sending Answer { throw wrongKind }
+    private var wrongKind: GenerationError { .wrongKind(asked: .chat, can: capability) }
+
+    @concurrent package func tokenize(_ text: String, addSpecial: Bool, parseSpecial: Bool) async throws -> [Token] {
+        vocabulary.tokenize(text, addSpecial: addSpecial, parseSpecial: parseSpecial)
+    }
+
+    @concurrent package func pieces(of tokens: [Token]) async throws -> [[UInt8]?] { vocabulary.pieces(of: tokens) }
+
+    package func shutdown() async { await engine.shutdown() }
+}

@@ -1,0 +1,65 @@
+import ShimmyJSON
+
+extension ModelFamily {
+    /// Encoders that make vectors of texts, or with a head for one class judge a pair of them.
+    static let bert = ModelFamily(
+        architecture: "bert",
+        metadata: { config throws(ConversionError) in
+            [
+                ("bert.block_count", .unsigned(try config.integer("num_hidden_layers"))),
+                ("bert.context_length", .unsigned(try config.integer("max_position_embeddings"))),
+                ("bert.embedding_length", .unsigned(try config.integer("hidden_size"))),
+                ("bert.feed_forward_length", .unsigned(try config.integer("intermediate_size"))),
+                ("bert.attention.head_count", .unsigned(try config.heads)),
+                ("bert.attention.layer_norm_epsilon", .float(try config.number("layer_norm_eps"))),
+                ("bert.attention.causal", .bool(false)),
+                ("tokenizer.ggml.token_type_count", .unsigned(config.json["type_vocab_size"]?.intValue ?? 1)),
+            ] + (try config.isClassifier ? [("bert.pooling_type", .unsigned(4))] : config.poolingMetadata("bert", default: 1))
+        }, tensor: { name, config throws(ConversionError) in try BertNames.tensor(name, config) })
+}
+
+extension FamilyConfig {
+    fileprivate var isClassifier: Bool { className == "BertForSequenceClassification" }
+
+    /// How one vector comes of a text's tokens, by llama.cpp's numbers: 1 their mean, 2 the first one's, 3 the last one's.
+    func poolingMetadata(_ name: String, default other: Int? = nil) throws(ConversionError) -> [(String, MetadataValue)] {
+        guard let pooling else { return other.map { [("\(name).pooling_type", .unsigned($0))] } ?? [] }
+        let modes = [("pooling_mode_mean_tokens", 1), ("pooling_mode_cls_token", 2), ("pooling_mode_lasttoken", 3)]
+        guard let mode = modes.first(where: { pooling[$0.0]?.boolValue == true })?.1 else {
+            throw ConversionError("the folder's way of pooling is not known; mean, first and last token are")
+        }
+        return [("\(name).pooling_type", .unsigned(mode))]
+    }
+}
+
+private enum BertNames {
+    private static let places: [String: String] = [
+        "embeddings.word_embeddings": "token_embd", "embeddings.position_embeddings": "position_embd",
+        "embeddings.token_type_embeddings": "token_types", "embeddings.LayerNorm": "token_embd_norm",
+    ]
+    private static let layerNames: [String: String] = [
+        "attention.self.query": "attn_q", "attention.self.key": "attn_k", "attention.self.value": "attn_v", "attention.output.dense": "attn_output",
+        "attention.output.LayerNorm": "attn_output_norm", "intermediate.dense": "ffn_up", "output.dense": "ffn_down",
+        "output.LayerNorm": "layer_output_norm",
+    ]
+
+    static func tensor(_ name: String, _ config: FamilyConfig) throws(ConversionError) -> (name: String, transform: Transform)? {
+        let stem = name.hasPrefix("bert.") ? name.dropFirst(5) : name[...]
+        if stem == "embeddings.position_ids" || stem.hasPrefix("cls.") { return nil }
+        guard let dot = stem.lastIndex(of: ".") else { throw DecoderNames.unknown(name) }
+        let place = String(stem[..<dot])
+        // The oldest files call a norm's numbers by Greek letters.
+        let ending = stem[dot...] == ".gamma" ? ".weight" : stem[dot...] == ".beta" ? ".bias" : String(stem[dot...])
+        if place == "pooler.dense" || place == "classifier" {
+            // Vectors are made without the pooler; a judge needs both.
+            guard config.isClassifier else { return nil }
+            return ((place == "classifier" ? "cls.output" : "cls") + ending, Transform())
+        }
+        if let known = places[place] { return (known + ending, Transform()) }
+        let parts = place.split(separator: ".", maxSplits: 3)
+        guard parts.count == 4, parts[0] == "encoder", parts[1] == "layer", let layer = Int(parts[2]), let known = layerNames[String(parts[3])] else {
+            throw DecoderNames.unknown(name)
+        }
+        return ("blk.\(layer).\(known)\(ending)", Transform())
+    }
+}

@@ -1,0 +1,102 @@
+import Foundation
+import ShimmyJSON
+
+/// A family of models: what its weights are called, and what llama.cpp has to know of it.
+struct ModelFamily: Sendable {
+    /// llama.cpp's name of the architecture.
+    let architecture: String
+    let metadata: @Sendable (FamilyConfig) throws(ConversionError) -> [(String, MetadataValue)]
+    /// Nil for a tensor that llama.cpp does not need; an error for one that is not known, since nothing may be left out silently.
+    let tensor: @Sendable (_ name: String, FamilyConfig) throws(ConversionError) -> (name: String, transform: Transform)?
+    /// Tensors that are computed rather than stored.
+    var extra: @Sendable (FamilyConfig) throws(ConversionError) -> [(name: String, values: [Float])] = { _ in [] }
+
+    /// By the classes of Hugging Face's transformers.
+    static func of(className: String) throws(ConversionError) -> ModelFamily {
+        switch className {
+        case "LlamaForCausalLM", "MistralForCausalLM", "LlamaModel": return .llama
+        case "Qwen2ForCausalLM", "Qwen2Model": return .qwen2
+        case "Qwen3ForCausalLM", "Qwen3Model": return .qwen3
+        case "GemmaForCausalLM": return .gemma
+        case "Gemma2ForCausalLM": return .gemma2
+        case "Gemma3ForCausalLM": return .gemma3
+        case "Phi3ForCausalLM": return .phi3
+        case "BertModel", "BertForMaskedLM", "BertForSequenceClassification": return .bert
+        default:
+            throw ConversionError(
+                "models of the class \(className) cannot be converted; Llama, Mistral, Qwen2, Qwen3, Gemma, Gemma 2, Gemma 3, Phi-3 and BERT can")
+        }
+    }
+}
+
+/// config.json, asked for what has to be there.
+struct FamilyConfig {
+    let json: JSON
+    let className: String
+    /// The sentence-transformers module that makes one vector of many; nil where the folder has none.
+    let pooling: JSON?
+    /// Tokens of the tokenizer.
+    let tokenCount: Int
+
+    /// - other: the key that counts where the first is missing.
+    func integer(_ key: String, or other: String? = nil) throws(ConversionError) -> Int {
+        guard let value = (json[key] ?? other.flatMap { json[$0] })?.intValue, value > 0 else {
+            throw ConversionError("config.json has no usable \(key)")
+        }
+        return value
+    }
+
+    func number(_ key: String) throws(ConversionError) -> Double {
+        guard let value = json[key]?.doubleValue else { throw ConversionError("config.json has no usable \(key)") }
+        return value
+    }
+
+    var heads: Int { get throws(ConversionError) { try integer("num_attention_heads") } }
+    var cacheHeads: Int { get throws(ConversionError) { try integer("num_key_value_heads", or: "num_attention_heads") } }
+    var headLength: Int {
+        get throws(ConversionError) {
+            if let length = json["head_dim"]?.intValue, length > 0 { return length }
+            return try integer("hidden_size") / heads
+        }
+    }
+    /// Newer configurations have the rotary embedding's numbers in an object of their own.
+    var rope: JSON? { json["rope_scaling"].flatMap { $0.isNull ? nil : $0 } ?? json["rope_parameters"] }
+    var ropeBase: Double? { (json["rope_theta"] ?? rope?["rope_theta"])?.doubleValue }
+    var ropeType: String? { (rope?["rope_type"] ?? rope?["type"])?.stringValue }
+
+    /// What all decoders have.
+    func decoder(_ name: String) throws(ConversionError) -> [(String, MetadataValue)] {
+        var values: [(String, MetadataValue)] = [
+            ("\(name).block_count", .unsigned(try integer("num_hidden_layers"))),
+            ("\(name).context_length", .unsigned(try integer("max_position_embeddings"))),
+            ("\(name).embedding_length", .unsigned(try integer("hidden_size"))),
+            ("\(name).feed_forward_length", .unsigned(try integer("intermediate_size"))),
+            ("\(name).attention.head_count", .unsigned(try heads)),
+            ("\(name).attention.head_count_kv", .unsigned(try cacheHeads)),
+            ("\(name).attention.layer_norm_rms_epsilon", .float(try number("rms_norm_eps"))),
+            ("\(name).rope.dimension_count", .unsigned(try headLength)),
+            ("\(name).vocab_size", .unsigned(tokenCount)),
+        ]
+        if let ropeBase { values.append(("\(name).rope.freq_base", .float(ropeBase))) }
+        if json["head_dim"]?.intValue != nil {
+            values += [("\(name).attention.key_length", .unsigned(try headLength)), ("\(name).attention.value_length", .unsigned(try headLength))]
+        }
+        switch ropeType {
+        case "linear":
+            values += [("\(name).rope.scaling.type", .string("linear")), ("\(name).rope.scaling.factor", .float(try ropeNumber("factor")))]
+        case "yarn":
+            values += [
+                ("\(name).rope.scaling.type", .string("yarn")), ("\(name).rope.scaling.factor", .float(try ropeNumber("factor"))),
+                ("\(name).rope.scaling.original_context_length", .unsigned(Int(try ropeNumber("original_max_position_embeddings")))),
+            ]
+        case nil, "default", "llama3", "longrope", "su": break
+        case let type?: throw ConversionError("rotary embeddings of the type \(type) cannot be converted")
+        }
+        return values
+    }
+
+    func ropeNumber(_ key: String) throws(ConversionError) -> Double {
+        guard let value = rope?[key]?.doubleValue else { throw ConversionError("config.json has no usable rope_scaling.\(key)") }
+        return value
+    }
+}

@@ -1,0 +1,129 @@
+import Foundation
+import ShimmyJSON
+
+/// Converts a folder into a GGUF file.
+package struct FolderConverter {
+    /// A tensor of the file to be.
+    private struct Planned {
+        let entry: GGUFWriter.Entry
+        /// Nil for one that is computed.
+        let source: (file: ByteFile, tensor: SafeTensorsFile.Tensor, type: ValueType)?
+        var transform = Transform()
+        var values: [Float] = []
+    }
+
+    private let folder: HubFolder
+    private let name: String
+    /// Tables that ggml adds to what it computes in F32.
+    private static let addedTensors: Set<String> = ["position_embd.weight", "token_types.weight"]
+    /// Bytes that are read at once.
+    private static let chunk = 32 << 20
+
+    /// - name: what the file says that the model is called.
+    package init(folder: HubFolder, name: String) {
+        self.folder = folder
+        self.name = name
+    }
+
+    /// Writes the file aside and moves it to its place when it is whole. Blocks for as long as that takes.
+    /// - progress: told bytes written and bytes in all.
+    package func convert(to path: String, progress: (Int, Int) -> Void = { _, _ in }) throws(ConversionError) {
+        let aside = "\(path).\(ProcessInfo.processInfo.processIdentifier).partial"
+        defer { try? FileManager.default.removeItem(atPath: aside) }
+        let (metadata, tensors) = try plan()
+        let total = tensors.reduce(0) { $0 + $1.entry.bytes }
+        let writer = try GGUFWriter(path: aside, metadata: metadata, tensors: tensors.map(\.entry))
+        var written = 0
+        for tensor in tensors {
+            try write(tensor, writer) { bytes in
+                written += bytes
+                progress(written, total)
+            }
+        }
+        try writer.close()
+        guard rename(aside, path) == 0 else { throw ConversionError("\(path) cannot be written") }
+    }
+
+    // MARK: Planning
+
+    private func plan() throws(ConversionError) -> (metadata: [(String, MetadataValue)], tensors: [Planned]) {
+        guard let className = folder.className else { throw ConversionError("config.json does not say what the model is") }
+        let family = try ModelFamily.of(className: className)
+        let tokenizer = try TokenizerConverter(
+            folder, tokenCount: family.architecture.hasPrefix("gemma") ? nil : folder.config["vocab_size"]?.intValue)
+        let config = FamilyConfig(
+            json: folder.config, className: className, pooling: try folder.file("1_Pooling/config.json"), tokenCount: tokenizer.entries.count)
+        let tensors = try self.tensors(of: family, config)
+        let type = tensors.contains { $0.entry.type == .bf16 } ? 32 : 1
+        let metadata =
+            [
+                ("general.architecture", .string(family.architecture)), ("general.name", .string(name)), ("general.type", .string("model")),
+                ("general.file_type", .unsigned(type)), ("general.alignment", .unsigned(32)),
+            ] + (try family.metadata(config)) + tokenizer.metadata
+        return (metadata, tensors)
+    }
+
+    private func tensors(of family: ModelFamily, _ config: FamilyConfig) throws(ConversionError) -> [Planned] {
+        var planned: [Planned] = []
+        for path in folder.weights {
+            let file = try SafeTensorsFile(path: path)
+            for (name, tensor) in file.tensors.sorted(by: { $0.value.range.lowerBound < $1.value.range.lowerBound }) {
+                guard let (target, transform) = try family.tensor(name, config) else { continue }
+                guard let type = ValueType(rawValue: tensor.type) else {
+                    throw ConversionError("the tensor \(name) has values of the type \(tensor.type); F32, F16 and BF16 can be converted")
+                }
+                planned.append(try plan(target, tensor, type, transform, file.file))
+            }
+        }
+        guard !planned.isEmpty else { throw ConversionError("\(folder.path) holds no weights") }
+        guard Set(planned.map(\.entry.name)).count == planned.count else { throw ConversionError("two tensors have the same meaning") }
+        for (name, values) in try family.extra(config) {
+            planned.append(Planned(entry: .init(name: name, shape: [values.count], type: .f32), source: nil, values: values))
+        }
+        return planned
+    }
+
+    private func plan(
+        _ name: String, _ tensor: SafeTensorsFile.Tensor, _ type: ValueType, _ transform: Transform, _ file: ByteFile
+    ) throws(ConversionError) -> Planned {
+        var shape = tensor.shape
+        guard !shape.isEmpty, !shape.contains(0) else { throw ConversionError("the tensor \(name) is empty") }
+        if let rows = transform.rows {
+            guard rows <= shape[0] else { throw ConversionError("the tensor \(name) has \(shape[0]) rows, the tokenizer \(rows) tokens") }
+            shape[0] = rows
+        }
+        if let heads = transform.rotaryHeads, shape[0] % (2 * heads) != 0 {
+            throw ConversionError("the tensor \(name) does not divide into \(heads) heads")
+        }
+        // Norms and biases stay exact; matrices keep their type, and take half the place where they had twice as much.
+        let staysExact = shape.count == 1 || Self.addedTensors.contains(name)
+        let target: ValueType = staysExact ? .f32 : type == .f32 ? .f16 : type
+        return Planned(
+            entry: .init(name: name, shape: shape.reversed(), type: target), source: (file, tensor, type), transform: transform)
+    }
+
+    // MARK: Writing
+
+    private func write(_ planned: Planned, _ writer: GGUFWriter, _ progress: (Int) -> Void) throws(ConversionError) {
+        guard let (file, tensor, type) = planned.source else {
+            let bytes = planned.values.flatMap { value in withUnsafeBytes(of: value.bitPattern.littleEndian) { Array($0) } }
+            try writer.write(bytes)
+            progress(bytes.count)
+            return try writer.align(after: planned.entry)
+        }
+        let rows = planned.entry.shape.last ?? 1
+        let rowBytes = tensor.shape.dropFirst().reduce(type.bytes, *)
+        var row = 0
+        while row < rows {
+            // Rows that change their places are read one by one.
+            let count = planned.transform.rotaryHeads == nil ? min(rows - row, max(1, Self.chunk / rowBytes)) : 1
+            let begin = tensor.range.lowerBound + planned.transform.sourceRow(of: row, rows: rows) * rowBytes
+            let bytes = try file.read(begin..<begin + count * rowBytes)
+            let converted = TensorValues.convert(bytes, from: type, to: planned.entry.type, adding: planned.transform.offset)
+            try writer.write(converted)
+            progress(converted.count)
+            row += count
+        }
+        try writer.align(after: planned.entry)
+    }
+}

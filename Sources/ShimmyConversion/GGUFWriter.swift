@@ -1,0 +1,139 @@
+import Foundation
+
+/// A value of GGUF's metadata that is written.
+enum MetadataValue {
+    case unsigned(Int)
+    case float(Double)
+    case bool(Bool)
+    case string(String)
+    case strings([String])
+    case integers([Int])
+    case floats([Float])
+}
+
+/// Writes a GGUF file of version 3 (the format is described in ggml's docs/gguf.md): all of the header first, then tensor by tensor.
+struct GGUFWriter {
+    struct Entry {
+        let name: String
+        /// ggml's order: the length of a row first.
+        let shape: [Int]
+        let type: ValueType
+
+        var bytes: Int { shape.reduce(type.bytes, *) }
+    }
+
+    private static let alignment = 32
+    private let handle: FileHandle
+
+    init(path: String, metadata: [(String, MetadataValue)], tensors: [Entry]) throws(ConversionError) {
+        guard FileManager.default.createFile(atPath: path, contents: nil), let handle = FileHandle(forWritingAtPath: path) else {
+            throw ConversionError("\(path) cannot be written")
+        }
+        self.handle = handle
+        var header = Bytes()
+        header.append("GGUF".utf8)
+        header.append(UInt32(3))
+        header.append(UInt64(tensors.count))
+        header.append(UInt64(metadata.count))
+        for (key, value) in metadata {
+            header.append(text: key)
+            header.append(value)
+        }
+        var offset = 0
+        for tensor in tensors {
+            header.append(text: tensor.name)
+            header.append(UInt32(tensor.shape.count))
+            for length in tensor.shape { header.append(UInt64(length)) }
+            header.append(tensor.type.number)
+            header.append(UInt64(offset))
+            offset += Self.aligned(tensor.bytes)
+        }
+        header.append([UInt8](repeating: 0, count: Self.aligned(header.bytes.count) - header.bytes.count))
+        try write(header.bytes)
+    }
+
+    /// Values in the order of the entries.
+    func write(_ bytes: [UInt8]) throws(ConversionError) {
+        do {
+            try handle.write(contentsOf: bytes)
+        } catch {
+            throw ConversionError("the converted file cannot be written: \(error)")
+        }
+    }
+
+    /// After each tensor's values.
+    func align(after entry: Entry) throws(ConversionError) {
+        try write([UInt8](repeating: 0, count: Self.aligned(entry.bytes) - entry.bytes))
+    }
+
+    /// Everything is on the disk when it returns.
+    func close() throws(ConversionError) {
+        do {
+            try handle.synchronize()
+            try handle.close()
+        } catch {
+            throw ConversionError("the converted file cannot be written: \(error)")
+        }
+    }
+
+    private static func aligned(_ count: Int) -> Int { (count + alignment - 1) / alignment * alignment }
+}
+
+private struct Bytes {
+    var bytes: [UInt8] = []
+
+    mutating func append(_ more: some Sequence<UInt8>) { bytes.append(contentsOf: more) }
+
+    mutating func append(_ value: some FixedWidthInteger) {
+        withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
+    }
+
+    mutating func append(text: String) {
+        append(UInt64(text.utf8.count))
+        append(text.utf8)
+    }
+
+    /// The types' numbers are those of GGUFValueType.
+    mutating func append(_ value: MetadataValue) {
+        switch value {
+        case .unsigned(let number):
+            append(UInt32(4))
+            append(UInt32(truncatingIfNeeded: number))
+        case .float(let number):
+            append(UInt32(6))
+            append(Float(number).bitPattern)
+        case .bool(let flag):
+            append(UInt32(7))
+            append(UInt8(flag ? 1 : 0))
+        case .string(let text):
+            append(UInt32(8))
+            append(text: text)
+        case .strings(let texts):
+            appendArray(type: 8, count: texts.count)
+            for text in texts { append(text: text) }
+        case .integers(let numbers):
+            appendArray(type: 5, count: numbers.count)
+            for number in numbers { append(Int32(truncatingIfNeeded: number)) }
+        case .floats(let numbers):
+            appendArray(type: 6, count: numbers.count)
+            for number in numbers { append(number.bitPattern) }
+        }
+    }
+
+    private mutating func appendArray(type: UInt32, count: Int) {
+        append(UInt32(9))
+        append(type)
+        append(UInt64(count))
+    }
+}
+
+extension ValueType {
+    /// ggml's number of the type.
+    var number: UInt32 {
+        switch self {
+        case .f32: 0
+        case .f16: 1
+        case .bf16: 30
+        }
+    }
+}

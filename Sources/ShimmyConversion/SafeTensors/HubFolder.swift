@@ -1,0 +1,86 @@
+import Foundation
+import ShimmyJSON
+
+/// A folder as the Hugging Face hub has it, without its weights.
+package struct HubFolder: Sendable {
+    package let path: String
+    let config: JSON
+    /// The SafeTensors files, in order.
+    package let weights: [String]
+
+    /// Vocabularies of 256 thousand tokens with their merges have some 35 MB.
+    private static let longestJSON = 256 << 20
+
+    /// Whether a folder looks like a model in SafeTensors; nothing is read.
+    package static func isModel(names: [String]) -> Bool {
+        names.contains("config.json") && names.contains { $0.hasSuffix(".safetensors") }
+    }
+
+    package init(path: String) throws(ConversionError) {
+        self.path = path
+        config = try Self.json(path + "/config.json")
+        weights = try Self.weights(path)
+    }
+
+    /// The model's class, such as `LlamaForCausalLM`.
+    package var className: String? { config["architectures"]?.arrayValue?.first?.stringValue }
+    package var contextLength: Int? { config["max_position_embeddings"]?.intValue }
+
+    /// What a catalog says of it; only headers are read. Throws `ConversionError` for what cannot be converted.
+    package func describe() throws(ConversionError) -> Description {
+        guard let className else { throw ConversionError("its config.json does not say what the model is") }
+        let family = try ModelFamily.of(className: className)
+        var parameters = 0
+        var types: [String: Int] = [:]
+        for path in weights {
+            for tensor in try SafeTensorsFile(path: path).tensors.values {
+                parameters += tensor.shape.reduce(1, *)
+                types[tensor.type, default: 0] += tensor.range.count
+            }
+        }
+        let judges = className.hasSuffix("ForSequenceClassification")
+        let pools = try file("1_Pooling/config.json") != nil
+        return Description(
+            architecture: family.architecture, parameterCount: parameters, valueType: types.max { $0.value < $1.value }?.key,
+            embeds: !judges && (pools || family.architecture == "bert"), judges: judges)
+    }
+
+    package struct Description: Sendable {
+        /// llama.cpp's name of it.
+        package let architecture: String
+        package let parameterCount: Int
+        /// Of most weights.
+        package let valueType: String?
+        package let embeds: Bool
+        package let judges: Bool
+    }
+
+    func file(_ name: String) throws(ConversionError) -> JSON? {
+        FileManager.default.fileExists(atPath: "\(path)/\(name)") ? try Self.json("\(path)/\(name)") : nil
+    }
+
+    func text(_ name: String) -> String? { try? String(contentsOfFile: "\(path)/\(name)", encoding: .utf8) }
+
+    private static func json(_ path: String) throws(ConversionError) -> JSON {
+        let file = try ByteFile(path: path)
+        guard file.size <= longestJSON else { throw ConversionError("\(path) is \(file.size) bytes long") }
+        do {
+            return try JSON.parse(try file.read(0..<file.size), limits: JSONLimits(bytes: longestJSON))
+        } catch let error as ConversionError {
+            throw error
+        } catch {
+            throw ConversionError("\(path) is no JSON: \(error)")
+        }
+    }
+
+    /// What the index names, or all there are. A name must not lead out of the folder.
+    private static func weights(_ path: String) throws(ConversionError) -> [String] {
+        let names = ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).filter { $0.hasSuffix(".safetensors") }
+        guard !names.isEmpty else { throw ConversionError("\(path) holds no SafeTensors files") }
+        let index = "\(path)/model.safetensors.index.json"
+        guard FileManager.default.fileExists(atPath: index) else { return names.sorted().map { "\(path)/\($0)" } }
+        let wanted = Set(try json(index)["weight_map"]?.objectValue?.compactMap { $0.1.stringValue } ?? [])
+        for name in wanted where !names.contains(name) { throw ConversionError("the part \(name) is missing") }
+        return wanted.sorted().map { "\(path)/\($0)" }
+    }
+}

@@ -1,0 +1,75 @@
+import ShimmyJSON
+
+/// The types of values that are converted.
+enum ValueType: String {
+    case f32 = "F32"
+    case f16 = "F16"
+    case bf16 = "BF16"
+
+    var bytes: Int { self == .f32 ? 4 : 2 }
+}
+
+/// A SafeTensors file: eight bytes of length, a header in JSON, then the values (github.com/huggingface/safetensors, "Format").
+struct SafeTensorsFile {
+    struct Tensor {
+        let type: String
+        /// Rows first.
+        let shape: [Int]
+        /// In the file.
+        let range: Range<Int>
+    }
+
+    let file: ByteFile
+    let tensors: [String: Tensor]
+    /// As in the format's own implementation.
+    private static let longestHeader = 100_000_000
+
+    /// Throws `ConversionError` for everything that is not whole and sound.
+    init(path: String) throws(ConversionError) {
+        file = try ByteFile(path: path)
+        guard file.size >= 8 else { throw ConversionError("\(path) is too short for a SafeTensors file") }
+        let length = try file.read(0..<8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+        guard length >= 2, length <= UInt64(min(Self.longestHeader, file.size - 8)) else {
+            throw ConversionError("the header of \(path) is cut or damaged")
+        }
+        let start = 8 + Int(length)
+        let header: JSON
+        do {
+            header = try JSON.parse(try file.read(8..<start), limits: JSONLimits(bytes: Self.longestHeader))
+        } catch let error as ConversionError {
+            throw error
+        } catch {
+            throw ConversionError("the header of \(path) is no JSON")
+        }
+        guard let entries = header.objectValue else { throw ConversionError("the header of \(path) is no object") }
+        var tensors: [String: Tensor] = [:]
+        for (name, entry) in entries where name != "__metadata__" {
+            guard let tensor = Self.tensor(entry, from: start, size: file.size) else {
+                throw ConversionError("the entry of tensor \(name) in \(path) is damaged")
+            }
+            tensors[name] = tensor
+        }
+        self.tensors = tensors
+    }
+
+    private static func tensor(_ entry: JSON, from start: Int, size: Int) -> Tensor? {
+        guard let type = entry["dtype"]?.stringValue, let dimensions = entry["shape"]?.arrayValue, dimensions.count <= 8,
+            let offsets = entry["data_offsets"]?.arrayValue, offsets.count == 2, let begin = offsets[0].intValue, let end = offsets[1].intValue,
+            begin >= 0, begin <= end, end <= size - start
+        else { return nil }
+        var shape: [Int] = []
+        var count = 1
+        for dimension in dimensions {
+            guard let length = dimension.intValue, length >= 0 else { return nil }
+            let (product, overflow) = count.multipliedReportingOverflow(by: length)
+            guard !overflow else { return nil }
+            shape.append(length)
+            count = product
+        }
+        if let known = ValueType(rawValue: type) {
+            let (bytes, overflow) = count.multipliedReportingOverflow(by: known.bytes)
+            guard !overflow, bytes == end - begin else { return nil }
+        }
+        return Tensor(type: type, shape: shape, range: start + begin..<start + end)
+    }
+}

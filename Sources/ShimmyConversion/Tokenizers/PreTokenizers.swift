@@ -1,0 +1,21 @@
+import ShimmyJSON
+
+/// llama.cpp knows by name how byte-pair tokenizers cut a text into words; Hugging Face's files say it with regular expressions.
+enum PreTokenizers {
+    private static let byRegex: [String: String] = [
+        #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#: "llama-bpe",
+        #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#: "qwen2",
+        #"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"#:
+            "tekken",
+    ]
+
+    static func name(_ preTokenizer: JSON?) throws(ConversionError) -> String {
+        let steps = preTokenizer?["pretokenizers"]?.arrayValue ?? preTokenizer.map { [$0] } ?? []
+        let kinds = steps.compactMap { $0["type"]?.stringValue }
+        if kinds == ["ByteLevel"] { return "gpt-2" }
+        if kinds == ["Digits", "ByteLevel"], steps[0]["individual_digits"]?.boolValue == true { return "smollm" }
+        let expressions = steps.compactMap { $0["pattern"]?["Regex"]?.stringValue }
+        if kinds == ["Split", "ByteLevel"], expressions.count == 1, let name = byRegex[expressions[0]] { return name }
+        throw ConversionError("the tokenizer's way of cutting texts into words is not known: \((preTokenizer ?? .null).text)")
+    }
+}

@@ -1,0 +1,149 @@
+package import ShimmyCore
+import Synchronization
+
+/// The only thing that others hold of an engine that makes vectors. It has a thread of its own.
+package final class EmbeddingEngine: Sendable {
+    fileprivate typealias Outcome = Result<[[Float]], any Error>
+
+    fileprivate enum Command: Sendable {
+        case embed(UInt64, [[Token]], Owner, @Sendable (Outcome) -> Void)
+        case cancel(UInt64)
+        case shutdown
+    }
+
+    package let limits: EmbeddingLimits
+    /// Texts that may wait.
+    private let queue: Int
+    private let mailbox: Mailbox<Command>
+    private let shared: SharedStatistics
+    private let nextRequest = Mutex<UInt64>(0)
+
+    private init(limits: EmbeddingLimits, queue: Int, mailbox: Mailbox<Command>, shared: SharedStatistics) {
+        self.limits = limits
+        self.queue = queue
+        self.mailbox = mailbox
+        self.shared = shared
+    }
+
+    deinit { mailbox.send(.shutdown) }
+
+    /// Starts an engine on its own thread. `makeRunner` runs there; what it throws is thrown here.
+    package static func start<Runner: EmbeddingRunner & SendableMetatype>(
+        name: String, queue: Int = 16384, makeRunner: @escaping @Sendable () throws -> Runner
+    ) async throws -> EmbeddingEngine {
+        let mailbox = Mailbox<Command>()
+        let shared = SharedStatistics()
+        let limits = try await withCheckedThrowingContinuation { (started: CheckedContinuation<EmbeddingLimits, any Error>) in
+            startThread(named: name) {
+                do {
+                    let runner = try makeRunner()
+                    let loop = EmbeddingLoop(runner: runner, mailbox: mailbox, shared: shared)
+                    started.resume(returning: runner.limits)
+                    loop.run()
+                } catch {
+                    started.resume(throwing: error)
+                }
+                shared.threadEnded()
+            }
+        }
+        return EmbeddingEngine(limits: limits, queue: queue, mailbox: mailbox, shared: shared)
+    }
+
+    package var statistics: EngineStatistics { shared.statistics }
+
+    /// A vector for each text, in order. No text may be longer than the limits allow.
+    /// Throws `QueueFull`, `EngineError`, and `CancellationError` when the task is cancelled.
+    package func embed(_ texts: [[Token]], owner: Owner = .common) async throws -> [[Float]] {
+        if texts.isEmpty { return [] }
+        try shared.enter(texts.count, limit: queue)
+        defer { for _ in texts { shared.leave() } }
+        let request = nextRequest.withLock { next in
+            next += 1
+            return next
+        }
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                let isTaken = mailbox.send(.embed(request, texts, owner) { continuation.resume(with: $0) })
+                // An engine that has ended answers nobody.
+                if !isTaken { continuation.resume(throwing: CancellationError()) }
+                // The cancellation may have been faster than the request.
+                if Task.isCancelled { mailbox.send(.cancel(request)) }
+            }
+        } onCancel: {
+            mailbox.send(.cancel(request))
+        }
+    }
+
+    /// Ends the engine; requests that still wait are cancelled. Returns when its thread has freed everything.
+    package func shutdown() async {
+        mailbox.send(.shutdown)
+        await shared.waitForThreadEnd()
+    }
+}
+
+/// The engine's thread: takes requests, computes batches, answers.
+private final class EmbeddingLoop<Runner: EmbeddingRunner> {
+    private struct Request {
+        var vectors: [[Float]?]
+        let answer: @Sendable (EmbeddingEngine.Outcome) -> Void
+    }
+
+    private var runner: Runner
+    private let mailbox: Mailbox<EmbeddingEngine.Command>
+    private let shared: SharedStatistics
+    private var queue: EmbeddingQueue
+    private var requests: [UInt64: Request] = [:]
+    private var stopped = false
+
+    init(runner: Runner, mailbox: Mailbox<EmbeddingEngine.Command>, shared: SharedStatistics) {
+        self.runner = runner
+        self.mailbox = mailbox
+        self.shared = shared
+        queue = EmbeddingQueue(limits: runner.limits)
+    }
+
+    func run() {
+        while !stopped {
+            for command in mailbox.takeAll(queue.count > 0 ? .none : .endless) { perform(command) }
+            if !stopped { step() }
+        }
+        for request in requests.keys { end(request, .failure(CancellationError())) }
+        for case .embed(_, _, _, let answer) in mailbox.close() { answer(.failure(CancellationError())) }
+    }
+
+    private func perform(_ command: EmbeddingEngine.Command) {
+        switch command {
+        case .embed(let request, let texts, let owner, let answer):
+            requests[request] = Request(vectors: Array(repeating: nil, count: texts.count), answer: answer)
+            queue.add(request, texts, owner: owner)
+        case .cancel(let request): end(request, .failure(CancellationError()))
+        case .shutdown: stopped = true
+        }
+    }
+
+    private func step() {
+        let batch = queue.nextBatch()
+        guard !batch.isEmpty else { return }
+        let begin = ContinuousClock.now
+        do {
+            let vectors = try runner.run(batch.map(\.tokens))
+            for (text, vector) in zip(batch, vectors) { requests[text.place.request]?.vectors[text.place.index] = vector }
+        } catch {
+            for text in batch { end(text.place.request, .failure(EngineError("\(error)"))) }
+        }
+        let seconds = (ContinuousClock.now - begin) / .seconds(1)
+        shared.countStep(tokens: batch.reduce(0) { $0 + $1.tokens.count }, seconds: seconds, modelSeconds: seconds)
+        for request in Set(batch.map(\.place.request)) {
+            let vectors = requests[request]?.vectors ?? []
+            if !vectors.isEmpty, !vectors.contains(where: { $0 == nil }) { end(request, .success(vectors.compactMap { $0 })) }
+        }
+    }
+
+    private func end(_ request: UInt64, _ outcome: EmbeddingEngine.Outcome) {
+        queue.remove(request)
+        requests.removeValue(forKey: request)?.answer(outcome)
+    }
+}
+
+@available(*, unavailable)
+extension EmbeddingLoop: Sendable {}

@@ -1,0 +1,62 @@
+import ShimmyCore
+
+/// Which texts are computed together. Pure decisions: no C, no clock, no waiting.
+///
+/// Owners take turns by what they were served, as with sequences; a batch is filled with whatever still fits.
+struct EmbeddingQueue {
+    /// A text of a request: the request's number, and its place there.
+    struct Place: Hashable {
+        let request: UInt64
+        let index: Int
+    }
+
+    private struct Waiting {
+        let place: Place
+        let tokens: [Token]
+        let owner: Owner
+    }
+
+    private let limits: EmbeddingLimits
+    private var shares = FairShare()
+    /// In the order of arrival.
+    private var waiting: [Waiting] = []
+
+    init(limits: EmbeddingLimits) { self.limits = limits }
+
+    var count: Int { waiting.count }
+
+    mutating func add(_ request: UInt64, _ texts: [[Token]], owner: Owner) {
+        for (index, tokens) in texts.enumerated() {
+            precondition(tokens.count <= limits.contextLength)
+            shares.enter(owner)
+            waiting.append(Waiting(place: Place(request: request, index: index), tokens: tokens, owner: owner))
+        }
+    }
+
+    mutating func remove(_ request: UInt64) {
+        for text in waiting where text.place.request == request { shares.leave(text.owner) }
+        waiting.removeAll { $0.place.request == request }
+    }
+
+    /// The texts of the next batch; none when nothing waits.
+    mutating func nextBatch() -> [(place: Place, tokens: [Token])] {
+        var batch: [Waiting] = []
+        var room = limits.batchTokens
+        var left = waiting
+        while batch.count < limits.batchTexts, room > 0 {
+            // The owner that was served least; of an owner's texts the first that fits.
+            let owners = left.filter { $0.tokens.count <= room }.map(\.owner)
+            guard let owner = owners.min(by: { shares.service(of: $0) < shares.service(of: $1) }),
+                let index = left.firstIndex(where: { $0.owner == owner && $0.tokens.count <= room })
+            else { break }
+            let text = left.remove(at: index)
+            // A text costs at least something, or empty ones would be endless.
+            shares.charge(owner, Double(max(1, text.tokens.count)))
+            room -= text.tokens.count
+            batch.append(text)
+        }
+        for text in batch { shares.leave(text.owner) }
+        waiting = left
+        return batch.map { ($0.place, $0.tokens) }
+    }
+}

@@ -1,0 +1,104 @@
+import CLlama
+package import ShimmyCore
+package import ShimmyEngine
+
+/// Computes vectors with a llama.cpp context. Confined to the engine's thread that made it.
+package final class LlamaEmbedder: EmbeddingRunner {
+    /// How a model makes one result of a text's tokens.
+    package enum Pooling: Sendable {
+        /// A vector: the tokens' mean, the first one's or the last one's.
+        case vector
+        /// A number that says how well a text answers a question.
+        case rank
+    }
+
+    package let limits: EmbeddingLimits
+    private let model: LlamaModel
+    private let context: OpaquePointer
+    private let threadpool: LlamaThreadpool
+    private var batch: llama_batch
+    /// Numbers of a result.
+    private let resultCount: Int
+
+    /// Texts that are computed at once.
+    private static let batchTexts = 64
+    /// Tokens that are computed at once, where no text is longer: attention looks at all pairs of them, so more are not faster.
+    private static let batchTokens = 512
+    /// Without a request for more: a text is computed in one piece, and that takes memory by the square of its length.
+    private static let defaultContextLimit = 2048
+
+    /// The pooling that the model's file declares; nil for a model that has none.
+    package static func pooling(of model: LlamaModel) -> Pooling? {
+        guard let kind = model.metadata("pooling_type", ofArchitecture: true).flatMap(Int32.init) else { return nil }
+        switch llama_pooling_type(kind) {
+        case LLAMA_POOLING_TYPE_MEAN, LLAMA_POOLING_TYPE_CLS, LLAMA_POOLING_TYPE_LAST: return .vector
+        case LLAMA_POOLING_TYPE_RANK: return .rank
+        default: return nil
+        }
+    }
+
+    /// Throws `LlamaError` when `llama_init_from_model` returns NULL, mostly for want of memory.
+    package init(model: LlamaModel, contextLength: Int? = nil, threads: Int? = nil) throws {
+        guard let pooling = Self.pooling(of: model) else { throw LlamaError(description: "the model makes no vectors of texts") }
+        let contextLength = min(contextLength ?? Self.defaultContextLimit, model.trainedContextLength)
+        let batchTokens = max(Self.batchTokens, contextLength)
+        let threads = Int32(threads ?? ProcessorTopology.physicalCores)
+        var parameters = llama_context_default_params()
+        parameters.n_ctx = UInt32(batchTokens)
+        parameters.n_batch = UInt32(batchTokens)
+        parameters.n_ubatch = UInt32(batchTokens)
+        parameters.n_seq_max = UInt32(Self.batchTexts)
+        parameters.n_outputs_max = UInt32(batchTokens)
+        parameters.n_threads = threads
+        parameters.n_threads_batch = threads
+        parameters.kv_unified = true
+        parameters.embeddings = true
+        parameters.no_perf = true
+        guard let context = llama_init_from_model(model.pointer, parameters) else {
+            throw LlamaError(description: "llama.cpp cannot make a context of \(batchTokens) tokens; its log says why")
+        }
+        self.model = model
+        self.context = context
+        threadpool = LlamaThreadpool(threads: threads)
+        threadpool.attach(to: context)
+        batch = llama_batch_init(Int32(batchTokens), 0, 1)
+        resultCount = pooling == .rank ? Int(llama_model_n_cls_out(model.pointer)) : Int(llama_model_n_embd_out(model.pointer))
+        limits = EmbeddingLimits(
+            contextLength: contextLength, batchTokens: batchTokens, batchTexts: Self.batchTexts, dimensions: resultCount)
+    }
+
+    deinit {
+        llama_batch_free(batch)
+        llama_detach_threadpool(context)
+        llama_free(context)
+    }
+
+    package func run(_ texts: [[Token]]) throws -> [[Float]] {
+        var index = 0
+        for (sequence, tokens) in texts.enumerated() {
+            for (position, token) in tokens.enumerated() {
+                batch.token[index] = token
+                batch.pos[index] = llama_pos(position)
+                batch.n_seq_id[index] = 1
+                batch.seq_id[index]![0] = llama_seq_id(sequence)
+                batch.logits[index] = 1
+                index += 1
+            }
+        }
+        batch.n_tokens = Int32(index)
+        // A decoder's cache would keep the texts of the batch before; an encoder has none.
+        if let memory = llama_get_memory(context) { llama_memory_clear(memory, false) }
+        let status = llama_decode(context, batch)
+        llama_synchronize(context)
+        guard status == 0 else { throw LlamaError(description: "llama_decode failed with status \(status) for \(index) tokens") }
+        return try texts.indices.map { sequence in
+            guard let result = llama_get_embeddings_seq(context, llama_seq_id(sequence)) else {
+                throw LlamaError(description: "no result for text \(sequence) of a batch")
+            }
+            return Array(UnsafeBufferPointer(start: result, count: resultCount))
+        }
+    }
+}
+
+@available(*, unavailable)
+extension LlamaEmbedder: Sendable {}
