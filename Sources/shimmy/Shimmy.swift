@@ -15,7 +15,7 @@ struct Shimmy: AsyncParsableCommand {
         version: BuildVersion.text,
         subcommands: [
             ServeCommand.self, ListCommand.self, DiscoverCommand.self, ProbeCommand.self, GenerateCommand.self, InfoCommand.self,
-            RenderCommand.self, SchemaCommand.self, CompatCommand.self,
+            RenderCommand.self, SchemaCommand.self, ConvertCommand.self, CompatCommand.self,
         ])
 }
 

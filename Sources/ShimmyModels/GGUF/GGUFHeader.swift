@@ -30,6 +30,9 @@ package struct GGUFHeader: Sendable, Equatable {
         return bytes.max { ($0.value, $1.key.name) < ($1.value, $0.key.name) }?.key.name
     }
 
+    /// The number by which files declare a quantization.
+    package static func fileType(named name: String) -> Int? { fileTypes.first { $0.value == name }?.key }
+
     /// `llama_ftype` of llama.h.
     private static let fileTypes: [Int: String] = [
         0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 7: "Q8_0", 8: "Q5_0", 9: "Q5_1", 10: "Q2_K", 11: "Q3_K_S", 12: "Q3_K_M", 13: "Q3_K_L",

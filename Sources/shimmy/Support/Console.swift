@@ -10,7 +10,7 @@ enum Console {
 
     static func error(_ text: String) { write("error: " + text + "\n", to: 2) }
 
-    static func log(_ line: String) { write(line + "\n", to: 2) }
+    static func log(_ line: String, terminator: String = "\n") { write(line + terminator, to: 2) }
 
     private static func write(_ text: String, to descriptor: Int32) {
         var rest = Array(text.utf8)[...]

@@ -1,0 +1,68 @@
+import ArgumentParser
+import Foundation
+import ShimmyConversion
+import ShimmyEngine
+import ShimmyLlama
+import ShimmyModels
+
+struct ConvertCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "convert", abstract: "Make a GGUF file of a folder of SafeTensors, or a smaller one of a GGUF file.",
+        discussion: """
+            Folders are also served as they are: then they are converted when they are loaded for the first time, into the cache directory.
+            """)
+
+    @OptionGroup var options: ModelOptions
+
+    @Option(help: "The quantization, such as Q8_0 or Q4_K_M. Default: 16 bits for each weight, as the folder has them.")
+    var quantize: String?
+
+    @Option(help: "The file to write. Default: one in Shimmy's model directory, named after the model.")
+    var output: String?
+
+    @Argument(help: "A model, by name or by path: a folder with config.json and SafeTensors, or a GGUF file.")
+    var model: String
+
+    func run() async throws {
+        LlamaBackend.start(logger: options.logger(quiet: true))
+        let record = try options.resolve(model)
+        let fileType = try self.fileType()
+        guard record.isFolder || fileType != nil else { throw ValidationError("\(record.id) is a GGUF file already; name a --quantize.") }
+        let target = try target(record)
+        do {
+            try await onOwnThread(named: "convert") { try Self.write(record, to: target, fileType: fileType) }
+        } catch {
+            Console.error("the model \(record.id) cannot be converted: \(error)")
+            throw ExitStatus.modelUnusable
+        }
+        Console.print(target)
+    }
+
+    private static func write(_ record: ModelRecord, to target: String, fileType: Int?) throws {
+        guard record.isFolder else { return try LlamaQuantizer.quantize(record.path, to: target, fileType: fileType ?? 1) }
+        let plain = fileType == nil ? target : target + ".plain"
+        defer { if plain != target { try? FileManager.default.removeItem(atPath: plain) } }
+        var bar = ProgressBar("Converting \(record.id)")
+        try FolderConverter(folder: HubFolder(path: record.path), name: record.id).convert(to: plain) { bar.update($0, of: $1) }
+        if let fileType { try LlamaQuantizer.quantize(plain, to: target, fileType: fileType) }
+        _ = try GGUFHeader.read(path: target)
+    }
+
+    private func fileType() throws -> Int? {
+        guard let quantize else { return nil }
+        guard let type = GGUFHeader.fileType(named: quantize.uppercased()) else {
+            throw ValidationError("\(quantize) is no quantization; Q8_0, Q6_K, Q5_K_M and Q4_K_M are some.")
+        }
+        return type
+    }
+
+    private func target(_ record: ModelRecord) throws -> String {
+        if let output { return output }
+        let folder = Directories.standard(environment: Environment.process.values, home: Environment.process.home).models
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        let name = record.id.split(separator: "/").last.map(String.init) ?? record.id
+        let target = "\(folder)/\(name).\(quantize?.uppercased() ?? record.quantization ?? "F16").gguf"
+        if FileManager.default.fileExists(atPath: target) { throw ValidationError("\(target) is there already; name another with --output.") }
+        return target
+    }
+}
