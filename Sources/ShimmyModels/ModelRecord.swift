@@ -1,7 +1,7 @@
 /// Where a model was found.
 package enum ModelSource: String, Sendable, CaseIterable {
     // In the order in which names are given away: the first one keeps the plain name.
-    case file, shimmy, directory, huggingFace = "huggingface", ollama, lmStudio = "lmstudio"
+    case file, shimmy, directory, huggingFace = "huggingface", ollama, lmStudio = "lmstudio", llamaCpp = "llama.cpp", jan, gpt4All = "gpt4all"
 
     package var label: String { rawValue }
 }
@@ -66,6 +66,8 @@ package struct ModelRecord: Sendable, Equatable {
     package var isUsable: Bool { problem == nil && kind == .model }
     /// Whether it can be loaded and asked for something.
     package var isLoadable: Bool { problem == nil && [.model, .embedding, .reranker].contains(kind) }
+    /// The file that makes it see or hear; nil for none.
+    package var projector: String?
     /// Whether it is a folder of SafeTensors, to be converted before it is loaded.
     package var isFolder = false
 }

@@ -50,7 +50,7 @@ package struct ShimmyServer: Service {
         return RouteTable(
             routes: HealthRoutes(models: models).routes
                 + EngineRoutes(models: models).routes
-                + ModelRoutes(models: models, contextLength: contextLength).routes
+                + ModelRoutes(models: models, contextLength: contextLength, body: body).routes
                 + ChatRoutes(models: models, body: body, responder: AnswerResponder(heartbeat: configuration.heartbeat)).routes
                 + EmbeddingRoutes(models: models, body: body).routes
                 + PromptRoutes(models: models, body: body).routes)

@@ -150,7 +150,7 @@ def test_deep_nesting_is_400(server):
 def test_unknown_routes_and_methods(server):
     message = server.request("GET", "/v1/nope").assert_error(404, None, "unknown_url")
     assert "POST /v1/chat/completions" in message
-    server.request("POST", "/v1/embeddings", {}).assert_error(404, None, "unknown_url")
+    server.request("POST", "/v1/responses", {}).assert_error(404, None, "unknown_url")
     answer = server.request("GET", "/v1/chat/completions")
     answer.assert_error(405, None, "method_not_supported")
     assert answer.headers["allow"] == "POST"

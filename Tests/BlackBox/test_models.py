@@ -6,7 +6,9 @@ import pytest
 from jsonschema import validate
 
 import schemas
-from server import MODEL, MODEL_FILE, Server, make_home, put_model
+from openai import OpenAI
+
+from server import MODEL, MODEL_FILE, Server, make_home, put_model, run
 
 
 @pytest.fixture(scope="module")
@@ -106,3 +108,55 @@ def test_root_and_health(shelf):
         assert answer.status == 200
         assert answer.body == (b"Shimmy is running" if method == "GET" else b"")
         assert shelf.request(method, "/health").status == 200
+
+
+def loaded(server) -> set:
+    return {model["id"] for model in server.request("GET", "/v1/models").json["data"] if model["shimmy"]["loaded"]}
+
+
+def test_models_are_loaded_and_freed_on_request(home):
+    with Server(home) as server:
+        def post(what, **body):
+            return server.request("POST", f"/v1/models/{what}", body)
+
+        assert loaded(server) == set()
+        answer = post("load", model=MODEL)
+        assert answer.status == 200 and answer.json["id"] == MODEL and answer.json["shimmy"]["loaded"]
+        assert loaded(server) == {MODEL}
+        assert post("unload", model=MODEL.lower()).json == {"model": MODEL.lower(), "unloaded": True}
+        assert loaded(server) == set() and post("unload", model=MODEL).json["unloaded"] is False
+        post("load", model="none").assert_error(404, None, "model_not_found")
+        post("unload", model="none").assert_error(404, None, "model_not_found")
+        post("unload").assert_error(400, "model", "missing_required_parameter")
+
+        with server_stream(server) as stream:
+            next(stream)
+            post("unload", model=MODEL).assert_error(409, "model", "model_in_use")
+            assert sum(1 for _ in stream) > 50, "the stream goes on"
+        server.wait_for(lambda engine: engine["running"] == 0, "the end of the stream")
+        assert post("unload", model=MODEL).json["unloaded"]
+        assert server.chat().status == 200, "and comes back when it is asked for"
+
+
+class server_stream:
+    """The lines of a long stream, while it runs."""
+
+    def __init__(self, server):
+        self.client = OpenAI(base_url=server.url + "/v1", api_key="unused", max_retries=0)
+
+    def __enter__(self):
+        return iter(self.client.chat.completions.create(
+            model=MODEL, messages=[{"role": "user", "content": "Count."}], max_tokens=100, stream=True, extra_body={"ignore_eos": True}))
+
+    def __exit__(self, *_):
+        self.client.close()
+
+
+def test_idle_models_are_freed(home):
+    with Server(home, "--keep-alive", "1s") as server:
+        assert server.chat().status == 200
+        server.wait_for(lambda _: not loaded(server), "freeing")
+        assert server.chat().status == 200
+        with server_stream(server) as stream:
+            assert sum(1 for _ in stream) > 50
+    assert "no time" in run(home, "serve", "--keep-alive", "soon").stderr

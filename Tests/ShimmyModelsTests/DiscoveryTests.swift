@@ -86,6 +86,60 @@ import Testing
         #expect(scan().allSatisfy { $0.source == .lmStudio })
     }
 
+    #if os(Linux)
+        @Test func llamaCppsCache() throws {
+            let cache = ".cache/llama.cpp"
+            try home.write(model, to: "\(cache)/some_user_My_Repo-GGUF_my-model-Q4_K_M.gguf")
+            try home.write("{}", to: "\(cache)/manifest=some_user=My_Repo-GGUF=Q4_K_M.json")
+            try home.write(GGUFFile.model(context: 5).bytes, to: "\(cache)/loose.gguf")
+            try home.write("half", to: "\(cache)/x.gguf.downloadInProgress")
+            #expect(Set(scan().map(\.id)) == ["some_user/My_Repo-GGUF:Q4_K_M", "loose"])
+            #expect(scan().allSatisfy { $0.source == .llamaCpp && $0.isUsable })
+            #expect(scan(environment: ["LLAMA_CACHE": home.path + "/elsewhere"]).isEmpty)
+        }
+
+        @Test func jansAndGPT4AllsDirectories() throws {
+            try home.write(model, to: "jan/models/old-model/file.gguf")
+            try home.write(GGUFFile.model(context: 5).bytes, to: ".local/share/Jan/data/llamacpp/models/publisher/new-model/model.gguf")
+            try home.write(GGUFFile.model(context: 6).bytes, to: ".local/share/nomic.ai/GPT4All/Llama-3.Q4_0.gguf")
+            let sources = Dictionary(uniqueKeysWithValues: scan().map { ($0.id, $0.source) })
+            #expect(sources == ["file": .jan, "publisher/new-model": .jan, "Llama-3.Q4_0": .gpt4All])
+        }
+    #endif
+
+    @Test func projectorsBelongToTheModelsBesideThem() throws {
+        var projector = GGUFFile.model()
+        projector.add("general.type", "mmproj")
+        try home.write(model, to: ".lmstudio/models/a/vision/vision-Q4_K_M.gguf")
+        try home.write(projector.bytes, to: ".lmstudio/models/a/vision/mmproj-F16.gguf")
+        try home.write(GGUFFile.model(context: 5).bytes, to: ".lmstudio/models/a/text/text-Q4_K_M.gguf")
+        let models = Dictionary(uniqueKeysWithValues: scan().filter(\.isUsable).map { ($0.id, $0.projector) })
+        #expect(models["a/vision:Q4_K_M"]??.hasSuffix("/a/vision/mmproj-F16.gguf") == true)
+        #expect(models["a/text:Q4_K_M"] == .some(nil))
+    }
+
+    @Test func foldersOfSafeTensorsAreModels() throws {
+        let config = #"{"architectures":["LlamaForCausalLM"],"max_position_embeddings":77}"#
+        let header = #"{"a":{"dtype":"BF16","shape":[2,3],"data_offsets":[0,12]}}"#
+        let weights =
+            withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { Array($0) } + Array(header.utf8) + [UInt8](repeating: 0, count: 12)
+        let hub = ".cache/huggingface/hub/models--user--Repo"
+        for folder in ["data/models/mine", "\(hub)/snapshots/abc"] {
+            try home.write(config, to: folder + "/config.json")
+            try home.write(weights, to: folder + "/model.safetensors")
+        }
+        try home.write(config, to: "data/models/cut/config.json")
+        try home.write(Array(weights.prefix(30)), to: "data/models/cut/model.safetensors")
+        try home.write(#"{"architectures":["StarfishForCausalLM"]}"#, to: "data/models/strange/config.json")
+        try home.write(weights, to: "data/models/strange/model.safetensors")
+        let records = Dictionary(uniqueKeysWithValues: scan().map { ($0.id, $0) })
+        #expect(Set(records.keys) == ["mine", "user/Repo", "cut", "strange"])
+        let mine = try #require(records["mine"])
+        #expect(mine.isFolder && mine.isUsable && mine.architecture == "llama" && mine.parameterCount == 6 && mine.contextLength == 77)
+        #expect(mine.quantization == "BF16" && records["user/Repo"]?.source == .huggingFace)
+        #expect(records["cut"]?.problem != nil && records["strange"]?.problem?.contains("StarfishForCausalLM") == true)
+    }
+
     @Test func partsAreOneModel() throws {
         for part in 1...3 { try home.write(model, to: "data/models/big-0000\(part)-of-00003.gguf") }
         let record = try #require(scan().first)

@@ -38,10 +38,13 @@ import Testing
         ModelRecord(id: id, path: "/\(id)", source: .shimmy, kind: kind, sizeBytes: 1, modified: 1, shards: [], problem: problem)
     }
 
-    private static func manager(_ loads: Loads, capacity: Int = 2, gated: Bool = false) -> ModelManager {
+    private static func manager(
+        _ loads: Loads, capacity: Int = 2, gated: Bool = false, keepAlive: Double? = nil, now: @escaping @Sendable () -> Double = { 0 }
+    ) -> ModelManager {
         let records = ["a", "b", "c", "broken"].map { record($0) } + [record("lora", kind: .adapter), record("cut", problem: "it is cut")]
         return ModelManager(
-            capacity: capacity, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, scan: { ModelCatalog(records: records) }
+            capacity: capacity, keepAlive: keepAlive, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, now: now,
+            scan: { ModelCatalog(records: records) }
         ) { record in
             loads.started.withLock { $0.append(record.id) }
             if gated { for await _ in loads.gate { break } }
@@ -108,6 +111,39 @@ import Testing
         await #expect(throws: ModelError.unusable("cut", reason: "it is cut")) { try await manager.acquire("cut") }
         await #expect(throws: ModelError.unusable("lora", reason: "its file holds no language model (adapter)")) { try await manager.acquire("lora") }
         #expect(loads.started.withLock { $0.isEmpty })
+    }
+
+    @Test func whatNobodyUsesGoesInTime() async throws {
+        final class Shared: Sendable { let time = Mutex(0.0) }
+        let shared = Shared()
+        let loads = Loads()
+        let manager = Self.manager(loads, keepAlive: 60) { shared.time.withLock { $0 } }
+        let stopped = { loads.backends.withLock { $0.mapValues { $0.stopped.withLock { $0 } } } }
+        let lease = try await manager.acquire("a")
+        _ = try await manager.acquire("b")
+        shared.time.withLock { $0 = 59 }
+        await manager.freeIdle()
+        #expect(stopped() == ["a": false, "b": false])
+        shared.time.withLock { $0 = 61 }
+        await manager.freeIdle()
+        #expect(stopped() == ["a": false, "b": true], "a stream never loses its model")
+        withExtendedLifetime(lease) {}
+    }
+
+    @Test func modelsAreFreedOnRequest() async throws {
+        let loads = Loads()
+        let manager = Self.manager(loads)
+        let before = try await manager.unload("a")
+        #expect(!before)
+        do {
+            let lease = try await manager.acquire("a")
+            await #expect(throws: ModelError.inUse("a")) { try await manager.unload("a") }
+            withExtendedLifetime(lease) {}
+        }
+        let after = try await manager.unload("A")
+        #expect(after && manager.loaded.isEmpty)
+        #expect(loads.backends.withLock { $0["a"]?.stopped.withLock { $0 } } == true)
+        await #expect(throws: ModelError.unknown("nope")) { try await manager.unload("nope") }
     }
 
     @Test func shuttingDownFreesEverythingAndRefusesTheRest() async throws {

@@ -21,6 +21,13 @@ package struct RenderRequest: Sendable, Equatable {
     }
 }
 
+/// A request that names a model and nothing else.
+package struct ModelNameRequest: Sendable, Equatable {
+    package var model: String
+
+    package init(_ json: JSON) throws(APIError) { model = try FieldReader(json, path: .root).requiredString("model") }
+}
+
 /// `POST /tokenize`: a text as a model's tokens. In llama-server's words (`content`), or in vLLM's (`prompt`), whose clients name no model.
 package struct TokenizeRequest: Sendable, Equatable {
     /// Nil for the only one.

@@ -31,7 +31,7 @@ package struct ModelDiscovery: Sendable {
         if let file = environment["SHIMMY_BASE_GGUF"], let record = ModelCatalog.record(forFile: file) { records.append(record) }
         records += modelPlaces.flatMap { $0.records() }
         var seen: Set<String> = []
-        return Self.withUniqueNames(records.filter { seen.insert(FileFacts.realPath($0.path)).inserted })
+        return Self.withUniqueNames(records.filter { seen.insert(FileFacts.realPath($0.path)).inserted }).withProjectors()
     }
 
     private var modelPlaces: [any ModelPlace] {
@@ -40,11 +40,32 @@ package struct ModelDiscovery: Sendable {
         let cache = value("XDG_CACHE_HOME") ?? "\(home)/.cache"
         let hub = value("HF_HUB_CACHE") ?? value("HF_HOME").map { "\($0)/hub" } ?? "\(cache)/huggingface/hub"
         let ollama = value("OLLAMA_MODELS").map { [$0] } ?? ["\(home)/.ollama/models", "/usr/share/ollama/.ollama/models"]
-        return [PlainPlace(source: .shimmy, path: directories.models)]
-            + given.map { PlainPlace(source: .directory, path: expanded($0)) }
-            + [HuggingFacePlace(path: hub)]
-            + ollama.map { OllamaPlace(path: $0) }
-            + ["\(home)/.lmstudio/models", "\(home)/.cache/lm-studio/models"].map { LMStudioPlace(path: $0) }
+        let jan = ["\(home)/jan/models", systemData("Jan/data/llamacpp/models"), systemData("Jan/data/models")]
+        var places: [any ModelPlace] = [PlainPlace(source: .shimmy, path: directories.models)]
+        places += given.map { PlainPlace(source: .directory, path: expanded($0)) as any ModelPlace }
+        places.append(HuggingFacePlace(path: hub))
+        places += ollama.map { OllamaPlace(path: $0) as any ModelPlace }
+        places += ["\(home)/.lmstudio/models", "\(home)/.cache/lm-studio/models"].map { LMStudioPlace(path: $0) as any ModelPlace }
+        places.append(LlamaCppPlace(path: value("LLAMA_CACHE") ?? systemCache("llama.cpp", xdg: cache)))
+        places += jan.map { JanPlace(path: $0) as any ModelPlace }
+        places.append(PlainPlace(source: .gpt4All, path: systemData("nomic.ai/GPT4All")))
+        return places
+    }
+
+    private func systemCache(_ name: String, xdg: String) -> String {
+        #if os(macOS)
+            return "\(home)/Library/Caches/\(name)"
+        #else
+            return "\(xdg)/\(name)"
+        #endif
+    }
+
+    private func systemData(_ name: String) -> String {
+        #if os(macOS)
+            return "\(home)/Library/Application Support/\(name)"
+        #else
+            return (environment["XDG_DATA_HOME"].flatMap { $0.isEmpty ? nil : $0 } ?? "\(home)/.local/share") + "/\(name)"
+        #endif
     }
 
     private func expanded(_ path: String) -> String { path == "~" || path.hasPrefix("~/") ? home + path.dropFirst() : path }

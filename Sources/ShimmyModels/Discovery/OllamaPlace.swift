@@ -5,6 +5,7 @@ import ShimmyJSON
 struct OllamaPlace: ModelPlace {
     let source = ModelSource.ollama
     let path: String
+    private static let projectorLayer = "application/vnd.ollama.image.projector"
     private static let modelLayer = "application/vnd.ollama.image.model"
     private static let largestManifest = 1 << 20
 
@@ -46,7 +47,10 @@ struct OllamaPlace: ModelPlace {
         guard let digest = layer["digest"]?.stringValue, let blob = blobName(digest) else { return broken("its manifest names no valid digest") }
         let file = "\(path)/blobs/\(blob)"
         guard FileManager.default.fileExists(atPath: file) else { return broken("its file \(blob) is missing from Ollama's store") }
-        return RecordReader.record(path: file, shards: [file], id: id, source: source)
+        var record = RecordReader.record(path: file, shards: [file], id: id, source: source)
+        let projector = layers.first { $0["mediaType"]?.stringValue == Self.projectorLayer }?["digest"]?.stringValue.flatMap(blobName)
+        record.projector = projector.map { "\(path)/blobs/\($0)" }.flatMap { FileManager.default.fileExists(atPath: $0) ? $0 : nil }
+        return record
     }
 
     /// `sha256:HEX` as the file is called. Nothing else is taken: a digest must not lead out of the store.

@@ -10,6 +10,8 @@ package enum ModelError: Error, Equatable, CustomStringConvertible {
     case loadFailed(String, reason: String)
     /// As many models as allowed are answering requests right now.
     case allInUse(Int)
+    /// It answers requests, and cannot be freed.
+    case inUse(String)
     case shuttingDown
 
     package var description: String {
@@ -18,6 +20,7 @@ package enum ModelError: Error, Equatable, CustomStringConvertible {
         case .unusable(let name, let reason): "the model \(name) cannot be used: \(reason)"
         case .loadFailed(let name, let reason): "the model \(name) could not be loaded: \(reason)"
         case .allInUse(let count): "all \(count) models that may be loaded at once are answering requests"
+        case .inUse(let name): "the model \(name) is answering requests"
         case .shuttingDown: "the server is shutting down"
         }
     }
@@ -53,10 +56,19 @@ package final class ModelManager: Sendable {
     private let catalog: CatalogCache
     private let load: Loader
     private let logger: Logger
+    /// How long a model stays that nobody uses, in seconds; nil for ever.
+    private let keepAlive: Double?
+    private let now: @Sendable () -> Double
 
+    /// - now: seconds, of a clock that only goes forward.
     /// - scan: finds the models on the disk; it may block.
     /// - capacity: models that may be loaded at once.
-    package init(capacity: Int, logger: Logger, scan: @escaping @Sendable () -> ModelCatalog, load: @escaping Loader) {
+    package init(
+        capacity: Int, keepAlive: Double? = nil, logger: Logger, now: @escaping @Sendable () -> Double = ModelManager.uptime,
+        scan: @escaping @Sendable () -> ModelCatalog, load: @escaping Loader
+    ) {
+        self.keepAlive = keepAlive
+        self.now = now
         self.state = Mutex(State(pool: ModelPool(capacity: capacity)))
         self.capacity = capacity
         self.catalog = CatalogCache(scan: scan)
@@ -116,7 +128,7 @@ package final class ModelManager: Sendable {
     }
 
     private func lease(_ record: ModelRecord, _ backend: any Backend) -> ModelLease {
-        ModelLease(record: record, backend: backend) { [weak self] in self?.state.withLock { $0.pool.release(record.id) } }
+        ModelLease(record: record, backend: backend) { [weak self, now] in self?.state.withLock { $0.pool.release(record.id, now: now()) } }
     }
 
     private func startLoading(_ record: ModelRecord, evicting evicted: [any Backend]) -> LoadTask {
@@ -126,7 +138,7 @@ package final class ModelManager: Sendable {
                 logger.info("loading a model", metadata: ["model": "\(record.id)", "path": "\(record.path)"])
                 let backend = try await load(record)
                 let stopped = state.withLock { state in
-                    if !state.stopped { state.pool.didLoad(record.id, backend) }
+                    if !state.stopped { state.pool.didLoad(record.id, backend, now: now()) }
                     return state.stopped
                 }
                 if stopped {
@@ -141,6 +153,44 @@ package final class ModelManager: Sendable {
             }
         }
     }
+
+    // MARK: Freeing
+
+    /// Frees a model that nobody uses; returns whether it was loaded. Throws `ModelError`.
+    package func unload(_ name: String) async throws -> Bool {
+        let record = try await find(name)
+        switch state.withLock({ $0.pool.remove(record.id) }) {
+        case .notLoaded: return false
+        case .inUse: throw ModelError.inUse(record.id)
+        case .removed(let backend):
+            await backend.shutdown()
+            logger.info("freed a model", metadata: ["model": "\(record.id)"])
+            return true
+        }
+    }
+
+    /// Frees what nobody has used for as long as models are kept.
+    package func freeIdle() async {
+        guard let keepAlive else { return }
+        for (id, backend) in state.withLock({ $0.pool.takeIdle(since: now() - keepAlive) }) {
+            await backend.shutdown()
+            logger.info("freed a model that nobody used", metadata: ["model": "\(id)", "seconds": "\(keepAlive)"])
+        }
+    }
+
+    /// Looks for idle models now and then, until its task is cancelled.
+    package func keepFreeingIdle() async {
+        guard let keepAlive else { return }
+        while !Task.isCancelled {
+            try? await Task.sleep(for: .seconds(min(10, max(0.05, keepAlive / 4))))
+            await freeIdle()
+        }
+    }
+
+    package static let uptime: @Sendable () -> Double = {
+        let start = ContinuousClock.now
+        return { (ContinuousClock.now - start) / .seconds(1) }
+    }()
 
     /// Frees every model; requests that come later are refused.
     package func shutdown() async {

@@ -4,7 +4,8 @@
 struct ModelPool<Resource, Pending> {
     enum Entry {
         case loading(Pending)
-        case loaded(Resource, users: Int, lastUse: Int)
+        /// - idleSince: seconds, when the last user went; what it is while there are some does not matter.
+        case loaded(Resource, users: Int, lastUse: Int, idleSince: Double)
     }
 
     /// What to do for somebody who wants a model.
@@ -26,8 +27,8 @@ struct ModelPool<Resource, Pending> {
     /// - startLoading: begins to load the model after freeing what it is given; who loads says so with `didLoad` or `didFail`.
     mutating func request(_ id: String, startLoading: (_ evicted: [Resource]) -> Pending) -> Action {
         switch entries[id] {
-        case .loaded(let resource, let users, _):
-            entries[id] = .loaded(resource, users: users + 1, lastUse: tick())
+        case .loaded(let resource, let users, _, let idleSince):
+            entries[id] = .loaded(resource, users: users + 1, lastUse: tick(), idleSince: idleSince)
             return .use(resource)
         case .loading(let pending):
             return .wait(pending)
@@ -44,7 +45,7 @@ struct ModelPool<Resource, Pending> {
         var excess = entries.count + 1 - capacity
         guard excess > 0 else { return [] }
         let idle = entries.compactMap { id, entry -> (id: String, resource: Resource, lastUse: Int)? in
-            guard case .loaded(let resource, 0, let lastUse) = entry else { return nil }
+            guard case .loaded(let resource, 0, let lastUse, _) = entry else { return nil }
             return (id, resource, lastUse)
         }
         guard idle.count >= excess else { return nil }
@@ -57,24 +58,54 @@ struct ModelPool<Resource, Pending> {
         return evicted
     }
 
-    mutating func didLoad(_ id: String, _ resource: Resource) { entries[id] = .loaded(resource, users: 0, lastUse: tick()) }
+    mutating func didLoad(_ id: String, _ resource: Resource, now: Double) {
+        entries[id] = .loaded(resource, users: 0, lastUse: tick(), idleSince: now)
+    }
 
     mutating func didFail(_ id: String) { entries[id] = nil }
 
-    mutating func release(_ id: String) {
-        guard case .loaded(let resource, let users, _) = entries[id] else { return }
-        entries[id] = .loaded(resource, users: max(0, users - 1), lastUse: tick())
+    mutating func release(_ id: String, now: Double) {
+        guard case .loaded(let resource, let users, _, _) = entries[id] else { return }
+        entries[id] = .loaded(resource, users: max(0, users - 1), lastUse: tick(), idleSince: now)
+    }
+
+    /// Takes out what nobody has used since then.
+    mutating func takeIdle(since time: Double) -> [(id: String, resource: Resource)] {
+        var taken: [(id: String, resource: Resource)] = []
+        for (id, entry) in entries {
+            guard case .loaded(let resource, 0, _, let idleSince) = entry, idleSince <= time else { continue }
+            entries[id] = nil
+            taken.append((id, resource))
+        }
+        return taken
+    }
+
+    enum Removal {
+        case notLoaded
+        case inUse
+        case removed(Resource)
+    }
+
+    /// Takes one out, if nobody uses it.
+    mutating func remove(_ id: String) -> Removal {
+        switch entries[id] {
+        case nil: return .notLoaded
+        case .loaded(let resource, 0, _, _):
+            entries[id] = nil
+            return .removed(resource)
+        case .loaded, .loading: return .inUse
+        }
     }
 
     func loaded(_ id: String) -> Resource? {
-        guard case .loaded(let resource, _, _) = entries[id] else { return nil }
+        guard case .loaded(let resource, _, _, _) = entries[id] else { return nil }
         return resource
     }
 
     /// Sorted by name.
     var allLoaded: [(id: String, resource: Resource)] {
         entries.sorted { $0.key < $1.key }.compactMap { id, entry in
-            guard case .loaded(let resource, _, _) = entry else { return nil }
+            guard case .loaded(let resource, _, _, _) = entry else { return nil }
             return (id, resource)
         }
     }

@@ -30,6 +30,8 @@ extension APIError {
         case .loadFailed:
             self.init(status: 500, message: "The request failed: \(error.description).", type: "server_error", code: "model_load_failed")
         case .allInUse: self = .unavailable("Try again later: \(error.description).", code: "insufficient_memory", retryAfter: 5)
+        case .inUse:
+            self.init(status: 409, message: "Try again later: \(error.description).", param: "model", code: "model_in_use")
         case .shuttingDown: self = .unavailable("The server is shutting down.", code: "shutting_down", retryAfter: 5)
         }
     }

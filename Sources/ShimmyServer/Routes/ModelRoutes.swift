@@ -2,6 +2,7 @@ import HTTPTypes
 import Hummingbird
 import ShimmyAPI
 import ShimmyChat
+import ShimmyJSON
 import ShimmyModels
 
 /// `GET /v1/models` and `GET /v1/models/{model}`. Nothing here loads a model.
@@ -9,9 +10,15 @@ package struct ModelRoutes: Sendable {
     let models: ModelManager
     /// The context that a model would get when it is loaded, from what its file says.
     let contextLength: @Sendable (ModelRecord) -> Int?
+    let body: JSONBodyReader
 
     var routes: [Route] {
-        [
+        ["", "/v1"].flatMap { prefix in
+            [
+                Route(path: prefix + "/models/load", method: .post, isOpenAI: false, handler: load),
+                Route(path: prefix + "/models/unload", method: .post, isOpenAI: false, handler: unload),
+            ]
+        } + [
             Route(path: "/models", method: .get, isOpenAI: true) { _, _ in
                 let records = await models.list().filter { $0.isLoadable || $0.problem != nil }
                 return .json(ModelDescription.list(records.map(describe)))
@@ -21,6 +28,18 @@ package struct ModelRoutes: Sendable {
                 return .json(describe(try await models.find(name)).json)
             },
         ]
+    }
+
+    /// Shimmy's own, under llama-server's names: returns when the model is loaded.
+    @Sendable private func load(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
+        let lease = try await models.acquire(try ModelNameRequest(try await body.read(request)).model)
+        return .json(describe(lease.record).json)
+    }
+
+    @Sendable private func unload(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
+        let name = try ModelNameRequest(try await body.read(request)).model
+        let wasLoaded = try await models.unload(name)
+        return .json(["model": .string(name), "unloaded": .bool(wasLoaded)])
     }
 
     /// Ids contain slashes and colons, and clients encode them or not: `/v1/models/hf.co%2Fuser%2Frepo:Q4_K_M`.

@@ -39,7 +39,8 @@ extension ModelRecord {
             "id": .string(id), "path": .string(path), "source": .string(source.label), "kind": .string(kind.rawValue),
             "architecture": architecture.map(JSON.string) ?? .null, "parameters": parameterCount.map(JSON.int) ?? .null,
             "quantization": quantization.map(JSON.string) ?? .null, "context_length": contextLength.map(JSON.int) ?? .null,
-            "size_bytes": .int(sizeBytes), "modified": .int(modified), "shards": .array(shards.map(JSON.string)),
+            "projector": projector.map(JSON.string) ?? .null, "size_bytes": .int(sizeBytes), "modified": .int(modified),
+            "shards": .array(shards.map(JSON.string)),
             "problem": problem.map(JSON.string) ?? .null,
         ]
     }

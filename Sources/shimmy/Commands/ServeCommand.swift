@@ -48,6 +48,11 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "Models that may be loaded at once. [SHIMMY_MAX_MODELS]")
     var maxModels: Int?
 
+    @Option(
+        help: "How long a model stays loaded that nobody uses, such as 90s, 5m or 2h. Default: for ever. [SHIMMY_KEEP_ALIVE]",
+        transform: KeepAlive.seconds)
+    var keepAlive: Double?
+
     func run() async throws {
         let environment = Environment.process
         let logger = options.logger(quiet: false)
@@ -93,7 +98,8 @@ struct ServeCommand: AsyncParsableCommand {
         loader.prefixes = try options.prefixes(logger)
         let (options, ready) = (options, loader)
         return ModelManager(
-            capacity: maxModels ?? environment.integer("SHIMMY_MAX_MODELS") ?? 3, logger: logger,
+            capacity: maxModels ?? environment.integer("SHIMMY_MAX_MODELS") ?? 3,
+            keepAlive: try keepAlive ?? environment.string("SHIMMY_KEEP_ALIVE").flatMap(KeepAlive.seconds), logger: logger,
             scan: { options.catalog(including: file) }, load: { try await ready.load($0) })
     }
 
@@ -125,6 +131,7 @@ struct ServeCommand: AsyncParsableCommand {
             }
         }
         defer { withExtendedLifetime(signals) {} }
+        let freeing = Task { await models.keepFreeingIdle() }
         do {
             try await services.run()
         } catch let error as IOError where error.errnoCode == EADDRINUSE {
@@ -132,6 +139,7 @@ struct ServeCommand: AsyncParsableCommand {
             Console.error("port \(configuration.port) is in use\(holder); choose another with --port, or --port auto")
             throw ExitStatus.portInUse
         }
+        freeing.cancel()
         await models.shutdown()
     }
 }
