@@ -58,6 +58,7 @@ LENIENT = {
 GOOD = {
     "/v1/chat/completions": {"model": MODEL, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1},
     "/v1/completions": {"model": MODEL, "prompt": "Hi", "max_tokens": 1},
+    "/v1/embeddings": {"model": MODEL, "input": "Hi"},
 }
 ROWS = [
     (endpoint["path"], row["field"]) for endpoint in MATRIX["endpoints"] for row in endpoint.get("request", []) if row["support"] in ("supported", "partial")
