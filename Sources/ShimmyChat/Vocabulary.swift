@@ -39,9 +39,11 @@ extension Vocabulary {
 
     package func piece(of token: Token) -> [UInt8] { piece(of: token, special: false) }
 
+    func contains(_ token: Token) -> Bool { (0..<tokenCount).contains(Int(token)) }
+
     /// The bytes of each token, control tokens included. Nil for a token that there is not.
     func pieces(of tokens: [Token]) -> [[UInt8]?] {
-        tokens.map { (0..<tokenCount).contains(Int($0)) ? piece(of: $0, special: true) : nil }
+        tokens.map { contains($0) ? piece(of: $0, special: true) : nil }
     }
 
     /// The token that a text names as a whole, if there is one.

@@ -31,7 +31,7 @@ package final class EngineHandle: Sendable {
     private let queue: Int
     private let mailbox: Mailbox<EngineCommand>
     private let shared: SharedStatistics
-    private let nextID = Mutex<UInt64>(0)
+    private let lastID = Atomic<UInt64>(0)
 
     private init(limits: RunnerLimits, queue: Int, mailbox: Mailbox<EngineCommand>, shared: SharedStatistics) {
         self.limits = limits
@@ -48,32 +48,20 @@ package final class EngineHandle: Sendable {
     ) async throws -> EngineHandle {
         let mailbox = Mailbox<EngineCommand>()
         let shared = SharedStatistics()
-        let limits = try await withCheckedThrowingContinuation { (started: CheckedContinuation<RunnerLimits, any Error>) in
-            startThread(named: name) {
-                do {
-                    let runner = try makeRunner()
-                    let loop = EngineLoop(runner: runner, options: options, mailbox: mailbox, shared: shared)
-                    started.resume(returning: runner.limits)
-                    loop.run()
-                } catch {
-                    started.resume(throwing: error)
-                }
-                shared.threadEnded()
-            }
+        let limits = try await startEngine(named: name, shared) {
+            let runner = try makeRunner()
+            let loop = EngineLoop(runner: runner, options: options, mailbox: mailbox, shared: shared)
+            return (runner.limits, loop.run)
         }
         return EngineHandle(limits: limits, queue: options.queue, mailbox: mailbox, shared: shared)
     }
 
-    /// Queues sequences, all or none. Prompts must be shorter than `limits.contextLength`. Throws `QueueFull`.
+    /// Queues sequences, all or none. Each must fit into `limits.contextLength`. Throws `QueueFull`.
     package func submit(_ requests: [SequenceRequest]) throws(QueueFull) -> [TokenStream] {
         try shared.enter(requests.count, limit: limits.running + queue)
         return requests.map { request in
-            precondition(request.prompt.count < limits.contextLength)
-            let id = SequenceID(
-                nextID.withLock { next in
-                    next += 1
-                    return next
-                })
+            precondition(request.fits(limits.contextLength))
+            let id = SequenceID(lastID.wrappingAdd(1, ordering: .relaxed).newValue)
             let stream = TokenStream { [mailbox] in mailbox.send(.cancel(id)) }
             // An engine that has ended answers nobody.
             if !mailbox.send(.submit(id, request, WeakStream(stream), stored: nil)) { stream.fail(CancellationError()) }

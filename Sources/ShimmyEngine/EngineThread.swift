@@ -8,6 +8,25 @@ package func onOwnThread<Value: Sendable>(named name: String, _ body: @escaping 
     }
 }
 
+/// Starts an engine's thread. What it runs, and what that can do, is made there; a failure of that is thrown here.
+/// - shared: told when the thread has ended and freed everything.
+func startEngine<Limits: Sendable>(
+    named name: String, _ shared: SharedStatistics, make: @escaping @Sendable () throws -> (limits: Limits, run: () -> Void)
+) async throws -> Limits {
+    try await withCheckedThrowingContinuation { started in
+        startThread(named: name) {
+            do {
+                let (limits, run) = try make()
+                started.resume(returning: limits)
+                run()
+            } catch {
+                started.resume(throwing: error)
+            }
+            shared.threadEnded()
+        }
+    }
+}
+
 /// Starts a named thread with a stack that llama.cpp is comfortable with (macOS gives secondary threads only 512 KiB).
 func startThread(named name: String, _ body: @escaping @Sendable () -> Void) {
     let thread = Thread(block: body)

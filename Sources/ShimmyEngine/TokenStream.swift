@@ -73,9 +73,9 @@ package final class TokenStream: Sendable {
             if state.pending.tokens.isEmpty, state.pending.end == nil {
                 if let failure = state.failure { throw failure }
                 if state.ended { return nil }
+                // A nudge; what is pending comes with the first token.
+                return TokenDelivery()
             }
-            let isNudge = state.pending.tokens.isEmpty && state.pending.end == nil
-            if isNudge { return TokenDelivery() }
             defer { state.pending = TokenDelivery(start: state.pending.start) }
             return state.pending
         }

@@ -143,6 +143,15 @@ def test_a_prompt_is_scored(steady):
     assert all(list(top) == [token] for token, top in list(zip(several[0]["logprobs"]["tokens"], several[0]["logprobs"]["top_logprobs"]))[1:])
 
 
+def test_a_prompt_may_fill_the_context_where_nothing_follows(start):
+    server = start("--ctx-size", "64")
+    answer = complete(server, prompt=[500] * 64, max_tokens=0, echo=True, logprobs=0)
+    assert len(answer.json["choices"][0]["logprobs"]["tokens"]) == 64
+    complete(server, prompt=[500] * 64, max_tokens=1).assert_error(400, "prompt", "context_length_exceeded")
+    complete(server, prompt=[500] * 65, max_tokens=0).assert_error(400, "prompt", "context_length_exceeded")
+    assert complete(server).status == 200
+
+
 def test_a_scored_prompt_is_streamed(steady):
     fields = dict(prompt="One, two, three, four", max_tokens=3, echo=True, logprobs=1)
     whole = complete(steady, **fields).json["choices"][0]

@@ -34,6 +34,13 @@ import Testing
         #expect(drive.generated.isEmpty && drive.finished == [1: .length, 2: .length, 3: .length])
     }
 
+    @Test func aPromptMayFillTheContextWhereNothingFollows() {
+        let drive = EngineDrive(cells: 16)
+        drive.submit(1, Array(10..<26), maximumTokens: 0, scoresPrompt: true)
+        #expect(drive.runToEnd())
+        expectAll(drive, 1, prompt: Array(10..<26))
+    }
+
     @Test func whatIsCachedIsComputedAgain() {
         let drive = EngineDrive()
         let prompt: [Token] = Array(10..<20)

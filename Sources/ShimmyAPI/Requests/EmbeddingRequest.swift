@@ -76,7 +76,7 @@ package struct RerankingRequest: Sendable, Equatable {
         }
         return [
             "object": "list", "model": .string(model), "results": .array(results),
-            "usage": ["prompt_tokens": .int(result.promptTokens), "total_tokens": .int(result.promptTokens)],
+            "usage": EmbeddingEncoder.usage(promptTokens: result.promptTokens),
         ]
     }
 }

@@ -25,7 +25,7 @@ enum PromptDecoder {
         return prompts
     }
 
-    private static func tokens(_ elements: [JSON], _ path: JSONPath) throws(APIError) -> [Token] {
+    static func tokens(_ elements: [JSON], _ path: JSONPath) throws(APIError) -> [Token] {
         var tokens: [Token] = []
         for (index, element) in elements.enumerated() {
             guard let token = element.intValue.flatMap({ Token(exactly: $0) }) else {

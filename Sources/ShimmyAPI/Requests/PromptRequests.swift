@@ -81,13 +81,7 @@ package struct DetokenizeRequest: Sendable, Equatable {
         let value = try fields.required("tokens")
         let path = fields.path(to: "tokens")
         guard let array = value.arrayValue else { throw .wrongType(path, expected: "an array of integers", got: value) }
-        tokens = []
-        for (index, element) in array.enumerated() {
-            guard let token = element.intValue.flatMap({ Token(exactly: $0) }) else {
-                throw .wrongType(path.index(index), expected: "an integer", got: element)
-            }
-            tokens.append(token)
-        }
+        tokens = try PromptDecoder.tokens(array, path)
     }
 
     /// - pieces: nil for a token that the model does not have.

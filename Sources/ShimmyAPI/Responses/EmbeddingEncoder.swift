@@ -13,9 +13,12 @@ package enum EmbeddingEncoder {
         }
         return [
             "object": "list", "data": .array(data), "model": .string(model),
-            "usage": ["prompt_tokens": .int(result.promptTokens), "total_tokens": .int(result.promptTokens)],
+            "usage": usage(promptTokens: result.promptTokens),
         ]
     }
+
+    /// Nothing is generated.
+    static func usage(promptTokens: Int) -> JSON { ["prompt_tokens": .int(promptTokens), "total_tokens": .int(promptTokens)] }
 
     /// Little-endian floats of 32 bits, as the official clients read them.
     private static func base64(_ vector: [Float]) -> String {

@@ -56,7 +56,7 @@ package final class EmbeddingBackend: Backend {
         case .text(let text): tokens = vocabulary.tokenize(text, addSpecial: true, parseSpecial: false)
         case .tokens(let given):
             tokens = given
-            if let unknown = given.first(where: { !(0..<vocabulary.tokenCount).contains(Int($0)) }) {
+            if let unknown = given.first(where: { !vocabulary.contains($0) }) {
                 throw .unknownPromptToken(prompt: index, unknown)
             }
         }

@@ -98,7 +98,7 @@ package final class LocalBackend: Backend {
         case .text(let text): tokens = vocabulary.tokenize(text, addSpecial: suffix == nil, parseSpecial: true)
         case .tokens(let given):
             tokens = given
-            if let unknown = given.first(where: { !(0..<vocabulary.tokenCount).contains(Int($0)) }) {
+            if let unknown = given.first(where: { !vocabulary.contains($0) }) {
                 throw .unknownPromptToken(prompt: index, unknown)
             }
         }

@@ -5,30 +5,34 @@
 #endif
 
 /// A file that is read at any place, never past its end.
-final class ByteFile: Sendable {
-    let size: Int
+package final class ByteFile: Sendable {
+    package let size: Int
+    private let name: String
     private let descriptor: Int32
 
-    init(path: String) throws(ConversionError) {
+    /// - name: what errors call the file; nil for its path.
+    package init(path: String, name: String? = nil) throws(ConversionError) {
+        let name = name ?? path
+        self.name = name
         descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw ConversionError("\(path) cannot be opened: \(String(cString: strerror(errno)))") }
+        guard descriptor >= 0 else { throw ConversionError("\(name) cannot be opened: \(String(cString: strerror(errno)))") }
         var status = stat()
         guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
             close(descriptor)
-            throw ConversionError("\(path) is no regular file")
+            throw ConversionError("\(name) is no regular file")
         }
         size = Int(status.st_size)
     }
 
     deinit { close(descriptor) }
 
-    func read(_ range: Range<Int>) throws(ConversionError) -> [UInt8] {
-        guard range.lowerBound >= 0, range.upperBound <= size else { throw ConversionError("a file is cut at byte \(size)") }
+    package func read(_ range: Range<Int>) throws(ConversionError) -> [UInt8] {
+        guard range.lowerBound >= 0, range.upperBound <= size else { throw ConversionError("\(name) is cut at byte \(size)") }
         var bytes = [UInt8](repeating: 0, count: range.count)
         var have = 0
         while have < range.count {
             let got = bytes.withUnsafeMutableBytes { pread(descriptor, $0.baseAddress! + have, range.count - have, off_t(range.lowerBound + have)) }
-            guard got > 0 else { throw ConversionError("a file cannot be read at byte \(range.lowerBound + have)") }
+            guard got > 0 else { throw ConversionError("\(name) cannot be read at byte \(range.lowerBound + have)") }
             have += got
         }
         return bytes

@@ -16,7 +16,7 @@ package final class EmbeddingEngine: Sendable {
     private let queue: Int
     private let mailbox: Mailbox<Command>
     private let shared: SharedStatistics
-    private let nextRequest = Mutex<UInt64>(0)
+    private let lastRequest = Atomic<UInt64>(0)
 
     private init(limits: EmbeddingLimits, queue: Int, mailbox: Mailbox<Command>, shared: SharedStatistics) {
         self.limits = limits
@@ -33,18 +33,9 @@ package final class EmbeddingEngine: Sendable {
     ) async throws -> EmbeddingEngine {
         let mailbox = Mailbox<Command>()
         let shared = SharedStatistics()
-        let limits = try await withCheckedThrowingContinuation { (started: CheckedContinuation<EmbeddingLimits, any Error>) in
-            startThread(named: name) {
-                do {
-                    let runner = try makeRunner()
-                    let loop = EmbeddingLoop(runner: runner, mailbox: mailbox, shared: shared)
-                    started.resume(returning: runner.limits)
-                    loop.run()
-                } catch {
-                    started.resume(throwing: error)
-                }
-                shared.threadEnded()
-            }
+        let limits = try await startEngine(named: name, shared) {
+            let runner = try makeRunner()
+            return (runner.limits, EmbeddingLoop(runner: runner, mailbox: mailbox, shared: shared).run)
         }
         return EmbeddingEngine(limits: limits, queue: queue, mailbox: mailbox, shared: shared)
     }
@@ -57,10 +48,7 @@ package final class EmbeddingEngine: Sendable {
         if texts.isEmpty { return [] }
         try shared.enter(texts.count, limit: queue)
         defer { for _ in texts { shared.leave() } }
-        let request = nextRequest.withLock { next in
-            next += 1
-            return next
-        }
+        let request = lastRequest.wrappingAdd(1, ordering: .relaxed).newValue
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 let isTaken = mailbox.send(.embed(request, texts, owner) { continuation.resume(with: $0) })

@@ -122,7 +122,7 @@ package struct Scheduler {
 
     /// - restorable: how many tokens of the prompt could be restored from the disk; fewer than all.
     package mutating func submit(_ id: SequenceID, _ request: SequenceRequest, restorable: Int = 0) {
-        precondition(request.prompt.count < limits.contextLength && restorable < request.prompt.count)
+        precondition(request.fits(limits.contextLength) && restorable < request.prompt.count)
         shares.enter(request.owner)
         waiting.append(SequenceState(id: id, request: request, arrival: counters.promptTokens, restorable: isDeterministic ? 0 : restorable))
     }

@@ -2,7 +2,7 @@ package import ShimmyCore
 
 /// What is submitted to an engine: the tokens to continue and how.
 package struct SequenceRequest: Sendable {
-    /// At least one token, and fewer than the context holds.
+    /// At least one token.
     package var prompt: [Token]
     /// The most tokens to generate; with 0 only the prompt is computed.
     package var maximumTokens: Int
@@ -30,6 +30,9 @@ package struct SequenceRequest: Sendable {
         self.isFlex = isFlex
         self.prediction = prediction
     }
+
+    /// Whether a context holds the prompt and, where there is one, the first token of the answer.
+    func fits(_ contextLength: Int) -> Bool { prompt.count + min(1, maximumTokens) <= contextLength }
 }
 
 /// One sequence on its way: the tokens known, and how many of them are computed.
@@ -77,16 +80,17 @@ struct SequenceState {
         self.tokens = request.prompt
         self.landmarks = request.landmarks
         // Nothing tells how likely the first token was.
-        self.firstUnscored = request.scoresPrompt ? 1 : nil
+        self.firstUnscored = request.scoresPrompt && request.prompt.count > 1 ? 1 : nil
     }
 
     /// Tokens that may come from the cache: what is to be scored, and what is to be drawn, needs logits.
+    /// For a prompt that is not scored yet, nothing from its first unscored token on.
     var reusableCount: Int { min(firstUnscored.map { $0 - 1 } ?? .max, tokens.count - 1) }
-    var isScoring: Bool { firstUnscored.map { $0 < promptCount } ?? false }
+    var isScoring: Bool { firstUnscored != nil }
     /// Whether all was done that was asked for, without a token drawn.
     var isComputedOnly: Bool { maximumTokens == 0 && computed == tokens.count }
 
-    /// What to score in the rows of these tokens; at least one row can have no logits but the last.
+    /// What to score in the rows of these tokens; nil for nothing.
     func scores(in range: Range<Int>) -> Batch.Scores? {
         guard let firstUnscored else { return nil }
         let first = max(range.lowerBound, firstUnscored - 1)
@@ -94,7 +98,7 @@ struct SequenceState {
         return scored.isEmpty ? nil : Batch.Scores(firstRow: first - range.lowerBound, tokens: Array(tokens[scored]))
     }
 
-    mutating func didScore(_ count: Int) { firstUnscored? += count }
+    mutating func didScore(_ count: Int) { firstUnscored = firstUnscored.map { $0 + count }.flatMap { $0 < promptCount ? $0 : nil } }
 
     var generatedCount: Int { tokens.count - promptCount }
     var pendingCount: Int { tokens.count - computed }

@@ -1,13 +1,9 @@
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
+import ShimmyConversion
 
 /// Reads a file from its beginning in little-endian pieces, through one buffer, and never past its end.
 /// Every length is checked against what is left of the file before anything is allocated for it.
 struct FileReader: ~Copyable {
-    private let descriptor: Int32
+    private let file: ByteFile
     let size: Int
     private(set) var position = 0
     private var buffer: [UInt8] = []
@@ -15,17 +11,13 @@ struct FileReader: ~Copyable {
     private static let chunk = 1 << 18
 
     init(path: String) throws(GGUFError) {
-        descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw GGUFError("it cannot be opened: \(String(cString: strerror(errno)))") }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-            close(descriptor)
-            throw GGUFError("it is no regular file")
+        do {
+            file = try ByteFile(path: path, name: "it")
+        } catch {
+            throw GGUFError(error.description)
         }
-        size = Int(status.st_size)
+        size = file.size
     }
-
-    deinit { close(descriptor) }
 
     var remaining: Int { size - position }
 
@@ -66,14 +58,11 @@ struct FileReader: ~Copyable {
         guard count <= remaining else { throw cut() }
         if position >= bufferStart, position + count <= bufferStart + buffer.count { return }
         let wanted = min(max(count, Self.chunk), remaining)
-        var fresh = [UInt8](repeating: 0, count: wanted)
-        var have = 0
-        while have < wanted {
-            let got = fresh.withUnsafeMutableBytes { pread(descriptor, $0.baseAddress! + have, wanted - have, off_t(position + have)) }
-            guard got > 0 else { throw GGUFError("it cannot be read at byte \(position + have)") }
-            have += got
+        do {
+            buffer = try file.read(position..<position + wanted)
+        } catch {
+            throw GGUFError(error.description)
         }
-        buffer = fresh
         bufferStart = position
     }
 }
