@@ -13,6 +13,11 @@ extension HTTPField.Name {
 }
 
 extension Response {
+    /// Of a stream of events. Proxies are asked not to hold it back.
+    static let streamHeaders: HTTPFields = [
+        .contentType: "text/event-stream", .cacheControl: "no-cache", .accelBuffering: "no", .connection: "keep-alive",
+    ]
+
     static func json(_ json: JSON, status: HTTPResponse.Status = .ok) -> Response {
         let bytes = json.serialized()
         return Response(

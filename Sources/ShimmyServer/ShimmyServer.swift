@@ -4,6 +4,7 @@ import HummingbirdCore
 package import Logging
 import NIOCore
 import ServiceLifecycle
+package import ShimmyHub
 package import ShimmyModels
 
 /// The server as a service: binds, answers, drains when it is told to stop.
@@ -19,10 +20,11 @@ package struct ShimmyServer: Service {
     /// - contextLength: the context that a model would get, told without loading it.
     /// - onListening: called once, when connections are accepted.
     package init(
-        configuration: ServerConfiguration, models: ModelManager, contextLength: @escaping @Sendable (ModelRecord) -> Int?, logger: Logger,
+        configuration: ServerConfiguration, models: ModelManager, hub: HubAccess, contextLength: @escaping @Sendable (ModelRecord) -> Int?,
+        logger: Logger,
         onListening: @escaping @Sendable (Address) async -> Void
     ) {
-        let table = Self.routeTable(configuration: configuration, models: models, contextLength: contextLength)
+        let table = Self.routeTable(configuration: configuration, models: models, hub: hub, contextLength: contextLength)
         let limits = configuration.limits
         var http = HTTP1Channel.Configuration(
             additionalChannelHandlers: [ParserErrorHandler(), ExpectContinueHandler(bodyLimit: limits.bodyBytes), DisconnectMonitor()],
@@ -44,13 +46,14 @@ package struct ShimmyServer: Service {
 
     /// Every route of the server. Also asked by the test that holds the compatibility matrix against them.
     package static func routeTable(
-        configuration: ServerConfiguration, models: ModelManager, contextLength: @escaping @Sendable (ModelRecord) -> Int?
+        configuration: ServerConfiguration, models: ModelManager, hub: HubAccess, contextLength: @escaping @Sendable (ModelRecord) -> Int?
     ) -> RouteTable {
         let body = JSONBodyReader(limits: configuration.limits)
         return RouteTable(
             routes: HealthRoutes(models: models).routes
                 + EngineRoutes(models: models).routes
                 + ModelRoutes(models: models, contextLength: contextLength, body: body).routes
+                + PullRoutes(models: models, hub: hub, body: body).routes
                 + ChatRoutes(models: models, body: body, responder: AnswerResponder(heartbeat: configuration.heartbeat)).routes
                 + EmbeddingRoutes(models: models, body: body).routes
                 + PromptRoutes(models: models, body: body).routes)

@@ -14,7 +14,7 @@ struct Shimmy: AsyncParsableCommand {
             """,
         version: BuildVersion.text,
         subcommands: [
-            ServeCommand.self, ListCommand.self, DiscoverCommand.self, ProbeCommand.self, GenerateCommand.self, InfoCommand.self,
+            ServeCommand.self, ListCommand.self, PullCommand.self, DiscoverCommand.self, ProbeCommand.self, GenerateCommand.self, InfoCommand.self,
             RenderCommand.self, SchemaCommand.self, ConvertCommand.self, CompatCommand.self,
         ])
 }

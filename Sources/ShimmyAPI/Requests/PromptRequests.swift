@@ -28,6 +28,19 @@ package struct ModelNameRequest: Sendable, Equatable {
     package init(_ json: JSON) throws(APIError) { model = try FieldReader(json, path: .root).requiredString("model") }
 }
 
+/// `POST /v1/models/pull`.
+package struct PullRequest: Sendable, Equatable {
+    /// A name at the hub; see `HubAddress`.
+    package var model: String
+    package var stream: Bool
+
+    package init(_ json: JSON) throws(APIError) {
+        let fields = try FieldReader(json, path: .root)
+        model = try fields.requiredString("model")
+        stream = try fields.bool("stream") ?? true
+    }
+}
+
 /// `POST /tokenize`: a text as a model's tokens. In llama-server's words (`content`), or in vLLM's (`prompt`), whose clients name no model.
 package struct TokenizeRequest: Sendable, Equatable {
     /// Nil for the only one.

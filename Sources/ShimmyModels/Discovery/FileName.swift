@@ -1,12 +1,12 @@
 /// Reads the names of model files: parts of split models, quantizations.
-struct FileName {
+package struct FileName {
     /// Without the ending and without the part's number.
-    let stem: String
+    package let stem: String
     /// 1-based, of a split model.
-    let part: (number: Int, count: Int)?
+    package let part: (number: Int, count: Int)?
 
     /// nil for what is no GGUF file, or not all there yet.
-    init?(_ name: String) {
+    package init?(_ name: String) {
         guard name.lowercased().hasSuffix(".gguf"), !name.hasPrefix(".") else { return nil }
         var stem = String(name.dropLast(".gguf".count))
         guard !stem.isEmpty else { return nil }
@@ -26,7 +26,7 @@ struct FileName {
     }
 
     /// The quantization that the name ends in, as `Q4_K_M` in `model.Q4_K_M` or `model-Q4_K_M`.
-    var quantization: String? {
+    package var quantization: String? {
         guard let separator = stem.lastIndex(where: { $0 == "." || $0 == "-" }) else { return nil }
         let last = stem[stem.index(after: separator)...].uppercased()
         return GGUFHeader.quantizationNames.contains(last) ? last : nil

@@ -41,7 +41,7 @@ package struct ModelDiscovery: Sendable {
         let hub = value("HF_HUB_CACHE") ?? value("HF_HOME").map { "\($0)/hub" } ?? "\(cache)/huggingface/hub"
         let ollama = value("OLLAMA_MODELS").map { [$0] } ?? ["\(home)/.ollama/models", "/usr/share/ollama/.ollama/models"]
         let jan = ["\(home)/jan/models", systemData("Jan/data/llamacpp/models"), systemData("Jan/data/models")]
-        var places: [any ModelPlace] = [PlainPlace(source: .shimmy, path: directories.models)]
+        var places: [any ModelPlace] = [ShimmyPlace(path: directories.models)]
         places += given.map { PlainPlace(source: .directory, path: expanded($0)) as any ModelPlace }
         places.append(HuggingFacePlace(path: hub))
         places += ollama.map { OllamaPlace(path: $0) as any ModelPlace }

@@ -7,16 +7,31 @@ protocol ModelPlace {
     func records() -> [ModelRecord]
 }
 
-/// A folder of files that are called by their names: Shimmy's own, and those that were given.
+/// Shimmy's own models: what was put there by its name, what was fetched as `USER/REPO/FILE`.
+struct ShimmyPlace: ModelPlace {
+    let source = ModelSource.shimmy
+    let path: String
+
+    func records() -> [ModelRecord] {
+        Folder(path: path).models().map { found in
+            guard found.folders.count >= 2 else { return PlainPlace.record(found, source) }
+            return RecordReader.record(found, id: RepositoryName.id(found.folders.prefix(2).joined(separator: "/"), found.name), source: source)
+        }
+    }
+}
+
+/// A folder of files that are called by their names.
 struct PlainPlace: ModelPlace {
     let source: ModelSource
     let path: String
 
     func records() -> [ModelRecord] {
-        Folder(path: path).models().map { found in
-            let folder = found.folders.last ?? (found.path as NSString).lastPathComponent
-            return RecordReader.record(found, id: found.name?.stem ?? folder, source: source)
-        }
+        Folder(path: path).models().map { Self.record($0, source) }
+    }
+
+    static func record(_ found: Folder.Found, _ source: ModelSource) -> ModelRecord {
+        let folder = found.folders.last ?? (found.path as NSString).lastPathComponent
+        return RecordReader.record(found, id: found.name?.stem ?? folder, source: source)
     }
 }
 

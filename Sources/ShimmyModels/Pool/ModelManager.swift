@@ -81,6 +81,9 @@ package final class ModelManager: Sendable {
     /// All models on the disk, loading none.
     package func list() async -> [ModelRecord] { await catalog.current().records }
 
+    /// Looks at the disk again: something is known to have changed.
+    package func rescan() async { _ = await catalog.refreshed() }
+
     /// Finds a model by its name. Looks at the disk again before it says no.
     package func find(_ name: String) async throws(ModelError) -> ModelRecord {
         if let record = await catalog.latest().resolve(name) { return record }

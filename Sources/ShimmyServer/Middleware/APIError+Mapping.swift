@@ -4,6 +4,7 @@ import NIOCore
 import ShimmyAPI
 import ShimmyChat
 import ShimmyEngine
+import ShimmyHub
 import ShimmyModels
 
 extension APIError {
@@ -13,6 +14,7 @@ extension APIError {
         case let error as APIError: self = error
         case let error as GenerationError: self.init(error)
         case let error as ModelError: self.init(error)
+        case let error as HubError: self.init(error)
         case let error as QueueFull: self = .queueFull(retryAfter: error.retryAfter)
         case let error as EngineError: self = .internal("The model failed: \(error.description).")
         case let error as HTTPError where error.status.code < 500: self.init(status: error.status.code, message: error.body ?? "Bad request.")

@@ -52,11 +52,8 @@ struct AnswerResponder: Sendable {
     private func stream<Dialect: AnswerDialect>(
         _ consumer: OneConsumer<Answer>, _ canceller: Answer.Canceller, _ lease: ModelLease, _ dialect: Dialect, _ context: ShimmyRequestContext
     ) -> Response {
-        let headers: HTTPFields = [
-            .contentType: "text/event-stream", .cacheControl: "no-cache", .accelBuffering: "no", .connection: "keep-alive",
-        ]
-        return Response(
-            status: .ok, headers: headers,
+        Response(
+            status: .ok, headers: Response.streamHeaders,
             body: ResponseBody { writer in
                 defer { withExtendedLifetime(lease) {} }
                 let answer = try consumer.take()

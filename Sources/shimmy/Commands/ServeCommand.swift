@@ -3,6 +3,7 @@ import Foundation
 import Logging
 import NIOCore
 import ServiceLifecycle
+import ShimmyHub
 import ShimmyLlama
 import ShimmyModels
 import ShimmyServer
@@ -11,6 +12,8 @@ struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "serve", abstract: "Serve models over HTTP, as OpenAI's API would.")
 
     @OptionGroup var options: ModelOptions
+
+    @OptionGroup var memory: MemoryOptions
 
     @Option(help: "Address to listen on. [SHIMMY_HOST, or SHIMMY_BIND_ADDRESS as host:port]")
     var host: String?
@@ -66,7 +69,8 @@ struct ServeCommand: AsyncParsableCommand {
         let models = try modelManager(modelName, environment, logger)
         let wantsPreload = preload || environment.flag("SHIMMY_PRELOAD")
         let server = ShimmyServer(
-            configuration: configuration, models: models, contextLength: try options.loader(logger).plannedContextLength, logger: logger
+            configuration: configuration, models: models, hub: .standard(memory: try memory.budget),
+            contextLength: try options.loader(logger).plannedContextLength, logger: logger
         ) { address in
             await Banner.show(address, models: models, preferred: modelName)
             if wantsPreload { await preloadModel(modelName, models, logger) }

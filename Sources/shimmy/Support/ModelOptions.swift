@@ -31,7 +31,7 @@ struct ModelOptions: ParsableArguments {
 
     @Option(
         help: "Bytes of that directory at most, such as 500M or 4G. Default: 4G. [SHIMMY_PREFIX_CACHE_SIZE]",
-        transform: PrefixDirectory.bytes)
+        transform: ByteSize.parse)
     var prefixCacheSize: Int?
 
     @Option(help: "auto (Shimmy's own kernels where the processor has what they need) or off (ggml's). Default: auto. [SHIMMY_CPU_KERNELS]")
@@ -79,7 +79,7 @@ struct ModelOptions: ParsableArguments {
     /// Throws `ValidationError` for a size in the environment that is none.
     func prefixes(_ logger: Logger) throws -> PrefixDirectory? {
         guard let path = prefixCacheDir ?? environment.string("SHIMMY_PREFIX_CACHE_DIR") else { return nil }
-        let size = try prefixCacheSize ?? environment.string("SHIMMY_PREFIX_CACHE_SIZE").map(PrefixDirectory.bytes)
+        let size = try prefixCacheSize ?? environment.string("SHIMMY_PREFIX_CACHE_SIZE").map(ByteSize.parse)
         return PrefixDirectory(path: path, limit: size ?? 4_000_000_000, logger: logger)
     }
 

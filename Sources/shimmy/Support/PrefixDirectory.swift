@@ -1,4 +1,3 @@
-import ArgumentParser
 import Foundation
 import Logging
 import ShimmyEngine
@@ -28,15 +27,5 @@ struct PrefixDirectory: Sendable {
             bytes += (try? file.read(upToCount: sample)) ?? Data()
         }
         return PrefixStore.fingerprint(of: bytes)
-    }
-
-    /// `500M`, `4G`, or bytes.
-    static func bytes(_ text: String) throws -> Int {
-        let units: [Character: Int] = ["K": 1000, "M": 1_000_000, "G": 1_000_000_000]
-        let unit = text.last.flatMap { units[Character($0.uppercased())] }
-        guard let number = Int(unit == nil ? text : String(text.dropLast())), number > 0, number < 1 << 30 || unit == nil else {
-            throw ValidationError("'\(text)' is no size: it takes bytes, or a number with K, M or G.")
-        }
-        return number * (unit ?? 1)
     }
 }

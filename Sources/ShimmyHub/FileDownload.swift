@@ -1,0 +1,171 @@
+import AsyncHTTPClient
+import Crypto
+import Foundation
+import NIOCore
+import NIOHTTP1
+import Synchronization
+
+/// Fetches one file: in ranges side by side, again where one fails, on from where an earlier try ended; then checks its hash and places it.
+struct FileDownload: Sendable {
+    struct Options: Sendable {
+        var chunkBytes = 8 << 20
+        var parallel = 4
+        /// Tries of one chunk, each after a longer pause.
+        var tries = 6
+        /// Seconds before the second try; doubled for each later one.
+        var pause = 0.5
+    }
+
+    let client: HubClient
+    let repository: String
+    let commit: String
+    let file: HubFile
+    let target: String
+    var options = Options()
+
+    private struct RangesIgnored: Error {}
+
+    /// - progress: told how many bytes have arrived since the last call; may be called from several tasks at once.
+    /// Throws `HubError`.
+    func run(progress: @escaping @Sendable (Int) -> Void, verifying: @escaping @Sendable () -> Void) async throws {
+        let partial = try PartialFile(for: target, identity: "\(commit)/\(file.path) \(file.hash.text) \(options.chunkBytes)", size: file.size)
+        progress(partial.done.reduce(0) { $0 + range(ofChunk: $1).count })
+        do {
+            try await fetchChunks(to: partial, progress)
+        } catch is RangesIgnored {
+            try await fetchWhole(to: partial, progress)
+        }
+        verifying()
+        try await verify(partial)
+        try partial.place(at: target, size: file.size)
+    }
+
+    private var chunkCount: Int { (file.size + options.chunkBytes - 1) / options.chunkBytes }
+
+    private func range(ofChunk chunk: Int) -> Range<Int> {
+        let start = chunk * options.chunkBytes
+        return min(start, file.size)..<min(start + options.chunkBytes, file.size)
+    }
+
+    private func fetchChunks(to partial: PartialFile, _ progress: @escaping @Sendable (Int) -> Void) async throws {
+        let waiting = ChunkQueue((0..<chunkCount).filter { !partial.done.contains($0) })
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<options.parallel {
+                group.addTask {
+                    while let chunk = waiting.next() {
+                        try await fetch(chunk, to: partial, progress)
+                        try partial.finish(chunk: chunk)
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+    }
+
+    /// One chunk, over as many connections as it takes: each try goes on where the last one was cut.
+    private func fetch(_ chunk: Int, to partial: PartialFile, _ progress: @Sendable (Int) -> Void) async throws {
+        let whole = range(ofChunk: chunk)
+        var position = whole.lowerBound
+        try await retrying { [self] in
+            let wanted = position..<whole.upperBound
+            let response = try await client.bytes(of: file, in: repository, commit: commit, range: wanted)
+            guard response.status == .partialContent || wanted == 0..<file.size else { throw RangesIgnored() }
+            for try await var buffer in response.body {
+                guard buffer.readableBytes <= whole.upperBound - position else { throw HubError.unreadable("\(file.path) is longer than it should be") }
+                let count = buffer.readableBytes
+                try buffer.readWithUnsafeReadableBytes { bytes in
+                    try partial.write(bytes, at: position)
+                    return bytes.count
+                }
+                position += count
+                progress(count)
+            }
+            return position == whole.upperBound
+        }
+    }
+
+    /// For servers that do not know ranges.
+    private func fetchWhole(to partial: PartialFile, _ progress: @Sendable (Int) -> Void) async throws {
+        var told = 0
+        try await retrying {
+            var position = 0
+            for try await var buffer in try await client.bytes(of: file, in: repository, commit: commit, range: nil).body {
+                guard buffer.readableBytes <= file.size - position else { throw HubError.unreadable("\(file.path) is longer than it should be") }
+                position += try buffer.readWithUnsafeReadableBytes { bytes in
+                    try partial.write(bytes, at: position)
+                    return bytes.count
+                }
+                // A second try begins at the beginning: what was told stands.
+                if position > told { progress(position - told) }
+                told = max(told, position)
+            }
+            return position == file.size
+        }
+    }
+
+    /// - attempt: whether all bytes came; a connection that merely ended is a fault like others.
+    private func retrying(_ attempt: () async throws -> Bool) async throws {
+        var pause = options.pause
+        var reason = "the connection was cut"
+        for left in (0..<options.tries).reversed() {
+            do {
+                if try await attempt() { return }
+            } catch HubError.rateLimited(let seconds) where seconds <= 120 && left > 0 {
+                try await Task.sleep(for: .seconds(Double(seconds)))
+                continue
+            } catch HubError.unexpectedStatus(let status, let url) where status >= 500 {
+                reason = "\(HubError.unexpectedStatus(status, url))"
+            } catch let error where error is HubError || error is RangesIgnored || error is CancellationError {
+                throw error
+            } catch {
+                reason = (error as? HTTPClientError).map(\.shortDescription) ?? "the connection was cut"
+            }
+            try Task.checkCancellation()
+            if left > 0 { try await Task.sleep(for: .seconds(pause)) }
+            pause = min(pause * 2, 30)
+        }
+        throw HubError.interrupted(file.path, reason: reason)
+    }
+
+    private func verify(_ partial: PartialFile) async throws {
+        let found: String
+        let expected = file.hash.text
+        switch file.hash {
+        case .sha256:
+            var hash = SHA256()
+            try await partial.read({ hash.update(bufferPointer: $0) }, upTo: file.size)
+            found = Self.hex(hash.finalize())
+        case .gitBlob:
+            var hash = Insecure.SHA1()
+            hash.update(data: Data("blob \(file.size)\0".utf8))
+            try await partial.read({ hash.update(bufferPointer: $0) }, upTo: file.size)
+            found = Self.hex(hash.finalize())
+        }
+        guard found == expected else {
+            // Nobody knows which part is wrong: the next try begins anew.
+            partial.discard()
+            throw HubError.wrongHash(file.path, expected: expected, found: found)
+        }
+    }
+
+    private static func hex(_ digest: some Sequence<UInt8>) -> String {
+        digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+}
+
+/// Chunks that nobody fetches yet.
+private final class ChunkQueue: Sendable {
+    private let chunks: Mutex<ArraySlice<Int>>
+
+    init(_ chunks: [Int]) { self.chunks = Mutex(chunks[...]) }
+
+    func next() -> Int? { chunks.withLock { $0.popFirst() } }
+}
+
+extension HubFile.Hash {
+    var text: String {
+        switch self {
+        case .sha256(let text), .gitBlob(let text): text
+        }
+    }
+}

@@ -1,0 +1,72 @@
+// Fetches models from the Hugging Face hub. Knows its API, ranges and checksums; knows nothing of how models are run.
+
+/// What one wants from the hub: a repository, and perhaps one quantization or one file of it.
+package struct HubAddress: Sendable, Equatable {
+    /// `USER/REPO`.
+    package let repository: String
+    package private(set) var quantization: String?
+    package private(set) var file: String?
+    package private(set) var revision = "main"
+
+    /// Reads `USER/REPO`, `USER/REPO:Q4_K_M`, `USER/REPO@REVISION`, `USER/REPO/FILE.gguf`, each also after `hf.co/` or `https://huggingface.co/`,
+    /// and the addresses of the hub's own pages (`…/resolve/main/FILE`, `…/blob/…`, `…/tree/…`).
+    /// Whatever could lead out of a directory is refused: names become paths.
+    package init(_ text: String) throws(HubError) {
+        var rest = text[...]
+        for scheme in ["https://", "http://", "hf://"] where rest.hasPrefix(scheme) { rest = rest.dropFirst(scheme.count) }
+        for host in ["hf.co/", "huggingface.co/", "www.huggingface.co/"] where rest.hasPrefix(host) { rest = rest.dropFirst(host.count) }
+        if let query = rest.firstIndex(where: { $0 == "?" || $0 == "#" }) { rest = rest[..<query] }
+        if let colon = rest.lastIndex(of: ":") {
+            let name = rest[rest.index(after: colon)...]
+            guard Self.isName(name) else { throw .badAddress(text) }
+            // Ollama's word for "whatever is usual".
+            quantization = name == "latest" ? nil : name.uppercased()
+            rest = rest[..<colon]
+        }
+        var parts = rest.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        if parts.last == "" { parts.removeLast() }
+        guard parts.count >= 2 else { throw .badAddress(text) }
+        if let at = parts[1].firstIndex(of: "@") {
+            revision = String(parts[1][parts[1].index(after: at)...])
+            parts[1] = String(parts[1][..<at])
+        }
+        if parts.count >= 4, ["resolve", "blob", "tree"].contains(parts[2]) {
+            revision = parts[3]
+            parts.removeSubrange(2...3)
+        }
+        guard parts.allSatisfy(Self.isName), Self.isName(revision) else { throw .badAddress(text) }
+        repository = "\(parts[0])/\(parts[1])"
+        if parts.count > 2 { file = parts[2...].joined(separator: "/") }
+    }
+
+    /// One part of a path: nothing that a file system or an address would take for more.
+    static func isName(_ text: some StringProtocol) -> Bool {
+        !text.isEmpty && text.first != "." && text.count <= 200
+            && text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "-_.+ ".contains($0)) }
+    }
+}
+
+/// Where the hub is and who asks it, as its own tools are told by the environment.
+package struct HubEndpoint: Sendable, Equatable {
+    /// Without a slash at the end.
+    package var url: String
+    package var token: String?
+    package var isOffline: Bool
+
+    package init(url: String = "https://huggingface.co", token: String? = nil, isOffline: Bool = false) {
+        self.url = url
+        self.token = token
+        self.isOffline = isOffline
+    }
+
+    /// - readFile: the text of a file, nil for none; the hub's tools leave a token in one.
+    package init(environment: [String: String], home: String, readFile: (String) -> String?) {
+        func value(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
+        var url = value("HF_ENDPOINT") ?? "https://huggingface.co"
+        while url.last == "/" { url.removeLast() }
+        let tools = value("HF_HOME") ?? (value("XDG_CACHE_HOME") ?? "\(home)/.cache") + "/huggingface"
+        let file = readFile(value("HF_TOKEN_PATH") ?? "\(tools)/token").map { String($0.prefix { !$0.isWhitespace }) }
+        let isOffline = ["1", "true", "yes", "on"].contains(value("HF_HUB_OFFLINE")?.lowercased() ?? "")
+        self.init(url: url, token: value("HF_TOKEN") ?? file.flatMap { $0.isEmpty ? nil : $0 }, isOffline: isOffline)
+    }
+}

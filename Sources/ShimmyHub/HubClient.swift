@@ -1,0 +1,144 @@
+package import AsyncHTTPClient
+import NIOCore
+import NIOHTTP1
+import ShimmyJSON
+
+/// A file of a repository.
+package struct HubFile: Sendable, Equatable {
+    package enum Hash: Sendable, Equatable {
+        /// Of its bytes, for files that are kept apart from the repository: all large ones.
+        case sha256(String)
+        /// Git's own for the others: SHA-1 of a header and the bytes.
+        case gitBlob(String)
+    }
+
+    package let path: String
+    package let size: Int
+    package let hash: Hash
+
+    package init(path: String, size: Int, hash: Hash) {
+        self.path = path
+        self.size = size
+        self.hash = hash
+    }
+}
+
+/// The hub's API: what is in a repository, and the bytes of it.
+package struct HubClient: Sendable {
+    package let endpoint: HubEndpoint
+    private let http: HTTPClient
+    private static let longestAnswer = 16 << 20
+    private static let mostPages = 50
+
+    package init(endpoint: HubEndpoint, http: HTTPClient) {
+        self.endpoint = endpoint
+        self.http = http
+    }
+
+    /// A client with the timeouts that long downloads need.
+    /// - stall: seconds without a byte after which a connection is given up.
+    package static func withHTTP<Result>(
+        endpoint: HubEndpoint, stall: Double = 30, _ body: (HubClient) async throws -> Result
+    ) async throws -> Result {
+        var configuration = HTTPClient.Configuration()
+        configuration.redirectConfiguration = .follow(max: 5, allowCycles: false)
+        configuration.timeout = .init(connect: .seconds(15), read: .milliseconds(Int64(stall * 1000)))
+        configuration.httpVersion = .http1Only  // ranges in parallel want connections of their own
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 16
+        let http = HTTPClient(configuration: configuration)
+        do {
+            let result = try await body(HubClient(endpoint: endpoint, http: http))
+            try await http.shutdown()
+            return result
+        } catch {
+            try? await http.shutdown()
+            throw error
+        }
+    }
+
+    /// The commit that a revision is at, and all its files. Throws `HubError`.
+    package func files(of address: HubAddress) async throws -> (commit: String, files: [HubFile]) {
+        let repository = "\(endpoint.url)/api/models/\(address.repository)"
+        let facts = try await json("\(repository)/revision/\(Self.encoded(address.revision))", of: address.repository).body
+        guard let commit = facts["sha"]?.stringValue, HubAddress.isName(commit) else { throw HubError.unreadable("the revision names no commit") }
+        var files: [HubFile] = []
+        var page: String? = "\(repository)/tree/\(commit)?recursive=true"
+        var pages = 0
+        while let url = page, pages < Self.mostPages {
+            pages += 1
+            let (body, next) = try await json(url, of: address.repository)
+            guard let entries = body.arrayValue else { throw HubError.unreadable("the list of files is no list") }
+            files += entries.compactMap(Self.file)
+            page = next
+        }
+        return (commit, files)
+    }
+
+    /// A part of a file, or with nil all of it. Throws `HubError` for every status but 200 and 206.
+    func bytes(of file: HubFile, in repository: String, commit: String, range: Range<Int>?) async throws -> HTTPClientResponse {
+        let path = file.path.split(separator: "/").map { Self.encoded(String($0)) }.joined(separator: "/")
+        var request = request("\(endpoint.url)/\(repository)/resolve/\(commit)/\(path)")
+        if let range { request.headers.add(name: "range", value: "bytes=\(range.lowerBound)-\(range.upperBound - 1)") }
+        // Compressed bytes have other positions.
+        request.headers.add(name: "accept-encoding", value: "identity")
+        let response = try await http.execute(request, deadline: .distantFuture)
+        guard response.status == .ok || response.status == .partialContent else { throw Self.error(response, "\(repository)/\(file.path)", request.url) }
+        return response
+    }
+
+    private func json(_ url: String, of name: String) async throws -> (body: JSON, next: String?) {
+        if endpoint.isOffline { throw HubError.offline }
+        let response: HTTPClientResponse
+        do {
+            response = try await http.execute(request(url), timeout: .seconds(60))
+        } catch let error as HTTPClientError {
+            throw HubError.interrupted(name, reason: "\(endpoint.url) does not answer (\(error.shortDescription))")
+        } catch let error where !(error is CancellationError) {
+            throw HubError.interrupted(name, reason: "\(endpoint.url) cannot be reached")
+        }
+        guard response.status == .ok else { throw Self.error(response, name, url) }
+        let body = try await response.body.collect(upTo: Self.longestAnswer)
+        guard let json = try? JSON.parse(Array(body.readableBytesView)) else { throw HubError.unreadable("it is no JSON") }
+        return (json, Self.next(response.headers["link"]))
+    }
+
+    private func request(_ url: String) -> HTTPClientRequest {
+        var request = HTTPClientRequest(url: url)
+        request.headers.add(name: "user-agent", value: "shimmy")
+        // Redirects to other hosts go without it: the HTTP client takes it off there.
+        if let token = endpoint.token { request.headers.add(name: "authorization", value: "Bearer \(token)") }
+        return request
+    }
+
+    private static func error(_ response: HTTPClientResponse, _ name: String, _ url: String) -> HubError {
+        switch response.status.code {
+        case 401, 403: .unauthorized(name)
+        case 404: .notFound(name)
+        case 429: .rateLimited(retryAfter: response.headers.first(name: "retry-after").flatMap { Int($0) } ?? 60)
+        default: .unexpectedStatus(Int(response.status.code), url)
+        }
+    }
+
+    /// Of `{"type": "file", "path": …, "size": …, "oid": GIT, "lfs": {"oid": SHA256, "size": …}}`; nil for folders and for what has odd names.
+    private static func file(_ json: JSON) -> HubFile? {
+        guard json["type"]?.stringValue == "file", let path = json["path"]?.stringValue,
+            path.split(separator: "/", omittingEmptySubsequences: false).allSatisfy(HubAddress.isName)
+        else { return nil }
+        if let large = json["lfs"], let hash = large["oid"]?.stringValue, let size = large["size"]?.intValue, size >= 0 {
+            return HubFile(path: path, size: size, hash: .sha256(hash.lowercased()))
+        }
+        guard let hash = json["oid"]?.stringValue, let size = json["size"]?.intValue, size >= 0 else { return nil }
+        return HubFile(path: path, size: size, hash: .gitBlob(hash.lowercased()))
+    }
+
+    /// The address marked `rel="next"` (RFC 8288).
+    private static func next(_ links: [String]) -> String? {
+        for link in links.flatMap({ $0.split(separator: ",") }) where link.contains("rel=\"next\"") {
+            guard let start = link.firstIndex(of: "<"), let end = link.firstIndex(of: ">"), start < end else { continue }
+            return String(link[link.index(after: start)..<end])
+        }
+        return nil
+    }
+
+    private static func encoded(_ text: String) -> String { text.replacing(" ", with: "%20").replacing("+", with: "%2B") }
+}

@@ -1,0 +1,51 @@
+/// Why something could not be fetched, for people and for programs.
+package enum HubError: Error, Equatable, CustomStringConvertible {
+    case badAddress(String)
+    case offline
+    /// The hub wants to know who asks; it also says so of repositories that do not exist.
+    case unauthorized(String)
+    case notFound(String)
+    case rateLimited(retryAfter: Int)
+    case unexpectedStatus(Int, String)
+    case unreadable(String)
+    /// The repository holds nothing that can be run.
+    case noModel(String)
+    case noQuantization(String, available: [String])
+    /// Nothing of the repository fits into memory; bytes.
+    case tooLarge(String, needed: Int, available: Int)
+    /// Bytes.
+    case diskFull(String, needed: Int, free: Int)
+    case wrongHash(String, expected: String, found: String)
+    case interrupted(String, reason: String)
+    /// Another pull is writing the same file.
+    case busy(String)
+    case cannotWrite(String, reason: String)
+
+    package var description: String {
+        switch self {
+        case .badAddress(let text): "'\(text)' names no repository; it takes USER/REPO, with :QUANTIZATION, /FILE or @REVISION after it"
+        case .offline: "the hub is not asked in offline mode (HF_HUB_OFFLINE)"
+        case .unauthorized(let name): "\(name) is private, gated or does not exist; set HF_TOKEN to a token that may read it"
+        case .notFound(let name): "\(name) does not exist on the hub"
+        case .rateLimited(let seconds): "the hub takes no more requests for \(seconds) s; set HF_TOKEN for a higher limit"
+        case .unexpectedStatus(let status, let url): "the hub answered \(status) for \(url)"
+        case .unreadable(let what): "the hub's answer cannot be read: \(what)"
+        case .noModel(let name): "\(name) holds neither GGUF nor SafeTensors files"
+        case .noQuantization(let wanted, let available):
+            "there is no \(wanted); there are \(available.joined(separator: ", "))"
+        case .tooLarge(let name, let needed, let available):
+            "even the smallest of \(name) needs about \(Self.gigabytes(needed)) of memory, and \(Self.gigabytes(available)) may be used;"
+                + " name a quantization to fetch it all the same"
+        case .diskFull(let path, let needed, let free): "\(path) has room for \(free) bytes, and \(needed) more are needed"
+        case .wrongHash(let file, let expected, let found): "\(file) was damaged on its way: its hash is \(found), not \(expected)"
+        case .interrupted(let file, let reason): "\(file) could not be fetched: \(reason); what has arrived is kept for another try"
+        case .busy(let file): "\(file) is being fetched by another pull"
+        case .cannotWrite(let path, let reason): "\(path) cannot be written: \(reason)"
+        }
+    }
+
+    private static func gigabytes(_ bytes: Int) -> String {
+        let tenths = (bytes + 50_000_000) / 100_000_000
+        return "\(tenths / 10).\(tenths % 10) GB"
+    }
+}

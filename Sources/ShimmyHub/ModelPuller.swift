@@ -1,0 +1,98 @@
+package import AsyncHTTPClient
+import Foundation
+import Synchronization
+
+/// How far a pull is.
+package struct PullProgress: Sendable, Equatable {
+    package enum Stage: String, Sendable {
+        case downloading, verifying
+    }
+
+    package var stage: Stage
+    /// Within the repository.
+    package var file: String
+    /// Of all files together.
+    package var doneBytes: Int
+    package var totalBytes: Int
+}
+
+/// A pull that can begin: everything about it is known and there is room for it.
+package struct PlannedPull: Sendable {
+    package let address: HubAddress
+    package let commit: String
+    package let choice: FileChoice
+    /// Where the repository's files go.
+    package let folder: String
+    /// What is not there yet.
+    fileprivate let missing: [HubFile]
+
+    package var totalBytes: Int { choice.sizeBytes }
+
+    /// What the model will be called.
+    package var name: String { choice.quantization.map { "\(address.repository):\($0)" } ?? address.repository }
+}
+
+/// Fetches models into a directory, as `USER/REPO/FILE`.
+package struct ModelPuller: Sendable {
+    private let client: HubClient
+    private let directory: String
+
+    package init(client: HubClient, directory: String) {
+        self.client = client
+        self.directory = directory
+    }
+
+    /// Asks the hub what there is. Throws `HubError`.
+    package func choices(_ address: HubAddress) async throws -> [FileChoice] {
+        FileChoice.all(in: try await client.files(of: address).files)
+    }
+
+    /// Decides what to fetch and checks that the disk has room. Throws `HubError`.
+    /// - memory: bytes that a model may take, for the choice of a quantization; nil for any number.
+    package func plan(_ address: HubAddress, memory: Int?) async throws -> PlannedPull {
+        let (commit, files) = try await client.files(of: address)
+        let choice = try FileChoice.choose(address, from: files, memory: memory)
+        let folder = "\(directory)/\(address.repository)"
+        do {
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        } catch {
+            throw HubError.cannotWrite(folder, reason: "the directory cannot be made")
+        }
+        let manifest = PullManifest.read(in: folder)
+        let missing = choice.files.filter { !manifest.has($0, in: folder) }
+        let needed = missing.reduce(0) { $0 + $1.size - Self.arrived($1, in: folder) }
+        if let free = PartialFile.freeBytes(at: folder), needed > free { throw HubError.diskFull(folder, needed: needed, free: free) }
+        return PlannedPull(address: address, commit: commit, choice: choice, folder: folder, missing: missing)
+    }
+
+    /// Fetches what is missing, one file after the other. Throws `HubError`; what has arrived stays for the next try.
+    package func run(_ plan: PlannedPull, progress: @escaping @Sendable (PullProgress) -> Void) async throws {
+        let total = plan.totalBytes
+        let done = Mutex(total - plan.missing.reduce(0) { $0 + $1.size })
+        for file in plan.missing {
+            let target = "\(plan.folder)/\(file.path)"
+            try FileManager.default.createDirectory(
+                atPath: (target as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+            let download = FileDownload(
+                client: client, repository: plan.address.repository, commit: plan.commit, file: file, target: target)
+            try await download.run { bytes in
+                let done = done.withLock { done in
+                    done += bytes
+                    return done
+                }
+                progress(PullProgress(stage: .downloading, file: file.path, doneBytes: min(done, total), totalBytes: total))
+            } verifying: {
+                progress(PullProgress(stage: .verifying, file: file.path, doneBytes: min(done.withLock { $0 }, total), totalBytes: total))
+            }
+            try PullManifest.note(file, in: plan.folder)
+        }
+        progress(PullProgress(stage: .downloading, file: plan.choice.files.last?.path ?? "", doneBytes: total, totalBytes: total))
+    }
+
+    private static func arrived(_ file: HubFile, in folder: String) -> Int {
+        let path = "\(folder)/\(file.path)" as NSString
+        var status = stat()
+        guard stat("\(path.deletingLastPathComponent)/.\(path.lastPathComponent).partial", &status) == 0 else { return 0 }
+        return min(Int(status.st_blocks) * 512, file.size)
+    }
+}

@@ -1,0 +1,132 @@
+import Foundation
+import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
+/// A file that is not all there yet, beside its place, with a journal of the chunks that are: whoever is killed goes on there.
+///
+/// The journal is only ever appended to. A line that was cut counts for nothing, and a chunk that is there without its line is fetched again.
+final class PartialFile: Sendable {
+    let path: String
+    private let journalPath: String
+    private let descriptor: Int32
+    private let journal: Int32
+    /// Chunks that are all there.
+    let done: Set<Int>
+    private let lock = Mutex(())
+
+    /// Opens the file for one pull alone. Throws `HubError.busy` when another one has it.
+    /// - identity: tells whose bytes these are; those of another file are dropped.
+    init(for target: String, identity: String, size: Int) throws(HubError) {
+        let (folder, name) = ((target as NSString).deletingLastPathComponent, (target as NSString).lastPathComponent)
+        path = "\(folder)/.\(name).partial"
+        journalPath = path + ".journal"
+        descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { throw .cannotWrite(path, reason: Self.reason) }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            close(descriptor)
+            throw .busy(name)
+        }
+        let header = "\(identity) \(size)\n"
+        let known = (try? String(contentsOfFile: journalPath, encoding: .utf8)) ?? ""
+        let continues = known.hasPrefix(header)
+        done = continues ? Self.chunks(known.dropFirst(header.count)) : []
+        journal = open(journalPath, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | (continues ? 0 : O_TRUNC), 0o644)
+        guard journal >= 0 else {
+            close(descriptor)
+            throw .cannotWrite(journalPath, reason: Self.reason)
+        }
+        if !continues {
+            try write(Array(header.utf8), to: journal)
+            guard ftruncate(descriptor, 0) == 0 else { throw .cannotWrite(path, reason: Self.reason) }
+        } else if !known.hasSuffix("\n") {
+            try write([UInt8(ascii: "\n")], to: journal)
+        }
+    }
+
+    deinit {
+        close(descriptor)
+        close(journal)
+    }
+
+    func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(HubError) {
+        var written = 0
+        while written < bytes.count {
+            let count = pwrite(descriptor, bytes.baseAddress! + written, bytes.count - written, off_t(offset + written))
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { throw .cannotWrite(path, reason: Self.reason) }
+            written += count
+        }
+    }
+
+    func finish(chunk: Int) throws(HubError) {
+        try write(Array("\(chunk)\n".utf8), to: journal)
+    }
+
+    /// Reads the file from its beginning in pieces; the last call gets none.
+    func read(_ piece: (UnsafeRawBufferPointer) throws -> Void, upTo size: Int) async throws {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 4 << 20, alignment: 64)
+        defer { buffer.deallocate() }
+        var offset = 0
+        while offset < size {
+            let count = pread(descriptor, buffer.baseAddress, min(buffer.count, size - offset), off_t(offset))
+            guard count > 0 else { return }
+            try piece(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+            offset += count
+            try Task.checkCancellation()
+            await Task.yield()
+        }
+    }
+
+    /// Moves the file to its place, for good.
+    func place(at target: String, size: Int) throws(HubError) {
+        guard ftruncate(descriptor, off_t(size)) == 0, fsync(descriptor) == 0, rename(path, target) == 0 else {
+            throw .cannotWrite(target, reason: Self.reason)
+        }
+        unlink(journalPath)
+    }
+
+    func discard() {
+        unlink(path)
+        unlink(journalPath)
+    }
+
+    private func write(_ bytes: [UInt8], to file: Int32) throws(HubError) {
+        let written = lock.withLock { _ in
+            bytes.withUnsafeBytes { bytes in
+                #if canImport(Glibc)
+                    Glibc.write(file, bytes.baseAddress, bytes.count)
+                #else
+                    Darwin.write(file, bytes.baseAddress, bytes.count)
+                #endif
+            }
+        }
+        guard written == bytes.count else { throw .cannotWrite(journalPath, reason: Self.reason) }
+    }
+
+    private static func chunks(_ lines: Substring) -> Set<Int> {
+        // The last line counts only when it was ended.
+        let whole = lines.lastIndex(of: "\n").map { lines[..<$0] } ?? ""
+        return Set(whole.split(separator: "\n").compactMap { Int($0) })
+    }
+
+    private static var reason: String { String(cString: strerror(errno)) }
+
+    /// Bytes that the file takes on the disk by now.
+    var allocatedBytes: Int {
+        var status = stat()
+        return fstat(descriptor, &status) == 0 ? Int(status.st_blocks) * 512 : 0
+    }
+
+    /// Bytes that may still be written where a folder lies; nil where nobody says.
+    static func freeBytes(at folder: String) -> Int? {
+        var status = statvfs()
+        guard statvfs(folder, &status) == 0 else { return nil }
+        let (bytes, overflow) = Int(status.f_bavail).multipliedReportingOverflow(by: Int(status.f_frsize))
+        return overflow ? nil : bytes
+    }
+}

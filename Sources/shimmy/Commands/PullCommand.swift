@@ -1,0 +1,91 @@
+import ArgumentParser
+import Foundation
+import ShimmyHub
+import ShimmyJSON
+import ShimmyModels
+import Synchronization
+
+struct PullCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "pull", abstract: "Fetch a model from the Hugging Face hub.",
+        discussion: """
+            Without a quantization, Q4_K_M is taken where there is one that fits into memory, else the best that fits. A pull that was
+            interrupted goes on where it ended. HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE mean what they mean to the hub's own tools.
+            """)
+
+    @Argument(help: "USER/REPO, USER/REPO:QUANTIZATION, USER/REPO/FILE, or an address at hf.co.")
+    var model: String
+
+    @Flag(help: "Say what there is to choose from, and fetch nothing.")
+    var list = false
+
+    @OptionGroup var memory: MemoryOptions
+
+    @Flag(help: "Print JSON.")
+    var json = false
+
+    func run() async throws {
+        do {
+            let budget = try memory.budget
+            try await HubAccess.standard(memory: budget).withPuller { puller in
+                let address = try HubAddress(model)
+                if list { show(try await puller.choices(address), budget) } else { try await pull(address, puller, budget) }
+            }
+        } catch let error as HubError {
+            Console.error(error.description)
+            throw error.exitStatus
+        }
+    }
+
+    private func pull(_ address: HubAddress, _ puller: ModelPuller, _ budget: Int) async throws {
+        let plan = try await puller.plan(address, memory: budget)
+        Console.log("\(plan.name): \(Console.size(plan.totalBytes)) to \(plan.folder)")
+        let bar = Mutex(ProgressBar("fetching"))
+        try await puller.run(plan) { progress in
+            bar.withLock { $0.update(progress.doneBytes, of: progress.totalBytes) }
+        }
+        Console.print(json ? JSON.object(["model": .string(plan.name), "path": .string(plan.folder)]).text : plan.name)
+    }
+
+    private func show(_ choices: [FileChoice], _ budget: Int) {
+        if json {
+            let list = choices.map { choice -> JSON in
+                [
+                    "quantization": choice.quantization.map(JSON.string) ?? .null, "size_bytes": .int(choice.sizeBytes),
+                    "memory_bytes": .int(choice.memoryBytes), "fits": .bool(choice.memoryBytes <= budget),
+                    "files": .array(choice.files.map { .string($0.path) }),
+                ]
+            }
+            Console.print(JSON.array(list).pretty())
+            return
+        }
+        let rows = choices.map { choice in
+            [
+                choice.quantization ?? "-", Console.size(choice.sizeBytes),
+                choice.memoryBytes <= budget ? "fits" : "needs \(Console.size(choice.memoryBytes))", choice.files[0].path,
+            ]
+        }
+        Console.print(Console.table([["QUANT", "SIZE", "MEMORY", "FILE"]] + rows))
+    }
+}
+
+extension HubAccess {
+    /// The hub as this process is told by its environment.
+    static func standard(memory: Int) -> HubAccess {
+        let environment = Environment.process
+        return HubAccess(
+            endpoint: HubEndpoint(environment: environment.values, home: environment.home) { try? String(contentsOfFile: $0, encoding: .utf8) },
+            stall: environment.string("SHIMMY_PULL_STALL_SECONDS").flatMap(Double.init) ?? 30,
+            directory: Directories.standard(environment: environment.values, home: environment.home).models, memory: memory)
+    }
+}
+
+extension HubError {
+    var exitStatus: ExitCode {
+        switch self {
+        case .notFound, .noModel, .noQuantization: ExitStatus.modelNotFound
+        case .badAddress: .validationFailure
+        default: ExitStatus.failure
+        }
+    }
+}

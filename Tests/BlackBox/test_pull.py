@@ -1,0 +1,263 @@
+"""Fetching models from the hub: what is chosen, what arrives, and what every fault of a network does to it."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import time
+
+import pytest
+
+from fake_hub import FakeHub
+from server import BINARY, MODEL_FILE, Server, environment, run
+
+REPOSITORY = "maker/SmolLM2-GGUF"
+
+
+@pytest.fixture(scope="module")
+def weights():
+    return MODEL_FILE.read_bytes()
+
+
+@pytest.fixture
+def hub(weights):
+    hub = FakeHub()
+    hub.repositories[REPOSITORY] = {
+        "SmolLM2-Q4_1.gguf": weights, "SmolLM2-F16.gguf": weights * 2, "mmproj-SmolLM2-F16.gguf": weights[:100], "README.md": b"# A model\n",
+    }
+    yield hub
+    hub.close()
+
+
+@pytest.fixture
+def home(tmp_path):
+    return tmp_path
+
+
+def pull(hub, home, *arguments, **extra):
+    return run(home, "pull", *arguments, HF_ENDPOINT=hub.url, **extra)
+
+
+def placed(home, name="SmolLM2-Q4_1.gguf"):
+    return home / "data/models" / REPOSITORY / name
+
+
+def test_a_pull_brings_a_model_that_is_served(hub, home, weights):
+    hub.page_size = 2
+    done = pull(hub, home, REPOSITORY)
+    assert (done.returncode, done.stdout) == (0, f"{REPOSITORY}:Q4_1\n"), done.stderr
+    assert placed(home).read_bytes() == weights
+    assert sorted(path.name for path in placed(home).parent.iterdir()) == [".shimmy-pull.json", "SmolLM2-Q4_1.gguf"]
+    # Lines of progress in a pipe, none of them with a terminal's tricks.
+    assert "fetching: 100 %" in done.stderr and "\r" not in done.stderr
+    assert len(hub.downloads()) > 4 and all("Range" in headers for headers in hub.downloads())
+    with Server(home) as server:
+        assert server.chat(model=f"{REPOSITORY}:Q4_1").text
+        assert server.chat(model=f"hf.co/{REPOSITORY}").text
+
+
+def test_what_is_there_is_not_fetched_again(hub, home):
+    pull(hub, home, REPOSITORY)
+    before = len(hub.downloads())
+    assert pull(hub, home, f"https://huggingface.co/{REPOSITORY}:q4_1").returncode == 0
+    assert len(hub.downloads()) == before
+
+
+def test_what_changed_on_the_hub_is_fetched_again(hub, home, weights):
+    pull(hub, home, REPOSITORY)
+    changed = weights[:-1] + bytes([weights[-1] ^ 1])
+    hub.repositories[REPOSITORY]["SmolLM2-Q4_1.gguf"] = changed
+    assert pull(hub, home, REPOSITORY).returncode == 0
+    assert placed(home).read_bytes() == changed
+
+
+def test_a_quantization_is_chosen_by_name_and_by_memory(hub, home):
+    choices = json.loads(pull(hub, home, REPOSITORY, "--list", "--json").stdout)
+    assert [(choice["quantization"], choice["fits"]) for choice in choices] == [("Q4_1", True), ("F16", True)]
+    assert pull(hub, home, f"{REPOSITORY}:F16").stdout == f"{REPOSITORY}:F16\n"
+    missing = pull(hub, home, f"{REPOSITORY}:Q2_K")
+    assert missing.returncode == 3 and "there are Q4_1, F16" in missing.stderr
+    small = pull(hub, home, REPOSITORY, "--memory-budget", "50M")
+    assert small.returncode == 1 and "needs about 0.2 GB of memory" in small.stderr
+    table = pull(hub, home, REPOSITORY, "--list", "--memory-budget", "300M").stdout.splitlines()
+    assert "fits" in table[1] and "needs" in table[2]
+
+
+def test_a_file_is_chosen_by_its_name(hub, home, weights):
+    assert pull(hub, home, f"{REPOSITORY}/mmproj-SmolLM2-F16.gguf").returncode == 0
+    assert placed(home, "mmproj-SmolLM2-F16.gguf").read_bytes() == weights[:100]
+    assert pull(hub, home, f"{REPOSITORY}/none.gguf").returncode == 3
+
+
+def test_all_parts_of_a_split_model_come(hub, home):
+    parts = {f"Q8_0/big-Q8_0-0000{number}-of-00003.gguf": bytes([number]) * 1000 for number in (1, 2, 3)}
+    hub.repositories["maker/big"] = parts
+    assert pull(hub, home, "maker/big").stdout == "maker/big:Q8_0\n"
+    for name, content in parts.items():
+        assert (home / "data/models/maker/big" / name).read_bytes() == content
+
+
+def test_a_folder_of_safetensors_comes_with_what_describes_it(hub, home):
+    hub.repositories["maker/plain"] = {"config.json": b"{}", "tokenizer.json": b"{}", "model.safetensors": b"x" * 5000, "pytorch_model.bin": b"y"}
+    assert pull(hub, home, "maker/plain").returncode == 0
+    assert sorted(path.name for path in (home / "data/models/maker/plain").iterdir() if path.name[0] != ".") == [
+        "config.json", "model.safetensors", "tokenizer.json",
+    ]
+
+
+def test_cut_connections_are_taken_up_where_they_ended(hub, home, weights):
+    hub.cut_after = [100_000, 3_000_000, 0, 17]
+    assert pull(hub, home, REPOSITORY).returncode == 0
+    assert placed(home).read_bytes() == weights
+    starts = [int(headers["Range"].split("=")[1].split("-")[0]) for headers in hub.downloads()]
+    assert any(start % (8 << 20) for start in starts), "nothing was continued within a chunk"
+
+
+def test_a_killed_pull_goes_on(hub, home, weights):
+    hub.seconds_per_piece = 0.02
+    process = subprocess.Popen([BINARY, "pull", REPOSITORY], env=environment(home, HF_ENDPOINT=hub.url), stderr=subprocess.DEVNULL)
+    journal = placed(home).parent / ".SmolLM2-Q4_1.gguf.partial.journal"
+    deadline = time.monotonic() + 30
+    while not (journal.exists() and journal.read_text().count("\n") >= 4):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not placed(home).exists()
+    hub.seconds_per_piece = 0
+    with hub.lock:
+        hub.requests.clear()
+    assert pull(hub, home, REPOSITORY).returncode == 0
+    assert placed(home).read_bytes() == weights
+    again = sum(int(end) - int(start) + 1 for start, end in (headers["Range"][6:].split("-") for headers in hub.downloads()))
+    assert again < len(weights) - 2 * (8 << 20), "chunks that were there were fetched again"
+
+
+def test_a_damaged_file_is_not_placed(hub, home):
+    hub.lies_about_hash = True
+    done = pull(hub, home, REPOSITORY)
+    assert done.returncode == 1 and "damaged on its way" in done.stderr
+    assert not placed(home).exists() and not list(placed(home).parent.glob(".*partial*"))
+
+
+@pytest.mark.parametrize("address, code, words", [
+    ("maker/none", 3, "does not exist"), ("nothing", 64, "names no repository"), ("maker/../up", 64, "names no repository"),
+    ("maker/repo/..%2f..", 64, "names no repository"),
+])
+def test_addresses_that_lead_nowhere(hub, home, address, code, words):
+    done = pull(hub, home, address)
+    assert done.returncode == code and words in done.stderr
+
+
+def test_private_repositories_want_a_token_that_goes_nowhere_else(hub, home, weights):
+    hub.token, hub.redirects = "hf_secret", True
+    refused = pull(hub, home, REPOSITORY)
+    assert refused.returncode == 1 and "HF_TOKEN" in refused.stderr
+    assert pull(hub, home, REPOSITORY, HF_TOKEN="hf_secret").returncode == 0
+    assert placed(home).read_bytes() == weights
+    elsewhere = [headers for path, headers in hub.requests if path.startswith("/cdn/")]
+    assert elsewhere and not any("Authorization" in headers for headers in elsewhere)
+
+
+def test_a_busy_hub_is_asked_again(hub, home, weights):
+    hub.statuses["SmolLM2-Q4_1.gguf"] = [429, 503, 500]
+    assert pull(hub, home, REPOSITORY).returncode == 0
+    assert placed(home).read_bytes() == weights
+    hub.statuses["/revision/main"] = [429]
+    done = pull(hub, home, REPOSITORY)
+    assert done.returncode == 1 and "takes no more requests for 1 s" in done.stderr
+
+
+def test_a_hub_without_ranges_serves_too(hub, home, weights):
+    hub.ignores_ranges, hub.cut_after = True, [50_000_000]
+    assert pull(hub, home, REPOSITORY).returncode == 0
+    assert placed(home).read_bytes() == weights
+
+
+def test_a_connection_that_stalls_is_given_up(hub, home, weights):
+    hub.stalls = 2
+    assert pull(hub, home, REPOSITORY, SHIMMY_PULL_STALL_SECONDS="0.5").returncode == 0
+    assert placed(home).read_bytes() == weights
+
+
+def test_a_disk_without_room_is_found_before_anything_comes(hub, home):
+    hub.claimed_size = 1 << 60
+    done = pull(hub, home, f"{REPOSITORY}:Q4_1")
+    assert done.returncode == 1 and "has room for" in done.stderr and not hub.downloads()
+
+
+def test_a_disk_that_fills_up_ends_the_pull_and_keeps_what_came(hub, home, weights):
+    def limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (40_000_000, 40_000_000))
+
+    full = subprocess.run(
+        [BINARY, "pull", REPOSITORY], env=environment(home, HF_ENDPOINT=hub.url), preexec_fn=limit, capture_output=True, text=True, timeout=60
+    )
+    assert full.returncode == 1 and "cannot be written" in full.stderr, full.stderr
+    assert not placed(home).exists() and (placed(home).parent / ".SmolLM2-Q4_1.gguf.partial").exists()
+    assert pull(hub, home, REPOSITORY).returncode == 0
+    assert placed(home).read_bytes() == weights
+
+
+def test_offline_nothing_is_asked(hub, home):
+    done = pull(hub, home, REPOSITORY, HF_HUB_OFFLINE="1")
+    assert done.returncode == 1 and "offline" in done.stderr and not hub.requests
+
+
+def test_two_pulls_of_one_file_do_not_mix(hub, home, weights):
+    hub.seconds_per_piece = 0.02
+    first = subprocess.Popen([BINARY, "pull", REPOSITORY], env=environment(home, HF_ENDPOINT=hub.url), stderr=subprocess.DEVNULL)
+    while not list(placed(home).parent.glob(".*.journal")):
+        time.sleep(0.01)
+    second = pull(hub, home, REPOSITORY)
+    assert second.returncode == 1 and "another pull" in second.stderr
+    assert first.wait(60) == 0 and placed(home).read_bytes() == weights
+
+
+def events(body: bytes) -> list:
+    lines = [line[len("data: "):] for line in body.decode().split("\n\n") if line.startswith("data: ")]
+    return [line if line == "[DONE]" else json.loads(line) for line in lines]
+
+
+def test_a_server_pulls_and_tells_how_far_it_is(hub, home, weights):
+    with Server(home, HF_ENDPOINT=hub.url) as server:
+        answer = server.request("POST", "/v1/models/pull", {"model": REPOSITORY})
+        assert answer.headers["content-type"] == "text/event-stream"
+        told = events(answer.body)
+        assert told[-1] == "[DONE]" and told[-2] == {"status": "success", "model": f"{REPOSITORY}:Q4_1"}
+        downloading = [event for event in told[:-2] if event["status"] == "downloading"]
+        assert [event["completed"] for event in downloading] == sorted(event["completed"] for event in downloading)
+        assert downloading[-1]["completed"] == downloading[-1]["total"] == len(weights)
+        assert server.chat(model=f"{REPOSITORY}:Q4_1").text
+        whole = server.request("POST", "/v1/models/pull", {"model": REPOSITORY, "stream": False})
+        assert whole.json == {"status": "success", "model": f"{REPOSITORY}:Q4_1"}
+
+
+def test_a_servers_pull_that_cannot_begin_has_a_status(hub, home):
+    with Server(home, HF_ENDPOINT=hub.url) as server:
+        for model, status, code in [("maker/none", 404, "model_not_found"), ("nothing", 400, "invalid_value"), (f"{REPOSITORY}:Q2_K", 404, "model_not_found")]:
+            answer = server.request("POST", "/v1/models/pull", {"model": model})
+            assert (answer.status, answer.json["error"]["code"], answer.json["error"]["param"]) == (status, code, "model")
+        hub.token = "other"
+        assert server.request("POST", "/v1/models/pull", {"model": REPOSITORY}).json["error"]["code"] == "hub_unauthorized"
+        hub.token = None
+        hub.lies_about_hash = True
+        told = events(server.request("POST", "/v1/models/pull", {"model": REPOSITORY}).body)
+        assert told[-1]["error"]["code"] == "pull_failed" and "damaged" in told[-1]["error"]["message"]
+
+
+def test_a_client_that_goes_away_ends_its_pull(hub, home):
+    hub.seconds_per_piece = 0.05
+    with Server(home, HF_ENDPOINT=hub.url) as server:
+        curl = subprocess.Popen(["curl", "-sN", server.url + "/v1/models/pull", "-H", "Content-Type: application/json", "-d", json.dumps({"model": REPOSITORY})],
+                                stdout=subprocess.PIPE)
+        assert curl.stdout.readline().startswith(b"data: ")
+        curl.kill()
+        time.sleep(1)
+        count = len(hub.downloads())
+        time.sleep(1)
+        assert len(hub.downloads()) == count
+        hub.seconds_per_piece = 0
+        assert server.request("POST", "/v1/models/pull", {"model": REPOSITORY, "stream": False}).status == 200
