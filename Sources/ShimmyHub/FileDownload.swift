@@ -71,7 +71,9 @@ struct FileDownload: Sendable {
             let response = try await client.bytes(of: file, in: repository, commit: commit, range: wanted)
             guard response.status == .partialContent || wanted == 0..<file.size else { throw RangesIgnored() }
             for try await var buffer in response.body {
-                guard buffer.readableBytes <= whole.upperBound - position else { throw HubError.unreadable("\(file.path) is longer than it should be") }
+                guard buffer.readableBytes <= whole.upperBound - position else {
+                    throw HubError.unreadable("\(file.path) is longer than it should be")
+                }
                 let count = buffer.readableBytes
                 try buffer.readWithUnsafeReadableBytes { bytes in
                     try partial.write(bytes, at: position)

@@ -82,7 +82,9 @@ package struct HubClient: Sendable {
         // Compressed bytes have other positions.
         request.headers.add(name: "accept-encoding", value: "identity")
         let response = try await http.execute(request, deadline: .distantFuture)
-        guard response.status == .ok || response.status == .partialContent else { throw Self.error(response, "\(repository)/\(file.path)", request.url) }
+        guard response.status == .ok || response.status == .partialContent else {
+            throw Self.error(response, "\(repository)/\(file.path)", request.url)
+        }
         return response
     }
 
