@@ -109,6 +109,7 @@ let package = Package(
         tests("ShimmyConversion", ["ShimmyJSON", "ShimmyModels"]),
         tests("ShimmyModels", ["ShimmyCore", "ShimmyJSON", "ShimmyChat", "ShimmyEngine", .product(name: "Logging", package: "swift-log")]),
         tests(
-            "ShimmyServer", ["ShimmyCore", "ShimmyJSON", "ShimmyChat", "ShimmyAPI", "ShimmyModels", .product(name: "Logging", package: "swift-log")]),
+            "ShimmyServer",
+            ["ShimmyCore", "ShimmyJSON", "ShimmyChat", "ShimmyAPI", "ShimmyModels", "ShimmyHub", .product(name: "Logging", package: "swift-log")]),
     ]
 )

@@ -1,4 +1,4 @@
-package import ShimmyModels
+import ShimmyModels
 
 /// What of a repository is fetched: one model in one quantization, with all its parts.
 package struct FileChoice: Sendable, Equatable {

@@ -1,5 +1,6 @@
 import Logging
 import ShimmyAPI
+import ShimmyHub
 import ShimmyModels
 import ShimmyServer
 import Testing
@@ -9,6 +10,7 @@ import Testing
     private static let table = ShimmyServer.routeTable(
         configuration: ServerConfiguration(),
         models: ModelManager(capacity: 1, logger: Logger(label: "test"), scan: { ModelCatalog(records: []) }) { _ in throw NoModel() },
+        hub: HubAccess(endpoint: HubEndpoint(environment: [:], home: "/nowhere") { _ in nil }, directory: "/nowhere", memory: 0),
         contextLength: { _ in nil })
 
     private struct NoModel: Error {}
