@@ -1,0 +1,55 @@
+import ShimmyJSON
+
+/// Reads what is in an item: a text or parts of text. What a model here cannot take is refused, as with chat completions.
+enum ItemContentDecoder {
+    /// - isOutput: whether a model said it.
+    static func content(_ fields: FieldReader, _ name: String, isOutput: Bool) throws(APIError) -> (texts: [String], parts: [JSON]) {
+        let value = try fields.required(name)
+        if let text = value.stringValue { return ([text], [part(text, isOutput)]) }
+        guard let array = value.arrayValue else {
+            throw .wrongType(fields.path(to: name), expected: "a string or an array of objects", got: value)
+        }
+        var texts: [String] = []
+        var parts: [JSON] = []
+        for (index, element) in array.enumerated() {
+            let reader = try fields.element(element, of: name, at: index)
+            texts.append(try text(reader, isOutput))
+            var object = reader.object
+            if isOutput, object["type"] == "output_text", object["annotations"]?.arrayValue == nil { object["annotations"] = [] }
+            parts.append(.object(object))
+        }
+        return (texts, parts)
+    }
+
+    private static func part(_ text: String, _ isOutput: Bool) -> JSON {
+        isOutput
+            ? ["type": "output_text", "annotations": [], "text": .string(text)]
+            : ["type": "input_text", "text": .string(text)]
+    }
+
+    private static func text(_ part: FieldReader, _ isOutput: Bool) throws(APIError) -> String {
+        let supported = isOutput ? ["output_text", "refusal"] : ["input_text"]
+        let type = try part.requiredString("type")
+        guard supported.contains(type) else {
+            let others = ["input_image", "input_file", "input_audio", "computer_screenshot"]
+            throw others.contains(type) && !isOutput
+                ? .unsupportedValue(part.path(to: "type"), type, supported: supported)
+                : .invalidValue(part.path(to: "type"), type, supported: supported)
+        }
+        return try part.requiredString(type == "refusal" ? "refusal" : "text")
+    }
+
+    /// The texts of parts of one type; none when there are no parts.
+    static func texts(_ fields: FieldReader, _ name: String, type: String) throws(APIError) -> [String] {
+        guard let value = fields.value(name) else { return [] }
+        guard let array = value.arrayValue else { throw .wrongType(fields.path(to: name), expected: "an array of objects", got: value) }
+        var texts: [String] = []
+        for (index, element) in array.enumerated() {
+            let part = try fields.element(element, of: name, at: index)
+            let given = try part.requiredString("type")
+            guard given == type else { throw .invalidValue(part.path(to: "type"), given, supported: [type]) }
+            texts.append(try part.requiredString("text"))
+        }
+        return texts
+    }
+}

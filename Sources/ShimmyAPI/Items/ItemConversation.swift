@@ -1,0 +1,79 @@
+package import ShimmyChat
+import ShimmyJSON
+
+/// Items as the messages that chat templates know: a thought, what follows it and its calls are one message of the assistant.
+package enum ItemConversation {
+    /// - instructions: what stands before everything else.
+    /// Throws a 400 for the output of a call that was never made.
+    package static func messages(instructions: String? = nil, _ items: [ResponseItem]) throws(APIError) -> [ChatMessage] {
+        var builder = Builder()
+        if let instructions, !instructions.isEmpty { builder.messages.append(ChatMessage(.system, instructions)) }
+        for item in items { try builder.add(item.meaning) }
+        return mergingLeadingSystemMessages(builder.finish())
+    }
+
+    /// Many templates take one system message, and only at the beginning.
+    private static func mergingLeadingSystemMessages(_ messages: [ChatMessage]) -> [ChatMessage] {
+        let leading = messages.prefix { $0.role == .system || $0.role == .developer }
+        guard leading.count > 1 else { return messages }
+        return [ChatMessage(role: .system, content: leading.flatMap { $0.content ?? [] })] + messages.dropFirst(leading.count)
+    }
+
+    private struct Builder {
+        var messages: [ChatMessage] = []
+        /// The assistant's message that is being put together.
+        private var turn: Turn?
+        private var calls: Set<String> = []
+
+        private struct Turn {
+            var reasoning: [String] = []
+            var content: [String]?
+            var calls: [JSON] = []
+        }
+
+        mutating func add(_ meaning: ResponseItem.Meaning) throws(APIError) {
+            switch meaning {
+            case .reasoning(let text):
+                if turn?.content != nil || turn?.calls.isEmpty == false { close() }
+                if !text.isEmpty { turn = turn ?? Turn() }
+                if !text.isEmpty { turn?.reasoning.append(text) }
+            case .message(.assistant, let texts):
+                if turn?.content != nil || turn?.calls.isEmpty == false { close() }
+                turn = turn ?? Turn()
+                turn?.content = texts
+            case .call(let id, let name, let arguments):
+                turn = turn ?? Turn()
+                turn?.calls.append(
+                    ["id": .string(id), "type": "function", "function": ["name": .string(name), "arguments": .string(arguments)]])
+                calls.insert(id)
+            case .output(let callID, let texts):
+                guard calls.contains(callID) else {
+                    throw APIError(
+                        status: 400, message: "No tool call found for function call output with call_id \(callID).", param: "input")
+                }
+                close()
+                messages.append(ChatMessage(role: .tool, content: texts, toolCallID: callID))
+            case .message(let role, let texts):
+                close()
+                messages.append(ChatMessage(role: role, content: texts))
+            case .summary(let text):
+                close()
+                messages.append(ChatMessage(.system, "What was said before, in short:\n\(text)"))
+            }
+        }
+
+        private mutating func close() {
+            guard let turn else { return }
+            messages.append(
+                ChatMessage(
+                    role: .assistant, content: turn.content, toolCalls: turn.calls.isEmpty ? nil : .array(turn.calls),
+                    reasoning: turn.reasoning.isEmpty ? nil : turn.reasoning.joined(separator: "\n")))
+            self.turn = nil
+        }
+
+        mutating func finish() -> [ChatMessage] {
+            close()
+            return messages
+        }
+    }
+}

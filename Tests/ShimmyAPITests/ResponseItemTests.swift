@@ -1,0 +1,157 @@
+import ShimmyAPI
+import ShimmyChat
+import ShimmyJSON
+import Testing
+
+/// Items of the Responses API: what they mean, how they are kept, which are refused.
+@Suite struct ResponseItemTests {
+    private static func input(_ json: String) throws -> [InputItem] {
+        try InputItem.input(in: JSON.parse(#"{"input": \#(json)}"#)) ?? []
+    }
+
+    private static func items(_ json: String) throws -> [ResponseItem] {
+        try input(json).map { item in
+            guard case .item(let item) = item else { throw APIError.internal("a reference") }
+            return item
+        }
+    }
+
+    private static func error(_ json: String) -> APIError? {
+        do {
+            _ = try input(json)
+            return nil
+        } catch {
+            return error as? APIError
+        }
+    }
+
+    @Test func aTextIsAMessageOfTheUser() throws {
+        let item = try #require(try Self.items(#""Hi""#).first)
+        #expect(item.meaning == .message(.user, ["Hi"]))
+        #expect(item.json["content"] == [["type": "input_text", "text": "Hi"]])
+        #expect(item.id.hasPrefix("msg_"))
+    }
+
+    @Test func messagesComeInBothForms() throws {
+        let items = try Self.items(
+            #"""
+            [{"role": "developer", "content": "a"}, {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "b"}]},
+             {"role": "assistant", "content": "c", "phase": "final_answer"},
+             {"type": "message", "id": "msg_1", "status": "incomplete", "role": "assistant",
+              "content": [{"type": "output_text", "text": "d"}, {"type": "refusal", "refusal": "e"}]}, {"role": "system", "content": "f"}]
+            """#)
+        #expect(
+            items.map(\.meaning) == [
+                .message(.developer, ["a"]), .message(.user, ["b"]), .message(.assistant, ["c"]), .message(.assistant, ["d", "e"]),
+                .message(.system, ["f"]),
+            ])
+        #expect(items[2].json["phase"] == "final_answer")
+        #expect(items[2].json["content"] == [["type": "output_text", "annotations": [], "text": "c"]])
+        #expect(items[3].id == "msg_1" && items[3].json["status"] == "incomplete")
+        #expect(items[3].json["content"]?[0]?["annotations"] == [])
+    }
+
+    @Test func whatIsStoredReadsAsItWas() throws {
+        let items = try Self.items(
+            #"""
+            [{"role": "user", "content": "a"}, {"type": "reasoning", "id": "rs_1", "summary": [], "content": [{"type": "reasoning_text", "text": "hm"}]},
+             {"type": "function_call", "call_id": "c1", "name": "f", "arguments": "{\"a\": 1}"},
+             {"type": "function_call_output", "call_id": "c1", "output": [{"type": "input_text", "text": "x"}]},
+             {"type": "custom_tool_call", "call_id": "c2", "name": "g", "input": "say \"hi\""},
+             {"type": "custom_tool_call_output", "call_id": "c2", "output": "y"}]
+            """#)
+        for item in items { #expect(try ResponseItem(stored: JSON.parse(item.json.text)) == item) }
+        #expect(items[2].json["arguments"] == #"{"a": 1}"#)
+        #expect(items[4].meaning == .call(id: "c2", name: "g", arguments: #"{"input":"say \"hi\""}"#))
+        #expect(items.map { String($0.id.prefix { $0 != "_" }) } == ["msg", "rs", "fc", "fco", "ctc", "ctco"])
+    }
+
+    @Test func thoughtsComeBackFromWhatWasSealed() throws {
+        let sealed = SealedText.seal("hm ü")
+        let item = try #require(try Self.items(#"[{"type": "reasoning", "summary": [], "encrypted_content": "\#(sealed)"}]"#).first)
+        #expect(item.meaning == .reasoning("hm ü"))
+        #expect(!sealed.contains("hm"))
+        let error = Self.error(#"[{"type": "reasoning", "summary": [], "encrypted_content": "gAAAAA"}]"#)
+        #expect(error?.param == "input[0].encrypted_content" && error?.code == "invalid_encrypted_content")
+    }
+
+    @Test(arguments: [
+        (#"5"#, "input", "invalid_type"),
+        (#"["a"]"#, "input[0]", "invalid_type"),
+        (#"[{"content": "a"}]"#, "input[0].type", "missing_required_parameter"),
+        (#"[{"role": "tool", "content": "a"}]"#, "input[0].role", "invalid_value"),
+        (#"[{"role": "user"}]"#, "input[0].content", "missing_required_parameter"),
+        (#"[{"role": "user", "content": [{"type": "input_image", "image_url": "x"}]}]"#, "input[0].content[0].type", "unsupported_value"),
+        (#"[{"role": "user", "content": [{"type": "input_file"}]}]"#, "input[0].content[0].type", "unsupported_value"),
+        (#"[{"role": "user", "content": [{"type": "text", "text": "a"}]}]"#, "input[0].content[0].type", "invalid_value"),
+        (#"[{"role": "assistant", "content": [{"type": "input_text", "text": "a"}]}]"#, "input[0].content[0].type", "invalid_value"),
+        (#"[{"role": "user", "content": [{"type": "input_text"}]}]"#, "input[0].content[0].text", "missing_required_parameter"),
+        (#"[{"type": "web_search_call"}]"#, "input[0].type", "unsupported_value"),
+        (#"[{"type": "nonsense"}]"#, "input[0].type", "invalid_value"),
+        (#"[{"type": "function_call", "call_id": "c", "name": "f"}]"#, "input[0].arguments", "missing_required_parameter"),
+        (#"[{"type": "function_call_output", "output": "f"}]"#, "input[0].call_id", "missing_required_parameter"),
+        (#"[{"type": "function_call_output", "call_id": "c", "output": 5}]"#, "input[0].output", "invalid_type"),
+        (#"[{"type": "reasoning", "summary": "a"}]"#, "input[0].summary", "invalid_type"),
+        (#"[{"type": "item_reference"}]"#, "input[0].id", "missing_required_parameter"),
+        (#"[{"role": "user", "content": "a", "status": "done"}]"#, "input[0].status", "invalid_value"),
+    ])
+    func wrongItemsAreNamed(json: String, param: String, code: String) {
+        let error = Self.error(json)
+        #expect(error?.status == 400 && error?.param == param && error?.code == code, "\(String(describing: error))")
+    }
+
+    @Test func tooLongAnIDIsRefused() {
+        let error = Self.error(#"[{"role": "user", "content": "a", "id": "\#(String(repeating: "x", count: 65))"}]"#)
+        #expect(error?.param == "input[0].id" && error?.code == "string_above_max_length")
+    }
+
+    @Test func referencesAreLookedUp() async throws {
+        let items = try Self.input(#"[{"type": "item_reference", "id": "msg_1"}, {"id": "msg_2"}]"#)
+        #expect(items == [.reference(id: "msg_1", path: "input[0].id"), .reference(id: "msg_2", path: "input[1].id")])
+        let known = ResponseItem(id: "msg_1", meaning: .reasoning("a"), json: [:])
+        let resolved = try await InputItem.resolve([items[0]]) { $0 == "msg_1" ? known : nil }
+        #expect(resolved == [known])
+        await #expect(throws: APIError(status: 404, message: "Item with id 'msg_2' not found.", param: "input[1].id")) {
+            _ = try await InputItem.resolve(items) { $0 == "msg_1" ? known : nil }
+        }
+    }
+
+    // MARK: As messages
+
+    @Test func aThoughtATextAndCallsAreOneMessage() throws {
+        let items = try Self.items(
+            #"""
+            [{"role": "user", "content": "a"}, {"type": "reasoning", "summary": [], "content": [{"type": "reasoning_text", "text": "hm"}]},
+             {"role": "assistant", "content": "b"}, {"type": "function_call", "call_id": "c1", "name": "f", "arguments": ""},
+             {"type": "custom_tool_call", "call_id": "c2", "name": "g", "input": "x"},
+             {"type": "custom_tool_call_output", "call_id": "c2", "output": "2"}, {"type": "function_call_output", "call_id": "c1", "output": "1"},
+             {"role": "assistant", "content": "d"}, {"role": "assistant", "content": "e"}]
+            """#)
+        let calls: JSON = [
+            ["id": "c1", "type": "function", "function": ["name": "f", "arguments": "{}"]],
+            ["id": "c2", "type": "function", "function": ["name": "g", "arguments": #"{"input":"x"}"#]],
+        ]
+        #expect(
+            try ItemConversation.messages(items) == [
+                ChatMessage(.user, "a"), ChatMessage(role: .assistant, content: ["b"], toolCalls: calls, reasoning: "hm"),
+                ChatMessage(role: .tool, content: ["2"], toolCallID: "c2"), ChatMessage(role: .tool, content: ["1"], toolCallID: "c1"),
+                ChatMessage(.assistant, "d"), ChatMessage(.assistant, "e"),
+            ])
+    }
+
+    @Test func whatLeadsIsOneSystemMessage() throws {
+        let items = try Self.items(
+            #"[{"role": "developer", "content": "b"}, {"role": "user", "content": "c"}, {"role": "developer", "content": "d"}]"#)
+        #expect(
+            try ItemConversation.messages(instructions: "a", items) == [
+                ChatMessage(role: .system, content: ["a", "b"]), ChatMessage(.user, "c"), ChatMessage(.developer, "d"),
+            ])
+    }
+
+    @Test func anOutputNeedsItsCall() throws {
+        let items = try Self.items(#"[{"type": "function_call_output", "call_id": "c1", "output": "1"}]"#)
+        #expect(throws: APIError(status: 400, message: "No tool call found for function call output with call_id c1.", param: "input")) {
+            _ = try ItemConversation.messages(items)
+        }
+    }
+}
