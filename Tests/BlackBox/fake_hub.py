@@ -1,5 +1,6 @@
 """A hub on loopback that speaks the part of the Hugging Face API that pulls use, with the faults of a real network."""
 
+import functools
 import hashlib
 import json
 import re
@@ -9,6 +10,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+@functools.cache
+def hashes(content: bytes) -> tuple[str, str]:
+    """Git's hash of a file and SHA-256; once for each, so that the hub answers as quickly as a real one."""
+    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest(), hashlib.sha256(content).hexdigest()
 
 
 class FakeHub:
@@ -55,7 +62,7 @@ class FakeHub:
         parts = urlsplit(request.path)
         path = unquote(parts.path)
         with self.lock:
-            self.requests.append((request.path, dict(request.headers)))
+            self.requests.append((request.path, {name.title(): value for name, value in request.headers.items()}))
         for suffix, statuses in self.statuses.items():
             if path.endswith(suffix) and statuses:
                 status = statuses.pop(0)
@@ -91,10 +98,10 @@ class FakeHub:
 
     def entry(self, path: str, content: bytes) -> dict:
         size = len(content) if self.claimed_size is None else self.claimed_size
-        blob = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+        blob, sha256 = hashes(content)
         entry = {"type": "file", "oid": blob, "size": size, "path": path}
         if path.endswith((".gguf", ".safetensors")):
-            digest = "0" * 64 if self.lies_about_hash else hashlib.sha256(content).hexdigest()
+            digest = "0" * 64 if self.lies_about_hash else sha256
             entry["lfs"] = {"oid": digest, "size": size, "pointerSize": 134}
         return entry
 
