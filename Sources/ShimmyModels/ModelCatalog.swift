@@ -5,29 +5,50 @@ import ShimmyConversion
 package struct ModelCatalog: Sendable {
     /// Sorted by name.
     package let records: [ModelRecord]
+    private let aliases: ModelAliases
 
-    package init(records: [ModelRecord]) { self.records = records.sorted { $0.id < $1.id } }
+    /// - aliases: other names, and the models or aliases that they lead to.
+    /// - variants: models of the user's own making, on top of those that were found.
+    package init(records: [ModelRecord], aliases: [String: String] = [:], variants: [ModelVariant] = []) {
+        let found = ModelVariant.adding(variants, to: records) { Self.resolve($0, among: records) }.sorted { $0.id < $1.id }
+        self.records = found
+        self.aliases = ModelAliases(aliases, records: found) { Self.resolve($0, among: found) }
+    }
 
-    /// The model that a name means. Names are forgiving as long as only one model can be meant:
-    /// 1. the exact name, 2. another case, 3. with or without `:latest`, or with `hf.co/` before it,
-    /// 4. without the quantization, 5. the last part of the name alone.
+    /// The aliases that lead to a model, sorted.
+    package func aliases(of record: ModelRecord) -> [String] { aliases.names(of: record.id) }
+
+    /// Why aliases lead nowhere, by alias; for people.
+    package var aliasProblems: [String: String] { aliases.problems }
+
+    /// The model that a name means: its own name, an alias, or a name that is close enough (see `closeness`) to one model's only.
     package func resolve(_ name: String) -> ModelRecord? {
         if let exact = records.first(where: { $0.id == name }) { return exact }
-        let wanted = Self.normalized(name)
-        guard !wanted.isEmpty else { return nil }
-        let ways: [(ModelRecord) -> Bool] = [
-            { Self.normalized($0.id) == wanted },
-            { Self.withoutQuantization($0) == wanted },
-            { Self.lastPart(Self.normalized($0.id)) == wanted || Self.lastPart(Self.withoutQuantization($0)) == wanted },
-        ]
-        for way in ways {
-            let found = records.filter(way)
-            // A file that cannot be used does not stand in the way of one that can.
-            let candidates = found.count > 1 ? found.filter(\.isLoadable) : found
-            if candidates.count == 1 { return candidates[0] }
-            if found.count > 1 { return nil }
-        }
-        return nil
+        if let target = aliases.target(of: name) { return records.first { $0.id == target } }
+        return Self.resolve(name, among: records)
+    }
+
+    private static func resolve(_ name: String, among records: [ModelRecord]) -> ModelRecord? {
+        let ranked = records.map { ($0, closeness(of: name, to: $0)) }
+        guard let best = ranked.compactMap(\.1).min() else { return nil }
+        let found = ranked.filter { $0.1 == best }.map(\.0)
+        // A file that cannot be used does not stand in the way of one that can.
+        let candidates = found.count > 1 ? found.filter(\.isLoadable) : found
+        return candidates.count == 1 ? candidates[0] : nil
+    }
+
+    /// How a name may mean a model, the smaller the surer; nil if it does not:
+    /// 0. the exact name, 1. another case, with or without `:latest`, or with `hf.co/` before it, 2. without the quantization,
+    /// 3. the last part of the name alone.
+    package static func closeness(of name: String, to record: ModelRecord) -> Int? {
+        if name == record.id { return 0 }
+        let wanted = normalized(name)
+        if wanted.isEmpty { return nil }
+        let id = normalized(record.id)
+        if id == wanted { return 1 }
+        let plain = withoutQuantization(record)
+        if plain == wanted { return 2 }
+        return lastPart(id) == wanted || lastPart(plain) == wanted ? 3 : nil
     }
 
     /// The record of a GGUF file by its path; nil when there is no such file. Only for paths from the command line and the
@@ -42,7 +63,7 @@ package struct ModelCatalog: Sendable {
         return RecordReader.record(path: shards[0], shards: shards, id: name.stem, source: .file)
     }
 
-    private static func normalized(_ name: String) -> String {
+    static func normalized(_ name: String) -> String {
         var name = name.lowercased()
         for prefix in ["hf.co/", "huggingface.co/"] where name.hasPrefix(prefix) { name.removeFirst(prefix.count) }
         if name.hasSuffix(":latest") { name.removeLast(":latest".count) }

@@ -70,4 +70,15 @@ package struct ModelRecord: Sendable, Equatable {
     package var projector: String?
     /// Whether it is a folder of SafeTensors, to be converted before it is loaded.
     package var isFolder = false
+    /// The model whose weights these are, where a name of the user's own making stands for it; nil for a model that was found.
+    package var base: String?
+    /// Whether it is loaded as its base is, so that both are one in memory.
+    package var sharesEngine = false
+    /// What is loaded for it: itself, or its base.
+    package var loaded: ModelRecord {
+        guard sharesEngine, let base else { return self }
+        var record = self
+        (record.id, record.base, record.sharesEngine) = (base, nil, false)
+        return record
+    }
 }

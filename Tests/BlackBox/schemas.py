@@ -73,6 +73,8 @@ MODEL = exactly(
         architecture={"type": ["string", "null"]},
         parameters={"type": ["integer", "null"]},
         problem={"type": ["string", "null"]},
+        aliases={"type": "array", "items": TEXT},
+        base={"type": ["string", "null"]},
     ),
 )
 MODELS = exactly(object={"const": "list"}, data={"type": "array", "items": MODEL})

@@ -72,6 +72,8 @@ def test_extension_block(shelf):
         "architecture": "llama",
         "parameters": 134515008,
         "problem": None,
+        "aliases": [],
+        "base": None,
     }
     assert models[REPOSITORY_MODEL]["shimmy"]["source"] == "huggingface"
 

@@ -27,6 +27,41 @@ import Testing
     @Test(arguments: ["user/Repo", "Repo", "", "gpt-4o", "SmolLM2", "/SmolLM2-135M-Instruct.Q4_1", "../llama3.2", "7b", "hf.co/"])
     func otherNamesLeadNowhere(name: String) { #expect(catalog.resolve(name) == nil) }
 
+    @Test func aliasesLeadToModels() {
+        let catalog = ModelCatalog(
+            records: catalog.records,
+            aliases: [
+                "small": "smollm2-135m-instruct", "tiny": "small", "Llama3.2": "user/Repo:Q8_0", "a": "b", "b": "a", "many": "user/Repo", "x": "gone",
+            ]
+        )
+        #expect(catalog.resolve("Small:latest")?.id == "SmolLM2-135M-Instruct.Q4_1")
+        #expect(catalog.resolve("tiny")?.id == "SmolLM2-135M-Instruct.Q4_1")
+        #expect(catalog.resolve("SMOLLM2-135M-Instruct").map(catalog.aliases) == ["small", "tiny"])
+        // A model's own name stays its own; what leads round or nowhere is said.
+        #expect(catalog.resolve("LLAMA3.2")?.id == "llama3.2")
+        #expect(["a", "b", "many", "x"].allSatisfy { catalog.resolve($0) == nil })
+        #expect(catalog.aliasProblems["a"] == "it leads to itself")
+        #expect(catalog.aliasProblems["Llama3.2"] == "a model has that name")
+        #expect(catalog.aliasProblems.keys.sorted() == ["Llama3.2", "a", "b", "many", "x"])
+    }
+
+    @Test func variantsStandOnModels() throws {
+        let catalog = ModelCatalog(
+            records: catalog.records, aliases: ["captain": "pirate"],
+            variants: [
+                ModelVariant(name: "pirate", base: "smollm2-135m-instruct", sharesEngine: true),
+                ModelVariant(name: "long", base: "llama3.2", sharesEngine: false), ModelVariant(name: "nobody", base: "gone", sharesEngine: true),
+                ModelVariant(name: "llama3.2", base: "user/Repo:Q8_0", sharesEngine: true),
+            ])
+        let pirate = try #require(catalog.resolve("captain"))
+        #expect(pirate.id == "pirate")
+        #expect(pirate.base == "SmolLM2-135M-Instruct.Q4_1")
+        #expect(pirate.loaded == catalog.resolve("SmolLM2-135M-Instruct"))
+        #expect(catalog.resolve("long")?.loaded.id == "long")
+        #expect(catalog.resolve("nobody") == nil)
+        #expect(catalog.resolve("llama3.2")?.base == nil)
+    }
+
     @Test func filesAreFoundByTheirPath() throws {
         let folder = try TemporaryFolder()
         let path = try folder.write(GGUFFile.model().bytes, to: "My Model.Q4_1.gguf")

@@ -14,7 +14,9 @@ extension Compatibility {
         FieldRow("shutdown_date", .notSupported),
         FieldRow(
             "shimmy",
-            .partial("Shimmy's own: context_length, capabilities, quantization, size_bytes, loaded, source, architecture, parameters, problem"),
+            .partial(
+                "Shimmy's own: context_length, capabilities, quantization, size_bytes, loaded, source, architecture, parameters, problem, "
+                    + "aliases, base"),
             "test_extension_block"),
     ]
 

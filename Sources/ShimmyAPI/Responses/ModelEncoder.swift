@@ -16,10 +16,14 @@ package struct ModelDescription: Sendable, Equatable {
     package var loaded: Bool
     /// Why it cannot be used; nil for a good one.
     package var problem: String?
+    /// Other names that lead to it.
+    package var aliases: [String]
+    /// The model that it stands on, for one of the user's own making.
+    package var base: String?
 
     package init(
         id: String, created: Int, source: String, architecture: String?, parameters: Int?, quantization: String?, contextLength: Int?,
-        capabilities: [String], sizeBytes: Int, loaded: Bool, problem: String?
+        capabilities: [String], sizeBytes: Int, loaded: Bool, problem: String?, aliases: [String] = [], base: String? = nil
     ) {
         self.id = id
         self.created = created
@@ -32,6 +36,8 @@ package struct ModelDescription: Sendable, Equatable {
         self.sizeBytes = sizeBytes
         self.loaded = loaded
         self.problem = problem
+        self.aliases = aliases
+        self.base = base
     }
 
     /// OpenAI's object and one block of Shimmy's own, `shimmy`.
@@ -42,6 +48,7 @@ package struct ModelDescription: Sendable, Equatable {
                 "context_length": contextLength.json, "capabilities": .array(capabilities.map(JSON.string)),
                 "quantization": quantization.json, "size_bytes": .int(sizeBytes), "loaded": .bool(loaded),
                 "source": .string(source), "architecture": architecture.json, "parameters": parameters.json, "problem": problem.json,
+                "aliases": .array(aliases.map(JSON.string)), "base": base.json,
             ],
         ]
     }

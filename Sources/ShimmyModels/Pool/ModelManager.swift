@@ -81,6 +81,9 @@ package final class ModelManager: Sendable {
     /// All models on the disk, loading none.
     package func list() async -> [ModelRecord] { await catalog.current().records }
 
+    /// Other names that lead to a model.
+    package func aliases(of record: ModelRecord) async -> [String] { await catalog.latest().aliases(of: record) }
+
     /// Looks at the disk again: something is known to have changed.
     package func rescan() async { _ = await catalog.refreshed() }
 
@@ -100,7 +103,7 @@ package final class ModelManager: Sendable {
     }
 
     /// The backend of a model when it is loaded.
-    package func loadedBackend(_ record: ModelRecord) -> (any Backend)? { state.withLock { $0.pool.loaded(record.id) } }
+    package func loadedBackend(_ record: ModelRecord) -> (any Backend)? { state.withLock { $0.pool.loaded(record.loaded.id) } }
 
     /// Sorted by name.
     package var loaded: [(id: String, backend: any Backend)] { state.withLock { $0.pool.allLoaded.map { ($0.id, $0.resource) } } }
@@ -120,7 +123,7 @@ package final class ModelManager: Sendable {
             // Decided and acted upon in one synchronous call: nothing can come between.
             let action = try state.withLock { state in
                 if state.stopped { throw ModelError.shuttingDown }
-                return state.pool.request(record.id) { evicted in startLoading(record, evicting: evicted) }
+                return state.pool.request(record.loaded.id) { evicted in startLoading(record.loaded, evicting: evicted) }
             }
             switch action {
             case .use(let backend): return lease(record, backend)
@@ -131,7 +134,7 @@ package final class ModelManager: Sendable {
     }
 
     private func lease(_ record: ModelRecord, _ backend: any Backend) -> ModelLease {
-        ModelLease(record: record, backend: backend) { [weak self, now] in self?.state.withLock { $0.pool.release(record.id, now: now()) } }
+        ModelLease(record: record, backend: backend) { [weak self, now] in self?.state.withLock { $0.pool.release(record.loaded.id, now: now()) } }
     }
 
     private func startLoading(_ record: ModelRecord, evicting evicted: [any Backend]) -> LoadTask {
@@ -162,7 +165,7 @@ package final class ModelManager: Sendable {
     /// Frees a model that nobody uses; returns whether it was loaded. Throws `ModelError`.
     package func unload(_ name: String) async throws -> Bool {
         let record = try await find(name)
-        switch state.withLock({ $0.pool.remove(record.id) }) {
+        switch state.withLock({ $0.pool.remove(record.loaded.id) }) {
         case .notLoaded: return false
         case .inUse: throw ModelError.inUse(record.id)
         case .removed(let backend):

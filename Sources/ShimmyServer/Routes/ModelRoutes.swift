@@ -21,11 +21,13 @@ package struct ModelRoutes: Sendable {
         } + [
             Route(path: "/models", method: .get, isOpenAI: true) { _, _ in
                 let records = await models.list().filter { $0.isLoadable || $0.problem != nil }
-                return .json(ModelDescription.list(records.map(describe)))
+                var descriptions: [ModelDescription] = []
+                for record in records { descriptions.append(await describe(record)) }
+                return .json(ModelDescription.list(descriptions))
             },
             Route(path: "/models/{model}", method: .get, isOpenAI: true) { request, _ in
                 guard let name = Self.modelName(inPath: request.uri.path) else { throw APIError.unknownModel(request.uri.path) }
-                return .json(describe(try await models.find(name)).json)
+                return .json(await describe(try await models.find(name)).json)
             },
         ]
     }
@@ -33,7 +35,7 @@ package struct ModelRoutes: Sendable {
     /// Shimmy's own, under llama-server's names: returns when the model is loaded.
     @Sendable private func load(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
         let lease = try await models.acquire(try ModelNameRequest(try await body.read(request)).model)
-        return .json(describe(lease.record).json)
+        return .json(await describe(lease.record).json)
     }
 
     @Sendable private func unload(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
@@ -71,12 +73,13 @@ package struct ModelRoutes: Sendable {
         return [capability.rawValue]
     }
 
-    private func describe(_ record: ModelRecord) -> ModelDescription {
+    private func describe(_ record: ModelRecord) async -> ModelDescription {
         let backend = models.loadedBackend(record)
         return ModelDescription(
             id: record.id, created: record.modified, source: record.source.label, architecture: record.architecture,
             parameters: record.parameterCount, quantization: record.quantization,
             contextLength: backend?.contextLength ?? contextLength(record),
-            capabilities: Self.capabilities(record), sizeBytes: record.sizeBytes, loaded: backend != nil, problem: record.problem)
+            capabilities: Self.capabilities(record), sizeBytes: record.sizeBytes, loaded: backend != nil, problem: record.problem,
+            aliases: await models.aliases(of: record), base: record.base)
     }
 }

@@ -1,0 +1,89 @@
+import ShimmyJSON
+
+/// What a file says: settings as the environment would have them, and presets of models.
+package struct ConfigurationFile: Sendable {
+    package let path: String
+    /// By variable.
+    package private(set) var values: [String: String] = [:]
+    /// 1-based lines of the settings, by variable.
+    package private(set) var lines: [String: Int] = [:]
+    /// In the order of their names.
+    package private(set) var presets: [ModelPreset] = []
+    /// Everything that is wrong with it, in the order of lines. A file with problems is not used, not even in part.
+    package private(set) var problems: [ConfigurationProblem] = []
+
+    private static let largest = 1 << 20
+
+    /// - path: as messages name it.
+    /// - paths: where relative paths in it begin.
+    package init(text: String, path: String, paths: PathBase) {
+        self.path = path
+        guard text.utf8.count <= Self.largest else {
+            problems = [ConfigurationProblem(file: path, line: nil, path: "", message: "it is larger than a megabyte.")]
+            return
+        }
+        do {
+            read(try TOMLText.parse(text, file: path), KeyLines(text), paths)
+        } catch {
+            problems = [error]
+        }
+        problems.sort { ($0.line ?? 0, $0.path) < ($1.line ?? 0, $1.path) }
+    }
+
+    /// For a file that cannot be read at all.
+    package init(path: String, problem: String) {
+        self.path = path
+        problems = [ConfigurationProblem(file: path, line: nil, path: "", message: problem)]
+    }
+
+    private mutating func read(_ object: JSONObject, _ lines: KeyLines, _ paths: PathBase) {
+        var root = TableReader(object, path: [], file: path, lines: lines)
+        refuseUnknown(&root)
+        for (table, _) in Settings.tables {
+            guard let content = root.object(table) else { continue }
+            var reader = root.nested(table, content)
+            for setting in Settings.all where setting.table == table {
+                guard let text = reader.setting(setting.kind, setting.key, paths: paths) else { continue }
+                values[setting.variable] = text
+                self.lines[setting.variable] = lines.line(of: [table, setting.key])
+            }
+            refuseUnknown(in: table, &reader)
+            root.take(reader)
+        }
+        for (name, content) in root.object("model") ?? [:] {
+            guard let content = content.objectValue else {
+                root.report("model", "each model has a table of its own, such as [model.\"\(name)\"].")
+                continue
+            }
+            var reader = root.nested("model\u{1f}\(name)", content)
+            presets.append(ModelPreset(name: name, &reader, paths))
+            root.take(reader)
+        }
+        ModelPreset.checkNames(presets, &root)
+        problems = root.problems
+    }
+
+    private func refuseUnknown(_ root: inout TableReader) {
+        let tables = Settings.tables.map(\.name) + ["model"]
+        for key in root.object.keys where !tables.contains(key) {
+            if let setting = Settings.all.first(where: { $0.key == key }) {
+                root.report(key, "it belongs into [\(setting.table)].")
+            } else {
+                root.report(key, "there is no such table.\(Suggestion.text(for: key, among: tables))")
+            }
+        }
+    }
+
+    private func refuseUnknown(in table: String, _ reader: inout TableReader) {
+        let keys = Settings.all.filter { $0.table == table }.map(\.key)
+        for key in reader.object.keys where !keys.contains(key) {
+            if let elsewhere = Settings.all.first(where: { $0.key == key }) {
+                reader.report(key, "it belongs into [\(elsewhere.table)].")
+            } else {
+                let others = Settings.all.map(\.key)
+                reader.report(
+                    key, "there is no such key.\(Suggestion.text(for: key, among: Suggestion.closest(to: key, among: keys) == nil ? others : keys))")
+            }
+        }
+    }
+}

@@ -1,0 +1,91 @@
+import ShimmyJSON
+
+extension ModelPreset {
+    static let keys = [
+        "base", "context", "slots", "chat_template", "chat_template_file", "system", "defaults", "forced", "aliases", "keep_alive", "pin", "preload",
+        "lora",
+    ]
+
+    init(name: String, _ reader: inout TableReader, _ paths: PathBase) {
+        self.init(name: name)
+        reader.refuseOthers(than: Self.keys)
+        if name.isEmpty { reader.report(nil, "a model has a name.") }
+        base = reader.setting(.text, "base", paths: paths)
+        context = reader.setting(.integer(16...Int.max), "context", paths: paths).flatMap { Int($0) }
+        slots = reader.setting(.integer(1...256), "slots", paths: paths).flatMap { Int($0) }
+        system = reader.value("system", "a string", \.stringValue)
+        defaults = reader.object("defaults") ?? [:]
+        forced = reader.object("forced") ?? [:]
+        aliases = reader.value("aliases", "a list of strings") { $0.arrayValue.flatMap(Self.names) } ?? []
+        keepAlive = reader.value("keep_alive", "a time: seconds, a string such as \"5m\", or -1 for ever", Self.keepAlive)
+        pin = reader.value("pin", "true or false", \.boolValue)
+        preload = reader.value("preload", "true or false", \.boolValue)
+        readTemplate(&reader, paths)
+        readAdapters(&reader, paths)
+        if base != nil, !concernsLoading {
+            // It is answered by what was loaded for its base: that is where such things are said.
+            for key in ["keep_alive", "pin", "preload"] where reader.object[key] != nil {
+                reader.report(key, "a model that differs from its base by its requests alone is in memory as its base: say this in the base's table.")
+            }
+        }
+    }
+
+    private mutating func readTemplate(_ reader: inout TableReader, _ paths: PathBase) {
+        let text = reader.setting(.text, "chat_template", paths: paths)
+        let file = reader.setting(.path, "chat_template_file", paths: paths)
+        if text != nil, file != nil { reader.report("chat_template_file", "there is a 'chat_template' already; only one can be used.") }
+        chatTemplate = text.map(ChatTemplateSource.text) ?? file.map(ChatTemplateSource.file)
+    }
+
+    private mutating func readAdapters(_ reader: inout TableReader, _ paths: PathBase) {
+        let tables = reader.value("lora", "a list of tables, such as [{ path = \"adapter.gguf\", scale = 1.0 }]") { value -> [JSONObject]? in
+            guard let elements = value.arrayValue else { return nil }
+            let objects = elements.compactMap(\.objectValue)
+            return objects.count == elements.count ? objects : nil
+        }
+        for (index, table) in (tables ?? []).enumerated() {
+            var inner = reader.nested("lora\u{1f}\(index)", table)
+            inner.refuseOthers(than: ["path", "scale"])
+            let path = inner.setting(.path, "path", paths: paths)
+            if table["path"] == nil { inner.report(nil, "it has no 'path'.") }
+            let scale = inner.value("scale", "a number", \.doubleValue) ?? 1
+            if let path { lora.append(AdapterPreset(path: path, scale: scale)) }
+            reader.take(inner)
+        }
+    }
+
+    private static func names(_ elements: [JSON]) -> [String]? {
+        let names = elements.compactMap(\.stringValue).filter { !$0.isEmpty }
+        return names.count == elements.count ? names : nil
+    }
+
+    private static func keepAlive(_ value: JSON) -> Double? {
+        if let text = value.stringValue { return text == "-1" ? .infinity : TimeText.seconds(text) }
+        return value.doubleValue.flatMap { $0 == -1 ? .infinity : $0 >= 0 ? $0 : nil }
+    }
+
+    /// A name means one thing, whatever its case.
+    static func checkNames(_ presets: [ModelPreset], _ root: inout TableReader) {
+        var owners = Dictionary(presets.map { ($0.name.lowercased(), $0.name) }, uniquingKeysWith: { first, _ in first })
+        let bases = Dictionary(presets.map { ($0.name, $0.base) }, uniquingKeysWith: { first, _ in first })
+        for preset in presets {
+            let reader = root.nested("model\u{1f}\(preset.name)", [:])
+            var own = reader
+            for alias in preset.aliases {
+                if let owner = owners[alias.lowercased()] {
+                    own.report("aliases", "'\(alias)' is a name of \(owner) already.")
+                } else {
+                    owners[alias.lowercased()] = preset.name
+                }
+            }
+            if let base = preset.base {
+                if base.lowercased() == preset.name.lowercased() {
+                    own.report("base", "a model cannot stand on itself.")
+                } else if bases[base] ?? nil != nil {
+                    own.report("base", "'\(base)' has a base itself; name the model that it stands on.")
+                }
+            }
+            root.take(own)
+        }
+    }
+}

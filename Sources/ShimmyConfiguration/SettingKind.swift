@@ -1,0 +1,107 @@
+import ShimmyJSON
+
+/// What a setting's value may be, and how the environment writes it.
+package enum SettingKind: Sendable, Equatable {
+    case text
+    /// A file or a folder; `~` and paths beside the configuration are made whole.
+    case path
+    case flag
+    case integer(ClosedRange<Int>)
+    /// 1 to 65535, or `"auto"`.
+    case port
+    /// Bytes: a number, or a text such as `"4G"`.
+    case size
+    /// A number of seconds, or a text such as `"5m"`.
+    case time
+    case choice([String])
+    /// Of texts; the environment separates them by commas.
+    case list
+    case pathList
+
+    /// What the file is told when a value is of no such kind.
+    package var expectation: String {
+        switch self {
+        case .text: "a string"
+        case .path: "a string with a path"
+        case .flag: "true or false"
+        case .integer(let range) where range.upperBound == .max: "an integer of at least \(range.lowerBound)"
+        case .integer(let range): "an integer from \(range.lowerBound) to \(range.upperBound)"
+        case .port: "a port from 1 to 65535, or \"auto\""
+        case .size: "a size: bytes, or a string such as \"500M\" or \"4G\""
+        case .time: "a time: seconds, or a string such as \"90s\", \"5m\" or \"2h\""
+        case .choice(let words): "one of " + words.map { "\"\($0)\"" }.joined(separator: ", ")
+        case .list: "a list of strings without commas"
+        case .pathList: "a list of strings with paths"
+        }
+    }
+
+    /// The value as the environment would have it; nil when it is of another kind or out of bounds.
+    func text(_ value: JSON, paths: PathBase) -> String? {
+        switch self {
+        case .text: return value.stringValue.flatMap { $0.isEmpty ? nil : $0 }
+        case .path: return value.stringValue.flatMap { $0.isEmpty ? nil : paths.whole($0) }
+        case .flag: return value.boolValue.map { $0 ? "true" : "false" }
+        case .integer(let range): return value.integer.flatMap { range.contains($0) ? "\($0)" : nil }
+        case .port: return value.stringValue == "auto" ? "auto" : value.integer.flatMap { (1...65535).contains($0) ? "\($0)" : nil }
+        case .size:
+            if let text = value.stringValue { return SizeText.bytes(text) == nil ? nil : text }
+            return value.integer.flatMap { $0 > 0 ? "\($0)" : nil }
+        case .time:
+            if let text = value.stringValue { return TimeText.seconds(text) == nil ? nil : text }
+            return value.doubleValue.flatMap { $0 >= 0 ? "\($0)" : nil }
+        case .choice(let words): return value.stringValue.flatMap { words.contains($0) ? $0 : nil }
+        case .list: return Self.texts(value)?.joined(separator: ",")
+        case .pathList: return Self.texts(value)?.map(paths.whole).joined(separator: ",")
+        }
+    }
+
+    private static func texts(_ value: JSON) -> [String]? {
+        guard let elements = value.arrayValue else { return nil }
+        let texts = elements.compactMap(\.stringValue).filter { !$0.isEmpty && !$0.contains(",") }
+        return texts.count == elements.count ? texts : nil
+    }
+}
+
+extension JSON {
+    /// An integer that was written as one: TOML tells `1` and `1.0` apart, and so do its readers.
+    fileprivate var integer: Int? {
+        guard case .number(let number) = self else { return nil }
+        return Int(number.literal)
+    }
+}
+
+/// A size as people write it: `500M`, `4G`, or bytes.
+package enum SizeText {
+    package static func bytes(_ text: String) -> Int? {
+        let units: [Character: Int] = ["K": 1000, "M": 1_000_000, "G": 1_000_000_000]
+        let unit = text.last.flatMap { units[Character($0.uppercased())] }
+        guard let number = Int(unit == nil ? text : String(text.dropLast())), number > 0, number < 1 << 30 || unit == nil else { return nil }
+        return number * (unit ?? 1)
+    }
+}
+
+/// A time as people write it: `90`, `90s`, `5m`, `2h`.
+package enum TimeText {
+    package static func seconds(_ text: String) -> Double? {
+        let factors: [Character: Double] = ["s": 1, "m": 60, "h": 3600]
+        let unit = text.last.flatMap { factors[$0] }
+        guard let number = Double(unit == nil ? text : String(text.dropLast())), number >= 0, number.isFinite else { return nil }
+        return number * (unit ?? 1)
+    }
+}
+
+/// Where paths in a file begin.
+package struct PathBase: Sendable {
+    package let folder: String
+    package let home: String
+
+    package init(folder: String, home: String) {
+        self.folder = folder
+        self.home = home
+    }
+
+    func whole(_ path: String) -> String {
+        if path == "~" || path.hasPrefix("~/") { return home + path.dropFirst() }
+        return path.hasPrefix("/") ? path : "\(folder)/\(path)"
+    }
+}

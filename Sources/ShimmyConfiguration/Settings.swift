@@ -1,0 +1,66 @@
+/// Every setting: the one list that the reader, `shimmy config` and the example are made from.
+package enum Settings {
+    package static let all: [Setting] = server + models + engine + storage + log
+
+    /// In the order of the example, with a line for people.
+    package static let tables: [(name: String, help: String)] = [
+        ("server", "Where the server listens, and whom it answers."),
+        ("models", "Which models there are, and how long they stay in memory."),
+        ("engine", "How models are computed. What holds for one model alone stands in its own table, below."),
+        ("storage", "Where files are kept."),
+        ("log", "What is told on standard error."),
+    ]
+
+    package static func find(table: String, key: String) -> Setting? { all.first { $0.table == table && $0.key == key } }
+
+    private static let count = 1...Int.max
+
+    private static let server = [
+        Setting("server", "host", .text, default: "\"127.0.0.1\"", "Address to listen on.", rival: "SHIMMY_BIND_ADDRESS"),
+        Setting("server", "port", .port, default: "11435", "Port to listen on; \"auto\" takes a free one.", rival: "SHIMMY_BIND_ADDRESS"),
+        Setting("server", "api_key", .list, default: "[]", "Keys, one of which clients have to send.", isLive: true, isSecret: true),
+        Setting("server", "api_key_file", .path, "A file with one key a line, and after it, if you like, its weight.", isLive: true),
+        Setting(
+            "server", "allow_origin", .list, default: "[]", "Browser origins that may read answers, such as \"https://ui.example\".", isLive: true),
+        Setting("server", "allow_host", .list, default: "[]", "Names that the server is called by in Host headers.", isLive: true),
+        Setting("server", "insecure", .flag, default: "false", "Whether it may listen beyond this machine without a key."),
+        Setting(
+            "server", "drain_seconds", .integer(0...86400), default: "30", "Seconds that running answers may take when the server is told to stop."),
+        Setting("server", "request_seconds", .integer(1...86400), default: "60", "Seconds that a client may take to send a request."),
+    ]
+
+    private static let models = [
+        Setting("models", "model_dir", .pathList, default: "[]", "Folders to look for models in, beside the usual places."),
+        Setting("models", "model", .text, "A model, by name or by path, to serve beside those that are found."),
+        Setting("models", "preload", .flag, default: "false", "Whether that model, or the only one there is, is loaded before requests come."),
+        Setting("models", "max_models", .integer(count), default: "3", "Models that may be loaded at once."),
+        Setting(
+            "models", "memory_budget", .size, "Bytes of memory that models may take together, such as \"6G\". Default: four fifths of the machine's."),
+        Setting("models", "keep_alive", .time, "How long a model stays loaded that nobody uses, such as \"5m\". Default: for ever.", isLive: true),
+    ]
+
+    private static let engine = [
+        Setting("engine", "ctx_size", .integer(16...Int.max), "Tokens of context. Default: what a model was trained on, at most 8192.", isLive: true),
+        Setting("engine", "threads", .integer(count), "Threads for computing. Default: the number of physical cores."),
+        Setting("engine", "slots", .integer(1...256), default: "32", "Sequences of a model that can be computed at once."),
+        Setting("engine", "stream_gap", .integer(count), default: "100", "Milliseconds between two tokens of a stream, at most."),
+        Setting("engine", "queue", .integer(0...Int.max), default: "256", "Sequences that may wait; beyond them requests get a 429."),
+        Setting("engine", "cpu_kernels", .choice(["auto", "off"]), default: "\"auto\"", "Shimmy's own kernels where the processor can, or ggml's."),
+        Setting("engine", "chat_template_file", .path, "A file with a Jinja chat template, in place of the models' own."),
+        Setting("engine", "deterministic", .flag, default: "false", "Whether sequences are computed one at a time and nothing is reused."),
+    ]
+
+    private static let storage = [
+        Setting("storage", "data_dir", .path, "Where models are kept that Shimmy fetches. `shimmy info` names it."),
+        Setting("storage", "cache_dir", .path, "Where what can be made again is kept."),
+        Setting("storage", "prefix_cache_dir", .path, "A folder where computed prompts outlive the process. Default: none."),
+        Setting("storage", "prefix_cache_size", .size, default: "\"4G\"", "Bytes of that folder at most."),
+    ]
+
+    private static let log = [
+        Setting(
+            "log", "log_level", .choice(["trace", "debug", "info", "notice", "warning", "error", "critical"]), default: "\"info\"",
+            "How much is told.", isLive: true),
+        Setting("log", "log_format", .choice(["text", "json"]), default: "\"text\"", "For people, or for programs."),
+    ]
+}

@@ -1,0 +1,69 @@
+import ShimmyJSON
+
+/// Reads one table and gathers every problem, not only the first.
+struct TableReader {
+    let object: JSONObject
+    private(set) var problems: [ConfigurationProblem] = []
+    private let file: String
+    private let lines: KeyLines
+    private let path: [String]
+
+    init(_ object: JSONObject, path: [String], file: String, lines: KeyLines) {
+        self.object = object
+        self.path = path
+        self.file = file
+        self.lines = lines
+    }
+
+    mutating func report(_ key: String?, _ message: String) {
+        let whole = key.map { path + [$0] } ?? path
+        problems.append(ConfigurationProblem(file: file, line: lines.line(of: whole), path: Self.text(whole), message: message))
+    }
+
+    /// Keys that are none of these.
+    mutating func refuseOthers(than names: [String]) {
+        for key in object.keys where !names.contains(key) {
+            report(key, "there is no such key.\(Suggestion.text(for: key, among: names))")
+        }
+    }
+
+    /// The value if it is right; reports it if not. Nil also where there is none.
+    mutating func value<Value>(_ key: String, _ expectation: String, _ convert: (JSON) -> Value?) -> Value? {
+        guard let json = object[key] else { return nil }
+        if let value = convert(json) { return value }
+        report(key, "it takes \(expectation), not \(Self.shown(json)).")
+        return nil
+    }
+
+    mutating func setting(_ kind: SettingKind, _ key: String, paths: PathBase) -> String? {
+        value(key, kind.expectation) { kind.text($0, paths: paths) }
+    }
+
+    mutating func object(_ key: String) -> JSONObject? { value(key, "a table", \.objectValue) }
+
+    /// A reader of a table inside, whose problems `take` brings back.
+    func nested(_ key: String, _ object: JSONObject) -> TableReader {
+        TableReader(object, path: path + key.split(separator: "\u{1f}").map(String.init), file: file, lines: lines)
+    }
+
+    mutating func take(_ other: TableReader) { problems += other.problems }
+
+    /// A path as the file would write it: `model."a.b".context`.
+    private static func text(_ path: [String]) -> String {
+        path.map { part in
+            let isBare = !part.isEmpty && part.utf8.allSatisfy { $0 == 0x2D || $0 == 0x5F || (0x30...0x39).contains($0) || isLetter($0) }
+            return isBare ? part : "\"\(part)\""
+        }
+        .joined(separator: ".")
+    }
+
+    private static func isLetter(_ byte: UInt8) -> Bool { (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte) }
+
+    private static func shown(_ json: JSON) -> String {
+        switch json {
+        case .object(let object): object["toml"]?.stringValue ?? "a table"
+        case .array: "a list"
+        default: json.text.count <= 60 ? json.text : "a longer text"
+        }
+    }
+}

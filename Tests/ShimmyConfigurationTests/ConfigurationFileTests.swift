@@ -1,0 +1,132 @@
+import ShimmyConfiguration
+import ShimmyJSON
+import Testing
+
+@Suite struct ConfigurationFileTests {
+    private func read(_ text: String) -> ConfigurationFile {
+        ConfigurationFile(text: text, path: "shimmy.toml", paths: PathBase(folder: "/etc/shimmy", home: "/home/me"))
+    }
+
+    private func problems(_ text: String) -> [String] { read(text).problems.map(\.description) }
+
+    @Test func settingsBecomeVariables() {
+        let file = read(
+            """
+            [server]
+            port = "auto"
+            allow_origin = ["https://a.example", "https://b.example"]
+            insecure = true
+
+            [engine]
+            ctx_size = 2048
+            deterministic = false
+
+            [models]
+            model_dir = ["~/models", "here", "/there"]
+            keep_alive = 90
+            memory_budget = "6G"
+
+            [storage]
+            prefix_cache_dir = "prefixes"
+            """)
+        #expect(file.problems.isEmpty)
+        #expect(
+            file.values == [
+                "SHIMMY_PORT": "auto", "SHIMMY_ALLOW_ORIGIN": "https://a.example,https://b.example", "SHIMMY_INSECURE": "true",
+                "SHIMMY_CTX_SIZE": "2048", "SHIMMY_DETERMINISTIC": "false", "SHIMMY_MODEL_DIR": "/home/me/models,/etc/shimmy/here,/there",
+                "SHIMMY_KEEP_ALIVE": "90.0", "SHIMMY_MEMORY_BUDGET": "6G", "SHIMMY_PREFIX_CACHE_DIR": "/etc/shimmy/prefixes",
+            ])
+        #expect(file.lines["SHIMMY_CTX_SIZE"] == 7)
+    }
+
+    @Test func everyProblemIsToldWithItsLine() {
+        #expect(
+            problems(
+                """
+                [server]
+                prot = 1
+                port = 70000
+                host = ["a",
+                  "b"] # and so on
+                ctx-size = 4
+
+                [engine]
+                slots = 0
+                threads = 1.5
+                api_key = "x"
+                cpu_kernels = "fast"
+
+                [modle]
+                [models]
+                keep_alive = "soon"
+                model_dir = [1]
+                """) == [
+                    "shimmy.toml:2: server.prot: there is no such key. Did you mean 'port'?",
+                    "shimmy.toml:3: server.port: it takes a port from 1 to 65535, or \"auto\", not 70000.",
+                    "shimmy.toml:4: server.host: it takes a string, not a list.",
+                    "shimmy.toml:6: server.ctx-size: there is no such key. Did you mean 'ctx_size'?",
+                    "shimmy.toml:9: engine.slots: it takes an integer from 1 to 256, not 0.",
+                    "shimmy.toml:10: engine.threads: it takes an integer of at least 1, not 1.5.",
+                    "shimmy.toml:11: engine.api_key: it belongs into [server].",
+                    "shimmy.toml:12: engine.cpu_kernels: it takes one of \"auto\", \"off\", not \"fast\".",
+                    "shimmy.toml:14: modle: there is no such table. Did you mean 'model'?",
+                    "shimmy.toml:16: models.keep_alive: it takes a time: seconds, or a string such as \"90s\", \"5m\" or \"2h\", not \"soon\".",
+                    "shimmy.toml:17: models.model_dir: it takes a list of strings with paths, not a list.",
+                ])
+    }
+
+    @Test func whatIsNoTOMLIsToldWithItsLine() throws {
+        let problem = try #require(read("[server]\nport = = 1\n").problems.first)
+        #expect(problem.line == 2)
+        #expect(read("[server]\nport = 1\nport = 2").problems.map(\.line) == [3])
+        #expect(read("port = 1\n[server]\nbase = 1979-05-27").problems.count == 2)
+        #expect(read(String(repeating: "#", count: 2_000_000)).problems.count == 1)
+    }
+
+    @Test func linesAreFoundBehindLongValues() {
+        let file = read(
+            #"""
+            # a [comment] = "with" quotes
+            [model."a.b"]
+            system = """
+            [engine]
+            slots = "\""" = 4 """
+            aliases = [
+              "x", # ]
+              "y",
+            ]
+            context = "wide"
+            defaults.top_k = 1
+            [[model.'a.b'.lora]]
+            path = 'one'
+            [[model.'a.b'.lora]]
+            scale = {x = 1}
+            """#)
+        #expect(
+            file.problems.map(\.description) == [
+                "shimmy.toml:10: model.\"a.b\".context: it takes an integer of at least 16, not \"wide\".",
+                "shimmy.toml:14: model.\"a.b\".lora.1: it has no 'path'.",
+                "shimmy.toml:15: model.\"a.b\".lora.1.scale: it takes a number, not a table.",
+            ])
+    }
+
+    @Test func theExampleSetsNothingAndNamesEverything() {
+        let example = ExampleFile.text
+        let untouched = read(example)
+        #expect(untouched.problems.isEmpty)
+        #expect(untouched.values.isEmpty)
+        #expect(untouched.presets.isEmpty)
+        let uncommented = read(
+            example.split(separator: "\n").map { $0.firstMatch(of: #/^#(?=[^ #])/#) == nil ? $0 : $0.dropFirst() }.joined(separator: "\n"))
+        #expect(uncommented.problems.isEmpty, "\(uncommented.problems)")
+        #expect(Set(uncommented.lines.keys) == Set(Settings.all.map(\.variable)))
+        #expect(uncommented.presets.map(\.name) == ["SmolLM2-135M-Instruct", "pirate"])
+        #expect(!uncommented.presets[0].lora.isEmpty && uncommented.presets[0].pin == false && uncommented.presets[0].concernsLoading)
+    }
+
+    @Test func namesAreGuessed() {
+        #expect(Suggestion.closest(to: "temprature", among: ["temperature", "top_p"]) == "temperature")
+        #expect(Suggestion.closest(to: "KEEP-ALIVE", among: ["keep_alive"]) == "keep_alive")
+        #expect(Suggestion.closest(to: "zzz", among: ["keep_alive", "port"]) == nil)
+    }
+}
