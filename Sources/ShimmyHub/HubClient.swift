@@ -101,7 +101,7 @@ package struct HubClient: Sendable {
         guard response.status == .ok else { throw Self.error(response, name, url) }
         let body = try await response.body.collect(upTo: Self.longestAnswer)
         guard let json = try? JSON.parse(Array(body.readableBytesView)) else { throw HubError.unreadable("it is no JSON") }
-        return (json, Self.next(response.headers["link"]))
+        return (json, next(response.headers["link"]))
     }
 
     private func request(_ url: String) -> HTTPClientRequest {
@@ -133,11 +133,13 @@ package struct HubClient: Sendable {
         return HubFile(path: path, size: size, hash: .gitBlob(hash.lowercased()))
     }
 
-    /// The address marked `rel="next"` (RFC 8288).
-    private static func next(_ links: [String]) -> String? {
+    /// The address marked `rel="next"` (RFC 8288), at our own endpoint: a mirror passes the hub's addresses on, and a token must go nowhere else.
+    private func next(_ links: [String]) -> String? {
         for link in links.flatMap({ $0.split(separator: ",") }) where link.contains("rel=\"next\"") {
             guard let start = link.firstIndex(of: "<"), let end = link.firstIndex(of: ">"), start < end else { continue }
-            return String(link[link.index(after: start)..<end])
+            let address = link[link.index(after: start)..<end]
+            guard let path = address.firstRange(of: "/api/models/") else { return nil }
+            return endpoint.url + address[path.lowerBound...]
         }
         return nil
     }

@@ -92,7 +92,7 @@ class FakeHub:
         start = int(match.group(1)) if match else 0
         headers = {}
         if start + self.page_size < len(files):
-            next_page = f"{self.url}/api/models/{repository}/tree/{COMMIT}?recursive=true&cursor={start + self.page_size}"
+            next_page = f"https://hub.invalid/api/models/{repository}/tree/{COMMIT}?recursive=true&cursor={start + self.page_size}"
             headers["Link"] = f'<{next_page}>; rel="next"'
         self.send(request, 200, json.dumps(files[start : start + self.page_size]).encode(), headers)
 
