@@ -106,7 +106,7 @@ let package = Package(
         tests("ShimmyGrammar", ["ShimmyCore", "ShimmyJSON"]),
         tests("ShimmyEngine", ["ShimmyCore", .product(name: "Logging", package: "swift-log")]),
         tests("ShimmyChat", ["ShimmyCore", "ShimmyJSON", "ShimmyEngine", .product(name: "Logging", package: "swift-log")]),
-        tests("ShimmyLlama", ["ShimmyCore", "ShimmyJSON", "ShimmyGrammar", "ShimmyEngine", "ShimmyChat", "CLlama"]),
+        tests("ShimmyLlama", ["ShimmyCore", "ShimmyJSON", "ShimmyGrammar", "ShimmyEngine", "ShimmyChat", "ShimmyModels", "CLlama"]),
         tests("ShimmyAPI", ["ShimmyCore", "ShimmyJSON", "ShimmyChat"]),
         tests("ShimmyConversion", ["ShimmyJSON", "ShimmyModels"]),
         tests("ShimmyConfiguration", ["ShimmyJSON"]),

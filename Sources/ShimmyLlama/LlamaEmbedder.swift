@@ -20,13 +20,6 @@ package final class LlamaEmbedder: EmbeddingRunner {
     /// Numbers of a result.
     private let resultCount: Int
 
-    /// Texts that are computed at once.
-    private static let batchTexts = 64
-    /// Tokens that are computed at once, where no text is longer: attention looks at all pairs of them, so more are not faster.
-    private static let batchTokens = 512
-    /// Without a request for more: a text is computed in one piece, and that takes memory by the square of its length.
-    private static let defaultContextLimit = 2048
-
     /// The pooling that the model's file declares; nil for a model that has none.
     package static func pooling(of model: LlamaModel) -> Pooling? {
         guard let kind = model.metadata("pooling_type", ofArchitecture: true).flatMap(Int32.init) else { return nil }
@@ -40,14 +33,14 @@ package final class LlamaEmbedder: EmbeddingRunner {
     /// Throws `LlamaError` when `llama_init_from_model` returns NULL, mostly for want of memory.
     package init(model: LlamaModel, contextLength: Int? = nil, threads: Int? = nil) throws {
         guard let pooling = Self.pooling(of: model) else { throw LlamaError(description: "the model makes no vectors of texts") }
-        let contextLength = min(contextLength ?? Self.defaultContextLimit, model.trainedContextLength)
-        let batchTokens = max(Self.batchTokens, contextLength)
+        let shape = EngineShape.embedding(contextLength: contextLength, trained: model.trainedContextLength)
+        let batchTokens = shape.batchTokens
         let threads = Int32(threads ?? ProcessorTopology.physicalCores)
         var parameters = llama_context_default_params()
         parameters.n_ctx = UInt32(batchTokens)
         parameters.n_batch = UInt32(batchTokens)
         parameters.n_ubatch = UInt32(batchTokens)
-        parameters.n_seq_max = UInt32(Self.batchTexts)
+        parameters.n_seq_max = UInt32(shape.sequences)
         parameters.n_outputs_max = UInt32(batchTokens)
         parameters.n_threads = threads
         parameters.n_threads_batch = threads
@@ -64,8 +57,11 @@ package final class LlamaEmbedder: EmbeddingRunner {
         batch = llama_batch_init(Int32(batchTokens), 0, 1)
         resultCount = pooling == .rank ? Int(llama_model_n_cls_out(model.pointer)) : Int(llama_model_n_embd_out(model.pointer))
         limits = EmbeddingLimits(
-            contextLength: contextLength, batchTokens: batchTokens, batchTexts: Self.batchTexts, dimensions: resultCount)
+            contextLength: shape.contextLength, batchTokens: batchTokens, batchTexts: shape.sequences, dimensions: resultCount)
     }
+
+    /// What the model and this context take.
+    package var memory: MemoryUse { MemoryUse(context, vocabulary: model.vocabulary.tokenCount, outputs: limits.batchTokens) }
 
     deinit {
         llama_batch_free(batch)

@@ -5,7 +5,7 @@ package import ShimmyEngine
 /// Computes batches with a llama.cpp context. Confined to the engine's thread that made it.
 package final class LlamaRunner: ModelRunner {
     package struct Options: Sendable {
-        /// Tokens of context; nil for what the model was trained on, bounded by `defaultContextLimit`.
+        /// Tokens of context; nil for what the model was trained on, bounded by `EngineShape.defaultContextLimit`.
         package var contextLength: Int?
         /// Threads for computing; nil for the number of physical cores.
         package var threads: Int?
@@ -15,21 +15,17 @@ package final class LlamaRunner: ModelRunner {
         /// Whether a thread is given up while another program needs its core. Sums can come out differently then.
         package var adaptsThreads: Bool
 
-        package init(contextLength: Int? = nil, threads: Int? = nil, slots: Int = defaultSlots, adaptsThreads: Bool = true) {
+        package init(
+            contextLength: Int? = nil, threads: Int? = nil, slots: Int = EngineShape.defaultSlots, adaptsThreads: Bool = true
+        ) {
             self.adaptsThreads = adaptsThreads
             self.contextLength = contextLength
             self.threads = threads
             self.slots = slots
         }
-
-        /// Without a request for more: models trained on 128k tokens would take gigabytes for a KV cache that few need.
-        package static let defaultContextLimit = 8192
-        package static let defaultSlots = 32
     }
 
     package let limits: RunnerLimits
-    /// Tokens of a step at most. llama.cpp reserves memory for computing this many at once.
-    private static let batchTokens = 256
     private let model: LlamaModel
     private let vocabulary: LlamaVocabulary
     private let context: OpaquePointer
@@ -46,25 +42,20 @@ package final class LlamaRunner: ModelRunner {
     /// Throws `LlamaError` when the model cannot generate, or `llama_init_from_model` returns NULL, mostly for want of memory.
     package init(model: LlamaModel, options: Options) throws {
         if let obstacle = model.generationObstacle { throw LlamaError(description: obstacle) }
-        let contextLength = options.contextLength ?? min(model.trainedContextLength, Options.defaultContextLimit)
-        let batchTokens = min(Self.batchTokens, contextLength)
-        let running = min(options.slots, batchTokens)
-        let prefixes = min(llama_max_parallel_sequences(), running + max(running / 2, 16), batchTokens)
-        // Each row that is sampled from takes memory for the logits of the whole vocabulary; llama.cpp asks for one for each prefix.
-        let outputs = min(batchTokens, max(prefixes, running + 16))
+        let shape = EngineShape.generation(contextLength: options.contextLength, trained: model.trainedContextLength, slots: options.slots)
         let threads = Int32(options.threads ?? ProcessorTopology.physicalCores)
         var parameters = llama_context_default_params()
-        parameters.n_ctx = UInt32(contextLength)
-        parameters.n_batch = UInt32(batchTokens)
-        parameters.n_ubatch = UInt32(batchTokens)
-        parameters.n_seq_max = UInt32(prefixes)
+        parameters.n_ctx = UInt32(shape.contextLength)
+        parameters.n_batch = UInt32(shape.batchTokens)
+        parameters.n_ubatch = UInt32(shape.batchTokens)
+        parameters.n_seq_max = UInt32(shape.sequences)
         parameters.n_threads = threads
         parameters.n_threads_batch = threads
         parameters.kv_unified = true
-        parameters.n_outputs_max = UInt32(outputs)
+        parameters.n_outputs_max = UInt32(shape.outputs)
         parameters.no_perf = true
         guard let context = llama_init_from_model(model.pointer, parameters) else {
-            throw LlamaError(description: "llama.cpp cannot make a context of \(contextLength) tokens; its log says why")
+            throw LlamaError(description: "llama.cpp cannot make a context of \(shape.contextLength) tokens; its log says why")
         }
         self.model = model
         let vocabulary = model.vocabulary
@@ -74,12 +65,16 @@ package final class LlamaRunner: ModelRunner {
         self.threadpool = LlamaThreadpool(threads: threads)
         threadpool.attach(to: context)
         self.governor = ThreadGovernor(most: options.adaptsThreads ? Int(threads) : 1)
-        self.batch = llama_batch_init(Int32(batchTokens), 0, 1)
+        self.batch = llama_batch_init(Int32(shape.batchTokens), 0, 1)
         // llama.cpp pads a context; the promise to clients is the number that was asked for.
         self.limits = RunnerLimits(
-            cells: contextLength, contextLength: contextLength, slots: prefixes, running: running, batchTokens: batchTokens, outputs: outputs,
+            cells: shape.contextLength, contextLength: shape.contextLength, slots: shape.sequences, running: shape.running,
+            batchTokens: shape.batchTokens, outputs: shape.outputs,
             canRewind: !model.isRecurrentOrHybrid)
     }
+
+    /// What the model and this context take.
+    package var memory: MemoryUse { MemoryUse(context, vocabulary: vocabulary.tokenCount, outputs: limits.outputs) }
 
     deinit {
         llama_batch_free(batch)

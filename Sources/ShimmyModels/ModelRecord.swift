@@ -42,6 +42,8 @@ package struct ModelRecord: Sendable, Equatable {
     package var hasChatTemplate = false
     /// All parts together.
     package var sizeBytes: Int
+    /// What it takes when it is loaded; nil for what cannot be.
+    package var memory: MemoryEstimate?
     /// Unix seconds: when the file last changed.
     package var modified: Int
     /// All parts in order; one for a model in one file.

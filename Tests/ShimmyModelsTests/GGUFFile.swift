@@ -6,6 +6,8 @@ struct GGUFFile {
     var metadata: [(key: String, type: UInt32, bytes: [UInt8])] = []
     var tensors: [(name: String, shape: [UInt64], type: UInt32, offset: UInt64)] = []
     var dataBytes = 0
+    /// Of the tensors that `addTensor` appended.
+    private(set) var claimedBytes = 0
     /// Instead of the true counts, when set.
     var claimedTensors: UInt64?
     var claimedMetadata: UInt64?
@@ -30,6 +32,22 @@ struct GGUFFile {
         }
         while bytes.count % 32 != 0 { bytes.append(0) }
         return bytes + [UInt8](repeating: 7, count: dataBytes)
+    }
+
+    /// Appends a tensor of Q4_1 whose values nobody reads.
+    mutating func addTensor(_ name: String, _ shape: [Int]) {
+        tensors.append((name, shape.map(UInt64.init), 3, UInt64(claimedBytes)))
+        claimedBytes += shape.reduce(1, *) / 32 * 20
+    }
+
+    /// A file as large as its tensors say, with nothing in them.
+    func writeSparse(to folder: TemporaryFolder) throws -> String {
+        let head = bytes
+        let path = try folder.write(head, to: "sparse.gguf")
+        let file = try FileHandle(forUpdating: URL(fileURLWithPath: path))
+        try file.truncate(atOffset: UInt64(head.count + claimedBytes))
+        try file.close()
+        return path
     }
 
     /// A model with one Q4_1 tensor of 64 x 4 and one of F32.

@@ -45,7 +45,7 @@ import Testing
         return ModelManager(
             capacity: capacity, keepAlive: keepAlive, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, now: now,
             scan: { ModelCatalog(records: records) }
-        ) { record in
+        ) { record, _ in
             loads.started.withLock { $0.append(record.id) }
             if gated { for await _ in loads.gate { break } }
             if record.id == "broken" { throw Broken() }

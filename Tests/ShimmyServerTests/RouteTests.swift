@@ -9,7 +9,7 @@ import Testing
 @Suite struct RouteTests {
     private static let table = ShimmyServer.routeTable(
         configuration: ServerConfiguration(),
-        models: ModelManager(capacity: 1, logger: Logger(label: "test"), scan: { ModelCatalog(records: []) }) { _ in throw NoModel() },
+        models: ModelManager(capacity: 1, logger: Logger(label: "test"), scan: { ModelCatalog(records: []) }) { _, _ in throw NoModel() },
         hub: HubAccess(endpoint: HubEndpoint(environment: [:], home: "/nowhere") { _ in nil }, directory: "/nowhere", memory: 0),
         contextLength: { _ in nil })
 

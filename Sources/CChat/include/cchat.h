@@ -1,4 +1,4 @@
-// A small C interface to llama.cpp's `common` library: chat templates, the formats that models answer in.
+// A small C interface to what llama.cpp offers to C++ alone: `common`'s chat templates and formats of answers, the memory of a context.
 // Knows nothing of HTTP. No exception crosses it: a function that fails returns NULL (or false) and sets `*error`, which the caller frees
 // with `cchat_string_free`, as it does with every string that it gets.
 #pragma once
@@ -12,6 +12,7 @@ extern "C" {
 #endif
 
 struct llama_model;
+struct llama_context;
 
 /// The parsed chat templates of one model. Immutable once made: any thread may render with it.
 typedef struct cchat_templates cchat_templates;
@@ -52,6 +53,12 @@ char *cchat_prompt_describe(const cchat_prompt *prompt);
 char *cchat_parse(const cchat_prompt *prompt, const char *text, size_t length, bool partial, char **error);
 
 void cchat_string_free(char *string);
+
+/// Bytes that a context and its model take.
+/// - weights: of the model's tensors as they lie in memory.
+/// - cache: of sequences' keys, values and states.
+/// - compute: of the buffers that a step is computed in.
+void cchat_memory(const struct llama_context *context, size_t *weights, size_t *cache, size_t *compute);
 
 /// Silences the log of the `common` library below errors; it has its own threads and writes to stderr.
 void cchat_quiet(void);

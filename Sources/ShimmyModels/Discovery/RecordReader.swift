@@ -11,14 +11,18 @@ enum RecordReader {
         let modified = facts.first??.modified ?? 0
         var record = ModelRecord(id: id, path: path, source: source, kind: .unknown, sizeBytes: size, modified: modified, shards: shards)
         do {
-            describe(&record, try GGUFHeader.read(path: path))
+            let header = try GGUFHeader.read(path: path)
+            describe(&record, header)
+            var parts: [GGUFHeader] = []
             for shard in shards.dropFirst() {
                 guard FileManager.default.fileExists(atPath: shard) else {
                     throw GGUFError("its part \((shard as NSString).lastPathComponent) is missing")
                 }
                 let part = try GGUFHeader.read(path: shard)
                 record.parameterCount = (record.parameterCount ?? 0) + part.parameterCount
+                parts.append(part)
             }
+            if record.isLoadable { record.memory = MemoryEstimate(header, parts: parts) }
         } catch {
             record.problem = "\(error)"
         }
@@ -45,6 +49,7 @@ enum RecordReader {
             record.parameterCount = description.parameterCount
             record.quantization = description.valueType
             record.contextLength = folder.contextLength
+            record.memory = MemoryEstimate(sizeBytes: record.sizeBytes, contextLength: record.contextLength)
             record.kind = description.judges ? .reranker : description.embeds ? .embedding : .model
         } catch {
             record.problem = "\(error)"

@@ -43,7 +43,9 @@ package final class ModelLease: Sendable {
 
 /// Serves models by name: finds them, loads them on first use, shares them, frees the idle ones.
 package final class ModelManager: Sendable {
-    package typealias Loader = @Sendable (ModelRecord) async throws -> any Backend
+    package typealias Loader = @Sendable (ModelRecord, ModelSettings) async throws -> any Backend
+    /// How a model is to be served; asked anew for each load.
+    package typealias SettingsOf = @Sendable (ModelRecord) -> ModelSettings
     private typealias LoadTask = Task<Void, any Error>
 
     private struct State {
@@ -54,6 +56,7 @@ package final class ModelManager: Sendable {
     private let state: Mutex<State>
     private let capacity: Int
     private let catalog: CatalogCache
+    private let settings: SettingsOf
     private let load: Loader
     private let logger: Logger
     /// How long a model stays that nobody uses, in seconds; nil for ever.
@@ -65,8 +68,9 @@ package final class ModelManager: Sendable {
     /// - capacity: models that may be loaded at once.
     package init(
         capacity: Int, keepAlive: Double? = nil, logger: Logger, now: @escaping @Sendable () -> Double = ModelManager.uptime,
-        scan: @escaping @Sendable () -> ModelCatalog, load: @escaping Loader
+        scan: @escaping @Sendable () -> ModelCatalog, settings: @escaping SettingsOf = { _ in ModelSettings() }, load: @escaping Loader
     ) {
+        self.settings = settings
         self.keepAlive = keepAlive
         self.now = now
         self.state = Mutex(State(pool: ModelPool(capacity: capacity)))
@@ -142,7 +146,7 @@ package final class ModelManager: Sendable {
             do {
                 for backend in evicted { await backend.shutdown() }
                 logger.info("loading a model", metadata: ["model": "\(record.id)", "path": "\(record.path)"])
-                let backend = try await load(record)
+                let backend = try await load(record, settings(record))
                 let stopped = state.withLock { state in
                     if !state.stopped { state.pool.didLoad(record.id, backend, now: now()) }
                     return state.stopped

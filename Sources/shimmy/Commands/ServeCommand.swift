@@ -68,9 +68,10 @@ struct ServeCommand: AsyncParsableCommand {
         let modelName = model ?? environment.string("SHIMMY_MODEL")
         let models = try modelManager(modelName, environment, logger)
         let wantsPreload = preload || environment.flag("SHIMMY_PRELOAD")
+        let loader = try options.loader(logger)
         let server = ShimmyServer(
             configuration: configuration, models: models, hub: .standard(memory: try memory.budget),
-            contextLength: try options.loader(logger).plannedContextLength, logger: logger
+            contextLength: { loader.plannedContextLength($0) }, logger: logger
         ) { address in
             await Banner.show(address, models: models, preferred: modelName)
             if wantsPreload { await preloadModel(modelName, models, logger) }
@@ -104,7 +105,7 @@ struct ServeCommand: AsyncParsableCommand {
         return ModelManager(
             capacity: maxModels ?? environment.integer("SHIMMY_MAX_MODELS") ?? 3,
             keepAlive: try keepAlive ?? environment.string("SHIMMY_KEEP_ALIVE").flatMap(KeepAlive.seconds), logger: logger,
-            scan: { options.catalog(including: file) }, load: { try await ready.load($0) })
+            scan: { options.catalog(including: file) }, load: { try await ready.load($0, $1) })
     }
 
     private func preloadModel(_ name: String?, _ models: ModelManager, _ logger: Logger) async {

@@ -1,6 +1,7 @@
 import Foundation
 import Logging
 import ShimmyChat
+import ShimmyCore
 import ShimmyEngine
 import ShimmyLlama
 import ShimmyModels
@@ -19,24 +20,25 @@ struct ModelLoader: Sendable {
     var conversions: Conversions
     var logger: Logger
 
-    func load(_ record: ModelRecord) async throws -> any Backend {
+    func load(_ record: ModelRecord, _ settings: ModelSettings = ModelSettings()) async throws -> any Backend {
         let path = record.isFolder ? try await converted(record) : record.path
         let model = try await onOwnThread(named: "load") { try LlamaModel(path: path) }
-        if let pooling = LlamaEmbedder.pooling(of: model) { return try await loadEmbedder(model, judges: pooling == .rank, record) }
+        if let pooling = LlamaEmbedder.pooling(of: model) { return try await loadEmbedder(model, judges: pooling == .rank, record, settings) }
         let template = try template(of: model, record)
         let options = LlamaRunner.Options(
-            contextLength: contextLength, threads: threads, slots: slots ?? LlamaRunner.Options.defaultSlots,
+            contextLength: settings.contextLength ?? contextLength, threads: threads,
+            slots: settings.slots ?? slots ?? EngineShape.defaultSlots,
             adaptsThreads: !engine.isDeterministic)
-        var settings = engine
-        settings.store = try prefixes?.store(for: record)
-        let engine = try await EngineHandle.start(name: "engine", options: settings) { try LlamaRunner(model: model, options: options) }
+        var engineOptions = engine
+        engineOptions.store = try prefixes?.store(for: record)
+        let engine = try await EngineHandle.start(name: "engine", options: engineOptions) { try LlamaRunner(model: model, options: options) }
         return LocalBackend(
             vocabulary: model.vocabulary, template: template, engine: engine,
             fingerprint: fingerprint(record, contextLength: engine.limits.contextLength), logger: logger)
     }
 
-    private func loadEmbedder(_ model: LlamaModel, judges: Bool, _ record: ModelRecord) async throws -> any Backend {
-        let (contextLength, threads) = (contextLength, threads)
+    private func loadEmbedder(_ model: LlamaModel, judges: Bool, _ record: ModelRecord, _ settings: ModelSettings) async throws -> any Backend {
+        let (contextLength, threads) = (settings.contextLength ?? contextLength, threads)
         let engine = try await EmbeddingEngine.start(name: "embed") {
             try LlamaEmbedder(model: model, contextLength: contextLength, threads: threads)
         }
@@ -67,8 +69,8 @@ struct ModelLoader: Sendable {
     }
 
     /// The context that a model will get, told from its file alone.
-    func plannedContextLength(_ record: ModelRecord) -> Int? {
-        contextLength ?? record.contextLength.map { min($0, LlamaRunner.Options.defaultContextLimit) }
+    func plannedContextLength(_ record: ModelRecord, _ settings: ModelSettings = ModelSettings()) -> Int? {
+        settings.contextLength ?? contextLength ?? record.contextLength.map { min($0, EngineShape.defaultContextLimit) }
     }
 
     /// Equal for equal engine, build, file and settings.

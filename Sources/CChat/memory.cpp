@@ -1,0 +1,32 @@
+// What a context takes. llama.cpp tells it in C++ only (src/llama-ext.h, src/llama-model.h); these are its declarations.
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "cchat.h"
+#include "ggml-backend.h"
+#include "ggml.h"
+#include "llama.h"
+
+struct llama_memory_breakdown_data {
+    size_t model, context, compute;
+};
+
+std::map<ggml_backend_buffer_type_t, llama_memory_breakdown_data> llama_get_memory_breakdown(const llama_context *context);
+const std::vector<std::pair<std::string, ggml_tensor *>> &llama_internal_get_tensor_map(const llama_model *model);
+
+void cchat_memory(const llama_context *context, size_t *weights, size_t *cache, size_t *compute) {
+    *weights = *cache = *compute = 0;
+    for (const auto &[type, parts] : llama_get_memory_breakdown(context)) {
+        *cache += parts.context;
+        *compute += parts.compute;
+    }
+    // The breakdown counts a mapped file from its first tensor to its last one, those included that were packed into other memory.
+    std::set<const void *> seen;
+    for (const auto &[name, tensor] : llama_internal_get_tensor_map(llama_get_model(context))) {
+        if (!tensor->buffer || !seen.insert(tensor->data).second) continue;
+        *weights += ggml_backend_buffer_get_alloc_size(tensor->buffer, tensor);
+    }
+}
