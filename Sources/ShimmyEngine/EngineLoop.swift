@@ -117,9 +117,9 @@ final class EngineLoop<Runner: ModelRunner> {
     }
 
     private func perform(_ operation: CacheOperation) {
-        guard case .save(let slot, let tokens) = operation else { return runner.perform(operation) }
-        guard let store, !store.contains(tokens), let state = runner.state(slot: slot) else { return }
-        store.write(StoredPrefix(tokens: tokens, state: state), partially: runner.limits.canRewind)
+        guard case .save(let slot, let tokens, let adapters) = operation else { return runner.perform(operation) }
+        guard let store, !store.contains(tokens, with: adapters), let state = runner.state(slot: slot) else { return }
+        store.write(StoredPrefix(tokens: tokens, state: state), with: adapters, partially: runner.limits.canRewind)
     }
 
     private func restore(_ sequence: SequenceID, slot: Int, count: Int) -> Bool {
@@ -150,10 +150,11 @@ final class EngineLoop<Runner: ModelRunner> {
         guard let alive = stream.value, !alive.isEnded else { return shared.leave() }
         let partially = runner.limits.canRewind
         if let store, lookup == nil, !request.scoresPrompt,
-            store.longestMatch(request.prompt, partially: partially) >= scheduler.known(of: request.prompt) + PrefixCache.worthSaving
+            store.longestMatch(request.prompt, with: request.adapters, partially: partially)
+                >= scheduler.known(of: request.prompt, with: request.adapters) + PrefixCache.worthSaving
         {
             // It comes back when the disk has answered; meanwhile others go on.
-            store.read(for: request.prompt, partially: partially) { [mailbox] prefix in
+            store.read(for: request.prompt, with: request.adapters, partially: partially) { [mailbox] prefix in
                 if !mailbox.send(.submit(id, request, stream, stored: .init(prefix: prefix))) { stream.value?.fail(CancellationError()) }
             }
             return

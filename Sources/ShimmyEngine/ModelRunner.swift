@@ -41,7 +41,7 @@ package struct SequenceID: Hashable, Sendable, CustomStringConvertible {
     package var description: String { "sequence \(rawValue)" }
 }
 
-/// The tokens that one step computes.
+/// The tokens that one step computes, all with the same adapters.
 package struct Batch: Sendable, Equatable {
     /// A run of consecutive tokens of one sequence.
     package struct Chunk: Sendable, Equatable {
@@ -80,8 +80,12 @@ package struct Batch: Sendable, Equatable {
     }
 
     package var chunks: [Chunk] = []
+    package var adapters: AdapterSet
 
-    package init(chunks: [Chunk] = []) { self.chunks = chunks }
+    package init(chunks: [Chunk] = [], adapters: AdapterSet = .none) {
+        self.chunks = chunks
+        self.adapters = adapters
+    }
 
     package var tokenCount: Int { chunks.reduce(0) { $0 + $1.tokens.count } }
     package var isEmpty: Bool { chunks.isEmpty }

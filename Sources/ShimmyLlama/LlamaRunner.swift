@@ -14,10 +14,13 @@ package final class LlamaRunner: ModelRunner {
 
         /// Whether a thread is given up while another program needs its core. Sums can come out differently then.
         package var adaptsThreads: Bool
+        /// Files of LoRA adapters, in the order in which an `AdapterSet` numbers them.
+        package var adapters: [String]
 
         package init(
-            contextLength: Int? = nil, threads: Int? = nil, slots: Int = EngineShape.defaultSlots, adaptsThreads: Bool = true
+            contextLength: Int? = nil, threads: Int? = nil, slots: Int = EngineShape.defaultSlots, adaptsThreads: Bool = true, adapters: [String] = []
         ) {
+            self.adapters = adapters
             self.adaptsThreads = adaptsThreads
             self.contextLength = contextLength
             self.threads = threads
@@ -28,6 +31,9 @@ package final class LlamaRunner: ModelRunner {
     package let limits: RunnerLimits
     private let model: LlamaModel
     private let vocabulary: LlamaVocabulary
+    private let adapters: [LlamaAdapter]
+    /// What the context computes with.
+    private var applied = AdapterSet.none
     private let context: OpaquePointer
     private let threadpool: LlamaThreadpool
     private var batch: llama_batch
@@ -39,7 +45,8 @@ package final class LlamaRunner: ModelRunner {
     package private(set) var modelSeconds = 0.0
 
     /// Makes a context with one unified KV cache for all slots.
-    /// Throws `LlamaError` when the model cannot generate, or `llama_init_from_model` returns NULL, mostly for want of memory.
+    /// Throws `LlamaError` when the model cannot generate, an adapter cannot be loaded, or `llama_init_from_model` returns NULL, mostly for want
+    /// of memory.
     package init(model: LlamaModel, options: Options) throws {
         if let obstacle = model.generationObstacle { throw LlamaError(description: obstacle) }
         let shape = EngineShape.generation(contextLength: options.contextLength, trained: model.trainedContextLength, slots: options.slots)
@@ -54,6 +61,8 @@ package final class LlamaRunner: ModelRunner {
         parameters.kv_unified = true
         parameters.n_outputs_max = UInt32(shape.outputs)
         parameters.no_perf = true
+        // Before the context, whose graphs have room for the adapters that there are when it is made.
+        adapters = try options.adapters.map { try LlamaAdapter(path: $0, model: model) }
         guard let context = llama_init_from_model(model.pointer, parameters) else {
             throw LlamaError(description: "llama.cpp cannot make a context of \(shape.contextLength) tokens; its log says why")
         }
@@ -123,6 +132,7 @@ package final class LlamaRunner: ModelRunner {
 
     package func run(_ work: Batch) throws -> [[Token]] {
         fill(with: work)
+        apply(work.adapters)
         let begin = ContinuousClock.now
         let status = llama_decode(context, batch)
         llama_synchronize(context)
@@ -140,6 +150,15 @@ package final class LlamaRunner: ModelRunner {
             if chunk.samples { sampled.append(try sample(chunk, endingAt: end)) }
         }
         return sampled
+    }
+
+    /// llama.cpp plans its memory anew for other adapters, in the next `llama_decode`.
+    private func apply(_ set: AdapterSet) {
+        guard set != applied else { return }
+        var pointers = set.members.map { Optional(adapters[$0.index].pointer) }
+        var scales = set.members.map(\.scale)
+        llama_set_adapters_lora(context, &pointers, pointers.count, &scales)
+        applied = set
     }
 
     private func govern(_ work: Batch) {

@@ -6,12 +6,14 @@ package import ShimmyEngine
 /// A model runner that computes nothing: the next token of a sequence follows from its tokens alone, by a rule of the test's.
 ///
 /// It keeps its own picture of every slot's cells and stops the test when a batch contradicts it:
-/// a token at the wrong position, a slot that was not freed, more cells than there are.
+/// a token at the wrong position, a slot that was not freed, more cells than there are, cells that were computed with other adapters.
 package struct ScriptedRunner: ModelRunner {
     /// A place in the cache; slots that share a prefix share its cells.
     private struct Cell: Hashable {
         let number: Int
         let token: Token
+        /// What it was computed with; nil where the test cannot know, after it was restored.
+        var adapters: AdapterSet?
     }
 
     package let limits: RunnerLimits
@@ -71,10 +73,11 @@ package struct ScriptedRunner: ModelRunner {
             precondition(known.contains(chunk.sequence), "a sequence without a sampler")
             precondition((0..<limits.slots).contains(chunk.slot), "no such slot")
             precondition(cells[chunk.slot, default: []].count == chunk.position, "a chunk does not continue its slot")
+            precondition(cells[chunk.slot, default: []].allSatisfy { $0.adapters ?? batch.adapters == batch.adapters }, "cells of other adapters")
             precondition(chunk.drafts == 0 || (chunk.samples && limits.canRewind && chunk.drafts < chunk.tokens.count), "no place for guesses")
             scores[chunk.sequence] = score(chunk)
             for token in chunk.tokens {
-                cells[chunk.slot, default: []].append(Cell(number: nextCell, token: token))
+                cells[chunk.slot, default: []].append(Cell(number: nextCell, token: token, adapters: batch.adapters))
                 nextCell += 1
             }
             precondition(cellsInUse <= limits.cells, "more cells than there are")

@@ -13,22 +13,26 @@ import Testing
 
     deinit { try? FileManager.default.removeItem(at: directory) }
 
-    private func store(identity: String = "a model", limit: Int = 1 << 20) throws -> PrefixStore {
+    private func store(identity: String = "a model", limit: Int = 1 << 20, adapters: [String] = []) throws -> PrefixStore {
         try PrefixStore(
-            directory: directory.path(), identity: identity, limit: limit, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            directory: directory.path(), identity: identity, adapters: adapters, limit: limit,
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
 
     /// Starts an engine, asks it, stops it; returns the tokens, and how many of the prompt's were cached and restored.
     private func life(
-        _ prompt: [Token] = prompt, identity: String = "a model", limit: Int = 1 << 20, canRewind: Bool = true
+        _ prompt: [Token] = prompt, identity: String = "a model", limit: Int = 1 << 20, canRewind: Bool = true, adapters: [String] = [],
+        with set: AdapterSet = .none
     ) async throws -> (tokens: [Token], cached: Int, restored: Int) {
         var limits = Self.limits
         limits.canRewind = canRewind
-        let options = EngineHandle.Options(store: try store(identity: identity, limit: limit))
+        let options = EngineHandle.Options(store: try store(identity: identity, limit: limit, adapters: adapters))
         let engine = try await EngineHandle.start(name: "test", options: options) { [limits] in
             ScriptedRunner(limits: limits) { $0.last! % 200 + 1 }
         }
-        let stream = try engine.submit(SequenceRequest(prompt: prompt, maximumTokens: 3, sampling: SamplingParameters()))
+        var request = SequenceRequest(prompt: prompt, maximumTokens: 3, sampling: SamplingParameters())
+        request.adapters = set
+        let stream = try engine.submit(request)
         var tokens: [Token] = []
         var cached = 0
         while let delivery = try await stream.next() {
@@ -71,6 +75,17 @@ import Testing
         #expect(try await life().restored == 199)
     }
 
+    @Test func prefixesOfOtherAdaptersAreNotTouched() async throws {
+        let half = AdapterSet([.init(index: 0, scale: 0.5)])
+        _ = try await life(adapters: ["a"], with: half)
+        #expect(try await life(adapters: ["a"]).restored == 0)
+        #expect(try await life(adapters: ["a"], with: AdapterSet([.init(index: 0, scale: 1)])).restored == 0)
+        #expect(try await life(adapters: ["b"], with: half).restored == 0)
+        // The adapter counts by its content, wherever it stands in the list.
+        #expect(try await life(adapters: ["b", "a"], with: AdapterSet([.init(index: 1, scale: 0.5)])).restored == 199)
+        #expect(try await life(adapters: ["a"], with: half).restored == 199)
+    }
+
     @Test(arguments: [0, 8, 16, 30, 39, 50, 700, 850]) func aDamagedFileIsThrownAwayAndComputedAgain(byte: Int) async throws {
         let first = try await life()
         let file = try #require(files.first)
@@ -91,7 +106,7 @@ import Testing
     }
 
     @Test func theLeastRecentlyUsedGoWhenThereIsNoRoom() async throws {
-        // Each file takes 1,050 bytes: 40 of header, 5 for each of 202 tokens.
+        // Each file takes 1,058 bytes: 48 of header, 5 for each of 202 tokens.
         _ = try await life([1] + Self.prompt.dropFirst(), limit: 2500)
         _ = try await life([2] + Self.prompt.dropFirst(), limit: 2500)
         _ = try await life([3] + Self.prompt.dropFirst(), limit: 2500)

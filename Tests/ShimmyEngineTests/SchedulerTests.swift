@@ -229,7 +229,7 @@ import Testing
 
     // MARK: Anything
 
-    /// Random arrivals, lengths and cancellations: everybody ends with the tokens of a run alone, and no cell is lost.
+    /// Random arrivals, lengths, owners, adapters and cancellations: everybody ends with the tokens of a run alone, and no cell is lost.
     @Test(arguments: 0..<60) func randomTrafficIsServedAsIfEachWereAlone(seed: Int) {
         var random = SeededGenerator(seed: UInt64(seed))
         let rule: @Sendable ([Token]) -> Token = { tokens in
@@ -241,6 +241,8 @@ import Testing
             cells: .random(in: 40...120, using: &random), contextLength: 40, slots: .random(in: 1...6, using: &random),
             batchTokens: .random(in: 6...24, using: &random), canRewind: canRewind,
             timing: Bool.random(using: &random) ? .init(step: 0.02, stream: 0.005, row: .random(in: 0.0005...0.01, using: &random)) : nil, rule: rule)
+        let owners = (0..<Int.random(in: 1...3, using: &random)).map { Owner("owner \($0)") }
+        let sets = Int.random(in: 1...12, using: &random)
         var requests: [UInt64: (prompt: [Token], maximum: Int)] = [:]
         var cancelled: Set<UInt64> = []
         let shared = (0..<30).map { _ in Token.random(in: 1...3, using: &random) }
@@ -250,7 +252,11 @@ import Testing
                 + (0..<Int.random(in: 1...12, using: &random)).map { _ in .random(in: 1...4, using: &random) }
             requests[id] = (Array(prompt), .random(in: 1...12, using: &random))
             let landmarks = [Int.random(in: 0...20, using: &random), .random(in: 10...40, using: &random)]
-            drive.submit(id, Array(prompt), maximumTokens: requests[id]!.maximum, landmarks: landmarks)
+            let set = Int.random(in: 0..<sets, using: &random)
+            drive.submit(
+                id, Array(prompt), maximumTokens: requests[id]!.maximum, owner: owners.randomElement(using: &random)!,
+                isFlex: Int.random(in: 0..<6, using: &random) == 0, landmarks: landmarks,
+                adapters: AdapterSet([.init(index: set % 2, scale: Float(set) / 4)]))
             for _ in 0..<Int.random(in: 0...4, using: &random) { drive.step() }
             if Int.random(in: 0..<5, using: &random) == 0 {
                 let victim = UInt64.random(in: 1...id, using: &random)

@@ -7,7 +7,7 @@ package enum CacheOperation: Sendable, Equatable {
     /// Keep the first `count` tokens of a slot.
     case truncate(slot: Int, count: Int)
     /// Keep what a slot holds beyond the process, if there is a place for it.
-    case save(slot: Int, tokens: [Token])
+    case save(slot: Int, tokens: [Token], adapters: AdapterSet)
     /// An empty slot shall hold the first `count` tokens of the stored prefix that was found for a sequence.
     case restore(sequence: SequenceID, slot: Int, count: Int)
 }
@@ -28,7 +28,8 @@ package struct Divergence: Sendable, Equatable {
 /// Which token prefixes live in the cells, who uses them, and what goes when cells or slots run out.
 ///
 /// A slot is busy while a sequence runs in it; afterwards it is idle and keeps its tokens for whoever comes with the same prefix.
-/// A new sequence shares the longest prefix that any slot holds, busy or idle, without computing or copying a cell.
+/// A new sequence shares the longest prefix that any slot holds, busy or idle, without computing or copying a cell: of those slots that were
+/// computed with the same adapters.
 ///
 /// Recurrent and hybrid models know a prefix as a whole only. For them a sequence leaves checkpoints where others will probably part
 /// from it: slots of their own that share its state at that place, which llama.cpp copies when the sequence goes on.
@@ -77,14 +78,16 @@ struct PrefixCache {
     var hasIdleSlot: Bool { slots.contains { !$0.busy } }
     var busyCount: Int { slots.count { $0.busy } }
     func count(slot: Int) -> Int { tree.count(slot: slot) }
+    func adapters(slot: Int) -> AdapterSet { tree.adapters(slot: slot) }
 
     /// Cells that running sequences hold; all others can be evicted.
     var busyCells: Int { tree.cells { self.slots[$0].busy } }
 
     /// How many tokens of a new sequence lie in cells, and how many of those running sequences hold anyway.
     /// - limit: fewer tokens than there are.
-    func known(of tokens: [Token], atMost limit: Int? = nil) -> (cached: Int, busy: Int) {
-        guard let match = usable(tokens, tree.longestMatch(tokens), atMost: limit ?? tokens.count - 1) else { return (0, 0) }
+    func known(of tokens: [Token], with adapters: AdapterSet, atMost limit: Int? = nil) -> (cached: Int, busy: Int) {
+        let found = tree.longestMatch(tokens, with: adapters)
+        guard let match = usable(tokens, with: adapters, found, atMost: limit ?? tokens.count - 1) else { return (0, 0) }
         return (match.count, slots[match.slot].busy ? match.count : 0)
     }
 
@@ -93,17 +96,19 @@ struct PrefixCache {
     /// Takes a slot for `tokens` and brings the longest known prefix into it; nil when all are busy.
     /// - limit: tokens that may be known; at least the last is left to compute, since its logits are what is wanted.
     /// - restorable: how many of the tokens could be restored instead.
-    mutating func acquire(for tokens: [Token], atMost limit: Int? = nil, restorable: Int = 0) -> Placement? {
+    mutating func acquire(for tokens: [Token], with adapters: AdapterSet = .none, atMost limit: Int? = nil, restorable: Int = 0) -> Placement? {
         guard hasIdleSlot else { return nil }
-        let found = tree.longestMatch(tokens)
-        let match = usable(tokens, found, atMost: limit ?? tokens.count - 1)
-        var placement = acquire(for: tokens, match, restorable: restorable)
+        let found = tree.longestMatch(tokens, with: adapters)
+        let match = usable(tokens, with: adapters, found, atMost: limit ?? tokens.count - 1)
+        var placement = acquire(for: tokens, adapters, match, restorable: restorable)
         if let found, let next = found.next, found.count < tokens.count { placement?.divergence = Divergence(index: found.count, cached: next) }
         return placement
     }
 
-    private mutating func acquire(for tokens: [Token], _ match: PrefixTree.Match?, restorable: Int) -> Placement? {
-        if restorable >= (match?.count ?? 0) + Self.worthSaving { return makePlace(for: Array(tokens.prefix(restorable)), sparing: match?.slot) }
+    private mutating func acquire(for tokens: [Token], _ adapters: AdapterSet, _ match: PrefixTree.Match?, restorable: Int) -> Placement? {
+        if restorable >= (match?.count ?? 0) + Self.worthSaving {
+            return makePlace(for: Array(tokens.prefix(restorable)), adapters, sparing: match?.slot)
+        }
         if let match, !slots[match.slot].busy, mayContinue(match) {
             return take(match.slot, cached: match.count, operations: truncation(match.slot, to: match.count))
         }
@@ -111,6 +116,7 @@ struct PrefixCache {
         if match?.slot == slot { return take(slot, cached: match!.count, operations: truncation(slot, to: match!.count)) }
         var operations = truncation(slot, to: 0)
         let evicts = !operations.isEmpty
+        tree.dedicate(slot: slot, to: adapters)
         if let match {
             tree.share(from: match.slot, to: slot, count: match.count)
             operations.append(.share(from: match.slot, to: slot, count: match.count))
@@ -121,9 +127,10 @@ struct PrefixCache {
     }
 
     /// An emptied slot for tokens that will be restored.
-    private mutating func makePlace(for tokens: [Token], sparing spared: Int?) -> Placement? {
+    private mutating func makePlace(for tokens: [Token], _ adapters: AdapterSet, sparing spared: Int?) -> Placement? {
         guard let slot = slotToOverwrite(sparing: spared) else { return nil }
         let operations = truncation(slot, to: 0)
+        tree.dedicate(slot: slot, to: adapters)
         tree.append(tokens, to: slot)
         var placement = take(slot, cached: tokens.count, operations: operations)
         placement.evicts = !operations.isEmpty
@@ -131,8 +138,8 @@ struct PrefixCache {
         return placement
     }
 
-    private func usable(_ tokens: [Token], _ match: PrefixTree.Match?, atMost limit: Int) -> PrefixTree.Match? {
-        guard canRewind else { return tree.longestWhole(tokens, atMost: limit) }
+    private func usable(_ tokens: [Token], with adapters: AdapterSet, _ match: PrefixTree.Match?, atMost limit: Int) -> PrefixTree.Match? {
+        guard canRewind else { return tree.longestWhole(tokens, with: adapters, atMost: limit) }
         guard var match else { return nil }
         match.count = min(match.count, limit)
         return match.count > 0 ? match : nil
@@ -171,8 +178,9 @@ struct PrefixCache {
     /// Keeps what a slot holds now in a slot of its own, where there is an idle one.
     mutating func addCheckpoint(of slot: Int) -> [CacheOperation] {
         let tokens = tree.tokens(slot: slot)
+        let adapters = tree.adapters(slot: slot)
         clock += 1
-        if let same = slots.indices.first(where: { $0 != slot && tree.tokens(slot: $0) == tokens }) {
+        if let same = slots.indices.first(where: { $0 != slot && tree.adapters(slot: $0) == adapters && tree.tokens(slot: $0) == tokens }) {
             slots[same].lastUse = max(slots[same].lastUse, clock)
             return []
         }
@@ -218,7 +226,7 @@ struct PrefixCache {
     private mutating func save(slot: Int) -> CacheOperation? {
         guard saves, !slots[slot].busy, !slots[slot].isSaved, tree.count(slot: slot) >= Self.worthSaving else { return nil }
         slots[slot].isSaved = true
-        return .save(slot: slot, tokens: tree.tokens(slot: slot))
+        return .save(slot: slot, tokens: tree.tokens(slot: slot), adapters: tree.adapters(slot: slot))
     }
 
     var isConsistent: Bool { tree.isConsistent }

@@ -3,41 +3,43 @@ import ShimmyCore
 
 /// A stored prefix as bytes, all numbers little-endian:
 ///
-///     "SHIMPFX1" · identity u64 · count of tokens u64 · count of state bytes u64 · checksum u64 · tokens i32 … · state
+///     "SHIMPFX2" · identity u64 · adapters u64 · count of tokens u64 · count of state bytes u64 · checksum u64 · tokens i32 … · state
 ///
 /// The checksum is over tokens and state.
 enum PrefixFile {
-    private static let magic = Array("SHIMPFX1".utf8)
-    private static let headerBytes = 40
+    private static let magic = Array("SHIMPFX2".utf8)
+    private static let headerBytes = 48
 
-    static func encode(_ prefix: StoredPrefix, identity: UInt64) -> Data {
+    static func encode(_ prefix: StoredPrefix, identity: UInt64, adapters: UInt64) -> Data {
         var body = Data(capacity: prefix.tokens.count * 4 + prefix.state.count)
         for token in prefix.tokens { body.append(integer: UInt32(bitPattern: token)) }
         body.append(contentsOf: prefix.state)
         var data = Data(magic)
         data.append(integer: identity)
+        data.append(integer: adapters)
         data.append(integer: UInt64(prefix.tokens.count))
         data.append(integer: UInt64(prefix.state.count))
         data.append(integer: body.withUnsafeBytes { Checksum.of($0) })
         return data + body
     }
 
-    /// Nil for anything but a whole, undamaged prefix of this identity.
-    static func decode(_ data: Data, identity: UInt64) -> StoredPrefix? {
-        guard let header = Header(data.prefix(headerBytes), identity: identity), data.count == headerBytes + header.tokenBytes + header.stateBytes
+    /// Nil for anything but a whole, undamaged prefix of this identity and these adapters.
+    static func decode(_ data: Data, identity: UInt64, adapters: UInt64) -> StoredPrefix? {
+        guard let header = Header(data.prefix(headerBytes), identity: identity), header.adapters == adapters,
+            data.count == headerBytes + header.tokenBytes + header.stateBytes
         else { return nil }
         let body = data.dropFirst(headerBytes)
         guard body.withUnsafeBytes({ Checksum.of($0) }) == header.checksum else { return nil }
         return StoredPrefix(tokens: tokens(body.prefix(header.tokenBytes)), state: Array(body.dropFirst(header.tokenBytes)))
     }
 
-    /// Reads the tokens alone; what follows is not looked at.
-    static func readTokens(_ file: FileHandle, identity: UInt64) -> [Token]? {
+    /// Reads the tokens and what they were computed with; what follows is not looked at.
+    static func readTokens(_ file: FileHandle, identity: UInt64) -> (tokens: [Token], adapters: UInt64)? {
         defer { try? file.close() }
         guard let head = try? file.read(upToCount: headerBytes), let header = Header(head, identity: identity),
             let bytes = try? file.read(upToCount: header.tokenBytes), bytes.count == header.tokenBytes
         else { return nil }
-        return tokens(bytes)
+        return (tokens(bytes), header.adapters)
     }
 
     private static func tokens(_ bytes: Data) -> [Token] {
@@ -49,6 +51,7 @@ enum PrefixFile {
     }
 
     private struct Header {
+        let adapters: UInt64
         let tokenBytes: Int
         let stateBytes: Int
         let checksum: UInt64
@@ -59,10 +62,11 @@ enum PrefixFile {
                 stride(from: 8, to: headerBytes, by: 8).map { UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: $0, as: UInt64.self)) }
             }
             // No context has so many tokens, no memory so many bytes: a damaged header must not make us ask for them.
-            guard numbers[0] == identity, (1...(1 << 28)).contains(numbers[1]), numbers[2] < 1 << 44 else { return nil }
-            tokenBytes = Int(numbers[1]) * 4
-            stateBytes = Int(numbers[2])
-            checksum = numbers[3]
+            guard numbers[0] == identity, (1...(1 << 28)).contains(numbers[2]), numbers[3] < 1 << 44 else { return nil }
+            adapters = numbers[1]
+            tokenBytes = Int(numbers[2]) * 4
+            stateBytes = Int(numbers[3])
+            checksum = numbers[4]
         }
     }
 }

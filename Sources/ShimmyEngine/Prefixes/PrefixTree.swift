@@ -6,6 +6,8 @@ import ShimmyCore
 /// what it computes is appended to its end, in the node itself while nobody else has it, in a new child otherwise.
 /// A node lives as long as a slot runs through it: the cells in use are the sum of all nodes.
 ///
+/// Tokens that were computed with different adapters have nothing in common: each set has roots of its own.
+///
 /// Nodes are numbers in a table, not objects: the tree stays a value, and the scheduler with it.
 struct PrefixTree {
     private struct Node {
@@ -21,11 +23,13 @@ struct PrefixTree {
         /// The nodes from the root on; every node is used to its end, but for a shared last one never.
         var nodes: [Int] = []
         var count = 0
+        /// What its tokens are computed with.
+        var adapters = AdapterSet.none
     }
 
     private var nodes: [Int: Node] = [:]
-    /// The children of the empty prefix.
-    private var roots: [Token: [Int]] = [:]
+    /// The children of the empty prefix. No entry for adapters that no slot has tokens of.
+    private var roots: [AdapterSet: [Token: [Int]]] = [:]
     private var paths: [Path]
     private var nextNode = 0
     private(set) var cellsUsed = 0
@@ -34,6 +38,8 @@ struct PrefixTree {
 
     /// The tokens that a slot holds.
     func count(slot: Int) -> Int { paths[slot].count }
+
+    func adapters(slot: Int) -> AdapterSet { paths[slot].adapters }
 
     func tokens(slot: Int) -> [Token] { paths[slot].nodes.flatMap { nodes[$0]?.tokens ?? [] } }
 
@@ -53,9 +59,9 @@ struct PrefixTree {
     }
 
     /// The longest prefix of `tokens` that is in the cache; nil when not even the first token is.
-    func longestMatch(_ tokens: [Token]) -> Match? {
+    func longestMatch(_ tokens: [Token], with adapters: AdapterSet) -> Match? {
         var best: Match?
-        var open: [(children: [Token: [Int]], depth: Int)] = [(roots, 0)]
+        var open: [(children: [Token: [Int]], depth: Int)] = [(roots[adapters] ?? [:], 0)]
         while let (children, depth) = open.popLast() {
             guard depth < tokens.count else { continue }
             for id in children[tokens[depth]] ?? [] {
@@ -72,8 +78,8 @@ struct PrefixTree {
     }
 
     /// The longest of the slots' whole prefixes that `tokens` begin with, and that is no longer than `limit`.
-    func longestWhole(_ tokens: [Token], atMost limit: Int) -> Match? {
-        let candidates = paths.indices.filter { paths[$0].count > 0 && paths[$0].count <= limit }
+    func longestWhole(_ tokens: [Token], with adapters: AdapterSet, atMost limit: Int) -> Match? {
+        let candidates = paths.indices.filter { paths[$0].count > 0 && paths[$0].count <= limit && paths[$0].adapters == adapters }
         for slot in candidates.sorted(by: { paths[$0].count > paths[$1].count }) where begins(tokens, withSlot: slot) {
             return Match(slot: slot, count: paths[slot].count)
         }
@@ -91,9 +97,16 @@ struct PrefixTree {
 
     // MARK: Changing
 
+    /// Says what an empty slot's tokens will be computed with.
+    mutating func dedicate(slot: Int, to adapters: AdapterSet) {
+        precondition(paths[slot].count == 0)
+        paths[slot].adapters = adapters
+    }
+
     /// Makes an empty slot hold the first `count` tokens of another one, in the same cells.
     mutating func share(from source: Int, to slot: Int, count: Int) {
         precondition(paths[slot].count == 0 && count <= paths[source].count && source != slot)
+        paths[slot].adapters = paths[source].adapters
         var remaining = count
         for id in paths[source].nodes where remaining > 0 {
             let length = nodes[id]!.tokens.count
@@ -118,7 +131,7 @@ struct PrefixTree {
         nextNode += 1
         let parent = paths[slot].nodes.last
         nodes[id] = Node(tokens: tokens, parent: parent, slots: [slot])
-        link(id, below: parent)
+        link(id, below: parent, with: paths[slot].adapters)
         paths[slot].nodes.append(id)
     }
 
@@ -157,22 +170,32 @@ struct PrefixTree {
         nodes[id]!.slots.remove(slot)
         guard nodes[id]!.slots.isEmpty, let node = nodes[id] else { return }
         cellsUsed -= node.tokens.count
-        unlink(id, below: node.parent)
+        unlink(id, below: node.parent, with: paths[slot].adapters)
         nodes[id] = nil
     }
 
-    private mutating func link(_ id: Int, below parent: Int?) {
+    private mutating func link(_ id: Int, below parent: Int?, with adapters: AdapterSet) {
         let first = nodes[id]!.tokens[0]
-        if let parent { nodes[parent]!.children[first, default: []].append(id) } else { roots[first, default: []].append(id) }
+        if let parent {
+            nodes[parent]!.children[first, default: []].append(id)
+        } else {
+            roots[adapters, default: [:]][first, default: []].append(id)
+        }
     }
 
-    private mutating func unlink(_ id: Int, below parent: Int?) {
+    private mutating func unlink(_ id: Int, below parent: Int?, with adapters: AdapterSet) {
         let first = nodes[id]!.tokens[0]
         func without(_ list: [Int]?) -> [Int]? {
             let rest = (list ?? []).filter { $0 != id }
             return rest.isEmpty ? nil : rest
         }
-        if let parent { nodes[parent]!.children[first] = without(nodes[parent]!.children[first]) } else { roots[first] = without(roots[first]) }
+        if let parent {
+            nodes[parent]!.children[first] = without(nodes[parent]!.children[first])
+        } else {
+            let rest = without(roots[adapters]?[first])
+            roots[adapters]?[first] = rest
+            if roots[adapters]?.isEmpty == true { roots[adapters] = nil }
+        }
     }
 
     // MARK: Invariants
@@ -189,9 +212,12 @@ struct PrefixTree {
             }
             return path.count == tokens(slot: slot).count
         }
-        let slotsAgree = nodes.allSatisfy { id, node in !node.slots.isEmpty && node.slots.allSatisfy { paths[$0].nodes.contains(id) } }
+        let slotsAgree = nodes.allSatisfy { id, node in
+            !node.slots.isEmpty && node.slots.allSatisfy { paths[$0].nodes.contains(id) } && Set(node.slots.map { paths[$0].adapters }).count == 1
+        }
         let linksAgree = nodes.allSatisfy { id, node in
-            (node.parent.map { nodes[$0]?.children ?? [:] } ?? roots)[node.tokens[0]]?.contains(id) == true
+            let adapters = node.slots.first.map { paths[$0].adapters } ?? .none
+            return (node.parent.map { nodes[$0]?.children ?? [:] } ?? roots[adapters] ?? [:])[node.tokens[0]]?.contains(id) == true
         }
         return total == cellsUsed && pathsAgree && slotsAgree && linksAgree
     }

@@ -2,38 +2,44 @@ import ShimmyCore
 
 extension Scheduler {
     package mutating func schedule() -> Step {
-        var step = Step()
         // Flexible work runs only when there is no other; its slots and cells are lent.
         let isFlexTurn = !(running.contains { !$0.isFlex } || waiting.contains { !$0.isFlex })
+        let turn = nextTurn(flex: isFlexTurn)
+        var step = Step(batch: Batch(adapters: turn.adapters))
         planDecode(into: &step, flex: isFlexTurn)
+        guard turn.prefills else { return step }
         let streams = step.batch.chunks.count
-        var rows = min(prefillRows(besides: streams), limits.batchTokens - streams)
+        var rows = min(prefillRows(besides: streams, turn), limits.batchTokens - streams)
         planPrefill(into: &step, rows: &rows, flex: isFlexTurn)
-        if step.batch.tokenCount == streams, waiting.isEmpty { planDrafts(into: &step) }
+        if step.batch.tokenCount == streams, waiting.isEmpty { planDrafts(into: &step, turn) }
         return step
     }
 
     /// How much prefill fits into a step.
-    private func prefillRows(besides streams: Int) -> Int {
+    private func prefillRows(besides streams: Int, _ turn: AdapterTurns.Turn) -> Int {
         if isDeterministic { return limits.batchTokens }
-        if streams == 0 { return max(StepTarget.leastRows, time.rows(within: target.prefill, besides: 0) ?? limits.batchTokens) }
-        return max(StepTarget.leastRows, time.rows(within: target.gap, besides: streams) ?? StepTarget.firstRows)
+        if streams == 0, turn.otherStreams == 0 {
+            return max(StepTarget.leastRows, time.rows(within: target.prefill, besides: 0) ?? limits.batchTokens)
+        }
+        let gap = target.gap - turn.otherSeconds
+        return max(StepTarget.leastRows, time.rows(within: gap, besides: streams) ?? StepTarget.firstRows)
     }
 
     // MARK: Decode
 
     private mutating func planDecode(into step: inout Step, flex: Bool) {
-        for sequence in running.filter({ $0.isDecoding && $0.isFlex == flex }) where step.batch.tokenCount < limits.batchTokens {
+        let streams = running.filter { $0.isDecoding && $0.isFlex == flex && $0.adapters == step.batch.adapters }
+        for sequence in streams where step.batch.tokenCount < limits.batchTokens {
             plan(sequence.id, count: min(sequence.pendingCount, limits.batchTokens - step.batch.tokenCount), into: &step)
         }
     }
 
     /// Lengthens the streams' chunks by guesses, where verifying them costs less than what they are likely to save.
-    private mutating func planDrafts(into step: inout Step) {
+    private mutating func planDrafts(into step: inout Step, _ turn: AdapterTurns.Turn) {
         let streams = step.batch.chunks.count
         guard limits.canRewind, !isDeterministic, streams > 0, let rowSeconds = time.rowSeconds, let stepSeconds = time.decodeSeconds(rows: streams)
         else { return }
-        let rowsInTime = max(4, Int((target.gap - stepSeconds) / rowSeconds))
+        let rowsInTime = max(4, Int((target.gap - turn.otherSeconds - stepSeconds) / rowSeconds))
         var room = min(rowsInTime, min(limits.batchTokens, limits.outputs, limits.cells - cache.cellsUsed) - streams)
         for (position, chunk) in step.batch.chunks.enumerated() {
             guard let index = running.firstIndex(where: { $0.id == chunk.sequence }) else { continue }
@@ -62,10 +68,10 @@ extension Scheduler {
             if let place = waiting.firstIndex(where: { $0.id == id }) {
                 // Cells that another one is about to compute anyway are worth waiting for; whoever is behind may go first.
                 if isFull || isBeingComputed(waiting[place]) { continue }
-                isFull = !admit(id, into: &step)
+                isFull = waiting[place].adapters == step.batch.adapters ? !admit(id, into: &step) : !canStart(waiting[place])
                 if isFull { continue }
             }
-            guard let sequence = running.first(where: { $0.id == id }) else { continue }
+            guard let sequence = running.first(where: { $0.id == id }), sequence.adapters == step.batch.adapters else { continue }
             let before = step.batch.tokenCount
             let count = min(countWithLogits(of: sequence, in: step), sequence.untilCheckpoint ?? .max)
             plan(id, count: min(count, rows), into: &step)
@@ -75,7 +81,7 @@ extension Scheduler {
 
     /// Everybody with a prompt to compute: the least served owner first, of an owner's prompts the shortest.
     /// A prompt counts as shorter by what was computed of others since it came, so that none waits for ever.
-    private func prefillOrder(flex: Bool) -> [SequenceID] {
+    func prefillOrder(flex: Bool) -> [SequenceID] {
         let candidates = running.filter { !$0.isDecoding && $0.isFlex == flex } + waiting.filter { $0.isFlex == flex }
         return
             candidates.map { sequence in
@@ -88,16 +94,20 @@ extension Scheduler {
 
     /// Starts a waiting sequence; false when it has to wait for a slot or for cells.
     private mutating func admit(_ id: SequenceID, into step: inout Step) -> Bool {
-        guard let candidate = waiting.first(where: { $0.id == id }) else { return false }
-        if running.count >= limits.running, !makeWay(for: candidate, in: &step) { return false }
+        guard let candidate = waiting.first(where: { $0.id == id }), canTakeTurns(candidate) else { return false }
+        if running.count >= limits.running {
+            guard let victim = victim(for: candidate) else { return false }
+            pause(victim, in: &step)
+        }
         while !fits(candidate) {
             guard let lent = running.last(where: { $0.isFlex }), !candidate.isFlex else { return false }
             pause(lent.id, in: &step)
         }
         if isDeterministic { evictAll(in: &step) }
-        guard let place = cache.acquire(for: candidate.tokens, atMost: candidate.reusableCount, restorable: candidate.restorable) else {
-            return false
-        }
+        guard
+            let place = cache.acquire(
+                for: candidate.tokens, with: candidate.adapters, atMost: candidate.reusableCount, restorable: candidate.restorable)
+        else { return false }
         if place.evicts { counters.evictions += 1 }
         step.operations += place.operations
         if place.restores { step.operations.append(.restore(sequence: id, slot: place.slot, count: place.cached)) }
@@ -115,34 +125,35 @@ extension Scheduler {
     /// one that is paused again right after it was computed again would cost more than it brings.
     private func fits(_ candidate: SequenceState) -> Bool {
         if running.isEmpty { return true }
-        let known = cache.known(of: candidate.tokens, atMost: candidate.reusableCount)
+        let known = cache.known(of: candidate.tokens, with: candidate.adapters, atMost: candidate.reusableCount)
         let needed = running.reduce(cache.busyCells) { $0 + $1.pendingCount + $1.expectedGrowth }
         return needed + candidate.tokens.count + candidate.expectedGrowth - known.busy <= limits.cells
     }
 
-    /// Pauses somebody for an owner that has nothing running: flexible work, or the youngest of whoever runs most for their weight.
-    private mutating func makeWay(for candidate: SequenceState, in step: inout Step) -> Bool {
-        if !candidate.isFlex, let lent = running.last(where: \.isFlex) {
-            pause(lent.id, in: &step)
-            return true
-        }
-        guard !running.contains(where: { $0.owner == candidate.owner }) else { return false }
+    /// Who would be paused for a sequence that finds all slots taken: flexible work, or for an owner that has nothing running the youngest of
+    /// whoever runs most for their weight. Nil for nobody.
+    private func victim(for candidate: SequenceState) -> SequenceID? {
+        if !candidate.isFlex, let lent = running.last(where: \.isFlex) { return lent.id }
+        guard !running.contains(where: { $0.owner == candidate.owner }) else { return nil }
         let counts = Dictionary(grouping: running, by: \.owner).mapValues(\.count).filter { $0.value > 1 }
-        guard let most = counts.max(by: { Double($0.value) / $0.key.weight < Double($1.value) / $1.key.weight })?.key,
-            let youngest = running.last(where: { $0.owner == most })
-        else { return false }
-        pause(youngest.id, in: &step)
-        return true
+        let most = counts.max { Double($0.value) / $0.key.weight < Double($1.value) / $1.key.weight }?.key
+        return running.last { $0.owner == most }?.id
+    }
+
+    /// Whether a waiting sequence would start if it were its adapters' turn.
+    func canStart(_ candidate: SequenceState) -> Bool {
+        guard canTakeTurns(candidate), running.count < limits.running || victim(for: candidate) != nil else { return false }
+        return fits(candidate) || (!candidate.isFlex && running.contains(where: \.isFlex))
     }
 
     /// Whether a running prefill is about to compute a good deal more of these tokens than lie in the cache: then it is cheaper to wait
     /// and share. Of several requests with one new prefix only the first computes it.
-    private func isBeingComputed(_ candidate: SequenceState) -> Bool {
+    func isBeingComputed(_ candidate: SequenceState) -> Bool {
         guard limits.canRewind, !candidate.isScoring, running.contains(where: { !$0.isDecoding }) else { return false }
         let tokens = candidate.tokens
-        let cached = cache.known(of: tokens).cached
+        let cached = cache.known(of: tokens, with: candidate.adapters).cached
         return running.contains { other in
-            guard !other.isDecoding else { return false }
+            guard !other.isDecoding, other.adapters == candidate.adapters else { return false }
             let common = min(zip(other.tokens, tokens).prefix { $0 == $1 }.count, tokens.count - 1)
             // What it has computed itself is no reason not to wait for the rest.
             let otherwiseCached = cached <= other.computed ? 0 : cached

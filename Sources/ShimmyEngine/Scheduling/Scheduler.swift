@@ -84,7 +84,8 @@ package struct SchedulerCounters: Sendable, Equatable {
 /// A step serves every running stream with one token, then prefill of running and waiting sequences as far as the time allows: the owner
 /// that was served least comes first, and of an owner's prompts the shortest, unless a longer one has waited for its turn long enough.
 /// When cells run out, idle prefixes are evicted; when there are none, the youngest sequence is paused and later resumed: it never fails.
-/// How a step is planned is in `Scheduler+Planning.swift`.
+/// A step computes sequences of one adapter set; sets take turns. How a step is planned is in `Scheduler+Planning.swift`, whose turn it is in
+/// `Scheduler+Turns.swift`.
 package struct Scheduler {
     let limits: RunnerLimits
     let target: StepTarget
@@ -94,6 +95,7 @@ package struct Scheduler {
     var cache: PrefixCache
     var time = StepTimeModel()
     var shares = FairShare()
+    var turns = AdapterTurns()
     /// In the order of arrival; a paused sequence keeps its place.
     var waiting: [SequenceState] = []
     /// In the order of arrival.
@@ -117,7 +119,10 @@ package struct Scheduler {
     /// The invariants of the bookkeeping.
     package var isConsistent: Bool {
         cache.isConsistent && cache.cellsUsed <= limits.cells && cache.busyCount == running.count && running.count <= limits.running
-            && running.allSatisfy { $0.slot.map { slot in cache.count(slot: slot) } == $0.computed }
+            && running.allSatisfy { sequence in
+                sequence.slot.map { cache.count(slot: $0) == sequence.computed && cache.adapters(slot: $0) == sequence.adapters } == true
+            }
+            && Set(running.filter { !$0.isFlex }.map(\.adapters)).count <= AdapterTurns.most
     }
 
     /// - restorable: how many tokens of the prompt could be restored from the disk; fewer than all.
@@ -134,7 +139,7 @@ package struct Scheduler {
     }
 
     /// How many of a prompt's tokens lie in cells.
-    package func known(of tokens: [Token]) -> Int { cache.known(of: tokens).cached }
+    package func known(of tokens: [Token], with adapters: AdapterSet) -> Int { cache.known(of: tokens, with: adapters).cached }
 
     /// What to save while there is nothing else to do; nil when everything is.
     package mutating func nextToSave() -> CacheOperation? { cache.nextToSave() }

@@ -15,6 +15,8 @@ package struct SequenceRequest: Sendable {
     package var prediction: [Token]
     /// Whether the prompt's own log probabilities are wanted, as many for each token as `sampling` says: then all of it is computed.
     package var scoresPrompt = false
+    /// What it is computed with.
+    package var adapters = AdapterSet.none
     /// Places in the prompt, in tokens, where another one will probably part from it: the beginnings of its last turns.
     package var landmarks: [Int] = []
 
@@ -43,6 +45,7 @@ struct SequenceState {
     let maximumTokens: Int
     let owner: Owner
     let isFlex: Bool
+    let adapters: AdapterSet
     /// Prompt tokens that the engine had computed for anybody when this one arrived: how long it has waited, told in work.
     let arrival: Int
     /// Prompt and generated tokens.
@@ -73,6 +76,7 @@ struct SequenceState {
         self.id = id
         self.owner = request.owner
         self.isFlex = request.isFlex
+        self.adapters = request.adapters
         self.arrival = arrival
         self.drafter = Drafter(prediction: request.prediction)
         self.promptCount = request.prompt.count

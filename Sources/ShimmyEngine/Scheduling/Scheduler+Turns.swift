@@ -1,0 +1,73 @@
+import ShimmyCore
+
+/// Whose turn it is. llama.cpp applies adapters to all that a step computes, so that sequences with different ones cannot share a step.
+struct AdapterTurns {
+    /// What one step may compute.
+    struct Turn {
+        var adapters: AdapterSet
+        /// Whether prompts are computed in it; in other turns streams alone go on.
+        var prefills = true
+        /// Streams of other sets, and the seconds that their turns take: they are part of the gap between two tokens of any stream.
+        var otherStreams = 0
+        var otherSeconds = 0.0
+    }
+
+    /// Sets that run at the same time; more would spread the turns so thin that nobody's stream goes on. The others wait.
+    static let most = 8
+
+    /// When each set that has work was last served.
+    private var last: [AdapterSet: Int] = [:]
+    private var clock = 0
+
+    /// The one of the candidates that was not served for longest; the first one of equals.
+    /// - present: all sets that have work; others are forgotten.
+    mutating func next(of candidates: [AdapterSet], present: Set<AdapterSet>) -> AdapterSet? {
+        last = last.filter { present.contains($0.key) }
+        guard let next = candidates.min(by: { last[$0, default: 0] < last[$1, default: 0] }) else { return nil }
+        clock += 1
+        last[next] = clock
+        return next
+    }
+}
+
+extension Scheduler {
+    /// Sets with streams take turns, a token each. Prompts are computed in the turns of the set whose prompt comes first by the usual order, and
+    /// of no other: so the owner that was served least is served next, whatever adapters others ask for.
+    mutating func nextTurn(flex: Bool) -> AdapterTurns.Turn {
+        let sequences = (running + waiting).filter { $0.isFlex == flex }
+        guard let first = sequences.first else { return .init(adapters: .none) }
+        let present = Set(sequences.map(\.adapters))
+        guard present.count > 1 else { return .init(adapters: turns.next(of: [first.adapters], present: present) ?? .none) }
+        let streams = Dictionary(grouping: running.filter { $0.isDecoding && $0.isFlex == flex }, by: \.adapters).mapValues(\.count)
+        let leader = prefillLeader(flex: flex)
+        // In the order of arrival, so that equals do not depend on hashes.
+        var candidates: [AdapterSet] = []
+        for sequence in sequences where streams[sequence.adapters] != nil || sequence.adapters == leader {
+            if !candidates.contains(sequence.adapters) { candidates.append(sequence.adapters) }
+        }
+        guard let next = turns.next(of: candidates, present: present) else { return .init(adapters: first.adapters) }
+        let others = streams.filter { $0.key != next }
+        return .init(
+            adapters: next, prefills: leader == nil || next == leader, otherStreams: others.values.reduce(0, +),
+            otherSeconds: others.values.reduce(0) { $0 + (time.decodeSeconds(rows: $1) ?? 0) })
+    }
+
+    /// The adapters of the first prompt that can go on, or start.
+    private func prefillLeader(flex: Bool) -> AdapterSet? {
+        var isFull = false
+        for id in prefillOrder(flex: flex) {
+            if let sequence = running.first(where: { $0.id == id }) { return sequence.adapters }
+            guard !isFull, let candidate = waiting.first(where: { $0.id == id }), !isBeingComputed(candidate) else { continue }
+            if canStart(candidate) { return candidate.adapters }
+            isFull = true
+        }
+        return nil
+    }
+
+    /// Whether a sequence's adapters may be among those that take turns.
+    func canTakeTurns(_ candidate: SequenceState) -> Bool {
+        // Flexible work takes no turns while there is other work.
+        let sets = Set(running.filter { candidate.isFlex || !$0.isFlex }.map(\.adapters))
+        return sets.contains(candidate.adapters) || sets.count < AdapterTurns.most
+    }
+}
