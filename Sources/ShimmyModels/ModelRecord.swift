@@ -70,6 +70,8 @@ package struct ModelRecord: Sendable, Equatable {
     package var isLoadable: Bool { problem == nil && [.model, .embedding, .reranker].contains(kind) }
     /// The file that makes it see or hear; nil for none.
     package var projector: String?
+    /// Adapters that belong to it, then those that were found and may fit it.
+    package var adapters: [LoRAAdapter] = []
     /// Whether it is a folder of SafeTensors, to be converted before it is loaded.
     package var isFolder = false
     /// The model whose weights these are, where a name of the user's own making stands for it; nil for a model that was found.

@@ -12,6 +12,8 @@ package struct ModelSettings: Sendable, Equatable {
     package var isPinned: Bool
     /// Whether it is loaded when the server starts.
     package var preloads: Bool
+    /// Adapters that it is loaded with, beside those that were found.
+    package var adapters: [LoRAAdapter] = []
 
     package init(
         contextLength: Int? = nil, slots: Int? = nil, keepAlive: KeepAlive? = nil, isPinned: Bool = false, preloads: Bool = false

@@ -56,6 +56,7 @@ package struct ShimmyServer: Service {
                 + PullRoutes(models: models, hub: hub, body: body).routes
                 + ChatRoutes(models: models, body: body, responder: AnswerResponder(heartbeat: configuration.heartbeat)).routes
                 + EmbeddingRoutes(models: models, body: body).routes
+                + AdapterRoutes(models: models).routes
                 + PromptRoutes(models: models, body: body).routes)
     }
 

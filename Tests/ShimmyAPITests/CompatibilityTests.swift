@@ -43,7 +43,7 @@ import Testing
 
     @Test func theDecoderOfCompletionsReadsTheRowsThatAreSupported() throws {
         let recorder = FieldRecorder()
-        _ = try CompletionRequest(["model": "m", "prompt": "a", "stream_options": [:]], recorder: recorder)
+        _ = try CompletionRequest(["model": "m", "prompt": "a", "stream_options": [:], "lora": [["name": "a"]]], recorder: recorder)
         let promised = Compatibility.completions.request.filter {
             switch $0.support {
             case .supported, .partial: true
@@ -56,7 +56,7 @@ import Testing
     /// Requests that lead the decoder through all of its branches.
     private static let everyField = [
         #"""
-        {"model": "m", "stream_options": {}, "messages": [{"role": "user", "content": [{"type": "text", "text": "a"}]},
+        {"model": "m", "stream_options": {}, "lora": [{"name": "a"}], "messages": [{"role": "user", "content": [{"type": "text", "text": "a"}]},
          {"role": "assistant", "content": [{"type": "refusal", "refusal": "a"}]}, {"role": "assistant", "tool_calls": []}]}
         """#,
         #"{"model": "m", "messages": [{"role": "assistant"}], "prediction": {"type": "content", "content": [{"type": "text", "text": ""}]}}"#,

@@ -38,7 +38,7 @@ import Testing
         #expect(metadata["u8"] == .unsigned(200) && metadata["i8"] == .integer(-1))
         #expect(metadata["u16"] == .unsigned(513) && metadata["i16"] == .integer(-2))
         #expect(metadata["u32"] == .unsigned(0x8000_0001) && metadata["i32"] == .integer(-1))
-        #expect(metadata["f32"] == .float(1.5) && metadata["f64"] == .float(2.25) && metadata["bool"] == .bool(true))
+        #expect(metadata["f32"] == .float(1.5) && metadata["f64"] == .double(2.25) && metadata["bool"] == .bool(true))
         #expect(metadata["u64"] == .unsigned(.max) && metadata["u64"]?.intValue == nil)
         #expect(metadata["i64"] == .integer(.min) && metadata["numbers"] == .array(count: 2))
     }

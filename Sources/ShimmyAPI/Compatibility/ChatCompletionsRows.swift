@@ -48,7 +48,7 @@ extension Compatibility {
             FieldRow(
                 "service_tier", .partial("flex waits until nobody else has work; the others mean the same: the fair share"),
                 "test_flexible_work_waits_for_others"),
-        ] + samplingFields + toolFields + formatFields + [
+        ] + samplingFields + toolFields + formatFields + adapterFields + [
             FieldRow("modalities", .refused(neutral: [["text"]])),
             FieldRow("audio", .refused(neutral: [])),
             FieldRow("web_search_options", .refused(neutral: [])),
@@ -80,6 +80,16 @@ extension Compatibility {
             FieldRow("min_tokens", .partial("Shimmy's own: tokens before the answer may end"), "test_an_answer_can_be_kept_from_its_end"),
             FieldRow("ignore_eos", .partial("Shimmy's own: the answer does not end by itself"), "test_an_answer_can_be_kept_from_its_end"),
         ]
+
+    /// Of chat and legacy completions.
+    static let adapterFields = [
+        FieldRow("lora", .partial("Shimmy's own: adapters to compute with; the model's configured ones where it is absent"), lora),
+        FieldRow("lora[].name", .partial("Shimmy's own: an adapter of the model, as GET /lora-adapters lists it"), lora),
+        FieldRow("lora[].id", .partial("Shimmy's own: its place in that list, as llama-server has it"), lora),
+        FieldRow("lora[].scale", .partial("Shimmy's own: -10 to 10; 1 where it is absent"), lora),
+    ]
+
+    private static let lora = "test_an_adapter_is_what_merging_would_be"
 
     /// llama.cpp's samplers under llama-server's names, and what they are.
     static let ownSamplers: [(String, String)] = [

@@ -52,6 +52,14 @@ extension APIError {
             self.init(
                 status: 400, message: "Invalid schema for 'response_format.json_schema.schema': \(reason)",
                 param: "response_format.json_schema.schema", code: "invalid_json_schema")
+        case .badAdapter(let position, let reference, let reason):
+            let (field, given) =
+                switch reference {
+                case .name(let name): ("lora[\(position)].name", "'\(name)'")
+                case .index(let index): ("lora[\(position)].id", "\(index)")
+                }
+            self.init(
+                status: 400, message: "Invalid '\(field)': \(given) cannot be used: \(reason).", param: field, code: "invalid_value")
         case .emptyPrompt:
             self.init(status: 400, message: "The prompt is empty.", param: input, code: "invalid_value")
         }

@@ -33,6 +33,7 @@ package struct ChatCompletionRequest: Sendable, Equatable {
             prediction: try Self.prediction(fields),
             thinkingBudget: decoded.thinkingBudget,
             grammar: try GrammarDecoder.decode(fields, decoded.conversation))
+        chat.adapters = try AdapterDecoder.decode(fields)
         isFlex = fields.value("service_tier") == nil ? false : try fields.choice("service_tier", as: ServiceTier.self) == .flex
         (stream, includeUsage) = try SharedFields.stream(fields)
     }

@@ -33,6 +33,7 @@ package struct CompletionRequest: Sendable, Equatable {
         echo = try fields.bool("echo") ?? false
         (stream, includeUsage) = try SharedFields.stream(fields)
         completion.scoresPrompt = echo && tellsLogprobs
+        completion.adapters = try AdapterDecoder.decode(fields)
         if echo, completion.suffix != nil { throw Self.contradiction("echo", "'suffix'") }
         if stream, choices > toldChoices { throw Self.contradiction("best_of", "'stream'") }
     }

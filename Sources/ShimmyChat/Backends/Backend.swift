@@ -16,6 +16,8 @@ package struct ChatRequest: Sendable, Equatable {
     package var thinkingBudget: Int?
     /// What the answer has to be beyond what the conversation asks for, in llama.cpp's notation; nil where it is free.
     package var grammar: String?
+    /// Adapters to compute with; nil for those that the model was configured with.
+    package var adapters: [AdapterChoice]?
 
     package init(
         conversation: Conversation, maximumTokens: Int? = nil, sampling: SamplingParameters = .init(), stops: [String] = [], choices: Int = 1,
@@ -54,6 +56,8 @@ package struct TextRequest: Sendable, Equatable {
     package var choices: Int
     /// Whether the log probabilities of the prompt's own tokens are wanted too.
     package var scoresPrompt = false
+    /// See `ChatRequest.adapters`.
+    package var adapters: [AdapterChoice]?
 
     package init(prompts: [Prompt], suffix: String?, maximumTokens: Int, sampling: SamplingParameters, stops: [String], choices: Int) {
         self.prompts = prompts
@@ -98,6 +102,8 @@ package enum GenerationError: Error, Equatable {
     case badGrammar(String)
     /// An answer cannot be made to fit a schema: that of the tool with this index, or with nil that of the response.
     case badSchema(tool: Int?, String)
+    /// The adapter at this place in the request's list cannot be used.
+    case badAdapter(Int, AdapterChoice.Reference, String)
 }
 
 /// A conversation as this model will see it.
@@ -188,6 +194,9 @@ package protocol Backend: Sendable {
 
     var tokenizer: TokenizerFacts { get }
 
+    /// What requests may ask for; empty for models that take none.
+    var adapters: ModelAdapters { get }
+
     /// Renders and tokenizes a conversation; nothing is computed. Throws `GenerationError`.
     func prepare(_ conversation: Conversation) async throws -> PreparedPrompt
 
@@ -216,6 +225,7 @@ package protocol Backend: Sendable {
 
 extension Backend {
     package var capability: Capability { .chat }
+    package var adapters: ModelAdapters { ModelAdapters() }
 
     package func embed(_ request: EmbeddingRequest, terms: ServiceTerms) async throws -> EmbeddingResult {
         throw GenerationError.wrongKind(asked: .embeddings, can: capability)

@@ -6,6 +6,7 @@ import ShimmyGrammar
 /// A model in this process.
 package final class LocalBackend: Backend {
     package let fingerprint: String
+    package let adapters: ModelAdapters
     private let vocabulary: any Vocabulary
     private let template: any ChatTemplate
     private let engine: EngineHandle
@@ -15,8 +16,13 @@ package final class LocalBackend: Backend {
     private let turnMarks: Set<Token>
     private let logger: Logger
 
-    package init(vocabulary: any Vocabulary, template: any ChatTemplate, engine: EngineHandle, fingerprint: String, logger: Logger) {
+    /// - adapters: as many as the engine's runner has, in its order.
+    package init(
+        vocabulary: any Vocabulary, template: any ChatTemplate, engine: EngineHandle, fingerprint: String, adapters: ModelAdapters = .init(),
+        logger: Logger
+    ) {
         self.logger = logger
+        self.adapters = adapters
         self.vocabulary = vocabulary
         self.template = template
         constraints = ConstraintCompiler(vocabulary: vocabulary)
@@ -32,6 +38,7 @@ package final class LocalBackend: Backend {
 
     @concurrent package func generate(_ request: ChatRequest, terms: ServiceTerms) async throws -> sending Answer {
         try check(request.sampling)
+        let adapters = try adapters.set(for: request.adapters)
         let prompt = try render(request.conversation)
         let tokens = try tokens(of: prompt)
         let room = contextLength - tokens.count
@@ -43,6 +50,7 @@ package final class LocalBackend: Backend {
             constraint: try constraint(of: prompt, request), owner: terms.owner, isFlex: terms.isFlex)
         sequence.sampling.breakers = breakers.breakers(for: request.sampling)
         sequence.landmarks = landmarks(of: tokens)
+        sequence.adapters = adapters
         if !request.prediction.isEmpty {
             sequence.prediction = vocabulary.tokenize(request.prediction, addSpecial: false, parseSpecial: false)
         }
@@ -54,6 +62,7 @@ package final class LocalBackend: Backend {
 
     @concurrent package func complete(_ request: TextRequest, terms: ServiceTerms) async throws -> sending Answer {
         try check(request.sampling)
+        let adapters = try adapters.set(for: request.adapters)
         var sequences: [SequenceRequest] = []
         var scores: [@Sendable ([TokenLogprobs]) -> [PromptToken]] = []
         var promptTokens = 0
@@ -67,6 +76,7 @@ package final class LocalBackend: Backend {
                 prompt: tokens, maximumTokens: request.maximumTokens, sampling: request.sampling, owner: terms.owner, isFlex: terms.isFlex)
             sequence.sampling.breakers = breakers.breakers(for: request.sampling)
             sequence.scoresPrompt = request.scoresPrompt
+            sequence.adapters = adapters
             sequences += Self.choices(request.choices, of: sequence)
             guard request.scoresPrompt else { continue }
             let text = PromptText(tokens: tokens, of: prompt, vocabulary: vocabulary)

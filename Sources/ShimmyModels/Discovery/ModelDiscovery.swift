@@ -31,7 +31,7 @@ package struct ModelDiscovery: Sendable {
         if let file = environment["SHIMMY_BASE_GGUF"], let record = ModelCatalog.record(forFile: file) { records.append(record) }
         records += modelPlaces.flatMap { $0.records() }
         var seen: Set<String> = []
-        return Self.withUniqueNames(records.filter { seen.insert(FileFacts.realPath($0.path)).inserted }).withProjectors()
+        return Self.withUniqueNames(records.filter { seen.insert(FileFacts.realPath($0.path)).inserted }).withProjectors().withAdapters()
     }
 
     private var modelPlaces: [any ModelPlace] {

@@ -6,6 +6,7 @@ struct OllamaPlace: ModelPlace {
     let source = ModelSource.ollama
     let path: String
     private static let projectorLayer = "application/vnd.ollama.image.projector"
+    private static let adapterLayer = "application/vnd.ollama.image.adapter"
     private static let modelLayer = "application/vnd.ollama.image.model"
     private static let largestManifest = 1 << 20
 
@@ -50,6 +51,14 @@ struct OllamaPlace: ModelPlace {
         var record = RecordReader.record(path: file, shards: [file], id: id, source: source)
         let projector = layers.first { $0["mediaType"]?.stringValue == Self.projectorLayer }?["digest"]?.stringValue.flatMap(blobName)
         record.projector = projector.map { "\(path)/blobs/\($0)" }.flatMap { FileManager.default.fileExists(atPath: $0) ? $0 : nil }
+        // Ollama applies a model's adapters always.
+        for adapter in layers where adapter["mediaType"]?.stringValue == Self.adapterLayer {
+            guard let blob = adapter["digest"]?.stringValue.flatMap(blobName), FileManager.default.fileExists(atPath: "\(path)/blobs/\(blob)") else {
+                return broken("its adapter is missing from Ollama's store")
+            }
+            let number = record.adapters.count + 1
+            record.adapters.append(LoRAAdapter(name: number == 1 ? "ollama" : "ollama-\(number)", path: "\(path)/blobs/\(blob)"))
+        }
         return record
     }
 

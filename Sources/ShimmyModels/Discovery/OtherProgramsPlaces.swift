@@ -46,6 +46,21 @@ struct JanPlace: ModelPlace {
 }
 
 extension [ModelRecord] {
+    /// Offers each model the adapters of its architecture, those beside it first. Whether one fits is found when the model is loaded.
+    func withAdapters() -> [ModelRecord] {
+        func folder(_ path: String) -> String { (path as NSString).deletingLastPathComponent }
+        let adapters = Dictionary(grouping: filter { $0.kind == .adapter && $0.problem == nil }) { $0.architecture }
+        return map { record in
+            guard record.kind == .model, let found = adapters[record.architecture] else { return record }
+            var record = record
+            let beside = found.filter { folder($0.path) == folder(record.path) }
+            record.adapters += (beside + found.filter { folder($0.path) != folder(record.path) }).map {
+                LoRAAdapter(name: $0.id, path: $0.path, scale: 0, isRequired: false)
+            }
+            return record
+        }
+    }
+
     /// Gives each model the projector that lies beside it: what makes it see or hear.
     func withProjectors() -> [ModelRecord] {
         func folder(_ path: String) -> String { (path as NSString).deletingLastPathComponent }

@@ -2,7 +2,8 @@
 package enum GGUFValue: Sendable, Equatable {
     case integer(Int64)
     case unsigned(UInt64)
-    case float(Double)
+    case float(Float)
+    case double(Double)
     case bool(Bool)
     case string(String)
     /// Arrays are vocabularies, mostly: only their length is kept.

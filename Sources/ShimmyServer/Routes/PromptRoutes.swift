@@ -29,7 +29,7 @@ struct PromptRoutes: Sendable {
 
     @Sendable private func tokenize(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
         let decoded = try TokenizeRequest(try await body.read(request))
-        let lease = try await models.acquire(try await named(decoded.model))
+        let lease = try await models.acquire(try await models.meant(by: decoded.model))
         let tokens = try await lease.backend.tokenize(decoded.content, addSpecial: decoded.addSpecial, parseSpecial: decoded.parseSpecial)
         let pieces = decoded.withPieces ? try await lease.backend.pieces(of: tokens) : nil
         return .json(TokenizeRequest.response(tokens, pieces: pieces, contextLength: lease.backend.contextLength))
@@ -37,20 +37,13 @@ struct PromptRoutes: Sendable {
 
     @Sendable private func detokenize(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
         let decoded = try DetokenizeRequest(try await body.read(request))
-        let lease = try await models.acquire(try await named(decoded.model))
+        let lease = try await models.acquire(try await models.meant(by: decoded.model))
         return .json(try decoded.response(try await lease.backend.pieces(of: decoded.tokens)))
     }
 
     @Sendable private func describe(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
-        let model = try await named(request.uri.queryParameters["model"].map(String.init))
+        let model = try await models.meant(by: request.uri.queryParameters["model"].map(String.init))
         let lease = try await models.acquire(model)
         return .json(TokenizerInfo.response(lease.backend.tokenizer, model: model, contextLength: lease.backend.contextLength))
-    }
-
-    /// Programs that were made for servers of one model name none.
-    private func named(_ model: String?) async throws -> String {
-        if let model { return model }
-        guard let only = await models.onlyModel() else { throw APIError.missing(.key("model")) }
-        return only
     }
 }

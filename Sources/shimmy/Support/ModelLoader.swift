@@ -16,6 +16,8 @@ struct ModelLoader: Sendable {
     /// Sequences of a model that can be computed at once; nil for the default.
     var slots: Int?
     var engine = EngineHandle.Options()
+    /// Adapters for all models that they fit.
+    var adapters: [LoRAAdapter] = []
     var prefixes: PrefixDirectory?
     var conversions: Conversions
     var logger: Logger
@@ -25,16 +27,31 @@ struct ModelLoader: Sendable {
         let model = try await onOwnThread(named: "load") { try LlamaModel(path: path) }
         if let pooling = LlamaEmbedder.pooling(of: model) { return try await loadEmbedder(model, judges: pooling == .rank, record, settings) }
         let template = try template(of: model, record)
+        let plan = try adapters(for: record, settings, at: path)
         let options = LlamaRunner.Options(
             contextLength: settings.contextLength ?? contextLength, threads: threads,
             slots: settings.slots ?? slots ?? EngineShape.defaultSlots,
-            adaptsThreads: !engine.isDeterministic)
+            adaptsThreads: !engine.isDeterministic, adapters: plan.adapters.map(\.path))
         var engineOptions = engine
-        engineOptions.store = try prefixes?.store(for: record)
+        engineOptions.store = try prefixes?.store(for: record, adapters: plan.adapters)
         let engine = try await EngineHandle.start(name: "engine", options: engineOptions) { try LlamaRunner(model: model, options: options) }
         return LocalBackend(
             vocabulary: model.vocabulary, template: template, engine: engine,
-            fingerprint: fingerprint(record, contextLength: engine.limits.contextLength), logger: logger)
+            fingerprint: fingerprint(record, plan.adapters, contextLength: engine.limits.contextLength), adapters: ModelAdapters(plan), logger: logger
+        )
+    }
+
+    /// Reads headers alone: a few milliseconds.
+    private func adapters(for record: ModelRecord, _ settings: ModelSettings, at path: String) throws -> AdapterPlan {
+        let candidates = settings.adapters + record.adapters.filter(\.isRequired) + adapters + record.adapters.filter { !$0.isRequired }
+        if candidates.isEmpty { return try AdapterPlan(for: [], candidates: []) }
+        let files = record.isFolder ? [path] : record.shards
+        let plan = try AdapterPlan(for: try files.map(GGUFHeader.read(path:)), candidates: candidates)
+        for adapter in adapters {
+            guard let reason = plan.refused[adapter.name] else { continue }
+            logger.info("an adapter is not for this model", metadata: ["model": "\(record.id)", "adapter": "\(adapter.name)", "reason": "\(reason)"])
+        }
+        return plan
     }
 
     private func loadEmbedder(_ model: LlamaModel, judges: Bool, _ record: ModelRecord, _ settings: ModelSettings) async throws -> any Backend {
@@ -43,7 +60,8 @@ struct ModelLoader: Sendable {
             try LlamaEmbedder(model: model, contextLength: contextLength, threads: threads)
         }
         return EmbeddingBackend(
-            vocabulary: model.vocabulary, engine: engine, judges: judges, fingerprint: fingerprint(record, contextLength: engine.limits.contextLength)
+            vocabulary: model.vocabulary, engine: engine, judges: judges,
+            fingerprint: fingerprint(record, [], contextLength: engine.limits.contextLength)
         )
     }
 
@@ -74,11 +92,20 @@ struct ModelLoader: Sendable {
     }
 
     /// Equal for equal engine, build, file and settings.
-    private func fingerprint(_ record: ModelRecord, contextLength: Int) -> String {
-        let facts = [
+    private func fingerprint(_ record: ModelRecord, _ adapters: [LoRAAdapter], contextLength: Int) -> String {
+        var facts = [
             BuildVersion.text, LlamaBackend.build, CPUKernels.instructionSet ?? "ggml", record.id, "\(record.sizeBytes)", "\(record.modified)",
             "\(contextLength)",
         ]
+        for adapter in adapters { facts += [adapter.name, "\(adapter.scale)", PrefixDirectory.content(of: adapter.path)] }
         return "fp_" + ShortHash.of(facts)
+    }
+}
+
+extension ModelAdapters {
+    fileprivate init(_ plan: AdapterPlan) {
+        self.init(
+            loaded: plan.adapters.map { Loaded(name: $0.name, file: ($0.path as NSString).lastPathComponent, scale: $0.scale) }, refused: plan.refused
+        )
     }
 }

@@ -40,6 +40,12 @@ struct ModelOptions: ParsableArguments {
     @Option(help: "A file with a Jinja chat template, in place of the models' own. [SHIMMY_CHAT_TEMPLATE_FILE]")
     var chatTemplateFile: String?
 
+    @Option(
+        help:
+            "A LoRA adapter as NAME=FILE or NAME=FILE:SCALE, for the models that it fits; the scale, 1 unless given, is for requests that name no adapters. Repeatable. [SHIMMY_LORA, comma-separated]"
+    )
+    var lora: [String] = []
+
     @Flag(help: "Compute one sequence at a time and reuse nothing, so that a request always gets the same answer to the bit. [SHIMMY_DETERMINISTIC]")
     var deterministic = false
 
@@ -105,6 +111,7 @@ struct ModelOptions: ParsableArguments {
             chatTemplate: try chatTemplate(), contextLength: ctxSize ?? environment.integer("SHIMMY_CTX_SIZE"),
             threads: threads ?? environment.integer("SHIMMY_THREADS"),
             slots: slots ?? environment.integer("SHIMMY_SLOTS"), engine: engine,
+            adapters: try (lora.isEmpty ? environment.list("SHIMMY_LORA") : lora).map(LoRAOption.parse),
             conversions: Conversions(directory: Directories.standard(environment: environment.values, home: environment.home).cache + "/converted"),
             logger: logger)
     }

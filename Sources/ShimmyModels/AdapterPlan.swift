@@ -1,0 +1,117 @@
+import Foundation
+
+/// Which adapters are loaded with a model. llama.cpp checks some of what makes an adapter fit, and ends the process for the rest, so all of it
+/// is checked here, on headers.
+package struct AdapterPlan: Sendable, Equatable {
+    /// In the order that `lora[].id` counts.
+    package private(set) var adapters: [LoRAAdapter] = []
+    /// Why others are not, by name.
+    package private(set) var refused: [String: String] = [:]
+
+    /// Adapters of a model that nobody asked for by name take memory: so many at most, and no more bytes than the model itself.
+    private static let mostFound = 16
+
+    /// - model: the headers of all of the model's files.
+    /// - candidates: those that belong to the model first. Of two with one name the first counts.
+    /// Throws `AdapterError` for one that is required and does not fit.
+    package init(for model: [GGUFHeader], candidates: [LoRAAdapter]) throws(AdapterError) {
+        let weights = AdapterFit(model)
+        var room = model.reduce(0) { sum, header in sum + header.tensors.reduce(0) { $0 + $1.sizeBytes } }
+        var files: Set<String> = []
+        for adapter in candidates where files.insert(FileFacts.realPath(adapter.path)).inserted {
+            var problem = weights.problem(of: adapter)
+            let size = FileFacts(path: adapter.path)?.sizeBytes ?? 0
+            if problem == nil, !adapter.isRequired, adapters.count >= Self.mostFound || size > room {
+                problem = "there are too many adapters for this model; one that is given with --lora comes first"
+            }
+            if problem == nil, adapters.contains(where: { $0.name == adapter.name }) { problem = "another adapter has its name" }
+            if let problem {
+                if adapter.isRequired { throw AdapterError(adapter: adapter.name, reason: problem) }
+                if refused[adapter.name] == nil { refused[adapter.name] = problem }
+                continue
+            }
+            adapters.append(adapter)
+            refused[adapter.name] = nil
+            if !adapter.isRequired { room -= size }
+        }
+    }
+}
+
+package struct AdapterError: Error, Equatable, CustomStringConvertible {
+    package let adapter: String
+    package let reason: String
+
+    package var description: String { "its adapter \(adapter) cannot be used: \(reason)" }
+}
+
+/// A model's weights, asked whether an adapter fits them.
+struct AdapterFit {
+    private let architecture: String?
+    private let weights: [String: GGUFTensor]
+    /// What adapters are made of; ggml multiplies with no others in all places.
+    private static let types: Set<String> = ["F32", "F16", "BF16", "Q8_0"]
+
+    init(_ model: [GGUFHeader]) {
+        architecture = model.first?.architecture
+        weights = Dictionary(model.flatMap(\.tensors).map { ($0.name, $0) }) { first, _ in first }
+    }
+
+    /// Nil for an adapter that fits.
+    func problem(of adapter: LoRAAdapter) -> String? {
+        do {
+            return problem(of: try GGUFHeader.read(path: adapter.path))
+        } catch {
+            return error.description
+        }
+    }
+
+    func problem(of adapter: GGUFHeader) -> String? {
+        guard adapter.metadata["general.type"]?.stringValue == "adapter" else { return "it is no adapter" }
+        guard adapter.metadata["adapter.type"]?.stringValue == "lora" else { return "it is no LoRA adapter" }
+        guard let its = adapter.architecture, its == architecture else {
+            return "it is for models of the architecture \(adapter.architecture ?? "nothing"), and the model is \(architecture ?? "unknown")"
+        }
+        switch adapter.metadata["adapter.lora.alpha"] {
+        case nil, .float?: break
+        default: return "its alpha is no 32-bit number"
+        }
+        if adapter.metadata["adapter.alora.invocation_tokens"] != nil { return "activated LoRA (aLoRA) is not supported" }
+        return tensorProblem(adapter.tensors)
+    }
+
+    private func tensorProblem(_ tensors: [GGUFTensor]) -> String? {
+        var pairs: [String: (a: GGUFTensor?, b: GGUFTensor?)] = [:]
+        for tensor in tensors {
+            if tensor.name.hasSuffix(".lora_a") {
+                pairs[String(tensor.name.dropLast(7)), default: (nil, nil)].a = tensor
+            } else if tensor.name.hasSuffix(".lora_b") {
+                pairs[String(tensor.name.dropLast(7)), default: (nil, nil)].b = tensor
+            } else if !tensor.name.hasSuffix("_norm.weight") {
+                return "it has a tensor \(tensor.name), which is no part of a LoRA adapter"
+            }
+        }
+        if pairs.isEmpty { return "it has no tensors" }
+        for (name, pair) in pairs.sorted(by: { $0.key < $1.key }) {
+            guard let a = pair.a, let b = pair.b else { return "its tensor \(name) has one half only" }
+            guard let weight = weights[name] else { return "the model has no tensor \(name)" }
+            guard Self.fits(a, b, weight, isTable: name.hasSuffix("token_embd.weight")) else {
+                return "its tensor \(name) has another shape than the model's"
+            }
+            guard Self.types.contains(a.type.name), Self.types.contains(b.type.name), weight.type.name != "NVFP4" else {
+                return "its tensor \(name) is of a type that cannot be used"
+            }
+        }
+        return nil
+    }
+
+    /// Shapes as ggml has them, the length of a row first: a is `[in, rank]`, b is `[rank, out]`; for the table of tokens, whose rows are looked up,
+    /// a is `[rank, tokens]` and b `[rank, width]`.
+    private static func fits(_ a: GGUFTensor, _ b: GGUFTensor, _ weight: GGUFTensor, isTable: Bool) -> Bool {
+        func length(_ tensor: GGUFTensor, _ dimension: Int) -> Int { dimension < tensor.shape.count ? tensor.shape[dimension] : 1 }
+        let rank = length(b, 0)
+        guard rank > 0, weight.shape.count >= 2, (2...3).allSatisfy({ length(a, $0) == length(weight, $0) && length(b, $0) == length(weight, $0) })
+        else { return false }
+        if isTable { return length(a, 0) == rank && length(a, 1) == length(weight, 1) && length(b, 1) == length(weight, 0) }
+        return length(a, 0) == length(weight, 0) && length(a, 1) == rank && length(b, 1) == length(weight, 1)
+    }
+}

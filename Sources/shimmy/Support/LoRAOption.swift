@@ -1,0 +1,31 @@
+import ArgumentParser
+import Foundation
+import ShimmyModels
+
+/// `NAME=PATH[:SCALE]`, or `PATH[:SCALE]` with the file's name.
+enum LoRAOption {
+    /// Throws `ValidationError` for what is no adapter.
+    static func parse(_ text: String) throws -> LoRAAdapter {
+        var path = text
+        var name: String?
+        if let equals = text.firstIndex(of: "="), equals > text.startIndex, !text[..<equals].contains("/") {
+            name = String(text[..<equals])
+            path = String(text[text.index(after: equals)...])
+        }
+        var scale: Float = 1
+        if let colon = path.lastIndex(of: ":"), let number = Float(path[path.index(after: colon)...]) {
+            guard LoRAAdapter.scales.contains(number) else { throw ValidationError("The scale of \(text) is not between -10 and 10.") }
+            scale = number
+            path = String(path[..<colon])
+        }
+        let header: GGUFHeader
+        do {
+            header = try GGUFHeader.read(path: path)
+        } catch {
+            throw ValidationError("The adapter \(path) cannot be used: \(error).")
+        }
+        guard header.metadata["general.type"]?.stringValue == "adapter" else { throw ValidationError("\(path) is no adapter.") }
+        // One model that it does not fit is no reason not to serve that model.
+        return LoRAAdapter(name: name, path: path, scale: scale, isRequired: false)
+    }
+}

@@ -1,0 +1,69 @@
+"""LoRA adapters of random numbers for the test's model, and copies of the model that they are merged into."""
+
+import struct
+from pathlib import Path
+
+import gguf
+import numpy as np
+
+from tiny_models import ALIGNMENT, F32, TinyModel, _skip, _text, _value
+
+RANK = 4
+ALPHA = 8.0
+# Some of everything that has a product of its own: attention in, attention out, the wide layer.
+TARGETS = [f"blk.{layer}.{weight}.weight" for layer in (0, 1, 12, 29) for weight in ("attn_q", "attn_v", "attn_output", "ffn_down")]
+
+
+def weights(model: Path) -> dict:
+    """The target weights of a model, rows first."""
+    return {
+        tensor.name: gguf.quants.dequantize(tensor.data, tensor.tensor_type).astype(np.float32)
+        for tensor in gguf.GGUFReader(model).tensors if tensor.name in TARGETS
+    }
+
+
+def factors(base: dict, seed: int, strength: float = 0.5) -> dict:
+    """For each weight two thin matrices, whose product is about `strength` times as long as the weight."""
+    random = np.random.default_rng(seed)
+    result = {}
+    for name, weight in base.items():
+        a = random.standard_normal((RANK, weight.shape[1])).astype(np.float32)
+        b = random.standard_normal((weight.shape[0], RANK)).astype(np.float32)
+        factor = strength * np.linalg.norm(weight) / np.linalg.norm(b @ a) / (ALPHA / RANK)
+        result[name] = (a, (b * factor).astype(np.float32))
+    return result
+
+
+def write_adapter(path: Path, pairs: dict, architecture: str = "llama", **metadata):
+    model = TinyModel("adapter", [], **{"type": "lora", "lora.alpha": ALPHA, **metadata})
+    model.pairs = [_text("general.type") + _value("adapter"), _text("general.architecture") + _value(architecture)] + model.pairs[1:]
+    for name, (a, b) in pairs.items():
+        for suffix, matrix in ((".lora_a", a), (".lora_b", b)):
+            model.tensors.append((name + suffix, matrix.shape[::-1], matrix.tobytes()))
+    model.write(path)
+
+
+def write_model(path: Path, source: Path, base: dict, pairs: dict, scale: float):
+    """A copy of the model whose target weights are exact, with an adapter merged into them."""
+    changed = {name: weight + scale * ALPHA / RANK * (pairs[name][1] @ pairs[name][0]) for name, weight in base.items()}
+    data = memoryview(source.read_bytes())
+    pairs_end = 24
+    for _ in range(struct.unpack_from("<Q", data, 16)[0]):
+        length = struct.unpack_from("<Q", data, pairs_end)[0]
+        kind = struct.unpack_from("<I", data, pairs_end + 8 + length)[0]
+        pairs_end = _skip(data, kind, pairs_end + 12 + length)
+    infos, offset, blobs = b"", 0, []
+    for tensor in gguf.GGUFReader(source).tensors:
+        exact = changed.get(tensor.name)
+        blob = tensor.data.tobytes() if exact is None else exact.astype(np.float32).tobytes()
+        kind = int(tensor.tensor_type) if exact is None else F32
+        shape = [int(length) for length in tensor.shape]
+        infos += _text(tensor.name) + struct.pack(f"<I{len(shape)}QIQ", len(shape), *shape, kind, offset)
+        offset += -(-len(blob) // ALIGNMENT) * ALIGNMENT
+        blobs.append(blob)
+    head = bytes(data[:pairs_end]) + infos
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "wb") as file:
+        file.write(head + bytes(-len(head) % ALIGNMENT))
+        for blob in blobs:
+            file.write(blob + bytes(-len(blob) % ALIGNMENT))

@@ -1,0 +1,163 @@
+"""LoRA adapters: chosen and scaled by each request, equal to what merging would give, and never mixed up."""
+
+import threading
+
+import numpy as np
+import pytest
+
+import adapters
+from server import MODEL, MODEL_FILE, Server, make_home
+
+TEXT = "The capital of France is a large city on the river Seine, and the people who live there"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """The model, a copy with some exact weights, the copy with an adapter merged into it, and adapters beside them."""
+    home = make_home(tmp_path_factory.mktemp("lora"))
+    models = home / "data/models"
+    base = adapters.weights(MODEL_FILE)
+    style, tone = adapters.factors(base, seed=1), adapters.factors(base, seed=2)
+    adapters.write_adapter(models / "style.gguf", style)
+    adapters.write_adapter(models / "tone.gguf", tone)
+    adapters.write_adapter(models / "strange.gguf", style, architecture="mamba")
+    adapters.write_adapter(models / "small.gguf", {name: (a[:, :64].copy(), b) for name, (a, b) in style.items()})
+    for name, scale in (("exact", 0), ("merged", 1), ("half", 0.5)):
+        adapters.write_model(models / f"{name}.gguf", MODEL_FILE, base, style, scale)
+    return home
+
+
+@pytest.fixture(scope="module")
+def server(home):
+    with Server(home, "--max-models", "4") as server:
+        yield server
+        assert server.process.poll() is None, server.log.read_text()[-3000:]
+
+
+def scores(server, model, **fields):
+    """The log probabilities of a text's tokens."""
+    body = {"model": model, "prompt": TEXT, "max_tokens": 0, "echo": True, "logprobs": 0, **fields}
+    answer = server.request("POST", "/v1/completions", body)
+    assert answer.status == 200, answer.body
+    return np.array(answer.json["choices"][0]["logprobs"]["token_logprobs"][1:])
+
+
+def apart(one, other) -> float:
+    return float(np.abs(one - other).max())
+
+
+def test_an_adapter_is_what_merging_would_be(server):
+    base, merged, half = scores(server, "exact"), scores(server, "merged"), scores(server, "half")
+    assert apart(base, merged) > 1  # it changes a good deal
+    assert apart(scores(server, "exact", lora=[{"name": "style", "scale": 1}]), merged) < 0.01
+    assert apart(scores(server, "exact", lora=[{"name": "style"}]), merged) < 0.01
+    assert apart(scores(server, "exact", lora=[{"name": "style", "scale": 0.5}]), half) < 0.01
+    assert (scores(server, "exact", lora=[{"name": "style", "scale": 0}]) == base).all()
+    assert (scores(server, "exact", lora=[]) == base).all()
+
+
+def test_an_adapter_works_on_packed_weights(server):
+    """The model's own weights have four bits, and are multiplied by Shimmy's kernels; the adapter's are as they are."""
+    merged = scores(server, "merged")
+    with_adapter = scores(server, MODEL, lora=[{"name": "style"}])
+    assert np.abs(with_adapter - merged).mean() < 0.15 < np.abs(scores(server, MODEL) - merged).mean()
+
+
+def test_adapters_add_up(server):
+    both = scores(server, "exact", lora=[{"name": "style", "scale": 0.5}, {"name": "tone", "scale": 0.5}])
+    assert (both == scores(server, "exact", lora=[{"name": "tone", "scale": 0.5}, {"name": "style", "scale": 0.5}])).all()
+    assert apart(both, scores(server, "half")) > 0.1
+
+
+def test_adapters_are_listed_and_named_by_id(server):
+    listed = server.request("GET", f"/lora-adapters?model={MODEL}").json
+    assert [(adapter["id"], adapter["name"], adapter["path"], adapter["scale"]) for adapter in listed] == [
+        (0, "style", "style.gguf", 0), (1, "tone", "tone.gguf", 0)]
+    by_id = scores(server, MODEL, lora=[{"id": 1, "scale": 0.5}])
+    assert (by_id == scores(server, MODEL, lora=[{"name": "tone", "scale": 0.5}])).all()
+    server.request("GET", "/lora-adapters?model=nobody").assert_error(404, None, "model_not_found")
+
+
+@pytest.mark.parametrize("lora, field, code", [
+    ("style", "lora", "invalid_type"),
+    (["style"], "lora[0]", "invalid_type"),
+    ([{"scale": 1}], "lora[0].name", "missing_required_parameter"),
+    ([{"name": 3}], "lora[0].name", "invalid_type"),
+    ([{"name": "style", "id": 0}], "lora[0].id", "invalid_value"),
+    ([{"name": "style", "scale": "1"}], "lora[0].scale", "invalid_type"),
+    ([{"name": "style", "scale": 11}], "lora[0].scale", "decimal_above_max_value"),
+    ([{"name": "style", "scale": -11}], "lora[0].scale", "decimal_below_min_value"),
+    ([{"name": "style"}, {"id": 0}], "lora[1].id", "invalid_value"),
+    ([{"id": 2}], "lora[0].id", "invalid_value"),
+    ([{"id": -1}], "lora[0].id", "integer_below_min_value"),
+    ([{"name": "nobody"}], "lora[0].name", "invalid_value"),
+    ([{"name": "/etc/passwd"}], "lora[0].name", "invalid_value"),
+    ([{"name": "strange"}], "lora[0].name", "invalid_value"),
+    ([{"name": "small"}], "lora[0].name", "invalid_value"),
+    ([{"name": "style"}] * 17, "lora", "array_above_max_length"),
+])
+def test_what_is_wrong_with_a_choice_of_adapters(server, lora, field, code):
+    server.chat(lora=lora).assert_error(400, field, code)
+    body = {"model": MODEL, "prompt": "a", "lora": lora}
+    server.request("POST", "/v1/completions", body).assert_error(400, field, code)
+
+
+def test_why_an_adapter_is_not_for_a_model(server):
+    message = server.chat(lora=[{"name": "small"}]).assert_error(400, "lora[0].name", "invalid_value")
+    assert "another shape" in message
+    message = server.chat(lora=[{"name": "nobody"}]).assert_error(400, "lora[0].name", "invalid_value")
+    assert "'style', 'tone'" in message
+
+
+def test_prefixes_are_shared_within_a_set_and_never_across(home):
+    with Server(home) as server:
+        def cached(**fields):
+            answer = server.chat("Tell me everything about the river that flows through the city.", max_tokens=1, **fields).json
+            return answer["usage"]["prompt_tokens_details"]["cached_tokens"]
+
+        choices = [{}, {"lora": [{"name": "style"}]}, {"lora": [{"name": "style", "scale": 0.5}]}, {"lora": [{"name": "tone"}]}]
+        assert [cached(**choice) for choice in choices] == [0] * 4
+        assert all(count > 20 for count in [cached(**choice) for choice in choices])
+        assert cached(lora=[{"id": 0, "scale": 0.5}, {"id": 1, "scale": 0}]) > 20  # the same set in other words
+
+
+def test_requests_side_by_side_get_what_each_gets_alone(home):
+    choices = [[], [{"name": "style"}], [{"name": "style", "scale": 0.25}], [{"name": "tone", "scale": 0.5}], [{"id": 0}, {"id": 1, "scale": -1}]]
+
+    def ask(server, lora):
+        return server.chat("Why?", max_tokens=32, lora=lora, logprobs=True).json["choices"][0]
+
+    with Server(home, "--preload", "--model", MODEL) as server:
+        alone = [ask(server, lora) for lora in choices]
+    assert len({answer["message"]["content"] for answer in alone}) == len(choices)
+    with Server(home, "--preload", "--model", MODEL) as server:
+        together = [None] * len(choices)
+
+        def run(index):
+            together[index] = ask(server, choices[index])
+
+        threads = [threading.Thread(target=run, args=(index,)) for index in range(len(choices))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert together == alone
+
+
+def test_configured_adapters_count_for_requests_that_name_none(home):
+    style = home / "data/models/style.gguf"
+    with Server(home, "--lora", f"mine={style}:0.5") as server:
+        assert [(entry["name"], entry["scale"]) for entry in server.request("GET", "/lora-adapters?model=exact").json] == [
+            ("mine", 0.5), ("tone", 0)]
+        assert apart(scores(server, "exact"), scores(server, "half")) > 0.1  # half is the model with half of it merged: now it counts twice
+        assert apart(scores(server, "exact"), scores(server, "half", lora=[])) < 0.01
+        assert apart(scores(server, "exact", lora=[{"name": "mine"}]), scores(server, "merged", lora=[])) < 0.01
+
+
+def test_a_file_that_is_no_adapter_is_said_at_once(home):
+    from server import run
+
+    result = run(home, "serve", "--lora", f"x={MODEL_FILE}")
+    assert result.returncode == 64 and "is no adapter" in result.stderr
+    result = run(home, "serve", "--lora", "x=/nowhere.gguf:1")
+    assert result.returncode == 64 and "/nowhere.gguf" in result.stderr
