@@ -1,4 +1,4 @@
-"""LoRA adapters of random numbers for the test's model, and copies of the model that they are merged into."""
+"""LoRA adapters of random numbers for the test's model and for a tiny one, and copies of both that they are merged into."""
 
 import struct
 from pathlib import Path
@@ -41,6 +41,21 @@ def write_adapter(path: Path, pairs: dict, architecture: str = "llama", **metada
         for suffix, matrix in ((".lora_a", a), (".lora_b", b)):
             model.tensors.append((name + suffix, matrix.shape[::-1], matrix.tobytes()))
     model.write(path)
+
+
+def tiny_weights(model: TinyModel) -> dict:
+    """The matrices of a tiny model, rows first."""
+    return {
+        name: np.frombuffer(data, np.float32).reshape(shape[::-1]) for name, shape, data in model.tensors
+        if len(shape) == 2 and name.startswith("blk.")
+    }
+
+
+def merge(model: TinyModel, pairs: dict, scale: float):
+    """Merges an adapter into a tiny model before it is written."""
+    base = tiny_weights(model)
+    merged = {name: (base[name] + scale * ALPHA / RANK * (b @ a)).astype(np.float32).tobytes() for name, (a, b) in pairs.items()}
+    model.tensors = [(name, shape, merged.get(name, data)) for name, shape, data in model.tensors]
 
 
 def write_model(path: Path, source: Path, base: dict, pairs: dict, scale: float):

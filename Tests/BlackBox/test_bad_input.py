@@ -84,6 +84,8 @@ def test_the_matrix_has_rows():
 def test_a_wrong_value_is_named(server, path, field):
     around = next((extra for prefix, extra in AROUND.items() if field.startswith(prefix)), {}) if path.endswith("chat/completions") else {}
     body = copy.deepcopy({**GOOD[path], **around})
+    if field.startswith("lora[]"):
+        body["lora"] = [{}]  # good only where a model has adapters; what is wrong with it is found before that
     if around:
         assert server.request("POST", path, body).status == 200, "the request around it is good"
     # No field takes this for a value: where strings and lists fit it is a number, elsewhere a text in a list.

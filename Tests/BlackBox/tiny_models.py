@@ -68,6 +68,15 @@ class TinyModel:
         self.pairs += [_text(f"{architecture}.{key}") + _value(value) for key, value in metadata.items()]
         self.tensors = []
 
+    def replace(self, key: str, value):
+        """Gives an entry another value, raw where it is bytes (its type first), or adds one."""
+        raw = value if isinstance(value, bytes) else _value(value)
+        self.pairs = [pair for pair in self.pairs if not pair.startswith(_text(key))] + [_text(key) + raw]
+
+    def reshape(self, name: str, *shape: int):
+        """Says another shape of a tensor than its numbers have."""
+        self.tensors = [(other, shape if other == name else old, data) for other, old, data in self.tensors]
+
     def tensor(self, name: str, *shape: int, scale: float | None = None, constant: float | None = None):
         """Shape as ggml has it: the length of a row first. Random numbers that keep a row's length unless told otherwise."""
         count = math.prod(shape)
@@ -148,6 +157,39 @@ def lfm2(path: Path, tokenizer_of: Path):
             model.tensor(block + "attn_output.weight", width, width, scale=2)
             model.tensor(block + "attn_q_norm.weight", width, constant=1)
             model.tensor(block + "attn_k_norm.weight", width, constant=1)
+    model.write(path)
+
+
+def llama(path: Path, change=lambda model: None):
+    """The plainest decoder, with a byte for a token: 90 kB. `change` may spoil it before it is written."""
+    width, hidden, layers = 32, 64, 2
+    shown = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    hidden_bytes = [byte for byte in range(256) if byte not in shown]
+    letters = {**{byte: chr(byte) for byte in shown}, **{byte: chr(256 + index) for index, byte in enumerate(hidden_bytes)}}
+    tokens = [letters[byte] for byte in range(256)] + ["<s>", "</s>"]
+    kinds = [1] * 256 + [3, 3]
+    tokenizer = [
+        _text("tokenizer.ggml.model") + _value("gpt2"), _text("tokenizer.ggml.pre") + _value("smollm"), _text("tokenizer.ggml.tokens") + _value(tokens),
+        _text("tokenizer.ggml.token_type") + struct.pack("<IIQ", ARRAY, 5, len(kinds)) + struct.pack(f"<{len(kinds)}i", *kinds),
+        _text("tokenizer.ggml.merges") + _value(["a b"]), _text("tokenizer.ggml.bos_token_id") + _value(256),
+        _text("tokenizer.ggml.eos_token_id") + _value(257),
+    ]
+    model = TinyModel("llama", tokenizer, **{
+        "context_length": 256, "embedding_length": width, "feed_forward_length": hidden, "block_count": layers, "attention.head_count": 2,
+        "attention.head_count_kv": 1, "attention.layer_norm_rms_epsilon": 1e-5, "rope.dimension_count": 16, "vocab_size": len(tokens),
+    })
+    model.tensor("token_embd.weight", width, len(tokens), scale=1)
+    model.tensor("output_norm.weight", width, constant=1)
+    for layer in range(layers):
+        block = f"blk.{layer}."
+        for name in ("attn_norm", "ffn_norm"):
+            model.tensor(f"{block}{name}.weight", width, constant=1)
+        for name, rows, columns in (
+            ("attn_q", width, width), ("attn_k", width, 16), ("attn_v", width, 16), ("attn_output", width, width), ("ffn_gate", width, hidden),
+            ("ffn_up", width, hidden), ("ffn_down", hidden, width),
+        ):
+            model.tensor(f"{block}{name}.weight", rows, columns)
+    change(model)
     model.write(path)
 
 
