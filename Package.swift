@@ -39,6 +39,7 @@ let package = Package(
         .package(url: "https://github.com/swift-server/async-http-client", exact: "1.37.0"),
         .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
         .package(url: "https://github.com/LebJe/TOMLKit", exact: "0.6.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
     ],
     targets: [
         // llama.cpp, built by scripts/build_llama.py.
@@ -73,9 +74,13 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ]),
         target(
+            "ShimmyStorage",
+            ["ShimmyJSON", .product(name: "GRDB", package: "GRDB.swift"), .product(name: "Logging", package: "swift-log")]),
+        target(
             "ShimmyServer",
             [
-                "ShimmyCore", "ShimmyJSON", "ShimmyEngine", "ShimmyChat", "ShimmyAPI", "ShimmyModels", "ShimmyHub",
+                "ShimmyCore", "ShimmyJSON", "ShimmyEngine", "ShimmyChat", "ShimmyAPI", "ShimmyModels", "ShimmyHub", "ShimmyStorage",
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -90,7 +95,7 @@ let package = Package(
             name: "shimmy",
             dependencies: [
                 "ShimmyCore", "ShimmyJSON", "ShimmyGrammar", "ShimmyEngine", "ShimmyChat", "ShimmyLlama", "ShimmyAPI", "ShimmyConversion",
-                "ShimmyModels", "ShimmyHub", "ShimmyConfiguration", "ShimmyServer",
+                "ShimmyModels", "ShimmyHub", "ShimmyConfiguration", "ShimmyStorage", "ShimmyServer",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -98,7 +103,9 @@ let package = Package(
             ], swiftSettings: settings,
             linkerSettings: [
                 // Everything of Swift goes into the program; tests link the same objects dynamically.
-                .unsafeFlags(["-static-stdlib", "-Xlinker", "-s"] + staticFoundation.map { "-l\($0)" }, .when(platforms: [.linux]))
+                .unsafeFlags(["-static-stdlib", "-Xlinker", "-s"] + staticFoundation.map { "-l\($0)" }, .when(platforms: [.linux])),
+                // Static forms of libraries of the system, where there are any: see scripts/static_libraries.py.
+                .unsafeFlags(["-L\(Context.packageDirectory)/Artifacts/static"], .when(platforms: [.linux])),
             ]),
 
         target("ShimmyTestSupport", ["ShimmyCore", "ShimmyJSON", "ShimmyEngine", "ShimmyChat"]),
@@ -112,7 +119,12 @@ let package = Package(
         tests("ShimmyConfiguration", ["ShimmyJSON"]),
         tests("ShimmyModels", ["ShimmyCore", "ShimmyJSON", "ShimmyChat", "ShimmyEngine", .product(name: "Logging", package: "swift-log")]),
         tests(
+            "ShimmyStorage", ["ShimmyJSON", .product(name: "GRDB", package: "GRDB.swift"), .product(name: "Logging", package: "swift-log")]),
+        tests(
             "ShimmyServer",
-            ["ShimmyCore", "ShimmyJSON", "ShimmyChat", "ShimmyAPI", "ShimmyModels", "ShimmyHub", .product(name: "Logging", package: "swift-log")]),
+            [
+                "ShimmyCore", "ShimmyJSON", "ShimmyChat", "ShimmyAPI", "ShimmyModels", "ShimmyHub",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
     ]
 )

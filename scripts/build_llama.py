@@ -24,6 +24,7 @@ from pathlib import Path
 from package_index import FetchError, install_tools, unpacked
 from paths import cache_directory
 from pins import BUILD_TOOLS, LLAMA
+from static_libraries import link_static_libraries
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 LAYOUT = 2  # raise it when the bundle's content changes without a change of the options
@@ -287,6 +288,7 @@ def main():
             print(build_server(cache, tools))
         else:
             link_into_repository(build_library(cache, tools, gpu))
+            link_static_libraries(REPOSITORY / "Artifacts/static")
 
 
 if __name__ == "__main__":

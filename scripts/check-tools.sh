@@ -23,6 +23,10 @@ if [ "$(uname)" = Darwin ]; then
 else
     need "${CXX:-c++}" "$(packages gcc g++)"
     need "${AR:-ar}" "$(packages binutils binutils)"
+    if command -v "${CXX:-c++}" >/dev/null 2>&1 && ! echo '#include <sqlite3.h>' | "${CXX:-c++}" -x c++ -fsyntax-only - 2>/dev/null; then
+        echo "missing: sqlite3.h. Install it with: $(packages sqlite libsqlite3-dev)" >&2
+        missing=1
+    fi
 fi
 
 if command -v swift >/dev/null 2>&1; then

@@ -9,6 +9,8 @@ package struct Directories: Sendable, Equatable {
     package let data: String
     /// Models that Shimmy fetched, or that were put there.
     package let models: String
+    /// What was said and is kept for those who said it.
+    package let storage: String
 
     package static func standard(environment: [String: String], home: String) -> Directories {
         func place(_ variable: String, _ xdg: String, _ fallback: String, _ macOS: String) -> String {
@@ -22,6 +24,7 @@ package struct Directories: Sendable, Equatable {
         }
         let data = place("SHIMMY_DATA_DIR", "XDG_DATA_HOME", ".local/share", "Library/Application Support")
         return Directories(
-            cache: place("SHIMMY_CACHE_DIR", "XDG_CACHE_HOME", ".cache", "Library/Caches"), data: data, models: data + "/models")
+            cache: place("SHIMMY_CACHE_DIR", "XDG_CACHE_HOME", ".cache", "Library/Caches"), data: data, models: data + "/models",
+            storage: data + "/storage")
     }
 }

@@ -9,6 +9,8 @@ struct ShimmyRequestContext: RequestContext {
     let channel: any Channel
     /// For whom it is served: the key's holder, or without keys the client's address.
     var owner: Owner
+    /// Whose the objects are that it keeps: the key's holder, the same one after a restart; without keys everybody.
+    var storageOwner = StorageOwner.everybody
 
     init(source: ApplicationRequestContextSource) {
         coreContext = .init(source: source)

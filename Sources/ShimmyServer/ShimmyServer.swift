@@ -6,6 +6,7 @@ import NIOCore
 import ServiceLifecycle
 package import ShimmyHub
 package import ShimmyModels
+package import ShimmyStorage
 
 /// The server as a service: binds, answers, drains when it is told to stop.
 package struct ShimmyServer: Service {
@@ -17,14 +18,16 @@ package struct ShimmyServer: Service {
         package let port: Int
     }
 
+    /// - store: where objects are kept; nil where none may be.
     /// - contextLength: the context that a model would get, told without loading it.
     /// - onListening: called once, when connections are accepted.
     package init(
-        configuration: ServerConfiguration, models: ModelManager, hub: HubAccess, contextLength: @escaping @Sendable (ModelRecord) -> Int?,
+        configuration: ServerConfiguration, models: ModelManager, hub: HubAccess, store: Store?,
+        contextLength: @escaping @Sendable (ModelRecord) -> Int?,
         logger: Logger,
         onListening: @escaping @Sendable (Address) async -> Void
     ) {
-        let table = Self.routeTable(configuration: configuration, models: models, hub: hub, contextLength: contextLength)
+        let table = Self.routeTable(configuration: configuration, models: models, hub: hub, store: store, contextLength: contextLength)
         let limits = configuration.limits
         var http = HTTP1Channel.Configuration(
             additionalChannelHandlers: [ParserErrorHandler(), ExpectContinueHandler(bodyLimit: limits.bodyBytes), DisconnectMonitor()],
@@ -46,7 +49,8 @@ package struct ShimmyServer: Service {
 
     /// Every route of the server. Also asked by the test that holds the compatibility matrix against them.
     package static func routeTable(
-        configuration: ServerConfiguration, models: ModelManager, hub: HubAccess, contextLength: @escaping @Sendable (ModelRecord) -> Int?
+        configuration: ServerConfiguration, models: ModelManager, hub: HubAccess, store: Store?,
+        contextLength: @escaping @Sendable (ModelRecord) -> Int?
     ) -> RouteTable {
         let body = JSONBodyReader(limits: configuration.limits)
         return RouteTable(

@@ -11,7 +11,7 @@ import Testing
         configuration: ServerConfiguration(),
         models: ModelManager(capacity: 1, logger: Logger(label: "test"), scan: { ModelCatalog(records: []) }) { _, _ in throw NoModel() },
         hub: HubAccess(endpoint: HubEndpoint(environment: [:], home: "/nowhere") { _ in nil }, directory: "/nowhere", memory: 0),
-        contextLength: { _ in nil })
+        store: nil, contextLength: { _ in nil })
 
     private struct NoModel: Error {}
 

@@ -6,6 +6,7 @@ import ShimmyChat
 import ShimmyEngine
 import ShimmyHub
 import ShimmyModels
+import ShimmyStorage
 
 extension APIError {
     /// Any error as a client may see it. What is not foreseen is a 500 that tells nothing of the inside.
@@ -15,6 +16,7 @@ extension APIError {
         case let error as GenerationError: self.init(error)
         case let error as ModelError: self.init(error)
         case let error as HubError: self.init(error)
+        case let error as StorageError: self.init(error)
         case let error as QueueFull: self = .queueFull(retryAfter: error.retryAfter)
         case let error as EngineError: self = .internal("The model failed: \(error.description).")
         case let error as HTTPError where error.status.code < 500: self.init(status: error.status.code, message: error.body ?? "Bad request.")
@@ -36,5 +38,27 @@ extension APIError {
             self.init(status: 409, message: "Try again later: \(error.description).", param: "model", code: "model_in_use")
         case .shuttingDown: self = .unavailable("The server is shutting down.", code: "shutting_down", retryAfter: 5)
         }
+    }
+}
+
+extension APIError {
+    /// Why something could not be kept or found again.
+    init(_ error: StorageError) {
+        func server(_ status: Int, _ code: String, retryAfter: Int?) -> APIError {
+            APIError(
+                status: status, message: "What has to be stored cannot be: \(error.description). Requests that store nothing are served.",
+                type: "server_error", code: code, retryAfter: retryAfter)
+        }
+        self =
+            switch error {
+            case .full: server(507, "storage_full", retryAfter: nil)
+            case .locked: server(503, "storage_locked", retryAfter: 5)
+            case .damaged: server(503, "storage_damaged", retryAfter: 1)
+            case .unavailable: server(503, "storage_unavailable", retryAfter: 5)
+            case .unknownCursor(let id):
+                APIError(status: 400, message: "Invalid 'after': there is no '\(id)' in the list.", param: "after", code: "invalid_value")
+            case .duplicate(let id):
+                APIError(status: 400, message: "Duplicate item found with id '\(id)'.", param: "items", code: "duplicate_item")
+            }
     }
 }

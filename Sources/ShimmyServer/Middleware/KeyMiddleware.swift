@@ -7,20 +7,30 @@ import ShimmyEngine
 struct KeyMiddleware: RouterMiddleware {
     typealias Context = ShimmyRequestContext
 
-    private let keys: [(bytes: [UInt8], owner: Owner)]
+    private struct Holder {
+        let key: [UInt8]
+        let owner: Owner
+        let storageOwner: String
+    }
+
+    private let holders: [Holder]
     private static let openPaths: Set<String> = ["/", "/health", "/v1/health"]
 
     init(keys: [APIKey]) {
-        // Owners are told apart by number: a key's own text goes no further than this.
-        self.keys = keys.enumerated().map { (Array($1.key.utf8), Owner("key \($0 + 1)", weight: $1.weight)) }
+        // Owners are told apart by number, those of what is kept by a hash: a key's own text goes no further than this.
+        holders = keys.enumerated().map { number, key in
+            Holder(
+                key: Array(key.key.utf8), owner: Owner("key \(number + 1)", weight: key.weight), storageOwner: StorageOwner.ofKey(key.key))
+        }
     }
 
     func handle(_ request: Request, context: Context, next: Next) async throws -> Response {
-        if keys.isEmpty || Self.openPaths.contains(request.uri.path) { return try await next(request, context) }
+        if holders.isEmpty || Self.openPaths.contains(request.uri.path) { return try await next(request, context) }
         guard let given = Self.key(of: request) else { throw APIError.missingKey }
-        guard let owner = owner(of: Array(given.utf8)) else { throw APIError.invalidKey }
+        guard let holder = holder(of: Array(given.utf8)) else { throw APIError.invalidKey }
         var context = context
-        context.owner = owner
+        context.owner = holder.owner
+        context.storageOwner = holder.storageOwner
         return try await next(request, context)
     }
 
@@ -33,12 +43,12 @@ struct KeyMiddleware: RouterMiddleware {
     }
 
     /// Compares with every key, byte by byte to the end: the time tells nothing about how much of a guess was right.
-    private func owner(of given: [UInt8]) -> Owner? {
-        var found: Owner?
-        for (key, owner) in keys {
-            var difference = UInt8(key.count == given.count ? 0 : 1)
-            for index in key.indices { difference |= key[index] ^ (index < given.count ? given[index] : 0) }
-            if difference == 0 { found = owner }
+    private func holder(of given: [UInt8]) -> Holder? {
+        var found: Holder?
+        for holder in holders {
+            var difference = UInt8(holder.key.count == given.count ? 0 : 1)
+            for index in holder.key.indices { difference |= holder.key[index] ^ (index < given.count ? given[index] : 0) }
+            if difference == 0 { found = holder }
         }
         return found
     }

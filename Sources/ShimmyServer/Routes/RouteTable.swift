@@ -4,7 +4,7 @@ import Hummingbird
 /// One route: where it is and what answers it.
 struct Route: Sendable {
     /// Of `/v1` routes the path without it, such as `/chat/completions`; they are served with and without the prefix.
-    /// `{model}` at the end takes everything that follows, slashes included.
+    /// `{model}` at the end takes everything that follows, slashes included; another name in braces takes one part of the path.
     let path: String
     let method: HTTPRequest.Method
     /// Whether OpenAI's API has it (below `/v1`) or it is Shimmy's own.
@@ -19,7 +19,10 @@ package struct RouteTable: Sendable {
     /// The methods that a path takes, for 405 and preflight answers.
     package func methods(forPath path: String) -> [String] {
         var methods: [String] = []
-        for route in routes where Self.matches(route, path) && !methods.contains(route.method.rawValue) {
+        let matching = routes.filter { Self.matches($0, path) }
+        // A path that is written out is not taken for somebody's id.
+        let exact = matching.filter { !$0.path.contains("{") }
+        for route in exact.isEmpty ? matching : exact where !methods.contains(route.method.rawValue) {
             methods.append(route.method.rawValue)
             if route.method == .get { methods.append("HEAD") }
         }
@@ -47,7 +50,7 @@ package struct RouteTable: Sendable {
             pattern = pattern.dropLast()
             return components.count > pattern.count && components.prefix(pattern.count).elementsEqual(pattern)
         }
-        return components.elementsEqual(pattern)
+        return components.elementsEqual(pattern) { $0 == $1 || $1.hasPrefix("{") }
     }
 }
 

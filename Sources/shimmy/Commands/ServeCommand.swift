@@ -7,6 +7,7 @@ import ShimmyHub
 import ShimmyLlama
 import ShimmyModels
 import ShimmyServer
+import ShimmyStorage
 
 struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "serve", abstract: "Serve models over HTTP, as OpenAI's API would.")
@@ -14,6 +15,8 @@ struct ServeCommand: AsyncParsableCommand {
     @OptionGroup var options: ModelOptions
 
     @OptionGroup var memory: MemoryOptions
+
+    @OptionGroup var storage: StorageOptions
 
     @Option(help: "Address to listen on. [SHIMMY_HOST, or SHIMMY_BIND_ADDRESS as host:port]")
     var host: String?
@@ -69,8 +72,11 @@ struct ServeCommand: AsyncParsableCommand {
         let models = try modelManager(modelName, environment, logger)
         let wantsPreload = preload || environment.flag("SHIMMY_PRELOAD")
         let loader = try options.loader(logger)
+        let store = try storage.store(logger: logger)
+        // What cannot be opened now is told in the log, and tried again when it is needed.
+        try? await store?.ready()
         let server = ShimmyServer(
-            configuration: configuration, models: models, hub: .standard(memory: try memory.budget),
+            configuration: configuration, models: models, hub: .standard(memory: try memory.budget), store: store,
             contextLength: { loader.plannedContextLength($0) }, logger: logger
         ) { address in
             await Banner.show(address, models: models, preferred: modelName)

@@ -1,0 +1,99 @@
+import GRDB
+import Synchronization
+
+/// Writes, those that wait together in one transaction: 32 answers that end at once cost one commit.
+/// The work runs on the database's own queue; whoever waits does so without a thread.
+final class GroupedWriter: Sendable {
+    private let pool: DatabasePool
+    private let waiting = Mutex<[any WaitingWrite]>([])
+    /// Called on the queue after each transaction.
+    private let afterwards: @Sendable (Database) -> Void
+
+    init(_ pool: DatabasePool, afterwards: @escaping @Sendable (Database) -> Void) {
+        self.pool = pool
+        self.afterwards = afterwards
+    }
+
+    /// Returns when the work has been committed. What was begun is done, also when the task that waits is cancelled.
+    func write<Value: Sendable>(_ work: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
+        try await withCheckedThrowingContinuation { continuation in
+            let write = Write(work, continuation)
+            let isFirst = waiting.withLock { waiting in
+                waiting.append(write)
+                return waiting.count == 1
+            }
+            // Those that come until the queue gets there go with the first.
+            if isFirst { pool.asyncWriteWithoutTransaction { [self] in writeWaiting($0) } }
+        }
+    }
+
+    private func writeWaiting(_ database: Database) {
+        let writes = waiting.withLock { waiting in
+            defer { waiting = [] }
+            return waiting
+        }
+        commit(writes, database)
+        afterwards(database)
+    }
+
+    private func commit(_ writes: [any WaitingWrite], _ database: Database, isLastTry: Bool = false) {
+        var errors: [(any Error)?] = []
+        do {
+            try database.inTransaction(.immediate) {
+                errors = try writes.map { write in
+                    do {
+                        try database.inSavepoint {
+                            try write.run(database)
+                            return .commit
+                        }
+                        return nil
+                    } catch {
+                        // One that fails takes nobody with it, unless it was not its own fault.
+                        guard database.isInsideTransaction, StorageError(error) != .full else { throw error }
+                        return error
+                    }
+                }
+                return .commit
+            }
+            for (write, error) in zip(writes, errors) { write.finish(error) }
+        } catch {
+            guard StorageError(error) == .full, !isLastTry else {
+                for write in writes { write.finish(error) }
+                return
+            }
+            // There may be room when the oldest is gone, or for those that are smaller.
+            afterwards(database)
+            for write in writes { commit([write], database, isLastTry: true) }
+        }
+    }
+}
+
+/// A write and who waits for it.
+private protocol WaitingWrite: AnyObject, Sendable {
+    func run(_ database: Database) throws
+    /// - error: why it was not committed; nil if it was.
+    func finish(_ error: (any Error)?)
+}
+
+private final class Write<Value: Sendable>: WaitingWrite {
+    private let work: @Sendable (Database) throws -> Value
+    private let continuation: CheckedContinuation<Value, any Error>
+    private let value = Mutex<Value?>(nil)
+
+    init(_ work: @escaping @Sendable (Database) throws -> Value, _ continuation: CheckedContinuation<Value, any Error>) {
+        self.work = work
+        self.continuation = continuation
+    }
+
+    func run(_ database: Database) throws {
+        let value = try work(database)
+        self.value.withLock { $0 = value }
+    }
+
+    func finish(_ error: (any Error)?) {
+        switch (value.withLock { $0 }, error) {
+        case (let value?, nil): continuation.resume(returning: value)
+        case (_, let error): continuation.resume(throwing: error ?? DatabaseError(resultCode: .SQLITE_ABORT))
+        }
+    }
+}

@@ -1,0 +1,34 @@
+import GRDB
+import ShimmyJSON
+
+/// What becomes of responses whose process ended while they were made.
+enum Interruption {
+    static let message = "The response was interrupted by a restart of the server."
+
+    /// Returns how many there were.
+    static func failUnfinished(_ database: Database, now: Int) throws -> Int {
+        let rows = try Row.fetchAll(database, sql: "SELECT serial, object FROM record WHERE status = 'in_progress'")
+        for row in rows {
+            let (serial, object): (Int64, JSON) = (row["serial"], failed(try Store.json(row["object"])))
+            try database.execute(
+                sql: "UPDATE record SET status = 'failed', object = ?, request = NULL, touched = ? WHERE serial = ?",
+                arguments: [object.text, now, serial])
+            // Whoever reads its stream again learns how it ended.
+            let last = try Int.fetchOne(database, sql: "SELECT max(number) FROM event WHERE record = ?", arguments: [serial])
+            if let last {
+                let event: JSON = ["type": "response.failed", "sequence_number": .int(last + 1), "response": object]
+                try database.execute(
+                    sql: "INSERT INTO event (record, number, json) VALUES (?, ?, ?)", arguments: [serial, last + 1, event.text])
+            }
+        }
+        return rows.count
+    }
+
+    /// The response's object as clients see it from now on.
+    static func failed(_ object: JSON) -> JSON {
+        guard var members = object.objectValue else { return object }
+        members["status"] = "failed"
+        members["error"] = ["code": "server_error", "message": .string(message)]
+        return .object(members)
+    }
+}

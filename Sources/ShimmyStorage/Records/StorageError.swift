@@ -1,0 +1,25 @@
+/// Why something could not be kept or found again.
+package enum StorageError: Error, Equatable, CustomStringConvertible {
+    /// No room: on the disk, or in the storage's own bounds.
+    case full
+    /// Another program has the database to itself.
+    case locked
+    /// The database's file is damaged. It is set aside by now, and a new one begun.
+    case damaged
+    case unavailable(String)
+    /// `Page.after` names nothing in the list.
+    case unknownCursor(String)
+    /// An id that is there already.
+    case duplicate(String)
+
+    package var description: String {
+        switch self {
+        case .full: "there is no room to keep anything"
+        case .locked: "another program has locked the database"
+        case .damaged: "the database's file was damaged; it has been set aside, and a new one begun"
+        case .unavailable(let reason): reason
+        case .unknownCursor(let id): "there is no '\(id)' in the list"
+        case .duplicate(let id): "'\(id)' is there already"
+        }
+    }
+}

@@ -1,0 +1,60 @@
+import GRDB
+import ShimmyJSON
+
+extension Store {
+    package func insert(_ conversation: StoredConversation, items: [StoredItem]) async throws {
+        let (metadata, items, time) = (conversation.metadata.text, items.map(ItemText.init), now())
+        let record = NewRecord(
+            kind: .conversation, id: conversation.id, owner: conversation.owner, created: conversation.created, touched: time)
+        try await write { [self] database in
+            let serial = try insert(record, content: [metadata], items: items, database)
+            try database.execute(sql: "UPDATE record SET metadata = ? WHERE serial = ?", arguments: [metadata, serial])
+        }
+    }
+
+    /// Nil if there is none.
+    package func conversation(_ id: String, owner: String) async throws -> StoredConversation? {
+        try await read { database in
+            try Row.fetchOne(
+                database, sql: "SELECT id, owner, created, metadata FROM record WHERE id = ? AND kind = ? AND owner = ?",
+                arguments: [id, RecordKind.conversation.rawValue, owner]
+            ).map { row in
+                StoredConversation(id: row["id"], owner: row["owner"], created: row["created"], metadata: try Self.json(row["metadata"]))
+            }
+        }
+    }
+
+    /// All of a conversation's items, in their order. Nil if there is no such conversation.
+    package func allItems(ofConversation id: String, owner: String) async throws -> [StoredItem]? {
+        try await read { database in
+            guard let serial = try Self.serial(database, id, .conversation, owner) else { return nil }
+            return try Row.fetchAll(database, sql: "SELECT id, json FROM item WHERE record = ? ORDER BY position", arguments: [serial])
+                .map(Self.item)
+        }
+    }
+
+    /// Adds items at a conversation's end: all of them, or none. Throws `StorageError.duplicate`. Returns whether there is such a conversation.
+    package func add(_ items: [StoredItem], toConversation id: String, owner: String) async throws -> Bool {
+        let (items, time) = (items.map(ItemText.init), now())
+        return try await write { database in
+            guard let serial = try Self.serial(database, id, .conversation, owner) else { return false }
+            try Self.append(items, to: serial, time: time, database)
+            return true
+        }
+    }
+
+    /// Whether there was such an item.
+    package func deleteItem(_ itemID: String, ofConversation id: String, owner: String) async throws -> Bool {
+        let time = now()
+        return try await write { database in
+            guard let serial = try Self.serial(database, id, .conversation, owner) else { return false }
+            let bytes = try Int.fetchOne(
+                database, sql: "DELETE FROM item WHERE record = ? AND id = ? RETURNING length(CAST(id AS BLOB)) + length(CAST(json AS BLOB))",
+                arguments: [serial, itemID])
+            guard let bytes else { return false }
+            try database.execute(
+                sql: "UPDATE record SET bytes = bytes - ?, touched = ? WHERE serial = ?", arguments: [bytes, time, serial])
+            return true
+        }
+    }
+}

@@ -1,0 +1,174 @@
+import GRDB
+import ShimmyJSON
+
+extension Store {
+    /// Keeps a response with its input items. Throws `StorageError.full` for one that is larger than a quarter of what all may be.
+    package func insert(_ response: StoredResponse, input: [StoredItem], events: [StoredEvent] = []) async throws {
+        let (object, request) = (response.object.text, response.request?.text)
+        let (items, time) = (input.map(ItemText.init), now())
+        let record = NewRecord(kind: .response, id: response.id, owner: response.owner, created: response.created, touched: time)
+        let events = events.map(EventText.init)
+        try await write { [self] database in
+            let serial = try insert(record, content: [object, request], items: items, database)
+            try database.execute(
+                sql: """
+                    UPDATE record SET status = ?, model = ?, background = ?, previous = ?, conversation = ?, object = ?, request = ?
+                    WHERE serial = ?
+                    """,
+                arguments: [
+                    response.status.rawValue, response.model, response.isBackground, response.previousID, response.conversationID, object,
+                    request, serial,
+                ])
+            try Self.append(events, to: serial, database)
+        }
+    }
+
+    /// Returns whether it was changed: not when it is gone, or in a status that the change does not start from.
+    @discardableResult
+    package func update(_ id: String, _ change: ResponseChange) async throws -> Bool {
+        let (object, time) = (change.object?.text, now())
+        let (items, events) = (change.conversationItems.map(ItemText.init), change.events.map(EventText.init))
+        return try await write { database in
+            let row = try Row.fetchOne(
+                database, sql: "SELECT serial, status, conversation, owner FROM record WHERE id = ? AND kind = ?",
+                arguments: [id, RecordKind.response.rawValue])
+            guard let row, let status = StoredResponse.Status(rawValue: row["status"]), change.from.contains(status) else { return false }
+            let serial: Int64 = row["serial"]
+            let new = change.status ?? status
+            // What is finished is not run again.
+            try database.execute(
+                sql: """
+                    UPDATE record SET status = ?1, touched = ?2, object = coalesce(?3, object), request = CASE WHEN ?4 THEN NULL ELSE request END,
+                    bytes = bytes + coalesce(length(CAST(?3 AS BLOB)) - length(CAST(object AS BLOB)), 0)
+                        - CASE WHEN ?4 THEN coalesce(length(CAST(request AS BLOB)), 0) ELSE 0 END
+                    WHERE serial = ?5
+                    """,
+                arguments: [new.rawValue, time, object, new.isFinal, serial])
+            try Self.append(events, to: serial, database)
+            if !items.isEmpty, let conversation: String = row["conversation"],
+                let target = try Self.serial(database, conversation, .conversation, row["owner"])
+            {
+                try Self.append(items, to: target, skipsKnown: true, time: time, database)
+            }
+            return true
+        }
+    }
+
+    /// Appends to a response's stream, in batches: each costs a transaction.
+    package func appendEvents(_ events: [StoredEvent], to id: String) async throws { try await update(id, ResponseChange(events: events)) }
+
+    /// Nil if there is none.
+    package func response(_ id: String, owner: String) async throws -> StoredResponse? {
+        try await read { database in
+            try Row.fetchOne(
+                database, sql: "SELECT * FROM record WHERE id = ? AND kind = ? AND owner = ?",
+                arguments: [id, RecordKind.response.rawValue, owner]
+            ).map(Self.response)
+        }
+    }
+
+    /// The events after a number, in their order; all with -1. Nil if there is no such response.
+    package func events(of id: String, owner: String, after number: Int, limit: Int = 1000) async throws -> [StoredEvent]? {
+        try await read { database in
+            guard let serial = try Self.serial(database, id, .response, owner) else { return nil }
+            return try Row.fetchAll(
+                database, sql: "SELECT number, json FROM event WHERE record = ? AND number > ? ORDER BY number LIMIT ?",
+                arguments: [serial, number, limit]
+            ).map { StoredEvent(number: $0["number"], json: try Self.json($0["json"])) }
+        }
+    }
+
+    /// All of a response's input items, in their order. Nil if there is no such response.
+    package func input(of id: String, owner: String) async throws -> [StoredItem]? {
+        try await read { database in
+            guard let serial = try Self.serial(database, id, .response, owner) else { return nil }
+            return try Self.items(of: serial, database)
+        }
+    }
+
+    /// A response with all those that it continues. Nil if there is no such response.
+    package func chain(endingAt id: String, owner: String) async throws -> ResponseChain? {
+        try await read { database in
+            let rows = try Row.fetchAll(
+                database,
+                sql: """
+                    WITH RECURSIVE chain (serial, previous, depth) AS (
+                        SELECT serial, previous, 0 FROM record WHERE id = ?1 AND kind = ?2 AND owner = ?3
+                        UNION ALL
+                        SELECT record.serial, record.previous, depth + 1 FROM record JOIN chain ON record.id = chain.previous
+                        WHERE record.kind = ?2 AND record.owner = ?3
+                    )
+                    SELECT record.* FROM chain JOIN record ON record.serial = chain.serial ORDER BY depth DESC
+                    """,
+                arguments: [id, RecordKind.response.rawValue, owner])
+            guard !rows.isEmpty else { return nil }
+            let turns = try rows.map { ResponseChain.Turn(response: try Self.response($0), input: try Self.items(of: $0["serial"], database)) }
+            return ResponseChain(turns: turns, missing: turns[0].response.previousID)
+        }
+    }
+
+    // MARK: Rows
+
+    static func response(_ row: Row) throws -> StoredResponse {
+        guard let status = StoredResponse.Status(rawValue: row["status"]) else {
+            throw StorageError.unavailable("a response has an unknown status")
+        }
+        return StoredResponse(
+            id: row["id"], owner: row["owner"], created: row["created"], status: status, model: row["model"], isBackground: row["background"],
+            previousID: row["previous"], conversationID: row["conversation"], object: try json(row["object"]),
+            request: try (row["request"] as String?).map(json))
+    }
+
+    private static func items(of serial: Int64, _ database: Database) throws -> [StoredItem] {
+        try Row.fetchAll(database, sql: "SELECT id, json FROM item WHERE record = ? ORDER BY position", arguments: [serial]).map(item)
+    }
+
+    private static func append(_ events: [EventText], to serial: Int64, _ database: Database) throws {
+        guard !events.isEmpty else { return }
+        for event in events {
+            try database.execute(
+                sql: "INSERT INTO event (record, number, json) VALUES (?, ?, ?)", arguments: [serial, event.number, event.json])
+        }
+        try database.execute(
+            sql: "UPDATE record SET bytes = bytes + ? WHERE serial = ?", arguments: [events.reduce(0) { $0 + $1.json.utf8.count }, serial])
+    }
+}
+
+/// An event, ready to be written.
+private struct EventText: Sendable {
+    let number: Int
+    let json: String
+
+    init(_ event: StoredEvent) {
+        number = event.number
+        json = event.json.text
+    }
+}
+
+/// What every record begins with.
+struct NewRecord: Sendable {
+    let kind: RecordKind
+    let id: String
+    let owner: String
+    let created: Int
+    let touched: Int
+}
+
+extension Store {
+    /// Writes what all kinds have; returns the serial, for the rest.
+    /// - content: the texts that the kind will add; they count.
+    func insert(_ record: NewRecord, content: [String?], items: [ItemText], _ database: Database) throws -> Int64 {
+        let bytes = content.reduce(0) { $0 + ($1?.utf8.count ?? 0) } + items.reduce(0) { $0 + $1.bytes }
+        // One record may push out many, not all.
+        guard bytes <= limits.bytes / 4 else { throw StorageError.full }
+        if try Bool.fetchOne(database, sql: "SELECT EXISTS (SELECT 1 FROM record WHERE id = ?)", arguments: [record.id]) == true {
+            throw StorageError.duplicate(record.id)
+        }
+        try database.execute(
+            sql: "INSERT INTO record (kind, id, owner, created, touched, bytes) VALUES (?, ?, ?, ?, ?, ?)",
+            arguments: [record.kind.rawValue, record.id, record.owner, record.created, record.touched, bytes - items.reduce(0) { $0 + $1.bytes }])
+        let serial = database.lastInsertedRowID
+        if !items.isEmpty { try Self.append(items, to: serial, time: record.touched, database) }
+        return serial
+    }
+}

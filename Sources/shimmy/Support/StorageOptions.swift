@@ -1,0 +1,32 @@
+import ArgumentParser
+import Logging
+import ShimmyModels
+import ShimmyStorage
+
+/// What the server keeps of what it is asked to keep.
+struct StorageOptions: ParsableArguments {
+    @Flag(help: "Keep nothing: no stored responses, conversations or chat completions. [SHIMMY_NO_STORE]")
+    var noStore = false
+
+    @Option(help: "Bytes of everything that is stored; beyond it the oldest goes. Default: 1G. [SHIMMY_STORE_SIZE]", transform: ByteSize.parse)
+    var storeSize: Int?
+
+    @Option(help: "Days after which goes what nobody has changed or continued. Default: 30. [SHIMMY_STORE_DAYS]")
+    var storeDays: Int?
+
+    /// Nil when nothing may be kept.
+    func store(logger: Logger) throws -> Store? {
+        let environment = Environment.process
+        if noStore || environment.flag("SHIMMY_NO_STORE") { return nil }
+        var limits = StorageLimits()
+        if let bytes = try storeSize ?? environment.string("SHIMMY_STORE_SIZE").map(ByteSize.parse) { limits.bytes = bytes }
+        if let days = storeDays ?? environment.integer("SHIMMY_STORE_DAYS") { limits.days = days }
+        guard limits.days >= 1, limits.days <= 100_000 else { throw ValidationError("--store-days takes a number of days from 1 to 100000.") }
+        return Store(directory: Self.directory, limits: limits, logger: logger)
+    }
+
+    static var directory: String {
+        let environment = Environment.process
+        return Directories.standard(environment: environment.values, home: environment.home).storage
+    }
+}

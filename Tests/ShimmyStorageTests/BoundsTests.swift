@@ -1,0 +1,123 @@
+import GRDB
+import ShimmyJSON
+import ShimmyStorage
+import Testing
+
+/// What is kept stays within bytes and days.
+@Suite struct BoundsTests {
+    private let fixture = StoreFixture()
+    private let large = String(repeating: "word ", count: 4000)
+
+    /// Housekeeping runs after a write has been answered; another write waits for it.
+    private func settle(_ store: Store) async throws {
+        for _ in 0..<20 { _ = try await store.delete("nothing", .chat, owner: "me") }
+    }
+
+    private func kept(_ store: Store) async throws -> [String] {
+        try await store.chats(owner: "me", page: Page(limit: 100, order: .asc)).ids
+    }
+
+    @Test func theOldestGoesFirstAndTheDiskGetsItsSpaceBack() async throws {
+        let store = fixture.store(StorageLimits(bytes: 400_000))
+        for number in 0..<60 { try await store.insert(fixture.chat("k\(number)", text: large), messages: []) }
+        try await settle(store)
+        let ids = try await kept(store)
+        #expect(ids.count > 5 && ids.count < 20)
+        #expect(ids == Array((0..<60).map { "k\($0)" }.suffix(ids.count)))
+        let inspection = try #require(try StorageInspection(directory: fixture.directory))
+        let report = try inspection.report()
+        #expect(report.usedBytes <= 400_000)
+    }
+
+    @Test func spaceIsGivenBack() async throws {
+        let store = fixture.store(StorageLimits(bytes: 20_000_000))
+        for number in 0..<300 { try await store.insert(fixture.chat("k\(number)", text: large), messages: []) }
+        let full = try #require(try StorageInspection(directory: fixture.directory)).pages()
+        for number in 0..<300 { _ = try await store.delete("k\(number)", .chat, owner: "me") }
+        try await settle(store)
+        let empty = try #require(try StorageInspection(directory: fixture.directory)).pages()
+        #expect(full > 1400 && empty < 600)
+    }
+
+    @Test func whatSomethingLivingContinuesStays() async throws {
+        let store = fixture.store(StorageLimits(bytes: 400_000))
+        try await store.insert(fixture.response("old", text: large), input: [])
+        for number in 0..<60 {
+            let continues = number == 0 ? "old" : number == 59 ? "r0" : nil
+            try await store.insert(fixture.response("r\(number)", continues: continues, text: large), input: [])
+            // Nobody has deleted the young one that holds both of them.
+            if number == 1 { try await store.insert(fixture.response("holder", .inProgress, continues: "r0"), input: []) }
+        }
+        try await settle(store)
+        let chain = try await store.chain(endingAt: "r59", owner: "me")
+        #expect(chain?.turns.map(\.response.id) == ["old", "r0", "r59"])
+        let gone = try await store.response("r1", owner: "me")
+        #expect(gone == nil)
+    }
+
+    @Test func whatIsNotFinishedStays() async throws {
+        let store = fixture.store(StorageLimits(bytes: 400_000))
+        try await store.insert(fixture.response("waiting", .queued, isBackground: true, request: [:]), input: [])
+        for number in 0..<60 { try await store.insert(fixture.chat("k\(number)", text: large), messages: []) }
+        try await settle(store)
+        let waiting = try await store.response("waiting", owner: "me")
+        #expect(waiting != nil)
+    }
+
+    @Test func whatIsOldGoesUnlessItIsTouched() async throws {
+        let store = fixture.store(StorageLimits(days: 30))
+        try await store.insert(fixture.chat("k1"), messages: [])
+        try await store.insert(fixture.response("r1"), input: [])
+        try await store.insert(StoredConversation(id: "c1", owner: "me", created: fixture.now, metadata: [:]), items: [])
+        fixture.pass(days: 20)
+        try await store.insert(fixture.response("r2", continues: "r1"), input: [])
+        _ = try await store.add(fixture.items(0..<1), toConversation: "c1", owner: "me")
+        fixture.pass(days: 11)
+        try await settle(store)
+        let (chats, chain) = (try await kept(store), try await store.chain(endingAt: "r2", owner: "me"))
+        #expect(chats.isEmpty && chain?.turns.count == 2)
+        let touched = try await store.conversation("c1", owner: "me")
+        #expect(touched != nil)
+        fixture.pass(days: 31)
+        try await settle(store)
+        let report = try #require(try StorageInspection(directory: fixture.directory)).report()
+        #expect(report.responses + report.conversations + report.chats == 0)
+    }
+
+    @Test func whatIsLargerThanEverythingMayBeIsRefused() async throws {
+        let store = fixture.store(StorageLimits(bytes: 10_000))
+        await #expect(throws: StorageError.full) { try await store.insert(fixture.chat("k1", text: large), messages: []) }
+    }
+
+    @Test func whatMustNotGoFillsItUpAndNothingIsLost() async throws {
+        let store = fixture.store(StorageLimits(bytes: 400_000))
+        try await store.insert(fixture.chat("small"), messages: [])
+        var number = 0
+        do {
+            while number < 100 {
+                try await store.insert(fixture.response("r\(number)", .inProgress, text: large), input: [])
+                number += 1
+            }
+            Issue.record("it was never full")
+        } catch let error as StorageError {
+            #expect(error == .full)
+        }
+        #expect(number > 20)
+        // Of those that come together, the ones that find room are kept.
+        let again = Task { [fixture, large] in try await store.insert(fixture.response("more", .inProgress, text: large), input: []) }
+        let update = Task { try await store.update("r0", ResponseChange(status: .completed, object: ["text": "short"])) }
+        await #expect(throws: StorageError.full) { try await again.value }
+        let updated = try await update.value
+        #expect(updated)
+        for finished in 1..<number { try await store.update("r\(finished)", ResponseChange(status: .completed)) }
+        try await settle(store)
+        try await store.insert(fixture.response("more", .inProgress, text: large), input: [])
+        let last = try await store.response("r\(number - 1)", owner: "me")
+        #expect(last?.object["text"]?.stringValue == large)
+    }
+}
+
+extension StorageInspection {
+    /// Of the file.
+    func pages() throws -> Int { try DatabaseQueue(path: path).read { try Int.fetchOne($0, sql: "PRAGMA page_count") ?? 0 } }
+}
