@@ -6,8 +6,11 @@ package struct JSONLimits: Sendable {
     package var depth: Int
     /// How long the text may be.
     package var bytes: Int
+    /// How many values it may hold: each takes some forty bytes of memory, and two of text.
+    package var values: Int
 
-    package init(depth: Int = 128, bytes: Int = .max) {
+    package init(depth: Int = 128, bytes: Int = .max, values: Int = .max) {
+        self.values = values
         self.depth = depth
         self.bytes = bytes
     }

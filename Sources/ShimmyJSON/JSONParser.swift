@@ -21,11 +21,17 @@ extension JSON {
 /// Where the parser is in the text. The scalars are read in JSONParser+Scalars.swift.
 struct JSONParser {
     let bytes: UnsafeBufferPointer<UInt8>
-    private let depthLimit: Int
+    private let limits: JSONLimits
+    private var values = 0
     var position = 0
 
+    private init(bytes: UnsafeBufferPointer<UInt8>, limits: JSONLimits) {
+        self.bytes = bytes
+        self.limits = limits
+    }
+
     static func parse(_ bytes: UnsafeBufferPointer<UInt8>, limits: JSONLimits) throws(JSONError) -> JSON {
-        var parser = JSONParser(bytes: bytes, depthLimit: limits.depth)
+        var parser = JSONParser(bytes: bytes, limits: limits)
         guard bytes.count <= limits.bytes else {
             throw parser.error("larger than \(limits.bytes) bytes", at: max(limits.bytes, 0))
         }
@@ -39,7 +45,9 @@ struct JSONParser {
 
     /// The value that starts here, inside `depth` arrays and objects.
     private mutating func value(depth: Int) throws(JSONError) -> JSON {
-        switch next {
+        values += 1
+        guard values <= limits.values else { throw error("more than \(limits.values) values") }
+        return switch next {
         case UInt8(ascii: "{"): .object(try object(depth: depth + 1))
         case UInt8(ascii: "["): .array(try array(depth: depth + 1))
         default: try scalar()
@@ -100,7 +108,7 @@ struct JSONParser {
 
     /// Goes past the bracket that makes the nesting `depth` levels deep.
     private mutating func open(depth: Int) throws(JSONError) {
-        guard depth <= depthLimit else { throw error("nested more than \(depthLimit) levels deep") }
+        guard depth <= limits.depth else { throw error("nested more than \(limits.depth) levels deep") }
         position += 1
         skipWhitespace()
     }

@@ -41,6 +41,11 @@ package struct AdapterError: Error, Equatable, CustomStringConvertible {
     package let adapter: String
     package let reason: String
 
+    package init(adapter: String, reason: String) {
+        self.adapter = adapter
+        self.reason = reason
+    }
+
     package var description: String { "its adapter \(adapter) cannot be used: \(reason)" }
 }
 

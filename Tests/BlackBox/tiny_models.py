@@ -67,6 +67,8 @@ class TinyModel:
         self.pairs = [_text("general.architecture") + _value(architecture)] + tokenizer
         self.pairs += [_text(f"{architecture}.{key}") + _value(value) for key, value in metadata.items()]
         self.tensors = []
+        # Types that are claimed for some tensors; all others are F32.
+        self.types = {}
 
     def replace(self, key: str, value):
         """Gives an entry another value, raw where it is bytes (its type first), or adds one."""
@@ -93,7 +95,7 @@ class TinyModel:
         path.parent.mkdir(parents=True, exist_ok=True)
         infos, offset = b"", 0
         for name, shape, data in self.tensors:
-            infos += _text(name) + struct.pack("<I", len(shape)) + struct.pack(f"<{len(shape)}Q", *shape) + struct.pack("<IQ", F32, offset)
+            infos += _text(name) + struct.pack("<I", len(shape)) + struct.pack(f"<{len(shape)}Q", *shape) + struct.pack("<IQ", self.types.get(name, F32), offset)
             offset += -(-len(data) // ALIGNMENT) * ALIGNMENT
         head = b"GGUF" + struct.pack("<IQQ", 3, len(self.tensors), len(self.pairs)) + b"".join(self.pairs) + infos
         with open(path, "wb") as file:

@@ -46,7 +46,7 @@ import Testing
         #expect(file.header.metadata["tokenizer.ggml.pre"]?.stringValue == "gpt-2")
         #expect(file.header.metadata["tokenizer.chat_template"]?.stringValue == "{{ messages }}")
         #expect(file.header.metadata["tokenizer.ggml.bos_token_id"]?.intValue == 4)
-        #expect(file.header.metadata["tokenizer.ggml.tokens"] == .array(count: 6))
+        #expect(file.header.metadata["tokenizer.ggml.tokens"] == .array(of: .string, count: 6))
         #expect(
             Set(file.header.tensors.map(\.name)).isSuperset(of: [
                 "token_embd.weight", "output_norm.weight", "blk.0.attn_q.weight", "blk.0.ffn_norm.weight",

@@ -52,6 +52,47 @@ import Testing
         #expect(scan(environment: ["HF_HOME": home.path + "/.cache/huggingface"]).count == 2)
     }
 
+    /// Snapshots as they lie there after downloads were cut, branches were added and revisions came.
+    @Test func huggingFacesCacheAsItReallyIs() throws {
+        let hub = ".cache/huggingface/hub"
+        func blob(_ repository: String, _ name: String, _ bytes: [UInt8]) throws { try home.write(bytes, to: "\(hub)/\(repository)/blobs/\(name)") }
+        // Parts, one of which never came: its link leads nowhere.
+        for part in 1...2 {
+            let name = "Q8_0/Big-Q8_0-0000\(part)-of-00002.gguf"
+            try home.link("\(hub)/models--a--Big-GGUF/snapshots/1/\(name)", to: "../../../blobs/part\(part)")
+        }
+        try blob("models--a--Big-GGUF", "part1", model)
+        try home.write("half", to: "\(hub)/models--a--Big-GGUF/blobs/part2.incomplete")
+        // Two quantizations, a projector and an adapter of one repository, without a main branch: the newest revision counts.
+        for (name, file) in [
+            ("Nice-Q4_K_M.gguf", GGUFFile.model(context: 11)), ("Nice-Q8_0.gguf", GGUFFile.model(fileType: 7, context: 12)),
+            ("mmproj-Nice-F16.gguf", GGUFFile.model(architecture: "clip")), ("nice-lora.gguf", GGUFFile.adapter()),
+        ] {
+            try blob("models--b--Nice-GGUF", name, file.bytes)
+            try home.link("\(hub)/models--b--Nice-GGUF/snapshots/2/\(name)", to: "../../blobs/\(name)")
+        }
+        try home.link("\(hub)/models--b--Nice-GGUF/snapshots/3/Nice-Q4_K_M.gguf", to: "../../blobs/gone")
+        try FileManager.default.setAttributes(
+            [.modificationDate: Date(timeIntervalSince1970: 1)], ofItemAtPath: home.path + "/\(hub)/models--b--Nice-GGUF/snapshots/3")
+        try home.write("2", to: "\(hub)/models--b--Nice-GGUF/refs/pr/1")
+        try home.write("[]", to: "\(hub)/.locks/models--b--Nice-GGUF/x.lock")
+        let records = Dictionary(uniqueKeysWithValues: scan().map { ($0.id, $0) })
+        #expect(
+            Set(records.keys) == [
+                "a/Big-GGUF:Q8_0", "b/Nice-GGUF:Q4_K_M", "b/Nice-GGUF:Q8_0", "b/Nice-GGUF:F16", "b/Nice-GGUF/nice-lora",
+            ])
+        #expect(records["a/Big-GGUF:Q8_0"]?.problem == "its part Big-Q8_0-00002-of-00002.gguf is missing")
+        #expect(records["b/Nice-GGUF:Q8_0"]?.projector?.hasSuffix("mmproj-Nice-F16.gguf") == true)
+        #expect(records["b/Nice-GGUF:Q4_K_M"]?.adapters.map(\.name) == ["b/Nice-GGUF/nice-lora"])
+        #expect(records["b/Nice-GGUF/nice-lora"]?.kind == .adapter)
+        let catalog = ModelCatalog(records: scan())
+        for name in ["b/Nice-GGUF:q8_0", "hf.co/b/Nice-GGUF:Q8_0", "Nice-GGUF:Q8_0", "huggingface.co/b/nice-gguf:q8_0"] {
+            #expect(catalog.resolve(name)?.id == "b/Nice-GGUF:Q8_0", "\(name)")
+        }
+        #expect(catalog.resolve("b/Nice-GGUF:Q5_K_M") == nil)
+        #expect(scan(environment: ["HUGGINGFACE_HUB_CACHE": home.path + "/elsewhere"]).isEmpty)
+    }
+
     private func manifest(_ digest: String) -> String {
         #"{"layers":[{"mediaType":"application/vnd.ollama.image.template","digest":"sha256:00"},"#
             + #"{"mediaType":"application/vnd.ollama.image.model","digest":"\#(digest)","size":1}]}"#
@@ -79,6 +120,30 @@ import Testing
         #expect(scan(environment: ["OLLAMA_MODELS": home.path + "/.ollama/models"]).count == records.count)
     }
 
+    /// A manifest of Ollama's with all that it may name.
+    @Test func ollamasProjectorsAndAdapters() throws {
+        func digest(_ letter: String) -> String { String(repeating: letter, count: 64) }
+        func layer(_ kind: String, _ digest: String) -> String {
+            #"{"mediaType":"application/vnd.ollama.image.\#(kind)","digest":"sha256:\#(digest)"}"#
+        }
+        func write(_ name: String, _ layers: [String]) throws {
+            try home.write(
+                #"{"schemaVersion":2,"layers":[\#(layers.joined(separator: ","))]}"#,
+                to: ".ollama/models/manifests/registry.ollama.ai/library/\(name)")
+        }
+        let files = [("a", GGUFFile.model()), ("b", GGUFFile.model(architecture: "clip")), ("c", GGUFFile.adapter())]
+        for (letter, file) in files { try home.write(file.bytes, to: ".ollama/models/blobs/sha256-\(digest(letter))") }
+        let texts = ["template", "system", "params", "license"].map { layer($0, digest("d")) }
+        try write("all/latest", texts + [layer("model", digest("a")), layer("projector", digest("b")), layer("adapter", digest("c"))])
+        let record = try #require(scan().first)
+        #expect(scan().count == 1 && record.id == "all" && record.isUsable)
+        #expect(record.projector?.hasSuffix(digest("b")) == true)
+        #expect(record.adapters.count == 1 && record.adapters[0].path.hasSuffix(digest("c")))
+        #expect(record.adapters[0].scale == 1 && record.adapters[0].isRequired && record.adapters[0].name == "ollama")
+        try write("torn/latest", [layer("model", digest("a")), layer("adapter", digest("e"))])
+        #expect(scan().first { $0.id == "torn" }?.problem == "its adapter is missing from Ollama's store")
+    }
+
     @Test func lmStudiosDirectories() throws {
         try home.write(model, to: ".lmstudio/models/publisher/Repo-GGUF/Repo-Q8_0.gguf")
         try home.write(GGUFFile.model(context: 3).bytes, to: ".cache/lm-studio/models/old/Repo/file.gguf")
@@ -86,7 +151,56 @@ import Testing
         #expect(scan().allSatisfy { $0.source == .lmStudio })
     }
 
+    @Test func lmStudiosModelsElsewhere() throws {
+        try home.write("\(home.path)/moved/lmstudio\n", to: ".lmstudio-home-pointer")
+        try home.write(#"{"downloadsFolder": "\#(home.path)/big disk/models"}"#, to: "moved/lmstudio/settings.json")
+        try home.write(model, to: "moved/lmstudio/models/a/B/b-Q8_0.gguf")
+        try home.write(GGUFFile.model(context: 3).bytes, to: "big disk/models/c/D/d.gguf")
+        try home.write("not json", to: ".cache/lm-studio/settings.json")
+        #expect(scan().map(\.id) == ["a/B:Q8_0", "c/D/d"])
+    }
+
     #if os(Linux)
+        @Test func llamaCppsNewerCache() throws {
+            let hub = "llama/models--ggml-org--Tiny-GGUF"
+            try home.write(model, to: "\(hub)/blobs/abc")
+            try home.link("\(hub)/snapshots/1/Tiny-Q4_0.gguf", to: "../../blobs/abc")
+            try home.write("1", to: "\(hub)/refs/main")
+            try home.write(GGUFFile.model(context: 5).bytes, to: "llama/flat.gguf")
+            let records = scan(environment: ["LLAMA_CACHE": home.path + "/llama"])
+            #expect(records.map(\.id) == ["flat", "ggml-org/Tiny-GGUF:Q4_0"] && records.allSatisfy { $0.source == .llamaCpp })
+        }
+
+        @Test func jansManifests() throws {
+            let jan = ".local/share/Jan/data/llamacpp/models"
+            let path = try home.write(model, to: "imported/My-Model-Q4_0.gguf")
+            try home.write("name: Mine\nmodel_path: \(path)\nsize_bytes: 3\n", to: "\(jan)/mine/model.yml")
+            try home.write(GGUFFile.model(context: 5).bytes, to: "\(jan)/pub/own/model.gguf")
+            try home.write(GGUFFile.model(architecture: "clip").bytes, to: "\(jan)/pub/own/mmproj.gguf")
+            try home.write(
+                "mmproj_path: 'llamacpp/models/pub/own/mmproj.gguf'\nmodel_path: \"llamacpp/models/pub/own/model.gguf\"\n",
+                to: "\(jan)/pub/own/model.yml")
+            try home.write("model_path: /nowhere/gone.gguf\n", to: "\(jan)/gone/model.yml")
+            try home.write("model_path: /etc/passwd\n", to: "\(jan)/evil/model.yml")
+            try home.write(GGUFFile.model(context: 6).bytes, to: ".local/share/Jan/data/models/old/o.gguf")
+            try home.write("model: old\nfiles:\n  - models/old/o.gguf\n", to: ".local/share/Jan/data/models/old/model.yml")
+            try home.write(GGUFFile.model(context: 7).bytes, to: "jan/models/tiny/tinyllama.gguf")
+            try home.write(
+                #"{"id": "tinyllama-1.1b", "sources": [{"filename": "tinyllama.gguf", "url": "https://x"}]}"#, to: "jan/models/tiny/model.json")
+            try home.write(#"{"id": "x", "sources": [{"filename": "../../../etc/passwd"}]}"#, to: "jan/models/evil/model.json")
+            let records = Dictionary(uniqueKeysWithValues: scan().map { ($0.id, $0) })
+            #expect(Set(records.keys) == ["tinyllama-1.1b", "mine", "pub/own", "mmproj", "gone", "old"])
+            #expect(records.values.allSatisfy { $0.source == .jan })
+            #expect(records["mine"]?.path == path && records["gone"]?.problem == "its file gone.gguf is missing")
+            #expect(records["pub/own"]?.projector?.hasSuffix("mmproj.gguf") == true && records["pub/own"]?.isUsable == true)
+        }
+
+        @Test func gpt4AllsFolderIsWhereItsSettingsSay() throws {
+            try home.write(model, to: "elsewhere/A.Q4_0.gguf")
+            try home.write("[General]\nmodelPath=\(home.path)/elsewhere\nthreads=4\n", to: ".config/nomic.ai/GPT4All.ini")
+            #expect(scan().map(\.id) == ["A.Q4_0"] && scan().first?.source == .gpt4All)
+        }
+
         @Test func llamaCppsCache() throws {
             let cache = ".cache/llama.cpp"
             try home.write(model, to: "\(cache)/some_user_My_Repo-GGUF_my-model-Q4_K_M.gguf")
@@ -184,6 +298,47 @@ import Testing
                 "pooled": .embedding,
             ])
         #expect(scan().allSatisfy { !$0.isUsable })
+    }
+
+    @Test func importanceMatricesOfBothFormats() throws {
+        let name = "blk.0.attn_q.weight"
+        let numbers = { (numbers: [Int32]) in numbers.flatMap(GGUFFile.little) }
+        let old = numbers([1, Int32(name.utf8.count)]) + Array(name.utf8) + numbers([10, 4]) + [UInt8](repeating: 0, count: 16)
+        try home.write(old, to: "data/models/imatrix.dat")
+        try home.write(old, to: "data/models/Tiny.imatrix")
+        var new = GGUFFile()
+        new.add("general.type", "imatrix")
+        try home.write(new.bytes, to: "data/models/new.gguf")
+        try home.write(new.bytes, to: "data/models/new.imatrix")
+        try home.write(Array(old.prefix(20)), to: "data/models/cut.dat")
+        try home.write("some other data, long enough for a header of it", to: "data/models/other.dat")
+        let kinds = Dictionary(uniqueKeysWithValues: scan().map { ($0.id, $0.kind) })
+        #expect(kinds == ["imatrix.dat": .imatrix, "Tiny.imatrix": .imatrix, "new": .imatrix, "new.imatrix": .imatrix])
+    }
+
+    @Test func adaptersAreOfferedToModelsOfTheirArchitecture() throws {
+        try home.write(model, to: "data/models/one/a.gguf")
+        try home.write(GGUFFile.model(architecture: "qwen2").bytes, to: "data/models/one/b.gguf")
+        try home.write(GGUFFile.adapter().bytes, to: "data/models/one/near.gguf")
+        try home.write(GGUFFile.adapter().bytes, to: "data/models/far.gguf")
+        let records = Dictionary(uniqueKeysWithValues: scan().map { ($0.id, $0.adapters) })
+        #expect(records["a"]?.map(\.name) == ["near", "far"] && records["b"] == [])
+        #expect(records["a"]?.allSatisfy { $0.scale == 0 && !$0.isRequired } == true)
+    }
+
+    /// One name for one model, whatever lies where, and the same one tomorrow.
+    @Test func namesOfAllSourcesDoNotCollide() throws {
+        let digest = String(repeating: "f", count: 64)
+        for (number, path) in [
+            "data/models/Tiny-Q4_0.gguf", ".lmstudio/models/user/Tiny-GGUF/Tiny-Q4_0.gguf", ".ollama/models/blobs/sha256-\(digest)",
+            ".cache/huggingface/hub/models--user--Tiny-GGUF/snapshots/1/Tiny-Q4_0.gguf", "given/tiny-q4_0.gguf",
+        ].enumerated() { try home.write(GGUFFile.model(context: UInt32(100 + number)).bytes, to: path) }
+        try home.write(manifest("sha256:\(digest)"), to: ".ollama/models/manifests/registry.ollama.ai/library/tiny-q4_0/latest")
+        let ids = scan(extra: [home.path + "/given"]).map(\.id)
+        #expect(ids == ["Tiny-Q4_0", "tiny-q4_0@directory", "user/Tiny-GGUF:Q4_0", "tiny-q4_0@ollama", "user/Tiny-GGUF:Q4_0@lmstudio"])
+        let catalog = ModelCatalog(records: scan(extra: [home.path + "/given"]))
+        #expect(ids.allSatisfy { catalog.resolve($0)?.id == $0 })
+        #expect(catalog.resolve("user/tiny-gguf:q4_0")?.source == .huggingFace)
     }
 
     @Test func oneFileIsListedOnceAndNamesAreUnique() throws {

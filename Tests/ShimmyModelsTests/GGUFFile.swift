@@ -50,6 +50,18 @@ struct GGUFFile {
         return path
     }
 
+    /// A LoRA adapter for `model`'s one matrix.
+    static func adapter(architecture: String = "llama", rank: UInt64 = 2, rows: UInt64 = 4) -> GGUFFile {
+        var file = GGUFFile()
+        file.add("general.type", "adapter")
+        file.add("general.architecture", architecture)
+        file.add("adapter.type", "lora")
+        file.metadata.append(("adapter.lora.alpha", 6, little(Float(4).bitPattern)))
+        file.tensors = [("weights.lora_a", [64, rank], 0, 0), ("weights.lora_b", [rank, rows], 0, 256 * rank)]
+        file.dataBytes = Int(256 * rank + 4 * rank * rows)
+        return file
+    }
+
     /// A model with one Q4_1 tensor of 64 x 4 and one of F32.
     static func model(architecture: String = "llama", fileType: UInt32 = 3, context: UInt32 = 2048) -> GGUFFile {
         var file = GGUFFile()

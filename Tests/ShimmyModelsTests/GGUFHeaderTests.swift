@@ -20,7 +20,7 @@ import Testing
         #expect(header.architecture == "llama")
         #expect(header.quantization == "Q4_1")
         #expect(header.ofArchitecture("context_length")?.intValue == 2048)
-        #expect(header.metadata["tokenizer.ggml.tokens"] == .array(count: 3))
+        #expect(header.metadata["tokenizer.ggml.tokens"] == .array(of: .string, count: 3))
         #expect(header.tensors.map(\.name) == ["weights", "norm"])
         #expect(header.tensors.map(\.sizeBytes) == [160, 32])
         #expect(header.parameterCount == 264)
@@ -40,7 +40,7 @@ import Testing
         #expect(metadata["u32"] == .unsigned(0x8000_0001) && metadata["i32"] == .integer(-1))
         #expect(metadata["f32"] == .float(1.5) && metadata["f64"] == .double(2.25) && metadata["bool"] == .bool(true))
         #expect(metadata["u64"] == .unsigned(.max) && metadata["u64"]?.intValue == nil)
-        #expect(metadata["i64"] == .integer(.min) && metadata["numbers"] == .array(count: 2))
+        #expect(metadata["i64"] == .integer(.min) && metadata["numbers"] == .array(of: .uint32, count: 2))
     }
 
     @Test func withoutADeclaredTypeMostBytesDecide() throws {

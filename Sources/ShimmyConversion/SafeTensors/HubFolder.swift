@@ -8,8 +8,11 @@ package struct HubFolder: Sendable {
     /// The SafeTensors files, in order.
     package let weights: [String]
 
-    /// Vocabularies of 256 thousand tokens with their merges have some 35 MB.
-    private static let longestJSON = 256 << 20
+    private static let longestJSON = 16 << 20
+    private static let mostValues = 1 << 20
+    /// Vocabularies of 256 thousand tokens with their merges have some 35 MB. They are read for a conversion only.
+    private static let longestTokenizer = 128 << 20
+    private static let mostTokenizerValues = 1 << 23
 
     /// Whether a folder looks like a model in SafeTensors; nothing is read.
     package static func isModel(names: [String]) -> Bool {
@@ -34,7 +37,7 @@ package struct HubFolder: Sendable {
         var types: [String: Int] = [:]
         for path in weights {
             for tensor in try SafeTensorsFile(path: path).tensors.values {
-                parameters += tensor.shape.reduce(1, *)
+                parameters = parameters.addingReportingOverflow(tensor.shape.reduce(1, *)).partialValue
                 types[tensor.type, default: 0] += tensor.range.count
             }
         }
@@ -63,9 +66,11 @@ package struct HubFolder: Sendable {
 
     private static func json(_ path: String) throws(ConversionError) -> JSON {
         let file = try ByteFile(path: path)
-        guard file.size <= longestJSON else { throw ConversionError("\(path) is \(file.size) bytes long") }
+        let isTokenizer = path.hasSuffix("/tokenizer.json")
+        let limits = JSONLimits(bytes: isTokenizer ? longestTokenizer : longestJSON, values: isTokenizer ? mostTokenizerValues : mostValues)
+        guard file.size <= limits.bytes else { throw ConversionError("\(path) is \(file.size) bytes long") }
         do {
-            return try JSON.parse(try file.read(0..<file.size), limits: JSONLimits(bytes: longestJSON))
+            return try JSON.parse(try file.read(0..<file.size), limits: limits)
         } catch let error as ConversionError {
             throw error
         } catch {

@@ -21,8 +21,9 @@ struct SafeTensorsFile {
 
     let file: ByteFile
     let tensors: [String: Tensor]
-    /// As in the format's own implementation.
-    private static let longestHeader = 100_000_000
+    /// The format's own implementation takes more; headers of real files have a hundred bytes for each of some thousand tensors.
+    private static let longestHeader = 16 << 20
+    private static let mostValues = 1 << 20
 
     /// Throws `ConversionError` for everything that is not whole and sound.
     init(path: String) throws(ConversionError) {
@@ -35,7 +36,7 @@ struct SafeTensorsFile {
         let start = 8 + Int(length)
         let header: JSON
         do {
-            header = try JSON.parse(try file.read(8..<start), limits: JSONLimits(bytes: Self.longestHeader))
+            header = try JSON.parse(try file.read(8..<start), limits: JSONLimits(bytes: Self.longestHeader, values: Self.mostValues))
         } catch let error as ConversionError {
             throw error
         } catch {

@@ -19,6 +19,12 @@ package struct FileName {
         self.part = part
     }
 
+    /// What is called by its whole name.
+    init(whole name: String) {
+        stem = name
+        part = nil
+    }
+
     /// The names of all parts, beside each other.
     func shardNames(count: Int) -> [String] {
         func padded(_ number: Int) -> String { String(repeating: "0", count: max(0, 5 - "\(number)".count)) + "\(number)" }

@@ -1,7 +1,7 @@
 import Foundation
 import ShimmyConversion
 
-/// Walks a folder for GGUF files and groups the parts of split models.
+/// Walks a folder for GGUF files and groups the parts of split models; importance matrices in llama.cpp's older format are found too.
 struct Folder {
     let path: String
     /// Links back into the tree end here, as do folders that nobody meant to be searched.
@@ -24,14 +24,38 @@ struct Folder {
         var found: [Found] = []
         var entries = 0
         var visited: Set<String> = []
-        walk(path, [], &found, &entries, &visited)
+        walk(path, [], &entries, &visited) { folder, folders, names in
+            if HubFolder.isModel(names: names) { found.append(Found(path: folder, shards: [], name: nil, folders: folders)) }
+        } file: { name, folder, folders in
+            if let file = FileName(name) {
+                if let model = model(file, "\(folder)/\(name)", in: folder, folders) { found.append(model) }
+            } else if let file = ImatrixFile.name(name), ImatrixFile.isOne("\(folder)/\(name)") {
+                found.append(Found(path: "\(folder)/\(name)", shards: ["\(folder)/\(name)"], name: file, folders: folders))
+            }
+        }
         return found
     }
 
-    private func walk(_ folder: String, _ folders: [String], _ found: inout [Found], _ entries: inout Int, _ visited: inout Set<String>) {
+    /// The files below that are called so, with the folders that lead to each.
+    func files(named wanted: Set<String>) -> [(path: String, folders: [String])] {
+        var found: [(String, [String])] = []
+        var entries = 0
+        var visited: Set<String> = []
+        walk(path, [], &entries, &visited) { _, _, _ in
+        } file: { name, folder, folders in
+            if wanted.contains(name) { found.append(("\(folder)/\(name)", folders)) }
+        }
+        return found
+    }
+
+    private func walk(
+        _ folder: String, _ folders: [String], _ entries: inout Int, _ visited: inout Set<String>,
+        folder visit: (_ path: String, _ folders: [String], _ names: [String]) -> Void,
+        file: (_ name: String, _ folder: String, _ folders: [String]) -> Void
+    ) {
         guard folders.count <= Self.deepest, visited.insert(FileFacts.realPath(folder)).inserted else { return }
         let names = ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).sorted()
-        if HubFolder.isModel(names: names) { found.append(Found(path: folder, shards: [], name: nil, folders: folders)) }
+        visit(folder, folders, names)
         for name in names {
             entries += 1
             guard entries <= Self.mostEntries else { return }
@@ -39,9 +63,9 @@ struct Folder {
             var isDirectory = ObjCBool(false)
             guard FileManager.default.fileExists(atPath: entry, isDirectory: &isDirectory) else { continue }
             if isDirectory.boolValue {
-                if !name.hasPrefix(".") { walk(entry, folders + [name], &found, &entries, &visited) }
-            } else if let file = FileName(name), let model = model(file, entry, in: folder, folders) {
-                found.append(model)
+                if !name.hasPrefix(".") { walk(entry, folders + [name], &entries, &visited, folder: visit, file: file) }
+            } else {
+                file(name, folder, folders)
             }
         }
     }

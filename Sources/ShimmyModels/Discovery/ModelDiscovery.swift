@@ -38,17 +38,18 @@ package struct ModelDiscovery: Sendable {
         func value(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
         let given = extraDirectories + (value("SHIMMY_MODEL_PATHS")?.split(separator: ";").map(String.init) ?? [])
         let cache = value("XDG_CACHE_HOME") ?? "\(home)/.cache"
-        let hub = value("HF_HUB_CACHE") ?? value("HF_HOME").map { "\($0)/hub" } ?? "\(cache)/huggingface/hub"
+        let hub = value("HF_HUB_CACHE") ?? value("HUGGINGFACE_HUB_CACHE") ?? value("HF_HOME").map { "\($0)/hub" } ?? "\(cache)/huggingface/hub"
         let ollama = value("OLLAMA_MODELS").map { [$0] } ?? ["\(home)/.ollama/models", "/usr/share/ollama/.ollama/models"]
-        let jan = ["\(home)/jan/models", systemData("Jan/data/llamacpp/models"), systemData("Jan/data/models")]
+        let jan = [("\(home)/jan", "models"), (systemData("Jan/data"), "llamacpp/models"), (systemData("Jan/data"), "models")]
         var places: [any ModelPlace] = [ShimmyPlace(path: directories.models)]
         places += given.map { PlainPlace(source: .directory, path: expanded($0)) as any ModelPlace }
         places.append(HuggingFacePlace(path: hub))
         places += ollama.map { OllamaPlace(path: $0) as any ModelPlace }
-        places += ["\(home)/.lmstudio/models", "\(home)/.cache/lm-studio/models"].map { LMStudioPlace(path: $0) as any ModelPlace }
+        places += LMStudioPlace.folders(home: home).map { LMStudioPlace(path: $0) as any ModelPlace }
         places.append(LlamaCppPlace(path: value("LLAMA_CACHE") ?? systemCache("llama.cpp", xdg: cache)))
-        places += jan.map { JanPlace(path: $0) as any ModelPlace }
-        places.append(PlainPlace(source: .gpt4All, path: systemData("nomic.ai/GPT4All")))
+        places += jan.map { JanPlace(path: "\($0)/\($1)", data: $0) as any ModelPlace }
+        let gpt4All = GPT4All.folder(configuration: value("XDG_CONFIG_HOME") ?? "\(home)/.config") ?? systemData("nomic.ai/GPT4All")
+        places.append(PlainPlace(source: .gpt4All, path: gpt4All))
         return places
     }
 

@@ -1,4 +1,5 @@
 import Foundation
+import ShimmyJSON
 
 /// A place where models lie, and how they are named there.
 protocol ModelPlace {
@@ -40,6 +41,21 @@ struct LMStudioPlace: ModelPlace {
     let source = ModelSource.lmStudio
     let path: String
 
+    /// Where it keeps models: its home, which a file beside it may move, its older home, and where its settings say.
+    static func folders(home: String) -> [String] {
+        let pointer = try? String(contentsOfFile: "\(home)/.lmstudio-home-pointer", encoding: .utf8)
+        let own = pointer.map { $0.trimmingCharacters(in: .whitespacesAndNewlines) } ?? "\(home)/.lmstudio"
+        var folders = ["\(own)/models", "\(home)/.cache/lm-studio/models"]
+        for settings in ["\(own)/settings.json", "\(home)/.cache/lm-studio/settings.json"] {
+            guard let size = FileFacts(path: settings)?.sizeBytes, size <= 1 << 20, let data = FileManager.default.contents(atPath: settings) else {
+                continue
+            }
+            if let folder = (try? JSON.parse([UInt8](data)))?["downloadsFolder"]?.stringValue, folder.hasPrefix("/") { folders.append(folder) }
+        }
+        var seen: Set<String> = []
+        return folders.filter { seen.insert($0).inserted }
+    }
+
     func records() -> [ModelRecord] {
         Folder(path: path).models().map { found in
             let repository = found.folders.prefix(2).joined(separator: "/")
@@ -50,7 +66,7 @@ struct LMStudioPlace: ModelPlace {
 
 /// Hugging Face's cache: `models--USER--REPO/snapshots/REVISION/…`, links into `blobs`.
 struct HuggingFacePlace: ModelPlace {
-    let source = ModelSource.huggingFace
+    var source = ModelSource.huggingFace
     let path: String
 
     func records() -> [ModelRecord] {

@@ -1,6 +1,8 @@
 import Foundation
+import ShimmyJSON
 
-/// llama.cpp's own cache: `USER_REPO_FILE.gguf`, with a manifest for each repository that says where the underscores are.
+/// llama.cpp's own cache: `USER_REPO_FILE.gguf`, with a manifest for each repository that says where the underscores are; newer versions lay it
+/// out as Hugging Face's.
 struct LlamaCppPlace: ModelPlace {
     let source = ModelSource.llamaCpp
     let path: String
@@ -8,9 +10,10 @@ struct LlamaCppPlace: ModelPlace {
     func records() -> [ModelRecord] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
         let repositories = names.compactMap(Self.repository(ofManifest:))
-        return Folder(path: path).models().map { found in
+        let flat = Folder(path: path).models().filter { $0.folders.first?.hasPrefix("models--") != true }
+        return flat.map { found in
             RecordReader.record(found, id: id(of: found, repositories) ?? found.name?.stem ?? found.folders.last ?? path, source: source)
-        }
+        } + HuggingFacePlace(source: source, path: path).records()
     }
 
     private func id(of found: Folder.Found, _ repositories: [String]) -> String? {
@@ -30,18 +33,78 @@ struct LlamaCppPlace: ModelPlace {
     }
 }
 
-/// Jan: a folder for each model, whose file is mostly called `model.gguf`.
+/// Jan: a folder for each model, whose file is mostly called `model.gguf`. A file beside it, or in its stead, says what the model is called
+/// (`model.json`) or where it is (`model.yml`): models that were imported stay where they were.
 struct JanPlace: ModelPlace {
     let source = ModelSource.jan
     let path: String
+    /// Jan's data, which paths in `model.yml` begin at.
+    let data: String
 
     func records() -> [ModelRecord] {
-        Folder(path: path).models().map { found in
-            let folder = found.folders.joined(separator: "/")
-            let stem = found.name?.stem ?? ""
-            let isNamedByFolder = !folder.isEmpty && (stem.isEmpty || stem == "model")
-            return RecordReader.record(found, id: isNamedByFolder ? folder : stem, source: source)
+        let described = Folder(path: path).files(named: ["model.yml", "model.json"]).compactMap(described)
+        return described
+            + Folder(path: path).models().map { found in
+                let folder = found.folders.joined(separator: "/")
+                let stem = found.name?.stem ?? ""
+                let isNamedByFolder = !folder.isEmpty && (stem.isEmpty || stem == "model")
+                return RecordReader.record(found, id: isNamedByFolder ? folder : stem, source: source)
+            }
+    }
+
+    private func described(_ file: (path: String, folders: [String])) -> ModelRecord? {
+        guard let size = FileFacts(path: file.path)?.sizeBytes, size <= 1 << 20, let data = FileManager.default.contents(atPath: file.path) else {
+            return nil
         }
+        let folder = (file.path as NSString).deletingLastPathComponent
+        let named = file.folders.joined(separator: "/")
+        var model: (path: String, id: String, projector: String?)?
+        if file.path.hasSuffix(".json") {
+            guard let json = try? JSON.parse([UInt8](data)), let name = json["sources"]?.arrayValue?.first?["filename"]?.stringValue,
+                !name.contains("/")
+            else { return nil }
+            model = ("\(folder)/\(name)", json["id"]?.stringValue ?? named, nil)
+        } else {
+            let values = Self.values(String(decoding: data, as: UTF8.self))
+            model = (values["model_path"] ?? values["files"]).map { (absolute($0), named, values["mmproj_path"].map(absolute)) }
+        }
+        guard let model, let name = FileName((model.path as NSString).lastPathComponent), !model.id.isEmpty else { return nil }
+        guard FileManager.default.fileExists(atPath: model.path) else {
+            return ModelRecord(
+                id: model.id, path: model.path, source: source, kind: .unknown, sizeBytes: 0, modified: 0, shards: [],
+                problem: "its file \(name.stem).gguf is missing")
+        }
+        var record = RecordReader.record(path: model.path, shards: [model.path], id: model.id, source: source)
+        record.projector = model.projector.flatMap { FileManager.default.fileExists(atPath: $0) ? $0 : nil }
+        return record
+    }
+
+    private func absolute(_ path: String) -> String { path.hasPrefix("/") ? path : "\(data)/\(path)" }
+
+    /// The scalars at the top of a YAML file, and the first element of each list.
+    private static func values(_ yaml: String) -> [String: String] {
+        var values: [String: String] = [:]
+        var list: String?
+        func plain(_ text: Substring) -> String { text.trimmingCharacters(in: .whitespaces.union(CharacterSet(charactersIn: "\"'"))) }
+        for line in yaml.split(whereSeparator: \.isNewline) {
+            if let key = list, let element = line.firstMatch(of: #/^\s*-\s+(.+)$/#) {
+                if values[key] == nil { values[key] = plain(element.1) }
+            } else if let pair = line.firstMatch(of: #/^([A-Za-z_]+):(.*)$/#) {
+                let value = plain(pair.2)
+                list = value.isEmpty ? String(pair.1) : nil
+                if !value.isEmpty { values[String(pair.1)] = value }
+            }
+        }
+        return values
+    }
+}
+
+/// GPT4All keeps its models in one folder, which its settings may move.
+enum GPT4All {
+    static func folder(configuration: String) -> String? {
+        guard let settings = try? String(contentsOfFile: "\(configuration)/nomic.ai/GPT4All.ini", encoding: .utf8) else { return nil }
+        let line = settings.split(whereSeparator: \.isNewline).first { $0.hasPrefix("modelPath=") }
+        return line.map { String($0.dropFirst("modelPath=".count)) }.flatMap { $0.hasPrefix("/") ? $0 : nil }
     }
 }
 

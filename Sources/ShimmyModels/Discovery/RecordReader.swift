@@ -10,9 +10,14 @@ enum RecordReader {
         let size = facts.reduce(0) { $0 + ($1?.sizeBytes ?? 0) }
         let modified = facts.first??.modified ?? 0
         var record = ModelRecord(id: id, path: path, source: source, kind: .unknown, sizeBytes: size, modified: modified, shards: shards)
+        if ImatrixFile.name((path as NSString).lastPathComponent) != nil {
+            record.kind = .imatrix
+            return record
+        }
         do {
             let header = try GGUFHeader.read(path: path)
             describe(&record, header)
+            if record.isLoadable, let obstacle = header.loadObstacle { throw GGUFError(obstacle) }
             var parts: [GGUFHeader] = []
             for shard in shards.dropFirst() {
                 guard FileManager.default.fileExists(atPath: shard) else {

@@ -6,6 +6,8 @@ struct FileReader: ~Copyable {
     private let file: ByteFile
     let size: Int
     private(set) var position = 0
+    /// Bytes of all texts so far.
+    private(set) var textBytes = 0
     private var buffer: [UInt8] = []
     private var bufferStart = 0
     private static let chunk = 1 << 18
@@ -44,11 +46,17 @@ struct FileReader: ~Copyable {
 
     /// A string of at most `limit` bytes; longer ones are not worth keeping and end the reading.
     mutating func string(limit: Int) throws(GGUFError) -> String {
+        let bytes = try bytes(limit: limit)
+        textBytes += bytes.count
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    mutating func bytes(limit: Int) throws(GGUFError) -> [UInt8] {
         let length = try count(unit: 1)
         guard length <= limit else { throw GGUFError("a text in its header is \(length) bytes long") }
         try fill(length)
         defer { position += length }
-        return String(decoding: buffer[(position - bufferStart)..<(position - bufferStart + length)], as: UTF8.self)
+        return Array(buffer[(position - bufferStart)..<(position - bufferStart + length)])
     }
 
     private func cut() -> GGUFError { GGUFError("its header is cut or damaged at byte \(position) of \(size)") }

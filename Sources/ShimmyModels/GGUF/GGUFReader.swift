@@ -6,9 +6,16 @@ extension GGUFHeader {
     private static let mostDimensions: UInt32 = 4
     /// A vocabulary of a million tokens and its merges stay far below.
     private static let longestHeader = 512 << 20
+    /// Bytes of all texts that are kept: keys, values and names of tensors.
+    private static let mostText = 64 << 20
+    /// A sparse file can claim any number; the largest known models have some 30 thousand tensors, and headers some hundred entries.
+    private static let mostTensors = 1 << 17
+    private static let mostMetadata = 1 << 16
+    private static let vocabularyKey = "tokenizer.ggml.tokens"
 
     /// Reads the header of a file. Throws `GGUFError` for everything that is not a whole and sound GGUF of version 2 or 3.
-    package static func read(path: String) throws(GGUFError) -> GGUFHeader {
+    /// - token: told each token of the vocabulary, in order.
+    package static func read(path: String, token: (([UInt8]) -> Void)? = nil) throws(GGUFError) -> GGUFHeader {
         var reader = try FileReader(path: path)
         guard reader.size >= 24 else { throw GGUFError("it is too short for a GGUF file (\(reader.size) bytes)") }
         guard try reader.integer(UInt32.self) == magic else { throw GGUFError("it is no GGUF file") }
@@ -20,19 +27,41 @@ extension GGUFHeader {
         // A tensor's entry has at least 32 bytes, a metadata entry 13.
         let tensorCount = try reader.count(unit: 32)
         let metadataCount = try reader.count(unit: 13)
-        var metadata: [String: GGUFValue] = [:]
-        for _ in 0..<metadataCount {
-            let key = try reader.string(limit: longestKey)
-            metadata[key] = try value(&reader)
-            guard reader.position <= longestHeader else { throw GGUFError("its header is longer than \(longestHeader) bytes") }
+        guard tensorCount <= mostTensors, metadataCount <= mostMetadata else {
+            throw GGUFError("its header claims \(tensorCount) tensors and \(metadataCount) entries")
         }
+        let metadata = try metadata(metadataCount, &reader, token)
         var tensors: [GGUFTensor] = []
-        for _ in 0..<tensorCount { tensors.append(try tensor(&reader)) }
+        var names: Set<String> = []
+        for _ in 0..<tensorCount {
+            let tensor = try tensor(&reader)
+            guard names.insert(tensor.name).inserted else { throw GGUFError("its header has the tensor \(tensor.name) twice") }
+            tensors.append(tensor)
+            try check(reader)
+        }
         try check(tensors, alignment: metadata["general.alignment"]?.intValue ?? 32, headerEnd: reader.position, size: reader.size)
         return GGUFHeader(version: Int(version), metadata: metadata, tensors: tensors)
     }
 
-    private static func value(_ reader: inout FileReader) throws(GGUFError) -> GGUFValue {
+    private static func metadata(
+        _ count: Int, _ reader: inout FileReader, _ token: (([UInt8]) -> Void)?
+    ) throws(GGUFError) -> [String: GGUFValue] {
+        var metadata: [String: GGUFValue] = [:]
+        for _ in 0..<count {
+            let key = try reader.string(limit: longestKey)
+            guard !key.isEmpty else { throw GGUFError("its header has an entry without a name") }
+            guard metadata[key] == nil else { throw GGUFError("its header has the entry \(key) twice") }
+            metadata[key] = try value(&reader, token: key == vocabularyKey ? token : nil)
+            try check(reader)
+        }
+        return metadata
+    }
+
+    private static func check(_ reader: borrowing FileReader) throws(GGUFError) {
+        guard reader.position <= longestHeader, reader.textBytes <= mostText else { throw GGUFError("its header is too long to be one") }
+    }
+
+    private static func value(_ reader: inout FileReader, token: (([UInt8]) -> Void)?) throws(GGUFError) -> GGUFValue {
         switch try valueType(&reader) {
         case .uint8: return .unsigned(UInt64(try reader.integer(UInt8.self)))
         case .int8: return .integer(Int64(Int8(bitPattern: try reader.integer(UInt8.self))))
@@ -46,7 +75,7 @@ extension GGUFHeader {
         case .float64: return .double(Double(bitPattern: try reader.integer(UInt64.self)))
         case .bool: return .bool(try reader.integer(UInt8.self) != 0)
         case .string: return .string(try reader.string(limit: longestString))
-        case .array: return try array(&reader)
+        case .array: return try array(&reader, token)
         }
     }
 
@@ -56,7 +85,7 @@ extension GGUFHeader {
         return type
     }
 
-    private static func array(_ reader: inout FileReader) throws(GGUFError) -> GGUFValue {
+    private static func array(_ reader: inout FileReader, _ token: (([UInt8]) -> Void)?) throws(GGUFError) -> GGUFValue {
         let type = try valueType(&reader)
         guard type != .array else { throw GGUFError("its header has an array of arrays") }
         let count = try reader.count(unit: type.size ?? 8)
@@ -64,11 +93,11 @@ extension GGUFHeader {
             try reader.skip(count * size)
         } else {
             for _ in 0..<count {
-                try reader.skip(try reader.count(unit: 1))
+                if let token { token(try reader.bytes(limit: longestKey)) } else { try reader.skip(try reader.count(unit: 1)) }
                 guard reader.position <= longestHeader else { throw GGUFError("its header is longer than \(longestHeader) bytes") }
             }
         }
-        return .array(count: count)
+        return .array(of: type, count: count)
     }
 
     private static func tensor(_ reader: inout FileReader) throws(GGUFError) -> GGUFTensor {

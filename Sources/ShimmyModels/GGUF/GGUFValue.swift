@@ -7,7 +7,7 @@ package enum GGUFValue: Sendable, Equatable {
     case bool(Bool)
     case string(String)
     /// Arrays are vocabularies, mostly: only their length is kept.
-    case array(count: Int)
+    case array(of: GGUFValueType, count: Int)
 
     package var intValue: Int? {
         switch self {
@@ -29,7 +29,7 @@ package enum GGUFValue: Sendable, Equatable {
 }
 
 /// The types of metadata values, by their numbers in the file.
-enum GGUFValueType: UInt32 {
+package enum GGUFValueType: UInt32, Sendable {
     case uint8 = 0, int8, uint16, int16, uint32, int32, float32, bool, string, array, uint64, int64, float64
 
     /// Bytes of one value; nil for those of varying length.

@@ -24,10 +24,11 @@ struct ModelLoader: Sendable {
 
     func load(_ record: ModelRecord, _ settings: ModelSettings = ModelSettings()) async throws -> any Backend {
         let path = record.isFolder ? try await converted(record) : record.path
-        let model = try await onOwnThread(named: "load") { try LlamaModel(path: path) }
+        let files = record.isFolder ? [path] : record.shards
+        let (headers, model) = try await onOwnThread(named: "load") { (try LoadCheck.headers(of: files), try LlamaModel(path: path)) }
         if let pooling = LlamaEmbedder.pooling(of: model) { return try await loadEmbedder(model, judges: pooling == .rank, record, settings) }
         let template = try template(of: model, record)
-        let plan = try adapters(for: record, settings, at: path)
+        let plan = try adapters(for: record, settings, headers)
         let options = LlamaRunner.Options(
             contextLength: settings.contextLength ?? contextLength, threads: threads,
             slots: settings.slots ?? slots ?? EngineShape.defaultSlots,
@@ -41,12 +42,9 @@ struct ModelLoader: Sendable {
         )
     }
 
-    /// Reads headers alone: a few milliseconds.
-    private func adapters(for record: ModelRecord, _ settings: ModelSettings, at path: String) throws -> AdapterPlan {
+    private func adapters(for record: ModelRecord, _ settings: ModelSettings, _ headers: [GGUFHeader]) throws -> AdapterPlan {
         let candidates = settings.adapters + record.adapters.filter(\.isRequired) + adapters + record.adapters.filter { !$0.isRequired }
-        if candidates.isEmpty { return try AdapterPlan(for: [], candidates: []) }
-        let files = record.isFolder ? [path] : record.shards
-        let plan = try AdapterPlan(for: try files.map(GGUFHeader.read(path:)), candidates: candidates)
+        let plan = try AdapterPlan(for: headers, candidates: candidates)
         for adapter in adapters {
             guard let reason = plan.refused[adapter.name] else { continue }
             logger.info("an adapter is not for this model", metadata: ["model": "\(record.id)", "adapter": "\(adapter.name)", "reason": "\(reason)"])

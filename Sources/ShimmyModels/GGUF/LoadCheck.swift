@@ -1,0 +1,38 @@
+/// The last look at a model's files before llama.cpp gets them. They may have changed since they were found.
+package enum LoadCheck {
+    /// The headers of all of a model's files. Throws `GGUFError` for a file that is unsound, or for which llama.cpp would end the process.
+    package static func headers(of files: [String]) throws(GGUFError) -> [GGUFHeader] {
+        var headers: [GGUFHeader] = []
+        var vocabulary = TokenTexts()
+        for file in files { headers.append(try GGUFHeader.read(path: file) { vocabulary.insert($0) }) }
+        guard let first = headers.first else { return [] }
+        if let obstacle = first.loadObstacle ?? headers.lazy.compactMap(\.tensorObstacle).first { throw GGUFError(obstacle) }
+        if let obstacle = vocabulary.obstacle(kind: first.metadata["tokenizer.ggml.model"]?.stringValue) { throw GGUFError(obstacle) }
+        return headers
+    }
+}
+
+/// The texts of a vocabulary's tokens, and what llama.cpp takes for granted of them.
+private struct TokenTexts {
+    private var texts: Set<[UInt8]> = []
+    private var count = 0
+    private var twice: [UInt8]?
+
+    /// llama.cpp gives empty tokens names of their own.
+    mutating func insert(_ text: [UInt8]) {
+        let text = text.isEmpty ? Array("[EMPTY_\(count)]".utf8) : text
+        if !texts.insert(text).inserted { twice = text }
+        count += 1
+    }
+
+    func obstacle(kind: String?) -> String? {
+        if let twice { return "its vocabulary has the token \(String(decoding: twice, as: UTF8.self)) twice" }
+        guard kind == "llama", count > 0 else { return nil }
+        // SentencePiece falls back to tokens of single bytes, as `<0x0A>` or as they are.
+        let missing = (UInt8.min ... .max).first { byte in
+            let hex = String(byte, radix: 16, uppercase: true)
+            return !texts.contains(Array("<0x\(hex.count == 1 ? "0" : "")\(hex)>".utf8)) && !texts.contains([byte])
+        }
+        return missing.map { "its vocabulary has no token for the byte \($0)" }
+    }
+}

@@ -1,0 +1,78 @@
+extension GGUFHeader {
+    /// What llama.cpp takes for granted. It refuses most of what is not so; for the rest, assertions of `load_hparams` in llama-model.cpp and of
+    /// ggml, it ends the process: nil where none of those would fail.
+    var loadObstacle: String? {
+        guard let architecture else { return nil }
+        if let vocabulary = metadata["tokenizer.ggml.model"]?.stringValue, Self.missingVocabularies.contains(vocabulary) {
+            return "it has no vocabulary"
+        }
+        return layerObstacle ?? expertObstacle(architecture) ?? numberObstacle(architecture) ?? tensorObstacle
+    }
+
+    private static let missingVocabularies: Set<String> = ["none", "no_vocab"]
+    /// Types that ggml computes with but has no products of.
+    private static let helperTypes: Set<String> = ["Q8_1", "Q8_K", "I8", "I16", "I32", "I64", "F64"]
+    /// Architectures whose `load_arch_hparams` or graph asserts that there are experts.
+    private static let expertArchitectures: Set<String> = [
+        "smallthinker", "bailingmoe2", "glm4moe", "grovemoe", "llada-moe", "lfm2moe", "qwen2moe", "qwen3moe", "olmoe", "dbrx", "arctic",
+    ]
+
+    var tensorObstacle: String? { tensors.lazy.compactMap(Self.obstacle).first }
+
+    /// What is added to rows or multiplied with them has to be F32; what has rows of its own, of a type that there are products for.
+    private static func obstacle(_ tensor: GGUFTensor) -> String? {
+        guard tensor.name.hasSuffix(".weight") || tensor.name.hasSuffix(".bias") else { return nil }
+        let isAdded = tensor.shape.count(where: { $0 != 1 }) <= 1 || tensor.name.hasPrefix("token_types")
+        guard !helperTypes.contains(tensor.type.name), !isAdded || tensor.type.name == "F32" else {
+            return "its tensor \(tensor.name) is of the type \(tensor.type.name)"
+        }
+        return nil
+    }
+
+    private static let mostLayers = 512
+    private static let mostExperts = 1024
+    private static let scalings: Set<String> = ["none", "linear", "yarn", "longrope"]
+    private static let epsilons = ["layer_norm_epsilon", "layer_norm_rms_epsilon", "group_norm_epsilon"]
+
+    private var layerObstacle: String? {
+        guard let layers = ofArchitecture("block_count")?.intValue else { return nil }
+        guard (1...Self.mostLayers).contains(layers) else { return "it has \(layers) layers" }
+        for part in ["nextn_predict_layers", "posnet.block_count", "convnext.block_count"] {
+            if let count = ofArchitecture(part)?.intValue, count > layers { return "its \(part) is \(count), and it has \(layers) layers" }
+        }
+        return nil
+    }
+
+    private func expertObstacle(_ architecture: String) -> String? {
+        func count(_ key: String) -> Int { ofArchitecture(key)?.intValue ?? 0 }
+        let (experts, groups) = (count("expert_count"), count("expert_group_count"))
+        // Of these llama.cpp forgets a single expert.
+        if experts <= 1, architecture.hasPrefix("hunyuan") { return nil }
+        guard experts > 0 || !Self.expertArchitectures.contains(architecture) else { return "it has no experts" }
+        guard experts <= Self.mostExperts else { return "it has \(experts) experts" }
+        // A number for each layer is not kept; llama.cpp's own files are right about it.
+        if case .array? = ofArchitecture("expert_used_count") { return groups > 0 && groups >= experts ? "it has \(groups) groups of experts" : nil }
+        let used = count("expert_used_count")
+        guard experts > 0 ? (1...experts).contains(used) : used == 0 else { return "it uses \(used) of \(experts) experts" }
+        guard experts > 0 ? groups < experts : groups == 0 else { return "it has \(groups) groups of \(experts) experts" }
+        if groups > 1 {
+            guard experts % groups == 0, (1..<groups).contains(count("expert_group_used_count")) else {
+                return "its groups of experts do not work out"
+            }
+        }
+        return nil
+    }
+
+    private func numberObstacle(_ architecture: String) -> String? {
+        if let scaling = ofArchitecture("rope.scaling.type")?.stringValue, !Self.scalings.contains(scaling) {
+            return "its rotary embeddings are scaled in an unknown way, \(scaling)"
+        }
+        for name in Self.epsilons {
+            if case .float(let value)? = ofArchitecture("attention.\(name)"), !(value >= 0 && value.isFinite) { return "its \(name) is \(value)" }
+        }
+        for (key, value) in metadata where key.hasPrefix(architecture + ".") {
+            if case .array(.bool, _) = value, key.hasSuffix("head_count") || key.hasSuffix("head_count_kv") { return "its \(key) are no numbers" }
+        }
+        return nil
+    }
+}

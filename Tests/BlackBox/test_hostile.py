@@ -1,0 +1,151 @@
+"""Files that somebody made to do harm: the server says what is wrong with them, and lives on."""
+
+import os
+import struct
+import subprocess
+
+import pytest
+
+import tiny_models
+from server import BINARY, Server, environment
+
+NAN = float("nan")
+UNSIGNED, FLOAT, STRING, ARRAY = 4, 6, 8, 9
+
+
+def numbers(kind, *values):
+    """An array as a header has it."""
+    return struct.pack("<IIQ", ARRAY, UNSIGNED if kind == "I" else FLOAT, len(values)) + struct.pack(f"<{len(values)}{kind}", *values)
+
+
+def tokens(*texts):
+    return tiny_models._value(list(texts))
+
+
+# What is wrong with each: a header's entry, or a tensor's shape. llama.cpp ends its process for those of the first group.
+ENTRIES = {
+    "no-layers": ("llama.block_count", 0),
+    "many-layers": ("llama.block_count", 2**32 - 1),
+    "experts": ("llama.expert_count", 8),
+    "used-experts": ("llama.expert_used_count", 8),
+    "expert-groups": ("llama.expert_group_count", 8),
+    "next-layers": ("llama.nextn_predict_layers", 3),
+    "scaling": ("llama.rope.scaling.type", "bent"),
+    "epsilon-nan": ("llama.attention.layer_norm_rms_epsilon", NAN),
+    "epsilon-negative": ("llama.attention.layer_norm_rms_epsilon", -1.0),
+    "same-tokens": ("tokenizer.ggml.tokens", tokens(*["a"] * 258)),
+    "flags-for-heads": ("llama.attention.head_count_kv", struct.pack("<IIQBB", ARRAY, 7, 2, 1, 0)),
+    "no-vocabulary": ("tokenizer.ggml.model", "none"),
+    "no-bytes": ("tokenizer.ggml.model", "llama"),
+    # These it refuses.
+    "no-heads": ("llama.attention.head_count", 0),
+    "odd-heads": ("llama.attention.head_count", 7),
+    "cache-heads": ("llama.attention.head_count_kv", 2**31),
+    "width": ("llama.embedding_length", 2**31),
+    "no-width": ("llama.embedding_length", 0),
+    "hidden": ("llama.feed_forward_length", 2**32 - 1),
+    "heads-for-layers": ("llama.attention.head_count", numbers("I", 2, 2, 2)),
+    "text-for-number": ("llama.block_count", "two"),
+    "architecture": ("general.architecture", "starfish"),
+    "few-tokens": ("tokenizer.ggml.tokens", tokens("a", "b")),
+    "scores": ("tokenizer.ggml.scores", numbers("f", 1.0)),
+    "types": ("tokenizer.ggml.token_type", numbers("I", 1)),
+    "tokenizer": ("tokenizer.ggml.model", "alphabet"),
+    "pre-tokenizer": ("tokenizer.ggml.pre", "scissors"),
+    "split": ("split.count", struct.pack("<IH", 2, 9)),
+}
+SHAPES = {
+    "no-rows": ("blk.0.attn_q.weight", 32, 0), "long-row": ("blk.0.attn_q.weight", 1024), "flat": ("blk.1.ffn_down.weight", 2048),
+    "deep": ("blk.1.ffn_down.weight", 64, 16, 2), "wraps": ("blk.0.attn_k.weight", 2**32, 2**32), "dot": ("token_embd.weight",),
+}
+
+
+# Types that nothing is multiplied with, and types of what is added that nothing is added to.
+TYPES = {"whole-numbers": ("blk.0.attn_q.weight", 26), "doubles": ("blk.0.ffn_up.weight", 28), "half-norm": ("output_norm.weight", 1)}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    home = tmp_path_factory.mktemp("hostile")
+    models = home / "data/models"
+    tiny_models.llama(models / "good.gguf")
+    for name, (key, value) in ENTRIES.items():
+        tiny_models.llama(models / f"{name}.gguf", lambda model: model.replace(key, value))
+    for name, (tensor, *shape) in SHAPES.items():
+        tiny_models.llama(models / f"{name}.gguf", lambda model: model.reshape(tensor, *shape))
+    for name, (tensor, kind) in TYPES.items():
+        tiny_models.llama(models / f"{name}.gguf", lambda model: model.types.update({tensor: kind}))
+    whole = (models / "good.gguf").read_bytes()
+    (models / "cut.gguf").write_bytes(whole[:-5000])
+    (models / "swapped.gguf").write_bytes(whole.replace(b"blk.0.attn_q", b"blk.0.attn_r"))
+    return home
+
+
+@pytest.fixture(scope="module")
+def server(home):
+    with Server(home) as server:
+        yield server
+        assert server.process.poll() is None, server.log.read_text()[-3000:]
+
+
+@pytest.mark.parametrize("name", [*ENTRIES, *SHAPES, *TYPES, "cut", "swapped"])
+def test_a_hostile_file_is_refused_and_the_server_lives(server, name):
+    answer = server.chat(model=name, max_tokens=2)
+    assert (answer.status, answer.json["error"]["code"]) in ((400, "model_not_usable"), (500, "model_load_failed")), answer.body
+    assert server.chat(model="good", max_tokens=2).status == 200
+
+
+def test_looking_at_hostile_files_takes_little_memory(tmp_path):
+    """A gigabyte each that takes no room on the disk, with headers that claim all of it."""
+    models = tmp_path / "data/models"
+    models.mkdir(parents=True)
+    head = b"GGUF" + struct.pack("<I", 3)
+    claims = {
+        "tensors": head + struct.pack("<QQ", 1 << 24, 0), "entries": head + struct.pack("<QQ", 0, 1 << 25),
+        "text": head + struct.pack("<QQ", 0, 1) + tiny_models._text("k") + struct.pack("<IQ", STRING, 1 << 29),
+        "list": head + struct.pack("<QQ", 0, 1) + tiny_models._text("k") + struct.pack("<IIQ", ARRAY, STRING, 1 << 26),
+    }
+    folder = models / "folder"
+    folder.mkdir()
+    (folder / "config.json").write_text('{"architectures": ["LlamaForCausalLM"]}')
+    (folder / "model.safetensors").write_bytes(struct.pack("<Q", 1 << 29) + b"{")
+    for name, claim in claims.items():
+        (models / f"{name}.gguf").write_bytes(claim)
+    for file in [*models.glob("*.gguf"), folder / "model.safetensors", folder / "config.json"]:
+        os.truncate(file, 1 << 30)
+    process = subprocess.Popen([BINARY, "discover"], env=environment(tmp_path), stdout=subprocess.PIPE, text=True)
+    output = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0 and "tensors" in output and "folder" in output
+    assert usage.ru_maxrss < 300_000  # kilobytes
+
+
+def test_a_hostile_adapter_stops_nobody(tmp_path):
+    models = tmp_path / "data/models"
+    tiny_models.llama(models / "good.gguf")
+
+    def adapter(name, change):
+        model = tiny_models.TinyModel("adapter", [], type="lora", **{"lora.alpha": 4.0})
+        model.replace("general.type", "adapter")
+        model.replace("general.architecture", "llama")
+        model.tensor("blk.0.attn_q.weight.lora_a", 32, 2)
+        model.tensor("blk.0.attn_q.weight.lora_b", 2, 32)
+        change(model)
+        model.write(models / f"{name}.gguf")
+
+    adapter("fits", lambda model: None)
+    changes = {
+        "kind": lambda model: model.replace("general.type", 7), "alpha": lambda model: model.replace("adapter.lora.alpha", "four"),
+        "type": lambda model: model.replace("adapter.type", 3), "rank": lambda model: model.reshape("blk.0.attn_q.weight.lora_b", 1, 64),
+        "deep": lambda model: model.reshape("blk.0.attn_q.weight.lora_a", 32, 1, 2), "half": lambda model: model.tensors.pop(),
+        "nothing": lambda model: model.tensors.clear(), "norm": lambda model: model.tensor("blk.0.attn_norm.weight.lora_a", 32, 1),
+    }
+    for name, change in changes.items():
+        adapter(name, change)
+    with Server(tmp_path) as server:
+        assert server.chat(model="good", max_tokens=2, lora=[{"name": "fits"}]).status == 200
+        assert [entry["name"] for entry in server.request("GET", "/lora-adapters?model=good").json] == ["fits"]
+        for name in changes:
+            server.chat(model="good", lora=[{"name": name}]).assert_error(400, "lora[0].name", "invalid_value")
+        assert server.chat(model="good", max_tokens=2, lora=[{"name": "fits", "scale": 10}]).status == 200

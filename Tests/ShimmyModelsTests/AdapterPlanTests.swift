@@ -1,0 +1,78 @@
+import ShimmyModels
+import Testing
+
+/// Which adapters go with a model. What is let through here is loaded by llama.cpp, which ends the process for some that do not fit.
+@Suite struct AdapterPlanTests {
+    private let folder: TemporaryFolder
+
+    init() throws { folder = try TemporaryFolder() }
+
+    private func plan(_ adapters: [LoRAAdapter]) throws -> AdapterPlan {
+        let model = try GGUFHeader.read(path: folder.write(GGUFFile.model().bytes, to: "model.gguf"))
+        return try AdapterPlan(for: [model], candidates: adapters)
+    }
+
+    private func write(_ file: GGUFFile, _ name: String = "a.gguf") throws -> String { try folder.write(file.bytes, to: name) }
+
+    @Test func thoseThatFitAreNumberedInTheirOrder() throws {
+        let paths = try ["a", "b"].map { try write(.adapter(), "\($0).gguf") }
+        let adapters = [LoRAAdapter(path: paths[0]), LoRAAdapter(name: "mine", path: paths[1], scale: 0.5, isRequired: false)]
+        let plan = try plan(adapters)
+        #expect(plan.adapters == adapters && plan.adapters.map(\.name) == ["a", "mine"] && plan.refused.isEmpty)
+    }
+
+    @Test func oneFileIsOneAdapterAndOneNameMeansOne() throws {
+        let (one, other) = (try write(.adapter(), "a.gguf"), try write(.adapter(), "b/a.gguf"))
+        let plan = try plan([
+            LoRAAdapter(path: one), LoRAAdapter(name: "again", path: one, isRequired: false), LoRAAdapter(path: other, isRequired: false),
+        ])
+        #expect(plan.adapters.map(\.path) == [one] && plan.refused == ["a": "another adapter has its name"])
+    }
+
+    @Test func aRequiredOneThatDoesNotFitIsAnError() throws {
+        let path = try write(.adapter(rows: 5))
+        #expect(throws: AdapterError(adapter: "a", reason: "its tensor weights has another shape than the model's")) {
+            try plan([LoRAAdapter(path: path)])
+        }
+        #expect(throws: AdapterError.self) { try plan([LoRAAdapter(path: folder.path + "/absent.gguf")]) }
+        #expect(try plan([LoRAAdapter(path: path, isRequired: false)]).refused.count == 1)
+    }
+
+    @Test func foundOnesTakeNoMoreMemoryThanTheModel() throws {
+        let paths = try (0..<3).map { try write(.adapter(), "\($0).gguf") }
+        #expect(try plan(paths.map { LoRAAdapter(path: $0) }).adapters.count == 3)
+        // Each is larger than the tiny model.
+        let found = try plan(paths.map { LoRAAdapter(path: $0, scale: 0, isRequired: false) })
+        #expect(found.adapters.isEmpty && found.refused.count == 3)
+    }
+
+    private static let damages: [(String, @Sendable (inout GGUFFile) -> Void)] = [
+        ("it is no adapter", { $0.metadata[0] = ("general.type", 8, GGUFFile.string("model")) }),
+        ("it is no adapter", { $0.metadata[0] = ("general.type", 4, [1, 0, 0, 0]) }),
+        ("the model is llama", { $0.metadata[1] = ("general.architecture", 8, GGUFFile.string("qwen2")) }),
+        ("the model is llama", { $0.metadata[1] = ("general.architecture", 4, [1, 0, 0, 0]) }),
+        ("it is no LoRA adapter", { $0.metadata[2] = ("adapter.type", 8, GGUFFile.string("vera")) }),
+        ("it is no LoRA adapter", { $0.metadata[2] = ("adapter.type", 7, [1]) }),
+        ("its alpha", { $0.metadata[3] = ("adapter.lora.alpha", 4, [1, 0, 0, 0]) }),
+        ("its alpha", { $0.metadata[3] = ("adapter.lora.alpha", 12, GGUFFile.little(2.0.bitPattern)) }),
+        ("activated LoRA", { $0.metadata.append(("adapter.alora.invocation_tokens", 9, GGUFFile.little(UInt32(4)) + GGUFFile.little(UInt64(0)))) }),
+        ("it has no tensors", { $0.tensors = [] }),
+        ("one half only", { $0.tensors.removeLast() }),
+        ("the model has no tensor norms", { $0.tensors = [("norms.lora_a", [64, 2], 0, 0), ("norms.lora_b", [2, 4], 0, 0)] }),
+        ("no part of a LoRA adapter", { $0.tensors.append(("weights.scale", [1], 0, 0)) }),
+        ("another shape", { $0.tensors[0].shape = [64, 1] }),
+        ("another shape", { $0.tensors[0].shape = [2, 64] }),
+        ("another shape", { $0.tensors[0].shape = [64, 2, 2] }),
+        ("another shape", { $0.tensors = [("weights.lora_a", [64, 0], 0, 0), ("weights.lora_b", [0, 4], 0, 0)] }),
+        ("another shape", { $0.tensors = [("norm.lora_a", [8, 1], 0, 0), ("norm.lora_b", [1, 1], 0, 0)] }),
+        ("a type that cannot be used", { $0.tensors[0].type = 26 }),
+    ]
+
+    @Test(arguments: damages.indices) func whatDoesNotFitIsRefusedWithItsReason(index: Int) throws {
+        var file = GGUFFile.adapter()
+        Self.damages[index].1(&file)
+        let path = try write(file)
+        let refused = try plan([LoRAAdapter(path: path, isRequired: false)]).refused
+        #expect(refused["a"]?.contains(Self.damages[index].0) == true, "\(refused)")
+    }
+}

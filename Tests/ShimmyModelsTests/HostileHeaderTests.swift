@@ -1,0 +1,179 @@
+import Foundation
+import ShimmyModels
+import ShimmyTestSupport
+import Testing
+
+/// Headers that nobody sound would write: from the corpus, damaged in thousands of ways, and claims that a sparse file makes believable.
+@Suite struct HostileHeaderTests {
+    private let folder: TemporaryFolder
+    private static let corpus = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appending(path: "Corpus/gguf")
+
+    init() throws { folder = try TemporaryFolder() }
+
+    private static var seeds: [(name: String, bytes: [UInt8])] {
+        get throws {
+            try FileManager.default.contentsOfDirectory(at: corpus, includingPropertiesForKeys: nil).filter { $0.pathExtension == "gguf" }
+                .sorted { $0.path() < $1.path() }.map { ($0.lastPathComponent, [UInt8](try Data(contentsOf: $0))) }
+        }
+    }
+
+    @Test func theCorpusIsReadAsItsNamesSay() throws {
+        let seeds = try Self.seeds
+        #expect(seeds.count >= 12)
+        for (name, bytes) in seeds {
+            let path = try folder.write(bytes, to: name)
+            if name.hasPrefix("bad-") {
+                #expect(ModelCatalog.record(forFile: path)?.problem != nil, "\(name)")
+            } else {
+                #expect(ModelCatalog.record(forFile: path)?.problem == nil, "\(name)")
+            }
+        }
+    }
+
+    /// What any header can say must not cost more than some multiple of the file, whether it is believed or not.
+    @Test(arguments: 0..<8 as Range<UInt64>) func damagedHeadersAreReadOrRefused(seed: UInt64) throws {
+        var random = SeededGenerator(seed: seed)
+        var outcomes = (read: 0, refused: 0)
+        for (name, sound) in try Self.seeds {
+            for _ in 0..<60 {
+                let bytes = Damage.apply(to: sound, using: &random)
+                let path = try folder.write(bytes, to: name)
+                guard let header = try? GGUFHeader.read(path: path) else {
+                    outcomes.refused += 1
+                    continue
+                }
+                outcomes.read += 1
+                let kept = header.tensors.count * 24 + header.metadata.reduce(0) { $0 + $1.key.utf8.count + ($1.value.stringValue?.utf8.count ?? 0) }
+                #expect(kept <= bytes.count * 3)
+                // All that is asked of a header afterwards.
+                _ = (header.quantization, header.parameterCount, ModelCatalog.record(forFile: path), AdapterPlanProbe.ask(path))
+            }
+        }
+        #expect(outcomes.read > 20 && outcomes.refused > 100)
+    }
+
+    /// A gigabyte that takes no room on the disk: every claim fits into it.
+    @Test func aSparseFileMakesNoClaimBelievable() throws {
+        func failure(_ file: GGUFFile) throws -> String {
+            let path = try folder.write(file.bytes, to: "sparse.gguf")
+            #expect(truncate(path, 1 << 30) == 0)
+            return try #require(#expect(throws: GGUFError.self) { try GGUFHeader.read(path: path) }).description
+        }
+        var tensors = GGUFFile.model()
+        tensors.claimedTensors = 1 << 24
+        #expect(try failure(tensors).contains("claims 16777216 tensors"))
+        var metadata = GGUFFile()
+        metadata.claimedMetadata = 1 << 25
+        #expect(try failure(metadata).contains("33554432 entries"))
+        var text = GGUFFile()
+        text.metadata = [("general.name", 8, GGUFFile.little(UInt64(1 << 28)))]
+        #expect(try failure(text).contains("a text in its header is 268435456 bytes long"))
+        // Texts of the greatest length, one after the other.
+        var texts = GGUFFile()
+        texts.metadata = (0..<40).map { ("k\($0)", 8, GGUFFile.little(UInt64(4 << 20)) + [UInt8](repeating: 0x20, count: 4 << 20)) }
+        #expect(try failure(texts).contains("too long"))
+        var array = GGUFFile()
+        array.metadata = [("list", 9, GGUFFile.little(UInt32(8)) + GGUFFile.little(UInt64(1 << 26)))]
+        #expect(throws: GGUFError.self) { try GGUFHeader.read(path: folder.path + "/sparse.gguf") }
+        #expect(try failure(array).contains("too long") || failure(array).contains("longer than"))
+    }
+
+    @Test func whatIsTwiceOrNamelessIsRefused() throws {
+        func failure(_ change: (inout GGUFFile) -> Void) throws -> String {
+            var file = GGUFFile.model()
+            change(&file)
+            let path = try folder.write(file.bytes, to: "file.gguf")
+            return try #require(#expect(throws: GGUFError.self) { try GGUFHeader.read(path: path) }).description
+        }
+        #expect(try failure { $0.add("general.file_type", UInt32(1)) }.contains("general.file_type twice"))
+        #expect(try failure { $0.add("", UInt32(1)) }.contains("without a name"))
+        #expect(try failure { $0.tensors.append($0.tensors[0]) }.contains("the tensor weights twice"))
+    }
+
+    /// What only the whole vocabulary tells is found when a model is loaded.
+    @Test func vocabulariesAreCheckedBeforeLoading() throws {
+        func failure(_ kind: String, _ tokens: [String]) throws -> String? {
+            var file = GGUFFile.model()
+            file.metadata.removeLast()
+            file.add("tokenizer.ggml.model", kind)
+            file.add("tokenizer.ggml.tokens", strings: tokens)
+            let path = try folder.write(file.bytes, to: "file.gguf")
+            do throws(GGUFError) { _ = try LoadCheck.headers(of: [path]) } catch { return error.description }
+            return nil
+        }
+        #expect(try failure("gpt2", ["a", "b", ""]) == nil)
+        #expect(try failure("gpt2", ["a", "b", "a"]) == "its vocabulary has the token a twice")
+        #expect(try failure("gpt2", ["", "[EMPTY_0]"]) == "its vocabulary has the token [EMPTY_0] twice")
+        let bytes = (0..<256).map { "<0x" + ($0 < 16 ? "0" : "") + String($0, radix: 16, uppercase: true) + ">" }
+        #expect(try failure("llama", bytes + ["a"]) == nil)
+        #expect(
+            try failure("llama", Array(bytes.dropFirst(11)) + (0..<10).map { String(UnicodeScalar(UInt8($0))) })
+                == "its vocabulary has no token for the byte 10")
+        #expect(try failure("no_vocab", ["a"]) == "it has no vocabulary")
+    }
+
+    private static let obstacles: [(String, @Sendable (inout GGUFFile) -> Void)] = [
+        ("0 layers", { $0.add("llama.block_count", UInt32(0)) }), ("513 layers", { $0.add("llama.block_count", UInt32(513)) }),
+        (
+            "nextn_predict_layers is 3",
+            {
+                $0.add("llama.block_count", UInt32(2)); $0.add("llama.nextn_predict_layers", UInt32(3))
+            }
+        ),
+        ("uses 0 of 8 experts", { $0.add("llama.expert_count", UInt32(8)) }),
+        (
+            "uses 9 of 8 experts",
+            {
+                $0.add("llama.expert_count", UInt32(8)); $0.add("llama.expert_used_count", UInt32(9))
+            }
+        ),
+        ("uses 2 of 0 experts", { $0.add("llama.expert_used_count", UInt32(2)) }),
+        (
+            "2000 experts",
+            {
+                $0.add("llama.expert_count", UInt32(2000)); $0.add("llama.expert_used_count", UInt32(2))
+            }
+        ),
+        (
+            "4 groups of 4 experts",
+            {
+                $0.add("llama.expert_count", UInt32(4)); $0.add("llama.expert_used_count", UInt32(2)); $0.add("llama.expert_group_count", UInt32(4))
+            }
+        ),
+        (
+            "groups of experts",
+            {
+                $0.add("llama.expert_count", UInt32(4)); $0.add("llama.expert_used_count", UInt32(2)); $0.add("llama.expert_group_count", UInt32(3))
+            }
+        ),
+        ("scaled in an unknown way, bent", { $0.add("llama.rope.scaling.type", "bent") }),
+        ("rms_epsilon is nan", { $0.metadata.append(("llama.attention.layer_norm_rms_epsilon", 6, GGUFFile.little(Float.nan.bitPattern))) }),
+        ("epsilon is -1.0", { $0.metadata.append(("llama.attention.layer_norm_epsilon", 6, GGUFFile.little(Float(-1).bitPattern))) }),
+        ("no experts", { $0.metadata[0] = ("general.architecture", 8, GGUFFile.string("glm4moe")) }),
+        ("no vocabulary", { $0.add("tokenizer.ggml.model", "none") }),
+        ("blk.0.w.weight is of the type I32", { $0.tensors = [("blk.0.w.weight", [4, 4], 26, 0)] }),
+        ("norm.weight is of the type F16", { $0.tensors = [("norm.weight", [8], 1, 0)] }),
+        ("norm.weight is of the type Q8_0", { $0.tensors = [("norm.weight", [32, 1], 8, 0)] }),
+        (
+            "head_count_kv are no numbers",
+            { $0.metadata.append(("llama.attention.head_count_kv", 9, GGUFFile.little(UInt32(7)) + GGUFFile.little(UInt64(2)) + [1, 0])) }
+        ),
+    ]
+
+    /// Files that llama.cpp would end the process for are told to be unusable before.
+    @Test(arguments: obstacles.indices) func obstaclesAreSaid(index: Int) throws {
+        var file = GGUFFile.model()
+        Self.obstacles[index].1(&file)
+        let record = try #require(ModelCatalog.record(forFile: try folder.write(file.bytes, to: "file.gguf")))
+        #expect(record.problem?.contains(Self.obstacles[index].0) == true, "\(record.problem ?? "none")")
+        #expect(throws: GGUFError.self) { try LoadCheck.headers(of: [record.path]) }
+    }
+}
+
+/// Asks whether a file fits itself as an adapter.
+private enum AdapterPlanProbe {
+    static func ask(_ path: String) -> Bool {
+        guard let headers = try? LoadCheck.headers(of: [path]) else { return false }
+        return (try? AdapterPlan(for: headers, candidates: [LoRAAdapter(path: path, isRequired: false)])) != nil
+    }
+}
