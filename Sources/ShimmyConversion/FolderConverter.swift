@@ -18,6 +18,8 @@ package struct FolderConverter {
     private static let addedTensors: Set<String> = ["position_embd.weight", "token_types.weight"]
     /// Bytes that are read at once.
     private static let chunk = 32 << 20
+    /// Bytes; the longest rows of known models have some hundred thousand.
+    private static let longestRow = 64 << 20
 
     /// - name: what the file says that the model is called.
     package init(folder: HubFolder, name: String) {
@@ -92,7 +94,8 @@ package struct FolderConverter {
             guard rows <= shape[0] else { throw ConversionError("the tensor \(name) has \(shape[0]) rows, the tokenizer \(rows) tokens") }
             shape[0] = rows
         }
-        if let heads = transform.rotaryHeads, shape[0] % (2 * heads) != 0 {
+        guard tensor.range.count / tensor.shape[0] <= Self.longestRow else { throw ConversionError("the rows of the tensor \(name) are too long") }
+        if let heads = transform.rotaryHeads, heads > shape[0] || shape[0] % (2 * heads) != 0 {
             throw ConversionError("the tensor \(name) does not divide into \(heads) heads")
         }
         // Norms and biases stay exact; matrices keep their type, and take half the place where they had twice as much.

@@ -24,6 +24,8 @@ def tokens(*texts):
 
 # What is wrong with each: a header's entry, or a tensor's shape. llama.cpp ends its process for those of the first group.
 ENTRIES = {
+    "no-context": ("llama.context_length", 0),
+    "endless-context": ("llama.context_length", 2**32 - 1),
     "no-layers": ("llama.block_count", 0),
     "many-layers": ("llama.block_count", 2**32 - 1),
     "experts": ("llama.expert_count", 8),

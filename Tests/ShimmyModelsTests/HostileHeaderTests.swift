@@ -150,6 +150,8 @@ import Testing
         ("rms_epsilon is nan", { $0.metadata.append(("llama.attention.layer_norm_rms_epsilon", 6, GGUFFile.little(Float.nan.bitPattern))) }),
         ("epsilon is -1.0", { $0.metadata.append(("llama.attention.layer_norm_epsilon", 6, GGUFFile.little(Float(-1).bitPattern))) }),
         ("no experts", { $0.metadata[0] = ("general.architecture", 8, GGUFFile.string("glm4moe")) }),
+        ("context has 0 tokens", { $0.metadata[2] = ("llama.context_length", 4, [0, 0, 0, 0]) }),
+        ("context has 4294967295 tokens", { $0.metadata[2] = ("llama.context_length", 4, [255, 255, 255, 255]) }),
         ("no vocabulary", { $0.add("tokenizer.ggml.model", "none") }),
         ("blk.0.w.weight is of the type I32", { $0.tensors = [("blk.0.w.weight", [4, 4], 26, 0)] }),
         ("norm.weight is of the type F16", { $0.tensors = [("norm.weight", [8], 1, 0)] }),

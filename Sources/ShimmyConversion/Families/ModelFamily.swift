@@ -40,7 +40,8 @@ struct FamilyConfig {
 
     /// - other: the key that counts where the first is missing.
     func integer(_ key: String, or other: String? = nil) throws(ConversionError) -> Int {
-        guard let value = (json[key] ?? other.flatMap { json[$0] })?.intValue, value > 0 else {
+        // GGUF holds these numbers in 32 bits.
+        guard let value = (json[key] ?? other.flatMap { json[$0] })?.intValue, value > 0, value <= Int(Int32.max) else {
             throw ConversionError("config.json has no usable \(key)")
         }
         return value
@@ -51,12 +52,16 @@ struct FamilyConfig {
         return value
     }
 
+    private static let longestHead = 1 << 16
+
     var heads: Int { get throws(ConversionError) { try integer("num_attention_heads") } }
     var cacheHeads: Int { get throws(ConversionError) { try integer("num_key_value_heads", or: "num_attention_heads") } }
     var headLength: Int {
         get throws(ConversionError) {
-            if let length = json["head_dim"]?.intValue, length > 0 { return length }
-            return try integer("hidden_size") / heads
+            let length: Int
+            if let told = json["head_dim"]?.intValue { length = told } else { length = try integer("hidden_size") / heads }
+            guard (1...Self.longestHead).contains(length) else { throw ConversionError("config.json tells of heads of \(length) numbers") }
+            return length
         }
     }
     /// Newer configurations have the rotary embedding's numbers in an object of their own.

@@ -62,6 +62,8 @@ struct TokenizerConverter {
 
     private mutating func fillEntries(_ tokenCount: Int?) throws(ConversionError) {
         let known = (ids.values.max() ?? -1) + 1
+        // Gaps between ids are filled with tokens that nobody uses; more of them than tokens are a mistake.
+        guard known <= 4 * ids.count + (1 << 16) else { throw ConversionError("tokenizer.json has \(ids.count) tokens with ids up to \(known - 1)") }
         let count = max(known, tokenCount ?? 0)
         guard count <= known + (1 << 20) else { throw ConversionError("the model has \(count) tokens, its tokenizer \(known)") }
         entries = (0..<count).map { Entry(text: "[PAD\($0)]", type: .unused) }

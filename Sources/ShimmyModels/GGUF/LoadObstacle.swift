@@ -35,6 +35,10 @@ extension GGUFHeader {
     private static let epsilons = ["layer_norm_epsilon", "layer_norm_rms_epsilon", "group_norm_epsilon"]
 
     private var layerObstacle: String? {
+        // Contexts are counted in 32 bits, with a sign.
+        if let context = ofArchitecture("context_length")?.intValue, !(2...Int(Int32.max)).contains(context) {
+            return "its context has \(context) tokens"
+        }
         guard let layers = ofArchitecture("block_count")?.intValue else { return nil }
         guard (1...Self.mostLayers).contains(layers) else { return "it has \(layers) layers" }
         for part in ["nextn_predict_layers", "posnet.block_count", "convnext.block_count"] {
