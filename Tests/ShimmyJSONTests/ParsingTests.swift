@@ -132,6 +132,14 @@ struct LimitTests {
         #expect(error.message == "nested more than 128 levels deep")
     }
 
+    /// All of them count, at every depth; names of members do not.
+    @Test func valuesAtTheBorder() throws {
+        let text = #"{"a": [1, {}, "b"], "c": null}"#
+        #expect(throws: Never.self) { try JSON.parse(text, limits: JSONLimits(values: 6)) }
+        let error = try #require(throws: JSONError.self) { try JSON.parse(text, limits: JSONLimits(values: 5)) }
+        #expect(error.message == "more than 5 values")
+    }
+
     @Test func bytesAtTheBorder() throws {
         #expect(try JSON.parse("[1]", limits: JSONLimits(bytes: 3)) == [1])
         let error = try #require(throws: JSONError.self) { try JSON.parse("[1] ", limits: JSONLimits(bytes: 3)) }
