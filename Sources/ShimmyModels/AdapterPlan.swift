@@ -20,11 +20,11 @@ package struct AdapterPlan: Sendable, Equatable {
         var files: Set<String> = []
         for adapter in candidates where files.insert(FileFacts.realPath(adapter.path)).inserted {
             var problem = weights.problem(of: adapter)
+            if problem == nil, adapters.contains(where: { $0.name == adapter.name }) { problem = "another adapter has its name" }
             let size = FileFacts(path: adapter.path)?.sizeBytes ?? 0
             if problem == nil, !adapter.isRequired, adapters.count >= Self.mostFound || size > room {
                 problem = "there are too many adapters for this model; one that is given with --lora comes first"
             }
-            if problem == nil, adapters.contains(where: { $0.name == adapter.name }) { problem = "another adapter has its name" }
             if let problem {
                 if adapter.isRequired { throw AdapterError(adapter: adapter.name, reason: problem) }
                 if refused[adapter.name] == nil { refused[adapter.name] = problem }

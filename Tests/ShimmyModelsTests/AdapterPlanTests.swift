@@ -16,7 +16,7 @@ import Testing
 
     @Test func thoseThatFitAreNumberedInTheirOrder() throws {
         let paths = try ["a", "b"].map { try write(.adapter(), "\($0).gguf") }
-        let adapters = [LoRAAdapter(path: paths[0]), LoRAAdapter(name: "mine", path: paths[1], scale: 0.5, isRequired: false)]
+        let adapters = [LoRAAdapter(path: paths[0]), LoRAAdapter(name: "mine", path: paths[1], scale: 0.5)]
         let plan = try plan(adapters)
         #expect(plan.adapters == adapters && plan.adapters.map(\.name) == ["a", "mine"] && plan.refused.isEmpty)
     }
@@ -62,7 +62,13 @@ import Testing
         ("no part of a LoRA adapter", { $0.tensors.append(("weights.scale", [1], 0, 0)) }),
         ("another shape", { $0.tensors[0].shape = [64, 1] }),
         ("another shape", { $0.tensors[0].shape = [2, 64] }),
-        ("another shape", { $0.tensors[0].shape = [64, 2, 2] }),
+        (
+            "another shape",
+            {
+                $0.tensors[0].shape = [64, 2, 2]
+                $0.dataBytes = 2048
+            }
+        ),
         ("another shape", { $0.tensors = [("weights.lora_a", [64, 0], 0, 0), ("weights.lora_b", [0, 4], 0, 0)] }),
         ("another shape", { $0.tensors = [("norm.lora_a", [8, 1], 0, 0), ("norm.lora_b", [1, 1], 0, 0)] }),
         ("a type that cannot be used", { $0.tensors[0].type = 26 }),
