@@ -54,7 +54,8 @@ let package = Package(
 
         target("ShimmyCore"),
         target("ShimmyJSON"),
-        target("ShimmyEngine", ["ShimmyCore", .product(name: "Logging", package: "swift-log")]),
+        .target(name: "CSampling"),
+        target("ShimmyEngine", ["CSampling", "ShimmyCore", .product(name: "Logging", package: "swift-log")]),
         target("ShimmyGrammar", ["ShimmyCore", "ShimmyJSON"]),
         target("ShimmyChat", ["ShimmyCore", "ShimmyJSON", "ShimmyGrammar", "ShimmyEngine", .product(name: "Logging", package: "swift-log")]),
         target(
@@ -111,7 +112,7 @@ let package = Package(
         target("ShimmyTestSupport", ["ShimmyCore", "ShimmyJSON", "ShimmyEngine", "ShimmyChat"]),
         tests("ShimmyJSON"),
         tests("ShimmyGrammar", ["ShimmyCore", "ShimmyJSON"]),
-        tests("ShimmyEngine", ["ShimmyCore", .product(name: "Logging", package: "swift-log")]),
+        tests("ShimmyEngine", ["CSampling", "ShimmyCore", .product(name: "Logging", package: "swift-log")]),
         tests("ShimmyChat", ["ShimmyCore", "ShimmyJSON", "ShimmyEngine", .product(name: "Logging", package: "swift-log")]),
         tests("ShimmyLlama", ["ShimmyCore", "ShimmyJSON", "ShimmyGrammar", "ShimmyEngine", "ShimmyChat", "ShimmyModels", "CLlama"]),
         tests("ShimmyAPI", ["ShimmyCore", "ShimmyJSON", "ShimmyChat"]),

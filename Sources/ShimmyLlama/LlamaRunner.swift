@@ -41,7 +41,9 @@ package final class LlamaRunner: ModelRunner {
     /// Tokens that end a generation.
     private let endTokens: Set<Token>
     private var samplers: [SequenceID: SequenceSampler] = [:]
-    private let scratch = SamplerScratch()
+    /// Samples on all cores; each member has its scratch.
+    private let crew: Crew
+    private let scratches: [SamplerScratch]
     package private(set) var modelSeconds = 0.0
 
     /// Makes a context with one unified KV cache for all slots.
@@ -73,6 +75,8 @@ package final class LlamaRunner: ModelRunner {
         self.context = context
         self.threadpool = LlamaThreadpool(threads: threads)
         threadpool.attach(to: context)
+        crew = Crew(name: "sampling", members: Int(threads))
+        scratches = (0..<crew.members).map { _ in SamplerScratch() }
         self.governor = ThreadGovernor(most: options.adaptsThreads ? Int(threads) : 1)
         self.batch = llama_batch_init(Int32(shape.batchTokens), 0, 1)
         // llama.cpp pads a context; the promise to clients is the number that was asked for.
@@ -86,6 +90,7 @@ package final class LlamaRunner: ModelRunner {
     package var memory: MemoryUse { MemoryUse(context, vocabulary: vocabulary.tokenCount, outputs: limits.outputs) }
 
     deinit {
+        crew.dismiss()
         llama_batch_free(batch)
         llama_detach_threadpool(context)
         llama_free(context)
@@ -94,8 +99,7 @@ package final class LlamaRunner: ModelRunner {
     package func isEndOfGeneration(_ token: Token) -> Bool { vocabulary.isEndOfGeneration(token) }
 
     package func addSequence(_ id: SequenceID, sampling: SequenceSampling) {
-        samplers[id] = SequenceSampler(
-            sampling, endOfGeneration: vocabulary.endOfGeneration, ends: endTokens, scratch: scratch)
+        samplers[id] = SequenceSampler(sampling, endOfGeneration: vocabulary.endOfGeneration, ends: endTokens)
     }
 
     package func removeSequence(_ id: SequenceID) { samplers[id] = nil }
@@ -141,15 +145,15 @@ package final class LlamaRunner: ModelRunner {
         guard status == 0 else {
             throw LlamaError(description: "llama_decode failed with status \(status) for \(batch.n_tokens) tokens")
         }
-        var sampled: [[Token]] = []
+        var draws: [SequenceDraw] = []
         var end = 0
         for chunk in work.chunks {
             _ = samplers[chunk.sequence]?.takeLogprobs()
             try score(chunk, startingAt: end)
             end += chunk.tokens.count
-            if chunk.samples { sampled.append(try sample(chunk, endingAt: end)) }
+            if chunk.samples { draws.append(try draw(chunk, endingAt: end)) }
         }
-        return sampled
+        return sample(draws)
     }
 
     /// llama.cpp plans its memory anew for other adapters, in the next `llama_decode`.
@@ -168,17 +172,38 @@ package final class LlamaRunner: ModelRunner {
         if governor.threads != before { llama_set_n_threads(context, Int32(governor.threads), Int32(governor.threads)) }
     }
 
-    /// The tokens after the chunk's last sure one; then, as long as they are what was guessed, those after the guess.
-    private func sample(_ chunk: Batch.Chunk, endingAt end: Int) throws -> [Token] {
-        var tokens: [Token] = []
-        let guesses = chunk.tokens.suffix(chunk.drafts)
-        repeat {
-            guard let logits = llama_get_logits_ith(context, Int32(end - 1 - chunk.drafts + tokens.count)),
-                let next = samplers[chunk.sequence]?.next(UnsafeBufferPointer(start: logits, count: vocabulary.tokenCount))
-            else { throw LlamaError(description: "no logits or no sampler for \(chunk.sequence)") }
-            tokens += next
-        } while guesses.starts(with: tokens) && !tokens.contains(where: isEndOfGeneration)
-        return tokens
+    /// What has to be sampled of a chunk. It takes the sampler along, so that nothing of it is copied.
+    private func draw(_ chunk: Batch.Chunk, endingAt end: Int) throws -> SequenceDraw {
+        let rows = try (end - 1 - chunk.drafts..<end).map { row in
+            guard let logits = llama_get_logits_ith(context, Int32(row)) else {
+                throw LlamaError(description: "no logits for \(chunk.sequence)")
+            }
+            return UnsafeBufferPointer(start: logits, count: vocabulary.tokenCount)
+        }
+        guard let sampler = samplers.removeValue(forKey: chunk.sequence) else {
+            throw LlamaError(description: "no sampler for \(chunk.sequence)")
+        }
+        return SequenceDraw(sequence: chunk.sequence, sampler: sampler, rows: rows, guesses: chunk.tokens.suffix(chunk.drafts))
+    }
+
+    /// Fewer sequences are sampled sooner than a thread wakes up.
+    private static let worthSharing = 4
+
+    private func sample(_ draws: [SequenceDraw]) -> [[Token]] {
+        var draws = draws
+        // Constraints are the engine's thread's alone.
+        let free = draws.indices.filter { draws[$0].sampler.isFree }
+        let ends = endTokens
+        draws.withUnsafeMutableBufferPointer { buffer in
+            // Each element and each scratch is touched by one thread at a time.
+            nonisolated(unsafe) let (draws, scratches) = (buffer, scratches)
+            crew.perform(free.count, active: free.count < Self.worthSharing ? 1 : governor.threads) { piece, member in
+                draws[free[piece]].run(with: scratches[member], ends: ends)
+            }
+            for index in draws.indices where !draws[index].sampler.isFree { draws[index].run(with: scratches[0], ends: ends) }
+        }
+        for draw in draws { samplers[draw.sequence] = draw.sampler }
+        return draws.map(\.tokens)
     }
 
     private func score(_ chunk: Batch.Chunk, startingAt start: Int) throws {

@@ -30,7 +30,7 @@ import Testing
     private func draw(_ sampler: inout SequenceSampler, _ logits: [Float]) -> Token { drawAll(&sampler, logits)[0] }
 
     private func drawAll(_ sampler: inout SequenceSampler, _ logits: [Float]) -> [Token] {
-        logits.withUnsafeBufferPointer { sampler.next($0) }
+        logits.withUnsafeBufferPointer { sampler.next($0, with: SamplerScratch()) }
     }
 
     @Test func theLikeliestAllowedTokenIsTakenAtTemperatureZero() {

@@ -20,7 +20,7 @@ import Testing
     }
 
     private func draw(_ sampler: inout SequenceSampler, _ logits: [Float] = logits) -> Token {
-        logits.withUnsafeBufferPointer { sampler.next($0)[0] }
+        logits.withUnsafeBufferPointer { sampler.next($0, with: SamplerScratch())[0] }
     }
 
     /// How often each token is drawn by fresh samplers, so that penalties do not add up.

@@ -1,74 +1,33 @@
+import CSampling
 import Foundation
-import ShimmyCore
 
 /// The tokens that may still be drawn, as filters leave them.
 ///
 /// Written for the decode thread: what is kept is found by counting in classes of nearly equal weights, in time proportional to the
 /// candidates; only the class at the border is sorted, and everything only for the filters that need an order.
 struct Candidates {
-    struct Candidate {
-        let token: Int32
-        let weight: Float
-
-        /// Likelier first; equal ones in the order of the vocabulary, so that the same logits always give the same head.
-        static func precedes(_ one: Candidate, _ other: Candidate) -> Bool {
-            one.weight != other.weight ? one.weight > other.weight : one.token < other.token
-        }
-    }
+    typealias Candidate = CSamplingCandidate
 
     private(set) var items: [Candidate] = []
     private var isSorted = false
     /// Scratch: what each class weighs and how many it has.
-    private var masses = [Double](repeating: 0, count: classes)
-    private var counts = [Int](repeating: 0, count: classes)
-
-    /// 16 for each power of two, from 1 down; the last one has all the rest.
-    private static let classes = 1024
-
-    private static func `class`(of weight: Float) -> Int {
-        min(classes - 1, max(0, Int(Float(1).bitPattern >> 19) - Int(weight.bitPattern >> 19)))
-    }
+    private var masses = [Double](repeating: 0, count: WeightClass.count)
+    private var counts = [Int](repeating: 0, count: WeightClass.count)
 
     var total: Double { items.reduce(0) { $0 + Double($1.weight) } }
 
-    /// Takes the tokens of at least this weight. Weights are at most 1.
-    mutating func collect(_ weights: [Float], atLeast least: Float) {
-        items.removeAll(keepingCapacity: true)
+    /// Takes the tokens of at least this weight, and below a bound. Weights are at most 1.
+    /// - room: how many there may be at most; beyond that nothing is taken, and the answer is false.
+    @discardableResult
+    mutating func collect(_ weights: [Float], atLeast least: Float, below bound: Float = .infinity, atMost room: Int = .max) -> Bool {
+        let room = min(room, weights.count)
+        var found = 0
         isSorted = false
-        weights.withUnsafeBufferPointer { weights in
-            let base = UnsafeRawPointer(weights.baseAddress!)
-            let blocks = weights.count / 16
-            let bound = SIMD16<Float>(repeating: least)
-            for block in 0..<blocks {
-                let found = base.loadUnaligned(fromByteOffset: block * 64, as: SIMD16<Float>.self) .>= bound
-                // Most of a vocabulary is passed by sixteen at once.
-                if !any(found) { continue }
-                for index in block * 16..<block * 16 + 16 where weights[index] >= least {
-                    items.append(Candidate(token: Int32(index), weight: weights[index]))
-                }
-            }
-            for index in blocks * 16..<weights.count where weights[index] >= least {
-                items.append(Candidate(token: Int32(index), weight: weights[index]))
-            }
+        items = Array(unsafeUninitializedCapacity: room + 16) { buffer, count in
+            found = csampling_collect(weights, weights.count, least, bound, buffer.baseAddress, room)
+            count = found <= room ? found : 0
         }
-    }
-
-    /// A weight that at least `count` tokens have, and not many more: of blocks of sixteen tokens each, so many have one that is as heavy.
-    static func bound(ofTop count: Int, in weights: [Float]) -> Float {
-        var counts = [Int](repeating: 0, count: classes)
-        let blocks = weights.count / 16
-        guard count <= blocks else { return 0 }
-        weights.withUnsafeBytes { bytes in
-            for block in 0..<blocks {
-                counts[Self.class(of: bytes.loadUnaligned(fromByteOffset: block * 64, as: SIMD16<Float>.self).max())] += 1
-            }
-        }
-        var seen = 0
-        for (index, number) in counts.enumerated() {
-            seen += number
-            if seen >= count { return index == classes - 1 ? 0 : Float(bitPattern: (Float(1).bitPattern >> 19 - UInt32(index)) << 19) }
-        }
-        return 0
+        return found <= room
     }
 
     // MARK: Filters
@@ -120,19 +79,19 @@ struct Candidates {
         if isSorted || items.count <= 32 { return keepFirst(until: isEnough) }
         for index in masses.indices { (masses[index], counts[index]) = (0, 0) }
         for item in items {
-            let index = Self.class(of: item.weight)
+            let index = WeightClass.of(item.weight)
             masses[index] += Double(item.weight)
             counts[index] += 1
         }
         var (mass, count, border) = (0.0, 0, 0)
-        while border < Self.classes - 1, !isEnough(mass + masses[border], count + counts[border]) {
+        while border < WeightClass.count - 1, !isEnough(mass + masses[border], count + counts[border]) {
             mass += masses[border]
             count += counts[border]
             border += 1
         }
         var edge: [Candidate] = []
         items.removeAll { item in
-            let index = Self.class(of: item.weight)
+            let index = WeightClass.of(item.weight)
             if index == border { edge.append(item) }
             return index >= border
         }
@@ -158,6 +117,9 @@ struct Candidates {
 
     // MARK: Drawing
 
+    /// The token in whose part of the candidates a point falls; see `index(at:)`.
+    func token(at point: Double) -> Int? { index(at: point).map { Int(items[$0].token) } }
+
     /// The index of the candidate in whose part a point falls.
     /// - point: 0 to 1, without 1.
     func index(at point: Double) -> Int? {
@@ -167,5 +129,12 @@ struct Candidates {
             if left < 0 { return index }
         }
         return items.isEmpty ? nil : items.count - 1
+    }
+}
+
+extension CSamplingCandidate {
+    /// Likelier first; equal ones in the order of the vocabulary, so that the same logits always give the same head.
+    static func precedes(_ one: Self, _ other: Self) -> Bool {
+        one.weight != other.weight ? one.weight > other.weight : one.token < other.token
     }
 }

@@ -1,3 +1,4 @@
+import CSampling
 import Foundation
 import ShimmyCore
 
@@ -5,8 +6,8 @@ import ShimmyCore
 enum Logprobs {
     /// Of one token, and of the likeliest `count`.
     static func of(_ token: Token, top count: Int, in logits: UnsafeBufferPointer<Float>) -> TokenLogprobs {
-        let greatest = logits[TokenSampler.greatest(logits)]
-        let total = greatest + Float(log(Exponential.sum(of: logits, minus: greatest)))
+        let greatest = logits[csampling_greatest(logits.baseAddress, logits.count)]
+        let total = greatest + Float(log(csampling_exponentials(logits.baseAddress, logits.count, greatest, 1, nil)))
         let entries = likeliest(count, in: logits).map { TokenLogprobs.Entry(token: $0, logprob: logits[Int($0)] - total) }
         return TokenLogprobs(drawn: .init(token: token, logprob: logits[Int(token)] - total), top: entries)
     }

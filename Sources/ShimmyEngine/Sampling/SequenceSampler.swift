@@ -18,15 +18,13 @@ package struct SequenceSampler {
     private let window: Int
     private let repetitions: RepetitionFinder?
     private var logprobs: [TokenLogprobs] = []
-    private let scratch: SamplerScratch
 
     /// Forced tokens of one step.
     private static let longestForced = 64
 
-    package init(_ sampling: SequenceSampling, endOfGeneration: Token, ends: Set<Token>, scratch: SamplerScratch = SamplerScratch()) {
-        self.scratch = scratch
+    package init(_ sampling: SequenceSampling, endOfGeneration: Token, ends: Set<Token>) {
         parameters = sampling.parameters
-        sampler = TokenSampler(sampling.parameters, scratch: scratch)
+        sampler = TokenSampler(sampling.parameters)
         constraint = sampling.constraint?.makeConstraint()
         self.endOfGeneration = endOfGeneration
         self.ends = ends
@@ -35,11 +33,14 @@ package struct SequenceSampler {
         recent = Array(sampling.prompt.suffix(window))
     }
 
+    /// Whether nothing but its own state decides what is drawn: then any thread may draw.
+    package var isFree: Bool { constraint == nil }
+
     /// Draws a token, and goes on with all that its constraint leaves no choice about.
     /// - logits: one for each token of the vocabulary.
     /// Returns at least one token; one that ends the generation is the last.
-    package mutating func next(_ logits: UnsafeBufferPointer<Float>) -> [Token] {
-        let token = constraint?.forced.first ?? draw(logits)
+    package mutating func next(_ logits: UnsafeBufferPointer<Float>, with scratch: SamplerScratch) -> [Token] {
+        let token = constraint?.forced.first ?? draw(logits, with: scratch)
         note(token)
         guard let count = parameters.logprobs else { return [token] + takeForced(after: token) }
         // Each token's probabilities have to be computed.
@@ -86,19 +87,19 @@ package struct SequenceSampler {
         !parameters.bias.isEmpty || !counts.isEmpty || !recent.isEmpty || mayNotEnd
     }
 
-    private mutating func draw(_ logits: UnsafeBufferPointer<Float>) -> Token {
+    private mutating func draw(_ logits: UnsafeBufferPointer<Float>, with scratch: SamplerScratch) -> Token {
         let mask = constraint?.mask
-        guard isShaped || mask != nil else { return sampler.sample(logits) }
+        guard isShaped || mask != nil else { return sampler.sample(logits, with: scratch) }
         if !isShaped, parameters.temperature <= 0, let mask {
             // Mostly the likeliest token is allowed.
-            let token = sampler.sample(logits)
+            let token = sampler.sample(logits, with: scratch)
             if mask.contains(token) { return token }
         }
         scratch.shaped.removeAll(keepingCapacity: true)
         scratch.shaped.append(contentsOf: logits)
         scratch.shaped.withUnsafeMutableBufferPointer { shape(&$0) }
-        if let mask, !refuseAll(but: mask) { return endOfGeneration }
-        return scratch.shaped.withUnsafeBufferPointer { sampler.sample($0) }
+        if let mask, !refuseAll(but: mask, with: scratch) { return endOfGeneration }
+        return scratch.shaped.withUnsafeBufferPointer { sampler.sample($0, with: scratch) }
     }
 
     /// What `repeatPenalty` is about.
@@ -125,7 +126,7 @@ package struct SequenceSampler {
     // MARK: The constraint
 
     /// Takes out what may not come next; false when nothing is left.
-    private func refuseAll(but mask: TokenMask) -> Bool {
+    private func refuseAll(but mask: TokenMask, with scratch: SamplerScratch) -> Bool {
         var isLeft = false
         scratch.shaped.withUnsafeMutableBufferPointer { shaped in
             for start in stride(from: 0, to: shaped.count, by: 64) {

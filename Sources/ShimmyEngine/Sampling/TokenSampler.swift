@@ -1,10 +1,11 @@
+import CSampling
 import Foundation
 package import ShimmyCore
 
 /// Draws tokens for one sequence from logits. Its random numbers are its own: neighbours in a batch never change a draw.
 ///
-/// OpenAI's order: the temperature shapes the distribution whose head `top_p` then keeps. Written for the decode thread: one pass for
-/// a greedy token, three for a draw, no sorting of the vocabulary.
+/// OpenAI's order: the temperature shapes the distribution whose head `top_p` then keeps. A vocabulary is passed in vector code a few
+/// times, and never sorted.
 package struct TokenSampler {
     private let temperature: Float
     private let topP: Float
@@ -15,10 +16,8 @@ package struct TokenSampler {
     private let xtcThreshold: Float
     private var mirostat: MirostatState?
     private var random: RandomBits
-    private let scratch: SamplerScratch
 
-    package init(_ parameters: SamplingParameters, scratch: SamplerScratch = SamplerScratch()) {
-        self.scratch = scratch
+    package init(_ parameters: SamplingParameters) {
         temperature = parameters.temperature
         topP = parameters.topP
         topK = parameters.topK
@@ -31,100 +30,81 @@ package struct TokenSampler {
     }
 
     /// - logits: one for each token of the vocabulary, at least one; not-a-number never wins.
-    package mutating func sample(_ logits: UnsafeBufferPointer<Float>) -> Token {
-        let best = Self.greatest(logits)
+    package mutating func sample(_ logits: UnsafeBufferPointer<Float>, with scratch: SamplerScratch) -> Token {
+        let best = csampling_greatest(logits.baseAddress, logits.count)
         if temperature <= 0 { return Token(best) }
-        let total = fillWeights(logits, greatest: logits[best])
-        guard total > 0, total.isFinite else { return Token(best) }
-        let isFiltered = topP < 1 || topK > 0 || minP > 0 || typicalP < 1 || xtcProbability > 0 || mirostat != nil
-        return Token((isFiltered ? drawFiltered(total: total) : draw(below: total)) ?? best)
-    }
-
-    /// The first of the greatest logits. Two passes that the compiler turns into vector code.
-    static func greatest(_ logits: UnsafeBufferPointer<Float>) -> Int {
-        var lanes = SIMD16<Float>(repeating: -.infinity)
-        let blocks = logits.count / 16
-        let base = UnsafeRawPointer(logits.baseAddress!)
-        for block in 0..<blocks {
-            let values = base.loadUnaligned(fromByteOffset: block * 64, as: SIMD16<Float>.self)
-            lanes.replace(with: values, where: values .> lanes)
-        }
-        var greatest = lanes.max()
-        for index in blocks * 16..<logits.count where logits[index] > greatest { greatest = logits[index] }
-        return logits.firstIndex(of: greatest) ?? 0
-    }
-
-    /// exp((logit - greatest) / temperature) for each token; returns the sum.
-    private func fillWeights(_ logits: UnsafeBufferPointer<Float>, greatest: Float) -> Double {
         if scratch.weights.count != logits.count { scratch.weights = [Float](repeating: 0, count: logits.count) }
-        let scale = 1 / temperature
-        let base = UnsafeRawPointer(logits.baseAddress!)
-        let blocks = logits.count / 16
-        var total = 0.0
-        scratch.weights.withUnsafeMutableBytes { buffer in
-            for block in 0..<blocks {
-                let values = base.loadUnaligned(fromByteOffset: block * 64, as: SIMD16<Float>.self)
-                let powers = Exponential.of((values - greatest) * scale)
-                buffer.storeBytes(of: powers, toByteOffset: block * 64, as: SIMD16<Float>.self)
-                total += Double(powers.sum())
-            }
-        }
-        for index in blocks * 16..<logits.count {
-            let power = Exponential.of(SIMD16(repeating: (logits[index] - greatest) * scale))[0]
-            scratch.weights[index] = power
-            total += Double(power)
-        }
-        return total
+        let total = csampling_exponentials(logits.baseAddress, logits.count, logits[best], 1 / temperature, &scratch.weights)
+        guard total > 0, total.isFinite else { return Token(best) }
+        return Token(draw(of: total, with: scratch) ?? best)
     }
 
-    /// The token in whose part of 0..<total a random point falls.
-    private mutating func draw(below total: Double) -> Int? {
-        let point = random.unit() * total
-        var sum = 0.0
-        // Sums of 64 first: most of the vocabulary is passed by without looking at each token.
-        return scratch.weights.withUnsafeBufferPointer { weights in
-            var start = 0
-            while start < weights.count {
-                let end = min(start + 64, weights.count)
-                var block: Float = 0
-                for index in start..<end { block += weights[index] }
-                if sum + Double(block) > point {
-                    for index in start..<end {
-                        sum += Double(weights[index])
-                        if sum > point { return index }
-                    }
-                } else {
-                    sum += Double(block)
-                }
-                start = end
-            }
-            return weights.lastIndex { $0 > 0 }
+    // MARK: Drawing
+
+    /// Below this part of the likeliest token's probability no filter has anything to say.
+    private static let negligible: Float = 0x1p-24
+    /// So many tokens are sooner listed than searched for bounds.
+    private static let few = 2048
+
+    /// - total: of all weights.
+    private mutating func draw(of total: Double, with scratch: SamplerScratch) -> Int? {
+        if topK <= 0, minP <= 0, typicalP >= 1, xtcProbability <= 0, mirostat == nil {
+            return topP < 1 ? drawFromHead(of: total, with: scratch) : drawFromAll(of: total, with: scratch)
         }
+        return drawFiltered(of: total, with: scratch)
+    }
+
+    /// What a token weighs at least that `topP` may keep: if all of a vocabulary weighed less, it would not reach the part that is cut off.
+    private func leastOfHead(of total: Double, _ scratch: SamplerScratch) -> Float {
+        min(1, Float((1 - Double(topP)) * total / Double(scratch.weights.count)))
+    }
+
+    private mutating func drawFromAll(of total: Double, with scratch: SamplerScratch) -> Int? {
+        let place = csampling_locate(scratch.weights, scratch.weights.count, 0, random.unit() * total)
+        return place < scratch.weights.count ? place : scratch.weights.lastIndex { $0 > 0 }
+    }
+
+    /// Draws from the likeliest tokens that together have the part `topP` of everything.
+    private mutating func drawFromHead(of total: Double, with scratch: SamplerScratch) -> Int? {
+        let wanted = Double(topP) * total
+        let least = leastOfHead(of: total, scratch)
+        if scratch.candidates.collect(scratch.weights, atLeast: least, atMost: Self.few) {
+            scratch.candidates.keepHead(weighing: wanted)
+            return scratch.candidates.token(at: random.unit())
+        }
+        // Many are alike: all above some class belong to the head, and only this class has to be sorted.
+        let border = WeightClass.border(in: scratch.weights, upTo: WeightClass.of(least)) { $0.mass >= wanted }
+        let bound = border.index == 0 ? Float.infinity : WeightClass.floor(border.index - 1)
+        scratch.candidates.collect(scratch.weights, atLeast: WeightClass.floor(border.index), below: bound)
+        scratch.candidates.keepHead(weighing: wanted - border.above.mass)
+        let edge = scratch.candidates.total
+        let point = random.unit() * (border.above.mass + edge)
+        if point < border.above.mass {
+            let place = csampling_locate(scratch.weights, scratch.weights.count, bound, point)
+            if place < scratch.weights.count { return place }
+        }
+        return scratch.candidates.token(at: max(0, point - border.above.mass) / edge)
     }
 
     // MARK: Filters
 
-    /// Below this part of the likeliest token's probability no filter has anything to say.
-    private static let negligible: Float = 0x1p-24
-
     /// Draws from what `min_p`, `top_k`, `typical_p`, `top_p`, XTC and mirostat leave, each of what the one before it left.
-    /// - total: of all weights.
-    private mutating func drawFiltered(total: Double) -> Int? {
-        // What is surely left out need not be looked at: with `top_p` alone those tokens that are so unlikely that all of the vocabulary
-        // would not reach the part that it cuts off.
-        let isTopPAlone = topP < 1 && topK <= 0 && typicalP >= 1 && minP <= 0
-        var least = isTopPAlone ? Float(Double(1 - topP) * total / Double(scratch.weights.count)) : max(minP, Self.negligible)
-        if topK > 0 { least = max(least, Candidates.bound(ofTop: topK, in: scratch.weights)) }
+    private mutating func drawFiltered(of total: Double, with scratch: SamplerScratch) -> Int? {
+        let isTopPFirst = topP < 1 && topK <= 0 && typicalP >= 1 && minP <= 0
+        var least = isTopPFirst ? leastOfHead(of: total, scratch) : max(minP, Self.negligible)
+        if topK > 0 {
+            let border = WeightClass.border(in: scratch.weights) { $0.count >= topK }
+            least = max(least, WeightClass.floor(border.index))
+        }
         scratch.candidates.collect(scratch.weights, atLeast: min(least, 1))
         if topK > 0 { scratch.candidates.keepTop(topK) }
         if typicalP < 1 { scratch.candidates.keepTypical(Double(typicalP)) }
-        if topP < 1 { scratch.candidates.keepHead(weighing: Double(topP) * (isTopPAlone ? total : scratch.candidates.total)) }
+        if topP < 1 { scratch.candidates.keepHead(weighing: Double(topP) * (isTopPFirst ? total : scratch.candidates.total)) }
         if xtcProbability > 0, random.unit() < Double(xtcProbability) { scratch.candidates.dropTop(above: Double(xtcThreshold)) }
-        guard mirostat != nil else { return scratch.candidates.index(at: random.unit()).map { Int(scratch.candidates.items[$0].token) } }
-        return drawWithMirostat()
+        return mirostat == nil ? scratch.candidates.token(at: random.unit()) : drawWithMirostat(scratch)
     }
 
-    private mutating func drawWithMirostat() -> Int? {
+    private mutating func drawWithMirostat(_ scratch: SamplerScratch) -> Int? {
         guard var state = mirostat else { return nil }
         scratch.candidates.keepTop(state.kept(of: scratch.candidates.sortedShares(), vocabulary: scratch.weights.count))
         let shares = scratch.candidates.sortedShares()
@@ -135,7 +115,7 @@ package struct TokenSampler {
     }
 }
 
-/// What draws need beside their own state. One for all samplers of a thread: it stays in the processor's cache.
+/// What draws need beside their own state. One for all samplers of a thread: it stays in the processor's cache. Nothing in it outlives a draw.
 package final class SamplerScratch {
     fileprivate var weights: [Float] = []
     fileprivate var candidates = Candidates()
@@ -147,52 +127,6 @@ package final class SamplerScratch {
 
 @available(*, unavailable)
 extension SamplerScratch: Sendable {}
-
-extension Exponential {
-    /// The sum of e^(logit - greatest).
-    static func sum(of logits: UnsafeBufferPointer<Float>, minus greatest: Float) -> Double {
-        let base = UnsafeRawPointer(logits.baseAddress!)
-        let blocks = logits.count / 16
-        var total = 0.0
-        for block in 0..<blocks {
-            total += Double(of(base.loadUnaligned(fromByteOffset: block * 64, as: SIMD16<Float>.self) - greatest).sum())
-        }
-        for index in blocks * 16..<logits.count { total += Double(of(SIMD16(repeating: logits[index] - greatest))[0]) }
-        return total
-    }
-}
-
-/// e to the power of 16 numbers at once, to a relative error below 3e-7 (for x <= 0; 0 below -87).
-enum Exponential {
-    @inline(__always)
-    static func of(_ x: SIMD16<Float>) -> SIMD16<Float> {
-        let low = SIMD16<Float>(repeating: -87)
-        let bounded = x.replacing(with: low, where: .!(x .>= low))
-        // x = n ln 2 + r with |r| <= ln 2 / 2; ln 2 in two parts, so that r keeps its bits. Adding a large number rounds to an integer and
-        // leaves it in the low bits: every processor does that sixteen at once, which is not true of its rounding and converting.
-        let shifted = bounded * 1.442_695_04 + Self.shift
-        let n = shifted - Self.shift
-        let r = (bounded - n * 0.693_359_375) + n * 2.121_944_4e-4
-        // The Taylor polynomial of e^r to the sixth power.
-        var p = SIMD16<Float>(repeating: 1.388_888_9e-3)
-        p = p * r + 8.333_333_3e-3
-        p = p * r + 4.166_666_7e-2
-        p = p * r + 1.666_666_7e-1
-        p = p * r + 0.5
-        p = p * r + 1
-        p = p * r + 1
-        let exponents = unsafeBitCast(shifted, to: SIMD16<UInt32>.self) &- Self.shift.bitPattern &+ 127
-        let power = SIMD16<Float>(bitPattern: exponents &<< 23)
-        return (p * power).replacing(with: 0, where: .!(x .>= low))
-    }
-
-    /// 1.5 × 2^23: the unit of its last bit is 1.
-    private static let shift: Float = 12_582_912
-}
-
-extension SIMD16<Float> {
-    fileprivate init(bitPattern bits: SIMD16<UInt32>) { self = unsafeBitCast(bits, to: SIMD16<Float>.self) }
-}
 
 /// xoshiro256++ (Blackman and Vigna, 2018), seeded by SplitMix64 as its authors recommend: the same draws on every machine.
 struct RandomBits {

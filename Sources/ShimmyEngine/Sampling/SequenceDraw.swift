@@ -1,0 +1,28 @@
+package import ShimmyCore
+
+/// All that one step samples for one sequence. Independent of all others.
+package struct SequenceDraw {
+    package let sequence: SequenceID
+    package private(set) var sampler: SequenceSampler
+    /// Logits after the last sure token, then after each guess.
+    private let rows: [UnsafeBufferPointer<Float>]
+    private let guesses: ArraySlice<Token>
+    /// What was drawn.
+    package private(set) var tokens: [Token] = []
+
+    package init(sequence: SequenceID, sampler: SequenceSampler, rows: [UnsafeBufferPointer<Float>], guesses: ArraySlice<Token>) {
+        precondition(rows.count == guesses.count + 1)
+        self.sequence = sequence
+        self.sampler = sampler
+        self.rows = rows
+        self.guesses = guesses
+    }
+
+    /// Draws the token after the last sure one; then, as long as they are what was guessed, those after the guess.
+    /// - ends: tokens that end a generation.
+    package mutating func run(with scratch: SamplerScratch, ends: Set<Token>) {
+        repeat {
+            tokens += sampler.next(rows[tokens.count], with: scratch)
+        } while guesses.starts(with: tokens) && !tokens.contains(where: ends.contains)
+    }
+}

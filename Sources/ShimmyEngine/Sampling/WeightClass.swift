@@ -1,0 +1,34 @@
+import CSampling
+
+/// Classes of nearly equal weights: 16 for each power of two, from 1 down; the last one has all the rest.
+enum WeightClass {
+    static let count = 1024
+
+    static func of(_ weight: Float) -> Int { min(count - 1, max(0, Int(Float(1).bitPattern >> 19) - Int(weight.bitPattern >> 19))) }
+
+    /// What a member weighs at least.
+    static func floor(_ index: Int) -> Float {
+        index == count - 1 ? 0 : Float(bitPattern: (Float(1).bitPattern >> 19 - UInt32(index)) << 19)
+    }
+
+    /// The first class with which there is enough, and what the heavier ones have together.
+    ///
+    /// Nothing is listed: each pass over the vocabulary measures what is above a few bounds, and leaves a fifth of the classes.
+    static func border(
+        in weights: [Float], upTo last: Int = count - 1, until isEnough: (CSamplingMeasure) -> Bool
+    ) -> (index: Int, above: CSamplingMeasure) {
+        var (low, high) = (0, last)
+        var above = CSamplingMeasure(mass: 0, count: 0)
+        let parts = Int(CSAMPLING_BOUNDS)
+        var measures = [CSamplingMeasure](repeating: above, count: parts)
+        while low < high {
+            let stride = (high - low + parts) / (parts + 1)
+            let indices = (1...parts).map { min(low + $0 * stride, high) - 1 }
+            csampling_measure(weights, weights.count, indices.map(floor), &measures)
+            let first = measures.firstIndex(where: isEnough) ?? parts
+            if first < parts { high = indices[first] }
+            if first > 0 { (low, above) = (indices[first - 1] + 1, measures[first - 1]) }
+        }
+        return (low, above)
+    }
+}
