@@ -18,9 +18,15 @@ package final class EngineHandle: Sendable {
         package var isDeterministic: Bool
         /// Where prefixes are kept beyond the process; nil for nowhere.
         package var store: PrefixStore?
+        /// What the engine takes turns at with others.
+        package var turn: ComputeTurn
 
-        package init(target: StepTarget = StepTarget(), queue: Int = 256, isDeterministic: Bool = false, store: PrefixStore? = nil) {
+        package init(
+            target: StepTarget = StepTarget(), queue: Int = 256, isDeterministic: Bool = false, store: PrefixStore? = nil,
+            turn: ComputeTurn = .process
+        ) {
             self.store = store
+            self.turn = turn
             self.target = target
             self.isDeterministic = isDeterministic
             self.queue = queue

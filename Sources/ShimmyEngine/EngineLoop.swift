@@ -35,6 +35,7 @@ final class EngineLoop<Runner: ModelRunner> {
     private let mailbox: Mailbox<EngineCommand>
     private let shared: SharedStatistics
     private let store: PrefixStore?
+    private let turn: ComputeTurn.Member
     private var stopped = false
 
     /// Seconds without work after which prefixes are saved.
@@ -47,6 +48,7 @@ final class EngineLoop<Runner: ModelRunner> {
         self.mailbox = mailbox
         self.shared = shared
         self.store = options.store
+        turn = ComputeTurn.Member(options.turn)
     }
 
     /// Runs until it is told to shut down; what is left then is cancelled. Blocks only when there is nothing to do.
@@ -62,9 +64,10 @@ final class EngineLoop<Runner: ModelRunner> {
             }
             for command in commands { perform(command) }
             if !scheduler.isIdle {
-                step()
+                turn.perform(step)
                 mayHaveToSave = store != nil
             }
+            turn.note(streams: scheduler.hasStreams)
             publish()
         }
         end()
@@ -83,8 +86,9 @@ final class EngineLoop<Runner: ModelRunner> {
     // MARK: Steps
 
     /// One step: schedule, run, commit.
-    private func step() {
-        var step = scheduler.schedule()
+    /// - others: other engines with streams, which wait for this step.
+    private func step(beside others: Int) {
+        var step = scheduler.schedule(beside: others)
         publish()  // a step can take a while: what it works on is known before it ends
         perform(&step)
         guard !step.batch.isEmpty else { return }

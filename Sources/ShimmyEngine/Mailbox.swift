@@ -1,7 +1,7 @@
 import Foundation
 
 /// Carries commands from any thread to the one that owns the engine.
-/// The only place with a condition variable: `Synchronization.Mutex` has none.
+/// With a condition variable, which `Synchronization.Mutex` has none of.
 ///
 /// `@unchecked Sendable`: everything is only touched while `condition` is locked.
 final class Mailbox<Item: Sendable>: @unchecked Sendable {

@@ -61,8 +61,8 @@ final class EngineDrive {
 
     /// One step; returns what it computed.
     @discardableResult
-    func step() -> Batch {
-        let step = scheduler.schedule()
+    func step(beside others: Int = 0) -> Batch {
+        let step = scheduler.schedule(beside: others)
         for operation in step.operations { runner.perform(operation) }
         if !step.batch.isEmpty {
             let result: StepResult

@@ -55,6 +55,18 @@ import Testing
         #expect(Double(steps) < ideal * 1.2 + 3)
     }
 
+    /// Two engines with streams: each one's prefill gets half of the time between two tokens, with streams of its own or without.
+    @Test(arguments: [false, true]) func streamsOfOtherEnginesShareTheGap(hasStream: Bool) {
+        let drive = EngineDrive(cells: 8000, slots: 4, batchTokens: 256, timing: .init(step: 0.004, stream: 0.004, row: 0.001))
+        drive.submit(1, [5], maximumTokens: hasStream ? 2000 : 5)
+        for _ in 0..<10 { drive.step() }
+        drive.submit(2, (0..<2000).map { Token($0 % 977 + 1000) }, maximumTokens: 1)
+        let alone = drive.step().tokenCount
+        let beside = (0..<10).map { _ in drive.step(beside: 1).tokenCount }.dropFirst()
+        #expect(beside.allSatisfy { (16...50).contains($0) }, "\(beside) after \(alone)")
+        #expect(drive.step().tokenCount > (beside.last ?? 0) + 20, "alone again, more fits")
+    }
+
     @Test func whenAStreamAloneTakesTooLongPrefillStillGoesOn() {
         let drive = EngineDrive(cells: 8000, slots: 4, batchTokens: 256, timing: .init(step: 0.5, stream: 0.1, row: 0.1))
         drive.submit(1, [5], maximumTokens: 2000)

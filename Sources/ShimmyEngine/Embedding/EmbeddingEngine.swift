@@ -29,13 +29,13 @@ package final class EmbeddingEngine: Sendable {
 
     /// Starts an engine on its own thread. `makeRunner` runs there; what it throws is thrown here.
     package static func start<Runner: EmbeddingRunner & SendableMetatype>(
-        name: String, queue: Int = 16384, makeRunner: @escaping @Sendable () throws -> Runner
+        name: String, queue: Int = 16384, turn: ComputeTurn = .process, makeRunner: @escaping @Sendable () throws -> Runner
     ) async throws -> EmbeddingEngine {
         let mailbox = Mailbox<Command>()
         let shared = SharedStatistics()
         let limits = try await startEngine(named: name, shared) {
             let runner = try makeRunner()
-            return (runner.limits, EmbeddingLoop(runner: runner, mailbox: mailbox, shared: shared).run)
+            return (runner.limits, EmbeddingLoop(runner: runner, mailbox: mailbox, shared: shared, turn: turn).run)
         }
         return EmbeddingEngine(limits: limits, queue: queue, mailbox: mailbox, shared: shared)
     }
@@ -81,9 +81,12 @@ private final class EmbeddingLoop<Runner: EmbeddingRunner> {
     private let shared: SharedStatistics
     private var queue: EmbeddingQueue
     private var requests: [UInt64: Request] = [:]
+    private let turn: ComputeTurn.Member
+    private var time = StepTimeModel()
     private var stopped = false
 
-    init(runner: Runner, mailbox: Mailbox<EmbeddingEngine.Command>, shared: SharedStatistics) {
+    init(runner: Runner, mailbox: Mailbox<EmbeddingEngine.Command>, shared: SharedStatistics, turn: ComputeTurn) {
+        self.turn = ComputeTurn.Member(turn)
         self.runner = runner
         self.mailbox = mailbox
         self.shared = shared
@@ -93,7 +96,7 @@ private final class EmbeddingLoop<Runner: EmbeddingRunner> {
     func run() {
         while !stopped {
             for command in mailbox.takeAll(queue.count > 0 ? .none : .endless) { perform(command) }
-            if !stopped { step() }
+            if !stopped, queue.count > 0 { turn.perform(step) }
         }
         for request in requests.keys { end(request, .failure(CancellationError())) }
         for case .embed(_, _, _, let answer) in mailbox.close() { answer(.failure(CancellationError())) }
@@ -109,8 +112,10 @@ private final class EmbeddingLoop<Runner: EmbeddingRunner> {
         }
     }
 
-    private func step() {
-        let batch = queue.nextBatch()
+    /// - others: engines with streams, which wait for this step: together they have the time between two of their tokens.
+    private func step(beside others: Int) {
+        let room = others > 0 ? time.rows(within: StepTarget().gap / Double(1 + others), besides: 0) ?? StepTarget.firstRows : .max
+        let batch = queue.nextBatch(atMost: room)
         guard !batch.isEmpty else { return }
         let begin = ContinuousClock.now
         do {
@@ -120,7 +125,9 @@ private final class EmbeddingLoop<Runner: EmbeddingRunner> {
             for text in batch { end(text.place.request, .failure(EngineError("\(error)"))) }
         }
         let seconds = (ContinuousClock.now - begin) / .seconds(1)
-        shared.countStep(tokens: batch.reduce(0) { $0 + $1.tokens.count }, seconds: seconds, modelSeconds: seconds)
+        let tokens = batch.reduce(0) { $0 + $1.tokens.count }
+        time.observe(decodeRows: 0, otherRows: max(1, tokens), seconds: seconds)
+        shared.countStep(tokens: tokens, seconds: seconds, modelSeconds: seconds)
         for request in Set(batch.map(\.place.request)) {
             let vectors = requests[request]?.vectors ?? []
             if !vectors.isEmpty, !vectors.contains(where: { $0 == nil }) { end(request, .success(vectors.compactMap { $0 })) }

@@ -39,15 +39,17 @@ struct EmbeddingQueue {
     }
 
     /// The texts of the next batch; none when nothing waits.
-    mutating func nextBatch() -> [(place: Place, tokens: [Token])] {
+    /// - tokens: how many there should be at most; one text comes in any case.
+    mutating func nextBatch(atMost tokens: Int = .max) -> [(place: Place, tokens: [Token])] {
         var batch: [Waiting] = []
-        var room = limits.batchTokens
+        var room = min(limits.batchTokens, max(1, tokens))
         var left = waiting
         while batch.count < limits.batchTexts, room > 0 {
             // The owner that was served least; of an owner's texts the first that fits.
-            let owners = left.filter { $0.tokens.count <= room }.map(\.owner)
+            let fits = { (text: Waiting) in text.tokens.count <= room || batch.isEmpty }
+            let owners = left.filter(fits).map(\.owner)
             guard let owner = owners.min(by: { shares.service(of: $0) < shares.service(of: $1) }),
-                let index = left.firstIndex(where: { $0.owner == owner && $0.tokens.count <= room })
+                let index = left.firstIndex(where: { $0.owner == owner && fits($0) })
             else { break }
             let text = left.remove(at: index)
             // A text costs at least something, or empty ones would be endless.

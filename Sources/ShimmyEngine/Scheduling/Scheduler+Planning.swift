@@ -1,7 +1,9 @@
 import ShimmyCore
 
 extension Scheduler {
-    package mutating func schedule() -> Step {
+    /// - others: other engines with streams, which share the time between two tokens of theirs with this one.
+    package mutating func schedule(beside others: Int = 0) -> Step {
+        let gap = target.gap / Double(1 + others)
         // Flexible work runs only when there is no other; its slots and cells are lent.
         let isFlexTurn = !(running.contains { !$0.isFlex } || waiting.contains { !$0.isFlex })
         let turn = nextTurn(flex: isFlexTurn)
@@ -9,20 +11,19 @@ extension Scheduler {
         planDecode(into: &step, flex: isFlexTurn)
         guard turn.prefills else { return step }
         let streams = step.batch.chunks.count
-        var rows = min(prefillRows(besides: streams, turn), limits.batchTokens - streams)
+        var rows = min(prefillRows(besides: streams, turn, within: gap, isAlone: others == 0), limits.batchTokens - streams)
         planPrefill(into: &step, rows: &rows, flex: isFlexTurn)
-        if step.batch.tokenCount == streams, waiting.isEmpty { planDrafts(into: &step, turn) }
+        if step.batch.tokenCount == streams, waiting.isEmpty { planDrafts(into: &step, turn, within: gap) }
         return step
     }
 
     /// How much prefill fits into a step.
-    private func prefillRows(besides streams: Int, _ turn: AdapterTurns.Turn) -> Int {
+    private func prefillRows(besides streams: Int, _ turn: AdapterTurns.Turn, within gap: Double, isAlone: Bool) -> Int {
         if isDeterministic { return limits.batchTokens }
-        if streams == 0, turn.otherStreams == 0 {
+        if streams == 0, turn.otherStreams == 0, isAlone {
             return max(StepTarget.leastRows, time.rows(within: target.prefill, besides: 0) ?? limits.batchTokens)
         }
-        let gap = target.gap - turn.otherSeconds
-        return max(StepTarget.leastRows, time.rows(within: gap, besides: streams) ?? StepTarget.firstRows)
+        return max(StepTarget.leastRows, time.rows(within: gap - turn.otherSeconds, besides: streams) ?? StepTarget.firstRows)
     }
 
     // MARK: Decode
@@ -35,11 +36,11 @@ extension Scheduler {
     }
 
     /// Lengthens the streams' chunks by guesses, where verifying them costs less than what they are likely to save.
-    private mutating func planDrafts(into step: inout Step, _ turn: AdapterTurns.Turn) {
+    private mutating func planDrafts(into step: inout Step, _ turn: AdapterTurns.Turn, within gap: Double) {
         let streams = step.batch.chunks.count
         guard limits.canRewind, !isDeterministic, streams > 0, let rowSeconds = time.rowSeconds, let stepSeconds = time.decodeSeconds(rows: streams)
         else { return }
-        let rowsInTime = max(4, Int((target.gap - turn.otherSeconds - stepSeconds) / rowSeconds))
+        let rowsInTime = max(4, Int((gap - turn.otherSeconds - stepSeconds) / rowSeconds))
         var room = min(rowsInTime, min(limits.batchTokens, limits.outputs, limits.cells - cache.cellsUsed) - streams)
         for (position, chunk) in step.batch.chunks.enumerated() {
             guard let index = running.firstIndex(where: { $0.id == chunk.sequence }) else { continue }

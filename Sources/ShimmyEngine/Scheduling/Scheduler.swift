@@ -113,6 +113,7 @@ package struct Scheduler {
 
     package var isIdle: Bool { waiting.isEmpty && running.isEmpty }
     package var runningCount: Int { running.count }
+    package var hasStreams: Bool { running.contains(where: \.isDecoding) }
     package var waitingCount: Int { waiting.count }
     package var cellsUsed: Int { cache.cellsUsed }
     package var stepTimes: StepTimeModel { time }
