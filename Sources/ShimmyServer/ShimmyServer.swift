@@ -11,6 +11,8 @@ package import ShimmyStorage
 /// The server as a service: binds, answers, drains when it is told to stop.
 package struct ShimmyServer: Service {
     private let application: Application<RouterResponder<ShimmyRequestContext>>
+    /// Nil where nothing may be stored.
+    private let background: BackgroundResponses?
 
     /// The address that was bound.
     package struct Address: Sendable {
@@ -27,7 +29,9 @@ package struct ShimmyServer: Service {
         logger: Logger,
         onListening: @escaping @Sendable (Address) async -> Void
     ) {
-        let table = Self.routeTable(configuration: configuration, models: models, hub: hub, store: store, contextLength: contextLength)
+        background = store.map { BackgroundResponses(store: $0, maker: ResponseMaker(models: models), logger: logger) }
+        let table = Self.routeTable(
+            configuration: configuration, models: models, hub: hub, store: store, background: background, contextLength: contextLength)
         let limits = configuration.limits
         var http = HTTP1Channel.Configuration(
             additionalChannelHandlers: [ParserErrorHandler(), ExpectContinueHandler(bodyLimit: limits.bodyBytes), DisconnectMonitor()],
@@ -45,20 +49,27 @@ package struct ShimmyServer: Service {
             logger: logger)
     }
 
-    package func run() async throws { try await application.run() }
+    package func run() async throws {
+        await background?.resume()
+        try await application.run()
+    }
 
     /// Every route of the server. Also asked by the test that holds the compatibility matrix against them.
     package static func routeTable(
-        configuration: ServerConfiguration, models: ModelManager, hub: HubAccess, store: Store?,
+        configuration: ServerConfiguration, models: ModelManager, hub: HubAccess, store: Store?, background: BackgroundResponses? = nil,
         contextLength: @escaping @Sendable (ModelRecord) -> Int?
     ) -> RouteTable {
         let body = JSONBodyReader(limits: configuration.limits)
+        let streams = ResponseStreams(heartbeat: configuration.heartbeat)
         return RouteTable(
             routes: HealthRoutes(models: models).routes
                 + EngineRoutes(models: models).routes
                 + ModelRoutes(models: models, contextLength: contextLength, body: body).routes
                 + PullRoutes(models: models, hub: hub, body: body).routes
                 + ChatRoutes(models: models, body: body, responder: AnswerResponder(heartbeat: configuration.heartbeat)).routes
+                + ResponseRoutes(models: models, body: body, store: store, background: background, streams: streams).routes
+                + StoredResponseRoutes(store: store, background: background, streams: streams).routes
+                + ResponseToolRoutes(models: models, body: body, store: store).routes
                 + EmbeddingRoutes(models: models, body: body).routes
                 + AdapterRoutes(models: models).routes
                 + PromptRoutes(models: models, body: body).routes)

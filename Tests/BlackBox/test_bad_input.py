@@ -49,6 +49,33 @@ AROUND = {
     "continue_final_message": messages(),
     "best_of": {"n": 1},
 }
+PART = {"type": "input_text", "text": "a"}
+FLAT_TOOL = {"type": "function", "name": "f", "description": "", "parameters": {"type": "object", "properties": {}}, "strict": False}
+FLAT_CUSTOM = {"type": "custom", "name": "g", "format": {"type": "grammar", "syntax": "regex", "definition": "a"}}
+FLAT_FORMAT = {"type": "json_schema", "name": "a", "description": "b", "strict": False, "schema": {"type": "object"}}
+# The same for responses.
+AROUND_RESPONSES = {
+    "input[].content[].refusal": {"input": [{"role": "assistant", "content": [{"type": "refusal", "refusal": "a"}]}]},
+    "input[].content[]": {"input": [{"role": "user", "content": [PART]}]},
+    "input[].summary": {"input": [{"type": "reasoning", "summary": [{"type": "summary_text", "text": "a"}]}]},
+    "input[].encrypted_content": {"input": [{"type": "reasoning", "summary": []}]},
+    "input[].output": {"input": [{"type": "function_call_output", "call_id": "c", "output": [PART]}]},
+    "input[].input": {"input": [{"type": "custom_tool_call", "call_id": "c", "name": "f", "input": "a"}]},
+    **{
+        f"input[].{name}": {"input": [{"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}]}
+        for name in ("call_id", "name", "arguments")
+    },
+    "input[]": {"input": [{"role": "user", "content": "a"}]},
+    "tools[].format": {"tools": [FLAT_CUSTOM]},
+    "tools": {"tools": [FLAT_TOOL]},
+    "tool_choice": {"tools": [FLAT_TOOL]},
+    "text.format": {"text": {"format": FLAT_FORMAT}},
+    "stream_options": {"stream": True, "stream_options": {"include_obfuscation": True}},
+    "chat_template_kwargs": {"chat_template_kwargs": {"enable_thinking": True}},
+    "conversation.id": {"conversation": {}},
+}
+# What is around these is no good request by itself: what comes of a call needs the call before it, a conversation has to be there.
+ALONE = {"input[].output", "input[].output[].type", "input[].output[].text", "conversation.id"}
 # Histories come from many programs; what is only written back into the prompt is taken as it is.
 LENIENT = {
     "messages[].tool_calls[].id", "messages[].tool_calls[].function", "messages[].tool_calls[].function.name", "messages[].tool_calls[].function.arguments",
@@ -59,6 +86,9 @@ GOOD = {
     "/v1/chat/completions": {"model": MODEL, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1},
     "/v1/completions": {"model": MODEL, "prompt": "Hi", "max_tokens": 1},
     "/v1/embeddings": {"model": MODEL, "input": "Hi"},
+    "/v1/responses": {"model": MODEL, "input": "Hi", "max_output_tokens": 1},
+    "/v1/responses/input_tokens": {"model": MODEL, "input": "Hi"},
+    "/v1/responses/compact": {"model": MODEL, "input": "Hi"},
 }
 ROWS = [
     (endpoint["path"], row["field"]) for endpoint in MATRIX["endpoints"] for row in endpoint.get("request", []) if row["support"] in ("supported", "partial")
@@ -82,11 +112,12 @@ def test_the_matrix_has_rows():
 
 @pytest.mark.parametrize("path, field", ROWS, ids=lambda value: value)
 def test_a_wrong_value_is_named(server, path, field):
-    around = next((extra for prefix, extra in AROUND.items() if field.startswith(prefix)), {}) if path.endswith("chat/completions") else {}
+    all_around = {"/v1/chat/completions": AROUND}.get(path, AROUND_RESPONSES if "/responses" in path else {})
+    around = next((extra for prefix, extra in all_around.items() if field.startswith(prefix)), {})
     body = copy.deepcopy({**GOOD[path], **around})
     if field.startswith("lora[]"):
         body["lora"] = [{}]  # good only where a model has adapters; what is wrong with it is found before that
-    if around:
+    if around and field not in ALONE:
         assert server.request("POST", path, body).status == 200, "the request around it is good"
     # No field takes this for a value: where strings and lists fit it is a number, elsewhere a text in a list.
     for wrong in (12345.75, ["oops"], {"oops": {}}):

@@ -19,7 +19,16 @@ import Testing
     @Test func everyFieldOfTheSpecificationHasARow() {
         let rows = Set(Compatibility.chatCompletions.request.map(\.field))
         #expect(Self.chatCompletionFields.subtracting(rows).isEmpty)
+        #expect(Self.responseFields.subtracting(Compatibility.createResponse.request.map(\.field)).isEmpty)
     }
+
+    /// The properties of `CreateResponse`.
+    private static let responseFields: Set<String> = [
+        "background", "context_management", "conversation", "include", "input", "instructions", "max_output_tokens", "max_tool_calls", "metadata",
+        "model", "moderation", "parallel_tool_calls", "previous_response_id", "prompt", "prompt_cache_key", "prompt_cache_options",
+        "prompt_cache_retention", "reasoning", "safety_identifier", "service_tier", "store", "stream", "stream_options", "temperature", "text",
+        "tool_choice", "tools", "top_logprobs", "top_p", "truncation", "user",
+    ]
 
     @Test func noEndpointOrFieldHasTwoRows() {
         #expect(Set(Compatibility.endpoints.map { "\($0.method) \($0.path)" }).count == Compatibility.endpoints.count)
@@ -52,6 +61,32 @@ import Testing
         }
         #expect(recorder.fields == Set(promised.map(\.field)))
     }
+
+    @Test func theDecoderOfResponsesReadsTheRowsThatAreSupported() throws {
+        let recorder = FieldRecorder()
+        for request in Self.everyFieldOfResponses { _ = try ResponseRequest(JSON.parse(Array(request.utf8)), recorder: recorder) }
+        let promised = Compatibility.createResponse.request.filter {
+            switch $0.support {
+            case .supported, .partial: true
+            case .refused, .ignored, .notSupported: false
+            }
+        }
+        #expect(recorder.fields == Set(promised.map(\.field)))
+    }
+
+    private static let everyFieldOfResponses = [
+        #"""
+        {"model": "m", "conversation": {"id": "c"}, "stream_options": {}, "lora": [{"name": "a"}], "text": {"verbosity": "low", "format": {"type": "json_schema",
+         "name": "n", "schema": {}}}, "reasoning": {"effort": "low", "summary": "auto"}, "service_tier": "auto", "truncation": "auto",
+         "chat_template_kwargs": {}, "tools": [{"type": "function", "name": "f"}, {"type": "custom", "name": "g",
+         "format": {"type": "grammar", "syntax": "regex", "definition": "a"}}],
+         "input": [{"role": "user", "content": [{"type": "input_text", "text": "a"}], "status": "completed"}, {"role": "assistant",
+         "content": [{"type": "refusal", "refusal": "a"}]}, {"type": "function_call", "call_id": "c", "name": "f", "arguments": ""},
+         {"type": "function_call_output", "call_id": "c", "output": [{"type": "input_text", "text": "a"}]},
+         {"type": "custom_tool_call", "call_id": "c", "name": "f", "input": ""}, {"type": "reasoning", "encrypted_content": null,
+         "summary": [{"type": "summary_text", "text": "a"}], "content": [{"type": "reasoning_text", "text": "a"}]}]}
+        """#
+    ]
 
     /// Requests that lead the decoder through all of its branches.
     private static let everyField = [

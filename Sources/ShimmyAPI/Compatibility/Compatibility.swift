@@ -65,7 +65,9 @@ package struct EndpointRow: Sendable {
 /// The compatibility matrix: the one place that says what is supported. Requests are checked against it, `shimmy compat` prints it,
 /// and tests hold it against the routes, the decoder and the tests that it names.
 package enum Compatibility {
-    package static let endpoints: [EndpointRow] = [chatCompletions, completions, embeddings, listModels, retrieveModel] + absentEndpoints
+    package static let endpoints: [EndpointRow] =
+        [chatCompletions, completions, createResponse, countInputTokens, compact, embeddings, listModels, retrieveModel] + storedResponses
+        + absentEndpoints
 
     package static func endpoint(_ method: String, _ path: String) -> EndpointRow? {
         endpoints.first { $0.method == method && $0.path == path }

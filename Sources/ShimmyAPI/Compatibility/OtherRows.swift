@@ -26,8 +26,6 @@ extension Compatibility {
             ("/chat/completions", "GET"), ("/chat/completions/{completion_id}", "GET POST DELETE"),
             ("/chat/completions/{completion_id}/messages", "GET"),
             ("/models/{model}", "DELETE"),
-            ("/responses", "POST"), ("/responses/{response_id}", "GET DELETE"), ("/responses/{response_id}/cancel", "POST"),
-            ("/responses/{response_id}/input_items", "GET"), ("/responses/input_tokens", "POST"), ("/responses/compact", "POST"),
             ("/conversations", "POST"), ("/conversations/{conversation_id}", "GET POST DELETE"),
             ("/conversations/{conversation_id}/items", "GET POST"), ("/conversations/{conversation_id}/items/{item_id}", "GET DELETE"),
             ("/files", "GET POST"), ("/files/{file_id}", "GET DELETE"), ("/files/{file_id}/content", "GET"),

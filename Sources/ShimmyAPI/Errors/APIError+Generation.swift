@@ -4,11 +4,14 @@ import ShimmyJSON
 extension APIError {
     /// What a backend refused, in OpenAI's words.
     /// - input: the field that holds the prompt.
-    package init(_ error: GenerationError, input: String = "messages") {
+    /// - isResponse: whether the request has the fields of the Responses API.
+    package init(_ error: GenerationError, input: String = "messages", isResponse: Bool = false) {
+        func tool(_ index: Int, _ nested: String, _ field: String) -> String { "tools[\(index)]\(isResponse ? "" : "." + nested).\(field)" }
+        let schema = isResponse ? "text.format.schema" : "response_format.json_schema.schema"
         switch error {
         case .templateRefused(let reason):
             self.init(
-                status: 400, message: "The model's chat template refused the conversation: \(reason)", param: "messages", code: "invalid_value")
+                status: 400, message: "The model's chat template refused the conversation: \(reason)", param: input, code: "invalid_value")
         case .contextExceeded(let prompt, let requested, let context):
             self = .contextExceeded(prompt: prompt, requested: requested, context: context, input: input)
         case .unknownToken(let token, let count):
@@ -39,19 +42,16 @@ extension APIError {
         case .tooManyDimensions(let wanted, let most):
             self = .aboveMaximum(.key("dimensions"), kind: "integer", maximum: "\(most)", got: "\(wanted)")
         case .badToolGrammar(let index, let reason):
+            let path = isResponse ? tool(index, "custom", "format.definition") : tool(index, "custom", "format.grammar.definition")
             self.init(
-                status: 400, message: "Invalid 'tools[\(index)].custom.format.grammar.definition': \(reason) (rules may not recurse to the left).",
-                param: "tools[\(index)].custom.format.grammar.definition", code: "invalid_value")
+                status: 400, message: "Invalid '\(path)': \(reason) (rules may not recurse to the left).", param: path, code: "invalid_value")
         case .badGrammar(let reason):
             self.init(status: 400, message: "Invalid 'grammar': \(reason).", param: "grammar", code: "invalid_value")
         case .badSchema(.some(let index), let reason):
-            self.init(
-                status: 400, message: "Invalid schema for 'tools[\(index)].function.parameters': \(reason)",
-                param: "tools[\(index)].function.parameters", code: "invalid_function_parameters")
+            let path = tool(index, "function", "parameters")
+            self.init(status: 400, message: "Invalid schema for '\(path)': \(reason)", param: path, code: "invalid_function_parameters")
         case .badSchema(nil, let reason):
-            self.init(
-                status: 400, message: "Invalid schema for 'response_format.json_schema.schema': \(reason)",
-                param: "response_format.json_schema.schema", code: "invalid_json_schema")
+            self.init(status: 400, message: "Invalid schema for '\(schema)': \(reason)", param: schema, code: "invalid_json_schema")
         case .badAdapter(let position, let reference, let reason):
             let (field, given) =
                 switch reference {

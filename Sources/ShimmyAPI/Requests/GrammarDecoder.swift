@@ -8,13 +8,14 @@ enum GrammarDecoder {
     private static let maximumBytes = 65536
     private static let maximumDepth = 64
 
-    static func decode(_ fields: FieldReader, _ conversation: Conversation) throws(APIError) -> String? {
+    /// - format: the field that says what an answer has to look like.
+    static func decode(_ fields: FieldReader, _ conversation: Conversation, format: String = "response_format") throws(APIError) -> String? {
         let grammar = try fields.string("grammar").map { text throws(APIError) in try bounded(text, fields.path(to: "grammar")) }
         let (choice, regex) = (try choice(fields), try regex(fields))
         let given = [("grammar", grammar), ("choice", choice), ("regex", regex)].compactMap { name, text in text.map { (name, $0) } }
         guard let (field, text) = given.first else { return nil }
         let rivals = [
-            (given.last?.0 ?? "", given.count > 1), ("response_format", conversation.responseSchema != nil),
+            (given.last?.0 ?? "", given.count > 1), (format, conversation.responseSchema != nil),
             ("tools", conversation.toolChoice.mode != .none),
         ]
         if let rival = rivals.first(where: { $0.1 }) {

@@ -17,6 +17,25 @@ enum SharedFields {
         return stops
     }
 
+    /// `metadata`: up to 16 short texts under short names; none when it is absent.
+    static func metadata(_ fields: FieldReader) throws(APIError) -> JSON {
+        guard let value = fields.value("metadata") else { return [:] }
+        let path = fields.path(to: "metadata")
+        guard let object = value.objectValue else { throw .wrongType(path, expected: "an object", got: value) }
+        if object.count > 16 {
+            throw APIError(
+                status: 400,
+                message: "Invalid '\(path)': too many properties. Expected an object with at most 16 properties, but got "
+                    + "\(object.count).", param: "\(path)", code: "object_above_max_properties")
+        }
+        for (key, value) in object {
+            if key.unicodeScalars.count > 64 { throw .stringTooLong(path, maximum: 64, got: key.unicodeScalars.count) }
+            guard let text = value.stringValue else { throw .wrongType(path.key(key), expected: "a string", got: value) }
+            if text.unicodeScalars.count > 512 { throw .stringTooLong(path.key(key), maximum: 512, got: text.unicodeScalars.count) }
+        }
+        return value
+    }
+
     /// `stream`, and whether a stream tells its usage.
     static func stream(_ fields: FieldReader) throws(APIError) -> (stream: Bool, includeUsage: Bool) {
         let stream = try fields.bool("stream") ?? false

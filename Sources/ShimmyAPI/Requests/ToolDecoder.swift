@@ -4,17 +4,29 @@ import ShimmyJSON
 
 /// `tools` and `tool_choice`, and their deprecated elder sisters `functions` and `function_call`.
 struct ToolDecoder {
+    /// Where a tool's fields are.
+    enum Shape {
+        /// Chat completions: below the name of the tool's type.
+        case nested
+        /// Responses: in the tool itself.
+        case flat
+    }
+
+    private let shape: Shape
     private(set) var tools: [Tool] = []
     private(set) var choice = ToolChoice(.none)
     private(set) var dialect = CallDialect()
     /// Tools that this server cannot offer, such as `tools[1]`, for the response's header.
     private(set) var ignored: [String] = []
 
-    init(_ fields: FieldReader) throws(APIError) {
+    init(_ fields: FieldReader, shape: Shape = .nested) throws(APIError) {
+        self.shape = shape
         if let value = fields.value("tools") {
             for (index, element) in try Self.array(value, fields.path(to: "tools")).enumerated() {
                 try decodeTool(try fields.element(element, of: "tools", at: index), index)
             }
+            choice = try decodeChoice(fields)
+        } else if shape == .flat {
             choice = try decodeChoice(fields)
         } else if let value = fields.value("functions") {
             for (index, element) in try Self.array(value, fields.path(to: "functions")).enumerated() {
@@ -38,17 +50,23 @@ struct ToolDecoder {
     private mutating func decodeTool(_ fields: FieldReader, _ index: Int) throws(APIError) {
         switch try fields.requiredString("type") {
         case "function":
-            guard let function = try fields.nested("function") else { throw .missing(fields.path(to: "function")) }
+            let function = try inner(fields, "function")
             try add(try Self.function(function), at: function.path)
         case "custom":
-            guard let custom = try fields.nested("custom") else { throw .missing(fields.path(to: "custom")) }
-            let tool = try Self.custom(custom, number: index)
+            let custom = try inner(fields, "custom")
+            let tool = try self.custom(custom, number: index)
             try add(tool, at: custom.path)
             dialect.customTools.insert(tool.name)
         default:
             // Tools that OpenAI runs itself: the conversation goes on without them.
             ignored.append("\(fields.path)")
         }
+    }
+
+    private func inner(_ fields: FieldReader, _ name: String) throws(APIError) -> FieldReader {
+        if shape == .flat { return fields }
+        guard let inner = try fields.nested(name) else { throw .missing(fields.path(to: name)) }
+        return inner
     }
 
     private mutating func add(_ tool: Tool, at path: JSONPath) throws(APIError) {
@@ -73,7 +91,7 @@ struct ToolDecoder {
     }
 
     /// A custom tool takes a text. To the model it is a function with one argument.
-    private static func custom(_ fields: FieldReader, number: Int) throws(APIError) -> Tool {
+    private func custom(_ fields: FieldReader, number: Int) throws(APIError) -> Tool {
         var inputGrammar: Tool.InputGrammar?
         var description = try fields.string("description")
         if let format = try fields.nested("format") {
@@ -81,7 +99,7 @@ struct ToolDecoder {
             switch type {
             case "text": break
             case "grammar":
-                guard let grammar = try format.nested("grammar") else { throw .missing(format.path(to: "grammar")) }
+                let grammar = try inner(format, "grammar")
                 let syntax = try grammar.choice("syntax", as: GrammarSyntax.self)
                 let definition = try grammar.requiredString("definition")
                 inputGrammar = try Self.inputGrammar(syntax, definition, prefix: "input-\(number)-", grammar.path(to: "definition"))
@@ -91,7 +109,7 @@ struct ToolDecoder {
             }
         }
         return Tool(
-            name: try name(fields), description: description,
+            name: try Self.name(fields), description: description,
             parameters: [
                 "type": "object", "properties": [CallDialect.inputName: ["type": "string"]], "required": [.string(CallDialect.inputName)],
                 "additionalProperties": false,
@@ -152,7 +170,7 @@ struct ToolDecoder {
         let type = try choice.requiredString("type")
         switch type {
         case "function", "custom":
-            guard let named = try choice.nested(type) else { throw .missing(choice.path(to: type)) }
+            let named = try inner(choice, type)
             return ToolChoice(.required, names: [try known(try named.requiredString("name"), path)], isOneCall: true)
         case "allowed_tools":
             // The specification nests it; some clients do not.

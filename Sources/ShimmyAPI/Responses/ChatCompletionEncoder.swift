@@ -100,8 +100,11 @@ package struct ChatCompletionEncoder: Sendable {
 package enum RandomID {
     private static let alphabet = Array("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 
-    /// 22 letters and digits: 131 bits.
-    package static func make() -> String { String((0..<22).map { _ in alphabet[Int.random(in: 0..<alphabet.count)] }) }
+    /// 131 bits.
+    static let length = 22
+
+    /// Letters and digits.
+    package static func make() -> String { String((0..<length).map { _ in alphabet[Int.random(in: 0..<alphabet.count)] }) }
 }
 
 extension Usage {

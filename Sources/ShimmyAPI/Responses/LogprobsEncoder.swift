@@ -1,15 +1,17 @@
 import ShimmyChat
 import ShimmyJSON
 
-/// Log probabilities in the shape of chat completions.
+/// Log probabilities in the shape of chat completions, and their list by itself, which responses have.
 enum LogprobsEncoder {
-    static func json(_ probabilities: [TokenProbability]) -> JSON {
-        let content = probabilities.map { probability -> JSON in
-            var object = entry(probability.drawn)
-            object["top_logprobs"] = .array(probability.top.map { .object(entry($0)) })
-            return .object(object)
-        }
-        return ["content": .array(content), "refusal": .null]
+    static func json(_ probabilities: [TokenProbability]) -> JSON { ["content": list(probabilities), "refusal": .null] }
+
+    static func list(_ probabilities: [TokenProbability]) -> JSON {
+        .array(
+            probabilities.map { probability in
+                var object = entry(probability.drawn)
+                object["top_logprobs"] = .array(probability.top.map { .object(entry($0)) })
+                return .object(object)
+            })
     }
 
     /// `token` is text, with U+FFFD for bytes that are none by themselves; `bytes` has them as they are.

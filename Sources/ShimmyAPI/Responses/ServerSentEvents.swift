@@ -1,6 +1,6 @@
 package import ShimmyJSON
 
-/// Frames of a `text/event-stream`, as OpenAI's completion streams use them: `data:` lines only, one line of JSON each.
+/// Frames of a `text/event-stream`, as OpenAI's streams use them: one line of JSON each; those of responses also say what they are.
 package enum ServerSentEvents {
     package static let done: [UInt8] = Array("data: [DONE]\n\n".utf8)
     /// A comment: clients skip it, proxies and sockets see that the stream lives.
@@ -12,4 +12,7 @@ package enum ServerSentEvents {
         bytes += [UInt8(ascii: "\n"), UInt8(ascii: "\n")]
         return bytes
     }
+
+    /// An event with its type in a line of its own.
+    package static func event(_ json: JSON) -> [UInt8] { Array("event: \(json["type"]?.stringValue ?? "message")\n".utf8) + data(json) }
 }

@@ -1,0 +1,162 @@
+extension Compatibility {
+    package static let createResponse = EndpointRow(
+        "POST", "/responses", .supported, shape,
+        request: [
+            FieldRow("model", .supported, shape),
+            FieldRow("instructions", .partial("joined with what the system or developer says first"), "test_instructions_are_not_inherited"),
+            FieldRow("previous_response_id", .supported, "test_a_response_goes_on"),
+            FieldRow("conversation", .supported, "everyFieldIsRead"),
+            FieldRow("conversation.id", .supported, "everyFieldIsRead"),
+            FieldRow("store", .partial("true by default, unless the server keeps nothing"), "test_what_is_not_stored_is_not_there"),
+            FieldRow("metadata", .supported, shape),
+            FieldRow("max_output_tokens", .partial("from 1; OpenAI's least is 16"), "test_an_incomplete_response_says_why"),
+            FieldRow(
+                "max_tool_calls", .partial("told back; it bounds tools that OpenAI runs, of which there are none"), "test_what_is_told_back"),
+            FieldRow("temperature", .supported, "test_sampling_of_responses"),
+            FieldRow("top_p", .supported, "test_sampling_of_responses"),
+            FieldRow("top_logprobs", .supported, "test_logprobs_of_responses"),
+            FieldRow(
+                "include", .partial("log probabilities and sealed thoughts; what belongs to OpenAI's own tools is ignored and reported"),
+                "test_logprobs_of_responses"),
+            FieldRow("truncation", .supported, "test_what_does_not_fit"),
+            FieldRow("background", .supported, "test_a_background_response_is_polled"),
+            FieldRow("stream", .supported, "test_the_events_of_a_message"),
+            FieldRow("stream_options", .supported, "test_the_events_of_a_message"),
+            FieldRow("stream_options.include_obfuscation", .partial("accepted; events carry no padding"), "test_the_events_of_a_message"),
+            FieldRow(
+                "service_tier", .partial("flex waits until nobody else has work; the others mean the same: the fair share"),
+                "test_what_is_told_back"),
+            FieldRow("parallel_tool_calls", .supported, "test_parallel_calls_of_responses"),
+        ] + itemFields + toolFields + formFields + ownFields + adapterFields + [
+            FieldRow("user", .ignored(neutral: [])),
+            FieldRow("safety_identifier", .ignored(neutral: [])),
+            FieldRow("prompt_cache_key", .ignored(neutral: [])),
+            FieldRow("prompt_cache_retention", .ignored(neutral: [])),
+            FieldRow("prompt_cache_options", .ignored(neutral: [])),
+            FieldRow("context_management", .ignored(neutral: [])),
+            FieldRow("moderation", .refused(neutral: [])),
+            FieldRow("prompt", .refused(neutral: [])),
+        ],
+        response: responseFields)
+
+    private static let shape = "test_a_response_has_the_documented_shape"
+    private static let items = "test_every_kind_of_item"
+
+    private static let itemFields =
+        [
+            FieldRow("input", .partial("a text or items; images and files are refused"), items),
+            FieldRow("input[].type", .partial("messages, calls of functions and custom tools, their outputs, thoughts, references"), items),
+        ]
+        + [
+            "role", "content", "content[].text", "content[].refusal", "id", "status", "call_id", "name", "arguments", "output",
+            "output[].type", "output[].text", "input", "summary", "summary[].type", "summary[].text",
+        ].map { FieldRow("input[].\($0)", .supported, items) } + [
+            FieldRow("input[].content[].type", .partial("input_text, output_text, refusal, reasoning_text"), items),
+            FieldRow("input[].encrypted_content", .partial("of this server's own thoughts and summaries"), "test_sealed_thoughts_come_back"),
+        ]
+
+    private static let calls = "test_the_events_of_a_call"
+
+    private static let toolFields = [
+        FieldRow("tools", .partial("functions and custom tools; hosted tools are ignored and reported"), calls),
+        FieldRow("tools[].type", .partial("function and custom"), "test_hosted_tools_of_responses_are_reported"),
+        FieldRow("tools[].name", .supported, calls),
+        FieldRow("tools[].description", .supported, calls),
+        FieldRow("tools[].parameters", .partial("a schema that cannot be enforced is a 400"), calls),
+        FieldRow("tools[].strict", .partial("false by default; forced calls fit their schemas anyway"), calls),
+        FieldRow("tools[].format", .supported, "test_custom_tools_of_responses"),
+        FieldRow("tools[].format.type", .supported, "test_custom_tools_of_responses"),
+        FieldRow("tools[].format.syntax", .supported, "test_custom_tools_of_responses"),
+        FieldRow("tools[].format.definition", .supported, "test_custom_tools_of_responses"),
+        FieldRow("tool_choice", .supported, "test_every_tool_choice_of_responses"),
+    ]
+
+    private static let formFields = [
+        FieldRow("text", .supported, "test_formats_of_responses"),
+        FieldRow("text.format", .supported, "test_formats_of_responses"),
+        FieldRow("text.format.type", .supported, "test_formats_of_responses"),
+        FieldRow("text.format.name", .supported, "test_formats_of_responses"),
+        FieldRow("text.format.description", .supported, "test_formats_of_responses"),
+        FieldRow("text.format.strict", .supported, "test_formats_of_responses"),
+        FieldRow("text.format.schema", .partial("a schema that cannot be enforced is a 400"), "test_formats_of_responses"),
+        FieldRow("text.verbosity", .partial("told back and reported: it has no effect"), "test_what_is_told_back"),
+        FieldRow("reasoning", .supported, "test_the_events_of_a_thought"),
+        FieldRow("reasoning.effort", .partial("an argument for the template and a budget of tokens"), "test_the_events_of_a_thought"),
+        FieldRow("reasoning.summary", .partial("the thought itself, told as a summary"), "test_the_events_of_a_thought"),
+        FieldRow("reasoning.generate_summary", .partial("another name of summary"), "test_the_events_of_a_thought"),
+    ]
+
+    /// Shimmy's own, as with chat completions.
+    private static let ownFields =
+        ([
+            "seed", "frequency_penalty", "presence_penalty", "logit_bias", "top_k", "min_p", "typical_p", "repeat_penalty", "repeat_last_n",
+            "min_tokens", "ignore_eos", "grammar", "regex", "choice", "reasoning_budget_tokens", "chat_template_kwargs",
+            "chat_template_kwargs.enable_thinking",
+        ] + ownSamplers.map(\.0)).map { FieldRow($0, .partial("Shimmy's own here, as with chat"), "test_extensions_of_responses") }
+
+    private static let responseFields =
+        [
+            "id", "object", "created_at", "completed_at", "status", "error", "incomplete_details", "instructions", "model", "output", "metadata",
+            "parallel_tool_calls", "previous_response_id", "conversation", "reasoning", "service_tier", "store", "temperature", "text",
+            "tool_choice", "tools", "top_logprobs", "top_p", "truncation", "usage.input_tokens", "usage.input_tokens_details.cached_tokens",
+            "usage.output_tokens", "usage.output_tokens_details.reasoning_tokens", "usage.total_tokens", "user", "safety_identifier",
+            "prompt_cache_key", "background", "max_output_tokens", "max_tool_calls",
+        ].map { FieldRow($0, .supported, shape) } + [
+            FieldRow("usage.input_tokens_details.cache_write_tokens", .partial("always 0: what is cached costs nothing"), shape),
+            FieldRow("output[] (message)", .supported, "test_the_events_of_a_message"),
+            FieldRow("output[] (function_call)", .supported, calls),
+            FieldRow("output[] (custom_tool_call)", .supported, "test_custom_tools_of_responses"),
+            FieldRow("output[] (reasoning)", .supported, "test_the_events_of_a_thought"),
+            FieldRow("(events)", .supported, "test_the_events_of_a_message"),
+        ]
+}
+
+// MARK: What else can be done with responses
+
+extension Compatibility {
+    package static let countInputTokens = EndpointRow(
+        "POST", "/responses/input_tokens", .supported, counted,
+        request: [
+            FieldRow("model", .partial("may be absent where there is only one"), counted),
+            FieldRow("input", .supported, counted),
+            FieldRow("instructions", .supported, counted),
+            FieldRow("previous_response_id", .supported, counted),
+            FieldRow("conversation", .supported, counted),
+            FieldRow("tools", .supported, counted),
+            FieldRow("tool_choice", .supported, counted),
+            FieldRow("text", .supported, counted),
+            FieldRow("reasoning", .supported, counted),
+            FieldRow("truncation", .partial("checked; nothing is left out of the count"), counted),
+            FieldRow("parallel_tool_calls", .supported, counted),
+            FieldRow("chat_template_kwargs", .partial("Shimmy's own here, as with chat"), counted),
+            FieldRow("reasoning_budget_tokens", .partial("Shimmy's own here: accepted"), counted),
+            FieldRow("personality", .ignored(neutral: [])),
+        ],
+        response: ["object", "input_tokens"].map { FieldRow($0, .supported, counted) })
+
+    package static let compact = EndpointRow(
+        "POST", "/responses/compact", .supported, compacted,
+        request: [
+            FieldRow("model", .supported, compacted),
+            FieldRow("input", .supported, compacted),
+            FieldRow("instructions", .supported, compacted),
+            FieldRow("previous_response_id", .supported, compacted),
+            FieldRow("service_tier", .partial("as with responses"), compacted),
+            FieldRow("prompt_cache_key", .ignored(neutral: [])),
+            FieldRow("prompt_cache_retention", .ignored(neutral: [])),
+            FieldRow("prompt_cache_options", .ignored(neutral: [])),
+        ],
+        response: ["id", "object", "created_at", "usage"].map { FieldRow($0, .supported, compacted) } + [
+            FieldRow("output", .partial("one compaction item: a summary that the model wrote, sealed"), compacted)
+        ])
+
+    static let storedResponses = [
+        EndpointRow("GET", "/responses/{response_id}", .supported, "test_a_response_can_be_retrieved_and_deleted"),
+        EndpointRow("DELETE", "/responses/{response_id}", .supported, "test_a_response_can_be_retrieved_and_deleted"),
+        EndpointRow("POST", "/responses/{response_id}/cancel", .supported, "test_a_background_response_is_cancelled"),
+        EndpointRow("GET", "/responses/{response_id}/input_items", .supported, "test_input_items_are_listed"),
+    ]
+
+    private static let counted = "test_input_tokens_are_counted"
+    private static let compacted = "test_a_conversation_is_compacted"
+}

@@ -1,0 +1,128 @@
+import ShimmyChat
+import ShimmyJSON
+
+/// What a request of the Responses API goes on from.
+struct ResponseContextFields {
+    let instructions: String?
+    let input: [InputItem]?
+    let previousID: String?
+    let conversationID: String?
+
+    init(_ fields: FieldReader) throws(APIError) {
+        instructions = try fields.string("instructions")
+        input = try ResponseItemDecoder.input(fields)
+        if let input, input.isEmpty { throw .emptyArray(fields.path(to: "input")) }
+        previousID = try fields.string("previous_response_id")
+        conversationID = try Self.conversation(fields)
+        if previousID != nil, conversationID != nil {
+            throw APIError(
+                status: 400, message: "Mutually exclusive parameters: 'previous_response_id' and 'conversation'.", param: "previous_response_id",
+                code: "mutually_exclusive_parameters")
+        }
+    }
+
+    /// An id, or an object with one.
+    private static func conversation(_ fields: FieldReader) throws(APIError) -> String? {
+        guard let value = fields.value("conversation") else { return nil }
+        if let id = value.stringValue { return id }
+        guard value.objectValue != nil else {
+            throw .wrongType(fields.path(to: "conversation"), expected: "a string or an object", got: value)
+        }
+        return try fields.nested("conversation")?.requiredString("id")
+    }
+
+    private enum Truncation: String, CaseIterable { case auto, disabled }
+
+    func truncates(_ fields: FieldReader) throws(APIError) -> Bool {
+        fields.value("truncation") == nil ? false : try fields.choice("truncation", as: Truncation.self) == .auto
+    }
+}
+
+/// What of a request goes into the prompt beside the items: tools, the answer's form, thinking.
+struct ResponsePromptFields {
+    private(set) var conversation = Conversation(messages: [])
+    private(set) var dialect: CallDialect
+    private(set) var thinkingBudget: Int?
+    private(set) var summarizesThoughts = false
+    private(set) var ignored: [String]
+
+    init(_ fields: FieldReader) throws(APIError) {
+        let tools = try ToolDecoder(fields, shape: .flat)
+        dialect = tools.dialect
+        ignored = tools.ignored
+        conversation.tools = tools.tools
+        conversation.toolChoice = tools.choice
+        conversation.allowsParallelCalls = try fields.bool("parallel_tool_calls") ?? true && !tools.choice.isOneCall
+        try decodeText(fields)
+        try decodeReasoning(fields)
+    }
+
+    private enum Verbosity: String, CaseIterable { case low, medium, high }
+
+    private mutating func decodeText(_ fields: FieldReader) throws(APIError) {
+        guard let text = try fields.nested("text") else { return }
+        if let format = try text.nested("format") {
+            conversation.responseSchema = try FormatDecoder.schema(format, &conversation.isResponseStrict, shape: .flat)
+        }
+        if text.value("verbosity") != nil, try text.choice("verbosity", as: Verbosity.self) != .medium { ignored.append("text.verbosity") }
+    }
+
+    private enum Summary: String, CaseIterable { case auto, concise, detailed }
+
+    private mutating func decodeReasoning(_ fields: FieldReader) throws(APIError) {
+        var effort: ThinkingDecoder.Effort?
+        if let reasoning = try fields.nested("reasoning") {
+            if reasoning.value("effort") != nil { effort = try reasoning.choice("effort", as: ThinkingDecoder.Effort.self) }
+            for name in ["summary", "generate_summary"] where reasoning.value(name) != nil {
+                _ = try reasoning.choice(name, as: Summary.self)
+                summarizesThoughts = true
+            }
+        }
+        thinkingBudget = try ThinkingDecoder.budget(effort, fields, &conversation)
+    }
+}
+
+/// What the object of a response says of its request: every field of OpenAI's, given or not.
+enum ResponseEcho {
+    static func object(_ fields: FieldReader, _ prompt: ResponsePromptFields, metadata: JSON, isFlex: Bool) -> JSONObject {
+        func given(_ name: String, or other: JSON = .null) -> JSON { fields.object[name].flatMap { $0.isNull ? JSON?.none : $0 } ?? other }
+        func text(_ name: String) -> JSON { given(name).stringValue.map(JSON.string) ?? .null }
+        var object: JSONObject = ["background": given("background", or: false), "instructions": text("instructions")]
+        object["max_output_tokens"] = given("max_output_tokens")
+        object["max_tool_calls"] = given("max_tool_calls")
+        object["metadata"] = metadata
+        object["parallel_tool_calls"] = given("parallel_tool_calls", or: true)
+        object["previous_response_id"] = text("previous_response_id")
+        object["prompt_cache_key"] = text("prompt_cache_key")
+        object["reasoning"] = ["effort": given("reasoning")["effort"] ?? .null, "summary": given("reasoning")["summary"] ?? .null]
+        object["safety_identifier"] = text("safety_identifier")
+        object["service_tier"] = isFlex ? "flex" : "default"
+        object["temperature"] = given("temperature", or: 1)
+        object["text"] = format(given("text", or: [:]))
+        object["tool_choice"] = given("tool_choice", or: "auto")
+        object["tools"] = .array((given("tools", or: []).arrayValue ?? []).map(tool))
+        object["top_logprobs"] = given("top_logprobs", or: 0)
+        object["top_p"] = given("top_p", or: 1)
+        object["truncation"] = given("truncation", or: "disabled")
+        object["user"] = text("user")
+        return object
+    }
+
+    private static func format(_ text: JSON) -> JSON {
+        var object: JSONObject = ["format": ["type": "text"], "verbosity": "medium"]
+        for (key, value) in text.objectValue ?? [:] where !value.isNull { object[key] = value }
+        if var format = object["format"]?.objectValue, format["type"] == "json_schema" {
+            if format["strict"]?.boolValue == nil { format["strict"] = false }
+            object["format"] = .object(format)
+        }
+        return .object(object)
+    }
+
+    /// A function's optional fields are told too.
+    private static func tool(_ tool: JSON) -> JSON {
+        guard var object = tool.objectValue, object["type"] == "function" else { return tool }
+        for name in ["description", "parameters"] where object[name] == nil { object[name] = .null }
+        if object["strict"]?.boolValue == nil { object["strict"] = false }
+        return .object(object)
+    }
+}

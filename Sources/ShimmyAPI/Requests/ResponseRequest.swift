@@ -1,0 +1,128 @@
+package import ShimmyChat
+import ShimmyCore
+package import ShimmyJSON
+
+/// `POST /v1/responses`, decoded and checked, but for what only the storage knows: what it continues.
+package struct ResponseRequest: Sendable, Equatable {
+    package var model: String
+    package var instructions: String?
+    /// Nil when the request brings nothing new.
+    package var input: [InputItem]?
+    package var previousID: String?
+    package var conversationID: String?
+    /// Nil leaves it to the server: what can be stored is.
+    package var store: Bool?
+    package var isBackground: Bool
+    package var stream: Bool
+    /// Whether the oldest items may go when all of them do not fit.
+    package var truncates: Bool
+    /// All but the messages, which follow from the items.
+    package var chat: ChatRequest
+    package var dialect: CallDialect
+    package var isFlex: Bool
+    package var style: ResponseStyle
+    /// What the response's object says of its request.
+    package var echo: JSONObject
+    /// Fields that have no effect, for the response's header.
+    package var ignoredParameters: [String]
+
+    package init(_ json: JSON, recorder: FieldRecorder? = nil) throws(APIError) {
+        let fields = try FieldReader(json, path: .root, recorder: recorder)
+        ignoredParameters = try Compatibility.createResponse.check(fields.object)
+        model = try fields.requiredString("model")
+        let context = try ResponseContextFields(fields)
+        (instructions, input) = (context.instructions, context.input)
+        (previousID, conversationID) = (context.previousID, context.conversationID)
+        let prompt = try ResponsePromptFields(fields)
+        dialect = prompt.dialect
+        ignoredParameters += prompt.ignored
+        let included = try ResponseIncludes(fields)
+        ignoredParameters += included.ignored
+        var sampling = try SamplingDecoder.decode(fields)
+        let top = try fields.integer("top_logprobs", in: 0...20).map { Int($0) }
+        if included.logprobs || top ?? 0 > 0 { sampling.logprobs = top ?? 0 }
+        chat = ChatRequest(
+            conversation: prompt.conversation,
+            // OpenAI's least is 16; there is no reason for one here.
+            maximumTokens: try fields.integer("max_output_tokens", in: 1...Int64(Int32.max)).map { Int($0) },
+            sampling: sampling, thinkingBudget: prompt.thinkingBudget,
+            grammar: try GrammarDecoder.decode(fields, prompt.conversation, format: "text"))
+        chat.adapters = try AdapterDecoder.decode(fields)
+        style = ResponseStyle(
+            summarizesThoughts: prompt.summarizesThoughts, sealsThoughts: included.sealedThoughts, tellsLogprobs: sampling.logprobs != nil)
+        truncates = try context.truncates(fields)
+        isFlex = try Self.isFlex(fields)
+        _ = try fields.integer("max_tool_calls", in: 1...Int64(Int32.max))
+        store = try fields.bool("store")
+        isBackground = try fields.bool("background") ?? false
+        stream = try fields.bool("stream") ?? false
+        _ = try fields.nested("stream_options")?.bool("include_obfuscation")
+        let metadata = try SharedFields.metadata(fields)
+        echo = ResponseEcho.object(fields, prompt, metadata: metadata, isFlex: isFlex)
+        if isBackground, store == false {
+            throw APIError(
+                status: 400, message: "Invalid 'store': a background response has to be stored.", param: "store", code: "invalid_value")
+        }
+        if input == nil, previousID == nil, conversationID == nil { throw .missing(fields.path(to: "input")) }
+    }
+
+    private enum ServiceTier: String, CaseIterable {
+        case auto, `default`, flex, scale, priority, fast, ultrafast
+    }
+
+    static func isFlex(_ fields: FieldReader) throws(APIError) -> Bool {
+        fields.value("service_tier") == nil ? false : try fields.choice("service_tier", as: ServiceTier.self) == .flex
+    }
+
+    /// The request for a model.
+    package func chat(_ items: [ResponseItem]) throws(APIError) -> ChatRequest {
+        var chat = chat
+        chat.conversation.messages = try ItemConversation.messages(instructions: instructions, items)
+        return chat
+    }
+}
+
+/// How a client wants to hear of what a model did.
+package struct ResponseStyle: Sendable, Equatable {
+    /// Whether thoughts are told as their own summaries.
+    package var summarizesThoughts = false
+    /// Whether thoughts are also told sealed, to be sent back.
+    package var sealsThoughts = false
+    package var tellsLogprobs = false
+
+    package init(summarizesThoughts: Bool = false, sealsThoughts: Bool = false, tellsLogprobs: Bool = false) {
+        self.summarizesThoughts = summarizesThoughts
+        self.sealsThoughts = sealsThoughts
+        self.tellsLogprobs = tellsLogprobs
+    }
+}
+
+/// `include`: what a client wants beyond the usual.
+struct ResponseIncludes {
+    private(set) var logprobs = false
+    private(set) var sealedThoughts = false
+    /// What belongs to tools that this server does not run.
+    private(set) var ignored: [String] = []
+
+    private static let others = [
+        "file_search_call.results", "web_search_call.results", "web_search_call.action.sources", "message.input_image.image_url",
+        "computer_call_output.output.image_url", "code_interpreter_call.outputs",
+    ]
+
+    init(_ fields: FieldReader) throws(APIError) {
+        guard let value = fields.value("include") else { return }
+        let path = fields.path(to: "include")
+        guard let array = value.arrayValue else { throw .wrongType(path, expected: "an array of strings", got: value) }
+        for (index, element) in array.enumerated() {
+            guard let word = element.stringValue else { throw .wrongType(path.index(index), expected: "a string", got: element) }
+            switch word {
+            case "message.output_text.logprobs": logprobs = true
+            case "reasoning.encrypted_content": sealedThoughts = true
+            case let word where Self.others.contains(word): ignored.append("\(path.index(index))")
+            default:
+                throw .invalidValue(
+                    path.index(index), word, supported: ["message.output_text.logprobs", "reasoning.encrypted_content"] + Self.others)
+            }
+        }
+    }
+}

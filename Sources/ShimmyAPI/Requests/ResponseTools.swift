@@ -1,0 +1,93 @@
+package import ShimmyChat
+import ShimmyCore
+package import ShimmyJSON
+
+/// `POST /v1/responses/input_tokens`: a request that is counted rather than answered.
+package struct InputTokensRequest: Sendable, Equatable {
+    /// Nil for the only one.
+    package var model: String?
+    package var instructions: String?
+    package var input: [InputItem]
+    package var previousID: String?
+    package var conversationID: String?
+    private var conversation: Conversation
+    package var ignoredParameters: [String]
+
+    package init(_ json: JSON, recorder: FieldRecorder? = nil) throws(APIError) {
+        let fields = try FieldReader(json, path: .root, recorder: recorder)
+        ignoredParameters = try Compatibility.countInputTokens.check(fields.object)
+        model = try fields.string("model")
+        let context = try ResponseContextFields(fields)
+        instructions = context.instructions
+        input = context.input ?? []
+        (previousID, conversationID) = (context.previousID, context.conversationID)
+        // What is counted is never cut.
+        _ = try context.truncates(fields)
+        let prompt = try ResponsePromptFields(fields)
+        conversation = prompt.conversation
+        ignoredParameters += prompt.ignored
+        if context.input == nil, previousID == nil, conversationID == nil { throw .missing(fields.path(to: "input")) }
+    }
+
+    package func conversation(_ items: [ResponseItem]) throws(APIError) -> Conversation {
+        var conversation = conversation
+        conversation.messages = try ItemConversation.messages(instructions: instructions, items)
+        return conversation
+    }
+
+    package static func response(_ tokens: Int) -> JSON { ["object": "response.input_tokens", "input_tokens": .int(tokens)] }
+}
+
+/// `POST /v1/responses/compact`: what was said so far becomes one item, which says it in short.
+package struct CompactRequest: Sendable, Equatable {
+    package var model: String
+    package var instructions: String?
+    package var input: [InputItem]
+    package var previousID: String?
+    package var isFlex: Bool
+    package var ignoredParameters: [String]
+
+    package init(_ json: JSON, recorder: FieldRecorder? = nil) throws(APIError) {
+        let fields = try FieldReader(json, path: .root, recorder: recorder)
+        ignoredParameters = try Compatibility.compact.check(fields.object)
+        model = try fields.requiredString("model")
+        instructions = try fields.string("instructions")
+        let given = try ResponseItemDecoder.input(fields)
+        if let given, given.isEmpty { throw .emptyArray(fields.path(to: "input")) }
+        input = given ?? []
+        previousID = try fields.string("previous_response_id")
+        isFlex = try ResponseRequest.isFlex(fields)
+        if given == nil, previousID == nil { throw .missing(fields.path(to: "input")) }
+    }
+
+    /// The most tokens of a summary.
+    private static let summaryTokens = 512
+
+    private static let task = """
+        Summarize our conversation so far for somebody who has to continue it without having read it: what was asked, what was found and decided, \
+        what is still to be done, and every name, number and identifier that matters. Answer with the summary alone.
+        """
+
+    /// The request for a summary.
+    /// - contextLength: of the model; a summary takes a part of it.
+    package func chat(_ items: [ResponseItem], contextLength: Int) throws(APIError) -> ChatRequest {
+        var messages = try ItemConversation.messages(instructions: instructions, items)
+        messages.append(ChatMessage(.user, Self.task))
+        var conversation = Conversation(messages: messages)
+        conversation.thinks = false
+        return ChatRequest(
+            conversation: conversation, maximumTokens: min(Self.summaryTokens, max(1, contextLength / 4)),
+            sampling: .init(temperature: 0), thinkingBudget: 0)
+    }
+
+    /// - created: unix seconds.
+    package static func response(summary: String, usage: Usage, created: Int) -> JSON {
+        let item: JSON = [
+            "id": .string(ResponseItem.newID(.compaction)), "type": "compaction", "encrypted_content": .string(SealedText.seal(summary)),
+        ]
+        return [
+            "id": .string(ResponseObject.newID()), "object": "response.compaction", "created_at": .int(created), "output": [item],
+            "usage": usage.response,
+        ]
+    }
+}

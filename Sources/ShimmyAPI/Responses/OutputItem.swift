@@ -1,0 +1,133 @@
+import ShimmyChat
+import ShimmyJSON
+
+/// One item of a response's output while it grows, and the events that tell of it. The caller numbers them.
+struct OutputItem: Sendable {
+    enum Kind: Sendable, Equatable {
+        case message
+        /// - asSummary: told as a summary of itself.
+        case reasoning(asSummary: Bool)
+        case call(id: String, name: String, isCustom: Bool)
+    }
+
+    let id: String
+    let kind: Kind
+    private let index: Int
+    private let seals: Bool
+    private var text = ""
+    private var probabilities: [TokenProbability] = []
+
+    /// - index: its place in the output.
+    /// - seals: whether a thought is also told sealed.
+    init(id: String, kind: Kind, index: Int, seals: Bool) {
+        self.id = id
+        self.kind = kind
+        self.index = index
+        self.seals = seals
+    }
+
+    // MARK: Events
+
+    func added() -> [JSONObject] {
+        let item: JSONObject = ["type": "response.output_item.added", "output_index": .int(index), "item": json("in_progress", isEmpty: true)]
+        guard let part = part(isEmpty: true) else { return [item] }
+        return [item, partEvent("added", part)]
+    }
+
+    /// Takes more of the text.
+    mutating func append(_ more: String, _ probabilities: [TokenProbability] = []) -> JSONObject {
+        text += more
+        self.probabilities += probabilities
+        var event = event(name + ".delta", of: "delta", .string(more))
+        if kind == .message { event["logprobs"] = LogprobsEncoder.list(probabilities) }
+        return event
+    }
+
+    /// - isCut: whether it ended before its time.
+    func done(isCut: Bool) -> [JSONObject] {
+        var events: [JSONObject] = []
+        switch kind {
+        case .message:
+            var event = event(name + ".done", of: "text", .string(text))
+            event["logprobs"] = LogprobsEncoder.list(probabilities)
+            events.append(event)
+        case .reasoning: events.append(event(name + ".done", of: "text", .string(text)))
+        case .call(_, let called, let isCustom):
+            var event = event(name + ".done", of: isCustom ? "input" : "arguments", .string(text))
+            if !isCustom { event["name"] = .string(called) }
+            events.append(event)
+        }
+        if let part = part(isEmpty: false) { events.append(partEvent("done", part)) }
+        events.append(["type": "response.output_item.done", "output_index": .int(index), "item": json(isCut: isCut)])
+        return events
+    }
+
+    /// What the events of the text are called.
+    private var name: String {
+        switch kind {
+        case .message: "response.output_text"
+        case .reasoning(let asSummary): asSummary ? "response.reasoning_summary_text" : "response.reasoning_text"
+        case .call(_, _, let isCustom): isCustom ? "response.custom_tool_call_input" : "response.function_call_arguments"
+        }
+    }
+
+    private func event(_ type: String, of key: String, _ value: JSON) -> JSONObject {
+        var event: JSONObject = ["type": .string(type), "item_id": .string(id), "output_index": .int(index)]
+        if let place = placeOfPart { event[place] = 0 }
+        event[key] = value
+        return event
+    }
+
+    private func partEvent(_ what: String, _ part: JSON) -> JSONObject {
+        let name = kind == .reasoning(asSummary: true) ? "response.reasoning_summary_part" : "response.content_part"
+        return event("\(name).\(what)", of: "part", part)
+    }
+
+    /// Calls have no parts.
+    private var placeOfPart: String? {
+        switch kind {
+        case .message, .reasoning(asSummary: false): "content_index"
+        case .reasoning(asSummary: true): "summary_index"
+        case .call: nil
+        }
+    }
+
+    // MARK: The item
+
+    func json(isCut: Bool) -> JSON { json(isCut ? "incomplete" : "completed", isEmpty: false) }
+
+    private func json(_ status: String, isEmpty: Bool) -> JSON {
+        var object: JSONObject = ["id": .string(id)]
+        let parts: JSON = isEmpty ? [] : .array(part(isEmpty: false).map { [$0] } ?? [])
+        switch kind {
+        case .message:
+            object["type"] = "message"
+            object["status"] = .string(status)
+            object["role"] = "assistant"
+            object["content"] = parts
+        case .reasoning(let asSummary):
+            object["type"] = "reasoning"
+            object["status"] = .string(status)
+            object["summary"] = asSummary ? parts : []
+            object["content"] = asSummary ? [] : parts
+            if seals { object["encrypted_content"] = .string(isEmpty ? "" : SealedText.seal(text)) }
+        case .call(let callID, let name, let isCustom):
+            object["type"] = isCustom ? "custom_tool_call" : "function_call"
+            object["status"] = .string(status)
+            object["call_id"] = .string(callID)
+            object["name"] = .string(name)
+            object[isCustom ? "input" : "arguments"] = .string(isEmpty ? "" : text)
+        }
+        return .object(object)
+    }
+
+    private func part(isEmpty: Bool) -> JSON? {
+        let text: JSON = .string(isEmpty ? "" : text)
+        switch kind {
+        case .message:
+            return ["type": "output_text", "annotations": [], "logprobs": isEmpty ? [] : LogprobsEncoder.list(probabilities), "text": text]
+        case .reasoning(let asSummary): return ["type": asSummary ? "summary_text" : "reasoning_text", "text": text]
+        case .call: return nil
+        }
+    }
+}

@@ -1,0 +1,155 @@
+package import ShimmyChat
+package import ShimmyCore
+package import ShimmyJSON
+
+/// Makes the events of a response out of the parts of an answer. What the deltas add up to is what the object says in the end.
+package struct ResponseEvents: Sendable {
+    package private(set) var object: ResponseObject
+    private let style: ResponseStyle
+    private var dialect: MessageDialect
+    /// The item that still grows.
+    private var open: OutputItem?
+    private var number: Int
+
+    /// - firstNumber: the sequence number of the first event.
+    package init(_ object: ResponseObject, style: ResponseStyle, dialect: CallDialect, firstNumber: Int = 0) {
+        self.object = object
+        self.style = style
+        self.dialect = MessageDialect(dialect)
+        number = firstNumber
+    }
+
+    /// The number of the next event.
+    package var nextNumber: Int { number }
+
+    // MARK: Beginning
+
+    /// A response that waits for its turn.
+    package mutating func queue() -> [JSON] {
+        object.status = .queued
+        return [life("response.created"), life("response.queued")]
+    }
+
+    /// A response that is being made from now on.
+    /// - isNew: whether nothing was told of it yet.
+    package mutating func begin(isNew: Bool = true) -> [JSON] {
+        object.status = .inProgress
+        return (isNew ? [life("response.created")] : []) + [life("response.in_progress")]
+    }
+
+    // MARK: Parts
+
+    package mutating func push(_ delta: AnswerDelta) -> [JSON] {
+        guard let delta = dialect.map(delta) else { return [] }
+        switch delta {
+        case .content(let text, let probabilities):
+            return append(text, probabilities, to: .message)
+        case .reasoning(let text):
+            return append(text, [], to: .reasoning(asSummary: style.summarizesThoughts))
+        case .call(_, let id, let name, let isCustom):
+            return begin(.call(id: id, name: name, isCustom: isCustom))
+        case .arguments(_, let text, _):
+            // The calls before this one are complete: it is the open one.
+            guard case .call = open?.kind, let event = open?.append(text) else { return [] }
+            return numbered(event)
+        }
+    }
+
+    private mutating func append(_ text: String, _ probabilities: [TokenProbability], to kind: OutputItem.Kind) -> [JSON] {
+        let begun = open?.kind == kind ? [] : begin(kind)
+        return begun + numbered(open?.append(text, probabilities))
+    }
+
+    private mutating func begin(_ kind: OutputItem.Kind) -> [JSON] {
+        let closed = close(isCut: false)
+        let item = OutputItem(id: newID(kind), kind: kind, index: object.output.count, seals: style.sealsThoughts)
+        open = item
+        return closed + numbered(item.added())
+    }
+
+    /// Items of the output have their response's name: whoever has one finds the other.
+    private func newID(_ kind: OutputItem.Kind) -> String {
+        let prefix: ResponseItem.IDKind =
+            switch kind {
+            case .message: .message
+            case .reasoning: .reasoning
+            case .call(_, _, let isCustom): isCustom ? .customCall : .functionCall
+            }
+        return prefix.rawValue + object.id.dropFirst(ResponseItem.IDKind.response.rawValue.count) + "\(object.output.count)"
+    }
+
+    /// The response in whose output an item of this id would be; nil for ids of another kind.
+    package static func response(ofItem id: String) -> String? {
+        let name = id.split(separator: "_", maxSplits: 1, omittingEmptySubsequences: false).last ?? ""
+        guard name.count > RandomID.length else { return nil }
+        return ResponseItem.IDKind.response.rawValue + name.prefix(RandomID.length)
+    }
+
+    private mutating func close(isCut: Bool) -> [JSON] {
+        guard let item = open else { return [] }
+        open = nil
+        object.output.append(item.json(isCut: isCut))
+        return numbered(item.done(isCut: isCut))
+    }
+
+    // MARK: The end
+
+    /// - time: unix seconds.
+    package mutating func finish(_ reason: FinishReason, usage: Usage, time: Int) -> [JSON] {
+        object.usage = usage
+        // An answer of nothing is still an answer.
+        let empty = open == nil && object.output.isEmpty ? begin(.message) : []
+        let closed = empty + close(isCut: reason == .length)
+        if reason == .length {
+            object.status = .incomplete
+            return closed + [life("response.incomplete")]
+        }
+        object.status = .completed
+        object.completed = time
+        return closed + [life("response.completed")]
+    }
+
+    /// What came of it stays in the object.
+    package mutating func fail(_ error: APIError) -> [JSON] {
+        let closed = close(isCut: true)
+        object.status = .failed
+        object.error = ["code": .string(Self.code(of: error)), "message": .string(error.message)]
+        let told: JSONObject = [
+            "type": "error", "code": error.code.map(JSON.string) ?? .null, "message": .string(error.message),
+            "param": error.param.map(JSON.string) ?? .null,
+        ]
+        return closed + numbered(told) + [life("response.failed")]
+    }
+
+    /// OpenAI has no event for it: the last one says `incomplete`, and the object in it `cancelled`.
+    package mutating func cancel() -> [JSON] {
+        let closed = close(isCut: true)
+        object.status = .cancelled
+        return closed + [life("response.incomplete")]
+    }
+
+    /// The few codes that an object's error may have.
+    private static func code(of error: APIError) -> String {
+        switch error.status {
+        case 429: "rate_limit_exceeded"
+        case 400..<500: "invalid_prompt"
+        default: "server_error"
+        }
+    }
+
+    // MARK: Numbers
+
+    /// An event with the whole object.
+    private mutating func life(_ type: String) -> JSON { numbered([["type": .string(type), "response": object.json]])[0] }
+
+    private mutating func numbered(_ event: JSONObject?) -> [JSON] { numbered(event.map { [$0] } ?? []) }
+
+    private mutating func numbered(_ events: [JSONObject]) -> [JSON] {
+        events.map { event in
+            var event = event
+            event["sequence_number"] = .int(number)
+            number += 1
+            return .object(event)
+        }
+    }
+}

@@ -1,0 +1,99 @@
+/// Which background responses are made and which wait, and who wants to hear of them. Decides; does nothing.
+///
+/// `Job` is what has to be done, `Stop` a way to end it, `Watcher` somebody who waits for news.
+package struct BackgroundQueue<Job: Sendable, Stop: Sendable, Watcher: Sendable>: Sendable {
+    private struct Progress: Sendable {
+        /// Of the last event that was kept.
+        var number: Int
+        var isCancelled = false
+        var stop: Stop?
+        var watchers: [Watcher] = []
+    }
+
+    private let runningAtOnce: Int
+    private let mostWaiting: Int
+    private var waiting: [(id: String, job: Job)] = []
+    private var active: [String: Progress] = [:]
+    private var running = 0
+
+    package init(runningAtOnce: Int, mostWaiting: Int) {
+        self.runningAtOnce = runningAtOnce
+        self.mostWaiting = mostWaiting
+    }
+
+    package var isFull: Bool { waiting.count >= mostWaiting }
+
+    /// - number: of the last event that was kept of it.
+    package mutating func add(_ job: Job, id: String, number: Int) {
+        active[id] = Progress(number: number)
+        waiting.append((id, job))
+    }
+
+    /// The next response to be made; nil while there are enough or none waits.
+    package mutating func next() -> Job? {
+        guard running < runningAtOnce, !waiting.isEmpty else { return nil }
+        running += 1
+        return waiting.removeFirst().job
+    }
+
+    /// How to end a response that has begun; whether it was cancelled before.
+    package mutating func begun(_ id: String, stop: Stop) -> Bool {
+        active[id]?.stop = stop
+        return isCancelled(id)
+    }
+
+    /// Returns those who have to be told that it is over.
+    package mutating func end(_ id: String) -> [Watcher] {
+        running -= 1
+        return active.removeValue(forKey: id)?.watchers ?? []
+    }
+
+    // MARK: Watching
+
+    package func isActive(_ id: String) -> Bool { active[id] != nil }
+
+    /// Whether the watcher has to wait: it is returned by `advance`, `nudge` or `end`.
+    package mutating func watch(_ id: String, beyond number: Int, _ watcher: Watcher) -> Bool {
+        guard let progress = active[id], progress.number <= number else { return false }
+        active[id]?.watchers.append(watcher)
+        return true
+    }
+
+    /// More was kept. Returns those who waited for it.
+    package mutating func advance(_ id: String, to number: Int) -> [Watcher] {
+        active[id]?.number = number
+        return nudge(id)
+    }
+
+    /// All who watch a response, for a sign of life.
+    package mutating func nudge(_ id: String) -> [Watcher] {
+        let watchers = active[id]?.watchers ?? []
+        active[id]?.watchers = []
+        return watchers
+    }
+
+    // MARK: Cancelling
+
+    package enum Cancellation {
+        /// It is not made here.
+        case nothing
+        /// It begins at once, sees that it was cancelled, and ends.
+        case start(Job)
+        case stop(Stop)
+        /// It looks whether it was cancelled before it goes on.
+        case wait
+    }
+
+    package mutating func cancel(_ id: String) -> Cancellation {
+        guard active[id] != nil else { return .nothing }
+        active[id]?.isCancelled = true
+        if let index = waiting.firstIndex(where: { $0.id == id }) {
+            running += 1
+            return .start(waiting.remove(at: index).job)
+        }
+        return active[id]?.stop.map(Cancellation.stop) ?? .wait
+    }
+
+    /// Also of what is not there.
+    package func isCancelled(_ id: String) -> Bool { active[id]?.isCancelled ?? true }
+}

@@ -1,0 +1,151 @@
+import Logging
+import ShimmyAPI
+import ShimmyChat
+import ShimmyEngine
+import ShimmyJSON
+import ShimmyModels
+import ShimmyStorage
+import Synchronization
+
+/// Makes responses that nobody waits for: a few at a time, the others in the order in which they came.
+package final class BackgroundResponses: Sendable {
+    /// One response to be made. All else is in its record.
+    struct Job: Sendable {
+        let id: String
+        let storageOwner: String
+        let terms: ServiceTerms
+    }
+
+    private typealias Queue = BackgroundQueue<Job, Answer.Canceller, CheckedContinuation<Void, Never>>
+
+    private let queue = Mutex(Queue(runningAtOnce: 8, mostWaiting: 1000))
+    private let store: Store
+    private let maker: ResponseMaker
+    private let logger: Logger
+
+    init(store: Store, maker: ResponseMaker, logger: Logger) {
+        self.store = store
+        self.maker = maker
+        self.logger = logger
+    }
+
+    // MARK: Coming in
+
+    /// Throws a 429 when too many wait already.
+    func checkRoom() throws(APIError) {
+        if queue.withLock({ $0.isFull }) { throw .queueFull(retryAfter: 10) }
+    }
+
+    /// - number: of the last event that was kept of it.
+    func add(_ job: Job, number: Int) {
+        queue.withLock { $0.add(job, id: job.id, number: number) }
+        startWaiting()
+    }
+
+    /// Takes up what an earlier process left waiting.
+    func resume() async {
+        do {
+            for response in try await store.takeQueued() {
+                let request = try? response.request.map { json throws(APIError) in try ResponseRequest(json) }
+                let terms = ServiceTerms(owner: Owner(response.owner), isFlex: request?.isFlex ?? false)
+                add(Job(id: response.id, storageOwner: response.owner, terms: terms), number: 1)
+            }
+        } catch {
+            logger.error("waiting responses cannot be taken up", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func startWaiting() {
+        while let job = queue.withLock({ $0.next() }) { Task { await run(job) } }
+    }
+
+    // MARK: Watching
+
+    func isActive(_ id: String) -> Bool { queue.withLock { $0.isActive(id) } }
+
+    /// Returns when an event beyond a number was kept, when the response is over, or when somebody asked for a sign of life.
+    func watch(_ id: String, beyond number: Int) async {
+        await withCheckedContinuation { continuation in
+            let waits = queue.withLock { $0.watch(id, beyond: number, continuation) }
+            if !waits { continuation.resume() }
+        }
+    }
+
+    /// Makes all who watch a response look.
+    func nudge(_ id: String) { tell(queue.withLock { $0.nudge(id) }) }
+
+    private func tell(_ watchers: [CheckedContinuation<Void, Never>]) {
+        for watcher in watchers { watcher.resume() }
+    }
+
+    // MARK: Cancelling
+
+    /// Ends a response and returns when it has. Does nothing to one that is not made here.
+    func cancel(_ id: String) async {
+        switch queue.withLock({ $0.cancel(id) }) {
+        case .nothing: return
+        case .start(let job): Task { await run(job) }
+        case .stop(let canceller): canceller.cancel()
+        case .wait: break
+        }
+        while isActive(id) { await watch(id, beyond: .max) }
+    }
+
+    // MARK: Running
+
+    private func run(_ job: Job) async {
+        defer {
+            tell(queue.withLock { $0.end(job.id) })
+            startWaiting()
+        }
+        do {
+            guard let stored = try await store.response(job.id, owner: job.storageOwner), stored.status == .queued, let body = stored.request,
+                let items = try await store.input(of: job.id, owner: job.storageOwner)
+            else { return }
+            let request = try ResponseRequest(body)
+            let input = try items.map { try ResponseItem(stored: $0.json) }
+            let record = ResponseRecord(store: store, id: job.id, owner: job.storageOwner, input: input, keepsEvents: true)
+            let object = ResponseObject(id: job.id, created: stored.created, request: request, isStored: true)
+            var events = ResponseEvents(object, style: request.style, dialect: request.dialect, firstNumber: 2)
+            if queue.withLock({ $0.isCancelled(job.id) }) {
+                let last = events.cancel()
+                return try await record.finish(events.object, last)
+            }
+            let first = events.begin(isNew: false)
+            guard try await record.begin(events.object, first) else { return }
+            tell(queue.withLock { $0.advance(job.id, to: events.nextNumber - 1) })
+            try await make(job, request, record, events)
+        } catch {
+            logger.error("a background response failed", metadata: ["response": "\(job.id)", "error": "\(error)"])
+        }
+    }
+
+    private func make(_ job: Job, _ request: ResponseRequest, _ record: ResponseRecord, _ events: ResponseEvents) async throws {
+        let run: ResponseRun
+        do {
+            let context = try await ResponseContextFinder(store: store).context(
+                previous: request.previousID, conversation: request.conversationID, input: record.input.map(InputItem.item),
+                owner: job.storageOwner)
+            let lease = try await maker.models.acquire(request.model)
+            let started = try await maker.start(request, context.items, on: lease.backend, job.terms)
+            if started.dropped > 0 { logger.droppedItems(started.dropped, of: job.id) }
+            run = ResponseRun(started.answer, lease, events, record, logger)
+        } catch {
+            var events = events
+            let last = events.fail(APIError(any: error))
+            return try await record.finish(events.object, last)
+        }
+        let canceller = run.canceller
+        if queue.withLock({ $0.begun(job.id, stop: canceller) }) { canceller.cancel() }
+        while let new = await run.next() {
+            guard let number = new.last?["sequence_number"]?.intValue else { continue }
+            tell(queue.withLock { $0.advance(job.id, to: number) })
+        }
+    }
+}
+
+extension Logger {
+    func droppedItems(_ count: Int, of response: String) {
+        info("the oldest items did not fit and were left out", metadata: ["response": "\(response)", "items": "\(count)"])
+    }
+}

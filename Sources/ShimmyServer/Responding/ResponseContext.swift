@@ -1,0 +1,77 @@
+import ShimmyAPI
+import ShimmyJSON
+import ShimmyStorage
+
+/// The items that a response is made from.
+struct ResponseContext: Sendable {
+    /// What was said before the request.
+    var earlier: [ResponseItem] = []
+    /// What the request brings.
+    var input: [ResponseItem] = []
+
+    var items: [ResponseItem] { earlier + input }
+}
+
+/// Finds what a request goes on from.
+struct ResponseContextFinder: Sendable {
+    /// Nil where nothing may be stored.
+    let store: Store?
+
+    /// Throws a 400 or a 404 for what is not there, or does not belong to the owner.
+    func context(previous: String?, conversation: String?, input: [InputItem], owner: String) async throws -> ResponseContext {
+        var context = ResponseContext()
+        if let previous {
+            context.earlier = try await chain(try kept("previous_response_id"), previous, owner)
+        } else if let conversation {
+            guard let items = try await kept("conversation").allItems(ofConversation: conversation, owner: owner) else {
+                throw APIError.notFound("Conversation", conversation)
+            }
+            context.earlier = try items.map { try ResponseItem(stored: $0.json) }
+        }
+        context.input = try await resolve(input, among: context.earlier, owner)
+        return context
+    }
+
+    private func kept(_ field: String) throws(APIError) -> Store {
+        guard let store else { throw .nothingIsStored(field) }
+        return store
+    }
+
+    private func chain(_ store: Store, _ id: String, _ owner: String) async throws -> [ResponseItem] {
+        guard let chain = try await store.chain(endingAt: id, owner: owner) else { throw APIError.previousNotFound(id) }
+        if let missing = chain.missing { throw APIError.previousNotFound(missing) }
+        if let last = chain.turns.last?.response, !last.status.isFinal { throw APIError.previousNotFinished(id) }
+        return try chain.turns.flatMap { turn in
+            try turn.input.map { try ResponseItem(stored: $0.json) } + Self.output(of: turn.response)
+        }
+    }
+
+    /// References lead to what was said before, to other items of the input, or to any response's output.
+    private func resolve(_ input: [InputItem], among earlier: [ResponseItem], _ owner: String) async throws -> [ResponseItem] {
+        var known = Dictionary(earlier.map { ($0.id, $0) }) { $1 }
+        for case .item(let item) in input { known[item.id] = item }
+        let here = known
+        return try await InputItem.resolve(input) { id in
+            if let item = here[id] { return item }
+            guard let store, let response = ResponseEvents.response(ofItem: id) else { return nil }
+            guard let stored = try await store.response(response, owner: owner) else { return nil }
+            return try Self.output(of: stored).first { $0.id == id }
+        }
+    }
+
+    private static func output(of response: StoredResponse) throws -> [ResponseItem] {
+        try (response.object["output"]?.arrayValue ?? []).map { try ResponseItem(stored: $0) }
+    }
+}
+
+extension APIError {
+    fileprivate static func previousNotFound(_ id: String) -> APIError {
+        APIError(
+            status: 400, message: "Previous response with id '\(id)' not found.", param: "previous_response_id", code: "previous_response_not_found")
+    }
+
+    fileprivate static func previousNotFinished(_ id: String) -> APIError {
+        APIError(
+            status: 400, message: "Previous response with id '\(id)' is not finished.", param: "previous_response_id", code: "invalid_value")
+    }
+}

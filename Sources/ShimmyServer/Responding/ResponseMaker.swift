@@ -1,0 +1,48 @@
+import ShimmyAPI
+import ShimmyChat
+import ShimmyModels
+
+/// Starts the answers that responses are made of.
+struct ResponseMaker: Sendable {
+    let models: ModelManager
+
+    /// Everything that can be wrong with a request is found here, before the answer begins.
+    /// - dropped: how many of the oldest items did not fit.
+    func start(
+        _ request: ResponseRequest, _ items: [ResponseItem], on backend: any Backend, _ terms: ServiceTerms
+    ) async throws -> sending (answer: Answer, dropped: Int) {
+        var rest = items
+        while true {
+            do {
+                return (try await backend.generate(try request.chat(rest), terms: terms), items.count - rest.count)
+            } catch let error as GenerationError {
+                rest = try Self.fewer(rest, request, error)
+            }
+        }
+    }
+
+    /// Finds what is wrong with a request, as far as that is possible without starting.
+    func check(_ request: ResponseRequest, _ items: [ResponseItem], on backend: any Backend) async throws {
+        var rest = items
+        while true {
+            do {
+                let chat = try request.chat(rest)
+                let prompt = try await backend.prepare(chat.conversation).tokens.count
+                if prompt + (chat.maximumTokens ?? 1) <= backend.contextLength { return }
+                throw GenerationError.contextExceeded(prompt: prompt, requested: chat.maximumTokens, context: backend.contextLength)
+            } catch let error as GenerationError {
+                rest = try Self.fewer(rest, request, error)
+            }
+        }
+    }
+
+    /// The items without the oldest, where the request allows it and that helps; otherwise throws what the client has to know.
+    private static func fewer(_ items: [ResponseItem], _ request: ResponseRequest, _ error: GenerationError) throws -> [ResponseItem] {
+        if request.truncates, case .contextExceeded(let prompt, let requested, let context) = error {
+            // An answer without a limit of its own gets some room.
+            let excess = prompt + (requested ?? context / 8) - context
+            if let fewer = ItemTruncation.dropping(items, excess: max(1, excess), of: prompt) { return fewer }
+        }
+        throw APIError(error, input: "input", isResponse: true)
+    }
+}

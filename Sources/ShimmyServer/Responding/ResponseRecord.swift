@@ -1,0 +1,63 @@
+import ShimmyAPI
+import ShimmyJSON
+import ShimmyStorage
+
+/// Where a response is kept while it is made and afterwards.
+struct ResponseRecord: Sendable {
+    let store: Store
+    let id: String
+    let owner: String
+    /// What the response was made from, for its conversation.
+    let input: [ResponseItem]
+    /// Whether its events are kept too, so that a stream can begin anew: those of background responses.
+    let keepsEvents: Bool
+
+    /// - body: the request as it came, for a response that waits.
+    func insert(_ object: ResponseObject, _ request: ResponseRequest, body: JSON? = nil, events: [JSON] = []) async throws {
+        let response = StoredResponse(
+            id: id, owner: owner, created: object.created, status: Self.status(object.status), model: request.model,
+            isBackground: request.isBackground, previousID: request.previousID, conversationID: request.conversationID, object: object.json,
+            request: body)
+        try await store.insert(response, input: input.map(Self.item), events: keepsEvents ? Self.stored(events) : [])
+    }
+
+    /// Says that it is being made. Returns false if it was cancelled or deleted meanwhile.
+    func begin(_ object: ResponseObject, _ events: [JSON]) async throws -> Bool {
+        try await store.update(
+            id, ResponseChange(status: .inProgress, object: object.json, events: keepsEvents ? Self.stored(events) : [], from: [.queued]))
+    }
+
+    /// Returns false if it was deleted meanwhile.
+    func append(_ events: [JSON]) async throws -> Bool {
+        guard keepsEvents, !events.isEmpty else { return true }
+        return try await store.update(id, ResponseChange(events: Self.stored(events)))
+    }
+
+    /// Keeps what came of it; what was said becomes part of its conversation.
+    func finish(_ object: ResponseObject, _ events: [JSON]) async throws {
+        var change = ResponseChange(status: Self.status(object.status), object: object.json, events: keepsEvents ? Self.stored(events) : [])
+        if object.conversationID != nil, object.status == .completed || object.status == .incomplete {
+            change.conversationItems = input.map(Self.item) + object.output.compactMap(Self.item)
+        }
+        try await store.update(id, change)
+    }
+
+    private static func status(_ status: ResponseObject.Status) -> StoredResponse.Status {
+        switch status {
+        case .queued: .queued
+        case .inProgress: .inProgress
+        case .completed: .completed
+        case .incomplete: .incomplete
+        case .failed: .failed
+        case .cancelled: .cancelled
+        }
+    }
+
+    private static func item(_ item: ResponseItem) -> StoredItem { StoredItem(id: item.id, json: item.json) }
+
+    private static func item(_ output: JSON) -> StoredItem? { output["id"]?.stringValue.map { StoredItem(id: $0, json: output) } }
+
+    private static func stored(_ events: [JSON]) -> [StoredEvent] {
+        events.map { StoredEvent(number: $0["sequence_number"]?.intValue ?? 0, json: $0) }
+    }
+}

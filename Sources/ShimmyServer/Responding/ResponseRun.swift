@@ -1,0 +1,92 @@
+import Logging
+import ShimmyAPI
+import ShimmyChat
+import ShimmyCore
+import ShimmyJSON
+import ShimmyModels
+
+/// Makes one response: reads its answer, tells its events, keeps what came of it. Used by one task.
+/// Dropping it before its end stops the work and leaves a cancelled response.
+final class ResponseRun {
+    let canceller: Answer.Canceller
+    private let answer: Answer
+    private let lease: ModelLease
+    private let record: ResponseRecord?
+    private let logger: Logger
+    private var events: ResponseEvents
+    private var reason = FinishReason.stop
+    private var isOver = false
+    /// Why it failed; nil otherwise.
+    private(set) var failure: APIError?
+
+    /// - record: nil for a response that is not kept.
+    init(_ answer: sending Answer, _ lease: ModelLease, _ events: ResponseEvents, _ record: ResponseRecord?, _ logger: Logger) {
+        canceller = answer.canceller
+        self.answer = answer
+        self.lease = lease
+        self.events = events
+        self.record = record
+        self.logger = logger
+    }
+
+    deinit {
+        guard !isOver, let record else { return }
+        var events = events
+        let last = events.cancel()
+        let object = events.object
+        Task { try await record.finish(object, last) }
+    }
+
+    var object: ResponseObject { events.object }
+
+    /// The next events, kept where they have to be; none for a sign of life. Nil after the last ones.
+    func next() async -> [JSON]? {
+        while !isOver {
+            do {
+                guard let event = try await answer.nextEvent() else { throw APIError.internal("The answer ended without a reason.") }
+                switch event {
+                case .prompt: continue
+                case .idle: return []
+                case .finished(_, let reason): self.reason = reason
+                case .ended(let usage): return await end { $0.finish(self.reason, usage: usage, time: UnixTime.now) }
+                case .delta(_, let delta):
+                    let new = events.push(delta)
+                    if new.isEmpty { continue }
+                    if try await record?.append(new) ?? true { return new }
+                    // Somebody deleted it.
+                    throw CancellationError()
+                }
+            } catch is CancellationError {
+                return await end { $0.cancel() }
+            } catch {
+                return await fail(error)
+            }
+        }
+        return nil
+    }
+
+    private func fail(_ error: any Error) async -> [JSON] {
+        let mapped = APIError(any: error)
+        logger.error("a response failed", metadata: ["response": "\(object.id)", "error": "\(error)"])
+        failure = mapped
+        return await end { $0.fail(mapped) }
+    }
+
+    /// What cannot be kept is a failure: nobody shall believe in it.
+    private func end(_ make: (inout ResponseEvents) -> [JSON]) async -> [JSON] {
+        isOver = true
+        canceller.cancel()
+        let before = events
+        let last = make(&events)
+        do {
+            try await record?.finish(events.object, last)
+            return last
+        } catch {
+            logger.error("a response could not be kept", metadata: ["response": "\(object.id)", "error": "\(error)"])
+            let mapped = APIError(any: error)
+            failure = failure ?? mapped
+            events = before
+            return events.fail(mapped)
+        }
+    }
+}

@@ -1,0 +1,81 @@
+import Hummingbird
+import HummingbirdCore
+import Logging
+import NIOCore
+import ShimmyAPI
+import ShimmyChat
+import ShimmyJSON
+import ShimmyStorage
+
+/// Writes the events of responses.
+struct ResponseStreams: Sendable {
+    let heartbeat: Duration
+
+    /// A response that is made for this stream: when the client goes, the work ends.
+    func live(_ consumer: OneConsumer<ResponseRun>, first: [JSON], _ context: ShimmyRequestContext) -> Response {
+        respond { writer in
+            let run = try consumer.take()
+            let canceller = run.canceller
+            let pulse = Heartbeat(every: heartbeat, canceller.nudge)
+            defer { pulse.stop() }
+            try await context.channel.onDisconnect(canceller.cancel) {
+                do {
+                    try await Self.write(first, to: &writer)
+                    while let events = await run.next() { try await Self.write(events, to: &writer) }
+                } catch {
+                    // Nobody listens any more; what came of it is kept all the same.
+                    canceller.cancel()
+                    while await run.next() != nil {}
+                    throw error
+                }
+            }
+            try await writer.finish(nil)
+        }
+    }
+
+    /// The events of a background response after a number, as far as there are any and then as they come.
+    func kept(_ id: String, after number: Int, _ store: Store, _ background: BackgroundResponses, _ context: ShimmyRequestContext) -> Response {
+        respond { writer in
+            let pulse = Heartbeat(every: heartbeat) { background.nudge(id) }
+            defer { pulse.stop() }
+            try await context.channel.onDisconnect({ background.nudge(id) }) {
+                try await Self.follow(id, after: number, store, background, context.storageOwner, to: &writer)
+            }
+            try await writer.finish(nil)
+        }
+    }
+
+    @concurrent private static func follow(
+        _ id: String, after number: Int, _ store: Store, _ background: BackgroundResponses, _ owner: String,
+        to writer: inout any ResponseBodyWriter
+    ) async throws {
+        var number = number
+        while true {
+            let wasActive = background.isActive(id)
+            guard let events = try await store.events(of: id, owner: owner, after: number) else { return }
+            if let last = events.last {
+                try await write(events.map(\.json), to: &writer)
+                number = last.number
+                continue
+            }
+            // Whoever was over before the look has told everything.
+            guard wasActive else { return }
+            await background.watch(id, beyond: number)
+            if background.isActive(id), !(await hasNews(id, number, store, owner)) { try await write([], to: &writer) }
+        }
+    }
+
+    private static func hasNews(_ id: String, _ number: Int, _ store: Store, _ owner: String) async -> Bool {
+        (try? await store.events(of: id, owner: owner, after: number, limit: 1))?.isEmpty == false
+    }
+
+    private func respond(_ write: @escaping @Sendable @concurrent (inout any ResponseBodyWriter) async throws -> Void) -> Response {
+        Response(status: .ok, headers: Response.streamHeaders, body: ResponseBody { writer in try await write(&writer) })
+    }
+
+    /// No events are a sign of life.
+    @concurrent private static func write(_ events: [JSON], to writer: inout any ResponseBodyWriter) async throws {
+        let bytes = events.isEmpty ? ServerSentEvents.ping : events.flatMap(ServerSentEvents.event)
+        try await writer.write(ByteBuffer(bytes: bytes))
+    }
+}

@@ -1,0 +1,14 @@
+import ShimmyAPI
+import ShimmyStorage
+
+extension APIError {
+    /// - kind: such as `Response`.
+    static func notFound(_ kind: String, _ id: String) -> APIError { APIError(status: 404, message: "\(kind) with id '\(id)' not found.") }
+
+    /// - field: what would need the storage.
+    static func nothingIsStored(_ field: String) -> APIError {
+        APIError(
+            status: 400, message: "Unsupported parameter: '\(field)' needs stored state, and this server keeps none (--no-store).", param: field,
+            code: "unsupported_parameter")
+    }
+}

@@ -1,0 +1,69 @@
+import Hummingbird
+import ShimmyAPI
+import ShimmyJSON
+import ShimmyStorage
+
+/// Responses that were stored: look, follow, cancel, delete, list what they were made from.
+struct StoredResponseRoutes: Sendable {
+    /// Nil where nothing may be stored.
+    let store: Store?
+    let background: BackgroundResponses?
+    let streams: ResponseStreams
+
+    var routes: [Route] {
+        [
+            Route(path: "/responses/{response_id}", method: .get, isOpenAI: true, handler: get),
+            Route(path: "/responses/{response_id}", method: .delete, isOpenAI: true, handler: delete),
+            Route(path: "/responses/{response_id}/cancel", method: .post, isOpenAI: true, handler: cancel),
+            Route(path: "/responses/{response_id}/input_items", method: .get, isOpenAI: true, handler: inputItems),
+        ]
+    }
+
+    @Sendable private func get(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
+        let query = request.query
+        let streams = try query.bool("stream") ?? false
+        let number = try query.integer("starting_after", in: 0...Int.max) ?? -1
+        // Whatever there is of a response is told anyway.
+        _ = try query.bool("include_obfuscation")
+        let (store, id, stored) = try await find(context)
+        guard streams else { return .json(stored.object) }
+        guard stored.isBackground, let background else {
+            throw APIError(
+                status: 400, message: "Invalid 'stream': only the events of background responses are kept.", param: "stream", code: "invalid_value")
+        }
+        return self.streams.kept(id, after: number, store, background, context)
+    }
+
+    @Sendable private func delete(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
+        let (store, id, stored) = try await find(context)
+        if !stored.status.isFinal { await background?.cancel(id) }
+        guard try await store.delete(id, .response, owner: context.storageOwner) else { throw APIError.notFound("Response", id) }
+        return .json(["id": .string(id), "object": "response", "deleted": true])
+    }
+
+    /// The same again and again: what is over stays as it is.
+    @Sendable private func cancel(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
+        let (_, id, stored) = try await find(context)
+        guard stored.isBackground else {
+            throw APIError(status: 400, message: "Cannot cancel a synchronous response.", param: "response_id", code: "invalid_value")
+        }
+        if stored.status.isFinal { return .json(stored.object) }
+        await background?.cancel(id)
+        return .json(try await find(context).stored.object)
+    }
+
+    @Sendable private func inputItems(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
+        let page = try request.query.page()
+        let (store, id, _) = try await find(context)
+        guard let items = try await store.items(of: id, .response, owner: context.storageOwner, page: page) else {
+            throw APIError.notFound("Response", id)
+        }
+        return .json(ListEncoder.list(items.data.map(\.json), hasMore: items.hasMore))
+    }
+
+    private func find(_ context: ShimmyRequestContext) async throws -> (store: Store, id: String, stored: StoredResponse) {
+        let (store, id) = (try store.required(), context.parameters.get("response_id") ?? "")
+        guard let stored = try await store.response(id, owner: context.storageOwner) else { throw APIError.notFound("Response", id) }
+        return (store, id, stored)
+    }
+}

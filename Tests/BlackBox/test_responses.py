@@ -1,0 +1,214 @@
+"""`POST /v1/responses`: what is asked for is what comes, in OpenAI's shape."""
+
+import json
+
+import pytest
+from jsonschema import Draft202012Validator
+from pydantic import BaseModel
+
+from responses import COLOUR, TOOLS, WEATHER, checked, create, function, output_text, respond
+from server import MODEL
+
+
+def test_a_response_has_the_documented_shape(server):
+    response = respond(server, metadata={"a": "b"}, user="me")
+    assert set(response) == {
+        "id", "object", "created_at", "completed_at", "status", "error", "incomplete_details", "instructions", "model", "output", "metadata",
+        "parallel_tool_calls", "previous_response_id", "conversation", "reasoning", "service_tier", "store", "temperature", "text", "tool_choice",
+        "tools", "top_logprobs", "top_p", "truncation", "usage", "user", "safety_identifier", "prompt_cache_key", "background", "max_output_tokens",
+        "max_tool_calls",
+    }
+    assert response["id"].startswith("resp_") and response["model"] == MODEL and response["metadata"] == {"a": "b"} and response["user"] == "me"
+    [message] = response["output"]
+    assert message["id"].startswith("msg_") and message["role"] == "assistant" and output_text(response)
+    usage = response["usage"]
+    assert usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"] and 0 < usage["output_tokens"] <= 12
+
+
+def test_what_is_told_back(server):
+    answer = create(server, max_tool_calls=3, service_tier="flex", text={"verbosity": "low"}, prompt_cache_key="k", safety_identifier="s", moderation=None)
+    response = checked(answer.json)
+    assert response["max_tool_calls"] == 3 and response["service_tier"] == "flex" and response["text"]["verbosity"] == "low"
+    assert response["prompt_cache_key"] == "k" and response["safety_identifier"] == "s"
+    assert set(answer.headers["x-shimmy-ignored-params"].split(", ")) == {"prompt_cache_key", "safety_identifier", "text.verbosity"}
+    create(server, prompt={"id": "pmpt_1"}).assert_error(400, "prompt", "unsupported_parameter")
+
+
+def test_an_incomplete_response_says_why(server):
+    response = respond(server, "Count to a hundred.", max_output_tokens=5, ignore_eos=True)
+    assert response["status"] == "incomplete" and response["incomplete_details"] == {"reason": "max_output_tokens"}
+    assert response["output"][0]["status"] == "incomplete" and response["usage"]["output_tokens"] == 5 and response["completed_at"] is None
+
+
+def test_sampling_of_responses(steady):
+    texts = {output_text(respond(steady, "Invent a word.", temperature=2, top_p=1, seed=seed)) for seed in range(4)}
+    assert len(texts) > 1
+    assert len({output_text(respond(steady, "Invent a word.", temperature=2, top_p=0, seed=seed)) for seed in range(4)}) == 1
+
+
+def test_extensions_of_responses(server):
+    assert output_text(respond(server, choice=["north", "south"], max_output_tokens=...)) in ("north", "south")
+    assert len({output_text(respond(server, temperature=2, top_k=1, seed=seed)) for seed in range(3)}) == 1
+    create(server, choice=["a"], text={"format": {"type": "json_object"}}).assert_error(400, "choice", "invalid_value")
+
+
+def test_logprobs_of_responses(server):
+    response = respond(server, top_logprobs=3, include=["message.output_text.logprobs"])
+    [part] = response["output"][0]["content"]
+    assert bytes(sum((entry["bytes"] for entry in part["logprobs"]), [])).decode() == part["text"]
+    assert all(len(entry["top_logprobs"]) == 3 for entry in part["logprobs"])
+    # At temperature 0 the likeliest is what is said.
+    assert all(entry["top_logprobs"][0]["token"] == entry["token"] for entry in part["logprobs"])
+    assert respond(server)["output"][0]["content"][0]["logprobs"] == []
+
+
+FORMAT = {"type": "json_schema", "name": "colour", "description": "A colour.", "schema": COLOUR, "strict": True}
+
+
+def test_formats_of_responses(server):
+    response = respond(server, "Which colour?", text={"format": FORMAT}, max_output_tokens=40)
+    Draft202012Validator(COLOUR).validate(json.loads(output_text(response)))
+    assert response["text"]["format"] == FORMAT
+    text = output_text(respond(server, "Which colour?", text={"format": {"type": "json_object"}}, max_output_tokens=300, temperature=1, seed=1))
+    assert text.startswith("{")
+    assert respond(server, text={"format": {"type": "text"}})["text"]["format"] == {"type": "text"}
+    bad = {**FORMAT, "schema": {"type": "object", "properties": {"a": {"$ref": "#/nowhere"}}}}
+    create(server, text={"format": bad}).assert_error(400, "text.format.schema", "invalid_json_schema")
+
+
+def test_the_official_client_parses_into_types(client):
+    class Colour(BaseModel):
+        name: str
+
+    response = client.responses.parse(model=MODEL, input="Which colour?", text_format=Colour, temperature=0, max_output_tokens=100)
+    if response.status == "completed":
+        assert isinstance(response.output_parsed, Colour)
+    assert response.output_text.lstrip().startswith("{")
+
+
+def test_every_kind_of_item(server):
+    items = [
+        {"role": "developer", "content": "Be kind."},
+        {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Weather in Paris?"}]},
+        {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "Ask."}], "content": [{"type": "reasoning_text", "text": "Ask."}]},
+        {"type": "message", "id": "msg_1", "status": "completed", "role": "assistant", "content": [{"type": "output_text", "text": "Wait.", "annotations": []}]},
+        {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "get_weather", "arguments": "{\"city\": \"Paris\"}", "status": "completed"},
+        {"type": "function_call_output", "call_id": "call_1", "output": [{"type": "input_text", "text": "Sun."}]},
+        {"type": "custom_tool_call", "call_id": "call_2", "name": "run", "input": "print(1)"},
+        {"type": "custom_tool_call_output", "call_id": "call_2", "output": "1"},
+        {"role": "assistant", "content": [{"type": "refusal", "refusal": "No."}]},
+        {"role": "user", "content": "And now?"},
+    ]
+    response = respond(server, items)
+    plain = respond(server, "And now?")
+    assert response["usage"]["input_tokens"] > plain["usage"]["input_tokens"] + 40
+    listed = checked(server.request("GET", f"/v1/responses/{response['id']}/input_items?order=asc").json)["data"]
+    assert [item["type"] for item in listed] == [item.get("type", "message") for item in items]
+    assert [item["id"] for item in listed[2:5]] == ["rs_1", "msg_1", "fc_1"]
+    image = {"role": "user", "content": [{"type": "input_image", "image_url": "data:image/png;base64,AA=="}]}
+    create(server, [image]).assert_error(400, "input[0].content[0].type", "unsupported_value")
+    create(server, [{"type": "web_search_call", "id": "ws_1"}]).assert_error(400, "input[0].type", "unsupported_value")
+    create(server, items[5:6]).assert_error(400, "input", None)
+
+
+def test_what_does_not_fit(start):
+    server = start("--ctx-size", "512")
+    story = [{"role": role, "content": f"Part {number}: " + "word " * 60} for number in range(8) for role in ("user", "assistant")]
+    question = {"role": "user", "content": "What is the last part?"}
+    error = create(server, [*story, question]).assert_error(400, "input", "context_length_exceeded")
+    assert "maximum context length" in error
+    answer = create(server, [{"role": "developer", "content": "Be kind."}, *story, question], truncation="auto")
+    response = checked(answer.json)
+    assert int(answer.headers["x-shimmy-dropped-items"]) > 4 and response["usage"]["input_tokens"] <= 500
+    assert "did not fit" in server.log.read_text()
+    # What alone is too long cannot be helped.
+    create(server, "word " * 2000, truncation="auto").assert_error(400, "input", "context_length_exceeded")
+
+
+@pytest.mark.parametrize("choice, names", [
+    ("required", {"get_weather", "set_colour"}),
+    ({"type": "function", "name": "set_colour"}, {"set_colour"}),
+    ({"type": "allowed_tools", "mode": "required", "tools": [{"type": "function", "name": "get_weather"}]}, {"get_weather"}),
+])
+def test_every_tool_choice_of_responses(server, choice, names):
+    response = respond(server, "Do something.", tools=TOOLS, tool_choice=choice, parallel_tool_calls=False, max_output_tokens=100)
+    [call] = response["output"]
+    assert call["type"] == "function_call" and call["name"] in names and call["status"] == "completed" and call["call_id"].startswith("call_")
+    Draft202012Validator({"get_weather": WEATHER, "set_colour": COLOUR}[call["name"]]).validate(json.loads(call["arguments"]))
+    assert response["tool_choice"] == choice and [tool["name"] for tool in response["tools"]] == ["get_weather", "set_colour"]
+
+
+def test_no_tool_is_called_where_none_may_be(server):
+    response = respond(server, "Do something.", tools=TOOLS, tool_choice="none")
+    assert {item["type"] for item in response["output"]} == {"message"}
+    assert respond(server, "Hi", tools=TOOLS, tool_choice="auto")["status"] in ("completed", "incomplete")
+
+
+def test_parallel_calls_of_responses(server):
+    response = respond(server, "Do something.", tools=TOOLS, tool_choice="required", parallel_tool_calls=False, max_output_tokens=200)
+    assert len(response["output"]) == 1 and response["parallel_tool_calls"] is False
+
+
+def test_custom_tools_of_responses(server):
+    tool = {"type": "custom", "name": "dial", "description": "Dials.", "format": {"type": "grammar", "syntax": "regex", "definition": "[0-9]{3}-[0-9]{2}"}}
+    response = respond(server, "Dial.", tools=[tool], tool_choice={"type": "custom", "name": "dial"}, max_output_tokens=60)
+    [call] = response["output"]
+    assert call["type"] == "custom_tool_call" and call["id"].startswith("ctc_") and len(call["input"]) == 6 and call["input"][3] == "-"
+    assert respond(server, tools=[{**tool, "format": {"type": "text"}}], tool_choice="none")["tools"][0]["format"] == {"type": "text"}
+    bad = {**tool, "format": {"type": "grammar", "syntax": "lark", "definition": "start: nowhere"}}
+    create(server, tools=[bad]).assert_error(400, "tools[0].format.definition", "invalid_value")
+
+
+def test_hosted_tools_of_responses_are_reported(server):
+    answer = create(server, tools=[{"type": "web_search"}, function("get_weather", WEATHER)], tool_choice="none")
+    assert answer.status == 200 and "tools[0]" in answer.headers["x-shimmy-ignored-params"]
+
+
+def test_a_round_trip_of_a_tool(server):
+    """Call, output, and the model's next word: all of it by the items that the server gave."""
+    tools = {"tools": TOOLS, "parallel_tool_calls": False, "max_output_tokens": 60}
+    first = respond(server, "Weather in Paris?", tool_choice={"type": "function", "name": "get_weather"}, store=False, **tools)
+    [call] = first["output"]
+    output = {"type": "function_call_output", "call_id": call["call_id"], "output": "Sun."}
+    second = respond(server, [{"role": "user", "content": "Weather in Paris?"}, call, output], tool_choice="none", store=False, **tools)
+    assert output_text(second)
+    # The call and what came of it are part of the prompt.
+    assert second["usage"]["input_tokens"] > respond(server, "Weather in Paris?")["usage"]["input_tokens"] + 20
+
+
+def test_input_tokens_are_counted(server):
+    def count(**fields) -> int:
+        answer = server.request("POST", "/v1/responses/input_tokens", {"model": MODEL, **fields})
+        assert answer.status == 200, answer.body
+        return checked(answer.json)["input_tokens"]
+
+    for fields in ({"input": "Hi"}, {"input": "Hi", "instructions": "Be kind."}, {"input": "Hi", "tools": TOOLS, "tool_choice": "required"}):
+        assert count(**fields) == respond(server, max_output_tokens=1, **fields)["usage"]["input_tokens"]
+    first = respond(server, "Say hello.")
+    assert count(input="And now?", previous_response_id=first["id"]) > count(input="And now?") + first["usage"]["output_tokens"]
+    assert server.request("POST", "/v1/responses/input_tokens", {"input": "Hi"}).json["input_tokens"] == count(input="Hi")
+    server.request("POST", "/v1/responses/input_tokens", {"model": MODEL}).assert_error(400, "input", "missing_required_parameter")
+
+
+def test_a_conversation_is_compacted(server):
+    story = [{"role": "user", "content": "My name is Ada. " * 20}, {"role": "assistant", "content": "Hello, Ada."}]
+    answer = server.request("POST", "/v1/responses/compact", {"model": MODEL, "input": story, "instructions": "Be kind."})
+    assert answer.status == 200, answer.body
+    compacted = checked(answer.json)
+    [item] = compacted["output"]
+    assert item["type"] == "compaction" and compacted["usage"]["output_tokens"] > 0
+    more = respond(server, [*compacted["output"], {"role": "user", "content": "Who am I?"}])
+    # What was said in short is part of the prompt.
+    nothing = respond(server, "Who am I?", instructions="What was said before, in short:")
+    assert more["usage"]["input_tokens"] > nothing["usage"]["input_tokens"]
+    server.request("POST", "/v1/responses/compact", {"model": MODEL}).assert_error(400, "input", "missing_required_parameter")
+
+
+def test_errors_of_responses(server):
+    create(server, model="nowhere").assert_error(404, None, "model_not_found")
+    create(server, model=...).assert_error(400, "model", "missing_required_parameter")
+    create(server, input=...).assert_error(400, "input", "missing_required_parameter")
+    create(server, previous_response_id="resp_1").assert_error(400, "previous_response_id", "previous_response_not_found")
+    create(server, conversation="conv_1").assert_error(404, None, None)
+    create(server, [{"type": "item_reference", "id": "msg_1"}]).assert_error(404, "input[0].id", None)
+    create(server, previous_response_id="resp_1", conversation="conv_1").assert_error(400, "previous_response_id", "mutually_exclusive_parameters")

@@ -1,0 +1,173 @@
+import ShimmyAPI
+import ShimmyChat
+import ShimmyCore
+import ShimmyJSON
+import Testing
+
+/// The events of a response, as a dialogue: parts of an answer in, events out.
+@Suite struct ResponseEventsTests {
+    private static let id = "resp_0123456789ABCDEFGHIJKL"
+
+    private static func machine(
+        _ style: ResponseStyle = ResponseStyle(), custom: Set<String> = [], _ request: String = #"{"model": "m", "input": "Hi"}"#
+    ) throws -> ResponseEvents {
+        var dialect = CallDialect()
+        dialect.customTools = custom
+        let object = ResponseObject(id: id, created: 5, request: try ResponseRequest(JSON.parse(request)), isStored: true)
+        return ResponseEvents(object, style: style, dialect: dialect)
+    }
+
+    private static func types(_ events: [JSON]) -> [String] { events.map { $0["type"]?.stringValue ?? "?" } }
+
+    private static let usage = Usage(promptTokens: 7, cachedPromptTokens: 3, completionTokens: 4, reasoningTokens: 2)
+
+    @Test func aMessageHasAllOfItsEvents() throws {
+        var machine = try Self.machine()
+        var events = machine.begin()
+        events += machine.push(.content("Hel"))
+        events += machine.push(.content("lo"))
+        events += machine.finish(.stop, usage: Self.usage, time: 9)
+        #expect(
+            Self.types(events) == [
+                "response.created", "response.in_progress", "response.output_item.added", "response.content_part.added",
+                "response.output_text.delta", "response.output_text.delta", "response.output_text.done", "response.content_part.done",
+                "response.output_item.done", "response.completed",
+            ])
+        #expect(events.map { $0["sequence_number"]?.intValue } == Array(0...9))
+        #expect(events[0]["response"]?["status"] == "in_progress" && events[0]["response"]?["output"] == [])
+        let message: JSON = [
+            "id": "msg_0123456789ABCDEFGHIJKL0", "type": "message", "status": "completed", "role": "assistant",
+            "content": [["type": "output_text", "annotations": [], "logprobs": [], "text": "Hello"]],
+        ]
+        #expect(events[8]["item"] == message)
+        #expect(events[4]["item_id"] == message["id"] && events[4]["content_index"] == 0 && events[4]["output_index"] == 0)
+        #expect(events[5]["delta"] == "lo" && events[6]["text"] == "Hello" && events[6]["logprobs"] == [])
+        let last = try #require(events.last?["response"])
+        #expect(last == machine.object.json)
+        #expect(last["output"] == [message] && last["status"] == "completed" && last["completed_at"] == 9 && last["created_at"] == 5)
+        #expect(
+            last["usage"] == [
+                "input_tokens": 7, "input_tokens_details": ["cached_tokens": 3, "cache_write_tokens": 0], "output_tokens": 4,
+                "output_tokens_details": ["reasoning_tokens": 2], "total_tokens": 11,
+            ])
+    }
+
+    @Test func thoughtsCallsAndTextAreItemsOfTheirOwn() throws {
+        var machine = try Self.machine(ResponseStyle(sealsThoughts: true), custom: ["g"])
+        var events = machine.push(.reasoning("hm"))
+        for delta: AnswerDelta in [
+            .content("a"), .call(index: 0, id: "c1", name: "f"), .arguments(index: 0, "{\"x\""), .arguments(index: 0, ":1}"),
+            .call(index: 1, id: "c2", name: "g"), .arguments(index: 1, "{\"input\": \"say"), .arguments(index: 1, " hi\"}"),
+        ] {
+            events += machine.push(delta)
+        }
+        events += machine.finish(.toolCalls, usage: Self.usage, time: 9)
+        #expect(
+            Self.types(events) == [
+                "response.output_item.added", "response.content_part.added", "response.reasoning_text.delta", "response.reasoning_text.done",
+                "response.content_part.done", "response.output_item.done",
+                "response.output_item.added", "response.content_part.added", "response.output_text.delta", "response.output_text.done",
+                "response.content_part.done", "response.output_item.done",
+                "response.output_item.added", "response.function_call_arguments.delta", "response.function_call_arguments.delta",
+                "response.function_call_arguments.done", "response.output_item.done",
+                "response.output_item.added", "response.custom_tool_call_input.delta", "response.custom_tool_call_input.delta",
+                "response.custom_tool_call_input.done", "response.output_item.done", "response.completed",
+            ])
+        #expect(events.compactMap { $0["output_index"]?.intValue } == [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3])
+        let output = machine.object.output
+        #expect(output[0]["content"] == [["type": "reasoning_text", "text": "hm"]])
+        #expect(output[0]["encrypted_content"]?.stringValue.flatMap(SealedText.open) == "hm")
+        #expect(events[15]["name"] == "f" && events[15]["arguments"] == "{\"x\":1}")
+        #expect(output[2]["arguments"] == "{\"x\":1}" && output[2]["call_id"] == "c1" && output[2]["id"] == "fc_0123456789ABCDEFGHIJKL2")
+        #expect(output[3]["input"] == "say hi" && output[3]["type"] == "custom_tool_call")
+        // What was told can be given back.
+        #expect(try output.map { try ResponseItem(stored: $0).id } == output.map { $0["id"]?.stringValue })
+    }
+
+    @Test func aThoughtCanBeToldAsASummary() throws {
+        var machine = try Self.machine(ResponseStyle(summarizesThoughts: true))
+        let events = machine.push(.reasoning("hm")) + machine.finish(.stop, usage: Self.usage, time: 9)
+        #expect(
+            Self.types(events) == [
+                "response.output_item.added", "response.reasoning_summary_part.added", "response.reasoning_summary_text.delta",
+                "response.reasoning_summary_text.done", "response.reasoning_summary_part.done", "response.output_item.done",
+                "response.completed",
+            ])
+        #expect(events[2]["summary_index"] == 0 && events[2]["content_index"] == nil)
+        #expect(machine.object.output[0]["summary"] == [["type": "summary_text", "text": "hm"]])
+        #expect(machine.object.output[0]["encrypted_content"] == nil)
+    }
+
+    @Test func logprobsAreToldWithTheirText() throws {
+        var machine = try Self.machine(ResponseStyle(tellsLogprobs: true))
+        let entry = TokenProbability.Entry(bytes: Array("a".utf8), logprob: -0.5)
+        let events = machine.push(.content("a", [TokenProbability(drawn: entry, top: [entry])])) + machine.finish(.stop, usage: Self.usage, time: 9)
+        let told: JSON = [
+            ["token": "a", "logprob": -0.5, "bytes": [97], "top_logprobs": [["token": "a", "logprob": -0.5, "bytes": [97]]]]
+        ]
+        #expect(events[2]["logprobs"] == told && events[3]["logprobs"] == told)
+        #expect(machine.object.output[0]["content"]?[0]?["logprobs"] == told)
+    }
+
+    @Test func anAnswerOfNothingIsAnEmptyMessage() throws {
+        var machine = try Self.machine()
+        _ = machine.finish(.stop, usage: Self.usage, time: 9)
+        #expect(machine.object.output[0]["content"]?[0]?["text"] == "")
+    }
+
+    @Test func aCutAnswerIsIncomplete() throws {
+        var machine = try Self.machine()
+        let events = machine.push(.content("a")) + machine.finish(.length, usage: Self.usage, time: 9)
+        #expect(Self.types(events).last == "response.incomplete")
+        let object = machine.object.json
+        #expect(object["status"] == "incomplete" && object["incomplete_details"] == ["reason": "max_output_tokens"])
+        #expect(object["output"]?[0]?["status"] == "incomplete" && object["completed_at"] == .null)
+    }
+
+    @Test func aFailureIsAnEventAndTheEnd() throws {
+        var machine = try Self.machine()
+        let events = machine.push(.content("a")) + machine.fail(.internal("It broke."))
+        #expect(Self.types(events).suffix(3) == ["response.output_item.done", "error", "response.failed"])
+        #expect(events[events.count - 2]["message"] == "It broke.")
+        #expect(events.last?["response"]?["error"] == ["code": "server_error", "message": "It broke."])
+        #expect(events.last?["response"]?["status"] == "failed")
+    }
+
+    @Test func aWaitingResponseGoesOnCounting() throws {
+        var waiting = try Self.machine()
+        #expect(Self.types(waiting.queue()) == ["response.created", "response.queued"])
+        #expect(waiting.object.json["status"] == "queued")
+        var running = ResponseEvents(waiting.object, style: ResponseStyle(), dialect: CallDialect(), firstNumber: waiting.nextNumber)
+        let events = running.begin(isNew: false) + running.cancel()
+        #expect(Self.types(events) == ["response.in_progress", "response.incomplete"])
+        #expect(events.map { $0["sequence_number"]?.intValue } == [2, 3])
+        #expect(events[1]["response"]?["status"] == "cancelled" && events[1]["response"]?["incomplete_details"] == .null)
+    }
+
+    @Test func anItemsIDLeadsToItsResponse() {
+        #expect(ResponseEvents.response(ofItem: "msg_0123456789ABCDEFGHIJKL12") == Self.id)
+        #expect(ResponseEvents.response(ofItem: ResponseItem.newID(.message)) == nil)
+        #expect(ResponseEvents.response(ofItem: "x") == nil)
+    }
+
+    // MARK: What does not fit
+
+    @Test func theOldestGoFirst() throws {
+        let input =
+            try InputItem.input(
+                in: JSON.parse(
+                    #"""
+                    {"input": [{"role": "developer", "content": "rules"}, {"role": "user", "content": "one"}, {"role": "assistant", "content": "two"},
+                     {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
+                     {"type": "function_call_output", "call_id": "c", "output": "x"}, {"role": "user", "content": "three"}]}
+                    """#)
+            )
+        let items = (input ?? []).compactMap { item -> ResponseItem? in if case .item(let item) = item { item } else { nil } }
+        #expect(ItemTruncation.dropping(items, excess: 1, of: 1000) == [items[0]] + items[2...])
+        #expect(ItemTruncation.dropping([items[0]] + items[3...], excess: 1, of: 1000) == [items[0], items[5]])
+        #expect(ItemTruncation.dropping(items, excess: 1000, of: 1000) == [items[0], items[5]])
+        #expect(ItemTruncation.dropping([items[0], items[5]], excess: 1, of: 10) == nil)
+        // A call whose output is the last word stays.
+        #expect(ItemTruncation.dropping([items[3], items[4]], excess: 1, of: 10) == nil)
+    }
+}

@@ -1,0 +1,82 @@
+import ShimmyServer
+import Testing
+
+/// Which background responses are made and which wait, as a dialogue.
+@Suite struct BackgroundQueueTests {
+    private final class Drive {
+        var queue = BackgroundQueue<String, Int, Character>(runningAtOnce: 2, mostWaiting: 2)
+
+        func add(_ ids: String...) { for id in ids { queue.add("job " + id, id: id, number: 1) } }
+
+        func next() -> String? { queue.next() }
+        func end(_ id: String) -> [Character] { queue.end(id) }
+        func watch(_ id: String, beyond number: Int, _ watcher: Character) -> Bool { queue.watch(id, beyond: number, watcher) }
+        func advance(_ id: String, to number: Int) -> [Character] { queue.advance(id, to: number) }
+        func nudge(_ id: String) -> [Character] { queue.nudge(id) }
+        func begun(_ id: String, stop: Int) -> Bool { queue.begun(id, stop: stop) }
+        func cancel(_ id: String) -> String {
+            switch queue.cancel(id) {
+            case .nothing: "nothing"
+            case .start(let job): "start \(job)"
+            case .stop(let stop): "stop \(stop)"
+            case .wait: "wait"
+            }
+        }
+    }
+
+    @Test func aFewAreMadeTheOthersWaitTheirTurn() {
+        let drive = Drive()
+        drive.add("a", "b", "c")
+        #expect(drive.next() == "job a")
+        #expect(drive.next() == "job b")
+        #expect(drive.next() == nil)
+        #expect(!drive.queue.isFull)
+        drive.add("d")
+        #expect(drive.queue.isFull)
+        #expect(drive.end("a") == [])
+        #expect(drive.next() == "job c")
+        #expect(drive.next() == nil)
+        #expect(drive.queue.isActive("d") && !drive.queue.isActive("a"))
+    }
+
+    @Test func watchersHearOfNews() {
+        let drive = Drive()
+        drive.add("a")
+        #expect(!drive.watch("a", beyond: 0, "x"), "event 1 is there already")
+        #expect(drive.watch("a", beyond: 1, "x"))
+        #expect(drive.watch("a", beyond: 1, "y"))
+        #expect(drive.advance("a", to: 4) == ["x", "y"])
+        #expect(!drive.watch("a", beyond: 3, "x"))
+        #expect(drive.watch("a", beyond: 4, "x"))
+        #expect(drive.nudge("a") == ["x"])
+        #expect(drive.watch("a", beyond: 4, "x"))
+        #expect(drive.next() == "job a")
+        #expect(drive.end("a") == ["x"])
+        #expect(!drive.watch("a", beyond: 9, "x"), "nothing comes any more")
+        #expect(drive.nudge("a") == [] && drive.advance("a", to: 9) == [])
+    }
+
+    @Test func whatWaitsIsCancelledByTakingItUp() {
+        let drive = Drive()
+        drive.add("a", "b", "c")
+        #expect(drive.next() == "job a")
+        #expect(drive.next() == "job b")
+        #expect(drive.cancel("c") == "start job c")
+        #expect(drive.queue.isCancelled("c") && !drive.queue.isCancelled("a"))
+        #expect(drive.cancel("c") == "wait")
+        #expect(drive.end("c") == [])
+        #expect(drive.next() == nil)
+        #expect(drive.cancel("c") == "nothing")
+    }
+
+    @Test func whatIsMadeIsCancelledByItsStop() {
+        let drive = Drive()
+        drive.add("a", "b")
+        #expect(drive.next() == "job a")
+        #expect(!drive.begun("a", stop: 7))
+        #expect(drive.cancel("a") == "stop 7")
+        #expect(drive.next() == "job b")
+        #expect(drive.cancel("b") == "wait", "it has not begun")
+        #expect(drive.begun("b", stop: 8), "it was cancelled before it began")
+    }
+}
