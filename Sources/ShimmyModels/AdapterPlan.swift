@@ -53,6 +53,7 @@ package struct AdapterError: Error, Equatable, CustomStringConvertible {
 struct AdapterFit {
     private let architecture: String?
     private let weights: [String: GGUFTensor]
+    private static let table = "token_embd.weight"
     /// What adapters are made of; ggml multiplies with no others in all places.
     private static let types: Set<String> = ["F32", "F16", "BF16", "Q8_0"]
 
@@ -99,7 +100,9 @@ struct AdapterFit {
         for (name, pair) in pairs.sorted(by: { $0.key < $1.key }) {
             guard let a = pair.a, let b = pair.b else { return "its tensor \(name) has one half only" }
             guard let weight = weights[name] else { return "the model has no tensor \(name)" }
-            guard Self.fits(a, b, weight, isTable: name.hasSuffix("token_embd.weight")) else {
+            // Such a model multiplies with the same tensor in the end, and llama.cpp takes the adapter for both: its halves fit only one.
+            if name == Self.table, weights["output.weight"] == nil { return "the model's table of tokens is its output too, and cannot be adapted" }
+            guard Self.fits(a, b, weight, isTable: name.hasSuffix(Self.table)) else {
                 return "its tensor \(name) has another shape than the model's"
             }
             guard Self.types.contains(a.type.name), Self.types.contains(b.type.name), weight.type.name != "NVFP4" else {

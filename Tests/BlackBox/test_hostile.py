@@ -137,7 +137,12 @@ def test_a_hostile_adapter_stops_nobody(tmp_path):
         model.write(models / f"{name}.gguf")
 
     adapter("fits", lambda model: None)
+    def adapt_the_table(model):
+        model.tensor("token_embd.weight.lora_a", 2, 258)
+        model.tensor("token_embd.weight.lora_b", 2, 32)
+
     changes = {
+        "table": adapt_the_table,  # the model's output is the same tensor
         "kind": lambda model: model.replace("general.type", 7), "alpha": lambda model: model.replace("adapter.lora.alpha", "four"),
         "type": lambda model: model.replace("adapter.type", 3), "rank": lambda model: model.reshape("blk.0.attn_q.weight.lora_b", 1, 64),
         "deep": lambda model: model.reshape("blk.0.attn_q.weight.lora_a", 32, 1, 2), "half": lambda model: model.tensors.pop(),

@@ -46,6 +46,23 @@ import Testing
         #expect(found.adapters.isEmpty && found.refused.count == 3)
     }
 
+    /// Where the table of tokens is the output too, llama.cpp would multiply with the adapter's halves the wrong way round.
+    @Test func aTableThatIsTheOutputTooIsNotAdapted() throws {
+        var adapter = GGUFFile.adapter()
+        adapter.tensors = [("token_embd.weight.lora_a", [2, 5], 0, 0), ("token_embd.weight.lora_b", [2, 64], 0, 64)]
+        adapter.dataBytes = 640
+        let path = try write(adapter)
+        func refused(tied: Bool) throws -> [String: String] {
+            var model = GGUFFile.model()
+            model.tensors = [("token_embd.weight", [64, 5], 0, 0)] + (tied ? [] : [("output.weight", [64, 5], 0, 1280)])
+            model.dataBytes = 2560
+            let header = try GGUFHeader.read(path: folder.write(model.bytes, to: "model.gguf"))
+            return try AdapterPlan(for: [header], candidates: [LoRAAdapter(path: path, isRequired: false)]).refused
+        }
+        #expect(try refused(tied: false).isEmpty)
+        #expect(try refused(tied: true)["a"]?.contains("cannot be adapted") == true)
+    }
+
     private static let damages: [(String, @Sendable (inout GGUFFile) -> Void)] = [
         ("it is no adapter", { $0.metadata[0] = ("general.type", 8, GGUFFile.string("model")) }),
         ("it is no adapter", { $0.metadata[0] = ("general.type", 4, [1, 0, 0, 0]) }),
