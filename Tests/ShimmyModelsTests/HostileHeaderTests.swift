@@ -110,6 +110,26 @@ import Testing
             try failure("llama", Array(bytes.dropFirst(11)) + (0..<10).map { String(UnicodeScalar(UInt8($0))) })
                 == "its vocabulary has no token for the byte 10")
         #expect(try failure("no_vocab", ["a"]) == "it has no vocabulary")
+        var empty = GGUFFile()
+        let count = (1 << 22) + 1
+        let list = GGUFFile.little(UInt32(8)) + GGUFFile.little(UInt64(count)) + [UInt8](repeating: 0, count: 8 * count)
+        empty.metadata = [("tokenizer.ggml.tokens", 9, list)]
+        let path = try folder.write(empty.bytes, to: "empty.gguf")
+        #expect(throws: GGUFError("its vocabulary has \(count) tokens")) { try LoadCheck.headers(of: [path]) }
+    }
+
+    /// Types as llama.cpp's own tools write them.
+    @Test(
+        arguments: [
+            ("cls.output.weight", [64, 1], 1), ("cls.output.weight", [64], 1), ("blk.0.ffn_gate_inp_shexp.weight", [64], 30),
+            ("blk.0.attn_q.weight", [64, 2], 8),
+            ("output_norm.weight", [64], 0), ("blk.0.ffn_down_exps.bias", [64, 2], 1), ("blk.0.hash_table", [64], 26),
+        ] as [(String, [UInt64], UInt32)]) func usualTypesAreNoObstacle(name: String, shape: [UInt64], type: UInt32) throws
+    {
+        var file = GGUFFile.model()
+        file.tensors = [(name, shape, type, 0)]
+        file.dataBytes = 512
+        #expect(ModelCatalog.record(forFile: try folder.write(file.bytes, to: "file.gguf"))?.problem == nil)
     }
 
     private static let obstacles: [(String, @Sendable (inout GGUFFile) -> Void)] = [
@@ -154,6 +174,8 @@ import Testing
         ("context has 4294967295 tokens", { $0.metadata[2] = ("llama.context_length", 4, [255, 255, 255, 255]) }),
         ("no vocabulary", { $0.add("tokenizer.ggml.model", "none") }),
         ("blk.0.w.weight is of the type I32", { $0.tensors = [("blk.0.w.weight", [4, 4], 26, 0)] }),
+        ("attn_q.bias is of the type BF16", { $0.tensors = [("blk.0.attn_q.bias", [8], 30, 0)] }),
+        ("rope_freqs.weight is of the type F16", { $0.tensors = [("rope_freqs.weight", [8], 1, 0)] }),
         ("norm.weight is of the type F16", { $0.tensors = [("norm.weight", [8], 1, 0)] }),
         ("norm.weight is of the type Q8_0", { $0.tensors = [("norm.weight", [32, 1], 8, 0)] }),
         (

@@ -17,15 +17,19 @@ private struct TokenTexts {
     private var texts: Set<[UInt8]> = []
     private var count = 0
     private var twice: [UInt8]?
+    /// The largest known vocabularies have a quarter of a million; a sparse file can claim any number of empty ones.
+    private static let most = 1 << 22
 
     /// llama.cpp gives empty tokens names of their own.
     mutating func insert(_ text: [UInt8]) {
+        defer { count += 1 }
+        guard count < Self.most else { return }
         let text = text.isEmpty ? Array("[EMPTY_\(count)]".utf8) : text
         if !texts.insert(text).inserted { twice = text }
-        count += 1
     }
 
     func obstacle(kind: String?) -> String? {
+        if count > Self.most { return "its vocabulary has \(count) tokens" }
         if let twice { return "its vocabulary has the token \(String(decoding: twice, as: UTF8.self)) twice" }
         guard kind == "llama", count > 0 else { return nil }
         // SentencePiece falls back to tokens of single bytes, as `<0x0A>` or as they are.

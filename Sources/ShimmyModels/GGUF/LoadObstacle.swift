@@ -19,10 +19,13 @@ extension GGUFHeader {
 
     var tensorObstacle: String? { tensors.lazy.compactMap(Self.obstacle).first }
 
-    /// What is added to rows or multiplied with them has to be F32; what has rows of its own, of a type that there are products for.
+    /// What is added to rows or multiplied with them, value by value, has to be F32; everything else of a type that there are products for.
+    /// A single row may be either: the last layer of a reranker is a product, and may have 16 bits.
     private static func obstacle(_ tensor: GGUFTensor) -> String? {
-        guard tensor.name.hasSuffix(".weight") || tensor.name.hasSuffix(".bias") else { return nil }
-        let isAdded = tensor.shape.count(where: { $0 != 1 }) <= 1 || tensor.name.hasPrefix("token_types")
+        let name = tensor.name
+        guard name.hasSuffix(".weight") || name.hasSuffix(".bias") else { return nil }
+        let isAdded =
+            name.contains("norm") || name.hasPrefix("token_types.") || name.hasPrefix("rope_") || (name.hasSuffix(".bias") && tensor.shape.count <= 1)
         guard !helperTypes.contains(tensor.type.name), !isAdded || tensor.type.name == "F32" else {
             return "its tensor \(tensor.name) is of the type \(tensor.type.name)"
         }
