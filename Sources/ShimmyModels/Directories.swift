@@ -11,6 +11,8 @@ package struct Directories: Sendable, Equatable {
     package let models: String
     /// What was said and is kept for those who said it.
     package let storage: String
+    /// What makes the program pleasant to come back to, such as what was typed.
+    package let state: String
 
     package static func standard(environment: [String: String], home: String) -> Directories {
         func place(_ variable: String, _ xdg: String, _ fallback: String, _ macOS: String) -> String {
@@ -25,6 +27,7 @@ package struct Directories: Sendable, Equatable {
         let data = place("SHIMMY_DATA_DIR", "XDG_DATA_HOME", ".local/share", "Library/Application Support")
         return Directories(
             cache: place("SHIMMY_CACHE_DIR", "XDG_CACHE_HOME", ".cache", "Library/Caches"), data: data, models: data + "/models",
-            storage: data + "/storage")
+            storage: data + "/storage",
+            state: place("SHIMMY_STATE_DIR", "XDG_STATE_HOME", ".local/state", "Library/Application Support"))
     }
 }

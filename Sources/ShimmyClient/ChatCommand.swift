@@ -1,0 +1,90 @@
+/// What a line of a conversation asks for: a message, or a command of the program.
+package enum ChatCommand: Sendable, Equatable {
+    case message(String)
+    case nothing
+    case help
+    case bye
+    case clear
+    case statistics
+    case showParameters, showInfo, showTemplate, showSystem, showMessages
+    case setParameter(name: String, value: String)
+    /// Back to the default.
+    case unsetParameter(name: String)
+    /// Empty to do without one.
+    case setSystem(String)
+    case setVerbose(Bool)
+    case hideThinking(Bool)
+    /// Whether answers have to be JSON.
+    case setJSON(Bool)
+    case save(String)
+    case load(String)
+    case sessions
+    /// For people: what is wrong with the line.
+    case mistake(String)
+
+    /// A line that begins with a slash is a command; one that begins with a space and a slash is a message.
+    package init(_ line: String) {
+        guard line.first == "/" else {
+            self = line.allSatisfy(\.isWhitespace) ? .nothing : .message(line.hasPrefix(" /") ? String(line.dropFirst()) : line)
+            return
+        }
+        let (word, rest) = Self.split(line)
+        switch word {
+        case "/help", "/?": self = .help
+        case "/bye", "/exit", "/quit": self = .bye
+        case "/clear": self = .clear
+        case "/stats": self = .statistics
+        case "/set": self = Self.set(rest)
+        case "/system": self = rest.isEmpty ? .showSystem : .setSystem(Self.unquoted(rest))
+        case "/show": self = Self.show(rest)
+        case "/save": self = rest.isEmpty ? .mistake("/save takes a name") : .save(rest)
+        case "/load": self = rest.isEmpty ? .sessions : .load(rest)
+        default: self = .mistake("there is no command \(word); /help lists them. A space before the slash makes it a message.")
+        }
+    }
+
+    private static func set(_ text: String) -> ChatCommand {
+        let (word, rest) = split(text)
+        switch word {
+        case "parameter":
+            let (name, value) = split(rest)
+            if name.isEmpty { return .showParameters }
+            return value.isEmpty ? .unsetParameter(name: name) : .setParameter(name: name, value: value)
+        case "system": return rest.isEmpty ? .mistake("/set system takes a text, or \"\" for none") : .setSystem(unquoted(rest))
+        case "verbose": return .setVerbose(true)
+        case "quiet": return .setVerbose(false)
+        case "hide-thinking": return .hideThinking(true)
+        case "show-thinking": return .hideThinking(false)
+        case "format": return rest == "json" ? .setJSON(true) : .mistake("/set format takes json; /set no-format goes back")
+        case "no-format": return .setJSON(false)
+        case "": return .showParameters
+        default:
+            return .mistake("/set takes parameter, system, verbose, quiet, hide-thinking, show-thinking, format json or no-format, not \(word)")
+        }
+    }
+
+    private static func show(_ text: String) -> ChatCommand {
+        switch text {
+        case "", "info": .showInfo
+        case "parameters": .showParameters
+        case "template": .showTemplate
+        case "system": .showSystem
+        case "messages": .showMessages
+        default: .mistake("/show takes info, parameters, template, system or messages, not \(text)")
+        }
+    }
+
+    /// The first word and what follows it.
+    private static func split(_ text: String) -> (word: String, rest: String) {
+        let trimmed = text.drop(while: \.isWhitespace)
+        let end = trimmed.firstIndex(where: \.isWhitespace) ?? trimmed.endIndex
+        var rest = trimmed[end...].drop(while: \.isWhitespace)
+        while rest.last?.isWhitespace == true { rest.removeLast() }
+        return (String(trimmed[..<end]), String(rest))
+    }
+
+    /// Quotation marks around a whole text do not count.
+    private static func unquoted(_ text: String) -> String {
+        text.count >= 2 && text.first == "\"" && text.last == "\"" ? String(text.dropFirst().dropLast()) : text
+    }
+}

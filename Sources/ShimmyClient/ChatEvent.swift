@@ -1,0 +1,70 @@
+package import ShimmyJSON
+
+/// A part of an answer on its way.
+package enum ChatEvent: Sendable, Equatable {
+    case thought(String)
+    case content(String)
+    /// Why it ended, in OpenAI's words.
+    case finished(String)
+    case usage(ChatUsage)
+}
+
+/// Tokens of one answer.
+package struct ChatUsage: Sendable, Equatable {
+    package var promptTokens: Int
+    package var cachedTokens: Int
+    package var completionTokens: Int
+
+    package init(promptTokens: Int, cachedTokens: Int, completionTokens: Int) {
+        self.promptTokens = promptTokens
+        self.cachedTokens = cachedTokens
+        self.completionTokens = completionTokens
+    }
+}
+
+extension ChatEvent {
+    /// What a chunk of a streamed answer tells.
+    package static func events(of chunk: JSON) -> [ChatEvent] {
+        var events: [ChatEvent] = []
+        if let choice = chunk["choices"]?[0] {
+            if let thought = choice["delta"]?["reasoning_content"]?.stringValue, !thought.isEmpty { events.append(.thought(thought)) }
+            if let content = choice["delta"]?["content"]?.stringValue, !content.isEmpty { events.append(.content(content)) }
+            if let reason = choice["finish_reason"]?.stringValue { events.append(.finished(reason)) }
+        }
+        if let usage = chunk["usage"], let prompt = usage["prompt_tokens"]?.intValue, let completion = usage["completion_tokens"]?.intValue {
+            let cached = usage["prompt_tokens_details"]?["cached_tokens"]?.intValue ?? 0
+            events.append(.usage(ChatUsage(promptTokens: prompt, cachedTokens: cached, completionTokens: completion)))
+        }
+        return events
+    }
+}
+
+/// How fast an answer came.
+package struct ChatTimes: Sendable, Equatable {
+    package var usage: ChatUsage
+    /// Seconds from the question to the first token, thoughts included, and to the last.
+    package var firstToken: Double
+    package var total: Double
+
+    package init(usage: ChatUsage, firstToken: Double, total: Double) {
+        self.usage = usage
+        self.firstToken = firstToken
+        self.total = total
+    }
+
+    /// After the first token; nil for answers of one.
+    package var tokensPerSecond: Double? {
+        let time = total - firstToken
+        return usage.completionTokens > 1 && time > 0 ? Double(usage.completionTokens - 1) / time : nil
+    }
+
+    package var json: JSON {
+        [
+            "prompt_tokens": .int(usage.promptTokens), "cached_tokens": .int(usage.cachedTokens), "completion_tokens": .int(usage.completionTokens),
+            "first_token_seconds": .double(rounded(firstToken)), "total_seconds": .double(rounded(total)),
+            "tokens_per_second": tokensPerSecond.map { .double(rounded($0)) } ?? .null,
+        ]
+    }
+
+    private func rounded(_ value: Double) -> Double { (value * 1000).rounded() / 1000 }
+}

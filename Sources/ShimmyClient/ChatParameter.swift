@@ -1,0 +1,88 @@
+package import ShimmyJSON
+
+/// Something that a request may say of how its answer is drawn, by OpenAI's name for it or llama.cpp's.
+package struct ChatParameter: Sendable {
+    package let name: String
+    package let meaning: String
+    private let kind: Kind
+
+    private enum Kind {
+        case decimal(ClosedRange<Double>)
+        case integer(ClosedRange<Int>)
+        case texts(most: Int)
+        case choice([String])
+    }
+
+    package struct Refusal: Error, Equatable, CustomStringConvertible {
+        package let description: String
+    }
+
+    package static let all = [
+        ChatParameter("temperature", .decimal(0...2), "0 always takes the likeliest token"),
+        ChatParameter("top_p", .decimal(0...1), "the likeliest tokens whose probability reaches this"),
+        ChatParameter("top_k", .integer(0...Int(Int32.max)), "this many of the likeliest tokens; 0 for all"),
+        ChatParameter("min_p", .decimal(0...1), "tokens with at least this part of the likeliest one's probability"),
+        ChatParameter("max_tokens", .integer(1...Int(Int32.max)), "the most tokens of an answer"),
+        ChatParameter("seed", .integer(Int.min...Int.max), "makes answers repeatable"),
+        ChatParameter("stop", .texts(most: 4), "the answer ends before this text; several as a JSON array"),
+        ChatParameter("frequency_penalty", .decimal(-2...2), "against tokens by how often they came"),
+        ChatParameter("presence_penalty", .decimal(-2...2), "against tokens that came"),
+        ChatParameter("repeat_penalty", .decimal(0.01...100), "divides what speaks for tokens that came lately"),
+        ChatParameter(
+            "reasoning_effort", .choice(["none", "minimal", "low", "medium", "high", "xhigh"]), "how much a model thinks before it answers"),
+    ]
+
+    private init(_ name: String, _ kind: Kind, _ meaning: String) {
+        self.name = name
+        self.kind = kind
+        self.meaning = meaning
+    }
+
+    package static func named(_ name: String) throws(Refusal) -> ChatParameter {
+        guard let parameter = all.first(where: { $0.name == name }) else {
+            throw Refusal(description: "there is no parameter \(name); there are \(all.map(\.name).joined(separator: ", "))")
+        }
+        return parameter
+    }
+
+    /// The value that somebody typed.
+    package func value(_ text: String) throws(Refusal) -> JSON {
+        switch kind {
+        case .decimal(let range):
+            guard let number = Double(text), range.contains(number) else {
+                throw Refusal(
+                    description: "\(name) takes a number from \(Self.short(range.lowerBound)) to \(Self.short(range.upperBound)), not '\(text)'")
+            }
+            return .double(number)
+        case .integer(let range):
+            guard let number = Int(text), range.contains(number) else {
+                let bounds = range == Int.min...Int.max ? "" : " of at least \(range.lowerBound)"
+                throw Refusal(description: "\(name) takes a whole number\(bounds), not '\(text)'")
+            }
+            return .int(number)
+        case .texts(let most):
+            let parsed = text.first == "[" || text.first == "\"" ? try? JSON.parse(text) : nil
+            let texts = parsed?.arrayValue ?? [parsed ?? .string(text)]
+            guard !texts.isEmpty, texts.count <= most, texts.allSatisfy({ $0.stringValue?.isEmpty == false }) else {
+                throw Refusal(description: "\(name) takes a text, or a JSON array of up to \(most) texts")
+            }
+            return .array(texts)
+        case .choice(let words):
+            guard words.contains(text) else { throw Refusal(description: "\(name) takes one of \(words.joined(separator: ", ")), not '\(text)'") }
+            return .string(text)
+        }
+    }
+
+    /// Whether a value from a file is one that `value(_:)` could have made.
+    func accepts(_ value: JSON) -> Bool {
+        switch kind {
+        case .decimal(let range): value.doubleValue.map(range.contains) ?? false
+        case .integer(let range): value.intValue.map(range.contains) ?? false
+        case .texts(let most):
+            value.arrayValue.map { !$0.isEmpty && $0.count <= most && $0.allSatisfy { $0.stringValue?.isEmpty == false } } ?? false
+        case .choice(let words): value.stringValue.map(words.contains) ?? false
+        }
+    }
+
+    private static func short(_ bound: Double) -> String { bound == bound.rounded() ? "\(Int(bound))" : "\(bound)" }
+}

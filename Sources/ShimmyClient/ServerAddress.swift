@@ -1,0 +1,60 @@
+// Talks to a running server: HTTP, OpenAI's dialect, and the conversations that are held in it. Knows nothing of how models are found or run.
+
+/// Where a server is, as people write it: `127.0.0.1`, `host:8080`, `[::1]:8080`, `https://host/path`.
+package struct ServerAddress: Sendable, Equatable, CustomStringConvertible {
+    package let scheme: String
+    /// Without brackets.
+    package let host: String
+    package let port: Int
+    /// Before the routes; empty or beginning with a slash.
+    package let path: String
+
+    package static let defaultPort = 11435
+
+    /// Nil for what is no address.
+    /// - defaultPort: where none is given; addresses with a scheme have their own.
+    package init?(_ text: String, defaultPort: Int = Self.defaultPort) {
+        var rest = text[...]
+        var scheme: String?
+        if let end = rest.firstRange(of: "://") {
+            scheme = rest[..<end.lowerBound].lowercased()
+            rest = rest[end.upperBound...]
+        }
+        guard scheme == nil || scheme == "http" || scheme == "https" else { return nil }
+        let slash = rest.firstIndex(of: "/") ?? rest.endIndex
+        var path = String(rest[slash...])
+        while path.hasSuffix("/") { path.removeLast() }
+        // Clients of OpenAI's API are told an address that ends so.
+        if path.hasSuffix("/v1") { path.removeLast(3) }
+        guard let (host, port) = Self.split(rest[..<slash]), path.allSatisfy({ $0.isASCII && !$0.isWhitespace }) else { return nil }
+        self.scheme = scheme ?? "http"
+        // Where a server listens on all addresses, this one is.
+        self.host = host == "0.0.0.0" ? "127.0.0.1" : host == "::" ? "::1" : host
+        self.port = port ?? (scheme == "https" ? 443 : scheme == "http" && Self.isPlainName(host) ? 80 : defaultPort)
+        self.path = path
+    }
+
+    /// Without a port, `http://host` is a web server, but `http://127.0.0.1` a Shimmy on this machine.
+    private static func isPlainName(_ host: String) -> Bool { !["127.0.0.1", "localhost", "::1", "0.0.0.0", "::"].contains(host) }
+
+    private static func split(_ authority: Substring) -> (host: String, port: Int?)? {
+        var host = authority
+        var port: Substring?
+        if host.first == "[" {
+            guard let close = host.firstIndex(of: "]") else { return nil }
+            let after = host[host.index(after: close)...]
+            guard after.isEmpty || after.first == ":" else { return nil }
+            port = after.isEmpty ? nil : after.dropFirst()
+            host = host[host.index(after: host.startIndex)..<close]
+        } else if host.count(where: { $0 == ":" }) == 1, let colon = host.firstIndex(of: ":") {
+            port = host[host.index(after: colon)...]
+            host = host[..<colon]
+        }
+        guard !host.isEmpty, host.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || "-._:".contains($0)) }) else { return nil }
+        guard let port else { return (String(host), nil) }
+        guard let number = Int(port), (1...65535).contains(number) else { return nil }
+        return (String(host), number)
+    }
+
+    package var description: String { "\(scheme)://\(host.contains(":") ? "[\(host)]" : host):\(port)\(path)" }
+}

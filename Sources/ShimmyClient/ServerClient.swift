@@ -1,0 +1,132 @@
+import AsyncHTTPClient
+import NIOCore
+import NIOHTTP1
+package import ShimmyJSON
+
+/// Asks a server. Errors are `ClientError`; a cancelled task ends the request, and with it what the server does for it.
+package struct ServerClient: Sendable {
+    package let address: ServerAddress
+    private let key: String?
+    private let http: HTTPClient
+    private static let longestAnswer = 64 << 20
+
+    /// Connections live as long as `body` runs.
+    package static func with<Result>(
+        _ address: ServerAddress, key: String?, _ body: (ServerClient) async throws -> Result
+    ) async throws -> Result {
+        var configuration = HTTPClient.Configuration()
+        configuration.timeout = .init(connect: .seconds(5))
+        configuration.redirectConfiguration = .disallow
+        configuration.httpVersion = .http1Only
+        // Whether somebody listens is known at once.
+        configuration.connectionPool.retryConnectionEstablishment = false
+        let http = HTTPClient(configuration: configuration)
+        do {
+            let result = try await body(ServerClient(address: address, key: key, http: http))
+            try await http.shutdown()
+            return result
+        } catch {
+            try? await http.shutdown()
+            throw error
+        }
+    }
+
+    private init(address: ServerAddress, key: String?, http: HTTPClient) {
+        self.address = address
+        self.key = key
+        self.http = http
+    }
+
+    package func get(_ path: String, within seconds: Double = 30) async throws -> JSON { try await ask(request(path), within: seconds) }
+
+    package func post(_ path: String, _ body: JSON) async throws -> JSON { try await ask(request(path, body), within: nil) }
+
+    /// Whether a server is there. It has little time to say so: whoever asks would do without it.
+    package func isThere(within seconds: Double = 0.5) async -> Bool {
+        do {
+            _ = try await get("/health", within: seconds)
+            return true
+        } catch ClientError.refused {
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    /// The events of an answer that is streamed, each as JSON, up to `[DONE]`.
+    package func stream(_ path: String, _ body: JSON, _ receive: (JSON) async throws -> Void) async throws {
+        let response = try await execute(request(path, body), within: nil)
+        guard response.status == .ok else { throw ClientError(status: Int(response.status.code), body: try await Self.json(response)) }
+        var reader = ServerSentEventReader()
+        do {
+            for try await part in response.body {
+                for data in reader.push(part.readableBytesView) {
+                    if data == Array("[DONE]".utf8) { return }
+                    guard let event = try? JSON.parse(data) else { throw ClientError.unreadable("an event is no JSON") }
+                    if event["error"] != nil { throw ClientError(status: nil, body: event) }
+                    try await receive(event)
+                }
+            }
+        } catch let error as HTTPClientError where error == .cancelled {
+            throw CancellationError()
+        } catch let error where !(error is ClientError || error is CancellationError) {
+            throw ClientError.unreachable("\(address)", reason: "the connection broke")
+        }
+    }
+
+    // MARK: HTTP
+
+    private func request(_ path: String, _ body: JSON? = nil) -> HTTPClientRequest {
+        var request = HTTPClientRequest(url: "\(address)\(path)")
+        request.headers.add(name: "user-agent", value: "shimmy")
+        if let key { request.headers.add(name: "authorization", value: "Bearer \(key)") }
+        guard let body else { return request }
+        request.method = .POST
+        request.headers.add(name: "content-type", value: "application/json")
+        request.body = .bytes(ByteBuffer(bytes: body.serialized()))
+        return request
+    }
+
+    private func ask(_ request: HTTPClientRequest, within seconds: Double?) async throws -> JSON {
+        let response = try await execute(request, within: seconds)
+        let body = try await Self.json(response)
+        guard response.status == .ok else { throw ClientError(status: Int(response.status.code), body: body) }
+        guard let body else { throw ClientError.unreadable("it is no JSON") }
+        return body
+    }
+
+    private func execute(_ request: HTTPClientRequest, within seconds: Double?) async throws -> HTTPClientResponse {
+        let deadline = seconds.map { NIODeadline.now() + .milliseconds(Int64($0 * 1000)) } ?? .distantFuture
+        do {
+            return try await http.execute(request, deadline: deadline)
+        } catch let error as HTTPClientError where error == .cancelled {
+            throw CancellationError()
+        } catch let error as HTTPClientError {
+            throw ClientError.unreachable("\(address)", reason: error.shortDescription)
+        } catch let error where !(error is CancellationError) {
+            throw ClientError.unreachable("\(address)", reason: "the connection is refused")
+        }
+    }
+
+    /// Nil for a body that is no JSON.
+    private static func json(_ response: HTTPClientResponse) async throws -> JSON? {
+        guard let body = try? await response.body.collect(upTo: longestAnswer) else { throw ClientError.unreadable("it broke off") }
+        return try? JSON.parse(Array(body.readableBytesView))
+    }
+}
+
+extension ServerClient {
+    /// A name within a path.
+    package static func encoded(_ name: String) -> String {
+        var path = ""
+        for byte in name.utf8 {
+            let character = Character(Unicode.Scalar(byte))
+            if character.isASCII, character.isLetter || character.isNumber || "-._~/:".contains(character) {
+                path.append(character)
+            } else {
+                path += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
+            }
+        }
+        return path
+    }
+}

@@ -1,0 +1,63 @@
+import Foundation
+import ShimmyJSON
+
+/// The aliases that were made by command: one file, `{"NAME": "MODEL", …}`. A running server reads it with every look at the disk.
+package struct AliasFile: Sendable {
+    package struct Refusal: Error, Equatable, CustomStringConvertible {
+        package let description: String
+    }
+
+    private let path: String
+    private static let largestFile = 1 << 20
+    private static let most = 1000
+    private static let longestName = 200
+
+    /// - directory: Shimmy's data directory.
+    package init(directory: String) { path = directory + "/aliases.json" }
+
+    /// Models by alias; empty where there is no file that can be read.
+    package var aliases: [String: String] {
+        guard let json = try? read() else { return [:] }
+        return Dictionary(json.compactMap { name, model in model.stringValue.map { (name, $0) } }, uniquingKeysWith: { $1 })
+    }
+
+    package func set(_ name: String, to model: String) throws(Refusal) {
+        let isName =
+            name.allSatisfy { $0.isLetter || $0.isNumber || "-_.:/@+".contains($0) } && name.first?.isLetter ?? name.first?.isNumber ?? false
+        guard isName, name.utf8.count <= Self.longestName else {
+            throw Refusal(
+                description: "'\(name)' is no name: it begins with a letter or digit, and has '-', '_', '.', ':', '/', '@' and '+' beside those")
+        }
+        var all = try read()
+        all[name] = .string(model)
+        guard all.count <= Self.most else { throw Refusal(description: "there are \(Self.most) aliases already") }
+        try write(all)
+    }
+
+    /// Returns whether there was one of that name.
+    package func remove(_ name: String) throws(Refusal) -> Bool {
+        var all = try read()
+        guard all[name] != nil else { return false }
+        all[name] = nil
+        try write(all)
+        return true
+    }
+
+    /// A file that somebody damaged is not written over.
+    private func read() throws(Refusal) -> JSONObject {
+        guard let data = FileManager.default.contents(atPath: path) else { return [:] }
+        guard data.count <= Self.largestFile, let object = (try? JSON.parse(Array(data)))?.objectValue else {
+            throw Refusal(description: "\(path) is damaged: it should be a JSON object of names")
+        }
+        return object
+    }
+
+    private func write(_ all: JSONObject) throws(Refusal) {
+        do {
+            try FileManager.default.createDirectory(atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+            try Data((JSON.object(all).pretty() + "\n").utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
+        } catch {
+            throw Refusal(description: "\(path) cannot be written")
+        }
+    }
+}

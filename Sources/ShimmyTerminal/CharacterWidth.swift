@@ -1,0 +1,35 @@
+extension Character {
+    /// Cells that it takes on a terminal: 0, 1 or 2. Control characters are shown as two (`^X`).
+    package var cells: Int {
+        guard let first = unicodeScalars.first else { return 0 }
+        if first.value < 0x20 || first.value == 0x7f { return 2 }
+        // One of several scalars that asks for a picture makes all of them one.
+        if unicodeScalars.contains(where: { $0.value == 0xfe0f }) { return 2 }
+        return unicodeScalars.map(Self.cells).max() ?? 0
+    }
+
+    private static func cells(_ scalar: Unicode.Scalar) -> Int {
+        if scalar.value < 0x300 { return scalar.value == 0xad || !(0x80..<0xa0).contains(scalar.value) ? 1 : 0 }
+        switch scalar.properties.generalCategory {
+        case .nonspacingMark, .enclosingMark, .format: return 0
+        default: break
+        }
+        if (0x1160...0x11ff).contains(scalar.value) { return 0 }
+        return scalar.properties.isEmojiPresentation || isWide(scalar.value) ? 2 : 1
+    }
+
+    /// East Asian Wide and Fullwidth (Unicode's annex 11), by blocks.
+    private static func isWide(_ value: UInt32) -> Bool {
+        switch value {
+        case 0x1100...0x115f, 0x2329...0x232a, 0x2e80...0x303e, 0x3041...0x4dbf, 0x4e00...0xa4cf, 0xa960...0xa97f, 0xac00...0xd7a3,
+            0xf900...0xfaff, 0xfe10...0xfe19, 0xfe30...0xfe6f, 0xff00...0xff60, 0xffe0...0xffe6, 0x16fe0...0x18dff, 0x1aff0...0x1b2ff,
+            0x1f200...0x1f2ff, 0x20000...0x2fffd, 0x30000...0x3fffd:
+            true
+        default: false
+        }
+    }
+}
+
+extension StringProtocol {
+    package var cells: Int { reduce(0) { $0 + $1.cells } }
+}

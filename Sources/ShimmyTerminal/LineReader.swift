@@ -1,0 +1,97 @@
+/// Asks for lines at a terminal. It blocks, so it belongs on a thread of its own.
+package struct LineReader: Sendable {
+    package enum Line: Sendable, Equatable {
+        case text(String)
+        /// ctrl-c.
+        case interrupted
+        /// ctrl-d, or the terminal is gone.
+        case ended
+    }
+
+    private let terminal: Terminal
+    private let prompt: String
+    private let continuation: String
+    /// Whether the terminal takes cursor movements; otherwise lines come as they are typed.
+    private let isCapable: Bool
+    private var decoder = KeyDecoder()
+    private var waiting: [Key] = []
+    package var history: History
+
+    package init(terminal: Terminal, prompt: String, continuation: String, isCapable: Bool, history: History) {
+        self.terminal = terminal
+        self.prompt = prompt
+        self.continuation = continuation
+        self.isCapable = isCapable
+        self.history = history
+    }
+
+    package mutating func next() -> Line {
+        guard isCapable else { return nextPlain() }
+        terminal.set(.raw)
+        terminal.write("\u{1b}[?2004h")
+        defer {
+            terminal.write("\u{1b}[?2004l")
+            terminal.set(.quiet)
+        }
+        var editor = LineEditor(history: history)
+        var screen = Screen(prompt: prompt, continuation: continuation)
+        show(editor, on: &screen)
+        while let key = nextKey() {
+            switch editor.handle(key) {
+            case .edited:
+                // What was typed in one go is shown once.
+                if waiting.isEmpty { show(editor, on: &screen) }
+            case .refused: terminal.write("\u{7}")
+            case .submitted(let text):
+                show(editor, on: &screen)
+                leave(&screen)
+                return .text(text)
+            case .interrupted:
+                leave(&screen)
+                return .interrupted
+            case .ended:
+                leave(&screen)
+                return .ended
+            case .clearScreen:
+                terminal.write("\u{1b}[H\u{1b}[2J")
+                screen.reset()
+                show(editor, on: &screen)
+            case .suspend:
+                leave(&screen)
+                terminal.suspend()
+                screen.reset()
+                show(editor, on: &screen)
+            }
+        }
+        return .ended
+    }
+
+    private mutating func nextKey() -> Key? {
+        while waiting.isEmpty {
+            let bytes = terminal.readBytes()
+            if bytes.isEmpty { return nil }
+            waiting = decoder.push(bytes)
+        }
+        return waiting.removeFirst()
+    }
+
+    private func show(_ editor: LineEditor, on screen: inout Screen) {
+        let (width, height) = terminal.size
+        terminal.write(screen.show(editor.characters, cursor: editor.cursor, width: width, height: height))
+    }
+
+    private func leave(_ screen: inout Screen) {
+        let (width, height) = terminal.size
+        terminal.write(screen.leave(width: width, height: height))
+    }
+
+    private func nextPlain() -> Line {
+        var text = ""
+        repeat {
+            terminal.write(text.isEmpty ? prompt : continuation)
+            guard let line = readLine(strippingNewline: true) else { return .ended }
+            text += text.isEmpty ? line : "\n" + line
+        } while !MultilineText(text).isComplete
+        return .text(text)
+    }
+}

@@ -1,0 +1,94 @@
+/// Where an edited text lies on the screen, and the bytes that bring it there.
+package struct Screen {
+    /// The text as rows of a terminal.
+    package struct Layout: Equatable {
+        package var rows: [String]
+        package var cursorRow: Int
+        package var cursorColumn: Int
+
+        package init(rows: [String], cursorRow: Int, cursorColumn: Int) {
+            self.rows = rows
+            self.cursorRow = cursorRow
+            self.cursorColumn = cursorColumn
+        }
+    }
+
+    private let prompt: String
+    /// Before every line after the first.
+    private let continuation: String
+    /// What is on the screen: its text and cursor, and the first of its rows that is shown.
+    private var shown: (characters: [Character], cursor: Int) = ([], 0)
+    private var firstRow = 0
+
+    package init(prompt: String, continuation: String) {
+        self.prompt = prompt
+        self.continuation = continuation
+    }
+
+    /// - width: cells of a row.
+    package func layout(_ characters: [Character], cursor: Int, width: Int) -> Layout {
+        var rows = [prompt]
+        var column = prompt.cells
+        var place = (row: 0, column: column)
+        func begin(_ row: String) {
+            rows.append(row)
+            column = row.cells
+        }
+        for (index, character) in characters.enumerated() {
+            if character != "\n", column + character.cells > width { begin("") }
+            if index == cursor { place = (rows.count - 1, column) }
+            if character == "\n" {
+                begin(continuation)
+            } else {
+                rows[rows.count - 1] += Self.visible(character)
+                column += character.cells
+            }
+        }
+        if cursor == characters.count {
+            if column >= width { begin("") }
+            place = (rows.count - 1, column)
+        }
+        return Layout(rows: rows, cursorRow: place.row, cursorColumn: place.column)
+    }
+
+    private static func visible(_ character: Character) -> String {
+        guard let first = character.unicodeScalars.first, first.value < 0x20 || first.value == 0x7f else { return String(character) }
+        if character == "\t" { return "  " }
+        return "^" + String(Character(Unicode.Scalar(UInt8(first.value ^ 0x40))))
+    }
+
+    /// The bytes that replace what was shown, of a text that is higher than the screen the part around the cursor.
+    package mutating func show(_ characters: [Character], cursor: Int, width: Int, height: Int) -> String {
+        // The terminal may have been resized since: what is there now lies as it would with the new width.
+        let before = layout(shown.characters, cursor: shown.cursor, width: width)
+        let after = layout(characters, cursor: cursor, width: width)
+        let up = min(max(0, before.cursorRow - firstRow), height - 1)
+        firstRow = Self.window(after, from: firstRow, height: height)
+        let visible = after.rows[firstRow..<min(after.rows.count, firstRow + height)]
+        shown = (characters, cursor)
+        var bytes = up > 0 ? "\u{1b}[\(up)A" : ""
+        // Cleared first: behind a full row the cursor is still on its last cell, and clearing would take that.
+        bytes += "\r\u{1b}[J" + visible.joined(separator: "\r\n")
+        let below = visible.count - 1 - (after.cursorRow - firstRow)
+        if below > 0 { bytes += "\u{1b}[\(below)A" }
+        return bytes + "\r" + (after.cursorColumn > 0 ? "\u{1b}[\(after.cursorColumn)C" : "")
+    }
+
+    /// Moves below the text, which stays.
+    package mutating func leave(width: Int, height: Int) -> String {
+        show(shown.characters, cursor: shown.characters.count, width: width, height: height) + "\r\n"
+    }
+
+    /// Forgets what was shown: the screen is empty.
+    package mutating func reset() {
+        shown = ([], 0)
+        firstRow = 0
+    }
+
+    private static func window(_ layout: Layout, from first: Int, height: Int) -> Int {
+        let latest = max(0, layout.rows.count - height)
+        let first = min(first, latest)
+        if layout.cursorRow < first { return layout.cursorRow }
+        return layout.cursorRow >= first + height ? layout.cursorRow - height + 1 : first
+    }
+}

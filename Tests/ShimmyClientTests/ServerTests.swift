@@ -1,0 +1,31 @@
+import ShimmyClient
+import Testing
+
+@Suite struct ServerTests {
+    @Test(arguments: [
+        ("127.0.0.1", "http://127.0.0.1:11435"), ("localhost:8080", "http://localhost:8080"), ("http://127.0.0.1", "http://127.0.0.1:11435"),
+        ("http://127.0.0.1:9000/", "http://127.0.0.1:9000"), ("https://models.example", "https://models.example:443"),
+        ("http://models.example/shimmy/", "http://models.example:80/shimmy"), ("http://h:1/v1", "http://h:1"),
+        ("0.0.0.0:8000", "http://127.0.0.1:8000"),
+        ("[::1]:8000", "http://[::1]:8000"), ("::1", "http://[::1]:11435"), ("[::]", "http://[::1]:11435"),
+        ("models.example", "http://models.example:11435"),
+    ])
+    func addressesAreRead(text: String, address: String) { #expect(ServerAddress(text).map { "\($0)" } == address) }
+
+    @Test(arguments: ["", "ftp://host", "host:0", "host:99999", "host:x", "http://", "a b", "[::1", "[::1]x", "h:1/a b", "user@host"])
+    func otherTextsAreNone(text: String) { #expect(ServerAddress(text) == nil) }
+
+    @Test func thePortMayComeFromElsewhere() {
+        #expect(ServerAddress("10.0.0.1", defaultPort: 8080)?.port == 8080)
+        #expect(ServerAddress("10.0.0.1:1", defaultPort: 8080)?.port == 1)
+    }
+
+    @Test func eventsMayComeInPieces() {
+        var reader = ServerSentEventReader()
+        #expect(reader.push("data: {\"a\"".utf8).isEmpty)
+        #expect(reader.push(":1}\n\n: ping\n\ndata:x\ndata: y\n".utf8) == [Array("{\"a\":1}".utf8)])
+        #expect(reader.push("\nevent: z\n\ndata: [DONE]\n\n".utf8) == [Array("x\ny".utf8), Array("[DONE]".utf8)])
+    }
+
+    @Test func namesBecomePathsWhole() { #expect(ServerClient.encoded("user/repo:Q4 ü?#%") == "user/repo:Q4%20%C3%BC%3F%23%25") }
+}

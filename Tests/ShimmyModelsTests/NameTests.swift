@@ -1,0 +1,55 @@
+import Foundation
+import ShimmyModels
+import Testing
+
+@Suite struct NameTests {
+    private let names = ["SmolLM2-135M-Instruct.Q4_1", "llama3.2", "qwen3:8b", "user/Repo:Q4_K_M"]
+
+    @Test(arguments: [
+        ("SmolLM3-135M-Instruct.Q4_1", "SmolLM2-135M-Instruct.Q4_1"), ("lama3.2", "llama3.2"), ("llmaa3.2", "llama3.2"), ("qwen3", "qwen3:8b"),
+        ("instruct", "SmolLM2-135M-Instruct.Q4_1"), ("USER/REPO", "user/Repo:Q4_K_M"),
+    ])
+    func mistypedNamesAreUnderstood(name: String, meant: String) { #expect(NameDistance.closest(to: name, among: names).first == meant) }
+
+    @Test(arguments: ["", "gpt-4o", "x", "mistral-7b", String(repeating: "y", count: 5000)])
+    func otherNamesAreNot(name: String) { #expect(NameDistance.closest(to: name, among: names) == []) }
+
+    @Test func atMostThreeAreTold() { #expect(NameDistance.closest(to: "model", among: (1...9).map { "model-\($0)" }).count == 3) }
+}
+
+@Suite struct AliasFileTests {
+    private func file() throws -> (AliasFile, TemporaryFolder) {
+        let folder = try TemporaryFolder()
+        return (AliasFile(directory: folder.path + "/data"), folder)
+    }
+
+    @Test func aliasesAreKept() throws {
+        let (file, folder) = try file()
+        defer { withExtendedLifetime(folder) {} }
+        #expect(file.aliases == [:])
+        try file.set("fast", to: "small")
+        try file.set("gpt-4o", to: "large")
+        try file.set("fast", to: "smaller")
+        #expect(file.aliases == ["fast": "smaller", "gpt-4o": "large"])
+        #expect(try file.remove("fast"))
+        #expect(try !file.remove("fast"))
+        #expect(file.aliases == ["gpt-4o": "large"])
+    }
+
+    @Test(arguments: ["", ".x", "/x", "a b", "a=b", "a\nb", String(repeating: "x", count: 201)])
+    func whatIsNoNameIsRefused(name: String) throws {
+        let (file, folder) = try file()
+        defer { withExtendedLifetime(folder) {} }
+        #expect(throws: AliasFile.Refusal.self) { try file.set(name, to: "m") }
+        #expect(file.aliases == [:])
+    }
+
+    @Test func aDamagedFileIsNotWrittenOver() throws {
+        let (file, folder) = try file()
+        try FileManager.default.createDirectory(atPath: folder.path + "/data", withIntermediateDirectories: true)
+        try Data("{\"fast\": ".utf8).write(to: URL(fileURLWithPath: folder.path + "/data/aliases.json"))
+        #expect(file.aliases == [:])
+        #expect(throws: AliasFile.Refusal.self) { try file.set("a", to: "b") }
+        #expect(throws: AliasFile.Refusal.self) { try file.remove("fast") }
+    }
+}
