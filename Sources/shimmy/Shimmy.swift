@@ -10,12 +10,25 @@ struct Shimmy: AsyncParsableCommand {
         discussion: """
             Run 'shimmy serve' and point any OpenAI client at http://127.0.0.1:11435/v1.
 
-            Exit codes: 0 success, 1 failure, 3 model not found, 4 model cannot be loaded, 5 port in use, 6 refused as unsafe, 64 wrong usage.
+            Exit codes: 0 success, 1 failure, 3 model not found, 4 model cannot be loaded, 5 port in use, 6 refused as unsafe, \
+            7 no server answers, 64 wrong usage.
             """,
         version: BuildVersion.text,
-        subcommands: [
-            ServeCommand.self, ListCommand.self, PullCommand.self, DiscoverCommand.self, ProbeCommand.self, GenerateCommand.self, InfoCommand.self,
-            RenderCommand.self, SchemaCommand.self, ConvertCommand.self, CompatCommand.self,
+        groupedSubcommands: [
+            CommandGroup(name: "Use models:", subcommands: [RunCommand.self, GenerateCommand.self]),
+            CommandGroup(name: "Serve models:", subcommands: [ServeCommand.self, PsCommand.self, LoadCommand.self, StopCommand.self]),
+            CommandGroup(
+                name: "Keep models:",
+                subcommands: [
+                    ListCommand.self, ShowCommand.self, PullCommand.self, CopyCommand.self, AliasCommand.self, RemoveCommand.self,
+                    ConvertCommand.self,
+                    DiscoverCommand.self,
+                ]),
+            CommandGroup(
+                name: "Look closer:",
+                subcommands: [
+                    ProbeCommand.self, RenderCommand.self, SchemaCommand.self, InfoCommand.self, CompatCommand.self, CompletionsCommand.self,
+                ]),
         ])
 }
 

@@ -31,9 +31,9 @@ def test_completions(home, shell):
 
 
 def test_list(home):
-    lines = run(home, "list").stdout.splitlines()
-    assert lines[0].split() == ["NAME", "QUANT", "SIZE", "CONTEXT", "SOURCE"]
-    assert lines[1].split() == [MODEL, "Q4_1", "98", "MB", "8192", "shimmy"]
+    lines = run(home, "list", SHIMMY_HOST="127.0.0.1:9").stdout.splitlines()
+    assert lines[0].split() == ["NAME", "FAMILY", "PARAMETERS", "QUANT", "SIZE", "CONTEXT", "LOADED", "SOURCE"]
+    assert lines[1].split() == [MODEL, "llama", "134", "M", "Q4_1", "98", "MB", "8192", "-", "shimmy"]
 
 
 def test_list_json(home):
@@ -197,3 +197,17 @@ def test_the_bind_address_of_the_rust_shimmy(home):
         process.terminate()
         process.wait(10)
     assert_failed(run(home, "serve", SHIMMY_BIND_ADDRESS="nonsense"), 64, "SHIMMY_BIND_ADDRESS")
+
+
+@pytest.mark.parametrize("form", ["127.0.0.1:{}", "http://localhost:{}/", "[::1]:{}"])
+def test_one_variable_tells_server_and_clients_where(home, form):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        place = form.format(free.getsockname()[1])
+    process = subprocess.Popen([BINARY, "serve"], env=environment(home, SHIMMY_HOST=place), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        assert "Shimmy is listening on http://" in process.stdout.readline()
+        assert run(home, "ps", SHIMMY_HOST=place).returncode == 0
+    finally:
+        process.terminate()
+        process.wait(10)

@@ -17,6 +17,10 @@ package struct ModelRoutes: Sendable {
             [
                 Route(path: prefix + "/models/load", method: .post, isOpenAI: false, handler: load),
                 Route(path: prefix + "/models/unload", method: .post, isOpenAI: false, handler: unload),
+                Route(path: prefix + "/models/rescan", method: .post, isOpenAI: false) { _, _ in
+                    await models.rescan()
+                    return .json(["object": "list", "models": .int(await models.list().count)])
+                },
             ]
         } + [
             Route(path: "/models", method: .get, isOpenAI: true) { _, _ in

@@ -1,34 +1,51 @@
 import ArgumentParser
+import ShimmyClient
 import ShimmyJSON
 import ShimmyModels
 
 struct ListCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "list", abstract: "List the models that can be served.")
+    static let configuration = CommandConfiguration(
+        commandName: "list", abstract: "List the models that can be served.",
+        discussion: "Whether a model is loaded is what the server says; without one that answers at once, it is not known.")
 
     @OptionGroup var options: ModelOptions
+
+    @OptionGroup var client: ClientOptions
 
     @Flag(help: "Print JSON.")
     var json = false
 
+    @Flag(help: "Print names only, one a line.")
+    var names = false
+
     func run() async throws {
         let records = options.catalog().records
+        if names {
+            for record in records where record.isLoadable { Console.print(record.id) }
+            return
+        }
+        let status = await client.ifThere { try await $0.get("/v1/engine", within: 1) }
+        let loaded = status.map { Set(RunningModel.all(in: $0).map(\.name)) }
         if json {
-            Console.print(JSON.array(records.map(\.json)).pretty())
+            Console.print(JSON.array(records.map { $0.json(loaded: loaded?.contains($0.id)) }).pretty())
             return
         }
         // A damaged file is listed with its reason, so that nobody has to wonder where a model is.
         let models = records.filter { $0.isLoadable || $0.problem != nil }
         if models.isEmpty {
-            Console.print("No models found. 'shimmy discover' says where they are looked for.")
+            Console.print("No models found. 'shimmy pull USER/REPO' fetches one; 'shimmy discover' says where they are looked for.")
             return
         }
-        let rows = models.map { record in
-            [
-                record.id, record.quantization ?? "-", Console.size(record.sizeBytes), record.contextLength.map { "\($0)" } ?? "-",
-                record.source.label, record.problem.map { "unusable: \($0)" } ?? "",
-            ]
-        }
-        Console.print(Console.table([["NAME", "QUANT", "SIZE", "CONTEXT", "SOURCE", ""]] + rows))
+        let head = ["NAME", "FAMILY", "PARAMETERS", "QUANT", "SIZE", "CONTEXT", "LOADED", "SOURCE", ""]
+        Console.print(Console.table([head] + models.map { Self.row($0, loaded: loaded) }))
+    }
+
+    private static func row(_ record: ModelRecord, loaded: Set<String>?) -> [String] {
+        [
+            record.id, record.architecture ?? "-", record.parameterCount.map(Console.count) ?? "-", record.quantization ?? "-",
+            Console.size(record.sizeBytes), record.contextLength.map { "\($0)" } ?? "-",
+            loaded.map { $0.contains(record.id) ? "yes" : "no" } ?? "-", record.source.label, record.problem.map { "unusable: \($0)" } ?? "",
+        ]
     }
 }
 
@@ -43,5 +60,12 @@ extension ModelRecord {
             "shards": .array(shards.map(JSON.string)),
             "problem": problem.map(JSON.string) ?? .null,
         ]
+    }
+
+    /// - loaded: nil where nobody knows.
+    func json(loaded: Bool?) -> JSON {
+        var object = json.objectValue ?? [:]
+        object["loaded"] = loaded.map(JSON.bool) ?? .null
+        return .object(object)
     }
 }

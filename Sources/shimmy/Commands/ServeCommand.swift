@@ -90,13 +90,14 @@ struct ServeCommand: AsyncParsableCommand {
         if bind == nil, let text = environment.string("SHIMMY_BIND_ADDRESS") {
             throw ValidationError("SHIMMY_BIND_ADDRESS is '\(text)'; it takes host:port or host:auto.")
         }
-        let port = try port ?? environment.string("SHIMMY_PORT").map(PortChoice.parse) ?? bind?.port ?? .number(11435)
+        let shared = environment.string("SHIMMY_HOST").map(SharedHost.parse)
+        let port = try port ?? environment.string("SHIMMY_PORT").map(PortChoice.parse) ?? shared?.port ?? bind?.port ?? .number(11435)
         var keys = (apiKey.isEmpty ? environment.list("SHIMMY_API_KEY") : apiKey).map { APIKey($0) }
         if let file = apiKeyFile ?? environment.string("SHIMMY_API_KEY_FILE") { keys += try APIKeyFile.read(file) }
         let origins = allowOrigin.isEmpty ? environment.list("SHIMMY_ALLOW_ORIGIN") : allowOrigin
         let hosts = allowHost.isEmpty ? environment.list("SHIMMY_ALLOW_HOST") : allowHost
         var configuration = ServerConfiguration(
-            host: host ?? environment.string("SHIMMY_HOST") ?? bind?.host ?? "127.0.0.1", port: port.number, apiKeys: keys,
+            host: host ?? shared?.host ?? bind?.host ?? "127.0.0.1", port: port.number, apiKeys: keys,
             allowedOrigins: Set(origins), allowedHosts: Set(hosts.map { $0.lowercased() }))
         if let seconds = requestSeconds ?? environment.integer("SHIMMY_REQUEST_SECONDS") { configuration.limits.requestTime = .seconds(seconds) }
         return configuration

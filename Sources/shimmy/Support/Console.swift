@@ -1,3 +1,5 @@
+import ShimmyTerminal
+
 #if canImport(Glibc)
     import Glibc
 #else
@@ -31,15 +33,27 @@ enum Console {
 
     /// Columns of text, each as wide as its longest cell.
     static func table(_ rows: [[String]]) -> String {
-        let widths = (0..<(rows.map(\.count).max() ?? 0)).map { column in rows.map { $0[column].count }.max() ?? 0 }
+        let widths = (0..<(rows.map(\.count).max() ?? 0)).map { column in rows.map { $0[column].cells }.max() ?? 0 }
         return
             rows
             .map { row in
                 var line = ""
-                for (cell, width) in zip(row, widths) { line += cell + String(repeating: " ", count: width - cell.count + 2) }
+                for (cell, width) in zip(row, widths) { line += cell + String(repeating: " ", count: width - cell.cells + 2) }
                 return String(line.reversed().drop { $0 == " " }.reversed())
             }
             .joined(separator: "\n")
+    }
+
+    /// `135 M`, `7.2 B`: how many parameters a model has.
+    static func count(_ number: Int) -> String {
+        if number >= 1_000_000_000 { return "\(number / 1_000_000_000).\(number / 100_000_000 % 10) B" }
+        return number >= 1_000_000 ? "\(number / 1_000_000) M" : "\(number / 1000) k"
+    }
+
+    /// Whether colours are welcome on standard output (https://no-color.org).
+    static var hasColours: Bool {
+        let environment = Environment.process
+        return isatty(1) == 1 && environment.string("NO_COLOR") == nil && environment.string("TERM").map { $0 != "dumb" } ?? false
     }
 
     /// `98 MB`, `1.2 GB`; decimal units, as disks and downloads are sold.

@@ -7,4 +7,5 @@ enum ExitStatus {
     static let modelUnusable = ExitCode(4)
     static let portInUse = ExitCode(5)
     static let refusedAsUnsafe = ExitCode(6)
+    static let noServer = ExitCode(7)
 }

@@ -82,6 +82,8 @@ struct ModelOptions: ParsableArguments {
             environment: environment.values, home: environment.home)
     }
 
+    var aliasFile: AliasFile { AliasFile(directory: Directories.standard(environment: environment.values, home: environment.home).data) }
+
     /// Throws `ValidationError` for a size in the environment that is none.
     func prefixes(_ logger: Logger) throws -> PrefixDirectory? {
         guard let path = prefixCacheDir ?? environment.string("SHIMMY_PREFIX_CACHE_DIR") else { return nil }
@@ -123,7 +125,7 @@ struct ModelOptions: ParsableArguments {
             records.removeAll { $0.path == record.path || $0.id == record.id }
             records.append(record)
         }
-        return ModelCatalog(records: records)
+        return ModelCatalog(records: records, aliases: aliasFile.aliases)
     }
 
     /// The model that was asked for, or the only one there is.
@@ -137,12 +139,19 @@ struct ModelOptions: ParsableArguments {
         return usable[0].id
     }
 
-    /// A model by name or by path. Exits with the documented codes when there is none or it cannot be used.
-    func resolve(_ name: String) throws -> ModelRecord {
-        guard let record = ModelCatalog.record(forFile: name) ?? catalog().resolve(name) else {
-            Console.error("no model named \(name) was found; 'shimmy list' shows what there is")
+    /// A model by name, or by path unless told otherwise. Exits with the documented codes when there is none or it cannot be used.
+    func resolve(_ name: String, byPath: Bool = true) throws -> ModelRecord {
+        if byPath, let record = ModelCatalog.record(forFile: name) { return try checked(record) }
+        let catalog = catalog()
+        guard let record = catalog.resolve(name) else {
+            let names = catalog.records.filter(\.isLoadable).map(\.id)
+            Console.error("no model named \(name) was found; 'shimmy list' shows what there is." + Suggestions.text(for: name, among: names))
             throw ExitStatus.modelNotFound
         }
+        return try checked(record)
+    }
+
+    private func checked(_ record: ModelRecord) throws -> ModelRecord {
         if let problem = record.problem {
             Console.error("the model \(record.id) cannot be used: \(problem)")
             throw ExitStatus.modelUnusable

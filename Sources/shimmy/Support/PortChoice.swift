@@ -29,6 +29,19 @@ enum PortChoice: ExpressibleByArgument {
     }
 }
 
+/// What SHIMMY_HOST says to a server: as clients take it, with a port or without, also as an address.
+enum SharedHost {
+    static func parse(_ text: String) -> (host: String, port: PortChoice?) {
+        var text = text[...]
+        if text.hasPrefix("http://") { text = text.dropFirst("http://".count) }
+        while text.last == "/" { text = text.dropLast() }
+        // An address of IPv6 alone has colons of its own.
+        let mayHavePort = text.first == "[" || text.count(where: { $0 == ":" }) == 1
+        guard mayHavePort, let bind = BindAddress(String(text)) else { return (String(text.filter { $0 != "[" && $0 != "]" }), nil) }
+        return (bind.host, bind.port)
+    }
+}
+
 /// `host:port`, as the Rust Shimmy reads it from SHIMMY_BIND_ADDRESS.
 struct BindAddress {
     let host: String

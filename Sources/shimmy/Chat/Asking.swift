@@ -1,0 +1,62 @@
+import ShimmyClient
+import ShimmyEngine
+
+/// Asks a peer and prints the answer as it comes.
+struct Asking {
+    let peer: any ChatPeer
+    let style: AnswerPrinter.Style
+    /// Nil where ctrl-c ends the program.
+    let interrupts: Interrupts?
+
+    struct Outcome {
+        var text = ""
+        var thought = ""
+        var reason: String?
+        var times: ChatTimes?
+        var wasInterrupted = false
+        var error: ClientError?
+    }
+
+    /// - prints: whether the answer is shown while it comes.
+    func ask(_ session: ChatSession, prints: Bool = true) async -> Outcome {
+        let (events, sink) = AsyncThrowingStream<ChatEvent, any Error>.makeStream()
+        let begun = ContinuousClock.now
+        let work = Task { [peer, request = session.request] in
+            do {
+                try await peer.answer(request) { sink.yield($0) }
+                sink.finish()
+            } catch {
+                sink.finish(throwing: error)
+            }
+        }
+        interrupts?.set { work.cancel() }
+        defer { interrupts?.set(nil) }
+        var outcome = Outcome()
+        var printer = AnswerPrinter(style: style)
+        var firstToken: Double?
+        do {
+            for try await event in events {
+                if prints { Console.print(printer.text(for: event), terminator: "") }
+                switch event {
+                case .thought(let text): outcome.thought += text
+                case .content(let text): outcome.text += text
+                case .finished(let reason): outcome.reason = reason
+                case .usage(let usage):
+                    let total = (ContinuousClock.now - begun) / .seconds(1)
+                    outcome.times = ChatTimes(usage: usage, firstToken: firstToken ?? total, total: total)
+                    continue
+                }
+                firstToken = firstToken ?? (ContinuousClock.now - begun) / .seconds(1)
+            }
+            outcome.wasInterrupted = work.isCancelled
+        } catch let error as ClientError {
+            outcome.error = error
+        } catch is CancellationError {
+            outcome.wasInterrupted = true
+        } catch {
+            outcome.error = .unreadable("\(error)")
+        }
+        if prints, outcome.error == nil || !outcome.text.isEmpty { Console.print(printer.end(), terminator: "") }
+        return outcome
+    }
+}

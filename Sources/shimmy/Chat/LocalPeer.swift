@@ -1,0 +1,56 @@
+import ShimmyAPI
+import ShimmyChat
+import ShimmyClient
+import ShimmyCore
+import ShimmyJSON
+import ShimmyModels
+
+/// A model in this process. Requests are read as the server reads them, so that both refuse the same in the same words.
+struct LocalPeer: ChatPeer {
+    let record: ModelRecord
+    let backend: any Backend
+
+    func load(_ model: String) async throws {}
+
+    func answer(_ request: JSON, _ receive: @Sendable (ChatEvent) -> Void) async throws {
+        do {
+            let answer = try await backend.generate(try ChatCompletionRequest(request).chat)
+            let canceller = answer.canceller
+            try await withTaskCancellationHandler {
+                while let event = try await answer.nextEvent() { Self.tell(event, receive) }
+            } onCancel: {
+                canceller.cancel()
+            }
+        } catch let error as APIError {
+            throw ClientError(error)
+        } catch let error as GenerationError {
+            throw ClientError(APIError(error))
+        }
+    }
+
+    private static func tell(_ event: AnswerEvent, _ receive: (ChatEvent) -> Void) {
+        switch event {
+        case .delta(_, .content(let text, _)): receive(.content(text))
+        case .delta(_, .reasoning(let text)): receive(.thought(text))
+        case .finished(_, let reason): receive(.finished(reason == .length ? "length" : "stop"))
+        case .ended(let usage):
+            receive(
+                .usage(
+                    ChatUsage(
+                        promptTokens: usage.promptTokens, cachedTokens: usage.cachedPromptTokens, completionTokens: usage.completionTokens)))
+        case .prompt, .delta, .idle: break
+        }
+    }
+
+    func facts(_ model: String) async throws -> [[String]] {
+        ModelFacts.rows(
+            id: record.id, family: record.architecture, parameters: record.parameterCount, quantization: record.quantization,
+            size: record.sizeBytes, context: backend.contextLength, source: record.source.label) + [["path", record.path]]
+    }
+
+    func template(_ model: String) async throws -> String { backend.tokenizer.template }
+}
+
+extension ClientError {
+    init(_ error: APIError) { self = .refused(status: error.status, message: error.message, code: error.code) }
+}

@@ -1,0 +1,213 @@
+import ShimmyClient
+import ShimmyEngine
+import ShimmyJSON
+import ShimmyTerminal
+
+/// A conversation at a terminal: lines in, answers and what commands say out.
+struct Repl {
+    private var session: ChatSession
+    private let peer: any ChatPeer
+    private var reader: LineReader
+    private let history: HistoryFile?
+    private let sessions: SessionStore
+    private let interrupts: Interrupts
+    private var style: AnswerPrinter.Style
+    private var isVerbose: Bool
+    private var lastTimes: ChatTimes?
+
+    struct Settings {
+        var style: AnswerPrinter.Style
+        var isVerbose: Bool
+        /// Whether the terminal takes cursor movements.
+        var isCapable: Bool
+        /// Nil to keep none.
+        var history: HistoryFile?
+        var sessions: SessionStore
+    }
+
+    init(session: ChatSession, peer: any ChatPeer, settings: Settings, interrupts: Interrupts) {
+        self.session = session
+        self.peer = peer
+        self.interrupts = interrupts
+        (style, isVerbose, history, sessions) = (settings.style, settings.isVerbose, settings.history, settings.sessions)
+        reader = LineReader(
+            terminal: Terminal(), prompt: ">>> ", continuation: "... ", isCapable: settings.isCapable,
+            history: History(entries: settings.history?.entries ?? []))
+    }
+
+    /// Returns when the person has had enough.
+    mutating func run() async throws {
+        defer { Terminal().set(.original) }
+        note("\(session.model). /help lists the commands; ctrl-d ends.")
+        while true {
+            switch try await nextLine() {
+            case .ended: return
+            case .interrupted: note("ctrl-d or /bye ends the conversation.")
+            case .text(let text):
+                remember(text)
+                // Of several lines, the first one is no command.
+                let content = MultilineText(text).content
+                let command = content != text || text.contains("\n") ? .message(content) : ChatCommand(text)
+                if command == .bye { return }
+                await perform(command)
+            }
+        }
+    }
+
+    private mutating func nextLine() async throws -> LineReader.Line {
+        let (line, used) = try await onOwnThread(named: "input") { [reader] in
+            var reader = reader
+            return (reader.next(), reader)
+        }
+        reader = used
+        return line
+    }
+
+    private mutating func remember(_ text: String) {
+        reader.history.add(text)
+        do {
+            try history?.append(text) { entries, entry in
+                var all = History(entries: entries)
+                all.add(entry)
+                return all.entries
+            }
+        } catch {
+            note("What you typed is not kept: \(error).")
+        }
+    }
+
+    private mutating func perform(_ command: ChatCommand) async {
+        switch command {
+        case .message(let text): await ask(text)
+        case .clear:
+            session.clear()
+            note("The conversation begins anew.")
+        case .statistics: note(lastTimes.map(Self.text) ?? "There is no answer yet.")
+        case .setVerbose(let value): isVerbose = value
+        case .hideThinking(let value): style.hidesThinking = value
+        case .save(let name): save(name)
+        case .load(let name): load(name)
+        case .sessions: show(sessions.names, orElse: "No session is saved; /save NAME does.")
+        case .showInfo, .showTemplate: await showModel(command)
+        case .help: Console.print(Self.help)
+        case .mistake(let text): note(text)
+        case .nothing, .bye: break
+        default: change(command)
+        }
+    }
+
+    // MARK: Asking
+
+    private mutating func ask(_ text: String) async {
+        session.ask(text)
+        let outcome = await Asking(peer: peer, style: style, interrupts: interrupts).ask(session)
+        session.answered(outcome.text)
+        if let error = outcome.error {
+            Console.error(error.description)
+        } else if outcome.wasInterrupted {
+            note(outcome.text.isEmpty ? "Stopped; the question is taken back." : "Stopped; what was said so far is kept.")
+        } else if outcome.reason == "length" {
+            note("The answer was cut: it reached max_tokens or the end of the context.")
+        }
+        guard let times = outcome.times else { return }
+        lastTimes = times
+        if isVerbose { note(Self.text(times)) }
+    }
+
+    static func text(_ times: ChatTimes) -> String {
+        func seconds(_ value: Double) -> String { "\((value * 100).rounded() / 100) s" }
+        let speed = times.tokensPerSecond.map { ", \(($0 * 10).rounded() / 10) tokens/s" } ?? ""
+        return "prompt \(times.usage.promptTokens) tokens (\(times.usage.cachedTokens) cached), first token \(seconds(times.firstToken)), "
+            + "answer \(times.usage.completionTokens) tokens in \(seconds(times.total))\(speed)"
+    }
+
+    // MARK: What is set and shown
+
+    private mutating func change(_ command: ChatCommand) {
+        do {
+            switch command {
+            case .setParameter(let name, let value):
+                try session.set(name, value)
+                note("\(name) is \(session.parameters[name]?.text ?? "").")
+            case .unsetParameter(let name):
+                try session.unset(name)
+                note("\(name) is what the model does by itself.")
+            case .setSystem(let text):
+                session.system = text.isEmpty ? nil : text
+                note(text.isEmpty ? "There is no system message." : "The system message is set.")
+            case .setJSON(let value):
+                session.format = value ? ["type": "json_object"] : Optional<JSON>.none
+                note(value ? "Answers are JSON objects." : "Answers are free text.")
+            case .showParameters: showParameters()
+            case .showSystem: show(session.system.map { [$0] } ?? [], orElse: "There is no system message.")
+            case .showMessages: show(session.messages.map { "\($0.role.rawValue): \($0.content)" }, orElse: "Nothing was said yet.")
+            default: break
+            }
+        } catch {
+            note("\(error).")
+        }
+    }
+
+    private func showParameters() {
+        let rows = ChatParameter.all.map { [$0.name, session.parameters[$0.name]?.text ?? "-", $0.meaning] }
+        Console.print(Console.table(rows))
+    }
+
+    private func showModel(_ command: ChatCommand) async {
+        do {
+            if command == .showTemplate {
+                Console.print(try await peer.template(session.model))
+            } else {
+                Console.print(Console.table(try await peer.facts(session.model) + [["messages", "\(session.messages.count)"]]))
+            }
+        } catch {
+            Console.error("\(error)")
+        }
+    }
+
+    // MARK: Sessions
+
+    private func save(_ name: String) {
+        do {
+            try sessions.save(session.saved, as: name)
+            note("Saved as \(name); /load \(name) brings it back.")
+        } catch {
+            note("\(error).")
+        }
+    }
+
+    private mutating func load(_ name: String) {
+        do {
+            let model = try session.restore(try sessions.load(name))
+            let other = model == session.model ? "" : " It was held with \(model)."
+            note("\(session.messages.count) messages are back.\(other)")
+        } catch {
+            note("\(error).")
+        }
+    }
+
+    // MARK: Saying
+
+    private func note(_ text: String) { Console.print(style.hasColours ? Colour.dim + text + Colour.reset : text) }
+
+    private func show(_ lines: [String], orElse nothing: String) {
+        if lines.isEmpty { note(nothing) } else { Console.print(lines.joined(separator: "\n")) }
+    }
+
+    static let help = """
+        A line is a message. \"\"\" begins one of several lines, the next \"\"\" ends it; alt-enter makes a new line anywhere.
+
+          /set parameter NAME VALUE   how answers are drawn; without a value as the model does by itself, without a name what is set
+          /set system TEXT            also /system TEXT; "" for none
+          /set format json            answers are JSON objects; /set no-format goes back
+          /set verbose, /set quiet    statistics after every answer, or not
+          /set hide-thinking          also /set show-thinking
+          /show                       the model; also /show parameters, template, system, messages
+          /stats                      how fast the last answer came
+          /save NAME, /load NAME      keeps the conversation, brings one back; /load alone lists them
+          /clear                      begins anew; system message and parameters stay
+          /bye                        ends, as ctrl-d does
+
+        ctrl-c stops an answer. Up and down bring back what was typed; ctrl-a, ctrl-e, ctrl-w, ctrl-u, ctrl-k and ctrl-y edit.
+        """
+}

@@ -1,0 +1,82 @@
+import ArgumentParser
+import ShimmyJSON
+import ShimmyModels
+
+struct AliasCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "alias", abstract: "Give a model another name, or list such names.",
+        discussion: """
+            'shimmy alias' lists all, 'shimmy alias NAME=MODEL' makes or changes one, 'shimmy alias --remove NAME' takes one away. A running \
+            server knows them, too.
+            """)
+
+    @OptionGroup var options: ModelOptions
+
+    @OptionGroup var client: ClientOptions
+
+    @Flag(help: "Take the alias NAME away.")
+    var remove = false
+
+    @Flag(help: "Print JSON.")
+    var json = false
+
+    @Argument(help: "NAME=MODEL, or with --remove NAME.")
+    var alias: String?
+
+    private var file: AliasFile { options.aliasFile }
+
+    func validate() throws {
+        if remove, alias == nil { throw ValidationError("Name the alias to remove.") }
+        if !remove, let alias, !alias.contains("=") { throw ValidationError("An alias is made with NAME=MODEL.") }
+    }
+
+    func run() async throws {
+        do {
+            guard let alias else { return show() }
+            if remove { try take(alias) } else { try make(alias) }
+            await client.tellOfChange()
+        } catch let error as AliasFile.Refusal {
+            Console.error(error.description)
+            throw ExitStatus.failure
+        }
+    }
+
+    private func show() {
+        let catalog = options.catalog()
+        let rows = file.aliases.sorted { $0.key < $1.key }.map { (name: $0.key, model: $0.value, problem: catalog.aliasProblems[$0.key]) }
+        if json {
+            let all = rows.map { ["alias": .string($0.name), "model": .string($0.model), "problem": $0.problem.map(JSON.string) ?? .null] as JSON }
+            Console.print(JSON.array(all).pretty())
+        } else if rows.isEmpty {
+            Console.print("There are no aliases. 'shimmy alias NAME=MODEL' makes one.")
+        } else {
+            Console.print(Console.table([["ALIAS", "MODEL", ""]] + rows.map { [$0.name, $0.model, $0.problem ?? ""] }))
+        }
+    }
+
+    private func make(_ text: String) throws {
+        let equals = text.firstIndex(of: "=") ?? text.endIndex
+        let (name, model) = (String(text[..<equals]), String(text[equals...].dropFirst()))
+        let record = try options.resolve(model, byPath: false)
+        let records = options.catalog().records
+        let all = file.aliases.merging([name: record.id]) { $1 }
+        if let problem = ModelCatalog(records: records, aliases: all).aliasProblems[name] {
+            Console.error("\(name) cannot be an alias: \(problem)")
+            throw ExitStatus.failure
+        }
+        try file.set(name, to: record.id)
+        say(name, record.id, "\(name) is \(record.id).")
+    }
+
+    private func take(_ name: String) throws {
+        guard try file.remove(name) else {
+            Console.error("there is no alias \(name)." + Suggestions.text(for: name, among: Array(file.aliases.keys)))
+            throw ExitStatus.modelNotFound
+        }
+        say(name, nil, "\(name) is no alias any more.")
+    }
+
+    private func say(_ name: String, _ model: String?, _ text: String) {
+        Console.print(json ? JSON.object(["alias": .string(name), "model": model.map(JSON.string) ?? .null]).text : text)
+    }
+}

@@ -1,0 +1,35 @@
+import ArgumentParser
+import ShimmyClient
+import ShimmyJSON
+
+struct LoadCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "load", abstract: "Have a running server load a model.")
+
+    @OptionGroup var client: ClientOptions
+
+    @Flag(help: "Print JSON: what the server says of the model.")
+    var json = false
+
+    @Argument(help: "A model, by name.", completion: ModelNames.completion)
+    var model: String
+
+    func run() async throws {
+        let description = try await client.withServer { server in
+            do {
+                return try await server.post("/v1/models/load", ["model": .string(model)])
+            } catch ClientError.refused(404, let message, let code) {
+                throw await ClientError.unknown(model, message: message, code: code, at: server)
+            }
+        }
+        Console.print(json ? description.pretty() : "\(description["id"]?.stringValue ?? model) is loaded.")
+    }
+}
+
+extension ClientError {
+    /// With the names that may have been meant.
+    static func unknown(_ model: String, message: String, code: String?, at server: ServerClient) async -> ClientError {
+        let list = (try? await server.get("/v1/models"))?["data"]?.arrayValue ?? []
+        let close = Suggestions.text(for: model, among: list.compactMap { $0["id"]?.stringValue })
+        return .refused(status: 404, message: message + close, code: code)
+    }
+}

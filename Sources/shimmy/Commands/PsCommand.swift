@@ -1,0 +1,115 @@
+import ArgumentParser
+import Foundation
+import ShimmyClient
+import ShimmyJSON
+
+struct PsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "ps", abstract: "Show the models that a running server has loaded, and what they are doing.")
+
+    @OptionGroup var client: ClientOptions
+
+    @Flag(help: "Print JSON: what the server says of its engines.")
+    var json = false
+
+    func run() async throws {
+        let (status, speeds) = try await client.withServer { server in
+            let first = try await server.get("/v1/engine")
+            guard !json, RunningModel.all(in: first).contains(where: \.isDecoding) else { return (first, [String: Double]()) }
+            // Speed is what came in a moment.
+            let begun = ContinuousClock.now
+            try await Task.sleep(for: .milliseconds(400))
+            let second = try await server.get("/v1/engine")
+            return (second, RunningModel.speeds(first, second, seconds: (ContinuousClock.now - begun) / .seconds(1)))
+        }
+        if json {
+            Console.print(status.pretty())
+            return
+        }
+        let models = RunningModel.all(in: status)
+        if models.isEmpty {
+            Console.print("No model is loaded. 'shimmy load MODEL' loads one, and so does the first request for it.")
+        } else {
+            let head = ["NAME", "STATE", "MEMORY", "CONTEXT", "UNTIL", "REQUESTS", "TOKENS/S", "CACHED"]
+            Console.print(Console.table([head] + models.map { $0.row(speed: speeds[$0.name]) }))
+        }
+        if let used = status["memory"]?["used"]?.intValue, let budget = status["memory"]?["budget"]?.intValue {
+            Console.print("\nMemory: \(Console.size(used)) of \(Console.size(budget)).")
+        }
+    }
+}
+
+/// A model as `GET /v1/engine` tells of it.
+struct RunningModel {
+    let name: String
+    private let facts: JSON
+
+    init?(_ facts: JSON) {
+        guard let name = facts["model"]?.stringValue else { return nil }
+        self.name = name
+        self.facts = facts
+    }
+
+    static func all(in status: JSON) -> [RunningModel] { (status["data"]?.arrayValue ?? []).compactMap(RunningModel.init) }
+
+    /// Tokens that came between two looks, by model, for each second.
+    static func speeds(_ first: JSON, _ second: JSON, seconds: Double) -> [String: Double] {
+        let before = Dictionary(all(in: first).map { ($0.name, $0.generated) }, uniquingKeysWith: { $1 })
+        let after = all(in: second).map { ($0.name, Double($0.generated - (before[$0.name] ?? $0.generated)) / seconds) }
+        return Dictionary(after, uniquingKeysWith: { $1 })
+    }
+
+    private func number(_ path: String...) -> Int? { path.reduce(facts as JSON?) { $0?[$1] }?.intValue }
+
+    private var generated: Int { number("generated_tokens") ?? 0 }
+    var isDecoding: Bool { number("running") ?? 0 > 0 }
+
+    func row(speed: Double?) -> [String] {
+        [name, state, memory, context, until, requests, speed.map { "\(($0 * 10).rounded() / 10)" } ?? "-", cached]
+    }
+
+    /// With how far it is while it loads.
+    private var state: String {
+        let state = facts["state"]?.stringValue ?? "loaded"
+        guard let progress = facts["progress"]?.doubleValue, progress < 1 else { return state }
+        return "\(state) \(Int(progress * 100)) %"
+    }
+
+    private var memory: String {
+        let parts = facts["memory"]?.objectValue?.compactMap(\.value.intValue) ?? []
+        return parts.isEmpty ? "-" : Console.size(parts.reduce(0, +))
+    }
+
+    /// Of an engine that has not computed anything yet it may not be known.
+    private var context: String {
+        let known = number("context_length") ?? number("cells", "total") ?? 0
+        return known > 0 ? "\(known)" : "-"
+    }
+
+    private var until: String {
+        if facts["pinned"]?.boolValue == true { return "pinned" }
+        guard let expires = facts["expires_at"], state == "loaded" else { return "-" }
+        guard let end = expires.doubleValue else { return "for ever" }
+        return Self.span(end - Date.now.timeIntervalSince1970)
+    }
+
+    /// - seconds: from now.
+    static func span(_ seconds: Double) -> String {
+        let seconds = max(0, Int(seconds.rounded()))
+        if seconds < 60 { return "\(seconds) s" }
+        return seconds < 3600 ? "\(seconds / 60) min" : "\(seconds / 3600) h \(seconds % 3600 / 60) min"
+    }
+
+    private var requests: String {
+        guard let running = number("running") else { return "-" }
+        let waiting = number("waiting") ?? 0
+        return waiting > 0 ? "\(running) + \(waiting) waiting" : "\(running)"
+    }
+
+    /// The part of all prompts' tokens that the cache had.
+    private var cached: String {
+        guard let cached = number("prefix_cache", "cached_tokens"), let computed = number("prefix_cache", "computed_tokens"), cached + computed > 0
+        else { return "-" }
+        return "\(cached * 100 / (cached + computed)) %"
+    }
+}

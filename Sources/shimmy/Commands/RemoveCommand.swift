@@ -1,0 +1,86 @@
+import ArgumentParser
+import Foundation
+import ShimmyClient
+import ShimmyJSON
+import ShimmyModels
+
+struct RemoveCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "rm", abstract: "Remove a model's files, if they are Shimmy's.",
+        discussion: """
+            Shimmy owns what lies in its model directory, pulled or put there, and what it converted. Models of other programs are theirs to \
+            remove. A model that a server on this machine has loaded is freed first; one that answers requests is not removed.
+            """)
+
+    @OptionGroup var options: ModelOptions
+
+    @OptionGroup var client: ClientOptions
+
+    @Flag(name: .shortAndLong, help: "Do not ask.")
+    var yes = false
+
+    @Flag(help: "Remove only what a folder of SafeTensors was converted to.")
+    var converted = false
+
+    @Flag(help: "Print JSON: what was removed.")
+    var json = false
+
+    @Argument(help: "A model, by name.", completion: ModelNames.completion)
+    var model: String
+
+    func run() async throws {
+        if let target = options.aliasFile.aliases[model] {
+            Console.error("\(model) is an alias of \(target); 'shimmy alias --remove \(model)' takes it away")
+            throw ExitStatus.failure
+        }
+        // A damaged model can be removed, too.
+        guard let record = options.catalog().resolve(model) else { _ = try options.resolve(model, byPath: false); return }
+        do {
+            let removal = try removal(of: record)
+            try ask(record, removal)
+            try await free(record)
+            try removal.run()
+            await client.tellOfChange()
+            Console.print(json ? Self.json(record, removal).pretty() : "\(record.id) is removed: \(Console.size(removal.sizeBytes)).")
+        } catch let error as ModelRemoval.Refusal {
+            Console.error(error.description)
+            throw ExitStatus.failure
+        }
+    }
+
+    private func removal(of record: ModelRecord) throws -> ModelRemoval {
+        let directories = Directories.standard(environment: Environment.process.values, home: Environment.process.home)
+        let conversion = record.isFolder ? Conversions(directory: directories.cache + "/converted").path(of: record) : nil
+        let existing = conversion.flatMap { FileManager.default.fileExists(atPath: $0) ? $0 : nil }
+        guard converted else { return try ModelRemoval(record, models: directories.models, conversion: existing) }
+        guard let existing else { throw ModelRemoval.Refusal(description: "\(record.id) was not converted") }
+        return ModelRemoval(conversion: existing, models: directories.models)
+    }
+
+    private func ask(_ record: ModelRecord, _ removal: ModelRemoval) throws {
+        if yes { return }
+        guard Prompt.isPossible else { throw ValidationError("Nobody can be asked here: say --yes to remove \(record.id).") }
+        let files = removal.files.count == 1 ? removal.files[0] : "\(removal.files.count) files in \(record.path)"
+        guard Prompt.yes("Remove \(record.id), \(Console.size(removal.sizeBytes)): \(files)?", isDefault: false) else { throw ExitStatus.failure }
+    }
+
+    /// Servers elsewhere have files of their own.
+    private func free(_ record: ModelRecord) async throws {
+        guard try ["127.0.0.1", "localhost", "::1"].contains(client.address.host) else { return }
+        let refusal = await client.ifThere { server -> String? in
+            do {
+                _ = try await server.post("/v1/models/unload", ["model": .string(record.id)])
+                return nil
+            } catch ClientError.refused(409, let message, _) {
+                return message
+            }
+        }
+        if let message = refusal ?? nil { throw ModelRemoval.Refusal(description: "\(record.id) is not removed. \(message)") }
+    }
+
+    private static func json(_ record: ModelRecord, _ removal: ModelRemoval) -> JSON {
+        [
+            "model": .string(record.id), "files": .array(removal.files.map(JSON.string)), "size_bytes": .int(removal.sizeBytes),
+        ]
+    }
+}

@@ -1,0 +1,172 @@
+import ArgumentParser
+import ShimmyChat
+import ShimmyCore
+import ShimmyJSON
+import ShimmyLlama
+import ShimmyModels
+
+struct ShowCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "show", abstract: "Show what a model's file says: what it is and can do, its tensors, its template.")
+
+    @OptionGroup var options: ModelOptions
+
+    @Option(help: "Estimate the memory for this many tokens of context. Default: those that it would get here.")
+    var context: Int?
+
+    @Flag(help: "Print JSON: everything that is known.")
+    var json = false
+
+    @Flag(help: "Print the chat template alone.")
+    var template = false
+
+    @Flag(help: "Print the metadata too.")
+    var metadata = false
+
+    @Argument(help: "A model, by name or by path.", completion: ModelNames.completion)
+    var model: String
+
+    func validate() throws {
+        if let context, context < 16 { throw ValidationError("--context must be at least 16.") }
+    }
+
+    func run() async throws {
+        LlamaBackend.start(logger: options.logger(quiet: true))
+        let record = try options.resolve(model)
+        let details: ModelDetails
+        do {
+            let planned = try options.loader(options.logger(quiet: true)).plannedContextLength(record)
+            details = try ModelDetails(record, context: context ?? planned)
+        } catch {
+            Console.error("the model \(record.id) cannot be read: \(error)")
+            throw ExitStatus.modelUnusable
+        }
+        if template {
+            guard let text = details.template else {
+                Console.error("\(record.id) has no chat template of its own; ChatML takes its place")
+                throw ExitStatus.failure
+            }
+            Console.print(text)
+        } else if json {
+            Console.print(details.json.pretty())
+        } else {
+            Console.print(Console.table(details.rows))
+            Console.print("\n" + Console.table([["TENSORS", "NUMBER", "SIZE"]] + details.tensorRows))
+            if metadata { Console.print("\n" + Console.table([["METADATA", ""]] + details.metadataRows)) }
+        }
+    }
+}
+
+/// All that the files of a model tell, without its weights.
+struct ModelDetails {
+    let record: ModelRecord
+    private let headers: [GGUFHeader]
+    /// Tokens that memory is estimated for.
+    private let context: Int?
+
+    /// A folder of SafeTensors has no header: the file that it is converted to has.
+    init(_ record: ModelRecord, context: Int?) throws {
+        self.record = record
+        self.context = context
+        headers = record.isFolder ? [] : try record.shards.map(GGUFHeader.read)
+    }
+
+    var template: String? { headers.first?.metadata["tokenizer.chat_template"]?.stringValue }
+
+    /// What it can be asked for, and what its template knows.
+    var capabilities: [String] {
+        guard record.isLoadable else { return [] }
+        switch record.kind {
+        case .embedding: return [Capability.embeddings.rawValue]
+        case .reranker: return [Capability.rerank.rawValue]
+        default: break
+        }
+        var all = [Capability.chat.rawValue]
+        guard let template, let parsed = try? LlamaChatTemplate(source: template) else { return all }
+        if parsed.knowsTools { all.append("tools") }
+        if parsed.canThink { all.append("thinking") }
+        return all
+    }
+
+    /// What it would take when it is loaded.
+    private var memory: MemoryUse? { record.memory?.use(contextLength: context) }
+
+    /// By type: how many, and their bytes; the largest first.
+    private var tensors: [(type: String, count: Int, bytes: Int)] {
+        var sums: [String: (count: Int, bytes: Int)] = [:]
+        for tensor in headers.flatMap(\.tensors) {
+            sums[tensor.type.name, default: (0, 0)].count += 1
+            sums[tensor.type.name, default: (0, 0)].bytes += tensor.sizeBytes
+        }
+        return sums.map { ($0.key, $0.value.count, $0.value.bytes) }.sorted { ($1.bytes, $0.type) < ($0.bytes, $1.type) }
+    }
+
+    private var metadata: [(key: String, value: GGUFValue)] {
+        (headers.first?.metadata ?? [:]).sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    }
+
+    // MARK: For people
+
+    var rows: [[String]] {
+        let facts = ModelFacts.rows(
+            id: record.id, family: record.architecture, parameters: record.parameterCount, quantization: record.quantization,
+            size: record.sizeBytes, context: record.contextLength, source: record.source.label)
+        var more = [["capabilities", capabilities.joined(separator: ", ")], ["path", record.path]]
+        if let memory, let context {
+            let parts = "weights \(Console.size(memory.weights)), cache \(Console.size(memory.cache)), computing \(Console.size(memory.compute))"
+            more.append(["memory", "about \(Console.size(memory.total)) with \(context) tokens of context (\(parts))"])
+        }
+        if record.shards.count > 1 { more.append(["parts", "\(record.shards.count)"]) }
+        if let projector = record.projector { more.append(["projector", projector]) }
+        if record.kind == .model, !record.isFolder { more.append(["template", template == nil ? "none: ChatML" : "its own (--template shows it)"]) }
+        if let licence = headers.first?.metadata["general.license"]?.stringValue { more.append(["licence", licence]) }
+        return facts + more
+    }
+
+    var tensorRows: [[String]] { tensors.map { [$0.type, "\($0.count)", Console.size($0.bytes)] } }
+
+    var metadataRows: [[String]] {
+        metadata.map { key, value in
+            let text = value.text
+            let line = text.prefix(80).replacing("\n", with: "⏎")
+            return [key, line.count < text.count ? line + "…" : String(line)]
+        }
+    }
+
+    // MARK: For programs
+
+    var json: JSON {
+        var object = record.json.objectValue ?? [:]
+        object["capabilities"] = .array(capabilities.map(JSON.string))
+        object["tensors"] = .array(tensors.map { ["type": .string($0.type), "count": .int($0.count), "size_bytes": .int($0.bytes)] })
+        object["memory"] =
+            memory.map {
+                [
+                    "context_length": context.map(JSON.int) ?? .null, "weights": .int($0.weights), "cache": .int($0.cache),
+                    "compute": .int($0.compute),
+                    "total": .int($0.total),
+                ]
+            } ?? .null
+        object["template"] = template.map(JSON.string) ?? .null
+        var facts: JSONObject = [:]
+        for (key, value) in metadata where key != "tokenizer.chat_template" { facts[key] = value.json }
+        object["metadata"] = .object(facts)
+        return .object(object)
+    }
+}
+
+extension GGUFValue {
+    fileprivate var text: String { stringValue ?? json.text }
+
+    /// Arrays are vocabularies, mostly: how long they are is told.
+    fileprivate var json: JSON {
+        switch self {
+        case .integer(let value): .int(Int(value))
+        case .unsigned(let value): Int(exactly: value).map(JSON.int) ?? .double(Double(value))
+        case .float(let value): .double(value)
+        case .bool(let value): .bool(value)
+        case .string(let value): .string(value)
+        case .array(let count): .string("\(count) values")
+        }
+    }
+}

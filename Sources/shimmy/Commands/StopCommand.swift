@@ -1,0 +1,47 @@
+import ArgumentParser
+import ShimmyClient
+import ShimmyJSON
+
+struct StopCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "stop", abstract: "Have a running server free a model's memory.",
+        discussion: "A model that answers requests is not freed; that is an error.")
+
+    @OptionGroup var client: ClientOptions
+
+    @Flag(help: "All models that are loaded.")
+    var all = false
+
+    @Flag(help: "Print JSON: of each model whether it was loaded.")
+    var json = false
+
+    @Argument(help: "Models, by name.", completion: ModelNames.completion)
+    var models: [String] = []
+
+    func validate() throws {
+        if models.isEmpty != all { throw ValidationError("Name the models to stop, or say --all.") }
+    }
+
+    func run() async throws {
+        let stopped = try await client.withServer { server in
+            let names = all ? RunningModel.all(in: try await server.get("/v1/engine")).map(\.name) : models
+            var stopped: [(name: String, wasLoaded: Bool)] = []
+            for name in names {
+                do {
+                    let answer = try await server.post("/v1/models/unload", ["model": .string(name)])
+                    stopped.append((name, answer["unloaded"]?.boolValue ?? false))
+                } catch ClientError.refused(404, let message, let code) {
+                    throw await ClientError.unknown(name, message: message, code: code, at: server)
+                }
+            }
+            return stopped
+        }
+        if json {
+            Console.print(JSON.array(stopped.map { ["model": .string($0.name), "unloaded": .bool($0.wasLoaded)] }).pretty())
+        } else if stopped.isEmpty {
+            Console.print("No model is loaded.")
+        } else {
+            for model in stopped { Console.print("\(model.name) \(model.wasLoaded ? "is freed." : "was not loaded.")") }
+        }
+    }
+}

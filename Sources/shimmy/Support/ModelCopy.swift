@@ -1,0 +1,80 @@
+import Foundation
+import ShimmyModels
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
+/// A copy of a model in Shimmy's own directory, in a folder of its own. Where the disk allows it is a second name of the same bytes
+/// (a hard link), which takes no room and stays when the first one goes.
+struct ModelCopy {
+    struct Failure: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    private let name: String
+    private let folder: String
+    private let temporary: String
+    /// Where each file is, and its path within the folder.
+    private let files: [(from: String, to: String)]
+
+    /// - models: Shimmy's model directory.
+    init(of record: ModelRecord, as name: String, models: String) throws(Failure) {
+        guard Self.isName(name) else {
+            throw Failure(description: "'\(name)' is no name of a file: letters, digits, '-', '_' and '.' are, with a letter or digit first")
+        }
+        self.name = name
+        folder = "\(models)/\(name)"
+        temporary = "\(models)/.\(name).\(UInt32.random(in: 0 ... .max)).partial"
+        if record.isFolder {
+            let below = FileManager.default.enumerator(atPath: record.path)?.compactMap { $0 as? String } ?? []
+            files = below.filter { !$0.hasPrefix(".") && !$0.contains("/.") }.map { ("\(record.path)/\($0)", $0) }.filter { Self.isFile($0.0) }
+        } else {
+            let count = record.shards.count
+            let parts = record.shards.enumerated().map { ($1, "\(name)\(count > 1 ? Self.part($0 + 1, of: count) : "").gguf") }
+            files = parts + (record.projector.map { [($0, "mmproj-\(name).gguf")] } ?? [])
+        }
+        if FileManager.default.fileExists(atPath: folder) { throw Failure(description: "\(folder) is there already") }
+    }
+
+    /// Returns the folder. Nothing is left of a copy that fails.
+    func run() throws(Failure) -> String {
+        do {
+            for file in files { try place(file.from, "\(temporary)/\(file.to)") }
+            guard rename(temporary, folder) == 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
+        } catch {
+            try? FileManager.default.removeItem(atPath: temporary)
+            throw Failure(
+                description:
+                    "\(folder) cannot be written: \((error as? POSIXError).map { String(cString: strerror($0.code.rawValue)) } ?? "\(error)")")
+        }
+        return folder
+    }
+
+    private func place(_ source: String, _ target: String) throws {
+        try FileManager.default.createDirectory(
+            atPath: (target as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+        // Caches of other programs are full of links; what is meant is what they lead to.
+        let real = URL(fileURLWithPath: source).resolvingSymlinksInPath().path
+        if link(real, target) != 0 { try FileManager.default.copyItem(atPath: real, toPath: target) }
+    }
+
+    private static func part(_ number: Int, of count: Int) -> String {
+        func padded(_ number: Int) -> String { String(repeating: "0", count: max(0, 5 - "\(number)".count)) + "\(number)" }
+        return "-\(padded(number))-of-\(padded(count))"
+    }
+
+    private static func isFile(_ path: String) -> Bool {
+        var isFolder = ObjCBool(false)
+        return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && !isFolder.boolValue
+    }
+
+    private static func isName(_ name: String) -> Bool {
+        let isPlain = name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "-_.".contains($0)) }
+        guard isPlain, let first = name.first, first.isLetter || first.isNumber, name.count <= 100 else { return false }
+        // What looks like a part of a split model would be taken for one.
+        return name.firstMatch(of: #/-\d{5}-of-\d{5}$/#) == nil
+    }
+}

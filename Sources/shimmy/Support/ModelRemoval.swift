@@ -1,0 +1,101 @@
+import Foundation
+import ShimmyHub
+import ShimmyModels
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
+/// The files that go when a model is removed. Only those that Shimmy owns do: what lies in its own directory, and what it converted.
+struct ModelRemoval {
+    struct Refusal: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    /// A link is a file here: it goes, and what it leads to stays.
+    let files: [String]
+    let sizeBytes: Int
+    private let models: String
+
+    /// - models: Shimmy's model directory.
+    /// - conversion: the file that a folder was converted to; nil where there is none.
+    init(_ record: ModelRecord, models: String, conversion: String?) throws(Refusal) {
+        if let base = record.base { throw Refusal(description: "\(record.id) is \(base) with settings of its own; its lines in shimmy.toml make it") }
+        guard record.source == .shimmy, record.path.hasPrefix(models + "/") else { throw Refusal(description: Self.reason(record)) }
+        self.models = models
+        let own = record.isFolder ? Self.files(ofFolder: record.path, models: models) : record.shards
+        files = own.filter(Self.isThere) + (conversion.map { [$0] } ?? [])
+        sizeBytes = files.reduce(0) { $0 + Self.size($1) }
+    }
+
+    /// - conversion: of a folder that stays.
+    init(conversion: String, models: String) {
+        self.models = models
+        files = [conversion]
+        sizeBytes = Self.size(conversion)
+    }
+
+    func run() throws(Refusal) {
+        for file in files {
+            guard unlink(file) == 0 || errno == ENOENT else {
+                throw Refusal(description: "\(file) cannot be removed: \(String(cString: strerror(errno)))")
+            }
+            forget(file)
+        }
+        for file in files where file.hasPrefix(models + "/") { Self.removeEmptyFolders(above: file, upTo: models) }
+    }
+
+    /// Takes a file out of what is noted of its repository's pull.
+    private func forget(_ file: String) {
+        guard file.hasPrefix(models + "/") else { return }
+        let parts = file.dropFirst(models.count + 1).split(separator: "/").map(String.init)
+        guard parts.count > 2 else { return }
+        let repository = "\(models)/\(parts[0])/\(parts[1])"
+        let path = parts[2...].joined(separator: "/")
+        if PullManifest.read(in: repository).hashes[path] != nil { try? PullManifest.forget(path, in: repository) }
+    }
+
+    // MARK: Files
+
+    /// Of a folder that was pulled those that came from the hub, of one that was put there all.
+    private static func files(ofFolder folder: String, models: String) -> [String] {
+        if isLink(folder) { return [folder] }
+        let pulled = PullManifest.read(in: folder).hashes.keys.filter { !$0.hasSuffix(".gguf") }
+        if !pulled.isEmpty { return pulled.sorted().map { "\(folder)/\($0)" } }
+        let below = FileManager.default.enumerator(atPath: folder)?.compactMap { $0 as? String } ?? []
+        return below.map { "\(folder)/\($0)" }.filter { !isFolder($0) }.sorted()
+    }
+
+    private static func removeEmptyFolders(above file: String, upTo models: String) {
+        var folder = (file as NSString).deletingLastPathComponent
+        while folder.hasPrefix(models + "/"), rmdir(folder) == 0 { folder = (folder as NSString).deletingLastPathComponent }
+    }
+
+    /// Of a link what it is, not what it leads to.
+    private static func facts(_ path: String) -> [FileAttributeKey: Any]? { try? FileManager.default.attributesOfItem(atPath: path) }
+    private static func type(_ path: String) -> FileAttributeType? { facts(path)?[.type] as? FileAttributeType }
+
+    private static func isThere(_ path: String) -> Bool { type(path) != nil }
+    private static func isLink(_ path: String) -> Bool { type(path) == .typeSymbolicLink }
+    private static func isFolder(_ path: String) -> Bool { type(path) == .typeDirectory }
+    private static func size(_ path: String) -> Int { facts(path)?[.size] as? Int ?? 0 }
+
+    // MARK: Others' files
+
+    private static func reason(_ record: ModelRecord) -> String {
+        let owner =
+            switch record.source {
+            case .shimmy, .file: "it was given by its path"
+            case .directory: "it lies in a directory of yours"
+            case .huggingFace: "it belongs to Hugging Face's cache; 'hf cache' removes it there"
+            case .ollama: "it belongs to Ollama; 'ollama rm' removes it there"
+            case .lmStudio: "it belongs to LM Studio, which removes it"
+            case .llamaCpp: "it belongs to llama.cpp's cache"
+            case .jan: "it belongs to Jan, which removes it"
+            case .gpt4All: "it belongs to GPT4All, which removes it"
+            }
+        return "\(record.id) is not Shimmy's to remove: \(owner) (\(record.path))"
+    }
+}

@@ -1,0 +1,386 @@
+"""`shimmy run`: conversations in a pseudo-terminal, single questions, pipes; with a server and without one."""
+
+import json
+import os
+import re
+import signal
+import stat
+import subprocess
+
+import pexpect
+import pytest
+
+from fake_hub import FakeHub
+from server import BINARY, MODEL, MODEL_FILE, Server, environment, make_home, run
+from terminal import Dialogue
+
+STEADY = ["--set", "temperature=0", "--set", "max_tokens=12", "--set", "seed=1"]
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A home of its own: history and sessions of one test are no other's."""
+    return make_home(tmp_path / "own")
+
+
+@pytest.fixture(scope="module")
+def host(server):
+    return f"127.0.0.1:{server.port}"
+
+
+@pytest.fixture
+def dialogue(own, host):
+    with Dialogue(own, "--host", host, *STEADY, MODEL) as dialogue:
+        yield dialogue
+
+
+# One question.
+
+
+def test_one_question_with_a_server(home, host, server):
+    before = server.engine()["steps"]
+    first = run(home, "run", "--host", host, *STEADY, MODEL, "Say", "hello.")
+    assert first.returncode == 0, first.stderr
+    assert len(first.stdout) > 3 and "\x1b" not in first.stdout
+    assert server.engine()["steps"] > before
+    assert run(home, "run", *STEADY, MODEL, "Say hello.", SHIMMY_HOST=host).stdout == first.stdout
+    assert run(home, "run", *STEADY, MODEL, input="Say hello.", SHIMMY_HOST=f"http://{host}/v1").stdout == first.stdout
+
+
+def test_one_question_in_this_process(home, host, server):
+    before = server.engine()["steps"]
+    answer = run(home, "run", "--local", *STEADY, MODEL, "Say hello.", SHIMMY_HOST=host)
+    assert answer.returncode == 0, answer.stderr
+    assert len(answer.stdout) > 3
+    # A file is nothing that a server knows; and without a server nobody misses it.
+    assert run(home, "run", *STEADY, str(MODEL_FILE), "Say hello.", SHIMMY_HOST=host).stdout == answer.stdout
+    assert run(home, "run", *STEADY, MODEL, "Say hello.", SHIMMY_HOST="127.0.0.1:9").stdout == answer.stdout
+    assert server.engine()["steps"] == before
+
+
+def test_a_pipe_and_a_prompt_are_one_question(home, host):
+    piped = run(home, "run", "--host", host, *STEADY, MODEL, "Summarise:", input="Rain fell all day.")
+    together = run(home, "run", "--host", host, *STEADY, MODEL, "Summarise:\n\nRain fell all day.")
+    assert piped.returncode == 0 and piped.stdout == together.stdout
+    assert run(home, "run", "--host", host, *STEADY, "--system", "Speak French.", MODEL, "Summarise:", input="Rain fell all day.").stdout != piped.stdout
+
+
+@pytest.mark.parametrize("local", [True, False])
+def test_answers_that_are_json(home, host, tmp_path, local):
+    where = ["--local"] if local else ["--host", host]
+    schema = tmp_path / "schema.json"
+    schema.write_text(json.dumps({"type": "object", "properties": {"age": {"type": "integer", "maximum": 99}}, "required": ["age"], "additionalProperties": False}))
+    answer = run(home, "run", *where, "--schema", str(schema), "--set", "temperature=0", MODEL, "How old is Ann?")
+    assert answer.returncode == 0, answer.stderr
+    assert list(json.loads(answer.stdout)) == ["age"]
+    free = run(home, "run", *where, "--format", "json", *STEADY[:4], MODEL, "How old is Ann?")
+    assert free.stdout.startswith("{")
+
+
+def test_json_output_has_the_statistics(home, host):
+    answer = json.loads(run(home, "run", "--host", host, *STEADY, "--json", MODEL, "Say hello.").stdout)
+    assert answer["model"] == MODEL and answer["content"] and answer["finish_reason"] in ("stop", "length")
+    assert answer["statistics"]["completion_tokens"] <= 12
+    assert set(answer["statistics"]) == {
+        "prompt_tokens", "cached_tokens", "completion_tokens", "first_token_seconds", "total_seconds", "tokens_per_second",
+    }
+
+
+def test_verbose_goes_to_standard_error(home, host):
+    answer = run(home, "run", "--host", host, *STEADY, "--verbose", MODEL, "Say hello.")
+    assert re.search(r"prompt \d+ tokens \(\d+ cached\), first token [\d.]+ s, answer \d+ tokens", answer.stderr)
+    assert "cached" not in answer.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments, code, words",
+    [
+        (["SmolLM3-135M-Instruct.Q4_1", "Hi"], 3, f"Did you mean {MODEL}?"),
+        (["--set", "temperature=9", MODEL, "Hi"], 64, "temperature takes a number from 0 to 2"),
+        (["--set", "warmth=1", MODEL, "Hi"], 64, "there is no parameter warmth"),
+        (["--schema", "/no/such/file", MODEL, "Hi"], 64, "/no/such/file"),
+        (["--keep-alive", "long", MODEL, "Hi"], 64, "no time"),
+        ([MODEL], 64, "no question"),
+        ([MODEL, "word " * 20000], 1, "maximum context length"),
+    ],
+)
+@pytest.mark.parametrize("local", [True, False])
+def test_exit_codes(home, host, arguments, code, words, local):
+    answer = run(home, "run", *(["--local"] if local else ["--host", host]), *arguments)
+    assert answer.returncode == code, answer.stderr
+    assert words.lower() in answer.stderr.lower() and answer.stdout == ""
+    assert "Fatal error" not in answer.stderr
+
+
+def test_a_server_that_is_named_has_to_be_there(home):
+    answer = run(home, "run", "--host", "127.0.0.1:9", MODEL, "Hi")
+    assert answer.returncode == 7 and "no server answers at http://127.0.0.1:9" in answer.stderr
+    assert run(home, "run", "--host", "ftp://x", MODEL, "Hi").returncode == 64
+
+
+def test_a_key_is_sent(home, start):
+    server = start("--api-key", "secret")
+    host = f"127.0.0.1:{server.port}"
+    refused = run(home, "run", "--host", host, MODEL, "Hi")
+    assert refused.returncode == 1 and "API key" in refused.stderr
+    assert run(home, "run", "--host", host, "--api-key", "wrong", MODEL, "Hi").returncode == 1
+    assert run(home, "run", "--host", host, "--api-key", "secret", *STEADY, MODEL, "Hi").returncode == 0
+    assert run(home, "ps", SHIMMY_HOST=host, SHIMMY_API_KEY="secret").returncode == 0
+
+
+def test_an_interrupt_ends_one_question_and_its_work(home, start):
+    server = start()
+    process = subprocess.Popen(
+        [BINARY, "run", "--host", f"127.0.0.1:{server.port}", MODEL, "Count to ten thousand."], env=environment(home), stdout=subprocess.PIPE, stdin=subprocess.DEVNULL
+    )
+    assert process.stdout.read(1)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == -signal.SIGINT
+    server.wait_for(lambda engine: engine["running"] == 0, "the end of the sequence")
+
+
+# Conversations.
+
+
+@pytest.mark.parametrize("local", [True, False])
+def test_a_conversation(own, host, local):
+    with Dialogue(own, *(["--local"] if local else ["--host", host]), *STEADY, MODEL) as dialogue:
+        first = dialogue.ask("Say hello.")
+        assert len(first) > 3
+        assert dialogue.say("/show messages") == f"user: Say hello.\nassistant: {first}"
+        dialogue.say("And again.")
+        assert dialogue.say("/show messages").count("user: ") == 2
+        assert dialogue.end() == 0
+
+
+def test_the_next_question_sees_what_was_said(dialogue):
+    dialogue.say("My name is Ann.")
+    dialogue.say("/set verbose")
+    statistics = dialogue.say("What is my name?").splitlines()[-1]
+    assert int(re.search(r"\((\d+) cached\)", statistics).group(1)) > 10
+
+
+def test_lines_are_edited(dialogue):
+    dialogue.type("Say ello.", *["left"] * 5, "h", "home", "\x0b", "\x19")
+    dialogue.type("\x01", "x", "end", " now", "word left", "\x17", "\r")
+    dialogue.expect_prompt()
+    assert dialogue.say("/show messages").startswith("user: xSay now\n")
+
+
+def test_wide_characters_are_edited_by_character(dialogue):
+    dialogue.type("日本語", "left", "\x7f", "👋", "left", "left", "é", "\r")
+    dialogue.expect_prompt()
+    assert dialogue.say("/show messages").startswith("user: é日👋語\n")
+
+
+def test_a_long_line_wraps_and_stays_whole(own, host):
+    text = "one two three four five six seven eight nine ten eleven twelve"
+    with Dialogue(own, "--host", host, *STEADY, MODEL, columns=30) as dialogue:
+        dialogue.type(text, "home", "! ", "end", "\r")
+        dialogue.expect_prompt()
+        assert dialogue.say("/show messages").replace("\n", "").startswith(f"user: ! {text}")
+
+
+def test_several_lines(dialogue):
+    dialogue.type('"""first\r', "second\r", '"""\r')
+    dialogue.expect_prompt()
+    assert dialogue.say("/show messages").startswith("user: first\nsecond\n")
+
+
+def test_a_paste_of_several_lines_is_one_message(dialogue):
+    dialogue.type("\x1b[200~/not a command\rsecond\x1b[201~", "\x01", "x", "\r")
+    dialogue.expect_prompt()
+    assert dialogue.say("/show messages").startswith("user: /not a command\nxsecond\n")
+
+
+def test_history_outlives_the_program(own, host):
+    with Dialogue(own, "--host", host, *STEADY, MODEL) as dialogue:
+        dialogue.say("First question.")
+        dialogue.say('Second "question" 日.')
+        assert dialogue.end() == 0
+    file = own / ".local/state/shimmy/history.jsonl"
+    assert [json.loads(line) for line in file.read_text().splitlines()] == ["First question.", 'Second "question" 日.']
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600 and stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+    with Dialogue(own, "--host", host, *STEADY, MODEL) as dialogue:
+        dialogue.type("up", "up", "down", "up", "\r")
+        dialogue.expect_prompt()
+        assert dialogue.say("/show messages").startswith("user: First question.\n")
+    with Dialogue(own, "--host", host, "--no-history", *STEADY, MODEL) as dialogue:
+        dialogue.say("Kept nowhere.")
+        assert dialogue.end() == 0
+    assert "Kept nowhere" not in file.read_text()
+
+
+def test_parameters_are_set_shown_and_checked(dialogue):
+    assert "max_tokens is 5." in dialogue.say("/set parameter max_tokens 5")
+    assert re.search(r"max_tokens +5 ", dialogue.say("/show parameters"))
+    dialogue.say("Tell me a long story.")
+    assert "answer 5 tokens" in dialogue.say("/stats")
+    assert "takes a number from 0 to 2" in dialogue.say("/set parameter temperature hot")
+    assert "there is no parameter warmth" in dialogue.say("/set parameter warmth 1")
+    dialogue.say("/set parameter max_tokens")
+    assert re.search(r"max_tokens +- ", dialogue.say("/set"))
+    assert '["."]' in dialogue.say("/set parameter stop .")
+    assert "." not in dialogue.say("Say hello. Then say it again.")
+
+
+def test_the_system_message_is_set_and_shown(dialogue):
+    assert "no system message" in dialogue.say("/show system")
+    dialogue.say("/set system Speak French.")
+    assert dialogue.say("/system") == "Speak French."
+    dialogue.say('/system "Be brief."')
+    assert dialogue.say("/show system") == "Be brief."
+    dialogue.say('/system ""')
+    assert "no system message" in dialogue.say("/show system")
+
+
+@pytest.mark.parametrize("local", [True, False])
+def test_the_model_is_shown(own, host, local):
+    with Dialogue(own, *(["--local"] if local else ["--host", host]), MODEL) as dialogue:
+        facts = dialogue.say("/show")
+        assert MODEL in facts and "llama" in facts and "Q4_1" in facts and "98 MB" in facts
+        assert "<|im_start|>" in dialogue.say("/show template")
+        assert "alt-enter" in dialogue.say("/help")
+        assert "no command /nonsense" in dialogue.say("/nonsense")
+
+
+def test_sessions_are_saved_and_loaded(own, host, dialogue):
+    answer = dialogue.ask("Say hello.")
+    dialogue.say("/set system Be brief.")
+    assert "Saved as mine" in dialogue.say("/save mine")
+    for name in ("../mine", "a/b", ".x"):
+        assert "is no name" in dialogue.say(f"/save {name}")
+    assert dialogue.say("/load") == "mine"
+    assert "there is no session other; there are mine" in dialogue.say("/load other")
+    file = own / "data/sessions/mine.json"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert json.loads(file.read_text())["messages"][1] == {"role": "assistant", "content": answer}
+    dialogue.say("/clear")
+    assert "Nothing was said yet" in dialogue.say("/show messages")
+    with Dialogue(own, "--host", host, MODEL) as other:
+        assert "2 messages are back." in other.say("/load mine")
+        assert other.say("/show messages") == f"user: Say hello.\nassistant: {answer}"
+        assert other.say("/system") == "Be brief."
+        assert re.search(r"max_tokens +12 ", other.say("/show parameters"))
+    file.write_text('{"version": 1}')
+    assert "it is no saved session" in dialogue.say("/load mine")
+    assert "Nothing was said yet" in dialogue.say("/show messages")
+
+
+@pytest.mark.parametrize("local", [True, False])
+def test_ctrl_c_stops_an_answer_and_keeps_the_session(own, host, server, local):
+    with Dialogue(own, *(["--local"] if local else ["--host", host]), "--set", "temperature=0", MODEL) as dialogue:
+        dialogue.begin_long_answer()
+        dialogue.type("\x03")
+        dialogue.expect("what was said so far is kept")
+        dialogue.expect_prompt()
+        said = dialogue.say("/show messages")
+        assert said.startswith("user: Write a long story about a whale.\nassistant: ")
+        if not local:
+            server.wait_for(lambda engine: engine["running"] == 0, "the end of the sequence")
+        dialogue.say("/set parameter max_tokens 5")
+        assert dialogue.say("Say hello.")
+        assert dialogue.end() == 0
+
+
+def test_ctrl_c_at_the_prompt_gives_the_line_up(dialogue):
+    dialogue.type("half a quest", "\x03")
+    assert "ctrl-d or /bye ends" in dialogue.expect_prompt()
+    dialogue.say("Say hello.")
+    assert dialogue.say("/show messages").startswith("user: Say hello.\n")
+
+
+def test_a_failed_question_is_taken_back(own, start):
+    server = start("--ctx-size", "256")
+    with Dialogue(own, "--host", f"127.0.0.1:{server.port}", *STEADY, MODEL) as dialogue:
+        assert "maximum context length" in dialogue.say("word " * 300)
+        assert "Nothing was said yet" in dialogue.say("/show messages")
+        assert dialogue.say("Say hello.")
+
+
+def test_a_server_that_goes_away_is_told_and_survived(own, home):
+    with Server(home) as server:
+        dialogue = Dialogue(own, "--host", f"127.0.0.1:{server.port}", *STEADY, MODEL)
+        dialogue.say("Say hello.")
+    with dialogue:
+        assert "no server answers" in dialogue.say("Again.")
+        assert dialogue.say("/show messages").count("user: ") == 1
+        assert dialogue.end() == 0
+
+
+def test_bye_ends(dialogue):
+    dialogue.type("/bye\r")
+    assert dialogue.wait() == 0
+
+
+@pytest.mark.parametrize("ends_by", ["ctrl-d", "a signal"])
+def test_the_terminal_is_as_before_when_it_ends(own, host, ends_by):
+    command = f"stty -a > {own}/before; {BINARY} run --host {host} {MODEL}; stty -a > {own}/after"
+    child = pexpect.spawn("sh", ["-c", command], env={**environment(own), "TERM": "xterm"}, encoding="utf-8", timeout=60)
+    child.expect_exact(">>> ")
+    if ends_by == "ctrl-d":
+        child.send("\x04")
+    else:
+        pid = subprocess.run(["pgrep", "-P", str(child.pid)], capture_output=True, text=True).stdout.split()[0]
+        os.kill(int(pid), signal.SIGTERM)
+    child.expect(pexpect.EOF)
+    child.close()
+    assert (own / "before").read_text() == (own / "after").read_text()
+
+
+@pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {"TERM": "xterm-256color"}])
+def test_colours_only_where_they_are_welcome(own, host, variables):
+    with Dialogue(own, "--host", host, *STEADY, MODEL, begins=False, **variables) as dialogue:
+        shown = dialogue.expect(">>> ")
+        assert ("\x1b[2m" in shown) == (variables == {"TERM": "xterm-256color"})
+        if variables == {"TERM": "dumb"}:
+            assert "\x1b" not in shown
+            dialogue.type("/system\n")
+            assert "\x1b" not in dialogue.expect("There is no system message.")
+
+
+# Pulling what is missing.
+
+
+@pytest.fixture
+def hub():
+    hub = FakeHub()
+    hub.repositories["maker/Tiny-GGUF"] = {"Tiny-Q4_1.gguf": MODEL_FILE.read_bytes()}
+    yield hub
+    hub.close()
+
+
+def test_a_missing_model_is_pulled_when_asked_to(tmp_path, hub):
+    answer = run(tmp_path, "run", "--local", "--pull", *STEADY, "maker/Tiny-GGUF", "Say hello.", HF_ENDPOINT=hub.url)
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout and "fetching: 100 %" in answer.stderr
+    assert (tmp_path / "data/models/maker/Tiny-GGUF/Tiny-Q4_1.gguf").exists()
+    before = len(hub.requests)
+    assert run(tmp_path, "run", "--local", *STEADY, "maker/Tiny-GGUF", "Say hello.", HF_ENDPOINT=hub.url).stdout == answer.stdout
+    assert len(hub.requests) == before
+
+
+def test_nothing_is_pulled_unasked(tmp_path, hub):
+    answer = run(tmp_path, "run", "--local", "maker/Tiny-GGUF", "Say hello.", HF_ENDPOINT=hub.url)
+    assert answer.returncode == 3 and hub.requests == []
+    assert run(tmp_path, "run", "--local", "--pull", "maker/nothing", "Hi", HF_ENDPOINT=hub.url).returncode == 3
+
+
+@pytest.mark.parametrize("answer", ["y", "n"])
+def test_at_a_terminal_one_is_asked(tmp_path, hub, answer):
+    with Dialogue(tmp_path, "--local", *STEADY, "maker/Tiny-GGUF", begins=False, HF_ENDPOINT=hub.url) as dialogue:
+        dialogue.expect("maker/Tiny-GGUF:Q4_1 is not on this machine. Pull 98 MB from the hub? [Y/n] ")
+        dialogue.type(answer + "\n")
+        if answer == "n":
+            assert dialogue.wait() == 3
+            assert hub.downloads() == []
+        else:
+            dialogue.expect_prompt()
+            assert dialogue.say("Say hello.")
+
+
+def test_a_server_pulls_for_its_clients(tmp_path, hub):
+    with Server(tmp_path, HF_ENDPOINT=hub.url) as server:
+        answer = run(tmp_path, "run", "--host", f"127.0.0.1:{server.port}", "--pull", *STEADY, "maker/Tiny-GGUF", "Say hello.")
+        assert answer.returncode == 0, answer.stderr
+        assert answer.stdout and "fetching: 100 %" in answer.stderr
