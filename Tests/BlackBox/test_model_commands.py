@@ -95,6 +95,20 @@ def test_list_knows_what_is_loaded(own, busy):
     assert [model["loaded"] for model in json.loads(told(run(own, "list", "--json", SHIMMY_HOST=NO_SERVER)))] == [None, None]
 
 
+def test_a_servers_models_are_listed_and_shown(own, busy, tmp_path):
+    host = ["--host", f"127.0.0.1:{busy.port}"]
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    assert told(run(elsewhere, "list", "--names", *host)) == f"{MODEL}\nsecond\n"
+    assert told(run(elsewhere, "list", *host)).splitlines()[1].split() == [MODEL, "llama", "134", "M", "Q4_1", "98", "MB", "8192", "no", "shimmy"]
+    assert [model["id"] for model in json.loads(told(run(elsewhere, "list", "--json", *host)))] == [MODEL, "second"]
+    assert f"http://127.0.0.1:{busy.port}" in told(run(elsewhere, "show", *host, "second"))
+    assert json.loads(told(run(elsewhere, "show", "--json", *host, "second")))["shimmy"]["quantization"] == "Q4_1"
+    assert "<|im_start|>" in told(run(elsewhere, "show", "--template", *host, "second"))
+    assert run(elsewhere, "show", *host, "third").returncode == 3
+    assert run(elsewhere, "list", "--host", NO_SERVER).returncode == 7
+
+
 def test_show(home):
     text = told(run(home, "show", MODEL))
     for words in ("llama", "134 M", "Q4_1", "98 MB", "8192 tokens", "chat", str(home / "data/models"), "Q8_0"):

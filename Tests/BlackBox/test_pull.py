@@ -57,6 +57,15 @@ def test_a_pull_brings_a_model_that_is_served(hub, home, weights):
         assert server.chat(model=f"hf.co/{REPOSITORY}").text
 
 
+def test_a_server_pulls_for_whoever_asks_it(hub, home, tmp_path_factory, weights):
+    with Server(home, HF_ENDPOINT=hub.url) as server:
+        elsewhere = tmp_path_factory.mktemp("elsewhere")
+        done = run(elsewhere, "pull", "--host", f"127.0.0.1:{server.port}", REPOSITORY)
+        assert (done.returncode, done.stdout) == (0, f"{REPOSITORY}:Q4_1\n"), done.stderr
+        assert placed(home).read_bytes() == weights and "fetching: 100 %" in done.stderr
+        assert run(elsewhere, "pull", "--host", f"127.0.0.1:{server.port}", "maker/nothing").returncode == 3
+
+
 def test_what_is_there_is_not_fetched_again(hub, home):
     pull(hub, home, REPOSITORY)
     before = len(hub.downloads())

@@ -6,7 +6,10 @@ import ShimmyModels
 struct ListCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "list", abstract: "List the models that can be served.",
-        discussion: "Whether a model is loaded is what the server says; without one that answers at once, it is not known.")
+        discussion: """
+            Models are those of this machine; with --host those of that server. Whether one is loaded is what the server says; without one \
+            that answers at once, it is not known.
+            """)
 
     @OptionGroup var options: ModelOptions
 
@@ -19,6 +22,10 @@ struct ListCommand: AsyncParsableCommand {
     var names = false
 
     func run() async throws {
+        if client.namesServer { try await listServer() } else { try await listThisMachine() }
+    }
+
+    private func listThisMachine() async throws {
         let records = options.catalog().records
         if names {
             for record in records where record.isLoadable { Console.print(record.id) }
@@ -36,8 +43,31 @@ struct ListCommand: AsyncParsableCommand {
             Console.print("No models found. 'shimmy pull USER/REPO' fetches one; 'shimmy discover' says where they are looked for.")
             return
         }
-        let head = ["NAME", "FAMILY", "PARAMETERS", "QUANT", "SIZE", "CONTEXT", "LOADED", "SOURCE", ""]
-        Console.print(Console.table([head] + models.map { Self.row($0, loaded: loaded) }))
+        Console.print(Console.table([Self.head] + models.map { Self.row($0, loaded: loaded) }))
+    }
+
+    private func listServer() async throws {
+        let models = try await client.withServer { try await $0.get("/v1/models") }["data"]?.arrayValue ?? []
+        if names {
+            for model in models { Console.print(model["id"]?.stringValue ?? "") }
+        } else if json {
+            Console.print(JSON.array(models).pretty())
+        } else {
+            Console.print(models.isEmpty ? "The server has no models." : Console.table([Self.head] + models.map(Self.row)))
+        }
+    }
+
+    private static let head = ["NAME", "FAMILY", "PARAMETERS", "QUANT", "SIZE", "CONTEXT", "LOADED", "SOURCE", ""]
+
+    /// - model: as `GET /v1/models` describes it.
+    private static func row(_ model: JSON) -> [String] {
+        let facts = model["shimmy"]
+        return [
+            model["id"]?.stringValue ?? "-", facts?["architecture"]?.stringValue ?? "-", facts?["parameters"]?.intValue.map(Console.count) ?? "-",
+            facts?["quantization"]?.stringValue ?? "-", facts?["size_bytes"]?.intValue.map(Console.size) ?? "-",
+            facts?["context_length"]?.intValue.map { "\($0)" } ?? "-", facts?["loaded"]?.boolValue.map { $0 ? "yes" : "no" } ?? "-",
+            facts?["source"]?.stringValue ?? "-", facts?["problem"]?.stringValue.map { "unusable: \($0)" } ?? "",
+        ]
     }
 
     private static func row(_ record: ModelRecord, loaded: Set<String>?) -> [String] {

@@ -21,10 +21,21 @@ struct PullCommand: AsyncParsableCommand {
 
     @OptionGroup var memory: MemoryOptions
 
+    @OptionGroup(title: "Have a server pull") var client: ClientOptions
+
     @Flag(help: "Print JSON.")
     var json = false
 
+    func validate() throws {
+        if list, client.namesServer { throw ValidationError("--list asks the hub from here; leave --host out.") }
+    }
+
     func run() async throws {
+        if client.namesServer {
+            let name = try await client.withServer { try await ServerPull.run(model, at: $0) }
+            Console.print(json ? JSON.object(["model": .string(name)]).text : name)
+            return
+        }
         do {
             let budget = try memory.budget
             try await HubAccess.standard(memory: budget).withPuller { puller in

@@ -1,5 +1,6 @@
 import ArgumentParser
 import ShimmyChat
+import ShimmyClient
 import ShimmyCore
 import ShimmyJSON
 import ShimmyLlama
@@ -7,9 +8,12 @@ import ShimmyModels
 
 struct ShowCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "show", abstract: "Show what a model's file says: what it is and can do, its tensors, its template.")
+        commandName: "show", abstract: "Show what a model's file says: what it is and can do, its tensors, its template.",
+        discussion: "Models are those of this machine. With --host it is what that server says of its model, which is less.")
 
     @OptionGroup var options: ModelOptions
+
+    @OptionGroup var client: ClientOptions
 
     @Option(help: "Estimate the memory for this many tokens of context. Default: those that it would get here.")
     var context: Int?
@@ -31,6 +35,25 @@ struct ShowCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
+        if client.namesServer { try await showServers() } else { try showOwn() }
+    }
+
+    private func showServers() async throws {
+        try await client.withServer { server in
+            let peer = ServerPeer(client: server)
+            let text: String
+            if template {
+                text = try await peer.template(model)
+            } else if json {
+                text = try await server.get("/v1/models/\(ServerClient.encoded(model))").pretty()
+            } else {
+                text = Console.table(try await peer.facts(model))
+            }
+            Console.print(text)
+        }
+    }
+
+    private func showOwn() throws {
         LlamaBackend.start(logger: options.logger(quiet: true))
         let record = try options.resolve(model)
         let details: ModelDetails
@@ -68,7 +91,7 @@ struct ModelDetails {
     init(_ record: ModelRecord, context: Int?) throws {
         self.record = record
         self.context = context
-        headers = record.isFolder ? [] : try record.shards.map(GGUFHeader.read)
+        headers = record.isFolder ? [] : try record.shards.map { try GGUFHeader.read(path: $0) }
     }
 
     var template: String? { headers.first?.metadata["tokenizer.chat_template"]?.stringValue }
@@ -163,10 +186,12 @@ extension GGUFValue {
         switch self {
         case .integer(let value): .int(Int(value))
         case .unsigned(let value): Int(exactly: value).map(JSON.int) ?? .double(Double(value))
-        case .float(let value): .double(value)
+        // As short as the type allows: 1e-05 rather than its neighbour among wider numbers.
+        case .float(let value): (try? JSON.parse("\(value)")) ?? .null
+        case .double(let value): .double(value)
         case .bool(let value): .bool(value)
         case .string(let value): .string(value)
-        case .array(let count): .string("\(count) values")
+        case .array(_, let count): .string("\(count) values")
         }
     }
 }
