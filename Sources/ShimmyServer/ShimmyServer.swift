@@ -66,7 +66,9 @@ package struct ShimmyServer: Service {
                 + EngineRoutes(models: models).routes
                 + ModelRoutes(models: models, contextLength: contextLength, body: body).routes
                 + PullRoutes(models: models, hub: hub, body: body).routes
-                + ChatRoutes(models: models, body: body, responder: AnswerResponder(heartbeat: configuration.heartbeat)).routes
+                + ChatRoutes(models: models, body: body, responder: AnswerResponder(heartbeat: configuration.heartbeat), store: store).routes
+                + StoredChatRoutes(store: store, body: body).routes
+                + ConversationRoutes(store: store, body: body).routes
                 + ResponseRoutes(models: models, body: body, store: store, background: background, streams: streams).routes
                 + StoredResponseRoutes(store: store, background: background, streams: streams).routes
                 + ResponseToolRoutes(models: models, body: body, store: store).routes

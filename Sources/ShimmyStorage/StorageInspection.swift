@@ -20,6 +20,9 @@ package struct StorageInspection {
         package var oldest: Int?
         /// Databases that were set aside because they were damaged.
         package var damagedFiles: [String] = []
+
+        /// Of a storage where nothing was ever kept.
+        package init() {}
     }
 
     /// Nil where nothing was ever kept. Throws `StorageError`.
@@ -45,12 +48,17 @@ package struct StorageInspection {
                 func records(_ kind: RecordKind) throws -> Int {
                     try count("SELECT count(*) FROM record WHERE kind = ?", [kind.rawValue])
                 }
-                return Report(
-                    responses: try records(.response), conversations: try records(.conversation), chats: try records(.chat),
-                    items: try count("SELECT count(*) FROM item"), events: try count("SELECT count(*) FROM event"),
-                    usedBytes: try Pruning.usedBytes(database), fileBytes: place.bytes,
-                    oldest: try Int.fetchOne(database, sql: "SELECT min(touched) FROM record"),
-                    damagedFiles: place.setAsideFiles.filter { !$0.hasSuffix("-wal") && !$0.hasSuffix("-shm") })
+                var report = Report()
+                report.responses = try records(.response)
+                report.conversations = try records(.conversation)
+                report.chats = try records(.chat)
+                report.items = try count("SELECT count(*) FROM item")
+                report.events = try count("SELECT count(*) FROM event")
+                report.usedBytes = try Pruning.usedBytes(database)
+                report.fileBytes = place.bytes
+                report.oldest = try Int.fetchOne(database, sql: "SELECT min(touched) FROM record")
+                report.damagedFiles = place.setAsideFiles.filter { !$0.hasSuffix("-wal") && !$0.hasSuffix("-shm") }
+                return report
             }
         }
     }

@@ -27,7 +27,8 @@ struct Shimmy: AsyncParsableCommand {
             CommandGroup(
                 name: "Look closer:",
                 subcommands: [
-                    ProbeCommand.self, RenderCommand.self, SchemaCommand.self, InfoCommand.self, CompatCommand.self, CompletionsCommand.self,
+                    ProbeCommand.self, RenderCommand.self, SchemaCommand.self, InfoCommand.self, StorageCommand.self, CompatCommand.self,
+                    CompletionsCommand.self,
                 ]),
         ])
 }

@@ -103,10 +103,10 @@ def test_neutral_values_are_accepted_without_a_word(server, field, value):
 
 
 def test_fields_without_effect_are_reported(server):
-    body = with_fields(user="u", metadata={"a": "b"}, store=True, guided_magic=5, foo_unknown=None, verbosity="low", bar_unknown=1)
+    body = with_fields(user="u", metadata={}, store=False, guided_magic=5, foo_unknown=None, verbosity="low", bar_unknown=1)
     answer = server.request("POST", "/v1/chat/completions", body)
     assert answer.status == 200
-    assert answer.headers["x-shimmy-ignored-params"] == "user, metadata, store, guided_magic, verbosity, bar_unknown"
+    assert answer.headers["x-shimmy-ignored-params"] == "user, guided_magic, verbosity, bar_unknown"
     body = with_fields(**{"bad\r\nx-evil: 1": 1, "é,": 2}, stream=True)
     answer = server.request("POST", "/v1/chat/completions", body)
     assert answer.status == 200
@@ -150,8 +150,8 @@ def test_deep_nesting_is_400(server):
 def test_unknown_routes_and_methods(server):
     message = server.request("GET", "/v1/nope").assert_error(404, None, "unknown_url")
     assert "POST /v1/chat/completions" in message
-    server.request("POST", "/v1/responses", {}).assert_error(404, None, "unknown_url")
-    answer = server.request("GET", "/v1/chat/completions")
+    server.request("POST", "/v1/files", {}).assert_error(404, None, "unknown_url")
+    answer = server.request("GET", "/v1/completions")
     answer.assert_error(405, None, "method_not_supported")
     assert answer.headers["allow"] == "POST"
     answer = server.request("DELETE", "/v1/models/x")

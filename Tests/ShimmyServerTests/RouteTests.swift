@@ -21,7 +21,9 @@ import Testing
     }
 
     @Test(arguments: [
-        ("/v1/chat/completions", ["POST"]), ("/chat/completions", ["POST"]), ("/v1/chat/completions/", ["POST"]),
+        ("/v1/chat/completions", ["POST", "GET", "HEAD"]), ("/chat/completions/", ["POST", "GET", "HEAD"]),
+        ("/v1/chat/completions/chatcmpl-1", ["GET", "HEAD", "POST", "DELETE"]), ("/v1/chat/completions/render", ["POST"]),
+        ("/v1/conversations/conv_1/items/msg_1", ["GET", "HEAD", "DELETE"]), ("/v1/conversations/conv_1/things", []),
         ("/v1/models", ["GET", "HEAD"]), ("/v1/models/hf.co/user/repo:Q4_K_M", ["GET", "HEAD"]), ("/health", ["GET", "HEAD"]),
         ("/", ["GET", "HEAD"]),
         ("/v1/embeddings", ["POST"]), ("/v1/responses", ["POST"]), ("/v1/responses/resp_1", ["GET", "HEAD", "DELETE"]),

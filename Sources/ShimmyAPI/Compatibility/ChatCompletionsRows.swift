@@ -48,14 +48,14 @@ extension Compatibility {
             FieldRow(
                 "service_tier", .partial("flex waits until nobody else has work; the others mean the same: the fair share"),
                 "test_flexible_work_waits_for_others"),
+            FieldRow("store", .supported, "test_a_stored_completion_is_found_again"),
+            FieldRow("metadata", .supported, "test_limits_of_metadata"),
         ] + samplingFields + toolFields + formatFields + adapterFields + [
             FieldRow("modalities", .refused(neutral: [["text"]])),
             FieldRow("audio", .refused(neutral: [])),
             FieldRow("web_search_options", .refused(neutral: [])),
             FieldRow("moderation", .refused(neutral: [])),
             FieldRow("verbosity", .ignored(neutral: ["medium"])),
-            FieldRow("store", .ignored(neutral: [false])),
-            FieldRow("metadata", .ignored(neutral: [[:]])),
             FieldRow("user", .ignored(neutral: [])),
             FieldRow("safety_identifier", .ignored(neutral: [])),
             FieldRow("prompt_cache_key", .ignored(neutral: [])),
@@ -186,7 +186,7 @@ extension Compatibility {
         FieldRow("usage.completion_tokens_details.rejected_prediction_tokens", .supported, "test_a_prediction_saves_time_and_changes_nothing"),
         FieldRow("service_tier", .partial("default or flex"), "test_flexible_work_waits_for_others"),
         FieldRow("system_fingerprint", .supported, shape),
-        FieldRow("metadata", .notSupported),
+        FieldRow("metadata", .partial("of stored completions that are looked at"), "test_a_stored_completion_is_found_again"),
         FieldRow("moderation", .notSupported),
     ]
 

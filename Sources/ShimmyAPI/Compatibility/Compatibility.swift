@@ -67,7 +67,7 @@ package struct EndpointRow: Sendable {
 package enum Compatibility {
     package static let endpoints: [EndpointRow] =
         [chatCompletions, completions, createResponse, countInputTokens, compact, embeddings, listModels, retrieveModel] + storedResponses
-        + absentEndpoints
+        + storedChats + conversations + absentEndpoints
 
     package static func endpoint(_ method: String, _ path: String) -> EndpointRow? {
         endpoints.first { $0.method == method && $0.path == path }

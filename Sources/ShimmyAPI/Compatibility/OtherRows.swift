@@ -23,11 +23,7 @@ extension Compatibility {
     /// Endpoints of the specification in scope that do not exist yet; all answer 404 with `unknown_url`.
     static let absentEndpoints: [EndpointRow] =
         [
-            ("/chat/completions", "GET"), ("/chat/completions/{completion_id}", "GET POST DELETE"),
-            ("/chat/completions/{completion_id}/messages", "GET"),
             ("/models/{model}", "DELETE"),
-            ("/conversations", "POST"), ("/conversations/{conversation_id}", "GET POST DELETE"),
-            ("/conversations/{conversation_id}/items", "GET POST"), ("/conversations/{conversation_id}/items/{item_id}", "GET DELETE"),
             ("/files", "GET POST"), ("/files/{file_id}", "GET DELETE"), ("/files/{file_id}/content", "GET"),
             ("/batches", "GET POST"), ("/batches/{batch_id}", "GET"), ("/batches/{batch_id}/cancel", "POST"),
             ("/moderations", "POST"), ("/audio/speech", "POST"), ("/audio/transcriptions", "POST"), ("/audio/translations", "POST"),

@@ -12,6 +12,8 @@ package struct ChatCompletionRequest: Sendable, Equatable {
     package var isFlex: Bool
     package var stream: Bool
     package var includeUsage: Bool
+    /// What is stored beside the answer; nil when nothing is to be.
+    package var stored: StoredPart?
     /// Fields that have no effect, in the request's order, for the response's header.
     package var ignoredParameters: [String]
 
@@ -36,6 +38,26 @@ package struct ChatCompletionRequest: Sendable, Equatable {
         chat.adapters = try AdapterDecoder.decode(fields)
         isFlex = fields.value("service_tier") == nil ? false : try fields.choice("service_tier", as: ServiceTier.self) == .flex
         (stream, includeUsage) = try SharedFields.stream(fields)
+        stored = try StoredPart(fields)
+    }
+
+    /// `store: true`: the completion and what it answers can be looked at later.
+    package struct StoredPart: Sendable, Equatable {
+        package let messages: [JSON]
+        package let metadata: JSON
+
+        fileprivate init?(_ fields: FieldReader) throws(APIError) {
+            let isStored = try fields.bool("store") ?? false
+            metadata = try SharedFields.metadata(fields)
+            messages = fields.object["messages"]?.arrayValue ?? []
+            if isStored { return }
+            if metadata != [:] {
+                throw APIError(
+                    status: 400, message: "The 'metadata' parameter is only allowed when 'store' is enabled.",
+                    param: "\(fields.path(to: "metadata"))")
+            }
+            return nil
+        }
     }
 
     private enum ServiceTier: String, CaseIterable {

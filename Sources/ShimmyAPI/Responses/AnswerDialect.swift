@@ -37,9 +37,12 @@ package struct ChatDialect: AnswerDialect {
     private let encoder: ChatCompletionEncoder
     private var dialects: [MessageDialect]
     private var messages: [AnswerMessage]
+    private let keepsChunks: Bool
 
-    package init(encoder: ChatCompletionEncoder, calls: CallDialect, choices: Int) {
+    /// - keepsChunks: whether a stream's answer can be told as a whole, too.
+    package init(encoder: ChatCompletionEncoder, calls: CallDialect, choices: Int, keepsChunks: Bool = false) {
         self.encoder = encoder
+        self.keepsChunks = keepsChunks
         dialects = (0..<choices).map { _ in MessageDialect(calls) }
         messages = dialects.map { _ in AnswerMessage() }
     }
@@ -47,7 +50,9 @@ package struct ChatDialect: AnswerDialect {
     package func firstChunks() -> [JSON] { messages.indices.map { encoder.firstChunk(choice: $0) } }
 
     package mutating func chunk(_ delta: AnswerDelta, choice: Int) -> JSON? {
-        dialects[choice].map(delta).map { encoder.chunk($0, choice: choice) }
+        guard let delta = dialects[choice].map(delta) else { return nil }
+        if keepsChunks { messages[choice].append(delta) }
+        return encoder.chunk(delta, choice: choice)
     }
 
     package func lastChunk(_ reason: FinishReason, choice: Int) -> JSON { encoder.lastChunk(reason, choice: choice) }

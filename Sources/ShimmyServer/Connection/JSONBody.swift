@@ -22,6 +22,12 @@ struct JSONBodyReader: Sendable {
         }
     }
 
+    /// The body of a request that needs none: an empty object if there is none.
+    func readOptional(_ request: Request) async throws -> JSON {
+        let isEmpty = request.headers[.transferEncoding] == nil && (request.headers[.contentLength] ?? "0") == "0"
+        return isEmpty ? [:] : try await read(request)
+    }
+
     /// A client that sends a byte now and then is cut off by the total time, one that stops by the connection's idle time.
     private func collect(_ body: RequestBody) async throws -> [UInt8] {
         let deadline = ContinuousClock.now + limits.requestTime

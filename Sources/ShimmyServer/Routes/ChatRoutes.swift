@@ -4,12 +4,15 @@ import ShimmyAPI
 import ShimmyChat
 import ShimmyCore
 import ShimmyModels
+import ShimmyStorage
 
 /// `POST /v1/chat/completions` and its elder, `POST /v1/completions`.
 struct ChatRoutes: Sendable {
     let models: ModelManager
     let body: JSONBodyReader
     let responder: AnswerResponder
+    /// Nil where nothing may be stored.
+    let store: Store?
 
     var routes: [Route] {
         [
@@ -22,16 +25,33 @@ struct ChatRoutes: Sendable {
 
     @Sendable private func chat(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
         let decoded = try ChatCompletionRequest(try await body.read(request))
+        let id = ChatCompletionEncoder.newID()
+        let keep = try await keep(decoded, id, context)
         let lease = try await models.acquire(decoded.model)
         let answer = try await lease.backend.generate(decoded.chat, terms: ServiceTerms(owner: context.owner, isFlex: decoded.isFlex))
         let encoder = ChatCompletionEncoder(
-            id: ChatCompletionEncoder.newID(), created: UnixTime.now, model: decoded.model, fingerprint: lease.backend.fingerprint,
+            id: id, created: UnixTime.now, model: decoded.model, fingerprint: lease.backend.fingerprint,
             serviceTier: decoded.isFlex ? "flex" : "default", includeUsage: decoded.includeUsage, dialect: decoded.dialect,
             tellsLogprobs: decoded.chat.sampling.logprobs != nil)
         let choices = decoded.chat.choices
         return try await responder.respond(
-            answer, lease, ChatDialect(encoder: encoder, calls: decoded.dialect, choices: choices), choices: choices, streams: decoded.stream,
-            ignored: decoded.ignoredParameters, context)
+            answer, lease, ChatDialect(encoder: encoder, calls: decoded.dialect, choices: choices, keepsChunks: keep != nil), choices: choices,
+            streams: decoded.stream, ignored: decoded.ignoredParameters, keep: keep, context)
+    }
+
+    /// How the completion is stored, if it is to be. That it can be is found out before it is computed.
+    private func keep(_ request: ChatCompletionRequest, _ id: String, _ context: ShimmyRequestContext) async throws -> AnswerResponder.Keep? {
+        guard let stored = request.stored else { return nil }
+        guard let store else { throw APIError.nothingIsStored("store") }
+        try await store.ready()
+        let messages = stored.messages.enumerated().map { index, message in
+            StoredItem(id: "\(id)-\(index)", json: StoredChatEncoder.message(message, id: "\(id)-\(index)"))
+        }
+        return { object in
+            let chat = StoredChat(
+                id: id, owner: context.storageOwner, created: UnixTime.now, model: request.model, metadata: stored.metadata, object: object)
+            try await store.insert(chat, messages: messages)
+        }
     }
 
     @Sendable private func complete(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {

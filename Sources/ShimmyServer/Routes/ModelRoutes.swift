@@ -56,7 +56,8 @@ package struct ModelRoutes: Sendable {
         return percentDecoded(name)
     }
 
-    private static func percentDecoded(_ text: Substring) -> String? {
+    /// Nil for what is no text in UTF-8.
+    static func percentDecoded(_ text: Substring) -> String? {
         var bytes: [UInt8] = []
         var rest = text.utf8[...]
         while let byte = rest.popFirst() {

@@ -3,7 +3,17 @@ import ShimmyAPI
 import ShimmyStorage
 
 extension Request {
-    var query: QueryReader { QueryReader(uri.queryParameters.map { (String($0.key), String($0.value)) }) }
+    /// Names and values are decoded as forms are, both: a `+` is a space, and `metadata%5Bkey%5D` is `metadata[key]`.
+    var query: QueryReader {
+        QueryReader(
+            (uri.query ?? "").split(separator: "&").map { pair in
+                let sides = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map { side -> String in
+                    let text = String(side).replacing("+", with: " ")
+                    return ModelRoutes.percentDecoded(text[...]) ?? text
+                }
+                return (name: sides[0], value: sides.count > 1 ? sides[1] : "")
+            })
+    }
 }
 
 extension QueryReader {

@@ -83,6 +83,7 @@ struct ServeCommand: AsyncParsableCommand {
             if wantsPreload { await preloadModel(modelName, models, logger) }
         }
         try await serve(server, models, configuration, logger, drain: .seconds(drainSeconds ?? environment.integer("SHIMMY_DRAIN_SECONDS") ?? 30))
+        await store?.close()
     }
 
     private func serverConfiguration(_ environment: Environment) throws -> ServerConfiguration {

@@ -1,0 +1,114 @@
+import HTTPTypes
+import Hummingbird
+import ShimmyAPI
+import ShimmyJSON
+import ShimmyStorage
+
+/// Conversations: items in their order, under an id that responses can go on from.
+struct ConversationRoutes: Sendable {
+    /// Nil where nothing may be kept.
+    let store: Store?
+    let body: JSONBodyReader
+
+    var routes: [Route] {
+        let one = "/conversations/{conversation_id}"
+        return [
+            Route(path: "/conversations", method: .post, isOpenAI: true, handler: create),
+            Route(path: one, method: .get, isOpenAI: true, handler: get),
+            Route(path: one, method: .post, isOpenAI: true, handler: update),
+            Route(path: one, method: .delete, isOpenAI: true, handler: delete),
+            Route(path: one + "/items", method: .post, isOpenAI: true, handler: addItems),
+            Route(path: one + "/items", method: .get, isOpenAI: true, handler: listItems),
+            Route(path: one + "/items/{item_id}", method: .get, isOpenAI: true, handler: getItem),
+            Route(path: one + "/items/{item_id}", method: .delete, isOpenAI: true, handler: deleteItem),
+        ]
+    }
+
+    @Sendable private func create(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
+        let store = try store.required()
+        let decoded = try ConversationRequest(try await body.readOptional(request))
+        let conversation = StoredConversation(
+            id: ConversationRequest.newID(), owner: context.storageOwner, created: UnixTime.now, metadata: decoded.metadata)
+        try await store.insert(conversation, items: try await stored(decoded.items, store, context))
+        return .json(Self.json(conversation))
+    }
+
+    @Sendable private func get(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
+        .json(Self.json(try await find(context)))
+    }
+
+    @Sendable private func update(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
+        let store = try store.required()
+        let metadata = try MetadataUpdate(try await body.read(request)).metadata
+        guard try await store.setMetadata(metadata, of: Self.id(context), .conversation, owner: context.storageOwner) else {
+            throw Self.notFound(context)
+        }
+        return .json(Self.json(try await find(context)))
+    }
+
+    @Sendable private func delete(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
+        guard try await store.required().delete(Self.id(context), .conversation, owner: context.storageOwner) else {
+            throw Self.notFound(context)
+        }
+        return .json(ConversationEncoder.deleted(Self.id(context)))
+    }
+
+    // MARK: Items
+
+    @Sendable private func addItems(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
+        let store = try store.required()
+        let includes = try ItemIncludes(request.query)
+        let decoded = try ConversationItemsRequest(try await body.read(request))
+        let items = try await stored(decoded.items, store, context)
+        guard try await store.add(items, toConversation: Self.id(context), owner: context.storageOwner) else { throw Self.notFound(context) }
+        return .json(ListEncoder.list(items.map { includes.shown($0.json) }, hasMore: false))
+    }
+
+    @Sendable private func listItems(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
+        let (page, includes) = (try request.query.page(), try ItemIncludes(request.query))
+        let found = try await store.required().items(of: Self.id(context), .conversation, owner: context.storageOwner, page: page)
+        guard let found else { throw Self.notFound(context) }
+        return .json(ListEncoder.list(found.data.map { includes.shown($0.json) }, hasMore: found.hasMore))
+    }
+
+    @Sendable private func getItem(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
+        let includes = try ItemIncludes(request.query)
+        let itemID = Self.itemID(context)
+        _ = try await find(context)
+        guard let item = try await store.required().item(itemID, of: Self.id(context), .conversation, owner: context.storageOwner) else {
+            throw APIError.notFound("Item", itemID)
+        }
+        return .json(includes.shown(item.json))
+    }
+
+    @Sendable private func deleteItem(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
+        let conversation = try await find(context)
+        guard try await store.required().deleteItem(Self.itemID(context), ofConversation: conversation.id, owner: context.storageOwner) else {
+            throw APIError.notFound("Item", Self.itemID(context))
+        }
+        return .json(Self.json(conversation))
+    }
+
+    /// References lead to any item that the same owner has stored.
+    private func stored(_ items: [InputItem], _ store: Store, _ context: ShimmyRequestContext) async throws -> [StoredItem] {
+        let resolved = try await InputItem.resolve(items) { id in
+            try await store.item(id, owner: context.storageOwner).map { try ResponseItem(stored: $0.json) }
+        }
+        return resolved.map { StoredItem(id: $0.id, json: $0.json) }
+    }
+
+    private func find(_ context: ShimmyRequestContext) async throws -> StoredConversation {
+        guard let conversation = try await store.required().conversation(Self.id(context), owner: context.storageOwner) else {
+            throw Self.notFound(context)
+        }
+        return conversation
+    }
+
+    private static func id(_ context: ShimmyRequestContext) -> String { context.parameters.get("conversation_id") ?? "" }
+    private static func itemID(_ context: ShimmyRequestContext) -> String { context.parameters.get("item_id") ?? "" }
+    private static func notFound(_ context: ShimmyRequestContext) -> APIError { .notFound("Conversation", id(context)) }
+
+    private static func json(_ conversation: StoredConversation) -> JSON {
+        ConversationEncoder.conversation(id: conversation.id, created: conversation.created, metadata: conversation.metadata)
+    }
+}

@@ -1,0 +1,116 @@
+"""Conversations, with OpenAI's client and its types."""
+
+import openai
+import pytest
+from openai.types.conversations import Conversation, ConversationDeletedResource, ConversationItem, ConversationItemList
+
+from strictly import strictly
+
+USER = {"type": "message", "role": "user", "content": "Hello!"}
+CALL = {"type": "function_call", "call_id": "c1", "name": "greet", "arguments": "{}"}
+OUTPUT = {"type": "function_call_output", "call_id": "c1", "output": "hi"}
+THOUGHT = {"type": "reasoning", "summary": [{"type": "summary_text", "text": "Greet."}]}
+ANSWER = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Hi!", "annotations": []}]}
+
+
+def post(server, path, body=None):
+    return server.request("POST", "/v1/conversations" + path, body)
+
+
+def test_a_conversation_begins_empty_or_with_items(client, server):
+    empty = strictly(Conversation, post(server, "", {}).body)
+    assert empty.id.startswith("conv_") and empty.metadata == {}
+    assert list(client.conversations.items.list(empty.id)) == []
+    # No body at all is no items.
+    strictly(Conversation, server.request("POST", "/v1/conversations").body)
+    conversation = client.conversations.create(items=[USER, CALL, OUTPUT], metadata={"topic": "demo"})
+    assert conversation.metadata == {"topic": "demo"}
+    assert [item.type for item in client.conversations.items.list(conversation.id, order="asc")] == [
+        "message", "function_call", "function_call_output",
+    ]
+    assert client.conversations.retrieve(conversation.id) == conversation
+
+
+def test_every_kind_of_item_is_told_in_the_clients_types(server):
+    conversation = post(server, "", {}).json["id"]
+    added = post(server, f"/{conversation}/items", {"items": [USER, THOUGHT, CALL, OUTPUT, ANSWER]})
+    strictly(ConversationItemList, added.body)
+    assert added.json["has_more"] is False
+    listed = server.request("GET", f"/v1/conversations/{conversation}/items?order=asc")
+    assert listed.json["data"] == added.json["data"]
+    strictly(ConversationItemList, listed.body)
+    for item in listed.json["data"]:
+        one = server.request("GET", f"/v1/conversations/{conversation}/items/{item['id']}")
+        assert one.json == item
+        strictly(ConversationItem, one.body)
+
+
+def test_items_are_listed_in_pages(client, server):
+    conversation = client.conversations.create()
+    for first in range(0, 45, 15):
+        items = [{"role": "user", "content": f"number {number}"} for number in range(first, first + 15)]
+        client.conversations.items.create(conversation.id, items=items)
+    texts = [item.content[0].text for item in client.conversations.items.list(conversation.id)]
+    # The newest first, unless it is said otherwise.
+    assert texts == [f"number {number}" for number in range(45)][::-1]
+    assert [item.content[0].text for item in client.conversations.items.list(conversation.id, order="asc", limit=7)] == texts[::-1]
+    page = client.conversations.items.list(conversation.id, limit=2)
+    assert len(page.data) == 2 and page.has_more and page.last_id == page.data[1].id
+    path = f"/v1/conversations/{conversation.id}/items"
+    server.request("GET", path + "?after=msg_none").assert_error(400, "after", "invalid_value")
+    server.request("GET", path + "?limit=101").assert_error(400, "limit", "integer_above_max_value")
+    server.request("GET", path + "?include[]=none").assert_error(400, "include", "invalid_value")
+
+
+def test_what_items_tell_is_chosen(client):
+    parts = [{"type": "output_text", "text": "Hi!", "annotations": [], "logprobs": [{"token": "Hi!", "bytes": [72], "logprob": -0.1, "top_logprobs": []}]}]
+    conversation = client.conversations.create(items=[{**ANSWER, "content": parts}])
+    [plain] = client.conversations.items.list(conversation.id)
+    [full] = client.conversations.items.list(conversation.id, include=["message.output_text.logprobs"])
+    assert plain.content[0].logprobs == []
+    assert full.content[0].logprobs[0].token == "Hi!"
+
+
+def test_items_can_be_deleted(client, server):
+    conversation = client.conversations.create(items=[USER, ANSWER])
+    first, second = client.conversations.items.list(conversation.id, order="asc")
+    left = server.request("DELETE", f"/v1/conversations/{conversation.id}/items/{first.id}")
+    assert strictly(Conversation, left.body).id == conversation.id
+    assert [item.id for item in client.conversations.items.list(conversation.id)] == [second.id]
+    for call in (client.conversations.items.retrieve, client.conversations.items.delete):
+        with pytest.raises(openai.NotFoundError, match="Item with id"):
+            call(first.id, conversation_id=conversation.id)
+
+
+def test_a_conversation_is_renamed_and_deleted(client, server):
+    conversation = client.conversations.create(metadata={"topic": "demo"})
+    assert client.conversations.update(conversation.id, metadata={"topic": "other"}).metadata == {"topic": "other"}
+    strictly(ConversationDeletedResource, server.request("DELETE", f"/v1/conversations/{conversation.id}").body)
+    for call in (client.conversations.retrieve, client.conversations.delete, client.conversations.items.list):
+        with pytest.raises(openai.NotFoundError, match="Conversation with id"):
+            call(conversation.id)
+    with pytest.raises(openai.NotFoundError):
+        client.conversations.items.create(conversation.id, items=[USER])
+
+
+def test_items_that_cannot_be_are_refused(client, server):
+    conversation = client.conversations.create(items=[USER])
+    [item] = client.conversations.items.list(conversation.id)
+    path = f"/{conversation.id}/items"
+    post(server, path, {}).assert_error(400, "items", "missing_required_parameter")
+    post(server, path, {"items": []}).assert_error(400, "items", "empty_array")
+    post(server, path, {"items": [USER] * 21}).assert_error(400, "items", "array_above_max_length")
+    post(server, path, {"items": [USER, {"type": "message", "role": "user"}]}).assert_error(
+        400, "items[1].content", "missing_required_parameter")
+    post(server, path, {"items": [{"type": "what"}]}).assert_error(400, "items[0].type", "invalid_value")
+    post(server, path, {"items": [{**USER, "id": item.id}]}).assert_error(400, "items", "duplicate_item")
+    post(server, path, {"items": [{"type": "item_reference", "id": "msg_none"}]}).assert_error(404, "items[0].id", None)
+    post(server, f"/{conversation.id}", {}).assert_error(400, "metadata", "missing_required_parameter")
+    assert len(list(client.conversations.items.list(conversation.id))) == 1
+
+
+def test_an_item_can_be_named_instead_of_repeated(client):
+    first = client.conversations.create(items=[USER])
+    [item] = client.conversations.items.list(first.id)
+    second = client.conversations.create(items=[{"type": "item_reference", "id": item.id}, ANSWER])
+    assert [one.content[0].text for one in client.conversations.items.list(second.id, order="asc")] == ["Hello!", "Hi!"]

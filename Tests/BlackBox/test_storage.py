@@ -1,0 +1,214 @@
+"""What the server keeps: whose it is, how much of it, what survives, and what happens when the disk or the file fails."""
+
+import http.client
+import json
+import resource
+import sqlite3
+import threading
+import time
+
+import openai
+import pytest
+from openai import OpenAI
+
+from server import MODEL, Server, make_home, run
+
+LARGE = "word " * 4000
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A home of the test's own: what is kept there is nobody else's."""
+    return make_home(tmp_path)
+
+
+def database(home):
+    return home / "data/storage/shimmy.sqlite"
+
+
+def converse(server, text="Hello!", **headers):
+    """A conversation with one message: something stored that costs no tokens."""
+    return server.request("POST", "/v1/conversations", {"items": [{"role": "user", "content": text}]}, headers)
+
+
+def kept(server, conversation: str) -> bool:
+    return server.request("GET", f"/v1/conversations/{conversation}/items").status == 200
+
+
+def test_a_key_sees_its_own_objects_only(own):
+    ann, bob = {"Authorization": "Bearer ann's key"}, {"Authorization": "Bearer bob's key"}
+    paths = []
+    with Server(own, "--api-key", "ann's key", "--api-key", "bob's key") as server:
+        body = {"model": MODEL, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 2, "store": True}
+        chat = server.request("POST", "/v1/chat/completions", body, ann).json["id"]
+        conversation = converse(server, **ann).json["id"]
+        item = server.request("GET", f"/v1/conversations/{conversation}/items", headers=ann).json["first_id"]
+        paths = [f"/v1/chat/completions/{chat}", f"/v1/chat/completions/{chat}/messages", f"/v1/conversations/{conversation}"]
+        paths += [f"/v1/conversations/{conversation}/items", f"/v1/conversations/{conversation}/items/{item}"]
+        for path in paths:
+            assert server.request("GET", path, headers=ann).status == 200
+            server.request("GET", path, headers=bob).assert_error(404, None, None)
+        for path in paths[::2]:
+            server.request("DELETE", path, headers=bob).assert_error(404, None, None)
+        server.request("POST", paths[0], {"metadata": {}}, bob).assert_error(404, None, None)
+        server.request("POST", paths[2], {"metadata": {}}, bob).assert_error(404, None, None)
+        server.request("POST", paths[3], {"items": [{"role": "user", "content": "x"}]}, bob).assert_error(404, None, None)
+        reference = {"items": [{"type": "item_reference", "id": item}]}
+        server.request("POST", "/v1/conversations", reference, bob).assert_error(404, "items[0].id", None)
+        assert server.request("GET", "/v1/chat/completions", headers=bob).json["data"] == []
+    # The keys in another order, and one more: everybody still has what was theirs.
+    with Server(own, "--api-key", "new", "--api-key", "bob's key", "--api-key", "ann's key") as server:
+        for path in paths:
+            assert server.request("GET", path, headers=ann).status == 200
+            server.request("GET", path, headers=bob).assert_error(404, None, None)
+    assert not any(b"ann's key" in file.read_bytes() for file in database(own).parent.iterdir())
+
+
+def test_nothing_is_kept_where_nothing_may_be(own):
+    with Server(own, "--no-store") as server:
+        server.chat(store=True).assert_error(400, "store", "unsupported_parameter")
+        assert server.chat(store=False).status == server.chat().status == 200
+        for method, path in [("GET", "/chat/completions"), ("GET", "/chat/completions/x"), ("POST", "/conversations"), ("GET", "/conversations/x")]:
+            server.request(method, "/v1" + path).assert_error(400, None, "storage_disabled")
+    with Server(own, SHIMMY_NO_STORE="1") as server:
+        converse(server).assert_error(400, None, "storage_disabled")
+    assert not database(own).parent.exists()
+
+
+def test_what_was_acknowledged_survives_a_kill(own):
+    acknowledged, others = [], []
+
+    def write(server):
+        try:
+            while True:
+                conversation = converse(server).json["id"]
+                acknowledged.append((conversation, 1))
+                items = {"items": [{"role": "user", "content": f"{number}"} for number in range(20)]}
+                assert server.request("POST", f"/v1/conversations/{conversation}/items", items).status == 200
+                acknowledged.append((conversation, 21))
+        except (OSError, http.client.HTTPException):
+            pass  # the server is gone
+        except BaseException as error:
+            others.append(error)
+            raise
+
+    with Server(own) as server:
+        writers = [threading.Thread(target=write, args=[server]) for _ in range(8)]
+        for writer in writers:
+            writer.start()
+        while len(acknowledged) < 400:
+            time.sleep(0.01)
+        server.process.kill()
+        server.process.wait()
+        for writer in writers:
+            writer.join()
+    assert run(own, "storage", "check").stdout == "ok\n"
+    with Server(own) as server:
+        for conversation, least in dict(acknowledged).items():
+            items = server.request("GET", f"/v1/conversations/{conversation}/items?limit=100").json["data"]
+            # All of a request or nothing of it.
+            assert len(items) in {least, 21}
+    assert len(dict(acknowledged)) > 100 and not others
+
+
+def test_a_damaged_database_is_set_aside(own):
+    with Server(own) as server:
+        lost = converse(server).json["id"]
+    database(own).write_bytes(b"This is no database. " * 1000)
+    assert run(own, "storage", "check").returncode == 1
+    with Server(own) as server:
+        assert not kept(server, lost)
+        assert kept(server, converse(server).json["id"])
+        assert "damaged" in server.log.read_text()
+    [aside] = database(own).parent.glob("*.damaged-*")
+    assert aside.read_bytes().startswith(b"This is no database.")
+    assert json.loads(run(own, "storage", "show", "--json").stdout)["damaged_files"] == [aside.name]
+
+
+def test_a_locked_database_is_told_and_the_rest_goes_on(own):
+    with Server(own) as server, OpenAI(base_url=server.url + "/v1", api_key="unused", max_retries=0, timeout=60) as client:
+        conversation = converse(server).json["id"]
+        other = sqlite3.connect(database(own), isolation_level=None)
+        messages = [{"role": "user", "content": "Say hello."}]
+        stream = client.chat.completions.create(model=MODEL, messages=messages, max_tokens=200, store=True, stream=True, extra_body={"ignore_eos": True})
+        next(stream)
+        other.execute("BEGIN EXCLUSIVE")
+        # What was promised and cannot be kept is told where the end would be.
+        with pytest.raises(openai.APIError, match="locked"):
+            list(stream)
+        assert converse(server).assert_error(503, None, "storage_locked", "server_error")
+        assert server.chat().status == 200
+        assert kept(server, conversation)
+        other.execute("COMMIT")
+        other.close()
+        assert kept(server, converse(server).json["id"])
+        assert server.chat(store=True).status == 200
+
+
+def test_a_full_disk_is_told_and_the_rest_goes_on(own):
+    with Server(own) as server:
+        first = converse(server).json["id"]
+    # A limit on files that the server inherits stands for a disk without room.
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, hard))
+    try:
+        server = Server(own)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with server:
+        ids = []
+        while (answer := converse(server, LARGE)).status == 200:
+            ids.append(answer.json["id"])
+            assert len(ids) < 100
+        answer.assert_error(507, None, "storage_full", "server_error")
+        assert server.chat().status == 200
+        server.chat(store=True, messages=[{"role": "user", "content": "Say hello. " * 100}] * 24).assert_error(507, None, "storage_full", "server_error")
+        assert all(kept(server, one) for one in [first, *ids])
+    assert run(own, "storage", "check").stdout == "ok\n"
+    with Server(own) as server:
+        assert all(kept(server, one) for one in [first, *ids])
+        assert kept(server, converse(server, LARGE).json["id"])
+
+
+def test_a_directory_that_cannot_be_written_is_told_and_the_rest_goes_on(own):
+    database(own).parent.write_text("a file where the directory should be")
+    with Server(own) as server:
+        converse(server).assert_error(503, None, "storage_unavailable", "server_error")
+        server.chat(store=True).assert_error(503, None, "storage_unavailable", "server_error")
+        assert server.chat().status == 200
+        database(own).parent.unlink()
+        server.wait_for(lambda _: converse(server).status == 200, "the storage's return")
+
+
+def test_the_oldest_goes_when_there_is_no_room(own):
+    with Server(own, "--store-size", "1M") as server:
+        ids = [converse(server, LARGE).json["id"] for _ in range(100)]
+        # Pruning is done after a write was answered; another write waits for it.
+        for _ in range(5):
+            server.request("DELETE", "/v1/conversations/none").assert_error(404, None, None)
+        still = [one for one in ids if kept(server, one)]
+        assert still == ids[-len(still):] and 10 < len(still) < 60
+        converse(server, "word " * 100_000).assert_error(507, None, "storage_full", "server_error")
+    report = json.loads(run(own, "storage", "show", "--json").stdout)
+    assert report["conversations"] == len(still) and report["used_bytes"] <= 1_000_000
+
+
+def test_the_storage_is_shown_and_pruned(own):
+    empty = json.loads(run(own, "storage", "show", "--json").stdout)
+    assert empty["conversations"] == 0 and empty["oldest"] is None
+    assert not database(own).parent.exists()
+    with Server(own) as server:
+        ids = [converse(server).json["id"] for _ in range(3)]
+        assert server.chat(store=True).status == 200
+        report = json.loads(run(own, "storage", "show", "--json").stdout)
+        assert (report["conversations"], report["chat_completions"], report["items"]) == (3, 1, 4)
+        assert report["path"] == str(database(own)) and report["oldest"] > 1_700_000_000 and report["used_bytes"] > 0
+        assert "conversations" in run(own, "storage").stdout
+        assert run(own, "storage", "prune", "--older-than", "1").stdout == "deleted 0\n"
+        for wrong in ([], ["--all"], ["--all", "--yes", "--older-than", "1"], ["--older-than", "-1"]):
+            assert run(own, "storage", "prune", *wrong).returncode == 64
+        assert kept(server, ids[0])
+        assert run(own, "storage", "prune", "--all", "--yes").stdout == "deleted 4\n"
+        assert not any(kept(server, one) for one in ids)
+        assert kept(server, converse(server).json["id"])
+    assert run(own, "storage", "check").stdout == "ok\n"
