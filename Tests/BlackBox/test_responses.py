@@ -212,3 +212,5 @@ def test_errors_of_responses(server):
     create(server, conversation="conv_1").assert_error(404, None, None)
     create(server, [{"type": "item_reference", "id": "msg_1"}]).assert_error(404, "input[0].id", None)
     create(server, previous_response_id="resp_1", conversation="conv_1").assert_error(400, "previous_response_id", "mutually_exclusive_parameters")
+    twice = {"type": "message", "id": "msg_1", "role": "user", "content": "Hi"}
+    assert "msg_1" in create(server, [twice, twice]).assert_error(400, "input", "duplicate_item")

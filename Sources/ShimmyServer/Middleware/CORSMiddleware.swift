@@ -17,7 +17,7 @@ struct LoopbackCORSMiddleware: RouterMiddleware {
         response.headers[.vary] = "Origin"
         if allowed {
             response.headers[.accessControlAllowOrigin] = origin
-            response.headers[.accessControlExposeHeaders] = "x-request-id, x-shimmy-ignored-params, retry-after"
+            response.headers[.accessControlExposeHeaders] = "x-request-id, x-shimmy-ignored-params, x-shimmy-dropped-items, retry-after"
         }
         return response
     }

@@ -18,7 +18,11 @@ struct ResponseRecord: Sendable {
             id: id, owner: owner, created: object.created, status: Self.status(object.status), model: request.model,
             isBackground: request.isBackground, previousID: request.previousID, conversationID: request.conversationID, object: object.json,
             request: body)
-        try await store.insert(response, input: input.map(Self.item), events: keepsEvents ? Self.stored(events) : [])
+        do {
+            try await store.insert(response, input: input.map(Self.item), events: keepsEvents ? Self.stored(events) : [])
+        } catch StorageError.duplicate(let id) {
+            throw APIError(status: 400, message: "Duplicate item found with id '\(id)'.", param: "input", code: "duplicate_item")
+        }
     }
 
     /// Says that it is being made. Returns false if it was cancelled or deleted meanwhile.
