@@ -65,6 +65,21 @@ def test_a_tool_goes_on_by_its_output_alone(server):
     create(server, output, tool_choice="none", **tools).assert_error(400, "input", None)
 
 
+def test_a_conversation_goes_on(server):
+    conversation = server.request("POST", "/v1/conversations", {"items": [{"role": "user", "content": "My name is Ada."}]}).json["id"]
+    first = respond(server, "Who am I?", conversation=conversation)
+    assert first["conversation"] == {"id": conversation}
+    second = respond(server, "Sure?", conversation={"id": conversation})
+    assert second["usage"]["input_tokens"] > first["usage"]["input_tokens"] + first["usage"]["output_tokens"]
+    items = server.request("GET", f"/v1/conversations/{conversation}/items?order=asc").json["data"]
+    assert [item["role"] for item in items] == ["user", "user", "assistant", "user", "assistant"]
+    assert items[2]["id"] == first["output"][0]["id"]
+    # What fails or is cancelled leaves no trace in it.
+    running = respond(server, conversation=conversation, **LONG)
+    server.request("POST", f"/v1/responses/{running['id']}/cancel")
+    assert len(server.request("GET", f"/v1/conversations/{conversation}/items").json["data"]) == 5
+
+
 def test_items_can_be_named(server):
     first = respond(server, "My name is Ada.")
     named = respond(server, [{"role": "user", "content": "My name is Ada."}, {"type": "item_reference", "id": first["output"][0]["id"]}, {"role": "user", "content": "Hm?"}])
@@ -75,12 +90,16 @@ def test_items_can_be_named(server):
 def test_a_turn_that_goes_on_finds_its_prefix_computed(server):
     """State is cheap: at least 95 % of what the last turn was made of need not be computed again."""
     text = "Remember these words: " + " ".join(f"turn{number}" for number in range(120))
-    last = respond(server, text, max_output_tokens=60, ignore_eos=True)
-    for question in ("And then?", "What else?"):
-        response = respond(server, question, max_output_tokens=60, ignore_eos=True, previous_response_id=last["id"])
-        computed = last["usage"]["input_tokens"] + last["usage"]["output_tokens"]
-        assert response["usage"]["input_tokens_details"]["cached_tokens"] >= 0.95 * computed, (response["usage"], last["usage"])
-        last = response
+    for link in ("previous_response_id", "conversation"):
+        more = {"conversation": server.request("POST", "/v1/conversations", {}).json["id"]} if link == "conversation" else {}
+        last = respond(server, f"{link}: {text}", max_output_tokens=60, ignore_eos=True, **more)
+        for question in ("And then?", "What else?"):
+            if link == "previous_response_id":
+                more = {"previous_response_id": last["id"]}
+            response = respond(server, question, max_output_tokens=60, ignore_eos=True, **more)
+            computed = last["usage"]["input_tokens"] + last["usage"]["output_tokens"]
+            assert response["usage"]["input_tokens_details"]["cached_tokens"] >= 0.95 * computed, (link, response["usage"], last["usage"])
+            last = response
 
 
 # What is stored

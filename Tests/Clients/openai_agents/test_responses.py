@@ -88,13 +88,21 @@ def test_a_session(model):
     assert sizes == sorted(set(sizes)) and [item["role"] for item in items] == ["user", "assistant"] * 3
 
 
-def test_the_server_keeps_the_state(model):
+@pytest.mark.parametrize("kept", ["response", "conversation"])
+def test_the_server_keeps_the_state(model, kept):
     agent = Agent(name="Friend", instructions="You are kind.", model=model, model_settings=SHORT)
 
     async def run():
-        first = await Runner.run(agent, "My name is Ada.")
-        second = await Runner.run(agent, "Who am I?", previous_response_id=first.last_response_id)
-        return [result.raw_responses[-1].usage.input_tokens for result in (first, second)]
+        options = {}
+        if kept == "conversation":
+            options = {"conversation_id": (await model._client.conversations.create()).id}
+        sizes = []
+        for text in ("My name is Ada.", "Who am I?"):
+            result = await Runner.run(agent, text, **options)
+            if kept == "response":
+                options = {"previous_response_id": result.last_response_id}
+            sizes.append(result.raw_responses[-1].usage.input_tokens)
+        return sizes
 
     first, second = asyncio.run(run())
     assert second > first
