@@ -10,6 +10,10 @@
 #include "ggml.h"
 #include "llama.h"
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 struct llama_memory_breakdown_data {
     size_t model, context, compute;
 };
@@ -29,4 +33,10 @@ void cchat_memory(const llama_context *context, size_t *weights, size_t *cache, 
         if (!tensor->buffer || !seen.insert(tensor->data).second) continue;
         *weights += ggml_backend_buffer_get_alloc_size(tensor->buffer, tensor);
     }
+}
+
+void cchat_return_freed_memory(void) {
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
 }

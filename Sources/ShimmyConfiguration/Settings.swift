@@ -27,13 +27,18 @@ package enum Settings {
         Setting(
             "server", "drain_seconds", .integer(0...86400), default: "30", "Seconds that running answers may take when the server is told to stop."),
         Setting("server", "request_seconds", .integer(1...86400), default: "60", "Seconds that a client may take to send a request."),
+        Setting(
+            "server", "load_silence", .integer(0...86400), default: "2",
+            "Seconds that a stream's status waits for its model; then comments tell how far the load is."),
     ]
 
     private static let models = [
         Setting("models", "model_dir", .pathList, default: "[]", "Folders to look for models in, beside the usual places."),
         Setting("models", "model", .text, "A model, by name or by path, to serve beside those that are found."),
         Setting("models", "preload", .flag, default: "false", "Whether that model, or the only one there is, is loaded before requests come."),
-        Setting("models", "max_models", .integer(count), default: "3", "Models that may be loaded at once."),
+        Setting("models", "max_models", .integer(count), "Models that may be loaded at once. Default: as many as memory_budget allows."),
+        Setting(
+            "models", "model_wait", .integer(0...86400), default: "60", "Seconds that a request may wait for memory that others' models are using."),
         Setting(
             "models", "memory_budget", .size, "Bytes of memory that models may take together, such as \"6G\". Default: four fifths of the machine's."),
         Setting("models", "keep_alive", .time, "How long a model stays loaded that nobody uses, such as \"5m\". Default: for ever.", isLive: true),

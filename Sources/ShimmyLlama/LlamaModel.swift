@@ -1,3 +1,4 @@
+import CChat
 import CLlama
 import ShimmyCore
 
@@ -12,6 +13,7 @@ package struct LlamaError: Error, CustomStringConvertible {
 package final class LlamaModel: @unchecked Sendable {
     let pointer: OpaquePointer
     package let path: String
+    private let onFree: @Sendable () -> Void
 
     package struct Options: Sendable {
         /// Layers on the GPU; negative for all.
@@ -19,9 +21,19 @@ package final class LlamaModel: @unchecked Sendable {
         /// Tokenizer only, no weights: for tests of the vocabulary and for counting tokens.
         package var vocabularyOnly: Bool
 
-        package init(gpuLayers: Int32 = -1, vocabularyOnly: Bool = false) {
+        /// Told when the weights' memory is free again.
+        package var onFree: @Sendable () -> Void
+        /// Told how much is loaded, 0 to 1; whether to go on. Called on the loading thread.
+        package var progress: @Sendable (Double) -> Bool
+
+        package init(
+            gpuLayers: Int32 = -1, vocabularyOnly: Bool = false, onFree: @escaping @Sendable () -> Void = {},
+            progress: @escaping @Sendable (Double) -> Bool = { _ in true }
+        ) {
             self.gpuLayers = gpuLayers
             self.vocabularyOnly = vocabularyOnly
+            self.onFree = onFree
+            self.progress = progress
         }
     }
 
@@ -32,14 +44,24 @@ package final class LlamaModel: @unchecked Sendable {
         var parameters = llama_model_default_params()
         parameters.n_gpu_layers = options.gpuLayers
         parameters.vocab_only = options.vocabularyOnly
-        guard let pointer = llama_model_load_from_file(path, parameters) else {
+        let pointer = withUnsafePointer(to: options) { options in
+            parameters.progress_callback_user_data = UnsafeMutableRawPointer(mutating: options)
+            parameters.progress_callback = { $1?.assumingMemoryBound(to: Options.self).pointee.progress(Double($0)) ?? true }
+            return llama_model_load_from_file(path, parameters)
+        }
+        guard let pointer else {
             throw LlamaError(description: "llama.cpp cannot load \(path); its log says why")
         }
         self.pointer = pointer
         self.path = path
+        onFree = options.onFree
     }
 
-    deinit { llama_model_free(pointer) }
+    deinit {
+        llama_model_free(pointer)
+        cchat_return_freed_memory()
+        onFree()
+    }
 
     /// A value of the file's metadata as text; nil where there is none.
     func metadata(_ key: String, ofArchitecture: Bool = false) -> String? {

@@ -13,6 +13,8 @@ package struct ServerConfiguration: Sendable {
     package var allowedHosts: Set<String>
     /// What streams are told of the server's life when there is nothing else to say.
     package var heartbeat: Duration = .seconds(15)
+    /// How long a stream's status waits for a model that is being loaded; then the stream begins, and tells how far the load is.
+    package var loadSilence: Duration = .seconds(2)
     package var limits = ServerLimits()
 
     package init(

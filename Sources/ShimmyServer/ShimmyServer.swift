@@ -61,12 +61,13 @@ package struct ShimmyServer: Service {
     ) -> RouteTable {
         let body = JSONBodyReader(limits: configuration.limits)
         let streams = ResponseStreams(heartbeat: configuration.heartbeat)
+        let responder = AnswerResponder(models: models, heartbeat: configuration.heartbeat, silence: configuration.loadSilence)
         return RouteTable(
             routes: HealthRoutes(models: models).routes
                 + EngineRoutes(models: models).routes
                 + ModelRoutes(models: models, contextLength: contextLength, body: body).routes
                 + PullRoutes(models: models, hub: hub, body: body).routes
-                + ChatRoutes(models: models, body: body, responder: AnswerResponder(heartbeat: configuration.heartbeat), store: store).routes
+                + ChatRoutes(models: models, body: body, responder: responder, store: store).routes
                 + StoredChatRoutes(store: store, body: body).routes
                 + ConversationRoutes(store: store, body: body).routes
                 + ResponseRoutes(models: models, body: body, store: store, background: background, streams: streams).routes

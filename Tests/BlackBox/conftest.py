@@ -1,7 +1,7 @@
 import pytest
 from openai import OpenAI
 
-from server import Server, make_home
+from server import MODEL, Server, make_home
 
 
 @pytest.fixture(scope="session")
@@ -13,6 +13,7 @@ def home(tmp_path_factory):
 def server(home):
     """The server that most tests share."""
     with Server(home) as server:
+        assert server.request("POST", "/v1/models/load", {"model": MODEL}).status == 200
         yield server
         assert server.process.poll() is None, f"the server ended during the tests:\n{server.log.read_text()[-3000:]}"
 

@@ -68,6 +68,7 @@ MODEL = exactly(
         capabilities={"type": "array", "items": {"enum": ["chat"]}},
         quantization={"type": ["string", "null"]},
         size_bytes=COUNT,
+        memory_bytes={"type": ["integer", "null"]},
         loaded={"type": "boolean"},
         source=TEXT,
         architecture={"type": ["string", "null"]},

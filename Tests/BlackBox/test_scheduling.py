@@ -217,6 +217,12 @@ def test_the_engine_tells_what_it_does(server):
     )
     model = exactly(
         model={"const": MODEL},
+        state={"const": "loaded"},
+        progress={"const": 1},
+        memory=exactly(weights=COUNT, kv=COUNT, compute=COUNT),
+        users=COUNT,
+        pinned={"const": False},
+        expires_at={"type": "null"},
         running=COUNT,
         waiting=COUNT,
         cells=exactly(used=COUNT, total=COUNT),
@@ -227,7 +233,9 @@ def test_the_engine_tells_what_it_does(server):
         pauses=COUNT,
         sequences={"type": "array", "items": status},
     )
-    validate(answer.json, exactly(object={"const": "list"}, data={"type": "array", "minItems": 1, "maxItems": 1, "items": model}))
+    validate(answer.json, exactly(
+        object={"const": "list"}, memory=exactly(budget=COUNT, used=COUNT), waiting=COUNT,
+        data={"type": "array", "minItems": 1, "maxItems": 1, "items": model}))
 
 
 def test_the_debug_log_says_where_a_prompt_left_the_cache(start):

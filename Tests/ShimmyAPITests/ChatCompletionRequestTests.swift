@@ -123,7 +123,7 @@ import Testing
         func request(with value: JSON) throws -> ChatCompletionRequest {
             try ChatCompletionRequest(["model": "m", "messages": [["role": "user", "content": "a"]], .init(stringLiteral: field): value])
         }
-        let strange: JSON = -5.5
+        let strange: JSON = [-5.5]
         switch row.support {
         case .refused(let neutral):
             for value in neutral { #expect(try request(with: value).ignoredParameters.isEmpty) }

@@ -155,11 +155,11 @@ import Testing
     @Test func modelsHaveTheDocumentedShape() {
         let model = ModelDescription(
             id: "u/r:Q8_0", created: 9, source: "ollama", architecture: nil, parameters: nil, quantization: "Q8_0", contextLength: 5,
-            capabilities: ["chat"], sizeBytes: 3, loaded: true, problem: nil, aliases: ["tiny"])
+            capabilities: ["chat"], sizeBytes: 3, loaded: true, problem: nil, aliases: ["tiny"], memoryBytes: 7)
         #expect(
             ModelDescription.list([model]).text
                 == #"{"object":"list","data":[{"id":"u/r:Q8_0","object":"model","created":9,"owned_by":"ollama","shimmy":{"context_length":5,"#
-                + #""capabilities":["chat"],"quantization":"Q8_0","size_bytes":3,"loaded":true,"source":"ollama","architecture":null,"#
+                + #""capabilities":["chat"],"quantization":"Q8_0","size_bytes":3,"memory_bytes":7,"loaded":true,"source":"ollama","architecture":null,"#
                 + #""parameters":null,"problem":null,"aliases":["tiny"],"base":null}}]}"#)
     }
 }

@@ -1,5 +1,6 @@
 import Logging
 import ShimmyChat
+import ShimmyCore
 import ShimmyEngine
 import ShimmyModels
 import Synchronization
@@ -38,20 +39,25 @@ import Testing
         ModelRecord(id: id, path: "/\(id)", source: .shimmy, kind: kind, sizeBytes: 1, modified: 1, shards: [], problem: problem)
     }
 
+    /// Every model takes 100 bytes of memory.
     private static func manager(
-        _ loads: Loads, capacity: Int = 2, gated: Bool = false, keepAlive: Double? = nil, now: @escaping @Sendable () -> Double = { 0 }
+        _ loads: Loads, budget: Int = 200, gated: Bool = false, keepAlive: KeepAlive = .forever, settings: ModelSettings = ModelSettings(),
+        now: @escaping @Sendable () -> Double = { 0 }
     ) -> ModelManager {
-        let records = ["a", "b", "c", "broken"].map { record($0) } + [record("lora", kind: .adapter), record("cut", problem: "it is cut")]
+        let records = ["a", "b", "c", "broken", "large"].map { record($0) } + [record("lora", kind: .adapter), record("cut", problem: "it is cut")]
         return ModelManager(
-            capacity: capacity, keepAlive: keepAlive, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, now: now,
-            scan: { ModelCatalog(records: records) }
-        ) { record, _ in
+            limits: .init(budget: budget), keepAlive: keepAlive, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, now: now,
+            scan: { ModelCatalog(records: records) }, settings: { _ in settings },
+            estimate: { record, _ in MemoryUse(weights: record.id == "large" ? 1000 : 100) }
+        ) { record, _, progress in
             loads.started.withLock { $0.append(record.id) }
+            progress.report(0.5)
             if gated { for await _ in loads.gate { break } }
+            if progress.isCancelled { throw CancellationError() }
             if record.id == "broken" { throw Broken() }
             let backend = FakeBackend()
             loads.backends.withLock { $0[record.id] = backend }
-            return backend
+            return LoadedModel(backend: backend, memory: MemoryUse(weights: 90, cache: 6, compute: 4))
         }
     }
 
@@ -77,17 +83,83 @@ import Testing
         #expect(manager.loadedBackend(Self.record("b")) == nil)
     }
 
-    @Test func aModelInUseIsNeverFreed() async throws {
-        let manager = Self.manager(Loads(), capacity: 1)
-        let lease = try await manager.acquire("a")
-        await #expect(throws: ModelError.allInUse(1)) { try await manager.acquire("b") }
+    @Test func whoeverFindsNoRoomWaitsForTheLastUser() async throws {
+        let loads = Loads()
+        let manager = Self.manager(loads, budget: 100)
+        var lease: ModelLease? = try await manager.acquire("a")
+        let other = Task { try await manager.acquire("b") }
+        while manager.waitingCount == 0 { await Task.yield() }
         _ = try await manager.acquire("a")
+        #expect(loads.started.withLock { $0 } == ["a"])
         withExtendedLifetime(lease) {}
+        lease = nil
+        let waited = try await other.value
+        #expect(waited.record.id == "b")
+        #expect(loads.backends.withLock { $0["a"]?.stopped.withLock { $0 } } == true)
+    }
+
+    @Test func whoeverGivesUpWaitsNoLonger() async throws {
+        let loads = Loads()
+        let manager = Self.manager(loads, budget: 100)
+        let lease = try await manager.acquire("a")
+        let other = Task { try await manager.acquire("b") }
+        while manager.waitingCount == 0 { await Task.yield() }
+        other.cancel()
+        await #expect(throws: CancellationError.self) { try await other.value }
+        #expect(manager.waitingCount == 0)
+        withExtendedLifetime(lease) {}
+        #expect(loads.started.withLock { $0 } == ["a"])
+    }
+
+    @Test func whatCanNeverFitSaysHowMuchItNeeds() async throws {
+        let manager = Self.manager(Loads())
+        let error = await #expect(throws: ModelError.self) { try await manager.acquire("large") }
+        #expect(error == .tooLarge("large", needed: MemoryUse(weights: 1000), available: 200))
+        #expect(error?.description.contains("1000 bytes") == true && error?.description.contains("200 bytes") == true)
+    }
+
+    @Test func statusTellsOfLoadsAndOfWhatIsLoaded() async throws {
+        let loads = Loads()
+        let manager = Self.manager(loads, gated: true, keepAlive: .seconds(60))
+        let acquired = Task { try await manager.acquire("a").record.id }
+        while manager.progress(of: "a") != 0.5 { await Task.yield() }
+        let loading = try #require(manager.statuses.first)
+        #expect(loading.stage == .loading && loading.progress == 0.5 && loading.memory.total == 100 && loading.backend == nil)
+        loads.open.finish()
+        _ = try await acquired.value
+        var lease: ModelLease? = try await manager.acquire("a")
+        let used = try #require(manager.statuses.first)
+        #expect(used.stage == .loaded && used.users == 1 && used.expiresIn == nil && used.memory == MemoryUse(weights: 90, cache: 6, compute: 4))
+        #expect(manager.memory.budget == 200 && manager.memory.used == 100)
+        withExtendedLifetime(lease) {}
+        lease = nil
+        #expect(try #require(manager.statuses.first).users == 0 && manager.statuses.first?.expiresIn == 60)
+    }
+
+    @Test func theEndStopsALoad() async throws {
+        let loads = Loads()
+        let manager = Self.manager(loads, gated: true)
+        let acquired = Task { try await manager.acquire("a") }
+        while !manager.isLoading { await Task.yield() }
+        await manager.shutdown()
+        await #expect(throws: ModelError.shuttingDown) { try await acquired.value }
+        loads.open.finish()
+        while manager.isLoading { await Task.yield() }
+        #expect(manager.statuses.isEmpty && loads.backends.withLock { $0.isEmpty })
+    }
+
+    @Test func settingsPinAndPreload() async throws {
+        let loads = Loads()
+        let manager = Self.manager(loads, budget: 500, settings: ModelSettings(isPinned: true, preloads: true))
+        await manager.preloadAll()
+        #expect(loads.started.withLock { $0 } == ["a", "b", "broken", "c"])
+        #expect(manager.statuses.map(\.id) == ["a", "b", "c"])
+        #expect(manager.statuses.allSatisfy { $0.isPinned && $0.users == 0 })
     }
 
     @Test func afterTheLastUserAModelCanGo() async throws {
         let loads = Loads()
-        let manager = Self.manager(loads, capacity: 1)
+        let manager = Self.manager(loads, budget: 100)
         do { _ = try await manager.acquire("a") }
         _ = try await manager.acquire("b")
         #expect(loads.backends.withLock { $0["a"]?.stopped.withLock { $0 } } == true)
@@ -95,7 +167,7 @@ import Testing
 
     @Test func aFailedLoadCanBeTriedAgain() async throws {
         let loads = Loads()
-        let manager = Self.manager(loads, capacity: 1)
+        let manager = Self.manager(loads, budget: 100)
         for _ in 0..<2 {
             let error = await #expect(throws: ModelError.self) { try await manager.acquire("broken") }
             #expect(error == .loadFailed("broken", reason: "Broken()"))
@@ -117,15 +189,16 @@ import Testing
         final class Shared: Sendable { let time = Mutex(0.0) }
         let shared = Shared()
         let loads = Loads()
-        let manager = Self.manager(loads, keepAlive: 60) { shared.time.withLock { $0 } }
+        let manager = Self.manager(loads, keepAlive: .seconds(60)) { shared.time.withLock { $0 } }
         let stopped = { loads.backends.withLock { $0.mapValues { $0.stopped.withLock { $0 } } } }
         let lease = try await manager.acquire("a")
         _ = try await manager.acquire("b")
         shared.time.withLock { $0 = 59 }
-        await manager.freeIdle()
+        manager.advance()
         #expect(stopped() == ["a": false, "b": false])
         shared.time.withLock { $0 = 61 }
-        await manager.freeIdle()
+        manager.advance()
+        while manager.statuses.count > 1 { await Task.yield() }
         #expect(stopped() == ["a": false, "b": true], "a stream never loses its model")
         withExtendedLifetime(lease) {}
     }

@@ -9,7 +9,9 @@ import Testing
 @Suite struct RouteTests {
     private static let table = ShimmyServer.routeTable(
         configuration: ServerConfiguration(),
-        models: ModelManager(capacity: 1, logger: Logger(label: "test"), scan: { ModelCatalog(records: []) }) { _, _ in throw NoModel() },
+        models: ModelManager(limits: .init(budget: 1), logger: Logger(label: "test"), scan: { ModelCatalog(records: []) }) { _, _, _ in
+            throw NoModel()
+        },
         hub: HubAccess(endpoint: HubEndpoint(environment: [:], home: "/nowhere") { _ in nil }, directory: "/nowhere", memory: 0),
         store: nil, contextLength: { _ in nil })
 

@@ -60,6 +60,9 @@ void cchat_string_free(char *string);
 /// - compute: of the buffers that a step is computed in.
 void cchat_memory(const struct llama_context *context, size_t *weights, size_t *cache, size_t *compute);
 
+/// Gives the system back what was freed: the C library keeps it for later, where it is scattered or not large.
+void cchat_return_freed_memory(void);
+
 /// Silences the log of the `common` library below errors; it has its own threads and writes to stderr.
 void cchat_quiet(void);
 

@@ -51,6 +51,9 @@ extension Compatibility {
             FieldRow("store", .supported, "test_a_stored_completion_is_found_again"),
             FieldRow("metadata", .supported, "test_limits_of_metadata"),
         ] + samplingFields + toolFields + formatFields + adapterFields + [
+            FieldRow(
+                "keep_alive", .partial("Shimmy's own, as Ollama has it: how long the model stays loaded afterwards"),
+                "test_requests_say_how_long_a_model_stays"),
             FieldRow("modalities", .refused(neutral: [["text"]])),
             FieldRow("audio", .refused(neutral: [])),
             FieldRow("web_search_options", .refused(neutral: [])),

@@ -21,6 +21,9 @@ extension Compatibility {
             FieldRow("frequency_penalty", .supported, "test_completions_are_drawn_as_asked"),
             FieldRow("presence_penalty", .supported, "test_completions_are_drawn_as_asked"),
             FieldRow("logit_bias", .supported, "test_completions_are_drawn_as_asked"),
+            FieldRow(
+                "keep_alive", .partial("Shimmy's own, as Ollama has it: how long the model stays loaded afterwards"),
+                "test_requests_say_how_long_a_model_stays"),
             FieldRow("user", .ignored(neutral: [])),
         ]
             + (["top_k", "min_p", "typical_p", "repeat_penalty", "repeat_last_n", "min_tokens", "ignore_eos"] + ownSamplers.map(\.0)).map {

@@ -6,6 +6,9 @@ extension Compatibility {
             FieldRow("input", .supported, "test_every_form_of_input"),
             FieldRow("encoding_format", .supported, "test_encodings"),
             FieldRow("dimensions", .partial("any number up to the model's: cut and brought to length 1 again"), "test_dimensions"),
+            FieldRow(
+                "keep_alive", .partial("Shimmy's own, as Ollama has it: how long the model stays loaded afterwards"),
+                "test_requests_say_how_long_a_model_stays"),
             FieldRow("user", .ignored(neutral: [])),
         ],
         response: [

@@ -15,7 +15,7 @@ extension Compatibility {
         FieldRow(
             "shimmy",
             .partial(
-                "Shimmy's own: context_length, capabilities, quantization, size_bytes, loaded, source, architecture, parameters, problem, "
+                "Shimmy's own: context_length, capabilities, quantization, size_bytes, memory_bytes, loaded, source, architecture, parameters, problem, "
                     + "aliases, base"),
             "test_extension_block"),
     ]

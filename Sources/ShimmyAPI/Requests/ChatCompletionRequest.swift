@@ -1,5 +1,5 @@
 package import ShimmyChat
-import ShimmyCore
+package import ShimmyCore
 package import ShimmyJSON
 
 /// `POST /v1/chat/completions`, decoded and checked.
@@ -11,6 +11,8 @@ package struct ChatCompletionRequest: Sendable, Equatable {
     /// `service_tier: flex`: served only when nobody else has work.
     package var isFlex: Bool
     package var stream: Bool
+    /// How long the model stays loaded afterwards; nil leaves that as it is.
+    package var keepAlive: KeepAlive?
     package var includeUsage: Bool
     /// What is stored beside the answer; nil when nothing is to be.
     package var stored: StoredPart?
@@ -38,6 +40,7 @@ package struct ChatCompletionRequest: Sendable, Equatable {
         chat.adapters = try AdapterDecoder.decode(fields)
         isFlex = fields.value("service_tier") == nil ? false : try fields.choice("service_tier", as: ServiceTier.self) == .flex
         (stream, includeUsage) = try SharedFields.stream(fields)
+        keepAlive = try SharedFields.keepAlive(fields)
         stored = try StoredPart(fields)
     }
 

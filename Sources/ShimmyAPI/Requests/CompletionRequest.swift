@@ -1,5 +1,5 @@
 package import ShimmyChat
-import ShimmyCore
+package import ShimmyCore
 package import ShimmyJSON
 
 /// `POST /v1/completions`, decoded and checked: texts as they are, without a chat template.
@@ -13,6 +13,8 @@ package struct CompletionRequest: Sendable, Equatable {
     /// Whether the client wants log probabilities; they are also computed to choose by.
     package var tellsLogprobs: Bool
     package var stream: Bool
+    /// How long the model stays loaded afterwards; nil leaves that as it is.
+    package var keepAlive: KeepAlive?
     package var includeUsage: Bool
     package var ignoredParameters: [String]
 
@@ -32,6 +34,7 @@ package struct CompletionRequest: Sendable, Equatable {
             stops: try SharedFields.stops(fields), choices: choices)
         echo = try fields.bool("echo") ?? false
         (stream, includeUsage) = try SharedFields.stream(fields)
+        keepAlive = try SharedFields.keepAlive(fields)
         completion.scoresPrompt = echo && tellsLogprobs
         completion.adapters = try AdapterDecoder.decode(fields)
         if echo, completion.suffix != nil { throw Self.contradiction("echo", "'suffix'") }

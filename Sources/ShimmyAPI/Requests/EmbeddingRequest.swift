@@ -1,5 +1,5 @@
 package import ShimmyChat
-import ShimmyCore
+package import ShimmyCore
 package import ShimmyJSON
 
 /// `POST /v1/embeddings`, decoded and checked.
@@ -9,6 +9,8 @@ package struct EmbeddingsRequest: Sendable, Equatable {
     package var model: String
     package var embedding: EmbeddingRequest
     package var encoding: Encoding
+    /// How long the model stays loaded afterwards; nil leaves that as it is.
+    package var keepAlive: KeepAlive?
     package var ignoredParameters: [String]
 
     /// As OpenAI has it.
@@ -18,6 +20,7 @@ package struct EmbeddingsRequest: Sendable, Equatable {
         let fields = try FieldReader(json, path: .root, recorder: recorder)
         ignoredParameters = try Compatibility.embeddings.check(fields.object)
         model = try fields.requiredString("model")
+        keepAlive = try SharedFields.keepAlive(fields)
         let format = try fields.string("encoding_format") ?? "float"
         guard let encoding = Encoding(rawValue: format) else {
             throw .invalidValue(fields.path(to: "encoding_format"), format, supported: ["float", "base64"])

@@ -28,6 +28,19 @@ package struct ModelNameRequest: Sendable, Equatable {
     package init(_ json: JSON) throws(APIError) { model = try FieldReader(json, path: .root).requiredString("model") }
 }
 
+/// `POST /v1/models/load`.
+package struct ModelLoadRequest: Sendable, Equatable {
+    package var model: String
+    /// How long it stays loaded that nobody uses; nil for the server's own.
+    package var keepAlive: KeepAlive?
+
+    package init(_ json: JSON) throws(APIError) {
+        let fields = try FieldReader(json, path: .root)
+        model = try fields.requiredString("model")
+        keepAlive = try SharedFields.keepAlive(fields)
+    }
+}
+
 /// `POST /v1/models/pull`.
 package struct PullRequest: Sendable, Equatable {
     /// A name at the hub; see `HubAddress`.

@@ -1,3 +1,4 @@
+import ShimmyCore
 import ShimmyJSON
 
 /// What chat and legacy completions have in common.
@@ -34,6 +35,22 @@ enum SharedFields {
             if text.unicodeScalars.count > 512 { throw .stringTooLong(path.key(key), maximum: 512, got: text.unicodeScalars.count) }
         }
         return value
+    }
+
+    /// `keep_alive`, as Ollama has it: seconds, or a time such as `5m`; negative for ever.
+    static func keepAlive(_ fields: FieldReader) throws(APIError) -> KeepAlive? {
+        guard let value = fields.value("keep_alive") else { return nil }
+        let path = fields.path(to: "keep_alive")
+        let keepAlive: KeepAlive?
+        switch value {
+        case .number(let number): keepAlive = KeepAlive(seconds: number.double)
+        case .string(let text): keepAlive = KeepAlive(text)
+        default: throw .wrongType(path, expected: "a number or a string", got: value)
+        }
+        if let keepAlive { return keepAlive }
+        throw APIError(
+            status: 400, message: "Invalid '\(path)': it takes seconds or a time such as '90s', '5m' or '1h30m'; negative for ever.",
+            param: "\(path)", code: "invalid_value")
     }
 
     /// `stream`, and whether a stream tells its usage.

@@ -13,6 +13,8 @@ package struct ModelDescription: Sendable, Equatable {
     package var contextLength: Int?
     package var capabilities: [String]
     package var sizeBytes: Int
+    /// What it takes or would take in memory; nil for what cannot be loaded.
+    package var memoryBytes: Int?
     package var loaded: Bool
     /// Why it cannot be used; nil for a good one.
     package var problem: String?
@@ -23,7 +25,7 @@ package struct ModelDescription: Sendable, Equatable {
 
     package init(
         id: String, created: Int, source: String, architecture: String?, parameters: Int?, quantization: String?, contextLength: Int?,
-        capabilities: [String], sizeBytes: Int, loaded: Bool, problem: String?, aliases: [String] = [], base: String? = nil
+        capabilities: [String], sizeBytes: Int, loaded: Bool, problem: String?, aliases: [String] = [], base: String? = nil, memoryBytes: Int? = nil
     ) {
         self.id = id
         self.created = created
@@ -38,6 +40,7 @@ package struct ModelDescription: Sendable, Equatable {
         self.problem = problem
         self.aliases = aliases
         self.base = base
+        self.memoryBytes = memoryBytes
     }
 
     /// OpenAI's object and one block of Shimmy's own, `shimmy`.
@@ -46,9 +49,9 @@ package struct ModelDescription: Sendable, Equatable {
             "id": .string(id), "object": "model", "created": .int(created), "owned_by": .string(source),
             "shimmy": [
                 "context_length": contextLength.json, "capabilities": .array(capabilities.map(JSON.string)),
-                "quantization": quantization.json, "size_bytes": .int(sizeBytes), "loaded": .bool(loaded),
-                "source": .string(source), "architecture": architecture.json, "parameters": parameters.json, "problem": problem.json,
-                "aliases": .array(aliases.map(JSON.string)), "base": base.json,
+                "quantization": quantization.json, "size_bytes": .int(sizeBytes), "memory_bytes": memoryBytes.json,
+                "loaded": .bool(loaded), "source": .string(source), "architecture": architecture.json, "parameters": parameters.json,
+                "problem": problem.json, "aliases": .array(aliases.map(JSON.string)), "base": base.json,
             ],
         ]
     }

@@ -6,6 +6,11 @@ package enum ServerSentEvents {
     /// A comment: clients skip it, proxies and sockets see that the stream lives.
     package static let ping: [UInt8] = Array(": ping\n\n".utf8)
 
+    /// A comment for people who look at the stream; a name in it cannot end it.
+    package static func comment(_ text: String) -> [UInt8] {
+        Array(": \(String(text.unicodeScalars.map { $0.value < 32 ? " " : Character($0) }))\n\n".utf8)
+    }
+
     package static func data(_ json: JSON) -> [UInt8] {
         var bytes = Array("data: ".utf8)
         json.write(into: &bytes)

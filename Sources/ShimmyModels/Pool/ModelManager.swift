@@ -1,84 +1,77 @@
 package import Logging
 package import ShimmyChat
+package import ShimmyCore
 import Synchronization
 
-/// Why a model cannot serve a request.
-package enum ModelError: Error, Equatable, CustomStringConvertible {
-    case unknown(String)
-    /// It was found and cannot be used; the reason is for people.
-    case unusable(String, reason: String)
-    case loadFailed(String, reason: String)
-    /// As many models as allowed are answering requests right now.
-    case allInUse(Int)
-    /// It answers requests, and cannot be freed.
-    case inUse(String)
-    case shuttingDown
-
-    package var description: String {
-        switch self {
-        case .unknown(let name): "no model named \(name) was found"
-        case .unusable(let name, let reason): "the model \(name) cannot be used: \(reason)"
-        case .loadFailed(let name, let reason): "the model \(name) could not be loaded: \(reason)"
-        case .allInUse(let count): "all \(count) models that may be loaded at once are answering requests"
-        case .inUse(let name): "the model \(name) is answering requests"
-        case .shuttingDown: "the server is shutting down"
-        }
-    }
-}
-
-/// A loaded model, kept loaded for as long as this value lives.
-package final class ModelLease: Sendable {
-    package let record: ModelRecord
-    package let backend: any Backend
-    private let release: @Sendable () -> Void
-
-    init(record: ModelRecord, backend: any Backend, release: @escaping @Sendable () -> Void) {
-        self.record = record
-        self.backend = backend
-        self.release = release
-    }
-
-    deinit { release() }
-}
-
-/// Serves models by name: finds them, loads them on first use, shares them, frees the idle ones.
+/// Serves models by name: finds them, loads them on first use, shares them, frees the idle ones. What it decides lies in `ModelPool`.
 package final class ModelManager: Sendable {
-    package typealias Loader = @Sendable (ModelRecord, ModelSettings) async throws -> any Backend
-    /// How a model is to be served; asked anew for each load.
+    package typealias Loader = @Sendable (ModelRecord, ModelSettings, LoadProgress) async throws -> LoadedModel
+    /// How a model is to be served; asked anew for each request.
     package typealias SettingsOf = @Sendable (ModelRecord) -> ModelSettings
-    private typealias LoadTask = Task<Void, any Error>
+    /// What a model will take when it is loaded with these settings.
+    package typealias EstimateOf = @Sendable (ModelRecord, ModelSettings) -> MemoryUse
+
+    typealias Pool = ModelPool<LoadedModel>
 
     private struct State {
-        var pool: ModelPool<any Backend, LoadTask>
-        var stopped = false
+        var pool: Pool
+        var requests: [Pool.Ticket: Request] = [:]
+        var lastTicket = 0
+        var loads: [String: LoadProgress] = [:]
+        /// Of every model that was asked for.
+        var records: [String: ModelRecord] = [:]
+        var freeing: [String: Task<Void, Never>] = [:]
+        var alarm: (time: Double, task: Task<Void, Never>)?
+    }
+
+    /// Somebody who waits for a model.
+    private struct Request {
+        let record: ModelRecord
+        let answer: CheckedContinuation<ModelLease, any Error>
     }
 
     private let state: Mutex<State>
-    private let capacity: Int
     private let catalog: CatalogCache
     private let settings: SettingsOf
+    private let estimate: EstimateOf
     private let load: Loader
     private let logger: Logger
-    /// How long a model stays that nobody uses, in seconds; nil for ever.
-    private let keepAlive: Double?
+    /// For models whose settings say nothing.
+    private let keepAlive: KeepAlive
     private let now: @Sendable () -> Double
 
+    /// - limits: how much all models may take, and how long requests wait for them.
+    /// - keepAlive: how long a model stays that nobody uses, unless its settings or a request say otherwise.
     /// - now: seconds, of a clock that only goes forward.
     /// - scan: finds the models on the disk; it may block.
-    /// - capacity: models that may be loaded at once.
     package init(
-        capacity: Int, keepAlive: Double? = nil, logger: Logger, now: @escaping @Sendable () -> Double = ModelManager.uptime,
-        scan: @escaping @Sendable () -> ModelCatalog, settings: @escaping SettingsOf = { _ in ModelSettings() }, load: @escaping Loader
+        limits: ModelPool<LoadedModel>.Limits, keepAlive: KeepAlive = .forever, logger: Logger,
+        now: @escaping @Sendable () -> Double = ModelManager.uptime, scan: @escaping @Sendable () -> ModelCatalog,
+        settings: @escaping SettingsOf = { _ in ModelSettings() }, estimate: @escaping EstimateOf = ModelManager.fileEstimate,
+        load: @escaping Loader
     ) {
         self.settings = settings
+        self.estimate = estimate
         self.keepAlive = keepAlive
         self.now = now
-        self.state = Mutex(State(pool: ModelPool(capacity: capacity)))
-        self.capacity = capacity
+        self.state = Mutex(State(pool: Pool(limits: limits)))
         self.catalog = CatalogCache(scan: scan)
         self.load = load
         self.logger = logger
     }
+
+    deinit { state.withLock { $0.alarm?.task.cancel() } }
+
+    /// What the file says.
+    package static let fileEstimate: EstimateOf = { record, settings in
+        let estimate = record.memory ?? MemoryEstimate(sizeBytes: record.sizeBytes, contextLength: record.contextLength)
+        return estimate.use(contextLength: settings.contextLength, slots: settings.slots)
+    }
+
+    package static let uptime: @Sendable () -> Double = {
+        let start = ContinuousClock.now
+        return { (ContinuousClock.now - start) / .seconds(1) }
+    }()
 
     // MARK: Finding
 
@@ -98,6 +91,14 @@ package final class ModelManager: Sendable {
         throw .unknown(name)
     }
 
+    /// As `find`, and it can be loaded, as far as is known without loading it.
+    package func findUsable(_ name: String) async throws(ModelError) -> ModelRecord {
+        let record = try await find(name)
+        if let problem = record.problem { throw .unusable(record.id, reason: problem) }
+        guard record.isLoadable else { throw .unusable(record.id, reason: "its file holds no language model (\(record.kind.rawValue))") }
+        return record
+    }
+
     /// The model that is meant where none is named: the only one that is loaded, or else the only one that there is. Nil for no such.
     package func onlyModel() async -> String? {
         let loaded = loaded
@@ -106,143 +107,232 @@ package final class ModelManager: Sendable {
         return usable.count == 1 ? usable[0].id : nil
     }
 
+    // MARK: Looking
+
     /// The backend of a model when it is loaded.
-    package func loadedBackend(_ record: ModelRecord) -> (any Backend)? { state.withLock { $0.pool.loaded(record.loaded.id) } }
+    package func loadedBackend(_ record: ModelRecord) -> (any Backend)? { state.withLock { $0.pool.entries[record.loaded.id]?.loaded?.backend } }
 
     /// Sorted by name.
-    package var loaded: [(id: String, backend: any Backend)] { state.withLock { $0.pool.allLoaded.map { ($0.id, $0.resource) } } }
-    package var isLoading: Bool { state.withLock { $0.pool.isLoading } }
-    package var isShuttingDown: Bool { state.withLock { $0.stopped } }
+    package var loaded: [(id: String, backend: any Backend)] {
+        statuses.compactMap { status in status.backend.map { (status.id, $0) } }
+    }
+    package var isLoading: Bool { state.withLock { !$0.loads.isEmpty } }
+    /// Requests that wait for a model.
+    package var waitingCount: Int { state.withLock { $0.requests.count } }
+    package var isShuttingDown: Bool { state.withLock { $0.pool.stopped } }
+
+    /// Bytes that all models may take, and that they take or are about to take.
+    package var memory: (budget: Int, used: Int) { state.withLock { ($0.pool.limits.budget, $0.pool.usedBytes) } }
+
+    /// Every model that takes memory, sorted by name.
+    package var statuses: [ModelStatus] {
+        let now = now()
+        return state.withLock { state in
+            state.pool.entries.sorted { $0.key < $1.key }.map { id, entry in
+                ModelStatus(
+                    id: id, stage: entry.isLoading ? .loading : entry.isFreeing ? .freeing : .loaded,
+                    progress: entry.isLoading ? state.loads[id]?.fraction ?? 0 : 1, memory: entry.memory, users: entry.users,
+                    isPinned: entry.isPinned, expiresIn: entry.expiry.map { max(0, $0 - now) }, backend: entry.loaded?.backend)
+            }
+        }
+    }
+
+    /// How far the load of a model is, 0 to 1; nil when it is not being loaded.
+    package func progress(of id: String) -> Double? { state.withLock { $0.loads[id]?.fraction } }
+
+    /// What a model takes, or would take.
+    package func memory(of record: ModelRecord) -> MemoryUse {
+        state.withLock { $0.pool.entries[record.loaded.id]?.memory } ?? estimate(record.loaded, settings(record.loaded))
+    }
 
     // MARK: Using
 
-    /// The model of this name, loaded. Callers that want the same model join one load.
-    package func acquire(_ name: String) async throws -> ModelLease {
-        let record = try await find(name)
-        if let problem = record.problem { throw ModelError.unusable(record.id, reason: problem) }
-        guard record.isLoadable else {
-            throw ModelError.unusable(record.id, reason: "its file holds no language model (\(record.kind.rawValue))")
+    /// The model of this name, loaded. Waits for its memory and its load; callers that want the same model join one load.
+    /// - keepAlive: how long it stays after its users; nil leaves that as it is.
+    package func acquire(_ name: String, keepAlive: KeepAlive? = nil) async throws -> ModelLease {
+        try await acquire(try await findUsable(name), keepAlive: keepAlive)
+    }
+
+    /// A task that is cancelled waits no longer.
+    package func acquire(_ record: ModelRecord, keepAlive: KeepAlive? = nil) async throws -> ModelLease {
+        let loaded = record.loaded
+        let settings = settings(loaded)
+        let known = state.withLock { $0.pool.entries[loaded.id]?.memory }
+        let terms = Pool.Terms(
+            memory: known ?? estimate(loaded, settings), isPinned: settings.isPinned, keepAlive: settings.keepAlive ?? self.keepAlive,
+            asked: keepAlive)
+        let ticket = state.withLock { state in
+            state.lastTicket += 1
+            return state.lastTicket
         }
-        while true {
-            // Decided and acted upon in one synchronous call: nothing can come between.
-            let action = try state.withLock { state in
-                if state.stopped { throw ModelError.shuttingDown }
-                return state.pool.request(record.loaded.id) { evicted in startLoading(record.loaded, evicting: evicted) }
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { answer in
+                act { state, now in
+                    state.requests[ticket] = Request(record: record, answer: answer)
+                    state.records[loaded.id] = loaded
+                    return state.pool.request(ticket, loaded.id, terms, now: now)
+                }
+                // The cancellation may have been faster than the request.
+                if Task.isCancelled { cancel(ticket) }
             }
-            switch action {
-            case .use(let backend): return lease(record, backend)
-            case .wait(let task): try await task.value
-            case .full: throw ModelError.allInUse(capacity)
+        } onCancel: {
+            cancel(ticket)
+        }
+    }
+
+    private func cancel(_ ticket: Pool.Ticket) {
+        guard let request = state.withLock({ $0.requests.removeValue(forKey: ticket) }) else { return }
+        act { state, now in state.pool.cancel(ticket, now: now) }
+        request.answer.resume(throwing: CancellationError())
+    }
+
+    /// Loads what is to be there from the beginning. A failure is logged and nobody else's.
+    package func preload(_ name: String) async {
+        do {
+            _ = try await acquire(name)
+        } catch {
+            logger.error("could not preload", metadata: ["model": "\(name)", "error": "\(error)"])
+        }
+    }
+
+    /// Loads every model whose settings ask for it, one after the other.
+    package func preloadAll() async {
+        for record in await list() where record.isLoadable && settings(record).preloads { await preload(record.id) }
+    }
+
+    // MARK: Acting
+
+    /// Decides under the lock, acts after it.
+    private func act(_ decide: (inout State, Double) -> [Pool.Action]) {
+        let now = now()
+        let effects = state.withLock { state in
+            let effects = decide(&state, now).map { effect(of: $0, &state) }
+            setAlarm(&state, now)
+            return effects
+        }
+        for effect in effects { effect() }
+    }
+
+    private func effect(of action: Pool.Action, _ state: inout State) -> @Sendable () -> Void {
+        switch action {
+        case .grant(let ticket, let id, let model):
+            guard let request = state.requests.removeValue(forKey: ticket) else { return { [self] in release(id) } }
+            return { [self] in
+                request.answer.resume(
+                    returning: ModelLease(record: request.record, backend: model.backend) { [weak self] in self?.release(id) })
+            }
+        case .refuse(let ticket, let error):
+            guard let request = state.requests.removeValue(forKey: ticket) else { return {} }
+            return { request.answer.resume(throwing: error) }
+        case .load(let id):
+            guard let record = state.records[id] else { preconditionFailure("a model is loaded that nobody asked for") }
+            let progress = LoadProgress()
+            state.loads[id] = progress
+            return { [self] in Task { await startLoading(record, progress) } }
+        case .free(let id, let model):
+            let last = LastReference(model)
+            state.freeing[id] = Task { [self] in await free(id, last) }
+            return {}
+        }
+    }
+
+    private func startLoading(_ record: ModelRecord, _ progress: LoadProgress) async {
+        logger.info("loading a model", metadata: ["model": "\(record.id)", "path": "\(record.path)"])
+        do {
+            let model = try await load(record, settings(record), progress)
+            logger.info("loaded a model", metadata: ["model": "\(record.id)", "bytes": "\(model.memory.total)"])
+            act { state, now in
+                state.loads[record.id] = nil
+                return state.pool.didLoad(record.id, model, model.memory, now: now)
+            }
+        } catch {
+            logger.error("could not load a model", metadata: ["model": "\(record.id)", "error": "\(error)"])
+            let reason = progress.isCancelled ? .shuttingDown : error as? ModelError ?? .loadFailed(record.id, reason: "\(error)")
+            act { state, now in
+                state.loads[record.id] = nil
+                return state.pool.didFail(record.id, reason, now: now)
             }
         }
     }
 
-    private func lease(_ record: ModelRecord, _ backend: any Backend) -> ModelLease {
-        ModelLease(record: record, backend: backend) { [weak self, now] in self?.state.withLock { $0.pool.release(record.loaded.id, now: now()) } }
+    private func release(_ id: String) { act { state, now in state.pool.release(id, now: now) } }
+
+    private func free(_ id: String, _ last: LastReference) async {
+        let whenFreed = await Self.shutDown(last.take())
+        await whenFreed?()
+        logger.info("freed a model", metadata: ["model": "\(id)"])
+        act { state, now in
+            state.freeing[id] = nil
+            return state.pool.didFree(id, now: now)
+        }
     }
 
-    private func startLoading(_ record: ModelRecord, evicting evicted: [any Backend]) -> LoadTask {
-        Task {
-            do {
-                for backend in evicted { await backend.shutdown() }
-                logger.info("loading a model", metadata: ["model": "\(record.id)", "path": "\(record.path)"])
-                let backend = try await load(record, settings(record))
-                let stopped = state.withLock { state in
-                    if !state.stopped { state.pool.didLoad(record.id, backend, now: now()) }
-                    return state.stopped
-                }
-                if stopped {
-                    await backend.shutdown()
-                    throw ModelError.shuttingDown
-                }
-                logger.info("loaded a model", metadata: ["model": "\(record.id)"])
-            } catch {
-                state.withLock { $0.pool.didFail(record.id) }
-                logger.error("could not load a model", metadata: ["model": "\(record.id)", "error": "\(error)"])
-                throw error as? ModelError ?? ModelError.loadFailed(record.id, reason: "\(error)")
+    /// When it returns, its reference is gone.
+    private static func shutDown(_ model: LoadedModel?) async -> (@Sendable () async -> Void)? {
+        await model?.backend.shutdown()
+        return model?.whenFreed
+    }
+
+    // MARK: Time
+
+    private func setAlarm(_ state: inout State, _ now: Double) {
+        let next = state.pool.nextDeadline(after: now)
+        if let alarm = state.alarm, let next, alarm.time <= next { return }
+        state.alarm?.task.cancel()
+        state.alarm = next.map { next in
+            let task = Task { [weak self] in
+                guard (try? await Task.sleep(for: .seconds(max(0.001, next - now)))) != nil else { return }
+                self?.advance()
             }
+            return (next, task)
+        }
+    }
+
+    /// Does what is due: frees what nobody has used for long enough, refuses who has waited too long.
+    package func advance() {
+        act { state, now in
+            state.alarm = nil
+            return state.pool.advance(now: now)
         }
     }
 
     // MARK: Freeing
 
     /// Frees a model that nobody uses; returns whether it was loaded. Throws `ModelError`.
-    package func unload(_ name: String) async throws -> Bool {
-        let record = try await find(name)
-        switch state.withLock({ $0.pool.remove(record.loaded.id) }) {
-        case .notLoaded: return false
-        case .inUse: throw ModelError.inUse(record.id)
-        case .removed(let backend):
-            await backend.shutdown()
-            logger.info("freed a model", metadata: ["model": "\(record.id)"])
-            return true
+    package func unload(_ name: String) async throws(ModelError) -> Bool {
+        let record = try await find(name).loaded
+        var removal = Pool.Removal.notLoaded
+        act { state, _ in
+            removal = state.pool.remove(record.id)
+            guard case .removed(let actions) = removal else { return [] }
+            return actions
         }
+        if case .inUse = removal { throw .inUse(record.id) }
+        await state.withLock { $0.freeing[record.id] }?.value
+        guard case .removed = removal else { return false }
+        return true
     }
 
-    /// Frees what nobody has used for as long as models are kept.
-    package func freeIdle() async {
-        guard let keepAlive else { return }
-        for (id, backend) in state.withLock({ $0.pool.takeIdle(since: now() - keepAlive) }) {
-            await backend.shutdown()
-            logger.info("freed a model that nobody used", metadata: ["model": "\(id)", "seconds": "\(keepAlive)"])
-        }
-    }
-
-    /// Looks for idle models now and then, until its task is cancelled.
-    package func keepFreeingIdle() async {
-        guard let keepAlive else { return }
-        while !Task.isCancelled {
-            try? await Task.sleep(for: .seconds(min(10, max(0.05, keepAlive / 4))))
-            await freeIdle()
-        }
-    }
-
-    package static let uptime: @Sendable () -> Double = {
-        let start = ContinuousClock.now
-        return { (ContinuousClock.now - start) / .seconds(1) }
-    }()
-
-    /// Frees every model; requests that come later are refused.
+    /// Frees every model and stops loads; requests that come later are refused.
     package func shutdown() async {
-        let backends = state.withLock { state in
-            state.stopped = true
-            return state.pool.removeAll()
+        act { state, _ in
+            for progress in state.loads.values { progress.cancel() }
+            return state.pool.stop()
         }
-        for backend in backends { await backend.shutdown() }
+        for task in state.withLock({ Array($0.freeing.values) }) { await task.value }
     }
 }
 
-/// Remembers what the last look at the disk found: requests must not wait for a scan each.
-actor CatalogCache {
-    private let scan: @Sendable () -> ModelCatalog
-    private var catalog: ModelCatalog?
-    private var scannedAt = ContinuousClock.now
-    private var running: Task<ModelCatalog, Never>?
-    /// How old an answer may be.
-    private static let lifetime = Duration.seconds(10)
+/// The one reference that is left of a model that has to go.
+private final class LastReference: Sendable {
+    private let model: Mutex<LoadedModel?>
 
-    init(scan: @escaping @Sendable () -> ModelCatalog) { self.scan = scan }
+    init(_ model: LoadedModel) { self.model = Mutex(model) }
 
-    func current() async -> ModelCatalog {
-        if let catalog, scannedAt.duration(to: .now) < Self.lifetime { return catalog }
-        return await refreshed()
-    }
-
-    /// The last answer, however old: whoever asks for a model by name need not wait for the disk.
-    func latest() async -> ModelCatalog {
-        if let catalog { return catalog }
-        return await refreshed()
-    }
-
-    /// A scan of now; callers that come while one runs share it.
-    func refreshed() async -> ModelCatalog {
-        if let running { return await running.value }
-        let task = Task.detached { [scan] in scan() }
-        running = task
-        let found = await task.value
-        running = nil
-        catalog = found
-        scannedAt = .now
-        return found
+    func take() -> LoadedModel? {
+        model.withLock { model in
+            defer { model = nil }
+            return model
+        }
     }
 }

@@ -1,129 +1,237 @@
-/// Which models are loaded, who uses them and who has to go. Pure decisions: it loads and frees nothing itself.
+package import ShimmyCore
+
+/// Which models are loaded, who uses them, who waits and who has to go. Pure decisions: it loads and frees nothing itself, knows no clock
+/// and does not wait. Every event returns what is to be done.
 ///
-/// `Resource` is what a loaded model is, `Pending` what one waits for while it loads.
-struct ModelPool<Resource, Pending> {
-    enum Entry {
-        case loading(Pending)
-        /// - idleSince: seconds, when the last user went; what it is while there are some does not matter.
-        case loaded(Resource, users: Int, lastUse: Int, idleSince: Double)
-    }
+/// Requests are served in the order in which they came. For each one that waits:
+///
+/// 1. Its model is loaded and need not go for an earlier request: granted.
+/// 2. Its model is being loaded: it joins that load, however long that takes.
+/// 3. Its model is being freed, or has to go for an earlier request: it waits until then and is looked at again.
+///
+/// Otherwise its model is not there. Of these only the first is looked at (the head); the others wait behind it, so that nobody overtakes:
+///
+/// 4. It can never fit, because what is pinned leaves too little: refused, at its arrival already.
+/// 5. It fits into what is free: its load begins. From then on the next one is the head.
+/// 6. It fits when idle models go: they are freed, least recently used first. They count until their memory is really free.
+/// 7. Models in its way are in use. After a moment (`patience`) those that have to go, again least recently used first, take no new users,
+///    and go as soon as the last one has left: so every head is served, however busy the others are.
+///
+/// Beside these:
+///
+/// 8. As many wait as may: refused at arrival.
+/// 9. It has waited as long as one may, and its model is not being loaded: refused.
+/// 10. A model took more than was estimated: idle ones go until all fits again.
+/// 11. Nobody has used a model for as long as it is kept: it is freed. Pinned ones stay.
+package struct ModelPool<Resource> {
+    package struct Limits: Sendable {
+        /// Bytes of all models together.
+        package var budget: Int
+        /// Models at once; nil for any number.
+        package var models: Int?
+        /// Requests that may wait.
+        package var waiting = 256
+        /// Seconds that one may wait.
+        package var waitSeconds = 60.0
+        /// Seconds after which the models in the head's way take no new users.
+        package var patience = 1.0
 
-    /// What to do for somebody who wants a model.
-    enum Action {
-        /// It is there; the caller counts as a user from now on.
-        case use(Resource)
-        /// It is being loaded: wait, then ask again.
-        case wait(Pending)
-        /// As many models as allowed are in use.
-        case full
-    }
-
-    private var entries: [String: Entry] = [:]
-    private var clock = 0
-    private let capacity: Int
-
-    init(capacity: Int) { self.capacity = capacity }
-
-    /// - startLoading: begins to load the model after freeing what it is given; who loads says so with `didLoad` or `didFail`.
-    mutating func request(_ id: String, startLoading: (_ evicted: [Resource]) -> Pending) -> Action {
-        switch entries[id] {
-        case .loaded(let resource, let users, _, let idleSince):
-            entries[id] = .loaded(resource, users: users + 1, lastUse: tick(), idleSince: idleSince)
-            return .use(resource)
-        case .loading(let pending):
-            return .wait(pending)
-        case nil:
-            guard let evicted = makeRoom() else { return .full }
-            let pending = startLoading(evicted)
-            entries[id] = .loading(pending)
-            return .wait(pending)
+        package init(budget: Int, models: Int? = nil) {
+            self.budget = budget
+            self.models = models
         }
     }
 
-    /// Takes out idle models, the least recently used first, until one more fits; nil when too many are in use.
-    private mutating func makeRoom() -> [Resource]? {
-        var excess = entries.count + 1 - capacity
-        guard excess > 0 else { return [] }
-        let idle = entries.compactMap { id, entry -> (id: String, resource: Resource, lastUse: Int)? in
-            guard case .loaded(let resource, 0, let lastUse, _) = entry else { return nil }
-            return (id, resource, lastUse)
-        }
-        guard idle.count >= excess else { return nil }
-        var evicted: [Resource] = []
-        for candidate in idle.sorted(by: { $0.lastUse < $1.lastUse }) where excess > 0 {
-            entries[candidate.id] = nil
-            evicted.append(candidate.resource)
-            excess -= 1
-        }
-        return evicted
-    }
+    /// Names a request.
+    package typealias Ticket = Int
 
-    mutating func didLoad(_ id: String, _ resource: Resource, now: Double) {
-        entries[id] = .loaded(resource, users: 0, lastUse: tick(), idleSince: now)
-    }
+    /// How a model is to be held.
+    package struct Terms: Sendable {
+        /// What it will take.
+        package var memory: MemoryUse
+        package var isPinned: Bool
+        /// Unless a request said otherwise.
+        package var keepAlive: KeepAlive
+        /// What this request says; it holds until another one says something else.
+        package var asked: KeepAlive?
 
-    mutating func didFail(_ id: String) { entries[id] = nil }
-
-    mutating func release(_ id: String, now: Double) {
-        guard case .loaded(let resource, let users, _, _) = entries[id] else { return }
-        entries[id] = .loaded(resource, users: max(0, users - 1), lastUse: tick(), idleSince: now)
-    }
-
-    /// Takes out what nobody has used since then.
-    mutating func takeIdle(since time: Double) -> [(id: String, resource: Resource)] {
-        var taken: [(id: String, resource: Resource)] = []
-        for (id, entry) in entries {
-            guard case .loaded(let resource, 0, _, let idleSince) = entry, idleSince <= time else { continue }
-            entries[id] = nil
-            taken.append((id, resource))
-        }
-        return taken
-    }
-
-    enum Removal {
-        case notLoaded
-        case inUse
-        case removed(Resource)
-    }
-
-    /// Takes one out, if nobody uses it.
-    mutating func remove(_ id: String) -> Removal {
-        switch entries[id] {
-        case nil: return .notLoaded
-        case .loaded(let resource, 0, _, _):
-            entries[id] = nil
-            return .removed(resource)
-        case .loaded, .loading: return .inUse
+        package init(memory: MemoryUse, isPinned: Bool = false, keepAlive: KeepAlive = .forever, asked: KeepAlive? = nil) {
+            self.memory = memory
+            self.isPinned = isPinned
+            self.keepAlive = keepAlive
+            self.asked = asked
         }
     }
 
-    func loaded(_ id: String) -> Resource? {
-        guard case .loaded(let resource, _, _, _) = entries[id] else { return nil }
-        return resource
+    package enum Action {
+        /// The request has its model, and counts as a user until `release`.
+        case grant(Ticket, String, Resource)
+        case refuse(Ticket, ModelError)
+        /// Load it, then say `didLoad` or `didFail`.
+        case load(String)
+        /// Free it, then say `didFree`.
+        case free(String, Resource)
     }
 
-    /// Sorted by name.
-    var allLoaded: [(id: String, resource: Resource)] {
-        entries.sorted { $0.key < $1.key }.compactMap { id, entry in
-            guard case .loaded(let resource, _, _, _) = entry else { return nil }
-            return (id, resource)
+    enum Stage {
+        case loading
+        case loaded(Resource)
+        case freeing
+    }
+
+    struct Entry {
+        var stage = Stage.loading
+        /// Estimated while it is loading, then what it really takes.
+        var memory: MemoryUse
+        var users = 0
+        /// Of a count that goes on with each use.
+        var lastUse = 0
+        /// Seconds, when the last user went; what it is while there are some does not matter.
+        var idleSince = 0.0
+        var keepAlive: KeepAlive
+        let isPinned: Bool
+
+        var loaded: Resource? {
+            guard case .loaded(let resource) = stage else { return nil }
+            return resource
         }
-    }
-
-    var isLoading: Bool {
-        entries.values.contains {
-            guard case .loading = $0 else { return false }
+        var isIdle: Bool { loaded != nil && users == 0 && !isPinned }
+        var isLoading: Bool {
+            guard case .loading = stage else { return false }
             return true
         }
+        var isFreeing: Bool {
+            guard case .freeing = stage else { return false }
+            return true
+        }
+        /// When it goes if nobody comes; nil for never, or while it is in use.
+        var expiry: Double? {
+            guard isIdle, case .seconds(let seconds) = keepAlive else { return nil }
+            return idleSince + seconds
+        }
     }
 
-    mutating func removeAll() -> [Resource] {
-        defer { entries = [:] }
-        return allLoaded.map(\.resource)
+    struct Waiter {
+        let ticket: Ticket
+        let id: String
+        let terms: Terms
+        let since: Double
     }
 
-    private mutating func tick() -> Int {
-        clock += 1
-        return clock
+    let limits: Limits
+    var entries: [String: Entry] = [:]
+    /// In order of arrival.
+    var waiters: [Waiter] = []
+    /// The request whose model comes next, since when it is that, and what has to go for it.
+    var head: (ticket: Ticket, since: Double, leaving: Set<String>)?
+    var stopped = false
+    private var uses = 0
+
+    package init(limits: Limits) { self.limits = limits }
+
+    // MARK: Events
+
+    package mutating func request(_ ticket: Ticket, _ id: String, _ terms: Terms, now: Double) -> [Action] {
+        if stopped { return [.refuse(ticket, .shuttingDown)] }
+        if entries[id] == nil, let refusal = neverFits(id, terms) { return [.refuse(ticket, refusal)] }  // 4
+        let isThere = entries[id]?.loaded != nil && head?.leaving.contains(id) != true
+        if !isThere, waiters.count >= limits.waiting { return [.refuse(ticket, .tooManyWait(limits.waiting))] }  // 8
+        waiters.append(Waiter(ticket: ticket, id: id, terms: terms, since: now))
+        return settle(now)
     }
+
+    /// The request waits no longer; nothing happens to one that was granted.
+    package mutating func cancel(_ ticket: Ticket, now: Double) -> [Action] {
+        waiters.removeAll { $0.ticket == ticket }
+        return settle(now)
+    }
+
+    package mutating func didLoad(_ id: String, _ resource: Resource, _ memory: MemoryUse, now: Double) -> [Action] {
+        if stopped {
+            entries[id]?.stage = .freeing
+            return [.free(id, resource)]
+        }
+        entries[id]?.stage = .loaded(resource)
+        entries[id]?.memory = memory
+        touch(id, now)
+        return settle(now)
+    }
+
+    package mutating func didFail(_ id: String, _ error: ModelError, now: Double) -> [Action] {
+        entries[id] = nil
+        let failed = waiters.filter { $0.id == id }
+        waiters.removeAll { $0.id == id }
+        return failed.map { .refuse($0.ticket, error) } + settle(now)
+    }
+
+    package mutating func didFree(_ id: String, now: Double) -> [Action] {
+        entries[id] = nil
+        return settle(now)
+    }
+
+    package mutating func release(_ id: String, now: Double) -> [Action] {
+        guard let entry = entries[id], entry.users > 0 else { return [] }
+        entries[id]?.users -= 1
+        touch(id, now)
+        return settle(now)
+    }
+
+    package enum Removal {
+        case notLoaded
+        case inUse
+        case removed([Action])
+    }
+
+    /// Takes a model out if nobody uses it, pinned or not.
+    package mutating func remove(_ id: String) -> Removal {
+        guard let entry = entries[id], !entry.isFreeing else { return .notLoaded }
+        guard entry.users == 0, !entry.isLoading else { return .inUse }
+        return .removed(free([id]))
+    }
+
+    /// Time has gone by.
+    package mutating func advance(now: Double) -> [Action] { settle(now) }
+
+    /// Nothing is served any more; models are freed even if they are in use.
+    package mutating func stop() -> [Action] {
+        stopped = true
+        let refusals = waiters.map { Action.refuse($0.ticket, .shuttingDown) }
+        waiters = []
+        head = nil
+        return refusals + free(entries.keys.sorted())
+    }
+
+    /// Seconds, when `advance` has something to do; nil for never.
+    package func nextDeadline(after now: Double) -> Double? {
+        var times = entries.values.compactMap(\.expiry)
+        times += waiters.filter { !isLoading($0.id) }.map { $0.since + limits.waitSeconds }
+        if let head, head.leaving.isEmpty, head.since + limits.patience > now { times.append(head.since + limits.patience) }
+        return times.min()
+    }
+
+    // MARK: Small changes
+
+    private mutating func touch(_ id: String, _ now: Double) {
+        uses += 1
+        entries[id]?.lastUse = uses
+        entries[id]?.idleSince = now
+    }
+
+    mutating func grant(_ waiter: Waiter, _ resource: Resource) -> Action {
+        uses += 1
+        entries[waiter.id]?.lastUse = uses
+        entries[waiter.id]?.users += 1
+        if let asked = waiter.terms.asked { entries[waiter.id]?.keepAlive = asked }
+        return .grant(waiter.ticket, waiter.id, resource)
+    }
+
+    mutating func free(_ ids: [String]) -> [Action] {
+        ids.compactMap { id in
+            guard let resource = entries[id]?.loaded else { return nil }
+            entries[id]?.stage = .freeing
+            return .free(id, resource)
+        }
+    }
+
+    func isLoading(_ id: String) -> Bool { entries[id]?.isLoading ?? false }
 }

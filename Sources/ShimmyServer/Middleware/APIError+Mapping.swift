@@ -33,7 +33,10 @@ extension APIError {
             self.init(status: 400, message: "The request cannot be served: \(error.description).", param: "model", code: "model_not_usable")
         case .loadFailed:
             self.init(status: 500, message: "The request failed: \(error.description).", type: "server_error", code: "model_load_failed")
-        case .allInUse: self = .unavailable("Try again later: \(error.description).", code: "insufficient_memory", retryAfter: 5)
+        case .tooLarge, .noPlace:
+            self.init(status: 503, message: "The request cannot be served: \(error.description).", type: "server_error", code: "insufficient_memory")
+        case .waitedTooLong: self = .unavailable("Try again later: \(error.description).", code: "insufficient_memory", retryAfter: 5)
+        case .tooManyWait: self = .unavailable("Try again later: \(error.description).", code: "model_queue_full", retryAfter: 5)
         case .inUse:
             self.init(status: 409, message: "Try again later: \(error.description).", param: "model", code: "model_in_use")
         case .shuttingDown: self = .unavailable("The server is shutting down.", code: "shutting_down", retryAfter: 5)

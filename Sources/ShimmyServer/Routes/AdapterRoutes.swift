@@ -15,7 +15,7 @@ struct AdapterRoutes: Sendable {
     }
 
     @Sendable private func list(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
-        let lease = try await models.acquire(try await models.meant(by: request.uri.queryParameters["model"].map(String.init)))
+        let lease = try await context.acquire(try await models.meant(by: request.uri.queryParameters["model"].map(String.init)), from: models)
         return .json(AdapterEncoder.list(lease.backend.adapters))
     }
 }

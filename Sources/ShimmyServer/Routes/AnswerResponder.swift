@@ -9,34 +9,64 @@ import ShimmyCore
 import ShimmyJSON
 import ShimmyModels
 
+/// What a request asks of a model, and how it wants to hear of it.
+struct ModelAsk: Sendable {
+    let model: String
+    let keepAlive: KeepAlive?
+    let streams: Bool
+    /// Fields without effect, for the response's header.
+    let ignored: [String]
+}
+
+/// An answer that has begun.
+struct StartedAnswer<Dialect: AnswerDialect> {
+    let answer: Answer
+    let dialect: Dialect
+    let choices: Int
+    /// Nil when the answer is not stored. The dialect of a stream must keep its chunks then.
+    var keep: AnswerResponder.Keep?
+}
+
 /// Answers a request with what a model says, whole or as a stream.
 struct AnswerResponder: Sendable {
+    let models: ModelManager
     let heartbeat: Duration
+    /// How long a stream's status waits for a model that is not loaded: a mistake in the prompt is found with the model only.
+    let silence: Duration
+    /// Between two comments on a load.
+    private static let commentInterval: Duration = .milliseconds(500)
 
     /// Stores a whole answer. Its client hears of the end when that is done.
     typealias Keep = @Sendable (JSON) async throws -> Void
 
-    /// - ignored: fields without effect, for the response's header.
-    /// - keep: nil when the answer is not stored. The dialect of a stream must keep its chunks then.
+    /// - start: begins the answer once the model is there, and finds what is wrong with the request.
     func respond<Dialect: AnswerDialect>(
-        _ answer: sending Answer, _ lease: ModelLease, _ dialect: Dialect, choices: Int, streams: Bool, ignored: [String], keep: Keep? = nil,
-        _ context: ShimmyRequestContext
+        to ask: ModelAsk, _ context: ShimmyRequestContext,
+        start: @escaping @concurrent @Sendable (ModelLease) async throws -> sending StartedAnswer<Dialect>
     ) async throws -> Response {
-        let canceller = answer.canceller
-        let consumer = OneConsumer(answer)
-        var response =
-            streams
-            ? stream(consumer, canceller, lease, dialect, choices: choices, keep, context)
-            : try await whole(consumer, canceller, lease, dialect, choices: choices, keep, context)
-        response.reportIgnored(ignored)
+        var response: Response
+        if ask.streams {
+            let record = try await models.findUsable(ask.model)
+            let pending = PendingLease(record, from: models, keepAlive: ask.keepAlive)
+            if let lease = try await pending.lease(within: silence) {
+                response = try await stream(start(lease), lease, context)
+            } else {
+                response = stream(pending, record, context, start)
+            }
+        } else {
+            let lease = try await context.acquire(ask.model, from: models, keepAlive: ask.keepAlive)
+            response = try await whole(start(lease), lease, context)
+        }
+        response.reportIgnored(ask.ignored)
         return response
     }
 
     private func whole<Dialect: AnswerDialect>(
-        _ consumer: OneConsumer<Answer>, _ canceller: Answer.Canceller, _ lease: ModelLease, _ dialect: Dialect, choices: Int,
-        _ keep: Keep?, _ context: ShimmyRequestContext
+        _ started: sending StartedAnswer<Dialect>, _ lease: ModelLease, _ context: ShimmyRequestContext
     ) async throws -> Response {
-        try await context.channel.onDisconnect(canceller.cancel) {
+        let (canceller, choices, dialect, keep) = (started.answer.canceller, started.choices, started.dialect, started.keep)
+        let consumer = OneConsumer(started.answer)
+        return try await context.channel.onDisconnect(canceller.cancel) {
             defer { withExtendedLifetime(lease) {} }
             let answer = try consumer.take()
             var dialect = dialect
@@ -58,28 +88,63 @@ struct AnswerResponder: Sendable {
     }
 
     private func stream<Dialect: AnswerDialect>(
-        _ consumer: OneConsumer<Answer>, _ canceller: Answer.Canceller, _ lease: ModelLease, _ dialect: Dialect, choices: Int,
-        _ keep: Keep?, _ context: ShimmyRequestContext
+        _ started: sending StartedAnswer<Dialect>, _ lease: ModelLease, _ context: ShimmyRequestContext
+    ) -> Response {
+        let (canceller, dialect, choices, keep) = (started.answer.canceller, started.dialect, started.choices, started.keep)
+        let consumer = OneConsumer(started.answer)
+        return stream(context) { writer in
+            defer { withExtendedLifetime(lease) {} }
+            try await write(try consumer.take(), canceller, dialect, choices: choices, keep, to: &writer, context)
+        }
+    }
+
+    /// A stream that begins before its model is there: comments tell how far it is.
+    private func stream<Dialect: AnswerDialect>(
+        _ pending: PendingLease, _ record: ModelRecord, _ context: ShimmyRequestContext,
+        _ start: @escaping @concurrent @Sendable (ModelLease) async throws -> sending StartedAnswer<Dialect>
+    ) -> Response {
+        stream(context) { writer in
+            let lease = try await context.channel.onDisconnect(pending.cancel) {
+                while true {
+                    try await writer.write(ByteBuffer(bytes: ServerSentEvents.comment(models.news(of: record))))
+                    if let lease = try await pending.lease(within: Self.commentInterval) { return lease }
+                }
+            }
+            defer { withExtendedLifetime(lease) {} }
+            let started = try await start(lease)
+            let (canceller, dialect, choices, keep) = (started.answer.canceller, started.dialect, started.choices, started.keep)
+            try await write(started.answer, canceller, dialect, choices: choices, keep, to: &writer, context)
+        }
+    }
+
+    private func stream(
+        _ context: ShimmyRequestContext, _ write: @escaping @concurrent @Sendable (inout any ResponseBodyWriter) async throws -> Void
     ) -> Response {
         Response(
             status: .ok, headers: Response.streamHeaders,
             body: ResponseBody { writer in
-                defer { withExtendedLifetime(lease) {} }
-                let answer = try consumer.take()
-                let pulse = Heartbeat(every: heartbeat, canceller.nudge)
-                defer { pulse.stop() }
-                try await context.channel.onDisconnect(canceller.cancel) {
-                    do {
-                        try await Self.write(answer, dialect, choices: choices, keep, to: &writer)
-                    } catch let error where !(error is ChannelError) {
-                        // The status is long gone: the error is an event, and no [DONE] follows.
-                        let level: Logger.Level = error is CancellationError ? .debug : .error
-                        context.logger.log(level: level, "stream failed", metadata: ["error": "\(error)"])
-                        try await writer.write(ByteBuffer(bytes: ServerSentEvents.data(APIError(any: error).json)))
-                    }
+                do {
+                    try await write(&writer)
+                } catch let error where !(error is ChannelError) {
+                    // The status is long gone: the error is an event, and no [DONE] follows.
+                    let level: Logger.Level = error is CancellationError ? .debug : .error
+                    context.logger.log(level: level, "stream failed", metadata: ["error": "\(error)"])
+                    try await writer.write(ByteBuffer(bytes: ServerSentEvents.data(APIError(any: error).json)))
                 }
                 try await writer.finish(nil)
             })
+    }
+
+    @concurrent private func write<Dialect: AnswerDialect>(
+        _ answer: sending Answer, _ canceller: Answer.Canceller, _ dialect: Dialect, choices: Int, _ keep: Keep?,
+        to writer: inout any ResponseBodyWriter,
+        _ context: ShimmyRequestContext
+    ) async throws {
+        let pulse = Heartbeat(every: heartbeat, canceller.nudge)
+        defer { pulse.stop() }
+        try await context.channel.onDisconnect(canceller.cancel) {
+            try await Self.write(answer, dialect, choices: choices, keep, to: &writer)
+        }
     }
 
     @concurrent private static func write<Dialect: AnswerDialect>(
@@ -108,5 +173,12 @@ struct AnswerResponder: Sendable {
                 try await writer.write(ByteBuffer(bytes: chunk + ServerSentEvents.done))
             }
         }
+    }
+}
+
+extension ModelManager {
+    /// What a client that waits for a model may want to know.
+    fileprivate func news(of record: ModelRecord) -> String {
+        progress(of: record.loaded.id).map { "loading \(record.id) \(Int($0 * 100)) %" } ?? "waiting for memory for \(record.id)"
     }
 }

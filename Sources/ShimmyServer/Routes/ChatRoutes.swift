@@ -21,22 +21,25 @@ struct ChatRoutes: Sendable {
         ]
     }
 
-    // Everything that can be wrong with a request is found before `respond`, while there still is a status to say it with.
+    // What can be wrong with a request without its model is found before `respond`; the rest there, while there still is a status to say it
+    // with, unless the model takes long to load.
 
     @Sendable private func chat(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
         let decoded = try ChatCompletionRequest(try await body.read(request))
         let id = ChatCompletionEncoder.newID()
         let keep = try await keep(decoded, id, context)
-        let lease = try await models.acquire(decoded.model)
-        let answer = try await lease.backend.generate(decoded.chat, terms: ServiceTerms(owner: context.owner, isFlex: decoded.isFlex))
-        let encoder = ChatCompletionEncoder(
-            id: id, created: UnixTime.now, model: decoded.model, fingerprint: lease.backend.fingerprint,
-            serviceTier: decoded.isFlex ? "flex" : "default", includeUsage: decoded.includeUsage, dialect: decoded.dialect,
-            tellsLogprobs: decoded.chat.sampling.logprobs != nil)
-        let choices = decoded.chat.choices
-        return try await responder.respond(
-            answer, lease, ChatDialect(encoder: encoder, calls: decoded.dialect, choices: choices, keepsChunks: keep != nil), choices: choices,
-            streams: decoded.stream, ignored: decoded.ignoredParameters, keep: keep, context)
+        let ask = ModelAsk(
+            model: decoded.model, keepAlive: decoded.keepAlive, streams: decoded.stream, ignored: decoded.ignoredParameters)
+        return try await responder.respond(to: ask, context) { [owner = context.owner] lease in
+            let answer = try await lease.backend.generate(decoded.chat, terms: ServiceTerms(owner: owner, isFlex: decoded.isFlex))
+            let encoder = ChatCompletionEncoder(
+                id: id, created: UnixTime.now, model: decoded.model, fingerprint: lease.backend.fingerprint,
+                serviceTier: decoded.isFlex ? "flex" : "default", includeUsage: decoded.includeUsage, dialect: decoded.dialect,
+                tellsLogprobs: decoded.chat.sampling.logprobs != nil)
+            let choices = decoded.chat.choices
+            let dialect = ChatDialect(encoder: encoder, calls: decoded.dialect, choices: choices, keepsChunks: keep != nil)
+            return StartedAnswer(answer: answer, dialect: dialect, choices: choices, keep: keep)
+        }
     }
 
     /// How the completion is stored, if it is to be. That it can be is found out before it is computed.
@@ -56,24 +59,27 @@ struct ChatRoutes: Sendable {
 
     @Sendable private func complete(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
         let decoded = try CompletionRequest(try await body.read(request))
-        let lease = try await models.acquire(decoded.model)
-        let answer: Answer
-        do {
-            answer = try await lease.backend.complete(decoded.completion, terms: ServiceTerms(owner: context.owner))
-        } catch let error as GenerationError {
-            throw APIError(error, input: "prompt")
+        let ask = ModelAsk(
+            model: decoded.model, keepAlive: decoded.keepAlive, streams: decoded.stream, ignored: decoded.ignoredParameters)
+        return try await responder.respond(to: ask, context) { [owner = context.owner] lease in
+            let echoes = try await Self.echoes(decoded, lease.backend)
+            let answer: Answer
+            do {
+                answer = try await lease.backend.complete(decoded.completion, terms: ServiceTerms(owner: owner))
+            } catch let error as GenerationError {
+                throw APIError(error, input: "prompt")
+            }
+            let dialect = CompletionDialect(
+                id: CompletionDialect.newID(), created: UnixTime.now, model: decoded.model, fingerprint: lease.backend.fingerprint,
+                includeUsage: decoded.includeUsage, tellsLogprobs: decoded.tellsLogprobs, echoes: echoes,
+                told: (decoded.toldChoices, of: decoded.completion.choices))
+            return StartedAnswer(
+                answer: answer, dialect: dialect, choices: decoded.completion.prompts.count * decoded.completion.choices)
         }
-        let dialect = CompletionDialect(
-            id: CompletionDialect.newID(), created: UnixTime.now, model: decoded.model, fingerprint: lease.backend.fingerprint,
-            includeUsage: decoded.includeUsage, tellsLogprobs: decoded.tellsLogprobs, echoes: try await echoes(decoded, lease.backend),
-            told: (decoded.toldChoices, of: decoded.completion.choices))
-        let choices = decoded.completion.prompts.count * decoded.completion.choices
-        return try await responder.respond(
-            answer, lease, dialect, choices: choices, streams: decoded.stream, ignored: decoded.ignoredParameters, context)
     }
 
     /// What each choice begins with: its prompt, or nothing.
-    private func echoes(_ request: CompletionRequest, _ backend: any Backend) async throws -> [String] {
+    private static func echoes(_ request: CompletionRequest, _ backend: any Backend) async throws -> [String] {
         var echoes: [String] = []
         for prompt in request.completion.prompts {
             var text = ""

@@ -16,7 +16,7 @@ struct EmbeddingRoutes: Sendable {
 
     @Sendable private func embed(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
         let decoded = try EmbeddingsRequest(try await body.read(request))
-        let lease = try await models.acquire(decoded.model)
+        let lease = try await context.acquire(decoded.model, from: models, keepAlive: decoded.keepAlive)
         let result = try await context.untilDisconnected { [owner = context.owner] in
             do {
                 return try await lease.backend.embed(decoded.embedding, terms: ServiceTerms(owner: owner))
@@ -31,7 +31,7 @@ struct EmbeddingRoutes: Sendable {
 
     @Sendable private func rerank(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
         let decoded = try RerankingRequest(try await body.read(request))
-        let lease = try await models.acquire(decoded.model)
+        let lease = try await context.acquire(decoded.model, from: models)
         let result = try await context.untilDisconnected { [owner = context.owner] in
             do {
                 return try await lease.backend.rerank(decoded.rerank, terms: ServiceTerms(owner: owner))

@@ -1,26 +1,46 @@
 import HTTPTypes
 import Hummingbird
 import ShimmyChat
+import ShimmyCore
 import ShimmyEngine
 import ShimmyJSON
 import ShimmyModels
 
-/// `GET /v1/engine`, Shimmy's own: what each loaded model is doing, sequence by sequence.
+/// `GET /v1/engine`, Shimmy's own: what memory is used for, and what each model is doing, sequence by sequence.
 struct EngineRoutes: Sendable {
     let models: ModelManager
 
     var routes: [Route] {
         ["/engine", "/v1/engine"].map { path in
             Route(path: path, method: .get, isOpenAI: false) { _, _ in
-                .json(["object": "list", "data": .array(models.loaded.map { model($0.id, $0.backend.statistics) })])
+                let memory = models.memory
+                return .json([
+                    "object": "list", "memory": ["budget": .int(memory.budget), "used": .int(memory.used)],
+                    // Requests that wait for a model to be loaded, or for memory.
+                    "waiting": .int(models.waitingCount), "data": .array(models.statuses.map(model)),
+                ])
             }
         }
     }
 
-    private func model(_ id: String, _ statistics: EngineStatistics) -> JSON {
+    private func model(_ status: ModelStatus) -> JSON {
+        var object: JSONObject = [
+            "model": .string(status.id), "state": .string(status.stage.rawValue), "progress": .double(status.progress),
+            "memory": [
+                "weights": .int(status.memory.weights), "kv": .int(status.memory.cache), "compute": .int(status.memory.compute),
+            ],
+            "users": .int(status.users), "pinned": .bool(status.isPinned),
+            "expires_at": status.expiresIn.map { .int(UnixTime.now + Int(min($0, 1e9).rounded(.up))) } ?? .null,
+        ]
+        if let statistics = status.backend?.statistics {
+            for (key, value) in engine(statistics) { object[key] = value }
+        }
+        return .object(object)
+    }
+
+    private func engine(_ statistics: EngineStatistics) -> JSONObject {
         let counters = statistics.counters
         return [
-            "model": .string(id),
             "running": .int(statistics.running),
             "waiting": .int(statistics.waiting),
             "cells": ["used": .int(statistics.cellsUsed), "total": .int(statistics.cellsTotal)],

@@ -2,6 +2,7 @@ import HTTPTypes
 import Hummingbird
 import ShimmyAPI
 import ShimmyChat
+import ShimmyCore
 import ShimmyJSON
 import ShimmyModels
 
@@ -38,7 +39,8 @@ package struct ModelRoutes: Sendable {
 
     /// Shimmy's own, under llama-server's names: returns when the model is loaded.
     @Sendable private func load(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
-        let lease = try await models.acquire(try ModelNameRequest(try await body.read(request)).model)
+        let decoded = try ModelLoadRequest(try await body.read(request))
+        let lease = try await context.acquire(decoded.model, from: models, keepAlive: decoded.keepAlive)
         return .json(await describe(lease.record).json)
     }
 
@@ -85,6 +87,7 @@ package struct ModelRoutes: Sendable {
             parameters: record.parameterCount, quantization: record.quantization,
             contextLength: backend?.contextLength ?? contextLength(record),
             capabilities: Self.capabilities(record), sizeBytes: record.sizeBytes, loaded: backend != nil, problem: record.problem,
-            aliases: await models.aliases(of: record), base: record.base)
+            aliases: await models.aliases(of: record), base: record.base,
+            memoryBytes: record.isLoadable ? models.memory(of: record).total : nil)
     }
 }

@@ -23,13 +23,13 @@ struct PromptRoutes: Sendable {
 
     @Sendable private func render(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
         let decoded = try RenderRequest(try await body.read(request))
-        let lease = try await models.acquire(decoded.model)
+        let lease = try await context.acquire(decoded.model, from: models)
         return .json(RenderRequest.response(try await lease.backend.prepare(decoded.conversation), model: decoded.model))
     }
 
     @Sendable private func tokenize(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
         let decoded = try TokenizeRequest(try await body.read(request))
-        let lease = try await models.acquire(try await models.meant(by: decoded.model))
+        let lease = try await context.acquire(try await models.meant(by: decoded.model), from: models)
         let tokens = try await lease.backend.tokenize(decoded.content, addSpecial: decoded.addSpecial, parseSpecial: decoded.parseSpecial)
         let pieces = decoded.withPieces ? try await lease.backend.pieces(of: tokens) : nil
         return .json(TokenizeRequest.response(tokens, pieces: pieces, contextLength: lease.backend.contextLength))
@@ -37,13 +37,13 @@ struct PromptRoutes: Sendable {
 
     @Sendable private func detokenize(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
         let decoded = try DetokenizeRequest(try await body.read(request))
-        let lease = try await models.acquire(try await models.meant(by: decoded.model))
+        let lease = try await context.acquire(try await models.meant(by: decoded.model), from: models)
         return .json(try decoded.response(try await lease.backend.pieces(of: decoded.tokens)))
     }
 
     @Sendable private func describe(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
         let model = try await models.meant(by: request.uri.queryParameters["model"].map(String.init))
-        let lease = try await models.acquire(model)
+        let lease = try await context.acquire(model, from: models)
         return .json(TokenizerInfo.response(lease.backend.tokenizer, model: model, contextLength: lease.backend.contextLength))
     }
 }

@@ -44,7 +44,7 @@ struct ResponseRoutes: Sendable {
     // MARK: At once
 
     private func createNow(_ request: ResponseRequest, _ items: ResponseContext, _ context: ShimmyRequestContext) async throws -> Response {
-        let lease = try await models.acquire(request.model)
+        let lease = try await context.acquire(request.model, from: models)
         let terms = ServiceTerms(owner: context.owner, isFlex: request.isFlex)
         let started = try await maker.start(request, items.items, on: lease.backend, terms)
         let record = record(request, items, context)
@@ -83,7 +83,7 @@ struct ResponseRoutes: Sendable {
     ) async throws -> Response {
         guard let store, let background, let record = record(request, items, context) else { throw APIError.nothingIsStored("background") }
         try background.checkRoom()
-        let lease = try await models.acquire(request.model)
+        let lease = try await context.acquire(request.model, from: models)
         try await maker.check(request, items.items, on: lease.backend)
         let object = ResponseObject(id: record.id, created: UnixTime.now, request: request, isStored: true)
         var events = ResponseEvents(object, style: request.style, dialect: request.dialect)

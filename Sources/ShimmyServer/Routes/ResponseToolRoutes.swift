@@ -22,7 +22,7 @@ struct ResponseToolRoutes: Sendable {
         let decoded = try InputTokensRequest(try await body.read(request))
         let items = try await ResponseContextFinder(store: store).context(
             previous: decoded.previousID, conversation: decoded.conversationID, input: decoded.input, owner: context.storageOwner)
-        let lease = try await models.acquire(try await models.meant(by: decoded.model))
+        let lease = try await context.acquire(try await models.meant(by: decoded.model), from: models)
         do {
             let prompt = try await lease.backend.prepare(try decoded.conversation(items.items))
             var response = Response.json(InputTokensRequest.response(prompt.tokens.count))
@@ -37,7 +37,7 @@ struct ResponseToolRoutes: Sendable {
         let decoded = try CompactRequest(try await body.read(request))
         let items = try await ResponseContextFinder(store: store).context(
             previous: decoded.previousID, conversation: nil, input: decoded.input, owner: context.storageOwner)
-        let lease = try await models.acquire(decoded.model)
+        let lease = try await context.acquire(decoded.model, from: models)
         let terms = ServiceTerms(owner: context.owner, isFlex: decoded.isFlex)
         let answer = try await summarize(decoded, items.items, on: lease.backend, terms)
         let canceller = answer.canceller

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import ShimmyClient
+import ShimmyCore
 import ShimmyHub
 import ShimmyJSON
 import ShimmyLlama
@@ -67,7 +68,7 @@ struct RunCommand: AsyncParsableCommand {
 
     func validate() throws {
         _ = try parameterList()
-        if let keepAlive { _ = try KeepAlive.seconds(keepAlive) }
+        if let keepAlive { _ = try KeepAlive.parse(keepAlive) }
     }
 
     func run() async throws {

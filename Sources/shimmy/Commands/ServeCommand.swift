@@ -3,6 +3,7 @@ import Foundation
 import Logging
 import NIOCore
 import ServiceLifecycle
+import ShimmyCore
 import ShimmyHub
 import ShimmyLlama
 import ShimmyModels
@@ -51,13 +52,20 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "Seconds that a client may take to send a request, or leave a connection unused. [SHIMMY_REQUEST_SECONDS]")
     var requestSeconds: Int?
 
-    @Option(help: "Models that may be loaded at once. [SHIMMY_MAX_MODELS]")
+    @Option(help: "Models that may be loaded at once. Default: as many as --memory-budget allows. [SHIMMY_MAX_MODELS]")
     var maxModels: Int?
 
+    @Option(help: "Seconds that a stream's status waits for its model; then comments tell how far the load is. Default: 2. [SHIMMY_LOAD_SILENCE]")
+    var loadSilence: Int?
+
+    @Option(help: "Seconds that a request may wait for memory that others' models are using. Default: 60. [SHIMMY_MODEL_WAIT]")
+    var modelWait: Int?
+
     @Option(
-        help: "How long a model stays loaded that nobody uses, such as 90s, 5m or 2h. Default: for ever. [SHIMMY_KEEP_ALIVE]",
-        transform: KeepAlive.seconds)
-    var keepAlive: Double?
+        help:
+            "How long a model stays loaded that nobody uses, such as 90s, 5m or 2h; requests may say otherwise. Default: for ever. [SHIMMY_KEEP_ALIVE]",
+        transform: KeepAlive.parse)
+    var keepAlive: KeepAlive?
 
     func run() async throws {
         let environment = Environment.process
@@ -81,6 +89,7 @@ struct ServeCommand: AsyncParsableCommand {
         ) { address in
             await Banner.show(address, models: models, preferred: modelName)
             if wantsPreload { await preloadModel(modelName, models, logger) }
+            await models.preloadAll()
         }
         try await serve(server, models, configuration, logger, drain: .seconds(drainSeconds ?? environment.integer("SHIMMY_DRAIN_SECONDS") ?? 30))
         await store?.close()
@@ -101,6 +110,7 @@ struct ServeCommand: AsyncParsableCommand {
             host: host ?? shared?.host ?? bind?.host ?? "127.0.0.1", port: port.number, apiKeys: keys,
             allowedOrigins: Set(origins), allowedHosts: Set(hosts.map { $0.lowercased() }))
         if let seconds = requestSeconds ?? environment.integer("SHIMMY_REQUEST_SECONDS") { configuration.limits.requestTime = .seconds(seconds) }
+        if let seconds = loadSilence ?? environment.integer("SHIMMY_LOAD_SILENCE") { configuration.loadSilence = .seconds(max(0, seconds)) }
         return configuration
     }
 
@@ -111,9 +121,17 @@ struct ServeCommand: AsyncParsableCommand {
         loader.prefixes = try options.prefixes(logger)
         let (options, ready) = (options, loader)
         return ModelManager(
-            capacity: maxModels ?? environment.integer("SHIMMY_MAX_MODELS") ?? 3,
-            keepAlive: try keepAlive ?? environment.string("SHIMMY_KEEP_ALIVE").flatMap(KeepAlive.seconds), logger: logger,
-            scan: { options.catalog(including: file) }, load: { try await ready.load($0, $1) })
+            limits: try poolLimits(environment),
+            keepAlive: try keepAlive ?? environment.string("SHIMMY_KEEP_ALIVE").map(KeepAlive.parse) ?? .forever, logger: logger,
+            scan: { options.catalog(including: file) }, estimate: { ready.estimate($0, $1) }, load: { try await ready.load($0, $1, $2) })
+    }
+
+    private func poolLimits(_ environment: Environment) throws -> ModelPool<LoadedModel>.Limits {
+        var limits = ModelPool<LoadedModel>.Limits(budget: try memory.budget, models: maxModels ?? environment.integer("SHIMMY_MAX_MODELS"))
+        if let models = limits.models, models < 1 { throw ValidationError("--max-models must be at least 1.") }
+        if let seconds = modelWait ?? environment.integer("SHIMMY_MODEL_WAIT") { limits.waitSeconds = Double(seconds) }
+        if limits.waitSeconds < 0 { throw ValidationError("--model-wait must not be negative.") }
+        return limits
     }
 
     private func preloadModel(_ name: String?, _ models: ModelManager, _ logger: Logger) async {
@@ -122,11 +140,7 @@ struct ServeCommand: AsyncParsableCommand {
             logger.warning("nothing was preloaded: name one of several models with --model")
             return
         }
-        do {
-            _ = try await models.acquire(name)
-        } catch {
-            logger.error("could not preload", metadata: ["model": "\(name)", "error": "\(error)"])
-        }
+        await models.preload(name)
     }
 
     private func serve(
@@ -144,7 +158,6 @@ struct ServeCommand: AsyncParsableCommand {
             }
         }
         defer { withExtendedLifetime(signals) {} }
-        let freeing = Task { await models.keepFreeingIdle() }
         do {
             try await services.run()
         } catch let error as IOError where error.errnoCode == EADDRINUSE {
@@ -152,7 +165,6 @@ struct ServeCommand: AsyncParsableCommand {
             Console.error("port \(configuration.port) is in use\(holder); choose another with --port, or --port auto")
             throw ExitStatus.portInUse
         }
-        freeing.cancel()
         await models.shutdown()
     }
 }

@@ -5,6 +5,7 @@ import ShimmyCore
 import ShimmyEngine
 import ShimmyLlama
 import ShimmyModels
+import Synchronization
 
 /// Turns a file on the disk into a backend of this process: weights, context, engine.
 struct ModelLoader: Sendable {
@@ -22,10 +23,38 @@ struct ModelLoader: Sendable {
     var conversions: Conversions
     var logger: Logger
 
-    func load(_ record: ModelRecord, _ settings: ModelSettings = ModelSettings()) async throws -> any Backend {
-        let path = record.isFolder ? try await converted(record) : record.path
+    /// What a model will take, told from its file alone.
+    func estimate(_ record: ModelRecord, _ settings: ModelSettings) -> MemoryUse {
+        let converted = record.isFolder ? try? GGUFHeader.read(path: conversions.path(of: record)) : nil
+        let estimate = converted.map { MemoryEstimate($0) } ?? record.memory
+        return (estimate ?? MemoryEstimate(sizeBytes: record.sizeBytes, contextLength: record.contextLength))
+            .use(contextLength: settings.contextLength ?? contextLength, slots: settings.slots ?? slots)
+    }
+
+    func load(
+        _ record: ModelRecord, _ settings: ModelSettings = ModelSettings(), _ progress: LoadProgress = LoadProgress()
+    ) async throws -> LoadedModel {
+        let freed = Signal()
+        let path = record.isFolder ? try await converted(record, progress) : record.path
+        let done = progress.fraction
         let files = record.isFolder ? [path] : record.shards
-        let (headers, model) = try await onOwnThread(named: "load") { (try LoadCheck.headers(of: files), try LlamaModel(path: path)) }
+        let options = LlamaModel.Options(onFree: freed.fire) { fraction in
+            progress.report(done + (1 - done) * fraction)
+            return !progress.isCancelled
+        }
+        let (headers, model) = try await onOwnThread(named: "load") {
+            (try LoadCheck.headers(of: files), try LlamaModel(path: path, options: options))
+        }
+        let (backend, memory) = try await start(model, headers, record, settings)
+        // Whoever just looked at it lets go in a moment; a reference that is forgotten must not stop the others for ever.
+        return LoadedModel(backend: backend, memory: memory) { [logger] in
+            if await !freed.wait(atMost: .seconds(10)) { logger.error("a model's memory was not freed", metadata: ["model": "\(record.id)"]) }
+        }
+    }
+
+    private func start(_ model: LlamaModel, _ headers: [GGUFHeader], _ record: ModelRecord, _ settings: ModelSettings) async throws -> (
+        any Backend, MemoryUse
+    ) {
         if let pooling = LlamaEmbedder.pooling(of: model) { return try await loadEmbedder(model, judges: pooling == .rank, record, settings) }
         let template = try template(of: model, record)
         let plan = try adapters(for: record, settings, headers)
@@ -35,11 +64,23 @@ struct ModelLoader: Sendable {
             adaptsThreads: !engine.isDeterministic, adapters: plan.adapters.map(\.path))
         var engineOptions = engine
         engineOptions.store = try prefixes?.store(for: record, adapters: plan.adapters)
-        let engine = try await EngineHandle.start(name: "engine", options: engineOptions) { try LlamaRunner(model: model, options: options) }
-        return LocalBackend(
+        let taken = Mutex(MemoryUse())
+        let engine = try await EngineHandle.start(name: "engine", options: engineOptions) {
+            let runner = try LlamaRunner(model: model, options: options)
+            taken.withLock { $0 = runner.memory }
+            return runner
+        }
+        let backend = LocalBackend(
             vocabulary: model.vocabulary, template: template, engine: engine,
             fingerprint: fingerprint(record, plan.adapters, contextLength: engine.limits.contextLength), adapters: ModelAdapters(plan), logger: logger
         )
+        var memory = taken.withLock { $0 }
+        memory.weights += plan.adapters.reduce(0) { $0 + Self.fileSize($1.path) }
+        return (backend, memory)
+    }
+
+    private static func fileSize(_ path: String) -> Int {
+        (try? FileManager.default.attributesOfItem(atPath: path))?[.size] as? Int ?? 0
     }
 
     private func adapters(for record: ModelRecord, _ settings: ModelSettings, _ headers: [GGUFHeader]) throws -> AdapterPlan {
@@ -52,24 +93,33 @@ struct ModelLoader: Sendable {
         return plan
     }
 
-    private func loadEmbedder(_ model: LlamaModel, judges: Bool, _ record: ModelRecord, _ settings: ModelSettings) async throws -> any Backend {
+    private func loadEmbedder(_ model: LlamaModel, judges: Bool, _ record: ModelRecord, _ settings: ModelSettings) async throws -> (
+        any Backend, MemoryUse
+    ) {
         let (contextLength, threads) = (settings.contextLength ?? contextLength, threads)
+        let taken = Mutex(MemoryUse())
         let engine = try await EmbeddingEngine.start(name: "embed") {
-            try LlamaEmbedder(model: model, contextLength: contextLength, threads: threads)
+            let runner = try LlamaEmbedder(model: model, contextLength: contextLength, threads: threads)
+            taken.withLock { $0 = runner.memory }
+            return runner
         }
-        return EmbeddingBackend(
+        let backend = EmbeddingBackend(
             vocabulary: model.vocabulary, engine: engine, judges: judges,
             fingerprint: fingerprint(record, [], contextLength: engine.limits.contextLength)
         )
+        return (backend, taken.withLock { $0 })
     }
 
     /// The GGUF file of a folder of SafeTensors, converted when it is loaded for the first time, or has changed since.
-    private func converted(_ record: ModelRecord) async throws -> String {
+    private func converted(_ record: ModelRecord, _ progress: LoadProgress) async throws -> String {
         let path = conversions.path(of: record)
         if FileManager.default.fileExists(atPath: path) { return path }
         logger.notice("converting a model", metadata: ["model": "\(record.id)", "bytes": "\(record.sizeBytes)", "to": "\(path)"])
         let (conversions, logger) = (conversions, logger)
-        return try await onOwnThread(named: "convert") { try conversions.convert(record, logger: logger) }
+        return try await onOwnThread(named: "convert") {
+            // Most of the time until the model is there.
+            try conversions.convert(record, logger: logger) { progress.report(0.9 * Double($0) / Double(max(1, $1))) }
+        }
     }
 
     /// A model's own template that does not parse is no reason to do without the model: ChatML is what most models know.

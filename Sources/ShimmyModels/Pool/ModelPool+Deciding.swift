@@ -1,0 +1,129 @@
+import ShimmyCore
+
+/// What is to be done after an event; the numbers are those of `ModelPool`.
+extension ModelPool {
+    mutating func settle(_ now: Double) -> [Action] {
+        if stopped { return [] }
+        var actions = grantWhatIsLoaded() + refuseTheLate(now)
+        while let next = nextHead(now) {
+            let done = serve(next, now)
+            actions += done.actions
+            if !done.goesOn { break }
+        }
+        // What was held back for a head that is gone is free for all again.
+        actions += grantWhatIsLoaded()
+        return actions + freeTheExpired(now) + freeTheExcess()
+    }
+
+    /// 9
+    private mutating func refuseTheLate(_ now: Double) -> [Action] {
+        let late = waiters.filter { now >= $0.since + limits.waitSeconds && !isLoading($0.id) }
+        waiters.removeAll { waiter in late.contains { $0.ticket == waiter.ticket } }
+        return late.map { waiter in
+            .refuse(
+                waiter.ticket, .waitedTooLong(waiter.id, seconds: limits.waitSeconds, needed: waiter.terms.memory.total, budget: limits.budget))
+        }
+    }
+
+    /// 1, and by leaving the others where they are: 2 and 3
+    private mutating func grantWhatIsLoaded() -> [Action] {
+        var actions: [Action] = []
+        var left: [Waiter] = []
+        var isBehindHead = false
+        for waiter in waiters {
+            isBehindHead = isBehindHead || waiter.ticket == head?.ticket
+            let hasToGo = isBehindHead && head?.leaving.contains(waiter.id) == true
+            if let resource = entries[waiter.id]?.loaded, !hasToGo {
+                actions.append(grant(waiter, resource))
+            } else {
+                left.append(waiter)
+            }
+        }
+        waiters = left
+        return actions
+    }
+
+    /// The first request whose model is not there. One whose model is just being freed is it, too: nobody overtakes it.
+    private mutating func nextHead(_ now: Double) -> Waiter? {
+        let next = waiters.first { entries[$0.id] == nil || entries[$0.id]?.isFreeing == true }
+        if next?.ticket != head?.ticket { head = next.map { ($0.ticket, now, []) } }
+        return next
+    }
+
+    /// - goesOn: whether there may be another head.
+    private mutating func serve(_ waiter: Waiter, _ now: Double) -> (actions: [Action], goesOn: Bool) {
+        if entries[waiter.id] != nil { return ([], false) }  // 3
+        if let refusal = neverFits(waiter.id, waiter.terms) {  // 4
+            waiters.removeAll { $0.ticket == waiter.ticket }
+            return ([.refuse(waiter.ticket, refusal)], true)
+        }
+        let missing = missing(for: waiter.terms.memory.total)
+        if missing.bytes <= 0, missing.places <= 0 {  // 5
+            entries[waiter.id] = Entry(memory: waiter.terms.memory, keepAlive: waiter.terms.keepAlive, isPinned: waiter.terms.isPinned)
+            return ([.load(waiter.id)], true)
+        }
+        let leaving = head?.leaving ?? []
+        guard let chosen = choose(missing, first: leaving) else { return ([], false) }
+        let idle = chosen.filter { entries[$0]?.isIdle == true }
+        if idle.count == chosen.count { return (free(chosen), false) }  // 6
+        guard !leaving.isEmpty || now >= (head?.since ?? now) + limits.patience else { return ([], false) }
+        head?.leaving = Set(chosen)  // 7
+        return (free(idle), false)
+    }
+
+    /// What is missing beyond what is free, and beyond what is being freed already.
+    private func missing(for bytes: Int) -> (bytes: Int, places: Int, beingFreed: Int, placesBeingFreed: Int) {
+        let freeing = entries.values.filter(\.isFreeing)
+        return (
+            bytes - freeBytes, limits.models.map { entries.count + 1 - $0 } ?? 0, freeing.reduce(0) { $0 + $1.memory.total }, freeing.count
+        )
+    }
+
+    /// Models to free, least recently used first, idle ones before others; nil when all of them together are not enough.
+    /// - first: those that were chosen before.
+    private func choose(
+        _ missing: (bytes: Int, places: Int, beingFreed: Int, placesBeingFreed: Int), first: Set<String>
+    ) -> [String]? {
+        var (bytes, places) = (missing.bytes - missing.beingFreed, missing.places - missing.placesBeingFreed)
+        var chosen: [String] = []
+        let candidates = entries.filter { $0.value.loaded != nil && !$0.value.isPinned }.sorted { one, other in
+            func order(_ id: String, _ entry: Entry) -> (Int, Int, Int) { (first.contains(id) ? 0 : 1, entry.users > 0 ? 1 : 0, entry.lastUse) }
+            return order(one.key, one.value) < order(other.key, other.value)
+        }
+        for (id, entry) in candidates where bytes > 0 || places > 0 {
+            chosen.append(id)
+            bytes -= entry.memory.total
+            places -= 1
+        }
+        return bytes > 0 || places > 0 ? nil : chosen
+    }
+
+    /// 4
+    func neverFits(_ id: String, _ terms: Terms) -> ModelError? {
+        let pinned = entries.filter { $0.value.isPinned && $0.key != id }.values
+        let available = limits.budget - pinned.reduce(0) { $0 + $1.memory.total }
+        if terms.memory.total > available { return .tooLarge(id, needed: terms.memory, available: max(0, available)) }
+        if let models = limits.models, pinned.count >= models { return .noPlace(id, models: models) }
+        return nil
+    }
+
+    /// 11
+    private mutating func freeTheExpired(_ now: Double) -> [Action] {
+        free(entries.filter { $0.value.expiry.map { $0 <= now } ?? false }.keys.sorted())
+    }
+
+    /// 10
+    private mutating func freeTheExcess() -> [Action] {
+        var excess = -freeBytes - entries.values.filter(\.isFreeing).reduce(0) { $0 + $1.memory.total }
+        var chosen: [String] = []
+        for (id, entry) in entries.filter(\.value.isIdle).sorted(by: { $0.value.lastUse < $1.value.lastUse }) where excess > 0 {
+            chosen.append(id)
+            excess -= entry.memory.total
+        }
+        return free(chosen)
+    }
+
+    /// Bytes of the budget that no model has or waits for; below 0 when models took more than was estimated.
+    package var freeBytes: Int { limits.budget - usedBytes }
+    package var usedBytes: Int { entries.values.reduce(0) { $0 + $1.memory.total } }
+}

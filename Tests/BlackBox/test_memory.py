@@ -1,0 +1,224 @@
+"""Many models under one budget of memory: what they take, how long they stay, who waits for whom, and what waiting clients are told."""
+
+import random
+import subprocess
+import threading
+import time
+
+import pytest
+from openai import OpenAI
+
+import tiny_models
+from server import MODEL, MODEL_FILE, Server, make_home
+from test_embeddings import FOLDER, NAME
+
+WORDS = [first + second for first in ("sun", "moon", "rain", "snow", "wind", "fire") for second in ("light", "fall", "y", "shine", "s", "ing")]
+
+
+def resident(server) -> int:
+    """Bytes of memory that the server's process has."""
+    return int(subprocess.run(["ps", "-o", "rss=", "-p", str(server.process.pid)], capture_output=True, text=True, check=True).stdout) * 1024
+
+
+def memory_of(server, model: str) -> int:
+    return server.request("GET", f"/v1/models/{model}").json["shimmy"]["memory_bytes"]
+
+
+def engine(server) -> dict:
+    return server.request("GET", "/v1/engine").json
+
+
+def status(server, model: str):
+    return next((one for one in engine(server)["data"] if one["model"] == model), None)
+
+
+def wait_until(condition, what: str, seconds: float = 30):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} did not happen in {seconds} s"
+        time.sleep(0.02)
+
+
+def text(count: int) -> str:
+    """As many words as asked for, different each time."""
+    return " ".join(f"{random.choice(WORDS)}{random.randrange(100)}" for _ in range(count))
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory):
+    """Models of many kinds: the default one, the same in another quantization, an embedding model, a reranker, a recurrent one, a vocabulary."""
+    home = make_home(tmp_path_factory.mktemp("shelf"))
+    models = home / "data/models"
+    tiny_models.in_eight_bits(MODEL_FILE, models / "other.gguf")
+    (models / NAME).symlink_to(FOLDER)
+    tiny_models.reranker(models / "judge.gguf")
+    tiny_models.mamba(models / "mamba.gguf", MODEL_FILE)
+    tiny_models.TinyModel("llama", tiny_models.vocabulary(MODEL_FILE)).write(models / "words.gguf")
+    # Its header is sound, and what it describes is not there.
+    broken = tiny_models.TinyModel("llama", tiny_models.vocabulary(MODEL_FILE), context_length=512, embedding_length=64, block_count=1)
+    broken.tensor("token_embd.weight", 64, 100)
+    broken.write(models / "broken.gguf")
+    return home
+
+
+@pytest.mark.parametrize("context", [512, 8192])
+def test_a_model_takes_what_its_file_promises(home, context):
+    with Server(home, "--ctx-size", str(context), "--slots", "16") as server:
+        idle, promised = resident(server), memory_of(server, MODEL)
+        assert server.request("POST", "/v1/models/load", {"model": MODEL}).status == 200
+        taken = memory_of(server, MODEL)
+        assert abs(promised - taken) < 0.1 * taken
+        # Every page of the table of embeddings.
+        for first in (0, 50):
+            prompt = list(range(first, 49152, 110))
+            assert server.request("POST", "/v1/completions", {"model": MODEL, "prompt": prompt, "max_tokens": 1}).status == 200
+        assert server.chat(n=8, temperature=2).status == 200
+        grown = resident(server) - idle
+        assert abs(promised - grown) < 0.1 * grown, f"promised {promised}, grown by {grown}"
+
+
+def test_an_embedding_model_takes_what_its_file_promises(shelf):
+    with Server(shelf) as server:  # converts it, and leaves the file in the cache
+        assert server.request("POST", "/v1/models/load", {"model": NAME}).status == 200
+    with Server(shelf) as server:
+        idle, promised = resident(server), memory_of(server, NAME)
+        # As long as texts may be.
+        inputs = [list(range(first, 30522, 60)) for first in range(4)]
+        assert server.request("POST", "/v1/embeddings", {"model": NAME, "input": inputs}).status == 200
+        grown = resident(server) - idle
+        assert abs(promised - memory_of(server, NAME)) < 0.1 * promised
+        assert abs(promised - grown) < 0.1 * grown, f"promised {promised}, grown by {grown}"
+
+
+def test_requests_say_how_long_a_model_stays(shelf):
+    with Server(shelf, "--keep-alive", "10m") as server, OpenAI(base_url=server.url + "/v1", api_key="unused", max_retries=0) as client:
+        def expiry():
+            wait_until(lambda: (status(server, MODEL) or {"users": 0})["users"] == 0, "the end of the answer")
+            return (status(server, MODEL) or {}).get("expires_at")
+
+        def chat(keep_alive):
+            client.chat.completions.create(
+                model=MODEL, messages=[{"role": "user", "content": "Hi"}], max_tokens=1, extra_body={"keep_alive": keep_alive})
+            return expiry()
+
+        now = time.time()
+        assert server.chat(max_tokens=1).status == 200
+        assert abs(expiry() - now - 600) < 60, "the server's own time"
+        assert abs(chat("5m") - now - 300) < 60
+        assert abs(chat(100) - now - 100) < 60
+        assert chat(-1) is None and status(server, MODEL)["state"] == "loaded", "for ever"
+        assert chat(None) is None, "it still holds"
+        chat(0)
+        wait_until(lambda: status(server, MODEL) is None, "freeing at once")
+        client.completions.create(model=MODEL, prompt="Hi", max_tokens=1, extra_body={"keep_alive": "0s"})
+        wait_until(lambda: status(server, MODEL) is None, "freeing after a completion")
+        client.embeddings.create(model=NAME, input="Hi", extra_body={"keep_alive": 0})
+        wait_until(lambda: status(server, NAME) is None, "freeing after an embedding")
+        assert server.request("POST", "/v1/models/load", {"model": MODEL, "keep_alive": "1h"}).status == 200
+        assert abs(expiry() - time.time() - 3600) < 60
+        for path, body in (
+            ("/v1/chat/completions", {"messages": [{"role": "user", "content": "Hi"}]}), ("/v1/completions", {"prompt": "Hi"}),
+            ("/v1/embeddings", {"input": "Hi"}), ("/v1/models/load", {}),
+        ):
+            body["model"] = MODEL
+            server.request("POST", path, {**body, "keep_alive": "soon"}).assert_error(400, "keep_alive", "invalid_value")
+            server.request("POST", path, {**body, "keep_alive": [5]}).assert_error(400, "keep_alive", "invalid_type")
+
+
+def test_what_can_never_fit_is_refused_with_numbers(shelf):
+    with Server(shelf, "--memory-budget", "50M") as server:
+        needed = str(memory_of(server, MODEL))
+        for answer in (server.chat(), server.chat(stream=True), server.request("POST", "/v1/models/load", {"model": MODEL})):
+            message = answer.assert_error(503, None, "insufficient_memory", "server_error")
+            assert needed in message and "50000000 bytes are available" in message
+            assert "retry-after" not in answer.headers
+        assert engine(server)["memory"] == {"budget": 50_000_000, "used": 0}
+
+
+def long_stream(server, model=MODEL, tokens=400):
+    """A stream that goes on until it is read to its end, and its first chunk."""
+    client = OpenAI(base_url=server.url + "/v1", api_key="unused", max_retries=0)
+    stream = client.chat.completions.create(
+        model=model, messages=[{"role": "user", "content": "Count."}], max_tokens=tokens, stream=True, extra_body={"ignore_eos": True})
+    next(stream)
+    return stream
+
+
+def one_model_budget(server_home) -> str:
+    """Bytes in which either quantization fits and not both."""
+    with Server(server_home, *SMALL) as server:
+        return str(max(memory_of(server, MODEL), memory_of(server, "other")) * 5 // 4)
+
+
+SMALL = ("--ctx-size", "1024", "--slots", "8")
+
+
+def test_requests_wait_for_models_in_use(shelf):
+    budget = one_model_budget(shelf)
+    with Server(shelf, *SMALL, "--memory-budget", budget) as server:
+        stream = long_stream(server)
+        answers = []
+        waiting = threading.Thread(target=lambda: answers.append(server.chat(model="other")))
+        waiting.start()
+        wait_until(lambda: engine(server)["waiting"] == 1, "waiting")
+        assert status(server, MODEL)["users"] == 1
+        assert sum(1 for _ in stream) > 100, "a stream never loses its model"
+        waiting.join()
+        assert answers[0].status == 200
+        assert [model["model"] for model in engine(server)["data"]] == ["other"], "there is no room for both"
+        assert engine(server)["memory"]["used"] <= int(budget)
+
+    with Server(shelf, *SMALL, "--memory-budget", budget, "--model-wait", "1") as server:
+        stream = long_stream(server, tokens=800)
+        answer = server.chat(model="other")
+        answer.assert_error(503, None, "insufficient_memory", "server_error")
+        assert int(answer.headers["retry-after"]) > 0
+        stream.close()
+        assert server.chat(model="other").status == 200
+
+
+def comments_and_rest(answer) -> tuple[list[str], list[str]]:
+    blocks = answer.body.decode().strip().split("\n\n")
+    return [block for block in blocks if block.startswith(":")], [block for block in blocks if not block.startswith(":")]
+
+
+def test_streams_tell_how_far_a_load_is(shelf):
+    with Server(shelf, *SMALL, "--memory-budget", one_model_budget(shelf), "--load-silence", "0") as server:
+        comments, events = comments_and_rest(server.chat(stream=True))
+        assert comments and all(comment.startswith((f": loading {MODEL} ", ": waiting for memory for ")) for comment in comments)
+        assert events[-1] == "data: [DONE]" and len(events) > 2
+
+        stream = long_stream(server)
+        answers = []
+        waiting = threading.Thread(target=lambda: answers.append(server.chat(model="other", stream=True)))
+        waiting.start()
+        wait_until(lambda: engine(server)["waiting"] == 1, "waiting")
+        for _ in stream:
+            pass
+        waiting.join()
+        comments, events = comments_and_rest(answers[0])
+        assert ": waiting for memory for other" in comments and events[-1] == "data: [DONE]"
+
+        # What can be known without the model still has its status; what cannot is an event.
+        server.chat(model=MODEL, stream=True, temperature=3).assert_error(400, "temperature", "decimal_above_max_value")
+        server.chat(model="none", stream=True).assert_error(404, None, "model_not_found")
+        failed = server.chat(model="broken", stream=True)
+        assert failed.status == 200 and failed.events[-1]["error"]["code"] == "model_load_failed"
+
+
+def test_a_load_that_fails_quickly_has_a_status(shelf):
+    with Server(shelf, *SMALL) as server:
+        for stream in (False, True):
+            server.chat(model="broken", stream=stream).assert_error(500, None, "model_load_failed", "server_error")
+        assert engine(server)["memory"]["used"] == 0 and engine(server)["data"] == []
+
+
+def test_a_client_that_goes_waits_no_longer(shelf):
+    with Server(shelf, *SMALL, "--memory-budget", one_model_budget(shelf)) as server:
+        stream = long_stream(server)
+        with OpenAI(base_url=server.url + "/v1", api_key="unused", max_retries=0, timeout=1) as client:
+            with pytest.raises(Exception, match="timed out"):
+                client.chat.completions.create(model="other", messages=[{"role": "user", "content": "Hi"}])
+        wait_until(lambda: engine(server)["waiting"] == 0, "giving up")
+        assert status(server, MODEL)["users"] == 1
+        stream.close()

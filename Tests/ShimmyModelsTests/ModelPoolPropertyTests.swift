@@ -1,0 +1,181 @@
+import ShimmyCore
+import ShimmyModels
+import ShimmyTestSupport
+import Testing
+
+/// The pool under random requests, releases, loads that take less than was estimated or fail, and people who give up.
+@Suite struct ModelPoolPropertyTests {
+    private struct Model {
+        let id: String
+        let size: Int
+        let isPinned: Bool
+    }
+
+    /// Plays the world around a pool and checks after each event what must always hold.
+    private final class World {
+        var pool: ModelPool<String>
+        var random: SeededGenerator
+        let models: [Model]
+        let budget: Int
+        var now = 0.0
+        var lastTicket = 0
+        /// Tickets that have had no answer yet.
+        var open: [Int: String] = [:]
+        var users: [String: Int] = [:]
+        var loading: Set<String> = []
+        var freeing: Set<String> = []
+        var evictions = 0
+        var refusals = 0
+
+        init(seed: UInt64) {
+            random = SeededGenerator(seed: seed)
+            budget = 100
+            var limits = ModelPool<String>.Limits(budget: 100, models: seed % 3 == 0 ? 4 : nil)
+            limits.waiting = 12
+            // With every other seed nobody is sent away: then every waiter must be served.
+            limits.waitSeconds = seed % 2 == 0 ? 1e9 : 50
+            pool = ModelPool(limits: limits)
+            var generator = random
+            models = (0..<7).map { Model(id: "m\($0)", size: Int.random(in: 5...60, using: &generator), isPinned: $0 == 6) }
+        }
+
+        func perform(_ actions: [ModelPool<String>.Action]) {
+            for action in actions {
+                switch action {
+                case .grant(let ticket, let id, _):
+                    #expect(open.removeValue(forKey: ticket) == id, "one answer for each request")
+                    #expect(!loading.contains(id) && !freeing.contains(id))
+                    users[id, default: 0] += 1
+                case .refuse(let ticket, _):
+                    #expect(open.removeValue(forKey: ticket) != nil, "one answer for each request")
+                    refusals += 1
+                case .load(let id): #expect(loading.insert(id).inserted && !freeing.contains(id))
+                case .free(let id, _):
+                    #expect(users[id, default: 0] == 0, "a stream never loses its model")
+                    #expect(models.first { $0.id == id }?.isPinned == false, "pinned ones stay")
+                    #expect(freeing.insert(id).inserted)
+                    evictions += 1
+                }
+            }
+            #expect(pool.usedBytes <= budget, "the budget is never exceeded")
+        }
+
+        func request() {
+            guard let model = models.randomElement(using: &random) else { return }
+            lastTicket += 1
+            open[lastTicket] = model.id
+            let asked: KeepAlive? = Bool.random(using: &random) ? nil : .seconds(Double.random(in: 0...30, using: &random))
+            let terms = ModelPool<String>.Terms(memory: MemoryUse(weights: model.size), isPinned: model.isPinned, asked: asked)
+            perform(pool.request(lastTicket, model.id, terms, now: now))
+        }
+
+        func endLoad() {
+            guard let id = loading.sorted().randomElement(using: &random), let model = models.first(where: { $0.id == id }) else { return }
+            loading.remove(id)
+            if Int.random(in: 0..<6, using: &random) == 0 {
+                perform(pool.didFail(id, .loadFailed(id, reason: "bad"), now: now))
+            } else {
+                let taken = Int.random(in: max(1, model.size - 4)...model.size, using: &random)
+                perform(pool.didLoad(id, id, MemoryUse(weights: taken), now: now))
+            }
+        }
+
+        func endFreeing() {
+            guard let id = freeing.sorted().randomElement(using: &random) else { return }
+            freeing.remove(id)
+            perform(pool.didFree(id, now: now))
+        }
+
+        func release() {
+            guard let id = users.filter({ $0.value > 0 }).keys.sorted().randomElement(using: &random) else { return }
+            users[id, default: 1] -= 1
+            perform(pool.release(id, now: now))
+        }
+
+        func giveUp() {
+            guard let ticket = open.keys.sorted().randomElement(using: &random) else { return }
+            open[ticket] = nil
+            perform(pool.cancel(ticket, now: now))
+        }
+
+        func wait(_ seconds: Double) {
+            now += seconds
+            perform(pool.advance(now: now))
+        }
+
+        func step() {
+            switch Int.random(in: 0..<20, using: &random) {
+            case 0..<6: request()
+            case 6..<10: endLoad()
+            case 10..<15: release()
+            case 15..<17: endFreeing()
+            case 17: giveUp()
+            default: wait(Double.random(in: 0...2, using: &random))
+            }
+        }
+
+        /// Everybody goes, nobody comes: then nobody may be left waiting.
+        func comeToRest() {
+            for _ in 0..<1000 where !open.isEmpty || !loading.isEmpty || !freeing.isEmpty || users.contains(where: { $0.value > 0 }) {
+                endLoad()
+                endFreeing()
+                release()
+                wait(0.1)
+            }
+        }
+    }
+
+    @Test(arguments: Array(1...40) as [UInt64]) func whateverHappensTheRulesHold(seed: UInt64) {
+        let world = World(seed: seed)
+        for _ in 0..<2000 { world.step() }
+        world.comeToRest()
+        #expect(world.open.isEmpty, "no waiter is lost")
+        #expect(world.evictions > 10)
+    }
+
+    /// However busy the others are, whoever waits is served within a bounded number of their releases.
+    @Test(arguments: Array(1...20) as [UInt64]) func nobodyStarves(seed: UInt64) {
+        var random = SeededGenerator(seed: seed)
+        var limits = ModelPool<String>.Limits(budget: 100)
+        limits.waiting = 1000
+        limits.waitSeconds = 1e9
+        var pool = ModelPool<String>(limits: limits)
+        var now = 0.0
+        var ticket = 0
+        var users: [String] = []
+        var arrivals: [Int: Int] = [:]
+        var longest = 0
+
+        func perform(_ actions: [ModelPool<String>.Action], round: Int) {
+            for action in actions {
+                switch action {
+                case .grant(let ticket, let id, _):
+                    users.append(id)
+                    longest = max(longest, round - arrivals[ticket, default: round])
+                case .load(let id): perform(pool.didLoad(id, id, MemoryUse(weights: 60), now: now), round: round)
+                case .free(let id, _): perform(pool.didFree(id, now: now), round: round)
+                case .refuse(let ticket, let error): Issue.record("\(ticket) was refused: \(error)")
+                }
+            }
+        }
+
+        for round in 0..<600 {
+            now += 0.5
+            // One popular model and three others, none of which fits beside another.
+            for _ in 0..<2 {
+                ticket += 1
+                arrivals[ticket] = round
+                let id = Int.random(in: 0..<4, using: &random) > 0 ? "popular" : "m\(Int.random(in: 1...3, using: &random))"
+                perform(pool.request(ticket, id, .init(memory: MemoryUse(weights: 60)), now: now), round: round)
+            }
+            perform(pool.advance(now: now), round: round)
+            // Streams end in the order in which they began, eight at once.
+            while users.count > 8 { perform(pool.release(users.removeFirst(), now: now), round: round) }
+            if let first = users.first, Bool.random(using: &random) {
+                users.removeFirst()
+                perform(pool.release(first, now: now), round: round)
+            }
+        }
+        #expect(longest < 120, "the longest wait was \(longest) rounds")
+    }
+}
