@@ -8,20 +8,54 @@
 #include "ggml-cpu-impl.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 
 namespace shimmy {
 
 namespace {
 
-
-// A share of the work: threads take the next one when they are done, since they do not run equally fast.
-// It is large enough that fetching ahead seldom leaves it.
+// A share of the work. It is large enough that fetching ahead seldom leaves it.
 int64_t panelsOfShare(const PackedWeights & weights, int threads) {
     constexpr size_t large = 256 << 10;
     int64_t atLeast = std::min<int64_t>(weights.panels() / threads, int64_t(large / weights.panelBytes()));
     return std::max<int64_t>({1, weights.panels() / (threads * 8), atLeast});
 }
+
+// The panels of a matrix, shared out: each thread has a run of its own, which it passes from the beginning, so that what it fetches ahead is
+// what it needs next; who is done helps the others, since threads do not run equally fast.
+struct Runs {
+    struct alignas(64) Counter {
+        std::atomic<int64_t> next;
+    };
+
+    Counter * counters;  // one for each thread, in the work buffer
+    int64_t panels, share;
+    int threads;
+
+    static size_t bytes(int threads) { return size_t(threads) * sizeof(Counter); }
+
+    Runs(uint8_t * work, const PackedWeights & weights, int threads, int64_t rows) : counters((Counter *) work), panels(weights.panels()), threads(threads) {
+        // Many rows pass a share several times: it stays in the cache. One row passes it once, and small ones end at the same time.
+        const size_t size = rows > 8 ? 256 << 10 : 64 << 10;
+        share = std::max<int64_t>(1, std::min<int64_t>(panels / threads, int64_t(size / weights.panelBytes())));
+    }
+
+    int64_t start(int run) const { return panels * run / threads; }
+
+    // Each thread opens its own run; nobody may take any before all have met.
+    void open(int thread) { counters[thread].next.store(0, std::memory_order_relaxed); }
+
+    template <class Body> void pass(int thread, Body body) {
+        for (int i = 0; i < threads; i++) {
+            const int run = (thread + i) % threads;
+            const int64_t end = start(run + 1);
+            for (int64_t first; (first = start(run) + share * counters[run].next.fetch_add(1, std::memory_order_relaxed)) < end;) {
+                body(first, std::min(first + share, end));
+            }
+        }
+    }
+};
 
 // Rows of activations that are multiplied with a share's panels before the next ones: few enough to stay in the cache.
 constexpr int64_t rowsOfBlock = 64;
@@ -57,31 +91,30 @@ uint8_t * aligned(void * p) { return (uint8_t *) ((uintptr_t(p) + 63) / 64 * 64)
 
 // MUL_MAT: one matrix, any number of rows.
 struct PlainProduct {
-    static size_t workSize(const ggml_tensor * op) {
+    static size_t workSize(const ggml_tensor * op, int threads) {
         const ggml_tensor * x = op->src[1];
-        return size_t(ggml_nrows(x)) * PackedWeights(op->src[0]).rowBytes() + 64;
+        return 64 + Runs::bytes(threads) + size_t(ggml_nrows(x)) * PackedWeights(op->src[0]).rowBytes();
     }
 
     static void compute(const ggml_compute_params * params, ggml_tensor * op) {
         const ggml_tensor * x = op->src[1];
         const PackedWeights weights(op->src[0]);
         const int64_t count = ggml_nrows(x);
-        uint8_t * quantized = aligned(params->wdata);
+        Runs runs(aligned(params->wdata), weights, params->nth, count);
+        uint8_t * quantized = aligned(params->wdata) + Runs::bytes(params->nth);
         const size_t rowBytes = weights.rowBytes();
         auto place = [](const ggml_tensor * t, int64_t row) {
             int64_t i1 = row % t->ne[1], i2 = row / t->ne[1] % t->ne[2], i3 = row / (t->ne[1] * t->ne[2]);
             return (float *) ((char *) t->data + size_t(i1) * t->nb[1] + size_t(i2) * t->nb[2] + size_t(i3) * t->nb[3]);
         };
-        if (params->ith == 0) ggml_threadpool_chunk_set(params->threadpool, 0);
+        runs.open(params->ith);
         for (int64_t row = params->ith; row < count; row += params->nth) {
             weights.format->quantize(place(x, row), int(weights.width), quantized + size_t(row) * rowBytes);
         }
         ggml_barrier(params->threadpool);
-        const int64_t share = panelsOfShare(weights, params->nth);
-        const int64_t shares = (weights.panels() + share - 1) / share;
-        for (int64_t s; (s = ggml_threadpool_chunk_add(params->threadpool, 1)) < shares;) {
-            multiplyPanels(weights, (const uint8_t *) op->src[0]->data, s * share, std::min((s + 1) * share, weights.panels()), quantized, count, [&](int64_t row) { return place(op, row); });
-        }
+        runs.pass(params->ith, [&](int64_t first, int64_t last) {
+            multiplyPanels(weights, (const uint8_t *) op->src[0]->data, first, last, quantized, count, [&](int64_t row) { return place(op, row); });
+        });
     }
 };
 
@@ -165,8 +198,8 @@ struct ExpertProduct {
 };
 
 struct Traits : ggml::cpu::tensor_traits {
-    bool work_size(int, const ggml_tensor * op, size_t & size) override {
-        size = op->op == GGML_OP_MUL_MAT_ID ? ExpertProduct::workSize(op) : PlainProduct::workSize(op);
+    bool work_size(int threads, const ggml_tensor * op, size_t & size) override {
+        size = op->op == GGML_OP_MUL_MAT_ID ? ExpertProduct::workSize(op) : PlainProduct::workSize(op, threads);
         return true;
     }
 

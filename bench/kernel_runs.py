@@ -76,3 +76,8 @@ def run(name: str, contender: str, context: int) -> dict:
 
 def limits() -> dict:
     return json.loads(subprocess.run([str(program("limits"))], check=True, capture_output=True, text=True).stdout)
+
+
+def threads(model: str) -> list[dict]:
+    lines = subprocess.run([str(program("threads")), model], check=True, capture_output=True, text=True).stdout.splitlines()
+    return [json.loads(line) for line in lines]

@@ -23,6 +23,7 @@ import plot  # noqa: E402
 import masks  # noqa: E402
 import overhead  # noqa: E402
 import scenarios  # noqa: E402
+import two_models  # noqa: E402
 from package_index import unpacked  # noqa: E402
 from paths import cache_directory, model_directory  # noqa: E402
 from pins import DEFAULT_MODEL, EMBEDDING_MODEL, LLAMA  # noqa: E402
@@ -99,6 +100,16 @@ def model_of(scenario: str) -> str:
     return " ".join(scenario.split()[-2:])
 
 
+# What is measured without a peer, once.
+PROGRAM = str(REPOSITORY / ".build/release/shimmy")
+ALONE = {
+    "limits": lambda _: kernel_runs.limits(),
+    "threads": kernel_runs.threads,
+    "two_models": lambda _: two_models.run(PROGRAM, 7),
+    "overhead": lambda weights: overhead.run(weights, PROGRAM),
+    "masks": masks.run,
+}
+
 # Curves: scenario, what its keys begin with, title, unit, factor, axis.
 CURVES = [
     ("growth_streams", "throughput", "Streams at once", "tokens/s", 1, "streams"),
@@ -110,7 +121,7 @@ PLAIN_CONTEXT, LARGE_CONTEXT, SPLIT_CONTEXT = 8192, 32768, 131072
 
 def contenders(scenario: str, weights: str, llama_server: str) -> list[Contender]:
     """Shimmy and what llama-server does best: with its defaults for one client, and for many with its unified KV cache and without."""
-    program, model = str(REPOSITORY / ".build/release/shimmy"), Path(weights).stem
+    program, model = PROGRAM, Path(weights).stem
     theirs = [llama_server, "--port", "{port}", "-m", weights, "--no-webui"]
     if scenario == "start":
         ours = [program, "serve", "--port", "{port}", "--ctx-size", str(PLAIN_CONTEXT), "--model", weights]
@@ -147,14 +158,8 @@ def measure(names: list[str], rounds: int, weights: str, llama_server: str) -> d
     """results[scenario][contender] is a list of dictionaries, one for each round."""
     results: dict = {}
     for name in names:
-        if name == "limits":
-            results[name] = {"shimmy": [kernel_runs.limits()]}
-            continue
-        if name == "masks":
-            results[name] = {"shimmy": [masks.run(weights)]}
-            continue
-        if name == "overhead":
-            results[name] = {"shimmy": [overhead.run(weights, str(REPOSITORY / ".build/release/shimmy"))]}
+        if name in ALONE:
+            results[name] = {"shimmy": [ALONE[name](weights)]}
             continue
         if name in KERNELS:
             for number in range(rounds):
@@ -183,7 +188,7 @@ def summarize(row: Row, results: dict) -> tuple[float, float, float, str]:
 
 
 def report(results: dict, model: str, folder: str) -> str:
-    counts = sorted({len(rounds) for name, scenario in results.items() if name not in ("limits", "masks", "overhead") for rounds in scenario.values()})
+    counts = sorted({len(rounds) for name, scenario in results.items() if name not in ALONE for rounds in scenario.values()})
     rounds = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else str(counts[0])
     lines = [
         "## Servers",
@@ -200,6 +205,11 @@ def report(results: dict, model: str, folder: str) -> str:
     if "overhead" in results:
         lines += ["", "## Overhead", "", "What a step does beside the model: sampling, bookkeeping and delivery.", ""]
         lines += overhead.table(results["overhead"]["shimmy"][0])
+    if "threads" in results:
+        lines += ["", "## Threads", ""] + threads_table(results["threads"]["shimmy"][0])
+    if "two_models" in results:
+        lines += ["", "## Two models at once", "", "SmolLM2-135M Q4_1 (small) and the 1B model in Q4_K_M (large), in one process.", ""]
+        lines += two_models.table(results["two_models"]["shimmy"][0])
     if "masks" in results:
         lines += ["", "## Masks", "", "Constrained decoding beside the model, see [structured-output.md](structured-output.md).", ""]
         lines += masks.table(results["masks"]["shimmy"][0])
@@ -218,6 +228,20 @@ def limits_table(limits: dict) -> list[str]:
     for name, values in limits["formats"].items():
         one, eight = values["one"] / limits["read"], values["eight"] / limits["peak"]
         lines.append(f"| {name} | {values['bits']:.2f} | {values['one']:.1f} | {one:.0%} | {values['eight']:.0f} | {eight:.0%} |")
+    return lines
+
+
+def threads_table(runs: list[dict]) -> list[str]:
+    lines = [
+        "SmolLM2-135M Q4_1, one stream, tokens a second, alone and beside a process that is busy on one core. The polling level is how long",
+        "ggml's threads spin between two steps before they sleep; a medium priority makes them real-time threads, which needs privileges.",
+        "",
+        "| threads | priority | polling | alone | beside a busy process |",
+        "|---:|---|---:|---:|---:|",
+    ]
+    for run in runs:
+        priority = ("normal", "medium")[run["priority"]]
+        lines.append(f"| {run['threads']} | {priority} | {run['poll']} | {run['alone']:.0f} | {run['beside']:.0f} |")
     return lines
 
 
@@ -270,15 +294,17 @@ def processor_name() -> str:
 
 
 def main():
-    every = list(dict.fromkeys([row.scenario for row in ROWS] + [curve[0] for curve in CURVES] + list(KERNELS) + ["limits", "masks", "overhead"]))
+    every = list(dict.fromkeys([row.scenario for row in ROWS] + [curve[0] for curve in CURVES] + list(KERNELS) + list(ALONE)))
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", nargs="*", choices=every, default=every, help="scenarios; the others keep their numbers of an earlier run")
     parser.add_argument("--model", default=str(model_directory() / DEFAULT_MODEL["model_filename"]))
     parser.add_argument("--output", default=str(REPOSITORY / "docs/benchmarks"))
     arguments = parser.parse_args()
-    build = [sys.executable, str(REPOSITORY / "scripts/build_llama.py"), "--server"]
-    llama_server = subprocess.run(build, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+    llama_server = ""
+    if any(name not in ALONE and name not in KERNELS for name in arguments.only):
+        build = [sys.executable, str(REPOSITORY / "scripts/build_llama.py"), "--server"]
+        llama_server = subprocess.run(build, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
     folder = Path(arguments.output)
     folder.mkdir(parents=True, exist_ok=True)
     numbers = folder / "results.json"

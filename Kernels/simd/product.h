@@ -57,10 +57,11 @@ template <class Format, int N> struct Tile {
     }
 
     // The weights come from memory, and what is computed between two lines keeps the processor from asking for the next ones in time.
-    // 32 kB ahead, into the second level: nearer or into the first level is slower than not to ask at all.
+    // 32 kB ahead, into the second level: nearer or into the first level is slower than not to ask at all. Every line of a panel is asked
+    // for, its scales too: one in ten that is not costs as much as several that are.
     static constexpr size_t ahead = 32 << 10;
-    static INLINE void fetchAhead(const uint8_t * unit) {
-        for (size_t at = 0; at < Format::Quants::size; at += lineBytes) _mm_prefetch((const char *) unit + ahead + at, _MM_HINT_T1);
+    static INLINE void fetchAhead(const uint8_t * bytes, size_t count) {
+        for (size_t at = 0; at < count; at += lineBytes) _mm_prefetch((const char *) bytes + ahead + at, _MM_HINT_T1);
     }
 
     INLINE void addSpan(const uint8_t * quants, int column, const typename Format::Scales & scales, int inBlock) {
@@ -68,7 +69,7 @@ template <class Format, int N> struct Tile {
         for (int n = 0; n < N; n++) span[n] = Simd::zero();
         for (int u = 0; u < units; u++) {
             const uint8_t * unit = quants + u * Format::Quants::size;
-            fetchAhead(unit);
+            fetchAhead(unit, Format::Quants::size);
             addGroupOf<0>(unit, column + u * 32, scales, inBlock + u * groups, span);
             if constexpr (groups == 2) addGroupOf<4>(unit, column + u * 32, scales, inBlock + u * groups + 1, span);
         }
@@ -78,6 +79,7 @@ template <class Format, int N> struct Tile {
     INLINE void run() {
         const uint8_t * quants = product.quants, * stored = product.scales;
         for (int column = 0; column < product.width; column += Format::width, stored += Format::Scales::size) {
+            fetchAhead(stored, Format::Scales::size);
             typename Format::Scales scales(stored, part);
             for (int inside = 0; inside < Format::width; inside += Format::span, quants += units * Format::Quants::size) {
                 addSpan(quants, column + inside, scales, inside / Format::group);
@@ -101,9 +103,13 @@ template <class Format> static void packPanel(const void * const * rows, size_t 
         Unit words[units];
         for (int r = 0; r < panelRows; r++) {
             block[r] = rows[r] ? (const Block *) rows[r] + b : &none;
-            uint8_t values[Format::width];
-            Format::unpack(*block[r], values);
-            for (int u = 0; u < units; u++) memcpy(words[u][r], values + 32 * u, 32);
+            if constexpr (units == 1) {
+                Format::unpack(*block[r], (uint8_t *) words[0][r]);
+            } else {
+                uint8_t values[Format::width];
+                Format::unpack(*block[r], values);
+                for (int u = 0; u < units; u++) memcpy(words[u][r], values + 32 * u, 32);
+            }
         }
         for (int u = 0; u < units; u++) Format::Quants::store(words[u], quants + u * Format::Quants::size);
         Format::storeScales(block, scales);

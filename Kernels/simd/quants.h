@@ -21,8 +21,8 @@ struct Nibbles {
     static constexpr bool wide = false;
 
     static void store(const Unit & words, uint8_t * unit) {
-        for (int i = 0; i < 4; i++) {
-            for (int r = 0; r < panelRows; r++) putWord(unit, i, r, (words[r][2 * i] & 0x0F0F0F0F) | (words[r][2 * i + 1] & 0x0F0F0F0F) << 4);
+        for (int r = 0; r < panelRows; r++) {
+            for (int i = 0; i < 4; i++) putWord(unit, i, r, (words[r][2 * i] & 0x0F0F0F0F) | (words[r][2 * i + 1] & 0x0F0F0F0F) << 4);
         }
     }
 
