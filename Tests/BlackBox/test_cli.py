@@ -33,7 +33,7 @@ def test_completions(home, shell):
 def test_list(home):
     lines = run(home, "list", SHIMMY_HOST="127.0.0.1:9").stdout.splitlines()
     assert lines[0].split() == ["NAME", "FAMILY", "PARAMETERS", "QUANT", "SIZE", "CONTEXT", "LOADED", "SOURCE"]
-    assert lines[1].split() == [MODEL, "llama", "134", "M", "Q4_1", "98", "MB", "8192", "-", "shimmy"]
+    assert lines[1].split() == [MODEL, "llama", "135", "M", "Q4_1", "98", "MB", "8192", "-", "shimmy"]
 
 
 def test_list_json(home):

@@ -50,6 +50,11 @@ def test_models_are_loaded_shown_and_freed(own, busy):
     assert lines[0].split() == ["NAME", "STATE", "MEMORY", "CONTEXT", "UNTIL", "REQUESTS", "TOKENS/S", "CACHED"]
     assert [line.split()[0] for line in lines[1:3]] == [MODEL, "second"]
     assert all("loaded" in line for line in lines[1:3])
+    assert all("for ever" in line and " MB" in line for line in lines[1:3])
+    assert re.search(r"Memory: \d+ MB of [\d.]+ GB\.", lines[-1])
+    told(run(own, "load", *host, "--keep-alive", "2h", "second"))
+    assert "1 h 59 min" in told(run(own, "ps", *host)) or "2 h 0 min" in told(run(own, "ps", *host))
+    assert run(own, "load", *host, "--keep-alive", "long", "second").returncode == 64
     assert told(run(own, "stop", *host, "second")) == "second is freed.\n"
     assert told(run(own, "stop", *host, "second")) == "second was not loaded.\n"
     assert json.loads(told(run(own, "stop", *host, "--all", "--json"))) == [{"model": MODEL, "unloaded": True}]
@@ -88,7 +93,7 @@ def test_list_knows_what_is_loaded(own, busy):
     run(own, "load", "--host", host, "second")
     lines = told(run(own, "list", SHIMMY_HOST=host)).splitlines()
     assert lines[0].split() == ["NAME", "FAMILY", "PARAMETERS", "QUANT", "SIZE", "CONTEXT", "LOADED", "SOURCE"]
-    assert lines[1].split() == [MODEL, "llama", "134", "M", "Q4_1", "98", "MB", "8192", "no", "shimmy"]
+    assert lines[1].split() == [MODEL, "llama", "135", "M", "Q4_1", "98", "MB", "8192", "no", "shimmy"]
     assert lines[2].split()[-2:] == ["yes", "shimmy"]
     assert [model["loaded"] for model in json.loads(told(run(own, "list", "--json", SHIMMY_HOST=host)))] == [False, True]
     assert told(run(own, "list", "--names", SHIMMY_HOST=host)) == f"{MODEL}\nsecond\n"
@@ -100,7 +105,7 @@ def test_a_servers_models_are_listed_and_shown(own, busy, tmp_path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     assert told(run(elsewhere, "list", "--names", *host)) == f"{MODEL}\nsecond\n"
-    assert told(run(elsewhere, "list", *host)).splitlines()[1].split() == [MODEL, "llama", "134", "M", "Q4_1", "98", "MB", "8192", "no", "shimmy"]
+    assert told(run(elsewhere, "list", *host)).splitlines()[1].split() == [MODEL, "llama", "135", "M", "Q4_1", "98", "MB", "8192", "no", "shimmy"]
     assert [model["id"] for model in json.loads(told(run(elsewhere, "list", "--json", *host)))] == [MODEL, "second"]
     assert f"http://127.0.0.1:{busy.port}" in told(run(elsewhere, "show", *host, "second"))
     assert json.loads(told(run(elsewhere, "show", "--json", *host, "second")))["shimmy"]["quantization"] == "Q4_1"
@@ -111,7 +116,7 @@ def test_a_servers_models_are_listed_and_shown(own, busy, tmp_path):
 
 def test_show(home):
     text = told(run(home, "show", MODEL))
-    for words in ("llama", "134 M", "Q4_1", "98 MB", "8192 tokens", "chat", str(home / "data/models"), "Q8_0"):
+    for words in ("llama", "135 M", "Q4_1", "98 MB", "8192 tokens", "chat", str(home / "data/models"), "Q8_0"):
         assert words in text
     assert "tokenizer.ggml.model" not in text and "tokenizer.ggml.model" in told(run(home, "show", "--metadata", MODEL))
     assert "<|im_start|>" in told(run(home, "show", "--template", MODEL))

@@ -32,7 +32,7 @@ struct ListCommand: AsyncParsableCommand {
             return
         }
         let status = await client.ifThere { try await $0.get("/v1/engine", within: 1) }
-        let loaded = status.map { Set(RunningModel.all(in: $0).map(\.name)) }
+        let loaded = status.map { Set(RunningModel.loaded(in: $0)) }
         if json {
             Console.print(JSON.array(records.map { $0.json(loaded: loaded?.contains($0.id)) }).pretty())
             return

@@ -1,5 +1,6 @@
 import ArgumentParser
 import ShimmyClient
+import ShimmyCore
 import ShimmyJSON
 
 struct LoadCommand: AsyncParsableCommand {
@@ -7,16 +8,26 @@ struct LoadCommand: AsyncParsableCommand {
 
     @OptionGroup var client: ClientOptions
 
+    @Option(help: "How long it stays when nobody uses it, such as 90s, 5m or 2h. Default: the server's.")
+    var keepAlive: String?
+
     @Flag(help: "Print JSON: what the server says of the model.")
     var json = false
 
     @Argument(help: "A model, by name.", completion: ModelNames.completion)
     var model: String
 
+    func validate() throws {
+        if let keepAlive { _ = try KeepAlive.parse(keepAlive) }
+    }
+
     func run() async throws {
+        var request: JSONObject = ["model": .string(model)]
+        if let keepAlive { request["keep_alive"] = .string(keepAlive) }
+        let body = JSON.object(request)
         let description = try await client.withServer { server in
             do {
-                return try await server.post("/v1/models/load", ["model": .string(model)])
+                return try await server.post("/v1/models/load", body)
             } catch ClientError.refused(404, let message, let code) {
                 throw await ClientError.unknown(model, message: message, code: code, at: server)
             }

@@ -52,6 +52,11 @@ struct RunningModel {
 
     static func all(in status: JSON) -> [RunningModel] { (status["data"]?.arrayValue ?? []).compactMap(RunningModel.init) }
 
+    /// The names of those that are there, and not on their way.
+    static func loaded(in status: JSON) -> [String] {
+        all(in: status).filter { ($0.facts["state"]?.stringValue ?? "loaded") == "loaded" }.map(\.name)
+    }
+
     /// Tokens that came between two looks, by model, for each second.
     static func speeds(_ first: JSON, _ second: JSON, seconds: Double) -> [String: Double] {
         let before = Dictionary(all(in: first).map { ($0.name, $0.generated) }, uniquingKeysWith: { $1 })

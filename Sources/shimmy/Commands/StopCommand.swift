@@ -24,7 +24,7 @@ struct StopCommand: AsyncParsableCommand {
 
     func run() async throws {
         let stopped = try await client.withServer { server in
-            let names = all ? RunningModel.all(in: try await server.get("/v1/engine")).map(\.name) : models
+            let names = all ? RunningModel.loaded(in: try await server.get("/v1/engine")) : models
             var stopped: [(name: String, wasLoaded: Bool)] = []
             for name in names {
                 do {

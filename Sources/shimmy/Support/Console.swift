@@ -46,8 +46,11 @@ enum Console {
 
     /// `135 M`, `7.2 B`: how many parameters a model has.
     static func count(_ number: Int) -> String {
-        if number >= 1_000_000_000 { return "\(number / 1_000_000_000).\(number / 100_000_000 % 10) B" }
-        return number >= 1_000_000 ? "\(number / 1_000_000) M" : "\(number / 1000) k"
+        if number >= 999_500_000 {
+            let tenths = (number + 50_000_000) / 100_000_000
+            return "\(tenths / 10).\(tenths % 10) B"
+        }
+        return number >= 999_500 ? "\((number + 500_000) / 1_000_000) M" : "\((number + 500) / 1000) k"
     }
 
     /// Whether colours are welcome on standard output (https://no-color.org).
