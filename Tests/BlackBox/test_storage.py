@@ -176,6 +176,14 @@ def test_a_directory_that_cannot_be_written_is_told_and_the_rest_goes_on(own):
         converse(server).assert_error(503, None, "storage_unavailable", "server_error")
         server.chat(store=True).assert_error(503, None, "storage_unavailable", "server_error")
         assert server.chat().status == 200
+        # A response is stored by default: it is made all the same, and says that it is not. Whoever insists gets an error.
+        body = {"model": MODEL, "input": "Say hello.", "max_output_tokens": 4}
+        answer = server.request("POST", "/v1/responses", body)
+        assert answer.status == 200 and answer.json["store"] is False and answer.json["output"]
+        events = server.request("POST", "/v1/responses", {**body, "stream": True}).body.decode()
+        assert "event: response.incomplete" in events and '"store":true' not in events
+        server.request("POST", "/v1/responses", {**body, "store": True}).assert_error(503, None, "storage_unavailable", "server_error")
+        server.request("POST", "/v1/responses", {**body, "background": True}).assert_error(503, None, "storage_unavailable", "server_error")
         database(own).parent.unlink()
         server.wait_for(lambda _: converse(server).status == 200, "the storage's return")
 

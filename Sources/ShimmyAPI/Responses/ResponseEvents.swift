@@ -22,6 +22,9 @@ package struct ResponseEvents: Sendable {
     /// The number of the next event.
     package var nextNumber: Int { number }
 
+    /// What was to be kept cannot be: the object says so from now on.
+    package mutating func leaveUnstored() { object.isStored = false }
+
     // MARK: Beginning
 
     /// A response that waits for its turn.

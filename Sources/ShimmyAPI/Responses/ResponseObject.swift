@@ -15,7 +15,8 @@ package struct ResponseObject: Sendable, Equatable {
     package let conversationID: String?
     private let model: String
     private let echo: JSONObject
-    private let isStored: Bool
+    /// Whether it can be looked at later.
+    package var isStored: Bool
     package var status = Status.queued
     package var output: [JSON] = []
     package var usage: Usage?

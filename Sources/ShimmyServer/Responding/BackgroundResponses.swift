@@ -104,7 +104,7 @@ package final class BackgroundResponses: Sendable {
             else { return }
             let request = try ResponseRequest(body)
             let input = try items.map { try ResponseItem(stored: $0.json) }
-            let record = ResponseRecord(store: store, id: job.id, owner: job.storageOwner, input: input, keepsEvents: true)
+            let record = ResponseRecord(store: store, id: job.id, owner: job.storageOwner, input: input, keepsEvents: true, isRequired: true)
             let object = ResponseObject(id: job.id, created: stored.created, request: request, isStored: true)
             var events = ResponseEvents(object, style: request.style, dialect: request.dialect, firstNumber: 2)
             if queue.withLock({ $0.isCancelled(job.id) }) {

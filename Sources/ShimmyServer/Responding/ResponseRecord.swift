@@ -11,6 +11,8 @@ struct ResponseRecord: Sendable {
     let input: [ResponseItem]
     /// Whether its events are kept too, so that a stream can begin anew: those of background responses.
     let keepsEvents: Bool
+    /// Whether it has to be kept: the client said so, or something else goes on from it. Otherwise it is made even where it cannot be.
+    let isRequired: Bool
 
     /// - body: the request as it came, for a response that waits.
     func insert(_ object: ResponseObject, _ request: ResponseRequest, body: JSON? = nil, events: [JSON] = []) async throws {

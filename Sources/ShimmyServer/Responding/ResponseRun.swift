@@ -72,7 +72,7 @@ final class ResponseRun {
         return await end { $0.fail(mapped) }
     }
 
-    /// What cannot be kept is a failure: nobody shall believe in it.
+    /// What has to be kept and cannot be is a failure: nobody shall believe in it. What is kept by default says that it was not.
     private func end(_ make: (inout ResponseEvents) -> [JSON]) async -> [JSON] {
         isOver = true
         canceller.cancel()
@@ -83,6 +83,11 @@ final class ResponseRun {
             return last
         } catch {
             logger.error("a response could not be kept", metadata: ["response": "\(object.id)", "error": "\(error)"])
+            if record?.isRequired == false {
+                events = before
+                events.leaveUnstored()
+                return make(&events)
+            }
             let mapped = APIError(any: error)
             failure = failure ?? mapped
             events = before

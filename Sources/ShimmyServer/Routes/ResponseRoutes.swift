@@ -47,23 +47,41 @@ struct ResponseRoutes: Sendable {
         let lease = try await context.acquire(request.model, from: models)
         let terms = ServiceTerms(owner: context.owner, isFlex: request.isFlex)
         let started = try await maker.start(request, items.items, on: lease.backend, terms)
-        let record = record(request, items, context)
-        let object = ResponseObject(id: record?.id ?? ResponseObject.newID(), created: UnixTime.now, request: request, isStored: record != nil)
-        var events = ResponseEvents(object, style: request.style, dialect: request.dialect)
-        let first = events.begin()
-        try await record?.insert(events.object, request)
+        let (record, events, first) = try await begin(request, items, context)
         let run = ResponseRun(started.answer, lease, events, record, context.logger)
-        if started.dropped > 0 { context.logger.droppedItems(started.dropped, of: object.id) }
+        if started.dropped > 0 { context.logger.droppedItems(started.dropped, of: events.object.id) }
         let consumer = OneConsumer(run)
         var response = request.stream ? streams.live(consumer, first: first, context) : try await whole(consumer, context)
         if started.dropped > 0 { response.headers[.droppedItems] = "\(started.dropped)" }
         return response
     }
 
+    /// The response's beginning, kept if it is to be.
+    private func begin(
+        _ request: ResponseRequest, _ items: ResponseContext, _ context: ShimmyRequestContext
+    ) async throws -> (record: ResponseRecord?, events: ResponseEvents, first: [JSON]) {
+        let record = record(request, items, context)
+        let object = ResponseObject(id: record?.id ?? ResponseObject.newID(), created: UnixTime.now, request: request, isStored: record != nil)
+        var events = ResponseEvents(object, style: request.style, dialect: request.dialect)
+        let untold = events
+        let first = events.begin()
+        do {
+            try await record?.insert(events.object, request)
+            return (record, events, first)
+        } catch let error as StorageError where record?.isRequired == false && !error.isClients {
+            context.logger.error("a response is not kept", metadata: ["response": "\(object.id)", "error": "\(error)"])
+            events = untold
+            events.leaveUnstored()
+            let first = events.begin()
+            return (nil, events, first)
+        }
+    }
+
     private func record(_ request: ResponseRequest, _ items: ResponseContext, _ context: ShimmyRequestContext) -> ResponseRecord? {
         guard let store, request.store ?? true else { return nil }
         return ResponseRecord(
-            store: store, id: ResponseObject.newID(), owner: context.storageOwner, input: items.input, keepsEvents: request.isBackground)
+            store: store, id: ResponseObject.newID(), owner: context.storageOwner, input: items.input, keepsEvents: request.isBackground,
+            isRequired: request.store == true || request.isBackground || request.conversationID != nil)
     }
 
     private func whole(_ consumer: OneConsumer<ResponseRun>, _ context: ShimmyRequestContext) async throws -> Response {

@@ -12,6 +12,14 @@ package enum StorageError: Error, Equatable, CustomStringConvertible {
     /// An id that is there already.
     case duplicate(String)
 
+    /// Whether the request was wrong rather than the storage.
+    package var isClients: Bool {
+        switch self {
+        case .unknownCursor, .duplicate: true
+        case .full, .locked, .damaged, .unavailable: false
+        }
+    }
+
     package var description: String {
         switch self {
         case .full: "there is no room to keep anything"
