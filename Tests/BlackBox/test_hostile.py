@@ -3,6 +3,7 @@
 import os
 import struct
 import subprocess
+import sys
 
 import pytest
 
@@ -115,12 +116,14 @@ def test_looking_at_hostile_files_takes_little_memory(tmp_path):
         (models / f"{name}.gguf").write_bytes(claim)
     for file in [*models.glob("*.gguf"), folder / "model.safetensors", folder / "config.json"]:
         os.truncate(file, 1 << 30)
-    process = subprocess.Popen([BINARY, "discover"], env=environment(tmp_path), stdout=subprocess.PIPE, text=True)
-    output = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0 and "tensors" in output and "folder" in output
-    assert usage.ru_maxrss < 300_000  # kilobytes
+    # A process counts its parent's memory as its own from before it became another program: a small parent tells the truth.
+    measure = "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True); print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    result = subprocess.run(
+        [sys.executable, "-c", measure, BINARY, "discover"], env=environment(tmp_path), capture_output=True, text=True, timeout=120, check=True
+    )
+    *output, peak = result.stdout.splitlines()
+    assert any("tensors" in line for line in output) and any("folder" in line for line in output)
+    assert int(peak) < 300_000 * (1024 if sys.platform == "darwin" else 1)  # kilobytes on Linux
 
 
 def test_a_hostile_adapter_stops_nobody(tmp_path):
