@@ -63,7 +63,7 @@ let package = Package(
             ["ShimmyCore", "ShimmyJSON", "ShimmyEngine", "ShimmyChat", "CLlama", "CChat", .product(name: "Logging", package: "swift-log")]),
         target("ShimmyAPI", ["ShimmyCore", "ShimmyJSON", "ShimmyGrammar", "ShimmyChat"]),
         target("ShimmyConversion", ["ShimmyJSON"]),
-        target("ShimmyConfiguration", ["ShimmyJSON", .product(name: "TOMLKit", package: "TOMLKit")]),
+        target("ShimmyConfiguration", ["ShimmyCore", "ShimmyJSON", .product(name: "TOMLKit", package: "TOMLKit")]),
         target("ShimmyModels", ["ShimmyConversion", "ShimmyCore", "ShimmyJSON", "ShimmyChat", .product(name: "Logging", package: "swift-log")]),
         target(
             "ShimmyHub",
@@ -126,7 +126,7 @@ let package = Package(
         tests("ShimmyLlama", ["ShimmyCore", "ShimmyJSON", "ShimmyGrammar", "ShimmyEngine", "ShimmyChat", "ShimmyModels", "CLlama"]),
         tests("ShimmyAPI", ["ShimmyCore", "ShimmyJSON", "ShimmyChat"]),
         tests("ShimmyConversion", ["ShimmyJSON", "ShimmyModels"]),
-        tests("ShimmyConfiguration", ["ShimmyJSON"]),
+        tests("ShimmyConfiguration", ["ShimmyCore", "ShimmyJSON"]),
         tests("ShimmyModels", ["ShimmyCore", "ShimmyJSON", "ShimmyChat", "ShimmyEngine", .product(name: "Logging", package: "swift-log")]),
         tests(
             "ShimmyStorage", ["ShimmyJSON", .product(name: "GRDB", package: "GRDB.swift"), .product(name: "Logging", package: "swift-log")]),

@@ -12,6 +12,7 @@ package struct ConfigurationFile: Sendable {
     /// Everything that is wrong with it, in the order of lines. A file with problems is not used, not even in part.
     package private(set) var problems: [ConfigurationProblem] = []
 
+    private var keyLines = KeyLines("")
     private static let largest = 1 << 20
 
     /// - path: as messages name it.
@@ -23,12 +24,24 @@ package struct ConfigurationFile: Sendable {
             return
         }
         do {
-            read(try TOMLText.parse(text, file: path), KeyLines(text), paths)
+            let object = try TOMLText.parse(text, file: path)
+            keyLines = KeyLines(text)
+            read(object, paths)
         } catch {
             problems = [error]
         }
-        problems.sort { ($0.line ?? 0, $0.path) < ($1.line ?? 0, $1.path) }
+        sortProblems()
     }
+
+    /// What somebody else found out about a value.
+    package mutating func add(_ message: String, at path: [String]) {
+        var reader = TableReader([:], path: path, file: self.path, lines: keyLines)
+        reader.report(nil, message)
+        problems += reader.problems
+        sortProblems()
+    }
+
+    private mutating func sortProblems() { problems.sort { ($0.line ?? 0, $0.path) < ($1.line ?? 0, $1.path) } }
 
     /// For a file that cannot be read at all.
     package init(path: String, problem: String) {
@@ -36,8 +49,8 @@ package struct ConfigurationFile: Sendable {
         problems = [ConfigurationProblem(file: path, line: nil, path: "", message: problem)]
     }
 
-    private mutating func read(_ object: JSONObject, _ lines: KeyLines, _ paths: PathBase) {
-        var root = TableReader(object, path: [], file: path, lines: lines)
+    private mutating func read(_ object: JSONObject, _ paths: PathBase) {
+        var root = TableReader(object, path: [], file: path, lines: keyLines)
         refuseUnknown(&root)
         for (table, _) in Settings.tables {
             guard let content = root.object(table) else { continue }
@@ -45,7 +58,7 @@ package struct ConfigurationFile: Sendable {
             for setting in Settings.all where setting.table == table {
                 guard let text = reader.setting(setting.kind, setting.key, paths: paths) else { continue }
                 values[setting.variable] = text
-                self.lines[setting.variable] = lines.line(of: [table, setting.key])
+                lines[setting.variable] = keyLines.line(of: [table, setting.key])
             }
             refuseUnknown(in: table, &reader)
             root.take(reader)

@@ -22,7 +22,7 @@ package enum ExampleFile {
         case .text: "\"SmolLM2-135M-Instruct.Q4_1\""
         case .time: "\"5m\""
         case .size: "\"6G\""
-        case .integer(let range): "\(max(range.lowerBound, setting.key == "threads" ? 4 : 8192))"
+        case .integer(let range): "\(max(range.lowerBound, setting.key == "ctx_size" ? 8192 : 4))"
         default: "\"\""
         }
     }
@@ -65,7 +65,7 @@ package enum ExampleFile {
         "#preload = false",
         "",
         "# LoRA adapters that it is loaded with.",
-        "#lora = [{ path = \"adapter.gguf\", scale = 1.0 }]",
+        "#lora = [{ name = \"french\", path = \"adapter.gguf\", scale = 1.0 }]",
         "",
         "# A model of your own on top of another one, with any of the keys above.",
         "#[model.\"pirate\"]",

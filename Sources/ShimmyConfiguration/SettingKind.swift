@@ -1,3 +1,4 @@
+import ShimmyCore
 import ShimmyJSON
 
 /// What a setting's value may be, and how the environment writes it.
@@ -11,7 +12,7 @@ package enum SettingKind: Sendable, Equatable {
     case port
     /// Bytes: a number, or a text such as `"4G"`.
     case size
-    /// A number of seconds, or a text such as `"5m"`.
+    /// A number of seconds, negative for ever, or a text such as `"5m"`.
     case time
     case choice([String])
     /// Of texts; the environment separates them by commas.
@@ -28,7 +29,7 @@ package enum SettingKind: Sendable, Equatable {
         case .integer(let range): "an integer from \(range.lowerBound) to \(range.upperBound)"
         case .port: "a port from 1 to 65535, or \"auto\""
         case .size: "a size: bytes, or a string such as \"500M\" or \"4G\""
-        case .time: "a time: seconds, or a string such as \"90s\", \"5m\" or \"2h\""
+        case .time: "a time: seconds, a string such as \"5m\" or \"2h\", or -1 for ever"
         case .choice(let words): "one of " + words.map { "\"\($0)\"" }.joined(separator: ", ")
         case .list: "a list of strings without commas"
         case .pathList: "a list of strings with paths"
@@ -47,8 +48,8 @@ package enum SettingKind: Sendable, Equatable {
             if let text = value.stringValue { return SizeText.bytes(text) == nil ? nil : text }
             return value.integer.flatMap { $0 > 0 ? "\($0)" : nil }
         case .time:
-            if let text = value.stringValue { return TimeText.seconds(text) == nil ? nil : text }
-            return value.doubleValue.flatMap { $0 >= 0 ? "\($0)" : nil }
+            if let text = value.stringValue { return KeepAlive(text) == nil ? nil : text }
+            return value.doubleValue.map { "\($0)" }
         case .choice(let words): return value.stringValue.flatMap { words.contains($0) ? $0 : nil }
         case .list: return Self.texts(value)?.joined(separator: ",")
         case .pathList: return Self.texts(value)?.map(paths.whole).joined(separator: ",")
@@ -76,16 +77,6 @@ package enum SizeText {
         let units: [Character: Int] = ["K": 1000, "M": 1_000_000, "G": 1_000_000_000]
         let unit = text.last.flatMap { units[Character($0.uppercased())] }
         guard let number = Int(unit == nil ? text : String(text.dropLast())), number > 0, number < 1 << 30 || unit == nil else { return nil }
-        return number * (unit ?? 1)
-    }
-}
-
-/// A time as people write it: `90`, `90s`, `5m`, `2h`.
-package enum TimeText {
-    package static func seconds(_ text: String) -> Double? {
-        let factors: [Character: Double] = ["s": 1, "m": 60, "h": 3600]
-        let unit = text.last.flatMap { factors[$0] }
-        guard let number = Double(unit == nil ? text : String(text.dropLast())), number >= 0, number.isFinite else { return nil }
         return number * (unit ?? 1)
     }
 }

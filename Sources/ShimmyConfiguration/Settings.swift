@@ -33,12 +33,11 @@ package enum Settings {
     ]
 
     private static let models = [
-        Setting("models", "model_dir", .pathList, default: "[]", "Folders to look for models in, beside the usual places."),
+        Setting("models", "model_dir", .pathList, default: "[]", "Folders to look for models in, beside the usual places.", isLive: true),
         Setting("models", "model", .text, "A model, by name or by path, to serve beside those that are found."),
         Setting("models", "preload", .flag, default: "false", "Whether that model, or the only one there is, is loaded before requests come."),
-        Setting("models", "max_models", .integer(count), "Models that may be loaded at once. Default: as many as memory_budget allows."),
-        Setting(
-            "models", "model_wait", .integer(0...86400), default: "60", "Seconds that a request may wait for memory that others' models are using."),
+        Setting("models", "max_models", .integer(count), "Models that may be loaded at once. Default: as many as the budget of memory allows."),
+        Setting("models", "model_wait", .integer(0...86400), default: "60", "Seconds that a request may wait for memory that others' models use."),
         Setting(
             "models", "memory_budget", .size, "Bytes of memory that models may take together, such as \"6G\". Default: four fifths of the machine's."),
         Setting("models", "keep_alive", .time, "How long a model stays loaded that nobody uses, such as \"5m\". Default: for ever.", isLive: true),
@@ -47,11 +46,14 @@ package enum Settings {
     private static let engine = [
         Setting("engine", "ctx_size", .integer(16...Int.max), "Tokens of context. Default: what a model was trained on, at most 8192.", isLive: true),
         Setting("engine", "threads", .integer(count), "Threads for computing. Default: the number of physical cores."),
-        Setting("engine", "slots", .integer(1...256), default: "32", "Sequences of a model that can be computed at once."),
+        Setting("engine", "slots", .integer(1...256), default: "32", "Sequences of a model that can be computed at once.", isLive: true),
         Setting("engine", "stream_gap", .integer(count), default: "100", "Milliseconds between two tokens of a stream, at most."),
         Setting("engine", "queue", .integer(0...Int.max), default: "256", "Sequences that may wait; beyond them requests get a 429."),
         Setting("engine", "cpu_kernels", .choice(["auto", "off"]), default: "\"auto\"", "Shimmy's own kernels where the processor can, or ggml's."),
-        Setting("engine", "chat_template_file", .path, "A file with a Jinja chat template, in place of the models' own."),
+        Setting("engine", "chat_template_file", .path, "A file with a Jinja chat template, in place of the models' own.", isLive: true),
+        Setting(
+            "engine", "lora", .list, default: "[]",
+            "LoRA adapters for the models that they fit, such as \"french=/adapters/french.gguf:0.5\", with whole paths."),
         Setting("engine", "deterministic", .flag, default: "false", "Whether sequences are computed one at a time and nothing is reused."),
     ]
 
@@ -59,6 +61,10 @@ package enum Settings {
         Setting("storage", "data_dir", .path, "Where models are kept that Shimmy fetches. `shimmy info` names it."),
         Setting("storage", "cache_dir", .path, "Where what can be made again is kept."),
         Setting("storage", "prefix_cache_dir", .path, "A folder where computed prompts outlive the process. Default: none."),
+        Setting("storage", "state_dir", .path, "Where the history of conversations at a terminal is kept."),
+        Setting("storage", "no_store", .flag, default: "false", "Whether no responses, conversations and chats are kept."),
+        Setting("storage", "store_size", .size, default: "\"1G\"", "Bytes of all that is kept of them; beyond it the oldest goes."),
+        Setting("storage", "store_days", .integer(1...100_000), default: "30", "Days after which goes what nobody has changed or continued."),
         Setting("storage", "prefix_cache_size", .size, default: "\"4G\"", "Bytes of that folder at most."),
     ]
 

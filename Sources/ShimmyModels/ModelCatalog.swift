@@ -10,7 +10,12 @@ package struct ModelCatalog: Sendable {
     /// - aliases: other names, and the models or aliases that they lead to.
     /// - variants: models of the user's own making, on top of those that were found.
     package init(records: [ModelRecord], aliases: [String: String] = [:], variants: [ModelVariant] = []) {
-        let found = ModelVariant.adding(variants, to: records) { Self.resolve($0, among: records) }.sorted { $0.id < $1.id }
+        let given = ModelCatalog(found: records, aliases: aliases)
+        self.init(found: ModelVariant.adding(variants, to: records, resolve: given.resolve), aliases: aliases)
+    }
+
+    private init(found: [ModelRecord], aliases: [String: String]) {
+        let found = found.sorted { $0.id < $1.id }
         self.records = found
         self.aliases = ModelAliases(aliases, records: found) { Self.resolve($0, among: found) }
     }

@@ -76,8 +76,19 @@ package struct ModelRecord: Sendable, Equatable {
     package var isFolder = false
     /// The model whose weights these are, where a name of the user's own making stands for it; nil for a model that was found.
     package var base: String?
+    /// What the program that keeps it says about its use.
+    package var hints = ModelHints()
     /// Whether it is loaded as its base is, so that both are one in memory.
     package var sharesEngine = false
+    /// What its files hold, as far as can be told without reading them.
+    struct Content: Sendable, Equatable {
+        let shards: [String]
+        let sizeBytes: Int
+        let modified: Int
+    }
+
+    var content: Content { Content(shards: shards, sizeBytes: sizeBytes, modified: modified) }
+
     /// What is loaded for it: itself, or its base.
     package var loaded: ModelRecord {
         guard sharesEngine, let base else { return self }

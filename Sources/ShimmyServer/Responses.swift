@@ -6,6 +6,7 @@ import ShimmyJSON
 extension HTTPField.Name {
     static let requestID = Self("x-request-id")!
     static let ignoredParameters = Self("x-shimmy-ignored-params")!
+    static let forcedParameters = Self("x-shimmy-forced-params")!
     static let accelBuffering = Self("x-accel-buffering")!
     static let retryAfterName = Self("retry-after")!
     static let apiKey = Self("api-key")!
@@ -28,6 +29,11 @@ extension Response {
     /// Names the fields of the request that had no effect.
     mutating func reportIgnored(_ fields: [String]) {
         if !fields.isEmpty { headers[.ignoredParameters] = fields.map(Self.headerSafe).joined(separator: ", ") }
+    }
+
+    /// Names the fields of the request whose values the model's preset replaced.
+    mutating func reportForced(_ fields: [String]) {
+        if !fields.isEmpty { headers[.forcedParameters] = fields.joined(separator: ", ") }
     }
 
     /// Field names are the client's own words: nothing of them may end a header.

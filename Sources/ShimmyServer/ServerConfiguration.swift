@@ -1,30 +1,26 @@
 // Serves HTTP: routes, limits, security, streams. Knows the API layer's types; knows nothing of tokens or of llama.cpp.
 
+package import ShimmyAPI
+package import ShimmyModels
+
 /// How the server listens and whom it answers.
 package struct ServerConfiguration: Sendable {
     package var host: String
     /// 0 lets the system choose.
     package var port: Int
-    /// Empty: no key is asked for.
-    package var apiKeys: [APIKey]
-    /// Browser origins that may read answers, beside loopback ones.
-    package var allowedOrigins: Set<String>
-    /// Names in a Host header that are ours, beside loopback names, addresses and `host`.
-    package var allowedHosts: Set<String>
+    package let access: ServerAccess
     /// What streams are told of the server's life when there is nothing else to say.
     package var heartbeat: Duration = .seconds(15)
     /// How long a stream's status waits for a model that is being loaded; then the stream begins, and tells how far the load is.
     package var loadSilence: Duration = .seconds(2)
     package var limits = ServerLimits()
+    /// What is preset for requests to a model; asked for each one, so that it may change.
+    package var presets: @Sendable (ModelRecord) -> RequestPreset = { _ in .none }
 
-    package init(
-        host: String = "127.0.0.1", port: Int = 11435, apiKeys: [APIKey] = [], allowedOrigins: Set<String> = [], allowedHosts: Set<String> = []
-    ) {
+    package init(host: String = "127.0.0.1", port: Int = 11435, access: ServerAccess.Rules = .init()) {
         self.host = host
         self.port = port
-        self.apiKeys = apiKeys
-        self.allowedOrigins = allowedOrigins
-        self.allowedHosts = allowedHosts
+        self.access = ServerAccess(access)
     }
 
     /// Whether only this machine can reach the server.

@@ -29,7 +29,9 @@ package struct ShimmyServer: Service {
         logger: Logger,
         onListening: @escaping @Sendable (Address) async -> Void
     ) {
-        background = store.map { BackgroundResponses(store: $0, maker: ResponseMaker(models: models), logger: logger) }
+        background = store.map {
+            BackgroundResponses(store: $0, maker: ResponseMaker(models: models, presets: configuration.presets), logger: logger)
+        }
         let table = Self.routeTable(
             configuration: configuration, models: models, hub: hub, store: store, background: background, contextLength: contextLength)
         let limits = configuration.limits
@@ -62,20 +64,21 @@ package struct ShimmyServer: Service {
         let body = JSONBodyReader(limits: configuration.limits)
         let streams = ResponseStreams(heartbeat: configuration.heartbeat)
         let responder = AnswerResponder(models: models, heartbeat: configuration.heartbeat, silence: configuration.loadSilence)
+        let reader = PresetReader(body: body, models: models, presets: configuration.presets)
         return RouteTable(
             routes: HealthRoutes(models: models).routes
                 + EngineRoutes(models: models).routes
                 + ModelRoutes(models: models, contextLength: contextLength, body: body).routes
                 + PullRoutes(models: models, hub: hub, body: body).routes
-                + ChatRoutes(models: models, body: body, responder: responder, store: store).routes
+                + ChatRoutes(models: models, reader: reader, responder: responder, store: store).routes
                 + StoredChatRoutes(store: store, body: body).routes
                 + ConversationRoutes(store: store, body: body).routes
-                + ResponseRoutes(models: models, body: body, store: store, background: background, streams: streams).routes
+                + ResponseRoutes(models: models, reader: reader, store: store, background: background, streams: streams).routes
                 + StoredResponseRoutes(store: store, background: background, streams: streams).routes
                 + ResponseToolRoutes(models: models, body: body, store: store).routes
                 + EmbeddingRoutes(models: models, body: body).routes
                 + AdapterRoutes(models: models).routes
-                + PromptRoutes(models: models, body: body).routes)
+                + PromptRoutes(models: models, body: body, reader: reader).routes)
     }
 
     /// The order is the meaning: ids for everything, then errors as objects, then who may ask at all, then who may read answers,
@@ -85,9 +88,9 @@ package struct ShimmyServer: Service {
         router.add(middleware: RequestIDMiddleware())
         router.add(middleware: ErrorMiddleware(routes: table))
         router.add(middleware: HostMiddleware(configuration: configuration))
-        router.add(middleware: LoopbackCORSMiddleware(allowedOrigins: configuration.allowedOrigins, routes: table))
+        router.add(middleware: LoopbackCORSMiddleware(access: configuration.access, routes: table))
         router.add(middleware: ErrorMiddleware(routes: table))
-        router.add(middleware: KeyMiddleware(keys: configuration.apiKeys))
+        router.add(middleware: KeyMiddleware(access: configuration.access))
         table.register(on: router)
         return router
     }

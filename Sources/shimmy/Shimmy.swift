@@ -28,10 +28,21 @@ struct Shimmy: AsyncParsableCommand {
                 name: "Look closer:",
                 subcommands: [
                     ProbeCommand.self, RenderCommand.self, SchemaCommand.self, InfoCommand.self, StorageCommand.self, CompatCommand.self,
-                    CompletionsCommand.self,
+                    ConfigCommand.self, CompletionsCommand.self,
                 ]),
         ])
+
+    /// What stands in a configuration with mistakes is not what was meant: no command begins with it that could mind.
+    static func main() async {
+        if let command = (try? parseAsRoot()) as? any AsyncParsableCommand, !(command is any WorksWithoutConfiguration) {
+            do { try ProcessConfiguration.shared.refuseProblems() } catch { exit(withError: error) }
+        }
+        await main(nil)
+    }
 }
+
+/// A command for which it does not matter whether the configuration can be used.
+protocol WorksWithoutConfiguration {}
 
 /// The program's own version.
 enum BuildVersion {

@@ -177,3 +177,12 @@ def test_a_file_that_is_no_adapter_is_said_at_once(home):
     assert result.returncode == 64 and "is no adapter" in result.stderr
     result = run(home, "serve", "--lora", "x=/nowhere.gguf:1")
     assert result.returncode == 64 and "/nowhere.gguf" in result.stderr
+
+
+def test_a_model_of_ones_own_comes_with_its_adapter(home, tmp_path):
+    path = tmp_path / "shimmy.toml"
+    path.write_text(f'[model.tuned]\nbase = "plain"\nlora = [{{ path = "{home}/data/models/fine.gguf", scale = 0.5 }}]\n')
+    with Server(home, "--config", str(path)) as server:
+        tuned = scores(server, "tuned")
+        assert apart(tuned, scores(server, "plain-half")) < 0.01
+        assert apart(tuned, scores(server, "plain")) > 0.2

@@ -70,7 +70,7 @@ import Testing
                     "shimmy.toml:11: engine.api_key: it belongs into [server].",
                     "shimmy.toml:12: engine.cpu_kernels: it takes one of \"auto\", \"off\", not \"fast\".",
                     "shimmy.toml:14: modle: there is no such table. Did you mean 'model'?",
-                    "shimmy.toml:16: models.keep_alive: it takes a time: seconds, or a string such as \"90s\", \"5m\" or \"2h\", not \"soon\".",
+                    "shimmy.toml:16: models.keep_alive: it takes a time: seconds, a string such as \"5m\" or \"2h\", or -1 for ever, not \"soon\".",
                     "shimmy.toml:17: models.model_dir: it takes a list of strings with paths, not a list.",
                 ])
     }
@@ -106,7 +106,7 @@ import Testing
             file.problems.map(\.description) == [
                 "shimmy.toml:10: model.\"a.b\".context: it takes an integer of at least 16, not \"wide\".",
                 "shimmy.toml:14: model.\"a.b\".lora.1: it has no 'path'.",
-                "shimmy.toml:15: model.\"a.b\".lora.1.scale: it takes a number, not a table.",
+                "shimmy.toml:15: model.\"a.b\".lora.1.scale: it takes a number from -10 to 10, not a table.",
             ])
     }
 
@@ -122,6 +122,11 @@ import Testing
         #expect(Set(uncommented.lines.keys) == Set(Settings.all.map(\.variable)))
         #expect(uncommented.presets.map(\.name) == ["SmolLM2-135M-Instruct", "pirate"])
         #expect(!uncommented.presets[0].lora.isEmpty && uncommented.presets[0].pin == false && uncommented.presets[0].concernsLoading)
+    }
+
+    @Test func everySettingIsThereOnce() {
+        #expect(Set(Settings.all.map(\.key)).count == Settings.all.count)
+        #expect(Set(Settings.all.map(\.table)) == Set(Settings.tables.map(\.name)))
     }
 
     @Test func namesAreGuessed() {

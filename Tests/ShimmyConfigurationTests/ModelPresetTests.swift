@@ -1,4 +1,5 @@
 import ShimmyConfiguration
+import ShimmyCore
 import ShimmyJSON
 import Testing
 
@@ -28,7 +29,7 @@ import Testing
         (expected.context, expected.slots, expected.chatTemplate, expected.system) = (4096, 2, .text("{{ messages }}"), "")
         expected.defaults = ["temperature": 0.5, "stop": ["a", "b"], "logit_bias": ["5": -100]]
         expected.forced = ["seed": 7]
-        (expected.aliases, expected.keepAlive, expected.pin, expected.preload) = (["x", "y"], .infinity, true, true)
+        (expected.aliases, expected.keepAlive, expected.pin, expected.preload) = (["x", "y"], .forever, true, true)
         let preset = try #require(file.presets.first)
         expected.lora = preset.lora
         #expect(preset == expected)
@@ -68,7 +69,10 @@ import Testing
         ("[model.a]\ndefaults = 1", "model.a.defaults: it takes a table, not 1."),
         ("[model.a]\nlora = [{ scale = 1 }]", "model.a.lora.0: it has no 'path'."),
         ("[model.a]\nlora = [{ path = \"p\", weight = 1 }]", "model.a.lora.0.weight: there is no such key."),
-        ("[model.a]\nkeep_alive = -2", "model.a.keep_alive: it takes a time: seconds, a string such as \"5m\", or -1 for ever, not -2."),
+        (
+            "[model.a]\nkeep_alive = \"5 minutes\"",
+            "model.a.keep_alive: it takes a time: seconds, a string such as \"5m\" or \"2h\", or -1 for ever, not \"5 minutes\"."
+        ),
         ("[model.a]\nbase = \"A\"", "model.a.base: a model cannot stand on itself."),
         ("[model.a]\nbase = \"x\"\n[model.b]\nbase = \"a\"", "model.b.base: 'a' has a base itself; name the model that it stands on."),
         ("[model.a]\naliases = [\"B\"]\n[model.b]", "model.a.aliases: 'B' is a name of b already."),

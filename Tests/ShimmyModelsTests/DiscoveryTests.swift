@@ -1,4 +1,5 @@
 import Foundation
+import ShimmyJSON
 import ShimmyModels
 import Testing
 
@@ -142,6 +143,31 @@ import Testing
         #expect(record.adapters[0].scale == 1 && record.adapters[0].isRequired && record.adapters[0].name == "ollama")
         try write("torn/latest", [layer("model", digest("a")), layer("adapter", digest("e"))])
         #expect(scan().first { $0.id == "torn" }?.problem == "its adapter is missing from Ollama's store")
+    }
+
+    @Test func whatOllamaSaysOfAModelIsKept() throws {
+        func layer(_ kind: String, _ letter: Character) -> String {
+            #"{"mediaType":"application/vnd.ollama.image.\#(kind)","digest":"sha256:\#(String(repeating: letter, count: 64))"}"#
+        }
+        let layers = [
+            layer("model", "a"), layer("params", "b"), layer("system", "c"), layer("messages", "d"), layer("template", "e"), layer("license", "f"),
+            #"{"mediaType":"application/vnd.ollama.image.system","digest":"sha256:../../secret"}"#,
+        ]
+        let store = ".ollama/models"
+        try home.write("{\"layers\":[\(layers.joined(separator: ","))]}", to: "\(store)/manifests/registry.ollama.ai/library/pirate/latest")
+        func blob(_ letter: Character) -> String { "\(store)/blobs/sha256-\(String(repeating: letter, count: 64))" }
+        try home.write(model, to: blob("a"))
+        try home.write(
+            #"{"temperature":0.3,"num_ctx":2048,"num_predict":-1,"repeat_last_n":-1,"num_gpu":1,"stop":["1","2","3","4","5"]}"#, to: blob("b"))
+        try home.write("You are a pirate.", to: blob("c"))
+        try home.write(#"[{"role":"user","content":"hi"},{"role":"assistant"},{"role":"assistant","content":"Arr"}]"#, to: blob("d"))
+        try home.write("{{ .System }}", to: blob("e"))
+        let hints = try #require(scan().first).hints
+        #expect(hints.defaults == ["temperature": 0.3, "repeat_last_n": 65536, "stop": ["1", "2", "3", "4"]])
+        #expect(hints.contextLength == 2048)
+        #expect(hints.system == "You are a pirate.")
+        #expect(hints.messages.map(\.content) == ["hi", "Arr"])
+        #expect(hints.hasForeignTemplate)
     }
 
     @Test func lmStudiosDirectories() throws {

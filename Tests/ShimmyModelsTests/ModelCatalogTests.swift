@@ -47,9 +47,9 @@ import Testing
 
     @Test func variantsStandOnModels() throws {
         let catalog = ModelCatalog(
-            records: catalog.records, aliases: ["captain": "pirate"],
+            records: catalog.records, aliases: ["captain": "pirate", "small": "smollm2-135m-instruct"],
             variants: [
-                ModelVariant(name: "pirate", base: "smollm2-135m-instruct", sharesEngine: true),
+                ModelVariant(name: "pirate", base: "small", sharesEngine: true),
                 ModelVariant(name: "long", base: "llama3.2", sharesEngine: false), ModelVariant(name: "nobody", base: "gone", sharesEngine: true),
                 ModelVariant(name: "llama3.2", base: "user/Repo:Q8_0", sharesEngine: true),
             ])

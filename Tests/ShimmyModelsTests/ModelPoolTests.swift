@@ -30,6 +30,11 @@ import Testing
         func release(_ id: String) -> [String] { texts(pool.release(id, now: now)) }
         func stop() -> [String] { texts(pool.stop()) }
 
+        func retire(_ id: String) -> [String] { texts(pool.retire(id, now: now)) }
+        func hold(_ id: String, _ keepAlive: KeepAlive, pinned: Bool) -> [String] {
+            texts(pool.hold(id, keepAlive: keepAlive, isPinned: pinned, now: now))
+        }
+
         func remove(_ id: String) -> [String]? {
             switch pool.remove(id) {
             case .notLoaded: []
@@ -67,6 +72,33 @@ import Testing
         #expect(drive.request("a", 4) == [])
         #expect(drive.loaded("a", 4) == ["1 has a", "2 has a"])
         #expect(drive.request("a", 4) == ["3 has a"])
+    }
+
+    @Test func whatIsOutdatedGoesWithItsLastUserAndComesAnew() {
+        let drive = Drive(budget: 10)
+        _ = drive.request("a", 4, pinned: true)
+        _ = drive.loaded("a", 4)
+        #expect(drive.retire("a") == [])
+        #expect(drive.request("a", 5) == ["2 has a"])
+        #expect(drive.release("a") == [])
+        #expect(drive.release("a") == ["free a"])
+        #expect(drive.request("a", 5) == [])
+        #expect(drive.freed("a") == ["load a"])
+        #expect(drive.loaded("a", 5) == ["3 has a"])
+        #expect(drive.release("a") == [])
+        #expect(drive.retire("b") == [])
+        #expect(drive.retire("a") == ["free a"])
+    }
+
+    @Test func settingsOfWhatIsLoadedChange() {
+        let drive = Drive(budget: 10)
+        _ = drive.request("a", 4, pinned: true)
+        _ = drive.loaded("a", 4)
+        #expect(drive.release("a") == [])
+        #expect(drive.hold("a", .seconds(5), pinned: false) == [])
+        #expect(drive.wait(4) == [])
+        #expect(drive.wait(2) == ["free a"])
+        #expect(drive.hold("b", .forever, pinned: true) == [])
     }
 
     @Test func modelsThatFitTogetherAreLoadedTogether() {

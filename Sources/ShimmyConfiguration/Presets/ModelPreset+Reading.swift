@@ -1,3 +1,4 @@
+import ShimmyCore
 import ShimmyJSON
 
 extension ModelPreset {
@@ -17,7 +18,7 @@ extension ModelPreset {
         defaults = reader.object("defaults") ?? [:]
         forced = reader.object("forced") ?? [:]
         aliases = reader.value("aliases", "a list of strings") { $0.arrayValue.flatMap(Self.names) } ?? []
-        keepAlive = reader.value("keep_alive", "a time: seconds, a string such as \"5m\", or -1 for ever", Self.keepAlive)
+        keepAlive = reader.value("keep_alive", SettingKind.time.expectation, Self.keepAlive)
         pin = reader.value("pin", "true or false", \.boolValue)
         preload = reader.value("preload", "true or false", \.boolValue)
         readTemplate(&reader, paths)
@@ -45,11 +46,12 @@ extension ModelPreset {
         }
         for (index, table) in (tables ?? []).enumerated() {
             var inner = reader.nested("lora\u{1f}\(index)", table)
-            inner.refuseOthers(than: ["path", "scale"])
+            inner.refuseOthers(than: ["name", "path", "scale"])
+            let name = inner.setting(.text, "name", paths: paths)
             let path = inner.setting(.path, "path", paths: paths)
             if table["path"] == nil { inner.report(nil, "it has no 'path'.") }
-            let scale = inner.value("scale", "a number", \.doubleValue) ?? 1
-            if let path { lora.append(AdapterPreset(path: path, scale: scale)) }
+            let scale = inner.value("scale", "a number from -10 to 10") { $0.doubleValue.flatMap { (-10...10).contains($0) ? $0 : nil } } ?? 1
+            if let path { lora.append(AdapterPreset(name: name, path: path, scale: scale)) }
             reader.take(inner)
         }
     }
@@ -59,9 +61,8 @@ extension ModelPreset {
         return names.count == elements.count ? names : nil
     }
 
-    private static func keepAlive(_ value: JSON) -> Double? {
-        if let text = value.stringValue { return text == "-1" ? .infinity : TimeText.seconds(text) }
-        return value.doubleValue.flatMap { $0 == -1 ? .infinity : $0 >= 0 ? $0 : nil }
+    private static func keepAlive(_ value: JSON) -> KeepAlive? {
+        value.stringValue.flatMap(KeepAlive.init(_:)) ?? value.doubleValue.flatMap(KeepAlive.init(seconds:))
     }
 
     /// A name means one thing, whatever its case.

@@ -1,3 +1,4 @@
+package import ShimmyCore
 package import ShimmyJSON
 
 /// What a `[model."NAME"]` table says: of a model that is found, or of a new one on top of it.
@@ -17,8 +18,7 @@ package struct ModelPreset: Sendable, Equatable {
     /// Fields of a chat request, whatever the request has.
     package var forced = JSONObject()
     package var aliases: [String] = []
-    /// Seconds; infinite for ever.
-    package var keepAlive: Double?
+    package var keepAlive: KeepAlive?
     package var pin: Bool?
     package var preload: Bool?
     package var lora: [AdapterPreset] = []
@@ -32,6 +32,8 @@ package struct ModelPreset: Sendable, Equatable {
 
     /// A LoRA adapter that a model is loaded with.
     package struct AdapterPreset: Sendable, Equatable {
+        /// What clients call it; nil for the file's name.
+        package var name: String?
         package var path: String
         package var scale: Double
     }

@@ -29,3 +29,22 @@ struct FileFacts {
         return String(cString: resolved)
     }
 }
+
+/// When a file or a folder last changed, to the nanosecond.
+struct FileTime: Equatable {
+    private let seconds: Int
+    private let nanoseconds: Int
+    private let sizeBytes: Int
+
+    /// nil when there is no such file.
+    init?(path: String) {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        #if canImport(Glibc)
+            let time = status.st_mtim
+        #else
+            let time = status.st_mtimespec
+        #endif
+        (seconds, nanoseconds, sizeBytes) = (time.tv_sec, time.tv_nsec, Int(status.st_size))
+    }
+}

@@ -7,6 +7,7 @@ struct Folder {
     /// Links back into the tree end here, as do folders that nobody meant to be searched.
     private static let deepest = 8
     private static let mostEntries = 100_000
+    private static let mostWatched = 4_000
 
     /// A model's files.
     struct Found {
@@ -46,6 +47,26 @@ struct Folder {
             if wanted.contains(name) { found.append(("\(folder)/\(name)", folders)) }
         }
         return found
+    }
+
+    /// This folder and those below it in which files come and go that matter by their names.
+    func watchedFolders() -> [WatchedFolder] {
+        var watched = [WatchedFolder(path: path)]
+        var next = 0
+        while next < watched.count, watched.count < Self.mostWatched {
+            let folder = watched[next].path
+            next += 1
+            guard folder.dropFirst(path.count).count(where: { $0 == "/" }) < Self.deepest else { continue }
+            for name in ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).sorted() {
+                // What lies in folders of blobs has its names elsewhere, and these come last.
+                guard !name.hasPrefix("."), name != "blobs" else { continue }
+                var isDirectory = ObjCBool(false)
+                let entry = "\(folder)/\(name)"
+                guard FileManager.default.fileExists(atPath: entry, isDirectory: &isDirectory), isDirectory.boolValue else { continue }
+                watched.append(WatchedFolder(path: entry))
+            }
+        }
+        return watched
     }
 
     private func walk(

@@ -34,6 +34,11 @@ package struct ModelDiscovery: Sendable {
         return Self.withUniqueNames(records.filter { seen.insert(FileFacts.realPath($0.path)).inserted }).withProjectors().withAdapters()
     }
 
+    /// The folders in which a change may mean another model: the places with all that is below them, or the way to them.
+    package var watchedFolders: [WatchedFolder] {
+        places.flatMap { place in place.exists ? Folder(path: place.path).watchedFolders() : [WatchedFolder(around: place.path)] }
+    }
+
     private var modelPlaces: [any ModelPlace] {
         func value(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
         let given = extraDirectories + (value("SHIMMY_MODEL_PATHS")?.split(separator: ";").map(String.init) ?? [])

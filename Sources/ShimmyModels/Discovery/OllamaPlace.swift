@@ -59,6 +59,7 @@ struct OllamaPlace: ModelPlace {
             let number = record.adapters.count + 1
             record.adapters.append(LoRAAdapter(name: number == 1 ? "ollama" : "ollama-\(number)", path: "\(path)/blobs/\(blob)"))
         }
+        record.hints = OllamaHints.read(layers) { blobName($0).map { "\(path)/blobs/\($0)" } }
         return record
     }
 

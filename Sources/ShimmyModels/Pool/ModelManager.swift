@@ -20,6 +20,8 @@ package final class ModelManager: Sendable {
         var loads: [String: LoadProgress] = [:]
         /// Of every model that was asked for.
         var records: [String: ModelRecord] = [:]
+        /// Of every model that is loaded or being loaded, what its files were then.
+        var contents: [String: ModelRecord.Content] = [:]
         var freeing: [String: Task<Void, Never>] = [:]
         var alarm: (time: Double, task: Task<Void, Never>)?
     }
@@ -81,8 +83,21 @@ package final class ModelManager: Sendable {
     /// Other names that lead to a model.
     package func aliases(of record: ModelRecord) async -> [String] { await catalog.latest().aliases(of: record) }
 
-    /// Looks at the disk again: something is known to have changed.
-    package func rescan() async { _ = await catalog.refreshed() }
+    /// Why aliases lead nowhere, by alias.
+    package func aliasProblems() async -> [String: String] { await catalog.latest().aliasProblems }
+
+    /// Looks at the disk again: something is known to have changed. What was loaded from files that are others now, or gone, is not for
+    /// requests to come: it goes when the last one that uses it is done, and is loaded anew for the next one.
+    package func rescan() async {
+        let files = Dictionary(await catalog.refreshed().records.map { ($0.id, $0.content) }, uniquingKeysWith: { first, _ in first })
+        let outdated = state.withLock { state in
+            state.pool.entries.keys.filter { id in state.contents[id].map { $0 != files[id] } ?? false }
+        }
+        for id in outdated {
+            logger.notice("the files of a loaded model changed; it goes when nobody uses it", metadata: ["model": "\(id)"])
+            retire(id)
+        }
+    }
 
     /// Finds a model by its name. Looks at the disk again before it says no.
     package func find(_ name: String) async throws(ModelError) -> ModelRecord {
@@ -228,6 +243,7 @@ package final class ModelManager: Sendable {
             guard let record = state.records[id] else { preconditionFailure("a model is loaded that nobody asked for") }
             let progress = LoadProgress()
             state.loads[id] = progress
+            state.contents[id] = record.content
             return { [self] in Task { await startLoading(record, progress) } }
         case .free(let id, let model):
             let last = LastReference(model)
@@ -297,6 +313,19 @@ package final class ModelManager: Sendable {
     }
 
     // MARK: Freeing
+
+    /// Frees a model now if nobody uses it, or else when nobody does: it is not any more what would be loaded now.
+    package func retire(_ id: String) { act { state, now in state.pool.retire(id, now: now) } }
+
+    /// Models' settings may have changed: what can be otherwise without loading them anew is from now on.
+    package func applySettings() {
+        let settings = state.withLock { $0.records }.mapValues(settings)
+        act { state, now in
+            settings.flatMap { id, settings in
+                state.pool.hold(id, keepAlive: settings.keepAlive ?? keepAlive, isPinned: settings.isPinned, now: now)
+            }
+        }
+    }
 
     /// Frees a model that nobody uses; returns whether it was loaded. Throws `ModelError`.
     package func unload(_ name: String) async throws(ModelError) -> Bool {

@@ -12,7 +12,7 @@ extension ModelPool {
         }
         // What was held back for a head that is gone is free for all again.
         actions += grantWhatIsLoaded()
-        return actions + freeTheExpired(now) + freeTheExcess()
+        return actions + freeTheOutdated() + freeTheExpired(now) + freeTheExcess()
     }
 
     /// 9
@@ -105,6 +105,11 @@ extension ModelPool {
         if terms.memory.total > available { return .tooLarge(id, needed: terms.memory, available: max(0, available)) }
         if let models = limits.models, pinned.count >= models { return .noPlace(id, models: models) }
         return nil
+    }
+
+    /// 12
+    private mutating func freeTheOutdated() -> [Action] {
+        free(entries.filter { $0.value.isOutdated && $0.value.loaded != nil && $0.value.users == 0 }.keys.sorted())
     }
 
     /// 11

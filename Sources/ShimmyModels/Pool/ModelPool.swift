@@ -23,6 +23,7 @@ package import ShimmyCore
 /// 9. It has waited as long as one may, and its model is not being loaded: refused.
 /// 10. A model took more than was estimated: idle ones go until all fits again.
 /// 11. Nobody has used a model for as long as it is kept: it is freed. Pinned ones stay.
+/// 12. A model is not any more what would be loaded now (its files or its settings changed): it is freed when nobody uses it, pinned or not.
 package struct ModelPool<Resource> {
     package struct Limits: Sendable {
         /// Bytes of all models together.
@@ -89,7 +90,9 @@ package struct ModelPool<Resource> {
         /// Seconds, when the last user went; what it is while there are some does not matter.
         var idleSince = 0.0
         var keepAlive: KeepAlive
-        let isPinned: Bool
+        var isPinned: Bool
+        /// 12
+        var isOutdated = false
 
         var loaded: Resource? {
             guard case .loaded(let resource) = stage else { return nil }
@@ -187,6 +190,19 @@ package struct ModelPool<Resource> {
         guard let entry = entries[id], !entry.isFreeing else { return .notLoaded }
         guard entry.users == 0, !entry.isLoading else { return .inUse }
         return .removed(free([id]))
+    }
+
+    /// The model is not any more what would be loaded now.
+    package mutating func retire(_ id: String, now: Double) -> [Action] {
+        entries[id]?.isOutdated = true
+        return settle(now)
+    }
+
+    /// It is to be held otherwise, whatever was said before.
+    package mutating func hold(_ id: String, keepAlive: KeepAlive, isPinned: Bool, now: Double) -> [Action] {
+        entries[id]?.keepAlive = keepAlive
+        entries[id]?.isPinned = isPinned
+        return settle(now)
     }
 
     /// Time has gone by.

@@ -6,18 +6,19 @@ import ShimmyAPI
 struct LoopbackCORSMiddleware: RouterMiddleware {
     typealias Context = ShimmyRequestContext
 
-    let allowedOrigins: Set<String>
+    let access: ServerAccess
     let routes: RouteTable
 
     func handle(_ request: Request, context: Context, next: Next) async throws -> Response {
         guard let origin = request.headers[.origin] else { return try await next(request, context) }
-        let allowed = allowedOrigins.contains(origin) || HostName.ofOrigin(origin).map(HostName.isLoopback) == true
+        let allowed = access.rules.allowedOrigins.contains(origin) || HostName.ofOrigin(origin).map(HostName.isLoopback) == true
         let isPreflight = request.method == .options && request.headers[.accessControlRequestMethod] != nil
         var response = isPreflight ? preflight(request, allowed: allowed) : try await next(request, context)
         response.headers[.vary] = "Origin"
         if allowed {
             response.headers[.accessControlAllowOrigin] = origin
-            response.headers[.accessControlExposeHeaders] = "x-request-id, x-shimmy-ignored-params, x-shimmy-dropped-items, retry-after"
+            response.headers[.accessControlExposeHeaders] =
+                "x-request-id, x-shimmy-ignored-params, x-shimmy-forced-params, x-shimmy-dropped-items, retry-after"
         }
         return response
     }

@@ -18,6 +18,6 @@ struct HostMiddleware: RouterMiddleware {
     private func isOurs(_ host: String) -> Bool {
         let name = host.lowercased()
         return HostName.isLoopback(name) || HostName.isAddress(name) || name == configuration.host.lowercased()
-            || configuration.allowedHosts.contains(name)
+            || configuration.access.rules.allowedHosts.contains(name)
     }
 }

@@ -7,27 +7,14 @@ import ShimmyEngine
 struct KeyMiddleware: RouterMiddleware {
     typealias Context = ShimmyRequestContext
 
-    private struct Holder {
-        let key: [UInt8]
-        let owner: Owner
-        let storageOwner: String
-    }
-
-    private let holders: [Holder]
+    let access: ServerAccess
     private static let openPaths: Set<String> = ["/", "/health", "/v1/health"]
 
-    init(keys: [APIKey]) {
-        // Owners are told apart by number, those of what is kept by a hash: a key's own text goes no further than this.
-        holders = keys.enumerated().map { number, key in
-            Holder(
-                key: Array(key.key.utf8), owner: Owner("key \(number + 1)", weight: key.weight), storageOwner: StorageOwner.ofKey(key.key))
-        }
-    }
-
     func handle(_ request: Request, context: Context, next: Next) async throws -> Response {
+        let holders = access.holders
         if holders.isEmpty || Self.openPaths.contains(request.uri.path) { return try await next(request, context) }
         guard let given = Self.key(of: request) else { throw APIError.missingKey }
-        guard let holder = holder(of: Array(given.utf8)) else { throw APIError.invalidKey }
+        guard let holder = Self.holder(of: Array(given.utf8), among: holders) else { throw APIError.invalidKey }
         var context = context
         context.owner = holder.owner
         context.storageOwner = holder.storageOwner
@@ -43,8 +30,8 @@ struct KeyMiddleware: RouterMiddleware {
     }
 
     /// Compares with every key, byte by byte to the end: the time tells nothing about how much of a guess was right.
-    private func holder(of given: [UInt8]) -> Holder? {
-        var found: Holder?
+    private static func holder(of given: [UInt8], among holders: [ServerAccess.Holder]) -> ServerAccess.Holder? {
+        var found: ServerAccess.Holder?
         for holder in holders {
             var difference = UInt8(holder.key.count == given.count ? 0 : 1)
             for index in holder.key.indices { difference |= holder.key[index] ^ (index < given.count ? given[index] : 0) }

@@ -5,6 +5,7 @@ import ShimmyModels
 /// Starts the answers that responses are made of.
 struct ResponseMaker: Sendable {
     let models: ModelManager
+    let presets: @Sendable (ModelRecord) -> RequestPreset
 
     /// Everything that can be wrong with a request is found here, before the answer begins.
     /// - dropped: how many of the oldest items did not fit.
@@ -14,7 +15,7 @@ struct ResponseMaker: Sendable {
         var rest = items
         while true {
             do {
-                return (try await backend.generate(try request.chat(rest), terms: terms), items.count - rest.count)
+                return (try await backend.generate(try await chat(request, rest), terms: terms), items.count - rest.count)
             } catch let error as GenerationError {
                 rest = try Self.fewer(rest, request, error)
             }
@@ -26,7 +27,7 @@ struct ResponseMaker: Sendable {
         var rest = items
         while true {
             do {
-                let chat = try request.chat(rest)
+                let chat = try await chat(request, rest)
                 let prompt = try await backend.prepare(chat.conversation).tokens.count
                 if prompt + (chat.maximumTokens ?? 1) <= backend.contextLength { return }
                 throw GenerationError.contextExceeded(prompt: prompt, requested: chat.maximumTokens, context: backend.contextLength)
@@ -34,6 +35,13 @@ struct ResponseMaker: Sendable {
                 rest = try Self.fewer(rest, request, error)
             }
         }
+    }
+
+    /// With what is preset for the model.
+    private func chat(_ request: ResponseRequest, _ items: [ResponseItem]) async throws -> ChatRequest {
+        var chat = try request.chat(items)
+        if let record = try? await models.find(request.model) { presets(record).complete(&chat.conversation) }
+        return chat
     }
 
     /// The items without the oldest, where the request allows it and that helps; otherwise throws what the client has to know.

@@ -9,7 +9,7 @@ import ShimmyStorage
 /// `POST /v1/chat/completions` and its elder, `POST /v1/completions`.
 struct ChatRoutes: Sendable {
     let models: ModelManager
-    let body: JSONBodyReader
+    let reader: PresetReader
     let responder: AnswerResponder
     /// Nil where nothing may be stored.
     let store: Store?
@@ -25,12 +25,14 @@ struct ChatRoutes: Sendable {
     // with, unless the model takes long to load.
 
     @Sendable private func chat(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
-        let decoded = try ChatCompletionRequest(try await body.read(request))
+        let reading = try await reader.read(request, for: Compatibility.chatCompletions)
+        var decoded = try ChatCompletionRequest(reading.json)
+        reading.preset.complete(&decoded.chat.conversation)
         let id = ChatCompletionEncoder.newID()
         let keep = try await keep(decoded, id, context)
         let ask = ModelAsk(
             model: decoded.model, keepAlive: decoded.keepAlive, streams: decoded.stream, ignored: decoded.ignoredParameters)
-        return try await responder.respond(to: ask, context) { [owner = context.owner] lease in
+        var response = try await responder.respond(to: ask, context) { [owner = context.owner, decoded] lease in
             let answer = try await lease.backend.generate(decoded.chat, terms: ServiceTerms(owner: owner, isFlex: decoded.isFlex))
             let encoder = ChatCompletionEncoder(
                 id: id, created: UnixTime.now, model: decoded.model, fingerprint: lease.backend.fingerprint,
@@ -40,6 +42,8 @@ struct ChatRoutes: Sendable {
             let dialect = ChatDialect(encoder: encoder, calls: decoded.dialect, choices: choices, keepsChunks: keep != nil)
             return StartedAnswer(answer: answer, dialect: dialect, choices: choices, keep: keep)
         }
+        response.reportForced(reading.forced)
+        return response
     }
 
     /// How the completion is stored, if it is to be. That it can be is found out before it is computed.
@@ -58,10 +62,11 @@ struct ChatRoutes: Sendable {
     }
 
     @Sendable private func complete(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
-        let decoded = try CompletionRequest(try await body.read(request))
+        let reading = try await reader.read(request, for: Compatibility.completions)
+        let decoded = try CompletionRequest(reading.json)
         let ask = ModelAsk(
             model: decoded.model, keepAlive: decoded.keepAlive, streams: decoded.stream, ignored: decoded.ignoredParameters)
-        return try await responder.respond(to: ask, context) { [owner = context.owner] lease in
+        var response = try await responder.respond(to: ask, context) { [owner = context.owner] lease in
             let echoes = try await Self.echoes(decoded, lease.backend)
             let answer: Answer
             do {
@@ -76,6 +81,8 @@ struct ChatRoutes: Sendable {
             return StartedAnswer(
                 answer: answer, dialect: dialect, choices: decoded.completion.prompts.count * decoded.completion.choices)
         }
+        response.reportForced(reading.forced)
+        return response
     }
 
     /// What each choice begins with: its prompt, or nothing.

@@ -9,6 +9,7 @@ import ShimmyModels
 struct PromptRoutes: Sendable {
     let models: ModelManager
     let body: JSONBodyReader
+    let reader: PresetReader
 
     var routes: [Route] {
         ["", "/v1"].flatMap { prefix in
@@ -22,7 +23,9 @@ struct PromptRoutes: Sendable {
     }
 
     @Sendable private func render(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
-        let decoded = try RenderRequest(try await body.read(request))
+        let reading = try await reader.read(request, for: Compatibility.chatCompletions)
+        var decoded = try RenderRequest(reading.json)
+        reading.preset.complete(&decoded.conversation)
         let lease = try await context.acquire(decoded.model, from: models)
         return .json(RenderRequest.response(try await lease.backend.prepare(decoded.conversation), model: decoded.model))
     }

@@ -14,19 +14,20 @@ extension HTTPField.Name {
 /// `POST /v1/responses`: makes responses, at once or in the background.
 struct ResponseRoutes: Sendable {
     let models: ModelManager
-    let body: JSONBodyReader
+    let reader: PresetReader
     /// Nil where nothing may be stored.
     let store: Store?
     /// Nil where nothing may be stored.
     let background: BackgroundResponses?
     let streams: ResponseStreams
 
-    private var maker: ResponseMaker { ResponseMaker(models: models) }
+    private var maker: ResponseMaker { ResponseMaker(models: models, presets: reader.presets) }
 
     var routes: [Route] { [Route(path: "/responses", method: .post, isOpenAI: true, handler: create)] }
 
     @Sendable private func create(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
-        let json = try await body.read(request)
+        let reading = try await reader.read(request, for: Compatibility.createResponse)
+        let json = reading.json
         let decoded = try ResponseRequest(json)
         if store == nil {
             if decoded.store == true { throw APIError.nothingIsStored("store") }
@@ -38,6 +39,7 @@ struct ResponseRoutes: Sendable {
             decoded.isBackground
             ? try await createInBackground(decoded, json, items, context) : try await createNow(decoded, items, context)
         response.reportIgnored(decoded.ignoredParameters)
+        response.reportForced(reading.forced)
         return response
     }
 

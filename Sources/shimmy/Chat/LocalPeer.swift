@@ -14,7 +14,7 @@ struct LocalPeer: ChatPeer {
 
     func answer(_ request: JSON, _ receive: @Sendable (ChatEvent) -> Void) async throws {
         do {
-            let answer = try await backend.generate(try ChatCompletionRequest(request).chat)
+            let answer = try await backend.generate(try ModelBook.current.chat(request.objectValue ?? [:], for: record))
             let canceller = answer.canceller
             try await withTaskCancellationHandler {
                 while let event = try await answer.nextEvent() { Self.tell(event, receive) }

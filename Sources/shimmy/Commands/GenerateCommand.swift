@@ -1,7 +1,9 @@
 import ArgumentParser
 import Foundation
+import ShimmyAPI
 import ShimmyChat
 import ShimmyCore
+import ShimmyJSON
 import ShimmyLlama
 import ShimmyModels
 
@@ -22,10 +24,10 @@ struct GenerateCommand: AsyncParsableCommand {
     var maxTokens: Int?
 
     @Option(help: "0 to 2; 0 always takes the likeliest token.")
-    var temperature: Float = 1
+    var temperature: Double?
 
     @Option(help: "0 to 1.")
-    var topP: Float = 1
+    var topP: Double?
 
     @Option(help: "Makes the answer repeatable.")
     var seed: Int64?
@@ -38,8 +40,8 @@ struct GenerateCommand: AsyncParsableCommand {
 
     func validate() throws {
         if let maxTokens, maxTokens < 1 { throw ValidationError("--max-tokens must be at least 1.") }
-        if !(0...2).contains(temperature) { throw ValidationError("--temperature must be between 0 and 2.") }
-        if !(0...1).contains(topP) { throw ValidationError("--top-p must be between 0 and 1.") }
+        if let temperature, !(0...2).contains(temperature) { throw ValidationError("--temperature must be between 0 and 2.") }
+        if let topP, !(0...1).contains(topP) { throw ValidationError("--top-p must be between 0 and 1.") }
     }
 
     func run() async throws {
@@ -48,22 +50,32 @@ struct GenerateCommand: AsyncParsableCommand {
         if text.isEmpty { throw ValidationError("There is no prompt: give one as the argument or on standard input.") }
         let record = try options.resolve(try options.modelName(model))
         let backend = try await options.load(record)
-        var messages = [ChatMessage(.user, text)]
-        if let system { messages.insert(ChatMessage(.system, system), at: 0) }
-        let request = ChatRequest(
-            messages: messages, maximumTokens: maxTokens,
-            sampling: SamplingParameters(temperature: temperature, topP: topP, seed: seed), stops: stop)
         do {
-            let answer = try await backend.generate(request)
+            let answer = try await backend.generate(try ModelBook.current.chat(request(text, record), for: record))
             while let event = try await answer.nextEvent() {
                 if case .delta(_, .content(let text, _)) = event { Console.print(text, terminator: "") }
             }
         } catch let error as GenerationError {
             Console.error(error.forPeople)
             throw ExitStatus.failure
+        } catch let error as APIError {
+            throw ValidationError(error.message)
         }
         Console.print("")
         await backend.shutdown()
+    }
+
+    /// As a client would send it, so that the model's preset has its word.
+    private func request(_ text: String, _ record: ModelRecord) -> JSONObject {
+        var messages: [JSON] = [["role": "user", "content": .string(text)]]
+        if let system { messages.insert(["role": "system", "content": .string(system)], at: 0) }
+        var fields: JSONObject = ["model": .string(record.id), "messages": .array(messages)]
+        fields["max_completion_tokens"] = maxTokens.map(JSON.int)
+        fields["temperature"] = temperature.map(JSON.double)
+        fields["top_p"] = topP.map(JSON.double)
+        fields["seed"] = seed.map { JSON.int(Int($0)) }
+        if !stop.isEmpty { fields["stop"] = .array(stop.map(JSON.string)) }
+        return fields
     }
 
     private static func standardInput() -> String {

@@ -6,6 +6,8 @@ struct InfoCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "info", abstract: "Print the build, the processor's features, the devices and the directories.")
 
+    @OptionGroup var configuration: ConfigurationOptions
+
     func run() async throws {
         let environment = Environment.process
         let directories = Directories.standard(environment: environment.values, home: environment.home)
@@ -21,6 +23,7 @@ struct InfoCommand: AsyncParsableCommand {
         }
         if !LlamaBackend.devices.contains(where: \.isGPU) { rows.append(["GPU", "none that llama.cpp sees"]) }
         rows += [["models", directories.models], ["data", directories.data], ["cache", directories.cache]]
+        rows.append(["configuration", ProcessConfiguration.shared.path])
         Console.print(Console.table(rows))
     }
 

@@ -32,7 +32,7 @@ extension ModelOptions {
     func load(_ record: ModelRecord) async throws -> any Backend {
         let loader = try loader(logger(quiet: true))
         do {
-            return try await loader.load(record).backend
+            return try await loader.load(record, settings(for: record)).backend
         } catch {
             Console.error("the model \(record.id) cannot be loaded: \(error)")
             throw ExitStatus.modelUnusable

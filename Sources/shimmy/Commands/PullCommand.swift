@@ -23,6 +23,8 @@ struct PullCommand: AsyncParsableCommand {
 
     @OptionGroup(title: "Have a server pull") var client: ClientOptions
 
+    @OptionGroup var configuration: ConfigurationOptions
+
     @Flag(help: "Print JSON.")
     var json = false
 

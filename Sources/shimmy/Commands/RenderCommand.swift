@@ -29,11 +29,13 @@ struct RenderCommand: AsyncParsableCommand {
         LlamaBackend.start(logger: options.logger(quiet: true))
         let request = try readRequest()
         let record = try options.resolve(try options.modelName(model))
-        let decoded: RenderRequest
+        var decoded: RenderRequest
         do {
             var fields: JSONObject = request.objectValue ?? ["messages": request]
             fields["model"] = .string(record.id)
-            decoded = try RenderRequest(.object(fields))
+            let preset = ModelBook.current.request(for: record)
+            decoded = try RenderRequest(preset.applied(to: .object(fields), of: Compatibility.chatCompletions).request)
+            preset.complete(&decoded.conversation)
         } catch {
             throw ValidationError(error.message)
         }

@@ -72,7 +72,7 @@ struct ServeCommand: AsyncParsableCommand {
         let logger = options.logger(quiet: false)
         LlamaBackend.start(logger: logger)
         let configuration = try serverConfiguration(environment)
-        if !configuration.isLoopback, configuration.apiKeys.isEmpty, !(insecure || environment.flag("SHIMMY_INSECURE")) {
+        guard isSafe(configuration.access.rules, configuration) else {
             Console.error("listening on \(configuration.host) lets others use this server: give an --api-key, or say --insecure")
             throw ExitStatus.refusedAsUnsafe
         }
@@ -85,9 +85,10 @@ struct ServeCommand: AsyncParsableCommand {
         try? await store?.ready()
         let server = ShimmyServer(
             configuration: configuration, models: models, hub: .standard(memory: try memory.budget), store: store,
-            contextLength: { loader.plannedContextLength($0) }, logger: logger
+            contextLength: { loader.plannedContextLength($0, settings(for: $0)) }, logger: logger
         ) { address in
             await Banner.show(address, models: models, preferred: modelName)
+            await LiveConfiguration.logAliasProblems(models, logger)
             if wantsPreload { await preloadModel(modelName, models, logger) }
             await models.preloadAll()
         }
@@ -102,16 +103,34 @@ struct ServeCommand: AsyncParsableCommand {
         }
         let shared = environment.string("SHIMMY_HOST").map(SharedHost.parse)
         let port = try port ?? environment.string("SHIMMY_PORT").map(PortChoice.parse) ?? shared?.port ?? bind?.port ?? .number(11435)
+        var configuration = ServerConfiguration(
+            host: host ?? shared?.host ?? bind?.host ?? "127.0.0.1", port: port.number, access: try accessRules())
+        configuration.presets = { ModelBook.current.request(for: $0) }
+        if let seconds = requestSeconds ?? environment.integer("SHIMMY_REQUEST_SECONDS") { configuration.limits.requestTime = .seconds(seconds) }
+        if let seconds = loadSilence ?? environment.integer("SHIMMY_LOAD_SILENCE") { configuration.loadSilence = .seconds(max(0, seconds)) }
+        return configuration
+    }
+
+    /// As they are now: the file may have changed. Throws `ValidationError` for a file of keys that is none.
+    func accessRules() throws -> ServerAccess.Rules {
+        let environment = Environment.process
         var keys = (apiKey.isEmpty ? environment.list("SHIMMY_API_KEY") : apiKey).map { APIKey($0) }
         if let file = apiKeyFile ?? environment.string("SHIMMY_API_KEY_FILE") { keys += try APIKeyFile.read(file) }
         let origins = allowOrigin.isEmpty ? environment.list("SHIMMY_ALLOW_ORIGIN") : allowOrigin
         let hosts = allowHost.isEmpty ? environment.list("SHIMMY_ALLOW_HOST") : allowHost
-        var configuration = ServerConfiguration(
-            host: host ?? shared?.host ?? bind?.host ?? "127.0.0.1", port: port.number, apiKeys: keys,
-            allowedOrigins: Set(origins), allowedHosts: Set(hosts.map { $0.lowercased() }))
-        if let seconds = requestSeconds ?? environment.integer("SHIMMY_REQUEST_SECONDS") { configuration.limits.requestTime = .seconds(seconds) }
-        if let seconds = loadSilence ?? environment.integer("SHIMMY_LOAD_SILENCE") { configuration.loadSilence = .seconds(max(0, seconds)) }
-        return configuration
+        return ServerAccess.Rules(apiKeys: keys, allowedOrigins: Set(origins), allowedHosts: Set(hosts.map { $0.lowercased() }))
+    }
+
+    /// Whether nobody gets in who was not meant to.
+    func isSafe(_ rules: ServerAccess.Rules, _ configuration: ServerConfiguration) -> Bool {
+        configuration.isLoopback || !rules.apiKeys.isEmpty || insecure || Environment.process.flag("SHIMMY_INSECURE")
+    }
+
+    /// How a model is served, by what holds now: the file may have changed.
+    func settings(for record: ModelRecord) -> ModelSettings {
+        var settings = options.settings(for: record)
+        settings.keepAlive = options.chosen(keepAlive, "SHIMMY_KEEP_ALIVE", settings.keepAlive) { KeepAlive($0) }
+        return settings
     }
 
     private func modelManager(_ name: String?, _ environment: Environment, _ logger: Logger) throws -> ModelManager {
@@ -122,8 +141,9 @@ struct ServeCommand: AsyncParsableCommand {
         let (options, ready) = (options, loader)
         return ModelManager(
             limits: try poolLimits(environment),
-            keepAlive: try keepAlive ?? environment.string("SHIMMY_KEEP_ALIVE").map(KeepAlive.parse) ?? .forever, logger: logger,
-            scan: { options.catalog(including: file) }, estimate: { ready.estimate($0, $1) }, load: { try await ready.load($0, $1, $2) })
+            logger: logger,
+            scan: { options.catalog(including: file) }, settings: settings(for:), estimate: { ready.estimate($0, $1) },
+            load: { try await ready.load($0, $1, $2) })
     }
 
     private func poolLimits(_ environment: Environment) throws -> ModelPool<LoadedModel>.Limits {
@@ -158,6 +178,9 @@ struct ServeCommand: AsyncParsableCommand {
             }
         }
         defer { withExtendedLifetime(signals) {} }
+        let watch = ModelWatch(options: options, models: models)
+        let live = LiveConfiguration(command: self, server: configuration, models: models, modelWatch: watch, logger: logger)
+        let background = [Task { await watch.run() }, Task { await live.run() }]
         do {
             try await services.run()
         } catch let error as IOError where error.errnoCode == EADDRINUSE {
@@ -165,6 +188,7 @@ struct ServeCommand: AsyncParsableCommand {
             Console.error("port \(configuration.port) is in use\(holder); choose another with --port, or --port auto")
             throw ExitStatus.portInUse
         }
+        for task in background { task.cancel() }
         await models.shutdown()
     }
 }

@@ -58,7 +58,7 @@ struct ShowCommand: AsyncParsableCommand {
         let record = try options.resolve(model)
         let details: ModelDetails
         do {
-            let planned = try options.loader(options.logger(quiet: true)).plannedContextLength(record)
+            let planned = try options.loader(options.logger(quiet: true)).plannedContextLength(record, options.settings(for: record))
             details = try ModelDetails(record, context: context ?? planned)
         } catch {
             Console.error("the model \(record.id) cannot be read: \(error)")

@@ -12,7 +12,8 @@ struct Conversions: Sendable {
 
     /// Another file for other weights.
     func path(of record: ModelRecord) -> String {
-        let name = record.id.map { $0.isLetter || $0.isNumber || "-_.".contains($0) ? $0 : "_" }
+        // A name of the user's own making stands for the same weights.
+        let name = (record.base ?? record.id).map { $0.isLetter || $0.isNumber || "-_.".contains($0) ? $0 : "_" }
         let hash = ShortHash.of([Self.version, record.path, "\(record.sizeBytes)", "\(record.modified)"])
         return "\(directory)/\(String(name))-\(hash).gguf"
     }
@@ -21,7 +22,7 @@ struct Conversions: Sendable {
     func convert(_ record: ModelRecord, logger: Logger, progress: (Int, Int) -> Void = { _, _ in }) throws -> String {
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         let path = path(of: record)
-        try FolderConverter(folder: HubFolder(path: record.path), name: record.id).convert(to: path, progress: progress)
+        try FolderConverter(folder: HubFolder(path: record.path), name: record.base ?? record.id).convert(to: path, progress: progress)
         // What is loaded is what was written: a header that cannot be read back is found here.
         _ = try GGUFHeader.read(path: path)
         logger.notice("converted a model", metadata: ["model": "\(record.id)", "to": "\(path)"])

@@ -1,10 +1,23 @@
 import Foundation
+import ShimmyConfiguration
 
-/// Options that are not given on the command line come from the environment.
+/// Options that are not given on the command line come from the environment, and then from the configuration file.
 struct Environment {
+    /// What holds: the environment's own, and below it what the file says.
     let values: [String: String]
+    private let own: [String: String]
 
-    static var process: Environment { Environment(values: ProcessInfo.processInfo.environment) }
+    init(own: [String: String], file: ConfigurationFile? = nil) {
+        self.own = own
+        var values = own
+        for setting in Settings.all where Self.isEmpty(own[setting.variable]) && Self.isEmpty(setting.rival.flatMap { own[$0] }) {
+            if let text = file?.values[setting.variable] { values[setting.variable] = text }
+        }
+        self.values = values
+    }
+
+    /// As it is now: the file may have changed.
+    static var process: Environment { Environment(own: ProcessConfiguration.environment, file: ProcessConfiguration.shared.file) }
 
     func string(_ name: String) -> String? { values[name].flatMap { $0.isEmpty ? nil : $0 } }
     func integer(_ name: String) -> Int? { string(name).flatMap { Int($0) } }
@@ -13,5 +26,10 @@ struct Environment {
         string(name)?.split(separator: separator).map(String.init) ?? []
     }
 
+    /// Whether it is said by the environment itself, and so wins over all of the file.
+    func isOwn(_ name: String) -> Bool { !Self.isEmpty(own[name]) }
+
     var home: String { string("HOME") ?? "/" }
+
+    private static func isEmpty(_ text: String?) -> Bool { text?.isEmpty ?? true }
 }

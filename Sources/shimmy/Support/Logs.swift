@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Logging
 import ShimmyJSON
+import Synchronization
 
 enum LogFormat: String, ExpressibleByArgument, CaseIterable {
     case text, json
@@ -16,16 +17,41 @@ enum Logs {
         return level
     }
 
+    /// From which level on things are told, by every logger of the program. It may change.
+    static let level = Mutex(Logger.Level.info)
+
     static func make(level: Logger.Level, format: LogFormat) -> Logger {
-        var logger = Logger(label: "shimmy") { label in
+        Self.level.withLock { $0 = level }
+        return Logger(label: "shimmy") { label in
             switch format {
-            case .text: StreamLogHandler.standardError(label: label)
-            case .json: JSONLogHandler()
+            case .text: LeveledLogHandler(base: StreamLogHandler.standardError(label: label))
+            case .json: LeveledLogHandler(base: JSONLogHandler())
             }
         }
-        logger.logLevel = level
-        return logger
     }
+}
+
+/// Tells what is of the program's level, whatever level it had when the logger was made.
+struct LeveledLogHandler: LogHandler {
+    var base: any LogHandler
+
+    /// Nobody sets the level of one logger alone.
+    var logLevel: Logger.Level {
+        get { Logs.level.withLock { $0 } }
+        set {}
+    }
+
+    var metadata: Logger.Metadata {
+        get { base.metadata }
+        set { base.metadata = newValue }
+    }
+
+    subscript(metadataKey key: String) -> Logger.MetadataValue? {
+        get { base[metadataKey: key] }
+        set { base[metadataKey: key] = newValue }
+    }
+
+    func log(event: LogEvent) { base.log(event: event) }
 }
 
 /// One JSON object a line.

@@ -9,13 +9,9 @@ import Synchronization
 
 /// Turns a file on the disk into a backend of this process: weights, context, engine.
 struct ModelLoader: Sendable {
-    /// A chat template for every model; nil for each model's own.
-    var chatTemplate: String?
-    /// Tokens of context for every model; nil for each model's own.
-    var contextLength: Int?
+    /// The chat template in place of a model's own; nil for that.
+    var chatTemplate: @Sendable (ModelRecord) throws -> String? = { _ in nil }
     var threads: Int?
-    /// Sequences of a model that can be computed at once; nil for the default.
-    var slots: Int?
     var engine = EngineHandle.Options()
     /// Adapters for all models that they fit.
     var adapters: [LoRAAdapter] = []
@@ -28,11 +24,11 @@ struct ModelLoader: Sendable {
         let converted = record.isFolder ? try? GGUFHeader.read(path: conversions.path(of: record)) : nil
         let estimate = converted.map { MemoryEstimate($0) } ?? record.memory
         return (estimate ?? MemoryEstimate(sizeBytes: record.sizeBytes, contextLength: record.contextLength))
-            .use(contextLength: settings.contextLength ?? contextLength, slots: settings.slots ?? slots)
+            .use(contextLength: settings.contextLength, slots: settings.slots)
     }
 
     func load(
-        _ record: ModelRecord, _ settings: ModelSettings = ModelSettings(), _ progress: LoadProgress = LoadProgress()
+        _ record: ModelRecord, _ settings: ModelSettings, _ progress: LoadProgress = LoadProgress()
     ) async throws -> LoadedModel {
         let freed = Signal()
         let path = record.isFolder ? try await converted(record, progress) : record.path
@@ -59,8 +55,7 @@ struct ModelLoader: Sendable {
         let template = try template(of: model, record)
         let plan = try adapters(for: record, settings, headers)
         let options = LlamaRunner.Options(
-            contextLength: settings.contextLength ?? contextLength, threads: threads,
-            slots: settings.slots ?? slots ?? EngineShape.defaultSlots,
+            contextLength: settings.contextLength, threads: threads, slots: settings.slots ?? EngineShape.defaultSlots,
             adaptsThreads: !engine.isDeterministic, adapters: plan.adapters.map(\.path))
         var engineOptions = engine
         engineOptions.store = try prefixes?.store(for: record, adapters: plan.adapters)
@@ -96,7 +91,7 @@ struct ModelLoader: Sendable {
     private func loadEmbedder(_ model: LlamaModel, judges: Bool, _ record: ModelRecord, _ settings: ModelSettings) async throws -> (
         any Backend, MemoryUse
     ) {
-        let (contextLength, threads) = (settings.contextLength ?? contextLength, threads)
+        let (contextLength, threads) = (settings.contextLength, threads)
         let taken = Mutex(MemoryUse())
         let engine = try await EmbeddingEngine.start(name: "embed") {
             let runner = try LlamaEmbedder(model: model, contextLength: contextLength, threads: threads)
@@ -124,7 +119,7 @@ struct ModelLoader: Sendable {
 
     /// A model's own template that does not parse is no reason to do without the model: ChatML is what most models know.
     private func template(of model: LlamaModel, _ record: ModelRecord) throws -> LlamaChatTemplate {
-        if let chatTemplate { return try LlamaChatTemplate(model: model, source: chatTemplate) }
+        if let source = try chatTemplate(record) { return try LlamaChatTemplate(model: model, source: source) }
         do {
             return try LlamaChatTemplate(model: model)
         } catch {
@@ -135,8 +130,8 @@ struct ModelLoader: Sendable {
     }
 
     /// The context that a model will get, told from its file alone.
-    func plannedContextLength(_ record: ModelRecord, _ settings: ModelSettings = ModelSettings()) -> Int? {
-        settings.contextLength ?? contextLength ?? record.contextLength.map { min($0, EngineShape.defaultContextLimit) }
+    func plannedContextLength(_ record: ModelRecord, _ settings: ModelSettings) -> Int? {
+        settings.contextLength ?? record.contextLength.map { min($0, EngineShape.defaultContextLimit) }
     }
 
     /// Equal for equal engine, build, file and settings.

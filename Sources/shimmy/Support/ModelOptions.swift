@@ -8,6 +8,8 @@ import ShimmyModels
 
 /// Options of every command that loads models.
 struct ModelOptions: ParsableArguments {
+    @OptionGroup var configuration: ConfigurationOptions
+
     @Option(help: "A directory to look for models in, beside the usual places. Repeatable. [SHIMMY_MODEL_DIR, comma-separated]")
     var modelDir: [String] = []
 
@@ -70,9 +72,13 @@ struct ModelOptions: ParsableArguments {
 
     /// - quiet: commands that print their result keep the log to warnings unless asked.
     func logger(quiet: Bool) -> Logger {
-        let level = logLevel ?? environment.string("SHIMMY_LOG_LEVEL").flatMap(Logger.Level.init(rawValue:)) ?? (quiet ? .warning : .info)
+        let level = level(quiet: quiet)
         let format = logFormat ?? environment.string("SHIMMY_LOG_FORMAT").flatMap(LogFormat.init(rawValue:)) ?? .text
         return Logs.make(level: level, format: format)
+    }
+
+    func level(quiet: Bool) -> Logger.Level {
+        logLevel ?? environment.string("SHIMMY_LOG_LEVEL").flatMap(Logger.Level.init(rawValue:)) ?? (quiet ? .warning : .info)
     }
 
     var discovery: ModelDiscovery {
@@ -91,16 +97,15 @@ struct ModelOptions: ParsableArguments {
         return PrefixDirectory(path: path, limit: size ?? 4_000_000_000, logger: logger)
     }
 
-    /// The template that was given. Throws `ValidationError` when it cannot be read or does not parse.
-    private func chatTemplate() throws -> String? {
-        guard let path = chatTemplateFile ?? environment.string("SHIMMY_CHAT_TEMPLATE_FILE") else { return nil }
+    /// Looks at the template that was given for all models. Throws `ValidationError` when it cannot be read or does not parse.
+    private func checkChatTemplate() throws {
+        guard let path = chatTemplateFile ?? environment.string("SHIMMY_CHAT_TEMPLATE_FILE") else { return }
         guard let source = try? String(contentsOfFile: path, encoding: .utf8) else { throw ValidationError("\(path) cannot be read.") }
         do {
             _ = try LlamaChatTemplate(source: source)
         } catch {
             throw ValidationError("\(path): \(error).")
         }
-        return source
     }
 
     func loader(_ logger: Logger) throws -> ModelLoader {
@@ -109,10 +114,9 @@ struct ModelOptions: ParsableArguments {
         if let queue = queue ?? environment.integer("SHIMMY_QUEUE") { engine.queue = queue }
         engine.isDeterministic = deterministic || environment.flag("SHIMMY_DETERMINISTIC")
         CPUKernels.install(cpuKernels ?? environment.string("SHIMMY_CPU_KERNELS").flatMap(CPUKernels.Choice.init(rawValue:)) ?? .auto)
+        try checkChatTemplate()
         return ModelLoader(
-            chatTemplate: try chatTemplate(), contextLength: ctxSize ?? environment.integer("SHIMMY_CTX_SIZE"),
-            threads: threads ?? environment.integer("SHIMMY_THREADS"),
-            slots: slots ?? environment.integer("SHIMMY_SLOTS"), engine: engine,
+            chatTemplate: { try chatTemplate(for: $0)?.source }, threads: threads ?? environment.integer("SHIMMY_THREADS"), engine: engine,
             adapters: try (lora.isEmpty ? environment.list("SHIMMY_LORA") : lora).map(LoRAOption.parse),
             conversions: Conversions(directory: Directories.standard(environment: environment.values, home: environment.home).cache + "/converted"),
             logger: logger)
@@ -125,7 +129,8 @@ struct ModelOptions: ParsableArguments {
             records.removeAll { $0.path == record.path || $0.id == record.id }
             records.append(record)
         }
-        return ModelCatalog(records: records, aliases: aliasFile.aliases)
+        let book = ModelBook.current
+        return ModelCatalog(records: records, aliases: aliasFile.aliases.merging(book.aliases) { $1 }, variants: book.variants)
     }
 
     /// The model that was asked for, or the only one there is.

@@ -1,0 +1,85 @@
+#if os(Linux)
+    import Dispatch
+    import Glibc
+    import Synchronization
+
+    /// inotify: the kernel says what changes in folders. Not in those below them, each of which has to be named.
+    final class KernelWatches: Sendable {
+        private let descriptor: Int32
+        /// Touched when this comes and when it goes, by nobody else.
+        nonisolated(unsafe) private let source: any DispatchSourceRead
+        private let folders = Mutex<[Int32: WatchedFolder]>([:])
+        private let tell: @Sendable () -> Void
+
+        private static let events = UInt32(
+            IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_CLOSE_WRITE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
+
+        /// nil where there are as many of its kind as may be.
+        init?(tell: @escaping @Sendable () -> Void) {
+            descriptor = inotify_init1(Int32(IN_NONBLOCK | IN_CLOEXEC))
+            guard descriptor >= 0 else { return nil }
+            self.tell = tell
+            source = DispatchSource.makeReadSource(fileDescriptor: descriptor, queue: DispatchQueue(label: "folders"))
+            source.setEventHandler { [weak self] in self?.read() }
+            source.setCancelHandler { [descriptor] in close(descriptor) }
+            source.resume()
+        }
+
+        deinit { source.cancel() }
+
+        /// From now on it is these.
+        /// - Returns: those that the kernel does not take, since it watches as many as may be, or since they are gone.
+        func watch(_ wanted: [WatchedFolder]) -> [WatchedFolder] {
+            folders.withLock { folders in
+                var (watched, rest): ([Int32: WatchedFolder], [WatchedFolder]) = ([:], [])
+                for folder in wanted {
+                    let number = inotify_add_watch(descriptor, folder.path, Self.events)
+                    guard number >= 0 else {
+                        rest.append(folder)
+                        continue
+                    }
+                    // Several names of one folder have one number.
+                    let names = watched[number].map { other in other.names.flatMap { names in folder.names.map(names.union) } } ?? folder.names
+                    watched[number] = WatchedFolder(path: folder.path, names: names)
+                }
+                for number in folders.keys where watched[number] == nil { inotify_rm_watch(descriptor, number) }
+                folders = watched
+                return rest
+            }
+        }
+
+        /// Reads all events that there are; one that matters is enough.
+        private func read() {
+            var buffer = [UInt8](repeating: 0, count: 16384)
+            var matters = false
+            while true {
+                let count = Glibc.read(descriptor, &buffer, buffer.count)
+                guard count > 0 else { break }
+                matters = buffer.withUnsafeBytes { self.matters(UnsafeRawBufferPointer(rebasing: $0[..<count])) } || matters
+            }
+            if matters { tell() }
+        }
+
+        private func matters(_ events: UnsafeRawBufferPointer) -> Bool {
+            let headerSize = MemoryLayout<inotify_event>.size
+            var (offset, matters) = (0, false)
+            while offset + headerSize <= events.count {
+                let event = events.loadUnaligned(fromByteOffset: offset, as: inotify_event.self)
+                let name = events[(offset + headerSize)..<(offset + headerSize + Int(event.len))].prefix { $0 != 0 }
+                matters = matters || self.matters(event, name: String(decoding: name, as: UTF8.self))
+                offset += headerSize + Int(event.len)
+            }
+            return matters
+        }
+
+        private func matters(_ event: inotify_event, name: String) -> Bool {
+            // Too many at once: nobody knows what they were.
+            if event.mask & UInt32(IN_Q_OVERFLOW) != 0 { return true }
+            return folders.withLock { folders in
+                guard let folder = folders[event.wd] else { return false }
+                if event.mask & UInt32(IN_IGNORED) != 0 { folders[event.wd] = nil }
+                return name.isEmpty || folder.cares(about: name)
+            }
+        }
+    }
+#endif

@@ -1,0 +1,46 @@
+import ShimmyEngine
+import Synchronization
+
+/// Whom the server answers. May change while it runs: requests that come from then on are held to it.
+package final class ServerAccess: Sendable {
+    package struct Rules: Sendable, Equatable {
+        /// Empty: no key is asked for.
+        package var apiKeys: [APIKey]
+        /// Browser origins that may read answers, beside loopback ones.
+        package var allowedOrigins: Set<String>
+        /// Names in a Host header that are ours, beside loopback names, addresses and the host that it listens on; in small letters.
+        package var allowedHosts: Set<String>
+
+        package init(apiKeys: [APIKey] = [], allowedOrigins: Set<String> = [], allowedHosts: Set<String> = []) {
+            self.apiKeys = apiKeys
+            self.allowedOrigins = allowedOrigins
+            self.allowedHosts = allowedHosts
+        }
+    }
+
+    /// A key as it is compared with, and whose it is.
+    struct Holder {
+        let key: [UInt8]
+        let owner: Owner
+        let storageOwner: String
+    }
+
+    private let state: Mutex<(rules: Rules, holders: [Holder])>
+
+    init(_ rules: Rules) { state = Mutex((rules, Self.holders(rules.apiKeys))) }
+
+    package var rules: Rules {
+        get { state.withLock { $0.rules } }
+        set { state.withLock { $0 = (newValue, Self.holders(newValue.apiKeys)) } }
+    }
+
+    var holders: [Holder] { state.withLock { $0.holders } }
+
+    /// Owners are told apart by number, those of what is kept by a hash: a key's own text goes no further than this.
+    private static func holders(_ keys: [APIKey]) -> [Holder] {
+        keys.enumerated().map { number, key in
+            Holder(
+                key: Array(key.key.utf8), owner: Owner("key \(number + 1)", weight: key.weight), storageOwner: StorageOwner.ofKey(key.key))
+        }
+    }
+}

@@ -1,0 +1,86 @@
+import ArgumentParser
+import Foundation
+import ShimmyConfiguration
+import ShimmyJSON
+
+struct ConfigShowCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "show", abstract: "Show every setting, what it is and where that is said.",
+        discussion: "Options of a command line are not among them: they hold for one process. Keys are not shown.")
+
+    @OptionGroup var options: ConfigurationOptions
+
+    @Flag(help: "Print JSON.")
+    var json = false
+
+    func run() async throws {
+        let file = ProcessConfiguration.shared.file
+        let settings = Settings.all.map { ShownSetting($0, environment: .process, file: file) }
+        if json {
+            let presets = (file?.presets ?? []).map(\.json)
+            Console.print(
+                JSON.object(["file": file.map { .string($0.path) } ?? .null, "settings": .array(settings.map(\.json)), "models": .array(presets)])
+                    .pretty())
+            return
+        }
+        Console.print(Console.table([["SETTING", "VALUE", "FROM"]] + settings.map { [$0.path, $0.value, $0.source] }))
+        for preset in file?.presets ?? [] { Console.print("\n\(preset.lines.joined(separator: "\n"))") }
+    }
+}
+
+/// A setting as it is, and who says so.
+private struct ShownSetting {
+    let path: String
+    let value: String
+    let source: String
+
+    init(_ setting: Setting, environment: Environment, file: ConfigurationFile?) {
+        path = setting.path
+        let said = environment.string(setting.variable)
+        value = setting.isSecret && said != nil ? "(not shown)" : said ?? setting.defaultText ?? "-"
+        if environment.isOwn(setting.variable) {
+            source = setting.variable
+        } else if let rival = setting.rival, environment.isOwn(rival) {
+            source = rival
+        } else {
+            source = said == nil ? "default" : "\(file?.path ?? "")\(file?.lines[setting.variable].map { ":\($0)" } ?? "")"
+        }
+    }
+
+    var json: JSON { ["setting": .string(path), "value": .string(value), "from": .string(source)] }
+}
+
+extension ModelPreset {
+    fileprivate var json: JSON {
+        var object: JSONObject = ["name": .string(name), "base": base.map(JSON.string) ?? .null]
+        object["aliases"] = .array(aliases.map(JSON.string))
+        object["context"] = context.map(JSON.int)
+        object["slots"] = slots.map(JSON.int)
+        object["system"] = system.map(JSON.string)
+        object["chat_template"] = chatTemplate.map { .string($0.shown) }
+        object["defaults"] = .object(defaults)
+        object["forced"] = .object(forced)
+        object["keep_alive"] = keepAlive.map { .string("\($0)") }
+        object["pin"] = pin.map(JSON.bool)
+        object["preload"] = preload.map(JSON.bool)
+        object["lora"] = .array(lora.map { ["name": $0.name.map(JSON.string) ?? .null, "path": .string($0.path), "scale": .double($0.scale)] })
+        return .object(object)
+    }
+
+    /// For people: what is said, one thing a line.
+    fileprivate var lines: [String] {
+        let said = (json.objectValue ?? [:]).filter { key, value in
+            key != "name" && !value.isNull && value.arrayValue?.isEmpty != true && value.objectValue?.isEmpty != true
+        }
+        return ["model \(name)"] + said.map { "  \($0.key): \($0.value.stringValue ?? $0.value.text)" }
+    }
+}
+
+extension ModelPreset.ChatTemplateSource {
+    fileprivate var shown: String {
+        switch self {
+        case .text(let text): "\(text.count) characters"
+        case .file(let path): path
+        }
+    }
+}

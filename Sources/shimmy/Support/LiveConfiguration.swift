@@ -1,0 +1,114 @@
+import Foundation
+import Logging
+import ShimmyConfiguration
+import ShimmyModels
+import ShimmyServer
+import Synchronization
+
+/// Keeps a running server as its configuration file is: reads it again when it changes and on SIGHUP. Requests that run are not touched.
+struct LiveConfiguration: Sendable {
+    let command: ServeCommand
+    let server: ServerConfiguration
+    let models: ModelManager
+    let modelWatch: ModelWatch
+    let logger: Logger
+
+    /// Until its task is cancelled.
+    func run() async {
+        let watcher = FolderWatcher()
+        let hangUps = HangUps()
+        defer { withExtendedLifetime(hangUps) {} }
+        await withDiscardingTaskGroup { [signals = hangUps.signals] group in
+            group.addTask { for await _ in signals { await reload() } }
+            group.addTask { await followFile(watcher) }
+        }
+    }
+
+    /// Editors write in several steps: what counts is how it looks a moment later.
+    private func followFile(_ watcher: FolderWatcher) async {
+        var seen = contents
+        watcher.watch(watchedFolders)
+        for await _ in watcher.changes {
+            guard (try? await Task.sleep(for: .milliseconds(200))) != nil else { return }
+            watcher.watch(watchedFolders)
+            let now = contents
+            if now != seen { await reload() }
+            seen = now
+        }
+    }
+
+    private var watchedFolders: [WatchedFolder] { ProcessConfiguration.shared.candidates.map(WatchedFolder.init(around:)) }
+
+    /// Of the file that holds; of one that is named in it, such as that of the keys, SIGHUP tells.
+    private var contents: [Data?] { ProcessConfiguration.shared.candidates.map { FileManager.default.contents(atPath: $0) } }
+
+    // MARK: Taking it
+
+    private func reload() async {
+        let before = Environment.process
+        let terms = await loadTerms()
+        let problems = ProcessConfiguration.shared.reload()
+        if !problems.isEmpty {
+            for problem in problems { logger.error("a mistake in the configuration", metadata: ["problem": "\(problem)"]) }
+            logger.error("the configuration stays as it was")
+            return
+        }
+        Logs.level.withLock { $0 = command.options.level(quiet: false) }
+        takeAccess()
+        models.applySettings()
+        await modelWatch.look()
+        await Self.logAliasProblems(models, logger)
+        for (id, new) in await loadTerms() {
+            guard let old = terms[id], old != new else { continue }
+            logger.notice("a loaded model's settings changed; it is loaded anew when nobody uses it", metadata: ["model": "\(id)"])
+            models.retire(id)
+        }
+        let after = Environment.process
+        let waiting = Settings.all.filter { !$0.isLive && before.string($0.variable) != after.string($0.variable) }.map(\.path)
+        if !waiting.isEmpty {
+            logger.notice("some settings need a restart", metadata: ["settings": "\(waiting.joined(separator: ", "))"])
+        }
+        logger.notice("read the configuration", metadata: ["file": "\(ProcessConfiguration.shared.path)"])
+    }
+
+    /// Says which names lead nowhere: whether they do depends on the models that there are.
+    static func logAliasProblems(_ models: ModelManager, _ logger: Logger) async {
+        for (alias, problem) in await models.aliasProblems().sorted(by: { $0.key < $1.key }) {
+            logger.warning("an alias leads to no model", metadata: ["alias": "\(alias)", "problem": "\(problem)"])
+        }
+    }
+
+    private func takeAccess() {
+        do {
+            let rules = try command.accessRules()
+            guard command.isSafe(rules, server) else {
+                logger.error("without keys others could use this server: who may use it stays as it was")
+                return
+            }
+            server.access.rules = rules
+        } catch {
+            logger.error("who may use the server stays as it was", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// What a model that is loaded would be loaded with, by its name.
+    private func loadTerms() async -> [String: LoadTerms] {
+        let loaded = Set(models.loaded.map(\.id))
+        var terms: [String: LoadTerms] = [:]
+        for record in await models.list() where loaded.contains(record.id) { terms[record.id] = LoadTerms(record, command.options) }
+        return terms
+    }
+
+    private struct LoadTerms: Equatable {
+        let contextLength: Int?
+        let slots: Int?
+        let adapters: [LoRAAdapter]
+        let chatTemplate: String?
+
+        init(_ record: ModelRecord, _ options: ModelOptions) {
+            let settings = options.settings(for: record)
+            (contextLength, slots, adapters) = (settings.contextLength, settings.slots, settings.adapters)
+            chatTemplate = try? options.chatTemplate(for: record)?.source
+        }
+    }
+}

@@ -1,0 +1,30 @@
+import Logging
+import ShimmyModels
+
+/// Keeps the list of models as the disk is.
+struct ModelWatch: Sendable {
+    let options: ModelOptions
+    let models: ModelManager
+    private let watcher = FolderWatcher()
+
+    init(options: ModelOptions, models: ModelManager) {
+        self.options = options
+        self.models = models
+    }
+
+    /// Until its task is cancelled. Files mostly come in several steps and together; they are looked for a moment later.
+    func run() async {
+        watcher.watch(options.discovery.watchedFolders)
+        for await _ in watcher.changes {
+            guard (try? await Task.sleep(for: .milliseconds(400))) != nil else { return }
+            await look()
+        }
+    }
+
+    /// Looks at the disk now.
+    func look() async {
+        // First, so that nothing comes between: a file in a folder that is not watched yet is there for the scan.
+        watcher.watch(options.discovery.watchedFolders)
+        await models.rescan()
+    }
+}

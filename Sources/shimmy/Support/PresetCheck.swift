@@ -1,0 +1,65 @@
+import Foundation
+import ShimmyAPI
+import ShimmyConfiguration
+import ShimmyJSON
+import ShimmyLlama
+
+/// What is wrong with the presets of a file beyond its form: fields that no chat request takes, templates that do not parse, missing files.
+enum PresetCheck {
+    static func check(_ file: inout ConfigurationFile) {
+        for preset in file.presets {
+            let path = ["model", preset.name]
+            check(preset.defaults, path + ["defaults"], &file)
+            check(preset.forced, path + ["forced"], &file)
+            check(preset.chatTemplate, path, &file)
+            for (index, adapter) in preset.lora.enumerated() where !FileManager.default.fileExists(atPath: adapter.path) {
+                file.add("there is no file \(adapter.path).", at: path + ["lora", "\(index)", "path"])
+            }
+        }
+    }
+
+    private static func check(_ fields: JSONObject, _ path: [String], _ file: inout ConfigurationFile) {
+        var areFine = true
+        for (name, value) in fields {
+            if !RequestPreset.fields.contains(name) {
+                file.add("no such field of a request can be preset.\(Suggestion.text(for: name, among: RequestPreset.fields))", at: path + [name])
+            } else if let problem = RequestPreset.problem([name: value]), problem.param?.hasPrefix(name) ?? true {
+                file.add(problem.message, at: path + [name])
+            } else {
+                continue
+            }
+            areFine = false
+        }
+        // Some need others, and some cannot be together.
+        if areFine, let problem = RequestPreset.problem(fields) { file.add(problem.message, at: path) }
+    }
+
+    private static func check(_ template: ModelPreset.ChatTemplateSource?, _ path: [String], _ file: inout ConfigurationFile) {
+        guard let template else { return }
+        let key = if case .text = template { "chat_template" } else { "chat_template_file" }
+        do {
+            _ = try LlamaChatTemplate(source: try template.source)
+        } catch {
+            file.add("\(error)", at: path + [key])
+        }
+    }
+}
+
+extension ModelPreset.ChatTemplateSource {
+    struct Unreadable: Error, CustomStringConvertible {
+        let path: String
+        var description: String { "\(path) cannot be read." }
+    }
+
+    /// The template's text. Throws `Unreadable`.
+    var source: String {
+        get throws {
+            switch self {
+            case .text(let text): return text
+            case .file(let path):
+                guard let text = try? String(contentsOfFile: path, encoding: .utf8) else { throw Unreadable(path: path) }
+                return text
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+import ArgumentParser
+import Foundation
+import ShimmyConfiguration
+import Synchronization
+
+/// The configuration file of this process: read when it is first asked for, and again when a server finds that it changed.
+final class ProcessConfiguration: Sendable {
+    static let environment = ProcessInfo.processInfo.environment
+    static let shared = ProcessConfiguration(named: option(in: CommandLine.arguments))
+
+    /// By `--config`.
+    private let named: String?
+    private let current: Mutex<ConfigurationFile?>
+
+    init(named: String?) {
+        self.named = named
+        current = Mutex(Self.read(named: named))
+    }
+
+    /// What holds. A file with problems says nothing.
+    var file: ConfigurationFile? { current.withLock { $0 }.flatMap { $0.problems.isEmpty ? $0 : nil } }
+
+    var problems: [ConfigurationProblem] { current.withLock { $0?.problems } ?? [] }
+
+    /// Reads the file again. One with problems changes nothing.
+    /// - Returns: the problems.
+    func reload() -> [ConfigurationProblem] {
+        let file = Self.read(named: named)
+        if let problems = file?.problems, !problems.isEmpty { return problems }
+        current.withLock { $0 = file }
+        return []
+    }
+
+    /// The files that this one may be: what to look at for changes.
+    var candidates: [String] {
+        let (environment, home) = (Self.environment, Self.home)
+        let path = ConfigurationPlace.find(named: named, environment: environment, home: home)
+        let isNamed = named != nil || environment[ConfigurationPlace.variable].map { !$0.isEmpty } ?? false
+        return isNamed ? path.map { [ConfigurationPlace.absolute($0)] } ?? [] : ConfigurationPlace.usual(environment: environment, home: home)
+    }
+
+    /// The file that holds, or that would if it were there.
+    var path: String { ConfigurationPlace.find(named: named, environment: Self.environment, home: Self.home) ?? candidates[0] }
+
+    private static var home: String { environment["HOME"] ?? "/" }
+
+    private static func read(named: String?) -> ConfigurationFile? {
+        ConfigurationPlace.find(named: named, environment: environment, home: home).map { read($0) }
+    }
+
+    /// Any file, with everything that is wrong with it.
+    static func read(_ path: String) -> ConfigurationFile {
+        var file = ConfigurationPlace.read(path, home: home)
+        PresetCheck.check(&file)
+        return file
+    }
+
+    /// The argument of `--config`, which has to be known before any other option is: their defaults stand in the file.
+    private static func option(in arguments: [String]) -> String? {
+        let options = arguments.prefix { $0 != "--" }
+        if let index = options.lastIndex(of: "--config"), index + 1 < options.endIndex { return options[index + 1] }
+        return options.last { $0.hasPrefix("--config=") }.map { String($0.dropFirst("--config=".count)) }
+    }
+
+    /// Ends a command that cannot do what was meant.
+    func refuseProblems() throws {
+        let problems = problems
+        if problems.isEmpty { return }
+        for problem in problems { Console.log("\(problem)") }
+        Console.error("the configuration cannot be used; 'shimmy config check' looks at it again")
+        throw ExitStatus.failure
+    }
+}
+
+/// The option by which every command finds its file. It is read by `ProcessConfiguration`, before options are parsed.
+struct ConfigurationOptions: ParsableArguments {
+    @Option(help: "The configuration file. Default: shimmy.toml in the directory that 'shimmy config path' names. [SHIMMY_CONFIG]")
+    var config: String?
+}
