@@ -434,6 +434,7 @@ def test_files_that_change_are_loaded_anew_when_nobody_uses_them(place):
         other.rename(path)
         wait_until(lambda: logged(server, "the files of a loaded model changed") == 1, "a change", 4)
         assert_whole(stream)
+        wait_until(lambda: logged(server, "freed a model") == 1, "the old one's end", 4)
         assert server.chat(model="mine").status == 200
         assert logged(server, "loaded a model") == 2
         path.unlink()

@@ -25,7 +25,7 @@ package struct RequestPreset: Sendable, Equatable {
     }
 
     /// What a client alone can say.
-    private static let clientsOwn: Set<String> = ["model", "messages", "stream", "stream_options", "functions", "function_call"]
+    private static let clientsOwn: Set<String> = ["model", "messages", "stream", "stream_options", "functions", "function_call", "store", "metadata"]
     /// One setting with a name for each endpoint, and an older one.
     private static let limits = ["max_completion_tokens", "max_output_tokens", "max_tokens"]
 
