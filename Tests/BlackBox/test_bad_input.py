@@ -90,9 +90,17 @@ GOOD = {
     "/v1/responses/input_tokens": {"model": MODEL, "input": "Hi"},
     "/v1/responses/compact": {"model": MODEL, "input": "Hi"},
 }
-ROWS = [
-    (endpoint["path"], row["field"]) for endpoint in MATRIX["endpoints"] for row in endpoint.get("request", []) if row["support"] in ("supported", "partial")
+ALL_ROWS = [
+    (endpoint["method"], endpoint["path"], row["field"])
+    for endpoint in MATRIX["endpoints"]
+    for row in endpoint.get("request", [])
+    if row["support"] in ("supported", "partial")
 ]
+ROWS = [(path, field) for method, path, field in ALL_ROWS if method == "POST" and path in GOOD]
+# Fields of what is kept: in the body of a POST, in the query of a GET.
+KEPT_ROWS = [row for row in ALL_ROWS if (row[1], row[2]) not in ROWS or row[0] != "POST"]
+# Filters: every text is a value, and most of them fit nothing.
+FILTERS = {("GET", "/v1/chat/completions", "model"), ("GET", "/v1/chat/completions", "metadata")}
 
 
 def place(value, path: str, wrong):
@@ -108,6 +116,27 @@ def place(value, path: str, wrong):
 
 def test_the_matrix_has_rows():
     assert {path for path, _ in ROWS} == set(GOOD) and len(ROWS) > 100
+    assert len(KEPT_ROWS) > 10 and FILTERS < set(KEPT_ROWS)
+
+
+@pytest.fixture(scope="module")
+def kept(server):
+    """The names of one of each that is kept, as they stand in paths."""
+    chat = server.request("POST", "/v1/chat/completions", {**GOOD["/v1/chat/completions"], "store": True}).json
+    conversation = server.request("POST", "/v1/conversations", {"items": [{"role": "user", "content": "Hi"}]}).json
+    items = server.request("GET", f"/v1/conversations/{conversation['id']}/items").json["data"]
+    return {"completion_id": chat["id"], "conversation_id": conversation["id"], "item_id": items[0]["id"]}
+
+
+@pytest.mark.parametrize("method, path, field", [row for row in KEPT_ROWS if row not in FILTERS], ids=lambda value: value)
+def test_a_wrong_value_is_named_where_things_are_kept(server, kept, method, path, field):
+    url = path.format(**kept)
+    if method == "GET" or field == "include":
+        answer = server.request(method, f"{url}?{field}=oops", None if method == "GET" else {"items": [{"role": "user", "content": "Hi"}]})
+    else:
+        answer = server.request(method, url, {field: 12345.75})
+    answer.assert_error(400, field, answer.json["error"]["code"])
+    assert answer.json["error"]["code"]
 
 
 @pytest.mark.parametrize("path, field", ROWS, ids=lambda value: value)
@@ -121,6 +150,8 @@ def test_a_wrong_value_is_named(server, path, field):
         assert server.request("POST", path, body).status == 200, "the request around it is good"
     # No field takes this for a value: where strings and lists fit it is a number, elsewhere a text in a list.
     for wrong in (12345.75, ["oops"], {"oops": {}}):
+        if field == "keep_alive" and wrong == 12345.75:
+            continue  # seconds
         bad = copy.deepcopy(body)
         place(bad, field, wrong)
         answer = server.request("POST", path, bad)

@@ -222,7 +222,7 @@ def test_the_engine_tells_what_it_does(server):
         memory=exactly(weights=COUNT, kv=COUNT, compute=COUNT),
         users=COUNT,
         pinned={"const": False},
-        expires_at={"type": "null"},
+        expires_at={"type": ["integer", "null"]},
         running=COUNT,
         waiting=COUNT,
         cells=exactly(used=COUNT, total=COUNT),

@@ -149,11 +149,11 @@ def test_json_content_types(server, content_type):
 def test_unknown_routes_and_wrong_methods(server):
     message = server.request("GET", "/v1/nothing").assert_error(404, None, "unknown_url")
     assert "GET /v1/nothing" in message
-    answer = server.request("GET", "/v1/chat/completions")
+    answer = server.request("GET", "/v1/completions")
     answer.assert_error(405, None, "method_not_supported")
     assert answer.headers["allow"] == "POST"
     server.request("DELETE", "/v1/models").assert_error(405, None, "method_not_supported")
-    assert server.request("GET", "/v1/chat/completions").headers["x-request-id"].startswith("req_")
+    assert server.request("GET", "/v1/completions").headers["x-request-id"].startswith("req_")
 
 
 def test_the_clients_request_id_is_kept_when_it_is_sane(server):
