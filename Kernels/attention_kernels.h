@@ -9,6 +9,9 @@ namespace shimmy {
 
 constexpr int tileCells = 32;
 
+// Columns of a value at most.
+constexpr int widestValue = 2048;
+
 // Minus infinity in half precision: what a mask says of a cell that a row does not see.
 constexpr uint16_t unseen = 0xFC00;
 
@@ -21,21 +24,18 @@ struct ScoreTerms {
 struct AttentionKernels {
     enum Type { half, bfloat, byte, types };
 
-    // Cells' keys, column by column: tile[d * tileCells + cell]. A null row counts as zeros.
-    void (*loadKeys[types])(const void * const * rows, int width, float * tile);
-
-    // Cells' values, row by row: tile[cell * width + d]. A null row counts as zeros.
-    void (*loadValues[types])(const void * const * rows, int width, float * tile);
-
-    // scores[i * tileCells + cell] for `count` queries.
-    void (*score)(const float * keys, int width, const float * const * queries, int count, float * scores);
+    // scores[i * tileCells + cell] for `count` queries and the keys of `tileCells` cells; a null one counts as zeros. `scratch` has room for
+    // `tileCells * width`.
+    void (*score[types])(const void * const * cells, int width, float * scratch, const float * const * queries, int count, float * scores);
 
     // Turns the scores of one query into weights 2^(score - top), where `top` is a whole number no less than any score so far.
     // Returns 2^(old top - new top), with which what was summed up before has to be multiplied; `mask` may be null.
     float (*weigh)(float * scores, const uint16_t * mask, const ScoreTerms & terms, float & top);
 
-    // sums[i] = sums[i] * corrections[i] + the weights of query i; outs[i] likewise with the weighted values. In the order of the cells.
-    void (*accumulate)(const float * values, int width, const float * weights, const float * corrections, float * const * outs, float * const * sums, int count);
+    // sums[i] = sums[i] * corrections[i] + the weights of query i; outs[i] likewise with the weighted values of `tileCells` cells. In the order
+    // of the cells; a null one counts as zeros. `scratch` has room for `tileCells * width`.
+    void (*accumulate[types])(const void * const * cells, int width, float * scratch, const float * weights, const float * corrections,
+        float * const * outs, float * const * sums, int count);
 
     // How many of `count` cells a mask lets through; -1 when it does nothing to any of `tileCells`.
     int (*visible)(const uint16_t * mask, int count);

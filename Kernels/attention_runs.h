@@ -105,8 +105,6 @@ private:
                 keyRows[i] = turn.cells[i] < 0 ? nullptr : shape.key(turn.cells[i], head);
                 valueRows[i] = turn.cells[i] < 0 ? nullptr : shape.value(turn.cells[i], head);
             }
-            kernels.loadKeys[typeOf(shape.k)](keyRows, int(shape.keyWidth), keys);
-            kernels.loadValues[typeOf(shape.v)](valueRows, int(shape.valueWidth), values);
             const int64_t taking = turn.count * shape.group;
             for (int64_t i = 0; i < taking; i++) {
                 const int64_t r = turn.tokens[i / shape.group] * shape.group + i % shape.group;
@@ -114,12 +112,12 @@ private:
                 outRows[i] = outs + r * shape.valueWidth;
                 sumRows[i] = sums + r;
             }
-            kernels.score(keys, int(shape.keyWidth), queryRows, int(taking), scores);
+            kernels.score[typeOf(shape.k)](keyRows, int(shape.keyWidth), keys, queryRows, int(taking), scores);
             for (int64_t i = 0; i < taking; i++) {
                 const int64_t r = turn.tokens[i / shape.group] * shape.group + i % shape.group;
                 corrections[i] = kernels.weigh(scores + i * tileCells, turn.masks[i / shape.group], shape.terms(headOf(r)), tops[r]);
             }
-            kernels.accumulate(values, int(shape.valueWidth), scores, corrections, outRows, sumRows, int(taking));
+            kernels.accumulate[typeOf(shape.v)](valueRows, int(shape.valueWidth), values, scores, corrections, outRows, sumRows, int(taking));
         }
     };
 };

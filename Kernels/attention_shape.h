@@ -53,7 +53,7 @@ struct Shape {
     bool isSupported() const {
         auto isPlain = [](const ggml_tensor * t) { return t->ne[3] == 1; };
         return isPlain(q) && isPlain(k) && isPlain(v) && q->type == GGML_TYPE_F32 && q->nb[0] == sizeof(float) && typeOf(k) >= 0 && typeOf(v) >= 0
-            && (!mask || (mask->type == GGML_TYPE_F16 && mask->ne[2] == 1 && isPlain(mask))) && keyWidth % panelRows == 0 && valueWidth % panelRows == 0
+            && (!mask || (mask->type == GGML_TYPE_F16 && mask->ne[2] == 1 && isPlain(mask))) && keyWidth % panelRows == 0 && valueWidth % panelRows == 0 && valueWidth <= widestValue
             && (k->type != GGML_TYPE_Q8_0 || keyWidth % 32 == 0) && (v->type != GGML_TYPE_Q8_0 || valueWidth % 32 == 0) && v->ne[2] == headsOfCache
             && heads % headsOfCache == 0;
     }

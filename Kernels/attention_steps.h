@@ -42,7 +42,7 @@ public:
         // Neighbouring turns to one thread: it reads the keys in a row.
         const int64_t turns = *steps.turnCount, share = std::max<int64_t>(1, turns / (params->nth * 4));
         for (int64_t s; (s = ggml_threadpool_chunk_add(params->threadpool, 1)) * share < turns;) {
-            for (int64_t i = s * share; i < std::min((s + 1) * share, turns); i++) steps.weigh(steps.recorded[i], scratch);
+            for (int64_t i = s * share; i < std::min((s + 1) * share, turns); i++) steps.weigh(i, scratch);
         }
         ggml_barrier(params->threadpool);
         steps.accumulate(params->ith, params->nth, scratch);
@@ -61,28 +61,39 @@ private:
         uint16_t mask[tileCells];
     };
 
+    // Columns of one head's values, and what is summed up in them for each row.
+    struct Part {
+        int64_t head, first, width;
+        float * outs, * tops, * sums;
+    };
+
     // One thread's own memory.
     struct Scratch {
         float * keys, * values, * weights, * outs, * tops, * sums, * corrections;
+        Part * parts;
         const float ** queryRows;
         float ** outRows, ** sumRows;
 
         Scratch(const Shape & shape, Arena & arena) {
-            const int64_t n = shape.tokens * shape.group;
+            const int64_t n = shape.tokens * shape.group, mostParts = shape.headsOfCache * linesOfHead(shape);
             keys = arena.take<float>(shape.keyWidth * tileCells);
             values = arena.take<float>(widestPart * tileCells);
             weights = arena.take<float>(n * tileCells);
-            outs = arena.take<float>(n * widestPart);
-            tops = arena.take<float>(n);
-            sums = arena.take<float>(n);
+            outs = arena.take<float>(n * mostParts * columnsOfLine);
+            tops = arena.take<float>(n * mostParts);
+            sums = arena.take<float>(n * mostParts);
             corrections = arena.take<float>(n);
+            parts = arena.take<Part>(mostParts);
             queryRows = arena.take<const float *>(n);
             outRows = arena.take<float *>(n);
             sumRows = arena.take<float *>(n);
         }
     };
 
-    static constexpr int64_t widestPart = 64;
+    // Columns of a part; of half-precision values a line of the processor's cache has half as many.
+    static constexpr int64_t widestPart = 64, columnsOfLine = 32;
+
+    static int64_t linesOfHead(const Shape & shape) { return (shape.valueWidth + columnsOfLine - 1) / columnsOfLine; }
 
     const Shape & shape;
     const AttentionKernels & kernels;
@@ -133,17 +144,18 @@ private:
     // The place of a turn's first row for one head of the cache, in rows.
     int64_t rowsBefore(const Recorded & turn, int64_t head) const { return (turn.first * shape.headsOfCache + turn.count * head) * shape.group; }
 
-    void weigh(const Recorded & turn, const Scratch & scratch) {
+    void weigh(int64_t index, const Scratch & scratch) {
+        const Recorded & turn = recorded[index];
         const void * rows[tileCells];
         for (int64_t head = 0; head < shape.headsOfCache; head++) {
+            fetchNext(index, shape.k, 0, size_t(shape.headsOfCache) * ggml_row_size(shape.k->type, shape.keyWidth), head, shape.headsOfCache);
             for (int i = 0; i < tileCells; i++) rows[i] = turn.cells[i] < 0 ? nullptr : shape.key(turn.cells[i], head);
-            kernels.loadKeys[typeOf(shape.k)](rows, int(shape.keyWidth), scratch.keys);
             const int64_t count = turn.count * shape.group, first = rowsBefore(turn, head);
             for (int64_t i = 0; i < count; i++) {
                 const int64_t of = head * shape.group + i % shape.group, token = entries[turn.first + i / shape.group].token;
                 scratch.queryRows[i] = queries + (of * shape.tokens + token) * shape.keyWidth;
             }
-            kernels.score(scratch.keys, int(shape.keyWidth), scratch.queryRows, int(count), weights + first * tileCells);
+            kernels.score[typeOf(shape.k)](rows, int(shape.keyWidth), scratch.keys, scratch.queryRows, int(count), weights + first * tileCells);
             for (int64_t i = 0; i < count; i++) {
                 const Entry & entry = entries[turn.first + i / shape.group];
                 tops[first + i] = -INFINITY;
@@ -152,59 +164,87 @@ private:
         }
     }
 
-    // Values are read a cache line of a cell at a time, or two where that leaves enough parts for all threads.
+    // A thread has columns that lie side by side, and passes over the cells once.
     void accumulate(int thread, int threads, const Scratch & scratch) {
-        const int64_t wide = (shape.valueWidth + widestPart - 1) / widestPart * shape.headsOfCache;
-        const int64_t width = wide % threads == 0 ? widestPart : widestPart / 2;
-        const int64_t parts = (shape.valueWidth + width - 1) / width;
-        for (int64_t i = thread; i < parts * shape.headsOfCache; i += threads) {
-            const int64_t first = i % parts * width;
-            accumulate(i / parts, first, std::min(width, shape.valueWidth - first), scratch);
-        }
-    }
-
-    // One head's columns from `first` on, of all tokens.
-    void accumulate(int64_t head, int64_t first, int64_t width, const Scratch & scratch) {
-        const int64_t rows = shape.tokens * shape.group;
-        std::fill_n(scratch.tops, rows, -INFINITY);
-        std::fill_n(scratch.sums, rows, 0.0f);
-        std::fill_n(scratch.outs, rows * width, 0.0f);
-        const size_t offset = ggml_row_size(shape.v->type, first);
+        const int64_t count = shareOut(thread, threads, scratch);
+        if (count == 0) return;
+        const Part & last = scratch.parts[count - 1];
+        const size_t begins = offsetOf(scratch.parts[0]), ends = offsetOf(last) + ggml_row_size(shape.v->type, last.width);
         for (int64_t i = 0; i < *turnCount; i++) {
-            if (i + 1 < *turnCount) fetch(recorded[i + 1], head, offset);
-            take(recorded[i], head, offset, width, scratch);
+            for (int64_t p = 0; p < count; p++) {
+                fetchNext(i, shape.v, begins, ends - begins, p, count);
+                take(recorded[i], scratch.parts[p], scratch);
+            }
         }
-        for (int64_t r = 0; r < rows; r++) {
-            const int64_t of = head * shape.group + r % shape.group;
-            const float share = shape.share(kernels, of, scratch.tops[r], scratch.sums[r]);
-            float * result = shape.result(r / shape.group, of) + first;
-            for (int64_t d = 0; d < width; d++) result[d] = scratch.outs[r * width + d] * share;
+        for (int64_t p = 0; p < count; p++) finish(scratch.parts[p]);
+    }
+
+    // Where a part's columns begin in a cell, in bytes.
+    size_t offsetOf(const Part & part) const { return size_t(part.head) * shape.v->nb[2] + ggml_row_size(shape.v->type, part.first); }
+
+    int64_t rows() const { return shape.tokens * shape.group; }
+
+    // Makes the parts of a thread and returns their number. Columns are shared out a cache line at a time, so that there are enough for all
+    // threads, and then taken two lines at a time.
+    int64_t shareOut(int thread, int threads, const Scratch & scratch) const {
+        const int64_t ofHead = linesOfHead(shape), lines = ofHead * shape.headsOfCache, end = lines * (thread + 1) / threads;
+        float * outs = scratch.outs;
+        int64_t count = 0;
+        for (int64_t i = lines * thread / threads; i < end; count++) {
+            const int64_t line = i % ofHead, taken = std::min({end - i, ofHead - line, widestPart / columnsOfLine});
+            const int64_t first = line * columnsOfLine, width = std::min(taken * columnsOfLine, shape.valueWidth - first);
+            scratch.parts[count] = {i / ofHead, first, width, outs, scratch.tops + count * rows(), scratch.sums + count * rows()};
+            std::fill_n(scratch.tops + count * rows(), rows(), -INFINITY);
+            std::fill_n(scratch.sums + count * rows(), rows(), 0.0f);
+            std::fill_n(outs, rows() * width, 0.0f);
+            outs += rows() * width;
+            i += taken;
+        }
+        return count;
+    }
+
+    void finish(const Part & part) const {
+        for (int64_t r = 0; r < rows(); r++) {
+            const int64_t of = part.head * shape.group + r % shape.group;
+            const float share = shape.share(kernels, of, part.tops[r], part.sums[r]);
+            float * result = shape.result(r / shape.group, of) + part.first;
+            for (int64_t d = 0; d < part.width; d++) result[d] = part.outs[r * part.width + d] * share;
         }
     }
 
-    // Asks for the next turn's values: they lie too far apart for the processor to guess them.
-    void fetch(const Recorded & turn, int64_t head, size_t offset) const {
-        for (int i = 0; i < tileCells; i++) {
-            if (turn.cells[i] >= 0) __builtin_prefetch((const char *) shape.value(turn.cells[i], head) + offset);
+    // Asks for so many bytes of each of the next turn's cells, which the processor does not guess; in shares, and into the second level of the
+    // cache: more at once, or into the first level, hold up what is being computed.
+    void fetchNext(int64_t index, const ggml_tensor * cache, size_t offset, size_t count, int64_t share, int64_t shares) const {
+        if (index + 1 == *turnCount) return;
+        for (int64_t i = tileCells * share / shares; i < tileCells * (share + 1) / shares; i++) {
+            const int32_t cell = recorded[index + 1].cells[i];
+            if (cell < 0) continue;
+            const char * begin = (const char *) cache->data + size_t(cell) * cache->nb[1] + offset;
+            for (size_t at = 0; at < count; at += 64) {
+                __builtin_prefetch(begin + at, 0, 2);
+                // A loop that only asks has no effect in a compiler's eyes, and is left out.
+                __asm__ volatile("" : : "r"(begin));
+            }
         }
     }
 
-    void take(const Recorded & turn, int64_t head, size_t offset, int64_t width, const Scratch & scratch) {
+    void take(const Recorded & turn, const Part & part, const Scratch & scratch) {
         const void * cells[tileCells];
-        for (int i = 0; i < tileCells; i++) cells[i] = turn.cells[i] < 0 ? nullptr : (const char *) shape.value(turn.cells[i], head) + offset;
-        kernels.loadValues[typeOf(shape.v)](cells, int(width), scratch.values);
-        const int64_t count = turn.count * shape.group, before = rowsBefore(turn, head);
+        const char * columns = (const char *) shape.v->data + offsetOf(part);
+        for (int i = 0; i < tileCells; i++) cells[i] = turn.cells[i] < 0 ? nullptr : columns + size_t(turn.cells[i]) * shape.v->nb[1];
+        const int64_t count = turn.count * shape.group, before = rowsBefore(turn, part.head);
         for (int64_t i = 0; i < count; i++) {
             const int64_t r = entries[turn.first + i / shape.group].token * shape.group + i % shape.group;
-            const float top = tops[before + i], old = scratch.tops[r];
+            const float top = tops[before + i], old = part.tops[r];
             // One of the two sums is brought down to the other's power of two, which is exact.
             scratch.corrections[i] = top <= old ? 1 : old == -INFINITY ? 0 : kernels.power(old - top);
             kernels.rescale(weights + (before + i) * tileCells, top < old ? kernels.power(top - old) : 1, scratch.weights + i * tileCells);
-            scratch.tops[r] = std::max(top, old);
-            scratch.outRows[i] = scratch.outs + r * width;
-            scratch.sumRows[i] = scratch.sums + r;
+            part.tops[r] = std::max(top, old);
+            scratch.outRows[i] = part.outs + r * part.width;
+            scratch.sumRows[i] = part.sums + r;
         }
-        kernels.accumulate(scratch.values, int(width), scratch.weights, scratch.corrections, scratch.outRows, scratch.sumRows, int(count));
+        kernels.accumulate[typeOf(shape.v)](
+            cells, int(part.width), scratch.values, scratch.weights, scratch.corrections, scratch.outRows, scratch.sumRows, int(count));
     }
 };
 

@@ -18,21 +18,35 @@ struct ByteRow {
     }
 };
 
-template <class Row> static void loadKeys(const void * const * rows, int width, float * tile) {
+// Some columns of as many cells as there are lanes, with the cells in the lanes.
+template <class Row> static INLINE void loadSquare(const void * const * cells, int d, Simd::Float (&square)[Simd::lanes]) {
+    for (int i = 0; i < Simd::lanes; i++) square[i] = cells[i] ? Row::load(cells[i], d) : Simd::zero();
+    Simd::transpose(square);
+}
+
+// Few queries take the keys as they are turned around.
+template <class Row, int N> static void scoreCells(const void * const * cells, int width, const float * const * queries, float * scores) {
     for (int cell = 0; cell < tileCells; cell += Simd::lanes) {
+        Simd::Float sums[N];
+        for (int n = 0; n < N; n++) sums[n] = Simd::zero();
         for (int d = 0; d < width; d += Simd::lanes) {
             Simd::Float square[Simd::lanes];
-            for (int i = 0; i < Simd::lanes; i++) square[i] = rows[cell + i] ? Row::load(rows[cell + i], d) : Simd::zero();
-            Simd::transpose(square);
-            for (int i = 0; i < Simd::lanes; i++) Simd::storeFloats(tile + (d + i) * tileCells + cell, square[i]);
+            loadSquare<Row>(cells + cell, d, square);
+            for (int i = 0; i < Simd::lanes; i++) {
+                for (int n = 0; n < N; n++) sums[n] = Simd::fma(Simd::all(queries[n][d + i]), square[i], sums[n]);
+            }
         }
+        for (int n = 0; n < N; n++) Simd::storeFloats(scores + n * tileCells + cell, sums[n]);
     }
 }
 
-template <class Row> static void loadValues(const void * const * rows, int width, float * tile) {
-    for (int cell = 0; cell < tileCells; cell++) {
+// For many they are turned around once: tile[d * tileCells + cell].
+template <class Row> static void loadKeys(const void * const * cells, int width, float * tile) {
+    for (int cell = 0; cell < tileCells; cell += Simd::lanes) {
         for (int d = 0; d < width; d += Simd::lanes) {
-            Simd::storeFloats(tile + cell * width + d, rows[cell] ? Row::load(rows[cell], d) : Simd::zero());
+            Simd::Float square[Simd::lanes];
+            loadSquare<Row>(cells + cell, d, square);
+            for (int i = 0; i < Simd::lanes; i++) Simd::storeFloats(tile + (d + i) * tileCells + cell, square[i]);
         }
     }
 }
@@ -56,7 +70,13 @@ template <int N> static INLINE void scoreRows(const float * keys, int width, con
     }
 }
 
-static void score(const float * keys, int width, const float * const * queries, int count, float * scores) {
+template <class Row>
+static void score(const void * const * cells, int width, float * keys, const float * const * queries, int count, float * scores) {
+    if (count == 1) return scoreCells<Row, 1>(cells, width, queries, scores);
+    if (count == 2) return scoreCells<Row, 2>(cells, width, queries, scores);
+    if (Simd::lanes == 16 && count == 3) return scoreCells<Row, 3>(cells, width, queries, scores);
+    if (Simd::lanes == 16 && count == 4) return scoreCells<Row, 4>(cells, width, queries, scores);
+    loadKeys<Row>(cells, width, keys);
     constexpr int widest = Simd::lanes == 16 ? 8 : 2;
     while (count > 0) {
         int taken = 1;
@@ -121,18 +141,42 @@ static float weigh(float * scores, const uint16_t * mask, const ScoreTerms & ter
     return Simd::first(Simd::scale(Simd::all(1.0f), Simd::all(old - top)));
 }
 
-// `Sums`: whether the weights themselves are summed up too, which only one part of the columns has to do.
-template <int N, int Vectors, bool Sums>
-static INLINE void accumulateRows(const float * values, int width, const float * weights, const float * corrections, float * const * outs, float * const * sums) {
+// Values as they lie in the cache.
+template <class Row> struct ValuesOfCells {
+    const void * cells[tileCells];
+
+    explicit ValuesOfCells(const void * const * given) {
+        static const uint8_t zeros[2 * widestValue] = {};
+        for (int i = 0; i < tileCells; i++) cells[i] = given[i] ? given[i] : zeros;
+    }
+    INLINE Simd::Float load(int cell, int d) const { return Row::load(cells[cell], d); }
+};
+
+// Values that were brought into single precision once, for many rows.
+struct ValuesOfTile {
+    float * tile;
+    int width;
+
+    template <class Row> ValuesOfTile(const ValuesOfCells<Row> & values, int width, float * tile) : tile(tile), width(width) {
+        for (int cell = 0; cell < tileCells; cell++) {
+            for (int d = 0; d < width; d += Simd::lanes) Simd::storeFloats(tile + cell * width + d, values.load(cell, d));
+        }
+    }
+    INLINE Simd::Float load(int cell, int d) const { return Simd::loadFloats(tile + cell * width + d); }
+};
+
+// Columns of some rows' sums. `Sums`: whether the weights themselves are summed up too, which only one part of the columns has to do.
+template <int N, int Vectors, bool Sums, class Values>
+static INLINE void accumulateRows(const Values & values, int d, const float * weights, const float * corrections, float * const * outs, float * const * sums) {
     Simd::Float out[N][Vectors], total[N];
     for (int n = 0; n < N; n++) {
         Simd::Float correction = Simd::all(corrections[n]);
-        for (int v = 0; v < Vectors; v++) out[n][v] = Simd::multiply(Simd::loadFloats(outs[n] + v * Simd::lanes), correction);
+        for (int v = 0; v < Vectors; v++) out[n][v] = Simd::multiply(Simd::loadFloats(outs[n] + d + v * Simd::lanes), correction);
         if (Sums) total[n] = Simd::multiply(Simd::all(*sums[n]), correction);
     }
     for (int cell = 0; cell < tileCells; cell++) {
         Simd::Float value[Vectors];
-        for (int v = 0; v < Vectors; v++) value[v] = Simd::loadFloats(values + cell * width + v * Simd::lanes);
+        for (int v = 0; v < Vectors; v++) value[v] = values.load(cell, d + v * Simd::lanes);
         for (int n = 0; n < N; n++) {
             Simd::Float weight = Simd::all(weights[n * tileCells + cell]);
             for (int v = 0; v < Vectors; v++) out[n][v] = Simd::fma(weight, value[v], out[n][v]);
@@ -140,38 +184,51 @@ static INLINE void accumulateRows(const float * values, int width, const float *
         }
     }
     for (int n = 0; n < N; n++) {
-        for (int v = 0; v < Vectors; v++) Simd::storeFloats(outs[n] + v * Simd::lanes, out[n][v]);
+        for (int v = 0; v < Vectors; v++) Simd::storeFloats(outs[n] + d + v * Simd::lanes, out[n][v]);
         if (Sums) *sums[n] = Simd::first(total[n]);
     }
 }
 
-template <int N> static INLINE void accumulateColumns(const float * values, int width, const float * weights, const float * corrections, float * const * outs, float * const * sums) {
+template <int N, class Values>
+static INLINE void accumulateColumns(const Values & values, int width, const float * weights, const float * corrections, float * const * outs, float * const * sums) {
     constexpr int widest = Simd::lanes == 16 ? 4 : 2;
     for (int d = 0; d < width;) {
-        float * at[N];
-        for (int n = 0; n < N; n++) at[n] = outs[n] + d;
-        const bool whole = width - d >= widest * Simd::lanes;
-        if (whole && d == 0) accumulateRows<N, widest, true>(values + d, width, weights, corrections, at, sums);
-        if (whole && d != 0) accumulateRows<N, widest, false>(values + d, width, weights, corrections, at, sums);
-        if (!whole && d == 0) accumulateRows<N, 1, true>(values + d, width, weights, corrections, at, sums);
-        if (!whole && d != 0) accumulateRows<N, 1, false>(values + d, width, weights, corrections, at, sums);
-        d += whole ? widest * Simd::lanes : Simd::lanes;
+        const int rest = (width - d) / Simd::lanes, taken = rest >= widest ? widest : rest >= 2 ? 2 : 1;
+        if (taken == widest && d == 0) accumulateRows<N, widest, true>(values, d, weights, corrections, outs, sums);
+        else if (taken == widest) accumulateRows<N, widest, false>(values, d, weights, corrections, outs, sums);
+        else if (taken == 2 && d == 0) accumulateRows<N, 2, true>(values, d, weights, corrections, outs, sums);
+        else if (taken == 2) accumulateRows<N, 2, false>(values, d, weights, corrections, outs, sums);
+        else if (d == 0) accumulateRows<N, 1, true>(values, d, weights, corrections, outs, sums);
+        else accumulateRows<N, 1, false>(values, d, weights, corrections, outs, sums);
+        d += taken * Simd::lanes;
     }
 }
 
-static void accumulate(const float * values, int width, const float * weights, const float * corrections, float * const * outs, float * const * sums, int count) {
-    constexpr int widest = Simd::lanes == 16 ? 5 : 3;
+// How many rows pass over the values at once.
+constexpr int widestPass = Simd::lanes == 16 ? 5 : 3;
+
+template <class Values>
+static INLINE void accumulatePasses(const Values & values, int width, const float * weights, const float * corrections, float * const * outs, float * const * sums, int count) {
     for (int i = 0; i < count;) {
-        const int rest = count - i;
+        const int rest = count - i, taken = std::min(rest, widestPass);
         const float * w = weights + i * tileCells;
-        if (rest >= widest) {
-            accumulateColumns<widest>(values, width, w, corrections + i, outs + i, sums + i);
-        } else if (rest >= 3) {
-            accumulateColumns<3>(values, width, w, corrections + i, outs + i, sums + i);
-        } else {
-            accumulateColumns<1>(values, width, w, corrections + i, outs + i, sums + i);
-        }
-        i += rest >= widest ? widest : rest >= 3 ? 3 : 1;
+        if (taken == widestPass) accumulateColumns<widestPass>(values, width, w, corrections + i, outs + i, sums + i);
+        else if (taken == 4) accumulateColumns<4>(values, width, w, corrections + i, outs + i, sums + i);
+        else if (taken == 3) accumulateColumns<3>(values, width, w, corrections + i, outs + i, sums + i);
+        else if (taken == 2) accumulateColumns<2>(values, width, w, corrections + i, outs + i, sums + i);
+        else accumulateColumns<1>(values, width, w, corrections + i, outs + i, sums + i);
+        i += taken;
+    }
+}
+
+template <class Row>
+static void accumulate(const void * const * cells, int width, float * scratch, const float * weights, const float * corrections, float * const * outs,
+    float * const * sums, int count) {
+    const ValuesOfCells<Row> values(cells);
+    if (count <= widestPass) {
+        accumulatePasses(values, width, weights, corrections, outs, sums, count);
+    } else {
+        accumulatePasses(ValuesOfTile(values, width, scratch), width, weights, corrections, outs, sums, count);
     }
 }
 
@@ -191,7 +248,5 @@ static void rescale(const float * weights, float factor, float * out) {
 static float power(float v) { return Simd::first(powerOfTwo(Simd::all(v), Simd::zero())); }
 
 static const AttentionKernels attentionKernels = {
-    {loadKeys<HalfRow>, loadKeys<BFloatRow>, loadKeys<ByteRow>},
-    {loadValues<HalfRow>, loadValues<BFloatRow>, loadValues<ByteRow>},
-    score, weigh, accumulate, visible, rescale, power,
+    {score<HalfRow>, score<BFloatRow>, score<ByteRow>}, weigh, {accumulate<HalfRow>, accumulate<BFloatRow>, accumulate<ByteRow>}, visible, rescale, power,
 };

@@ -10,14 +10,36 @@ template <int First, int Count, class Body> static INLINE void eachQuad(Body bod
     }
 }
 
+// The same place in each row of activations. Eight addresses and more of their kind are too many for a processor's registers, so that compilers
+// bring them in and out for every column; but from three of them and the distance between two rows the others can be addressed. The
+// compiler must not know how they are related.
+class Places {
+    const uint8_t * zero, * three, * six;
+    size_t step;
+
+public:
+    INLINE Places(const uint8_t * first, size_t step) : zero(first), three(first + 3 * step), six(first + 6 * step), step(step) {
+        __asm__("" : "+r"(zero), "+r"(three), "+r"(six));
+    }
+    INLINE const uint8_t * operator[](int n) const {
+        switch (n) {
+        case 3: return three;
+        case 5: return three + 2 * step;
+        case 6: return six;
+        case 7: return three + 4 * step;
+        default: return zero + size_t(n) * step;
+        }
+    }
+};
+
 // The integer sums of one group of columns, `First` quads into its unit.
 template <class Format, int N, int First>
-static INLINE void addGroup(const uint8_t * unit, int part, const int8_t * values, size_t rowBytes, Simd::Int (&sums)[N]) {
+static INLINE void addGroup(const uint8_t * unit, int part, const Places & values, Simd::Int (&sums)[N]) {
     eachQuad<First, Format::group / 4>([&](auto quad) __attribute__((always_inline)) {
         constexpr int t = decltype(quad)::value;
         Simd::Int weights = Format::Quants::template quad<t>(unit, part);
         for (int n = 0; n < N; n++) {
-            const int8_t * four = values + n * rowBytes + 4 * t;
+            const auto * four = (const int8_t *) values[n] + 4 * t;
             sums[n] = Format::Quants::wide ? Simd::dotWide(sums[n], weights, four) : Simd::dot(sums[n], weights, four);
         }
     });
@@ -34,25 +56,22 @@ template <class Format, int N> struct Tile {
         for (int n = 0; n < N; n++) out[n] = Simd::zero();
     }
 
-    INLINE float scaleOf(int n, int span) const {
-        return ((const float *) (product.rows + n * product.rowBytes + ActivationRow::scales(product.width)))[span];
-    }
-    template <class Value> INLINE Value sumOf(int n, int group) const {
-        return ((const Value *) (product.rows + n * product.rowBytes + ActivationRow::sums(product.width)))[group];
-    }
+    // Places in the rows, so many bytes from their beginnings.
+    INLINE Places places(size_t offset) const { return Places(product.rows + offset, product.rowBytes); }
 
     // One group: `group` counts from the start of the row, `inBlock` from that of the block.
     template <int Quad>
     INLINE void addGroupOf(const uint8_t * unit, int column, const typename Format::Scales & scales, int inBlock, Simd::Float (&span)[N]) {
         int group = column / Format::group + Quad * 4 / Format::group;
+        const Places stored = places(ActivationRow::sums(product.width) + sizeof(float) * size_t(group));
         Simd::Int sums[N];
-        for (int n = 0; n < N; n++) sums[n] = Simd::words(Format::hasMinimum ? 0 : sumOf<int32_t>(n, group));
-        addGroup<Format, N, Quad>(unit, part, (const int8_t *) product.rows + column, product.rowBytes, sums);
+        for (int n = 0; n < N; n++) sums[n] = Simd::words(Format::hasMinimum ? 0 : *(const int32_t *) stored[n]);
+        addGroup<Format, N, Quad>(unit, part, places(size_t(column)), sums);
         Simd::Float scale = scales.scale(inBlock);
         for (int n = 0; n < N; n++) span[n] = Simd::fma(Simd::real(sums[n]), scale, span[n]);
         if constexpr (Format::hasMinimum) {
             Simd::Float minimum = scales.minimum(inBlock);
-            for (int n = 0; n < N; n++) out[n] = Simd::fma(minimum, Simd::all(sumOf<float>(n, group)), out[n]);
+            for (int n = 0; n < N; n++) out[n] = Simd::fma(minimum, Simd::all(*(const float *) stored[n]), out[n]);
         }
     }
 
@@ -73,7 +92,8 @@ template <class Format, int N> struct Tile {
             addGroupOf<0>(unit, column + u * 32, scales, inBlock + u * groups, span);
             if constexpr (groups == 2) addGroupOf<4>(unit, column + u * 32, scales, inBlock + u * groups + 1, span);
         }
-        for (int n = 0; n < N; n++) out[n] = Simd::fma(span[n], Simd::all(scaleOf(n, column / Format::span)), out[n]);
+        const Places scalesOfRows = places(ActivationRow::scales(product.width) + sizeof(float) * size_t(column / Format::span));
+        for (int n = 0; n < N; n++) out[n] = Simd::fma(span[n], Simd::all(*(const float *) scalesOfRows[n]), out[n]);
     }
 
     INLINE void run() {
