@@ -3,10 +3,11 @@
 // A row's sums are formed in the order of its columns by the same instructions whatever N is: its result is the same bit for bit
 // in every company.
 
-template <int First, int Count, class Body> static INLINE void eachQuad(Body body) {
+// Compilers do not always unroll a loop, and what is not unrolled keeps its sums in memory.
+template <int First, int Count, class Body> static INLINE void each(Body body) {
     if constexpr (Count > 0) {
         body(std::integral_constant<int, First>());
-        eachQuad<First + 1, Count - 1>(body);
+        each<First + 1, Count - 1>(body);
     }
 }
 
@@ -35,13 +36,13 @@ public:
 // The integer sums of one group of columns, `First` quads into its unit.
 template <class Format, int N, int First>
 static INLINE void addGroup(const uint8_t * unit, int part, const Places & values, Simd::Int (&sums)[N]) {
-    eachQuad<First, Format::group / 4>([&](auto quad) __attribute__((always_inline)) {
+    each<First, Format::group / 4>([&](auto quad) __attribute__((always_inline)) {
         constexpr int t = decltype(quad)::value;
         Simd::Int weights = Format::Quants::template quad<t>(unit, part);
-        for (int n = 0; n < N; n++) {
+        each<0, N>([&](auto n) __attribute__((always_inline)) {
             const auto * four = (const int8_t *) values[n] + 4 * t;
             sums[n] = Format::Quants::wide ? Simd::dotWide(sums[n], weights, four) : Simd::dot(sums[n], weights, four);
-        }
+        });
     });
 }
 
@@ -53,7 +54,7 @@ template <class Format, int N> struct Tile {
     Simd::Float out[N];
 
     INLINE Tile(const PanelProduct & product, int part) : product(product), part(part) {
-        for (int n = 0; n < N; n++) out[n] = Simd::zero();
+        each<0, N>([&](auto n) __attribute__((always_inline)) { out[n] = Simd::zero(); });
     }
 
     // Places in the rows, so many bytes from their beginnings.
@@ -65,13 +66,13 @@ template <class Format, int N> struct Tile {
         int group = column / Format::group + Quad * 4 / Format::group;
         const Places stored = places(ActivationRow::sums(product.width) + sizeof(float) * size_t(group));
         Simd::Int sums[N];
-        for (int n = 0; n < N; n++) sums[n] = Simd::words(Format::hasMinimum ? 0 : *(const int32_t *) stored[n]);
+        each<0, N>([&](auto n) __attribute__((always_inline)) { sums[n] = Simd::words(Format::hasMinimum ? 0 : *(const int32_t *) stored[n]); });
         addGroup<Format, N, Quad>(unit, part, places(size_t(column)), sums);
         Simd::Float scale = scales.scale(inBlock);
-        for (int n = 0; n < N; n++) span[n] = Simd::fma(Simd::real(sums[n]), scale, span[n]);
+        each<0, N>([&](auto n) __attribute__((always_inline)) { span[n] = Simd::fma(Simd::real(sums[n]), scale, span[n]); });
         if constexpr (Format::hasMinimum) {
             Simd::Float minimum = scales.minimum(inBlock);
-            for (int n = 0; n < N; n++) out[n] = Simd::fma(minimum, Simd::all(*(const float *) stored[n]), out[n]);
+            each<0, N>([&](auto n) __attribute__((always_inline)) { out[n] = Simd::fma(minimum, Simd::all(*(const float *) stored[n]), out[n]); });
         }
     }
 
@@ -85,7 +86,7 @@ template <class Format, int N> struct Tile {
 
     INLINE void addSpan(const uint8_t * quants, int column, const typename Format::Scales & scales, int inBlock) {
         Simd::Float span[N];
-        for (int n = 0; n < N; n++) span[n] = Simd::zero();
+        each<0, N>([&](auto n) __attribute__((always_inline)) { span[n] = Simd::zero(); });
         for (int u = 0; u < units; u++) {
             const uint8_t * unit = quants + u * Format::Quants::size;
             fetchAhead(unit, Format::Quants::size);
@@ -93,7 +94,7 @@ template <class Format, int N> struct Tile {
             if constexpr (groups == 2) addGroupOf<4>(unit, column + u * 32, scales, inBlock + u * groups + 1, span);
         }
         const Places scalesOfRows = places(ActivationRow::scales(product.width) + sizeof(float) * size_t(column / Format::span));
-        for (int n = 0; n < N; n++) out[n] = Simd::fma(span[n], Simd::all(*(const float *) scalesOfRows[n]), out[n]);
+        each<0, N>([&](auto n) __attribute__((always_inline)) { out[n] = Simd::fma(span[n], Simd::all(*(const float *) scalesOfRows[n]), out[n]); });
     }
 
     INLINE void run() {
@@ -105,7 +106,7 @@ template <class Format, int N> struct Tile {
                 addSpan(quants, column + inside, scales, inside / Format::group);
             }
         }
-        for (int n = 0; n < N; n++) Simd::storeFloats(product.out + n * product.outStride + part * Simd::lanes, out[n]);
+        each<0, N>([&](auto n) __attribute__((always_inline)) { Simd::storeFloats(product.out + n * product.outStride + part * Simd::lanes, out[n]); });
     }
 };
 
