@@ -52,7 +52,7 @@ package final class LlamaEmbedder: EmbeddingRunner {
         }
         self.model = model
         self.context = context
-        threadpool = LlamaThreadpool(threads: threads)
+        threadpool = LlamaThreadpool.shared(threads: threads)
         threadpool.attach(to: context)
         batch = llama_batch_init(Int32(batchTokens), 0, 1)
         resultCount = pooling == .rank ? Int(llama_model_n_cls_out(model.pointer)) : Int(llama_model_n_embd_out(model.pointer))
@@ -84,8 +84,7 @@ package final class LlamaEmbedder: EmbeddingRunner {
         batch.n_tokens = Int32(index)
         // A decoder's cache would keep the texts of the batch before; an encoder has none.
         if let memory = llama_get_memory(context) { llama_memory_clear(memory, false) }
-        let status = llama_decode(context, batch)
-        llama_synchronize(context)
+        let status = threadpool.decode(batch, in: context)
         guard status == 0 else { throw LlamaError(description: "llama_decode failed with status \(status) for \(index) tokens") }
         return try texts.indices.map { sequence in
             guard let result = llama_get_embeddings_seq(context, llama_seq_id(sequence)) else {

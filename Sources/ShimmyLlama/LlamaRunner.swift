@@ -73,7 +73,7 @@ package final class LlamaRunner: ModelRunner {
         self.vocabulary = vocabulary
         endTokens = Set(vocabulary.endTokens)
         self.context = context
-        self.threadpool = LlamaThreadpool(threads: threads)
+        threadpool = LlamaThreadpool.shared(threads: threads)
         threadpool.attach(to: context)
         crew = Crew(name: "sampling", members: Int(threads))
         scratches = (0..<crew.members).map { _ in SamplerScratch() }
@@ -138,8 +138,7 @@ package final class LlamaRunner: ModelRunner {
         fill(with: work)
         apply(work.adapters)
         let begin = ContinuousClock.now
-        let status = llama_decode(context, batch)
-        llama_synchronize(context)
+        let status = threadpool.decode(batch, in: context)
         modelSeconds = (ContinuousClock.now - begin) / .seconds(1)
         govern(work)
         guard status == 0 else {
@@ -236,22 +235,3 @@ package final class LlamaRunner: ModelRunner {
 
 @available(*, unavailable)
 extension LlamaRunner: Sendable {}
-
-/// ggml's worker threads, kept between steps: without a pool ggml starts them anew for every step.
-final class LlamaThreadpool {
-    private let pointer: OpaquePointer?
-
-    init(threads: Int32) {
-        var parameters = ggml_threadpool_params_default(threads)
-        pointer = ggml_threadpool_new(&parameters)
-    }
-
-    deinit { ggml_threadpool_free(pointer) }
-
-    func attach(to context: OpaquePointer) {
-        if let pointer { llama_attach_threadpool(context, pointer, pointer) }
-    }
-}
-
-@available(*, unavailable)
-extension LlamaThreadpool: Sendable {}
