@@ -60,7 +60,7 @@ def roofline(title: str, limits: dict) -> str:
     """What each format reaches with one row out of memory and with eight out of the cache, under the two limits of the processor."""
     import math
 
-    low, high, least, most = 1.0, 64.0, 10.0, limits["peak"] * 1.6
+    low, high, least, most = 1.0, 64.0, 10.0, limits["bytes"] * 1.6
 
     def place(intensity: float, speed: float) -> tuple[float, float]:
         across, up = math.log(intensity / low) / math.log(high / low), math.log(speed / least) / math.log(most / least)
@@ -69,9 +69,9 @@ def roofline(title: str, limits: dict) -> str:
     def line(*points: tuple[float, float]) -> str:
         return "M" + " L".join(f"{x:.1f} {y:.1f}" for x, y in (place(*point) for point in points))
 
-    ridge = limits["peak"] / limits["read"]
+    ridge = limits["bytes"] / limits["read"]
     parts = [f'<text x="10" y="20" font-weight="bold">{escape(title)} (GOPS)</text>', '<path d="M60 50 V250 H500" fill="none" stroke="#888"/>']
-    parts.append(f'<path d="{line((low, limits["read"] * low), (ridge, limits["peak"]), (high, limits["peak"]))}" fill="none" stroke="#444" stroke-width="2"/>')
+    parts.append(f'<path d="{line((low, limits["read"] * low), (ridge, limits["bytes"]), (high, limits["bytes"]))}" fill="none" stroke="#444" stroke-width="2"/>')
     parts.append('<text x="275" y="284" text-anchor="middle">operations for each byte of weights</text>')
     for x in (1, 2, 4, 8, 16, 32, 64):
         parts.append(f'<text x="{place(x, least)[0]:.1f}" y="266" text-anchor="middle">{x}</text>')

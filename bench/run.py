@@ -18,6 +18,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY / "scripts"))
 
+import busy  # noqa: E402
 import kernel_runs  # noqa: E402
 import plot  # noqa: E402
 import masks  # noqa: E402
@@ -105,6 +106,7 @@ PROGRAM = str(REPOSITORY / ".build/release/shimmy")
 ALONE = {
     "limits": lambda _: kernel_runs.limits(),
     "threads": kernel_runs.threads,
+    "busy": lambda _: busy.run(PROGRAM),
     "two_models": lambda _: two_models.run(PROGRAM, 7),
     "overhead": lambda weights: overhead.run(weights, PROGRAM),
     "masks": masks.run,
@@ -189,7 +191,7 @@ def summarize(row: Row, results: dict) -> tuple[float, float, float, str]:
 
 def report(results: dict, model: str, folder: str) -> str:
     counts = sorted({len(rounds) for name, scenario in results.items() if name not in ALONE for rounds in scenario.values()})
-    rounds = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else str(counts[0])
+    rounds = " to ".join(str(count) for count in dict.fromkeys((counts or [0])[:: max(1, len(counts) - 1)]))
     lines = [
         "## Servers",
         "",
@@ -207,6 +209,8 @@ def report(results: dict, model: str, folder: str) -> str:
         lines += overhead.table(results["overhead"]["shimmy"][0])
     if "threads" in results:
         lines += ["", "## Threads", ""] + threads_table(results["threads"]["shimmy"][0])
+    if "busy" in results:
+        lines += ["", "The server notices it in the time of its steps, and gives a thread up:", ""] + busy.table(results["busy"]["shimmy"][0])
     if "two_models" in results:
         lines += ["", "## Two models at once", "", "SmolLM2-135M Q4_1 (small) and the 1B model in Q4_K_M (large), in one process.", ""]
         lines += two_models.table(results["two_models"]["shimmy"][0])
@@ -220,13 +224,14 @@ def report(results: dict, model: str, folder: str) -> str:
 
 def limits_table(limits: dict) -> list[str]:
     lines = [
-        f"All cores read {limits['read']:.1f} GB/s and multiply {limits['peak']:.0f} GOPS of bytes.",
+        f"All cores read {limits['read']:.1f} GB/s; they multiply and add up {limits['bytes']:.0f} GOPS of bytes and {limits['floats']:.0f} of single-precision",
+        "numbers, to which F16 and BF16 are compared.",
         "",
         "| Format | bits a weight | one row, GB/s of weights | of the limit | eight rows, GOPS | of the limit |",
         "|---|---:|---:|---:|---:|---:|",
     ]
     for name, values in limits["formats"].items():
-        one, eight = values["one"] / limits["read"], values["eight"] / limits["peak"]
+        one, eight = values["one"] / limits["read"], values["eight"] / limits[values["peak"]]
         lines.append(f"| {name} | {values['bits']:.2f} | {values['one']:.1f} | {one:.0%} | {values['eight']:.0f} | {eight:.0%} |")
     return lines
 

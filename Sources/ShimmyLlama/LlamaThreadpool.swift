@@ -16,6 +16,8 @@ final class LlamaThreadpool: Sendable {
 
     private init(threads: Int32) {
         var parameters = ggml_threadpool_params_default(threads)
+        // Long enough for what comes between two steps, some milliseconds; ggml's own choice is fifty times that, in which a core is lost to others.
+        parameters.poll = 1
         pointer = ggml_threadpool_new(&parameters)
     }
 
