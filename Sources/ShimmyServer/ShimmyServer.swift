@@ -73,7 +73,9 @@ package struct ShimmyServer: Service {
                 + ChatRoutes(models: models, reader: reader, responder: responder, store: store).routes
                 + StoredChatRoutes(store: store, body: body).routes
                 + ConversationRoutes(store: store, body: body).routes
-                + ResponseRoutes(models: models, reader: reader, store: store, background: background, streams: streams).routes
+                + ResponseRoutes(
+                    models: models, reader: reader, store: store, background: background, streams: streams, silence: configuration.loadSilence
+                ).routes
                 + StoredResponseRoutes(store: store, background: background, streams: streams).routes
                 + ResponseToolRoutes(models: models, body: body, store: store).routes
                 + EmbeddingRoutes(models: models, body: body).routes

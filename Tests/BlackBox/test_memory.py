@@ -9,6 +9,7 @@ import pytest
 from openai import OpenAI
 
 import tiny_models
+from responses import assert_complete, create, parse
 from server import MODEL, MODEL_FILE, Server, make_home
 from test_embeddings import FOLDER, NAME
 
@@ -112,13 +113,17 @@ def test_requests_say_how_long_a_model_stays(shelf):
         wait_until(lambda: status(server, MODEL) is None, "freeing at once")
         client.completions.create(model=MODEL, prompt="Hi", max_tokens=1, extra_body={"keep_alive": "0s"})
         wait_until(lambda: status(server, MODEL) is None, "freeing after a completion")
+        client.responses.create(model=MODEL, input="Hi", max_output_tokens=1, extra_body={"keep_alive": "2h"})
+        assert abs(expiry() - time.time() - 7200) < 60
+        client.responses.create(model=MODEL, input="Hi", max_output_tokens=1, background=True, extra_body={"keep_alive": 0})
+        wait_until(lambda: status(server, MODEL) is None, "freeing after a response")
         client.embeddings.create(model=NAME, input="Hi", extra_body={"keep_alive": 0})
         wait_until(lambda: status(server, NAME) is None, "freeing after an embedding")
         assert server.request("POST", "/v1/models/load", {"model": MODEL, "keep_alive": "1h"}).status == 200
         assert abs(expiry() - time.time() - 3600) < 60
         for path, body in (
             ("/v1/chat/completions", {"messages": [{"role": "user", "content": "Hi"}]}), ("/v1/completions", {"prompt": "Hi"}),
-            ("/v1/embeddings", {"input": "Hi"}), ("/v1/models/load", {}),
+            ("/v1/embeddings", {"input": "Hi"}), ("/v1/responses", {"input": "Hi"}), ("/v1/models/load", {}),
         ):
             body["model"] = MODEL
             server.request("POST", path, {**body, "keep_alive": "soon"}).assert_error(400, "keep_alive", "invalid_value")
@@ -206,10 +211,36 @@ def test_streams_tell_how_far_a_load_is(shelf):
         assert failed.status == 200 and failed.events[-1]["error"]["code"] == "model_load_failed"
 
 
+def test_streams_of_responses_tell_how_far_a_load_is(shelf):
+    with Server(shelf, *SMALL, "--memory-budget", one_model_budget(shelf), "--load-silence", "0") as server:
+        for background in (False, True):
+            answer = create(server, stream=True, background=background, keep_alive=0)
+            comments, events = comments_and_rest(answer)
+            assert comments and all(comment.startswith((f": loading {MODEL} ", ": waiting for memory for ")) for comment in comments)
+            events = parse(answer.body)
+            assert events[0]["sequence_number"] == 0 and events[-1]["response"]["status"] in ("completed", "incomplete")
+            assert_complete(events)
+            wait_until(lambda: status(server, MODEL) is None, "freeing")
+
+        # What needs the model to be found is told by events; what does not has its status.
+        for fields, code in (({"model": "broken"}, "model_load_failed"), ({"input": "word " * 9000}, "context_length_exceeded")):
+            events = parse(create(server, stream=True, keep_alive=0, **fields).body)
+            assert [event["type"] for event in events] == ["response.created", "response.in_progress", "error", "response.failed"]
+            failed = events[-1]["response"]
+            assert events[2]["code"] == code and failed["status"] == "failed" and failed["store"] is False
+            server.request("GET", "/v1/responses/" + failed["id"]).assert_error(404, None, None)
+            wait_until(lambda: status(server, MODEL) is None, "freeing")
+        create(server, stream=True, temperature=3).assert_error(400, "temperature", "decimal_above_max_value")
+        create(server, stream=True, model="none").assert_error(404, None, "model_not_found")
+        # What is not streamed waits without a word.
+        assert create(server).status == 200
+
+
 def test_a_load_that_fails_quickly_has_a_status(shelf):
     with Server(shelf, *SMALL) as server:
         for stream in (False, True):
             server.chat(model="broken", stream=stream).assert_error(500, None, "model_load_failed", "server_error")
+            create(server, model="broken", stream=stream).assert_error(500, None, "model_load_failed", "server_error")
         assert engine(server)["memory"]["used"] == 0 and engine(server)["data"] == []
 
 

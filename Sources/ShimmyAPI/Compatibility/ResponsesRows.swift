@@ -28,6 +28,9 @@ extension Compatibility {
                 "test_what_is_told_back"),
             FieldRow("parallel_tool_calls", .supported, "test_parallel_calls_of_responses"),
         ] + itemFields + toolFields + formFields + ownFields + adapterFields + [
+            FieldRow(
+                "keep_alive", .partial("Shimmy's own, as Ollama has it: how long the model stays loaded afterwards"),
+                "test_requests_say_how_long_a_model_stays"),
             FieldRow("user", .ignored(neutral: [])),
             FieldRow("safety_identifier", .ignored(neutral: [])),
             FieldRow("prompt_cache_key", .ignored(neutral: [])),

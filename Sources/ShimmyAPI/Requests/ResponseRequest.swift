@@ -1,5 +1,5 @@
 package import ShimmyChat
-import ShimmyCore
+package import ShimmyCore
 package import ShimmyJSON
 
 /// `POST /v1/responses`, decoded and checked, but for what only the storage knows: what it continues.
@@ -14,6 +14,8 @@ package struct ResponseRequest: Sendable, Equatable {
     package var store: Bool?
     package var isBackground: Bool
     package var stream: Bool
+    /// How long the model stays loaded afterwards; nil leaves that to the server.
+    package var keepAlive: KeepAlive?
     /// Whether the oldest items may go when all of them do not fit.
     package var truncates: Bool
     /// All but the messages, which follow from the items.
@@ -56,6 +58,7 @@ package struct ResponseRequest: Sendable, Equatable {
         store = try fields.bool("store")
         isBackground = try fields.bool("background") ?? false
         stream = try fields.bool("stream") ?? false
+        keepAlive = try SharedFields.keepAlive(fields)
         _ = try fields.nested("stream_options")?.bool("include_obfuscation")
         let metadata = try SharedFields.metadata(fields)
         echo = ResponseEcho.object(fields, prompt, metadata: metadata, isFlex: isFlex)

@@ -126,7 +126,7 @@ package final class BackgroundResponses: Sendable {
             let context = try await ResponseContextFinder(store: store).context(
                 previous: request.previousID, conversation: request.conversationID, input: record.input.map(InputItem.item),
                 owner: job.storageOwner)
-            let lease = try await maker.models.acquire(request.model)
+            let lease = try await maker.models.acquire(request.model, keepAlive: request.keepAlive)
             let started = try await maker.start(request, context.items, on: lease.backend, job.terms)
             if started.dropped > 0 { logger.droppedItems(started.dropped, of: job.id) }
             run = ResponseRun(started.answer, lease, events, record, logger)

@@ -5,15 +5,47 @@ import NIOCore
 import ShimmyAPI
 import ShimmyChat
 import ShimmyJSON
+import ShimmyModels
 import ShimmyStorage
 
 /// Writes the events of responses.
 struct ResponseStreams: Sendable {
     let heartbeat: Duration
 
-    /// A response that is made for this stream: when the client goes, the work ends.
-    func live(_ consumer: OneConsumer<ResponseRun>, first: [JSON], _ context: ShimmyRequestContext) -> Response {
+    /// Writes all that a stream tells.
+    typealias Telling = @concurrent @Sendable (inout any ResponseBodyWriter) async throws -> Void
+
+    func respond(_ tell: @escaping Telling) -> Response {
+        Response(
+            status: .ok, headers: Response.streamHeaders,
+            body: ResponseBody { writer in
+                try await tell(&writer)
+                try await writer.finish(nil)
+            })
+    }
+
+    /// A stream that begins before its model is there: comments tell how far it is.
+    /// - failed: what is told where nothing can begin.
+    /// - begin: begins the response.
+    func respond(
+        after pending: PendingLease, _ context: ShimmyRequestContext, failed: @escaping @Sendable (APIError) -> [JSON],
+        begin: @escaping @concurrent @Sendable (ModelLease) async throws -> Telling
+    ) -> Response {
         respond { writer in
+            let tell: Telling
+            do {
+                tell = try await begin(try await pending.lease(telling: &writer, context.channel))
+            } catch let error where !(error is ChannelError) {
+                context.logger.error("a response could not begin", metadata: ["error": "\(error)"])
+                return try await Self.write(failed(APIError(any: error)), to: &writer)
+            }
+            try await tell(&writer)
+        }
+    }
+
+    /// A response that is made for this stream: when the client goes, the work ends.
+    func live(_ consumer: OneConsumer<ResponseRun>, first: [JSON], _ context: ShimmyRequestContext) -> Telling {
+        { writer in
             let run = try consumer.take()
             let canceller = run.canceller
             let pulse = Heartbeat(every: heartbeat, canceller.nudge)
@@ -29,19 +61,17 @@ struct ResponseStreams: Sendable {
                     throw error
                 }
             }
-            try await writer.finish(nil)
         }
     }
 
     /// The events of a background response after a number, as far as there are any and then as they come.
-    func kept(_ id: String, after number: Int, _ store: Store, _ background: BackgroundResponses, _ context: ShimmyRequestContext) -> Response {
-        respond { writer in
+    func kept(_ id: String, after number: Int, _ store: Store, _ background: BackgroundResponses, _ context: ShimmyRequestContext) -> Telling {
+        { writer in
             let pulse = Heartbeat(every: heartbeat) { background.nudge(id) }
             defer { pulse.stop() }
             try await context.channel.onDisconnect({ background.nudge(id) }) {
                 try await Self.follow(id, after: number, store, background, context.storageOwner, to: &writer)
             }
-            try await writer.finish(nil)
         }
     }
 
@@ -67,10 +97,6 @@ struct ResponseStreams: Sendable {
 
     private static func hasNews(_ id: String, _ number: Int, _ store: Store, _ owner: String) async -> Bool {
         (try? await store.events(of: id, owner: owner, after: number, limit: 1))?.isEmpty == false
-    }
-
-    private func respond(_ write: @escaping @Sendable @concurrent (inout any ResponseBodyWriter) async throws -> Void) -> Response {
-        Response(status: .ok, headers: Response.streamHeaders, body: ResponseBody { writer in try await write(&writer) })
     }
 
     /// No events are a sign of life.

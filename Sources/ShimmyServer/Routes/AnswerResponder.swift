@@ -33,8 +33,6 @@ struct AnswerResponder: Sendable {
     let heartbeat: Duration
     /// How long a stream's status waits for a model that is not loaded: a mistake in the prompt is found with the model only.
     let silence: Duration
-    /// Between two comments on a load.
-    private static let commentInterval: Duration = .milliseconds(500)
 
     /// Stores a whole answer. Its client hears of the end when that is done.
     typealias Keep = @Sendable (JSON) async throws -> Void
@@ -51,7 +49,7 @@ struct AnswerResponder: Sendable {
             if let lease = try await pending.lease(within: silence) {
                 response = try await stream(start(lease), lease, context)
             } else {
-                response = stream(pending, record, context, start)
+                response = stream(pending, context, start)
             }
         } else {
             let lease = try await context.acquire(ask.model, from: models, keepAlive: ask.keepAlive)
@@ -100,16 +98,11 @@ struct AnswerResponder: Sendable {
 
     /// A stream that begins before its model is there: comments tell how far it is.
     private func stream<Dialect: AnswerDialect>(
-        _ pending: PendingLease, _ record: ModelRecord, _ context: ShimmyRequestContext,
+        _ pending: PendingLease, _ context: ShimmyRequestContext,
         _ start: @escaping @concurrent @Sendable (ModelLease) async throws -> sending StartedAnswer<Dialect>
     ) -> Response {
         stream(context) { writer in
-            let lease = try await context.channel.onDisconnect(pending.cancel) {
-                while true {
-                    try await writer.write(ByteBuffer(bytes: ServerSentEvents.comment(models.news(of: record))))
-                    if let lease = try await pending.lease(within: Self.commentInterval) { return lease }
-                }
-            }
+            let lease = try await pending.lease(telling: &writer, context.channel)
             defer { withExtendedLifetime(lease) {} }
             let started = try await start(lease)
             let (canceller, dialect, choices, keep) = (started.answer.canceller, started.dialect, started.choices, started.keep)
@@ -173,12 +166,5 @@ struct AnswerResponder: Sendable {
                 try await writer.write(ByteBuffer(bytes: chunk + ServerSentEvents.done))
             }
         }
-    }
-}
-
-extension ModelManager {
-    /// What a client that waits for a model may want to know.
-    fileprivate func news(of record: ModelRecord) -> String {
-        progress(of: record.loaded.id).map { "loading \(record.id) \(Int($0 * 100)) %" } ?? "waiting for memory for \(record.id)"
     }
 }

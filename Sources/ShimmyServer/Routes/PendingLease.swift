@@ -1,13 +1,21 @@
-import Hummingbird
+import HummingbirdCore
+import NIOCore
+import ShimmyAPI
 import ShimmyCore
 import ShimmyModels
 
 /// Waits for a model for as long as somebody wants it.
 final class PendingLease: Sendable {
+    /// Between two comments on a load.
+    private static let commentInterval: Duration = .milliseconds(500)
+
+    private let record: ModelRecord
+    private let models: ModelManager
     private let task: Task<ModelLease, any Error>
     private let isOver = Signal()
 
     init(_ record: ModelRecord, from models: ModelManager, keepAlive: KeepAlive?) {
+        (self.record, self.models) = (record, models)
         task = Task { [isOver] in
             defer { isOver.fire() }
             return try await models.acquire(record, keepAlive: keepAlive)
@@ -20,8 +28,22 @@ final class PendingLease: Sendable {
         return try await task.value
     }
 
-    /// Nobody wants it any more.
-    func cancel() { task.cancel() }
+    /// The model; until it is there, comments tell a stream's client how far it is. Gives up when the client goes.
+    @concurrent func lease(telling writer: inout any ResponseBodyWriter, _ channel: any Channel) async throws -> ModelLease {
+        try await channel.onDisconnect({ self.task.cancel() }) {
+            while true {
+                try await writer.write(ByteBuffer(bytes: ServerSentEvents.comment(models.news(of: record))))
+                if let lease = try await lease(within: Self.commentInterval) { return lease }
+            }
+        }
+    }
+}
+
+extension ModelManager {
+    /// What a client that waits for a model may want to know.
+    fileprivate func news(of record: ModelRecord) -> String {
+        progress(of: record.loaded.id).map { "loading \(record.id) \(Int($0 * 100)) %" } ?? "waiting for memory for \(record.id)"
+    }
 }
 
 extension ShimmyRequestContext {

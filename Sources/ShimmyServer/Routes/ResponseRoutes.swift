@@ -21,41 +21,111 @@ struct ResponseRoutes: Sendable {
     let background: BackgroundResponses?
     let streams: ResponseStreams
 
+    /// How long a stream's status waits for a model that is not loaded: a mistake in the input is found with the model only.
+    let silence: Duration
+
     private var maker: ResponseMaker { ResponseMaker(models: models, presets: reader.presets) }
 
     var routes: [Route] { [Route(path: "/responses", method: .post, isOpenAI: true, handler: create)] }
 
+    /// A request that was found good, as far as that is possible without its model.
+    private struct Order: Sendable {
+        let request: ResponseRequest
+        /// As it came.
+        let body: JSON
+        let items: ResponseContext
+    }
+
+    /// A response that has begun.
+    private struct Begun: Sendable {
+        enum Making: Sendable {
+            case now(OneConsumer<ResponseRun>, first: [JSON])
+            case inBackground(ResponseObject)
+        }
+
+        let making: Making
+        /// How many of the oldest items did not fit.
+        var dropped = 0
+    }
+
     @Sendable private func create(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
         let reading = try await reader.read(request, for: Compatibility.createResponse)
-        let json = reading.json
-        let decoded = try ResponseRequest(json)
+        let decoded = try ResponseRequest(reading.json)
         if store == nil {
             if decoded.store == true { throw APIError.nothingIsStored("store") }
             if decoded.isBackground { throw APIError.nothingIsStored("background") }
         }
         let items = try await ResponseContextFinder(store: store).context(
             previous: decoded.previousID, conversation: decoded.conversationID, input: decoded.input ?? [], owner: context.storageOwner)
-        var response =
-            decoded.isBackground
-            ? try await createInBackground(decoded, json, items, context) : try await createNow(decoded, items, context)
+        if decoded.isBackground { try background?.checkRoom() }
+        let order = Order(request: decoded, body: reading.json, items: items)
+        var response = decoded.stream ? try await stream(order, context) : try await whole(order, context)
         response.reportIgnored(decoded.ignoredParameters)
         response.reportForced(reading.forced)
         return response
     }
 
+    private func stream(_ order: Order, _ context: ShimmyRequestContext) async throws -> Response {
+        let record = try await models.findUsable(order.request.model)
+        let pending = PendingLease(record, from: models, keepAlive: order.request.keepAlive)
+        guard let lease = try await pending.lease(within: silence) else {
+            return streams.respond(after: pending, context, failed: { Self.failed(order.request, $0) }) { lease in
+                try telling(try await begin(order, lease, context), context)
+            }
+        }
+        let begun = try await begin(order, lease, context)
+        var response = streams.respond(try telling(begun, context))
+        response.reportDropped(begun.dropped)
+        return response
+    }
+
+    private func telling(_ begun: Begun, _ context: ShimmyRequestContext) throws -> ResponseStreams.Telling {
+        switch begun.making {
+        case .now(let run, let first): return streams.live(run, first: first, context)
+        case .inBackground(let object):
+            guard let store, let background else { throw APIError.nothingIsStored("background") }
+            return streams.kept(object.id, after: -1, store, background, context)
+        }
+    }
+
+    private func whole(_ order: Order, _ context: ShimmyRequestContext) async throws -> Response {
+        let lease = try await context.acquire(order.request.model, from: models, keepAlive: order.request.keepAlive)
+        let begun = try await begin(order, lease, context)
+        let run: ResponseRun
+        switch begun.making {
+        case .inBackground(let object): return .json(object.json)
+        case .now(let consumer, _): run = try consumer.take()
+        }
+        let canceller = run.canceller
+        var response = try await context.channel.onDisconnect(canceller.cancel) {
+            while await run.next() != nil {}
+            if let failure = run.failure { throw failure }
+            return Response.json(run.object.json)
+        }
+        response.reportDropped(begun.dropped)
+        return response
+    }
+
+    /// What is told of a response whose model never came, or whose input turned out to be wrong when it came.
+    private static func failed(_ request: ResponseRequest, _ error: APIError) -> [JSON] {
+        let object = ResponseObject(id: ResponseObject.newID(), created: UnixTime.now, request: request, isStored: false)
+        var events = ResponseEvents(object, style: request.style, dialect: request.dialect)
+        return events.begin() + events.fail(error)
+    }
+
+    private func begin(_ order: Order, _ lease: ModelLease, _ context: ShimmyRequestContext) async throws -> Begun {
+        order.request.isBackground ? try await beginInBackground(order, lease, context) : try await beginNow(order, lease, context)
+    }
+
     // MARK: At once
 
-    private func createNow(_ request: ResponseRequest, _ items: ResponseContext, _ context: ShimmyRequestContext) async throws -> Response {
-        let lease = try await context.acquire(request.model, from: models)
-        let terms = ServiceTerms(owner: context.owner, isFlex: request.isFlex)
-        let started = try await maker.start(request, items.items, on: lease.backend, terms)
-        let (record, events, first) = try await begin(request, items, context)
-        let run = ResponseRun(started.answer, lease, events, record, context.logger)
+    private func beginNow(_ order: Order, _ lease: ModelLease, _ context: ShimmyRequestContext) async throws -> Begun {
+        let terms = ServiceTerms(owner: context.owner, isFlex: order.request.isFlex)
+        let started = try await maker.start(order.request, order.items.items, on: lease.backend, terms)
+        let (record, events, first) = try await begin(order.request, order.items, context)
         if started.dropped > 0 { context.logger.droppedItems(started.dropped, of: events.object.id) }
-        let consumer = OneConsumer(run)
-        var response = request.stream ? streams.live(consumer, first: first, context) : try await whole(consumer, context)
-        if started.dropped > 0 { response.headers[.droppedItems] = "\(started.dropped)" }
-        return response
+        let run = ResponseRun(started.answer, lease, events, record, context.logger)
+        return Begun(making: .now(OneConsumer(run), first: first), dropped: started.dropped)
     }
 
     /// The response's beginning, kept if it is to be.
@@ -86,33 +156,25 @@ struct ResponseRoutes: Sendable {
             isRequired: request.store == true || request.isBackground || request.conversationID != nil)
     }
 
-    private func whole(_ consumer: OneConsumer<ResponseRun>, _ context: ShimmyRequestContext) async throws -> Response {
-        let run = try consumer.take()
-        let canceller = run.canceller
-        return try await context.channel.onDisconnect(canceller.cancel) {
-            while await run.next() != nil {}
-            if let failure = run.failure { throw failure }
-            return .json(run.object.json)
-        }
-    }
-
     // MARK: In the background
 
-    private func createInBackground(
-        _ request: ResponseRequest, _ json: JSON, _ items: ResponseContext, _ context: ShimmyRequestContext
-    ) async throws -> Response {
-        guard let store, let background, let record = record(request, items, context) else { throw APIError.nothingIsStored("background") }
-        try background.checkRoom()
-        let lease = try await context.acquire(request.model, from: models)
-        try await maker.check(request, items.items, on: lease.backend)
+    private func beginInBackground(_ order: Order, _ lease: ModelLease, _ context: ShimmyRequestContext) async throws -> Begun {
+        let request = order.request
+        guard let background, let record = record(request, order.items, context) else { throw APIError.nothingIsStored("background") }
+        try await maker.check(request, order.items.items, on: lease.backend)
         let object = ResponseObject(id: record.id, created: UnixTime.now, request: request, isStored: true)
         var events = ResponseEvents(object, style: request.style, dialect: request.dialect)
         let first = events.queue()
-        try await record.insert(events.object, request, body: json, events: first)
+        try await record.insert(events.object, request, body: order.body, events: first)
         let terms = ServiceTerms(owner: context.owner, isFlex: request.isFlex)
         background.add(
             BackgroundResponses.Job(id: record.id, storageOwner: record.owner, terms: terms), number: events.nextNumber - 1)
-        if request.stream { return streams.kept(record.id, after: -1, store, background, context) }
-        return .json(events.object.json)
+        return Begun(making: .inBackground(events.object))
+    }
+}
+
+extension Response {
+    fileprivate mutating func reportDropped(_ items: Int) {
+        if items > 0 { headers[.droppedItems] = "\(items)" }
     }
 }

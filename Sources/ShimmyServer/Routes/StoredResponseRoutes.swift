@@ -31,7 +31,7 @@ struct StoredResponseRoutes: Sendable {
             throw APIError(
                 status: 400, message: "Invalid 'stream': only the events of background responses are kept.", param: "stream", code: "invalid_value")
         }
-        return self.streams.kept(id, after: number, store, background, context)
+        return self.streams.respond(self.streams.kept(id, after: number, store, background, context))
     }
 
     @Sendable private func delete(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
