@@ -60,6 +60,7 @@ def test_items_are_listed_in_pages(client, server):
     server.request("GET", path + "?after=msg_none").assert_error(400, "after", "invalid_value")
     server.request("GET", path + "?limit=101").assert_error(400, "limit", "integer_above_max_value")
     server.request("GET", path + "?include[]=none").assert_error(400, "include", "invalid_value")
+    server.request("GET", path + "?include[]=reasoning.encrypted_content&type=message").assert_error(400, "type", "unknown_parameter")
 
 
 def test_what_items_tell_is_chosen(client):

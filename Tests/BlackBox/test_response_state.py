@@ -161,6 +161,9 @@ def test_input_items_are_listed(server, client):
     get(server, response["id"] + "/input_items?limit=0").assert_error(400, "limit", "integer_below_min_value")
     get(server, response["id"] + "/input_items?order=up").assert_error(400, "order", "invalid_value")
     get(server, response["id"] + "/input_items?after=nowhere").assert_error(400, "after", "invalid_value")
+    get(server, response["id"] + "/input_items?before=nowhere").assert_error(400, "before", "unknown_parameter")
+    get(server, response["id"] + "/input_items?include=none").assert_error(400, "include", "invalid_value")
+    assert texts(listed("?order=asc&include[]=message.output_text.logprobs")) == texts(everything)
 
 
 def test_a_key_sees_its_own_responses_only(start, tmp_path):

@@ -56,6 +56,14 @@ def test_stored_completions_are_listed(tmp_path):
         page = server.request("GET", "/v1/chat/completions?limit=2&order=desc").json
         assert list(page) == ["object", "data", "first_id", "last_id", "has_more"]
         assert (page["object"], page["first_id"], page["last_id"], page["has_more"]) == ("list", ids[4], ids[3], True)
+        # What would be no filter is an error, as everything is that the list does not know.
+        for query, param, code in (
+            ("metadata=x", "metadata", "invalid_type"), ("metadata[run=1", "metadata[run", "unknown_parameter"), ("metadat[run]=1", "metadat[run]", "unknown_parameter"),
+            ("limit=2&before=x", "before", "unknown_parameter"), ("Model=x", "Model", "unknown_parameter"), ("model[]=x", "model[]", "unknown_parameter"),
+            ("=x", "", "unknown_parameter"),
+        ):
+            server.request("GET", "/v1/chat/completions?" + query).assert_error(400, param, code)
+        server.request("GET", f"/v1/chat/completions/{ids[0]}/messages?model=x").assert_error(400, "model", "unknown_parameter")
         empty = server.request("GET", "/v1/chat/completions?model=another").json
         assert empty == {"object": "list", "data": [], "first_id": "", "last_id": "", "has_more": False}
 

@@ -157,7 +157,9 @@ extension Compatibility {
         EndpointRow("GET", "/responses/{response_id}", .supported, "test_a_response_can_be_retrieved_and_deleted"),
         EndpointRow("DELETE", "/responses/{response_id}", .supported, "test_a_response_can_be_retrieved_and_deleted"),
         EndpointRow("POST", "/responses/{response_id}/cancel", .supported, "test_a_background_response_is_cancelled"),
-        EndpointRow("GET", "/responses/{response_id}/input_items", .supported, "test_input_items_are_listed"),
+        EndpointRow(
+            "GET", "/responses/{response_id}/input_items", .supported, "test_input_items_are_listed",
+            request: ["order", "limit", "after", "include"].map { FieldRow($0, .supported, "test_input_items_are_listed") }),
     ]
 
     private static let counted = "test_input_tokens_are_counted"

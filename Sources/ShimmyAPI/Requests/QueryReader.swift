@@ -7,6 +7,28 @@ package struct QueryReader {
     /// - items: decoded, in their order; one name can have several values.
     package init(_ items: [(name: String, value: String)]) { self.items = items }
 
+    /// Throws a 400 for the first name that is none of these: what has no effect is no filter, and clients have to know.
+    /// - objects: names whose members are given, as `name[key]=value`.
+    /// - lists: names that may be given several times, as `name`, `name[]` or `name[0]`.
+    package func check(_ names: [String], objects: [String] = [], lists: [String] = []) throws(APIError) {
+        for (name, _) in items {
+            let isKnown =
+                names.contains(name) || objects.contains { Self.isMember(name, of: $0) }
+                || lists.contains { name == $0 || Self.isMember(name, of: $0) }
+            if !isKnown { throw Self.unknown(name, isObject: objects.contains(name)) }
+        }
+    }
+
+    private static func isMember(_ name: String, of object: String) -> Bool { name.hasPrefix(object + "[") && name.hasSuffix("]") }
+
+    private static func unknown(_ name: String, isObject: Bool) -> APIError {
+        if isObject {
+            return APIError(
+                status: 400, message: "Invalid '\(name)': it is given by its members, as '\(name)[key]=value'.", param: name, code: "invalid_type")
+        }
+        return APIError(status: 400, message: "Unknown parameter: '\(name)'.", param: name, code: "unknown_parameter")
+    }
+
     package func string(_ name: String) -> String? { items.last { $0.name == name }?.value }
 
     package func integer(_ name: String, in range: ClosedRange<Int>) throws(APIError) -> Int? {
@@ -35,12 +57,12 @@ package struct QueryReader {
 
     /// All values of a name, which clients write as `name`, `name[]` or `name[0]`.
     package func list(_ name: String) -> [String] {
-        items.filter { $0.name == name || ($0.name.hasPrefix(name + "[") && $0.name.hasSuffix("]")) }.map(\.value)
+        items.filter { $0.name == name || Self.isMember($0.name, of: name) }.map(\.value)
     }
 
     /// The members of an object that is written as `name[key]=value`.
     package func members(_ name: String) -> [(key: String, value: String)] {
-        items.filter { $0.name.hasPrefix(name + "[") && $0.name.hasSuffix("]") }
+        items.filter { Self.isMember($0.name, of: name) }
             .map { (String($0.name.dropFirst(name.count + 1).dropLast()), $0.value) }
     }
 }

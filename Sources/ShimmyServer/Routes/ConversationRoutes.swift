@@ -65,7 +65,7 @@ struct ConversationRoutes: Sendable {
     }
 
     @Sendable private func listItems(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
-        let (page, includes) = (try request.query.page(), try ItemIncludes(request.query))
+        let (page, includes) = (try request.query.page(lists: ["include"]), try ItemIncludes(request.query))
         let found = try await store.required().items(of: Self.id(context), .conversation, owner: context.storageOwner, page: page)
         guard let found else { throw Self.notFound(context) }
         return .json(ListEncoder.list(found.data.map { includes.shown($0.json) }, hasMore: found.hasMore))

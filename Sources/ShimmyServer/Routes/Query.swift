@@ -17,9 +17,14 @@ extension Request {
 }
 
 extension QueryReader {
-    /// Which part of a list is wanted.
+    /// Which part of a list is wanted. Throws a 400 for what the list does not know.
     /// - order: the one that a list has by itself.
-    func page(order: Page.Order = .desc) throws(APIError) -> Page {
-        Page(limit: try integer("limit", in: Page.limits) ?? 20, order: try choice("order", as: Page.Order.self) ?? order, after: string("after"))
+    /// - others, objects, lists: what else may be asked of it; see `check`.
+    func page(
+        order: Page.Order = .desc, others: [String] = [], objects: [String] = [], lists: [String] = []
+    ) throws(APIError) -> Page {
+        try check(["limit", "order", "after"] + others, objects: objects, lists: lists)
+        let limit = try integer("limit", in: Page.limits) ?? 20
+        return Page(limit: limit, order: try choice("order", as: Page.Order.self) ?? order, after: string("after"))
     }
 }

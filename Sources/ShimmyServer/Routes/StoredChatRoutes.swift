@@ -23,8 +23,8 @@ struct StoredChatRoutes: Sendable {
 
     @Sendable private func list(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
         let (store, query) = (try store.required(), request.query)
+        let page = try query.page(order: .asc, others: ["model"], objects: ["metadata"])
         let filter = ChatFilter(model: query.string("model"), metadata: query.members("metadata"))
-        let page = try query.page(order: .asc)
         let found = try await store.chats(owner: context.storageOwner, filter: filter, page: page)
         return .json(ListEncoder.list(found.data.map(Self.json), hasMore: found.hasMore))
     }

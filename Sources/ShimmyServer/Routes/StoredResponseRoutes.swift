@@ -53,12 +53,12 @@ struct StoredResponseRoutes: Sendable {
     }
 
     @Sendable private func inputItems(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
-        let page = try request.query.page()
+        let (page, includes) = (try request.query.page(lists: ["include"]), try ItemIncludes(request.query))
         let (store, id, _) = try await find(context)
         guard let items = try await store.items(of: id, .response, owner: context.storageOwner, page: page) else {
             throw APIError.notFound("Response", id)
         }
-        return .json(ListEncoder.list(items.data.map(\.json), hasMore: items.hasMore))
+        return .json(ListEncoder.list(items.data.map { includes.shown($0.json) }, hasMore: items.hasMore))
     }
 
     private func find(_ context: ShimmyRequestContext) async throws -> (store: Store, id: String, stored: StoredResponse) {
