@@ -53,7 +53,13 @@ package struct ShimmyServer: Service {
 
     package func run() async throws {
         await background?.resume()
-        try await application.run()
+        try await withGracefulShutdownHandler {
+            try await application.run()
+        } onGracefulShutdown: { [background] in
+            background?.holdBack()
+        }
+        // Whoever waited for an answer has it.
+        await background?.stop()
     }
 
     /// Every route of the server. Also asked by the test that holds the compatibility matrix against them.

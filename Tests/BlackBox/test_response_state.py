@@ -3,6 +3,7 @@
 import http.client
 import json
 import signal
+import sqlite3
 import time
 
 import pytest
@@ -296,6 +297,51 @@ def test_background_work_survives_a_kill(tmp_path):
         assert events[: len(seen)] == seen and events[-1]["type"] == "response.failed"
         assert checked(get(server, done["id"]).json) == done
         assert respond(server, "And?", previous_response_id=done["id"])["status"] in DONE
+
+
+def test_background_work_fails_when_the_server_is_told_to_stop(tmp_path):
+    """What was being made is failed at once, with what there was of it; what waited runs after the next start."""
+    home = make_home(tmp_path)
+    with Server(home) as server:
+        jobs = [respond(server, **LONG)["id"] for _ in range(8)]
+        for id in jobs:
+            wait(server, id, "in_progress")
+        waiting = respond(server, "Say hello.", background=True)["id"]
+        seen = events_so_far(server, jobs[0])
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(15) == 0
+    with sqlite3.connect(home / "data/storage/shimmy.sqlite") as database:
+        assert dict(database.execute("SELECT status, count(*) FROM record GROUP BY status")) == {"failed": 8, "queued": 1}
+    with Server(home) as server:
+        for id in jobs:
+            response = checked(get(server, id).json)
+            assert response["status"] == "failed" and response["error"]["code"] == "server_error" and "stopped" in response["error"]["message"]
+        events = parse(get(server, jobs[0] + "?stream=true").body)
+        assert events[: len(seen)] == seen and [event["type"] for event in events[-2:]] == ["error", "response.failed"]
+        assert_complete(events)
+        assert checked(get(server, jobs[0]).json) == events[-1]["response"] and output_text(events[-1]["response"])
+        assert wait(server, waiting, *DONE)["status"] in ("completed", "incomplete")
+
+
+@pytest.mark.parametrize("drain", [1, 30])
+def test_a_stream_of_background_work_holds_the_stop_up_until_the_deadline(tmp_path, drain):
+    home = make_home(tmp_path)
+    with Server(home, "--drain-seconds", str(drain)) as server, raw.Connection(server.port) as connection, raw.Connection(server.port) as other:
+        jobs = [respond(server, **{**LONG, "max_output_tokens": 5000 if drain == 1 else 100})["id"] for _ in range(8)]
+        waiting = respond(server, "Say hello.", background=True)["id"]
+        connection.send(connection.request("GET", f"/v1/responses/{jobs[0]}?stream=true"))
+        other.send(other.request("GET", f"/v1/responses/{waiting}?stream=true"))
+        connection.read_until(b"output_text.delta")
+        other.read_until(b"response.queued")
+        server.process.send_signal(signal.SIGTERM)
+        # What waits is not begun any more: its stream ends without an end, and can be gone on with.
+        assert b"in_progress" not in other.read_to_end()
+        end = connection.read_to_end()
+        assert (b"event: response.failed" if drain == 1 else b"event: response.incomplete") in end
+        assert server.process.wait(15) == 0
+    with Server(home) as server:
+        assert wait(server, waiting, *DONE)["status"] in ("completed", "incomplete")
+        assert get(server, jobs[0]).json["status"] == ("failed" if drain == 1 else "incomplete")
 
 
 def events_so_far(server, id: str) -> list:

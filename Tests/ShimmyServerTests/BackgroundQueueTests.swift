@@ -14,6 +14,7 @@ import Testing
         func advance(_ id: String, to number: Int) -> [Character] { queue.advance(id, to: number) }
         func nudge(_ id: String) -> [Character] { queue.nudge(id) }
         func begun(_ id: String, stop: Int) -> Bool { queue.begun(id, stop: stop) }
+        func stop() -> [Character] { queue.stop() }
         func cancel(_ id: String) -> String {
             switch queue.cancel(id) {
             case .nothing: "nothing"
@@ -37,6 +38,18 @@ import Testing
         #expect(drive.next() == "job c")
         #expect(drive.next() == nil)
         #expect(drive.queue.isActive("d") && !drive.queue.isActive("a"))
+    }
+
+    @Test func whatIsStoppedBeginsNothing() {
+        let drive = Drive()
+        drive.add("a", "b", "c")
+        #expect(drive.next() == "job a" && drive.next() == "job b")
+        #expect(drive.watch("c", beyond: 1, "x") && drive.watch("a", beyond: 1, "y"))
+        #expect(drive.stop() == ["x"], "what is being made is still watched")
+        #expect(drive.queue.activeIDs.sorted() == ["a", "b"])
+        #expect(drive.end("a") == ["y"])
+        drive.add("d")
+        #expect(drive.next() == nil && !drive.queue.isActive("d"))
     }
 
     @Test func watchersHearOfNews() {

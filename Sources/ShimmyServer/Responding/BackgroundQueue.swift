@@ -15,6 +15,7 @@ package struct BackgroundQueue<Job: Sendable, Stop: Sendable, Watcher: Sendable>
     private var waiting: [(id: String, job: Job)] = []
     private var active: [String: Progress] = [:]
     private var running = 0
+    package private(set) var isStopped = false
 
     package init(runningAtOnce: Int, mostWaiting: Int) {
         self.runningAtOnce = runningAtOnce
@@ -25,6 +26,7 @@ package struct BackgroundQueue<Job: Sendable, Stop: Sendable, Watcher: Sendable>
 
     /// - number: of the last event that was kept of it.
     package mutating func add(_ job: Job, id: String, number: Int) {
+        guard !isStopped else { return }
         active[id] = Progress(number: number)
         waiting.append((id, job))
     }
@@ -47,6 +49,18 @@ package struct BackgroundQueue<Job: Sendable, Stop: Sendable, Watcher: Sendable>
         running -= 1
         return active.removeValue(forKey: id)?.watchers ?? []
     }
+
+    // MARK: Stopping
+
+    /// Nothing is begun any more: what waits is not this queue's from now on. Returns those who watch it.
+    package mutating func stop() -> [Watcher] {
+        isStopped = true
+        defer { waiting = [] }
+        return waiting.flatMap { active.removeValue(forKey: $0.id)?.watchers ?? [] }
+    }
+
+    /// All that wait or are made.
+    package var activeIDs: [String] { Array(active.keys) }
 
     // MARK: Watching
 

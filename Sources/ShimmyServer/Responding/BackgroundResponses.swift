@@ -59,6 +59,22 @@ package final class BackgroundResponses: Sendable {
         while let job = queue.withLock({ $0.next() }) { Task { await run(job) } }
     }
 
+    // MARK: Stopping
+
+    /// Begins nothing any more: what waits is left for the next start.
+    func holdBack() { tell(queue.withLock { $0.stop() }) }
+
+    /// Returns when all that was being made has failed, and is kept as that. No model serves anybody afterwards.
+    func stop() async {
+        holdBack()
+        await maker.models.shutdown()
+        for id in queue.withLock({ $0.activeIDs }) { await end(of: id) }
+    }
+
+    private func end(of id: String) async {
+        while isActive(id) { await watch(id, beyond: .max) }
+    }
+
     // MARK: Watching
 
     func isActive(_ id: String) -> Bool { queue.withLock { $0.isActive(id) } }
@@ -88,7 +104,7 @@ package final class BackgroundResponses: Sendable {
         case .stop(let canceller): canceller.cancel()
         case .wait: break
         }
-        while isActive(id) { await watch(id, beyond: .max) }
+        await end(of: id)
     }
 
     // MARK: Running
@@ -111,6 +127,7 @@ package final class BackgroundResponses: Sendable {
                 let last = events.cancel()
                 return try await record.finish(events.object, last)
             }
+            if queue.withLock({ $0.isStopped }) { return }
             let first = events.begin(isNew: false)
             guard try await record.begin(events.object, first) else { return }
             tell(queue.withLock { $0.advance(job.id, to: events.nextNumber - 1) })
@@ -129,10 +146,10 @@ package final class BackgroundResponses: Sendable {
             let lease = try await maker.models.acquire(request.model, keepAlive: request.keepAlive)
             let started = try await maker.start(request, context.items, on: lease.backend, job.terms)
             if started.dropped > 0 { logger.droppedItems(started.dropped, of: job.id) }
-            run = ResponseRun(started.answer, lease, events, record, logger)
+            run = ResponseRun(started.answer, lease, events, record, maker.models, logger)
         } catch {
             var events = events
-            let last = events.fail(APIError(any: error))
+            let last = events.fail(maker.models.isShuttingDown ? .serverStopped : APIError(any: error))
             return try await record.finish(events.object, last)
         }
         let canceller = run.canceller

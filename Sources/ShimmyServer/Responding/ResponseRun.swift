@@ -12,6 +12,7 @@ final class ResponseRun {
     private let answer: Answer
     private let lease: ModelLease
     private let record: ResponseRecord?
+    private let models: ModelManager
     private let logger: Logger
     private var events: ResponseEvents
     private var reason = FinishReason.stop
@@ -20,12 +21,17 @@ final class ResponseRun {
     private(set) var failure: APIError?
 
     /// - record: nil for a response that is not kept.
-    init(_ answer: sending Answer, _ lease: ModelLease, _ events: ResponseEvents, _ record: ResponseRecord?, _ logger: Logger) {
+    /// - models: those who made the answer; when they shut down it fails.
+    init(
+        _ answer: sending Answer, _ lease: ModelLease, _ events: ResponseEvents, _ record: ResponseRecord?, _ models: ModelManager,
+        _ logger: Logger
+    ) {
         canceller = answer.canceller
         self.answer = answer
         self.lease = lease
         self.events = events
         self.record = record
+        self.models = models
         self.logger = logger
     }
 
@@ -56,7 +62,7 @@ final class ResponseRun {
                     // Somebody deleted it.
                     throw CancellationError()
                 }
-            } catch is CancellationError {
+            } catch is CancellationError where !models.isShuttingDown {
                 return await end { $0.cancel() }
             } catch {
                 return await fail(error)
@@ -66,7 +72,7 @@ final class ResponseRun {
     }
 
     private func fail(_ error: any Error) async -> [JSON] {
-        let mapped = APIError(any: error)
+        let mapped = models.isShuttingDown ? .serverStopped : APIError(any: error)
         logger.error("a response failed", metadata: ["response": "\(object.id)", "error": "\(error)"])
         failure = mapped
         return await end { $0.fail(mapped) }

@@ -124,7 +124,7 @@ struct ResponseRoutes: Sendable {
         let started = try await maker.start(order.request, order.items.items, on: lease.backend, terms)
         let (record, events, first) = try await begin(order.request, order.items, context)
         if started.dropped > 0 { context.logger.droppedItems(started.dropped, of: events.object.id) }
-        let run = ResponseRun(started.answer, lease, events, record, context.logger)
+        let run = ResponseRun(started.answer, lease, events, record, models, context.logger)
         return Begun(making: .now(OneConsumer(run), first: first), dropped: started.dropped)
     }
 

@@ -5,6 +5,10 @@ extension APIError {
     /// - kind: such as `Response`.
     static func notFound(_ kind: String, _ id: String) -> APIError { APIError(status: 404, message: "\(kind) with id '\(id)' not found.") }
 
+    /// Of a response that was being made, for those who look at it later.
+    static let serverStopped = APIError.unavailable(
+        "The server was stopped before the response was complete.", code: "shutting_down", retryAfter: 5)
+
     /// - field: what would need the storage.
     static func nothingIsStored(_ field: String) -> APIError {
         APIError(
