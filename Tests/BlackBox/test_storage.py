@@ -11,6 +11,8 @@ import openai
 import pytest
 from openai import OpenAI
 
+import raw
+from responses import assert_complete, checked, output_text, parse, respond
 from server import MODEL, Server, make_home, run
 
 LARGE = "word " * 4000
@@ -146,6 +148,45 @@ def test_a_locked_database_is_told_and_the_rest_goes_on(own):
         other.close()
         assert kept(server, converse(server).json["id"])
         assert server.chat(store=True).status == 200
+
+
+def test_responses_that_cannot_be_kept_have_an_end(own):
+    """Their end is told while the storage fails, is the same when it works again, and after a restart."""
+    long = {"input": "Count.", "max_output_tokens": 4000, "ignore_eos": True, "background": True}
+    with Server(own) as server:
+        look = lambda id: server.request("GET", "/v1/responses/" + id)
+        jobs = [respond(server, **long)["id"] for _ in range(8)]
+        waiting = respond(server, "Say hello.", background=True)["id"]
+        for id in jobs:
+            server.wait_for(lambda _: look(id).json["status"] == "in_progress", "the beginning")
+        with raw.Connection(server.port) as connection:
+            body = {"model": MODEL, "input": "Say hello.", "max_output_tokens": 200, "ignore_eos": True, "stream": True}
+            connection.send(connection.request("POST", "/v1/responses", json.dumps(body).encode()))
+            connection.read_until(b"output_text.delta")
+            other = sqlite3.connect(database(own), isolation_level=None)
+            other.execute("BEGIN EXCLUSIVE")
+            # It is kept by default: where that fails it says so in its end, and is not there.
+            last = json.loads(connection.read_until(b"event: response.incomplete\ndata: ") and connection.read_until(b"\n"))["response"]
+        assert last["store"] is False and last["status"] == "incomplete"
+        look(last["id"]).assert_error(404, None, None)
+        server.wait_for(lambda _: all(look(id).json["status"] == "failed" for id in jobs), "the end", 30)
+        ends = [checked(look(id).json) for id in jobs]
+        assert all("locked" in end["error"]["message"] and output_text(end) for end in ends)
+        events = parse(look(jobs[0] + "?stream=true").body)
+        assert events[-1]["response"] == ends[0]
+        assert_complete(events)
+        # What could not begin still waits.
+        assert look(waiting).json["status"] == "queued"
+        other.execute("COMMIT")
+        server.wait_for(lambda _: look(waiting).json["status"] in ("completed", "incomplete"), "the storage's return")
+        stored = lambda: dict(other.execute("SELECT status, count(*) FROM record WHERE kind = 1 GROUP BY status"))
+        server.wait_for(lambda _: stored().get("failed") == 8 and "in_progress" not in stored(), "keeping")
+        other.close()
+        assert [look(id).json for id in jobs] == ends
+        assert parse(look(jobs[0] + "?stream=true").body) == events
+        look(last["id"]).assert_error(404, None, None)
+    with Server(own) as server:
+        assert [server.request("GET", "/v1/responses/" + id).json for id in jobs] == ends
 
 
 def test_a_full_disk_is_told_and_the_rest_goes_on(own):

@@ -13,7 +13,7 @@ package struct ResponseObject: Sendable, Equatable {
     package let created: Int
     /// Whose output goes where; nil for none.
     package let conversationID: String?
-    private let model: String
+    package let model: String
     private let echo: JSONObject
     /// Whether it can be looked at later.
     package var isStored: Bool

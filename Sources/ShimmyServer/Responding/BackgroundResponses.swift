@@ -19,12 +19,17 @@ package final class BackgroundResponses: Sendable {
     private typealias Queue = BackgroundQueue<Job, Answer.Canceller, CheckedContinuation<Void, Never>>
 
     private let queue = Mutex(Queue(runningAtOnce: 8, mostWaiting: 1000))
+    /// Between two tries to begin a response while the storage fails.
+    private static let patience: Duration = .seconds(1)
+
+    let unkept: UnkeptEnds
     private let store: Store
     private let maker: ResponseMaker
     private let logger: Logger
 
     init(store: Store, maker: ResponseMaker, logger: Logger) {
         self.store = store
+        unkept = UnkeptEnds(store: store)
         self.maker = maker
         self.logger = logger
     }
@@ -114,30 +119,45 @@ package final class BackgroundResponses: Sendable {
             tell(queue.withLock { $0.end(job.id) })
             startWaiting()
         }
-        do {
-            guard let stored = try await store.response(job.id, owner: job.storageOwner), stored.status == .queued, let body = stored.request,
-                let items = try await store.input(of: job.id, owner: job.storageOwner)
-            else { return }
-            let request = try ResponseRequest(body)
-            let input = try items.map { try ResponseItem(stored: $0.json) }
-            let record = ResponseRecord(store: store, id: job.id, owner: job.storageOwner, input: input, keepsEvents: true, isRequired: true)
-            let object = ResponseObject(id: job.id, created: stored.created, request: request, isStored: true)
-            var events = ResponseEvents(object, style: request.style, dialect: request.dialect, firstNumber: 2)
-            if queue.withLock({ $0.isCancelled(job.id) }) {
-                let last = events.cancel()
-                return try await record.finish(events.object, last)
+        var isFirstTry = true
+        while !queue.withLock({ $0.isStopped }) {
+            do {
+                guard let (request, record, events) = try await begin(job) else { return }
+                return await make(job, request, record, events)
+            } catch let error as StorageError {
+                if isFirstTry { logger.error("a background response cannot begin yet", metadata: ["response": "\(job.id)", "error": "\(error)"]) }
+                isFirstTry = false
+                try? await Task.sleep(for: Self.patience)
+            } catch {
+                return logger.error("a background response cannot be made", metadata: ["response": "\(job.id)", "error": "\(error)"])
             }
-            if queue.withLock({ $0.isStopped }) { return }
-            let first = events.begin(isNew: false)
-            guard try await record.begin(events.object, first) else { return }
-            tell(queue.withLock { $0.advance(job.id, to: events.nextNumber - 1) })
-            try await make(job, request, record, events)
-        } catch {
-            logger.error("a background response failed", metadata: ["response": "\(job.id)", "error": "\(error)"])
         }
     }
 
-    private func make(_ job: Job, _ request: ResponseRequest, _ record: ResponseRecord, _ events: ResponseEvents) async throws {
+    /// Says that the response is being made. Nil when it is not to be: it is cancelled or deleted.
+    /// While the storage fails it stays what it is, queued.
+    private func begin(_ job: Job) async throws -> (ResponseRequest, ResponseRecord, ResponseEvents)? {
+        guard let stored = try await store.response(job.id, owner: job.storageOwner), stored.status == .queued, let body = stored.request,
+            let items = try await store.input(of: job.id, owner: job.storageOwner)
+        else { return nil }
+        let request = try ResponseRequest(body)
+        let input = try items.map { try ResponseItem(stored: $0.json) }
+        let record = ResponseRecord(
+            store: store, unkept: unkept, id: job.id, owner: job.storageOwner, input: input, keepsEvents: true, isRequired: true)
+        let object = ResponseObject(id: job.id, created: stored.created, request: request, isStored: true)
+        var events = ResponseEvents(object, style: request.style, dialect: request.dialect, firstNumber: 2)
+        if queue.withLock({ $0.isCancelled(job.id) }) {
+            let last = events.cancel()
+            await record.finishSurely(events.object, last)
+            return nil
+        }
+        let first = events.begin(isNew: false)
+        guard try await record.begin(events.object, first) else { return nil }
+        tell(queue.withLock { $0.advance(job.id, to: events.nextNumber - 1) })
+        return (request, record, events)
+    }
+
+    private func make(_ job: Job, _ request: ResponseRequest, _ record: ResponseRecord, _ events: ResponseEvents) async {
         let run: ResponseRun
         do {
             let context = try await ResponseContextFinder(store: store).context(
@@ -150,7 +170,7 @@ package final class BackgroundResponses: Sendable {
         } catch {
             var events = events
             let last = events.fail(maker.models.isShuttingDown ? .serverStopped : APIError(any: error))
-            return try await record.finish(events.object, last)
+            return await record.finishSurely(events.object, last)
         }
         let canceller = run.canceller
         if queue.withLock({ $0.begun(job.id, stop: canceller) }) { canceller.cancel() }

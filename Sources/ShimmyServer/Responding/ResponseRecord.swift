@@ -5,6 +5,7 @@ import ShimmyStorage
 /// Where a response is kept while it is made and afterwards.
 struct ResponseRecord: Sendable {
     let store: Store
+    let unkept: UnkeptEnds
     let id: String
     let owner: String
     /// What the response was made from, for its conversation.
@@ -16,10 +17,8 @@ struct ResponseRecord: Sendable {
 
     /// - body: the request as it came, for a response that waits.
     func insert(_ object: ResponseObject, _ request: ResponseRequest, body: JSON? = nil, events: [JSON] = []) async throws {
-        let response = StoredResponse(
-            id: id, owner: owner, created: object.created, status: Self.status(object.status), model: request.model,
-            isBackground: request.isBackground, previousID: request.previousID, conversationID: request.conversationID, object: object.json,
-            request: body)
+        var response = stored(object)
+        (response.previousID, response.request) = (request.previousID, body)
         do {
             try await store.insert(response, input: input.map(Self.item), events: keepsEvents ? Self.stored(events) : [])
         } catch StorageError.duplicate(let id) {
@@ -46,6 +45,30 @@ struct ResponseRecord: Sendable {
             change.conversationItems = input.map(Self.item) + object.output.compactMap(Self.item)
         }
         try await store.update(id, change)
+    }
+
+    /// As `finish`, at once or as soon as that is possible; until then the end is told from memory.
+    func finishSurely(_ object: ResponseObject, _ events: [JSON]) async {
+        do {
+            try await finish(object, events)
+        } catch {
+            finishLater(object, events)
+        }
+    }
+
+    func finishLater(_ object: ResponseObject, _ events: [JSON]) {
+        unkept.note(id, owner: owner, stored(object), events: events) { try await finish(object, events) }
+    }
+
+    /// It is kept no longer, as soon as that is possible.
+    func leave() {
+        unkept.note(id, owner: owner, nil) { _ = try await store.delete(id, .response, owner: owner) }
+    }
+
+    private func stored(_ object: ResponseObject) -> StoredResponse {
+        StoredResponse(
+            id: id, owner: owner, created: object.created, status: Self.status(object.status), model: object.model, isBackground: keepsEvents,
+            conversationID: object.conversationID, object: object.json)
     }
 
     private static func status(_ status: ResponseObject.Status) -> StoredResponse.Status {

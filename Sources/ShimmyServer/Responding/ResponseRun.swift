@@ -40,7 +40,7 @@ final class ResponseRun {
         var events = events
         let last = events.cancel()
         let object = events.object
-        Task { try await record.finish(object, last) }
+        Task { await record.finishSurely(object, last) }
     }
 
     var object: ResponseObject { events.object }
@@ -56,11 +56,8 @@ final class ResponseRun {
                 case .finished(_, let reason): self.reason = reason
                 case .ended(let usage): return await end { $0.finish(self.reason, usage: usage, time: UnixTime.now) }
                 case .delta(_, let delta):
-                    let new = events.push(delta)
-                    if new.isEmpty { continue }
-                    if try await record?.append(new) ?? true { return new }
-                    // Somebody deleted it.
-                    throw CancellationError()
+                    let new = try await push(delta)
+                    if !new.isEmpty { return new }
                 }
             } catch is CancellationError where !models.isShuttingDown {
                 return await end { $0.cancel() }
@@ -69,6 +66,21 @@ final class ResponseRun {
             }
         }
         return nil
+    }
+
+    /// What could not be kept was not told either: the events that end the response go on from those before.
+    private func push(_ delta: AnswerDelta) async throws -> [JSON] {
+        guard let record, record.keepsEvents else { return events.push(delta) }
+        let before = events
+        let new = events.push(delta)
+        do {
+            // Otherwise somebody deleted it.
+            guard try await record.append(new) else { throw CancellationError() }
+            return new
+        } catch {
+            events = before
+            throw error
+        }
     }
 
     private func fail(_ error: any Error) async -> [JSON] {
@@ -84,20 +96,23 @@ final class ResponseRun {
         canceller.cancel()
         let before = events
         let last = make(&events)
+        guard let record else { return last }
         do {
-            try await record?.finish(events.object, last)
+            try await record.finish(events.object, last)
             return last
         } catch {
             logger.error("a response could not be kept", metadata: ["response": "\(object.id)", "error": "\(error)"])
-            if record?.isRequired == false {
-                events = before
+            events = before
+            guard record.isRequired else {
+                record.leave()
                 events.leaveUnstored()
                 return make(&events)
             }
             let mapped = APIError(any: error)
             failure = failure ?? mapped
-            events = before
-            return events.fail(mapped)
+            let last = events.fail(mapped)
+            record.finishLater(events.object, last)
+            return last
         }
     }
 }

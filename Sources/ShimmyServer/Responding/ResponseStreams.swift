@@ -82,6 +82,7 @@ struct ResponseStreams: Sendable {
         var number = number
         while true {
             let wasActive = background.isActive(id)
+            let unkept = background.unkept.events(of: id, owner: owner, after: number)
             guard let events = try await store.events(of: id, owner: owner, after: number) else { return }
             if let last = events.last {
                 try await write(events.map(\.json), to: &writer)
@@ -89,7 +90,10 @@ struct ResponseStreams: Sendable {
                 continue
             }
             // Whoever was over before the look has told everything.
-            guard wasActive else { return }
+            guard wasActive else {
+                if !unkept.isEmpty { try await write(unkept, to: &writer) }
+                return
+            }
             await background.watch(id, beyond: number)
             if background.isActive(id), !(await hasNews(id, number, store, owner)) { try await write([], to: &writer) }
         }

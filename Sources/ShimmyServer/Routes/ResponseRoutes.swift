@@ -150,9 +150,9 @@ struct ResponseRoutes: Sendable {
     }
 
     private func record(_ request: ResponseRequest, _ items: ResponseContext, _ context: ShimmyRequestContext) -> ResponseRecord? {
-        guard let store, request.store ?? true else { return nil }
+        guard let store, let background, request.store ?? true else { return nil }
         return ResponseRecord(
-            store: store, id: ResponseObject.newID(), owner: context.storageOwner, input: items.input, keepsEvents: request.isBackground,
+            store: store, unkept: background.unkept, id: ResponseObject.newID(), owner: context.storageOwner, input: items.input, keepsEvents: request.isBackground,
             isRequired: request.store == true || request.isBackground || request.conversationID != nil)
     }
 

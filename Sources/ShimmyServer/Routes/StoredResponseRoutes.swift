@@ -38,6 +38,7 @@ struct StoredResponseRoutes: Sendable {
         let (store, id, stored) = try await find(context)
         if !stored.status.isFinal { await background?.cancel(id) }
         guard try await store.delete(id, .response, owner: context.storageOwner) else { throw APIError.notFound("Response", id) }
+        background?.unkept.forget(id)
         return .json(["id": .string(id), "object": "response", "deleted": true])
     }
 
@@ -63,7 +64,10 @@ struct StoredResponseRoutes: Sendable {
 
     private func find(_ context: ShimmyRequestContext) async throws -> (store: Store, id: String, stored: StoredResponse) {
         let (store, id) = (try store.required(), context.parameters.get("response_id") ?? "")
-        guard let stored = try await store.response(id, owner: context.storageOwner) else { throw APIError.notFound("Response", id) }
+        let owner = context.storageOwner
+        let stored =
+            if let background { try await background.unkept.response(id, owner: owner) } else { try await store.response(id, owner: owner) }
+        guard let stored else { throw APIError.notFound("Response", id) }
         return (store, id, stored)
     }
 }

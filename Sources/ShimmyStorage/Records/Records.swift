@@ -42,7 +42,7 @@ package struct StoredResponse: Sendable, Equatable {
     package let model: String
     package let isBackground: Bool
     /// The response that this one continues.
-    package let previousID: String?
+    package var previousID: String?
     package let conversationID: String?
     /// What clients see.
     package var object: JSON
