@@ -12,7 +12,7 @@ import pytest
 from openai import OpenAI
 
 import raw
-from responses import assert_complete, checked, output_text, parse, respond
+from responses import assert_complete, checked, create, output_text, parse, respond
 from server import MODEL, Server, make_home, run
 
 LARGE = "word " * 4000
@@ -164,10 +164,16 @@ def test_responses_that_cannot_be_kept_have_an_end(own):
             connection.send(connection.request("POST", "/v1/responses", json.dumps(body).encode()))
             connection.read_until(b"output_text.delta")
             other = sqlite3.connect(database(own), isolation_level=None)
+            whole = []
+            thread = threading.Thread(target=lambda: whole.append(create(server, "Say hello.", max_output_tokens=300, ignore_eos=True)))
+            thread.start()
+            server.wait_for(lambda engine: engine["running"] == 10, "the beginning of an answer that is not streamed")
             other.execute("BEGIN EXCLUSIVE")
             # It is kept by default: where that fails it says so in its end, and is not there.
             last = json.loads(connection.read_until(b"event: response.incomplete\ndata: ") and connection.read_until(b"\n"))["response"]
         assert last["store"] is False and last["status"] == "incomplete"
+        thread.join()
+        assert (whole[0].status, whole[0].json["store"], whole[0].headers["x-shimmy-not-stored"]) == (200, False, "storage_locked")
         look(last["id"]).assert_error(404, None, None)
         server.wait_for(lambda _: all(look(id).json["status"] == "failed" for id in jobs), "the end", 30)
         ends = [checked(look(id).json) for id in jobs]
@@ -206,6 +212,8 @@ def test_a_full_disk_is_told_and_the_rest_goes_on(own):
             assert len(ids) < 100
         answer.assert_error(507, None, "storage_full", "server_error")
         assert server.chat().status == 200
+        answer = server.request("POST", "/v1/responses", {"model": MODEL, "input": LARGE[:20_000], "max_output_tokens": 4})
+        assert (answer.status, answer.json["store"], answer.headers["x-shimmy-not-stored"]) == (200, False, "storage_full")
         server.chat(store=True, messages=[{"role": "user", "content": "Say hello. " * 100}] * 24).assert_error(507, None, "storage_full", "server_error")
         assert all(kept(server, one) for one in [first, *ids])
     assert run(own, "storage", "check").stdout == "ok\n"
@@ -224,12 +232,17 @@ def test_a_directory_that_cannot_be_written_is_told_and_the_rest_goes_on(own):
         body = {"model": MODEL, "input": "Say hello.", "max_output_tokens": 4}
         answer = server.request("POST", "/v1/responses", body)
         assert answer.status == 200 and answer.json["store"] is False and answer.json["output"]
-        events = server.request("POST", "/v1/responses", {**body, "stream": True}).body.decode()
+        assert answer.headers["x-shimmy-not-stored"] == "storage_unavailable"
+        answer = server.request("POST", "/v1/responses", {**body, "stream": True})
+        assert answer.headers["x-shimmy-not-stored"] == "storage_unavailable"
+        events = answer.body.decode()
         assert "event: response.incomplete" in events and '"store":true' not in events
         server.request("POST", "/v1/responses", {**body, "store": True}).assert_error(503, None, "storage_unavailable", "server_error")
         server.request("POST", "/v1/responses", {**body, "background": True}).assert_error(503, None, "storage_unavailable", "server_error")
         database(own).parent.unlink()
         server.wait_for(lambda _: converse(server).status == 200, "the storage's return")
+        assert "x-shimmy-not-stored" not in server.request("POST", "/v1/responses", body).headers
+        assert "x-shimmy-not-stored" not in server.request("POST", "/v1/responses", {**body, "store": False}).headers
 
 
 def test_the_oldest_goes_when_there_is_no_room(own):

@@ -7,7 +7,10 @@ extension Compatibility {
             FieldRow("previous_response_id", .supported, "test_a_response_goes_on"),
             FieldRow("conversation", .supported, "test_a_conversation_goes_on"),
             FieldRow("conversation.id", .supported, "test_a_conversation_goes_on"),
-            FieldRow("store", .partial("true by default, unless the server keeps nothing"), "test_what_is_not_stored_is_not_there"),
+            FieldRow(
+                "store",
+                .partial("true by default, unless the server keeps nothing; where keeping fails it is false, and `x-shimmy-not-stored` says why"),
+                "test_a_directory_that_cannot_be_written_is_told_and_the_rest_goes_on"),
             FieldRow("metadata", .supported, shape),
             FieldRow("max_output_tokens", .partial("from 1; OpenAI's least is 16"), "test_an_incomplete_response_says_why"),
             FieldRow(

@@ -18,7 +18,7 @@ struct LoopbackCORSMiddleware: RouterMiddleware {
         if allowed {
             response.headers[.accessControlAllowOrigin] = origin
             response.headers[.accessControlExposeHeaders] =
-                "x-request-id, x-shimmy-ignored-params, x-shimmy-forced-params, x-shimmy-dropped-items, retry-after"
+                "x-request-id, x-shimmy-ignored-params, x-shimmy-forced-params, x-shimmy-dropped-items, x-shimmy-not-stored, retry-after"
         }
         return response
     }

@@ -19,6 +19,8 @@ final class ResponseRun {
     private var isOver = false
     /// Why it failed; nil otherwise.
     private(set) var failure: APIError?
+    /// Why it is not kept though it should be; nil otherwise.
+    private(set) var obstacle: APIError?
 
     /// - record: nil for a response that is not kept.
     /// - models: those who made the answer; when they shut down it fails.
@@ -105,6 +107,7 @@ final class ResponseRun {
             events = before
             guard record.isRequired else {
                 record.leave()
+                obstacle = APIError(any: error)
                 events.leaveUnstored()
                 return make(&events)
             }

@@ -9,6 +9,7 @@ import ShimmyStorage
 
 extension HTTPField.Name {
     static let droppedItems = Self("x-shimmy-dropped-items")!
+    static let notStored = Self("x-shimmy-not-stored")!
 }
 
 /// `POST /v1/responses`: makes responses, at once or in the background.
@@ -46,6 +47,8 @@ struct ResponseRoutes: Sendable {
         let making: Making
         /// How many of the oldest items did not fit.
         var dropped = 0
+        /// Why it is not kept though it should be; nil otherwise.
+        var obstacle: APIError?
     }
 
     @Sendable private func create(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
@@ -75,7 +78,7 @@ struct ResponseRoutes: Sendable {
         }
         let begun = try await begin(order, lease, context)
         var response = streams.respond(try telling(begun, context))
-        response.reportDropped(begun.dropped)
+        response.report(dropped: begun.dropped, begun.obstacle)
         return response
     }
 
@@ -97,13 +100,13 @@ struct ResponseRoutes: Sendable {
         case .now(let consumer, _): run = try consumer.take()
         }
         let canceller = run.canceller
-        var response = try await context.channel.onDisconnect(canceller.cancel) {
+        return try await context.channel.onDisconnect(canceller.cancel) {
             while await run.next() != nil {}
             if let failure = run.failure { throw failure }
-            return Response.json(run.object.json)
+            var response = Response.json(run.object.json)
+            response.report(dropped: begun.dropped, begun.obstacle ?? run.obstacle)
+            return response
         }
-        response.reportDropped(begun.dropped)
-        return response
     }
 
     /// What is told of a response whose model never came, or whose input turned out to be wrong when it came.
@@ -122,16 +125,22 @@ struct ResponseRoutes: Sendable {
     private func beginNow(_ order: Order, _ lease: ModelLease, _ context: ShimmyRequestContext) async throws -> Begun {
         let terms = ServiceTerms(owner: context.owner, isFlex: order.request.isFlex)
         let started = try await maker.start(order.request, order.items.items, on: lease.backend, terms)
-        let (record, events, first) = try await begin(order.request, order.items, context)
-        if started.dropped > 0 { context.logger.droppedItems(started.dropped, of: events.object.id) }
-        let run = ResponseRun(started.answer, lease, events, record, models, context.logger)
-        return Begun(making: .now(OneConsumer(run), first: first), dropped: started.dropped)
+        let beginning = try await beginning(order.request, order.items, context)
+        if started.dropped > 0 { context.logger.droppedItems(started.dropped, of: beginning.events.object.id) }
+        let run = ResponseRun(started.answer, lease, beginning.events, beginning.record, models, context.logger)
+        return Begun(making: .now(OneConsumer(run), first: beginning.first), dropped: started.dropped, obstacle: beginning.obstacle)
     }
 
-    /// The response's beginning, kept if it is to be.
-    private func begin(
-        _ request: ResponseRequest, _ items: ResponseContext, _ context: ShimmyRequestContext
-    ) async throws -> (record: ResponseRecord?, events: ResponseEvents, first: [JSON]) {
+    private struct Beginning {
+        /// Nil where it is not kept.
+        let record: ResponseRecord?
+        let events: ResponseEvents
+        let first: [JSON]
+        var obstacle: APIError?
+    }
+
+    /// A response's beginning, kept if it is to be.
+    private func beginning(_ request: ResponseRequest, _ items: ResponseContext, _ context: ShimmyRequestContext) async throws -> Beginning {
         let record = record(request, items, context)
         let object = ResponseObject(id: record?.id ?? ResponseObject.newID(), created: UnixTime.now, request: request, isStored: record != nil)
         var events = ResponseEvents(object, style: request.style, dialect: request.dialect)
@@ -139,21 +148,21 @@ struct ResponseRoutes: Sendable {
         let first = events.begin()
         do {
             try await record?.insert(events.object, request)
-            return (record, events, first)
+            return Beginning(record: record, events: events, first: first)
         } catch let error as StorageError where record?.isRequired == false && !error.isClients {
             context.logger.error("a response is not kept", metadata: ["response": "\(object.id)", "error": "\(error)"])
             events = untold
             events.leaveUnstored()
             let first = events.begin()
-            return (nil, events, first)
+            return Beginning(record: nil, events: events, first: first, obstacle: APIError(error))
         }
     }
 
     private func record(_ request: ResponseRequest, _ items: ResponseContext, _ context: ShimmyRequestContext) -> ResponseRecord? {
         guard let store, let background, request.store ?? true else { return nil }
         return ResponseRecord(
-            store: store, unkept: background.unkept, id: ResponseObject.newID(), owner: context.storageOwner, input: items.input, keepsEvents: request.isBackground,
-            isRequired: request.store == true || request.isBackground || request.conversationID != nil)
+            store: store, unkept: background.unkept, id: ResponseObject.newID(), owner: context.storageOwner, input: items.input,
+            keepsEvents: request.isBackground, isRequired: request.store == true || request.isBackground || request.conversationID != nil)
     }
 
     // MARK: In the background
@@ -174,7 +183,9 @@ struct ResponseRoutes: Sendable {
 }
 
 extension Response {
-    fileprivate mutating func reportDropped(_ items: Int) {
+    /// - obstacle: why it is not kept though it should be.
+    fileprivate mutating func report(dropped items: Int, _ obstacle: APIError?) {
         if items > 0 { headers[.droppedItems] = "\(items)" }
+        if let obstacle { headers[.notStored] = obstacle.code ?? obstacle.type }
     }
 }
