@@ -24,6 +24,8 @@ import Testing
         var users: [String: Int] = [:]
         var loading: Set<String> = []
         var freeing: Set<String> = []
+        /// Models in use that are to be loaded anew.
+        var outdated: Set<String> = []
         var evictions = 0
         var refusals = 0
 
@@ -45,6 +47,7 @@ import Testing
                 case .grant(let ticket, let id, _):
                     #expect(open.removeValue(forKey: ticket) == id, "one answer for each request")
                     #expect(!loading.contains(id) && !freeing.contains(id))
+                    #expect(!outdated.contains(id), "what is outdated takes no new users")
                     users[id, default: 0] += 1
                 case .refuse(let ticket, _):
                     #expect(open.removeValue(forKey: ticket) != nil, "one answer for each request")
@@ -52,7 +55,8 @@ import Testing
                 case .load(let id): #expect(loading.insert(id).inserted && !freeing.contains(id))
                 case .free(let id, _):
                     #expect(users[id, default: 0] == 0, "a stream never loses its model")
-                    #expect(models.first { $0.id == id }?.isPinned == false, "pinned ones stay")
+                    let isReplaced = outdated.remove(id) != nil
+                    #expect(isReplaced || models.first { $0.id == id }?.isPinned == false, "pinned ones stay")
                     #expect(freeing.insert(id).inserted)
                     evictions += 1
                 }
@@ -98,6 +102,12 @@ import Testing
             perform(pool.cancel(ticket, now: now))
         }
 
+        func retire() {
+            guard let id = users.filter({ $0.value > 0 }).keys.sorted().randomElement(using: &random) else { return }
+            outdated.insert(id)
+            perform(pool.retire(id, now: now))
+        }
+
         func wait(_ seconds: Double) {
             now += seconds
             perform(pool.advance(now: now))
@@ -110,6 +120,7 @@ import Testing
             case 10..<15: release()
             case 15..<17: endFreeing()
             case 17: giveUp()
+            case 18: retire()
             default: wait(Double.random(in: 0...2, using: &random))
             }
         }

@@ -78,8 +78,8 @@ import Testing
         let drive = Drive(budget: 10)
         _ = drive.request("a", 4, pinned: true)
         _ = drive.loaded("a", 4)
+        #expect(drive.request("a", 4) == ["2 has a"])
         #expect(drive.retire("a") == [])
-        #expect(drive.request("a", 5) == ["2 has a"])
         #expect(drive.release("a") == [])
         #expect(drive.release("a") == ["free a"])
         #expect(drive.request("a", 5) == [])
@@ -173,6 +173,41 @@ import Testing
         #expect(drive.release("p") == [])
         #expect(drive.request("a", 7) == ["4 needs 7 of 6"], "what is pinned stays, idle or not")
         #expect(drive.request("a", 6) == ["load a"])
+    }
+
+    /// However many come, a change takes effect when those are done that had begun before it.
+    @Test func whatIsOutdatedTakesNoNewUsers() {
+        let drive = Drive(budget: 10) { ($0.waiting, $0.waitSeconds) = (4, 60) }
+        _ = drive.request("a", 4)
+        _ = drive.loaded("a", 4)
+        _ = drive.request("a", 4)
+        #expect(drive.pool.isOpen("a"))
+        #expect(drive.retire("a") == [])
+        #expect(!drive.pool.isOpen("a"))
+        #expect(drive.request("a", 8) == [] && drive.request("a", 8) == [])
+        #expect(drive.request("a", 11) == ["5 needs 11 of 10"], "it is refused what it could not become")
+        #expect(drive.release("a") == [])
+        #expect(drive.request("b", 3) == ["load b"], "others do not wait for it")
+        #expect(drive.request("a", 8) == [] && drive.request("a", 8) == ["8 is one too many"])
+        #expect(drive.loaded("b", 3) == ["6 has b"])
+        #expect(drive.release("a") == ["free a"])
+        #expect(drive.release("b") == [])
+        #expect(drive.freed("a") == ["free b"], "it has grown")
+        #expect(drive.freed("b") == ["load a"])
+        #expect(drive.loaded("a", 8) == ["3 has a", "4 has a", "7 has a"], "in the order in which they came")
+        #expect(drive.pool.isOpen("a"))
+        #expect(drive.retire("a") == [] && drive.request("a", 8) == [])
+        #expect(drive.wait(60) == ["9: the model a changed and is loaded anew when those who use it are done, which took longer than 60 seconds"])
+    }
+
+    /// What it was loading is not what is wanted any more, either.
+    @Test func whatIsOutdatedBeforeItIsThereIsLoadedAnew() {
+        let drive = Drive(budget: 10)
+        _ = drive.request("a", 4)
+        #expect(drive.retire("a") == [])
+        #expect(drive.loaded("a", 4) == ["free a"])
+        #expect(drive.freed("a") == ["load a"])
+        #expect(drive.loaded("a", 4) == ["1 has a"])
     }
 
     @Test func placesAreCountedWhereThereIsABound() {

@@ -14,6 +14,8 @@ package enum ModelError: Error, Equatable, CustomStringConvertible {
     case tooManyWait(Int)
     /// Others were in use for all the time that a request may wait.
     case waitedTooLong(String, seconds: Double, needed: Int, budget: Int)
+    /// It is to be loaded anew, and was in use as it was for all the time that a request may wait.
+    case isReplaced(String, seconds: Double)
     /// It answers requests, and cannot be freed.
     case inUse(String)
     case shuttingDown
@@ -30,6 +32,8 @@ package enum ModelError: Error, Equatable, CustomStringConvertible {
         case .tooManyWait(let count): "as many requests wait for models as may (\(count))"
         case .waitedTooLong(let name, let seconds, let needed, let budget):
             "the model \(name) needs \(needed) bytes of memory, and for \(Int(seconds)) seconds other models of the \(budget) bytes were in use"
+        case .isReplaced(let name, let seconds):
+            "the model \(name) changed and is loaded anew when those who use it are done, which took longer than \(Int(seconds)) seconds"
         case .inUse(let name): "the model \(name) is answering requests"
         case .shuttingDown: "the server is shutting down"
         }

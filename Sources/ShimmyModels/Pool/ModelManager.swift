@@ -87,7 +87,7 @@ package final class ModelManager: Sendable {
     package func aliasProblems() async -> [String: String] { await catalog.latest().aliasProblems }
 
     /// Looks at the disk again: something is known to have changed. What was loaded from files that are others now, or gone, is not for
-    /// requests to come: it goes when the last one that uses it is done, and is loaded anew for the next one.
+    /// requests to come: it goes when the last one that uses it is done, and is loaded anew for those who wait.
     package func rescan() async {
         let files = Dictionary(await catalog.refreshed().records.map { ($0.id, $0.content) }, uniquingKeysWith: { first, _ in first })
         let outdated = state.withLock { state in
@@ -126,6 +126,9 @@ package final class ModelManager: Sendable {
 
     /// The backend of a model when it is loaded.
     package func loadedBackend(_ record: ModelRecord) -> (any Backend)? { state.withLock { $0.pool.entries[record.loaded.id]?.loaded?.backend } }
+
+    /// Whether a request for the model would not wait.
+    package func isReady(_ record: ModelRecord) -> Bool { state.withLock { $0.pool.isOpen(record.loaded.id) } }
 
     /// Sorted by name.
     package var loaded: [(id: String, backend: any Backend)] {
@@ -172,7 +175,8 @@ package final class ModelManager: Sendable {
     package func acquire(_ record: ModelRecord, keepAlive: KeepAlive? = nil) async throws -> ModelLease {
         let loaded = record.loaded
         let settings = settings(loaded)
-        let known = state.withLock { $0.pool.entries[loaded.id]?.memory }
+        // Of one that is outdated it says nothing about the next.
+        let known = state.withLock { $0.pool.entries[loaded.id].flatMap { $0.isOutdated ? nil : $0.memory } }
         let terms = Pool.Terms(
             memory: known ?? estimate(loaded, settings), isPinned: settings.isPinned, keepAlive: settings.keepAlive ?? self.keepAlive,
             asked: keepAlive)
@@ -314,7 +318,7 @@ package final class ModelManager: Sendable {
 
     // MARK: Freeing
 
-    /// Frees a model now if nobody uses it, or else when nobody does: it is not any more what would be loaded now.
+    /// The model is not any more what would be loaded now: it is freed when its last user is done, and nobody else gets it until then.
     package func retire(_ id: String) { act { state, now in state.pool.retire(id, now: now) } }
 
     /// Models' settings may have changed: what can be otherwise without loading them anew is from now on.

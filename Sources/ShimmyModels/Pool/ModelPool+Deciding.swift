@@ -20,8 +20,9 @@ extension ModelPool {
         let late = waiters.filter { now >= $0.since + limits.waitSeconds && !isLoading($0.id) }
         waiters.removeAll { waiter in late.contains { $0.ticket == waiter.ticket } }
         return late.map { waiter in
-            .refuse(
-                waiter.ticket, .waitedTooLong(waiter.id, seconds: limits.waitSeconds, needed: waiter.terms.memory.total, budget: limits.budget))
+            if entries[waiter.id]?.isOutdated == true { return .refuse(waiter.ticket, .isReplaced(waiter.id, seconds: limits.waitSeconds)) }
+            let needed = waiter.terms.memory.total
+            return .refuse(waiter.ticket, .waitedTooLong(waiter.id, seconds: limits.waitSeconds, needed: needed, budget: limits.budget))
         }
     }
 
@@ -33,7 +34,7 @@ extension ModelPool {
         for waiter in waiters {
             isBehindHead = isBehindHead || waiter.ticket == head?.ticket
             let hasToGo = isBehindHead && head?.leaving.contains(waiter.id) == true
-            if let resource = entries[waiter.id]?.loaded, !hasToGo {
+            if let resource = entries[waiter.id]?.open, !hasToGo {
                 actions.append(grant(waiter, resource))
             } else {
                 left.append(waiter)

@@ -7,7 +7,7 @@ package import ShimmyCore
 ///
 /// 1. Its model is loaded and need not go for an earlier request: granted.
 /// 2. Its model is being loaded: it joins that load, however long that takes.
-/// 3. Its model is being freed, or has to go for an earlier request: it waits until then and is looked at again.
+/// 3. Its model is being freed, is outdated (12), or has to go for an earlier request: it waits until then and is looked at again.
 ///
 /// Otherwise its model is not there. Of these only the first is looked at (the head); the others wait behind it, so that nobody overtakes:
 ///
@@ -23,7 +23,8 @@ package import ShimmyCore
 /// 9. It has waited as long as one may, and its model is not being loaded: refused.
 /// 10. A model took more than was estimated: idle ones go until all fits again.
 /// 11. Nobody has used a model for as long as it is kept: it is freed. Pinned ones stay.
-/// 12. A model is not any more what would be loaded now (its files or its settings changed): it is freed when nobody uses it, pinned or not.
+/// 12. A model is not any more what would be loaded now (its files or its settings changed): it takes no new users and is freed, pinned or
+///     not, when the last one has left. So the change takes effect however busy the model is.
 package struct ModelPool<Resource> {
     package struct Limits: Sendable {
         /// Bytes of all models together.
@@ -98,6 +99,8 @@ package struct ModelPool<Resource> {
             guard case .loaded(let resource) = stage else { return nil }
             return resource
         }
+        /// Of one that takes new users, as far as it alone is asked.
+        var open: Resource? { isOutdated ? nil : loaded }
         var isIdle: Bool { loaded != nil && users == 0 && !isPinned }
         var isLoading: Bool {
             guard case .loading = stage else { return false }
@@ -136,9 +139,8 @@ package struct ModelPool<Resource> {
 
     package mutating func request(_ ticket: Ticket, _ id: String, _ terms: Terms, now: Double) -> [Action] {
         if stopped { return [.refuse(ticket, .shuttingDown)] }
-        if entries[id] == nil, let refusal = neverFits(id, terms) { return [.refuse(ticket, refusal)] }  // 4
-        let isThere = entries[id]?.loaded != nil && head?.leaving.contains(id) != true
-        if !isThere, waiters.count >= limits.waiting { return [.refuse(ticket, .tooManyWait(limits.waiting))] }  // 8
+        if entries[id]?.isOutdated ?? true, let refusal = neverFits(id, terms) { return [.refuse(ticket, refusal)] }  // 4
+        if !isOpen(id), waiters.count >= limits.waiting { return [.refuse(ticket, .tooManyWait(limits.waiting))] }  // 8
         waiters.append(Waiter(ticket: ticket, id: id, terms: terms, since: now))
         return settle(now)
     }
@@ -192,7 +194,7 @@ package struct ModelPool<Resource> {
         return .removed(free([id]))
     }
 
-    /// The model is not any more what would be loaded now.
+    /// The model is not any more what would be loaded now (12).
     package mutating func retire(_ id: String, now: Double) -> [Action] {
         entries[id]?.isOutdated = true
         return settle(now)
@@ -250,4 +252,7 @@ package struct ModelPool<Resource> {
     }
 
     func isLoading(_ id: String) -> Bool { entries[id]?.isLoading ?? false }
+
+    /// Whether a request for it would not wait.
+    package func isOpen(_ id: String) -> Bool { entries[id]?.open != nil && head?.leaving.contains(id) != true }
 }

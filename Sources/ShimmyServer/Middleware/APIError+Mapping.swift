@@ -36,6 +36,7 @@ extension APIError {
         case .tooLarge, .noPlace:
             self.init(status: 503, message: "The request cannot be served: \(error.description).", type: "server_error", code: "insufficient_memory")
         case .waitedTooLong: self = .unavailable("Try again later: \(error.description).", code: "insufficient_memory", retryAfter: 5)
+        case .isReplaced: self = .unavailable("Try again later: \(error.description).", code: "model_in_use", retryAfter: 5)
         case .tooManyWait: self = .unavailable("Try again later: \(error.description).", code: "model_queue_full", retryAfter: 5)
         case .inUse:
             self.init(status: 409, message: "Try again later: \(error.description).", param: "model", code: "model_in_use")

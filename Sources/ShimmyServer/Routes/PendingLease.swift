@@ -50,7 +50,7 @@ extension ShimmyRequestContext {
     /// A model, loaded. A client that goes away gives up its place in the queue.
     func acquire(_ name: String, from models: ModelManager, keepAlive: KeepAlive? = nil) async throws -> ModelLease {
         let record = try await models.findUsable(name)
-        if models.loadedBackend(record) != nil { return try await models.acquire(record, keepAlive: keepAlive) }
+        if models.isReady(record) { return try await models.acquire(record, keepAlive: keepAlive) }
         return try await untilDisconnected { try await models.acquire(record, keepAlive: keepAlive) }
     }
 }
