@@ -7,6 +7,8 @@ package struct AdapterPlan: Sendable, Equatable {
     package private(set) var adapters: [LoRAAdapter] = []
     /// Why others are not, by name.
     package private(set) var refused: [String: String] = [:]
+    /// Of all adapters' files, which is what they take in memory.
+    package private(set) var sizeBytes = 0
 
     /// Adapters of a model that nobody asked for by name take memory: so many at most, and no more bytes than the model itself.
     private static let mostFound = 16
@@ -31,6 +33,7 @@ package struct AdapterPlan: Sendable, Equatable {
                 continue
             }
             adapters.append(adapter)
+            sizeBytes += size
             refused[adapter.name] = nil
             if !adapter.isRequired { room -= size }
         }

@@ -8,6 +8,7 @@ import pytest
 import adapters
 import tiny_models
 from server import MODEL, MODEL_FILE, Server, make_home
+from test_memory import memory_of, resident
 
 TEXT = "The capital of France is a large city on the river Seine, and the people who live there"
 
@@ -168,6 +169,29 @@ def test_configured_adapters_count_for_requests_that_name_none(home):
         assert apart(scores(server, "plain"), scores(server, "plain-half", lora=[])) < 0.01
         assert apart(scores(server, "plain", lora=[{"name": "mine"}]), scores(server, "plain-merged", lora=[])) < 0.01
         assert apart(scores(server, "plain", lora=[]), scores(server, "plain")) > 0.2
+
+
+def test_an_adapter_counts_before_its_model_is_loaded(tmp_path):
+    """What is promised, with a large adapter, is what loading and using both takes."""
+    home, large = make_home(tmp_path), tmp_path / "large.gguf"
+    random = np.random.default_rng(1)
+    matrix = lambda *shape: 0.001 * random.standard_normal(shape).astype(np.float32)
+    adapters.write_adapter(large, {name: (matrix(1024, base.shape[1]), matrix(base.shape[0], 1024)) for name, base in adapters.weights(MODEL_FILE).items()})
+    small = ("--ctx-size", "512", "--slots", "16")
+    with Server(home, *small) as server:
+        without = memory_of(server, MODEL)
+    with Server(home, *small, "--lora", str(large)) as server:
+        idle, promised = resident(server), memory_of(server, MODEL)
+        assert promised == without + large.stat().st_size > 1.2 * without
+        assert server.request("POST", "/v1/models/load", {"model": MODEL}).status == 200
+        taken = memory_of(server, MODEL)
+        assert abs(promised - taken) < 0.1 * taken
+        for first in (0, 50):
+            prompt = list(range(first, 49152, 110))
+            assert server.request("POST", "/v1/completions", {"model": MODEL, "prompt": prompt, "max_tokens": 1}).status == 200
+        assert server.chat(n=8, temperature=2).status == 200
+        grown = resident(server) - idle
+        assert abs(promised - grown) < 0.1 * grown, f"promised {promised}, grown by {grown}"
 
 
 def test_a_file_that_is_no_adapter_is_said_at_once(home):

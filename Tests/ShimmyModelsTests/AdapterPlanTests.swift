@@ -46,6 +46,26 @@ import Testing
         #expect(found.adapters.isEmpty && found.refused.count == 3)
     }
 
+    @Test func whatTheyTakeIsToldBeforeTheyAreLoaded() throws {
+        let model = try folder.write(GGUFFile.model().bytes, to: "model.gguf")
+        let (one, other, strange) = (GGUFFile.adapter(), GGUFFile.adapter(rank: 32), GGUFFile.adapter(rows: 5))
+        let adapters = try [("one", one), ("other", other)].map { LoRAAdapter(path: try write($1, "\($0).gguf")) }
+        let strangers = [LoRAAdapter(path: try write(strange, "strange.gguf"), isRequired: false)]
+        let memory = AdapterMemory()
+        #expect(memory.bytes(files: [model], candidates: []) == 0)
+        for _ in 0..<2 {
+            #expect(memory.bytes(files: [model], candidates: adapters + strangers) == one.bytes.count + other.bytes.count)
+            #expect(memory.bytes(files: [model], candidates: [adapters[0]]) == one.bytes.count)
+        }
+        #expect(try plan(adapters + strangers).sizeBytes == one.bytes.count + other.bytes.count)
+        // Another file under the same name.
+        _ = try write(.adapter(rank: 8), "one.gguf")
+        #expect(memory.bytes(files: [model], candidates: [adapters[0]]) == GGUFFile.adapter(rank: 8).bytes.count)
+        _ = try write(strange, "one.gguf")
+        #expect(memory.bytes(files: [model], candidates: adapters) == 0, "it is not loaded with that")
+        #expect(memory.bytes(files: [folder.path + "/absent.gguf"], candidates: adapters) == 0)
+    }
+
     /// Where the table of tokens is the output too, llama.cpp would multiply with the adapter's halves the wrong way round.
     @Test func aTableThatIsTheOutputTooIsNotAdapted() throws {
         var adapter = GGUFFile.adapter()

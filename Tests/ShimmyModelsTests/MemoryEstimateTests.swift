@@ -86,6 +86,16 @@ import Testing
         #expect(MemoryEstimate(untied).use().weights == untied.tensors.reduce(0) { $0 + $1.sizeBytes })
     }
 
+    @Test func adaptersCountWhereThereAreAny() throws {
+        let estimate = MemoryEstimate(try Self.smol.header())
+        #expect(estimate.use(adapterBytes: 1000).total == estimate.use().total + 1000)
+        var file = GGUFFile()
+        file.add("general.architecture", "bert")
+        file.add("bert.attention.causal", false)
+        let encoder = MemoryEstimate(try Self.header(of: file))
+        #expect(encoder.use(adapterBytes: 1000) == encoder.use())
+    }
+
     @Test func partsCountTogether() throws {
         let header = try Self.smol.header()
         let whole = MemoryEstimate(header).use()

@@ -4,13 +4,13 @@ package import ShimmyCore
 ///
 /// What is counted, all in bytes of this process:
 /// - weights: the tensors of all parts; the table of embeddings twice where it is also the output layer, since the output is then packed for
-///   computing and the table stays in the file's pages.
+///   computing and the table stays in the file's pages; the adapters that are loaded with them.
 /// - cache: keys and values (F16) of every layer for every cell of the context (layers with a sliding window keep all of them), and the
 ///   states (F32) of recurrent layers for every sequence. Encoders have none.
 /// - compute: the largest moment of a step (its activations and mask, or its logits), the logits that are handed out, and the tables of
 ///   the vocabulary.
 ///
-/// Tests hold it against what loading takes; it comes within 10 % of that. Adapters and prefixes on a disk are not in it.
+/// Tests hold it against what loading takes; it comes within 10 % of that. Prefixes on a disk are not in it.
 package struct MemoryEstimate: Sendable, Equatable {
     let weightBytes: Int
     let cellBytes: Int
@@ -47,16 +47,20 @@ package struct MemoryEstimate: Sendable, Equatable {
     }
 
     /// - contextLength, slots: as the model's settings say; nil for what it gets by default.
-    package func use(contextLength: Int? = nil, slots: Int? = nil) -> MemoryUse {
+    /// - adapterBytes: of all adapters; a model that makes vectors is loaded without.
+    package func use(contextLength: Int? = nil, slots: Int? = nil, adapterBytes: Int = 0) -> MemoryUse {
         let shape = shape(contextLength: contextLength, slots: slots)
         // An engine of vectors has room for a batch of texts; llama.cpp pads.
         let cells = (min(max(shape.contextLength, shape.batchTokens), 1 << 30) + 255) / 256 * 256
         return MemoryUse(
-            weights: weightBytes, cache: cells * cellBytes + shape.sequences * stateBytes, compute: computing.bytes(shape, cells: cells))
+            weights: weightBytes + (makesVectors ? 0 : adapterBytes), cache: cells * cellBytes + shape.sequences * stateBytes,
+            compute: computing.bytes(shape, cells: cells))
     }
 
+    private var makesVectors: Bool { computing.makesVectors || computing.isEncoder }
+
     private func shape(contextLength: Int?, slots: Int?) -> EngineShape {
-        if computing.makesVectors || computing.isEncoder { return .embedding(contextLength: contextLength, trained: trainedContext) }
+        if makesVectors { return .embedding(contextLength: contextLength, trained: trainedContext) }
         return .generation(contextLength: contextLength, trained: trainedContext, slots: slots)
     }
 

@@ -18,13 +18,16 @@ struct ModelLoader: Sendable {
     var prefixes: PrefixDirectory?
     var conversions: Conversions
     var logger: Logger
+    private let adapterMemory = AdapterMemory()
 
-    /// What a model will take, told from its file alone.
+    /// What a model will take, told from its files alone.
     func estimate(_ record: ModelRecord, _ settings: ModelSettings) -> MemoryUse {
-        let converted = record.isFolder ? try? GGUFHeader.read(path: conversions.path(of: record)) : nil
+        let files = record.isFolder ? [conversions.path(of: record)] : record.shards
+        let converted = record.isFolder ? try? GGUFHeader.read(path: files[0]) : nil
         let estimate = converted.map { MemoryEstimate($0) } ?? record.memory
+        let adapterBytes = adapterMemory.bytes(files: files, candidates: candidates(for: record, settings))
         return (estimate ?? MemoryEstimate(sizeBytes: record.sizeBytes, contextLength: record.contextLength))
-            .use(contextLength: settings.contextLength, slots: settings.slots)
+            .use(contextLength: settings.contextLength, slots: settings.slots, adapterBytes: adapterBytes)
     }
 
     func load(
@@ -70,17 +73,16 @@ struct ModelLoader: Sendable {
             fingerprint: fingerprint(record, plan.adapters, contextLength: engine.limits.contextLength), adapters: ModelAdapters(plan), logger: logger
         )
         var memory = taken.withLock { $0 }
-        memory.weights += plan.adapters.reduce(0) { $0 + Self.fileSize($1.path) }
+        memory.weights += plan.sizeBytes
         return (backend, memory)
     }
 
-    private static func fileSize(_ path: String) -> Int {
-        (try? FileManager.default.attributesOfItem(atPath: path))?[.size] as? Int ?? 0
+    private func candidates(for record: ModelRecord, _ settings: ModelSettings) -> [LoRAAdapter] {
+        settings.adapters + record.adapters.filter(\.isRequired) + adapters + record.adapters.filter { !$0.isRequired }
     }
 
     private func adapters(for record: ModelRecord, _ settings: ModelSettings, _ headers: [GGUFHeader]) throws -> AdapterPlan {
-        let candidates = settings.adapters + record.adapters.filter(\.isRequired) + adapters + record.adapters.filter { !$0.isRequired }
-        let plan = try AdapterPlan(for: headers, candidates: candidates)
+        let plan = try AdapterPlan(for: headers, candidates: candidates(for: record, settings))
         for adapter in adapters {
             guard let reason = plan.refused[adapter.name] else { continue }
             logger.info("an adapter is not for this model", metadata: ["model": "\(record.id)", "adapter": "\(adapter.name)", "reason": "\(reason)"])
