@@ -9,8 +9,8 @@ package struct FileChoice: Sendable, Equatable {
 
     package var sizeBytes: Int { files.reduce(0) { $0 + $1.size } }
 
-    /// What a model of this size takes when it runs, roughly: its weights, and a fourth more for a context.
-    package var memoryBytes: Int { sizeBytes + sizeBytes / 4 + 100_000_000 }
+    /// What a model of this size takes when it runs, roughly.
+    package var memoryBytes: Int { MemoryEstimate(sizeBytes: sizeBytes).defaultBytes }
 
     /// Everything that could be chosen, the smallest first.
     package static func all(in files: [HubFile]) -> [FileChoice] {

@@ -78,6 +78,14 @@ import Testing
         #expect(abs(Double(estimated - step)) <= 0.1 * Double(step), "estimated \(estimated), reckoned \(step)")
     }
 
+    /// Before there is a file its size has to do.
+    @Test(arguments: [smol, llama8B, qwen, gemma, mixture]) func aSizeTellsRoughlyWhatAModelTakes(shape: Shape) throws {
+        let header = try shape.header()
+        let size = header.tensors.reduce(0) { $0 + $1.sizeBytes }
+        let (rough, fine) = (MemoryEstimate(sizeBytes: size).use().total, MemoryEstimate(header).use().total)
+        #expect(abs(Double(rough - fine)) <= 0.25 * Double(fine), "by its size \(rough), by its header \(fine)")
+    }
+
     @Test func tiedEmbeddingsCountTwice() throws {
         let tied = try Self.smol.header()
         let table = 576 * 49152 * 20 / 32
