@@ -1,3 +1,5 @@
+import ShimmyCore
+
 /// How far names are from each other: for whoever mistyped one.
 package enum NameDistance {
     private static let most = 3
@@ -17,24 +19,8 @@ package enum NameDistance {
     private static func distance(_ wanted: [UInt8], _ candidate: [UInt8]) -> Int? {
         // A part of a name is a mistake of another kind: something was left out.
         if wanted.count >= 3, candidate.firstRange(of: wanted) != nil { return 1 }
-        let edits = edits(wanted.prefix(100), candidate.prefix(100))
+        let edits = edits(from: wanted.prefix(100), to: candidate.prefix(100))
         return edits <= max(2, min(wanted.count, candidate.count) / 4) ? edits : nil
-    }
-
-    /// Letters that are added, left out, exchanged or swapped with the next (optimal string alignment).
-    private static func edits(_ left: ArraySlice<UInt8>, _ right: ArraySlice<UInt8>) -> Int {
-        let (left, right) = (Array(left), Array(right))
-        var rows = [Array(0...right.count)]
-        for (i, a) in left.enumerated() {
-            var row = [i + 1]
-            for (j, b) in right.enumerated() {
-                var best = min(rows[i][j + 1] + 1, row[j] + 1, rows[i][j] + (a == b ? 0 : 1))
-                if i > 0, j > 0, a == right[j - 1], left[i - 1] == b { best = min(best, rows[i - 1][j - 1] + 1) }
-                row.append(best)
-            }
-            rows.append(row)
-        }
-        return rows[left.count][right.count]
     }
 
     private static func comparable(_ name: String) -> [UInt8] { Array(name.lowercased().utf8) }

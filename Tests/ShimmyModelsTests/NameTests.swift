@@ -1,8 +1,17 @@
 import Foundation
+import ShimmyCore
 import ShimmyModels
 import Testing
 
 @Suite struct NameTests {
+    @Test(arguments: [
+        ("", "", 0), ("", "abc", 3), ("abc", "", 3), ("port", "prot", 1), ("port", "part", 1), ("port", "ports", 1), ("port", "pot", 1),
+        ("kitten", "sitting", 3), ("ca", "abc", 3),
+    ])
+    func lettersThatDifferAreCounted(left: String, right: String, count: Int) {
+        #expect(edits(from: left.utf8, to: right.utf8) == count && edits(from: right.utf8, to: left.utf8) == count)
+    }
+
     private let names = ["SmolLM2-135M-Instruct.Q4_1", "llama3.2", "qwen3:8b", "user/Repo:Q4_K_M"]
 
     @Test(arguments: [
