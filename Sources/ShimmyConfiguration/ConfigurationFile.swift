@@ -41,6 +41,16 @@ package struct ConfigurationFile: Sendable {
         sortProblems()
     }
 
+    /// Every name of a model that stands in it.
+    package var modelNames: [ConfiguredName] {
+        presets.flatMap { preset in
+            let table = ["model", preset.name]
+            let own = ConfiguredName(name: preset.name, meaning: preset.base.map { .variant(of: $0) } ?? .table, line: keyLines.line(of: table))
+            let line = keyLines.line(of: table + ["aliases"])
+            return [own] + preset.aliases.map { ConfiguredName(name: $0, meaning: .alias(of: preset.name), line: line) }
+        }
+    }
+
     private mutating func sortProblems() { problems.sort { ($0.line ?? 0, $0.path) < ($1.line ?? 0, $1.path) } }
 
     /// For a file that cannot be read at all.

@@ -68,7 +68,8 @@ package struct ModelCatalog: Sendable {
         return RecordReader.record(path: shards[0], shards: shards, id: name.stem, source: .file)
     }
 
-    static func normalized(_ name: String) -> String {
+    /// A name as it is compared with others.
+    package static func normalized(_ name: String) -> String {
         var name = name.lowercased()
         for prefix in ["hf.co/", "huggingface.co/"] where name.hasPrefix(prefix) { name.removeFirst(prefix.count) }
         if name.hasSuffix(":latest") { name.removeLast(":latest".count) }

@@ -299,6 +299,42 @@ def test_aliases_that_cannot_be(own, alias, code, words):
     assert not (own / "data/aliases.json").exists()
 
 
+def configure(home: Path, text: str) -> Path:
+    path = home / ".config/shimmy/shimmy.toml"
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    return path
+
+
+def test_names_of_the_configuration_are_its_own(own):
+    path = configure(own, f"""[model.second]
+aliases = ["gpt-4o"]
+
+[model.ada]
+base = "{MODEL}"
+
+[model.later]
+context = 512
+""")
+    owners = {"GPT-4o": (2, "an alias of second"), "ada:latest": (4, f"a model of your own on top of {MODEL}"), "later": (7, "the name of a model with")}
+    for name, (line, words) in owners.items():
+        refused = run(own, "alias", f"{name}={MODEL}")
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert f"{name} cannot be an alias: {path}:{line} has it as {words}" in refused.stderr
+    assert not (own / "data/aliases.json").exists()
+    refused = run(own, "cp", MODEL, "gpt-4o")
+    assert refused.returncode == 1 and f"{path}:2 has it as an alias of second" in refused.stderr
+    # What it says of a model that is not there yet may be of this one.
+    told(run(own, "cp", MODEL, "later"))
+
+
+def test_an_alias_that_the_configuration_took_over_is_listed_as_such(own):
+    told(run(own, "alias", f"gpt-4o={MODEL}"))
+    configure(own, '[model.second]\naliases = ["gpt-4o"]\n')
+    assert "shimmy.toml:2 has it as an alias of second" in json.loads(told(run(own, "alias", "--json")))[0]["problem"]
+    told(run(own, "alias", "--remove", "gpt-4o"))
+
+
 # Completions.
 
 

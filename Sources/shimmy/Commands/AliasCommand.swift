@@ -43,7 +43,9 @@ struct AliasCommand: AsyncParsableCommand {
 
     private func show() {
         let catalog = options.catalog()
-        let rows = file.aliases.sorted { $0.key < $1.key }.map { (name: $0.key, model: $0.value, problem: catalog.aliasProblems[$0.key]) }
+        let rows = file.aliases.sorted { $0.key < $1.key }.map { name, model in
+            (name: name, model: model, problem: ConfiguredNames.owner(of: name) ?? catalog.aliasProblems[name])
+        }
         if json {
             let all = rows.map { ["alias": .string($0.name), "model": .string($0.model), "problem": $0.problem.map(JSON.string) ?? .null] as JSON }
             Console.print(JSON.array(all).pretty())
@@ -60,7 +62,7 @@ struct AliasCommand: AsyncParsableCommand {
         let record = try options.resolve(model, byPath: false)
         let records = options.catalog().records
         let all = file.aliases.merging([name: record.id]) { $1 }
-        if let problem = ModelCatalog(records: records, aliases: all).aliasProblems[name] {
+        if let problem = ConfiguredNames.mention(of: name) ?? ModelCatalog(records: records, aliases: all).aliasProblems[name] {
             Console.error("\(name) cannot be an alias: \(problem)")
             throw ExitStatus.failure
         }

@@ -26,6 +26,10 @@ struct CopyCommand: AsyncParsableCommand {
 
     func run() async throws {
         let record = try options.resolve(model)
+        if let owner = ConfiguredNames.owner(of: name) {
+            Console.error("\(name) cannot be a copy's name: \(owner)")
+            throw ExitStatus.failure
+        }
         let catalog = options.catalog()
         let taken = catalog.records.map(\.id) + options.aliasFile.aliases.keys
         if taken.contains(where: { $0.lowercased() == name.lowercased() }) {
