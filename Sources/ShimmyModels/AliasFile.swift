@@ -1,13 +1,14 @@
 import Foundation
 import ShimmyJSON
 
-/// The aliases that were made by command: one file, `{"NAME": "MODEL", …}`. A running server reads it with every look at the disk.
+/// The aliases that were made by command: one file, `{"NAME": "MODEL", …}`. A running server reads it with every look at the disk,
+/// and looks again when it changes.
 package struct AliasFile: Sendable {
     package struct Refusal: Error, Equatable, CustomStringConvertible {
         package let description: String
     }
 
-    private let path: String
+    package let path: String
     private static let largestFile = 1 << 20
     private static let most = 1000
     private static let longestName = 200

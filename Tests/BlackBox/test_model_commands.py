@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import gguf
@@ -284,6 +285,25 @@ def test_aliases(own, busy):
     told(run(own, "alias", "--remove", "fast"))
     wrong = run(own, "alias", "--remove", "gpt-4")
     assert wrong.returncode == 3 and "Did you mean gpt-4o?" in wrong.stderr
+
+
+def test_a_server_notices_aliases_that_nobody_tells_it_of(own, busy):
+    def meant() -> str | None:
+        answer = busy.request("GET", "/v1/models/fast")
+        return answer.json["id"] if answer.status == 200 else None
+
+    def becomes(model: str | None):
+        deadline = time.monotonic() + 4
+        while meant() != model:
+            assert time.monotonic() < deadline, f"fast is {meant()}, not {model}"
+            time.sleep(0.05)
+
+    told(run(own, "alias", "fast=second", SHIMMY_HOST=NO_SERVER))
+    becomes("second")
+    told(run(own, "alias", f"fast={MODEL}", SHIMMY_HOST=NO_SERVER))
+    becomes(MODEL)
+    told(run(own, "alias", "--remove", "fast", SHIMMY_HOST=NO_SERVER))
+    becomes(None)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 import Logging
 import ShimmyModels
 
-/// Keeps the list of models as the disk is.
+/// Keeps the list of models and of their other names as the disk is.
 struct ModelWatch: Sendable {
     let options: ModelOptions
     let models: ModelManager
@@ -14,17 +14,19 @@ struct ModelWatch: Sendable {
 
     /// Until its task is cancelled. Files mostly come in several steps and together; they are looked for a moment later.
     func run() async {
-        watcher.watch(options.discovery.watchedFolders)
+        watcher.watch(watchedFolders)
         for await _ in watcher.changes {
             guard (try? await Task.sleep(for: .milliseconds(400))) != nil else { return }
             await look()
         }
     }
 
+    private var watchedFolders: [WatchedFolder] { options.discovery.watchedFolders + [WatchedFolder(around: options.aliasFile.path)] }
+
     /// Looks at the disk now.
     func look() async {
         // First, so that nothing comes between: a file in a folder that is not watched yet is there for the scan.
-        watcher.watch(options.discovery.watchedFolders)
+        watcher.watch(watchedFolders)
         await models.rescan()
     }
 }
