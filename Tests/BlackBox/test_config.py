@@ -133,6 +133,42 @@ def test_options_win_over_everything(place):
     assert context("--ctx-size", "500", SHIMMY_CTX_SIZE="400") == 500
 
 
+def test_clients_find_the_server_by_the_file(place, tmp_path):
+    with Server(place.home, "--api-key", "word") as server:
+        file = tmp_path / "client.toml"
+        file.write_text(f'[server]\nhost = "localhost"\nport = {server.port}\napi_key = ["word"]\n')
+
+        def told(command: str, *arguments: str) -> str:
+            result = run(place.home, command, "--config", str(file), *arguments)
+            assert result.returncode == 0, result.stderr
+            return result.stdout
+
+        assert told("load", MODEL) == f"{MODEL} is loaded.\n"
+        assert MODEL in told("ps")
+        assert json.loads(told("list", "--json"))[0]["loaded"]
+        assert told("run", "--set", "max_tokens=3", MODEL, "Hi")
+        assert told("stop", "--all") == f"{MODEL} is freed.\n"
+        # The command line and the environment win.
+        assert run(place.home, "ps", "--config", str(file), "--api-key", "other").returncode == 1
+        assert run(place.home, "ps", "--config", str(file), SHIMMY_HOST="127.0.0.1:9").returncode == 7
+
+
+def test_every_command_that_the_file_concerns_takes_it(place):
+    commands = re.findall(r"^  ([a-z]+) ", run(place.home, "help").stdout, re.MULTILINE)
+    commands = [[command] for command in commands if command not in ("storage", "config")]
+    commands += [["storage", part] for part in ("show", "prune", "check")] + [["config", part] for part in ("check", "show", "init", "path")]
+    assert len(commands) > 20
+    without = [command for command in commands if "--config " not in run(place.home, "help", *command).stdout]
+    assert without == [["compat"], ["completions"]]
+
+
+def test_storage_is_where_the_file_says(place, tmp_path):
+    file = tmp_path / "other.toml"
+    file.write_text(f'[storage]\ndata_dir = "{tmp_path}/elsewhere"\n')
+    variables = {"SHIMMY_DATA_DIR": ""}
+    assert f"{tmp_path}/elsewhere/storage" in run(place.home, "storage", "show", "--config", str(file), **variables).stdout
+
+
 # Presets
 
 

@@ -8,6 +8,8 @@ struct LoadCommand: AsyncParsableCommand {
 
     @OptionGroup var client: ClientOptions
 
+    @OptionGroup var configuration: ConfigurationOptions
+
     @Option(help: "How long it stays when nobody uses it, such as 90s, 5m or 2h. Default: the server's.")
     var keepAlive: String?
 

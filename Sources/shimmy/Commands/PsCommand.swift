@@ -9,6 +9,8 @@ struct PsCommand: AsyncParsableCommand {
 
     @OptionGroup var client: ClientOptions
 
+    @OptionGroup var configuration: ConfigurationOptions
+
     @Flag(help: "Print JSON: what the server says of its engines.")
     var json = false
 

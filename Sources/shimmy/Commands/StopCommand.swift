@@ -9,6 +9,8 @@ struct StopCommand: AsyncParsableCommand {
 
     @OptionGroup var client: ClientOptions
 
+    @OptionGroup var configuration: ConfigurationOptions
+
     @Flag(help: "All models that are loaded.")
     var all = false
 

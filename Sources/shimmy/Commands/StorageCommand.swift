@@ -13,6 +13,8 @@ struct StorageCommand: AsyncParsableCommand {
 struct StorageShowCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "show", abstract: "Say what is stored, how much, and where.")
 
+    @OptionGroup var configuration: ConfigurationOptions
+
     @Flag(help: "Print JSON.")
     var json = false
 
@@ -49,6 +51,8 @@ struct StorageShowCommand: AsyncParsableCommand {
 struct StoragePruneCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "prune", abstract: "Delete what is old, or everything.")
 
+    @OptionGroup var configuration: ConfigurationOptions
+
     @Option(help: "Delete what nobody has changed or continued for so many days.")
     var olderThan: Int?
 
@@ -76,6 +80,8 @@ struct StoragePruneCommand: AsyncParsableCommand {
 
 struct StorageCheckCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "check", abstract: "Read all of the storage; exit code 1 if it is damaged.")
+
+    @OptionGroup var configuration: ConfigurationOptions
 
     func run() async throws {
         try StorageCommand.reportingErrors {

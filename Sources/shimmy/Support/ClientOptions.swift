@@ -4,10 +4,10 @@ import ShimmyJSON
 
 /// Options of every command that talks to a running server.
 struct ClientOptions: ParsableArguments {
-    @Option(help: "The server: a host, host:port or an address. Default: 127.0.0.1:11435. [SHIMMY_HOST]")
+    @Option(help: "The server: a host, host:port or an address. Default: the configuration's, else 127.0.0.1:11435. [SHIMMY_HOST]")
     var host: String?
 
-    @Option(help: "The server's API key. [SHIMMY_API_KEY]")
+    @Option(help: "The server's API key. Default: the configuration's first one. [SHIMMY_API_KEY]")
     var apiKey: String?
 
     /// Whether a server was named on the command line, so that nothing else can be meant.
