@@ -314,6 +314,17 @@ def test_ollamas_parameters_and_prompts_hold_below_the_file(place):
         assert server.request("GET", "/v1/models/ada").json["shimmy"]["context_length"] == 512
 
 
+def test_a_template_that_is_not_used_is_shown_as_such(place):
+    ollama_model(place.home, "ada", template="{{ .Prompt }}")
+    words = "Ollama's Go template: the model's own chat template takes its place"
+    assert re.search(rf"^not used +{words}$", run(place.home, "show", "ada").stdout, re.MULTILINE)
+    assert json.loads(run(place.home, "show", "--json", "ada").stdout)["unused_template"] == words
+    place('[model.eve]\nbase = "ada"\n')
+    assert words in run(place.home, "show", "eve").stdout
+    assert "not used" not in run(place.home, "show", MODEL).stdout
+    assert json.loads(run(place.home, "show", "--json", MODEL).stdout)["unused_template"] is None
+
+
 # Changes while the server runs
 
 

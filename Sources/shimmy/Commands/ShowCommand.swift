@@ -114,6 +114,12 @@ struct ModelDetails {
     /// What it would take when it is loaded.
     private var memory: MemoryUse? { record.memory?.use(contextLength: context) }
 
+    /// A template that a reader might expect to hold; nil where there is none.
+    private var unusedTemplate: String? {
+        guard record.hints.hasForeignTemplate else { return nil }
+        return "Ollama's Go template: \(template == nil ? "ChatML" : "the model's own chat template") takes its place"
+    }
+
     /// By type: how many, and their bytes; the largest first.
     private var tensors: [(type: String, count: Int, bytes: Int)] {
         var sums: [String: (count: Int, bytes: Int)] = [:]
@@ -142,6 +148,7 @@ struct ModelDetails {
         if record.shards.count > 1 { more.append(["parts", "\(record.shards.count)"]) }
         if let projector = record.projector { more.append(["projector", projector]) }
         if record.kind == .model, !record.isFolder { more.append(["template", template == nil ? "none: ChatML" : "its own (--template shows it)"]) }
+        if let template = unusedTemplate { more.append(["not used", template]) }
         if let licence = headers.first?.metadata["general.license"]?.stringValue { more.append(["licence", licence]) }
         return facts + more
     }
@@ -171,6 +178,7 @@ struct ModelDetails {
                 ]
             } ?? .null
         object["template"] = template.map(JSON.string) ?? .null
+        object["unused_template"] = unusedTemplate.map(JSON.string) ?? .null
         var facts: JSONObject = [:]
         for (key, value) in metadata where key != "tokenizer.chat_template" { facts[key] = value.json }
         object["metadata"] = .object(facts)
