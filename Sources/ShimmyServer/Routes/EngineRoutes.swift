@@ -29,7 +29,7 @@ struct EngineRoutes: Sendable {
             "memory": [
                 "weights": .int(status.memory.weights), "kv": .int(status.memory.cache), "compute": .int(status.memory.compute),
             ],
-            "users": .int(status.users), "pinned": .bool(status.isPinned),
+            "context_length": status.backend.map { .int($0.contextLength) } ?? .null, "users": .int(status.users), "pinned": .bool(status.isPinned),
             "expires_at": status.expiresIn.map { .int(UnixTime.now + Int(min($0, 1e9).rounded(.up))) } ?? .null,
         ]
         if let statistics = status.backend?.statistics {

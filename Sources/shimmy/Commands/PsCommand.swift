@@ -87,11 +87,8 @@ struct RunningModel {
         return parts.isEmpty ? "-" : Console.size(parts.reduce(0, +))
     }
 
-    /// Of an engine that has not computed anything yet it may not be known.
-    private var context: String {
-        let known = number("context_length") ?? number("cells", "total") ?? 0
-        return known > 0 ? "\(known)" : "-"
-    }
+    /// Not known while it loads.
+    private var context: String { number("context_length").map { "\($0)" } ?? "-" }
 
     private var until: String {
         if facts["pinned"]?.boolValue == true { return "pinned" }
