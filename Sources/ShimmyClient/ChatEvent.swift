@@ -2,6 +2,8 @@ package import ShimmyJSON
 
 /// A part of an answer on its way.
 package enum ChatEvent: Sendable, Equatable {
+    /// What it waits for, for people.
+    case waiting(String)
     case thought(String)
     case content(String)
     /// Why it ended, in OpenAI's words.

@@ -54,13 +54,20 @@ package struct ServerClient: Sendable {
     }
 
     /// The events of an answer that is streamed, each as JSON, up to `[DONE]`.
-    package func stream(_ path: String, _ body: JSON, _ receive: (JSON) async throws -> Void) async throws {
+    /// - comment: gets what the server says beside them, but for signs of life.
+    package func stream(
+        _ path: String, _ body: JSON, comment: (String) -> Void = { _ in }, _ receive: (JSON) async throws -> Void
+    ) async throws {
         let response = try await execute(request(path, body), within: nil)
         guard response.status == .ok else { throw ClientError(status: Int(response.status.code), body: try await Self.json(response)) }
         var reader = ServerSentEventReader()
         do {
             for try await part in response.body {
-                for data in reader.push(part.readableBytesView) {
+                for event in reader.push(part.readableBytesView) {
+                    guard case .data(let data) = event else {
+                        if case .comment(let text) = event, text != "ping" { comment(text) }
+                        continue
+                    }
                     if data == Array("[DONE]".utf8) { return }
                     guard let event = try? JSON.parse(data) else { throw ClientError.unreadable("an event is no JSON") }
                     if event["error"] != nil { throw ClientError(status: nil, body: event) }

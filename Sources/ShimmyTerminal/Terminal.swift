@@ -44,7 +44,7 @@ package struct Terminal: Sendable {
     }
 
     /// Cells of a row, and rows.
-    var size: (width: Int, height: Int) {
+    package var size: (width: Int, height: Int) {
         var size = winsize()
         guard ioctl(1, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 1, size.ws_row > 1 else { return (80, 24) }
         return (Int(size.ws_col), Int(size.ws_row))

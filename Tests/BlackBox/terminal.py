@@ -70,5 +70,16 @@ class Dialogue:
         return self.child.exitstatus if self.child.exitstatus is not None else -self.child.signalstatus
 
 
+def as_seen(text: str) -> str:
+    """What is left on the screen of lines that were written over."""
+    lines = []
+    for line in without_escapes(text).split("\n"):
+        cells: list[str] = []
+        for part in line.split("\r"):
+            cells[: len(part)] = part
+        lines.append("".join(cells).rstrip())
+    return "\n".join(lines)
+
+
 def without_escapes(text: str) -> str:
     return re.sub(r"\x1b\[[?0-9;]*[A-Za-z]", "", text)

@@ -236,6 +236,31 @@ def test_streams_of_responses_tell_how_far_a_load_is(shelf):
         assert create(server).status == 200
 
 
+def test_a_load_by_hand_tells_how_far_it_is(shelf):
+    with Server(shelf, *SMALL, "--memory-budget", one_model_budget(shelf)) as server:
+
+        def load(model: str):
+            return server.request("POST", "/v1/models/load", {"model": model, "stream": True})
+
+        stream = long_stream(server)
+        answers = []
+        waiting = threading.Thread(target=lambda: answers.append(load("other")))
+        waiting.start()
+        wait_until(lambda: engine(server)["waiting"] == 1, "waiting")
+        for _ in stream:
+            pass
+        waiting.join()
+        comments, _ = comments_and_rest(answers[0])
+        assert ": waiting for memory for other" in comments
+        # Of one that is there, there is nothing to tell.
+        again = load("other")
+        assert comments_and_rest(again)[0] == []
+        for answer in (answers[0], again):
+            description, end = answer.events
+            assert (description["id"], description["shimmy"]["loaded"], end) == ("other", True, "[DONE]")
+        load("none").assert_error(404, None, "model_not_found")
+
+
 def test_a_load_that_fails_quickly_has_a_status(shelf):
     with Server(shelf, *SMALL) as server:
         for stream in (False, True):

@@ -11,8 +11,8 @@ import pexpect
 import pytest
 
 from fake_hub import FakeHub
-from server import BINARY, MODEL, MODEL_FILE, Server, environment, make_home, run
-from terminal import Dialogue
+from server import BINARY, MODEL, MODEL_FILE, Server, environment, make_home, put_model, run
+from terminal import Dialogue, as_seen
 
 STEADY = ["--set", "temperature=0", "--set", "max_tokens=12", "--set", "seed=1"]
 
@@ -337,6 +337,49 @@ def test_colours_only_where_they_are_welcome(own, host, variables):
             assert "\x1b" not in shown
             dialogue.type("/system\n")
             assert "\x1b" not in dialogue.expect("There is no system message.")
+
+
+# Waiting for a model.
+
+NEWS = re.compile(f"(loading|waiting for memory for) {re.escape(MODEL)}")
+
+
+def test_a_load_in_this_process_is_shown_and_vanishes(own):
+    with Dialogue(own, "--local", *STEADY, MODEL, begins=False) as dialogue:
+        before = dialogue.expect(f"loading {MODEL} 100 %")
+        shown = as_seen(before + f"loading {MODEL} 100 %" + dialogue.expect_prompt())
+        assert shown.strip("\n") == f"{MODEL}. /help lists the commands; ctrl-d ends."
+
+
+def test_waiting_for_a_servers_memory_is_shown_and_vanishes(own):
+    put_model(own / "data/models/second.gguf")
+    with Server(own, "--max-models", "1") as server:
+        host = ["--host", f"127.0.0.1:{server.port}"]
+        with Dialogue(own, *host, "--set", "temperature=0", MODEL) as first:
+            first.begin_long_answer()
+            with Dialogue(own, *host, *STEADY, "second", begins=False) as second:
+                waiting = second.expect("waiting for memory for second")
+                first.type("\x03")
+                first.expect_prompt()
+                shown = as_seen(waiting + "waiting for memory for second" + second.expect_prompt())
+                assert shown.strip("\n") == "second. /help lists the commands; ctrl-d ends."
+
+
+def test_a_model_that_was_freed_is_waited_for_in_sight(own, start):
+    server = start("--load-silence", "0")
+    with Dialogue(own, "--host", f"127.0.0.1:{server.port}", *STEADY, MODEL) as dialogue:
+        assert server.request("POST", "/v1/models/unload", {"model": MODEL}).json["unloaded"]
+        dialogue.type("Say hello.\r")
+        dialogue.child.expect(NEWS)
+        answer = as_seen("\r" + dialogue.child.after + dialogue.expect_prompt())
+        assert answer.strip() and not NEWS.search(answer) and " %" not in answer
+
+
+@pytest.mark.parametrize("local", [True, False])
+def test_pipes_hear_nothing_of_a_load(own, start, local):
+    server = start("--load-silence", "0")
+    answer = run(own, "run", *(["--local"] if local else ["--host", f"127.0.0.1:{server.port}"]), *STEADY, MODEL, "Say hello.")
+    assert answer.returncode == 0 and answer.stdout.strip() and answer.stderr == ""
 
 
 # Pulling what is missing.

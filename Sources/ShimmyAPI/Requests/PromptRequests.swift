@@ -33,11 +33,13 @@ package struct ModelLoadRequest: Sendable, Equatable {
     package var model: String
     /// How long it stays loaded that nobody uses; nil for the server's own.
     package var keepAlive: KeepAlive?
+    package var stream: Bool
 
     package init(_ json: JSON) throws(APIError) {
         let fields = try FieldReader(json, path: .root)
         model = try fields.requiredString("model")
         keepAlive = try SharedFields.keepAlive(fields)
+        stream = try fields.bool("stream") ?? false
     }
 }
 

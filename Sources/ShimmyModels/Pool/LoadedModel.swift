@@ -20,14 +20,23 @@ package struct LoadedModel: Sendable {
 /// How far a load is, told by whoever loads; and whether it is still wanted.
 package final class LoadProgress: Sendable {
     private let state = Mutex((fraction: 0.0, isCancelled: false))
+    private let tell: @Sendable (Double) -> Void
 
-    package init() {}
+    /// - tell: gets the fraction whenever it is reported.
+    package init(_ tell: @escaping @Sendable (Double) -> Void = { _ in }) { self.tell = tell }
 
     /// 0 to 1. Never goes back.
     package var fraction: Double { state.withLock { $0.fraction } }
     package var isCancelled: Bool { state.withLock { $0.isCancelled } }
 
-    package func report(_ fraction: Double) { state.withLock { $0.fraction = max($0.fraction, min(1, fraction)) } }
+    package func report(_ fraction: Double) {
+        tell(
+            state.withLock { state in
+                state.fraction = max(state.fraction, min(1, fraction))
+                return state.fraction
+            })
+    }
+
     package func cancel() { state.withLock { $0.isCancelled = true } }
 }
 

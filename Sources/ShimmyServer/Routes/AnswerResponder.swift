@@ -90,7 +90,7 @@ struct AnswerResponder: Sendable {
     ) -> Response {
         let (canceller, dialect, choices, keep) = (started.answer.canceller, started.dialect, started.choices, started.keep)
         let consumer = OneConsumer(started.answer)
-        return stream(context) { writer in
+        return .events(context) { writer in
             defer { withExtendedLifetime(lease) {} }
             try await write(try consumer.take(), canceller, dialect, choices: choices, keep, to: &writer, context)
         }
@@ -101,31 +101,13 @@ struct AnswerResponder: Sendable {
         _ pending: PendingLease, _ context: ShimmyRequestContext,
         _ start: @escaping @concurrent @Sendable (ModelLease) async throws -> sending StartedAnswer<Dialect>
     ) -> Response {
-        stream(context) { writer in
+        .events(context) { writer in
             let lease = try await pending.lease(telling: &writer, context.channel)
             defer { withExtendedLifetime(lease) {} }
             let started = try await start(lease)
             let (canceller, dialect, choices, keep) = (started.answer.canceller, started.dialect, started.choices, started.keep)
             try await write(started.answer, canceller, dialect, choices: choices, keep, to: &writer, context)
         }
-    }
-
-    private func stream(
-        _ context: ShimmyRequestContext, _ write: @escaping @concurrent @Sendable (inout any ResponseBodyWriter) async throws -> Void
-    ) -> Response {
-        Response(
-            status: .ok, headers: Response.streamHeaders,
-            body: ResponseBody { writer in
-                do {
-                    try await write(&writer)
-                } catch let error where !(error is ChannelError) {
-                    // The status is long gone: the error is an event, and no [DONE] follows.
-                    let level: Logger.Level = error is CancellationError ? .debug : .error
-                    context.logger.log(level: level, "stream failed", metadata: ["error": "\(error)"])
-                    try await writer.write(ByteBuffer(bytes: ServerSentEvents.data(APIError(any: error).json)))
-                }
-                try await writer.finish(nil)
-            })
     }
 
     @concurrent private func write<Dialect: AnswerDialect>(

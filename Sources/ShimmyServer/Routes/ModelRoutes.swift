@@ -1,5 +1,6 @@
 import HTTPTypes
 import Hummingbird
+import NIOCore
 import ShimmyAPI
 import ShimmyChat
 import ShimmyCore
@@ -12,6 +13,8 @@ package struct ModelRoutes: Sendable {
     /// The context that a model would get when it is loaded, from what its file says.
     let contextLength: @Sendable (ModelRecord) -> Int?
     let body: JSONBodyReader
+    /// How long the status of a streamed load waits: mostly that is enough to know that a model cannot be loaded.
+    private static let silence: Duration = .milliseconds(100)
 
     var routes: [Route] {
         ["", "/v1"].flatMap { prefix in
@@ -37,11 +40,22 @@ package struct ModelRoutes: Sendable {
         ]
     }
 
-    /// Shimmy's own, under llama-server's names: returns when the model is loaded.
+    /// Shimmy's own, under llama-server's names: returns when the model is loaded; as a stream it tells how far it is until then.
     @Sendable private func load(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
         let decoded = try ModelLoadRequest(try await body.read(request))
+        if decoded.stream { return try await streamLoad(decoded, context) }
         let lease = try await context.acquire(decoded.model, from: models, keepAlive: decoded.keepAlive)
         return .json(await describe(lease.record).json)
+    }
+
+    private func streamLoad(_ request: ModelLoadRequest, _ context: ShimmyRequestContext) async throws -> Response {
+        let pending = PendingLease(try await models.findUsable(request.model), from: models, keepAlive: request.keepAlive)
+        let early = try await pending.lease(within: Self.silence)
+        return .events(context) { writer in
+            let lease = if let early { early } else { try await pending.lease(telling: &writer, context.channel) }
+            let event = ServerSentEvents.data(await describe(lease.record).json)
+            try await writer.write(ByteBuffer(bytes: event + ServerSentEvents.done))
+        }
     }
 
     @Sendable private func unload(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {

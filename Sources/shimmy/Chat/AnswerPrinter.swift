@@ -24,7 +24,7 @@ struct AnswerPrinter {
             guard style.isTerminal, !style.hidesThinking else { return "" }
             return begin(.thought) + safe(text)
         case .content(let text): return begin(.content) + safe(text)
-        case .finished, .usage: return ""
+        case .waiting, .finished, .usage: return ""
         }
     }
 

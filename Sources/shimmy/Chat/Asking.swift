@@ -33,13 +33,18 @@ struct Asking {
         defer { interrupts?.set(nil) }
         var outcome = Outcome()
         var printer = AnswerPrinter(style: style)
+        let status = StatusLine()
         var firstToken: Double?
         do {
             for try await event in events {
+                if case .waiting = event {} else { status.clear() }
                 if prints { Console.print(printer.text(for: event), terminator: "") }
                 switch event {
                 case .thought(let text): outcome.thought += text
                 case .content(let text): outcome.text += text
+                case .waiting(let what):
+                    status.show(what)
+                    continue
                 case .finished(let reason): outcome.reason = reason
                 case .usage(let usage):
                     let total = (ContinuousClock.now - begun) / .seconds(1)
@@ -56,6 +61,7 @@ struct Asking {
         } catch {
             outcome.error = .unreadable("\(error)")
         }
+        status.clear()
         if prints, outcome.error == nil || !outcome.text.isEmpty { Console.print(printer.end(), terminator: "") }
         return outcome
     }

@@ -4,7 +4,8 @@ import ShimmyJSON
 /// Who a conversation is held with: a running server, or a model in this process. Errors are `ClientError`.
 protocol ChatPeer: Sendable {
     /// Loads the model, so that what is wrong with it is known before the first question.
-    func load(_ model: String) async throws
+    /// - news: gets how far it is, for people.
+    func load(_ model: String, _ news: (String) -> Void) async throws
 
     /// - request: a chat completion to be streamed, in OpenAI's dialect.
     func answer(_ request: JSON, _ receive: @Sendable (ChatEvent) -> Void) async throws
@@ -20,10 +21,12 @@ protocol ChatPeer: Sendable {
 struct ServerPeer: ChatPeer {
     let client: ServerClient
 
-    func load(_ model: String) async throws { _ = try await client.post("/v1/models/load", ["model": .string(model)]) }
+    func load(_ model: String, _ news: (String) -> Void) async throws {
+        try await client.stream("/v1/models/load", ["model": .string(model), "stream": true], comment: news) { _ in }
+    }
 
     func answer(_ request: JSON, _ receive: @Sendable (ChatEvent) -> Void) async throws {
-        try await client.stream("/v1/chat/completions", request) { chunk in
+        try await client.stream("/v1/chat/completions", request, comment: { receive(.waiting($0)) }) { chunk in
             for event in ChatEvent.events(of: chunk) { receive(event) }
         }
     }

@@ -10,7 +10,7 @@ struct LocalPeer: ChatPeer {
     let record: ModelRecord
     let backend: any Backend
 
-    func load(_ model: String) async throws {}
+    func load(_ model: String, _ news: (String) -> Void) async throws {}
 
     func answer(_ request: JSON, _ receive: @Sendable (ChatEvent) -> Void) async throws {
         do {

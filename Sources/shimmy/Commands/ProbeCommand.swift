@@ -31,9 +31,14 @@ extension ModelOptions {
     /// Loads a model for a command of its own; a failure ends the program with its documented code.
     func load(_ record: ModelRecord) async throws -> any Backend {
         let loader = try loader(logger(quiet: true))
+        let status = StatusLine()
+        let progress = LoadProgress { status.show("loading \(record.id) \(Int($0 * 100)) %") }
         do {
-            return try await loader.load(record, settings(for: record)).backend
+            let model = try await loader.load(record, settings(for: record), progress)
+            status.clear()
+            return model.backend
         } catch {
+            status.clear()
             Console.error("the model \(record.id) cannot be loaded: \(error)")
             throw ExitStatus.modelUnusable
         }

@@ -111,7 +111,11 @@ struct RunCommand: AsyncParsableCommand {
 
     private func talk(_ session: ChatSession, _ peer: any ChatPeer) async throws {
         let interrupts = Interrupts()
-        try await peer.load(session.model)
+        let status = StatusLine()
+        do {
+            defer { status.clear() }
+            try await peer.load(session.model, status.show)
+        }
         let environment = Environment.process
         let directories = Directories.standard(environment: environment.values, home: environment.home)
         var repl = Repl(

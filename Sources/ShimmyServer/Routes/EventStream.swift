@@ -1,0 +1,25 @@
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+import ShimmyAPI
+
+extension Response {
+    /// A stream of events. Its status is long gone when something goes wrong: the error is an event, and no [DONE] follows.
+    static func events(
+        _ context: ShimmyRequestContext, _ write: @escaping @concurrent @Sendable (inout any ResponseBodyWriter) async throws -> Void
+    ) -> Response {
+        Response(
+            status: .ok, headers: streamHeaders,
+            body: ResponseBody { writer in
+                do {
+                    try await write(&writer)
+                } catch let error where !(error is ChannelError) {
+                    let level: Logger.Level = error is CancellationError ? .debug : .error
+                    context.logger.log(level: level, "stream failed", metadata: ["error": "\(error)"])
+                    try await writer.write(ByteBuffer(bytes: ServerSentEvents.data(APIError(any: error).json)))
+                }
+                try await writer.finish(nil)
+            })
+    }
+}
