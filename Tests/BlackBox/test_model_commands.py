@@ -14,7 +14,7 @@ import pytest
 
 from fake_hub import FakeHub
 from server import BINARY, MODEL, MODEL_FILE, Server, environment, make_home, put_model, run
-from terminal import Dialogue
+from terminal import Dialogue, without_escapes
 
 NO_SERVER = "127.0.0.1:9"
 
@@ -363,11 +363,48 @@ def test_an_alias_that_the_configuration_took_over_is_listed_as_such(own):
 def test_completions_are_scripts(home, tmp_path, shell, check):
     script = told(run(home, "completions", shell))
     assert "list --names" in script and "discover" in script
+    if shutil.which(shell) is None:
+        pytest.skip(f"there is no {shell} here to read its script")
     file = tmp_path / f"completions.{shell}"
     file.write_text(script)
-    # Whoever has no such shell has no use for its script.
-    if shutil.which(shell):
-        subprocess.run([shell, *check, str(file)], check=True)
+    read = subprocess.run([shell, *check, str(file)], capture_output=True, text=True)
+    assert (read.returncode, read.stderr) == (0, "")
+
+
+def completed(shell: str, script: Path, line: str, variables: dict) -> str:
+    """What a shell makes of a line when somebody asks it to complete it."""
+    if shell == "zsh":
+        # It completes for people only.
+        child = pexpect.spawn(shell, ["-f", "-i"], env={**variables, "TERM": "xterm"}, encoding="utf-8", timeout=60, dimensions=(40, 200))
+        child.sendline(f"autoload -U compinit; compinit -u -D; source {script}; compdef _shimmy shimmy; PS1='READ''Y> '")
+        child.expect_exact("READY> ")
+        child.send(line + "\t\x01#\r")
+        child.expect("READY> ")
+        shown = without_escapes(child.before)
+        child.close(force=True)
+        return shown
+    words = line.split(" ")
+    commands = {
+        "fish": ["--no-config", "-c", f"source {script}; complete -C '{line}'"],
+        "bash": ["--norc", "-c", f'''
+            source {script}
+            COMP_LINE="{line}" COMP_POINT={len(line)} COMP_WORDS=({line}) COMP_CWORD={len(words) - 1}
+            _shimmy shimmy "{words[-1]}" "{words[-2]}"
+            printf "%s\\n" "${{COMPREPLY[@]}}"'''],
+    }
+    return subprocess.run([shell, *commands[shell]], env=variables, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_complete_commands_options_and_models(home, tmp_path, shell):
+    if shutil.which(shell) is None:
+        pytest.skip(f"there is no {shell} here to complete anything")
+    script = tmp_path / f"completions.{shell}"
+    script.write_text(told(run(home, "completions", shell)))
+    variables = environment(home)
+    variables["PATH"] = f"{Path(BINARY).parent}:{variables['PATH']}"
+    for line, word in (("shimmy disc", "discover"), ("shimmy serve --por", "--port"), (f"shimmy show {MODEL[:6]}", MODEL)):
+        assert word in completed(shell, script, line, variables)
 
 
 def test_completions_are_for_three_shells(home):
