@@ -49,10 +49,7 @@ struct PeerChoice {
             _ = try await server.get("/v1/models/\(ServerClient.encoded(model))")
             return model
         } catch ClientError.refused(404, let message, let code) {
-            guard pull.mayPull(model) else {
-                let names = try await server.get("/v1/models")["data"]?.arrayValue?.compactMap { $0["id"]?.stringValue } ?? []
-                throw ClientError.refused(status: 404, message: message + Suggestions.text(for: model, among: names), code: code)
-            }
+            guard pull.mayPull(model) else { throw await ClientError.unknown(model, message: message, code: code, at: server) }
             try pull.ask("The server does not have \(model). Pull it there?")
             return try await ServerPull.run(model, at: server)
         }

@@ -58,7 +58,7 @@ struct ConvertCommand: AsyncParsableCommand {
 
     private func target(_ record: ModelRecord) throws -> String {
         if let output { return output }
-        let folder = Directories.standard(environment: Environment.process.values, home: Environment.process.home).models
+        let folder = Environment.process.directories.models
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let name = record.id.split(separator: "/").last.map(String.init) ?? record.id
         let target = "\(folder)/\(name).\(quantize?.uppercased() ?? record.quantization ?? "F16").gguf"

@@ -36,7 +36,7 @@ struct CopyCommand: AsyncParsableCommand {
             Console.error("\(name) is the name of a model already")
             throw ExitStatus.failure
         }
-        let directories = Directories.standard(environment: Environment.process.values, home: Environment.process.home)
+        let directories = Environment.process.directories
         do {
             let folder = try ModelCopy(of: record, as: name, models: directories.models).run()
             await client.tellOfChange()

@@ -10,7 +10,7 @@ struct InfoCommand: AsyncParsableCommand {
 
     func run() async throws {
         let environment = Environment.process
-        let directories = Directories.standard(environment: environment.values, home: environment.home)
+        let directories = environment.directories
         var rows = [
             ["shimmy", BuildVersion.text],
             ["llama.cpp", LlamaBackend.build],

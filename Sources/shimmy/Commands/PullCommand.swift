@@ -89,7 +89,7 @@ extension HubAccess {
         return HubAccess(
             endpoint: HubEndpoint(environment: environment.values, home: environment.home) { try? String(contentsOfFile: $0, encoding: .utf8) },
             stall: environment.string("SHIMMY_PULL_STALL_SECONDS").flatMap(Double.init) ?? 30,
-            directory: Directories.standard(environment: environment.values, home: environment.home).models, memory: memory)
+            directory: environment.directories.models, memory: memory)
     }
 }
 

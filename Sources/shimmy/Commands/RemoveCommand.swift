@@ -49,8 +49,8 @@ struct RemoveCommand: AsyncParsableCommand {
     }
 
     private func removal(of record: ModelRecord) throws -> ModelRemoval {
-        let directories = Directories.standard(environment: Environment.process.values, home: Environment.process.home)
-        let conversion = record.isFolder ? Conversions(directory: directories.cache + "/converted").path(of: record) : nil
+        let directories = Environment.process.directories
+        let conversion = record.isFolder ? Conversions(in: directories).path(of: record) : nil
         let existing = conversion.flatMap { FileManager.default.fileExists(atPath: $0) ? $0 : nil }
         guard converted else { return try ModelRemoval(record, models: directories.models, conversion: existing) }
         guard let existing else { throw ModelRemoval.Refusal(description: "\(record.id) was not converted") }

@@ -117,7 +117,7 @@ struct RunCommand: AsyncParsableCommand {
             try await peer.load(session.model, status.show)
         }
         let environment = Environment.process
-        let directories = Directories.standard(environment: environment.values, home: environment.home)
+        let directories = environment.directories
         var repl = Repl(
             session: session, peer: peer,
             settings: Repl.Settings(

@@ -28,9 +28,10 @@ struct ClientOptions: ParsableArguments {
         }
     }
 
+    private var key: String? { apiKey ?? Environment.process.list("SHIMMY_API_KEY").first }
+
     /// Runs `body` with a server. What the server refuses, or that there is none, ends the program with its documented code.
     func withServer<Result>(_ body: (ServerClient) async throws -> Result) async throws -> Result {
-        let key = apiKey ?? Environment.process.list("SHIMMY_API_KEY").first
         do {
             return try await ServerClient.with(try address, key: key, body)
         } catch let error as ClientError {
@@ -42,7 +43,7 @@ struct ClientOptions: ParsableArguments {
     /// Asks a server that may not be there, without making anybody wait; nil when nothing comes.
     func ifThere<Result>(_ body: (ServerClient) async throws -> Result) async -> Result? {
         guard let address = try? address else { return nil }
-        return try? await ServerClient.with(address, key: apiKey ?? Environment.process.list("SHIMMY_API_KEY").first) { client in
+        return try? await ServerClient.with(address, key: key) { client in
             guard await client.isThere() else { return nil }
             return try await body(client)
         }

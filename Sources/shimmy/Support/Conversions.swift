@@ -5,7 +5,9 @@ import ShimmyModels
 
 /// The GGUF files that folders of SafeTensors were converted to, in the cache directory.
 struct Conversions: Sendable {
-    let directory: String
+    private let directory: String
+
+    init(in directories: Directories) { directory = directories.cache + "/converted" }
 
     /// Raised when conversion changes what it writes.
     private static let version = "2"

@@ -1,5 +1,6 @@
 import Foundation
 import ShimmyConfiguration
+import ShimmyModels
 
 /// Options that are not given on the command line come from the environment, and then from the configuration file.
 struct Environment {
@@ -30,6 +31,9 @@ struct Environment {
     func isOwn(_ name: String) -> Bool { !Self.isEmpty(own[name]) }
 
     var home: String { string("HOME") ?? "/" }
+
+    /// Where Shimmy's own files are.
+    var directories: Directories { .standard(environment: values, home: home) }
 
     private static func isEmpty(_ text: String?) -> Bool { text?.isEmpty ?? true }
 }

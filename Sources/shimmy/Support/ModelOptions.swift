@@ -83,12 +83,12 @@ struct ModelOptions: ParsableArguments {
 
     var discovery: ModelDiscovery {
         ModelDiscovery(
-            directories: .standard(environment: environment.values, home: environment.home),
+            directories: environment.directories,
             extraDirectories: modelDir.isEmpty ? environment.list("SHIMMY_MODEL_DIR") : modelDir,
             environment: environment.values, home: environment.home)
     }
 
-    var aliasFile: AliasFile { AliasFile(directory: Directories.standard(environment: environment.values, home: environment.home).data) }
+    var aliasFile: AliasFile { AliasFile(directory: environment.directories.data) }
 
     /// Throws `ValidationError` for a size in the environment that is none.
     func prefixes(_ logger: Logger) throws -> PrefixDirectory? {
@@ -118,7 +118,7 @@ struct ModelOptions: ParsableArguments {
         return ModelLoader(
             chatTemplate: { try chatTemplate(for: $0)?.source }, threads: threads ?? environment.integer("SHIMMY_THREADS"), engine: engine,
             adapters: try (lora.isEmpty ? environment.list("SHIMMY_LORA") : lora).map(LoRAOption.parse),
-            conversions: Conversions(directory: Directories.standard(environment: environment.values, home: environment.home).cache + "/converted"),
+            conversions: Conversions(in: environment.directories),
             logger: logger)
     }
 

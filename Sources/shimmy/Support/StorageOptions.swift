@@ -25,8 +25,5 @@ struct StorageOptions: ParsableArguments {
         return Store(directory: Self.directory, limits: limits, logger: logger)
     }
 
-    static var directory: String {
-        let environment = Environment.process
-        return Directories.standard(environment: environment.values, home: environment.home).storage
-    }
+    static var directory: String { Environment.process.directories.storage }
 }
