@@ -53,13 +53,20 @@ package struct ShimmyServer: Service {
 
     package func run() async throws {
         await background?.resume()
-        try await withGracefulShutdownHandler {
-            try await application.run()
-        } onGracefulShutdown: { [background] in
-            background?.holdBack()
+        let end: Result<Void, any Error>
+        do {
+            try await withGracefulShutdownHandler {
+                try await application.run()
+            } onGracefulShutdown: { [background] in
+                background?.holdBack()
+            }
+            end = .success(())
+        } catch {
+            end = .failure(error)
         }
-        // Whoever waited for an answer has it.
+        // Whoever waited for an answer has it, or has waited for as long as one may.
         await background?.stop()
+        try end.get()
     }
 
     /// Every route of the server. Also asked by the test that holds the compatibility matrix against them.
