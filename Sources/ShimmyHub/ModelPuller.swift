@@ -66,6 +66,7 @@ package struct ModelPuller: Sendable {
     }
 
     /// Fetches what is missing, one file after the other. Throws `HubError`; what has arrived stays for the next try.
+    /// - progress: told in order, and waited for.
     package func run(_ plan: PlannedPull, progress: @escaping @Sendable (PullProgress) -> Void) async throws {
         let total = plan.totalBytes
         let done = Mutex(total - plan.missing.reduce(0) { $0 + $1.size })
@@ -76,11 +77,11 @@ package struct ModelPuller: Sendable {
             let download = FileDownload(
                 client: client, repository: plan.address.repository, commit: plan.commit, file: file, target: target)
             try await download.run { bytes in
-                let done = done.withLock { done in
+                // Told under the lock: several ranges arrive at once, and progress does not go back.
+                done.withLock { done in
                     done += bytes
-                    return done
+                    progress(PullProgress(stage: .downloading, file: file.path, doneBytes: min(done, total), totalBytes: total))
                 }
-                progress(PullProgress(stage: .downloading, file: file.path, doneBytes: min(done, total), totalBytes: total))
             } verifying: {
                 progress(PullProgress(stage: .verifying, file: file.path, doneBytes: min(done.withLock { $0 }, total), totalBytes: total))
             }
