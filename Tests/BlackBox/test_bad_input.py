@@ -125,7 +125,8 @@ def kept(server):
     chat = server.request("POST", "/v1/chat/completions", {**GOOD["/v1/chat/completions"], "store": True}).json
     conversation = server.request("POST", "/v1/conversations", {"items": [{"role": "user", "content": "Hi"}]}).json
     items = server.request("GET", f"/v1/conversations/{conversation['id']}/items").json["data"]
-    return {"completion_id": chat["id"], "conversation_id": conversation["id"], "item_id": items[0]["id"]}
+    response = server.request("POST", "/v1/responses", GOOD["/v1/responses"]).json
+    return {"completion_id": chat["id"], "conversation_id": conversation["id"], "item_id": items[0]["id"], "response_id": response["id"]}
 
 
 @pytest.mark.parametrize("method, path, field", [row for row in KEPT_ROWS if row not in FILTERS], ids=lambda value: value)

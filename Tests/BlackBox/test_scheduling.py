@@ -218,6 +218,7 @@ def test_the_engine_tells_what_it_does(server):
     model = exactly(
         model={"const": MODEL},
         state={"const": "loaded"},
+        context_length=COUNT,
         progress={"const": 1},
         memory=exactly(weights=COUNT, kv=COUNT, compute=COUNT),
         users=COUNT,
