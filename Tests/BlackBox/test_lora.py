@@ -8,7 +8,7 @@ import pytest
 import adapters
 import tiny_models
 from server import MODEL, MODEL_FILE, Server, make_home
-from test_memory import memory_of, resident
+from test_memory import assert_takes_what_is_promised, memory_of
 
 TEXT = "The capital of France is a large city on the river Seine, and the people who live there"
 
@@ -181,17 +181,8 @@ def test_an_adapter_counts_before_its_model_is_loaded(tmp_path):
     with Server(home, *small) as server:
         without = memory_of(server, MODEL)
     with Server(home, *small, "--lora", str(large)) as server:
-        idle, promised = resident(server), memory_of(server, MODEL)
-        assert promised == without + large.stat().st_size > 1.2 * without
-        assert server.request("POST", "/v1/models/load", {"model": MODEL}).status == 200
-        taken = memory_of(server, MODEL)
-        assert abs(promised - taken) < 0.1 * taken
-        for first in (0, 50):
-            prompt = list(range(first, 49152, 110))
-            assert server.request("POST", "/v1/completions", {"model": MODEL, "prompt": prompt, "max_tokens": 1}).status == 200
-        assert server.chat(n=8, temperature=2).status == 200
-        grown = resident(server) - idle
-        assert abs(promised - grown) < 0.1 * grown, f"promised {promised}, grown by {grown}"
+        assert memory_of(server, MODEL) == without + large.stat().st_size > 1.2 * without
+        assert_takes_what_is_promised(server)
 
 
 def test_a_file_that_is_no_adapter_is_said_at_once(home):

@@ -62,20 +62,25 @@ def shelf(tmp_path_factory):
     return home
 
 
+def assert_takes_what_is_promised(server):
+    """Loads the model and uses all of it: what was promised before comes within 10 % of its own numbers, and of what the process grew by."""
+    idle, promised = resident(server), memory_of(server, MODEL)
+    assert server.request("POST", "/v1/models/load", {"model": MODEL}).status == 200
+    taken = memory_of(server, MODEL)
+    assert abs(promised - taken) < 0.1 * taken
+    # Every page of the table of embeddings.
+    for first in (0, 50):
+        prompt = list(range(first, 49152, 110))
+        assert server.request("POST", "/v1/completions", {"model": MODEL, "prompt": prompt, "max_tokens": 1}).status == 200
+    assert server.chat(n=8, temperature=2).status == 200
+    grown = resident(server) - idle
+    assert abs(promised - grown) < 0.1 * grown, f"promised {promised}, grown by {grown}"
+
+
 @pytest.mark.parametrize("context", [512, 8192])
 def test_a_model_takes_what_its_file_promises(home, context):
     with Server(home, "--ctx-size", str(context), "--slots", "16") as server:
-        idle, promised = resident(server), memory_of(server, MODEL)
-        assert server.request("POST", "/v1/models/load", {"model": MODEL}).status == 200
-        taken = memory_of(server, MODEL)
-        assert abs(promised - taken) < 0.1 * taken
-        # Every page of the table of embeddings.
-        for first in (0, 50):
-            prompt = list(range(first, 49152, 110))
-            assert server.request("POST", "/v1/completions", {"model": MODEL, "prompt": prompt, "max_tokens": 1}).status == 200
-        assert server.chat(n=8, temperature=2).status == 200
-        grown = resident(server) - idle
-        assert abs(promised - grown) < 0.1 * grown, f"promised {promised}, grown by {grown}"
+        assert_takes_what_is_promised(server)
 
 
 def test_an_embedding_model_takes_what_its_file_promises(shelf):
@@ -187,21 +192,26 @@ def comments_and_rest(answer) -> tuple[list[str], list[str]]:
     return [block for block in blocks if block.startswith(":")], [block for block in blocks if not block.startswith(":")]
 
 
+def answer_after_a_stream(server, ask):
+    """The answer to a request that waits for memory until a stream of another model is over."""
+    stream = long_stream(server)
+    answers = []
+    waiting = threading.Thread(target=lambda: answers.append(ask()))
+    waiting.start()
+    wait_until(lambda: engine(server)["waiting"] == 1, "waiting")
+    for _ in stream:
+        pass
+    waiting.join()
+    return answers[0]
+
+
 def test_streams_tell_how_far_a_load_is(shelf):
     with Server(shelf, *SMALL, "--memory-budget", one_model_budget(shelf), "--load-silence", "0") as server:
         comments, events = comments_and_rest(server.chat(stream=True))
         assert comments and all(comment.startswith((f": loading {MODEL} ", ": waiting for memory for ")) for comment in comments)
         assert events[-1] == "data: [DONE]" and len(events) > 2
 
-        stream = long_stream(server)
-        answers = []
-        waiting = threading.Thread(target=lambda: answers.append(server.chat(model="other", stream=True)))
-        waiting.start()
-        wait_until(lambda: engine(server)["waiting"] == 1, "waiting")
-        for _ in stream:
-            pass
-        waiting.join()
-        comments, events = comments_and_rest(answers[0])
+        comments, events = comments_and_rest(answer_after_a_stream(server, lambda: server.chat(model="other", stream=True)))
         assert ": waiting for memory for other" in comments and events[-1] == "data: [DONE]"
 
         # What can be known without the model still has its status; what cannot is an event.
@@ -242,20 +252,13 @@ def test_a_load_by_hand_tells_how_far_it_is(shelf):
         def load(model: str):
             return server.request("POST", "/v1/models/load", {"model": model, "stream": True})
 
-        stream = long_stream(server)
-        answers = []
-        waiting = threading.Thread(target=lambda: answers.append(load("other")))
-        waiting.start()
-        wait_until(lambda: engine(server)["waiting"] == 1, "waiting")
-        for _ in stream:
-            pass
-        waiting.join()
-        comments, _ = comments_and_rest(answers[0])
+        first = answer_after_a_stream(server, lambda: load("other"))
+        comments, _ = comments_and_rest(first)
         assert ": waiting for memory for other" in comments
         # Of one that is there, there is nothing to tell.
         again = load("other")
         assert comments_and_rest(again)[0] == []
-        for answer in (answers[0], again):
+        for answer in (first, again):
             description, end = answer.events
             assert (description["id"], description["shimmy"]["loaded"], end) == ("other", True, "[DONE]")
         load("none").assert_error(404, None, "model_not_found")
