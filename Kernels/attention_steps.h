@@ -148,7 +148,7 @@ private:
         const Recorded & turn = recorded[index];
         const void * rows[tileCells];
         for (int64_t head = 0; head < shape.headsOfCache; head++) {
-            fetchNext(index, shape.k, 0, size_t(shape.headsOfCache) * ggml_row_size(shape.k->type, shape.keyWidth), head, shape.headsOfCache);
+            fetchNext(index, shape.k, size_t(head) * shape.k->nb[2], shape.keyWidth);
             for (int i = 0; i < tileCells; i++) rows[i] = turn.cells[i] < 0 ? nullptr : shape.key(turn.cells[i], head);
             const int64_t count = turn.count * shape.group, first = rowsBefore(turn, head);
             for (int64_t i = 0; i < count; i++) {
@@ -167,12 +167,9 @@ private:
     // A thread has columns that lie side by side, and passes over the cells once.
     void accumulate(int thread, int threads, const Scratch & scratch) {
         const int64_t count = shareOut(thread, threads, scratch);
-        if (count == 0) return;
-        const Part & last = scratch.parts[count - 1];
-        const size_t begins = offsetOf(scratch.parts[0]), ends = offsetOf(last) + ggml_row_size(shape.v->type, last.width);
         for (int64_t i = 0; i < *turnCount; i++) {
             for (int64_t p = 0; p < count; p++) {
-                fetchNext(i, shape.v, begins, ends - begins, p, count);
+                fetchNext(i, shape.v, offsetOf(scratch.parts[p]), scratch.parts[p].width);
                 take(recorded[i], scratch.parts[p], scratch);
             }
         }
@@ -212,12 +209,12 @@ private:
         }
     }
 
-    // Asks for so many bytes of each of the next turn's cells, which the processor does not guess; in shares, and into the second level of the
-    // cache: more at once, or into the first level, hold up what is being computed.
-    void fetchNext(int64_t index, const ggml_tensor * cache, size_t offset, size_t count, int64_t share, int64_t shares) const {
+    // Asks for so many columns of each of the next turn's cells, which the processor does not guess. Every head, or part, asks for its own, and
+    // into the second level of the cache: more at once, or into the first level, hold up what is being computed.
+    void fetchNext(int64_t index, const ggml_tensor * cache, size_t offset, int64_t width) const {
         if (index + 1 == *turnCount) return;
-        for (int64_t i = tileCells * share / shares; i < tileCells * (share + 1) / shares; i++) {
-            const int32_t cell = recorded[index + 1].cells[i];
+        const size_t count = ggml_row_size(cache->type, width);
+        for (int32_t cell : recorded[index + 1].cells) {
             if (cell < 0) continue;
             const char * begin = (const char *) cache->data + size_t(cell) * cache->nb[1] + offset;
             for (size_t at = 0; at < count; at += 64) {
