@@ -35,6 +35,13 @@ void cchat_memory(const llama_context *context, size_t *weights, size_t *cache, 
     }
 }
 
+void cchat_keep_large_memory_apart(void) {
+#ifdef __GLIBC__
+    // Said once, the bound stays: else it grows to the largest piece that was ever freed, up to 32 MB.
+    mallopt(M_MMAP_THRESHOLD, 1 << 20);
+#endif
+}
+
 void cchat_return_freed_memory(void) {
 #ifdef __GLIBC__
     malloc_trim(0);

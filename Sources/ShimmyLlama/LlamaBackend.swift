@@ -13,6 +13,7 @@ package enum LlamaBackend {
     private static let initialized: Void = {
         llama_log_set({ level, text, _ in LlamaBackend.log(level, text) }, nil)
         cchat_quiet()
+        cchat_keep_large_memory_apart()
         llama_backend_init()
     }()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from server import MODEL, Server
 from test_memory import NAME, engine, memory_of, resident, shelf, status, text, wait_until  # noqa: F401
 
-SECONDS = float(os.environ.get("SHIMMY_FIRE_SECONDS", "30"))
+SECONDS = float(os.environ.get("SHIMMY_FIRE_SECONDS", "180"))
 CLIENTS = 8
 
 

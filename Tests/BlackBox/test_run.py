@@ -131,7 +131,11 @@ def test_a_key_is_sent(home, start):
 def test_an_interrupt_ends_one_question_and_its_work(home, start):
     server = start()
     process = subprocess.Popen(
-        [BINARY, "run", "--host", f"127.0.0.1:{server.port}", MODEL, "Count to ten thousand."], env=environment(home), stdout=subprocess.PIPE, stdin=subprocess.DEVNULL
+        # Thousands of words.
+        [BINARY, "run", "--host", f"127.0.0.1:{server.port}", "--set", "temperature=0", MODEL, "Write a very long story about a river."],
+        env=environment(home), stdout=subprocess.PIPE, stdin=subprocess.DEVNULL,
+        # A shell's background work ignores interrupts, and so would what it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
     )
     assert process.stdout.read(1)
     process.send_signal(signal.SIGINT)

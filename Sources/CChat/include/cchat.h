@@ -60,6 +60,10 @@ void cchat_string_free(char *string);
 /// - compute: of the buffers that a step is computed in.
 void cchat_memory(const struct llama_context *context, size_t *weights, size_t *cache, size_t *compute);
 
+/// From now on pieces of memory of a megabyte and more go back to the system when they are freed. Among smaller ones, what is left of a model's
+/// buffers would be too scattered to be given back, tens of megabytes with every few models that come and go.
+void cchat_keep_large_memory_apart(void);
+
 /// Gives the system back what was freed: the C library keeps it for later, where it is scattered or not large.
 void cchat_return_freed_memory(void);
 
