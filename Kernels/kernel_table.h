@@ -36,6 +36,8 @@ struct FormatKernels {
     // Brings one row of activations into the form that `multiply` takes, of so many bytes: quantized (see activations.h), or as it is.
     void (*quantize)(const float * values, int width, uint8_t * row);
     size_t (*rowBytes)(int width);
+    // Whether that is what they are: then rows that lie evenly need not be brought anywhere.
+    bool takesRowsAsTheyAre;
 
     // By the number of rows, from 1 to `widestTile`; null where there is no such tile.
     void (*multiply[9])(const PanelProduct &);

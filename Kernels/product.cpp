@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <type_traits>
 
 namespace shimmy {
 
@@ -67,10 +68,31 @@ int tileFor(int64_t rest, int widest) {
     return int(rest);
 }
 
-// The product of packed weights with quantized rows that lie one after the other; `target(row)` says where a row's results go.
+// Rows of activations that lie at the same distance from each other, in the form that a format takes.
+struct ActivationRows {
+    const uint8_t * data;
+    size_t rowBytes;  // from one to the next
+    int64_t count;
+};
+
+// Rows of results that lie at the same distance from each other: they are written in place.
+struct EvenResults {
+    float * data;
+    size_t stride;  // floats
+
+    float * operator()(int64_t row) const { return data + size_t(row) * stride; }
+};
+
+// Whether a tensor's rows are at the same distance from each other throughout.
+bool isEven(const ggml_tensor * t) {
+    return t->nb[1] % sizeof(float) == 0 && (t->ne[2] == 1 || t->nb[2] == size_t(t->ne[1]) * t->nb[1]) && (t->ne[3] == 1 || t->nb[3] == size_t(t->ne[2]) * t->nb[2]);
+}
+
+// The product of packed weights with rows; `target(row)` says where a row's results go.
 template <class Target>
-void multiplyPanels(const PackedWeights & weights, const uint8_t * matrix, int64_t first, int64_t last, const uint8_t * quantized, int64_t count, Target target) {
-    const size_t rowBytes = weights.rowBytes();
+void multiplyPanels(const PackedWeights & weights, const uint8_t * matrix, int64_t first, int64_t last, const ActivationRows & rows, Target target) {
+    constexpr bool isInPlace = std::is_same_v<Target, EvenResults>;
+    const int64_t count = rows.count;
     alignas(64) float results[8 * panelRows];
     for (int64_t block = 0; block < count; block += rowsOfBlock) {
         const int64_t end = std::min(count, block + rowsOfBlock);
@@ -79,8 +101,17 @@ void multiplyPanels(const PackedWeights & weights, const uint8_t * matrix, int64
             const size_t valid = size_t(std::min<int64_t>(panelRows, weights.rows - p * panelRows));
             for (int64_t row = block; row < end;) {
                 int tile = tileFor(end - row, weights.format->widestTile);
-                weights.format->multiply[tile]({panel, panel + weights.quantBytes(), quantized + size_t(row) * rowBytes, rowBytes, int(weights.width), results, panelRows});
-                for (int n = 0; n < tile; n++) memcpy(target(row + n) + p * panelRows, results + n * panelRows, valid * sizeof(float));
+                PanelProduct product = {panel, panel + weights.quantBytes(), rows.data + size_t(row) * rows.rowBytes, rows.rowBytes, int(weights.width), results, panelRows};
+                if constexpr (isInPlace) {
+                    if (valid == panelRows) {
+                        product.out = target(row) + p * panelRows;
+                        product.outStride = target.stride;
+                    }
+                }
+                weights.format->multiply[tile](product);
+                if (product.out == results) {
+                    for (int n = 0; n < tile; n++) memcpy(target(row + n) + p * panelRows, results + n * panelRows, valid * sizeof(float));
+                }
                 row += tile;
             }
         }
@@ -108,12 +139,23 @@ struct PlainProduct {
             return (float *) ((char *) t->data + size_t(i1) * t->nb[1] + size_t(i2) * t->nb[2] + size_t(i3) * t->nb[3]);
         };
         runs.open(params->ith);
-        for (int64_t row = params->ith; row < count; row += params->nth) {
-            weights.format->quantize(place(x, row), int(weights.width), quantized + size_t(row) * rowBytes);
+        ActivationRows rows = {quantized, rowBytes, count};
+        if (weights.format->takesRowsAsTheyAre && isEven(x)) {
+            rows.data = (const uint8_t *) x->data;
+            rows.rowBytes = x->nb[1];
+        } else {
+            for (int64_t row = params->ith; row < count; row += params->nth) {
+                weights.format->quantize(place(x, row), int(weights.width), quantized + size_t(row) * rowBytes);
+            }
         }
         ggml_barrier(params->threadpool);
+        const uint8_t * matrix = (const uint8_t *) op->src[0]->data;
         runs.pass(params->ith, [&](int64_t first, int64_t last) {
-            multiplyPanels(weights, (const uint8_t *) op->src[0]->data, first, last, quantized, count, [&](int64_t row) { return place(op, row); });
+            if (isEven(op)) {
+                multiplyPanels(weights, matrix, first, last, rows, EvenResults{(float *) op->data, op->nb[1] / sizeof(float)});
+            } else {
+                multiplyPanels(weights, matrix, first, last, rows, [&](int64_t row) { return place(op, row); });
+            }
         });
     }
 };
@@ -189,7 +231,8 @@ struct ExpertProduct {
         for (int64_t s; (s = ggml_threadpool_chunk_add(params->threadpool, 1)) < shares * experts;) {
             const int64_t expert = s / shares, first = s % shares * share, from = starts[expert];
             const uint8_t * matrix = (const uint8_t *) op->src[0]->data + size_t(expert) * weights.matrixBytes();
-            multiplyPanels(weights, matrix, first, std::min(first + share, weights.panels()), quantized + size_t(from) * rowBytes, starts[expert + 1] - from, [&](int64_t row) {
+            const ActivationRows rows = {quantized + size_t(from) * rowBytes, rowBytes, starts[expert + 1] - from};
+            multiplyPanels(weights, matrix, first, std::min(first + share, weights.panels()), rows, [&](int64_t row) {
                 const Route route = routes[from + row];
                 return (float *) ((char *) op->data + size_t(route.place) * op->nb[1] + size_t(route.token) * op->nb[2]);
             });

@@ -47,7 +47,7 @@ template <class Format, int N> static constexpr auto floatTileOf() -> void (*)(c
 
 template <class Format> static constexpr FormatKernels floatKernelsOf() {
     return {
-        Format::type, 1, panelRows * 2, 0, packFloatPanel, copyRow, floatRowBytes,
+        Format::type, 1, panelRows * 2, 0, packFloatPanel, copyRow, floatRowBytes, true,
         {nullptr, floatTileOf<Format, 1>(), floatTileOf<Format, 2>(), floatTileOf<Format, 3>(), floatTileOf<Format, 4>(), nullptr, nullptr, nullptr,
             floatTileOf<Format, 8>()},
         Simd::widestTile,

@@ -146,7 +146,7 @@ template <class Format, int N> static constexpr auto tileOf() -> void (*)(const 
 
 template <class Format> static constexpr FormatKernels kernelsOf() {
     return {
-        Format::type, Format::width, Format::width / 32 * Format::Quants::size, Format::Scales::size, packPanel<Format>, quantizeRow<Format>, ActivationRow::bytes,
+        Format::type, Format::width, Format::width / 32 * Format::Quants::size, Format::Scales::size, packPanel<Format>, quantizeRow<Format>, ActivationRow::bytes, false,
         {nullptr, tileOf<Format, 1>(), tileOf<Format, 2>(), tileOf<Format, 3>(), tileOf<Format, 4>(), nullptr, nullptr, nullptr, tileOf<Format, 8>()},
         Simd::widestTile,
     };

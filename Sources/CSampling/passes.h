@@ -30,19 +30,32 @@ LOCAL Doubles NAME(doubles)(Floats v) {
     return __builtin_convertvector(low, Doubles) + __builtin_convertvector(high, Doubles);
 }
 
-TARGET static size_t NAME(greatest)(const float *values, size_t count) {
+// The greatest of the values from `start` to what is just below `end`.
+LOCAL float NAME(most)(const float *values, size_t start, size_t end, size_t count) {
     Floats best[4];
     for (int n = 0; n < 4; n++) best[n] = (Floats){0} - INFINITY;
-    for (size_t at = 0; at < count; at += 4 * LANES) {
-        for (size_t n = 0; n < 4 && at + n * LANES < count; n++) {
+    for (size_t at = start; at < end; at += 4 * LANES) {
+        for (size_t n = 0; n < 4 && at + n * LANES < end; n++) {
             Floats loaded = NAME(load)(values, at + n * LANES, count, -INFINITY);
             best[n] = NAME(select)(loaded > best[n], loaded, best[n]);
         }
     }
     for (int n = 1; n < 4; n++) best[0] = NAME(select)(best[n] > best[0], best[n], best[0]);
-    float greatest = best[0][0];
-    for (int lane = 1; lane < LANES; lane++) greatest = best[0][lane] > greatest ? best[0][lane] : greatest;
-    for (size_t at = 0; at < count; at += LANES) {
+    float most = best[0][0];
+    for (int lane = 1; lane < LANES; lane++) most = best[0][lane] > most ? best[0][lane] : most;
+    return most;
+}
+
+TARGET static size_t NAME(greatest)(const float *values, size_t count) {
+    float greatest = -INFINITY;
+    size_t first = 0, last = count;
+    for (size_t start = 0; start < count; start += BLOCK) {
+        const size_t end = start + BLOCK < count ? start + BLOCK : count;
+        const float most = NAME(most)(values, start, end, count);
+        if (most > greatest) greatest = most, first = start, last = end;
+    }
+    // Where it stands is looked for in its block alone.
+    for (size_t at = first; at < last; at += LANES) {
         Ints found = NAME(load)(values, at, count, NAN) == greatest;
         if (!__builtin_reduce_or(found)) continue;
         for (size_t lane = 0; lane < LANES; lane++) {
