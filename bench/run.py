@@ -13,6 +13,7 @@ import statistics
 import subprocess
 import sys
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -65,7 +66,7 @@ ROWS = [
     Row("records8", "seconds", "8 clients, a JSON record with 8 fields each", "s", target=0.5),
     Row("embeddings F16", "throughput", "256 short texts from 8 clients, all-MiniLM-L6-v2 in F16", "texts/s", more_is_better=True, target=1.5),
     Row("embeddings Q8_0", "throughput", "256 short texts from 8 clients, all-MiniLM-L6-v2 in Q8_0", "texts/s", more_is_better=True, target=1.5),
-    Row("idle_connections", "ratio", "2,000 idle connections: time of one client, over its time without them", "", target=None),
+    Row("idle_connections", "ratio", "2,000 idle connections: time of one client, over its time without them (1: unchanged)", "", target=None),
 ]
 # The server scenarios that are measured on the large model too.
 for scenario in ("distinct8", "distinct32", "agents", "intruder"):
@@ -190,13 +191,14 @@ def summarize(row: Row, results: dict) -> tuple[float, float, float, str]:
 
 
 def report(results: dict, model: str, folder: str) -> str:
-    counts = sorted({len(rounds) for name, scenario in results.items() if name not in ALONE for rounds in scenario.values()})
+    counts = sorted({len(rounds) for name, scenario in results.items() if name not in ALONE and name != "dates" for rounds in scenario.values()})
     rounds = " to ".join(str(count) for count in dict.fromkeys((counts or [0])[:: max(1, len(counts) - 1)]))
     lines = [
         "## Servers",
         "",
         f"Shimmy beside llama-server from the same llama.cpp ({LLAMA['project']} {LLAMA['version']}), {model}, {os.cpu_count()} cores",
-        f"({processor_name()}), alternating, {rounds} rounds, medians; llama-server with unified and with split KV cache, the better counted.",
+        f"({processor_name()}), alternating, {rounds} rounds, medians; llama-server with unified and with split KV cache and with its host prompt",
+        "cache as it comes, the better counted. Any row again: `python3 bench/run.py --only SCENARIO`, with a scenario's name in quotes.",
         "",
     ]
     lines += table(ROWS, results, "llama-server")
@@ -251,7 +253,7 @@ def threads_table(runs: list[dict]) -> list[str]:
 
 
 def table(rows: list[Row], results: dict, peer: str) -> list[str]:
-    lines = [f"| | Shimmy | {peer} | ratio | target |", "|---|---:|---:|---:|---|"]
+    lines = [f"| | Shimmy | {peer} | ratio | target | scenario | measured |", "|---|---:|---:|---:|---|---|---|"]
     for row in rows:
         # A number that an earlier run did not take is not there.
         if any(row.key not in values for rounds in results.get(row.scenario, {"": [{}]}).values() for values in rounds):
@@ -259,7 +261,9 @@ def table(rows: list[Row], results: dict, peer: str) -> list[str]:
         ours, theirs, ratio, _ = summarize(row, results)
         met = "" if row.target is None else " (met)" if (ratio >= row.target if row.more_is_better else ratio <= row.target) else " (missed)"
         aim = "–" if row.target is None else f"{'≥' if row.more_is_better else '≤'} {row.target}{met}"
-        lines.append(f"| {row.title}{f' ({row.unit})' if row.unit else ''} | {number(ours * row.factor)} | {number(theirs * row.factor)} | {ratio:.2f} | {aim} |")
+        title = f"{row.title} ({row.unit})" if row.unit else row.title
+        numbers = f"{number(ours * row.factor)} | {number(theirs * row.factor)} | {ratio:.2f}"
+        lines.append(f"| {title} | {numbers} | {aim} | {row.scenario} | {results.get('dates', {}).get(row.scenario, 'before')} |")
     return lines
 
 
@@ -315,6 +319,7 @@ def main():
     numbers = folder / "results.json"
     results = json.loads(numbers.read_text()) if numbers.exists() else {}
     results.update(measure(arguments.only, arguments.rounds, arguments.model, llama_server))
+    results.setdefault("dates", {}).update({name: date.today().isoformat() for name in arguments.only})
     numbers.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
     plots(results, lambda file, svg: (folder / file).write_text(svg), folder.name)
     text = "# Benchmarks\n\nAbsolute numbers belong to one machine and one hour; ratios travel better. Run them with `make bench`.\n\n"
