@@ -73,6 +73,7 @@ let package = Package(
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
             ]),
         target("ShimmyTerminal"),
         target(
@@ -128,12 +129,13 @@ let package = Package(
         tests("ShimmyConversion", ["ShimmyJSON", "ShimmyModels"]),
         tests("ShimmyConfiguration", ["ShimmyCore", "ShimmyJSON"]),
         tests("ShimmyModels", ["ShimmyCore", "ShimmyJSON", "ShimmyChat", "ShimmyEngine", .product(name: "Logging", package: "swift-log")]),
+        tests("ShimmyHub"),
         tests(
             "ShimmyStorage", ["ShimmyJSON", .product(name: "GRDB", package: "GRDB.swift"), .product(name: "Logging", package: "swift-log")]),
         tests(
             "ShimmyServer",
             [
-                "ShimmyCore", "ShimmyJSON", "ShimmyChat", "ShimmyAPI", "ShimmyModels", "ShimmyHub",
+                "ShimmyCore", "ShimmyJSON", "ShimmyEngine", "ShimmyChat", "ShimmyAPI", "ShimmyModels", "ShimmyHub",
                 .product(name: "Logging", package: "swift-log"),
             ]),
     ]

@@ -23,6 +23,9 @@ package protocol Vocabulary: Sendable {
     /// A prompt to which the answer is what stands between two texts; nil when the model was not made for that.
     func infill(_ prefix: [Token], _ suffix: [Token]) -> [Token]?
 
+    /// What the model was trained to judge pairs of texts in.
+    var pairFormat: PairFormat { get }
+
     /// Tokens that end a generation; the first is the one that ends a turn.
     var endTokens: [Token] { get }
 
@@ -33,6 +36,7 @@ package protocol Vocabulary: Sendable {
 extension Vocabulary {
     package var beginning: [Token] { [] }
     package var ending: Token? { nil }
+    package var pairFormat: PairFormat { .marks(beginning: nil, ending: nil, separator: nil) }
     package var endTokens: [Token] { [] }
     package var controlTokens: [Token] { [] }
     package func infill(_ prefix: [Token], _ suffix: [Token]) -> [Token]? { nil }

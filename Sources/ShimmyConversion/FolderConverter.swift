@@ -14,6 +14,11 @@ package struct FolderConverter {
 
     private let folder: HubFolder
     private let name: String
+    private let freeBytes: (String) -> Int?
+    /// All that is read of a folder beside its weights, whether it is there or not.
+    package static let describingFiles = [
+        "config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "1_Pooling/config.json", "model.safetensors.index.json",
+    ]
     /// Tables that ggml adds to what it computes in F32.
     private static let addedTensors: Set<String> = ["position_embd.weight", "token_types.weight"]
     /// Bytes that are read at once.
@@ -22,24 +27,26 @@ package struct FolderConverter {
     private static let longestRow = 64 << 20
 
     /// - name: what the file says that the model is called.
-    package init(folder: HubFolder, name: String) {
+    /// - freeBytes: how much may be written where a file is to lie; nil where nobody says.
+    package init(folder: HubFolder, name: String, freeBytes: @escaping (String) -> Int? = { UnfinishedFiles.freeBytes(beside: $0) }) {
         self.folder = folder
         self.name = name
+        self.freeBytes = freeBytes
     }
 
     /// Writes the file aside and moves it to its place when it is whole. Blocks for as long as that takes.
-    /// - progress: told bytes written and bytes in all.
-    package func convert(to path: String, progress: (Int, Int) -> Void = { _, _ in }) throws(ConversionError) {
-        let aside = "\(path).\(ProcessInfo.processInfo.processIdentifier).partial"
-        defer { try? FileManager.default.removeItem(atPath: aside) }
+    /// - progress: told bytes written and bytes in all; what it throws ends the conversion.
+    package func convert(to path: String, progress: (Int, Int) throws(ConversionError) -> Void = { _, _ in }) throws(ConversionError) {
+        let aside = UnfinishedFiles.path(for: path)
         let (metadata, tensors) = try plan()
         let total = tensors.reduce(0) { $0 + $1.entry.bytes }
-        let writer = try GGUFWriter(path: aside, metadata: metadata, tensors: tensors.map(\.entry))
+        defer { try? FileManager.default.removeItem(atPath: aside) }
+        let writer = try GGUFWriter(path: aside, metadata: metadata, tensors: tensors.map(\.entry), freeBytes: freeBytes(path))
         var written = 0
         for tensor in tensors {
-            try write(tensor, writer) { bytes in
+            try write(tensor, writer) { bytes throws(ConversionError) in
                 written += bytes
-                progress(written, total)
+                try progress(written, total)
             }
         }
         try writer.close()
@@ -107,11 +114,13 @@ package struct FolderConverter {
 
     // MARK: Writing
 
-    private func write(_ planned: Planned, _ writer: GGUFWriter, _ progress: (Int) -> Void) throws(ConversionError) {
+    private func write(
+        _ planned: Planned, _ writer: GGUFWriter, _ progress: (Int) throws(ConversionError) -> Void
+    ) throws(ConversionError) {
         guard let (file, tensor, type) = planned.source else {
             let bytes = planned.values.flatMap { value in withUnsafeBytes(of: value.bitPattern.littleEndian) { Array($0) } }
             try writer.write(bytes)
-            progress(bytes.count)
+            try progress(bytes.count)
             return try writer.align(after: planned.entry)
         }
         let rows = planned.entry.shape.last ?? 1
@@ -124,7 +133,7 @@ package struct FolderConverter {
             let bytes = try file.read(begin..<begin + count * rowBytes)
             let converted = TensorValues.convert(bytes, from: type, to: planned.entry.type, adding: planned.transform.offset)
             try writer.write(converted)
-            progress(converted.count)
+            try progress(converted.count)
             row += count
         }
         try writer.align(after: planned.entry)

@@ -25,11 +25,19 @@ struct GGUFWriter {
     private static let alignment = 32
     private let handle: FileHandle
 
-    init(path: String, metadata: [(String, MetadataValue)], tensors: [Entry]) throws(ConversionError) {
-        guard FileManager.default.createFile(atPath: path, contents: nil), let handle = FileHandle(forWritingAtPath: path) else {
-            throw ConversionError("\(path) cannot be written")
+    /// - freeBytes: how much may be written there; nil where nobody says.
+    init(path: String, metadata: [(String, MetadataValue)], tensors: [Entry], freeBytes: Int?) throws(ConversionError) {
+        let (header, size) = Self.header(metadata, tensors)
+        if let freeBytes, size > freeBytes {
+            throw ConversionError("\((path as NSString).deletingLastPathComponent) has room for \(freeBytes) bytes, and \(size) are needed")
         }
+        guard let handle = UnfinishedFiles.create(path) else { throw ConversionError("\(path) cannot be written") }
         self.handle = handle
+        try write(header)
+    }
+
+    /// - size: of the whole file.
+    private static func header(_ metadata: [(String, MetadataValue)], _ tensors: [Entry]) -> (bytes: [UInt8], size: Int) {
         var header = Bytes()
         header.append("GGUF".utf8)
         header.append(UInt32(3))
@@ -46,10 +54,10 @@ struct GGUFWriter {
             for length in tensor.shape { header.append(UInt64(length)) }
             header.append(tensor.type.number)
             header.append(UInt64(offset))
-            offset += Self.aligned(tensor.bytes)
+            offset += aligned(tensor.bytes)
         }
-        header.append([UInt8](repeating: 0, count: Self.aligned(header.bytes.count) - header.bytes.count))
-        try write(header.bytes)
+        header.append([UInt8](repeating: 0, count: aligned(header.bytes.count) - header.bytes.count))
+        return (header.bytes, header.bytes.count + offset)
     }
 
     /// Values in the order of the entries.

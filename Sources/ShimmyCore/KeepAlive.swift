@@ -4,19 +4,23 @@ package enum KeepAlive: Sendable, Equatable {
     case seconds(Double)
     case forever
 
-    /// A number of seconds, negative for ever. Nil for what is no number.
+    /// Seconds beyond which a time is for ever: three decades. Clocks cannot count as far as numbers go.
+    private static let limit = 1e9
+
+    /// A number of seconds; negative, or more than anybody waits, for ever. Nil for what is no number.
     package init?(seconds: Double) {
         guard seconds.isFinite else { return nil }
-        self = seconds < 0 ? .forever : .seconds(seconds)
+        self = (0...Self.limit).contains(seconds) ? .seconds(seconds) : .forever
     }
 
-    /// A time as people write it and as Ollama takes it: `90`, `90s`, `5m`, `1h30m`, `500ms`; with a minus sign for ever. Nil for anything else.
+    /// A time as people write it and as Ollama takes it: `90`, `90s`, `5m`, `1h30m`, `500ms`; for ever with a minus sign, or if nobody waits
+    /// for so long. Nil for anything else.
     package init?(_ text: String) {
         var rest = Substring(text)
         let isNegative = rest.first == "-"
         if isNegative || rest.first == "+" { rest.removeFirst() }
         guard let seconds = Self.parts(rest) else { return nil }
-        self = isNegative ? .forever : .seconds(seconds)
+        self.init(seconds: isNegative ? -1 : seconds)
     }
 
     private static let units: [Substring: Double] = ["ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400]

@@ -62,9 +62,13 @@ package final class EngineHandle: Sendable {
         return EngineHandle(limits: limits, queue: options.queue, mailbox: mailbox, shared: shared)
     }
 
-    /// Queues sequences, all or none. Each must fit into `limits.contextLength`. Throws `QueueFull`.
+    /// Sequences that it takes at once: those that run, and those that may wait.
+    package var capacity: Int { limits.running + queue }
+
+    /// Queues sequences of one owner, all or none: at most `capacity`, each one fit for `limits.contextLength`. Throws `QueueFull`.
     package func submit(_ requests: [SequenceRequest]) throws(QueueFull) -> [TokenStream] {
-        try shared.enter(requests.count, limit: limits.running + queue)
+        guard let owner = requests.first?.owner else { return [] }
+        try shared.enter(requests.count, for: owner, limit: capacity, kept: queue / 4)
         return requests.map { request in
             precondition(request.fits(limits.contextLength))
             let id = SequenceID(lastID.wrappingAdd(1, ordering: .relaxed).newValue)

@@ -10,7 +10,7 @@ enum EngineCommand: Sendable {
 
     /// The end of a search in the prefix store.
     struct Lookup: Sendable {
-        var prefix: StoredPrefix?
+        var prefix: PrefixLease?
     }
 }
 
@@ -30,24 +30,30 @@ final class EngineLoop<Runner: ModelRunner> {
     private var runner: Runner
     private var scheduler: Scheduler
     private var streams: [SequenceID: WeakStream] = [:]
+    private var owners: [SequenceID: Owner] = [:]
     /// Prefixes from the disk, until their sequences start.
-    private var stored: [SequenceID: StoredPrefix] = [:]
+    private var stored: [SequenceID: PrefixLease] = [:]
+    private var copyTime = CopyTime()
     private let mailbox: Mailbox<EngineCommand>
     private let shared: SharedStatistics
     private let store: PrefixStore?
     private let turn: ComputeTurn.Member
     private var stopped = false
 
+    /// Of the time between two tokens of a stream, what a step may take beyond its work to copy cells for the disk.
+    private static var shareForCopies: Double { 0.25 }
     /// Seconds without work after which prefixes are saved.
     private static var restBeforeSaving: Double { 0.5 }
 
     init(runner: Runner, options: EngineHandle.Options, mailbox: Mailbox<EngineCommand>, shared: SharedStatistics) {
+        // Deterministic work reuses nothing, so that nothing is kept for it.
+        let store = options.isDeterministic ? nil : options.store
+        self.store = store
         self.runner = runner
         self.scheduler = Scheduler(
-            limits: runner.limits, target: options.target, isDeterministic: options.isDeterministic, savesPrefixes: options.store != nil)
+            limits: runner.limits, target: options.target, isDeterministic: options.isDeterministic, savesPrefixes: store != nil)
         self.mailbox = mailbox
         self.shared = shared
-        self.store = options.store
         turn = ComputeTurn.Member(options.turn)
     }
 
@@ -59,7 +65,7 @@ final class EngineLoop<Runner: ModelRunner> {
             let commands = mailbox.takeAll(!scheduler.isIdle ? .none : mayHaveToSave ? .seconds(Self.restBeforeSaving) : .endless)
             if scheduler.isIdle, commands.isEmpty {
                 // One at a time: a request that comes now waits for one copy of memory at most.
-                mayHaveToSave = scheduler.nextToSave().map(perform) != nil
+                mayHaveToSave = saveNext()
                 continue
             }
             for command in commands { perform(command) }
@@ -79,8 +85,20 @@ final class EngineLoop<Runner: ModelRunner> {
             stream.value?.fail(CancellationError())
             scheduler.cancel(id)
         }
-        while let saving = scheduler.nextToSave() { perform(saving) }
+        while let saving = scheduler.nextToSave() {
+            if store?.hasRoom == false { store?.flush() }
+            save(saving)
+        }
         store?.flush()
+    }
+
+    /// Saves an idle prefix, unless the disk has enough to do; returns whether there may be more to save.
+    private func saveNext() -> Bool {
+        guard let store else { return false }
+        guard store.hasRoom else { return true }
+        guard let saving = scheduler.nextToSave() else { return false }
+        save(saving)
+        return true
     }
 
     // MARK: Steps
@@ -88,15 +106,17 @@ final class EngineLoop<Runner: ModelRunner> {
     /// One step: schedule, run, commit.
     /// - others: other engines with streams, which wait for this step.
     private func step(beside others: Int) {
+        let begin = ContinuousClock.now
+        noteWindows()
         var step = scheduler.schedule(beside: others)
         publish()  // a step can take a while: what it works on is known before it ends
         perform(&step)
         guard !step.batch.isEmpty else { return }
-        let begin = ContinuousClock.now
+        let computing = ContinuousClock.now
         let result: StepResult
         do {
             let sampled = try runner.run(step.batch)
-            let seconds = (ContinuousClock.now - begin) / .seconds(1)
+            let seconds = (ContinuousClock.now - computing) / .seconds(1)
             result = scheduler.commit(step.batch, sampled: sampled, seconds: seconds, isEndOfGeneration: runner.isEndOfGeneration)
         } catch {
             result = scheduler.fail(step.batch, reason: "\(error)")
@@ -107,12 +127,19 @@ final class EngineLoop<Runner: ModelRunner> {
         shared.countStep(tokens: step.batch.tokenCount, seconds: seconds, modelSeconds: runner.modelSeconds)
     }
 
+    /// A model with a window forgets what lies before it when its cells are needed, of idle prefixes too.
+    private func noteWindows() {
+        guard runner.limits.window > 0 else { return }
+        scheduler.note(firstPositions: (0..<runner.limits.slots).map(runner.firstPosition))
+    }
+
     /// Performs a step's operations in order. What cannot be restored leaves the step.
     private func perform(_ step: inout Step) {
+        copyTime.beginStep()
         for operation in step.operations {
             if case .restore(let sequence, let slot, let count) = operation {
                 if restore(sequence, slot: slot, count: count) { continue }
-                step = scheduler.didNotRestore(sequence, in: step)
+                step = scheduler.didNotRestore(sequence, slot: slot, in: step)
                 for operation in step.operations { runner.perform(operation) }
             } else {
                 perform(operation)
@@ -121,14 +148,30 @@ final class EngineLoop<Runner: ModelRunner> {
     }
 
     private func perform(_ operation: CacheOperation) {
-        guard case .save(let slot, let tokens, let adapters) = operation else { return runner.perform(operation) }
-        guard let store, !store.contains(tokens, with: adapters), let state = runner.state(slot: slot) else { return }
-        store.write(StoredPrefix(tokens: tokens, state: state), with: adapters, partially: runner.limits.canRewind)
+        guard case .save(_, let tokens, _) = operation else { return runner.perform(operation) }
+        // The cells are needed now: what the disk has no time for, or streams would wait for, is given up.
+        let hasTime = !scheduler.hasStreams || copyTime.allows(tokens: tokens.count, within: scheduler.target.gap * Self.shareForCopies)
+        if hasTime, store?.hasRoom == true { save(operation) }
+    }
+
+    /// Copies a slot's cells and has them written.
+    private func save(_ operation: CacheOperation) {
+        guard let store, case .save(let slot, let tokens, let adapters) = operation, !store.contains(tokens, with: adapters) else { return }
+        let begin = ContinuousClock.now
+        guard let state = runner.state(slot: slot) else { return }
+        copyTime.observe(tokens: tokens.count, seconds: (ContinuousClock.now - begin) / .seconds(1))
+        store.write(StoredPrefix(tokens: tokens, state: state), with: adapters, partially: runner.limits.storesParts)
     }
 
     private func restore(_ sequence: SequenceID, slot: Int, count: Int) -> Bool {
-        guard let prefix = stored.removeValue(forKey: sequence), runner.restore(slot: slot, from: prefix.state) else { return false }
+        guard let prefix = stored.removeValue(forKey: sequence)?.prefix, runner.restore(slot: slot, from: prefix.state) else { return false }
         if prefix.tokens.count > count { runner.perform(.truncate(slot: slot, count: count)) }
+        let window = runner.limits.window
+        // Of a longer prefix what these tokens see may be gone.
+        if window > 0, runner.firstPosition(slot: slot) > max(0, count - window) {
+            runner.perform(.truncate(slot: slot, count: 0))
+            return false
+        }
         shared.countRestored(tokens: count)
         return true
     }
@@ -151,23 +194,32 @@ final class EngineLoop<Runner: ModelRunner> {
     }
 
     private func submit(_ id: SequenceID, _ request: SequenceRequest, _ stream: WeakStream, _ lookup: EngineCommand.Lookup?) {
-        guard let alive = stream.value, !alive.isEnded else { return shared.leave() }
-        let partially = runner.limits.canRewind
-        if let store, lookup == nil, !request.scoresPrompt,
-            store.longestMatch(request.prompt, with: request.adapters, partially: partially)
-                >= scheduler.known(of: request.prompt, with: request.adapters) + PrefixCache.worthSaving
-        {
-            // It comes back when the disk has answered; meanwhile others go on.
-            store.read(for: request.prompt, with: request.adapters, partially: partially) { [mailbox] prefix in
-                if !mailbox.send(.submit(id, request, stream, stored: .init(prefix: prefix))) { stream.value?.fail(CancellationError()) }
-            }
-            return
+        guard let alive = stream.value, !alive.isEnded else { return shared.leave(of: request.owner) }
+        if let lookup { return enter(id, request, stream, lookup.prefix) }
+        guard let store, !request.scoresPrompt,
+            let match = store.longestMatch(request.prompt, with: request.adapters, partially: runner.limits.storesParts),
+            isWorthRestoring(match.count, for: request)
+        else { return enter(id, request, stream, nil) }
+        // It comes back when the disk has answered; meanwhile others go on.
+        store.read(match) { [mailbox] lease in
+            if !mailbox.send(.submit(id, request, stream, stored: .init(prefix: lease))) { stream.value?.fail(CancellationError()) }
         }
+    }
+
+    private func enter(_ id: SequenceID, _ request: SequenceRequest, _ stream: WeakStream, _ lease: PrefixLease?) {
         streams[id] = stream
-        stored[id] = lookup?.prefix
+        owners[id] = request.owner
         runner.addSequence(id, sampling: request.sampling)
-        let common = lookup?.prefix.map { zip($0.tokens, request.prompt).prefix { $0 == $1 }.count } ?? 0
-        scheduler.submit(id, request, restorable: min(common, request.prompt.count - 1))
+        let common = lease?.prefix.tokens.countInCommon(with: request.prompt) ?? 0
+        let restorable = min(common, request.prompt.count - 1)
+        // Others may have computed as much while it was read.
+        let isWanted = isWorthRestoring(restorable, for: request)
+        if isWanted { stored[id] = lease }
+        scheduler.submit(id, request, restorable: isWanted ? restorable : 0)
+    }
+
+    private func isWorthRestoring(_ count: Int, for request: SequenceRequest) -> Bool {
+        PrefixCache.isWorthRestoring(count, besides: scheduler.known(of: request.prompt, with: request.adapters))
     }
 
     private func deliver(_ events: [SequenceEvent]) {
@@ -179,6 +231,7 @@ final class EngineLoop<Runner: ModelRunner> {
                 streams[id]?.value?.yield(scores: Array(logprobs[id]?.prefix(count) ?? []))
                 logprobs[id]?.removeFirst(count)
             case .started(let id, let start):
+                stored[id] = nil
                 streams[id]?.value?.start(start)
             case .token(let id, let token):
                 if logprobs[id] == nil { logprobs[id] = runner.takeLogprobs(of: id)[...] }
@@ -197,7 +250,7 @@ final class EngineLoop<Runner: ModelRunner> {
         streams[id] = nil
         stored[id] = nil
         runner.removeSequence(id)
-        shared.leave()
+        if let owner = owners.removeValue(forKey: id) { shared.leave(of: owner) }
     }
 }
 

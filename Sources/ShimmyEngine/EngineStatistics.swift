@@ -12,8 +12,10 @@ package struct EngineStatistics: Sendable, Equatable {
     package var counters = SchedulerCounters()
     /// Seconds of the last step.
     package var stepSeconds = 0.0
+    /// Seconds of all steps, and how many of those the model itself took.
+    package var (totalSeconds, modelSeconds) = (0.0, 0.0)
     /// Of the time of all steps, the part that was not the model's: sampling and bookkeeping. 0 to 1.
-    package var overhead = 0.0
+    package var overhead: Double { totalSeconds > 0 ? max(0, 1 - modelSeconds / totalSeconds) : 0 }
     /// Whether sequences share any common prefix, or only where there are checkpoints.
     package var sharesAnyPrefix = true
     /// Prompt tokens that were read from the disk.
@@ -56,13 +58,11 @@ extension SequenceStatus {
 final class SharedStatistics: Sendable {
     private struct State {
         var statistics = EngineStatistics()
-        /// Sequences that were submitted and have not ended.
-        var outstanding = 0
+        /// Of sequences that were submitted and have not ended.
+        var places = QueuePlaces()
         var lastEnd: ContinuousClock.Instant?
         /// Seconds between two ends, lately.
         var endInterval = 1.0
-        var totalSeconds = 0.0
-        var modelSeconds = 0.0
         var ended = false
         var waiters: [CheckedContinuation<Void, Never>] = []
     }
@@ -74,22 +74,23 @@ final class SharedStatistics: Sendable {
     // MARK: The queue's bound
 
     /// Takes places in the queue, all or none.
-    func enter(_ count: Int, limit: Int) throws(QueueFull) {
+    /// - kept: how many of the places are for owners that have none yet.
+    func enter(_ count: Int, for owner: Owner, limit: Int, kept: Int) throws(QueueFull) {
         let wait = state.withLock { state -> Double? in
-            guard state.outstanding + count <= limit else { return state.endInterval }
-            state.outstanding += count
-            return nil
+            let missing = state.places.take(count, for: owner, limit: limit, kept: kept)
+            return missing == 0 ? nil : state.endInterval * Double(missing)
         }
         if let wait { throw QueueFull(retryAfter: Int(min(60, max(1, wait.rounded(.up))))) }
     }
 
-    /// A sequence ended.
-    func leave() {
+    /// Sequences ended.
+    func leave(_ count: Int = 1, of owner: Owner) {
         let now = ContinuousClock.now
         state.withLock { state in
-            state.outstanding -= 1
+            state.places.giveBack(count, of: owner)
             if let last = state.lastEnd { state.endInterval += 0.2 * ((now - last) / .seconds(1) - state.endInterval) }
-            state.lastEnd = now
+            // Rest is no sign of slowness.
+            state.lastEnd = state.places.isEmpty ? nil : now
         }
     }
 
@@ -115,9 +116,8 @@ final class SharedStatistics: Sendable {
             $0.statistics.steps += 1
             $0.statistics.tokensComputed += tokens
             $0.statistics.stepSeconds = seconds
-            $0.totalSeconds += seconds
-            $0.modelSeconds += modelSeconds
-            $0.statistics.overhead = $0.totalSeconds > 0 ? max(0, 1 - $0.modelSeconds / $0.totalSeconds) : 0
+            $0.statistics.totalSeconds += seconds
+            $0.statistics.modelSeconds += modelSeconds
         }
     }
 

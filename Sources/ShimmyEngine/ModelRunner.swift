@@ -18,8 +18,15 @@ package struct RunnerLimits: Sendable, Equatable {
     package var outputs: Int
     /// Whether the tail of a slot can be dropped, and a part of it shared. Recurrent and hybrid models only know all of it.
     package var canRewind: Bool
+    /// Tokens that the next one sees in every layer, where the model may forget what lies before them; 0 where it keeps all.
+    package var window: Int
+    /// Whether what is stored of a prefix holds all that is needed for a part of it.
+    package var storesParts: Bool { canRewind && window == 0 }
 
-    package init(cells: Int, contextLength: Int, slots: Int, running: Int? = nil, batchTokens: Int, outputs: Int? = nil, canRewind: Bool) {
+    package init(
+        cells: Int, contextLength: Int, slots: Int, running: Int? = nil, batchTokens: Int, outputs: Int? = nil, canRewind: Bool, window: Int = 0
+    ) {
+        self.window = window
         self.outputs = outputs ?? batchTokens
         let running = running ?? slots
         precondition(cells >= contextLength && contextLength > 1 && running > 0 && running <= slots && batchTokens > 0)
@@ -107,6 +114,9 @@ package protocol ModelRunner {
     /// Changes which slots hold which cells; nothing is computed. Saving and restoring are the other two's.
     mutating func perform(_ operation: CacheOperation)
 
+    /// The position from which on a slot's tokens are all there, where the model forgets what lies before its window.
+    func firstPosition(slot: Int) -> Int
+
     /// All that was computed for a slot's tokens, as bytes for `restore`; nil when the model cannot tell.
     mutating func state(slot: Int) -> [UInt8]?
 
@@ -127,5 +137,6 @@ package protocol ModelRunner {
 }
 
 extension ModelRunner {
+    package func firstPosition(slot: Int) -> Int { 0 }
     package mutating func takeLogprobs(of id: SequenceID) -> [TokenLogprobs] { [] }
 }

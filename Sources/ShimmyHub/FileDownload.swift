@@ -10,10 +10,6 @@ struct FileDownload: Sendable {
     struct Options: Sendable {
         var chunkBytes = 8 << 20
         var parallel = 4
-        /// Tries of one chunk, each after a longer pause.
-        var tries = 6
-        /// Seconds before the second try; doubled for each later one.
-        var pause = 0.5
     }
 
     let client: HubClient
@@ -23,7 +19,7 @@ struct FileDownload: Sendable {
     let target: String
     var options = Options()
 
-    private struct RangesIgnored: Error {}
+    private struct RangesIgnored: LastingFault {}
 
     /// - progress: told how many bytes have arrived since the last call; may be called from several tasks at once.
     /// Throws `HubError`.
@@ -66,7 +62,7 @@ struct FileDownload: Sendable {
     private func fetch(_ chunk: Int, to partial: PartialFile, _ progress: @Sendable (Int) -> Void) async throws {
         let whole = range(ofChunk: chunk)
         var position = whole.lowerBound
-        try await retrying { [self] in
+        try await client.retry.run(file.path) { [self] () async throws -> Void? in
             let wanted = position..<whole.upperBound
             let response = try await client.bytes(of: file, in: repository, commit: commit, range: wanted)
             guard response.status == .partialContent || wanted == 0..<file.size else { throw RangesIgnored() }
@@ -82,14 +78,14 @@ struct FileDownload: Sendable {
                 position += count
                 progress(count)
             }
-            return position == whole.upperBound
+            return position == whole.upperBound ? () : nil
         }
     }
 
     /// For servers that do not know ranges.
     private func fetchWhole(to partial: PartialFile, _ progress: @Sendable (Int) -> Void) async throws {
         var told = 0
-        try await retrying {
+        try await client.retry.run(file.path) { () async throws -> Void? in
             var position = 0
             for try await var buffer in try await client.bytes(of: file, in: repository, commit: commit, range: nil).body {
                 guard buffer.readableBytes <= file.size - position else { throw HubError.unreadable("\(file.path) is longer than it should be") }
@@ -101,32 +97,8 @@ struct FileDownload: Sendable {
                 if position > told { progress(position - told) }
                 told = max(told, position)
             }
-            return position == file.size
+            return position == file.size ? () : nil
         }
-    }
-
-    /// - attempt: whether all bytes came; a connection that merely ended is a fault like others.
-    private func retrying(_ attempt: () async throws -> Bool) async throws {
-        var pause = options.pause
-        var reason = "the connection was cut"
-        for left in (0..<options.tries).reversed() {
-            do {
-                if try await attempt() { return }
-            } catch HubError.rateLimited(let seconds) where seconds <= 120 && left > 0 {
-                try await Task.sleep(for: .seconds(Double(seconds)))
-                continue
-            } catch HubError.unexpectedStatus(let status, let url) where status >= 500 {
-                reason = "\(HubError.unexpectedStatus(status, url))"
-            } catch let error where error is HubError || error is RangesIgnored || error is CancellationError {
-                throw error
-            } catch {
-                reason = (error as? HTTPClientError).map(\.shortDescription) ?? "the connection was cut"
-            }
-            try Task.checkCancellation()
-            if left > 0 { try await Task.sleep(for: .seconds(pause)) }
-            pause = min(pause * 2, 30)
-        }
-        throw HubError.interrupted(file.path, reason: reason)
     }
 
     private func verify(_ partial: PartialFile) async throws {

@@ -1,6 +1,8 @@
 package import AsyncHTTPClient
+import Foundation
 import NIOCore
 import NIOHTTP1
+import NIOPosix
 import ShimmyJSON
 
 /// A file of a repository.
@@ -26,6 +28,7 @@ package struct HubFile: Sendable, Equatable {
 /// The hub's API: what is in a repository, and the bytes of it.
 package struct HubClient: Sendable {
     package let endpoint: HubEndpoint
+    let retry = RetryPolicy()
     private let http: HTTPClient
     private static let longestAnswer = 16 << 20
     private static let mostPages = 50
@@ -74,7 +77,7 @@ package struct HubClient: Sendable {
         return (commit, files)
     }
 
-    /// A part of a file, or with nil all of it. Throws `HubError` for every status but 200 and 206.
+    /// A part of a file, or with nil all of it; asked for once. Throws `HubError` or `PassingFault` for every status but 200 and 206.
     func bytes(of file: HubFile, in repository: String, commit: String, range: Range<Int>?) async throws -> HTTPClientResponse {
         let path = file.path.split(separator: "/").map { Self.encoded(String($0)) }.joined(separator: "/")
         var request = request("\(endpoint.url)/\(repository)/resolve/\(commit)/\(path)")
@@ -83,25 +86,46 @@ package struct HubClient: Sendable {
         request.headers.add(name: "accept-encoding", value: "identity")
         let response = try await http.execute(request, deadline: .distantFuture)
         guard response.status == .ok || response.status == .partialContent else {
-            throw Self.error(response, "\(repository)/\(file.path)", request.url)
+            throw Self.fault(response, "\(repository)/\(file.path)", request.url)
         }
         return response
     }
 
     private func json(_ url: String, of name: String) async throws -> (body: JSON, next: String?) {
         if endpoint.isOffline { throw HubError.offline }
+        return try await retry.run(name) { try await answer(url, of: name) }
+    }
+
+    /// One try of that.
+    private func answer(_ url: String, of name: String) async throws -> (body: JSON, next: String?) {
         let response: HTTPClientResponse
         do {
             response = try await http.execute(request(url), timeout: .seconds(60))
-        } catch let error as HTTPClientError {
-            throw HubError.interrupted(name, reason: "\(endpoint.url) does not answer (\(error.shortDescription))")
-        } catch let error where !(error is CancellationError) {
-            throw HubError.interrupted(name, reason: "\(endpoint.url) cannot be reached")
+        } catch let error where !Self.isCut(error) {
+            try Task.checkCancellation()
+            let reason = (error as? HTTPClientError).map { "does not answer (\($0.shortDescription))" } ?? "cannot be reached"
+            throw HubError.interrupted(name, reason: "\(endpoint.url) \(reason)")
         }
-        guard response.status == .ok else { throw Self.error(response, name, url) }
-        let body = try await response.body.collect(upTo: Self.longestAnswer)
-        guard let json = try? JSON.parse(Array(body.readableBytesView)) else { throw HubError.unreadable("it is no JSON") }
-        return (json, next(response.headers["link"]))
+        guard response.status == .ok else { throw Self.fault(response, name, url) }
+        do {
+            let body = try await response.body.collect(upTo: Self.longestAnswer)
+            guard let json = try? JSON.parse(Array(body.readableBytesView)) else { throw HubError.unreadable("it is no JSON") }
+            return (json, next(response.headers["link"]))
+        } catch is NIOTooManyBytesError {
+            throw HubError.unreadable("it is longer than \(Self.longestAnswer) bytes")
+        }
+    }
+
+    /// Whether a connection was lost that there was. Where there was none at all the HTTP client has tried for long enough by itself.
+    private static func isCut(_ error: any Error) -> Bool {
+        switch error {
+        case let error as HTTPClientError:
+            let cuts: [HTTPClientError] = [.remoteConnectionClosed, .readTimeout, .writeTimeout, .deadlineExceeded, .cancelled]
+            return cuts.contains(error)
+        case is NIOConnectionError: return false
+        case let error as IOError: return ![ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, ETIMEDOUT].contains(error.errnoCode)
+        default: return true
+        }
     }
 
     private func request(_ url: String) -> HTTPClientRequest {
@@ -112,13 +136,26 @@ package struct HubClient: Sendable {
         return request
     }
 
-    private static func error(_ response: HTTPClientResponse, _ name: String, _ url: String) -> HubError {
-        switch response.status.code {
-        case 401, 403: .unauthorized(name)
-        case 404: .notFound(name)
-        case 429: .rateLimited(retryAfter: response.headers.first(name: "retry-after").flatMap { Int($0) } ?? 60)
-        default: .unexpectedStatus(Int(response.status.code), url)
+    /// A hub that is busy or broken may be asked again; what it says of who asks for what, it would say again.
+    private static func fault(_ response: HTTPClientResponse, _ name: String, _ url: String) -> any Error {
+        let status = Int(response.status.code)
+        switch status {
+        case 401, 403: return HubError.unauthorized(name)
+        case 404: return HubError.notFound(name)
+        case 429:
+            let wait = secondsToWait(response.headers) ?? 60
+            return PassingFault(.rateLimited(retryAfter: wait), wait: wait)
+        case 408, 500...599:
+            let reason = HubError.unexpectedStatus(status, url).description
+            return PassingFault(.interrupted(name, reason: reason), wait: secondsToWait(response.headers))
+        default: return HubError.unexpectedStatus(status, url)
         }
+    }
+
+    /// Seconds for which the hub wants to be left alone. Dates are told by its own clock.
+    private static func secondsToWait(_ headers: HTTPHeaders) -> Int? {
+        let now = headers.first(name: "date").flatMap(HTTPDate.seconds) ?? Int(Date().timeIntervalSince1970)
+        return headers.first(name: "retry-after").flatMap { RetryAfter.seconds($0, now: now) }
     }
 
     /// Of `{"type": "file", "path": …, "size": …, "oid": GIT, "lfs": {"oid": SHA256, "size": …}}`; nil for folders and for what has odd names.

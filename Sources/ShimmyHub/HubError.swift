@@ -32,7 +32,7 @@ package enum HubError: Error, Equatable, CustomStringConvertible {
         case .unreadable(let what): "the hub's answer cannot be read: \(what)"
         case .noModel(let name): "\(name) holds neither GGUF nor SafeTensors files"
         case .noQuantization(let wanted, let available):
-            "there is no \(wanted); there are \(available.joined(separator: ", "))"
+            "there is no \(wanted); " + (available.isEmpty ? "no file's name tells a quantization" : "there are \(available.joined(separator: ", "))")
         case .tooLarge(let name, let needed, let available):
             "even the smallest of \(name) needs about \(Self.gigabytes(needed)) of memory, and \(Self.gigabytes(available)) may be used;"
                 + " name a quantization to fetch it all the same"

@@ -1,5 +1,6 @@
 import AsyncHTTPClient
 import Foundation
+package import ShimmyModels
 import Synchronization
 
 /// How far a pull is.
@@ -28,8 +29,17 @@ package struct PlannedPull: Sendable {
 
     package var totalBytes: Int { choice.sizeBytes }
 
-    /// What the model will be called.
-    package var name: String { choice.quantization.map { "\(address.repository):\($0)" } ?? address.repository }
+    /// Whether all of it is there already.
+    package var isComplete: Bool { missing.isEmpty }
+
+    /// What is fetched, for people. What the model is called depends on what else there is: see `name(among:)`.
+    package var title: String { choice.quantization.map { "\(address.repository):\($0)" } ?? address.repository }
+
+    /// What the model is called once it is there.
+    /// - records: what a look at the disk found since then.
+    package func name(among records: [ModelRecord]) -> String {
+        records.found(at: choice.isFolder ? folder : "\(folder)/\(choice.files[0].path)")?.id ?? title
+    }
 }
 
 /// Fetches models into a directory, as `USER/REPO/FILE`.
@@ -53,11 +63,7 @@ package struct ModelPuller: Sendable {
         let (commit, files) = try await client.files(of: address)
         let choice = try FileChoice.choose(address, from: files, memory: memory)
         let folder = "\(directory)/\(address.repository)"
-        do {
-            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        } catch {
-            throw HubError.cannotWrite(folder, reason: "the directory cannot be made")
-        }
+        try Self.makeFolder(folder)
         let manifest = PullManifest.read(in: folder)
         let missing = choice.files.filter { !manifest.has($0, in: folder) }
         let needed = missing.reduce(0) { $0 + $1.size - Self.arrived($1, in: folder) }
@@ -71,9 +77,13 @@ package struct ModelPuller: Sendable {
         let total = plan.totalBytes
         let done = Mutex(total - plan.missing.reduce(0) { $0 + $1.size })
         for file in plan.missing {
+            // Another pull may have brought it since.
+            if PullManifest.read(in: plan.folder).has(file, in: plan.folder) {
+                done.withLock { $0 += file.size }
+                continue
+            }
             let target = "\(plan.folder)/\(file.path)"
-            try FileManager.default.createDirectory(
-                atPath: (target as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+            try Self.makeFolder((target as NSString).deletingLastPathComponent)
             let download = FileDownload(
                 client: client, repository: plan.address.repository, commit: plan.commit, file: file, target: target)
             try await download.run { bytes in
@@ -88,6 +98,14 @@ package struct ModelPuller: Sendable {
             try PullManifest.note(file, in: plan.folder)
         }
         progress(PullProgress(stage: .downloading, file: plan.choice.files.last?.path ?? "", doneBytes: total, totalBytes: total))
+    }
+
+    private static func makeFolder(_ path: String) throws(HubError) {
+        do {
+            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        } catch {
+            throw .cannotWrite(path, reason: "the directory cannot be made")
+        }
     }
 
     private static func arrived(_ file: HubFile, in folder: String) -> Int {

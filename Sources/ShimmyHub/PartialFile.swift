@@ -10,30 +10,26 @@ import Synchronization
 /// A file that is not all there yet, beside its place, with a journal of the chunks that are: whoever is killed goes on there.
 ///
 /// The journal is only ever appended to. A line that was cut counts for nothing, and a chunk that is there without its line is fetched again.
-final class PartialFile: Sendable {
-    let path: String
+package final class PartialFile: Sendable {
+    package let path: String
     private let journalPath: String
     private let descriptor: Int32
     private let journal: Int32
     /// Chunks that are all there.
-    let done: Set<Int>
+    package let done: Set<Int>
     private let lock = Mutex(())
 
     /// Opens the file for one pull alone. Throws `HubError.busy` when another one has it.
     /// - identity: tells whose bytes these are; those of another file are dropped.
-    init(for target: String, identity: String, size: Int) throws(HubError) {
+    package init(for target: String, identity: String, size: Int) throws(HubError) {
         let (folder, name) = ((target as NSString).deletingLastPathComponent, (target as NSString).lastPathComponent)
         path = "\(folder)/.\(name).partial"
         journalPath = path + ".journal"
-        descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw .cannotWrite(path, reason: Self.reason) }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-            close(descriptor)
-            throw .busy(name)
-        }
+        descriptor = try Self.openAlone(path, name)
         let header = "\(identity) \(size)\n"
         let known = (try? String(contentsOfFile: journalPath, encoding: .utf8)) ?? ""
-        let continues = known.hasPrefix(header)
+        // The journal of a file that is gone tells nothing of the one that was made just now.
+        let continues = known.hasPrefix(header) && !Self.isEmpty(descriptor)
         done = continues ? Self.chunks(known.dropFirst(header.count)) : []
         journal = open(journalPath, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | (continues ? 0 : O_TRUNC), 0o644)
         guard journal >= 0 else {
@@ -53,7 +49,35 @@ final class PartialFile: Sendable {
         close(journal)
     }
 
-    func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(HubError) {
+    /// Opens a file and locks it. Between the two its owner may have moved it to its place or thrown it away: the lock is then one of what was
+    /// placed, which must not be touched, and the file has to be made anew.
+    private static func openAlone(_ path: String, _ name: String) throws(HubError) -> Int32 {
+        while true {
+            let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+            guard descriptor >= 0 else { throw .cannotWrite(path, reason: reason) }
+            guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+                close(descriptor)
+                throw .busy(name)
+            }
+            if isFile(descriptor, at: path) { return descriptor }
+            close(descriptor)
+        }
+    }
+
+    /// Whether what is open is still what the path leads to.
+    package static func isFile(_ descriptor: Int32, at path: String) -> Bool {
+        var opened = stat()
+        var named = stat()
+        guard fstat(descriptor, &opened) == 0, stat(path, &named) == 0 else { return false }
+        return opened.st_dev == named.st_dev && opened.st_ino == named.st_ino
+    }
+
+    private static func isEmpty(_ descriptor: Int32) -> Bool {
+        var status = stat()
+        return fstat(descriptor, &status) != 0 || status.st_size == 0
+    }
+
+    package func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(HubError) {
         var written = 0
         while written < bytes.count {
             let count = pwrite(descriptor, bytes.baseAddress! + written, bytes.count - written, off_t(offset + written))
@@ -63,7 +87,7 @@ final class PartialFile: Sendable {
         }
     }
 
-    func finish(chunk: Int) throws(HubError) {
+    package func finish(chunk: Int) throws(HubError) {
         try write(Array("\(chunk)\n".utf8), to: journal)
     }
 
@@ -83,16 +107,16 @@ final class PartialFile: Sendable {
     }
 
     /// Moves the file to its place, for good.
-    func place(at target: String, size: Int) throws(HubError) {
-        guard ftruncate(descriptor, off_t(size)) == 0, fsync(descriptor) == 0, rename(path, target) == 0 else {
-            throw .cannotWrite(target, reason: Self.reason)
-        }
+    package func place(at target: String, size: Int) throws(HubError) {
+        guard ftruncate(descriptor, off_t(size)) == 0, fsync(descriptor) == 0 else { throw .cannotWrite(target, reason: Self.reason) }
+        // First: once the path is free it may be another's, and so may the journal.
         unlink(journalPath)
+        guard rename(path, target) == 0 else { throw .cannotWrite(target, reason: Self.reason) }
     }
 
-    func discard() {
-        unlink(path)
+    package func discard() {
         unlink(journalPath)
+        unlink(path)
     }
 
     private func write(_ bytes: [UInt8], to file: Int32) throws(HubError) {

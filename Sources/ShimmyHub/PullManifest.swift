@@ -1,6 +1,12 @@
 import Foundation
 import ShimmyJSON
 
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
 /// What was fetched into a folder, by its hashes: so that a file that changed on the hub is fetched anew, and that files which Shimmy owns
 /// can be told from others.
 package struct PullManifest: Sendable, Equatable {
@@ -22,20 +28,31 @@ package struct PullManifest: Sendable, Equatable {
         return hashes[file.path] == file.hash.text && (facts?[.size] as? Int) == file.size
     }
 
-    static func note(_ file: HubFile, in folder: String) throws(HubError) {
-        var manifest = read(in: folder)
-        manifest.hashes[file.path] = file.hash.text
-        try manifest.write(in: folder)
+    package static func note(_ file: HubFile, in folder: String) throws(HubError) {
+        try change(in: folder) { $0[file.path] = file.hash.text }
     }
 
     /// Takes a file's entry out, and with the last one the manifest.
     package static func forget(_ path: String, in folder: String) throws(HubError) {
+        try change(in: folder) { $0[path] = nil }
+    }
+
+    /// One writer at a time: pulls of one repository note their files side by side. The folder itself is locked, so that nothing is left behind;
+    /// where folders cannot be, as on some network file systems, it goes without.
+    private static func change(in folder: String, _ edit: (inout [String: String]) -> Void) throws(HubError) {
+        let lock = open(folder, O_RDONLY | O_CLOEXEC)
+        defer { if lock >= 0 { close(lock) } }
+        while flock(lock, LOCK_EX) != 0, errno == EINTR {}
         var manifest = read(in: folder)
-        manifest.hashes[path] = nil
-        if manifest.hashes.isEmpty { try? FileManager.default.removeItem(atPath: "\(folder)/\(name)") } else { try manifest.write(in: folder) }
+        edit(&manifest.hashes)
+        try manifest.write(in: folder)
     }
 
     private func write(in folder: String) throws(HubError) {
+        if hashes.isEmpty {
+            try? FileManager.default.removeItem(atPath: "\(folder)/\(Self.name)")
+            return
+        }
         var files: JSONObject = [:]
         for (path, hash) in hashes.sorted(by: { $0.key < $1.key }) { files[path] = .string(hash) }
         do {

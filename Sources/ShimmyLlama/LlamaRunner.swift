@@ -83,7 +83,7 @@ package final class LlamaRunner: ModelRunner {
         self.limits = RunnerLimits(
             cells: shape.contextLength, contextLength: shape.contextLength, slots: shape.sequences, running: shape.running,
             batchTokens: shape.batchTokens, outputs: shape.outputs,
-            canRewind: !model.isRecurrentOrHybrid)
+            canRewind: !model.isRecurrentOrHybrid, window: Int(llama_model_n_swa(model.pointer)))
     }
 
     /// What the model and this context take.
@@ -117,6 +117,8 @@ package final class LlamaRunner: ModelRunner {
             preconditionFailure("the engine's loop saves and restores")
         }
     }
+
+    package func firstPosition(slot: Int) -> Int { max(0, Int(llama_memory_seq_pos_min(llama_get_memory(context), llama_seq_id(slot)))) }
 
     package func state(slot: Int) -> [UInt8]? {
         let size = llama_state_seq_get_size(context, llama_seq_id(slot))

@@ -1,5 +1,5 @@
 import CLlama
-import ShimmyChat
+package import ShimmyChat
 package import ShimmyCore
 
 /// The tokenizer of a loaded model.
@@ -46,6 +46,18 @@ package struct LlamaVocabulary: Vocabulary, @unchecked Sendable {
         guard marks.allSatisfy({ $0 >= 0 }) else { return nil }
         let beginning = llama_vocab_get_add_bos(pointer) ? beginning : []
         return beginning + [marks[0]] + prefix + [marks[1]] + suffix + [marks[2]]
+    }
+
+    /// As llama-server has it: the file's own template for judging, or the marks that its tokenizer adds.
+    package var pairFormat: PairFormat {
+        if let template = llama_model_chat_template(model.pointer, "rerank") { return .template(String(cString: template)) }
+        let first: Token? = llama_vocab_get_add_bos(pointer) ? beginning.first : nil
+        let mark: Token? = llama_vocab_sep(pointer) >= 0 ? llama_vocab_sep(pointer) : nil
+        let separator: Token? = llama_vocab_get_add_sep(pointer) ? mark : nil
+        if llama_vocab_get_add_eos(pointer) { return .marks(beginning: first, ending: ending ?? mark, separator: separator) }
+        // BERT's tokenizer puts its separator behind every text, and files need not say so.
+        if model.metadata("tokenizer.ggml.model") == "bert" { return .marks(beginning: first, ending: mark, separator: nil) }
+        return .marks(beginning: first, ending: nil, separator: separator)
     }
 
     package func isEndOfGeneration(_ token: Token) -> Bool { llama_vocab_is_eog(pointer, token) }

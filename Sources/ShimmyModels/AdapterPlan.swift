@@ -13,12 +13,15 @@ package struct AdapterPlan: Sendable, Equatable {
     /// Adapters of a model that nobody asked for by name take memory: so many at most, and no more bytes than the model itself.
     private static let mostFound = 16
 
+    /// Of a model without adapters.
+    package init() {}
+
     /// - model: the headers of all of the model's files.
     /// - candidates: those that belong to the model first. Of two with one name the first counts.
     /// Throws `AdapterError` for one that is required and does not fit.
     package init(for model: [GGUFHeader], candidates: [LoRAAdapter]) throws(AdapterError) {
         let weights = AdapterFit(model)
-        var room = model.reduce(0) { sum, header in sum + header.tensors.reduce(0) { $0 + $1.sizeBytes } }
+        var room = model.reduce(0) { sum, header in header.tensors.reduce(sum) { $0.saturated(adding: $1.sizeBytes) } }
         var files: Set<String> = []
         for adapter in candidates where files.insert(FileFacts.realPath(adapter.path)).inserted {
             var problem = weights.problem(of: adapter)
@@ -33,7 +36,7 @@ package struct AdapterPlan: Sendable, Equatable {
                 continue
             }
             adapters.append(adapter)
-            sizeBytes += size
+            sizeBytes = sizeBytes.saturated(adding: size)
             refused[adapter.name] = nil
             if !adapter.isRequired { room -= size }
         }

@@ -9,7 +9,12 @@ package struct ModelCatalog: Sendable {
 
     /// - aliases: other names, and the models or aliases that they lead to.
     /// - variants: models of the user's own making, on top of those that were found.
-    package init(records: [ModelRecord], aliases: [String: String] = [:], variants: [ModelVariant] = []) {
+    /// - loadsAlone: whether a model has settings that no other name of its file may share an engine under.
+    package init(
+        records: [ModelRecord], aliases: [String: String] = [:], variants: [ModelVariant] = [],
+        loadsAlone: (ModelRecord) -> Bool = { _ in false }
+    ) {
+        let records = records.sharingEngines(unless: loadsAlone)
         let given = ModelCatalog(found: records, aliases: aliases)
         self.init(found: ModelVariant.adding(variants, to: records, resolve: given.resolve), aliases: aliases)
     }
@@ -33,18 +38,29 @@ package struct ModelCatalog: Sendable {
         return Self.resolve(name, among: records)
     }
 
+    /// The models that a name means equally, where they are several, so that it leads to none; sorted.
+    package func candidates(for name: String) -> [ModelRecord] {
+        let meant = Self.meant(by: name, among: records)
+        return meant.count > 1 ? meant : []
+    }
+
     private static func resolve(_ name: String, among records: [ModelRecord]) -> ModelRecord? {
+        let meant = meant(by: name, among: records)
+        return meant.count == 1 ? meant[0] : nil
+    }
+
+    /// The closest models. A file that cannot be used does not stand in the way of one that can.
+    private static func meant(by name: String, among records: [ModelRecord]) -> [ModelRecord] {
         let ranked = records.map { ($0, closeness(of: name, to: $0)) }
-        guard let best = ranked.compactMap(\.1).min() else { return nil }
-        let found = ranked.filter { $0.1 == best }.map(\.0)
-        // A file that cannot be used does not stand in the way of one that can.
-        let candidates = found.count > 1 ? found.filter(\.isLoadable) : found
-        return candidates.count == 1 ? candidates[0] : nil
+        guard let best = ranked.compactMap(\.1).min() else { return [] }
+        let closest = ranked.filter { $0.1 == best }.map(\.0)
+        let loadable = closest.filter(\.isLoadable)
+        return loadable.isEmpty ? closest : loadable
     }
 
     /// How a name may mean a model, the smaller the surer; nil if it does not:
-    /// 0. the exact name, 1. another case, with or without `:latest`, or with `hf.co/` before it, 2. without the quantization,
-    /// 3. the last part of the name alone.
+    /// 0. the exact name, 1. another case, with or without `:latest`, or with `hf.co/` before it, 2. without the quantization, or with it as
+    /// repositories have it (`name:Q4_K_M` for `name.Q4_K_M` and `name-Q4_K_M`), 3. as one of these, the last part of the name alone.
     package static func closeness(of name: String, to record: ModelRecord) -> Int? {
         if name == record.id { return 0 }
         let wanted = normalized(name)
@@ -52,8 +68,9 @@ package struct ModelCatalog: Sendable {
         let id = normalized(record.id)
         if id == wanted { return 1 }
         let plain = withoutQuantization(record)
-        if plain == wanted { return 2 }
-        return lastPart(id) == wanted || lastPart(plain) == wanted ? 3 : nil
+        let spellings = [wanted] + asFilesAreCalled(wanted)
+        if plain == wanted || spellings.contains(id) { return 2 }
+        return lastPart(plain) == wanted || spellings.contains(lastPart(id)) ? 3 : nil
     }
 
     /// The record of a GGUF file by its path; nil when there is no such file. Only for paths from the command line and the
@@ -76,8 +93,18 @@ package struct ModelCatalog: Sendable {
         return name
     }
 
+    /// A quantization after a colon, as it stands in names of files.
+    private static func asFilesAreCalled(_ name: String) -> [String] {
+        guard let colon = name.lastIndex(of: ":") else { return [] }
+        let (plain, quantization) = (name[..<colon], name[name.index(after: colon)...])
+        guard QuantizationName.isOne(quantization.uppercased()) else { return [] }
+        return [".", "-", "_"].map { "\(plain)\($0)\(quantization)" }
+    }
+
     private static func withoutQuantization(_ record: ModelRecord) -> String {
         let id = normalized(record.id)
+        // A name tells more than a header, to which UD-Q4_K_XL is a Q4_K_M.
+        if let named = QuantizationName.ending(id) { return String(id.dropLast(named.count + 1)) }
         guard let quantization = record.quantization?.lowercased() else { return id }
         for separator in [":", ".", "-"] where id.hasSuffix(separator + quantization) { return String(id.dropLast(quantization.count + 1)) }
         return id

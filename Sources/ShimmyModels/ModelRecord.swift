@@ -39,6 +39,8 @@ package struct ModelRecord: Sendable, Equatable {
     package var quantization: String?
     /// Tokens that the model was trained on.
     package var contextLength: Int?
+    /// Numbers that a token is to it; of a projector those of the models that it was made for. Nil where its file does not say.
+    package var embeddingLength: Int?
     package var hasChatTemplate = false
     /// All parts together.
     package var sizeBytes: Int
@@ -78,8 +80,17 @@ package struct ModelRecord: Sendable, Equatable {
     package var base: String?
     /// What the program that keeps it says about its use.
     package var hints = ModelHints()
-    /// Whether it is loaded as its base is, so that both are one in memory.
-    package var sharesEngine = false
+    /// The model that is loaded for it, so that both are one in memory; nil for one that is loaded itself.
+    package var engineOf: String?
+    /// What makes a model of its file, where it is not the file alone: several may name one file. Nil for all models but Ollama's.
+    package var manifest: Manifest?
+
+    package struct Manifest: Sendable, Equatable {
+        let path: String
+        /// Unix seconds.
+        let modified: Int
+    }
+
     /// What its files hold, as far as can be told without reading them.
     struct Content: Sendable, Equatable {
         let shards: [String]
@@ -89,11 +100,11 @@ package struct ModelRecord: Sendable, Equatable {
 
     var content: Content { Content(shards: shards, sizeBytes: sizeBytes, modified: modified) }
 
-    /// What is loaded for it: itself, or its base.
+    /// What is loaded for it: itself, or the model whose engine it shares.
     package var loaded: ModelRecord {
-        guard sharesEngine, let base else { return self }
+        guard let engineOf else { return self }
         var record = self
-        (record.id, record.base, record.sharesEngine) = (base, nil, false)
+        (record.id, record.base, record.engineOf) = (engineOf, nil, nil)
         return record
     }
 }

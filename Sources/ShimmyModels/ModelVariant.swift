@@ -18,9 +18,9 @@ package struct ModelVariant: Sendable, Equatable {
         return records
             + variants.compactMap { variant in
                 guard var record = resolve(variant.base), taken.insert(ModelCatalog.normalized(variant.name)).inserted else { return nil }
+                record.engineOf = variant.sharesEngine ? record.loaded.id : nil
                 record.base = record.id
                 record.id = variant.name
-                record.sharesEngine = variant.sharesEngine
                 return record
             }
     }

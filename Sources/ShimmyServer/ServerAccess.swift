@@ -1,4 +1,4 @@
-import ShimmyEngine
+package import ShimmyEngine
 import Synchronization
 
 /// Whom the server answers. May change while it runs: requests that come from then on are held to it.
@@ -36,11 +36,16 @@ package final class ServerAccess: Sendable {
 
     var holders: [Holder] { state.withLock { $0.holders } }
 
-    /// Owners are told apart by number, those of what is kept by a hash: a key's own text goes no further than this.
+    /// For whom something is done that was asked for before this process: the key's holder, with the weight that the key has now.
+    package func owner(ofStorage name: String) -> Owner {
+        holders.last(where: { $0.storageOwner == name })?.owner ?? Owner(name)
+    }
+
+    /// Owners are told apart by a hash, the same one after a restart: a key's own text goes no further than this.
     private static func holders(_ keys: [APIKey]) -> [Holder] {
-        keys.enumerated().map { number, key in
-            Holder(
-                key: Array(key.key.utf8), owner: Owner("key \(number + 1)", weight: key.weight), storageOwner: StorageOwner.ofKey(key.key))
+        keys.map { key in
+            let name = StorageOwner.ofKey(key.key)
+            return Holder(key: Array(key.key.utf8), owner: Owner(name, weight: key.weight), storageOwner: name)
         }
     }
 }

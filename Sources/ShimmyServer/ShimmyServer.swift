@@ -30,7 +30,8 @@ package struct ShimmyServer: Service {
         onListening: @escaping @Sendable (Address) async -> Void
     ) {
         background = store.map {
-            BackgroundResponses(store: $0, maker: ResponseMaker(models: models, presets: configuration.presets), logger: logger)
+            BackgroundResponses(
+                store: $0, maker: ResponseMaker(models: models, presets: configuration.presets), access: configuration.access, logger: logger)
         }
         let table = Self.routeTable(
             configuration: configuration, models: models, hub: hub, store: store, background: background, contextLength: contextLength)
@@ -82,7 +83,7 @@ package struct ShimmyServer: Service {
             routes: HealthRoutes(models: models).routes
                 + EngineRoutes(models: models).routes
                 + ModelRoutes(models: models, contextLength: contextLength, body: body).routes
-                + PullRoutes(models: models, hub: hub, body: body).routes
+                + PullRoutes(models: models, hub: hub, body: body, heartbeat: configuration.heartbeat).routes
                 + ChatRoutes(models: models, reader: reader, responder: responder, store: store).routes
                 + StoredChatRoutes(store: store, body: body).routes
                 + ConversationRoutes(store: store, body: body).routes

@@ -23,6 +23,8 @@ package struct ScriptedRunner: ModelRunner {
     private var nextCell = 0
     private var known: Set<SequenceID> = []
     private var scores: [SequenceID: [TokenLogprobs]] = [:]
+    /// What a model with a window pretends to have forgotten: the first position that each slot still has.
+    private var firstPositions: [Int: Int] = [:]
 
     /// - rule: the next token after these.
     package init(limits: RunnerLimits, endOfGeneration: Token = -1, rule: @escaping @Sendable ([Token]) throws -> Token) {
@@ -45,18 +47,28 @@ package struct ScriptedRunner: ModelRunner {
             precondition(count <= cells[source, default: []].count, "more is shared than there is")
             precondition(limits.canRewind || count == cells[source]?.count, "this model cannot share a part")
             cells[slot] = Array(cells[source, default: []].prefix(count))
+            firstPositions[slot] = firstPositions[source]
         case .truncate(let slot, let count):
             precondition(limits.canRewind || count == 0, "this model cannot rewind")
             cells[slot] = Array(cells[slot, default: []].prefix(count))
+            if count == 0 { firstPositions[slot] = nil }
         case .save, .restore:
             preconditionFailure("the engine's loop saves and restores")
         }
+    }
+
+    package func firstPosition(slot: Int) -> Int { firstPositions[slot, default: 0] }
+
+    /// Forgets what lies before a position in all slots that hold something, as a model with a window does when others need the cells.
+    package mutating func forget(before position: Int) {
+        for (slot, held) in cells where !held.isEmpty { firstPositions[slot] = position }
     }
 
     package func state(slot: Int) -> [UInt8]? { cells[slot, default: []].map { UInt8($0.token) } }
 
     package mutating func restore(slot: Int, from state: [UInt8]) -> Bool {
         precondition(cells[slot, default: []].isEmpty, "a slot is restored into that is not empty")
+        guard cellsInUse + state.count <= limits.cells else { return false }
         cells[slot] = state.enumerated().map { Cell(number: nextCell + $0.offset, token: Token($0.element)) }
         nextCell += state.count
         return true
@@ -73,6 +85,7 @@ package struct ScriptedRunner: ModelRunner {
             precondition(known.contains(chunk.sequence), "a sequence without a sampler")
             precondition((0..<limits.slots).contains(chunk.slot), "no such slot")
             precondition(cells[chunk.slot, default: []].count == chunk.position, "a chunk does not continue its slot")
+            precondition(firstPosition(slot: chunk.slot) <= max(0, chunk.position - limits.window), "what the tokens see is gone")
             precondition(cells[chunk.slot, default: []].allSatisfy { $0.adapters ?? batch.adapters == batch.adapters }, "cells of other adapters")
             precondition(chunk.drafts == 0 || (chunk.samples && limits.canRewind && chunk.drafts < chunk.tokens.count), "no place for guesses")
             scores[chunk.sequence] = score(chunk)

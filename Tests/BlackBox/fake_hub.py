@@ -25,6 +25,8 @@ class FakeHub:
         self.repositories: dict[str, dict[str, bytes]] = {}
         self.requests: list[tuple[str, dict]] = []
         self.statuses: dict[str, list[int]] = {}  # path suffix -> statuses to answer first
+        self.retry_after = "1"  # what comes with a 429 or a 503
+        self.cut_answers = 0  # descriptions of which only the half comes
         self.cut_after: list[int] = []  # bytes after which the next downloads are cut
         self.seconds_per_piece = 0.0
         self.stalls = 0  # downloads that send a byte and then nothing
@@ -66,7 +68,7 @@ class FakeHub:
         for suffix, statuses in self.statuses.items():
             if path.endswith(suffix) and statuses:
                 status = statuses.pop(0)
-                return self.send(request, status, b"{}", {"Retry-After": "1"} if status == 429 else {})
+                return self.send(request, status, b"{}", {"Retry-After": self.retry_after} if status in (429, 503) else {})
         if self.token and not path.startswith("/cdn/") and request.headers.get("Authorization") != f"Bearer {self.token}":
             return self.send(request, 401, b'{"error": "Invalid username or password."}')
         if match := re.fullmatch(r"/api/models/([^/]+/[^/]+)/(revision|tree)/(.+)", path):
@@ -84,6 +86,16 @@ class FakeHub:
     def describe(self, request, repository, kind, revision, query):
         if repository not in self.repositories or revision not in ("main", COMMIT):
             return self.send(request, 404, b'{"error": "Repository not found"}')
+        with self.lock:
+            cut = self.cut_answers > 0
+            self.cut_answers -= cut
+        if cut:
+            request.send_response(200)
+            request.send_header("Content-Length", "100")
+            request.end_headers()
+            request.wfile.write(b'{"sha": ')
+            request.close_connection = True
+            return None
         if kind == "revision":
             return self.send(request, 200, json.dumps({"id": repository, "sha": COMMIT}).encode())
         files = [self.entry(path, content) for path, content in sorted(self.repositories[repository].items())]

@@ -86,6 +86,7 @@ GOOD = {
     "/v1/chat/completions": {"model": MODEL, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1},
     "/v1/completions": {"model": MODEL, "prompt": "Hi", "max_tokens": 1},
     "/v1/embeddings": {"model": MODEL, "input": "Hi"},
+    "/v1/rerank": {"model": MODEL, "query": "Hi", "documents": ["a"]},
     "/v1/responses": {"model": MODEL, "input": "Hi", "max_output_tokens": 1},
     "/v1/responses/input_tokens": {"model": MODEL, "input": "Hi"},
     "/v1/responses/compact": {"model": MODEL, "input": "Hi"},

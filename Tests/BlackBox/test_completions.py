@@ -198,3 +198,25 @@ def test_completions_with_the_official_client(client):
     assert [choice.index for choice in answer.choices] == [0, 1, 2, 3]
     stream = client.completions.create(model=MODEL, prompt="Once upon a time", max_tokens=6, stream=True)
     assert "".join(chunk.choices[0].text for chunk in stream)
+
+
+def test_more_answers_than_there_are_places_are_refused(start):
+    """Not with a 429: they would not fit later either."""
+    server = start("--slots", "1", "--queue", "2")
+    for refused, field in (
+        (complete(server, n=4), "n"), (complete(server, best_of=4), "best_of"), (complete(server, prompt=["a"] * 4), "prompt"),
+        (complete(server, prompt=["a"] * 2, n=2), "prompt"), (complete(server, prompt=["a"] * 2048, n=128, stream=True), "n"),
+        (server.chat(n=4), "n"),
+    ):
+        assert "at most 3 answers" in refused.assert_error(400, field, "invalid_value")
+        assert "retry-after" not in refused.headers
+    assert len(texts(complete(server, prompt=["a"] * 3))) == 3
+
+
+def test_the_debug_log_says_where_completions_left_the_cache(start):
+    server = start("--log-level", "debug")
+    opening = " ".join(f"common{number}" for number in range(40))
+    complete(server, prompt=opening + " other ending", max_tokens=1)
+    complete(server, prompt=[opening + " first ending", opening + " second ending"], n=2, max_tokens=1)
+    lines = [line for line in server.log.read_text().splitlines() if "diverges_at=" in line and "common39" in line]
+    assert any("prompt= first" in line for line in lines) and any("prompt= second" in line for line in lines), lines

@@ -314,6 +314,28 @@ def test_ollamas_parameters_and_prompts_hold_below_the_file(place):
         assert server.request("GET", "/v1/models/ada").json["shimmy"]["context_length"] == 512
 
 
+def test_ollamas_models_of_one_file_are_one_in_memory(place):
+    ollama_model(place.home, "ada", system="You are Ada.")
+    ada = place.home / ".ollama/models/manifests/registry.ollama.ai/library/ada/latest"
+    plain = ada.parent.parent / "plain/latest"
+    plain.parent.mkdir()
+    plain.write_text(json.dumps({"schemaVersion": 2, "layers": json.loads(ada.read_text())["layers"][:1]}))
+
+    def serve(count: int):
+        with Server(place.home) as server:
+            for name, speaks in (("ada", True), ("plain", False)):
+                assert server.chat("Hello", model=name, max_tokens=2).status == 200
+                assert ("You are Ada." in rendered(server, name, ("user", "Hi"))) == speaks
+            assert server.request("GET", "/health").json["models_loaded"] == count
+            models = server.request("GET", "/v1/models").json["data"]
+            assert {model["id"] for model in models if model["shimmy"]["loaded"]} == {"ada", "plain"}
+
+    serve(1)
+    # What concerns the loading of one of them takes them apart.
+    place("[model.plain]\ncontext = 256\n")
+    serve(2)
+
+
 def test_a_template_that_is_not_used_is_shown_as_such(place):
     ollama_model(place.home, "ada", template="{{ .Prompt }}")
     words = "Ollama's Go template: the model's own chat template takes its place"

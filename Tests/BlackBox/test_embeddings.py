@@ -12,7 +12,7 @@ from openai import OpenAI
 
 import tiny_models
 from bert_reference import SentenceModel
-from server import MODEL, Server, make_home
+from server import MODEL, MODEL_FILE, Server, make_home
 
 FOLDER = Path(os.environ["SHIMMY_EMBEDDING_MODEL"])
 NAME = "all-MiniLM-L6-v2"
@@ -176,28 +176,60 @@ def test_a_damaged_folder_is_listed_with_its_reason(tmp_path):
 def judge(tmp_path_factory):
     home = tmp_path_factory.mktemp("judge")
     tiny_models.reranker(home / "data/models/judge.gguf")
+    tiny_models.chatting_reranker(home / "data/models/yes-or-no.gguf", MODEL_FILE)
     with Server(home) as server:
         yield server
 
 
-def rerank(server, **fields):
-    return server.request("POST", "/v1/rerank", {"model": "judge", "query": "ab", "documents": ["ba", "cab", "a"], **fields})
+def rerank(server, path="/v1/rerank", **fields):
+    return server.request("POST", path, {"model": "judge", "query": "ab", "documents": ["ba", "cab", "a"], **fields})
 
 
 def test_documents_are_ranked(judge):
     answer = rerank(judge).json
-    assert answer["object"] == "list" and answer["usage"]["prompt_tokens"] > 0
+    assert set(answer) == {"object", "model", "results", "usage"} and answer["object"] == "list" and answer["model"] == "judge"
+    assert answer["usage"]["prompt_tokens"] == answer["usage"]["total_tokens"] > 0
     scores = [result["relevance_score"] for result in answer["results"]]
     assert sorted(result["index"] for result in answer["results"]) == [0, 1, 2] and scores == sorted(scores, reverse=True)
     assert len(set(scores)) == 3, "the documents matter"
     for result in answer["results"]:
         [alone] = rerank(judge, documents=[["ba", "cab", "a"][result["index"]]]).json["results"]
         assert alone["relevance_score"] == pytest.approx(result["relevance_score"], abs=1e-4)
-    best = rerank(judge, top_n=1, return_documents=True, documents=[{"text": "ba"}, "cab", "a"]).json["results"]
-    assert len(best) == 1 and best[0]["document"]["text"] == ["ba", "cab", "a"][answer["results"][0]["index"]]
+    assert rerank(judge, "/rerank").json == answer
+    best = rerank(judge, top_n=1, documents=[{"text": "ba"}, "cab", "a"]).json["results"]
+    assert best == answer["results"][:1] and best[0]["document"] == {"text": ["ba", "cab", "a"][best[0]["index"]]}
+    assert rerank(judge, top_n=1000).json == answer
+    assert all(set(result) == {"index", "relevance_score"} for result in rerank(judge, return_documents=False).json["results"])
+    assert rerank(judge, priority=3, colour="red").headers["x-shimmy-ignored-params"] == "priority, colour"
+    assert "x-shimmy-ignored-params" not in rerank(judge, priority=0, rank_fields=["text"], keep_alive=-1).headers
+    rerank(judge, rank_fields=["title"]).assert_error(400, "rank_fields", "unsupported_parameter")
+    rerank(judge, query=5).assert_error(400, "query", "invalid_type")
     rerank(judge, documents=[]).assert_error(400, "documents", "empty_array")
     rerank(judge, documents=[1]).assert_error(400, "documents[0]", "invalid_type")
     rerank(judge, documents="a").assert_error(400, "documents", "invalid_type")
     rerank(judge, top_n=0).assert_error(400, "top_n", "integer_below_min_value")
     rerank(judge, documents=["a", "b " * 300]).assert_error(400, "documents[1]", "context_length_exceeded")
     embed(judge, model="judge").assert_error(400, "model", "model_not_usable")
+
+
+def test_documents_are_ranked_as_cohere_has_it(judge):
+    jina, answer = rerank(judge).json, rerank(judge, "/v2/rerank").json
+    assert set(answer) == {"id", "results", "meta"} and answer["id"].startswith("rerank-") and answer["id"] != rerank(judge, "/v2/rerank").json["id"]
+    assert answer["results"] == [{"index": result["index"], "relevance_score": result["relevance_score"]} for result in jina["results"]]
+    assert answer["meta"] == {"api_version": {"version": "2"}, "tokens": {"input_tokens": jina["usage"]["prompt_tokens"]}}
+    assert rerank(judge, "/v2/rerank", return_documents=True, top_n=2).json["results"] == jina["results"][:2]
+    limited = rerank(judge, "/v2/rerank", max_tokens_per_doc=4096)
+    assert limited.status == 200 and limited.headers["x-shimmy-ignored-params"] == "max_tokens_per_doc"
+    rerank(judge, "/v2/rerank", documents=[]).assert_error(400, "documents", "empty_array")
+
+
+def test_a_model_that_chats_judges_with_its_own_template(judge):
+    """The number is the chance of a yes; what the texts say of places in the template is only text."""
+    query, documents = "What is a panda?", ["It is a bear.", "Ask {query} of a {document}."]
+    answer = rerank(judge, model="yes-or-no", query=query, documents=documents).json
+    prompts = [tiny_models.PAIR.format(query=query, document=document) for document in documents]
+    body = {"model": "yes-or-no", "add_special": False, "parse_special": True}
+    counts = [len(judge.request("POST", "/tokenize", {**body, "content": prompt}).json["tokens"]) for prompt in prompts]
+    assert answer["usage"]["prompt_tokens"] == sum(counts)
+    scores = [result["relevance_score"] for result in answer["results"]]
+    assert len(set(scores)) == 2 and all(0 < score < 1 for score in scores) and scores == sorted(scores, reverse=True)

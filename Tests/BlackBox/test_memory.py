@@ -10,7 +10,7 @@ from openai import OpenAI
 
 import tiny_models
 from responses import assert_complete, create, parse
-from server import MODEL, MODEL_FILE, Server, make_home
+from server import BINARY, MODEL, MODEL_FILE, Server, environment, make_home
 from test_embeddings import FOLDER, NAME
 
 WORDS = [first + second for first in ("sun", "moon", "rain", "snow", "wind", "fire") for second in ("light", "fall", "y", "shine", "s", "ing")]
@@ -114,6 +114,9 @@ def test_requests_say_how_long_a_model_stays(shelf):
         assert abs(chat(100) - now - 100) < 60
         assert chat(-1) is None and status(server, MODEL)["state"] == "loaded", "for ever"
         assert chat(None) is None, "it still holds"
+        assert abs(chat(50) - time.time() - 50) < 60
+        assert chat(1e21) is None and chat("9" * 60 + "h") is None, "no clock counts so far"
+        assert status(server, MODEL)["state"] == "loaded"
         chat(0)
         wait_until(lambda: status(server, MODEL) is None, "freeing at once")
         client.completions.create(model=MODEL, prompt="Hi", max_tokens=1, extra_body={"keep_alive": "0s"})
@@ -124,15 +127,40 @@ def test_requests_say_how_long_a_model_stays(shelf):
         wait_until(lambda: status(server, MODEL) is None, "freeing after a response")
         client.embeddings.create(model=NAME, input="Hi", extra_body={"keep_alive": 0})
         wait_until(lambda: status(server, NAME) is None, "freeing after an embedding")
+        assert server.request("POST", "/v1/rerank", {"model": "judge", "query": "a", "documents": ["b"], "keep_alive": 0}).status == 200
+        wait_until(lambda: status(server, "judge") is None, "freeing after a verdict")
         assert server.request("POST", "/v1/models/load", {"model": MODEL, "keep_alive": "1h"}).status == 200
         assert abs(expiry() - time.time() - 3600) < 60
         for path, body in (
             ("/v1/chat/completions", {"messages": [{"role": "user", "content": "Hi"}]}), ("/v1/completions", {"prompt": "Hi"}),
             ("/v1/embeddings", {"input": "Hi"}), ("/v1/responses", {"input": "Hi"}), ("/v1/models/load", {}),
+            ("/v1/rerank", {"query": "a", "documents": ["b"]}), ("/v2/rerank", {"query": "a", "documents": ["b"]}),
         ):
             body["model"] = MODEL
             server.request("POST", path, {**body, "keep_alive": "soon"}).assert_error(400, "keep_alive", "invalid_value")
             server.request("POST", path, {**body, "keep_alive": [5]}).assert_error(400, "keep_alive", "invalid_type")
+
+
+def test_the_file_says_how_long_models_stay(shelf, tmp_path):
+    path = tmp_path / "shimmy.toml"
+    pinned, short = '[model.other]\npin = true\nkeep_alive = "1s"\n', f'[model."{MODEL}"]\nkeep_alive = "1s"\n'
+    path.write_text(f'[models]\nkeep_alive = "10m"\n{pinned}{short}[model.judge]\npreload = true\n')
+    with Server(shelf, "--config", str(path)) as server:
+        judge = status(server, "judge")
+        assert judge["state"] == "loaded" and judge["pinned"] is False, "before any request"
+        assert abs(judge["expires_at"] - time.time() - 600) < 60, "the file's time for all models"
+        for model in ("other", MODEL):
+            assert server.chat(model=model, max_tokens=1).status == 200
+        wait_until(lambda: status(server, MODEL) is None, "freeing")
+        time.sleep(1)
+        other = status(server, "other")
+        assert (other["state"], other["users"], other["pinned"], other["expires_at"]) == ("loaded", 0, True, None)
+        assert " pinned " in subprocess.run(
+            [BINARY, "ps", "--host", f"127.0.0.1:{server.port}"], env=environment(shelf), capture_output=True, text=True, check=True).stdout
+        # What is said of a loaded model holds at once.
+        path.write_text(f'[models]\nkeep_alive = "10m"\n{short}[model.other]\nkeep_alive = "1s"\n')
+        wait_until(lambda: status(server, "other") is None, "freeing")
+        assert status(server, "judge")["state"] == "loaded"
 
 
 def test_what_can_never_fit_is_refused_with_numbers(shelf):
@@ -272,12 +300,17 @@ def test_a_load_that_fails_quickly_has_a_status(shelf):
         assert engine(server)["memory"]["used"] == 0 and engine(server)["data"] == []
 
 
-def test_a_client_that_goes_waits_no_longer(shelf):
+@pytest.mark.parametrize("ask", ["whole", "stream", "response"])
+def test_a_client_that_goes_waits_no_longer(shelf, ask):
+    """Streams, too, whose status is still to come when their client goes."""
     with Server(shelf, *SMALL, "--memory-budget", one_model_budget(shelf)) as server:
-        stream = long_stream(server)
+        stream = long_stream(server, tokens=800)
         with OpenAI(base_url=server.url + "/v1", api_key="unused", max_retries=0, timeout=1) as client:
             with pytest.raises(Exception, match="timed out"):
-                client.chat.completions.create(model="other", messages=[{"role": "user", "content": "Hi"}])
+                if ask == "response":
+                    client.responses.create(model="other", input="Hi", stream=True)
+                else:
+                    client.chat.completions.create(model="other", messages=[{"role": "user", "content": "Hi"}], stream=ask == "stream")
         wait_until(lambda: engine(server)["waiting"] == 0, "giving up")
         assert status(server, MODEL)["users"] == 1
         stream.close()

@@ -102,6 +102,32 @@ def test_list_knows_what_is_loaded(own, busy):
     assert [model["loaded"] for model in json.loads(told(run(own, "list", "--json", SHIMMY_HOST=NO_SERVER)))] == [None, None]
 
 
+def test_list_knows_that_models_which_share_an_engine_are_loaded(own):
+    (own / "shimmy.toml").write_text('[model.pirate]\nbase = "second"\nsystem = "You are a pirate."\n')
+    configured = {"SHIMMY_CONFIG": str(own / "shimmy.toml")}
+    with Server(own, **configured) as server:
+        host = f"127.0.0.1:{server.port}"
+        told(run(own, "load", "--host", host, "pirate"))
+        loaded = {model["id"]: model["loaded"] for model in json.loads(told(run(own, "list", "--json", SHIMMY_HOST=host, **configured)))}
+        assert loaded == {MODEL: False, "pirate": True, "second": True}
+        rows = told(run(own, "list", SHIMMY_HOST=host, **configured)).splitlines()
+        assert [line.split()[-2] for line in rows if line.startswith(("pirate", "second"))] == ["yes", "yes"]
+
+
+def test_a_name_of_several_models_is_answered_with_their_names(own, busy):
+    for maker in ("one", "two"):
+        put_model(own / f"data/models/{maker}/Tiny-GGUF/Tiny-Q4_1.gguf")
+    words = "the name Tiny-GGUF may mean one/Tiny-GGUF:Q4_1, two/Tiny-GGUF:Q4_1; say which"
+    wrong = run(own, "show", "Tiny-GGUF")
+    assert wrong.returncode == 3 and words in wrong.stderr
+    assert words in busy.chat(model="Tiny-GGUF").assert_error(404, None, "model_not_found")
+    # With its quantization as repositories have it, any file is reached.
+    assert MODEL.endswith(".Q4_1")
+    spelled = MODEL.removesuffix(".Q4_1") + ":Q4_1"
+    assert json.loads(told(run(own, "show", "--json", spelled)))["id"] == MODEL
+    assert busy.request("GET", f"/v1/models/{spelled}").json["id"] == MODEL
+
+
 def test_a_servers_models_are_listed_and_shown(own, busy, tmp_path):
     host = ["--host", f"127.0.0.1:{busy.port}"]
     elsewhere = tmp_path / "elsewhere"
@@ -256,6 +282,36 @@ def test_cp_takes_parts_and_projectors_along(own):
     told(run(own, "cp", "parts", "whole"))
     names = sorted(path.name for path in (own / "data/models/whole").iterdir())
     assert names == ["mmproj-whole.gguf", "whole-00001-of-00002.gguf", "whole-00002-of-00002.gguf"]
+
+
+def write_projector(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    projector = gguf.GGUFWriter(path, "clip")
+    projector.write_header_to_file()
+    projector.write_kv_data_to_file()
+    projector.close()
+
+
+def test_rm_takes_along_the_projector_that_cp_made(own):
+    models = own / "data/models"
+    put_model(models / "seeing/seeing.gguf")
+    write_projector(models / "seeing/mmproj.gguf")
+    for _ in range(2):
+        told(run(own, "cp", "seeing", "copy"))
+        assert (models / "copy/mmproj-copy.gguf").exists()
+        removed = json.loads(told(run(own, "rm", "--yes", "--json", "copy")))["files"]
+        assert removed == [str(models / "copy/copy.gguf"), str(models / "copy/mmproj-copy.gguf")]
+        assert not (models / "copy").exists()
+    # It stays for as long as another model lies beside it, and in the model directory itself.
+    put_model(models / "seeing/second-look.gguf")
+    write_projector(models / "mmproj-anybodys.gguf")
+    told(run(own, "rm", "--yes", "seeing"))
+    assert (models / "seeing/mmproj.gguf").exists()
+    told(run(own, "rm", "--yes", "second-look"))
+    assert not (models / "seeing").exists()
+    for name in ("second", MODEL):
+        told(run(own, "rm", "--yes", name))
+    assert [path.name for path in models.iterdir()] == ["mmproj-anybodys.gguf"]
 
 
 @pytest.mark.parametrize("name", ["../out", "a/b", ".hidden", "x-00001-of-00002", "", "second", "SECOND"])

@@ -135,8 +135,8 @@ def test_models_are_loaded_and_freed_on_request(home):
         with server_stream(server) as stream:
             next(stream)
             post("unload", model=MODEL).assert_error(409, "model", "model_in_use")
-            assert sum(1 for _ in stream) > 50, "the stream goes on"
-        server.wait_for(lambda engine: engine["running"] == 0, "the end of the stream")
+            assert list(stream)[-1].usage.completion_tokens == 100, "the stream goes on"
+        server.wait_for(lambda _: all(engine["users"] == 0 for engine in server.request("GET", "/v1/engine").json["data"]), "the end of the stream")
         assert post("unload", model=MODEL).json["unloaded"]
         assert server.chat().status == 200, "and comes back when it is asked for"
 
@@ -149,7 +149,8 @@ class server_stream:
 
     def __enter__(self):
         return iter(self.client.chat.completions.create(
-            model=MODEL, messages=[{"role": "user", "content": "Count."}], max_tokens=100, stream=True, extra_body={"ignore_eos": True}))
+            model=MODEL, messages=[{"role": "user", "content": "Count."}], max_tokens=100, stream=True,
+            stream_options={"include_usage": True}, extra_body={"ignore_eos": True}))
 
     def __exit__(self, *_):
         self.client.close()
@@ -161,5 +162,5 @@ def test_idle_models_are_freed(home):
         server.wait_for(lambda _: not loaded(server), "freeing")
         assert server.chat().status == 200
         with server_stream(server) as stream:
-            assert sum(1 for _ in stream) > 50
+            assert list(stream)[-1].usage.completion_tokens == 100
     assert "no time" in run(home, "serve", "--keep-alive", "soon").stderr

@@ -1,5 +1,6 @@
 """Fetching models from the hub: what is chosen, what arrives, and what every fault of a network does to it."""
 
+import email.utils
 import json
 import os
 import resource
@@ -9,7 +10,7 @@ import time
 
 import pytest
 
-from fake_hub import FakeHub
+from fake_hub import COMMIT, FakeHub
 from server import BINARY, MODEL_FILE, Server, environment, run
 
 REPOSITORY = "maker/SmolLM2-GGUF"
@@ -104,6 +105,51 @@ def test_a_file_is_chosen_by_its_name(hub, home, weights):
     assert pull(hub, home, f"{REPOSITORY}/none.gguf").returncode == 3
 
 
+@pytest.mark.parametrize("address, name", [
+    ("maker/Dynamic-GGUF", "maker/Dynamic-GGUF:UD-Q4_K_XL"), ("maker/Dynamic-GGUF:UD-Q4_K_XL", "maker/Dynamic-GGUF:UD-Q4_K_XL"),
+    ("maker/Dynamic-GGUF:fp16", "maker/Dynamic-GGUF:FP16"), ("maker/Dynamic-GGUF:Q2_K", "maker/Dynamic-GGUF:Q2_K"),
+    ("maker/Dynamic-GGUF/plain.gguf", "maker/Dynamic-GGUF/plain"),
+])
+def test_the_name_that_is_printed_leads_to_the_model(hub, home, weights, address, name):
+    hub.repositories["maker/Dynamic-GGUF"] = {
+        "Dynamic-UD-Q4_K_XL.gguf": weights, "Dynamic-fp16.gguf": weights, "Q2_K/dynamic.gguf": weights, "plain.gguf": weights,
+    }
+    if address == "maker/Dynamic-GGUF":
+        del hub.repositories[address]["Q2_K/dynamic.gguf"]
+    done = pull(hub, home, address)
+    assert (done.returncode, done.stdout) == (0, name + "\n"), done.stderr
+    assert run(home, "list", "--names").stdout == name + "\n"
+    shown = run(home, "show", "--json", name)
+    assert shown.returncode == 0, shown.stderr
+
+
+def test_a_name_that_another_file_has_is_told_apart(hub, home, weights):
+    hub.repositories["maker/Two"] = {"a/Two-Q4_1.gguf": weights, "b/Two-Q4_1.gguf": weights}
+    assert pull(hub, home, "maker/Two/a/Two-Q4_1.gguf").stdout == "maker/Two:Q4_1\n"
+    assert pull(hub, home, "maker/Two/b/Two-Q4_1.gguf").stdout == "maker/Two:Q4_1@shimmy\n"
+    assert run(home, "list", "--names").stdout == "maker/Two:Q4_1\nmaker/Two:Q4_1@shimmy\n"
+    with Server(home, HF_ENDPOINT=hub.url) as server:
+        told = events(server.request("POST", "/v1/models/pull", {"model": "maker/Two/b/Two-Q4_1.gguf"}).body)
+        assert told[-2] == {"status": "success", "model": "maker/Two:Q4_1@shimmy"}
+
+
+def test_what_run_has_pulled_it_does_not_ask_for_again(hub, home, weights):
+    hub.repositories["maker/Dynamic-GGUF"] = {"Dynamic-UD-Q4_K_XL.gguf": weights}
+    ask = ["run", "--local", "--pull", "--set", "max_tokens=4", "maker/Dynamic-GGUF:UD-Q4_K_XL", "Say hello."]
+    first = run(home, *ask, HF_ENDPOINT=hub.url)
+    assert first.returncode == 0 and first.stdout.strip(), first.stderr
+    before = len(hub.requests)
+    assert run(home, *ask, HF_ENDPOINT=hub.url).returncode == 0
+    assert len(hub.requests) == before
+
+
+def test_without_a_word_no_sixteen_bits_are_fetched(hub, home, weights):
+    hub.repositories["maker/Mixed"] = {
+        "mixed-fp16.gguf": weights * 2, "mixed-q4.gguf": weights, "config.json": b"{}", "model.safetensors": b"x" * 5000,
+    }
+    assert pull(hub, home, "maker/Mixed").stdout == "maker/Mixed:Q4\n"
+
+
 def test_all_parts_of_a_split_model_come(hub, home):
     parts = {f"Q8_0/big-Q8_0-0000{number}-of-00003.gguf": bytes([number]) * 1000 for number in (1, 2, 3)}
     hub.repositories["maker/big"] = parts
@@ -117,6 +163,17 @@ def test_a_folder_of_safetensors_comes_with_what_describes_it(hub, home):
     assert pull(hub, home, "maker/plain").returncode == 0
     assert sorted(path.name for path in (home / "data/models/maker/plain").iterdir() if path.name[0] != ".") == [
         "config.json", "model.safetensors", "tokenizer.json",
+    ]
+
+
+def test_copies_for_other_programs_are_not_fetched(hub, home):
+    hub.repositories["maker/sharded"] = {
+        "config.json": b"{}", "model.safetensors.index.json": b"{}", "consolidated.safetensors": b"y" * 10000,
+        "model-00001-of-00002.safetensors": b"x" * 5000, "model-00002-of-00002.safetensors": b"z" * 5000,
+    }
+    assert pull(hub, home, "maker/sharded").returncode == 0
+    assert sorted(path.name for path in (home / "data/models/maker/sharded").glob("*.safetensors")) == [
+        "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors",
     ]
 
 
@@ -179,9 +236,34 @@ def test_a_busy_hub_is_asked_again(hub, home, weights):
     hub.statuses["SmolLM2-Q4_1.gguf"] = [429, 503, 500]
     assert pull(hub, home, REPOSITORY).returncode == 0
     assert placed(home).read_bytes() == weights
+
+
+def test_what_there_is_is_asked_for_again_too(hub, home, weights):
+    hub.statuses["/revision/main"], hub.statuses["/tree/" + COMMIT] = [429, 503], [500]
+    hub.cut_answers = 1
+    assert pull(hub, home, REPOSITORY).returncode == 0
+    assert placed(home).read_bytes() == weights
+    # A date, by the hub's own clock.
+    hub.statuses["/revision/main"] = [429]
+    hub.retry_after = email.utils.formatdate(time.time() + 2, usegmt=True)
+    assert pull(hub, home, REPOSITORY).returncode == 0
+
+
+def test_nobody_waits_for_a_hub_that_is_busy_for_long(hub, home):
+    hub.retry_after = "3600"
     hub.statuses["/revision/main"] = [429]
     done = pull(hub, home, REPOSITORY)
-    assert done.returncode == 1 and "takes no more requests for 1 s" in done.stderr
+    assert done.returncode == 1 and "takes no more requests for 3600 s" in done.stderr
+    hub.statuses["/revision/main"] = [503]
+    assert "answered 503" in pull(hub, home, REPOSITORY).stderr
+    with Server(home, HF_ENDPOINT=hub.url) as server:
+        hub.statuses["/revision/main"] = [429]
+        refused = server.request("POST", "/v1/models/pull", {"model": REPOSITORY})
+        assert (refused.status, refused.json["error"]["code"], refused.headers["retry-after"]) == (429, "hub_rate_limited", "3600")
+        # Of the files themselves it is told in the stream.
+        hub.statuses["SmolLM2-Q4_1.gguf"] = [429] * 10
+        told = events(server.request("POST", "/v1/models/pull", {"model": REPOSITORY}).body)
+        assert told[-1]["error"]["code"] == "hub_rate_limited"
 
 
 def test_a_hub_without_ranges_serves_too(hub, home, weights):
@@ -261,6 +343,17 @@ def test_a_servers_pull_that_cannot_begin_has_a_status(hub, home):
         hub.lies_about_hash = True
         told = events(server.request("POST", "/v1/models/pull", {"model": REPOSITORY}).body)
         assert told[-1]["error"]["code"] == "pull_failed" and "damaged" in told[-1]["error"]["message"]
+
+
+def test_a_folder_that_cannot_be_made_is_told_in_the_stream(hub, home, weights):
+    hub.repositories["maker/Deep"] = {"parts/Deep-Q4_1.gguf": weights}
+    (home / "data/models/maker/Deep").mkdir(parents=True)
+    (home / "data/models/maker/Deep/parts").write_text("a file where a folder has to be")
+    with Server(home, HF_ENDPOINT=hub.url) as server:
+        told = events(server.request("POST", "/v1/models/pull", {"model": "maker/Deep"}).body)
+        assert told[-1]["error"]["code"] == "insufficient_storage" and "cannot be written" in told[-1]["error"]["message"]
+        refused = server.request("POST", "/v1/models/pull", {"model": "maker/Deep", "stream": False})
+        assert (refused.status, refused.json["error"]["code"]) == (507, "insufficient_storage")
 
 
 def test_a_client_that_goes_away_ends_its_pull(hub, home):

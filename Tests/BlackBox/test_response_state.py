@@ -261,6 +261,24 @@ def test_a_background_response_is_cancelled(server, client):
     server.wait_for(lambda engine: engine["running"] == 0, "the end of the work", 5)
 
 
+def test_a_background_response_waits_for_a_place(tmp_path):
+    """Nobody is there who could come back after a 429."""
+    with Server(make_home(tmp_path), "--slots", "1", "--queue", "0") as server:
+        with raw.Connection(server.port) as connection:
+            body = raw.chat_body(MODEL, max_tokens=6000, stream=True, ignore_eos=True)
+            connection.send(connection.request("POST", "/v1/chat/completions", body))
+            connection.read_until(raw.TEXT)
+            server.chat().assert_error(429, None, "rate_limit_exceeded", "rate_limit_error")
+            wanted, unwanted = (respond(server, background=True)["id"] for _ in range(2))
+            for id in (wanted, unwanted):
+                wait(server, id, "in_progress")
+            time.sleep(1.5)
+            assert get(server, wanted).json["status"] == "in_progress"
+            assert server.request("POST", f"/v1/responses/{unwanted}/cancel").json["status"] == "cancelled"
+        response = wait(server, wanted, *DONE)
+        assert response["status"] in ("completed", "incomplete") and output_text(response) == output_text(respond(server))
+
+
 def test_an_unfinished_response_is_not_continued(server):
     response = respond(server, **LONG)
     create(server, previous_response_id=response["id"]).assert_error(400, "previous_response_id", "invalid_value")

@@ -294,6 +294,15 @@ def test_ctrl_c_at_the_prompt_gives_the_line_up(dialogue):
     assert dialogue.say("/show messages").startswith("user: Say hello.\n")
 
 
+def test_an_interrupt_that_comes_too_late_takes_nothing(dialogue):
+    """At the prompt ctrl-c is a key; a signal is one that was meant for an answer that is over."""
+    dialogue.say("Say hello.")
+    for _ in range(3):
+        dialogue.child.kill(signal.SIGINT)
+    assert dialogue.say("/show messages").startswith("user: Say hello.\n")
+    assert dialogue.end() == 0
+
+
 def test_a_failed_question_is_taken_back(own, start):
     server = start("--ctx-size", "256")
     with Dialogue(own, "--host", f"127.0.0.1:{server.port}", *STEADY, MODEL) as dialogue:

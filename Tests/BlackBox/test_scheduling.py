@@ -227,7 +227,7 @@ def test_the_engine_tells_what_it_does(server):
         running=COUNT,
         waiting=COUNT,
         cells=exactly(used=COUNT, total=COUNT),
-        steps=exactly(count=COUNT, rows=COUNT, last_seconds=number, overhead=number),
+        steps=exactly(count=COUNT, rows=COUNT, last_seconds=number, overhead=number, seconds=number, model_seconds=number),
         prefix_cache=exactly(cached_tokens=COUNT, computed_tokens=COUNT, restored_tokens=COUNT, evictions=COUNT, reuse={"enum": ["any_prefix", "checkpoints"]}),
         speculation=exactly(guessed_tokens=COUNT, accepted_tokens=COUNT),
         generated_tokens=COUNT,

@@ -1,6 +1,9 @@
 """SIGTERM and SIGINT: running answers end properly, new ones are refused, the exit code is 0."""
 
+import http.client
 import signal
+import threading
+import time
 
 import pytest
 
@@ -35,6 +38,24 @@ def test_idle_connections_do_not_hold_it_up(home):
         connection.read_response()
         server.process.terminate()
         assert server.process.wait(5) == 0
+
+
+@pytest.mark.parametrize("delay", [0, 0.03, 0.06, 0.1, 0.15, 0.2])
+def test_a_load_ends_with_the_server_at_any_moment(home, delay):
+    server = Server(home, "--drain-seconds", "0")
+
+    def load():
+        try:
+            server.request("POST", "/v1/models/load", {"model": MODEL})
+        except (OSError, http.client.HTTPException):
+            pass
+
+    thread = threading.Thread(target=load)
+    thread.start()
+    time.sleep(delay)
+    server.process.terminate()
+    assert server.process.wait(10) == 0
+    thread.join()
 
 
 def test_new_connections_are_refused_while_it_drains(home):

@@ -189,6 +189,32 @@ def lfm2(path: Path, tokenizer_of: Path):
     model.write(path)
 
 
+WINDOW = 16
+
+
+def gemma2(path: Path, tokenizer_of: Path):
+    """A layer that sees a window of 16 tokens, and one that sees all of them."""
+    width, hidden, tokens = 64, 128, 49152
+    model = TinyModel("gemma2", vocabulary(tokenizer_of), **{
+        "context_length": 2048, "embedding_length": width, "feed_forward_length": hidden, "block_count": 2, "attention.head_count": 2,
+        "attention.head_count_kv": 1, "attention.key_length": 32, "attention.value_length": 32, "attention.sliding_window": WINDOW,
+        "attention.layer_norm_rms_epsilon": 1e-6, "vocab_size": tokens,
+    })
+    model.tensor("token_embd.weight", width, tokens, scale=1)
+    model.tensor("output_norm.weight", width, constant=1)
+    for layer in range(2):
+        block = f"blk.{layer}."
+        for name in ("attn_norm", "post_attention_norm", "ffn_norm", "post_ffw_norm"):
+            # What is looked at counts for more than the last token.
+            model.tensor(f"{block}{name}.weight", width, constant=4 if name == "post_attention_norm" else 1)
+        for name, rows, columns in (
+            ("attn_q", width, 64), ("attn_k", width, 32), ("attn_v", width, 32), ("attn_output", 64, width), ("ffn_gate", width, hidden),
+            ("ffn_up", width, hidden), ("ffn_down", hidden, width),
+        ):
+            model.tensor(f"{block}{name}.weight", rows, columns)
+    model.write(path)
+
+
 def llama(path: Path, change=lambda model: None):
     """The plainest decoder, with a byte for a token: 90 kB. `change` may spoil it before it is written."""
     width, hidden, layers = 32, 64, 2
@@ -253,4 +279,32 @@ def reranker(path: Path):
     model.tensor("cls.bias", width, constant=0.01)
     model.tensor("cls.output.weight", width, 1)
     model.tensor("cls.output.bias", 1, constant=0.1)
+    model.write(path)
+
+
+# How the model below wants a question and a document.
+PAIR = "<|im_start|>user\n<Query>: {query}\n<Document>: {document}<|im_end|>\n<|im_start|>assistant\n"
+
+
+def chatting_reranker(path: Path, tokenizer_of: Path):
+    """A decoder of one layer that says yes or no to a question and a document in a chat."""
+    width, hidden, tokens = 32, 64, 49152
+    model = TinyModel("qwen3", vocabulary(tokenizer_of), **{
+        "context_length": 512, "embedding_length": width, "feed_forward_length": hidden, "block_count": 1, "attention.head_count": 2,
+        "attention.head_count_kv": 1, "attention.layer_norm_rms_epsilon": 1e-6, "rope.freq_base": 10000.0, "pooling_type": 4,
+        "classifier.output_labels": ["yes", "no"],
+    })
+    model.replace("tokenizer.chat_template.rerank", PAIR)
+    model.tensor("token_embd.weight", width, tokens, scale=1)
+    model.tensor("output_norm.weight", width, constant=1)
+    for name in ("attn_norm", "ffn_norm"):
+        model.tensor(f"blk.0.{name}.weight", width, constant=1)
+    for name in ("attn_q_norm", "attn_k_norm"):
+        model.tensor(f"blk.0.{name}.weight", 16, constant=1)
+    for name, rows, columns in (
+        ("attn_q", width, width), ("attn_k", width, 16), ("attn_v", width, 16), ("attn_output", width, width), ("ffn_gate", width, hidden),
+        ("ffn_up", width, hidden), ("ffn_down", hidden, width),
+    ):
+        model.tensor(f"blk.0.{name}.weight", rows, columns)
+    model.tensor("cls.output.weight", width, 2)
     model.write(path)

@@ -62,6 +62,18 @@ import Testing
         #expect(recorder.fields == Set(promised.map(\.field)))
     }
 
+    @Test func theDecoderOfRerankingReadsTheRowsThatAreSupported() throws {
+        let recorder = FieldRecorder()
+        _ = try RerankingRequest(["model": "m", "query": "a", "documents": ["b"]], recorder: recorder)
+        let promised = Compatibility.rerank.request.filter {
+            switch $0.support {
+            case .supported, .partial: true
+            case .refused, .ignored, .notSupported: false
+            }
+        }
+        #expect(recorder.fields == Set(promised.map(\.field)))
+    }
+
     @Test func theDecoderOfResponsesReadsTheRowsThatAreSupported() throws {
         let recorder = FieldRecorder()
         for request in Self.everyFieldOfResponses { _ = try ResponseRequest(JSON.parse(Array(request.utf8)), recorder: recorder) }

@@ -145,6 +145,10 @@ import Testing
             error.message == "This model's maximum context length is 128 tokens. However, you requested 150 tokens (100 in the messages, "
                 + "50 in the completion). Please reduce the length of the messages or completion.")
         #expect(APIError(GenerationError.templateRefused("no system")).message.hasSuffix("no system"))
+        let many = APIError(GenerationError.tooManyAnswers(prompts: 2, choices: 2, most: 3), input: "prompt")
+        #expect(many.status == 400 && many.param == "prompt" && many.message.contains("at most 3 answers") && many.retryAfter == nil)
+        #expect(APIError(GenerationError.tooManyAnswers(prompts: 2, choices: 4, most: 3), input: "prompt").param == "n")
+        #expect(APIError(GenerationError.tooManyAnswers(prompts: 1, choices: 4, most: 3), choices: "best_of").param == "best_of")
     }
 
     @Test func idsAreLongAndDifferent() {

@@ -8,11 +8,11 @@ import Testing
 
 /// From a conversation to events of text, with a scripted model that says the bytes of a given answer.
 @Suite(.timeLimit(.minutes(1))) struct LocalBackendTests {
-    private func backend(answer: String, contextLength: Int = 256, refusal: String? = nil) async throws -> LocalBackend {
+    private func backend(answer: String, contextLength: Int = 256, queue: Int = 256, refusal: String? = nil) async throws -> LocalBackend {
         let bytes = Array(answer.utf8)
         let limits = RunnerLimits(cells: 1024, contextLength: contextLength, slots: 4, batchTokens: 64, canRewind: true)
         // The prompt ends with '>'; the answer is what follows it.
-        let engine = try await EngineHandle.start(name: "test") {
+        let engine = try await EngineHandle.start(name: "test", options: .init(queue: queue)) {
             ScriptedRunner(limits: limits, endOfGeneration: 300) { tokens in
                 let said = tokens.count - 1 - tokens.lastIndex(of: 62)!
                 return said < bytes.count ? Token(bytes[said]) : 300
@@ -43,8 +43,10 @@ import Testing
         return (text, reason, nil)
     }
 
-    private func ask(_ text: String, maximumTokens: Int? = nil, stops: [String] = []) -> ChatRequest {
-        ChatRequest(messages: [ChatMessage(.user, text)], maximumTokens: maximumTokens, stops: stops)
+    private func ask(_ text: String, maximumTokens: Int? = nil, stops: [String] = [], choices: Int = 1) -> ChatRequest {
+        var request = ChatRequest(messages: [ChatMessage(.user, text)], maximumTokens: maximumTokens, stops: stops)
+        request.choices = choices
+        return request
     }
 
     @Test func anAnswerToItsEnd() async throws {
@@ -119,6 +121,26 @@ import Testing
         }
         await #expect(throws: GenerationError.emptyPrompt) { _ = try await backend.generate(ask("")) }
         #expect(backend.statistics.steps == 0)
+        await backend.shutdown()
+    }
+
+    @Test func moreAnswersThanThereArePlacesAreRefused() async throws {
+        // Four are computed at once.
+        let backend = try await backend(answer: "x", queue: 2)
+        await #expect(throws: GenerationError.tooManyAnswers(prompts: 1, choices: 7, most: 6)) {
+            _ = try await backend.generate(ask("say>", choices: 7))
+        }
+        let answer = try await backend.generate(ask("say>", choices: 6))
+        var ended = 0
+        while let event = try await answer.nextEvent() {
+            if case .finished = event { ended += 1 }
+        }
+        #expect(ended == 6)
+        let texts = TextRequest(
+            prompts: Array(repeating: .text("say>"), count: 4), suffix: nil, maximumTokens: 1, sampling: .init(), stops: [], choices: 2)
+        await #expect(throws: GenerationError.tooManyAnswers(prompts: 4, choices: 2, most: 6)) {
+            _ = try await backend.complete(texts, terms: ServiceTerms())
+        }
         await backend.shutdown()
     }
 

@@ -10,11 +10,14 @@ import Testing
 
     private func sound() throws -> (folder: FolderFixture, files: [String: [UInt8]]) {
         let folder = try FolderFixture()
-        try folder.makeLlama()
+        try folder.makeLlama(["rope_scaling": Self.stretched])
         try folder.writeWeights()
         let files = try Self.files.map { ($0, [UInt8](try Data(contentsOf: URL(filePath: "\(folder.path)/\($0)")))) }
         return (folder, Dictionary(uniqueKeysWithValues: files))
     }
+
+    /// Rotations as their configuration has most to say of them.
+    private static let stretched: JSON = ["rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32.0]
 
     /// Whether the folder is converted. Anything but a `ConversionError` would fail the test, a crash ends it.
     private func converts(_ folder: FolderFixture) throws -> Bool {
@@ -64,8 +67,9 @@ import Testing
     }
 
     private static let strange: [JSON] = [
-        .null, true, false, 0, 1, -1, 0.5, 1e308, -1e308, .int(1 << 31), .int(1 << 32), .int(1 << 40), .int(.max), .int(.min), .int(1 << 62), "",
-        "a", "/../../etc/passwd", "\u{0}", [], [0], [[[]]], [:], ["": ""], ["type": "BPE"], .string(String(repeating: "x", count: 5000)),
+        .null, true, false, 0, 1, -1, 0.5, 1e300, 1e308, -1e308, .int(1 << 31), .int(1 << 32), .int(1 << 40), .int(.max), .int(.min),
+        .int(1 << 62), "", "a", "/../../etc/passwd", "\u{0}", [], [0], [[[]]], [:], ["": ""], ["type": "BPE"],
+        .string(String(repeating: "x", count: 5000)),
     ]
 
     /// The value with something in it replaced.
@@ -84,6 +88,71 @@ import Testing
             }
         }
         return strange.randomElement(using: &random)!
+    }
+
+    @Test(arguments: [1e300, -1e300, 1e19, 0x1p63, 0x1p32, 0, -1, 0.5]) func countsBeyondAllBoundsAreRefused(count: Double) throws {
+        let folder = try FolderFixture()
+        try folder.makeLlama(["rope_scaling": ["rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": .double(count)]])
+        try folder.writeWeights()
+        let error = #expect(throws: ConversionError.self) {
+            try FolderConverter(folder: HubFolder(path: folder.path), name: "test").convert(to: folder.path + "/out.gguf")
+        }
+        #expect(error?.description == "config.json has no usable rope_scaling.original_max_position_embeddings")
+    }
+
+    private static let tests = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    private static let corpus = tests.appending(path: "Corpus/safetensors")
+    /// What is wrong with each file of the corpus whose name begins with `bad-`.
+    private static let reasons = [
+        "no-json": "is no JSON", "no-object": "is no object", "header-long": "is cut or damaged", "header-cut": "is cut or damaged",
+        "short": "is too short for a SafeTensors file", "data-cut": "tensor a in", "offsets-turned": "tensor a in", "offsets-wrap": "tensor a in",
+        "shape-negative": "tensor a in", "shape-wraps": "tensor a in", "shape-lies": "tensor a in", "no-type": "tensor a in",
+        "overlap": "the tensor b in", "same-place": "overlaps another one",
+    ]
+
+    private static var seeds: [(name: String, bytes: [UInt8])] {
+        get throws {
+            try FileManager.default.contentsOfDirectory(at: corpus, includingPropertiesForKeys: nil).filter { $0.pathExtension == "safetensors" }
+                .sorted { $0.path() < $1.path() }.map { ($0.deletingPathExtension().lastPathComponent, [UInt8](try Data(contentsOf: $0))) }
+        }
+    }
+
+    /// Why the folder is not described; nil if it is.
+    private func refusal(of folder: FolderFixture) -> String? {
+        do throws(ConversionError) { _ = try HubFolder(path: folder.path).describe() } catch { return error.description }
+        return nil
+    }
+
+    @Test func theCorpusIsReadAsItsNamesSay() throws {
+        let seeds = try Self.seeds
+        let bad = seeds.filter { $0.name.hasPrefix("bad-") }
+        #expect(bad.count == Self.reasons.count && seeds.count > bad.count)
+        let folder = try FolderFixture()
+        try folder.write("config.json", ["architectures": ["LlamaForCausalLM"]])
+        for (name, bytes) in seeds {
+            try folder.write("model.safetensors", bytes)
+            let problem = refusal(of: folder)
+            guard name.hasPrefix("bad-") else {
+                #expect(problem == nil, "\(name)")
+                continue
+            }
+            let reason = try #require(Self.reasons[String(name.dropFirst(4))], "\(name)")
+            #expect(problem?.contains(reason) == true, "\(name): \(problem ?? "none")")
+        }
+    }
+
+    @Test(arguments: 0..<4 as Range<UInt64>) func theDamagedCorpusIsReadOrRefused(seed: UInt64) throws {
+        var random = SeededGenerator(seed: seed)
+        let folder = try FolderFixture()
+        try folder.write("config.json", ["architectures": ["LlamaForCausalLM"]])
+        var refused = 0
+        for (_, bytes) in try Self.seeds {
+            for _ in 0..<60 {
+                try folder.write("model.safetensors", Damage.apply(to: bytes, using: &random))
+                refused += refusal(of: folder) == nil ? 0 : 1
+            }
+        }
+        #expect(refused > 100)
     }
 
     @Test func lengthsBeyondTheFileAreNotBelieved() throws {

@@ -23,9 +23,26 @@ import Testing
         let sizes = Mutex<[Int]>([])
     }
 
-    private static func engine(_ batches: Batches = Batches(), queue: Int = 1000) async throws -> EmbeddingEngine {
+    private static func engine(
+        _ batches: Batches = Batches(), queue: Int = 1000, target: StepTarget = StepTarget(), turn: ComputeTurn = ComputeTurn()
+    ) async throws -> EmbeddingEngine {
         let limits = EmbeddingLimits(contextLength: 8, batchTokens: 16, batchTexts: 4, dimensions: 8)
-        return try await EmbeddingEngine.start(name: "test", queue: queue) { Runner(limits: limits, batches: batches) }
+        return try await EmbeddingEngine.start(name: "test", queue: queue, target: target, turn: turn) { Runner(limits: limits, batches: batches) }
+    }
+
+    /// Batches are as large as the time allows that other engines' streams leave; one text is computed in any case.
+    @Test(arguments: [(1000, [1, 4, 4]), (1e-9, [1, 1, 1, 1, 1, 1, 1, 1, 1])] as [(Double, [Int])])
+    func othersStreamsAreHeldUpByTheirGap(gap: Double, sizes: [Int]) async throws {
+        let (batches, turn) = (Batches(), ComputeTurn())
+        let other = ComputeTurn.Member(turn)
+        other.note(streams: true)
+        let engine = try await Self.engine(batches, target: StepTarget(gap: gap), turn: turn)
+        // The first one tells how long a token takes.
+        _ = try await engine.embed([[1, 2]])
+        _ = try await engine.embed(Array(repeating: [1, 2], count: 8))
+        #expect(batches.sizes.withLock { $0 } == sizes)
+        await engine.shutdown()
+        withExtendedLifetime(other) {}
     }
 
     @Test func everyTextGetsItsOwnVectorInOrder() async throws {

@@ -17,6 +17,11 @@ final class EngineDrive {
     var isConsistent = true
     /// Tokens of the clients' predictions, as the ends told them.
     var predictions: [UInt64: PredictionCount] = [:]
+    /// Prefixes that come back from the disk when their sequences start; nil for those that turn out damaged.
+    var stored: [UInt64: [Token]?] = [:]
+    var restored = 0
+    /// Steps in a row that did nothing though there was something to do.
+    var (emptySteps, mostEmptySteps) = (0, 0)
     let timing: Timing?
     static let endOfGeneration: Token = 0
 
@@ -30,12 +35,12 @@ final class EngineDrive {
     /// The next token counts up from the last one; what `rule` says otherwise.
     init(
         cells: Int = 64, contextLength: Int? = nil, slots: Int = 4, batchTokens: Int = 16, canRewind: Bool = true,
-        running: Int? = nil, timing: Timing? = nil, isDeterministic: Bool = false, outputs: Int? = nil,
+        running: Int? = nil, timing: Timing? = nil, isDeterministic: Bool = false, outputs: Int? = nil, window: Int = 0,
         rule: @escaping @Sendable ([Token]) throws -> Token = { $0.last! + 1 }
     ) {
         let limits = RunnerLimits(
             cells: cells, contextLength: contextLength ?? cells, slots: slots, running: running, batchTokens: batchTokens, outputs: outputs,
-            canRewind: canRewind)
+            canRewind: canRewind, window: window)
         scheduler = Scheduler(limits: limits, isDeterministic: isDeterministic)
         self.timing = timing
         runner = ScriptedRunner(limits: limits, endOfGeneration: Self.endOfGeneration, rule: rule)
@@ -43,7 +48,7 @@ final class EngineDrive {
 
     func submit(
         _ id: UInt64, _ prompt: [Token], maximumTokens: Int = 4, owner: Owner = .common, isFlex: Bool = false, prediction: [Token] = [],
-        scoresPrompt: Bool = false, landmarks: [Int] = [], adapters: AdapterSet = .none
+        scoresPrompt: Bool = false, landmarks: [Int] = [], adapters: AdapterSet = .none, restorable: Int = 0, isDamaged: Bool = false
     ) {
         var request = SequenceRequest(
             prompt: prompt, maximumTokens: maximumTokens, sampling: SamplingParameters(), owner: owner, isFlex: isFlex, prediction: prediction)
@@ -51,7 +56,8 @@ final class EngineDrive {
         request.landmarks = landmarks
         request.adapters = adapters
         runner.addSequence(SequenceID(id), sampling: request.sampling)
-        scheduler.submit(SequenceID(id), request)
+        if restorable > 0 { stored[id] = .some(isDamaged ? nil : Array(prompt.prefix(restorable))) }
+        scheduler.submit(SequenceID(id), request, restorable: restorable)
     }
 
     func cancel(_ id: UInt64) {
@@ -62,8 +68,12 @@ final class EngineDrive {
     /// One step; returns what it computed.
     @discardableResult
     func step(beside others: Int = 0) -> Batch {
-        let step = scheduler.schedule(beside: others)
-        for operation in step.operations { runner.perform(operation) }
+        let wasIdle = scheduler.isIdle
+        scheduler.note(firstPositions: (0..<runner.limits.slots).map(runner.firstPosition))
+        var step = scheduler.schedule(beside: others)
+        perform(&step)
+        emptySteps = step.batch.isEmpty && !wasIdle ? emptySteps + 1 : 0
+        mostEmptySteps = max(mostEmptySteps, emptySteps)
         if !step.batch.isEmpty {
             let result: StepResult
             do {
@@ -77,6 +87,21 @@ final class EngineDrive {
         }
         isConsistent = isConsistent && scheduler.isConsistent && scheduler.cellsUsed == runner.cellsInUse
         return step.batch
+    }
+
+    private func perform(_ step: inout Step) {
+        for operation in step.operations {
+            guard case .restore(let id, let slot, _) = operation else {
+                runner.perform(operation)
+                continue
+            }
+            if let tokens = stored[id.rawValue] ?? nil, runner.restore(slot: slot, from: tokens.map { UInt8($0) }) {
+                restored += 1
+            } else {
+                step = scheduler.didNotRestore(id, slot: slot, in: step)
+                for operation in step.operations { runner.perform(operation) }
+            }
+        }
     }
 
     private func seconds(_ batch: Batch) -> Double? {

@@ -13,20 +13,20 @@ import Testing
 
     deinit { try? FileManager.default.removeItem(at: directory) }
 
-    private func store(identity: String = "a model", limit: Int = 1 << 20, adapters: [String] = []) throws -> PrefixStore {
-        try PrefixStore(
-            directory: directory.path(), identity: identity, adapters: adapters, limit: limit,
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    private func folder(limit: Int = 1 << 20, memory: Int = 1 << 20) -> PrefixFolder {
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        return PrefixFolder(path: directory.path(percentEncoded: false), limit: limit, memory: memory, logger: logger)
     }
 
     /// Starts an engine, asks it, stops it; returns the tokens, and how many of the prompt's were cached and restored.
     private func life(
         _ prompt: [Token] = prompt, identity: String = "a model", limit: Int = 1 << 20, canRewind: Bool = true, adapters: [String] = [],
-        with set: AdapterSet = .none
+        with set: AdapterSet = .none, isDeterministic: Bool = false
     ) async throws -> (tokens: [Token], cached: Int, restored: Int) {
         var limits = Self.limits
         limits.canRewind = canRewind
-        let options = EngineHandle.Options(store: try store(identity: identity, limit: limit, adapters: adapters))
+        let store = try PrefixStore(folder: folder(limit: limit), identity: identity, adapters: adapters)
+        let options = EngineHandle.Options(isDeterministic: isDeterministic, store: store)
         let engine = try await EngineHandle.start(name: "test", options: options) { [limits] in
             ScriptedRunner(limits: limits) { $0.last! % 200 + 1 }
         }
@@ -118,5 +118,153 @@ import Testing
         _ = try await life()
         _ = try await life(Self.prompt + [1, 2, 3, 9, 9, 9])
         #expect(files.count == 1)
+    }
+
+    @Test func deterministicWorkKeepsNothing() async throws {
+        let first = try await life(isDeterministic: true)
+        #expect(files.isEmpty)
+        _ = try await life()
+        let second = try await life(isDeterministic: true)
+        #expect(second.tokens == first.tokens && second.cached == 0 && second.restored == 0)
+    }
+
+    // MARK: The directory
+
+    @Test func theBoundHoldsForAllModelsTogether() async throws {
+        for model in ["one", "two", "three"] { _ = try await life(identity: model, limit: 2500) }
+        #expect(files.count == 2)
+        #expect(try await life(identity: "one", limit: 2500).restored == 0)
+        #expect(files.count == 2)
+        #expect(try await life(identity: "three", limit: 2500).restored == 199)
+    }
+
+    @Test func modelsOfOneProcessKnowWhatTheOthersNeededTheRoomOf() throws {
+        let folder = folder(limit: 2500)
+        let one = try PrefixStore(folder: folder, identity: "one")
+        let two = try PrefixStore(folder: folder, identity: "two")
+        one.write(Self.stored(1), with: .none, partially: true)
+        one.flush()
+        #expect(one.contains(Self.stored(1).tokens, with: .none))
+        #expect(!two.contains(Self.stored(1).tokens, with: .none))
+        for first in [2, 3] as [Token] { two.write(Self.stored(first), with: .none, partially: true) }
+        two.flush()
+        #expect(files.count == 2)
+        #expect(!one.contains(Self.stored(1).tokens, with: .none))
+        #expect(one.longestMatch(Self.stored(1).tokens + [0], with: .none, partially: true) == nil)
+        #expect(two.longestMatch(Self.stored(3).tokens + [0], with: .none, partially: true)?.count == 200)
+    }
+
+    @Test func whatWasNotWrittenToItsEndIsRemovedAndNothingElse() async throws {
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+        let kept = ["notes.txt", "mine.prefix", "00ff-12.prefix.77.part"]
+        let leftovers = ["00ff-11.prefix.9a.part", ".dat.nosync1F.x8Yz"]
+        let longAgo = Date(timeIntervalSinceNow: -7200)
+        for name in kept + leftovers {
+            let file = directory.appending(path: name)
+            try Data([1]).write(to: file)
+            // The last one of those that are kept may still be written.
+            guard name != kept.last else { continue }
+            try FileManager.default.setAttributes([.modificationDate: longAgo], ofItemAtPath: file.path(percentEncoded: false))
+        }
+        _ = try await life(limit: 2500)
+        let names = Set(files.map(\.lastPathComponent))
+        #expect(names.isSuperset(of: kept) && names.isDisjoint(with: leftovers) && names.count == kept.count + 1)
+    }
+
+    // MARK: What is held in memory
+
+    /// A prefix whose file has 1,050 bytes.
+    private static func stored(_ first: Token) -> StoredPrefix {
+        StoredPrefix(tokens: [first] + prompt.dropFirst(), state: Array(repeating: UInt8(first), count: 202))
+    }
+
+    private static func read(_ prefix: StoredPrefix, from store: PrefixStore) async -> PrefixLease? {
+        guard let match = store.longestMatch(prefix.tokens + [0], with: .none, partially: true) else { return nil }
+        return await withCheckedContinuation { continuation in store.read(match) { continuation.resume(returning: $0) } }
+    }
+
+    @Test func whatManyWantIsHeldOnceAndOthersGoWithout() async throws {
+        let folder = folder(memory: 1500)
+        let store = try PrefixStore(folder: folder, identity: "a model")
+        for first in [1, 2] as [Token] { store.write(Self.stored(first), with: .none, partially: true) }
+        store.flush()
+        let (wanted, other) = (Self.stored(1), Self.stored(2))
+        var leases = await withTaskGroup(of: PrefixLease?.self) { group in
+            for _ in 0..<8 { group.addTask { await PrefixStoreTests.read(wanted, from: store) } }
+            var leases: [PrefixLease?] = []
+            for await lease in group { leases.append(lease) }
+            return leases
+        }
+        #expect(leases.count == 8 && leases.allSatisfy { $0?.prefix == wanted })
+        #expect(folder.heldBytes == 1050)
+        let refused = await Self.read(other, from: store)
+        #expect(refused == nil)
+        leases = []
+        // The reader lets go in a moment, too; the suite's time limit bounds it.
+        while folder.heldBytes > 0 { await Task.yield() }
+        let second = await Self.read(other, from: store)
+        #expect(second?.prefix == other)
+    }
+
+    @Test func nothingIsHeldForSequencesThatRun() async throws {
+        _ = try await life()
+        let folder = folder()
+        let store = try PrefixStore(folder: folder, identity: "a model")
+        // Nobody lives to see the end of these.
+        let limits = RunnerLimits(cells: 1 << 21, contextLength: 1 << 20, slots: 4, batchTokens: 64, canRewind: true)
+        let engine = try await EngineHandle.start(name: "test", options: EngineHandle.Options(store: store)) {
+            ScriptedRunner(limits: limits) { _ in 5 }
+        }
+        let request = SequenceRequest(prompt: Self.prompt + [9], maximumTokens: 1_000_000, sampling: SamplingParameters())
+        let streams = try engine.submit(Array(repeating: request, count: 4))
+        for stream in streams {
+            while try await stream.next()?.tokens.isEmpty == true {}
+        }
+        while folder.heldBytes > 0 { await Task.yield() }
+        #expect(engine.statistics.restoredTokens == 200)
+        for stream in streams { stream.cancel() }
+        await engine.shutdown()
+    }
+
+    @Test func aDiskThatIsBehindDelaysSavingAndLosesNothing() async throws {
+        let store = try PrefixStore(folder: folder(memory: 1), identity: "a model")
+        let limits = Self.limits
+        let engine = try await EngineHandle.start(name: "test", options: EngineHandle.Options(store: store)) {
+            ScriptedRunner(limits: limits) { $0.last! % 200 + 1 }
+        }
+        for first in [1, 2, 3] as [Token] {
+            let prompt: [Token] = [first] + Self.prompt.dropFirst()
+            let stream = try engine.submit(SequenceRequest(prompt: prompt, maximumTokens: 3, sampling: SamplingParameters()))
+            while try await stream.next() != nil {}
+        }
+        await engine.shutdown()
+        #expect(files.count == 3)
+    }
+
+    // MARK: Decisions
+
+    @Test func aStepCopiesNoMoreThanStreamsHaveTimeFor() {
+        var time = CopyTime()
+        #expect(time.allows(tokens: 1 << 20, within: 0.02))
+        time.observe(tokens: 1000, seconds: 0.125)
+        #expect(!time.allows(tokens: 1, within: 0.02))
+        time.beginStep()
+        #expect(time.allows(tokens: 100, within: 0.02) && !time.allows(tokens: 200, within: 0.02))
+    }
+
+    @Test func filesThatDifferInTheirMiddleAreToldApart() throws {
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+        let file = directory.appending(path: "model").path(percentEncoded: false)
+        func fingerprint(_ bytes: Data) throws -> String {
+            try bytes.write(to: URL(filePath: file))
+            return FileFingerprint.of(path: file)
+        }
+        var bytes = Data(count: 8 << 20)
+        let plain = try fingerprint(bytes)
+        #expect(try fingerprint(bytes) == plain)
+        #expect(try fingerprint(bytes.dropLast()) != plain)
+        let middle = 3_000_000..<3_300_000
+        bytes.replaceSubrange(middle, with: Data(repeating: 1, count: middle.count))
+        #expect(try fingerprint(bytes) != plain)
     }
 }

@@ -159,18 +159,93 @@ import Testing
         #expect(drive.generated[3]?.count == 5)
     }
 
-    @Test func theYoungestIsPausedAndGoesOnWithTheSameTokens() {
-        let drive = EngineDrive(cells: 24, slots: 4)
-        drive.submit(1, Array(100..<106), maximumTokens: 14)
-        drive.submit(2, Array(200..<206), maximumTokens: 14)
-        var paused = false
-        for _ in 0..<200 where !drive.scheduler.isIdle {
-            drive.step()
-            paused = paused || (drive.scheduler.waitingCount == 1 && drive.finished.isEmpty)
+    @Test(arguments: [true, false]) func theYoungestIsPausedAndGoesOnWithTheSameTokens(canRewind: Bool) {
+        // Each expects to grow by 64 more at first: four fit, and then they do not.
+        let drive = EngineDrive(cells: 330, slots: 6, canRewind: canRewind)
+        for id in 1...4 { drive.submit(UInt64(id), Array(Token(id * 1000)..<Token(id * 1000 + 6)), maximumTokens: 200) }
+        // The oldest is never the one that waits: a token each step, beside one step for its prompt.
+        for _ in 0..<200 { drive.step() }
+        #expect(drive.finished[1] != nil)
+        #expect(drive.runToEnd(atMost: 5000) && drive.isConsistent && drive.scheduler.counters.pauses > 0)
+        for id in 1...4 { #expect(drive.generated[UInt64(id)] == Array(Token(id * 1000 + 6)..<Token(id * 1000 + 206))) }
+    }
+
+    @Test func whatIsSharedAgainAndAgainIsEvictedLast() {
+        let drive = EngineDrive(cells: 400, slots: 4, canRewind: false)
+        let system: [Token] = Array(100..<140)
+        for id in 1...12 {
+            drive.submit(UInt64(id), system + [Token(id), 7], maximumTokens: 2, landmarks: [40])
+            #expect(drive.runToEnd() && drive.isConsistent)
+            #expect(drive.cachedPromptTokens[UInt64(id)] == (id == 1 ? 0 : 40))
         }
-        #expect(paused && drive.isConsistent)
-        #expect(drive.generated[1] == Array(106..<120))
-        #expect(drive.generated[2] == Array(206..<220))
+    }
+
+    @Test func simultaneousPromptsOfAModelThatCannotRewindShareItsCheckpoint() {
+        let drive = EngineDrive(cells: 400, slots: 8, canRewind: false)
+        let prompt: [Token] = Array(100..<160)
+        for id in 1...4 { drive.submit(UInt64(id), prompt, maximumTokens: 3, landmarks: [50]) }
+        #expect(drive.runToEnd() && drive.isConsistent)
+        #expect(drive.cachedPromptTokens[1] == 0 && (2...4).allSatisfy { drive.cachedPromptTokens[$0]! >= 50 })
+    }
+
+    // MARK: Windows
+
+    @Test func whatAModelHasForgottenIsNotShared() {
+        let drive = EngineDrive(cells: 200, slots: 4, window: 8)
+        let prompt: [Token] = Array(100..<140)
+        drive.submit(1, prompt, maximumTokens: 2)
+        #expect(drive.runToEnd())
+        drive.runner.forget(before: 30)
+        // An edited message: the tokens before it have lost what they saw.
+        drive.submit(2, prompt.prefix(20) + [7, 7, 7], maximumTokens: 2)
+        #expect(drive.runToEnd() && drive.cachedPromptTokens[2] == 0)
+        // A conversation that goes on sees its last tokens only.
+        drive.submit(3, prompt + [140, 7, 7], maximumTokens: 2)
+        #expect(drive.runToEnd() && drive.isConsistent)
+        #expect(drive.cachedPromptTokens[3] == 41)
+    }
+
+    // MARK: The disk
+
+    @Test func idlePrefixesMakeRoomForARestoredOne() {
+        let drive = EngineDrive(cells: 160, slots: 4)
+        drive.submit(1, Array(1..<100), maximumTokens: 2)
+        #expect(drive.runToEnd())
+        drive.submit(2, Array(120..<220), maximumTokens: 2, restorable: 99)
+        #expect(drive.runToEnd() && drive.isConsistent)
+        #expect(drive.restored == 1 && drive.cachedPromptTokens[2] == 99)
+    }
+
+    @Test func ofADamagedPrefixNothingIsShared() {
+        let drive = EngineDrive(cells: 400, slots: 4)
+        let prompt: [Token] = Array(100..<200)
+        for id in 1...2 { drive.submit(UInt64(id), prompt, maximumTokens: 3, restorable: 99, isDamaged: true) }
+        #expect(drive.runToEnd() && drive.isConsistent && drive.restored == 0)
+        #expect(drive.generated[1] == [200, 201, 202] && drive.generated[2] == [200, 201, 202])
+        // The first computed it, and the second one shared that.
+        #expect(drive.cachedPromptTokens[1] == 0 && drive.cachedPromptTokens[2] == 99)
+        #expect(drive.scheduler.counters.cachedPromptTokens == 99)
+    }
+
+    // MARK: Flexible work
+
+    @Test func nobodyWaitsForThePromptOfFlexibleWork() {
+        let drive = EngineDrive(cells: 400, slots: 4)
+        let prefix: [Token] = Array(100..<180)
+        drive.submit(1, prefix, maximumTokens: 2, isFlex: true)
+        drive.step()
+        drive.submit(2, prefix + [7], maximumTokens: 2)
+        #expect(drive.runToEnd(atMost: 50) && drive.isConsistent)
+        #expect(drive.generated[1]?.count == 2 && drive.generated[2]?.count == 2)
+    }
+
+    @Test func deterministicFlexibleWorkIsNotInterrupted() {
+        let drive = EngineDrive(cells: 200, isDeterministic: true)
+        drive.submit(1, [10, 11], maximumTokens: 6, isFlex: true)
+        for _ in 0..<3 { drive.step() }
+        drive.submit(2, [20, 21], maximumTokens: 2)
+        #expect(drive.runToEnd(atMost: 50) && drive.isConsistent)
+        #expect(drive.scheduler.counters.pauses == 0 && drive.generated[1]?.count == 6 && drive.generated[2]?.count == 2)
     }
 
     // MARK: Determinism
@@ -266,7 +341,7 @@ import Testing
                 }
             }
         }
-        #expect(drive.runToEnd() && drive.isConsistent && drive.runner.sequenceCount == 0)
+        #expect(drive.runToEnd() && drive.isConsistent && drive.runner.sequenceCount == 0 && drive.mostEmptySteps <= 1)
         for (id, request) in requests where !cancelled.contains(id) {
             var tokens = request.prompt
             while tokens.count < request.prompt.count + request.maximum, tokens.count < 40 {

@@ -157,5 +157,28 @@ extension ComputingTests {
             }
             await busy.shutdown()
         }
+
+        /// Answers that outgrow the cells are paused and go on; guesses come true or not; draws belong to their seeds.
+        @Test(.enabled(if: CPUKernels.bestInstructionSet != nil), arguments: [Float(0), 0.8])
+        func longAnswersAreTheSameAloneAndWhereThereIsNoRoom(temperature: Float) async throws {
+            let (solo, vocabulary) = try await Self.start(context: 400, slots: 1)
+            let requests = ["Once upon a time", "The capital of France is", "One, two, one, two, one, two,", "Once upon a time there", "The sea"]
+                .enumerated().map { index, text in
+                    SequenceRequest(
+                        prompt: vocabulary.tokenize(text, addSpecial: true, parseSpecial: false), maximumTokens: 200,
+                        sampling: .init(temperature: temperature, seed: Int64(index)))
+                }
+            var alone: [[Token]] = []
+            for request in requests { alone.append(try await Self.tokens(try solo.submit(request)).tokens) }
+            await solo.shutdown()
+            let (busy, _) = try await Self.start(context: 400, slots: 6)
+            let streams = try requests.map { try busy.submit($0) }
+            for (index, stream) in streams.enumerated() {
+                let answer = try await Self.tokens(stream)
+                #expect(answer.tokens == alone[index], "request \(index)")
+            }
+            #expect(busy.statistics.counters.pauses > 0)
+            await busy.shutdown()
+        }
     }
 }

@@ -48,6 +48,16 @@ import Testing
         #expect(vocabulary.tokenize("<|im_end|>", addSpecial: false, parseSpecial: false).count > 1)
     }
 
+    @Test(arguments: [
+        ("bert-bge", PairFormat.marks(beginning: 101, ending: 102, separator: nil)),
+        ("nomic-bert-moe", PairFormat.marks(beginning: 0, ending: 2, separator: nil)),
+        ("llama-spm", PairFormat.marks(beginning: 1, ending: nil, separator: nil)),
+    ])
+    func pairsHaveTheMarksThatTheTokenizerAdds(name: String, expected: PairFormat) throws {
+        let vocabulary = try LlamaModel(path: "\(LlamaSource.models)/ggml-vocab-\(name).gguf", options: .init(vocabularyOnly: true)).vocabulary
+        #expect(vocabulary.pairFormat == expected)
+    }
+
     @Test func aFileThatIsNoModelIsAnError() {
         #expect(throws: LlamaError.self) { try LlamaModel(path: #filePath) }
         #expect(throws: LlamaError.self) { try LlamaModel(path: "/nonexistent.gguf") }

@@ -95,19 +95,26 @@ import Testing
         ("activated LoRA", { $0.metadata.append(("adapter.alora.invocation_tokens", 9, GGUFFile.little(UInt32(4)) + GGUFFile.little(UInt64(0)))) }),
         ("it has no tensors", { $0.tensors = [] }),
         ("one half only", { $0.tensors.removeLast() }),
-        ("the model has no tensor norms", { $0.tensors = [("norms.lora_a", [64, 2], 0, 0), ("norms.lora_b", [2, 4], 0, 0)] }),
-        ("no part of a LoRA adapter", { $0.tensors.append(("weights.scale", [1], 0, 0)) }),
+        ("the model has no tensor norms", { $0.tensors = [("norms.lora_a", [64, 2], 0, 0), ("norms.lora_b", [2, 4], 0, 512)] }),
+        (
+            "no part of a LoRA adapter",
+            {
+                $0.tensors.append(("weights.scale", [1], 0, 544))
+                $0.dataBytes = 576
+            }
+        ),
         ("another shape", { $0.tensors[0].shape = [64, 1] }),
         ("another shape", { $0.tensors[0].shape = [2, 64] }),
         (
             "another shape",
             {
                 $0.tensors[0].shape = [64, 2, 2]
+                $0.tensors[1].offset = 1024
                 $0.dataBytes = 2048
             }
         ),
         ("another shape", { $0.tensors = [("weights.lora_a", [64, 0], 0, 0), ("weights.lora_b", [0, 4], 0, 0)] }),
-        ("another shape", { $0.tensors = [("norm.lora_a", [8, 1], 0, 0), ("norm.lora_b", [1, 1], 0, 0)] }),
+        ("another shape", { $0.tensors = [("norm.lora_a", [8, 1], 0, 0), ("norm.lora_b", [1, 1], 0, 32)] }),
         ("a type that cannot be used", { $0.tensors[0].type = 26 }),
     ]
 

@@ -109,6 +109,8 @@ import Testing
         #expect(try failing { $0.tensors[0].shape = [1, 1, 1, 1, 1] }.contains("5 dimensions"))
         #expect(try failing { $0.tensors[0].offset = .max }.contains("impossibly large"))
         #expect(try failing { $0.tensors[0].offset = UInt64(Int.max) }.contains("impossibly large"))
+        #expect(try failing { $0.tensors[1].offset = 0 }.contains("overlaps another one"))
+        #expect(try failing { $0.tensors[1].offset = 128 }.contains("tensor norm overlaps another one"))
         #expect(try failing { $0.add("general.alignment", UInt32(0)) }.contains("alignment"))
         #expect(try failing { $0.metadata.append(("x", 99, [])) }.contains("unknown type 99"))
     }

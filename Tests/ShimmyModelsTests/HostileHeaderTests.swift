@@ -17,17 +17,46 @@ import Testing
         }
     }
 
+    /// What is wrong with each file of the corpus whose name begins with `bad-`.
+    private static let reasons = [
+        "alignment": "its alignment is 3", "big-endian": "it is for big-endian machines", "blocks": "does not fill the blocks of Q4_1",
+        "count-wraps": "its header is cut or damaged at byte 16", "counts": "its header is cut or damaged at byte 16",
+        "dimensions": "its tensor w has 9 dimensions", "empty-key": "an entry without a name", "epsilon": "its layer_norm_rms_epsilon is nan",
+        "experts": "it uses 0 of 8 experts", "key-twice": "the entry general.file_type twice", "layers": "it has 4294967295 layers",
+        "magic": "it is no GGUF file", "nested-array": "an array of arrays",
+        "no-tensors-there": "it is cut: tensor w ends at byte 720, the file at 704",
+        "offset-far": "it is cut: tensor w", "offset-wraps": "its tensor w is impossibly large", "overlap": "its tensor n overlaps another one",
+        "same-place": "overlaps another one", "shape-wraps": "its tensor w is impossibly large", "short": "it is too short for a GGUF file (8 bytes)",
+        "string-length": "its header is cut or damaged at byte 32", "tensor-twice": "the tensor w twice",
+        "type": "its tensor w has the unknown type 77", "version": "its GGUF version is 9",
+    ]
+
     @Test func theCorpusIsReadAsItsNamesSay() throws {
         let seeds = try Self.seeds
-        #expect(seeds.count >= 12)
+        let bad = seeds.filter { $0.name.hasPrefix("bad-") }
+        #expect(bad.count == Self.reasons.count && seeds.count >= bad.count + 8)
         for (name, bytes) in seeds {
-            let path = try folder.write(bytes, to: name)
-            if name.hasPrefix("bad-") {
-                #expect(ModelCatalog.record(forFile: path)?.problem != nil, "\(name)")
-            } else {
-                #expect(ModelCatalog.record(forFile: path)?.problem == nil, "\(name)")
+            let problem = ModelCatalog.record(forFile: try folder.write(bytes, to: name))?.problem
+            guard name.hasPrefix("bad-") else {
+                #expect(problem == nil, "\(name)")
+                continue
             }
+            let reason = try #require(Self.reasons[String(name.dropFirst(4).dropLast(".gguf".count))], "\(name)")
+            #expect(problem?.contains(reason) == true, "\(name): \(problem ?? "none")")
         }
+    }
+
+    /// As many tensors as may be on the same bytes of a huge file that takes no room: their values are more than an `Int` counts.
+    @Test func valuesThatNobodyCanCountAreRefused() throws {
+        var file = GGUFFile()
+        file.add("general.architecture", "llama")
+        let count = UInt64((12 << 40) / 18 * 128)
+        file.tensors = (0..<1 << 17).map { ("t\($0)", [count], 41, 0) }
+        #expect(count.multipliedReportingOverflow(by: UInt64(file.tensors.count)).partialValue > UInt64(Int.max))
+        let path = try folder.write(file.bytes, to: "values.gguf")
+        // Not every file system has room for such a size.
+        guard truncate(path, 13 << 40) == 0 else { return }
+        #expect(ModelCatalog.record(forFile: path)?.problem?.contains("overlaps another one") == true)
     }
 
     /// What any header can say must not cost more than some multiple of the file, whether it is believed or not.

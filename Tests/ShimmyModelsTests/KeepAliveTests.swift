@@ -11,11 +11,16 @@ import Testing
 
     @Test(arguments: ["-1", "-1s", "-5m", "-1h30m"]) func negativeOnesAreForEver(text: String) { #expect(KeepAlive(text) == .forever) }
 
+    @Test(arguments: ["12000d", "300000h", "1" + String(repeating: "0", count: 21), String(repeating: "9", count: 60) + "h"])
+    func whatNobodyWaitsForIsForEver(text: String) { #expect(KeepAlive(text) == .forever) }
+
     @Test(arguments: ["", "-", "soon", "5 m", "5x", "m", "5m5", "1e3", "0x10", "nan", "inf", "1..5m", "--5m", "5m-1s", "\u{0665}m"])
     func whatIsNoTimeIsNone(text: String) { #expect(KeepAlive(text) == nil) }
 
     @Test func numbersAreSeconds() {
         #expect(KeepAlive(seconds: 0) == .seconds(0) && KeepAlive(seconds: 1.5) == .seconds(1.5))
         #expect(KeepAlive(seconds: -1) == .forever && KeepAlive(seconds: .nan) == nil && KeepAlive(seconds: .infinity) == nil)
+        #expect(KeepAlive(seconds: 1e9) == .seconds(1e9) && KeepAlive(seconds: 1e21) == .forever)
+        #expect(KeepAlive(seconds: .greatestFiniteMagnitude) == .forever)
     }
 }

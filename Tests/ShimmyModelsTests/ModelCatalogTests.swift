@@ -20,12 +20,27 @@ import Testing
         ("SmolLM2-135M-Instruct.Q4_1", "SmolLM2-135M-Instruct.Q4_1"), ("smollm2-135m-instruct.q4_1", "SmolLM2-135M-Instruct.Q4_1"),
         ("SmolLM2-135M-Instruct", "SmolLM2-135M-Instruct.Q4_1"), ("llama3.2:latest", "llama3.2"), ("hf.co/user/Repo:Q8_0", "user/Repo:Q8_0"),
         ("Thing", "other/Thing-Q5_K_M"), ("other/thing", "other/Thing-Q5_K_M"), ("model:7b", "someone/model:7b"), ("Repo:q8_0", "user/Repo:Q8_0"),
-        ("twice", "twice"),
+        ("twice", "twice"), ("SmolLM2-135M-Instruct:Q4_1", "SmolLM2-135M-Instruct.Q4_1"), ("other/Thing:Q5_K_M", "other/Thing-Q5_K_M"),
+        ("thing:q5_k_m", "other/Thing-Q5_K_M"),
     ])
     func namesLeadToModels(name: String, id: String) { #expect(catalog.resolve(name)?.id == id) }
 
     @Test(arguments: ["user/Repo", "Repo", "", "gpt-4o", "SmolLM2", "/SmolLM2-135M-Instruct.Q4_1", "../llama3.2", "7b", "hf.co/"])
     func otherNamesLeadNowhere(name: String) { #expect(catalog.resolve(name) == nil) }
+
+    @Test func namesOfSeveralModelsLeadToAllOfThem() {
+        #expect(catalog.candidates(for: "user/Repo").map(\.id) == ["user/Repo:Q4_K_M", "user/Repo:Q8_0"])
+        #expect(catalog.candidates(for: "repo").map(\.id) == ["user/Repo:Q4_K_M", "user/Repo:Q8_0"])
+        #expect(["gpt-4o", "", "llama3.2", "Thing"].allSatisfy { catalog.candidates(for: $0).isEmpty })
+        // A file that cannot be used is none of them, unless there is nothing else.
+        let files = ModelCatalog(records: [
+            record("a.Q4_0"), record("a-Q4_0"), record("b.Q4_0", problem: "cut"), record("b-Q4_0"), record("x/c", problem: "cut"),
+            record("y/c", problem: "cut"),
+        ])
+        #expect(files.resolve("b:5") == nil && files.resolve("a:Q4_0") == nil && files.candidates(for: "a:Q4_0").map(\.id) == ["a-Q4_0", "a.Q4_0"])
+        #expect(files.resolve("b:q4_0")?.id == "b-Q4_0" && files.candidates(for: "b:Q4_0").isEmpty)
+        #expect(files.candidates(for: "c").map(\.id) == ["x/c", "y/c"])
+    }
 
     @Test func aliasesLeadToModels() {
         let catalog = ModelCatalog(

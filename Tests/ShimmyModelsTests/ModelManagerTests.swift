@@ -141,11 +141,28 @@ import Testing
         let manager = Self.manager(loads, gated: true)
         let acquired = Task { try await manager.acquire("a") }
         while !manager.isLoading { await Task.yield() }
-        await manager.shutdown()
+        let end = Task { await manager.shutdown() }
         await #expect(throws: ModelError.shuttingDown) { try await acquired.value }
+        #expect(manager.isLoading)
         loads.open.finish()
-        while manager.isLoading { await Task.yield() }
-        #expect(manager.statuses.isEmpty && loads.backends.withLock { $0.isEmpty })
+        await end.value
+        #expect(!manager.isLoading && manager.statuses.isEmpty && loads.backends.withLock { $0.isEmpty })
+    }
+
+    @Test func aLoadIsStoppedOnRequest() async throws {
+        let loads = Loads()
+        let manager = Self.manager(loads, gated: true)
+        let first = Task { try await manager.acquire("a", onlyLoads: true) }
+        while !manager.isLoading { await Task.yield() }
+        let unloading = Task { try await manager.unload("a") }
+        await #expect(throws: ModelError.loadStopped("a")) { try await first.value }
+        let second = Task { try await manager.acquire("a").record.id }
+        while manager.waitingCount == 0 { await Task.yield() }
+        loads.open.finish()
+        let wasThere = try await unloading.value
+        let loaded = try await second.value
+        #expect(wasThere && loaded == "a", "whoever comes later has it loaded anew")
+        #expect(loads.started.withLock { $0 } == ["a", "a"])
     }
 
     @Test func settingsPinAndPreload() async throws {

@@ -21,10 +21,12 @@ import Testing
         var lastTicket = 0
         /// Tickets that have had no answer yet.
         var open: [Int: String] = [:]
+        /// Tickets of loads that are wanted for themselves.
+        var loadOnly: Set<Int> = []
         var users: [String: Int] = [:]
         var loading: Set<String> = []
         var freeing: Set<String> = []
-        /// Models in use that are to be loaded anew.
+        /// Models that are to be loaded anew, or whose load is not wanted any more.
         var outdated: Set<String> = []
         var evictions = 0
         var refusals = 0
@@ -69,7 +71,10 @@ import Testing
             lastTicket += 1
             open[lastTicket] = model.id
             let asked: KeepAlive? = Bool.random(using: &random) ? nil : .seconds(Double.random(in: 0...30, using: &random))
-            let terms = ModelPool<String>.Terms(memory: MemoryUse(weights: model.size), isPinned: model.isPinned, asked: asked)
+            let onlyLoads = Int.random(in: 0..<4, using: &random) == 0
+            if onlyLoads { loadOnly.insert(lastTicket) }
+            let terms = ModelPool<String>.Terms(
+                memory: MemoryUse(weights: model.size), isPinned: model.isPinned, asked: asked, onlyLoads: onlyLoads)
             perform(pool.request(lastTicket, model.id, terms, now: now))
         }
 
@@ -77,6 +82,7 @@ import Testing
             guard let id = loading.sorted().randomElement(using: &random), let model = models.first(where: { $0.id == id }) else { return }
             loading.remove(id)
             if Int.random(in: 0..<6, using: &random) == 0 {
+                outdated.remove(id)
                 perform(pool.didFail(id, .loadFailed(id, reason: "bad"), now: now))
             } else {
                 let taken = Int.random(in: max(1, model.size - 4)...model.size, using: &random)
@@ -108,6 +114,18 @@ import Testing
             perform(pool.retire(id, now: now))
         }
 
+        func stopLoad() {
+            guard let id = loading.sorted().randomElement(using: &random) else { return }
+            let isWanted = open.contains { $0.value == id && !loadOnly.contains($0.key) }
+            guard case .removed(let actions) = pool.remove(id, now: now) else {
+                #expect(isWanted, "a load that nobody else waits for can be stopped")
+                return
+            }
+            #expect(!isWanted)
+            outdated.insert(id)
+            perform(actions)
+        }
+
         func wait(_ seconds: Double) {
             now += seconds
             perform(pool.advance(now: now))
@@ -120,7 +138,7 @@ import Testing
             case 10..<15: release()
             case 15..<17: endFreeing()
             case 17: giveUp()
-            case 18: retire()
+            case 18: Bool.random(using: &random) ? retire() : stopLoad()
             default: wait(Double.random(in: 0...2, using: &random))
             }
         }

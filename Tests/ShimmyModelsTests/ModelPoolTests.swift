@@ -17,9 +17,12 @@ import Testing
             pool = ModelPool(limits: limits)
         }
 
-        func request(_ id: String, _ size: Int, pinned: Bool = false, kept: KeepAlive = .forever, asked: KeepAlive? = nil) -> [String] {
+        func request(_ id: String, _ size: Int, pinned: Bool = false, kept: KeepAlive = .forever, asked: KeepAlive? = nil, onlyLoads: Bool = false)
+            -> [String]
+        {
             lastTicket += 1
-            let terms = ModelPool<String>.Terms(memory: MemoryUse(weights: size), isPinned: pinned, keepAlive: kept, asked: asked)
+            let terms = ModelPool<String>.Terms(
+                memory: MemoryUse(weights: size), isPinned: pinned, keepAlive: kept, asked: asked, onlyLoads: onlyLoads)
             return texts(pool.request(lastTicket, id, terms, now: now))
         }
 
@@ -36,7 +39,7 @@ import Testing
         }
 
         func remove(_ id: String) -> [String]? {
-            switch pool.remove(id) {
+            switch pool.remove(id, now: now) {
             case .notLoaded: []
             case .inUse: nil
             case .removed(let actions): texts(actions)
@@ -58,6 +61,7 @@ import Testing
                 case .refuse(let ticket, .loadFailed): "\(ticket) failed"
                 case .refuse(let ticket, .shuttingDown): "\(ticket) must go"
                 case .refuse(let ticket, .noPlace): "\(ticket) has no place"
+                case .refuse(let ticket, .loadStopped): "\(ticket) was stopped"
                 case .refuse(let ticket, let error): "\(ticket): \(error)"
                 case .load(let id): "load \(id)"
                 case .free(let id, _): "free \(id)"
@@ -99,6 +103,22 @@ import Testing
         #expect(drive.wait(4) == [])
         #expect(drive.wait(2) == ["free a"])
         #expect(drive.hold("b", .forever, pinned: true) == [])
+    }
+
+    /// What a request said holds until settings say something new.
+    @Test func settingsThatStayTheSameTakeNothingBack() {
+        let drive = Drive(budget: 10)
+        _ = drive.request("a", 4, kept: .seconds(5), asked: .seconds(100))
+        _ = drive.loaded("a", 4)
+        #expect(drive.release("a") == [])
+        #expect(drive.hold("a", .seconds(5), pinned: false) == [])
+        #expect(drive.wait(50) == [])
+        #expect(drive.hold("a", .seconds(60), pinned: false) == [])
+        #expect(drive.pool.nextDeadline(after: 50) == 60)
+        #expect(drive.request("a", 4, asked: .forever) == ["2 has a"])
+        #expect(drive.release("a") == [])
+        #expect(drive.hold("a", .seconds(60), pinned: true) == [] && drive.hold("a", .seconds(60), pinned: false) == [])
+        #expect(drive.pool.nextDeadline(after: 50) == nil)
     }
 
     @Test func modelsThatFitTogetherAreLoadedTogether() {
@@ -295,7 +315,44 @@ import Testing
         #expect(drive.remove("p") == [])
         #expect(drive.request("p", 5) == [], "it comes again when it is gone")
         #expect(drive.freed("p") == ["load p"])
-        #expect(drive.remove("p") == nil, "it is wanted")
+        #expect(drive.loaded("p", 5) == ["2 has p"])
+        #expect(drive.remove("p") == nil, "it is in use")
+    }
+
+    @Test func aLoadThatSomebodyWaitsToUseIsNotStopped() {
+        let drive = Drive(budget: 10)
+        _ = drive.request("a", 8, onlyLoads: true)
+        _ = drive.request("a", 8)
+        #expect(drive.remove("a") == nil)
+        _ = drive.cancel(2)
+        #expect(drive.remove("a") == ["1 was stopped"])
+    }
+
+    /// Those who waited hear of it at once; who comes before it has really ended waits for that.
+    @Test func aLoadThatIsStoppedIsNobodysAndCanBeginAnew() {
+        let drive = Drive(budget: 10)
+        _ = drive.request("a", 8, onlyLoads: true)
+        _ = drive.request("a", 8, onlyLoads: true)
+        _ = drive.request("b", 8)
+        #expect(drive.remove("a") == ["1 was stopped", "2 was stopped"])
+        #expect(drive.request("a", 8, onlyLoads: true) == [], "it still takes its memory")
+        #expect(drive.pool.usedBytes == 8)
+        #expect(drive.failed("a") == ["load b"], "the other one was first")
+        #expect(drive.loaded("b", 2) == ["3 has b", "load a"])
+        #expect(drive.remove("a") == ["4 was stopped"])
+        #expect(drive.loaded("a", 8) == ["free a"], "it was too late to stop it")
+        #expect(drive.request("a", 8) == [])
+        #expect(drive.freed("a") == ["load a"])
+        #expect(drive.failed("a") == ["5 failed"])
+    }
+
+    /// A load that fails when something else is wanted by now says nothing of that.
+    @Test func whatFailsWhenItIsOutdatedIsTriedAnew() {
+        let drive = Drive(budget: 10)
+        _ = drive.request("a", 4)
+        #expect(drive.retire("a") == [])
+        #expect(drive.failed("a") == ["load a"])
+        #expect(drive.failed("a") == ["1 failed"])
     }
 
     @Test func theEndIsForAll() {

@@ -6,7 +6,9 @@ import Testing
     private final class Drive {
         var queue = BackgroundQueue<String, Int, Character>(runningAtOnce: 2, mostWaiting: 2)
 
-        func add(_ ids: String...) { for id in ids { queue.add("job " + id, id: id, number: 1) } }
+        func add(_ ids: String..., owner: String = "one") {
+            for id in ids { queue.add("job " + id, id: id, owner: owner, number: 1) }
+        }
 
         func next() -> String? { queue.next() }
         func end(_ id: String) -> [Character] { queue.end(id) }
@@ -31,13 +33,51 @@ import Testing
         #expect(drive.next() == "job a")
         #expect(drive.next() == "job b")
         #expect(drive.next() == nil)
-        #expect(!drive.queue.isFull)
+        #expect(!drive.queue.isFull(for: "one"))
         drive.add("d")
-        #expect(drive.queue.isFull)
+        #expect(drive.queue.isFull(for: "one") && !drive.queue.isFull(for: "another"))
         #expect(drive.end("a") == [])
         #expect(drive.next() == "job c")
         #expect(drive.next() == nil)
         #expect(drive.queue.isActive("d") && !drive.queue.isActive("a"))
+    }
+
+    @Test func ownersTakeTurnsTheOldestOfEachFirst() {
+        let drive = Drive()
+        for number in 1...6 { drive.add("a\(number)", owner: "many") }
+        #expect(drive.next() == "job a1" && drive.next() == "job a2")
+        drive.add("b1", "b2", owner: "few")
+        drive.add("c1", owner: "one")
+        var order: [String?] = []
+        for last in ["a1", "a2", "a3", "b1", "c1", "a4", "b2"] {
+            #expect(drive.end(last) == [])
+            order.append(drive.next())
+        }
+        #expect(order == ["job a3", "job b1", "job c1", "job a4", "job b2", "job a5", "job a6"])
+        #expect(drive.next() == nil)
+    }
+
+    @Test func whoComesBackHasATurnAgain() {
+        let drive = Drive()
+        drive.add("a1", "a2", "a3", owner: "many")
+        drive.add("b1", owner: "few")
+        #expect(drive.next() == "job a1" && drive.next() == "job b1")
+        drive.add("b2", owner: "few")
+        #expect(drive.end("b1") == [] && drive.next() == "job a2")
+        #expect(drive.end("a1") == [] && drive.next() == "job b2")
+        #expect(drive.end("a2") == [] && drive.next() == "job a3")
+        #expect(drive.end("b2") == [] && drive.next() == nil)
+    }
+
+    @Test func whoseLastOneIsCancelledLosesTheTurn() {
+        let drive = Drive()
+        drive.add("a1", "a2", owner: "many")
+        drive.add("b1", owner: "few")
+        drive.add("c1", owner: "one")
+        #expect(drive.cancel("b1") == "start job b1")
+        #expect(drive.next() == "job a1")
+        #expect(drive.end("b1") == [] && drive.next() == "job c1")
+        #expect(drive.end("a1") == [] && drive.next() == "job a2")
     }
 
     @Test func whatIsStoppedBeginsNothing() {

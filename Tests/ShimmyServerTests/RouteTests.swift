@@ -28,7 +28,8 @@ import Testing
         ("/v1/conversations/conv_1/items/msg_1", ["GET", "HEAD", "DELETE"]), ("/v1/conversations/conv_1/things", []),
         ("/v1/models", ["GET", "HEAD"]), ("/v1/models/hf.co/user/repo:Q4_K_M", ["GET", "HEAD"]), ("/health", ["GET", "HEAD"]),
         ("/", ["GET", "HEAD"]),
-        ("/v1/embeddings", ["POST"]), ("/v1/responses", ["POST"]), ("/v1/responses/resp_1", ["GET", "HEAD", "DELETE"]),
+        ("/v1/embeddings", ["POST"]), ("/v1/rerank", ["POST"]), ("/rerank", ["POST"]), ("/v2/rerank", ["POST"]),
+        ("/v1/responses", ["POST"]), ("/v1/responses/resp_1", ["GET", "HEAD", "DELETE"]),
         ("/v1/responses/compact", ["POST"]), ("/v1", []), ("/v1/chat", []), ("/v2/models", []),
     ])
     func everyPathKnowsItsMethods(path: String, methods: [String]) { #expect(Self.table.methods(forPath: path) == methods) }

@@ -42,7 +42,7 @@ package struct FieldRow: Sendable {
 /// One endpoint with the fields of its request and of its response.
 package struct EndpointRow: Sendable {
     package let method: String
-    /// As in OpenAI's specification, such as `/models/{model}`; `/v1` goes before it.
+    /// As in OpenAI's specification, or another one that is followed, such as `/models/{model}`; `/v1` goes before it.
     package let path: String
     package let support: Support
     package let test: String?
@@ -66,8 +66,8 @@ package struct EndpointRow: Sendable {
 /// and tests hold it against the routes, the decoder and the tests that it names.
 package enum Compatibility {
     package static let endpoints: [EndpointRow] =
-        [chatCompletions, completions, createResponse, countInputTokens, compact, embeddings, listModels, retrieveModel] + storedResponses
-        + storedChats + conversations + absentEndpoints
+        [chatCompletions, completions, createResponse, countInputTokens, compact, embeddings, rerank, listModels, retrieveModel]
+        + storedResponses + storedChats + conversations + absentEndpoints
 
     package static func endpoint(_ method: String, _ path: String) -> EndpointRow? {
         endpoints.first { $0.method == method && $0.path == path }

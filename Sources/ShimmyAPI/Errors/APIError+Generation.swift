@@ -4,8 +4,9 @@ import ShimmyJSON
 extension APIError {
     /// What a backend refused, in OpenAI's words.
     /// - input: the field that holds the prompt.
+    /// - choices: the field that says how many answers there are to a prompt.
     /// - isResponse: whether the request has the fields of the Responses API.
-    package init(_ error: GenerationError, input: String = "messages", isResponse: Bool = false) {
+    package init(_ error: GenerationError, input: String = "messages", choices: String = "n", isResponse: Bool = false) {
         func tool(_ index: Int, _ nested: String, _ field: String) -> String { "tools[\(index)]\(isResponse ? "" : "." + nested).\(field)" }
         let schema = isResponse ? "text.format.schema" : "response_format.json_schema.schema"
         switch error {
@@ -14,6 +15,12 @@ extension APIError {
                 status: 400, message: "The model's chat template refused the conversation: \(reason)", param: input, code: "invalid_value")
         case .contextExceeded(let prompt, let requested, let context):
             self = .contextExceeded(prompt: prompt, requested: requested, context: context, input: input)
+        case .tooManyAnswers(let prompts, let each, let most):
+            let field = prompts == 1 || each > most ? choices : input
+            self.init(
+                status: 400,
+                message: "Invalid '\(field)': this server takes at most \(most) answers at once, those that wait included, and the request asks "
+                    + "for \(prompts * each).", param: field, code: "invalid_value")
         case .unknownToken(let token, let count):
             self.init(
                 status: 400, message: "Invalid key in 'logit_bias': the model has no token \(token); its ids are below \(count).",

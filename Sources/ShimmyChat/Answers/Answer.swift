@@ -43,7 +43,8 @@ package final class Answer {
     /// - onStart: told for each choice what the cache had of the prompt.
     init(
         streams: [TokenStream], vocabulary: any Vocabulary, style: AnswerStyle, promptTokens: Int, choicesPerPrompt: Int = .max,
-        scores: [@Sendable ([TokenLogprobs]) -> [PromptToken]] = [], onStart: @escaping @Sendable (PromptStart) -> Void = { _ in }
+        scores: [@Sendable ([TokenLogprobs]) -> [PromptToken]] = [],
+        onStart: @escaping @Sendable (_ choice: Int, PromptStart) -> Void = { _, _ in }
     ) {
         canceller = Canceller(streams: streams)
         self.choicesPerPrompt = choicesPerPrompt
@@ -51,7 +52,7 @@ package final class Answer {
         let generation: @Sendable (Int, TokenStream) -> Generation = { choice, stream in
             let text = AnswerText(vocabulary: vocabulary, style: style)
             let told = scores.indices.contains(choice) ? scores[choice] : nil
-            return Generation(stream: stream, text: text, promptTokens: promptTokens, scores: told, onStart: onStart)
+            return Generation(stream: stream, text: text, promptTokens: promptTokens, scores: told) { onStart(choice, $0) }
         }
         next = streams.count == 1 ? .only(generation(0, streams[0])) : .merged(Self.merge(streams, generation))
     }

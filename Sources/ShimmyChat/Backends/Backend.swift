@@ -94,6 +94,8 @@ package enum GenerationError: Error, Equatable {
     case inputTooLong(Int, tokens: Int, context: Int)
     /// More numbers than the model's vectors have.
     case tooManyDimensions(Int, most: Int)
+    /// More answers, so many to each prompt, than can be computed and wait at once.
+    case tooManyAnswers(prompts: Int, choices: Int, most: Int)
     /// A bias for a token that the model does not have.
     case unknownToken(Token, vocabulary: Int)
     /// The grammar of the text of the custom tool with this index cannot be used.

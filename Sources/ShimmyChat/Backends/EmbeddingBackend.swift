@@ -32,21 +32,21 @@ package final class EmbeddingBackend: Backend {
         return EmbeddingResult(vectors: vectors, promptTokens: texts.reduce(0) { $0 + $1.count })
     }
 
-    /// A question and a document as the model was trained to see them: both between marks.
+    /// A question and each document as the model was trained to see them; see `PairFormat`.
     @concurrent package func rerank(_ request: RerankRequest, terms: ServiceTerms) async throws -> RerankResult {
         guard capability == .rerank else { throw GenerationError.wrongKind(asked: .rerank, can: capability) }
-        let query = vocabulary.tokenize(request.query, addSpecial: true, parseSpecial: false)
-        // The end of the first text is already the mark between the two.
-        let marks = vocabulary.tokenize("", addSpecial: true, parseSpecial: false)
+        let question = PairedQuestion(request.query, vocabulary: vocabulary)
         var texts: [[Token]] = []
         for (index, document) in request.documents.enumerated() {
-            let tokens = query + vocabulary.tokenize(document, addSpecial: false, parseSpecial: false) + marks.suffix(1)
+            let tokens = question.tokens(with: document)
+            if tokens.isEmpty { throw GenerationError.emptyInput(index) }
             guard tokens.count <= contextLength else {
                 throw GenerationError.inputTooLong(index, tokens: tokens.count, context: contextLength)
             }
             texts.append(tokens)
         }
         let results = try await engine.embed(texts, owner: terms.owner)
+        // The first number of a model that classifies: the chance of a yes, where the answers are yes and no.
         return RerankResult(scores: results.map { $0.first ?? 0 }, promptTokens: texts.reduce(0) { $0 + $1.count })
     }
 

@@ -38,6 +38,7 @@ package final class LocalBackend: Backend {
 
     @concurrent package func generate(_ request: ChatRequest, terms: ServiceTerms) async throws -> sending Answer {
         try check(request.sampling)
+        try checkRoom(prompts: 1, choices: request.choices)
         let adapters = try adapters.set(for: request.adapters)
         let prompt = try render(request.conversation)
         let tokens = try tokens(of: prompt)
@@ -57,21 +58,22 @@ package final class LocalBackend: Backend {
         return Answer(
             streams: try engine.submit(Self.choices(request.choices, of: sequence)), vocabulary: vocabulary, style: style(of: prompt, request),
             promptTokens: tokens.count
-        ) { [vocabulary, logger] start in Self.log(start, of: tokens, vocabulary, logger) }
+        ) { [vocabulary, logger] _, start in Self.log(start, of: tokens, vocabulary, logger) }
     }
 
     @concurrent package func complete(_ request: TextRequest, terms: ServiceTerms) async throws -> sending Answer {
         try check(request.sampling)
+        try checkRoom(prompts: request.prompts.count, choices: request.choices)
         let adapters = try adapters.set(for: request.adapters)
         var sequences: [SequenceRequest] = []
         var scores: [@Sendable ([TokenLogprobs]) -> [PromptToken]] = []
-        var promptTokens = 0
+        var prompts: [[Token]] = []
         for (index, prompt) in request.prompts.enumerated() {
             let tokens = try tokens(of: prompt, at: index, suffix: request.suffix)
             guard tokens.count + request.maximumTokens <= contextLength else {
                 throw GenerationError.contextExceeded(prompt: tokens.count, requested: request.maximumTokens, context: contextLength)
             }
-            promptTokens += tokens.count
+            prompts.append(tokens)
             var sequence = SequenceRequest(
                 prompt: tokens, maximumTokens: request.maximumTokens, sampling: request.sampling, owner: terms.owner, isFlex: terms.isFlex)
             sequence.sampling.breakers = breakers.breakers(for: request.sampling)
@@ -83,8 +85,16 @@ package final class LocalBackend: Backend {
             scores += Array(repeating: { text.tokens(with: $0) }, count: request.choices)
         }
         return Answer(
-            streams: try engine.submit(sequences), vocabulary: vocabulary, style: AnswerStyle(stops: request.stops), promptTokens: promptTokens,
-            choicesPerPrompt: request.choices, scores: scores)
+            streams: try engine.submit(sequences), vocabulary: vocabulary, style: AnswerStyle(stops: request.stops),
+            promptTokens: prompts.reduce(0) { $0 + $1.count }, choicesPerPrompt: request.choices, scores: scores
+        ) { [vocabulary, logger, prompts] choice, start in Self.log(start, of: prompts[choice / request.choices], vocabulary, logger) }
+    }
+
+    /// More answers than there are places, even where nobody else asks: to come back later would not help.
+    private func checkRoom(prompts: Int, choices: Int) throws(GenerationError) {
+        guard prompts * choices <= engine.capacity else {
+            throw .tooManyAnswers(prompts: prompts, choices: choices, most: engine.capacity)
+        }
     }
 
     private func check(_ sampling: SamplingParameters) throws(GenerationError) {

@@ -92,7 +92,7 @@ struct FamilyConfig {
         case "yarn":
             values += [
                 ("\(name).rope.scaling.type", .string("yarn")), ("\(name).rope.scaling.factor", .float(try ropeNumber("factor"))),
-                ("\(name).rope.scaling.original_context_length", .unsigned(Int(try ropeNumber("original_max_position_embeddings")))),
+                ("\(name).rope.scaling.original_context_length", .unsigned(try ropeInteger("original_max_position_embeddings"))),
             ]
         case nil, "default", "llama3", "longrope", "su": break
         case let type?: throw ConversionError("rotary embeddings of the type \(type) cannot be converted")
@@ -102,6 +102,14 @@ struct FamilyConfig {
 
     func ropeNumber(_ key: String) throws(ConversionError) -> Double {
         guard let value = rope?[key]?.doubleValue else { throw ConversionError("config.json has no usable rope_scaling.\(key)") }
+        return value
+    }
+
+    /// Some files write counts as fractions, `8192.0`.
+    private func ropeInteger(_ key: String) throws(ConversionError) -> Int {
+        guard let value = Int(exactly: try ropeNumber(key)), value > 0, value <= Int(Int32.max) else {
+            throw ConversionError("config.json has no usable rope_scaling.\(key)")
+        }
         return value
     }
 }

@@ -8,6 +8,9 @@ package struct HubFolder: Sendable {
     /// The SafeTensors files, in order.
     package let weights: [String]
 
+    private static let configName = "config.json"
+    private static let poolingName = "1_Pooling/config.json"
+    private static let indexName = "model.safetensors.index.json"
     private static let longestJSON = 16 << 20
     private static let mostValues = 1 << 20
     /// Vocabularies of 256 thousand tokens with their merges have some 35 MB. They are read for a conversion only.
@@ -21,7 +24,7 @@ package struct HubFolder: Sendable {
 
     package init(path: String) throws(ConversionError) {
         self.path = path
-        config = try Self.json(path + "/config.json")
+        config = try Self.json("\(path)/\(Self.configName)")
         weights = try Self.weights(path)
     }
 
@@ -37,15 +40,27 @@ package struct HubFolder: Sendable {
         var types: [String: Int] = [:]
         for path in weights {
             for tensor in try SafeTensorsFile(path: path).tensors.values {
-                parameters = parameters.addingReportingOverflow(tensor.shape.reduce(1, *)).partialValue
-                types[tensor.type, default: 0] += tensor.range.count
+                parameters = Self.sum(parameters, tensor.shape.reduce(1, *))
+                types[tensor.type] = Self.sum(types[tensor.type] ?? 0, tensor.range.count)
             }
         }
         let judges = className.hasSuffix("ForSequenceClassification")
-        let pools = try file("1_Pooling/config.json") != nil
+        let pools = try file(Self.poolingName) != nil
         return Description(
             architecture: family.architecture, parameterCount: parameters, valueType: types.max { $0.value < $1.value }?.key,
             embeds: !judges && (pools || family.architecture == "bert"), judges: judges)
+    }
+
+    /// The largest number where the sum is none: types that are not converted may have any shape.
+    private static func sum(_ one: Int, _ other: Int) -> Int {
+        let (sum, overflow) = one.addingReportingOverflow(other)
+        return overflow ? .max : sum
+    }
+
+    /// All that `describe` looks at, whether it is there or not; the folder itself, which changes when files come and go, is the first.
+    package static func describingFiles(in path: String) -> [String] {
+        let weights = ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).filter { $0.hasSuffix(".safetensors") }.sorted()
+        return [path] + ([configName, poolingName, indexName] + weights).map { "\(path)/\($0)" }
     }
 
     package struct Description: Sendable {
@@ -82,7 +97,7 @@ package struct HubFolder: Sendable {
     private static func weights(_ path: String) throws(ConversionError) -> [String] {
         let names = ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).filter { $0.hasSuffix(".safetensors") }
         guard !names.isEmpty else { throw ConversionError("\(path) holds no SafeTensors files") }
-        let index = "\(path)/model.safetensors.index.json"
+        let index = "\(path)/\(indexName)"
         guard FileManager.default.fileExists(atPath: index) else { return names.sorted().map { "\(path)/\($0)" } }
         let wanted = Set(try json(index)["weight_map"]?.objectValue?.compactMap { $0.1.stringValue } ?? [])
         for name in wanted where !names.contains(name) { throw ConversionError("the part \(name) is missing") }

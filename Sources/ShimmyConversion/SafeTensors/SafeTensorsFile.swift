@@ -51,6 +51,17 @@ struct SafeTensorsFile {
             tensors[name] = tensor
         }
         self.tensors = tensors
+        if let name = Self.overlapping(tensors) { throw ConversionError("the tensor \(name) in \(path) overlaps another one") }
+    }
+
+    /// A tensor with bytes of another: of the same bytes a small file could become one of any size.
+    private static func overlapping(_ tensors: [String: Tensor]) -> String? {
+        var end = 0
+        for (name, tensor) in tensors.filter({ !$0.value.range.isEmpty }).sorted(by: { $0.value.range.lowerBound < $1.value.range.lowerBound }) {
+            if tensor.range.lowerBound < end { return name }
+            end = tensor.range.upperBound
+        }
+        return nil
     }
 
     private static func tensor(_ entry: JSON, from start: Int, size: Int) -> Tensor? {

@@ -28,14 +28,16 @@ package final class EmbeddingEngine: Sendable {
     deinit { mailbox.send(.shutdown) }
 
     /// Starts an engine on its own thread. `makeRunner` runs there; what it throws is thrown here.
+    /// - target: how long other engines' streams may be held up by a batch.
     package static func start<Runner: EmbeddingRunner & SendableMetatype>(
-        name: String, queue: Int = 16384, turn: ComputeTurn = .process, makeRunner: @escaping @Sendable () throws -> Runner
+        name: String, queue: Int = 16384, target: StepTarget = StepTarget(), turn: ComputeTurn = .process,
+        makeRunner: @escaping @Sendable () throws -> Runner
     ) async throws -> EmbeddingEngine {
         let mailbox = Mailbox<Command>()
         let shared = SharedStatistics()
         let limits = try await startEngine(named: name, shared) {
             let runner = try makeRunner()
-            return (runner.limits, EmbeddingLoop(runner: runner, mailbox: mailbox, shared: shared, turn: turn).run)
+            return (runner.limits, EmbeddingLoop(runner: runner, target: target, mailbox: mailbox, shared: shared, turn: turn).run)
         }
         return EmbeddingEngine(limits: limits, queue: queue, mailbox: mailbox, shared: shared)
     }
@@ -46,8 +48,8 @@ package final class EmbeddingEngine: Sendable {
     /// Throws `QueueFull`, `EngineError`, and `CancellationError` when the task is cancelled.
     package func embed(_ texts: [[Token]], owner: Owner = .common) async throws -> [[Float]] {
         if texts.isEmpty { return [] }
-        try shared.enter(texts.count, limit: queue)
-        defer { for _ in texts { shared.leave() } }
+        try shared.enter(texts.count, for: owner, limit: queue, kept: queue / 4)
+        defer { shared.leave(texts.count, of: owner) }
         let request = lastRequest.wrappingAdd(1, ordering: .relaxed).newValue
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
@@ -82,10 +84,12 @@ private final class EmbeddingLoop<Runner: EmbeddingRunner> {
     private var queue: EmbeddingQueue
     private var requests: [UInt64: Request] = [:]
     private let turn: ComputeTurn.Member
+    private let target: StepTarget
     private var time = StepTimeModel()
     private var stopped = false
 
-    init(runner: Runner, mailbox: Mailbox<EmbeddingEngine.Command>, shared: SharedStatistics, turn: ComputeTurn) {
+    init(runner: Runner, target: StepTarget, mailbox: Mailbox<EmbeddingEngine.Command>, shared: SharedStatistics, turn: ComputeTurn) {
+        self.target = target
         self.turn = ComputeTurn.Member(turn)
         self.runner = runner
         self.mailbox = mailbox
@@ -112,9 +116,10 @@ private final class EmbeddingLoop<Runner: EmbeddingRunner> {
         }
     }
 
-    /// - others: engines with streams, which wait for this step: together they have the time between two of their tokens.
+    /// - others: engines with streams, which wait for this step: together they have the time between two of their tokens. A single text that
+    ///   takes longer is computed all the same: an encoder's tokens see those that follow, so that it cannot be split.
     private func step(beside others: Int) {
-        let room = others > 0 ? time.rows(within: StepTarget().gap / Double(1 + others), besides: 0) ?? StepTarget.firstRows : .max
+        let room = others > 0 ? time.rows(within: target.gap / Double(1 + others), besides: 0) ?? StepTarget.firstRows : .max
         let batch = queue.nextBatch(atMost: room)
         guard !batch.isEmpty else { return }
         let begin = ContinuousClock.now

@@ -41,6 +41,8 @@ struct PrefixCache {
         var isSaved = false
         /// Whether it was made to be shared: what continues it leaves it as it is.
         var isCheckpoint = false
+        /// Of its tokens that the model still has everything of, in models that forget what lies before a window.
+        var firstPosition = 0
     }
 
     /// Where a sequence starts.
@@ -61,14 +63,17 @@ struct PrefixCache {
     private var slots: [Slot]
     private var clock = 0
     private let canRewind: Bool
+    /// Tokens that the next one sees in each layer; 0 for all.
+    private let window: Int
     private let saves: Bool
     /// Tokens; fewer are computed again sooner than they are read.
     static let worthSaving = 64
 
     /// - canRewind: whether the tail of a slot can be dropped. Without it only all of a slot's tokens can be shared or kept.
     /// - saves: whether prefixes are saved before they are evicted.
-    init(slots: Int, canRewind: Bool, saves: Bool = false) {
+    init(slots: Int, canRewind: Bool, window: Int = 0, saves: Bool = false) {
         self.saves = saves
+        self.window = window
         tree = PrefixTree(slots: slots)
         self.slots = Array(repeating: Slot(), count: slots)
         self.canRewind = canRewind
@@ -105,8 +110,12 @@ struct PrefixCache {
         return placement
     }
 
+    /// Whether to restore so many tokens where so many are in cells already.
+    static func isWorthRestoring(_ restorable: Int, besides cached: Int) -> Bool { restorable >= cached + worthSaving }
+
     private mutating func acquire(for tokens: [Token], _ adapters: AdapterSet, _ match: PrefixTree.Match?, restorable: Int) -> Placement? {
-        if restorable >= (match?.count ?? 0) + Self.worthSaving {
+        if let match { touch(match.slot) }
+        if Self.isWorthRestoring(restorable, besides: match?.count ?? 0) {
             return makePlace(for: Array(tokens.prefix(restorable)), adapters, sparing: match?.slot)
         }
         if let match, !slots[match.slot].busy, mayContinue(match) {
@@ -118,7 +127,7 @@ struct PrefixCache {
         let evicts = !operations.isEmpty
         tree.dedicate(slot: slot, to: adapters)
         if let match {
-            tree.share(from: match.slot, to: slot, count: match.count)
+            share(from: match.slot, to: slot, count: match.count)
             operations.append(.share(from: match.slot, to: slot, count: match.count))
         }
         var placement = take(slot, cached: match?.count ?? 0, operations: operations)
@@ -142,7 +151,25 @@ struct PrefixCache {
         guard canRewind else { return tree.longestWhole(tokens, with: adapters, atMost: limit) }
         guard var match else { return nil }
         match.count = min(match.count, limit)
-        return match.count > 0 ? match : nil
+        return match.count > 0 && hasWindow(before: match.count, slot: match.slot) ? match : nil
+    }
+
+    /// Whether a slot still has all that a token at this position sees.
+    private func hasWindow(before position: Int, slot: Int) -> Bool { window == 0 || slots[slot].firstPosition <= max(0, position - window) }
+
+    mutating func note(firstPositions positions: [Int]) {
+        for (slot, position) in zip(slots.indices, positions) { slots[slot].firstPosition = position }
+    }
+
+    private mutating func share(from source: Int, to slot: Int, count: Int) {
+        tree.share(from: source, to: slot, count: count)
+        slots[slot].firstPosition = slots[source].firstPosition
+    }
+
+    /// What is shared again and again stays.
+    private mutating func touch(_ slot: Int) {
+        clock += 1
+        slots[slot].lastUse = clock
     }
 
     /// An idle slot is continued in place when hardly anything is lost: a conversation that goes on.
@@ -163,6 +190,7 @@ struct PrefixCache {
         guard tree.count(slot: slot) > count else { return [] }
         let saving = count == 0 ? save(slot: slot) : nil
         tree.truncate(slot: slot, to: count)
+        if count == 0 { slots[slot].firstPosition = 0 }
         return (saving.map { [$0] } ?? []) + [.truncate(slot: slot, count: count)]
     }
 
@@ -186,8 +214,8 @@ struct PrefixCache {
         }
         guard let place = slotToOverwrite(sparing: nil) else { return [] }
         let operations = truncation(place, to: 0)
-        tree.share(from: slot, to: place, count: tokens.count)
         slots[place] = Slot(busy: false, lastUse: clock, isCheckpoint: true)
+        share(from: slot, to: place, count: tokens.count)
         return operations + [.share(from: slot, to: place, count: tokens.count)]
     }
 
@@ -195,7 +223,7 @@ struct PrefixCache {
     mutating func release(slot: Int) {
         precondition(slots[slot].busy)
         clock += 1
-        slots[slot] = Slot(busy: false, lastUse: clock)
+        slots[slot] = Slot(busy: false, lastUse: clock, firstPosition: slots[slot].firstPosition)
     }
 
     // MARK: Making room

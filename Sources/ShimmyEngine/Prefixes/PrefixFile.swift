@@ -1,48 +1,121 @@
 import Foundation
 import ShimmyCore
 
-/// A stored prefix as bytes, all numbers little-endian:
+/// A stored prefix as a file, all numbers little-endian:
 ///
-///     "SHIMPFX2" · identity u64 · adapters u64 · count of tokens u64 · count of state bytes u64 · checksum u64 · tokens i32 … · state
+///     "SHIMPFX3" · identity u64 · adapters u64 · count of tokens u64 · count of state bytes u64 · checksum u64 · tokens i32 … · state
 ///
-/// The checksum is over tokens and state.
+/// The checksum is over the tokens, and goes on over the state. States can be large: they are written and read without a copy of the whole.
 enum PrefixFile {
-    private static let magic = Array("SHIMPFX2".utf8)
+    private static let magic = Array("SHIMPFX3".utf8)
     private static let headerBytes = 48
+    /// Bytes that are read at a time.
+    private static let pieceBytes = 1 << 20
 
-    static func encode(_ prefix: StoredPrefix, identity: UInt64, adapters: UInt64) -> Data {
-        var body = Data(capacity: prefix.tokens.count * 4 + prefix.state.count)
-        for token in prefix.tokens { body.append(integer: UInt32(bitPattern: token)) }
-        body.append(contentsOf: prefix.state)
-        var data = Data(magic)
-        data.append(integer: identity)
-        data.append(integer: adapters)
-        data.append(integer: UInt64(prefix.tokens.count))
-        data.append(integer: UInt64(prefix.state.count))
-        data.append(integer: body.withUnsafeBytes { Checksum.of($0) })
-        return data + body
+    /// Bytes of a prefix's file.
+    static func size(of prefix: StoredPrefix) -> Int { headerBytes + prefix.tokens.count * 4 + prefix.state.count }
+
+    // MARK: Writing
+
+    /// Writes a prefix aside and renames it: whoever looks finds all of it, or nothing.
+    static func write(_ prefix: StoredPrefix, of key: PrefixKey, to path: String) throws {
+        let aside = "\(path).\(String(UInt32.random(in: 0 ... .max), radix: 16))\(asideSuffix)"
+        do {
+            try fill(aside, with: prefix, key)
+            guard rename(aside, path) == 0 else { throw CocoaError(.fileWriteUnknown) }
+        } catch {
+            try? FileManager.default.removeItem(atPath: aside)
+            throw error
+        }
     }
 
-    /// Nil for anything but a whole, undamaged prefix of this identity and these adapters.
-    static func decode(_ data: Data, identity: UInt64, adapters: UInt64) -> StoredPrefix? {
-        guard let header = Header(data.prefix(headerBytes), identity: identity), header.adapters == adapters,
-            data.count == headerBytes + header.tokenBytes + header.stateBytes
-        else { return nil }
-        let body = data.dropFirst(headerBytes)
-        guard body.withUnsafeBytes({ Checksum.of($0) }) == header.checksum else { return nil }
-        return StoredPrefix(tokens: tokens(body.prefix(header.tokenBytes)), state: Array(body.dropFirst(header.tokenBytes)))
-    }
-
-    /// Reads the tokens and what they were computed with; what follows is not looked at.
-    static func readTokens(_ file: FileHandle, identity: UInt64) -> (tokens: [Token], adapters: UInt64)? {
+    private static func fill(_ path: String, with prefix: StoredPrefix, _ key: PrefixKey) throws {
+        try Data().write(to: URL(filePath: path))
+        let file = try FileHandle(forWritingTo: URL(filePath: path))
         defer { try? file.close() }
-        guard let head = try? file.read(upToCount: headerBytes), let header = Header(head, identity: identity),
-            let bytes = try? file.read(upToCount: header.tokenBytes), bytes.count == header.tokenBytes
-        else { return nil }
-        return (tokens(bytes), header.adapters)
+        let tokens = encode(prefix.tokens)
+        let header = Header(
+            key: key, tokenCount: prefix.tokens.count, stateBytes: prefix.state.count, checksum: checksum(tokens: tokens, state: prefix.state))
+        try file.write(contentsOf: header.encoded + tokens)
+        try file.write(contentsOf: prefix.state)
     }
 
-    private static func tokens(_ bytes: Data) -> [Token] {
+    // MARK: Reading
+
+    /// Nil for anything but a whole, undamaged prefix of this key.
+    static func read(_ file: FileHandle, of key: PrefixKey) -> StoredPrefix? {
+        guard let (header, tokens) = beginning(of: file), header.key == key, let state = bytes(header.stateBytes, of: file),
+            checksum(tokens: tokens, state: state) == header.checksum
+        else { return nil }
+        return StoredPrefix(tokens: decode(tokens), state: state)
+    }
+
+    /// Reads the tokens and what they were computed with. Of the state only its length is looked at.
+    static func readTokens(_ file: FileHandle) -> (tokens: [Token], key: PrefixKey)? {
+        guard let (header, tokens) = beginning(of: file) else { return nil }
+        return (decode(tokens), header.key)
+    }
+
+    /// All that comes before the state; nil where the file is not as long as its header says.
+    private static func beginning(of file: FileHandle) -> (header: Header, tokens: Data)? {
+        guard let length = try? file.seekToEnd(), (try? file.seek(toOffset: 0)) != nil, let head = try? file.read(upToCount: headerBytes),
+            let header = Header(head), Int(length) == headerBytes + header.tokenCount * 4 + header.stateBytes,
+            let tokens = try? file.read(upToCount: header.tokenCount * 4), tokens.count == header.tokenCount * 4
+        else { return nil }
+        return (header, tokens)
+    }
+
+    private static func bytes(_ count: Int, of file: FileHandle) -> [UInt8]? {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(count)
+        while bytes.count < count {
+            guard let piece = try? file.read(upToCount: min(pieceBytes, count - bytes.count)), !piece.isEmpty else { return nil }
+            bytes.append(contentsOf: piece)
+        }
+        return bytes
+    }
+
+    // MARK: Parts
+
+    private struct Header {
+        let key: PrefixKey
+        let tokenCount: Int
+        let stateBytes: Int
+        let checksum: UInt64
+
+        init(key: PrefixKey, tokenCount: Int, stateBytes: Int, checksum: UInt64) {
+            self.key = key
+            self.tokenCount = tokenCount
+            self.stateBytes = stateBytes
+            self.checksum = checksum
+        }
+
+        init?(_ data: Data) {
+            guard data.count == headerBytes, data.starts(with: magic) else { return nil }
+            let numbers = data.withUnsafeBytes { bytes in
+                stride(from: 8, to: headerBytes, by: 8).map { UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: $0, as: UInt64.self)) }
+            }
+            // No context has so many tokens, no memory so many bytes: a damaged header must not make us ask for them.
+            guard (1...(1 << 28)).contains(numbers[2]), numbers[3] < 1 << 44 else { return nil }
+            self.init(
+                key: PrefixKey(identity: numbers[0], adapters: numbers[1]), tokenCount: Int(numbers[2]), stateBytes: Int(numbers[3]),
+                checksum: numbers[4])
+        }
+
+        var encoded: Data {
+            var data = Data(magic)
+            for number in [key.identity, key.adapters, UInt64(tokenCount), UInt64(stateBytes), checksum] { data.append(integer: number) }
+            return data
+        }
+    }
+
+    private static func encode(_ tokens: [Token]) -> Data {
+        var data = Data(capacity: tokens.count * 4)
+        for token in tokens { data.append(integer: UInt32(bitPattern: token)) }
+        return data
+    }
+
+    private static func decode(_ bytes: Data) -> [Token] {
         bytes.withUnsafeBytes { bytes in
             stride(from: 0, to: bytes.count, by: 4).map {
                 Token(bitPattern: UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: $0, as: UInt32.self)))
@@ -50,24 +123,40 @@ enum PrefixFile {
         }
     }
 
-    private struct Header {
-        let adapters: UInt64
-        let tokenBytes: Int
-        let stateBytes: Int
-        let checksum: UInt64
+    private static func checksum(tokens: Data, state: [UInt8]) -> UInt64 {
+        let ofTokens = tokens.withUnsafeBytes { Checksum.of($0) }
+        return state.withUnsafeBytes { Checksum.of($0, after: ofTokens) }
+    }
+}
 
-        init?(_ data: Data, identity: UInt64) {
-            guard data.count == headerBytes, data.starts(with: magic) else { return nil }
-            let numbers = data.withUnsafeBytes { bytes in
-                stride(from: 8, to: headerBytes, by: 8).map { UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: $0, as: UInt64.self)) }
-            }
-            // No context has so many tokens, no memory so many bytes: a damaged header must not make us ask for them.
-            guard numbers[0] == identity, (1...(1 << 28)).contains(numbers[2]), numbers[3] < 1 << 44 else { return nil }
-            adapters = numbers[1]
-            tokenBytes = Int(numbers[2]) * 4
-            stateBytes = Int(numbers[3])
-            checksum = numbers[4]
-        }
+extension PrefixFile {
+    // MARK: Names
+
+    private static let suffix = ".prefix"
+    /// Of files that are not whole yet.
+    private static let asideSuffix = ".part"
+
+    static func name(of tokens: [Token], _ key: PrefixKey) -> String {
+        let ofTokens = tokens.withUnsafeBytes { Checksum.of($0) }
+        return beginning(ofNamesOf: key.identity) + [ofTokens, key.adapters].map(hex).joined(separator: "-") + suffix
+    }
+
+    /// What the names of all prefixes of a model begin with.
+    static func beginning(ofNamesOf identity: UInt64) -> String { hex(identity) + "-" }
+
+    /// Whether it is the name of a prefix, of whatever model and build. Other files in the directory are somebody else's.
+    static func isName(_ name: String) -> Bool {
+        name.hasSuffix(suffix) && name.count > suffix.count && name.dropLast(suffix.count).allSatisfy { $0.isHexDigit || $0 == "-" }
+    }
+
+    /// Whether it is the name of a file that was not whole yet, by this version or, by Foundation's names, an earlier one.
+    static func isAside(_ name: String) -> Bool {
+        (name.hasSuffix(asideSuffix) && name.contains(suffix + ".")) || name.hasPrefix(".dat.nosync")
+    }
+
+    private static func hex(_ number: UInt64) -> String {
+        let digits = String(number, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
     }
 }
 
@@ -75,8 +164,9 @@ enum PrefixFile {
 enum Checksum {
     static func of(_ bytes: [UInt8]) -> UInt64 { bytes.withUnsafeBytes { of($0) } }
 
-    static func of(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+    /// - hash: of the bytes before these.
+    static func of(_ bytes: UnsafeRawBufferPointer, after hash: UInt64 = 0xcbf2_9ce4_8422_2325) -> UInt64 {
+        var hash = hash
         let words = bytes.count / 8
         for word in 0..<words {
             hash = (hash ^ UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: word * 8, as: UInt64.self))) &* 0x100_0000_01b3

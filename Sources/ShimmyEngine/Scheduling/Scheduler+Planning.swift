@@ -4,8 +4,7 @@ extension Scheduler {
     /// - others: other engines with streams, which share the time between two tokens of theirs with this one.
     package mutating func schedule(beside others: Int = 0) -> Step {
         let gap = target.gap / Double(1 + others)
-        // Flexible work runs only when there is no other; its slots and cells are lent.
-        let isFlexTurn = !(running.contains { !$0.isFlex } || waiting.contains { !$0.isFlex })
+        let isFlexTurn = isFlexTurn
         let turn = nextTurn(flex: isFlexTurn)
         var step = Step(batch: Batch(adapters: turn.adapters))
         planDecode(into: &step, flex: isFlexTurn)
@@ -15,6 +14,13 @@ extension Scheduler {
         planPrefill(into: &step, rows: &rows, flex: isFlexTurn)
         if step.batch.tokenCount == streams, waiting.isEmpty { planDrafts(into: &step, turn, within: gap) }
         return step
+    }
+
+    /// Flexible work runs only when there is no other; its slots and cells are lent. One that runs alone, and the same way each time, is not
+    /// interrupted.
+    private var isFlexTurn: Bool {
+        if isDeterministic, let sequence = running.first { return sequence.isFlex }
+        return !(running.contains { !$0.isFlex } || waiting.contains { !$0.isFlex })
     }
 
     /// How much prefill fits into a step.
@@ -40,7 +46,7 @@ extension Scheduler {
         let streams = step.batch.chunks.count
         guard limits.canRewind, !isDeterministic, streams > 0, let rowSeconds = time.rowSeconds, let stepSeconds = time.decodeSeconds(rows: streams)
         else { return }
-        let rowsInTime = max(4, Int((gap - turn.otherSeconds - stepSeconds) / rowSeconds))
+        let rowsInTime = max(4, time.rows(within: gap - turn.otherSeconds, besides: streams) ?? 0)
         var room = min(rowsInTime, min(limits.batchTokens, limits.outputs, limits.cells - cache.cellsUsed) - streams)
         for (position, chunk) in step.batch.chunks.enumerated() {
             guard let index = running.firstIndex(where: { $0.id == chunk.sequence }) else { continue }
@@ -68,7 +74,7 @@ extension Scheduler {
             guard rows > 0 else { return }
             if let place = waiting.firstIndex(where: { $0.id == id }) {
                 // Cells that another one is about to compute anyway are worth waiting for; whoever is behind may go first.
-                if isFull || isBeingComputed(waiting[place]) { continue }
+                if isFull || isRestoring(step) || isBeingComputed(waiting[place]) { continue }
                 isFull = waiting[place].adapters == step.batch.adapters ? !admit(id, into: &step) : !canStart(waiting[place])
                 if isFull { continue }
             }
@@ -93,6 +99,9 @@ extension Scheduler {
             .map(\.id)
     }
 
+    /// What is to be restored is there when the step begins, or not: until then nobody shares it.
+    private func isRestoring(_ step: Step) -> Bool { step.operations.contains { if case .restore = $0 { true } else { false } } }
+
     /// Starts a waiting sequence; false when it has to wait for a slot or for cells.
     private mutating func admit(_ id: SequenceID, into step: inout Step) -> Bool {
         guard let candidate = waiting.first(where: { $0.id == id }), canTakeTurns(candidate) else { return false }
@@ -111,7 +120,7 @@ extension Scheduler {
         else { return false }
         if place.evicts { counters.evictions += 1 }
         step.operations += place.operations
-        if place.restores { step.operations.append(.restore(sequence: id, slot: place.slot, count: place.cached)) }
+        if place.restores { planRestore(.restore(sequence: id, slot: place.slot, count: place.cached), into: &step) }
         waiting.removeAll { $0.id == id }
         var sequence = candidate
         let isNew = sequence.cachedPromptTokens == nil
@@ -122,18 +131,30 @@ extension Scheduler {
         return true
     }
 
+    /// The cells that are restored into have to be free before.
+    private mutating func planRestore(_ operation: CacheOperation, into step: inout Step) {
+        while cache.cellsUsed + step.batch.tokenCount > limits.cells, let eviction = cache.evict() {
+            counters.evictions += 1
+            step.operations += eviction
+        }
+        step.operations.append(operation)
+    }
+
     /// A sequence starts only when all its known tokens fit and everybody has room to grow for a while:
     /// one that is paused again right after it was computed again would cost more than it brings.
     private func fits(_ candidate: SequenceState) -> Bool {
         if running.isEmpty { return true }
         let known = cache.known(of: candidate.tokens, with: candidate.adapters, atMost: candidate.reusableCount)
         let needed = running.reduce(cache.busyCells) { $0 + $1.pendingCount + $1.expectedGrowth }
-        return needed + candidate.tokens.count + candidate.expectedGrowth - known.busy <= limits.cells
+        // What is restored lies in cells of its own.
+        let shared = PrefixCache.isWorthRestoring(candidate.restorable, besides: known.cached) ? 0 : known.busy
+        return needed + candidate.tokens.count + candidate.expectedGrowth - shared <= limits.cells
     }
 
     /// Who would be paused for a sequence that finds all slots taken: flexible work, or for an owner that has nothing running the youngest of
     /// whoever runs most for their weight. Nil for nobody.
     private func victim(for candidate: SequenceState) -> SequenceID? {
+        if isDeterministic { return nil }
         if !candidate.isFlex, let lent = running.last(where: \.isFlex) { return lent.id }
         guard !running.contains(where: { $0.owner == candidate.owner }) else { return nil }
         let counts = Dictionary(grouping: running, by: \.owner).mapValues(\.count).filter { $0.value > 1 }
@@ -150,12 +171,14 @@ extension Scheduler {
     /// Whether a running prefill is about to compute a good deal more of these tokens than lie in the cache: then it is cheaper to wait
     /// and share. Of several requests with one new prefix only the first computes it.
     func isBeingComputed(_ candidate: SequenceState) -> Bool {
-        guard limits.canRewind, !candidate.isScoring, running.contains(where: { !$0.isDecoding }) else { return false }
+        guard !candidate.isScoring, running.contains(where: { !$0.isDecoding }) else { return false }
         let tokens = candidate.tokens
         let cached = cache.known(of: tokens, with: candidate.adapters).cached
         return running.contains { other in
-            guard !other.isDecoding, other.adapters == candidate.adapters else { return false }
-            let common = min(zip(other.tokens, tokens).prefix { $0 == $1 }.count, tokens.count - 1)
+            // Flexible work stands still while anybody else waits for something.
+            guard !other.isDecoding, other.adapters == candidate.adapters, !other.isFlex || candidate.isFlex else { return false }
+            let alike = min(zip(other.tokens, tokens).prefix { $0 == $1 }.count, tokens.count - 1)
+            let common = limits.canRewind ? alike : other.lastCheckpoint(upTo: alike)
             // What it has computed itself is no reason not to wait for the rest.
             let otherwiseCached = cached <= other.computed ? 0 : cached
             return other.computed < common && common >= otherwiseCached + Self.worthWaitingFor

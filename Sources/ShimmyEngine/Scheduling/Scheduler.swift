@@ -108,7 +108,7 @@ package struct Scheduler {
         self.isDeterministic = isDeterministic
         self.limits = limits
         self.target = target
-        self.cache = PrefixCache(slots: limits.slots, canRewind: limits.canRewind, saves: savesPrefixes)
+        self.cache = PrefixCache(slots: limits.slots, canRewind: limits.canRewind, window: limits.window, saves: savesPrefixes)
     }
 
     package var isIdle: Bool { waiting.isEmpty && running.isEmpty }
@@ -145,14 +145,21 @@ package struct Scheduler {
     /// What to save while there is nothing else to do; nil when everything is.
     package mutating func nextToSave() -> CacheOperation? { cache.nextToSave() }
 
-    /// A prefix could not be restored: its sequence starts from the beginning. Returns the step without it.
-    package mutating func didNotRestore(_ id: SequenceID, in step: Step) -> Step {
-        guard let index = running.firstIndex(where: { $0.id == id }), let slot = running[index].slot else { return step }
+    /// A prefix could not be restored: its sequence starts from the beginning. Returns the step without it, and what is left to do for it.
+    package mutating func didNotRestore(_ id: SequenceID, slot: Int, in step: Step) -> Step {
         var step = step
         step.operations = [cache.empty(slot: slot)]
         pause(id, in: &step)
+        if let index = waiting.firstIndex(where: { $0.id == id }) {
+            counters.cachedPromptTokens -= waiting[index].cachedPromptTokens ?? 0
+            waiting[index].didNotRestore()
+        }
         return step
     }
+
+    /// Where what is left of the slots' tokens begins, for models that forget what lies before a window.
+    /// - positions: for each slot.
+    package mutating func note(firstPositions positions: [Int]) { cache.note(firstPositions: positions) }
 
     // MARK: Results
 

@@ -132,6 +132,15 @@ struct SequenceState {
     /// Tokens; fewer are computed again sooner than they take a slot.
     private static let worthKeeping = 16
 
+    /// The last place up to `limit` whose state it will leave to others; 0 for none.
+    func lastCheckpoint(upTo limit: Int) -> Int { checkpoints.last { $0 <= limit } ?? 0 }
+
+    /// What the disk had for it did not come back.
+    mutating func didNotRestore() {
+        cachedPromptTokens = nil
+        divergence = nil
+    }
+
     /// Tokens until the next checkpoint.
     var untilCheckpoint: Int? { checkpoints.first.map { $0 - computed } }
 

@@ -30,21 +30,33 @@ struct FileFacts {
     }
 }
 
-/// When a file or a folder last changed, to the nanosecond.
+/// What tells a file or a folder from what it was: which one it is, how large, and when it was written and renamed, to the nanosecond.
 struct FileTime: Equatable {
-    private let seconds: Int
-    private let nanoseconds: Int
+    private struct Moment: Equatable {
+        let seconds: Int
+        let nanoseconds: Int
+
+        init(_ time: timespec) { (seconds, nanoseconds) = (time.tv_sec, time.tv_nsec) }
+    }
+
+    private let written: Moment
+    /// Also by a rename, and by whoever sets the other time back.
+    private let changed: Moment
     private let sizeBytes: Int
+    private let inode: UInt64
 
     /// nil when there is no such file.
     init?(path: String) {
         var status = stat()
         guard stat(path, &status) == 0 else { return nil }
         #if canImport(Glibc)
-            let time = status.st_mtim
+            (written, changed) = (Moment(status.st_mtim), Moment(status.st_ctim))
         #else
-            let time = status.st_mtimespec
+            (written, changed) = (Moment(status.st_mtimespec), Moment(status.st_ctimespec))
         #endif
-        (seconds, nanoseconds, sizeBytes) = (time.tv_sec, time.tv_nsec, Int(status.st_size))
+        (sizeBytes, inode) = (Int(status.st_size), UInt64(status.st_ino))
     }
+
+    /// Whether another change would have another time: file systems count it in steps, the coarsest in steps of two seconds.
+    var isSettled: Bool { time(nil) - changed.seconds > 2 }
 }

@@ -4,9 +4,12 @@ package struct FileName {
     package let stem: String
     /// 1-based, of a split model.
     package let part: (number: Int, count: Int)?
+    /// The quantization that the folder is called by.
+    private let folderQuantization: String?
 
     /// nil for what is no GGUF file, or not all there yet.
-    package init?(_ name: String) {
+    /// - folder: the name of the one that it lies in.
+    package init?(_ name: String, in folder: String? = nil) {
         guard name.lowercased().hasSuffix(".gguf"), !name.hasPrefix(".") else { return nil }
         var stem = String(name.dropLast(".gguf".count))
         guard !stem.isEmpty else { return nil }
@@ -17,12 +20,14 @@ package struct FileName {
         }
         self.stem = stem
         self.part = part
+        folderQuantization = folder.map { $0.uppercased() }.flatMap { QuantizationName.isOne($0) ? $0 : nil }
     }
 
     /// What is called by its whole name.
     init(whole name: String) {
         stem = name
         part = nil
+        folderQuantization = nil
     }
 
     /// The names of all parts, beside each other.
@@ -31,10 +36,7 @@ package struct FileName {
         return (1...count).map { "\(stem)-\(padded($0))-of-\(padded(count)).gguf" }
     }
 
-    /// The quantization that the name ends in, as `Q4_K_M` in `model.Q4_K_M` or `model-Q4_K_M`.
-    package var quantization: String? {
-        guard let separator = stem.lastIndex(where: { $0 == "." || $0 == "-" }) else { return nil }
-        let last = stem[stem.index(after: separator)...].uppercased()
-        return GGUFHeader.quantizationNames.contains(last) ? last : nil
-    }
+    /// The quantization that the name ends in, as `Q4_K_M` in `model.Q4_K_M` or `model-Q4_K_M`; else the one that its folder is called by, as in
+    /// `Q4_K_M/model.gguf`.
+    package var quantization: String? { QuantizationName.ending(stem) ?? folderQuantization }
 }

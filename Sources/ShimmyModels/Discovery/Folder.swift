@@ -28,7 +28,7 @@ struct Folder {
         walk(path, [], &entries, &visited) { folder, folders, names in
             if HubFolder.isModel(names: names) { found.append(Found(path: folder, shards: [], name: nil, folders: folders)) }
         } file: { name, folder, folders in
-            if let file = FileName(name) {
+            if let file = FileName(name, in: folders.last) {
                 if let model = model(file, "\(folder)/\(name)", in: folder, folders) { found.append(model) }
             } else if let file = ImatrixFile.name(name), ImatrixFile.isOne("\(folder)/\(name)") {
                 found.append(Found(path: "\(folder)/\(name)", shards: ["\(folder)/\(name)"], name: file, folders: folders))

@@ -25,13 +25,22 @@ package struct ModelDiscovery: Sendable {
         modelPlaces.map { Place(source: $0.source, path: $0.path, exists: FileManager.default.fileExists(atPath: $0.path)) }
     }
 
-    /// All models, each once (by its real path), with names that are unique.
+    /// All models, each once, with names that are unique.
     package func scan() -> [ModelRecord] {
         var records: [ModelRecord] = []
         if let file = environment["SHIMMY_BASE_GGUF"], let record = ModelCatalog.record(forFile: file) { records.append(record) }
         records += modelPlaces.flatMap { $0.records() }
+        return Self.withUniqueNames(Self.eachOnce(records)).withProjectors().withAdapters()
+    }
+
+    /// Files are told apart by their real paths, models that have a manifest by that: several manifests may name one file.
+    private static func eachOnce(_ records: [ModelRecord]) -> [ModelRecord] {
         var seen: Set<String> = []
-        return Self.withUniqueNames(records.filter { seen.insert(FileFacts.realPath($0.path)).inserted }).withProjectors().withAdapters()
+        return records.filter { record in
+            let isNewFile = seen.insert(FileFacts.realPath(record.path)).inserted
+            guard let manifest = record.manifest else { return isNewFile }
+            return seen.insert(FileFacts.realPath(manifest.path)).inserted
+        }
     }
 
     /// The folders in which a change may mean another model: the places with all that is below them, or the way to them.
@@ -77,24 +86,26 @@ package struct ModelDiscovery: Sendable {
     private func expanded(_ path: String) -> String { path == "~" || path.hasPrefix("~/") ? home + path.dropFirst() : path }
 
     /// The first record keeps its name; later ones say where they are from, and are counted if that is not enough.
-    /// The order is that of the places, so that a name means the same model tomorrow.
+    /// The order is that of the places, so that a name means the same model tomorrow; what cannot be loaded (a projector, a damaged file) is
+    /// named after all that can, and takes no name from it.
     static func withUniqueNames(_ records: [ModelRecord]) -> [ModelRecord] {
+        var named = records
         var taken: Set<String> = []
-        return records.map { record in
-            var record = record
-            var candidates = [record.id, "\(record.id)@\(record.source.label)"][...]
-            var number = 2
-            while let name = candidates.popFirst() {
-                if taken.insert(name.lowercased()).inserted {
-                    record.id = name
-                    break
-                }
-                if candidates.isEmpty {
-                    candidates = ["\(record.id)@\(record.source.label)\(number)"]
-                    number += 1
-                }
+        for isLoadable in [true, false] {
+            for (index, record) in records.enumerated() where record.isLoadable == isLoadable {
+                named[index].id = freeName(for: record, &taken)
             }
-            return record
         }
+        return named
+    }
+
+    private static func freeName(for record: ModelRecord, _ taken: inout Set<String>) -> String {
+        func isFree(_ name: String) -> Bool { taken.insert(name.lowercased()).inserted }
+        if isFree(record.id) { return record.id }
+        let qualified = "\(record.id)@\(record.source.label)"
+        if isFree(qualified) { return qualified }
+        var number = 2
+        while !isFree("\(qualified)\(number)") { number += 1 }
+        return "\(qualified)\(number)"
     }
 }

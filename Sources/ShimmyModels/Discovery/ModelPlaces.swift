@@ -64,31 +64,47 @@ struct LMStudioPlace: ModelPlace {
     }
 }
 
-/// Hugging Face's cache: `models--USER--REPO/snapshots/REVISION/…`, links into `blobs`.
+/// Hugging Face's cache: `models--USER--REPO/snapshots/REVISION/…`, links into `blobs`. A snapshot has what was fetched while the repository was
+/// at that revision, so that one repository's files may lie in several.
 struct HuggingFacePlace: ModelPlace {
     var source = ModelSource.huggingFace
     let path: String
 
     func records() -> [ModelRecord] {
         let repositories = ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).filter { $0.hasPrefix("models--") }.sorted()
-        return repositories.flatMap { folder -> [ModelRecord] in
-            guard let snapshot = snapshot(of: "\(path)/\(folder)") else { return [] }
-            let repository = folder.dropFirst("models--".count).split(separator: "--", maxSplits: 1).joined(separator: "/")
-            return Folder(path: snapshot).models().map {
-                RecordReader.record($0, id: RepositoryName.id(repository, $0.name), source: source)
-            }
-        }
+        return repositories.flatMap(records(of:))
     }
 
-    /// The revision that `main` is at, else the newest one.
-    private func snapshot(of repository: String) -> String? {
-        let snapshots = "\(repository)/snapshots"
-        if let main = try? String(contentsOfFile: "\(repository)/refs/main", encoding: .utf8) {
-            let revision = main.filter { $0.isLetter || $0.isNumber }
-            if FileManager.default.fileExists(atPath: "\(snapshots)/\(revision)") { return "\(snapshots)/\(revision)" }
+    /// The models of all snapshots, each file's name once: as the first snapshot has it, or the first that has it whole.
+    private func records(of folder: String) -> [ModelRecord] {
+        let repository = folder.dropFirst("models--".count).split(separator: "--", maxSplits: 1).joined(separator: "/")
+        var records: [ModelRecord] = []
+        var places: [Substring: Int] = [:]
+        for snapshot in snapshots(of: "\(path)/\(folder)") {
+            for found in Folder(path: snapshot).models() {
+                let place = places[found.path.dropFirst(snapshot.count)]
+                if let place, records[place].problem == nil { continue }
+                let record = RecordReader.record(found, id: RepositoryName.id(repository, found.name), source: source)
+                if let place {
+                    if record.problem == nil { records[place] = record }
+                } else {
+                    places[found.path.dropFirst(snapshot.count)] = records.count
+                    records.append(record)
+                }
+            }
         }
-        let revisions = ((try? FileManager.default.contentsOfDirectory(atPath: snapshots)) ?? []).map { "\(snapshots)/\($0)" }
-        return revisions.max { (FileFacts(path: $0)?.modified ?? 0, $0) < (FileFacts(path: $1)?.modified ?? 0, $1) }
+        return records
+    }
+
+    /// The revision that `main` is at comes first, then the newer ones before the older ones.
+    private func snapshots(of repository: String) -> [String] {
+        let main = (try? String(contentsOfFile: "\(repository)/refs/main", encoding: .utf8))?.filter { $0.isLetter || $0.isNumber }
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: "\(repository)/snapshots")) ?? []
+        let revisions = names.map { name in
+            let path = "\(repository)/snapshots/\(name)"
+            return (path: path, rank: name == main ? 1 : 0, modified: FileFacts(path: path)?.modified ?? 0)
+        }
+        return revisions.sorted { ($0.rank, $0.modified, $0.path) > ($1.rank, $1.modified, $1.path) }.map(\.path)
     }
 }
 

@@ -38,8 +38,8 @@ struct OllamaPlace: ModelPlace {
         func broken(_ problem: String) -> ModelRecord {
             ModelRecord(id: id, path: manifest, source: source, kind: .unknown, sizeBytes: 0, modified: 0, shards: [], problem: problem)
         }
-        let size = FileFacts(path: manifest)?.sizeBytes ?? 0
-        guard size <= Self.largestManifest, let data = FileManager.default.contents(atPath: manifest) else {
+        let facts = FileFacts(path: manifest)
+        guard facts?.sizeBytes ?? 0 <= Self.largestManifest, let data = FileManager.default.contents(atPath: manifest) else {
             return broken("its manifest cannot be read")
         }
         guard let json = try? JSON.parse([UInt8](data)) else { return broken("its manifest is no JSON") }
@@ -49,6 +49,7 @@ struct OllamaPlace: ModelPlace {
         let file = "\(path)/blobs/\(blob)"
         guard FileManager.default.fileExists(atPath: file) else { return broken("its file \(blob) is missing from Ollama's store") }
         var record = RecordReader.record(path: file, shards: [file], id: id, source: source)
+        record.manifest = ModelRecord.Manifest(path: manifest, modified: facts?.modified ?? 0)
         let projector = layers.first { $0["mediaType"]?.stringValue == Self.projectorLayer }?["digest"]?.stringValue.flatMap(blobName)
         record.projector = projector.map { "\(path)/blobs/\($0)" }.flatMap { FileManager.default.fileExists(atPath: $0) ? $0 : nil }
         // Ollama applies a model's adapters always.

@@ -124,15 +124,23 @@ extension [ModelRecord] {
         }
     }
 
-    /// Gives each model the projector that lies beside it: what makes it see or hear.
+    /// Gives each model the projector that lies beside it: what makes it see or hear. In a folder of many models one that says how long the
+    /// embeddings are that it makes belongs to the models with such embeddings. Older projectors say something else there; one that suits no
+    /// model of its folder belongs to all of them.
     func withProjectors() -> [ModelRecord] {
-        func folder(_ path: String) -> String { (path as NSString).deletingLastPathComponent }
-        // The most exact one of a folder, where there are several.
-        let projectors = Dictionary(grouping: filter { $0.kind == .projector && $0.problem == nil }) { folder($0.path) }
-            .compactMapValues { $0.max { ($0.sizeBytes, $1.path) < ($1.sizeBytes, $0.path) }?.path }
+        func folder(_ record: ModelRecord) -> String { (record.path as NSString).deletingLastPathComponent }
+        let models = Dictionary(grouping: filter { $0.kind == .model && !$0.isFolder }, by: folder)
+        let lengths = models.mapValues { Set($0.compactMap(\.embeddingLength)) }
+        let projectors = Dictionary(grouping: filter { $0.kind == .projector && $0.problem == nil }, by: folder)
         return map { record in
+            guard record.kind == .model, !record.isFolder, record.projector == nil, let beside = projectors[folder(record)] else { return record }
+            let suitable = beside.filter { projector in
+                guard let length = projector.embeddingLength, lengths[folder(record)]?.contains(length) == true else { return true }
+                return length == record.embeddingLength
+            }
             var record = record
-            if record.kind == .model, !record.isFolder, record.projector == nil { record.projector = projectors[folder(record.path)] }
+            // The most exact one, where there are several.
+            record.projector = suitable.max { ($0.sizeBytes, $1.path) < ($1.sizeBytes, $0.path) }?.path
             return record
         }
     }

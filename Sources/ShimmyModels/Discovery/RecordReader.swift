@@ -1,13 +1,18 @@
 import Foundation
 import ShimmyConversion
 
-/// Makes records of files: reads the header, and for split models the parts that belong together.
+/// Makes records of files: reads the header, and for split models the parts that belong together. Headers that were read before and are still
+/// the same are not read again.
 enum RecordReader {
     /// - path: a file, or the first part of a split model.
     /// - shards: all parts that there should be.
     static func record(path: String, shards: [String], id: String, source: ModelSource) -> ModelRecord {
+        KnownRecords.shared.record(of: shards, id: id, source: source) { read(path: path, shards: shards, id: id, source: source) }
+    }
+
+    private static func read(path: String, shards: [String], id: String, source: ModelSource) -> ModelRecord {
         let facts = shards.map(FileFacts.init)
-        let size = facts.reduce(0) { $0 + ($1?.sizeBytes ?? 0) }
+        let size = facts.reduce(0) { $0.saturated(adding: $1?.sizeBytes ?? 0) }
         let modified = facts.first??.modified ?? 0
         var record = ModelRecord(id: id, path: path, source: source, kind: .unknown, sizeBytes: size, modified: modified, shards: shards)
         if ImatrixFile.name((path as NSString).lastPathComponent) != nil {
@@ -24,7 +29,7 @@ enum RecordReader {
                     throw GGUFError("its part \((shard as NSString).lastPathComponent) is missing")
                 }
                 let part = try GGUFHeader.read(path: shard)
-                record.parameterCount = (record.parameterCount ?? 0) + part.parameterCount
+                record.parameterCount = (record.parameterCount ?? 0).saturated(adding: part.parameterCount)
                 parts.append(part)
             }
             if record.isLoadable { record.memory = MemoryEstimate(header, parts: parts) }
@@ -41,13 +46,17 @@ enum RecordReader {
 
     /// - path: a folder with config.json and SafeTensors.
     static func record(folder path: String, id: String, source: ModelSource) -> ModelRecord {
+        KnownRecords.shared.record(of: HubFolder.describingFiles(in: path), id: id, source: source) { read(folder: path, id: id, source: source) }
+    }
+
+    private static func read(folder path: String, id: String, source: ModelSource) -> ModelRecord {
         var record = ModelRecord(id: id, path: path, source: source, kind: .unknown, sizeBytes: 0, modified: 0, shards: [])
         record.isFolder = true
         do {
             let folder = try HubFolder(path: path)
             let facts = folder.weights.compactMap(FileFacts.init)
             record.shards = folder.weights
-            record.sizeBytes = facts.reduce(0) { $0 + $1.sizeBytes }
+            record.sizeBytes = facts.reduce(0) { $0.saturated(adding: $1.sizeBytes) }
             record.modified = facts.map(\.modified).max() ?? 0
             let description = try folder.describe()
             record.architecture = description.architecture
@@ -68,7 +77,14 @@ enum RecordReader {
         record.parameterCount = header.parameterCount
         record.quantization = header.quantization
         record.contextLength = header.ofArchitecture("context_length")?.intValue
+        record.embeddingLength = embeddingLength(header, record.kind)
         record.hasChatTemplate = header.metadata["tokenizer.chat_template"] != nil
+    }
+
+    /// Of a projector that of the models that it is for.
+    private static func embeddingLength(_ header: GGUFHeader, _ kind: ModelKind) -> Int? {
+        guard kind == .projector else { return header.ofArchitecture("embedding_length")?.intValue }
+        return (header.metadata["clip.vision.projection_dim"] ?? header.metadata["clip.audio.projection_dim"])?.intValue
     }
 
     /// What the header says it is; names of files lie.

@@ -17,7 +17,8 @@ package struct GGUFHeader: Sendable, Equatable {
     package let tensors: [GGUFTensor]
 
     package var architecture: String? { metadata["general.architecture"]?.stringValue }
-    package var parameterCount: Int { tensors.reduce(0) { $0 + $1.elementCount } }
+    /// With little more than a bit for each value a sparse file can have more values than an `Int` counts.
+    package var parameterCount: Int { tensors.reduce(0) { $0.saturated(adding: $1.elementCount) } }
 
     /// A value of the model's own architecture, such as `llama.context_length`.
     package func ofArchitecture(_ key: String) -> GGUFValue? { architecture.flatMap { metadata["\($0).\(key)"] } }
@@ -26,7 +27,7 @@ package struct GGUFHeader: Sendable, Equatable {
     package var quantization: String? {
         if let declared = metadata["general.file_type"]?.intValue, let name = Self.fileTypes[declared] { return name }
         var bytes: [GGMLType: Int] = [:]
-        for tensor in tensors { bytes[tensor.type, default: 0] += tensor.sizeBytes }
+        for tensor in tensors { bytes[tensor.type] = bytes[tensor.type, default: 0].saturated(adding: tensor.sizeBytes) }
         return bytes.max { ($0.value, $1.key.name) < ($1.value, $0.key.name) }?.key.name
     }
 
@@ -41,6 +42,6 @@ package struct GGUFHeader: Sendable, Equatable {
         32: "BF16", 36: "TQ1_0", 37: "TQ2_0", 38: "MXFP4", 39: "NVFP4", 40: "Q1_0", 41: "Q2_0",
     ]
 
-    /// Names of quantizations as they stand in file names.
-    static let quantizationNames = Set(fileTypes.values).union(["Q3_K_XL", "Q4_K_L", "Q5_K_L", "Q6_K_L", "Q2_K_L", "MXFP4_MOE"])
+    /// Names of quantizations that files can declare.
+    static let quantizationNames = Set(fileTypes.values)
 }

@@ -135,5 +135,15 @@ extension GGUFHeader {
                 throw GGUFError("it is cut: tensor \(tensor.name) ends at byte \(dataStart + end), the file at \(size)")
             }
         }
+        try checkApart(tensors)
+    }
+
+    /// No byte is part of two tensors: of the same bytes a small file could claim any number of values. llama.cpp, too, takes no such file.
+    private static func checkApart(_ tensors: [GGUFTensor]) throws(GGUFError) {
+        var end = 0
+        for tensor in tensors.filter({ $0.sizeBytes > 0 }).sorted(by: { $0.offset < $1.offset }) {
+            guard tensor.offset >= end else { throw GGUFError("its tensor \(tensor.name) overlaps another one") }
+            end = tensor.offset + tensor.sizeBytes
+        }
     }
 }

@@ -12,11 +12,13 @@ package import ShimmyCore
 ///
 /// Tests hold it against what loading takes; it comes within 10 % of that. Prefixes on a disk are not in it.
 package struct MemoryEstimate: Sendable, Equatable {
+    /// More than any machine has is cut off, so that sums stay numbers.
     let weightBytes: Int
     let cellBytes: Int
     let stateBytes: Int
     let trainedContext: Int?
     let computing: ComputeEstimate
+    private static let mostWeights = 1 << 56
 
     /// - parts: the headers of the other parts of a split model.
     package init(_ header: GGUFHeader, parts: [GGUFHeader] = []) {
@@ -25,7 +27,7 @@ package struct MemoryEstimate: Sendable, Equatable {
         let number = header.dimension
         let isEncoder = header.ofArchitecture("attention.causal") == .bool(false)
         if let shared = number("attention.shared_kv_layers") { layers.dropCaches(ofLast: shared) }
-        weightBytes = tensors.reduce(isEncoder ? 0 : layers.tiedBytes) { min($0 + $1.sizeBytes, 1 << 56) }
+        weightBytes = min(tensors.reduce(isEncoder ? 0 : layers.tiedBytes) { $0.saturated(adding: $1.sizeBytes) }, Self.mostWeights)
         cellBytes = isEncoder ? 0 : min(layers.cellBytes(header), 1 << 30)
         stateBytes = layers.recurrentCount * min(Self.stateBytes(header), 1 << 40)
         trainedContext = header.ofArchitecture("context_length")?.intValue
@@ -40,7 +42,7 @@ package struct MemoryEstimate: Sendable, Equatable {
     /// root of the weights' bytes: 20 kB with 100 MB, 140 kB with 5 GB, 400 kB with 40 GB. With usual models the whole comes within 25 %.
     /// - contextLength: what it was trained on; nil where that is not known.
     package init(sizeBytes: Int, contextLength: Int? = nil) {
-        weightBytes = sizeBytes
+        weightBytes = min(sizeBytes, Self.mostWeights)
         cellBytes = Int(2 * Double(max(0, sizeBytes)).squareRoot())
         stateBytes = 0
         trainedContext = contextLength
@@ -55,7 +57,7 @@ package struct MemoryEstimate: Sendable, Equatable {
         // An engine of vectors has room for a batch of texts; llama.cpp pads.
         let cells = (min(max(shape.contextLength, shape.batchTokens), 1 << 30) + 255) / 256 * 256
         return MemoryUse(
-            weights: weightBytes + (makesVectors ? 0 : adapterBytes), cache: cells * cellBytes + shape.sequences * stateBytes,
+            weights: weightBytes + (makesVectors ? 0 : min(adapterBytes, Self.mostWeights)), cache: cells * cellBytes + shape.sequences * stateBytes,
             compute: computing.bytes(shape, cells: cells))
     }
 

@@ -38,6 +38,11 @@ package final class LoadProgress: Sendable {
     }
 
     package func cancel() { state.withLock { $0.isCancelled = true } }
+
+    /// Throws `CancellationError` when nobody wants the load any more.
+    package func check() throws {
+        if isCancelled { throw CancellationError() }
+    }
 }
 
 /// A loaded model, kept loaded for as long as this value lives.

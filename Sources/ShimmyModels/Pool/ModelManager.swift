@@ -10,50 +10,60 @@ package final class ModelManager: Sendable {
     package typealias SettingsOf = @Sendable (ModelRecord) -> ModelSettings
     /// What a model will take when it is loaded with these settings.
     package typealias EstimateOf = @Sendable (ModelRecord, ModelSettings) -> MemoryUse
+    /// What a load with these settings goes by, beside them.
+    package typealias TermsOf = @Sendable (ModelRecord, ModelSettings) -> LoadTerms
 
     typealias Pool = ModelPool<LoadedModel>
 
-    private struct State {
+    struct State {
         var pool: Pool
         var requests: [Pool.Ticket: Request] = [:]
         var lastTicket = 0
-        var loads: [String: LoadProgress] = [:]
+        var loads: [String: Load] = [:]
         /// Of every model that was asked for.
         var records: [String: ModelRecord] = [:]
-        /// Of every model that is loaded or being loaded, what its files were then.
-        var contents: [String: ModelRecord.Content] = [:]
+        /// Of every model that is loaded or being loaded, what its load went by.
+        var terms: [String: LoadTerms] = [:]
         var freeing: [String: Task<Void, Never>] = [:]
         var alarm: (time: Double, task: Task<Void, Never>)?
     }
 
     /// Somebody who waits for a model.
-    private struct Request {
+    struct Request {
         let record: ModelRecord
         let answer: CheckedContinuation<ModelLease, any Error>
     }
 
-    private let state: Mutex<State>
-    private let catalog: CatalogCache
-    private let settings: SettingsOf
+    struct Load {
+        let progress: LoadProgress
+        let task: Task<Void, Never>
+    }
+
+    let state: Mutex<State>
+    let catalog: CatalogCache
+    let settings: SettingsOf
+    let terms: TermsOf
     private let estimate: EstimateOf
     private let load: Loader
-    private let logger: Logger
+    let logger: Logger
     /// For models whose settings say nothing.
-    private let keepAlive: KeepAlive
+    let keepAlive: KeepAlive
     private let now: @Sendable () -> Double
 
     /// - limits: how much all models may take, and how long requests wait for them.
     /// - keepAlive: how long a model stays that nobody uses, unless its settings or a request say otherwise.
     /// - now: seconds, of a clock that only goes forward.
     /// - scan: finds the models on the disk; it may block.
+    /// - terms: what a load goes by, from what the disk and the settings say now.
     package init(
         limits: ModelPool<LoadedModel>.Limits, keepAlive: KeepAlive = .forever, logger: Logger,
         now: @escaping @Sendable () -> Double = ModelManager.uptime, scan: @escaping @Sendable () -> ModelCatalog,
         settings: @escaping SettingsOf = { _ in ModelSettings() }, estimate: @escaping EstimateOf = ModelManager.fileEstimate,
-        load: @escaping Loader
+        terms: @escaping TermsOf = { LoadTerms($0, $1) }, load: @escaping Loader
     ) {
         self.settings = settings
         self.estimate = estimate
+        self.terms = terms
         self.keepAlive = keepAlive
         self.now = now
         self.state = Mutex(State(pool: Pool(limits: limits)))
@@ -86,24 +96,13 @@ package final class ModelManager: Sendable {
     /// Why aliases lead nowhere, by alias.
     package func aliasProblems() async -> [String: String] { await catalog.latest().aliasProblems }
 
-    /// Looks at the disk again: something is known to have changed. What was loaded from files that are others now, or gone, is not for
-    /// requests to come: it goes when the last one that uses it is done, and is loaded anew for those who wait.
-    package func rescan() async {
-        let files = Dictionary(await catalog.refreshed().records.map { ($0.id, $0.content) }, uniquingKeysWith: { first, _ in first })
-        let outdated = state.withLock { state in
-            state.pool.entries.keys.filter { id in state.contents[id].map { $0 != files[id] } ?? false }
-        }
-        for id in outdated {
-            logger.notice("the files of a loaded model changed; it goes when nobody uses it", metadata: ["model": "\(id)"])
-            retire(id)
-        }
-    }
-
     /// Finds a model by its name. Looks at the disk again before it says no.
     package func find(_ name: String) async throws(ModelError) -> ModelRecord {
         if let record = await catalog.latest().resolve(name) { return record }
-        if let record = await catalog.refreshed().resolve(name) { return record }
-        throw .unknown(name)
+        let fresh = await catalog.refreshed()
+        if let record = fresh.resolve(name) { return record }
+        let candidates = fresh.candidates(for: name).map(\.id)
+        throw candidates.isEmpty ? ModelError.unknown(name) : ModelError.ambiguous(name, ids: candidates)
     }
 
     /// As `find`, and it can be loaded, as far as is known without loading it.
@@ -149,14 +148,14 @@ package final class ModelManager: Sendable {
             state.pool.entries.sorted { $0.key < $1.key }.map { id, entry in
                 ModelStatus(
                     id: id, stage: entry.isLoading ? .loading : entry.isFreeing ? .freeing : .loaded,
-                    progress: entry.isLoading ? state.loads[id]?.fraction ?? 0 : 1, memory: entry.memory, users: entry.users,
+                    progress: entry.isLoading ? state.loads[id]?.progress.fraction ?? 0 : 1, memory: entry.memory, users: entry.users,
                     isPinned: entry.isPinned, expiresIn: entry.expiry.map { max(0, $0 - now) }, backend: entry.loaded?.backend)
             }
         }
     }
 
     /// How far the load of a model is, 0 to 1; nil when it is not being loaded.
-    package func progress(of id: String) -> Double? { state.withLock { $0.loads[id]?.fraction } }
+    package func progress(of id: String) -> Double? { state.withLock { $0.loads[id]?.progress.fraction } }
 
     /// What a model takes, or would take.
     package func memory(of record: ModelRecord) -> MemoryUse {
@@ -167,19 +166,20 @@ package final class ModelManager: Sendable {
 
     /// The model of this name, loaded. Waits for its memory and its load; callers that want the same model join one load.
     /// - keepAlive: how long it stays after its users; nil leaves that as it is.
-    package func acquire(_ name: String, keepAlive: KeepAlive? = nil) async throws -> ModelLease {
-        try await acquire(try await findUsable(name), keepAlive: keepAlive)
+    /// - onlyLoads: whether it is for the load alone, which may then be stopped.
+    package func acquire(_ name: String, keepAlive: KeepAlive? = nil, onlyLoads: Bool = false) async throws -> ModelLease {
+        try await acquire(try await findUsable(name), keepAlive: keepAlive, onlyLoads: onlyLoads)
     }
 
     /// A task that is cancelled waits no longer.
-    package func acquire(_ record: ModelRecord, keepAlive: KeepAlive? = nil) async throws -> ModelLease {
+    package func acquire(_ record: ModelRecord, keepAlive: KeepAlive? = nil, onlyLoads: Bool = false) async throws -> ModelLease {
         let loaded = record.loaded
         let settings = settings(loaded)
         // Of one that is outdated it says nothing about the next.
         let known = state.withLock { $0.pool.entries[loaded.id].flatMap { $0.isOutdated ? nil : $0.memory } }
         let terms = Pool.Terms(
             memory: known ?? estimate(loaded, settings), isPinned: settings.isPinned, keepAlive: settings.keepAlive ?? self.keepAlive,
-            asked: keepAlive)
+            asked: keepAlive, onlyLoads: onlyLoads)
         let ticket = state.withLock { state in
             state.lastTicket += 1
             return state.lastTicket
@@ -208,21 +208,23 @@ package final class ModelManager: Sendable {
     /// Loads what is to be there from the beginning. A failure is logged and nobody else's.
     package func preload(_ name: String) async {
         do {
-            _ = try await acquire(name)
+            _ = try await acquire(name, onlyLoads: true)
         } catch {
+            // Told to stop, or not even begun.
+            if error is CancellationError { return }
             logger.error("could not preload", metadata: ["model": "\(name)", "error": "\(error)"])
         }
     }
 
     /// Loads every model whose settings ask for it, one after the other.
     package func preloadAll() async {
-        for record in await list() where record.isLoadable && settings(record).preloads { await preload(record.id) }
+        for record in await list() where record.isLoadable && settings(record).preloads && !Task.isCancelled { await preload(record.id) }
     }
 
     // MARK: Acting
 
     /// Decides under the lock, acts after it.
-    private func act(_ decide: (inout State, Double) -> [Pool.Action]) {
+    func act(_ decide: (inout State, Double) -> [Pool.Action]) {
         let now = now()
         let effects = state.withLock { state in
             let effects = decide(&state, now).map { effect(of: $0, &state) }
@@ -246,9 +248,8 @@ package final class ModelManager: Sendable {
         case .load(let id):
             guard let record = state.records[id] else { preconditionFailure("a model is loaded that nobody asked for") }
             let progress = LoadProgress()
-            state.loads[id] = progress
-            state.contents[id] = record.content
-            return { [self] in Task { await startLoading(record, progress) } }
+            state.loads[id] = Load(progress: progress, task: Task { [self] in await startLoading(record, progress) })
+            return {}
         case .free(let id, let model):
             let last = LastReference(model)
             state.freeing[id] = Task { [self] in await free(id, last) }
@@ -256,22 +257,41 @@ package final class ModelManager: Sendable {
         }
     }
 
-    private func startLoading(_ record: ModelRecord, _ progress: LoadProgress) async {
+    private func startLoading(_ asked: ModelRecord, _ progress: LoadProgress) async {
+        // Who asked may have waited while the disk changed.
+        let record = await newestRecords()[asked.id] ?? asked
+        let settings = settings(record)
+        let terms = terms(record, settings)
+        state.withLock { $0.terms[record.id] = terms }
         logger.info("loading a model", metadata: ["model": "\(record.id)", "path": "\(record.path)"])
         do {
-            let model = try await load(record, settings(record), progress)
+            let model = try await load(record, settings, progress)
             logger.info("loaded a model", metadata: ["model": "\(record.id)", "bytes": "\(model.memory.total)"])
-            act { state, now in
-                state.loads[record.id] = nil
-                return state.pool.didLoad(record.id, model, model.memory, now: now)
-            }
+            await didLoad(record, settings, model)
         } catch {
-            logger.error("could not load a model", metadata: ["model": "\(record.id)", "error": "\(error)"])
-            let reason = progress.isCancelled ? .shuttingDown : error as? ModelError ?? .loadFailed(record.id, reason: "\(error)")
-            act { state, now in
-                state.loads[record.id] = nil
-                return state.pool.didFail(record.id, reason, now: now)
-            }
+            didFail(record.id, progress, error)
+        }
+    }
+
+    private func didLoad(_ record: ModelRecord, _ settings: ModelSettings, _ model: LoadedModel) async {
+        await catchUp(record, settings)
+        act { state, now in
+            state.loads[record.id] = nil
+            return state.pool.didLoad(record.id, model, model.memory, now: now)
+        }
+    }
+
+    private func didFail(_ id: String, _ progress: LoadProgress, _ error: any Error) {
+        if progress.isCancelled {
+            logger.info("stopped loading a model", metadata: ["model": "\(id)"])
+        } else {
+            logger.error("could not load a model", metadata: ["model": "\(id)", "error": "\(error)"])
+        }
+        let reason = progress.isCancelled ? .shuttingDown : error as? ModelError ?? .loadFailed(id, reason: "\(error)")
+        act { state, now in
+            state.loads[id] = nil
+            state.terms[id] = nil
+            return state.pool.didFail(id, reason, now: now)
         }
     }
 
@@ -283,6 +303,7 @@ package final class ModelManager: Sendable {
         logger.info("freed a model", metadata: ["model": "\(id)"])
         act { state, now in
             state.freeing[id] = nil
+            state.terms[id] = nil
             return state.pool.didFree(id, now: now)
         }
     }
@@ -301,7 +322,7 @@ package final class ModelManager: Sendable {
         state.alarm?.task.cancel()
         state.alarm = next.map { next in
             let task = Task { [weak self] in
-                guard (try? await Task.sleep(for: .seconds(max(0.001, next - now)))) != nil else { return }
+                guard (try? await Task.sleep(for: .seconds(min(max(0.001, next - now), 1e9)))) != nil else { return }
                 self?.advance()
             }
             return (next, task)
@@ -314,45 +335,6 @@ package final class ModelManager: Sendable {
             state.alarm = nil
             return state.pool.advance(now: now)
         }
-    }
-
-    // MARK: Freeing
-
-    /// The model is not any more what would be loaded now: it is freed when its last user is done, and nobody else gets it until then.
-    package func retire(_ id: String) { act { state, now in state.pool.retire(id, now: now) } }
-
-    /// Models' settings may have changed: what can be otherwise without loading them anew is from now on.
-    package func applySettings() {
-        let settings = state.withLock { $0.records }.mapValues(settings)
-        act { state, now in
-            settings.flatMap { id, settings in
-                state.pool.hold(id, keepAlive: settings.keepAlive ?? keepAlive, isPinned: settings.isPinned, now: now)
-            }
-        }
-    }
-
-    /// Frees a model that nobody uses; returns whether it was loaded. Throws `ModelError`.
-    package func unload(_ name: String) async throws(ModelError) -> Bool {
-        let record = try await find(name).loaded
-        var removal = Pool.Removal.notLoaded
-        act { state, _ in
-            removal = state.pool.remove(record.id)
-            guard case .removed(let actions) = removal else { return [] }
-            return actions
-        }
-        if case .inUse = removal { throw .inUse(record.id) }
-        await state.withLock { $0.freeing[record.id] }?.value
-        guard case .removed = removal else { return false }
-        return true
-    }
-
-    /// Frees every model and stops loads; requests that come later are refused.
-    package func shutdown() async {
-        act { state, _ in
-            for progress in state.loads.values { progress.cancel() }
-            return state.pool.stop()
-        }
-        for task in state.withLock({ Array($0.freeing.values) }) { await task.value }
     }
 }
 

@@ -60,7 +60,8 @@ extension ModelPool {
         }
         let missing = missing(for: waiter.terms.memory.total)
         if missing.bytes <= 0, missing.places <= 0 {  // 5
-            entries[waiter.id] = Entry(memory: waiter.terms.memory, keepAlive: waiter.terms.keepAlive, isPinned: waiter.terms.isPinned)
+            let terms = waiter.terms
+            entries[waiter.id] = Entry(memory: terms.memory, keepAlive: terms.keepAlive, configured: terms.keepAlive, isPinned: terms.isPinned)
             return ([.load(waiter.id)], true)
         }
         let leaving = head?.leaving ?? []

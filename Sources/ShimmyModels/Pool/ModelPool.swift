@@ -23,8 +23,8 @@ package import ShimmyCore
 /// 9. It has waited as long as one may, and its model is not being loaded: refused.
 /// 10. A model took more than was estimated: idle ones go until all fits again.
 /// 11. Nobody has used a model for as long as it is kept: it is freed. Pinned ones stay.
-/// 12. A model is not any more what would be loaded now (its files or its settings changed): it takes no new users and is freed, pinned or
-///     not, when the last one has left. So the change takes effect however busy the model is.
+/// 12. A model is not any more what would be loaded now (its files or its settings changed), or its load is not wanted any more: it takes no
+///     new users and is freed, pinned or not, when the last one has left. So the change takes effect however busy the model is.
 package struct ModelPool<Resource> {
     package struct Limits: Sendable {
         /// Bytes of all models together.
@@ -56,8 +56,13 @@ package struct ModelPool<Resource> {
         package var keepAlive: KeepAlive
         /// What this request says; it holds until another one says something else.
         package var asked: KeepAlive?
+        /// Whether it is for the load alone; nobody waits for an answer.
+        package var onlyLoads: Bool
 
-        package init(memory: MemoryUse, isPinned: Bool = false, keepAlive: KeepAlive = .forever, asked: KeepAlive? = nil) {
+        package init(
+            memory: MemoryUse, isPinned: Bool = false, keepAlive: KeepAlive = .forever, asked: KeepAlive? = nil, onlyLoads: Bool = false
+        ) {
+            self.onlyLoads = onlyLoads
             self.memory = memory
             self.isPinned = isPinned
             self.keepAlive = keepAlive
@@ -91,6 +96,8 @@ package struct ModelPool<Resource> {
         /// Seconds, when the last user went; what it is while there are some does not matter.
         var idleSince = 0.0
         var keepAlive: KeepAlive
+        /// What its settings say of that; a request may have said something else since.
+        var configured: KeepAlive
         var isPinned: Bool
         /// 12
         var isOutdated = false
@@ -163,10 +170,10 @@ package struct ModelPool<Resource> {
     }
 
     package mutating func didFail(_ id: String, _ error: ModelError, now: Double) -> [Action] {
+        // What failed is not what those want who wait (12): it is tried anew for them.
+        let isWanted = entries[id]?.isOutdated != true
         entries[id] = nil
-        let failed = waiters.filter { $0.id == id }
-        waiters.removeAll { $0.id == id }
-        return failed.map { .refuse($0.ticket, error) } + settle(now)
+        return (isWanted ? refuseAll(whoWaitFor: id, error) : []) + settle(now)
     }
 
     package mutating func didFree(_ id: String, now: Double) -> [Action] {
@@ -187,11 +194,14 @@ package struct ModelPool<Resource> {
         case removed([Action])
     }
 
-    /// Takes a model out if nobody uses it, pinned or not.
-    package mutating func remove(_ id: String) -> Removal {
+    /// Takes a model out if nobody uses it or waits to use it, pinned or not. One that is being loaded for its own sake is not wanted any more:
+    /// those who asked for that hear it, its load should be stopped, and whoever comes later has it loaded anew.
+    package mutating func remove(_ id: String, now: Double) -> Removal {
         guard let entry = entries[id], !entry.isFreeing else { return .notLoaded }
-        guard entry.users == 0, !entry.isLoading else { return .inUse }
-        return .removed(free([id]))
+        guard entry.users == 0, !waiters.contains(where: { $0.id == id && !$0.terms.onlyLoads }) else { return .inUse }
+        guard entry.isLoading else { return .removed(free([id])) }
+        entries[id]?.isOutdated = true
+        return .removed(refuseAll(whoWaitFor: id, .loadStopped(id)) + settle(now))
     }
 
     /// The model is not any more what would be loaded now (12).
@@ -200,9 +210,12 @@ package struct ModelPool<Resource> {
         return settle(now)
     }
 
-    /// It is to be held otherwise, whatever was said before.
+    /// This is what its settings say now. Where they say nothing new, what a request said still holds.
     package mutating func hold(_ id: String, keepAlive: KeepAlive, isPinned: Bool, now: Double) -> [Action] {
-        entries[id]?.keepAlive = keepAlive
+        if let entry = entries[id], entry.configured != keepAlive {
+            entries[id]?.keepAlive = keepAlive
+            entries[id]?.configured = keepAlive
+        }
         entries[id]?.isPinned = isPinned
         return settle(now)
     }
@@ -243,6 +256,12 @@ package struct ModelPool<Resource> {
         return .grant(waiter.ticket, waiter.id, resource)
     }
 
+    private mutating func refuseAll(whoWaitFor id: String, _ error: ModelError) -> [Action] {
+        let refused = waiters.filter { $0.id == id }
+        waiters.removeAll { $0.id == id }
+        return refused.map { .refuse($0.ticket, error) }
+    }
+
     mutating func free(_ ids: [String]) -> [Action] {
         ids.compactMap { id in
             guard let resource = entries[id]?.loaded else { return nil }
@@ -250,6 +269,9 @@ package struct ModelPool<Resource> {
             return .free(id, resource)
         }
     }
+
+    /// Whether it is there or on its way, and not to be replaced.
+    func isWanted(_ id: String) -> Bool { entries[id].map { !$0.isOutdated && !$0.isFreeing } ?? false }
 
     func isLoading(_ id: String) -> Bool { entries[id]?.isLoading ?? false }
 

@@ -29,6 +29,7 @@ extension APIError {
     private init(_ error: ModelError) {
         switch error {
         case .unknown(let name): self = .unknownModel(name)
+        case .ambiguous: self.init(status: 404, message: "The request cannot be served: \(error.description).", code: "model_not_found")
         case .unusable:
             self.init(status: 400, message: "The request cannot be served: \(error.description).", param: "model", code: "model_not_usable")
         case .loadFailed:
@@ -40,6 +41,7 @@ extension APIError {
         case .tooManyWait: self = .unavailable("Try again later: \(error.description).", code: "model_queue_full", retryAfter: 5)
         case .inUse:
             self.init(status: 409, message: "Try again later: \(error.description).", param: "model", code: "model_in_use")
+        case .loadStopped: self = .unavailable("Try again later: \(error.description).", code: "model_load_stopped", retryAfter: 5)
         case .shuttingDown: self = .unavailable("The server is shutting down.", code: "shutting_down", retryAfter: 5)
         }
     }

@@ -1,8 +1,10 @@
 /// Which background responses are made and which wait, and who wants to hear of them. Decides; does nothing.
 ///
+/// Owners take turns, one response each: however many of one wait, another one's waits for one of them only.
 /// `Job` is what has to be done, `Stop` a way to end it, `Watcher` somebody who waits for news.
 package struct BackgroundQueue<Job: Sendable, Stop: Sendable, Watcher: Sendable>: Sendable {
     private struct Progress: Sendable {
+        let owner: String
         /// Of the last event that was kept.
         var number: Int
         var isCancelled = false
@@ -10,9 +12,18 @@ package struct BackgroundQueue<Job: Sendable, Stop: Sendable, Watcher: Sendable>
         var watchers: [Watcher] = []
     }
 
+    private struct Waiting: Sendable {
+        let id: String
+        let job: Job
+    }
+
     private let runningAtOnce: Int
+    /// Of each owner.
     private let mostWaiting: Int
-    private var waiting: [(id: String, job: Job)] = []
+    /// By owner, oldest first; without those of whom nothing waits.
+    private var waiting: [String: [Waiting]] = [:]
+    /// The owners of what waits, in the order of their turns.
+    private var turns: [String] = []
     private var active: [String: Progress] = [:]
     private var running = 0
     package private(set) var isStopped = false
@@ -22,20 +33,33 @@ package struct BackgroundQueue<Job: Sendable, Stop: Sendable, Watcher: Sendable>
         self.mostWaiting = mostWaiting
     }
 
-    package var isFull: Bool { waiting.count >= mostWaiting }
+    /// Whether as many of an owner's responses wait as may.
+    package func isFull(for owner: String) -> Bool { waiting[owner, default: []].count >= mostWaiting }
 
     /// - number: of the last event that was kept of it.
-    package mutating func add(_ job: Job, id: String, number: Int) {
+    package mutating func add(_ job: Job, id: String, owner: String, number: Int) {
         guard !isStopped else { return }
-        active[id] = Progress(number: number)
-        waiting.append((id, job))
+        active[id] = Progress(owner: owner, number: number)
+        if waiting[owner] == nil { turns.append(owner) }
+        waiting[owner, default: []].append(Waiting(id: id, job: job))
     }
 
     /// The next response to be made; nil while there are enough or none waits.
     package mutating func next() -> Job? {
-        guard running < runningAtOnce, !waiting.isEmpty else { return nil }
+        guard running < runningAtOnce, let owner = turns.first, let job = take(0, of: owner) else { return nil }
         running += 1
-        return waiting.removeFirst().job
+        if turns.first == owner { turns.append(turns.removeFirst()) }
+        return job
+    }
+
+    /// Takes what waits out of an owner's line; one of whom nothing waits any more loses its turn.
+    private mutating func take(_ index: Int, of owner: String) -> Job? {
+        let job = waiting[owner]?.remove(at: index).job
+        if waiting[owner]?.isEmpty == true {
+            waiting[owner] = nil
+            turns.removeAll { $0 == owner }
+        }
+        return job
     }
 
     /// How to end a response that has begun; whether it was cancelled before.
@@ -55,8 +79,9 @@ package struct BackgroundQueue<Job: Sendable, Stop: Sendable, Watcher: Sendable>
     /// Nothing is begun any more: what waits is not this queue's from now on. Returns those who watch it.
     package mutating func stop() -> [Watcher] {
         isStopped = true
-        defer { waiting = [] }
-        return waiting.flatMap { active.removeValue(forKey: $0.id)?.watchers ?? [] }
+        let left = turns.flatMap { waiting[$0] ?? [] }
+        (waiting, turns) = ([:], [])
+        return left.flatMap { active.removeValue(forKey: $0.id)?.watchers ?? [] }
     }
 
     /// All that wait or are made.
@@ -99,13 +124,13 @@ package struct BackgroundQueue<Job: Sendable, Stop: Sendable, Watcher: Sendable>
     }
 
     package mutating func cancel(_ id: String) -> Cancellation {
-        guard active[id] != nil else { return .nothing }
+        guard let progress = active[id] else { return .nothing }
         active[id]?.isCancelled = true
-        if let index = waiting.firstIndex(where: { $0.id == id }) {
+        if let index = waiting[progress.owner]?.firstIndex(where: { $0.id == id }), let job = take(index, of: progress.owner) {
             running += 1
-            return .start(waiting.remove(at: index).job)
+            return .start(job)
         }
-        return active[id]?.stop.map(Cancellation.stop) ?? .wait
+        return progress.stop.map(Cancellation.stop) ?? .wait
     }
 
     /// Also of what is not there.

@@ -7,28 +7,32 @@ import ShimmyModels
 import ShimmyStorage
 import Synchronization
 
-/// Makes responses that nobody waits for: a few at a time, the others in the order in which they came.
+/// Makes responses that nobody waits for: a few at a time, those of each owner in the order in which they came.
 package final class BackgroundResponses: Sendable {
     /// One response to be made. All else is in its record.
     struct Job: Sendable {
         let id: String
         let storageOwner: String
+        /// With the owner who takes turns with others, here and in the engine.
         let terms: ServiceTerms
     }
 
     private typealias Queue = BackgroundQueue<Job, Answer.Canceller, CheckedContinuation<Void, Never>>
 
     private let queue = Mutex(Queue(runningAtOnce: 8, mostWaiting: 1000))
-    /// Between two tries to begin a response while the storage fails.
+    /// Between two tries to begin a response while the storage fails, or the engine takes no more.
     private static let patience: Duration = .seconds(1)
 
     let unkept: UnkeptEnds
     private let store: Store
     private let maker: ResponseMaker
+    private let access: ServerAccess
     private let logger: Logger
 
-    init(store: Store, maker: ResponseMaker, logger: Logger) {
+    /// - access: knows whose keys what was asked for in an earlier process belongs to.
+    init(store: Store, maker: ResponseMaker, access: ServerAccess, logger: Logger) {
         self.store = store
+        self.access = access
         unkept = UnkeptEnds(store: store)
         self.maker = maker
         self.logger = logger
@@ -36,14 +40,14 @@ package final class BackgroundResponses: Sendable {
 
     // MARK: Coming in
 
-    /// Throws a 429 when too many wait already.
-    func checkRoom() throws(APIError) {
-        if queue.withLock({ $0.isFull }) { throw .queueFull(retryAfter: 10) }
+    /// Throws a 429 when too many of the owner wait already.
+    func checkRoom(for owner: Owner) throws(APIError) {
+        if queue.withLock({ $0.isFull(for: owner.name) }) { throw .queueFull(retryAfter: 10) }
     }
 
     /// - number: of the last event that was kept of it.
     func add(_ job: Job, number: Int) {
-        queue.withLock { $0.add(job, id: job.id, number: number) }
+        queue.withLock { $0.add(job, id: job.id, owner: job.terms.owner.name, number: number) }
         startWaiting()
     }
 
@@ -52,7 +56,7 @@ package final class BackgroundResponses: Sendable {
         do {
             for response in try await store.takeQueued() {
                 let request = try? response.request.map { json throws(APIError) in try ResponseRequest(json) }
-                let terms = ServiceTerms(owner: Owner(response.owner), isFlex: request?.isFlex ?? false)
+                let terms = ServiceTerms(owner: access.owner(ofStorage: response.owner), isFlex: request?.isFlex ?? false)
                 add(Job(id: response.id, storageOwner: response.owner, terms: terms), number: 1)
             }
         } catch {
@@ -146,7 +150,7 @@ package final class BackgroundResponses: Sendable {
             store: store, unkept: unkept, id: job.id, owner: job.storageOwner, input: input, keepsEvents: true, isRequired: true)
         let object = ResponseObject(id: job.id, created: stored.created, request: request, isStored: true)
         var events = ResponseEvents(object, style: request.style, dialect: request.dialect, firstNumber: 2)
-        if queue.withLock({ $0.isCancelled(job.id) }) {
+        if isCancelled(job) {
             let last = events.cancel()
             await record.finishSurely(events.object, last)
             return nil
@@ -157,6 +161,23 @@ package final class BackgroundResponses: Sendable {
         return (request, record, events)
     }
 
+    private var isShuttingDown: Bool { maker.models.isShuttingDown }
+    private func isCancelled(_ job: Job) -> Bool { queue.withLock { $0.isCancelled(job.id) } }
+
+    /// Starts the answer when the engine has a place for it: nobody is there who would come back later.
+    private func start(
+        _ job: Job, _ request: ResponseRequest, _ items: [ResponseItem], on backend: any Backend
+    ) async throws -> sending (answer: Answer, dropped: Int) {
+        while true {
+            do {
+                return try await maker.start(request, items, on: backend, job.terms)
+            } catch is QueueFull {
+                if isShuttingDown || isCancelled(job) { throw CancellationError() }
+                try await Task.sleep(for: Self.patience)
+            }
+        }
+    }
+
     private func make(_ job: Job, _ request: ResponseRequest, _ record: ResponseRecord, _ events: ResponseEvents) async {
         let run: ResponseRun
         do {
@@ -164,12 +185,12 @@ package final class BackgroundResponses: Sendable {
                 previous: request.previousID, conversation: request.conversationID, input: record.input.map(InputItem.item),
                 owner: job.storageOwner)
             let lease = try await maker.models.acquire(request.model, keepAlive: request.keepAlive)
-            let started = try await maker.start(request, context.items, on: lease.backend, job.terms)
+            let started = try await start(job, request, context.items, on: lease.backend)
             if started.dropped > 0 { logger.droppedItems(started.dropped, of: job.id) }
             run = ResponseRun(started.answer, lease, events, record, maker.models, logger)
         } catch {
             var events = events
-            let last = events.fail(maker.models.isShuttingDown ? .serverStopped : APIError(any: error))
+            let last = isShuttingDown ? events.fail(.serverStopped) : isCancelled(job) ? events.cancel() : events.fail(APIError(any: error))
             return await record.finishSurely(events.object, last)
         }
         let canceller = run.canceller

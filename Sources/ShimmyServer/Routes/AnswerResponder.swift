@@ -46,7 +46,7 @@ struct AnswerResponder: Sendable {
         if ask.streams {
             let record = try await models.findUsable(ask.model)
             let pending = PendingLease(record, from: models, keepAlive: ask.keepAlive)
-            if let lease = try await pending.lease(within: silence) {
+            if let lease = try await pending.lease(within: silence, context.channel) {
                 response = try await stream(start(lease), lease, context)
             } else {
                 response = stream(pending, context, start)

@@ -72,7 +72,8 @@ struct ChatRoutes: Sendable {
             do {
                 answer = try await lease.backend.complete(decoded.completion, terms: ServiceTerms(owner: owner))
             } catch let error as GenerationError {
-                throw APIError(error, input: "prompt")
+                let choices = decoded.completion.choices > decoded.toldChoices ? "best_of" : "n"
+                throw APIError(error, input: "prompt", choices: choices)
             }
             let dialect = CompletionDialect(
                 id: CompletionDialect.newID(), created: UnixTime.now, model: decoded.model, fingerprint: lease.backend.fingerprint,

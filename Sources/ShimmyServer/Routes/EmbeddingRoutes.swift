@@ -4,14 +4,17 @@ import ShimmyAPI
 import ShimmyChat
 import ShimmyModels
 
-/// `POST /v1/embeddings`, and `POST /v1/rerank` in the words of Jina and Cohere.
+/// `POST /v1/embeddings`; `POST /v1/rerank` as Jina has it, and `POST /v2/rerank` as Cohere does.
 struct EmbeddingRoutes: Sendable {
     let models: ModelManager
     let body: JSONBodyReader
 
     var routes: [Route] {
-        [Route(path: "/embeddings", method: .post, isOpenAI: true, handler: embed)]
-            + ["/rerank", "/v1/rerank"].map { Route(path: $0, method: .post, isOpenAI: false, handler: rerank) }
+        [
+            Route(path: "/embeddings", method: .post, isOpenAI: true, handler: embed),
+            Route(path: "/rerank", method: .post, isOpenAI: true) { try await rerank($0, .jina, $1) },
+            Route(path: "/v2/rerank", method: .post, isOpenAI: false) { try await rerank($0, .cohere, $1) },
+        ]
     }
 
     @Sendable private func embed(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
@@ -29,9 +32,11 @@ struct EmbeddingRoutes: Sendable {
         return response
     }
 
-    @Sendable private func rerank(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
-        let decoded = try RerankingRequest(try await body.read(request))
-        let lease = try await context.acquire(decoded.model, from: models)
+    private func rerank(
+        _ request: Request, _ dialect: RerankingRequest.Dialect, _ context: ShimmyRequestContext
+    ) async throws -> Response {
+        let decoded = try RerankingRequest(try await body.read(request), dialect: dialect)
+        let lease = try await context.acquire(decoded.model, from: models, keepAlive: decoded.keepAlive)
         let result = try await context.untilDisconnected { [owner = context.owner] in
             do {
                 return try await lease.backend.rerank(decoded.rerank, terms: ServiceTerms(owner: owner))
@@ -39,6 +44,8 @@ struct EmbeddingRoutes: Sendable {
                 throw APIError(error, input: "documents")
             }
         }
-        return .json(decoded.response(result))
+        var response = Response.json(decoded.response(result))
+        response.reportIgnored(decoded.ignoredParameters)
+        return response
     }
 }

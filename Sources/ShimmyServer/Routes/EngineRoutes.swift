@@ -47,7 +47,8 @@ struct EngineRoutes: Sendable {
             "steps": [
                 "count": .int(statistics.steps), "rows": .int(statistics.tokensComputed), "last_seconds": .double(statistics.stepSeconds),
                 // Of all steps' time: sampling and bookkeeping rather than the model.
-                "overhead": .double(statistics.overhead),
+                "overhead": .double(statistics.overhead), "seconds": .double(statistics.totalSeconds),
+                "model_seconds": .double(statistics.modelSeconds),
             ],
             "prefix_cache": [
                 "cached_tokens": .int(counters.cachedPromptTokens), "computed_tokens": .int(counters.promptTokens),

@@ -44,13 +44,14 @@ package struct ModelRoutes: Sendable {
     @Sendable private func load(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
         let decoded = try ModelLoadRequest(try await body.read(request))
         if decoded.stream { return try await streamLoad(decoded, context) }
-        let lease = try await context.acquire(decoded.model, from: models, keepAlive: decoded.keepAlive)
+        let lease = try await context.acquire(decoded.model, from: models, keepAlive: decoded.keepAlive, onlyLoads: true)
         return .json(await describe(lease.record).json)
     }
 
     private func streamLoad(_ request: ModelLoadRequest, _ context: ShimmyRequestContext) async throws -> Response {
-        let pending = PendingLease(try await models.findUsable(request.model), from: models, keepAlive: request.keepAlive)
-        let early = try await pending.lease(within: Self.silence)
+        let record = try await models.findUsable(request.model)
+        let pending = PendingLease(record, from: models, keepAlive: request.keepAlive, onlyLoads: true)
+        let early = try await pending.lease(within: Self.silence, context.channel)
         return .events(context) { writer in
             let lease = if let early { early } else { try await pending.lease(telling: &writer, context.channel) }
             let event = ServerSentEvents.data(await describe(lease.record).json)

@@ -14,16 +14,26 @@ final class PendingLease: Sendable {
     private let task: Task<ModelLease, any Error>
     private let isOver = Signal()
 
-    init(_ record: ModelRecord, from models: ModelManager, keepAlive: KeepAlive?) {
+    /// - onlyLoads: whether it is for the load alone.
+    init(_ record: ModelRecord, from models: ModelManager, keepAlive: KeepAlive?, onlyLoads: Bool = false) {
         (self.record, self.models) = (record, models)
         task = Task { [isOver] in
             defer { isOver.fire() }
-            return try await models.acquire(record, keepAlive: keepAlive)
+            return try await models.acquire(record, keepAlive: keepAlive, onlyLoads: onlyLoads)
         }
     }
 
-    /// The model; nil when it is not there after that time. Throws why it will not come.
-    func lease(within limit: Duration) async throws -> ModelLease? {
+    /// Whoever lets go of it does not want the model any more: a client that left before its stream's head was written is noticed by nothing else.
+    deinit { task.cancel() }
+
+    /// The model; nil when it is not there after that time. Throws why it will not come. Gives up when the client goes.
+    func lease(within limit: Duration, _ channel: any Channel) async throws -> ModelLease? {
+        // One that is there is not worth the way to the channel and back.
+        if models.isReady(record) { return try await lease(within: limit) }
+        return try await channel.onDisconnect({ self.task.cancel() }) { try await self.lease(within: limit) }
+    }
+
+    private func lease(within limit: Duration) async throws -> ModelLease? {
         guard await isOver.wait(atMost: limit) else { return nil }
         return try await task.value
     }
@@ -48,9 +58,10 @@ extension ModelManager {
 
 extension ShimmyRequestContext {
     /// A model, loaded. A client that goes away gives up its place in the queue.
-    func acquire(_ name: String, from models: ModelManager, keepAlive: KeepAlive? = nil) async throws -> ModelLease {
+    /// - onlyLoads: whether it is for the load alone.
+    func acquire(_ name: String, from models: ModelManager, keepAlive: KeepAlive? = nil, onlyLoads: Bool = false) async throws -> ModelLease {
         let record = try await models.findUsable(name)
-        if models.isReady(record) { return try await models.acquire(record, keepAlive: keepAlive) }
-        return try await untilDisconnected { try await models.acquire(record, keepAlive: keepAlive) }
+        if models.isReady(record) { return try await models.acquire(record, keepAlive: keepAlive, onlyLoads: onlyLoads) }
+        return try await untilDisconnected { try await models.acquire(record, keepAlive: keepAlive, onlyLoads: onlyLoads) }
     }
 }

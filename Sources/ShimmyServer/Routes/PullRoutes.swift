@@ -10,6 +10,7 @@ struct PullRoutes: Sendable {
     let models: ModelManager
     let hub: HubAccess
     let body: JSONBodyReader
+    let heartbeat: Duration
 
     var routes: [Route] {
         ["", "/v1"].map { Route(path: $0 + "/models/pull", method: .post, isOpenAI: false, handler: pull) }
@@ -24,37 +25,46 @@ struct PullRoutes: Sendable {
         }
         if decoded.stream { return stream(plan, context) }
         try await context.untilDisconnected { [hub] in try await hub.withPuller { try await $0.run(plan) { _ in } } }
-        await models.rescan()
-        return .json(PullRequest.success(plan.name))
+        return .json(PullRequest.success(await name(of: plan)))
     }
 
     private func stream(_ plan: PlannedPull, _ context: ShimmyRequestContext) -> Response {
-        Response(
-            status: .ok, headers: Response.streamHeaders,
-            body: ResponseBody { [hub, models] writer in
-                let (progress, told) = AsyncStream.makeStream(of: PullProgress.self, bufferingPolicy: .bufferingNewest(1))
-                let work = Task {
-                    defer { told.finish() }
-                    try await hub.withPuller { try await $0.run(plan) { told.yield($0) } }
+        .events(context) { writer in
+            let news = NewestNews<PullProgress>()
+            let work = Task {
+                defer { news.finish() }
+                try await hub.withPuller { try await $0.run(plan) { news.tell($0) } }
+            }
+            let pulse = Heartbeat(every: heartbeat) { news.nudge() }
+            defer {
+                pulse.stop()
+                work.cancel()
+            }
+            try await context.channel.onDisconnect({ work.cancel() }) {
+                for await _ in news.wakes {
+                    guard let news = news.take() else { continue }
+                    try await writer.write(ByteBuffer(bytes: Self.bytes(news)))
                 }
-                try await context.channel.onDisconnect({ work.cancel() }) {
-                    do {
-                        for await progress in progress {
-                            try await writer.write(ByteBuffer(bytes: ServerSentEvents.data(PullRequest.event(progress))))
-                        }
-                        try await work.value
-                        await models.rescan()
-                        let end = ServerSentEvents.data(PullRequest.success(plan.name)) + ServerSentEvents.done
-                        try await writer.write(ByteBuffer(bytes: end))
-                    } catch let error as HubError {
-                        try await writer.write(ByteBuffer(bytes: ServerSentEvents.data(APIError(any: error).json)))
-                    } catch {
-                        work.cancel()
-                        throw error
-                    }
-                }
-                try await writer.finish(nil)
-            })
+                // Who is cancelled hears of the end before the work is done.
+                try Task.checkCancellation()
+                try await work.value
+                let end = ServerSentEvents.data(PullRequest.success(await name(of: plan))) + ServerSentEvents.done
+                try await writer.write(ByteBuffer(bytes: end))
+            }
+        }
+    }
+
+    private static func bytes(_ news: NewestNews<PullProgress>.News) -> [UInt8] {
+        switch news {
+        case .value(let progress): ServerSentEvents.data(PullRequest.event(progress))
+        case .life: ServerSentEvents.ping
+        }
+    }
+
+    /// What a pulled model is called, which only a look at the disk tells.
+    private func name(of plan: PlannedPull) async -> String {
+        await models.rescan()
+        return plan.name(among: await models.list())
     }
 }
 

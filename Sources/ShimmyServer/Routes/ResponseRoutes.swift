@@ -60,7 +60,7 @@ struct ResponseRoutes: Sendable {
         }
         let items = try await ResponseContextFinder(store: store).context(
             previous: decoded.previousID, conversation: decoded.conversationID, input: decoded.input ?? [], owner: context.storageOwner)
-        if decoded.isBackground { try background?.checkRoom() }
+        if decoded.isBackground { try background?.checkRoom(for: context.owner) }
         let order = Order(request: decoded, body: reading.json, items: items)
         var response = decoded.stream ? try await stream(order, context) : try await whole(order, context)
         response.reportIgnored(decoded.ignoredParameters)
@@ -71,7 +71,7 @@ struct ResponseRoutes: Sendable {
     private func stream(_ order: Order, _ context: ShimmyRequestContext) async throws -> Response {
         let record = try await models.findUsable(order.request.model)
         let pending = PendingLease(record, from: models, keepAlive: order.request.keepAlive)
-        guard let lease = try await pending.lease(within: silence) else {
+        guard let lease = try await pending.lease(within: silence, context.channel) else {
             return streams.respond(after: pending, context, failed: { Self.failed(order.request, $0) }) { lease in
                 try telling(try await begin(order, lease, context), context)
             }

@@ -7,7 +7,7 @@ struct Route: Sendable {
     /// `{model}` at the end takes everything that follows, slashes included; another name in braces takes one part of the path.
     let path: String
     let method: HTTPRequest.Method
-    /// Whether OpenAI's API has it (below `/v1`) or it is Shimmy's own.
+    /// Whether the compatibility matrix has it, mostly as OpenAI's (below `/v1`), or it is Shimmy's own.
     let isOpenAI: Bool
     let handler: @Sendable (Request, ShimmyRequestContext) async throws -> Response
 }
@@ -31,7 +31,7 @@ package struct RouteTable: Sendable {
 
     var descriptions: [String] { routes.map { "\($0.method.rawValue) \($0.isOpenAI ? "/v1" : "")\($0.path)" } }
 
-    /// OpenAI's endpoints that exist, as `METHOD /path`.
+    /// Endpoints of the matrix that exist, as `METHOD /path`.
     package var openAIEndpoints: Set<String> { Set(routes.filter(\.isOpenAI).map { "\($0.method.rawValue) \($0.path)" }) }
 
     func register(on router: Router<ShimmyRequestContext>) {

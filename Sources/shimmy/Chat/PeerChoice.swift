@@ -76,12 +76,15 @@ struct PeerChoice {
         }
         let name = try await HubAccess.standard(memory: MachineMemory.defaultBudget).withPuller { puller in
             let plan = try await puller.plan(try HubAddress(model), memory: MachineMemory.defaultBudget)
-            try pull.ask("\(plan.name) is not on this machine. Pull \(Console.size(plan.totalBytes)) from the hub?")
-            let bar = Mutex(ProgressBar("fetching"))
-            try await puller.run(plan) { progress in bar.withLock { $0.update(progress.doneBytes, of: progress.totalBytes) } }
-            return plan.name
+            // It may be there under another name than the hub's.
+            if !plan.isComplete {
+                try pull.ask("\(plan.title) is not on this machine. Pull \(Console.size(plan.totalBytes)) from the hub?")
+                let bar = Mutex(ProgressBar("fetching"))
+                try await puller.run(plan) { progress in bar.withLock { $0.update(progress.doneBytes, of: progress.totalBytes) } }
+            }
+            return plan.name(among: options.discovery.scan())
         }
-        return try options.resolve(name)
+        return try options.resolve(name, byPath: false)
     }
 }
 

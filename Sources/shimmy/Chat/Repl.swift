@@ -38,6 +38,7 @@ struct Repl {
     /// Returns when the person has had enough.
     mutating func run() async throws {
         defer { Terminal().set(.original) }
+        interrupts.beginConversation()
         note("\(session.model). /help lists the commands; ctrl-d ends.")
         while true {
             switch try await nextLine() {
@@ -154,12 +155,17 @@ struct Repl {
     }
 
     private func showModel(_ command: ChatCommand) async {
+        let (model, messages, wantsTemplate) = (session.model, session.messages.count, command == .showTemplate)
+        let work = Task { [peer] in
+            if wantsTemplate { return try await peer.template(model) }
+            return Console.table(try await peer.facts(model) + [["messages", "\(messages)"]])
+        }
+        interrupts.set { work.cancel() }
+        defer { interrupts.set(nil) }
         do {
-            if command == .showTemplate {
-                Console.print(try await peer.template(session.model))
-            } else {
-                Console.print(Console.table(try await peer.facts(session.model) + [["messages", "\(session.messages.count)"]]))
-            }
+            Console.print(try await work.value)
+        } catch is CancellationError {
+            note("Stopped.")
         } catch {
             Console.error("\(error)")
         }

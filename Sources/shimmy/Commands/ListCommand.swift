@@ -34,7 +34,7 @@ struct ListCommand: AsyncParsableCommand {
         let status = await client.ifThere { try await $0.get("/v1/engine", within: 1) }
         let loaded = status.map { Set(RunningModel.loaded(in: $0)) }
         if json {
-            Console.print(JSON.array(records.map { $0.json(loaded: loaded?.contains($0.id)) }).pretty())
+            Console.print(JSON.array(records.map { $0.json(loaded: loaded?.contains($0.loaded.id)) }).pretty())
             return
         }
         // A damaged file is listed with its reason, so that nobody has to wonder where a model is.
@@ -74,7 +74,7 @@ struct ListCommand: AsyncParsableCommand {
         [
             record.id, record.architecture ?? "-", record.parameterCount.map(Console.count) ?? "-", record.quantization ?? "-",
             Console.size(record.sizeBytes), record.contextLength.map { "\($0)" } ?? "-",
-            loaded.map { $0.contains(record.id) ? "yes" : "no" } ?? "-", record.source.label, record.problem.map { "unusable: \($0)" } ?? "",
+            loaded.map { $0.contains(record.loaded.id) ? "yes" : "no" } ?? "-", record.source.label, record.problem.map { "unusable: \($0)" } ?? "",
         ]
     }
 }

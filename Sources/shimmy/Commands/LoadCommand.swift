@@ -24,15 +24,20 @@ struct LoadCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        var request: JSONObject = ["model": .string(model)]
+        var request: JSONObject = ["model": .string(model), "stream": true]
         if let keepAlive { request["keep_alive"] = .string(keepAlive) }
         let body = JSON.object(request)
+        let status = StatusLine()
         let description = try await client.withServer { server in
+            defer { status.clear() }
+            var description: JSON?
             do {
-                return try await server.post("/v1/models/load", body)
+                try await server.stream("/v1/models/load", body, comment: status.show) { description = $0 }
             } catch ClientError.refused(404, let message, let code) {
                 throw await ClientError.unknown(model, message: message, code: code, at: server)
             }
+            guard let description else { throw ClientError.unreadable("it broke off") }
+            return description
         }
         Console.print(json ? description.pretty() : "\(description["id"]?.stringValue ?? model) is loaded.")
     }

@@ -52,12 +52,13 @@ struct PullCommand: AsyncParsableCommand {
 
     private func pull(_ address: HubAddress, _ puller: ModelPuller, _ budget: Int) async throws {
         let plan = try await puller.plan(address, memory: budget)
-        Console.log("\(plan.name): \(Console.size(plan.totalBytes)) to \(plan.folder)")
+        Console.log("\(plan.title): \(Console.size(plan.totalBytes)) to \(plan.folder)")
         let bar = Mutex(ProgressBar("fetching"))
         try await puller.run(plan) { progress in
             bar.withLock { $0.update(progress.doneBytes, of: progress.totalBytes) }
         }
-        Console.print(json ? JSON.object(["model": .string(plan.name), "path": .string(plan.folder)]).text : plan.name)
+        let name = plan.placedName
+        Console.print(json ? JSON.object(["model": .string(name), "path": .string(plan.folder)]).text : name)
     }
 
     private func show(_ choices: [FileChoice], _ budget: Int) {
@@ -90,6 +91,17 @@ extension HubAccess {
             endpoint: HubEndpoint(environment: environment.values, home: environment.home) { try? String(contentsOfFile: $0, encoding: .utf8) },
             stall: environment.string("SHIMMY_PULL_STALL_SECONDS").flatMap(Double.init) ?? 30,
             directory: environment.directories.models, memory: memory)
+    }
+}
+
+extension PlannedPull {
+    /// What the model is called on this machine, once it is there. Looks at the disk.
+    var placedName: String {
+        let environment = Environment.process
+        let discovery = ModelDiscovery(
+            directories: environment.directories, extraDirectories: environment.list("SHIMMY_MODEL_DIR"), environment: environment.values,
+            home: environment.home)
+        return name(among: discovery.scan())
     }
 }
 

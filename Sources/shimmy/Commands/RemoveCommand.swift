@@ -34,9 +34,10 @@ struct RemoveCommand: AsyncParsableCommand {
             throw ExitStatus.failure
         }
         // A damaged model can be removed, too.
-        guard let record = options.catalog().resolve(model) else { _ = try options.resolve(model, byPath: false); return }
+        let catalog = options.catalog()
+        guard let record = catalog.resolve(model) else { _ = try options.resolve(model, byPath: false); return }
         do {
-            let removal = try removal(of: record)
+            let removal = try removal(of: record, among: catalog.records)
             try ask(record, removal)
             try await free(record)
             try removal.run()
@@ -48,11 +49,11 @@ struct RemoveCommand: AsyncParsableCommand {
         }
     }
 
-    private func removal(of record: ModelRecord) throws -> ModelRemoval {
+    private func removal(of record: ModelRecord, among all: [ModelRecord]) throws -> ModelRemoval {
         let directories = Environment.process.directories
         let conversion = record.isFolder ? Conversions(in: directories).path(of: record) : nil
         let existing = conversion.flatMap { FileManager.default.fileExists(atPath: $0) ? $0 : nil }
-        guard converted else { return try ModelRemoval(record, models: directories.models, conversion: existing) }
+        guard converted else { return try ModelRemoval(record, models: directories.models, conversion: existing, among: all) }
         guard let existing else { throw ModelRemoval.Refusal(description: "\(record.id) was not converted") }
         return ModelRemoval(conversion: existing, models: directories.models)
     }
@@ -60,7 +61,8 @@ struct RemoveCommand: AsyncParsableCommand {
     private func ask(_ record: ModelRecord, _ removal: ModelRemoval) throws {
         if yes { return }
         guard Prompt.isPossible else { throw ValidationError("Nobody can be asked here: say --yes to remove \(record.id).") }
-        let files = removal.files.count == 1 ? removal.files[0] : "\(removal.files.count) files in \(record.path)"
+        let folder = record.isFolder ? record.path : (record.path as NSString).deletingLastPathComponent
+        let files = removal.files.count == 1 ? removal.files[0] : "\(removal.files.count) files in \(folder)"
         guard Prompt.yes("Remove \(record.id), \(Console.size(removal.sizeBytes)): \(files)?", isDefault: false) else { throw ExitStatus.failure }
     }
 

@@ -89,8 +89,11 @@ struct ServeCommand: AsyncParsableCommand {
         ) { address in
             await Banner.show(address, models: models, preferred: modelName)
             await LiveConfiguration.logAliasProblems(models, logger)
-            if wantsPreload { await preloadModel(modelName, models, logger) }
-            await models.preloadAll()
+            // Nobody waits for these when the server is told to stop.
+            await cancelWhenGracefulShutdown {
+                if wantsPreload { await preloadModel(modelName, models, logger) }
+                await models.preloadAll()
+            }
         }
         try await serve(server, models, configuration, logger, drain: .seconds(drainSeconds ?? environment.integer("SHIMMY_DRAIN_SECONDS") ?? 30))
         await store?.close()
@@ -143,7 +146,7 @@ struct ServeCommand: AsyncParsableCommand {
             limits: try poolLimits(environment),
             logger: logger,
             scan: { options.catalog(including: file) }, settings: settings(for:), estimate: { ready.estimate($0, $1) },
-            load: { try await ready.load($0, $1, $2) })
+            terms: { ready.terms($0, $1) }, load: { try await ready.load($0, $1, $2) })
     }
 
     private func poolLimits(_ environment: Environment) throws -> ModelPool<LoadedModel>.Limits {

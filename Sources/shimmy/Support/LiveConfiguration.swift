@@ -46,7 +46,6 @@ struct LiveConfiguration: Sendable {
 
     private func reload() async {
         let before = Environment.process
-        let terms = await loadTerms()
         let problems = ProcessConfiguration.shared.reload()
         if !problems.isEmpty {
             for problem in problems { logger.error("a mistake in the configuration", metadata: ["problem": "\(problem)"]) }
@@ -55,14 +54,9 @@ struct LiveConfiguration: Sendable {
         }
         Logs.level.withLock { $0 = command.options.level(quiet: false) }
         takeAccess()
-        models.applySettings()
         await modelWatch.look()
         await Self.logAliasProblems(models, logger)
-        for (id, new) in await loadTerms() {
-            guard let old = terms[id], old != new else { continue }
-            logger.notice("a loaded model's settings changed; it is loaded anew when nobody uses it", metadata: ["model": "\(id)"])
-            models.retire(id)
-        }
+        await models.applySettings()
         let after = Environment.process
         let waiting = Settings.all.filter { !$0.isLive && before.string($0.variable) != after.string($0.variable) }.map(\.path)
         if !waiting.isEmpty {
@@ -88,27 +82,6 @@ struct LiveConfiguration: Sendable {
             server.access.rules = rules
         } catch {
             logger.error("who may use the server stays as it was", metadata: ["error": "\(error)"])
-        }
-    }
-
-    /// What a model that is loaded would be loaded with, by its name.
-    private func loadTerms() async -> [String: LoadTerms] {
-        let loaded = Set(models.loaded.map(\.id))
-        var terms: [String: LoadTerms] = [:]
-        for record in await models.list() where loaded.contains(record.id) { terms[record.id] = LoadTerms(record, command.options) }
-        return terms
-    }
-
-    private struct LoadTerms: Equatable {
-        let contextLength: Int?
-        let slots: Int?
-        let adapters: [LoRAAdapter]
-        let chatTemplate: String?
-
-        init(_ record: ModelRecord, _ options: ModelOptions) {
-            let settings = options.settings(for: record)
-            (contextLength, slots, adapters) = (settings.contextLength, settings.slots, settings.adapters)
-            chatTemplate = try? options.chatTemplate(for: record)?.source
         }
     }
 }

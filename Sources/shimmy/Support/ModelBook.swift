@@ -37,6 +37,12 @@ struct ModelBook: Sendable {
         return table(of: found).map(own.over) ?? own
     }
 
+    /// Whether something is said of a model that concerns its engine: how it is loaded, or how long it stays.
+    func loadsAlone(_ record: ModelRecord) -> Bool {
+        let preset = preset(for: record)
+        return preset.concernsLoading || preset.keepAlive != nil || preset.pin != nil
+    }
+
     /// The table whose name is closest to the model's, as names of requests are.
     private func table(of record: ModelRecord) -> ModelPreset? {
         let ranked = presets.filter { $0.base == nil }.compactMap { preset in

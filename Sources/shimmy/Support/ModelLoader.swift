@@ -30,11 +30,21 @@ struct ModelLoader: Sendable {
             .use(contextLength: settings.contextLength, slots: settings.slots, adapterBytes: adapterBytes)
     }
 
+    /// What a load goes by.
+    func terms(_ record: ModelRecord, _ settings: ModelSettings) -> LoadTerms {
+        let conversion = record.isFolder ? conversions.path(of: record) : nil
+        let files = conversion.map { [$0] } ?? record.shards
+        // Models of vectors are loaded without adapters.
+        let plan = record.kind == .model ? adapterMemory.plan(files: files, candidates: candidates(for: record, settings)) : AdapterPlan()
+        return LoadTerms(record, settings, conversion: conversion, chatTemplate: try? chatTemplate(record), plan: plan)
+    }
+
     func load(
         _ record: ModelRecord, _ settings: ModelSettings, _ progress: LoadProgress = LoadProgress()
     ) async throws -> LoadedModel {
         let freed = Signal()
-        let path = record.isFolder ? try await converted(record, progress) : record.path
+        let path = record.isFolder ? try await conversions.converted(record, logger: logger, progress) : record.path
+        try progress.check()
         let done = progress.fraction
         let files = record.isFolder ? [path] : record.shards
         let options = LlamaModel.Options(onFree: freed.fire) { fraction in
@@ -44,6 +54,7 @@ struct ModelLoader: Sendable {
         let (headers, model) = try await onOwnThread(named: "load") {
             (try LoadCheck.headers(of: files), try LlamaModel(path: path, options: options))
         }
+        try progress.check()
         let (backend, memory) = try await start(model, headers, record, settings)
         // Whoever just looked at it lets go in a moment; a reference that is forgotten must not stop the others for ever.
         return LoadedModel(backend: backend, memory: memory) { [logger] in
@@ -61,7 +72,7 @@ struct ModelLoader: Sendable {
             contextLength: settings.contextLength, threads: threads, slots: settings.slots ?? EngineShape.defaultSlots,
             adaptsThreads: !engine.isDeterministic, adapters: plan.adapters.map(\.path))
         var engineOptions = engine
-        engineOptions.store = try prefixes?.store(for: record, adapters: plan.adapters)
+        engineOptions.store = try await store(of: model, record, settings, plan.adapters)
         let taken = Mutex(MemoryUse())
         let engine = try await EngineHandle.start(name: "engine", options: engineOptions) {
             let runner = try LlamaRunner(model: model, options: options)
@@ -75,6 +86,15 @@ struct ModelLoader: Sendable {
         var memory = taken.withLock { $0 }
         memory.weights += plan.sizeBytes
         return (backend, memory)
+    }
+
+    /// Where the model's prefixes are kept; nil for nowhere.
+    private func store(
+        of model: LlamaModel, _ record: ModelRecord, _ settings: ModelSettings, _ adapters: [LoRAAdapter]
+    ) async throws -> PrefixStore? {
+        let shape = EngineShape.generation(contextLength: settings.contextLength, trained: model.trainedContextLength, slots: settings.slots)
+        let files = record.isFolder ? [conversions.path(of: record)] : record.shards
+        return try await prefixes?.store(for: record, files: files, contextLength: shape.contextLength, adapters: adapters)
     }
 
     private func candidates(for record: ModelRecord, _ settings: ModelSettings) -> [LoRAAdapter] {
@@ -95,7 +115,7 @@ struct ModelLoader: Sendable {
     ) {
         let (contextLength, threads) = (settings.contextLength, threads)
         let taken = Mutex(MemoryUse())
-        let engine = try await EmbeddingEngine.start(name: "embed") {
+        let engine = try await EmbeddingEngine.start(name: "embed", target: self.engine.target) {
             let runner = try LlamaEmbedder(model: model, contextLength: contextLength, threads: threads)
             taken.withLock { $0 = runner.memory }
             return runner
@@ -105,18 +125,6 @@ struct ModelLoader: Sendable {
             fingerprint: fingerprint(record, [], contextLength: engine.limits.contextLength)
         )
         return (backend, taken.withLock { $0 })
-    }
-
-    /// The GGUF file of a folder of SafeTensors, converted when it is loaded for the first time, or has changed since.
-    private func converted(_ record: ModelRecord, _ progress: LoadProgress) async throws -> String {
-        let path = conversions.path(of: record)
-        if FileManager.default.fileExists(atPath: path) { return path }
-        logger.notice("converting a model", metadata: ["model": "\(record.id)", "bytes": "\(record.sizeBytes)", "to": "\(path)"])
-        let (conversions, logger) = (conversions, logger)
-        return try await onOwnThread(named: "convert") {
-            // Most of the time until the model is there.
-            try conversions.convert(record, logger: logger) { progress.report(0.9 * Double($0) / Double(max(1, $1))) }
-        }
     }
 
     /// A model's own template that does not parse is no reason to do without the model: ChatML is what most models know.

@@ -130,7 +130,8 @@ struct ModelOptions: ParsableArguments {
             records.append(record)
         }
         let book = ModelBook.current
-        return ModelCatalog(records: records, aliases: aliasFile.aliases.merging(book.aliases) { $1 }, variants: book.variants)
+        return ModelCatalog(
+            records: records, aliases: aliasFile.aliases.merging(book.aliases) { $1 }, variants: book.variants, loadsAlone: book.loadsAlone)
     }
 
     /// The model that was asked for, or the only one there is.
@@ -149,11 +150,18 @@ struct ModelOptions: ParsableArguments {
         if byPath, let record = ModelCatalog.record(forFile: name) { return try checked(record) }
         let catalog = catalog()
         guard let record = catalog.resolve(name) else {
-            let names = catalog.records.filter(\.isLoadable).map(\.id)
-            Console.error("no model named \(name) was found; 'shimmy list' shows what there is." + Suggestions.text(for: name, among: names))
+            Console.error(Self.absence(of: name, in: catalog))
             throw ExitStatus.modelNotFound
         }
         return try checked(record)
+    }
+
+    /// Why a name leads to no model.
+    private static func absence(of name: String, in catalog: ModelCatalog) -> String {
+        let candidates = catalog.candidates(for: name).map(\.id)
+        if !candidates.isEmpty { return ModelError.ambiguous(name, ids: candidates).description }
+        let names = catalog.records.filter(\.isLoadable).map(\.id)
+        return "no model named \(name) was found; 'shimmy list' shows what there is." + Suggestions.text(for: name, among: names)
     }
 
     private func checked(_ record: ModelRecord) throws -> ModelRecord {

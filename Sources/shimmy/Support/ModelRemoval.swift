@@ -21,11 +21,12 @@ struct ModelRemoval {
 
     /// - models: Shimmy's model directory.
     /// - conversion: the file that a folder was converted to; nil where there is none.
-    init(_ record: ModelRecord, models: String, conversion: String?) throws(Refusal) {
+    /// - all: everything that was found, it among them.
+    init(_ record: ModelRecord, models: String, conversion: String?, among all: [ModelRecord]) throws(Refusal) {
         if let base = record.base { throw Refusal(description: "\(record.id) is \(base) with settings of its own; its lines in shimmy.toml make it") }
         guard record.source == .shimmy, record.path.hasPrefix(models + "/") else { throw Refusal(description: Self.reason(record)) }
         self.models = models
-        let own = record.isFolder ? Self.files(ofFolder: record.path, models: models) : record.shards
+        let own = record.isFolder ? Self.files(ofFolder: record.path, models: models) : record.shards + Self.projectors(of: record, models, all)
         files = own.filter(Self.isThere) + (conversion.map { [$0] } ?? [])
         sizeBytes = files.reduce(0) { $0 + Self.size($1) }
     }
@@ -66,6 +67,16 @@ struct ModelRemoval {
         if !pulled.isEmpty { return pulled.sorted().map { "\(folder)/\($0)" } }
         let below = FileManager.default.enumerator(atPath: folder)?.compactMap { $0 as? String } ?? []
         return below.map { "\(folder)/\($0)" }.filter { !isFolder($0) }.sorted()
+    }
+
+    /// Those that nobody needs any more when the model goes: nothing but projectors lies beside it, in a folder below the model directory. What lies
+    /// in that directory itself may be anybody's.
+    private static func projectors(of record: ModelRecord, _ models: String, _ all: [ModelRecord]) -> [String] {
+        func folder(_ record: ModelRecord) -> String { (record.path as NSString).deletingLastPathComponent }
+        guard folder(record) != models else { return [] }
+        // A model of the user's own making on top of this one goes with it.
+        let beside = all.filter { $0.base == nil && $0.path != record.path && folder($0) == folder(record) }
+        return beside.allSatisfy { $0.kind == .projector } ? beside.flatMap(\.shards) : []
     }
 
     private static func removeEmptyFolders(above file: String, upTo models: String) {

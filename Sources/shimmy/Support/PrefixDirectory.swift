@@ -1,4 +1,3 @@
-import Foundation
 import Logging
 import ShimmyEngine
 import ShimmyLlama
@@ -6,28 +5,26 @@ import ShimmyModels
 
 /// Where computed prefixes outlive the process.
 struct PrefixDirectory: Sendable {
-    let path: String
-    /// Bytes of all models' prefixes together.
-    let limit: Int
-    let logger: Logger
+    private let folder: PrefixFolder
+
+    /// - limit: bytes of all models' prefixes together.
+    init(path: String, limit: Int, logger: Logger) { folder = PrefixFolder(path: path, limit: limit, logger: logger) }
 
     /// The store of one model. Cells depend on the weights and on what computed them, so both are part of its identity.
-    func store(for record: ModelRecord, adapters: [LoRAAdapter]) throws -> PrefixStore {
-        let facts = [LlamaBackend.build, LlamaBackend.cpuFeatures.joined(), "\(record.sizeBytes)"] + record.shards.map(Self.content)
-        return try PrefixStore(
-            directory: path, identity: facts.joined(separator: "\u{1f}"), adapters: adapters.map { Self.content(of: $0.path) }, limit: limit,
-            logger: logger)
+    /// - files: what is loaded.
+    /// - contextLength: some models turn positions differently for a longer context, so that the same tokens have other cells.
+    func store(for record: ModelRecord, files: [String], contextLength: Int, adapters: [LoRAAdapter]) async throws -> PrefixStore {
+        try await onOwnThread(named: "prefixes") {
+            var facts = [
+                BuildVersion.text, LlamaBackend.build, LlamaBackend.cpuFeatures.joined(), CPUKernels.instructionSet ?? "ggml", "\(contextLength)",
+                "\(record.sizeBytes)", "\(record.modified)",
+            ]
+            facts += files.map { Self.content(of: $0) }
+            return try PrefixStore(
+                folder: folder, identity: facts.joined(separator: "\u{1f}"), adapters: adapters.map { Self.content(of: $0.path) })
+        }
     }
 
-    /// Tells a file by its first and last megabytes: header, vocabulary, last weights. All of it would take seconds to read.
-    static func content(of path: String) -> String {
-        guard let file = FileHandle(forReadingAtPath: path) else { return path }
-        defer { try? file.close() }
-        let sample = 1 << 20
-        var bytes = (try? file.read(upToCount: sample)) ?? Data()
-        if let end = try? file.seekToEnd(), end > UInt64(2 * sample), (try? file.seek(toOffset: end - UInt64(sample))) != nil {
-            bytes += (try? file.read(upToCount: sample)) ?? Data()
-        }
-        return PrefixStore.fingerprint(of: bytes)
-    }
+    /// Tells a file from others by its content.
+    static func content(of path: String) -> String { FileFingerprint.of(path: path) }
 }

@@ -1,0 +1,49 @@
+import Logging
+import ShimmyCore
+import Synchronization
+
+extension ModelManager {
+    /// How long the end waits for loads that were told to stop: one may hang on a disk.
+    private static let loadPatience = Duration.seconds(10)
+
+    /// Frees a model that nobody uses, or stops its load; returns whether there was anything of it. Throws `ModelError`.
+    package func unload(_ name: String) async throws(ModelError) -> Bool {
+        let record = try await find(name).loaded
+        var removal = Pool.Removal.notLoaded
+        var load: Load?
+        act { state, now in
+            removal = state.pool.remove(record.id, now: now)
+            guard case .removed(let actions) = removal else { return [] }
+            load = state.loads[record.id]
+            load?.progress.cancel()
+            return actions
+        }
+        if case .inUse = removal { throw .inUse(record.id) }
+        await load?.task.value
+        await state.withLock { $0.freeing[record.id] }?.value
+        guard case .removed = removal else { return false }
+        return true
+    }
+
+    /// Frees every model and stops loads, and returns when that is done; requests that come later are refused.
+    package func shutdown() async {
+        act { state, _ in
+            for load in state.loads.values { load.progress.cancel() }
+            return state.pool.stop()
+        }
+        await endOfLoads()
+        for task in state.withLock({ Array($0.freeing.values) }) { await task.value }
+    }
+
+    /// What still computes when the process ends can crash it.
+    private func endOfLoads() async {
+        let tasks = state.withLock { $0.loads.values.map(\.task) }
+        if tasks.isEmpty { return }
+        let ended = Signal()
+        Task {
+            for task in tasks { await task.value }
+            ended.fire()
+        }
+        if await !ended.wait(atMost: Self.loadPatience) { logger.warning("a model's load did not stop in time") }
+    }
+}

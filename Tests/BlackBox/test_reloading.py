@@ -1,0 +1,85 @@
+"""Loaded models whose templates, adapters and settings change: what is loaded anew, and what is left alone."""
+
+import signal
+import time
+
+import pytest
+
+import adapters
+from server import MODEL, MODEL_FILE, Server
+from test_config import logged, place, rendered, wait_until  # noqa: F401: a fixture
+from test_memory import status
+
+
+def hang_up(server):
+    """Returns when the configuration was read again."""
+    before = logged(server, "read the configuration")
+    server.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: logged(server, "read the configuration") == before + 1, "a reload")
+
+
+@pytest.mark.parametrize("how", ["preset", "option"])
+def test_a_template_file_that_changed_is_taken(place, how):  # noqa: F811
+    template = place.home / "template.jinja"
+    template.write_text("<{{ messages[0].content }}>")
+    if how == "preset":
+        place(f'[model."{MODEL}"]\nchat_template_file = "{template}"\n')
+    with Server(place.home, *(["--chat-template-file", str(template)] if how == "option" else [])) as server:
+        assert rendered(server, MODEL, ("user", "Hi")) == "<Hi>"
+        template.write_text("[{{ messages[0].content }}]")
+        hang_up(server)
+        assert logged(server, "a loaded model's settings changed") == 1
+        assert rendered(server, MODEL, ("user", "Hi")) == "[Hi]"
+        hang_up(server)
+        assert rendered(server, MODEL, ("user", "Hi")) == "[Hi]"
+        assert logged(server, "loaded a model") == 2, "nothing had changed"
+
+
+def test_what_a_request_said_survives_a_reload(place):  # noqa: F811
+    def expires_in() -> float:
+        expires = status(server, MODEL)["expires_at"]
+        return float("inf") if expires is None else expires - time.time()
+
+    place('[log]\nlog_level = "info"\n')
+    with Server(place.home) as server:
+        assert server.chat(max_tokens=1, keep_alive="5m").status == 200
+        wait_until(lambda: status(server, MODEL)["users"] == 0, "the end of the answer")
+        assert 240 < expires_in() < 360
+        place('[log]\nlog_level = "debug"\n')
+        wait_until(lambda: logged(server, "read the configuration") == 1, "a reload")
+        assert 240 < expires_in() < 360
+        # What is new holds for the model that is there.
+        place(f'[model."{MODEL}"]\nkeep_alive = "1h"\n')
+        wait_until(lambda: expires_in() > 3500, "another time")
+        assert expires_in() < 3700 and logged(server, "loaded a model") == 1
+
+
+def test_adapters_that_come_are_there_for_the_next_request(place):  # noqa: F811
+    base, models = adapters.weights(MODEL_FILE), place.home / "data/models"
+
+    def put(name: str, pairs: dict):
+        aside = place.home / f"{name}.tmp"
+        adapters.write_adapter(aside, pairs)
+        aside.rename(models / f"{name}.gguf")
+
+    with Server(place.home) as server:
+        server.chat(lora=[{"name": "style"}]).assert_error(400, "lora[0].name", "invalid_value")
+        style = adapters.factors(base, seed=1)
+        put("style", style)
+        wait_until(lambda: logged(server, "the files of a loaded model changed") == 1, "a change")
+        assert server.chat(lora=[{"name": "style"}]).status == 200
+        first = server.request("POST", "/v1/completions", {"model": MODEL, "prompt": "Hi", "lora": [{"name": "style"}]}).json["system_fingerprint"]
+
+        # One that does not fit changes nothing.
+        put("small", {name: (a[:, :64].copy(), b) for name, (a, b) in style.items()})
+        assert server.request("POST", "/v1/models/rescan", {}).status == 200
+        assert logged(server, "loaded a model") == 2 and logged(server, "the files of a loaded model changed") == 1
+
+        put("style", adapters.factors(base, seed=2))
+        wait_until(lambda: logged(server, "the files of a loaded model changed") == 2, "another content")
+        second = server.request("POST", "/v1/completions", {"model": MODEL, "prompt": "Hi", "lora": [{"name": "style"}]}).json["system_fingerprint"]
+        assert first != second
+
+        (models / "style.gguf").unlink()
+        wait_until(lambda: logged(server, "the files of a loaded model changed") == 3, "an adapter's end")
+        server.chat(lora=[{"name": "style"}]).assert_error(400, "lora[0].name", "invalid_value")
