@@ -72,10 +72,10 @@ package struct TokenSampler {
             scratch.candidates.keepHead(weighing: wanted)
             return scratch.candidates.token(at: random.unit())
         }
-        // Many are alike: all above some class belong to the head, and only this class has to be sorted.
-        let border = WeightClass.border(in: scratch.weights, upTo: WeightClass.of(least)) { $0.mass >= wanted }
-        let bound = border.index == 0 ? Float.infinity : WeightClass.floor(border.index - 1)
-        scratch.candidates.collect(scratch.weights, atLeast: WeightClass.floor(border.index), below: bound)
+        // Many are alike: all above some classes belong to the head, and only what is in these has to be listed.
+        let border = WeightClass.border(in: scratch.weights, upTo: WeightClass.of(least), leaving: Self.few / 4) { $0.mass >= wanted }
+        let bound = border.classes.lowerBound == 0 ? Float.infinity : WeightClass.floor(border.classes.lowerBound - 1)
+        scratch.candidates.collect(scratch.weights, atLeast: WeightClass.floor(border.classes.upperBound), below: bound)
         scratch.candidates.keepHead(weighing: wanted - border.above.mass)
         let edge = scratch.candidates.total
         let point = random.unit() * (border.above.mass + edge)
@@ -93,8 +93,8 @@ package struct TokenSampler {
         let isTopPFirst = topP < 1 && topK <= 0 && typicalP >= 1 && minP <= 0
         var least = isTopPFirst ? leastOfHead(of: total, scratch) : max(minP, Self.negligible)
         if topK > 0 {
-            let border = WeightClass.border(in: scratch.weights) { $0.count >= topK }
-            least = max(least, WeightClass.floor(border.index))
+            let border = WeightClass.border(in: scratch.weights, leaving: Self.few / 4) { $0.count >= topK }
+            least = max(least, WeightClass.floor(border.classes.upperBound))
         }
         scratch.candidates.collect(scratch.weights, atLeast: min(least, 1))
         if topK > 0 { scratch.candidates.keepTop(topK) }

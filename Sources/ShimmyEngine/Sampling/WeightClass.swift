@@ -11,24 +11,27 @@ enum WeightClass {
         index == count - 1 ? 0 : Float(bitPattern: (Float(1).bitPattern >> 19 - UInt32(index)) << 19)
     }
 
-    /// The first class with which there is enough, and what the heavier ones have together.
+    /// Classes of which one is the first with which there is enough, and what the heavier ones have together.
     ///
     /// Nothing is listed: each pass over the vocabulary measures what is above a few bounds, and leaves a fifth of the classes.
+    /// - few: members of the classes that are left, which are so few that they are sooner listed than parted by another pass.
     static func border(
-        in weights: [Float], upTo last: Int = count - 1, until isEnough: (CSamplingMeasure) -> Bool
-    ) -> (index: Int, above: CSamplingMeasure) {
+        in weights: [Float], upTo last: Int = count - 1, leaving few: Int, until isEnough: (CSamplingMeasure) -> Bool
+    ) -> (classes: ClosedRange<Int>, above: CSamplingMeasure) {
         var (low, high) = (0, last)
+        // Members of all classes up to `high`.
+        var members = Int.max
         var above = CSamplingMeasure(mass: 0, count: 0)
         let parts = Int(CSAMPLING_BOUNDS)
         var measures = [CSamplingMeasure](repeating: above, count: parts)
-        while low < high {
+        while low < high, members - above.count > few {
             let stride = (high - low + parts) / (parts + 1)
             let indices = (1...parts).map { min(low + $0 * stride, high) - 1 }
             csampling_measure(weights, weights.count, indices.map(floor), &measures)
             let first = measures.firstIndex(where: isEnough) ?? parts
-            if first < parts { high = indices[first] }
+            if first < parts { (high, members) = (indices[first], measures[first].count) }
             if first > 0 { (low, above) = (indices[first - 1] + 1, measures[first - 1]) }
         }
-        return (low, above)
+        return (low...high, above)
     }
 }
