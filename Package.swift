@@ -62,13 +62,13 @@ let package = Package(
             "ShimmyLlama",
             ["ShimmyCore", "ShimmyJSON", "ShimmyEngine", "ShimmyChat", "CLlama", "CChat", .product(name: "Logging", package: "swift-log")]),
         target("ShimmyAPI", ["ShimmyCore", "ShimmyJSON", "ShimmyGrammar", "ShimmyChat"]),
-        target("ShimmyConversion", ["ShimmyJSON"]),
+        target("ShimmyConversion", ["ShimmyCore", "ShimmyJSON"]),
         target("ShimmyConfiguration", ["ShimmyCore", "ShimmyJSON", .product(name: "TOMLKit", package: "TOMLKit")]),
         target("ShimmyModels", ["ShimmyConversion", "ShimmyCore", "ShimmyJSON", "ShimmyChat", .product(name: "Logging", package: "swift-log")]),
         target(
             "ShimmyHub",
             [
-                "ShimmyJSON", "ShimmyModels",
+                "ShimmyCore", "ShimmyJSON", "ShimmyModels",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "NIOCore", package: "swift-nio"),

@@ -5,8 +5,9 @@
 
 #pragma STDC FP_CONTRACT OFF
 
+enum { LANES = 16 };
 // Values that are compared with each other before it is noted where the greatest stands.
-enum { LANES = 16, BLOCK = 4096 };
+enum { BLOCK = 4096 };
 
 typedef float Floats __attribute__((vector_size(64)));
 typedef int32_t Ints __attribute__((vector_size(64)));

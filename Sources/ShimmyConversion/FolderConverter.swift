@@ -1,4 +1,5 @@
 import Foundation
+import ShimmyCore
 import ShimmyJSON
 
 /// Converts a folder into a GGUF file.
@@ -27,8 +28,8 @@ package struct FolderConverter {
     private static let longestRow = 64 << 20
 
     /// - name: what the file says that the model is called.
-    /// - freeBytes: how much may be written where a file is to lie; nil where nobody says.
-    package init(folder: HubFolder, name: String, freeBytes: @escaping (String) -> Int? = { UnfinishedFiles.freeBytes(beside: $0) }) {
+    /// - freeBytes: how much may be written where a folder lies; nil where nobody says.
+    package init(folder: HubFolder, name: String, freeBytes: @escaping (String) -> Int? = DiskSpace.free) {
         self.folder = folder
         self.name = name
         self.freeBytes = freeBytes
@@ -41,7 +42,8 @@ package struct FolderConverter {
         let (metadata, tensors) = try plan()
         let total = tensors.reduce(0) { $0 + $1.entry.bytes }
         defer { try? FileManager.default.removeItem(atPath: aside) }
-        let writer = try GGUFWriter(path: aside, metadata: metadata, tensors: tensors.map(\.entry), freeBytes: freeBytes(path))
+        let writer = try GGUFWriter(
+            path: aside, metadata: metadata, tensors: tensors.map(\.entry), freeBytes: freeBytes((path as NSString).deletingLastPathComponent))
         var written = 0
         for tensor in tensors {
             try write(tensor, writer) { bytes throws(ConversionError) in

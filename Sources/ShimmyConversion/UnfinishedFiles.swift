@@ -46,12 +46,4 @@ package enum UnfinishedFiles {
         #endif
         return time(nil) - written > youth && flock(descriptor, LOCK_EX | LOCK_NB) == 0
     }
-
-    /// Bytes that may still be written where a file is to lie; nil where nobody says.
-    package static func freeBytes(beside path: String) -> Int? {
-        var status = statvfs()
-        guard statvfs((path as NSString).deletingLastPathComponent, &status) == 0 else { return nil }
-        let (bytes, overflow) = Int(status.f_bavail).multipliedReportingOverflow(by: Int(status.f_frsize))
-        return overflow ? nil : bytes
-    }
 }

@@ -68,7 +68,7 @@ package final class EngineHandle: Sendable {
     /// Queues sequences of one owner, all or none: at most `capacity`, each one fit for `limits.contextLength`. Throws `QueueFull`.
     package func submit(_ requests: [SequenceRequest]) throws(QueueFull) -> [TokenStream] {
         guard let owner = requests.first?.owner else { return [] }
-        try shared.enter(requests.count, for: owner, limit: capacity, kept: queue / 4)
+        try shared.enter(requests.count, for: owner, limit: capacity, kept: QueuePlaces.kept(of: queue))
         return requests.map { request in
             precondition(request.fits(limits.contextLength))
             let id = SequenceID(lastID.wrappingAdd(1, ordering: .relaxed).newValue)

@@ -166,9 +166,8 @@ final class EngineLoop<Runner: ModelRunner> {
     private func restore(_ sequence: SequenceID, slot: Int, count: Int) -> Bool {
         guard let prefix = stored.removeValue(forKey: sequence)?.prefix, runner.restore(slot: slot, from: prefix.state) else { return false }
         if prefix.tokens.count > count { runner.perform(.truncate(slot: slot, count: count)) }
-        let window = runner.limits.window
         // Of a longer prefix what these tokens see may be gone.
-        if window > 0, runner.firstPosition(slot: slot) > max(0, count - window) {
+        guard runner.limits.hasWindow(before: count, from: runner.firstPosition(slot: slot)) else {
             runner.perform(.truncate(slot: slot, count: 0))
             return false
         }

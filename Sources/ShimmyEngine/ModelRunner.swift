@@ -23,6 +23,9 @@ package struct RunnerLimits: Sendable, Equatable {
     /// Whether what is stored of a prefix holds all that is needed for a part of it.
     package var storesParts: Bool { canRewind && window == 0 }
 
+    /// Whether tokens that are all there from `first` on are all that the token at a position sees.
+    package func hasWindow(before position: Int, from first: Int) -> Bool { window == 0 || first <= max(0, position - window) }
+
     package init(
         cells: Int, contextLength: Int, slots: Int, running: Int? = nil, batchTokens: Int, outputs: Int? = nil, canRewind: Bool, window: Int = 0
     ) {

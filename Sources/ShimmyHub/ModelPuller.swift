@@ -1,5 +1,6 @@
 import AsyncHTTPClient
 import Foundation
+import ShimmyCore
 package import ShimmyModels
 import Synchronization
 
@@ -67,7 +68,7 @@ package struct ModelPuller: Sendable {
         let manifest = PullManifest.read(in: folder)
         let missing = choice.files.filter { !manifest.has($0, in: folder) }
         let needed = missing.reduce(0) { $0 + $1.size - Self.arrived($1, in: folder) }
-        if let free = PartialFile.freeBytes(at: folder), needed > free { throw HubError.diskFull(folder, needed: needed, free: free) }
+        if let free = DiskSpace.free(at: folder), needed > free { throw HubError.diskFull(folder, needed: needed, free: free) }
         return PlannedPull(address: address, commit: commit, choice: choice, folder: folder, missing: missing)
     }
 

@@ -145,12 +145,4 @@ package final class PartialFile: Sendable {
         var status = stat()
         return fstat(descriptor, &status) == 0 ? Int(status.st_blocks) * 512 : 0
     }
-
-    /// Bytes that may still be written where a folder lies; nil where nobody says.
-    static func freeBytes(at folder: String) -> Int? {
-        var status = statvfs()
-        guard statvfs(folder, &status) == 0 else { return nil }
-        let (bytes, overflow) = Int(status.f_bavail).multipliedReportingOverflow(by: Int(status.f_frsize))
-        return overflow ? nil : bytes
-    }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import ShimmyCore
 
 /// Which adapters are loaded with a model. llama.cpp checks some of what makes an adapter fit, and ends the process for the rest, so all of it
 /// is checked here, on headers.

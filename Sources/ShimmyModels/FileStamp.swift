@@ -14,6 +14,10 @@ package struct FileStamp: Sendable, Equatable {
     package init?(path: String) {
         var status = stat()
         guard stat(path, &status) == 0 else { return nil }
+        self.init(status)
+    }
+
+    init(_ status: stat) {
         #if canImport(Glibc)
             let time = status.st_mtim
         #else

@@ -85,7 +85,7 @@ package struct ScriptedRunner: ModelRunner {
             precondition(known.contains(chunk.sequence), "a sequence without a sampler")
             precondition((0..<limits.slots).contains(chunk.slot), "no such slot")
             precondition(cells[chunk.slot, default: []].count == chunk.position, "a chunk does not continue its slot")
-            precondition(firstPosition(slot: chunk.slot) <= max(0, chunk.position - limits.window), "what the tokens see is gone")
+            precondition(limits.hasWindow(before: chunk.position, from: firstPosition(slot: chunk.slot)), "what the tokens see is gone")
             precondition(cells[chunk.slot, default: []].allSatisfy { $0.adapters ?? batch.adapters == batch.adapters }, "cells of other adapters")
             precondition(chunk.drafts == 0 || (chunk.samples && limits.canRewind && chunk.drafts < chunk.tokens.count), "no place for guesses")
             scores[chunk.sequence] = score(chunk)

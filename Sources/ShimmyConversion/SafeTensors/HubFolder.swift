@@ -1,4 +1,5 @@
 import Foundation
+import ShimmyCore
 import ShimmyJSON
 
 /// A folder as the Hugging Face hub has it, without its weights.
@@ -40,8 +41,9 @@ package struct HubFolder: Sendable {
         var types: [String: Int] = [:]
         for path in weights {
             for tensor in try SafeTensorsFile(path: path).tensors.values {
-                parameters = Self.sum(parameters, tensor.shape.reduce(1, *))
-                types[tensor.type] = Self.sum(types[tensor.type] ?? 0, tensor.range.count)
+                // Types that are not converted may have any shape.
+                parameters = parameters.saturated(adding: tensor.shape.reduce(1, *))
+                types[tensor.type] = types[tensor.type, default: 0].saturated(adding: tensor.range.count)
             }
         }
         let judges = className.hasSuffix("ForSequenceClassification")
@@ -49,12 +51,6 @@ package struct HubFolder: Sendable {
         return Description(
             architecture: family.architecture, parameterCount: parameters, valueType: types.max { $0.value < $1.value }?.key,
             embeds: !judges && (pools || family.architecture == "bert"), judges: judges)
-    }
-
-    /// The largest number where the sum is none: types that are not converted may have any shape.
-    private static func sum(_ one: Int, _ other: Int) -> Int {
-        let (sum, overflow) = one.addingReportingOverflow(other)
-        return overflow ? .max : sum
     }
 
     /// All that `describe` looks at, whether it is there or not; the folder itself, which changes when files come and go, is the first.

@@ -48,7 +48,7 @@ package final class EmbeddingEngine: Sendable {
     /// Throws `QueueFull`, `EngineError`, and `CancellationError` when the task is cancelled.
     package func embed(_ texts: [[Token]], owner: Owner = .common) async throws -> [[Float]] {
         if texts.isEmpty { return [] }
-        try shared.enter(texts.count, for: owner, limit: queue, kept: queue / 4)
+        try shared.enter(texts.count, for: owner, limit: queue, kept: QueuePlaces.kept(of: queue))
         defer { shared.leave(texts.count, of: owner) }
         let request = lastRequest.wrappingAdd(1, ordering: .relaxed).newValue
         return try await withTaskCancellationHandler {

@@ -41,7 +41,7 @@ struct PrefixCache {
         var isSaved = false
         /// Whether it was made to be shared: what continues it leaves it as it is.
         var isCheckpoint = false
-        /// Of its tokens that the model still has everything of, in models that forget what lies before a window.
+        /// From where on its tokens are all there, in models that forget what lies before a window.
         var firstPosition = 0
     }
 
@@ -62,21 +62,17 @@ struct PrefixCache {
     private var tree: PrefixTree
     private var slots: [Slot]
     private var clock = 0
-    private let canRewind: Bool
-    /// Tokens that the next one sees in each layer; 0 for all.
-    private let window: Int
+    private let limits: RunnerLimits
     private let saves: Bool
     /// Tokens; fewer are computed again sooner than they are read.
     static let worthSaving = 64
 
-    /// - canRewind: whether the tail of a slot can be dropped. Without it only all of a slot's tokens can be shared or kept.
     /// - saves: whether prefixes are saved before they are evicted.
-    init(slots: Int, canRewind: Bool, window: Int = 0, saves: Bool = false) {
+    init(limits: RunnerLimits, saves: Bool = false) {
+        self.limits = limits
         self.saves = saves
-        self.window = window
-        tree = PrefixTree(slots: slots)
-        self.slots = Array(repeating: Slot(), count: slots)
-        self.canRewind = canRewind
+        tree = PrefixTree(slots: limits.slots)
+        slots = Array(repeating: Slot(), count: limits.slots)
     }
 
     var cellsUsed: Int { tree.cellsUsed }
@@ -148,14 +144,11 @@ struct PrefixCache {
     }
 
     private func usable(_ tokens: [Token], with adapters: AdapterSet, _ match: PrefixTree.Match?, atMost limit: Int) -> PrefixTree.Match? {
-        guard canRewind else { return tree.longestWhole(tokens, with: adapters, atMost: limit) }
+        guard limits.canRewind else { return tree.longestWhole(tokens, with: adapters, atMost: limit) }
         guard var match else { return nil }
         match.count = min(match.count, limit)
-        return match.count > 0 && hasWindow(before: match.count, slot: match.slot) ? match : nil
+        return match.count > 0 && limits.hasWindow(before: match.count, from: slots[match.slot].firstPosition) ? match : nil
     }
-
-    /// Whether a slot still has all that a token at this position sees.
-    private func hasWindow(before position: Int, slot: Int) -> Bool { window == 0 || slots[slot].firstPosition <= max(0, position - window) }
 
     mutating func note(firstPositions positions: [Int]) {
         for (slot, position) in zip(slots.indices, positions) { slots[slot].firstPosition = position }

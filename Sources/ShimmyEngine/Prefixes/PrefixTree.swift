@@ -66,7 +66,7 @@ struct PrefixTree {
             guard depth < tokens.count else { continue }
             for id in children[tokens[depth]] ?? [] {
                 guard let node = nodes[id], let slot = node.slots.min() else { continue }
-                let common = zip(node.tokens, tokens[depth...]).prefix { $0 == $1 }.count
+                let common = node.tokens.countInCommon(with: tokens[depth...])
                 if depth + common > best?.count ?? 0 {
                     let next = common < node.tokens.count ? node.tokens[common] : node.children.keys.first
                     best = Match(slot: slot, count: depth + common, next: next)

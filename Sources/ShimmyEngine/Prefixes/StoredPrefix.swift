@@ -19,13 +19,3 @@ struct PrefixKey: Hashable, Sendable {
     /// Of the adapters; 0 for none.
     let adapters: UInt64
 }
-
-extension [Token] {
-    /// How many tokens both begin with.
-    func countInCommon(with other: [Token]) -> Int {
-        let limit = Swift.min(count, other.count)
-        var index = 0
-        while index < limit, self[index] == other[index] { index += 1 }
-        return index
-    }
-}

@@ -8,6 +8,9 @@ package struct QueuePlaces: Sendable {
 
     package init() {}
 
+    /// How many of so many places that wait are kept.
+    package static func kept(of waiting: Int) -> Int { waiting / 4 }
+
     package var isEmpty: Bool { total == 0 }
 
     /// Takes places for an owner, all or none; returns how many were missing.

@@ -177,7 +177,7 @@ extension Scheduler {
         return running.contains { other in
             // Flexible work stands still while anybody else waits for something.
             guard !other.isDecoding, other.adapters == candidate.adapters, !other.isFlex || candidate.isFlex else { return false }
-            let alike = min(zip(other.tokens, tokens).prefix { $0 == $1 }.count, tokens.count - 1)
+            let alike = min(other.tokens.countInCommon(with: tokens), tokens.count - 1)
             let common = limits.canRewind ? alike : other.lastCheckpoint(upTo: alike)
             // What it has computed itself is no reason not to wait for the rest.
             let otherwiseCached = cached <= other.computed ? 0 : cached

@@ -108,7 +108,7 @@ package struct Scheduler {
         self.isDeterministic = isDeterministic
         self.limits = limits
         self.target = target
-        self.cache = PrefixCache(slots: limits.slots, canRewind: limits.canRewind, window: limits.window, saves: savesPrefixes)
+        self.cache = PrefixCache(limits: limits, saves: savesPrefixes)
     }
 
     package var isIdle: Bool { waiting.isEmpty && running.isEmpty }
@@ -174,7 +174,7 @@ package struct Scheduler {
         for chunk in batch.chunks {
             let tokens = chunk.samples ? samples.next() ?? [] : []
             guard let index = running.firstIndex(where: { $0.id == chunk.sequence }) else { continue }
-            let confirmed = zip(chunk.tokens.suffix(chunk.drafts), tokens).prefix { $0 == $1 }.count
+            let confirmed = chunk.tokens.suffix(chunk.drafts).countInCommon(with: tokens)
             keepCells(of: chunk, confirmed: confirmed, &result)
             charge(chunk, index, generated: tokens.count, confirmed: confirmed)
             running[index].didCompute(chunk.tokens.count - chunk.drafts)

@@ -44,7 +44,7 @@ package final class TokenTrie: Sendable {
         var last: [UInt8] = []
         for index in order {
             let piece = pieces[index]
-            let common = zip(last, piece).prefix { $0 == $1 }.count
+            let common = last.countInCommon(with: piece)
             while path.count > common { nodes[path.removeLast()].end = Int32(nodes.count) }
             for byte in piece[common...] {
                 path.append(nodes.count)

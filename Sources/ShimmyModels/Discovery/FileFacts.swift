@@ -32,17 +32,10 @@ struct FileFacts {
 
 /// What tells a file or a folder from what it was: which one it is, how large, and when it was written and renamed, to the nanosecond.
 struct FileTime: Equatable {
-    private struct Moment: Equatable {
-        let seconds: Int
-        let nanoseconds: Int
-
-        init(_ time: timespec) { (seconds, nanoseconds) = (time.tv_sec, time.tv_nsec) }
-    }
-
-    private let written: Moment
-    /// Also by a rename, and by whoever sets the other time back.
-    private let changed: Moment
-    private let sizeBytes: Int
+    private let content: FileStamp
+    /// When it was changed: also by a rename, and by whoever sets the other time back.
+    private let seconds: Int
+    private let nanoseconds: Int
     private let inode: UInt64
 
     /// nil when there is no such file.
@@ -50,13 +43,14 @@ struct FileTime: Equatable {
         var status = stat()
         guard stat(path, &status) == 0 else { return nil }
         #if canImport(Glibc)
-            (written, changed) = (Moment(status.st_mtim), Moment(status.st_ctim))
+            let changed = status.st_ctim
         #else
-            (written, changed) = (Moment(status.st_mtimespec), Moment(status.st_ctimespec))
+            let changed = status.st_ctimespec
         #endif
-        (sizeBytes, inode) = (Int(status.st_size), UInt64(status.st_ino))
+        (content, inode) = (FileStamp(status), UInt64(status.st_ino))
+        (seconds, nanoseconds) = (Int(changed.tv_sec), Int(changed.tv_nsec))
     }
 
     /// Whether another change would have another time: file systems count it in steps, the coarsest in steps of two seconds.
-    var isSettled: Bool { time(nil) - changed.seconds > 2 }
+    var isSettled: Bool { time(nil) - seconds > 2 }
 }

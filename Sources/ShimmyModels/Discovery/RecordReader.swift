@@ -1,5 +1,6 @@
 import Foundation
 import ShimmyConversion
+import ShimmyCore
 
 /// Makes records of files: reads the header, and for split models the parts that belong together. Headers that were read before and are still
 /// the same are not read again.

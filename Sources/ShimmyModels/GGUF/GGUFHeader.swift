@@ -1,3 +1,5 @@
+import ShimmyCore
+
 /// One tensor of a GGUF file, without its values.
 package struct GGUFTensor: Sendable, Equatable {
     package let name: String

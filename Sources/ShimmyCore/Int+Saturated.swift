@@ -1,6 +1,6 @@
 extension Int {
     /// The sum of two numbers that are not negative, or the largest number where that is too small: what files claim can add up to anything.
-    func saturated(adding other: Int) -> Int {
+    package func saturated(adding other: Int) -> Int {
         let (sum, overflow) = addingReportingOverflow(other)
         return overflow ? .max : sum
     }
