@@ -22,7 +22,9 @@ package final class ServerAccess: Sendable {
     struct Holder {
         let key: [UInt8]
         let owner: Owner
-        let storageOwner: String
+
+        /// Whose what is stored is: the same one, also after a restart.
+        var storageOwner: String { owner.name }
     }
 
     private let state: Mutex<(rules: Rules, holders: [Holder])>
@@ -43,9 +45,6 @@ package final class ServerAccess: Sendable {
 
     /// Owners are told apart by a hash, the same one after a restart: a key's own text goes no further than this.
     private static func holders(_ keys: [APIKey]) -> [Holder] {
-        keys.map { key in
-            let name = StorageOwner.ofKey(key.key)
-            return Holder(key: Array(key.key.utf8), owner: Owner(name, weight: key.weight), storageOwner: name)
-        }
+        keys.map { Holder(key: Array($0.key.utf8), owner: Owner(StorageOwner.ofKey($0.key), weight: $0.weight)) }
     }
 }

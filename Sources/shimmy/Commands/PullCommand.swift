@@ -96,13 +96,7 @@ extension HubAccess {
 
 extension PlannedPull {
     /// What the model is called on this machine, once it is there. Looks at the disk.
-    var placedName: String {
-        let environment = Environment.process
-        let discovery = ModelDiscovery(
-            directories: environment.directories, extraDirectories: environment.list("SHIMMY_MODEL_DIR"), environment: environment.values,
-            home: environment.home)
-        return name(among: discovery.scan())
-    }
+    var placedName: String { name(among: Environment.process.discovery().scan()) }
 }
 
 extension HubError {

@@ -35,5 +35,12 @@ struct Environment {
     /// Where Shimmy's own files are.
     var directories: Directories { .standard(environment: values, home: home) }
 
+    /// Where models are looked for.
+    /// - folders: beside the usual places; none for those of the environment.
+    func discovery(in folders: [String] = []) -> ModelDiscovery {
+        ModelDiscovery(
+            directories: directories, extraDirectories: folders.isEmpty ? list("SHIMMY_MODEL_DIR") : folders, environment: values, home: home)
+    }
+
     private static func isEmpty(_ text: String?) -> Bool { text?.isEmpty ?? true }
 }

@@ -81,12 +81,7 @@ struct ModelOptions: ParsableArguments {
         logLevel ?? environment.string("SHIMMY_LOG_LEVEL").flatMap(Logger.Level.init(rawValue:)) ?? (quiet ? .warning : .info)
     }
 
-    var discovery: ModelDiscovery {
-        ModelDiscovery(
-            directories: environment.directories,
-            extraDirectories: modelDir.isEmpty ? environment.list("SHIMMY_MODEL_DIR") : modelDir,
-            environment: environment.values, home: environment.home)
-    }
+    var discovery: ModelDiscovery { environment.discovery(in: modelDir) }
 
     var aliasFile: AliasFile { AliasFile(directory: environment.directories.data) }
 
