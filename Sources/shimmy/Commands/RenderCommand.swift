@@ -46,7 +46,7 @@ struct RenderCommand: AsyncParsableCommand {
                 Console.print(RenderRequest.response(prompt, model: record.id).pretty())
             } else {
                 Console.print(prompt.text)
-                Console.error("\(prompt.tokens.count) tokens")
+                Console.log("\(prompt.tokens.count) tokens")
             }
         } catch let error as GenerationError {
             Console.error(error.forPeople)
