@@ -118,6 +118,7 @@ let package = Package(
             ]),
 
         target("ShimmyTestSupport", ["ShimmyCore", "ShimmyJSON", "ShimmyEngine", "ShimmyChat"]),
+        tests("ShimmyCore"),
         tests("ShimmyJSON"),
         tests("ShimmyTerminal"),
         tests("ShimmyClient", ["ShimmyJSON"]),

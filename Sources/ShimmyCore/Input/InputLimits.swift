@@ -1,0 +1,37 @@
+/// Bounds on what one request may contain and on what the server spends to read it. `docs/limits.md` lists them.
+///
+/// A request beyond a bound gets a 400 (413 for the size of a body) that names the bound and the place in the request.
+package struct InputLimits: Sendable, Equatable {
+    /// Bytes of a request's body.
+    package var bodyBytes = 32 << 20
+    /// Levels of arrays and objects within each other, in a body and in any other JSON that a client sends.
+    package var jsonDepth = 128
+    /// Values in a body. Each takes about 40 bytes of memory.
+    package var jsonValues = 1_000_000
+    /// Tools of one request, those within namespaces included.
+    package var tools = 1_024
+    /// Messages or items of one request.
+    package var messages = 20_000
+    /// Fields without effect that the response header lists; it says how many more there are.
+    package var reportedFields = 32
+    /// Bytes of a client's prediction.
+    package var predictionBytes = 256 << 10
+
+    /// Bytes of the text of a grammar, a regular expression or a schema.
+    package var grammarBytes = 1 << 20
+    /// States of the automaton that a schema or grammar is compiled into.
+    package var grammarStates = 200_000
+    /// Bytes of memory that compiling one schema or grammar may use.
+    package var grammarMemory = 256 << 20
+    /// Digits of a number in a schema, in a grammar or in a body.
+    package var numberDigits = 1_000
+    /// Seconds that compiling one schema or grammar may take.
+    package var compileSeconds = 2.0
+    /// Seconds that decoding a request, rendering its prompt and tokenizing it may take.
+    package var prepareSeconds = 20.0
+
+    package init() {}
+
+    /// The bounds that hold where nothing else is said.
+    package static let standard = InputLimits()
+}
