@@ -58,14 +58,12 @@ struct ModelOptions: ParsableArguments {
     var logFormat: LogFormat?
 
     func validate() throws {
-        if let ctxSize, ctxSize < 16 { throw ValidationError("--ctx-size must be at least 16.") }
-        if let threads, threads < 1 { throw ValidationError("--threads must be at least 1.") }
-        if let streamGap, streamGap < 1 { throw ValidationError("--stream-gap must be at least 1.") }
-        if let queue, queue < 0 { throw ValidationError("--queue must not be negative.") }
-        if let name = environment.string("SHIMMY_CPU_KERNELS"), CPUKernels.Choice(rawValue: name) == nil {
-            throw ValidationError("SHIMMY_CPU_KERNELS must be auto or off.")
-        }
-        if let slots, !(1...256).contains(slots) { throw ValidationError("--slots must be 1 to 256.") }
+        try OptionRanges.check("ctx_size", ctxSize)
+        try OptionRanges.check("threads", threads)
+        try OptionRanges.check("stream_gap", streamGap)
+        try OptionRanges.check("queue", queue)
+        try OptionRanges.check("slots", slots)
+        try OptionRanges.checkEnvironment()
     }
 
     private var environment: Environment { .process }
