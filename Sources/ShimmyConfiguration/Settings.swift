@@ -14,7 +14,6 @@ package enum Settings {
 
     package static func find(table: String, key: String) -> Setting? { all.first { $0.table == table && $0.key == key } }
 
-
     private static let server = [
         Setting("server", "host", .text, default: "\"127.0.0.1\"", "Address to listen on.", rival: "SHIMMY_BIND_ADDRESS"),
         Setting("server", "port", .port, default: "11435", "Port to listen on; \"auto\" takes a free one.", rival: "SHIMMY_BIND_ADDRESS"),
@@ -62,7 +61,8 @@ package enum Settings {
     static let contextLengths = 16...1 << 30
 
     private static let engine = [
-        Setting("engine", "ctx_size", .integer(contextLengths), "Tokens of context. Default: what a model was trained on, at most 8192.", isLive: true),
+        Setting(
+            "engine", "ctx_size", .integer(contextLengths), "Tokens of context. Default: what a model was trained on, at most 8192.", isLive: true),
         Setting("engine", "threads", .integer(1...1024), "Threads for computing. Default: the number of physical cores."),
         Setting("engine", "slots", .integer(1...256), default: "32", "Sequences of a model that can be computed at once.", isLive: true),
         Setting("engine", "stream_gap", .integer(1...3_600_000), default: "100", "Milliseconds between two tokens of a stream, at most."),

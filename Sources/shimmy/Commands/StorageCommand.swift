@@ -64,7 +64,9 @@ struct StoragePruneCommand: AsyncParsableCommand {
 
     func validate() throws {
         guard (olderThan != nil) != all else { throw ValidationError("Say either --older-than DAYS or --all.") }
-        if let olderThan, !(0...100_000).contains(olderThan) { throw ValidationError("--older-than is \(olderThan); it takes a number of days from 0 to 100000.") }
+        if let olderThan, !(0...100_000).contains(olderThan) {
+            throw ValidationError("--older-than is \(olderThan); it takes a number of days from 0 to 100000.")
+        }
         if all, !yes { throw ValidationError("--all deletes everything that is stored; confirm it with --yes.") }
     }
 
