@@ -44,7 +44,7 @@ package enum Settings {
     ]
 
     private static let engine = [
-        Setting("engine", "ctx_size", .integer(16...Int.max), "Tokens of context. Default: what a model was trained on, at most 8192.", isLive: true),
+        Setting("engine", "ctx_size", .integer(16...Int.max), "Tokens of context. Default: the trained context if the model then fits half of the memory budget, else what fits, at least 8192.", isLive: true),
         Setting("engine", "threads", .integer(count), "Threads for computing. Default: the number of physical cores."),
         Setting("engine", "slots", .integer(1...256), default: "32", "Sequences of a model that can be computed at once.", isLive: true),
         Setting("engine", "stream_gap", .integer(count), default: "100", "Milliseconds between two tokens of a stream, at most."),

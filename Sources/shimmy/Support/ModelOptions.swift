@@ -113,6 +113,7 @@ struct ModelOptions: ParsableArguments {
         return ModelLoader(
             chatTemplate: { try chatTemplate(for: $0)?.source }, threads: threads ?? environment.integer("SHIMMY_THREADS"), engine: engine,
             adapters: try (lora.isEmpty ? environment.list("SHIMMY_LORA") : lora).map(LoRAOption.parse),
+            memoryBudget: try environment.string("SHIMMY_MEMORY_BUDGET").map(ByteSize.parse) ?? MachineMemory.defaultBudget,
             conversions: Conversions(in: environment.directories),
             logger: logger)
     }
