@@ -104,7 +104,7 @@ struct ModelOptions: ParsableArguments {
     }
 
     func loader(_ logger: Logger) throws -> ModelLoader {
-        var engine = EngineHandle.Options()
+        var engine = EngineHandle.Options(logger: logger)
         if let gap = streamGap ?? environment.integer("SHIMMY_STREAM_GAP") { engine.target.gap = Double(gap) / 1000 }
         if let queue = queue ?? environment.integer("SHIMMY_QUEUE") { engine.queue = queue }
         engine.isDeterministic = deterministic || environment.flag("SHIMMY_DETERMINISTIC")
