@@ -44,11 +44,13 @@ package enum Settings {
     ]
 
     private static let engine = [
-        Setting("engine", "ctx_size", .integer(16...Int.max), "Tokens of context. Default: the trained context if the model then fits half of the memory budget, else what fits, at least 8192.", isLive: true),
-        Setting("engine", "threads", .integer(count), "Threads for computing. Default: the number of physical cores."),
-        Setting("engine", "slots", .integer(1...256), default: "32", "Sequences of a model that can be computed at once.", isLive: true),
-        Setting("engine", "stream_gap", .integer(count), default: "100", "Milliseconds between two tokens of a stream, at most."),
-        Setting("engine", "queue", .integer(0...Int.max), default: "256", "Sequences that may wait; beyond them requests get a 429."),
+        Setting(
+            "engine", "ctx_size", .integer(EngineRanges.context),
+            "Tokens of context. Default: the trained context where that fits half of the memory budget, else at least 8192.", isLive: true),
+        Setting("engine", "threads", .integer(EngineRanges.threads), "Threads for computing. Default: the number of physical cores."),
+        Setting("engine", "slots", .integer(EngineRanges.slots), default: "32", "Sequences of a model that can be computed at once.", isLive: true),
+        Setting("engine", "stream_gap", .integer(EngineRanges.streamGap), default: "100", "Milliseconds between two tokens of a stream, at most."),
+        Setting("engine", "queue", .integer(EngineRanges.queue), default: "256", "Sequences that may wait; beyond them requests get a 429."),
         Setting("engine", "cpu_kernels", .choice(["auto", "off"]), default: "\"auto\"", "Shimmy's own kernels where the processor can, or ggml's."),
         Setting("engine", "chat_template_file", .path, "A file with a Jinja chat template, in place of the models' own.", isLive: true),
         Setting(

@@ -15,8 +15,11 @@ package struct HubFile: Sendable, Equatable {
     }
 
     package let path: String
+    /// Bytes: 0 to `mostBytes`.
     package let size: Int
     package let hash: Hash
+    /// Bytes of one file. The largest parts of known models have 50 GB.
+    package static let mostBytes = 1 << 44
 
     package init(path: String, size: Int, hash: Hash) {
         self.path = path
@@ -32,6 +35,7 @@ package struct HubClient: Sendable {
     private let http: HTTPClient
     private static let longestAnswer = 16 << 20
     private static let mostPages = 50
+    private static let mostFiles = 100_000
 
     package init(endpoint: HubEndpoint, http: HTTPClient) {
         self.endpoint = endpoint
@@ -71,7 +75,8 @@ package struct HubClient: Sendable {
             pages += 1
             let (body, next) = try await json(url, of: address.repository)
             guard let entries = body.arrayValue else { throw HubError.unreadable("the list of files is no list") }
-            files += entries.compactMap(Self.file)
+            files += try entries.compactMap(Self.file)
+            guard files.count <= Self.mostFiles else { throw HubError.unreadable("it lists more than \(Self.mostFiles) files") }
             page = next
         }
         return (commit, files)
@@ -159,15 +164,17 @@ package struct HubClient: Sendable {
     }
 
     /// Of `{"type": "file", "path": …, "size": …, "oid": GIT, "lfs": {"oid": SHA256, "size": …}}`; nil for folders and for what has odd names.
-    private static func file(_ json: JSON) -> HubFile? {
+    /// Throws for a size that no file has.
+    private static func file(_ json: JSON) throws(HubError) -> HubFile? {
         guard json["type"]?.stringValue == "file", let path = json["path"]?.stringValue,
             path.split(separator: "/", omittingEmptySubsequences: false).allSatisfy(HubAddress.isName)
         else { return nil }
-        if let large = json["lfs"], let hash = large["oid"]?.stringValue, let size = large["size"]?.intValue, size >= 0 {
-            return HubFile(path: path, size: size, hash: .sha256(hash.lowercased()))
+        let large = json["lfs"].flatMap { $0["oid"]?.stringValue == nil ? nil : Optional($0) }
+        guard let hash = (large ?? json)["oid"]?.stringValue, let told = (large ?? json)["size"] else { return nil }
+        guard let size = told.intValue, (0...HubFile.mostBytes).contains(size) else {
+            throw .unreadable("the size of \(path) is \(told.text)")
         }
-        guard let hash = json["oid"]?.stringValue, let size = json["size"]?.intValue, size >= 0 else { return nil }
-        return HubFile(path: path, size: size, hash: .gitBlob(hash.lowercased()))
+        return HubFile(path: path, size: size, hash: large == nil ? .gitBlob(hash.lowercased()) : .sha256(hash.lowercased()))
     }
 
     /// The address marked `rel="next"` (RFC 8288), at our own endpoint: a mirror passes the hub's addresses on, and a token must go nowhere else.

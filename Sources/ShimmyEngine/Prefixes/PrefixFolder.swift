@@ -163,7 +163,8 @@ package final class PrefixFolder: Sendable {
         try? FileManager.default.setAttributes([.modificationDate: Date()], ofItemAtPath: path(of: name))
     }
 
-    private func remove(_ name: String) { try? FileManager.default.removeItem(atPath: path(of: name)) }
+    /// A folder of such a name is not a prefix, and stays with all that is in it.
+    private func remove(_ name: String) { unlink(path(of: name)) }
 
     private func path(of name: String) -> String { "\(directory)/\(name)" }
 }

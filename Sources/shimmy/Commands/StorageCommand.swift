@@ -62,9 +62,13 @@ struct StoragePruneCommand: AsyncParsableCommand {
     @Flag(help: "Confirm that everything is to be deleted.")
     var yes = false
 
+    private static let mostDays = 36_500
+
     func validate() throws {
         guard (olderThan != nil) != all else { throw ValidationError("Say either --older-than DAYS or --all.") }
-        if let olderThan, olderThan < 0 { throw ValidationError("--older-than takes a number of days.") }
+        if let olderThan, !(0...Self.mostDays).contains(olderThan) {
+            throw ValidationError("--older-than takes a number of days, 0 to \(Self.mostDays).")
+        }
         if all, !yes { throw ValidationError("--all deletes everything that is stored; confirm it with --yes.") }
     }
 

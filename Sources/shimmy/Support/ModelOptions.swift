@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Logging
 import ShimmyChat
+import ShimmyConfiguration
 import ShimmyEngine
 import ShimmyLlama
 import ShimmyModels
@@ -13,7 +14,8 @@ struct ModelOptions: ParsableArguments {
     @Option(help: "A directory to look for models in, beside the usual places. Repeatable. [SHIMMY_MODEL_DIR, comma-separated]")
     var modelDir: [String] = []
 
-    @Option(help: "Tokens of context. Default: what the model was trained on, at most 8192. [SHIMMY_CTX_SIZE]")
+    @Option(help: 
+            "Tokens of context. Default: the trained context where that fits half of the memory budget, else at least 8192. [SHIMMY_CTX_SIZE]")
     var ctxSize: Int?
 
     @Option(help: "Threads for computing. Default: the number of physical cores. [SHIMMY_THREADS]")
@@ -58,14 +60,23 @@ struct ModelOptions: ParsableArguments {
     var logFormat: LogFormat?
 
     func validate() throws {
-        if let ctxSize, ctxSize < 16 { throw ValidationError("--ctx-size must be at least 16.") }
-        if let threads, threads < 1 { throw ValidationError("--threads must be at least 1.") }
-        if let streamGap, streamGap < 1 { throw ValidationError("--stream-gap must be at least 1.") }
-        if let queue, queue < 0 { throw ValidationError("--queue must not be negative.") }
+        try Self.check(ctxSize, "--ctx-size", "SHIMMY_CTX_SIZE", EngineRanges.context)
+        try Self.check(threads, "--threads", "SHIMMY_THREADS", EngineRanges.threads)
+        try Self.check(slots, "--slots", "SHIMMY_SLOTS", EngineRanges.slots)
+        try Self.check(streamGap, "--stream-gap", "SHIMMY_STREAM_GAP", EngineRanges.streamGap)
+        try Self.check(queue, "--queue", "SHIMMY_QUEUE", EngineRanges.queue)
         if let name = environment.string("SHIMMY_CPU_KERNELS"), CPUKernels.Choice(rawValue: name) == nil {
             throw ValidationError("SHIMMY_CPU_KERNELS must be auto or off.")
         }
-        if let slots, !(1...256).contains(slots) { throw ValidationError("--slots must be 1 to 256.") }
+    }
+
+    /// Throws `ValidationError` for a number of an option, or of the variable that stands for it, that is out of range.
+    private static func check(_ option: Int?, _ name: String, _ variable: String, _ range: ClosedRange<Int>) throws {
+        if let option, !range.contains(option) { throw ValidationError("\(name) must be \(range.lowerBound) to \(range.upperBound).") }
+        guard option == nil, let text = Environment.process.string(variable) else { return }
+        guard let number = Int(text), range.contains(number) else {
+            throw ValidationError("\(variable) is '\(text)'; it must be \(range.lowerBound) to \(range.upperBound).")
+        }
     }
 
     private var environment: Environment { .process }
