@@ -14,7 +14,8 @@ struct ModelOptions: ParsableArguments {
     @Option(help: "A directory to look for models in, beside the usual places. Repeatable. [SHIMMY_MODEL_DIR, comma-separated]")
     var modelDir: [String] = []
 
-    @Option(help: 
+    @Option(
+        help:
             "Tokens of context. Default: the trained context where that fits half of the memory budget, else at least 8192. [SHIMMY_CTX_SIZE]")
     var ctxSize: Int?
 
