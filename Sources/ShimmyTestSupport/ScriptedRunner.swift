@@ -25,6 +25,8 @@ package struct ScriptedRunner: ModelRunner {
     private var cells: [Int: [Cell]] = [:]
     private var nextCell = 0
     private var known: Set<SequenceID> = []
+    /// Those that want to know how likely their tokens were.
+    private var asking: Set<SequenceID> = []
     private var scores: [SequenceID: [TokenLogprobs]] = [:]
     /// What a model with a window pretends to have forgotten: the first position that each slot still has.
     private var firstPositions: [Int: Int] = [:]
@@ -50,8 +52,15 @@ package struct ScriptedRunner: ModelRunner {
     package var sequenceCount: Int { known.count }
 
     package func isEndOfGeneration(_ token: Token) -> Bool { token == endOfGeneration }
-    package mutating func addSequence(_ id: SequenceID, sampling: SequenceSampling) { known.insert(id) }
-    package mutating func removeSequence(_ id: SequenceID) { known.remove(id) }
+    package mutating func addSequence(_ id: SequenceID, sampling: SequenceSampling) {
+        known.insert(id)
+        if sampling.parameters.logprobs != nil { asking.insert(id) }
+    }
+
+    package mutating func removeSequence(_ id: SequenceID) {
+        known.remove(id)
+        asking.remove(id)
+    }
 
     package mutating func perform(_ operation: CacheOperation) {
         switch operation {
@@ -130,19 +139,26 @@ package struct ScriptedRunner: ModelRunner {
         precondition(chunk.drafts == 0 || (chunk.samples && limits.canRewind && chunk.drafts < chunk.tokens.count), "no place for guesses")
         scores[chunk.sequence] = score(chunk)
         append(chunk.tokens, to: chunk.slot, adapters)
-        return chunk.samples ? sample(chunk) : ChunkResult()
+        guard chunk.samples else { return ChunkResult() }
+        let result = sample(chunk)
+        if asking.contains(chunk.sequence) {
+            let first = chunk.position + chunk.tokens.count - chunk.drafts
+            scores[chunk.sequence, default: []] += result.tokens.enumerated().map { Self.score($1, at: first + $0) }
+        }
+        return result
     }
 
     package mutating func takeLogprobs(of id: SequenceID) -> [TokenLogprobs] { scores.removeValue(forKey: id) ?? [] }
 
     /// A token's log probability is its position, negated.
+    private static func score(_ token: Token, at position: Int) -> TokenLogprobs {
+        TokenLogprobs(drawn: .init(token: token, logprob: -Float(position)), top: [])
+    }
+
     private func score(_ chunk: Batch.Chunk) -> [TokenLogprobs]? {
         chunk.scores.map { scores in
             precondition(scores.firstRow + scores.tokens.count <= chunk.tokens.count, "a score of a row that is not there")
-            return scores.tokens.enumerated().map { index, token in
-                let position = chunk.position + scores.firstRow + index + 1
-                return TokenLogprobs(drawn: .init(token: token, logprob: -Float(position)), top: [])
-            }
+            return scores.tokens.enumerated().map { Self.score($1, at: chunk.position + scores.firstRow + $0 + 1) }
         }
     }
 

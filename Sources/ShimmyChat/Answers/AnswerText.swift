@@ -45,13 +45,13 @@ struct AnswerText {
         detokenizer = Detokenizer(
             vocabulary: vocabulary, stops: style.formatStops + (isPlain ? style.stops : []), preserved: style.preserved)
         contentStops = StopMatcher(isPlain ? [] : style.stops)
-        probabilities = ContentProbabilities(vocabulary: vocabulary)
         preserved = style.preserved
         reader = style.format.map {
             AnswerReader(
                 $0, maximumCalls: style.maximumCalls, continues: style.continues, throttleFactor: style.stops.isEmpty ? throttleFactor : 0)
         }
         tracker = style.thinking.map { ThinkingTracker($0, prefix: style.generationPrompt) }
+        probabilities = ContentProbabilities(vocabulary: vocabulary, tracker: tracker)
         readsEachToken = !isPlain && !style.stops.isEmpty
     }
 
@@ -61,7 +61,7 @@ struct AnswerText {
     /// - logprobs: one for each token, or none.
     mutating func push(_ tokens: [Token], logprobs: [TokenLogprobs] = []) -> Output {
         for (token, logprobs) in zip(tokens, logprobs) {
-            probabilities.push(logprobs, text: vocabulary.piece(of: token, special: preserved.contains(token)))
+            probabilities.push(logprobs, of: token, text: vocabulary.piece(of: token, special: preserved.contains(token)))
         }
         var output = readAll(tokens)
         output.deltas = withProbabilities(output.deltas, isLast: output.stopped)
