@@ -141,11 +141,3 @@ private final class ChunkQueue: Sendable {
 
     func next() -> Int? { chunks.withLock { $0.popFirst() } }
 }
-
-extension HubFile.Hash {
-    var text: String {
-        switch self {
-        case .sha256(let text), .gitBlob(let text): text
-        }
-    }
-}

@@ -5,29 +5,6 @@ import NIOHTTP1
 import NIOPosix
 import ShimmyJSON
 
-/// A file of a repository.
-package struct HubFile: Sendable, Equatable {
-    package enum Hash: Sendable, Equatable {
-        /// Of its bytes, for files that are kept apart from the repository: all large ones.
-        case sha256(String)
-        /// Git's own for the others: SHA-1 of a header and the bytes.
-        case gitBlob(String)
-    }
-
-    package let path: String
-    /// Bytes: 0 to `mostBytes`.
-    package let size: Int
-    package let hash: Hash
-    /// Bytes of one file. The largest parts of known models have 50 GB.
-    package static let mostBytes = 1 << 44
-
-    package init(path: String, size: Int, hash: Hash) {
-        self.path = path
-        self.size = size
-        self.hash = hash
-    }
-}
-
 /// The hub's API: what is in a repository, and the bytes of it.
 package struct HubClient: Sendable {
     package let endpoint: HubEndpoint
@@ -75,7 +52,7 @@ package struct HubClient: Sendable {
             pages += 1
             let (body, next) = try await json(url, of: address.repository)
             guard let entries = body.arrayValue else { throw HubError.unreadable("the list of files is no list") }
-            files += try entries.compactMap(Self.file)
+            files += try entries.compactMap(HubFile.read)
             guard files.count <= Self.mostFiles else { throw HubError.unreadable("it lists more than \(Self.mostFiles) files") }
             page = next
         }
@@ -161,20 +138,6 @@ package struct HubClient: Sendable {
     private static func secondsToWait(_ headers: HTTPHeaders) -> Int? {
         let now = headers.first(name: "date").flatMap(HTTPDate.seconds) ?? Int(Date().timeIntervalSince1970)
         return headers.first(name: "retry-after").flatMap { RetryAfter.seconds($0, now: now) }
-    }
-
-    /// Of `{"type": "file", "path": …, "size": …, "oid": GIT, "lfs": {"oid": SHA256, "size": …}}`; nil for folders and for what has odd names.
-    /// Throws for a size that no file has.
-    private static func file(_ json: JSON) throws(HubError) -> HubFile? {
-        guard json["type"]?.stringValue == "file", let path = json["path"]?.stringValue,
-            path.split(separator: "/", omittingEmptySubsequences: false).allSatisfy(HubAddress.isName)
-        else { return nil }
-        let large = json["lfs"].flatMap { $0["oid"]?.stringValue == nil ? nil : Optional($0) }
-        guard let hash = (large ?? json)["oid"]?.stringValue, let told = (large ?? json)["size"] else { return nil }
-        guard let size = told.intValue, (0...HubFile.mostBytes).contains(size) else {
-            throw .unreadable("the size of \(path) is \(told.text)")
-        }
-        return HubFile(path: path, size: size, hash: large == nil ? .gitBlob(hash.lowercased()) : .sha256(hash.lowercased()))
     }
 
     /// The address marked `rel="next"` (RFC 8288), at our own endpoint: a mirror passes the hub's addresses on, and a token must go nowhere else.
