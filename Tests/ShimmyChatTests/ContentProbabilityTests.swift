@@ -62,7 +62,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("<think>Paris, so I say Paris.</think>\n\nParis", false, "Paris"), ("Is it Paris? Paris it is.</think>\n\nParis it is.", true, "Paris it is."),
+        ("<think>Paris, so I say Paris.</think>\n\nParis", false, "Paris"),
+        ("Is it Paris? Paris it is.</think>\n\nParis it is.", true, "Paris it is."),
         // The tag's own words.
         ("<think></think>think", false, "think"), ("<think>a</think>h", false, "h"),
         // No reasoning at all, and something that only looks like it.
