@@ -1,4 +1,5 @@
 import Foundation
+import ShimmyCore
 import ShimmyJSON
 
 /// llama.cpp's own cache: `USER_REPO_FILE.gguf`, with a manifest for each repository that says where the underscores are; newer versions lay it
