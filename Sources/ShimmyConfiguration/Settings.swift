@@ -44,7 +44,9 @@ package enum Settings {
     ]
 
     private static let engine = [
-        Setting("engine", "ctx_size", .integer(EngineRanges.context), "Tokens of context. Default: what a model was trained on, at most 8192.", isLive: true),
+        Setting(
+            "engine", "ctx_size", .integer(EngineRanges.context), "Tokens of context. Default: what a model was trained on, at most 8192.",
+            isLive: true),
         Setting("engine", "threads", .integer(EngineRanges.threads), "Threads for computing. Default: the number of physical cores."),
         Setting("engine", "slots", .integer(EngineRanges.slots), default: "32", "Sequences of a model that can be computed at once.", isLive: true),
         Setting("engine", "stream_gap", .integer(EngineRanges.streamGap), default: "100", "Milliseconds between two tokens of a stream, at most."),

@@ -42,7 +42,8 @@ import Testing
     /// The directory may be there already, open to all, and the umask may allow everything.
     @Test func whatIsPrivateIsSoInAnyDirectory() throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        try FileManager.default.createDirectory(atPath: folder + "/sessions", withIntermediateDirectories: true, attributes: [.posixPermissions: 0o777])
+        try FileManager.default.createDirectory(
+            atPath: folder + "/sessions", withIntermediateDirectories: true, attributes: [.posixPermissions: 0o777])
         let old = umask(0)
         defer { umask(old) }
         try SessionStore(directory: folder + "/sessions").save(["version": 1], as: "mine")

@@ -64,7 +64,8 @@ struct ModelRemoval {
     private func owner(of file: String) -> OwnedDirectory { OwnedDirectory(file.hasPrefix(models + "/") ? models : conversions) }
 
     private static func elsewhere(_ file: String, _ place: String, _ name: String) -> Refusal {
-        Refusal(description: "\(name) is not Shimmy's to remove: a link leads from \(file) to \(place). Remove that file, or the link, yourself")
+        let advice = "Remove that file, or the link, yourself"
+        return Refusal(description: "\(name) is not Shimmy's to remove: a link leads from \(file) to \(place). \(advice)")
     }
 
     /// Takes a file out of what is noted of its repository's pull.
