@@ -102,7 +102,9 @@ struct ModelRemoval {
     private static func removeEmptyFolders(above file: String, upTo models: String) {
         var folder = (file as NSString).deletingLastPathComponent
         let owned = OwnedDirectory(models)
-        while folder.hasPrefix(models + "/"), owned.strangePlace(of: folder) == nil, rmdir(folder) == 0 { folder = (folder as NSString).deletingLastPathComponent }
+        while folder.hasPrefix(models + "/"), owned.strangePlace(of: folder) == nil, rmdir(folder) == 0 {
+            folder = (folder as NSString).deletingLastPathComponent
+        }
     }
 
     /// Of a link what it is, not what it leads to.
