@@ -40,6 +40,8 @@ MODULES = [
 ]
 TARGETS = ["json", "events", "words", "keys", "gguf", "imatrix", "safetensors", "folder", "prefix", "journal", "manifest", "gbnf", "lark",
            "regex", "schema"]
+# Targets in C++, with llama.cpp's library (which is not instrumented).
+CHAT_TARGETS = ["render", "answer"]
 
 
 def swiftc(*arguments):
@@ -75,6 +77,27 @@ def build():
     if not program.exists() or program.stat().st_mtime < newest:
         linker = ["-use-ld=lld"] if sys.platform == "linux" else []
         swiftc(*linker, "-parse-as-library", "-o", str(program), *objects)
+    return program
+
+
+def build_chat():
+    """Compiles what changed of CChat and its harness; returns the program."""
+    BUILD.mkdir(exist_ok=True)
+    bundle = ROOT / "Artifacts" / "CLlama.artifactbundle"
+    folder = ROOT / "Sources" / "CChat"
+    flags = ["-std=c++17", "-O1", "-g", "-w", "-fsanitize=fuzzer,address", f"-I{folder / 'include'}", f"-I{folder}", f"-I{bundle / 'include'}",
+             f"-I{bundle / 'include' / 'common'}"]
+    headers = max(file.stat().st_mtime for file in [*folder.glob("**/*.h"), bundle / "libllama.a"])
+    objects = []
+    for file in [*sorted(folder.glob("*.cpp")), FUZZ / "Chat" / "harness.cpp"]:
+        output = BUILD / f"chat-{file.stem}.o"
+        if not output.exists() or output.stat().st_mtime < max(headers, file.stat().st_mtime):
+            print(f"compiling {file.name}", flush=True)
+            subprocess.run(["clang++", *flags, "-c", str(file), "-o", str(output)], check=True)
+        objects.append(str(output))
+    program = BUILD / "fuzz-chat"
+    libraries = ["-fuse-ld=lld", "-lm", "-lpthread", "-ldl"] if sys.platform == "linux" else []
+    subprocess.run(["clang++", "-fsanitize=fuzzer,address", *objects, str(bundle / "libllama.a"), *libraries, "-o", str(program)], check=True)
     return program
 
 
@@ -123,15 +146,19 @@ def main():
     parser.add_argument("--list", action="store_true")
     options = parser.parse_args()
     if options.list:
-        print("\n".join(TARGETS))
+        print("\n".join(TARGETS + CHAT_TARGETS))
         return
-    unknown = [target for target in options.targets if target not in TARGETS]
+    unknown = [target for target in options.targets if target not in TARGETS + CHAT_TARGETS]
     if unknown:
-        sys.exit(f"unknown target {unknown[0]}; there are {', '.join(TARGETS)}")
-    targets = options.targets or TARGETS
-    program = build()
+        sys.exit(f"unknown target {unknown[0]}; there are {', '.join(TARGETS + CHAT_TARGETS)}")
+    targets = options.targets or TARGETS + CHAT_TARGETS
+    programs = {}
+    if any(target in TARGETS for target in targets):
+        programs |= dict.fromkeys(TARGETS, build())
+    if any(target in CHAT_TARGETS for target in targets):
+        programs |= dict.fromkeys(CHAT_TARGETS, build_chat())
     seconds = max(1, options.seconds // len(targets))
-    results = [run(program, target, seconds, options.check) for target in targets]
+    results = [run(programs[target], target, seconds, options.check) for target in targets]
     sys.exit(0 if all(results) else 1)
 
 

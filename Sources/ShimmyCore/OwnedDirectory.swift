@@ -40,7 +40,8 @@ package struct OwnedDirectory: Sendable {
         guard let place = Self.place(of: file) else { return }
         guard owns(place), let root = Self.real(path) else { throw .elsewhere(place) }
         // By bytes: a name may begin with a mark that would make one character with the slash before it.
-        var names = place.utf8.dropFirst(root == "/" ? 0 : root.utf8.count).split(separator: UInt8(ascii: "/")).map { String(decoding: $0, as: UTF8.self) }
+        let below = place.utf8.dropFirst(root == "/" ? 0 : root.utf8.count)
+        var names = below.split(separator: UInt8(ascii: "/")).map { String(decoding: $0, as: UTF8.self) }
         guard let name = names.popLast() else { throw .elsewhere(place) }
         var folder = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
         guard folder >= 0 else { throw .system(errno) }

@@ -147,7 +147,8 @@ import Testing
     /// What a file or an option says of the context may be any number.
     @Test(arguments: [Int.min, -1, 0, 1, 1 << 40, Int.max]) func contextsAreBounded(length: Int) {
         for trained in [nil, Int.min, 0, Int.max] {
-            for shape in [EngineShape.generation(contextLength: length, trained: trained, slots: 256), .embedding(contextLength: length, trained: trained)] {
+            let generation = EngineShape.generation(contextLength: length, trained: trained, slots: 256)
+            for shape in [generation, .embedding(contextLength: length, trained: trained)] {
                 #expect((1...EngineShape.mostContext).contains(shape.contextLength))
                 #expect((1...EngineShape.mostContext).contains(shape.batchTokens))
             }

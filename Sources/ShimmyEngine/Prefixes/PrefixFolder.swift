@@ -71,6 +71,8 @@ package final class PrefixFolder: Sendable {
     }
 
     private func learn(_ file: File) {
+        // A file without blocks on the disk can claim any length, and is read as a whole.
+        guard file.bytes <= limit else { return remove(file.name) }
         guard let handle = FileHandle(forReadingAtPath: path(of: file.name)) else { return }
         defer { try? handle.close() }
         guard let (tokens, key) = PrefixFile.readTokens(handle), PrefixFile.name(of: tokens, key) == file.name else { return remove(file.name) }

@@ -64,7 +64,8 @@ struct ModelRemoval {
     private func owner(of file: String) -> OwnedDirectory { OwnedDirectory(file.hasPrefix(models + "/") ? models : conversions) }
 
     private static func elsewhere(_ file: String, _ place: String, _ name: String) -> Refusal {
-        Refusal(description: "\(name) is not Shimmy's to remove: a link leads from \(file) to \(place). Remove that file, or the link, yourself")
+        let advice = "Remove that file, or the link, yourself"
+        return Refusal(description: "\(name) is not Shimmy's to remove: a link leads from \(file) to \(place). \(advice)")
     }
 
     /// Takes a file out of what is noted of its repository's pull.
@@ -101,7 +102,9 @@ struct ModelRemoval {
     private static func removeEmptyFolders(above file: String, upTo models: String) {
         var folder = (file as NSString).deletingLastPathComponent
         let owned = OwnedDirectory(models)
-        while folder.hasPrefix(models + "/"), owned.strangePlace(of: folder) == nil, rmdir(folder) == 0 { folder = (folder as NSString).deletingLastPathComponent }
+        while folder.hasPrefix(models + "/"), owned.strangePlace(of: folder) == nil, rmdir(folder) == 0 {
+            folder = (folder as NSString).deletingLastPathComponent
+        }
     }
 
     /// Of a link what it is, not what it leads to.

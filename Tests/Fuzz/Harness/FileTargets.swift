@@ -1,9 +1,10 @@
 import Foundation
-@testable import ShimmyConversion
 import ShimmyCore
+import ShimmyJSON
+
+@testable import ShimmyConversion
 @testable import ShimmyEngine
 @testable import ShimmyHub
-import ShimmyJSON
 @testable import ShimmyModels
 
 /// Readers of files that others wrote.
