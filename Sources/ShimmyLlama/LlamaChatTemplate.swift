@@ -12,12 +12,14 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
     private let model: LlamaModel?
     private let description: JSON
     private let ids: ToolCallIDs
+    private let clientText: ClientText
 
     /// Takes the model's own template. Throws `LlamaError` when it does not parse.
     package convenience init(model: LlamaModel) throws { try self.init(model: model, source: nil) }
 
     /// Takes a Jinja template as text, for tests and for files; with a model, its BOS and EOS.
-    package init(model: LlamaModel? = nil, source: String?) throws {
+    /// - controlTexts: the texts of control tokens, where there is no model to ask.
+    package init(model: LlamaModel? = nil, source: String?, controlTexts: [String] = []) throws {
         var error: UnsafeMutablePointer<CChar>?
         guard let pointer = cchat_templates_create(model?.pointer, source, &error) else {
             throw LlamaError(description: "the chat template does not parse: \(Self.take(error) ?? "no reason given")")
@@ -25,7 +27,10 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
         self.pointer = pointer
         self.model = model
         description = Self.take(cchat_templates_describe(pointer)).flatMap { try? JSON.parse($0) } ?? [:]
-        ids = ToolCallIDs(templateSource: description["source"]?.stringValue ?? "")
+        let templateSource = description["source"]?.stringValue ?? ""
+        ids = ToolCallIDs(templateSource: templateSource)
+        let toolSource = description["tool_use_source"]?.stringValue ?? ""
+        clientText = ClientText(controls: model?.controls ?? ControlTokens(texts: controlTexts), templateSource: templateSource + "\n" + toolSource)
     }
 
     deinit { cchat_templates_free(pointer) }
@@ -41,15 +46,25 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
     package func render(_ conversation: Conversation, holding schemas: HeldSchemas) throws(ChatTemplateError) -> RenderedPrompt {
         var request = request(conversation, schemas)
         let native = Result { () throws(ChatTemplateError) in try render(request) }
-        if case .success(let prompt) = native, schemas.fits(prompt.grammar) { return schemas.holding(prompt) }
+        if case .success(let prompt) = native, schemas.fits(prompt.grammar) { return schemas.holding(try withMarks(prompt, request)) }
         // The model's own form of calls does not hold a text to what it has to be, or has no place for these tools; Shimmy's does.
         request["generic_calls"] = true
         do {
-            return schemas.holding(try render(request))
+            return schemas.holding(try withMarks(render(request), request))
         } catch {
             _ = try native.get()
             throw error
         }
+    }
+
+    /// The prompt with marks where no control token may begin. The grammar and the answer's format come from the request as it is.
+    private func withMarks(_ prompt: RenderedPrompt, _ request: JSONObject) throws(ChatTemplateError) -> RenderedPrompt {
+        guard var marked = clientText.marked(request) else { return prompt }
+        marked.request["held_tools"] = nil
+        marked.request["held_schema"] = nil
+        var prompt = prompt
+        (prompt.text, prompt.marks) = ClientText.unmarked(try render(marked.request).text, marked)
+        return prompt
     }
 
     private func render(_ request: JSONObject) throws(ChatTemplateError) -> RenderedPrompt {

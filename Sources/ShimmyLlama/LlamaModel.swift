@@ -13,6 +13,7 @@ package struct LlamaError: Error, CustomStringConvertible {
 package final class LlamaModel: @unchecked Sendable {
     let pointer: OpaquePointer
     package let path: String
+    let controls: ControlTokens
     private let onFree: @Sendable () -> Void
 
     package struct Options: Sendable {
@@ -54,6 +55,7 @@ package final class LlamaModel: @unchecked Sendable {
         }
         self.pointer = pointer
         self.path = path
+        controls = ControlTokens(of: llama_model_get_vocab(pointer))
         onFree = options.onFree
     }
 

@@ -176,7 +176,7 @@ package final class LocalBackend: Backend {
     }
 
     private func tokens(of prompt: RenderedPrompt) throws(GenerationError) -> [Token] {
-        let tokens = vocabulary.tokenize(prompt.text, addSpecial: true, parseSpecial: true)
+        let tokens = vocabulary.tokenize(prompt)
         if tokens.isEmpty { throw .emptyPrompt }
         return tokens
     }
