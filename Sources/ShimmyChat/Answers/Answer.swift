@@ -17,6 +17,8 @@ package enum AnswerEvent: Sendable, Equatable {
 package final class Answer {
     /// Cancels from any thread, for instance when a client hangs up.
     package let canceller: Canceller
+    /// What was changed in the conversation for the model's template, see `RenderedPrompt`.
+    package let normalizations: [String]
     private let next: Next
     private var finished = 0
     private var usage: Usage
@@ -39,15 +41,17 @@ package final class Answer {
     /// - streams: one for each choice.
     /// - promptTokens: of all prompts.
     /// - choicesPerPrompt: with several prompts, how many streams belong to each.
+    /// - normalizations: what was changed in the conversation.
     /// - scores: for each choice, tells its prompt with the log probabilities that were asked for.
     /// - onStart: told for each choice what the cache had of the prompt.
     init(
         streams: [TokenStream], vocabulary: any Vocabulary, style: AnswerStyle, promptTokens: Int, choicesPerPrompt: Int = .max,
-        scores: [@Sendable ([TokenLogprobs]) -> [PromptToken]] = [],
+        normalizations: [String] = [], scores: [@Sendable ([TokenLogprobs]) -> [PromptToken]] = [],
         onStart: @escaping @Sendable (_ choice: Int, PromptStart) -> Void = { _, _ in }
     ) {
         canceller = Canceller(streams: streams)
         self.choicesPerPrompt = choicesPerPrompt
+        self.normalizations = normalizations
         usage = Usage(promptTokens: promptTokens, cachedPromptTokens: 0, completionTokens: 0)
         let generation: @Sendable (Int, TokenStream) -> Generation = { choice, stream in
             let text = AnswerText(vocabulary: vocabulary, style: style)

@@ -62,12 +62,12 @@ final class Generation {
         while queued.isEmpty {
             if ended { return nil }
             guard let delivery = try await stream.next() else { return nil }
-            queued = take(delivery)
+            queued = try await take(delivery)
         }
         return queued.removeFirst()
     }
 
-    private func take(_ delivery: TokenDelivery) -> [GenerationEvent] {
+    private func take(_ delivery: TokenDelivery) async throws -> [GenerationEvent] {
         var events: [GenerationEvent] = []
         if let start = delivery.start, !started {
             started = true
@@ -76,7 +76,7 @@ final class Generation {
             if let scores { events.append(.prompt(scores(delivery.promptLogprobs))) }
         }
         if delivery.tokens.isEmpty, delivery.end == nil { return [.idle] }
-        let output = text.push(delivery.tokens, logprobs: delivery.logprobs)
+        let output = try await reading { $0.push(delivery.tokens, logprobs: delivery.logprobs) }
         usage.completionTokens += output.tokens
         usage.reasoningTokens += output.thinkingTokens
         events += output.deltas.map(GenerationEvent.delta)
@@ -88,10 +88,23 @@ final class Generation {
             ended = true
             usage.completionTokens = end.generated
             usage.prediction = end.prediction
-            events += text.finish(isCut: end.reason == .length).map(GenerationEvent.delta)
+            events += try await reading { $0.finish(isCut: end.reason == .length) }.map(GenerationEvent.delta)
             events.append(.finished(reason(end.reason), usage))
         }
         return events
+    }
+
+    /// Reads on in the answer, on the worker pool where that takes long.
+    private func reading<Result: Sendable>(_ read: @escaping @Sendable (inout AnswerText) -> Result) async throws -> Result {
+        guard text.isHeavy else { return read(&text) }
+        let before = text
+        let (after, result) = try await WorkerPool.input.run { _ in
+            var text = before
+            let result = read(&text)
+            return (text, result)
+        }
+        text = after
+        return result
     }
 
     private func reason(_ reason: FinishReason) -> FinishReason { reason == .stop && text.hasCalls ? .toolCalls : reason }
