@@ -45,7 +45,9 @@ auto guarded(char **error, Body body) -> decltype(body()) {
 }
 
 /// The form of calls for templates that know none: `inputs` with its tools and calls written as text, rendered.
-common_chat_params render_generic(const cchat_templates *templates, const common_chat_templates_inputs &inputs, const common_json &callable);
+/// - merges: whether neighbouring user's turns become one, results among them.
+common_chat_params render_generic(
+    const cchat_templates *templates, const common_chat_templates_inputs &inputs, const common_json &callable, bool merges);
 
 /// `inputs` with the tools described in the system message, for templates that know calls but do not describe tools.
 common_chat_templates_inputs with_described_tools(const common_chat_templates_inputs &inputs);

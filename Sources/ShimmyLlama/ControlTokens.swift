@@ -1,4 +1,5 @@
 import CLlama
+import Foundation
 import ShimmyCore
 
 /// The tokens of a vocabulary that a tokenizer reads from text only when it is asked to, such as `<|im_end|>`.
@@ -14,6 +15,8 @@ struct ControlTokens: Sendable {
     }
 
     private(set) var trie = ByteTrie()
+    /// Bytes of the longest token of the vocabulary; nil where a token may stand for text of any length.
+    private(set) var longestToken: Int?
     /// Tokens that take white space away.
     private var strips: [Token: Strips] = [:]
 
@@ -25,16 +28,22 @@ struct ControlTokens: Sendable {
     /// - vocabulary: a `llama_vocab`.
     init(of vocabulary: OpaquePointer) {
         guard llama_vocab_type(vocabulary) != LLAMA_VOCAB_TYPE_NONE else { return }
+        let type = llama_vocab_type(vocabulary)
+        var longest = 1
         let controls = LLAMA_TOKEN_ATTR_CONTROL.rawValue | LLAMA_TOKEN_ATTR_UNKNOWN.rawValue
         for token in 0..<llama_vocab_n_tokens(vocabulary) {
             let attributes = llama_vocab_get_attr(vocabulary, token).rawValue
-            guard attributes & controls != 0, let text = llama_vocab_get_text(vocabulary, token) else { continue }
+            guard let text = llama_vocab_get_text(vocabulary, token) else { continue }
+            longest = max(longest, strlen(text))
+            guard attributes & controls != 0 else { continue }
             trie.insert(String(cString: text).utf8, value: token)
             var strips: Strips = []
             if attributes & LLAMA_TOKEN_ATTR_LSTRIP.rawValue != 0 { strips.insert(.before) }
             if attributes & LLAMA_TOKEN_ATTR_RSTRIP.rawValue != 0 { strips.insert(.after) }
             if !strips.isEmpty { self.strips[token] = strips }
         }
+        // Other kinds normalize texts, or have a token for any unknown word.
+        if strips.isEmpty, type == LLAMA_VOCAB_TYPE_BPE || type == LLAMA_VOCAB_TYPE_SPM { longestToken = longest }
     }
 
     /// A part of a prompt.

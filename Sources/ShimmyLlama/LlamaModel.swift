@@ -14,6 +14,8 @@ package final class LlamaModel: @unchecked Sendable {
     let pointer: OpaquePointer
     package let path: String
     let controls: ControlTokens
+    /// Nil where the tokenizer takes any text.
+    private(set) var unbroken: UnbrokenText?
     private let onFree: @Sendable () -> Void
 
     package struct Options: Sendable {
@@ -57,6 +59,9 @@ package final class LlamaModel: @unchecked Sendable {
         self.path = path
         controls = ControlTokens(of: llama_model_get_vocab(pointer))
         onFree = options.onFree
+        if llama_vocab_type(llama_model_get_vocab(pointer)) == LLAMA_VOCAB_TYPE_BPE {
+            unbroken = UnbrokenText(preTokenizer: metadata("tokenizer.ggml.pre"))
+        }
     }
 
     deinit {

@@ -67,8 +67,24 @@ package struct LlamaVocabulary: Vocabulary, @unchecked Sendable {
         return text.withUTF8 { tokenize($0, addSpecial: addSpecial, parseSpecial: parseSpecial) }
     }
 
+    package var longestToken: Int? { model.controls.longestToken }
+
+    package func unbrokenLimit(exceededBy text: String) -> Int? {
+        guard let unbroken = model.unbroken else { return nil }
+        var text = text
+        return text.withUTF8 { unbroken.cuts(in: $0).isEmpty } ? nil : unbroken.limit
+    }
+
     private func tokenize(_ text: UnsafeBufferPointer<UInt8>, addSpecial: Bool, parseSpecial: Bool) -> [Token] {
-        text.withMemoryRebound(to: CChar.self) { bytes in
+        // Requests with such a text are refused before; the process survives it all the same.
+        let cuts = model.unbroken?.cuts(in: text) ?? []
+        if !cuts.isEmpty {
+            return zip([0] + cuts, cuts + [text.count]).flatMap { start, end in
+                let part = UnsafeBufferPointer(rebasing: text[start..<end])
+                return tokenize(part, addSpecial: addSpecial && start == 0, parseSpecial: parseSpecial)
+            }
+        }
+        return text.withMemoryRebound(to: CChar.self) { bytes in
             // A token is at least a byte, but for what addSpecial brings; llama.cpp answers -needed when it is not enough.
             var tokens = [Token](repeating: 0, count: bytes.count + 4)
             var count = fill(&tokens, bytes, addSpecial, parseSpecial)

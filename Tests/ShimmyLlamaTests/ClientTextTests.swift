@@ -26,7 +26,8 @@ import Testing
         let arguments = JSON.object(["city": .string(text), "days": 3]).text
         let call: JSON = ["id": "abcdefgh1", "type": "function", "function": ["name": "get_weather", "arguments": .string(arguments)]]
         var messages = [ChatMessage(.system, "system \(text)"), ChatMessage(.user, "user \(text)")]
-        messages += withTools
+        messages +=
+            withTools
             ? [
                 ChatMessage(role: .assistant, content: nil, toolCalls: [call], reasoning: "think \(text)"),
                 ChatMessage(role: .tool, content: ["tool \(text)"], toolCallID: "abcdefgh1"),
@@ -111,7 +112,9 @@ import Testing
     @Test(arguments: LlamaSource.vocabularies.filter { !$0.contains("bert") })
     func marksElsewhereChangeNothing(file: String) throws {
         let vocabulary = try LlamaModel(path: "\(LlamaSource.models)/\(file)", options: .init(vocabularyOnly: true)).vocabulary
-        let names = (vocabulary.controlTokens.prefix(40) + vocabulary.endTokens).map { String(decoding: vocabulary.piece(of: $0, special: true), as: UTF8.self) }
+        let names = (vocabulary.controlTokens.prefix(40) + vocabulary.endTokens).map {
+            String(decoding: vocabulary.piece(of: $0, special: true), as: UTF8.self)
+        }
         let words = ["hello", " world", "\n", "  ", "don't", "日本", "1234", "<", "<|", ">", "é", "x y\n\nz", " ", "</s"]
         var random = SeededGenerator(seed: 7)
         for _ in 0..<40 {

@@ -1,5 +1,5 @@
 /// Reads an answer's text as it grows and tells what is new in it. What was told once is never taken back: what could still change is held.
-package struct AnswerReader {
+package struct AnswerReader: Sendable {
     private let format: any AnswerFormat
     private let maximumCalls: Int
     private var text = ""
@@ -26,12 +26,16 @@ package struct AnswerReader {
     package private(set) var isComplete = false
     package var hasCalls: Bool { begun > 0 }
 
+    /// Opening brackets in the answer so far, of which each may be a level for the format's parser.
+    private(set) var brackets = 0
+
     /// Bytes of the answer so far.
     package var length: Int { text.utf8.count }
 
     /// - isUrgent: something in `more` may end the answer, so that reading it does not wait as long as the bound on all work allows that.
     package mutating func push(_ more: String, isUrgent: Bool = false) -> [AnswerDelta] {
         text += more
+        for byte in more.utf8 where byte == 0x5B || byte == 0x7B { brackets += 1 }
         let mayHurry = isUrgent && readBytes <= Self.urgent.bytes + Self.urgent.factor * length
         guard !more.isEmpty, throttle.mayRun || mayHurry else { return [] }
         let text = text, format = format
@@ -127,7 +131,7 @@ extension Array<UInt8> {
 }
 
 /// Bounds the part of the time that repeated work takes.
-private struct Throttle {
+private struct Throttle: Sendable {
     let factor: Double
     private var next: ContinuousClock.Instant?
 

@@ -30,8 +30,8 @@ enum GenerationEvent: Sendable, Equatable {
     case finished(FinishReason, Usage)
 }
 
-/// Turns the tokens of one choice into parts of a message.
-struct Generation {
+/// Turns the tokens of one choice into parts of a message. Used by one task at a time.
+final class Generation {
     private var text: AnswerText
     private var usage: Usage
     private var started = false
@@ -52,7 +52,8 @@ struct Generation {
     }
 
     /// What a delivery of the choice's stream says. After `finished` the stream is not needed any more.
-    mutating func take(_ delivery: TokenDelivery) -> [GenerationEvent] {
+    /// Throws `CancellationError` when its task is cancelled while a long answer is read.
+    func take(_ delivery: TokenDelivery) async throws -> [GenerationEvent] {
         guard !isFinished else { return [] }
         var events: [GenerationEvent] = []
         if let start = delivery.start, !started {
@@ -61,7 +62,7 @@ struct Generation {
             onStart(start)
             if let scores { events.append(.prompt(scores(delivery.promptLogprobs))) }
         }
-        let output = text.push(delivery.tokens, logprobs: delivery.logprobs)
+        let output = try await reading { $0.push(delivery.tokens, logprobs: delivery.logprobs) }
         usage.completionTokens += output.tokens
         usage.reasoningTokens += output.thinkingTokens
         events += output.deltas.map(GenerationEvent.delta)
@@ -72,10 +73,23 @@ struct Generation {
             isFinished = true
             usage.completionTokens = end.generated
             usage.prediction = end.prediction
-            events += text.finish(isCut: end.reason == .length).map(GenerationEvent.delta)
+            events += try await reading { $0.finish(isCut: end.reason == .length) }.map(GenerationEvent.delta)
             events.append(.finished(reason(end.reason), usage))
         }
         return events
+    }
+
+    /// Reads on in the answer, on the worker pool where that takes long.
+    private func reading<Result: Sendable>(_ read: @escaping @Sendable (inout AnswerText) -> Result) async throws -> Result {
+        guard text.isHeavy else { return read(&text) }
+        let before = text
+        let (after, result) = try await WorkerPool.input.run { _ in
+            var text = before
+            let result = read(&text)
+            return (text, result)
+        }
+        text = after
+        return result
     }
 
     private func reason(_ reason: FinishReason) -> FinishReason { reason == .stop && text.hasCalls ? .toolCalls : reason }

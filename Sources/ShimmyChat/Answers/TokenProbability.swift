@@ -46,7 +46,7 @@ extension TokenProbability {
 /// Finds for every piece of content the tokens that it was made of: text is held back, cut by a format, and told in other pieces than it came.
 ///
 /// Reasoning is left out: the same words may stand there first.
-struct ContentProbabilities {
+struct ContentProbabilities: Sendable {
     private struct Said {
         let probability: TokenProbability
         /// Where its text ends, counted from the first byte that was said.

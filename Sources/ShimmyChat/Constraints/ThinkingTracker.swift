@@ -1,5 +1,5 @@
 /// Follows an answer's bytes and knows whether the model is thinking.
-package struct ThinkingTracker {
+package struct ThinkingTracker: Sendable {
     private let start: [UInt8]
     private let ends: [[UInt8]]
     /// The last bytes, as many as a tag may need.
