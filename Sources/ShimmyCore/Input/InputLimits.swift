@@ -12,6 +12,8 @@ package struct InputLimits: Sendable, Equatable {
     package var tools = 1_024
     /// Messages or items of one request.
     package var messages = 20_000
+    /// Bytes of the stored responses or items that one response goes on from.
+    package var historyBytes = 64 << 20
     /// Fields without effect that the response header lists; it says how many more there are.
     package var reportedFields = 32
     /// Characters of a text that follow each other without a change between letters, digits, white space and other characters, for models

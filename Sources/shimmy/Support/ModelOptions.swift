@@ -61,23 +61,12 @@ struct ModelOptions: ParsableArguments {
     var logFormat: LogFormat?
 
     func validate() throws {
-        try Self.check(ctxSize, "--ctx-size", "SHIMMY_CTX_SIZE", EngineRanges.context)
-        try Self.check(threads, "--threads", "SHIMMY_THREADS", EngineRanges.threads)
-        try Self.check(slots, "--slots", "SHIMMY_SLOTS", EngineRanges.slots)
-        try Self.check(streamGap, "--stream-gap", "SHIMMY_STREAM_GAP", EngineRanges.streamGap)
-        try Self.check(queue, "--queue", "SHIMMY_QUEUE", EngineRanges.queue)
-        if let name = environment.string("SHIMMY_CPU_KERNELS"), CPUKernels.Choice(rawValue: name) == nil {
-            throw ValidationError("SHIMMY_CPU_KERNELS must be auto or off.")
-        }
-    }
-
-    /// Throws `ValidationError` for a number of an option, or of the variable that stands for it, that is out of range.
-    private static func check(_ option: Int?, _ name: String, _ variable: String, _ range: ClosedRange<Int>) throws {
-        if let option, !range.contains(option) { throw ValidationError("\(name) must be \(range.lowerBound) to \(range.upperBound).") }
-        guard option == nil, let text = Environment.process.string(variable) else { return }
-        guard let number = Int(text), range.contains(number) else {
-            throw ValidationError("\(variable) is '\(text)'; it must be \(range.lowerBound) to \(range.upperBound).")
-        }
+        try OptionRanges.check("ctx_size", ctxSize)
+        try OptionRanges.check("threads", threads)
+        try OptionRanges.check("stream_gap", streamGap)
+        try OptionRanges.check("queue", queue)
+        try OptionRanges.check("slots", slots)
+        try OptionRanges.checkEnvironment()
     }
 
     private var environment: Environment { .process }
