@@ -92,7 +92,7 @@ package struct ModelPuller: Sendable {
         let done = Mutex(total - plan.missing.reduce(0) { $0.saturated(adding: $1.size) })
         for file in plan.missing {
             let target = "\(plan.folder)/\(file.path)"
-            let isThere = try await WorkerPool.files.run { _ in
+            let isThere = try await WorkerPool.files.run { _ -> Bool in
                 // Another pull may have brought it since.
                 if PullManifest.read(in: plan.folder).has(file, in: plan.folder) { return true }
                 try Self.makeFolder((target as NSString).deletingLastPathComponent)
