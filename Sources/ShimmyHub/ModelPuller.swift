@@ -64,7 +64,7 @@ package struct ModelPuller: Sendable {
         let (commit, files) = try await client.files(of: address)
         let choice = try FileChoice.choose(address, from: files, memory: memory)
         let folder = "\(directory)/\(address.repository)"
-        let missing = try await WorkerPool.files.run { [self] _ in try missing(of: choice, in: folder) }
+        let missing = try await WorkerPool.files.run { _ in try self.missing(of: choice, in: folder) }
         return PlannedPull(address: address, commit: commit, choice: choice, folder: folder, missing: missing)
     }
 
