@@ -53,6 +53,7 @@ let package = Package(
             ]),
 
         target("ShimmyCore"),
+        .target(name: "CInflate", linkerSettings: [.linkedLibrary("z")]),
         target("ShimmyJSON"),
         .target(name: "CSampling"),
         target("ShimmyEngine", ["CSampling", "ShimmyCore", .product(name: "Logging", package: "swift-log")]),
@@ -84,11 +85,11 @@ let package = Package(
             ]),
         target(
             "ShimmyStorage",
-            ["ShimmyJSON", .product(name: "GRDB", package: "GRDB.swift"), .product(name: "Logging", package: "swift-log")]),
+            ["ShimmyCore", "ShimmyJSON", .product(name: "GRDB", package: "GRDB.swift"), .product(name: "Logging", package: "swift-log")]),
         target(
             "ShimmyServer",
             [
-                "ShimmyCore", "ShimmyJSON", "ShimmyEngine", "ShimmyChat", "ShimmyAPI", "ShimmyModels", "ShimmyHub", "ShimmyStorage",
+                "CInflate", "ShimmyCore", "ShimmyJSON", "ShimmyEngine", "ShimmyChat", "ShimmyAPI", "ShimmyModels", "ShimmyHub", "ShimmyStorage",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -97,6 +98,7 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+                .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),

@@ -56,6 +56,20 @@ package enum SettingKind: Sendable, Equatable {
         }
     }
 
+    /// Whether a variable of the environment may have this text.
+    package func accepts(_ text: String) -> Bool {
+        switch self {
+        case .text, .path, .pathList: !text.isEmpty
+        case .list: text.split(separator: ",", omittingEmptySubsequences: false).allSatisfy { !$0.allSatisfy(\.isWhitespace) }
+        case .flag: ["1", "true", "yes", "on", "0", "false", "no", "off"].contains(text.lowercased())
+        case .integer(let range): Int(text).map(range.contains) ?? false
+        case .port: text == "auto" || Int(text).map((1...65535).contains) ?? false
+        case .size: SizeText.bytes(text) != nil
+        case .time: KeepAlive(text) != nil
+        case .choice(let words): words.contains(text)
+        }
+    }
+
     private static func texts(_ value: JSON) -> [String]? {
         guard let elements = value.arrayValue else { return nil }
         let texts = elements.compactMap(\.stringValue).filter { !$0.isEmpty && !$0.contains(",") }

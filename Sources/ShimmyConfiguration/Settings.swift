@@ -1,10 +1,11 @@
 /// Every setting: the one list that the reader, `shimmy config` and the example are made from.
 package enum Settings {
-    package static let all: [Setting] = server + models + engine + storage + log
+    package static let all: [Setting] = server + limits + models + engine + storage + log
 
     /// In the order of the example, with a line for people.
     package static let tables: [(name: String, help: String)] = [
         ("server", "Where the server listens, and whom it answers."),
+        ("limits", "Bounds on what clients may use; docs/limits.md lists all of them."),
         ("models", "Which models there are, and how long they stay in memory."),
         ("engine", "How models are computed. What holds for one model alone stands in its own table, below."),
         ("storage", "Where files are kept."),
@@ -13,7 +14,6 @@ package enum Settings {
 
     package static func find(table: String, key: String) -> Setting? { all.first { $0.table == table && $0.key == key } }
 
-    private static let count = 1...Int.max
 
     private static let server = [
         Setting("server", "host", .text, default: "\"127.0.0.1\"", "Address to listen on.", rival: "SHIMMY_BIND_ADDRESS"),
@@ -32,11 +32,26 @@ package enum Settings {
             "Seconds that a stream's status waits for its model; then comments tell how far the load is."),
     ]
 
+    private static let limits = [
+        Setting(
+            "limits", "max_connections", .integer(1...1_000_000), default: "10000",
+            "Connections that may be open at one time, as far as the limit on open files allows."),
+        Setting(
+            "limits", "max_client_connections", .integer(1...1_000_000), default: "1000",
+            "Connections of one address that is not this machine's."),
+        Setting("limits", "max_requests", .integer(1...1_000_000), default: "4096", "Requests that may be in flight at one time."),
+        Setting("limits", "max_body", .size, default: "\"33554432\"", "Bytes of a request's body; no more than 1G."),
+        Setting("limits", "body_memory", .size, default: "\"268435456\"", "Bytes of all bodies that are being read at one time."),
+        Setting(
+            "limits", "write_seconds", .integer(1...86400), default: "60",
+            "Seconds that a client may read nothing of its response before the connection is closed."),
+    ]
+
     private static let models = [
         Setting("models", "model_dir", .pathList, default: "[]", "Folders to look for models in, beside the usual places.", isLive: true),
         Setting("models", "model", .text, "A model, by name or by path, to serve beside those that are found."),
         Setting("models", "preload", .flag, default: "false", "Whether that model, or the only one there is, is loaded before requests come."),
-        Setting("models", "max_models", .integer(count), "Models that may be loaded at once. Default: as many as the budget of memory allows."),
+        Setting("models", "max_models", .integer(1...10_000), "Models that may be loaded at once. Default: as many as the budget of memory allows."),
         Setting("models", "model_wait", .integer(0...86400), default: "60", "Seconds that a request may wait for memory that others' models use."),
         Setting(
             "models", "memory_budget", .size, "Bytes of memory that models may take together, such as \"6G\". Default: four fifths of the machine's."),
@@ -45,8 +60,8 @@ package enum Settings {
 
     private static let engine = [
         Setting(
-            "engine", "ctx_size", .integer(EngineRanges.context), "Tokens of context. Default: what a model was trained on, at most 8192.",
-            isLive: true),
+            "engine", "ctx_size", .integer(EngineRanges.context),
+            "Tokens of context. Default: the trained context where that fits half of the memory budget, else at least 8192.", isLive: true),
         Setting("engine", "threads", .integer(EngineRanges.threads), "Threads for computing. Default: the number of physical cores."),
         Setting("engine", "slots", .integer(EngineRanges.slots), default: "32", "Sequences of a model that can be computed at once.", isLive: true),
         Setting("engine", "stream_gap", .integer(EngineRanges.streamGap), default: "100", "Milliseconds between two tokens of a stream, at most."),

@@ -8,11 +8,19 @@ package struct JSONLimits: Sendable {
     package var bytes: Int
     /// How many values it may hold: each takes some forty bytes of memory, and two of text.
     package var values: Int
+    /// How many characters a number may have.
+    package var digits: Int
+    /// Asked every few thousand values; parsing fails with the limit `.stopped` when it returns true.
+    package var isStopped: (@Sendable () -> Bool)?
 
-    package init(depth: Int = 128, bytes: Int = .max, values: Int = .max) {
+    package init(
+        depth: Int = 128, bytes: Int = .max, values: Int = .max, digits: Int = .max, isStopped: (@Sendable () -> Bool)? = nil
+    ) {
         self.values = values
         self.depth = depth
         self.bytes = bytes
+        self.digits = digits
+        self.isStopped = isStopped
     }
 }
 
@@ -26,6 +34,10 @@ package struct JSONError: Error, Equatable, CustomStringConvertible {
     package let line: Int
     /// From 1, in Unicode scalars.
     package let column: Int
+    /// The bound that a well-formed text went beyond; nil for a text that is not JSON.
+    package var limit: Limit?
+
+    package enum Limit: Sendable, Equatable { case depth, bytes, values, digits, stopped }
 
     package var description: String {
         "\(message) (line \(line), column \(column))"
@@ -34,7 +46,8 @@ package struct JSONError: Error, Equatable, CustomStringConvertible {
 
 extension JSONError {
     /// Works out line and column, which costs a pass over the text up to `offset`.
-    init(_ message: String, at offset: Int, in text: UnsafeBufferPointer<UInt8>) {
+    init(_ message: String, at offset: Int, in text: UnsafeBufferPointer<UInt8>, limit: Limit? = nil) {
+        self.limit = limit
         let before = text.prefix(offset)
         let lineStart = before.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
         self.message = message

@@ -108,6 +108,9 @@ extension JSONParser {
             _ = take(UInt8(ascii: "-")) || take(UInt8(ascii: "+"))
             try digits("a digit in the exponent")
         }
+        guard position - start <= limits.digits else {
+            throw error("a number with more than \(limits.digits) characters", at: start, limit: .digits)
+        }
         return JSONNumber(literal: String(decoding: bytes[start..<position], as: UTF8.self))
     }
 

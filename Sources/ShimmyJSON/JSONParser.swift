@@ -21,7 +21,7 @@ extension JSON {
 /// Where the parser is in the text. The scalars are read in JSONParser+Scalars.swift.
 struct JSONParser {
     let bytes: UnsafeBufferPointer<UInt8>
-    private let limits: JSONLimits
+    let limits: JSONLimits
     private var values = 0
     var position = 0
 
@@ -33,7 +33,7 @@ struct JSONParser {
     static func parse(_ bytes: UnsafeBufferPointer<UInt8>, limits: JSONLimits) throws(JSONError) -> JSON {
         var parser = JSONParser(bytes: bytes, limits: limits)
         guard bytes.count <= limits.bytes else {
-            throw parser.error("larger than \(limits.bytes) bytes", at: max(limits.bytes, 0))
+            throw parser.error("larger than \(limits.bytes) bytes", at: max(limits.bytes, 0), limit: .bytes)
         }
         if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { parser.position = 3 }
         parser.skipWhitespace()
@@ -46,7 +46,8 @@ struct JSONParser {
     /// The value that starts here, inside `depth` arrays and objects.
     private mutating func value(depth: Int) throws(JSONError) -> JSON {
         values += 1
-        guard values <= limits.values else { throw error("more than \(limits.values) values") }
+        guard values <= limits.values else { throw error("more than \(limits.values) values", limit: .values) }
+        if values & 0xFFF == 0, limits.isStopped?() == true { throw error("stopped", limit: .stopped) }
         return switch next {
         case UInt8(ascii: "{"): .object(try object(depth: depth + 1))
         case UInt8(ascii: "["): .array(try array(depth: depth + 1))
@@ -108,7 +109,7 @@ struct JSONParser {
 
     /// Goes past the bracket that makes the nesting `depth` levels deep.
     private mutating func open(depth: Int) throws(JSONError) {
-        guard depth <= limits.depth else { throw error("nested more than \(limits.depth) levels deep") }
+        guard depth <= limits.depth else { throw error("nested more than \(limits.depth) levels deep", limit: .depth) }
         position += 1
         skipWhitespace()
     }
@@ -136,7 +137,7 @@ extension JSONParser {
         error(next == nil ? "unexpected end of the text, expected \(what)" : "expected \(what)", at: offset)
     }
 
-    func error(_ message: String, at offset: Int? = nil) -> JSONError {
-        JSONError(message, at: offset ?? position, in: bytes)
+    func error(_ message: String, at offset: Int? = nil, limit: JSONError.Limit? = nil) -> JSONError {
+        JSONError(message, at: offset ?? position, in: bytes, limit: limit)
     }
 }

@@ -25,7 +25,7 @@ package struct AliasFile: Sendable {
 
     package func set(_ name: String, to model: String) throws(Refusal) {
         let isName =
-            name.allSatisfy { $0.isLetter || $0.isNumber || "-_.:/@+".contains($0) } && name.first?.isLetter ?? name.first?.isNumber ?? false
+            name.allSatisfy { $0.isLetter || $0.isNumber || "-_.:/@+".contains($0) } && name.first.map { $0.isLetter || $0.isNumber } ?? false
         guard isName, name.utf8.count <= Self.longestName else {
             throw Refusal(
                 description: "'\(name)' is no name: it begins with a letter or digit, and has '-', '_', '.', ':', '/', '@' and '+' beside those")

@@ -11,6 +11,9 @@ extension HTTPField.Name {
     static let retryAfterName = Self("retry-after")!
     static let apiKey = Self("api-key")!
     static let xAPIKey = Self("x-api-key")!
+    static let secFetchSite = Self("sec-fetch-site")!
+    static let privateNetworkRequest = Self("access-control-request-private-network")!
+    static let privateNetworkAllow = Self("access-control-allow-private-network")!
 }
 
 extension Response {
@@ -27,18 +30,13 @@ extension Response {
     }
 
     /// Names the fields of the request that had no effect.
-    mutating func reportIgnored(_ fields: [String]) {
-        if !fields.isEmpty { headers[.ignoredParameters] = fields.map(Self.headerSafe).joined(separator: ", ") }
+    mutating func reportIgnored(_ fields: IgnoredFields) {
+        if let names = fields.header { headers[.ignoredParameters] = names }
     }
 
     /// Names the fields of the request whose values the model's preset replaced.
     mutating func reportForced(_ fields: [String]) {
-        if !fields.isEmpty { headers[.forcedParameters] = fields.joined(separator: ", ") }
-    }
-
-    /// Field names are the client's own words: nothing of them may end a header.
-    private static func headerSafe(_ name: String) -> String {
-        String(name.unicodeScalars.prefix(64).map { $0.isASCII && $0.value > 32 && $0.value != 127 && $0 != "," ? Character($0) : "?" })
+        if !fields.isEmpty { headers[.forcedParameters] = fields.map(IgnoredFields.visible).joined(separator: ", ") }
     }
 
     static func error(_ error: APIError) -> Response {

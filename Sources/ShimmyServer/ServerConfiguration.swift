@@ -1,11 +1,14 @@
 // Serves HTTP: routes, limits, security, streams. Knows the API layer's types; knows nothing of tokens or of llama.cpp.
 
 package import ShimmyAPI
+package import ShimmyCore
 package import ShimmyModels
 
 /// How the server listens and whom it answers.
 package struct ServerConfiguration: Sendable {
     package var host: String
+    /// Addresses that are listened to as well, with the same port, where that is possible.
+    package var otherHosts: [String] = []
     /// 0 lets the system choose.
     package var port: Int
     package let access: ServerAccess
@@ -38,15 +41,25 @@ package struct APIKey: Sendable, Equatable {
     }
 }
 
-/// Bounds on everything that a client can make grow.
+/// Bounds on everything that a client can make grow. docs/limits.md lists them.
 package struct ServerLimits: Sendable {
     /// All header fields together, in bytes.
     package var headerBytes = 64 << 10
     package var headerFields = 200
-    package var bodyBytes = 32 << 20
+    /// What one request may contain.
+    package var input = InputLimits.standard
     /// For a head, from then on for a body; also how long a connection may stay open between requests.
     package var requestTime: Duration = .seconds(60)
-    package var jsonDepth = 128
+    /// How long a client may read nothing of what is to be written to it.
+    package var writeTime: Duration = .seconds(60)
+    /// Connections that are open at one time.
+    package var connections = 10_000
+    /// Those of one client that is not this machine.
+    package var clientConnections = 1_000
+    /// Requests whose response is not complete.
+    package var requests = 4_096
+    /// Bytes of all bodies that are being read, parsed and decoded.
+    package var bodyMemory = 256 << 20
 
     package init() {}
 }

@@ -10,7 +10,14 @@ package import ShimmyStorage
 
 /// The server as a service: binds, answers, drains when it is told to stop.
 package struct ShimmyServer: Service {
-    private let application: Application<RouterResponder<ShimmyRequestContext>>
+    private typealias Listener = Application<RouterResponder<ShimmyRequestContext>>
+
+    private let listener: Listener
+    /// Those at other addresses, made when the port is known.
+    private let others: @Sendable (_ port: Int) -> [Listener]
+    /// The port that the first listener got.
+    private let ports: AsyncStream<Int>
+    private let logger: Logger
     /// Nil where nothing may be stored.
     private let background: BackgroundResponses?
 
@@ -33,23 +40,31 @@ package struct ShimmyServer: Service {
             BackgroundResponses(
                 store: $0, maker: ResponseMaker(models: models, presets: configuration.presets), access: configuration.access, logger: logger)
         }
+        let use = ServerUse(limits: configuration.limits)
         let table = Self.routeTable(
-            configuration: configuration, models: models, hub: hub, store: store, background: background, contextLength: contextLength)
-        let limits = configuration.limits
-        var http = HTTP1Channel.Configuration(
-            additionalChannelHandlers: [ParserErrorHandler(), ExpectContinueHandler(bodyLimit: limits.bodyBytes), DisconnectMonitor()],
-            idleTimeout: .nanoseconds(Int64(limits.requestTime / .nanoseconds(1))))
-        http.httpDecoder = .init(
-            maxHeaderFieldSize: limits.headerBytes, maxHeaderListSize: limits.headerBytes, maxHeaderFieldCount: limits.headerFields)
-        application = Application(
-            responder: Self.router(table, configuration).buildResponder(),
-            server: .http1(configuration: http),
-            configuration: ApplicationConfiguration(
-                address: .hostname(configuration.host, port: configuration.port), backlog: 1024, reuseAddress: true),
-            onServerRunning: { channel in
-                await onListening(Address(host: configuration.host, port: channel.localAddress?.port ?? configuration.port))
-            },
-            logger: logger)
+            configuration: configuration, models: models, hub: hub, store: store, use: use, background: background, contextLength: contextLength)
+        let responder = Self.router(table, configuration, use).buildResponder()
+        let listener = { @Sendable (host: String, port: Int, onRunning: @escaping @Sendable (Int) async -> Void) in
+            Application(
+                responder: responder, server: HTTPServerBuilder { ConnectionChannel(responder: $0, use: use) },
+                configuration: ApplicationConfiguration(address: .hostname(host, port: port), backlog: 1024, reuseAddress: true),
+                onServerRunning: { channel in
+                    try? await channel.eventLoop.submit {
+                        try channel.pipeline.syncOperations.addHandler(AcceptErrors(logger: logger), position: .first)
+                    }.get()
+                    await onRunning(channel.localAddress?.port ?? port)
+                },
+                logger: logger)
+        }
+        let (ports, port) = AsyncStream.makeStream(of: Int.self)
+        self.ports = ports
+        self.logger = logger
+        self.listener = listener(configuration.host, configuration.port) { bound in
+            port.yield(bound)
+            port.finish()
+            await onListening(Address(host: configuration.host, port: bound))
+        }
+        others = { port in configuration.otherHosts.map { listener($0, port) { _ in } } }
     }
 
     package func run() async throws {
@@ -57,7 +72,7 @@ package struct ShimmyServer: Service {
         let end: Result<Void, any Error>
         do {
             try await withGracefulShutdownHandler {
-                try await application.run()
+                try await listen()
             } onGracefulShutdown: { [background] in
                 background?.holdBack()
             }
@@ -70,18 +85,44 @@ package struct ShimmyServer: Service {
         try end.get()
     }
 
+    /// Returns when the server was told to stop and has answered. An address beside the first that cannot be had is left out.
+    private func listen() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { [listener] in try await listener.run() }
+            group.addTask { [ports, others, logger] in
+                for await port in ports {
+                    await withDiscardingTaskGroup { group in
+                        for other in others(port) {
+                            group.addTask {
+                                do {
+                                    try await other.run()
+                                } catch {
+                                    logger.info("address not listened to", metadata: ["address": "\(other.configuration.address)", "error": "\(error)"])
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+            // When the first one cannot listen, there is no server.
+            try await group.waitForAll()
+        }
+    }
+
     /// Every route of the server. Also asked by the test that holds the compatibility matrix against them.
     package static func routeTable(
-        configuration: ServerConfiguration, models: ModelManager, hub: HubAccess, store: Store?, background: BackgroundResponses? = nil,
+        configuration: ServerConfiguration, models: ModelManager, hub: HubAccess, store: Store?, use: ServerUse? = nil,
+        background: BackgroundResponses? = nil,
         contextLength: @escaping @Sendable (ModelRecord) -> Int?
     ) -> RouteTable {
-        let body = JSONBodyReader(limits: configuration.limits)
+        let use = use ?? ServerUse(limits: configuration.limits)
+        let body = RequestReader(use: use)
         let streams = ResponseStreams(heartbeat: configuration.heartbeat)
         let responder = AnswerResponder(models: models, heartbeat: configuration.heartbeat, silence: configuration.loadSilence)
         let reader = PresetReader(body: body, models: models, presets: configuration.presets)
         return RouteTable(
             routes: HealthRoutes(models: models).routes
-                + EngineRoutes(models: models).routes
+                + EngineRoutes(models: models, use: use, store: store).routes
                 + ModelRoutes(models: models, contextLength: contextLength, body: body).routes
                 + PullRoutes(models: models, hub: hub, body: body, heartbeat: configuration.heartbeat).routes
                 + ChatRoutes(models: models, reader: reader, responder: responder, store: store).routes
@@ -91,7 +132,7 @@ package struct ShimmyServer: Service {
                     models: models, reader: reader, store: store, background: background, streams: streams, silence: configuration.loadSilence
                 ).routes
                 + StoredResponseRoutes(store: store, background: background, streams: streams).routes
-                + ResponseToolRoutes(models: models, body: body, store: store).routes
+                + ResponseToolRoutes(models: models, reader: reader, store: store).routes
                 + EmbeddingRoutes(models: models, body: body).routes
                 + AdapterRoutes(models: models).routes
                 + PromptRoutes(models: models, body: body, reader: reader).routes)
@@ -99,13 +140,17 @@ package struct ShimmyServer: Service {
 
     /// The order is the meaning: ids for everything, then errors as objects, then who may ask at all, then who may read answers,
     /// then keys. Errors are mapped once more inside CORS, so that a web page can read them.
-    static func router(_ table: RouteTable, _ configuration: ServerConfiguration) -> Router<ShimmyRequestContext> {
+    static func router(
+        _ table: RouteTable, _ configuration: ServerConfiguration, _ use: ServerUse
+    ) -> Router<ShimmyRequestContext> {
         let router = Router(context: ShimmyRequestContext.self, options: .autoGenerateHeadEndpoints)
         router.add(middleware: RequestIDMiddleware())
         router.add(middleware: ErrorMiddleware(routes: table))
         router.add(middleware: HostMiddleware(configuration: configuration))
+        router.add(middleware: ProtocolMiddleware(routes: table))
         router.add(middleware: LoopbackCORSMiddleware(access: configuration.access, routes: table))
         router.add(middleware: ErrorMiddleware(routes: table))
+        router.add(middleware: LoadMiddleware(use: use))
         router.add(middleware: KeyMiddleware(access: configuration.access))
         table.register(on: router)
         return router

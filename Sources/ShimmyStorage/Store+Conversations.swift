@@ -25,9 +25,12 @@ extension Store {
     }
 
     /// All of a conversation's items, in their order. Nil if there is no such conversation.
-    package func allItems(ofConversation id: String, owner: String) async throws -> [StoredItem]? {
+    /// Throws `StorageError.tooLarge` for one that takes more bytes than may be read at once.
+    package func allItems(ofConversation id: String, owner: String, mostBytes: Int = .max) async throws -> [StoredItem]? {
         try await read { database in
             guard let serial = try Self.serial(database, id, .conversation, owner) else { return nil }
+            let bytes = try Int.fetchOne(database, sql: "SELECT bytes FROM record WHERE serial = ?", arguments: [serial]) ?? 0
+            if bytes > mostBytes { throw StorageError.tooLarge(bytes: bytes, most: mostBytes) }
             return try Row.fetchAll(database, sql: "SELECT id, json FROM item WHERE record = ? ORDER BY position", arguments: [serial])
                 .map(Self.item)
         }

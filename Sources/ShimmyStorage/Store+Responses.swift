@@ -87,8 +87,23 @@ extension Store {
     }
 
     /// A response with all those that it continues. Nil if there is no such response.
-    package func chain(endingAt id: String, owner: String) async throws -> ResponseChain? {
+    /// Throws `StorageError.tooLarge` for one that takes more bytes than may be read at once.
+    /// - mostBytes: of all its turns together.
+    package func chain(endingAt id: String, owner: String, mostBytes: Int = .max) async throws -> ResponseChain? {
         try await read { database in
+            let bytes = try Int.fetchOne(
+                database,
+                sql: """
+                    WITH RECURSIVE chain (serial, previous, bytes) AS (
+                        SELECT serial, previous, bytes FROM record WHERE id = ?1 AND kind = ?2 AND owner = ?3
+                        UNION ALL
+                        SELECT record.serial, record.previous, record.bytes FROM record JOIN chain ON record.id = chain.previous
+                        WHERE record.kind = ?2 AND record.owner = ?3
+                    )
+                    SELECT sum(bytes) FROM chain
+                    """,
+                arguments: [id, RecordKind.response.rawValue, owner])
+            if let bytes, bytes > mostBytes { throw StorageError.tooLarge(bytes: bytes, most: mostBytes) }
             let rows = try Row.fetchAll(
                 database,
                 sql: """

@@ -44,7 +44,7 @@ package final class Store: Sendable {
     }
 
     private let place: StoragePlace
-    let limits: StorageLimits
+    package let limits: StorageLimits
     private let patience: Double
     private let retryAfter: Duration
     let now: @Sendable () -> Int
@@ -90,6 +90,9 @@ package final class Store: Sendable {
             }
         }
     }
+
+    /// Bytes of everything that is kept.
+    package func usedBytes() async throws -> Int { try await read { try Pruning.usedBytes($0) } }
 
     /// Throws why nothing can be kept right now: for those who want to know before they work.
     package func ready() async throws { _ = try await connection() }

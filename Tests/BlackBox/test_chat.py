@@ -37,7 +37,7 @@ def test_every_role_is_accepted(server):
         {"role": "system", "content": "You are terse."},
         {"role": "developer", "content": "Answer in English."},
         {"role": "user", "name": "ann", "content": "What is the weather?"},
-        {"role": "assistant", "content": "Let me look."},
+        {"role": "assistant", "content": "Let me look.", "tool_calls": [{"id": "call_1", "type": "function", "function": {"name": "look", "arguments": "{}"}}]},
         {"role": "tool", "tool_call_id": "call_1", "content": "Sunny."},
         {"role": "user", "content": "So?"},
     ]
@@ -127,8 +127,9 @@ def test_a_whole_number_may_be_written_as_a_decimal(server):
     assert server.chat(max_tokens=3.0).json["usage"]["completion_tokens"] == 3
 
 
-def test_stream_options_without_stream_are_ignored(server):
-    assert server.chat(stream_options={"include_usage": True}).status == 200
+def test_stream_options_need_a_stream(server):
+    server.chat(stream_options={"include_usage": True}).assert_error(400, "stream_options", None)
+    server.chat(stream_options={"include_usage": True}, stream=False).assert_error(400, "stream_options", None)
 
 
 def test_cached_tokens_tell_of_a_reused_prefix(server):

@@ -443,6 +443,42 @@ def test_keys_cannot_be_taken_away_from_a_server_for_others(place):
         assert server.request("GET", "/v1/models").status == 401
 
 
+@pytest.mark.parametrize("how", ["file", "text"])
+def test_a_server_with_keys_never_becomes_one_without(place, how):
+    """Also on this machine alone, and also when the file is gone."""
+    place('[server]\napi_key = ["word"]\n')
+    with Server(place.home) as server:
+        assert server.request("GET", "/v1/models").status == 401
+        if how == "file":
+            place.path.unlink()
+        else:
+            place("[server]\n")
+        wait_until(lambda: logged(server, "keeps those it has until it is restarted"), "a warning")
+        assert server.request("GET", "/v1/models").status == 401
+        assert server.request("GET", "/v1/models", headers={"Authorization": "Bearer word"}).status == 200
+
+
+NUMBERS = {
+    "request-seconds": "from 1 to 86400", "drain-seconds": "from 0 to 86400", "load-silence": "from 0 to 86400", "model-wait": "from 0 to 86400",
+    "max-models": "from 1 to 10000", "max-connections": "from 1 to 1000000", "max-client-connections": "from 1 to 1000000",
+    "max-requests": "from 1 to 1000000", "write-seconds": "from 1 to 86400", "ctx-size": "from 16 to 1073741824", "threads": "from 1 to 1024",
+    "slots": "from 1 to 256", "stream-gap": "from 1 to 3600000", "queue": "from 0 to 1000000", "store-days": "from 1 to 100000",
+}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_numbers_out_of_range_are_named_with_what_is_allowed(place, name):
+    variable = "SHIMMY_" + name.replace("-", "_").upper()
+    for value in ("9999999999999", "9223372036854775807", "-1"):
+        option = run(place.home, "serve", "--port", "auto", f"--{name}={value}")
+        assert option.returncode == 64 and f"--{name} is {value}; it takes an integer {NUMBERS[name]}" in option.stderr
+        result = run(place.home, "serve", "--port", "auto", **{variable: value})
+        assert result.returncode == 64 and f"{variable} is '{value}'; it takes an integer {NUMBERS[name]}" in result.stderr
+    for value in ("99999999999999999999", "abc", "1.5"):
+        assert run(place.home, "serve", "--port", "auto", f"--{name}={value}").returncode == 64
+        assert run(place.home, "serve", "--port", "auto", **{variable: value}).returncode == 64
+
+
 def test_another_context_waits_for_the_streams(place):
     def context(server) -> int:
         return server.request("GET", f"/v1/models/{MODEL}").json["shimmy"]["context_length"]

@@ -376,3 +376,72 @@ def events_so_far(server, id: str) -> list:
     body = body[: body.rindex(b"event: ")]
     connection.close()
     return parse(body)
+
+
+def database(home) -> sqlite3.Connection:
+    return sqlite3.connect(home / "data/storage/shimmy.sqlite")
+
+
+def finished(server, id: str) -> dict:
+    deadline = time.monotonic() + 20
+    while (response := server.request("GET", f"/v1/responses/{id}").json)["status"] in ("queued", "in_progress"):
+        assert time.monotonic() < deadline, response
+        time.sleep(0.05)
+    return response
+
+
+def test_a_stored_request_that_cannot_be_read_has_failed(tmp_path):
+    home = make_home(tmp_path / "home")
+    with Server(home) as server:
+        id = server.request("POST", "/v1/responses", {"model": MODEL, "input": "Hi", "background": True, "max_output_tokens": 2}).json["id"]
+        assert finished(server, id)["status"] == "completed"
+    with database(home) as stored:
+        stored.execute("UPDATE record SET status = 'queued', request = '{\"model\": 5}' WHERE id = ?", (id,))
+        stored.execute("DELETE FROM event WHERE number > 1")
+    stored.close()
+    with Server(home) as server:
+        response = finished(server, id)
+        assert response["status"] == "failed" and "cannot be read" in response["error"]["message"]
+        last = server.request("GET", f"/v1/responses/{id}?stream=true").body.decode().strip().split("\n\n")[-1]
+        assert last.startswith("event: response.failed\n")
+
+
+def test_a_stream_that_cannot_be_read_ends_with_an_error(tmp_path):
+    home = make_home(tmp_path / "home")
+    with Server(home) as server:
+        id = server.request("POST", "/v1/responses", {"model": MODEL, "input": "Hi", "background": True, "max_output_tokens": 2}).json["id"]
+        finished(server, id)
+        with database(home) as stored:
+            stored.execute("UPDATE event SET json = '{' WHERE number > 2")
+        stored.close()
+        answer = server.request("GET", f"/v1/responses/{id}?stream=true")
+        last = answer.body.decode().strip().split("\n\n")[-1]
+        assert last.startswith("event: error\n")
+        event = json.loads(last.split("data: ")[1])
+        assert event["type"] == "error" and event["code"] == "storage_unavailable" and event["message"]
+
+
+def test_counting_and_compacting_have_presets_too(tmp_path):
+    home = make_home(tmp_path / "home")
+    file = home / "shimmy.toml"
+    file.write_text(f'[model."{MODEL}"]\nsystem = "You are Ada, who always answers in a single short sentence."\n')
+    with Server(home, "--config", str(file)) as server:
+        body = {"model": MODEL, "input": "Hi"}
+        counted = server.request("POST", "/v1/responses/input_tokens", body).json["input_tokens"]
+        used = server.request("POST", "/v1/responses", {**body, "max_output_tokens": 1}).json["usage"]["input_tokens"]
+        assert counted == used
+        alone = server.request("POST", "/v1/responses/input_tokens", {"input": "Hi"}).json["input_tokens"]
+        assert alone == counted
+        compacted = server.request("POST", "/v1/responses/compact", body).json["usage"]["input_tokens"]
+    with Server(home) as server:
+        assert counted > server.request("POST", "/v1/responses/input_tokens", body).json["input_tokens"] + 5
+        assert compacted > server.request("POST", "/v1/responses/compact", body).json["usage"]["input_tokens"] + 5
+
+
+def test_thousands_of_items_are_truncated_in_little_time(server):
+    items = [{"role": "user" if number % 2 == 0 else "assistant", "content": "word " * 3} for number in range(8000)]
+    begun = time.monotonic()
+    answer = server.request("POST", "/v1/responses", {"model": MODEL, "input": items, "truncation": "auto", "max_output_tokens": 1, "store": False})
+    assert answer.status == 200, answer.body
+    assert int(answer.headers["x-shimmy-dropped-items"]) > 6000
+    print(f"{time.monotonic() - begun:.1f} s")

@@ -15,7 +15,7 @@ def test_a_response_has_the_documented_shape(server):
     assert set(response) == {
         "id", "object", "created_at", "completed_at", "status", "error", "incomplete_details", "instructions", "model", "output", "metadata",
         "parallel_tool_calls", "previous_response_id", "conversation", "reasoning", "service_tier", "store", "temperature", "text", "tool_choice",
-        "tools", "top_logprobs", "top_p", "truncation", "usage", "user", "safety_identifier", "prompt_cache_key", "background", "max_output_tokens",
+        "tools", "top_logprobs", "top_p", "truncation", "usage", "user", "safety_identifier", "prompt_cache_key", "background", "frequency_penalty", "presence_penalty", "max_output_tokens",
         "max_tool_calls",
     }
     assert response["id"].startswith("resp_") and response["model"] == MODEL and response["metadata"] == {"a": "b"} and response["user"] == "me"

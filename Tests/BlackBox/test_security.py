@@ -3,7 +3,7 @@
 import pytest
 
 import raw
-from server import MODEL, Server
+from server import MODEL, Server, run
 
 
 @pytest.fixture(scope="module")
@@ -110,3 +110,79 @@ def test_keys_from_the_environment(start):
     assert server.request("GET", "/v1/models", headers={"Authorization": "Bearer two"}).status == 200
     body = {"model": MODEL, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1}
     assert server.request("POST", "/v1/chat/completions", body, {"Authorization": "Bearer one"}).status == 200
+
+
+def test_a_refused_name_says_which_option_allows_it(server):
+    with raw.Connection(server.port) as connection:
+        connection.send(connection.request("GET", "/v1/models", host="host.docker.internal:11435"))
+        status, _, body = connection.read_response()
+        assert status == 403 and b"--allow-host" in body
+
+
+# Requests of foreign web pages
+
+EFFECTS = [
+    ("POST", "/v1/models/rescan"), ("POST", "/v1/conversations"), ("POST", "/v1/chat/completions"), ("POST", "/v1/models/unload"),
+    ("DELETE", "/v1/responses/resp_1"), ("POST", "/tokenize"),
+]
+
+
+@pytest.mark.parametrize("method, path", EFFECTS)
+@pytest.mark.parametrize("headers", [{"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}])
+def test_foreign_pages_have_no_effect(server, method, path, headers):
+    answer = server.request(method, path, None, headers)
+    message = answer.assert_error(403, None, "origin_not_allowed", "permission_error")
+    assert "--allow-origin" in message and "access-control-allow-origin" not in answer.headers
+
+
+@pytest.mark.parametrize("headers", [{"Origin": "http://localhost:3000", "Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}])
+def test_pages_of_this_machine_have_effects(server, headers):
+    assert server.request("POST", "/v1/models/rescan", None, headers).status == 200
+
+
+def test_pages_that_were_allowed_have_effects(locked):
+    headers = {"Origin": "https://ui.example", "Sec-Fetch-Site": "cross-site", "x-api-key": "key-1"}
+    assert locked.request("POST", "/v1/models/rescan", None, headers).status == 200
+
+
+def test_a_private_network_may_be_asked_for(locked):
+    headers = {"Origin": "https://ui.example", "Access-Control-Request-Method": "POST", "Access-Control-Request-Private-Network": "true"}
+    answer = locked.request("OPTIONS", "/v1/chat/completions", headers=headers)
+    assert answer.status == 204 and answer.headers["access-control-allow-private-network"] == "true"
+    answer = locked.request("OPTIONS", "/v1/chat/completions", headers={**headers, "Origin": "https://evil.example"})
+    assert "access-control-allow-private-network" not in answer.headers
+
+
+@pytest.mark.parametrize("path", ["/tokenizer_info", "/lora-adapters"])
+def test_a_look_at_a_model_loads_none(start, path):
+    server = start()
+    for method in ("GET", "HEAD"):
+        answer = server.request(method, f"{path}?model={MODEL}")
+        assert answer.status == 409
+    message = server.request("GET", path).assert_error(409, "model", "model_not_loaded")
+    assert "POST /v1/models/load" in message
+    assert server.request("GET", "/health").json["models_loaded"] == 0
+    assert server.chat(max_tokens=1).status == 200
+    assert server.request("GET", f"{path}?model={MODEL}").status == 200
+
+
+# Keys that are none
+
+
+@pytest.mark.parametrize("arguments, variables", [
+    (["--api-key", ""], {}), (["--api-key", "  "], {}), (["--api-key", "good", "--api-key", ""], {}), ([], {"SHIMMY_API_KEY": ""}),
+    ([], {"SHIMMY_API_KEY": "a,,b"}), ([], {"SHIMMY_API_KEY_FILE": ""}), (["--host", "0.0.0.0", "--api-key", ""], {}),
+])
+def test_an_empty_key_is_an_error(home, arguments, variables):
+    result = run(home, "serve", "--port", "auto", *arguments, **variables)
+    assert result.returncode not in (0, None) and "empty" in result.stderr
+
+
+def test_an_empty_key_in_files_is_an_error(home, tmp_path):
+    keys = tmp_path / "keys"
+    keys.write_text("\n  \n# none\n")
+    assert "has no key" in run(home, "serve", "--port", "auto", "--api-key-file", str(keys)).stderr
+    file = tmp_path / "shimmy.toml"
+    file.write_text('[server]\napi_key = [""]\n')
+    result = run(home, "serve", "--port", "auto", "--config", str(file))
+    assert result.returncode == 1 and "server.api_key" in result.stderr

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import resource
 import sqlite3
 import threading
@@ -277,3 +278,24 @@ def test_the_storage_is_shown_and_pruned(own):
         assert not any(kept(server, one) for one in ids)
         assert kept(server, converse(server).json["id"])
     assert run(own, "storage", "check").stdout == "ok\n"
+
+
+def test_what_people_wrote_is_private_whatever_the_directory(tmp_path):
+    """A directory that others may read, and a umask that would let them."""
+    home = make_home(tmp_path / "home")
+    folders = [home / "data/storage", home / "prefixes"]
+    for folder in folders:
+        folder.mkdir(mode=0o755)
+    umask = os.umask(0o022)
+    try:
+        with Server(home, "--prefix-cache-dir", str(folders[1])) as server:
+            assert server.chat("Remember these words: " + "lasting " * 60, max_tokens=2, store=True).status == 200
+            assert modes(folders[0]) == {"shimmy.sqlite": 0o600, "shimmy.sqlite-wal": 0o600, "shimmy.sqlite-shm": 0o600, "lock": 0o600}
+        written = modes(folders[1])
+        assert written and set(written.values()) == {0o600}
+    finally:
+        os.umask(umask)
+
+
+def modes(folder) -> dict:
+    return {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}

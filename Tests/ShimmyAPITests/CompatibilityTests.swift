@@ -52,7 +52,7 @@ import Testing
 
     @Test func theDecoderOfCompletionsReadsTheRowsThatAreSupported() throws {
         let recorder = FieldRecorder()
-        _ = try CompletionRequest(["model": "m", "prompt": "a", "stream_options": [:], "lora": [["name": "a"]]], recorder: recorder)
+        _ = try CompletionRequest(["model": "m", "prompt": "a", "stream": true, "stream_options": [:], "lora": [["name": "a"]]], recorder: recorder)
         let promised = Compatibility.completions.request.filter {
             switch $0.support {
             case .supported, .partial: true
@@ -88,7 +88,7 @@ import Testing
 
     private static let everyFieldOfResponses = [
         #"""
-        {"model": "m", "conversation": {"id": "c"}, "stream_options": {}, "lora": [{"name": "a"}], "text": {"verbosity": "low", "format": {"type": "json_schema",
+        {"model": "m", "conversation": {"id": "c"}, "stream": true, "stream_options": {}, "lora": [{"name": "a"}], "text": {"verbosity": "low", "format": {"type": "json_schema",
          "name": "n", "schema": {}}}, "reasoning": {"effort": "low", "summary": "auto"}, "service_tier": "auto", "truncation": "auto",
          "chat_template_kwargs": {}, "tools": [{"type": "function", "name": "f"}, {"type": "custom", "name": "g",
          "format": {"type": "grammar", "syntax": "regex", "definition": "a"}}],
@@ -103,7 +103,8 @@ import Testing
     /// Requests that lead the decoder through all of its branches.
     private static let everyField = [
         #"""
-        {"model": "m", "stream_options": {}, "lora": [{"name": "a"}], "messages": [{"role": "user", "content": [{"type": "text", "text": "a"}]},
+        {"model": "m", "stream": true, "stream_options": {}, "structured_outputs": {"json": {}}, "lora": [{"name": "a"}],
+         "messages": [{"role": "user", "content": [{"type": "text", "text": "a"}]},
          {"role": "assistant", "content": [{"type": "refusal", "refusal": "a"}]}, {"role": "assistant", "tool_calls": []}]}
         """#,
         #"{"model": "m", "messages": [{"role": "assistant"}], "prediction": {"type": "content", "content": [{"type": "text", "text": ""}]}}"#,

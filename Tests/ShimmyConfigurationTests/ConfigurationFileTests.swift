@@ -66,7 +66,7 @@ import Testing
                     "shimmy.toml:4: server.host: it takes a string, not a list.",
                     "shimmy.toml:6: server.ctx-size: there is no such key. Did you mean 'ctx_size'?",
                     "shimmy.toml:9: engine.slots: it takes an integer from 1 to 256, not 0.",
-                    "shimmy.toml:10: engine.threads: it takes an integer of at least 1, not 1.5.",
+                    "shimmy.toml:10: engine.threads: it takes an integer from 1 to 1024, not 1.5.",
                     "shimmy.toml:11: engine.api_key: it belongs into [server].",
                     "shimmy.toml:12: engine.cpu_kernels: it takes one of \"auto\", \"off\", not \"fast\".",
                     "shimmy.toml:14: modle: there is no such table. Did you mean 'model'?",
@@ -104,7 +104,7 @@ import Testing
             """#)
         #expect(
             file.problems.map(\.description) == [
-                "shimmy.toml:10: model.\"a.b\".context: it takes an integer of at least 16, not \"wide\".",
+                "shimmy.toml:10: model.\"a.b\".context: it takes an integer from 16 to 1073741824, not \"wide\".",
                 "shimmy.toml:14: model.\"a.b\".lora.1: it has no 'path'.",
                 "shimmy.toml:15: model.\"a.b\".lora.1.scale: it takes a number from -10 to 10, not a table.",
             ])

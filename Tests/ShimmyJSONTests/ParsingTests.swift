@@ -145,4 +145,25 @@ struct LimitTests {
         let error = try #require(throws: JSONError.self) { try JSON.parse("[1] ", limits: JSONLimits(bytes: 3)) }
         #expect(error.message == "larger than 3 bytes")
     }
+
+    @Test(arguments: [
+        ("[1,2,3]", JSONLimits(values: 3), JSONError.Limit.values), ("[[[]]]", JSONLimits(depth: 2), .depth), ("[1234]", JSONLimits(digits: 3), .digits),
+        ("[-1.5e10]", JSONLimits(digits: 6), .digits), ("[1]", JSONLimits(bytes: 2), .bytes),
+    ])
+    func errorsSayWhichBoundWasExceeded(text: String, limits: JSONLimits, limit: JSONError.Limit) throws {
+        let error = try #require(throws: JSONError.self) { try JSON.parse(text, limits: limits) }
+        #expect(error.limit == limit)
+    }
+
+    @Test func wrongTextExceedsNoBound() throws {
+        let error = try #require(throws: JSONError.self) { try JSON.parse("[1,", limits: JSONLimits(depth: 1, values: 5, digits: 1)) }
+        #expect(error.limit == nil)
+    }
+
+    @Test func parsingStopsWhenItIsTold() throws {
+        let text = "[" + String(repeating: "0,", count: 100_000) + "0]"
+        let error = try #require(throws: JSONError.self) { try JSON.parse(text, limits: JSONLimits(isStopped: { true })) }
+        #expect(error.limit == .stopped && error.offset < 10_000)
+        #expect(throws: Never.self) { try JSON.parse(text, limits: JSONLimits(isStopped: { false })) }
+    }
 }

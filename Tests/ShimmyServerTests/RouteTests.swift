@@ -35,6 +35,12 @@ import Testing
     func everyPathKnowsItsMethods(path: String, methods: [String]) { #expect(Self.table.methods(forPath: path) == methods) }
 
     @Test(arguments: [
+        ("/v1/chat/completion", "POST /v1/chat/completions"), ("/v1/embedings", "POST /v1/embeddings"), ("/api/tags", nil), ("/v1/healthz", "GET /health"),
+        ("/V1/Models", "GET /v1/models"), (String(repeating: "/a", count: 5000), nil),
+    ])
+    func theNearestRouteIsFound(path: String, nearest: String?) { #expect(Self.table.nearest(to: path) == nearest) }
+
+    @Test(arguments: [
         ("/v1/models/SmolLM2", "SmolLM2"), ("/models/a/b:Q4", "a/b:Q4"), ("/v1/models/u%2Fr%3AQ8_0", "u/r:Q8_0"), ("/v1/models/x/", "x"),
         ("/v1/models/caf%C3%A9", "café"), ("/v1/models/%zz", nil), ("/v1/models/%C3", nil), ("/v1/models/a%2", nil),
     ])

@@ -55,6 +55,35 @@ import Testing
         #expect(gone == nil)
     }
 
+    @Test func theOwnerThatUsesMostLosesTheOldest() async throws {
+        let store = fixture.store(StorageLimits(bytes: 400_000))
+        for number in 0..<3 { try await store.insert(fixture.chat("mine\(number)", text: large), messages: []) }
+        for number in 0..<60 { try await store.insert(fixture.chat("theirs\(number)", owner: "them", text: large), messages: []) }
+        try await settle(store)
+        #expect(try await kept(store) == ["mine0", "mine1", "mine2"])
+        let theirs = try await store.chats(owner: "them", page: Page(limit: 100, order: .asc)).ids
+        #expect(theirs.count > 5 && theirs.last == "theirs59" && theirs.first != "theirs0")
+    }
+
+    @Test(arguments: [
+        (["a": 100, "b": 50, "c": 10], 30, ["a": 30]), (["a": 100, "b": 90, "c": 10], 30, ["a": 20, "b": 10]), (["a": 10, "b": 10], 20, ["a": 10, "b": 10]),
+        (["a": 10], 100, ["a": 10]), ([:], 5, [:]), (["a": 10], 0, [:]),
+    ])
+    func reductionsLevelTheLargest(usage: [String: Int], bytes: Int, reductions: [String: Int]) {
+        #expect(FairShare.reductions(of: usage, by: bytes) == reductions)
+    }
+
+    @Test func onlyABoundedHistoryIsRead() async throws {
+        let store = fixture.store()
+        try await store.insert(fixture.response("r1", text: large), input: [])
+        try await store.insert(fixture.response("r2", continues: "r1", text: large), input: [])
+        let whole = try await store.chain(endingAt: "r2", owner: "me", mostBytes: 100_000)
+        #expect(whole?.turns.count == 2)
+        await #expect(throws: StorageError.self) { try await store.chain(endingAt: "r2", owner: "me", mostBytes: 30_000) }
+        try await store.insert(StoredConversation(id: "c1", owner: "me", created: fixture.now, metadata: [:]), items: fixture.items(0..<9))
+        await #expect(throws: StorageError.self) { try await store.allItems(ofConversation: "c1", owner: "me", mostBytes: 10) }
+    }
+
     @Test func whatIsNotFinishedStays() async throws {
         let store = fixture.store(StorageLimits(bytes: 400_000))
         try await store.insert(fixture.response("waiting", .queued, isBackground: true, request: [:]), input: [])

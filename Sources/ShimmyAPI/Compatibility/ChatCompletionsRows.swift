@@ -15,7 +15,10 @@ extension Compatibility {
             FieldRow("messages[].content[].refusal", .supported, "decodesEveryFormOfContent"),
             FieldRow("messages[].name", .partial("given to templates that know it"), "decodesEveryFormOfContent"),
             FieldRow("messages[].tool_call_id", .supported, "test_history_with_tool_calls"),
+            FieldRow("messages[].annotations", .ignored(neutral: [[]])),
+            FieldRow("messages[].refusal", .ignored(neutral: [])),
             FieldRow("messages[].tool_calls", .supported, "test_history_with_tool_calls"),
+            FieldRow("messages[].tool_calls[].type", .ignored(neutral: ["function", "custom"])),
             FieldRow("messages[].tool_calls[].id", .supported, "test_history_with_tool_calls"),
             FieldRow("messages[].tool_calls[].function", .supported, "test_history_with_tool_calls"),
             FieldRow("messages[].tool_calls[].function.name", .supported, "test_history_with_tool_calls"),
@@ -64,7 +67,9 @@ extension Compatibility {
             FieldRow("prompt_cache_key", .ignored(neutral: [])),
             FieldRow("prompt_cache_retention", .ignored(neutral: [])),
             FieldRow("prompt_cache_options", .ignored(neutral: [])),
-        ],
+            FieldRow("access_programs", .ignored(neutral: [])),
+            FieldRow("client_metadata", .ignored(neutral: [])),
+        ] + vLLMsFields + refusedOfVLLM,
         response: chatResponse + chatChunk)
 
     private static let samplingFields =
@@ -83,6 +88,35 @@ extension Compatibility {
             FieldRow("min_tokens", .partial("Shimmy's own: tokens before the answer may end"), "test_an_answer_can_be_kept_from_its_end"),
             FieldRow("ignore_eos", .partial("Shimmy's own: the answer does not end by itself"), "test_an_answer_can_be_kept_from_its_end"),
         ]
+
+    /// vLLM's names of fields that there are here.
+    private static let vLLMsFields =
+        [FieldRow("repetition_penalty", .partial("vLLM's repeat_penalty, over all of prompt and answer"), "test_vllms_names")]
+        + [
+            ("guided_json", "vLLM's name of a schema for the answer"), ("guided_regex", "vLLM's name of regex"),
+            ("guided_choice", "vLLM's name of choice"), ("guided_grammar", "vLLM's name of grammar"),
+            ("structured_outputs", "vLLM's: json, json_object, regex, choice or grammar"),
+        ].map { FieldRow($0, .partial($1), "test_vllms_names") }
+        + ["json", "json_object", "regex", "choice", "grammar"].map {
+            FieldRow("structured_outputs.\($0)", .partial("as above"), "test_vllms_names")
+        }
+        + [
+            FieldRow("add_generation_prompt", .partial("vLLM's: false together with continue_final_message only"), "test_vllms_names")
+        ]
+
+    /// vLLM's fields that would change the answer and are not there.
+    static let refusedOfVLLM = [
+        FieldRow("stop_token_ids", .refused(neutral: [[]])),
+        FieldRow("include_stop_str_in_output", .refused(neutral: [false])),
+        FieldRow("skip_special_tokens", .refused(neutral: [true])),
+        FieldRow("truncate_prompt_tokens", .refused(neutral: [])),
+    ]
+
+    /// vLLM's fields that only chat completions take.
+    static let refusedElsewhere =
+        refusedOfVLLM
+        + ["guided_json", "guided_regex", "guided_choice", "guided_grammar", "structured_outputs"].map { FieldRow($0, .refused(neutral: [])) }
+        + [FieldRow("repetition_penalty", .refused(neutral: [1]))]
 
     /// Of chat and legacy completions.
     static let adapterFields = [
@@ -137,6 +171,9 @@ extension Compatibility {
     private static let formatFields = [
         FieldRow("response_format", .supported, "test_response_formats"),
         FieldRow("response_format.type", .supported, "test_response_formats"),
+        FieldRow(
+            "response_format.schema", .partial("Shimmy's own, as llama-server has it: a schema without json_schema around it"),
+            "test_schemas_without_a_wrapper"),
         FieldRow("response_format.json_schema", .supported, "test_response_formats"),
         FieldRow("response_format.json_schema.name", .supported, "test_response_formats"),
         FieldRow("response_format.json_schema.description", .supported, "test_response_formats"),

@@ -46,8 +46,9 @@ package struct EndpointRow: Sendable {
     package let path: String
     package let support: Support
     package let test: String?
-    package var request: [FieldRow] = []
-    package var response: [FieldRow] = []
+    package let request: [FieldRow]
+    package let response: [FieldRow]
+    private let tree: FieldTree
 
     init(_ method: String, _ path: String, _ support: Support, _ test: String? = nil, request: [FieldRow] = [], response: [FieldRow] = []) {
         self.method = method
@@ -56,10 +57,18 @@ package struct EndpointRow: Sendable {
         self.test = test
         self.request = request
         self.response = response
+        tree = FieldTree(request)
     }
 
     /// The fields at the top of the request, by name.
-    func support(ofField name: String) -> Support? { request.first { $0.field == name }?.support }
+    func support(ofField name: String) -> Support? { tree.children[name]?.support }
+
+    /// Refuses what would change the answer's meaning; returns the fields that have no effect, in the order of the request.
+    func check(_ object: JSONObject) throws(APIError) -> IgnoredFields {
+        var ignored = IgnoredFields()
+        try tree.check(object, &ignored)
+        return ignored
+    }
 }
 
 /// The compatibility matrix: the one place that says what is supported. Requests are checked against it, `shimmy compat` prints it,

@@ -28,7 +28,7 @@ extension Compatibility {
         ]
             + (["top_k", "min_p", "typical_p", "repeat_penalty", "repeat_last_n", "min_tokens", "ignore_eos"] + ownSamplers.map(\.0)).map {
                 FieldRow($0, .partial("Shimmy's own, as with chat"), "test_completions_are_drawn_as_asked")
-            } + adapterFields,
+            } + adapterFields + refusedElsewhere,
         response: ["id", "object", "created", "model", "system_fingerprint", "choices[].text", "choices[].index", "choices[].finish_reason", "usage"]
             .map { FieldRow($0, .supported, shape) } + [FieldRow("choices[].logprobs", .supported, "test_legacy_logprobs")])
 

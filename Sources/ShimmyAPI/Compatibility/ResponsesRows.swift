@@ -40,9 +40,12 @@ extension Compatibility {
             FieldRow("prompt_cache_retention", .ignored(neutral: [])),
             FieldRow("prompt_cache_options", .ignored(neutral: [])),
             FieldRow("context_management", .ignored(neutral: [])),
+            FieldRow("background_options", .ignored(neutral: [])),
+            FieldRow("access_programs", .ignored(neutral: [])),
+            FieldRow("client_metadata", .ignored(neutral: [])),
             FieldRow("moderation", .refused(neutral: [])),
             FieldRow("prompt", .refused(neutral: [])),
-        ],
+        ] + refusedElsewhere,
         response: responseFields)
 
     private static let shape = "test_a_response_has_the_documented_shape"
@@ -106,7 +109,7 @@ extension Compatibility {
             "parallel_tool_calls", "previous_response_id", "conversation", "reasoning", "service_tier", "store", "temperature", "text",
             "tool_choice", "tools", "top_logprobs", "top_p", "truncation", "usage.input_tokens", "usage.input_tokens_details.cached_tokens",
             "usage.output_tokens", "usage.output_tokens_details.reasoning_tokens", "usage.total_tokens", "user", "safety_identifier",
-            "prompt_cache_key", "background", "max_output_tokens", "max_tool_calls",
+            "prompt_cache_key", "background", "max_output_tokens", "max_tool_calls", "frequency_penalty", "presence_penalty",
         ].map { FieldRow($0, .supported, shape) } + [
             FieldRow("usage.input_tokens_details.cache_write_tokens", .partial("always 0: what is cached costs nothing"), shape),
             FieldRow("output[] (message)", .supported, "test_the_events_of_a_message"),

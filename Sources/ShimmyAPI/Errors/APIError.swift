@@ -39,7 +39,15 @@ package struct APIError: Error, Sendable, Equatable {
 
 extension APIError {
     package static func malformedJSON(_ error: JSONError) -> APIError {
-        APIError(status: 400, message: "We could not parse the JSON body of your request: \(error.description).")
+        if error.limit != nil { return limitExceeded("We could not read the JSON body of your request", error, param: nil) }
+        return APIError(status: 400, message: "We could not parse the JSON body of your request: \(error.description).")
+    }
+
+    /// JSON beyond a bound of `InputLimits`.
+    static func limitExceeded(_ what: String, _ error: JSONError, param: String?) -> APIError {
+        APIError(
+            status: 400, message: "\(what): \(error.description). This is a limit of the server; docs/limits.md lists all of them.", param: param,
+            code: "limit_exceeded")
     }
 
     package static func missing(_ path: JSONPath) -> APIError {
@@ -134,10 +142,16 @@ extension APIError {
     package static let missingKey = APIError(
         status: 401, message: "You didn't provide an API key. Pass it in the header 'Authorization: Bearer KEY'.", code: "invalid_api_key")
 
-    package static func unknownRoute(_ method: String, _ path: String, known: [String]) -> APIError {
+    /// - nearest: the route that may have been meant, such as `POST /v1/chat/completions`; nil where none is near.
+    package static func unknownRoute(_ method: String, _ path: String, nearest: String?) -> APIError {
         APIError(
-            status: 404, message: "Invalid URL (\(method) \(path)). Known routes: \(known.joined(separator: ", ")).", code: "unknown_url")
+            status: 404,
+            message: "Invalid URL (\(method) \(shown(path))). "
+                + (nearest.map { "Did you mean \($0)? " } ?? "") + "docs/server.md lists all routes.", code: "unknown_url")
     }
+
+    /// A client's own words in an error, of a bounded length.
+    private static func shown(_ text: String) -> String { text.unicodeScalars.count <= 200 ? text : String(text.prefix(200)) + "…" }
 
     package static func wrongMethod(_ method: String, allowed: [String]) -> APIError {
         APIError(
@@ -147,7 +161,36 @@ extension APIError {
 
     package static func hostNotAllowed(_ host: String) -> APIError {
         APIError(
-            status: 403, message: "The Host header '\(host)' is not one of this server's names.", type: "permission_error", code: "host_not_allowed")
+            status: 403,
+            message: "The Host header '\(shown(host))' is not one of this server's names. To allow it, start the server with "
+                + "--allow-host NAME or set allow_host in shimmy.toml.", type: "permission_error", code: "host_not_allowed")
+    }
+
+    package static let noWebSockets = APIError(
+        status: 426, message: "This server does not speak WebSocket. Send the request over HTTP, with 'stream': true for events.",
+        code: "websocket_not_supported")
+
+    package static let missingHost = APIError(status: 400, message: "The request has no Host header.", code: "missing_host")
+
+    /// - origin: nil where the browser says only that the page is another site's.
+    package static func originNotAllowed(_ origin: String?) -> APIError {
+        APIError(
+            status: 403,
+            message: "A web page of \(origin.map { "the origin '\(shown($0))'" } ?? "another site") may not use this server. To allow it, start the "
+                + "server with --allow-origin ORIGIN or set allow_origin in shimmy.toml.", type: "permission_error", code: "origin_not_allowed")
+    }
+
+    /// A request that only looks at a model does not load it.
+    package static func modelNotLoaded(_ name: String) -> APIError {
+        APIError(
+            status: 409, message: "The model '\(shown(name))' is not loaded. Load it with POST /v1/models/load and try again.", param: "model",
+            code: "model_not_loaded")
+    }
+
+    package static func unsupportedEncoding(_ encoding: String) -> APIError {
+        APIError(
+            status: 415, message: "The Content-Encoding '\(shown(encoding))' is not supported. Send the body with gzip, deflate or without an encoding.",
+            code: "unsupported_encoding")
     }
 
     package static func bodyTooLarge(limit: Int) -> APIError {

@@ -2,20 +2,40 @@ import ShimmyChat
 
 /// `truncation: auto`: the oldest items go until the rest fits.
 package enum ItemTruncation {
-    /// The items without some of the oldest; nil when no more may go. What instructs the model stays, and so do the last item and what it needs.
+    /// Returns the items without some of the oldest; nil when no more may go. What instructs the model stays, and so do the last item and
+    /// the call that it is the output of. The time is linear in the number of items.
     /// - excess: tokens too many, of `total`.
-    package static func dropping(_ items: [ResponseItem], excess: Int, of total: Int) -> [ResponseItem]? {
-        var rest = items
-        let bytes = items.reduce(0) { $0 + size($1) }
+    /// - attempt: how many times items were dropped before for the same request. Each attempt drops twice as much as the one before, so
+    ///   that a request is tokenized a few times only, however its tokens are distributed.
+    package static func dropping(_ items: [ResponseItem], excess: Int, of total: Int, attempt: Int = 0) -> [ResponseItem]? {
+        let sizes = items.map(size)
         // Tokens are about as long in one item as in another.
-        var wanted = max(1, bytes * excess / max(1, total))
-        var dropped = false
-        while wanted > 0, let index = rest.firstIndex(where: mayGo), index < rest.count - 1, let left = without(index, rest) {
-            wanted -= rest.reduce(0) { $0 + size($1) } - left.reduce(0) { $0 + size($1) }
-            rest = left
-            dropped = true
+        let share = Double(max(1, excess)) / Double(max(1, total)) * Double(1 << min(attempt, 20))
+        var wanted = max(1, Double(sizes.reduce(0, +)) * share)
+        let outputs = outputs(items)
+        var isGone = [Bool](repeating: false, count: items.count)
+        for index in items.indices.dropLast() where !isGone[index] && mayGo(items[index]) {
+            if wanted <= 0 { break }
+            var group = [index]
+            // A call takes its outputs along.
+            if case .call(let id, _, _) = items[index].meaning { group += outputs[id] ?? [] }
+            if group.contains(items.count - 1) { break }
+            for member in group where !isGone[member] {
+                isGone[member] = true
+                wanted -= Double(sizes[member])
+            }
         }
-        return dropped ? rest : nil
+        guard isGone.contains(true) else { return nil }
+        return items.indices.filter { !isGone[$0] }.map { items[$0] }
+    }
+
+    /// The places of the outputs of each call.
+    private static func outputs(_ items: [ResponseItem]) -> [String: [Int]] {
+        var outputs: [String: [Int]] = [:]
+        for (index, item) in items.enumerated() {
+            if case .output(let id, _) = item.meaning { outputs[id, default: []].append(index) }
+        }
+        return outputs
     }
 
     private static func mayGo(_ item: ResponseItem) -> Bool {
@@ -23,15 +43,6 @@ package enum ItemTruncation {
         case .message(.system, _), .message(.developer, _), .summary: false
         case .message, .call, .output, .reasoning: true
         }
-    }
-
-    /// A call takes what came of it along; nil when that is the last item.
-    private static func without(_ index: Int, _ items: [ResponseItem]) -> [ResponseItem]? {
-        var rest = items
-        let gone = rest.remove(at: index)
-        guard case .call(let id, _, _) = gone.meaning else { return rest }
-        rest.removeAll { if case .output(id, _) = $0.meaning { true } else { false } }
-        return rest.last == items.last ? rest : nil
     }
 
     private static func size(_ item: ResponseItem) -> Int {

@@ -1,4 +1,5 @@
 import ShimmyChat
+import ShimmyCore
 import ShimmyJSON
 
 /// Reads items as clients send them and as they are stored. Keys that mean nothing here are kept.
@@ -13,9 +14,10 @@ enum ResponseItemDecoder {
     /// The items of an array with a name of its own, such as a conversation's; nil when there is none.
     static func items(_ fields: FieldReader, _ name: String, atMost maximum: Int) throws(APIError) -> [InputItem]? {
         guard let value = fields.value(name) else { return nil }
-        let items = try items(value, fields, name)
-        if items.count > maximum { throw .arrayTooLong(fields.path(to: name), maximum: maximum, got: items.count) }
-        return items
+        if let array = value.arrayValue, array.count > maximum {
+            throw .arrayTooLong(fields.path(to: name), maximum: maximum, got: array.count)
+        }
+        return try items(value, fields, name)
     }
 
     private static func items(_ value: JSON, _ fields: FieldReader, _ name: String) throws(APIError) -> [InputItem] {
@@ -23,6 +25,8 @@ enum ResponseItemDecoder {
             let expected = name == "input" ? "a string or an array of objects" : "an array of objects"
             throw .wrongType(fields.path(to: name), expected: expected, got: value)
         }
+        let most = InputLimits.standard.messages
+        if array.count > most { throw .arrayTooLong(fields.path(to: name), maximum: most, got: array.count) }
         var items: [InputItem] = []
         items.reserveCapacity(array.count)
         for (index, element) in array.enumerated() {
@@ -98,9 +102,7 @@ enum ResponseItemDecoder {
     private static func functionCall(_ fields: FieldReader) throws(APIError) -> ResponseItem {
         let (callID, name) = (try fields.requiredString("call_id"), try fields.requiredString("name"))
         let given = try fields.requiredString("arguments")
-        // Models have been known to err: what is no JSON becomes a JSON string, which every template can write.
-        var arguments = given.isEmpty ? "{}" : given
-        if (try? JSON.parse(arguments)) == nil { arguments = JSON.string(arguments).text }
+        let arguments = try CallArguments.read(given, fields.path(to: "arguments"))
         return try item(
             fields, "function_call", .functionCall, .call(id: callID, name: name, arguments: arguments),
             ["call_id": .string(callID), "name": .string(name), "arguments": .string(given)])

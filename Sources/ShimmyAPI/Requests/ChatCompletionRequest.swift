@@ -17,7 +17,7 @@ package struct ChatCompletionRequest: Sendable, Equatable {
     /// What is stored beside the answer; nil when nothing is to be.
     package var stored: StoredPart?
     /// Fields that have no effect, in the request's order, for the response's header.
-    package var ignoredParameters: [String]
+    package var ignoredParameters: IgnoredFields
 
     package init(_ json: JSON, recorder: FieldRecorder? = nil) throws(APIError) {
         let fields = try FieldReader(json, path: .root, recorder: recorder)
@@ -25,8 +25,9 @@ package struct ChatCompletionRequest: Sendable, Equatable {
         model = try fields.requiredString("model")
         let decoded = try ConversationDecoder(fields)
         dialect = decoded.dialect
-        ignoredParameters = ignored + decoded.ignored
-        var sampling = try SamplingDecoder.decode(fields)
+        ignoredParameters = ignored
+        ignoredParameters += decoded.ignored
+        var sampling = try SamplingDecoder.decode(fields, takesVLLMs: true)
         sampling.logprobs = try SamplingDecoder.chatLogprobs(fields)
         chat = ChatRequest(
             conversation: decoded.conversation,
@@ -36,9 +37,11 @@ package struct ChatCompletionRequest: Sendable, Equatable {
             choices: Int(try fields.integer("n", in: 1...128) ?? 1),
             prediction: try Self.prediction(fields),
             thinkingBudget: decoded.thinkingBudget,
-            grammar: try GrammarDecoder.decode(fields, decoded.conversation))
+            grammar: try GrammarDecoder.decode(fields, decoded.conversation, takesVLLMs: true))
         chat.adapters = try AdapterDecoder.decode(fields)
-        isFlex = fields.value("service_tier") == nil ? false : try fields.choice("service_tier", as: ServiceTier.self) == .flex
+        let tier = try ServiceTier.decode(fields)
+        isFlex = tier == .flex
+        if tier?.isReported == true { ignoredParameters.append("service_tier") }
         (stream, includeUsage) = try SharedFields.stream(fields)
         keepAlive = try SharedFields.keepAlive(fields)
         stored = try StoredPart(fields)
@@ -63,16 +66,15 @@ package struct ChatCompletionRequest: Sendable, Equatable {
         }
     }
 
-    private enum ServiceTier: String, CaseIterable {
-        case auto, `default`, flex, scale, priority
-    }
-
     /// The text that the client expects, as a string or in parts.
     private static func prediction(_ fields: FieldReader) throws(APIError) -> String {
         guard let prediction = try fields.nested("prediction") else { return "" }
         let type = try prediction.requiredString("type")
         guard type == "content" else { throw .invalidValue(prediction.path(to: "type"), type, supported: ["content"]) }
-        return try ChatMessageDecoder.texts(prediction).joined()
+        let text = try ChatMessageDecoder.texts(prediction).joined()
+        let most = InputLimits.standard.predictionBytes
+        if text.utf8.count > most { throw .stringTooLong(prediction.path(to: "content"), maximum: most, got: text.utf8.count) }
+        return text
     }
 
     /// `max_completion_tokens` wins over its deprecated older name.

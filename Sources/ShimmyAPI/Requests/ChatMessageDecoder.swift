@@ -1,4 +1,5 @@
 import ShimmyChat
+import ShimmyCore
 import ShimmyJSON
 
 /// Reads `messages` as clients really send them: null and missing contents, parts, echoed fields of earlier answers.
@@ -10,6 +11,8 @@ enum ChatMessageDecoder {
             throw .wrongType(fields.path(to: "messages"), expected: "an array of objects", got: value)
         }
         if array.isEmpty { throw .emptyArray(fields.path(to: "messages")) }
+        let most = InputLimits.standard.messages
+        if array.count > most { throw .arrayTooLong(fields.path(to: "messages"), maximum: most, got: array.count) }
         var messages: [ChatMessage] = []
         messages.reserveCapacity(array.count)
         for (index, element) in array.enumerated() {
@@ -103,13 +106,11 @@ enum ChatMessageDecoder {
         return .object(object)
     }
 
-    /// Arguments may be anything: models have been known to err. What is no JSON becomes a JSON string, which every template can write.
+    /// Arguments may be anything: models have been known to err. A text that is not JSON becomes a JSON string, which every template can write.
     private static func function(_ function: FieldReader) throws(APIError) -> JSON {
         let name = try function.requiredString("name")
         let value = function.value("arguments") ?? "{}"
-        var arguments = value.stringValue ?? value.text
-        if arguments.isEmpty { arguments = "{}" }
-        if (try? JSON.parse(arguments)) == nil { arguments = JSON.string(arguments).text }
+        let arguments = try CallArguments.read(value.stringValue ?? value.text, function.path(to: "arguments"))
         return ["name": .string(name), "arguments": .string(arguments)]
     }
 }

@@ -8,7 +8,7 @@ struct ConversationDecoder {
     /// Tokens of thinking at most.
     private(set) var thinkingBudget: Int?
     /// See `ToolDecoder.ignored`.
-    private(set) var ignored: [String]
+    private(set) var ignored: IgnoredFields
 
     init(_ fields: FieldReader) throws(APIError) {
         let tools = try ToolDecoder(fields)
@@ -19,8 +19,37 @@ struct ConversationDecoder {
         if let format = try fields.nested("response_format") {
             conversation.responseSchema = try FormatDecoder.schema(format, &conversation.isResponseStrict)
         }
+        try decodeVLLMsSchema(fields)
         try decodeReasoning(fields)
         conversation.continuation = try Self.continuation(fields, conversation.messages)
+    }
+
+    /// `guided_json` and `structured_outputs`, as vLLM has them: a schema, as JSON or as a text of JSON.
+    private mutating func decodeVLLMsSchema(_ fields: FieldReader) throws(APIError) {
+        let outputs = try fields.nested("structured_outputs")
+        let anyObject = try outputs?.bool("json_object") ?? false
+        let given = [(fields.value("guided_json"), fields.path(to: "guided_json")), (outputs?.value("json"), JSONPath.key("structured_outputs").key("json"))]
+        for case (let value?, let path) in given {
+            if conversation.responseSchema != nil { throw Self.rivals(path) }
+            var schema = value
+            if let text = value.stringValue {
+                do {
+                    schema = try JSON.parse(text, limits: .clients)
+                } catch {
+                    throw APIError(status: 400, message: "Invalid '\(path)': it is not JSON: \(error).", param: "\(path)", code: "invalid_value")
+                }
+            }
+            conversation.responseSchema = try FormatDecoder.object(schema, path)
+        }
+        if anyObject {
+            if conversation.responseSchema != nil { throw Self.rivals(.key("structured_outputs").key("json_object")) }
+            conversation.responseSchema = ["type": "object"]
+        }
+    }
+
+    private static func rivals(_ path: JSONPath) -> APIError {
+        APIError(
+            status: 400, message: "Invalid '\(path)': the request has another schema for its answer.", param: "\(path)", code: "invalid_value")
     }
 
     private mutating func decodeReasoning(_ fields: FieldReader) throws(APIError) {
@@ -36,6 +65,8 @@ struct ConversationDecoder {
     /// An assistant's message at the end is the beginning of the answer, unless the client says otherwise.
     private static func continuation(_ fields: FieldReader, _ messages: [ChatMessage]) throws(APIError) -> Conversation.Continuation {
         let wanted = try fields.bool("continue_final_message")
+        // vLLM's clients send both; a prompt without either would be something else.
+        if try fields.bool("add_generation_prompt") == false, wanted != true { throw .unsupportedParameter(fields.path(to: "add_generation_prompt")) }
         guard let last = messages.last, last.role == .assistant, last.toolCalls == nil else {
             if wanted == true {
                 throw APIError(

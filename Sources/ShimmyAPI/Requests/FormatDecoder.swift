@@ -11,8 +11,19 @@ enum FormatDecoder {
         let type = try format.requiredString("type")
         switch type {
         case "text": return nil
-        case "json_object": return ["type": "object"]
+        case "json_object":
+            // llama-server's form: any object, or one that fits a schema.
+            guard shape == .nested, let schema = format.value("schema") else { return ["type": "object"] }
+            return try object(schema, format.path(to: "schema"))
         case "json_schema":
+            if shape == .nested, let schema = format.value("schema") {
+                let path = format.path(to: "schema")
+                guard format.value("json_schema") == nil else {
+                    throw APIError(
+                        status: 400, message: "Invalid '\(path)': 'json_schema' has the schema already.", param: "\(path)", code: "invalid_value")
+                }
+                return try object(schema, path)
+            }
             guard let wrapper = shape == .flat ? format : try format.nested("json_schema") else {
                 throw .missing(format.path(to: "json_schema"))
             }
@@ -20,9 +31,14 @@ enum FormatDecoder {
             _ = try wrapper.string("description")
             isStrict = try wrapper.bool("strict") ?? false
             let schema = shape == .flat ? try wrapper.required("schema") : wrapper.value("schema") ?? [:]
-            guard let object = schema.objectValue else { throw .wrongType(wrapper.path(to: "schema"), expected: "an object", got: schema) }
-            return object.isEmpty ? ["type": "object"] : schema
+            return try object(schema, wrapper.path(to: "schema"))
         default: throw .invalidValue(format.path(to: "type"), type, supported: ["text", "json_object", "json_schema"])
         }
+    }
+
+    /// A schema; an empty one allows any object.
+    static func object(_ schema: JSON, _ path: JSONPath) throws(APIError) -> JSON {
+        guard let object = schema.objectValue else { throw .wrongType(path, expected: "an object", got: schema) }
+        return object.isEmpty ? ["type": "object"] : schema
     }
 }

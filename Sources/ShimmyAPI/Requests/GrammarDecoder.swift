@@ -9,13 +9,18 @@ enum GrammarDecoder {
     private static let maximumDepth = 64
 
     /// - format: the field that says what an answer has to look like.
-    static func decode(_ fields: FieldReader, _ conversation: Conversation, format: String = "response_format") throws(APIError) -> String? {
-        let grammar = try fields.string("grammar").map { text throws(APIError) in try bounded(text, fields.path(to: "grammar")) }
-        let (choice, regex) = (try choice(fields), try regex(fields))
-        let given = [("grammar", grammar), ("choice", choice), ("regex", regex)].compactMap { name, text in text.map { (name, $0) } }
+    /// - takesVLLMs: whether vLLM's names of the same are fields of the request too.
+    static func decode(
+        _ fields: FieldReader, _ conversation: Conversation, format: String = "response_format", takesVLLMs: Bool = false
+    ) throws(APIError) -> String? {
+        var given = try texts(fields, "grammar", "choice", "regex")
+        if takesVLLMs {
+            given += try texts(fields, "guided_grammar", "guided_choice", "guided_regex")
+            if let outputs = try fields.nested("structured_outputs") { given += try texts(outputs, "grammar", "choice", "regex") }
+        }
         guard let (field, text) = given.first else { return nil }
         let rivals = [
-            (given.last?.0 ?? "", given.count > 1), (format, conversation.responseSchema != nil),
+            (given.last?.field ?? "", given.count > 1), (format, conversation.responseSchema != nil),
             ("tools", conversation.toolChoice.mode != .none),
         ]
         if let rival = rivals.first(where: { $0.1 }) {
@@ -23,6 +28,17 @@ enum GrammarDecoder {
                 status: 400, message: "Invalid '\(field)': it cannot be used together with '\(rival.0)'.", param: field, code: "invalid_value")
         }
         return text
+    }
+
+    /// The grammars of one object, with the fields that they come from.
+    private static func texts(
+        _ fields: FieldReader, _ grammarName: String, _ choiceName: String, _ regexName: String
+    ) throws(APIError) -> [(field: String, text: String)] {
+        let grammar = try fields.string(grammarName).map { text throws(APIError) in try bounded(text, fields.path(to: grammarName)) }
+        let (choice, regex) = (try choice(fields, choiceName), try regex(fields, regexName))
+        return [(grammarName, grammar), (choiceName, choice), (regexName, regex)].compactMap { name, text in
+            text.map { ("\(fields.path(to: name))", $0) }
+        }
     }
 
     static func bounded(_ text: String, _ path: JSONPath) throws(APIError) -> String {
@@ -40,13 +56,13 @@ enum GrammarDecoder {
         return text
     }
 
-    private static func regex(_ fields: FieldReader) throws(APIError) -> String? {
-        guard let pattern = try fields.string("regex") else { return nil }
-        let path = fields.path(to: "regex")
+    private static func regex(_ fields: FieldReader, _ name: String) throws(APIError) -> String? {
+        guard let pattern = try fields.string(name) else { return nil }
+        let path = fields.path(to: name)
         do {
             return "root ::= " + (try RegexGrammar.expression(try bounded(pattern, path), in: .plain))
         } catch let error as GrammarTextError {
-            throw APIError(status: 400, message: "Invalid 'regex': \(error.description).", param: "regex", code: "invalid_value")
+            throw APIError(status: 400, message: "Invalid '\(path)': \(error.description).", param: "\(path)", code: "invalid_value")
         } catch let error as APIError {
             throw error
         } catch {
@@ -54,9 +70,9 @@ enum GrammarDecoder {
         }
     }
 
-    private static func choice(_ fields: FieldReader) throws(APIError) -> String? {
-        guard let value = fields.value("choice") else { return nil }
-        let path = fields.path(to: "choice")
+    private static func choice(_ fields: FieldReader, _ name: String) throws(APIError) -> String? {
+        guard let value = fields.value(name) else { return nil }
+        let path = fields.path(to: name)
         guard let array = value.arrayValue else { throw .wrongType(path, expected: "an array of strings", got: value) }
         if array.isEmpty { throw .emptyArray(path) }
         var texts: [String] = []

@@ -14,12 +14,14 @@ enum PromptDecoder {
         if elements.count > most { throw .arrayTooLong(path, maximum: most, got: elements.count) }
         var prompts: [TextRequest.Prompt] = []
         for (index, element) in elements.enumerated() {
-            if let text = element.stringValue {
+            if let text = element.stringValue, first.stringValue != nil {
                 prompts.append(.text(text))
-            } else if let list = element.arrayValue, !list.isEmpty {
+            } else if let list = element.arrayValue, !list.isEmpty, first.arrayValue != nil {
                 prompts.append(.tokens(try tokens(list, path.index(index))))
             } else {
-                throw .wrongType(path.index(index), expected: "a string or an array of integers", got: element)
+                let expected =
+                    first.stringValue != nil ? "a string" : first.arrayValue != nil ? "an array of integers" : "a string or an array of integers"
+                throw .wrongType(path.index(index), expected: expected, got: element)
             }
         }
         return prompts

@@ -44,7 +44,7 @@ struct ResponsePromptFields {
     private(set) var dialect: CallDialect
     private(set) var thinkingBudget: Int?
     private(set) var summarizesThoughts = false
-    private(set) var ignored: [String]
+    private(set) var ignored: IgnoredFields
 
     init(_ fields: FieldReader) throws(APIError) {
         let tools = try ToolDecoder(fields, shape: .flat)
@@ -88,6 +88,8 @@ enum ResponseEcho {
         func given(_ name: String, or other: JSON = .null) -> JSON { fields.object[name].flatMap { $0.isNull ? JSON?.none : $0 } ?? other }
         func text(_ name: String) -> JSON { given(name).stringValue.map(JSON.string) ?? .null }
         var object: JSONObject = ["background": given("background", or: false), "instructions": text("instructions")]
+        object["frequency_penalty"] = given("frequency_penalty", or: 0)
+        object["presence_penalty"] = given("presence_penalty", or: 0)
         object["max_output_tokens"] = given("max_output_tokens")
         object["max_tool_calls"] = given("max_tool_calls")
         object["metadata"] = metadata

@@ -26,7 +26,7 @@ package struct ResponseRequest: Sendable, Equatable {
     /// What the response's object says of its request.
     package var echo: JSONObject
     /// Fields that have no effect, for the response's header.
-    package var ignoredParameters: [String]
+    package var ignoredParameters: IgnoredFields
 
     package init(_ json: JSON, recorder: FieldRecorder? = nil) throws(APIError) {
         let fields = try FieldReader(json, path: .root, recorder: recorder)
@@ -53,13 +53,14 @@ package struct ResponseRequest: Sendable, Equatable {
         style = ResponseStyle(
             summarizesThoughts: prompt.summarizesThoughts, sealsThoughts: included.sealedThoughts, tellsLogprobs: sampling.logprobs != nil)
         truncates = try context.truncates(fields)
-        isFlex = try Self.isFlex(fields)
+        let tier = try ServiceTier.decode(fields)
+        isFlex = tier == .flex
+        if tier?.isReported == true { ignoredParameters.append("service_tier") }
         _ = try fields.integer("max_tool_calls", in: 1...Int64(Int32.max))
         store = try fields.bool("store")
         isBackground = try fields.bool("background") ?? false
-        stream = try fields.bool("stream") ?? false
+        stream = try SharedFields.stream(fields, tellsUsage: false).stream
         keepAlive = try SharedFields.keepAlive(fields)
-        _ = try fields.nested("stream_options")?.bool("include_obfuscation")
         let metadata = try SharedFields.metadata(fields)
         echo = ResponseEcho.object(fields, prompt, metadata: metadata, isFlex: isFlex)
         if isBackground, store == false {
@@ -69,19 +70,24 @@ package struct ResponseRequest: Sendable, Equatable {
         if input == nil, previousID == nil, conversationID == nil { throw .missing(fields.path(to: "input")) }
     }
 
-    private enum ServiceTier: String, CaseIterable {
-        case auto, `default`, flex, scale, priority, fast, ultrafast
-    }
-
-    static func isFlex(_ fields: FieldReader) throws(APIError) -> Bool {
-        fields.value("service_tier") == nil ? false : try fields.choice("service_tier", as: ServiceTier.self) == .flex
-    }
 
     /// The request for a model.
     package func chat(_ items: [ResponseItem]) throws(APIError) -> ChatRequest {
         var chat = chat
         chat.conversation.messages = try ItemConversation.messages(instructions: instructions, items)
         return chat
+    }
+}
+
+/// `service_tier`: `flex` waits until nobody else has work; all others mean the fair share.
+enum ServiceTier: String, CaseIterable {
+    case auto, `default`, flex, scale, priority, fast, ultrafast
+
+    /// Whether it asks for more than there is.
+    var isReported: Bool { self == .scale || self == .fast || self == .ultrafast }
+
+    static func decode(_ fields: FieldReader) throws(APIError) -> ServiceTier? {
+        fields.value("service_tier") == nil ? nil : try fields.choice("service_tier", as: ServiceTier.self)
     }
 }
 
@@ -105,7 +111,7 @@ struct ResponseIncludes {
     private(set) var logprobs = false
     private(set) var sealedThoughts = false
     /// What belongs to tools that this server does not run.
-    private(set) var ignored: [String] = []
+    private(set) var ignored = IgnoredFields()
 
     private static let others = [
         "file_search_call.results", "web_search_call.results", "web_search_call.action.sources", "message.input_image.image_url",

@@ -11,7 +11,7 @@ package struct InputTokensRequest: Sendable, Equatable {
     package var previousID: String?
     package var conversationID: String?
     private var conversation: Conversation
-    package var ignoredParameters: [String]
+    package var ignoredParameters: IgnoredFields
 
     package init(_ json: JSON, recorder: FieldRecorder? = nil) throws(APIError) {
         let fields = try FieldReader(json, path: .root, recorder: recorder)
@@ -45,7 +45,7 @@ package struct CompactRequest: Sendable, Equatable {
     package var input: [InputItem]
     package var previousID: String?
     package var isFlex: Bool
-    package var ignoredParameters: [String]
+    package var ignoredParameters: IgnoredFields
 
     package init(_ json: JSON, recorder: FieldRecorder? = nil) throws(APIError) {
         let fields = try FieldReader(json, path: .root, recorder: recorder)
@@ -56,7 +56,9 @@ package struct CompactRequest: Sendable, Equatable {
         if let given, given.isEmpty { throw .emptyArray(fields.path(to: "input")) }
         input = given ?? []
         previousID = try fields.string("previous_response_id")
-        isFlex = try ResponseRequest.isFlex(fields)
+        let tier = try ServiceTier.decode(fields)
+        isFlex = tier == .flex
+        if tier?.isReported == true { ignoredParameters.append("service_tier") }
         if given == nil, previousID == nil { throw .missing(fields.path(to: "input")) }
     }
 

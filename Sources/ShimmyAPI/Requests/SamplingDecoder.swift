@@ -4,7 +4,8 @@ import ShimmyJSON
 
 /// Reads how tokens are drawn: OpenAI's fields, and llama.cpp's as extensions.
 enum SamplingDecoder {
-    static func decode(_ fields: FieldReader) throws(APIError) -> SamplingParameters {
+    /// - takesVLLMs: whether vLLM's names of the same are fields of the request too.
+    static func decode(_ fields: FieldReader, takesVLLMs: Bool = false) throws(APIError) -> SamplingParameters {
         var sampling = SamplingParameters(
             temperature: Float(try fields.decimal("temperature", in: 0...2) ?? 1), topP: Float(try fields.decimal("top_p", in: 0...1) ?? 1),
             seed: try fields.integer("seed", in: .min ... .max))
@@ -16,6 +17,15 @@ enum SamplingDecoder {
         sampling.typicalP = Float(try fields.decimal("typical_p", in: 0...1) ?? 1)
         sampling.repeatPenalty = Float(try fields.decimal("repeat_penalty", in: 0.01...100) ?? 1)
         sampling.repeatWindow = Int(try fields.integer("repeat_last_n", in: 0...65536) ?? 64)
+        if takesVLLMs, let penalty = try fields.decimal("repetition_penalty", in: 0.01...100) {
+            if fields.value("repeat_penalty") != nil {
+                throw APIError(
+                    status: 400, message: "Invalid 'repetition_penalty': it cannot be used together with 'repeat_penalty'.",
+                    param: "repetition_penalty", code: "invalid_value")
+            }
+            // vLLM's looks at the whole prompt and answer.
+            (sampling.repeatPenalty, sampling.repeatWindow) = (Float(penalty), .max)
+        }
         sampling.minimumTokens = Int(try fields.integer("min_tokens", in: 0...Int64(Int32.max)) ?? 0)
         sampling.ignoresEnd = try fields.bool("ignore_eos") ?? false
         sampling.dry = try dry(fields)

@@ -54,29 +54,17 @@ enum SharedFields {
     }
 
     /// `stream`, and whether a stream tells its usage.
-    static func stream(_ fields: FieldReader) throws(APIError) -> (stream: Bool, includeUsage: Bool) {
+    /// - tellsUsage: whether that can be asked for.
+    static func stream(_ fields: FieldReader, tellsUsage: Bool = true) throws(APIError) -> (stream: Bool, includeUsage: Bool) {
         let stream = try fields.bool("stream") ?? false
-        let options = try fields.nested("stream_options")
-        let includeUsage = try options?.bool("include_usage") ?? false
-        _ = try options?.bool("include_obfuscation")
-        return (stream, includeUsage)
-    }
-}
-
-extension EndpointRow {
-    /// Refuses what would change the answer's meaning; returns the fields that have no effect, in the order of the request.
-    func check(_ object: JSONObject) throws(APIError) -> [String] {
-        var ignored: [String] = []
-        for (name, value) in object where !value.isNull {
-            switch support(ofField: name) {
-            case .supported, .partial: continue
-            case .refused(let neutral):
-                if !neutral.contains(value) { throw .unsupportedParameter(.key(name)) }
-            case .ignored(let neutral):
-                if !neutral.contains(value) { ignored.append(name) }
-            case .notSupported, nil: ignored.append(name)
-            }
+        guard let options = try fields.nested("stream_options") else { return (stream, false) }
+        let includeUsage = tellsUsage ? try options.bool("include_usage") ?? false : false
+        _ = try options.bool("include_obfuscation")
+        if !stream {
+            throw APIError(
+                status: 400, message: "The 'stream_options' parameter is only allowed when 'stream' is enabled.",
+                param: "\(fields.path(to: "stream_options"))")
         }
-        return ignored
+        return (stream, includeUsage)
     }
 }

@@ -1,4 +1,5 @@
 import ShimmyChat
+import ShimmyCore
 import ShimmyGrammar
 import ShimmyJSON
 
@@ -17,19 +18,20 @@ struct ToolDecoder {
     private(set) var choice = ToolChoice(.none)
     private(set) var dialect = CallDialect()
     /// Tools that this server cannot offer, such as `tools[1]`, for the response's header.
-    private(set) var ignored: [String] = []
+    private(set) var ignored = IgnoredFields()
+    private var names: Set<String> = []
 
     init(_ fields: FieldReader, shape: Shape = .nested) throws(APIError) {
         self.shape = shape
         if let value = fields.value("tools") {
-            for (index, element) in try Self.array(value, fields.path(to: "tools")).enumerated() {
+            for (index, element) in try Self.tools(value, fields.path(to: "tools")).enumerated() {
                 try decodeTool(try fields.element(element, of: "tools", at: index), index)
             }
             choice = try decodeChoice(fields)
         } else if shape == .flat {
             choice = try decodeChoice(fields)
         } else if let value = fields.value("functions") {
-            for (index, element) in try Self.array(value, fields.path(to: "functions")).enumerated() {
+            for (index, element) in try Self.tools(value, fields.path(to: "functions")).enumerated() {
                 try add(try Self.function(try fields.element(element, of: "functions", at: index)), at: fields.path(to: "functions").index(index))
             }
             dialect.usesFunctions = !tools.isEmpty
@@ -40,8 +42,11 @@ struct ToolDecoder {
         }
     }
 
-    private static func array(_ value: JSON, _ path: JSONPath) throws(APIError) -> [JSON] {
+    /// An array of tools, which has a bound.
+    private static func tools(_ value: JSON, _ path: JSONPath) throws(APIError) -> [JSON] {
         guard let array = value.arrayValue else { throw .wrongType(path, expected: "an array of objects", got: value) }
+        let most = InputLimits.standard.tools
+        if array.count > most { throw .arrayTooLong(path, maximum: most, got: array.count) }
         return array
     }
 
@@ -70,7 +75,7 @@ struct ToolDecoder {
     }
 
     private mutating func add(_ tool: Tool, at path: JSONPath) throws(APIError) {
-        if tools.contains(where: { $0.name == tool.name }) {
+        guard names.insert(tool.name).inserted else {
             throw APIError(
                 status: 400, message: "Invalid '\(path.key("name"))': there is another tool with the name '\(tool.name)'.",
                 param: "\(path.key("name"))", code: "invalid_value")
@@ -161,7 +166,7 @@ struct ToolDecoder {
         let path = fields.path(to: "tool_choice")
         if let word = value.stringValue {
             guard let mode = ToolChoice.Mode(rawValue: word) else { throw .invalidValue(path, word, supported: ["none", "auto", "required"]) }
-            if mode == .required { try needTools(path) }
+            if mode == .required || (mode == .auto && shape == .nested && fields.value("tools") == nil) { try needTools(path) }
             return ToolChoice(tools.isEmpty ? .none : mode)
         }
         guard value.objectValue != nil else { throw .wrongType(path, expected: "a string or an object", got: value) }
@@ -183,7 +188,7 @@ struct ToolDecoder {
     private func decodeAllowed(_ allowed: FieldReader, _ path: JSONPath) throws(APIError) -> ToolChoice {
         let mode = try allowed.requiredString("mode")
         guard mode == "auto" || mode == "required" else { throw .invalidValue(allowed.path(to: "mode"), mode, supported: ["auto", "required"]) }
-        let elements = try Self.array(try allowed.required("tools"), allowed.path(to: "tools"))
+        let elements = try Self.tools(try allowed.required("tools"), allowed.path(to: "tools"))
         if elements.isEmpty { throw .emptyArray(allowed.path(to: "tools")) }
         var names: [String] = []
         for (index, element) in elements.enumerated() {
@@ -216,7 +221,7 @@ struct ToolDecoder {
     }
 
     private func known(_ name: String, _ path: JSONPath) throws(APIError) -> String {
-        if tools.contains(where: { $0.name == name }) { return name }
+        if names.contains(name) { return name }
         throw APIError(
             status: 400, message: "Invalid value for '\(path)': there is no tool with the name '\(name)' in 'tools'.", param: "\(path)",
             code: "invalid_value")

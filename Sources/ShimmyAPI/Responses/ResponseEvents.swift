@@ -117,11 +117,22 @@ package struct ResponseEvents: Sendable {
         let closed = close(isCut: true)
         object.status = .failed
         object.error = ["code": .string(Self.code(of: error)), "message": .string(error.message)]
-        let told: JSONObject = [
+        return closed + numbered(Self.told(error)) + [life("response.failed")]
+    }
+
+    private static func told(_ error: APIError) -> JSONObject {
+        [
             "type": "error", "code": error.code.map(JSON.string) ?? .null, "message": .string(error.message),
             "param": error.param.map(JSON.string) ?? .null,
         ]
-        return closed + numbered(told) + [life("response.failed")]
+    }
+
+    /// The last event of a stream that cannot go on, such as when the stored events of a response cannot be read. It says nothing about
+    /// the response itself.
+    package static func error(_ error: APIError, number: Int) -> JSON {
+        var event = told(error)
+        event["sequence_number"] = .int(number)
+        return .object(event)
     }
 
     /// OpenAI has no event for it: the last one says `incomplete`, and the object in it `cancelled`.

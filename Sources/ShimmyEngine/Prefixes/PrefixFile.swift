@@ -1,6 +1,12 @@
 import Foundation
 import ShimmyCore
 
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
 /// A stored prefix as a file, all numbers little-endian:
 ///
 ///     "SHIMPFX3" · identity u64 · adapters u64 · count of tokens u64 · count of state bytes u64 · checksum u64 · tokens i32 … · state
@@ -30,8 +36,10 @@ enum PrefixFile {
     }
 
     private static func fill(_ path: String, with prefix: StoredPrefix, _ key: PrefixKey) throws {
-        try Data().write(to: URL(filePath: path))
-        let file = try FileHandle(forWritingTo: URL(filePath: path))
+        // Prompts are nobody else's business, whatever the directory's mode and the process's umask.
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw CocoaError(.fileWriteUnknown) }
+        let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
         defer { try? file.close() }
         let tokens = encode(prefix.tokens)
         let header = Header(

@@ -3,29 +3,35 @@ import ShimmyAPI
 import ShimmyJSON
 import ShimmyModels
 
-/// Reads requests that a model's preset has a word in. Every route that makes text reads its requests here.
+/// Reads requests that a model's preset applies to. Every route that renders a prompt reads its requests here.
 struct PresetReader: Sendable {
-    let body: JSONBodyReader
+    let body: RequestReader
     let models: ModelManager
     let presets: @Sendable (ModelRecord) -> RequestPreset
 
-    /// A request, and what is preset for its model.
-    struct Reading {
+    /// A decoded request, and the preset of its model.
+    struct Reading<Value: Sendable>: Sendable {
         /// With the preset's fields.
-        let json: JSON
+        let value: Value
         let preset: RequestPreset
         /// Fields of the client's whose values were replaced, for the response's header.
         let forced: [String]
     }
 
-    /// A request without a model, or for one that is not there, is read as it is: what is wrong with it is said where it is decoded.
-    func read(_ request: Request, for endpoint: EndpointRow) async throws -> Reading {
-        let json = try await body.read(request)
-        guard let name = json["model"]?.stringValue, let record = try? await models.find(name) else {
-            return Reading(json: json, preset: .none, forced: [])
+    /// A request without a model, or with one that is not there, is decoded as it is: the decoder finds what is wrong with it.
+    /// - needsModel: false where a request that names no model means the only one.
+    func read<Value: Sendable>(
+        _ request: Request, _ context: ShimmyRequestContext, for endpoint: EndpointRow, needsModel: Bool = true,
+        decode: @escaping @Sendable (JSON) throws -> Value
+    ) async throws -> Reading<Value> {
+        let parsed = try await body.parse(request, context)
+        var name = parsed.model
+        if name == nil, !needsModel { name = await models.onlyModel() }
+        var preset = RequestPreset.none
+        if let name, let record = try? await models.find(name) { preset = presets(record) }
+        return try await body.finish(parsed, context) { [preset] json in
+            let applied = preset.applied(to: json, of: endpoint)
+            return Reading(value: try decode(applied.request), preset: preset, forced: applied.replaced)
         }
-        let preset = presets(record)
-        let applied = preset.applied(to: json, of: endpoint)
-        return Reading(json: applied.request, preset: preset, forced: applied.replaced)
     }
 }

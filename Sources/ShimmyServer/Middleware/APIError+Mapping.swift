@@ -3,6 +3,7 @@ import Hummingbird
 import NIOCore
 import ShimmyAPI
 import ShimmyChat
+import ShimmyCore
 import ShimmyEngine
 import ShimmyHub
 import ShimmyModels
@@ -20,6 +21,10 @@ extension APIError {
         case let error as QueueFull: self = .queueFull(retryAfter: error.retryAfter)
         case let error as EngineError: self = .internal("The model failed: \(error.description).")
         case let error as HTTPError where error.status.code < 500: self.init(status: error.status.code, message: error.body ?? "Bad request.")
+        case WorkStopped.tooLong(let seconds):
+            self.init(
+                status: 400, message: "Reading the request took longer than \(seconds) s. This is a limit of the server; docs/limits.md lists all of them.",
+                code: "limit_exceeded")
         case is CancellationError:
             self = .unavailable("The server is shutting down.", code: "shutting_down", retryAfter: 5)
         default: self = .internal("The server had an error while processing your request.")
@@ -65,6 +70,11 @@ extension APIError {
                 APIError(status: 400, message: "Invalid 'after': there is no '\(id)' in the list.", param: "after", code: "invalid_value")
             case .duplicate(let id):
                 APIError(status: 400, message: "Duplicate item found with id '\(id)'.", param: "items", code: "duplicate_item")
+            case .tooLarge(let bytes, let most):
+                APIError(
+                    status: 400,
+                    message: "The stored history takes \(bytes) bytes, and a response goes on from at most \(most). Compact it with "
+                        + "POST /v1/responses/compact, or begin a new one.", code: "limit_exceeded")
             }
     }
 }

@@ -24,7 +24,8 @@ struct ErrorMiddleware: RouterMiddleware {
             if mapped.status >= 500, !(error is CancellationError) { context.logger.error("request failed", metadata: ["error": "\(error)"]) }
             var response = Response.error(mapped)
             // What is left of a refused body is not worth reading.
-            if mapped.status == 413 || mapped.status == 408 { response.headers[.connection] = "close" }
+            if [408, 413, 426].contains(mapped.status) || mapped.code == "server_busy" { response.headers[.connection] = "close" }
+            if mapped.status == 426 { response.headers[.upgrade] = "HTTP/1.1" }
             return response
         }
     }
@@ -33,7 +34,8 @@ struct ErrorMiddleware: RouterMiddleware {
     private func unmatched(_ request: Request) -> Response {
         let allowed = routes.methods(forPath: request.uri.path)
         if allowed.isEmpty {
-            return .error(.unknownRoute(request.method.rawValue, request.uri.path, known: routes.descriptions))
+            let nearest = routes.nearest(to: request.uri.path)
+            return .error(.unknownRoute(request.method.rawValue, request.uri.path, nearest: nearest))
         }
         var response = Response.error(.wrongMethod(request.method.rawValue, allowed: allowed))
         response.headers[.allow] = allowed.joined(separator: ", ")

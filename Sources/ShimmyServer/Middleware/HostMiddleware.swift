@@ -10,7 +10,11 @@ struct HostMiddleware: RouterMiddleware {
     let configuration: ServerConfiguration
 
     func handle(_ request: Request, context: Context, next: Next) async throws -> Response {
-        let authority = request.head.authority ?? ""
+        guard let authority = request.head.authority else {
+            // Load balancers ask whether the server lives before they know its name.
+            if HealthRoutes.paths.contains(request.uri.path) { return try await next(request, context) }
+            throw APIError.missingHost
+        }
         guard let host = HostName.withoutPort(authority), isOurs(host) else { throw APIError.hostNotAllowed(authority) }
         return try await next(request, context)
     }

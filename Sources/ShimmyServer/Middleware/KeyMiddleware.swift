@@ -8,7 +8,7 @@ struct KeyMiddleware: RouterMiddleware {
     typealias Context = ShimmyRequestContext
 
     let access: ServerAccess
-    private static let openPaths: Set<String> = ["/", "/health", "/v1/health"]
+    private static let openPaths: Set<String> = HealthRoutes.paths.union(["/"])
 
     func handle(_ request: Request, context: Context, next: Next) async throws -> Response {
         let holders = access.holders

@@ -133,7 +133,7 @@ package final class BackgroundResponses: Sendable {
                 isFirstTry = false
                 try? await Task.sleep(for: Self.patience)
             } catch {
-                return logger.error("a background response cannot be made", metadata: ["response": "\(job.id)", "error": "\(error)"])
+                return await failUnreadable(job, error)
             }
         }
     }
@@ -159,6 +159,22 @@ package final class BackgroundResponses: Sendable {
         guard try await record.begin(events.object, first) else { return nil }
         tell(queue.withLock { $0.advance(job.id, to: events.nextNumber - 1) })
         return (request, record, events)
+    }
+
+    /// A request that was stored by another version of the program and cannot be decoded by this one has failed: nobody will ever make it.
+    private func failUnreadable(_ job: Job, _ error: any Error) async {
+        logger.error("background response failed: its stored request cannot be read", metadata: ["response": "\(job.id)", "error": "\(error)"])
+        let reason = APIError(any: error)
+        do {
+            guard let stored = try await store.response(job.id, owner: job.storageOwner), var object = stored.object.objectValue else { return }
+            object["status"] = "failed"
+            object["error"] = ["code": "server_error", "message": .string("The stored request cannot be read: \(reason.message)")]
+            let event: JSON = ["type": "response.failed", "sequence_number": 2, "response": .object(object)]
+            let change = ResponseChange(status: .failed, object: .object(object), events: [StoredEvent(number: 2, json: event)], from: [.queued])
+            try await store.update(job.id, change)
+        } catch {
+            logger.error("background response stays queued", metadata: ["response": "\(job.id)", "error": "\(error)"])
+        }
     }
 
     private var isShuttingDown: Bool { maker.models.isShuttingDown }

@@ -1,4 +1,5 @@
 import ShimmyAPI
+import ShimmyCore
 import ShimmyJSON
 import ShimmyStorage
 
@@ -23,14 +24,17 @@ struct ResponseContextFinder: Sendable {
         if let previous {
             context.earlier = try await chain(try kept("previous_response_id"), previous, owner)
         } else if let conversation {
-            guard let items = try await kept("conversation").allItems(ofConversation: conversation, owner: owner) else {
+            guard let items = try await kept("conversation").allItems(ofConversation: conversation, owner: owner, mostBytes: Self.mostBytes)
+            else {
                 throw APIError.notFound("Conversation", conversation)
             }
-            context.earlier = try items.map { try ResponseItem(stored: $0.json) }
+            context.earlier = try await Self.items { try items.map { try ResponseItem(stored: $0.json) } }
         }
         context.input = try await resolve(input, among: context.earlier, owner)
         return context
     }
+
+    private static let mostBytes = InputLimits.standard.historyBytes
 
     private func kept(_ field: String) throws(APIError) -> Store {
         guard let store else { throw .nothingIsStored(field) }
@@ -38,12 +42,22 @@ struct ResponseContextFinder: Sendable {
     }
 
     private func chain(_ store: Store, _ id: String, _ owner: String) async throws -> [ResponseItem] {
-        guard let chain = try await store.chain(endingAt: id, owner: owner) else { throw APIError.previousNotFound(id) }
+        guard let chain = try await store.chain(endingAt: id, owner: owner, mostBytes: Self.mostBytes) else { throw APIError.previousNotFound(id) }
         if let missing = chain.missing { throw APIError.previousNotFound(missing) }
         if let last = chain.turns.last?.response, !last.status.isFinal { throw APIError.previousNotFinished(id) }
-        return try chain.turns.flatMap { turn in
-            try turn.input.map { try ResponseItem(stored: $0.json) } + Self.output(of: turn.response)
+        return try await Self.items {
+            try chain.turns.flatMap { turn in
+                try turn.input.map { try ResponseItem(stored: $0.json) } + Self.output(of: turn.response)
+            }
         }
+    }
+
+    /// Decodes stored items on the worker pool: there may be many. Throws a 400 for more than a request may have.
+    private static func items(_ decode: @escaping @Sendable () throws -> [ResponseItem]) async throws -> [ResponseItem] {
+        let items = try await WorkerPool.input.run(.slow, seconds: InputLimits.standard.prepareSeconds) { _ in try decode() }
+        let most = InputLimits.standard.messages
+        if items.count > most { throw APIError.arrayTooLong(.key("input"), maximum: most, got: items.count) }
+        return items
     }
 
     /// References lead to what was said before, to other items of the input, or to any response's output.
@@ -51,11 +65,16 @@ struct ResponseContextFinder: Sendable {
         var known = Dictionary(earlier.map { ($0.id, $0) }) { $1 }
         for case .item(let item) in input { known[item.id] = item }
         let here = known
+        // Items of one response are looked up once, however many references there are.
+        var outputs: [String: [ResponseItem]] = [:]
         return try await InputItem.resolve(input) { id in
             if let item = here[id] { return item }
             guard let store, let response = ResponseEvents.response(ofItem: id) else { return nil }
-            guard let stored = try await store.response(response, owner: owner) else { return nil }
-            return try Self.output(of: stored).first { $0.id == id }
+            if outputs[response] == nil {
+                guard let stored = try await store.response(response, owner: owner) else { return nil }
+                outputs[response] = try await Self.items { try Self.output(of: stored) }
+            }
+            return outputs[response]?.first { $0.id == id }
         }
     }
 

@@ -8,8 +8,8 @@ struct ResponseRecord: Sendable {
     let unkept: UnkeptEnds
     let id: String
     let owner: String
-    /// What the response was made from, for its conversation.
-    let input: [ResponseItem]
+    /// What the response was made from: for its record, then for its conversation.
+    private(set) var input: [ResponseItem]
     /// Whether its events are kept too, so that a stream can begin anew: those of background responses.
     let keepsEvents: Bool
     /// Whether it has to be kept: the client said so, or something else goes on from it. Otherwise it is made even where it cannot be.
@@ -24,6 +24,13 @@ struct ResponseRecord: Sendable {
         } catch StorageError.duplicate(let id) {
             throw APIError(status: 400, message: "Duplicate item found with id '\(id)'.", param: "input", code: "duplicate_item")
         }
+    }
+
+    /// The record once it is in the storage. The input is held on to for a conversation only.
+    func inserted(for request: ResponseRequest) -> ResponseRecord {
+        var record = self
+        if request.conversationID == nil { record.input = [] }
+        return record
     }
 
     /// Says that it is being made. Returns false if it was cancelled or deleted meanwhile.

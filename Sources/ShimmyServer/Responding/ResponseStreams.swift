@@ -70,16 +70,21 @@ struct ResponseStreams: Sendable {
             let pulse = Heartbeat(every: heartbeat) { background.nudge(id) }
             defer { pulse.stop() }
             try await context.channel.onDisconnect({ background.nudge(id) }) {
-                try await Self.follow(id, after: number, store, background, context.storageOwner, to: &writer)
+                var told = number
+                do {
+                    try await Self.follow(id, after: &told, store, background, context.storageOwner, to: &writer)
+                } catch let error where !(error is ChannelError || error is CancellationError) {
+                    context.logger.error("response stream failed", metadata: ["response": "\(id)", "error": "\(error)"])
+                    try await Self.write([ResponseEvents.error(APIError(any: error), number: told + 1)], to: &writer)
+                }
             }
         }
     }
 
     @concurrent private static func follow(
-        _ id: String, after number: Int, _ store: Store, _ background: BackgroundResponses, _ owner: String,
+        _ id: String, after number: inout Int, _ store: Store, _ background: BackgroundResponses, _ owner: String,
         to writer: inout any ResponseBodyWriter
     ) async throws {
-        var number = number
         while true {
             let wasActive = background.isActive(id)
             let unkept = background.unkept.events(of: id, owner: owner, after: number)

@@ -15,12 +15,19 @@ struct AdapterRoutes: Sendable {
     }
 
     @Sendable private func list(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
-        let lease = try await context.acquire(try await models.meant(by: request.uri.queryParameters["model"].map(String.init)), from: models)
-        return .json(AdapterEncoder.list(lease.backend.adapters))
+        let backend = try await models.loaded(request.query.string("model")).backend
+        return .json(AdapterEncoder.list(backend.adapters))
     }
 }
 
 extension ModelManager {
+    /// A model that is loaded, for requests that only look at it. Throws a 409 for one that is not.
+    func loaded(_ name: String?) async throws -> (name: String, backend: any Backend) {
+        let name = try await meant(by: name)
+        guard let backend = loadedBackend(try await findUsable(name)) else { throw APIError.modelNotLoaded(name) }
+        return (name, backend)
+    }
+
     /// Programs that were made for servers of one model name none.
     func meant(by name: String?) async throws -> String {
         if let name { return name }

@@ -15,7 +15,7 @@ struct ModelAsk: Sendable {
     let keepAlive: KeepAlive?
     let streams: Bool
     /// Fields without effect, for the response's header.
-    let ignored: [String]
+    let ignored: IgnoredFields
 }
 
 /// An answer that has begun.

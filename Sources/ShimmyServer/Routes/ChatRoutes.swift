@@ -25,14 +25,16 @@ struct ChatRoutes: Sendable {
     // with, unless the model takes long to load.
 
     @Sendable private func chat(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
-        let reading = try await reader.read(request, for: Compatibility.chatCompletions)
-        var decoded = try ChatCompletionRequest(reading.json)
-        reading.preset.complete(&decoded.chat.conversation)
+        let reading = try await reader.read(request, context, for: Compatibility.chatCompletions) { try ChatCompletionRequest($0) }
         let id = ChatCompletionEncoder.newID()
-        let keep = try await keep(decoded, id, context)
+        let keep = try await keep(reading.value, id, context)
         let ask = ModelAsk(
-            model: decoded.model, keepAlive: decoded.keepAlive, streams: decoded.stream, ignored: decoded.ignoredParameters)
-        var response = try await responder.respond(to: ask, context) { [owner = context.owner, decoded] lease in
+            model: reading.value.model, keepAlive: reading.value.keepAlive, streams: reading.value.stream,
+            ignored: reading.value.ignoredParameters)
+        let (request, forced) = (OneConsumer(Self.completed(reading)), reading.forced)
+        var response = try await responder.respond(to: ask, context) { [owner = context.owner] lease in
+            // Nobody else holds the request: it is gone when the answer has begun.
+            let decoded = try request.take()
             let answer = try await lease.backend.generate(decoded.chat, terms: ServiceTerms(owner: owner, isFlex: decoded.isFlex))
             let encoder = ChatCompletionEncoder(
                 id: id, created: UnixTime.now, model: decoded.model, fingerprint: lease.backend.fingerprint,
@@ -42,8 +44,16 @@ struct ChatRoutes: Sendable {
             let dialect = ChatDialect(encoder: encoder, calls: decoded.dialect, choices: choices, keepsChunks: keep != nil)
             return StartedAnswer(answer: answer, dialect: dialect, choices: choices, keep: keep)
         }
-        response.reportForced(reading.forced)
+        response.reportForced(forced)
         return response
+    }
+
+    /// The request with its preset.
+    private static func completed(_ reading: PresetReader.Reading<ChatCompletionRequest>) -> ChatCompletionRequest {
+        var decoded = reading.value
+        decoded.stored = nil
+        reading.preset.complete(&decoded.chat.conversation)
+        return decoded
     }
 
     /// How the completion is stored, if it is to be. That it can be is found out before it is computed.
@@ -62,11 +72,13 @@ struct ChatRoutes: Sendable {
     }
 
     @Sendable private func complete(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
-        let reading = try await reader.read(request, for: Compatibility.completions)
-        let decoded = try CompletionRequest(reading.json)
+        let reading = try await reader.read(request, context, for: Compatibility.completions) { try CompletionRequest($0) }
         let ask = ModelAsk(
-            model: decoded.model, keepAlive: decoded.keepAlive, streams: decoded.stream, ignored: decoded.ignoredParameters)
+            model: reading.value.model, keepAlive: reading.value.keepAlive, streams: reading.value.stream,
+            ignored: reading.value.ignoredParameters)
+        let (request, forced) = (OneConsumer(reading.value), reading.forced)
         var response = try await responder.respond(to: ask, context) { [owner = context.owner] lease in
+            let decoded = try request.take()
             let echoes = try await Self.echoes(decoded, lease.backend)
             let answer: Answer
             do {
@@ -82,7 +94,7 @@ struct ChatRoutes: Sendable {
             return StartedAnswer(
                 answer: answer, dialect: dialect, choices: decoded.completion.prompts.count * decoded.completion.choices)
         }
-        response.reportForced(reading.forced)
+        response.reportForced(forced)
         return response
     }
 

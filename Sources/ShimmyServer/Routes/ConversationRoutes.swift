@@ -8,7 +8,7 @@ import ShimmyStorage
 struct ConversationRoutes: Sendable {
     /// Nil where nothing may be kept.
     let store: Store?
-    let body: JSONBodyReader
+    let body: RequestReader
 
     var routes: [Route] {
         let one = "/conversations/{conversation_id}"
@@ -26,7 +26,7 @@ struct ConversationRoutes: Sendable {
 
     @Sendable private func create(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
         let store = try store.required()
-        let decoded = try ConversationRequest(try await body.readOptional(request))
+        let decoded = try await body.readOptional(request, context) { try ConversationRequest($0) }
         let conversation = StoredConversation(
             id: ConversationRequest.newID(), owner: context.storageOwner, created: UnixTime.now, metadata: decoded.metadata)
         try await store.insert(conversation, items: try await stored(decoded.items, store, context))
@@ -39,7 +39,7 @@ struct ConversationRoutes: Sendable {
 
     @Sendable private func update(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
         let store = try store.required()
-        let metadata = try MetadataUpdate(try await body.read(request)).metadata
+        let metadata = try await body.read(request, context) { try MetadataUpdate($0) }.metadata
         guard try await store.setMetadata(metadata, of: Self.id(context), .conversation, owner: context.storageOwner) else {
             throw Self.notFound(context)
         }
@@ -58,7 +58,7 @@ struct ConversationRoutes: Sendable {
     @Sendable private func addItems(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
         let store = try store.required()
         let includes = try ItemIncludes(request.query)
-        let decoded = try ConversationItemsRequest(try await body.read(request))
+        let decoded = try await body.read(request, context) { try ConversationItemsRequest($0) }
         let items = try await stored(decoded.items, store, context)
         guard try await store.add(items, toConversation: Self.id(context), owner: context.storageOwner) else { throw Self.notFound(context) }
         return .json(ListEncoder.list(items.map { includes.shown($0.json) }, hasMore: false))

@@ -7,7 +7,7 @@ import ShimmyModels
 /// `POST /v1/embeddings`; `POST /v1/rerank` as Jina has it, and `POST /v2/rerank` as Cohere does.
 struct EmbeddingRoutes: Sendable {
     let models: ModelManager
-    let body: JSONBodyReader
+    let body: RequestReader
 
     var routes: [Route] {
         [
@@ -18,7 +18,7 @@ struct EmbeddingRoutes: Sendable {
     }
 
     @Sendable private func embed(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
-        let decoded = try EmbeddingsRequest(try await body.read(request))
+        let decoded = try await body.read(request, context) { try EmbeddingsRequest($0) }
         let lease = try await context.acquire(decoded.model, from: models, keepAlive: decoded.keepAlive)
         let result = try await context.untilDisconnected { [owner = context.owner] in
             do {
@@ -35,7 +35,7 @@ struct EmbeddingRoutes: Sendable {
     private func rerank(
         _ request: Request, _ dialect: RerankingRequest.Dialect, _ context: ShimmyRequestContext
     ) async throws -> Response {
-        let decoded = try RerankingRequest(try await body.read(request), dialect: dialect)
+        let decoded = try await body.read(request, context) { try RerankingRequest($0, dialect: dialect) }
         let lease = try await context.acquire(decoded.model, from: models, keepAlive: decoded.keepAlive)
         let result = try await context.untilDisconnected { [owner = context.owner] in
             do {

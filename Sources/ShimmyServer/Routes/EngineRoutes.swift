@@ -5,22 +5,38 @@ import ShimmyCore
 import ShimmyEngine
 import ShimmyJSON
 import ShimmyModels
+import ShimmyStorage
 
 /// `GET /v1/engine`, Shimmy's own: what memory is used for, and what each model is doing, sequence by sequence.
 struct EngineRoutes: Sendable {
     let models: ModelManager
+    let use: ServerUse
+    /// Nil where nothing may be stored.
+    let store: Store?
 
     var routes: [Route] {
         ["/engine", "/v1/engine"].map { path in
             Route(path: path, method: .get, isOpenAI: false) { _, _ in
                 let memory = models.memory
                 return .json([
+                    "server": await server(),
                     "object": "list", "memory": ["budget": .int(memory.budget), "used": .int(memory.used)],
                     // Requests that wait for a model to be loaded, or for memory.
                     "waiting": .int(models.waitingCount), "data": .array(models.statuses.map(model)),
                 ])
             }
         }
+    }
+
+    /// How much of the server's bounds is used.
+    private func server() async -> JSON {
+        guard var members = use.json.objectValue else { return .null }
+        let workers = WorkerPool.input.use
+        members["workers"] = ["threads": .int(workers.threads), "running": .int(workers.running), "waiting": .int(workers.waiting)]
+        if let store {
+            members["storage"] = ["bytes": (try? await store.usedBytes()).map(JSON.int) ?? .null, "limit": .int(store.limits.bytes)]
+        }
+        return .object(members)
     }
 
     private func model(_ status: ModelStatus) -> JSON {

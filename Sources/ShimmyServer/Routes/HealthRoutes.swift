@@ -9,8 +9,12 @@ import ShimmyModels
 struct HealthRoutes: Sendable {
     let models: ModelManager
 
+    /// Of probes, which are answered whoever asks and however much there is to do.
+    static let paths: Set<String> = ["/health", "/v1/health", "/ready"]
+
     var routes: [Route] {
         [
+            Route(path: "/ready", method: .get, isOpenAI: false) { _, _ in self.ready() },
             Route(path: "/health", method: .get, isOpenAI: false) { _, _ in self.health() },
             Route(path: "/v1/health", method: .get, isOpenAI: false) { _, _ in self.health() },
             Route(path: "/", method: .get, isOpenAI: false) { _, _ in
@@ -19,6 +23,12 @@ struct HealthRoutes: Sendable {
                     body: .init(byteBuffer: ByteBuffer(string: "Shimmy is running")))
             },
         ]
+    }
+
+    /// 200 while requests are served, 503 from when the server is told to stop.
+    private func ready() -> Response {
+        let isReady = !models.isShuttingDown
+        return .json(["ready": .bool(isReady)], status: isReady ? .ok : .serviceUnavailable)
     }
 
     /// Ready means that a request would be served without waiting for a model that is being loaded, and is not refused.

@@ -12,7 +12,7 @@ package struct ModelRoutes: Sendable {
     let models: ModelManager
     /// The context that a model would get when it is loaded, from what its file says.
     let contextLength: @Sendable (ModelRecord) -> Int?
-    let body: JSONBodyReader
+    let body: RequestReader
     /// How long the status of a streamed load waits: mostly that is enough to know that a model cannot be loaded.
     private static let silence: Duration = .milliseconds(100)
 
@@ -42,7 +42,7 @@ package struct ModelRoutes: Sendable {
 
     /// Shimmy's own, under llama-server's names: returns when the model is loaded; as a stream it tells how far it is until then.
     @Sendable private func load(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
-        let decoded = try ModelLoadRequest(try await body.read(request))
+        let decoded = try await body.read(request, context) { try ModelLoadRequest($0) }
         if decoded.stream { return try await streamLoad(decoded, context) }
         let lease = try await context.acquire(decoded.model, from: models, keepAlive: decoded.keepAlive, onlyLoads: true)
         return .json(await describe(lease.record).json)
@@ -60,7 +60,7 @@ package struct ModelRoutes: Sendable {
     }
 
     @Sendable private func unload(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
-        let name = try ModelNameRequest(try await body.read(request)).model
+        let name = try await body.read(request, context) { try ModelNameRequest($0) }.model
         let wasLoaded = try await models.unload(name)
         return .json(["model": .string(name), "unloaded": .bool(wasLoaded)])
     }

@@ -8,7 +8,7 @@ import ShimmyModels
 /// Shimmy's own: what a conversation looks like to a model, and what a text is in its tokens. Nothing is computed.
 struct PromptRoutes: Sendable {
     let models: ModelManager
-    let body: JSONBodyReader
+    let body: RequestReader
     let reader: PresetReader
 
     var routes: [Route] {
@@ -23,15 +23,15 @@ struct PromptRoutes: Sendable {
     }
 
     @Sendable private func render(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
-        let reading = try await reader.read(request, for: Compatibility.chatCompletions)
-        var decoded = try RenderRequest(reading.json)
+        let reading = try await reader.read(request, context, for: Compatibility.chatCompletions) { try RenderRequest($0) }
+        var decoded = reading.value
         reading.preset.complete(&decoded.conversation)
         let lease = try await context.acquire(decoded.model, from: models)
         return .json(RenderRequest.response(try await lease.backend.prepare(decoded.conversation), model: decoded.model))
     }
 
     @Sendable private func tokenize(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
-        let decoded = try TokenizeRequest(try await body.read(request))
+        let decoded = try await body.read(request, context) { try TokenizeRequest($0) }
         let lease = try await context.acquire(try await models.meant(by: decoded.model), from: models)
         let tokens = try await lease.backend.tokenize(decoded.content, addSpecial: decoded.addSpecial, parseSpecial: decoded.parseSpecial)
         let pieces = decoded.withPieces ? try await lease.backend.pieces(of: tokens) : nil
@@ -39,14 +39,13 @@ struct PromptRoutes: Sendable {
     }
 
     @Sendable private func detokenize(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
-        let decoded = try DetokenizeRequest(try await body.read(request))
+        let decoded = try await body.read(request, context) { try DetokenizeRequest($0) }
         let lease = try await context.acquire(try await models.meant(by: decoded.model), from: models)
         return .json(try decoded.response(try await lease.backend.pieces(of: decoded.tokens)))
     }
 
     @Sendable private func describe(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
-        let model = try await models.meant(by: request.uri.queryParameters["model"].map(String.init))
-        let lease = try await context.acquire(model, from: models)
-        return .json(TokenizerInfo.response(lease.backend.tokenizer, model: model, contextLength: lease.backend.contextLength))
+        let (model, backend) = try await models.loaded(request.query.string("model"))
+        return .json(TokenizerInfo.response(backend.tokenizer, model: model, contextLength: backend.contextLength))
     }
 }

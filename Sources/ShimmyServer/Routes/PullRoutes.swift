@@ -9,7 +9,7 @@ import ShimmyModels
 struct PullRoutes: Sendable {
     let models: ModelManager
     let hub: HubAccess
-    let body: JSONBodyReader
+    let body: RequestReader
     let heartbeat: Duration
 
     var routes: [Route] {
@@ -18,7 +18,7 @@ struct PullRoutes: Sendable {
 
     /// What can be known before the first byte comes is told by a status: a name that leads nowhere, a disk without room.
     @Sendable private func pull(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
-        let decoded = try PullRequest(try await body.read(request))
+        let decoded = try await body.read(request, context) { try PullRequest($0) }
         let address = try HubAddress(decoded.model)
         let plan = try await context.untilDisconnected { [hub] in
             try await hub.withPuller { try await $0.plan(address, memory: hub.memory) }

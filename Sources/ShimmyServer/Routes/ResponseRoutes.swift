@@ -32,9 +32,10 @@ struct ResponseRoutes: Sendable {
     /// A request that was found good, as far as that is possible without its model.
     private struct Order: Sendable {
         let request: ResponseRequest
-        /// As it came.
+        /// As it came, for a response that is made in the background; null otherwise.
         let body: JSON
-        let items: ResponseContext
+        /// Taken when the response begins, so that they do not stay in memory while it is made.
+        let items: OneConsumer<ResponseContext>
     }
 
     /// A response that has begun.
@@ -52,8 +53,11 @@ struct ResponseRoutes: Sendable {
     }
 
     @Sendable private func create(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
-        let reading = try await reader.read(request, for: Compatibility.createResponse)
-        let decoded = try ResponseRequest(reading.json)
+        let reading = try await reader.read(request, context, for: Compatibility.createResponse) { json in
+            let decoded = try ResponseRequest(json)
+            return (request: decoded, body: decoded.isBackground ? json : .null)
+        }
+        var decoded = reading.value.request
         if store == nil {
             if decoded.store == true { throw APIError.nothingIsStored("store") }
             if decoded.isBackground { throw APIError.nothingIsStored("background") }
@@ -61,7 +65,8 @@ struct ResponseRoutes: Sendable {
         let items = try await ResponseContextFinder(store: store).context(
             previous: decoded.previousID, conversation: decoded.conversationID, input: decoded.input ?? [], owner: context.storageOwner)
         if decoded.isBackground { try background?.checkRoom(for: context.owner) }
-        let order = Order(request: decoded, body: reading.json, items: items)
+        decoded.input = nil
+        let order = Order(request: decoded, body: reading.value.body, items: OneConsumer(items))
         var response = decoded.stream ? try await stream(order, context) : try await whole(order, context)
         response.reportIgnored(decoded.ignoredParameters)
         response.reportForced(reading.forced)
@@ -124,8 +129,9 @@ struct ResponseRoutes: Sendable {
 
     private func beginNow(_ order: Order, _ lease: ModelLease, _ context: ShimmyRequestContext) async throws -> Begun {
         let terms = ServiceTerms(owner: context.owner, isFlex: order.request.isFlex)
-        let started = try await maker.start(order.request, order.items.items, on: lease.backend, terms)
-        let beginning = try await beginning(order.request, order.items, context)
+        let items = try order.items.take()
+        let started = try await maker.start(order.request, items.items, on: lease.backend, terms)
+        let beginning = try await beginning(order.request, items, context)
         if started.dropped > 0 { context.logger.droppedItems(started.dropped, of: beginning.events.object.id) }
         let run = ResponseRun(started.answer, lease, beginning.events, beginning.record, models, context.logger)
         return Begun(making: .now(OneConsumer(run), first: beginning.first), dropped: started.dropped, obstacle: beginning.obstacle)
@@ -148,7 +154,7 @@ struct ResponseRoutes: Sendable {
         let first = events.begin()
         do {
             try await record?.insert(events.object, request)
-            return Beginning(record: record, events: events, first: first)
+            return Beginning(record: record?.inserted(for: request), events: events, first: first)
         } catch let error as StorageError where record?.isRequired == false && !error.isClients {
             context.logger.error("a response is not kept", metadata: ["response": "\(object.id)", "error": "\(error)"])
             events = untold
@@ -169,8 +175,9 @@ struct ResponseRoutes: Sendable {
 
     private func beginInBackground(_ order: Order, _ lease: ModelLease, _ context: ShimmyRequestContext) async throws -> Begun {
         let request = order.request
-        guard let background, let record = record(request, order.items, context) else { throw APIError.nothingIsStored("background") }
-        try await maker.check(request, order.items.items, on: lease.backend)
+        let items = try order.items.take()
+        guard let background, let record = record(request, items, context) else { throw APIError.nothingIsStored("background") }
+        try await maker.check(request, items.items, on: lease.backend)
         let object = ResponseObject(id: record.id, created: UnixTime.now, request: request, isStored: true)
         var events = ResponseEvents(object, style: request.style, dialect: request.dialect)
         let first = events.queue()

@@ -1,13 +1,14 @@
 import Hummingbird
 import ShimmyAPI
 import ShimmyChat
+import ShimmyCore
 import ShimmyModels
 import ShimmyStorage
 
 /// What helps clients to keep their conversations within a model's context: counting, and compacting.
 struct ResponseToolRoutes: Sendable {
     let models: ModelManager
-    let body: JSONBodyReader
+    let reader: PresetReader
     /// Nil where nothing may be stored.
     let store: Store?
 
@@ -19,14 +20,20 @@ struct ResponseToolRoutes: Sendable {
     }
 
     @Sendable private func count(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
-        let decoded = try InputTokensRequest(try await body.read(request))
+        let reading = try await reader.read(request, context, for: Compatibility.countInputTokens, needsModel: false) {
+            try InputTokensRequest($0)
+        }
+        let decoded = reading.value
         let items = try await ResponseContextFinder(store: store).context(
             previous: decoded.previousID, conversation: decoded.conversationID, input: decoded.input, owner: context.storageOwner)
         let lease = try await context.acquire(try await models.meant(by: decoded.model), from: models)
         do {
-            let prompt = try await lease.backend.prepare(try decoded.conversation(items.items))
+            var conversation = try await WorkerPool.input.run { _ in try decoded.conversation(items.items) }
+            reading.preset.complete(&conversation)
+            let prompt = try await lease.backend.prepare(conversation)
             var response = Response.json(InputTokensRequest.response(prompt.tokens.count))
             response.reportIgnored(decoded.ignoredParameters)
+            response.reportForced(reading.forced)
             return response
         } catch let error as GenerationError {
             throw APIError(error, input: "input", isResponse: true)
@@ -34,33 +41,43 @@ struct ResponseToolRoutes: Sendable {
     }
 
     @Sendable private func compact(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
-        let decoded = try CompactRequest(try await body.read(request))
+        let reading = try await reader.read(request, context, for: Compatibility.compact) { try CompactRequest($0) }
+        let decoded = reading.value
         let items = try await ResponseContextFinder(store: store).context(
             previous: decoded.previousID, conversation: nil, input: decoded.input, owner: context.storageOwner)
         let lease = try await context.acquire(decoded.model, from: models)
         let terms = ServiceTerms(owner: context.owner, isFlex: decoded.isFlex)
-        let answer = try await summarize(decoded, items.items, on: lease.backend, terms)
+        let answer = try await summarize(decoded, items.items, reading.preset, on: lease.backend, terms)
         let canceller = answer.canceller
         let consumer = OneConsumer(answer)
         let (summary, usage) = try await context.channel.onDisconnect(canceller.cancel) { try await Self.read(try consumer.take()) }
         var response = Response.json(CompactRequest.response(summary: summary, usage: usage, created: UnixTime.now))
         response.reportIgnored(decoded.ignoredParameters)
+        response.reportForced(reading.forced)
         return response
     }
 
-    /// What does not fit into the model's context goes unread, oldest first: it is too late for it.
+    /// Begins the summary. The oldest items that do not fit into the model's context are left out.
     private func summarize(
-        _ request: CompactRequest, _ items: [ResponseItem], on backend: any Backend, _ terms: ServiceTerms
+        _ request: CompactRequest, _ items: [ResponseItem], _ preset: RequestPreset, on backend: any Backend, _ terms: ServiceTerms
     ) async throws -> sending Answer {
-        var rest = items
+        var (rest, attempt) = (items, 0)
+        let contextLength = backend.contextLength
         while true {
             do {
-                return try await backend.generate(try request.chat(rest, contextLength: backend.contextLength), terms: terms)
+                var chat = try await WorkerPool.input.run { [rest] _ in try request.chat(rest, contextLength: contextLength) }
+                preset.complete(&chat.conversation)
+                return try await backend.generate(chat, terms: terms)
             } catch let error as GenerationError {
-                guard case .contextExceeded(let prompt, let requested, let context) = error,
-                    let fewer = ItemTruncation.dropping(rest, excess: max(1, prompt + (requested ?? 1) - context), of: prompt)
-                else { throw APIError(error, input: "input", isResponse: true) }
-                rest = fewer
+                guard case .contextExceeded(let prompt, let requested, let context) = error else {
+                    throw APIError(error, input: "input", isResponse: true)
+                }
+                let excess = max(1, prompt + (requested ?? 1) - context)
+                let fewer = try await WorkerPool.input.run { [rest, attempt] _ in
+                    ItemTruncation.dropping(rest, excess: excess, of: prompt, attempt: attempt)
+                }
+                guard let fewer else { throw APIError(error, input: "input", isResponse: true) }
+                (rest, attempt) = (fewer, attempt + 1)
             }
         }
     }

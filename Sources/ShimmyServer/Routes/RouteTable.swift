@@ -1,5 +1,6 @@
 import HTTPTypes
 import Hummingbird
+import ShimmyCore
 
 /// One route: where it is and what answers it.
 struct Route: Sendable {
@@ -29,7 +30,17 @@ package struct RouteTable: Sendable {
         return methods
     }
 
-    var descriptions: [String] { routes.map { "\($0.method.rawValue) \($0.isOpenAI ? "/v1" : "")\($0.path)" } }
+    /// The route whose path is most like one that does not exist; nil when none is.
+    package func nearest(to path: String) -> String? {
+        guard path.utf8.count <= 200 else { return nil }
+        let wanted = path.hasPrefix("/v1/") ? String(path.dropFirst(3)) : path
+        let rated = routes.map { route in
+            let known = route.path.hasPrefix("/v1/") ? String(route.path.dropFirst(3)) : route.path
+            return (route: route, distance: edits(from: wanted.lowercased().utf8, to: known.utf8))
+        }
+        guard let best = rated.min(by: { $0.distance < $1.distance }), best.distance <= max(2, wanted.count / 3) else { return nil }
+        return "\(best.route.method.rawValue) \(best.route.isOpenAI ? "/v1" : "")\(best.route.path)"
+    }
 
     /// Endpoints of the matrix that exist, as `METHOD /path`.
     package var openAIEndpoints: Set<String> { Set(routes.filter(\.isOpenAI).map { "\($0.method.rawValue) \($0.path)" }) }

@@ -8,7 +8,7 @@ import ShimmyStorage
 struct StoredChatRoutes: Sendable {
     /// Nil where nothing may be kept.
     let store: Store?
-    let body: JSONBodyReader
+    let body: RequestReader
 
     var routes: [Route] {
         let one = "/chat/completions/{completion_id}"
@@ -34,7 +34,7 @@ struct StoredChatRoutes: Sendable {
     }
 
     @Sendable private func update(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
-        let metadata = try MetadataUpdate(try await body.read(request)).metadata
+        let metadata = try await body.read(request, context) { try MetadataUpdate($0) }.metadata
         let chat = try await find(context)
         guard try await store.required().setMetadata(metadata, of: chat.id, .chat, owner: context.storageOwner) else {
             throw APIError.notFound("Chat completion", chat.id)

@@ -1,5 +1,6 @@
 import GRDB
 import Logging
+import ShimmyCore
 import Synchronization
 
 /// Keeps the storage within its bounds, a little after each transaction. Runs on the database's queue.
@@ -33,7 +34,7 @@ final class Housekeeping: Sendable {
             }
             let excess = try Pruning.usedBytes(database) - limits.bytes
             // A little more than it takes, so that not every write has to.
-            if excess > 0 { try Pruning.delete(database, bytes: excess + limits.bytes / 50, most: Self.batch) }
+            if excess > 0 { try Pruning.delete(database, bytes: excess.saturated(adding: limits.bytes / 50), most: Self.batch) }
             let free = try Int.fetchOne(database, sql: "PRAGMA freelist_count") ?? 0
             if free > 2 * Self.sparePages { try Pruning.giveBack(database, pages: min(free - Self.sparePages, Self.returnedPages)) }
         } catch {
@@ -67,15 +68,34 @@ enum Pruning {
         return rows.count
     }
 
-    /// Deletes the oldest until about as many bytes are free.
+    /// Deletes the oldest records of the owners that use most, until about as many bytes are free: nobody's records push out those of others
+    /// who use less.
     static func delete(_ database: Database, bytes: Int, most: Int) throws {
-        var missing = bytes
+        let usage = try Row.fetchAll(database, sql: "SELECT owner, sum(bytes) AS bytes FROM record GROUP BY owner")
+            .reduce(into: [String: Int]()) { $0[$1["owner"]] = $1["bytes"] }
         var serials: [Int64] = []
-        for row in try Row.fetchAll(database, sql: candidates + " ORDER BY touched, serial LIMIT ?", arguments: [most]) where missing > 0 {
-            missing -= row["bytes"] as Int
+        var missing = bytes
+        for (owner, quota) in FairShare.reductions(of: usage, by: bytes).sorted(by: { ($1.value, $0.key) < ($0.value, $1.key) }) {
+            let freed = try oldest(database, " AND owner = ?", [owner], bytes: quota, most: most - serials.count, &serials)
+            missing -= freed
+        }
+        // What an owner may not lose yet, such as responses that are being made, others have to make up for.
+        if serials.isEmpty { _ = try oldest(database, "", [], bytes: missing, most: most, &serials) }
+        try delete(database, serials)
+    }
+
+    /// Adds the serials of the oldest records that together have about as many bytes; returns their bytes.
+    private static func oldest(
+        _ database: Database, _ condition: String, _ arguments: StatementArguments, bytes: Int, most: Int, _ serials: inout [Int64]
+    ) throws -> Int {
+        guard most > 0 else { return 0 }
+        var freed = 0
+        let sql = candidates + condition + " ORDER BY touched, serial LIMIT ?"
+        for row in try Row.fetchAll(database, sql: sql, arguments: arguments + [most]) where freed < bytes {
+            freed += row["bytes"] as Int
             serials.append(row["serial"])
         }
-        try delete(database, serials)
+        return freed
     }
 
     static func giveBack(_ database: Database, pages: Int) throws {

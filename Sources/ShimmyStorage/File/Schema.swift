@@ -65,7 +65,11 @@ enum Schema {
             try database.execute(sql: "PRAGMA auto_vacuum = INCREMENTAL")
             try database.execute(sql: "PRAGMA journal_size_limit = 33554432")
             // Housekeeping keeps to the limit; this is the wall behind it, for what comes at once and what must not go.
-            if let limits { try database.execute(sql: "PRAGMA max_page_count = \(64 + limits.bytes / 4096 * 3 / 2)") }
+            if let limits {
+                // SQLite counts pages in 32 bits.
+                let pages = min(limits.bytes / 4096, Int(Int32.max) / 2)
+                try database.execute(sql: "PRAGMA max_page_count = \(64 + pages * 3 / 2)")
+            }
         }
         return configuration
     }

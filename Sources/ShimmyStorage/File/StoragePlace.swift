@@ -23,6 +23,22 @@ struct StoragePlace: Sendable {
             throw .unavailable("the directory \(directory) cannot be made")
         }
         guard access(directory, W_OK) == 0 else { throw .unavailable("the directory \(directory) cannot be written to") }
+        try keepPrivate()
+    }
+
+    /// Only the user may read what is stored, whatever the directory's mode and the process's umask. SQLite gives its journal files the mode of
+    /// the database, which therefore exists before it is opened for the first time.
+    private func keepPrivate() throws(StorageError) {
+        let descriptor = open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        // A database that is a link, or not a file, is opened or refused by SQLite.
+        if descriptor >= 0 { close(descriptor) }
+        let names = [Self.fileName, Self.fileName + "-wal", Self.fileName + "-shm"] + setAsideFiles
+        for path in names.map({ "\(directory)/\($0)" }) {
+            var status = stat()
+            // What belongs to another user cannot be changed and is that user's decision.
+            guard stat(path, &status) == 0, status.st_mode & 0o077 != 0 else { continue }
+            _ = chmod(path, status.st_mode & 0o700)
+        }
     }
 
     /// Tells the database's file from another one of the same name.

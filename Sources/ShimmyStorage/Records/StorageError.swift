@@ -11,11 +11,13 @@ package enum StorageError: Error, Equatable, CustomStringConvertible {
     case unknownCursor(String)
     /// An id that is there already.
     case duplicate(String)
+    /// What is asked for takes more bytes than may be read at once.
+    case tooLarge(bytes: Int, most: Int)
 
     /// Whether the request was wrong rather than the storage.
     package var isClients: Bool {
         switch self {
-        case .unknownCursor, .duplicate: true
+        case .unknownCursor, .duplicate, .tooLarge: true
         case .full, .locked, .damaged, .unavailable: false
         }
     }
@@ -28,6 +30,7 @@ package enum StorageError: Error, Equatable, CustomStringConvertible {
         case .unavailable(let reason): reason
         case .unknownCursor(let id): "there is no '\(id)' in the list"
         case .duplicate(let id): "'\(id)' is there already"
+        case .tooLarge(let bytes, let most): "\(bytes) bytes are stored, and at most \(most) are read at once"
         }
     }
 }

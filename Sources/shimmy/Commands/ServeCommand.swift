@@ -52,6 +52,8 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "Seconds that a client may take to send a request, or leave a connection unused. [SHIMMY_REQUEST_SECONDS]")
     var requestSeconds: Int?
 
+    @OptionGroup var limits: LimitOptions
+
     @Option(help: "Models that may be loaded at once. Default: as many as --memory-budget allows. [SHIMMY_MAX_MODELS]")
     var maxModels: Int?
 
@@ -67,11 +69,23 @@ struct ServeCommand: AsyncParsableCommand {
         transform: KeepAlive.parse)
     var keepAlive: KeepAlive?
 
+    func validate() throws {
+        try OptionRanges.check("drain_seconds", drainSeconds)
+        try OptionRanges.check("request_seconds", requestSeconds)
+        try OptionRanges.check("load_silence", loadSilence)
+        try OptionRanges.check("model_wait", modelWait)
+        try OptionRanges.check("max_models", maxModels)
+        try OptionRanges.checkKeys()
+        if apiKey.contains(where: { $0.allSatisfy(\.isWhitespace) }) {
+            throw ValidationError("--api-key is empty. Give it a key, or leave the option out to use none.")
+        }
+    }
+
     func run() async throws {
         let environment = Environment.process
         let logger = options.logger(quiet: false)
         LlamaBackend.start(logger: logger)
-        let configuration = try serverConfiguration(environment)
+        let configuration = try serverConfiguration(environment, logger)
         guard isSafe(configuration.access.rules, configuration) else {
             Console.error("listening on \(configuration.host) lets others use this server: give an --api-key, or say --insecure")
             throw ExitStatus.refusedAsUnsafe
@@ -79,13 +93,15 @@ struct ServeCommand: AsyncParsableCommand {
         let modelName = model ?? environment.string("SHIMMY_MODEL")
         let models = try modelManager(modelName, environment, logger)
         let wantsPreload = preload || environment.flag("SHIMMY_PRELOAD")
-        let loader = try options.loader(logger)
+        var loader = try options.loader(logger)
+        loader.memoryBudget = try memory.budget
+        let planner = loader
         let store = try storage.store(logger: logger)
         // What cannot be opened now is told in the log, and tried again when it is needed.
         try? await store?.ready()
         let server = ShimmyServer(
             configuration: configuration, models: models, hub: .standard(memory: try memory.budget), store: store,
-            contextLength: { loader.plannedContextLength($0, settings(for: $0)) }, logger: logger
+            contextLength: { planner.plannedContextLength($0, settings(for: $0)) }, logger: logger
         ) { address in
             await Banner.show(address, models: models, preferred: modelName)
             await LiveConfiguration.logAliasProblems(models, logger)
@@ -99,7 +115,7 @@ struct ServeCommand: AsyncParsableCommand {
         await store?.close()
     }
 
-    private func serverConfiguration(_ environment: Environment) throws -> ServerConfiguration {
+    private func serverConfiguration(_ environment: Environment, _ logger: Logger) throws -> ServerConfiguration {
         let bind = environment.string("SHIMMY_BIND_ADDRESS").flatMap(BindAddress.init)
         if bind == nil, let text = environment.string("SHIMMY_BIND_ADDRESS") {
             throw ValidationError("SHIMMY_BIND_ADDRESS is '\(text)'; it takes host:port or host:auto.")
@@ -108,7 +124,10 @@ struct ServeCommand: AsyncParsableCommand {
         let port = try port ?? environment.string("SHIMMY_PORT").map(PortChoice.parse) ?? shared?.port ?? bind?.port ?? .number(11435)
         var configuration = ServerConfiguration(
             host: host ?? shared?.host ?? bind?.host ?? "127.0.0.1", port: port.number, access: try accessRules())
+        // What resolves `localhost` to an IPv6 address finds the server too.
+        if host ?? shared?.host ?? bind?.host == nil { configuration.otherHosts = ["::1"] }
         configuration.presets = { ModelBook.current.request(for: $0) }
+        try limits.apply(to: &configuration.limits, environment, logger)
         if let seconds = requestSeconds ?? environment.integer("SHIMMY_REQUEST_SECONDS") { configuration.limits.requestTime = .seconds(seconds) }
         if let seconds = loadSilence ?? environment.integer("SHIMMY_LOAD_SILENCE") { configuration.loadSilence = .seconds(max(0, seconds)) }
         return configuration
@@ -141,6 +160,7 @@ struct ServeCommand: AsyncParsableCommand {
         if let name, file == nil, name.hasSuffix(".gguf") { _ = try options.resolve(name) }
         var loader = try options.loader(logger)
         loader.prefixes = try options.prefixes(logger)
+        loader.memoryBudget = try memory.budget
         let (options, ready) = (options, loader)
         return ModelManager(
             limits: try poolLimits(environment),
@@ -151,9 +171,7 @@ struct ServeCommand: AsyncParsableCommand {
 
     private func poolLimits(_ environment: Environment) throws -> ModelPool<LoadedModel>.Limits {
         var limits = ModelPool<LoadedModel>.Limits(budget: try memory.budget, models: maxModels ?? environment.integer("SHIMMY_MAX_MODELS"))
-        if let models = limits.models, models < 1 { throw ValidationError("--max-models must be at least 1.") }
         if let seconds = modelWait ?? environment.integer("SHIMMY_MODEL_WAIT") { limits.waitSeconds = Double(seconds) }
-        if limits.waitSeconds < 0 { throw ValidationError("--model-wait must not be negative.") }
         return limits
     }
 

@@ -95,6 +95,10 @@ struct LiveConfiguration: Sendable {
                 logger.error("without keys others could use this server: who may use it stays as it was")
                 return
             }
+            guard !rules.apiKeys.isEmpty || server.access.rules.apiKeys.isEmpty else {
+                logger.warning("the configuration has no API keys any more: the server keeps those it has until it is restarted")
+                return
+            }
             server.access.rules = rules
         } catch {
             logger.error("who may use the server stays as it was", metadata: ["error": "\(error)"])

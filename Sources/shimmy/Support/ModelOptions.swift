@@ -14,7 +14,9 @@ struct ModelOptions: ParsableArguments {
     @Option(help: "A directory to look for models in, beside the usual places. Repeatable. [SHIMMY_MODEL_DIR, comma-separated]")
     var modelDir: [String] = []
 
-    @Option(help: "Tokens of context. Default: what the model was trained on, at most 8192. [SHIMMY_CTX_SIZE]")
+    @Option(
+        help:
+            "Tokens of context. Default: the trained context where that fits half of the memory budget, else at least 8192. [SHIMMY_CTX_SIZE]")
     var ctxSize: Int?
 
     @Option(help: "Threads for computing. Default: the number of physical cores. [SHIMMY_THREADS]")
@@ -59,23 +61,12 @@ struct ModelOptions: ParsableArguments {
     var logFormat: LogFormat?
 
     func validate() throws {
-        try Self.check(ctxSize, "--ctx-size", "SHIMMY_CTX_SIZE", EngineRanges.context)
-        try Self.check(threads, "--threads", "SHIMMY_THREADS", EngineRanges.threads)
-        try Self.check(slots, "--slots", "SHIMMY_SLOTS", EngineRanges.slots)
-        try Self.check(streamGap, "--stream-gap", "SHIMMY_STREAM_GAP", EngineRanges.streamGap)
-        try Self.check(queue, "--queue", "SHIMMY_QUEUE", EngineRanges.queue)
-        if let name = environment.string("SHIMMY_CPU_KERNELS"), CPUKernels.Choice(rawValue: name) == nil {
-            throw ValidationError("SHIMMY_CPU_KERNELS must be auto or off.")
-        }
-    }
-
-    /// Throws `ValidationError` for a number of an option, or of the variable that stands for it, that is out of range.
-    private static func check(_ option: Int?, _ name: String, _ variable: String, _ range: ClosedRange<Int>) throws {
-        if let option, !range.contains(option) { throw ValidationError("\(name) must be \(range.lowerBound) to \(range.upperBound).") }
-        guard option == nil, let text = Environment.process.string(variable) else { return }
-        guard let number = Int(text), range.contains(number) else {
-            throw ValidationError("\(variable) is '\(text)'; it must be \(range.lowerBound) to \(range.upperBound).")
-        }
+        try OptionRanges.check("ctx_size", ctxSize)
+        try OptionRanges.check("threads", threads)
+        try OptionRanges.check("stream_gap", streamGap)
+        try OptionRanges.check("queue", queue)
+        try OptionRanges.check("slots", slots)
+        try OptionRanges.checkEnvironment()
     }
 
     private var environment: Environment { .process }
@@ -114,7 +105,7 @@ struct ModelOptions: ParsableArguments {
     }
 
     func loader(_ logger: Logger) throws -> ModelLoader {
-        var engine = EngineHandle.Options()
+        var engine = EngineHandle.Options(logger: logger)
         if let gap = streamGap ?? environment.integer("SHIMMY_STREAM_GAP") { engine.target.gap = Double(gap) / 1000 }
         if let queue = queue ?? environment.integer("SHIMMY_QUEUE") { engine.queue = queue }
         engine.isDeterministic = deterministic || environment.flag("SHIMMY_DETERMINISTIC")
@@ -123,6 +114,7 @@ struct ModelOptions: ParsableArguments {
         return ModelLoader(
             chatTemplate: { try chatTemplate(for: $0)?.source }, threads: threads ?? environment.integer("SHIMMY_THREADS"), engine: engine,
             adapters: try (lora.isEmpty ? environment.list("SHIMMY_LORA") : lora).map(LoRAOption.parse),
+            memoryBudget: try environment.string("SHIMMY_MEMORY_BUDGET").map(ByteSize.parse) ?? MachineMemory.defaultBudget,
             conversions: Conversions(in: environment.directories),
             logger: logger)
     }

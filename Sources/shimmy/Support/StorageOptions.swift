@@ -21,7 +21,7 @@ struct StorageOptions: ParsableArguments {
         var limits = StorageLimits()
         if let bytes = try storeSize ?? environment.string("SHIMMY_STORE_SIZE").map(ByteSize.parse) { limits.bytes = bytes }
         if let days = storeDays ?? environment.integer("SHIMMY_STORE_DAYS") { limits.days = days }
-        guard limits.days >= 1, limits.days <= 100_000 else { throw ValidationError("--store-days takes a number of days from 1 to 100000.") }
+        try OptionRanges.check("store_days", limits.days)
         return Store(directory: Self.directory, limits: limits, logger: logger)
     }
 

@@ -1,0 +1,30 @@
+// Decompresses gzip, zlib and raw deflate data piece by piece, with zlib.
+
+#ifndef SHIMMY_CINFLATE_H
+#define SHIMMY_CINFLATE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct shimmy_inflate shimmy_inflate;
+
+typedef enum {
+    /// The output is full, or more input is needed.
+    shimmy_inflate_more = 0,
+    /// The end of the data.
+    shimmy_inflate_end = 1,
+    /// The data are damaged or in another format.
+    shimmy_inflate_damaged = 2,
+} shimmy_inflate_status;
+
+/// Makes a decompressor; NULL when there is no memory.
+/// is_raw: not zero for deflate data without a header; otherwise gzip and zlib are told apart by their headers.
+shimmy_inflate *shimmy_inflate_make(int is_raw);
+
+void shimmy_inflate_free(shimmy_inflate *inflate);
+
+/// Decompresses as much as fits into the output. Sets how much input was used and how much output was written.
+shimmy_inflate_status shimmy_inflate_step(
+    shimmy_inflate *inflate, const uint8_t *input, size_t input_count, size_t *used, uint8_t *output, size_t output_count, size_t *written);
+
+#endif

@@ -1,0 +1,76 @@
+import NIOCore
+import ShimmyAPI
+import Synchronization
+
+/// The bytes of one body while it arrives and is read. They count towards the process's bound until the object is released.
+final class RequestBytes: Sendable {
+    /// Bytes of a piece. Pieces spare the copies of an array that grows, and a client that sends single bytes fills them all the same.
+    private static let pieceBytes = 256 << 10
+
+    private struct State {
+        var pieces: [[UInt8]] = []
+        var count = 0
+        var reserved = 0
+    }
+
+    private let use: ServerUse
+    private let limit: Int
+    private let state = Mutex(State())
+
+    /// - limit: bytes that the body may have.
+    init(use: ServerUse, limit: Int) {
+        self.use = use
+        self.limit = limit
+    }
+
+    deinit { release() }
+
+    /// An object for another form of the same body, with the same bounds.
+    func emptied() -> RequestBytes { RequestBytes(use: use, limit: limit) }
+
+    var count: Int { state.withLock { $0.count } }
+
+    /// Throws a 413 for a body that is too large, and a 503 when all bodies together take as much memory as they may.
+    func append(_ buffer: ByteBuffer) throws(APIError) {
+        let more = buffer.readableBytes
+        guard more <= limit - count else { throw .bodyTooLarge(limit: limit) }
+        guard use.reserve(bodyBytes: more) else { throw .busy("the requests that are being read take \(use.limits.bodyMemory) bytes") }
+        state.withLock { state in
+            state.reserved += more
+            state.count += more
+            var rest = buffer.readableBytesView
+            while !rest.isEmpty {
+                let last = state.pieces.count - 1
+                let room = last < 0 ? 0 : Self.pieceBytes - state.pieces[last].count
+                if room == 0 {
+                    state.pieces.append([])
+                } else {
+                    state.pieces[last] += rest.prefix(room)
+                    rest = rest.dropFirst(room)
+                }
+            }
+        }
+    }
+
+    /// Gives all bytes away, once.
+    func take() -> [UInt8] {
+        let pieces = state.withLock { state in
+            defer { state.pieces = [] }
+            return state.pieces
+        }
+        if pieces.count <= 1 { return pieces.first ?? [] }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(pieces.reduce(0) { $0 + $1.count })
+        for piece in pieces { bytes += piece }
+        return bytes
+    }
+
+    /// The body and everything that was made of it is gone.
+    func release() {
+        let reserved = state.withLock { state in
+            defer { (state.reserved, state.pieces) = (0, []) }
+            return state.reserved
+        }
+        if reserved > 0 { use.release(bodyBytes: reserved) }
+    }
+}

@@ -1,0 +1,136 @@
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import ShimmyAPI
+import ShimmyCore
+import ShimmyJSON
+import Synchronization
+
+/// Reads a request's body as JSON and decodes it, within the server's limits and on the worker pool.
+///
+/// Neither the body's bytes nor its JSON outlive the call: what the decoder returns is all that is kept while the answer is made.
+struct RequestReader: Sendable {
+    let use: ServerUse
+
+    /// Bytes of a body that is parsed where it was read: that takes no longer than handing it to another thread.
+    private static let smallBytes = 16 << 10
+    /// Bytes from which a body is parsed and decoded in the slow lane.
+    private static let largeBytes = 1 << 20
+
+    private var limits: ServerLimits { use.limits }
+
+    /// - decode: runs on a thread of the worker pool.
+    func read<Value: Sendable>(
+        _ request: Request, _ context: ShimmyRequestContext, decode: @escaping @Sendable (JSON) throws -> Value
+    ) async throws -> Value {
+        let body = try await parse(request, context)
+        return try await finish(body, context, decode)
+    }
+
+    /// As `read`, for a request that needs no body: without one an empty object is decoded.
+    func readOptional<Value: Sendable>(
+        _ request: Request, _ context: ShimmyRequestContext, decode: @escaping @Sendable (JSON) throws -> Value
+    ) async throws -> Value {
+        let isEmpty = request.headers[.transferEncoding] == nil && (request.headers[.contentLength] ?? "0") == "0"
+        return isEmpty ? try decode([:]) : try await read(request, context, decode: decode)
+    }
+
+    // MARK: In two steps
+
+    /// A body that was parsed and is not decoded yet.
+    final class Parsed: Sendable {
+        /// What the field `model` says; nil where it is not a text.
+        let model: String?
+        fileprivate let bytes: RequestBytes
+        fileprivate let size: Int
+        private let json: Mutex<JSON?>
+
+        fileprivate init(_ json: JSON, bytes: RequestBytes, size: Int) {
+            model = json["model"]?.stringValue
+            self.json = Mutex(json)
+            self.bytes = bytes
+            self.size = size
+        }
+
+        fileprivate func take() -> JSON {
+            json.withLock { json in
+                defer { json = nil }
+                return json ?? .null
+            }
+        }
+    }
+
+    func parse(_ request: Request, _ context: ShimmyRequestContext) async throws -> Parsed {
+        let encoding = try BodyEncoding(header: request.headers[.contentEncoding])
+        let bytes = try await collect(request)
+        if encoding != .identity {
+            // How large the body becomes is found out on the way.
+            return try await work(.max, context) { [limits] budget in
+                let decoded = try encoding.decode(bytes, budget)
+                let size = decoded.count
+                return Parsed(try Self.parse(decoded.take(), limits, budget), bytes: decoded, size: size)
+            }
+        }
+        let size = bytes.count
+        if size <= Self.smallBytes { return Parsed(try Self.parse(bytes.take(), limits, nil), bytes: bytes, size: size) }
+        return try await work(size, context) { [limits] budget in
+            Parsed(try Self.parse(bytes.take(), limits, budget), bytes: bytes, size: size)
+        }
+    }
+
+    func finish<Value: Sendable>(
+        _ body: Parsed, _ context: ShimmyRequestContext, _ decode: @escaping @Sendable (JSON) throws -> Value
+    ) async throws -> Value {
+        try await work(body.size, context) { _ in
+            defer { body.bytes.release() }
+            return try decode(body.take())
+        }
+    }
+
+    /// Runs work on the pool. A client that sent much and leaves ends it.
+    private func work<Value: Sendable>(
+        _ size: Int, _ context: ShimmyRequestContext, _ body: @escaping @Sendable (WorkBudget) throws -> Value
+    ) async throws -> Value {
+        let (lane, seconds) = (size > Self.largeBytes ? WorkerPool.Lane.slow : .quick, limits.input.prepareSeconds)
+        if size <= Self.smallBytes { return try await WorkerPool.input.run(lane, seconds: seconds) { try body($0) } }
+        return try await context.untilDisconnected { try await WorkerPool.input.run(lane, seconds: seconds) { try body($0) } }
+    }
+
+    private static func parse(_ bytes: [UInt8], _ limits: ServerLimits, _ budget: WorkBudget?) throws -> JSON {
+        do {
+            return try JSON.parse(bytes, limits: limits.json(budget))
+        } catch {
+            try budget?.check()
+            throw APIError.malformedJSON(error)
+        }
+    }
+
+    // MARK: Bytes
+
+    /// A client that sends a byte now and then is cut off by the total time, one that stops by the connection's idle time.
+    private func collect(_ request: Request) async throws -> RequestBytes {
+        let mediaType = request.headers[.contentType]?.split(separator: ";").first?.lowercased()
+        guard mediaType?.trimmingSpaces == "application/json" else { throw APIError.notJSON }
+        let limit = limits.input.bodyBytes
+        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > limit { throw APIError.bodyTooLarge(limit: limit) }
+        let deadline = ContinuousClock.now + limits.requestTime
+        let bytes = RequestBytes(use: use, limit: limit)
+        for try await buffer in request.body {
+            try bytes.append(buffer)
+            if ContinuousClock.now > deadline { throw APIError.bodyTooSlow }
+        }
+        return bytes
+    }
+}
+
+extension ServerLimits {
+    fileprivate func json(_ budget: WorkBudget?) -> JSONLimits {
+        var limits = JSONLimits(depth: input.jsonDepth, bytes: input.bodyBytes, values: input.jsonValues, digits: input.numberDigits)
+        if let budget { limits.isStopped = { (try? budget.check()) == nil } }
+        return limits
+    }
+}
+
+extension StringProtocol {
+    var trimmingSpaces: String { String(drop { $0 == " " }.reversed().drop { $0 == " " }.reversed()) }
+}

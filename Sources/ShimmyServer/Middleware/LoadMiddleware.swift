@@ -1,0 +1,16 @@
+import Hummingbird
+import ShimmyAPI
+
+/// Refuses requests while as many are in flight as may be. Probes are always answered.
+struct LoadMiddleware: RouterMiddleware {
+    typealias Context = ShimmyRequestContext
+
+    let use: ServerUse
+
+    func handle(_ request: Request, context: Context, next: Next) async throws -> Response {
+        if use.hasTooManyRequests, !HealthRoutes.paths.contains(request.uri.path) {
+            throw APIError.busy("\(use.limits.requests) requests are in flight")
+        }
+        return try await next(request, context)
+    }
+}

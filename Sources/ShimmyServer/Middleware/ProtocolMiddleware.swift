@@ -1,0 +1,18 @@
+import HTTPTypes
+import Hummingbird
+import ShimmyAPI
+
+/// Answers what is about HTTP itself: a change to another protocol, and `OPTIONS` that is no browser's question.
+struct ProtocolMiddleware: RouterMiddleware {
+    typealias Context = ShimmyRequestContext
+
+    let routes: RouteTable
+
+    func handle(_ request: Request, context: Context, next: Next) async throws -> Response {
+        if request.headers[.upgrade]?.lowercased().contains("websocket") == true { throw APIError.noWebSockets }
+        guard request.method == .options, request.headers[.accessControlRequestMethod] == nil else { return try await next(request, context) }
+        let methods = request.uri.path == "*" ? ["GET", "HEAD", "POST", "DELETE"] : routes.methods(forPath: request.uri.path)
+        if methods.isEmpty { return try await next(request, context) }
+        return Response(status: .noContent, headers: [.allow: (methods + ["OPTIONS"]).joined(separator: ", ")])
+    }
+}

@@ -1,0 +1,61 @@
+import ArgumentParser
+import Logging
+import ShimmyServer
+
+/// Bounds on what clients may use of a server.
+struct LimitOptions: ParsableArguments {
+    @Option(
+        help: "Connections that may be open at one time, as far as the limit on open files allows. Default: 10000. [SHIMMY_MAX_CONNECTIONS]")
+    var maxConnections: Int?
+
+    @Option(help: "Connections of one address that is not this machine's. Default: 1000. [SHIMMY_MAX_CLIENT_CONNECTIONS]")
+    var maxClientConnections: Int?
+
+    @Option(help: "Requests that may be in flight at one time. Default: 4096. [SHIMMY_MAX_REQUESTS]")
+    var maxRequests: Int?
+
+    @Option(help: "Bytes of a request's body, at most 1G. Default: 32 MiB. [SHIMMY_MAX_BODY]", transform: ByteSize.parse)
+    var maxBody: Int?
+
+    @Option(
+        help: "Bytes of all bodies that are being read at one time. Default: 256 MiB. [SHIMMY_BODY_MEMORY]", transform: ByteSize.parse)
+    var bodyMemory: Int?
+
+    @Option(help: "Seconds that a client may read nothing of its response before the connection is closed. Default: 60. [SHIMMY_WRITE_SECONDS]")
+    var writeSeconds: Int?
+
+    private static let largestBody = 1_000_000_000
+
+    func validate() throws {
+        try OptionRanges.check("max_connections", maxConnections)
+        try OptionRanges.check("max_client_connections", maxClientConnections)
+        try OptionRanges.check("max_requests", maxRequests)
+        try OptionRanges.check("write_seconds", writeSeconds)
+    }
+
+    /// Throws `ValidationError` for sizes that cannot be.
+    func apply(to limits: inout ServerLimits, _ environment: Environment, _ logger: Logger) throws {
+        if let count = maxConnections ?? environment.integer("SHIMMY_MAX_CONNECTIONS") { limits.connections = count }
+        if let count = maxClientConnections ?? environment.integer("SHIMMY_MAX_CLIENT_CONNECTIONS") { limits.clientConnections = count }
+        if let count = maxRequests ?? environment.integer("SHIMMY_MAX_REQUESTS") { limits.requests = count }
+        if let seconds = writeSeconds ?? environment.integer("SHIMMY_WRITE_SECONDS") { limits.writeTime = .seconds(seconds) }
+        if let bytes = try maxBody ?? environment.string("SHIMMY_MAX_BODY").map(ByteSize.parse) { limits.input.bodyBytes = bytes }
+        if let bytes = try bodyMemory ?? environment.string("SHIMMY_BODY_MEMORY").map(ByteSize.parse) { limits.bodyMemory = bytes }
+        guard limits.input.bodyBytes <= Self.largestBody else { throw ValidationError("--max-body is at most \(Self.largestBody) bytes.") }
+        guard limits.bodyMemory >= limits.input.bodyBytes else {
+            throw ValidationError("--body-memory (\(limits.bodyMemory)) is less than --max-body (\(limits.input.bodyBytes)), so that no such body could be read.")
+        }
+        fitConnections(&limits, logger)
+    }
+
+    /// A server that took all descriptors for connections could not open a model or its database.
+    private func fitConnections(_ limits: inout ServerLimits, _ logger: Logger) {
+        let files = OpenFiles.raiseLimit()
+        let room = OpenFiles.connections(within: files)
+        guard limits.connections > room else { return }
+        logger.warning(
+            "fewer connections than configured: the limit on open files is too low (ulimit -n)",
+            metadata: ["open_files": "\(files)", "connections": "\(room)", "configured": "\(limits.connections)"])
+        limits.connections = room
+    }
+}

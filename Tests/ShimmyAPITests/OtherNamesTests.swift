@@ -1,0 +1,106 @@
+import ShimmyAPI
+import ShimmyChat
+import ShimmyJSON
+import Testing
+
+/// Names that other servers have for fields, and combinations that OpenAI refuses.
+@Suite struct OtherNamesTests {
+    private func chat(_ fields: String) throws -> ChatCompletionRequest {
+        try ChatCompletionRequest(try JSON.parse(#"{"model": "m", "messages": [{"role": "user", "content": "a"}], \#(fields)}"#))
+    }
+
+    private func refusal(_ fields: String) throws -> APIError { try #require(throws: APIError.self) { try chat(fields) } }
+
+    @Test(arguments: [
+        (#""guided_regex": "a+""#, #""regex": "a+""#), (#""guided_choice": ["a", "b"]"#, #""choice": ["a", "b"]"#),
+        (#""guided_grammar": "root ::= [a]""#, #""grammar": "root ::= [a]""#), (#""structured_outputs": {"regex": "a+"}"#, #""regex": "a+""#),
+        (#""structured_outputs": {"choice": ["a"]}"#, #""choice": ["a"]"#), (#""structured_outputs": {"grammar": "root ::= [a]"}"#, #""grammar": "root ::= [a]""#),
+        (#""guided_json": {"type": "array"}"#, #""response_format": {"type": "json_schema", "schema": {"type": "array"}}"#),
+        (#""guided_json": "{\"type\": \"array\"}""#, #""response_format": {"type": "json_object", "schema": {"type": "array"}}"#),
+        (#""structured_outputs": {"json": {"type": "array"}}"#, #""response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "array"}}}"#),
+        (#""structured_outputs": {"json_object": true}"#, #""response_format": {"type": "json_object"}"#),
+    ])
+    func vLLMsNamesMeanTheSame(theirs: String, ours: String) throws {
+        let (theirs, ours) = (try chat(theirs), try chat(ours))
+        #expect(theirs.chat.grammar == ours.chat.grammar)
+        #expect(theirs.chat.conversation.responseSchema == ours.chat.conversation.responseSchema)
+        #expect(theirs.chat.grammar != nil || theirs.chat.conversation.responseSchema != nil)
+        #expect(theirs.ignoredParameters.isEmpty)
+    }
+
+    @Test func vLLMsPenaltyLooksAtEverything() throws {
+        let sampling = try chat(#""repetition_penalty": 1.5"#).chat.sampling
+        #expect(sampling.repeatPenalty == 1.5 && sampling.repeatWindow == .max)
+    }
+
+    @Test(arguments: [
+        (#""stop_token_ids": [1]"#, "stop_token_ids"), (#""include_stop_str_in_output": true"#, "include_stop_str_in_output"),
+        (#""skip_special_tokens": false"#, "skip_special_tokens"), (#""truncate_prompt_tokens": 5"#, "truncate_prompt_tokens"),
+        (#""add_generation_prompt": false"#, "add_generation_prompt"),
+    ])
+    func whatWouldChangeTheAnswerIsRefused(fields: String, name: String) throws {
+        let error = try refusal(fields)
+        #expect(error.param == name && error.code == "unsupported_parameter")
+    }
+
+    @Test func theirNeutralValuesAreAccepted() throws {
+        let request = try chat(
+            #""stop_token_ids": [], "include_stop_str_in_output": false, "skip_special_tokens": true, "add_generation_prompt": true"#)
+        #expect(request.ignoredParameters.isEmpty)
+        let going = try ChatCompletionRequest(
+            try JSON.parse(
+                #"{"model": "m", "messages": [{"role": "assistant", "content": "a"}], "add_generation_prompt": false, "continue_final_message": true}"#))
+        #expect(going.chat.conversation.continuation == .content)
+    }
+
+    @Test(arguments: [
+        (#""guided_json": {}, "response_format": {"type": "json_object"}"#, "guided_json"),
+        (#""guided_json": "{""#, "guided_json"), (#""guided_regex": "a", "regex": "b""#, "regex"),
+        (#""structured_outputs": {"json": {}, "json_object": true}"#, "structured_outputs.json_object"),
+        (#""repetition_penalty": 1.1, "repeat_penalty": 1.1"#, "repetition_penalty"),
+        (#""response_format": {"type": "json_schema", "schema": {}, "json_schema": {"name": "n"}}"#, "response_format.schema"),
+    ])
+    func contradictionsAreNamed(fields: String, name: String) throws {
+        let error = try refusal(fields)
+        #expect(error.status == 400 && error.param == name && error.code == "invalid_value")
+    }
+
+    @Test func streamOptionsNeedAStream() throws {
+        let error = try refusal(#""stream_options": {"include_usage": true}"#)
+        #expect(error.param == "stream_options" && error.message == "The 'stream_options' parameter is only allowed when 'stream' is enabled.")
+        let response = try #require(throws: APIError.self) { try ResponseRequest(["model": "m", "input": "a", "stream_options": [:]]) }
+        #expect(response.param == "stream_options")
+    }
+
+    @Test func aChoiceOfToolsNeedsTools() throws {
+        #expect(try refusal(#""tool_choice": "auto""#).param == "tool_choice")
+        #expect(try chat(#""tool_choice": "none""#).chat.conversation.toolChoice == ToolChoice(.none))
+        #expect(try chat(#""tool_choice": "auto", "tools": []"#).chat.conversation.toolChoice == ToolChoice(.none))
+    }
+
+    @Test(arguments: ["fast", "ultrafast", "scale"])
+    func tiersThatAreNotThereAreReported(tier: String) throws {
+        #expect(try chat(#""service_tier": "\#(tier)""#).ignoredParameters == ["service_tier"])
+        #expect(try ResponseRequest(["model": "m", "input": "a", "service_tier": .string(tier)]).ignoredParameters == ["service_tier"])
+        #expect(try chat(#""service_tier": "priority""#).ignoredParameters.isEmpty)
+    }
+
+    @Test func newFieldsOfOpenAIsAreReported() throws {
+        let names = ["background_options", "access_programs", "client_metadata", "prompt_cache_options"]
+        var request: JSONObject = ["model": "m", "input": "a"]
+        for name in names { request[name] = ["a": 1] }
+        #expect(try ResponseRequest(.object(request)).ignoredParameters == ["background_options", "access_programs", "client_metadata", "prompt_cache_options"])
+    }
+
+    @Test func penaltiesAreEchoed() throws {
+        let echo = try ResponseRequest(["model": "m", "input": "a", "presence_penalty": 0.5]).echo
+        #expect(echo["presence_penalty"] == 0.5 && echo["frequency_penalty"] == 0)
+    }
+
+    @Test func inputsOfOneRequestAreOfOneKind() throws {
+        for input in [["a", [1]], [[1], "a"]] as [JSON] {
+            let error = try #require(throws: APIError.self) { try EmbeddingsRequest(["model": "m", "input": input]) }
+            #expect(error.param == "input[1]" && error.code == "invalid_type")
+        }
+    }
+}
