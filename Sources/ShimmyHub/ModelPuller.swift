@@ -64,7 +64,7 @@ package struct ModelPuller: Sendable {
         let (commit, files) = try await client.files(of: address)
         let choice = try FileChoice.choose(address, from: files, memory: memory)
         let folder = "\(directory)/\(address.repository)"
-        let missing = try await WorkerPool.files.run { [self] _ in try missing(of: choice, in: folder) }
+        let missing = try await WorkerPool.files.run { _ in try self.missing(of: choice, in: folder) }
         return PlannedPull(address: address, commit: commit, choice: choice, folder: folder, missing: missing)
     }
 
@@ -92,7 +92,7 @@ package struct ModelPuller: Sendable {
         let done = Mutex(total - plan.missing.reduce(0) { $0.saturated(adding: $1.size) })
         for file in plan.missing {
             let target = "\(plan.folder)/\(file.path)"
-            let isThere = try await WorkerPool.files.run { _ in
+            let isThere = try await WorkerPool.files.run { _ -> Bool in
                 // Another pull may have brought it since.
                 if PullManifest.read(in: plan.folder).has(file, in: plan.folder) { return true }
                 try Self.makeFolder((target as NSString).deletingLastPathComponent)
