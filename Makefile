@@ -5,7 +5,10 @@ GPU ?=
 SWIFT_BUILD = swift build -c release
 PROGRAM = .build/release/shimmy
 
-.PHONY: help run build test test-unit test-blackbox bench compat-docs format lint clean tools llama model
+# Seconds for which 'make fuzz' and 'make soak' look for faults.
+SECONDS ?=
+
+.PHONY: help run build test test-unit test-blackbox bench fuzz fuzz-check soak sanitize compat-docs format lint clean tools llama model
 
 help: ## List these verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -28,6 +31,19 @@ test-blackbox: build model
 
 bench: build model ## Measure beside llama-server built from the same source; writes docs/benchmarks.md
 	$(PYTHON) bench/run.py
+
+fuzz: build ## Feed damaged bytes and requests to parsers and the server for an hour (SECONDS=60: for a minute)
+	$(PYTHON) scripts/fuzz.py --seconds $(or $(SECONDS),3600)
+	$(PYTHON) scripts/run_blackbox.py --script request_fuzz.py --seconds $(or $(SECONDS),3600)
+
+fuzz-check: ## Feed the parsers everything that once was a fault
+	$(PYTHON) scripts/fuzz.py --check
+
+soak: build model ## Mixed traffic, kills and a full disk for two hours (SECONDS=600), then the books are checked
+	$(PYTHON) Tests/Soak/soak.py --seconds $(or $(SECONDS),7200) --report soak.json
+
+sanitize: llama ## Run unit tests with AddressSanitizer and ThreadSanitizer
+	$(PYTHON) scripts/sanitize.py
 
 compat-docs: build ## Write docs/OPENAI_COMPAT.md from the program
 	$(PROGRAM) compat > docs/OPENAI_COMPAT.md

@@ -80,8 +80,8 @@ let package = Package(
         target(
             "ShimmyClient",
             [
-                "ShimmyJSON", .product(name: "AsyncHTTPClient", package: "async-http-client"), .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOHTTP1", package: "swift-nio"),
+                "ShimmyCore", "ShimmyJSON", .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
             ]),
         target(
             "ShimmyStorage",

@@ -22,6 +22,7 @@ sys.path.insert(0, str(REPOSITORY / "scripts"))
 import busy  # noqa: E402
 import kernel_runs  # noqa: E402
 import plot  # noqa: E402
+import pressure  # noqa: E402
 import masks  # noqa: E402
 import overhead  # noqa: E402
 import scenarios  # noqa: E402
@@ -111,6 +112,7 @@ ALONE = {
     "two_models": lambda _: two_models.run(PROGRAM, 7),
     "overhead": lambda weights: overhead.run(weights, PROGRAM),
     "masks": masks.run,
+    "pressure": lambda _: pressure.run(PROGRAM),
 }
 
 # Curves: scenario, what its keys begin with, title, unit, factor, axis.
@@ -231,6 +233,8 @@ def report(results: dict, model: str, folder: str) -> str:
     if "masks" in results:
         lines += ["", "## Masks", "", "Constrained decoding beside the model, see [structured-output.md](structured-output.md).", ""]
         lines += masks.table(results["masks"]["shimmy"][0])
+    if "pressure" in results:
+        lines += ["", "## Beside requests at the limits", ""] + pressure.table(results["pressure"]["shimmy"][0])
     lines.append("")
     lines += [f"![{title}]({folder}/{file})" for title, file in plots(results, lambda *_: None, folder)]
     return "\n".join(lines) + "\n"

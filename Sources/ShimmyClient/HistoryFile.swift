@@ -1,5 +1,11 @@
-import Foundation
+import ShimmyCore
 import ShimmyJSON
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
 
 /// What was typed in earlier conversations: a JSON string in each line, oldest first.
 package struct HistoryFile: Sendable {
@@ -8,16 +14,18 @@ package struct HistoryFile: Sendable {
 
     package init(path: String) { self.path = path }
 
-    /// Lines that cannot be read are passed over.
+    /// Lines that cannot be read are skipped.
     package var entries: [String] {
-        guard let size = (try? FileManager.default.attributesOfItem(atPath: path))?[.size] as? Int, size <= Self.largestFile,
-            let data = FileManager.default.contents(atPath: path)
-        else { return [] }
-        return data.split(separator: UInt8(ascii: "\n")).compactMap { (try? JSON.parse(Array($0)))?.stringValue }
+        let bytes = RegularFile.read(path, limit: Self.largestFile) ?? []
+        return bytes.split(separator: UInt8(ascii: "\n")).compactMap { (try? JSON.parse(Array($0)))?.stringValue }
     }
 
     /// - merge: puts an entry behind those that are there now: another terminal may have written since.
     package func append(_ entry: String, merge: ([String], String) -> [String]) throws(PrivateFileError) {
+        // What cannot be read must not be replaced by this entry alone.
+        guard access(path, F_OK) != 0 || RegularFile.read(path, limit: Self.largestFile) != nil else {
+            throw PrivateFileError(description: "\(path) cannot be read, or has more than \(Self.largestFile) bytes")
+        }
         let lines = merge(entries, entry).map { JSON.string($0).text }
         try PrivateFile.write(Array((lines.joined(separator: "\n") + "\n").utf8), to: path)
     }

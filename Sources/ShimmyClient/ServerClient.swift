@@ -63,7 +63,7 @@ package struct ServerClient: Sendable {
         var reader = ServerSentEventReader()
         do {
             for try await part in response.body {
-                for event in reader.push(part.readableBytesView) {
+                for event in try reader.push(part.readableBytesView) {
                     guard case .data(let data) = event else {
                         if case .comment(let text) = event, text != "ping" { comment(text) }
                         continue
@@ -74,6 +74,8 @@ package struct ServerClient: Sendable {
                     try await receive(event)
                 }
             }
+        } catch let error as ServerSentEventReader.TooLong {
+            throw ClientError.unreadable("an event is longer than \(error.bytes) bytes")
         } catch let error as HTTPClientError where error == .cancelled {
             throw CancellationError()
         } catch let error where !(error is ClientError || error is CancellationError) {

@@ -1,4 +1,4 @@
-/// Takes a stream of server-sent events apart (the HTML standard, section 9.2).
+/// Splits a stream of server-sent events into events (the HTML standard, section 9.2). Lines end with LF, CR LF or CR.
 package struct ServerSentEventReader {
     package enum Event: Sendable, Equatable {
         case data([UInt8])
@@ -6,33 +6,58 @@ package struct ServerSentEventReader {
         case comment(String)
     }
 
-    private var pending: [UInt8] = []
+    /// An event that is longer than this client holds.
+    package struct TooLong: Error, Equatable {
+        package let bytes: Int
+    }
 
-    package init() {}
+    /// Bytes of one line, and of the data of one event. A part of an answer has some hundred.
+    private let limit: Int
+    private var line: [UInt8] = []
+    private var data: [UInt8] = []
+    private var hasData = false
+    /// Whether the last byte was the first of a CR LF.
+    private var followsReturn = false
 
-    /// The events and comments that are complete.
-    package mutating func push(_ bytes: some Sequence<UInt8>) -> [Event] {
-        pending += bytes
+    package init(limit: Int = 16 << 20) { self.limit = limit }
+
+    /// Returns the events and comments that are complete. Throws `TooLong`.
+    package mutating func push(_ bytes: some Sequence<UInt8>) throws(TooLong) -> [Event] {
         var events: [Event] = []
-        while let end = pending.firstRange(of: [0x0a, 0x0a]) {
-            events += Self.events(of: pending[..<end.lowerBound])
-            pending.removeSubrange(..<end.upperBound)
+        for byte in bytes {
+            defer { followsReturn = byte == 0x0d }
+            if byte == 0x0a, followsReturn { continue }
+            guard byte == 0x0a || byte == 0x0d else {
+                guard line.count < limit else { throw TooLong(bytes: limit) }
+                line.append(byte)
+                continue
+            }
+            if let event = try take() { events.append(event) }
+            line.removeAll(keepingCapacity: line.capacity <= 1 << 16)
         }
         return events
     }
 
-    private static func events(of block: ArraySlice<UInt8>) -> [Event] {
-        let lines = block.split(separator: 0x0a).map { $0.last == 0x0d ? $0.dropLast() : $0 }
-        let data = values(of: "data:", in: lines)
-        let comments = values(of: ":", in: lines).map { Event.comment(String(decoding: $0, as: UTF8.self)) }
-        return comments + (data.isEmpty ? [] : [.data(Array(data.joined(separator: [0x0a])))])
+    /// Takes the line that has just ended.
+    private mutating func take() throws(TooLong) -> Event? {
+        if line.isEmpty {
+            guard hasData else { return nil }
+            defer { (data, hasData) = ([], false) }
+            return .data(data)
+        }
+        if let comment = value(of: ":") { return .comment(String(decoding: comment, as: UTF8.self)) }
+        guard let value = value(of: "data:") else { return nil }
+        guard data.count + value.count < limit else { throw TooLong(bytes: limit) }
+        if hasData { data.append(0x0a) }
+        data += value
+        hasData = true
+        return nil
     }
 
-    /// What stands after a field's name; the space after the colon is no part of it.
-    private static func values(of field: String, in lines: [ArraySlice<UInt8>]) -> [ArraySlice<UInt8>] {
-        lines.filter { $0.starts(with: field.utf8) }.map { line in
-            let value = line.dropFirst(field.utf8.count)
-            return value.first == 0x20 ? value.dropFirst() : value
-        }
+    /// The text after a field's name, without the space after the colon; nil for another field.
+    private func value(of field: String) -> ArraySlice<UInt8>? {
+        guard line.starts(with: field.utf8) else { return nil }
+        let value = line.dropFirst(field.utf8.count)
+        return value.first == 0x20 ? value.dropFirst() : value
     }
 }

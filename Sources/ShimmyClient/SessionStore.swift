@@ -1,5 +1,12 @@
 import Foundation
+import ShimmyCore
 package import ShimmyJSON
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
 
 /// Why something could not be kept or found, for people.
 package struct PrivateFileError: Error, Equatable, CustomStringConvertible {
@@ -26,11 +33,14 @@ package struct SessionStore: Sendable {
 
     package func load(_ name: String) throws(PrivateFileError) -> JSON {
         let path = try path(name)
-        guard let data = FileManager.default.contents(atPath: path), data.count <= Self.largestFile else {
+        guard FileManager.default.fileExists(atPath: path) else {
             let known = names.isEmpty ? "none is saved" : "there are \(names.joined(separator: ", "))"
             throw PrivateFileError(description: "there is no session \(name); \(known)")
         }
-        guard let json = try? JSON.parse(Array(data)) else { throw PrivateFileError(description: "the session \(name) is damaged") }
+        guard let bytes = RegularFile.read(path, limit: Self.largestFile) else {
+            throw PrivateFileError(description: "the session \(name) cannot be read, or has more than \(Self.largestFile) bytes")
+        }
+        guard let json = try? JSON.parse(bytes) else { throw PrivateFileError(description: "the session \(name) is damaged") }
         return json
     }
 
@@ -52,12 +62,28 @@ package enum PrivateFile {
         let temporary = "\(path).\(UInt32.random(in: 0 ... .max)).partial"
         do {
             try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-            guard FileManager.default.createFile(atPath: temporary, contents: Data(bytes), attributes: [.posixPermissions: 0o600]),
-                rename(temporary, path) == 0
-            else { throw CocoaError(.fileWriteUnknown) }
         } catch {
-            try? FileManager.default.removeItem(atPath: temporary)
-            throw PrivateFileError(description: "\(path) cannot be written")
+            throw PrivateFileError(description: "\(directory) cannot be made")
         }
+        guard create(temporary, bytes), rename(temporary, path) == 0 else {
+            let reason = String(cString: strerror(errno))
+            unlink(temporary)
+            throw PrivateFileError(description: "\(path) cannot be written: \(reason)")
+        }
+    }
+
+    /// Makes a file that nobody else may read, not even for a moment, in whatever directory. Nothing that is there is opened.
+    private static func create(_ path: String, _ bytes: [UInt8]) -> Bool {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { return false }
+        let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+        do {
+            try handle.write(contentsOf: bytes)
+            try handle.synchronize()
+            try handle.close()
+        } catch {
+            return false
+        }
+        return true
     }
 }

@@ -57,16 +57,14 @@ package enum Settings {
         Setting("models", "keep_alive", .time, "How long a model stays loaded that nobody uses, such as \"5m\". Default: for ever.", isLive: true),
     ]
 
-    /// Tokens of context that can be asked for.
-    static let contextLengths = 16...1 << 30
-
     private static let engine = [
         Setting(
-            "engine", "ctx_size", .integer(contextLengths), "Tokens of context. Default: what a model was trained on, at most 8192.", isLive: true),
-        Setting("engine", "threads", .integer(1...1024), "Threads for computing. Default: the number of physical cores."),
-        Setting("engine", "slots", .integer(1...256), default: "32", "Sequences of a model that can be computed at once.", isLive: true),
-        Setting("engine", "stream_gap", .integer(1...3_600_000), default: "100", "Milliseconds between two tokens of a stream, at most."),
-        Setting("engine", "queue", .integer(0...1_000_000), default: "256", "Sequences that may wait; beyond them requests get a 429."),
+            "engine", "ctx_size", .integer(EngineRanges.context),
+            "Tokens of context. Default: the trained context where that fits half of the memory budget, else at least 8192.", isLive: true),
+        Setting("engine", "threads", .integer(EngineRanges.threads), "Threads for computing. Default: the number of physical cores."),
+        Setting("engine", "slots", .integer(EngineRanges.slots), default: "32", "Sequences of a model that can be computed at once.", isLive: true),
+        Setting("engine", "stream_gap", .integer(EngineRanges.streamGap), default: "100", "Milliseconds between two tokens of a stream, at most."),
+        Setting("engine", "queue", .integer(EngineRanges.queue), default: "256", "Sequences that may wait; beyond them requests get a 429."),
         Setting("engine", "cpu_kernels", .choice(["auto", "off"]), default: "\"auto\"", "Shimmy's own kernels where the processor can, or ggml's."),
         Setting("engine", "chat_template_file", .path, "A file with a Jinja chat template, in place of the models' own.", isLive: true),
         Setting(

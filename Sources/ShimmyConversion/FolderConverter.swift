@@ -40,7 +40,7 @@ package struct FolderConverter {
     package func convert(to path: String, progress: (Int, Int) throws(ConversionError) -> Void = { _, _ in }) throws(ConversionError) {
         let aside = UnfinishedFiles.path(for: path)
         let (metadata, tensors) = try plan()
-        let total = tensors.reduce(0) { $0 + $1.entry.bytes }
+        let total = tensors.reduce(0) { $0.saturated(adding: $1.entry.bytes) }
         defer { try? FileManager.default.removeItem(atPath: aside) }
         let writer = try GGUFWriter(
             path: aside, metadata: metadata, tensors: tensors.map(\.entry), freeBytes: freeBytes((path as NSString).deletingLastPathComponent))

@@ -1,4 +1,5 @@
 import Foundation
+import ShimmyCore
 
 /// A value of GGUF's metadata that is written.
 enum MetadataValue {
@@ -19,15 +20,19 @@ struct GGUFWriter {
         let shape: [Int]
         let type: ValueType
 
-        var bytes: Int { shape.reduce(type.bytes, *) }
+        /// The largest number where a sparse file claims more.
+        var bytes: Int { shape.reduce(type.bytes) { $0.saturated(multipliedBy: $1) } }
     }
 
     private static let alignment = 32
+    /// Bytes; sums of what is below stay numbers.
+    private static let largestFile = 1 << 48
     private let handle: FileHandle
 
     /// - freeBytes: how much may be written there; nil where nobody says.
     init(path: String, metadata: [(String, MetadataValue)], tensors: [Entry], freeBytes: Int?) throws(ConversionError) {
         let (header, size) = Self.header(metadata, tensors)
+        guard size <= Self.largestFile else { throw ConversionError("the converted file would have \(size) bytes") }
         if let freeBytes, size > freeBytes {
             throw ConversionError("\((path as NSString).deletingLastPathComponent) has room for \(freeBytes) bytes, and \(size) are needed")
         }
@@ -54,10 +59,10 @@ struct GGUFWriter {
             for length in tensor.shape { header.append(UInt64(length)) }
             header.append(tensor.type.number)
             header.append(UInt64(offset))
-            offset += aligned(tensor.bytes)
+            offset = offset.saturated(adding: aligned(tensor.bytes))
         }
         header.append([UInt8](repeating: 0, count: aligned(header.bytes.count) - header.bytes.count))
-        return (header.bytes, header.bytes.count + offset)
+        return (header.bytes, offset.saturated(adding: header.bytes.count))
     }
 
     /// Values in the order of the entries.
@@ -84,7 +89,7 @@ struct GGUFWriter {
         }
     }
 
-    private static func aligned(_ count: Int) -> Int { (count + alignment - 1) / alignment * alignment }
+    private static func aligned(_ count: Int) -> Int { count.saturated(adding: alignment - 1) / alignment * alignment }
 }
 
 private struct Bytes {

@@ -34,16 +34,17 @@ package enum UnfinishedFiles {
     }
 
     private static func isAbandoned(_ path: String) -> Bool {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
         guard descriptor >= 0 else { return false }
         defer { close(descriptor) }
         var status = stat()
-        guard fstat(descriptor, &status) == 0 else { return false }
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return false }
         #if canImport(Glibc)
             let written = status.st_mtim.tv_sec
         #else
             let written = status.st_mtimespec.tv_sec
         #endif
-        return time(nil) - written > youth && flock(descriptor, LOCK_EX | LOCK_NB) == 0
+        // A file can claim any time.
+        return written < time(nil) - youth && flock(descriptor, LOCK_EX | LOCK_NB) == 0
     }
 }

@@ -18,6 +18,8 @@ package struct EngineShape: Sendable, Equatable {
     private static let generationBatch = 256
     /// `llama_max_parallel_sequences` of llama.cpp.
     private static let mostSequences = 256
+    /// Tokens of the longest context. Files and options may say any number; products of this one stay numbers.
+    package static let mostContext = 1 << 24
 
     /// Texts are computed whole, and that takes memory by the square of their length.
     private static let defaultTextLimit = 2048
@@ -27,7 +29,7 @@ package struct EngineShape: Sendable, Equatable {
 
     /// Of an engine that continues texts.
     package static func generation(contextLength: Int?, trained: Int?, slots: Int?) -> EngineShape {
-        let context = contextLength ?? min(trained ?? defaultContextLimit, defaultContextLimit)
+        let context = bounded(contextLength ?? min(trained ?? defaultContextLimit, defaultContextLimit))
         let batch = min(generationBatch, context)
         let running = min(slots ?? defaultSlots, batch)
         let sequences = min(mostSequences, running + max(running / 2, 16), batch)
@@ -38,8 +40,10 @@ package struct EngineShape: Sendable, Equatable {
 
     /// Of an engine that makes vectors of texts.
     package static func embedding(contextLength: Int?, trained: Int?) -> EngineShape {
-        let context = min(contextLength ?? defaultTextLimit, trained ?? .max)
+        let context = bounded(min(contextLength ?? defaultTextLimit, trained ?? .max))
         let batch = max(textBatch, context)
         return EngineShape(contextLength: context, batchTokens: batch, running: texts, sequences: texts, outputs: batch)
     }
+
+    private static func bounded(_ context: Int) -> Int { min(max(1, context), mostContext) }
 }

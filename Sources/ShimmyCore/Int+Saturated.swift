@@ -5,3 +5,11 @@ extension Int {
         return overflow ? .max : sum
     }
 }
+
+extension Int {
+    /// The product of two numbers that are not negative, or the largest number where that is too small.
+    package func saturated(multipliedBy other: Int) -> Int {
+        let (product, overflow) = multipliedReportingOverflow(by: other)
+        return overflow ? .max : product
+    }
+}

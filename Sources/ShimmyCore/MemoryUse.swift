@@ -13,7 +13,7 @@ package struct MemoryUse: Sendable, Equatable {
         self.compute = compute
     }
 
-    package var total: Int { weights + cache + compute }
+    package var total: Int { weights.saturated(adding: cache).saturated(adding: compute) }
 
     /// Of llama.cpp's and our own tables for each token of a vocabulary, and of what every context has: its graph, its threads.
     /// Measured with vocabularies of 30 and 50 thousand tokens.

@@ -1,3 +1,4 @@
+package import Logging
 import ShimmyCore
 import Synchronization
 
@@ -20,11 +21,14 @@ package final class EngineHandle: Sendable {
         package var store: PrefixStore?
         /// What the engine takes turns at with others.
         package var turn: ComputeTurn
+        /// Where the engine reports errors that it survived.
+        package var logger: Logger
 
         package init(
             target: StepTarget = StepTarget(), queue: Int = 256, isDeterministic: Bool = false, store: PrefixStore? = nil,
-            turn: ComputeTurn = .process
+            turn: ComputeTurn = .process, logger: Logger = Logger(label: "shimmy.engine")
         ) {
+            self.logger = logger
             self.store = store
             self.turn = turn
             self.target = target

@@ -1,3 +1,4 @@
+import Logging
 import ShimmyCore
 import Synchronization
 
@@ -38,6 +39,7 @@ final class EngineLoop<Runner: ModelRunner> {
     private let shared: SharedStatistics
     private let store: PrefixStore?
     private let turn: ComputeTurn.Member
+    private let logger: Logger
     private var stopped = false
 
     /// Of the time between two tokens of a stream, what a step may take beyond its work to copy cells for the disk.
@@ -54,14 +56,15 @@ final class EngineLoop<Runner: ModelRunner> {
             limits: runner.limits, target: options.target, isDeterministic: options.isDeterministic, savesPrefixes: store != nil)
         self.mailbox = mailbox
         self.shared = shared
+        logger = options.logger
         turn = ComputeTurn.Member(options.turn)
+        shared.setLimits(scheduler.limits, queue: options.queue)
     }
 
     /// Runs until it is told to shut down; what is left then is cancelled. Blocks only when there is nothing to do.
     func run() {
         var mayHaveToSave = false
         while !stopped {
-            assert(!scheduler.isIdle || scheduler.isConsistent)
             let commands = mailbox.takeAll(!scheduler.isIdle ? .none : mayHaveToSave ? .seconds(Self.restBeforeSaving) : .endless)
             if scheduler.isIdle, commands.isEmpty {
                 // One at a time: a request that comes now waits for one copy of memory at most.
@@ -72,6 +75,7 @@ final class EngineLoop<Runner: ModelRunner> {
             if !scheduler.isIdle {
                 turn.perform(step)
                 mayHaveToSave = store != nil
+                if scheduler.isIdle { checkBooks() }
             }
             turn.note(streams: scheduler.hasStreams)
             publish()
@@ -113,18 +117,37 @@ final class EngineLoop<Runner: ModelRunner> {
         perform(&step)
         guard !step.batch.isEmpty else { return }
         let computing = ContinuousClock.now
-        let result: StepResult
-        do {
-            let sampled = try runner.run(step.batch)
-            let seconds = (ContinuousClock.now - computing) / .seconds(1)
-            result = scheduler.commit(step.batch, sampled: sampled, seconds: seconds, isEndOfGeneration: runner.isEndOfGeneration)
-        } catch {
-            result = scheduler.fail(step.batch, reason: "\(error)")
-        }
+        let computed = runner.compute(step.batch)
+        report(computed)
+        let result = scheduler.commit(
+            step.batch, results: computed.results, seconds: (ContinuousClock.now - computing) / .seconds(1),
+            isEndOfGeneration: runner.isEndOfGeneration)
         for operation in result.operations { perform(operation) }
         deliver(result.events)
         let seconds = (ContinuousClock.now - begin) / .seconds(1)
         shared.countStep(tokens: step.batch.tokenCount, seconds: seconds, modelSeconds: runner.modelSeconds)
+    }
+
+    private func report(_ computed: ComputedBatch) {
+        guard let error = computed.error else { return }
+        shared.count {
+            $0.failedRuns += computed.failedRuns
+            $0.refusedChunks += computed.refused
+        }
+        logger.error(
+            "a step failed",
+            metadata: [
+                "error": "\(error)", "failed_runs": "\(computed.failedRuns)", "refused_chunks": "\(computed.refused)",
+                "failed_sequences": "\(computed.results.count { $0.failure != nil })",
+            ])
+    }
+
+    /// Checks the scheduler's books while nothing runs, and empties the cache when they are wrong.
+    private func checkBooks() {
+        if scheduler.isConsistent { return }
+        shared.count { $0.inconsistencies += 1 }
+        logger.error("the cache's books are inconsistent; the cache is emptied", metadata: ["cells_used": "\(scheduler.cellsUsed)"])
+        for operation in scheduler.emptyCache() { runner.perform(operation) }
     }
 
     /// A model with a window forgets what lies before it when its cells are needed, of idle prefixes too.
@@ -239,6 +262,8 @@ final class EngineLoop<Runner: ModelRunner> {
                 streams[id]?.value?.finish(end)
                 forget(id)
             case .failed(let id, let reason):
+                shared.count { $0.failedSequences += 1 }
+                logger.error("a sequence failed", metadata: ["sequence": "\(id.rawValue)", "reason": "\(reason)"])
                 streams[id]?.value?.fail(EngineError(reason))
                 forget(id)
             }

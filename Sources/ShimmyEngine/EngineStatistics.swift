@@ -6,6 +6,15 @@ package struct EngineStatistics: Sendable, Equatable {
     package var waiting = 0
     package var cellsUsed = 0
     package var cellsTotal = 0
+    /// Sequences that can run at once.
+    package var runningLimit = 0
+    /// Places of the queue that are taken: sequences that were submitted, do not run and have not ended.
+    package var queued = 0
+    package var queueLimit = 0
+    /// Slots that hold tokens, of running sequences and of idle prefixes.
+    package var slotsUsed = 0
+    package var slotsTotal = 0
+    package var faults = EngineFaults()
     package var steps = 0
     /// Rows of all steps: prefill, decode and guesses.
     package var tokensComputed = 0
@@ -22,6 +31,20 @@ package struct EngineStatistics: Sendable, Equatable {
     package var restoredTokens = 0
     /// What is running, oldest first, then what waits.
     package var sequences: [SequenceStatus] = []
+
+    package init() {}
+}
+
+/// Errors that the engine survived. All of them are logged.
+package struct EngineFaults: Sendable, Equatable {
+    /// Sequences that ended with an error, for whatever reason.
+    package var failedSequences = 0
+    /// Runs of the model that failed, retries included.
+    package var failedRuns = 0
+    /// Chunks that were planned beyond the runner's limits. Always 0 unless the scheduler has a bug.
+    package var refusedChunks = 0
+    /// Times that the idle scheduler's books did not add up and the cache was emptied. Always 0 unless the scheduler has a bug.
+    package var inconsistencies = 0
 
     package init() {}
 }
@@ -69,7 +92,13 @@ final class SharedStatistics: Sendable {
 
     private let state = Mutex(State())
 
-    var statistics: EngineStatistics { state.withLock { $0.statistics } }
+    var statistics: EngineStatistics {
+        state.withLock { state in
+            var statistics = state.statistics
+            statistics.queued = max(0, state.places.count - statistics.running)
+            return statistics
+        }
+    }
 
     // MARK: The queue's bound
 
@@ -96,17 +125,29 @@ final class SharedStatistics: Sendable {
 
     // MARK: What the engine tells
 
+    /// Says how large the engine is.
+    func setLimits(_ limits: RunnerLimits, queue: Int) {
+        state.withLock {
+            $0.statistics.runningLimit = limits.running
+            $0.statistics.queueLimit = queue
+            $0.statistics.cellsTotal = limits.cells
+            $0.statistics.slotsTotal = limits.slots
+            $0.statistics.sharesAnyPrefix = limits.canRewind
+        }
+    }
+
+    func count(_ change: (inout EngineFaults) -> Void) { state.withLock { change(&$0.statistics.faults) } }
+
     func publish(_ scheduler: borrowing Scheduler) {
         let sequences = scheduler.running.map(SequenceStatus.init) + scheduler.waiting.prefix(64).map(SequenceStatus.init)
-        let (running, waiting, cells, total) = (scheduler.runningCount, scheduler.waitingCount, scheduler.cellsUsed, scheduler.limits.cells)
-        let (counters, sharesAnyPrefix) = (scheduler.counters, scheduler.limits.canRewind)
+        let (running, waiting, cells, slots) = (scheduler.runningCount, scheduler.waitingCount, scheduler.cellsUsed, scheduler.slotsUsed)
+        let counters = scheduler.counters
         state.withLock {
             $0.statistics.running = running
             $0.statistics.waiting = waiting
             $0.statistics.cellsUsed = cells
-            $0.statistics.cellsTotal = total
+            $0.statistics.slotsUsed = slots
             $0.statistics.counters = counters
-            $0.statistics.sharesAnyPrefix = sharesAnyPrefix
             $0.statistics.sequences = sequences
         }
     }

@@ -10,7 +10,8 @@ package struct RunnerLimits: Sendable, Equatable {
     package var contextLength: Int
     /// Slots: token prefixes that can have cells at the same time, of running sequences and idle ones.
     package var slots: Int
-    /// Sequences that run at the same time; the others wait. At most one for each slot.
+    /// Sequences that run at the same time; the others wait. At most one for each slot, each row of a batch and each output: a step serves
+    /// every running stream.
     package var running: Int
     /// Tokens that one step may compute.
     package var batchTokens: Int
@@ -30,10 +31,11 @@ package struct RunnerLimits: Sendable, Equatable {
         cells: Int, contextLength: Int, slots: Int, running: Int? = nil, batchTokens: Int, outputs: Int? = nil, canRewind: Bool, window: Int = 0
     ) {
         self.window = window
-        self.outputs = outputs ?? batchTokens
+        let outputs = outputs ?? batchTokens
+        self.outputs = outputs
         let running = running ?? slots
-        precondition(cells >= contextLength && contextLength > 1 && running > 0 && running <= slots && batchTokens > 0)
-        self.running = running
+        precondition(cells >= contextLength && contextLength > 1 && running > 0 && running <= slots && batchTokens > 0 && outputs > 0)
+        self.running = min(running, batchTokens, outputs)
         self.cells = cells
         self.contextLength = contextLength
         self.slots = slots
@@ -87,6 +89,11 @@ package struct Batch: Sendable, Equatable {
         package var firstRow: Int
         /// What follows `firstRow`, and each row after it.
         package var tokens: [Token]
+
+        package init(firstRow: Int, tokens: [Token]) {
+            self.firstRow = firstRow
+            self.tokens = tokens
+        }
     }
 
     package var chunks: [Chunk] = []
@@ -101,6 +108,23 @@ package struct Batch: Sendable, Equatable {
     package var isEmpty: Bool { chunks.isEmpty }
     /// Rows whose logits are wanted.
     package var outputCount: Int { chunks.reduce(0) { $0 + ($1.samples ? 1 + $1.drafts : 0) + ($1.scores?.tokens.count ?? 0) } }
+}
+
+/// What one step brought for one chunk of its batch.
+package struct ChunkResult: Sendable, Equatable {
+    /// For a chunk that samples: the token after its last sure one and, as long as that is the chunk's draft, the token after the draft.
+    /// Tokens that a constraint forces follow without being computed.
+    package var tokens: [Token]
+    /// Whether nothing can follow, though the model has not ended the text: its constraint allows no further token.
+    package var isExhausted: Bool
+    /// Why the sequence cannot go on; nil when it can. It has no tokens then.
+    package var failure: String?
+
+    package init(tokens: [Token] = [], isExhausted: Bool = false, failure: String? = nil) {
+        self.tokens = tokens
+        self.isExhausted = isExhausted
+        self.failure = failure
+    }
 }
 
 /// Computes batches with a model. It lives on the engine's thread and is never touched from elsewhere.
@@ -126,10 +150,14 @@ package protocol ModelRunner {
     /// Makes an empty slot hold what `state` told; false, with the slot still empty, when that does not work.
     mutating func restore(slot: Int, from state: [UInt8]) -> Bool
 
-    /// Computes the batch; returns what was sampled for each chunk that samples, in order: the token after its last sure one, and as long
-    /// as that is what the chunk guessed, the token after the guess. Tokens that a constraint forces follow without being computed.
-    /// After an error the cells of the batch's slots are undefined.
-    mutating func run(_ batch: Batch) throws -> [[Token]]
+    /// Computes the batch; returns a result for each chunk, in order.
+    ///
+    /// Throws when nothing of the batch could be computed. `rollBack` then restores its slots. An error that concerns one sequence alone is
+    /// that chunk's result.
+    mutating func run(_ batch: Batch) throws -> [ChunkResult]
+
+    /// Drops what a failed `run` may have left in a slot after its first `count` tokens. Returns false when these are lost as well.
+    mutating func rollBack(slot: Int, to count: Int) -> Bool
 
     /// The log probabilities of a sequence's tokens that the last `run` scored, then of those that it sampled, in order; none unless they
     /// were asked for.

@@ -10,7 +10,7 @@ package struct EngineError: Error, Sendable, Equatable, CustomStringConvertible 
 
 /// What a `TokenStream` hands out at once: all tokens since the last call.
 package struct TokenDelivery: Sendable, Equatable {
-    /// Empty for a nudge and, often, for the end.
+    /// Empty, often, for the end.
     package var tokens: [Token] = []
     /// One for each token, for a sequence that asked for them.
     package var logprobs: [TokenLogprobs] = []
@@ -20,6 +20,12 @@ package struct TokenDelivery: Sendable, Equatable {
     package var start: PromptStart?
     /// Set on the last delivery.
     package var end: SequenceEnd?
+
+    package init(tokens: [Token] = [], start: PromptStart? = nil, end: SequenceEnd? = nil) {
+        self.tokens = tokens
+        self.start = start
+        self.end = end
+    }
 }
 
 /// The tokens of one sequence on their way from the engine's thread to the one task that consumes them.
@@ -31,11 +37,11 @@ package final class TokenStream: Sendable {
         var pending = TokenDelivery()
         var failure: (any Error)?
         var ended = false
-        var nudged = false
         var waiter: CheckedContinuation<Void, Never>?
+        var listener: (@Sendable () -> Void)?
 
         /// A score alone is no news: the prompt is told as a whole.
-        var hasNews: Bool { !pending.tokens.isEmpty || pending.end != nil || failure != nil || ended || nudged }
+        var hasNews: Bool { !pending.tokens.isEmpty || pending.end != nil || failure != nil || ended }
     }
 
     private let state = Mutex(State())
@@ -64,21 +70,28 @@ package final class TokenStream: Sendable {
         } onCancel: {
             cancel()
         }
-        return try take()
+        return try poll()
     }
 
-    private func take() throws -> TokenDelivery? {
+    /// What has arrived since the last call; nil for nothing. Throws as `next()` does.
+    func poll() throws -> TokenDelivery? {
         try state.withLock { state in
-            state.nudged = false
             if state.pending.tokens.isEmpty, state.pending.end == nil {
                 if let failure = state.failure { throw failure }
-                if state.ended { return nil }
-                // A nudge; what is pending comes with the first token.
-                return TokenDelivery()
+                return nil
             }
             defer { state.pending = TokenDelivery(start: state.pending.start) }
             return state.pending
         }
+    }
+
+    /// Calls `listener` whenever there is news, from any thread, and at once when there is some already.
+    func listen(_ listener: @escaping @Sendable () -> Void) {
+        let hasNews = state.withLock { state in
+            state.listener = listener
+            return state.hasNews
+        }
+        if hasNews { listener() }
     }
 
     /// Stops the sequence within one step, at any stage, from any thread.
@@ -93,9 +106,6 @@ package final class TokenStream: Sendable {
         }
         if first { onCancel() }
     }
-
-    /// Makes `next()` return without tokens, so that a consumer can show that it is still alive.
-    package func nudge() { wake { $0.nudged = true } }
 
     // MARK: The engine's side
 
@@ -137,16 +147,17 @@ package final class TokenStream: Sendable {
         }
     }
 
-    /// Changes the state and resumes the consumer, outside the lock, when there is news.
+    /// Changes the state and, when there is news, resumes the consumer and calls the listener, outside the lock.
     @discardableResult
     private func wake<Result: Sendable>(_ change: (inout sending State) -> Result) -> Result {
-        let (result, waiter) = state.withLock { state in
+        let (result, waiter, listener) = state.withLock { state in
             let result = change(&state)
-            guard state.hasNews else { return (result, CheckedContinuation<Void, Never>?.none) }
+            guard state.hasNews else { return (result, CheckedContinuation<Void, Never>?.none, (@Sendable () -> Void)?.none) }
             defer { state.waiter = nil }
-            return (result, state.waiter)
+            return (result, state.waiter, state.listener)
         }
         waiter?.resume()
+        listener?()
         return result
     }
 }

@@ -1,3 +1,4 @@
+import ShimmyCore
 import ShimmyModels
 
 /// What of a repository is fetched: one model in one quantization, with all its parts.
@@ -9,7 +10,7 @@ package struct FileChoice: Sendable, Equatable {
     /// Whether it is a folder of SafeTensors, with what describes them.
     package let isFolder: Bool
 
-    package var sizeBytes: Int { files.reduce(0) { $0 + $1.size } }
+    package var sizeBytes: Int { files.reduce(0) { $0.saturated(adding: $1.size) } }
 
     /// What a model of this size takes when it runs, roughly.
     package var memoryBytes: Int { MemoryEstimate(sizeBytes: sizeBytes).defaultBytes }
@@ -70,6 +71,8 @@ package struct FileChoice: Sendable, Equatable {
             groups[key, default: ([], name.part?.count ?? 1, name.quantization)].parts.append((name.part?.number ?? 1, file))
         }
         return groups.values.compactMap { group in
+            // Names can claim 99,999 parts each.
+            guard group.parts.count == group.count else { return nil }
             let parts = group.parts.sorted { $0.number < $1.number }
             guard parts.map(\.number) == Array(1...group.count) else { return nil }
             return FileChoice(files: parts.map(\.file), quantization: group.quantization, isFolder: false)

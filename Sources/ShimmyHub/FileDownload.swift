@@ -3,6 +3,7 @@ import Crypto
 import Foundation
 import NIOCore
 import NIOHTTP1
+import ShimmyCore
 import Synchronization
 
 /// Fetches one file: in ranges side by side, again where one fails, on from where an earlier try ended; then checks its hash and places it.
@@ -24,7 +25,10 @@ struct FileDownload: Sendable {
     /// - progress: told how many bytes have arrived since the last call; may be called from several tasks at once.
     /// Throws `HubError`.
     func run(progress: @escaping @Sendable (Int) -> Void, verifying: @escaping @Sendable () -> Void) async throws {
-        let partial = try PartialFile(for: target, identity: "\(commit)/\(file.path) \(file.hash.text) \(options.chunkBytes)", size: file.size)
+        let identity = "\(commit)/\(file.path) \(file.hash.text) \(options.chunkBytes)"
+        let partial = try await WorkerPool.files.run { [self] _ in
+            try PartialFile(for: target, identity: identity, size: file.size, chunkCount: chunkCount)
+        }
         progress(partial.done.reduce(0) { $0 + range(ofChunk: $1).count })
         do {
             try await fetchChunks(to: partial, progress)
@@ -32,11 +36,18 @@ struct FileDownload: Sendable {
             try await fetchWhole(to: partial, progress)
         }
         verifying()
-        try await verify(partial)
-        try partial.place(at: target, size: file.size)
+        try await WorkerPool.files.run(.slow) { [self] budget in
+            try verify(partial, budget)
+            try partial.place(at: target, size: file.size)
+        }
     }
 
+    /// The size is at most `HubFile.mostBytes`.
     private var chunkCount: Int { (file.size + options.chunkBytes - 1) / options.chunkBytes }
+
+    private func write(_ buffer: ByteBuffer, at position: Int, to partial: PartialFile) async throws {
+        try await WorkerPool.files.run { _ in try buffer.withUnsafeReadableBytes { try partial.write($0, at: position) } }
+    }
 
     private func range(ofChunk chunk: Int) -> Range<Int> {
         let start = chunk * options.chunkBytes
@@ -50,7 +61,7 @@ struct FileDownload: Sendable {
                 group.addTask {
                     while let chunk = waiting.next() {
                         try await fetch(chunk, to: partial, progress)
-                        try partial.finish(chunk: chunk)
+                        try await WorkerPool.files.run { _ in try partial.finish(chunk: chunk) }
                     }
                 }
             }
@@ -66,15 +77,12 @@ struct FileDownload: Sendable {
             let wanted = position..<whole.upperBound
             let response = try await client.bytes(of: file, in: repository, commit: commit, range: wanted)
             guard response.status == .partialContent || wanted == 0..<file.size else { throw RangesIgnored() }
-            for try await var buffer in response.body {
+            for try await buffer in response.body {
                 guard buffer.readableBytes <= whole.upperBound - position else {
                     throw HubError.unreadable("\(file.path) is longer than it should be")
                 }
                 let count = buffer.readableBytes
-                try buffer.readWithUnsafeReadableBytes { bytes in
-                    try partial.write(bytes, at: position)
-                    return bytes.count
-                }
+                try await write(buffer, at: position, to: partial)
                 position += count
                 progress(count)
             }
@@ -87,12 +95,10 @@ struct FileDownload: Sendable {
         var told = 0
         try await client.retry.run(file.path) { () async throws -> Void? in
             var position = 0
-            for try await var buffer in try await client.bytes(of: file, in: repository, commit: commit, range: nil).body {
+            for try await buffer in try await client.bytes(of: file, in: repository, commit: commit, range: nil).body {
                 guard buffer.readableBytes <= file.size - position else { throw HubError.unreadable("\(file.path) is longer than it should be") }
-                position += try buffer.readWithUnsafeReadableBytes { bytes in
-                    try partial.write(bytes, at: position)
-                    return bytes.count
-                }
+                try await write(buffer, at: position, to: partial)
+                position += buffer.readableBytes
                 // A second try begins at the beginning: what was told stands.
                 if position > told { progress(position - told) }
                 told = max(told, position)
@@ -101,18 +107,18 @@ struct FileDownload: Sendable {
         }
     }
 
-    private func verify(_ partial: PartialFile) async throws {
+    private func verify(_ partial: PartialFile, _ budget: WorkBudget) throws {
         let found: String
         let expected = file.hash.text
         switch file.hash {
         case .sha256:
             var hash = SHA256()
-            try await partial.read({ hash.update(bufferPointer: $0) }, upTo: file.size)
+            try partial.read({ hash.update(bufferPointer: $0) }, upTo: file.size, budget: budget)
             found = Self.hex(hash.finalize())
         case .gitBlob:
             var hash = Insecure.SHA1()
             hash.update(data: Data("blob \(file.size)\0".utf8))
-            try await partial.read({ hash.update(bufferPointer: $0) }, upTo: file.size)
+            try partial.read({ hash.update(bufferPointer: $0) }, upTo: file.size, budget: budget)
             found = Self.hex(hash.finalize())
         }
         guard found == expected else {
@@ -134,12 +140,4 @@ private final class ChunkQueue: Sendable {
     init(_ chunks: [Int]) { self.chunks = Mutex(chunks[...]) }
 
     func next() -> Int? { chunks.withLock { $0.popFirst() } }
-}
-
-extension HubFile.Hash {
-    var text: String {
-        switch self {
-        case .sha256(let text), .gitBlob(let text): text
-        }
-    }
 }

@@ -5,26 +5,6 @@ import NIOHTTP1
 import NIOPosix
 import ShimmyJSON
 
-/// A file of a repository.
-package struct HubFile: Sendable, Equatable {
-    package enum Hash: Sendable, Equatable {
-        /// Of its bytes, for files that are kept apart from the repository: all large ones.
-        case sha256(String)
-        /// Git's own for the others: SHA-1 of a header and the bytes.
-        case gitBlob(String)
-    }
-
-    package let path: String
-    package let size: Int
-    package let hash: Hash
-
-    package init(path: String, size: Int, hash: Hash) {
-        self.path = path
-        self.size = size
-        self.hash = hash
-    }
-}
-
 /// The hub's API: what is in a repository, and the bytes of it.
 package struct HubClient: Sendable {
     package let endpoint: HubEndpoint
@@ -32,6 +12,7 @@ package struct HubClient: Sendable {
     private let http: HTTPClient
     private static let longestAnswer = 16 << 20
     private static let mostPages = 50
+    private static let mostFiles = 100_000
 
     package init(endpoint: HubEndpoint, http: HTTPClient) {
         self.endpoint = endpoint
@@ -71,7 +52,8 @@ package struct HubClient: Sendable {
             pages += 1
             let (body, next) = try await json(url, of: address.repository)
             guard let entries = body.arrayValue else { throw HubError.unreadable("the list of files is no list") }
-            files += entries.compactMap(Self.file)
+            files += try entries.compactMap(HubFile.read)
+            guard files.count <= Self.mostFiles else { throw HubError.unreadable("it lists more than \(Self.mostFiles) files") }
             page = next
         }
         return (commit, files)
@@ -156,18 +138,6 @@ package struct HubClient: Sendable {
     private static func secondsToWait(_ headers: HTTPHeaders) -> Int? {
         let now = headers.first(name: "date").flatMap(HTTPDate.seconds) ?? Int(Date().timeIntervalSince1970)
         return headers.first(name: "retry-after").flatMap { RetryAfter.seconds($0, now: now) }
-    }
-
-    /// Of `{"type": "file", "path": …, "size": …, "oid": GIT, "lfs": {"oid": SHA256, "size": …}}`; nil for folders and for what has odd names.
-    private static func file(_ json: JSON) -> HubFile? {
-        guard json["type"]?.stringValue == "file", let path = json["path"]?.stringValue,
-            path.split(separator: "/", omittingEmptySubsequences: false).allSatisfy(HubAddress.isName)
-        else { return nil }
-        if let large = json["lfs"], let hash = large["oid"]?.stringValue, let size = large["size"]?.intValue, size >= 0 {
-            return HubFile(path: path, size: size, hash: .sha256(hash.lowercased()))
-        }
-        guard let hash = json["oid"]?.stringValue, let size = json["size"]?.intValue, size >= 0 else { return nil }
-        return HubFile(path: path, size: size, hash: .gitBlob(hash.lowercased()))
     }
 
     /// The address marked `rel="next"` (RFC 8288), at our own endpoint: a mirror passes the hub's addresses on, and a token must go nowhere else.

@@ -45,7 +45,7 @@ package enum HubError: Error, Equatable, CustomStringConvertible {
     }
 
     private static func gigabytes(_ bytes: Int) -> String {
-        let tenths = (bytes + 50_000_000) / 100_000_000
+        let tenths = bytes / 100_000_000 + (bytes % 100_000_000 >= 50_000_000 ? 1 : 0)
         return "\(tenths / 10).\(tenths % 10) GB"
     }
 }

@@ -64,39 +64,57 @@ package struct ModelPuller: Sendable {
         let (commit, files) = try await client.files(of: address)
         let choice = try FileChoice.choose(address, from: files, memory: memory)
         let folder = "\(directory)/\(address.repository)"
+        let missing = try await WorkerPool.files.run { _ in try self.missing(of: choice, in: folder) }
+        return PlannedPull(address: address, commit: commit, choice: choice, folder: folder, missing: missing)
+    }
+
+    /// What is not there yet. Makes the folder; blocks.
+    private func missing(of choice: FileChoice, in folder: String) throws(HubError) -> [HubFile] {
         try Self.makeFolder(folder)
         let manifest = PullManifest.read(in: folder)
         let missing = choice.files.filter { !manifest.has($0, in: folder) }
-        let needed = missing.reduce(0) { $0 + $1.size - Self.arrived($1, in: folder) }
-        if let free = DiskSpace.free(at: folder), needed > free { throw HubError.diskFull(folder, needed: needed, free: free) }
-        return PlannedPull(address: address, commit: commit, choice: choice, folder: folder, missing: missing)
+        // A folder may be a link to another disk: new files may go there, but no file is replaced that is not Shimmy's.
+        let owned = OwnedDirectory(directory)
+        for file in missing {
+            if let place = owned.strangePlace(of: "\(folder)/\(file.path)") {
+                throw .cannotWrite("\(folder)/\(file.path)", reason: "it is \(place), which is not in \(directory)")
+            }
+        }
+        let needed = missing.reduce(0) { $0.saturated(adding: $1.size - Self.arrived($1, in: folder)) }
+        if let free = DiskSpace.free(at: folder), needed > free { throw .diskFull(folder, needed: needed, free: free) }
+        return missing
     }
 
     /// Fetches what is missing, one file after the other. Throws `HubError`; what has arrived stays for the next try.
     /// - progress: told in order, and waited for.
     package func run(_ plan: PlannedPull, progress: @escaping @Sendable (PullProgress) -> Void) async throws {
         let total = plan.totalBytes
-        let done = Mutex(total - plan.missing.reduce(0) { $0 + $1.size })
+        let done = Mutex(total - plan.missing.reduce(0) { $0.saturated(adding: $1.size) })
         for file in plan.missing {
-            // Another pull may have brought it since.
-            if PullManifest.read(in: plan.folder).has(file, in: plan.folder) {
-                done.withLock { $0 += file.size }
+            let target = "\(plan.folder)/\(file.path)"
+            let isThere = try await WorkerPool.files.run { _ -> Bool in
+                // Another pull may have brought it since.
+                if PullManifest.read(in: plan.folder).has(file, in: plan.folder) { return true }
+                try Self.makeFolder((target as NSString).deletingLastPathComponent)
+                return false
+            }
+            if isThere {
+                done.withLock { $0 = $0.saturated(adding: file.size) }
                 continue
             }
-            let target = "\(plan.folder)/\(file.path)"
-            try Self.makeFolder((target as NSString).deletingLastPathComponent)
             let download = FileDownload(
                 client: client, repository: plan.address.repository, commit: plan.commit, file: file, target: target)
             try await download.run { bytes in
                 // Told under the lock: several ranges arrive at once, and progress does not go back.
                 done.withLock { done in
-                    done += bytes
+                    done = done.saturated(adding: bytes)
                     progress(PullProgress(stage: .downloading, file: file.path, doneBytes: min(done, total), totalBytes: total))
                 }
             } verifying: {
                 progress(PullProgress(stage: .verifying, file: file.path, doneBytes: min(done.withLock { $0 }, total), totalBytes: total))
             }
-            try PullManifest.note(file, in: plan.folder)
+            // Waits for other pulls of the repository.
+            try await WorkerPool.files.run(.slow) { _ in try PullManifest.note(file, in: plan.folder) }
         }
         progress(PullProgress(stage: .downloading, file: plan.choice.files.last?.path ?? "", doneBytes: total, totalBytes: total))
     }

@@ -1,4 +1,5 @@
 import Foundation
+import ShimmyCore
 import Synchronization
 
 #if canImport(Glibc)
@@ -15,23 +16,27 @@ package final class PartialFile: Sendable {
     private let journalPath: String
     private let descriptor: Int32
     private let journal: Int32
-    /// Chunks that are all there.
+    /// Chunks that are all there; each is one of the file's.
     package let done: Set<Int>
     private let lock = Mutex(())
+    /// Bytes of a journal. One of the largest file has 16 MB; a longer one is damaged.
+    private static let longestJournal = 64 << 20
 
     /// Opens the file for one pull alone. Throws `HubError.busy` when another one has it.
     /// - identity: tells whose bytes these are; those of another file are dropped.
-    package init(for target: String, identity: String, size: Int) throws(HubError) {
+    /// - chunkCount: the file's chunks. Others that the journal names are ignored.
+    package init(for target: String, identity: String, size: Int, chunkCount: Int) throws(HubError) {
         let (folder, name) = ((target as NSString).deletingLastPathComponent, (target as NSString).lastPathComponent)
         path = "\(folder)/.\(name).partial"
         journalPath = path + ".journal"
         descriptor = try Self.openAlone(path, name)
         let header = "\(identity) \(size)\n"
-        let known = (try? String(contentsOfFile: journalPath, encoding: .utf8)) ?? ""
+        let known = RegularFile.text(journalPath, limit: Self.longestJournal) ?? ""
         // The journal of a file that is gone tells nothing of the one that was made just now.
         let continues = known.hasPrefix(header) && !Self.isEmpty(descriptor)
-        done = continues ? Self.chunks(known.dropFirst(header.count)) : []
-        journal = open(journalPath, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | (continues ? 0 : O_TRUNC), 0o644)
+        done = continues ? Self.chunks(known.dropFirst(header.count), of: chunkCount) : []
+        // Neither follows a link, which may lead to a file of another program.
+        journal = open(journalPath, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | (continues ? 0 : O_TRUNC), 0o644)
         guard journal >= 0 else {
             close(descriptor)
             throw .cannotWrite(journalPath, reason: Self.reason)
@@ -53,7 +58,7 @@ package final class PartialFile: Sendable {
     /// placed, which must not be touched, and the file has to be made anew.
     private static func openAlone(_ path: String, _ name: String) throws(HubError) -> Int32 {
         while true {
-            let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+            let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o644)
             guard descriptor >= 0 else { throw .cannotWrite(path, reason: reason) }
             guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
                 close(descriptor)
@@ -91,18 +96,17 @@ package final class PartialFile: Sendable {
         try write(Array("\(chunk)\n".utf8), to: journal)
     }
 
-    /// Reads the file from its beginning in pieces; the last call gets none.
-    func read(_ piece: (UnsafeRawBufferPointer) throws -> Void, upTo size: Int) async throws {
+    /// Reads the file from its beginning in pieces. Blocks; ends with an error of the budget's.
+    func read(_ piece: (UnsafeRawBufferPointer) -> Void, upTo size: Int, budget: WorkBudget) throws {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 4 << 20, alignment: 64)
         defer { buffer.deallocate() }
         var offset = 0
         while offset < size {
             let count = pread(descriptor, buffer.baseAddress, min(buffer.count, size - offset), off_t(offset))
             guard count > 0 else { return }
-            try piece(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+            piece(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
             offset += count
-            try Task.checkCancellation()
-            await Task.yield()
+            try budget.check()
         }
     }
 
@@ -132,10 +136,10 @@ package final class PartialFile: Sendable {
         guard written == bytes.count else { throw .cannotWrite(journalPath, reason: Self.reason) }
     }
 
-    private static func chunks(_ lines: Substring) -> Set<Int> {
+    private static func chunks(_ lines: Substring, of count: Int) -> Set<Int> {
         // The last line counts only when it was ended.
         let whole = lines.lastIndex(of: "\n").map { lines[..<$0] } ?? ""
-        return Set(whole.split(separator: "\n").compactMap { Int($0) })
+        return Set(whole.split(separator: "\n").compactMap { Int($0) }.filter { (0..<count).contains($0) })
     }
 
     private static var reason: String { String(cString: strerror(errno)) }

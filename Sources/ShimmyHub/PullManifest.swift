@@ -1,4 +1,5 @@
 import Foundation
+import ShimmyCore
 import ShimmyJSON
 
 #if canImport(Glibc)
@@ -14,11 +15,12 @@ package struct PullManifest: Sendable, Equatable {
     package private(set) var hashes: [String: String] = [:]
 
     package static let name = ".shimmy-pull.json"
+    private static let largestFile = 16 << 20
 
     /// Empty where there is none that can be read.
     package static func read(in folder: String) -> PullManifest {
         var manifest = PullManifest()
-        guard let data = FileManager.default.contents(atPath: "\(folder)/\(name)"), let json = try? JSON.parse([UInt8](data)) else { return manifest }
+        guard let data = RegularFile.read("\(folder)/\(name)", limit: largestFile), let json = try? JSON.parse(data) else { return manifest }
         for (path, hash) in json["files"]?.objectValue ?? [:] { manifest.hashes[path] = hash.stringValue }
         return manifest
     }
@@ -40,7 +42,7 @@ package struct PullManifest: Sendable, Equatable {
     /// One writer at a time: pulls of one repository note their files side by side. The folder itself is locked, so that nothing is left behind;
     /// where folders cannot be, as on some network file systems, it goes without.
     private static func change(in folder: String, _ edit: (inout [String: String]) -> Void) throws(HubError) {
-        let lock = open(folder, O_RDONLY | O_CLOEXEC)
+        let lock = open(folder, O_RDONLY | O_CLOEXEC | O_DIRECTORY)
         defer { if lock >= 0 { close(lock) } }
         while flock(lock, LOCK_EX) != 0, errno == EINTR {}
         var manifest = read(in: folder)

@@ -13,6 +13,9 @@ package struct LlamaError: Error, CustomStringConvertible {
 package final class LlamaModel: @unchecked Sendable {
     let pointer: OpaquePointer
     package let path: String
+    let controls: ControlTokens
+    /// Nil where the tokenizer takes any text.
+    private(set) var unbroken: UnbrokenText?
     private let onFree: @Sendable () -> Void
 
     package struct Options: Sendable {
@@ -54,7 +57,11 @@ package final class LlamaModel: @unchecked Sendable {
         }
         self.pointer = pointer
         self.path = path
+        controls = ControlTokens(of: llama_model_get_vocab(pointer))
         onFree = options.onFree
+        if llama_vocab_type(llama_model_get_vocab(pointer)) == LLAMA_VOCAB_TYPE_BPE {
+            unbroken = UnbrokenText(preTokenizer: metadata("tokenizer.ggml.pre"))
+        }
     }
 
     deinit {

@@ -38,8 +38,9 @@ package final class LlamaRunner: ModelRunner {
     private let threadpool: LlamaThreadpool
     private var batch: llama_batch
     private var governor: ThreadGovernor
-    /// Tokens that end a generation.
+    /// Tokens that end a generation, and the usual one of them; none and nil for a model without.
     private let endTokens: Set<Token>
+    private let endOfGeneration: Token?
     private var samplers: [SequenceID: SequenceSampler] = [:]
     /// Samples on all cores; each member has its scratch.
     private let crew: Crew
@@ -71,7 +72,9 @@ package final class LlamaRunner: ModelRunner {
         self.model = model
         let vocabulary = model.vocabulary
         self.vocabulary = vocabulary
-        endTokens = Set(vocabulary.endTokens)
+        let ends = vocabulary.endTokens
+        endTokens = Set(ends)
+        endOfGeneration = ends.first
         self.context = context
         threadpool = LlamaThreadpool.shared(threads: threads)
         threadpool.attach(to: context)
@@ -99,7 +102,7 @@ package final class LlamaRunner: ModelRunner {
     package func isEndOfGeneration(_ token: Token) -> Bool { vocabulary.isEndOfGeneration(token) }
 
     package func addSequence(_ id: SequenceID, sampling: SequenceSampling) {
-        samplers[id] = SequenceSampler(sampling, endOfGeneration: vocabulary.endOfGeneration, ends: endTokens)
+        samplers[id] = SequenceSampler(sampling, endOfGeneration: endOfGeneration, ends: endTokens)
     }
 
     package func removeSequence(_ id: SequenceID) { samplers[id] = nil }
@@ -136,25 +139,46 @@ package final class LlamaRunner: ModelRunner {
 
     package func takeLogprobs(of id: SequenceID) -> [TokenLogprobs] { samplers[id]?.takeLogprobs() ?? [] }
 
-    package func run(_ work: Batch) throws -> [[Token]] {
+    package func rollBack(slot: Int, to count: Int) -> Bool {
+        let memory = llama_get_memory(context)
+        if llama_memory_seq_pos_max(memory, llama_seq_id(slot)) < llama_pos(count) { return true }
+        if llama_memory_seq_rm(memory, llama_seq_id(slot), llama_pos(count), -1) { return true }
+        perform(.truncate(slot: slot, count: 0))
+        return false
+    }
+
+    package func run(_ work: Batch) throws -> [ChunkResult] {
+        // llama.cpp's batch and its buffer for logits have fixed sizes.
+        guard work.tokenCount <= limits.batchTokens, work.outputCount <= limits.outputs else {
+            throw LlamaError(description: "a batch of \(work.tokenCount) tokens with \(work.outputCount) outputs is too large")
+        }
         fill(with: work)
         apply(work.adapters)
         let begin = ContinuousClock.now
         let status = threadpool.decode(batch, in: context)
         modelSeconds = (ContinuousClock.now - begin) / .seconds(1)
-        govern(work)
         guard status == 0 else {
             throw LlamaError(description: "llama_decode failed with status \(status) for \(batch.n_tokens) tokens")
         }
-        var draws: [SequenceDraw] = []
+        govern(work)
+        var results = Array(repeating: ChunkResult(), count: work.chunks.count)
+        var (sampling, draws) = ([Int](), [SequenceDraw]())
         var end = 0
-        for chunk in work.chunks {
-            _ = samplers[chunk.sequence]?.takeLogprobs()
-            try score(chunk, startingAt: end)
+        for (index, chunk) in work.chunks.enumerated() {
+            let start = end
             end += chunk.tokens.count
-            if chunk.samples { draws.append(try draw(chunk, endingAt: end)) }
+            _ = samplers[chunk.sequence]?.takeLogprobs()
+            do {
+                try score(chunk, startingAt: start)
+                guard chunk.samples else { continue }
+                draws.append(try draw(chunk, endingAt: end))
+                sampling.append(index)
+            } catch {
+                results[index] = ChunkResult(failure: "\(error)")
+            }
         }
-        return sample(draws)
+        for (index, result) in zip(sampling, sample(draws)) { results[index] = result }
+        return results
     }
 
     /// llama.cpp plans its memory anew for other adapters, in the next `llama_decode`.
@@ -190,7 +214,7 @@ package final class LlamaRunner: ModelRunner {
     /// Fewer sequences are sampled sooner than a thread wakes up.
     private static let worthSharing = 4
 
-    private func sample(_ draws: [SequenceDraw]) -> [[Token]] {
+    private func sample(_ draws: [SequenceDraw]) -> [ChunkResult] {
         var draws = draws
         // Constraints are the engine's thread's alone.
         let free = draws.indices.filter { draws[$0].sampler.isFree }
@@ -204,7 +228,7 @@ package final class LlamaRunner: ModelRunner {
             for index in draws.indices where !draws[index].sampler.isFree { draws[index].run(with: scratches[0], ends: ends) }
         }
         for draw in draws { samplers[draw.sequence] = draw.sampler }
-        return draws.map(\.tokens)
+        return draws.map { ChunkResult(tokens: $0.tokens, isExhausted: $0.isExhausted) }
     }
 
     private func score(_ chunk: Batch.Chunk, startingAt start: Int) throws {

@@ -64,18 +64,48 @@ package struct LlamaVocabulary: Vocabulary, @unchecked Sendable {
 
     package func tokenize(_ text: String, addSpecial: Bool, parseSpecial: Bool) -> [Token] {
         var text = text
-        return text.withUTF8 { utf8 in
-            utf8.withMemoryRebound(to: CChar.self) { bytes in
-                // A token is at least a byte, but for what addSpecial brings; llama.cpp answers -needed when it is not enough.
-                var tokens = [Token](repeating: 0, count: bytes.count + 4)
-                var count = fill(&tokens, bytes, addSpecial, parseSpecial)
-                if count < 0 {
-                    tokens = [Token](repeating: 0, count: Int(-count))
-                    count = fill(&tokens, bytes, addSpecial, parseSpecial)
-                }
-                return Array(tokens.prefix(Int(max(0, count))))
+        return text.withUTF8 { tokenize($0, addSpecial: addSpecial, parseSpecial: parseSpecial) }
+    }
+
+    package var longestToken: Int? { model.controls.longestToken }
+
+    package func unbrokenLimit(exceededBy text: String) -> Int? {
+        guard let unbroken = model.unbroken else { return nil }
+        var text = text
+        return text.withUTF8 { unbroken.cuts(in: $0).isEmpty } ? nil : unbroken.limit
+    }
+
+    private func tokenize(_ text: UnsafeBufferPointer<UInt8>, addSpecial: Bool, parseSpecial: Bool) -> [Token] {
+        // Requests with such a text are refused before; the process survives it all the same.
+        let cuts = model.unbroken?.cuts(in: text) ?? []
+        if !cuts.isEmpty {
+            return zip([0] + cuts, cuts + [text.count]).flatMap { start, end in
+                let part = UnsafeBufferPointer(rebasing: text[start..<end])
+                return tokenize(part, addSpecial: addSpecial && start == 0, parseSpecial: parseSpecial)
             }
         }
+        return text.withMemoryRebound(to: CChar.self) { bytes in
+            // A token is at least a byte, but for what addSpecial brings; llama.cpp answers -needed when it is not enough.
+            var tokens = [Token](repeating: 0, count: bytes.count + 4)
+            var count = fill(&tokens, bytes, addSpecial, parseSpecial)
+            if count < 0 {
+                tokens = [Token](repeating: 0, count: Int(-count))
+                count = fill(&tokens, bytes, addSpecial, parseSpecial)
+            }
+            return Array(tokens.prefix(Int(max(0, count))))
+        }
+    }
+
+    package func tokenize(_ prompt: RenderedPrompt) -> [Token] {
+        guard !prompt.marks.isEmpty else { return tokenize(prompt.text, addSpecial: true, parseSpecial: true) }
+        var tokens = llama_vocab_get_add_bos(pointer) ? beginning : []
+        var text = prompt.text
+        text.withUTF8 { text in
+            for part in model.controls.parts(of: text, marks: prompt.marks) {
+                tokens += tokenize(UnsafeBufferPointer(rebasing: text[part.range]), addSpecial: false, parseSpecial: part.parses)
+            }
+        }
+        return llama_vocab_get_add_eos(pointer) ? tokens + (ending.map { [$0] } ?? []) : tokens
     }
 
     private func fill(_ tokens: inout [Token], _ bytes: UnsafeBufferPointer<CChar>, _ addSpecial: Bool, _ parseSpecial: Bool) -> Int32 {

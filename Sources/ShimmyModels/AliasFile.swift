@@ -1,4 +1,5 @@
 import Foundation
+import ShimmyCore
 import ShimmyJSON
 
 /// The aliases that were made by command: one file, `{"NAME": "MODEL", …}`. A running server reads it with every look at the disk,
@@ -46,8 +47,8 @@ package struct AliasFile: Sendable {
 
     /// A file that somebody damaged is not written over.
     private func read() throws(Refusal) -> JSONObject {
-        guard let data = FileManager.default.contents(atPath: path) else { return [:] }
-        guard data.count <= Self.largestFile, let object = (try? JSON.parse(Array(data)))?.objectValue else {
+        guard FileManager.default.fileExists(atPath: path) else { return [:] }
+        guard let data = RegularFile.read(path, limit: Self.largestFile), let object = (try? JSON.parse(data))?.objectValue else {
             throw Refusal(description: "\(path) is damaged: it should be a JSON object of names")
         }
         return object

@@ -75,7 +75,7 @@ AROUND_RESPONSES = {
     "conversation.id": {"conversation": {}},
 }
 # What is around these is no good request by itself: what comes of a call needs the call before it, a conversation has to be there.
-ALONE = {"input[].output", "input[].output[].type", "input[].output[].text", "conversation.id"}
+ALONE = {"messages[].tool_call_id", "input[].output", "input[].output[].type", "input[].output[].text", "conversation.id"}
 # Histories come from many programs; what is only written back into the prompt is taken as it is.
 LENIENT = {
     "messages[].tool_calls[].id", "messages[].tool_calls[].function", "messages[].tool_calls[].function.name", "messages[].tool_calls[].function.arguments",

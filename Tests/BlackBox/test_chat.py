@@ -37,7 +37,7 @@ def test_every_role_is_accepted(server):
         {"role": "system", "content": "You are terse."},
         {"role": "developer", "content": "Answer in English."},
         {"role": "user", "name": "ann", "content": "What is the weather?"},
-        {"role": "assistant", "content": "Let me look."},
+        {"role": "assistant", "content": "Let me look.", "tool_calls": [{"id": "call_1", "type": "function", "function": {"name": "look", "arguments": "{}"}}]},
         {"role": "tool", "tool_call_id": "call_1", "content": "Sunny."},
         {"role": "user", "content": "So?"},
     ]

@@ -124,6 +124,26 @@ def test_listening_beyond_this_machine_with_care(start, options):
     assert server.request("GET", "/health").status == 200
 
 
+@pytest.mark.parametrize("arguments", [
+    ["serve", "--ctx-size", "99999999999"], ["serve", "--threads", "99999999999"], ["serve", "--threads", "-1"], ["serve", "--slots", "257"],
+    ["serve", "--stream-gap", "9223372036854775807"], ["serve", "--queue", "9223372036854775807"], ["serve", "--prefix-cache-size", "9999999999G"],
+    ["serve", "--memory-budget", "99999999999999999999"], ["show", "--context", "9223372036854775807", "x"], ["load", "--keep-alive", "1e300", "x"],
+    ["run", "--keep-alive", "nan", "x", "y"], ["run", "--set", "temperature=1e300", "x", "y"], ["run", "--set", "seed=99999999999999999999", "x", "y"],
+    ["storage", "prune", "--older-than", "9223372036854775807"], ["storage", "prune", "--older-than", "-1"], ["pull", "--memory-budget", "-5G", "a/b"],
+])
+def test_numbers_that_cannot_be_are_refused(home, arguments):
+    option = next(argument for argument in arguments if argument.startswith("--"))
+    failed = run(home, *arguments)
+    assert failed.returncode == 64 and "error" in failed.stderr.lower(), (option, failed.returncode, failed.stderr)
+
+
+@pytest.mark.parametrize("variable, value", [
+    ("SHIMMY_THREADS", "99999999999"), ("SHIMMY_THREADS", "many"), ("SHIMMY_CTX_SIZE", "-1"), ("SHIMMY_QUEUE", "1e300"), ("SHIMMY_STREAM_GAP", "0"),
+])
+def test_numbers_of_the_environment_that_cannot_be_are_refused(home, variable, value):
+    assert_failed(run(home, "serve", "--port", "auto", **{variable: value}), 64, variable)
+
+
 @pytest.mark.parametrize("arguments", [["--port", "0"], ["--port", "x"], ["--ctx-size", "3"], ["--slots", "0"], ["--log-level", "loud"], ["--api-key-file", "/nothing"]])
 def test_wrong_options_are_refused(home, arguments):
     assert_failed(run(home, "serve", *arguments), 64, arguments[1] if arguments[0] in ("--port", "--log-level", "--api-key-file") else arguments[0])

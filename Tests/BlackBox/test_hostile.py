@@ -1,9 +1,12 @@
 """Files that somebody made to do harm: the server says what is wrong with them, and lives on."""
 
+import http.server
+import json
 import os
 import struct
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -126,6 +129,48 @@ def test_looking_at_hostile_files_takes_little_memory(tmp_path):
     assert int(peak) < 300_000 * (1024 if sys.platform == "darwin" else 1)  # kilobytes on Linux
 
 
+def test_pipes_in_the_way_stop_nobody(tmp_path):
+    """Opening a pipe waits for whoever writes into it: a look at the disk must not."""
+    models = tmp_path / "data/models"
+    tiny_models.llama(models / "good.gguf")
+    (models / "folder").mkdir()
+    (models / "folder/model.safetensors").write_bytes(b"x")
+    for name in ("pipe.gguf", "pipe.imatrix", "folder/config.json", ".shimmy-pull.json"):
+        os.mkfifo(models / name)
+    os.mkfifo(tmp_path / "data/aliases.json")
+    (tmp_path / ".lmstudio").mkdir()
+    os.mkfifo(tmp_path / ".lmstudio/settings.json")
+    listed = subprocess.run([BINARY, "list"], env=environment(tmp_path), capture_output=True, text=True, timeout=60, check=True)
+    assert "good" in listed.stdout
+    with Server(tmp_path) as server:
+        assert server.chat(model="good", max_tokens=2).status == 200
+        assert server.request("GET", "/v1/models").status == 200
+        assert server.chat(model="pipe", max_tokens=2).status in (400, 404)
+
+
+def test_a_file_with_more_values_than_there_are_numbers_is_listed(tmp_path):
+    models = tmp_path / "data/models"
+    models.mkdir(parents=True)
+    # Two tensors of a type with little more than a bit for each value, in a file without blocks on the disk.
+    rows = 1 << 54
+    def entry(name, offset):
+        return tiny_models._text(name) + struct.pack("<IQQIQ", 2, 128, rows, 41, offset)
+    entries = [entry("a.weight", 0)]
+    head = b"GGUF" + struct.pack("<IQQ", 3, len(entries), 2) + tiny_models._text("general.architecture") + struct.pack("<I", STRING) + tiny_models._text("llama")
+    head += tiny_models._text("llama.context_length") + struct.pack("<Iq", 11, -(2**63)) + b"".join(entries)
+    (models / "huge.gguf").write_bytes(head)
+    for arguments in (["list"], ["list", "--json"], ["show", "huge"], ["show", "--json", "huge"]):
+        shown = subprocess.run([BINARY, *arguments], env=environment(tmp_path), capture_output=True, text=True, timeout=60)
+        assert shown.returncode in (0, 4, 5, 64, 1, 3), (arguments, shown)
+    # What is listed without tensors has a context that is no number of tokens.
+    small = b"GGUF" + struct.pack("<IQQ", 3, 1, 2) + tiny_models._text("general.architecture") + struct.pack("<I", STRING) + tiny_models._text("llama")
+    small += tiny_models._text("llama.context_length") + struct.pack("<Iq", 11, -(2**63)) + tiny_models._text("token_embd.weight")
+    small += struct.pack("<IQQIQ", 2, 32, 1, 0, 0)
+    (models / "negative.gguf").write_bytes(small + bytes(-len(small) % 32) + bytes(128))
+    listed = subprocess.run([BINARY, "list"], env=environment(tmp_path), capture_output=True, text=True, timeout=60, check=True)
+    assert "negative" in listed.stdout
+
+
 def test_a_hostile_adapter_stops_nobody(tmp_path):
     models = tmp_path / "data/models"
     tiny_models.llama(models / "good.gguf")
@@ -159,3 +204,74 @@ def test_a_hostile_adapter_stops_nobody(tmp_path):
         for name in changes:
             server.chat(model="good", lora=[{"name": name}]).assert_error(400, "lora[0].name", "invalid_value")
         assert server.chat(model="good", max_tokens=2, lora=[{"name": "fits", "scale": 10}]).status == 200
+
+
+# What a server may answer that is not Shimmy, or not well.
+
+HUGE, LEAST = 2**63 - 1, -(2**63)
+MODELS = [{"id": "m", "shimmy": {"parameters": HUGE, "size_bytes": HUGE, "context_length": LEAST, "loaded": True}},
+          {"id": "n", "shimmy": {"parameters": LEAST, "size_bytes": LEAST, "context_length": 1e300}}, {"id": 5}, None, []]
+ENGINES = [
+    {"model": "m", "state": "loaded", "memory": {"weights": HUGE, "cache": HUGE, "compute": LEAST}, "expires_at": 1e300, "running": HUGE, "waiting": HUGE,
+     "generated_tokens": HUGE, "prefix_cache": {"cached_tokens": HUGE, "computed_tokens": HUGE}},
+    {"model": "n", "state": "loading", "progress": -1e300, "generated_tokens": LEAST, "prefix_cache": {"cached_tokens": LEAST, "computed_tokens": LEAST}},
+    {"model": "o", "expires_at": -1e300}, {"model": 1}, None,
+]
+PULLED = [{"completed": HUGE, "total": 1}, {"completed": LEAST, "total": HUGE}, {"completed": 1, "total": LEAST}, {"status": "success", "model": "m"}]
+CHUNKS = [{"choices": [{"delta": {"content": "x"}}]}, {"choices": []}, {"choices": 5}, [],
+          {"choices": [], "usage": {"prompt_tokens": LEAST, "completion_tokens": HUGE, "prompt_tokens_details": {"cached_tokens": HUGE}}}]
+
+
+class Liar(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+    def reply(self, kind, body):
+        self.send_response(200)
+        self.send_header("content-type", kind)
+        self.end_headers()
+        try:
+            for piece in body:
+                self.wfile.write(piece)
+        except OSError:
+            pass  # The client had enough.
+
+    def do_GET(self):
+        answers = {"/v1/engine": {"data": ENGINES, "memory": {"used": HUGE, "budget": LEAST}}, "/v1/models": {"data": MODELS}}
+        self.reply("application/json", [json.dumps(answers.get(self.path, MODELS[0])).encode()])
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers.get("content-length", 0)))
+        if self.server.endless:
+            return self.reply("text/event-stream", (b"data: " + b"x" * (1 << 20) if number == 0 else b"x" * (1 << 20) for number in range(1 << 20)))
+        events = {"/v1/models/pull": PULLED, "/v1/chat/completions": CHUNKS}.get(self.path, [MODELS[0]])
+        lines = [b": " + b"\x1b]0;title\x07" * 1000 + b"\n\n", *(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events), b"data: [DONE]\n\n"]
+        self.reply("text/event-stream", lines)
+
+
+@pytest.fixture
+def liar():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Liar)
+    server.endless, server.daemon_threads = False, True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+
+
+@pytest.mark.parametrize("arguments", [["ps"], ["ps", "--json"], ["list"], ["show", "m"], ["load", "m"], ["pull", "a/b"], ["run", "--json", "m", "Hi"], ["run", "--verbose", "m", "Hi"]])
+def test_numbers_of_a_server_that_cannot_be_end_no_command(liar, tmp_path, arguments):
+    command, *rest = arguments
+    host = f"127.0.0.1:{liar.server_port}"
+    ended = subprocess.run([BINARY, command, "--host", host, *rest], env=environment(tmp_path), capture_output=True, stdin=subprocess.DEVNULL, timeout=60)
+    assert ended.returncode in (0, 1), (ended.returncode, ended.stderr)
+    assert b"\x1b" not in ended.stdout + ended.stderr
+
+
+def test_an_event_without_end_is_given_up(liar, tmp_path):
+    liar.endless = True
+    measure = "import resource, subprocess, sys; print(subprocess.run(sys.argv[1:], stdin=subprocess.DEVNULL).returncode, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    command = [BINARY, "run", "--host", f"127.0.0.1:{liar.server_port}", "m", "Hi"]
+    ended = subprocess.run([sys.executable, "-c", measure, *command], env=environment(tmp_path), capture_output=True, text=True, timeout=120, check=True)
+    code, peak = ended.stdout.split()[-2:]
+    assert code == "1" and "an event is longer than" in ended.stderr, ended
+    assert int(peak) < 400_000 * (1024 if sys.platform == "darwin" else 1)

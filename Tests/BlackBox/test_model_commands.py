@@ -215,6 +215,26 @@ def test_rm_refuses_what_is_others(own, tmp_path):
     assert theirs.exists() and studio.exists()
 
 
+def test_rm_follows_no_link_in_a_path(own, tmp_path):
+    """A folder of the model directory may be a link to another disk: what lies there is not Shimmy's."""
+    nas = tmp_path / "nas"
+    theirs = put_model(nas / "repo/theirs-Q4_1.gguf")
+    (own / "data/models/maker").symlink_to(nas)
+    refused = run(own, "rm", "--yes", "maker/repo:Q4_1")
+    assert refused.returncode == 1 and str(theirs) in refused.stderr, refused.stderr
+    assert theirs.exists() and (own / "data/models/maker").is_symlink()
+    # Of a folder of SafeTensors that lies there, too.
+    folder = nas / "folder"
+    shutil.copytree(Path(os.environ["SHIMMY_EMBEDDING_MODEL"]), folder)
+    before = sorted(path.name for path in folder.iterdir())
+    assert run(own, "rm", "--yes", "maker/folder").returncode == 1
+    assert sorted(path.name for path in folder.iterdir()) == before
+    # A folder that is itself a link is what was named: the link goes.
+    (own / "data/models/linked").symlink_to(folder)
+    told(run(own, "rm", "--yes", "linked"))
+    assert not (own / "data/models/linked").is_symlink() and sorted(path.name for path in folder.iterdir()) == before
+
+
 def test_rm_of_a_pulled_model_takes_its_manifest_along(own):
     hub = FakeHub()
     weights = MODEL_FILE.read_bytes()

@@ -80,6 +80,9 @@ def test_a_prompt_is_what_jinja2_makes_of_it(home, file):
                 answer.assert_error(400, "messages", "invalid_value")
                 continue
             prompt = answer.json["prompt"]
+            if not expected:
+                # A strict template refuses the conversation; Shimmy changes it until it does not.
+                continue
             if tools:
                 assert "get_weather" in prompt, f"{name}: the model does not hear of its tools"
             if GENERIC in prompt or name in EXPLAINED.get(file, ()):

@@ -333,6 +333,24 @@ def test_history_with_tool_calls_as_clients_send_it(server):
             assert answer.status == 200, answer.body
 
 
+def test_results_belong_to_their_calls(server):
+    def call(id):
+        return {"id": id, "type": "function", "function": {"name": "get_weather", "arguments": json.dumps({"city": id})}}
+
+    def ask(*results, ids=("one", "two")):
+        messages = [{"role": "user", "content": "Weather?"}, {"role": "assistant", "content": None, "tool_calls": [call(id) for id in ids]}]
+        messages += [{"role": "tool", "tool_call_id": id, "content": f"result of {id}"} for id in results]
+        return server.request("POST", "/v1/chat/completions/render", {"model": MODEL, "messages": messages, "tools": TOOLS})
+
+    ordered = ask("one", "two")
+    assert ordered.status == 200 and ask("two", "one").json["prompt"] == ordered.json["prompt"]
+    assert "two" in ask("one").assert_error(400, "messages", "invalid_value")
+    assert "one, two" in ask().assert_error(400, "messages", "invalid_value")
+    assert "'three'" in ask("one", "three").assert_error(400, "messages", "invalid_value")
+    alone = server.chat(messages=[{"role": "user", "content": "Hi"}, {"role": "tool", "tool_call_id": "one", "content": "x"}])
+    assert "must be a response to a preceding message" in alone.assert_error(400, "messages", "invalid_value")
+
+
 def test_many_clients_call_at_once(server):
     """Grammars of neighbours in a batch do not mix."""
     import concurrent.futures

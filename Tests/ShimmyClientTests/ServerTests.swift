@@ -22,11 +22,28 @@ import Testing
 
     @Test func eventsMayComeInPieces() {
         var reader = ServerSentEventReader()
-        #expect(reader.push("data: {\"a\"".utf8).isEmpty)
-        #expect(reader.push(":1}\n\n: ping\n\ndata:x\ndata: y\n".utf8) == [.data(Array("{\"a\":1}".utf8)), .comment("ping")])
-        #expect(reader.push("\nevent: z\n\ndata: [DONE]\n\n".utf8) == [.data(Array("x\ny".utf8)), .data(Array("[DONE]".utf8))])
-        #expect(reader.push(":no space\r\ndata: 1\r\n".utf8).isEmpty)
-        #expect(reader.push("\n".utf8) == [.comment("no space"), .data(Array("1".utf8))])
+        #expect(try reader.push("data: {\"a\"".utf8).isEmpty)
+        #expect(try reader.push(":1}\n\n: ping\n\ndata:x\ndata: y\n".utf8) == [.data(Array("{\"a\":1}".utf8)), .comment("ping")])
+        #expect(try reader.push("\nevent: z\n\ndata: [DONE]\n\n".utf8) == [.data(Array("x\ny".utf8)), .data(Array("[DONE]".utf8))])
+        #expect(try reader.push(":no space\r\ndata: 1\r\n".utf8) == [.comment("no space")])
+        #expect(try reader.push("\n".utf8) == [.data(Array("1".utf8))])
+    }
+
+    @Test func linesAndEventsWithoutEndAreRefused() throws {
+        var reader = ServerSentEventReader(limit: 100)
+        #expect(throws: ServerSentEventReader.TooLong(bytes: 100)) { for _ in 0..<10 { _ = try reader.push([UInt8](repeating: 0x61, count: 20)) } }
+        var lines = ServerSentEventReader(limit: 100)
+        #expect(throws: ServerSentEventReader.TooLong(bytes: 100)) { for _ in 0..<200 { _ = try lines.push("data:\n".utf8) } }
+        var events = ServerSentEventReader(limit: 100)
+        for _ in 0..<1000 { _ = try events.push("data: 0123456789\n\n: ping\n\n".utf8) }
+    }
+
+    @Test func linesEndInThreeWays() throws {
+        for end in ["\n", "\r\n", "\r"] {
+            var reader = ServerSentEventReader()
+            let events = try reader.push("data: a\(end)data: b\(end)\(end)".utf8)
+            #expect(events == [.data(Array("a\nb".utf8))])
+        }
     }
 
     @Test func namesBecomePathsWhole() { #expect(ServerClient.encoded("user/repo:Q4 ü?#%") == "user/repo:Q4%20%C3%BC%3F%23%25") }

@@ -38,4 +38,28 @@ import Testing
         #expect(file.entries == ["one", "two\nlines \"quoted\"", "日本"])
         #expect(mode(folder + "/history.jsonl") == 0o600)
     }
+
+    /// The directory may be there already, open to all, and the umask may allow everything.
+    @Test func whatIsPrivateIsSoInAnyDirectory() throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try FileManager.default.createDirectory(
+            atPath: folder + "/sessions", withIntermediateDirectories: true, attributes: [.posixPermissions: 0o777])
+        let old = umask(0)
+        defer { umask(old) }
+        try SessionStore(directory: folder + "/sessions").save(["version": 1], as: "mine")
+        try HistoryFile(path: folder + "/history.jsonl").append("typed") { $0 + [$1] }
+        #expect(mode(folder + "/sessions/mine.json") == 0o600)
+        #expect(mode(folder + "/history.jsonl") == 0o600)
+        let names = try FileManager.default.subpathsOfDirectory(atPath: folder).sorted()
+        #expect(names == ["history.jsonl", "sessions", "sessions/mine.json"])
+    }
+
+    /// What cannot be read is not replaced by one new line.
+    @Test func aHistoryThatIsNoFileStays() throws {
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try FileManager.default.createDirectory(atPath: folder + "/history.jsonl", withIntermediateDirectories: true)
+        let file = HistoryFile(path: folder + "/history.jsonl")
+        #expect(file.entries.isEmpty)
+        #expect(throws: PrivateFileError.self) { try file.append("typed") { $0 + [$1] } }
+    }
 }

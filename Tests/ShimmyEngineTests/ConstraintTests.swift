@@ -89,4 +89,18 @@ import Testing
         let token = draw(&sampler, [Float](repeating: 0, count: 50))
         #expect(token == 99)
     }
+
+    @Test func whereNothingIsAllowedAndTheModelHasNoEndThereIsNoToken() {
+        var sampler = SequenceSampler(SequenceSampling(SamplingParameters(), constraint: Fixed([])), endOfGeneration: nil, ends: [])
+        let logits = [Float](repeating: 0, count: 50)
+        #expect(drawAll(&sampler, logits).isEmpty)
+        // A draft that came true, and nothing after it.
+        let constraint = Fixed([], forced: [7])
+        let exhausted = SequenceSampler(SequenceSampling(SamplingParameters(), constraint: constraint), endOfGeneration: nil, ends: [])
+        logits.withUnsafeBufferPointer { row in
+            var draw = SequenceDraw(sequence: SequenceID(1), sampler: exhausted, rows: [row, row, row], guesses: [7, 8])
+            draw.run(with: SamplerScratch(), ends: [])
+            #expect(draw.tokens == [7] && draw.isExhausted)
+        }
+    }
 }

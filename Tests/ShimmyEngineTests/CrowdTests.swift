@@ -17,6 +17,12 @@ import Testing
         return mixed % 211 == 0 ? EngineDrive.endOfGeneration : tokens.count % 31 == 7 ? Token(1 + mixed % 60) : tokens.last! % 9 + 1
     }
 
+    /// Now and then a constraint leaves no choice for a while, sometimes for longer than a batch.
+    private static let forced: @Sendable ([Token]) -> Int = { tokens in
+        guard tokens[0] % 3 == 0, tokens.count % 5 == 0 else { return 0 }
+        return tokens.count % 15 == 0 ? 70 : tokens.count % 10
+    }
+
     private static func alone(_ request: Request, contextLength: Int) -> [Token] {
         var tokens = request.prompt
         while tokens.count < request.prompt.count + request.maximum, tokens.count < contextLength {
@@ -33,7 +39,7 @@ import Testing
         let drive = EngineDrive(
             cells: .random(in: 300...700, using: &random), contextLength: 300, slots: .random(in: 2...10, using: &random),
             batchTokens: .random(in: 16...64, using: &random), canRewind: canRewind,
-            timing: .init(step: 0.02, stream: 0.004, row: .random(in: 0.0002...0.003, using: &random)), rule: Self.rule)
+            timing: .init(step: 0.02, stream: 0.004, row: .random(in: 0.0002...0.003, using: &random)), rule: Self.rule, forced: Self.forced)
         let owners = (1...3).map { Owner("owner \($0)", weight: Double($0)) }
         let system = (0..<150).map { _ in Token.random(in: 1...60, using: &random) }
         var requests: [UInt64: Request] = [:]
@@ -64,17 +70,19 @@ import Testing
     /// The test above is about all of these: were one of them never to happen, it would prove nothing of it.
     @Test func thereReallyIsACrowd() {
         var counters = SchedulerCounters()
-        var restored = 0
+        var (restored, together) = (0, 0)
         // Answers that outgrow the cells, all of which end by length; and some that are not always what was guessed.
         let endless: @Sendable ([Token]) -> Token = { $0.count % 31 == 7 ? Token(1 + $0.count % 60) : $0.last! % 9 + 1 }
         for seed in 0..<8 {
             let drive = EngineDrive(
                 cells: 400, contextLength: 300, slots: 6, batchTokens: 32, timing: .init(step: 0.02, stream: 0.004, row: 0.0005),
-                rule: seed % 2 == 0 ? endless : Self.rule)
+                rule: seed % 2 == 0 ? endless : Self.rule, forced: Self.forced)
             for id in 1...12 as ClosedRange<UInt64> {
                 let prompt = (0..<100).map { Token(1 + ($0 * 7 + seed) % 60) } + [Token(id), 3]
                 drive.submit(id, prompt, maximumTokens: 150, restorable: id == 1 ? 90 : 0)
-                for _ in 0..<5 { drive.step() }
+                for _ in 0..<5 {
+                    for chunk in drive.step().chunks where chunk.continuesStream { together = max(together, chunk.tokens.count - chunk.drafts) }
+                }
             }
             #expect(drive.runToEnd(atMost: 20_000) && drive.isConsistent)
             restored += drive.restored
@@ -85,6 +93,7 @@ import Testing
             counters.cachedPromptTokens += drive.scheduler.counters.cachedPromptTokens
         }
         #expect(restored > 0, "\(counters)")
+        #expect(together > 4, "no forced tokens were computed together")
         for count in [counters.pauses, counters.evictions, counters.cachedPromptTokens, counters.acceptedTokens] { #expect(count > 0, "\(counters)") }
         #expect(counters.guessedTokens > counters.acceptedTokens)
     }

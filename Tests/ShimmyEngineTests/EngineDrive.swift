@@ -15,6 +15,8 @@ final class EngineDrive {
     /// Log probabilities of prompts.
     var scores: [UInt64: [TokenLogprobs]] = [:]
     var isConsistent = true
+    /// Chunks beyond the runner's limits.
+    var refused = 0
     /// Tokens of the clients' predictions, as the ends told them.
     var predictions: [UInt64: PredictionCount] = [:]
     /// Prefixes that come back from the disk when their sequences start; nil for those that turn out damaged.
@@ -36,14 +38,14 @@ final class EngineDrive {
     init(
         cells: Int = 64, contextLength: Int? = nil, slots: Int = 4, batchTokens: Int = 16, canRewind: Bool = true,
         running: Int? = nil, timing: Timing? = nil, isDeterministic: Bool = false, outputs: Int? = nil, window: Int = 0,
-        rule: @escaping @Sendable ([Token]) throws -> Token = { $0.last! + 1 }
+        rule: @escaping @Sendable ([Token]) throws -> Token = { $0.last! + 1 }, forced: @escaping @Sendable ([Token]) -> Int = { _ in 0 }
     ) {
         let limits = RunnerLimits(
             cells: cells, contextLength: contextLength ?? cells, slots: slots, running: running, batchTokens: batchTokens, outputs: outputs,
             canRewind: canRewind, window: window)
         scheduler = Scheduler(limits: limits, isDeterministic: isDeterministic)
         self.timing = timing
-        runner = ScriptedRunner(limits: limits, endOfGeneration: Self.endOfGeneration, rule: rule)
+        runner = ScriptedRunner(limits: limits, endOfGeneration: Self.endOfGeneration, rule: rule, forced: forced)
     }
 
     func submit(
@@ -75,17 +77,13 @@ final class EngineDrive {
         emptySteps = step.batch.isEmpty && !wasIdle ? emptySteps + 1 : 0
         mostEmptySteps = max(mostEmptySteps, emptySteps)
         if !step.batch.isEmpty {
-            let result: StepResult
-            do {
-                let sampled = try runner.run(step.batch)
-                result = scheduler.commit(step.batch, sampled: sampled, seconds: seconds(step.batch)) { $0 == Self.endOfGeneration }
-            } catch {
-                result = scheduler.fail(step.batch, reason: "\(error)")
-            }
+            let computed = runner.compute(step.batch)
+            refused += computed.refused
+            let result = scheduler.commit(step.batch, results: computed.results, seconds: seconds(step.batch)) { $0 == Self.endOfGeneration }
             for operation in result.operations { runner.perform(operation) }
             note(result.events)
         }
-        isConsistent = isConsistent && scheduler.isConsistent && scheduler.cellsUsed == runner.cellsInUse
+        isConsistent = isConsistent && refused == 0 && scheduler.isConsistent && scheduler.cellsUsed == runner.cellsInUse
         return step.batch
     }
 

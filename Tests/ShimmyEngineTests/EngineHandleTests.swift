@@ -113,11 +113,8 @@ import Testing
         }
     }
 
-    @Test func aNudgeWakesTheConsumerWithoutTokens() async throws {
+    @Test func whatHasNotBeenFetchedComesTogether() async throws {
         let stream = TokenStream()
-        stream.nudge()
-        let nudged = try #require(await stream.next())
-        #expect(nudged.tokens.isEmpty && nudged.end == nil)
         stream.start(PromptStart(cachedTokens: 3))
         stream.yield(8)
         stream.yield(9)

@@ -5,8 +5,6 @@ import Testing
 
 /// What the scheduler decides, step by step.
 @Suite struct SchedulerTests {
-    private struct Broken: Error {}
-
     @Test func aPromptIsComputedInChunksAndThenContinuedTokenByToken() {
         let drive = EngineDrive(batchTokens: 4)
         drive.submit(1, [10, 11, 12, 13, 14, 15, 16, 17, 18], maximumTokens: 3)
@@ -288,18 +286,6 @@ import Testing
             #expect(drive.runToEnd() && drive.isConsistent)
             #expect(drive.runner.sequenceCount == 0)
         }
-    }
-
-    @Test func aBatchThatFailsTakesItsSequencesAndNobodyElse() {
-        let drive = EngineDrive(slots: 1) { tokens in
-            if tokens.contains(666) { throw Broken() }
-            return tokens.last! + 1
-        }
-        drive.submit(1, [10, 666])
-        drive.submit(2, [20, 21])
-        #expect(drive.runToEnd() && drive.isConsistent)
-        #expect(drive.failed == [1])
-        #expect(drive.generated[2] == [22, 23, 24, 25])
     }
 
     // MARK: Anything

@@ -32,7 +32,7 @@ final class PullFolder: Sendable {
     private var target: String { folder.path + "/model.gguf" }
 
     private func owner(_ identity: String = "commit/model.gguf hash") throws -> PartialFile {
-        try PartialFile(for: target, identity: identity, size: 8)
+        try PartialFile(for: target, identity: identity, size: 8, chunkCount: 2)
     }
 
     private func put(_ text: String, at offset: Int, to file: PartialFile) throws {
@@ -118,7 +118,7 @@ final class PullFolder: Sendable {
                 group.addTask {
                     var isWhole = true
                     for _ in 0..<25 {
-                        guard let file = try? PartialFile(for: target, identity: "commit", size: 8) else { continue }
+                        guard let file = try? PartialFile(for: target, identity: "commit", size: 8, chunkCount: 2) else { continue }
                         try whole.withUnsafeBytes { try file.write($0, at: 0) }
                         try file.place(at: target, size: 8)
                         isWhole = isWhole && folder.content("model.gguf") == whole

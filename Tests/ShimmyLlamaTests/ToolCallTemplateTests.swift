@@ -39,6 +39,22 @@ import Testing
         #expect(prompt.grammar?.text.contains("tool▁call▁begin") == true)
     }
 
+    /// llama.cpp's converter does not know every regular expression; it never sees one, and the prompt has them all.
+    @Test(arguments: ["NousResearch-Hermes-2-Pro-Llama-3-8B-tool_use.jinja", "google-gemma-2-2b-it.jinja", "Reka-Edge.jinja"])
+    func patternsReachThePromptAlone(file: String) throws {
+        let source = try String(contentsOfFile: LlamaSource.models + "/templates/" + file, encoding: .utf8)
+        let properties: JSON = ["a": ["type": "string", "pattern": "^[a-z]+$"], "pattern": ["type": "string"]]
+        var conversation = Conversation(
+            messages: [ChatMessage(.user, "Hi")], tools: [Tool(name: "f", parameters: ["type": "object", "properties": properties])],
+            toolChoice: ToolChoice(.auto))
+        let prompt = try LlamaChatTemplate(source: source).render(conversation)
+        #expect(prompt.text.contains("^[a-z]+$") && prompt.text.ranges(of: #""pattern": "#).count == 2)
+        #expect(!prompt.text.unicodeScalars.contains { $0.value == 0xFDD2 } && !prompt.text.contains("fdd2"))
+        conversation.tools = []
+        conversation.responseSchema = ["type": "string", "pattern": "^[a-z]+$"]
+        #expect(try LlamaChatTemplate(source: source).render(conversation).grammar != nil)
+    }
+
     /// Calls that are bare JSON: free text stays free until a call to a known tool begins.
     @Test func bareCallsAreAwaited() throws {
         let source = try String(contentsOfFile: LlamaSource.models + "/templates/meta-llama-Llama-3.1-8B-Instruct.jinja", encoding: .utf8)

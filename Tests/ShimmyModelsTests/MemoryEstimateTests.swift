@@ -104,6 +104,28 @@ import Testing
         #expect(encoder.use(adapterBytes: 1000) == encoder.use())
     }
 
+    @Test func theDefaultContextIsTheTrainedOneWhereItFits() throws {
+        let header = try Self.llama8B.header()
+        let estimate = MemoryEstimate(header)
+        let trained = try #require(header.ofArchitecture("context_length")?.intValue)
+        let whole = estimate.use(contextLength: trained).total
+        #expect(estimate.defaultContextLength(within: whole) == trained)
+        let chosen = try #require(estimate.defaultContextLength(within: whole - 1))
+        #expect(chosen < trained && chosen >= 8192 && chosen.isMultiple(of: 1024))
+        #expect(estimate.use(contextLength: chosen).total < whole)
+        #expect(estimate.use(contextLength: chosen + 1024).total >= whole || chosen + 1024 > trained)
+        // With no room at all the model still gets what it got before.
+        #expect(estimate.defaultContextLength(within: 0) == 8192)
+    }
+
+    @Test func modelsThatMakeVectorsHaveNoDefaultHere() throws {
+        var file = GGUFFile()
+        file.add("general.architecture", "bert")
+        file.add("bert.attention.causal", false)
+        file.add("bert.context_length", UInt32(512))
+        #expect(MemoryEstimate(try Self.header(of: file)).defaultContextLength(within: 1 << 40) == nil)
+    }
+
     @Test func partsCountTogether() throws {
         let header = try Self.smol.header()
         let whole = MemoryEstimate(header).use()

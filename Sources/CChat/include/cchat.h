@@ -37,7 +37,8 @@ typedef struct cchat_prompt cchat_prompt;
 ///     "generic_calls": whether calls are written in Shimmy's form even if the template has one,
 ///     "tool_choice": "none" | "auto" | "required", "parallel_tool_calls": bool, "response_schema": JSON Schema or absent,
 ///     "held_schema": the same as the grammar shall have it,
-///     "enable_thinking": bool, "template_arguments": {name: any}, "continue": "no" | "content" | "reasoning" | "nothing"}
+///     "enable_thinking": bool, "template_arguments": {name: any}, "continue": "no" | "content" | "reasoning" | "nothing",
+///     "merge_turns": whether results that become a user's turn are one with a user's turn beside them}
 /// - error: the template's own words when it refuses the conversation.
 cchat_prompt *cchat_render(const cchat_templates *templates, const char *request_json, char **error);
 

@@ -67,6 +67,10 @@ extension APIError {
                 }
             self.init(
                 status: 400, message: "Invalid '\(field)': \(given) cannot be used: \(reason).", param: field, code: "invalid_value")
+        case .badToolResults(let reason):
+            self.init(status: 400, message: "Invalid parameter: \(reason).", param: input, code: "invalid_value")
+        case .beyondLimit(let reason):
+            self.init(status: 400, message: "Invalid '\(input)': the prompt \(reason).", param: input, code: "invalid_value")
         case .emptyPrompt:
             self.init(status: 400, message: "The prompt is empty.", param: input, code: "invalid_value")
         }

@@ -29,7 +29,7 @@ package struct CompletionRequest: Sendable, Equatable {
         let choices = try Self.generatedChoices(fields, told: toldChoices)
         if choices > toldChoices { sampling.logprobs = sampling.logprobs ?? 0 }
         completion = TextRequest(
-            prompts: try PromptDecoder.prompts(fields, "prompt", most: 2048), suffix: try fields.string("suffix"),
+            prompts: try PromptDecoder.prompts(fields, "prompt", most: 2048), suffix: try fields.string("suffix").flatMap { $0.isEmpty ? nil : $0 },
             maximumTokens: Int(try fields.integer("max_tokens", in: 0...Int64(Int32.max)) ?? 16), sampling: sampling,
             stops: try SharedFields.stops(fields), choices: choices)
         echo = try fields.bool("echo") ?? false

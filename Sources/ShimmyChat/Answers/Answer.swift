@@ -13,94 +13,78 @@ package enum AnswerEvent: Sendable, Equatable {
 }
 
 /// All choices of one answer on their way, as parts of messages. Consumed by one task: the request's own.
-/// Dropping it or cancelling it stops the engine's work within one step.
+///
+/// Events come in the order in which the engine's news came. Tokens are read when they are asked for: a slow consumer makes nothing grow but
+/// the streams, which are bounded by their limits of tokens. Dropping the answer or cancelling it stops the engine's work within one step.
 package final class Answer {
     /// Cancels from any thread, for instance when a client hangs up.
     package let canceller: Canceller
-    private let next: Next
+    /// What was changed in the conversation for the model's template, see `RenderedPrompt`.
+    package let normalizations: [String]
+    private let streams: StreamGroup
+    private let generations: [Generation]
+    private var queued: [(choice: Int, event: GenerationEvent)] = []
     private var finished = 0
     private var usage: Usage
     private let choicesPerPrompt: Int
 
-    private enum Next {
-        case only(Generation)
-        /// Each choice has a task that reads its tokens; what they bring comes in the order in which it came about.
-        case merged(AsyncThrowingStream<(Int, GenerationEvent), any Error>)
-    }
-
     package struct Canceller: Sendable {
-        fileprivate let streams: [TokenStream]
+        fileprivate let streams: StreamGroup
 
-        package func cancel() { for stream in streams { stream.cancel() } }
-        /// Makes the consumer see `.idle`.
-        package func nudge() { streams.first?.nudge() }
+        package func cancel() { streams.cancel() }
+        /// Makes the consumer see `.idle` as long as the answer has not ended, whichever of its choices run or wait.
+        package func nudge() { streams.nudge() }
     }
 
     /// - streams: one for each choice.
     /// - promptTokens: of all prompts.
     /// - choicesPerPrompt: with several prompts, how many streams belong to each.
+    /// - normalizations: what was changed in the conversation.
     /// - scores: for each choice, tells its prompt with the log probabilities that were asked for.
     /// - onStart: told for each choice what the cache had of the prompt.
     init(
         streams: [TokenStream], vocabulary: any Vocabulary, style: AnswerStyle, promptTokens: Int, choicesPerPrompt: Int = .max,
-        scores: [@Sendable ([TokenLogprobs]) -> [PromptToken]] = [],
+        normalizations: [String] = [], scores: [@Sendable ([TokenLogprobs]) -> [PromptToken]] = [],
         onStart: @escaping @Sendable (_ choice: Int, PromptStart) -> Void = { _, _ in }
     ) {
-        canceller = Canceller(streams: streams)
+        self.streams = StreamGroup(streams)
+        canceller = Canceller(streams: self.streams)
         self.choicesPerPrompt = choicesPerPrompt
+        self.normalizations = normalizations
         usage = Usage(promptTokens: promptTokens, cachedPromptTokens: 0, completionTokens: 0)
-        let generation: @Sendable (Int, TokenStream) -> Generation = { choice, stream in
-            let text = AnswerText(vocabulary: vocabulary, style: style)
+        generations = streams.indices.map { choice in
             let told = scores.indices.contains(choice) ? scores[choice] : nil
-            return Generation(stream: stream, text: text, promptTokens: promptTokens, scores: told) { onStart(choice, $0) }
+            return Generation(text: AnswerText(vocabulary: vocabulary, style: style), promptTokens: promptTokens, scores: told) {
+                onStart(choice, $0)
+            }
         }
-        next = streams.count == 1 ? .only(generation(0, streams[0])) : .merged(Self.merge(streams, generation))
     }
 
     deinit { canceller.cancel() }
 
-    private static func merge(
-        _ streams: [TokenStream], _ generation: @escaping @Sendable (Int, TokenStream) -> Generation
-    ) -> AsyncThrowingStream<(Int, GenerationEvent), any Error> {
-        // What is buffered is bounded by the choices' own limits of tokens.
-        let (events, continuation) = AsyncThrowingStream<(Int, GenerationEvent), any Error>.makeStream()
-        for (choice, stream) in streams.enumerated() {
-            Task {
-                do {
-                    let generation = generation(choice, stream)
-                    while let event = try await generation.next() { continuation.yield((choice, event)) }
-                } catch {
-                    continuation.finish(throwing: error)
-                }
-            }
-        }
-        return events
-    }
-
     /// The next event; nil after `ended`. Throws `CancellationError` or `EngineError`.
     package func nextEvent() async throws -> AnswerEvent? {
-        if finished == canceller.streams.count {
+        if queued.isEmpty, finished == generations.count {
             finished += 1
             return .ended(usage)
         }
-        guard finished < canceller.streams.count, let (choice, event) = try await nextOfAll() else { return nil }
+        guard finished < generations.count else { return nil }
+        while queued.isEmpty {
+            switch try await streams.next() {
+            case .nudge: return .idle
+            case .delivery(let choice, let delivery):
+                queued = try await generations[choice].take(delivery).map { (choice, $0) }
+                if generations[choice].isFinished { streams.close(choice) }
+            }
+        }
+        let (choice, event) = queued.removeFirst()
         switch event {
         case .prompt(let tokens): return .prompt(choice: choice, tokens)
         case .delta(let delta): return .delta(choice: choice, delta)
-        case .idle: return .idle
         case .finished(let reason, let usage):
             add(usage, of: choice)
             finished += 1
             return .finished(choice: choice, reason)
-        }
-    }
-
-    private func nextOfAll() async throws -> (Int, GenerationEvent)? {
-        switch next {
-        case .only(let generation): return try await generation.next().map { (0, $0) }
-        case .merged(let events):
-            var iterator = events.makeAsyncIterator()
-            return try await iterator.next()
         }
     }
 

@@ -1,11 +1,16 @@
 /// Reads an answer's text as it grows and tells what is new in it. What was told once is never taken back: what could still change is held.
-package struct AnswerReader {
+package struct AnswerReader: Sendable {
     private let format: any AnswerFormat
     private let maximumCalls: Int
     private var text = ""
     private var told: AnswerContent
     private var begun = 0
     private var throttle: Throttle
+    /// Bytes that all readings together have read.
+    private var readBytes = 0
+
+    /// What readings that do not wait may read together: these bytes, and so many times the answer's length.
+    private static let urgent = (bytes: 1 << 20, factor: 64)
 
     /// - continues: the format's generation prompt holds the beginning of the answer, which is not told again.
     /// - throttleFactor: an answer is read from its beginning each time, and what was read for a time waits for this many times as long, so
@@ -21,10 +26,20 @@ package struct AnswerReader {
     package private(set) var isComplete = false
     package var hasCalls: Bool { begun > 0 }
 
-    package mutating func push(_ more: String) -> [AnswerDelta] {
+    /// Opening brackets in the answer so far, of which each may be a level for the format's parser.
+    private(set) var brackets = 0
+
+    /// Bytes of the answer so far.
+    package var length: Int { text.utf8.count }
+
+    /// - isUrgent: something in `more` may end the answer, so that reading it does not wait as long as the bound on all work allows that.
+    package mutating func push(_ more: String, isUrgent: Bool = false) -> [AnswerDelta] {
         text += more
-        guard !more.isEmpty, throttle.mayRun else { return [] }
+        for byte in more.utf8 where byte == 0x5B || byte == 0x7B { brackets += 1 }
+        let mayHurry = isUrgent && readBytes <= Self.urgent.bytes + Self.urgent.factor * length
+        guard !more.isEmpty, throttle.mayRun || mayHurry else { return [] }
         let text = text, format = format
+        readBytes += length
         let content = throttle.run { try? format.read(text, isPartial: true) }
         return content.map { tell($0, isPartial: true) } ?? []
     }
@@ -116,7 +131,7 @@ extension Array<UInt8> {
 }
 
 /// Bounds the part of the time that repeated work takes.
-private struct Throttle {
+private struct Throttle: Sendable {
     let factor: Double
     private var next: ContinuousClock.Instant?
 

@@ -17,8 +17,8 @@ struct AnswerStyle: Sendable {
 }
 
 /// Tokens in, parts of a message out. Nothing here waits or fails.
-struct AnswerText {
-    struct Output: Equatable {
+struct AnswerText: Sendable {
+    struct Output: Equatable, Sendable {
         var deltas: [AnswerDelta] = []
         /// Tokens taken in until the answer was complete, or all of them.
         var tokens = 0
@@ -35,6 +35,10 @@ struct AnswerText {
     private var tracker: ThinkingTracker?
     private var reader: AnswerReader?
     private var contentStops: StopMatcher
+    /// Finds what may be a stop string of the content in the answer's text, where the two are not the same.
+    private var possibleStops: StopMatcher
+    /// Tokens for which the answer is read at once because a stop string may be complete.
+    private var urgentTokens = 0
     private var probabilities: ContentProbabilities
     private var characters = UTF8Buffer()
 
@@ -45,15 +49,18 @@ struct AnswerText {
         detokenizer = Detokenizer(
             vocabulary: vocabulary, stops: style.formatStops + (isPlain ? style.stops : []), preserved: style.preserved)
         contentStops = StopMatcher(isPlain ? [] : style.stops)
-        probabilities = ContentProbabilities(vocabulary: vocabulary)
+        possibleStops = contentStops
         preserved = style.preserved
         reader = style.format.map {
-            AnswerReader(
-                $0, maximumCalls: style.maximumCalls, continues: style.continues, throttleFactor: style.stops.isEmpty ? throttleFactor : 0)
+            AnswerReader($0, maximumCalls: style.maximumCalls, continues: style.continues, throttleFactor: throttleFactor)
         }
         tracker = style.thinking.map { ThinkingTracker($0, prefix: style.generationPrompt) }
+        probabilities = ContentProbabilities(vocabulary: vocabulary, tracker: tracker)
         readsEachToken = !isPlain && !style.stops.isEmpty
     }
+
+    /// Whether reading more takes long enough, or nests deeply enough, for a thread of the worker pool.
+    var isHeavy: Bool { reader.map { $0.length > 4096 || $0.brackets > 32 } ?? false }
 
     /// Whether a tool was called.
     var hasCalls: Bool { reader?.hasCalls ?? false }
@@ -61,7 +68,7 @@ struct AnswerText {
     /// - logprobs: one for each token, or none.
     mutating func push(_ tokens: [Token], logprobs: [TokenLogprobs] = []) -> Output {
         for (token, logprobs) in zip(tokens, logprobs) {
-            probabilities.push(logprobs, text: vocabulary.piece(of: token, special: preserved.contains(token)))
+            probabilities.push(logprobs, of: token, text: vocabulary.piece(of: token, special: preserved.contains(token)))
         }
         var output = readAll(tokens)
         output.deltas = withProbabilities(output.deltas, isLast: output.stopped)
@@ -109,10 +116,18 @@ struct AnswerText {
             if !text.text.isEmpty { output.deltas = [.content(text.text)] }
             return output
         }
-        for delta in reader!.push(text.text) where !output.stopped || text.stopped { take(delta, into: &output) }
+        for delta in reader!.push(text.text, isUrgent: isUrgent(text.text)) where !output.stopped || text.stopped { take(delta, into: &output) }
         if reader!.isComplete { output.stopped = true }
         if text.stopped { output.deltas += end(isCut: false) }
         return output
+    }
+
+    /// Whether a stop string may be complete. White space at its end is only known to be content when something follows, a few tokens later.
+    private mutating func isUrgent(_ text: String) -> Bool {
+        guard readsEachToken else { return false }
+        if possibleStops.push(Array(text.utf8)).stopped, tracker?.isThinking != true { urgentTokens = 8 }
+        defer { urgentTokens = max(0, urgentTokens - 1) }
+        return urgentTokens > 0
     }
 
     private mutating func end(isCut: Bool) -> [AnswerDelta] {

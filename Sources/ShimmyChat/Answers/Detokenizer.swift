@@ -1,7 +1,7 @@
 package import ShimmyCore
 
 /// Tokens in, text out: pieces, then stop strings, then whole characters.
-package struct Detokenizer {
+package struct Detokenizer: Sendable {
     package struct Output: Equatable {
         package var text: String
         /// Tokens taken in until a stop string was complete, or all of them.

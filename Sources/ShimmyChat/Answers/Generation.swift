@@ -27,47 +27,34 @@ enum GenerationEvent: Sendable, Equatable {
     /// The prompt's tokens and how likely they were; before everything else.
     case prompt([PromptToken])
     case delta(AnswerDelta)
-    /// Nothing new: somebody asked for a sign of life.
-    case idle
     case finished(FinishReason, Usage)
 }
 
-/// One choice of an answer on its way, as parts of a message. Consumed by one task.
+/// Turns the tokens of one choice into parts of a message. Used by one task at a time.
 final class Generation {
-    let promptTokens: Int
-    private let stream: TokenStream
     private var text: AnswerText
     private var usage: Usage
-    private var queued: [GenerationEvent] = []
     private var started = false
-    private var ended = false
+    /// Whether it has told its end.
+    private(set) var isFinished = false
     /// Tells the prompt with its log probabilities, where they were asked for.
     private let scores: (([TokenLogprobs]) -> [PromptToken])?
     private let onStart: @Sendable (PromptStart) -> Void
 
     init(
-        stream: TokenStream, text: AnswerText, promptTokens: Int, scores: (([TokenLogprobs]) -> [PromptToken])? = nil,
+        text: AnswerText, promptTokens: Int, scores: (([TokenLogprobs]) -> [PromptToken])? = nil,
         onStart: @escaping @Sendable (PromptStart) -> Void = { _ in }
     ) {
-        self.stream = stream
         self.scores = scores
         self.onStart = onStart
-        self.promptTokens = promptTokens
         self.text = text
         self.usage = Usage(promptTokens: promptTokens, cachedPromptTokens: 0, completionTokens: 0)
     }
 
-    /// The next event; nil after `finished`. Throws `CancellationError` or `EngineError`.
-    func next() async throws -> GenerationEvent? {
-        while queued.isEmpty {
-            if ended { return nil }
-            guard let delivery = try await stream.next() else { return nil }
-            queued = take(delivery)
-        }
-        return queued.removeFirst()
-    }
-
-    private func take(_ delivery: TokenDelivery) -> [GenerationEvent] {
+    /// What a delivery of the choice's stream says. After `finished` the stream is not needed any more.
+    /// Throws `CancellationError` when its task is cancelled while a long answer is read.
+    func take(_ delivery: TokenDelivery) async throws -> [GenerationEvent] {
+        guard !isFinished else { return [] }
         var events: [GenerationEvent] = []
         if let start = delivery.start, !started {
             started = true
@@ -75,23 +62,34 @@ final class Generation {
             onStart(start)
             if let scores { events.append(.prompt(scores(delivery.promptLogprobs))) }
         }
-        if delivery.tokens.isEmpty, delivery.end == nil { return [.idle] }
-        let output = text.push(delivery.tokens, logprobs: delivery.logprobs)
+        let output = try await reading { $0.push(delivery.tokens, logprobs: delivery.logprobs) }
         usage.completionTokens += output.tokens
         usage.reasoningTokens += output.thinkingTokens
         events += output.deltas.map(GenerationEvent.delta)
         if output.stopped {
-            stream.cancel()
-            ended = true
+            isFinished = true
             events.append(.finished(reason(.stop), usage))
         } else if let end = delivery.end {
-            ended = true
+            isFinished = true
             usage.completionTokens = end.generated
             usage.prediction = end.prediction
-            events += text.finish(isCut: end.reason == .length).map(GenerationEvent.delta)
+            events += try await reading { $0.finish(isCut: end.reason == .length) }.map(GenerationEvent.delta)
             events.append(.finished(reason(end.reason), usage))
         }
         return events
+    }
+
+    /// Reads on in the answer, on the worker pool where that takes long.
+    private func reading<Result: Sendable>(_ read: @escaping @Sendable (inout AnswerText) -> Result) async throws -> Result {
+        guard text.isHeavy else { return read(&text) }
+        let before = text
+        let (after, result) = try await WorkerPool.input.run { _ in
+            var text = before
+            let result = read(&text)
+            return (text, result)
+        }
+        text = after
+        return result
     }
 
     private func reason(_ reason: FinishReason) -> FinishReason { reason == .stop && text.hasCalls ? .toolCalls : reason }

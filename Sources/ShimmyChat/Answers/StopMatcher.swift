@@ -2,7 +2,7 @@
 ///
 /// It keeps at most the longest stop string less one byte. Of several matches the one that is complete first wins,
 /// as if the text had come byte by byte; of those that end together, the longest.
-package struct StopMatcher {
+package struct StopMatcher: Sendable {
     package struct Output: Equatable {
         /// Bytes that belong to the answer for certain.
         package var bytes: [UInt8]

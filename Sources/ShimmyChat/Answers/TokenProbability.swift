@@ -44,11 +44,13 @@ extension TokenProbability {
 }
 
 /// Finds for every piece of content the tokens that it was made of: text is held back, cut by a format, and told in other pieces than it came.
-struct ContentProbabilities {
+///
+/// Reasoning is left out: the same words may stand there first.
+struct ContentProbabilities: Sendable {
     private struct Said {
         let probability: TokenProbability
         /// Where its text ends, counted from the first byte that was said.
-        let end: Int
+        var end: Int
     }
 
     private let vocabulary: any Vocabulary
@@ -58,16 +60,44 @@ struct ContentProbabilities {
     private var begin = 0
     /// Content that ends within a token; it waits for the rest of it, so that text and probabilities arrive together.
     private var held = ""
+    /// Nil where the format knows no reasoning.
+    private var tracker: ThinkingTracker?
 
-    init(vocabulary: any Vocabulary) { self.vocabulary = vocabulary }
+    init(vocabulary: any Vocabulary, tracker: ThinkingTracker?) {
+        self.vocabulary = vocabulary
+        self.tracker = tracker
+    }
 
     /// Whether nothing was said that is not told.
     var isEmpty: Bool { said.isEmpty && held.isEmpty }
 
     /// - text: the bytes that the token has in the answer.
-    mutating func push(_ logprobs: TokenLogprobs, text: [UInt8]) {
-        raw += text
+    mutating func push(_ logprobs: TokenLogprobs, of token: Token, text: [UInt8]) {
+        var content = text
+        if let wasThinking = tracker?.isThinking {
+            let piece = vocabulary.piece(of: token, special: true)
+            guard let read = tracker?.contentBytes(of: piece) else { return }
+            retract(read.retracted)
+            let isThought = wasThinking || tracker?.isThinking == true
+            if isThought, read.content.isEmpty { return }
+            if piece == text { content = read.content } else if isThought { return }
+        }
+        raw += content
         said.append(Said(probability: TokenProbability(logprobs, vocabulary), end: begin + raw.count))
+    }
+
+    /// The last bytes were part of a tag.
+    private mutating func retract(_ count: Int) {
+        guard count > 0 else { return }
+        raw.removeLast(min(count, raw.count))
+        let end = begin + raw.count
+        while let last = said.last, last.end > end {
+            if said.dropLast().last?.end ?? begin >= end {
+                said.removeLast()
+            } else {
+                said[said.count - 1].end = end
+            }
+        }
     }
 
     /// As much of the content as ends with a token, and its tokens.

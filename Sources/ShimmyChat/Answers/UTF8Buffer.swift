@@ -1,6 +1,6 @@
 /// Turns a stream of bytes into text without ever splitting a character: an incomplete one waits for its other bytes,
 /// bytes that can never become text turn into U+FFFD.
-package struct UTF8Buffer {
+package struct UTF8Buffer: Sendable {
     private var pending: [UInt8] = []
 
     package init() {}

@@ -43,6 +43,14 @@ package struct TextRequest: Sendable, Equatable {
     package enum Prompt: Sendable, Equatable {
         case text(String)
         case tokens([Token])
+
+        /// Bytes of the text, or as many as its tokens are about worth.
+        var size: Int {
+            switch self {
+            case .text(let text): text.utf8.count
+            case .tokens(let tokens): tokens.count * 4
+            }
+        }
     }
 
     package var prompts: [Prompt]
@@ -79,9 +87,13 @@ package enum Capability: String, Sendable {
 /// Why a request cannot be served by this model, found before any work starts.
 package enum GenerationError: Error, Equatable {
     case templateRefused(String)
-    /// `requested` is the answer's limit where the request set one.
+    /// `requested` is the answer's limit where the request set one. `prompt` is a lower bound where the text is far too long to be tokenized.
     case contextExceeded(prompt: Int, requested: Int?, context: Int)
     case emptyPrompt
+    /// A conversation whose calls and results do not belong together; the description is OpenAI's.
+    case badToolResults(String)
+    /// A text of the request is beyond a bound, or takes too long; the description is the end of "The prompt …".
+    case beyondLimit(String)
     /// The model has no tokens for filling gaps.
     case noInfill
     /// A prompt holds a token that the model does not have.
@@ -112,6 +124,8 @@ package enum GenerationError: Error, Equatable {
 package struct PreparedPrompt: Sendable, Equatable {
     package var text: String
     package var tokens: [Token]
+    /// What was changed in the conversation for the model's template, see `RenderedPrompt`.
+    package var normalizations: [String] = []
 }
 
 /// What a client needs to know to write prompts for a model by itself.

@@ -24,8 +24,13 @@ package final class EmbeddingBackend: Backend {
         guard capability == .embeddings else { throw GenerationError.wrongKind(asked: .embeddings, can: capability) }
         let size = engine.limits.dimensions
         if let wanted = request.dimensions, wanted > size { throw GenerationError.tooManyDimensions(wanted, most: size) }
-        var texts: [[Token]] = []
-        for (index, input) in request.inputs.enumerated() { texts.append(try tokens(of: input, at: index)) }
+        let bytes = request.inputs.reduce(0) { $0 + $1.size }
+        let texts = try await InputWork.run(InputWork.lane(bytes: bytes)) { [self] budget in
+            try request.inputs.enumerated().map { index, input in
+                try budget.check()
+                return try tokens(of: input, at: index)
+            }
+        }
         let vectors = try await engine.embed(texts, owner: terms.owner).map { vector in
             Self.normalized(Array(vector.prefix(request.dimensions ?? size)))
         }
@@ -35,15 +40,20 @@ package final class EmbeddingBackend: Backend {
     /// A question and each document as the model was trained to see them; see `PairFormat`.
     @concurrent package func rerank(_ request: RerankRequest, terms: ServiceTerms) async throws -> RerankResult {
         guard capability == .rerank else { throw GenerationError.wrongKind(asked: .rerank, can: capability) }
-        let question = PairedQuestion(request.query, vocabulary: vocabulary)
-        var texts: [[Token]] = []
-        for (index, document) in request.documents.enumerated() {
-            let tokens = question.tokens(with: document)
-            if tokens.isEmpty { throw GenerationError.emptyInput(index) }
-            guard tokens.count <= contextLength else {
-                throw GenerationError.inputTooLong(index, tokens: tokens.count, context: contextLength)
+        let bytes = request.documents.reduce(request.query.utf8.count) { $0 + $1.utf8.count }
+        let texts = try await InputWork.run(InputWork.lane(bytes: bytes)) { [vocabulary, contextLength] budget in
+            try vocabulary.checkLength(of: request.query)
+            let question = PairedQuestion(request.query, vocabulary: vocabulary)
+            return try request.documents.enumerated().map { index, document in
+                try budget.check()
+                try vocabulary.checkLength(of: document)
+                let tokens = question.tokens(with: document)
+                if tokens.isEmpty { throw GenerationError.emptyInput(index) }
+                guard tokens.count <= contextLength else {
+                    throw GenerationError.inputTooLong(index, tokens: tokens.count, context: contextLength)
+                }
+                return tokens
             }
-            texts.append(tokens)
         }
         let results = try await engine.embed(texts, owner: terms.owner)
         // The first number of a model that classifies: the chance of a yes, where the answers are yes and no.
@@ -53,7 +63,9 @@ package final class EmbeddingBackend: Backend {
     private func tokens(of input: TextRequest.Prompt, at index: Int) throws(GenerationError) -> [Token] {
         let tokens: [Token]
         switch input {
-        case .text(let text): tokens = vocabulary.tokenize(text, addSpecial: true, parseSpecial: false)
+        case .text(let text):
+            try vocabulary.checkLength(of: text)
+            tokens = vocabulary.tokenize(text, addSpecial: true, parseSpecial: false)
         case .tokens(let given):
             tokens = given
             if let unknown = given.first(where: { !vocabulary.contains($0) }) {
@@ -79,10 +91,15 @@ package final class EmbeddingBackend: Backend {
     private var wrongKind: GenerationError { .wrongKind(asked: .chat, can: capability) }
 
     @concurrent package func tokenize(_ text: String, addSpecial: Bool, parseSpecial: Bool) async throws -> [Token] {
-        vocabulary.tokenize(text, addSpecial: addSpecial, parseSpecial: parseSpecial)
+        try await InputWork.run(InputWork.lane(bytes: text.utf8.count)) { [vocabulary] _ in
+            try vocabulary.checkLength(of: text)
+            return vocabulary.tokenize(text, addSpecial: addSpecial, parseSpecial: parseSpecial)
+        }
     }
 
-    @concurrent package func pieces(of tokens: [Token]) async throws -> [[UInt8]?] { vocabulary.pieces(of: tokens) }
+    @concurrent package func pieces(of tokens: [Token]) async throws -> [[UInt8]?] {
+        try await InputWork.run(InputWork.lane(bytes: tokens.count * 8)) { [vocabulary] _ in vocabulary.pieces(of: tokens) }
+    }
 
     package func shutdown() async { await engine.shutdown() }
 }

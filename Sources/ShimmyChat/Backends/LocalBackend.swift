@@ -12,6 +12,7 @@ package final class LocalBackend: Backend {
     private let engine: EngineHandle
     private let constraints: ConstraintCompiler
     private let breakers: BreakerCompiler
+    private let known = KnownGrammars()
     /// Control tokens; none where the cache needs no landmarks.
     private let turnMarks: Set<Token>
     private let logger: Logger
@@ -40,24 +41,34 @@ package final class LocalBackend: Backend {
         try check(request.sampling)
         try checkRoom(prompts: 1, choices: request.choices)
         let adapters = try adapters.set(for: request.adapters)
-        let prompt = try render(request.conversation)
-        let tokens = try tokens(of: prompt)
+        try checkRoom(for: request.conversation, maximumTokens: request.maximumTokens)
+        let (prompt, tokens) = try await InputWork.run(lane(for: request.conversation)) { [self] budget in
+            let prompt = try render(request.conversation, budget)
+            return (prompt, try self.tokens(of: prompt, maximumTokens: request.maximumTokens))
+        }
         let room = contextLength - tokens.count
         guard room > 0, request.maximumTokens ?? 1 <= room else {
             throw GenerationError.contextExceeded(prompt: tokens.count, requested: request.maximumTokens, context: contextLength)
         }
-        var sequence = SequenceRequest(
-            prompt: tokens, maximumTokens: request.maximumTokens ?? room, sampling: request.sampling,
-            constraint: try constraint(of: prompt, request), owner: terms.owner, isFlex: terms.isFlex)
-        sequence.sampling.breakers = breakers.breakers(for: request.sampling)
-        sequence.landmarks = landmarks(of: tokens)
-        sequence.adapters = adapters
-        if !request.prediction.isEmpty {
-            sequence.prediction = vocabulary.tokenize(request.prediction, addSpecial: false, parseSpecial: false)
+        let grammar = request.grammar.map { GrammarText($0) } ?? prompt.grammar
+        let isQuick = grammar.map(known.contains) ?? true
+        let sequence = try await InputWork.run(isQuick ? InputWork.lane(bytes: request.prediction.utf8.count) : .slow) { [self] _ in
+            var sequence = SequenceRequest(
+                prompt: tokens, maximumTokens: request.maximumTokens ?? room, sampling: request.sampling,
+                constraint: try constraint(of: prompt, request), owner: terms.owner, isFlex: terms.isFlex)
+            if let grammar { known.insert(grammar) }
+            sequence.sampling.breakers = breakers.breakers(for: request.sampling)
+            sequence.landmarks = landmarks(of: tokens)
+            sequence.adapters = adapters
+            // A prediction that the tokenizer does not take helps nobody.
+            if !request.prediction.isEmpty, vocabulary.unbrokenLimit(exceededBy: request.prediction) == nil {
+                sequence.prediction = vocabulary.tokenize(request.prediction, addSpecial: false, parseSpecial: false)
+            }
+            return sequence
         }
         return Answer(
             streams: try engine.submit(Self.choices(request.choices, of: sequence)), vocabulary: vocabulary, style: style(of: prompt, request),
-            promptTokens: tokens.count
+            promptTokens: tokens.count, normalizations: prompt.normalizations
         ) { [vocabulary, logger] _, start in Self.log(start, of: tokens, vocabulary, logger) }
     }
 
@@ -65,29 +76,63 @@ package final class LocalBackend: Backend {
         try check(request.sampling)
         try checkRoom(prompts: request.prompts.count, choices: request.choices)
         let adapters = try adapters.set(for: request.adapters)
-        var sequences: [SequenceRequest] = []
-        var scores: [@Sendable ([TokenLogprobs]) -> [PromptToken]] = []
-        var prompts: [[Token]] = []
-        for (index, prompt) in request.prompts.enumerated() {
-            let tokens = try tokens(of: prompt, at: index, suffix: request.suffix)
-            guard tokens.count + request.maximumTokens <= contextLength else {
-                throw GenerationError.contextExceeded(prompt: tokens.count, requested: request.maximumTokens, context: contextLength)
+        let bytes = request.prompts.reduce(0) { $0 + $1.size }
+        let texts = try await InputWork.run(InputWork.lane(bytes: bytes)) { [self] budget in
+            try request.prompts.enumerated().map { index, prompt in
+                try budget.check()
+                return try readPrompt(prompt, at: index, of: request)
             }
-            prompts.append(tokens)
+        }
+        let breakers = try await InputWork.run(.quick) { [breakers] _ in breakers.breakers(for: request.sampling) }
+        let sequences = texts.flatMap { prompt in
             var sequence = SequenceRequest(
-                prompt: tokens, maximumTokens: request.maximumTokens, sampling: request.sampling, owner: terms.owner, isFlex: terms.isFlex)
-            sequence.sampling.breakers = breakers.breakers(for: request.sampling)
+                prompt: prompt.tokens, maximumTokens: request.maximumTokens, sampling: request.sampling, owner: terms.owner, isFlex: terms.isFlex)
+            sequence.sampling.breakers = breakers
             sequence.scoresPrompt = request.scoresPrompt
             sequence.adapters = adapters
-            sequences += Self.choices(request.choices, of: sequence)
-            guard request.scoresPrompt else { continue }
-            let text = PromptText(tokens: tokens, of: prompt, vocabulary: vocabulary)
-            scores += Array(repeating: { text.tokens(with: $0) }, count: request.choices)
+            return Self.choices(request.choices, of: sequence)
         }
+        let scores = texts.flatMap { prompt -> [@Sendable ([TokenLogprobs]) -> [PromptToken]] in
+            guard let text = prompt.text else { return [] }
+            return Array(repeating: { text.tokens(with: $0) }, count: request.choices)
+        }
+        let prompts = texts.map(\.tokens)
         return Answer(
             streams: try engine.submit(sequences), vocabulary: vocabulary, style: AnswerStyle(stops: request.stops),
             promptTokens: prompts.reduce(0) { $0 + $1.count }, choicesPerPrompt: request.choices, scores: scores
-        ) { [vocabulary, logger, prompts] choice, start in Self.log(start, of: prompts[choice / request.choices], vocabulary, logger) }
+        ) { [vocabulary, logger] choice, start in Self.log(start, of: prompts[choice / request.choices], vocabulary, logger) }
+    }
+
+    /// A prompt of a text request as its tokens; as text only where its tokens are scored.
+    private struct ReadPrompt: Sendable {
+        var tokens: [Token]
+        var text: PromptText?
+    }
+
+    private func readPrompt(_ prompt: TextRequest.Prompt, at index: Int, of request: TextRequest) throws(GenerationError) -> ReadPrompt {
+        let tokens = try tokens(of: prompt, at: index, of: request)
+        guard tokens.count + request.maximumTokens <= contextLength else {
+            throw GenerationError.contextExceeded(prompt: tokens.count, requested: request.maximumTokens, context: contextLength)
+        }
+        return ReadPrompt(tokens: tokens, text: request.scoresPrompt ? PromptText(tokens: tokens, of: prompt, vocabulary: vocabulary) : nil)
+    }
+
+    /// Refuses a conversation that cannot fit the context before anything is rendered: each message takes a token at least.
+    private func checkRoom(for conversation: Conversation, maximumTokens: Int?) throws(GenerationError) {
+        let fewest = max(conversation.messages.count, vocabulary.fewestTokens(bytes: conversation.certainBytes))
+        try checkRoom(fewest, maximumTokens)
+    }
+
+    private func checkRoom(_ fewest: Int, _ maximumTokens: Int?) throws(GenerationError) {
+        guard fewest <= contextLength else {
+            throw .contextExceeded(prompt: fewest, requested: maximumTokens, context: contextLength)
+        }
+    }
+
+    /// Grammars of tools are compiled before the prompt is rendered.
+    private func lane(for conversation: Conversation) -> WorkerPool.Lane {
+        let hasGrammar = conversation.tools.contains { $0.inputGrammar != nil }
+        return hasGrammar ? .slow : InputWork.lane(bytes: conversation.bytes)
     }
 
     /// More answers than there are places, even where nobody else asks: to come back later would not help.
@@ -112,10 +157,15 @@ package final class LocalBackend: Backend {
         }
     }
 
-    private func tokens(of prompt: TextRequest.Prompt, at index: Int, suffix: String?) throws(GenerationError) -> [Token] {
+    private func tokens(of prompt: TextRequest.Prompt, at index: Int, of request: TextRequest) throws(GenerationError) -> [Token] {
+        // An empty suffix is none.
+        let suffix = request.suffix.flatMap { $0.isEmpty ? nil : $0 }
+        if let suffix { try checkText(suffix, request.maximumTokens) }
         var tokens: [Token]
         switch prompt {
-        case .text(let text): tokens = vocabulary.tokenize(text, addSpecial: suffix == nil, parseSpecial: true)
+        case .text(let text):
+            try checkText(text, request.maximumTokens)
+            tokens = vocabulary.tokenize(text, addSpecial: suffix == nil, parseSpecial: true)
         case .tokens(let given):
             tokens = given
             if let unknown = given.first(where: { !vocabulary.contains($0) }) {
@@ -132,28 +182,43 @@ package final class LocalBackend: Backend {
         return tokens
     }
 
+    private func checkText(_ text: String, _ maximumTokens: Int?) throws(GenerationError) {
+        try checkRoom(vocabulary.fewestTokens(bytes: text.utf8.count), maximumTokens)
+        try vocabulary.checkLength(of: text)
+    }
+
     @concurrent package func prepare(_ conversation: Conversation) async throws -> PreparedPrompt {
-        let prompt = try render(conversation)
-        return PreparedPrompt(text: prompt.text, tokens: try tokens(of: prompt))
+        try await InputWork.run(lane(for: conversation)) { [self] budget in
+            let prompt = try render(conversation, budget)
+            try vocabulary.checkLength(of: prompt.text)
+            let tokens = vocabulary.tokenize(prompt)
+            if tokens.isEmpty { throw GenerationError.emptyPrompt }
+            return PreparedPrompt(text: prompt.text, tokens: tokens, normalizations: prompt.normalizations)
+        }
     }
 
     @concurrent package func tokenize(_ text: String, addSpecial: Bool, parseSpecial: Bool) async throws -> [Token] {
-        vocabulary.tokenize(text, addSpecial: addSpecial, parseSpecial: parseSpecial)
+        try await InputWork.run(InputWork.lane(bytes: text.utf8.count)) { [vocabulary] _ in
+            try vocabulary.checkLength(of: text)
+            return vocabulary.tokenize(text, addSpecial: addSpecial, parseSpecial: parseSpecial)
+        }
     }
 
-    @concurrent package func pieces(of tokens: [Token]) async throws -> [[UInt8]?] { vocabulary.pieces(of: tokens) }
+    @concurrent package func pieces(of tokens: [Token]) async throws -> [[UInt8]?] {
+        try await InputWork.run(InputWork.lane(bytes: tokens.count * 8)) { [vocabulary] _ in vocabulary.pieces(of: tokens) }
+    }
 
     package func shutdown() async { await engine.shutdown() }
 
     // MARK: From a conversation to a sequence
 
-    private func render(_ conversation: Conversation) throws(GenerationError) -> RenderedPrompt {
+    private func render(_ conversation: Conversation, _ budget: WorkBudget) throws -> RenderedPrompt {
         for (index, tool) in conversation.tools.enumerated() {
             guard let grammar = tool.inputGrammar, conversation.toolChoice.mode != .none else { continue }
             do {
                 _ = try constraints.compile(GrammarText("root ::= \(grammar.root)\n\(grammar.rules)"))
             } catch {
-                throw .badToolGrammar(index, error.description)
+                throw GenerationError.badToolGrammar(index, error.description)
             }
         }
         let schemas: HeldSchemas
@@ -161,22 +226,32 @@ package final class LocalBackend: Backend {
             schemas = try HeldSchemas(conversation)
         } catch {
             switch error {
-            case .tool(let index, let error): throw .badSchema(tool: index, error.description)
-            case .answer(let error): throw .badSchema(tool: nil, error.description)
+            case .tool(let index, let error): throw GenerationError.badSchema(tool: index, error.description)
+            case .answer(let error): throw GenerationError.badSchema(tool: nil, error.description)
             }
         }
         for (tool, note) in schemas.notes {
             logger.info("a call is not held to all of its schema", metadata: ["tool": "\(conversation.tools[tool].name)", "keyword": "\(note)"])
         }
+        try budget.check()
+        var conversation = conversation
         do {
-            return try template.render(conversation, holding: schemas)
+            conversation.messages = try conversation.messages.withOrderedToolResults(continues: conversation.continuation != .no)
         } catch {
-            throw .templateRefused(error.description)
+            throw GenerationError.badToolResults(error.description)
+        }
+        do {
+            let prompt = try template.render(conversation, holding: schemas)
+            try budget.check()
+            return prompt
+        } catch let error as ChatTemplateError {
+            throw GenerationError.templateRefused(error.description)
         }
     }
 
-    private func tokens(of prompt: RenderedPrompt) throws(GenerationError) -> [Token] {
-        let tokens = vocabulary.tokenize(prompt.text, addSpecial: true, parseSpecial: true)
+    private func tokens(of prompt: RenderedPrompt, maximumTokens: Int?) throws(GenerationError) -> [Token] {
+        try checkText(prompt.text, maximumTokens)
+        let tokens = vocabulary.tokenize(prompt)
         if tokens.isEmpty { throw .emptyPrompt }
         return tokens
     }

@@ -9,6 +9,8 @@ import Synchronization
 final class ForcedTokenizer: Sendable {
     /// Texts that are remembered.
     private static let kept = 4096
+    /// Bytes of the longest text that is forced at once.
+    private static let longest = 4096
 
     private let vocabulary: any Vocabulary
     private let trie: TokenTrie
@@ -31,7 +33,8 @@ final class ForcedTokenizer: Sendable {
     }
 
     private func find(_ text: ForcedText) -> [Token] {
-        guard let string = String(validating: text.bytes, as: UTF8.self) else { return [] }
+        // Longer texts are left for the model to say: they would hold up the engine's thread.
+        guard text.bytes.count <= Self.longest, let string = String(validating: text.bytes, as: UTF8.self) else { return [] }
         var tokens = vocabulary.tokenize(string, addSpecial: false, parseSpecial: false)
         // Some tokenizers put a space before a text.
         if let first = tokens.first, vocabulary.piece(of: first) == [0x20], text.bytes.first != 0x20 { tokens.removeFirst() }

@@ -1,5 +1,5 @@
 /// Follows an answer's bytes and knows whether the model is thinking.
-package struct ThinkingTracker {
+package struct ThinkingTracker: Sendable {
     private let start: [UInt8]
     private let ends: [[UInt8]]
     /// The last bytes, as many as a tag may need.
@@ -15,15 +15,39 @@ package struct ThinkingTracker {
     }
 
     package mutating func push(_ bytes: [UInt8]) {
+        for byte in bytes { push(byte) }
+    }
+
+    /// Returns whether a tag ends with the byte.
+    @discardableResult
+    private mutating func push(_ byte: UInt8) -> Bool {
+        tail.append(byte)
+        if tail.count > 256 { tail.removeFirst(128) }
+        let tags = isThinking ? ends : start.isEmpty ? [] : [start]
+        guard tags.contains(where: { tail.suffix($0.count).elementsEqual($0) }) else { return false }
+        isThinking.toggle()
+        tail.removeAll()
+        return true
+    }
+
+    /// Reads bytes and returns those that are neither thinking nor part of a tag.
+    /// - retracted: bytes at the end of what earlier calls returned that turned out to begin an opening tag.
+    mutating func contentBytes(of bytes: [UInt8]) -> (content: [UInt8], retracted: Int) {
+        var content: [UInt8] = []
+        var retracted = 0
         for byte in bytes {
-            tail.append(byte)
-            let tags = isThinking ? ends : start.isEmpty ? [] : [start]
-            if tags.contains(where: { tail.suffix($0.count).elementsEqual($0) }) {
-                isThinking.toggle()
-                tail.removeAll()
+            let wasThinking = isThinking
+            let endsTag = push(byte)
+            if wasThinking { continue }
+            guard endsTag else {
+                content.append(byte)
+                continue
             }
-            if tail.count > 256 { tail.removeFirst(128) }
+            let here = min(start.count - 1, content.count)
+            content.removeLast(here)
+            retracted += start.count - 1 - here
         }
+        return (content, retracted)
     }
 
     /// Whether the bytes end within a character.

@@ -1,6 +1,10 @@
 /// A conversation as the text that a model was trained on, and what its answer will look like.
 package struct RenderedPrompt: Sendable {
     package var text: String
+    /// Byte offsets of `text`, in increasing order, at which no control token may begin: a client wrote what looks like one.
+    package var marks: [Int] = []
+    /// What was changed in the conversation for this template, such as "merged-turns"; empty when nothing was.
+    package var normalizations: [String] = []
     /// Stop strings that the template's format asks for beside the request's own.
     package var additionalStops: [String]
     /// The end of `text` that belongs to the answer's format, such as an opening tag of thinking.

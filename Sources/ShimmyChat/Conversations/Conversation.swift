@@ -26,6 +26,8 @@ package struct Conversation: Sendable, Equatable {
     /// Whether a model that can think before it answers shall; nil leaves it to the template.
     package var thinks: Bool?
     package var continuation: Continuation
+    /// What was changed in the messages for a strict template.
+    package var normalizations: [Normalization] = []
 
     package init(
         messages: [ChatMessage], tools: [Tool] = [], toolChoice: ToolChoice = ToolChoice(.none), allowsParallelCalls: Bool = true,

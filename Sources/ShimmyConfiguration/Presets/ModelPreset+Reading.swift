@@ -12,8 +12,8 @@ extension ModelPreset {
         reader.refuseOthers(than: Self.keys)
         if name.isEmpty { reader.report(nil, "a model has a name.") }
         base = reader.setting(.text, "base", paths: paths)
-        context = reader.setting(.integer(Settings.contextLengths), "context", paths: paths).flatMap { Int($0) }
-        slots = reader.setting(.integer(1...256), "slots", paths: paths).flatMap { Int($0) }
+        context = reader.setting(.integer(EngineRanges.context), "context", paths: paths).flatMap { Int($0) }
+        slots = reader.setting(.integer(EngineRanges.slots), "slots", paths: paths).flatMap { Int($0) }
         system = reader.value("system", "a string", \.stringValue)
         defaults = reader.object("defaults") ?? [:]
         forced = reader.object("forced") ?? [:]

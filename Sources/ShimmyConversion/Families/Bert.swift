@@ -13,7 +13,7 @@ extension ModelFamily {
                 ("bert.attention.head_count", .unsigned(try config.heads)),
                 ("bert.attention.layer_norm_epsilon", .float(try config.number("layer_norm_eps"))),
                 ("bert.attention.causal", .bool(false)),
-                ("tokenizer.ggml.token_type_count", .unsigned(config.json["type_vocab_size"]?.intValue ?? 1)),
+                ("tokenizer.ggml.token_type_count", .unsigned(try config.optionalInteger("type_vocab_size") ?? 1)),
             ] + (try config.isClassifier ? [("bert.pooling_type", .unsigned(4))] : config.poolingMetadata("bert", default: 1))
         }, tensor: { name, config throws(ConversionError) in try BertNames.tensor(name, config) })
 }

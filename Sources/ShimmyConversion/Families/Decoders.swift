@@ -36,7 +36,7 @@ extension ModelFamily {
         architecture: "gemma3",
         metadata: { config throws(ConversionError) in
             var values = try config.decoder("gemma3")
-            if let window = config.json["sliding_window"]?.intValue { values.append(("gemma3.attention.sliding_window", .unsigned(window))) }
+            if let window = try config.optionalInteger("sliding_window") { values.append(("gemma3.attention.sliding_window", .unsigned(window))) }
             if let cap = config.json["final_logit_softcapping"]?.doubleValue { values.append(("gemma3.final_logit_softcapping", .float(cap))) }
             return values
         }, tensor: { name, config throws(ConversionError) in try DecoderNames.gemma(name, config, normsAfter: true) })
@@ -48,7 +48,7 @@ extension ModelFamily {
             let original = try config.integer("original_max_position_embeddings", or: "max_position_embeddings")
             values.append(("phi3.rope.scaling.original_context_length", .unsigned(original)))
             // Zero tells Phi-4, which has no window, from its elders.
-            values.append(("phi3.attention.sliding_window", .unsigned(config.json["sliding_window"]?.intValue ?? 0)))
+            values.append(("phi3.attention.sliding_window", .unsigned(try config.optionalInteger("sliding_window") ?? 0)))
             if config.rope?["long_factor"] != nil {
                 let scale = Double(try config.integer("max_position_embeddings")) / Double(original)
                 let factor = scale <= 1 ? 1 : (1 + log(scale) / log(Double(original))).squareRoot()

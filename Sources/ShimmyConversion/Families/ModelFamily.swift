@@ -47,6 +47,13 @@ struct FamilyConfig {
         return value
     }
 
+    /// Nil where the key is missing or null.
+    func optionalInteger(_ key: String) throws(ConversionError) -> Int? {
+        guard let told = json[key], !told.isNull else { return nil }
+        guard let value = told.intValue, (0...Int(Int32.max)).contains(value) else { throw ConversionError("config.json has no usable \(key)") }
+        return value
+    }
+
     func number(_ key: String) throws(ConversionError) -> Double {
         guard let value = json[key]?.doubleValue else { throw ConversionError("config.json has no usable \(key)") }
         return value

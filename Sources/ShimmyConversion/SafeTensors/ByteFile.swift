@@ -14,7 +14,8 @@ package final class ByteFile: Sendable {
     package init(path: String, name: String? = nil) throws(ConversionError) {
         let name = name ?? path
         self.name = name
-        descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        // Opening a pipe would wait for its writer.
+        descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw ConversionError("\(name) cannot be opened: \(String(cString: strerror(errno)))") }
         var status = stat()
         guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {

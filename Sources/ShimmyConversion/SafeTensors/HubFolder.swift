@@ -73,7 +73,7 @@ package struct HubFolder: Sendable {
         FileManager.default.fileExists(atPath: "\(path)/\(name)") ? try Self.json("\(path)/\(name)") : nil
     }
 
-    func text(_ name: String) -> String? { try? String(contentsOfFile: "\(path)/\(name)", encoding: .utf8) }
+    func text(_ name: String) -> String? { RegularFile.text("\(path)/\(name)", limit: Self.longestJSON) }
 
     private static func json(_ path: String) throws(ConversionError) -> JSON {
         let file = try ByteFile(path: path)

@@ -16,6 +16,15 @@ package struct InputLimits: Sendable, Equatable {
     package var historyBytes = 64 << 20
     /// Fields without effect that the response header lists; it says how many more there are.
     package var reportedFields = 32
+    /// Characters of a text that follow each other without a change between letters, digits, white space and other characters, for models
+    /// whose tokenizer would otherwise need an unbounded stack.
+    package var unbrokenCharacters = 65_536
+    /// Bytes of `chat_template_kwargs`, as JSON.
+    package var templateArgumentBytes = 256 << 10
+    /// The largest number in `chat_template_kwargs` for a template that counts.
+    package var templateNumber = 100_000
+    /// Bytes of a rendered prompt.
+    package var promptBytes = 64 << 20
     /// Bytes of a client's prediction.
     package var predictionBytes = 256 << 10
 

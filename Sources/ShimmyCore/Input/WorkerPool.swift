@@ -31,6 +31,9 @@ package final class WorkerPool: @unchecked Sendable {
     /// The pool for everything that clients send.
     package static let input = WorkerPool(name: "input", threads: max(4, ProcessInfo.processInfo.activeProcessorCount))
 
+    /// The pool for work on files: scans, downloads, hashes, locks. A disk that does not answer occupies these threads and no others.
+    package static let files = WorkerPool(name: "files", threads: 8)
+
     /// Bytes of each thread's stack. Only what is touched takes memory.
     private static let stackBytes = 64 << 20
     /// What is added to the threads' nice value, so that the engine's threads come first.

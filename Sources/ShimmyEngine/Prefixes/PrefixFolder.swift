@@ -71,6 +71,8 @@ package final class PrefixFolder: Sendable {
     }
 
     private func learn(_ file: File) {
+        // A file without blocks on the disk can claim any length, and is read as a whole.
+        guard file.bytes <= limit else { return remove(file.name) }
         guard let handle = FileHandle(forReadingAtPath: path(of: file.name)) else { return }
         defer { try? handle.close() }
         guard let (tokens, key) = PrefixFile.readTokens(handle), PrefixFile.name(of: tokens, key) == file.name else { return remove(file.name) }
@@ -163,7 +165,8 @@ package final class PrefixFolder: Sendable {
         try? FileManager.default.setAttributes([.modificationDate: Date()], ofItemAtPath: path(of: name))
     }
 
-    private func remove(_ name: String) { try? FileManager.default.removeItem(atPath: path(of: name)) }
+    /// A folder of such a name is not a prefix, and stays with all that is in it.
+    private func remove(_ name: String) { unlink(path(of: name)) }
 
     private func path(of name: String) -> String { "\(directory)/\(name)" }
 }

@@ -9,6 +9,8 @@ package struct SequenceDraw {
     private let guesses: ArraySlice<Token>
     /// What was drawn.
     package private(set) var tokens: [Token] = []
+    /// Whether the constraint allowed no token after these.
+    package private(set) var isExhausted = false
 
     package init(sequence: SequenceID, sampler: SequenceSampler, rows: [UnsafeBufferPointer<Float>], guesses: ArraySlice<Token>) {
         precondition(rows.count == guesses.count + 1)
@@ -22,7 +24,10 @@ package struct SequenceDraw {
     /// - ends: tokens that end a generation.
     package mutating func run(with scratch: SamplerScratch, ends: Set<Token>) {
         repeat {
-            tokens += sampler.next(rows[tokens.count], with: scratch)
+            let next = sampler.next(rows[tokens.count], with: scratch)
+            isExhausted = next.isEmpty
+            if isExhausted { return }
+            tokens += next
         } while guesses.starts(with: tokens) && !tokens.contains(where: ends.contains)
     }
 }

@@ -7,8 +7,8 @@ package struct SequenceSampler {
     private let constraint: (any TokenConstraint)?
     /// All tokens that end a generation.
     private let ends: Set<Token>
-    /// The one to end with when the constraint leaves nothing else.
-    private let endOfGeneration: Token
+    /// The one to end with when the constraint leaves nothing else; nil for a model without one.
+    private let endOfGeneration: Token?
     /// How often each token was drawn.
     private var counts: [Token: Int] = [:]
     private var drawn = 0
@@ -22,7 +22,7 @@ package struct SequenceSampler {
     /// Forced tokens of one step.
     private static let longestForced = 64
 
-    package init(_ sampling: SequenceSampling, endOfGeneration: Token, ends: Set<Token>) {
+    package init(_ sampling: SequenceSampling, endOfGeneration: Token?, ends: Set<Token>) {
         parameters = sampling.parameters
         sampler = TokenSampler(sampling.parameters)
         constraint = sampling.constraint?.makeConstraint()
@@ -38,9 +38,9 @@ package struct SequenceSampler {
 
     /// Draws a token, and goes on with all that its constraint leaves no choice about.
     /// - logits: one for each token of the vocabulary.
-    /// Returns at least one token; one that ends the generation is the last.
+    /// Returns the tokens; one that ends the generation is the last. None when the constraint allows no token and the model has none to end with.
     package mutating func next(_ logits: UnsafeBufferPointer<Float>, with scratch: SamplerScratch) -> [Token] {
-        let token = constraint?.forced.first ?? draw(logits, with: scratch)
+        guard let token = constraint?.forced.first ?? draw(logits, with: scratch) else { return [] }
         note(token)
         guard let count = parameters.logprobs else { return [token] + takeForced(after: token) }
         // Each token's probabilities have to be computed.
@@ -87,7 +87,7 @@ package struct SequenceSampler {
         !parameters.bias.isEmpty || !counts.isEmpty || !recent.isEmpty || mayNotEnd
     }
 
-    private mutating func draw(_ logits: UnsafeBufferPointer<Float>, with scratch: SamplerScratch) -> Token {
+    private mutating func draw(_ logits: UnsafeBufferPointer<Float>, with scratch: SamplerScratch) -> Token? {
         let mask = constraint?.mask
         guard isShaped || mask != nil else { return sampler.sample(logits, with: scratch) }
         if !isShaped, parameters.temperature <= 0, let mask {

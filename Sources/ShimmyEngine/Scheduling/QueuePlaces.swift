@@ -12,6 +12,8 @@ package struct QueuePlaces: Sendable {
     package static func kept(of waiting: Int) -> Int { waiting / 4 }
 
     package var isEmpty: Bool { total == 0 }
+    /// Places that are taken.
+    package var count: Int { total }
 
     /// Takes places for an owner, all or none; returns how many were missing.
     /// - limit: places altogether.

@@ -7,12 +7,17 @@ extension Scheduler {
         let isFlexTurn = isFlexTurn
         let turn = nextTurn(flex: isFlexTurn)
         var step = Step(batch: Batch(adapters: turn.adapters))
-        planDecode(into: &step, flex: isFlexTurn)
-        guard turn.prefills else { return step }
+        planStreams(into: &step, flex: isFlexTurn)
         let streams = step.batch.chunks.count
-        var rows = min(prefillRows(besides: streams, turn, within: gap, isAlone: others == 0), limits.batchTokens - streams)
-        planPrefill(into: &step, rows: &rows, flex: isFlexTurn)
-        if step.batch.tokenCount == streams, waiting.isEmpty { planDrafts(into: &step, turn, within: gap) }
+        let rows = rowsBeside(streams, turn, within: gap, isAlone: others == 0)
+        let limit = min(streams + rows, limits.batchTokens)
+        // Forced tokens and prompts have half of the rows each, and what the other leaves.
+        let isShared = !isDeterministic && (turn.hasPrompts || !turn.prefills)
+        planForced(into: &step, upTo: isShared ? min(limit, streams + rows / 2) : limit)
+        guard turn.prefills else { return step }
+        planPrefill(into: &step, upTo: limit, flex: isFlexTurn)
+        planForced(into: &step, upTo: limit)
+        if waiting.isEmpty, step.batch.chunks.allSatisfy(\.continuesStream) { planDrafts(into: &step, turn, within: gap) }
         return step
     }
 
@@ -23,55 +28,28 @@ extension Scheduler {
         return !(running.contains { !$0.isFlex } || waiting.contains { !$0.isFlex })
     }
 
-    /// How much prefill fits into a step.
-    private func prefillRows(besides streams: Int, _ turn: AdapterTurns.Turn, within gap: Double, isAlone: Bool) -> Int {
+    /// How many rows fit into a step beside the next token of each of its streams: forced tokens and prompts.
+    private func rowsBeside(_ streams: Int, _ turn: AdapterTurns.Turn, within gap: Double, isAlone: Bool) -> Int {
         if isDeterministic { return limits.batchTokens }
-        if streams == 0, turn.otherStreams == 0, isAlone {
+        if streams == 0, turn.otherSets == 0, isAlone {
             return max(StepTarget.leastRows, time.rows(within: target.prefill, besides: 0) ?? limits.batchTokens)
         }
-        return max(StepTarget.leastRows, time.rows(within: gap - turn.otherSeconds, besides: streams) ?? StepTarget.firstRows)
-    }
-
-    // MARK: Decode
-
-    private mutating func planDecode(into step: inout Step, flex: Bool) {
-        let streams = running.filter { $0.isDecoding && $0.isFlex == flex && $0.adapters == step.batch.adapters }
-        for sequence in streams where step.batch.tokenCount < limits.batchTokens {
-            plan(sequence.id, count: min(sequence.pendingCount, limits.batchTokens - step.batch.tokenCount), into: &step)
-        }
-    }
-
-    /// Lengthens the streams' chunks by guesses, where verifying them costs less than what they are likely to save.
-    private mutating func planDrafts(into step: inout Step, _ turn: AdapterTurns.Turn, within gap: Double) {
-        let streams = step.batch.chunks.count
-        guard limits.canRewind, !isDeterministic, streams > 0, let rowSeconds = time.rowSeconds, let stepSeconds = time.decodeSeconds(rows: streams)
-        else { return }
-        let rowsInTime = max(4, time.rows(within: gap - turn.otherSeconds, besides: streams) ?? 0)
-        var room = min(rowsInTime, min(limits.batchTokens, limits.outputs, limits.cells - cache.cellsUsed) - streams)
-        for (position, chunk) in step.batch.chunks.enumerated() {
-            guard let index = running.firstIndex(where: { $0.id == chunk.sequence }) else { continue }
-            // A token of a stream costs its share of the step; a guess pays when a row costs clearly less than the tokens that it brings.
-            // Clearly, since rows of a short chunk cost more than those of a long prompt, which are what was measured.
-            let pays = running[index].acceptance * stepSeconds / Double(streams) > 1.5 * rowSeconds
-            // What a client predicted is believed while it comes true and nobody else has to wait for it.
-            guard pays || (streams == 1 && running[index].followsPrediction && running[index].acceptance > 0.5) else { continue }
-            let left = min(running[index].maximumTokens - running[index].generatedCount, limits.contextLength - running[index].tokens.count)
-            let guess = running[index].guess(atMost: min(room, left - 1))
-            guard !guess.tokens.isEmpty else { continue }
-            step.batch.chunks[position].tokens += guess.tokens
-            step.batch.chunks[position].drafts = guess.tokens.count
-            step.batch.chunks[position].isPrediction = guess.isPrediction
-            room -= guess.tokens.count
-        }
+        let rows = max(StepTarget.leastRows, time.rows(within: gap - turn.otherSeconds, besides: streams) ?? StepTarget.firstRows)
+        if turn.otherSets == 0 { return rows }
+        // The turns of all sets together have the rows of one gap, most of them where prompts are computed.
+        let part = rows / (1 + turn.otherSets)
+        guard turn.prefills, turn.hasPrompts else { return part }
+        return max(StepTarget.leastRows, rows - turn.otherForced.reduce(0) { $0 + min($1, part / 2) })
     }
 
     // MARK: Prefill
 
-    private mutating func planPrefill(into step: inout Step, rows: inout Int, flex: Bool) {
+    /// - limit: tokens of the batch.
+    private mutating func planPrefill(into step: inout Step, upTo limit: Int, flex: Bool) {
         // Whoever does not fit waits for the running ones to end, and lets nobody pass who would take what it waits for.
         var isFull = false
         for id in prefillOrder(flex: flex) {
-            guard rows > 0 else { return }
+            guard step.batch.tokenCount < limit else { return }
             if let place = waiting.firstIndex(where: { $0.id == id }) {
                 // Cells that another one is about to compute anyway are worth waiting for; whoever is behind may go first.
                 if isFull || isRestoring(step) || isBeingComputed(waiting[place]) { continue }
@@ -79,10 +57,8 @@ extension Scheduler {
                 if isFull { continue }
             }
             guard let sequence = running.first(where: { $0.id == id }), sequence.adapters == step.batch.adapters else { continue }
-            let before = step.batch.tokenCount
             let count = min(countWithLogits(of: sequence, in: step), sequence.untilCheckpoint ?? .max)
-            plan(id, count: min(count, rows), into: &step)
-            rows -= max(0, step.batch.tokenCount - before)
+            plan(id, count: min(count, limit - step.batch.tokenCount), into: &step)
         }
     }
 
@@ -191,7 +167,7 @@ extension Scheduler {
     // MARK: Cells
 
     /// Adds `count` tokens of a running sequence to the step, freeing cells for them if need be.
-    private mutating func plan(_ id: SequenceID, count: Int, into step: inout Step) {
+    mutating func plan(_ id: SequenceID, count: Int, into step: inout Step) {
         guard running.contains(where: { $0.id == id }), makeRoom(for: count, keeping: id, step: &step) else { return }
         guard let sequence = running.first(where: { $0.id == id }), let slot = sequence.slot else { return }
         let range = sequence.computed..<sequence.computed + count
@@ -206,7 +182,7 @@ extension Scheduler {
     private func countWithLogits(of sequence: SequenceState, in step: Step) -> Int {
         guard sequence.isScoring else { return sequence.pendingCount }
         // One row stays for each of the others that may still sample in this step, be they running or yet to start.
-        let others = limits.running - 1 - step.batch.chunks.count
+        let others = limits.running - 1 - step.batch.chunks.count { $0.samples || !$0.continuesStream }
         let outputs = max(1, limits.outputs - step.batch.outputCount - others)
         let unscored = max(0, (sequence.firstUnscored ?? 0) - 1 - sequence.computed)
         return min(sequence.pendingCount, unscored + outputs)
@@ -227,6 +203,15 @@ extension Scheduler {
             }
         }
         return true
+    }
+
+    /// Gives up idle prefixes until so many rows more fit into the step; returns how many do.
+    mutating func evict(for rows: Int, in step: inout Step) -> Int {
+        while cache.cellsUsed + step.batch.tokenCount + rows > limits.cells, let eviction = cache.evict() {
+            counters.evictions += 1
+            step.operations += eviction
+        }
+        return max(0, min(rows, limits.cells - cache.cellsUsed - step.batch.tokenCount))
     }
 
     private mutating func evictAll(in step: inout Step) {

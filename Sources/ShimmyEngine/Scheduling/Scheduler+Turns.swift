@@ -7,9 +7,13 @@ struct AdapterTurns {
         var adapters: AdapterSet
         /// Whether prompts are computed in it; in other turns streams alone go on.
         var prefills = true
-        /// Streams of other sets, and the seconds that their turns take: they are part of the gap between two tokens of any stream.
-        var otherStreams = 0
+        /// Whether prompts are being computed or wait, in this turn or in another one.
+        var hasPrompts = false
+        /// Other sets with streams, and the seconds that their turns take: they are part of the gap between two tokens of any stream.
+        var otherSets: Int { otherForced.count }
         var otherSeconds = 0.0
+        /// The forced tokens of each of these sets that are not computed yet.
+        var otherForced: [Int] = []
     }
 
     /// Sets that run at the same time; more would spread the turns so thin that nobody's stream goes on. The others wait.
@@ -37,8 +41,11 @@ extension Scheduler {
         let sequences = (running + waiting).filter { $0.isFlex == flex }
         guard let first = sequences.first else { return .init(adapters: .none) }
         let present = Set(sequences.map(\.adapters))
-        guard present.count > 1 else { return .init(adapters: turns.next(of: [first.adapters], present: present) ?? .none) }
-        let streams = Dictionary(grouping: running.filter { $0.isDecoding && $0.isFlex == flex }, by: \.adapters).mapValues(\.count)
+        guard present.count > 1 else {
+            let hasPrompts = sequences.contains { !$0.isDecoding }
+            return .init(adapters: turns.next(of: [first.adapters], present: present) ?? .none, hasPrompts: hasPrompts)
+        }
+        let streams = Dictionary(grouping: running.filter { $0.isDecoding && $0.isFlex == flex }, by: \.adapters)
         let leader = prefillLeader(flex: flex)
         // In the order of arrival, so that equals do not depend on hashes.
         var candidates: [AdapterSet] = []
@@ -46,10 +53,11 @@ extension Scheduler {
             if !candidates.contains(sequence.adapters) { candidates.append(sequence.adapters) }
         }
         guard let next = turns.next(of: candidates, present: present) else { return .init(adapters: first.adapters) }
-        let others = streams.filter { $0.key != next }
+        let others = streams.filter { $0.key != next }.values
         return .init(
-            adapters: next, prefills: leader == nil || next == leader, otherStreams: others.values.reduce(0, +),
-            otherSeconds: others.values.reduce(0) { $0 + (time.decodeSeconds(rows: $1) ?? 0) })
+            adapters: next, prefills: leader == nil || next == leader, hasPrompts: leader != nil,
+            otherSeconds: others.reduce(0) { $0 + (time.decodeSeconds(rows: $1.count) ?? 0) },
+            otherForced: others.map { $0.reduce(0) { $0 + max(0, $1.pendingCount - 1) } })
     }
 
     /// The adapters of the first prompt that can go on, or start.

@@ -92,6 +92,7 @@ package struct Scheduler {
     /// One sequence at a time, from an empty cache, in steps whose shapes depend on nothing else: the same request always gets the same
     /// bits, where a model's products round differently for other numbers of rows or another layout of the cells.
     let isDeterministic: Bool
+    private let savesPrefixes: Bool
     var cache: PrefixCache
     var time = StepTimeModel()
     var shares = FairShare()
@@ -106,6 +107,7 @@ package struct Scheduler {
         var limits = limits
         if isDeterministic { limits.running = 1 }
         self.isDeterministic = isDeterministic
+        self.savesPrefixes = savesPrefixes
         self.limits = limits
         self.target = target
         self.cache = PrefixCache(limits: limits, saves: savesPrefixes)
@@ -116,6 +118,8 @@ package struct Scheduler {
     package var hasStreams: Bool { running.contains(where: \.isDecoding) }
     package var waitingCount: Int { waiting.count }
     package var cellsUsed: Int { cache.cellsUsed }
+    /// Slots that hold tokens.
+    package var slotsUsed: Int { limits.slots - (0..<limits.slots).count { cache.count(slot: $0) == 0 } }
     package var stepTimes: StepTimeModel { time }
     /// The invariants of the bookkeeping.
     package var isConsistent: Bool {
@@ -161,40 +165,61 @@ package struct Scheduler {
     /// - positions: for each slot.
     package mutating func note(firstPositions positions: [Int]) { cache.note(firstPositions: positions) }
 
+    /// Empties the cache after its books turned out not to be consistent. Only while nothing runs.
+    /// Returns the operations that empty the runner's slots.
+    package mutating func emptyCache() -> [CacheOperation] {
+        precondition(running.isEmpty)
+        cache = PrefixCache(limits: limits, saves: savesPrefixes)
+        return (0..<limits.slots).map { .truncate(slot: $0, count: 0) }
+    }
+
     // MARK: Results
 
     /// Takes in what a step computed.
-    /// - sampled: for each chunk that samples, in order, the tokens that follow its last sure one: those that confirm its drafts, at least
-    ///   one more, and what is forced after it.
+    /// - results: one for each chunk, in order. A sequence that failed ends and its cells are given up.
     /// - seconds: how long the step took; nil where nobody measured it.
-    package mutating func commit(_ batch: Batch, sampled: [[Token]], seconds: Double? = nil, isEndOfGeneration: (Token) -> Bool) -> StepResult {
+    package mutating func commit(
+        _ batch: Batch, results: [ChunkResult], seconds: Double? = nil, isEndOfGeneration: (Token) -> Bool
+    ) -> StepResult {
         var result = StepResult()
-        if let seconds { observe(batch, seconds) }
-        var samples = sampled.makeIterator()
-        for chunk in batch.chunks {
-            let tokens = chunk.samples ? samples.next() ?? [] : []
+        if let seconds, results.allSatisfy({ $0.failure == nil }) { observe(batch, seconds) }
+        for (chunk, outcome) in zip(batch.chunks, results) {
             guard let index = running.firstIndex(where: { $0.id == chunk.sequence }) else { continue }
-            let confirmed = chunk.tokens.suffix(chunk.drafts).countInCommon(with: tokens)
-            keepCells(of: chunk, confirmed: confirmed, &result)
-            charge(chunk, index, generated: tokens.count, confirmed: confirmed)
-            running[index].didCompute(chunk.tokens.count - chunk.drafts)
-            if running[index].takeCheckpoint() { result.operations += cache.addCheckpoint(of: chunk.slot) }
-            if let scores = chunk.scores {
-                running[index].didScore(scores.tokens.count)
-                result.events.append(.scored(chunk.sequence, scores.tokens.count))
+            if let reason = outcome.failure ?? obstacle(in: outcome, of: chunk) {
+                fail(index, reason, &result)
+            } else {
+                take(outcome, of: chunk, index, isEndOfGeneration, &result)
             }
-            guard chunk.samples || running[index].isComputedOnly else { continue }
-            if running[index].generatedCount == 0 {
-                let cached = running[index].cachedPromptTokens ?? 0
-                result.events.append(.started(chunk.sequence, PromptStart(cachedTokens: cached, divergence: running[index].divergence)))
-            }
-            if running[index].isComputedOnly {
-                finish(index, .length, &result.events)
-                continue
-            }
-            append(tokens, computed: confirmed, index, isEndOfGeneration, &result.events)
         }
         return result
+    }
+
+    /// A sequence without a next token would never be planned again.
+    private func obstacle(in outcome: ChunkResult, of chunk: Batch.Chunk) -> String? {
+        chunk.samples && outcome.tokens.isEmpty && !outcome.isExhausted ? "no token was sampled" : nil
+    }
+
+    private mutating func take(
+        _ outcome: ChunkResult, of chunk: Batch.Chunk, _ index: Int, _ isEndOfGeneration: (Token) -> Bool, _ result: inout StepResult
+    ) {
+        let tokens = outcome.tokens
+        let confirmed = chunk.tokens.suffix(chunk.drafts).countInCommon(with: tokens)
+        keepCells(of: chunk, confirmed: confirmed, &result)
+        charge(chunk, index, generated: tokens.count, confirmed: confirmed)
+        running[index].didCompute(chunk.tokens.count - chunk.drafts)
+        if running[index].takeCheckpoint() { result.operations += cache.addCheckpoint(of: chunk.slot) }
+        if let scores = chunk.scores {
+            running[index].didScore(scores.tokens.count)
+            result.events.append(.scored(chunk.sequence, scores.tokens.count))
+        }
+        guard chunk.samples || running[index].isComputedOnly else { return }
+        if running[index].generatedCount == 0 {
+            let cached = running[index].cachedPromptTokens ?? 0
+            result.events.append(.started(chunk.sequence, PromptStart(cachedTokens: cached, divergence: running[index].divergence)))
+        }
+        if running[index].isComputedOnly { return finish(index, .length, &result.events) }
+        append(tokens, computed: confirmed, index, isEndOfGeneration, &result.events)
+        if outcome.isExhausted, let left = running.firstIndex(where: { $0.id == chunk.sequence }) { finish(left, .stop, &result.events) }
     }
 
     private mutating func observe(_ batch: Batch, _ seconds: Double) {
@@ -240,7 +265,7 @@ package struct Scheduler {
             }
             if offset < computed { running[index].didCompute(1) }
         }
-        running[index].force(tokens.count - computed - 1)
+        running[index].force(max(0, tokens.count - computed - 1))
     }
 
     private mutating func finish(_ index: Int, _ reason: FinishReason, _ events: inout [SequenceEvent]) {
@@ -255,16 +280,10 @@ package struct Scheduler {
         if let slot = sequence.slot { cache.release(slot: slot) }
     }
 
-    /// Takes in that a batch could not be computed: its sequences fail and their cells are given up.
-    package mutating func fail(_ batch: Batch, reason: String) -> StepResult {
-        var result = StepResult()
-        for chunk in batch.chunks {
-            guard let index = running.firstIndex(where: { $0.id == chunk.sequence }) else { continue }
-            let sequence = running.remove(at: index)
-            result.operations.append(cache.empty(slot: chunk.slot))
-            release(sequence)
-            result.events.append(.failed(sequence.id, reason))
-        }
-        return result
+    private mutating func fail(_ index: Int, _ reason: String, _ result: inout StepResult) {
+        let sequence = running.remove(at: index)
+        if let slot = sequence.slot { result.operations.append(cache.empty(slot: slot)) }
+        release(sequence)
+        result.events.append(.failed(sequence.id, reason))
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import ShimmyCore
 import Synchronization
 
 /// A folder to look at for changes.
@@ -53,7 +54,7 @@ package final class FolderWatcher: Sendable {
         tell.finish()
     }
 
-    /// From now on it is these folders.
+    /// From now on it is these folders. Blocks: it looks at each of them.
     package func watch(_ folders: [WatchedFolder]) {
         #if os(Linux)
             let rest = kernel?.watch(folders) ?? folders
@@ -64,7 +65,10 @@ package final class FolderWatcher: Sendable {
     }
 
     private static func poll(_ watcher: () -> FolderWatcher?) async {
-        while (try? await Task.sleep(for: .seconds(2))) != nil, let watcher = watcher() { watcher.look() }
+        while (try? await Task.sleep(for: .seconds(2))) != nil, let watcher = watcher() {
+            // Waits for a disk that hangs for as long as it hangs: there is one such look at a time.
+            _ = try? await WorkerPool.files.run(.slow) { _ in watcher.look() }
+        }
     }
 
     private func look() {

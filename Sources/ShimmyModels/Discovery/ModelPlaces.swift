@@ -1,4 +1,5 @@
 import Foundation
+import ShimmyCore
 import ShimmyJSON
 
 /// A place where models lie, and how they are named there.
@@ -43,14 +44,12 @@ struct LMStudioPlace: ModelPlace {
 
     /// Where it keeps models: its home, which a file beside it may move, its older home, and where its settings say.
     static func folders(home: String) -> [String] {
-        let pointer = try? String(contentsOfFile: "\(home)/.lmstudio-home-pointer", encoding: .utf8)
+        let pointer = RegularFile.text("\(home)/.lmstudio-home-pointer", limit: 4096)
         let own = pointer.map { $0.trimmingCharacters(in: .whitespacesAndNewlines) } ?? "\(home)/.lmstudio"
         var folders = ["\(own)/models", "\(home)/.cache/lm-studio/models"]
         for settings in ["\(own)/settings.json", "\(home)/.cache/lm-studio/settings.json"] {
-            guard let size = FileFacts(path: settings)?.sizeBytes, size <= 1 << 20, let data = FileManager.default.contents(atPath: settings) else {
-                continue
-            }
-            if let folder = (try? JSON.parse([UInt8](data)))?["downloadsFolder"]?.stringValue, folder.hasPrefix("/") { folders.append(folder) }
+            guard let data = RegularFile.read(settings, limit: 1 << 20) else { continue }
+            if let folder = (try? JSON.parse(data))?["downloadsFolder"]?.stringValue, folder.hasPrefix("/") { folders.append(folder) }
         }
         var seen: Set<String> = []
         return folders.filter { seen.insert($0).inserted }
@@ -98,7 +97,7 @@ struct HuggingFacePlace: ModelPlace {
 
     /// The revision that `main` is at comes first, then the newer ones before the older ones.
     private func snapshots(of repository: String) -> [String] {
-        let main = (try? String(contentsOfFile: "\(repository)/refs/main", encoding: .utf8))?.filter { $0.isLetter || $0.isNumber }
+        let main = RegularFile.text("\(repository)/refs/main", limit: 4096)?.filter { $0.isLetter || $0.isNumber }
         let names = (try? FileManager.default.contentsOfDirectory(atPath: "\(repository)/snapshots")) ?? []
         let revisions = names.map { name in
             let path = "\(repository)/snapshots/\(name)"

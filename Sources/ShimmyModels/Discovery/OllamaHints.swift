@@ -1,4 +1,4 @@
-import Foundation
+import ShimmyCore
 import ShimmyJSON
 
 /// Reads what Ollama keeps beside a model's weights: parameters, the system prompt, messages.
@@ -25,10 +25,7 @@ enum OllamaHints {
     }
 
     private static func text(_ path: String) -> String? {
-        guard let size = FileFacts(path: path)?.sizeBytes, size <= largestLayer, let data = FileManager.default.contents(atPath: path) else {
-            return nil
-        }
-        return String(validating: data, as: UTF8.self)
+        RegularFile.text(path, limit: largestLayer)
     }
 
     private static func json(_ path: String) -> JSON? { text(path).flatMap { try? JSON.parse($0) } }

@@ -1,4 +1,5 @@
 import Foundation
+import ShimmyCore
 import ShimmyJSON
 
 /// Ollama's store: a manifest for each model, `manifests/HOST/NAMESPACE/MODEL/TAG`, that names blobs by their digests.
@@ -39,10 +40,8 @@ struct OllamaPlace: ModelPlace {
             ModelRecord(id: id, path: manifest, source: source, kind: .unknown, sizeBytes: 0, modified: 0, shards: [], problem: problem)
         }
         let facts = FileFacts(path: manifest)
-        guard facts?.sizeBytes ?? 0 <= Self.largestManifest, let data = FileManager.default.contents(atPath: manifest) else {
-            return broken("its manifest cannot be read")
-        }
-        guard let json = try? JSON.parse([UInt8](data)) else { return broken("its manifest is no JSON") }
+        guard let data = RegularFile.read(manifest, limit: Self.largestManifest) else { return broken("its manifest cannot be read") }
+        guard let json = try? JSON.parse(data) else { return broken("its manifest is no JSON") }
         guard let layers = json["layers"]?.arrayValue else { return broken("its manifest names no layers") }
         guard let layer = layers.first(where: { $0["mediaType"]?.stringValue == Self.modelLayer }) else { return nil }
         guard let digest = layer["digest"]?.stringValue, let blob = blobName(digest) else { return broken("its manifest names no valid digest") }

@@ -1,4 +1,5 @@
 import Foundation
+import ShimmyCore
 import ShimmyJSON
 
 /// llama.cpp's own cache: `USER_REPO_FILE.gguf`, with a manifest for each repository that says where the underscores are; newer versions lay it
@@ -53,14 +54,12 @@ struct JanPlace: ModelPlace {
     }
 
     private func described(_ file: (path: String, folders: [String])) -> ModelRecord? {
-        guard let size = FileFacts(path: file.path)?.sizeBytes, size <= 1 << 20, let data = FileManager.default.contents(atPath: file.path) else {
-            return nil
-        }
+        guard let data = RegularFile.read(file.path, limit: 1 << 20) else { return nil }
         let folder = (file.path as NSString).deletingLastPathComponent
         let named = file.folders.joined(separator: "/")
         var model: (path: String, id: String, projector: String?)?
         if file.path.hasSuffix(".json") {
-            guard let json = try? JSON.parse([UInt8](data)), let name = json["sources"]?.arrayValue?.first?["filename"]?.stringValue,
+            guard let json = try? JSON.parse(data), let name = json["sources"]?.arrayValue?.first?["filename"]?.stringValue,
                 !name.contains("/")
             else { return nil }
             model = ("\(folder)/\(name)", json["id"]?.stringValue ?? named, nil)
@@ -102,7 +101,7 @@ struct JanPlace: ModelPlace {
 /// GPT4All keeps its models in one folder, which its settings may move.
 enum GPT4All {
     static func folder(configuration: String) -> String? {
-        guard let settings = try? String(contentsOfFile: "\(configuration)/nomic.ai/GPT4All.ini", encoding: .utf8) else { return nil }
+        guard let settings = RegularFile.text("\(configuration)/nomic.ai/GPT4All.ini", limit: 1 << 20) else { return nil }
         let line = settings.split(whereSeparator: \.isNewline).first { $0.hasPrefix("modelPath=") }
         return line.map { String($0.dropFirst("modelPath=".count)) }.flatMap { $0.hasPrefix("/") ? $0 : nil }
     }

@@ -63,7 +63,7 @@ enum RecordReader {
             record.architecture = description.architecture
             record.parameterCount = description.parameterCount
             record.quantization = description.valueType
-            record.contextLength = folder.contextLength
+            record.contextLength = folder.contextLength.flatMap { $0 > 0 ? $0 : nil }
             record.memory = MemoryEstimate(sizeBytes: record.sizeBytes, contextLength: record.contextLength)
             record.kind = description.judges ? .reranker : description.embeds ? .embedding : .model
         } catch {
@@ -77,7 +77,7 @@ enum RecordReader {
         record.architecture = header.architecture
         record.parameterCount = header.parameterCount
         record.quantization = header.quantization
-        record.contextLength = header.ofArchitecture("context_length")?.intValue
+        record.contextLength = header.ofArchitecture("context_length")?.intValue.flatMap { $0 > 0 ? $0 : nil }
         record.embeddingLength = embeddingLength(header, record.kind)
         record.hasChatTemplate = header.metadata["tokenizer.chat_template"] != nil
     }

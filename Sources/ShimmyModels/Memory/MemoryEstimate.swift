@@ -61,6 +61,25 @@ package struct MemoryEstimate: Sendable, Equatable {
             compute: computing.bytes(shape, cells: cells))
     }
 
+    /// Returns the context that a model gets by default, in tokens: all that it was trained on if the model then takes at most `bytes`,
+    /// otherwise as much as fits, but at least `EngineShape.defaultContextLimit`. Returns nil for models that make vectors, whose memory grows
+    /// with the square of the context, and where the trained context is not known.
+    package func defaultContextLength(within bytes: Int, slots: Int? = nil) -> Int? {
+        guard !makesVectors, let trained = trainedContext, trained > 0 else { return nil }
+        let least = min(trained, EngineShape.defaultContextLimit)
+        func fits(_ length: Int) -> Bool { use(contextLength: length, slots: slots).total <= bytes }
+        if fits(trained) { return trained }
+        // Steps of 1,024 tokens: `low` fits or is the least, `high` does not fit.
+        var (low, high) = (least / Self.contextStep, trained / Self.contextStep + 1)
+        while high - low > 1 {
+            let middle = low + (high - low) / 2
+            if fits(middle * Self.contextStep) { low = middle } else { high = middle }
+        }
+        return max(least, low * Self.contextStep)
+    }
+
+    private static let contextStep = 1024
+
     /// Of everything, for a model that is served without settings of its own.
     package var defaultBytes: Int { use().total }
 

@@ -26,7 +26,8 @@ extension ModelManager {
     func catchUp(_ record: ModelRecord, _ settings: ModelSettings) async {
         guard var before = state.withLock({ $0.terms[record.id] }) else { return }
         if !before.isComplete {
-            before.complete(by: terms(record, settings))
+            guard let now = try? await currentTerms(record, settings) else { return }
+            before.complete(by: now)
             let complete = before
             state.withLock { $0.terms[record.id] = complete }
         }
@@ -35,7 +36,9 @@ extension ModelManager {
         let now = self.settings(newest)
         hold(record.id, now)
         let isWanted = state.withLock { $0.pool.isWanted(record.id) }
-        if isWanted, let change = terms(newest, now).change(since: before) { retire(record.id, change) }
+        // A disk that does not answer says nothing of a change.
+        guard isWanted, let terms = try? await currentTerms(newest, now) else { return }
+        if let change = terms.change(since: before) { retire(record.id, change) }
     }
 
     /// As the last look at the disk found them, by name.
@@ -66,7 +69,11 @@ extension ModelManager {
         let known = state.withLock { state in state.terms.filter { state.pool.isWanted($0.key) } }
         var changes: [String: LoadTerms.Change] = [:]
         for (id, before) in known {
-            changes[id] = if let record = newest[id] { terms(record, settings(record)).change(since: before) } else { .files }
+            guard let record = newest[id] else {
+                changes[id] = .files
+                continue
+            }
+            changes[id] = (try? await currentTerms(record, settings(record)))?.change(since: before)
         }
         return changes
     }

@@ -44,6 +44,8 @@ package final class ModelManager: Sendable {
     let settings: SettingsOf
     let terms: TermsOf
     private let estimate: EstimateOf
+    private let disk: DiskWork
+    private let diskPatience: Duration
     private let load: Loader
     let logger: Logger
     /// For models whose settings say nothing.
@@ -55,11 +57,14 @@ package final class ModelManager: Sendable {
     /// - now: seconds, of a clock that only goes forward.
     /// - scan: finds the models on the disk; it may block.
     /// - terms: what a load goes by, from what the disk and the settings say now.
+    /// - disk: runs `estimate` and `terms`, which look at files; `scan` has threads of its own.
+    /// - diskPatience: how long callers wait for a disk that does not answer.
     package init(
         limits: ModelPool<LoadedModel>.Limits, keepAlive: KeepAlive = .forever, logger: Logger,
         now: @escaping @Sendable () -> Double = ModelManager.uptime, scan: @escaping @Sendable () -> ModelCatalog,
         settings: @escaping SettingsOf = { _ in ModelSettings() }, estimate: @escaping EstimateOf = ModelManager.fileEstimate,
-        terms: @escaping TermsOf = { LoadTerms($0, $1) }, load: @escaping Loader
+        terms: @escaping TermsOf = { LoadTerms($0, $1) }, disk: DiskWork = .shared, diskPatience: Duration = .seconds(30),
+        load: @escaping Loader
     ) {
         self.settings = settings
         self.estimate = estimate
@@ -67,7 +72,9 @@ package final class ModelManager: Sendable {
         self.keepAlive = keepAlive
         self.now = now
         self.state = Mutex(State(pool: Pool(limits: limits)))
-        self.catalog = CatalogCache(scan: scan)
+        self.catalog = CatalogCache(patience: diskPatience, scan: scan)
+        self.disk = disk
+        self.diskPatience = diskPatience
         self.load = load
         self.logger = logger
     }
@@ -101,6 +108,7 @@ package final class ModelManager: Sendable {
         if let record = await catalog.latest().resolve(name) { return record }
         let fresh = await catalog.refreshed()
         if let record = fresh.resolve(name) { return record }
+        if await catalog.isStuck { throw .loadFailed(name, reason: DiskWork.NoAnswer().description) }
         let candidates = fresh.candidates(for: name).map(\.id)
         throw candidates.isEmpty ? ModelError.unknown(name) : ModelError.ambiguous(name, ids: candidates)
     }
@@ -157,9 +165,24 @@ package final class ModelManager: Sendable {
     /// How far the load of a model is, 0 to 1; nil when it is not being loaded.
     package func progress(of id: String) -> Double? { state.withLock { $0.loads[id]?.progress.fraction } }
 
-    /// What a model takes, or would take.
-    package func memory(of record: ModelRecord) -> MemoryUse {
-        state.withLock { $0.pool.entries[record.loaded.id]?.memory } ?? estimate(record.loaded, settings(record.loaded))
+    /// What a model takes, or would take; nil where its disk does not answer.
+    package func memory(of record: ModelRecord) async -> MemoryUse? {
+        if let known = state.withLock({ $0.pool.entries[record.loaded.id]?.memory }) { return known }
+        return try? await estimated(record.loaded, settings(record.loaded))
+    }
+
+    /// Throws `DiskWork.NoAnswer` and `CancellationError`.
+    private func estimated(_ record: ModelRecord, _ settings: ModelSettings) async throws -> MemoryUse {
+        try await onDisk { [estimate] in estimate(record, settings) }
+    }
+
+    /// What a load goes by now. Throws `DiskWork.NoAnswer` and `CancellationError`.
+    func currentTerms(_ record: ModelRecord, _ settings: ModelSettings) async throws -> LoadTerms {
+        try await onDisk { [terms] in terms(record, settings) }
+    }
+
+    private func onDisk<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async throws -> Value {
+        try await disk.run(patience: diskPatience / .seconds(1), body)
     }
 
     // MARK: Using
@@ -177,8 +200,14 @@ package final class ModelManager: Sendable {
         let settings = settings(loaded)
         // Of one that is outdated it says nothing about the next.
         let known = state.withLock { $0.pool.entries[loaded.id].flatMap { $0.isOutdated ? nil : $0.memory } }
+        let memory: MemoryUse
+        do {
+            memory = if let known { known } else { try await estimated(loaded, settings) }
+        } catch let error as DiskWork.NoAnswer {
+            throw ModelError.loadFailed(record.id, reason: error.description)
+        }
         let terms = Pool.Terms(
-            memory: known ?? estimate(loaded, settings), isPinned: settings.isPinned, keepAlive: settings.keepAlive ?? self.keepAlive,
+            memory: memory, isPinned: settings.isPinned, keepAlive: settings.keepAlive ?? self.keepAlive,
             asked: keepAlive, onlyLoads: onlyLoads)
         let ticket = state.withLock { state in
             state.lastTicket += 1
@@ -261,10 +290,10 @@ package final class ModelManager: Sendable {
         // Who asked may have waited while the disk changed.
         let record = await newestRecords()[asked.id] ?? asked
         let settings = settings(record)
-        let terms = terms(record, settings)
-        state.withLock { $0.terms[record.id] = terms }
         logger.info("loading a model", metadata: ["model": "\(record.id)", "path": "\(record.path)"])
         do {
+            let terms = try await currentTerms(record, settings)
+            state.withLock { $0.terms[record.id] = terms }
             let model = try await load(record, settings, progress)
             logger.info("loaded a model", metadata: ["model": "\(record.id)", "bytes": "\(model.memory.total)"])
             await didLoad(record, settings, model)

@@ -103,6 +103,6 @@ package struct ModelRoutes: Sendable {
             contextLength: backend?.contextLength ?? contextLength(record),
             capabilities: Self.capabilities(record), sizeBytes: record.sizeBytes, loaded: backend != nil, problem: record.problem,
             aliases: await models.aliases(of: record), base: record.base,
-            memoryBytes: record.isLoadable ? models.memory(of: record).total : nil)
+            memoryBytes: record.isLoadable ? await models.memory(of: record)?.total : nil)
     }
 }

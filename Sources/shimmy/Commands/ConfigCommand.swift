@@ -63,12 +63,17 @@ struct ConfigInitCommand: AsyncParsableCommand, WorksWithoutConfiguration {
 
     /// Whether there was none.
     private func write(to path: String) throws -> Bool {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        if descriptor < 0, errno == EEXIST { return false }
+        guard descriptor >= 0 else { throw CocoaError(errno == EACCES ? .fileWriteNoPermission : .fileWriteUnknown) }
+        let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
         do {
-            try Data(ExampleFile.text.utf8).write(to: URL(fileURLWithPath: path), options: .withoutOverwriting)
-        } catch let error as CocoaError where error.code == .fileWriteFileExists {
-            return false
+            try handle.write(contentsOf: Data(ExampleFile.text.utf8))
+            try handle.close()
+        } catch {
+            unlink(path)
+            throw CocoaError(.fileWriteUnknown)
         }
-        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
         return true
     }
 }

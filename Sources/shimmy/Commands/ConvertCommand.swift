@@ -40,7 +40,7 @@ struct ConvertCommand: AsyncParsableCommand {
 
     private static func write(_ record: ModelRecord, to target: String, fileType: Int?) throws {
         guard record.isFolder else { return try LlamaQuantizer.quantize(record.path, to: target, fileType: fileType ?? 1) }
-        let plain = fileType == nil ? target : target + ".plain"
+        let plain = fileType == nil ? target : "\(target).\(UUID().uuidString).plain"
         defer { if plain != target { try? FileManager.default.removeItem(atPath: plain) } }
         var bar = ProgressBar("Converting \(record.id)")
         try FolderConverter(folder: HubFolder(path: record.path), name: record.id).convert(to: plain) { bar.update($0, of: $1) }

@@ -97,6 +97,8 @@ extension GenerationError {
         case .badSchema(_, let reason): "a schema cannot be enforced: \(reason)"
         case .noInfill: "the model was not made to fill gaps"
         case .unknownPromptToken(_, let token): "the model has no token \(token)"
+        case .badToolResults(let reason): reason
+        case .beyondLimit(let reason): "the prompt \(reason)"
         case .emptyPrompt: "the prompt is empty"
         }
     }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import ShimmyClient
+import ShimmyCore
 import ShimmyJSON
 
 struct PsCommand: AsyncParsableCommand {
@@ -62,7 +63,7 @@ struct RunningModel {
     /// Tokens that came between two looks, by model, for each second.
     static func speeds(_ first: JSON, _ second: JSON, seconds: Double) -> [String: Double] {
         let before = Dictionary(all(in: first).map { ($0.name, $0.generated) }, uniquingKeysWith: { $1 })
-        let after = all(in: second).map { ($0.name, Double($0.generated - (before[$0.name] ?? $0.generated)) / seconds) }
+        let after = all(in: second).map { ($0.name, (Double($0.generated) - Double(before[$0.name] ?? $0.generated)) / seconds) }
         return Dictionary(after, uniquingKeysWith: { $1 })
     }
 
@@ -79,12 +80,12 @@ struct RunningModel {
     private var state: String {
         let state = facts["state"]?.stringValue ?? "loaded"
         guard let progress = facts["progress"]?.doubleValue, progress < 1 else { return state }
-        return "\(state) \(Int(progress * 100)) %"
+        return "\(state) \(Int(max(0, progress) * 100)) %"
     }
 
     private var memory: String {
         let parts = facts["memory"]?.objectValue?.compactMap(\.value.intValue) ?? []
-        return parts.isEmpty ? "-" : Console.size(parts.reduce(0, +))
+        return parts.isEmpty ? "-" : Console.size(parts.reduce(0) { $0.saturated(adding: max(0, $1)) })
     }
 
     /// Not known while it loads.
@@ -99,7 +100,7 @@ struct RunningModel {
 
     /// - seconds: from now.
     static func span(_ seconds: Double) -> String {
-        let seconds = max(0, Int(seconds.rounded()))
+        let seconds = Int(min(max(0, seconds.rounded()), 1e9))
         if seconds < 60 { return "\(seconds) s" }
         return seconds < 3600 ? "\(seconds / 60) min" : "\(seconds / 3600) h \(seconds % 3600 / 60) min"
     }
@@ -112,8 +113,9 @@ struct RunningModel {
 
     /// The part of all prompts' tokens that the cache had.
     private var cached: String {
-        guard let cached = number("prefix_cache", "cached_tokens"), let computed = number("prefix_cache", "computed_tokens"), cached + computed > 0
+        guard let cached = number("prefix_cache", "cached_tokens"), let computed = number("prefix_cache", "computed_tokens"), cached >= 0,
+            computed >= 0, cached.saturated(adding: computed) > 0
         else { return "-" }
-        return "\(cached * 100 / (cached + computed)) %"
+        return "\(Int(Double(cached) / (Double(cached) + Double(computed)) * 100)) %"
     }
 }

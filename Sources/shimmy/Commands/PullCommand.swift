@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import ShimmyCore
 import ShimmyHub
 import ShimmyJSON
 import ShimmyModels
@@ -88,8 +89,8 @@ extension HubAccess {
     static func standard(memory: Int) -> HubAccess {
         let environment = Environment.process
         return HubAccess(
-            endpoint: HubEndpoint(environment: environment.values, home: environment.home) { try? String(contentsOfFile: $0, encoding: .utf8) },
-            stall: environment.string("SHIMMY_PULL_STALL_SECONDS").flatMap(Double.init) ?? 30,
+            endpoint: HubEndpoint(environment: environment.values, home: environment.home) { RegularFile.text($0, limit: 64 << 10) },
+            stall: min(max(0.1, environment.string("SHIMMY_PULL_STALL_SECONDS").flatMap(Double.init).flatMap { $0.isNaN ? nil : $0 } ?? 30), 86_400),
             directory: environment.directories.models, memory: memory)
     }
 }

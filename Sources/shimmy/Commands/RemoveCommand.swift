@@ -51,11 +51,15 @@ struct RemoveCommand: AsyncParsableCommand {
 
     private func removal(of record: ModelRecord, among all: [ModelRecord]) throws -> ModelRemoval {
         let directories = Environment.process.directories
-        let conversion = record.isFolder ? Conversions(in: directories).path(of: record) : nil
+        let conversions = Conversions(in: directories)
+        let conversion = record.isFolder ? conversions.path(of: record) : nil
         let existing = conversion.flatMap { FileManager.default.fileExists(atPath: $0) ? $0 : nil }
-        guard converted else { return try ModelRemoval(record, models: directories.models, conversion: existing, among: all) }
+        guard converted else {
+            return try ModelRemoval(
+                record, models: directories.models, conversion: existing, conversions: conversions.directory, among: all)
+        }
         guard let existing else { throw ModelRemoval.Refusal(description: "\(record.id) was not converted") }
-        return ModelRemoval(conversion: existing, models: directories.models)
+        return ModelRemoval(conversion: existing, conversions: conversions.directory, models: directories.models)
     }
 
     private func ask(_ record: ModelRecord, _ removal: ModelRemoval) throws {

@@ -93,13 +93,15 @@ struct ServeCommand: AsyncParsableCommand {
         let modelName = model ?? environment.string("SHIMMY_MODEL")
         let models = try modelManager(modelName, environment, logger)
         let wantsPreload = preload || environment.flag("SHIMMY_PRELOAD")
-        let loader = try options.loader(logger)
+        var loader = try options.loader(logger)
+        loader.memoryBudget = try memory.budget
+        let planner = loader
         let store = try storage.store(logger: logger)
         // What cannot be opened now is told in the log, and tried again when it is needed.
         try? await store?.ready()
         let server = ShimmyServer(
             configuration: configuration, models: models, hub: .standard(memory: try memory.budget), store: store,
-            contextLength: { loader.plannedContextLength($0, settings(for: $0)) }, logger: logger
+            contextLength: { planner.plannedContextLength($0, settings(for: $0)) }, logger: logger
         ) { address in
             await Banner.show(address, models: models, preferred: modelName)
             await LiveConfiguration.logAliasProblems(models, logger)
@@ -158,6 +160,7 @@ struct ServeCommand: AsyncParsableCommand {
         if let name, file == nil, name.hasSuffix(".gguf") { _ = try options.resolve(name) }
         var loader = try options.loader(logger)
         loader.prefixes = try options.prefixes(logger)
+        loader.memoryBudget = try memory.budget
         let (options, ready) = (options, loader)
         return ModelManager(
             limits: try poolLimits(environment),

@@ -1,6 +1,7 @@
 import ArgumentParser
 import ShimmyChat
 import ShimmyClient
+import ShimmyConfiguration
 import ShimmyCore
 import ShimmyJSON
 import ShimmyLlama
@@ -31,7 +32,9 @@ struct ShowCommand: AsyncParsableCommand {
     var model: String
 
     func validate() throws {
-        if let context, context < 16 { throw ValidationError("--context must be at least 16.") }
+        if let context, !EngineRanges.context.contains(context) {
+            throw ValidationError("--context must be \(EngineRanges.context.lowerBound) to \(EngineRanges.context.upperBound).")
+        }
     }
 
     func run() async throws {
@@ -125,7 +128,7 @@ struct ModelDetails {
         var sums: [String: (count: Int, bytes: Int)] = [:]
         for tensor in headers.flatMap(\.tensors) {
             sums[tensor.type.name, default: (0, 0)].count += 1
-            sums[tensor.type.name, default: (0, 0)].bytes += tensor.sizeBytes
+            sums[tensor.type.name, default: (0, 0)].bytes = (sums[tensor.type.name]?.bytes ?? 0).saturated(adding: tensor.sizeBytes)
         }
         return sums.map { ($0.key, $0.value.count, $0.value.bytes) }.sorted { ($1.bytes, $0.type) < ($0.bytes, $1.type) }
     }

@@ -62,10 +62,12 @@ struct StoragePruneCommand: AsyncParsableCommand {
     @Flag(help: "Confirm that everything is to be deleted.")
     var yes = false
 
+    private static let mostDays = 36_500
+
     func validate() throws {
         guard (olderThan != nil) != all else { throw ValidationError("Say either --older-than DAYS or --all.") }
-        if let olderThan, !(0...100_000).contains(olderThan) {
-            throw ValidationError("--older-than is \(olderThan); it takes a number of days from 0 to 100000.")
+        if let olderThan, !(0...Self.mostDays).contains(olderThan) {
+            throw ValidationError("--older-than takes a number of days, 0 to \(Self.mostDays).")
         }
         if all, !yes { throw ValidationError("--all deletes everything that is stored; confirm it with --yes.") }
     }

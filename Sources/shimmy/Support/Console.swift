@@ -47,7 +47,7 @@ enum Console {
     /// `135 M`, `7.2 B`: how many parameters a model has.
     static func count(_ number: Int) -> String {
         if number >= 999_500_000 {
-            let tenths = (number + 50_000_000) / 100_000_000
+            let tenths = number / 100_000_000 + (number % 100_000_000 >= 50_000_000 ? 1 : 0)
             return "\(tenths / 10).\(tenths % 10) B"
         }
         return number >= 999_500 ? "\((number + 500_000) / 1_000_000) M" : "\((number + 500) / 1000) k"

@@ -1,13 +1,14 @@
 import Foundation
 import Logging
 import ShimmyConversion
+import ShimmyCore
 import ShimmyEngine
 import ShimmyModels
 import Synchronization
 
 /// The GGUF files that folders of SafeTensors were converted to, in the cache directory.
 struct Conversions: Sendable {
-    private let directory: String
+    let directory: String
     private let running = RunningConversions()
 
     init(in directories: Directories) { directory = directories.cache + "/converted" }
@@ -70,7 +71,7 @@ struct Conversions: Sendable {
             let hash = name.hasPrefix(plainName + "-") ? name.dropFirst(plainName.count + 1).dropLast(".gguf".count) : ""
             let isOld = !hash.isEmpty && hash.allSatisfy(\.isHexDigit)
             let file = "\(directory)/\(name)"
-            if file != path, isOld || name.hasPrefix(beginning) { try? FileManager.default.removeItem(atPath: file) }
+            if file != path, isOld || name.hasPrefix(beginning) { try? OwnedDirectory(directory).remove(file) }
         }
     }
 }

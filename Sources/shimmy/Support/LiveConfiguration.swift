@@ -1,6 +1,7 @@
 import Foundation
 import Logging
 import ShimmyConfiguration
+import ShimmyCore
 import ShimmyModels
 import ShimmyServer
 import Synchronization
@@ -26,12 +27,12 @@ struct LiveConfiguration: Sendable {
 
     /// Editors write in several steps: what counts is how it looks a moment later.
     private func followFile(_ watcher: FolderWatcher) async {
-        var seen = contents
-        watcher.watch(watchedFolders)
+        var seen = await contents
+        await watchFolders(watcher)
         for await _ in watcher.changes {
             guard (try? await Task.sleep(for: .milliseconds(200))) != nil else { return }
-            watcher.watch(watchedFolders)
-            let now = contents
+            await watchFolders(watcher)
+            let now = await contents
             if now != seen { await reload() }
             seen = now
         }
@@ -40,7 +41,22 @@ struct LiveConfiguration: Sendable {
     private var watchedFolders: [WatchedFolder] { ProcessConfiguration.shared.candidates.map(WatchedFolder.init(around:)) }
 
     /// Of the file that holds; of one that is named in it, such as that of the keys, SIGHUP tells.
-    private var contents: [Data?] { ProcessConfiguration.shared.candidates.map { FileManager.default.contents(atPath: $0) } }
+    private var contents: [[UInt8]?] {
+        get async {
+            let read = try? await DiskWork.shared.run(patience: Self.patience) {
+                ProcessConfiguration.shared.candidates.map { RegularFile.read($0, limit: Self.largestFile) }
+            }
+            return read ?? []
+        }
+    }
+
+    private func watchFolders(_ watcher: FolderWatcher) async {
+        _ = try? await DiskWork.shared.run(patience: Self.patience) { watcher.watch(watchedFolders) }
+    }
+
+    /// Seconds to wait for a disk.
+    private static let patience = 30.0
+    private static let largestFile = 16 << 20
 
     // MARK: Taking it
 

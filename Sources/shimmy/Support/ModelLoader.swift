@@ -16,6 +16,8 @@ struct ModelLoader: Sendable {
     /// Adapters for all models that they fit.
     var adapters: [LoRAAdapter] = []
     var prefixes: PrefixDirectory?
+    /// Bytes that all models may take; a model's default context follows from it.
+    var memoryBudget = MachineMemory.defaultBudget
     var conversions: Conversions
     var logger: Logger
     private let adapterMemory = AdapterMemory()
@@ -23,11 +25,24 @@ struct ModelLoader: Sendable {
     /// What a model will take, told from its files alone.
     func estimate(_ record: ModelRecord, _ settings: ModelSettings) -> MemoryUse {
         let files = record.isFolder ? [conversions.path(of: record)] : record.shards
-        let converted = record.isFolder ? try? GGUFHeader.read(path: files[0]) : nil
-        let estimate = converted.map { MemoryEstimate($0) } ?? record.memory
         let adapterBytes = adapterMemory.bytes(files: files, candidates: candidates(for: record, settings))
-        return (estimate ?? MemoryEstimate(sizeBytes: record.sizeBytes, contextLength: record.contextLength))
-            .use(contextLength: settings.contextLength, slots: settings.slots, adapterBytes: adapterBytes)
+        let settings = withContext(settings, for: record)
+        return memory(of: record).use(contextLength: settings.contextLength, slots: settings.slots, adapterBytes: adapterBytes)
+    }
+
+    private func memory(of record: ModelRecord) -> MemoryEstimate {
+        let converted = record.isFolder ? try? GGUFHeader.read(path: conversions.path(of: record)) : nil
+        return converted.map { MemoryEstimate($0) } ?? record.memory
+            ?? MemoryEstimate(sizeBytes: record.sizeBytes, contextLength: record.contextLength)
+    }
+
+    /// The settings with the context that the model gets where they do not say one. One model takes at most half of the budget by default, so that
+    /// another one fits beside it.
+    private func withContext(_ settings: ModelSettings, for record: ModelRecord) -> ModelSettings {
+        guard settings.contextLength == nil else { return settings }
+        var settings = settings
+        settings.contextLength = memory(of: record).defaultContextLength(within: memoryBudget / 2, slots: settings.slots)
+        return settings
     }
 
     /// What a load goes by.
@@ -45,6 +60,8 @@ struct ModelLoader: Sendable {
         let freed = Signal()
         let path = record.isFolder ? try await conversions.converted(record, logger: logger, progress) : record.path
         try progress.check()
+        // After the conversion: only now a folder's header is known.
+        let settings = withContext(settings, for: record)
         let done = progress.fraction
         let files = record.isFolder ? [path] : record.shards
         let options = LlamaModel.Options(onFree: freed.fire) { fraction in
@@ -141,7 +158,7 @@ struct ModelLoader: Sendable {
 
     /// The context that a model will get, told from its file alone.
     func plannedContextLength(_ record: ModelRecord, _ settings: ModelSettings) -> Int? {
-        settings.contextLength ?? record.contextLength.map { min($0, EngineShape.defaultContextLimit) }
+        withContext(settings, for: record).contextLength ?? record.contextLength.map { min($0, EngineShape.defaultContextLimit) }
     }
 
     /// Equal for equal engine, build, file and settings.

@@ -7,7 +7,7 @@ extension ModelOptions {
     /// models, and that over what the program says that keeps the model.
     func settings(for record: ModelRecord) -> ModelSettings {
         let preset = ModelBook.current.preset(for: record)
-        let hint = record.hints.contextLength.map { min($0, record.contextLength ?? $0) }
+        let hint = record.hints.contextLength.map { min($0, record.contextLength ?? $0, EngineRanges.context.upperBound) }
         var settings = ModelSettings(
             contextLength: chosen(ctxSize, "SHIMMY_CTX_SIZE", preset.context) { Int($0) } ?? hint,
             slots: chosen(slots, "SHIMMY_SLOTS", preset.slots) { Int($0) },

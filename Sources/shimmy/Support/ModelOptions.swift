@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Logging
 import ShimmyChat
+import ShimmyConfiguration
 import ShimmyEngine
 import ShimmyLlama
 import ShimmyModels
@@ -13,7 +14,9 @@ struct ModelOptions: ParsableArguments {
     @Option(help: "A directory to look for models in, beside the usual places. Repeatable. [SHIMMY_MODEL_DIR, comma-separated]")
     var modelDir: [String] = []
 
-    @Option(help: "Tokens of context. Default: what the model was trained on, at most 8192. [SHIMMY_CTX_SIZE]")
+    @Option(
+        help:
+            "Tokens of context. Default: the trained context where that fits half of the memory budget, else at least 8192. [SHIMMY_CTX_SIZE]")
     var ctxSize: Int?
 
     @Option(help: "Threads for computing. Default: the number of physical cores. [SHIMMY_THREADS]")
@@ -102,7 +105,7 @@ struct ModelOptions: ParsableArguments {
     }
 
     func loader(_ logger: Logger) throws -> ModelLoader {
-        var engine = EngineHandle.Options()
+        var engine = EngineHandle.Options(logger: logger)
         if let gap = streamGap ?? environment.integer("SHIMMY_STREAM_GAP") { engine.target.gap = Double(gap) / 1000 }
         if let queue = queue ?? environment.integer("SHIMMY_QUEUE") { engine.queue = queue }
         engine.isDeterministic = deterministic || environment.flag("SHIMMY_DETERMINISTIC")
@@ -111,6 +114,7 @@ struct ModelOptions: ParsableArguments {
         return ModelLoader(
             chatTemplate: { try chatTemplate(for: $0)?.source }, threads: threads ?? environment.integer("SHIMMY_THREADS"), engine: engine,
             adapters: try (lora.isEmpty ? environment.list("SHIMMY_LORA") : lora).map(LoRAOption.parse),
+            memoryBudget: try environment.string("SHIMMY_MEMORY_BUDGET").map(ByteSize.parse) ?? MachineMemory.defaultBudget,
             conversions: Conversions(in: environment.directories),
             logger: logger)
     }

@@ -1,4 +1,5 @@
 import Foundation
+import ShimmyCore
 import ShimmyHub
 import ShimmyModels
 
@@ -18,34 +19,53 @@ struct ModelRemoval {
     let files: [String]
     let sizeBytes: Int
     private let models: String
+    /// The directory that owns what a folder was converted to.
+    private let conversions: String
 
     /// - models: Shimmy's model directory.
     /// - conversion: the file that a folder was converted to; nil where there is none.
+    /// - conversions: the directory of such files.
     /// - all: everything that was found, it among them.
-    init(_ record: ModelRecord, models: String, conversion: String?, among all: [ModelRecord]) throws(Refusal) {
+    init(_ record: ModelRecord, models: String, conversion: String?, conversions: String, among all: [ModelRecord]) throws(Refusal) {
         if let base = record.base { throw Refusal(description: "\(record.id) is \(base) with settings of its own; its lines in shimmy.toml make it") }
         guard record.source == .shimmy, record.path.hasPrefix(models + "/") else { throw Refusal(description: Self.reason(record)) }
-        self.models = models
+        (self.models, self.conversions) = (models, conversions)
         let own = record.isFolder ? Self.files(ofFolder: record.path, models: models) : record.shards + Self.projectors(of: record, models, all)
         files = own.filter(Self.isThere) + (conversion.map { [$0] } ?? [])
-        sizeBytes = files.reduce(0) { $0 + Self.size($1) }
+        sizeBytes = files.reduce(0) { $0.saturated(adding: Self.size($1)) }
+        // Before anything is removed: a model goes whole or stays whole.
+        for file in files {
+            if let place = owner(of: file).strangePlace(of: file) { throw Self.elsewhere(file, place, record.id) }
+        }
     }
 
     /// - conversion: of a folder that stays.
-    init(conversion: String, models: String) {
-        self.models = models
+    init(conversion: String, conversions: String, models: String) {
+        (self.models, self.conversions) = (models, conversions)
         files = [conversion]
         sizeBytes = Self.size(conversion)
     }
 
     func run() throws(Refusal) {
         for file in files {
-            guard unlink(file) == 0 || errno == ENOENT else {
-                throw Refusal(description: "\(file) cannot be removed: \(String(cString: strerror(errno)))")
+            do {
+                try owner(of: file).remove(file)
+            } catch {
+                switch error {
+                case .elsewhere(let place): throw Self.elsewhere(file, place, file)
+                case .system(let number): throw Refusal(description: "\(file) cannot be removed: \(String(cString: strerror(number)))")
+                }
             }
             forget(file)
         }
         for file in files where file.hasPrefix(models + "/") { Self.removeEmptyFolders(above: file, upTo: models) }
+    }
+
+    private func owner(of file: String) -> OwnedDirectory { OwnedDirectory(file.hasPrefix(models + "/") ? models : conversions) }
+
+    private static func elsewhere(_ file: String, _ place: String, _ name: String) -> Refusal {
+        let advice = "Remove that file, or the link, yourself"
+        return Refusal(description: "\(name) is not Shimmy's to remove: a link leads from \(file) to \(place). \(advice)")
     }
 
     /// Takes a file out of what is noted of its repository's pull.
@@ -81,7 +101,10 @@ struct ModelRemoval {
 
     private static func removeEmptyFolders(above file: String, upTo models: String) {
         var folder = (file as NSString).deletingLastPathComponent
-        while folder.hasPrefix(models + "/"), rmdir(folder) == 0 { folder = (folder as NSString).deletingLastPathComponent }
+        let owned = OwnedDirectory(models)
+        while folder.hasPrefix(models + "/"), owned.strangePlace(of: folder) == nil, rmdir(folder) == 0 {
+            folder = (folder as NSString).deletingLastPathComponent
+        }
     }
 
     /// Of a link what it is, not what it leads to.

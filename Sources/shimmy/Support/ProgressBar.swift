@@ -16,7 +16,8 @@ struct ProgressBar {
     }
 
     mutating func update(_ done: Int, of total: Int) {
-        let percent = total > 0 ? Int(Double(done) / Double(total) * 100) : 100
+        // A server's numbers may be anything.
+        let percent = total > 0 ? Int(min(max(0, Double(done) / Double(total)), 1) * 100) : 100
         guard isTerminal ? percent != shown : percent / 10 != shown / 10 || shown < 0 else { return }
         shown = percent
         if isTerminal {

@@ -16,8 +16,7 @@ final class StatusLine: Sendable {
     func show(_ text: String) {
         guard isTerminal else { return }
         // A line that wraps could not be taken back.
-        var text = text
-        while text.cells >= Terminal().size.width { text.removeLast() }
+        let text = Self.fitting(text, cells: Terminal().size.width - 1)
         shown.withLock { shown in
             if text == shown { return }
             // Spaces rather than an escape sequence: every terminal knows them.
@@ -28,4 +27,15 @@ final class StatusLine: Sendable {
     }
 
     func clear() { show("") }
+
+    /// The beginning of a text, without control characters: it may be a server's.
+    private static func fitting(_ text: String, cells: Int) -> String {
+        var (line, used) = ("", 0)
+        for character in text where character.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control }) {
+            used += character.cells
+            if used > cells { break }
+            line.append(character)
+        }
+        return line
+    }
 }

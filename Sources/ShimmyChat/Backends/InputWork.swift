@@ -1,0 +1,64 @@
+import ShimmyCore
+import ShimmyJSON
+
+/// Runs what a backend does with a client's texts on the worker pool: rendering, tokenizing, compiling.
+enum InputWork {
+    /// Bytes of text up to which work is quick.
+    private static let quickBytes = 256 << 10
+
+    static func lane(bytes: Int) -> WorkerPool.Lane { bytes > quickBytes ? .slow : .quick }
+
+    /// Throws what `body` throws, `GenerationError.beyondLimit` when the work takes longer than `InputLimits.prepareSeconds`, and
+    /// `CancellationError`.
+    static func run<Value: Sendable>(
+        _ lane: WorkerPool.Lane, _ body: @escaping @Sendable (WorkBudget) throws -> Value
+    ) async throws -> Value {
+        do {
+            return try await WorkerPool.input.run(lane, seconds: InputLimits.standard.prepareSeconds) { try body($0) }
+        } catch WorkStopped.tooLong(let seconds) {
+            throw GenerationError.beyondLimit("takes longer to prepare than the limit of \(Int(seconds)) s")
+        }
+    }
+}
+
+extension Vocabulary {
+    /// Throws when a text cannot be tokenized within bounds.
+    func checkLength(of text: String) throws(GenerationError) {
+        if let limit = unbrokenLimit(exceededBy: text) {
+            throw .beyondLimit("has more than \(limit) characters in a row without a break, which is the limit of this model's tokenizer")
+        }
+    }
+
+    /// The fewest tokens that a text of so many bytes can have; 0 where that is not known.
+    func fewestTokens(bytes: Int) -> Int { longestToken.map { bytes / max(1, $0) } ?? 0 }
+}
+
+extension Conversation {
+    /// Bytes of all texts, about.
+    var bytes: Int {
+        func size(_ json: JSON) -> Int {
+            switch json {
+            case .string(let text): text.utf8.count + 2
+            case .array(let values): values.reduce(2) { $0 + size($1) }
+            case .object(let object): object.reduce(2) { $0 + $1.key.utf8.count + size($1.value) }
+            default: 8
+            }
+        }
+        let messages = messages.reduce(0) { sum, message in
+            let texts = (message.content ?? []) + [message.reasoning ?? ""]
+            return texts.reduce(sum) { $0 + $1.utf8.count } + (message.toolCalls.map(size) ?? 0)
+        }
+        let tools = tools.reduce(0) { sum, tool in
+            let grammar = tool.inputGrammar?.rules.utf8.count ?? 0
+            return sum + grammar + (tool.description ?? "").utf8.count + (tool.parameters.map(size) ?? 0)
+        }
+        return messages + tools + (responseSchema.map(size) ?? 0) + size(.object(templateArguments))
+    }
+
+    /// Bytes that every template writes into the prompt: earlier answers and their reasoning may be shortened.
+    var certainBytes: Int {
+        messages.reduce(0) { sum, message in
+            message.role == .assistant ? sum : (message.content ?? []).reduce(sum) { $0 + $1.utf8.count }
+        }
+    }
+}

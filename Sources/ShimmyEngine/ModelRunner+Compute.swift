@@ -1,0 +1,75 @@
+/// What became of a batch.
+package struct ComputedBatch: Sendable, Equatable {
+    /// One for each chunk, in order.
+    package var results: [ChunkResult]
+    /// Chunks that did not fit into the runner's limits; the scheduler should never plan one.
+    package var refused = 0
+    /// How often the runner failed, and its last error.
+    package var failedRuns = 0
+    package var error: String?
+}
+
+extension RunnerLimits {
+    /// Why a chunk cannot join a batch; nil when it can.
+    /// - batch: what is already in the batch.
+    func obstacle(to chunk: Batch.Chunk, joining batch: Batch) -> String? {
+        if chunk.tokens.isEmpty { return "a chunk without tokens" }
+        if !(0..<slots).contains(chunk.slot) { return "slot \(chunk.slot) does not exist; there are \(slots)" }
+        if batch.chunks.contains(where: { $0.slot == chunk.slot }) { return "slot \(chunk.slot) is in the batch twice" }
+        if chunk.position < 0 || chunk.tokens.count > contextLength - chunk.position {
+            return "\(chunk.tokens.count) tokens at position \(chunk.position) exceed the context of \(contextLength)"
+        }
+        if !(0..<chunk.tokens.count).contains(chunk.drafts) { return "\(chunk.drafts) drafts in a chunk of \(chunk.tokens.count) tokens" }
+        if let scores = chunk.scores, scores.firstRow < 0 || scores.tokens.count > chunk.tokens.count - scores.firstRow {
+            return "scores of rows that the chunk does not have"
+        }
+        if batch.tokenCount + chunk.tokens.count > batchTokens { return "more than the \(batchTokens) tokens of a batch" }
+        let outputCount = batch.outputCount + Batch(chunks: [chunk]).outputCount
+        return outputCount > outputs ? "more than the \(outputs) outputs of a batch" : nil
+    }
+}
+
+extension ModelRunner {
+    /// Computes a batch so that an error costs as few sequences as possible.
+    ///
+    /// Chunks beyond the runner's limits fail without being computed. When the runner fails, the slots are rolled back and the halves of the
+    /// batch are tried one after the other, down to single chunks: at most `2n - 1` runs for `n` chunks.
+    package mutating func compute(_ batch: Batch) -> ComputedBatch {
+        var computed = ComputedBatch(results: Array(repeating: ChunkResult(), count: batch.chunks.count))
+        var parts = [joinable(batch, &computed)]
+        while let part = parts.popLast() {
+            if part.isEmpty { continue }
+            do {
+                let results = try run(Batch(chunks: part.map { batch.chunks[$0] }, adapters: batch.adapters))
+                for (index, result) in zip(part, results) { computed.results[index] = result }
+            } catch {
+                computed.failedRuns += 1
+                computed.error = "\(error)"
+                let intact = part.filter { rollBack(slot: batch.chunks[$0].slot, to: batch.chunks[$0].position) }
+                let failing = part.count == 1 ? part : part.filter { !intact.contains($0) }
+                for index in failing { computed.results[index] = ChunkResult(failure: "\(error)") }
+                if part.count == 1 { continue }
+                parts.append(Array(intact[(intact.count / 2)...]))
+                parts.append(Array(intact[..<(intact.count / 2)]))
+            }
+        }
+        return computed
+    }
+
+    /// The indices of the chunks that a batch has room for; the others have failed.
+    private func joinable(_ batch: Batch, _ computed: inout ComputedBatch) -> [Int] {
+        var accepted = Batch(adapters: batch.adapters)
+        var indices: [Int] = []
+        for (index, chunk) in batch.chunks.enumerated() {
+            if let obstacle = limits.obstacle(to: chunk, joining: accepted) {
+                computed.refused += 1
+                computed.error = "\(chunk.sequence): \(obstacle)"
+                computed.results[index] = ChunkResult(failure: "the step was planned wrong: \(obstacle)")
+            } else {
+                accepted.chunks.append(chunk)
+                indices.append(index)
+            }
+        }
+        return indices
+    }
+}

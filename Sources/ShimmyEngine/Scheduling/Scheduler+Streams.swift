@@ -1,0 +1,60 @@
+import ShimmyCore
+
+extension Scheduler {
+    /// Plans one token for every stream.
+    mutating func planStreams(into step: inout Step, flex: Bool) {
+        let streams = running.filter { $0.isDecoding && $0.isFlex == flex && $0.adapters == step.batch.adapters }
+        for sequence in streams { plan(sequence.id, count: 1, into: &step) }
+    }
+
+    /// Adds tokens that constraints forced to the streams' chunks, in equal parts. No sequence is preempted for them.
+    /// - limit: tokens of the batch.
+    mutating func planForced(into step: inout Step, upTo limit: Int) {
+        var open: [(chunk: Int, sequence: Int, rest: Int)] = []
+        for (position, chunk) in step.batch.chunks.enumerated() where chunk.continuesStream && !chunk.samples {
+            guard let index = running.firstIndex(where: { $0.id == chunk.sequence }) else { continue }
+            let rest = running[index].pendingCount - chunk.tokens.count
+            if rest > 0 { open.append((position, index, rest)) }
+        }
+        // The shortest first: what it leaves of its part goes to the others.
+        open.sort { ($0.rest, $0.chunk) < ($1.rest, $1.chunk) }
+        for (done, (position, index, rest)) in open.enumerated() {
+            let room = evict(for: limit - step.batch.tokenCount, in: &step)
+            guard room > 0 else { return }
+            lengthen(&step.batch.chunks[position], by: min(rest, max(1, room / (open.count - done))), of: running[index])
+        }
+    }
+
+    private func lengthen(_ chunk: inout Batch.Chunk, by count: Int, of sequence: SequenceState) {
+        let begin = sequence.computed + chunk.tokens.count
+        chunk.tokens += sequence.tokens[begin..<begin + count]
+        chunk.samples = begin + count == sequence.tokens.count && sequence.maximumTokens > 0
+    }
+
+    /// Lengthens the streams' chunks by drafts, where verifying them costs less than what they are likely to save.
+    mutating func planDrafts(into step: inout Step, _ turn: AdapterTurns.Turn, within gap: Double) {
+        let streams = step.batch.chunks.count
+        guard limits.canRewind, !isDeterministic, streams > 0, let rowSeconds = time.rowSeconds, let stepSeconds = time.decodeSeconds(rows: streams)
+        else { return }
+        let rowsInTime = max(4, (time.rows(within: gap - turn.otherSeconds, besides: streams) ?? 0) / (1 + turn.otherSets))
+        let used = step.batch.tokenCount
+        var room = min(
+            rowsInTime - (used - streams), limits.batchTokens - used, limits.outputs - step.batch.outputCount, limits.cells - cache.cellsUsed - used)
+        for (position, chunk) in step.batch.chunks.enumerated() where chunk.samples {
+            guard room > 0 else { return }
+            guard let index = running.firstIndex(where: { $0.id == chunk.sequence }) else { continue }
+            // A token of a stream costs its share of the step; a draft pays when a row costs clearly less than the tokens that it brings.
+            // Clearly, since rows of a short chunk cost more than those of a long prompt, which are what was measured.
+            let pays = running[index].acceptance * stepSeconds / Double(streams) > 1.5 * rowSeconds
+            // A client's prediction is trusted while it comes true and no other stream has to wait for it.
+            guard pays || (streams == 1 && running[index].followsPrediction && running[index].acceptance > 0.5) else { continue }
+            let left = min(running[index].maximumTokens - running[index].generatedCount, limits.contextLength - running[index].tokens.count)
+            let guess = running[index].guess(atMost: min(room, left - 1))
+            guard !guess.tokens.isEmpty else { continue }
+            step.batch.chunks[position].tokens += guess.tokens
+            step.batch.chunks[position].drafts = guess.tokens.count
+            step.batch.chunks[position].isPrediction = guess.isPrediction
+            room -= guess.tokens.count
+        }
+    }
+}

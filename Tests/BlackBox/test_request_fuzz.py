@@ -1,0 +1,45 @@
+"""Thousands of damaged requests: the server lives, and says of each what is wrong. `make fuzz` goes on for longer."""
+
+import asyncio
+
+import pytest
+
+import request_fuzz
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with request_fuzz.serve(tmp_path_factory.mktemp("fuzz")) as server:
+        yield server
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_damaged_requests_are_answered(server, seed):
+    statuses = asyncio.run(request_fuzz.fuzz(server, seed, 800))
+    # Not all are refused, and not all are taken.
+    assert statuses.get(200, 0) > 20 and statuses.get(400, 0) > 100, statuses
+    assert server.request("GET", "/health").status == 200
+
+
+def test_good_requests_are_good(server):
+    """What is damaged is worth damaging: nearly all of the corpus is taken as it is."""
+    refused = {}
+    for method, path, body in request_fuzz.CORPUS:
+        answer = server.request(method, path, body)
+        if answer.status >= 400 and answer.json["error"]["code"] not in ("not_found", "model_not_capable", None):
+            refused[f"{method} {path}"] = answer.json["error"]
+    assert len(refused) <= 6, refused
+
+
+def test_what_is_found_is_found():
+    """The oracle: an answer for each of its rules."""
+    request = request_fuzz.Request("POST", "/", b"{}")
+    good = (400, {"content-type": "application/json"}, b'{"error": {"message": "m", "type": "t", "param": null, "code": null}}')
+    request_fuzz.check(request, good)
+    bad = [
+        None, (500, *good[1:]), (503, *good[1:]), (400, good[1], b'{"error": {"message": "m"}}'), (400, {"content-type": "text/plain"}, b"x"),
+        (200, {"content-type": "text/event-stream"}, b"data: {\n\n"), (200, good[1], b"{"),
+    ]
+    for result in bad:
+        with pytest.raises((request_fuzz.Fault, ValueError)):
+            request_fuzz.check(request, result)

@@ -1,0 +1,84 @@
+import ShimmyChat
+import ShimmyJSON
+import Testing
+
+/// Results in the order of their calls, and the changes that strict templates need.
+@Suite struct ConversationTests {
+    private func calls(_ ids: String?...) -> ChatMessage {
+        let calls = ids.map { id -> JSON in
+            var call: JSONObject = ["type": "function", "function": ["name": "f", "arguments": "{}"]]
+            call["id"] = id.map { .string($0) }
+            return .object(call)
+        }
+        return ChatMessage(role: .assistant, content: nil, toolCalls: .array(calls))
+    }
+
+    private func result(_ id: String?, _ text: String = "r") -> ChatMessage { ChatMessage(role: .tool, content: [text], toolCallID: id) }
+
+    private func ids(_ messages: [ChatMessage]) throws -> [String?] { try messages.withOrderedToolResults().map(\.toolCallID) }
+
+    @Test func resultsComeInTheOrderOfTheirCalls() throws {
+        let messages = [ChatMessage(.user, "Hi"), calls("a", "b", "c"), result("c"), result("a"), result("b"), ChatMessage(.user, "And?")]
+        #expect(try ids(messages) == [nil, nil, "a", "b", "c", nil])
+        let again = messages + [calls("a"), result("a"), ChatMessage(.assistant, "Done."), calls("x", "a"), result("a", "2"), result("x")]
+        #expect(try ids(again).suffix(6) == [nil, "a", nil, nil, "x", "a"])
+    }
+
+    @Test func answersThatFollowEachOtherGetTheirOwnResults() throws {
+        let messages = [ChatMessage(.user, "Hi"), calls("a"), calls("b"), result("b"), result("a"), calls("a"), result("a", "again")]
+        let ordered = try messages.withOrderedToolResults()
+        #expect(ordered.map(\.toolCallID) == [nil, nil, "a", nil, "b", nil, "a"])
+        #expect(ordered.last?.content == ["again"])
+    }
+
+    @Test func resultsWithoutIdsAreTakenAsTheyAre() throws {
+        #expect(try ids([ChatMessage(.user, "Hi"), calls("a", "b"), result(nil), result("b")]) == [nil, nil, nil, "b"])
+        #expect(try ids([ChatMessage(.user, "Hi"), calls(nil, nil), result("b"), result("a")]) == [nil, nil, "b", "a"])
+    }
+
+    @Test func whatDoesNotBelongTogetherIsRefused() {
+        func refusal(_ messages: [ChatMessage], continues: Bool = false) -> String? {
+            do {
+                _ = try messages.withOrderedToolResults(continues: continues)
+                return nil
+            } catch {
+                return error.description
+            }
+        }
+        #expect(refusal([ChatMessage(.user, "Hi"), result("a")])?.hasPrefix("messages with role 'tool' must be a response") == true)
+        #expect(refusal([ChatMessage(.user, "Hi"), calls("a"), result("b")])?.contains("'b'") == true)
+        #expect(refusal([ChatMessage(.user, "Hi"), calls("a", "b"), result("a")])?.hasSuffix("response messages: b") == true)
+        #expect(refusal([ChatMessage(.user, "Hi"), calls("a"), ChatMessage(.user, "And?")])?.hasSuffix("response messages: a") == true)
+        #expect(refusal([ChatMessage(.user, "Hi"), calls("a")], continues: true) == nil)
+        #expect(refusal([ChatMessage(.user, "Hi"), ChatMessage(.assistant, "a"), ChatMessage(.user, "b")]) == nil)
+    }
+
+    private func texts(_ messages: [ChatMessage]) -> [String] { messages.map { "\($0.role):\($0.content?.joined() ?? "")" } }
+
+    @Test func systemMessagesAreMergedAndMoved() {
+        let messages = [
+            ChatMessage(.system, "a"), ChatMessage(.developer, "b"), ChatMessage(.user, "c"), ChatMessage(.system, "d"),
+            ChatMessage(.assistant, "e"), ChatMessage(.user, "f"), ChatMessage(.system, "g"),
+        ]
+        let merged = Normalization.mergedSystem.applied(to: messages)
+        #expect(texts(merged) == ["system:a\n\nb", "user:c", "system:d", "assistant:e", "user:f", "system:g"])
+        #expect(texts(Normalization.movedSystem.applied(to: merged)) == ["system:a\n\nb", "user:c", "assistant:e", "user:d\n\nf", "user:g"])
+        #expect(Normalization.mergedSystem.applied(to: [messages[0], messages[2]]) == [messages[0], messages[2]])
+    }
+
+    @Test func neighboursBecomeOneTurn() {
+        let call = calls("a")
+        let messages = [
+            ChatMessage(.user, "a"), ChatMessage(.user, "b"), ChatMessage(.assistant, "c"), call, result("a"), ChatMessage(.assistant, "d"),
+            ChatMessage(.assistant, "e"),
+        ]
+        let merged = Normalization.mergedTurns.applied(to: messages)
+        #expect(texts(merged) == ["user:a\n\nb", "assistant:c", "tool:r", "assistant:d\n\ne"])
+        #expect(merged[1].toolCalls == call.toolCalls)
+    }
+
+    @Test func anAnswerThatNothingAskedForGetsAQuestion() {
+        let messages = [ChatMessage(.system, "a"), ChatMessage(.assistant, "b"), ChatMessage(.user, "c")]
+        #expect(texts(Normalization.addedUserTurn.applied(to: messages)) == ["system:a", "user:", "assistant:b", "user:c"])
+    }
+}

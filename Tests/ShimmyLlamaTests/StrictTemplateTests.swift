@@ -1,0 +1,62 @@
+import Foundation
+import ShimmyChat
+import ShimmyJSON
+import ShimmyLlama
+import Testing
+
+/// Ordinary turns of agents, for templates that want them in one order only.
+@Suite struct StrictTemplateTests {
+    private static let strict = [
+        "google-gemma-2-2b-it.jinja", "mistralai-Mistral-Nemo-Instruct-2407.jinja", "Qwen3.5-4B.jinja",
+        "mistralai-Ministral-3-14B-Reasoning-2512.jinja", "unsloth-mistral-Devstral-Small-2507.jinja",
+    ]
+
+    private static func template(_ file: String) throws -> LlamaChatTemplate {
+        try LlamaChatTemplate(source: try String(contentsOfFile: LlamaSource.models + "/templates/" + file, encoding: .utf8))
+    }
+
+    private static let call: JSON = [["id": "abcdefgh1", "type": "function", "function": ["name": "f", "arguments": "{}"]]]
+
+    private static let conversations: [[ChatMessage]] = [
+        [ChatMessage(.system, "ONE"), ChatMessage(.system, "TWO"), ChatMessage(.user, "THREE")],
+        [
+            ChatMessage(.system, "ONE"), ChatMessage(.user, "TWO"), ChatMessage(.assistant, "x"), ChatMessage(.system, "THREE"),
+            ChatMessage(.user, "y"),
+        ],
+        [ChatMessage(.user, "ONE"), ChatMessage(.user, "TWO"), ChatMessage(.user, "THREE")],
+        [ChatMessage(.assistant, "ONE"), ChatMessage(.user, "TWO"), ChatMessage(.assistant, "THREE"), ChatMessage(.user, "y")],
+        [ChatMessage(.user, "ONE"), ChatMessage(.assistant, "TWO"), ChatMessage(.assistant, "THREE"), ChatMessage(.user, "y")],
+        [
+            ChatMessage(.user, "ONE"), ChatMessage(role: .assistant, content: nil, toolCalls: call),
+            ChatMessage(role: .tool, content: ["TWO"], toolCallID: "abcdefgh1"), ChatMessage(.user, "THREE"),
+        ],
+        [
+            ChatMessage(.user, "ONE"), ChatMessage(role: .assistant, content: nil, toolCalls: call),
+            ChatMessage(role: .tool, content: ["TWO"], toolCallID: "abcdefgh1"), ChatMessage(.system, "THREE"), ChatMessage(.user, "y"),
+        ],
+    ]
+
+    @Test(arguments: strict, conversations) func anOrdinaryConversationIsRendered(file: String, messages: [ChatMessage]) throws {
+        let hasCalls = messages.contains { $0.role == .tool }
+        let conversation = Conversation(
+            messages: messages, tools: hasCalls ? [Tool(name: "f")] : [], toolChoice: ToolChoice(hasCalls ? .auto : .none))
+        let prompt = try Self.template(file).render(conversation)
+        for text in ["ONE", "TWO", "THREE"] { #expect(prompt.text.contains(text), "\(prompt.text)") }
+    }
+
+    @Test func whatWasChangedIsSaid() throws {
+        let gemma = try Self.template("google-gemma-2-2b-it.jinja")
+        let one = try gemma.render(Conversation(messages: [ChatMessage(.user, "a"), ChatMessage(.assistant, "b"), ChatMessage(.user, "c")]))
+        #expect(one.normalizations.isEmpty)
+        let two = try gemma.render(Conversation(messages: [ChatMessage(.user, "a"), ChatMessage(.user, "c")]))
+        #expect(two.normalizations == ["merged-turns"])
+    }
+
+    @Test func aRefusalIsTheTemplatesOwnWordsAlone() throws {
+        let source = "{% for m in messages %}{{ raise_exception('Never, says the template') }}{% endfor %}"
+        let error = #expect(throws: ChatTemplateError.self) {
+            try LlamaChatTemplate(source: source).render(Conversation(messages: [ChatMessage(.user, "Hi")]))
+        }
+        #expect(error?.description == "Never, says the template")
+    }
+}

@@ -1,0 +1,103 @@
+import Foundation
+import Logging
+import ShimmyChat
+import ShimmyCore
+import ShimmyEngine
+import ShimmyModels
+import Synchronization
+import Testing
+
+/// A disk that does not answer any more, such as that of a server which is gone: what is loaded still serves.
+@Suite struct HungDiskTests {
+    private final class FakeBackend: Backend {
+        let contextLength = 16
+        let fingerprint = "fp"
+        let statistics = EngineStatistics()
+        let tokenizer = TokenizerFacts(beginning: nil, end: nil, template: "")
+
+        func prepare(_ conversation: Conversation) async throws -> PreparedPrompt { throw GenerationError.emptyPrompt }
+        func tokenize(_ text: String, addSpecial: Bool, parseSpecial: Bool) async throws -> [Int32] { [] }
+        func pieces(of tokens: [Int32]) async throws -> [[UInt8]?] { [] }
+        func complete(_ request: TextRequest, terms: ServiceTerms) async throws -> sending Answer { throw GenerationError.emptyPrompt }
+        func generate(_ request: ChatRequest, terms: ServiceTerms) async throws -> sending Answer { throw GenerationError.emptyPrompt }
+        func shutdown() async {}
+    }
+
+    /// Answers until the test says so, then hangs until the test lets it go.
+    private final class Disk: Sendable {
+        private let condition = NSCondition()
+        private let hangs = Mutex(false)
+        private let hanging = Mutex(0)
+
+        var waiting: Int { hanging.withLock { $0 } }
+        func hang() { hangs.withLock { $0 = true } }
+        func recover() {
+            hangs.withLock { $0 = false }
+            condition.withLock { condition.broadcast() }
+        }
+        func touch() {
+            condition.withLock {
+                while hangs.withLock({ $0 }) {
+                    hanging.withLock { $0 += 1 }
+                    condition.wait()
+                    hanging.withLock { $0 -= 1 }
+                }
+            }
+        }
+    }
+
+    private static func manager(_ disk: Disk, patience: Duration) -> ModelManager {
+        let records = ["a", "b"].map { name in
+            ModelRecord(id: name, path: "/\(name)", source: .shimmy, kind: .model, sizeBytes: 1, modified: 1, shards: [])
+        }
+        return ModelManager(
+            limits: .init(budget: 1000), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+            scan: {
+                disk.touch()
+                return ModelCatalog(records: records)
+            },
+            estimate: { _, _ in
+                disk.touch()
+                return MemoryUse(weights: 1)
+            },
+            terms: {
+                disk.touch()
+                return LoadTerms($0, $1)
+            }, disk: DiskWork(pool: WorkerPool(name: "test", threads: 8)), diskPatience: patience
+        ) { _, _, _ in LoadedModel(backend: FakeBackend(), memory: MemoryUse(weights: 1)) }
+    }
+
+    @Test(.timeLimit(.minutes(1))) func loadedModelsServeWhileADiskHangs() async throws {
+        let disk = Disk()
+        let manager = Self.manager(disk, patience: .milliseconds(50))
+        _ = try await manager.acquire("a")
+        disk.hang()
+        let scan = Task { await manager.rescan() }
+        while disk.waiting == 0 { await Task.yield() }
+        for _ in 0..<20 { #expect(try await manager.acquire("a").record.id == "a") }
+        #expect(manager.statuses.map(\.id) == ["a"])
+        // What has to be read is refused after a while, and the list is the last one.
+        await #expect(throws: ModelError.loadFailed("b", reason: "the disk does not answer")) { try await manager.acquire("b") }
+        #expect(await manager.memory(of: try await manager.find("b")) == nil)
+        await #expect(throws: ModelError.loadFailed("none", reason: "the disk does not answer")) { try await manager.find("none") }
+        #expect(await manager.list().map(\.id) == ["a", "b"])
+        await scan.value
+        disk.recover()
+        while disk.waiting > 0 { await Task.yield() }
+        while (try? await manager.acquire("b")) == nil { await Task.yield() }
+        await #expect(throws: ModelError.unknown("none")) { try await manager.find("none") }
+        await manager.shutdown()
+    }
+
+    @Test(.timeLimit(.minutes(1))) func whoGoesAwayDoesNotWaitForTheDisk() async throws {
+        let disk = Disk()
+        let manager = Self.manager(disk, patience: .seconds(3600))
+        _ = try await manager.find("a")
+        disk.hang()
+        let request = Task { try await manager.acquire("a") }
+        while disk.waiting == 0 { await Task.yield() }
+        request.cancel()
+        await #expect(throws: CancellationError.self) { try await request.value }
+        disk.recover()
+    }
+}
