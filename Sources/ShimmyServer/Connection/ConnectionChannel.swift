@@ -76,6 +76,7 @@ private final class ConnectionRefusal: ChannelInboundHandler {
             let (handler, context) = bound.value
             handler.refuse(context)
         }
+        context.fireChannelActive()
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) { refuse(context) }
