@@ -1,5 +1,6 @@
 import ArgumentParser
 import Logging
+import ShimmyCore
 import ShimmyServer
 
 /// Bounds on what clients may use of a server.
