@@ -1,4 +1,5 @@
 import Foundation
+import ShimmyStorage
 import Testing
 
 /// Nobody but the user reads what is stored, whatever the directory's mode.
