@@ -14,7 +14,6 @@ package enum Settings {
 
     package static func find(table: String, key: String) -> Setting? { all.first { $0.table == table && $0.key == key } }
 
-
     private static let server = [
         Setting("server", "host", .text, default: "\"127.0.0.1\"", "Address to listen on.", rival: "SHIMMY_BIND_ADDRESS"),
         Setting("server", "port", .port, default: "11435", "Port to listen on; \"auto\" takes a free one.", rival: "SHIMMY_BIND_ADDRESS"),

@@ -97,7 +97,8 @@ package struct ShimmyServer: Service {
                                 do {
                                     try await other.run()
                                 } catch {
-                                    logger.info("address not listened to", metadata: ["address": "\(other.configuration.address)", "error": "\(error)"])
+                                    logger.info(
+                                        "address not listened to", metadata: ["address": "\(other.configuration.address)", "error": "\(error)"])
                                 }
                             }
                         }

@@ -461,7 +461,7 @@ def test_a_server_with_keys_never_becomes_one_without(place, how):
 NUMBERS = {
     "request-seconds": "from 1 to 86400", "drain-seconds": "from 0 to 86400", "load-silence": "from 0 to 86400", "model-wait": "from 0 to 86400",
     "max-models": "from 1 to 10000", "max-connections": "from 1 to 1000000", "max-client-connections": "from 1 to 1000000",
-    "max-requests": "from 1 to 1000000", "write-seconds": "from 1 to 86400", "ctx-size": "from 16 to 1073741824", "threads": "from 1 to 1024",
+    "max-requests": "from 1 to 1000000", "write-seconds": "from 1 to 86400", "ctx-size": "from 16 to 16777216", "threads": "from 1 to 1024",
     "slots": "from 1 to 256", "stream-gap": "from 1 to 3600000", "queue": "from 0 to 1000000", "store-days": "from 1 to 100000",
 }
 

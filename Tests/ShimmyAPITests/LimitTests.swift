@@ -46,8 +46,14 @@ import Testing
 
     @Test func unknownFieldsOfNestedObjectsAreReported() throws {
         let request = try chat([
-            "messages": [["role": "user", "content": [["type": "text", "text": "a", "cache": 1]], "x": 1], ["role": "user", "content": "b", "x": .null, "y": 2]],
-            "tools": [["type": "function", "function": ["name": "f", "extra": 1, "parameters": ["type": "object", "any": 1]], "z": 1], ["type": "web_search", "size": 1]],
+            "messages": [
+                ["role": "user", "content": [["type": "text", "text": "a", "cache": 1]], "x": 1],
+                ["role": "user", "content": "b", "x": .null, "y": 2],
+            ],
+            "tools": [
+                ["type": "function", "function": ["name": "f", "extra": 1, "parameters": ["type": "object", "any": 1]], "z": 1],
+                ["type": "web_search", "size": 1],
+            ],
             "stream": true, "stream_options": ["include_usage": true, "every": 5], "response_format": ["type": "text", "more": 1],
             "chat_template_kwargs": ["anything": 1], "metadata": [:],
         ])
@@ -141,7 +147,9 @@ import Testing
     }
 
     @Test func manyItemsAreDroppedInOnePass() throws {
-        let items = (0..<100_000).map { item($0 % 2 == 0 ? .call(id: "c\($0)", name: "f", arguments: "{}") : .output(callID: "c\($0 - 1)", ["1"]), $0) }
+        let items = (0..<100_000).map {
+            item($0 % 2 == 0 ? .call(id: "c\($0)", name: "f", arguments: "{}") : .output(callID: "c\($0 - 1)", ["1"]), $0)
+        }
         let rest = try #require(ItemTruncation.dropping(items + [item(.message(.user, ["b"]))], excess: 99, of: 100))
         #expect(rest.count < 2000)
     }

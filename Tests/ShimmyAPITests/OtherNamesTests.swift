@@ -14,10 +14,14 @@ import Testing
     @Test(arguments: [
         (#""guided_regex": "a+""#, #""regex": "a+""#), (#""guided_choice": ["a", "b"]"#, #""choice": ["a", "b"]"#),
         (#""guided_grammar": "root ::= [a]""#, #""grammar": "root ::= [a]""#), (#""structured_outputs": {"regex": "a+"}"#, #""regex": "a+""#),
-        (#""structured_outputs": {"choice": ["a"]}"#, #""choice": ["a"]"#), (#""structured_outputs": {"grammar": "root ::= [a]"}"#, #""grammar": "root ::= [a]""#),
+        (#""structured_outputs": {"choice": ["a"]}"#, #""choice": ["a"]"#),
+        (#""structured_outputs": {"grammar": "root ::= [a]"}"#, #""grammar": "root ::= [a]""#),
         (#""guided_json": {"type": "array"}"#, #""response_format": {"type": "json_schema", "schema": {"type": "array"}}"#),
         (#""guided_json": "{\"type\": \"array\"}""#, #""response_format": {"type": "json_object", "schema": {"type": "array"}}"#),
-        (#""structured_outputs": {"json": {"type": "array"}}"#, #""response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "array"}}}"#),
+        (
+            #""structured_outputs": {"json": {"type": "array"}}"#,
+            #""response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "array"}}}"#
+        ),
         (#""structured_outputs": {"json_object": true}"#, #""response_format": {"type": "json_object"}"#),
     ])
     func vLLMsNamesMeanTheSame(theirs: String, ours: String) throws {
@@ -49,7 +53,8 @@ import Testing
         #expect(request.ignoredParameters.isEmpty)
         let going = try ChatCompletionRequest(
             try JSON.parse(
-                #"{"model": "m", "messages": [{"role": "assistant", "content": "a"}], "add_generation_prompt": false, "continue_final_message": true}"#))
+                #"{"model": "m", "messages": [{"role": "assistant", "content": "a"}], "add_generation_prompt": false, "continue_final_message": true}"#
+            ))
         #expect(going.chat.conversation.continuation == .content)
     }
 
@@ -89,7 +94,10 @@ import Testing
         let names = ["background_options", "access_programs", "client_metadata", "prompt_cache_options"]
         var request: JSONObject = ["model": "m", "input": "a"]
         for name in names { request[name] = ["a": 1] }
-        #expect(try ResponseRequest(.object(request)).ignoredParameters == ["background_options", "access_programs", "client_metadata", "prompt_cache_options"])
+        #expect(
+            try ResponseRequest(.object(request)).ignoredParameters == [
+                "background_options", "access_programs", "client_metadata", "prompt_cache_options",
+            ])
     }
 
     @Test func penaltiesAreEchoed() throws {

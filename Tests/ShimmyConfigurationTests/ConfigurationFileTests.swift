@@ -104,7 +104,7 @@ import Testing
             """#)
         #expect(
             file.problems.map(\.description) == [
-                "shimmy.toml:10: model.\"a.b\".context: it takes an integer from 16 to 1073741824, not \"wide\".",
+                "shimmy.toml:10: model.\"a.b\".context: it takes an integer from 16 to 16777216, not \"wide\".",
                 "shimmy.toml:14: model.\"a.b\".lora.1: it has no 'path'.",
                 "shimmy.toml:15: model.\"a.b\".lora.1.scale: it takes a number from -10 to 10, not a table.",
             ])

@@ -147,7 +147,8 @@ struct LimitTests {
     }
 
     @Test(arguments: [
-        ("[1,2,3]", JSONLimits(values: 3), JSONError.Limit.values), ("[[[]]]", JSONLimits(depth: 2), .depth), ("[1234]", JSONLimits(digits: 3), .digits),
+        ("[1,2,3]", JSONLimits(values: 3), JSONError.Limit.values), ("[[[]]]", JSONLimits(depth: 2), .depth),
+        ("[1234]", JSONLimits(digits: 3), .digits),
         ("[-1.5e10]", JSONLimits(digits: 6), .digits), ("[1]", JSONLimits(bytes: 2), .bytes),
     ])
     func errorsSayWhichBoundWasExceeded(text: String, limits: JSONLimits, limit: JSONError.Limit) throws {

@@ -35,7 +35,8 @@ import Testing
     func everyPathKnowsItsMethods(path: String, methods: [String]) { #expect(Self.table.methods(forPath: path) == methods) }
 
     @Test(arguments: [
-        ("/v1/chat/completion", "POST /v1/chat/completions"), ("/v1/embedings", "POST /v1/embeddings"), ("/api/tags", nil), ("/v1/healthz", "GET /health"),
+        ("/v1/chat/completion", "POST /v1/chat/completions"), ("/v1/embedings", "POST /v1/embeddings"), ("/api/generate/it", nil),
+        ("/v1/healthz", "GET /health"),
         ("/V1/Models", "GET /v1/models"), (String(repeating: "/a", count: 5000), nil),
     ])
     func theNearestRouteIsFound(path: String, nearest: String?) { #expect(Self.table.nearest(to: path) == nearest) }

@@ -176,8 +176,8 @@ extension APIError {
     package static func originNotAllowed(_ origin: String?) -> APIError {
         APIError(
             status: 403,
-            message: "A web page of \(origin.map { "the origin '\(shown($0))'" } ?? "another site") may not use this server. To allow it, start the "
-                + "server with --allow-origin ORIGIN or set allow_origin in shimmy.toml.", type: "permission_error", code: "origin_not_allowed")
+            message: "A web page of \(origin.map { "the origin '\(shown($0))'" } ?? "another site") may not use this server. To allow it, start "
+                + "the server with --allow-origin ORIGIN or set allow_origin in shimmy.toml.", type: "permission_error", code: "origin_not_allowed")
     }
 
     /// A request that only looks at a model does not load it.
@@ -189,7 +189,8 @@ extension APIError {
 
     package static func unsupportedEncoding(_ encoding: String) -> APIError {
         APIError(
-            status: 415, message: "The Content-Encoding '\(shown(encoding))' is not supported. Send the body with gzip, deflate or without an encoding.",
+            status: 415,
+            message: "The Content-Encoding '\(shown(encoding))' is not supported. Send the body with gzip, deflate or without an encoding.",
             code: "unsupported_encoding")
     }
 

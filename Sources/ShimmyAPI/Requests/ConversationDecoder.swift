@@ -28,7 +28,9 @@ struct ConversationDecoder {
     private mutating func decodeVLLMsSchema(_ fields: FieldReader) throws(APIError) {
         let outputs = try fields.nested("structured_outputs")
         let anyObject = try outputs?.bool("json_object") ?? false
-        let given = [(fields.value("guided_json"), fields.path(to: "guided_json")), (outputs?.value("json"), JSONPath.key("structured_outputs").key("json"))]
+        let given = [
+            (fields.value("guided_json"), fields.path(to: "guided_json")), (outputs?.value("json"), JSONPath.key("structured_outputs").key("json")),
+        ]
         for case (let value?, let path) in given {
             if conversation.responseSchema != nil { throw Self.rivals(path) }
             var schema = value

@@ -70,7 +70,6 @@ package struct ResponseRequest: Sendable, Equatable {
         if input == nil, previousID == nil, conversationID == nil { throw .missing(fields.path(to: "input")) }
     }
 
-
     /// The request for a model.
     package func chat(_ items: [ResponseItem]) throws(APIError) -> ChatRequest {
         var chat = chat

@@ -237,7 +237,7 @@ package final class LocalBackend: Backend {
         var conversation = conversation
         do {
             conversation.messages = try conversation.messages.withOrderedToolResults(continues: conversation.continuation != .no)
-        } catch let error as ToolResultError {
+        } catch {
             throw GenerationError.badToolResults(error.description)
         }
         do {

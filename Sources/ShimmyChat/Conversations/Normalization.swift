@@ -1,3 +1,5 @@
+import ShimmyJSON
+
 /// Changes that make an ordinary conversation acceptable to a strict template, in the order in which they are tried.
 ///
 /// Many templates were written for one system message, then user and assistant in turns, and refuse everything else.

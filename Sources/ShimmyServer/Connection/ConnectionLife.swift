@@ -63,8 +63,9 @@ final class ConnectionLife: ChannelDuplexHandler, RemovableChannelHandler {
         if closes { head.headers.replaceOrAdd(name: "connection", value: "close") }
         // Clients of HTTP/1.0 need not say whom they call. A browser always does.
         if head.version.isOld, !head.headers.contains(name: "host") { head.headers.add(name: "host", value: "localhost") }
+        // Those that wait in a pipeline are not in flight yet.
+        if exchanges.isEmpty { use.beginRequest() }
         exchanges.append(Exchange(version: head.version, closes: closes))
-        use.beginRequest()
         (isBodyArriving, drained) = (true, 0)
         announced = head.headers.contains(name: "transfer-encoding") ? nil : head.headers.first(name: "content-length").flatMap { Int($0) } ?? 0
         if announced == 0 { return }
@@ -88,11 +89,9 @@ final class ConnectionLife: ChannelDuplexHandler, RemovableChannelHandler {
             decide(&head)
             context.write(wrapOutboundOut(.head(head)), promise: promise)
         case .end:
-            let closes = exchanges.popFirst().map { exchange in
-                use.endRequest()
-                return exchange.closes
-            }
-            guard closes == true else { return context.write(data, promise: promise) }
+            let exchange = exchanges.popFirst()
+            if exchange != nil, exchanges.isEmpty { use.endRequest() }
+            guard exchange?.closes == true else { return context.write(data, promise: promise) }
             let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
             let written = context.eventLoop.makePromise(of: Void.self)
             written.futureResult.whenComplete { _ in
@@ -142,7 +141,8 @@ final class ConnectionLife: ChannelDuplexHandler, RemovableChannelHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         bodyTimer?.cancel()
-        while exchanges.popFirst() != nil { use.endRequest() }
+        if !exchanges.isEmpty { use.endRequest() }
+        exchanges = []
         context.fireChannelInactive()
     }
 }

@@ -23,7 +23,8 @@ extension APIError {
         case let error as HTTPError where error.status.code < 500: self.init(status: error.status.code, message: error.body ?? "Bad request.")
         case WorkStopped.tooLong(let seconds):
             self.init(
-                status: 400, message: "Reading the request took longer than \(seconds) s. This is a limit of the server; docs/limits.md lists all of them.",
+                status: 400,
+                message: "Reading the request took longer than \(seconds) s. This is a limit of the server; docs/limits.md lists all of them.",
                 code: "limit_exceeded")
         case is CancellationError:
             self = .unavailable("The server is shutting down.", code: "shutting_down", retryAfter: 5)

@@ -11,7 +11,7 @@ struct ProtocolMiddleware: RouterMiddleware {
     func handle(_ request: Request, context: Context, next: Next) async throws -> Response {
         if request.headers[.upgrade]?.lowercased().contains("websocket") == true { throw APIError.noWebSockets }
         guard request.method == .options, request.headers[.accessControlRequestMethod] == nil else { return try await next(request, context) }
-        let methods = request.uri.path == "*" ? ["GET", "HEAD", "POST", "DELETE"] : routes.methods(forPath: request.uri.path)
+        let methods = request.head.path == "*" ? ["GET", "HEAD", "POST", "DELETE"] : routes.methods(forPath: request.uri.path)
         if methods.isEmpty { return try await next(request, context) }
         return Response(status: .noContent, headers: [.allow: (methods + ["OPTIONS"]).joined(separator: ", ")])
     }

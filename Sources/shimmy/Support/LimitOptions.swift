@@ -1,5 +1,6 @@
 import ArgumentParser
 import Logging
+import ShimmyCore
 import ShimmyServer
 
 /// Bounds on what clients may use of a server.
@@ -43,7 +44,8 @@ struct LimitOptions: ParsableArguments {
         if let bytes = try bodyMemory ?? environment.string("SHIMMY_BODY_MEMORY").map(ByteSize.parse) { limits.bodyMemory = bytes }
         guard limits.input.bodyBytes <= Self.largestBody else { throw ValidationError("--max-body is at most \(Self.largestBody) bytes.") }
         guard limits.bodyMemory >= limits.input.bodyBytes else {
-            throw ValidationError("--body-memory (\(limits.bodyMemory)) is less than --max-body (\(limits.input.bodyBytes)), so that no such body could be read.")
+            throw ValidationError(
+                "--body-memory (\(limits.bodyMemory)) is less than --max-body (\(limits.input.bodyBytes)), so that no such body could be read.")
         }
         fitConnections(&limits, logger)
     }
