@@ -111,6 +111,12 @@ class Request:
     # Whether less of the body is sent than its length says.
     is_cut: bool = False
 
+    @property
+    def is_http(self) -> bool:
+        """Whether its first lines are such that a server has to answer rather than close the connection."""
+        lines = [self.method, self.path, *(value for _, value in self.headers)]
+        return not self.is_cut and self.method not in ("TRACE", "X") and self.path != "*" and all(32 <= ord(letter) < 127 for line in lines for letter in line)
+
 
 def places(value, path=()):
     """The paths of all values within a value; of itself it is the empty one."""
@@ -288,7 +294,7 @@ async def answer(reader, method):
 def check(request: Request, result):
     """Raises `Fault` for an answer that must not be."""
     if result is None:
-        if not request.is_cut and request.method not in ("TRACE", "X") and request.path != "*":
+        if request.is_http:
             raise Fault("the connection ended without an answer")
         return
     status, headers, body = result

@@ -74,13 +74,19 @@ import Testing
         disk.hang()
         let scan = Task { await manager.rescan() }
         while disk.waiting == 0 { await Task.yield() }
-        for _ in 0..<20 { #expect(try await manager.acquire("a").record.id == "a") }
+        for _ in 0..<20 {
+            let lease = try await manager.acquire("a")
+            #expect(lease.record.id == "a")
+        }
         #expect(manager.statuses.map(\.id) == ["a"])
         // What has to be read is refused after a while, and the list is the last one.
         await #expect(throws: ModelError.loadFailed("b", reason: "the disk does not answer")) { try await manager.acquire("b") }
-        #expect(await manager.memory(of: try await manager.find("b")) == nil)
+        let record = try await manager.find("b")
+        let memory = await manager.memory(of: record)
+        #expect(memory == nil)
         await #expect(throws: ModelError.loadFailed("none", reason: "the disk does not answer")) { try await manager.find("none") }
-        #expect(await manager.list().map(\.id) == ["a", "b"])
+        let names = await manager.list().map(\.id)
+        #expect(names == ["a", "b"])
         await scan.value
         disk.recover()
         while disk.waiting > 0 { await Task.yield() }

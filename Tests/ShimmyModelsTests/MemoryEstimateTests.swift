@@ -178,3 +178,17 @@ import Testing
         }
     }
 }
+
+/// Lengths that a header may claim.
+@Suite struct ClaimedContextTests {
+    @Test(arguments: [Int.max, 1 << 40, EngineShape.mostContext + 1]) func noContextIsLongerThanTheLongest(length: Int) throws {
+        let estimate = MemoryEstimate(sizeBytes: 1000, contextLength: length)
+        #expect(try #require(estimate.defaultContextLength(within: .max)) == EngineShape.mostContext)
+        #expect(estimate.use(contextLength: length).total > 0)
+    }
+
+    @Test(arguments: [Int.min, -1, 0]) func aContextThatIsNoneIsNotPlanned(length: Int) {
+        #expect(MemoryEstimate(sizeBytes: 1000, contextLength: length).defaultContextLength(within: .max) == nil)
+        #expect(MemoryEstimate(sizeBytes: .max, contextLength: length).use().total > 0)
+    }
+}

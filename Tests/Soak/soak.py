@@ -44,6 +44,8 @@ class Books:
 
     def __init__(self):
         self.stored, self.deleted = {}, set()
+        # What is acknowledged while the disk is full may be held in memory alone.
+        self.uncertain = 0
         self.actions, self.statuses, self.faults, self.lives = {}, {}, [], []
         # While the server is being ended, connections may break.
         self.is_ending = False
@@ -119,8 +121,8 @@ class Client:
 class Traffic:
     """What clients do, each action chosen by chance."""
 
-    def __init__(self, client: Client, books: Books, source: random.Random):
-        self.client, self.books, self.source = client, books, source
+    def __init__(self, client: Client, books: Books, source: random.Random, disk):
+        self.client, self.books, self.source, self.disk = client, books, source, disk
 
     @property
     def actions(self):
@@ -148,7 +150,10 @@ class Traffic:
             self.books.fault(f"{action.__name__}: an answer that cannot be read: {error!r}")
 
     def keep(self, kind: str, identifier: str):
-        self.books.stored[identifier] = kind
+        if self.disk.is_full:
+            self.books.uncertain += 1
+        else:
+            self.books.stored[identifier] = kind
 
     # Answers
 
@@ -382,7 +387,7 @@ async def traffic(life: Life, books: Books, source: random.Random, seconds: floa
         while time.monotonic() < until and life.process.poll() is None:
             await worker.act()
 
-    workers = [Traffic(life.client, books, random.Random(source.random())) for _ in range(WORKERS)]
+    workers = [Traffic(life.client, books, random.Random(source.random()), disk) for _ in range(WORKERS)]
     await asyncio.gather(*(work(worker) for worker in workers))
     if life.process.poll() is not None and not books.is_ending:
         books.fault(f"the server ended by itself with {life.process.returncode}")
@@ -395,7 +400,7 @@ async def live(number: int, home: Path, port: int, budget: int, seconds: float, 
     await life.begin()
     await life.check_stored()
     # Once everything, so that what is made only once is there.
-    worker = Traffic(life.client, books, source)
+    worker = Traffic(life.client, books, source, disk)
     for _, action in worker.actions:
         try:
             await action()
@@ -477,7 +482,7 @@ def main():
     began = time.monotonic()
     books = asyncio.run(soak(options))
     report = {"seed": options.seed, "seconds": round(time.monotonic() - began), "disk_was_filled": books.own_disk, "actions": books.actions,
-              "statuses": books.statuses, "stored": len(books.stored), "lives": books.lives, "faults": books.faults}
+              "statuses": books.statuses, "stored": len(books.stored), "uncertain": books.uncertain, "lives": books.lives, "faults": books.faults}
     options.report.write_text(json.dumps(report, indent=2) + "\n")
     print(json.dumps({name: report[name] for name in ("seed", "seconds", "statuses", "stored")}), f"{len(books.faults)} faults, see {options.report}")
     sys.exit(1 if books.faults else 0)

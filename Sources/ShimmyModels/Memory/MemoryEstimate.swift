@@ -65,7 +65,9 @@ package struct MemoryEstimate: Sendable, Equatable {
     /// otherwise as much as fits, but at least `EngineShape.defaultContextLimit`. Returns nil for models that make vectors, whose memory grows
     /// with the square of the context, and where the trained context is not known.
     package func defaultContextLength(within bytes: Int, slots: Int? = nil) -> Int? {
-        guard !makesVectors, let trained = trainedContext, trained > 0 else { return nil }
+        guard !makesVectors, let told = trainedContext, told > 0 else { return nil }
+        // A header can claim any length; `use` counts no longer one.
+        let trained = min(told, EngineShape.mostContext)
         let least = min(trained, EngineShape.defaultContextLimit)
         func fits(_ length: Int) -> Bool { use(contextLength: length, slots: slots).total <= bytes }
         if fits(trained) { return trained }
