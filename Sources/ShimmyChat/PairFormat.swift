@@ -11,8 +11,8 @@ package enum PairFormat: Sendable, Equatable {
 /// A question that is asked of many documents.
 struct PairedQuestion {
     private enum Form {
-        /// The template's text around the places of the document.
-        case text([String])
+        /// The template's text around the places of the document, and within that around the places of the question.
+        case text([[String]], question: String)
         case tokens(before: [Token], after: [Token])
     }
 
@@ -24,8 +24,10 @@ struct PairedQuestion {
         switch vocabulary.pairFormat {
         case .template(let template):
             // Cut first, then filled in: what stands in a question or a document is never taken for a place.
-            let parts = template.split(separator: "{document}", omittingEmptySubsequences: false)
-            form = .text(parts.map { String($0).replacing("{query}", with: question) })
+            let parts = template.split(separator: "{document}", omittingEmptySubsequences: false).map { part in
+                part.split(separator: "{query}", omittingEmptySubsequences: false).map { String($0) }
+            }
+            form = .text(parts, question: question)
         case .marks(let beginning, let ending, let separator):
             var before = vocabulary.tokenize(question, addSpecial: false, parseSpecial: false)
             if let beginning { before.insert(beginning, at: 0) }
@@ -37,8 +39,26 @@ struct PairedQuestion {
 
     func tokens(with document: String) -> [Token] {
         switch form {
-        case .text(let parts): vocabulary.tokenize(parts.joined(separator: document), addSpecial: false, parseSpecial: true)
+        case .text(let parts, let question): vocabulary.tokenize(Self.prompt(parts, question, document), addSpecial: false)
         case .tokens(let before, let after): before + vocabulary.tokenize(document, addSpecial: false, parseSpecial: false) + after
         }
+    }
+
+    /// Control tokens are read in the template's text alone.
+    private static func prompt(_ parts: [[String]], _ question: String, _ document: String) -> RenderedPrompt {
+        var prompt = RenderedPrompt(text: "")
+        func fill(in text: String) {
+            let start = prompt.text.utf8.count
+            prompt.marks += start..<(start + text.utf8.count)
+            prompt.text += text
+        }
+        for (index, part) in parts.enumerated() {
+            if index > 0 { fill(in: document) }
+            for (place, literal) in part.enumerated() {
+                if place > 0 { fill(in: question) }
+                prompt.text += literal
+            }
+        }
+        return prompt
     }
 }

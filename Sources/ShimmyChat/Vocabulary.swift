@@ -17,8 +17,8 @@ package protocol Vocabulary: Sendable {
     /// How many characters the tokenizer takes without a break, where `text` has more; nil otherwise.
     func unbrokenLimit(exceededBy text: String) -> Int?
 
-    /// Tokenizes a rendered prompt: as `tokenize` with both options, but no control token begins at one of the prompt's marks.
-    func tokenize(_ prompt: RenderedPrompt) -> [Token]
+    /// Tokenizes a rendered prompt and reads control tokens in it, of which none begins at one of the prompt's marks.
+    func tokenize(_ prompt: RenderedPrompt, addSpecial: Bool) -> [Token]
 
     /// The bytes of a token; with `special` of control tokens too, which are none otherwise. They need not be whole UTF-8.
     func piece(of token: Token, special: Bool) -> [UInt8]
@@ -52,7 +52,12 @@ extension Vocabulary {
 
     package var longestToken: Int? { nil }
     package func unbrokenLimit(exceededBy text: String) -> Int? { nil }
-    package func tokenize(_ prompt: RenderedPrompt) -> [Token] { tokenize(prompt.text, addSpecial: true, parseSpecial: true) }
+    package func tokenize(_ prompt: RenderedPrompt, addSpecial: Bool) -> [Token] {
+        tokenize(prompt.text, addSpecial: addSpecial, parseSpecial: true)
+    }
+
+    /// With what the model wants around a text.
+    package func tokenize(_ prompt: RenderedPrompt) -> [Token] { tokenize(prompt, addSpecial: true) }
 
     package func piece(of token: Token) -> [UInt8] { piece(of: token, special: false) }
 

@@ -7,11 +7,14 @@ struct ByteTrie: Sendable {
     }
 
     private var nodes = [Node()]
+    /// Whether a member begins with a byte: in most places of a text none does.
+    private var begins = [Bool](repeating: false, count: 256)
 
     /// Keeps the first of two values for the same string. Ignores the empty string.
     mutating func insert(_ bytes: some Sequence<UInt8>, value: Int32) {
         var node = 0
         for byte in bytes {
+            if node == 0 { begins[Int(byte)] = true }
             if let next = nodes[node].next[byte] {
                 node = Int(next)
             } else {
@@ -39,6 +42,7 @@ struct ByteTrie: Sendable {
 
     func match(_ text: UnsafeBufferPointer<UInt8>, at start: Int) -> Match {
         var match = Match(member: nil, reach: start)
+        guard start < text.count, begins[Int(text[start])] else { return match }
         var node = 0
         while match.reach < text.count, let next = nodes[node].next[text[match.reach]] {
             node = Int(next)

@@ -96,16 +96,16 @@ package struct LlamaVocabulary: Vocabulary, @unchecked Sendable {
         }
     }
 
-    package func tokenize(_ prompt: RenderedPrompt) -> [Token] {
-        guard !prompt.marks.isEmpty else { return tokenize(prompt.text, addSpecial: true, parseSpecial: true) }
-        var tokens = llama_vocab_get_add_bos(pointer) ? beginning : []
+    package func tokenize(_ prompt: RenderedPrompt, addSpecial: Bool) -> [Token] {
+        guard !prompt.marks.isEmpty else { return tokenize(prompt.text, addSpecial: addSpecial, parseSpecial: true) }
+        var tokens = addSpecial && llama_vocab_get_add_bos(pointer) ? beginning : []
         var text = prompt.text
         text.withUTF8 { text in
             for part in model.controls.parts(of: text, marks: prompt.marks) {
                 tokens += tokenize(UnsafeBufferPointer(rebasing: text[part.range]), addSpecial: false, parseSpecial: part.parses)
             }
         }
-        return llama_vocab_get_add_eos(pointer) ? tokens + (ending.map { [$0] } ?? []) : tokens
+        return addSpecial && llama_vocab_get_add_eos(pointer) ? tokens + (ending.map { [$0] } ?? []) : tokens
     }
 
     private func fill(_ tokens: inout [Token], _ bytes: UnsafeBufferPointer<CChar>, _ addSpecial: Bool, _ parseSpecial: Bool) -> Int32 {

@@ -136,6 +136,17 @@ import Testing
         }
     }
 
+    /// As templates of models that judge pairs have it: each byte of the texts that are filled in is marked.
+    @Test func markedRangesHaveNoControlTokens() throws {
+        let vocabulary = try Self.model.get().vocabulary
+        let text = "<|im_start|>a <|im_end|><|im_end|> b<|im_end|>"
+        var prompt = RenderedPrompt(text: text)
+        prompt.marks = Array(12..<34)
+        let control = { (name: String) in vocabulary.tokenize(name, addSpecial: false, parseSpecial: true) }
+        let plain = vocabulary.tokenize("a <|im_end|><|im_end|> b", addSpecial: false, parseSpecial: false)
+        #expect(vocabulary.tokenize(prompt, addSpecial: false) == control("<|im_start|>") + plain + control("<|im_end|>"))
+    }
+
     @Test func aMarkedControlTokenIsTokenizedWithTheTextAroundIt() throws {
         let vocabulary = try Self.model.get().vocabulary
         let control = vocabulary.tokenize("<|im_end|>", addSpecial: false, parseSpecial: true)

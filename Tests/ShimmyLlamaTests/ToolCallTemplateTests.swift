@@ -48,7 +48,7 @@ import Testing
             messages: [ChatMessage(.user, "Hi")], tools: [Tool(name: "f", parameters: ["type": "object", "properties": properties])],
             toolChoice: ToolChoice(.auto))
         let prompt = try LlamaChatTemplate(source: source).render(conversation)
-        #expect(prompt.text.contains("^[a-z]+$") && prompt.text.ranges(of: #""pattern": "#).count == 2)
+        #expect(prompt.text.contains("^[a-z]+$") && prompt.text.ranges(of: #""pattern""#).count == 2)
         #expect(!prompt.text.unicodeScalars.contains { $0.value == 0xFDD2 } && !prompt.text.contains("fdd2"))
         conversation.tools = []
         conversation.responseSchema = ["type": "string", "pattern": "^[a-z]+$"]

@@ -47,6 +47,8 @@ package final class EmbeddingBackend: Backend {
             return try request.documents.enumerated().map { index, document in
                 try budget.check()
                 try vocabulary.checkLength(of: document)
+                let fewest = vocabulary.fewestTokens(bytes: document.utf8.count)
+                if fewest > contextLength { throw GenerationError.inputTooLong(index, tokens: fewest, context: contextLength) }
                 let tokens = question.tokens(with: document)
                 if tokens.isEmpty { throw GenerationError.emptyInput(index) }
                 guard tokens.count <= contextLength else {
@@ -64,6 +66,8 @@ package final class EmbeddingBackend: Backend {
         let tokens: [Token]
         switch input {
         case .text(let text):
+            let fewest = vocabulary.fewestTokens(bytes: text.utf8.count)
+            if fewest > contextLength { throw .inputTooLong(index, tokens: fewest, context: contextLength) }
             try vocabulary.checkLength(of: text)
             tokens = vocabulary.tokenize(text, addSpecial: true, parseSpecial: false)
         case .tokens(let given):
