@@ -182,8 +182,8 @@ extension SchemaCompiler {
     /// The schema of properties that no other keyword speaks of.
     private func unevaluated(_ flat: [SchemaPart]) throws(SchemaError) -> SchemaPart? {
         guard let part = flat.first(where: { $0.value("unevaluatedProperties") != nil }) else { return nil }
-        // Of schemas beside it in an outer one it knows nothing.
-        if part.id != flat[0].id { try pass(part.error("unevaluatedProperties", "it cannot be told apart which properties other schemas know")) }
+        // It knows the properties of schemas within it, but not those of schemas beside it, which are no longer told apart here.
+        if flat.count > 1 { try pass(part.error("unevaluatedProperties", "it cannot be told apart which properties other schemas know")) }
         return part.at("unevaluatedProperties")
     }
 

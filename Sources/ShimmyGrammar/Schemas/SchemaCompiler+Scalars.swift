@@ -176,6 +176,7 @@ extension SchemaCompiler {
                 guard StringFormats.pattern(of: format) != nil else {
                     // An unknown format is an annotation; with strict rules it is an error.
                     if mode == .exact, !StringFormats.isAnnotation(format) { throw part.error("format", "the format '\(format)' is not known") }
+                    if StringFormats.unenforced.contains(format) { try pass(part.error("format", "the format '\(format)' cannot be enforced")) }
                     continue
                 }
                 result.append(Pattern(part: part, key: "format", source: .format(format)))

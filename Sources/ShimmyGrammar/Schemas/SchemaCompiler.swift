@@ -155,6 +155,7 @@ final class SchemaCompiler {
     private func resolved(_ key: String, of part: SchemaPart) throws(SchemaError) -> SchemaPart? {
         guard let text = part.schema[key]?.stringValue else { throw part.error(key, "'\(key)' is a string") }
         if let target = references.target(of: text, from: part) {
+            if key != "$ref", references.isDynamic { try pass(part.error(key, "the target of '\(text)' depends on how the schema is reached")) }
             if target.schema.objectValue == nil, target.schema.boolValue == nil { throw part.error(key, "'\(text)' does not lead to a schema") }
             return target
         }

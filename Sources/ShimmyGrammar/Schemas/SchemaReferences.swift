@@ -7,6 +7,9 @@ struct SchemaReferences {
     private var targets: [String: SchemaPart] = [:]
     /// The base URIs of schemas that have an identifier, by their pointers.
     private var bases: [String: String] = [:]
+    private var dynamicAnchors = 0
+    /// Whether the target of a dynamic reference depends on how it is reached.
+    var isDynamic: Bool { dynamicAnchors > 1 }
     /// Whether keywords beside `$ref` count for nothing, as before draft 2019-09.
     let ignoresSiblings: Bool
 
@@ -22,7 +25,9 @@ struct SchemaReferences {
         while let (part, outer) = open.popLast() {
             var base = outer
             if let object = part.schema.objectValue {
-                for key in ["$id", "id"] {
+                // Beside a reference an identifier counts for nothing either.
+                let isReference = ignoresSiblings && object["$ref"]?.stringValue != nil
+                for key in ["$id", "id"] where !isReference {
                     guard let id = object[key]?.stringValue, !id.isEmpty else { continue }
                     if id.hasPrefix("#") {
                         targets[base + id] = targets[base + id] ?? part
@@ -32,6 +37,7 @@ struct SchemaReferences {
                         bases[part.pointer] = base
                     }
                 }
+                if object["$dynamicAnchor"] != nil || object["$recursiveAnchor"] != nil { dynamicAnchors += 1 }
                 for key in ["$anchor", "$dynamicAnchor"] {
                     if let name = object[key]?.stringValue { targets["\(base)#\(name)"] = targets["\(base)#\(name)"] ?? part }
                 }

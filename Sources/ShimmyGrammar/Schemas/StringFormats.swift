@@ -27,8 +27,11 @@ enum StringFormats {
 
     /// Whether a format says nothing of the text that could be enforced: marks for people and for codecs.
     static func isAnnotation(_ format: String) -> Bool {
-        ["password", "byte", "binary", "float", "double", "decimal", "char", "regex", "uri-template", "idn-hostname", ""].contains(format)
+        ["password", "byte", "binary", "float", "double", "decimal", "char", ""].contains(format) || unenforced.contains(format)
     }
+
+    /// Formats of JSON Schema that no automaton can tell.
+    static let unenforced: Set<String> = ["regex", "uri-template", "idn-hostname"]
 
     /// Bounds of integers that some formats stand for.
     static func range(of format: String) -> (low: String, high: String)? {
