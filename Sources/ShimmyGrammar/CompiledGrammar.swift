@@ -3,12 +3,13 @@ import Synchronization
 
 /// A grammar over a vocabulary. What is worked out while it is used is shared by all texts that are held to it.
 package final class CompiledGrammar: Sendable {
-    /// Bytes of tables after which texts begin with new ones.
-    private static let maximumSize = 48 << 20
+    /// Bytes of states after which texts begin with new tables.
+    private static let maximumSize = 12 << 20
 
     let trie: TokenTrie
     private let program: GrammarProgram
     private let current: Mutex<Tables>
+    fileprivate let isPrepared = Atomic<Bool>(false)
 
     /// States behind a lock: texts of one grammar may be read by several threads.
     final class Tables: Sendable {
@@ -18,6 +19,10 @@ package final class CompiledGrammar: Sendable {
 
         func with<Result: Sendable>(_ body: (GrammarStates) -> Result) -> Result { states.withLock { body($0) } }
 
+        func moveMasks(to other: Tables) {
+            states.withLock { source in other.states.withLock { source.moveMasks(to: $0) } }
+        }
+
         func moved(_ state: GrammarStates.State, to other: Tables) -> GrammarStates.State {
             states.withLock { source in other.states.withLock { source.moved(state, to: $0) } }
         }
@@ -25,15 +30,18 @@ package final class CompiledGrammar: Sendable {
 
     /// - text: llama.cpp's notation (GBNF), see `GBNFParser`.
     /// Throws `GrammarTextError` when it is no grammar, no text fits it, or it is too large or recurs to the left.
-    package convenience init(_ text: String, trie: TokenTrie) throws(GrammarTextError) {
-        try self.init(GBNFParser.parse(text), trie: trie)
+    package convenience init(_ text: String, trie: TokenTrie, budget: GrammarBudget = GrammarBudget()) throws(GrammarTextError) {
+        try self.init(GBNFParser.parse(text, budget: budget), trie: trie, budget: budget)
     }
 
-    init(_ grammar: Grammar, trie: TokenTrie) throws(GrammarTextError) {
+    init(_ grammar: Grammar, trie: TokenTrie, budget: GrammarBudget) throws(GrammarTextError) {
         self.trie = trie
-        program = try ProgramBuilder.build(grammar, controls: Array(trie.controls.keys))
+        program = try ProgramBuilder.build(grammar, controls: Array(trie.controls.keys), budget: budget)
         current = Mutex(Tables(program, horizon: trie.longest))
     }
+
+    /// Bytes of memory, roughly. It grows while the grammar is used, up to a bound.
+    package var bytes: Int { program.size + current.withLock { $0 }.with(\.size) }
 
     /// The beginning of a text.
     package func begin() -> GrammarCursor {
@@ -44,12 +52,16 @@ package final class CompiledGrammar: Sendable {
     /// Tables with room for more.
     func fresh() -> Tables {
         current.withLock { tables in
-            if tables.with(\.size) > Self.maximumSize { tables = Tables(program, horizon: trie.longest) }
+            if tables.with(Self.isFull) {
+                let other = Tables(program, horizon: trie.longest)
+                tables.moveMasks(to: other)
+                tables = other
+            }
             return tables
         }
     }
 
-    static func isFull(_ states: GrammarStates) -> Bool { states.size > maximumSize }
+    static func isFull(_ states: GrammarStates) -> Bool { states.sizeOfStates > maximumSize }
 }
 
 /// A place in a text that is held to a grammar.
@@ -71,6 +83,28 @@ package struct GrammarCursor: Sendable {
     package var mayEnd: Bool { tables.with { $0.isEnd(state) } }
     /// The tokens that may come next, the ones that end a text among them where it may end.
     package var mask: TokenMask { tables.with { $0.mask(state, grammar.trie) } }
+    /// Computes the masks of the states that a text comes to first, so that they need not be computed while the text is generated.
+    ///
+    /// Returns when the time is used up, or when so many are known. Does nothing when the grammar was prepared before.
+    package func prepare(seconds: Double = 0.05, masks: Int = 128) {
+        guard grammar.isPrepared.exchange(true, ordering: .relaxed) == false else { return }
+        let end = ContinuousClock.now + .seconds(seconds)
+        var (open, seen, made) = ([state], Set([state]), 0)
+        var index = 0
+        while index < open.count, made < masks, open.count < 4000, ContinuousClock.now < end {
+            let state = open[index]
+            index += 1
+            // The lock is left between masks: other texts may need it.
+            let (isNew, next) = tables.with { states in
+                let isNew = !states.hasMask(state)
+                _ = states.mask(state, grammar.trie)
+                return (isNew, states.successors(state))
+            }
+            if isNew { made += 1 }
+            for state in next where seen.insert(state).inserted { open.append(state) }
+        }
+    }
+
     /// What has to come next.
     package var forced: ForcedText { tables.with { $0.forcedText(state) } }
 

@@ -1,10 +1,12 @@
 import Synchronization
 
-/// Compiles grammars over one vocabulary and keeps the last ones by their text: requests come with the same schema again and again.
+/// Compiles grammars over one vocabulary and keeps the ones that were used last, since many requests have the same schema.
 package final class GrammarCompiler: Sendable {
-    private static let kept = 64
+    /// Bytes of all grammars that are kept for a model.
+    package static let standardBytes = 64 << 20
 
     private let trie: TokenTrie
+    private let maximumBytes: Int
     private let cache = Mutex<[String: Entry]>([:])
 
     private struct Entry {
@@ -12,22 +14,43 @@ package final class GrammarCompiler: Sendable {
         var lastUse: ContinuousClock.Instant
     }
 
-    package init(trie: TokenTrie) { self.trie = trie }
+    /// - maximumBytes: bounds the memory of the grammars that are kept. The last one is kept even if it is larger.
+    package init(trie: TokenTrie, maximumBytes: Int = standardBytes) {
+        self.trie = trie
+        self.maximumBytes = maximumBytes
+    }
+
+    /// Bytes of memory that the kept grammars take, roughly.
+    package var bytes: Int { cache.withLock { cache in cache.reduce(0) { $0 + Self.bytes($1) } } }
+
+    private static func bytes(_ entry: (key: String, value: Entry)) -> Int { entry.key.utf8.count + entry.value.grammar.bytes }
 
     /// - text: llama.cpp's notation (GBNF).
-    /// Throws `GrammarTextError` when the text is no grammar that can be held to.
-    package func compile(_ text: String) throws(GrammarTextError) -> CompiledGrammar {
+    /// Throws `GrammarTextError` when the text is not a grammar that can be enforced, or exceeds a limit.
+    package func compile(_ text: String, budget: GrammarBudget = GrammarBudget()) throws(GrammarTextError) -> CompiledGrammar {
         let now = ContinuousClock.now
         let known = cache.withLock { cache in
             cache[text]?.lastUse = now
             return cache[text]?.grammar
         }
-        if let known { return known }
-        let grammar = try CompiledGrammar(text, trie: trie)
-        cache.withLock { cache in
-            if cache.count >= Self.kept, let oldest = cache.min(by: { $0.value.lastUse < $1.value.lastUse }) { cache[oldest.key] = nil }
-            cache[text] = Entry(grammar: grammar, lastUse: now)
+        if let known {
+            evict()
+            return known
         }
+        let grammar = try CompiledGrammar(text, trie: trie, budget: budget)
+        cache.withLock { $0[text] = Entry(grammar: grammar, lastUse: now) }
+        evict()
         return grammar
+    }
+
+    /// Drops the grammars that were not used for the longest time. Texts that use one keep it.
+    private func evict() {
+        cache.withLock { cache in
+            var total = cache.reduce(0) { $0 + Self.bytes($1) }
+            while total > maximumBytes, cache.count > 1, let oldest = cache.min(by: { $0.value.lastUse < $1.value.lastUse }) {
+                total -= Self.bytes(oldest)
+                cache[oldest.key] = nil
+            }
+        }
     }
 }

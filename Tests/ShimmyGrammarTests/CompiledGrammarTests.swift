@@ -110,14 +110,136 @@ import Testing
     }
 
     @Test(arguments: [
-        "root ::= ((\"a\"{0,100}){0,100}){0,100}", "root ::= \"a\" root \"a\" | \"a\" root | \"a\"", "root ::= (([a-z]*)*)* \"b\"",
-        "root ::= ([a-z]{0,1000} [a-z]{0,1000}){0,1000} \"b\"",
-    ]) func ambiguousGrammarsStayBounded(text: String) throws {
-        var cursor = try CompiledGrammar(text, trie: Self.bytes).begin()
+        ("root ::= ((\"a\"{0,100}){0,100}){0,100}", true), ("root ::= \"a\" root \"a\" | \"a\" root | \"a\"", true), ("root ::= (([a-z]*)*)* \"b\"", false),
+        ("root ::= ([a-z]{0,1000} [a-z]{0,1000}){0,1000} \"b\"", false),
+    ]) func ambiguousGrammarsStayBounded(text: String, mayEnd: Bool) throws {
+        let grammar = try CompiledGrammar(text, trie: Self.bytes)
+        var cursor = grammar.begin()
         for _ in 0..<60 {
-            _ = cursor.mask
+            #expect(cursor.mask.contains(Token(UInt8(ascii: "a"))))
             cursor.advance(Array("a".utf8))
         }
+        #expect(!cursor.isDead && cursor.mayEnd == mayEnd)
+        cursor.advance(Array("b".utf8))
+        #expect(cursor.isDead == mayEnd && cursor.mayEnd == !mayEnd)
+        #expect(grammar.bytes < 32 << 20)
+    }
+
+    @Test func lengthsAreCountedBesideAnAutomaton() throws {
+        // Words of letters with an "@" within them; the mask allows only what can still be completed.
+        let text = "root ::= @string{3,5;[a-z]>1;[a-z]>1[@]>2;[a-z]>3;[a-z]>3=}"
+        for taken in ["a@b", "ab@c", "abc@d", "a@bcd"] { #expect(try Self.takes(text, taken), "\(taken)") }
+        for refused in ["", "a@", "abc", "abcd@e", "a@bcde", "a@b@c"] { #expect(try !Self.takes(text, refused), "\(refused)") }
+        var cursor = try CompiledGrammar(text, trie: Self.bytes).begin()
+        cursor.advance(Array("abc".utf8))
+        #expect(cursor.mask.count == 1 && cursor.mask.contains(Token(UInt8(ascii: "@"))))
+    }
+
+    @Test func countedCharactersMayBeEscapesAndManyBytes() throws {
+        let text = "root ::= \"\\\"\" @string{0,2;*>0=} \"\\\"\""
+        for taken in ["\"\"", "\"é\"", "\"日本\"", "\"\\n\\\"\"", "\"😀a\""] { #expect(try Self.takes(text, taken), "\(taken)") }
+        for refused in ["\"日本語\"", "\"\\na\\n\"", "\"a\nb\""] { #expect(try !Self.takes(text, refused), "\(refused)") }
+    }
+
+    @Test(arguments: [
+        "root ::= @text{}", "root ::= @text{0,;[a]>1}", "root ::= @text{0,;[a]>0[a-b]>0=}", "root ::= @text{5,3;*>0=}", "root ::= @other{0,;=}",
+        "root ::= @text{0,;*>0", "root ::= @text{0,;=missing}", "root ::= @text{1,2;*>0=x}\nx ::= \"a\"", "root ::= @text{3,4;[a]>1;=}",
+        "root ::= @text{0,99999999;*>0=}", "root ::= @text{0,;*>99999999999999999999=}",
+    ]) func badAutomataAreErrors(text: String) {
+        #expect(throws: GrammarTextError.self) { try CompiledGrammar(text, trie: Self.bytes) }
+    }
+
+    // MARK: Depth and size
+
+    @Test(arguments: [
+        "root ::= \"a\"" + String(repeating: "*", count: 65_000), "root ::= \"a\"" + String(repeating: "{1,2}", count: 10_000),
+        "root ::= " + String(repeating: "(", count: 60_000) + "\"a\"", "root ::= @text{0,;" + String(repeating: "[", count: 60_000),
+    ]) func deepTextsAreErrors(text: String) {
+        #expect(throws: GrammarTextError.self) { try CompiledGrammar(text, trie: Self.bytes) }
+    }
+
+    @Test func longChainsOfRulesAreNoDepth() throws {
+        let count = 5000
+        var text = "root ::= r0\n"
+        for index in 0..<count { text += "r\(index) ::= r\(index + 1)*\n" }
+        text += "r\(count) ::= \"a\"?"
+        #expect(try Self.takes(text, "aaa"))
+        // A sequence of parts that may all be empty, repeated.
+        let parts = (0..<5000).map { _ in "\"a\"?" }.joined(separator: " ")
+        #expect(throws: Never.self) { try? CompiledGrammar("root ::= (\(parts))*", trie: Self.bytes) }
+    }
+
+    @Test func aNestedTextIsNoDepth() throws {
+        let grammar = try CompiledGrammar("root ::= \"a\" root{0,3} \"b\"?", trie: Self.bytes)
+        var cursor = grammar.begin()
+        for _ in 0..<200_000 { cursor.advance(Array("a".utf8)) }
+        #expect(!cursor.isDead && cursor.mayEnd)
+    }
+
+    @Test func limitsNameThemselves() {
+        func reason(_ text: String, _ change: (inout InputLimits) -> Void) -> String {
+            var limits = InputLimits.standard
+            change(&limits)
+            do {
+                _ = try CompiledGrammar(text, trie: Self.bytes, budget: GrammarBudget(limits: limits))
+                return ""
+            } catch {
+                return error.description
+            }
+        }
+        #expect(reason("root ::= \"abcdefghijklmnopqrstuvwxyz\"") { $0.grammarBytes = 20 }.contains("grammarBytes"))
+        #expect(reason("root ::= \"abcdefghijklmnopqrstuvwxyz\"") { $0.grammarStates = 20 }.contains("grammarStates"))
+        #expect(reason("root ::= \"abcdefghijklmnopqrstuvwxyz\"") { $0.grammarMemory = 1000 }.contains("grammarMemory"))
+        let long = "root ::= " + (0..<5000).map { _ in "\"a\"?" }.joined(separator: " ")
+        #expect(reason(long) { $0.compileSeconds = 0 }.contains("compileSeconds"))
+    }
+
+    @Test func cancelledWorkEndsACompilation() {
+        let work = WorkBudget()
+        work.cancel()
+        let long = "root ::= " + (0..<5000).map { _ in "\"a\"?" }.joined(separator: " ")
+        #expect(throws: GrammarTextError.self) { try CompiledGrammar(long, trie: Self.bytes, budget: GrammarBudget(work: work)) }
+    }
+
+    // MARK: Memory
+
+    @Test func masksOutliveTheirTables() throws {
+        let grammar = try CompiledGrammar("root ::= \"a\"{0,1000000}", trie: Self.bytes)
+        let first = grammar.begin().mask
+        var cursor = grammar.begin()
+        for _ in 0..<300_000 { cursor.advance(Array("aa".utf8)) }
+        #expect(grammar.begin().mask === first, "a mask is computed once")
+    }
+
+    @Test func preparedMasksAreThere() throws {
+        let grammar = try CompiledGrammar("root ::= \"a\" (\"b\" | \"c\" [0-9]+)", trie: Self.bytes)
+        let before = grammar.bytes
+        grammar.begin().prepare(seconds: 10)
+        let prepared = grammar.bytes
+        #expect(prepared > before)
+        var cursor = grammar.begin()
+        for byte in "ac12".utf8 {
+            _ = cursor.mask
+            cursor.advance([byte])
+        }
+        #expect(grammar.bytes == prepared, "nothing is computed any more")
+    }
+
+    @Test func theCompilerKeepsWhatFitsItsBound() throws {
+        let one = try CompiledGrammar("root ::= [a-z]{0,40} \"0\"", trie: Self.bytes).bytes
+        let compiler = GrammarCompiler(trie: Self.bytes, maximumBytes: one * 4)
+        let first = try compiler.compile("root ::= [a-z]{0,40} \"0\"")
+        #expect(try compiler.compile("root ::= [a-z]{0,40} \"0\"") === first)
+        for index in 1..<20 {
+            _ = try compiler.compile("root ::= [a-z]{0,40} \"\(index)\"")
+            #expect(compiler.bytes <= one * 5)
+        }
+        #expect(try compiler.compile("root ::= [a-z]{0,40} \"0\"") !== first, "the oldest one was dropped")
+        // A grammar that grows while it is used makes room as well.
+        let last = try compiler.compile("root ::= [a-z]{0,40} \"19\"")
+        last.begin().prepare(seconds: 10, masks: 10_000)
+        _ = try compiler.compile("root ::= [a-z]{0,40} \"19\"")
+        #expect(compiler.bytes <= max(one * 5, last.bytes + 100))
     }
 
     @Test func aLongTextMovesToNewTables() throws {

@@ -3,7 +3,7 @@ package import ShimmyEngine
 package import ShimmyGrammar
 import Synchronization
 
-/// Makes constraints out of grammars for one model. Its tables are made with the first grammar.
+/// Makes constraints out of grammars for one model. The vocabulary's tree is made with the first grammar.
 package final class ConstraintCompiler: Sendable {
     private struct Tables {
         let grammars: GrammarCompiler
@@ -25,6 +25,11 @@ package final class ConstraintCompiler: Sendable {
         }
     }
 
+    /// Bytes of memory that the kept grammars take, roughly.
+    package var bytes: Int { made.withLock { $0 }?.grammars.bytes ?? 0 }
+
+    /// Called on a worker thread: it takes up to seconds for a new grammar, and computes the first masks of allowed tokens.
+    ///
     /// - prefix: the beginning of the text that the grammar describes, said already.
     /// Throws `GrammarTextError` when the text is no grammar or the prefix does not fit it.
     package func compile(_ grammar: GrammarText, prefix: String = "") throws(GrammarTextError) -> any ConstraintSource {
@@ -32,8 +37,10 @@ package final class ConstraintCompiler: Sendable {
         var cursor = try tables.grammars.compile(grammar.text).begin()
         if grammar.triggers.isEmpty {
             guard cursor.advance(prefix.utf8) else { throw GrammarTextError("the prompt's end does not fit the grammar of the answer") }
+            cursor.prepare()
             return GrammarSource(cursor: cursor, tokenizer: tables.tokenizer)
         }
+        cursor.prepare()
         var settings = TriggeredConstraint.Settings(grammar: cursor)
         for trigger in grammar.triggers {
             switch trigger {

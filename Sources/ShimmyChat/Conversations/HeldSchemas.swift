@@ -1,3 +1,4 @@
+package import ShimmyCore
 package import ShimmyGrammar
 package import ShimmyJSON
 
@@ -10,8 +11,10 @@ package struct HeldSchemas: Sendable {
     package private(set) var tools: [JSON]?
     /// The number in place of the answer's schema.
     package private(set) var answerSchema: JSON?
-    /// Keywords of tools' schemas that calls are not held to, by the tools' indices.
+    /// Keywords of tools' schemas that are not enforced, by the tools' indices.
     package private(set) var notes: [(tool: Int, SchemaError)] = []
+    /// Keywords of the answer's schema that are not enforced.
+    package private(set) var answerNotes: [SchemaError] = []
 
     private struct Slot {
         let number: Int
@@ -35,12 +38,19 @@ package struct HeldSchemas: Sendable {
         case answer(SchemaError)
     }
 
-    /// Throws the schema that cannot be held to.
-    package init(_ conversation: Conversation) throws(Fault) {
+    /// A schema with `strict` has to follow OpenAI's rules, and all of it has to be enforceable. Of any other schema, keywords that cannot be
+    /// enforced are noted.
+    ///
+    /// - work: bounds the time for all schemas together.
+    /// Throws the schema that cannot be enforced.
+    package init(
+        _ conversation: Conversation, work: WorkBudget = WorkBudget(seconds: InputLimits.standard.prepareSeconds)
+    ) throws(Fault) {
         if let schema = conversation.responseSchema {
             if conversation.isResponseStrict, let obstacle = StrictSchema.obstacle(in: schema) { throw .answer(SchemaError("", obstacle)) }
             do {
-                let grammar = try SchemaGrammar(schema, prefix: "answer-")
+                let grammar = try SchemaGrammar(schema, prefix: "answer-", mode: conversation.isResponseStrict ? .exact : .lenient)
+                answerNotes = grammar.notes
                 answer = Slot(number: Self.firstNumber, root: grammar.root, rules: grammar.rules)
             } catch {
                 throw .answer(error)
@@ -52,6 +62,7 @@ package struct HeldSchemas: Sendable {
         var held: [JSON] = []
         for (index, tool) in conversation.tools.enumerated() where choice.names?.contains(tool.name) ?? true {
             do {
+                try Self.check(work)
                 held.append(try hold(tool, index, isExact: tool.isStrict || choice.mode == .required))
             } catch {
                 throw .tool(index, error)
@@ -60,6 +71,15 @@ package struct HeldSchemas: Sendable {
         tools = held
     }
 
+    private static func check(_ work: WorkBudget) throws(SchemaError) {
+        do {
+            try work.check()
+        } catch {
+            throw SchemaError("", "compiling all schemas of the request takes too long (limit prepareSeconds)")
+        }
+    }
+
+    /// - isExact: whether formats that cannot enforce all of the schema are out of question.
     private mutating func hold(_ tool: Tool, _ index: Int, isExact: Bool) throws(SchemaError) -> JSON {
         let schema = tool.parameters ?? ["type": "object", "properties": [:], "additionalProperties": false]
         if tool.isStrict, tool.inputGrammar == nil, let obstacle = StrictSchema.obstacle(in: schema) { throw SchemaError("", obstacle) }
@@ -74,11 +94,13 @@ package struct HeldSchemas: Sendable {
                 Slot(number: number, root: prefix + "text", rules: "\(prefix)text ::= \(opening) \(input.root) \"\\\"}\"\n\(input.rules)\n"))
             mustFit = true
         } else {
-            let grammar = try SchemaGrammar(schema, prefix: prefix + "all-", mode: isExact ? .exact : .lenient)
+            let mode: SchemaGrammar.Mode = tool.isStrict ? .exact : .lenient
+            let budget = GrammarBudget()
+            let grammar = try SchemaGrammar(schema, prefix: prefix + "all-", mode: mode, budget: budget)
             notes += grammar.notes.map { (index, $0) }
             wholes.append(Slot(number: number, root: grammar.root, rules: grammar.rules))
             if isExact, Self.restrictsStrings(schema) { mustFit = true }
-            object["properties"] = try holdProperties(of: schema, number, prefix, isExact: isExact)
+            object["properties"] = try holdProperties(of: schema, number, prefix, mode, budget)
         }
         object["const"] = .int(number)
         held.parameters = .object(object)
@@ -86,7 +108,9 @@ package struct HeldSchemas: Sendable {
     }
 
     /// The properties with numbers in place of what is no plain text.
-    private mutating func holdProperties(of schema: JSON, _ number: Int, _ prefix: String, isExact: Bool) throws(SchemaError) -> JSON? {
+    private mutating func holdProperties(
+        of schema: JSON, _ number: Int, _ prefix: String, _ mode: SchemaGrammar.Mode, _ budget: GrammarBudget
+    ) throws(SchemaError) -> JSON? {
         guard let properties = schema["properties"]?.objectValue else { return schema["properties"] }
         var held: JSONObject = [:]
         for (place, (name, property)) in properties.enumerated() {
@@ -94,7 +118,7 @@ package struct HeldSchemas: Sendable {
                 held[name] = property
                 continue
             }
-            let grammar = try SchemaGrammar(schema, property: name, prefix: "\(prefix)\(place)-", mode: isExact ? .exact : .lenient)
+            let grammar = try SchemaGrammar(schema, property: name, prefix: "\(prefix)\(place)-", mode: mode, budget: budget)
             parts.append(Slot(number: number + 1 + place, root: grammar.root, rules: grammar.rules))
             // Templates look at these.
             var number: JSONObject = ["const": .int(number + 1 + place)]

@@ -1,223 +1,267 @@
-/// A deterministic machine over characters: what regular expressions describe, to be cut, joined and turned round, which grammars cannot.
-struct CharacterAutomaton {
-    typealias Edge = (range: ClosedRange<UInt32>, target: Int)
+/// A deterministic automaton over characters: regular expressions that are intersected and complemented.
+struct CharacterAutomaton: Sendable, Equatable {
+    struct Edge: Sendable, Equatable {
+        var range: ClosedRange<UInt32>
+        var target: Int
+    }
 
-    /// States of one machine; what needs more is refused.
-    static let maximumStates = 4000
+    /// States of one automaton.
+    static let maximumStates = 10_000
 
     /// Each state's edges, disjoint and in order. The first state is the start.
     private(set) var edges: [[Edge]]
-    private(set) var accepts: [Bool]
+    /// For each state the label with which it accepts; nil where it does not accept.
+    private(set) var labels: [Int?]
 
-    private init(edges: [[Edge]], accepts: [Bool]) {
+    init(edges: [[Edge]], labels: [Int?]) {
         self.edges = edges
-        self.accepts = accepts
+        self.labels = labels
     }
 
-    /// Explores a machine that is given by its steps.
+    /// Explores an automaton that is given by its steps.
+    ///
     /// - step: all edges of a state.
-    /// Throws `GrammarTextError` when it has too many states.
+    /// Throws `GrammarTextError` when it has too many states or the budget is used up.
     init<State: Hashable>(
-        start: State, accepts: (State) -> Bool, step: (State) -> [(ClosedRange<UInt32>, State)]
+        start: State, budget: GrammarBudget, label: (State) -> Int?,
+        step: (State) throws(GrammarTextError) -> [(ClosedRange<UInt32>, State)]
     ) throws(GrammarTextError) {
         var states = [start]
         var numbers = [start: 0]
         edges = []
-        self.accepts = []
+        labels = []
         var index = 0
         while index < states.count {
+            if index.isMultiple(of: 64) { try budget.check() }
             var found: [Edge] = []
-            for (range, next) in step(states[index]) {
+            for (range, next) in try step(states[index]) {
                 let number = numbers[next] ?? states.count
                 if number == states.count {
                     numbers[next] = number
                     states.append(next)
                 }
-                found.append((range, number))
+                if let last = found.last, last.target == number, last.range.upperBound + 1 == range.lowerBound {
+                    found[found.count - 1].range = last.range.lowerBound...range.upperBound
+                } else {
+                    found.append(Edge(range: range, target: number))
+                }
             }
             edges.append(found)
-            self.accepts.append(accepts(states[index]))
+            labels.append(label(states[index]))
             index += 1
-            if states.count > Self.maximumStates { throw GrammarTextError("it needs a machine of more than \(Self.maximumStates) states") }
+            if states.count > Self.maximumStates {
+                throw GrammarTextError("it needs an automaton of more than \(Self.maximumStates) states", isLimit: true)
+            }
         }
         trim()
     }
 
     /// Whether nothing is accepted.
-    var isEmpty: Bool { !accepts.contains(true) }
+    var isEmpty: Bool { labels.allSatisfy { $0 == nil } }
 
-    func accepts(_ text: String) -> Bool {
+    /// The label with which a text is accepted; nil when it is not.
+    func label(of text: String) -> Int? {
         var state = 0
         for scalar in text.unicodeScalars {
-            guard let edge = edges[state].first(where: { $0.range.contains(scalar.value) }) else { return false }
+            guard let edge = edges[state].first(where: { $0.range.contains(scalar.value) }) else { return nil }
             state = edge.target
         }
-        return accepts[state]
+        return labels[state]
     }
+
+    func accepts(_ text: String) -> Bool { label(of: text) != nil }
 
     // MARK: Combinations
 
-    func intersection(_ other: CharacterAutomaton) throws(GrammarTextError) -> CharacterAutomaton {
-        try CharacterAutomaton(start: [0, 0]) {
-            accepts[$0[0]] && other.accepts[$0[1]]
+    func intersection(_ other: CharacterAutomaton, _ budget: GrammarBudget) throws(GrammarTextError) -> CharacterAutomaton {
+        try CharacterAutomaton(start: [0, 0], budget: budget) {
+            labels[$0[0]] != nil && other.labels[$0[1]] != nil ? 0 : nil
         } step: { pair in
             var found: [(ClosedRange<UInt32>, [Int])] = []
-            for left in edges[pair[0]] {
-                for right in other.edges[pair[1]] where left.range.overlaps(right.range) {
-                    found.append((left.range.clamped(to: right.range), [left.target, right.target]))
-                }
+            let (left, right) = (edges[pair[0]], other.edges[pair[1]])
+            var (first, second) = (0, 0)
+            while first < left.count, second < right.count {
+                let (one, two) = (left[first], right[second])
+                if one.range.overlaps(two.range) { found.append((one.range.clamped(to: two.range), [one.target, two.target])) }
+                if one.range.upperBound < two.range.upperBound { first += 1 } else { second += 1 }
             }
             return found
         }
     }
 
-    var complement: CharacterAutomaton {
-        get throws(GrammarTextError) {
-            let sink = edges.count
-            return try CharacterAutomaton(start: 0) {
-                $0 == sink || !accepts[$0]
-            } step: { state in
-                if state == sink { return [(0...0x10FFFF, sink)] }
-                let known = edges[state].sorted { $0.range.lowerBound < $1.range.lowerBound }
-                let rest = ScalarSet(known.map(\.range)).inverted.ranges
-                return known.map { ($0.range, $0.target) } + rest.map { ($0, sink) }
-            }
+    func complement(_ budget: GrammarBudget) throws(GrammarTextError) -> CharacterAutomaton {
+        let sink = edges.count
+        return try CharacterAutomaton(start: 0, budget: budget) {
+            $0 == sink || labels[$0] == nil ? 0 : nil
+        } step: { state in
+            if state == sink { return [(0...0x10FFFF, sink)] }
+            let rest = ScalarSet(edges[state].map(\.range)).inverted.ranges
+            return (edges[state].map { ($0.range, $0.target) } + rest.map { ($0, sink) }).sorted { $0.0.lowerBound < $1.0.lowerBound }
         }
     }
 
-    /// All texts of some lengths, in characters.
-    static func lengths(_ least: Int, _ most: Int?) throws(GrammarTextError) -> CharacterAutomaton {
-        try CharacterAutomaton(start: 0) {
-            $0 >= least
-        } step: { count in
-            if count == most { return [] }
-            return [(0...0x10FFFF, most == nil && count == least ? count : count + 1)]
-        }
+    /// Accepts some texts, each with the label 0.
+    static func any(of texts: [String], _ budget: GrammarBudget) throws(GrammarTextError) -> CharacterAutomaton {
+        try CharacterAutomaton([.choice(texts.map { .literal($0) })], budget)
     }
 
-    static func any(of texts: some Sequence<String>) throws(GrammarTextError) -> CharacterAutomaton {
-        try CharacterAutomaton(.choice(texts.map { .literal($0) }))
-    }
-
-    /// Takes away the states from which nothing is accepted.
+    /// Removes states from which nothing is accepted, and edges to them.
     private mutating func trim() {
-        var isUseful = accepts
+        var isUseful = labels.map { $0 != nil }
         var sources = [[Int]](repeating: [], count: edges.count)
         for (state, found) in edges.enumerated() { for edge in found { sources[edge.target].append(state) } }
-        var open = accepts.indices.filter { accepts[$0] }
+        var open = labels.indices.filter { labels[$0] != nil }
         while let state = open.popLast() {
             for source in sources[state] where !isUseful[source] {
                 isUseful[source] = true
                 open.append(source)
             }
         }
-        for state in edges.indices { edges[state].removeAll { !isUseful[$0.target] } }
-    }
-
-    // MARK: From and to expressions
-
-    /// Of an expression that names no rules.
-    init(_ expression: Grammar.Expression) throws(GrammarTextError) {
-        var parts = Parts()
-        let end = try parts.add(expression, from: parts.node())
-        let made = parts
-        try self.init(start: made.closure([0])) {
-            $0.contains(end)
-        } step: {
-            made.step($0)
+        isUseful[0] = true
+        guard isUseful.contains(false) else { return }
+        var numbers = [Int](repeating: -1, count: edges.count)
+        var count = 0
+        for state in edges.indices where isUseful[state] {
+            numbers[state] = count
+            count += 1
+        }
+        labels = labels.indices.filter { isUseful[$0] }.map { labels[$0] }
+        edges = edges.indices.filter { isUseful[$0] }.map { state in
+            edges[state].compactMap { numbers[$0.target] < 0 ? nil : Edge(range: $0.range, target: numbers[$0.target]) }
         }
     }
 
-    /// The machine as rules, one for each state; returns the first one's name.
-    /// - character: one character of a set, as it is to be written.
-    /// - name: a new rule's name.
-    func rules(character: (ScalarSet) -> Grammar.Expression, name: () -> String) -> [(name: String, body: Grammar.Expression)] {
-        let names = edges.map { _ in name() }
-        return edges.indices.map { state in
-            let targets = Dictionary(grouping: edges[state], by: \.target).sorted { $0.key < $1.key }
-            var choices = targets.map { target, edges in
-                Grammar.Expression.sequence([character(ScalarSet(edges.map(\.range))), .rule(names[target])])
-            }
-            if accepts[state] { choices.append(.empty) }
-            return (names[state], .choice(choices))
+    /// With each state's edges in order.
+    var sorted: CharacterAutomaton {
+        CharacterAutomaton(edges: edges.map { $0.sorted { $0.range.lowerBound < $1.range.lowerBound } }, labels: labels)
+    }
+
+    func relabelled(_ change: (Int) -> Int) -> CharacterAutomaton { CharacterAutomaton(edges: edges, labels: labels.map { $0.map(change) }) }
+
+    /// Without states from which nothing is accepted.
+    var trimmed: CharacterAutomaton {
+        var copy = self
+        copy.trim()
+        return copy
+    }
+
+    /// The same texts but for the empty one.
+    var withoutEmptyText: CharacterAutomaton {
+        let moved = edges.map { $0.map { Edge(range: $0.range, target: $0.target + 1) } }
+        return CharacterAutomaton(edges: [moved[0]] + moved, labels: [nil] + labels)
+    }
+
+    // MARK: From expressions
+
+    /// Accepts what an expression describes that names no rules.
+    init(_ expression: Grammar.Expression, _ budget: GrammarBudget) throws(GrammarTextError) { try self.init([expression], budget) }
+
+    /// Accepts what any of some expressions describes.
+    private init(_ expressions: [Grammar.Expression], _ budget: GrammarBudget) throws(GrammarTextError) {
+        var parts = ExpressionNodes(budget)
+        var ends: [Int32] = []
+        for expression in expressions { ends.append(try parts.add(expression, from: 0)) }
+        try self.init(parts) { state in ends.contains { state.contains($0) } ? 0 : nil }
+    }
+
+    /// - label: of a set of nodes, in order.
+    init(_ nodes: consuming ExpressionNodes, label: ([Int32]) -> Int?) throws(GrammarTextError) {
+        let made = nodes
+        var size = 0
+        try self.init(start: made.closure([0]), budget: made.budget, label: label) { state throws(GrammarTextError) in
+            size += state.count
+            try made.budget.check(memory: size * 16)
+            return try made.step(state)
         }
     }
 }
 
-/// The machine of an expression before it is made deterministic.
-private struct Parts {
-    private static let maximumNodes = 20_000
+// MARK: - Smaller automata
 
-    private var steps: [[(ScalarSet, Int)]] = []
-    private var links: [[Int]] = []
-
-    mutating func node() throws(GrammarTextError) -> Int {
-        if steps.count >= Self.maximumNodes { throw GrammarTextError("it needs a machine of more than \(Self.maximumNodes) nodes") }
-        steps.append([])
-        links.append([])
-        return steps.count - 1
-    }
-
-    mutating func add(_ expression: Grammar.Expression, from: Int) throws(GrammarTextError) -> Int {
-        switch expression {
-        case .literal(let bytes):
-            var end = from
-            for scalar in String(decoding: bytes, as: UTF8.self).unicodeScalars { end = try add(.set(ScalarSet(scalar)), from: end) }
-            return end
-        case .set(let set):
-            let end = try node()
-            steps[from].append((set, end))
-            return end
-        case .sequence(let parts):
-            var end = from
-            for part in parts { end = try add(part, from: end) }
-            return end
-        case .choice(let parts):
-            let end = try node()
-            for part in parts {
-                let begin = try node()
-                links[from].append(begin)
-                links[try add(part, from: begin)].append(end)
-            }
-            return end
-        case .repeated(let body, let least, let most):
-            var end = from
-            for _ in 0..<least { end = try add(body, from: end) }
-            let out = try node()
-            if let most {
-                for _ in least..<most {
-                    links[end].append(out)
-                    end = try add(body, from: end)
+extension CharacterAutomaton {
+    /// Accepts every text but some, each with the label 0: a tree of the texts, and a state for all that leaves it.
+    static func allBut(_ texts: [String]) -> CharacterAutomaton {
+        var children: [[UInt32: Int]] = [[:]]
+        var isText = [false]
+        for text in texts {
+            var state = 0
+            for scalar in text.unicodeScalars {
+                if let next = children[state][scalar.value] {
+                    state = next
+                } else {
+                    children[state][scalar.value] = children.count
+                    state = children.count
+                    children.append([:])
+                    isText.append(false)
                 }
-            } else {
-                let head = try node()
-                links[end].append(head)
-                links[try add(body, from: head)].append(head)
-                end = head
             }
-            links[end].append(out)
-            return out
-        case .rule, .control: throw GrammarTextError("an expression that names others is no regular expression")
+            isText[state] = true
         }
+        let others = children.count
+        var edges = children.map { found in
+            let known = found.map { Edge(range: $0.key...$0.key, target: $0.value) }
+            let rest = ScalarSet(known.map(\.range)).inverted.ranges.map { Edge(range: $0, target: others) }
+            return (known + rest).sorted { $0.range.lowerBound < $1.range.lowerBound }
+        }
+        edges.append([Edge(range: 0...0x10FFFF, target: others)])
+        return CharacterAutomaton(edges: edges, labels: isText.map { $0 ? nil : 0 } + [0])
     }
 
-    func closure(_ nodes: Set<Int>) -> Set<Int> {
-        var result = nodes
-        var open = Array(nodes)
-        while let node = open.popLast() {
-            for next in links[node] where result.insert(next).inserted { open.append(next) }
+    /// The only text that is accepted, if there is just one.
+    var onlyText: String? {
+        var text = String.UnicodeScalarView()
+        var state = 0
+        for _ in edges.indices {
+            if labels[state] != nil { return edges[state].isEmpty ? String(text) : nil }
+            guard edges[state].count == 1, let edge = edges[state].first, edge.range.count == 1,
+                let scalar = Unicode.Scalar(edge.range.lowerBound)
+            else { return nil }
+            text.append(scalar)
+            state = edge.target
         }
-        return result
+        return nil
     }
 
-    func step(_ nodes: Set<Int>) -> [(ClosedRange<UInt32>, Set<Int>)] {
-        var borders: Set<UInt32> = []
-        let edges = nodes.flatMap { steps[$0] }
-        for (set, _) in edges { for range in set.ranges { borders.formUnion([range.lowerBound, range.upperBound + 1]) } }
-        let sorted = borders.sorted()
-        return zip(sorted, sorted.dropFirst()).compactMap { low, next in
-            let targets = edges.filter { $0.0.contains(low) }.map(\.1)
-            return targets.isEmpty ? nil : (low...(next - 1), closure(Set(targets)))
+    /// The same texts and labels with the fewest states (Moore's algorithm: states are split until each class steps alike).
+    var minimized: CharacterAutomaton {
+        // Rounds are few except in long chains, which have few states to spare.
+        guard edges.count <= 3000 else { return self }
+        var classes = labels.map { ($0 ?? -1) + 1 }
+        var count = Set(classes).count
+        for _ in 0..<64 {
+            var numbers: [[Int]: Int] = [:]
+            var next: [Int] = []
+            for (state, found) in edges.enumerated() {
+                var signature = [classes[state]]
+                for edge in found {
+                    let target = classes[edge.target]
+                    // Neighbouring ranges with one target are one range.
+                    if signature.count > 3, signature[signature.count - 1] == target, signature[signature.count - 2] + 1 == Int(edge.range.lowerBound) {
+                        signature[signature.count - 2] = Int(edge.range.upperBound)
+                    } else {
+                        signature += [Int(edge.range.lowerBound), Int(edge.range.upperBound), target]
+                    }
+                }
+                let number = numbers[signature] ?? numbers.count
+                numbers[signature] = number
+                next.append(number)
+            }
+            classes = next
+            if numbers.count == count { return merged(classes, count) }
+            count = numbers.count
         }
+        return self
+    }
+
+    private func merged(_ classes: [Int], _ count: Int) -> CharacterAutomaton {
+        if count == edges.count { return self }
+        // The class of the start is 0: classes are numbered in the order of states.
+        var made = [[Edge]?](repeating: nil, count: count)
+        var marks = [Int?](repeating: nil, count: count)
+        for (state, found) in edges.enumerated() where made[classes[state]] == nil {
+            made[classes[state]] = found.map { Edge(range: $0.range, target: classes[$0.target]) }
+            marks[classes[state]] = labels[state]
+        }
+        return CharacterAutomaton(edges: made.map { $0 ?? [] }, labels: marks)
     }
 }

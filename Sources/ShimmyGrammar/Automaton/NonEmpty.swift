@@ -1,24 +1,41 @@
-/// Tells which expressions describe the empty text, and describes what others they describe. Something that is repeated must not be empty:
-/// a machine could repeat it for ever without reading anything.
+/// Finds the expressions that describe the empty text, and describes the other texts of those. A repeated expression must not be empty: a
+/// program could repeat it without end and read nothing.
 struct NonEmpty {
     private var rules: [String: Grammar.Expression]
     private let emptyRules: Set<String>
+    /// Rules that are named but not yet defined, with the rules they come from.
+    private var pending: [(name: String, source: String)] = []
+    private var names = 0
+    private let budget: GrammarBudget
 
-    init(_ grammar: Grammar) {
+    init(_ grammar: Grammar, _ budget: GrammarBudget) throws(GrammarTextError) {
         rules = grammar.rules
+        self.budget = budget
         var known: Set<String> = []
-        var grows = true
-        while grows {
-            grows = false
-            for (name, body) in grammar.rules where !known.contains(name) && Self.canBeEmpty(body, known) {
-                known.insert(name)
-                grows = true
-            }
+        // A rule is looked at again when one that it names turns out to be empty.
+        var users: [String: [String]] = [:]
+        for (name, body) in grammar.rules { for used in body.ruleNames { users[used, default: []].append(name) } }
+        try budget.check()
+        var open = Array(grammar.rules.keys)
+        var count = 0
+        while let name = open.popLast() {
+            count += 1
+            if count.isMultiple(of: 1024) { try budget.check() }
+            guard !known.contains(name), let body = grammar.rules[name], Self.canBeEmpty(body, known) else { continue }
+            known.insert(name)
+            open += users[name] ?? []
         }
         emptyRules = known
     }
 
-    func body(of rule: String) -> Grammar.Expression { rules[rule] ?? .choice([]) }
+    /// The body of a rule, or of one that `part` has named.
+    mutating func body(of rule: String) throws(GrammarTextError) -> Grammar.Expression {
+        while let next = pending.popLast() {
+            rules[next.name] = .choice([])
+            rules[next.name] = try part(of: rules[next.source] ?? .choice([])) ?? .choice([])
+        }
+        return rules[rule] ?? .choice([])
+    }
 
     func canBeEmpty(_ expression: Grammar.Expression) -> Bool { Self.canBeEmpty(expression, emptyRules) }
 
@@ -30,11 +47,13 @@ struct NonEmpty {
         case .sequence(let parts): parts.allSatisfy { canBeEmpty($0, known) }
         case .choice(let parts): parts.contains { canBeEmpty($0, known) }
         case .repeated(let body, let least, _): least == 0 || canBeEmpty(body, known)
+        case .automaton(let counted):
+            if let label = counted.automaton.labels[0], counted.least == 0 { counted.exits[label].map(known.contains) ?? true } else { false }
         }
     }
 
     /// The same texts but for the empty one; nil when there are no others.
-    mutating func part(of expression: Grammar.Expression) -> Grammar.Expression? {
+    mutating func part(of expression: Grammar.Expression) throws(GrammarTextError) -> Grammar.Expression? {
         guard canBeEmpty(expression) else { return expression }
         switch expression {
         case .literal, .set, .control: return nil
@@ -42,23 +61,47 @@ struct NonEmpty {
             let other = name + "?"
             if rules[other] == nil {
                 rules[other] = .choice([])
-                rules[other] = part(of: body(of: name)) ?? .choice([])
+                pending.append((other, name))
             }
             return .rule(other)
         case .choice(let parts):
             var rest: [Grammar.Expression] = []
-            for part in parts { if let found = self.part(of: part) { rest.append(found) } }
+            for part in parts { if let found = try self.part(of: part) { rest.append(found) } }
             return rest.isEmpty ? nil : .choice(rest)
-        case .sequence(let parts):
-            guard let first = parts.first else { return nil }
-            let others = Array(parts.dropFirst())
-            var choices: [Grammar.Expression] = []
-            if let begun = part(of: first) { choices.append(.sequence([begun] + others)) }
-            if let later = part(of: .sequence(others)) { choices.append(later) }
-            return choices.isEmpty ? nil : .choice(choices)
+        case .sequence(let parts): return try part(ofSequence: parts)
         case .repeated(let body, _, let most):
-            guard most != 0, let rest = part(of: body) else { return nil }
+            guard most != 0, let rest = try part(of: body) else { return nil }
             return .repeated(rest, least: 1, most: most)
+        case .automaton(let counted):
+            var other = counted
+            other.automaton = counted.automaton.withoutEmptyText
+            var choices: [Grammar.Expression] = [.automaton(other)]
+            if let label = counted.automaton.labels[0], let exit = counted.exits[label], let rest = try part(of: .rule(exit)) {
+                choices.append(rest)
+            }
+            return .choice(choices)
         }
+    }
+
+    /// The first part that is not empty, then all that follows it: a rule for each place in the sequence.
+    private mutating func part(ofSequence parts: [Grammar.Expression]) throws(GrammarTextError) -> Grammar.Expression? {
+        var later: Grammar.Expression?
+        var rest = Grammar.Expression.empty
+        for (index, element) in parts.enumerated().reversed() {
+            if index.isMultiple(of: 256) { try budget.check() }
+            var choices: [Grammar.Expression] = []
+            if let begun = try part(of: element) { choices.append(.sequence([begun, rest])) }
+            if let later { choices.append(later) }
+            later = choices.isEmpty ? nil : choices.count == 1 ? choices[0] : named(.choice(choices))
+            rest = index == 0 ? rest : named(.sequence([element, rest]))
+        }
+        return later
+    }
+
+    private mutating func named(_ body: Grammar.Expression) -> Grammar.Expression {
+        names += 1
+        let name = "?\(names)"
+        rules[name] = body
+        return .rule(name)
     }
 }

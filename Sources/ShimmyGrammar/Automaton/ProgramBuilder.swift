@@ -1,8 +1,5 @@
 /// Builds the nodes of a grammar. Nodes are first joined by edges that read nothing; `ProgramCleaner` then takes those away.
 struct ProgramBuilder {
-    /// Whoever wants more gets an error: a client could otherwise fill the memory with one line.
-    private static let maximumNodes = 400_000
-
     /// A repetition of more than these is counted while it is read, rather than written out.
     private static let writtenOut = 4
     private static let writtenOutSimple = 16
@@ -14,23 +11,29 @@ struct ProgramBuilder {
     private var starts: [String: Int32] = [:]
     private var pending: [String] = []
     private var controls: [String: Int32] = [:]
+    private var regions: [LengthRegion] = []
+    private var counters = 1
+    private let budget: GrammarBudget
 
     /// - controls: the texts of the vocabulary's control tokens; a literal that has one can be said with the token too.
     /// Throws `GrammarTextError` when the grammar is too large, calls itself before it has read anything, or describes no text at all.
-    static func build(_ grammar: Grammar, controls: [String] = []) throws(GrammarTextError) -> GrammarProgram {
-        var builder = ProgramBuilder(grammar, controls)
+    static func build(
+        _ grammar: Grammar, controls: [String] = [], budget: GrammarBudget = GrammarBudget()
+    ) throws(GrammarTextError) -> GrammarProgram {
+        var builder = try ProgramBuilder(grammar, controls, budget)
         let start = try builder.start(of: grammar.root)
         while let name = builder.pending.popLast() {
             guard let begin = builder.starts[name] else { continue }
-            let end = try builder.add(builder.nonEmpty.body(of: name), from: begin)
+            let end = try builder.add(try builder.nonEmpty.body(of: name), from: begin)
             builder.nodes[Int(end)].isEnd = true
         }
         let names = builder.controls.sorted { $0.value < $1.value }.map(\.key)
-        return try ProgramCleaner.clean(nodes: builder.nodes, links: builder.links, start: start, controls: names)
+        return try ProgramCleaner.clean(nodes: builder.nodes, links: builder.links, start: start, controls: names, regions: builder.regions, budget)
     }
 
-    private init(_ grammar: Grammar, _ controls: [String]) {
-        nonEmpty = NonEmpty(grammar)
+    private init(_ grammar: Grammar, _ controls: [String], _ budget: GrammarBudget) throws(GrammarTextError) {
+        self.budget = budget
+        nonEmpty = try NonEmpty(grammar, budget)
         // Few of them are ever named; the rest would be looked for in every literal.
         let named = grammar.rules.values.flatMap(\.texts)
         let pairs = Set(named.flatMap { zip($0, $0.dropFirst()).map { UInt16($0) << 8 | UInt16($1) } })
@@ -49,7 +52,8 @@ struct ProgramBuilder {
     }
 
     private mutating func node() throws(GrammarTextError) -> Int32 {
-        if nodes.count >= Self.maximumNodes { throw GrammarTextError("the grammar is too large") }
+        try budget.check(states: nodes.count)
+        if nodes.count.isMultiple(of: 4096) { try budget.check() }
         nodes.append(GrammarProgram.Node())
         links.append([])
         return Int32(nodes.count - 1)
@@ -72,6 +76,7 @@ struct ProgramBuilder {
             return end
         case .choice(let parts): return try add(choice: parts, from: from)
         case .repeated(let body, let least, let most): return try repeat_(body, least, most, from: from)
+        case .automaton(let counted): return try add(counted, from: from)
         }
     }
 
@@ -127,7 +132,7 @@ struct ProgramBuilder {
     private mutating func repeat_(_ body: Grammar.Expression, _ least: Int, _ most: Int?, from: Int32) throws(GrammarTextError) -> Int32 {
         var (body, least) = (body, least)
         if nonEmpty.canBeEmpty(body) {
-            guard let rest = nonEmpty.part(of: body) else { return from }
+            guard let rest = try nonEmpty.part(of: body) else { return from }
             (body, least) = (rest, 0)
         }
         if most == 0 { return from }
@@ -179,7 +184,7 @@ struct ProgramBuilder {
         return try add(literal: Array(text[range.upperBound...].utf8), from: spelled)
     }
 
-    private mutating func add(bytes: [UInt8], from: Int32) throws(GrammarTextError) -> Int32 {
+    private mutating func add(bytes: some Sequence<UInt8>, from: Int32) throws(GrammarTextError) -> Int32 {
         var end = from
         for byte in bytes {
             let target = try node()
@@ -201,6 +206,11 @@ struct ProgramBuilder {
     /// One character of a set, in UTF-8.
     private mutating func add(_ set: ScalarSet, from: Int32) throws(GrammarTextError) -> Int32 {
         let end = try node()
+        try add(set, from: from, to: end)
+        return end
+    }
+
+    private mutating func add(_ set: ScalarSet, from: Int32, to end: Int32) throws(GrammarTextError) {
         var suffixes: [GrammarProgram.Edge: Int32] = [:]
         for sequence in UTF8Ranges.sequences(of: set) {
             var target = end
@@ -216,7 +226,62 @@ struct ProgramBuilder {
             }
             nodes[Int(from)].edges.append(.init(low: sequence[0].lowerBound, high: sequence[0].upperBound, target: target))
         }
+    }
+
+    // MARK: Automata
+
+    private mutating func add(_ counted: CountedAutomaton, from: Int32) throws(GrammarTextError) -> Int32 {
+        let automaton = counted.automaton
+        let end = try node()
+        var states: [Int32] = []
+        for _ in automaton.edges.indices { states.append(try node()) }
+        var exits: [Int: Int32] = [:]
+        for (state, edges) in automaton.edges.enumerated() {
+            let node = states[state]
+            if counted.isCounted { nodes[Int(node)].countedState = Int32(state) }
+            var sets: [Int: [ClosedRange<UInt32>]] = [:]
+            for edge in edges { sets[edge.target, default: []].append(edge.range) }
+            for (target, ranges) in sets.sorted(by: { $0.key < $1.key }) {
+                try add(character: ScalarSet(ranges), isInString: counted.isInString, from: node, to: states[target])
+            }
+            guard let label = automaton.labels[state] else { continue }
+            let exit: Int32
+            if let known = exits[label] { exit = known } else { exit = try self.exit(counted.exits[label], to: end) }
+            exits[label] = exit
+            if counted.isCounted { nodes[Int(node)].leaves = exit } else { link(node, exit) }
+        }
+        guard counted.isCounted else {
+            link(from, states[0])
+            return end
+        }
+        let region = try LengthRegion(counted, firstNode: states[0], budget)
+        guard region.allows(0, count: 0) else { return end }
+        nodes[Int(from)].entries.append(Int32(regions.count))
+        regions.append(region)
+        counters += region.top + 1
+        if counters >= GrammarStates.maximumCounters { throw GrammarTextError("the lengths of texts are bounded too high", isLimit: true) }
         return end
+    }
+
+    private mutating func exit(_ rule: String?, to end: Int32) throws(GrammarTextError) -> Int32 {
+        guard let rule else { return end }
+        let exit = try node()
+        nodes[Int(exit)].calls.append(.init(body: try start(of: rule), least: 1, most: 1, returnsTo: end))
+        return exit
+    }
+
+    /// One character of a set, with escapes where it stands in a JSON string.
+    private mutating func add(character set: ScalarSet, isInString: Bool, from: Int32, to end: Int32) throws(GrammarTextError) {
+        guard isInString else { return try add(set, from: from, to: end) }
+        try add(set.subtracting(GrammarWriter.escaped), from: from, to: end)
+        let writer = GrammarWriter(context: .jsonString)
+        for scalar in GrammarWriter.escapedInJSON where set.contains(scalar.value) {
+            let bytes = Array(writer.written(scalar).utf8)
+            guard let last = bytes.last else { continue }
+            // The last byte leads to `end` itself, where characters are counted.
+            let before = try add(bytes: bytes.dropLast(), from: from)
+            nodes[Int(before)].edges.append(.init(low: last, high: last, target: end))
+        }
     }
 }
 
@@ -228,7 +293,7 @@ extension Grammar.Expression {
         case .control(let text): [Array(text.utf8)]
         case .sequence(let parts), .choice(let parts): parts.flatMap(\.texts)
         case .repeated(let body, _, _): body.texts
-        case .set, .rule: []
+        case .set, .rule, .automaton: []
         }
     }
 }

@@ -1,44 +1,65 @@
-/// Takes out of a program's nodes what need not or must not be there: edges that read nothing, and ways that lead nowhere.
-enum ProgramCleaner {
+/// Removes from a program's nodes the links that read nothing and the ways that lead nowhere.
+struct ProgramCleaner {
+    private let regions: [LengthRegion]
+    private let budget: GrammarBudget
+
     static func clean(
-        nodes: [GrammarProgram.Node], links: [[Int32]], start: Int32, controls: [String]
+        nodes: [GrammarProgram.Node], links: [[Int32]], start: Int32, controls: [String], regions: [LengthRegion], _ budget: GrammarBudget
     ) throws(GrammarTextError) -> GrammarProgram {
-        var nodes = withoutLinks(nodes, links, start)
-        let productive = productive(nodes)
+        let cleaner = ProgramCleaner(regions: regions, budget: budget)
+        var nodes = try cleaner.withoutLinks(nodes, links, start)
+        let productive = try cleaner.reaching(nodes) { node, known in
+            node.isEnd || node.edges.contains { known[Int($0.target)] } || node.controls.contains { known[Int($0.target)] }
+                || node.calls.contains { known[Int($0.returnsTo)] && ($0.least == 0 || known[Int($0.body)]) }
+                || node.leaves >= 0 && known[Int(node.leaves)] || node.entries.contains { known[Int(regions[Int($0)].firstNode)] }
+        }
         guard productive[Int(start)] else { throw GrammarTextError("no text fits the grammar") }
         for index in nodes.indices {
             nodes[index].edges.removeAll { !productive[Int($0.target)] }
             nodes[index].controls.removeAll { !productive[Int($0.target)] }
             nodes[index].calls.removeAll { !productive[Int($0.returnsTo)] || !productive[Int($0.body)] }
+            nodes[index].entries.removeAll { !productive[Int(regions[Int($0)].firstNode)] }
+            if nodes[index].leaves >= 0, !productive[Int(nodes[index].leaves)] { nodes[index].leaves = -1 }
         }
-        try refuseLeftRecursion(nodes)
-        return GrammarProgram(nodes: nodes, start: start, controls: controls)
+        try cleaner.refuseLeftRecursion(nodes)
+        return GrammarProgram(nodes: nodes, start: start, controls: controls, regions: regions)
     }
 
-    /// Each node with what the nodes have that it is linked to; those that cannot be reached are emptied.
-    private static func withoutLinks(_ nodes: [GrammarProgram.Node], _ links: [[Int32]], _ start: Int32) -> [GrammarProgram.Node] {
+    /// Each node with the content of the nodes that it is linked to; nodes that cannot be reached are emptied.
+    private func withoutLinks(
+        _ nodes: [GrammarProgram.Node], _ links: [[Int32]], _ start: Int32
+    ) throws(GrammarTextError) -> [GrammarProgram.Node] {
         var result = [GrammarProgram.Node](repeating: .init(), count: nodes.count)
         var isKnown = [Bool](repeating: false, count: nodes.count)
         var mark = [Int32](repeating: -1, count: nodes.count)
         var pending = [start]
         isKnown[Int(start)] = true
+        var (size, count) = (0, 0)
         while let node = pending.popLast() {
             var merged = GrammarProgram.Node()
+            (merged.countedState, merged.leaves) = (nodes[Int(node)].countedState, nodes[Int(node)].leaves)
             var open = [node]
             mark[Int(node)] = node
             while let part = open.popLast() {
+                count += 1
+                if count.isMultiple(of: 4096) { try budget.check() }
                 let source = nodes[Int(part)]
                 merged.edges += source.edges
                 merged.controls += source.controls
                 merged.calls += source.calls
+                merged.entries += source.entries
                 merged.isEnd = merged.isEnd || source.isEnd
                 for next in links[Int(part)] where mark[Int(next)] != node {
                     mark[Int(next)] = node
                     open.append(next)
                 }
             }
+            size += merged.edges.count * 12 + merged.calls.count * 16 + 128
+            try budget.check(memory: size * 2)
             result[Int(node)] = merged
-            let reached = merged.edges.map(\.target) + merged.controls.map(\.target) + merged.calls.flatMap { [$0.body, $0.returnsTo] }
+            var reached = merged.edges.map(\.target) + merged.controls.map(\.target) + merged.calls.flatMap { [$0.body, $0.returnsTo] }
+            reached += merged.entries.map { regions[Int($0)].firstNode }
+            if merged.leaves >= 0 { reached.append(merged.leaves) }
             for next in reached where !isKnown[Int(next)] {
                 isKnown[Int(next)] = true
                 pending.append(next)
@@ -47,72 +68,85 @@ enum ProgramCleaner {
         return result
     }
 
-    /// Which nodes an end can be reached from.
-    private static func productive(_ nodes: [GrammarProgram.Node]) -> [Bool] {
-        var result = nodes.map(\.isEnd)
-        var grows = true
-        while grows {
-            grows = false
-            // Backwards, since most edges lead to nodes that were made later.
-            for index in nodes.indices.reversed() where !result[index] {
-                let node = nodes[index]
-                let found =
-                    node.edges.contains { result[Int($0.target)] } || node.controls.contains { result[Int($0.target)] }
-                    || node.calls.contains { result[Int($0.returnsTo)] && ($0.least == 0 || result[Int($0.body)]) }
-                if found {
-                    result[index] = true
-                    grows = true
-                }
+    /// The least set of nodes that a condition holds for, where the condition of a node depends on the nodes that it leads to.
+    private func reaching(
+        _ nodes: [GrammarProgram.Node], _ holds: (GrammarProgram.Node, [Bool]) -> Bool
+    ) throws(GrammarTextError) -> [Bool] {
+        var result = [Bool](repeating: false, count: nodes.count)
+        var users = [[Int32]](repeating: [], count: nodes.count)
+        for (index, node) in nodes.enumerated() {
+            if index.isMultiple(of: 4096) { try budget.check() }
+            func use(_ target: Int32) { if target >= 0, users[Int(target)].last != Int32(index) { users[Int(target)].append(Int32(index)) } }
+            for edge in node.edges { use(edge.target) }
+            for edge in node.controls { use(edge.target) }
+            for call in node.calls {
+                use(call.body)
+                use(call.returnsTo)
             }
+            for entry in node.entries { use(regions[Int(entry)].firstNode) }
+            use(node.leaves)
+        }
+        var open = Array(nodes.indices.map { Int32($0) })
+        var count = 0
+        while let index = open.popLast() {
+            count += 1
+            if count.isMultiple(of: 1024) { try budget.check() }
+            guard !result[Int(index)], holds(nodes[Int(index)], result) else { continue }
+            result[Int(index)] = true
+            open += users[Int(index)]
         }
         return result
     }
 
-    /// A rule that begins with itself would be called for ever.
-    private static func refuseLeftRecursion(_ nodes: [GrammarProgram.Node]) throws(GrammarTextError) {
-        let empty = nodesThatMayEnd(nodes)
+    /// A rule that begins with itself would be called without end.
+    private func refuseLeftRecursion(_ nodes: [GrammarProgram.Node]) throws(GrammarTextError) {
+        /// Where a region is left whose automaton accepts the empty text.
+        func leftEmpty(_ region: LengthRegion) -> Int32 { region.least == 0 ? nodes[Int(region.firstNode)].leaves : -1 }
+        let empty = try reaching(nodes) { node, known in
+            node.isEnd || node.calls.contains { known[Int($0.returnsTo)] && ($0.least == 0 || known[Int($0.body)]) }
+                || node.entries.contains { leftEmpty(regions[Int($0)]) >= 0 && known[Int(leftEmpty(regions[Int($0)]))] }
+        }
         // Nodes that are reached without reading anything; a cycle that goes through a body is a recursion.
         var color = [UInt8](repeating: 0, count: nodes.count)
+        var place = [Int32](repeating: 0, count: nodes.count)
+        var count = 0
         for root in nodes.indices where color[root] == 0 {
             var path: [(node: Int, next: Int, entersBody: Bool)] = [(root, 0, false)]
+            // Bodies that are entered up to each place of the path.
+            var bodies = [0]
             color[root] = 1
+            place[root] = 0
             while let (node, next, _) = path.last {
-                let calls = nodes[node].calls
+                count += 1
+                if count.isMultiple(of: 4096) { try budget.check() }
+                let (calls, entries) = (nodes[node].calls, nodes[node].entries)
                 // Two ways for each call: into its body, and past it where it may be empty.
-                guard next < calls.count * 2 else {
+                guard next < calls.count * 2 + entries.count else {
                     color[node] = 2
                     path.removeLast()
+                    bodies.removeLast()
                     continue
                 }
                 path[path.count - 1].next += 1
-                let call = calls[next / 2]
-                let entersBody = next.isMultiple(of: 2)
-                if !entersBody, call.least > 0, !empty[Int(call.body)] { continue }
-                let target = Int(entersBody ? call.body : call.returnsTo)
+                var target = -1
+                var entersBody = false
+                if next < calls.count * 2 {
+                    let call = calls[next / 2]
+                    entersBody = next.isMultiple(of: 2)
+                    if entersBody || call.least == 0 || empty[Int(call.body)] { target = Int(entersBody ? call.body : call.returnsTo) }
+                } else {
+                    target = Int(leftEmpty(regions[Int(entries[next - calls.count * 2])]))
+                }
+                if target < 0 { continue }
                 if color[target] == 0 {
                     color[target] = 1
+                    place[target] = Int32(path.count)
                     path.append((target, 0, entersBody))
-                } else if color[target] == 1, let first = path.firstIndex(where: { $0.node == target }),
-                    entersBody || path[(first + 1)...].contains(where: \.entersBody)
-                {
+                    bodies.append((bodies.last ?? 0) + (entersBody ? 1 : 0))
+                } else if color[target] == 1, entersBody || (bodies.last ?? 0) > bodies[Int(place[target])] {
                     throw GrammarTextError("a rule begins with itself, which is not supported")
                 }
             }
         }
-    }
-
-    private static func nodesThatMayEnd(_ nodes: [GrammarProgram.Node]) -> [Bool] {
-        var result = nodes.map(\.isEnd)
-        var grows = true
-        while grows {
-            grows = false
-            for index in nodes.indices where !result[index] {
-                if nodes[index].calls.contains(where: { result[Int($0.returnsTo)] && ($0.least == 0 || result[Int($0.body)]) }) {
-                    result[index] = true
-                    grows = true
-                }
-            }
-        }
-        return result
     }
 }

@@ -24,8 +24,8 @@ final class GrammarStates: @unchecked Sendable {
         var parent: Int32
     }
 
-    private struct Places: Hashable {
-        /// Node and stack of each place, sorted.
+    struct Places: Hashable {
+        /// Node, stack and counter of each place, sorted.
         var places: [UInt64]
         var isEnd: Bool
     }
@@ -43,19 +43,29 @@ final class GrammarStates: @unchecked Sendable {
     private var steps: UnsafeMutableBufferPointer<State>
     private var nearStates: [State: State] = [:]
     private var masks: [State: TokenMask] = [:]
+    private var maskBytes = 0
+    /// The tables of walks over the vocabulary.
+    private var scratch: GrammarStates?
+    /// Bytes of places in all states.
+    private var placeBytes = 0
     private var forced: [State: ForcedText] = [:]
     private let symbolCount: Int
+    /// The counter of each region's count 0; counters are numbered through all regions. 0 stands for no counter.
+    private let counterBases: [Int]
 
     init(program: GrammarProgram, horizon: Int) {
         self.program = program
         self.horizon = Int32(clamping: horizon + 1)
         symbolCount = program.symbolCount
+        var bases = [1]
+        for region in program.regions { bases.append(bases[bases.count - 1] + region.top + 1) }
+        counterBases = bases
         steps = .allocate(capacity: 64 * symbolCount)
         start = Self.dead
         frames.append(Frame(node: -1, least: -1, most: -1, parent: -1))  // the empty stack
         isFar.append(false)
         var first = PlaceSet()
-        first.insert(Self.place(program.start, 0))
+        first.insert(Self.place(program.start, 0, 0))
         start = state(after: first)
     }
 
@@ -63,8 +73,18 @@ final class GrammarStates: @unchecked Sendable {
 
     private(set) var start: State
 
+    /// Bytes of the masks that are kept.
+    private static let maximumMasks = 8 << 20
+    /// Bytes of tables for walks that are kept.
+    private static let maximumScratch = 4 << 20
+
     /// Bytes that its tables take, roughly.
-    var size: Int { states.count * (symbolCount * 4 + 160) + frames.count * 48 + masks.values.reduce(0) { $0 + $1.words.count * 8 } }
+    var size: Int {
+        states.count * (symbolCount * 4 + 200) + placeBytes + frames.count * 64 + maskBytes + forced.count * 64 + (scratch?.size ?? 0)
+    }
+
+    /// Bytes without those that are kept when new tables begin.
+    var sizeOfStates: Int { size - maskBytes - (scratch?.size ?? 0) }
 
     func isEnd(_ state: State) -> Bool { state >= 0 && states[Int(state)].isEnd }
 
@@ -89,23 +109,52 @@ final class GrammarStates: @unchecked Sendable {
         let byte = isByte ? program.representatives[symbol] : 0
         let control = Int32(symbol - program.representatives.count)
         for place in states[Int(state)].places {
-            let index = Int(place >> 32)
+            let node = program.nodes[Self.node(place)]
+            let (stack, counter) = (Self.stack(place), Self.counter(place))
             if isByte {
-                program.nodes[index].edges.withUnsafeBufferPointer { edges in
-                    for edge in edges where edge.low <= byte && byte <= edge.high {
-                        reached.insert(Self.place(edge.target, Int32(truncatingIfNeeded: place)))
-                    }
+                for index in node.edges {
+                    let edge = program.edges[index]
+                    guard edge.low <= byte, byte <= edge.high, let next = self.counter(after: counter, at: edge.target) else { continue }
+                    reached.insert(Self.place(edge.target, stack, next))
                 }
             } else {
-                for edge in program.nodes[index].controls where edge.control == control {
-                    reached.insert(Self.place(edge.target, Int32(truncatingIfNeeded: place)))
+                for index in node.controls where program.controlEdges[index].control == control {
+                    reached.insert(Self.place(program.controlEdges[index].target, stack, counter))
                 }
             }
         }
         return reached.places.isEmpty ? Self.dead : self.state(after: reached)
     }
 
-    private static func place(_ node: Int32, _ stack: Int32) -> UInt64 { UInt64(UInt32(bitPattern: node)) << 32 | UInt64(UInt32(bitPattern: stack)) }
+    // A place has 20 bits for its node, 22 for its stack and 22 for its counter; the builder and `push` keep within them.
+    private static func place(_ node: Int32, _ stack: Int32, _ counter: Int) -> UInt64 {
+        UInt64(UInt32(bitPattern: node)) << 44 | UInt64(UInt32(bitPattern: stack)) << 22 | UInt64(counter)
+    }
+    private static func node(_ place: UInt64) -> Int { Int(place >> 44) }
+    private static func stack(_ place: UInt64) -> Int32 { Int32(place >> 22 & 0x3FFFFF) }
+    private static func counter(_ place: UInt64) -> Int { Int(place & 0x3FFFFF) }
+    private static let maximumFrames = 1 << 22
+    /// Counters of all regions of a program.
+    static let maximumCounters = 1 << 22
+
+    private func region(of counter: Int) -> Int {
+        var (low, high) = (0, counterBases.count - 1)
+        while high - low > 1 {
+            let middle = (low + high) / 2
+            if counterBases[middle] <= counter { low = middle } else { high = middle }
+        }
+        return low
+    }
+
+    /// The counter at a node that a byte leads to; nil when no text of a permitted length goes on there.
+    private func counter(after counter: Int, at node: Int32) -> Int? {
+        let state = program.nodes[Int(node)].countedState
+        if counter == 0 || state < 0 { return counter }
+        let index = region(of: counter)
+        let region = program.regions[index]
+        guard let count = region.next(counter - counterBases[index]), region.allows(Int(state), count: count) else { return nil }
+        return counterBases[index] + count
+    }
 
     /// The state of a text that has come to these places: calls are made and ended rules are left until something has to be read.
     private func state(after reached: PlaceSet) -> State {
@@ -118,50 +167,66 @@ final class GrammarStates: @unchecked Sendable {
             let place = seen.places[index]
             index += 1
             if seen.places.count > 16 * Self.maximumPlaces { return Self.dead }
-            let stack = Int32(truncatingIfNeeded: place)
-            let node = Int(place >> 32)
-            if program.nodes[node].reads { places.append(place) }
-            for call in program.nodes[node].calls {
+            let (stack, counter, node) = (Self.stack(place), Self.counter(place), program.nodes[Self.node(place)])
+            if node.reads { places.append(place) }
+            for index in node.calls {
+                let call = program.calls[index]
                 let back =
                     program.nodes[Int(call.returnsTo)].isOnlyEnd
                     ? stack : push(Frame(node: call.returnsTo, least: -1, most: -1, parent: stack))
                 if call.least == 1, call.most == 1 {
-                    seen.insert(Self.place(call.body, back))
+                    seen.insert(Self.place(call.body, back, 0))
                 } else {
-                    if call.least == 0 { seen.insert(Self.place(call.returnsTo, stack)) }
+                    if call.least == 0 { seen.insert(Self.place(call.returnsTo, stack, 0)) }
                     begin(Frame(node: call.body, least: call.least, most: call.most, parent: back), &seen)
                 }
             }
-            guard program.nodes[node].isEnd else { continue }
-            if stack == 0 || leave(frames[Int(stack)], &seen) { isEnd = true }
+            for index in node.entries {
+                let entry = Int(program.entries[index])
+                seen.insert(Self.place(program.regions[entry].firstNode, stack, counterBases[entry]))
+            }
+            if node.leaves >= 0, counter > 0 {
+                let index = region(of: counter)
+                if counter - counterBases[index] >= program.regions[index].least { seen.insert(Self.place(node.leaves, stack, 0)) }
+            }
+            guard node.isEnd else { continue }
+            if leave(stack, &seen) { isEnd = true }
         }
-        if places.isEmpty && !isEnd || places.count > Self.maximumPlaces { return Self.dead }
+        if places.isEmpty && !isEnd || places.count > Self.maximumPlaces || frames.count >= Self.maximumFrames { return Self.dead }
         places.sort()
         return intern(Places(places: places, isEnd: isEnd))
     }
 
-    /// A repetition's body begins, once more or for the first time.
+    /// Begins a repetition's body, once more or for the first time.
     private func begin(_ frame: Frame, _ seen: inout PlaceSet) {
         guard frame.most > 0 else { return }
         let most = frame.most == GrammarProgram.endless ? frame.most : frame.most - 1
-        seen.insert(Self.place(frame.node, push(Frame(node: frame.node, least: max(0, frame.least - 1), most: most, parent: frame.parent))))
+        let next = push(Frame(node: frame.node, least: max(0, frame.least - 1), most: most, parent: frame.parent))
+        seen.insert(Self.place(frame.node, next, 0))
     }
 
-    /// What the frame stands for has ended; returns whether the whole text may end with it.
-    private func leave(_ frame: Frame, _ seen: inout PlaceSet) -> Bool {
-        if frame.least < 0 {
-            seen.insert(Self.place(frame.node, frame.parent))
-            return false
+    /// Ends the parts that the frames of a stack stand for; returns whether the whole text may end with them.
+    private func leave(_ stack: Int32, _ seen: inout PlaceSet) -> Bool {
+        var stack = stack
+        while stack != 0 {
+            let frame = frames[Int(stack)]
+            if frame.least < 0 {
+                seen.insert(Self.place(frame.node, frame.parent, 0))
+                return false
+            }
+            begin(frame, &seen)
+            if frame.least > 0 { return false }
+            stack = frame.parent
         }
-        begin(frame, &seen)
-        guard frame.least == 0 else { return false }
-        return frame.parent == 0 || leave(frames[Int(frame.parent)], &seen)
+        return true
     }
 
     // MARK: Tables
 
     private func push(_ frame: Frame) -> Int32 {
         if let known = frameIndex[frame] { return known }
+        // The caller gives up such a state.
+        if frames.count >= Self.maximumFrames { return 0 }
         let index = Int32(frames.count)
         frames.append(frame)
         frameIndex[frame] = index
@@ -173,6 +238,7 @@ final class GrammarStates: @unchecked Sendable {
     private func intern(_ places: Places) -> State {
         if let known = stateIndex[places] { return known }
         let state = State(states.count)
+        placeBytes += places.places.count * 16
         states.append(places)
         stateIndex[places] = state
         if states.count * symbolCount > steps.count {
@@ -187,57 +253,121 @@ final class GrammarStates: @unchecked Sendable {
 
     /// The state with all counts that no token can exhaust cut to the horizon: it allows the same tokens.
     private func near(_ state: State) -> State {
-        if state < 0 || !states[Int(state)].places.contains(where: { isFar[Int(Int32(truncatingIfNeeded: $0))] }) { return state }
+        if state < 0 { return state }
         if let known = nearStates[state] { return known }
         let source = states[Int(state)]
-        let places = Set(source.places.map { Self.place(Int32($0 >> 32), nearStack(Int32(truncatingIfNeeded: $0))) })
-        let result = intern(Places(places: places.sorted(), isEnd: source.isEnd))
+        var result = state
+        if source.places.contains(where: { isFar[Int(Self.stack($0))] || Self.counter($0) > 0 }) {
+            let places = Set(
+                source.places.map { place in
+                    Self.place(Int32(Self.node(place)), nearStack(Self.stack(place)), nearCounter(Self.counter(place)))
+                })
+            result = intern(Places(places: places.sorted(), isEnd: source.isEnd))
+        }
         nearStates[state] = result
         return result
     }
 
-    private func nearStack(_ stack: Int32) -> Int32 {
-        guard isFar[Int(stack)] else { return stack }
-        var frame = frames[Int(stack)]
-        frame.least = min(frame.least, horizon)
-        if frame.most != GrammarProgram.endless { frame.most = min(frame.most, horizon) }
-        frame.parent = nearStack(frame.parent)
-        return push(frame)
+    private func nearCounter(_ counter: Int) -> Int {
+        if counter == 0 { return 0 }
+        let index = region(of: counter)
+        return counterBases[index] + program.regions[index].near(counter - counterBases[index], horizon: Int(horizon))
     }
 
-    /// The same state among another one's tables.
+    private func nearStack(_ stack: Int32) -> Int32 {
+        rebuilt(stack, until: { !isFar[Int($0)] }) { frame in
+            var frame = frame
+            frame.least = min(frame.least, horizon)
+            if frame.most != GrammarProgram.endless { frame.most = min(frame.most, horizon) }
+            return frame
+        }
+    }
+
+    /// A stack with other frames, from the bottom up.
+    ///
+    /// - isSame: whether a stack is left as it is.
+    private func rebuilt(_ stack: Int32, until isSame: (Int32) -> Bool, _ change: (Frame) -> Frame) -> Int32 {
+        var path: [Int32] = []
+        var bottom = stack
+        while !isSame(bottom) {
+            path.append(bottom)
+            bottom = frames[Int(bottom)].parent
+        }
+        for index in path.reversed() {
+            var frame = change(frames[Int(index)])
+            frame.parent = bottom
+            bottom = push(frame)
+        }
+        return bottom
+    }
+
+    /// The same state in another's tables.
     func moved(_ state: State, to other: GrammarStates) -> State {
         if state < 0 { return state }
         let source = states[Int(state)]
-        let places = source.places.map { Self.place(Int32($0 >> 32), movedStack(Int32(truncatingIfNeeded: $0), to: other)) }
+        var known: [Int32: Int32] = [0: 0]
+        let places = source.places.map { Self.place(Int32(Self.node($0)), movedStack(Self.stack($0), to: other, &known), Self.counter($0)) }
         return other.intern(Places(places: places.sorted(), isEnd: source.isEnd))
     }
 
-    private func movedStack(_ stack: Int32, to other: GrammarStates) -> Int32 {
-        if stack == 0 { return 0 }
-        var frame = frames[Int(stack)]
-        frame.parent = movedStack(frame.parent, to: other)
-        return other.push(frame)
+    private func movedStack(_ stack: Int32, to other: GrammarStates, _ known: inout [Int32: Int32]) -> Int32 {
+        var path: [Int32] = []
+        var bottom = stack
+        while known[bottom] == nil {
+            path.append(bottom)
+            bottom = frames[Int(bottom)].parent
+        }
+        var result = known[bottom] ?? 0
+        for index in path.reversed() {
+            var frame = frames[Int(index)]
+            frame.parent = result
+            result = other.push(frame)
+            known[index] = result
+        }
+        return result
     }
 
     // MARK: Masks
 
-    /// The tokens that may come next, an end among them where the text may end.
+    /// The tokens that may come next, and the tokens that end a text where it may end.
+    ///
+    /// The walk over the vocabulary has tables of its own, so that these hold only states that texts come to.
     func mask(_ state: State, _ trie: TokenTrie) -> TokenMask {
         let state = near(state)
         if let known = masks[state] { return known }
         var words = [UInt64](repeating: 0, count: (trie.tokenCount + 63) / 64)
         func allow(_ token: Token) { words[Int(token) / 64] |= 1 << (UInt64(token) % 64) }
         if state >= 0 {
-            walk(trie, from: state, &words)
+            var walk = scratch ?? GrammarStates(program: program, horizon: Int(horizon) - 1)
+            walk.walk(trie, from: moved(state, to: walk), &walk, &words)
+            scratch = walk.size > Self.maximumScratch ? nil : walk
             for (index, text) in program.controls.enumerated() where step(state, control: index) >= 0 {
                 if let token = trie.controls[text] { allow(token) }
             }
             if isEnd(state) { trie.ends.forEach(allow) }
         }
         let mask = TokenMask(words: words)
-        masks[state] = mask
+        keep(mask, of: state)
         return mask
+    }
+
+    private func keep(_ mask: TokenMask, of state: State) {
+        if masks.updateValue(mask, forKey: state) == nil { maskBytes += mask.words.count * 8 + 64 }
+        // Masks are cheap to compute beside what they would take.
+        if maskBytes > Self.maximumMasks { (masks, maskBytes) = ([:], 0) }
+    }
+
+    /// Moves the masks to new tables: they took longer to compute than steps.
+    func moveMasks(to other: GrammarStates) {
+        for (state, mask) in masks { other.keep(mask, of: moved(state, to: other)) }
+    }
+
+    func hasMask(_ state: State) -> Bool { masks[near(state)] != nil }
+
+    /// The states after each byte.
+    func successors(_ state: State) -> [State] {
+        if state < 0 { return [] }
+        return program.representatives.indices.map { step(state, symbol: $0) }.filter { $0 >= 0 }
     }
 
     /// The bytes after which a state is the same.
@@ -247,45 +377,54 @@ final class GrammarStates: @unchecked Sendable {
         return set
     }
 
-    private func walk(_ trie: TokenTrie, from start: State, _ words: inout [UInt64]) {
+    /// Allows all tokens that can follow a state.
+    ///
+    /// - current: these tables; new ones when they grow too large on the way.
+    private func walk(_ trie: TokenTrie, from start: State, _ current: inout GrammarStates, _ words: inout [UInt64]) {
+        var (tables, start) = (self, start)
         var path = [State](repeating: start, count: trie.longest + 1)
-        let staying = bytesThatStay(start)
+        var staying = bytesThatStay(start)
         var index = 0
         var token = 0
+        var misses = 0
+        func allow(upTo end: Int) {
+            while token < end {
+                let allowed = Int(trie.tokens[token])
+                words[allowed / 64] |= 1 << (UInt64(allowed) % 64)
+                token += 1
+            }
+        }
         trie.nodes.withUnsafeBufferPointer { nodes in
-            path.withUnsafeMutableBufferPointer { path in
-                while index < nodes.count {
-                    let node = nodes[index]
-                    let place = Int(path[Int(node.depth) - 1]) * symbolCount + Int(program.classes[Int(node.byte)])
-                    var next = steps[place]
-                    if next == Self.unknown {
-                        next = findStep(path[Int(node.depth) - 1], Int(program.classes[Int(node.byte)]))
-                        steps[place] = next
+            while index < nodes.count {
+                let node = nodes[index]
+                let depth = Int(node.depth)
+                let symbol = Int(program.classes[Int(node.byte)])
+                var next = tables.steps[Int(path[depth - 1]) * symbolCount + symbol]
+                if next == Self.unknown {
+                    misses += 1
+                    if misses.isMultiple(of: 512), tables.size > 2 * Self.maximumScratch {
+                        let larger = GrammarStates(program: program, horizon: Int(horizon) - 1)
+                        start = tables.moved(start, to: larger)
+                        for place in 0..<depth { path[place] = tables.moved(path[place], to: larger) }
+                        (tables, current) = (larger, larger)
+                        staying = tables.bytesThatStay(start)
                     }
-                    if next < 0 {
-                        index = Int(node.end)
-                        token = Int(nodes[index - 1].tokensEnd)
-                        continue
-                    }
-                    // Within a text of any characters most tokens lead nowhere else: a whole branch is allowed at once.
-                    if next == start, node.byteSet >= 0, trie.byteSets[Int(node.byteSet)] & ~staying == .zero {
-                        index = Int(node.end)
-                        let last = Int(nodes[index - 1].tokensEnd)
-                        while token < last {
-                            let allowed = Int(trie.tokens[token])
-                            words[allowed / 64] |= 1 << (UInt64(allowed) % 64)
-                            token += 1
-                        }
-                        continue
-                    }
-                    path[Int(node.depth)] = next
-                    while token < Int(node.tokensEnd) {
-                        let allowed = Int(trie.tokens[token])
-                        words[allowed / 64] |= 1 << (UInt64(allowed) % 64)
-                        token += 1
-                    }
-                    index += 1
+                    next = tables.step(path[depth - 1], symbol: symbol)
                 }
+                if next < 0 {
+                    index = Int(node.end)
+                    token = Int(nodes[index - 1].tokensEnd)
+                    continue
+                }
+                // Within a text of any characters most tokens lead nowhere else: a whole branch is allowed at once.
+                if next == start, node.byteSet >= 0, trie.byteSets[Int(node.byteSet)] & ~staying == .zero {
+                    index = Int(node.end)
+                    allow(upTo: Int(nodes[index - 1].tokensEnd))
+                    continue
+                }
+                path[depth] = next
+                allow(upTo: Int(node.tokensEnd))
+                index += 1
             }
         }
     }
@@ -311,9 +450,9 @@ final class GrammarStates: @unchecked Sendable {
     private func onlyByte(_ state: State) -> UInt8? {
         var found: UInt8?
         for place in states[Int(state)].places {
-            let node = program.nodes[Int(place >> 32)]
+            let node = program.nodes[Self.node(place)]
             if !node.controls.isEmpty { return nil }
-            for edge in node.edges {
+            for edge in program.edges[node.edges] {
                 if edge.low != edge.high || edge.low != found ?? edge.low { return nil }
                 found = edge.low
             }

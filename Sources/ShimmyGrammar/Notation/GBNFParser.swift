@@ -1,36 +1,43 @@
 /// Reads llama.cpp's notation of grammars (GBNF): rules `name ::= …` with literals, sets of characters, `.`, groups, `|`, `*`, `+`, `?`,
-/// `{m,n}`, `<control token>` and comments.
+/// `{m,n}`, `<control token>` and comments; also `@text{…}` and `@string{…}`, see `AutomatonNotation`.
 struct GBNFParser {
     private static let maximumDepth = 128
-    /// More are not counted but written out by their author's machine; nobody reads such an answer.
+    /// Suffixes such as `*` after one element.
+    private static let maximumSuffixes = 16
     private static let maximumRepetitions = 1_000_000
 
-    private let scalars: [Unicode.Scalar]
-    private var index = 0
+    let scalars: [Unicode.Scalar]
+    var index = 0
     private var depth = 0
+    private var elements = 0
+    private let budget: GrammarBudget
 
-    /// Throws `GrammarTextError` when the text is no grammar, lacks a rule that it names, or lacks `root`.
-    static func parse(_ text: String) throws(GrammarTextError) -> Grammar {
-        var parser = GBNFParser(scalars: Array(text.unicodeScalars))
+    /// Throws `GrammarTextError` when the text is not a grammar, lacks a rule that it names, lacks `root`, or is too long.
+    static func parse(_ text: String, budget: GrammarBudget = GrammarBudget()) throws(GrammarTextError) -> Grammar {
+        try budget.check(text: text)
+        var parser = GBNFParser(scalars: Array(text.unicodeScalars), budget: budget)
         let grammar = try parser.grammar()
         if grammar.rules[grammar.root] == nil { throw GrammarTextError("there is no rule '\(grammar.root)'") }
         for (_, body) in grammar.rules {
-            if let name = body.firstRule(where: { grammar.rules[$0] == nil }) { throw GrammarTextError("there is no rule '\(name)'") }
+            if let name = body.ruleNames.first(where: { grammar.rules[$0] == nil }) { throw GrammarTextError("there is no rule '\(name)'") }
         }
         return grammar
     }
 
-    private init(scalars: [Unicode.Scalar]) { self.scalars = scalars }
+    private init(scalars: [Unicode.Scalar], budget: GrammarBudget) {
+        self.scalars = scalars
+        self.budget = budget
+    }
 
-    private var next: Unicode.Scalar? { index < scalars.count ? scalars[index] : nil }
+    var next: Unicode.Scalar? { index < scalars.count ? scalars[index] : nil }
 
-    private mutating func take(_ scalar: Unicode.Scalar) -> Bool {
+    mutating func take(_ scalar: Unicode.Scalar) -> Bool {
         guard next == scalar else { return false }
         index += 1
         return true
     }
 
-    private func fail(_ message: String) -> GrammarTextError {
+    func fail(_ message: String) -> GrammarTextError {
         let line = scalars[..<min(index, scalars.count)].count { $0 == "\n" } + 1
         return GrammarTextError("\(message) in line \(line)")
     }
@@ -53,7 +60,7 @@ struct GBNFParser {
         return grammar
     }
 
-    private mutating func name() throws(GrammarTextError) -> String {
+    mutating func name() throws(GrammarTextError) -> String {
         let start = index
         while let scalar = next, Self.isName(scalar) { index += 1 }
         if index == start { throw fail("a name is missing") }
@@ -62,13 +69,13 @@ struct GBNFParser {
 
     private static func isName(_ scalar: Unicode.Scalar) -> Bool { scalar == "-" || ScalarSet.word.contains(scalar.value) }
 
-    private func text(_ range: Range<Int>) -> String {
+    func text(_ range: Range<Int>) -> String {
         var view = String.UnicodeScalarView()
         view.append(contentsOf: scalars[range])
         return String(view)
     }
 
-    private mutating func skipSpace(newlines: Bool = false) {
+    mutating func skipSpace(newlines: Bool = false) {
         while let scalar = next {
             if scalar == "#" {
                 while let scalar = next, scalar != "\n", scalar != "\r" { index += 1 }
@@ -114,6 +121,8 @@ struct GBNFParser {
 
     private mutating func element() throws(GrammarTextError) -> Grammar.Expression? {
         guard let scalar = next else { return nil }
+        elements += 1
+        if elements.isMultiple(of: 1024) { try budget.check() }
         switch scalar {
         case "\"": return try literal()
         case "[": return try set()
@@ -128,6 +137,7 @@ struct GBNFParser {
             guard take(")") else { throw fail("a ')' is missing") }
             return inside
         case "<": return try control()
+        case "@": return .automaton(try automaton())
         case "!": throw fail("tokens that may not come cannot be named")
         default: return Self.isName(scalar) ? .rule(try name()) : nil
         }
@@ -141,7 +151,7 @@ struct GBNFParser {
         return .literal(bytes)
     }
 
-    private mutating func set() throws(GrammarTextError) -> Grammar.Expression {
+    mutating func set() throws(GrammarTextError) -> Grammar.Expression {
         index += 1
         let isInverted = take("^")
         var ranges: [ClosedRange<UInt32>] = []
@@ -199,7 +209,12 @@ struct GBNFParser {
 
     private mutating func repeated(_ element: Grammar.Expression) throws(GrammarTextError) -> Grammar.Expression {
         var result = element
+        var suffixes = 0
         while let scalar = next {
+            if "*+?{".unicodeScalars.contains(scalar) {
+                suffixes += 1
+                if suffixes > Self.maximumSuffixes { throw fail("more than \(Self.maximumSuffixes) repetitions follow each other") }
+            }
             switch scalar {
             case "*": result = .repeated(result, least: 0, most: nil)
             case "+": result = .repeated(result, least: 1, most: nil)
@@ -230,7 +245,7 @@ struct GBNFParser {
         return .repeated(element, least: least, most: most)
     }
 
-    private mutating func number() throws(GrammarTextError) -> Int? {
+    mutating func number() throws(GrammarTextError) -> Int? {
         let start = index
         while let scalar = next, ScalarSet.digits.contains(scalar.value) { index += 1 }
         if index == start { return nil }
@@ -242,17 +257,14 @@ struct GBNFParser {
 }
 
 extension Grammar.Expression {
-    /// The first rule that it names and that fits a condition.
-    func firstRule(where matches: (String) -> Bool) -> String? {
+    /// The rules that it names.
+    var ruleNames: [String] {
         switch self {
-        case .rule(let name): return matches(name) ? name : nil
-        case .sequence(let parts), .choice(let parts):
-            for part in parts {
-                if let found = part.firstRule(where: matches) { return found }
-            }
-            return nil
-        case .repeated(let body, _, _): return body.firstRule(where: matches)
-        case .literal, .set, .control: return nil
+        case .rule(let name): [name]
+        case .sequence(let parts), .choice(let parts): parts.flatMap(\.ruleNames)
+        case .repeated(let body, _, _): body.ruleNames
+        case .automaton(let counted): counted.exits.compactMap(\.self)
+        case .literal, .set, .control: []
         }
     }
 }

@@ -15,10 +15,28 @@ struct Grammar: Sendable, Equatable {
         case choice([Expression])
         /// - most: nil for any number.
         case repeated(Expression, least: Int, most: Int?)
+        /// Texts that a deterministic automaton accepts.
+        case automaton(CountedAutomaton)
 
         static let empty = Expression.sequence([])
     }
 
     var rules: [String: Expression]
     var root = "root"
+}
+
+/// An automaton over characters whose texts have a bounded length: the length is counted beside the states while a text is read.
+struct CountedAutomaton: Sendable, Equatable {
+    /// A label is a place in `exits`.
+    var automaton: CharacterAutomaton
+    /// Whether the characters stand in a JSON string, with escapes.
+    var isInString = false
+    /// Characters.
+    var least = 0
+    var most: Int?
+    /// The rule that follows where the automaton accepts with a label; nil where the text of the automaton ends.
+    var exits: [String?] = [nil]
+
+    /// Whether lengths are counted.
+    var isCounted: Bool { least > 0 || most != nil }
 }

@@ -8,6 +8,7 @@ extension Grammar.Expression {
         case .set(let set): return GrammarWriter(context: .plain).set(set)
         case .rule(let name): return name
         case .control(let name): return name
+        case .automaton(let counted): return counted.text
         case .sequence(let parts):
             if parts.isEmpty { return "\"\"" }
             let text = parts.map { $0.text(isInner: true) }.joined(separator: " ")

@@ -1,8 +1,15 @@
-/// Why a text is no grammar, for people.
+/// Why a text is not a grammar that can be enforced, for people.
 package struct GrammarTextError: Error, Equatable, CustomStringConvertible {
     package let description: String
+    /// Whether a limit was exceeded: a simpler grammar could work.
+    package let isLimit: Bool
 
-    package init(_ description: String) { self.description = description }
+    package init(_ description: String) { self.init(description, isLimit: false) }
+
+    init(_ description: String, isLimit: Bool) {
+        self.description = description
+        self.isLimit = isLimit
+    }
 }
 
 /// Where the text that a grammar describes stands.
@@ -26,14 +33,16 @@ struct GrammarWriter {
     /// One character of a set.
     func set(_ set: ScalarSet) -> String {
         let special = context == .plain ? [] : Self.escapedInJSON.filter { set.contains($0.value) }
-        let plain = context == .plain ? set : set.subtracting(ScalarSet(Self.escapedInJSON.map { $0.value...$0.value }))
+        let plain = context == .plain ? set : set.subtracting(Self.escaped)
         var parts = special.map { "\"" + Self.quoted(written($0)) + "\"" }
-        if !plain.isEmpty { parts.insert("[" + plain.ranges.map(Self.range).joined() + "]", at: 0) }
+        if !plain.isEmpty { parts.insert("[" + plain.ranges.compactMap(Self.range).joined() + "]", at: 0) }
         // A set without members fits nothing; An empty set says so.
         return parts.isEmpty ? "[]" : parts.count == 1 ? parts[0] : "(" + parts.joined(separator: " | ") + ")"
     }
 
     static let escapedInJSON: [Unicode.Scalar] = (UInt32(0)..<32).map { Unicode.Scalar($0)! } + ["\"", "\\"]
+
+    static let escaped = ScalarSet(escapedInJSON.map { $0.value...$0.value })
 
     /// The character as it is written in the context.
     func written(_ scalar: Unicode.Scalar) -> String {
@@ -44,7 +53,9 @@ struct GrammarWriter {
         case "\n": return "\\n"
         case "\r": return "\\r"
         case "\t": return "\\t"
-        default: return scalar.value < 32 ? "\\u" + Self.hex(scalar.value, 4) : String(Character(scalar))
+        case "\u{8}": return "\\b"
+        case "\u{C}": return "\\f"
+        default: return scalar.value < 32 ? "\\u" + Self.hex(scalar.value, 4).lowercased() : String(Character(scalar))
         }
     }
 
@@ -62,8 +73,14 @@ struct GrammarWriter {
         }.joined()
     }
 
-    private static func range(_ range: ClosedRange<UInt32>) -> String {
-        range.count == 1 ? member(range.lowerBound) : member(range.lowerBound) + "-" + member(range.upperBound)
+    /// Nil for a range of surrogates, which are not characters.
+    private static func range(_ range: ClosedRange<UInt32>) -> String? {
+        let surrogates: ClosedRange<UInt32> = 0xD800...0xDFFF
+        let low = surrogates.contains(range.lowerBound) ? surrogates.upperBound + 1 : range.lowerBound
+        let high = surrogates.contains(range.upperBound) ? surrogates.lowerBound - 1 : range.upperBound
+        guard low <= high else { return nil }
+        let range = low...high
+        return range.count == 1 ? member(range.lowerBound) : member(range.lowerBound) + "-" + member(range.upperBound)
     }
 
     private static func member(_ value: UInt32) -> String {

@@ -9,8 +9,11 @@ package struct LarkGrammar: Sendable, Equatable {
     package let root: String
 
     /// - prefix: what the names of all rules begin with: letters, digits and dashes.
-    package init(_ text: String, prefix: String, in context: GrammarContext) throws(GrammarTextError) {
-        var parser = LarkParser(text, prefix: prefix, context: context)
+    package init(
+        _ text: String, prefix: String, in context: GrammarContext, budget: GrammarBudget = GrammarBudget()
+    ) throws(GrammarTextError) {
+        try budget.check(text: text)
+        var parser = LarkParser(text, prefix: prefix, context: context, budget: budget)
         let lines = try parser.parse()
         root = prefix + "root"
         rules = lines.joined(separator: "\n") + "\n"
@@ -27,14 +30,17 @@ private struct LarkParser {
     private let prefix: String
     private let context: GrammarContext
     private let writer: GrammarWriter
+    private let budget: GrammarBudget
     private var definitions: [(name: String, body: String)] = []
+    private var names: Set<String> = []
     private var references: Set<String> = []
     private var ignored: [String] = []
     private var ignores = false
     /// Whether what is being read is a terminal, inside of which nothing is ignored.
     private var isTerminal = false
 
-    init(_ text: String, prefix: String, context: GrammarContext) {
+    init(_ text: String, prefix: String, context: GrammarContext, budget: GrammarBudget) {
+        self.budget = budget
         scalars = Array(text.unicodeScalars)
         self.prefix = prefix
         self.context = context
@@ -48,7 +54,6 @@ private struct LarkParser {
             if scalars[index] == "%" { try directive() } else { try definition() }
             skipSpace()
         }
-        let names = Set(definitions.map(\.name))
         guard names.contains("start") else { throw GrammarTextError("there is no rule 'start'") }
         for name in references.subtracting(names).sorted() {
             guard let terminal = Self.common[name] else { throw GrammarTextError("there is no rule '\(name)'") }
@@ -70,7 +75,8 @@ private struct LarkParser {
         skipPriority()
         skipBlanks()
         guard take(":") else { throw GrammarTextError("a ':' is missing after '\(name)'") }
-        if definitions.contains(where: { $0.name == name }) { throw GrammarTextError("there are two rules '\(name)'") }
+        guard names.insert(name).inserted else { throw GrammarTextError("there are two rules '\(name)'") }
+        try budget.check()
         isTerminal = name.first { $0 != "_" }?.isUppercase ?? false
         definitions.append((name, try alternatives()))
     }
@@ -111,6 +117,7 @@ private struct LarkParser {
 
     private mutating func imported(_ name: String, as alias: String) throws(GrammarTextError) {
         guard let terminal = Self.common[name] else { throw GrammarTextError("'common' has no '\(name)'") }
+        names.insert(alias)
         definitions.append((alias, try RegexGrammar.expression(terminal, in: context)))
     }
 

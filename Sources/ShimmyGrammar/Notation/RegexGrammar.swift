@@ -5,7 +5,7 @@
 package struct RegexGrammar {
     /// Groups inside groups.
     private static let maximumDepth = 64
-    private static let maximumRepetitions = 1000
+    private static let maximumRepetitions = 65_536
 
     private let scalars: [Unicode.Scalar]
     private var index = 0
@@ -15,7 +15,10 @@ package struct RegexGrammar {
     private let dotTakesNewlines: Bool
 
     /// - flags: `i` takes both cases of letters, `s` lets `.` take newlines; others are errors.
-    package static func expression(_ pattern: String, flags: String = "", in context: GrammarContext) throws(GrammarTextError) -> String {
+    package static func expression(
+        _ pattern: String, flags: String = "", in context: GrammarContext, budget: GrammarBudget = GrammarBudget()
+    ) throws(GrammarTextError) -> String {
+        try budget.check(text: pattern)
         if let other = flags.first(where: { !"isu".contains($0) }) { throw GrammarTextError("the flag '\(other)' is not known") }
         var parser = RegexGrammar(pattern, flags, context)
         let result = try parser.alternatives()
@@ -78,7 +81,8 @@ package struct RegexGrammar {
 
     /// `{2}`, `{2,}` or `{2,5}`; nil when the brace is a character like any other.
     private mutating func repetition() throws(GrammarTextError) -> String? {
-        guard let end = scalars[index...].firstIndex(of: "}") else { return nil }
+        // Two numbers and a comma.
+        guard let end = scalars[index...].prefix(24).firstIndex(of: "}") else { return nil }
         var text = String.UnicodeScalarView()
         text.append(contentsOf: scalars[(index + 1)..<end])
         let parts = String(text).split(separator: ",", omittingEmptySubsequences: false)
@@ -164,7 +168,7 @@ package struct RegexGrammar {
     /// The rest of `[…]`.
     private mutating func characterClass() throws(GrammarTextError) -> ScalarSet {
         let isInverted = take("^")
-        var result = ScalarSet()
+        var ranges: [ClosedRange<UInt32>] = []
         var isFirst = true
         while let scalar = next, scalar != "]" || isFirst {
             isFirst = false
@@ -173,12 +177,13 @@ package struct RegexGrammar {
             if next == "-", index + 1 < scalars.count, scalars[index + 1] != "]", let first = low.only {
                 index += 1
                 guard let last = try classMember().only, first <= last else { throw GrammarTextError("a range is the wrong way round") }
-                result = result.union(ScalarSet([first...last]))
+                ranges.append(first...last)
             } else {
-                result = result.union(low)
+                ranges += low.ranges
             }
         }
         guard take("]") else { throw GrammarTextError("a ']' is missing") }
+        let result = ScalarSet(ranges)
         return isInverted ? (ignoresCase ? result.ignoringCase : result).inverted : result
     }
 

@@ -23,7 +23,14 @@ struct ScalarSet: Sendable, Equatable {
 
     var isEmpty: Bool { ranges.isEmpty }
 
-    func contains(_ value: UInt32) -> Bool { ranges.contains { $0.contains(value) } }
+    func contains(_ value: UInt32) -> Bool {
+        var (low, high) = (0, ranges.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if ranges[middle].upperBound < value { low = middle + 1 } else { high = middle }
+        }
+        return low < ranges.count && ranges[low].lowerBound <= value
+    }
 
     func union(_ other: ScalarSet) -> ScalarSet { ScalarSet(ranges + other.ranges) }
 

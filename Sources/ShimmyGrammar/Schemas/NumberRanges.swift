@@ -3,7 +3,7 @@ enum NumberRanges {
     typealias Expression = Grammar.Expression
 
     /// Digits of a number that no bound limits: models would otherwise write some for ever.
-    static let longest = 16
+    static let longest = 20
 
     /// A bound on a decimal number.
     struct Bound: Equatable {
@@ -14,30 +14,56 @@ enum NumberRanges {
         var fraction: [UInt8]
         var isExclusive: Bool
 
-        /// - literal: a JSON number; nil when its exponent would write it out too long.
-        init?(_ literal: String, isExclusive: Bool) {
+        /// Whether it is beyond all numbers that are written.
+        private(set) var isHuge = false
+
+        /// - literal: a JSON number.
+        init(_ literal: String, isExclusive: Bool) {
             var text = literal.lowercased()[...]
             isNegative = text.first == "-"
             if isNegative { text.removeFirst() }
             let parts = text.split(separator: "e", maxSplits: 1)
-            guard let exponent = parts.count > 1 ? Int(parts[1].drop { $0 == "+" }) : 0, abs(exponent) <= 40 else { return nil }
-            let pieces = parts[0].split(separator: ".", maxSplits: 1)
-            var digits = pieces.joined().utf8.map { $0 - 48 }
-            var point = pieces[0].count + exponent
-            while point < 0 || point > digits.count {
-                if point < 0 {
-                    digits.insert(0, at: 0)
-                    point += 1
-                } else {
-                    digits.append(0)
-                }
-            }
-            whole = Array(digits[..<point].drop { $0 == 0 })
-            if whole.isEmpty { whole = [0] }
-            fraction = Array(digits[point...])
-            while fraction.last == 0 { fraction.removeLast() }
-            if whole == [0], fraction.isEmpty { isNegative = false }
+            let pieces = (parts.first ?? "0").split(separator: ".", maxSplits: 1)
+            let digits = pieces.joined().utf8.map { $0 &- 48 }
+            let exponentText = parts.count > 1 ? parts[1] : "0"
+            let isSmall = exponentText.hasPrefix("-")
+            // An exponent with more digits than an integer has is as good as infinite.
+            let exponent = Int(exponentText.drop { $0 == "+" }) ?? (isSmall ? -1_000_000 : 1_000_000)
+            let point = (pieces.first?.count ?? 0) + max(-1_000_000, min(1_000_000, exponent))
             self.isExclusive = isExclusive
+            let significant = digits.drop { $0 == 0 }
+            let magnitude = point - (digits.count - significant.count)
+            guard !significant.isEmpty else {
+                (isNegative, whole, fraction) = (false, [0], [])
+                return
+            }
+            if magnitude > 2 * longest {
+                (whole, fraction, isHuge) = ([9], [], true)
+                return
+            }
+            // Leading zeros, or zeros up to the point.
+            let missing = max(0, -magnitude)
+            let wholeCount = max(0, magnitude)
+            var found = Array(significant) + [UInt8](repeating: 0, count: max(0, wholeCount - significant.count))
+            found.insert(contentsOf: [UInt8](repeating: 0, count: min(missing, 4 * longest)), at: 0)
+            whole = Array(found[..<min(wholeCount, found.count)])
+            if whole.isEmpty { whole = [0] }
+            fraction = Array(found[min(wholeCount, found.count)...])
+            while fraction.last == 0 { fraction.removeLast() }
+        }
+
+        /// The bound of numbers with at most `longest` places after the point: a number of them fits one bound when it fits the other.
+        ///
+        /// - isLow: whether it is a lower bound.
+        func rounded(isLow: Bool) -> Bound {
+            guard fraction.count > longest else { return self }
+            var copy = self
+            copy.fraction = Array(fraction[..<longest])
+            // Cutting digits makes the amount smaller: numbers beyond it are beyond the bound, or exactly at the cut one.
+            copy.isExclusive = isLow != isNegative
+            while copy.fraction.last == 0 { copy.fraction.removeLast() }
+            if copy.isZero { copy.isNegative = false }
+            return copy
         }
 
         init(whole: [UInt8], isExclusive: Bool) {
@@ -232,42 +258,60 @@ enum NumberRanges {
 
     // MARK: Multiples
 
-    /// Decimal numbers that are whole multiples of another one; nil when that has too many digits.
-    static func multiples(of divisor: Bound, isInteger: Bool) throws(GrammarTextError) -> CharacterAutomaton? {
-        guard !divisor.isZero, let number = Int((divisor.whole + divisor.fraction).map { String($0) }.joined()), number < 100_000 else { return nil }
+    /// Numbers that differ from one; nil for a literal with an exponent.
+    static func others(than literal: String, _ budget: GrammarBudget) throws(GrammarTextError) -> CharacterAutomaton? {
+        let bound = Bound(literal, isExclusive: false)
+        guard !bound.isHuge, bound.fraction.count <= longest else { return nil }
+        var parts: [Expression] = [.literal((bound.isNegative ? "-" : "") + String(decoding: bound.whole.map { $0 + 48 }, as: UTF8.self))]
+        let zeros = Expression.repeated(digit(0, 0), least: 0, most: nil)
+        if bound.fraction.isEmpty {
+            parts.append(.optional(.sequence([.literal("."), zeros])))
+        } else {
+            parts += [.literal("." + String(decoding: bound.fraction.map { $0 + 48 }, as: UTF8.self)), zeros]
+        }
+        return try CharacterAutomaton(.sequence(parts), budget).complement(budget)
+    }
+
+    private static let largestDivisor = 4000
+
+    /// Decimal numbers that are multiples of another one, of any length; nil when that has too many digits.
+    static func multiples(of divisor: Bound, isInteger: Bool, _ budget: GrammarBudget) throws(GrammarTextError) -> CharacterAutomaton? {
+        guard !divisor.isZero, divisor.fraction.count <= longest, divisor.whole.count + divisor.fraction.count <= 2 * longest else { return nil }
+        let significant = Array((divisor.whole + divisor.fraction).drop { $0 == 0 })
+        guard significant.count <= 6 else { return nil }
+        let number = significant.reduce(0) { $0 * 10 + Int($1) }
+        guard number <= largestDivisor else { return nil }
         let places = divisor.fraction.count
-        var scale = 1
-        for _ in 0..<places { scale *= 10 }
         // A state: nothing yet, after the sign, zero, or digits with their remainder and the places after the point (-1 before it).
-        enum State: Hashable { case start, sign, zero, digits(Int, Int, Int) }
+        enum State: Hashable { case start, sign, zero, signedZero, digits(Int, Int) }
         func remainder(_ state: State) -> Int? {
             switch state {
             case .zero: return 0
-            case .digits(let rest, let count, _) where count != 0:
+            case .digits(let rest, let count) where count != 0:
                 var rest = rest
                 for _ in max(count, 0)..<places { rest = rest * 10 % number }
                 return rest
             default: return nil
             }
         }
-        func digits(_ rest: Int, _ count: Int, _ total: Int, from first: UInt32 = 0) -> [(ClosedRange<UInt32>, State)] {
+        func digits(_ rest: Int, _ count: Int, from first: UInt32 = 0) -> [(ClosedRange<UInt32>, State)] {
             (first...9).map { digit in
-                (48 + digit...48 + digit, .digits((rest * 10 + Int(digit)) % number, count < 0 ? count : count + 1, total + 1))
+                (48 + digit...48 + digit, .digits((rest * 10 + Int(digit)) % number, count < 0 ? count : count + 1))
             }
         }
-        return try CharacterAutomaton(start: State.start) {
-            remainder($0) == 0
+        return try CharacterAutomaton(start: State.start, budget: budget) {
+            remainder($0) == 0 ? 0 : nil
         } step: { state in
             switch state {
-            case .start: return [(45...45, .sign), (48...48, .zero)] + digits(0, -1, 0, from: 1)
-            case .sign: return (isInteger || places == 0 ? [] : [(48...48, .digits(0, -1, longest))]) + digits(0, -1, 0, from: 1)
-            case .zero: return isInteger || places == 0 ? [] : [(46...46, .digits(0, 0, 0))]
-            case .digits(let rest, let count, let total):
+            case .start: return [(45...45, .sign), (48...48, .zero)] + digits(0, -1, from: 1)
+            case .sign: return digits(0, -1, from: 1) + (isInteger || places == 0 ? [] : [(48...48, .signedZero)])
+            case .zero, .signedZero: return isInteger || places == 0 ? [] : [(46...46, .digits(0, 0))]
+            case .digits(let rest, let count):
                 var found: [(ClosedRange<UInt32>, State)] = []
-                if count < 0, !isInteger, places > 0 { found.append((46...46, .digits(rest, 0, 0))) }
-                if count < 0 ? total < longest : count < places { found += digits(rest, count, total) }
+                if count < 0, !isInteger, places > 0 { found.append((46...46, .digits(rest, 0))) }
+                if count < places { found += digits(rest, count) }
                 return found
             }
-        }
+        }.sorted
     }
 }

@@ -33,64 +33,83 @@ extension SchemaCompiler {
     func arrays(_ flat: [SchemaPart]) throws(SchemaError) -> Expression? {
         var (least, most): (Int, Int?) = (0, nil)
         var prefix = 0
-        var isUnique = false
         for part in flat {
             least = max(least, try part.count("minItems") ?? 0)
             if let count = try part.count("maxItems") { most = min(most ?? count, count) }
             prefix = max(prefix, (part.schema["prefixItems"] ?? part.schema["items"])?.arrayValue?.count ?? 0)
-            if part.schema["uniqueItems"] == true { isUnique = true }
         }
-        var fixed: [Expression] = []
-        for index in 0..<prefix {
-            guard let item = try item(flat, at: index) else {
-                most = min(most ?? index, index)
-                break
-            }
-            fixed.append(item)
-        }
-        var rest: Expression?
-        if most ?? .max > prefix { rest = try item(flat, at: prefix) }
-        if rest == nil { most = min(most ?? prefix, prefix) }
+        if try closesArrays(flat) { most = min(most ?? prefix, prefix) }
         if let most, most < least { return nil }
-        if isUnique, most ?? .max > 1 {
+        if let part = flat.first(where: { $0.schema["uniqueItems"] == true }), most ?? .max > 1 {
             if prefix == 0, let values = try uniqueValues(flat) { return try permutations(values, least, most) }
-            guard let part = flat.first(where: { $0.schema["uniqueItems"] == true }) else { return nil }
-            try pass(part.error("uniqueItems", "'uniqueItems' can be enforced where the items are at most \(Self.mostPermuted) listed values"))
+            try pass(part.error("uniqueItems", "'uniqueItems' can be enforced for at most \(Self.mostPermuted) listed values"))
         }
-        if fixed.isEmpty, let rest { return list("[", rest, least, most, "]") }
-        return .sequence([.literal("["), elements(fixed, rest, least, most), .literal("]")])
+        if let part = flat.first(where: { $0.schema["contains"] != nil }) {
+            if let expression = try containing(flat, part, least, most, prefix) { return expression }
+            try pass(part.error("contains", "such a 'contains' cannot be enforced"))
+        }
+        let rest = try item(flat, at: prefix)
+        if prefix == 0 { return list("[", rest, least, most, "]") }
+        return .sequence([.literal("["), try elements(prefix, flat, rest, least, most), .literal("]")])
     }
 
-    /// What an element has to be; nil when there can be none.
-    private func item(_ flat: [SchemaPart], at index: Int) throws(SchemaError) -> Expression? {
-        var parts: [SchemaPart] = []
-        for part in flat {
-            let tuple = part.schema["prefixItems"]?.arrayValue != nil ? "prefixItems" : part.schema["items"]?.arrayValue != nil ? "items" : nil
-            if let tuple, let found = part.at(tuple, index) {
-                parts.append(found)
-            } else if let found = part.at(tuple == "items" ? "additionalItems" : "items") {
-                parts.append(found)
-            }
+    /// Whether no element is allowed that no schema speaks of (`unevaluatedItems`).
+    private func closesArrays(_ flat: [SchemaPart]) throws(SchemaError) -> Bool {
+        guard let part = flat.first(where: { ($0.value("unevaluatedItems") ?? true) != true }) else { return false }
+        let speaksOfAll = flat.contains { $0.schema["items"]?.arrayValue == nil && $0.schema["items"] != nil || $0.schema["additionalItems"] != nil }
+        if speaksOfAll { return false }
+        if flat.count > 1 || part.schema["unevaluatedItems"] != false || part.schema["contains"] != nil {
+            try pass(part.error("unevaluatedItems", "'unevaluatedItems' can be enforced where it is false and stands beside 'prefixItems'"))
+            return false
         }
-        return try element(parts)
+        return true
     }
+
+    /// At least one element fits `contains`: any elements, that one, any elements.
+    private func containing(
+        _ flat: [SchemaPart], _ part: SchemaPart, _ least: Int, _ most: Int?, _ prefix: Int
+    ) throws(SchemaError) -> Expression? {
+        guard prefix == 0, least <= 1, most ?? .max > 0, let contained = part.at("contains"),
+            flat.allSatisfy({ $0.id == part.id || $0.schema["contains"] == nil }),
+            (part.value("minContains") ?? 1) == 1, part.value("maxContains") == nil
+        else { return nil }
+        let any = try item(flat, at: 0)
+        let one = try rule(for: itemSchemas(flat, at: 0) + [contained])
+        guard let most else {
+            let before = Expression.repeated(.sequence([any, .literal(", ")]), least: 0, most: nil)
+            return .sequence([.literal("["), before, one, .repeated(.sequence([.literal(", "), any]), least: 0, most: nil), .literal("]")])
+        }
+        return most == 1 ? .sequence([.literal("["), one, .literal("]")]) : nil
+    }
+
+    private func itemSchemas(_ flat: [SchemaPart], at index: Int) -> [SchemaPart] { flat.compactMap { itemSchema($0, at: index) } }
+
+    /// The schema of an element; nil where there is none.
+    func itemSchema(_ part: SchemaPart, at index: Int) -> SchemaPart? {
+        let tuple = part.schema["prefixItems"]?.arrayValue != nil ? "prefixItems" : part.schema["items"]?.arrayValue != nil ? "items" : nil
+        if let tuple, let found = part.at(tuple, index) { return found }
+        let rest = tuple == "items" ? "additionalItems" : "items"
+        return part.value(rest) == nil ? nil : part.at(rest)
+    }
+
+    private func item(_ flat: [SchemaPart], at index: Int) throws(SchemaError) -> Expression { try element(itemSchemas(flat, at: index)) }
 
     /// The rule for a part of a value, which may be anything where no schema speaks of it.
-    func element(_ parts: [SchemaPart]) throws(SchemaError) -> Expression? {
+    func element(_ parts: [SchemaPart]) throws(SchemaError) -> Expression {
         parts.allSatisfy { $0.schema == true || $0.schema.objectValue?.keys.allSatisfy(SchemaKeywords.isAnnotation) ?? false }
             ? try anyValue() : try rule(for: parts)
     }
 
-    /// Elements with schemas of their own, then those of `rest`.
-    private func elements(_ fixed: [Expression], _ rest: Expression?, _ least: Int, _ most: Int?) -> Expression {
-        var result = Expression.empty
-        if let rest {
-            result = .repeated(
-                .sequence([.literal(", "), rest]), least: max(0, least - fixed.count), most: most.map { max(0, $0 - fixed.count) })
-        }
-        for (index, element) in fixed.enumerated().reversed() where index < most ?? .max {
-            let here = Expression.sequence([.literal(index == 0 ? "" : ", "), element, result])
-            result = index < least ? here : .optional(here)
+    /// Elements with schemas of their own, then those of `rest`: a rule for each place, from the last one on.
+    private func elements(
+        _ count: Int, _ flat: [SchemaPart], _ rest: Expression, _ least: Int, _ most: Int?
+    ) throws(SchemaError) -> Expression {
+        var result = Expression.repeated(
+            .sequence([.literal(", "), rest]), least: max(0, least - count), most: most.map { max(0, $0 - count) })
+        for index in (0..<count).reversed() where index < most ?? .max {
+            if index.isMultiple(of: 64) { try check(flat[0].pointer) }
+            let here = Expression.sequence([.literal(index == 0 ? "" : ", "), try item(flat, at: index), result])
+            result = try add(index < least ? here : .optional(here))
         }
         return result
     }
@@ -102,11 +121,17 @@ extension SchemaCompiler {
     /// The values of elements that are listed, if they are few.
     private func uniqueValues(_ flat: [SchemaPart]) throws(SchemaError) -> [JSON]? {
         let items = flat.compactMap { $0.at("items") }
-        guard items.count == 1, let listed = items[0].schema["enum"]?.arrayValue ?? items[0].schema["const"].map({ [$0] }) else {
+        guard items.count == 1, items[0].schema["$ref"] == nil,
+            let listed = items[0].schema["enum"]?.arrayValue ?? items[0].schema["const"].map({ [$0] })
+        else {
             return items.count == 1 && items[0].schema["type"] == "boolean" ? [true, false] : nil
         }
         var values: [JSON] = []
-        for value in listed where !values.contains(value) { values.append(value) }
+        let validator = SchemaValidator(self)
+        for value in listed.prefix(100) where !values.contains(value) {
+            if try validator.accepts(value, items[0]) { values.append(value) }
+        }
+        if listed.count > 100 { return nil }
         return values.count <= Self.mostPermuted ? values : nil
     }
 

@@ -25,48 +25,42 @@ extension SchemaCompiler {
             if let most = try part.count("maxProperties") { counts.most = min(counts.most ?? most, most) }
         }
         guard let properties = try properties(flat) else { return nil }
-        let others = try others(flat, besides: properties.map(\.name))
-        if properties.count <= 64, counts.matters, properties.count * (max(counts.least, counts.most ?? 0) + 1) > 20_000 {
-            try pass(SchemaError(flat.first?.place ?? "", "too many properties are counted"))
+        let others = try others(flat, besides: names(flat))
+        if counts.matters, properties.count * (max(counts.least, counts.most ?? 0) + 1) > 20_000 {
+            let part = flat.first { $0.value("maxProperties") != nil } ?? flat[0]
+            try pass(part.error(part.value("maxProperties") != nil ? "maxProperties" : "minProperties", "too many properties are counted"))
             counts = Counts()
         }
-        var made: [Int: Expression?] = [:]
-        guard let inside = try members(properties[...], 0, others, counts, &made) else { return nil }
+        guard let inside = try members(properties, others, counts) else { return nil }
         return .sequence([.literal("{"), inside, .literal("}")])
     }
 
-    /// The properties from some place on; nil when nothing fits.
-    private func members(
-        _ properties: ArraySlice<Property>, _ count: Int, _ others: Expression?, _ counts: Counts, _ made: inout [Int: Expression?]
-    ) throws(SchemaError) -> Expression? {
-        let count = counts.cut(count)
-        if let most = counts.most, count > most { return nil }
-        var written: [Expression] = []
-        var rest = properties
-        var total = count
-        // What has to come is written one after the other.
-        while let property = rest.first, property.isRequired {
-            written.append(member(property, isFirst: total == 0))
-            rest.removeFirst()
-            total = counts.cut(total + 1)
-        }
-        if let most = counts.most, total > most { return nil }
-        guard let property = rest.first else {
-            guard let end = last(total, others, counts) else { return nil }
-            return .sequence(written + [end])
-        }
-        let key = rest.startIndex * 4096 + min(total, 4095)
-        if made[key] == nil {
-            var choices: [Expression] = []
-            let after = rest.dropFirst()
-            if let said = try members(after, total + 1, others, counts, &made) {
-                choices.append(.sequence([member(property, isFirst: total == 0), said]))
+    /// All members, from the last property to the first: for each place and count of properties before it, what may follow.
+    private func members(_ properties: [Property], _ others: Expression?, _ counts: Counts) throws(SchemaError) -> Expression? {
+        let highest = counts.matters ? counts.cut(properties.count) : min(properties.count, 1)
+        func isAllowed(_ count: Int) -> Bool { counts.most.map { count <= $0 } ?? true }
+        var following: [Expression?] = (0...highest).map { isAllowed($0) ? last($0, others, counts) : nil }
+        for (index, property) in properties.enumerated().reversed() {
+            if index.isMultiple(of: 64) { try check("") }
+            var here: [Expression?] = []
+            for count in 0...highest {
+                // So many properties cannot stand before this one.
+                guard count <= index else {
+                    here.append(nil)
+                    continue
+                }
+                let next = counts.cut(count + 1)
+                var choices: [Expression] = []
+                if isAllowed(next), let rest = following[next] {
+                    choices.append(.sequence([member(property, isFirst: count == 0), rest]))
+                }
+                if !property.isRequired, let rest = following[count] { choices.append(rest) }
+                // A rule that two others use is written once.
+                here.append(choices.isEmpty ? nil : choices.count == 1 && index == 0 ? choices[0] : try add(.choice(choices)))
             }
-            if let unsaid = try members(after, total, others, counts, &made) { choices.append(unsaid) }
-            made[key] = .some(choices.isEmpty ? nil : try add(.choice(choices)))
+            following = here
         }
-        guard let found = made[key] ?? nil else { return nil }
-        return .sequence(written + [found])
+        return following[0]
     }
 
     private func member(_ property: Property, isFirst: Bool) -> Expression {
@@ -86,32 +80,43 @@ extension SchemaCompiler {
 
     // MARK: Named properties
 
-    /// All that is named or required; nil when something that is required cannot be.
-    private func properties(_ flat: [SchemaPart]) throws(SchemaError) -> [Property]? {
+    /// All names of properties, in order, the required ones without a schema last.
+    private func names(_ flat: [SchemaPart]) throws(SchemaError) -> [String] {
         var names: [String] = []
-        var required: Set<String> = []
         var seen: Set<String> = []
         for part in flat {
-            if let properties = part.schema["properties"] {
-                guard let object = properties.objectValue else { throw part.error("properties", "'properties' is an object") }
-                for name in object.keys where seen.insert(name).inserted { names.append(name) }
-            }
+            guard let properties = part.value("properties") else { continue }
+            guard let object = properties.objectValue else { throw part.error("properties", "'properties' is an object") }
+            for name in object.keys where seen.insert(name).inserted { names.append(name) }
         }
-        for part in flat {
-            guard let value = part.schema["required"] else { continue }
-            // Before draft 4 it was a flag of the property itself.
-            if value.boolValue != nil { continue }
-            guard let list = value.arrayValue else { throw part.error("required", "'required' is an array of strings") }
-            for entry in list {
-                guard let name = entry.stringValue else { throw part.error("required", "'required' is an array of strings") }
-                required.insert(name)
-                if seen.insert(name).inserted { names.append(name) }
-            }
+        for part in flat { for name in try required(part) where seen.insert(name).inserted { names.append(name) } }
+        return names
+    }
+
+    private func required(_ part: SchemaPart) throws(SchemaError) -> [String] {
+        // Before draft 4 it was a flag of the property itself.
+        guard let value = part.value("required"), value.boolValue == nil else { return [] }
+        guard let list = value.arrayValue else { throw part.error("required", "'required' is an array of strings") }
+        var names: [String] = []
+        for entry in list {
+            guard let name = entry.stringValue else { throw part.error("required", "'required' is an array of strings") }
+            names.append(name)
         }
+        return names
+    }
+
+    /// All properties that can be present; nil when one that is required cannot.
+    private func properties(_ flat: [SchemaPart]) throws(SchemaError) -> [Property]? {
+        var required: Set<String> = []
+        for part in flat { required.formUnion(try self.required(part)) }
+        let limits = flat.compactMap { $0.value("propertyNames") == nil ? nil : $0.at("propertyNames") }
+        let validator = SchemaValidator(self)
         var result: [Property] = []
-        for name in names {
+        for (index, name) in try names(flat).enumerated() {
+            if index.isMultiple(of: 64) { try check(flat[0].pointer) }
             let isRequired = required.contains(name)
-            guard try isAllowed(name, flat), let value = try value(of: name, flat) else {
+            let isNamed = try validator.accepts(.string(name), all: limits)
+            guard isNamed, let value = try value(of: name, flat) else {
                 if isRequired { return nil }
                 continue
             }
@@ -120,123 +125,164 @@ extension SchemaCompiler {
         return result
     }
 
-    /// What the value of a property has to be; nil when there can be none.
+    /// The values of a property; nil when there can be none.
     private func value(of name: String, _ flat: [SchemaPart]) throws(SchemaError) -> Expression? {
         var parts: [SchemaPart] = []
         for part in flat {
             let before = parts.count
             if let found = part.at("properties")?.at(name) { parts.append(found) }
             for (pattern, found) in try patternProperties(part) where try matches(name, pattern) { parts.append(found) }
-            if parts.count == before, let found = part.at("additionalProperties") { parts.append(found) }
+            if parts.count == before, part.value("additionalProperties") != nil, let found = part.at("additionalProperties") { parts.append(found) }
         }
+        if parts.isEmpty, let rest = try unevaluated(flat) { parts.append(rest) }
         if parts.contains(where: { $0.schema == false }) { return nil }
         return try element(parts)
-    }
-
-    private func isAllowed(_ name: String, _ flat: [SchemaPart]) throws(SchemaError) -> Bool {
-        guard let limits = try nameLimits(flat) else { return true }
-        return limits.accepts(name)
     }
 
     // MARK: Other properties
 
     /// A property that the schema does not name; nil when there can be none.
     private func others(_ flat: [SchemaPart], besides names: [String]) throws(SchemaError) -> Expression? {
-        var patterns: [(pattern: Pattern, value: SchemaPart)] = []
-        for part in flat { patterns += try patternProperties(part) }
-        // An object with properties is closed, unless it says that it is not.
-        let isOpen = flat.allSatisfy { part in
-            part.schema["additionalProperties"].map { $0 != false } ?? (part.schema["properties"] == nil && part.schema["patternProperties"] == nil)
+        var patterns: [KeyAutomaton.Pattern] = []
+        for (index, part) in flat.enumerated() {
+            for (pattern, value) in try patternProperties(part) {
+                guard let expression = try expression(of: pattern) else { continue }
+                patterns.append(.init(expression: expression, value: value, owner: index))
+            }
         }
-        if !isOpen, patterns.isEmpty { return nil }
-        let limits = try nameLimits(flat)
-        if names.isEmpty, patterns.isEmpty, limits == nil {
-            guard let value = try element(flat.compactMap { $0.at("additionalProperties") }) else { return nil }
-            return .sequence([quoted(.repeated(try character(), least: 0, most: nil)), .literal(": "), value])
+        let limits = flat.compactMap { $0.value("propertyNames") == nil ? nil : $0.at("propertyNames") }.filter { $0.schema != true }
+        if patterns.isEmpty, try schemas(ofOther: [], patterns, flat) == nil { return nil }
+        if names.isEmpty, patterns.isEmpty, limits.isEmpty {
+            guard let schemas = try schemas(ofOther: [], patterns, flat) else { return nil }
+            return .sequence([quoted(.repeated(try character(), least: 0, most: nil)), .literal(": "), try element(schemas)])
         }
         do {
-            return try entries(flat, names, patterns, isOpen, limits)
-        } catch let error as SchemaError {
-            throw error
+            return try keys(names, patterns, limits, flat)
         } catch {
-            try pass(SchemaError((flat.first?.place ?? "") + "/patternProperties", "\(error)"))
+            if let error = error as? SchemaError { throw error }
+            let part = flat.first { $0.value("patternProperties") != nil || $0.value("propertyNames") != nil } ?? flat[0]
+            let key = part.value("patternProperties") != nil ? "patternProperties" : "propertyNames"
+            try pass(part.error(key, "\(error)"))
             return nil
         }
     }
 
-    private func entries(
-        _ flat: [SchemaPart], _ names: [String], _ patterns: [(pattern: Pattern, value: SchemaPart)], _ isOpen: Bool, _ limits: CharacterAutomaton?
+    /// The schemas of a property that matches some patterns and is not named; nil where it is not allowed.
+    private func schemas(
+        ofOther matched: [Int], _ patterns: [KeyAutomaton.Pattern], _ flat: [SchemaPart]
+    ) throws(SchemaError) -> [SchemaPart]? {
+        var result = matched.map { patterns[$0].value }
+        for (index, part) in flat.enumerated() where part.value("additionalProperties") != nil {
+            if !matched.contains(where: { patterns[$0].owner == index }), let rest = part.at("additionalProperties") { result.append(rest) }
+        }
+        if result.isEmpty, let rest = try unevaluated(flat) { result.append(rest) }
+        return result.contains { $0.schema == false } ? nil : result
+    }
+
+    /// The schema of properties that no other keyword speaks of.
+    private func unevaluated(_ flat: [SchemaPart]) throws(SchemaError) -> SchemaPart? {
+        guard let part = flat.first(where: { $0.value("unevaluatedProperties") != nil }) else { return nil }
+        // It knows the properties of schemas within it, but not those of schemas beside it, which are no longer told apart here.
+        if flat.count > 1 { try pass(part.error("unevaluatedProperties", "it cannot be told apart which properties other schemas know")) }
+        return part.at("unevaluatedProperties")
+    }
+
+    /// One automaton for all keys: where a key ends, the patterns that it matches are known, and so is its value.
+    private func keys(
+        _ names: [String], _ patterns: [KeyAutomaton.Pattern], _ limits: [SchemaPart], _ flat: [SchemaPart]
     ) throws -> Expression? {
-        var allowed = try CharacterAutomaton.any(of: names).complement
-        if let limits { allowed = try allowed.intersection(limits) }
-        var choices: [Expression] = []
-        func addEntry(_ keys: CharacterAutomaton, _ parts: [SchemaPart]) throws {
-            guard !keys.isEmpty, let value = try element(parts) else { return }
-            choices.append(.sequence([quoted(try add(keys, character: Self.written)), .literal(": "), value]))
+        var allowed: CharacterAutomaton?
+        for limit in limits {
+            let one = try nameAutomaton(limit)
+            allowed = try allowed?.intersection(one, budget) ?? one
         }
-        var left = allowed
-        for (index, (pattern, value)) in patterns.enumerated() {
-            let keys = try CharacterAutomaton(pattern.expression)
-            for other in patterns[(index + 1)...] where try !keys.intersection(CharacterAutomaton(other.pattern.expression)).isEmpty {
-                try pass(SchemaError(value.place, "a name could match two of the patterns"))
+        var exits: [String?] = []
+        var labels: [[Int]: Int?] = [:]
+        var error: SchemaError?
+        let automaton = try KeyAutomaton.make(names, patterns.map(\.expression), budget) { matched in
+            if let known = labels[matched] { return known }
+            var label: Int?
+            do throws(SchemaError) {
+                if let schemas = try self.schemas(ofOther: matched, patterns, flat),
+                    case .rule(let name) = try self.add(.sequence([.literal("\": "), try self.element(schemas)]))
+                {
+                    label = exits.count
+                    exits.append(name)
+                }
+            } catch let problem {
+                error = problem
             }
-            try addEntry(allowed.intersection(keys), [value])
-            left = try left.intersection(keys.complement)
+            labels[matched] = .some(label)
+            return label
         }
-        if isOpen { try addEntry(left, flat.compactMap { $0.at("additionalProperties") }) }
-        return choices.isEmpty ? nil : .choice(choices)
+        if let error { throw error }
+        let keys = try allowed.map { allowed throws(GrammarTextError) in try automaton.intersection(allowed, budget) } ?? automaton
+        if keys.isEmpty { return nil }
+        return try add(.sequence([.literal("\""), .automaton(CountedAutomaton(automaton: patterns.isEmpty ? keys : keys.minimized, isInString: true, exits: exits))]))
     }
 
-    private func patternProperties(_ part: SchemaPart) throws(SchemaError) -> [(pattern: Pattern, value: SchemaPart)] {
-        guard let properties = part.at("patternProperties") else { return [] }
+    func patternProperties(_ part: SchemaPart) throws(SchemaError) -> [(pattern: Pattern, value: SchemaPart)] {
+        guard part.value("patternProperties") != nil, let properties = part.at("patternProperties") else { return [] }
         guard let object = properties.schema.objectValue else { throw part.error("patternProperties", "'patternProperties' is an object") }
-        var result: [(pattern: Pattern, value: SchemaPart)] = []
-        for key in object.keys {
-            guard let value = properties.at(key), let pattern = try pattern(key, of: properties, key) else { continue }
-            result.append((pattern, value))
-        }
-        return result
-    }
-
-    private func matches(_ name: String, _ pattern: Pattern) throws(SchemaError) -> Bool {
-        do {
-            return try CharacterAutomaton(pattern.expression).accepts(name)
-        } catch {
-            try pass(pattern.part.error(pattern.key, error.description))
-            return false
+        return object.keys.compactMap { key in
+            properties.at(key).map { (Pattern(part: properties, key: key, source: .pattern(key)), $0) }
         }
     }
 
-    /// What `propertyNames` leaves of all names; nil when nothing is said.
-    private func nameLimits(_ flat: [SchemaPart]) throws(SchemaError) -> CharacterAutomaton? {
-        var limits: CharacterAutomaton?
-        for part in flat {
-            guard let names = part.at("propertyNames"), names.schema != true else { continue }
-            do {
-                let one = try nameAutomaton(names)
-                limits = try limits?.intersection(one) ?? one
-            } catch let error as SchemaError {
-                throw error
-            } catch {
-                try pass(part.error("propertyNames", "\(error)"))
-            }
-        }
-        return limits
-    }
+    // MARK: Names
 
     private func nameAutomaton(_ names: SchemaPart) throws -> CharacterAutomaton {
-        if names.schema == false { return try .any(of: []) }
-        for key in names.schema.objectValue?.keys ?? [] where !["type", "pattern", "minLength", "maxLength", "enum", "const"].contains(key) {
-            if !SchemaKeywords.isAnnotation(key) { try pass(names.error(key, "'\(key)' cannot be enforced for names")) }
-        }
-        let lengths = try StringLengths([names])
-        var result = try CharacterAutomaton.lengths(lengths.least, lengths.most)
-        if let text = names.schema["pattern"]?.stringValue, let pattern = try pattern(text, of: names, "pattern") {
-            result = try result.intersection(CharacterAutomaton(pattern.expression))
-        }
-        if let listed = names.schema["enum"]?.arrayValue ?? names.schema["const"].map({ [$0] }) {
-            result = try result.intersection(.any(of: listed.compactMap(\.stringValue)))
+        guard let flat = try flattened([names]) else { return try .any(of: [], budget) }
+        let known: Set<String> = ["type", "pattern", "format", "minLength", "maxLength", "enum", "const", SchemaKeywords.excluded]
+        var result = CharacterAutomaton.allBut([])
+        for part in flat {
+            for key in part.schema.objectValue?.keys ?? [] where !known.contains(key) && !SchemaKeywords.isAnnotation(key) {
+                try pass(part.error(key, "'\(key)' cannot be enforced for names"))
+            }
+            if !(try SchemaTypes.of(part).contains(.string)) { return try .any(of: [], budget) }
+            let lengths = try StringLengths([part])
+            if lengths.matters {
+                let characters = Expression.repeated(.set(.all), least: lengths.least, most: lengths.most)
+                result = try result.intersection(CharacterAutomaton(characters, budget), budget)
+            }
+            for pattern in try patterns([part]) {
+                guard let automaton = try automaton(of: pattern) else { continue }
+                result = try result.intersection(automaton, budget)
+            }
+            if let listed = part.value("const").map({ [$0] }) ?? part.schema["enum"]?.arrayValue {
+                result = try result.intersection(.any(of: listed.compactMap(\.stringValue), budget), budget)
+            }
         }
         return result
+    }
+}
+
+/// The automaton of keys that are not named, by the patterns that they match.
+enum KeyAutomaton {
+    struct Pattern {
+        let expression: Grammar.Expression
+        let value: SchemaPart
+        /// The schema in a set that has the pattern.
+        let owner: Int
+    }
+
+    /// - label: of the keys that match some patterns and no other; nil where they are not allowed.
+    static func make(
+        _ names: [String], _ patterns: [Grammar.Expression], _ budget: GrammarBudget, label: ([Int]) -> Int?
+    ) throws(GrammarTextError) -> CharacterAutomaton {
+        if patterns.isEmpty {
+            guard let only = label([]) else { return CharacterAutomaton(edges: [[]], labels: [nil]) }
+            return .allBut(names).relabelled { _ in only }
+        }
+        var nodes = ExpressionNodes(budget)
+        nodes.keepsOthers = true
+        var ends: [Int32] = []
+        for pattern in patterns { ends.append(try nodes.add(pattern, from: 0)) }
+        let named = try nodes.add(.choice(names.map { .literal($0) }), from: 0)
+        return try CharacterAutomaton(nodes) { state in
+            let found = Set(state)
+            if found.contains(named) { return nil }
+            return label(ends.indices.filter { found.contains(ends[$0]) })
+        }
     }
 }

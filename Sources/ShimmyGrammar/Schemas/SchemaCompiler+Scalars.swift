@@ -1,3 +1,4 @@
+import ShimmyCore
 import ShimmyJSON
 
 /// Strings and numbers.
@@ -6,32 +7,59 @@ extension SchemaCompiler {
 
     func numbers(_ flat: [SchemaPart], isInteger: Bool) throws(SchemaError) -> Expression? {
         let bounds = try bounds(flat)
-        let divisors = flat.compactMap { part in part.schema["multipleOf"].map { (part, $0) } }
-        guard !divisors.isEmpty else {
-            if bounds.low == nil, bounds.high == nil { return isInteger ? anyInteger : anyNumber }
+        let excluded = excluded(flat).compactMap { value in if case .number(let number) = value { number } else { nil as JSONNumber? } }
+        var multiples: [CharacterAutomaton] = []
+        for part in flat where part.value("multipleOf") != nil {
+            if let found = try self.multiples(part, isInteger: isInteger) { multiples.append(found) }
+        }
+        if multiples.isEmpty, excluded.isEmpty {
+            if bounds.low == nil, bounds.high == nil, !bounds.isCut { return isInteger ? anyInteger : anyNumber }
             return NumberRanges.expression(from: bounds.low, to: bounds.high, isInteger: isInteger)
         }
+        guard let range = NumberRanges.expression(from: bounds.low, to: bounds.high, isInteger: isInteger) else { return nil }
         do {
-            var automaton: CharacterAutomaton?
-            for (part, value) in divisors {
-                guard case .number(let number) = value, number.double > 0, let divisor = NumberRanges.Bound(number.literal, isExclusive: false),
-                    let multiples = try NumberRanges.multiples(of: divisor, isInteger: isInteger)
-                else {
-                    try pass(part.error("multipleOf", "'multipleOf' is a number above 0 with few digits"))
-                    continue
-                }
-                automaton = try automaton?.intersection(multiples) ?? multiples
+            var automaton = multiples.first
+            for other in multiples.dropFirst() { automaton = try automaton?.intersection(other, budget) }
+            if bounds.low != nil || bounds.high != nil || automaton == nil {
+                let range = try CharacterAutomaton(range, budget)
+                automaton = try automaton?.intersection(range, budget) ?? range
             }
-            guard let range = NumberRanges.expression(from: bounds.low, to: bounds.high, isInteger: isInteger) else { return nil }
-            guard var automaton else { return range }
-            if bounds.low != nil || bounds.high != nil { automaton = try automaton.intersection(CharacterAutomaton(range)) }
-            return automaton.isEmpty ? nil : try add(automaton) { .set($0) }
+            for number in excluded {
+                guard let others = try NumberRanges.others(than: number.literal, budget) else { continue }
+                automaton = try automaton?.intersection(others, budget)
+            }
+            guard let automaton, !automaton.isEmpty else { return nil }
+            // A sign, the digits and a point.
+            return .automaton(CountedAutomaton(automaton: automaton, most: multiples.isEmpty ? nil : 2 * NumberRanges.longest + 2))
+        } catch {
+            let part = flat.first { $0.value("multipleOf") != nil } ?? flat[0]
+            try pass(part.error(part.value("multipleOf") != nil ? "multipleOf" : "not", error.description))
+            return range
+        }
+    }
+
+    private func multiples(_ part: SchemaPart, isInteger: Bool) throws(SchemaError) -> CharacterAutomaton? {
+        guard case .number(let number)? = part.value("multipleOf"), number.double > 0 || number.double == 0 && !number.literal.hasPrefix("-")
+        else { throw part.error("multipleOf", "'multipleOf' is a number above 0") }
+        let divisor = NumberRanges.Bound(try digits(number, part, "multipleOf"), isExclusive: false)
+        if divisor.isZero { throw part.error("multipleOf", "'multipleOf' is a number above 0") }
+        do {
+            if let found = try NumberRanges.multiples(of: divisor, isInteger: isInteger, budget) { return found }
+            try pass(part.error("multipleOf", "a 'multipleOf' with so many digits cannot be enforced"))
         } catch let error as SchemaError {
             throw error
         } catch {
-            try pass(divisors[0].0.error("multipleOf", "\(error)"))
-            return NumberRanges.expression(from: bounds.low, to: bounds.high, isInteger: isInteger)
+            try pass(part.error("multipleOf", "\(error)"))
         }
+        return nil
+    }
+
+    /// The literal of a number, unless it has too many digits.
+    private func digits(_ number: JSONNumber, _ part: SchemaPart, _ key: String) throws(SchemaError) -> String {
+        if number.literal.utf8.count > budget.limits.numberDigits {
+            throw part.error(key, "the number has more than \(budget.limits.numberDigits) digits (limit numberDigits)")
+        }
+        return number.literal
     }
 
     private var anyInteger: Expression { .sequence([.optional(.literal("-")), Self.whole]) }
@@ -49,92 +77,165 @@ extension SchemaCompiler {
     }
 
     /// The narrowest of all bounds.
-    private func bounds(_ flat: [SchemaPart]) throws(SchemaError) -> (low: NumberRanges.Bound?, high: NumberRanges.Bound?) {
+    ///
+    /// isCut: whether numbers with exponents are out of question because a bound is.
+    private func bounds(_ flat: [SchemaPart]) throws(SchemaError) -> (low: NumberRanges.Bound?, high: NumberRanges.Bound?, isCut: Bool) {
         var (lows, highs): ([(Double, NumberRanges.Bound)], [(Double, NumberRanges.Bound)]) = ([], [])
+        var isCut = false
         for part in flat {
             for key in ["minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum"] {
                 // Before draft 6 the exclusive ones were flags of the others.
-                guard let value = part.schema[key], value.boolValue == nil else { continue }
+                guard let value = part.value(key), value.boolValue == nil else { continue }
                 guard case .number(let number) = value else { throw part.error(key, "'\(key)' is a number") }
                 let isLow = key.hasSuffix("inimum")
                 let isExclusive = key.hasPrefix("ex") || part.schema[isLow ? "exclusiveMinimum" : "exclusiveMaximum"] == true
-                guard let bound = NumberRanges.Bound(number.literal, isExclusive: isExclusive) else {
-                    try pass(part.error(key, "the number has too many digits"))
+                let bound = NumberRanges.Bound(try digits(number, part, key), isExclusive: isExclusive)
+                guard !bound.isHuge else {
+                    isCut = true
+                    // No number that is written is that large; all are that small.
+                    if isLow != bound.isNegative { try pass(part.error(key, "numbers of so many digits are not written")) }
                     continue
                 }
-                if isLow { lows.append((number.double, bound)) } else { highs.append((number.double, bound)) }
+                if isLow { lows.append((number.double, bound.rounded(isLow: true))) } else { highs.append((number.double, bound.rounded(isLow: false))) }
             }
-            if let range = part.schema["format"]?.stringValue.flatMap(StringFormats.range) {
-                if let low = NumberRanges.Bound(range.low, isExclusive: false) { lows.append((Double(range.low) ?? 0, low)) }
-                if let high = NumberRanges.Bound(range.high, isExclusive: false) { highs.append((Double(range.high) ?? 0, high)) }
+            if let range = part.value("format")?.stringValue.flatMap(StringFormats.range) {
+                lows.append((Double(range.low) ?? 0, NumberRanges.Bound(range.low, isExclusive: false)))
+                highs.append((Double(range.high) ?? 0, NumberRanges.Bound(range.high, isExclusive: false)))
             }
         }
         let low = lows.max { ($0.0, $0.1.isExclusive ? 1 : 0) < ($1.0, $1.1.isExclusive ? 1 : 0) }?.1
         let high = highs.min { ($0.0, $0.1.isExclusive ? 0 : 1) < ($1.0, $1.1.isExclusive ? 0 : 1) }?.1
-        return (low, high)
+        return (low, high, isCut)
     }
 
     // MARK: Strings
 
     func strings(_ flat: [SchemaPart]) throws(SchemaError) -> Expression? {
-        let lengths = try StringLengths(flat)
+        var lengths = try StringLengths(flat)
         if let most = lengths.most, most < lengths.least { return nil }
         let patterns = try patterns(flat)
-        if patterns.isEmpty {
-            let characters = Expression.repeated(try character(), least: lengths.least, most: lengths.most)
-            return quoted(characters)
+        let excluded = excluded(flat).compactMap(\.stringValue)
+        if patterns.isEmpty, excluded.isEmpty {
+            return quoted(.repeated(try character(), least: lengths.least, most: lengths.most))
         }
-        if patterns.count == 1, let bounded = patterns[0].expression.bounded(lengths) { return quoted(bounded.mapped(Self.written)) }
-        do {
-            var automaton = try CharacterAutomaton(patterns[0].expression)
-            for pattern in patterns.dropFirst() { automaton = try automaton.intersection(CharacterAutomaton(pattern.expression)) }
-            if lengths.least > 0 || lengths.most != nil {
-                automaton = try automaton.intersection(.lengths(lengths.least, lengths.most))
+        if patterns.count == 1, excluded.isEmpty, !patterns[0].isExcluded, case .pattern = patterns[0].source,
+            let bounded = try expression(of: patterns[0])?.bounded(lengths)
+        {
+            return quoted(bounded.mapped(Self.written))
+        }
+        guard var automaton = try automaton(of: patterns, excluding: excluded, flat[0]) else {
+            // Too large to be combined with a length: the first pattern alone.
+            guard let pattern = patterns.first(where: { !$0.isExcluded }), let expression = try expression(of: pattern) else {
+                return quoted(.repeated(try character(), least: lengths.least, most: lengths.most))
             }
-            return automaton.isEmpty ? nil : quoted(try add(automaton, character: Self.written))
-        } catch let error as SchemaError {
-            throw error
-        } catch {
-            try pass(patterns[0].part.error(patterns[0].key, "\(error)"))
-            return quoted(patterns[0].expression.mapped(Self.written))
+            if lengths.matters { try pass(pattern.part.error(pattern.key, "it cannot be combined with a length")) }
+            return quoted(expression.mapped(Self.written))
         }
+        if automaton.isEmpty { return nil }
+        if lengths.least == 0, lengths.most == nil, let shortest = automaton.onlyText { return .literal(JSON.string(shortest).text) }
+        automaton = automaton.minimized
+        do {
+            let counted = CountedAutomaton(automaton: automaton, isInString: true, least: lengths.least, most: lengths.most)
+            if lengths.matters, try !LengthRegion(counted, firstNode: 0, budget).allows(0, count: 0) { return nil }
+        } catch {
+            let part = flat.first { $0.value("maxLength") != nil } ?? flat[0]
+            try pass(part.error("maxLength", error.description))
+            lengths = StringLengths()
+        }
+        return quoted(.automaton(CountedAutomaton(automaton: automaton, isInString: true, least: lengths.least, most: lengths.most)))
     }
 
     struct Pattern {
+        enum Source: Hashable {
+            case pattern(String)
+            case format(String)
+        }
+
         let part: SchemaPart
         let key: String
-        let expression: Expression
+        let source: Source
+        var isExcluded = false
     }
 
-    /// All expressions that a text has to match as a whole.
-    private func patterns(_ flat: [SchemaPart]) throws(SchemaError) -> [Pattern] {
+    /// All expressions that a text has to match, or not to match.
+    func patterns(_ flat: [SchemaPart]) throws(SchemaError) -> [Pattern] {
         var result: [Pattern] = []
         for part in flat {
-            if let value = part.schema["pattern"] {
+            if let value = part.value("pattern") {
                 guard let text = value.stringValue else { throw part.error("pattern", "'pattern' is a string") }
-                if let found = try pattern(text, of: part, "pattern") { result.append(found) }
+                for (text, isExcluded) in SearchPattern.lookaheads(text) {
+                    result.append(Pattern(part: part, key: "pattern", source: .pattern(text), isExcluded: isExcluded))
+                }
             }
-            if let value = part.schema["format"] {
+            for text in part.schema[SchemaKeywords.excludedPattern]?.arrayValue?.compactMap(\.stringValue) ?? [] {
+                result.append(Pattern(part: part, key: "pattern", source: .pattern(text), isExcluded: true))
+            }
+            if let value = part.value("format") {
                 guard let format = value.stringValue else { throw part.error("format", "'format' is a string") }
                 if StringFormats.range(of: format) != nil { continue }
-                guard let text = StringFormats.pattern(of: format) else {
-                    try pass(part.error("format", "the format '\(format)' is not known"))
+                guard StringFormats.pattern(of: format) != nil else {
+                    // An unknown format is an annotation; with strict rules it is an error.
+                    if mode == .exact, !StringFormats.isAnnotation(format) { throw part.error("format", "the format '\(format)' is not known") }
+                    if StringFormats.unenforced.contains(format) { try pass(part.error("format", "the format '\(format)' cannot be enforced")) }
                     continue
                 }
-                if !text.isEmpty, let found = try pattern("^(\(text))$", of: part, "format") { result.append(found) }
+                result.append(Pattern(part: part, key: "format", source: .format(format)))
             }
         }
         return result
     }
 
-    /// An expression that is looked for anywhere in a text, as one of the whole text.
-    func pattern(_ text: String, of part: SchemaPart, _ key: String) throws(SchemaError) -> Pattern? {
+    /// The expression of a pattern, of the whole text; nil when it cannot be enforced, which is reported.
+    func expression(of pattern: Pattern) throws(SchemaError) -> Expression? {
         do {
-            return Pattern(part: part, key: key, expression: try SearchPattern.expression(text))
+            switch pattern.source {
+            case .pattern(let text): return try SearchPattern.expression(text, budget)
+            case .format(let name): return try SearchPattern.expression("^(\(StringFormats.pattern(of: name) ?? ""))$", budget)
+            }
         } catch {
-            try pass(part.error(key, error.description))
+            try pass(pattern.part.error(pattern.key, error.description))
             return nil
         }
+    }
+
+    /// The automaton of a pattern; nil when there is none, which is reported.
+    func automaton(of pattern: Pattern) throws(SchemaError) -> CharacterAutomaton? {
+        if let known = automata[pattern.source] { return known }
+        var made: CharacterAutomaton?
+        if case .format(let name) = pattern.source, let found = StringFormats.automata.automaton(of: name) {
+            made = found
+        } else if let expression = try expression(of: pattern) {
+            do {
+                made = try CharacterAutomaton(expression, budget).minimized
+                if case .format(let name) = pattern.source, let made { StringFormats.automata.keep(made, of: name) }
+            } catch {
+                try pass(pattern.part.error(pattern.key, error.description))
+            }
+        }
+        automata[pattern.source] = .some(made)
+        return made
+    }
+
+    /// Whether a text matches; true where the pattern cannot be enforced.
+    func matches(_ text: String, _ pattern: Pattern) throws(SchemaError) -> Bool {
+        guard let automaton = try automaton(of: pattern) else { return true }
+        return automaton.accepts(text) != pattern.isExcluded
+    }
+
+    /// The texts that match all patterns and are none of others; nil when the automaton is too large.
+    private func automaton(of patterns: [Pattern], excluding texts: [String], _ place: SchemaPart) throws(SchemaError) -> CharacterAutomaton? {
+        var result: CharacterAutomaton?
+        if !texts.isEmpty { result = .allBut(texts) }
+        for pattern in patterns {
+            guard var automaton = try automaton(of: pattern) else { continue }
+            do {
+                if pattern.isExcluded { automaton = try automaton.complement(budget) }
+                result = try result?.intersection(automaton, budget) ?? automaton
+            } catch {
+                try pass(pattern.part.error(pattern.key, error.description))
+            }
+        }
+        return result
     }
 
     func quoted(_ inside: Expression) -> Expression { .sequence([.literal("\""), inside, .literal("\"")]) }
@@ -165,7 +266,7 @@ extension SchemaCompiler {
     static func written(_ set: ScalarSet) -> Expression {
         let writer = GrammarWriter(context: .jsonString)
         let escaped = GrammarWriter.escapedInJSON.filter { set.contains($0.value) }
-        let plain = set.subtracting(ScalarSet(GrammarWriter.escapedInJSON.map { $0.value...$0.value }))
+        let plain = set.subtracting(GrammarWriter.escaped)
         let parts = (plain.isEmpty ? [] : [Expression.set(plain)]) + escaped.map { .literal(writer.written($0)) }
         return parts.count == 1 ? parts[0] : .choice(parts)
     }
@@ -175,6 +276,10 @@ extension SchemaCompiler {
 struct StringLengths {
     private(set) var least = 0
     private(set) var most: Int?
+
+    var matters: Bool { least > 0 || most != nil }
+
+    init() {}
 
     init(_ flat: [SchemaPart]) throws(SchemaError) {
         for part in flat {
@@ -189,8 +294,10 @@ extension SchemaPart {
 
     /// A keyword that counts something.
     func count(_ key: String) throws(SchemaError) -> Int? {
-        guard let value = schema[key] else { return nil }
-        guard let count = value.intValue, count >= 0 else { throw error(key, "'\(key)' is a whole number, 0 or more") }
+        guard let value = value(key) else { return nil }
+        // A number beyond the range of `Int` is a large one.
+        let isLarge = value.intValue == nil && value.doubleValue ?? -1 > 0 && value.kind == "an integer"
+        guard let count = isLarge ? Int.max : value.intValue, count >= 0 else { throw error(key, "'\(key)' is a whole number, 0 or more") }
         // Nothing that a model says is that long.
         if count > Self.most, key.hasPrefix("max") { return nil }
         guard count <= Self.most else { throw error(key, "'\(key)' is at most \(Self.most)") }
@@ -221,7 +328,7 @@ extension Grammar.Expression {
         case .sequence(let parts): .sequence(parts.map { $0.mapped(written) })
         case .choice(let parts): .choice(parts.map { $0.mapped(written) })
         case .repeated(let body, let least, let most): .repeated(body.mapped(written), least: least, most: most)
-        case .rule, .control: self
+        case .rule, .control, .automaton: self
         }
     }
 }

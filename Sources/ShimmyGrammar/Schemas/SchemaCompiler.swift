@@ -1,54 +1,75 @@
 import ShimmyJSON
 
-/// Makes a rule for every set of schemas that a value has to fit at once: a schema, and what its `$ref`, `allOf` and chosen `anyOf` add.
+/// Makes a rule for every set of schemas that a value has to fit at once: a schema, and the schemas that its `$ref`, `allOf` and chosen
+/// alternatives add.
+///
+/// Rules are named first and made in a loop, so that no depth of a schema becomes a depth of calls.
 final class SchemaCompiler {
     typealias Expression = Grammar.Expression
 
-    private static let maximumRules = 20_000
-    private static let maximumBranches = 2000
+    private static let maximumRules = 50_000
+    private static let maximumNotes = 200
 
     let mode: SchemaGrammar.Mode
-    private let root: JSON
+    let budget: GrammarBudget
+    let references: SchemaReferences
     private let prefix: String
     private(set) var rules: [(name: String, body: Expression)] = []
     private(set) var notes: [SchemaError] = []
-    /// The rules of sets of schemas, by their pointers; nil for those that no value fits.
-    private var known: [String: Expression?] = [:]
-    /// Rules that many others use, by what they are for.
+    /// The rules of sets of schemas, by their identifiers.
+    private var known: [[String]: Expression] = [:]
+    /// Rules that are named but not yet made, by their places in `rules`.
+    private var pending: [(place: Int, parts: [SchemaPart])] = []
+    /// Rules that many others use, by their purposes.
     private var common: [String: String] = [:]
+    /// Automata of patterns; nil for those that cannot be enforced.
+    var automata: [Pattern.Source: CharacterAutomaton?] = [:]
     private var names = 0
-    private var branches = 0
+    /// Alternatives that were combined so far.
+    var branches = 0
+    /// References whose target is not in the schema.
+    private var lost: Set<String> = []
 
-    init(_ root: JSON, prefix: String, mode: SchemaGrammar.Mode) {
-        self.root = root
+    init(_ root: JSON, prefix: String, mode: SchemaGrammar.Mode, budget: GrammarBudget) {
+        references = SchemaReferences(root)
         self.prefix = prefix
         self.mode = mode
+        self.budget = budget
     }
 
     // MARK: Rules
 
-    /// What all the schemas allow; nil when that is nothing.
-    func rule(for parts: [SchemaPart]) throws(SchemaError) -> Expression? {
-        let flat = try flattened(parts)
-        guard let flat else { return nil }
+    /// All rules, from the one that describes the values of a schema.
+    ///
+    /// Returns its name. Throws `SchemaError` when the schema is malformed or exceeds a limit.
+    func compile(_ part: SchemaPart) throws(SchemaError) -> String {
+        var root = try rule(for: [part])
+        while let (place, parts) = pending.popLast() {
+            try check(parts.first?.pointer ?? "")
+            rules[place].body = try body(parts)
+        }
+        if case .rule = root {} else { root = try add(root) }
+        UnitCycles.remove(from: &rules)
+        guard case .rule(let name) = root else { return "" }
+        return name
+    }
+
+    /// The values that fit all of some schemas.
+    func rule(for parts: [SchemaPart]) throws(SchemaError) -> Expression {
+        guard let flat = try flattened(parts) else { return .choice([]) }
         if flat.isEmpty { return try anyValue() }
-        let key = flat.map(\.pointer).sorted().joined(separator: "\n")
+        let key = flat.map(\.id).sorted()
         if let found = known[key] { return found }
         let name = try newName()
         known[key] = .rule(name)
-        let place = rules.count
+        pending.append((rules.count, flat))
         rules.append((name, .choice([])))
-        guard let body = try body(flat) else {
-            known[key] = .some(nil)
-            return nil
-        }
-        rules[place].body = body
         return .rule(name)
     }
 
-    func newName() throws(SchemaError) -> String {
+    private func newName() throws(SchemaError) -> String {
         names += 1
-        if names > Self.maximumRules { throw SchemaError("", "it needs more than \(Self.maximumRules) rules") }
+        if names > Self.maximumRules { throw SchemaError("", "the schema needs more than \(Self.maximumRules) rules") }
         return "\(prefix)\(names)"
     }
 
@@ -58,14 +79,13 @@ final class SchemaCompiler {
         return .rule(name)
     }
 
-    func add(_ automaton: CharacterAutomaton, character: (ScalarSet) -> Expression) throws(SchemaError) -> Expression {
-        if names + automaton.edges.count > Self.maximumRules { throw SchemaError("", "it needs more than \(Self.maximumRules) rules") }
-        let made = automaton.rules(character: character) { [self] in
-            names += 1
-            return "\(prefix)\(names)"
+    /// Throws when the budget is used up.
+    func check(_ pointer: String) throws(SchemaError) {
+        do {
+            try budget.check()
+        } catch {
+            throw SchemaError(pointer, error.description)
         }
-        rules += made
-        return .rule(made[0].name)
     }
 
     // MARK: Common rules
@@ -83,81 +103,91 @@ final class SchemaCompiler {
         rules.append((name, body))
     }
 
-    func shared(_ purpose: String, _ body: () -> Expression) throws(SchemaError) -> Expression {
+    func shared(_ purpose: String, _ body: () throws(SchemaError) -> Expression) throws(SchemaError) -> Expression {
         if let found = sharedRule(purpose) { return found }
         let rule = try reserve(purpose)
         try define(purpose, body())
         return rule
     }
 
-    /// A keyword that cannot be held to: an error, or a note.
+    /// Reports a keyword that cannot be enforced: an error, or a note.
     func pass(_ error: SchemaError) throws(SchemaError) {
         if mode == .exact { throw error }
-        if !notes.contains(error) { notes.append(error) }
+        if notes.count < Self.maximumNotes, !notes.contains(error) { notes.append(error) }
     }
 
     // MARK: Sets of schemas
 
-    /// The schemas with all that they refer to, each once; nil when one of them is `false`.
-    private func flattened(_ parts: [SchemaPart]) throws(SchemaError) -> [SchemaPart]? {
+    /// The schemas with all that they refer to, each once, without `$ref` and `allOf`; nil when one of them is `false`.
+    func flattened(_ parts: [SchemaPart]) throws(SchemaError) -> [SchemaPart]? {
         var result: [SchemaPart] = []
         var seen: Set<String> = []
         var open = Array(parts.reversed())
         while let part = open.popLast() {
-            guard seen.insert(part.pointer).inserted else { continue }
+            guard seen.insert(part.id).inserted else { continue }
+            if seen.count.isMultiple(of: 64) { try check(part.pointer) }
             if let allowed = part.schema.boolValue {
                 if !allowed { return nil }
                 continue
             }
-            guard let object = part.schema.objectValue else { throw SchemaError(part.place, "a schema is an object or a boolean") }
-            if let reference = object["$ref"] {
-                open.append(try resolved(reference, from: part))
+            guard let object = part.schema.objectValue else { throw SchemaError(part.pointer, "a schema is an object or a boolean") }
+            var targets: [SchemaPart] = []
+            for key in ["$ref", "$dynamicRef", "$recursiveRef"] where part.value(key) != nil {
+                if let target = try resolved(key, of: part) { targets.append(target) }
             }
-            if let all = object["allOf"] {
-                guard let count = all.arrayValue?.count else { throw part.error("allOf", "'allOf' is an array") }
+            if object["$ref"] != nil, references.ignoresSiblings, !part.isDerived {
+                open += targets
+                continue
+            }
+            if let all = part.value("allOf") {
+                guard let count = all.arrayValue?.count else { throw part.error("allOf", "'allOf' is an array of schemas") }
                 for index in (0..<count).reversed() { if let inner = part.at("allOf", index) { open.append(inner) } }
             }
-            if !object.isEmpty { result.append(part) }
+            open += targets
+            let rest = part.without("$ref", "$dynamicRef", "$recursiveRef", "allOf")
+            if let keys = rest.schema.objectValue, keys.contains(where: { !SchemaKeywords.isAnnotation($0.key) }), seen.insert(rest.id).inserted || rest.id == part.id {
+                result.append(rest)
+            }
         }
         return result
     }
 
-    private func resolved(_ reference: JSON, from part: SchemaPart) throws(SchemaError) -> SchemaPart {
-        guard let text = reference.stringValue else { throw part.error("$ref", "'$ref' is a string") }
-        var found: JSON? = text.hasPrefix("#") ? root : nil
-        let pointer = text.dropFirst().removingPercentEncoding
-        for step in pointer.split(separator: "/", omittingEmptySubsequences: false).dropFirst() {
-            let key = step.replacing("~1", with: "/").replacing("~0", with: "~")
-            found = found.flatMap { (value: JSON) -> JSON? in Int(key).flatMap { (index: Int) -> JSON? in value[index] } ?? value[String(key)] }
+    private func resolved(_ key: String, of part: SchemaPart) throws(SchemaError) -> SchemaPart? {
+        guard let text = part.schema[key]?.stringValue else { throw part.error(key, "'\(key)' is a string") }
+        if let target = references.target(of: text, from: part) {
+            if key != "$ref", references.isDynamic { try pass(part.error(key, "the target of '\(text)' depends on how the schema is reached")) }
+            if target.schema.objectValue == nil, target.schema.boolValue == nil { throw part.error(key, "'\(text)' does not lead to a schema") }
+            return target
         }
-        let isPointer = pointer.isEmpty || pointer.hasPrefix("/")
-        guard let found, isPointer else {
-            throw part.error("$ref", "'\(text)' is not in the schema")
-        }
-        return SchemaPart(schema: found, pointer: pointer)
+        // A reference into this document is a mistake; others may be meant for a validator that can fetch them.
+        if text.hasPrefix("#/") || text == "#" { throw part.error(key, "'\(text)' is not in the schema") }
+        if lost.insert(part.id).inserted { try pass(part.error(key, "'\(text)' is not in the schema")) }
+        return nil
     }
 
-    private func body(_ flat: [SchemaPart]) throws(SchemaError) -> Expression? {
+    private func body(_ flat: [SchemaPart]) throws(SchemaError) -> Expression {
         for (index, part) in flat.enumerated() {
-            for key in ["anyOf", "oneOf"] where part.schema[key] != nil {
+            for key in SchemaKeywords.logical where part.value(key) != nil {
                 var rest = flat
                 rest[index] = part.without(key)
                 return try choice(part, key, rest)
             }
         }
         try checkKeywords(flat)
-        if flat.contains(where: { $0.schema["enum"] != nil || $0.schema["const"] != nil }) { return try values(flat) }
+        if flat.contains(where: { $0.value("enum") != nil || $0.value("const") != nil }) { return try values(flat) }
         var choices: [Expression] = []
         for type in SchemaTypes.allowed(by: try flat.map { part throws(SchemaError) in try SchemaTypes.of(part) }) {
             if let expression = try expression(type, flat) { choices.append(expression) }
         }
-        return choices.isEmpty ? nil : choices.count == 1 ? choices[0] : .choice(choices)
+        return choices.count == 1 ? choices[0] : .choice(choices)
     }
 
     private func expression(_ type: SchemaTypes.Kind, _ flat: [SchemaPart]) throws(SchemaError) -> Expression? {
         switch type {
-        case .null: return .literal("null")
-        case .boolean: return .choice([.literal("true"), .literal("false")])
+        case .null: return excluded(flat).contains(.null) ? nil : .literal("null")
+        case .boolean:
+            let left = [JSON.bool(true), .bool(false)].filter { !excluded(flat).contains($0) }
+            return .choice(left.map { .literal($0.text) })
         case .integer: return try numbers(flat, isInteger: true)
         case .number: return try numbers(flat, isInteger: false)
         case .string: return try strings(flat)
@@ -166,85 +196,41 @@ final class SchemaCompiler {
         }
     }
 
-    // MARK: anyOf, oneOf
-
-    private func choice(_ part: SchemaPart, _ key: String, _ rest: [SchemaPart]) throws(SchemaError) -> Expression? {
-        guard let count = part.schema[key]?.arrayValue?.count, count > 0 else { throw part.error(key, "'\(key)' is an array with members") }
-        branches += count
-        if branches > Self.maximumBranches { throw part.error(key, "there are more than \(Self.maximumBranches) combinations of alternatives") }
-        let members = (0..<count).compactMap { part.at(key, $0) }
-        var choices: [Expression] = []
-        var used: [SchemaPart] = []
-        for member in members {
-            guard let found = try rule(for: rest + [member]) else { continue }
-            if !choices.contains(found) { choices.append(found) }
-            used.append(member)
-        }
-        if key == "oneOf" { try requireDisjoint(used, part, rest) }
-        return choices.isEmpty ? nil : choices.count == 1 ? choices[0] : .choice(choices)
-    }
-
-    /// A grammar takes what fits any of several; that is what fits one of them only when nothing fits two.
-    private func requireDisjoint(_ members: [SchemaPart], _ part: SchemaPart, _ rest: [SchemaPart]) throws(SchemaError) {
-        var flat: [[SchemaPart]] = []
-        for member in members { flat.append(try flattened(rest + [member]) ?? []) }
-        for (index, left) in flat.enumerated() {
-            for right in flat[(index + 1)...] where !SchemaTypes.areDisjoint(left, right) {
-                return try pass(
-                    part.error("oneOf", "a value could fit two of the alternatives; use 'anyOf', or tell them apart by a constant property"))
-            }
-        }
-    }
+    /// Values that negations exclude.
+    func excluded(_ flat: [SchemaPart]) -> [JSON] { flat.flatMap { $0.schema[SchemaKeywords.excluded]?.arrayValue ?? [] } }
 
     // MARK: enum, const
 
     /// The listed values that fit everything else too.
-    private func values(_ flat: [SchemaPart]) throws(SchemaError) -> Expression? {
-        var candidates: [JSON]?
-        for part in flat {
-            for key in ["enum", "const"] {
-                guard let value = part.schema[key] else { continue }
-                guard let listed = key == "const" ? [value] : value.arrayValue else { throw part.error(key, "'enum' is an array") }
-                candidates = candidates.map { $0.filter { listed.contains($0) } } ?? listed
-            }
-        }
+    private func values(_ flat: [SchemaPart]) throws(SchemaError) -> Expression {
+        var texts: Set<String> = []
         var values: [JSON] = []
-        for value in candidates ?? [] where !values.contains(value) { values.append(value) }
-        let others = flat.map { $0.without("enum").without("const") }
-        if others.contains(where: { $0.schema.objectValue?.keys.contains { !SchemaKeywords.isAnnotation($0) } ?? false }) {
-            values = try values.fitting(others, root: root, mode: mode)
+        let listing = flat.first { $0.value("enum") != nil || $0.value("const") != nil }
+        guard let listing else { return .choice([]) }
+        let listed: [JSON]
+        if let value = listing.value("const") {
+            listed = [value]
+        } else {
+            guard let found = listing.schema["enum"]?.arrayValue else { throw listing.error("enum", "'enum' is an array") }
+            listed = found
         }
-        return values.isEmpty ? nil : .choice(values.map { .literal($0.canonicalText) })
+        let validator = SchemaValidator(self)
+        for (index, value) in listed.enumerated() {
+            if index.isMultiple(of: 64) { try check(listing.pointer) }
+            guard texts.insert(value.canonicalText).inserted else { continue }
+            if try validator.accepts(value, all: flat) { values.append(value) }
+        }
+        return .choice(values.map { .literal($0.canonicalText) })
     }
 
     // MARK: Keywords
 
     private func checkKeywords(_ flat: [SchemaPart]) throws(SchemaError) {
         for part in flat {
-            for (key, value) in part.schema.objectValue ?? [:] {
-                if SchemaKeywords.unsupported.contains(key) {
-                    if SchemaKeywords.saysNothing(key, value) { continue }
-                    try pass(part.error(key, "'\(key)' cannot be enforced"))
-                }
+            for (key, value) in part.schema.objectValue ?? [:] where SchemaKeywords.unsupported.contains(key) {
+                if SchemaKeywords.saysNothing(key, value) { continue }
+                try pass(part.error(key, "'\(key)' cannot be enforced"))
             }
-        }
-    }
-}
-
-extension [JSON] {
-    /// Those whose texts fit schemas.
-    fileprivate func fitting(_ parts: [SchemaPart], root: JSON, mode: SchemaGrammar.Mode) throws(SchemaError) -> [JSON] {
-        let compiler = SchemaCompiler(root, prefix: "v", mode: mode)
-        guard case .rule(let start)? = try compiler.rule(for: parts) else { return [] }
-        let rules = Dictionary(compiler.rules.map { ($0.name, $0.body) }) { first, _ in first }
-        do {
-            let grammar = try CompiledGrammar(Grammar(rules: rules, root: start), trie: TokenTrie(pieces: [], ends: [], controls: [:]))
-            return filter { value in
-                var cursor = grammar.begin()
-                return cursor.advance(value.canonicalText.utf8) && cursor.mayEnd
-            }
-        } catch {
-            return []
         }
     }
 }
@@ -257,22 +243,5 @@ extension JSON {
         case .object(let object): "{" + object.map { JSON.string($0.key).text + ": " + $0.value.canonicalText }.joined(separator: ", ") + "}"
         case .null, .bool, .number, .string: text
         }
-    }
-}
-
-extension Substring {
-    /// Percent escapes of a URI's fragment, resolved.
-    fileprivate var removingPercentEncoding: String {
-        var bytes: [UInt8] = []
-        var rest = utf8[...]
-        while let byte = rest.popFirst() {
-            if byte == UInt8(ascii: "%"), let value = UInt8(String(Substring(rest.prefix(2))), radix: 16) {
-                bytes.append(value)
-                rest = rest.dropFirst(2)
-            } else {
-                bytes.append(byte)
-            }
-        }
-        return String(decoding: bytes, as: UTF8.self)
     }
 }

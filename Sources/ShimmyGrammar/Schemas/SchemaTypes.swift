@@ -10,10 +10,12 @@ enum SchemaTypes {
 
     /// An integer is a number too: where `number` is allowed, `integer` is.
     static func of(_ part: SchemaPart) throws(SchemaError) -> Set<Kind> {
-        guard let type = part.schema["type"] else { return all }
+        guard let type = part.value("type") else { return all }
         var kinds: Set<Kind> = []
         for name in type.arrayValue ?? [type] {
-            guard let kind = name.stringValue.flatMap(Kind.init) else { throw part.error("type", "'\(name.text)' is no type") }
+            // Draft 3 had a word for no constraint.
+            if name == "any" { return all }
+            guard let kind = name.stringValue.flatMap(Kind.init) else { throw part.error("type", "'\(name.text.prefix(80))' is not a type") }
             kinds.insert(kind)
             if kind == .number { kinds.insert(.integer) }
         }
@@ -27,6 +29,26 @@ enum SchemaTypes {
         return Kind.allCases.filter { common.contains($0) && !($0 == .integer && common.contains(.number)) }
     }
 
+    static func kind(of value: JSON) -> Kind {
+        switch value {
+        case .null: .null
+        case .bool: .boolean
+        case .number(let number): number.isInteger ? .integer : .number
+        case .string: .string
+        case .array: .array
+        case .object: .object
+        }
+    }
+
+    /// The types that some schemas allow, as far as they say themselves.
+    static func kinds(_ parts: [SchemaPart]) -> Set<Kind> {
+        parts.reduce(all) { kinds, part in
+            var own = part.schema == false ? [] : (try? of(part)) ?? all
+            if let values = part.value("const").map({ [$0] }) ?? part.schema["enum"]?.arrayValue { own.formIntersection(values.map(kind)) }
+            return kinds.intersection(own)
+        }
+    }
+
     // MARK: Telling alternatives apart
 
     /// Whether surely no value fits both sets of schemas.
@@ -37,11 +59,11 @@ enum SchemaTypes {
         if let (first, second) = both(left, right, values), !first.contains(where: second.contains) { return true }
         let kinds = kinds(left).intersection(kinds(right))
         if kinds.isEmpty { return true }
-        guard kinds == [.object] else { return areRangesDisjoint(left, right, kinds) }
+        guard kinds == [.object] else { return areRangesDisjoint(left, right, kinds) || areLengthsDisjoint(left, right, kinds) }
         return required(left).union(required(right)).contains { name in
             let (first, second) = (properties(left, name), properties(right, name))
-            if required(left).contains(name), isClosed(right), second.isEmpty { return true }
-            if required(right).contains(name), isClosed(left), first.isEmpty { return true }
+            if required(left).contains(name), isClosed(right, name) || second.contains(where: { $0.schema == false }) { return true }
+            if required(right).contains(name), isClosed(left, name) || first.contains(where: { $0.schema == false }) { return true }
             guard required(left).contains(name), required(right).contains(name), !first.isEmpty, !second.isEmpty else { return false }
             return areDisjoint(first, second, depth: depth + 1)
         }
@@ -52,12 +74,8 @@ enum SchemaTypes {
         return (first, second)
     }
 
-    private static func kinds(_ parts: [SchemaPart]) -> Set<Kind> {
-        parts.reduce(all) { $0.intersection((try? of($1)) ?? all) }
-    }
-
     private static func values(_ parts: [SchemaPart]) -> [JSON]? {
-        parts.lazy.compactMap { $0.schema["const"].map { [$0] } ?? $0.schema["enum"]?.arrayValue }.first
+        parts.lazy.compactMap { $0.value("const").map { [$0] } ?? $0.schema["enum"]?.arrayValue }.first
     }
 
     private static func required(_ parts: [SchemaPart]) -> Set<String> {
@@ -65,11 +83,26 @@ enum SchemaTypes {
     }
 
     private static func properties(_ parts: [SchemaPart], _ name: String) -> [SchemaPart] {
-        parts.compactMap { $0.at("properties")?.at(name) }.filter { $0.schema.objectValue != nil }
+        parts.compactMap { $0.at("properties")?.at(name) }
     }
 
-    private static func isClosed(_ parts: [SchemaPart]) -> Bool {
-        parts.contains { $0.schema["additionalProperties"] == false && $0.schema["patternProperties"] == nil }
+    /// Whether a schema allows no property of a name.
+    private static func isClosed(_ parts: [SchemaPart], _ name: String) -> Bool {
+        parts.contains {
+            $0.schema["additionalProperties"] == false && $0.schema["patternProperties"] == nil && $0.schema["properties"]?[name] == nil
+        }
+    }
+
+    /// Strings or arrays whose lengths do not meet.
+    private static func areLengthsDisjoint(_ left: [SchemaPart], _ right: [SchemaPart], _ kinds: Set<Kind>) -> Bool {
+        guard kinds == [.string] || kinds == [.array] else { return false }
+        let suffix = kinds == [.string] ? "Length" : "Items"
+        func bound(_ parts: [SchemaPart], _ key: String) -> Double? { parts.lazy.compactMap { $0.schema[key]?.doubleValue }.first }
+        func isBelow(_ first: [SchemaPart], _ second: [SchemaPart]) -> Bool {
+            guard let high = bound(first, "max" + suffix), let low = bound(second, "min" + suffix) else { return false }
+            return high < low
+        }
+        return isBelow(left, right) || isBelow(right, left)
     }
 
     /// Numbers whose bounds do not meet.

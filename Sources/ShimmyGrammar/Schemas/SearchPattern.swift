@@ -1,15 +1,21 @@
-/// Regular expressions that are looked for anywhere in a text (ECMAScript's way, which JSON Schema asks for).
+/// Regular expressions that are searched for anywhere in a text (ECMAScript's way, which JSON Schema asks for).
 enum SearchPattern {
     /// The texts in which the expression is found.
-    static func expression(_ pattern: String) throws(GrammarTextError) -> Grammar.Expression {
+    static func expression(_ pattern: String, _ budget: GrammarBudget) throws(GrammarTextError) -> Grammar.Expression {
+        var pattern = Substring(pattern)
+        var flags = ""
+        if pattern.hasPrefix("(?i)") {
+            pattern = pattern.dropFirst(4)
+            flags = "i"
+        }
         var choices: [Grammar.Expression] = []
-        for alternative in alternatives(pattern) {
-            var scalars = Array(alternative.unicodeScalars)
+        for alternative in alternatives(unwrapped(Array(pattern.unicodeScalars))) {
+            var scalars = unwrapped(alternative)
             let isBegun = scalars.first == "^"
             if isBegun { scalars.removeFirst() }
             let isEnded = scalars.last == "$" && scalars.dropLast().reversed().prefix(while: { $0 == "\\" }).count.isMultiple(of: 2)
             if isEnded { scalars.removeLast() }
-            var parts = [try whole(scalars)]
+            var parts = [try whole(scalars, flags, budget)]
             if !isBegun { parts.insert(anything, at: 0) }
             if !isEnded { parts.append(anything) }
             choices.append(.sequence(parts))
@@ -19,23 +25,28 @@ enum SearchPattern {
 
     private static let anything = Grammar.Expression.repeated(.set(.all), least: 0, most: nil)
 
-    private static func whole(_ scalars: [Unicode.Scalar]) throws(GrammarTextError) -> Grammar.Expression {
-        var view = String.UnicodeScalarView()
-        view.append(contentsOf: scalars)
+    private static func whole(
+        _ scalars: [Unicode.Scalar], _ flags: String, _ budget: GrammarBudget
+    ) throws(GrammarTextError) -> Grammar.Expression {
         // In a group, so that no anchor is looked for at its ends.
-        let text = try RegexGrammar.expression("(?:" + String(view) + ")", in: .plain)
-        return try GBNFParser.parse("root ::= " + text).rules["root"] ?? .empty
+        let text = try RegexGrammar.expression("(?:" + Self.text(scalars) + ")", flags: flags, in: .plain, budget: budget)
+        return try GBNFParser.parse("root ::= " + text, budget: budget).rules["root"] ?? .empty
     }
 
-    /// The parts of an expression between the bars that stand in no group.
-    private static func alternatives(_ pattern: String) -> [String] {
-        var parts = [""]
+    private static func text(_ scalars: some Sequence<Unicode.Scalar>) -> String {
+        var view = String.UnicodeScalarView()
+        view.append(contentsOf: scalars)
+        return String(view)
+    }
+
+    // MARK: Structure
+
+    /// The depth of groups before each scalar, with one more for the end; nil within a set and for escaped scalars.
+    private static func depths(_ scalars: [Unicode.Scalar]) -> [Int?] {
+        var result: [Int?] = []
         var (depth, isClass, isEscaped) = (0, false, false)
-        for scalar in pattern.unicodeScalars {
-            if !isEscaped, !isClass, depth == 0, scalar == "|" {
-                parts.append("")
-                continue
-            }
+        for scalar in scalars {
+            result.append(isClass || isEscaped ? nil : depth)
             if isEscaped {
                 isEscaped = false
             } else if scalar == "\\" {
@@ -49,8 +60,50 @@ enum SearchPattern {
             } else if scalar == ")" {
                 depth -= 1
             }
-            parts[parts.count - 1].unicodeScalars.append(scalar)
+        }
+        return result + [depth]
+    }
+
+    /// The parts of an expression between the bars that are not in a group.
+    private static func alternatives(_ scalars: [Unicode.Scalar]) -> [[Unicode.Scalar]] {
+        var parts: [[Unicode.Scalar]] = [[]]
+        for (scalar, depth) in zip(scalars, depths(scalars)) {
+            if scalar == "|", depth == 0 { parts.append([]) } else { parts[parts.count - 1].append(scalar) }
         }
         return parts
+    }
+
+    /// Without a group around all of it: anchors may stand in there.
+    private static func unwrapped(_ scalars: [Unicode.Scalar]) -> [Unicode.Scalar] {
+        var scalars = scalars
+        for _ in 0..<8 {
+            guard scalars.first == "(", scalars.last == ")", scalars.count > 1 else { return scalars }
+            let depths = depths(scalars)
+            guard depths[scalars.count - 1] == 1, !depths[1..<scalars.count - 1].contains(0) else { return scalars }
+            let isPlain = scalars[1] != "?"
+            guard isPlain || scalars.count > 3 && scalars[2] == ":" else { return scalars }
+            scalars = Array(scalars[(isPlain ? 1 : 3)..<scalars.count - 1])
+        }
+        return scalars
+    }
+
+    // MARK: Looking ahead
+
+    /// An expression without the groups at its beginning that look ahead, and these, each as an expression that a text must match or not.
+    static func lookaheads(_ pattern: String) -> [(pattern: String, isExcluded: Bool)] {
+        var scalars = Array(pattern.unicodeScalars)
+        var result: [(pattern: String, isExcluded: Bool)] = []
+        for _ in 0..<16 {
+            guard scalars.starts(with: "^(?=".unicodeScalars) || scalars.starts(with: "^(?!".unicodeScalars) else { break }
+            let depths = depths(scalars)
+            // Of alternatives each has its own.
+            if zip(scalars, depths).contains(where: { $0 == "|" && $1 == 0 }) { return [(pattern, false)] }
+            guard let end = depths.indices.first(where: { $0 > 1 && depths[$0] == 0 }) else { break }
+            let inside = Array(scalars[4..<end - 1])
+            let hasBar = zip(inside, Self.depths(inside)).contains { $0 == "|" && $1 == 0 }
+            result.append((hasBar ? "^(?:\(text(inside)))" : "^\(text(inside))", scalars[3] == "!"))
+            scalars = ["^"] + scalars[end...]
+        }
+        return result + [(text(scalars), false)]
     }
 }

@@ -1,25 +1,37 @@
+import Synchronization
+
 /// The formats of strings that JSON Schema names, as regular expressions of the whole text.
 enum StringFormats {
-    /// Nil for a format that is not known; empty for one that says nothing of the text.
+    /// Nil for a format that is not enforced.
     static func pattern(of format: String) -> String? {
         switch format {
         case "date": date
         case "time": time
         case "date-time": "(\(date))[Tt](\(time))"
         case "duration": duration
-        case "email": "\(word)(\\.\(word))*@\(label)(\\.\(label))+"
-        case "hostname": "\(label)(\\.\(label)){0,3}"
-        case "ipv4": "\(octet)(\\.\(octet)){3}"
+        case "email": "(\(word)(\\.\(word))*|\(quotedWord))@(\(hostname)|\\[(\(ipv4)|IPv6:(\(ipv6)))\\])"
+        case "idn-email": "\(anyWord)(\\.\(anyWord))*@\(anyLabel)(\\.\(anyLabel))*"
+        case "hostname": hostname
+        case "ipv4": ipv4
         case "ipv6": ipv6
         case "uuid": "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
-        case "uri", "iri", "url": uri
-        case "uri-reference": "(\(uri)|(\(path))(\\?\(query))?(#\(query))?)"
-        case "json-pointer": "(/([^~/]|~[01])*)*"
-        // Marks for people and for codecs.
-        case "password", "byte", "binary", "float", "double", "decimal", "char": ""
+        case "uri", "url": uri(ascii)
+        case "iri": uri(unicode)
+        case "uri-reference": "(\(uri(ascii))|\(relative(ascii)))"
+        case "iri-reference": "(\(uri(unicode))|\(relative(unicode)))"
+        case "json-pointer": jsonPointer
+        case "relative-json-pointer": "(0|[1-9][0-9]*)(#|\(jsonPointer))"
         default: nil
         }
     }
+
+    /// Whether a format says nothing of the text that could be enforced: marks for people and for codecs.
+    static func isAnnotation(_ format: String) -> Bool {
+        ["password", "byte", "binary", "float", "double", "decimal", "char", ""].contains(format) || unenforced.contains(format)
+    }
+
+    /// Formats of JSON Schema that no automaton can tell.
+    static let unenforced: Set<String> = ["regex", "uri-template", "idn-hostname"]
 
     /// Bounds of integers that some formats stand for.
     static func range(of format: String) -> (low: String, high: String)? {
@@ -36,39 +48,88 @@ enum StringFormats {
         }
     }
 
+    /// The automata of formats that were used.
+    static let automata = FormatAutomata()
+
     // RFC 3339; days as each month has them.
     private static let year = "(000[1-9]|00[1-9][0-9]|0[1-9][0-9]{2}|[1-9][0-9]{3})"
     private static let leapYear = "([0-9]{2}(0[48]|[2468][048]|[13579][26])|([02468][48]|[2468]0|[13579][26])00)"
     private static let date =
         "(\(year)-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))|\(leapYear)-02-29)"
-    private static let time = "([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,6})?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
+    private static let time = "([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,12})?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
 
     // RFC 3339, appendix A.
-    private static let clock = "T([0-9]{1,6}H([0-9]{1,6}M([0-9]{1,6}S)?)?|[0-9]{1,6}M([0-9]{1,6}S)?|[0-9]{1,6}S)"
-    private static let days = "([0-9]{1,6}D|[0-9]{1,6}M([0-9]{1,6}D)?|[0-9]{1,6}Y([0-9]{1,6}M([0-9]{1,6}D)?)?)"
-    private static let duration = "P(\(days)(\(clock))?|\(clock)|[0-9]{1,6}W)"
+    private static let clock = "T([0-9]+H([0-9]+M([0-9]+S)?)?|[0-9]+M([0-9]+S)?|[0-9]+S)"
+    private static let days = "([0-9]+D|[0-9]+M([0-9]+D)?|[0-9]+Y([0-9]+M([0-9]+D)?)?)"
+    private static let duration = "P(\(days)(\(clock))?|\(clock)|[0-9]+W)"
 
-    private static let word = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]{1,40}"
+    // RFC 5321 and 1123.
+    private static let word = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+    private static let quotedWord = "\"([ !#-\\[\\]-~]|\\\\[ -~])*\""
+    private static let anyWord = "([A-Za-z0-9!#$%&'*+/=?^_`{|}~-]|[^\\x00-\\x7f])+"
     private static let label = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+    private static let anyLabel = "([A-Za-z0-9]|[^\\x00-\\x7f])(([A-Za-z0-9-]|[^\\x00-\\x7f])*([A-Za-z0-9]|[^\\x00-\\x7f]))?"
+    private static let hostname = "\(label)(\\.\(label))*"
     private static let octet = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+    private static let ipv4 = "\(octet)(\\.\(octet)){3}"
 
+    // RFC 4291.
     private static let ipv6: String = {
         let group = "[0-9a-fA-F]{1,4}"
-        // With "::" in each of its places; what is left out is at least one group.
-        var parts = ["(\(group):){7}\(group)"]
-        for before in 0...6 {
-            let after = 6 - before
-            let head = before == 0 ? "" : "\(group)(:\(group)){0,\(before - 1)}"
-            let tail = after == 0 ? "" : "(\(group)(:\(group)){0,\(after - 1)})?"
-            parts.append("\(head)::\(tail)")
+        // With "::" in each of its places, which stands for at least one group; an IPv4 address stands for the last two.
+        func addresses(_ total: Int, _ end: String) -> [String] {
+            let last = end.isEmpty ? "" : ":\(end)"
+            var parts = ["(\(group):){\(total - 1)}\(group)\(last)"]
+            for before in 0..<total {
+                let head = before == 0 ? "" : "\(group)(:\(group)){0,\(before - 1)}"
+                let after = total - 1 - before
+                if end.isEmpty {
+                    parts.append("\(head)::" + (after == 0 ? "" : "(\(group)(:\(group)){0,\(after - 1)})?"))
+                } else {
+                    parts.append("\(head)::(\(group):){0,\(after)}\(end)")
+                }
+            }
+            return parts
         }
-        return "(" + parts.joined(separator: "|") + "|::)"
+        return "(" + (addresses(8, "") + addresses(6, ipv4)).joined(separator: "|") + ")"
     }()
 
-    // RFC 3986, without IP literals.
-    private static let pathCharacter = "([A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})"
-    private static let path = "(\(pathCharacter)|/\(pathCharacter))*/?"
-    private static let query = "(\(pathCharacter)|[/?])*"
-    private static let uri =
-        "[A-Za-z][A-Za-z0-9+.-]{0,30}:(//([A-Za-z0-9._~-]|%[0-9A-Fa-f]{2})+(:[0-9]{1,5})?(/\(pathCharacter)*)*|\(pathCharacter)(\(pathCharacter)|/)*)(\\?\(query))?(#\(query))?"
+    // RFC 3986 and 3987.
+    private static let ascii = "[A-Za-z0-9._~!$&'()*+,;=-]"
+    private static let unicode = "[A-Za-z0-9._~!$&'()*+,;=\\u00a0-\\ud7ff\\uf900-\\ufdcf\\ufdf0-\\uffef-]"
+    private static let escape = "%[0-9A-Fa-f]{2}"
+
+    private static func pathCharacter(_ characters: String) -> String { "(\(characters)|[:@]|\(escape))" }
+
+    private static func tail(_ characters: String) -> String {
+        let rest = "(\(pathCharacter(characters))|[/?])*"
+        return "(\\?\(rest))?(#\(rest))?"
+    }
+
+    private static func authority(_ characters: String) -> String {
+        "(((\(characters)|:|\(escape))*@)?(\\[(\(ipv6)|v[0-9A-Fa-f]+\\.[A-Za-z0-9._~!$&'()*+,;=:-]+)\\]|(\(characters)|\(escape))*)(:[0-9]*)?)"
+    }
+
+    private static func uri(_ characters: String) -> String {
+        let one = pathCharacter(characters)
+        return "[A-Za-z][A-Za-z0-9+.-]*:(//\(authority(characters))(/\(one)*)*|/(\(one)+(/\(one)*)*)?|\(one)+(/\(one)*)*)?\(tail(characters))"
+    }
+
+    private static func relative(_ characters: String) -> String {
+        let one = pathCharacter(characters)
+        let first = "(\(characters)|@|\(escape))"
+        return "(//\(authority(characters))(/\(one)*)*|/(\(one)+(/\(one)*)*)?|\(first)+(/\(one)*)*)?\(tail(characters))"
+    }
+
+    // RFC 6901.
+    private static let jsonPointer = "(/([^~/]|~[01])*)*"
+}
+
+/// Keeps the automata of formats, which are the same for all schemas. There are as many as formats.
+final class FormatAutomata: Sendable {
+    private let known = Mutex<[String: CharacterAutomaton]>([:])
+
+    func automaton(of format: String) -> CharacterAutomaton? { known.withLock { $0[format] } }
+
+    func keep(_ automaton: CharacterAutomaton, of format: String) { known.withLock { $0[format] = automaton } }
 }

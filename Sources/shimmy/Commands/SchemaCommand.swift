@@ -8,10 +8,11 @@ import ShimmyModels
 
 struct SchemaCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "schema", abstract: "Tell whether answers can be held to a JSON Schema, and which documents they could be.",
+        commandName: "schema", abstract: "Check a JSON Schema, and which documents fit it.",
         discussion: """
-            Exits with 1 when the schema cannot be held to, and says which keyword is the reason. With '--documents' it says of each line of \
-            a file whether an answer could be that; with '--model' how long compiling and each mask of allowed tokens take.
+            Reports each keyword that cannot be enforced, with its place in the schema. Exits with 1 when the schema is not valid, when no value \
+            fits it, or, with '--strict', when a keyword cannot be enforced. With '--documents' it reports for each line of a file whether an \
+            answer could be that; with '--model' how long compiling and each mask of allowed tokens take.
             """)
 
     @OptionGroup var options: ModelOptions
@@ -25,8 +26,8 @@ struct SchemaCommand: AsyncParsableCommand {
     @Flag(help: "Print the grammar that the schema becomes (GBNF).")
     var grammar = false
 
-    @Flag(help: "Pass over keywords that cannot be enforced, as calls of tools that are not strict do.")
-    var lenient = false
+    @Flag(help: "Refuse a schema with a keyword that cannot be enforced, as 'strict: true' does.")
+    var strict = false
 
     @Argument(help: "A file with the schema. Default: standard input.")
     var file: String?
@@ -36,13 +37,13 @@ struct SchemaCommand: AsyncParsableCommand {
         let begin = ContinuousClock.now
         let made: SchemaGrammar
         do {
-            made = try SchemaGrammar(schema, prefix: "s-", mode: lenient ? .lenient : .exact)
+            made = try SchemaGrammar(schema, prefix: "s-", mode: strict ? .exact : .lenient)
         } catch {
             Console.error("The schema cannot be enforced: \(error)")
             throw ExitStatus.failure
         }
         var compiling = ContinuousClock.now - begin
-        for note in made.notes { Console.error("Not enforced: \(note)") }
+        for note in made.notes { Console.log("Not enforced: \(note)") }
         let text = "root ::= \(made.root)\n\(made.rules)"
         if grammar { Console.print(text) }
         let trie = try await trie()

@@ -1,0 +1,144 @@
+import ShimmyJSON
+
+/// Keywords that combine schemas: each becomes alternatives, of which a value fits at least one.
+extension SchemaCompiler {
+    /// Alternatives that are combined with each other, in one schema.
+    private static let maximumBranches = 3000
+
+    /// Ways in which a value of one alternative may differ from the others.
+    private static let maximumCombinations = 64
+
+    private struct Alternatives {
+        /// Each a set of schemas; none where no value fits.
+        var parts: [[SchemaPart]]
+        /// Why the keyword is not enforced in full.
+        var note: SchemaError?
+    }
+
+    func choice(_ part: SchemaPart, _ key: String, _ rest: [SchemaPart]) throws(SchemaError) -> Expression {
+        let found = try alternatives(part, key, rest)
+        if let note = found.note { try pass(note) }
+        // One alternative multiplies nothing.
+        if found.parts.count > 1 { branches += found.parts.count }
+        if branches > Self.maximumBranches {
+            try pass(part.error(key, "there are more than \(Self.maximumBranches) combinations of alternatives"))
+            return try rule(for: rest)
+        }
+        let kinds = SchemaTypes.kinds(rest)
+        var choices: [Expression] = []
+        for parts in found.parts where !kinds.isDisjoint(with: SchemaTypes.kinds(parts)) {
+            let rule = try rule(for: rest + parts)
+            if !choices.contains(rule) { choices.append(rule) }
+        }
+        return choices.count == 1 ? choices[0] : .choice(choices)
+    }
+
+    private func alternatives(_ part: SchemaPart, _ key: String, _ rest: [SchemaPart]) throws(SchemaError) -> Alternatives {
+        switch key {
+        case "anyOf": return Alternatives(parts: try members(part, key).map { [$0] })
+        case "oneOf": return try exactlyOne(part, try members(part, key), rest)
+        case "not": return try negation(part)
+        case "if": return try condition(part)
+        default: return try dependencies(part, key)
+        }
+    }
+
+    private func members(_ part: SchemaPart, _ key: String) throws(SchemaError) -> [SchemaPart] {
+        guard let count = part.schema[key]?.arrayValue?.count, count > 0 else {
+            throw part.error(key, "'\(key)' is an array with at least one schema")
+        }
+        return (0..<count).compactMap { part.at(key, $0) }
+    }
+
+    // MARK: oneOf
+
+    /// A value fits exactly one of several when it fits one and none of those that it could fit too.
+    private func exactlyOne(_ part: SchemaPart, _ members: [SchemaPart], _ rest: [SchemaPart]) throws(SchemaError) -> Alternatives {
+        var flat: [[SchemaPart]?] = []
+        for member in members { flat.append(try flattened(rest + [member])) }
+        var negations: [Int: SchemaNegation.Result] = [:]
+        var result = Alternatives(parts: [])
+        for (index, member) in members.enumerated() {
+            guard let own = flat[index] else { continue }
+            var parts = [member]
+            var combinations = 1
+            for (place, other) in members.enumerated() where place != index {
+                try check(part.pointer)
+                guard let others = flat[place], !SchemaTypes.areDisjoint(own, others) else { continue }
+                var negation: SchemaNegation.Result
+                if let known = negations[place] { negation = known } else { negation = try SchemaNegation(self).negated(other) }
+                negations[place] = negation
+                if negation.choices.count > 1, let only = discriminating(negation.choices, own) { negation.choices = [only] }
+                combinations *= max(1, negation.choices.count)
+                guard !negation.choices.isEmpty || negation.isExact, combinations <= Self.maximumCombinations else {
+                    result.note = part.error("oneOf", "a value could fit two of the alternatives")
+                    combinations /= max(1, negation.choices.count)
+                    continue
+                }
+                parts.append(part.derived(negation.schema, "one-\(index)-\(place)"))
+            }
+            result.parts.append(parts)
+        }
+        return result
+    }
+
+    /// The negation of a constant property, where the alternative has such a property too: it tells both apart.
+    private func discriminating(_ choices: [JSON], _ own: [SchemaPart]) -> JSON? {
+        choices.first { choice in
+            guard let required = choice["required"]?.arrayValue, required.count == 1, let name = required[0].stringValue else { return false }
+            return own.contains { part in
+                guard let property = part.schema["properties"]?[name] else { return false }
+                return property["const"] != nil || property["enum"] != nil
+            }
+        }
+    }
+
+    // MARK: not, if
+
+    private func negation(_ part: SchemaPart) throws(SchemaError) -> Alternatives {
+        guard let inner = part.at("not") else { return Alternatives(parts: [[]]) }
+        let negation = try SchemaNegation(self).negated(inner)
+        guard !negation.choices.isEmpty || negation.isExact else {
+            return Alternatives(parts: [[]], note: part.error("not", "such a 'not' cannot be enforced"))
+        }
+        return Alternatives(parts: negation.choices.enumerated().map { [inner.derived($0.element, "not-\($0.offset)")] })
+    }
+
+    private func condition(_ part: SchemaPart) throws(SchemaError) -> Alternatives {
+        guard let test = part.at("if"), part.schema["then"] != nil || part.schema["else"] != nil else { return Alternatives(parts: [[]]) }
+        let negation = try SchemaNegation(self).negated(test)
+        var result = Alternatives(parts: [[test] + [part.at("then")].compactMap(\.self)])
+        let otherwise = [part.at("else")].compactMap(\.self)
+        if negation.choices.isEmpty, !negation.isExact {
+            result.parts.append(otherwise)
+            result.note = part.error("if", "such an 'if' cannot be enforced")
+        } else if !negation.isExact {
+            // Values that fit neither way are left out.
+            result.parts.append([test.derived(negation.schema, "if-not")] + otherwise)
+        } else {
+            result.parts += negation.choices.enumerated().map { [test.derived($0.element, "if-not-\($0.offset)")] + otherwise }
+        }
+        return result
+    }
+
+    // MARK: dependencies
+
+    /// The first dependency: the property is absent, or the rest holds. The others are left to the next turn.
+    private func dependencies(_ part: SchemaPart, _ key: String) throws(SchemaError) -> Alternatives {
+        guard let object = part.value(key)?.objectValue, let all = part.at(key) else { throw part.error(key, "'\(key)' is an object") }
+        guard let (name, value) = object.first(where: { _ in true }) else { return Alternatives(parts: [[]]) }
+        var others = object
+        others[name] = nil
+        let later = others.isEmpty ? [] : [part.derived(.object([key: .object(others)]), "\(key)-after-\(name)")]
+        let absent = part.derived(["properties": .object([name: false])], "without-\(name)")
+        var present: [SchemaPart] = []
+        if let names = value.arrayValue ?? value.stringValue.map({ [.string($0)] }) {
+            present = [part.derived(["required": .array([.string(name)] + names)], "\(key)-\(name)")]
+        } else if let schema = all.at(name), key != "dependentRequired" {
+            present = [part.derived(["required": [.string(name)]], "with-\(name)"), schema]
+        } else {
+            throw all.error(name, "a dependency is an array of names or a schema")
+        }
+        return Alternatives(parts: [[absent] + later, present + later])
+    }
+}

@@ -1,0 +1,124 @@
+import ShimmyJSON
+
+/// Finds schemas that values fit which do not fit another one.
+struct SchemaNegation {
+    /// A value does not fit the schema when it fits one of `choices`.
+    struct Result {
+        var choices: [JSON] = []
+        /// Whether all values that do not fit the schema fit one of the choices.
+        var isExact = true
+
+        var schema: JSON { choices.isEmpty ? false : choices.count == 1 ? choices[0] : ["anyOf": .array(choices)] }
+    }
+
+    private static let maximumDepth = 8
+
+    private let compiler: SchemaCompiler
+
+    init(_ compiler: SchemaCompiler) { self.compiler = compiler }
+
+    func negated(_ part: SchemaPart) throws(SchemaError) -> Result { try negated(part, depth: 0) }
+
+    private func negated(_ part: SchemaPart, depth: Int) throws(SchemaError) -> Result {
+        if let allows = part.schema.boolValue { return Result(choices: allows ? [] : [true]) }
+        guard let object = part.schema.objectValue else { throw SchemaError(part.pointer, "a schema is an object or a boolean") }
+        var result = Result()
+        if depth > Self.maximumDepth {
+            result.isExact = false
+            return result
+        }
+        try compiler.check(part.pointer)
+        for (key, value) in object where !SchemaKeywords.isAnnotation(key) {
+            try negate(key, value, part, depth, &result)
+        }
+        return result
+    }
+
+    private func negate(_ key: String, _ value: JSON, _ part: SchemaPart, _ depth: Int, _ result: inout Result) throws(SchemaError) {
+        switch key {
+        case "type": negate(type: value, &result)
+        case "const": result.choices.append(.object([SchemaKeywords.excluded: [value]]))
+        case "enum": result.choices.append(.object([SchemaKeywords.excluded: value.arrayValue.map { .array($0) } ?? []]))
+        case "required":
+            for name in value.arrayValue?.compactMap(\.stringValue) ?? [] {
+                result.choices.append(["type": "object", "properties": .object([name: false])])
+            }
+        case "properties": try negate(properties: part, depth, &result)
+        case "minimum" where part.schema["exclusiveMinimum"]?.boolValue == nil: add("number", "exclusiveMaximum", value, &result)
+        case "maximum" where part.schema["exclusiveMaximum"]?.boolValue == nil: add("number", "exclusiveMinimum", value, &result)
+        case "exclusiveMinimum" where value.boolValue == nil: add("number", "maximum", value, &result)
+        case "exclusiveMaximum" where value.boolValue == nil: add("number", "minimum", value, &result)
+        case "minLength": add("string", "maxLength", below: value, &result)
+        case "maxLength": add("string", "minLength", above: value, &result)
+        case "minItems": add("array", "maxItems", below: value, &result)
+        case "maxItems": add("array", "minItems", above: value, &result)
+        case "minProperties": add("object", "maxProperties", below: value, &result)
+        case "maxProperties": add("object", "minProperties", above: value, &result)
+        case "pattern": result.choices.append(.object(["type": "string", SchemaKeywords.excludedPattern: [value]]))
+        case "not": if let inner = part.at("not") { result.choices.append(inner.schema) }
+        case "allOf":
+            for index in 0..<(value.arrayValue?.count ?? 0) { if let inner = part.at(key, index) { try add(inner, depth, &result) } }
+        case "anyOf": try negate(anyOf: part, depth, &result)
+        case "$ref":
+            guard let text = value.stringValue, let target = compiler.references.target(of: text, from: part) else { return result.isExact = false }
+            try add(target, depth, &result)
+        default: result.isExact = false
+        }
+    }
+
+    private func add(_ part: SchemaPart, _ depth: Int, _ result: inout Result) throws(SchemaError) {
+        let other = try negated(part, depth: depth + 1)
+        result.choices += other.choices
+        result.isExact = result.isExact && other.isExact
+    }
+
+    private func negate(type: JSON, _ result: inout Result) {
+        var kinds = Set(SchemaTypes.Kind.allCases)
+        for name in type.arrayValue ?? [type] {
+            guard let kind = name.stringValue.flatMap(SchemaTypes.Kind.init) else { continue }
+            kinds.remove(kind)
+            if kind == .number { kinds.remove(.integer) }
+            // Numbers with a fraction are not integers, which no keyword says.
+            if kind == .integer, kinds.remove(.number) != nil { result.isExact = false }
+        }
+        let names = SchemaTypes.Kind.allCases.filter(kinds.contains).map { JSON.string($0.rawValue) }
+        if !names.isEmpty { result.choices.append(["type": .array(names)]) }
+    }
+
+    private func negate(properties part: SchemaPart, _ depth: Int, _ result: inout Result) throws(SchemaError) {
+        guard let properties = part.at("properties") else { return }
+        for name in properties.schema.objectValue?.keys ?? [] {
+            guard let property = properties.at(name) else { continue }
+            let other = try negated(property, depth: depth + 1)
+            result.isExact = result.isExact && other.isExact
+            if other.choices.isEmpty { continue }
+            result.choices.append(["type": "object", "required": [.string(name)], "properties": .object([name: other.schema])])
+        }
+    }
+
+    private func negate(anyOf part: SchemaPart, _ depth: Int, _ result: inout Result) throws(SchemaError) {
+        var all: [JSON] = []
+        for index in 0..<(part.schema["anyOf"]?.arrayValue?.count ?? 0) {
+            guard let inner = part.at("anyOf", index) else { continue }
+            let other = try negated(inner, depth: depth + 1)
+            result.isExact = result.isExact && other.isExact
+            if other.choices.isEmpty { return }
+            all.append(other.schema)
+        }
+        result.choices.append(["allOf": .array(all)])
+    }
+
+    private func add(_ type: String, _ key: String, _ value: JSON, _ result: inout Result) {
+        result.choices.append(.object(["type": .string(type), key: value]))
+    }
+
+    private func add(_ type: String, _ key: String, below value: JSON, _ result: inout Result) {
+        guard let count = value.intValue, count > 0 else { return }
+        result.choices.append(.object(["type": .string(type), key: .int(count - 1)]))
+    }
+
+    private func add(_ type: String, _ key: String, above value: JSON, _ result: inout Result) {
+        guard let count = value.intValue, count < Int.max else { return }
+        result.choices.append(.object(["type": .string(type), key: .int(count + 1)]))
+    }
+}

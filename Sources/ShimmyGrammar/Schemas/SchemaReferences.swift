@@ -1,0 +1,123 @@
+import ShimmyJSON
+
+/// Finds what the references in a schema lead to: JSON pointers, anchors, and schemas with an identifier of their own.
+struct SchemaReferences {
+    private let root: JSON
+    /// Schemas by their URIs, with `#name` for anchors.
+    private var targets: [String: SchemaPart] = [:]
+    /// The base URIs of schemas that have an identifier, by their pointers.
+    private var bases: [String: String] = [:]
+    private var dynamicAnchors = 0
+    /// Whether the target of a dynamic reference depends on how it is reached.
+    var isDynamic: Bool { dynamicAnchors > 1 }
+    /// Whether keywords beside `$ref` count for nothing, as before draft 2019-09.
+    let ignoresSiblings: Bool
+
+    init(_ root: JSON) {
+        self.root = root
+        let draft = root["$schema"]?.stringValue ?? ""
+        ignoresSiblings = ["draft-03", "draft-04", "draft-06", "draft-07"].contains { draft.contains($0) }
+        collect()
+    }
+
+    private mutating func collect() {
+        var open: [(part: SchemaPart, base: String)] = [(SchemaPart(schema: root, pointer: ""), "")]
+        while let (part, outer) = open.popLast() {
+            var base = outer
+            if let object = part.schema.objectValue {
+                // Beside a reference an identifier counts for nothing either.
+                let isReference = ignoresSiblings && object["$ref"]?.stringValue != nil
+                for key in ["$id", "id"] where !isReference {
+                    guard let id = object[key]?.stringValue, !id.isEmpty else { continue }
+                    if id.hasPrefix("#") {
+                        targets[base + id] = targets[base + id] ?? part
+                    } else {
+                        base = Self.resolve(id.hasSuffix("#") ? String(id.dropLast()) : id, base)
+                        targets[base] = targets[base] ?? part
+                        bases[part.pointer] = base
+                    }
+                }
+                if object["$dynamicAnchor"] != nil || object["$recursiveAnchor"] != nil { dynamicAnchors += 1 }
+                for key in ["$anchor", "$dynamicAnchor"] {
+                    if let name = object[key]?.stringValue { targets["\(base)#\(name)"] = targets["\(base)#\(name)"] ?? part }
+                }
+                // What is listed is a value, not a schema.
+                for (key, _) in object where key != "enum" && key != "const" {
+                    if let child = part.at(key) { open.append((child, base)) }
+                }
+            } else if let count = part.schema.arrayValue?.count {
+                for index in 0..<count {
+                    if let value = part.schema[index] { open.append((SchemaPart(schema: value, pointer: "\(part.pointer)/\(index)"), base)) }
+                }
+            }
+        }
+    }
+
+    /// The schema that a reference leads to; nil when it is not in the document.
+    func target(of reference: String, from part: SchemaPart) -> SchemaPart? {
+        let base = base(of: part.pointer)
+        let pieces = reference.split(separator: "#", maxSplits: 1, omittingEmptySubsequences: false)
+        let uri = pieces[0].isEmpty ? base : Self.resolve(String(pieces[0]), base)
+        let fragment = pieces.count > 1 ? pieces[1].removingPercentEncoding : ""
+        guard let document = targets[uri] ?? (uri.isEmpty || pieces[0].isEmpty ? SchemaPart(schema: root, pointer: "") : nil) else { return nil }
+        if fragment.isEmpty { return document }
+        if fragment.hasPrefix("/") { return follow(fragment, from: document) }
+        return targets["\(uri)#\(fragment)"]
+    }
+
+    private func follow(_ pointer: String, from start: SchemaPart) -> SchemaPart? {
+        var found = start
+        for step in pointer.split(separator: "/", omittingEmptySubsequences: false).dropFirst() {
+            let key = step.replacing("~1", with: "/").replacing("~0", with: "~")
+            if let index = Int(key), let value = found.schema[index] {
+                found = SchemaPart(schema: value, pointer: "\(found.pointer)/\(index)")
+            } else {
+                guard let next = found.at(String(key)) else { return nil }
+                found = next
+            }
+        }
+        return found
+    }
+
+    /// The URI that references at a place are relative to.
+    private func base(of pointer: String) -> String {
+        if bases.isEmpty { return "" }
+        var rest = pointer[...]
+        while true {
+            if let base = bases[String(rest)] { return base }
+            guard let slash = rest.lastIndex(of: "/") else { return "" }
+            rest = rest[..<slash]
+        }
+    }
+
+    /// A reference to a document, made absolute (RFC 3986, section 5.2, without dot segments in the middle).
+    private static func resolve(_ reference: String, _ base: String) -> String {
+        if let colon = reference.firstIndex(of: ":"), !reference[..<colon].contains("/") { return reference }
+        guard let scheme = base.firstRange(of: "://") else {
+            guard !reference.hasPrefix("/"), let slash = base.lastIndex(of: "/") else { return reference }
+            return base[...slash] + reference
+        }
+        let path = base[scheme.upperBound...].firstIndex(of: "/") ?? base.endIndex
+        if reference.hasPrefix("//") { return base[..<base.index(scheme.lowerBound, offsetBy: 1)] + reference }
+        if reference.hasPrefix("/") { return base[..<path] + reference }
+        let folder = base[path...].lastIndex(of: "/").map { base[...$0] } ?? base[...] + "/"
+        return folder + reference
+    }
+}
+
+extension Substring {
+    /// Percent escapes of a URI's fragment, resolved.
+    fileprivate var removingPercentEncoding: String {
+        var bytes: [UInt8] = []
+        var rest = utf8[...]
+        while let byte = rest.popFirst() {
+            if byte == UInt8(ascii: "%"), let value = UInt8(String(Substring(rest.prefix(2))), radix: 16) {
+                bytes.append(value)
+                rest = rest.dropFirst(2)
+            } else {
+                bytes.append(byte)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}

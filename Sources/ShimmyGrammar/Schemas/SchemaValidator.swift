@@ -1,0 +1,134 @@
+import ShimmyJSON
+
+/// Tells whether listed values fit schemas.
+struct SchemaValidator {
+    /// References and combinations within each other, at one value.
+    private static let maximumDepth = 64
+
+    private let compiler: SchemaCompiler
+
+    init(_ compiler: SchemaCompiler) { self.compiler = compiler }
+
+    /// Keywords that cannot be enforced do not count.
+    func accepts(_ value: JSON, _ part: SchemaPart) throws(SchemaError) -> Bool { try accepts(value, part, 0) }
+
+    func accepts(_ value: JSON, all parts: [SchemaPart]) throws(SchemaError) -> Bool {
+        for part in parts where try !accepts(value, part) { return false }
+        return true
+    }
+
+    /// - depth: bounds the recursion, together with the depth of the value.
+    private func accepts(_ value: JSON, _ part: SchemaPart, _ depth: Int) throws(SchemaError) -> Bool {
+        if let allows = part.schema.boolValue { return allows }
+        if depth > Self.maximumDepth { return true }
+        try compiler.check(part.pointer)
+        for (key, argument) in part.schema.objectValue ?? [:] {
+            if argument.isNull, key != "const" { continue }
+            if try !accepts(value, key, argument, part, depth) { return false }
+        }
+        switch value {
+        case .object(let object): return try acceptsMembers(object, part, depth)
+        case .array(let elements): return try acceptsElements(elements, part, depth)
+        default: return true
+        }
+    }
+
+    private func accepts(
+        _ value: JSON, _ key: String, _ argument: JSON, _ part: SchemaPart, _ depth: Int
+    ) throws(SchemaError) -> Bool {
+        switch key {
+        case "type": return try SchemaTypes.of(part).contains(SchemaTypes.kind(of: value))
+        case "const": return value == argument
+        case "enum": return argument.arrayValue?.contains(value) ?? true
+        case SchemaKeywords.excluded: return !(argument.arrayValue?.contains(value) ?? false)
+        case "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum": return acceptsNumber(value, key, argument, part)
+        case "multipleOf":
+            guard let number = value.doubleValue, let divisor = argument.doubleValue, divisor > 0 else { return true }
+            let quotient = number / divisor
+            return abs(quotient - quotient.rounded()) < 1e-9 * max(1, abs(quotient))
+        case "minLength", "maxLength": return within(value.stringValue?.unicodeScalars.count, key, argument)
+        case "minItems", "maxItems": return within(value.arrayValue?.count, key, argument)
+        case "minProperties", "maxProperties": return within(value.objectValue?.count, key, argument)
+        case "pattern", "format", SchemaKeywords.excludedPattern:
+            guard let text = value.stringValue else { return true }
+            for pattern in try compiler.patterns([part]) where try !compiler.matches(text, pattern) { return false }
+            return true
+        case "required":
+            guard let object = value.objectValue else { return true }
+            return argument.arrayValue?.compactMap(\.stringValue).allSatisfy { object[$0] != nil } ?? true
+        case "uniqueItems":
+            guard argument == true, let elements = value.arrayValue else { return true }
+            return elements.indices.allSatisfy { index in !elements[..<index].contains(elements[index]) }
+        default: return try acceptsCombination(value, key, argument, part, depth)
+        }
+    }
+
+    private func within(_ count: Int?, _ key: String, _ argument: JSON) -> Bool {
+        guard let count, let bound = argument.doubleValue else { return true }
+        return key.hasPrefix("min") ? Double(count) >= bound : Double(count) <= bound
+    }
+
+    private func acceptsNumber(_ value: JSON, _ key: String, _ argument: JSON, _ part: SchemaPart) -> Bool {
+        guard let number = value.doubleValue, let bound = argument.doubleValue else { return true }
+        switch key {
+        case "minimum": return part.schema["exclusiveMinimum"] == true ? number > bound : number >= bound
+        case "maximum": return part.schema["exclusiveMaximum"] == true ? number < bound : number <= bound
+        case "exclusiveMinimum": return number > bound
+        default: return number < bound
+        }
+    }
+
+    private func acceptsCombination(
+        _ value: JSON, _ key: String, _ argument: JSON, _ part: SchemaPart, _ depth: Int
+    ) throws(SchemaError) -> Bool {
+        switch key {
+        case "allOf", "anyOf", "oneOf":
+            guard let count = argument.arrayValue?.count else { return true }
+            var fitting = 0
+            for index in 0..<count {
+                if let inner = part.at(key, index), try accepts(value, inner, depth + 1) { fitting += 1 }
+            }
+            return key == "allOf" ? fitting == count : key == "anyOf" ? fitting > 0 : fitting == 1
+        case "not": return try part.at("not").map { part throws(SchemaError) in try !accepts(value, part, depth + 1) } ?? true
+        case "if":
+            guard let test = part.at("if") else { return true }
+            guard let next = part.at(try accepts(value, test, depth + 1) ? "then" : "else") else { return true }
+            return try accepts(value, next, depth + 1)
+        case "$ref", "$dynamicRef", "$recursiveRef":
+            guard let text = argument.stringValue, let target = compiler.references.target(of: text, from: part) else { return true }
+            return try accepts(value, target, depth + 1)
+        case "dependencies", "dependentRequired", "dependentSchemas":
+            guard let object = value.objectValue, let all = part.at(key) else { return true }
+            for (name, dependency) in argument.objectValue ?? [:] where object[name] != nil {
+                if let names = dependency.arrayValue {
+                    if !names.compactMap(\.stringValue).allSatisfy({ object[$0] != nil }) { return false }
+                } else if let schema = all.at(name), try !accepts(value, schema, depth + 1) {
+                    return false
+                }
+            }
+            return true
+        default: return true
+        }
+    }
+
+    private func acceptsMembers(_ object: JSONObject, _ part: SchemaPart, _ depth: Int) throws(SchemaError) -> Bool {
+        let patterns = try compiler.patternProperties(part)
+        for (name, value) in object {
+            var schemas = [part.at("properties")?.at(name)].compactMap(\.self)
+            for (pattern, schema) in patterns where try compiler.matches(name, pattern) { schemas.append(schema) }
+            if schemas.isEmpty, let others = part.at("additionalProperties") { schemas = [others] }
+            if let names = part.at("propertyNames"), try !accepts(.string(name), names, depth + 1) { return false }
+            for schema in schemas where try !accepts(value, schema, depth + 1) { return false }
+        }
+        return true
+    }
+
+    private func acceptsElements(_ elements: [JSON], _ part: SchemaPart, _ depth: Int) throws(SchemaError) -> Bool {
+        for (index, element) in elements.enumerated() {
+            if let schema = compiler.itemSchema(part, at: index), try !accepts(element, schema, depth + 1) { return false }
+        }
+        guard let contained = part.at("contains"), part.schema["minContains"] == nil else { return true }
+        for element in elements where try accepts(element, contained, depth + 1) { return true }
+        return false
+    }
+}
