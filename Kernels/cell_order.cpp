@@ -2,9 +2,11 @@
 
 #include "attention_kernels.h"
 
+#include "ggml-backend-impl.h"
 #include "ggml-cpu-impl.h"
 
 #include <algorithm>
+#include <deque>
 #include <mutex>
 #include <unordered_map>
 
@@ -62,24 +64,34 @@ public:
             const char * at = (const char *) rows->data + i * rows->nb[0];
             cells[i] = rows->type == GGML_TYPE_I64 ? int32_t(*(const int64_t *) at) : *(const int32_t *) at;
         }
-        if (cells.empty()) return;
         std::lock_guard<std::mutex> lock(mutex);
-        if (caches.size() > most) caches.clear();
-        auto & history = caches[cache];
-        if (!history) history = none;
-        // The next layer's cache is written to in the same way as the one before.
-        if (history != from || cells != lastCells) {
-            to = history->adding(cells);
-            from = history;
-            lastCells = cells;
+        Cache & known = caches[cache];
+        flush(known);
+        add(known, cells);
+    }
+
+    // Rows that are read back from a saved state come one by one or many at once: they are taken in together, when the cache is next used.
+    void restore(const void * cache, int32_t first, int32_t count) {
+        std::lock_guard<std::mutex> lock(mutex);
+        std::vector<int32_t> & restored = caches[cache].restored;
+        for (int32_t cell = first; cell < first + count; cell++) restored.push_back(cell);
+    }
+
+    // The memory from `begin` on is given back: what comes to lie there next has no history.
+    void forget(const void * begin, size_t size) {
+        std::lock_guard<std::mutex> lock(mutex);
+        const char * first = (const char *) begin, * last = first + size;
+        for (auto at = caches.begin(); at != caches.end();) {
+            const char * cache = (const char *) at->first;
+            at = cache >= first && cache < last ? caches.erase(at) : std::next(at);
         }
-        history = to;
     }
 
     std::shared_ptr<const CellOrder> order(const void * cache, int64_t count) {
         std::lock_guard<std::mutex> lock(mutex);
         auto found = caches.find(cache);
-        const std::shared_ptr<const History> history = found == caches.end() ? none : found->second;
+        if (found != caches.end()) flush(found->second);
+        const std::shared_ptr<const History> history = found == caches.end() ? none : found->second.history;
         if (!lastOrder || history != ordered || int64_t(lastOrder->cells.size()) != count) {
             ordered = history;
             lastOrder = std::make_shared<CellOrder>(history->written, count);
@@ -87,16 +99,51 @@ public:
         return lastOrder;
     }
 
+    size_t size() {
+        std::lock_guard<std::mutex> lock(mutex);
+        return caches.size();
+    }
+
 private:
-    // Caches of contexts that are gone stay listed until there are too many.
-    static constexpr size_t most = 4096;
+    struct Cache {
+        std::shared_ptr<const History> history;
+        // Cells that were read back from saved states since.
+        std::vector<int32_t> restored;
+    };
+
+    struct Step {
+        std::shared_ptr<const History> from, to;
+        std::vector<int32_t> cells;
+    };
+
+    // Steps that are remembered: a layer's cache is written to in the same way as those of the layers before it.
+    static constexpr size_t remembered = 4;
+
+    void flush(Cache & cache) {
+        if (!cache.history) cache.history = none;
+        if (cache.restored.empty()) return;
+        add(cache, cache.restored);
+        cache.restored.clear();
+        cache.restored.shrink_to_fit();
+    }
+
+    void add(Cache & cache, const std::vector<int32_t> & cells) {
+        if (cells.empty()) return;
+        for (const Step & step : steps) {
+            if (step.from == cache.history && step.cells == cells) {
+                cache.history = step.to;
+                return;
+            }
+        }
+        if (steps.size() >= remembered) steps.pop_front();
+        steps.push_back({cache.history, cache.history->adding(cells), cells});
+        cache.history = steps.back().to;
+    }
 
     std::mutex mutex;
-    std::unordered_map<const void *, std::shared_ptr<const History>> caches;
+    std::unordered_map<const void *, Cache> caches;
     const std::shared_ptr<const History> none = std::make_shared<History>();
-    // The last step, and what came of it
-    std::shared_ptr<const History> from, to;
-    std::vector<int32_t> lastCells;
+    std::deque<Step> steps;
     // The last order, and what it was made from
     std::shared_ptr<const History> ordered;
     std::shared_ptr<const CellOrder> lastOrder;
@@ -107,11 +154,58 @@ Histories & histories() {
     return all;
 }
 
+// Watches the buffers of caches: a saved state is read back past all operations, and the memory of a context that is gone is used again.
+class Watches {
+public:
+    void watch(ggml_backend_buffer_t buffer) {
+        std::lock_guard<std::mutex> lock(mutex);
+        if (!buffer || originals.count(buffer)) return;
+        originals[buffer] = buffer->iface;
+        buffer->iface.set_tensor = setTensor;
+        buffer->iface.free_buffer = freeBuffer;
+    }
+
+private:
+    std::mutex mutex;
+    std::unordered_map<ggml_backend_buffer_t, ggml_backend_buffer_i> originals;
+
+    ggml_backend_buffer_i original(ggml_backend_buffer_t buffer) {
+        std::lock_guard<std::mutex> lock(mutex);
+        return originals.at(buffer);
+    }
+
+    static void setTensor(ggml_backend_buffer_t buffer, ggml_tensor * tensor, const void * data, size_t offset, size_t size);
+    static void freeBuffer(ggml_backend_buffer_t buffer);
+};
+
+Watches & watches() {
+    static Watches all;
+    return all;
+}
+
+void Watches::setTensor(ggml_backend_buffer_t buffer, ggml_tensor * tensor, const void * data, size_t offset, size_t size) {
+    const size_t row = tensor->nb[1];
+    if (row > 0 && offset % row == 0 && size % row == 0) histories().restore(tensor->data, int32_t(offset / row), int32_t(size / row));
+    watches().original(buffer).set_tensor(buffer, tensor, data, offset, size);
+}
+
+void Watches::freeBuffer(ggml_backend_buffer_t buffer) {
+    const ggml_backend_buffer_i own = watches().original(buffer);
+    histories().forget(ggml_backend_buffer_get_base(buffer), buffer->size);
+    {
+        std::lock_guard<std::mutex> lock(watches().mutex);
+        watches().originals.erase(buffer);
+    }
+    own.free_buffer(buffer);
+}
+
 struct WriteTraits : ggml::cpu::tensor_traits {
     bool work_size(int, const ggml_tensor *, size_t &) override { return false; }
 
     bool compute_forward(ggml_compute_params * params, ggml_tensor * op) override {
-        if (params->ith == 0 && ggml_is_vector(op->src[1])) histories().write(op->data, op->src[1]);
+        if (params->ith != 0 || !ggml_is_vector(op->src[1])) return false;
+        watches().watch(op->view_src ? op->view_src->buffer : op->buffer);
+        histories().write(op->data, op->src[1]);
         return false;
     }
 };
@@ -119,6 +213,8 @@ struct WriteTraits : ggml::cpu::tensor_traits {
 }  // namespace
 
 std::shared_ptr<const CellOrder> cellOrder(const void * cache, int64_t count) { return histories().order(cache, count); }
+
+size_t knownCaches() { return histories().size(); }
 
 ggml::cpu::tensor_traits * writeTraits() {
     static WriteTraits traits;

@@ -2,8 +2,8 @@
 //
 // A sum in floating point depends on the order of its parts. A sequence's tokens are computed one after the other, but llama.cpp puts
 // them into whatever cells are free: where they lie depends on what else the cache has held. Attention passes the cells in the order
-// in which they were written, and so a sequence's result does not depend on its neighbours. Any other order would be as correct:
-// cells whose history is unknown (because a saved state was read back) come first, as they lie.
+// in which they were written, and so a sequence's result does not depend on its neighbours. Rows of a saved state that is read back count
+// as written in their order. Cells whose history is unknown (of a state that was read back before the first step) come first, as they lie.
 
 #pragma once
 
@@ -29,6 +29,9 @@ private:
 
 // The order for the cache whose first cell lies at `cache`.
 std::shared_ptr<const CellOrder> cellOrder(const void * cache, int64_t count);
+
+// Caches whose writes are remembered: none of contexts that are gone.
+size_t knownCaches();
 
 // Takes note of rows that are written, and leaves the operation to ggml.
 ggml::cpu::tensor_traits * writeTraits();

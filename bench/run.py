@@ -24,6 +24,7 @@ import kernel_runs  # noqa: E402
 import plot  # noqa: E402
 import pressure  # noqa: E402
 import masks  # noqa: E402
+import mixed  # noqa: E402
 import overhead  # noqa: E402
 import scenarios  # noqa: E402
 import two_models  # noqa: E402
@@ -109,6 +110,7 @@ ALONE = {
     "limits": lambda _: kernel_runs.limits(),
     "threads": kernel_runs.threads,
     "busy": lambda _: busy.run(PROGRAM),
+    "mixed": lambda _: mixed.run(PROGRAM),
     "two_models": lambda _: two_models.run(PROGRAM, 7),
     "overhead": lambda weights: overhead.run(weights, PROGRAM),
     "masks": masks.run,
@@ -227,6 +229,10 @@ def report(results: dict, model: str, folder: str) -> str:
         lines += ["", "## Threads", ""] + threads_table(results["threads"]["shimmy"][0])
     if "busy" in results:
         lines += ["", "The server notices it in the time of its steps, and gives a thread up:", ""] + busy.table(results["busy"]["shimmy"][0])
+    if "mixed" in results:
+        lines += ["", "So it does in mixed traffic, where streams, prompts and forced tokens share the steps:", ""]
+        # Keys of JSON are strings.
+        lines += mixed.table({int(count): values for count, values in results["mixed"]["shimmy"][0].items()})
     if "two_models" in results:
         lines += ["", "## Two models at once", "", "SmolLM2-135M Q4_1 (small) and the 1B model in Q4_K_M (large), in one process.", ""]
         lines += two_models.table(results["two_models"]["shimmy"][0])
