@@ -132,7 +132,7 @@ let package = Package(
         tests("ShimmyConversion", ["ShimmyJSON", "ShimmyModels"]),
         tests("ShimmyConfiguration", ["ShimmyCore", "ShimmyJSON"]),
         tests("ShimmyModels", ["ShimmyCore", "ShimmyJSON", "ShimmyChat", "ShimmyEngine", .product(name: "Logging", package: "swift-log")]),
-        tests("ShimmyHub"),
+        tests("ShimmyHub", ["ShimmyJSON"]),
         tests(
             "ShimmyStorage", ["ShimmyJSON", .product(name: "GRDB", package: "GRDB.swift"), .product(name: "Logging", package: "swift-log")]),
         tests(

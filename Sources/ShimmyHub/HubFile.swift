@@ -1,4 +1,4 @@
-import ShimmyJSON
+package import ShimmyJSON
 
 /// A file of a repository.
 package struct HubFile: Sendable, Equatable {
@@ -26,7 +26,7 @@ package struct HubFile: Sendable, Equatable {
 extension HubFile {
     /// Of `{"type": "file", "path": …, "size": …, "oid": GIT, "lfs": {"oid": SHA256, "size": …}}`; nil for folders and for what has odd names.
     /// Throws for a size that no file has.
-    static func read(_ json: JSON) throws(HubError) -> HubFile? {
+    package static func read(_ json: JSON) throws(HubError) -> HubFile? {
         guard json["type"]?.stringValue == "file", let path = json["path"]?.stringValue,
             path.split(separator: "/", omittingEmptySubsequences: false).allSatisfy(HubAddress.isName)
         else { return nil }

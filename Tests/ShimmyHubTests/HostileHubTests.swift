@@ -1,8 +1,7 @@
 import Foundation
+import ShimmyHub
 import ShimmyJSON
 import Testing
-
-@testable import ShimmyHub
 
 /// Numbers that a hub, or a damaged journal, may claim.
 @Suite struct HostileHubTests {
