@@ -161,7 +161,8 @@ private struct Example {
 
     private static let keywords = [
         "type", "enum", "const", "properties", "required", "additionalProperties", "patternProperties", "propertyNames", "minProperties",
-        "maxProperties", "items", "prefixItems", "additionalItems", "minItems", "maxItems", "uniqueItems", "minLength", "maxLength", "pattern", "format",
+        "maxProperties", "items", "prefixItems", "additionalItems", "minItems", "maxItems", "uniqueItems", "minLength", "maxLength", "pattern",
+        "format",
         "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "anyOf", "oneOf", "allOf", "not", "if", "then", "else", "$ref",
         "dependencies", "dependentRequired", "dependentSchemas", "contains", "minContains", "unevaluatedProperties", "unevaluatedItems", "nullable",
         "$dynamicRef", "$id", "$anchor",
@@ -186,7 +187,8 @@ private struct Example {
 
     private static func value(_ generator: inout SeededGenerator, depth: Int) -> JSON {
         let scalars: [JSON] = [
-            .null, true, false, 0, 1, -1, 3, 1_000_000, 0.5, 1e300, -1e-300, .int(.max), .int(.min), "", "a", "#", "#/properties/a", "#/$defs/x", "object",
+            .null, true, false, 0, 1, -1, 3, 1_000_000, 0.5, 1e300, -1e-300, .int(.max), .int(.min), "", "a", "#", "#/properties/a", "#/$defs/x",
+            "object",
             "string", "integer", "array", "date", "email", "^a", "(", "a{1,3}", "[^", "\u{0}", "\u{FFFF}", "%", "#/anyOf/0",
         ]
         switch Int.random(in: 0..<6, using: &generator) {
@@ -220,7 +222,8 @@ private struct Example {
     @Test(arguments: 0..<300) func grammarsOfAnyKindEnd(seed: Int) {
         var generator = SeededGenerator(seed)
         let pieces = [
-            "root", " ::= ", "\n", "x", "\"a\"", "\"", "[a-z]", "[^", "]", "(", ")", "|", "*", "+", "?", "{1,3}", "{0,", "{9}", "{", "}", ".", "<a>", "!", "#",
+            "root", " ::= ", "\n", "x", "\"a\"", "\"", "[a-z]", "[^", "]", "(", ")", "|", "*", "+", "?", "{1,3}", "{0,", "{9}", "{", "}", ".", "<a>",
+            "!", "#",
             "\\x4", "\\u{", "é", "@text{0,;[a]>0=}", "@string{1,3;*>0=}", "@text{", "0,;", "=x", ">1", ";", "\u{0}", " ",
         ]
         Self.use("root ::= " + Self.text(pieces, &generator), &generator)
@@ -230,7 +233,8 @@ private struct Example {
     @Test(arguments: 0..<300) func expressionsOfAnyKindEnd(seed: Int) {
         var generator = SeededGenerator(seed)
         let pieces = [
-            "a", "b", "(", ")", "(?:", "(?=", "(?<n>", "[", "]", "[^", "-", "^", "$", "|", "*", "+", "?", "{2}", "{1,", "{99999999999999999999}", "\\", "\\d",
+            "a", "b", "(", ")", "(?:", "(?=", "(?<n>", "[", "]", "[^", "-", "^", "$", "|", "*", "+", "?", "{2}", "{1,", "{99999999999999999999}",
+            "\\", "\\d",
             "\\x4", "\\u12", "\\p{L}", "\\b", ".", "é", "😀", "\u{0}", "\n",
         ]
         let pattern = Self.text(pieces, &generator)
@@ -245,7 +249,8 @@ private struct Example {
     @Test(arguments: 0..<300) func larkGrammarsOfAnyKindEnd(seed: Int) {
         var generator = SeededGenerator(seed)
         let pieces = [
-            "start", ": ", "\n", "X", "x", "\"a\"", "\"", "/a/", "/", "i", "(", ")", "[", "]", "|", "*", "+", "?", "~", "~2", "~1..3", "..", "->", "%ignore ",
+            "start", ": ", "\n", "X", "x", "\"a\"", "\"", "/a/", "/", "i", "(", ")", "[", "]", "|", "*", "+", "?", "~", "~2", "~1..3", "..", "->",
+            "%ignore ",
             "%import common.INT", "%declare", ".2", "!", "//", "#", "é", " ",
         ]
         guard let grammar = try? LarkGrammar("start: " + Self.text(pieces, &generator), prefix: "l-", in: .plain) else { return }

@@ -35,54 +35,67 @@ import Testing
     // MARK: References and combinations
 
     @Test(arguments: [
-        (#"{"$ref":"#/$defs/E","$defs":{"E":{"enum":["a"]}}}"#, [#""a""#], [#""b""#, "1"]),
-        (#"{"allOf":[{"enum":[1,2],"type":"integer"}]}"#, ["1", "2"], ["3", #""a""#]),
-        (#"{"$ref":"#/$defs/A","$defs":{"A":{"anyOf":[{"type":"string"},{"type":"integer"}]}}}"#, ["1", #""x""#], ["null", "[]"]),
-        (#"{"allOf":[{"anyOf":[{"type":"string"},{"const":5}]}]}"#, ["5", #""x""#], ["6"]),
+        (##"{"$ref":"#/$defs/E","$defs":{"E":{"enum":["a"]}}}"##, [##""a""##], [##""b""##, "1"]),
+        (##"{"allOf":[{"enum":[1,2],"type":"integer"}]}"##, ["1", "2"], ["3", ##""a""##]),
+        (##"{"$ref":"#/$defs/A","$defs":{"A":{"anyOf":[{"type":"string"},{"type":"integer"}]}}}"##, ["1", ##""x""##], ["null", "[]"]),
+        (##"{"allOf":[{"anyOf":[{"type":"string"},{"const":5}]}]}"##, ["5", ##""x""##], ["6"]),
         (
-            #"{"properties":{"a":{"$ref":"#/$defs/A"}},"additionalProperties":false,"$defs":{"A":{"oneOf":[{"type":"string"},{"type":"null"}]}}}"#,
-            ["{}", #"{"a":"x"}"#, #"{"a":null}"#], [#"{"a":1}"#]
+            ##"{"properties":{"a":{"$ref":"#/$defs/A"}},"additionalProperties":false,"$defs":{"A":{"oneOf":[{"type":"string"},{"type":"null"}]}}}"##,
+            ["{}", ##"{"a":"x"}"##, ##"{"a":null}"##], [##"{"a":1}"##]
         ),
-        (#"{"type":"array","items":{"$ref":"#/$defs/A"},"$defs":{"A":{"anyOf":[{"type":"string"},{"type":"null"}]}}}"#, ["[]", #"["x",null]"#], ["[1]"]),
-        (#"{"allOf":[{"$ref":"#/$defs/A"},{"$ref":"#/$defs/A"}],"$defs":{"A":{"anyOf":[{"minimum":3},{"maximum":1}]}},"type":"integer"}"#, ["3", "1"], ["2"]),
+        (
+            ##"{"type":"array","items":{"$ref":"#/$defs/A"},"$defs":{"A":{"anyOf":[{"type":"string"},{"type":"null"}]}}}"##,
+            ["[]", ##"["x",null]"##], ["[1]"]
+        ),
+        (
+            ##"{"allOf":[{"$ref":"#/$defs/A"},{"$ref":"#/$defs/A"}],"$defs":{"A":{"anyOf":[{"minimum":3},{"maximum":1}]}},"type":"integer"}"##,
+            ["3", "1"], ["2"]
+        ),
         // A schema that refers to itself without a value between adds nothing.
-        (#"{"$ref":"#/$defs/A","$defs":{"A":{"anyOf":[{"$ref":"#/$defs/A"},{"type":"string"}]}}}"#, [#""x""#], ["1"]),
-        (#"{"anyOf":[{"$ref":"#/$defs/B"},{"type":"null"}],"$defs":{"B":{"anyOf":[{"$ref":"#"},{"type":"boolean"}]}}}"#, ["null", "true"], ["1"]),
-        (#"{"$ref":"#list","$defs":{"A":{"$anchor":"list","type":"array","items":{"$ref":"#list"}}}}"#, ["[]", "[[],[[]]]"], ["[1]"]),
-        (#"{"$id":"http://x.y/a.json","$ref":"b.json","$defs":{"B":{"$id":"b.json","type":"integer"}}}"#, ["1"], ["null"]),
-        (#"{"$schema":"http://json-schema.org/draft-04/schema#","$ref":"#/definitions/a","definitions":{"a":{"type":"array"}},"maxItems":1}"#, ["[1,2]"], ["1"]),
+        (##"{"$ref":"#/$defs/A","$defs":{"A":{"anyOf":[{"$ref":"#/$defs/A"},{"type":"string"}]}}}"##, [##""x""##], ["1"]),
+        (##"{"anyOf":[{"$ref":"#/$defs/B"},{"type":"null"}],"$defs":{"B":{"anyOf":[{"$ref":"#"},{"type":"boolean"}]}}}"##, ["null", "true"], ["1"]),
+        (##"{"$ref":"#list","$defs":{"A":{"$anchor":"list","type":"array","items":{"$ref":"#list"}}}}"##, ["[]", "[[],[[]]]"], ["[1]"]),
+        (##"{"$id":"http://x.y/a.json","$ref":"b.json","$defs":{"B":{"$id":"b.json","type":"integer"}}}"##, ["1"], ["null"]),
+        (
+            ##"{"$schema":"http://json-schema.org/draft-04/schema#","$ref":"#/definitions/a","definitions":{"a":{"type":"array"}},"maxItems":1}"##,
+            ["[1,2]"], ["1"]
+        ),
     ]) func referencesAndCombinations(schema: String, taken: [String], refused: [String]) throws { try Self.check(schema, taken, refused) }
 
     @Test(arguments: [
         // The property that tells the alternatives apart has a default and is not required.
         (
-            #"""
+            ##"""
             {"oneOf":[{"type":"object","properties":{"kind":{"const":"cat","default":"cat"},"lives":{"type":"integer"}},"required":["lives"]},
             {"type":"object","properties":{"kind":{"const":"dog","default":"dog"},"bark":{"type":"string"}},"required":["bark"]}]}
-            """#, [#"{"kind":"cat","lives":9}"#, #"{"kind":"dog","bark":"x"}"#], [#"{"kind":"cat","bark":"x"}"#, #"{"kind":"cow","lives":1}"#]
-        ),
-        (#"{"type":"object","properties":{"a":true,"b":true},"oneOf":[{"required":["a"]},{"required":["b"]}]}"#, [#"{"a":1}"#, #"{"b":1}"#], ["{}", #"{"a":1,"b":1}"#]),
-        (#"{"not":{"type":["string","null"]}}"#, ["1", "[]", "{}", "true"], ["null", #""x""#]),
-        (#"{"type":"string","not":{"enum":["a","b"]}}"#, [#""c""#, #""ab""#, #""""#], [#""a""#, #""b""#]),
-        (#"{"type":"integer","not":{"const":3}}"#, ["2", "33", "-3"], ["3"]),
-        (#"{"type":"integer","minimum":1,"maximum":9,"not":{"multipleOf":2,"minimum":5}}"#, ["1", "4"], []),
-        (#"{"type":"object","not":{"required":["a"]}}"#, ["{}", #"{"b":1}"#], [#"{"a":1}"#]),
-        (#"{"type":"string","not":{"pattern":"^a"}}"#, [#""b""#, #""ba""#, #""""#], [#""a""#, #""ab""#]),
-        (
-            #"{"type":"object","properties":{"a":{"enum":[1,2]},"b":true},"if":{"properties":{"a":{"const":1}},"required":["a"]},"then":{"required":["b"]}}"#,
-            [#"{"a":1,"b":0}"#, #"{"a":2}"#, "{}"], [#"{"a":1}"#]
+            """##, [##"{"kind":"cat","lives":9}"##, ##"{"kind":"dog","bark":"x"}"##],
+            [##"{"kind":"cat","bark":"x"}"##, ##"{"kind":"cow","lives":1}"##]
         ),
         (
-            #"{"type":"object","properties":{"a":true,"b":true},"dependentRequired":{"a":["b"]},"additionalProperties":false}"#,
-            ["{}", #"{"b":1}"#, #"{"a":1,"b":1}"#], [#"{"a":1}"#]
+            ##"{"type":"object","properties":{"a":true,"b":true},"oneOf":[{"required":["a"]},{"required":["b"]}]}"##, [##"{"a":1}"##, ##"{"b":1}"##],
+            ["{}", ##"{"a":1,"b":1}"##]
+        ),
+        (##"{"not":{"type":["string","null"]}}"##, ["1", "[]", "{}", "true"], ["null", ##""x""##]),
+        (##"{"type":"string","not":{"enum":["a","b"]}}"##, [##""c""##, ##""ab""##, ##""""##], [##""a""##, ##""b""##]),
+        (##"{"type":"integer","not":{"const":3}}"##, ["2", "33", "-3"], ["3"]),
+        (##"{"type":"integer","minimum":1,"maximum":9,"not":{"multipleOf":2,"minimum":5}}"##, ["1", "4"], []),
+        (##"{"type":"object","not":{"required":["a"]}}"##, ["{}", ##"{"b":1}"##], [##"{"a":1}"##]),
+        (##"{"type":"string","not":{"pattern":"^a"}}"##, [##""b""##, ##""ba""##, ##""""##], [##""a""##, ##""ab""##]),
+        (
+            ##"{"type":"object","properties":{"a":{"enum":[1,2]},"b":true},"if":{"properties":{"a":{"const":1}},"required":["a"]},"then":{"required":["b"]}}"##,
+            [##"{"a":1,"b":0}"##, ##"{"a":2}"##, "{}"], [##"{"a":1}"##]
         ),
         (
-            #"{"type":"object","properties":{"a":true,"b":true},"dependencies":{"a":{"properties":{"b":{"type":"integer"}}}}}"#,
-            [#"{"a":1,"b":1}"#, #"{"b":"x"}"#, #"{"a":1}"#], [#"{"a":1,"b":"x"}"#]
+            ##"{"type":"object","properties":{"a":true,"b":true},"dependentRequired":{"a":["b"]},"additionalProperties":false}"##,
+            ["{}", ##"{"b":1}"##, ##"{"a":1,"b":1}"##], [##"{"a":1}"##]
         ),
-        (#"{"type":"array","contains":{"const":1}}"#, ["[1]", "[2,1,3]"], ["[]", "[2]"]),
-        (#"{"type":"array","prefixItems":[{"const":1}],"unevaluatedItems":false}"#, ["[]", "[1]"], ["[1,2]", "[2]"]),
-        (#"{"type":"object","properties":{"a":true},"unevaluatedProperties":false}"#, [#"{"a":1}"#], [#"{"c":1}"#]),
+        (
+            ##"{"type":"object","properties":{"a":true,"b":true},"dependencies":{"a":{"properties":{"b":{"type":"integer"}}}}}"##,
+            [##"{"a":1,"b":1}"##, ##"{"b":"x"}"##, ##"{"a":1}"##], [##"{"a":1,"b":"x"}"##]
+        ),
+        (##"{"type":"array","contains":{"const":1}}"##, ["[1]", "[2,1,3]"], ["[]", "[2]"]),
+        (##"{"type":"array","prefixItems":[{"const":1}],"unevaluatedItems":false}"##, ["[]", "[1]"], ["[1,2]", "[2]"]),
+        (##"{"type":"object","properties":{"a":true},"unevaluatedProperties":false}"##, [##"{"a":1}"##], [##"{"c":1}"##]),
     ]) func logic(schema: String, taken: [String], refused: [String]) throws {
         let compiled = try Compiled(Self.json(schema))
         for document in taken { #expect(try compiled.takes(Self.json(document)), "\(schema) takes \(document)") }
@@ -94,36 +107,46 @@ import Testing
 
     @Test func everydayLengthsAndFormats() throws {
         for format in ["email", "uri", "hostname", "date-time", "iri", "uri-reference"] {
-            #expect(throws: Never.self) { try Self.check(#"{"type":"string","format":"\#(format)","maxLength":255}"#, [], ["1"]) }
+            #expect(throws: Never.self) { try Self.check(##"{"type":"string","format":"\##(format)","maxLength":255}"##, [], ["1"]) }
         }
         let local = String(repeating: "a", count: 243)
         try Self.check(
-            #"{"type":"string","format":"email","maxLength":255}"#, [#""a@b.co""#, "\"\(local)@example.com\""], ["\"\(local)a@example.com\"", #""a""#])
-        try Self.check(#"{"type":"string","format":"hostname","minLength":5,"maxLength":7}"#, [#""a.b.c""#, #""abc.com""#], [#""a.b""#, #""abcd.com""#])
+            ##"{"type":"string","format":"email","maxLength":255}"##, [##""a@b.co""##, "\"\(local)@example.com\""],
+            ["\"\(local)a@example.com\"", ##""a""##])
+        try Self.check(
+            ##"{"type":"string","format":"hostname","minLength":5,"maxLength":7}"##, [##""a.b.c""##, ##""abc.com""##],
+            [##""a.b""##, ##""abcd.com""##])
     }
 
     @Test(arguments: [
-        ("uri", ["file:///path/a.js", "https://[::1]:80/x", "http://user:pw@host/", "urn:a:b", "mailto:a@b"], ["a", "//host/x", "http://a b", "http://[::1", "1:a"]),
+        (
+            "uri", ["file:///path/a.js", "https://[::1]:80/x", "http://user:pw@host/", "urn:a:b", "mailto:a@b"],
+            ["a", "//host/x", "http://a b", "http://[::1", "1:a"]
+        ),
         ("hostname", ["a", "example.com", "a-b.c", "xn--a.de"], ["-a", "a-", "a..b", "a_b", ".a", String(repeating: "a", count: 64)]),
         ("uri-reference", ["/a/b", "//h/x", "?q=1", "#f", "a:b", "", "a/b:c"], ["\\\\a", "a b", "1:b", "%zz"]),
         ("json-pointer", ["", "/a/0", "/~0~1"], ["a", "/~2"]), ("duration", ["P1D", "PT1H30M", "P2W"], ["P", "1D", "PT"]),
         ("iri", ["http://é/日"], ["é"]), ("idn-email", ["ü@é.de"], ["@a"]), ("ipv6", ["::ffff:1.2.3.4", "::1"], [":1", "1:2"]),
     ]) func formats(name: String, taken: [String], refused: [String]) throws {
-        try Self.check(#"{"type":"string","format":"\#(name)"}"#, taken.map { JSON.string($0).text }, refused.map { JSON.string($0).text })
+        try Self.check(##"{"type":"string","format":"\##(name)"}"##, taken.map { JSON.string($0).text }, refused.map { JSON.string($0).text })
     }
 
     @Test func unknownFormatsAreAnnotations() throws {
-        try Self.check(#"{"type":"string","format":"entity_id"}"#, [#""x""#], ["1"])
+        try Self.check(##"{"type":"string","format":"entity_id"}"##, [##""x""##], ["1"])
         #expect(throws: SchemaError.self) { try SchemaGrammar(["type": "string", "format": "entity_id"], prefix: "s-", mode: .exact) }
     }
 
     @Test(arguments: [
-        (#"{"type":"integer","multipleOf":1000}"#, ["0", "5000", "-1000"], ["500", "1001"]),
-        (#"{"type":"number","multipleOf":0.01}"#, ["0.25", "3", "12.5"], ["0.001"]), (#"{"type":"number","multipleOf":1e-300}"#, [], []),
-        (#"{"type":"number","maximum":1e308}"#, ["5", "1.5", "-1000000"], []), (#"{"type":"number","exclusiveMinimum":1e-300}"#, ["0.1", "1"], ["0", "-1"]),
-        (#"{"type":"integer","minimum":-9223372036854775808,"maximum":9223372036854775807}"#, ["9223372036854775807", "-5"], ["9223372036854775808"]),
-        (#"{"type":"number","minimum":0.30000000000000000000000001}"#, ["0.4", "0.300001"], ["0.3", "0.2"]),
-        (#"{"type":"number","maximum":-0.30000000000000000000000001}"#, ["-0.4", "-0.300001"], ["-0.3", "-0.2"]),
+        (##"{"type":"integer","multipleOf":1000}"##, ["0", "5000", "-1000"], ["500", "1001"]),
+        (##"{"type":"number","multipleOf":0.01}"##, ["0.25", "3", "12.5"], ["0.001"]), (##"{"type":"number","multipleOf":1e-300}"##, [], []),
+        (##"{"type":"number","maximum":1e308}"##, ["5", "1.5", "-1000000"], []),
+        (##"{"type":"number","exclusiveMinimum":1e-300}"##, ["0.1", "1"], ["0", "-1"]),
+        (
+            ##"{"type":"integer","minimum":-9223372036854775808,"maximum":9223372036854775807}"##, ["9223372036854775807", "-5"],
+            ["9223372036854775808"]
+        ),
+        (##"{"type":"number","minimum":0.30000000000000000000000001}"##, ["0.4", "0.300001"], ["0.3", "0.2"]),
+        (##"{"type":"number","maximum":-0.30000000000000000000000001}"##, ["-0.4", "-0.300001"], ["-0.3", "-0.2"]),
     ]) func numbers(schema: String, taken: [String], refused: [String]) throws {
         let compiled = try Compiled(Self.json(schema))
         for document in taken { #expect(try compiled.takes(Self.json(document)), "\(schema) takes \(document)") }
@@ -132,12 +155,12 @@ import Testing
 
     @Test func hugeNumbersAreErrorsOrHarmless() throws {
         let digits = String(repeating: "9", count: 50_000)
-        #expect(throws: SchemaError.self) { try Compiled(Self.json(#"{"type":"integer","minimum":\#(digits)}"#)) }
+        #expect(throws: SchemaError.self) { try Compiled(Self.json(##"{"type":"integer","minimum":\##(digits)}"##)) }
         for keyword in ["minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"] {
             for number in ["1e30", "9223372036854775808", "9223372036854775807"] {
-                _ = try? Compiled(Self.json(#"{"\#(keyword)":\#(number)}"#))
+                _ = try? Compiled(Self.json(##"{"\##(keyword)":\##(number)}"##))
             }
-            #expect(throws: SchemaError.self) { try Compiled(Self.json(#"{"\#(keyword)":-1}"#)) }
+            #expect(throws: SchemaError.self) { try Compiled(Self.json(##"{"\##(keyword)":-1}"##)) }
         }
     }
 
@@ -149,17 +172,20 @@ import Testing
 
     @Test(arguments: [
         (
-            #"{"type":"object","properties":{"a":{"type":"integer"}}}"#, [#"{"a":1}"#, "{}", #"{"b":"x"}"#, #"{"a":1,"aa":null,"b":[]}"#],
-            [#"{"a":"x"}"#, #"{"b":1,"a":"x"}"#]
+            ##"{"type":"object","properties":{"a":{"type":"integer"}}}"##, [##"{"a":1}"##, "{}", ##"{"b":"x"}"##, ##"{"a":1,"aa":null,"b":[]}"##],
+            [##"{"a":"x"}"##, ##"{"b":1,"a":"x"}"##]
         ),
         (
-            #"{"type":"object","patternProperties":{"^a":{"type":"integer"},"b$":{"minimum":5}},"additionalProperties":{"type":"string"}}"#,
-            [#"{"a":1,"ab":6,"b":5,"c":"x"}"#, #"{"b":"x"}"#], [#"{"ab":1}"#, #"{"a":"x"}"#, #"{"c":1}"#]
+            ##"{"type":"object","patternProperties":{"^a":{"type":"integer"},"b$":{"minimum":5}},"additionalProperties":{"type":"string"}}"##,
+            [##"{"a":1,"ab":6,"b":5,"c":"x"}"##, ##"{"b":"x"}"##], [##"{"ab":1}"##, ##"{"a":"x"}"##, ##"{"c":1}"##]
         ),
-        (#"{"type":"object","patternProperties":{"^x-":true},"additionalProperties":false}"#, ["{}", #"{"x-a":[1]}"#], [#"{"y":1}"#]),
-        (#"{"type":"object","propertyNames":{"pattern":"^[a-c]$"}}"#, [#"{"a":1,"c":2}"#], [#"{"d":1}"#, #"{"aa":1}"#]),
-        (#"{"properties":{"a":true,"b":true},"required":["b"],"minProperties":2,"maxProperties":2,"additionalProperties":false}"#, [#"{"a":1,"b":2}"#], [#"{"b":1}"#]),
-        (#"{"properties":{"a":null,"b":{"type":"integer"}},"required":null,"description":null}"#, [], []),
+        (##"{"type":"object","patternProperties":{"^x-":true},"additionalProperties":false}"##, ["{}", ##"{"x-a":[1]}"##], [##"{"y":1}"##]),
+        (##"{"type":"object","propertyNames":{"pattern":"^[a-c]$"}}"##, [##"{"a":1,"c":2}"##], [##"{"d":1}"##, ##"{"aa":1}"##]),
+        (
+            ##"{"properties":{"a":true,"b":true},"required":["b"],"minProperties":2,"maxProperties":2,"additionalProperties":false}"##,
+            [##"{"a":1,"b":2}"##], [##"{"b":1}"##]
+        ),
+        (##"{"properties":{"a":null,"b":{"type":"integer"}},"required":null,"description":null}"##, [], []),
     ]) func objects(schema: String, taken: [String], refused: [String]) throws {
         guard let compiled = try? Compiled(Self.json(schema)) else {
             #expect(taken.isEmpty)
@@ -172,8 +198,9 @@ import Testing
     // MARK: Reports
 
     @Test(arguments: [
-        (#"{"type":"array","items":{"type":"integer"},"uniqueItems":true}"#, "/uniqueItems"), (#"{"type":"string","pattern":"(?=a)b"}"#, "/pattern"),
-        (#"{"properties":{"a/b":{"$ref":"https://example.org/x"}}}"#, "/properties/a~1b/$ref"), (#"{"not":{"format":"date"}}"#, "/not"),
+        (##"{"type":"array","items":{"type":"integer"},"uniqueItems":true}"##, "/uniqueItems"),
+        (##"{"type":"string","pattern":"(?=a)b"}"##, "/pattern"),
+        (##"{"properties":{"a/b":{"$ref":"https://example.org/x"}}}"##, "/properties/a~1b/$ref"), (##"{"not":{"format":"date"}}"##, "/not"),
     ]) func keywordsThatCannotBeEnforced(schema: String, pointer: String) throws {
         let compiled = try Compiled(Self.json(schema))
         #expect(compiled.notes.map(\.pointer) == [pointer])
@@ -181,8 +208,9 @@ import Testing
     }
 
     @Test(arguments: [
-        (#"{"type":"strin"}"#, "/type"), (#"{"properties":[]}"#, "/properties"), (#"{"$ref":"#/nowhere"}"#, "/$ref"), (#"{"anyOf":[]}"#, "/anyOf"),
-        (#"{"type":"integer","multipleOf":0}"#, "/multipleOf"), (#"{"minLength":-1}"#, "/minLength"), ("5", ""),
+        (##"{"type":"strin"}"##, "/type"), (##"{"properties":[]}"##, "/properties"), (##"{"$ref":"#/nowhere"}"##, "/$ref"),
+        (##"{"anyOf":[]}"##, "/anyOf"),
+        (##"{"type":"integer","multipleOf":0}"##, "/multipleOf"), (##"{"minLength":-1}"##, "/minLength"), ("5", ""),
     ]) func malformedSchemasAreErrors(schema: String, pointer: String) throws {
         let error = #expect(throws: SchemaError.self) { try Compiled(Self.json(schema)) }
         #expect(error?.pointer == pointer)

@@ -236,7 +236,8 @@ extension CharacterAutomaton {
                 for edge in found {
                     let target = classes[edge.target]
                     // Neighbouring ranges with one target are one range.
-                    if signature.count > 3, signature[signature.count - 1] == target, signature[signature.count - 2] + 1 == Int(edge.range.lowerBound) {
+                    if signature.count > 3, signature[signature.count - 1] == target, signature[signature.count - 2] + 1 == Int(edge.range.lowerBound)
+                    {
                         signature[signature.count - 2] = Int(edge.range.upperBound)
                     } else {
                         signature += [Int(edge.range.lowerBound), Int(edge.range.upperBound), target]

@@ -218,7 +218,10 @@ extension SchemaCompiler {
         if let error { throw error }
         let keys = try allowed.map { allowed throws(GrammarTextError) in try automaton.intersection(allowed, budget) } ?? automaton
         if keys.isEmpty { return nil }
-        return try add(.sequence([.literal("\""), .automaton(CountedAutomaton(automaton: patterns.isEmpty ? keys : keys.minimized, isInString: true, exits: exits))]))
+        return try add(
+            .sequence([
+                .literal("\""), .automaton(CountedAutomaton(automaton: patterns.isEmpty ? keys : keys.minimized, isInString: true, exits: exits)),
+            ]))
     }
 
     func patternProperties(_ part: SchemaPart) throws(SchemaError) -> [(pattern: Pattern, value: SchemaPart)] {

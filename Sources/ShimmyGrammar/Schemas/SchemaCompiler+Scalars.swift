@@ -96,7 +96,11 @@ extension SchemaCompiler {
                     if isLow != bound.isNegative { try pass(part.error(key, "numbers of so many digits are not written")) }
                     continue
                 }
-                if isLow { lows.append((number.double, bound.rounded(isLow: true))) } else { highs.append((number.double, bound.rounded(isLow: false))) }
+                if isLow {
+                    lows.append((number.double, bound.rounded(isLow: true)))
+                } else {
+                    highs.append((number.double, bound.rounded(isLow: false)))
+                }
             }
             if let range = part.value("format")?.stringValue.flatMap(StringFormats.range) {
                 lows.append((Double(range.low) ?? 0, NumberRanges.Bound(range.low, isExclusive: false)))

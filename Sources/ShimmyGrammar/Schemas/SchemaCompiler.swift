@@ -145,7 +145,9 @@ final class SchemaCompiler {
             }
             open += targets
             let rest = part.without("$ref", "$dynamicRef", "$recursiveRef", "allOf")
-            if let keys = rest.schema.objectValue, keys.contains(where: { !SchemaKeywords.isAnnotation($0.key) }), seen.insert(rest.id).inserted || rest.id == part.id {
+            if let keys = rest.schema.objectValue, keys.contains(where: { !SchemaKeywords.isAnnotation($0.key) }),
+                seen.insert(rest.id).inserted || rest.id == part.id
+            {
                 result.append(rest)
             }
         }
