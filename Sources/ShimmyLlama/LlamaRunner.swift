@@ -191,9 +191,8 @@ package final class LlamaRunner: ModelRunner {
     }
 
     private func govern(_ work: Batch) {
-        guard work.chunks.allSatisfy({ $0.continuesStream && $0.tokens.count == 1 }) else { return }
         let before = governor.threads
-        governor.didStep(rows: work.chunks.count, seconds: modelSeconds)
+        governor.didStep(streams: work.chunks.count(where: \.continuesStream), rows: work.tokenCount, seconds: modelSeconds)
         if governor.threads != before { llama_set_n_threads(context, Int32(governor.threads), Int32(governor.threads)) }
     }
 

@@ -2,37 +2,72 @@
 ///
 /// ggml's threads meet at a barrier after each operation of a graph, hundreds of times in a step. When one of them has lost its core to
 /// another program, all the others spin until the system gives it back: a step then takes several times as long, and one thread fewer is
-/// much faster than all. Nobody tells us of that; but it shows in the time of steps that do nothing but decode, which are all alike.
+/// much faster than all. Nobody tells us of that; but it shows in the time of steps, held against earlier ones of the same kind.
 package struct ThreadGovernor: Sendable {
+    /// Steps that take about as long as each other, or as long for each row.
+    package enum Kind: Hashable, Sendable {
+        /// So many streams with one token each: all steps take as long.
+        case decode(Int)
+        /// Other steps, by the binary logarithm of their rows: each row takes as long.
+        case rows(Int)
+
+        /// - streams: streams in the step.
+        /// - rows: rows of the step, those of the streams included.
+        package init(streams: Int, rows: Int) {
+            self = rows == streams ? .decode(streams) : .rows(Int.bitWidth - rows.leadingZeroBitCount)
+        }
+    }
+
+    /// Steps that were observed together.
+    private struct Observation {
+        var steps = 0
+        /// Of all of them, against calm ones of their kind.
+        var slowness = 0.0
+        var seconds = 0.0
+
+        var mean: Double { slowness / Double(max(1, steps)) }
+
+        mutating func add(_ slowness: Double, _ seconds: Double) {
+            steps += 1
+            self.slowness += slowness
+            self.seconds += seconds
+        }
+
+        /// Whether there are enough steps to conclude from; long ones count for more.
+        var isEvidence: Bool { steps >= 8 || (steps >= 3 && seconds >= 1.5) }
+        /// Whether it has been long enough for another try.
+        var isRest: Bool { steps >= 200 || (steps >= 20 && seconds >= 20) }
+    }
+
     private enum Phase {
-        /// All threads, watched. How many steps in a row were slow, and how slow together.
-        case all(slow: Int, sum: Double)
+        /// All threads, watched: the last steps, all of them slow.
+        case all(slow: Observation)
         /// All threads or one fewer for some steps, against the mean slowness of the other; nil where the other comes next.
-        case trial(fewer: Bool, against: Double?, steps: Int, sum: Double)
-        /// One fewer, for so many steps; then all are tried again. How slow they were together.
-        case fewer(left: Int, sum: Double)
-        /// All, though slow: fewer did not help. For so many steps nothing is tried.
-        case resigned(left: Int)
+        case trial(fewer: Bool, against: Double?, Observation)
+        /// One fewer, for a while; then all are tried again.
+        case fewer(Observation)
+        /// All, though slow: fewer did not help. For a while nothing is tried.
+        case resigned(Observation)
     }
 
     private let most: Int
     /// It begins with a comparison: another program may have been there first, and then no step was ever calm.
-    private var phase = Phase.trial(fewer: false, against: nil, steps: 0, sum: 0)
-    /// The seconds that a step of so many rows takes with all threads when nobody disturbs it.
-    private var calm: [Int: Double] = [:]
+    private var phase = Phase.trial(fewer: false, against: nil, Observation())
+    /// The seconds of a step of each kind, or of a row of it, with all threads when nobody disturbs it.
+    private var calm: [Kind: Double] = [:]
 
     private static let slowness = 1.8
     /// What another number of threads has to be better by.
     private static let gain = 0.8
-    private static let evidence = 8
-    private static let rest = 200
+    /// How many times as slow as the other number of threads a trial's first two steps have to be to end it.
+    private static let hopeless = 3.0
 
     /// - most: threads when nothing else runs.
     package init(most: Int) { self.most = most }
 
     private var isFewer: Bool {
         switch phase {
-        case .trial(let fewer, _, _, _): fewer
+        case .trial(let fewer, _, _): fewer
         case .fewer: true
         case .all, .resigned: false
         }
@@ -40,7 +75,7 @@ package struct ThreadGovernor: Sendable {
 
     private var isComparing: Bool {
         switch phase {
-        case .trial(_, let against, _, _): against != nil
+        case .trial(_, let against, _): against != nil
         case .fewer: true
         case .all, .resigned: false
         }
@@ -48,51 +83,56 @@ package struct ThreadGovernor: Sendable {
 
     package var threads: Int { isFewer ? max(1, most - 1) : most }
 
-    /// - rows: streams of a step that did nothing but decode.
-    package mutating func didStep(rows: Int, seconds: Double) {
-        guard most > 1 else { return }
-        let expected = calm[rows]
+    /// - streams: streams in the step.
+    /// - rows: rows of the step, those of the streams included.
+    /// - seconds: how long the model took.
+    package mutating func didStep(streams: Int, rows: Int, seconds: Double) {
+        guard most > 1, rows > 0, streams <= rows else { return }
+        let kind = Kind(streams: streams, rows: rows)
+        let measured = rows == streams ? seconds : seconds / Double(rows)
+        let expected = calm[kind]
         // Contexts grow and steps with them: what is calm drifts upwards, and falls at once. What is being compared has one measure.
-        if !isComparing || expected == nil { calm[rows] = min(seconds, (expected ?? seconds) * 1.002) }
-        // The first step of so many rows has nothing to be compared with.
-        if let expected { judge(seconds / expected, rows) }
+        if !isComparing || expected == nil { calm[kind] = min(measured, (expected ?? measured) * 1.002) }
+        // The first step of a kind has nothing to be compared with.
+        if let expected, expected > 0 { judge(measured / expected, seconds, kind) }
     }
 
-    private mutating func judge(_ slowness: Double, _ rows: Int) {
+    private mutating func judge(_ slowness: Double, _ seconds: Double, _ kind: Kind) {
         switch phase {
-        case .all(let slow, let sum):
+        case .all(var slow):
             if slowness < Self.slowness {
-                phase = .all(slow: 0, sum: 0)
-            } else if slow + 1 < Self.evidence {
-                phase = .all(slow: slow + 1, sum: sum + slowness)
+                phase = .all(slow: Observation())
             } else {
-                phase = .trial(fewer: true, against: (sum + slowness) / Double(Self.evidence), steps: 0, sum: 0)
+                slow.add(slowness, seconds)
+                phase = slow.isEvidence ? .trial(fewer: true, against: slow.mean, Observation()) : .all(slow: slow)
             }
-        case .trial(let fewer, let against, let steps, let sum):
-            if steps + 1 < Self.evidence {
-                phase = .trial(fewer: fewer, against: against, steps: steps + 1, sum: sum + slowness)
+        case .trial(let fewer, let against, var seen):
+            seen.add(slowness, seconds)
+            let isHopeless = seen.steps >= 2 && against.map { seen.mean > Self.hopeless * $0 } == true
+            if seen.isEvidence || isHopeless {
+                end(trialOf: fewer, mean: seen.mean, against: against, kind)
             } else {
-                end(trialOf: fewer, mean: (sum + slowness) / Double(Self.evidence), against: against, rows)
+                phase = .trial(fewer: fewer, against: against, seen)
             }
-        case .fewer(let left, let sum):
-            phase =
-                left > 1
-                ? .fewer(left: left - 1, sum: sum + slowness)
-                : .trial(fewer: false, against: (sum + slowness) / Double(Self.rest), steps: 0, sum: 0)
-        case .resigned(let left): phase = left > 1 ? .resigned(left: left - 1) : .all(slow: 0, sum: 0)
+        case .fewer(var seen):
+            seen.add(slowness, seconds)
+            phase = seen.isRest ? .trial(fewer: false, against: seen.mean, Observation()) : .fewer(seen)
+        case .resigned(var seen):
+            seen.add(slowness, seconds)
+            phase = seen.isRest ? .all(slow: Observation()) : .resigned(seen)
         }
     }
 
-    private mutating func end(trialOf fewer: Bool, mean: Double, against: Double?, _ rows: Int) {
+    private mutating func end(trialOf fewer: Bool, mean: Double, against: Double?, _ kind: Kind) {
         switch (fewer, against) {
-        case (false, nil): phase = .trial(fewer: true, against: mean, steps: 0, sum: 0)
-        case (false, let against?): phase = against < Self.gain * mean ? .fewer(left: Self.rest, sum: 0) : .all(slow: 0, sum: 0)
-        case (true, let against?) where mean < Self.gain * against: phase = .fewer(left: Self.rest, sum: 0)
+        case (false, nil): phase = .trial(fewer: true, against: mean, Observation())
+        case (false, let against?): phase = against < Self.gain * mean ? .fewer(Observation()) : .all(slow: Observation())
+        case (true, let against?) where mean < Self.gain * against: phase = .fewer(Observation())
         case (true, let against?) where against >= Self.slowness:
-            phase = .resigned(left: Self.rest)
+            phase = .resigned(Observation())
             // Nothing disturbs, steps are slower by themselves now: contexts have become much longer at once, say.
-            calm[rows] = calm[rows].map { $0 * against }
-        case (true, _): phase = .all(slow: 0, sum: 0)
+            calm[kind] = calm[kind].map { $0 * against }
+        case (true, _): phase = .all(slow: Observation())
         }
     }
 }

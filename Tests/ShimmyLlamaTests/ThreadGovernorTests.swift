@@ -7,7 +7,7 @@ import Testing
     private func run(_ governor: inout ThreadGovernor, steps: Int, rows: Int = 1, _ seconds: (Int) -> Double) -> [Int] {
         (0..<steps).map { _ in
             let threads = governor.threads
-            governor.didStep(rows: rows, seconds: seconds(threads))
+            governor.didStep(streams: rows, rows: rows, seconds: seconds(threads))
             return threads
         }
     }
@@ -97,5 +97,66 @@ import Testing
     @Test func oneThreadIsAllThereIs() {
         var governor = ThreadGovernor(most: 1)
         #expect(run(&governor, steps: 100) { _ in .random(in: 0.001...1) }.allSatisfy { $0 == 1 })
+    }
+
+    // MARK: Mixed traffic
+
+    /// Steps with prompts of all sizes beside one to four streams; each row takes as long. Returns the threads of each step.
+    private func mix(_ governor: inout ThreadGovernor, steps: Int, _ row: (Int) -> Double) -> [Int] {
+        (0..<steps).map { step in
+            let (streams, others) = (1 + step % 4, [17, 40, 63, 90, 130, 200, 12, 55][step % 8])
+            let threads = governor.threads
+            governor.didStep(streams: streams, rows: streams + others, seconds: row(threads) * Double(streams + others))
+            return threads
+        }
+    }
+
+    private let quietRow: (Int) -> Double = { $0 == 2 ? 0.0018 : 0.0033 }
+
+    @Test func mixedStepsAreLeftAloneWhileNobodyDisturbs() {
+        var governor = ThreadGovernor(most: 2)
+        _ = mix(&governor, steps: 40, quietRow)
+        #expect(mix(&governor, steps: 1000, quietRow).allSatisfy { $0 == 2 })
+    }
+
+    /// Steps that never do nothing but decode, and take twenty times as long beside a busy program: seconds, not minutes, go by until that is seen.
+    @Test func aBusyProgramBesideMixedStepsIsNoticed() {
+        var governor = ThreadGovernor(most: 2)
+        _ = mix(&governor, steps: 100, quietRow)
+        var seconds = 0.0
+        let threads = mix(&governor, steps: 600) { threads in threads == 2 ? 0.038 : 0.0033 }
+        for (step, count) in threads.enumerated().prefix(20) where count == 2 {
+            seconds += 0.038 * Double([17, 40, 63, 90, 130, 200, 12, 55][step % 8])
+        }
+        #expect(threads.prefix(20).last == 1 && seconds < 20, "\(seconds) s")
+        #expect(threads.count { $0 == 2 } < 20, "it does not go back for long")
+        _ = mix(&governor, steps: 250, quietRow)
+        #expect(mix(&governor, steps: 300, quietRow).allSatisfy { $0 == 2 })
+    }
+
+    @Test func whatIsSlowFromTheBeginningIsNoticedInMixedSteps() {
+        var governor = ThreadGovernor(most: 2)
+        let threads = mix(&governor, steps: 400) { threads in threads == 2 ? 0.020 : 0.0033 }
+        #expect(threads.suffix(300).count { $0 == 1 } > 280)
+    }
+
+    /// Rows of a few tokens cost more than those of many, and those far behind in a long text more than those at its beginning.
+    @Test func rowsThatAreDearBySizeOrPlaceAreNoDisturbance() {
+        var governor = ThreadGovernor(most: 2)
+        var threads: [Int] = []
+        for step in 0..<2000 {
+            let rows = [20, 100, 250, 30][step % 4]
+            let depth = Double(step % 200) / 200
+            let all = (0.004 + 0.0015 * Double(rows)) * (1 + 0.7 * depth)
+            threads.append(governor.threads)
+            governor.didStep(streams: 2, rows: rows, seconds: governor.threads == 2 ? all : 1.8 * all)
+        }
+        #expect(threads.count { $0 == 1 } < 100)
+    }
+
+    @Test func stepsWithoutRowsAreNoEvidence() {
+        var governor = ThreadGovernor(most: 2)
+        for _ in 0..<50 { governor.didStep(streams: 0, rows: 0, seconds: 1) }
+        #expect(governor.threads == 2)
     }
 }

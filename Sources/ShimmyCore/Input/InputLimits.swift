@@ -28,6 +28,9 @@ package struct InputLimits: Sendable, Equatable {
     /// Bytes of a client's prediction.
     package var predictionBytes = 256 << 10
 
+    /// The last tokens that the repetition penalty DRY looks at, whatever its window: it reads them anew for each token that is drawn.
+    package var repetitionTokens = 8_192
+
     /// Bytes of the text of a grammar, a regular expression or a schema.
     package var grammarBytes = 1 << 20
     /// States of the automaton that a schema or grammar is compiled into.

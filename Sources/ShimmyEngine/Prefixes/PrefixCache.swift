@@ -201,7 +201,8 @@ struct PrefixCache {
         let tokens = tree.tokens(slot: slot)
         let adapters = tree.adapters(slot: slot)
         clock += 1
-        if let same = slots.indices.first(where: { $0 != slot && tree.adapters(slot: $0) == adapters && tree.tokens(slot: $0) == tokens }) {
+        let alike = slots.indices.filter { $0 != slot && tree.count(slot: $0) == tokens.count && tree.adapters(slot: $0) == adapters }
+        if let same = alike.first(where: { tree.tokens(slot: $0) == tokens }) {
             slots[same].lastUse = max(slots[same].lastUse, clock)
             return []
         }

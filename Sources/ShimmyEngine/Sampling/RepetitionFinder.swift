@@ -25,16 +25,19 @@ package struct SequenceBreakers: Sendable, Equatable {
 struct RepetitionFinder {
     private let settings: RepetitionPenalty
     private let breakers: SequenceBreakers
+    /// How many of the last tokens are looked at.
+    let window: Int
 
     init(_ settings: RepetitionPenalty, breakers: SequenceBreakers) {
         self.settings = settings
+        window = min(settings.window ?? .max, InputLimits.standard.repetitionTokens)
         self.breakers = breakers
     }
 
     /// What to take off the logits of tokens that would continue a repetition.
     /// Takes time in proportion to the tokens that are looked at.
-    func penalties(after tokens: [Token]) -> [Token: Float] {
-        let seen = tokens.suffix(settings.window ?? tokens.count)
+    func penalties(after tokens: ArraySlice<Token>) -> [Token: Float] {
+        let seen = tokens.suffix(window)
         let longest = breakers.rest(of: seen).count
         guard longest >= settings.allowedLength else { return [:] }
         // Read backwards, an earlier occurrence of the text's end is a place where the beginning is found again.

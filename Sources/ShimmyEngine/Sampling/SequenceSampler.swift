@@ -13,9 +13,8 @@ package struct SequenceSampler {
     private var counts: [Token: Int] = [:]
     private var drawn = 0
     /// The last tokens, for the penalties of repetitions.
-    private var recent: [Token]
-    /// How many of them `repeatPenalty` and `repetitions` need.
-    private let window: Int
+    private var recent: RecentTokens
+    private let bias: [TokenBias]
     private let repetitions: RepetitionFinder?
     private var logprobs: [TokenLogprobs] = []
 
@@ -29,8 +28,9 @@ package struct SequenceSampler {
         self.endOfGeneration = endOfGeneration
         self.ends = ends
         repetitions = parameters.dry.map { RepetitionFinder($0, breakers: sampling.breakers) }
-        window = max(parameters.repeatPenalty == 1 ? 0 : parameters.repeatWindow, parameters.dry.map { $0.window ?? .max } ?? 0)
-        recent = Array(sampling.prompt.suffix(window))
+        let counted = parameters.repeatPenalty == 1 ? 0 : parameters.repeatWindow
+        recent = RecentTokens(sampling.prompt, window: max(counted, repetitions?.window ?? 0), countedWindow: counted)
+        bias = sampling.bias
     }
 
     /// Whether nothing but its own state decides what is drawn: then any thread may draw.
@@ -74,9 +74,7 @@ package struct SequenceSampler {
         drawn += 1
         if !ends.contains(token) { constraint?.accept(token) }
         if parameters.frequencyPenalty != 0 || parameters.presencePenalty != 0 { counts[token, default: 0] += 1 }
-        guard window > 0 else { return }
         recent.append(token)
-        if recent.count > window { recent.removeFirst() }
     }
 
     // MARK: Shaping
@@ -84,7 +82,7 @@ package struct SequenceSampler {
     private var mayNotEnd: Bool { parameters.ignoresEnd || drawn < parameters.minimumTokens }
 
     private var isShaped: Bool {
-        !parameters.bias.isEmpty || !counts.isEmpty || !recent.isEmpty || mayNotEnd
+        !bias.isEmpty || !counts.isEmpty || !recent.isEmpty || mayNotEnd
     }
 
     private mutating func draw(_ logits: UnsafeBufferPointer<Float>, with scratch: SamplerScratch) -> Token? {
@@ -102,14 +100,11 @@ package struct SequenceSampler {
         return scratch.shaped.withUnsafeBufferPointer { sampler.sample($0, with: scratch) }
     }
 
-    /// What `repeatPenalty` is about.
-    private var repeatable: Set<Token> { parameters.repeatPenalty == 1 ? [] : Set(recent.suffix(parameters.repeatWindow)) }
-
     private func shape(_ shaped: inout UnsafeMutableBufferPointer<Float>) {
-        if let penalties = repetitions?.penalties(after: recent) {
+        if let penalties = repetitions?.penalties(after: recent.last) {
             for (token, penalty) in penalties where shaped.indices.contains(Int(token)) { shaped[Int(token)] -= penalty }
         }
-        for token in repeatable where shaped.indices.contains(Int(token)) {
+        for token in recent.counts.keys where shaped.indices.contains(Int(token)) {
             let logit = shaped[Int(token)]
             shaped[Int(token)] = logit > 0 ? logit / parameters.repeatPenalty : logit * parameters.repeatPenalty
         }
@@ -117,8 +112,8 @@ package struct SequenceSampler {
         for (token, count) in counts where shaped.indices.contains(Int(token)) {
             shaped[Int(token)] -= Float(count) * parameters.frequencyPenalty + parameters.presencePenalty
         }
-        for (token, bias) in parameters.bias where shaped.indices.contains(Int(token)) {
-            shaped[Int(token)] = bias <= -100 ? -.infinity : shaped[Int(token)] + bias
+        for entry in bias where shaped.indices.contains(Int(entry.token)) {
+            shaped[Int(entry.token)] = entry.bias <= -100 ? -.infinity : shaped[Int(entry.token)] + entry.bias
         }
         if mayNotEnd { for token in ends { shaped[Int(token)] = -.infinity } }
     }

@@ -17,9 +17,17 @@ package protocol ConstraintSource: Sendable {
     func makeConstraint() -> any TokenConstraint
 }
 
+/// What is added to a token's logit.
+struct TokenBias: Sendable, Equatable {
+    let token: Token
+    let bias: Float
+}
+
 /// All that decides how one sequence's tokens are drawn.
 package struct SequenceSampling: Sendable {
     package var parameters: SamplingParameters
+    /// `parameters.bias` as a list, which is read faster; made once for all choices of a request.
+    let bias: [TokenBias]
     /// Nil where everything may be said.
     package var constraint: (any ConstraintSource)?
     /// The tokens before the first one that is drawn, for penalties that look at them.
@@ -29,6 +37,7 @@ package struct SequenceSampling: Sendable {
 
     package init(_ parameters: SamplingParameters, constraint: (any ConstraintSource)? = nil, prompt: [Token] = []) {
         self.parameters = parameters
+        bias = parameters.bias.map { TokenBias(token: $0.key, bias: $0.value) }
         self.constraint = constraint
         self.prompt = prompt
     }

@@ -16,13 +16,13 @@ struct Drafter {
     }
 
     /// The client's prediction (`prediction` in OpenAI's API); empty for none.
-    private let prediction: [Token]
-    private let predictionPlaces: [NGram: [Int]]
+    private let prediction: NGramIndex
+    private let prompt: NGramIndex
     /// Where the prediction was left.
     private var predictionLeft = 0
-    /// What follows each n-gram of the sequence, where it stood last.
+    /// What follows each n-gram of the answer, where it stood last.
     private var places: [NGram: Int] = [:]
-    private var seen = 0
+    private var seen: Int
     private var trail: Trail?
     /// A long trail that the text left before its token `at`: an edit of a copied text leaves it for a token or a few.
     private var left: (trail: Trail, at: Int)?
@@ -37,8 +37,10 @@ struct Drafter {
     private static let long = 8
     private static let near = 4
     private static let soon = 8
+    /// Tokens of the prediction after the place where the text left it that are searched for the place where it comes back.
+    private static let nearby = 512
 
-    /// Three tokens: two meet by chance, four miss the beginning of what is repeated.
+    /// See `NGramIndex`.
     private struct NGram: Hashable {
         let first: Token
         let second: Token
@@ -51,15 +53,12 @@ struct Drafter {
         }
     }
 
-    init(prediction: [Token]) {
+    init(prompt: NGramIndex, prediction: NGramIndex) {
+        self.prompt = prompt
         self.prediction = prediction
+        seen = prompt.tokens.count + 1
         // What a client took the trouble to predict is believed from the start.
-        trail = prediction.isEmpty ? nil : Trail(source: .prediction, place: 0, streak: 4)
-        var places: [NGram: [Int]] = [:]
-        for end in prediction.indices {
-            if let gram = NGram(prediction, before: end) { places[gram, default: []].append(end) }
-        }
-        predictionPlaces = places
+        trail = prediction.tokens.isEmpty ? nil : Trail(source: .prediction, place: 0, streak: 4)
     }
 
     struct Guess: Equatable {
@@ -74,7 +73,7 @@ struct Drafter {
     /// - tokens: prompt and answer so far, as `didAppend` saw them last.
     func guess(after tokens: [Token], atMost limit: Int) -> Guess {
         guard limit > 0, let trail, trail.streak >= Self.certain else { return Guess() }
-        let source = trail.source == .prediction ? prediction : tokens
+        let source = trail.source == .prediction ? prediction.tokens : tokens
         // The longer the text has followed, the longer it will.
         let end = min(trail.place + min(limit, max(4, 2 * trail.streak), Self.longest), source.count)
         guard trail.place < end else { return Guess() }
@@ -85,7 +84,7 @@ struct Drafter {
     mutating func didAppend(_ tokens: [Token]) {
         guard let token = tokens.last else { return }
         let said = trail.flatMap { trail -> Token? in
-            let source = trail.source == .prediction ? prediction : tokens
+            let source = trail.source == .prediction ? prediction.tokens : tokens
             return trail.place < source.count ? source[trail.place] : nil
         }
         if let current = trail, let said {
@@ -107,16 +106,17 @@ struct Drafter {
     private func newTrail(_ tokens: [Token]) -> Trail? {
         guard let gram = NGram(tokens, before: tokens.count) else { return nil }
         if let back = wayBack(tokens) { return back }
-        if let candidates = predictionPlaces[gram], let place = candidates.first(where: { $0 >= predictionLeft }) ?? candidates.last {
+        if let last = prediction.lastEnd(ofGramEnding: tokens) {
+            let place = prediction.firstEnd(ofGramEnding: tokens, from: predictionLeft, within: Self.nearby) ?? last
             return Trail(source: .prediction, place: place, streak: Self.certain)
         }
-        return places[gram].map { Trail(source: .history, place: $0, streak: 0) }
+        return (places[gram] ?? prompt.lastEnd(ofGramEnding: tokens)).map { Trail(source: .history, place: $0, streak: 0) }
     }
 
     /// Where a long trail goes on after the newest token, if that stands near the place where the text left it.
     private func wayBack(_ tokens: [Token]) -> Trail? {
         guard let (trail, at) = left, tokens.count < at + Self.soon, let token = tokens.last else { return nil }
-        let source = trail.source == .prediction ? prediction : tokens
+        let source = trail.source == .prediction ? prediction.tokens : tokens
         let end = min(trail.place + Self.near, source.count - 1)
         guard let place = (trail.place..<max(trail.place, end)).first(where: { source[$0] == token }) else { return nil }
         return Trail(source: trail.source, place: place + 1, streak: Self.certain)

@@ -52,7 +52,7 @@ extension Scheduler {
             guard step.batch.tokenCount < limit else { return }
             if let place = waiting.firstIndex(where: { $0.id == id }) {
                 // Cells that another one is about to compute anyway are worth waiting for; whoever is behind may go first.
-                if isFull || isRestoring(step) || isBeingComputed(waiting[place]) { continue }
+                if isFull || isRestoring(step) || awaitsPrefill(place) { continue }
                 isFull = waiting[place].adapters == step.batch.adapters ? !admit(id, into: &step) : !canStart(waiting[place])
                 if isFull { continue }
             }
@@ -144,21 +144,31 @@ extension Scheduler {
         return fits(candidate) || (!candidate.isFlex && running.contains(where: \.isFlex))
     }
 
-    /// Whether a running prefill is about to compute a good deal more of these tokens than lie in the cache: then it is cheaper to wait
-    /// and share. Of several requests with one new prefix only the first computes it.
-    func isBeingComputed(_ candidate: SequenceState) -> Bool {
-        guard !candidate.isScoring, running.contains(where: { !$0.isDecoding }) else { return false }
+    /// Whether a running prefill is about to compute a good deal more of a waiting sequence's tokens than lie in the cache: then it is cheaper
+    /// to wait and share. Of several requests with one new prefix only the first computes it.
+    ///
+    /// Prompts are compared once for each prefill that is waited for, not in each step.
+    /// - place: in `waiting`.
+    mutating func awaitsPrefill(_ place: Int) -> Bool {
+        if let (id, until) = waiting[place].awaited, running.contains(where: { $0.id == id && !$0.isDecoding && $0.computed < until }) { return true }
+        let awaited = prefill(computing: waiting[place])
+        waiting[place].awaited = awaited
+        return awaited != nil
+    }
+
+    private func prefill(computing candidate: SequenceState) -> (sequence: SequenceID, until: Int)? {
+        guard !candidate.isScoring, running.contains(where: { !$0.isDecoding }) else { return nil }
         let tokens = candidate.tokens
         let cached = cache.known(of: tokens, with: candidate.adapters).cached
-        return running.contains { other in
-            // Flexible work stands still while anybody else waits for something.
-            guard !other.isDecoding, other.adapters == candidate.adapters, !other.isFlex || candidate.isFlex else { return false }
+        // Flexible work stands still while anybody else waits for something.
+        for other in running where !other.isDecoding && other.adapters == candidate.adapters && (!other.isFlex || candidate.isFlex) {
             let alike = min(other.tokens.countInCommon(with: tokens), tokens.count - 1)
             let common = limits.canRewind ? alike : other.lastCheckpoint(upTo: alike)
             // What it has computed itself is no reason not to wait for the rest.
             let otherwiseCached = cached <= other.computed ? 0 : cached
-            return other.computed < common && common >= otherwiseCached + Self.worthWaitingFor
+            if other.computed < common, common >= otherwiseCached + Self.worthWaitingFor { return (other.id, common) }
         }
+        return nil
     }
 
     /// Tokens; fewer are computed again sooner than they are waited for.

@@ -61,12 +61,12 @@ extension Scheduler {
     }
 
     /// The adapters of the first prompt that can go on, or start.
-    private func prefillLeader(flex: Bool) -> AdapterSet? {
+    private mutating func prefillLeader(flex: Bool) -> AdapterSet? {
         var isFull = false
         for id in prefillOrder(flex: flex) {
             if let sequence = running.first(where: { $0.id == id }) { return sequence.adapters }
-            guard !isFull, let candidate = waiting.first(where: { $0.id == id }), !isBeingComputed(candidate) else { continue }
-            if canStart(candidate) { return candidate.adapters }
+            guard !isFull, let place = waiting.firstIndex(where: { $0.id == id }), !awaitsPrefill(place) else { continue }
+            if canStart(waiting[place]) { return waiting[place].adapters }
             isFull = true
         }
         return nil

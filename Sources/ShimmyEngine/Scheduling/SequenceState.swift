@@ -3,7 +3,7 @@ package import ShimmyCore
 /// What is submitted to an engine: the tokens to continue and how.
 package struct SequenceRequest: Sendable {
     /// At least one token.
-    package var prompt: [Token]
+    package var prompt: [Token] { promptIndex.tokens }
     /// The most tokens to generate; with 0 only the prompt is computed.
     package var maximumTokens: Int
     package var sampling: SequenceSampling
@@ -11,8 +11,13 @@ package struct SequenceRequest: Sendable {
     package var owner: Owner
     /// Computed only when nobody else has work.
     package var isFlex: Bool
-    /// What the answer will probably be, to be verified rather than computed; empty for none.
-    package var prediction: [Token]
+    /// What the answer will probably be, to be verified rather than computed; empty for none. Setting it takes time by its length.
+    package var prediction: [Token] {
+        get { predictionIndex.tokens }
+        set { predictionIndex = NGramIndex(newValue, isComplete: true) }
+    }
+    private(set) var predictionIndex: NGramIndex
+    let promptIndex: NGramIndex
     /// Whether the prompt's own log probabilities are wanted, as many for each token as `sampling` says: then all of it is computed.
     package var scoresPrompt = false
     /// What it is computed with.
@@ -20,17 +25,18 @@ package struct SequenceRequest: Sendable {
     /// Places in the prompt, in tokens, where another one will probably part from it: the beginnings of its last turns.
     package var landmarks: [Int] = []
 
+    /// Takes time by the length of the prompt and of the prediction; copies for further choices take none.
     package init(
         prompt: [Token], maximumTokens: Int, sampling: SamplingParameters, constraint: (any ConstraintSource)? = nil, owner: Owner = .common,
         isFlex: Bool = false, prediction: [Token] = []
     ) {
         precondition(!prompt.isEmpty && maximumTokens >= 0)
-        self.prompt = prompt
+        promptIndex = NGramIndex(prompt)
+        predictionIndex = NGramIndex(prediction, isComplete: true)
         self.maximumTokens = maximumTokens
         self.sampling = SequenceSampling(sampling, constraint: constraint, prompt: sampling.looksBack ? prompt : [])
         self.owner = owner
         self.isFlex = isFlex
-        self.prediction = prediction
     }
 
     /// Whether a context holds the prompt and, where there is one, the first token of the answer.
@@ -66,6 +72,8 @@ struct SequenceState {
     private var checkpoints: [Int] = []
     private let landmarks: [Int]
     private var drafter: Drafter
+    /// For a waiting sequence, whose prefill it waits for and up to which token of it.
+    var awaited: (sequence: SequenceID, until: Int)?
     /// Tokens that could be restored from the disk when it first starts.
     private(set) var restorable: Int
     /// The part of the client's prediction that was verified: tokens that came true, and tokens that did not.
@@ -78,7 +86,7 @@ struct SequenceState {
         self.isFlex = request.isFlex
         self.adapters = request.adapters
         self.arrival = arrival
-        self.drafter = Drafter(prediction: request.prediction)
+        self.drafter = Drafter(prompt: request.promptIndex, prediction: request.predictionIndex)
         self.promptCount = request.prompt.count
         self.maximumTokens = request.maximumTokens
         self.tokens = request.prompt

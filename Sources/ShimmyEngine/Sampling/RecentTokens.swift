@@ -1,0 +1,40 @@
+import ShimmyCore
+
+/// The last tokens of a sequence, and how often each of them stands among the last `countedWindow`. A token takes the same time however many
+/// are kept.
+struct RecentTokens {
+    private var tokens: [Token]
+    private let window: Int
+    private let countedWindow: Int
+    /// Of the counted tokens; none that does not stand there.
+    private(set) var counts: [Token: Int] = [:]
+
+    /// - countedWindow: at most `window`.
+    init(_ tokens: [Token], window: Int, countedWindow: Int) {
+        precondition(countedWindow <= window)
+        self.tokens = Array(tokens.suffix(window))
+        self.window = window
+        self.countedWindow = countedWindow
+        for token in tokens.suffix(countedWindow) { counts[token, default: 0] += 1 }
+    }
+
+    var isEmpty: Bool { tokens.isEmpty }
+    /// At most `window`, oldest first.
+    var last: ArraySlice<Token> { tokens.suffix(window) }
+
+    mutating func append(_ token: Token) {
+        guard window > 0 else { return }
+        tokens.append(token)
+        if countedWindow > 0 {
+            counts[token, default: 0] += 1
+            if tokens.count > countedWindow { uncount(tokens[tokens.count - 1 - countedWindow]) }
+        }
+        // Seldom, so that a token does not move all others.
+        if tokens.count >= 2 * window + 64 { tokens.removeFirst(tokens.count - window) }
+    }
+
+    private mutating func uncount(_ token: Token) {
+        let count = counts[token, default: 0] - 1
+        counts[token] = count > 0 ? count : nil
+    }
+}
