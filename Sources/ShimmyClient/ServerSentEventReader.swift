@@ -9,6 +9,8 @@ package struct ServerSentEventReader {
     /// An event that is longer than this client holds.
     package struct TooLong: Error, Equatable {
         package let bytes: Int
+
+        package init(bytes: Int) { self.bytes = bytes }
     }
 
     /// Bytes of one line, and of the data of one event. A part of an answer has some hundred.
