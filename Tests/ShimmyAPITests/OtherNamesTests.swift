@@ -1,5 +1,6 @@
 import ShimmyAPI
 import ShimmyChat
+import ShimmyCore
 import ShimmyJSON
 import Testing
 

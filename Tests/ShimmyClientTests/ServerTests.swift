@@ -20,7 +20,7 @@ import Testing
         #expect(ServerAddress("10.0.0.1:1", defaultPort: 8080)?.port == 1)
     }
 
-    @Test func eventsMayComeInPieces() {
+    @Test func eventsMayComeInPieces() throws {
         var reader = ServerSentEventReader()
         #expect(try reader.push("data: {\"a\"".utf8).isEmpty)
         #expect(try reader.push(":1}\n\n: ping\n\ndata:x\ndata: y\n".utf8) == [.data(Array("{\"a\":1}".utf8)), .comment("ping")])
