@@ -4,6 +4,9 @@ import TOMLKit
 /// A TOML text as values that everything else can read.
 enum TOMLText {
     static func parse(_ text: String, file: String) throws(ConfigurationProblem) -> JSONObject {
+        if let line = lineOfBrokenHeader(text) {
+            throw ConfigurationProblem(file: file, line: line, path: "", message: "the name of a table is missing after '['")
+        }
         do {
             let table = try TOMLTable(string: text)
             // Tables and values within it point into it.
@@ -14,6 +17,28 @@ enum TOMLText {
         } catch {
             throw ConfigurationProblem(file: file, line: nil, path: "", message: "it is no TOML")
         }
+    }
+
+    /// Returns the line of the first table header that does not begin with a name. toml++ ends the process for one, with an assertion.
+    ///
+    /// A line within an array may look the same. What stands before a header is complete TOML; what stands before such a line is not.
+    private static func lineOfBrokenHeader(_ text: String) -> Int? {
+        var before = ""
+        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+            if isBrokenHeader(line), (try? TOMLTable(string: before)) != nil { return index + 1 }
+            before += line + "\n"
+        }
+        return nil
+    }
+
+    private static func isBrokenHeader(_ line: Substring) -> Bool {
+        func isSpace(_ scalar: Unicode.Scalar) -> Bool { scalar == " " || scalar == "\t" }
+        var rest = line.unicodeScalars.drop(while: isSpace)
+        guard rest.popFirst() == "[" else { return false }
+        rest = rest.drop(while: isSpace)
+        if rest.first == "[" { rest = rest.dropFirst().drop(while: isSpace) }
+        guard let first = rest.first else { return true }
+        return !(first.isASCII && (first.properties.isAlphabetic || ("0"..."9").contains(first)) || "-_\"'".unicodeScalars.contains(first))
     }
 
     private static func object(_ table: TOMLTable) -> JSONObject {

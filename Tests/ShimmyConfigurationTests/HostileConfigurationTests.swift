@@ -53,6 +53,15 @@ import Testing
         }
     }
 
+    /// toml++ asserts for these.
+    @Test(arguments: ["[", "[[", "[=", "[ %x]", "a = 1\n[[ *]]", "a = [\n [1]\n]\n[é]"]) func headersWithoutANameAreRefused(text: String) {
+        #expect(read(Array(text.utf8)).problems.count == 1)
+    }
+
+    @Test func linesOfArraysMayLookLikeHeaders() {
+        #expect(read(Array("[model.a]\nlora = [\n[\n]\n]\n".utf8)).problems.allSatisfy { !$0.message.contains("the name of a table") })
+    }
+
     /// The parser recurses: depth must be refused before it ends the process.
     @Test(arguments: ["[", "{a=", "[[", "a."]) func deepFilesAreRefused(piece: String) {
         let file = read(Array(("a = " + String(repeating: piece, count: 20_000)).utf8))

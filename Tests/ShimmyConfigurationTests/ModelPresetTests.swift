@@ -61,7 +61,7 @@ import Testing
         ("[model.a]\nname = 1", "model.a.name: there is no such key."),
         ("[model.a]\ntemperature = 1", "model.a.temperature: there is no such key."),
         ("[model.a]\nsytem = \"x\"", "model.a.sytem: there is no such key. Did you mean 'system'?"),
-        ("[model.a]\ncontext = 8", "model.a.context: it takes an integer of at least 16, not 8."),
+        ("[model.a]\ncontext = 8", "model.a.context: it takes an integer from 16 to 16777216, not 8."),
         (
             "[model.a]\nchat_template = \"x\"\nchat_template_file = \"y\"",
             "model.a.chat_template_file: there is a 'chat_template' already; only one can be used."
