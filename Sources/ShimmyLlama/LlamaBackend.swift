@@ -23,6 +23,9 @@ package enum LlamaBackend {
         _ = initialized
     }
 
+    /// Gives freed memory of the C library back to the system. Takes milliseconds: not for an event loop or the cooperative pool.
+    package static func returnFreedMemory() { cchat_return_freed_memory() }
+
     static func ensureStarted() { _ = initialized }
 
     private static func log(_ level: ggml_log_level, _ text: UnsafePointer<CChar>?) {

@@ -60,6 +60,8 @@ package struct ServerLimits: Sendable {
     package var requests = 4_096
     /// Bytes of all bodies that are being read, parsed and decoded.
     package var bodyMemory = 256 << 20
+    /// Gives freed memory back to the system. Called on a worker thread after many connections closed.
+    package var returnFreedMemory: @Sendable () -> Void = {}
 
     package init() {}
 }

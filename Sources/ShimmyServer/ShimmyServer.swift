@@ -105,8 +105,8 @@ package struct ShimmyServer: Service {
                     }
                 }
             }
-            // When the first one cannot listen, there is no server.
-            try await group.waitForAll()
+            // When the first one cannot listen, there is no server: the error ends the others' wait for its port.
+            for try await _ in group {}
         }
     }
 

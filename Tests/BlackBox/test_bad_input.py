@@ -60,9 +60,19 @@ AROUND_RESPONSES = {
     "input[].summary": {"input": [{"type": "reasoning", "summary": [{"type": "summary_text", "text": "a"}]}]},
     "input[].encrypted_content": {"input": [{"type": "reasoning", "summary": []}]},
     "input[].output": {"input": [{"type": "function_call_output", "call_id": "c", "output": [PART]}]},
-    "input[].input": {"input": [{"type": "custom_tool_call", "call_id": "c", "name": "f", "input": "a"}]},
+    "input[].input": {
+        "input": [
+            {"type": "custom_tool_call", "call_id": "c", "name": "f", "input": "a"},
+            {"type": "custom_tool_call_output", "call_id": "c", "output": "a"},
+        ]
+    },
     **{
-        f"input[].{name}": {"input": [{"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}]}
+        f"input[].{name}": {
+            "input": [
+                {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
+                {"type": "function_call_output", "call_id": "c", "output": "a"},
+            ]
+        }
         for name in ("call_id", "name", "arguments")
     },
     "input[]": {"input": [{"role": "user", "content": "a"}]},

@@ -142,8 +142,8 @@ def test_malformed_json_is_400(server, text):
 
 
 def test_deep_nesting_is_400(server):
-    server.request("POST", "/v1/chat/completions", b"[" * 10_000).assert_error(400, None, None)
-    server.request("POST", "/v1/chat/completions", b'{"a":' * 10_000).assert_error(400, None, None)
+    server.request("POST", "/v1/chat/completions", b"[" * 10_000).assert_error(400, None, "limit_exceeded")
+    server.request("POST", "/v1/chat/completions", b'{"a":' * 10_000).assert_error(400, None, "limit_exceeded")
 
 
 def test_unknown_routes_and_methods(server):

@@ -162,6 +162,7 @@ def test_configured_adapters_count_for_requests_that_name_none(home):
     fine = home / "data/models/fine.gguf"
     with Server(home, "--lora", f"mine={fine}:0.5") as server:
         def listed(model):
+            assert server.request("POST", "/v1/models/load", {"model": model}).status == 200
             return [(entry["name"], entry["scale"]) for entry in server.request("GET", f"/lora-adapters?model={model}").json]
 
         # The file is one adapter under the name that it was given, and only where it fits.

@@ -25,7 +25,7 @@ enum ChatMessageDecoder {
         let role = try fields.choice("role", as: ChatMessage.Role.self)
         var toolCallID = try fields.string("tool_call_id")
         if role == .tool, toolCallID == nil { throw .missing(fields.path(to: "tool_call_id")) }
-        if role == .function { toolCallID = deprecatedCallID }
+        if role == .function { toolCallID = ChatMessage.deprecatedCallID }
         let (reasoning, otherReasoning) = (try fields.string("reasoning_content"), try fields.string("reasoning"))
         return ChatMessage(
             role: role == .function ? .tool : role,
@@ -88,11 +88,8 @@ enum ChatMessageDecoder {
             return calls.isEmpty ? nil : .array(calls)
         }
         guard let function = try fields.nested("function_call") else { return nil }
-        return [["id": .string(deprecatedCallID), "type": "function", "function": try self.function(function)]]
+        return [["id": .string(ChatMessage.deprecatedCallID), "type": "function", "function": try self.function(function)]]
     }
-
-    /// The deprecated form has no ids: a call and the result that follows it get this one.
-    private static let deprecatedCallID = "call_0"
 
     private static func toolCall(_ call: FieldReader) throws(APIError) -> JSON {
         var object: JSONObject = ["id": .string(try call.string("id") ?? ""), "type": "function"]

@@ -58,6 +58,7 @@ extension Array<ChatMessage> {
                 if results.isEmpty { missing.append(id) }
                 ordered += results
             }
+            missing.removeAll { $0 == ChatMessage.deprecatedCallID }
             if !missing.isEmpty, !(mayEndWithCalls && index == group.count - 1) { throw .unanswered(missing) }
         }
         return ordered
@@ -80,6 +81,9 @@ extension ToolResultError {
 }
 
 extension ChatMessage {
+    /// The id of calls and results in OpenAI's deprecated form (`function_call`), which has none. Such a call may stay without a result.
+    package static let deprecatedCallID = "call_0"
+
     fileprivate var hasCalls: Bool { toolCalls?.arrayValue?.isEmpty == false }
 
     /// The ids of its calls; empty when one has none.

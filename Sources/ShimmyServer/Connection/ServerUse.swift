@@ -1,4 +1,5 @@
 import ShimmyAPI
+import ShimmyCore
 import ShimmyJSON
 import Synchronization
 
@@ -18,7 +19,12 @@ package final class ServerUse: Sendable {
         var numbers = Numbers()
         /// Open connections of each client that is not this machine.
         var clients: [String: Int] = [:]
+        /// The most connections that were open since memory was last given back.
+        var peak = 0
     }
+
+    /// Connections that close before their memory is given back to the system; each took some 10 kB.
+    private static let closedBeforeReturn = 1_000
 
     package let limits: ServerLimits
     private let state = Mutex(State())
@@ -40,6 +46,7 @@ package final class ServerUse: Sendable {
                 return false
             }
             state.numbers.connections += 1
+            state.peak = max(state.peak, state.numbers.connections)
             if let client { state.clients[client, default: 0] += 1 }
             return true
         }
@@ -47,10 +54,18 @@ package final class ServerUse: Sendable {
 
     package func closeConnection(from address: String?) {
         let client = Self.client(address)
-        state.withLock { state in
+        let hasClosedMany = state.withLock { state in
             state.numbers.connections -= 1
-            guard let client, let open = state.clients[client] else { return }
-            state.clients[client] = open > 1 ? open - 1 : nil
+            if let client, let open = state.clients[client] { state.clients[client] = open > 1 ? open - 1 : nil }
+            guard state.peak - state.numbers.connections >= Self.closedBeforeReturn else { return false }
+            state.peak = state.numbers.connections
+            return true
+        }
+        guard hasClosedMany else { return }
+        Task { [limits] in
+            // The last of them are freed after they are counted.
+            try? await Task.sleep(for: .seconds(1))
+            try? await WorkerPool.files.run { _ in limits.returnFreedMemory() }
         }
     }
 

@@ -128,6 +128,7 @@ struct ServeCommand: AsyncParsableCommand {
         if host ?? shared?.host ?? bind?.host == nil { configuration.otherHosts = ["::1"] }
         configuration.presets = { ModelBook.current.request(for: $0) }
         try limits.apply(to: &configuration.limits, environment, logger)
+        configuration.limits.returnFreedMemory = LlamaBackend.returnFreedMemory
         if let seconds = requestSeconds ?? environment.integer("SHIMMY_REQUEST_SECONDS") { configuration.limits.requestTime = .seconds(seconds) }
         if let seconds = loadSilence ?? environment.integer("SHIMMY_LOAD_SILENCE") { configuration.loadSilence = .seconds(max(0, seconds)) }
         return configuration
