@@ -84,7 +84,10 @@ package final class StreamGroup: Sendable {
         try await withTaskCancellationHandler {
             while true {
                 guard let index = await bell.next() else { return .nudge }
-                if let delivery = try streams[index].poll() { return .delivery(index, delivery) }
+                guard let delivery = try streams[index].poll() else { continue }
+                // A failure rang the bell together with the tokens before it.
+                if streams[index].hasFailed { bell.ring(index) }
+                return .delivery(index, delivery)
             }
         } onCancel: {
             cancel()

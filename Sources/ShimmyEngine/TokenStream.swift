@@ -113,6 +113,8 @@ package final class TokenStream: Sendable {
     var isEnded: Bool { state.withLock { $0.ended } }
 
     /// Says what the cache had of the prompt; it reaches the consumer with the first token.
+    var hasFailed: Bool { state.withLock { $0.failure != nil } }
+
     package func start(_ start: PromptStart) {
         state.withLock { $0.pending.start = start }
     }

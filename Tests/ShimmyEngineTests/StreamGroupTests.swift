@@ -26,6 +26,15 @@ import Testing
         #expect(try await StreamGroup([stream]).next() == .delivery(0, TokenDelivery(tokens: [7])))
     }
 
+    @Test func aFailureBehindTokensIsNotLost() async throws {
+        struct Mistake: Error {}
+        let (streams, group) = streams(2)
+        streams[0].yield(7)
+        streams[0].fail(Mistake())
+        #expect(try await group.next() == .delivery(0, TokenDelivery(tokens: [7])))
+        await #expect(throws: Mistake.self) { try await group.next() }
+    }
+
     /// As many nudges as there are, one sign of life; and whichever streams have ended, the group can be nudged.
     @Test func aNudgeWakesTheConsumerWhicheverStreamsRun() async throws {
         let (streams, group) = streams(2)

@@ -9,12 +9,15 @@ struct RecentTokens {
     /// Of the counted tokens; none that does not stand there.
     private(set) var counts: [Token: Int] = [:]
 
+    /// No text has more tokens; a window without end is this one.
+    private static let longestWindow = 1 << 30
+
     /// - countedWindow: at most `window`.
     init(_ tokens: [Token], window: Int, countedWindow: Int) {
         precondition(countedWindow <= window)
         self.tokens = Array(tokens.suffix(window))
-        self.window = window
-        self.countedWindow = countedWindow
+        self.window = min(window, Self.longestWindow)
+        self.countedWindow = min(countedWindow, Self.longestWindow)
         for token in tokens.suffix(countedWindow) { counts[token, default: 0] += 1 }
     }
 
