@@ -142,6 +142,7 @@ def test_strict_schemas_keep_the_rules(server):
 
 def test_a_named_tool_is_called_once(server):
     tool = {"type": "function", "function": {"name": "note", "parameters": {"type": "object", "properties": {"size": {"enum": [1, 2]}}, "required": ["size"]}}}
+    tool["function"]["parameters"]["additionalProperties"] = False
     for seed in range(6):
         answer = server.chat(
             "Note it.", tools=[tool], tool_choice={"type": "function", "function": {"name": "note"}}, max_tokens=120, temperature=1.5, seed=seed)
