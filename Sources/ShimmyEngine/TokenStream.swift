@@ -112,9 +112,10 @@ package final class TokenStream: Sendable {
     /// Whether it has its end, or was cancelled.
     var isEnded: Bool { state.withLock { $0.ended } }
 
-    /// Says what the cache had of the prompt; it reaches the consumer with the first token.
+    /// Whether it failed or was cancelled.
     var hasFailed: Bool { state.withLock { $0.failure != nil } }
 
+    /// Says what the cache had of the prompt; it reaches the consumer with the first token.
     package func start(_ start: PromptStart) {
         state.withLock { $0.pending.start = start }
     }

@@ -198,7 +198,7 @@ def test_objects(schema, tmp_path):
 
 REPORTED = [
     ({"type": "array", "items": {"type": "integer"}, "uniqueItems": True}, "/uniqueItems"), ({"type": "string", "pattern": "(?=a)b"}, "/pattern"),
-    ({"$ref": "https://example.org/x"}, "/$ref"), ({"type": "array", "contains": {"const": 1}, "minContains": 2}, "/contains"),
+    ({"$ref": "https://example.org/x"}, "/$ref"), ({"type": "array", "contains": {"const": 1}, "minContains": 2}, "/minContains"),
     ({"type": "object", "properties": {"a/b": {"not": {"format": "date"}}}}, "/properties/a~1b/not"),
 ]
 
@@ -206,9 +206,9 @@ REPORTED = [
 @pytest.mark.parametrize("schema, place", REPORTED)
 def test_keywords_that_cannot_be_enforced_are_reported(schema, place, tmp_path):
     _, notes = ask(schema, [1], tmp_path)
-    assert any(note.startswith(f"at '{place}'") for note in notes), notes
+    assert notes and notes[0].startswith(f"at '{place}'"), notes
     fits, reasons = ask(schema, [1], tmp_path, "--strict")
-    assert not fits and any(reason.startswith("at '/") for reason in reasons), reasons
+    assert not fits and reasons[0].startswith(f"at '{place}'"), reasons
 
 
 @pytest.mark.parametrize("schema, place", [
