@@ -6,6 +6,8 @@ package struct MemoryUse: Sendable, Equatable {
     package var cache: Int
     /// Buffers that a step computes in, logits, and the vocabulary's tables.
     package var compute: Int
+    /// Tables of grammars that are kept for later requests.
+    package var grammars = 0
 
     package init(weights: Int = 0, cache: Int = 0, compute: Int = 0) {
         self.weights = weights
@@ -13,7 +15,7 @@ package struct MemoryUse: Sendable, Equatable {
         self.compute = compute
     }
 
-    package var total: Int { weights.saturated(adding: cache).saturated(adding: compute) }
+    package var total: Int { weights.saturated(adding: cache).saturated(adding: compute).saturated(adding: grammars) }
 
     /// Of llama.cpp's and our own tables for each token of a vocabulary, and of what every context has: its graph, its threads.
     /// Measured with vocabularies of 30 and 50 thousand tokens.

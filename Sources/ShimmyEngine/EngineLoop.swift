@@ -44,6 +44,10 @@ final class EngineLoop<Runner: ModelRunner> {
 
     /// Of the time between two tokens of a stream, what a step may take beyond its work to copy cells for the disk.
     private static var shareForCopies: Double { 0.25 }
+    /// Of the time between two tokens of a stream, what a step may spend on what constraints allow.
+    private static var shareForConstraints: Double { 0.2 }
+    /// Seconds that nothing takes.
+    private static var endless: Double { 86400 }
     /// Seconds without work after which prefixes are saved.
     private static var restBeforeSaving: Double { 0.5 }
 
@@ -112,7 +116,10 @@ final class EngineLoop<Runner: ModelRunner> {
     private func step(beside others: Int) {
         let begin = ContinuousClock.now
         noteWindows()
-        var step = scheduler.schedule(beside: others)
+        // What is drawn must not depend on time where it is to be the same each time.
+        let patience = scheduler.isDeterministic ? Self.endless : scheduler.target.gap * Self.shareForConstraints
+        let held = runner.prepareDraws(within: patience)
+        var step = scheduler.schedule(beside: others, holding: held, spent: (ContinuousClock.now - begin) / .seconds(1))
         publish()  // a step can take a while: what it works on is known before it ends
         perform(&step)
         guard !step.batch.isEmpty else { return }

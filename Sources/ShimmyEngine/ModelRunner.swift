@@ -138,6 +138,10 @@ package protocol ModelRunner {
 
     mutating func removeSequence(_ id: SequenceID)
 
+    /// Works on what the constraints of sequences need for their next tokens; returns the sequences whose next token cannot be drawn yet.
+    /// - seconds: for all of them together, about.
+    mutating func prepareDraws(within seconds: Double) -> Set<SequenceID>
+
     /// Changes which slots hold which cells; nothing is computed. Saving and restoring are the other two's.
     mutating func perform(_ operation: CacheOperation)
 
@@ -169,5 +173,6 @@ package protocol ModelRunner {
 
 extension ModelRunner {
     package func firstPosition(slot: Int) -> Int { 0 }
+    package mutating func prepareDraws(within seconds: Double) -> Set<SequenceID> { [] }
     package mutating func takeLogprobs(of id: SequenceID) -> [TokenLogprobs] { [] }
 }

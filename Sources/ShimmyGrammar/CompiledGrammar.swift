@@ -82,7 +82,20 @@ package struct GrammarCursor: Sendable {
     /// Whether the text may end here.
     package var mayEnd: Bool { tables.with { $0.isEnd(state) } }
     /// The tokens that may come next, the ones that end a text among them where it may end.
-    package var mask: TokenMask { tables.with { $0.mask(state, grammar.trie) } }
+    package var mask: TokenMask {
+        while true {
+            if let mask = mask(until: .now + Self.slice) { return mask }
+        }
+    }
+
+    /// The mask; nil when it is not known and computing it is not finished at the deadline, about. A later call goes on.
+    package func mask(until deadline: ContinuousClock.Instant) -> TokenMask? {
+        tables.with { $0.mask(state, grammar.trie, until: deadline) }
+    }
+
+    /// How long the lock of the tables is held while a mask is computed: other texts may need it.
+    private static let slice = Duration.milliseconds(1)
+
     /// Computes the masks of the states that a text comes to first, so that they need not be computed while the text is generated.
     ///
     /// Returns when the time is used up, or when so many are known. Does nothing when the grammar was prepared before.
@@ -92,16 +105,15 @@ package struct GrammarCursor: Sendable {
         var (open, seen, made) = ([state], Set([state]), 0)
         var index = 0
         while index < open.count, made < masks, open.count < 4000, ContinuousClock.now < end {
-            let state = open[index]
+            var cursor = self
+            cursor.state = open[index]
             index += 1
-            // The lock is left between masks: other texts may need it.
-            let (isNew, next) = tables.with { states in
-                let isNew = !states.hasMask(state)
-                _ = states.mask(state, grammar.trie)
-                return (isNew, states.successors(state))
+            if !tables.with({ $0.hasMask(cursor.state) }) { made += 1 }
+            while cursor.mask(until: .now + Self.slice) == nil { if ContinuousClock.now >= end { return } }
+            for symbol in 0..<tables.with(\.program.representatives.count) {
+                let next = tables.with { $0.step(cursor.state, symbol: symbol) }
+                if next >= 0, seen.insert(next).inserted { open.append(next) }
             }
-            if isNew { made += 1 }
-            for state in next where seen.insert(state).inserted { open.append(state) }
         }
     }
 

@@ -25,6 +25,12 @@ package final class GrammarCompiler: Sendable {
 
     private static func bytes(_ entry: (key: String, value: Entry)) -> Int { entry.key.utf8.count + entry.value.grammar.bytes }
 
+    /// Whether compiling this text is quick.
+    package func keeps(_ text: String) -> Bool { cache.withLock { $0[text] != nil } }
+
+    /// Drops all grammars. Texts that use one keep it.
+    package func removeAll() { cache.withLock { $0 = [:] } }
+
     /// - text: llama.cpp's notation (GBNF).
     /// Throws `GrammarTextError` when the text is not a grammar that can be enforced, or exceeds a limit.
     package func compile(_ text: String, budget: GrammarBudget = GrammarBudget()) throws(GrammarTextError) -> CompiledGrammar {

@@ -42,6 +42,8 @@ package final class LlamaRunner: ModelRunner {
     private let endTokens: Set<Token>
     private let endOfGeneration: Token?
     private var samplers: [SequenceID: SequenceSampler] = [:]
+    /// Sequences with a constraint, the one whose constraint was worked on last at the end.
+    private var constrained: [SequenceID] = []
     /// Samples on all cores; each member has its scratch.
     private let crew: Crew
     private let scratches: [SamplerScratch]
@@ -102,10 +104,27 @@ package final class LlamaRunner: ModelRunner {
     package func isEndOfGeneration(_ token: Token) -> Bool { vocabulary.isEndOfGeneration(token) }
 
     package func addSequence(_ id: SequenceID, sampling: SequenceSampling) {
-        samplers[id] = SequenceSampler(sampling, endOfGeneration: endOfGeneration, ends: endTokens)
+        let sampler = SequenceSampler(sampling, endOfGeneration: endOfGeneration, ends: endTokens)
+        if !sampler.isFree { constrained.append(id) }
+        samplers[id] = sampler
     }
 
-    package func removeSequence(_ id: SequenceID) { samplers[id] = nil }
+    package func removeSequence(_ id: SequenceID) {
+        if samplers.removeValue(forKey: id)?.isFree == false { constrained.removeAll { $0 == id } }
+    }
+
+    package func prepareDraws(within seconds: Double) -> Set<SequenceID> {
+        if constrained.isEmpty { return [] }
+        let deadline = ContinuousClock.now + .seconds(seconds)
+        var unready: [SequenceID] = []
+        for id in constrained where samplers[id]?.prepare(until: deadline) == false { unready.append(id) }
+        // Whoever had all of the time is behind the others in the next step.
+        if let first = unready.first {
+            constrained.removeAll { $0 == first }
+            constrained.append(first)
+        }
+        return Set(unready)
+    }
 
     package func perform(_ operation: CacheOperation) {
         let memory = llama_get_memory(context)

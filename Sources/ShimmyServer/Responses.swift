@@ -1,12 +1,16 @@
 import HTTPTypes
 import Hummingbird
 import ShimmyAPI
+import ShimmyChat
+import ShimmyCore
 import ShimmyJSON
 
 extension HTTPField.Name {
     static let requestID = Self("x-request-id")!
     static let ignoredParameters = Self("x-shimmy-ignored-params")!
     static let forcedParameters = Self("x-shimmy-forced-params")!
+    static let normalized = Self("x-shimmy-normalized")!
+    static let unenforced = Self("x-shimmy-unenforced")!
     static let accelBuffering = Self("x-accel-buffering")!
     static let retryAfterName = Self("retry-after")!
     static let apiKey = Self("api-key")!
@@ -30,13 +34,21 @@ extension Response {
     }
 
     /// Names the fields of the request that had no effect.
-    mutating func reportIgnored(_ fields: IgnoredFields) {
+    mutating func reportIgnored(_ fields: ReportedNames) {
         if let names = fields.header { headers[.ignoredParameters] = names }
     }
 
     /// Names the fields of the request whose values the model's preset replaced.
     mutating func reportForced(_ fields: [String]) {
-        if !fields.isEmpty { headers[.forcedParameters] = fields.map(IgnoredFields.visible).joined(separator: ", ") }
+        if !fields.isEmpty { headers[.forcedParameters] = fields.map(ReportedNames.visible).joined(separator: ", ") }
+    }
+
+    /// Says where the answer deviates from what was asked for.
+    mutating func report(_ report: AnswerReport) {
+        if !report.normalizations.isEmpty { headers[.normalized] = report.normalizations.joined(separator: ", ") }
+        var keywords = ReportedNames(nameLength: InputLimits.standard.reportedPointerLength)
+        for keyword in report.unenforced { keywords.append(keyword) }
+        if let names = keywords.header { headers[.unenforced] = names }
     }
 
     static func error(_ error: APIError) -> Response {

@@ -4,6 +4,7 @@ import HummingbirdCore
 package import Logging
 import NIOCore
 import ServiceLifecycle
+package import ShimmyChat
 package import ShimmyHub
 package import ShimmyModels
 package import ShimmyStorage
@@ -29,10 +30,12 @@ package struct ShimmyServer: Service {
 
     /// - store: where objects are kept; nil where none may be.
     /// - contextLength: the context that a model would get, told without loading it.
+    /// - tokenizer: a model's tokenizer, told without loading it.
     /// - onListening: called once, when connections are accepted.
     package init(
         configuration: ServerConfiguration, models: ModelManager, hub: HubAccess, store: Store?,
         contextLength: @escaping @Sendable (ModelRecord) -> Int?,
+        tokenizer: @escaping @Sendable (ModelRecord) async throws -> TokenizerFacts,
         logger: Logger,
         onListening: @escaping @Sendable (Address) async -> Void
     ) {
@@ -42,7 +45,8 @@ package struct ShimmyServer: Service {
         }
         let use = ServerUse(limits: configuration.limits)
         let table = Self.routeTable(
-            configuration: configuration, models: models, hub: hub, store: store, use: use, background: background, contextLength: contextLength)
+            configuration: configuration, models: models, hub: hub, store: store, use: use, background: background, contextLength: contextLength,
+            tokenizer: tokenizer)
         let responder = Self.router(table, configuration, use).buildResponder()
         let listener = { @Sendable (host: String, port: Int, onRunning: @escaping @Sendable (Int) async -> Void) in
             Application(
@@ -114,7 +118,7 @@ package struct ShimmyServer: Service {
     package static func routeTable(
         configuration: ServerConfiguration, models: ModelManager, hub: HubAccess, store: Store?, use: ServerUse? = nil,
         background: BackgroundResponses? = nil,
-        contextLength: @escaping @Sendable (ModelRecord) -> Int?
+        contextLength: @escaping @Sendable (ModelRecord) -> Int?, tokenizer: @escaping @Sendable (ModelRecord) async throws -> TokenizerFacts
     ) -> RouteTable {
         let use = use ?? ServerUse(limits: configuration.limits)
         let body = RequestReader(use: use)
@@ -136,7 +140,7 @@ package struct ShimmyServer: Service {
                 + ResponseToolRoutes(models: models, reader: reader, store: store).routes
                 + EmbeddingRoutes(models: models, body: body).routes
                 + AdapterRoutes(models: models).routes
-                + PromptRoutes(models: models, body: body, reader: reader).routes)
+                + PromptRoutes(models: models, body: body, reader: reader, contextLength: contextLength, tokenizer: tokenizer).routes)
     }
 
     /// The order is the meaning: ids for everything, then errors as objects, then who may ask at all, then who may read answers,

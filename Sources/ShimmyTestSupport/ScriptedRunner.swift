@@ -162,6 +162,9 @@ package struct ScriptedRunner: ModelRunner {
         }
     }
 
+    /// After how many tokens of a step nothing more is drawn, as where a constraint takes long; nil for never.
+    package var drawsAtMost: Int?
+
     /// What follows the sure tokens, and as long as the guesses are right, what follows them.
     private func sample(_ chunk: Batch.Chunk) -> ChunkResult {
         var tokens = cells[chunk.slot, default: []].map(\.token)
@@ -179,7 +182,7 @@ package struct ScriptedRunner: ModelRunner {
                     if place == 0 { count += forced(tokens) }
                     place += 1
                 }
-            } while guesses.starts(with: result.tokens) && !result.tokens.contains(endOfGeneration)
+            } while guesses.starts(with: result.tokens) && !result.tokens.contains(endOfGeneration) && result.tokens.count < drawsAtMost ?? .max
         } catch is Exhausted {
             result.isExhausted = true
         } catch {

@@ -26,7 +26,7 @@ SLOWEST = 30
 TOOL = {"type": "function", "function": {"name": "f", "description": "d", "parameters": {
     "type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "integer"}}, "required": ["a"]}}}
 SCHEMA = {"type": "object", "properties": {"a": {"type": "array", "items": {"enum": ["x", 1, None]}, "maxItems": 3}, "b": {"$ref": "#/$defs/n"}},
-          "required": ["a"], "additionalProperties": False, "$defs": {"n": {"type": "number", "minimum": 0, "maximum": 10}}}
+          "required": ["a", "b"], "additionalProperties": False, "$defs": {"n": {"type": "number", "minimum": 0, "maximum": 10}}}
 MESSAGES = [{"role": "system", "content": "Be short."}, {"role": "user", "content": [{"type": "text", "text": "Hi"}]}]
 ITEMS = [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hi"}]},
          {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}, {"type": "function_call_output", "call_id": "c", "output": "1"}]
@@ -43,7 +43,7 @@ def respond(**fields):
 # Good requests: method, path, body.
 CORPUS = [
     ("POST", "/v1/chat/completions", chat(top_p=0.9, n=2, stop=["x"], logprobs=True, top_logprobs=2, logit_bias={"5": 1})),
-    ("POST", "/v1/chat/completions", chat(stream=True, stream_options={"include_usage": True}, user="u", metadata={"a": "b"})),
+    ("POST", "/v1/chat/completions", chat(stream=True, stream_options={"include_usage": True}, user="u", store=True, metadata={"a": "b"})),
     ("POST", "/v1/chat/completions", chat(tools=[TOOL], tool_choice="auto", parallel_tool_calls=False)),
     ("POST", "/v1/chat/completions", chat(tools=[TOOL], tool_choice={"type": "function", "function": {"name": "f"}}, stream=True)),
     ("POST", "/v1/chat/completions", chat(response_format={"type": "json_schema", "json_schema": {"name": "a", "strict": True, "schema": SCHEMA}})),
@@ -361,7 +361,7 @@ async def fuzz(server, seed: int, count: int, width: int = 4, until: float | Non
 
 def make_home(path: Path) -> Path:
     for name in ("tiny", "tiny-2"):
-        tiny_models.llama(path / f"data/models/{name}.gguf")
+        tiny_models.llama(path / f"data/models/{name}.gguf", context=2048)
     return path
 
 

@@ -38,6 +38,13 @@ def test_tokens_as_vllms_clients_ask_for_them(server):
     answer = server.request("POST", "/tokenize", {"prompt": "Hello <|im_end|>", "add_special_tokens": False}).json
     assert answer == {"tokens": tokens, "count": len(tokens), "max_model_len": 8192}
     assert server.request("POST", "/detokenize", {"tokens": tokens}).json["prompt"] == "Hello <|im_end|>"
+    answer = server.request("POST", "/tokenize", {"prompt": "Hello", "add_special_tokens": False, "return_token_strs": True}).json
+    assert answer["token_strs"] == ["Hello"] and answer["count"] == 1
+    chat = {"model": MODEL, "messages": QUESTION}
+    rendered = server.request("POST", "/v1/chat/completions/render", chat).json
+    assert server.request("POST", "/tokenize", chat).json["tokens"] == rendered["tokens"]
+    server.request("POST", "/tokenize", {**chat, "prompt": "Hello"}).assert_error(400, "messages", "invalid_value")
+    server.request("POST", "/tokenize", {"messages": [{"role": "x"}]}).assert_error(400, "messages[0].role", "invalid_value")
     info = server.request("GET", "/tokenizer_info").json
     assert info == server.request("GET", f"/tokenizer_info?model={MODEL}").json
     assert info["eos_token"] == "<|im_end|>" and info["bos_token"] == "<|im_start|>" and "messages" in info["chat_template"]

@@ -394,7 +394,7 @@ def test_a_stored_request_that_cannot_be_read_has_failed(tmp_path):
     home = make_home(tmp_path / "home")
     with Server(home) as server:
         id = server.request("POST", "/v1/responses", {"model": MODEL, "input": "Hi", "background": True, "max_output_tokens": 2}).json["id"]
-        assert finished(server, id)["status"] == "completed"
+        assert finished(server, id)["status"] in ("completed", "incomplete")
     with database(home) as stored:
         stored.execute("UPDATE record SET status = 'queued', request = '{\"model\": 5}' WHERE id = ?", (id,))
         stored.execute("DELETE FROM event WHERE number > 1")
@@ -424,7 +424,7 @@ def test_a_stream_that_cannot_be_read_ends_with_an_error(tmp_path):
 def test_counting_and_compacting_have_presets_too(tmp_path):
     home = make_home(tmp_path / "home")
     file = home / "shimmy.toml"
-    file.write_text(f'[model."{MODEL}"]\nsystem = "You are Ada, who always answers in a single short sentence."\n')
+    file.write_text(f'[model."{MODEL}"]\nsystem = "You are Ada, who always answers in a single short sentence. {"Be kind. " * 20}"\n')
     with Server(home, "--config", str(file)) as server:
         body = {"model": MODEL, "input": "Hi"}
         counted = server.request("POST", "/v1/responses/input_tokens", body).json["input_tokens"]
@@ -434,14 +434,16 @@ def test_counting_and_compacting_have_presets_too(tmp_path):
         assert alone == counted
         compacted = server.request("POST", "/v1/responses/compact", body).json["usage"]["input_tokens"]
     with Server(home) as server:
-        assert counted > server.request("POST", "/v1/responses/input_tokens", body).json["input_tokens"] + 5
-        assert compacted > server.request("POST", "/v1/responses/compact", body).json["usage"]["input_tokens"] + 5
+        assert counted > server.request("POST", "/v1/responses/input_tokens", body).json["input_tokens"] + 20
+        assert compacted > server.request("POST", "/v1/responses/compact", body).json["usage"]["input_tokens"] + 20
 
 
-def test_thousands_of_items_are_truncated_in_little_time(server):
+def test_thousands_of_items_are_truncated_in_little_time(start):
+    server = start("--ctx-size", "512")
+    server.chat(max_tokens=1)
     items = [{"role": "user" if number % 2 == 0 else "assistant", "content": "word " * 3} for number in range(8000)]
     begun = time.monotonic()
     answer = server.request("POST", "/v1/responses", {"model": MODEL, "input": items, "truncation": "auto", "max_output_tokens": 1, "store": False})
     assert answer.status == 200, answer.body
-    assert int(answer.headers["x-shimmy-dropped-items"]) > 6000
-    print(f"{time.monotonic() - begun:.1f} s")
+    assert int(answer.headers["x-shimmy-dropped-items"]) > 7500
+    assert time.monotonic() - begun < 20

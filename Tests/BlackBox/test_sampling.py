@@ -137,13 +137,17 @@ def test_extensions_of_sampling(steady):
 
 
 def test_llama_cpps_other_samplers(steady):
-    prompt, fields = "Write the word rain many times: rain rain rain rain", dict(max_tokens=100, ignore_eos=True)
-    plain = steady.chat(prompt, **fields)
-    dry = steady.chat(prompt, **fields, dry_multiplier=3, dry_base=2, dry_allowed_length=1, dry_penalty_last_n=-1)
-    assert repetitions(dry.text) < repetitions(plain.text)
-    free = steady.chat(prompt, **fields, dry_multiplier=3, dry_allowed_length=1, dry_sequence_breakers=[" ", "rain", "Rain"])
-    assert free.status == 200 and free.text != dry.text
-    assert steady.chat(prompt, **fields, dry_multiplier=3, dry_penalty_last_n=0).text == plain.text
+    def counting(**fields) -> str:
+        prompt = "One, two, three, one, two, three, one, two, three,"
+        body = {"model": MODEL, "prompt": prompt, "max_tokens": 60, "temperature": 0, "ignore_eos": True, **fields}
+        return steady.request("POST", "/v1/completions", body).json["choices"][0]["text"]
+
+    plain = counting()
+    dry = counting(dry_multiplier=3, dry_base=2, dry_allowed_length=1, dry_penalty_last_n=-1)
+    assert repetitions(dry) < repetitions(plain) - 8
+    free = counting(dry_multiplier=3, dry_allowed_length=1, dry_sequence_breakers=[" ", ",", "one", "two", "three"])
+    assert repetitions(free) > repetitions(dry) + 8
+    assert counting(dry_multiplier=3, dry_penalty_last_n=0) == plain
 
     drawn = dict(temperature=1, seed=3, max_tokens=20)
     assert steady.chat(**drawn, xtc_probability=1, xtc_threshold=1).text == steady.chat(**drawn, xtc_probability=1, xtc_threshold=0.9999).text

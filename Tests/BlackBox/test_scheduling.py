@@ -53,7 +53,7 @@ def test_n_choices_share_one_prefill(server, stream):
     server.chat(max_tokens=1)
     before = engine(server)["prefix_cache"]["computed_tokens"]
     text = words(f"choice{stream}", 80)
-    answer = server.chat(text, n=4, temperature=1, seed=5, max_tokens=12, stream=stream, stream_options={"include_usage": True})
+    answer = server.chat(text, n=4, temperature=1, seed=5, max_tokens=12, stream=stream, **({"stream_options": {"include_usage": True}} if stream else {}))
     if stream:
         assert answer.events[-1] == "[DONE]"
         usage = answer.events[-2]["usage"]
@@ -220,12 +220,16 @@ def test_the_engine_tells_what_it_does(server):
         state={"const": "loaded"},
         context_length=COUNT,
         progress={"const": 1},
-        memory=exactly(weights=COUNT, kv=COUNT, compute=COUNT),
+        memory=exactly(weights=COUNT, kv=COUNT, compute=COUNT, grammars=COUNT),
         users=COUNT,
         pinned={"const": False},
         expires_at={"type": ["integer", "null"]},
         running=COUNT,
+        running_limit={"const": 32},
         waiting=COUNT,
+        queue=exactly(used=COUNT, total={"const": 256}),
+        slots=exactly(used=COUNT, total=COUNT),
+        faults=exactly(**{name: {"const": 0} for name in ("failed_sequences", "failed_runs", "refused_chunks", "inconsistencies")}),
         cells=exactly(used=COUNT, total=COUNT),
         steps=exactly(count=COUNT, rows=COUNT, last_seconds=number, overhead=number, seconds=number, model_seconds=number),
         prefix_cache=exactly(cached_tokens=COUNT, computed_tokens=COUNT, restored_tokens=COUNT, evictions=COUNT, reuse={"enum": ["any_prefix", "checkpoints"]}),
@@ -234,8 +238,11 @@ def test_the_engine_tells_what_it_does(server):
         pauses=COUNT,
         sequences={"type": "array", "items": status},
     )
+    bounds = exactly(
+        connections=exactly(open=COUNT, limit=COUNT, client_limit=COUNT, refused=COUNT), requests=exactly(in_flight={"const": 1}, limit=COUNT),
+        bodies=exactly(bytes=COUNT, limit=COUNT), workers=exactly(threads=COUNT, running=COUNT, waiting=COUNT), storage=exactly(bytes=COUNT, limit=COUNT))
     validate(answer.json, exactly(
-        object={"const": "list"}, memory=exactly(budget=COUNT, used=COUNT), waiting=COUNT,
+        object={"const": "list"}, server=bounds, memory=exactly(budget=COUNT, used=COUNT), waiting=COUNT,
         data={"type": "array", "minItems": 1, "maxItems": 1, "items": model}))
 
 

@@ -153,17 +153,18 @@ def test_a_private_network_may_be_asked_for(locked):
     assert "access-control-allow-private-network" not in answer.headers
 
 
-@pytest.mark.parametrize("path", ["/tokenizer_info", "/lora-adapters"])
-def test_a_look_at_a_model_loads_none(start, path):
+def test_a_look_at_a_model_loads_none(start):
     server = start()
     for method in ("GET", "HEAD"):
-        answer = server.request(method, f"{path}?model={MODEL}")
-        assert answer.status == 409
-    message = server.request("GET", path).assert_error(409, "model", "model_not_loaded")
+        assert server.request(method, f"/lora-adapters?model={MODEL}").status == 409
+    message = server.request("GET", "/lora-adapters").assert_error(409, "model", "model_not_loaded")
     assert "POST /v1/models/load" in message
+    told = server.request("GET", "/tokenizer_info")
+    assert told.status == 200 and told.json["eos_token"] == "<|im_end|>"
     assert server.request("GET", "/health").json["models_loaded"] == 0
     assert server.chat(max_tokens=1).status == 200
-    assert server.request("GET", f"{path}?model={MODEL}").status == 200
+    assert server.request("GET", f"/lora-adapters?model={MODEL}").status == 200
+    assert server.request("GET", f"/tokenizer_info?model={MODEL}").json == told.json
 
 
 # Keys that are none

@@ -130,11 +130,15 @@ def test_strict_schemas_keep_the_rules(server):
     # A keyword that cannot be enforced is refused with strict, and reported without it.
     unique = {**closed, "properties": {"a": {"type": "array", "items": {"type": "integer"}, "uniqueItems": True}}}
     refused(unique, "/properties/a/uniqueItems")
-    assert server.chat(response_format=form(unique, strict=False), max_tokens=4).status == 200
+    for stream in (False, True):
+        answer = server.chat(response_format=form(unique, strict=False), max_tokens=4, stream=stream)
+        assert answer.status == 200 and answer.headers["x-shimmy-unenforced"] == "#/properties/a/uniqueItems"
+    assert "x-shimmy-unenforced" not in server.chat(response_format=form(closed, strict=False), max_tokens=4).headers
     tool = {"type": "function", "function": {"name": "f", "strict": True, "parameters": {**closed, "required": []}}}
     server.chat(tools=[tool]).assert_error(400, "tools[0].function.parameters", "invalid_function_parameters")
     tool["function"].update(strict=False, parameters=unique)
-    assert server.chat(tools=[tool], max_tokens=4).status == 200, "of a tool that is not strict, everything that can be enforced is"
+    answer = server.chat(tools=[tool], max_tokens=4)
+    assert answer.status == 200 and answer.headers["x-shimmy-unenforced"] == "f#/properties/a/uniqueItems", "of a tool that is not strict, everything that can be enforced is"
     assert server.chat(tools=[tool], tool_choice="required", max_tokens=4).status == 200
     tool["function"].update(strict=True)
     server.chat(tools=[tool]).assert_error(400, "tools[0].function.parameters", "invalid_function_parameters")

@@ -215,7 +215,7 @@ def gemma2(path: Path, tokenizer_of: Path):
     model.write(path)
 
 
-def llama(path: Path, change=lambda model: None):
+def llama(path: Path, change=lambda model: None, context: int = 256):
     """The plainest decoder, with a byte for a token: 90 kB. `change` may spoil it before it is written."""
     width, hidden, layers = 32, 64, 2
     shown = [*range(33, 127), *range(161, 173), *range(174, 256)]
@@ -230,7 +230,7 @@ def llama(path: Path, change=lambda model: None):
         _text("tokenizer.ggml.eos_token_id") + _value(257),
     ]
     model = TinyModel("llama", tokenizer, **{
-        "context_length": 256, "embedding_length": width, "feed_forward_length": hidden, "block_count": layers, "attention.head_count": 2,
+        "context_length": context, "embedding_length": width, "feed_forward_length": hidden, "block_count": layers, "attention.head_count": 2,
         "attention.head_count_kv": 1, "attention.layer_norm_rms_epsilon": 1e-5, "rope.dimension_count": 16, "vocab_size": len(tokens),
     })
     model.tensor("token_embd.weight", width, len(tokens), scale=1)

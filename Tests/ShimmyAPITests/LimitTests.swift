@@ -38,10 +38,10 @@ import Testing
     }
 
     @Test func aNameIsReportedOnce() {
-        var ignored: IgnoredFields = ["a", "b"]
+        var ignored: ReportedNames = ["a", "b"]
         ignored += ["b", "c"]
         #expect(ignored == ["a", "b", "c"] && ignored.header == "a, b, c")
-        #expect(IgnoredFields().header == nil)
+        #expect(ReportedNames().header == nil)
     }
 
     @Test func unknownFieldsOfNestedObjectsAreReported() throws {

@@ -62,15 +62,16 @@ import Testing
             var seen: [Token] = []
             let forced: [Token] = []
             let mask: TokenMask? = TokenMask([], count: 256)
+            func prepare(until deadline: ContinuousClock.Instant) -> Bool { false }
             func accept(_ token: Token) { seen.append(token) }
         }
         let grammar = Refusing()
         let settings = ThinkingConstraint.Settings(tags: Self.tags, prefix: "<think>", budget: nil, grammarWaits: true)
         let constraint = ThinkingConstraint(settings, grammar: grammar, vocabulary: ByteVocabulary())
-        #expect(constraint.mask == nil)
+        #expect(constraint.mask == nil && constraint.prepare(until: .now))
         for byte in "a</think>".utf8 { constraint.accept(Token(byte)) }
         #expect(constraint.mask?.isEmpty == true && grammar.seen.isEmpty)
         constraint.accept(65)
-        #expect(grammar.seen == [65])
+        #expect(grammar.seen == [65] && !constraint.prepare(until: .now))
     }
 }

@@ -16,6 +16,7 @@ import Testing
         }
 
         func makeConstraint() -> any TokenConstraint { self }
+        func prepare(until deadline: ContinuousClock.Instant) -> Bool { true }
         func accept(_ token: Token) {
             accepted.append(token)
             if forced.first == token { forced.removeFirst() }

@@ -69,10 +69,10 @@ final class EngineDrive {
 
     /// One step; returns what it computed.
     @discardableResult
-    func step(beside others: Int = 0) -> Batch {
+    func step(beside others: Int = 0, holding held: Set<UInt64> = []) -> Batch {
         let wasIdle = scheduler.isIdle
         scheduler.note(firstPositions: (0..<runner.limits.slots).map(runner.firstPosition))
-        var step = scheduler.schedule(beside: others)
+        var step = scheduler.schedule(beside: others, holding: Set(held.map(SequenceID.init)))
         perform(&step)
         emptySteps = step.batch.isEmpty && !wasIdle ? emptySteps + 1 : 0
         mostEmptySteps = max(mostEmptySteps, emptySteps)

@@ -1,5 +1,6 @@
 import ShimmyCore
 import ShimmyGrammar
+import ShimmyTestSupport
 import Testing
 
 /// What grammars take, and which tokens they allow, over vocabularies that the tests make.
@@ -213,6 +214,44 @@ import Testing
         #expect(throws: GrammarTextError.self) { try CompiledGrammar(long, trie: Self.bytes, budget: GrammarBudget(work: work)) }
     }
 
+    // MARK: In slices
+
+    /// A walk that stops whenever it may comes to the mask that one without a break comes to.
+    @Test func aMaskIsTheSameInSlices() throws {
+        let text = "root ::= (\"ab\" | [a-f]{2,9} | item)* \nitem ::= [^x]{0,40} \"!\" item? | \"<\" root \">\""
+        let words = (0..<4000).map { number in Array("a<b>cdef!x".utf8.shuffledBy(number).prefix(1 + number % 7)) }
+        let trie = TokenTrie(pieces: (0..<256).map { [UInt8($0)] } + words + [[]], ends: [4256], controls: [:])
+        let (whole, sliced) = (try CompiledGrammar(text, trie: trie), try CompiledGrammar(text, trie: trie))
+        var slices = 0
+        for beginning in ["", "a", "ab<", "ab<cc", "def!a"] {
+            var (one, other) = (whole.begin(), sliced.begin())
+            #expect(one.advance(beginning.utf8) && other.advance(beginning.utf8))
+            var mask = other.mask(until: .now)
+            while mask == nil {
+                slices += 1
+                mask = other.mask(until: .now)
+            }
+            #expect(mask?.words == one.mask.words)
+        }
+        #expect(slices > 10)
+    }
+
+    /// Several texts at different places go on with each other's work, more of them than are kept.
+    @Test func masksOfManyPlacesAreWorkedOutAtOnce() throws {
+        let grammar = try CompiledGrammar("root ::= ([a-z]{1,30} \"-\")* [0-9]{0,20}", trie: Self.bytes)
+        var cursors = (0..<12).map { count in
+            var cursor = grammar.begin()
+            cursor.advance(Array(repeating: UInt8(ascii: "q"), count: count))
+            return cursor
+        }
+        var rounds = 0
+        while !cursors.isEmpty, rounds < 10_000 {
+            cursors.removeAll { $0.mask(until: .now) != nil }
+            rounds += 1
+        }
+        #expect(cursors.isEmpty && rounds > 1)
+    }
+
     // MARK: Memory
 
     @Test func masksOutliveTheirTables() throws {
@@ -260,5 +299,13 @@ import Testing
         var cursor = grammar.begin()
         for _ in 0..<300_000 { cursor.advance(Array("aa".utf8)) }
         #expect(!cursor.isDead && cursor.mayEnd && cursor.mask.contains(Token(UInt8(ascii: "a"))))
+    }
+}
+
+extension Sequence<UInt8> {
+    /// In an order that follows from a number.
+    fileprivate func shuffledBy(_ number: Int) -> [UInt8] {
+        var random = SeededGenerator(seed: UInt64(number))
+        return shuffled(using: &random)
     }
 }

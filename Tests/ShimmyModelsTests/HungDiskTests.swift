@@ -4,25 +4,12 @@ import ShimmyChat
 import ShimmyCore
 import ShimmyEngine
 import ShimmyModels
+import ShimmyTestSupport
 import Synchronization
 import Testing
 
 /// A disk that does not answer any more, such as that of a server which is gone: what is loaded still serves.
 @Suite struct HungDiskTests {
-    private final class FakeBackend: Backend {
-        let contextLength = 16
-        let fingerprint = "fp"
-        let statistics = EngineStatistics()
-        let tokenizer = TokenizerFacts(beginning: nil, end: nil, template: "")
-
-        func prepare(_ conversation: Conversation) async throws -> PreparedPrompt { throw GenerationError.emptyPrompt }
-        func tokenize(_ text: String, addSpecial: Bool, parseSpecial: Bool) async throws -> [Int32] { [] }
-        func pieces(of tokens: [Int32]) async throws -> [[UInt8]?] { [] }
-        func complete(_ request: TextRequest, terms: ServiceTerms) async throws -> sending Answer { throw GenerationError.emptyPrompt }
-        func generate(_ request: ChatRequest, terms: ServiceTerms) async throws -> sending Answer { throw GenerationError.emptyPrompt }
-        func shutdown() async {}
-    }
-
     /// Answers until the test says so, then hangs until the test lets it go.
     private final class Disk: Sendable {
         private let condition = NSCondition()

@@ -3,25 +3,12 @@ import ShimmyChat
 import ShimmyCore
 import ShimmyEngine
 import ShimmyModels
+import ShimmyTestSupport
 import Synchronization
 import Testing
 
 /// Files and settings that change while a model is loaded, or being loaded.
 @Suite struct ModelChangesTests {
-    private final class FakeBackend: Backend {
-        let contextLength = 16
-        let fingerprint = "fp"
-        let statistics = EngineStatistics()
-        let tokenizer = TokenizerFacts(beginning: nil, end: nil, template: "")
-
-        func prepare(_ conversation: Conversation) async throws -> PreparedPrompt { throw GenerationError.emptyPrompt }
-        func tokenize(_ text: String, addSpecial: Bool, parseSpecial: Bool) async throws -> [Int32] { [] }
-        func pieces(of tokens: [Int32]) async throws -> [[UInt8]?] { [] }
-        func complete(_ request: TextRequest, terms: ServiceTerms) async throws -> sending Answer { throw GenerationError.emptyPrompt }
-        func generate(_ request: ChatRequest, terms: ServiceTerms) async throws -> sending Answer { throw GenerationError.emptyPrompt }
-        func shutdown() async {}
-    }
-
     /// What the test changes, and the loads that come of it: the file's time, the context and the template that each had.
     private final class Disk: Sendable {
         let modified = Mutex(1)

@@ -3,26 +3,12 @@ import ShimmyChat
 import ShimmyCore
 import ShimmyEngine
 import ShimmyModels
+import ShimmyTestSupport
 import Synchronization
 import Testing
 
 /// Loading, sharing and freeing of models, with backends that do nothing.
 @Suite struct ModelManagerTests {
-    private final class FakeBackend: Backend {
-        let contextLength = 16
-        let fingerprint = "fp"
-        let statistics = EngineStatistics()
-        let tokenizer = TokenizerFacts(beginning: nil, end: nil, template: "")
-        let stopped = Mutex(false)
-
-        func prepare(_ conversation: Conversation) async throws -> PreparedPrompt { throw GenerationError.emptyPrompt }
-        func tokenize(_ text: String, addSpecial: Bool, parseSpecial: Bool) async throws -> [Int32] { [] }
-        func pieces(of tokens: [Int32]) async throws -> [[UInt8]?] { [] }
-        func complete(_ request: TextRequest, terms: ServiceTerms) async throws -> sending Answer { throw GenerationError.emptyPrompt }
-        func generate(_ request: ChatRequest, terms: ServiceTerms) async throws -> sending Answer { throw GenerationError.emptyPrompt }
-        func shutdown() async { stopped.withLock { $0 = true } }
-    }
-
     /// Counts loads; the test says when one may end.
     private final class Loads: Sendable {
         let started = Mutex<[String]>([])
@@ -42,7 +28,7 @@ import Testing
     /// Every model takes 100 bytes of memory.
     private static func manager(
         _ loads: Loads, budget: Int = 200, gated: Bool = false, keepAlive: KeepAlive = .forever, settings: ModelSettings = ModelSettings(),
-        now: @escaping @Sendable () -> Double = { 0 }
+        grammarBytes: Int = 0, now: @escaping @Sendable () -> Double = { 0 }
     ) -> ModelManager {
         let records = ["a", "b", "c", "broken", "large"].map { record($0) } + [record("lora", kind: .adapter), record("cut", problem: "it is cut")]
         return ModelManager(
@@ -55,7 +41,7 @@ import Testing
             if gated { for await _ in loads.gate { break } }
             if progress.isCancelled { throw CancellationError() }
             if record.id == "broken" { throw Broken() }
-            let backend = FakeBackend()
+            let backend = FakeBackend(grammarBytes: grammarBytes)
             loads.backends.withLock { $0[record.id] = backend }
             return LoadedModel(backend: backend, memory: MemoryUse(weights: 90, cache: 6, compute: 4))
         }
@@ -78,9 +64,27 @@ import Testing
         let loads = Loads()
         let manager = Self.manager(loads)
         for name in ["a", "b", "a", "c"] { _ = try await manager.acquire(name) }
-        let stopped = loads.backends.withLock { $0.mapValues { $0.stopped.withLock { $0 } } }
+        let stopped = loads.backends.withLock { $0.mapValues(\.isStopped) }
         #expect(stopped == ["a": false, "b": true, "c": false])
         #expect(manager.loadedBackend(Self.record("b")) == nil)
+    }
+
+    /// What grammars take counts, and they go before a model does.
+    @Test func grammarsGoBeforeModels() async throws {
+        let loads = Loads()
+        let manager = Self.manager(loads, budget: 225, grammarBytes: 30)
+        _ = try await manager.acquire("a")
+        #expect(manager.memory.used == 130 && manager.statuses[0].memory.grammars == 30)
+        _ = try await manager.acquire("b")
+        #expect(manager.loadedBackend(Self.record("a")) != nil, "only its grammars went")
+        #expect(manager.memory.used == 200 && manager.statuses.map(\.memory.grammars) == [0, 0])
+    }
+
+    /// Grammars alone never make a model go.
+    @Test func grammarsBeyondTheBudgetGo() async throws {
+        let manager = Self.manager(Loads(), budget: 210, grammarBytes: 30)
+        for name in ["a", "b", "a"] { _ = try await manager.acquire(name) }
+        #expect(manager.memory.used <= 210 && manager.loaded.map(\.id) == ["a", "b"])
     }
 
     @Test func whoeverFindsNoRoomWaitsForTheLastUser() async throws {
@@ -95,7 +99,7 @@ import Testing
         lease = nil
         let waited = try await other.value
         #expect(waited.record.id == "b")
-        #expect(loads.backends.withLock { $0["a"]?.stopped.withLock { $0 } } == true)
+        #expect(loads.backends.withLock { $0["a"]?.isStopped } == true)
     }
 
     @Test func whoeverGivesUpWaitsNoLonger() async throws {
@@ -179,7 +183,7 @@ import Testing
         let manager = Self.manager(loads, budget: 100)
         do { _ = try await manager.acquire("a") }
         _ = try await manager.acquire("b")
-        #expect(loads.backends.withLock { $0["a"]?.stopped.withLock { $0 } } == true)
+        #expect(loads.backends.withLock { $0["a"]?.isStopped } == true)
     }
 
     @Test func aFailedLoadCanBeTriedAgain() async throws {
@@ -207,7 +211,7 @@ import Testing
         let shared = Shared()
         let loads = Loads()
         let manager = Self.manager(loads, keepAlive: .seconds(60)) { shared.time.withLock { $0 } }
-        let stopped = { loads.backends.withLock { $0.mapValues { $0.stopped.withLock { $0 } } } }
+        let stopped = { loads.backends.withLock { $0.mapValues(\.isStopped) } }
         let lease = try await manager.acquire("a")
         _ = try await manager.acquire("b")
         shared.time.withLock { $0 = 59 }
@@ -232,7 +236,7 @@ import Testing
         }
         let after = try await manager.unload("A")
         #expect(after && manager.loaded.isEmpty)
-        #expect(loads.backends.withLock { $0["a"]?.stopped.withLock { $0 } } == true)
+        #expect(loads.backends.withLock { $0["a"]?.isStopped } == true)
         await #expect(throws: ModelError.unknown("nope")) { try await manager.unload("nope") }
     }
 
@@ -241,7 +245,7 @@ import Testing
         let manager = Self.manager(loads)
         _ = try await manager.acquire("a")
         await manager.shutdown()
-        #expect(loads.backends.withLock { $0["a"]?.stopped.withLock { $0 } } == true)
+        #expect(loads.backends.withLock { $0["a"]?.isStopped } == true)
         await #expect(throws: ModelError.shuttingDown) { try await manager.acquire("a") }
     }
 }

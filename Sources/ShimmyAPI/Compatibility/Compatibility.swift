@@ -64,8 +64,8 @@ package struct EndpointRow: Sendable {
     func support(ofField name: String) -> Support? { tree.children[name]?.support }
 
     /// Refuses what would change the answer's meaning; returns the fields that have no effect, in the order of the request.
-    func check(_ object: JSONObject) throws(APIError) -> IgnoredFields {
-        var ignored = IgnoredFields()
+    func check(_ object: JSONObject) throws(APIError) -> ReportedNames {
+        var ignored = ReportedNames()
         try tree.check(object, &ignored)
         return ignored
     }

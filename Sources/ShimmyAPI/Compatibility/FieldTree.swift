@@ -25,7 +25,7 @@ final class FieldTree: Sendable {
 
     /// Refuses what would change the answer's meaning; adds the fields that have no effect.
     /// - path: where the object is, with `[]` for the elements of arrays; empty for the request itself.
-    func check(_ object: JSONObject, path: String = "", _ ignored: inout IgnoredFields) throws(APIError) {
+    func check(_ object: JSONObject, path: String = "", _ ignored: inout ReportedNames) throws(APIError) {
         for (name, value) in object where !value.isNull {
             let place = path.isEmpty ? name : "\(path).\(name)"
             guard let field = children[name] else {
@@ -44,7 +44,7 @@ final class FieldTree: Sendable {
         }
     }
 
-    private func checkMembers(of value: JSON, _ name: String, _ place: String, _ ignored: inout IgnoredFields) throws(APIError) {
+    private func checkMembers(of value: JSON, _ name: String, _ place: String, _ ignored: inout ReportedNames) throws(APIError) {
         switch value {
         case .object(let object): try check(object, path: place, &ignored)
         case .array(let elements):

@@ -17,7 +17,7 @@ package struct ChatCompletionRequest: Sendable, Equatable {
     /// What is stored beside the answer; nil when nothing is to be.
     package var stored: StoredPart?
     /// Fields that have no effect, in the request's order, for the response's header.
-    package var ignoredParameters: IgnoredFields
+    package var ignoredParameters: ReportedNames
 
     package init(_ json: JSON, recorder: FieldRecorder? = nil) throws(APIError) {
         let fields = try FieldReader(json, path: .root, recorder: recorder)

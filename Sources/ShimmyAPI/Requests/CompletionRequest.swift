@@ -16,7 +16,7 @@ package struct CompletionRequest: Sendable, Equatable {
     /// How long the model stays loaded afterwards; nil leaves that as it is.
     package var keepAlive: KeepAlive?
     package var includeUsage: Bool
-    package var ignoredParameters: IgnoredFields
+    package var ignoredParameters: ReportedNames
 
     package init(_ json: JSON, recorder: FieldRecorder? = nil) throws(APIError) {
         let fields = try FieldReader(json, path: .root, recorder: recorder)

@@ -8,7 +8,7 @@ struct ConversationDecoder {
     /// Tokens of thinking at most.
     private(set) var thinkingBudget: Int?
     /// See `ToolDecoder.ignored`.
-    private(set) var ignored: IgnoredFields
+    private(set) var ignored: ReportedNames
 
     init(_ fields: FieldReader) throws(APIError) {
         let tools = try ToolDecoder(fields)

@@ -11,7 +11,7 @@ package struct EmbeddingsRequest: Sendable, Equatable {
     package var encoding: Encoding
     /// How long the model stays loaded afterwards; nil leaves that as it is.
     package var keepAlive: KeepAlive?
-    package var ignoredParameters: IgnoredFields
+    package var ignoredParameters: ReportedNames
 
     /// As OpenAI has it.
     private static let mostInputs = 2048

@@ -56,44 +56,58 @@ package struct PullRequest: Sendable, Equatable {
     }
 }
 
-/// `POST /tokenize`: a text as a model's tokens. In llama-server's words (`content`), or in vLLM's (`prompt`), whose clients name no model.
+/// `POST /tokenize`: a text or a conversation as a model's tokens. In llama-server's words (`content`), or in vLLM's (`prompt`, `messages`), whose
+/// clients name no model.
 package struct TokenizeRequest: Sendable, Equatable {
+    package enum Input: Sendable, Equatable {
+        case text(String, addSpecial: Bool, parseSpecial: Bool)
+        case conversation(Conversation)
+    }
+
     /// Nil for the only one.
     package var model: String?
-    package var content: String
-    package var addSpecial: Bool
-    package var parseSpecial: Bool
+    package var input: Input
+    /// Whether tokens are told as objects with their pieces, as llama-server does it.
     package var withPieces: Bool
+    /// Whether the texts of the tokens are told beside them, as vLLM does it.
+    package var withTexts: Bool
 
     package init(_ json: JSON) throws(APIError) {
         let fields = try FieldReader(json, path: .root)
         model = try fields.string("model")
-        if let prompt = try fields.string("prompt") {
-            content = prompt
-            addSpecial = try fields.bool("add_special_tokens") ?? true
+        let parseSpecial = try fields.bool("parse_special") ?? true
+        if fields.value("messages") != nil {
+            if fields.value("prompt") != nil {
+                throw APIError(
+                    status: 400, message: "'prompt' and 'messages' cannot be given together.", param: "messages", code: "invalid_value")
+            }
+            input = .conversation(try ConversationDecoder(fields).conversation)
+        } else if let prompt = try fields.string("prompt") {
+            input = .text(prompt, addSpecial: try fields.bool("add_special_tokens") ?? true, parseSpecial: parseSpecial)
         } else {
-            content = try fields.requiredString("content")
-            addSpecial = try fields.bool("add_special") ?? false
+            input = .text(try fields.requiredString("content"), addSpecial: try fields.bool("add_special") ?? false, parseSpecial: parseSpecial)
         }
-        parseSpecial = try fields.bool("parse_special") ?? true
         withPieces = try fields.bool("with_pieces") ?? false
+        withTexts = try fields.bool("return_token_strs") ?? false
     }
 
-    /// - pieces: the bytes of each token, for a request with pieces. Bytes that are no text of their own are told as numbers.
-    package static func response(_ tokens: [Token], pieces: [[UInt8]?]?, contextLength: Int) -> JSON {
-        guard let pieces else {
-            return [
-                "tokens": .array(tokens.map { .int(Int($0)) }), "count": .int(tokens.count), "max_model_len": .int(contextLength),
-            ]
-        }
-        return [
-            "tokens": .array(
-                zip(tokens, pieces).map { token, piece in
-                    let bytes = piece ?? []
-                    let text: JSON = String(validating: bytes, as: UTF8.self).map(JSON.string) ?? .array(bytes.map { .int(Int($0)) })
-                    return ["id": .int(Int(token)), "piece": text]
-                })
+    package var needsPieces: Bool { withPieces || withTexts }
+
+    /// - pieces: the bytes of each token, for a request that needs them. Bytes that are no text of their own are told as numbers among pieces, and
+    ///   as replacement characters among texts.
+    package func response(_ tokens: [Token], pieces: [[UInt8]?]?, contextLength: Int) -> JSON {
+        if withPieces, let pieces { return ["tokens": .array(zip(tokens, pieces).map(Self.piece))] }
+        var response: JSONObject = [
+            "tokens": .array(tokens.map { .int(Int($0)) }), "count": .int(tokens.count), "max_model_len": .int(contextLength),
         ]
+        if let pieces { response["token_strs"] = .array(pieces.map { .string(String(decoding: $0 ?? [], as: UTF8.self)) }) }
+        return .object(response)
+    }
+
+    private static func piece(_ token: Token, _ piece: [UInt8]?) -> JSON {
+        let bytes = piece ?? []
+        let text: JSON = String(validating: bytes, as: UTF8.self).map(JSON.string) ?? .array(bytes.map { .int(Int($0)) })
+        return ["id": .int(Int(token)), "piece": text]
     }
 }
 
@@ -127,11 +141,11 @@ package struct DetokenizeRequest: Sendable, Equatable {
 
 /// `GET /tokenizer_info`, as vLLM has it: for programs that write and count prompts by themselves.
 package enum TokenizerInfo {
-    package static func response(_ facts: TokenizerFacts, model: String, contextLength: Int) -> JSON {
+    package static func response(_ facts: TokenizerFacts, model: String, contextLength: Int?) -> JSON {
         func text(_ text: String?) -> JSON { text.map(JSON.string) ?? .null }
         return [
             "model": .string(model), "bos_token": text(facts.beginning), "eos_token": text(facts.end), "pad_token": .null,
-            "chat_template": .string(facts.template), "model_max_length": .int(contextLength),
+            "chat_template": .string(facts.template), "model_max_length": contextLength.map(JSON.int) ?? .null,
         ]
     }
 }

@@ -14,7 +14,7 @@ package struct RerankingRequest: Sendable, Equatable {
     package var returnsDocuments: Bool
     /// How long the model stays loaded afterwards; nil leaves that as it is.
     package var keepAlive: KeepAlive?
-    package var ignoredParameters: IgnoredFields
+    package var ignoredParameters: ReportedNames
     private let dialect: Dialect
 
     private static let mostDocuments = 2048

@@ -44,7 +44,7 @@ struct ResponsePromptFields {
     private(set) var dialect: CallDialect
     private(set) var thinkingBudget: Int?
     private(set) var summarizesThoughts = false
-    private(set) var ignored: IgnoredFields
+    private(set) var ignored: ReportedNames
 
     init(_ fields: FieldReader) throws(APIError) {
         let tools = try ToolDecoder(fields, shape: .flat)

@@ -26,7 +26,7 @@ package struct ResponseRequest: Sendable, Equatable {
     /// What the response's object says of its request.
     package var echo: JSONObject
     /// Fields that have no effect, for the response's header.
-    package var ignoredParameters: IgnoredFields
+    package var ignoredParameters: ReportedNames
 
     package init(_ json: JSON, recorder: FieldRecorder? = nil) throws(APIError) {
         let fields = try FieldReader(json, path: .root, recorder: recorder)
@@ -110,7 +110,7 @@ struct ResponseIncludes {
     private(set) var logprobs = false
     private(set) var sealedThoughts = false
     /// What belongs to tools that this server does not run.
-    private(set) var ignored = IgnoredFields()
+    private(set) var ignored = ReportedNames()
 
     private static let others = [
         "file_search_call.results", "web_search_call.results", "web_search_call.action.sources", "message.input_image.image_url",

@@ -11,7 +11,7 @@ package struct InputTokensRequest: Sendable, Equatable {
     package var previousID: String?
     package var conversationID: String?
     private var conversation: Conversation
-    package var ignoredParameters: IgnoredFields
+    package var ignoredParameters: ReportedNames
 
     package init(_ json: JSON, recorder: FieldRecorder? = nil) throws(APIError) {
         let fields = try FieldReader(json, path: .root, recorder: recorder)
@@ -45,7 +45,7 @@ package struct CompactRequest: Sendable, Equatable {
     package var input: [InputItem]
     package var previousID: String?
     package var isFlex: Bool
-    package var ignoredParameters: IgnoredFields
+    package var ignoredParameters: ReportedNames
 
     package init(_ json: JSON, recorder: FieldRecorder? = nil) throws(APIError) {
         let fields = try FieldReader(json, path: .root, recorder: recorder)

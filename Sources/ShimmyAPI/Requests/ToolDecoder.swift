@@ -18,7 +18,7 @@ struct ToolDecoder {
     private(set) var choice = ToolChoice(.none)
     private(set) var dialect = CallDialect()
     /// Tools that this server cannot offer, such as `tools[1]`, for the response's header.
-    private(set) var ignored = IgnoredFields()
+    private(set) var ignored = ReportedNames()
     private var names: Set<String> = []
 
     init(_ fields: FieldReader, shape: Shape = .nested) throws(APIError) {

@@ -19,8 +19,7 @@ package enum AnswerEvent: Sendable, Equatable {
 package final class Answer {
     /// Cancels from any thread, for instance when a client hangs up.
     package let canceller: Canceller
-    /// What was changed in the conversation for the model's template, see `RenderedPrompt`.
-    package let normalizations: [String]
+    package let report: AnswerReport
     private let streams: StreamGroup
     private let generations: [Generation]
     private var queued: [(choice: Int, event: GenerationEvent)] = []
@@ -39,18 +38,17 @@ package final class Answer {
     /// - streams: one for each choice.
     /// - promptTokens: of all prompts.
     /// - choicesPerPrompt: with several prompts, how many streams belong to each.
-    /// - normalizations: what was changed in the conversation.
     /// - scores: for each choice, tells its prompt with the log probabilities that were asked for.
     /// - onStart: told for each choice what the cache had of the prompt.
     init(
         streams: [TokenStream], vocabulary: any Vocabulary, style: AnswerStyle, promptTokens: Int, choicesPerPrompt: Int = .max,
-        normalizations: [String] = [], scores: [@Sendable ([TokenLogprobs]) -> [PromptToken]] = [],
+        report: AnswerReport = AnswerReport(), scores: [@Sendable ([TokenLogprobs]) -> [PromptToken]] = [],
         onStart: @escaping @Sendable (_ choice: Int, PromptStart) -> Void = { _, _ in }
     ) {
         self.streams = StreamGroup(streams)
         canceller = Canceller(streams: self.streams)
         self.choicesPerPrompt = choicesPerPrompt
-        self.normalizations = normalizations
+        self.report = report
         usage = Usage(promptTokens: promptTokens, cachedPromptTokens: 0, completionTokens: 0)
         generations = streams.indices.map { choice in
             let told = scores.indices.contains(choice) ? scores[choice] : nil

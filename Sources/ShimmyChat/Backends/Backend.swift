@@ -124,8 +124,7 @@ package enum GenerationError: Error, Equatable {
 package struct PreparedPrompt: Sendable, Equatable {
     package var text: String
     package var tokens: [Token]
-    /// What was changed in the conversation for the model's template, see `RenderedPrompt`.
-    package var normalizations: [String] = []
+    package var report = AnswerReport()
 }
 
 /// What a client needs to know to write prompts for a model by itself.
@@ -144,7 +143,7 @@ package struct TokenizerFacts: Sendable, Equatable {
 }
 
 extension TokenizerFacts {
-    init(_ vocabulary: any Vocabulary, template: String) {
+    package init(_ vocabulary: any Vocabulary, template: String) {
         func text(_ token: Token?) -> String? { token.map { String(decoding: vocabulary.piece(of: $0, special: true), as: UTF8.self) } }
         self.init(beginning: text(vocabulary.beginning.first), end: text(vocabulary.ending), template: template)
     }
@@ -206,6 +205,10 @@ package protocol Backend: Sendable {
     /// Identifies what computes: engine, build, model and settings. Equal fingerprints promise equal answers to equal seeds.
     var fingerprint: String { get }
     var statistics: EngineStatistics { get }
+    /// Bytes that the grammars of earlier requests take which are kept for later ones.
+    var grammarBytes: Int { get }
+    /// Drops these grammars, for instance for a model that needs the memory.
+    func forgetGrammars()
     var capability: Capability { get }
 
     var tokenizer: TokenizerFacts { get }
@@ -237,6 +240,11 @@ package protocol Backend: Sendable {
 
     /// Frees the model. Answers that still run fail.
     func shutdown() async
+}
+
+extension Backend {
+    package var grammarBytes: Int { 0 }
+    package func forgetGrammars() {}
 }
 
 extension Backend {

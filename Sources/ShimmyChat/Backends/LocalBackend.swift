@@ -12,7 +12,6 @@ package final class LocalBackend: Backend {
     private let engine: EngineHandle
     private let constraints: ConstraintCompiler
     private let breakers: BreakerCompiler
-    private let known = KnownGrammars()
     /// Control tokens; none where the cache needs no landmarks.
     private let turnMarks: Set<Token>
     private let logger: Logger
@@ -36,6 +35,8 @@ package final class LocalBackend: Backend {
     package var tokenizer: TokenizerFacts { TokenizerFacts(vocabulary, template: template.source) }
     package var contextLength: Int { engine.limits.contextLength }
     package var statistics: EngineStatistics { engine.statistics }
+    package var grammarBytes: Int { constraints.bytes }
+    package func forgetGrammars() { constraints.removeAll() }
 
     @concurrent package func generate(_ request: ChatRequest, terms: ServiceTerms) async throws -> sending Answer {
         try check(request.sampling)
@@ -51,12 +52,11 @@ package final class LocalBackend: Backend {
             throw GenerationError.contextExceeded(prompt: tokens.count, requested: request.maximumTokens, context: contextLength)
         }
         let grammar = request.grammar.map { GrammarText($0) } ?? prompt.grammar
-        let isQuick = grammar.map(known.contains) ?? true
+        let isQuick = grammar.map(constraints.keeps) ?? true
         let sequence = try await InputWork.run(isQuick ? InputWork.lane(bytes: request.prediction.utf8.count) : .slow) { [self] _ in
             var sequence = SequenceRequest(
                 prompt: tokens, maximumTokens: request.maximumTokens ?? room, sampling: request.sampling,
                 constraint: try constraint(of: prompt, request), owner: terms.owner, isFlex: terms.isFlex)
-            if let grammar { known.insert(grammar) }
             sequence.sampling.breakers = breakers.breakers(for: request.sampling)
             sequence.landmarks = landmarks(of: tokens)
             sequence.adapters = adapters
@@ -68,7 +68,7 @@ package final class LocalBackend: Backend {
         }
         return Answer(
             streams: try engine.submit(Self.choices(request.choices, of: sequence)), vocabulary: vocabulary, style: style(of: prompt, request),
-            promptTokens: tokens.count, normalizations: prompt.normalizations
+            promptTokens: tokens.count, report: prompt.report
         ) { [vocabulary, logger] _, start in Self.log(start, of: tokens, vocabulary, logger) }
     }
 
@@ -193,7 +193,7 @@ package final class LocalBackend: Backend {
             try vocabulary.checkLength(of: prompt.text)
             let tokens = vocabulary.tokenize(prompt)
             if tokens.isEmpty { throw GenerationError.emptyPrompt }
-            return PreparedPrompt(text: prompt.text, tokens: tokens, normalizations: prompt.normalizations)
+            return PreparedPrompt(text: prompt.text, tokens: tokens, report: prompt.report)
         }
     }
 
@@ -230,9 +230,6 @@ package final class LocalBackend: Backend {
             case .answer(let error): throw GenerationError.badSchema(tool: nil, error.description)
             }
         }
-        for (tool, note) in schemas.notes {
-            logger.info("a call is not held to all of its schema", metadata: ["tool": "\(conversation.tools[tool].name)", "keyword": "\(note)"])
-        }
         try budget.check()
         var conversation = conversation
         do {
@@ -241,8 +238,10 @@ package final class LocalBackend: Backend {
             throw GenerationError.badToolResults(error.description)
         }
         do {
-            let prompt = try template.render(conversation, holding: schemas)
+            var prompt = try template.render(conversation, holding: schemas)
             try budget.check()
+            prompt.unenforced =
+                schemas.notes.map { "\(conversation.tools[$0.tool].name)#\($0.1.pointer)" } + schemas.answerNotes.map { "#\($0.pointer)" }
             return prompt
         } catch let error as ChatTemplateError {
             throw GenerationError.templateRefused(error.description)
@@ -315,4 +314,8 @@ package final class LocalBackend: Backend {
         }
         logger.debug("a prompt started", metadata: metadata)
     }
+}
+
+extension RenderedPrompt {
+    fileprivate var report: AnswerReport { AnswerReport(normalizations: normalizations, unenforced: unenforced) }
 }

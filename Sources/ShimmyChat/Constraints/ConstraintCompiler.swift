@@ -28,6 +28,12 @@ package final class ConstraintCompiler: Sendable {
     /// Bytes of memory that the kept grammars take, roughly.
     package var bytes: Int { made.withLock { $0 }?.grammars.bytes ?? 0 }
 
+    /// Whether compiling a grammar is quick.
+    package func keeps(_ grammar: GrammarText) -> Bool { made.withLock { $0 }?.grammars.keeps(grammar.text) ?? false }
+
+    /// Drops the grammars that are kept. Sequences that use one keep it.
+    package func removeAll() { made.withLock { $0 }?.grammars.removeAll() }
+
     /// Called on a worker thread: it takes up to seconds for a new grammar, and computes the first masks of allowed tokens.
     ///
     /// - prefix: the beginning of the text that the grammar describes, said already.

@@ -27,6 +27,11 @@ final class GrammarConstraint: TokenConstraint {
         return mask
     }
 
+    func prepare(until deadline: ContinuousClock.Instant) -> Bool {
+        if known.mask == nil, forced.isEmpty { known.mask = cursor.mask(until: deadline) }
+        return known.mask != nil || !forced.isEmpty
+    }
+
     func accept(_ token: Token) {
         cursor.advance(token)
         known = (nil, nil)

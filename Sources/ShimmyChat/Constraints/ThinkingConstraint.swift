@@ -45,6 +45,8 @@ package final class ThinkingConstraint: TokenConstraint {
 
     package var mask: TokenMask? { grammarHolds ? grammar?.mask : nil }
 
+    package func prepare(until deadline: ContinuousClock.Instant) -> Bool { grammarHolds ? grammar?.prepare(until: deadline) ?? true : true }
+
     package func accept(_ token: Token) {
         if grammarHolds { grammar?.accept(token) }
         if token == ending.first { ending.removeFirst() }

@@ -40,6 +40,8 @@ final class TriggeredConstraint: TokenConstraint {
     var forced: [Token] { constraint?.forced ?? [] }
     var mask: TokenMask? { constraint?.mask }
 
+    func prepare(until deadline: ContinuousClock.Instant) -> Bool { constraint?.prepare(until: deadline) ?? true }
+
     func accept(_ token: Token) {
         if let constraint { return constraint.accept(token) }
         let bytes = vocabulary.piece(of: token, special: true)

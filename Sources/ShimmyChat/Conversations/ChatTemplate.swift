@@ -5,6 +5,8 @@ package struct RenderedPrompt: Sendable {
     package var marks: [Int] = []
     /// What was changed in the conversation for this template, such as "merged-turns"; empty when nothing was.
     package var normalizations: [String] = []
+    /// Keywords of schemas that the grammar does not hold, see `AnswerReport`.
+    package var unenforced: [String] = []
     /// Stop strings that the template's format asks for beside the request's own.
     package var additionalStops: [String]
     /// The end of `text` that belongs to the answer's format, such as an opening tag of thinking.

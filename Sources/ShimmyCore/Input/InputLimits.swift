@@ -16,6 +16,8 @@ package struct InputLimits: Sendable, Equatable {
     package var historyBytes = 64 << 20
     /// Fields without effect that the response header lists; it says how many more there are.
     package var reportedFields = 32
+    /// Unicode scalars of a place in a schema that a response header names.
+    package var reportedPointerLength = 200
     /// Characters of a text that follow each other without a change between letters, digits, white space and other characters, for models
     /// whose tokenizer would otherwise need an unbounded stack.
     package var unbrokenCharacters = 65_536

@@ -7,6 +7,8 @@ package struct SequenceDraw {
     /// Logits after the last sure token, then after each guess.
     private let rows: [UnsafeBufferPointer<Float>]
     private let guesses: ArraySlice<Token>
+    /// What a constraint may take for the draw after a guess.
+    private static let patience = Duration.milliseconds(1)
     /// What was drawn.
     package private(set) var tokens: [Token] = []
     /// Whether the constraint allowed no token after these.
@@ -21,6 +23,7 @@ package struct SequenceDraw {
     }
 
     /// Draws the token after the last sure one; then, as long as they are what was guessed, those after the guess.
+    /// A guess whose constraint is not worked out in little time is left for the next step.
     /// - ends: tokens that end a generation.
     package mutating func run(with scratch: SamplerScratch, ends: Set<Token>) {
         repeat {
@@ -28,6 +31,6 @@ package struct SequenceDraw {
             isExhausted = next.isEmpty
             if isExhausted { return }
             tokens += next
-        } while guesses.starts(with: tokens) && !tokens.contains(where: ends.contains)
+        } while guesses.starts(with: tokens) && !tokens.contains(where: ends.contains) && sampler.prepare(until: .now + Self.patience)
     }
 }

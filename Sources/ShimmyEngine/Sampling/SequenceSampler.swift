@@ -36,6 +36,9 @@ package struct SequenceSampler {
     /// Whether nothing but its own state decides what is drawn: then any thread may draw.
     package var isFree: Bool { constraint == nil }
 
+    /// Works on what the next draw needs of the constraint; returns whether all of it is known.
+    package func prepare(until deadline: ContinuousClock.Instant) -> Bool { constraint?.prepare(until: deadline) ?? true }
+
     /// Draws a token, and goes on with all that its constraint leaves no choice about.
     /// - logits: one for each token of the vocabulary.
     /// Returns the tokens; one that ends the generation is the last. None when the constraint allows no token and the model has none to end with.

@@ -5,8 +5,12 @@ package protocol TokenConstraint: AnyObject {
     /// The tokens that have to come next, whatever the logits say; empty where there is a choice. The last one may end the generation.
     var forced: [Token] { get }
 
-    /// The tokens that may come next; nil for all.
+    /// The tokens that may come next; nil for all. It takes as long as it takes, unless it was prepared.
     var mask: TokenMask? { get }
+
+    /// Works on what the next draw needs; returns whether all of it is known. A later call goes on.
+    /// - deadline: when to stop, about.
+    func prepare(until deadline: ContinuousClock.Instant) -> Bool
 
     /// The sequence goes on with `token`, which was forced or allowed.
     func accept(_ token: Token)

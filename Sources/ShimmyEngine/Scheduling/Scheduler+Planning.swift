@@ -2,8 +2,11 @@ import ShimmyCore
 
 extension Scheduler {
     /// - others: other engines with streams, which share the time between two tokens of theirs with this one.
-    package mutating func schedule(beside others: Int = 0) -> Step {
-        let gap = target.gap / Double(1 + others)
+    /// - held: sequences whose next token cannot be drawn yet.
+    /// - spent: seconds of the time between two tokens that were spent on the step already.
+    package mutating func schedule(beside others: Int = 0, holding held: Set<SequenceID> = [], spent: Double = 0) -> Step {
+        hold(held)
+        let gap = max(target.gap / Double(1 + others) - spent, 0.25 * target.gap)
         let isFlexTurn = isFlexTurn
         let turn = nextTurn(flex: isFlexTurn)
         var step = Step(batch: Batch(adapters: turn.adapters))
@@ -19,6 +22,11 @@ extension Scheduler {
         planForced(into: &step, upTo: limit)
         if waiting.isEmpty, step.batch.chunks.allSatisfy(\.continuesStream) { planDrafts(into: &step, turn, within: gap) }
         return step
+    }
+
+    private mutating func hold(_ held: Set<SequenceID>) {
+        for index in running.indices where running[index].isHeld || !held.isEmpty { running[index].isHeld = held.contains(running[index].id) }
+        for index in waiting.indices where waiting[index].isHeld || !held.isEmpty { waiting[index].isHeld = held.contains(waiting[index].id) }
     }
 
     /// Flexible work runs only when there is no other; its slots and cells are lent. One that runs alone, and the same way each time, is not
@@ -58,7 +66,7 @@ extension Scheduler {
             }
             guard let sequence = running.first(where: { $0.id == id }), sequence.adapters == step.batch.adapters else { continue }
             let count = min(countWithLogits(of: sequence, in: step), sequence.untilCheckpoint ?? .max)
-            plan(id, count: min(count, limit - step.batch.tokenCount), into: &step)
+            if count > 0 { plan(id, count: min(count, limit - step.batch.tokenCount), into: &step) }
         }
     }
 
@@ -190,12 +198,12 @@ extension Scheduler {
 
     /// As many of a sequence's pending tokens as can have the logits that are wanted of them.
     private func countWithLogits(of sequence: SequenceState, in step: Step) -> Int {
-        guard sequence.isScoring else { return sequence.pendingCount }
+        guard sequence.isScoring else { return sequence.plannableCount }
         // One row stays for each of the others that may still sample in this step, be they running or yet to start.
         let others = limits.running - 1 - step.batch.chunks.count { $0.samples || !$0.continuesStream }
         let outputs = max(1, limits.outputs - step.batch.outputCount - others)
         let unscored = max(0, (sequence.firstUnscored ?? 0) - 1 - sequence.computed)
-        return min(sequence.pendingCount, unscored + outputs)
+        return min(sequence.plannableCount, unscored + outputs)
     }
 
     /// Frees cells until `count` more fit beside the step's: idle prefixes first, then lent ones, then the youngest sequence but `id`.

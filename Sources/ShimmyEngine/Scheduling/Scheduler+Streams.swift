@@ -4,7 +4,7 @@ extension Scheduler {
     /// Plans one token for every stream.
     mutating func planStreams(into step: inout Step, flex: Bool) {
         let streams = running.filter { $0.isDecoding && $0.isFlex == flex && $0.adapters == step.batch.adapters }
-        for sequence in streams { plan(sequence.id, count: 1, into: &step) }
+        for sequence in streams where sequence.plannableCount > 0 { plan(sequence.id, count: 1, into: &step) }
     }
 
     /// Adds tokens that constraints forced to the streams' chunks, in equal parts. No sequence is preempted for them.
@@ -13,7 +13,7 @@ extension Scheduler {
         var open: [(chunk: Int, sequence: Int, rest: Int)] = []
         for (position, chunk) in step.batch.chunks.enumerated() where chunk.continuesStream && !chunk.samples {
             guard let index = running.firstIndex(where: { $0.id == chunk.sequence }) else { continue }
-            let rest = running[index].pendingCount - chunk.tokens.count
+            let rest = running[index].plannableCount - chunk.tokens.count
             if rest > 0 { open.append((position, index, rest)) }
         }
         // The shortest first: what it leaves of its part goes to the others.

@@ -203,7 +203,8 @@ package struct Scheduler {
         _ outcome: ChunkResult, of chunk: Batch.Chunk, _ index: Int, _ isEndOfGeneration: (Token) -> Bool, _ result: inout StepResult
     ) {
         let tokens = outcome.tokens
-        let confirmed = chunk.tokens.suffix(chunk.drafts).countInCommon(with: tokens)
+        // A guess after which nothing was drawn is computed again: the token after it is still to come.
+        let confirmed = max(0, min(tokens.count - 1, chunk.tokens.suffix(chunk.drafts).countInCommon(with: tokens)))
         keepCells(of: chunk, confirmed: confirmed, &result)
         charge(chunk, index, generated: tokens.count, confirmed: confirmed)
         running[index].didCompute(chunk.tokens.count - chunk.drafts)

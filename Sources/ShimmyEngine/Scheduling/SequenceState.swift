@@ -72,6 +72,8 @@ struct SequenceState {
     private var checkpoints: [Int] = []
     private let landmarks: [Int]
     private var drafter: Drafter
+    /// Whether its next token cannot be drawn yet: its last known token is not computed until then.
+    var isHeld = false
     /// For a waiting sequence, whose prefill it waits for and up to which token of it.
     var awaited: (sequence: SequenceID, until: Int)?
     /// Tokens that could be restored from the disk when it first starts.
@@ -114,6 +116,8 @@ struct SequenceState {
 
     var generatedCount: Int { tokens.count - promptCount }
     var pendingCount: Int { tokens.count - computed }
+    /// Of the pending tokens, those that a step may compute.
+    var plannableCount: Int { pendingCount - (isHeld ? 1 : 0) }
     /// Tokens that it will probably generate: about as many again as so far, within its limit.
     var expectedGrowth: Int { min(maximumTokens - generatedCount, 64 + generatedCount) }
     /// Only the newest token is missing, and those that were forced before it: the sequence is a running stream.

@@ -10,7 +10,7 @@ final class GrammarStates: @unchecked Sendable {
     typealias State = Int32
 
     static let dead: State = -2
-    private static let unknown: State = -1
+    static let unknown: State = -1
     /// Places in one state; what is more ambiguous allows nothing any more.
     private static let maximumPlaces = 1024
 
@@ -44,6 +44,8 @@ final class GrammarStates: @unchecked Sendable {
     private var nearStates: [State: State] = [:]
     private var masks: [State: TokenMask] = [:]
     private var maskBytes = 0
+    /// Masks that are being computed, the oldest first.
+    private var walks: [(state: State, walk: MaskWalk)] = []
     /// The tables of walks over the vocabulary.
     private var scratch: GrammarStates?
     /// Bytes of places in all states.
@@ -77,14 +79,22 @@ final class GrammarStates: @unchecked Sendable {
     private static let maximumMasks = 8 << 20
     /// Bytes of tables for walks that are kept.
     private static let maximumScratch = 4 << 20
+    /// Masks that are being computed at one time. The work on one that is given up is mostly done: its states are known.
+    private static let maximumWalks = 4
 
     /// Bytes that its tables take, roughly.
     var size: Int {
-        states.count * (symbolCount * 4 + 200) + placeBytes + frames.count * 64 + maskBytes + forced.count * 64 + (scratch?.size ?? 0)
+        states.count * (symbolCount * 4 + 200) + placeBytes + frames.count * 64 + maskBytes + forced.count * 64 + scratchSize
+    }
+
+    private var scratchSize: Int {
+        // Most walks share their tables.
+        let others = walks.lazy.map(\.walk.tables).filter { [scratch] in $0 !== scratch }
+        return (scratch?.size ?? 0) + others.reduce(0) { $0 + $1.size }
     }
 
     /// Bytes without those that are kept when new tables begin.
-    var sizeOfStates: Int { size - maskBytes - (scratch?.size ?? 0) }
+    var sizeOfStates: Int { size - maskBytes - scratchSize }
 
     func isEnd(_ state: State) -> Bool { state >= 0 && states[Int(state)].isEnd }
 
@@ -94,7 +104,10 @@ final class GrammarStates: @unchecked Sendable {
 
     func step(_ state: State, control: Int) -> State { step(state, symbol: program.representatives.count + control) }
 
-    private func step(_ state: State, symbol: Int) -> State {
+    /// The state after a symbol as far as it is known.
+    func knownStep(_ state: State, _ symbol: Int) -> State { steps[Int(state) * symbolCount + symbol] }
+
+    func step(_ state: State, symbol: Int) -> State {
         if state < 0 { return Self.dead }
         let place = Int(state) * symbolCount + symbol
         if steps[place] != Self.unknown { return steps[place] }
@@ -331,25 +344,39 @@ final class GrammarStates: @unchecked Sendable {
 
     /// The tokens that may come next, and the tokens that end a text where it may end.
     ///
-    /// The walk over the vocabulary has tables of its own, so that these hold only states that texts come to.
-    func mask(_ state: State, _ trie: TokenTrie) -> TokenMask {
+    /// - deadline: when to stop computing, about; a later call goes on. Nil for never.
+    /// Returns nil when the mask was not finished.
+    func mask(_ state: State, _ trie: TokenTrie, until deadline: ContinuousClock.Instant?) -> TokenMask? {
         let state = near(state)
         if let known = masks[state] { return known }
-        var words = [UInt64](repeating: 0, count: (trie.tokenCount + 63) / 64)
-        func allow(_ token: Token) { words[Int(token) / 64] |= 1 << (UInt64(token) % 64) }
-        if state >= 0 {
-            var walk = scratch ?? GrammarStates(program: program, horizon: Int(horizon) - 1)
-            walk.walk(trie, from: moved(state, to: walk), &walk, &words)
-            scratch = walk.size > Self.maximumScratch ? nil : walk
-            for (index, text) in program.controls.enumerated() where step(state, control: index) >= 0 {
-                if let token = trie.controls[text] { allow(token) }
-            }
-            if isEnd(state) { trie.ends.forEach(allow) }
+        guard state >= 0 else { return TokenMask(words: [UInt64](repeating: 0, count: (trie.tokenCount + 63) / 64)) }
+        let walk = takeWalk(from: state, trie)
+        guard walk.run(until: deadline) else {
+            walks.append((state, walk))
+            if walks.count > Self.maximumWalks { walks.removeFirst() }
+            return nil
         }
+        scratch = walk.tables.size > Self.maximumScratch ? nil : walk.tables
+        var words = walk.words
+        func allow(_ token: Token) { words[Int(token) / 64] |= 1 << (UInt64(token) % 64) }
+        for (index, text) in program.controls.enumerated() where step(state, control: index) >= 0 {
+            if let token = trie.controls[text] { allow(token) }
+        }
+        if isEnd(state) { trie.ends.forEach(allow) }
         let mask = TokenMask(words: words)
         keep(mask, of: state)
         return mask
     }
+
+    private func takeWalk(from state: State, _ trie: TokenTrie) -> MaskWalk {
+        if let index = walks.firstIndex(where: { $0.state == state }) { return walks.remove(at: index).walk }
+        let tables = scratch ?? empty()
+        scratch = tables
+        return MaskWalk(from: moved(state, to: tables), tables: tables, trie: trie)
+    }
+
+    /// New tables of the same grammar.
+    func empty() -> GrammarStates { GrammarStates(program: program, horizon: Int(horizon) - 1) }
 
     private func keep(_ mask: TokenMask, of state: State) {
         if masks.updateValue(mask, forKey: state) == nil { maskBytes += mask.words.count * 8 + 64 }
@@ -364,80 +391,19 @@ final class GrammarStates: @unchecked Sendable {
 
     func hasMask(_ state: State) -> Bool { masks[near(state)] != nil }
 
-    /// The states after each byte.
-    func successors(_ state: State) -> [State] {
-        if state < 0 { return [] }
-        return program.representatives.indices.map { step(state, symbol: $0) }.filter { $0 >= 0 }
-    }
-
-    /// The bytes after which a state is the same.
-    private func bytesThatStay(_ state: State) -> TokenTrie.ByteSet {
-        var set = TokenTrie.ByteSet.zero
-        for byte in 0..<256 where step(state, byte: UInt8(byte)) == state { set[byte / 64] |= 1 << (UInt64(byte) % 64) }
-        return set
-    }
-
-    /// Allows all tokens that can follow a state.
-    ///
-    /// - current: these tables; new ones when they grow too large on the way.
-    private func walk(_ trie: TokenTrie, from start: State, _ current: inout GrammarStates, _ words: inout [UInt64]) {
-        var (tables, start) = (self, start)
-        var path = [State](repeating: start, count: trie.longest + 1)
-        var staying = bytesThatStay(start)
-        var index = 0
-        var token = 0
-        var misses = 0
-        func allow(upTo end: Int) {
-            while token < end {
-                let allowed = Int(trie.tokens[token])
-                words[allowed / 64] |= 1 << (UInt64(allowed) % 64)
-                token += 1
-            }
-        }
-        trie.nodes.withUnsafeBufferPointer { nodes in
-            while index < nodes.count {
-                let node = nodes[index]
-                let depth = Int(node.depth)
-                let symbol = Int(program.classes[Int(node.byte)])
-                var next = tables.steps[Int(path[depth - 1]) * symbolCount + symbol]
-                if next == Self.unknown {
-                    misses += 1
-                    if misses.isMultiple(of: 512), tables.size > 2 * Self.maximumScratch {
-                        let larger = GrammarStates(program: program, horizon: Int(horizon) - 1)
-                        start = tables.moved(start, to: larger)
-                        for place in 0..<depth { path[place] = tables.moved(path[place], to: larger) }
-                        (tables, current) = (larger, larger)
-                        staying = tables.bytesThatStay(start)
-                    }
-                    next = tables.step(path[depth - 1], symbol: symbol)
-                }
-                if next < 0 {
-                    index = Int(node.end)
-                    token = Int(nodes[index - 1].tokensEnd)
-                    continue
-                }
-                // Within a text of any characters most tokens lead nowhere else: a whole branch is allowed at once.
-                if next == start, node.byteSet >= 0, trie.byteSets[Int(node.byteSet)] & ~staying == .zero {
-                    index = Int(node.end)
-                    allow(upTo: Int(nodes[index - 1].tokensEnd))
-                    continue
-                }
-                path[depth] = next
-                allow(upTo: Int(node.tokensEnd))
-                index += 1
-            }
-        }
-    }
-
     // MARK: Forced text
+
+    /// Places that are looked at for one forced text; what comes after is found out later.
+    private static let maximumVisits = 4096
 
     /// What has to come next, whatever is preferred.
     func forcedText(_ state: State) -> ForcedText {
         if state < 0 { return ForcedText() }
         if let known = forced[state] { return known }
         var text = ForcedText()
-        var place = state
-        while place >= 0, text.bytes.count < ForcedText.longest, !isEnd(place), let byte = onlyByte(place) {
+        var (place, visited) = (state, 0)
+        while place >= 0, text.bytes.count < ForcedText.longest, visited < Self.maximumVisits, !isEnd(place), let byte = onlyByte(place) {
+            visited += states[Int(place)].places.count
             text.bytes.append(byte)
             place = step(place, byte: byte)
         }

@@ -147,7 +147,24 @@ package final class ModelManager: Sendable {
     package var isShuttingDown: Bool { state.withLock { $0.pool.stopped } }
 
     /// Bytes that all models may take, and that they take or are about to take.
-    package var memory: (budget: Int, used: Int) { state.withLock { ($0.pool.limits.budget, $0.pool.usedBytes) } }
+    package var memory: (budget: Int, used: Int) {
+        countGrammars()
+        return state.withLock { ($0.pool.limits.budget, $0.pool.usedBytes) }
+    }
+
+    /// Grammars count like everything else that a model takes, and go before models do.
+    /// - needed: bytes that are about to be taken.
+    private func countGrammars(besides needed: Int = 0) {
+        let backends = loaded
+        func bytes() -> [String: Int] { Dictionary(uniqueKeysWithValues: backends.map { ($0.id, $0.backend.grammarBytes) }) }
+        let free = state.withLock { state in
+            state.pool.note(grammars: bytes())
+            return state.pool.freeBytes
+        }
+        guard free < needed, backends.contains(where: { $0.backend.grammarBytes > 0 }) else { return }
+        for (_, backend) in backends { backend.forgetGrammars() }
+        state.withLock { $0.pool.note(grammars: bytes()) }
+    }
 
     /// Every model that takes memory, sorted by name.
     package var statuses: [ModelStatus] {
@@ -200,12 +217,14 @@ package final class ModelManager: Sendable {
         let settings = settings(loaded)
         // Of one that is outdated it says nothing about the next.
         let known = state.withLock { $0.pool.entries[loaded.id].flatMap { $0.isOutdated ? nil : $0.memory } }
-        let memory: MemoryUse
+        var memory: MemoryUse
         do {
             memory = if let known { known } else { try await estimated(loaded, settings) }
         } catch let error as DiskWork.NoAnswer {
             throw ModelError.loadFailed(record.id, reason: error.description)
         }
+        memory.grammars = 0
+        if known == nil { countGrammars(besides: memory.total) }
         let terms = Pool.Terms(
             memory: memory, isPinned: settings.isPinned, keepAlive: settings.keepAlive ?? self.keepAlive,
             asked: keepAlive, onlyLoads: onlyLoads)

@@ -130,6 +130,11 @@ extension ModelPool {
         return free(chosen)
     }
 
+    /// What the kept grammars of loaded models take, in bytes, by model.
+    package mutating func note(grammars: [String: Int]) {
+        for (id, entry) in entries where entry.loaded != nil { entries[id]?.memory.grammars = grammars[id] ?? 0 }
+    }
+
     /// Bytes of the budget that no model has or waits for; below 0 when models took more than was estimated.
     package var freeBytes: Int { limits.budget - usedBytes }
     package var usedBytes: Int { entries.values.reduce(0) { $0 + $1.memory.total } }

@@ -42,7 +42,7 @@ struct ConnectionChannel: ServerChildChannel, HTTPChannelHandler {
         try pipeline.addHandler(ConnectionLife(use: use))
         try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: false))
         try pipeline.addHandlers([ParserErrorHandler(), ExpectContinueHandler(bodyLimit: limits.input.bodyBytes), DisconnectMonitor()])
-        try pipeline.addHandler(HTTPConnectionStateHandler(idleTimeout: limits.requestTime, logger: logger))
+        try pipeline.addHandler(HTTPConnectionStateHandler(idleTimeout: limits.requestTime + ConnectionLife.grace, logger: logger))
     }
 
     func handle(value asyncChannel: NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>, logger: Logger) async {

@@ -13,8 +13,8 @@ final class ConnectionLife: ChannelDuplexHandler, RemovableChannelHandler {
     private static let drainedBytes = 256 << 10
     /// How long a connection is kept after its last answer, so that a client that still sends can read it.
     private static let lingerTime = TimeAmount.seconds(1)
-    /// What a body may take longer than its limit says before the connection is cut. The answer to a slow body comes before.
-    private static let grace = TimeAmount.seconds(5)
+    /// Between the end of a client's time and the end of its connection: so long may the answer that says so take to be written.
+    static let grace = Duration.seconds(5)
 
     private struct Exchange {
         let version: HTTPVersion
@@ -70,10 +70,21 @@ final class ConnectionLife: ChannelDuplexHandler, RemovableChannelHandler {
         announced = head.headers.contains(name: "transfer-encoding") ? nil : head.headers.first(name: "content-length").flatMap { Int($0) } ?? 0
         if announced == 0 { return }
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-        bodyTimer = context.eventLoop.scheduleTask(in: TimeAmount(use.limits.requestTime) + Self.grace) {
+        bodyTimer = context.eventLoop.scheduleTask(in: TimeAmount(use.limits.requestTime)) {
+            let (life, context) = bound.value
+            life.endSlowBody(context)
+        }
+    }
+
+    /// Whoever reads the body learns that its time is over, and answers. The connection closes also if nobody does.
+    private func endSlowBody(_ context: ChannelHandlerContext) {
+        guard isBodyArriving else { return }
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        bodyTimer = context.eventLoop.scheduleTask(in: TimeAmount(Self.grace)) {
             let (life, context) = bound.value
             if life.isBodyArriving { context.close(promise: nil) }
         }
+        context.fireErrorCaught(BodyTimeout())
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
@@ -146,6 +157,9 @@ final class ConnectionLife: ChannelDuplexHandler, RemovableChannelHandler {
         context.fireChannelInactive()
     }
 }
+
+/// A body took longer than `ServerLimits.requestTime`.
+struct BodyTimeout: Error {}
 
 extension HTTPVersion {
     /// Before HTTP/1.1.

@@ -107,17 +107,17 @@ struct RequestReader: Sendable {
 
     // MARK: Bytes
 
-    /// A client that sends a byte now and then is cut off by the total time, one that stops by the connection's idle time.
+    /// A client that stops, or sends a byte now and then, is cut off: `ConnectionLife` ends a body that takes too long.
     private func collect(_ request: Request) async throws -> RequestBytes {
         let mediaType = request.headers[.contentType]?.split(separator: ";").first?.lowercased()
         guard mediaType?.trimmingSpaces == "application/json" else { throw APIError.notJSON }
         let limit = limits.input.bodyBytes
         if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > limit { throw APIError.bodyTooLarge(limit: limit) }
-        let deadline = ContinuousClock.now + limits.requestTime
         let bytes = RequestBytes(use: use, limit: limit)
-        for try await buffer in request.body {
-            try bytes.append(buffer)
-            if ContinuousClock.now > deadline { throw APIError.bodyTooSlow }
+        do {
+            for try await buffer in request.body { try bytes.append(buffer) }
+        } catch is BodyTimeout {
+            throw APIError.bodyTooSlow
         }
         return bytes
     }

@@ -15,7 +15,7 @@ struct ModelAsk: Sendable {
     let keepAlive: KeepAlive?
     let streams: Bool
     /// Fields without effect, for the response's header.
-    let ignored: IgnoredFields
+    let ignored: ReportedNames
 }
 
 /// An answer that has begun.
@@ -67,6 +67,7 @@ struct AnswerResponder: Sendable {
         return try await context.channel.onDisconnect(canceller.cancel) {
             defer { withExtendedLifetime(lease) {} }
             let answer = try consumer.take()
+            let report = answer.report
             var dialect = dialect
             var reasons = [FinishReason](repeating: .stop, count: choices)
             while let event = try await answer.nextEvent() {
@@ -78,7 +79,9 @@ struct AnswerResponder: Sendable {
                 case .ended(let usage):
                     let answer = dialect.whole(reasons, usage: usage)
                     try await keep?(answer)
-                    return .json(answer)
+                    var response = Response.json(answer)
+                    response.report(report)
+                    return response
                 }
             }
             throw APIError.internal("The answer ended without a reason.")
@@ -89,11 +92,14 @@ struct AnswerResponder: Sendable {
         _ started: sending StartedAnswer<Dialect>, _ lease: ModelLease, _ context: ShimmyRequestContext
     ) -> Response {
         let (canceller, dialect, choices, keep) = (started.answer.canceller, started.dialect, started.choices, started.keep)
+        let report = started.answer.report
         let consumer = OneConsumer(started.answer)
-        return .events(context) { writer in
+        var response = Response.events(context) { writer in
             defer { withExtendedLifetime(lease) {} }
             try await write(try consumer.take(), canceller, dialect, choices: choices, keep, to: &writer, context)
         }
+        response.report(report)
+        return response
     }
 
     /// A stream that begins before its model is there: comments tell how far it is.

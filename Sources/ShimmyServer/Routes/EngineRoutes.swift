@@ -44,6 +44,7 @@ struct EngineRoutes: Sendable {
             "model": .string(status.id), "state": .string(status.stage.rawValue), "progress": .double(status.progress),
             "memory": [
                 "weights": .int(status.memory.weights), "kv": .int(status.memory.cache), "compute": .int(status.memory.compute),
+                "grammars": .int(status.memory.grammars),
             ],
             "context_length": status.backend.map { .int($0.contextLength) } ?? .null, "users": .int(status.users), "pinned": .bool(status.isPinned),
             "expires_at": status.expiresIn.map { .int(UnixTime.now + Int(min($0, 1e9).rounded(.up))) } ?? .null,
@@ -58,7 +59,10 @@ struct EngineRoutes: Sendable {
         let counters = statistics.counters
         return [
             "running": .int(statistics.running),
+            "running_limit": .int(statistics.runningLimit),
             "waiting": .int(statistics.waiting),
+            "queue": ["used": .int(statistics.queued), "total": .int(statistics.queueLimit)],
+            "slots": ["used": .int(statistics.slotsUsed), "total": .int(statistics.slotsTotal)],
             "cells": ["used": .int(statistics.cellsUsed), "total": .int(statistics.cellsTotal)],
             "steps": [
                 "count": .int(statistics.steps), "rows": .int(statistics.tokensComputed), "last_seconds": .double(statistics.stepSeconds),
@@ -75,7 +79,15 @@ struct EngineRoutes: Sendable {
             "speculation": ["guessed_tokens": .int(counters.guessedTokens), "accepted_tokens": .int(counters.acceptedTokens)],
             "generated_tokens": .int(counters.generatedTokens),
             "pauses": .int(counters.pauses),
+            "faults": faults(statistics.faults),
             "sequences": .array(statistics.sequences.map(sequence)),
+        ]
+    }
+
+    private func faults(_ faults: EngineFaults) -> JSON {
+        [
+            "failed_sequences": .int(faults.failedSequences), "failed_runs": .int(faults.failedRuns), "refused_chunks": .int(faults.refusedChunks),
+            "inconsistencies": .int(faults.inconsistencies),
         ]
     }
 

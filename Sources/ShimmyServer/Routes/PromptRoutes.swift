@@ -1,7 +1,9 @@
 import HTTPTypes
 import Hummingbird
+import Logging
 import ShimmyAPI
 import ShimmyChat
+import ShimmyCore
 import ShimmyJSON
 import ShimmyModels
 
@@ -10,6 +12,9 @@ struct PromptRoutes: Sendable {
     let models: ModelManager
     let body: RequestReader
     let reader: PresetReader
+    /// Of a model that is not loaded.
+    let contextLength: @Sendable (ModelRecord) -> Int?
+    let tokenizer: @Sendable (ModelRecord) async throws -> TokenizerFacts
 
     var routes: [Route] {
         ["", "/v1"].flatMap { prefix in
@@ -27,15 +32,26 @@ struct PromptRoutes: Sendable {
         var decoded = reading.value
         reading.preset.complete(&decoded.conversation)
         let lease = try await context.acquire(decoded.model, from: models)
-        return .json(RenderRequest.response(try await lease.backend.prepare(decoded.conversation), model: decoded.model))
+        let prompt = try await lease.backend.prepare(decoded.conversation)
+        var response = Response.json(RenderRequest.response(prompt, model: decoded.model))
+        response.report(prompt.report)
+        return response
     }
 
     @Sendable private func tokenize(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
         let decoded = try await body.read(request, context) { try TokenizeRequest($0) }
         let lease = try await context.acquire(try await models.meant(by: decoded.model), from: models)
-        let tokens = try await lease.backend.tokenize(decoded.content, addSpecial: decoded.addSpecial, parseSpecial: decoded.parseSpecial)
-        let pieces = decoded.withPieces ? try await lease.backend.pieces(of: tokens) : nil
-        return .json(TokenizeRequest.response(tokens, pieces: pieces, contextLength: lease.backend.contextLength))
+        let (backend, tokens) = (lease.backend, try await tokens(of: decoded.input, lease.backend))
+        let pieces = decoded.needsPieces ? try await backend.pieces(of: tokens) : nil
+        return .json(decoded.response(tokens, pieces: pieces, contextLength: backend.contextLength))
+    }
+
+    private func tokens(of input: TokenizeRequest.Input, _ backend: any Backend) async throws -> [Token] {
+        switch input {
+        case .text(let text, let addSpecial, let parseSpecial):
+            try await backend.tokenize(text, addSpecial: addSpecial, parseSpecial: parseSpecial)
+        case .conversation(let conversation): try await backend.prepare(conversation).tokens
+        }
     }
 
     @Sendable private func detokenize(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
@@ -45,7 +61,16 @@ struct PromptRoutes: Sendable {
     }
 
     @Sendable private func describe(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
-        let (model, backend) = try await models.loaded(request.query.string("model"))
-        return .json(TokenizerInfo.response(backend.tokenizer, model: model, contextLength: backend.contextLength))
+        let model = try await models.meant(by: request.query.string("model"))
+        let record = try await models.findUsable(model)
+        if let backend = models.loadedBackend(record) {
+            return .json(TokenizerInfo.response(backend.tokenizer, model: model, contextLength: backend.contextLength))
+        }
+        do {
+            return .json(TokenizerInfo.response(try await tokenizer(record), model: model, contextLength: contextLength(record)))
+        } catch let error where !(error is CancellationError) {
+            context.logger.info("a tokenizer cannot be told without its model", metadata: ["model": "\(record.id)", "error": "\(error)"])
+            throw APIError.modelNotLoaded(model)
+        }
     }
 }

@@ -48,6 +48,7 @@ struct ResponseRoutes: Sendable {
         let making: Making
         /// How many of the oldest items did not fit.
         var dropped = 0
+        var report = AnswerReport()
         /// Why it is not kept though it should be; nil otherwise.
         var obstacle: APIError?
     }
@@ -83,6 +84,7 @@ struct ResponseRoutes: Sendable {
         }
         let begun = try await begin(order, lease, context)
         var response = streams.respond(try telling(begun, context))
+        response.report(begun.report)
         response.report(dropped: begun.dropped, begun.obstacle)
         return response
     }
@@ -109,6 +111,7 @@ struct ResponseRoutes: Sendable {
             while await run.next() != nil {}
             if let failure = run.failure { throw failure }
             var response = Response.json(run.object.json)
+            response.report(begun.report)
             response.report(dropped: begun.dropped, begun.obstacle ?? run.obstacle)
             return response
         }
@@ -133,8 +136,9 @@ struct ResponseRoutes: Sendable {
         let started = try await maker.start(order.request, items.items, on: lease.backend, terms)
         let beginning = try await beginning(order.request, items, context)
         if started.dropped > 0 { context.logger.droppedItems(started.dropped, of: beginning.events.object.id) }
+        let report = started.answer.report
         let run = ResponseRun(started.answer, lease, beginning.events, beginning.record, models, context.logger)
-        return Begun(making: .now(OneConsumer(run), first: beginning.first), dropped: started.dropped, obstacle: beginning.obstacle)
+        return Begun(making: .now(OneConsumer(run), first: beginning.first), dropped: started.dropped, report: report, obstacle: beginning.obstacle)
     }
 
     private struct Beginning {

@@ -101,7 +101,8 @@ struct ServeCommand: AsyncParsableCommand {
         try? await store?.ready()
         let server = ShimmyServer(
             configuration: configuration, models: models, hub: .standard(memory: try memory.budget), store: store,
-            contextLength: { planner.plannedContextLength($0, settings(for: $0)) }, logger: logger
+            contextLength: { planner.plannedContextLength($0, settings(for: $0)) },
+            tokenizer: { try await planner.tokenizer(of: $0) }, logger: logger
         ) { address in
             await Banner.show(address, models: models, preferred: modelName)
             await LiveConfiguration.logAliasProblems(models, logger)

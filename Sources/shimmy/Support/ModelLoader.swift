@@ -79,6 +79,17 @@ struct ModelLoader: Sendable {
         }
     }
 
+    /// The tokenizer's facts of a model that is not loaded, from its vocabulary alone. Throws for a folder that was never converted.
+    func tokenizer(of record: ModelRecord) async throws -> TokenizerFacts {
+        let path = record.isFolder ? conversions.path(of: record) : record.path
+        let files = record.isFolder ? [path] : record.shards
+        return try await DiskWork.shared.run(patience: 30) {
+            _ = try LoadCheck.headers(of: files)
+            let model = try LlamaModel(path: path, options: .init(vocabularyOnly: true))
+            return TokenizerFacts(model.vocabulary, template: try template(of: model, record).source)
+        }
+    }
+
     private func start(_ model: LlamaModel, _ headers: [GGUFHeader], _ record: ModelRecord, _ settings: ModelSettings) async throws -> (
         any Backend, MemoryUse
     ) {

@@ -1,30 +1,31 @@
 import ShimmyCore
 
 /// The fields of a request that have no effect, for the response's header. Its size has a bound, whatever the request has.
-package struct IgnoredFields: Sendable, Equatable, ExpressibleByArrayLiteral {
+package struct ReportedNames: Sendable, Equatable, ExpressibleByArrayLiteral {
     /// The first different ones, in the request's order.
     package private(set) var names: [String] = []
     /// Fields beyond these.
     package private(set) var more = 0
 
     /// Unicode scalars that are kept of a name.
-    private static let nameLength = 64
+    private let nameLength: Int
 
-    package init() {}
+    package init(nameLength: Int = 64) { self.nameLength = nameLength }
 
     package init(arrayLiteral elements: String...) {
+        self.init()
         for name in elements { append(name) }
     }
 
     package var isEmpty: Bool { names.isEmpty }
 
     package mutating func append(_ name: String) {
-        let name = String(String.UnicodeScalarView(name.unicodeScalars.prefix(Self.nameLength)))
+        let name = String(String.UnicodeScalarView(name.unicodeScalars.prefix(nameLength)))
         if names.contains(name) { return }
         if names.count < InputLimits.standard.reportedFields { names.append(name) } else { more += 1 }
     }
 
-    package static func += (left: inout IgnoredFields, right: IgnoredFields) {
+    package static func += (left: inout ReportedNames, right: ReportedNames) {
         for name in right.names { left.append(name) }
         left.more += right.more
     }
@@ -39,6 +40,6 @@ package struct IgnoredFields: Sendable, Equatable, ExpressibleByArrayLiteral {
     package static func visible(_ name: String) -> String {
         String(
             String.UnicodeScalarView(
-                name.unicodeScalars.prefix(nameLength).map { (33...126).contains($0.value) && $0 != "," ? $0 : "?" }))
+                name.unicodeScalars.map { (33...126).contains($0.value) && $0 != "," ? $0 : "?" }))
     }
 }
