@@ -53,12 +53,14 @@ package struct ChatSession: Sendable, Equatable {
     package mutating func clear() { messages = [] }
 
     /// A request for the next answer, to be streamed.
-    package var request: JSON {
+    /// - recommended: fields for which the session has no values of its own.
+    package func request(recommended: JSONObject = [:]) -> JSON {
         var all: [JSON] = messages.map(\.json)
         if let system { all.insert(["role": "system", "content": .string(system)], at: 0) }
         var fields: JSONObject = [
             "model": .string(model), "messages": .array(all), "stream": true, "stream_options": ["include_usage": true],
         ]
+        for (name, value) in recommended { fields[name] = value }
         for (name, value) in parameters { fields[name] = value }
         if let format { fields["response_format"] = format }
         if let keepAlive { fields["keep_alive"] = .string(keepAlive) }

@@ -29,6 +29,9 @@ package enum Settings {
         Setting(
             "server", "load_silence", .integer(0...86400), default: "2",
             "Seconds that a stream's status waits for its model; then comments tell how far the load is."),
+        Setting(
+            "server", "max_tokens_over_context", .choice(["refuse", "clamp"]), default: "\"refuse\"",
+            "What becomes of a request for more tokens than the context has room for: an error as at OpenAI, or as many as there are.", isLive: true),
     ]
 
     private static let limits = [

@@ -1,3 +1,5 @@
+package import ShimmyJSON
+
 /// Where a model was found.
 package enum ModelSource: String, Sendable, CaseIterable {
     // In the order in which names are given away: the first one keeps the plain name.
@@ -80,6 +82,8 @@ package struct ModelRecord: Sendable, Equatable {
     package var base: String?
     /// What the program that keeps it says about its use.
     package var hints = ModelHints()
+    /// How its makers recommend to draw its answers, see `RecommendedSampling`.
+    package var sampling = JSONObject()
     /// The model that is loaded for it, so that both are one in memory; nil for one that is loaded itself.
     package var engineOf: String?
     /// What makes a model of its file, where it is not the file alone: several may name one file. Nil for all models but Ollama's.

@@ -10,6 +10,7 @@ extension HTTPField.Name {
     static let ignoredParameters = Self("x-shimmy-ignored-params")!
     static let forcedParameters = Self("x-shimmy-forced-params")!
     static let normalized = Self("x-shimmy-normalized")!
+    static let clampedTokens = Self("x-shimmy-clamped-tokens")!
     static let unenforced = Self("x-shimmy-unenforced")!
     static let accelBuffering = Self("x-accel-buffering")!
     static let retryAfterName = Self("retry-after")!
@@ -46,6 +47,7 @@ extension Response {
     /// Says where the answer deviates from what was asked for.
     mutating func report(_ report: AnswerReport) {
         if !report.normalizations.isEmpty { headers[.normalized] = report.normalizations.joined(separator: ", ") }
+        if let tokens = report.clampedTokens { headers[.clampedTokens] = "\(tokens)" }
         var keywords = ReportedNames(nameLength: InputLimits.standard.reportedPointerLength)
         for keyword in report.unenforced { keywords.append(keyword) }
         if let names = keywords.header { headers[.unenforced] = names }

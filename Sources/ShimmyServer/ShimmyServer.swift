@@ -128,7 +128,7 @@ package struct ShimmyServer: Service {
         return RouteTable(
             routes: HealthRoutes(models: models).routes
                 + EngineRoutes(models: models, use: use, store: store).routes
-                + ModelRoutes(models: models, contextLength: contextLength, body: body).routes
+                + ModelRoutes(models: models, contextLength: contextLength, presets: configuration.presets, body: body).routes
                 + PullRoutes(models: models, hub: hub, body: body, heartbeat: configuration.heartbeat).routes
                 + ChatRoutes(models: models, reader: reader, responder: responder, store: store).routes
                 + StoredChatRoutes(store: store, body: body).routes

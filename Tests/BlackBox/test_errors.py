@@ -136,6 +136,19 @@ def test_too_long_a_prompt_is_refused_with_the_counts(server):
     assert "8190 in the completion" in message
 
 
+def test_a_limit_beyond_the_context_can_be_cut(server, start):
+    for answer in (
+        server.chat("Hi", max_tokens=32000, max_tokens_over_context="clamp", stop=["."]),
+        start("--max-tokens-over-context", "clamp").chat("Hi", max_tokens=32000, stop=["."]),
+    ):
+        assert answer.status == 200
+        assert int(answer.headers["x-shimmy-clamped-tokens"]) == 8192 - answer.json["usage"]["prompt_tokens"]
+    assert "x-shimmy-clamped-tokens" not in server.chat("Hi", max_tokens=4, max_tokens_over_context="clamp").headers
+    server.chat("word " * 9000, max_tokens_over_context="clamp").assert_error(400, "messages", "context_length_exceeded")
+    server.chat("Hi", max_tokens=32000, max_tokens_over_context="refuse").assert_error(400, "messages", "context_length_exceeded")
+    server.chat(max_tokens_over_context="cut").assert_error(400, "max_tokens_over_context", "invalid_value")
+
+
 @pytest.mark.parametrize("text", [b"", b"{", b"nope", b'{"model": }', b'{"a": 1} x', b"\xff\xfe", b'{"a": "\xff"}', b'{"a": "\\ud800"}', b"{'a': 1}"])
 def test_malformed_json_is_400(server, text):
     server.request("POST", "/v1/chat/completions", text).assert_error(400, None, None)

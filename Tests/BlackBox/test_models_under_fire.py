@@ -12,7 +12,7 @@ import pytest
 from server import MODEL, Server, run
 from test_memory import NAME, engine, memory_of, shelf, status, text, wait_until  # noqa: F401
 
-SECONDS = float(os.environ.get("SHIMMY_FIRE_SECONDS", "180"))
+SECONDS = float(os.environ.get("SHIMMY_FIRE_SECONDS", "60"))
 CLIENTS = 8
 
 

@@ -98,7 +98,9 @@ def test_sealed_thoughts_come_back(thinker):
     assert counts["sealed"] == counts["open"]
     assert "encrypted_content" not in respond(thinker, [question], **options)["output"][0]
     foreign = {**sealed, "encrypted_content": "gAAAAABo"}
-    create(thinker, [question, foreign, message, again]).assert_error(400, "input[1].encrypted_content", "invalid_encrypted_content")
+    answer = create(thinker, [question, foreign, message, again], **options)
+    assert answer.status == 200 and answer.headers["x-shimmy-ignored-params"] == "input[1].encrypted_content"
+    assert answer.json["usage"]["input_tokens"] == counts["none"]
 
 
 def test_the_official_clients_stream_helper(client):

@@ -107,7 +107,6 @@ def test_every_kind_of_item(server):
     assert [item["id"] for item in listed[2:5]] == ["rs_1", "msg_1", "fc_1"]
     image = {"role": "user", "content": [{"type": "input_image", "image_url": "data:image/png;base64,AA=="}]}
     create(server, [image]).assert_error(400, "input[0].content[0].type", "unsupported_value")
-    create(server, [{"type": "web_search_call", "id": "ws_1"}]).assert_error(400, "input[0].type", "unsupported_value")
     create(server, items[5:6]).assert_error(400, "input", None)
 
 
@@ -162,6 +161,72 @@ def test_custom_tools_of_responses(server):
 def test_hosted_tools_of_responses_are_reported(server):
     answer = create(server, tools=[{"type": "web_search"}, function("get_weather", WEATHER)], tool_choice="none")
     assert answer.status == 200 and "tools[0]" in answer.headers["x-shimmy-ignored-params"]
+
+
+def test_a_session_of_another_server_goes_on(client):
+    """What OpenAI's own tools left behind, as its SDK gives it back."""
+    items = [
+        {"role": "user", "content": "Who won?"},
+        {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAAAABo"},
+        {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"type": "search", "query": "who won"}},
+        {"type": "mcp_list_tools", "id": "mcpl_1", "server_label": "sport", "tools": []},
+        {"type": "mcp_call", "id": "mcp_1", "server_label": "sport", "name": "score", "arguments": "{}", "output": "Two to one."},
+        {"type": "compaction", "id": "cmp_1", "encrypted_content": "gAAAAABo"},
+        {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": [{"type": "output_text", "text": "They.", "annotations": []}]},
+        {"role": "user", "content": "And before?"},
+    ]
+    raw = client.responses.with_raw_response.create(model=MODEL, input=items, max_output_tokens=8)
+    assert raw.headers["x-shimmy-ignored-params"] == "input[1].encrypted_content, input[2], input[3], input[5]"
+    response = raw.parse()
+    assert response.output_text
+    kept = client.responses.input_items.list(response.id, order="asc").data
+    assert [item.type for item in kept][1:6] == ["reasoning", "web_search_call", "mcp_list_tools", "mcp_call", "compaction"]
+    assert client.responses.create(model=MODEL, previous_response_id=response.id, input="Go on.", max_output_tokens=4).output_text
+
+
+def test_namespaces_of_tools(server, client):
+    find = {"type": "function", "name": "find", "parameters": WEATHER, "defer_loading": True}
+    tools = [{"type": "namespace", "name": name, "description": f"The {name}.", "tools": [find]} for name in ("crm", "wiki")]
+    choice = {"type": "function", "name": "find", "namespace": "wiki"}
+    response = client.responses.create(model=MODEL, input="Find it.", tools=tools, tool_choice=choice, max_output_tokens=60)
+    [call] = response.output
+    assert call.type == "function_call" and call.name == "find" and call.namespace == "wiki"
+    Draft202012Validator(WEATHER).validate(json.loads(call.arguments))
+    output = {"type": "function_call_output", "call_id": call.call_id, "output": "Found."}
+    again = client.responses.create(model=MODEL, previous_response_id=response.id, input=[output], tools=tools, tool_choice="none", max_output_tokens=4)
+    assert again.output_text
+    create(server, tools=[*tools, tools[0]]).assert_error(400, "tools[2].tools[0].name", "invalid_value")
+    create(server, tools=[{"type": "namespace", "name": "a"}]).assert_error(400, "tools[0].tools", "missing_required_parameter")
+
+
+@pytest.mark.parametrize("tool, type", [
+    ({"type": "local_shell"}, "local_shell_call"), ({"type": "shell", "environment": {"type": "local"}}, "shell_call"),
+    ({"type": "apply_patch"}, "apply_patch_call"), ({"type": "tool_search", "execution": "client"}, "tool_search_call"),
+])
+def test_shells_and_patches(server, client, tool, type):
+    choice = {"type": tool["type"]}
+    response = client.responses.create(model=MODEL, input="Do it.", tools=[tool], tool_choice=choice, max_output_tokens=300)
+    [call] = response.output
+    assert call.type == type and call.status in ("completed", "incomplete")
+    with client.responses.stream(model=MODEL, input="Do it.", tools=[tool], tool_choice=choice, max_output_tokens=300) as stream:
+        types = [event.type for event in stream]
+        assert stream.get_final_response().output[0].type == type
+    assert types.count("response.output_item.added") == 1 == types.count("response.output_item.done")
+    if call.status == "completed":
+        results = {
+            "local_shell_call": {"id": call.call_id, "output": "a"}, "apply_patch_call": {"call_id": call.call_id, "status": "completed"},
+            "shell_call": {"call_id": call.call_id, "output": [{"stdout": "a", "stderr": "", "outcome": {"type": "exit", "exit_code": 0}}]},
+            "tool_search_call": {"call_id": call.call_id, "execution": "client", "tools": []},
+        }
+        kind = "tool_search_output" if type == "tool_search_call" else f"{type}_output"
+        output = {"type": kind, **results[type]}
+        assert client.responses.create(model=MODEL, previous_response_id=response.id, input=[output], max_output_tokens=4).output_text
+
+
+def test_containers_are_openais(server):
+    tools = [{"type": "shell", "environment": {"type": "container_auto"}}, {"type": "tool_search"}, {"type": "web_search"}]
+    answer = create(server, tools=tools)
+    assert answer.headers["x-shimmy-ignored-params"] == "tools[0], tools[1], tools[2]"
 
 
 def test_a_round_trip_of_a_tool(server):

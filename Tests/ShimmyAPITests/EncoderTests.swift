@@ -40,8 +40,8 @@ import Testing
     }
 
     private let callDeltas: [MessageDelta] = [
-        .reasoning("hm"), .call(index: 0, id: "call_1", name: "f", isCustom: false), .arguments(index: 0, "{\"a\"", isCustom: false),
-        .arguments(index: 0, ":1}", isCustom: false), .call(index: 1, id: "call_2", name: "g", isCustom: true),
+        .reasoning("hm"), .call(index: 0, id: "call_1", CalledTool("f")), .arguments(index: 0, "{\"a\"", isCustom: false),
+        .arguments(index: 0, ":1}", isCustom: false), .call(index: 1, id: "call_2", CalledTool("g", kind: .custom)),
         .arguments(index: 1, "text", isCustom: true),
     ]
 
@@ -90,7 +90,7 @@ import Testing
             let bytes = Array("{\"input\": \(literal)}".unicodeScalars.map { String($0) })
             for size in 1...5 {
                 var dialect = CallDialect()
-                dialect.customTools = ["g"]
+                dialect.tools = ["g": CalledTool("g", kind: .custom)]
                 var mapper = MessageDialect(dialect)
                 var message = AnswerMessage()
                 if let delta = mapper.map(.call(index: 0, id: "call_1", name: "g")) { message.append(delta) }
@@ -164,6 +164,6 @@ import Testing
             ModelDescription.list([model]).text
                 == #"{"object":"list","data":[{"id":"u/r:Q8_0","object":"model","created":9,"owned_by":"ollama","shimmy":{"context_length":5,"#
                 + #""capabilities":["chat"],"quantization":"Q8_0","size_bytes":3,"memory_bytes":7,"loaded":true,"source":"ollama","architecture":null,"#
-                + #""parameters":null,"problem":null,"aliases":["tiny"],"base":null}}]}"#)
+                + #""parameters":null,"problem":null,"aliases":["tiny"],"base":null,"sampling":{}}}]}"#)
     }
 }

@@ -12,7 +12,7 @@ import Testing
         _ style: ResponseStyle = ResponseStyle(), custom: Set<String> = [], _ request: String = #"{"model": "m", "input": "Hi"}"#
     ) throws -> ResponseEvents {
         var dialect = CallDialect()
-        dialect.customTools = custom
+        for name in custom { dialect.tools[name] = CalledTool(name, kind: .custom) }
         let object = ResponseObject(id: id, created: 5, request: try ResponseRequest(JSON.parse(request)), isStored: true)
         return ResponseEvents(object, style: style, dialect: dialect)
     }
@@ -50,6 +50,53 @@ import Testing
                 "input_tokens": 7, "input_tokens_details": ["cached_tokens": 3, "cache_write_tokens": 0], "output_tokens": 4,
                 "output_tokens_details": ["reasoning_tokens": 2], "total_tokens": 11,
             ])
+    }
+
+    /// Calls of tools with types of their own are told when they are complete.
+    @Test func callsOfShellsAndPatchesAreToldWhole() throws {
+        var machine = try Self.machine()
+        let request = try ResponseRequest(
+            JSON.parse(
+                #"""
+                {"model": "m", "input": "Hi", "tools": [{"type": "local_shell"}, {"type": "shell"}, {"type": "apply_patch"},
+                 {"type": "tool_search", "execution": "client"},
+                 {"type": "namespace", "name": "crm", "description": "Customers.", "tools": [{"type": "function", "name": "find"}]}]}
+                """#))
+        #expect(request.chat.conversation.tools.map(\.name) == ["local_shell", "shell", "apply_patch", "tool_search", "crm__find"])
+        #expect(request.chat.conversation.tools[4].description == "Customers." && request.ignoredParameters.isEmpty)
+        machine = ResponseEvents(machine.object, style: ResponseStyle(), dialect: request.dialect)
+        var events: [JSON] = []
+        for (index, (name, arguments)) in [
+            ("local_shell", #"{"command":["ls"]}"#), ("shell", #"{"commands":["a","b"]}"#),
+            ("apply_patch", #"{"operation":{"type":"delete_file","path":"a"}}"#), ("tool_search", #"{"query":"q"}"#), ("crm__find", #"{"a":1}"#),
+        ].enumerated() {
+            events += machine.push(.call(index: index, id: "c\(index)", name: name))
+            events += machine.push(.arguments(index: index, String(arguments.prefix(5))))
+            events += machine.push(.arguments(index: index, String(arguments.dropFirst(5))))
+        }
+        events += machine.finish(.stop, usage: Self.usage, time: 9)
+        let output = try #require(machine.object.json["output"]?.arrayValue)
+        #expect(output.map { $0["type"] } == ["local_shell_call", "shell_call", "apply_patch_call", "tool_search_call", "function_call"])
+        #expect(output[0]["action"] == ["type": "exec", "command": ["ls"], "env": [:]] && output[0]["call_id"] == "c0")
+        #expect(output[1]["action"] == ["commands": ["a", "b"]] && output[2]["operation"] == ["type": "delete_file", "path": "a"])
+        #expect(output[3]["arguments"] == ["query": "q"] && output[3]["execution"] == "client")
+        #expect(output[4]["name"] == "find" && output[4]["namespace"] == "crm" && output[4]["arguments"] == #"{"a":1}"#)
+        #expect(Set(output.compactMap { $0["id"]?.stringValue }).count == 5 && output.allSatisfy { $0["status"] == "completed" })
+        #expect(Self.types(events).filter { $0 == "response.output_item.added" }.count == 5)
+        #expect(Self.types(events).filter { $0.hasSuffix(".delta") } == ["response.function_call_arguments.delta", "response.function_call_arguments.delta"])
+        // What is told can be given back.
+        for item in output { #expect(try ResponseItem(stored: item).json["call_id"] == item["call_id"]) }
+    }
+
+    @Test func aCutCallOfAShellIsIncomplete() throws {
+        var dialect = CallDialect()
+        dialect.tools["shell"] = CalledTool("shell", kind: .shell)
+        var machine = ResponseEvents(try Self.machine().object, style: ResponseStyle(), dialect: dialect)
+        _ = machine.push(.call(index: 0, id: "c", name: "shell"))
+        _ = machine.push(.arguments(index: 0, #"{"commands":["rm"#))
+        _ = machine.finish(.length, usage: Self.usage, time: 9)
+        let call = machine.object.json["output"]?[0]
+        #expect(call?["status"] == "incomplete" && call?["action"] == ["commands": []], "half a command is none")
     }
 
     @Test func thoughtsCallsAndTextAreItemsOfTheirOwn() throws {

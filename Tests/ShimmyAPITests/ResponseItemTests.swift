@@ -71,8 +71,62 @@ import Testing
         let item = try #require(try Self.items(#"[{"type": "reasoning", "summary": [], "encrypted_content": "\#(sealed)"}]"#).first)
         #expect(item.meaning == .reasoning("hm ü"))
         #expect(!sealed.contains("hm"))
-        let error = Self.error(#"[{"type": "reasoning", "summary": [], "encrypted_content": "gAAAAA"}]"#)
-        #expect(error?.param == "input[0].encrypted_content" && error?.code == "invalid_encrypted_content")
+    }
+
+    /// A session that began elsewhere goes on here: what another server sealed, or ran, stays with the conversation.
+    @Test func itemsOfOtherServersAreKept() throws {
+        let items = try Self.items(
+            #"""
+            [{"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "so"}], "encrypted_content": "gAAAAA"},
+             {"type": "compaction", "id": "cmp_1", "encrypted_content": "gAAAAA"},
+             {"type": "web_search_call", "id": "ws_1", "status": "searching", "action": {"type": "search", "query": "q"}},
+             {"type": "mcp_list_tools", "id": "mcpl_1", "server_label": "s", "tools": []},
+             {"type": "mcp_call", "id": "mcp_1", "server_label": "s", "name": "look", "arguments": "{\"a\":1}", "output": "found"},
+             {"type": "mcp_call", "id": "mcp_2", "server_label": "s", "name": "look", "arguments": "{}", "error": {"type": "x"}},
+             {"type": "tool_search_call", "execution": "server", "arguments": {}},
+             {"type": "compaction_trigger"}, {"type": "program", "id": "p", "call_id": "c", "code": "1", "fingerprint": "f"}]
+            """#)
+        #expect(
+            items.map(\.meaning) == [
+                .reasoning("so"), .unseen, .unseen, .unseen, .made(id: "mcp_1", name: "look", arguments: #"{"a":1}"#, output: "found"),
+                .made(id: "mcp_2", name: "look", arguments: "{}", output: #"{"type":"x"}"#), .unseen, .unseen, .unseen,
+            ])
+        #expect(items[0].json["encrypted_content"] == "gAAAAA" && items[2].json["status"] == "searching")
+        #expect(items.map(\.unseenPart) == [".encrypted_content", "", "", "", nil, nil, "", "", ""])
+        for item in items { #expect(try ResponseItem(stored: JSON.parse(item.json.text)) == item) }
+        let messages = try ItemConversation.messages(items)
+        #expect(messages.map(\.role) == [.assistant, .tool, .assistant, .tool])
+        let request = try ResponseRequest(["model": "m", "input": .array([["role": "user", "content": "a"]] + items.map(\.json))])
+        #expect(
+            request.ignoredParameters.names == [
+                "input[1].encrypted_content", "input[2]", "input[3]", "input[4]", "input[7]", "input[8]", "input[9]",
+            ])
+    }
+
+    @Test func callsOfShellsAndPatchesAreCalls() throws {
+        let items = try Self.items(
+            #"""
+            [{"type": "local_shell_call", "id": "lsh_1", "call_id": "c1", "status": "completed",
+              "action": {"type": "exec", "command": ["ls", "-l"], "env": {}}},
+             {"type": "local_shell_call_output", "id": "c1", "output": "a.txt"},
+             {"type": "shell_call", "call_id": "c2", "action": {"commands": ["pwd"]}},
+             {"type": "shell_call_output", "call_id": "c2", "output": [{"stdout": "/", "stderr": "", "outcome": {"type": "exit", "exit_code": 0}}]},
+             {"type": "apply_patch_call", "call_id": "c3", "status": "completed", "operation": {"type": "delete_file", "path": "a"}},
+             {"type": "apply_patch_call_output", "call_id": "c3", "status": "failed"},
+             {"type": "tool_search_call", "call_id": "c4", "execution": "client", "arguments": {"query": "x"}},
+             {"type": "tool_search_output", "call_id": "c4", "execution": "client", "tools": [{"type": "function", "name": "f"}]},
+             {"type": "function_call", "call_id": "c5", "namespace": "crm", "name": "find", "arguments": "{}"}]
+            """#)
+        #expect(
+            items.map(\.meaning) == [
+                .call(id: "c1", name: "local_shell", arguments: #"{"command":["ls","-l"],"env":{}}"#), .output(callID: "c1", ["a.txt"]),
+                .call(id: "c2", name: "shell", arguments: #"{"commands":["pwd"]}"#),
+                .output(callID: "c2", [#"{"stdout":"/","stderr":"","outcome":{"type":"exit","exit_code":0}}"#]),
+                .call(id: "c3", name: "apply_patch", arguments: #"{"operation":{"type":"delete_file","path":"a"}}"#),
+                .output(callID: "c3", ["failed"]), .call(id: "c4", name: "tool_search", arguments: #"{"query":"x"}"#),
+                .output(callID: "c4", [#"[{"type":"function","name":"f"}]"#]), .call(id: "c5", name: "crm__find", arguments: "{}"),
+            ])
+        for item in items { #expect(try ResponseItem(stored: JSON.parse(item.json.text)) == item) }
     }
 
     @Test(arguments: [
@@ -86,7 +140,9 @@ import Testing
         (#"[{"role": "user", "content": [{"type": "text", "text": "a"}]}]"#, "input[0].content[0].type", "invalid_value"),
         (#"[{"role": "assistant", "content": [{"type": "input_text", "text": "a"}]}]"#, "input[0].content[0].type", "invalid_value"),
         (#"[{"role": "user", "content": [{"type": "input_text"}]}]"#, "input[0].content[0].text", "missing_required_parameter"),
-        (#"[{"type": "web_search_call"}]"#, "input[0].type", "unsupported_value"),
+        (#"[{"type": "local_shell_call", "call_id": "c"}]"#, "input[0].action", "missing_required_parameter"),
+        (#"[{"type": "shell_call_output", "call_id": "c", "output": 5}]"#, "input[0].output", "invalid_type"),
+        (#"[{"type": "mcp_call", "id": "m", "name": "f", "arguments": 5}]"#, "input[0].arguments", "invalid_type"),
         (#"[{"type": "nonsense"}]"#, "input[0].type", "invalid_value"),
         (#"[{"type": "function_call", "call_id": "c", "name": "f"}]"#, "input[0].arguments", "missing_required_parameter"),
         (#"[{"type": "function_call_output", "output": "f"}]"#, "input[0].call_id", "missing_required_parameter"),

@@ -48,7 +48,7 @@ import Testing
              {"type": "custom", "name": "g", "format": {"type": "grammar", "syntax": "regex", "definition": "[0-9]+"}}],
             "tool_choice": {"type": "allowed_tools", "mode": "required", "tools": [{"type": "function", "name": "f"}]}
             """#)
-        #expect(request.chat.conversation.tools.map(\.name) == ["f", "g"] && request.dialect.customTools == ["g"])
+        #expect(request.chat.conversation.tools.map(\.name) == ["f", "g"] && request.dialect.tools == ["g": CalledTool("g", kind: .custom)])
         #expect(request.chat.conversation.tools[1].inputGrammar != nil)
         #expect(request.chat.conversation.toolChoice == ToolChoice(.required, names: ["f"]))
         #expect(request.ignoredParameters == ["tools[1]"])

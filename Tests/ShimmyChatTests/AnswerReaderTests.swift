@@ -68,6 +68,31 @@ import Testing
         #expect(rest.isEmpty)
     }
 
+    /// Small models make one call again and again, until the limit.
+    @Test func aCallThatIsMadeAgainEndsTheAnswer() {
+        var reader = AnswerReader(Tiny(), throttleFactor: 0)
+        var told = reader.push("{a:12}{b:3}")
+        // As long as it may become the first one, nothing is told.
+        for part in ["{a", ":", "1"] { #expect(reader.push(part).isEmpty && !reader.isComplete) }
+        told += reader.push("2}{c:9}")
+        #expect(reader.isComplete)
+        told += reader.finish(isCut: false)
+        #expect(
+            told == [
+                .call(index: 0, id: nil, name: "a"), .arguments(index: 0, "12"), .call(index: 1, id: nil, name: "b"), .arguments(index: 1, "3"),
+            ])
+    }
+
+    @Test func aCallLikeAnEarlierOneIsToldWhenItDiffers() {
+        #expect(
+            deltas("{a:12}", "{a:1", "9}{d:}", "{d:}") == [
+                .call(index: 0, id: nil, name: "a"), .arguments(index: 0, "12"), .call(index: 1, id: nil, name: "a"), .arguments(index: 1, "19"),
+                .call(index: 2, id: nil, name: "d"), .arguments(index: 2, "{}"),
+            ])
+        // Cut by the limit, it is no repetition.
+        #expect(deltas("{a:12}{a:1", isCut: true).last == .arguments(index: 1, "1"))
+    }
+
     @Test func anAnswerThatIsCutIsToldAsFarAsItGoes() {
         #expect(deltas("<a", isCut: true) == [.reasoning("a")])
         #expect(deltas("{a:1", isCut: true) == [.call(index: 0, id: nil, name: "a"), .arguments(index: 0, "1")])

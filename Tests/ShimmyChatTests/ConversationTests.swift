@@ -31,8 +31,11 @@ import Testing
         #expect(ordered.last?.content == ["again"])
     }
 
-    @Test func resultsWithoutIdsAreTakenAsTheyAre() throws {
-        #expect(try ids([ChatMessage(.user, "Hi"), calls("a", "b"), result(nil), result("b")]) == [nil, nil, nil, "b"])
+    @Test func resultsWithoutIdsBelongToTheCallsInTheirOrder() throws {
+        #expect(try ids([ChatMessage(.user, "Hi"), calls("a", "b"), result(nil), result("b")]) == [nil, nil, "a", "b"])
+        #expect(try ids([ChatMessage(.user, "Hi"), calls("a", "b"), result(nil), result("a")]) == [nil, nil, "a", "b"])
+        #expect(try ids([ChatMessage(.user, "Hi"), calls("a"), result(nil), calls("b"), result(nil)]) == [nil, nil, "a", nil, "b"])
+        #expect(try ids([ChatMessage(.user, "Hi"), calls(nil), result(nil)]) == [nil, nil, nil])
         #expect(try ids([ChatMessage(.user, "Hi"), calls(nil, nil), result("b"), result("a")]) == [nil, nil, "b", "a"])
     }
 

@@ -14,7 +14,7 @@ import Testing
         session.answered("Hello.")
         session.ask("And?")
         #expect(
-            session.request == [
+            session.request() == [
                 "model": "m",
                 "messages": [
                     ["role": "system", "content": "Be brief."], ["role": "user", "content": "Hi"], ["role": "assistant", "content": "Hello."],
@@ -23,6 +23,14 @@ import Testing
                 "stream": true, "stream_options": ["include_usage": true], "temperature": 0.5, "stop": ["END"],
                 "response_format": ["type": "json_object"], "keep_alive": "5m",
             ])
+    }
+
+    @Test func whatIsRecommendedHoldsWhereNothingIsSet() throws {
+        var session = ChatSession(model: "m")
+        try session.set("temperature", "0")
+        session.ask("Hi")
+        let request = session.request(recommended: ["temperature": 0.7, "top_k": 20])
+        #expect(request["temperature"] == 0 && request["top_k"] == 20 && session.request()["top_k"] == nil)
     }
 
     @Test func aQuestionWithoutAnAnswerIsTakenBack() {

@@ -122,8 +122,15 @@ import Testing
             return
         }
         let whole = Self.read(format, output, cutEvery: .max / 2)
+        if let told = answer.message.content?.first {
+            let isRead = whole.content.trimmingCharacters(in: .whitespacesAndNewlines) == told && whole.calls.isEmpty
+            #expect(isRead != Self.misread.contains("\(file): \(answer.testDescription)"), "\(output) was read as \(whole)")
+        }
         for size in [1, 2, 3, 7] { #expect(Self.read(format, output, cutEvery: size) == whole, "cut every \(size) of \(output)") }
     }
+
+    /// Answers that a format does not read as they were: its template writes them in another way than it asks for.
+    private static let misread: Set<String> = []
 
     /// Templates that write earlier answers in another way than they ask for new ones, so that they do not tell what to say.
     private static let untold: Set<String> = [

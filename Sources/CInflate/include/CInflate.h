@@ -1,4 +1,4 @@
-// Decompresses gzip, zlib and raw deflate data piece by piece, with zlib.
+// Decompresses gzip, zlib and raw deflate data piece by piece, with zlib; and zstd data, with the machine's libzstd, where it has one.
 
 #ifndef SHIMMY_CINFLATE_H
 #define SHIMMY_CINFLATE_H
@@ -17,9 +17,19 @@ typedef enum {
     shimmy_inflate_damaged = 2,
 } shimmy_inflate_status;
 
-/// Makes a decompressor; NULL when there is no memory.
-/// is_raw: not zero for deflate data without a header; otherwise gzip and zlib are told apart by their headers.
-shimmy_inflate *shimmy_inflate_make(int is_raw);
+typedef enum {
+    /// Told apart by their headers.
+    shimmy_inflate_gzip_or_zlib = 0,
+    /// Deflate data without a header.
+    shimmy_inflate_raw = 1,
+    shimmy_inflate_zstd = 2,
+} shimmy_inflate_format;
+
+/// Whether the machine has libzstd. It is looked for once.
+int shimmy_inflate_has_zstd(void);
+
+/// Makes a decompressor; NULL when there is no memory, or no library for the format.
+shimmy_inflate *shimmy_inflate_make(shimmy_inflate_format format);
 
 void shimmy_inflate_free(shimmy_inflate *inflate);
 

@@ -190,6 +190,9 @@ extension Compatibility {
         FieldRow("chat_template_kwargs", .partial("Shimmy's own: arguments for the template"), "test_template_arguments"),
         FieldRow(
             "chat_template_kwargs.enable_thinking", .partial("Shimmy's own: thinking on or off"), "test_thinking_can_be_turned_off"),
+        FieldRow(
+            "max_tokens_over_context", .partial("Shimmy's own: refuse, or clamp a limit that the context has no room for"),
+            "test_a_limit_beyond_the_context_can_be_cut"),
         FieldRow("continue_final_message", .partial("Shimmy's own: whether the last message goes on"), "test_the_last_message_goes_on"),
     ]
 

@@ -54,21 +54,30 @@ extension Compatibility {
     private static let itemFields =
         [
             FieldRow("input", .partial("a text or items; images and files are refused"), items),
-            FieldRow("input[].type", .partial("messages, calls of functions and custom tools, their outputs, thoughts, references"), items),
+            FieldRow("input[].type", .partial("all; what ran on OpenAI's servers is kept, but no model sees it, and it is reported"), items),
+            FieldRow("input[].namespace", .supported, "test_namespaces_of_tools"),
+            FieldRow("input[].action", .supported, "test_shells_and_patches"),
+            FieldRow("input[].operation", .supported, "test_shells_and_patches"),
         ]
         + [
             "role", "content", "content[].text", "content[].refusal", "id", "status", "call_id", "name", "arguments", "output",
             "output[].type", "output[].text", "input", "summary", "summary[].type", "summary[].text",
         ].map { FieldRow("input[].\($0)", .supported, items) } + [
             FieldRow("input[].content[].type", .partial("input_text, output_text, refusal, reasoning_text"), items),
-            FieldRow("input[].encrypted_content", .partial("of this server's own thoughts and summaries"), "test_sealed_thoughts_come_back"),
+            FieldRow("input[].encrypted_content", .partial("of this server's own thoughts and summaries; others are kept and reported"), "test_sealed_thoughts_come_back"),
         ]
 
     private static let calls = "test_the_events_of_a_call"
 
     private static let toolFields = [
-        FieldRow("tools", .partial("functions and custom tools; hosted tools are ignored and reported"), calls),
-        FieldRow("tools[].type", .partial("function and custom"), "test_hosted_tools_of_responses_are_reported"),
+        FieldRow("tools", .partial("all that the client runs; hosted tools are ignored and reported"), calls),
+        FieldRow(
+            "tools[].type", .partial("function, custom, namespace, local_shell, local shell, apply_patch, the client's tool_search"),
+            "test_hosted_tools_of_responses_are_reported"),
+        FieldRow("tools[].tools", .supported, "test_namespaces_of_tools"),
+        FieldRow("tools[].environment", .partial("local; containers are OpenAI's"), "test_shells_and_patches"),
+        FieldRow("tools[].execution", .partial("client"), "test_shells_and_patches"),
+        FieldRow("tools[].defer_loading", .partial("the tool is there from the beginning"), "test_namespaces_of_tools"),
         FieldRow("tools[].name", .supported, calls),
         FieldRow("tools[].description", .supported, calls),
         FieldRow("tools[].parameters", .partial("a schema that cannot be enforced is a 400"), calls),
@@ -100,7 +109,7 @@ extension Compatibility {
         ([
             "seed", "frequency_penalty", "presence_penalty", "logit_bias", "top_k", "min_p", "typical_p", "repeat_penalty", "repeat_last_n",
             "min_tokens", "ignore_eos", "grammar", "regex", "choice", "reasoning_budget_tokens", "chat_template_kwargs",
-            "chat_template_kwargs.enable_thinking",
+            "chat_template_kwargs.enable_thinking", "max_tokens_over_context",
         ] + ownSamplers.map(\.0)).map { FieldRow($0, .partial("Shimmy's own here, as with chat"), "test_extensions_of_responses") }
 
     private static let responseFields =

@@ -190,7 +190,8 @@ extension APIError {
     package static func unsupportedEncoding(_ encoding: String) -> APIError {
         APIError(
             status: 415,
-            message: "The Content-Encoding '\(shown(encoding))' is not supported. Send the body with gzip, deflate or without an encoding.",
+            message: "The Content-Encoding '\(shown(encoding))' is not supported. Send the body with gzip, deflate, zstd (where "
+                + "the server's machine has libzstd) or without an encoding.",
             code: "unsupported_encoding")
     }
 

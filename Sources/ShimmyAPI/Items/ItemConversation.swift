@@ -46,6 +46,10 @@ package enum ItemConversation {
                 turn?.calls.append(
                     ["id": .string(id), "type": "function", "function": ["name": .string(name), "arguments": .string(arguments)]])
                 calls.insert(id)
+            case .made(let id, let name, let arguments, let output):
+                try add(.call(id: id, name: name, arguments: arguments))
+                try add(.output(callID: id, [output]))
+            case .unseen: break
             case .output(let callID, let texts):
                 guard calls.contains(callID) else {
                     throw APIError(

@@ -41,7 +41,7 @@ package enum ItemTruncation {
     private static func mayGo(_ item: ResponseItem) -> Bool {
         switch item.meaning {
         case .message(.system, _), .message(.developer, _), .summary: false
-        case .message, .call, .output, .reasoning: true
+        case .message, .call, .output, .reasoning, .made, .unseen: true
         }
     }
 
@@ -50,6 +50,8 @@ package enum ItemTruncation {
         case .message(_, let texts), .output(_, let texts): texts.reduce(16) { $0 + $1.utf8.count }
         case .call(_, let name, let arguments): 32 + name.utf8.count + arguments.utf8.count
         case .reasoning(let text), .summary(let text): 16 + text.utf8.count
+        case .made(_, let name, let arguments, let output): 48 + name.utf8.count + arguments.utf8.count + output.utf8.count
+        case .unseen: 0
         }
     }
 }

@@ -12,12 +12,25 @@ package struct ResponseItem: Sendable, Equatable {
         case reasoning(String)
         /// What a conversation said before it was compacted.
         case summary(String)
+        /// A call together with what came of it, made by another server.
+        case made(id: String, name: String, arguments: String, output: String)
+        /// Nothing that a template could show.
+        case unseen
     }
 
     package let id: String
     package let meaning: Meaning
     /// The whole item as it is stored and told: what was given, with an id, a status, and contents in parts.
     package let json: JSON
+
+    /// The place of what a model does not get to see of it, below its own; nil for none.
+    package var unseenPart: String? {
+        switch meaning {
+        case .unseen: return ""
+        case .reasoning: return json["encrypted_content"]?.stringValue.map { SealedText.open($0) == nil } == true ? ".encrypted_content" : nil
+        default: return nil
+        }
+    }
 
     package init(id: String, meaning: Meaning, json: JSON) {
         self.id = id
@@ -40,6 +53,11 @@ package struct ResponseItem: Sendable, Equatable {
         case customOutput = "ctco_"
         case reasoning = "rs_"
         case compaction = "cmp_"
+        case localShellCall = "lsh_"
+        case shellCall = "sh_"
+        case applyPatchCall = "apc_"
+        case toolSearchCall = "tsc_"
+        case other = "item_"
         case response = "resp_"
     }
 }

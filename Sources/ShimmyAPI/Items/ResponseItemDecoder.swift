@@ -51,15 +51,7 @@ enum ResponseItemDecoder {
     private static let types = [
         "message", "function_call", "function_call_output", "custom_tool_call", "custom_tool_call_output", "reasoning", "compaction",
         "item_reference",
-    ]
-    /// OpenAI's other kinds, most of them of tools that it runs itself.
-    private static let unsupportedTypes: Set<String> = [
-        "file_search_call", "computer_call", "computer_call_output", "web_search_call", "image_generation_call", "code_interpreter_call",
-        "local_shell_call", "local_shell_call_output", "shell_call", "shell_call_output", "apply_patch_call", "apply_patch_call_output",
-        "mcp_list_tools", "mcp_approval_request", "mcp_approval_response", "mcp_call", "tool_search_call", "tool_search_output",
-        "additional_tools", "compaction_trigger", "program", "program_output", "configuration_update",
-    ]
-
+    ] + ClientToolItems.types
     static func item(_ fields: FieldReader) throws(APIError) -> ResponseItem {
         guard let type = try fields.string("type") else {
             guard fields.value("role") != nil else { throw .missing(fields.path(to: "type")) }
@@ -73,8 +65,11 @@ enum ResponseItemDecoder {
         case "custom_tool_call_output": return try output(fields, type, .customOutput)
         case "reasoning": return try reasoning(fields)
         case "compaction": return try compaction(fields)
-        case let type where unsupportedTypes.contains(type): throw .unsupportedValue(fields.path(to: "type"), type, supported: types)
-        default: throw .invalidValue(fields.path(to: "type"), type, supported: types)
+        default:
+            guard let meaning = try ClientToolItems.meaning(of: type, fields) else {
+                throw .invalidValue(fields.path(to: "type"), type, supported: types)
+            }
+            return try kept(fields, meaning)
         }
     }
 
@@ -101,19 +96,21 @@ enum ResponseItemDecoder {
 
     private static func functionCall(_ fields: FieldReader) throws(APIError) -> ResponseItem {
         let (callID, name) = (try fields.requiredString("call_id"), try fields.requiredString("name"))
+        let inModel = CalledTool.nameForModel(name, in: try fields.string("namespace"))
         let given = try fields.requiredString("arguments")
         let arguments = try CallArguments.read(given, fields.path(to: "arguments"))
         return try item(
-            fields, "function_call", .functionCall, .call(id: callID, name: name, arguments: arguments),
+            fields, "function_call", .functionCall, .call(id: callID, name: inModel, arguments: arguments),
             ["call_id": .string(callID), "name": .string(name), "arguments": .string(given)])
     }
 
     private static func customCall(_ fields: FieldReader) throws(APIError) -> ResponseItem {
         let (callID, name) = (try fields.requiredString("call_id"), try fields.requiredString("name"))
+        let inModel = CalledTool.nameForModel(name, in: try fields.string("namespace"))
         let input = try fields.requiredString("input")
         let arguments: JSON = [CallDialect.inputName: .string(input)]
         return try item(
-            fields, "custom_tool_call", .customCall, .call(id: callID, name: name, arguments: arguments.text),
+            fields, "custom_tool_call", .customCall, .call(id: callID, name: inModel, arguments: arguments.text),
             ["call_id": .string(callID), "name": .string(name), "input": .string(input)])
     }
 
@@ -127,7 +124,8 @@ enum ResponseItemDecoder {
     private static func reasoning(_ fields: FieldReader) throws(APIError) -> ResponseItem {
         let summary = try ItemContentDecoder.texts(fields, "summary", type: "summary_text")
         let content = try ItemContentDecoder.texts(fields, "content", type: "reasoning_text")
-        let sealed = try fields.string("encrypted_content").map { sealed throws(APIError) in try open(sealed, fields) }
+        // What another server sealed stays with the item; its summary may say something.
+        let sealed = try fields.string("encrypted_content").flatMap(SealedText.open)
         let text = content.isEmpty ? sealed ?? summary.joined(separator: "\n") : content.joined(separator: "\n")
         return try item(
             fields, "reasoning", .reasoning, .reasoning(text), ["summary": fields.object["summary"].flatMap(\.nonNull) ?? []], hasStatus: false)
@@ -135,18 +133,8 @@ enum ResponseItemDecoder {
 
     private static func compaction(_ fields: FieldReader) throws(APIError) -> ResponseItem {
         let sealed = try fields.requiredString("encrypted_content")
-        return try item(
-            fields, "compaction", .compaction, .summary(try open(sealed, fields)), ["encrypted_content": .string(sealed)], hasStatus: false)
-    }
-
-    private static func open(_ sealed: String, _ fields: FieldReader) throws(APIError) -> String {
-        let path = fields.path(to: "encrypted_content")
-        guard let text = SealedText.open(sealed) else {
-            throw APIError(
-                status: 400, message: "The encrypted content of '\(fields.path)' could not be verified: this server did not make it.",
-                param: "\(path)", code: "invalid_encrypted_content")
-        }
-        return text
+        let meaning = SealedText.open(sealed).map(ResponseItem.Meaning.summary) ?? .unseen
+        return try item(fields, "compaction", .compaction, meaning, ["encrypted_content": .string(sealed)], hasStatus: false)
     }
 
     // MARK: What all items have
@@ -156,15 +144,27 @@ enum ResponseItemDecoder {
     /// Ids are keys of a database.
     private static let maximumIDLength = 64
 
-    private static func item(
-        _ fields: FieldReader, _ type: String, _ kind: ResponseItem.IDKind, _ meaning: ResponseItem.Meaning, _ own: JSONObject,
-        hasStatus: Bool = true
-    ) throws(APIError) -> ResponseItem {
+    private static func id(_ fields: FieldReader) throws(APIError) -> String? {
         let given = try fields.string("id") ?? ""
         if given.utf8.count > maximumIDLength {
             throw .stringTooLong(fields.path(to: "id"), maximum: maximumIDLength, got: given.utf8.count)
         }
-        let id = given.isEmpty ? ResponseItem.newID(kind) : given
+        return given.isEmpty ? nil : given
+    }
+
+    /// An item as it came, with an id.
+    private static func kept(_ fields: FieldReader, _ meaning: ResponseItem.Meaning) throws(APIError) -> ResponseItem {
+        let id = try id(fields) ?? ResponseItem.newID(.other)
+        var object: JSONObject = ["id": .string(id)]
+        for (key, value) in fields.object where key != "id" { object[key] = value }
+        return ResponseItem(id: id, meaning: meaning, json: .object(object))
+    }
+
+    private static func item(
+        _ fields: FieldReader, _ type: String, _ kind: ResponseItem.IDKind, _ meaning: ResponseItem.Meaning, _ own: JSONObject,
+        hasStatus: Bool = true
+    ) throws(APIError) -> ResponseItem {
+        let id = try id(fields) ?? ResponseItem.newID(kind)
         var object: JSONObject = ["id": .string(id), "type": .string(type)]
         if fields.value("status") != nil {
             object["status"] = .string(try fields.choice("status", as: Status.self).rawValue)

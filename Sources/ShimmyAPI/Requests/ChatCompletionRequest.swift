@@ -39,6 +39,7 @@ package struct ChatCompletionRequest: Sendable, Equatable {
             thinkingBudget: decoded.thinkingBudget,
             grammar: try GrammarDecoder.decode(fields, decoded.conversation, takesVLLMs: true))
         chat.adapters = try AdapterDecoder.decode(fields)
+        chat.clampsMaximumTokens = try SharedFields.clampsMaximumTokens(fields)
         let tier = try ServiceTier.decode(fields)
         isFlex = tier == .flex
         if tier?.isReported == true { ignoredParameters.append("service_tier") }

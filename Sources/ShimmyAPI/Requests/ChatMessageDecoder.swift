@@ -24,7 +24,7 @@ enum ChatMessageDecoder {
     private static func message(_ fields: FieldReader) throws(APIError) -> ChatMessage {
         let role = try fields.choice("role", as: ChatMessage.Role.self)
         var toolCallID = try fields.string("tool_call_id")
-        if role == .tool, toolCallID == nil { throw .missing(fields.path(to: "tool_call_id")) }
+        // Home Assistant, among others, sends results without: they come in the order of the calls.
         if role == .function { toolCallID = ChatMessage.deprecatedCallID }
         let (reasoning, otherReasoning) = (try fields.string("reasoning_content"), try fields.string("reasoning"))
         return ChatMessage(

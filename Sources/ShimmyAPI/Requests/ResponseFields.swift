@@ -7,11 +7,16 @@ struct ResponseContextFields {
     let input: [InputItem]?
     let previousID: String?
     let conversationID: String?
+    /// Items, and parts of items, that no model gets to see, such as `input[2]`.
+    private(set) var unseen = ReportedNames()
 
     init(_ fields: FieldReader) throws(APIError) {
         instructions = try fields.string("instructions")
         input = try ResponseItemDecoder.input(fields)
         if let input, input.isEmpty { throw .emptyArray(fields.path(to: "input")) }
+        for case (let index, .item(let item)) in (input ?? []).enumerated() {
+            if let part = item.unseenPart { unseen.append("input[\(index)]\(part)") }
+        }
         previousID = try fields.string("previous_response_id")
         conversationID = try Self.conversation(fields)
         if previousID != nil, conversationID != nil {

@@ -35,6 +35,7 @@ package struct ResponseRequest: Sendable, Equatable {
         let context = try ResponseContextFields(fields)
         (instructions, input) = (context.instructions, context.input)
         (previousID, conversationID) = (context.previousID, context.conversationID)
+        ignoredParameters += context.unseen
         let prompt = try ResponsePromptFields(fields)
         dialect = prompt.dialect
         ignoredParameters += prompt.ignored
@@ -50,6 +51,7 @@ package struct ResponseRequest: Sendable, Equatable {
             sampling: sampling, thinkingBudget: prompt.thinkingBudget,
             grammar: try GrammarDecoder.decode(fields, prompt.conversation, format: "text"))
         chat.adapters = try AdapterDecoder.decode(fields)
+        chat.clampsMaximumTokens = try SharedFields.clampsMaximumTokens(fields)
         style = ResponseStyle(
             summarizesThoughts: prompt.summarizesThoughts, sealsThoughts: included.sealedThoughts, tellsLogprobs: sampling.logprobs != nil)
         truncates = try context.truncates(fields)

@@ -21,6 +21,7 @@ package struct InputTokensRequest: Sendable, Equatable {
         instructions = context.instructions
         input = context.input ?? []
         (previousID, conversationID) = (context.previousID, context.conversationID)
+        ignoredParameters += context.unseen
         // What is counted is never cut.
         _ = try context.truncates(fields)
         let prompt = try ResponsePromptFields(fields)

@@ -37,6 +37,13 @@ enum SharedFields {
         return value
     }
 
+    private enum OverContext: String, CaseIterable { case refuse, clamp }
+
+    /// `max_tokens_over_context`: whether a limit on the answer's tokens that the context has no room for is cut to what there is.
+    static func clampsMaximumTokens(_ fields: FieldReader) throws(APIError) -> Bool {
+        fields.value("max_tokens_over_context") == nil ? false : try fields.choice("max_tokens_over_context", as: OverContext.self) == .clamp
+    }
+
     /// `keep_alive`, as Ollama has it: seconds, or a time such as `5m`; negative for ever.
     static func keepAlive(_ fields: FieldReader) throws(APIError) -> KeepAlive? {
         guard let value = fields.value("keep_alive") else { return nil }

@@ -52,20 +52,50 @@ struct ToolDecoder {
 
     // MARK: Tools
 
-    private mutating func decodeTool(_ fields: FieldReader, _ index: Int) throws(APIError) {
-        switch try fields.requiredString("type") {
+    private mutating func decodeTool(_ fields: FieldReader, _ index: Int, in namespace: String? = nil) throws(APIError) {
+        let type = try fields.requiredString("type")
+        switch type {
         case "function":
             let function = try inner(fields, "function")
-            try add(try Self.function(function), at: function.path)
+            try add(try Self.function(function), in: namespace, at: function.path)
         case "custom":
             let custom = try inner(fields, "custom")
-            let tool = try self.custom(custom, number: index)
-            try add(tool, at: custom.path)
-            dialect.customTools.insert(tool.name)
+            // No other tool has this number, not even in a namespace.
+            let tool = try self.custom(custom, number: tools.count)
+            try add(tool, .custom, in: namespace, at: custom.path)
+        case "namespace" where shape == .flat && namespace == nil: try decodeNamespace(fields)
+        case "local_shell" where shape == .flat: try add(ClientTools.localShell, .localShell, at: fields.path)
+        case "apply_patch" where shape == .flat: try add(ClientTools.applyPatch, .applyPatch, at: fields.path)
+        case "shell" where shape == .flat && Self.runsAtClient(fields): try add(ClientTools.shell, .shell, at: fields.path)
+        case "tool_search" where shape == .flat && fields.value("execution") == "client":
+            try add(try ClientTools.toolSearch(fields), .toolSearch, at: fields.path)
         default:
             // Tools that OpenAI runs itself: the conversation goes on without them.
             ignored.append("\(fields.path)")
         }
+    }
+
+    /// Tools of one server or one purpose; their names may be those of others.
+    private mutating func decodeNamespace(_ fields: FieldReader) throws(APIError) {
+        let name = try Self.name(fields)
+        let elements = try Self.tools(try fields.required("tools"), fields.path(to: "tools"))
+        if tools.count + elements.count > InputLimits.standard.tools {
+            throw .arrayTooLong(fields.path(to: "tools"), maximum: InputLimits.standard.tools, got: tools.count + elements.count)
+        }
+        let first = tools.count
+        for (index, element) in elements.enumerated() {
+            try decodeTool(try fields.element(element, of: "tools", at: index), index, in: name)
+        }
+        // The first tool says what all are about.
+        if let about = try fields.string("description"), !about.isEmpty, tools.indices.contains(first) {
+            tools[first].description = [about, tools[first].description].compactMap { $0 }.joined(separator: "\n")
+        }
+    }
+
+    /// A shell in a container is one that OpenAI runs.
+    private static func runsAtClient(_ fields: FieldReader) -> Bool {
+        guard let environment = fields.value("environment") else { return true }
+        return environment["type"] == "local"
     }
 
     private func inner(_ fields: FieldReader, _ name: String) throws(APIError) -> FieldReader {
@@ -74,7 +104,13 @@ struct ToolDecoder {
         return inner
     }
 
-    private mutating func add(_ tool: Tool, at path: JSONPath) throws(APIError) {
+    private mutating func add(
+        _ tool: Tool, _ kind: CalledTool.Kind = .function, in namespace: String? = nil, at path: JSONPath
+    ) throws(APIError) {
+        let called = CalledTool(tool.name, namespace: namespace, kind: kind)
+        var tool = tool
+        tool.name = CalledTool.nameForModel(tool.name, in: namespace)
+        if kind != .function || namespace != nil { dialect.tools[tool.name] = called }
         guard names.insert(tool.name).inserted else {
             throw APIError(
                 status: 400, message: "Invalid '\(path.key("name"))': there is another tool with the name '\(tool.name)'.",
@@ -174,14 +210,14 @@ struct ToolDecoder {
         try needTools(path)
         let type = try choice.requiredString("type")
         switch type {
-        case "function", "custom":
-            let named = try inner(choice, type)
-            return ToolChoice(.required, names: [try known(try named.requiredString("name"), path)], isOneCall: true)
+        case "function", "custom", "local_shell", "shell", "apply_patch", "tool_search":
+            let name = CalledTool.Kind(rawValue: type)?.isNamed == true ? try named(try inner(choice, type)) : type
+            return ToolChoice(.required, names: [try known(name, path)], isOneCall: true)
         case "allowed_tools":
             // The specification nests it; some clients do not.
             let allowed = try choice.nested("allowed_tools") ?? choice
             return try decodeAllowed(allowed, path)
-        default: throw .invalidValue(choice.path(to: "type"), type, supported: ["function", "custom", "allowed_tools"])
+        default: throw .invalidValue(choice.path(to: "type"), type, supported: ["function", "custom", "local_shell", "shell", "apply_patch", "tool_search", "allowed_tools"])
         }
     }
 
@@ -194,8 +230,12 @@ struct ToolDecoder {
         for (index, element) in elements.enumerated() {
             let tool = try allowed.element(element, of: "tools", at: index)
             let type = try tool.requiredString("type")
-            guard type == "function" || type == "custom" else { continue }
-            names.append(try known(try (try tool.nested(type) ?? tool).requiredString("name"), path))
+            if type == "namespace", shape == .flat {
+                let space = try tool.requiredString("name")
+                names += tools.map(\.name).filter { dialect.tools[$0]?.namespace == space }
+            } else if let kind = CalledTool.Kind(rawValue: type) {
+                names.append(try known(kind.isNamed ? try named(try tool.nested(type) ?? tool) : type, path))
+            }
         }
         if names.isEmpty { throw .emptyArray(allowed.path(to: "tools")) }
         return ToolChoice(mode == "required" ? .required : .auto, names: names)
@@ -210,6 +250,11 @@ struct ToolDecoder {
         }
         guard value.objectValue != nil else { throw .wrongType(path, expected: "a string or an object", got: value) }
         return ToolChoice(.required, names: [try known(try FieldReader(value, path: path).requiredString("name"), path)], isOneCall: true)
+    }
+
+    /// The name that the model has for the tool that a choice names.
+    private func named(_ choice: FieldReader) throws(APIError) -> String {
+        CalledTool.nameForModel(try choice.requiredString("name"), in: try choice.string("namespace"))
     }
 
     private func needTools(_ path: JSONPath) throws(APIError) {

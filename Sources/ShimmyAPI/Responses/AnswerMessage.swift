@@ -23,7 +23,7 @@ package struct AnswerMessage: Sendable, Equatable {
             content += more
             self.probabilities += probabilities
         case .reasoning(let more): reasoning += more
-        case .call(_, let id, let name, let isCustom): calls.append(Call(id: id, name: name, isCustom: isCustom))
+        case .call(_, let id, let tool): calls.append(Call(id: id, name: tool.name, isCustom: tool.kind == .custom))
         case .arguments(let index, let more, _): calls[index].arguments += more
         }
     }
@@ -58,10 +58,10 @@ package struct AnswerMessage: Sendable, Equatable {
             var object: JSONObject = [:]
             for name in dialect.reasoningField.names { object[name] = .string(text) }
             return .object(object)
-        case .call(let index, let id, let name, let isCustom):
-            if dialect.usesFunctions { return ["function_call": ["name": .string(name), "arguments": ""]] }
+        case .call(let index, let id, let tool):
+            if dialect.usesFunctions { return ["function_call": ["name": .string(tool.name), "arguments": ""]] }
             var object: JSONObject = ["index": .int(index)]
-            for (key, value) in call(id, name, "", isCustom) { object[key] = value }
+            for (key, value) in call(id, tool.name, "", tool.kind == .custom) { object[key] = value }
             return ["tool_calls": [.object(object)]]
         case .arguments(let index, let text, let isCustom):
             if dialect.usesFunctions { return ["function_call": ["arguments": .string(text)]] }

@@ -12,13 +12,15 @@ package struct CallDialect: Sendable, Equatable {
     /// The one argument of a custom tool, which the model sees as a function.
     static let inputName = "input"
 
-    /// Tools whose calls carry a text rather than JSON.
-    package var customTools: Set<String> = []
+    /// Tools that are no plain functions to the client, by the names that the model knows.
+    package var tools: [String: CalledTool] = [:]
     /// The deprecated form: one `function_call` in place of `tool_calls`.
     package var usesFunctions = false
     package var reasoningField = ReasoningField.reasoning_content
 
     package init() {}
+
+    func tool(_ name: String) -> CalledTool { tools[name] ?? CalledTool(name) }
 
     /// A new id of a call; 131 random bits.
     static func newCallID() -> String { "call_" + RandomID.make() }
@@ -28,7 +30,7 @@ package struct CallDialect: Sendable, Equatable {
 package enum MessageDelta: Sendable, Equatable {
     case content(String, [TokenProbability] = [])
     case reasoning(String)
-    case call(index: Int, id: String, name: String, isCustom: Bool)
+    case call(index: Int, id: String, CalledTool)
     /// More of a call's arguments, or of the text that a custom tool gets.
     case arguments(index: Int, String, isCustom: Bool)
 }
@@ -46,9 +48,9 @@ package struct MessageDialect {
         case .content(let text, let probabilities): return .content(text, probabilities)
         case .reasoning(let text): return .reasoning(text)
         case .call(let index, let id, let name):
-            let isCustom = dialect.customTools.contains(name)
-            if isCustom { readers[index] = CustomInputReader() }
-            return .call(index: index, id: id ?? CallDialect.newCallID(), name: name, isCustom: isCustom)
+            let tool = dialect.tool(name)
+            if tool.kind == .custom { readers[index] = CustomInputReader() }
+            return .call(index: index, id: id ?? CallDialect.newCallID(), tool)
         case .arguments(let index, let more):
             guard var reader = readers[index] else { return .arguments(index: index, more, isCustom: false) }
             let text = reader.push(more)

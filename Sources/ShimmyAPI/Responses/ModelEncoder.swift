@@ -22,6 +22,8 @@ package struct ModelDescription: Sendable, Equatable {
     package var aliases: [String]
     /// The model that it stands on, for one of the user's own making.
     package var base: String?
+    /// Fields of a chat request that its makers recommend, where nothing else is preset.
+    package var sampling = JSONObject()
 
     package init(
         id: String, created: Int, source: String, architecture: String?, parameters: Int?, quantization: String?, contextLength: Int?,
@@ -51,7 +53,7 @@ package struct ModelDescription: Sendable, Equatable {
                 "context_length": contextLength.json, "capabilities": .array(capabilities.map(JSON.string)),
                 "quantization": quantization.json, "size_bytes": .int(sizeBytes), "memory_bytes": memoryBytes.json,
                 "loaded": .bool(loaded), "source": .string(source), "architecture": architecture.json, "parameters": parameters.json,
-                "problem": problem.json, "aliases": .array(aliases.map(JSON.string)), "base": base.json,
+                "problem": problem.json, "aliases": .array(aliases.map(JSON.string)), "base": base.json, "sampling": .object(sampling),
             ],
         ]
     }

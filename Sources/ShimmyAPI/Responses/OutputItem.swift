@@ -7,7 +7,7 @@ struct OutputItem: Sendable {
         case message
         /// - asSummary: told as a summary of itself.
         case reasoning(asSummary: Bool)
-        case call(id: String, name: String, isCustom: Bool)
+        case call(id: String, CalledTool)
     }
 
     let id: String
@@ -29,14 +29,23 @@ struct OutputItem: Sendable {
     // MARK: Events
 
     func added() -> [JSONObject] {
+        isToldWhole ? [] : addedNow()
+    }
+
+    private var isToldWhole: Bool {
+        if case .call(_, let tool) = kind { tool.isToldWhole } else { false }
+    }
+
+    private func addedNow() -> [JSONObject] {
         let item: JSONObject = ["type": "response.output_item.added", "output_index": .int(index), "item": json("in_progress", isEmpty: true)]
         guard let part = part(isEmpty: true) else { return [item] }
         return [item, partEvent("added", part)]
     }
 
-    /// Takes more of the text.
-    mutating func append(_ more: String, _ probabilities: [TokenProbability] = []) -> JSONObject {
+    /// Takes more of the text; returns nil where it is told later.
+    mutating func append(_ more: String, _ probabilities: [TokenProbability] = []) -> JSONObject? {
         text += more
+        if isToldWhole { return nil }
         self.probabilities += probabilities
         var event = event(name + ".delta", of: "delta", .string(more))
         if kind == .message { event["logprobs"] = LogprobsEncoder.list(probabilities) }
@@ -52,9 +61,10 @@ struct OutputItem: Sendable {
             event["logprobs"] = LogprobsEncoder.list(probabilities)
             events.append(event)
         case .reasoning: events.append(event(name + ".done", of: "text", .string(text)))
-        case .call(_, let called, let isCustom):
-            var event = event(name + ".done", of: isCustom ? "input" : "arguments", .string(text))
-            if !isCustom { event["name"] = .string(called) }
+        case .call(_, let tool) where tool.isToldWhole: events += addedNow()
+        case .call(_, let tool):
+            var event = event(name + ".done", of: tool.kind == .custom ? "input" : "arguments", .string(text))
+            if tool.kind != .custom { event["name"] = .string(tool.name) }
             events.append(event)
         }
         if let part = part(isEmpty: false) { events.append(partEvent("done", part)) }
@@ -67,7 +77,7 @@ struct OutputItem: Sendable {
         switch kind {
         case .message: "response.output_text"
         case .reasoning(let asSummary): asSummary ? "response.reasoning_summary_text" : "response.reasoning_text"
-        case .call(_, _, let isCustom): isCustom ? "response.custom_tool_call_input" : "response.function_call_arguments"
+        case .call(_, let tool): tool.kind == .custom ? "response.custom_tool_call_input" : "response.function_call_arguments"
         }
     }
 
@@ -111,12 +121,11 @@ struct OutputItem: Sendable {
             object["summary"] = asSummary ? parts : []
             object["content"] = asSummary ? [] : parts
             if seals { object["encrypted_content"] = .string(isEmpty ? "" : SealedText.seal(text)) }
-        case .call(let callID, let name, let isCustom):
-            object["type"] = isCustom ? "custom_tool_call" : "function_call"
+        case .call(let callID, let tool):
+            object["type"] = .string(tool.itemType)
             object["status"] = .string(status)
             object["call_id"] = .string(callID)
-            object["name"] = .string(name)
-            object[isCustom ? "input" : "arguments"] = .string(isEmpty ? "" : text)
+            for (key, value) in tool.members(of: isEmpty && !tool.isToldWhole ? "" : text) { object[key] = value }
         }
         return .object(object)
     }

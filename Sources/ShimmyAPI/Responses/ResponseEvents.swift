@@ -49,12 +49,12 @@ package struct ResponseEvents: Sendable {
             return append(text, probabilities, to: .message)
         case .reasoning(let text):
             return append(text, [], to: .reasoning(asSummary: style.summarizesThoughts))
-        case .call(_, let id, let name, let isCustom):
-            return begin(.call(id: id, name: name, isCustom: isCustom))
+        case .call(_, let id, let tool):
+            return begin(.call(id: id, tool))
         case .arguments(_, let text, _):
             // The calls before this one are complete: it is the open one.
-            guard case .call = open?.kind, let event = open?.append(text) else { return [] }
-            return numbered(event)
+            guard case .call = open?.kind else { return [] }
+            return numbered(open?.append(text))
         }
     }
 
@@ -76,7 +76,7 @@ package struct ResponseEvents: Sendable {
             switch kind {
             case .message: .message
             case .reasoning: .reasoning
-            case .call(_, _, let isCustom): isCustom ? .customCall : .functionCall
+            case .call(_, let tool): tool.idKind
             }
         return prefix.rawValue + object.id.dropFirst(ResponseItem.IDKind.response.rawValue.count) + "\(object.output.count)"
     }

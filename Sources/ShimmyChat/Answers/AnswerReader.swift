@@ -22,7 +22,7 @@ package struct AnswerReader: Sendable {
         told = continues ? ((try? format.read("", isPartial: true)) ?? AnswerContent()).withoutMargins : AnswerContent()
     }
 
-    /// Whether more calls have begun than there may be: the answer is complete.
+    /// Whether more calls have begun than there may be, or one was made a second time: the answer is complete.
     package private(set) var isComplete = false
     package var hasCalls: Bool { begun > 0 }
 
@@ -81,6 +81,17 @@ package struct AnswerReader: Sendable {
                 break
             }
             let isLast = index == new.calls.count - 1
+            if index == begun {
+                let isGrowing = isPartial && isLast
+                switch call.repetition(among: new.calls[..<index], isGrowing: isGrowing) {
+                case .certain:
+                    // Small models go on like that until the limit.
+                    isComplete = true
+                    return deltas
+                case .possible: return deltas
+                case .none: break
+                }
+            }
             // A name may still grow until its arguments begin.
             if index == begun, !call.name.isEmpty, !isPartial || !isLast || !call.arguments.isEmpty {
                 begun += 1
@@ -104,6 +115,19 @@ package struct AnswerReader: Sendable {
         guard end > old.count, all.starts(with: old) else { return nil }
         told = String(decoding: all[..<end], as: UTF8.self)
         return String(decoding: all[old.count..<end], as: UTF8.self)
+    }
+}
+
+extension AnswerContent.Call {
+    fileprivate enum Repetition { case none, possible, certain }
+
+    /// Whether this is a call that was made before, with the same name and arguments.
+    /// - isGrowing: whether more of it may follow.
+    fileprivate func repetition(among others: ArraySlice<Self>, isGrowing: Bool) -> Repetition {
+        let alike = others.filter { $0.name == name }
+        // Arguments are an object: nothing follows its end.
+        if alike.contains(where: { $0.arguments == arguments }), !isGrowing || arguments.hasSuffix("}") { return .certain }
+        return isGrowing && alike.contains { $0.arguments.hasPrefix(arguments) } ? .possible : .none
     }
 }
 

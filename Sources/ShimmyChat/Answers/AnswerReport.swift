@@ -5,6 +5,8 @@ package struct AnswerReport: Sendable, Equatable {
     /// Keywords of schemas that the answer and its calls are not held to: `NAME#POINTER` for a tool's, `#POINTER` for the answer's, with JSON
     /// pointers (RFC 6901) that end in the keyword.
     package var unenforced: [String]
+    /// The limit on the answer's tokens where the context has less room than was asked for.
+    package var clampedTokens: Int?
 
     package init(normalizations: [String] = [], unenforced: [String] = []) {
         self.normalizations = normalizations

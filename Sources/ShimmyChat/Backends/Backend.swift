@@ -6,6 +6,8 @@ package struct ChatRequest: Sendable, Equatable {
     package var conversation: Conversation
     /// The most tokens of the answer; nil lets it run to the end of the context.
     package var maximumTokens: Int?
+    /// Whether more tokens than the context has room for mean as many as it has.
+    package var clampsMaximumTokens = false
     package var sampling: SamplingParameters
     package var stops: [String]
     /// Answers to the one conversation. Those after the first draw with seeds of their own.

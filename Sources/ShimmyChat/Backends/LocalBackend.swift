@@ -48,14 +48,15 @@ package final class LocalBackend: Backend {
             return (prompt, try self.tokens(of: prompt, maximumTokens: request.maximumTokens))
         }
         let room = contextLength - tokens.count
-        guard room > 0, request.maximumTokens ?? 1 <= room else {
+        let isClamped = request.clampsMaximumTokens && request.maximumTokens ?? 0 > room
+        guard room > 0, isClamped || request.maximumTokens ?? 1 <= room else {
             throw GenerationError.contextExceeded(prompt: tokens.count, requested: request.maximumTokens, context: contextLength)
         }
         let grammar = request.grammar.map { GrammarText($0) } ?? prompt.grammar
         let isQuick = grammar.map(constraints.keeps) ?? true
         let sequence = try await InputWork.run(isQuick ? InputWork.lane(bytes: request.prediction.utf8.count) : .slow) { [self] _ in
             var sequence = SequenceRequest(
-                prompt: tokens, maximumTokens: request.maximumTokens ?? room, sampling: request.sampling,
+                prompt: tokens, maximumTokens: min(request.maximumTokens ?? room, room), sampling: request.sampling,
                 constraint: try constraint(of: prompt, request), owner: terms.owner, isFlex: terms.isFlex)
             sequence.sampling.breakers = breakers.breakers(for: request.sampling)
             sequence.landmarks = landmarks(of: tokens)
@@ -66,9 +67,11 @@ package final class LocalBackend: Backend {
             }
             return sequence
         }
+        var report = prompt.report
+        if isClamped { report.clampedTokens = room }
         return Answer(
             streams: try engine.submit(Self.choices(request.choices, of: sequence)), vocabulary: vocabulary, style: style(of: prompt, request),
-            promptTokens: tokens.count, report: prompt.report
+            promptTokens: tokens.count, report: report
         ) { [vocabulary, logger] _, start in Self.log(start, of: tokens, vocabulary, logger) }
     }
 

@@ -8,7 +8,8 @@ package struct ToolResultError: Error, Equatable, CustomStringConvertible {
 extension Array<ChatMessage> {
     /// The messages with the results of each answer right behind it, in the order of its calls: templates tell them apart by their places.
     ///
-    /// Results and calls without ids are taken as they are: some clients send none.
+    /// A result without an id belongs to the first call before it that has no result yet; where calls have no ids either, all is taken as it is.
+    /// Some clients send none.
     /// - continues: whether the last message is the beginning of the answer, so that its calls have no results yet.
     ///
     /// Throws `ToolResultError` where an id names no call since the last turn of the user, or where a call has no result.
@@ -29,12 +30,32 @@ extension Array<ChatMessage> {
         return result
     }
 
+    /// The messages with ids for results that came without, as far as there are calls for them.
+    private static func withAllIDs(_ group: [ChatMessage]) -> [ChatMessage] {
+        var group = group
+        var open: [String] = []
+        for index in group.indices {
+            if group[index].role == .assistant {
+                open = group[index].callIDs
+            } else if let id = group[index].toolCallID {
+                open.removeAll { $0 == id }
+            } else if !open.isEmpty {
+                // Another result may name its call later.
+                let named = Set(group[index...].compactMap(\.toolCallID))
+                let place = open.firstIndex { !named.contains($0) } ?? 0
+                group[index].toolCallID = open.remove(at: place)
+            }
+        }
+        return group
+    }
+
     /// - group: answers and results that no other turn parts.
     private static func ordered(_ group: [ChatMessage], mayEndWithCalls: Bool) throws(ToolResultError) -> [ChatMessage] {
+        let group = withAllIDs(group)
         let results = group.indices.filter { group[$0].role == .tool }
         let callers = group.indices.filter { group[$0].role == .assistant && group[$0].hasCalls }
-        guard results.allSatisfy({ group[$0].toolCallID != nil }), callers.allSatisfy({ !group[$0].callIDs.isEmpty }) else { return group }
         if callers.isEmpty, let first = results.first { throw .orphan(group[first].toolCallID ?? "", isFirst: true) }
+        guard results.allSatisfy({ group[$0].toolCallID != nil }), callers.allSatisfy({ !group[$0].callIDs.isEmpty }) else { return group }
 
         // Ids may be used again: a result belongs to the last answer before it that has a call of its id.
         var caller: [[UInt8]: Int] = [:]

@@ -1,6 +1,6 @@
 import Foundation
 import ShimmyCore
-import ShimmyJSON
+package import ShimmyJSON
 
 /// A folder as the Hugging Face hub has it, without its weights.
 package struct HubFolder: Sendable {
@@ -11,6 +11,7 @@ package struct HubFolder: Sendable {
 
     private static let configName = "config.json"
     private static let poolingName = "1_Pooling/config.json"
+    private static let generationName = "generation_config.json"
     private static let indexName = "model.safetensors.index.json"
     private static let longestJSON = 16 << 20
     private static let mostValues = 1 << 20
@@ -32,6 +33,9 @@ package struct HubFolder: Sendable {
     /// The model's class, such as `LlamaForCausalLM`.
     package var className: String? { config["architectures"]?.arrayValue?.first?.stringValue }
     package var contextLength: Int? { config["max_position_embeddings"]?.intValue }
+
+    /// How its makers recommend to use it; nil where they do not say, or say no JSON.
+    package var generationConfig: JSON? { try? file(Self.generationName) }
 
     /// What a catalog says of it; only headers are read. Throws `ConversionError` for what cannot be converted.
     package func describe() throws(ConversionError) -> Description {
@@ -56,7 +60,7 @@ package struct HubFolder: Sendable {
     /// All that `describe` looks at, whether it is there or not; the folder itself, which changes when files come and go, is the first.
     package static func describingFiles(in path: String) -> [String] {
         let weights = ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).filter { $0.hasSuffix(".safetensors") }.sorted()
-        return [path] + ([configName, poolingName, indexName] + weights).map { "\(path)/\($0)" }
+        return [path] + ([configName, poolingName, generationName, indexName] + weights).map { "\(path)/\($0)" }
     }
 
     package struct Description: Sendable {

@@ -1,6 +1,7 @@
 import Foundation
 import ShimmyConversion
 import ShimmyCore
+import ShimmyJSON
 
 /// Makes records of files: reads the header, and for split models the parts that belong together. Headers that were read before and are still
 /// the same are not read again.
@@ -64,6 +65,7 @@ enum RecordReader {
             record.parameterCount = description.parameterCount
             record.quantization = description.valueType
             record.contextLength = folder.contextLength.flatMap { $0 > 0 ? $0 : nil }
+            record.sampling = folder.generationConfig.map { RecommendedSampling.fields(generationConfig: $0) } ?? [:]
             record.memory = MemoryEstimate(sizeBytes: record.sizeBytes, contextLength: record.contextLength)
             record.kind = description.judges ? .reranker : description.embeds ? .embedding : .model
         } catch {
@@ -80,6 +82,8 @@ enum RecordReader {
         record.contextLength = header.ofArchitecture("context_length")?.intValue.flatMap { $0 > 0 ? $0 : nil }
         record.embeddingLength = embeddingLength(header, record.kind)
         record.hasChatTemplate = header.metadata["tokenizer.chat_template"] != nil
+        record.sampling = RecommendedSampling.fields(header)
+        if record.sampling.isEmpty { record.sampling = RecommendedSampling.fields(named: (record.path as NSString).lastPathComponent) }
     }
 
     /// Of a projector that of the models that it is for.

@@ -12,6 +12,7 @@ package struct ModelRoutes: Sendable {
     let models: ModelManager
     /// The context that a model would get when it is loaded, from what its file says.
     let contextLength: @Sendable (ModelRecord) -> Int?
+    let presets: @Sendable (ModelRecord) -> RequestPreset
     let body: RequestReader
     /// How long the status of a streamed load waits: mostly that is enough to know that a model cannot be loaded.
     private static let silence: Duration = .milliseconds(100)
@@ -97,12 +98,15 @@ package struct ModelRoutes: Sendable {
 
     private func describe(_ record: ModelRecord) async -> ModelDescription {
         let backend = models.loadedBackend(record)
-        return ModelDescription(
+        var description = ModelDescription(
             id: record.id, created: record.modified, source: record.source.label, architecture: record.architecture,
             parameters: record.parameterCount, quantization: record.quantization,
             contextLength: backend?.contextLength ?? contextLength(record),
             capabilities: Self.capabilities(record), sizeBytes: record.sizeBytes, loaded: backend != nil, problem: record.problem,
             aliases: await models.aliases(of: record), base: record.base,
             memoryBytes: record.isLoadable ? await models.memory(of: record)?.total : nil)
+        let preset = presets(record)
+        for (name, value) in record.sampling where preset.defaults[name] == nil && preset.forced[name] == nil { description.sampling[name] = value }
+        return description
     }
 }

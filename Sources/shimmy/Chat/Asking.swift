@@ -21,8 +21,9 @@ struct Asking {
     func ask(_ session: ChatSession, prints: Bool = true) async -> Outcome {
         let (events, sink) = AsyncThrowingStream<ChatEvent, any Error>.makeStream()
         let begun = ContinuousClock.now
-        let work = Task { [peer, request = session.request] in
+        let work = Task { [peer] in
             do {
+                let request = session.request(recommended: await peer.sampling(session.model))
                 try await peer.answer(request) { sink.yield($0) }
                 sink.finish()
             } catch {

@@ -13,6 +13,9 @@ protocol ChatPeer: Sendable {
     /// What the model is, for people: names of facts and the facts.
     func facts(_ model: String) async throws -> [[String]]
 
+    /// What the model's makers recommend, as fields of a request: for a person who says nothing else.
+    func sampling(_ model: String) async -> JSONObject
+
     /// The chat template.
     func template(_ model: String) async throws -> String
 }
@@ -34,6 +37,11 @@ struct ServerPeer: ChatPeer {
     func facts(_ model: String) async throws -> [[String]] {
         let description = try await client.get("/v1/models/\(ServerClient.encoded(model))")
         return ModelFacts.rows(description) + [["server", "\(client.address)"]]
+    }
+
+    func sampling(_ model: String) async -> JSONObject {
+        let description = try? await client.get("/v1/models/\(ServerClient.encoded(model))")
+        return description?["shimmy"]?["sampling"]?.objectValue ?? [:]
     }
 
     func template(_ model: String) async throws -> String {

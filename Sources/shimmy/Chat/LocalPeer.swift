@@ -48,6 +48,13 @@ struct LocalPeer: ChatPeer {
             size: record.sizeBytes, context: backend.contextLength, source: record.source.label) + [["path", record.path]]
     }
 
+    func sampling(_ model: String) async -> JSONObject {
+        let preset = ModelBook.current.request(for: record)
+        var fields = record.sampling
+        for (name, _) in record.sampling where preset.defaults[name] != nil || preset.forced[name] != nil { fields[name] = nil }
+        return fields
+    }
+
     func template(_ model: String) async throws -> String { backend.tokenizer.template }
 }
 

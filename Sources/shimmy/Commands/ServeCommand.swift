@@ -5,6 +5,7 @@ import NIOCore
 import ServiceLifecycle
 import ShimmyCore
 import ShimmyHub
+import ShimmyJSON
 import ShimmyLlama
 import ShimmyModels
 import ShimmyServer
@@ -51,6 +52,13 @@ struct ServeCommand: AsyncParsableCommand {
 
     @Option(help: "Seconds that a client may take to send a request, or leave a connection unused. [SHIMMY_REQUEST_SECONDS]")
     var requestSeconds: Int?
+
+    /// What becomes of a limit on an answer's tokens that the context has no room for.
+    enum OverContext: String, ExpressibleByArgument, CaseIterable { case refuse, clamp }
+
+    @Option(
+        help: "refuse (as OpenAI does) or clamp: a request for more tokens than the context has room for. [SHIMMY_MAX_TOKENS_OVER_CONTEXT]")
+    var maxTokensOverContext: OverContext?
 
     @OptionGroup var limits: LimitOptions
 
@@ -127,7 +135,10 @@ struct ServeCommand: AsyncParsableCommand {
             host: host ?? shared?.host ?? bind?.host ?? "127.0.0.1", port: port.number, access: try accessRules())
         // What resolves `localhost` to an IPv6 address finds the server too.
         if host ?? shared?.host ?? bind?.host == nil { configuration.otherHosts = ["::1"] }
-        configuration.presets = { ModelBook.current.request(for: $0) }
+        configuration.presets = { [maxTokensOverContext] record in
+            let overContext = maxTokensOverContext?.rawValue ?? Environment.process.string("SHIMMY_MAX_TOKENS_OVER_CONTEXT")
+            return ModelBook.current.request(for: record, common: overContext.map { ["max_tokens_over_context": .string($0)] } ?? [:])
+        }
         try limits.apply(to: &configuration.limits, environment, logger)
         configuration.limits.returnFreedMemory = LlamaBackend.returnFreedMemory
         if let seconds = requestSeconds ?? environment.integer("SHIMMY_REQUEST_SECONDS") { configuration.limits.requestTime = .seconds(seconds) }

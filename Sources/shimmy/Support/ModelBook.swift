@@ -52,11 +52,12 @@ struct ModelBook: Sendable {
     }
 
     /// What is preset for a model's requests. The configuration wins over what the program says that keeps the model.
-    func request(for record: ModelRecord) -> RequestPreset {
+    /// - common: fields of requests for all models, where neither says anything else.
+    func request(for record: ModelRecord, common: JSONObject = [:]) -> RequestPreset {
         let preset = preset(for: record)
         return RequestPreset(
             system: preset.system ?? record.hints.system, examples: record.hints.messages.compactMap(\.chatMessage),
-            defaults: Self.usable(record.hints.defaults).merged(with: preset.defaults), forced: preset.forced)
+            defaults: common.merged(with: Self.usable(record.hints.defaults)).merged(with: preset.defaults), forced: preset.forced)
     }
 
     /// A chat request with what is preset for its model. Throws `APIError`.

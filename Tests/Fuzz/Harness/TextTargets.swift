@@ -45,7 +45,7 @@ let textTargets: [Target] = [
         for parameter in ChatParameter.all { _ = try? parameter.value(text) }
         guard let saved = try? JSON.parse(bytes) else { return }
         var session = ChatSession(model: "m")
-        if (try? session.restore(saved)) != nil { _ = session.request.text }
+        if (try? session.restore(saved)) != nil { _ = session.request().text }
         for event in ChatEvent.events(of: saved) { if case .usage(let usage) = event { _ = ChatTimes(usage: usage, firstToken: 1, total: 2).json } }
     },
     Target(name: "keys") { bytes in

@@ -1,0 +1,79 @@
+import ShimmyChat
+import ShimmyJSON
+
+/// Reads the items of tools with types of their own, of tools that other servers run, and whatever else such servers put into a conversation.
+///
+/// All of them are kept as they are. What a chat template can show of them is shown.
+enum ClientToolItems {
+    private static let shown = [
+        "local_shell_call", "local_shell_call_output", "shell_call", "shell_call_output", "apply_patch_call", "apply_patch_call_output", "mcp_call",
+        "tool_search_call", "tool_search_output",
+    ]
+
+    /// What no template can show: tools that ran elsewhere, and what steers another server.
+    private static let unseen: Set<String> = [
+        "file_search_call", "computer_call", "computer_call_output", "web_search_call", "image_generation_call", "code_interpreter_call",
+        "mcp_list_tools", "mcp_approval_request", "mcp_approval_response", "additional_tools", "compaction_trigger", "program", "program_output",
+        "configuration_update",
+    ]
+
+    static let types = shown + unseen.sorted()
+
+    /// What an item means; nil for a type that is none of these.
+    static func meaning(of type: String, _ fields: FieldReader) throws(APIError) -> ResponseItem.Meaning? {
+        switch type {
+        case "local_shell_call": return try call(fields, .localShell, try arguments(fields, "action", without: "type"))
+        case "shell_call": return try call(fields, .shell, try arguments(fields, "action"))
+        case "apply_patch_call": return try call(fields, .applyPatch, JSON.object(["operation": try fields.required("operation")]).text)
+        case "local_shell_call_output":
+            // OpenAI's own field for the call's id is `id`.
+            let (callID, id) = (try fields.string("call_id"), try fields.string("id"))
+            guard let call = callID ?? id else { throw .missing(fields.path(to: "call_id")) }
+            return .output(callID: call, [try fields.requiredString("output")])
+        case "shell_call_output": return .output(callID: try fields.requiredString("call_id"), try texts(fields))
+        case "apply_patch_call_output":
+            let (text, status) = (try fields.string("output"), try fields.string("status"))
+            return .output(callID: try fields.requiredString("call_id"), [text ?? status ?? ""])
+        case "mcp_call": return try made(fields)
+        case "tool_search_call":
+            return try isClients(fields) ? call(fields, .toolSearch, (fields.value("arguments") ?? [:]).text) : .unseen
+        case "tool_search_output":
+            guard try isClients(fields) else { return .unseen }
+            return .output(callID: try fields.requiredString("call_id"), [(fields.value("tools") ?? []).text])
+        default: return unseen.contains(type) ? .unseen : nil
+        }
+    }
+
+    private static func call(_ fields: FieldReader, _ kind: CalledTool.Kind, _ arguments: String) throws(APIError) -> ResponseItem.Meaning {
+        .call(id: try fields.requiredString("call_id"), name: kind.rawValue, arguments: arguments)
+    }
+
+    /// Another server called a tool and had its answer at once.
+    private static func made(_ fields: FieldReader) throws(APIError) -> ResponseItem.Meaning {
+        let (output, error) = (try fields.string("output"), fields.value("error").map { $0.stringValue ?? $0.text })
+        let given = try fields.requiredString("arguments")
+        return .made(
+            id: try fields.requiredString("id"), name: try fields.requiredString("name"),
+            arguments: try CallArguments.read(given, fields.path(to: "arguments")), output: output ?? error ?? "")
+    }
+
+    /// Whether the client searched, rather than the server that the item is from.
+    private static func isClients(_ fields: FieldReader) throws(APIError) -> Bool {
+        let (execution, call) = (try fields.string("execution"), try fields.string("call_id"))
+        return execution != "server" && call != nil
+    }
+
+    private static func arguments(_ fields: FieldReader, _ name: String, without key: String? = nil) throws(APIError) -> String {
+        guard var object = try fields.nested(name)?.object else { throw .missing(fields.path(to: name)) }
+        if let key { object[key] = nil }
+        return JSON.object(object).text
+    }
+
+    /// What each command of a shell wrote.
+    private static func texts(_ fields: FieldReader) throws(APIError) -> [String] {
+        let output = try fields.required("output")
+        if let text = output.stringValue { return [text] }
+        guard let parts = output.arrayValue else { throw .wrongType(fields.path(to: "output"), expected: "an array of objects", got: output) }
+        return parts.map(\.text)
+    }
+}

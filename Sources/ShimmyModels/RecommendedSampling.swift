@@ -1,0 +1,53 @@
+import ShimmyCore
+package import ShimmyJSON
+
+/// How a model's makers recommend to draw its answers: fields of a chat request. They hold where a person talks to the model; the API keeps OpenAI's
+/// defaults.
+package enum RecommendedSampling {
+    /// The fields, the ranges in which they are taken, and what GGUF files (`general.sampling.*`) and `generation_config.json` call them.
+    private static let fields: [(name: String, range: ClosedRange<Double>, gguf: String, hub: String)] = [
+        ("temperature", 0...2, "temp", "temperature"), ("top_p", 0...1, "top_p", "top_p"), ("top_k", 0...100_000, "top_k", "top_k"),
+        ("min_p", 0...1, "min_p", "min_p"), ("repeat_penalty", 0.01...100, "penalty_repeat", "repetition_penalty"),
+    ]
+
+    /// Models whose files do not say it, by the beginnings of their names.
+    private static let known: [(name: String, fields: JSONObject)] = [
+        // https://huggingface.co/HuggingFaceTB/SmolLM2-135M-Instruct
+        ("smollm2", ["temperature": 0.2, "top_p": 0.9])
+    ]
+
+    static func fields(_ header: GGUFHeader) -> JSONObject {
+        read { header.metadata["general.sampling.\($0.gguf)"]?.numberValue }
+    }
+
+    /// - config: of a folder's `generation_config.json`.
+    static func fields(generationConfig config: JSON) -> JSONObject { read { config[$0.hub]?.doubleValue } }
+
+    /// - name: of the model, as its file has it.
+    static func fields(named name: String) -> JSONObject {
+        let name = name.lowercased()
+        return known.first { name.hasPrefix($0.name) && name.contains("instruct") }?.fields ?? [:]
+    }
+
+    private static func read(_ value: ((name: String, range: ClosedRange<Double>, gguf: String, hub: String)) -> Double?) -> JSONObject {
+        var found = JSONObject()
+        for field in fields {
+            // Numbers of single precision are told as they were written: 0.6, not 0.60000002.
+            guard let number = value(field).map({ ($0 * 1e6).rounded() / 1e6 }), field.range.contains(number) else { continue }
+            found[field.name] = field.name == "top_k" ? .int(Int(number)) : .double(number)
+        }
+        return found
+    }
+}
+
+extension GGUFValue {
+    fileprivate var numberValue: Double? {
+        switch self {
+        case .integer(let value): Double(value)
+        case .unsigned(let value): Double(value)
+        case .float(let value): Double(value)
+        case .double(let value): value
+        case .bool, .string, .array: nil
+        }
+    }
+}
