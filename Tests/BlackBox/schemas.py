@@ -75,6 +75,7 @@ MODEL = exactly(
         parameters={"type": ["integer", "null"]},
         problem={"type": ["string", "null"]},
         aliases={"type": "array", "items": TEXT},
+        sampling={"type": "object", "additionalProperties": {"type": "number"}},
         base={"type": ["string", "null"]},
     ),
 )

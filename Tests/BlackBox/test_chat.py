@@ -71,7 +71,7 @@ def test_history_with_tool_calls(server):
     assert server.chat(messages=messages).status == 200
     del messages[2]["tool_call_id"]
     assert server.chat(messages=messages).status == 200, "its place says which call it is of"
-    server.chat(messages=[messages[0], messages[2]]).assert_error(400, "messages", None)
+    server.chat(messages=[messages[0], messages[2]]).assert_error(400, "messages", "invalid_value")
 
 
 @pytest.mark.parametrize("limit", [1, 5, 9])
