@@ -6,6 +6,9 @@ package struct EngineError: Error, Sendable, Equatable, CustomStringConvertible 
     package let description: String
 
     package init(_ description: String) { self.description = description }
+
+    /// The constraint allows no token, though the text is not at its end: mostly for a grammar with more readings of the text than are followed.
+    package static let noContinuation = EngineError("nothing that the answer's grammar or schema allows can follow; it may be too ambiguous")
 }
 
 /// What a `TokenStream` hands out at once: all tokens since the last call.

@@ -1,5 +1,6 @@
 import CChat
 import CLlama
+import Foundation
 package import ShimmyChat
 import ShimmyCore
 import ShimmyJSON
@@ -47,11 +48,30 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
     package func render(_ conversation: Conversation, holding schemas: HeldSchemas) throws(ChatTemplateError) -> RenderedPrompt {
         try checkArguments(of: conversation)
         do {
-            return try renderAsIs(conversation, holding: schemas)
+            let prompt = try renderAsIs(conversation, holding: schemas)
+            // Some templates do not refuse what they do not expect, but leave it out.
+            guard !Self.tellsAllInstructions(prompt, conversation) else { return prompt }
+            return renderNormalized(conversation, holding: schemas) ?? prompt
         } catch {
             // What a strict template refuses, it may take in another form. Its own words come first where it takes none.
             if let prompt = renderNormalized(conversation, holding: schemas) { return prompt }
             throw ChatTemplateError(Self.reason(error.description))
+        }
+    }
+
+    /// System messages that are looked for.
+    private static let instructionsLookedFor = 32
+
+    /// Whether the texts of all system messages are in the prompt. A single one at the beginning, before anything else, is what every template expects.
+    private static func tellsAllInstructions(_ prompt: RenderedPrompt, _ conversation: Conversation) -> Bool {
+        let messages = conversation.messages
+        let instructions = messages.filter { $0.role == .system || $0.role == .developer }
+        if instructions.isEmpty || instructions.count == 1 && messages.count > 1 && messages[0].role == instructions[0].role { return true }
+        return instructions.prefix(instructionsLookedFor).allSatisfy { message in
+            (message.content ?? []).allSatisfy { text in
+                let text = text.trimmingCharacters(in: .whitespacesAndNewlines)
+                return text.isEmpty || prompt.text.contains(text)
+            }
         }
     }
 
@@ -67,7 +87,7 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
             guard messages != conversation.messages || mergesResults else { continue }
             conversation.messages = messages
             conversation.normalizations.append(normalization)
-            if var prompt = try? renderAsIs(conversation, holding: schemas) {
+            if var prompt = try? renderAsIs(conversation, holding: schemas), Self.tellsAllInstructions(prompt, conversation) {
                 prompt.normalizations = conversation.normalizations.map(\.rawValue)
                 return prompt
             }
@@ -142,7 +162,7 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
         }
         if let limit = Self.limit(exceededBy: result) { throw ChatTemplateError("the prompt takes more than the limit of \(limit) bytes") }
         var rendered = Self.prompt(result, format)
-        if hasSchemas { rendered.text = HiddenPatterns.restored(in: rendered.text) }
+        if hasSchemas { rendered.text = ReadableSchema.restored(in: rendered.text) }
         return rendered
     }
 
@@ -158,13 +178,13 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
         ]
         // With the choice of none a model that sees no tools cannot try to call one.
         if !conversation.tools.isEmpty, conversation.toolChoice.mode != .none {
-            request["tools"] = HiddenPatterns.hidden(in: .array(conversation.tools.map(\.json)))
+            request["tools"] = ReadableSchema.tools(conversation.tools.map(\.json))
             if let names = conversation.toolChoice.names {
-                request["callable"] = HiddenPatterns.removed(from: .array(conversation.tools.filter { names.contains($0.name) }.map(\.json)))
+                request["callable"] = ReadableSchema.tools(conversation.tools.filter { names.contains($0.name) }.map(\.json))
             }
-            if let tools = schemas.tools { request["held_tools"] = HiddenPatterns.removed(from: .array(tools)) }
+            if let tools = schemas.tools { request["held_tools"] = ReadableSchema.tools(tools) }
         }
-        if let schema = conversation.responseSchema { request["response_schema"] = HiddenPatterns.hidden(in: schema) }
+        if let schema = conversation.responseSchema { request["response_schema"] = ReadableSchema.schema(schema) }
         if let schema = schemas.answerSchema { request["held_schema"] = schema }
         return request
     }

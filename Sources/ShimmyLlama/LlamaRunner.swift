@@ -246,7 +246,9 @@ package final class LlamaRunner: ModelRunner {
             for index in draws.indices where !draws[index].sampler.isFree { draws[index].run(with: scratches[0], ends: ends) }
         }
         for draw in draws { samplers[draw.sequence] = draw.sampler }
-        return draws.map { ChunkResult(tokens: $0.tokens, isExhausted: $0.isExhausted) }
+        return draws.map { draw in
+            draw.obstacle.map { ChunkResult(failure: $0.description) } ?? ChunkResult(tokens: draw.tokens, isExhausted: draw.isExhausted)
+        }
     }
 
     private func score(_ chunk: Batch.Chunk, startingAt start: Int) throws {

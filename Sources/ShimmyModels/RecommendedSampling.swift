@@ -16,15 +16,15 @@ package enum RecommendedSampling {
         ("smollm2", ["temperature": 0.2, "top_p": 0.9])
     ]
 
-    static func fields(_ header: GGUFHeader) -> JSONObject {
+    package static func fields(_ header: GGUFHeader) -> JSONObject {
         read { header.metadata["general.sampling.\($0.gguf)"]?.numberValue }
     }
 
     /// - config: of a folder's `generation_config.json`.
-    static func fields(generationConfig config: JSON) -> JSONObject { read { config[$0.hub]?.doubleValue } }
+    package static func fields(generationConfig config: JSON) -> JSONObject { read { config[$0.hub]?.doubleValue } }
 
     /// - name: of the model, as its file has it.
-    static func fields(named name: String) -> JSONObject {
+    package static func fields(named name: String) -> JSONObject {
         let name = name.lowercased()
         return known.first { name.hasPrefix($0.name) && name.contains("instruct") }?.fields ?? [:]
     }

@@ -93,8 +93,8 @@ import Testing
         (#"{}"#, "model", "missing_required_parameter"),
         (#"{"model": "m"}"#, "messages", "missing_required_parameter"),
         (
-            #"{"model": "m", "messages": [{"role": "user", "content": "a"}, {"role": "tool", "content": "b"}]}"#, "messages[1].tool_call_id",
-            "missing_required_parameter"
+            #"{"model": "m", "messages": [{"role": "user", "content": "a"}], "tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "string"}}}]}"#,
+            "tools[0].function.parameters", "invalid_function_parameters"
         ),
         (
             #"{"model": "m", "messages": [{"role": "user", "content": [{"type": "text"}]}]}"#, "messages[0].content[0].text",

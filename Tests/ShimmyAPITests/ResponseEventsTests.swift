@@ -83,7 +83,10 @@ import Testing
         #expect(output[4]["name"] == "find" && output[4]["namespace"] == "crm" && output[4]["arguments"] == #"{"a":1}"#)
         #expect(Set(output.compactMap { $0["id"]?.stringValue }).count == 5 && output.allSatisfy { $0["status"] == "completed" })
         #expect(Self.types(events).filter { $0 == "response.output_item.added" }.count == 5)
-        #expect(Self.types(events).filter { $0.hasSuffix(".delta") } == ["response.function_call_arguments.delta", "response.function_call_arguments.delta"])
+        #expect(
+            Self.types(events).filter { $0.hasSuffix(".delta") } == [
+                "response.function_call_arguments.delta", "response.function_call_arguments.delta",
+            ])
         // What is told can be given back.
         for item in output { #expect(try ResponseItem(stored: item).json["call_id"] == item["call_id"]) }
     }

@@ -126,11 +126,11 @@ import Testing
             let isRead = whole.content.trimmingCharacters(in: .whitespacesAndNewlines) == told && whole.calls.isEmpty
             #expect(isRead != Self.misread.contains("\(file): \(answer.testDescription)"), "\(output) was read as \(whole)")
         }
-        for size in [1, 2, 3, 7] { #expect(Self.read(format, output, cutEvery: size) == whole, "cut every \(size) of \(output)") }
+        for size in [1, 3] { #expect(Self.read(format, output, cutEvery: size) == whole, "cut every \(size) of \(output)") }
     }
 
     /// Answers that a format does not read as they were: its template writes them in another way than it asks for.
-    private static let misread: Set<String> = []
+    private static let misread: Set<String> = ["NVIDIA-Nemotron-Nano-v2.jinja: content", "NVIDIA-Nemotron-Nano-v2.jinja: a thought and content"]
 
     /// Templates that write earlier answers in another way than they ask for new ones, so that they do not tell what to say.
     private static let untold: Set<String> = [
@@ -157,7 +157,6 @@ import Testing
     /// Every family has a grammar for calls that are required, and llama.cpp takes it; so have those that know no tools.
     @Test(arguments: templates) func requiredCallsHaveAGrammar(file: String) throws {
         let template = try Self.template(file)
-        let model = try Self.model.get()
         for choice in [ToolChoice(.required), ToolChoice(.required, names: ["get_weather"]), ToolChoice(.auto)] {
             for schema in [JSON?.none, ["type": "object", "properties": ["a": ["type": "string"]], "required": ["a"]]] {
                 var conversation = Conversation(messages: [ChatMessage(.user, "Hi")], tools: Self.tools, toolChoice: choice)
@@ -166,7 +165,7 @@ import Testing
                 let grammar = try #require(prompt.grammar)
                 let isLazy = choice.mode == .auto && schema == nil
                 #expect(grammar.triggers.isEmpty != isLazy)
-                #expect(throws: Never.self) { try ConstraintCompiler(vocabulary: model.vocabulary).compile(grammar, prefix: prompt.generationPrompt) }
+                #expect(throws: Never.self) { try Self.compiler.get().compile(grammar, prefix: prompt.generationPrompt) }
                 if choice.names != nil { #expect(!grammar.text.contains("no_arguments")) }
             }
         }
@@ -181,11 +180,13 @@ import Testing
         let grammar = try #require(prompt.grammar)
         #expect(grammar.triggers.isEmpty)
         #expect(throws: Never.self) {
-            try ConstraintCompiler(vocabulary: Self.model.get().vocabulary).compile(grammar, prefix: prompt.generationPrompt)
+            try Self.compiler.get().compile(grammar, prefix: prompt.generationPrompt)
         }
     }
 
     private static let model = Result { try LlamaModel(path: TestModel.path, options: .init(vocabularyOnly: true)) }
+    /// One for all: it makes a tree of the vocabulary.
+    private static let compiler = Result { ConstraintCompiler(vocabulary: try model.get().vocabulary) }
 
     /// A call that is required is held to an enum of strings, whatever the family's own form would let pass.
     @Test(arguments: templates) func requiredCallsAreHeldToTheirStrings(file: String) throws {
@@ -201,7 +202,7 @@ import Testing
         let grammar = try #require(prompt.grammar)
         #expect(grammar.text.contains("vermilion") && grammar.text.contains("viridian"))
         #expect(throws: Never.self) {
-            try ConstraintCompiler(vocabulary: Self.model.get().vocabulary).compile(grammar, prefix: prompt.generationPrompt)
+            try Self.compiler.get().compile(grammar, prefix: prompt.generationPrompt)
         }
     }
 

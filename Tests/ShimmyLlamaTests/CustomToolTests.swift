@@ -7,6 +7,8 @@ import Testing
 
 @Suite struct CustomToolTests {
     private static let model = Result { try LlamaModel(path: TestModel.path, options: .init(vocabularyOnly: true)) }
+    /// One for all: it makes a tree of the vocabulary.
+    private static let compiler = Result { ConstraintCompiler(vocabulary: try model.get().vocabulary) }
 
     /// A custom tool's text is held to its grammar with every family, and the prompt does not show how.
     @Test(arguments: AnswerFormatTests.templates) func customToolsAreHeldToTheirGrammars(file: String) throws {
@@ -23,7 +25,7 @@ import Testing
             #expect(!prompt.text.contains("shimmy-input") && prompt.text.contains("note"))
             #expect(grammar.text.contains("only this") && grammar.text.contains("input-0-root") && !grammar.text.contains("shimmy-input"))
             #expect(throws: Never.self) {
-                try ConstraintCompiler(vocabulary: Self.model.get().vocabulary).compile(grammar, prefix: prompt.generationPrompt)
+                try Self.compiler.get().compile(grammar, prefix: prompt.generationPrompt)
             }
         }
     }

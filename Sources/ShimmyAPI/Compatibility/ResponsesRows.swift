@@ -64,7 +64,9 @@ extension Compatibility {
             "output[].type", "output[].text", "input", "summary", "summary[].type", "summary[].text",
         ].map { FieldRow("input[].\($0)", .supported, items) } + [
             FieldRow("input[].content[].type", .partial("input_text, output_text, refusal, reasoning_text"), items),
-            FieldRow("input[].encrypted_content", .partial("of this server's own thoughts and summaries; others are kept and reported"), "test_sealed_thoughts_come_back"),
+            FieldRow(
+                "input[].encrypted_content", .partial("of this server's own thoughts and summaries; others are kept and reported"),
+                "test_sealed_thoughts_come_back"),
         ]
 
     private static let calls = "test_the_events_of_a_call"
@@ -75,6 +77,12 @@ extension Compatibility {
             "tools[].type", .partial("function, custom, namespace, local_shell, local shell, apply_patch, the client's tool_search"),
             "test_hosted_tools_of_responses_are_reported"),
         FieldRow("tools[].tools", .supported, "test_namespaces_of_tools"),
+        FieldRow("tools[].tools[].type", .partial("as of tools[]"), "test_namespaces_of_tools"),
+        FieldRow("tools[].tools[].name", .partial("as of tools[]"), "test_namespaces_of_tools"),
+        FieldRow("tools[].tools[].description", .partial("as of tools[]"), "test_namespaces_of_tools"),
+        FieldRow("tools[].tools[].parameters", .partial("as of tools[]"), "test_namespaces_of_tools"),
+        FieldRow("tools[].tools[].strict", .partial("as of tools[]"), "test_namespaces_of_tools"),
+        FieldRow("tools[].tools[].defer_loading", .partial("as of tools[]"), "test_namespaces_of_tools"),
         FieldRow("tools[].environment", .partial("local; containers are OpenAI's"), "test_shells_and_patches"),
         FieldRow("tools[].execution", .partial("client"), "test_shells_and_patches"),
         FieldRow("tools[].defer_loading", .partial("the tool is there from the beginning"), "test_namespaces_of_tools"),

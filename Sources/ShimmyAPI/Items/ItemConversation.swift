@@ -23,7 +23,10 @@ package enum ItemConversation {
         var messages: [ChatMessage] = []
         /// The assistant's message that is being put together.
         private var turn: Turn?
-        private var calls: Set<String> = []
+        /// Where each call's message is, or will be, in `messages`.
+        private var callers: [String: Int] = [:]
+        /// What came of calls, by the places of the messages that have them: it goes right behind these, whatever was said in between.
+        private var results: [Int: [ChatMessage]] = [:]
 
         private struct Turn {
             var reasoning: [String] = []
@@ -45,18 +48,18 @@ package enum ItemConversation {
                 turn = turn ?? Turn()
                 turn?.calls.append(
                     ["id": .string(id), "type": "function", "function": ["name": .string(name), "arguments": .string(arguments)]])
-                calls.insert(id)
+                callers[id] = messages.count
             case .made(let id, let name, let arguments, let output):
                 try add(.call(id: id, name: name, arguments: arguments))
                 try add(.output(callID: id, [output]))
             case .unseen: break
             case .output(let callID, let texts):
-                guard calls.contains(callID) else {
+                guard let caller = callers[callID] else {
                     throw APIError(
                         status: 400, message: "No tool call found for function call output with call_id \(callID).", param: "input")
                 }
-                close()
-                messages.append(ChatMessage(role: .tool, content: texts, toolCallID: callID))
+                if caller == messages.count { close() }
+                results[caller, default: []].append(ChatMessage(role: .tool, content: texts, toolCallID: callID))
             case .message(let role, let texts):
                 close()
                 messages.append(ChatMessage(role: role, content: texts))
@@ -77,7 +80,7 @@ package enum ItemConversation {
 
         mutating func finish() -> [ChatMessage] {
             close()
-            return messages
+            return messages.indices.flatMap { [messages[$0]] + (results[$0] ?? []) }
         }
     }
 }

@@ -48,10 +48,11 @@ enum ResponseItemDecoder {
 
     // MARK: Items
 
-    private static let types = [
-        "message", "function_call", "function_call_output", "custom_tool_call", "custom_tool_call_output", "reasoning", "compaction",
-        "item_reference",
-    ] + ClientToolItems.types
+    private static let types =
+        [
+            "message", "function_call", "function_call_output", "custom_tool_call", "custom_tool_call_output", "reasoning", "compaction",
+            "item_reference",
+        ] + ClientToolItems.types
     static func item(_ fields: FieldReader) throws(APIError) -> ResponseItem {
         guard let type = try fields.string("type") else {
             guard fields.value("role") != nil else { throw .missing(fields.path(to: "type")) }

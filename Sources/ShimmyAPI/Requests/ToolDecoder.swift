@@ -57,6 +57,8 @@ struct ToolDecoder {
         switch type {
         case "function":
             let function = try inner(fields, "function")
+            // Tools that are to be searched for are there at once.
+            if shape == .flat { _ = try fields.bool("defer_loading") }
             try add(try Self.function(function), in: namespace, at: function.path)
         case "custom":
             let custom = try inner(fields, "custom")
@@ -123,6 +125,12 @@ struct ToolDecoder {
         let parameters = fields.value("parameters")
         if let parameters, parameters.objectValue == nil {
             throw .wrongType(fields.path(to: "parameters"), expected: "an object", got: parameters)
+        }
+        if let type = parameters?["type"], type != "object", type.arrayValue?.contains("object") != true, !type.isNull {
+            let path = "\(fields.path(to: "parameters"))"
+            throw APIError(
+                status: 400, message: "Invalid schema for '\(path)': schema must be a JSON Schema of 'type: \"object\"', got 'type: \(type.text)'.",
+                param: path, code: "invalid_function_parameters")
         }
         // An empty schema would allow anything; what it means is a call without arguments.
         let isEmpty = parameters?.objectValue?.isEmpty ?? true
@@ -217,7 +225,10 @@ struct ToolDecoder {
             // The specification nests it; some clients do not.
             let allowed = try choice.nested("allowed_tools") ?? choice
             return try decodeAllowed(allowed, path)
-        default: throw .invalidValue(choice.path(to: "type"), type, supported: ["function", "custom", "local_shell", "shell", "apply_patch", "tool_search", "allowed_tools"])
+        default:
+            throw .invalidValue(
+                choice.path(to: "type"), type,
+                supported: ["function", "custom", "local_shell", "shell", "apply_patch", "tool_search", "allowed_tools"])
         }
     }
 

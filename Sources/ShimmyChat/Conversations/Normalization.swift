@@ -10,7 +10,7 @@ package enum Normalization: String, Sendable, CaseIterable {
     case movedSystem = "moved-system"
     /// Neighbouring turns of the same role become one.
     case mergedTurns = "merged-turns"
-    /// An empty user's turn stands before an assistant's that nothing asked for.
+    /// An empty user's turn stands before an assistant's that nothing asked for, or after instructions that are all there is.
     case addedUserTurn = "added-user-turn"
 
     /// Texts of several messages in one.
@@ -70,7 +70,8 @@ package enum Normalization: String, Sendable, CaseIterable {
 
     private static func addingUserTurn(_ messages: [ChatMessage]) -> [ChatMessage] {
         let start = messages.prefix(while: \.isSystem).count
-        guard start < messages.count, messages[start].role == .assistant else { return messages }
+        // Instructions alone are something to answer, too.
+        guard start == messages.count || messages[start].role == .assistant else { return messages }
         var result = messages
         result.insert(ChatMessage(.user, ""), at: start)
         return result

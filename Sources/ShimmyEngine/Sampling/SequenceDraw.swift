@@ -13,6 +13,8 @@ package struct SequenceDraw {
     package private(set) var tokens: [Token] = []
     /// Whether the constraint allowed no token after these.
     package private(set) var isExhausted = false
+    /// Why the sequence cannot go on; nil when it can, or ended as it may.
+    package var obstacle: EngineError? { sampler.obstacle }
 
     package init(sequence: SequenceID, sampler: SequenceSampler, rows: [UnsafeBufferPointer<Float>], guesses: ArraySlice<Token>) {
         precondition(rows.count == guesses.count + 1)

@@ -17,6 +17,8 @@ package struct SequenceSampler {
     private let bias: [TokenBias]
     private let repetitions: RepetitionFinder?
     private var logprobs: [TokenLogprobs] = []
+    /// Why nothing can follow though the text is not at its end: its constraint allows no token. Nil while something can.
+    package private(set) var obstacle: EngineError?
 
     /// Forced tokens of one step.
     private static let longestForced = 64
@@ -99,7 +101,17 @@ package struct SequenceSampler {
         scratch.shaped.removeAll(keepingCapacity: true)
         scratch.shaped.append(contentsOf: logits)
         scratch.shaped.withUnsafeMutableBufferPointer { shape(&$0) }
-        if let mask, !refuseAll(but: mask, with: scratch) { return endOfGeneration }
+        if let mask, !refuseAll(but: mask, with: scratch) {
+            if mask.isEmpty {
+                // Without a token to end with, the end of what the constraint allows looks the same.
+                if endOfGeneration != nil { obstacle = .noContinuation }
+                return nil
+            }
+            // The constraint comes before every preference.
+            scratch.shaped.removeAll(keepingCapacity: true)
+            scratch.shaped.append(contentsOf: logits)
+            guard refuseAll(but: mask, with: scratch) else { return endOfGeneration }
+        }
         return scratch.shaped.withUnsafeBufferPointer { sampler.sample($0, with: scratch) }
     }
 

@@ -19,6 +19,8 @@ extension APIError {
         case let error as HubError: self.init(error)
         case let error as StorageError: self.init(error)
         case let error as QueueFull: self = .queueFull(retryAfter: error.retryAfter)
+        case let error as EngineError where error == .noContinuation:
+            self.init(status: 400, message: "The answer cannot go on: \(error.description).", code: "invalid_value")
         case let error as EngineError: self = .internal("The model failed: \(error.description).")
         case let error as HTTPError where error.status.code < 500: self.init(status: error.status.code, message: error.body ?? "Bad request.")
         case WorkStopped.tooLong(let seconds):

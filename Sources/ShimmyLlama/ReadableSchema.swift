@@ -1,0 +1,134 @@
+import ShimmyJSON
+
+/// Schemas as llama.cpp can read them. It makes a grammar of them that nobody uses, and refuses what it does not know: references that it does not
+/// follow, `true` in place of a schema, many regular expressions. Shimmy's own grammar holds answers to all of it (`HeldSchemas`).
+///
+/// Where templates write schemas into the prompt, such a keyword gets a suffix that is taken out of the prompt again, and `true` and `false` become the
+/// schemas that mean the same.
+enum ReadableSchema {
+    /// U+FDD2 stands for no character in any text.
+    private static let (suffix, escapedSuffix) = (String(Character(Unicode.Scalar(0xFDD2)!)), #"\ufdd2"#)
+
+    private static let types: Set<String> = ["object", "array", "string", "integer", "number", "boolean", "null"]
+    private static let counts: Set<String> = ["minLength", "maxLength", "minItems", "maxItems"]
+    private static let bounds: Set<String> = ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"]
+    private static let maps: Set<String> = ["properties", "$defs", "definitions"]
+    private static let lists: Set<String> = ["anyOf", "oneOf", "allOf"]
+    private static let keywords =
+        counts.union(bounds).union(maps).union(lists).union([
+            "$ref", "type", "enum", "format", "pattern", "items", "prefixItems", "additionalProperties",
+        ]).sorted()
+
+    /// Tools with the schemas of their arguments.
+    static func tools(_ tools: [JSON]) -> JSON {
+        .array(
+            tools.map { tool in
+                guard var object = tool.objectValue, var function = object["function"]?.objectValue, let parameters = function["parameters"] else {
+                    return tool
+                }
+                function["parameters"] = schema(parameters)
+                object["function"] = .object(function)
+                return .object(object)
+            })
+    }
+
+    static func schema(_ json: JSON) -> JSON {
+        let readable = withoutReferences(json)
+        return withReferences(readable, root: readable)
+    }
+
+    static func restored(in prompt: String) -> String {
+        guard prompt.contains(suffix) || prompt.contains(escapedSuffix) else { return prompt }
+        return keywords.reduce(prompt) { $0.replacing($1 + suffix, with: $1).replacing($1 + escapedSuffix, with: $1) }
+    }
+
+    // MARK: Keywords
+
+    /// As far as the depth of a request's JSON, which is bounded.
+    private static func withoutReferences(_ json: JSON) -> JSON {
+        switch json {
+        case .bool(let isOpen): return isOpen ? [:] : ["not": [:]]
+        case .object(let object):
+            var result = JSONObject()
+            for (key, value) in object {
+                if let readable = member(key, value) { result[key] = readable } else { result[key + suffix] = value }
+            }
+            return .object(result)
+        default: return [:]
+        }
+    }
+
+    /// A keyword's value as llama.cpp can read it; nil for one that is to be hidden from it.
+    private static func member(_ key: String, _ value: JSON) -> JSON? {
+        switch key {
+        case "pattern": return value.stringValue == nil ? value : nil
+        case "type":
+            let names = value.arrayValue?.map(\.stringValue) ?? [value.stringValue]
+            return !names.isEmpty && names.allSatisfy({ $0.map(types.contains) ?? false }) ? value : nil
+        case "enum": return value.arrayValue?.isEmpty == false ? value : nil
+        case "format": return value.stringValue == nil ? nil : value
+        case "items", "prefixItems":
+            if let elements = value.arrayValue { return .array(elements.map(withoutReferences)) }
+            return isSchema(value) ? withoutReferences(value) : nil
+        case "additionalProperties": return value.boolValue == nil ? (isSchema(value) ? withoutReferences(value) : nil) : value
+        case _ where counts.contains(key):
+            guard case .number = value, let count = value.intValue, (0...Int(Int32.max)).contains(count), value.text == "\(count)" else { return nil }
+            return value
+        case _ where bounds.contains(key): return value.doubleValue.map { abs($0) < 9e18 } == true ? value : nil
+        case _ where maps.contains(key):
+            guard let members = value.objectValue else { return nil }
+            return .object(members.reduce(into: JSONObject()) { $0[$1.key] = withoutReferences($1.value) })
+        case _ where lists.contains(key):
+            guard let elements = value.arrayValue, !elements.isEmpty else { return nil }
+            return .array(elements.map(withoutReferences))
+        default: return value
+        }
+    }
+
+    private static func isSchema(_ json: JSON) -> Bool { json.objectValue != nil || json.boolValue != nil }
+
+    // MARK: References
+
+    /// - root: what references begin at.
+    private static func withReferences(_ json: JSON, root: JSON) -> JSON {
+        switch json {
+        case .array(let elements): return .array(elements.map { withReferences($0, root: root) })
+        case .object(let object):
+            var result = JSONObject()
+            for (key, value) in object {
+                if key == "$ref", !resolves(value, root) { result[key + suffix] = value } else { result[key] = withReferences(value, root: root) }
+            }
+            return .object(result)
+        default: return json
+        }
+    }
+
+    /// Whether llama.cpp finds a schema there: it takes the parts of a path as they are written.
+    private static func resolves(_ reference: JSON, _ root: JSON) -> Bool {
+        // A property may have the name.
+        guard let text = reference.stringValue else { return reference.objectValue != nil }
+        guard text.hasPrefix("#/") else { return false }
+        var target = root
+        // Only what is a schema by its place was made readable.
+        var isSchema = true
+        for part in text.dropFirst(2).split(separator: "/", omittingEmptySubsequences: false).map(String.init) {
+            guard let next = child(part, of: target) else { return false }
+            if isSchema {
+                guard maps.contains(part) || lists.contains(part) || ["items", "prefixItems", "additionalProperties"].contains(part) else {
+                    return false
+                }
+                isSchema = !maps.contains(part) && next.arrayValue == nil
+            } else {
+                isSchema = true
+            }
+            target = next
+        }
+        return isSchema && target.objectValue != nil
+    }
+
+    private static func child(_ part: String, of json: JSON) -> JSON? {
+        if let object = json.objectValue { return object[part] }
+        guard let elements = json.arrayValue, let index = Int(part), elements.indices.contains(index) else { return nil }
+        return elements[index]
+    }
+}
