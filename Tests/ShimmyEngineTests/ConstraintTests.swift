@@ -85,10 +85,22 @@ import Testing
         #expect(logprobs.map(\.drawn.token) == [7, 5])
     }
 
-    @Test func whereNothingIsAllowedTheAnswerEnds() {
+    /// The end of a text is among what is allowed there: where nothing is, the text is not at its end.
+    @Test func whereNothingIsAllowedTheAnswerFails() {
         var sampler = sampler(Fixed([]), temperature: 1)
-        let token = draw(&sampler, [Float](repeating: 0, count: 50))
-        #expect(token == 99)
+        let tokens = drawAll(&sampler, [Float](repeating: 0, count: 50))
+        #expect(tokens.isEmpty && sampler.obstacle == .noContinuation)
+    }
+
+    /// A bias is a preference; what the constraint says is not.
+    @Test func theConstraintComesBeforeABias() {
+        var parameters = SamplingParameters(temperature: 0)
+        parameters.bias = [3: -100, 5: -100, 99: -100]
+        for allowed: Set<Token> in [[3, 5], [99]] {
+            var sampler = SequenceSampler(SequenceSampling(parameters, constraint: Fixed(allowed)), endOfGeneration: 99, ends: [99])
+            let token = draw(&sampler, (0..<100).map { Float($0) })
+            #expect(token == allowed.max() && sampler.obstacle == nil)
+        }
     }
 
     @Test func whereNothingIsAllowedAndTheModelHasNoEndThereIsNoToken() {
