@@ -56,6 +56,7 @@ struct shimmy_inflate {
     z_stream stream;
     /// Of libzstd; NULL for the other formats.
     void *context;
+    int has_header;
 };
 
 static shimmy_inflate *make_zstd(shimmy_inflate *self) {
@@ -82,6 +83,7 @@ shimmy_inflate *shimmy_inflate_make(shimmy_inflate_format format) {
     shimmy_inflate *self = calloc(1, sizeof(shimmy_inflate));
     if (self == NULL) return NULL;
     if (format == shimmy_inflate_zstd) return make_zstd(self);
+    self->has_header = format != shimmy_inflate_raw;
     // 32 stands for a look at the header.
     if (inflateInit2(&self->stream, format == shimmy_inflate_raw ? -MAX_WBITS : MAX_WBITS + 32) != Z_OK) {
         free(self);
@@ -115,6 +117,8 @@ shimmy_inflate_status shimmy_inflate_step(
     *written = output_part - self->stream.avail_out;
     self->stream.next_in = NULL;
     self->stream.next_out = NULL;
+    // Members of a gzip file may follow each other (RFC 1952).
+    if (status == Z_STREAM_END && self->has_header && *used < input_count && inflateReset(&self->stream) == Z_OK) return shimmy_inflate_more;
     if (status == Z_STREAM_END) return shimmy_inflate_end;
     // Z_BUF_ERROR: there was nothing to do, as when the input is at its end.
     return status == Z_OK || status == Z_BUF_ERROR ? shimmy_inflate_more : shimmy_inflate_damaged;

@@ -20,8 +20,11 @@ package final class GrammarCompiler: Sendable {
         self.maximumBytes = maximumBytes
     }
 
-    /// Bytes of memory that the kept grammars take, roughly.
-    package var bytes: Int { cache.withLock { cache in cache.reduce(0) { $0 + Self.bytes($1) } } }
+    /// Bytes of memory that the kept grammars take, roughly. Those that grew beyond the bound since they were compiled are dropped first.
+    package var bytes: Int {
+        evict()
+        return cache.withLock { cache in cache.reduce(0) { $0 + Self.bytes($1) } }
+    }
 
     private static func bytes(_ entry: (key: String, value: Entry)) -> Int { entry.key.utf8.count + entry.value.grammar.bytes }
 

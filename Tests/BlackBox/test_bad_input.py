@@ -55,6 +55,14 @@ FLAT_CUSTOM = {"type": "custom", "name": "g", "format": {"type": "grammar", "syn
 FLAT_FORMAT = {"type": "json_schema", "name": "a", "description": "b", "strict": False, "schema": {"type": "object"}}
 # The same for responses.
 AROUND_RESPONSES = {
+    "tools[].tools": {"tools": [{"type": "namespace", "name": "n", "tools": [{"type": "function", "name": "f"}]}]},
+    "tools[].environment": {"tools": [{"type": "shell", "environment": {"type": "local"}}]},
+    "tools[].execution": {"tools": [{"type": "tool_search", "execution": "client"}]},
+    "input[].action": {"input": [
+        {"type": "local_shell_call", "call_id": "c", "action": {"command": ["ls"]}}, {"type": "local_shell_call_output", "id": "c", "output": "a"}]},
+    "input[].operation": {"input": [
+        {"type": "apply_patch_call", "call_id": "c", "operation": {"type": "delete_file", "path": "a"}},
+        {"type": "apply_patch_call_output", "call_id": "c", "status": "completed"}]},
     "input[].content[].refusal": {"input": [{"role": "assistant", "content": [{"type": "refusal", "refusal": "a"}]}]},
     "input[].content[]": {"input": [{"role": "user", "content": [PART]}]},
     "input[].summary": {"input": [{"type": "reasoning", "summary": [{"type": "summary_text", "text": "a"}]}]},
@@ -88,6 +96,8 @@ AROUND_RESPONSES = {
 ALONE = {"messages[].tool_call_id", "input[].output", "input[].output[].type", "input[].output[].text", "conversation.id"}
 # Histories come from many programs; what is only written back into the prompt is taken as it is.
 LENIENT = {
+    # A tool with another value here is one that OpenAI runs, and is reported; an operation is the client's own.
+    "tools[].environment", "tools[].execution", "input[].operation",
     "messages[].tool_calls[].id", "messages[].tool_calls[].function", "messages[].tool_calls[].function.name", "messages[].tool_calls[].function.arguments",
     "messages[].tool_calls[].custom", "messages[].tool_calls[].custom.name", "messages[].tool_calls[].custom.input", "messages[].function_call",
     "messages[].function_call.name", "messages[].function_call.arguments", "messages[].reasoning_content", "messages[].reasoning",

@@ -229,7 +229,7 @@ def test_the_engine_tells_what_it_does(server):
         waiting=COUNT,
         queue=exactly(used=COUNT, total={"const": 256}),
         slots=exactly(used=COUNT, total=COUNT),
-        faults=exactly(**{name: {"const": 0} for name in ("failed_sequences", "failed_runs", "refused_chunks", "inconsistencies")}),
+        faults=exactly(failed_sequences=COUNT, **{name: {"const": 0} for name in ("failed_runs", "refused_chunks", "inconsistencies")}),
         cells=exactly(used=COUNT, total=COUNT),
         steps=exactly(count=COUNT, rows=COUNT, last_seconds=number, overhead=number, seconds=number, model_seconds=number),
         prefix_cache=exactly(cached_tokens=COUNT, computed_tokens=COUNT, restored_tokens=COUNT, evictions=COUNT, reuse={"enum": ["any_prefix", "checkpoints"]}),

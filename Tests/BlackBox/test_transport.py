@@ -122,6 +122,14 @@ def test_headers_that_are_too_large(server, head):
     assert_alive(server)
 
 
+def test_a_broken_chunk_is_told(server):
+    with connect(server) as connection:
+        head = "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+        connection.send(head.encode() + b"ZZ\r\n\r\n")
+        status, _, body = connection.read_response()
+    assert status == 400 and b'"error"' in body
+
+
 @pytest.mark.parametrize("request_line", [b"nonsense\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01", b"GET /v1/models HTTP/1.1\r\nbad header\r\n\r\n"])
 def test_what_is_not_http_is_refused(server, request_line):
     with connect(server) as connection:

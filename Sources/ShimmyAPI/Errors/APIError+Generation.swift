@@ -52,8 +52,8 @@ extension APIError {
             let path = isResponse ? tool(index, "custom", "format.definition") : tool(index, "custom", "format.grammar.definition")
             self.init(
                 status: 400, message: "Invalid '\(path)': \(reason) (rules may not recurse to the left).", param: path, code: "invalid_value")
-        case .badGrammar(let reason):
-            self.init(status: 400, message: "Invalid 'grammar': \(reason).", param: "grammar", code: "invalid_value")
+        case .badGrammar(let field, let reason):
+            self.init(status: 400, message: "Invalid '\(field)': \(reason).", param: field, code: "invalid_value")
         case .badSchema(.some(let index), let reason):
             let path = tool(index, "function", "parameters")
             self.init(status: 400, message: "Invalid schema for '\(path)': \(reason)", param: path, code: "invalid_function_parameters")

@@ -36,8 +36,10 @@ package struct ChatCompletionRequest: Sendable, Equatable {
             stops: try SharedFields.stops(fields),
             choices: Int(try fields.integer("n", in: 1...128) ?? 1),
             prediction: try Self.prediction(fields),
-            thinkingBudget: decoded.thinkingBudget,
-            grammar: try GrammarDecoder.decode(fields, decoded.conversation, takesVLLMs: true))
+            thinkingBudget: decoded.thinkingBudget)
+        if let (field, grammar) = try GrammarDecoder.decode(fields, decoded.conversation, takesVLLMs: true) {
+            (chat.grammarField, chat.grammar) = (field, grammar)
+        }
         chat.adapters = try AdapterDecoder.decode(fields)
         chat.clampsMaximumTokens = try SharedFields.clampsMaximumTokens(fields)
         let tier = try ServiceTier.decode(fields)

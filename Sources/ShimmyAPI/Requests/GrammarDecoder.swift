@@ -12,7 +12,7 @@ enum GrammarDecoder {
     /// - takesVLLMs: whether vLLM's names of the same are fields of the request too.
     static func decode(
         _ fields: FieldReader, _ conversation: Conversation, format: String = "response_format", takesVLLMs: Bool = false
-    ) throws(APIError) -> String? {
+    ) throws(APIError) -> (field: String, text: String)? {
         var given = try texts(fields, "grammar", "choice", "regex")
         if takesVLLMs {
             given += try texts(fields, "guided_grammar", "guided_choice", "guided_regex")
@@ -27,7 +27,7 @@ enum GrammarDecoder {
             throw APIError(
                 status: 400, message: "Invalid '\(field)': it cannot be used together with '\(rival.0)'.", param: field, code: "invalid_value")
         }
-        return text
+        return (field, text)
     }
 
     /// The grammars of one object, with the fields that they come from.

@@ -48,8 +48,10 @@ package struct ResponseRequest: Sendable, Equatable {
             conversation: prompt.conversation,
             // OpenAI's least is 16; there is no reason for one here.
             maximumTokens: try fields.integer("max_output_tokens", in: 1...Int64(Int32.max)).map { Int($0) },
-            sampling: sampling, thinkingBudget: prompt.thinkingBudget,
-            grammar: try GrammarDecoder.decode(fields, prompt.conversation, format: "text"))
+            sampling: sampling, thinkingBudget: prompt.thinkingBudget)
+        if let (field, grammar) = try GrammarDecoder.decode(fields, prompt.conversation, format: "text") {
+            (chat.grammarField, chat.grammar) = (field, grammar)
+        }
         chat.adapters = try AdapterDecoder.decode(fields)
         chat.clampsMaximumTokens = try SharedFields.clampsMaximumTokens(fields)
         style = ResponseStyle(

@@ -18,6 +18,8 @@ package struct ChatRequest: Sendable, Equatable {
     package var thinkingBudget: Int?
     /// What the answer has to be beyond what the conversation asks for, in llama.cpp's notation; nil where it is free.
     package var grammar: String?
+    /// What the client calls it, for errors.
+    package var grammarField = "grammar"
     /// Adapters to compute with; nil for those that the model was configured with.
     package var adapters: [AdapterChoice]?
 
@@ -115,7 +117,7 @@ package enum GenerationError: Error, Equatable {
     /// The grammar of the text of the custom tool with this index cannot be used.
     case badToolGrammar(Int, String)
     /// The request's grammar does not parse.
-    case badGrammar(String)
+    case badGrammar(field: String, String)
     /// An answer cannot be made to fit a schema: that of the tool with this index, or with nil that of the response.
     case badSchema(tool: Int?, String)
     /// The adapter at this place in the request's list cannot be used.

@@ -289,7 +289,7 @@ package final class LocalBackend: Backend {
                 try constraints.compile(grammar, prefix: prompt.generationPrompt)
             }
         } catch {
-            throw request.grammar == nil ? .templateRefused(error.description) : .badGrammar(error.description)
+            throw request.grammar == nil ? .templateRefused(error.description) : .badGrammar(field: request.grammarField, error.description)
         }
     }
 

@@ -1,6 +1,7 @@
 import HTTPTypes
 import Hummingbird
 import NIOCore
+import NIOHTTP1
 import ShimmyAPI
 import ShimmyCore
 import ShimmyJSON
@@ -118,6 +119,8 @@ struct RequestReader: Sendable {
             for try await buffer in request.body { try bytes.append(buffer) }
         } catch is BodyTimeout {
             throw APIError.bodyTooSlow
+        } catch is HTTPParserError {
+            throw APIError.notHTTP
         }
         return bytes
     }

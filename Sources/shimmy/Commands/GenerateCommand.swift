@@ -93,7 +93,7 @@ extension GenerationError {
         case .contextExceeded(let prompt, _, let context): "the prompt has \(prompt) tokens; prompt and answer must fit the context of \(context)"
         case .unknownToken(let token, _): "the model has no token \(token)"
         case .badToolGrammar(_, let reason): "a tool's grammar cannot be used: \(reason)"
-        case .badGrammar(let reason): "the grammar cannot be used: \(reason)"
+        case .badGrammar(_, let reason): "the grammar cannot be used: \(reason)"
         case .badSchema(_, let reason): "a schema cannot be enforced: \(reason)"
         case .noInfill: "the model was not made to fill gaps"
         case .unknownPromptToken(_, let token): "the model has no token \(token)"

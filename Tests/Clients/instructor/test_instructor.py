@@ -5,7 +5,7 @@ from typing import Literal
 import instructor
 import pytest
 from openai import OpenAI
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from server import MODEL
 
@@ -13,6 +13,8 @@ from server import MODEL
 class Verdict(BaseModel):
     """A verdict."""
 
+    # Open objects get keys of the model's own, and a tiny model knows no end of them.
+    model_config = ConfigDict(extra="forbid")
     colour: Literal["red", "blue"]
     sure: bool
 
