@@ -213,9 +213,9 @@ def test_a_full_disk_is_told_and_the_rest_goes_on(own):
             assert len(ids) < 100
         answer.assert_error(507, None, "storage_full", "server_error")
         assert server.chat().status == 200
-        answer = server.request("POST", "/v1/responses", {"model": MODEL, "input": LARGE[:20_000], "max_output_tokens": 4})
+        answer = server.request("POST", "/v1/responses", {"model": MODEL, "input": "=" * 20_000, "max_output_tokens": 4})
         assert (answer.status, answer.json["store"], answer.headers["x-shimmy-not-stored"]) == (200, False, "storage_full")
-        server.chat(store=True, messages=[{"role": "user", "content": "Say hello. " * 100}] * 24).assert_error(507, None, "storage_full", "server_error")
+        server.chat(store=True, messages=[{"role": "user", "content": "=" * 1100}] * 24).assert_error(507, None, "storage_full", "server_error")
         assert all(kept(server, one) for one in [first, *ids])
     assert run(own, "storage", "check").stdout == "ok\n"
     with Server(own) as server:
