@@ -126,7 +126,7 @@ import Testing
             let isRead = whole.content.trimmingCharacters(in: .whitespacesAndNewlines) == told && whole.calls.isEmpty
             #expect(isRead != Self.misread.contains("\(file): \(answer.testDescription)"), "\(output) was read as \(whole)")
         }
-        for size in [1, 3] { #expect(Self.read(format, output, cutEvery: size) == whole, "cut every \(size) of \(output)") }
+        for size in [1, 2, 3, 7] { #expect(Self.read(format, output, cutEvery: size) == whole, "cut every \(size) of \(output)") }
     }
 
     /// Answers that a format does not read as they were: its template writes them in another way than it asks for.

@@ -70,6 +70,13 @@ package struct RequestPreset: Sendable, Equatable {
         return (.object(object), request.objectValue?.keys.filter(replaced.contains) ?? [])
     }
 
+    /// The fields of those recommended for which nothing is preset.
+    package func adding(recommended fields: JSONObject) -> JSONObject {
+        fields.reduce(into: JSONObject()) { result, field in
+            if defaults[field.key] == nil, forced[field.key] == nil { result[field.key] = field.value }
+        }
+    }
+
     /// What a field is called at an endpoint; nothing when it is not there.
     private static func names(of name: String, in endpoint: EndpointRow) -> [String] {
         (limits.contains(name) ? limits : [name]).filter(endpoint.takes)

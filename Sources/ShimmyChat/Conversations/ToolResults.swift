@@ -32,17 +32,20 @@ extension Array<ChatMessage> {
 
     /// The messages with ids for results that came without, as far as there are calls for them.
     private static func withAllIDs(_ group: [ChatMessage]) -> [ChatMessage] {
+        guard group.contains(where: { $0.role == .tool && $0.toolCallID == nil }) else { return group }
         var group = group
         var open: [String] = []
+        // Results still to come that name their calls, by id.
+        var ahead = Dictionary(group.compactMap(\.toolCallID).map { ($0, 1) }, uniquingKeysWith: +)
         for index in group.indices {
             if group[index].role == .assistant {
                 open = group[index].callIDs
             } else if let id = group[index].toolCallID {
+                ahead[id, default: 0] -= 1
                 open.removeAll { $0 == id }
             } else if !open.isEmpty {
                 // Another result may name its call later.
-                let named = Set(group[index...].compactMap(\.toolCallID))
-                let place = open.firstIndex { !named.contains($0) } ?? 0
+                let place = open.firstIndex { ahead[$0, default: 0] == 0 } ?? 0
                 group[index].toolCallID = open.remove(at: place)
             }
         }

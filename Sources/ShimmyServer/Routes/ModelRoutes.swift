@@ -105,8 +105,7 @@ package struct ModelRoutes: Sendable {
             capabilities: Self.capabilities(record), sizeBytes: record.sizeBytes, loaded: backend != nil, problem: record.problem,
             aliases: await models.aliases(of: record), base: record.base,
             memoryBytes: record.isLoadable ? await models.memory(of: record)?.total : nil)
-        let preset = presets(record)
-        for (name, value) in record.sampling where preset.defaults[name] == nil && preset.forced[name] == nil { description.sampling[name] = value }
+        description.sampling = presets(record).adding(recommended: record.sampling)
         return description
     }
 }

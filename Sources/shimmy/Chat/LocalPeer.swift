@@ -49,10 +49,7 @@ struct LocalPeer: ChatPeer {
     }
 
     func sampling(_ model: String) async -> JSONObject {
-        let preset = ModelBook.current.request(for: record)
-        var fields = record.sampling
-        for (name, _) in record.sampling where preset.defaults[name] != nil || preset.forced[name] != nil { fields[name] = nil }
-        return fields
+        ModelBook.current.request(for: record).adding(recommended: record.sampling)
     }
 
     func template(_ model: String) async throws -> String { backend.tokenizer.template }
