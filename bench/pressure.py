@@ -1,8 +1,9 @@
 """One client's stream and /health while another client sends a request at the limits: the longest gap and the slowest answer.
 
-    python3 bench/pressure.py [PROGRAM]
+    python3 bench/pressure.py [--only WORDS] [PROGRAM]
 """
 
+import argparse
 import http.client
 import json
 import os
@@ -69,7 +70,7 @@ def kinds() -> dict:
 
 
 def post(port: int, path: str, body: bytes) -> int:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
     connection.request("POST", path, body, {"Content-Type": "application/json"})
     response = connection.getresponse()
     response.read()
@@ -77,14 +78,16 @@ def post(port: int, path: str, body: bytes) -> int:
     return response.status
 
 
-def run(program: str) -> list[dict]:
+def run(program: str, only: str) -> list[dict]:
     weights = kernel_runs.default_model()
-    command = [program, "serve", "--port", "{port}", "--ctx-size", "16384", "--model", str(weights)]
+    command = [program, "serve", "--port", "{port}", "--ctx-size", "8192", "--model", str(weights)]
     results = []
     with Server(Contender("shimmy", command, weights.stem)) as server:
         server.wait_ready()
         scenarios.warm(server)
         for name, make in {"nothing": None, **kinds()}.items():
+            if only not in name:
+                continue
             bodies = []
             for number in range(CLIENTS * TIMES if make else 0):
                 path, body = make(number)
@@ -157,4 +160,8 @@ def table(results: list[dict]) -> list[str]:
 
 
 if __name__ == "__main__":
-    print("\n".join(table(run(sys.argv[1] if len(sys.argv) > 1 else str(REPOSITORY / ".build/release/shimmy")))))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="", metavar="WORDS", help="only kinds whose names have these words")
+    parser.add_argument("program", nargs="?", default=str(REPOSITORY / ".build/release/shimmy"))
+    options = parser.parse_args()
+    print("\n".join(table(run(options.program, options.only))))

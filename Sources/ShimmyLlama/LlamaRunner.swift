@@ -1,4 +1,5 @@
 import CLlama
+import Foundation
 package import ShimmyCore
 package import ShimmyEngine
 
@@ -38,6 +39,11 @@ package final class LlamaRunner: ModelRunner {
     private let threadpool: LlamaThreadpool
     private var batch: llama_batch
     private var governor: ThreadGovernor
+    private let adaptsThreads: Bool
+    /// With which the context computes now.
+    private var threads: Int
+    /// How long a client's work runs before it counts as long.
+    private static let longWork = Duration.milliseconds(5)
     /// Tokens that end a generation, and the usual one of them; none and nil for a model without.
     private let endTokens: Set<Token>
     private let endOfGeneration: Token?
@@ -83,6 +89,8 @@ package final class LlamaRunner: ModelRunner {
         crew = Crew(name: "sampling", members: Int(threads))
         scratches = (0..<crew.members).map { _ in SamplerScratch() }
         self.governor = ThreadGovernor(most: options.adaptsThreads ? Int(threads) : 1)
+        self.adaptsThreads = options.adaptsThreads
+        self.threads = Int(threads)
         self.batch = llama_batch_init(Int32(shape.batchTokens), 0, 1)
         // llama.cpp pads a context; the promise to clients is the number that was asked for.
         self.limits = RunnerLimits(
@@ -173,6 +181,7 @@ package final class LlamaRunner: ModelRunner {
         }
         fill(with: work)
         apply(work.adapters)
+        takeThreads()
         let begin = ContinuousClock.now
         let status = threadpool.decode(batch, in: context)
         modelSeconds = (ContinuousClock.now - begin) / .seconds(1)
@@ -209,10 +218,19 @@ package final class LlamaRunner: ModelRunner {
         applied = set
     }
 
+    /// Chooses the threads of the next step: clients' long work takes cores, and a thread that shares its core holds up all the others.
+    private func takeThreads() {
+        let busy = adaptsThreads ? WorkerPool.input.running(longerThan: Self.longWork) : 0
+        let wanted = min(governor.threads, max(1, ProcessInfo.processInfo.activeProcessorCount - busy))
+        guard wanted != threads else { return }
+        threads = wanted
+        llama_set_n_threads(context, Int32(threads), Int32(threads))
+    }
+
     private func govern(_ work: Batch) {
-        let before = governor.threads
+        // A step for which threads were given away says nothing about other programs.
+        guard threads == governor.threads else { return }
         governor.didStep(streams: work.chunks.count(where: \.continuesStream), rows: work.tokenCount, seconds: modelSeconds)
-        if governor.threads != before { llama_set_n_threads(context, Int32(governor.threads), Int32(governor.threads)) }
     }
 
     /// What has to be sampled of a chunk. It takes the sampler along, so that nothing of it is copied.
@@ -240,7 +258,7 @@ package final class LlamaRunner: ModelRunner {
         draws.withUnsafeMutableBufferPointer { buffer in
             // Each element and each scratch is touched by one thread at a time.
             nonisolated(unsafe) let (draws, scratches) = (buffer, scratches)
-            crew.perform(free.count, active: free.count < Self.worthSharing ? 1 : governor.threads) { piece, member in
+            crew.perform(free.count, active: free.count < Self.worthSharing ? 1 : threads) { piece, member in
                 draws[free[piece]].run(with: scratches[member], ends: ends)
             }
             for index in draws.indices where !draws[index].sampler.isFree { draws[index].run(with: scratches[0], ends: ends) }

@@ -5,9 +5,8 @@ import Foundation
 /// The pool has threads of its own, with large stacks and a lower priority than the engine's. The cooperative pool and the
 /// engine's thread stay free, so that other clients' streams and `/health` do not wait.
 ///
-/// `@unchecked Sendable`: the mutable state is only touched while `condition` is locked.
-package final class WorkerPool: @unchecked Sendable {
-    /// How long work may take. Slow work never occupies all threads.
+package final class WorkerPool: Sendable {
+    /// How long work may take. Each kind has threads of its own.
     package enum Lane: Sendable {
         /// Milliseconds: most requests.
         case quick
@@ -22,53 +21,36 @@ package final class WorkerPool: @unchecked Sendable {
         package var waiting: Int
     }
 
-    private final class Job {
-        let lane: Lane
-        let run: @Sendable () -> Void
-        init(_ lane: Lane, _ run: @escaping @Sendable () -> Void) { (self.lane, self.run) = (lane, run) }
-    }
-
     /// The pool for everything that clients send.
     package static let input = WorkerPool(name: "input", threads: max(4, ProcessInfo.processInfo.activeProcessorCount))
 
     /// The pool for work on files: scans, downloads, hashes, locks. A disk that does not answer occupies these threads and no others.
     package static let files = WorkerPool(name: "files", threads: 8)
 
-    /// Bytes of each thread's stack. Only what is touched takes memory.
-    private static let stackBytes = 64 << 20
-    /// What is added to the threads' nice value, so that the engine's threads come first.
-    private static let niceness: Int32 = 5
+    private let quick: WorkerLane
+    private let slow: WorkerLane
 
-    private let condition = NSCondition()
-    private var quick: [Job] = []
-    private var slow: [Job] = []
-    private var (runningQuick, runningSlow) = (0, 0)
-    private var isOver = false
-    private let threads: Int
-
-    /// Threads that slow work may occupy.
-    private var slowThreads: Int { max(1, threads / 2) }
-
+    /// - threads: for quick work. Slow work has half as many of its own, which come last when cores are few.
     package init(name: String, threads: Int) {
-        self.threads = max(2, threads)
-        for _ in 0..<self.threads {
-            let thread = Thread { [self] in work() }
-            thread.name = name
-            thread.stackSize = Self.stackBytes
-            thread.start()
-        }
+        quick = WorkerLane(name: name, threads: max(2, threads), niceness: 5)
+        slow = WorkerLane(name: "slow \(name)", threads: max(1, threads / 2), niceness: 12)
     }
 
     package var use: Use {
-        condition.withLock { Use(threads: threads, running: runningQuick + runningSlow, waiting: quick.count + slow.count) }
+        let lanes = [quick.use, slow.use]
+        return Use(
+            threads: lanes.reduce(0) { $0 + $1.threads }, running: lanes.reduce(0) { $0 + $1.running }, waiting: lanes.reduce(0) { $0 + $1.waiting })
+    }
+
+    /// How many jobs have been running for longer than this. Each of them is likely to keep a core busy for a while yet.
+    package func running(longerThan duration: Duration) -> Int {
+        quick.running(longerThan: duration) + slow.running(longerThan: duration)
     }
 
     /// Ends the threads once all work is done. For tests; the process's own pool lives as long as the process.
     package func shutdown() {
-        condition.withLock {
-            isOver = true
-            condition.broadcast()
-        }
+        quick.shutdown()
+        slow.shutdown()
     }
 
     /// Runs `body` on a thread of the pool.
@@ -82,7 +64,7 @@ package final class WorkerPool: @unchecked Sendable {
         let ticket = Ticket()
         let result: UncheckedResult<Value> = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                submit(lane) {
+                (lane == .quick ? quick : slow).submit {
                     continuation.resume(
                         returning: UncheckedResult(
                             Result {
@@ -99,49 +81,6 @@ package final class WorkerPool: @unchecked Sendable {
         } catch WorkStopped.cancelled {
             throw CancellationError()
         }
-    }
-
-    private func submit(_ lane: Lane, _ run: @escaping @Sendable () -> Void) {
-        condition.withLock {
-            switch lane {
-            case .quick: quick.append(Job(lane, run))
-            case .slow: slow.append(Job(lane, run))
-            }
-            condition.signal()
-        }
-    }
-
-    private func work() {
-        #if os(Linux)
-            // On Linux a thread has a nice value of its own.
-            setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0) + Self.niceness)
-        #endif
-        condition.lock()
-        while true {
-            guard let job = next() else {
-                if isOver { break }
-                condition.wait()
-                continue
-            }
-            condition.unlock()
-            job.run()
-            condition.lock()
-            if job.lane == .slow { runningSlow -= 1 } else { runningQuick -= 1 }
-            // A place for slow work may have become free.
-            condition.signal()
-        }
-        condition.unlock()
-    }
-
-    /// Called with the lock held.
-    private func next() -> Job? {
-        if !quick.isEmpty {
-            runningQuick += 1
-            return quick.removeFirst()
-        }
-        guard !slow.isEmpty, runningSlow < slowThreads else { return nil }
-        runningSlow += 1
-        return slow.removeFirst()
     }
 }
 
