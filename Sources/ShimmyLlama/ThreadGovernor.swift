@@ -33,10 +33,10 @@ package struct ThreadGovernor: Sendable {
             self.seconds += seconds
         }
 
-        /// Whether there are enough steps to conclude from; long and very slow ones count for more.
-        var isEvidence: Bool { steps >= 8 || (steps >= 3 && seconds >= 1.5) || (steps >= 2 && mean >= ThreadGovernor.severe) }
+        /// Whether there are enough steps to conclude from; long ones count for more.
+        var isEvidence: Bool { steps >= 8 || (steps >= 3 && seconds >= 1.5) }
         /// Whether it has been long enough for another try.
-        func isRest(of rest: Int) -> Bool { steps >= rest || (steps >= 20 && seconds >= 20) }
+        var isRest: Bool { steps >= 200 || (steps >= 20 && seconds >= 20) }
     }
 
     private enum Phase {
@@ -56,13 +56,7 @@ package struct ThreadGovernor: Sendable {
     /// The seconds of a step of each kind, or of a row of it, with all threads when nobody disturbs it.
     private var calm: [Kind: Double] = [:]
 
-    /// Steps with one fewer before all are tried again: few at first, since most disturbances are over soon, more each time that it still helps.
-    private var rest = restRange.lowerBound
-    private static let restRange = 25...200
-
     private static let slowness = 1.8
-    /// Steps that are so many times as slow need no third one to tell.
-    private static let severe = 4.0
     /// What another number of threads has to be better by.
     private static let gain = 0.8
     /// How many times as slow as the other number of threads a trial's first two steps have to be to end it.
@@ -122,27 +116,23 @@ package struct ThreadGovernor: Sendable {
             }
         case .fewer(var seen):
             seen.add(slowness, seconds)
-            phase = seen.isRest(of: rest) ? .trial(fewer: false, against: seen.mean, Observation()) : .fewer(seen)
+            phase = seen.isRest ? .trial(fewer: false, against: seen.mean, Observation()) : .fewer(seen)
         case .resigned(var seen):
             seen.add(slowness, seconds)
-            phase = seen.isRest(of: Self.restRange.upperBound) ? .all(slow: Observation()) : .resigned(seen)
+            phase = seen.isRest ? .all(slow: Observation()) : .resigned(seen)
         }
     }
 
     private mutating func end(trialOf fewer: Bool, mean: Double, against: Double?, _ kind: Kind) {
         switch (fewer, against) {
         case (false, nil): phase = .trial(fewer: true, against: mean, Observation())
-        case (false, let against?) where against < Self.gain * mean:
-            rest = min(rest * 2, Self.restRange.upperBound)
-            phase = .fewer(Observation())
-        case (true, let against?) where mean < Self.gain * against:
-            rest = Self.restRange.lowerBound
-            phase = .fewer(Observation())
+        case (false, let against?): phase = against < Self.gain * mean ? .fewer(Observation()) : .all(slow: Observation())
+        case (true, let against?) where mean < Self.gain * against: phase = .fewer(Observation())
         case (true, let against?) where against >= Self.slowness:
             phase = .resigned(Observation())
             // Nothing disturbs, steps are slower by themselves now: contexts have become much longer at once, say.
             calm[kind] = calm[kind].map { $0 * against }
-        default: phase = .all(slow: Observation())
+        case (true, _): phase = .all(slow: Observation())
         }
     }
 }

@@ -226,8 +226,11 @@ class Traffic:
         self.keep("responses", identifier)
         after = self.source.choice(events)["sequence_number"]
         later = await self.client.events(f"/v1/responses/{identifier}?stream=true&starting_after={after}", None)
-        if [event["sequence_number"] for event in later] != [event["sequence_number"] for event in events if event["sequence_number"] > after]:
-            self.books.fault(f"a resumed stream of {identifier} after {after} has other events")
+        rest = [event for event in events if event["sequence_number"] > after]
+        if [event["sequence_number"] for event in later] != [event["sequence_number"] for event in rest]:
+            ends = [json.dumps(kind[-1])[:300] if kind else "nothing" for kind in (rest, later)]
+            disk = "full" if self.disk.is_full else "free"
+            self.books.fault(f"a resumed stream of {identifier} after {after} has {len(later)} events, not {len(rest)} (disk {disk}): {ends}")
 
     async def converse(self):
         item = {"type": "message", "role": "user", "content": self.text()}
@@ -329,7 +332,10 @@ class Life:
         if not process.exists():
             return {}
         status = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines() if ":" in line)
-        return {"descriptors": len(os.listdir(process / "fd")), "threads": int(status["Threads"]), "megabytes": int(status["VmRSS"].split()[0]) // 1024}
+        # The database keeps as many readers as it once needed at the same time.
+        files = [os.readlink(file) for file in (process / "fd").iterdir() if file.is_symlink()]
+        descriptors = sum(".sqlite" not in file for file in files)
+        return {"descriptors": descriptors, "threads": int(status["Threads"]), "megabytes": int(status["VmRSS"].split()[0]) // 1024}
 
     def compare(self, before: dict, after: dict):
         """A little may be left: caches, connections that are about to close."""
