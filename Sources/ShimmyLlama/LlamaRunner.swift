@@ -44,6 +44,7 @@ package final class LlamaRunner: ModelRunner {
     private var threads: Int
     /// How long a client's work runs before it counts as long.
     private static let longWork = Duration.milliseconds(5)
+    private static let cores = ProcessInfo.processInfo.activeProcessorCount
     /// Tokens that end a generation, and the usual one of them; none and nil for a model without.
     private let endTokens: Set<Token>
     private let endOfGeneration: Token?
@@ -221,7 +222,7 @@ package final class LlamaRunner: ModelRunner {
     /// Chooses the threads of the next step: clients' long work takes cores, and a thread that shares its core holds up all the others.
     private func takeThreads() {
         let busy = adaptsThreads ? WorkerPool.input.running(longerThan: Self.longWork) : 0
-        let wanted = min(governor.threads, max(1, ProcessInfo.processInfo.activeProcessorCount - busy))
+        let wanted = min(governor.threads, max(1, Self.cores - busy))
         guard wanted != threads else { return }
         threads = wanted
         llama_set_n_threads(context, Int32(threads), Int32(threads))

@@ -4,27 +4,21 @@ import Foundation
 ///
 /// `@unchecked Sendable`: the mutable state is only touched while `condition` is locked.
 final class WorkerLane: @unchecked Sendable {
-    private final class Job {
-        let run: @Sendable () -> Void
-        /// When a thread took it.
-        var start: ContinuousClock.Instant?
-        init(_ run: @escaping @Sendable () -> Void) { self.run = run }
-    }
-
     /// Bytes of each thread's stack. Only what is touched takes memory.
     private static let stackBytes = 64 << 20
 
     private let condition = NSCondition()
-    private var waiting: [Job] = []
-    private var running: [Job] = []
+    private var waiting: [@Sendable () -> Void] = []
+    /// When each thread that is at work took its job.
+    private var starts: [Int: ContinuousClock.Instant] = [:]
     private var isOver = false
     private let threads: Int
 
     /// - niceness: what is added to the threads' nice value, so that the engine's threads come first.
     init(name: String, threads: Int, niceness: Int32) {
         self.threads = threads
-        for _ in 0..<threads {
-            let thread = Thread { [self] in work(niceness: niceness) }
+        for number in 0..<threads {
+            let thread = Thread { [self] in work(as: number, niceness: niceness) }
             thread.name = name
             thread.stackSize = Self.stackBytes
             thread.start()
@@ -32,17 +26,17 @@ final class WorkerLane: @unchecked Sendable {
     }
 
     var use: WorkerPool.Use {
-        condition.withLock { WorkerPool.Use(threads: threads, running: running.count, waiting: waiting.count) }
+        condition.withLock { WorkerPool.Use(threads: threads, running: starts.count, waiting: waiting.count) }
     }
 
     func running(longerThan duration: Duration) -> Int {
         let limit = ContinuousClock.now - duration
-        return condition.withLock { running.count { job in job.start.map { $0 < limit } == true } }
+        return condition.withLock { starts.values.count { $0 < limit } }
     }
 
     func submit(_ run: @escaping @Sendable () -> Void) {
         condition.withLock {
-            waiting.append(Job(run))
+            waiting.append(run)
             condition.signal()
         }
     }
@@ -54,25 +48,24 @@ final class WorkerLane: @unchecked Sendable {
         }
     }
 
-    private func work(niceness: Int32) {
+    private func work(as thread: Int, niceness: Int32) {
         #if os(Linux)
             // On Linux a thread has a nice value of its own.
             setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0) + niceness)
         #endif
         condition.lock()
         while true {
-            guard let job = waiting.first else {
+            guard !waiting.isEmpty else {
                 if isOver { break }
                 condition.wait()
                 continue
             }
-            waiting.removeFirst()
-            job.start = .now
-            running.append(job)
+            let run = waiting.removeFirst()
+            starts[thread] = .now
             condition.unlock()
-            job.run()
+            run()
             condition.lock()
-            running.removeAll { $0 === job }
+            starts[thread] = nil
         }
         condition.unlock()
     }
