@@ -119,7 +119,8 @@ final class EngineLoop<Runner: ModelRunner> {
         // What is drawn must not depend on time where it is to be the same each time.
         let patience = scheduler.isDeterministic ? Self.endless : scheduler.target.gap * Self.shareForConstraints
         let held = runner.prepareDraws(within: patience)
-        var step = scheduler.schedule(beside: others, holding: held, spent: (ContinuousClock.now - begin) / .seconds(1))
+        var step = scheduler.schedule(
+            beside: others, holding: held, spent: (ContinuousClock.now - begin) / .seconds(1), slowdown: runner.slowdown)
         publish()  // a step can take a while: what it works on is known before it ends
         perform(&step)
         guard !step.batch.isEmpty else { return }

@@ -169,9 +169,13 @@ package protocol ModelRunner {
 
     /// How long the model itself took in the last `run`, in seconds; the rest of a step is sampling and bookkeeping.
     var modelSeconds: Double { get }
+
+    /// How many times as long as usual the next `run` takes, since others need some of its cores. At least 1.
+    var slowdown: Double { get }
 }
 
 extension ModelRunner {
+    package var slowdown: Double { 1 }
     package func firstPosition(slot: Int) -> Int { 0 }
     package mutating func prepareDraws(within seconds: Double) -> Set<SequenceID> { [] }
     package mutating func takeLogprobs(of id: SequenceID) -> [TokenLogprobs] { [] }

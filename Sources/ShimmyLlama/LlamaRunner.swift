@@ -219,10 +219,16 @@ package final class LlamaRunner: ModelRunner {
         applied = set
     }
 
-    /// Chooses the threads of the next step: clients' long work takes cores, and a thread that shares its core holds up all the others.
-    private func takeThreads() {
+    package var slowdown: Double { Double(governor.threads) / Double(freeThreads) }
+
+    /// Threads for a step that begins now: clients' long work takes cores, and a thread that shares its core holds up all the others.
+    private var freeThreads: Int {
         let busy = adaptsThreads ? WorkerPool.input.running(longerThan: Self.longWork) : 0
-        let wanted = min(governor.threads, max(1, Self.cores - busy))
+        return min(governor.threads, max(1, Self.cores - busy))
+    }
+
+    private func takeThreads() {
+        let wanted = freeThreads
         guard wanted != threads else { return }
         threads = wanted
         llama_set_n_threads(context, Int32(threads), Int32(threads))

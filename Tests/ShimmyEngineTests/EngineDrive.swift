@@ -68,18 +68,21 @@ final class EngineDrive {
     }
 
     /// One step; returns what it computed.
+    /// - slowdown: what the scheduler is told of it.
+    /// - factor: how many times as long as usual it really takes.
     @discardableResult
-    func step(beside others: Int = 0, holding held: Set<UInt64> = []) -> Batch {
+    func step(beside others: Int = 0, holding held: Set<UInt64> = [], slowdown: Double = 1, lasting factor: Double = 1) -> Batch {
         let wasIdle = scheduler.isIdle
         scheduler.note(firstPositions: (0..<runner.limits.slots).map(runner.firstPosition))
-        var step = scheduler.schedule(beside: others, holding: Set(held.map(SequenceID.init)))
+        var step = scheduler.schedule(beside: others, holding: Set(held.map(SequenceID.init)), slowdown: slowdown)
         perform(&step)
         emptySteps = step.batch.isEmpty && !wasIdle ? emptySteps + 1 : 0
         mostEmptySteps = max(mostEmptySteps, emptySteps)
         if !step.batch.isEmpty {
             let computed = runner.compute(step.batch)
             refused += computed.refused
-            let result = scheduler.commit(step.batch, results: computed.results, seconds: seconds(step.batch)) { $0 == Self.endOfGeneration }
+            let seconds = seconds(step.batch).map { $0 * factor }
+            let result = scheduler.commit(step.batch, results: computed.results, seconds: seconds) { $0 == Self.endOfGeneration }
             for operation in result.operations { runner.perform(operation) }
             note(result.events)
         }

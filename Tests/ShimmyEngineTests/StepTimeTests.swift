@@ -67,6 +67,22 @@ import Testing
         #expect(drive.step().tokenCount > (beside.last ?? 0) + 20, "alone again, more fits")
     }
 
+    /// Steps on half of the cores may take twice as long or, beside work that needs the same memory, six times: all but the first fit into
+    /// the gap, and what was learnt of steps on all cores holds for these alone.
+    @Test(arguments: [2.0, 6]) func fewerCoresComputeFewerRows(factor: Double) {
+        let drive = EngineDrive(cells: 8000, slots: 4, batchTokens: 256, timing: .init(step: 0.004, stream: 0.004, row: 0.001))
+        drive.submit(1, [5], maximumTokens: 2000)
+        for _ in 0..<10 { drive.step() }
+        drive.submit(2, (0..<6000).map { Token($0 % 977 + 1000) }, maximumTokens: 1)
+        for _ in 0..<3 { drive.step() }
+        let usual = drive.step().tokenCount
+        let slow = (0..<5).map { _ in drive.step(slowdown: 2, lasting: factor).tokenCount }
+        let seconds = slow.map { factor * (0.008 + 0.001 * Double($0 - 1)) }
+        #expect(seconds[0] < 0.15 && seconds.dropFirst().allSatisfy { $0 <= 0.12 } && seconds.last! <= 0.105, "\(seconds)")
+        #expect(seconds.last! > 0.08, "\(seconds): the rest of the time is used")
+        #expect(drive.step().tokenCount == usual)
+    }
+
     @Test func whenAStreamAloneTakesTooLongPrefillStillGoesOn() {
         let drive = EngineDrive(cells: 8000, slots: 4, batchTokens: 256, timing: .init(step: 0.5, stream: 0.1, row: 0.1))
         drive.submit(1, [5], maximumTokens: 2000)

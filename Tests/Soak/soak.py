@@ -44,6 +44,8 @@ class Books:
 
     def __init__(self):
         self.stored, self.deleted = {}, set()
+        # Objects that an action still looks at; nobody deletes them meanwhile.
+        self.watched = set()
         # What is acknowledged while the disk is full may be held in memory alone.
         self.uncertain = 0
         self.actions, self.statuses, self.faults, self.lives = {}, {}, [], []
@@ -155,6 +157,15 @@ class Traffic:
         else:
             self.books.stored[identifier] = kind
 
+    @contextlib.contextmanager
+    def watching(self, kind: str, identifier: str):
+        self.keep(kind, identifier)
+        self.books.watched.add(identifier)
+        try:
+            yield
+        finally:
+            self.books.watched.discard(identifier)
+
     # Answers
 
     async def chat(self):
@@ -206,7 +217,11 @@ class Traffic:
         if status != 200:
             return
         identifier, deadline = value["id"], time.monotonic() + SLOWEST
-        self.keep("responses", identifier)
+        with self.watching("responses", identifier):
+            await self.await_end(value, deadline)
+
+    async def await_end(self, value, deadline):
+        identifier = value["id"]
         if self.source.random() < 0.2:
             await self.client.ask("POST", f"/v1/responses/{identifier}/cancel", {})
         while value["status"] in ("queued", "in_progress"):
@@ -223,7 +238,10 @@ class Traffic:
         if not events or events[0].get("type") == "error":
             return
         identifier = events[0]["response"]["id"]
-        self.keep("responses", identifier)
+        with self.watching("responses", identifier):
+            await self.compare_with_resumed(identifier, events)
+
+    async def compare_with_resumed(self, identifier, events):
         after = self.source.choice(events)["sequence_number"]
         later = await self.client.events(f"/v1/responses/{identifier}?stream=true&starting_after={after}", None)
         rest = [event for event in events if event["sequence_number"] > after]
@@ -241,9 +259,10 @@ class Traffic:
         await self.client.ask("POST", "/v1/responses", self.response(conversation=value["id"]))
 
     async def forget(self):
-        if not self.books.stored:
+        known = list(self.books.stored.keys() - self.books.watched)
+        if not known:
             return
-        identifier = self.source.choice(list(self.books.stored))
+        identifier = self.source.choice(known)
         kind = self.books.stored.pop(identifier)
         status, _ = await self.client.ask("DELETE", f"/v1/{kind}/{identifier}", allowed=(200, 404, 409))
         if status == 200:

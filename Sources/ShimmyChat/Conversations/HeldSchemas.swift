@@ -133,8 +133,10 @@ package struct HeldSchemas: Sendable {
     /// Whether a format's grammar has a place for all that has to be held to.
     package func fits(_ grammar: GrammarText?) -> Bool {
         guard let text = grammar?.text else { return wholes.isEmpty && answer == nil || !mustFit && answer == nil }
-        if let answer, !text.contains(Self.literal(answer)) { return false }
-        return !mustFit || wholes.allSatisfy { text.contains(Self.literal($0)) }
+        guard mustFit || answer != nil else { return true }
+        let numbers = PlaceholderNumbers(in: text).numbers
+        if let answer, !numbers.contains(answer.number) { return false }
+        return !mustFit || wholes.allSatisfy { numbers.contains($0.number) }
     }
 
     /// The prompt with the rules in the places of its grammar's numbers.
@@ -145,19 +147,14 @@ package struct HeldSchemas: Sendable {
     }
 
     private func inserted(into grammar: GrammarText) -> GrammarText {
-        var text = grammar.text
-        var rules = ""
-        for slot in wholes + parts + (answer.map { [$0] } ?? []) {
-            let literal = Self.literal(slot)
-            guard text.contains(literal) else { continue }
-            // llama.cpp lets spaces follow every value.
-            text = text.replacing(literal + " space", with: slot.root).replacing(literal, with: slot.root)
-            rules += slot.rules
-        }
-        return GrammarText(text + "\n" + rules, triggers: grammar.triggers)
+        let placeholders = PlaceholderNumbers(in: grammar.text)
+        let numbers = placeholders.numbers
+        let slots = (wholes + parts + (answer.map { [$0] } ?? [])).filter { numbers.contains($0.number) }
+        let roots = Dictionary(slots.map { ($0.number, $0.root) }) { first, _ in first }
+        // llama.cpp lets spaces follow every value.
+        let text = placeholders.replaced(by: roots, andFollowing: " space")
+        return GrammarText(text + "\n" + slots.map(\.rules).joined(), triggers: grammar.triggers)
     }
-
-    private static func literal(_ slot: Slot) -> String { "\"\(slot.number)\"" }
 
     // MARK: Strings
 

@@ -4,8 +4,12 @@ extension Scheduler {
     /// - others: other engines with streams, which share the time between two tokens of theirs with this one.
     /// - held: sequences whose next token cannot be drawn yet.
     /// - spent: seconds of the time between two tokens that were spent on the step already.
-    package mutating func schedule(beside others: Int = 0, holding held: Set<SequenceID> = [], spent: Double = 0) -> Step {
+    /// - slowdown: how many times as long as usual the step is likely to take. At least 1.
+    package mutating func schedule(
+        beside others: Int = 0, holding held: Set<SequenceID> = [], spent: Double = 0, slowdown: Double = 1
+    ) -> Step {
         hold(held)
+        stepTimes.begin(slowdown: slowdown)
         let gap = max(target.gap / Double(1 + others) - spent, 0.25 * target.gap)
         let isFlexTurn = isFlexTurn
         let turn = nextTurn(flex: isFlexTurn)
@@ -40,15 +44,18 @@ extension Scheduler {
     private func rowsBeside(_ streams: Int, _ turn: AdapterTurns.Turn, within gap: Double, isAlone: Bool) -> Int {
         if isDeterministic { return limits.batchTokens }
         if streams == 0, turn.otherSets == 0, isAlone {
-            return max(StepTarget.leastRows, time.rows(within: target.prefill, besides: 0) ?? limits.batchTokens)
+            return max(leastRows, time.rows(within: target.prefill, besides: 0) ?? limits.batchTokens)
         }
-        let rows = max(StepTarget.leastRows, time.rows(within: gap - turn.otherSeconds, besides: streams) ?? StepTarget.firstRows)
+        let rows = max(leastRows, time.rows(within: gap - turn.otherSeconds, besides: streams) ?? StepTarget.firstRows)
         if turn.otherSets == 0 { return rows }
         // The turns of all sets together have the rows of one gap, most of them where prompts are computed.
         let part = rows / (1 + turn.otherSets)
         guard turn.prefills, turn.hasPrompts else { return part }
-        return max(StepTarget.leastRows, rows - turn.otherForced.reduce(0) { $0 + min($1, part / 2) })
+        return max(leastRows, rows - turn.otherForced.reduce(0) { $0 + min($1, part / 2) })
     }
+
+    /// A prompt goes on however long its steps take; more slowly where they are long since cores were given away, which ends soon.
+    private var leastRows: Int { stepTimes.isSlowed ? StepTarget.leastRows / 4 : StepTarget.leastRows }
 
     // MARK: Prefill
 

@@ -36,7 +36,9 @@ extension Scheduler {
         let streams = step.batch.chunks.count
         guard limits.canRewind, !isDeterministic, streams > 0, let rowSeconds = time.rowSeconds, let stepSeconds = time.decodeSeconds(rows: streams)
         else { return }
-        let rowsInTime = max(4, (time.rows(within: gap - turn.otherSeconds, besides: streams) ?? 0) / (1 + turn.otherSets))
+        // A few are worth a try where the measured time may be wrong; a step on fewer cores has none to lose.
+        let least = stepTimes.isSlowed ? 0 : 4
+        let rowsInTime = max(least, (time.rows(within: gap - turn.otherSeconds, besides: streams) ?? 0) / (1 + turn.otherSets))
         let used = step.batch.tokenCount
         var room = min(
             rowsInTime - (used - streams), limits.batchTokens - used, limits.outputs - step.batch.outputCount, limits.cells - cache.cellsUsed - used)

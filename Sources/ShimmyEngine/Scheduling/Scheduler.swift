@@ -94,7 +94,7 @@ package struct Scheduler {
     let isDeterministic: Bool
     private let savesPrefixes: Bool
     var cache: PrefixCache
-    var time = StepTimeModel()
+    var stepTimes = StepTimes()
     var shares = FairShare()
     var turns = AdapterTurns()
     /// In the order of arrival; a paused sequence keeps its place.
@@ -120,7 +120,7 @@ package struct Scheduler {
     package var cellsUsed: Int { cache.cellsUsed }
     /// Slots that hold tokens.
     package var slotsUsed: Int { limits.slots - (0..<limits.slots).count { cache.count(slot: $0) == 0 } }
-    package var stepTimes: StepTimeModel { time }
+    var time: StepTimeModel { stepTimes.current }
     /// The invariants of the bookkeeping.
     package var isConsistent: Bool {
         cache.isConsistent && cache.cellsUsed <= limits.cells && cache.busyCount == running.count && running.count <= limits.running
@@ -225,7 +225,7 @@ package struct Scheduler {
 
     private mutating func observe(_ batch: Batch, _ seconds: Double) {
         let decodeRows = batch.chunks.count(where: \.continuesStream)
-        time.observe(decodeRows: decodeRows, otherRows: batch.tokenCount - decodeRows, seconds: seconds)
+        stepTimes.observe(decodeRows: decodeRows, otherRows: batch.tokenCount - decodeRows, seconds: seconds)
     }
 
     /// Drafts that did not come true have left cells behind that nobody may ever see.

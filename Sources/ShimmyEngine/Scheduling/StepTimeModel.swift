@@ -50,6 +50,18 @@ package struct StepTimeModel: Sendable, Equatable {
         return max(0, Int((left / rowSeconds).rounded(.down).clamped(to: 0...1e6)))
     }
 
+    /// The same for steps that take so many times as long; a guess, which fades with the first rows that are measured.
+    package func scaled(by factor: Double) -> StepTimeModel {
+        var scaled = self
+        scaled.decode = decode.mapValues { $0 * factor }
+        scaled.rowSeconds = rowSeconds.map { $0 * factor }
+        scaled.rowsKnown = min(rowsKnown, Self.guessed)
+        return scaled
+    }
+
+    /// Rows that a guess counts for.
+    private static let guessed = 8.0
+
     /// Recent steps count most; one that took three times as long as expected tells of the machine, not of the step, and counts as three.
     private static func blend(_ known: Double?, _ measured: Double, share: Double) -> Double {
         guard let known else { return measured }

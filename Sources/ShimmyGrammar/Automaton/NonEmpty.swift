@@ -11,21 +11,7 @@ struct NonEmpty {
     init(_ grammar: Grammar, _ budget: GrammarBudget) throws(GrammarTextError) {
         rules = grammar.rules
         self.budget = budget
-        var known: Set<String> = []
-        // A rule is looked at again when one that it names turns out to be empty.
-        var users: [String: [String]] = [:]
-        for (name, body) in grammar.rules { for used in body.ruleNames { users[used, default: []].append(name) } }
-        try budget.check()
-        var open = Array(grammar.rules.keys)
-        var count = 0
-        while let name = open.popLast() {
-            count += 1
-            if count.isMultiple(of: 1024) { try budget.check() }
-            guard !known.contains(name), let body = grammar.rules[name], Self.canBeEmpty(body, known) else { continue }
-            known.insert(name)
-            open += users[name] ?? []
-        }
-        emptyRules = known
+        emptyRules = try grammar.leastRules(budget, Self.canBeEmpty)
     }
 
     /// The body of a rule, or of one that `part` has named.

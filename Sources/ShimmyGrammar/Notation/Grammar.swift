@@ -23,6 +23,25 @@ struct Grammar: Sendable, Equatable {
 
     var rules: [String: Expression]
     var root = "root"
+
+    /// The least set of rules that a condition holds for, where it depends on the rules in that set.
+    func leastRules(_ budget: GrammarBudget, _ holds: (Expression, Set<String>) -> Bool) throws(GrammarTextError) -> Set<String> {
+        var known: Set<String> = []
+        // A rule is looked at again when the condition turns out to hold for one that it names.
+        var users: [String: [String]] = [:]
+        for (name, body) in rules { for used in body.ruleNames { users[used, default: []].append(name) } }
+        try budget.check()
+        var open = Array(rules.keys)
+        var count = 0
+        while let name = open.popLast() {
+            count += 1
+            if count.isMultiple(of: 1024) { try budget.check() }
+            guard !known.contains(name), let body = rules[name], holds(body, known) else { continue }
+            known.insert(name)
+            open += users[name] ?? []
+        }
+        return known
+    }
 }
 
 /// An automaton over characters whose texts have a bounded length: the length is counted beside the states while a text is read.

@@ -27,8 +27,11 @@ extension SchemaCompiler {
         guard let properties = try properties(flat) else { return nil }
         let others = try others(flat, besides: names(flat))
         if counts.matters, properties.count * (max(counts.least, counts.most ?? 0) + 1) > 20_000 {
-            let part = flat.first { $0.value("maxProperties") != nil } ?? flat[0]
-            try pass(part.error(part.value("maxProperties") != nil ? "maxProperties" : "minProperties", "too many properties are counted"))
+            for part in flat {
+                for keyword in ["minProperties", "maxProperties"] where part.value(keyword) != nil {
+                    try pass(part.error(keyword, "too many properties are counted"))
+                }
+            }
             counts = Counts()
         }
         guard let inside = try members(properties, others, counts) else { return nil }

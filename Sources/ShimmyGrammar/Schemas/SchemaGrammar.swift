@@ -44,7 +44,8 @@ package struct SchemaGrammar: Sendable, Equatable {
         let root = try compiler.compile(part)
         do {
             let rules = Dictionary(compiler.rules.map { ($0.name, $0.body) }) { first, _ in first }
-            _ = try ProgramBuilder.build(Grammar(rules: rules, root: root), budget: budget)
+            let grammar = Grammar(rules: rules, root: root)
+            if try !GrammarCheck.isSurelySound(grammar, budget: budget) { _ = try ProgramBuilder.build(grammar, budget: budget) }
         } catch {
             // A schema that only ever refers to itself, for instance.
             throw SchemaError(part.pointer, error.isLimit ? error.description : "no value fits the schema")

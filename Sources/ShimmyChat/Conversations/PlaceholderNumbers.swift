@@ -1,0 +1,44 @@
+/// Numbers that stand in a grammar's text for what is put in their places, each as a literal of its own: `"7316540920000"`.
+/// Texts are read once, however many numbers there are.
+package struct PlaceholderNumbers {
+    private let bytes: [UInt8]
+    /// Each literal of digits: where it stands, quotes included, and its number.
+    private var found: [(place: Range<Int>, number: Int)] = []
+
+    package init(in text: String) {
+        bytes = Array(text.utf8)
+        var begin: Int?
+        for (index, byte) in bytes.enumerated() {
+            switch byte {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): continue
+            case UInt8(ascii: "\""):
+                if let begin, let number = Int(String(decoding: bytes[(begin + 1)..<index], as: UTF8.self)) {
+                    found.append((begin..<index + 1, number))
+                }
+                begin = index
+            default: begin = nil
+            }
+        }
+    }
+
+    package var numbers: Set<Int> { Set(found.map(\.number)) }
+
+    /// The text with others in the places of the numbers that are known, and of what follows them.
+    /// - ending: what is left out where it follows a number.
+    package func replaced(by texts: [Int: String], andFollowing ending: String) -> String {
+        var result: [UInt8] = []
+        result.reserveCapacity(bytes.count)
+        let ending = Array(ending.utf8)
+        var written = 0
+        for (place, number) in found {
+            // Two literals can share a quote in a text that is no grammar.
+            guard let text = texts[number], place.lowerBound >= written else { continue }
+            result += bytes[written..<place.lowerBound]
+            result += text.utf8
+            written = place.upperBound
+            if bytes[written...].starts(with: ending) { written += ending.count }
+        }
+        result += bytes[written...]
+        return String(decoding: result, as: UTF8.self)
+    }
+}
