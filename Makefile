@@ -8,7 +8,7 @@ PROGRAM = .build/release/shimmy
 # Seconds for which 'make fuzz' and 'make soak' look for faults.
 SECONDS ?=
 
-.PHONY: help run build test test-unit test-blackbox bench fuzz fuzz-check soak sanitize compat-docs format lint clean tools llama model
+.PHONY: help run build test test-unit test-blackbox test-long bench fuzz fuzz-check soak sanitize compat-docs format lint clean tools llama model
 
 help: ## List these verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -28,6 +28,9 @@ test-unit: llama model
 
 test-blackbox: build model
 	$(PYTHON) scripts/run_blackbox.py
+
+test-long: build model fuzz-check ## Run what takes too long for every change: fire, floods, damaged files
+	$(PYTHON) scripts/run_blackbox.py --long
 
 bench: build model ## Measure beside llama-server built from the same source; writes docs/benchmarks.md
 	$(PYTHON) bench/run.py

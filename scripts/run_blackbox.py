@@ -37,7 +37,7 @@ def run(folder: Path, arguments: list[str], script: str | None = None) -> int:
     environment["SHIMMY_EMBEDDING_MODEL"] = str(unpacked(EMBEDDING_MODEL, "all-MiniLM-L6-v2", cache_directory()))
     if script:
         return subprocess.run([sys.executable, script, *arguments], env=environment, cwd=folder).returncode
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--confcutdir={folder.parent}", *(arguments or ["."])]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--durations=20", f"--confcutdir={folder.parent}", *(arguments or ["."])]
     return subprocess.run(command, env=environment, cwd=folder).returncode
 
 
@@ -55,6 +55,7 @@ def main() -> int:
     failed = run(BLACK_BOX, arguments)
     if arguments:
         return failed
+    # The tests with each client, in the versions that it needs.
     for folder in sorted(path.parent for path in CLIENTS.glob("*/requirements.txt")):
         print(f"{folder.name}:", flush=True)
         failed = run(folder, []) or failed

@@ -9,6 +9,8 @@ enum ReadableSchema {
     /// U+FDD2 stands for no character in any text.
     private static let (suffix, escapedSuffix) = (String(Character(Unicode.Scalar(0xFDD2)!)), #"\ufdd2"#)
 
+    /// Properties of one object that llama.cpp is shown.
+    private static let mostProperties = 100
     private static let types: Set<String> = ["object", "array", "string", "integer", "number", "boolean", "null"]
     private static let counts: Set<String> = ["minLength", "maxLength", "minItems", "maxItems"]
     private static let bounds: Set<String> = ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"]
@@ -38,8 +40,22 @@ enum ReadableSchema {
     }
 
     static func restored(in prompt: String) -> String {
-        guard prompt.contains(suffix) || prompt.contains(escapedSuffix) else { return prompt }
-        return keywords.reduce(prompt) { $0.replacing($1 + suffix, with: $1).replacing($1 + escapedSuffix, with: $1) }
+        let bytes = Array(prompt.utf8)
+        let suffixes = [Array(suffix.utf8), Array(escapedSuffix.utf8)]
+        let keywords = keywords.map { Array($0.utf8) }
+        var restored: [UInt8] = []
+        restored.reserveCapacity(bytes.count)
+        var index = 0
+        while index < bytes.count {
+            let found = suffixes.first { $0[0] == bytes[index] && bytes[index...].starts(with: $0) }
+            if let found, keywords.contains(where: { restored.suffix($0.count).elementsEqual($0) }) {
+                index += found.count
+            } else {
+                restored.append(bytes[index])
+                index += 1
+            }
+        }
+        return restored.count == bytes.count ? prompt : String(decoding: restored, as: UTF8.self)
     }
 
     // MARK: Keywords
@@ -50,8 +66,11 @@ enum ReadableSchema {
         case .bool(let isOpen): return isOpen ? [:] : ["not": [:]]
         case .object(let object):
             var result = JSONObject()
+            // What llama.cpp makes of optional properties grows with the square of their number.
+            let hidesProperties = object["type"] == "object" && object["properties"]?.objectValue?.count ?? 0 > mostProperties
             for (key, value) in object {
-                if let readable = member(key, value) { result[key] = readable } else { result[key + suffix] = value }
+                let isHidden = hidesProperties && key == "properties"
+                if !isHidden, let readable = member(key, value) { result[key] = readable } else { result[key + suffix] = value }
             }
             return .object(result)
         default: return [:]

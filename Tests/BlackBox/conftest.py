@@ -4,6 +4,21 @@ from openai import OpenAI
 from server import MODEL, Server, make_home
 
 
+def pytest_addoption(parser):
+    parser.addoption("--long", action="store_true", help="run the tests that take long, and no others")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "long: takes long; run by 'make test-long' alone")
+
+
+def pytest_collection_modifyitems(config, items):
+    wanted = config.getoption("--long")
+    others = [item for item in items if (item.get_closest_marker("long") is not None) != wanted]
+    items[:] = [item for item in items if item not in set(others)]
+    config.hook.pytest_deselected(items=others)
+
+
 @pytest.fixture(scope="session")
 def home(tmp_path_factory):
     return make_home(tmp_path_factory.mktemp("home"))

@@ -53,7 +53,31 @@ import Testing
         #expect(request.chat.conversation.toolChoice == ToolChoice(.required, names: ["f"]))
         #expect(request.ignoredParameters == ["tools[1]"])
         let told = ResponseObject(id: "resp_1", created: 1, request: request, isStored: true).json["tools"]
-        #expect(told?[0]?["strict"] == false && told?[0]?["description"] == .null && told?[1] == ["type": "web_search"])
+        #expect(told?[0]?["strict"] == true && told?[0]?["description"] == .null && told?[1] == ["type": "web_search"])
+    }
+
+    /// As OpenAI: every property is required of a function that does not say `strict`; what cannot be strict stays as it is.
+    @Test func functionsAreStrictWherePossible() throws {
+        let optional = #"{"type": "object", "properties": {"a": {"type": "object", "properties": {"b": {"type": "null"}}}, "c": {}}}"#
+        let closed = try JSON.parse(
+            #"""
+            {"type": "object", "properties": {"a": {"type": "object", "properties": {"b": {"type": "null"}}, "additionalProperties": false,
+             "required": ["b"]}, "c": {}}, "additionalProperties": false, "required": ["a", "c"]}
+            """#)
+        let open = #"{"type": "object", "properties": {"a": {"type": "object", "additionalProperties": {"type": "string"}}}}"#
+        let request = try Self.decode(
+            #"""
+            "tools": [{"type": "function", "name": "made", "parameters": \#(optional)}, {"type": "function", "name": "null", "strict": null,
+             "parameters": \#(optional)}, {"type": "function", "name": "not", "strict": false, "parameters": \#(optional)},
+             {"type": "function", "name": "open", "parameters": \#(open)}]
+            """#)
+        let told = ResponseObject(id: "resp_1", created: 1, request: request, isStored: true).json["tools"]
+        let tools = request.chat.conversation.tools
+        for (index, isMade) in [true, true, false, false].enumerated() {
+            #expect(told?[index]?["strict"] == .bool(isMade) && !tools[index].isStrict)
+            #expect((tools[index].parameters == closed) == isMade && (told?[index]?["parameters"] == closed) == isMade)
+        }
+        #expect(try tools[3].parameters == JSON.parse(open))
     }
 
     @Test(arguments: [

@@ -1,3 +1,5 @@
+import ShimmyJSON
+
 extension Compatibility {
     package static let createResponse = EndpointRow(
         "POST", "/responses", .supported, shape,
@@ -45,8 +47,13 @@ extension Compatibility {
             FieldRow("client_metadata", .ignored(neutral: [])),
             FieldRow("moderation", .refused(neutral: [])),
             FieldRow("prompt", .refused(neutral: [])),
-        ] + refusedElsewhere,
+            FieldRow("stop", .refused(neutral: [[], ""])),
+            FieldRow("n", .refused(neutral: [1])),
+        ] + movedFields.map { FieldRow($0, .refused(neutral: [])) } + refusedElsewhere,
         response: responseFields)
+
+    /// Fields of chat completions that have another name here.
+    private static let movedFields = ["response_format", "max_tokens", "max_completion_tokens", "reasoning_effort"]
 
     private static let shape = "test_a_response_has_the_documented_shape"
     private static let items = "test_every_kind_of_item"
@@ -89,7 +96,7 @@ extension Compatibility {
         FieldRow("tools[].name", .supported, calls),
         FieldRow("tools[].description", .supported, calls),
         FieldRow("tools[].parameters", .partial("a schema that cannot be enforced is a 400"), calls),
-        FieldRow("tools[].strict", .partial("false by default; forced calls fit their schemas anyway"), calls),
+        FieldRow("tools[].strict", .supported, calls),
         FieldRow("tools[].format", .supported, "test_custom_tools_of_responses"),
         FieldRow("tools[].format.type", .supported, "test_custom_tools_of_responses"),
         FieldRow("tools[].format.syntax", .supported, "test_custom_tools_of_responses"),

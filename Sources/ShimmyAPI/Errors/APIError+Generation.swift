@@ -13,6 +13,8 @@ extension APIError {
         case .templateRefused(let reason):
             self.init(
                 status: 400, message: "The model's chat template refused the conversation: \(reason)", param: input, code: "invalid_value")
+        case .unfitBeginning(let reason):
+            self.init(status: 400, message: "Invalid '\(input)': \(reason).", param: input, code: "invalid_value")
         case .contextExceeded(let prompt, let requested, let context):
             self = .contextExceeded(prompt: prompt, requested: requested, context: context, input: input)
         case .tooManyAnswers(let prompts, let each, let most):

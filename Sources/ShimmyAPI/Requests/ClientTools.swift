@@ -29,13 +29,7 @@ enum ClientTools {
 
     /// - fields: of the tool, whose schema and description are the client's.
     static func toolSearch(_ fields: FieldReader) throws(APIError) -> Tool {
-        let parameters = try fields.nested("parameters").map { JSON.object($0.object) }
-        if let type = parameters?["type"], type != "object" {
-            let path = "\(fields.path(to: "parameters"))"
-            throw APIError(
-                status: 400, message: "Invalid schema for '\(path)': schema must be a JSON Schema of 'type: \"object\"'.", param: path,
-                code: "invalid_function_parameters")
-        }
+        let parameters = try ToolDecoder.parameters(fields)
         return Tool(
             name: CalledTool.Kind.toolSearch.rawValue, description: try fields.string("description") ?? "Searches for tools.",
             parameters: parameters ?? object(["query": ["type": "string"]], required: ["query"]))

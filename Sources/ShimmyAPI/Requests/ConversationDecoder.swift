@@ -22,6 +22,7 @@ struct ConversationDecoder {
         try decodeVLLMsSchema(fields)
         try decodeReasoning(fields)
         conversation.continuation = try Self.continuation(fields, conversation.messages)
+        conversation.mustContinue = try fields.bool("continue_final_message") == true
     }
 
     /// `guided_json` and `structured_outputs`, as vLLM has them: a schema, as JSON or as a text of JSON.

@@ -87,8 +87,21 @@ package struct TokenizeRequest: Sendable, Equatable {
         } else {
             input = .text(try fields.requiredString("content"), addSpecial: try fields.bool("add_special") ?? false, parseSpecial: parseSpecial)
         }
+        try Self.check(input, fields)
         withPieces = try fields.bool("with_pieces") ?? false
         withTexts = try fields.bool("return_token_strs") ?? false
+    }
+
+    /// The answer takes several times as much memory as the text.
+    private static func check(_ input: Input, _ fields: FieldReader) throws(APIError) {
+        let most = InputLimits.standard.tokenizedBytes
+        let name: String
+        let bytes: Int
+        switch input {
+        case .text(let text, _, _): (name, bytes) = (fields.value("prompt") == nil ? "content" : "prompt", text.utf8.count)
+        case .conversation(let conversation): (name, bytes) = ("messages", conversation.bytes)
+        }
+        if bytes > most { throw .stringTooLong(fields.path(to: name), maximum: most, got: bytes) }
     }
 
     package var needsPieces: Bool { withPieces || withTexts }

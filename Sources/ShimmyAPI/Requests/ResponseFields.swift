@@ -1,4 +1,5 @@
 import ShimmyChat
+import ShimmyGrammar
 import ShimmyJSON
 
 /// What a request of the Responses API goes on from.
@@ -125,11 +126,15 @@ enum ResponseEcho {
         return .object(object)
     }
 
-    /// A function's optional fields are told too.
+    /// A function's optional fields are told too, and what was made of its schema.
     private static func tool(_ tool: JSON) -> JSON {
         guard var object = tool.objectValue, object["type"] == "function" else { return tool }
         for name in ["description", "parameters"] where object[name] == nil { object[name] = .null }
-        if object["strict"]?.boolValue == nil { object["strict"] = false }
+        if object["strict"]?.boolValue == nil {
+            let made = object["parameters"].flatMap { StrictSchema.made(of: $0) }
+            object["strict"] = .bool(made != nil)
+            object["parameters"] = made ?? object["parameters"]
+        }
         return .object(object)
     }
 }

@@ -59,7 +59,7 @@ struct ToolDecoder {
             let function = try inner(fields, "function")
             // Tools that are to be searched for are there at once.
             if shape == .flat { _ = try fields.bool("defer_loading") }
-            try add(try Self.function(function), in: namespace, at: function.path)
+            try add(try Self.function(function, isStrictIfPossible: shape == .flat), in: namespace, at: function.path)
         case "custom":
             let custom = try inner(fields, "custom")
             // No other tool has this number, not even in a namespace.
@@ -121,22 +121,32 @@ struct ToolDecoder {
         tools.append(tool)
     }
 
-    private static func function(_ fields: FieldReader) throws(APIError) -> Tool {
-        let parameters = fields.value("parameters")
-        if let parameters, parameters.objectValue == nil {
+    /// The schema of a call's arguments, which are an object.
+    static func parameters(_ fields: FieldReader) throws(APIError) -> JSON? {
+        guard let parameters = fields.value("parameters") else { return nil }
+        guard parameters.objectValue != nil else {
             throw .wrongType(fields.path(to: "parameters"), expected: "an object", got: parameters)
         }
-        if let type = parameters?["type"], type != "object", type.arrayValue?.contains("object") != true, !type.isNull {
+        if let type = parameters["type"], type != "object", type.arrayValue?.contains("object") != true, !type.isNull {
             let path = "\(fields.path(to: "parameters"))"
             throw APIError(
                 status: 400, message: "Invalid schema for '\(path)': schema must be a JSON Schema of 'type: \"object\"', got 'type: \(type.text)'.",
                 param: path, code: "invalid_function_parameters")
         }
+        return parameters
+    }
+
+    /// - isStrictIfPossible: whether a schema is made strict where the function does not say whether it is, and goes on as it is where that
+    ///   does not work.
+    private static func function(_ fields: FieldReader, isStrictIfPossible: Bool = false) throws(APIError) -> Tool {
+        var parameters = try Self.parameters(fields)
         // An empty schema would allow anything; what it means is a call without arguments.
         let isEmpty = parameters?.objectValue?.isEmpty ?? true
+        let isStrict = try fields.bool("strict")
+        if isStrictIfPossible, isStrict == nil { parameters = parameters.map { StrictSchema.made(of: $0) ?? $0 } }
         return Tool(
             name: try name(fields), description: try fields.string("description"), parameters: isEmpty ? JSON?.none : parameters,
-            isStrict: try fields.bool("strict") ?? false)
+            isStrict: isStrict ?? false)
     }
 
     /// A custom tool takes a text. To the model it is a function with one argument.

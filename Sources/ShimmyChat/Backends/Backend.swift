@@ -116,6 +116,8 @@ package enum GenerationError: Error, Equatable {
     case unknownToken(Token, vocabulary: Int)
     /// The grammar of the text of the custom tool with this index cannot be used.
     case badToolGrammar(Int, String)
+    /// The last message is not the beginning of an answer that fits what the request asks for.
+    case unfitBeginning(String)
     /// The request's grammar does not parse.
     case badGrammar(field: String, String)
     /// An answer cannot be made to fit a schema: that of the tool with this index, or with nil that of the response.

@@ -35,7 +35,7 @@ extension Vocabulary {
 
 extension Conversation {
     /// Bytes of all texts, about.
-    var bytes: Int {
+    package var bytes: Int {
         func size(_ json: JSON) -> Int {
             switch json {
             case .string(let text): text.utf8.count + 2

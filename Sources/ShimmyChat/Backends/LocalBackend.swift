@@ -39,6 +39,17 @@ package final class LocalBackend: Backend {
     package func forgetGrammars() { constraints.removeAll() }
 
     @concurrent package func generate(_ request: ChatRequest, terms: ServiceTerms) async throws -> sending Answer {
+        do {
+            return try await answer(request, terms)
+        } catch GenerationError.unfitBeginning where !request.conversation.mustContinue {
+            // A whole message at the end is answered, as at OpenAI.
+            var request = request
+            request.conversation.continuation = .no
+            return try await answer(request, terms)
+        }
+    }
+
+    @concurrent private func answer(_ request: ChatRequest, _ terms: ServiceTerms) async throws -> sending Answer {
         try check(request.sampling)
         try checkRoom(prompts: 1, choices: request.choices)
         let adapters = try adapters.set(for: request.adapters)
@@ -54,10 +65,11 @@ package final class LocalBackend: Backend {
         }
         let grammar = request.grammar.map { GrammarText($0) } ?? prompt.grammar
         let isQuick = grammar.map(constraints.keeps) ?? true
-        let sequence = try await InputWork.run(isQuick ? InputWork.lane(bytes: request.prediction.utf8.count) : .slow) { [self] _ in
+        let (sequence, isLoosened) = try await InputWork.run(isQuick ? InputWork.lane(bytes: request.prediction.utf8.count) : .slow) { [self] _ in
+            let (constraint, isLoosened) = try constraint(of: prompt, request)
             var sequence = SequenceRequest(
                 prompt: tokens, maximumTokens: min(request.maximumTokens ?? room, room), sampling: request.sampling,
-                constraint: try constraint(of: prompt, request), owner: terms.owner, isFlex: terms.isFlex)
+                constraint: constraint, owner: terms.owner, isFlex: terms.isFlex)
             sequence.sampling.breakers = breakers.breakers(for: request.sampling)
             sequence.landmarks = landmarks(of: tokens)
             sequence.adapters = adapters
@@ -65,9 +77,10 @@ package final class LocalBackend: Backend {
             if !request.prediction.isEmpty, vocabulary.unbrokenLimit(exceededBy: request.prediction) == nil {
                 sequence.prediction = vocabulary.tokenize(request.prediction, addSpecial: false, parseSpecial: false)
             }
-            return sequence
+            return (sequence, isLoosened)
         }
         var report = prompt.report
+        if isLoosened { report.unenforced = request.conversation.tools.map { "\($0.name)#" } }
         if isClamped { report.clampedTokens = room }
         return Answer(
             streams: try engine.submit(Self.choices(request.choices, of: sequence)), vocabulary: vocabulary, style: style(of: prompt, request),
@@ -272,24 +285,41 @@ package final class LocalBackend: Backend {
 
     private static let landmarks = 2
 
-    private func constraint(of prompt: RenderedPrompt, _ request: ChatRequest) throws(GenerationError) -> (any ConstraintSource)? {
-        let grammar = try grammar(of: prompt, request)
+    /// - isLoosened: whether calls are free in their form, since all tools together need a grammar beyond the limits.
+    private func constraint(
+        of prompt: RenderedPrompt, _ request: ChatRequest
+    ) throws(GenerationError) -> (source: (any ConstraintSource)?, isLoosened: Bool) {
+        let (grammar, isLoosened) = try grammar(of: prompt, request)
         // A request's own grammar knows nothing of thoughts.
         let waits = request.grammar != nil || prompt.grammar.map { !$0.triggers.isEmpty } ?? false
-        guard let tags = prompt.thinking, waits || request.thinkingBudget != nil else { return grammar }
+        guard let tags = prompt.thinking, waits || request.thinkingBudget != nil else { return (grammar, isLoosened) }
         let settings = ThinkingConstraint.Settings(
             tags: tags, prefix: prompt.generationPrompt, budget: request.thinkingBudget, grammarWaits: waits)
-        return ThinkingSource(settings: settings, grammar: grammar, vocabulary: vocabulary)
+        return (ThinkingSource(settings: settings, grammar: grammar, vocabulary: vocabulary), isLoosened)
     }
 
-    private func grammar(of prompt: RenderedPrompt, _ request: ChatRequest) throws(GenerationError) -> (any ConstraintSource)? {
-        do {
-            if let text = request.grammar { return try constraints.compile(GrammarText(text)) }
-            return try prompt.grammar.map { grammar throws(GrammarTextError) in
-                try constraints.compile(grammar, prefix: prompt.generationPrompt)
+    private func grammar(
+        of prompt: RenderedPrompt, _ request: ChatRequest
+    ) throws(GenerationError) -> (source: (any ConstraintSource)?, isLoosened: Bool) {
+        if let text = request.grammar {
+            do {
+                return (try constraints.compile(GrammarText(text)), false)
+            } catch {
+                throw .badGrammar(field: request.grammarField, error.description)
             }
+        }
+        guard let grammar = prompt.grammar else { return (nil, false) }
+        do {
+            return (try constraints.compile(grammar, prefix: prompt.generationPrompt), false)
         } catch {
-            throw request.grammar == nil ? .templateRefused(error.description) : .badGrammar(field: request.grammarField, error.description)
+            if error.isUnfitPrefix { throw .unfitBeginning(error.description) }
+            guard error.isLimit else { throw .templateRefused(error.description) }
+            let conversation = request.conversation
+            // The model may call a tool or not: without a grammar it still can.
+            if conversation.responseSchema == nil, conversation.toolChoice.mode == .auto, !conversation.tools.contains(where: \.isStrict) {
+                return (nil, true)
+            }
+            throw conversation.tools.isEmpty ? .badSchema(tool: nil, error.description) : .badGrammar(field: "tools", error.description)
         }
     }
 

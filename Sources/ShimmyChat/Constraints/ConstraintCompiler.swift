@@ -42,7 +42,9 @@ package final class ConstraintCompiler: Sendable {
         let tables = tables
         var cursor = try tables.grammars.compile(grammar.text).begin()
         if grammar.triggers.isEmpty {
-            guard cursor.advance(prefix.utf8) else { throw GrammarTextError("the prompt's end does not fit the grammar of the answer") }
+            guard cursor.advance(prefix.utf8) else {
+                throw GrammarTextError("the last message is not the beginning of an answer that may be given", isUnfitPrefix: true)
+            }
             cursor.prepare()
             return GrammarSource(cursor: cursor, tokenizer: tables.tokenizer)
         }

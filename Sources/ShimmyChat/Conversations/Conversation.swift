@@ -26,6 +26,8 @@ package struct Conversation: Sendable, Equatable {
     /// Whether a model that can think before it answers shall; nil leaves it to the template.
     package var thinks: Bool?
     package var continuation: Continuation
+    /// Whether the client asked for that, rather than leaving an assistant's message at the end.
+    package var mustContinue = false
     /// What was changed in the messages for a strict template.
     package var normalizations: [Normalization] = []
 

@@ -118,7 +118,11 @@ package struct HeldSchemas: Sendable {
                 held[name] = property
                 continue
             }
-            let grammar = try SchemaGrammar(schema, property: name, prefix: "\(prefix)\(place)-", mode: mode, budget: budget)
+            // One that no value fits is left out of the object's rules, where it can be.
+            guard let grammar = try? SchemaGrammar(schema, property: name, prefix: "\(prefix)\(place)-", mode: mode, budget: budget) else {
+                held[name] = property
+                continue
+            }
             parts.append(Slot(number: number + 1 + place, root: grammar.root, rules: grammar.rules))
             // Templates look at these.
             var number: JSONObject = ["const": .int(number + 1 + place)]

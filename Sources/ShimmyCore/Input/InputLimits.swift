@@ -27,6 +27,8 @@ package struct InputLimits: Sendable, Equatable {
     package var templateNumber = 100_000
     /// Bytes of a rendered prompt.
     package var promptBytes = 64 << 20
+    /// Bytes of a text whose tokens are asked for.
+    package var tokenizedBytes = 4 << 20
     /// Bytes of a client's prediction.
     package var predictionBytes = 256 << 10
 

@@ -13,6 +13,10 @@ struct ProgramBuilder {
     private var controls: [String: Int32] = [:]
     private var regions: [LengthRegion] = []
     private var counters = 1
+    /// Nodes with one edge and nothing else, by it: the ends of characters in UTF-8 and of escapes.
+    private var suffixes: [GrammarProgram.Edge: Int32] = [:]
+    /// Nodes after the backslash of an escape.
+    private var escapes: [Escapes: Int32] = [:]
     private let budget: GrammarBudget
 
     /// - controls: the texts of the vocabulary's control tokens; a literal that has one can be said with the token too.
@@ -211,21 +215,26 @@ struct ProgramBuilder {
     }
 
     private mutating func add(_ set: ScalarSet, from: Int32, to end: Int32) throws(GrammarTextError) {
-        var suffixes: [GrammarProgram.Edge: Int32] = [:]
         for sequence in UTF8Ranges.sequences(of: set) {
-            var target = end
-            for range in sequence.dropFirst().reversed() {
-                let edge = GrammarProgram.Edge(low: range.lowerBound, high: range.upperBound, target: target)
-                if let known = suffixes[edge] {
-                    target = known
-                } else {
-                    target = try node()
-                    suffixes[edge] = target
-                    nodes[Int(target)].edges.append(edge)
-                }
-            }
+            let target = try suffix(sequence.dropFirst(), to: end)
             nodes[Int(from)].edges.append(.init(low: sequence[0].lowerBound, high: sequence[0].upperBound, target: target))
         }
+    }
+
+    /// A node from which these bytes lead to another one; one for all places that need it.
+    private mutating func suffix(_ bytes: ArraySlice<ClosedRange<UInt8>>, to end: Int32) throws(GrammarTextError) -> Int32 {
+        var target = end
+        for range in bytes.reversed() {
+            let edge = GrammarProgram.Edge(low: range.lowerBound, high: range.upperBound, target: target)
+            if let known = suffixes[edge] {
+                target = known
+            } else {
+                target = try node()
+                suffixes[edge] = target
+                nodes[Int(target)].edges.append(edge)
+            }
+        }
+        return target
     }
 
     // MARK: Automata
@@ -274,14 +283,29 @@ struct ProgramBuilder {
     private mutating func add(character set: ScalarSet, isInString: Bool, from: Int32, to end: Int32) throws(GrammarTextError) {
         guard isInString else { return try add(set, from: from, to: end) }
         try add(set.subtracting(GrammarWriter.escaped), from: from, to: end)
+        let escaped = GrammarWriter.escapedInJSON.filter { set.contains($0.value) }
+        guard !escaped.isEmpty else { return }
+        nodes[Int(from)].edges.append(.init(low: UInt8(ascii: "\\"), high: UInt8(ascii: "\\"), target: try escape(escaped, to: end)))
+    }
+
+    private struct Escapes: Hashable {
+        let scalars: [Unicode.Scalar]
+        let end: Int32
+    }
+
+    /// The node after a backslash. The last byte leads to `end` itself, where characters are counted.
+    private mutating func escape(_ scalars: [Unicode.Scalar], to end: Int32) throws(GrammarTextError) -> Int32 {
+        let key = Escapes(scalars: scalars, end: end)
+        if let known = escapes[key] { return known }
+        let node = try node()
         let writer = GrammarWriter(context: .jsonString)
-        for scalar in GrammarWriter.escapedInJSON where set.contains(scalar.value) {
-            let bytes = Array(writer.written(scalar).utf8)
-            guard let last = bytes.last else { continue }
-            // The last byte leads to `end` itself, where characters are counted.
-            let before = try add(bytes: bytes.dropLast(), from: from)
-            nodes[Int(before)].edges.append(.init(low: last, high: last, target: end))
+        for scalar in scalars {
+            let bytes = writer.written(scalar).utf8.dropFirst().map { $0...$0 }
+            let target = try suffix(bytes.dropFirst(), to: end)
+            nodes[Int(node)].edges.append(.init(low: bytes[0].lowerBound, high: bytes[0].lowerBound, target: target))
         }
+        escapes[key] = node
+        return node
     }
 }
 

@@ -3,12 +3,15 @@ package struct GrammarTextError: Error, Equatable, CustomStringConvertible {
     package let description: String
     /// Whether a limit was exceeded: a simpler grammar could work.
     package let isLimit: Bool
+    /// Whether a text that was said already is not the beginning of any text of the grammar.
+    package let isUnfitPrefix: Bool
 
     package init(_ description: String) { self.init(description, isLimit: false) }
 
-    init(_ description: String, isLimit: Bool) {
+    package init(_ description: String, isLimit: Bool = false, isUnfitPrefix: Bool = false) {
         self.description = description
         self.isLimit = isLimit
+        self.isUnfitPrefix = isUnfitPrefix
     }
 }
 

@@ -34,6 +34,12 @@ extension SchemaCompiler {
             }
             counts = Counts()
         }
+        // Keys that are not named may be written twice; a reader counts them once.
+        if others != nil, counts.least > max(1, properties.count(where: \.isRequired)),
+            let part = flat.first(where: { $0.value("minProperties") != nil })
+        {
+            try pass(part.error("minProperties", "keys that the schema does not name may be the same"))
+        }
         guard let inside = try members(properties, others, counts) else { return nil }
         return .sequence([.literal("{"), inside, .literal("}")])
     }

@@ -12,6 +12,35 @@ package enum StrictSchema {
         return obstacle(in: schema, context: [])
     }
 
+    /// The schema with every object closed and every property required, as OpenAI makes it of a function's schema in a response that does not say
+    /// `strict`; nil where it cannot be: where an object may have properties that are not named, or a keyword is not permitted.
+    package static func made(of schema: JSON) -> JSON? {
+        let made = closed(schema)
+        return schema["type"] == "object" && obstacle(in: made) == nil ? made : nil
+    }
+
+    private static func closed(_ schema: JSON) -> JSON {
+        guard var object = schema.objectValue else { return schema }
+        if let properties = object["properties"]?.objectValue {
+            if object["additionalProperties"] == nil { object["additionalProperties"] = false }
+            object["required"] = .array(properties.keys.map { .string($0) })
+        }
+        for (key, value) in object { object[key] = withParts(of: value, at: key, closed) }
+        return .object(object)
+    }
+
+    /// A keyword's value with other schemas in the places of those in it.
+    private static func withParts(of value: JSON, at key: String, _ change: (JSON) -> JSON) -> JSON {
+        switch key {
+        case "properties", "$defs", "definitions", "patternProperties":
+            guard let members = value.objectValue else { return value }
+            return .object(members.reduce(into: JSONObject()) { $0[$1.key] = change($1.value) })
+        case "anyOf", "oneOf", "allOf", "prefixItems": return value.arrayValue.map { .array($0.map(change)) } ?? value
+        case "items", "additionalProperties": return change(value)
+        default: return value
+        }
+    }
+
     private static func obstacle(in schema: JSON, context: [String]) -> String? {
         guard let object = schema.objectValue else { return nil }
         let place = "In context=(" + context.map { "'\($0)'" }.joined(separator: ", ") + (context.count == 1 ? "," : "") + ")"

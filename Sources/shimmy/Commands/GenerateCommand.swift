@@ -89,6 +89,7 @@ extension GenerationError {
         switch self {
         case .wrongKind(let asked, let can): "the model was not made for \(asked.rawValue), but for \(can.rawValue)"
         case .badAdapter, .emptyInput, .inputTooLong, .tooManyDimensions, .tooManyAnswers: "\(self)"
+        case .unfitBeginning(let reason): reason
         case .templateRefused(let reason): "the model's chat template refused the conversation: \(reason)"
         case .contextExceeded(let prompt, _, let context): "the prompt has \(prompt) tokens; prompt and answer must fit the context of \(context)"
         case .unknownToken(let token, _): "the model has no token \(token)"
