@@ -36,7 +36,8 @@ package struct ThreadGovernor: Sendable {
         /// Whether there are enough steps to conclude from; long ones count for more.
         var isEvidence: Bool { steps >= 8 || (steps >= 3 && seconds >= 1.5) }
         /// Whether it has been long enough for another try.
-        var isRest: Bool { steps >= 200 || (steps >= 20 && seconds >= 20) }
+        /// - patience: how many times as long as the first time.
+        func isRest(_ patience: Int = 1) -> Bool { steps >= 200 * patience || (steps >= 20 && seconds >= Double(20 * patience)) }
     }
 
     private enum Phase {
@@ -56,7 +57,13 @@ package struct ThreadGovernor: Sendable {
     /// The seconds of a step of each kind, or of a row of it, with all threads when nobody disturbs it.
     private var calm: [Kind: Double] = [:]
 
+    /// How long one thread fewer computes; doubles with each try of all threads that stalled, for such a try costs seconds.
+    private var patience = 1
+
+    private static let mostPatience = 16
     private static let slowness = 1.8
+    /// A single step that is evidence enough: so many times as slow as expected, and so many seconds long.
+    private static let stall = (slowness: 30.0, seconds: 0.5)
     /// What another number of threads has to be better by.
     private static let gain = 0.8
     /// How many times as slow as the other number of threads a trial's first two steps have to be to end it.
@@ -104,24 +111,28 @@ package struct ThreadGovernor: Sendable {
                 phase = .all(slow: Observation())
             } else {
                 slow.add(slowness, seconds)
-                phase = slow.isEvidence ? .trial(fewer: true, against: slow.mean, Observation()) : .all(slow: slow)
+                phase = slow.isEvidence || Self.isStall(slowness, seconds) ? .trial(fewer: true, against: slow.mean, Observation()) : .all(slow: slow)
             }
         case .trial(let fewer, let against, var seen):
             seen.add(slowness, seconds)
             let isHopeless = seen.steps >= 2 && against.map { seen.mean > Self.hopeless * $0 } == true
-            if seen.isEvidence || isHopeless {
+            let stalls = against.map { Self.isStall(slowness / $0, seconds) } == true
+            if seen.isEvidence || isHopeless || stalls {
+                if !fewer, against != nil { patience = stalls ? min(2 * patience, Self.mostPatience) : 1 }
                 end(trialOf: fewer, mean: seen.mean, against: against, kind)
             } else {
                 phase = .trial(fewer: fewer, against: against, seen)
             }
         case .fewer(var seen):
             seen.add(slowness, seconds)
-            phase = seen.isRest ? .trial(fewer: false, against: seen.mean, Observation()) : .fewer(seen)
+            phase = seen.isRest(patience) ? .trial(fewer: false, against: seen.mean, Observation()) : .fewer(seen)
         case .resigned(var seen):
             seen.add(slowness, seconds)
-            phase = seen.isRest ? .all(slow: Observation()) : .resigned(seen)
+            phase = seen.isRest() ? .all(slow: Observation()) : .resigned(seen)
         }
     }
+
+    private static func isStall(_ slowness: Double, _ seconds: Double) -> Bool { slowness >= stall.slowness && seconds >= stall.seconds }
 
     private mutating func end(trialOf fewer: Bool, mean: Double, against: Double?, _ kind: Kind) {
         switch (fewer, against) {

@@ -87,6 +87,7 @@ def test_every_form_of_input(embedder, reference):
     assert answer.json["usage"]["prompt_tokens"] == sum(len(reference.tokens(text)) for text in TEXTS)
 
 
+@pytest.mark.long
 def test_vectors_do_not_depend_on_their_neighbours(embedder):
     """Texts of many lengths in one request, and many requests at once: order and values stay."""
     texts = [f"Text number {index}: " + "word " * (index * 7 % 90) for index in range(150)]

@@ -12,6 +12,8 @@ import pytest
 from server import MODEL, Server, run
 from test_memory import NAME, engine, memory_of, shelf, status, text, wait_until  # noqa: F401
 
+pytestmark = pytest.mark.long
+
 SECONDS = float(os.environ.get("SHIMMY_FIRE_SECONDS", "60"))
 CLIENTS = 8
 

@@ -184,8 +184,9 @@ def test_objects(schema, tmp_path):
         documents.append({name: generator.choice([0, 1, 2, "x", "", None, [], {"b": 1}, {"a": {}}]) for name in chosen})
     schema = {"type": "object", **schema}
     reference = jsonschema.Draft202012Validator(schema)
-    fits, refusal = ask(schema, documents, tmp_path)
-    assert not refusal
+    fits, notes = ask(schema, documents, tmp_path)
+    # A model may write a key twice, which no document shows.
+    assert all(note.startswith("at '/minProperties': keys that the schema does not name") for note in notes), notes
     known = list(schema.get("properties", {}))
     required = schema.get("required", [])
     for document, taken in zip(documents, fits, strict=True):
@@ -198,7 +199,8 @@ def test_objects(schema, tmp_path):
 
 REPORTED = [
     ({"type": "array", "items": {"type": "integer"}, "uniqueItems": True}, "/uniqueItems"), ({"type": "string", "pattern": "(?=a)b"}, "/pattern"),
-    ({"$ref": "https://example.org/x"}, "/$ref"), ({"type": "array", "contains": {"const": 1}, "minContains": 2}, "/minContains"),
+    ({"$ref": "https://example.org/x"}, "/$ref"), ({"$ref": "#/nowhere"}, "/$ref"), ({"type": "object", "minProperties": 2}, "/minProperties"),
+    ({"type": "array", "contains": {"const": 1}, "minContains": 2}, "/minContains"),
     ({"type": "object", "properties": {"a/b": {"not": {"format": "date"}}}}, "/properties/a~1b/not"),
 ]
 
@@ -212,7 +214,7 @@ def test_keywords_that_cannot_be_enforced_are_reported(schema, place, tmp_path):
 
 
 @pytest.mark.parametrize("schema, place", [
-    ({"$ref": "#/nowhere"}, "/$ref"), ({"type": "strin"}, "/type"), ({"type": "object", "properties": []}, "/properties"),
+    ({"type": "strin"}, "/type"), ({"type": "object", "properties": []}, "/properties"),
     ({"type": "string", "minLength": -1}, "/minLength"), ({"anyOf": []}, "/anyOf"), ({"multipleOf": 0, "type": "integer"}, "/multipleOf"),
     ({"type": "integer", "minimum": 10**5000}, "/minimum"),
 ])

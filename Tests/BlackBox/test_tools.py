@@ -133,7 +133,7 @@ def test_bad_tools_and_choices(server):
     refused("tools[0].function.name", "invalid_value", tools=[function("n" * 65, None)])
     refused("tools[1].function.name", "invalid_value", tools=[function("a", None), function("a", None)])
     refused("tools[0].function.parameters", "invalid_type", tools=[function("a", [])])
-    refused("tools[0].function.parameters", "invalid_function_parameters", tools=[function("a", {"type": "object", "properties": {"x": {"$ref": "#/nowhere"}}})])
+    refused("tools[0].function.parameters", "invalid_function_parameters", tools=[function("a", {"type": "object", "properties": {"x": {"type": "strin"}}})])
     refused("parallel_tool_calls", "invalid_type", parallel_tool_calls="no")
     assert server.chat(tools=[]).status == 200
 
@@ -286,7 +286,7 @@ def test_response_formats(server):
     refused("response_format.json_schema", "missing_required_parameter", {"type": "json_schema"})
     refused("response_format.json_schema.name", "missing_required_parameter", {"type": "json_schema", "json_schema": {}})
     refused("response_format.json_schema.schema", "invalid_type", {"type": "json_schema", "json_schema": {"name": "a", "schema": "object"}})
-    refused("response_format.json_schema.schema", "invalid_json_schema", {"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "object", "properties": {"x": {"$ref": "#/nowhere"}}}}})
+    refused("response_format.json_schema.schema", "invalid_json_schema", {"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "object", "properties": {"x": {"type": "strin"}}}}})
 
 
 def test_tools_and_a_schema_together(server):

@@ -83,6 +83,17 @@ import Testing
         }
     }
 
+    /// Where threads spin for one that lost its core, one step can take seconds: a second one is not waited for, and tries become rare.
+    @Test func stepsOfSecondsAreMetOnceAndThenRarely() {
+        var governor = ThreadGovernor(most: 2)
+        _ = run(&governor, steps: 50, quiet)
+        let stalling: (Int) -> Double = { $0 == 2 ? 3 : 0.016 }
+        #expect(run(&governor, steps: 200, stalling).count { $0 == 2 } == 1)
+        #expect(run(&governor, steps: 10_000, stalling).count { $0 == 2 } <= 8)
+        _ = run(&governor, steps: 3300, quiet)
+        #expect(run(&governor, steps: 500, quiet).allSatisfy { $0 == 2 })
+    }
+
     @Test func growingContextsAreNoDisturbance() {
         var governor = ThreadGovernor(most: 2)
         _ = run(&governor, steps: 20, quiet)
