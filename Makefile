@@ -20,7 +20,7 @@ build: llama ## Build the program (GPU=cuda, vulkan or metal for a graphics card
 	$(SWIFT_BUILD) --product shimmy
 	@echo "Built $(PROGRAM), $$(du -h $(PROGRAM) | cut -f1)"
 
-test: test-unit test-blackbox ## Run every test
+test: test-unit test-blackbox ## Run the tests (those that take long: test-long)
 
 test-unit: llama model
 	$(SWIFT_BUILD) --build-tests
@@ -29,7 +29,7 @@ test-unit: llama model
 test-blackbox: build model
 	$(PYTHON) scripts/run_blackbox.py
 
-test-long: build model fuzz-check ## Run what takes too long for every change: fire, floods, damaged files
+test-long: build model fuzz-check ## Run the tests that take too long for every change
 	$(PYTHON) scripts/run_blackbox.py --long
 
 bench: build model ## Measure beside llama-server built from the same source; writes docs/benchmarks.md

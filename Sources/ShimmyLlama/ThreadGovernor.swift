@@ -62,7 +62,7 @@ package struct ThreadGovernor: Sendable {
 
     private static let mostPatience = 16
     private static let slowness = 1.8
-    /// A single step that is evidence enough: so many times as slow as expected, and so many seconds long.
+    /// One step is enough evidence when it is this many times slower than expected and takes at least this many seconds.
     private static let stall = (slowness: 30.0, seconds: 0.5)
     /// What another number of threads has to be better by.
     private static let gain = 0.8

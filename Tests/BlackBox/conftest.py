@@ -14,9 +14,11 @@ def pytest_configure(config):
 
 def pytest_collection_modifyitems(config, items):
     wanted = config.getoption("--long")
-    others = [item for item in items if (item.get_closest_marker("long") is not None) != wanted]
-    items[:] = [item for item in items if item not in set(others)]
-    config.hook.pytest_deselected(items=others)
+    parts = {True: [], False: []}
+    for item in items:
+        parts[item.get_closest_marker("long") is not None].append(item)
+    items[:] = parts[wanted]
+    config.hook.pytest_deselected(items=parts[not wanted])
 
 
 @pytest.fixture(scope="session")

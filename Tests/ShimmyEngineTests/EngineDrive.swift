@@ -68,8 +68,8 @@ final class EngineDrive {
     }
 
     /// One step; returns what it computed.
-    /// - slowdown: what the scheduler is told of it.
-    /// - factor: how many times as long as usual it really takes.
+    /// - slowdown: how many times as long as usual the scheduler expects the step to take.
+    /// - factor: how many times as long as usual the step really takes.
     @discardableResult
     func step(beside others: Int = 0, holding held: Set<UInt64> = [], slowdown: Double = 1, lasting factor: Double = 1) -> Batch {
         let wasIdle = scheduler.isIdle

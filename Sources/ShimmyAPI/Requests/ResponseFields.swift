@@ -126,7 +126,7 @@ enum ResponseEcho {
         return .object(object)
     }
 
-    /// A function's optional fields are told too, and what was made of its schema.
+    /// Adds the optional fields that a function leaves out, and shows its schema as it is used.
     private static func tool(_ tool: JSON) -> JSON {
         guard var object = tool.objectValue, object["type"] == "function" else { return tool }
         for name in ["description", "parameters"] where object[name] == nil { object[name] = .null }

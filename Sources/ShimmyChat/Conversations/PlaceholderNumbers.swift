@@ -31,7 +31,7 @@ package struct PlaceholderNumbers {
         let ending = Array(ending.utf8)
         var written = 0
         for (place, number) in found {
-            // Two literals can share a quote in a text that is no grammar.
+            // In a text that is not a grammar, two literals can share a quote.
             guard let text = texts[number], place.lowerBound >= written else { continue }
             result += bytes[written..<place.lowerBound]
             result += text.utf8

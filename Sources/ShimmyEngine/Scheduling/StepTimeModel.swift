@@ -50,7 +50,7 @@ package struct StepTimeModel: Sendable, Equatable {
         return max(0, Int((left / rowSeconds).rounded(.down).clamped(to: 0...1e6)))
     }
 
-    /// The same for steps that take so many times as long; a guess, which fades with the first rows that are measured.
+    /// The same model with every time multiplied by a factor. It is a guess: the first rows that are measured outweigh it.
     package func scaled(by factor: Double) -> StepTimeModel {
         var scaled = self
         scaled.decode = decode.mapValues { $0 * factor }
