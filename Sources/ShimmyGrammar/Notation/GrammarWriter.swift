@@ -6,8 +6,6 @@ package struct GrammarTextError: Error, Equatable, CustomStringConvertible {
     /// Whether a text that was said already is not the beginning of any text of the grammar.
     package let isUnfitPrefix: Bool
 
-    package init(_ description: String) { self.init(description, isLimit: false) }
-
     package init(_ description: String, isLimit: Bool = false, isUnfitPrefix: Bool = false) {
         self.description = description
         self.isLimit = isLimit

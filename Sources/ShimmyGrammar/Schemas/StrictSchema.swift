@@ -29,16 +29,18 @@ package enum StrictSchema {
         return .object(object)
     }
 
+    /// Keywords whose values hold schemas: by name, in a list, or as the value itself.
+    private static let maps: Set = ["properties", "$defs", "definitions", "patternProperties"]
+    private static let lists: Set = ["anyOf", "oneOf", "allOf", "prefixItems"]
+    private static let singles: Set = ["items", "additionalProperties"]
+
     /// A keyword's value with other schemas in the places of those in it.
     private static func withParts(of value: JSON, at key: String, _ change: (JSON) -> JSON) -> JSON {
-        switch key {
-        case "properties", "$defs", "definitions", "patternProperties":
-            guard let members = value.objectValue else { return value }
+        if maps.contains(key), let members = value.objectValue {
             return .object(members.reduce(into: JSONObject()) { $0[$1.key] = change($1.value) })
-        case "anyOf", "oneOf", "allOf", "prefixItems": return value.arrayValue.map { .array($0.map(change)) } ?? value
-        case "items", "additionalProperties": return change(value)
-        default: return value
         }
+        if lists.contains(key), let elements = value.arrayValue { return .array(elements.map(change)) }
+        return singles.contains(key) ? change(value) : value
     }
 
     private static func obstacle(in schema: JSON, context: [String]) -> String? {
@@ -64,13 +66,12 @@ package enum StrictSchema {
     private static func parts(of object: JSONObject) -> [(path: [String], schema: JSON)] {
         var result: [(path: [String], schema: JSON)] = []
         for (key, value) in object {
-            switch key {
-            case "properties", "$defs", "definitions", "patternProperties":
+            if maps.contains(key) {
                 for (name, schema) in value.objectValue ?? [:] { result.append(([key, name], schema)) }
-            case "anyOf", "oneOf", "allOf", "prefixItems":
+            } else if lists.contains(key) {
                 for (index, schema) in (value.arrayValue ?? []).enumerated() { result.append(([key, "\(index)"], schema)) }
-            case "items", "additionalProperties": result.append(([key], value))
-            default: continue
+            } else if singles.contains(key) {
+                result.append(([key], value))
             }
         }
         return result
