@@ -61,6 +61,7 @@ SERVER_OPTIONS = {
 HEADERS = ["llama.h", "ggml-rpc.h", "mtmd.h", "shimmy_build.h", "shimmy_kernels.h"]
 
 KERNELS = REPOSITORY / "Kernels"
+PATCHES = sorted((REPOSITORY / "Patches").glob("*.patch"))
 # No contraction of products and sums that the source does not ask for: a row's result must not depend on how a compiler saw its loop.
 KERNEL_FLAGS = ["-O3", "-fPIC", "-std=c++17", "-ffp-contract=off", "-Wall", "-Wextra", "-Wno-unused-function", "-Wno-maybe-uninitialized", "-Wno-uninitialized"]
 
@@ -101,6 +102,29 @@ def target_triple() -> str:
 
 def source_directory(cache: Path) -> Path:
     return unpacked(LLAMA, "llama.cpp", cache)
+
+
+def patches_key() -> str:
+    return hashlib.sha256(b"\0".join(path.read_bytes() for path in PATCHES)).hexdigest()[:16]
+
+
+def patched_source(cache: Path) -> Path:
+    """A copy of the source with this checkout's patches. Raises FetchError where one of them no longer fits."""
+    source = source_directory(cache)
+    target = source.with_name(f"{source.name}-{patches_key()}")
+    if target.exists():
+        return target
+    aside = target.with_name(f"{target.name}.{os.getpid()}")
+    shutil.rmtree(aside, ignore_errors=True)
+    # Its .git names a repository that is not here. Git would also look for one around the cache, and leave out what lies beside it.
+    shutil.copytree(source, aside, symlinks=True, ignore=shutil.ignore_patterns(".git"))
+    environment = dict(os.environ, GIT_CEILING_DIRECTORIES=str(aside.parent))
+    for patch in PATCHES:
+        if subprocess.run(["git", "apply", str(patch)], cwd=aside, env=environment).returncode != 0:
+            shutil.rmtree(aside)
+            raise FetchError(f"{patch.relative_to(REPOSITORY)} does not fit llama.cpp any more; adapt it to the pinned source")
+    aside.rename(target)
+    return target
 
 
 class Build:
@@ -198,13 +222,14 @@ def link_into_repository(bundle: Path):
 def build_library(cache: Path, tools: Path, gpu: str | None) -> Path:
     """The bundle: llama.cpp as it was built once, and this checkout's kernels."""
     options = dict(LIBRARY_OPTIONS, **gpu_options(gpu))
-    identity = json.dumps([LAYOUT, LLAMA["version"], LLAMA["sha256"], options, target_triple(), processor(), os.environ.get("CXX", "")])
+    pinned = [LLAMA["version"], LLAMA["sha256"], patches_key()]
+    identity = json.dumps([LAYOUT, *pinned, options, target_triple(), processor(), os.environ.get("CXX", "")])
     key = hashlib.sha256(identity.encode()).hexdigest()[:16]
     directory = cache / "llama" / f"{LLAMA['version']}-{key}"
     plain = directory / "CLlama.artifactbundle"
     if not plain.exists():
         print("Building llama.cpp once (about 5 minutes on 2 cores)", file=sys.stderr)
-        source, build = source_directory(cache), directory / "build"
+        source, build = patched_source(cache), directory / "build"
         Build(source, build, tools, options).run("llama", "llama-common", "mtmd", "ggml-rpc")
         aside = directory / f"bundle.{os.getpid()}"
         shutil.rmtree(aside, ignore_errors=True)
