@@ -129,7 +129,8 @@ def beside(server: Server, bodies: list) -> dict:
     for sender in senders:
         sender.join()
     if not bodies:
-        time.sleep(3)
+        # To the stream's end: its steps become longer with its context.
+        reader.join()
     end = time.perf_counter()
     over.set()
     asker.join()

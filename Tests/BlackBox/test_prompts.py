@@ -60,6 +60,8 @@ def test_bad_tokens(server):
     post(tokens=[1, "2"]).assert_error(400, "tokens[1]", "invalid_type")
     post(tokens=[1, 10**7]).assert_error(400, "tokens[1]", "invalid_value")
     post(tokens=[-1]).assert_error(400, "tokens[0]", "invalid_value")
+    post(tokens=[10**30]).assert_error(400, "tokens[0]", "invalid_value")
+    post(tokens=[1.5]).assert_error(400, "tokens[0]", "invalid_type")
     server.request("POST", "/tokenize", {"model": MODEL}).assert_error(400, "content", "missing_required_parameter")
 
 

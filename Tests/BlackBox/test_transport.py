@@ -253,6 +253,12 @@ def test_probes_need_no_host(server, path, version):
 def test_other_requests_need_a_host(server):
     first, _, body = exchange(server, b"GET /v1/models HTTP/1.1\r\nConnection: close\r\n\r\n")
     assert first == "HTTP/1.1 400 Bad Request" and b'"missing_host"' in body
+
+
+@pytest.mark.parametrize("second", ["localhost", "evil.example"])
+def test_a_request_has_one_host(server, second):
+    first, _, body = exchange(server, f"GET /v1/models HTTP/1.1\r\nHost: localhost\r\nHost: {second}\r\nConnection: close\r\n\r\n".encode())
+    assert first == "HTTP/1.1 400 Bad Request" and b'"invalid_host"' in body
     first, _, _ = exchange(server, b"GET /v1/models HTTP/1.0\r\n\r\n")
     assert first == "HTTP/1.0 200 OK"
 

@@ -144,6 +144,8 @@ import Testing
         #expect(
             error.message == "This model's maximum context length is 128 tokens. However, you requested 150 tokens (100 in the messages, "
                 + "50 in the completion). Please reduce the length of the messages or completion.")
+        let long = APIError(GenerationError.contextExceeded(prompt: 900, requested: nil, context: 128, isFewest: true))
+        #expect(long.message.contains("your messages resulted in at least 900 tokens"))
         #expect(APIError(GenerationError.templateRefused("no system")).message.hasSuffix("no system"))
         let many = APIError(GenerationError.tooManyAnswers(prompts: 2, choices: 2, most: 3), input: "prompt")
         #expect(many.status == 400 && many.param == "prompt" && many.message.contains("at most 3 answers") && many.retryAfter == nil)

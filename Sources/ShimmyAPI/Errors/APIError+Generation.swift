@@ -15,8 +15,8 @@ extension APIError {
                 status: 400, message: "The model's chat template refused the conversation: \(reason)", param: input, code: "invalid_value")
         case .unfitBeginning(let reason):
             self.init(status: 400, message: "Invalid '\(input)': \(reason).", param: input, code: "invalid_value")
-        case .contextExceeded(let prompt, let requested, let context):
-            self = .contextExceeded(prompt: prompt, requested: requested, context: context, input: input)
+        case .contextExceeded(let prompt, let requested, let context, let isFewest):
+            self = .contextExceeded(prompt: prompt, requested: requested, context: context, isFewest: isFewest, input: input)
         case .tooManyAnswers(let prompts, let each, let most):
             let field = prompts == 1 || each > most ? choices : input
             self.init(

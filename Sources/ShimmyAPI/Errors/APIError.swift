@@ -1,6 +1,7 @@
 // Speaks OpenAI's dialect: typed requests from JSON, JSON from typed results, errors that a program can act on.
 // Knows nothing of HTTP connections, of models on a disk or of llama.cpp.
 
+import ShimmyCore
 package import ShimmyJSON
 
 /// An error as OpenAI's clients expect it: a status and an object with four keys, `param` and `code` possibly null.
@@ -118,13 +119,19 @@ extension APIError {
             code: "unsupported_value")
     }
 
+    /// - isFewest: whether the prompt has at least so many tokens.
     /// - input: the field that holds the prompt: `messages` or `prompt`.
-    package static func contextExceeded(prompt: Int, requested: Int?, context: Int, input: String = "messages") -> APIError {
-        let asked = requested.map { "you requested \(prompt + $0) tokens (\(prompt) in the \(input), \($0) in the completion)" }
+    package static func contextExceeded(
+        prompt: Int, requested: Int?, context: Int, isFewest: Bool = false, input: String = "messages"
+    ) -> APIError {
+        let least = isFewest ? "at least " : ""
+        let asked = requested.map {
+            "you requested \(least)\(prompt.saturated(adding: $0)) tokens (\(least)\(prompt) in the \(input), \($0) in the completion)"
+        }
         return APIError(
             status: 400,
             message: "This model's maximum context length is \(context) tokens. However, "
-                + (asked ?? "your \(input) resulted in \(prompt) tokens, which leaves no room for an answer")
+                + (asked ?? "your \(input) resulted in \(least)\(prompt) tokens, which leaves no room for an answer")
                 + ". Please reduce the length of the \(input)\(requested == nil ? "" : " or completion").",
             param: input, code: "context_length_exceeded")
     }
@@ -170,6 +177,7 @@ extension APIError {
         status: 426, message: "This server does not speak WebSocket. Send the request over HTTP, with 'stream': true for events.",
         code: "websocket_not_supported")
 
+    package static let severalHosts = APIError(status: 400, message: "The request has more than one Host header.", code: "invalid_host")
     package static let missingHost = APIError(status: 400, message: "The request has no Host header.", code: "missing_host")
 
     /// - origin: nil where the browser says only that the page is another site's.

@@ -30,8 +30,13 @@ enum PromptDecoder {
     static func tokens(_ elements: [JSON], _ path: JSONPath) throws(APIError) -> [Token] {
         var tokens: [Token] = []
         for (index, element) in elements.enumerated() {
-            guard let token = element.intValue.flatMap({ Token(exactly: $0) }) else {
+            guard case .number(let number) = element, number.isInteger else {
                 throw .wrongType(path.index(index), expected: "an integer", got: element)
+            }
+            guard let token = element.intValue.flatMap({ Token(exactly: $0) }) else {
+                throw APIError(
+                    status: 400, message: "Invalid '\(path.index(index))': no token has the number \(element.text.prefix(40)).",
+                    param: "\(path.index(index))", code: "invalid_value")
             }
             tokens.append(token)
         }

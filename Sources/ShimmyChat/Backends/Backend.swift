@@ -91,8 +91,9 @@ package enum Capability: String, Sendable {
 /// Why a request cannot be served by this model, found before any work starts.
 package enum GenerationError: Error, Equatable {
     case templateRefused(String)
-    /// `requested` is the answer's limit where the request set one. `prompt` is a lower bound where the text is far too long to be tokenized.
-    case contextExceeded(prompt: Int, requested: Int?, context: Int)
+    /// `requested` is the answer's limit where the request set one. `prompt` is a lower bound (`isFewest`) where the text is far too long to be
+    /// tokenized.
+    case contextExceeded(prompt: Int, requested: Int?, context: Int, isFewest: Bool = false)
     case emptyPrompt
     /// A conversation whose calls and results do not belong together; the description is OpenAI's.
     case badToolResults(String)

@@ -141,7 +141,7 @@ package final class LocalBackend: Backend {
 
     private func checkRoom(_ fewest: Int, _ maximumTokens: Int?) throws(GenerationError) {
         guard fewest <= contextLength else {
-            throw .contextExceeded(prompt: fewest, requested: maximumTokens, context: contextLength)
+            throw .contextExceeded(prompt: fewest, requested: maximumTokens, context: contextLength, isFewest: true)
         }
     }
 

@@ -96,11 +96,12 @@ package struct HeldSchemas: Sendable {
         } else {
             let mode: SchemaGrammar.Mode = tool.isStrict ? .exact : .lenient
             let budget = GrammarBudget()
-            let grammar = try SchemaGrammar(schema, prefix: prefix + "all-", mode: mode, budget: budget)
+            // A model writes the keys as earlier calls in the conversation do. OpenAI's strict calls follow the schema.
+            let grammar = try SchemaGrammar(schema, prefix: prefix + "all-", mode: mode, keysInAnyOrder: !tool.isStrict, budget: budget)
             notes += grammar.notes.map { (index, $0) }
             wholes.append(Slot(number: number, root: grammar.root, rules: grammar.rules))
             if isExact, Self.restrictsStrings(schema) { mustFit = true }
-            object["properties"] = try holdProperties(of: schema, number, prefix, mode, budget)
+            object["properties"] = try holdProperties(of: schema, number, prefix, mode, !tool.isStrict, budget)
         }
         object["const"] = .int(number)
         held.parameters = .object(object)
@@ -109,7 +110,7 @@ package struct HeldSchemas: Sendable {
 
     /// The properties with numbers in place of what is no plain text.
     private mutating func holdProperties(
-        of schema: JSON, _ number: Int, _ prefix: String, _ mode: SchemaGrammar.Mode, _ budget: GrammarBudget
+        of schema: JSON, _ number: Int, _ prefix: String, _ mode: SchemaGrammar.Mode, _ keysInAnyOrder: Bool, _ budget: GrammarBudget
     ) throws(SchemaError) -> JSON? {
         guard let properties = schema["properties"]?.objectValue else { return schema["properties"] }
         var held: JSONObject = [:]
@@ -119,7 +120,11 @@ package struct HeldSchemas: Sendable {
                 continue
             }
             // One that no value fits is left out of the object's rules, where it can be.
-            guard let grammar = try? SchemaGrammar(schema, property: name, prefix: "\(prefix)\(place)-", mode: mode, budget: budget) else {
+            let prefix = "\(prefix)\(place)-"
+            guard
+                let grammar = try? SchemaGrammar(
+                    schema, property: name, prefix: prefix, mode: mode, keysInAnyOrder: keysInAnyOrder, budget: budget)
+            else {
                 held[name] = property
                 continue
             }

@@ -38,6 +38,7 @@ package struct GrammarCheck {
         case .repeated(let body, let least, let most): least == 0 || most == 0 || isProductive(body, known)
         case .automaton(let counted):
             counted.automaton.labels.contains { label in label.map { counted.exits[$0].map(known.contains) ?? true } ?? false }
+        case .unordered(let members): members.isProductive(known.contains)
         }
     }
 
@@ -55,6 +56,7 @@ package struct GrammarCheck {
         case .automaton(let counted):
             guard let label = counted.automaton.labels[0], let exit = counted.exits[label], productive.contains(exit) else { return [] }
             return [exit]
+        case .unordered(let members): return members.rules.filter(productive.contains)
         }
     }
 
@@ -90,7 +92,7 @@ package struct GrammarCheck {
 extension Grammar.Expression {
     fileprivate var countsLengths: Bool {
         switch self {
-        case .literal, .set, .control, .rule: false
+        case .literal, .set, .control, .rule, .unordered: false
         case .sequence(let parts), .choice(let parts): parts.contains(where: \.countsLengths)
         case .repeated(let body, _, _): body.countsLengths
         case .automaton(let counted): counted.isCounted

@@ -32,6 +32,10 @@ struct GrammarProgram {
         var countedState: Int32 = -1
         /// Where the text goes on behind a region whose automaton accepts here; -1 where it does not.
         var leaves: Int32 = -1
+        /// The set of `memberSets` whose first member begins here; -1 elsewhere.
+        var beginsMembers: Int32 = -1
+        /// The set whose next member begins here; -1 elsewhere.
+        var nextMember: Int32 = -1
         /// Whether the rule, or the repeated expression, may end here.
         var isEnd = false
     }
@@ -44,10 +48,14 @@ struct GrammarProgram {
         var entries: Range<Int>
         var countedState: Int32
         var leaves: Int32
+        var beginsMembers: Int32
+        var nextMember: Int32
         var isEnd: Bool
 
         /// Whether nothing but the end can follow: a call with it as the way back need not come back.
-        var isOnlyEnd: Bool { isEnd && !reads && calls.isEmpty && entries.isEmpty && leaves < 0 }
+        var isOnlyEnd: Bool {
+            isEnd && !reads && calls.isEmpty && entries.isEmpty && leaves < 0 && beginsMembers < 0 && nextMember < 0
+        }
         /// Whether something of the text is read from here.
         var reads: Bool { !edges.isEmpty || !controls.isEmpty }
     }
@@ -61,6 +69,7 @@ struct GrammarProgram {
     let entries: [Int32]
     let start: Int32
     let regions: [LengthRegion]
+    let memberSets: [MemberSet]
     /// The texts of the control tokens that edges read.
     let controls: [String]
     /// Bytes that no edge tells apart are of one class.
@@ -68,7 +77,7 @@ struct GrammarProgram {
     /// A byte of each class.
     let representatives: [UInt8]
 
-    init(nodes: [Node], start: Int32, controls: [String], regions: [LengthRegion]) {
+    init(nodes: [Node], start: Int32, controls: [String], regions: [LengthRegion], memberSets: [MemberSet]) {
         var flat: [FlatNode] = []
         var (edges, controlEdges, calls, entries) = ([Edge](), [ControlEdge](), [Call](), [Int32]())
         for node in nodes {
@@ -76,7 +85,8 @@ struct GrammarProgram {
                 FlatNode(
                     edges: edges.count..<edges.count + node.edges.count, controls: controlEdges.count..<controlEdges.count + node.controls.count,
                     calls: calls.count..<calls.count + node.calls.count, entries: entries.count..<entries.count + node.entries.count,
-                    countedState: node.countedState, leaves: node.leaves, isEnd: node.isEnd))
+                    countedState: node.countedState, leaves: node.leaves, beginsMembers: node.beginsMembers, nextMember: node.nextMember,
+                    isEnd: node.isEnd))
             edges += node.edges
             controlEdges += node.controls
             calls += node.calls
@@ -84,7 +94,7 @@ struct GrammarProgram {
         }
         self.nodes = flat
         (self.edges, self.controlEdges, self.calls, self.entries) = (edges, controlEdges, calls, entries)
-        self.regions = regions
+        (self.regions, self.memberSets) = (regions, memberSets)
         self.start = start
         self.controls = controls
         var begins = [Bool](repeating: false, count: 257)

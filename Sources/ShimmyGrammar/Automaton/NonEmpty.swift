@@ -28,7 +28,7 @@ struct NonEmpty {
     private static func canBeEmpty(_ expression: Grammar.Expression, _ known: Set<String>) -> Bool {
         switch expression {
         case .literal(let bytes): bytes.isEmpty
-        case .set, .control: false
+        case .set, .control, .unordered: false
         case .rule(let name): known.contains(name)
         case .sequence(let parts): parts.allSatisfy { canBeEmpty($0, known) }
         case .choice(let parts): parts.contains { canBeEmpty($0, known) }
@@ -42,7 +42,7 @@ struct NonEmpty {
     mutating func part(of expression: Grammar.Expression) throws(GrammarTextError) -> Grammar.Expression? {
         guard canBeEmpty(expression) else { return expression }
         switch expression {
-        case .literal, .set, .control: return nil
+        case .literal, .set, .control, .unordered: return nil
         case .rule(let name):
             let other = name + "?"
             if rules[other] == nil {

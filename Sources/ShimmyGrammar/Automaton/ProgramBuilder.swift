@@ -12,6 +12,7 @@ struct ProgramBuilder {
     private var pending: [String] = []
     private var controls: [String: Int32] = [:]
     private var regions: [LengthRegion] = []
+    private var memberSets: [MemberSet] = []
     private var counters = 1
     /// Nodes with one edge and nothing else, by it: the ends of characters in UTF-8 and of escapes.
     private var suffixes: [GrammarProgram.Edge: Int32] = [:]
@@ -32,7 +33,8 @@ struct ProgramBuilder {
             builder.nodes[Int(end)].isEnd = true
         }
         let names = builder.controls.sorted { $0.value < $1.value }.map(\.key)
-        return try ProgramCleaner.clean(nodes: builder.nodes, links: builder.links, start: start, controls: names, regions: builder.regions, budget)
+        let cleaner = ProgramCleaner(regions: builder.regions, memberSets: builder.memberSets, budget: budget)
+        return try cleaner.clean(nodes: builder.nodes, links: builder.links, start: start, controls: names)
     }
 
     private init(_ grammar: Grammar, _ controls: [String], _ budget: GrammarBudget) throws(GrammarTextError) {
@@ -81,6 +83,7 @@ struct ProgramBuilder {
         case .choice(let parts): return try add(choice: parts, from: from)
         case .repeated(let body, let least, let most): return try repeat_(body, least, most, from: from)
         case .automaton(let counted): return try add(counted, from: from)
+        case .unordered(let members): return try add(members, from: from)
         }
     }
 
@@ -237,6 +240,25 @@ struct ProgramBuilder {
         return target
     }
 
+    // MARK: Members
+
+    private mutating func add(_ unordered: UnorderedMembers, from: Int32) throws(GrammarTextError) -> Int32 {
+        // One that reads nothing could come without end.
+        if let rule = unordered.rules.first(where: { nonEmpty.canBeEmpty(.rule($0)) }) { throw GrammarTextError("the member '\(rule)' may be empty") }
+        var (bodies, required) = ([Int32](), UInt64(0))
+        for (index, member) in unordered.members.enumerated() {
+            bodies.append(try start(of: member.rule))
+            if member.isRequired { required |= 1 << UInt64(index) }
+        }
+        let others = if let rule = unordered.others { try start(of: rule) } else { Int32(-1) }
+        let (begin, separator) = (try node(), try node())
+        let next = try add(bytes: UnorderedMembers.separator, from: separator)
+        nodes[Int(begin)].beginsMembers = Int32(memberSets.count)
+        nodes[Int(next)].nextMember = Int32(memberSets.count)
+        memberSets.append(MemberSet(bodies: bodies, required: required, others: others, separator: separator))
+        return try call(begin, least: 1, most: 1, from: from)
+    }
+
     // MARK: Automata
 
     private mutating func add(_ counted: CountedAutomaton, from: Int32) throws(GrammarTextError) -> Int32 {
@@ -317,7 +339,7 @@ extension Grammar.Expression {
         case .control(let text): [Array(text.utf8)]
         case .sequence(let parts), .choice(let parts): parts.flatMap(\.texts)
         case .repeated(let body, _, _): body.texts
-        case .set, .rule, .automaton: []
+        case .set, .rule, .automaton, .unordered: []
         }
     }
 }

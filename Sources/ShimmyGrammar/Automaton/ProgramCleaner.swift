@@ -1,17 +1,17 @@
 /// Removes from a program's nodes the links that read nothing and the ways that lead nowhere.
 struct ProgramCleaner {
-    private let regions: [LengthRegion]
-    private let budget: GrammarBudget
+    let regions: [LengthRegion]
+    let memberSets: [MemberSet]
+    let budget: GrammarBudget
 
-    static func clean(
-        nodes: [GrammarProgram.Node], links: [[Int32]], start: Int32, controls: [String], regions: [LengthRegion], _ budget: GrammarBudget
-    ) throws(GrammarTextError) -> GrammarProgram {
-        let cleaner = ProgramCleaner(regions: regions, budget: budget)
-        var nodes = try cleaner.withoutLinks(nodes, links, start)
-        let productive = try cleaner.reaching(nodes) { node, known in
+    func clean(nodes: [GrammarProgram.Node], links: [[Int32]], start: Int32, controls: [String]) throws(GrammarTextError) -> GrammarProgram {
+        var nodes = try withoutLinks(nodes, links, start)
+        let productive = try reaching(nodes) { node, known in
             node.isEnd || node.edges.contains { known[Int($0.target)] } || node.controls.contains { known[Int($0.target)] }
                 || node.calls.contains { known[Int($0.returnsTo)] && ($0.least == 0 || known[Int($0.body)]) }
                 || node.leaves >= 0 && known[Int(node.leaves)] || node.entries.contains { known[Int(regions[Int($0)].firstNode)] }
+                || node.beginsMembers >= 0 && memberSets[Int(node.beginsMembers)].isProductive { known[Int($0)] }
+                || node.nextMember >= 0 && memberSets[Int(node.nextMember)].starts.contains { known[Int($0)] }
         }
         guard productive[Int(start)] else { throw GrammarTextError("no text fits the grammar") }
         for index in nodes.indices {
@@ -21,8 +21,9 @@ struct ProgramCleaner {
             nodes[index].entries.removeAll { !productive[Int(regions[Int($0)].firstNode)] }
             if nodes[index].leaves >= 0, !productive[Int(nodes[index].leaves)] { nodes[index].leaves = -1 }
         }
-        try cleaner.refuseLeftRecursion(nodes)
-        return GrammarProgram(nodes: nodes, start: start, controls: controls, regions: regions)
+        try refuseLeftRecursion(nodes)
+        let sets = memberSets.map { $0.keeping { productive[Int($0)] } }
+        return GrammarProgram(nodes: nodes, start: start, controls: controls, regions: regions, memberSets: sets)
     }
 
     /// Each node with the content of the nodes that it is linked to; nodes that cannot be reached are emptied.
@@ -38,6 +39,7 @@ struct ProgramCleaner {
         while let node = pending.popLast() {
             var merged = GrammarProgram.Node()
             (merged.countedState, merged.leaves) = (nodes[Int(node)].countedState, nodes[Int(node)].leaves)
+            (merged.beginsMembers, merged.nextMember) = (nodes[Int(node)].beginsMembers, nodes[Int(node)].nextMember)
             var open = [node]
             mark[Int(node)] = node
             while let part = open.popLast() {
@@ -60,12 +62,22 @@ struct ProgramCleaner {
             var reached = merged.edges.map(\.target) + merged.controls.map(\.target) + merged.calls.flatMap { [$0.body, $0.returnsTo] }
             reached += merged.entries.map { regions[Int($0)].firstNode }
             if merged.leaves >= 0 { reached.append(merged.leaves) }
+            if merged.beginsMembers >= 0 {
+                let set = memberSets[Int(merged.beginsMembers)]
+                reached += set.starts + [set.separator]
+            }
             for next in reached where !isKnown[Int(next)] {
                 isKnown[Int(next)] = true
                 pending.append(next)
             }
         }
         return result
+    }
+
+    /// Where members begin that come first, or next, at a node.
+    private func starts(of node: GrammarProgram.Node) -> [Int32] {
+        let set = max(node.beginsMembers, node.nextMember)
+        return set < 0 ? [] : memberSets[Int(set)].starts
     }
 
     /// The least set of nodes that a condition holds for, where the condition of a node depends on the nodes that it leads to.
@@ -85,6 +97,7 @@ struct ProgramCleaner {
             }
             for entry in node.entries { use(regions[Int(entry)].firstNode) }
             use(node.leaves)
+            starts(of: node).forEach(use)
         }
         var open = Array(nodes.indices.map { Int32($0) })
         var count = 0
@@ -119,9 +132,9 @@ struct ProgramCleaner {
             while let (node, next, _) = path.last {
                 count += 1
                 if count.isMultiple(of: 4096) { try budget.check() }
-                let (calls, entries) = (nodes[node].calls, nodes[node].entries)
+                let (calls, entries, members) = (nodes[node].calls, nodes[node].entries, starts(of: nodes[node]))
                 // Two ways for each call: into its body, and past it where it may be empty.
-                guard next < calls.count * 2 + entries.count else {
+                guard next < calls.count * 2 + entries.count + members.count else {
                     color[node] = 2
                     path.removeLast()
                     bodies.removeLast()
@@ -134,8 +147,11 @@ struct ProgramCleaner {
                     let call = calls[next / 2]
                     entersBody = next.isMultiple(of: 2)
                     if entersBody || call.least == 0 || empty[Int(call.body)] { target = Int(entersBody ? call.body : call.returnsTo) }
-                } else {
+                } else if next < calls.count * 2 + entries.count {
                     target = Int(leftEmpty(regions[Int(entries[next - calls.count * 2])]))
+                } else {
+                    entersBody = true
+                    target = Int(members[next - calls.count * 2 - entries.count])
                 }
                 if target < 0 { continue }
                 if color[target] == 0 {

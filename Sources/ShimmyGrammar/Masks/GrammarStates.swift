@@ -22,6 +22,8 @@ final class GrammarStates: @unchecked Sendable {
         var least: Int32
         var most: Int32
         var parent: Int32
+        /// For members in any order, of the set `node`: a bit for each that came. Nil for all else.
+        var seen: UInt64?
     }
 
     struct Places: Hashable {
@@ -194,6 +196,11 @@ final class GrammarStates: @unchecked Sendable {
                     begin(Frame(node: call.body, least: call.least, most: call.most, parent: back), &seen)
                 }
             }
+            if node.beginsMembers >= 0 {
+                offer(push(Frame(node: node.beginsMembers, least: -1, most: -1, parent: stack, seen: 0)), &seen)
+            } else if node.nextMember >= 0 {
+                offer(stack, &seen)
+            }
             for index in node.entries {
                 let entry = Int(program.entries[index])
                 seen.insert(Self.place(program.regions[entry].firstNode, stack, counterBases[entry]))
@@ -218,11 +225,33 @@ final class GrammarStates: @unchecked Sendable {
         seen.insert(Self.place(frame.node, next, 0))
     }
 
+    /// Begins the members that may come next.
+    ///
+    /// - stack: its uppermost frame knows which ones came.
+    private func offer(_ stack: Int32, _ seen: inout PlaceSet) {
+        let frame = frames[Int(stack)]
+        guard let came = frame.seen else { return }
+        let set = program.memberSets[Int(frame.node)]
+        for (index, body) in set.bodies.enumerated() where body >= 0 && came >> UInt64(index) & 1 == 0 {
+            var next = frame
+            next.seen = came | 1 << UInt64(index)
+            seen.insert(Self.place(body, push(next), 0))
+        }
+        if set.others >= 0 { seen.insert(Self.place(set.others, stack, 0)) }
+    }
+
     /// Ends the parts that the frames of a stack stand for; returns whether the whole text may end with them.
     private func leave(_ stack: Int32, _ seen: inout PlaceSet) -> Bool {
         var stack = stack
         while stack != 0 {
             let frame = frames[Int(stack)]
+            if let came = frame.seen {
+                let set = program.memberSets[Int(frame.node)]
+                if set.hasMore(after: came) { seen.insert(Self.place(set.separator, stack, 0)) }
+                if set.required & ~came != 0 { return false }
+                stack = frame.parent
+                continue
+            }
             if frame.least < 0 {
                 seen.insert(Self.place(frame.node, frame.parent, 0))
                 return false

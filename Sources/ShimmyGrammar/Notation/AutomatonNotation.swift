@@ -25,11 +25,9 @@ extension CountedAutomaton {
 }
 
 extension GBNFParser {
-    /// Reads `@text{…}` or `@string{…}`.
-    mutating func automaton() throws(GrammarTextError) -> CountedAutomaton {
-        index += 1
-        let kind = try name()
-        guard kind == "text" || kind == "string", take("{") else { throw fail("'@\(kind)' is not known") }
+    /// Reads the rest of `@text{…}` or `@string{…}`.
+    mutating func automaton(isInString: Bool) throws(GrammarTextError) -> CountedAutomaton {
+        guard take("{") else { throw fail("a '{' is missing") }
         let least = try number() ?? 0
         guard take(",") else { throw fail("a ',' is missing") }
         let most = try number()
@@ -59,7 +57,7 @@ extension GBNFParser {
         guard take("}"), !states.isEmpty else { throw fail("a '}' is missing") }
         let edges = try deterministic(states)
         return CountedAutomaton(
-            automaton: CharacterAutomaton(edges: edges, labels: labels).trimmed, isInString: kind == "string", least: least, most: most, exits: exits)
+            automaton: CharacterAutomaton(edges: edges, labels: labels).trimmed, isInString: isInString, least: least, most: most, exits: exits)
     }
 
     private mutating func characters() throws(GrammarTextError) -> ScalarSet {

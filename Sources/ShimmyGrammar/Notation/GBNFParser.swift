@@ -1,5 +1,6 @@
 /// Reads llama.cpp's notation of grammars (GBNF): rules `name ::= …` with literals, sets of characters, `.`, groups, `|`, `*`, `+`, `?`,
-/// `{m,n}`, `<control token>` and comments; also `@text{…}` and `@string{…}`, see `AutomatonNotation`.
+/// `{m,n}`, `<control token>` and comments; also `@text{…}` and `@string{…}`, see `AutomatonNotation`, and `@members{…}`, see
+/// `UnorderedMembers`.
 struct GBNFParser {
     private static let maximumDepth = 128
     /// Suffixes such as `*` after one element.
@@ -137,9 +138,20 @@ struct GBNFParser {
             guard take(")") else { throw fail("a ')' is missing") }
             return inside
         case "<": return try control()
-        case "@": return .automaton(try automaton())
+        case "@": return try extended()
         case "!": throw fail("tokens that may not come cannot be named")
         default: return Self.isName(scalar) ? .rule(try name()) : nil
+        }
+    }
+
+    /// What GBNF does not have.
+    private mutating func extended() throws(GrammarTextError) -> Grammar.Expression {
+        index += 1
+        let kind = try name()
+        switch kind {
+        case "text", "string": return .automaton(try automaton(isInString: kind == "string"))
+        case "members": return .unordered(try unorderedMembers())
+        default: throw fail("'@\(kind)' is not known")
         }
     }
 
@@ -264,6 +276,7 @@ extension Grammar.Expression {
         case .sequence(let parts), .choice(let parts): parts.flatMap(\.ruleNames)
         case .repeated(let body, _, _): body.ruleNames
         case .automaton(let counted): counted.exits.compactMap(\.self)
+        case .unordered(let members): members.rules
         case .literal, .set, .control: []
         }
     }

@@ -17,6 +17,8 @@ struct Grammar: Sendable, Equatable {
         case repeated(Expression, least: Int, most: Int?)
         /// Texts that a deterministic automaton accepts.
         case automaton(CountedAutomaton)
+        /// Members of an object in any order.
+        case unordered(UnorderedMembers)
 
         static let empty = Expression.sequence([])
     }

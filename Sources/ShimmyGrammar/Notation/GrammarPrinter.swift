@@ -9,6 +9,7 @@ extension Grammar.Expression {
         case .rule(let name): return name
         case .control(let name): return name
         case .automaton(let counted): return counted.text
+        case .unordered(let members): return members.text
         case .sequence(let parts):
             if parts.isEmpty { return "\"\"" }
             let text = parts.map { $0.text(isInner: true) }.joined(separator: " ")

@@ -1,6 +1,7 @@
 import ShimmyJSON
 
-/// Objects: the properties in the schema's order, those that are not required perhaps left out, then others where they are allowed.
+/// Objects: the properties in the schema's order, those that are not required perhaps left out, then others where they are allowed; or all of
+/// them in any order.
 extension SchemaCompiler {
     private struct Property {
         let name: String
@@ -40,8 +41,25 @@ extension SchemaCompiler {
         {
             try pass(part.error("minProperties", "keys that the schema does not name may be the same"))
         }
-        guard let inside = try members(properties, others, counts) else { return nil }
+        if let part = flat.first(where: { $0.value("properties") != nil }), optionalRun(properties) > Self.maximumOptionalRun {
+            throw part.error("properties", "more than \(Self.maximumOptionalRun) properties follow each other that are not required")
+        }
+        let isUnordered = keysInAnyOrder && !counts.matters && properties.count <= UnorderedMembers.maximumMembers
+        let found = try isUnordered ? unordered(properties, others, least: counts.least) : members(properties, others, counts)
+        guard let inside = found else { return nil }
         return .sequence([.literal("{"), inside, .literal("}")])
+    }
+
+    /// Properties that are not required and follow each other: a state has a place for each of them (`GrammarStates`).
+    private static let maximumOptionalRun = 1000
+
+    private func optionalRun(_ properties: [Property]) -> Int {
+        var (run, longest) = (0, 0)
+        for property in properties {
+            run = property.isRequired ? 0 : run + 1
+            longest = max(longest, run)
+        }
+        return longest
     }
 
     /// All members, from the last property to the first: for each place and count of properties before it, what may follow.
@@ -70,6 +88,20 @@ extension SchemaCompiler {
             following = here
         }
         return following[0]
+    }
+
+    /// All members in any order.
+    ///
+    /// - least: one or none.
+    private func unordered(_ properties: [Property], _ others: Expression?, least: Int) throws(SchemaError) -> Expression? {
+        if properties.isEmpty, others == nil { return least == 0 ? .empty : nil }
+        var unordered = UnorderedMembers(members: [], others: nil)
+        for property in properties {
+            unordered.members.append(.init(rule: try newRule(member(property, isFirst: true)), isRequired: property.isRequired))
+        }
+        if let others { unordered.others = try newRule(others) }
+        let mayBeEmpty = least == 0 && !properties.contains(where: \.isRequired)
+        return mayBeEmpty ? .optional(.unordered(unordered)) : .unordered(unordered)
     }
 
     private func member(_ property: Property, isFirst: Bool) -> Expression {

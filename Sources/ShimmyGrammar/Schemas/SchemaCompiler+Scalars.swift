@@ -332,7 +332,7 @@ extension Grammar.Expression {
         case .sequence(let parts): .sequence(parts.map { $0.mapped(written) })
         case .choice(let parts): .choice(parts.map { $0.mapped(written) })
         case .repeated(let body, let least, let most): .repeated(body.mapped(written), least: least, most: most)
-        case .rule, .control, .automaton: self
+        case .rule, .control, .automaton, .unordered: self
         }
     }
 }

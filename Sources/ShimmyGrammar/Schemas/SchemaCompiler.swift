@@ -14,6 +14,8 @@ final class SchemaCompiler {
     let budget: GrammarBudget
     let references: SchemaReferences
     private let prefix: String
+    /// Whether named properties may come in another order than that of the schema.
+    let keysInAnyOrder: Bool
     private(set) var rules: [(name: String, body: Expression)] = []
     private(set) var notes: [SchemaError] = []
     /// The rules of sets of schemas, by their identifiers.
@@ -30,8 +32,9 @@ final class SchemaCompiler {
     /// References whose target is not in the schema.
     private var lost: Set<String> = []
 
-    init(_ root: JSON, prefix: String, mode: SchemaGrammar.Mode, budget: GrammarBudget) {
+    init(_ root: JSON, prefix: String, mode: SchemaGrammar.Mode, keysInAnyOrder: Bool = false, budget: GrammarBudget) {
         references = SchemaReferences(root)
+        self.keysInAnyOrder = keysInAnyOrder
         self.prefix = prefix
         self.mode = mode
         self.budget = budget
@@ -73,10 +76,13 @@ final class SchemaCompiler {
         return "\(prefix)\(names)"
     }
 
-    func add(_ body: Expression) throws(SchemaError) -> Expression {
+    func add(_ body: Expression) throws(SchemaError) -> Expression { .rule(try newRule(body)) }
+
+    /// The name of a rule for an expression.
+    func newRule(_ body: Expression) throws(SchemaError) -> String {
         let name = try newName()
         rules.append((name, body))
-        return .rule(name)
+        return name
     }
 
     /// Throws when the budget is used up.

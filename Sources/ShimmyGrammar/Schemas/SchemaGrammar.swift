@@ -2,8 +2,8 @@ package import ShimmyJSON
 
 /// A JSON Schema as rules of a grammar: they describe the JSON texts of the values that fit.
 ///
-/// The texts are canonical: `{"a": 1, "b": [2]}`, without line breaks; properties in the order of the schema, others after them; numbers
-/// without needless signs and zeros.
+/// The texts are canonical: `{"a": 1, "b": [2]}`, without line breaks; properties in the order of the schema, others after them, or all of them
+/// in any order; numbers without needless signs and zeros.
 package struct SchemaGrammar: Sendable, Equatable {
     /// What becomes of keywords that no grammar can enforce.
     package enum Mode: Sendable {
@@ -21,26 +21,29 @@ package struct SchemaGrammar: Sendable, Equatable {
     package let notes: [SchemaError]
 
     /// - prefix: the beginning of the names of all rules: letters, digits and dashes.
+    /// - keysInAnyOrder: of objects with up to 64 named properties whose number is not bounded.
     /// Throws `SchemaError` when the schema is malformed or too large, when no value fits it, or when it cannot be enforced.
     package init(
-        _ schema: JSON, prefix: String, mode: Mode = .exact, budget: GrammarBudget = GrammarBudget()
+        _ schema: JSON, prefix: String, mode: Mode = .exact, keysInAnyOrder: Bool = false, budget: GrammarBudget = GrammarBudget()
     ) throws(SchemaError) {
-        try self.init(SchemaPart(schema: schema, pointer: ""), of: schema, prefix, mode, budget)
+        try self.init(SchemaPart(schema: schema, pointer: ""), of: schema, prefix, mode, keysInAnyOrder, budget)
     }
 
     /// The values of one property of an object, where its schema stands at the top of another one.
     package init(
-        _ schema: JSON, property: String, prefix: String, mode: Mode = .exact, budget: GrammarBudget = GrammarBudget()
+        _ schema: JSON, property: String, prefix: String, mode: Mode = .exact, keysInAnyOrder: Bool = false, budget: GrammarBudget = GrammarBudget()
     ) throws(SchemaError) {
         guard let part = SchemaPart(schema: schema, pointer: "").at("properties")?.at(property) else {
             throw SchemaError("", "there is no property '\(property)'")
         }
-        try self.init(part, of: schema, prefix, mode, budget)
+        try self.init(part, of: schema, prefix, mode, keysInAnyOrder, budget)
     }
 
-    private init(_ part: SchemaPart, of schema: JSON, _ prefix: String, _ mode: Mode, _ budget: GrammarBudget) throws(SchemaError) {
+    private init(
+        _ part: SchemaPart, of schema: JSON, _ prefix: String, _ mode: Mode, _ keysInAnyOrder: Bool, _ budget: GrammarBudget
+    ) throws(SchemaError) {
         if let obstacle = SchemaBounds.obstacle(in: schema) { throw SchemaError("", obstacle) }
-        let compiler = SchemaCompiler(schema, prefix: prefix, mode: mode, budget: budget)
+        let compiler = SchemaCompiler(schema, prefix: prefix, mode: mode, keysInAnyOrder: keysInAnyOrder, budget: budget)
         let root = try compiler.compile(part)
         do {
             let rules = Dictionary(compiler.rules.map { ($0.name, $0.body) }) { first, _ in first }

@@ -63,6 +63,9 @@ final class ConnectionLife: ChannelDuplexHandler, RemovableChannelHandler {
         if closes { head.headers.replaceOrAdd(name: "connection", value: "close") }
         // Clients of HTTP/1.0 need not say whom they call. A browser always does.
         if head.version.isOld, !head.headers.contains(name: "host") { head.headers.add(name: "host", value: "localhost") }
+        // Only the first would be looked at, and a proxy may have looked at another one (RFC 9112, 3.2).
+        let hosts = head.headers["host"]
+        if hosts.count > 1 { head.headers.replaceOrAdd(name: "host", value: hosts.joined(separator: ",")) }
         // Those that wait in a pipeline are not in flight yet.
         if exchanges.isEmpty { use.beginRequest() }
         exchanges.append(Exchange(version: head.version, closes: closes))

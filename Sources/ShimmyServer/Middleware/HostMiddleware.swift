@@ -15,6 +15,8 @@ struct HostMiddleware: RouterMiddleware {
             if HealthRoutes.paths.contains(request.uri.path) { return try await next(request, context) }
             throw APIError.missingHost
         }
+        // `ConnectionLife` joins them.
+        if authority.contains(",") { throw APIError.severalHosts }
         guard let host = HostName.withoutPort(authority), isOurs(host) else { throw APIError.hostNotAllowed(authority) }
         return try await next(request, context)
     }

@@ -52,7 +52,7 @@ struct ResponseMaker: Sendable {
     private static func fewer(
         _ items: [ResponseItem], _ request: ResponseRequest, _ error: GenerationError, _ attempt: Int
     ) async throws -> [ResponseItem] {
-        if request.truncates, case .contextExceeded(let prompt, let requested, let context) = error {
+        if request.truncates, case .contextExceeded(let prompt, let requested, let context, _) = error {
             // An answer without a limit of its own gets some room.
             let excess = prompt + (requested ?? context / 8) - context
             let fewer = try await WorkerPool.input.run { _ in

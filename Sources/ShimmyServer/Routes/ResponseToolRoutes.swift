@@ -69,7 +69,7 @@ struct ResponseToolRoutes: Sendable {
                 preset.complete(&chat.conversation)
                 return try await backend.generate(chat, terms: terms)
             } catch let error as GenerationError {
-                guard case .contextExceeded(let prompt, let requested, let context) = error else {
+                guard case .contextExceeded(let prompt, let requested, let context, _) = error else {
                     throw APIError(error, input: "input", isResponse: true)
                 }
                 let excess = max(1, prompt + (requested ?? 1) - context)

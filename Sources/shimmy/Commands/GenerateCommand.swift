@@ -91,7 +91,8 @@ extension GenerationError {
         case .badAdapter, .emptyInput, .inputTooLong, .tooManyDimensions, .tooManyAnswers: "\(self)"
         case .unfitBeginning(let reason): reason
         case .templateRefused(let reason): "the model's chat template refused the conversation: \(reason)"
-        case .contextExceeded(let prompt, _, let context): "the prompt has \(prompt) tokens; prompt and answer must fit the context of \(context)"
+        case .contextExceeded(let prompt, _, let context, let isFewest):
+            "the prompt has \(isFewest ? "at least " : "")\(prompt) tokens; prompt and answer must fit the context of \(context)"
         case .unknownToken(let token, _): "the model has no token \(token)"
         case .badToolGrammar(_, let reason): "a tool's grammar cannot be used: \(reason)"
         case .badGrammar(_, let reason): "the grammar cannot be used: \(reason)"
