@@ -109,10 +109,6 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
         let limits = InputLimits.standard
         let arguments = JSON.object(conversation.templateArguments)
         guard !conversation.templateArguments.isEmpty else { return }
-        // Templates know these names as parts of the conversation itself.
-        for name in ["messages", "tools", "add_generation_prompt"] where conversation.templateArguments[name] != nil {
-            throw ChatTemplateError("'chat_template_kwargs' cannot have '\(name)': the request has a field for it")
-        }
         if arguments.text.utf8.count > limits.templateArgumentBytes {
             throw ChatTemplateError("the values of 'chat_template_kwargs' take more than the limit of \(limits.templateArgumentBytes) bytes")
         }

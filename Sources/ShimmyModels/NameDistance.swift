@@ -19,7 +19,9 @@ package enum NameDistance {
     private static func distance(_ wanted: [UInt8], _ candidate: [UInt8]) -> Int? {
         // A part of a name is a mistake of another kind: something was left out.
         if wanted.count >= 3, candidate.firstRange(of: wanted) != nil { return 1 }
-        let edits = edits(from: wanted.prefix(100), to: candidate.prefix(100))
+        // Few people write the quantization, which stands behind the last point.
+        let candidates = [candidate, candidate.lastIndex(of: UInt8(ascii: ".")).map { Array(candidate[..<$0]) } ?? candidate]
+        let edits = candidates.map { ShimmyCore.edits(from: wanted.prefix(100), to: $0.prefix(100)) }.min() ?? 0
         return edits <= max(2, min(wanted.count, candidate.count) / 4) ? edits : nil
     }
 

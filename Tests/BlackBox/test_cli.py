@@ -113,6 +113,27 @@ def test_a_port_in_use_is_named_with_its_holder(server, home):
     assert_failed(run(home, "serve", "--port", str(server.port)), 5, f"port {server.port} is in use by shimmy (process {server.process.pid})")
 
 
+def test_a_server_for_a_model_that_is_not_there_does_not_start(home):
+    assert_failed(run(home, "serve", "--port", "auto", "--model", "nope"), 3, "no model named nope was found")
+    without_quantization = MODEL.rpartition(".")[0]
+    assert_failed(run(home, "serve", "--port", "auto", "--model", without_quantization.replace("ct", "t", 1)), 3, f"Did you mean {MODEL}?")
+
+
+def test_an_address_of_another_machine_is_named(home):
+    assert_failed(run(home, "serve", "--port", "18999", "--host", "192.0.2.1", "--insecure"), 1, "cannot listen on 192.0.2.1:18999: Cannot assign requested address")
+
+
+@pytest.mark.parametrize("schema, words", [
+    ({"type": "object", "properties": {"a": {"type": "string"}}}, "additionalProperties"),
+    ({"type": "object", "properties": {"a": {"type": "string", "minLenght": 5}}, "required": ["a"], "additionalProperties": False}, "'minLenght' is not permitted"),
+])
+def test_the_rules_for_strict_are_checked(home, tmp_path, schema, words):
+    file = tmp_path / "schema.json"
+    file.write_text(json.dumps(schema))
+    assert run(home, "schema", str(file)).returncode == 0
+    assert_failed(run(home, "schema", "--strict", str(file)), 1, words)
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
 def test_listening_beyond_this_machine_needs_a_key(home, host):
     assert_failed(run(home, "serve", "--port", "auto", "--host", host), 6, "--insecure")

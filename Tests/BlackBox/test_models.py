@@ -1,6 +1,7 @@
 """Lists of models: shape, stable times, names with slashes and colons, nothing loaded by looking."""
 
 import os
+import time
 
 import pytest
 from jsonschema import validate
@@ -127,7 +128,9 @@ def test_models_are_loaded_and_freed_on_request(home):
         answer = post("load", model=MODEL)
         assert answer.status == 200 and answer.json["id"] == MODEL and answer.json["shimmy"]["loaded"]
         assert loaded(server) == {MODEL}
+        begin = time.monotonic()
         assert post("unload", model=MODEL.lower()).json == {"model": MODEL.lower(), "unloaded": True}
+        assert time.monotonic() - begin < 8, "nothing holds on to the model while its end is waited for"
         assert loaded(server) == set() and post("unload", model=MODEL).json["unloaded"] is False
         post("load", model="none").assert_error(404, None, "model_not_found")
         post("unload", model="none").assert_error(404, None, "model_not_found")

@@ -225,6 +225,30 @@ def test_shells_and_patches(server, client, tool, type):
         assert client.responses.create(model=MODEL, previous_response_id=response.id, input=[output], max_output_tokens=4).output_text
 
 
+def test_a_tool_that_was_searched_for_is_called(server, client):
+    """What the search found is named by no request, neither in this turn nor in the next one."""
+    found = {"type": "function", "name": "get_weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}}
+    call = {"type": "tool_search_call", "call_id": "c1", "execution": "client", "arguments": {"query": "weather"}}
+    output = {"type": "tool_search_output", "call_id": "c1", "execution": "client", "tools": [found]}
+    asked = {"role": "user", "content": "Weather in Paris?"}
+    plain = client.responses.with_raw_response.create(model=MODEL, input=[asked, call, {**output, "tools": []}], max_output_tokens=1)
+    loaded = client.responses.with_raw_response.create(model=MODEL, input=[asked, call, output], max_output_tokens=1)
+    assert loaded.parse().usage.input_tokens > plain.parse().usage.input_tokens + 40, "the tool is in the prompt, not only in the result"
+    assert "x-shimmy-ignored-params" not in loaded.headers
+    search = {"type": "tool_search", "execution": "client"}
+    choice = {"type": "allowed_tools", "mode": "required", "tools": [search]}
+    once = {"tools": [search], "tool_choice": choice, "parallel_tool_calls": False, "max_output_tokens": 300}
+    first = client.responses.create(model=MODEL, input="Do it.", **once)
+    [searched] = first.output
+    if searched.status == "completed":
+        output = {**output, "call_id": searched.call_id}
+        second = client.responses.create(model=MODEL, previous_response_id=first.id, input=[output], max_output_tokens=4)
+        counted = client.responses.input_tokens.count(model=MODEL, previous_response_id=first.id, input=[output])
+        assert counted.input_tokens == second.usage.input_tokens
+    bad = {"type": "additional_tools", "role": "developer", "tools": [{"type": "function", "name": "no name"}]}
+    create(server, input=[asked, bad]).assert_error(400, "input[1].tools[0].name", "invalid_value")
+
+
 def test_containers_are_openais(server):
     tools = [{"type": "shell", "environment": {"type": "container_auto"}}, {"type": "tool_search"}, {"type": "web_search"}]
     answer = create(server, tools=tools)

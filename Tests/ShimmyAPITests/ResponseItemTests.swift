@@ -103,6 +103,35 @@ import Testing
             ])
     }
 
+    @Test func toolsThatItemsBringMayBeCalled() throws {
+        let items = try Self.items(
+            #"""
+            [{"type": "tool_search_call", "call_id": "c", "execution": "client", "arguments": {"query": "x"}},
+             {"type": "tool_search_output", "call_id": "c", "execution": "client", "tools": [
+              {"type": "function", "name": "f", "parameters": {"type": "object", "properties": {"a": {"type": "string"}}}},
+              {"type": "namespace", "name": "crm", "description": "About customers.", "tools": [{"type": "function", "name": "find"}]}]},
+             {"type": "tool_search_output", "execution": "server", "tools": [{"type": "web_search"}, {"type": "function", "name": "g"}]},
+             {"type": "additional_tools", "role": "developer", "tools": [{"type": "custom", "name": "c"}, {"type": "function", "name": "f"}]}]
+            """#)
+        #expect(items.map(\.unseenPart) == [nil, nil, ".tools[0]", nil])
+        for item in items { #expect(try ResponseItem(stored: JSON.parse(item.json.text)) == item) }
+        let input: JSON = .array([["role": "user", "content": "a"]] + items.map(\.json))
+        for (choice, mode) in [(JSON.null, ToolChoice.Mode.auto), ("none", .none), ("auto", .auto)] {
+            var request = try ResponseRequest(["model": "m", "input": input, "tool_choice": choice])
+            #expect(request.ignoredParameters.names == ["input[3].tools[0]"])
+            try request.takeTools(of: items)
+            #expect(request.chat.conversation.tools.map(\.name) == ["f", "crm__find", "g", "c"])
+            #expect(request.chat.conversation.toolChoice.mode == mode)
+            #expect(Set(request.dialect.tools.keys) == ["crm__find", "c"])
+        }
+        // The request's own tool of that name stays.
+        let own: JSON = [["type": "function", "name": "f", "description": "mine"]]
+        var request = try ResponseRequest(["model": "m", "input": input, "tools": own])
+        try request.takeTools(of: items)
+        #expect(request.chat.conversation.tools.map(\.name) == ["f", "crm__find", "g", "c"])
+        #expect(request.chat.conversation.tools[0].description == "mine")
+    }
+
     @Test func callsOfShellsAndPatchesAreCalls() throws {
         let items = try Self.items(
             #"""

@@ -293,6 +293,25 @@ import Testing
         #expect(compiler.bytes <= max(one * 5, last.bytes + 100))
     }
 
+    @Test(arguments: ["@text{0,2;[x]>1*>2=;*>2;*>2=}", "@string{1,2;[x]>1*>2=;*>2;*>2=}", "@string{2,2;*>0=}"])
+    func aCharacterBeginsOnlyWhereItMayEnd(automaton: String) throws {
+        let grammar = try CompiledGrammar("root ::= \(automaton)", trie: Self.bytes)
+        // Every way through the bytes ends, whatever they are.
+        for seed in 0..<300 {
+            var (source, cursor) = (SeededGenerator(seed: UInt64(seed)), grammar.begin())
+            for _ in 0..<40 {
+                let mask = cursor.mask
+                let next = (0..<257).filter { mask.contains(Token($0)) }
+                #expect(!next.isEmpty, "seed \(seed)")
+                // Bytes of longer characters and backslashes more often than their share.
+                let odd = next.filter { $0 == 0x5C || (0xC0..<0x100).contains($0) }
+                guard let token = (odd.isEmpty || Bool.random(using: &source) ? next : odd).randomElement(using: &source), token != 256 else { break }
+                cursor.advance([UInt8(token)])
+            }
+            #expect(cursor.mayEnd)
+        }
+    }
+
     @Test func aLongTextMovesToNewTables() throws {
         // Every byte is a state of its own; the tables are exchanged several times.
         let grammar = try CompiledGrammar("root ::= \"a\"{0,1000000}", trie: Self.bytes)

@@ -7,13 +7,13 @@ import ShimmyJSON
 enum ClientToolItems {
     private static let shown = [
         "local_shell_call", "local_shell_call_output", "shell_call", "shell_call_output", "apply_patch_call", "apply_patch_call_output", "mcp_call",
-        "tool_search_call", "tool_search_output",
+        "tool_search_call", "tool_search_output", "additional_tools",
     ]
 
     /// What no template can show: tools that ran elsewhere, and what steers another server.
     private static let unseen: Set<String> = [
         "file_search_call", "computer_call", "computer_call_output", "web_search_call", "image_generation_call", "code_interpreter_call",
-        "mcp_list_tools", "mcp_approval_request", "mcp_approval_response", "additional_tools", "compaction_trigger", "program", "program_output",
+        "mcp_list_tools", "mcp_approval_request", "mcp_approval_response", "compaction_trigger", "program", "program_output",
         "configuration_update",
     ]
 
@@ -38,8 +38,10 @@ enum ClientToolItems {
         case "tool_search_call":
             return try isClients(fields) ? call(fields, .toolSearch, (fields.value("arguments") ?? [:]).text) : .unseen
         case "tool_search_output":
-            guard try isClients(fields) else { return .unseen }
+            let unseen = try LoadedTools.check(fields)
+            guard try isClients(fields) else { return .tools(unseen: unseen) }
             return .output(callID: try fields.requiredString("call_id"), [(fields.value("tools") ?? []).text])
+        case "additional_tools": return .tools(unseen: try LoadedTools.check(fields))
         default: return unseen.contains(type) ? .unseen : nil
         }
     }

@@ -52,7 +52,7 @@ package enum ItemConversation {
             case .made(let id, let name, let arguments, let output):
                 try add(.call(id: id, name: name, arguments: arguments))
                 try add(.output(callID: id, [output]))
-            case .unseen: break
+            case .tools, .unseen: break
             case .output(let callID, let texts):
                 guard let caller = callers[callID] else {
                     throw APIError(

@@ -41,7 +41,7 @@ package enum ItemTruncation {
     private static func mayGo(_ item: ResponseItem) -> Bool {
         switch item.meaning {
         case .message(.system, _), .message(.developer, _), .summary: false
-        case .message, .call, .output, .reasoning, .made, .unseen: true
+        case .message, .call, .output, .reasoning, .made, .tools, .unseen: true
         }
     }
 
@@ -51,7 +51,7 @@ package enum ItemTruncation {
         case .call(_, let name, let arguments): 32 + name.utf8.count + arguments.utf8.count
         case .reasoning(let text), .summary(let text): 16 + text.utf8.count
         case .made(_, let name, let arguments, let output): 48 + name.utf8.count + arguments.utf8.count + output.utf8.count
-        case .unseen: 0
+        case .tools, .unseen: 0
         }
     }
 }

@@ -14,6 +14,9 @@ package struct ResponseItem: Sendable, Equatable {
         case summary(String)
         /// A call together with what came of it, made by another server.
         case made(id: String, name: String, arguments: String, output: String)
+        /// Tools that may be called from there on.
+        /// - unseen: the place of the first one that this server cannot offer, below the item's own; nil when there is none.
+        case tools(unseen: String?)
         /// Nothing that a template could show.
         case unseen
     }
@@ -27,6 +30,7 @@ package struct ResponseItem: Sendable, Equatable {
     package var unseenPart: String? {
         switch meaning {
         case .unseen: return ""
+        case .tools(let unseen): return unseen
         case .reasoning: return json["encrypted_content"]?.stringValue.map { SealedText.open($0) == nil } == true ? ".encrypted_content" : nil
         default: return nil
         }

@@ -11,6 +11,7 @@ package struct InputTokensRequest: Sendable, Equatable {
     package var previousID: String?
     package var conversationID: String?
     private var conversation: Conversation
+    private let mayCall: Bool
     package var ignoredParameters: ReportedNames
 
     package init(_ json: JSON, recorder: FieldRecorder? = nil) throws(APIError) {
@@ -26,12 +27,14 @@ package struct InputTokensRequest: Sendable, Equatable {
         _ = try context.truncates(fields)
         let prompt = try ResponsePromptFields(fields)
         conversation = prompt.conversation
+        mayCall = fields.object["tool_choice"] != "none"
         ignoredParameters += prompt.ignored
         if context.input == nil, previousID == nil, conversationID == nil { throw .missing(fields.path(to: "input")) }
     }
 
     package func conversation(_ items: [ResponseItem]) throws(APIError) -> Conversation {
-        var conversation = conversation
+        var (conversation, dialect) = (conversation, CallDialect())
+        try LoadedTools.add(items, to: &conversation, &dialect, mayCall: mayCall)
         conversation.messages = try ItemConversation.messages(instructions: instructions, items)
         return conversation
     }

@@ -30,6 +30,13 @@ enum ThinkingDecoder {
     /// Tokens of thinking at most; nil for any number. The template's arguments go into the conversation.
     static func budget(_ effort: Effort?, _ fields: FieldReader, _ conversation: inout Conversation) throws(APIError) -> Int? {
         if let arguments = try fields.nested("chat_template_kwargs") {
+            // Templates know these names as parts of the conversation itself.
+            for name in ["messages", "tools", "add_generation_prompt"] where arguments.object[name] != nil {
+                let path = "\(arguments.path(to: name))"
+                throw APIError(
+                    status: 400, message: "Unsupported parameter: '\(path)' cannot be given here: the request has a field for it.", param: path,
+                    code: "unsupported_parameter")
+            }
             conversation.templateArguments = arguments.object
             conversation.thinks = try arguments.bool("enable_thinking")
         }

@@ -14,6 +14,7 @@ struct ToolDecoder {
     }
 
     private let shape: Shape
+    private let passesOverKnown: Bool
     private(set) var tools: [Tool] = []
     private(set) var choice = ToolChoice(.none)
     private(set) var dialect = CallDialect()
@@ -22,7 +23,7 @@ struct ToolDecoder {
     private var names: Set<String> = []
 
     init(_ fields: FieldReader, shape: Shape = .nested) throws(APIError) {
-        self.shape = shape
+        (self.shape, passesOverKnown) = (shape, false)
         if let value = fields.value("tools") {
             for (index, element) in try Self.tools(value, fields.path(to: "tools")).enumerated() {
                 try decodeTool(try fields.element(element, of: "tools", at: index), index)
@@ -40,6 +41,21 @@ struct ToolDecoder {
             _ = try decodeFunctionCall(fields)
             choice = try decodeChoice(fields)
         }
+    }
+
+    /// Begins with tools that are known. Others with their names are passed over.
+    init(_ tools: [Tool] = [], _ dialect: CallDialect = CallDialect()) {
+        (shape, passesOverKnown) = (.flat, true)
+        (self.tools, self.dialect) = (tools, dialect)
+        names = Set(tools.map(\.name))
+    }
+
+    /// Adds the tools that an item of a conversation brings.
+    mutating func load(_ item: FieldReader) throws(APIError) {
+        let elements = try Self.tools(try item.required("tools"), item.path(to: "tools"))
+        for (index, element) in elements.enumerated() { try decodeTool(try item.element(element, of: "tools", at: index), index) }
+        let most = InputLimits.standard.tools
+        if tools.count > most { throw .arrayTooLong(item.path(to: "tools"), maximum: most, got: tools.count) }
     }
 
     /// An array of tools, which has a bound.
@@ -112,6 +128,7 @@ struct ToolDecoder {
         let called = CalledTool(tool.name, namespace: namespace, kind: kind)
         var tool = tool
         tool.name = CalledTool.nameForModel(tool.name, in: namespace)
+        if passesOverKnown, names.contains(tool.name) { return }
         if kind != .function || namespace != nil { dialect.tools[tool.name] = called }
         guard names.insert(tool.name).inserted else {
             throw APIError(

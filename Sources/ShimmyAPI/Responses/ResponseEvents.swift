@@ -22,6 +22,9 @@ package struct ResponseEvents: Sendable {
     /// The number of the next event.
     package var nextNumber: Int { number }
 
+    /// Takes the dialect of tools that were not known before. Nothing of the answer may have been told.
+    package mutating func adopt(_ dialect: CallDialect) { self.dialect = MessageDialect(dialect) }
+
     /// What was to be kept cannot be: the object says so from now on.
     package mutating func leaveUnstored() { object.isStored = false }
 

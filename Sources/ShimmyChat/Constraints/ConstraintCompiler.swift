@@ -42,6 +42,7 @@ package final class ConstraintCompiler: Sendable {
         let tables = tables
         var cursor = try tables.grammars.compile(grammar.text).begin()
         if grammar.triggers.isEmpty {
+            if cursor.isDead { throw GrammarTextError("it is too ambiguous at its beginning", isLimit: true) }
             guard cursor.advance(prefix.utf8) else {
                 throw GrammarTextError("the last message is not the beginning of an answer that may be given", isUnfitPrefix: true)
             }

@@ -101,6 +101,8 @@ package struct HeldSchemas: Sendable {
             notes += grammar.notes.map { (index, $0) }
             wholes.append(Slot(number: number, root: grammar.root, rules: grammar.rules))
             if isExact, Self.restrictsStrings(schema) { mustFit = true }
+            // llama.cpp would look at these rather than at the number.
+            for key in ["$ref", "anyOf", "oneOf", "allOf", "enum", "not"] { object[key] = nil }
             object["properties"] = try holdProperties(of: schema, number, prefix, mode, !tool.isStrict, budget)
         }
         object["const"] = .int(number)
@@ -119,16 +121,16 @@ package struct HeldSchemas: Sendable {
                 held[name] = property
                 continue
             }
-            // One that no value fits is left out of the object's rules, where it can be.
-            let prefix = "\(prefix)\(place)-"
-            guard
-                let grammar = try? SchemaGrammar(
-                    schema, property: name, prefix: prefix, mode: mode, keysInAnyOrder: keysInAnyOrder, budget: budget)
-            else {
+            do throws(SchemaError) {
+                let grammar = try SchemaGrammar(
+                    schema, property: name, prefix: "\(prefix)\(place)-", mode: mode, keysInAnyOrder: keysInAnyOrder, budget: budget)
+                parts.append(Slot(number: number + 1 + place, root: grammar.root, rules: grammar.rules))
+            } catch {
+                guard error.saysNoValueFits else { throw error }
+                // It is left out of the object's rules, where it can be.
                 held[name] = property
                 continue
             }
-            parts.append(Slot(number: number + 1 + place, root: grammar.root, rules: grammar.rules))
             // Templates look at these.
             var number: JSONObject = ["const": .int(number + 1 + place)]
             for key in ["type", "description"] { number[key] = property[key] }

@@ -30,6 +30,8 @@ struct GrammarProgram {
         var entries: [Int32] = []
         /// The state in a region, for nodes that a character's last byte leads to; -1 elsewhere.
         var countedState: Int32 = -1
+        /// For nodes within a character of a region: the state in the region that its last byte leads to; -1 elsewhere.
+        var endsCharacter: Int32 = -1
         /// Where the text goes on behind a region whose automaton accepts here; -1 where it does not.
         var leaves: Int32 = -1
         /// The set of `memberSets` whose first member begins here; -1 elsewhere.
@@ -47,6 +49,7 @@ struct GrammarProgram {
         var calls: Range<Int>
         var entries: Range<Int>
         var countedState: Int32
+        var endsCharacter: Int32
         var leaves: Int32
         var beginsMembers: Int32
         var nextMember: Int32
@@ -85,8 +88,8 @@ struct GrammarProgram {
                 FlatNode(
                     edges: edges.count..<edges.count + node.edges.count, controls: controlEdges.count..<controlEdges.count + node.controls.count,
                     calls: calls.count..<calls.count + node.calls.count, entries: entries.count..<entries.count + node.entries.count,
-                    countedState: node.countedState, leaves: node.leaves, beginsMembers: node.beginsMembers, nextMember: node.nextMember,
-                    isEnd: node.isEnd))
+                    countedState: node.countedState, endsCharacter: node.endsCharacter, leaves: node.leaves, beginsMembers: node.beginsMembers,
+                    nextMember: node.nextMember, isEnd: node.isEnd))
             edges += node.edges
             controlEdges += node.controls
             calls += node.calls

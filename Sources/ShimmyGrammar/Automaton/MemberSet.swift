@@ -4,7 +4,7 @@ struct MemberSet: Sendable {
     private(set) var bodies: [Int32]
     /// A bit for each member that has to come.
     let required: UInt64
-    /// Where members begin that may be repeated; -1 when there are none.
+    /// Where members begin that may be repeated when all that are required have come; -1 when there are none.
     private(set) var others: Int32
     /// Where the text between two members begins.
     let separator: Int32

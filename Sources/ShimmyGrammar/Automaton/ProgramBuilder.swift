@@ -235,6 +235,7 @@ struct ProgramBuilder {
                 target = try node()
                 suffixes[edge] = target
                 nodes[Int(target)].edges.append(edge)
+                nodes[Int(target)].endsCharacter = nodes[Int(end)].countedState
             }
         }
         return target
@@ -265,11 +266,13 @@ struct ProgramBuilder {
         let automaton = counted.automaton
         let end = try node()
         var states: [Int32] = []
-        for _ in automaton.edges.indices { states.append(try node()) }
+        for state in automaton.edges.indices {
+            states.append(try node())
+            if counted.isCounted { nodes[Int(states[state])].countedState = Int32(state) }
+        }
         var exits: [Int: Int32] = [:]
         for (state, edges) in automaton.edges.enumerated() {
             let node = states[state]
-            if counted.isCounted { nodes[Int(node)].countedState = Int32(state) }
             var sets: [Int: [ClosedRange<UInt32>]] = [:]
             for edge in edges { sets[edge.target, default: []].append(edge.range) }
             for (target, ranges) in sets.sorted(by: { $0.key < $1.key }) {
@@ -320,6 +323,7 @@ struct ProgramBuilder {
         let key = Escapes(scalars: scalars, end: end)
         if let known = escapes[key] { return known }
         let node = try node()
+        nodes[Int(node)].endsCharacter = nodes[Int(end)].countedState
         let writer = GrammarWriter(context: .jsonString)
         for scalar in scalars {
             let bytes = writer.written(scalar).utf8.dropFirst().map { $0...$0 }

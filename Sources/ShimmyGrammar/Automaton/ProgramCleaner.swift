@@ -39,6 +39,7 @@ struct ProgramCleaner {
         while let node = pending.popLast() {
             var merged = GrammarProgram.Node()
             (merged.countedState, merged.leaves) = (nodes[Int(node)].countedState, nodes[Int(node)].leaves)
+            merged.endsCharacter = nodes[Int(node)].endsCharacter
             (merged.beginsMembers, merged.nextMember) = (nodes[Int(node)].beginsMembers, nodes[Int(node)].nextMember)
             var open = [node]
             mark[Int(node)] = node

@@ -163,12 +163,14 @@ final class GrammarStates: @unchecked Sendable {
 
     /// The counter at a node that a byte leads to; nil when no text of a permitted length goes on there.
     private func counter(after counter: Int, at node: Int32) -> Int? {
-        let state = program.nodes[Int(node)].countedState
+        let node = program.nodes[Int(node)]
+        // Within a character, what its last byte leads to has to be allowed.
+        let state = node.countedState >= 0 ? node.countedState : node.endsCharacter
         if counter == 0 || state < 0 { return counter }
         let index = region(of: counter)
         let region = program.regions[index]
         guard let count = region.next(counter - counterBases[index]), region.allows(Int(state), count: count) else { return nil }
-        return counterBases[index] + count
+        return node.countedState >= 0 ? counterBases[index] + count : counter
     }
 
     /// The state of a text that has come to these places: calls are made and ended rules are left until something has to be read.
@@ -237,7 +239,7 @@ final class GrammarStates: @unchecked Sendable {
             next.seen = came | 1 << UInt64(index)
             seen.insert(Self.place(body, push(next), 0))
         }
-        if set.others >= 0 { seen.insert(Self.place(set.others, stack, 0)) }
+        if set.others >= 0, set.required & ~came == 0 { seen.insert(Self.place(set.others, stack, 0)) }
     }
 
     /// Ends the parts that the frames of a stack stand for; returns whether the whole text may end with them.

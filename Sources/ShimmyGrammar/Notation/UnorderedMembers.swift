@@ -1,7 +1,7 @@
 // Members of objects in any order, in a grammar's text, which GBNF does not have: `@members{path offset? limit? other*}`.
 //
 // Each part is a rule that describes one member, key and value. Plain ones have to be there once, `?` at most once; what the last one with `*`
-// describes may come any number of times. There is at least one member, and `, ` stands between them.
+// describes may come any number of times, once the plain ones have come. There is at least one member, and `, ` stands between them.
 
 /// Members of an object that may come in any order.
 struct UnorderedMembers: Sendable, Equatable {
@@ -16,7 +16,8 @@ struct UnorderedMembers: Sendable, Equatable {
 
     /// Each may come once.
     var members: [Member]
-    /// The rule of members that may come any number of times; nil when there are none.
+    /// The rule of members that may come any number of times, once all have come that have to; nil when there are none. A model that begins with
+    /// keys of its own may never come to those that are required.
     var others: String?
 
     var rules: [String] { members.map(\.rule) + (others.map { [$0] } ?? []) }

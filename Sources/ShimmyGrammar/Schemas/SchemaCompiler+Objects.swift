@@ -44,7 +44,7 @@ extension SchemaCompiler {
         if let part = flat.first(where: { $0.value("properties") != nil }), optionalRun(properties) > Self.maximumOptionalRun {
             throw part.error("properties", "more than \(Self.maximumOptionalRun) properties follow each other that are not required")
         }
-        let isUnordered = keysInAnyOrder && !counts.matters && properties.count <= UnorderedMembers.maximumMembers
+        let isUnordered = !counts.matters && allowsAnyOrder(of: properties.count)
         let found = try isUnordered ? unordered(properties, others, least: counts.least) : members(properties, others, counts)
         guard let inside = found else { return nil }
         return .sequence([.literal("{"), inside, .literal("}")])

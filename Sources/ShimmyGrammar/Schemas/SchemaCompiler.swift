@@ -9,6 +9,8 @@ final class SchemaCompiler {
 
     private static let maximumRules = 50_000
     private static let maximumNotes = 200
+    /// Members of all objects of a schema that may come in any order; a state has a place for each that may come next.
+    private static let maximumUnordered = 512
 
     let mode: SchemaGrammar.Mode
     let budget: GrammarBudget
@@ -29,6 +31,7 @@ final class SchemaCompiler {
     private var names = 0
     /// Alternatives that were combined so far.
     var branches = 0
+    private var unorderedMembers = 0
     /// References whose target is not in the schema.
     private var lost: Set<String> = []
 
@@ -92,6 +95,13 @@ final class SchemaCompiler {
         } catch {
             throw SchemaError(pointer, error.description)
         }
+    }
+
+    /// Whether so many members may come in any order; counts them.
+    func allowsAnyOrder(of members: Int) -> Bool {
+        guard keysInAnyOrder, members <= UnorderedMembers.maximumMembers, unorderedMembers + members <= Self.maximumUnordered else { return false }
+        unorderedMembers += members
+        return true
     }
 
     // MARK: Common rules

@@ -4,6 +4,11 @@ package struct SchemaError: Error, Equatable, CustomStringConvertible {
     package let pointer: String
     package let reason: String
 
+    static let noValueFits = "no value fits the schema"
+
+    /// Whether the schema is well-formed, but refuses everything.
+    package var saysNoValueFits: Bool { reason == Self.noValueFits }
+
     package init(_ pointer: String, _ reason: String) {
         self.pointer = pointer
         self.reason = reason

@@ -21,7 +21,7 @@ package struct SchemaGrammar: Sendable, Equatable {
     package let notes: [SchemaError]
 
     /// - prefix: the beginning of the names of all rules: letters, digits and dashes.
-    /// - keysInAnyOrder: of objects with up to 64 named properties whose number is not bounded.
+    /// - keysInAnyOrder: of objects with up to 64 named properties whose number is not bounded, up to 512 in all.
     /// Throws `SchemaError` when the schema is malformed or too large, when no value fits it, or when it cannot be enforced.
     package init(
         _ schema: JSON, prefix: String, mode: Mode = .exact, keysInAnyOrder: Bool = false, budget: GrammarBudget = GrammarBudget()
@@ -51,7 +51,7 @@ package struct SchemaGrammar: Sendable, Equatable {
             if try !GrammarCheck.isSurelySound(grammar, budget: budget) { _ = try ProgramBuilder.build(grammar, budget: budget) }
         } catch {
             // A schema that only ever refers to itself, for instance.
-            throw SchemaError(part.pointer, error.isLimit ? error.description : "no value fits the schema")
+            throw SchemaError(part.pointer, error.isLimit ? error.description : SchemaError.noValueFits)
         }
         rules = compiler.rules.map { "\($0.name) ::= \($0.body.text)\n" }.joined()
         self.root = root

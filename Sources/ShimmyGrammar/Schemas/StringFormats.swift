@@ -21,6 +21,8 @@ enum StringFormats {
         case "iri-reference": "(\(uri(unicode))|\(relative(unicode)))"
         case "json-pointer": jsonPointer
         case "relative-json-pointer": "(0|[1-9][0-9]*)(#|\(jsonPointer))"
+        case "regex": RegexFormat.pattern
+        case "uri-template": uriTemplate
         default: nil
         }
     }
@@ -31,7 +33,7 @@ enum StringFormats {
     }
 
     /// Formats of JSON Schema that no automaton can tell.
-    static let unenforced: Set<String> = ["regex", "uri-template", "idn-hostname"]
+    static let unenforced: Set<String> = ["idn-hostname"]
 
     /// Bounds of integers that some formats stand for.
     static func range(of format: String) -> (low: String, high: String)? {
@@ -120,6 +122,14 @@ enum StringFormats {
         let first = "(\(characters)|@|\(escape))"
         return "(//\(authority(characters))(/\(one)*)*|/(\(one)+(/\(one)*)*)?|\(first)+(/\(one)*)*)?\(tail(characters))"
     }
+
+    // RFC 6570.
+    private static let uriTemplate: String = {
+        let name = "([A-Za-z0-9_]|\(escape))(\\.?([A-Za-z0-9_]|\(escape)))*"
+        let variable = "\(name)(:[1-9][0-9]{0,3}|\\*)?"
+        let literal = "[!#$&(-;=?-\\[\\]_a-z~\\u00a0-\\ud7ff\\ue000-\\ufdcf\\ufdf0-\\uffef]"
+        return "(\(literal)|\(escape)|\\{[+#./;?&]?\(variable)(,\(variable))*\\})*"
+    }()
 
     // RFC 6901.
     private static let jsonPointer = "(/([^~/]|~[01])*)*"

@@ -9,20 +9,28 @@ extension ModelManager {
     /// Frees a model that nobody uses, or stops its load; returns whether there was anything of it. Throws `ModelError`.
     package func unload(_ name: String) async throws(ModelError) -> Bool {
         let record = try await find(name).loaded
+        let (isRemoved, load) = try remove(record.id)
+        await load?.task.value
+        await state.withLock { $0.freeing[record.id] }?.value
+        return isRemoved
+    }
+
+    /// Begins to free a model. When it returns, nothing here refers to the model any more: its memory would be waited for in vain.
+    private func remove(_ id: String) throws(ModelError) -> (isRemoved: Bool, load: Load?) {
         var removal = Pool.Removal.notLoaded
         var load: Load?
         act { state, now in
-            removal = state.pool.remove(record.id, now: now)
+            removal = state.pool.remove(id, now: now)
             guard case .removed(let actions) = removal else { return [] }
-            load = state.loads[record.id]
+            load = state.loads[id]
             load?.progress.cancel()
             return actions
         }
-        if case .inUse = removal { throw .inUse(record.id) }
-        await load?.task.value
-        await state.withLock { $0.freeing[record.id] }?.value
-        guard case .removed = removal else { return false }
-        return true
+        return switch removal {
+        case .inUse: throw .inUse(id)
+        case .notLoaded: (false, load)
+        case .removed: (true, load)
+        }
     }
 
     /// Frees every model and stops loads, and returns when that is done; requests that come later are refused.

@@ -196,16 +196,18 @@ package final class BackgroundResponses: Sendable {
 
     private func make(_ job: Job, _ request: ResponseRequest, _ record: ResponseRecord, _ events: ResponseEvents) async {
         let run: ResponseRun
+        var events = events
         do {
             let context = try await ResponseContextFinder(store: store).context(
                 previous: request.previousID, conversation: request.conversationID, input: record.input.map(InputItem.item),
                 owner: job.storageOwner)
+            let request = try await request.takingTools(of: context)
+            events.adopt(request.dialect)
             let lease = try await maker.models.acquire(request.model, keepAlive: request.keepAlive)
             let started = try await start(job, request, context.items, on: lease.backend)
             if started.dropped > 0 { logger.droppedItems(started.dropped, of: job.id) }
             run = ResponseRun(started.answer, lease, events, record, maker.models, logger)
         } catch {
-            var events = events
             let last = isShuttingDown ? events.fail(.serverStopped) : isCancelled(job) ? events.cancel() : events.fail(APIError(any: error))
             return await record.finishSurely(events.object, last)
         }

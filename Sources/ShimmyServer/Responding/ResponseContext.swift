@@ -13,6 +13,17 @@ struct ResponseContext: Sendable {
     var items: [ResponseItem] { earlier + input }
 }
 
+extension ResponseRequest {
+    /// With the tools that the items of its conversation bring.
+    func takingTools(of context: ResponseContext) async throws -> ResponseRequest {
+        try await WorkerPool.input.run { [self] _ in
+            var request = self
+            try request.takeTools(of: context.items)
+            return request
+        }
+    }
+}
+
 /// Finds what a request goes on from.
 struct ResponseContextFinder: Sendable {
     /// Nil where nothing may be stored.

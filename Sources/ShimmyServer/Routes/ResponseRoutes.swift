@@ -66,6 +66,7 @@ struct ResponseRoutes: Sendable {
         let items = try await ResponseContextFinder(store: store).context(
             previous: decoded.previousID, conversation: decoded.conversationID, input: decoded.input ?? [], owner: context.storageOwner)
         if decoded.isBackground { try background?.checkRoom(for: context.owner) }
+        decoded = try await decoded.takingTools(of: items)
         decoded.input = nil
         let order = Order(request: decoded, body: reading.value.body, items: OneConsumer(items))
         var response = decoded.stream ? try await stream(order, context) : try await whole(order, context)

@@ -26,7 +26,7 @@ struct SchemaCommand: AsyncParsableCommand {
     @Flag(help: "Print the grammar that the schema becomes (GBNF).")
     var grammar = false
 
-    @Flag(help: "Refuse a schema with a keyword that cannot be enforced, as 'strict: true' does.")
+    @Flag(help: "Refuse what a request with 'strict: true' may not have: open objects, optional properties, keywords that cannot be enforced.")
     var strict = false
 
     @Argument(help: "A file with the schema. Default: standard input.")
@@ -34,6 +34,10 @@ struct SchemaCommand: AsyncParsableCommand {
 
     func run() async throws {
         let schema = try json(try read(file), "The schema")
+        if strict, let obstacle = StrictSchema.obstacle(in: schema) {
+            Console.error("The schema does not follow OpenAI's rules for 'strict': \(obstacle)")
+            throw ExitStatus.failure
+        }
         let begin = ContinuousClock.now
         let made: SchemaGrammar
         do {

@@ -170,7 +170,7 @@ struct ServeCommand: AsyncParsableCommand {
 
     private func modelManager(_ name: String?, _ environment: Environment, _ logger: Logger) throws -> ModelManager {
         let file = name.flatMap { ModelCatalog.record(forFile: $0) == nil ? nil : $0 }
-        if let name, file == nil, name.hasSuffix(".gguf") { _ = try options.resolve(name) }
+        if let name, file == nil { _ = try options.resolve(name) }
         var loader = try options.loader(logger)
         loader.prefixes = try options.prefixes(logger)
         loader.memoryBudget = try memory.budget
@@ -221,6 +221,10 @@ struct ServeCommand: AsyncParsableCommand {
             let holder = PortHolder.describe(port: configuration.port).map { " by \($0)" } ?? ""
             Console.error("port \(configuration.port) is in use\(holder); choose another with --port, or --port auto")
             throw ExitStatus.portInUse
+        } catch let error as IOError {
+            let address = "\(configuration.host):\(configuration.port)"
+            Console.error("cannot listen on \(address): \(String(cString: strerror(error.errnoCode))); choose another --host or --port")
+            throw ExitStatus.failure
         }
         for task in background { task.cancel() }
         await models.shutdown()
