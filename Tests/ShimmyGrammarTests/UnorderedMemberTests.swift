@@ -115,9 +115,9 @@ import Testing
     /// Each alternative begins with any of its keys: more readings of a text than are followed, were they not bounded.
     @Test func manyAlternativesWithManyKeysAreRead() throws {
         let properties = (0..<60).map { "\"k\($0)\":{\"type\":\"boolean\"}" }.joined(separator: ",")
-        let alternatives = (0..<26).map { "{\"properties\":{\(properties),\"t\":{\"const\":\($0)}},\"required\":[\"k0\",\"t\"]}" }
+        let alternatives = (0..<15).map { "{\"properties\":{\(properties),\"t\":{\"const\":\($0)}},\"required\":[\"k0\",\"t\"]}" }
         let grammar = try Self.compile("{\"type\":\"object\",\"anyOf\":[\(alternatives.joined(separator: ","))]}")
-        #expect(Self.takes(grammar, #"{"k0": true, "k59": false, "t": 25}"#) && !Self.takes(grammar, #"{"k0": true, "t": 26}"#))
+        #expect(Self.takes(grammar, #"{"k0": true, "k59": false, "t": 14}"#) && !Self.takes(grammar, #"{"k0": true, "t": 15}"#))
     }
 
     @Test(arguments: [
