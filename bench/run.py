@@ -125,13 +125,15 @@ CURVES = [
 ]
 # Why a target may be missed, where it is known.
 VECTORS_LIMIT = [
-    "Vectors in F16 are bound by products in single precision, which the kernels compute at the processor's peak for three fifths of the time; the",
-    "rest is ggml's (bias, GELU, norms) and the same for both. Smaller or larger batches change nothing. A listening socket comes later than the",
-    "peer's, for Swift's and SwiftNIO's start; after 20 to 40 ms requests are answered, which the peer does when its model is loaded.",
+    "Products in single precision limit the speed of vectors in F16. The kernels compute these at the processor's peak for three fifths of the time;",
+    "ggml computes the rest (bias, GELU, norms), which is the same for both. Smaller or larger batches change nothing. Shimmy opens its listening socket",
+    "later than llama-server because of the startup of Swift and SwiftNIO. It responds to requests after 20 to 40 ms; llama-server responds only when",
+    "its model is loaded.",
 ]
 OVERHEAD_LIMIT = [
-    "Drawing from a flat distribution of 49,000 tokens takes some 80 to 120 µs: 25 for the exponentials, most of the rest for finding the head without",
-    "sorting. With 32 streams on two cores that is 2 ms, whatever the model: much beside the smallest model's step, little beside any other's.",
+    "Sampling from a flat distribution of 49,000 tokens takes about 80 to 120 µs: 25 µs for the exponentials, and most of the rest for finding the most",
+    "likely tokens without sorting. With 32 streams on two cores, this takes 2 ms for every model: a large part of a step of the smallest model, and a",
+    "small part for any other model.",
 ]
 PLAIN_CONTEXT, LARGE_CONTEXT, SPLIT_CONTEXT = 8192, 32768, 131072
 
@@ -210,34 +212,35 @@ def report(results: dict, model: str, folder: str) -> str:
     lines = [
         "## Servers",
         "",
-        f"Shimmy beside llama-server from the same llama.cpp ({LLAMA['project']} {LLAMA['version']}), {model}, {os.cpu_count()} cores",
-        f"({processor_name()}), alternating, {rounds} rounds, medians; llama-server with unified and with split KV cache and with its host prompt",
-        "cache as it comes, the better counted. Any row again: `python3 bench/run.py --only SCENARIO`, with a scenario's name in quotes.",
+        f"The table compares Shimmy with llama-server from the same llama.cpp ({LLAMA['project']} {LLAMA['version']}). Model: {model}. Machine: {os.cpu_count()}",
+        f"cores ({processor_name()}). The values are medians of {rounds} rounds, in which the servers alternate. llama-server runs with a unified and with a split KV",
+        "cache, both with its default host prompt cache; the better result counts. `python3 bench/run.py --only SCENARIO` measures a row again, with the",
+        "scenario's name in quotes.",
         "",
     ]
     lines += table(ROWS, results, "llama-server")
     lines += ["", *VECTORS_LIMIT]
-    lines += ["", "## Kernels", "", "llama.cpp in one program, with Shimmy's kernels and with its own, on all cores, alternating, medians. See [kernels.md](kernels.md).", ""]
+    lines += ["", "## Kernels", "", "llama.cpp in one program, alternating between Shimmy's kernels and its own, on all cores; medians. See [kernels.md](kernels.md).", ""]
     lines += table(kernel_rows(), results, "llama.cpp")
     if "limits" in results:
-        lines += ["", "Against what the processor can do, measured in the same minute:", ""] + limits_table(results["limits"]["shimmy"][0])
+        lines += ["", "The next table compares the kernels with the limits of the processor, measured in the same minute.", ""] + limits_table(results["limits"]["shimmy"][0])
     if "overhead" in results:
-        lines += ["", "## Overhead", "", "What a step does beside the model: sampling, bookkeeping and delivery.", ""]
+        lines += ["", "## Overhead", "", "The share of a step that is not the model's computation: sampling, bookkeeping and delivery.", ""]
         lines += overhead.table(results["overhead"]["shimmy"][0])
         lines += ["", *OVERHEAD_LIMIT]
     if "threads" in results:
         lines += ["", "## Threads", ""] + threads_table(results["threads"]["shimmy"][0])
     if "busy" in results:
-        lines += ["", "The server notices it in the time of its steps, and gives a thread up:", ""] + busy.table(results["busy"]["shimmy"][0])
+        lines += ["", "The server detects a busy process by the duration of its steps, and uses one thread fewer:", ""] + busy.table(results["busy"]["shimmy"][0])
     if "mixed" in results:
-        lines += ["", "So it does in mixed traffic, where streams, prompts and forced tokens share the steps:", ""]
+        lines += ["", "The server does the same in mixed traffic, where streams, prompts and forced tokens share the steps:", ""]
         # Keys of JSON are strings.
         lines += mixed.table({int(count): values for count, values in results["mixed"]["shimmy"][0].items()})
     if "two_models" in results:
         lines += ["", "## Two models at once", "", "SmolLM2-135M Q4_1 (small) and the 1B model in Q4_K_M (large), in one process.", ""]
         lines += two_models.table(results["two_models"]["shimmy"][0])
     if "masks" in results:
-        lines += ["", "## Masks", "", "Constrained decoding beside the model, see [structured-output.md](structured-output.md).", ""]
+        lines += ["", "## Masks", "", "The time of constrained decoding in addition to the model's; see [structured-output.md](structured-output.md).", ""]
         lines += masks.table(results["masks"]["shimmy"][0])
     if "pressure" in results:
         lines += ["", "## Beside requests at the limits", ""] + pressure.table(results["pressure"]["shimmy"][0])
@@ -248,8 +251,8 @@ def report(results: dict, model: str, folder: str) -> str:
 
 def limits_table(limits: dict) -> list[str]:
     lines = [
-        f"All cores read {limits['read']:.1f} GB/s; they multiply and add up {limits['bytes']:.0f} GOPS of bytes and {limits['floats']:.0f} of single-precision",
-        "numbers, to which F16 and BF16 are compared.",
+        f"All cores together read {limits['read']:.1f} GB/s. They multiply and add {limits['bytes']:.0f} GOPS of bytes and {limits['floats']:.0f} GOPS of single-precision numbers; the latter is the limit for",
+        "F16 and BF16.",
         "",
         "| Format | bits a weight | one row, GB/s of weights | of the limit | eight rows, GOPS | of the limit |",
         "|---|---:|---:|---:|---:|---:|",
@@ -262,8 +265,8 @@ def limits_table(limits: dict) -> list[str]:
 
 def threads_table(runs: list[dict]) -> list[str]:
     lines = [
-        "SmolLM2-135M Q4_1, one stream, tokens a second, alone and beside a process that is busy on one core. The polling level is how long",
-        "ggml's threads spin between two steps before they sleep; a medium priority makes them real-time threads, which needs privileges.",
+        "SmolLM2-135M Q4_1, one stream, tokens per second, alone and beside a process that keeps one core busy. The polling level controls how long",
+        "ggml's threads spin between two steps before they sleep. A medium priority makes them real-time threads, which requires privileges.",
         "",
         "| threads | priority | polling | alone | beside a busy process |",
         "|---:|---|---:|---:|---:|",
@@ -344,7 +347,7 @@ def main():
     results.setdefault("dates", {}).update({name: date.today().isoformat() for name in arguments.only})
     numbers.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
     plots(results, lambda file, svg: (folder / file).write_text(svg), folder.name)
-    text = "# Benchmarks\n\nAbsolute numbers belong to one machine and one hour; ratios travel better. Run them with `make bench`.\n\n"
+    text = "# Benchmarks\n\nThe absolute numbers apply to one machine at one time; the ratios are more portable. `make bench` runs the benchmarks.\n\n"
     text += report(results, Path(arguments.model).name, folder.name)
     folder.with_suffix(".md").write_text(text)
     print(text)

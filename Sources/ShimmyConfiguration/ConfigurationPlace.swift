@@ -24,9 +24,11 @@ package enum ConfigurationPlace {
     /// Reads a file; one that cannot be read is a problem like any other.
     package static func read(_ path: String, home: String) -> ConfigurationFile {
         guard let data = FileManager.default.contents(atPath: path) else {
-            return ConfigurationFile(path: path, problem: "it cannot be read.")
+            let isThere = FileManager.default.fileExists(atPath: path)
+            return ConfigurationFile(
+                path: path, problem: isThere ? "it cannot be read." : "there is no such file; 'shimmy config init' writes one.")
         }
-        guard let text = String(validating: data, as: UTF8.self) else { return ConfigurationFile(path: path, problem: "it is no UTF-8 text.") }
+        guard let text = String(validating: data, as: UTF8.self) else { return ConfigurationFile(path: path, problem: "it is not UTF-8 text.") }
         let folder = (absolute(path) as NSString).deletingLastPathComponent
         return ConfigurationFile(text: text, path: path, paths: PathBase(folder: folder, home: home))
     }

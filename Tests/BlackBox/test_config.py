@@ -108,7 +108,7 @@ def test_places_of_the_file(place, tmp_path):
     assert settings(place.home, "--config", str(option), SHIMMY_CONFIG=str(named))["server.port"][0] == "4444"
     assert settings(place.home, f"--config={option}")["server.port"][0] == "4444"
     missing = run(place.home, "list", "--config", str(tmp_path / "absent.toml"))
-    assert (missing.returncode, "it cannot be read" in missing.stderr) == (1, True)
+    assert (missing.returncode, "there is no such file" in missing.stderr) == (1, True)
 
 
 def test_the_environment_wins_over_the_file(place):

@@ -190,7 +190,7 @@ def test_a_file_that_is_no_adapter_is_said_at_once(home):
     from server import run
 
     result = run(home, "serve", "--lora", f"x={MODEL_FILE}")
-    assert result.returncode == 64 and "is no adapter" in result.stderr
+    assert result.returncode == 64 and "is not a LoRA adapter" in result.stderr
     result = run(home, "serve", "--lora", "x=/nowhere.gguf:1")
     assert result.returncode == 64 and "/nowhere.gguf" in result.stderr
 

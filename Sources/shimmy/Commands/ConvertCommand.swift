@@ -51,7 +51,7 @@ struct ConvertCommand: AsyncParsableCommand {
     private func fileType() throws -> Int? {
         guard let quantize else { return nil }
         guard let type = GGUFHeader.fileType(named: quantize.uppercased()) else {
-            throw ValidationError("\(quantize) is no quantization; Q8_0, Q6_K, Q5_K_M and Q4_K_M are some.")
+            throw ValidationError("\(quantize) is not a quantization. Examples: Q8_0, Q6_K, Q5_K_M, Q4_K_M.")
         }
         return type
     }

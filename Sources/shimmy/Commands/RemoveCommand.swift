@@ -64,7 +64,7 @@ struct RemoveCommand: AsyncParsableCommand {
 
     private func ask(_ record: ModelRecord, _ removal: ModelRemoval) throws {
         if yes { return }
-        guard Prompt.isPossible else { throw ValidationError("Nobody can be asked here: say --yes to remove \(record.id).") }
+        guard Prompt.isPossible else { throw ValidationError("Standard input is not a terminal; pass --yes to remove \(record.id).") }
         let folder = record.isFolder ? record.path : (record.path as NSString).deletingLastPathComponent
         let files = removal.files.count == 1 ? removal.files[0] : "\(removal.files.count) files in \(folder)"
         guard Prompt.yes("Remove \(record.id), \(Console.size(removal.sizeBytes)): \(files)?", isDefault: false) else { throw ExitStatus.failure }

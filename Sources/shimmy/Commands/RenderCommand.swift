@@ -65,7 +65,7 @@ struct RenderCommand: AsyncParsableCommand {
         do {
             return try JSON.parse(Array(data))
         } catch {
-            throw ValidationError("The request is no JSON: \(error.description).")
+            throw ValidationError("The request is not JSON: \(error.description).")
         }
     }
 }

@@ -149,7 +149,7 @@ struct RunCommand: AsyncParsableCommand {
     private func responseFormat() throws -> JSON? {
         guard let schema else { return format == .json ? ["type": "json_object"] : Optional<JSON>.none }
         guard let data = FileManager.default.contents(atPath: schema) else { throw ValidationError("\(schema) cannot be read.") }
-        guard let parsed = try? JSON.parse(Array(data)), parsed.objectValue != nil else { throw ValidationError("\(schema) is no JSON Schema.") }
+        guard let parsed = try? JSON.parse(Array(data)), parsed.objectValue != nil else { throw ValidationError("\(schema) is not a JSON Schema.") }
         return ["type": "json_schema", "json_schema": ["name": "answer", "schema": parsed]]
     }
 }

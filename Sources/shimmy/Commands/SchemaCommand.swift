@@ -114,7 +114,7 @@ struct SchemaCommand: AsyncParsableCommand {
         do {
             return try JSON.parse(Array(data))
         } catch {
-            throw ValidationError("\(what) is no JSON: \(error.description).")
+            throw ValidationError("\(what) is not JSON: \(error.description).")
         }
     }
 }

@@ -20,10 +20,10 @@ struct ServeCommand: AsyncParsableCommand {
 
     @OptionGroup var storage: StorageOptions
 
-    @Option(help: "Address to listen on. [SHIMMY_HOST, or SHIMMY_BIND_ADDRESS as host:port]")
+    @Option(help: "Address to listen on. Default: 127.0.0.1, and ::1. [SHIMMY_HOST, or SHIMMY_BIND_ADDRESS as host:port]")
     var host: String?
 
-    @Option(help: "Port to listen on; 'auto' takes a free one. [SHIMMY_PORT]")
+    @Option(help: "Port to listen on; 'auto' takes a free one. Default: 11435. [SHIMMY_PORT]", transform: PortChoice.parse)
     var port: PortChoice?
 
     @Option(help: "A model, by name or by path, to serve beside those that are found. [SHIMMY_MODEL]")
@@ -47,10 +47,10 @@ struct ServeCommand: AsyncParsableCommand {
     @Flag(help: "Listen beyond this machine without an API key. [SHIMMY_INSECURE]")
     var insecure = false
 
-    @Option(help: "Seconds that running answers may take when the server is told to stop. [SHIMMY_DRAIN_SECONDS]")
+    @Option(help: "Seconds that running answers may take when the server is told to stop. Default: 30. [SHIMMY_DRAIN_SECONDS]")
     var drainSeconds: Int?
 
-    @Option(help: "Seconds that a client may take to send a request, or leave a connection unused. [SHIMMY_REQUEST_SECONDS]")
+    @Option(help: "Seconds that a client may take to send a request, or leave a connection unused. Default: 60. [SHIMMY_REQUEST_SECONDS]")
     var requestSeconds: Int?
 
     /// What becomes of a limit on an answer's tokens that the context has no room for.
@@ -104,6 +104,7 @@ struct ServeCommand: AsyncParsableCommand {
         var loader = try options.loader(logger)
         loader.memoryBudget = try memory.budget
         let planner = loader
+        let needsKey = !configuration.access.rules.apiKeys.isEmpty
         let store = try storage.store(logger: logger)
         // What cannot be opened now is told in the log, and tried again when it is needed.
         try? await store?.ready()
@@ -112,7 +113,7 @@ struct ServeCommand: AsyncParsableCommand {
             contextLength: { planner.plannedContextLength($0, settings(for: $0)) },
             tokenizer: { try await planner.tokenizer(of: $0) }, logger: logger
         ) { address in
-            await Banner.show(address, models: models, preferred: modelName)
+            await Banner.show(address, models: models, preferred: modelName, needsKey: needsKey)
             await LiveConfiguration.logAliasProblems(models, logger)
             // Nobody waits for these when the server is told to stop.
             await cancelWhenGracefulShutdown {

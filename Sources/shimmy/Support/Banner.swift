@@ -3,9 +3,11 @@ import ShimmyServer
 
 /// What a person sees when the server is up: the address, a model, a command to try.
 enum Banner {
-    static func show(_ address: ShimmyServer.Address, models: ModelManager, preferred: String?) async {
+    /// - needsKey: whether the command to try has to send an API key.
+    static func show(_ address: ShimmyServer.Address, models: ModelManager, preferred: String?, needsKey: Bool) async {
         let host = address.host.contains(":") ? "[\(address.host)]" : address.host
-        let base = "http://\(host == "0.0.0.0" ? "127.0.0.1" : host):\(address.port)"
+        let isAny = ["0.0.0.0", "[::]"].contains(host)
+        let base = "http://\(isAny ? "127.0.0.1" : host):\(address.port)"
         Console.print("Shimmy is listening on \(base)")
         let usable = await models.list().filter(\.isUsable)
         guard let model = preferred.map(modelName) ?? usable.first?.id else {
@@ -15,7 +17,8 @@ enum Banner {
         Console.print("Model: \(model)\(usable.count > 1 ? " (and \(usable.count - 1) more: shimmy list)" : "")")
         Console.print("Try:")
         Console.print("  curl \(base)/v1/chat/completions -H 'Content-Type: application/json' \\")
-        Console.print("    -d '{\"model\": \"\(model)\", \"messages\": [{\"role\": \"user\", \"content\": \"Say hello.\"}]}'")
+        if needsKey { Console.print("    -H \"Authorization: Bearer $SHIMMY_API_KEY\" \\") }
+        Console.print("    -d '{\"model\": \"\(model)\", \"temperature\": 0, \"messages\": [{\"role\": \"user\", \"content\": \"Say hello.\"}]}'")
     }
 
     /// The name under which a model given by path is served.

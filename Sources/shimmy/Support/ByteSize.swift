@@ -7,7 +7,7 @@ enum ByteSize {
         let units: [Character: Int] = ["K": 1000, "M": 1_000_000, "G": 1_000_000_000]
         let unit = text.last.flatMap { units[Character($0.uppercased())] }
         guard let number = Int(unit == nil ? text : String(text.dropLast())), number > 0, number < 1 << 30 || unit == nil else {
-            throw ValidationError("'\(text)' is no size: it takes bytes, or a number with K, M or G.")
+            throw ValidationError("'\(text)' is not a size. Examples: 1048576, 512M, 6G.")
         }
         return number * (unit ?? 1)
     }

@@ -22,7 +22,7 @@ struct ClientOptions: ParsableArguments {
             let text = host ?? environment.string("SHIMMY_HOST") ?? environment.string("SHIMMY_BIND_ADDRESS") ?? "127.0.0.1"
             let port = environment.integer("SHIMMY_PORT") ?? ServerAddress.defaultPort
             guard let address = ServerAddress(text, defaultPort: port) else {
-                throw ValidationError("'\(text)' is no server's address; host, host:port and http://host:port are.")
+                throw ValidationError("'\(text)' is not a server address. Use host, host:port or http://host:port.")
             }
             return address
         }

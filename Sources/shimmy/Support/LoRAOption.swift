@@ -24,7 +24,7 @@ enum LoRAOption {
         } catch {
             throw ValidationError("The adapter \(path) cannot be used: \(error).")
         }
-        guard header.metadata["general.type"]?.stringValue == "adapter" else { throw ValidationError("\(path) is no adapter.") }
+        guard header.metadata["general.type"]?.stringValue == "adapter" else { throw ValidationError("\(path) is not a LoRA adapter.") }
         // One model that it does not fit is no reason not to serve that model.
         return LoRAAdapter(name: name, path: path, scale: scale, isRequired: false)
     }

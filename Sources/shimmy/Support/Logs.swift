@@ -12,7 +12,7 @@ enum LogFormat: String, ExpressibleByArgument, CaseIterable {
 enum Logs {
     static func level(_ text: String) throws -> Logger.Level {
         guard let level = Logger.Level(rawValue: text) else {
-            throw ValidationError("'\(text)' is no log level; there are: \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")).")
+            throw ValidationError("'\(text)' is not a log level. Use one of: \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")).")
         }
         return level
     }

@@ -158,7 +158,10 @@ struct ModelOptions: ParsableArguments {
         let candidates = catalog.candidates(for: name).map(\.id)
         if !candidates.isEmpty { return ModelError.ambiguous(name, ids: candidates).description }
         let names = catalog.records.filter(\.isLoadable).map(\.id)
-        return "no model named \(name) was found; 'shimmy list' shows what there is." + Suggestions.text(for: name, among: names)
+        if ["/", "./", "../", "~"].contains(where: name.hasPrefix) { return "no model named \(name) was found: there is no such file or folder." }
+        let isAddress = name.split(separator: "/", omittingEmptySubsequences: false).count == 2 && !name.hasPrefix("/")
+        let hint = isAddress ? " 'shimmy pull \(name)' fetches a model from the hub." : ""
+        return "no model named \(name) was found; 'shimmy list' shows the models." + Suggestions.text(for: name, among: names) + hint
     }
 
     private func checked(_ record: ModelRecord) throws -> ModelRecord {

@@ -16,7 +16,7 @@ enum PortChoice: ExpressibleByArgument {
     }
 
     static func parse(_ text: String) throws -> PortChoice {
-        guard let choice = PortChoice(argument: text) else { throw ValidationError("'\(text)' is no port: it takes 1 to 65535, or auto.") }
+        guard let choice = PortChoice(argument: text) else { throw ValidationError("'\(text)' is not a port number. Use 1 to 65535, or auto.") }
         return choice
     }
 
