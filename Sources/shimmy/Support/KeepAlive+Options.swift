@@ -4,7 +4,9 @@ import ShimmyCore
 extension KeepAlive {
     /// Throws `ValidationError` for what is no time.
     static func parse(_ text: String) throws -> KeepAlive {
-        guard let keepAlive = KeepAlive(text) else { throw ValidationError("'\(text)' is not a duration. Examples: 90s, 5m, 2h; -1 keeps the model for ever.") }
+        guard let keepAlive = KeepAlive(text) else {
+            throw ValidationError("'\(text)' is not a duration. Examples: 90s, 5m, 2h; -1 keeps the model for ever.")
+        }
         return keepAlive
     }
 }
