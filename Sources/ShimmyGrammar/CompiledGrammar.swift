@@ -1,9 +1,9 @@
 package import ShimmyCore
 import Synchronization
 
-/// A grammar over a vocabulary. What is worked out while it is used is shared by all texts that are held to it.
+/// A grammar compiled for one vocabulary. All texts of the grammar share the states and masks that are computed while it is used.
 package final class CompiledGrammar: Sendable {
-    /// Bytes of states after which texts begin with new tables.
+    /// The max size of the states, in bytes, before texts begin with new tables.
     private static let maximumSize = 12 << 20
 
     let trie: TokenTrie
@@ -11,7 +11,7 @@ package final class CompiledGrammar: Sendable {
     private let current: Mutex<Tables>
     fileprivate let isPrepared = Atomic<Bool>(false)
 
-    /// States behind a lock: texts of one grammar may be read by several threads.
+    /// States behind a lock, because several threads may read texts of one grammar.
     final class Tables: Sendable {
         private let states: Mutex<GrammarStates>
 
@@ -28,8 +28,8 @@ package final class CompiledGrammar: Sendable {
         }
     }
 
-    /// - text: llama.cpp's notation (GBNF), see `GBNFParser`.
-    /// Throws `GrammarTextError` when it is no grammar, no text fits it, or it is too large or recurs to the left.
+    /// - text: a grammar in llama.cpp's notation (GBNF), see `GBNFParser`.
+    /// Throws `GrammarTextError` when the text is not a grammar, when no text fits the grammar, or when it is too large or has left recursion.
     package convenience init(_ text: String, trie: TokenTrie, budget: GrammarBudget = GrammarBudget()) throws(GrammarTextError) {
         try self.init(GBNFParser.parse(text, budget: budget), trie: trie, budget: budget)
     }
@@ -40,16 +40,16 @@ package final class CompiledGrammar: Sendable {
         current = Mutex(Tables(program, horizon: trie.longest))
     }
 
-    /// Bytes of memory, roughly. It grows while the grammar is used, up to a bound.
+    /// The approximate size in bytes. It grows while the grammar is used, up to a limit.
     package var bytes: Int { program.size + current.withLock { $0 }.with(\.size) }
 
-    /// The beginning of a text.
+    /// Returns a cursor at the beginning of a text.
     package func begin() -> GrammarCursor {
         let tables = fresh()
         return GrammarCursor(grammar: self, tables: tables, state: tables.with(\.start))
     }
 
-    /// Tables with room for more.
+    /// Returns tables that are not full: the current ones, or new ones with the masks of the current ones.
     func fresh() -> Tables {
         current.withLock { tables in
             if tables.with(Self.isFull) {
@@ -64,7 +64,7 @@ package final class CompiledGrammar: Sendable {
     static func isFull(_ states: GrammarStates) -> Bool { states.sizeOfStates > maximumSize }
 }
 
-/// A place in a text that is held to a grammar.
+/// A position in a text of a grammar.
 package struct GrammarCursor: Sendable {
     private let grammar: CompiledGrammar
     private var tables: CompiledGrammar.Tables
@@ -77,28 +77,29 @@ package struct GrammarCursor: Sendable {
         self.state = state
     }
 
-    /// Whether no text that begins like this fits.
+    /// Whether no text of the grammar begins with the text so far.
     package var isDead: Bool { state < 0 }
     /// Whether the text may end here.
     package var mayEnd: Bool { tables.with { $0.isEnd(state) } }
-    /// The tokens that may come next, the ones that end a text among them where it may end.
+    /// The tokens that may come next, including the EOG tokens where the text may end.
     package var mask: TokenMask {
         while true {
             if let mask = mask(until: .now + Self.slice) { return mask }
         }
     }
 
-    /// The mask; nil when it is not known and computing it is not finished at the deadline, about. A later call goes on.
+    /// Returns the mask; nil when the mask is unknown and its computation does not finish by the deadline, which is approximate. A later call
+    /// continues the computation.
     package func mask(until deadline: ContinuousClock.Instant) -> TokenMask? {
         tables.with { $0.mask(state, grammar.trie, until: deadline) }
     }
 
-    /// How long the lock of the tables is held while a mask is computed: other texts may need it.
+    /// The max time to hold the lock of the tables while computing a mask, because other texts may need the lock.
     private static let slice = Duration.milliseconds(1)
 
-    /// Computes the masks of the states that a text comes to first, so that they need not be computed while the text is generated.
+    /// Computes the masks of the states that a text reaches first, so that generation does not have to.
     ///
-    /// Returns when the time is used up, or when so many are known. Does nothing when the grammar was prepared before.
+    /// Returns after `seconds`, or after `masks` new masks. Does nothing when the grammar has been prepared before.
     package func prepare(seconds: Double = 0.05, masks: Int = 128) {
         guard grammar.isPrepared.exchange(true, ordering: .relaxed) == false else { return }
         let end = ContinuousClock.now + .seconds(seconds)
@@ -117,10 +118,10 @@ package struct GrammarCursor: Sendable {
         }
     }
 
-    /// What has to come next.
+    /// The text that must come next.
     package var forced: ForcedText { tables.with { $0.forcedText(state) } }
 
-    /// The text goes on with a token; false when it must not.
+    /// Appends a token to the text; returns false when the grammar does not allow it.
     @discardableResult
     package mutating func advance(_ token: Token) -> Bool {
         let bytes = grammar.trie.bytes(of: token)
@@ -132,7 +133,7 @@ package struct GrammarCursor: Sendable {
         return !isDead
     }
 
-    /// The text goes on with these bytes; false when it must not.
+    /// Appends bytes to the text; returns false when the grammar does not allow them.
     @discardableResult
     package mutating func advance(_ bytes: some Sequence<UInt8>) -> Bool {
         moveWhenFull()
@@ -145,7 +146,7 @@ package struct GrammarCursor: Sendable {
         return false
     }
 
-    /// A long text would fill its tables for ever.
+    /// Moves to new tables when the current ones are full; a long text would grow its tables without limit otherwise.
     private mutating func moveWhenFull() {
         advances += 1
         guard advances.isMultiple(of: 256), tables.with(CompiledGrammar.isFull) else { return }

@@ -1,8 +1,8 @@
 import Synchronization
 
-/// Compiles grammars over one vocabulary and keeps the ones that were used last, since many requests have the same schema.
+/// Compiles grammars for one vocabulary and caches the most recently used ones, since many requests have the same schema.
 package final class GrammarCompiler: Sendable {
-    /// Bytes of all grammars that are kept for a model.
+    /// The default max size of a model's cached grammars, in bytes.
     package static let standardBytes = 64 << 20
 
     private let trie: TokenTrie
@@ -14,13 +14,13 @@ package final class GrammarCompiler: Sendable {
         var lastUse: ContinuousClock.Instant
     }
 
-    /// - maximumBytes: bounds the memory of the grammars that are kept. The last one is kept even if it is larger.
+    /// - maximumBytes: the max size of the cached grammars. The most recently used grammar stays cached even if it is larger.
     package init(trie: TokenTrie, maximumBytes: Int = standardBytes) {
         self.trie = trie
         self.maximumBytes = maximumBytes
     }
 
-    /// Bytes of memory that the kept grammars take, roughly. Those that grew beyond the bound since they were compiled are dropped first.
+    /// The approximate size of the cached grammars in bytes. Grammars grow after they are compiled, so the cache first evicts those over the limit.
     package var bytes: Int {
         evict()
         return cache.withLock { cache in cache.reduce(0) { $0 + Self.bytes($1) } }
@@ -28,13 +28,13 @@ package final class GrammarCompiler: Sendable {
 
     private static func bytes(_ entry: (key: String, value: Entry)) -> Int { entry.key.utf8.count + entry.value.grammar.bytes }
 
-    /// Whether compiling this text is quick.
+    /// Whether the compiled grammar of `text` is cached.
     package func keeps(_ text: String) -> Bool { cache.withLock { $0[text] != nil } }
 
-    /// Drops all grammars. Texts that use one keep it.
+    /// Evicts all grammars. Texts that use one keep it.
     package func removeAll() { cache.withLock { $0 = [:] } }
 
-    /// - text: llama.cpp's notation (GBNF).
+    /// - text: a grammar in llama.cpp's notation (GBNF).
     /// Throws `GrammarTextError` when the text is not a grammar that can be enforced, or exceeds a limit.
     package func compile(_ text: String, budget: GrammarBudget = GrammarBudget()) throws(GrammarTextError) -> CompiledGrammar {
         let now = ContinuousClock.now
@@ -52,7 +52,7 @@ package final class GrammarCompiler: Sendable {
         return grammar
     }
 
-    /// Drops the grammars that were not used for the longest time. Texts that use one keep it.
+    /// Evicts the least recently used grammars while the cache exceeds its limit. Texts that use one keep it.
     private func evict() {
         cache.withLock { cache in
             var total = cache.reduce(0) { $0 + Self.bytes($1) }

@@ -1,16 +1,16 @@
-/// A deterministic automaton over characters: regular expressions that are intersected and complemented.
+/// A deterministic automaton over characters, built from regular expressions, with intersection and complement.
 struct CharacterAutomaton: Sendable, Equatable {
     struct Edge: Sendable, Equatable {
         var range: ClosedRange<UInt32>
         var target: Int
     }
 
-    /// States of one automaton.
+    /// The max number of states of one automaton.
     static let maximumStates = 10_000
 
-    /// Each state's edges, disjoint and in order. The first state is the start.
+    /// The edges of each state, disjoint and in order of their ranges. State 0 is the start.
     private(set) var edges: [[Edge]]
-    /// For each state the label with which it accepts; nil where it does not accept.
+    /// The label of each accepting state; nil for a state that does not accept.
     private(set) var labels: [Int?]
 
     init(edges: [[Edge]], labels: [Int?]) {
@@ -18,10 +18,10 @@ struct CharacterAutomaton: Sendable, Equatable {
         self.labels = labels
     }
 
-    /// Explores an automaton that is given by its steps.
+    /// Builds an automaton from a start state and a step function.
     ///
-    /// - step: all edges of a state.
-    /// Throws `GrammarTextError` when it has too many states or the budget is used up.
+    /// - step: returns all edges of a state.
+    /// Throws `GrammarTextError` when the automaton has more than `maximumStates` states or the budget is used up.
     init<State: Hashable>(
         start: State, budget: GrammarBudget, label: (State) -> Int?,
         step: (State) throws(GrammarTextError) -> [(ClosedRange<UInt32>, State)]
@@ -56,10 +56,10 @@ struct CharacterAutomaton: Sendable, Equatable {
         trim()
     }
 
-    /// Whether nothing is accepted.
+    /// Whether the automaton accepts no text.
     var isEmpty: Bool { labels.allSatisfy { $0 == nil } }
 
-    /// The label with which a text is accepted; nil when it is not.
+    /// Returns the label with which the automaton accepts `text`; nil when it does not accept.
     func label(of text: String) -> Int? {
         var state = 0
         for scalar in text.unicodeScalars {
@@ -100,12 +100,12 @@ struct CharacterAutomaton: Sendable, Equatable {
         }
     }
 
-    /// Accepts some texts, each with the label 0.
+    /// Returns an automaton that accepts exactly `texts`, each with the label 0.
     static func any(of texts: [String], _ budget: GrammarBudget) throws(GrammarTextError) -> CharacterAutomaton {
         try CharacterAutomaton([.choice(texts.map { .literal($0) })], budget)
     }
 
-    /// Removes states from which nothing is accepted, and edges to them.
+    /// Removes states that cannot reach an accepting state, and the edges to them.
     private mutating func trim() {
         var isUseful = labels.map { $0 != nil }
         var sources = [[Int]](repeating: [], count: edges.count)
@@ -131,21 +131,21 @@ struct CharacterAutomaton: Sendable, Equatable {
         }
     }
 
-    /// With each state's edges in order.
+    /// A copy with the edges of each state in order of their ranges.
     var sorted: CharacterAutomaton {
         CharacterAutomaton(edges: edges.map { $0.sorted { $0.range.lowerBound < $1.range.lowerBound } }, labels: labels)
     }
 
     func relabelled(_ change: (Int) -> Int) -> CharacterAutomaton { CharacterAutomaton(edges: edges, labels: labels.map { $0.map(change) }) }
 
-    /// Without states from which nothing is accepted.
+    /// A copy without states that cannot reach an accepting state.
     var trimmed: CharacterAutomaton {
         var copy = self
         copy.trim()
         return copy
     }
 
-    /// The same texts but for the empty one.
+    /// An automaton that accepts the same texts except the empty one.
     var withoutEmptyText: CharacterAutomaton {
         let moved = edges.map { $0.map { Edge(range: $0.range, target: $0.target + 1) } }
         return CharacterAutomaton(edges: [moved[0]] + moved, labels: [nil] + labels)
@@ -153,10 +153,10 @@ struct CharacterAutomaton: Sendable, Equatable {
 
     // MARK: From expressions
 
-    /// Accepts what an expression describes that names no rules.
+    /// Builds an automaton for an expression that refers to no rules.
     init(_ expression: Grammar.Expression, _ budget: GrammarBudget) throws(GrammarTextError) { try self.init([expression], budget) }
 
-    /// Accepts what any of some expressions describes.
+    /// Builds an automaton that accepts the texts of any of `expressions`.
     private init(_ expressions: [Grammar.Expression], _ budget: GrammarBudget) throws(GrammarTextError) {
         var parts = ExpressionNodes(budget)
         var ends: [Int32] = []
@@ -164,7 +164,7 @@ struct CharacterAutomaton: Sendable, Equatable {
         try self.init(parts) { state in ends.contains { state.contains($0) } ? 0 : nil }
     }
 
-    /// - label: of a set of nodes, in order.
+    /// - label: returns the label of a set of nodes, given in ascending order.
     init(_ nodes: consuming ExpressionNodes, label: ([Int32]) -> Int?) throws(GrammarTextError) {
         let made = nodes
         var size = 0
@@ -179,7 +179,7 @@ struct CharacterAutomaton: Sendable, Equatable {
 // MARK: - Smaller automata
 
 extension CharacterAutomaton {
-    /// Accepts every text but some, each with the label 0: a tree of the texts, and a state for all that leaves it.
+    /// Returns an automaton that accepts every text except `texts`, with the label 0: a trie of the texts, and one state for all other texts.
     static func allBut(_ texts: [String]) -> CharacterAutomaton {
         var children: [[UInt32: Int]] = [[:]]
         var isText = [false]
@@ -207,7 +207,7 @@ extension CharacterAutomaton {
         return CharacterAutomaton(edges: edges, labels: isText.map { $0 ? nil : 0 } + [0])
     }
 
-    /// The only text that is accepted, if there is just one.
+    /// The text that the automaton accepts; nil unless it accepts exactly one.
     var onlyText: String? {
         var text = String.UnicodeScalarView()
         var state = 0
@@ -222,9 +222,9 @@ extension CharacterAutomaton {
         return nil
     }
 
-    /// The same texts and labels with the fewest states (Moore's algorithm: states are split until each class steps alike).
+    /// The equivalent automaton with the fewest states (Moore's algorithm: split classes of states until all states of a class have the same steps).
     var minimized: CharacterAutomaton {
-        // Rounds are few except in long chains, which have few states to spare.
+        // Few rounds suffice, except for long chains, which minimization hardly shrinks.
         guard edges.count <= 3000 else { return self }
         var classes = labels.map { ($0 ?? -1) + 1 }
         var count = Set(classes).count
@@ -235,7 +235,7 @@ extension CharacterAutomaton {
                 var signature = [classes[state]]
                 for edge in found {
                     let target = classes[edge.target]
-                    // Neighbouring ranges with one target are one range.
+                    // Adjacent ranges with the same target count as one range.
                     if signature.count > 3, signature[signature.count - 1] == target, signature[signature.count - 2] + 1 == Int(edge.range.lowerBound)
                     {
                         signature[signature.count - 2] = Int(edge.range.upperBound)
@@ -256,7 +256,7 @@ extension CharacterAutomaton {
 
     private func merged(_ classes: [Int], _ count: Int) -> CharacterAutomaton {
         if count == edges.count { return self }
-        // The class of the start is 0: classes are numbered in the order of states.
+        // The start's class is 0, because classes are numbered in the order of states.
         var made = [[Edge]?](repeating: nil, count: count)
         var marks = [Int?](repeating: nil, count: count)
         for (state, found) in edges.enumerated() where made[classes[state]] == nil {

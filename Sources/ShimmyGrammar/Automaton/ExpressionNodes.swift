@@ -1,14 +1,14 @@
-/// The nondeterministic automaton of regular expressions: nodes with steps that read a character and links that read nothing.
+/// The nondeterministic automaton of regular expressions: nodes, steps that read a character, and links that read nothing.
 struct ExpressionNodes {
     private static let maximumNodes = 40_000
 
     let budget: GrammarBudget
-    /// Whether texts that fit nothing are a state too, so that they can be labelled.
+    /// Whether texts that match no expression have a state too, so that they can get a label.
     var keepsOthers = false
     private var steps: [[(set: ScalarSet, target: Int32)]] = []
     private var links: [[Int32]] = []
 
-    /// The first node is the start.
+    /// Creates the automaton with its start, node 0.
     init(_ budget: GrammarBudget) {
         self.budget = budget
         steps.append([])
@@ -27,7 +27,7 @@ struct ExpressionNodes {
 
     private mutating func link(_ from: Int32, _ to: Int32) { links[Int(from)].append(to) }
 
-    /// Adds what an expression describes after a node; returns the node after it. The depth of expressions is bounded by their parsers.
+    /// Adds an expression after the node `from` and returns the node after the expression. The parsers bound the depth of expressions.
     mutating func add(_ expression: Grammar.Expression, from: Int32) throws(GrammarTextError) -> Int32 {
         switch expression {
         case .literal(let bytes):
@@ -60,7 +60,7 @@ struct ExpressionNodes {
         for count in 0..<least {
             let before = steps.count
             end = try add(body, from: end)
-            // A body without nodes says nothing however often it is repeated.
+            // A body that added no nodes is empty; more repetitions add nothing.
             if steps.count == before, count > 0 { break }
         }
         let out = try node()
@@ -81,7 +81,7 @@ struct ExpressionNodes {
         return out
     }
 
-    /// The nodes that are reached without reading, in order.
+    /// Returns the nodes that `nodes` reach without reading a character, themselves included, in ascending order.
     func closure(_ nodes: [Int32]) -> [Int32] {
         if nodes.allSatisfy({ links[Int($0)].isEmpty }) { return Array(Set(nodes)).sorted() }
         var result = Set(nodes)

@@ -1,14 +1,14 @@
-/// Whether a grammar surely describes a text and has no rule that begins with itself, at a small part of the cost of building its program:
-/// nothing is written out.
+/// A check that a grammar matches at least one text and has no left recursion. It expands nothing, so it costs a small part of building the program.
 package struct GrammarCheck {
     private let rules: [String: Grammar.Expression]
     private let nonEmpty: NonEmpty
     private let budget: GrammarBudget
-    /// Rules that describe a text.
+    /// The rules that match at least one text.
     private let productive: Set<String>
 
-    /// False where only building the program tells: it leaves out empty texts that are repeated, and knows which lengths an automaton allows.
-    /// Throws where the limits of time are exceeded.
+    /// Returns false where only building the program can decide: the builder drops repetitions of the empty text and knows which lengths an
+    /// automaton allows.
+    /// Throws when the time limit is exceeded.
     static func isSurelySound(_ grammar: Grammar, budget: GrammarBudget) throws(GrammarTextError) -> Bool {
         if grammar.rules.values.contains(where: \.countsLengths) { return false }
         let check = try GrammarCheck(grammar, budget)
@@ -16,7 +16,7 @@ package struct GrammarCheck {
         return try !check.hasLeftRecursion(from: grammar.root)
     }
 
-    /// The same for rules in llama.cpp's notation; also throws where they cannot be read.
+    /// Checks rules in llama.cpp's notation (GBNF) in the same way. Also throws when the text cannot be parsed.
     package static func isSurelySound(_ text: String) throws(GrammarTextError) -> Bool {
         try isSurelySound(GBNFParser.parse(text), budget: GrammarBudget())
     }
@@ -42,7 +42,7 @@ package struct GrammarCheck {
         }
     }
 
-    /// Rules that an expression can begin with, before anything is read.
+    /// Returns the rules that an expression can call before it reads anything.
     private func beginnings(_ expression: Grammar.Expression) -> [String] {
         switch expression {
         case .literal, .set, .control: return []
@@ -62,7 +62,7 @@ package struct GrammarCheck {
 
     private func hasLeftRecursion(from root: String) throws(GrammarTextError) -> Bool {
         var (open, over): (Set<String>, Set<String>) = ([], [])
-        // Every rule that can be reached is looked at; a path of beginnings that meets itself is a recursion.
+        // Depth-first search from every reachable rule: a path of first calls that returns to one of its own rules is a left recursion.
         var reached = [root]
         var seen: Set<String> = [root]
         while let begin = reached.popLast() {

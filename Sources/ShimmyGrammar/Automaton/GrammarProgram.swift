@@ -1,4 +1,4 @@
-/// A grammar as a machine over bytes: nodes with edges, and calls from one rule to another. Immutable.
+/// A grammar as an automaton over bytes: nodes with edges, and calls from one rule to another. Immutable.
 struct GrammarProgram {
     struct Edge: Hashable {
         let low: UInt8
@@ -6,18 +6,18 @@ struct GrammarProgram {
         let target: Int32
     }
 
-    /// Describes a part of the text by other nodes: a rule once, or a repeated expression as often as its bounds say.
+    /// A call of other nodes that read a part of the text: a rule once, or a repeated expression as often as its bounds allow.
     struct Call: Hashable {
-        /// Where the part begins. It ends at any node that `isEnd`, and is never empty when it is repeated.
+        /// The first node of the part. The part ends at any node with `isEnd`, and is never empty when it is repeated.
         let body: Int32
         let least: Int32
-        /// `GrammarProgram.endless` for any number.
+        /// The max number of repetitions; `GrammarProgram.endless` for unbounded.
         let most: Int32
         let returnsTo: Int32
     }
 
     struct ControlEdge: Hashable {
-        /// An index of `controls`.
+        /// An index in `controls`.
         let control: Int32
         let target: Int32
     }
@@ -26,23 +26,24 @@ struct GrammarProgram {
         var edges: [Edge] = []
         var controls: [ControlEdge] = []
         var calls: [Call] = []
-        /// Indices of `regions` that begin here.
+        /// Indices in `regions` of the regions that begin here.
         var entries: [Int32] = []
-        /// The state in a region, for nodes that a character's last byte leads to; -1 elsewhere.
+        /// The state in a region, for a node after the last byte of a character; -1 elsewhere.
         var countedState: Int32 = -1
-        /// For nodes within a character of a region: the state in the region that its last byte leads to; -1 elsewhere.
+        /// For a node inside a character of a region: the state in the region after the character's last byte; -1 elsewhere.
         var endsCharacter: Int32 = -1
-        /// Where the text goes on behind a region whose automaton accepts here; -1 where it does not.
+        /// The node after a region whose automaton accepts here; -1 where it does not accept.
         var leaves: Int32 = -1
-        /// The set of `memberSets` whose first member begins here; -1 elsewhere.
+        /// The index in `memberSets` of the set whose first member begins here; -1 elsewhere.
         var beginsMembers: Int32 = -1
-        /// The set whose next member begins here; -1 elsewhere.
+        /// The index in `memberSets` of the set whose next member begins here; -1 elsewhere.
         var nextMember: Int32 = -1
         /// Whether the rule, or the repeated expression, may end here.
         var isEnd = false
     }
 
-    /// A node as it is used: its edges, calls and entries are ranges of arrays of all nodes, so that looking at a node counts no references.
+    /// A node of the finished program. Its edges, controls, calls and entries are ranges of arrays of the program, so that reading a node does no
+    /// reference counting.
     struct FlatNode {
         var edges: Range<Int>
         var controls: Range<Int>
@@ -55,11 +56,11 @@ struct GrammarProgram {
         var nextMember: Int32
         var isEnd: Bool
 
-        /// Whether nothing but the end can follow: a call with it as the way back need not come back.
+        /// Whether the rule ends here and nothing else can follow. A call that returns to such a node needs no stack frame.
         var isOnlyEnd: Bool {
             isEnd && !reads && calls.isEmpty && entries.isEmpty && leaves < 0 && beginsMembers < 0 && nextMember < 0
         }
-        /// Whether something of the text is read from here.
+        /// Whether an edge reads a byte or a control token from here.
         var reads: Bool { !edges.isEmpty || !controls.isEmpty }
     }
 
@@ -75,9 +76,9 @@ struct GrammarProgram {
     let memberSets: [MemberSet]
     /// The texts of the control tokens that edges read.
     let controls: [String]
-    /// Bytes that no edge tells apart are of one class.
+    /// The class of each byte value. Bytes that no edge distinguishes have the same class.
     let classes: [UInt8]
-    /// A byte of each class.
+    /// One byte of each class.
     let representatives: [UInt8]
 
     init(nodes: [Node], start: Int32, controls: [String], regions: [LengthRegion], memberSets: [MemberSet]) {
@@ -116,12 +117,12 @@ struct GrammarProgram {
         self.representatives = representatives
     }
 
-    /// Bytes that it takes, roughly.
+    /// The approximate size in bytes.
     var size: Int {
         nodes.count * MemoryLayout<FlatNode>.stride + edges.count * MemoryLayout<Edge>.stride + calls.count * MemoryLayout<Call>.stride
             + controlEdges.count * 8 + entries.count * 4
     }
 
-    /// Classes of bytes, then control tokens: what a text consists of.
+    /// The number of symbols that a text consists of: byte classes first, then control tokens.
     var symbolCount: Int { representatives.count + controls.count }
 }

@@ -1,25 +1,26 @@
-/// Part of a program that reads the texts of an automaton whose lengths are bounded: a count beside the automaton's states.
+/// A part of a program that reads the texts of an automaton with bounded lengths. A counter beside the automaton's state tracks the length.
 ///
-/// For each count, `allows` knows the states from which a text of a permitted length can still be completed, so that no text runs into a
-/// dead end.
+/// For each count, `allows` knows the states from which a text of a permitted length can still be completed, so that no text enters a dead end.
 struct LengthRegion: Sendable {
-    /// Counts for which the sets of states are kept.
+    /// The max number of counts with a stored set of states.
     private static let maximumRows = 20_000
 
-    /// The node of the automaton's first state; the others follow it.
+    /// The node of the automaton's first state; the nodes of the other states follow it.
     let firstNode: Int32
     let least: Int
     let most: Int?
     private let words: Int
-    /// Sets of states for the last counts up to `top`, from there on downwards; the last one holds for all lower counts down to `least`.
+    /// The allowed states for each count, as bit sets, from `top` downwards; the last set applies to all lower counts down to `least`.
     private var upper: [[UInt64]] = []
-    /// Sets of states for the counts below `least`, downwards; the last one holds for all lower counts.
+    /// The allowed states for each count below `least`, as bit sets, downwards; the last set applies to all lower counts.
     private var lower: [[UInt64]] = []
 
-    /// The highest count that is told apart.
+    /// The highest count that is distinguished from others: the max length, or the min length where there is no max.
     var top: Int { most ?? least }
 
-    /// - top: the number of counts is that of counters in a state, see `GrammarStates`.
+    /// Computes the sets of states for all counts. `GrammarStates` numbers the counts from 0 to `top` as its counters.
+    ///
+    /// Throws `GrammarTextError` when the sets exceed a limit or the budget is used up.
     init(_ counted: CountedAutomaton, firstNode: Int32, _ budget: GrammarBudget) throws(GrammarTextError) {
         self.firstNode = firstNode
         (least, most) = (counted.least, counted.most)
@@ -28,7 +29,7 @@ struct LengthRegion: Sendable {
         self.words = words
         var accepting = [UInt64](repeating: 0, count: words)
         for (state, label) in counted.automaton.labels.enumerated() where label != nil { accepting[state / 64] |= 1 << (UInt64(state) % 64) }
-        /// The states that accept, or have an edge to one of the next row's.
+        /// Returns the states with an edge to a state of the next row, and the accepting states if `accepts` is true.
         func row(before next: [UInt64]?, accepts: Bool) -> [UInt64] {
             var result = accepts ? accepting : [UInt64](repeating: 0, count: words)
             guard let next else { return result }
@@ -38,7 +39,7 @@ struct LengthRegion: Sendable {
             return result
         }
         if most == nil {
-            // Without a bound above, every state of a trimmed automaton leads to an end.
+            // Without a max length, every state of a trimmed automaton leads to an accepting state.
             upper = [[UInt64](repeating: ~0, count: words)]
         } else {
             upper = [row(before: nil, accepts: true)]
@@ -49,7 +50,7 @@ struct LengthRegion: Sendable {
         try Self.fill(&lower, count: least - 1, budget) { row(before: $0, accepts: false) }
     }
 
-    /// Adds rows until they repeat or `count` have been added.
+    /// Adds rows until a row repeats or `count` rows have been added.
     private static func fill(
         _ rows: inout [[UInt64]], count: Int, _ budget: GrammarBudget, _ make: ([UInt64]) -> [UInt64]
     ) throws(GrammarTextError) {
@@ -64,7 +65,7 @@ struct LengthRegion: Sendable {
         }
     }
 
-    /// Whether a text of a permitted length can be completed from a state after `count` characters.
+    /// Whether a text of a permitted length can be completed from `state` after `count` characters.
     func allows(_ state: Int, count: Int) -> Bool {
         let row: [UInt64]
         if count >= least {
@@ -77,16 +78,16 @@ struct LengthRegion: Sendable {
         return row[state / 64] >> (UInt64(state) % 64) & 1 == 1
     }
 
-    /// The count after one more character; nil when it exceeds the bound.
+    /// Returns the count after one more character; nil when it exceeds the max length.
     func next(_ count: Int) -> Int? {
         guard let most else { return min(count + 1, least) }
         return count < most ? count + 1 : nil
     }
 
-    /// A count that allows the same texts of up to `horizon` characters.
+    /// Returns a count that allows the same texts of up to `horizon` characters.
     func near(_ count: Int, horizon: Int) -> Int {
         if count < least {
-            // All counts that are reached have the same set.
+            // The next `horizon` counts all use the last set.
             return count + horizon < least - lower.count ? 0 : count
         }
         guard most != nil else { return least }

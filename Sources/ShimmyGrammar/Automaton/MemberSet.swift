@@ -1,32 +1,32 @@
-/// Part of a program that reads members in any order (`UnorderedMembers`): which ones came is kept beside the place to return to.
+/// A part of a program that reads members in any order (`UnorderedMembers`). The stack frame records the members that the text has so far.
 struct MemberSet: Sendable {
-    /// Where each member begins; -1 for one that no text fits.
+    /// The first node of each member; -1 for a member that no text fits.
     private(set) var bodies: [Int32]
-    /// A bit for each member that has to come.
+    /// The required members, one bit each.
     let required: UInt64
-    /// Where members begin that may be repeated when all that are required have come; -1 when there are none.
+    /// The first node of the members that may repeat once all required ones are present; -1 when there are none.
     private(set) var others: Int32
-    /// Where the text between two members begins.
+    /// The first node of the separator between two members.
     let separator: Int32
 
     init(bodies: [Int32], required: UInt64, others: Int32, separator: Int32) {
         (self.bodies, self.required, self.others, self.separator) = (bodies, required, others, separator)
     }
 
-    /// All places where a member begins.
+    /// The first nodes of all members.
     var starts: [Int32] { (bodies + [others]).filter { $0 >= 0 } }
 
-    /// Whether another member may follow those that came.
+    /// Whether another member may follow the members in `seen`.
     func hasMore(after seen: UInt64) -> Bool {
         others >= 0 || bodies.indices.contains { bodies[$0] >= 0 && seen >> UInt64($0) & 1 == 0 }
     }
 
-    /// Whether all members can be completed that have to come.
+    /// Whether all required members, and at least one member, can be completed.
     func isProductive(_ isKnown: (Int32) -> Bool) -> Bool {
         bodies.indices.allSatisfy { required >> UInt64($0) & 1 == 0 || isKnown(bodies[$0]) } && starts.contains(where: isKnown)
     }
 
-    /// Without members that no text fits.
+    /// Returns the set without members that no text fits.
     func keeping(_ isKnown: (Int32) -> Bool) -> MemberSet {
         MemberSet(
             bodies: bodies.map { $0 >= 0 && isKnown($0) ? $0 : -1 }, required: required, others: others >= 0 && isKnown(others) ? others : -1,

@@ -1,9 +1,10 @@
-/// Finds the expressions that describe the empty text, and describes the other texts of those. A repeated expression must not be empty: a
-/// program could repeat it without end and read nothing.
+/// Finds the expressions that match the empty text, and builds expressions for their other texts.
+///
+/// A repeated expression must not be empty: a program could repeat it endlessly without reading anything.
 struct NonEmpty {
     private var rules: [String: Grammar.Expression]
     private let emptyRules: Set<String>
-    /// Rules that are named but not yet defined, with the rules they come from.
+    /// Rules that have a name but no body yet, with the rules they derive from.
     private var pending: [(name: String, source: String)] = []
     private var names = 0
     private let budget: GrammarBudget
@@ -14,7 +15,7 @@ struct NonEmpty {
         emptyRules = try grammar.leastRules(budget, Self.canBeEmpty)
     }
 
-    /// The body of a rule, or of one that `part` has named.
+    /// Returns the body of a rule of the grammar, or of a rule that `part` has named.
     mutating func body(of rule: String) throws(GrammarTextError) -> Grammar.Expression {
         while let next = pending.popLast() {
             rules[next.name] = .choice([])
@@ -38,7 +39,7 @@ struct NonEmpty {
         }
     }
 
-    /// The same texts but for the empty one; nil when there are no others.
+    /// Returns an expression for the same texts except the empty one; nil when there are no other texts.
     mutating func part(of expression: Grammar.Expression) throws(GrammarTextError) -> Grammar.Expression? {
         guard canBeEmpty(expression) else { return expression }
         switch expression {
@@ -69,7 +70,8 @@ struct NonEmpty {
         }
     }
 
-    /// The first part that is not empty, then all that follows it: a rule for each place in the sequence.
+    /// Returns the texts of a sequence except the empty one: for each index, the parts before it are empty, the part at the index is not, and all
+    /// later parts follow. Each index gets rules of its own.
     private mutating func part(ofSequence parts: [Grammar.Expression]) throws(GrammarTextError) -> Grammar.Expression? {
         var later: Grammar.Expression?
         var rest = Grammar.Expression.empty

@@ -1,6 +1,7 @@
-/// Builds the nodes of a grammar. Nodes are first joined by edges that read nothing; `ProgramCleaner` then takes those away.
+/// Builds the nodes of a grammar, joined at first by links that read nothing; `ProgramCleaner` then removes the links.
 struct ProgramBuilder {
-    /// A repetition of more than these is counted while it is read, rather than written out.
+    /// The max bound of a repetition that is expanded into nodes; `writtenOutSimple` applies to single characters. Larger repetitions are counted at
+    /// run time.
     private static let writtenOut = 4
     private static let writtenOutSimple = 16
 
@@ -14,14 +15,14 @@ struct ProgramBuilder {
     private var regions: [LengthRegion] = []
     private var memberSets: [MemberSet] = []
     private var counters = 1
-    /// Nodes with one edge and nothing else, by it: the ends of characters in UTF-8 and of escapes.
+    /// Shared nodes that have a single edge, by that edge: the last bytes of UTF-8 characters and of escapes.
     private var suffixes: [GrammarProgram.Edge: Int32] = [:]
-    /// Nodes after the backslash of an escape.
+    /// Shared nodes after the backslash of an escape.
     private var escapes: [Escapes: Int32] = [:]
     private let budget: GrammarBudget
 
-    /// - controls: the texts of the vocabulary's control tokens; a literal that has one can be said with the token too.
-    /// Throws `GrammarTextError` when the grammar is too large, calls itself before it has read anything, or describes no text at all.
+    /// - controls: the texts of the vocabulary's control tokens. A literal that contains one can be written with the token too.
+    /// Throws `GrammarTextError` when the grammar is too large, has left recursion, or matches no text.
     static func build(
         _ grammar: Grammar, controls: [String] = [], budget: GrammarBudget = GrammarBudget()
     ) throws(GrammarTextError) -> GrammarProgram {
@@ -40,7 +41,7 @@ struct ProgramBuilder {
     private init(_ grammar: Grammar, _ controls: [String], _ budget: GrammarBudget) throws(GrammarTextError) {
         self.budget = budget
         nonEmpty = try NonEmpty(grammar, budget)
-        // Few of them are ever named; the rest would be looked for in every literal.
+        // A grammar names few control tokens. Without this filter, every literal would be searched for all of them.
         let named = grammar.rules.values.flatMap(\.texts)
         let pairs = Set(named.flatMap { zip($0, $0.dropFirst()).map { UInt16($0) << 8 | UInt16($1) } })
         vocabularyControls = controls.filter { control in
@@ -69,7 +70,7 @@ struct ProgramBuilder {
 
     // MARK: Expressions
 
-    /// Adds what an expression describes after a node; returns the node after it.
+    /// Adds an expression after the node `from` and returns the node after the expression.
     private mutating func add(_ expression: Grammar.Expression, from: Int32) throws(GrammarTextError) -> Int32 {
         switch expression {
         case .literal(let bytes): return try add(literal: bytes, from: from)
@@ -102,7 +103,7 @@ struct ProgramBuilder {
             if case .literal(let bytes) = part, !hasControl(bytes) {
                 literals.append(bytes)
             } else {
-                // A node of its own, for what is repeated at its beginning must not come back to the other choices.
+                // The alternative needs its own node: a repetition at its beginning must not loop back to the other alternatives.
                 let begin = try node()
                 link(from, begin)
                 link(try add(part, from: begin), end)
@@ -116,7 +117,7 @@ struct ProgramBuilder {
         return end
     }
 
-    /// Many texts, sharing the nodes of their common beginnings.
+    /// Adds many literals as a trie, so that they share the nodes of their common prefixes.
     private mutating func addTree(_ literals: [[UInt8]], from: Int32, to end: Int32) throws(GrammarTextError) {
         var children: [Int64: Int32] = [:]
         for literal in literals {
@@ -181,7 +182,7 @@ struct ProgramBuilder {
     private mutating func add(literal bytes: [UInt8], from: Int32) throws(GrammarTextError) -> Int32 {
         guard hasControl(bytes) else { return try add(bytes: bytes, from: from) }
         let text = String(decoding: bytes, as: UTF8.self)
-        // The first of the longest control tokens, then what follows it.
+        // Split at the first control token, the longest one at that index; then add the text after it.
         let found = vocabularyControls.compactMap { name in text.firstRange(of: name).map { (name, $0) } }
         guard let (name, range) = found.min(by: { ($0.1.lowerBound, $1.0.count) < ($1.1.lowerBound, $0.0.count) }) else { return from }
         let before = try add(bytes: Array(text[..<range.lowerBound].utf8), from: from)
@@ -210,7 +211,7 @@ struct ProgramBuilder {
         return target
     }
 
-    /// One character of a set, in UTF-8.
+    /// Adds one character of a set, in UTF-8.
     private mutating func add(_ set: ScalarSet, from: Int32) throws(GrammarTextError) -> Int32 {
         let end = try node()
         try add(set, from: from, to: end)
@@ -224,7 +225,7 @@ struct ProgramBuilder {
         }
     }
 
-    /// A node from which these bytes lead to another one; one for all places that need it.
+    /// Returns a node from which `bytes` lead to `end`. Equal suffixes share their nodes.
     private mutating func suffix(_ bytes: ArraySlice<ClosedRange<UInt8>>, to end: Int32) throws(GrammarTextError) -> Int32 {
         var target = end
         for range in bytes.reversed() {
@@ -244,7 +245,7 @@ struct ProgramBuilder {
     // MARK: Members
 
     private mutating func add(_ unordered: UnorderedMembers, from: Int32) throws(GrammarTextError) -> Int32 {
-        // One that reads nothing could come without end.
+        // An empty member could repeat endlessly.
         if let rule = unordered.rules.first(where: { nonEmpty.canBeEmpty(.rule($0)) }) { throw GrammarTextError("the member '\(rule)' may be empty") }
         var (bodies, required) = ([Int32](), UInt64(0))
         for (index, member) in unordered.members.enumerated() {
@@ -304,7 +305,7 @@ struct ProgramBuilder {
         return exit
     }
 
-    /// One character of a set, with escapes where it stands in a JSON string.
+    /// Adds one character of a set, with escapes if it is in a JSON string.
     private mutating func add(character set: ScalarSet, isInString: Bool, from: Int32, to end: Int32) throws(GrammarTextError) {
         guard isInString else { return try add(set, from: from, to: end) }
         try add(set.subtracting(GrammarWriter.escaped), from: from, to: end)
@@ -318,7 +319,7 @@ struct ProgramBuilder {
         let end: Int32
     }
 
-    /// The node after a backslash. The last byte leads to `end` itself, where characters are counted.
+    /// Returns the node after a backslash. The last byte of the escape leads to `end` itself, because the program counts characters there.
     private mutating func escape(_ scalars: [Unicode.Scalar], to end: Int32) throws(GrammarTextError) -> Int32 {
         let key = Escapes(scalars: scalars, end: end)
         if let known = escapes[key] { return known }
@@ -336,7 +337,7 @@ struct ProgramBuilder {
 }
 
 extension Grammar.Expression {
-    /// All literals and names of control tokens in it.
+    /// The literals and the names of control tokens in the expression.
     fileprivate var texts: [[UInt8]] {
         switch self {
         case .literal(let bytes): [bytes]

@@ -1,4 +1,4 @@
-/// Removes from a program's nodes the links that read nothing and the ways that lead nowhere.
+/// Removes links, which read nothing, and dead ends from the nodes of a program.
 struct ProgramCleaner {
     let regions: [LengthRegion]
     let memberSets: [MemberSet]
@@ -26,7 +26,7 @@ struct ProgramCleaner {
         return GrammarProgram(nodes: nodes, start: start, controls: controls, regions: regions, memberSets: sets)
     }
 
-    /// Each node with the content of the nodes that it is linked to; nodes that cannot be reached are emptied.
+    /// Returns each node merged with the nodes that its links reach; unreachable nodes become empty.
     private func withoutLinks(
         _ nodes: [GrammarProgram.Node], _ links: [[Int32]], _ start: Int32
     ) throws(GrammarTextError) -> [GrammarProgram.Node] {
@@ -75,13 +75,13 @@ struct ProgramCleaner {
         return result
     }
 
-    /// Where members begin that come first, or next, at a node.
+    /// Returns the first nodes of the members that may come first, or next, at a node.
     private func starts(of node: GrammarProgram.Node) -> [Int32] {
         let set = max(node.beginsMembers, node.nextMember)
         return set < 0 ? [] : memberSets[Int(set)].starts
     }
 
-    /// The least set of nodes that a condition holds for, where the condition of a node depends on the nodes that it leads to.
+    /// Returns the smallest set of nodes that satisfies a condition which depends on the nodes that each node leads to.
     private func reaching(
         _ nodes: [GrammarProgram.Node], _ holds: (GrammarProgram.Node, [Bool]) -> Bool
     ) throws(GrammarTextError) -> [Bool] {
@@ -112,21 +112,21 @@ struct ProgramCleaner {
         return result
     }
 
-    /// A rule that begins with itself would be called without end.
+    /// Throws when a rule begins with itself: the program would call it endlessly.
     private func refuseLeftRecursion(_ nodes: [GrammarProgram.Node]) throws(GrammarTextError) {
-        /// Where a region is left whose automaton accepts the empty text.
+        /// Returns the node after a region whose automaton accepts the empty text; -1 for other regions.
         func leftEmpty(_ region: LengthRegion) -> Int32 { region.least == 0 ? nodes[Int(region.firstNode)].leaves : -1 }
         let empty = try reaching(nodes) { node, known in
             node.isEnd || node.calls.contains { known[Int($0.returnsTo)] && ($0.least == 0 || known[Int($0.body)]) }
                 || node.entries.contains { leftEmpty(regions[Int($0)]) >= 0 && known[Int(leftEmpty(regions[Int($0)]))] }
         }
-        // Nodes that are reached without reading anything; a cycle that goes through a body is a recursion.
+        // Depth-first search over the nodes that are reached without reading. A cycle through a body is a left recursion.
         var color = [UInt8](repeating: 0, count: nodes.count)
         var place = [Int32](repeating: 0, count: nodes.count)
         var count = 0
         for root in nodes.indices where color[root] == 0 {
             var path: [(node: Int, next: Int, entersBody: Bool)] = [(root, 0, false)]
-            // Bodies that are entered up to each place of the path.
+            // The number of bodies entered up to each index of the path.
             var bodies = [0]
             color[root] = 1
             place[root] = 0
@@ -134,7 +134,7 @@ struct ProgramCleaner {
                 count += 1
                 if count.isMultiple(of: 4096) { try budget.check() }
                 let (calls, entries, members) = (nodes[node].calls, nodes[node].entries, starts(of: nodes[node]))
-                // Two ways for each call: into its body, and past it where it may be empty.
+                // Each call has two successors: its body, and the node after it if the body may be empty.
                 guard next < calls.count * 2 + entries.count + members.count else {
                     color[node] = 2
                     path.removeLast()

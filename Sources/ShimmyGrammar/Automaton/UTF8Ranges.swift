@@ -1,10 +1,11 @@
-/// Sets of characters as sequences of ranges of bytes.
+/// Sets of characters as sequences of byte ranges.
 enum UTF8Ranges {
-    /// Each sequence stands for the texts of one character whose bytes lie in its ranges; no text is in two of them.
+    /// Returns sequences that together match the UTF-8 texts of the characters of `set`. A sequence has one range for each byte of a character; no
+    /// text matches two sequences.
     static func sequences(of set: ScalarSet) -> [[ClosedRange<UInt8>]] {
         var result: [[ClosedRange<UInt8>]] = []
         for range in set.ranges {
-            // Surrogates are no characters.
+            // Surrogates are not characters.
             for part in [0...0x7F, 0x80...0x7FF, 0x800...0xD7FF, 0xE000...0xFFFF, 0x10000...0x10FFFF] as [ClosedRange<UInt32>]
             where range.overlaps(part) {
                 split(range.clamped(to: part), &result)
@@ -15,7 +16,7 @@ enum UTF8Ranges {
 
     /// - range: characters whose texts have the same number of bytes.
     private static func split(_ range: ClosedRange<UInt32>, _ result: inout [[ClosedRange<UInt8>]]) {
-        // Where two ends differ before their last six bits, the last six bits must take all values; otherwise the range is cut.
+        // If the two bounds differ above their last 6, 12 or 18 bits, these last bits must take all values; otherwise split the range.
         for shift: UInt32 in [6, 12, 18] {
             let mask = (UInt32(1) << shift) - 1
             guard range.lowerBound >> shift != range.upperBound >> shift, range.upperBound > 0x7F else { continue }

@@ -1,60 +1,60 @@
 import ShimmyCore
 
-/// The states of a grammar as far as anybody has come to them: a machine with a stack, made deterministic while it runs.
+/// The states of a grammar that texts have reached so far: a pushdown automaton that is made deterministic at run time.
 ///
-/// A state is the set of all places where the text may stand, each a node of the program and a stack of places to return to. States, stacks
-/// and steps between states are kept, so that what was worked out once is looked up from then on.
+/// A state is the set of all positions where the text may be: a node of the program, a stack of nodes to return to, and a counter. States, stacks
+/// and steps between states are stored, so that each is computed once and looked up afterwards.
 ///
-/// `@unchecked Sendable`: used behind the lock of `CompiledGrammar.Tables` only.
+/// `@unchecked Sendable`: used only behind the lock of `CompiledGrammar.Tables`.
 final class GrammarStates: @unchecked Sendable {
     typealias State = Int32
 
     static let dead: State = -2
     static let unknown: State = -1
-    /// Places in one state; what is more ambiguous allows nothing any more.
+    /// The max number of positions in one state; a more ambiguous state is dead.
     private static let maximumPlaces = 1024
 
-    /// Where the text goes on when a part of it has ended.
+    /// A stack frame: how the text continues after a part of it has ended.
     struct Frame: Hashable {
-        /// The node to return to; for a repetition its body, which may begin again.
+        /// The node to return to. For a repetition, its body, which may begin again; for members in any order, their index in `memberSets`.
         var node: Int32
-        /// How often a repetition must and may begin again; -1 for what is no repetition.
+        /// The min and max number of further repetitions; -1 for a frame that is not a repetition.
         var least: Int32
         var most: Int32
         var parent: Int32
-        /// For members in any order, of the set `node`: a bit for each that came. Nil for all else.
+        /// For members in any order: one bit for each member that the text has so far. Nil for other frames.
         var seen: UInt64?
     }
 
     struct Places: Hashable {
-        /// Node, stack and counter of each place, sorted.
+        /// The node, stack and counter of each position, sorted.
         var places: [UInt64]
         var isEnd: Bool
     }
 
     let program: GrammarProgram
-    /// Bytes of the longest token: a repetition that may go on for longer than that looks endless to any token.
+    /// The length of the longest token in bytes, plus one. A repetition that may continue for longer than this looks endless to every token.
     private let horizon: Int32
     private var frames: [Frame] = []
     private var frameIndex: [Frame: Int32] = [:]
-    /// Whether a stack has counts beyond the horizon.
+    /// Whether each stack has counts beyond the horizon.
     private var isFar: [Bool] = []
     private var states: [Places] = []
     private var stateIndex: [Places: State] = [:]
-    /// For each state, the state after each symbol.
+    /// The state after each symbol, `symbolCount` entries for each state.
     private var steps: UnsafeMutableBufferPointer<State>
     private var nearStates: [State: State] = [:]
     private var masks: [State: TokenMask] = [:]
     private var maskBytes = 0
-    /// Masks that are being computed, the oldest first.
+    /// Unfinished mask computations, oldest first.
     private var walks: [(state: State, walk: MaskWalk)] = []
-    /// The tables of walks over the vocabulary.
+    /// The tables that walks over the vocabulary share; nil before the first walk and after the tables grew too large.
     private var scratch: GrammarStates?
-    /// Bytes of places in all states.
+    /// The size of the positions in all states, in bytes.
     private var placeBytes = 0
     private var forced: [State: ForcedText] = [:]
     private let symbolCount: Int
-    /// The counter of each region's count 0; counters are numbered through all regions. 0 stands for no counter.
+    /// The counter of each region's count 0. Counters are numbered across all regions; 0 means that there is no counter.
     private let counterBases: [Int]
 
     init(program: GrammarProgram, horizon: Int) {
@@ -77,25 +77,25 @@ final class GrammarStates: @unchecked Sendable {
 
     private(set) var start: State
 
-    /// Bytes of the masks that are kept.
+    /// The max size of the stored masks, in bytes.
     private static let maximumMasks = 8 << 20
-    /// Bytes of tables for walks that are kept.
+    /// The max size of the tables kept for walks, in bytes.
     private static let maximumScratch = 4 << 20
-    /// Masks that are being computed at one time. The work on one that is given up is mostly done: its states are known.
+    /// The max number of unfinished walks. Dropping one loses little work, because the states that it found stay in the shared tables.
     private static let maximumWalks = 4
 
-    /// Bytes that its tables take, roughly.
+    /// The approximate size of the tables in bytes.
     var size: Int {
         states.count * (symbolCount * 4 + 200) + placeBytes + frames.count * 64 + maskBytes + forced.count * 64 + scratchSize
     }
 
     private var scratchSize: Int {
-        // Most walks share their tables.
+        // Most walks share `scratch`.
         let others = walks.lazy.map(\.walk.tables).filter { [scratch] in $0 !== scratch }
         return (scratch?.size ?? 0) + others.reduce(0) { $0 + $1.size }
     }
 
-    /// Bytes without those that are kept when new tables begin.
+    /// The size in bytes without masks, which move to new tables, and without the tables of walks.
     var sizeOfStates: Int { size - maskBytes - scratchSize }
 
     func isEnd(_ state: State) -> Bool { state >= 0 && states[Int(state)].isEnd }
@@ -106,7 +106,7 @@ final class GrammarStates: @unchecked Sendable {
 
     func step(_ state: State, control: Int) -> State { step(state, symbol: program.representatives.count + control) }
 
-    /// The state after a symbol as far as it is known.
+    /// Returns the state after a symbol if it has been computed; otherwise `unknown`.
     func knownStep(_ state: State, _ symbol: Int) -> State { steps[Int(state) * symbolCount + symbol] }
 
     func step(_ state: State, symbol: Int) -> State {
@@ -141,7 +141,7 @@ final class GrammarStates: @unchecked Sendable {
         return reached.places.isEmpty ? Self.dead : self.state(after: reached)
     }
 
-    // A place has 20 bits for its node, 22 for its stack and 22 for its counter; the builder and `push` keep within them.
+    // A position has 20 bits for its node, 22 for its stack and 22 for its counter. The builder and `push` respect these limits.
     private static func place(_ node: Int32, _ stack: Int32, _ counter: Int) -> UInt64 {
         UInt64(UInt32(bitPattern: node)) << 44 | UInt64(UInt32(bitPattern: stack)) << 22 | UInt64(counter)
     }
@@ -149,7 +149,7 @@ final class GrammarStates: @unchecked Sendable {
     private static func stack(_ place: UInt64) -> Int32 { Int32(place >> 22 & 0x3FFFFF) }
     private static func counter(_ place: UInt64) -> Int { Int(place & 0x3FFFFF) }
     private static let maximumFrames = 1 << 22
-    /// Counters of all regions of a program.
+    /// The max number of counters of all regions of a program.
     static let maximumCounters = 1 << 22
 
     private func region(of counter: Int) -> Int {
@@ -161,10 +161,10 @@ final class GrammarStates: @unchecked Sendable {
         return low
     }
 
-    /// The counter at a node that a byte leads to; nil when no text of a permitted length goes on there.
+    /// Returns the counter at a node that a byte leads to; nil when no text of a permitted length continues there.
     private func counter(after counter: Int, at node: Int32) -> Int? {
         let node = program.nodes[Int(node)]
-        // Within a character, what its last byte leads to has to be allowed.
+        // Inside a character, the state after its last byte must be allowed.
         let state = node.countedState >= 0 ? node.countedState : node.endsCharacter
         if counter == 0 || state < 0 { return counter }
         let index = region(of: counter)
@@ -173,13 +173,13 @@ final class GrammarStates: @unchecked Sendable {
         return node.countedState >= 0 ? counterBases[index] + count : counter
     }
 
-    /// The state of a text that has come to these places: calls are made and ended rules are left until something has to be read.
+    /// Returns the state of a text that has reached these positions. Makes calls and leaves ended rules until the next symbol has to be read.
     private func state(after reached: PlaceSet) -> State {
         var seen = reached
         var places: [UInt64] = []
         var isEnd = false
         var index = 0
-        // What is found goes to the end of the set and is looked at in its turn.
+        // New positions are appended to the set and visited in turn.
         while index < seen.places.count {
             let place = seen.places[index]
             index += 1
@@ -219,7 +219,7 @@ final class GrammarStates: @unchecked Sendable {
         return intern(Places(places: places, isEnd: isEnd))
     }
 
-    /// Begins a repetition's body, once more or for the first time.
+    /// Begins the body of a repetition, for the first time or again.
     private func begin(_ frame: Frame, _ seen: inout PlaceSet) {
         guard frame.most > 0 else { return }
         let most = frame.most == GrammarProgram.endless ? frame.most : frame.most - 1
@@ -229,7 +229,7 @@ final class GrammarStates: @unchecked Sendable {
 
     /// Begins the members that may come next.
     ///
-    /// - stack: its uppermost frame knows which ones came.
+    /// - stack: its top frame records the members that the text has so far.
     private func offer(_ stack: Int32, _ seen: inout PlaceSet) {
         let frame = frames[Int(stack)]
         guard let came = frame.seen else { return }
@@ -269,7 +269,7 @@ final class GrammarStates: @unchecked Sendable {
 
     private func push(_ frame: Frame) -> Int32 {
         if let known = frameIndex[frame] { return known }
-        // The caller gives up such a state.
+        // The caller discards a state whose stacks exceed the limit.
         if frames.count >= Self.maximumFrames { return 0 }
         let index = Int32(frames.count)
         frames.append(frame)
@@ -295,7 +295,7 @@ final class GrammarStates: @unchecked Sendable {
         return state
     }
 
-    /// The state with all counts that no token can exhaust cut to the horizon: it allows the same tokens.
+    /// Returns the state with all counts that no token can exhaust cut to the horizon. It allows the same tokens.
     private func near(_ state: State) -> State {
         if state < 0 { return state }
         if let known = nearStates[state] { return known }
@@ -327,9 +327,9 @@ final class GrammarStates: @unchecked Sendable {
         }
     }
 
-    /// A stack with other frames, from the bottom up.
+    /// Returns a stack with changed frames, rebuilt from the bottom up.
     ///
-    /// - isSame: whether a stack is left as it is.
+    /// - isSame: whether a stack stays as it is.
     private func rebuilt(_ stack: Int32, until isSame: (Int32) -> Bool, _ change: (Frame) -> Frame) -> Int32 {
         var path: [Int32] = []
         var bottom = stack
@@ -345,7 +345,7 @@ final class GrammarStates: @unchecked Sendable {
         return bottom
     }
 
-    /// The same state in another's tables.
+    /// Returns the same state in other tables.
     func moved(_ state: State, to other: GrammarStates) -> State {
         if state < 0 { return state }
         let source = states[Int(state)]
@@ -373,9 +373,9 @@ final class GrammarStates: @unchecked Sendable {
 
     // MARK: Masks
 
-    /// The tokens that may come next, and the tokens that end a text where it may end.
+    /// Returns the mask of a state: the tokens that may come next, and the EOG tokens where the text may end.
     ///
-    /// - deadline: when to stop computing, about; a later call goes on. Nil for never.
+    /// - deadline: the approximate time to stop; a later call continues. Nil for no deadline.
     /// Returns nil when the mask was not finished.
     func mask(_ state: State, _ trie: TokenTrie, until deadline: ContinuousClock.Instant?) -> TokenMask? {
         let state = near(state)
@@ -406,16 +406,16 @@ final class GrammarStates: @unchecked Sendable {
         return MaskWalk(from: moved(state, to: tables), tables: tables, trie: trie)
     }
 
-    /// New tables of the same grammar.
+    /// Returns empty tables of the same grammar.
     func empty() -> GrammarStates { GrammarStates(program: program, horizon: Int(horizon) - 1) }
 
     private func keep(_ mask: TokenMask, of state: State) {
         if masks.updateValue(mask, forKey: state) == nil { maskBytes += mask.words.count * 8 + 64 }
-        // Masks are cheap to compute beside what they would take.
+        // Computing masks again is cheaper than the memory to keep all of them.
         if maskBytes > Self.maximumMasks { (masks, maskBytes) = ([:], 0) }
     }
 
-    /// Moves the masks to new tables: they took longer to compute than steps.
+    /// Copies the masks to new tables, because masks take longer to compute than steps.
     func moveMasks(to other: GrammarStates) {
         for (state, mask) in masks { other.keep(mask, of: moved(state, to: other)) }
     }
@@ -424,10 +424,10 @@ final class GrammarStates: @unchecked Sendable {
 
     // MARK: Forced text
 
-    /// Places that are looked at for one forced text; what comes after is found out later.
+    /// The max number of positions to visit for one forced text; a later call finds the text after it.
     private static let maximumVisits = 4096
 
-    /// What has to come next, whatever is preferred.
+    /// Returns the text that must come next; empty where there is a choice.
     func forcedText(_ state: State) -> ForcedText {
         if state < 0 { return ForcedText() }
         if let known = forced[state] { return known }
@@ -443,7 +443,7 @@ final class GrammarStates: @unchecked Sendable {
         return text
     }
 
-    /// The one byte that can come next, if there is just one and no control token.
+    /// Returns the only byte that can come next; nil when several bytes or a control token can.
     private func onlyByte(_ state: State) -> UInt8? {
         var found: UInt8?
         for place in states[Int(state)].places {
@@ -458,7 +458,7 @@ final class GrammarStates: @unchecked Sendable {
     }
 }
 
-/// Places without repetitions, in the order in which they came. Mostly a handful, for which hashing does not pay.
+/// A set of positions in insertion order. It is usually small; hashing does not pay off below about two dozen.
 private struct PlaceSet {
     private(set) var places: [UInt64] = []
     private var hashed: Set<UInt64> = []
@@ -479,7 +479,7 @@ package struct ForcedText: Hashable, Sendable {
     static let longest = 256
 
     package var bytes: [UInt8] = []
-    /// Whether the whole text ends after them.
+    /// Whether the whole text ends after `bytes`.
     package var ends = false
 
     package init(bytes: [UInt8] = [], ends: Bool = false) {

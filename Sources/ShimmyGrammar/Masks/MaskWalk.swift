@@ -1,34 +1,34 @@
 import ShimmyCore
 
-/// A walk over the vocabulary that finds the tokens which can follow a state. It can stop at any time and go on later.
+/// A resumable walk over the vocabulary that finds the tokens which can follow a state.
 ///
-/// It has tables of its own, so that the grammar's hold only states that texts come to.
+/// It uses its own tables, so that the grammar's tables contain only states that texts reach.
 ///
-/// `@unchecked Sendable`: used behind the lock of `CompiledGrammar.Tables` only.
+/// `@unchecked Sendable`: used only behind the lock of `CompiledGrammar.Tables`.
 final class MaskWalk: @unchecked Sendable {
     typealias State = GrammarStates.State
 
-    /// The tables that it walks on; new ones when they grow too large on the way.
+    /// The tables of the walk; replaced by new ones when they grow too large.
     private(set) var tables: GrammarStates
     private(set) var words: [UInt64]
     private let trie: TokenTrie
     private var start: State
-    /// The states after each byte of the node that it stands at.
+    /// The state after each byte on the path to the current node, by depth.
     private var path: [State]
-    /// The bytes after which the first state is the same, and how many kinds of bytes were tried for that.
+    /// The bytes that lead from `start` back to `start`, as far as known, and the number of byte classes tried so far.
     private var staying = TokenTrie.ByteSet.zero
     private var tried = 0
     private var index = 0
-    /// How many of the vocabulary's tokens, in the order of the walk, are decided.
+    /// The number of decided tokens, in the order of the walk.
     private var decided = 0
     private var misses = 0
 
-    /// New states between two looks at the clock.
+    /// The number of new states between two checks of the clock.
     private static let missesPerLook = 8
-    /// Bytes of tables from which a walk takes new ones.
+    /// The size in bytes above which a walk replaces its tables.
     private static let maximumSize = 8 << 20
 
-    /// - start: in `tables`.
+    /// - start: a state in `tables`.
     init(from start: State, tables: GrammarStates, trie: TokenTrie) {
         self.start = start
         self.tables = tables
@@ -37,8 +37,8 @@ final class MaskWalk: @unchecked Sendable {
         path = [State](repeating: start, count: trie.longest + 1)
     }
 
-    /// Goes on, by a little at least; returns whether it came to the end.
-    /// - deadline: when to stop, about; nil for never.
+    /// Continues the walk by at least a little; returns whether the walk is complete.
+    /// - deadline: the approximate time to stop; nil for no deadline.
     func run(until deadline: ContinuousClock.Instant?) -> Bool {
         guard findStayingBytes(until: deadline) else { return false }
         return trie.nodes.withUnsafeBufferPointer { nodes in
@@ -58,7 +58,7 @@ final class MaskWalk: @unchecked Sendable {
                     decided = Int(nodes[index - 1].tokensEnd)
                     continue
                 }
-                // Within a text of any characters most tokens lead nowhere else: a whole branch is allowed at once.
+                // In unconstrained text, most tokens lead back to the same state; allow a whole branch at once.
                 if next == start, node.byteSet >= 0, trie.byteSets[Int(node.byteSet)] & ~staying == .zero {
                     index = Int(node.end)
                     allow(upTo: Int(nodes[index - 1].tokensEnd))
@@ -72,7 +72,7 @@ final class MaskWalk: @unchecked Sendable {
         }
     }
 
-    /// Each step from the first state can take long.
+    /// Finds `staying`; returns false when the deadline has passed. Checks the clock after each step, because a step from `start` can take long.
     private func findStayingBytes(until deadline: ContinuousClock.Instant?) -> Bool {
         let classes = tables.program.classes
         while tried < tables.program.representatives.count {
@@ -93,7 +93,7 @@ final class MaskWalk: @unchecked Sendable {
         }
     }
 
-    /// Takes new tables, with the states on the way here alone.
+    /// Replaces the tables by new ones that contain only the states on the current path.
     private func move(depth: Int) {
         let larger = tables.empty()
         start = tables.moved(start, to: larger)

@@ -1,16 +1,16 @@
 package import ShimmyCore
 
-/// A vocabulary's tokens as a tree of bytes, flat, in the order in which it is walked. Made once for a model.
+/// The tokens of a vocabulary as a trie of bytes, stored flat in the order of a walk. Built once for each model.
 package final class TokenTrie: Sendable {
     struct Node {
         let byte: UInt8
-        /// Bytes from the root, 1 for its children.
+        /// The number of bytes from the root; 1 for the root's children.
         let depth: Int32
-        /// The index after all that begins with this node's bytes.
+        /// The index after the last node of this node's branch.
         var end: Int32
-        /// Where its tokens end in `tokens`; they begin where those of the node before end.
+        /// The end of this node's tokens in `tokens`; they begin at the end of the previous node's tokens.
         var tokensEnd: Int32
-        /// Where the bytes of all that begins with this node's are in `byteSets`; -1 for small branches.
+        /// The index in `byteSets` of the set of all bytes in this node's branch; -1 for small branches.
         var byteSet: Int32 = -1
     }
 
@@ -21,15 +21,15 @@ package final class TokenTrie: Sendable {
     let byteSets: [ByteSet]
     let tokens: [Token]
     let tokenCount: Int
-    /// Of the longest token, in bytes.
+    /// The length of the longest token in bytes.
     package let longest: Int
-    /// Tokens that end a text; the first is the usual one.
+    /// The EOG tokens; the default one comes first.
     let ends: [Token]
-    /// Control tokens by their texts. They are no text: a grammar that wants them names them.
+    /// Control tokens by their texts. They are not text: a grammar must name a control token to allow it.
     let controls: [String: Token]
     private let pieces: [[UInt8]]
 
-    /// - pieces: the bytes of each token; empty for those that are no text.
+    /// - pieces: the bytes of each token; empty for a token that is not text.
     package init(pieces: [[UInt8]], ends: [Token], controls: [String: Token]) {
         let ending = Set(ends)
         self.ends = ends
@@ -51,7 +51,7 @@ package final class TokenTrie: Sendable {
                 nodes.append(Node(byte: byte, depth: Int32(path.count), end: 0, tokensEnd: Int32(tokens.count)))
             }
             tokens.append(Token(index))
-            // Equal pieces come one after the other, so that this node is the last one.
+            // Tokens with equal pieces follow each other, so this node is the last one.
             nodes[nodes.count - 1].tokensEnd = Int32(tokens.count)
             last = piece
         }
@@ -62,7 +62,7 @@ package final class TokenTrie: Sendable {
         longest = pieces.lazy.map(\.count).max() ?? 0
     }
 
-    /// Nodes of a branch that is worth knowing as a whole.
+    /// The min number of nodes of a branch that gets a byte set.
     private static let largeBranch = 16
 
     private static func collectBytes(_ nodes: inout [Node]) -> [ByteSet] {
@@ -83,12 +83,12 @@ package final class TokenTrie: Sendable {
         return kept
     }
 
-    /// The token to end a text with, where nothing else is left to say.
+    /// The EOG token to append when nothing else may follow; nil when the vocabulary has none.
     package var end: Token? { ends.first }
 
     func bytes(of token: Token) -> [UInt8] { pieces.indices.contains(Int(token)) ? pieces[Int(token)] : [] }
 
-    /// The longest allowed token that some bytes begin with.
+    /// Returns the longest token that is a prefix of `bytes` and that the mask allows, with its length in bytes; nil when there is none.
     package func longestToken(of bytes: some Collection<UInt8>, allowedBy mask: TokenMask) -> (token: Token, length: Int)? {
         var (index, end) = (0, nodes.count)
         var found: (token: Token, length: Int)?
@@ -103,7 +103,7 @@ package final class TokenTrie: Sendable {
         return found
     }
 
-    /// Whether some token begins with these bytes and goes on.
+    /// Whether a token begins with `bytes` and is longer.
     package func hasLonger(than bytes: some Collection<UInt8>) -> Bool {
         var (index, end) = (0, nodes.count)
         var found = -1

@@ -1,11 +1,11 @@
-// Automata in a grammar's text, which GBNF does not have: `@text{1,5; [a-z]>0 =}`.
+// The notation of automata in a grammar's text, an extension of GBNF: `@text{1,5; [a-z]>0 =}`.
 //
-// After the bounds of the length (`0,` for none) each part is a state: its edges, each a set of characters (`*` for all others) and the state
-// that it leads to, then `=` where the automaton accepts, with the name of a rule that follows there. `@string{…}` reads characters of a JSON
-// string, with escapes.
+// The min and max length come first (`0,` for no bounds). Each part after them is a state: its edges, each a set of characters (`*` for all others)
+// and the number of the target state; then `=` if the automaton accepts there, with the name of the rule that follows. `@string{…}` reads the
+// characters of a JSON string, with escapes.
 
 extension CountedAutomaton {
-    /// As a grammar's text has it.
+    /// The automaton in the notation of a grammar's text.
     var text: String {
         let writer = GrammarWriter(context: .plain)
         var text = (isInString ? "@string{" : "@text{") + "\(least),\(most.map { "\($0)" } ?? "")"
@@ -25,7 +25,7 @@ extension CountedAutomaton {
 }
 
 extension GBNFParser {
-    /// Reads the rest of `@text{…}` or `@string{…}`.
+    /// Parses the rest of `@text{…}` or `@string{…}`.
     mutating func automaton(isInString: Bool) throws(GrammarTextError) -> CountedAutomaton {
         guard take("{") else { throw fail("a '{' is missing") }
         let least = try number() ?? 0

@@ -1,9 +1,9 @@
-/// Reads llama.cpp's notation of grammars (GBNF): rules `name ::= …` with literals, sets of characters, `.`, groups, `|`, `*`, `+`, `?`,
-/// `{m,n}`, `<control token>` and comments; also `@text{…}` and `@string{…}`, see `AutomatonNotation`, and `@members{…}`, see
-/// `UnorderedMembers`.
+/// A parser of llama.cpp's grammar notation (GBNF): rules `name ::= …` with literals, sets of characters, `.`, groups, `|`, `*`, `+`, `?`, `{m,n}`,
+/// `<control token>` and comments; also the extensions `@text{…}` and `@string{…}` (see `AutomatonNotation`) and `@members{…}` (see
+/// `UnorderedMembers`).
 struct GBNFParser {
     private static let maximumDepth = 128
-    /// Suffixes such as `*` after one element.
+    /// The max number of suffixes, such as `*`, after one element.
     private static let maximumSuffixes = 16
     private static let maximumRepetitions = 1_000_000
 
@@ -13,7 +13,7 @@ struct GBNFParser {
     private var elements = 0
     private let budget: GrammarBudget
 
-    /// Throws `GrammarTextError` when the text is not a grammar, lacks a rule that it names, lacks `root`, or is too long.
+    /// Throws `GrammarTextError` when the text is not a grammar, lacks `root` or a rule that it refers to, or is too long.
     static func parse(_ text: String, budget: GrammarBudget = GrammarBudget()) throws(GrammarTextError) -> Grammar {
         try budget.check(text: text)
         var parser = GBNFParser(scalars: Array(text.unicodeScalars), budget: budget)
@@ -100,7 +100,7 @@ struct GBNFParser {
         return choices.count == 1 ? choices[0] : .choice(choices)
     }
 
-    /// Takes a '|', also one that begins the next line.
+    /// Consumes a '|', even at the beginning of the next line.
     private mutating func continuesWithBar() -> Bool {
         let start = index
         skipSpace(newlines: true)
@@ -144,7 +144,7 @@ struct GBNFParser {
         }
     }
 
-    /// What GBNF does not have.
+    /// Parses an extension of GBNF, which begins with '@'.
     private mutating func extended() throws(GrammarTextError) -> Grammar.Expression {
         index += 1
         let kind = try name()
@@ -189,7 +189,7 @@ struct GBNFParser {
         return .control(text(start..<index))
     }
 
-    /// One character of a literal or a set, perhaps escaped.
+    /// Parses one character of a literal or a set; it may be escaped.
     private mutating func character() throws(GrammarTextError) -> Unicode.Scalar {
         guard let scalar = next else { throw fail("the text ends too early") }
         index += 1
@@ -269,7 +269,7 @@ struct GBNFParser {
 }
 
 extension Grammar.Expression {
-    /// The rules that it names.
+    /// The names of the rules that the expression refers to.
     var ruleNames: [String] {
         switch self {
         case .rule(let name): [name]

@@ -1,10 +1,10 @@
-// What a text may be, and which tokens can come next: grammars, regular expressions and JSON Schemas over a vocabulary of byte strings.
-// Knows bytes and tokens; nothing of models, conversations or HTTP.
+// The module compiles grammars, regular expressions and JSON Schemas for a vocabulary of byte strings, and computes the tokens that may come next in
+// a text. It knows bytes and tokens, but not models, conversations or HTTP.
 
-/// Rules that describe a set of texts; the first text is what `root` describes.
+/// The rules of a grammar. A text fits the grammar when it fits the rule `root`.
 struct Grammar: Sendable, Equatable {
     indirect enum Expression: Sendable, Equatable {
-        /// A text, byte by byte.
+        /// The bytes of a text.
         case literal([UInt8])
         /// One character of a set.
         case set(ScalarSet)
@@ -13,11 +13,11 @@ struct Grammar: Sendable, Equatable {
         case control(String)
         case sequence([Expression])
         case choice([Expression])
-        /// - most: nil for any number.
+        /// - most: the max number of repetitions; nil for unbounded.
         case repeated(Expression, least: Int, most: Int?)
-        /// Texts that a deterministic automaton accepts.
+        /// The texts that a deterministic automaton accepts.
         case automaton(CountedAutomaton)
-        /// Members of an object in any order.
+        /// The members of an object, in any order.
         case unordered(UnorderedMembers)
 
         static let empty = Expression.sequence([])
@@ -26,10 +26,10 @@ struct Grammar: Sendable, Equatable {
     var rules: [String: Expression]
     var root = "root"
 
-    /// The least set of rules that a condition holds for, where it depends on the rules in that set.
+    /// Returns the smallest set of rules that satisfies a condition, where the condition of a rule depends on the rules in the set.
     func leastRules(_ budget: GrammarBudget, _ holds: (Expression, Set<String>) -> Bool) throws(GrammarTextError) -> Set<String> {
         var known: Set<String> = []
-        // A rule is looked at again when the condition turns out to hold for one that it names.
+        // Test a rule again when a rule that it refers to joins the set.
         var users: [String: [String]] = [:]
         for (name, body) in rules { for used in body.ruleNames { users[used, default: []].append(name) } }
         try budget.check()
@@ -46,18 +46,18 @@ struct Grammar: Sendable, Equatable {
     }
 }
 
-/// An automaton over characters whose texts have a bounded length: the length is counted beside the states while a text is read.
+/// An automaton over characters whose texts have a bounded length. A counter beside the state tracks the length while a text is read.
 struct CountedAutomaton: Sendable, Equatable {
-    /// A label is a place in `exits`.
+    /// The automaton; its labels are indices in `exits`.
     var automaton: CharacterAutomaton
-    /// Whether the characters stand in a JSON string, with escapes.
+    /// Whether the characters are in a JSON string, with escapes.
     var isInString = false
-    /// Characters.
+    /// The min length in characters; `most` is the max length, nil for unbounded.
     var least = 0
     var most: Int?
-    /// The rule that follows where the automaton accepts with a label; nil where the text of the automaton ends.
+    /// The rule that follows the automaton's text, by the label with which the automaton accepts; nil where nothing follows.
     var exits: [String?] = [nil]
 
-    /// Whether lengths are counted.
+    /// Whether the length is bounded, so that characters must be counted.
     var isCounted: Bool { least > 0 || most != nil }
 }

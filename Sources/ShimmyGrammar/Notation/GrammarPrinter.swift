@@ -30,7 +30,7 @@ extension Grammar.Expression {
         }
     }
 
-    /// A text, character by character as it is.
+    /// Returns an expression that matches exactly `text`.
     static func literal(_ text: String) -> Self { .literal(Array(text.utf8)) }
 
     static func optional(_ body: Self) -> Self { .repeated(body, least: 0, most: 1) }

@@ -1,9 +1,9 @@
-/// Why a text is not a grammar that can be enforced, for people.
+/// The reason why a text is not a grammar that can be enforced, as a message for users.
 package struct GrammarTextError: Error, Equatable, CustomStringConvertible {
     package let description: String
-    /// Whether a limit was exceeded: a simpler grammar could work.
+    /// Whether the grammar exceeds a limit; a simpler grammar could work.
     package let isLimit: Bool
-    /// Whether a text that was said already is not the beginning of any text of the grammar.
+    /// Whether a text that was already generated is not a prefix of any text of the grammar.
     package let isUnfitPrefix: Bool
 
     package init(_ description: String, isLimit: Bool = false, isUnfitPrefix: Bool = false) {
@@ -13,15 +13,15 @@ package struct GrammarTextError: Error, Equatable, CustomStringConvertible {
     }
 }
 
-/// Where the text that a grammar describes stands.
+/// The context in which the text of a grammar occurs.
 package enum GrammarContext: Sendable {
-    /// As it is.
+    /// The text itself, without escapes.
     case plain
-    /// Inside a string of JSON: quotes, backslashes and control characters are escaped.
+    /// Inside a JSON string: quotes, backslashes and control characters are escaped.
     case jsonString
 }
 
-/// Writes the leaves of a grammar in llama.cpp's notation (GBNF).
+/// Writes literals and sets in llama.cpp's notation (GBNF).
 struct GrammarWriter {
     let context: GrammarContext
 
@@ -31,13 +31,13 @@ struct GrammarWriter {
         return "\"" + text.unicodeScalars.map { Self.quoted(written($0)) }.joined() + "\""
     }
 
-    /// One character of a set.
+    /// Returns the notation of one character of a set.
     func set(_ set: ScalarSet) -> String {
         let special = context == .plain ? [] : Self.escapedInJSON.filter { set.contains($0.value) }
         let plain = context == .plain ? set : set.subtracting(Self.escaped)
         var parts = special.map { "\"" + Self.quoted(written($0)) + "\"" }
         if !plain.isEmpty { parts.insert("[" + plain.ranges.compactMap(Self.range).joined() + "]", at: 0) }
-        // A set without members fits nothing; An empty set says so.
+        // An empty set matches nothing; GBNF writes it as `[]`.
         return parts.isEmpty ? "[]" : parts.count == 1 ? parts[0] : "(" + parts.joined(separator: " | ") + ")"
     }
 
@@ -45,7 +45,7 @@ struct GrammarWriter {
 
     static let escaped = ScalarSet(escapedInJSON.map { $0.value...$0.value })
 
-    /// The character as it is written in the context.
+    /// Returns the character as it is written in the context.
     func written(_ scalar: Unicode.Scalar) -> String {
         guard context == .jsonString else { return String(Character(scalar)) }
         switch scalar {
@@ -60,7 +60,7 @@ struct GrammarWriter {
         }
     }
 
-    /// A text between the quotes of a GBNF literal.
+    /// Returns a text with escapes for the inside of a GBNF literal.
     private static func quoted(_ text: String) -> String {
         text.unicodeScalars.map { scalar in
             switch scalar {
@@ -74,7 +74,7 @@ struct GrammarWriter {
         }.joined()
     }
 
-    /// Nil for a range of surrogates, which are not characters.
+    /// Returns a range in the notation of a set; nil for a range of surrogates, which are not characters.
     private static func range(_ range: ClosedRange<UInt32>) -> String? {
         let surrogates: ClosedRange<UInt32> = 0xD800...0xDFFF
         let low = surrogates.contains(range.lowerBound) ? surrogates.upperBound + 1 : range.lowerBound

@@ -1,14 +1,14 @@
-/// A grammar in Lark's notation, as clients give them for custom tools, written as rules of llama.cpp's notation (GBNF).
+/// A grammar in Lark's notation, as clients send it for custom tools, translated into rules in llama.cpp's notation (GBNF).
 ///
-/// Known are rules and terminals, strings, regular expressions, ranges, groups, `[…]`, `*`, `+`, `?`, `~`, aliases, priorities, `%ignore` and
-/// `%import common.…`. Templates of rules, `%declare` and the rest are errors. Rules may recurse, but not to the left.
+/// Supported are rules and terminals, strings, regular expressions, ranges, groups, `[…]`, `*`, `+`, `?`, `~`, aliases, priorities, `%ignore` and
+/// `%import common.…`. Rule templates, `%declare` and everything else are errors. Rules may recurse, but not to the left.
 package struct LarkGrammar: Sendable, Equatable {
-    /// The rules, with the one that describes the whole text first.
+    /// The rules in GBNF. The rule that matches the whole text comes first.
     package let rules: String
-    /// The name of that rule.
+    /// The name of the rule that matches the whole text.
     package let root: String
 
-    /// - prefix: what the names of all rules begin with: letters, digits and dashes.
+    /// - prefix: the prefix of all rule names: letters, digits and dashes.
     package init(
         _ text: String, prefix: String, in context: GrammarContext, budget: GrammarBudget = GrammarBudget()
     ) throws(GrammarTextError) {
@@ -20,7 +20,7 @@ package struct LarkGrammar: Sendable, Equatable {
     }
 }
 
-/// One character of look-ahead is enough, but for names, where the ':' of the next definition is looked for.
+/// A parser with one character of lookahead, except before a name, where it searches for the ':' of the next definition.
 private struct LarkParser {
     private static let maximumDepth = 64
 
@@ -36,7 +36,7 @@ private struct LarkParser {
     private var references: Set<String> = []
     private var ignored: [String] = []
     private var ignores = false
-    /// Whether what is being read is a terminal, inside of which nothing is ignored.
+    /// Whether the parser is inside a terminal, where `%ignore` does not apply.
     private var isTerminal = false
 
     init(_ text: String, prefix: String, context: GrammarContext, budget: GrammarBudget) {
@@ -64,7 +64,7 @@ private struct LarkParser {
         return lines + definitions.map { "\(rule($0.name)) ::= \($0.body)" }
     }
 
-    /// GBNF has no underscores in names.
+    /// Returns the GBNF name of a rule. GBNF does not allow underscores in names.
     private func rule(_ name: String) -> String { prefix + "r-" + name.replacingUnderscores }
 
     // MARK: Definitions
@@ -121,7 +121,7 @@ private struct LarkParser {
         definitions.append((alias, try RegexGrammar.expression(terminal, in: context)))
     }
 
-    /// Lark's own library of terminals.
+    /// Lark's library of common terminals, as regular expressions.
     private static let common = [
         "DIGIT": "[0-9]", "HEXDIGIT": "[0-9a-fA-F]", "INT": "[0-9]+", "SIGNED_INT": "[+-]?[0-9]+", "DECIMAL": #"([0-9]+\.[0-9]*|\.[0-9]+)"#,
         "FLOAT": #"([0-9]+[eE][+-]?[0-9]+|([0-9]+\.[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?)"#,
@@ -165,7 +165,7 @@ private struct LarkParser {
         return parts.isEmpty ? "\"\"" : parts.joined(separator: " ")
     }
 
-    /// `-> name` only names what was parsed.
+    /// Skips `-> name`, which names a node of the parse tree and matches no text.
     private mutating func alias() throws(GrammarTextError) {
         guard take("-"), take(">") else { throw GrammarTextError("'\(excerpt)' is not known") }
         skipBlanks()
@@ -210,7 +210,7 @@ private struct LarkParser {
         }
     }
 
-    /// A terminal in a rule, with what is ignored after it.
+    /// Returns a terminal in a rule, followed by the ignored text.
     private func leaf(_ text: String) -> String { ignores && !isTerminal ? "(\(text) \(prefix)ignored)" : text }
 
     private mutating func literal() throws(GrammarTextError) -> String {
@@ -310,7 +310,7 @@ private struct LarkParser {
         _ = takeName()
     }
 
-    /// Whether a name and a ':' come next: the definition after this one.
+    /// Whether the next definition begins here: a name and a ':'.
     private var startsDefinition: Bool {
         var copy = self
         while let scalar = copy.next, "?!".unicodeScalars.contains(scalar) { copy.index += 1 }
@@ -324,7 +324,7 @@ private struct LarkParser {
         while let scalar = next, scalar == " " || scalar == "\t" { index += 1 }
     }
 
-    /// Blanks, newlines and comments.
+    /// Skips blanks, newlines and comments.
     private mutating func skipSpace() {
         while let scalar = next {
             let isComment = scalar == "#" || (scalar == "/" && index + 1 < scalars.count && scalars[index + 1] == "/")
@@ -344,6 +344,6 @@ extension String {
 }
 
 extension String.UnicodeScalarView {
-    /// The value of the one scalar of a text of one.
+    /// The value of the only scalar; nil unless the text has exactly one.
     fileprivate var only: UInt32? { count == 1 ? first?.value : nil }
 }

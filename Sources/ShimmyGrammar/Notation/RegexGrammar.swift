@@ -1,9 +1,9 @@
-/// A regular expression as an expression of a grammar. What is matched is the whole text.
+/// A translator of regular expressions into grammar expressions. The expression must match the whole text.
 ///
-/// Sets, groups, alternatives and repetitions are known. Anchors are allowed at the ends, where they say nothing; what a grammar cannot say
-/// (references back, looking around, borders of words) is an error.
+/// Sets, groups, alternatives and repetitions are supported. Anchors are allowed at the ends, where they have no effect. Backreferences, lookaround
+/// and word boundaries are errors, because a grammar cannot express them.
 package struct RegexGrammar {
-    /// Groups inside groups.
+    /// The max nesting depth of groups.
     private static let maximumDepth = 64
     private static let maximumRepetitions = 65_536
 
@@ -14,7 +14,7 @@ package struct RegexGrammar {
     private let ignoresCase: Bool
     private let dotTakesNewlines: Bool
 
-    /// - flags: `i` takes both cases of letters, `s` lets `.` take newlines; others are errors.
+    /// - flags: `i` ignores the case of letters, `s` lets `.` match newlines, `u` has no effect; other flags are errors.
     package static func expression(
         _ pattern: String, flags: String = "", in context: GrammarContext, budget: GrammarBudget = GrammarBudget()
     ) throws(GrammarTextError) -> String {
@@ -73,15 +73,15 @@ package struct RegexGrammar {
             suffix = bounds
         default: return atom
         }
-        // A grammar takes any number that fits, so that reluctance says nothing.
+        // A grammar allows any number of repetitions that fits, so a lazy quantifier is equivalent to a greedy one.
         _ = take("?")
         if let after = next, "*+{".unicodeScalars.contains(after) { throw GrammarTextError("a repetition is repeated") }
         return "(\(atom))\(suffix)"
     }
 
-    /// `{2}`, `{2,}` or `{2,5}`; nil when the brace is a character like any other.
+    /// Parses `{2}`, `{2,}` or `{2,5}`; returns nil when the brace is a literal character.
     private mutating func repetition() throws(GrammarTextError) -> String? {
-        // Two numbers and a comma.
+        // 24 characters fit two numbers and a comma.
         guard let end = scalars[index...].prefix(24).firstIndex(of: "}") else { return nil }
         var text = String.UnicodeScalarView()
         text.append(contentsOf: scalars[(index + 1)..<end])
@@ -116,7 +116,7 @@ package struct RegexGrammar {
 
     private mutating func group() throws(GrammarTextError) -> String {
         if take("?") {
-            // (?:…), (?<name>…) and (?P<name>…) group; everything else that begins so looks around or changes flags.
+            // (?:…), (?<name>…) and (?P<name>…) are groups; other groups with '?' are lookaround or change flags.
             if !take(":") {
                 _ = take("P")
                 guard take("<"), next != "=", next != "!", let end = scalars[index...].firstIndex(of: ">") else {
@@ -130,7 +130,7 @@ package struct RegexGrammar {
         return "(\(inside))"
     }
 
-    /// What a backslash and the next characters stand for.
+    /// Parses the characters after a backslash and returns the set that the escape stands for.
     private mutating func escape() throws(GrammarTextError) -> ScalarSet {
         guard let scalar = next else { throw GrammarTextError("there is nothing after the last backslash") }
         index += 1
@@ -165,7 +165,7 @@ package struct RegexGrammar {
         return scalar
     }
 
-    /// The rest of `[…]`.
+    /// Parses the rest of `[…]`.
     private mutating func characterClass() throws(GrammarTextError) -> ScalarSet {
         let isInverted = take("^")
         var ranges: [ClosedRange<UInt32>] = []
@@ -173,7 +173,7 @@ package struct RegexGrammar {
         while let scalar = next, scalar != "]" || isFirst {
             isFirst = false
             let low = try classMember()
-            // A '-' between two characters is a range, elsewhere a character.
+            // A '-' between two characters is a range; elsewhere it is a literal character.
             if next == "-", index + 1 < scalars.count, scalars[index + 1] != "]", let first = low.only {
                 index += 1
                 guard let last = try classMember().only, first <= last else { throw GrammarTextError("a range is the wrong way round") }
@@ -202,6 +202,6 @@ package struct RegexGrammar {
 }
 
 extension ScalarSet {
-    /// The one member of a set of one.
+    /// The only member; nil unless the set has exactly one.
     fileprivate var only: UInt32? { ranges.count == 1 && ranges[0].count == 1 ? ranges[0].lowerBound : nil }
 }

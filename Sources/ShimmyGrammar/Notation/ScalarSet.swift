@@ -1,4 +1,4 @@
-/// A set of Unicode scalars, as ranges in order.
+/// A set of Unicode scalars as disjoint ranges in ascending order.
 struct ScalarSet: Sendable, Equatable {
     private(set) var ranges: [ClosedRange<UInt32>]
 
@@ -47,7 +47,7 @@ struct ScalarSet: Sendable, Equatable {
 
     func subtracting(_ other: ScalarSet) -> ScalarSet { inverted.union(other).inverted }
 
-    /// With both cases of each letter of ASCII.
+    /// The set with both cases of each ASCII letter.
     var ignoringCase: ScalarSet {
         var more: [ClosedRange<UInt32>] = []
         for letter: UInt32 in 0x41...0x5A {

@@ -1,41 +1,41 @@
-// Members of objects in any order, in a grammar's text, which GBNF does not have: `@members{path offset? limit? other*}`.
+// The notation of object members in any order, an extension of GBNF: `@members{path offset? limit? other*}`.
 //
-// Each part is a rule that describes one member, key and value. Plain ones have to be there once, `?` at most once; what the last one with `*`
-// describes may come any number of times, once the plain ones have come. There is at least one member, and `, ` stands between them.
+// Each part names a rule that matches one member, key and value. A plain member must occur once, a member with `?` at most once. The last part may
+// have a `*`: its members may occur any number of times after all plain members have occurred. There is at least one member; `, ` separates members.
 
-/// Members of an object that may come in any order.
+/// The members of an object in any order.
 struct UnorderedMembers: Sendable, Equatable {
     struct Member: Sendable, Equatable {
         let rule: String
         let isRequired: Bool
     }
 
-    /// Members that are told apart: those that came are a bit each in the state of a text.
+    /// The max number of named members, because a state has one bit for each of them.
     static let maximumMembers = 64
     static let separator = Array(", ".utf8)
 
-    /// Each may come once.
+    /// The named members; each may occur at most once.
     var members: [Member]
-    /// The rule of members that may come any number of times, once all have come that have to; nil when there are none. A model that begins with
-    /// keys of its own may never come to those that are required.
+    /// The rule of members that may occur any number of times after all required members; nil when there are none. They have to follow the required
+    /// members, because a model that begins with keys of its own may never write the required ones.
     var others: String?
 
     var rules: [String] { members.map(\.rule) + (others.map { [$0] } ?? []) }
 
-    /// As a grammar's text has it.
+    /// The members in the notation of a grammar's text.
     var text: String {
         let parts = members.map { $0.rule + ($0.isRequired ? "" : "?") } + (others.map { [$0 + "*"] } ?? [])
         return "@members{" + parts.joined(separator: " ") + "}"
     }
 
-    /// Whether there is a text, when these rules describe one.
+    /// Whether a text fits the members, given the rules that texts fit.
     func isProductive(_ isKnown: (String) -> Bool) -> Bool {
         members.allSatisfy { !$0.isRequired || isKnown($0.rule) } && rules.contains(where: isKnown)
     }
 }
 
 extension GBNFParser {
-    /// Reads the rest of `@members{…}`.
+    /// Parses the rest of `@members{…}`.
     mutating func unorderedMembers() throws(GrammarTextError) -> UnorderedMembers {
         var found = UnorderedMembers(members: [], others: nil)
         guard take("{") else { throw fail("a '{' is missing") }

@@ -1,20 +1,20 @@
-/// Numbers within bounds as expressions over their digits.
+/// Builds expressions for the numbers within bounds, digit by digit.
 enum NumberRanges {
     typealias Expression = Grammar.Expression
 
-    /// Digits of a number that no bound limits: models would otherwise write some for ever.
+    /// The max number of digits where no bound limits them; a model could otherwise write digits endlessly.
     static let longest = 20
 
-    /// A bound on a decimal number.
+    /// A bound of decimal numbers.
     struct Bound: Equatable {
         var isNegative: Bool
-        /// Digits before the point, without leading zeros: at least one.
+        /// The digits before the decimal point: at least one, without leading zeros.
         var whole: [UInt8]
-        /// Digits after the point, without trailing zeros.
+        /// The digits after the decimal point, without trailing zeros.
         var fraction: [UInt8]
         var isExclusive: Bool
 
-        /// Whether it is beyond all numbers that are written.
+        /// Whether the bound's magnitude exceeds that of every number that the grammar allows.
         private(set) var isHuge = false
 
         /// - literal: a JSON number.
@@ -27,7 +27,7 @@ enum NumberRanges {
             let digits = pieces.joined().utf8.map { $0 &- 48 }
             let exponentText = parts.count > 1 ? parts[1] : "0"
             let isSmall = exponentText.hasPrefix("-")
-            // An exponent with more digits than an integer has is as good as infinite.
+            // An exponent that overflows `Int` counts as infinite.
             let exponent = Int(exponentText.drop { $0 == "+" }) ?? (isSmall ? -1_000_000 : 1_000_000)
             let point = (pieces.first?.count ?? 0) + max(-1_000_000, min(1_000_000, exponent))
             self.isExclusive = isExclusive
@@ -41,7 +41,7 @@ enum NumberRanges {
                 (whole, fraction, isHuge) = ([9], [], true)
                 return
             }
-            // Leading zeros, or zeros up to the point.
+            // Add zeros after the decimal point before the first digit, or zeros up to the decimal point.
             let missing = max(0, -magnitude)
             let wholeCount = max(0, magnitude)
             var found = Array(significant) + [UInt8](repeating: 0, count: max(0, wholeCount - significant.count))
@@ -52,14 +52,15 @@ enum NumberRanges {
             while fraction.last == 0 { fraction.removeLast() }
         }
 
-        /// The bound of numbers with at most `longest` places after the point: a number of them fits one bound when it fits the other.
+        /// Returns an equivalent bound for numbers with at most `longest` digits after the decimal point.
         ///
-        /// - isLow: whether it is a lower bound.
+        /// - isLow: whether the bound is a lower bound.
         func rounded(isLow: Bool) -> Bound {
             guard fraction.count > longest else { return self }
             var copy = self
             copy.fraction = Array(fraction[..<longest])
-            // Cutting digits makes the amount smaller: numbers beyond it are beyond the bound, or exactly at the cut one.
+            // Truncation reduces the magnitude. A number with so few digits that exceeds the truncated magnitude also exceeds the original one, so
+            // only a bound that requires a larger magnitude must exclude the truncated value itself.
             copy.isExclusive = isLow != isNegative
             while copy.fraction.last == 0 { copy.fraction.removeLast() }
             if copy.isZero { copy.isNegative = false }
@@ -73,7 +74,7 @@ enum NumberRanges {
         static let zero = Bound(whole: [0], isExclusive: false)
         var isZero: Bool { whole == [0] && fraction.isEmpty }
 
-        /// The bound of the numbers' amounts, when they are negative.
+        /// The bound of the magnitudes of negative numbers.
         var amount: Bound {
             var copy = self
             copy.isNegative = false
@@ -83,11 +84,11 @@ enum NumberRanges {
 
     // MARK: Numbers with a sign
 
-    /// All numbers between two bounds; nil when there are none.
+    /// Returns an expression for all numbers between two bounds; nil when there are none. A nil bound means unbounded.
     static func expression(from low: Bound?, to high: Bound?, isInteger: Bool) -> Expression? {
         var parts: [Expression] = []
         if low?.isNegative ?? true {
-            // Amounts of negative numbers, from the upper bound to the lower one. Zero is written without a sign.
+            // The magnitudes of negative numbers range from the upper bound to the lower one. Zero is written without a sign.
             let least = high.flatMap { $0.isNegative ? $0.amount : nil } ?? Bound(whole: [0], isExclusive: true)
             if let amounts = amounts(from: least, to: low?.amount, isInteger) { parts.append(.sequence([.literal("-"), amounts])) }
         }
@@ -141,7 +142,7 @@ enum NumberRanges {
         left.count != right.count ? left.count < right.count : left.lexicographicallyPrecedes(right)
     }
 
-    /// Whole numbers without leading zeros.
+    /// Returns the whole numbers from `low` to `high` without leading zeros; nil when there are none. A nil `high` means unbounded.
     private static func wholes(from low: [UInt8], to high: [UInt8]?) -> Expression? {
         if let high, precedes(high, low) { return nil }
         let longest = high?.count ?? max(longest, low.count + 1)
@@ -149,7 +150,7 @@ enum NumberRanges {
         for count in low.count...longest {
             let first = count == low.count ? low : [1] + [UInt8](repeating: 0, count: count - 1)
             let last = high.map { $0.count == count ? $0 : [UInt8](repeating: 9, count: count) } ?? [UInt8](repeating: 9, count: count)
-            // 0 is the one number that begins with a zero.
+            // 0 is the only number that begins with a zero.
             if count == 1 || first[0] > 0 { parts.append(sameLength(first[...], last[...])) }
         }
         return .choice(parts)
@@ -158,7 +159,7 @@ enum NumberRanges {
     private static func digit(_ low: UInt8, _ high: UInt8) -> Expression { .set(ScalarSet([UInt32(low) + 48...UInt32(high) + 48])) }
     private static func digits(_ count: Int) -> [Expression] { count == 0 ? [] : [.repeated(digit(0, 9), least: count, most: count)] }
 
-    /// All digits of one length between two.
+    /// Returns all sequences of digits from `low` to `high`, which have the same length.
     private static func sameLength(_ low: ArraySlice<UInt8>, _ high: ArraySlice<UInt8>) -> Expression {
         guard let first = low.first, let last = high.first else { return .empty }
         let (restLow, restHigh) = (low.dropFirst(), high.dropFirst())
@@ -177,7 +178,7 @@ enum NumberRanges {
 
     private static let anyDigits = Expression.repeated(digit(0, 9), least: 0, most: longest)
     private static let someDigits = Expression.repeated(digit(0, 9), least: 1, most: longest)
-    /// A fraction that is not zero.
+    /// Digits of a fraction that is not zero.
     private static let notZero = Expression.sequence([.repeated(digit(0, 0), least: 0, most: longest), digit(1, 9), anyDigits])
     private static let anyFraction = Expression.optional(.sequence([.literal("."), someDigits]))
 
@@ -199,7 +200,7 @@ enum NumberRanges {
 
     private static func pointed(_ digits: Expression) -> Expression { .sequence([.literal("."), digits]) }
 
-    /// Fractions of a bound's size or more.
+    /// Returns the fractions at or above the bound's fraction.
     private static func above(_ bound: Bound) -> Expression {
         if bound.fraction.isEmpty { return bound.isExclusive ? pointed(notZero) : anyFraction }
         return pointed(above(bound.fraction[...], bound.isExclusive))
@@ -212,7 +213,7 @@ enum NumberRanges {
         return .choice(parts)
     }
 
-    /// Fractions of a bound's size or less; nil when there are none.
+    /// Returns the fractions at or below the bound's fraction; nil when there are none.
     private static func below(_ bound: Bound) -> Expression? {
         if bound.fraction.isEmpty {
             return bound.isExclusive ? nil : .optional(pointed(.repeated(digit(0, 0), least: 1, most: longest)))
@@ -221,7 +222,7 @@ enum NumberRanges {
     }
 
     private static func below(_ digits: ArraySlice<UInt8>, _ isExclusive: Bool, isFirst: Bool = false) -> Expression {
-        // Zeros may follow what is equal; what stops before the bound's last digit is less.
+        // Zeros may follow digits equal to the bound's; digits that end before the bound's last digit are less than the bound.
         guard let first = digits.first else { return isExclusive ? .choice([]) : .repeated(digit(0, 0), least: 0, most: longest) }
         var parts: [Expression] = isFirst ? [] : [.empty]
         parts.append(.sequence([digit(first, first), below(digits.dropFirst(), isExclusive)]))
@@ -229,13 +230,13 @@ enum NumberRanges {
         return .choice(parts)
     }
 
-    /// Fractions between those of two bounds with the same whole part; nil when there are none.
+    /// Returns the fractions between those of two bounds with the same whole part; nil when there are none.
     private static func between(_ low: Bound, _ high: Bound) -> Expression? {
         let isEqual = low.fraction == high.fraction
         if isEqual, low.isExclusive || high.isExclusive { return nil }
         if !isEqual, !low.fraction.lexicographicallyPrecedes(high.fraction) { return nil }
         let digits = between(low.fraction[...], high.fraction[...], low.isExclusive, high.isExclusive)
-        // Without a fraction it is the whole part alone, which the lower bound has to allow.
+        // A number without a fraction equals the lower bound's whole part, so the lower bound must allow it.
         return low.fraction.isEmpty && !low.isExclusive ? .optional(pointed(.sequence([digits]))) : pointed(digits)
     }
 
@@ -258,7 +259,7 @@ enum NumberRanges {
 
     // MARK: Multiples
 
-    /// Numbers that differ from one; nil for a literal with an exponent.
+    /// Returns the texts of all numbers that differ from `literal`; nil when it is too large or has too many digits after the decimal point.
     static func others(than literal: String, _ budget: GrammarBudget) throws(GrammarTextError) -> CharacterAutomaton? {
         let bound = Bound(literal, isExclusive: false)
         guard !bound.isHuge, bound.fraction.count <= longest else { return nil }
@@ -274,7 +275,7 @@ enum NumberRanges {
 
     private static let largestDivisor = 4000
 
-    /// Decimal numbers that are multiples of another one, of any length; nil when that has too many digits.
+    /// Returns the decimal numbers of any length that are multiples of `divisor`; nil when the divisor has too many digits.
     static func multiples(of divisor: Bound, isInteger: Bool, _ budget: GrammarBudget) throws(GrammarTextError) -> CharacterAutomaton? {
         guard !divisor.isZero, divisor.fraction.count <= longest, divisor.whole.count + divisor.fraction.count <= 2 * longest else { return nil }
         let significant = Array((divisor.whole + divisor.fraction).drop { $0 == 0 })
@@ -282,7 +283,7 @@ enum NumberRanges {
         let number = significant.reduce(0) { $0 * 10 + Int($1) }
         guard number <= largestDivisor else { return nil }
         let places = divisor.fraction.count
-        // A state: nothing yet, after the sign, zero, or digits with their remainder and the places after the point (-1 before it).
+        // `digits` contains the remainder so far and the number of digits after the decimal point (-1 before it).
         enum State: Hashable { case start, sign, zero, signedZero, digits(Int, Int) }
         func remainder(_ state: State) -> Int? {
             switch state {

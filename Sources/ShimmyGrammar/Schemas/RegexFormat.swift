@@ -1,20 +1,20 @@
-/// The format `regex`: the expressions that ECMA-262 and the regular expressions of other languages read alike.
+/// The format `regex`: expressions that ECMA-262 and other regular expression dialects parse alike.
 ///
-/// An automaton cannot tell all expressions: groups are nested to a depth, ranges are those that are usual, and neither references back, nor names,
-/// nor properties of characters are among them. What it accepts is an expression everywhere.
+/// An automaton cannot accept all expressions. It accepts groups up to a nesting depth and the usual ranges, but not backreferences, named groups or
+/// character properties. Every accepted text is a valid expression in all dialects.
 enum RegexFormat {
     private static let depth = 2
 
-    /// As a regular expression of the whole text.
+    /// The format as a regular expression that matches the whole text.
     static let pattern = alternatives(depth: depth)
 
-    /// Terms and bars in any order: each side of a bar may be empty.
+    /// Returns terms and bars in any order; both sides of a bar may be empty.
     private static func alternatives(depth: Int) -> String { "(?:\(term(depth: depth))|\\|)*" }
 
     private static func term(depth: Int) -> String {
         var (atoms, assertions) = ([character, "\\.", escape, classEscape, characterClass], ["\\^", "\\$", #"\\[bB]"#])
         if depth > 0 { atoms.append("\\((?:\\?:)?\(alternatives(depth: depth - 1))\\)") }
-        // Looking ahead is rarely done in groups, and never with many groups.
+        // Lookaheads inside groups, or with groups inside them, are rare, so they are omitted.
         if depth == Self.depth { assertions.append("\\(\\?[=!]\(alternatives(depth: 0))\\)") }
         return "(?:\(atoms.joined(separator: "|")))(?:\(quantifier))?|" + assertions.joined(separator: "|")
     }
@@ -23,16 +23,16 @@ enum RegexFormat {
     private static let escape = #"\\(?:[\\^$.|?*+()\[\]{}/tnrfv-]|x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4})"#
     private static let classEscape = #"\\[dDsSwW]"#
 
-    // A minus stands for itself at either end only.
+    // A minus stands for itself only at either end.
     private static let characterClass: String = {
         let items = "(?:[^\\\\\\[\\]^-]|\(escape)|\\\\b|\(classEscape)|\(ranges))"
         return "\\[\\^?(?:-?\(items)+-?|-)\\]"
     }()
 
-    /// Letters and digits from the first of their kind, or up to the last one, and what people write besides.
+    /// Ranges of letters and digits that begin with the first or end with the last of their kind, and other common ranges.
     private static let ranges = "0-[0-9]|[0-9]-9|a-[a-z]|[a-z]-z|A-[A-Z]|[A-Z]-Z|A-z|[ !]-~"
 
-    /// A bound above is not less than the one below: it has more digits, or a larger first one.
+    /// The max is not less than the min: it has more digits, or a larger first digit.
     private static let quantifier: String = {
         var bounds = ["(?:0|[1-9][0-9]{0,3}),?", "[0-9],[1-9][0-9]{1,3}", "[1-9][0-9],[1-9][0-9]{2,3}"]
         bounds += (0...9).map { "\($0),[\($0)-9]" }

@@ -1,12 +1,12 @@
 import ShimmyJSON
 
-/// Bounds the size of a client's JSON Schema before it becomes a grammar.
+/// The limits on the size of a client's JSON Schema.
 enum SchemaBounds {
-    /// Values of the schema: objects, arrays and what they contain.
+    /// The max number of JSON values in the schema, nested ones included.
     private static let parts = 50_000
     private static let depth = 200
 
-    /// Why a schema is too large; nil when it is not.
+    /// Returns the reason why a schema is too large; nil when it is within the limits.
     static func obstacle(in schema: JSON) -> String? {
         var open: [(json: JSON, depth: Int)] = [(schema, 0)]
         var count = 0

@@ -1,10 +1,10 @@
 import ShimmyJSON
 
-/// Arrays, and values of any kind.
+/// Arrays, and values of any type.
 extension SchemaCompiler {
     // MARK: Any value
 
-    /// Any JSON value.
+    /// Returns the rule for any JSON value.
     func anyValue() throws(SchemaError) -> Expression {
         if let found = sharedRule("value") { return found }
         let value = try reserve("value")
@@ -19,7 +19,7 @@ extension SchemaCompiler {
         return value
     }
 
-    /// Elements of one kind between brackets.
+    /// Returns a list of `least` to `most` elements between brackets, each of which fits `element`. A nil `most` means unbounded.
     private func list(_ open: String, _ element: Expression, _ least: Int, _ most: Int?, _ close: String) -> Expression {
         if most == 0 { return .literal(open + close) }
         let rest = Expression.repeated(
@@ -53,7 +53,7 @@ extension SchemaCompiler {
         return .sequence([.literal("["), try elements(prefix, flat, rest, least, most), .literal("]")])
     }
 
-    /// Whether no element is allowed that no schema speaks of (`unevaluatedItems`).
+    /// Whether `unevaluatedItems` forbids elements that no schema applies to.
     private func closesArrays(_ flat: [SchemaPart]) throws(SchemaError) -> Bool {
         guard let part = flat.first(where: { ($0.value("unevaluatedItems") ?? true) != true }) else { return false }
         let speaksOfAll = flat.contains { $0.schema["items"]?.arrayValue == nil && $0.schema["items"] != nil || $0.schema["additionalItems"] != nil }
@@ -65,7 +65,8 @@ extension SchemaCompiler {
         return true
     }
 
-    /// At least one element fits `contains`: any elements, that one, any elements.
+    /// Returns arrays with at least one element that fits `contains`: any elements, that element, any elements. Nil when the keywords cannot be
+    /// combined so.
     private func containing(
         _ flat: [SchemaPart], _ part: SchemaPart, _ least: Int, _ most: Int?, _ prefix: Int
     ) throws(SchemaError) -> Expression? {
@@ -84,7 +85,7 @@ extension SchemaCompiler {
 
     private func itemSchemas(_ flat: [SchemaPart], at index: Int) -> [SchemaPart] { flat.compactMap { itemSchema($0, at: index) } }
 
-    /// The schema of an element; nil where there is none.
+    /// Returns the schema of the element at `index`; nil when there is none.
     func itemSchema(_ part: SchemaPart, at index: Int) -> SchemaPart? {
         let tuple = part.schema["prefixItems"]?.arrayValue != nil ? "prefixItems" : part.schema["items"]?.arrayValue != nil ? "items" : nil
         if let tuple, let found = part.at(tuple, index) { return found }
@@ -94,13 +95,13 @@ extension SchemaCompiler {
 
     private func item(_ flat: [SchemaPart], at index: Int) throws(SchemaError) -> Expression { try element(itemSchemas(flat, at: index)) }
 
-    /// The rule for a part of a value, which may be anything where no schema speaks of it.
+    /// Returns the rule for a part of a value; any value fits where no schema applies.
     func element(_ parts: [SchemaPart]) throws(SchemaError) -> Expression {
         parts.allSatisfy { $0.schema == true || $0.schema.objectValue?.keys.allSatisfy(SchemaKeywords.isAnnotation) ?? false }
             ? try anyValue() : try rule(for: parts)
     }
 
-    /// Elements with schemas of their own, then those of `rest`: a rule for each place, from the last one on.
+    /// Returns the elements that have their own schemas, followed by elements of `rest`. Each index gets its own rule, built from the last index on.
     private func elements(
         _ count: Int, _ flat: [SchemaPart], _ rest: Expression, _ least: Int, _ most: Int?
     ) throws(SchemaError) -> Expression {
@@ -118,7 +119,7 @@ extension SchemaCompiler {
 
     static let mostPermuted = 6
 
-    /// The values of elements that are listed, if they are few.
+    /// Returns the listed values of the elements; nil when they are not listed or there are more than `mostPermuted`.
     private func uniqueValues(_ flat: [SchemaPart]) throws(SchemaError) -> [JSON]? {
         let items = flat.compactMap { $0.at("items") }
         guard items.count == 1, items[0].schema["$ref"] == nil,
@@ -135,7 +136,7 @@ extension SchemaCompiler {
         return values.count <= Self.mostPermuted ? values : nil
     }
 
-    /// All lists of different values: a rule for each set of those that are left.
+    /// Returns all lists of different values, with one rule for each set of used values.
     private func permutations(_ values: [JSON], _ least: Int, _ most: Int?) throws(SchemaError) -> Expression? {
         let most = min(most ?? values.count, values.count)
         if most < least { return nil }

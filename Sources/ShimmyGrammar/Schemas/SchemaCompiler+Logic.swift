@@ -1,24 +1,24 @@
 import ShimmyJSON
 
-/// Keywords that combine schemas: each becomes alternatives, of which a value fits at least one.
+/// Keywords that combine schemas. Each becomes a set of alternatives, and a value must fit at least one of them.
 extension SchemaCompiler {
-    /// Alternatives that are combined with each other, in one schema.
+    /// The max number of combined alternatives in one schema.
     private static let maximumBranches = 3000
 
-    /// Ways in which a value of one alternative may differ from the others.
+    /// The max number of ways in which a value of one `oneOf` alternative may fail to fit the others.
     private static let maximumCombinations = 64
 
     private struct Alternatives {
-        /// Each a set of schemas; none where no value fits.
+        /// The alternatives, each a set of schemas; empty when no value fits.
         var parts: [[SchemaPart]]
-        /// Why the keyword is not enforced in full.
+        /// The reason why the keyword is not fully enforced; nil when it is fully enforced.
         var note: SchemaError?
     }
 
     func choice(_ part: SchemaPart, _ key: String, _ rest: [SchemaPart]) throws(SchemaError) -> Expression {
         let found = try alternatives(part, key, rest)
         if let note = found.note { try pass(note) }
-        // One alternative multiplies nothing.
+        // A single alternative does not multiply the number of rules.
         if found.parts.count > 1 { branches += found.parts.count }
         if branches > Self.maximumBranches {
             try pass(part.error(key, "there are more than \(Self.maximumBranches) combinations of alternatives"))
@@ -52,7 +52,7 @@ extension SchemaCompiler {
 
     // MARK: oneOf
 
-    /// A value fits exactly one of several when it fits one and none of those that it could fit too.
+    /// Returns the alternatives of a `oneOf`: each member together with the negations of the members that the same value could fit.
     private func exactlyOne(_ part: SchemaPart, _ members: [SchemaPart], _ rest: [SchemaPart]) throws(SchemaError) -> Alternatives {
         var flat: [[SchemaPart]?] = []
         for member in members { flat.append(try flattened(rest + [member])) }
@@ -82,7 +82,7 @@ extension SchemaCompiler {
         return result
     }
 
-    /// The negation of a constant property, where the alternative has such a property too: it tells both apart.
+    /// Returns the negation of a constant property that the alternative `own` restricts too: it alone distinguishes the two. Nil when there is none.
     private func discriminating(_ choices: [JSON], _ own: [SchemaPart]) -> JSON? {
         choices.first { choice in
             guard let required = choice["required"]?.arrayValue, required.count == 1, let name = required[0].stringValue else { return false }
@@ -113,7 +113,7 @@ extension SchemaCompiler {
             result.parts.append(otherwise)
             result.note = part.error("if", "such an 'if' cannot be enforced")
         } else if !negation.isExact {
-            // Values that fit neither way are left out.
+            // The negation is not exact: values that fit neither the test nor its known negations are excluded.
             result.parts.append([test.derived(negation.schema, "if-not")] + otherwise)
         } else {
             result.parts += negation.choices.enumerated().map { [test.derived($0.element, "if-not-\($0.offset)")] + otherwise }
@@ -123,7 +123,8 @@ extension SchemaCompiler {
 
     // MARK: dependencies
 
-    /// The first dependency: the property is absent, or the rest holds. The others are left to the next turn.
+    /// Returns the alternatives of the first dependency: the property is absent, or its dependency is satisfied. The other dependencies remain for
+    /// later calls.
     private func dependencies(_ part: SchemaPart, _ key: String) throws(SchemaError) -> Alternatives {
         guard let object = part.value(key)?.objectValue, let all = part.at(key) else { throw part.error(key, "'\(key)' is an object") }
         guard let (name, value) = object.first(where: { _ in true }) else { return Alternatives(parts: [[]]) }

@@ -1,6 +1,6 @@
 import ShimmyJSON
 
-/// Objects: the properties in the schema's order, those that are not required perhaps left out, then others where they are allowed; or all of
+/// Objects: the named properties in the schema's order, of which optional ones may be absent, then other properties if they are allowed; or all of
 /// them in any order.
 extension SchemaCompiler {
     private struct Property {
@@ -9,13 +9,13 @@ extension SchemaCompiler {
         let isRequired: Bool
     }
 
-    /// How many properties there have to be.
+    /// The min and max number of properties of an object; a nil `most` means unbounded.
     private struct Counts {
         var least = 0
         var most: Int?
 
         var matters: Bool { least > 1 || most != nil }
-        /// Counts that differ in nothing are the same.
+        /// Returns the count, capped where higher counts make no difference.
         func cut(_ count: Int) -> Int { matters ? min(count, max(least, most.map { $0 + 1 } ?? 0)) : min(count, 1) }
     }
 
@@ -35,7 +35,7 @@ extension SchemaCompiler {
             }
             counts = Counts()
         }
-        // Keys that are not named may be written twice; a reader counts them once.
+        // A key that the schema does not name may occur twice; a parser counts it once.
         if others != nil, counts.least > max(1, properties.count(where: \.isRequired)),
             let part = flat.first(where: { $0.value("minProperties") != nil })
         {
@@ -50,7 +50,7 @@ extension SchemaCompiler {
         return .sequence([.literal("{"), inside, .literal("}")])
     }
 
-    /// Properties that are not required and follow each other: a state has a place for each of them (`GrammarStates`).
+    /// The max number of consecutive optional properties; a state has a position for each of them (`GrammarStates`).
     private static let maximumOptionalRun = 1000
 
     private func optionalRun(_ properties: [Property]) -> Int {
@@ -62,7 +62,7 @@ extension SchemaCompiler {
         return longest
     }
 
-    /// All members, from the last property to the first: for each place and count of properties before it, what may follow.
+    /// Returns all members, built from the last property to the first: for each index and count of earlier properties, the members that may follow.
     private func members(_ properties: [Property], _ others: Expression?, _ counts: Counts) throws(SchemaError) -> Expression? {
         let highest = counts.matters ? counts.cut(properties.count) : min(properties.count, 1)
         func isAllowed(_ count: Int) -> Bool { counts.most.map { count <= $0 } ?? true }
@@ -71,7 +71,7 @@ extension SchemaCompiler {
             if index.isMultiple(of: 64) { try check("") }
             var here: [Expression?] = []
             for count in 0...highest {
-                // So many properties cannot stand before this one.
+                // At most `index` properties can precede this one.
                 guard count <= index else {
                     here.append(nil)
                     continue
@@ -82,7 +82,7 @@ extension SchemaCompiler {
                     choices.append(.sequence([member(property, isFirst: count == 0), rest]))
                 }
                 if !property.isRequired, let rest = following[count] { choices.append(rest) }
-                // A rule that two others use is written once.
+                // Two rules can refer to this expression; a rule of its own keeps it from being duplicated.
                 here.append(choices.isEmpty ? nil : choices.count == 1 && index == 0 ? choices[0] : try add(.choice(choices)))
             }
             following = here
@@ -90,9 +90,9 @@ extension SchemaCompiler {
         return following[0]
     }
 
-    /// All members in any order.
+    /// Returns all members in any order.
     ///
-    /// - least: one or none.
+    /// - least: the min number of members, 0 or 1.
     private func unordered(_ properties: [Property], _ others: Expression?, least: Int) throws(SchemaError) -> Expression? {
         if properties.isEmpty, others == nil { return least == 0 ? .empty : nil }
         var unordered = UnorderedMembers(members: [], others: nil)
@@ -108,7 +108,7 @@ extension SchemaCompiler {
         .sequence([.literal((isFirst ? "" : ", ") + JSON.string(property.name).text + ": "), property.value])
     }
 
-    /// Properties that the schema does not name, and the end.
+    /// Returns the properties that the schema does not name, up to the end of the object; nil when `count` properties cannot end the object.
     private func last(_ count: Int, _ others: Expression?, _ counts: Counts) -> Expression? {
         let least = max(0, counts.least - count)
         guard let others, counts.most.map({ $0 > count }) ?? true else { return least == 0 ? .empty : nil }
@@ -121,7 +121,7 @@ extension SchemaCompiler {
 
     // MARK: Named properties
 
-    /// All names of properties, in order, the required ones without a schema last.
+    /// Returns the names of all properties in order. Required names without a schema come last.
     private func names(_ flat: [SchemaPart]) throws(SchemaError) -> [String] {
         var names: [String] = []
         var seen: Set<String> = []
@@ -135,7 +135,7 @@ extension SchemaCompiler {
     }
 
     private func required(_ part: SchemaPart) throws(SchemaError) -> [String] {
-        // Before draft 4 it was a flag of the property itself.
+        // In draft 3, `required` was a flag of the property itself.
         guard let value = part.value("required"), value.boolValue == nil else { return [] }
         guard let list = value.arrayValue else { throw part.error("required", "'required' is an array of strings") }
         var names: [String] = []
@@ -146,7 +146,7 @@ extension SchemaCompiler {
         return names
     }
 
-    /// All properties that can be present; nil when one that is required cannot.
+    /// Returns all properties that can be present; nil when a required one cannot be.
     private func properties(_ flat: [SchemaPart]) throws(SchemaError) -> [Property]? {
         var required: Set<String> = []
         for part in flat { required.formUnion(try self.required(part)) }
@@ -166,7 +166,7 @@ extension SchemaCompiler {
         return result
     }
 
-    /// The values of a property; nil when there can be none.
+    /// Returns the values of a property; nil when it must be absent.
     private func value(of name: String, _ flat: [SchemaPart]) throws(SchemaError) -> Expression? {
         var parts: [SchemaPart] = []
         for part in flat {
@@ -182,7 +182,7 @@ extension SchemaCompiler {
 
     // MARK: Other properties
 
-    /// A property that the schema does not name; nil when there can be none.
+    /// Returns a property that the schema does not name; nil when none is allowed.
     private func others(_ flat: [SchemaPart], besides names: [String]) throws(SchemaError) -> Expression? {
         var patterns: [KeyAutomaton.Pattern] = []
         for (index, part) in flat.enumerated() {
@@ -208,7 +208,7 @@ extension SchemaCompiler {
         }
     }
 
-    /// The schemas of a property that matches some patterns and is not named; nil where it is not allowed.
+    /// Returns the schemas of an unnamed property that matches the given patterns; nil when it is not allowed.
     private func schemas(
         ofOther matched: [Int], _ patterns: [KeyAutomaton.Pattern], _ flat: [SchemaPart]
     ) throws(SchemaError) -> [SchemaPart]? {
@@ -220,15 +220,15 @@ extension SchemaCompiler {
         return result.contains { $0.schema == false } ? nil : result
     }
 
-    /// The schema of properties that no other keyword speaks of.
+    /// Returns the schema of properties that no other keyword applies to; nil when there is none.
     private func unevaluated(_ flat: [SchemaPart]) throws(SchemaError) -> SchemaPart? {
         guard let part = flat.first(where: { $0.value("unevaluatedProperties") != nil }) else { return nil }
-        // It knows the properties of schemas within it, but not those of schemas beside it, which are no longer told apart here.
+        // The keyword takes into account the schemas inside its own schema, but not those beside it. Flattening has lost this distinction.
         if flat.count > 1 { try pass(part.error("unevaluatedProperties", "it cannot be told apart which properties other schemas know")) }
         return part.at("unevaluatedProperties")
     }
 
-    /// One automaton for all keys: where a key ends, the patterns that it matches are known, and so is its value.
+    /// Returns one automaton for all keys. At the end of a key, it knows the patterns that the key matched, and so the rule of its value.
     private func keys(
         _ names: [String], _ patterns: [KeyAutomaton.Pattern], _ limits: [SchemaPart], _ flat: [SchemaPart]
     ) throws -> Expression? {
@@ -301,16 +301,16 @@ extension SchemaCompiler {
     }
 }
 
-/// The automaton of keys that are not named, by the patterns that they match.
+/// Builds the automaton of unnamed keys, with labels for the patterns that they match.
 enum KeyAutomaton {
     struct Pattern {
         let expression: Grammar.Expression
         let value: SchemaPart
-        /// The schema in a set that has the pattern.
+        /// The index of the schema that the pattern belongs to.
         let owner: Int
     }
 
-    /// - label: of the keys that match some patterns and no other; nil where they are not allowed.
+    /// - label: returns the label of keys that match exactly the given patterns; nil when such keys are not allowed.
     static func make(
         _ names: [String], _ patterns: [Grammar.Expression], _ budget: GrammarBudget, label: ([Int]) -> Int?
     ) throws(GrammarTextError) -> CharacterAutomaton {

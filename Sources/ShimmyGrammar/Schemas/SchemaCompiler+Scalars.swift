@@ -29,7 +29,7 @@ extension SchemaCompiler {
                 automaton = try automaton?.intersection(others, budget)
             }
             guard let automaton, !automaton.isEmpty else { return nil }
-            // A sign, the digits and a point.
+            // The max length is twice the digits, plus a sign and a decimal point.
             return .automaton(CountedAutomaton(automaton: automaton, most: multiples.isEmpty ? nil : 2 * NumberRanges.longest + 2))
         } catch {
             let part = flat.first { $0.value("multipleOf") != nil } ?? flat[0]
@@ -54,7 +54,7 @@ extension SchemaCompiler {
         return nil
     }
 
-    /// The literal of a number, unless it has too many digits.
+    /// Returns the literal of a number; throws when it has too many digits.
     private func digits(_ number: JSONNumber, _ part: SchemaPart, _ key: String) throws(SchemaError) -> String {
         if number.literal.utf8.count > budget.limits.numberDigits {
             throw part.error(key, "the number has more than \(budget.limits.numberDigits) digits (limit numberDigits)")
@@ -76,15 +76,15 @@ extension SchemaCompiler {
         return .sequence([anyInteger, .optional(fraction), .optional(exponent)])
     }
 
-    /// The narrowest of all bounds.
+    /// Returns the narrowest bounds; a nil bound means unbounded.
     ///
-    /// isCut: whether numbers with exponents are out of question because a bound is.
+    /// `isCut` is true when a bound has too many digits to be used, so that numbers with exponents must be excluded.
     private func bounds(_ flat: [SchemaPart]) throws(SchemaError) -> (low: NumberRanges.Bound?, high: NumberRanges.Bound?, isCut: Bool) {
         var (lows, highs): ([(Double, NumberRanges.Bound)], [(Double, NumberRanges.Bound)]) = ([], [])
         var isCut = false
         for part in flat {
             for key in ["minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum"] {
-                // Before draft 6 the exclusive ones were flags of the others.
+                // Before draft 6, `exclusiveMinimum` and `exclusiveMaximum` were flags that modified `minimum` and `maximum`.
                 guard let value = part.value(key), value.boolValue == nil else { continue }
                 guard case .number(let number) = value else { throw part.error(key, "'\(key)' is a number") }
                 let isLow = key.hasSuffix("inimum")
@@ -92,7 +92,7 @@ extension SchemaCompiler {
                 let bound = NumberRanges.Bound(try digits(number, part, key), isExclusive: isExclusive)
                 guard !bound.isHuge else {
                     isCut = true
-                    // No number that is written is that large; all are that small.
+                    // A huge bound excludes either all numbers that the grammar allows, or none.
                     if isLow != bound.isNegative { try pass(part.error(key, "numbers of so many digits are not written")) }
                     continue
                 }
@@ -128,7 +128,7 @@ extension SchemaCompiler {
             return quoted(bounded.mapped(Self.written))
         }
         guard var automaton = try automaton(of: patterns, excluding: excluded, flat[0]) else {
-            // Too large to be combined with a length: the first pattern alone.
+            // There is no automaton to combine with a length: enforce the first pattern alone.
             guard let pattern = patterns.first(where: { !$0.isExcluded }), let expression = try expression(of: pattern) else {
                 return quoted(.repeated(try character(), least: lengths.least, most: lengths.most))
             }
@@ -161,7 +161,7 @@ extension SchemaCompiler {
         var isExcluded = false
     }
 
-    /// All expressions that a text has to match, or not to match.
+    /// Returns all patterns that a text must match or, for excluded ones, must not match.
     func patterns(_ flat: [SchemaPart]) throws(SchemaError) -> [Pattern] {
         var result: [Pattern] = []
         for part in flat {
@@ -178,7 +178,7 @@ extension SchemaCompiler {
                 guard let format = value.stringValue else { throw part.error("format", "'format' is a string") }
                 if StringFormats.range(of: format) != nil { continue }
                 guard StringFormats.pattern(of: format) != nil else {
-                    // An unknown format is an annotation; with strict rules it is an error.
+                    // An unknown format is an annotation; in exact mode it is an error.
                     if mode == .exact, !StringFormats.isAnnotation(format) { throw part.error("format", "the format '\(format)' is not known") }
                     if StringFormats.unenforced.contains(format) { try pass(part.error("format", "the format '\(format)' cannot be enforced")) }
                     continue
@@ -189,7 +189,7 @@ extension SchemaCompiler {
         return result
     }
 
-    /// The expression of a pattern, of the whole text; nil when it cannot be enforced, which is reported.
+    /// Returns the expression of a pattern for the whole text; nil when it cannot be enforced, which is reported.
     func expression(of pattern: Pattern) throws(SchemaError) -> Expression? {
         do {
             switch pattern.source {
@@ -202,7 +202,7 @@ extension SchemaCompiler {
         }
     }
 
-    /// The automaton of a pattern; nil when there is none, which is reported.
+    /// Returns the automaton of a pattern; nil when it cannot be enforced, which is reported.
     func automaton(of pattern: Pattern) throws(SchemaError) -> CharacterAutomaton? {
         if let known = automata[pattern.source] { return known }
         var made: CharacterAutomaton?
@@ -220,13 +220,13 @@ extension SchemaCompiler {
         return made
     }
 
-    /// Whether a text matches; true where the pattern cannot be enforced.
+    /// Whether a text satisfies a pattern; true when the pattern cannot be enforced.
     func matches(_ text: String, _ pattern: Pattern) throws(SchemaError) -> Bool {
         guard let automaton = try automaton(of: pattern) else { return true }
         return automaton.accepts(text) != pattern.isExcluded
     }
 
-    /// The texts that match all patterns and are none of others; nil when the automaton is too large.
+    /// Returns the automaton of texts that satisfy all patterns and are not in `texts`; nil when none can be enforced.
     private func automaton(of patterns: [Pattern], excluding texts: [String], _ place: SchemaPart) throws(SchemaError) -> CharacterAutomaton? {
         var result: CharacterAutomaton?
         if !texts.isEmpty { result = .allBut(texts) }
@@ -244,13 +244,13 @@ extension SchemaCompiler {
 
     func quoted(_ inside: Expression) -> Expression { .sequence([.literal("\""), inside, .literal("\"")]) }
 
-    /// One character of a string, escaped or not.
+    /// Returns the rule for one character of a string, escaped or not.
     func character() throws(SchemaError) -> Expression {
         try shared("character") {
             .choice([
                 .set(ScalarSet([0x20...0x21, 0x23...0x5B, 0x5D...0x10FFFF])),
                 .sequence([.literal("\\"), .set(ScalarSet("\"\\/bfnrt".unicodeScalars.map { $0.value...$0.value }))]),
-                // Escapes of surrogates would need their other half.
+                // The escape of a surrogate would need its other half.
                 .sequence([.literal("\\u"), Self.scalarDigits]),
             ])
         }
@@ -266,7 +266,7 @@ extension SchemaCompiler {
         ])
     }()
 
-    /// One character of a set as it stands in a string of JSON.
+    /// Returns one character of a set as it is written in a JSON string.
     static func written(_ set: ScalarSet) -> Expression {
         let writer = GrammarWriter(context: .jsonString)
         let escaped = GrammarWriter.escapedInJSON.filter { set.contains($0.value) }
@@ -276,7 +276,7 @@ extension SchemaCompiler {
     }
 }
 
-/// How long a string may be, in characters.
+/// The min and max length of a string in characters; a nil `most` means unbounded.
 struct StringLengths {
     private(set) var least = 0
     private(set) var most: Int?
@@ -296,13 +296,14 @@ struct StringLengths {
 extension SchemaPart {
     private static var most: Int { 1_000_000 }
 
-    /// A keyword that counts something.
+    /// Returns the value of a keyword that is a count; nil when the keyword is absent or its limit exceeds every answer. Throws when it is not a
+    /// count.
     func count(_ key: String) throws(SchemaError) -> Int? {
         guard let value = value(key) else { return nil }
-        // A number beyond the range of `Int` is a large one.
+        // An integer that overflows `Int` counts as `Int.max`.
         let isLarge = value.intValue == nil && value.doubleValue ?? -1 > 0 && value.kind == "an integer"
         guard let count = isLarge ? Int.max : value.intValue, count >= 0 else { throw error(key, "'\(key)' is a whole number, 0 or more") }
-        // Nothing that a model says is that long.
+        // No answer is that long, so the limit has no effect.
         if count > Self.most, key.hasPrefix("max") { return nil }
         guard count <= Self.most else { throw error(key, "'\(key)' is at most \(Self.most)") }
         return count
@@ -310,7 +311,7 @@ extension SchemaPart {
 }
 
 extension Grammar.Expression {
-    /// With bounds of its length, where they can be said of the expression as it is; `.choice([])` when nothing is that long.
+    /// Returns the expression with bounds on its length; nil when it is not a repeated set. `.choice([])` means that no text has a permitted length.
     fileprivate func bounded(_ lengths: StringLengths) -> Grammar.Expression? {
         if lengths.least == 0, lengths.most == nil { return self }
         switch self {
@@ -323,7 +324,7 @@ extension Grammar.Expression {
         }
     }
 
-    /// With every character of literals and sets written in another way.
+    /// Returns the expression with each character of its literals and sets replaced by `written`.
     func mapped(_ written: (ScalarSet) -> Grammar.Expression) -> Grammar.Expression {
         switch self {
         case .literal(let bytes):

@@ -1,38 +1,38 @@
 import ShimmyJSON
 
-/// Makes a rule for every set of schemas that a value has to fit at once: a schema, and the schemas that its `$ref`, `allOf` and chosen
-/// alternatives add.
+/// Compiles a JSON Schema into rules: one rule for each set of schemas that a value must fit at the same time, which are a schema and those that its
+/// `$ref`, `allOf` and chosen alternatives add.
 ///
-/// Rules are named first and made in a loop, so that no depth of a schema becomes a depth of calls.
+/// Rules are named first and built in a loop, so that deep schemas do not cause deep recursion.
 final class SchemaCompiler {
     typealias Expression = Grammar.Expression
 
     private static let maximumRules = 50_000
     private static let maximumNotes = 200
-    /// Members of all objects of a schema that may come in any order; a state has a place for each that may come next.
+    /// The max number of members that may come in any order, in all objects of a schema; a state has a position for each member that may come next.
     private static let maximumUnordered = 512
 
     let mode: SchemaGrammar.Mode
     let budget: GrammarBudget
     let references: SchemaReferences
     private let prefix: String
-    /// Whether named properties may come in another order than that of the schema.
+    /// Whether named properties may come in another order than the schema's.
     let keysInAnyOrder: Bool
     private(set) var rules: [(name: String, body: Expression)] = []
     private(set) var notes: [SchemaError] = []
-    /// The rules of sets of schemas, by their identifiers.
+    /// The rules of sets of schemas, by the sorted identifiers of the schemas.
     private var known: [[String]: Expression] = [:]
-    /// Rules that are named but not yet made, by their places in `rules`.
+    /// Rules that have a name but no body yet, by their indices in `rules`.
     private var pending: [(place: Int, parts: [SchemaPart])] = []
-    /// Rules that many others use, by their purposes.
+    /// The names of rules that many other rules share, by purpose.
     private var common: [String: String] = [:]
-    /// Automata of patterns; nil for those that cannot be enforced.
+    /// The automata of patterns; nil for patterns that cannot be enforced.
     var automata: [Pattern.Source: CharacterAutomaton?] = [:]
     private var names = 0
-    /// Alternatives that were combined so far.
+    /// The number of alternatives combined so far.
     var branches = 0
     private var unorderedMembers = 0
-    /// References whose target is not in the schema.
+    /// The identifiers of schemas whose reference target is not in the schema.
     private var lost: Set<String> = []
 
     init(_ root: JSON, prefix: String, mode: SchemaGrammar.Mode, keysInAnyOrder: Bool = false, budget: GrammarBudget) {
@@ -45,9 +45,9 @@ final class SchemaCompiler {
 
     // MARK: Rules
 
-    /// All rules, from the one that describes the values of a schema.
+    /// Compiles all rules that `part` needs and returns the name of the rule that matches its values.
     ///
-    /// Returns its name. Throws `SchemaError` when the schema is malformed or exceeds a limit.
+    /// Throws `SchemaError` when the schema is malformed or exceeds a limit.
     func compile(_ part: SchemaPart) throws(SchemaError) -> String {
         var root = try rule(for: [part])
         while let (place, parts) = pending.popLast() {
@@ -60,7 +60,7 @@ final class SchemaCompiler {
         return name
     }
 
-    /// The values that fit all of some schemas.
+    /// Returns the rule for values that fit all of the schemas.
     func rule(for parts: [SchemaPart]) throws(SchemaError) -> Expression {
         guard let flat = try flattened(parts) else { return .choice([]) }
         if flat.isEmpty { return try anyValue() }
@@ -81,7 +81,7 @@ final class SchemaCompiler {
 
     func add(_ body: Expression) throws(SchemaError) -> Expression { .rule(try newRule(body)) }
 
-    /// The name of a rule for an expression.
+    /// Adds a rule for an expression and returns its name.
     func newRule(_ body: Expression) throws(SchemaError) -> String {
         let name = try newName()
         rules.append((name, body))
@@ -97,7 +97,7 @@ final class SchemaCompiler {
         }
     }
 
-    /// Whether so many members may come in any order; counts them.
+    /// Whether this many members may come in any order; if so, counts them toward the limit.
     func allowsAnyOrder(of members: Int) -> Bool {
         guard keysInAnyOrder, members <= UnorderedMembers.maximumMembers, unorderedMembers + members <= Self.maximumUnordered else { return false }
         unorderedMembers += members
@@ -126,7 +126,7 @@ final class SchemaCompiler {
         return rule
     }
 
-    /// Reports a keyword that cannot be enforced: an error, or a note.
+    /// Reports a keyword that cannot be enforced: throws in exact mode, otherwise adds a note.
     func pass(_ error: SchemaError) throws(SchemaError) {
         if mode == .exact { throw error }
         if notes.count < Self.maximumNotes, !notes.contains(error) { notes.append(error) }
@@ -134,7 +134,7 @@ final class SchemaCompiler {
 
     // MARK: Sets of schemas
 
-    /// The schemas with all that they refer to, each once, without `$ref` and `allOf`; nil when one of them is `false`.
+    /// Returns the schemas and all schemas that they refer to, each once, without `$ref` and `allOf`; nil when one of them is `false`.
     func flattened(_ parts: [SchemaPart]) throws(SchemaError) -> [SchemaPart]? {
         var result: [SchemaPart] = []
         var seen: Set<String> = []
@@ -177,7 +177,7 @@ final class SchemaCompiler {
             if target.schema.objectValue == nil, target.schema.boolValue == nil { throw part.error(key, "'\(text)' does not lead to a schema") }
             return target
         }
-        // Clients leave definitions out, and others are meant for a validator that can fetch them.
+        // Not fatal by itself: clients omit definitions, and some references are meant for validators that can fetch documents.
         if lost.insert(part.id).inserted { try pass(part.error(key, "'\(text)' is not in the schema")) }
         return nil
     }
@@ -213,12 +213,12 @@ final class SchemaCompiler {
         }
     }
 
-    /// Values that negations exclude.
+    /// Returns the values that negations exclude.
     func excluded(_ flat: [SchemaPart]) -> [JSON] { flat.flatMap { $0.schema[SchemaKeywords.excluded]?.arrayValue ?? [] } }
 
     // MARK: enum, const
 
-    /// The listed values that fit everything else too.
+    /// Returns the listed values that fit all other keywords.
     private func values(_ flat: [SchemaPart]) throws(SchemaError) -> Expression {
         var texts: Set<String> = []
         var values: [JSON] = []
@@ -253,7 +253,7 @@ final class SchemaCompiler {
 }
 
 extension JSON {
-    /// As answers write it: one line, a space after each comma and colon.
+    /// The text as answers write it: one line, with a space after each comma and colon.
     package var canonicalText: String {
         switch self {
         case .array(let elements): "[" + elements.map(\.canonicalText).joined(separator: ", ") + "]"

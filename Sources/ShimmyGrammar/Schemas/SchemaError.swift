@@ -1,12 +1,12 @@
-/// Why values cannot be held to a schema.
+/// The reason why a schema, or a keyword in it, cannot be enforced.
 package struct SchemaError: Error, Equatable, CustomStringConvertible {
-    /// Where in the schema, as a JSON pointer (RFC 6901); empty for all of it.
+    /// The location in the schema as a JSON pointer (RFC 6901); empty for the whole schema.
     package let pointer: String
     package let reason: String
 
     static let noValueFits = "no value fits the schema"
 
-    /// Whether the schema is well-formed, but refuses everything.
+    /// Whether the schema is well-formed, but no value fits it.
     package var saysNoValueFits: Bool { reason == Self.noValueFits }
 
     package init(_ pointer: String, _ reason: String) {

@@ -1,35 +1,36 @@
 package import ShimmyJSON
 
-/// A JSON Schema as rules of a grammar: they describe the JSON texts of the values that fit.
+/// A JSON Schema as rules of a grammar that match the JSON texts of the values that fit.
 ///
-/// The texts are canonical: `{"a": 1, "b": [2]}`, without line breaks; properties in the order of the schema, others after them, or all of them
-/// in any order; numbers without needless signs and zeros.
+/// The texts are canonical: `{"a": 1, "b": [2]}` without line breaks; properties in the schema's order with others after them, or all in any order;
+/// numbers without unnecessary signs and zeros.
 package struct SchemaGrammar: Sendable, Equatable {
-    /// What becomes of keywords that no grammar can enforce.
+    /// The treatment of keywords that a grammar cannot enforce.
     package enum Mode: Sendable {
-        /// They are errors.
+        /// Such keywords are errors.
         case exact
-        /// They are reported in `notes`; everything else is enforced.
+        /// Such keywords are reported in `notes`; everything else is enforced.
         case lenient
     }
 
-    /// In llama.cpp's notation (GBNF), with automata (`AutomatonNotation`).
+    /// The rules in llama.cpp's notation (GBNF), with automata (`AutomatonNotation`).
     package let rules: String
-    /// The name of the rule that describes the whole text.
+    /// The name of the rule that matches the whole text.
     package let root: String
-    /// Keywords that are not enforced; empty in exact mode.
+    /// The keywords that are not enforced; empty in exact mode.
     package let notes: [SchemaError]
 
-    /// - prefix: the beginning of the names of all rules: letters, digits and dashes.
-    /// - keysInAnyOrder: of objects with up to 64 named properties whose number is not bounded, up to 512 in all.
-    /// Throws `SchemaError` when the schema is malformed or too large, when no value fits it, or when it cannot be enforced.
+    /// - prefix: the prefix of all rule names: letters, digits and dashes.
+    /// - keysInAnyOrder: whether the keys of an object may come in any order. Applies to objects with up to 64 named properties and without bounds
+    ///   on their number, and to 512 named properties in all.
+    /// Throws `SchemaError` when the schema is malformed, too large or not enforceable, or when no value fits it.
     package init(
         _ schema: JSON, prefix: String, mode: Mode = .exact, keysInAnyOrder: Bool = false, budget: GrammarBudget = GrammarBudget()
     ) throws(SchemaError) {
         try self.init(SchemaPart(schema: schema, pointer: ""), of: schema, prefix, mode, keysInAnyOrder, budget)
     }
 
-    /// The values of one property of an object, where its schema stands at the top of another one.
+    /// Compiles the values of one property of the object schema at the top of `schema`.
     package init(
         _ schema: JSON, property: String, prefix: String, mode: Mode = .exact, keysInAnyOrder: Bool = false, budget: GrammarBudget = GrammarBudget()
     ) throws(SchemaError) {
@@ -50,7 +51,7 @@ package struct SchemaGrammar: Sendable, Equatable {
             let grammar = Grammar(rules: rules, root: root)
             if try !GrammarCheck.isSurelySound(grammar, budget: budget) { _ = try ProgramBuilder.build(grammar, budget: budget) }
         } catch {
-            // A schema that only ever refers to itself, for instance.
+            // One example is a schema that only refers to itself.
             throw SchemaError(part.pointer, error.isLimit ? error.description : SchemaError.noValueFits)
         }
         rules = compiler.rules.map { "\($0.name) ::= \($0.body.text)\n" }.joined()

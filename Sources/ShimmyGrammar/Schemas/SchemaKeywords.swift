@@ -1,16 +1,16 @@
 import ShimmyJSON
 
-/// The keywords of JSON Schema (drafts 4 to 2020-12), by what becomes of them.
+/// The keywords of JSON Schema (drafts 4 to 2020-12), by their treatment.
 enum SchemaKeywords {
     /// Keywords that the compiler replaces by alternatives.
     static let logical = ["anyOf", "oneOf", "not", "if", "dependencies", "dependentRequired", "dependentSchemas"]
 
-    /// Values that a value must not be; the compiler makes it of negations.
+    /// The keyword for values that a value must not equal; the compiler derives it from negations.
     static let excluded = "\u{0}excluded"
-    /// A pattern that a string must not match; the compiler makes it of negations.
+    /// The keyword for a pattern that a string must not match; the compiler derives it from negations.
     static let excludedPattern = "\u{0}pattern"
 
-    /// Constraints that no grammar enforces.
+    /// Constraints that the compiler cannot enforce.
     static let unsupported: Set<String> = ["extends", "disallow", "divisibleBy", "minContains", "maxContains"]
 
     private static let constraints: Set<String> = unsupported.union(logical).union([
@@ -20,16 +20,16 @@ enum SchemaKeywords {
         "nullable", "then", "else", "contains", "unevaluatedProperties", "unevaluatedItems", excluded, excludedPattern,
     ])
 
-    /// Keywords that are known to say nothing of values.
+    /// Known keywords that do not constrain values.
     static let annotations: Set<String> = [
         "$schema", "$id", "$anchor", "$dynamicAnchor", "$comment", "$defs", "definitions", "title", "description", "default", "example", "examples",
         "deprecated", "readOnly", "writeOnly", "contentMediaType", "contentEncoding", "discriminator",
     ]
 
-    /// Whether a keyword constrains nothing; every unknown keyword is an annotation.
+    /// Whether a keyword does not constrain values; every unknown keyword is an annotation.
     static func isAnnotation(_ key: String) -> Bool { !constraints.contains(key) }
 
-    /// Whether a keyword that cannot be enforced constrains nothing here.
+    /// Whether an unsupported keyword has no effect with this value.
     static func saysNothing(_ key: String, _ value: JSON) -> Bool {
         switch key {
         case "extends", "disallow": value.arrayValue?.isEmpty ?? value.isNull

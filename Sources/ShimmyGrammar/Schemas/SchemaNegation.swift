@@ -1,11 +1,11 @@
 import ShimmyJSON
 
-/// Finds schemas that values fit which do not fit another one.
+/// Builds schemas of the values that do not fit a given schema.
 struct SchemaNegation {
-    /// A value does not fit the schema when it fits one of `choices`.
+    /// The negation of a schema: a value that fits one of `choices` does not fit the schema.
     struct Result {
         var choices: [JSON] = []
-        /// Whether all values that do not fit the schema fit one of the choices.
+        /// Whether every value that does not fit the schema fits one of the choices.
         var isExact = true
 
         var schema: JSON { choices.isEmpty ? false : choices.count == 1 ? choices[0] : ["anyOf": .array(choices)] }
@@ -78,7 +78,7 @@ struct SchemaNegation {
             guard let kind = name.stringValue.flatMap(SchemaTypes.Kind.init) else { continue }
             kinds.remove(kind)
             if kind == .number { kinds.remove(.integer) }
-            // Numbers with a fraction are not integers, which no keyword says.
+            // JSON Schema has no keyword for numbers with a fraction, so the negation of `integer` omits them.
             if kind == .integer, kinds.remove(.number) != nil { result.isExact = false }
         }
         let names = SchemaTypes.Kind.allCases.filter(kinds.contains).map { JSON.string($0.rawValue) }

@@ -1,13 +1,13 @@
 import ShimmyJSON
 
-/// A schema, or the rest of one, and its place.
+/// A schema, or the remaining keywords of one, and its location.
 struct SchemaPart: Sendable {
     let schema: JSON
-    /// Its place in the client's schema, as a JSON pointer.
+    /// The location in the client's schema, as a JSON pointer.
     let pointer: String
-    /// Tells apart schemas that have the same place: the rest of one, or one that was derived from it.
+    /// An identifier that also distinguishes schemas with the same location: the remaining keywords of one, or a schema derived from it.
     let id: String
-    /// Whether the compiler made it; it and the schemas in it are not at their pointers in the client's schema.
+    /// Whether the compiler built the schema. It and the schemas inside it are then not at their pointers in the client's schema.
     let isDerived: Bool
 
     init(schema: JSON, pointer: String) {
@@ -38,14 +38,14 @@ struct SchemaPart: Sendable {
         return SchemaPart(schema: .object(object), pointer: pointer, id: id, isDerived: isDerived)
     }
 
-    /// Another schema that follows from this one.
+    /// Returns another schema that is derived from this one.
     ///
-    /// - mark: tells it apart from others that follow from this one.
+    /// - mark: distinguishes it from other schemas derived from this one.
     func derived(_ schema: JSON, _ mark: String) -> SchemaPart {
         SchemaPart(schema: schema, pointer: pointer, id: "\(id)\u{0}\(mark)", isDerived: true)
     }
 
-    /// The value of a keyword; nil where it is null, which some generators write for a keyword without a value.
+    /// Returns the value of a keyword; nil when it is absent or null, which some generators write for a keyword without a value.
     func value(_ key: String) -> JSON? {
         guard let value = schema[key], key == "const" || !value.isNull else { return nil }
         return value

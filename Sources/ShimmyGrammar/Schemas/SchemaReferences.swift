@@ -1,16 +1,16 @@
 import ShimmyJSON
 
-/// Finds what the references in a schema lead to: JSON pointers, anchors, and schemas with an identifier of their own.
+/// Resolves the references in a schema: JSON pointers, anchors, and schemas with their own identifier.
 struct SchemaReferences {
     private let root: JSON
-    /// Schemas by their URIs, with `#name` for anchors.
+    /// The schemas by their URIs, with `#name` for anchors.
     private var targets: [String: SchemaPart] = [:]
-    /// The base URIs of schemas that have an identifier, by their pointers.
+    /// The base URIs of schemas with an identifier, by their pointers.
     private var bases: [String: String] = [:]
     private var dynamicAnchors = 0
-    /// Whether the target of a dynamic reference depends on how it is reached.
+    /// Whether the target of a dynamic reference depends on the path to it.
     var isDynamic: Bool { dynamicAnchors > 1 }
-    /// Whether keywords beside `$ref` count for nothing, as before draft 2019-09.
+    /// Whether keywords beside `$ref` are ignored, as before draft 2019-09.
     let ignoresSiblings: Bool
 
     init(_ root: JSON) {
@@ -25,7 +25,7 @@ struct SchemaReferences {
         while let (part, outer) = open.popLast() {
             var base = outer
             if let object = part.schema.objectValue {
-                // Beside a reference an identifier counts for nothing either.
+                // An identifier beside a reference is ignored too.
                 let isReference = ignoresSiblings && object["$ref"]?.stringValue != nil
                 for key in ["$id", "id"] where !isReference {
                     guard let id = object[key]?.stringValue, !id.isEmpty else { continue }
@@ -41,7 +41,7 @@ struct SchemaReferences {
                 for key in ["$anchor", "$dynamicAnchor"] {
                     if let name = object[key]?.stringValue { targets["\(base)#\(name)"] = targets["\(base)#\(name)"] ?? part }
                 }
-                // What is listed is a value, not a schema.
+                // Listed values are not schemas.
                 for (key, _) in object where key != "enum" && key != "const" {
                     if let child = part.at(key) { open.append((child, base)) }
                 }
@@ -53,7 +53,7 @@ struct SchemaReferences {
         }
     }
 
-    /// The schema that a reference leads to; nil when it is not in the document.
+    /// Returns the schema that a reference resolves to; nil when it is not in the document.
     func target(of reference: String, from part: SchemaPart) -> SchemaPart? {
         let base = base(of: part.pointer)
         let pieces = reference.split(separator: "#", maxSplits: 1, omittingEmptySubsequences: false)
@@ -79,7 +79,7 @@ struct SchemaReferences {
         return found
     }
 
-    /// The URI that references at a place are relative to.
+    /// Returns the base URI of references at a location.
     private func base(of pointer: String) -> String {
         if bases.isEmpty { return "" }
         var rest = pointer[...]
@@ -90,7 +90,7 @@ struct SchemaReferences {
         }
     }
 
-    /// A reference to a document, made absolute (RFC 3986, section 5.2, without dot segments in the middle).
+    /// Returns the absolute URI of a reference (RFC 3986, section 5.2, except for dot segments in the middle).
     private static func resolve(_ reference: String, _ base: String) -> String {
         if let colon = reference.firstIndex(of: ":"), !reference[..<colon].contains("/") { return reference }
         guard let scheme = base.firstRange(of: "://") else {
@@ -106,7 +106,7 @@ struct SchemaReferences {
 }
 
 extension Substring {
-    /// Percent escapes of a URI's fragment, resolved.
+    /// The text of a URI fragment with its percent escapes decoded.
     fileprivate var removingPercentEncoding: String {
         var bytes: [UInt8] = []
         var rest = utf8[...]

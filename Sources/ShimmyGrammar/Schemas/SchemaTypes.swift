@@ -8,12 +8,12 @@ enum SchemaTypes {
 
     private static let all: Set<Kind> = Set(Kind.allCases)
 
-    /// An integer is a number too: where `number` is allowed, `integer` is.
+    /// Returns the types that a schema allows. An integer is also a number: `number` includes `integer`.
     static func of(_ part: SchemaPart) throws(SchemaError) -> Set<Kind> {
         guard let type = part.value("type") else { return all }
         var kinds: Set<Kind> = []
         for name in type.arrayValue ?? [type] {
-            // Draft 3 had a word for no constraint.
+            // In draft 3, `any` allows all types.
             if name == "any" { return all }
             guard let kind = name.stringValue.flatMap(Kind.init) else { throw part.error("type", "'\(name.text.prefix(80))' is not a type") }
             kinds.insert(kind)
@@ -23,7 +23,7 @@ enum SchemaTypes {
         return kinds
     }
 
-    /// What all of several sets allow, each value in one way only.
+    /// Returns the types that all sets allow, without `integer` where `number` includes it.
     static func allowed(by sets: [Set<Kind>]) -> [Kind] {
         let common = sets.reduce(all) { $0.intersection($1) }
         return Kind.allCases.filter { common.contains($0) && !($0 == .integer && common.contains(.number)) }
@@ -40,7 +40,7 @@ enum SchemaTypes {
         }
     }
 
-    /// The types that some schemas allow, as far as they say themselves.
+    /// Returns the types that all of the schemas allow, as far as `type`, `const` and `enum` say.
     static func kinds(_ parts: [SchemaPart]) -> Set<Kind> {
         parts.reduce(all) { kinds, part in
             var own = part.schema == false ? [] : (try? of(part)) ?? all
@@ -51,7 +51,7 @@ enum SchemaTypes {
 
     // MARK: Telling alternatives apart
 
-    /// Whether surely no value fits both sets of schemas.
+    /// Whether it is certain that no value fits both sets of schemas.
     static func areDisjoint(_ left: [SchemaPart], _ right: [SchemaPart]) -> Bool { areDisjoint(left, right, depth: 0) }
 
     private static func areDisjoint(_ left: [SchemaPart], _ right: [SchemaPart], depth: Int) -> Bool {
@@ -86,14 +86,14 @@ enum SchemaTypes {
         parts.compactMap { $0.at("properties")?.at(name) }
     }
 
-    /// Whether a schema allows no property of a name.
+    /// Whether the schemas forbid a property of the given name.
     private static func isClosed(_ parts: [SchemaPart], _ name: String) -> Bool {
         parts.contains {
             $0.schema["additionalProperties"] == false && $0.schema["patternProperties"] == nil && $0.schema["properties"]?[name] == nil
         }
     }
 
-    /// Strings or arrays whose lengths do not meet.
+    /// Whether strings or arrays have lengths that do not overlap.
     private static func areLengthsDisjoint(_ left: [SchemaPart], _ right: [SchemaPart], _ kinds: Set<Kind>) -> Bool {
         guard kinds == [.string] || kinds == [.array] else { return false }
         let suffix = kinds == [.string] ? "Length" : "Items"
@@ -105,7 +105,7 @@ enum SchemaTypes {
         return isBelow(left, right) || isBelow(right, left)
     }
 
-    /// Numbers whose bounds do not meet.
+    /// Whether numbers have ranges that do not overlap.
     private static func areRangesDisjoint(_ left: [SchemaPart], _ right: [SchemaPart], _ kinds: Set<Kind>) -> Bool {
         guard kinds.isSubset(of: [.integer, .number]) else { return false }
         func bound(_ parts: [SchemaPart], _ key: String) -> Double? { parts.lazy.compactMap { $0.schema[key]?.doubleValue }.first }

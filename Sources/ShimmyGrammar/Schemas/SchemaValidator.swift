@@ -1,15 +1,15 @@
 import ShimmyJSON
 
-/// Tells whether listed values fit schemas.
+/// Checks whether listed values fit schemas.
 struct SchemaValidator {
-    /// References and combinations within each other, at one value.
+    /// The max nesting depth of values, references and combinations together; deeper ones are accepted unchecked.
     private static let maximumDepth = 64
 
     private let compiler: SchemaCompiler
 
     init(_ compiler: SchemaCompiler) { self.compiler = compiler }
 
-    /// Keywords that cannot be enforced do not count.
+    /// Whether a value fits a schema. Ignores keywords that cannot be enforced.
     func accepts(_ value: JSON, _ part: SchemaPart) throws(SchemaError) -> Bool { try accepts(value, part, 0) }
 
     func accepts(_ value: JSON, all parts: [SchemaPart]) throws(SchemaError) -> Bool {
@@ -17,7 +17,7 @@ struct SchemaValidator {
         return true
     }
 
-    /// - depth: bounds the recursion, together with the depth of the value.
+    /// - depth: the nesting depth so far, limited by `maximumDepth`.
     private func accepts(_ value: JSON, _ part: SchemaPart, _ depth: Int) throws(SchemaError) -> Bool {
         if let allows = part.schema.boolValue { return allows }
         if depth > Self.maximumDepth { return true }

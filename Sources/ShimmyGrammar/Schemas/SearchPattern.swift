@@ -1,6 +1,6 @@
-/// Regular expressions that are searched for anywhere in a text (ECMAScript's way, which JSON Schema asks for).
+/// Regular expressions that may match anywhere in a text, as JSON Schema specifies (ECMA-262 semantics).
 enum SearchPattern {
-    /// The texts in which the expression is found.
+    /// Returns an expression for the texts that contain a match of the pattern.
     static func expression(_ pattern: String, _ budget: GrammarBudget) throws(GrammarTextError) -> Grammar.Expression {
         var pattern = Substring(pattern)
         var flags = ""
@@ -28,7 +28,7 @@ enum SearchPattern {
     private static func whole(
         _ scalars: [Unicode.Scalar], _ flags: String, _ budget: GrammarBudget
     ) throws(GrammarTextError) -> Grammar.Expression {
-        // In a group, so that no anchor is looked for at its ends.
+        // The group keeps `RegexGrammar` from taking the first and last characters for anchors.
         let text = try RegexGrammar.expression("(?:" + Self.text(scalars) + ")", flags: flags, in: .plain, budget: budget)
         return try GBNFParser.parse("root ::= " + text, budget: budget).rules["root"] ?? .empty
     }
@@ -41,7 +41,7 @@ enum SearchPattern {
 
     // MARK: Structure
 
-    /// The depth of groups before each scalar, with one more for the end; nil within a set and for escaped scalars.
+    /// Returns the group depth before each scalar and at the end; nil inside a set and for escaped scalars.
     private static func depths(_ scalars: [Unicode.Scalar]) -> [Int?] {
         var result: [Int?] = []
         var (depth, isClass, isEscaped) = (0, false, false)
@@ -64,7 +64,7 @@ enum SearchPattern {
         return result + [depth]
     }
 
-    /// The parts of an expression between the bars that are not in a group.
+    /// Returns the parts of an expression between the bars outside groups.
     private static func alternatives(_ scalars: [Unicode.Scalar]) -> [[Unicode.Scalar]] {
         var parts: [[Unicode.Scalar]] = [[]]
         for (scalar, depth) in zip(scalars, depths(scalars)) {
@@ -73,7 +73,7 @@ enum SearchPattern {
         return parts
     }
 
-    /// Without a group around all of it: anchors may stand in there.
+    /// Returns the expression without a group around all of it, because the group may contain anchors.
     private static func unwrapped(_ scalars: [Unicode.Scalar]) -> [Unicode.Scalar] {
         var scalars = scalars
         for _ in 0..<8 {
@@ -89,14 +89,14 @@ enum SearchPattern {
 
     // MARK: Looking ahead
 
-    /// An expression without the groups at its beginning that look ahead, and these, each as an expression that a text must match or not.
+    /// Splits off the lookaheads at the beginning of an expression. Returns them and the rest as patterns that a text must match or must not match.
     static func lookaheads(_ pattern: String) -> [(pattern: String, isExcluded: Bool)] {
         var scalars = Array(pattern.unicodeScalars)
         var result: [(pattern: String, isExcluded: Bool)] = []
         for _ in 0..<16 {
             guard scalars.starts(with: "^(?=".unicodeScalars) || scalars.starts(with: "^(?!".unicodeScalars) else { break }
             let depths = depths(scalars)
-            // Of alternatives each has its own.
+            // Lookaheads in one of several alternatives apply to that alternative only.
             if zip(scalars, depths).contains(where: { $0 == "|" && $1 == 0 }) { return [(pattern, false)] }
             guard let end = depths.indices.first(where: { $0 > 1 && depths[$0] == 0 }) else { break }
             let inside = Array(scalars[4..<end - 1])

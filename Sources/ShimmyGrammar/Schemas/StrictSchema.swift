@@ -1,9 +1,9 @@
 package import ShimmyJSON
 
-/// OpenAI's rules for schemas that ask for `strict`: they must say of every object all that it has. Schemas may use more keywords than at
-/// OpenAI, as long as they can be enforced.
+/// OpenAI's rules for `strict` schemas: every object must list all of its properties. Keywords that OpenAI does not support are allowed if they can
+/// be enforced.
 package enum StrictSchema {
-    /// What is wrong with a schema, in OpenAI's words; nil when nothing is.
+    /// Returns the violated rule in OpenAI's words; nil when the schema is strict.
     package static func obstacle(in schema: JSON) -> String? {
         let types = schema["type"]
         if types != "object" {
@@ -12,8 +12,8 @@ package enum StrictSchema {
         return obstacle(in: schema, context: [])
     }
 
-    /// The schema with every object closed and every property required, as OpenAI makes it of a function's schema in a response that does not say
-    /// `strict`; nil where it cannot be: where an object may have properties that are not named, or a keyword is not permitted.
+    /// Returns the schema with every object closed and every property required; nil when an object may have unnamed properties or a keyword is not
+    /// permitted. OpenAI does this with a function's schema in a response that does not set `strict`.
     package static func made(of schema: JSON) -> JSON? {
         let made = closed(schema)
         return schema["type"] == "object" && obstacle(in: made) == nil ? made : nil
@@ -29,12 +29,12 @@ package enum StrictSchema {
         return .object(object)
     }
 
-    /// Keywords whose values hold schemas: by name, in a list, or as the value itself.
+    /// Keywords whose values contain schemas: by name, in a list, or as the value itself.
     private static let maps: Set = ["properties", "$defs", "definitions", "patternProperties"]
     private static let lists: Set = ["anyOf", "oneOf", "allOf", "prefixItems"]
     private static let singles: Set = ["items", "additionalProperties"]
 
-    /// A keyword's value with other schemas in the places of those in it.
+    /// Returns a keyword's value with each schema in it replaced by `change`.
     private static func withParts(of value: JSON, at key: String, _ change: (JSON) -> JSON) -> JSON {
         if maps.contains(key), let members = value.objectValue {
             return .object(members.reduce(into: JSONObject()) { $0[$1.key] = change($1.value) })
@@ -62,7 +62,7 @@ package enum StrictSchema {
 
     private static func isPermitted(_ key: String) -> Bool { !SchemaKeywords.isAnnotation(key) || SchemaKeywords.annotations.contains(key) }
 
-    /// The schemas inside one.
+    /// Returns the schemas directly inside a schema, with their paths.
     private static func parts(of object: JSONObject) -> [(path: [String], schema: JSON)] {
         var result: [(path: [String], schema: JSON)] = []
         for (key, value) in object {

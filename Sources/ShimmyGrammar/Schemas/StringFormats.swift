@@ -1,8 +1,8 @@
 import Synchronization
 
-/// The formats of strings that JSON Schema names, as regular expressions of the whole text.
+/// The string formats of JSON Schema, as regular expressions that match the whole text.
 enum StringFormats {
-    /// Nil for a format that is not enforced.
+    /// Returns the regular expression of a format; nil for a format that is not enforced.
     static func pattern(of format: String) -> String? {
         switch format {
         case "date": date
@@ -27,15 +27,15 @@ enum StringFormats {
         }
     }
 
-    /// Whether a format says nothing of the text that could be enforced: marks for people and for codecs.
+    /// Whether a format does not constrain the text in an enforceable way: hints for users and codecs.
     static func isAnnotation(_ format: String) -> Bool {
         ["password", "byte", "binary", "float", "double", "decimal", "char", ""].contains(format) || unenforced.contains(format)
     }
 
-    /// Formats of JSON Schema that no automaton can tell.
+    /// Formats of JSON Schema that an automaton cannot check.
     static let unenforced: Set<String> = ["idn-hostname"]
 
-    /// Bounds of integers that some formats stand for.
+    /// Returns the bounds of an integer format; nil for other formats.
     static func range(of format: String) -> (low: String, high: String)? {
         switch format {
         case "int8": ("-128", "127")
@@ -50,10 +50,10 @@ enum StringFormats {
         }
     }
 
-    /// The automata of formats that were used.
+    /// The automata of the formats used so far.
     static let automata = FormatAutomata()
 
-    // RFC 3339; days as each month has them.
+    // RFC 3339, with the days of each month.
     private static let year = "(000[1-9]|00[1-9][0-9]|0[1-9][0-9]{2}|[1-9][0-9]{3})"
     private static let leapYear = "([0-9]{2}(0[48]|[2468][048]|[13579][26])|([02468][48]|[2468]0|[13579][26])00)"
     private static let date =
@@ -65,7 +65,7 @@ enum StringFormats {
     private static let days = "([0-9]+D|[0-9]+M([0-9]+D)?|[0-9]+Y([0-9]+M([0-9]+D)?)?)"
     private static let duration = "P(\(days)(\(clock))?|\(clock)|[0-9]+W)"
 
-    // RFC 5321 and 1123.
+    // RFC 5321 and RFC 1123.
     private static let word = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
     private static let quotedWord = "\"([ !#-\\[\\]-~]|\\\\[ -~])*\""
     private static let anyWord = "([A-Za-z0-9!#$%&'*+/=?^_`{|}~-]|[^\\x00-\\x7f])+"
@@ -78,7 +78,7 @@ enum StringFormats {
     // RFC 4291.
     private static let ipv6: String = {
         let group = "[0-9a-fA-F]{1,4}"
-        // With "::" in each of its places, which stands for at least one group; an IPv4 address stands for the last two.
+        // "::" stands for at least one group, at each possible index; an IPv4 address stands for the last two groups.
         func addresses(_ total: Int, _ end: String) -> [String] {
             let last = end.isEmpty ? "" : ":\(end)"
             var parts = ["(\(group):){\(total - 1)}\(group)\(last)"]
@@ -96,7 +96,7 @@ enum StringFormats {
         return "(" + (addresses(8, "") + addresses(6, ipv4)).joined(separator: "|") + ")"
     }()
 
-    // RFC 3986 and 3987.
+    // RFC 3986 and RFC 3987.
     private static let ascii = "[A-Za-z0-9._~!$&'()*+,;=-]"
     private static let unicode = "[A-Za-z0-9._~!$&'()*+,;=\\u00a0-\\ud7ff\\uf900-\\ufdcf\\ufdf0-\\uffef-]"
     private static let escape = "%[0-9A-Fa-f]{2}"
@@ -135,7 +135,7 @@ enum StringFormats {
     private static let jsonPointer = "(/([^~/]|~[01])*)*"
 }
 
-/// Keeps the automata of formats, which are the same for all schemas. There are as many as formats.
+/// A cache of the formats' automata, which all schemas share. The number of formats bounds its size.
 final class FormatAutomata: Sendable {
     private let known = Mutex<[String: CharacterAutomaton]>([:])
 

@@ -1,4 +1,5 @@
-/// Rules that describe other rules as they are, and so themselves: the alternatives of each are those of all of them.
+/// Removal of unit cycles: rules with alternatives that are just other rules, and through them the rule itself. Each rule in a cycle gets the
+/// alternatives of all of them.
 enum UnitCycles {
     static func remove(from rules: inout [(name: String, body: Grammar.Expression)]) {
         var bodies: [String: [Grammar.Expression]] = [:]
@@ -32,7 +33,7 @@ enum UnitCycles {
         if case .rule(let name) = expression { name } else { nil }
     }
 
-    /// Rules are taken away that describe no other rule that is left; the rest leads to a cycle.
+    /// Repeatedly removes rules without an alternative that is a remaining rule; returns the rest, which lead to a cycle.
     private static func leadingToCycles(_ bodies: [String: [Grammar.Expression]]) -> Set<String> {
         var count: [String: Int] = [:]
         var users: [String: [String]] = [:]
