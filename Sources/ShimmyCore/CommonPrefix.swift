@@ -5,7 +5,7 @@
 #endif
 
 extension Sequence where Element: Equatable {
-    /// How many elements both begin with.
+    /// Returns the length of the longest common prefix.
     package func countInCommon(with other: some Sequence<Element>) -> Int {
         var others = other.makeIterator()
         var count = 0
@@ -18,7 +18,8 @@ extension Sequence where Element: Equatable {
 }
 
 extension Collection<Token> {
-    /// How many tokens both begin with. Prompts of 100,000 tokens are compared in microseconds: the engine's thread does it often.
+    /// Returns the length of the longest common prefix in tokens. The engine's thread compares prompts often, so this method is fast: 100,000
+    /// tokens take microseconds.
     package func countInCommon(with other: some Collection<Token>) -> Int {
         let count = withContiguousStorageIfAvailable { mine in
             other.withContiguousStorageIfAvailable { theirs in Self.countInCommon(mine, theirs) } ?? mine.countInCommonOneByOne(with: other)
@@ -38,7 +39,7 @@ extension Collection<Token> {
     private static func countInCommon(_ one: UnsafeBufferPointer<Token>, _ other: UnsafeBufferPointer<Token>) -> Int {
         let most = Swift.min(one.count, other.count)
         guard let one = one.baseAddress, let other = other.baseAddress else { return 0 }
-        // Whole blocks at once; then the tokens of the block that differs.
+        // Whole blocks first; then the tokens of the first block that differs.
         let block = 1024
         var count = 0
         while most - count >= block, memcmp(one + count, other + count, block * MemoryLayout<Token>.stride) == 0 { count += block }

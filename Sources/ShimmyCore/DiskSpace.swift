@@ -4,9 +4,9 @@
     import Darwin
 #endif
 
-/// What a disk has room for.
+/// The free space of disks.
 package enum DiskSpace {
-    /// Bytes that may still be written where a folder lies; nil where nobody says.
+    /// Returns the bytes available on the disk of a folder; nil if the system does not report them.
     package static func free(at folder: String) -> Int? {
         var status = statvfs()
         guard statvfs(folder, &status) == 0 else { return nil }

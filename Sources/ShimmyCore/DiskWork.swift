@@ -1,9 +1,9 @@
 import Synchronization
 
-/// Runs work on disks that may not answer, such as those of other machines. Callers wait for a time with a bound; the thread of work that hangs
-/// stays behind until its disk answers.
+/// An executor of work on disks that may not answer, such as network disks. Callers wait for a limited time; the thread of work that hangs
+/// remains blocked until its disk answers.
 package final class DiskWork: Sendable {
-    /// Why work gave no result.
+    /// The disk did not answer, so that the work has no result.
     package struct NoAnswer: Error, Equatable, CustomStringConvertible {
         package let description = "the disk does not answer"
 
@@ -13,20 +13,20 @@ package final class DiskWork: Sendable {
     package static let shared = DiskWork(pool: .files)
 
     private let pool: WorkerPool
-    /// Work that nobody waits for any more and that has not ended.
+    /// The number of jobs that have not ended and whose callers no longer wait.
     private let abandoned = Mutex(0)
-    /// With so many, new work is refused at once: it would probably hang, too, and threads are few.
+    /// The number of abandoned jobs from which new work is refused at once: new work would probably hang too, and threads are few.
     private static let mostAbandoned = 2
 
     package init(pool: WorkerPool) { self.pool = pool }
 
-    /// Whether so much work hangs that new work is refused.
+    /// Whether so many jobs hang that new work is refused.
     package var isStuck: Bool { abandoned.withLock { $0 } >= Self.mostAbandoned }
 
     /// Runs `body` on the pool.
-    /// - patience: seconds to wait for it, from now.
+    /// - patience: seconds to wait for the result, from now.
     ///
-    /// Throws what `body` throws, `NoAnswer` when the patience is used up, and `CancellationError` as soon as the task is cancelled.
+    /// Throws the errors of `body`, `NoAnswer` when the patience runs out, and `CancellationError` as soon as the task is cancelled.
     package func run<Value: Sendable>(patience: Double, _ body: @escaping @Sendable () throws -> Value) async throws -> Value {
         if isStuck { throw NoAnswer() }
         let race = Race<Value>()
@@ -51,13 +51,13 @@ package final class DiskWork: Sendable {
     }
 
     private func abandon<Value: Sendable>(_ race: Race<Value>, _ work: Task<Void, Never>, _ error: any Error) {
-        // Counted first, so that the work's end, which may come now, finds what it takes back.
+        // The counter increases first, because the work may end at any moment and then decreases it.
         abandoned.withLock { $0 += 1 }
         if race.abandon(error) { work.cancel() } else { abandoned.withLock { $0 -= 1 } }
     }
 }
 
-/// The first of the ways in which waiting for work can end.
+/// The first of the events that end the wait for work: its result, the timeout or the cancellation.
 private final class Race<Value: Sendable>: Sendable {
     private struct State {
         var result: Result<Value, any Error>?
@@ -79,7 +79,7 @@ private final class Race<Value: Sendable>: Sendable {
 
     func end(_ result: Result<Value, any Error>) { _ = settle(result, abandons: false) }
 
-    /// Returns whether the work had not ended.
+    /// Ends the wait with an error. Returns whether the work had not ended before.
     func abandon(_ error: any Error) -> Bool { settle(.failure(error), abandons: true) }
 
     private func settle(_ result: Result<Value, any Error>, abandons: Bool) -> Bool {

@@ -1,4 +1,5 @@
-/// How many letters have to be added, left out, exchanged or swapped with the next one to make one name of another (optimal string alignment).
+/// Returns the edit distance of two names: the number of insertions, deletions, substitutions and swaps of neighboring letters (optimal string
+/// alignment).
 package func edits(from left: some Sequence<UInt8>, to right: some Sequence<UInt8>) -> Int {
     let (left, right) = (Array(left), Array(right))
     var rows = [Array(0...right.count)]

@@ -1,5 +1,5 @@
 extension Int {
-    /// The sum of two numbers that are not negative, or the largest number where that is too small: what files claim can add up to anything.
+    /// Returns the sum of two non-negative numbers, or `Int.max` on overflow: numbers in files can add up to anything.
     package func saturated(adding other: Int) -> Int {
         let (sum, overflow) = addingReportingOverflow(other)
         return overflow ? .max : sum
@@ -7,7 +7,7 @@ extension Int {
 }
 
 extension Int {
-    /// The product of two numbers that are not negative, or the largest number where that is too small.
+    /// Returns the product of two non-negative numbers, or `Int.max` on overflow.
     package func saturated(multipliedBy other: Int) -> Int {
         let (product, overflow) = multipliedReportingOverflow(by: other)
         return overflow ? .max : product

@@ -1,20 +1,21 @@
-/// How long a model stays loaded after its last user went.
+/// How long a model stays loaded after its last user is done.
 package enum KeepAlive: Sendable, Equatable {
-    /// 0 frees it at once.
+    /// Seconds until the idle model is freed; 0 frees it at once.
     case seconds(Double)
     case forever
 
-    /// Seconds beyond which a time is for ever: three decades. Clocks cannot count as far as numbers go.
+    /// The max number of seconds (three decades). Longer times mean forever, because clocks cannot count as far as numbers go.
     private static let limit = 1e9
 
-    /// A number of seconds; negative, or more than anybody waits, for ever. Nil for what is no number.
+    /// Creates a time from a number of seconds. A negative number, or one above the limit, means forever. Returns nil if the number is not
+    /// finite.
     package init?(seconds: Double) {
         guard seconds.isFinite else { return nil }
         self = (0...Self.limit).contains(seconds) ? .seconds(seconds) : .forever
     }
 
-    /// A time as people write it and as Ollama takes it: `90`, `90s`, `5m`, `1h30m`, `500ms`; for ever with a minus sign, or if nobody waits
-    /// for so long. Nil for anything else.
+    /// Parses a duration as users write it and as Ollama accepts it: `90`, `90s`, `5m`, `1h30m`, `500ms`. A negative duration, or one above the
+    /// limit, means forever. Returns nil for any other text.
     package init?(_ text: String) {
         var rest = Substring(text)
         let isNegative = rest.first == "-"
@@ -40,7 +41,7 @@ package enum KeepAlive: Sendable, Equatable {
         return text.isEmpty || !total.isFinite ? nil : total
     }
 
-    /// Digits with at most one point: no signs, exponents or names of numbers.
+    /// Returns the value of digits with at most one decimal point; nil if there are signs, exponents or words such as "inf".
     private static func number(_ text: Substring) -> Double? {
         guard !text.isEmpty, text.allSatisfy({ $0.isASCII && ($0.isNumber || $0 == ".") }), let value = Double(text), value.isFinite else {
             return nil

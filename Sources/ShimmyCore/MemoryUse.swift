@@ -1,12 +1,12 @@
-/// Memory that a loaded model takes, in bytes.
+/// The memory that a loaded model takes, in bytes.
 package struct MemoryUse: Sendable, Equatable {
-    /// The values of all tensors as they lie in memory.
+    /// The values of all tensors as stored in memory.
     package var weights: Int
-    /// What is kept of sequences: keys and values of the whole context, states of recurrent layers.
+    /// The cached state of sequences: keys and values for the whole context, and the states of recurrent layers.
     package var cache: Int
-    /// Buffers that a step computes in, logits, and the vocabulary's tables.
+    /// The compute buffers of a step, the logits, and the vocabulary's tables.
     package var compute: Int
-    /// Tables of grammars that are kept for later requests.
+    /// The tables of grammars that are cached for later requests.
     package var grammars = 0
 
     package init(weights: Int = 0, cache: Int = 0, compute: Int = 0) {
@@ -17,12 +17,12 @@ package struct MemoryUse: Sendable, Equatable {
 
     package var total: Int { weights.saturated(adding: cache).saturated(adding: compute).saturated(adding: grammars) }
 
-    /// Of llama.cpp's and our own tables for each token of a vocabulary, and of what every context has: its graph, its threads.
-    /// Measured with vocabularies of 30 and 50 thousand tokens.
+    /// Bytes for each token of a vocabulary in llama.cpp's and Shimmy's own tables, and fixed bytes that every context takes for its graph and
+    /// threads. Measured with vocabularies of 30 and 50 thousand tokens.
     private static let tokenBytes = 350
     private static let fixedBytes = 3_000_000
 
-    /// Part of `compute` that is no buffer of a step.
-    /// - outputs: rows whose logits are handed out.
+    /// Returns the part of `compute` that does not belong to a step's buffers.
+    /// - outputs: the number of rows whose logits are returned.
     package static func handedOut(vocabulary: Int, outputs: Int) -> Int { vocabulary * (4 * outputs + tokenBytes) + fixedBytes }
 }

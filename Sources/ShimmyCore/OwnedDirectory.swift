@@ -4,21 +4,21 @@
     import Darwin
 #endif
 
-/// A directory whose files are Shimmy's. A file that only a link leads to is not: it is somebody else's, wherever the link lies.
+/// A directory of files that belong to Shimmy. A file that is only reachable through a link does not belong to Shimmy, wherever the link is.
 package struct OwnedDirectory: Sendable {
     package enum Failure: Error, Equatable {
-        /// The file's real place is outside of the directory.
+        /// The file's real path is outside of the directory.
         case elsewhere(String)
-        /// The system's number of the error.
+        /// The system's error number (`errno`).
         case system(Int32)
     }
 
     private let path: String
 
-    /// - path: may itself be a link: what it leads to is the directory.
+    /// - path: may be a link; the directory is then the link's target.
     package init(_ path: String) { self.path = path }
 
-    /// Where a file or a link really lies: its folder after every link, then its own name. Nil where there is nothing.
+    /// Returns the real path of a file or a link: its folder with all links resolved, then its own name. Nil if it does not exist.
     package static func place(of file: String) -> String? {
         var status = stat()
         guard lstat(file, &status) == 0 else { return nil }
@@ -26,20 +26,20 @@ package struct OwnedDirectory: Sendable {
         return real(folder).map { $0 == "/" ? "/\(name)" : "\($0)/\(name)" }
     }
 
-    /// Where a file lies that is not in the directory; nil for one that is, and where there is none.
+    /// Returns the real path of a file that is outside of the directory; nil if the file is inside or does not exist.
     package func strangePlace(of file: String) -> String? {
         guard let place = Self.place(of: file) else { return nil }
         return owns(place) ? nil : place
     }
 
-    /// Removes a file, or a link without what it leads to. Nothing happens where there is none.
+    /// Removes a file, or a link but not its target. Does nothing if the file does not exist.
     ///
-    /// Every folder on the way is opened by itself and not as a link, so that a folder which another process replaces by a link in the meantime is
-    /// not followed. Throws `Failure`.
+    /// Opens each folder on the path individually and never through a link. If another process replaces a folder with a link in the meantime, the
+    /// link is not followed. Throws `Failure`.
     package func remove(_ file: String) throws(Failure) {
         guard let place = Self.place(of: file) else { return }
         guard owns(place), let root = Self.real(path) else { throw .elsewhere(place) }
-        // By bytes: a name may begin with a mark that would make one character with the slash before it.
+        // Compares bytes, not characters: a name may start with a combining mark, which would form one character with the slash before it.
         let below = place.utf8.dropFirst(root == "/" ? 0 : root.utf8.count)
         var names = below.split(separator: UInt8(ascii: "/")).map { String(decoding: $0, as: UTF8.self) }
         guard let name = names.popLast() else { throw .elsewhere(place) }

@@ -4,18 +4,18 @@
     import Darwin
 #endif
 
-/// Reads small files whose content other programs decide.
+/// Functions that read small files whose content other programs control.
 package enum RegularFile {
-    /// Returns the whole content; nil where there is no regular file, where it cannot be read, and where it has more than `limit` bytes.
+    /// Returns the whole content of a file; nil if the path is not a regular file, if it cannot be read, or if it has more than `limit` bytes.
     ///
-    /// A pipe or a device of that name is not opened for reading: waiting for its writer could take forever.
+    /// Does not read from pipes and devices, because waiting for their writer could take forever.
     package static func read(_ path: String, limit: Int) -> [UInt8]? {
         let descriptor = open(path)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
         var status = stat()
         guard fstat(descriptor, &status) == 0, status.st_size <= limit else { return nil }
-        // The size of a file in /proc is 0, and a file may grow while it is read: what counts is where it ends.
+        // A file in /proc has the size 0, and a file may grow during the read, so the loop reads until the end of the file.
         var bytes: [UInt8] = []
         var piece = [UInt8](repeating: 0, count: min(max(Int(status.st_size), 4096), 1 << 20))
         while true {
@@ -27,12 +27,12 @@ package enum RegularFile {
         }
     }
 
-    /// As `read`, for text. Nil also where it is not UTF-8.
+    /// Returns the content of a file as text, like `read`. Nil also if the content is not UTF-8.
     package static func text(_ path: String, limit: Int) -> String? {
         read(path, limit: limit).flatMap { String(validating: $0, as: UTF8.self) }
     }
 
-    /// Opens a regular file for reading; returns a descriptor, or -1 for everything else. Links are followed.
+    /// Opens a regular file for reading and follows links. Returns a descriptor, or -1 for everything else.
     package static func open(_ path: String) -> Int32 {
         #if canImport(Glibc)
             let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
@@ -48,7 +48,7 @@ package enum RegularFile {
         return descriptor
     }
 
-    /// Returns bytes read, 0 at the end, -1 for an error.
+    /// Returns the number of bytes read, 0 at the end of the file, or -1 for an error.
     private static func readSome(_ descriptor: Int32, _ piece: inout [UInt8]) -> Int {
         piece.withUnsafeMutableBytes { piece in
             while true {

@@ -1,55 +1,56 @@
-// The few plain values that every layer speaks. Knows nothing of text, HTTP, JSON or llama.cpp.
+// This target contains the few plain values that all layers share. It does not know text, HTTP, JSON or llama.cpp.
 
-/// One entry of a model's vocabulary.
+/// A token: an entry of a model's vocabulary, by its index.
 package typealias Token = Int32
 
-/// Why a generation ended, as every dialect needs to know it.
+/// The reason why a generation ended, in the detail that every API dialect needs.
 package enum FinishReason: Sendable, Equatable {
-    /// The model ended its turn (EOG) or a stop string was found.
+    /// The model ended its turn (EOG), or a stop string was found.
     case stop
     /// The request's limit or the end of the context was reached.
     case length
-    /// The answer asks for calls of tools. An engine, which knows tokens only, never says so.
+    /// The answer contains tool calls. An engine, which only knows tokens, never returns this reason.
     case toolCalls
 }
 
-/// How the next token is drawn from the logits. The defaults are OpenAI's.
+/// The parameters for sampling the next token from the logits. The defaults are OpenAI's.
 package struct SamplingParameters: Sendable, Equatable {
-    /// 0 is greedy; otherwise logits are divided by it (0 to 2).
+    /// The divisor of the logits (0 to 2); 0 means greedy sampling.
     package var temperature: Float
-    /// Keeps the smallest set of tokens whose probability reaches this (0 to 1).
+    /// Keeps the smallest set of most likely tokens whose total probability reaches this value (0 to 1).
     package var topP: Float
-    /// Makes the draw repeatable; nil draws a new seed for each generation.
+    /// The random seed, which makes the draws repeatable; nil draws a new seed for each generation.
     package var seed: Int64?
-    /// Taken off a token's logit for each time that it was generated (-2 to 2).
+    /// Subtracted from a token's logit for each time that the token was generated (-2 to 2).
     package var frequencyPenalty: Float = 0
-    /// Taken off a token's logit once it was generated (-2 to 2).
+    /// Subtracted from a token's logit if the token was generated at least once (-2 to 2).
     package var presencePenalty: Float = 0
-    /// Added to the logits of these tokens; -100 and less bans them.
+    /// Added to the logits of these tokens; -100 or less bans a token.
     package var bias: [Token: Float] = [:]
-    /// Keeps this many of the likeliest tokens; 0 keeps all.
+    /// Keeps this many of the most likely tokens; 0 keeps all.
     package var topK = 0
-    /// Keeps tokens whose probability is at least this part of the likeliest one's (0 to 1).
+    /// Keeps the tokens whose probability is at least this fraction of the most likely token's (0 to 1).
     package var minP: Float = 0
-    /// Keeps the tokens whose information is nearest the distribution's entropy, until their probability reaches this (0 to 1).
+    /// Keeps the tokens whose information content is closest to the distribution's entropy, until their total probability reaches this value (0
+    /// to 1).
     package var typicalP: Float = 1
-    /// Divides positive logits of tokens among the last ones, and multiplies negative ones; 1 changes nothing.
+    /// Divides the positive logits of recent tokens and multiplies their negative ones; 1 has no effect.
     package var repeatPenalty: Float = 1
-    /// How many of the last tokens, the prompt's included, `repeatPenalty` looks at.
+    /// The number of last tokens, including the prompt's, that `repeatPenalty` considers.
     package var repeatWindow = 64
-    /// Keeps a text from going on as it went on before; nil for no such penalty.
+    /// The penalty for continuing a repetition (DRY); nil for no such penalty.
     package var dry: RepetitionPenalty?
-    /// How often, of all draws, the likeliest tokens are left out (0 to 1).
+    /// The probability that a draw excludes the most likely tokens (XTC, 0 to 1).
     package var xtcProbability: Float = 0
-    /// The part of the probability from which a token is one of the likeliest; the last of those stays (0 to 1).
+    /// The min probability of the tokens that XTC excludes, of which the least likely one stays (0 to 1).
     package var xtcThreshold: Float = 0.1
-    /// Keeps the text about equally surprising; nil leaves that to the model.
+    /// Keeps the surprise of the text about constant; nil for no such control.
     package var mirostat: Mirostat?
-    /// Tokens before which a generation does not end by itself.
+    /// The number of tokens before which the model cannot end the generation.
     package var minimumTokens = 0
-    /// Whether it never ends by itself.
+    /// Whether the model can never end the generation.
     package var ignoresEnd = false
-    /// Tokens for each place whose log probabilities are told beside the drawn one's; nil tells none at all.
+    /// The number of tokens at each position whose log probabilities are returned beside the drawn token's; nil returns no log probabilities.
     package var logprobs: Int?
 
     package init(temperature: Float = 1, topP: Float = 1, seed: Int64? = nil) {
@@ -58,46 +59,47 @@ package struct SamplingParameters: Sendable, Equatable {
         self.seed = seed
     }
 
-    /// Whether the tokens before the first one that is drawn matter.
+    /// Whether sampling depends on tokens before the first drawn one.
     package var looksBack: Bool { repeatPenalty != 1 || dry != nil }
 }
 
-/// DRY, "don't repeat yourself" (p-e-w, 2024): the longer a repetition is that a token would continue, the less likely it becomes.
+/// DRY, "don't repeat yourself" (p-e-w, 2024), a repetition penalty: the longer the repetition that a token would continue, the less likely the
+/// token becomes.
 package struct RepetitionPenalty: Sendable, Equatable {
-    /// Taken off the logit of a token that continues a repetition of `allowedLength`; above 0.
+    /// Subtracted from the logit of a token that continues a repetition of `allowedLength`; above 0.
     package var multiplier: Float
-    /// The penalty's growth with each token that a repetition is longer; at least 1.
+    /// The factor by which the penalty grows with each further token of a repetition; at least 1.
     package var base: Float = 1.75
-    /// Tokens that may be repeated freely; at least 1.
+    /// The number of tokens that may repeat without a penalty; at least 1.
     package var allowedLength = 2
-    /// How many of the last tokens, the prompt's included, are looked at; nil for all.
+    /// The number of last tokens, including the prompt's, that are searched; nil for all.
     package var window: Int?
-    /// Texts across which nothing counts as a repetition.
+    /// Texts that interrupt a repetition: no repetition extends across them.
     package var breakers = ["\n", ":", "\"", "*"]
 
     package init(multiplier: Float) { self.multiplier = multiplier }
 }
 
-/// Mirostat (Basu et al., 2020): steers the surprise of the drawn tokens towards a target.
+/// Mirostat (Basu et al., 2020), which steers the surprise of the drawn tokens toward a target.
 package struct Mirostat: Sendable, Equatable {
-    /// How the distribution is cut.
+    /// The rule that truncates the distribution.
     package enum Version: Int, Sendable {
-        /// To as many tokens as an estimate of Zipf's exponent says.
+        /// Keeps as many tokens as an estimate of Zipf's exponent yields.
         case first = 1
-        /// Where a token's own surprise exceeds the bound.
+        /// Excludes tokens whose own surprise exceeds the bound.
         case second = 2
     }
 
     package var version: Version
-    /// The surprise that is aimed at, in bits for each token.
+    /// The target surprise, in bits per token.
     package var target: Float = 5
-    /// How fast the bound follows what was drawn (0 to 1).
+    /// How fast the bound adapts to the drawn tokens (0 to 1).
     package var rate: Float = 0.1
 
     package init(version: Version) { self.version = version }
 }
 
-/// How likely a token was: natural logarithms of the model's own distribution, before anything is done to it.
+/// The log probabilities of tokens: natural logarithms of the model's own distribution, before any sampling parameter changes it.
 package struct TokenLogprobs: Sendable, Equatable {
     package struct Entry: Sendable, Equatable {
         package var token: Token
@@ -110,7 +112,7 @@ package struct TokenLogprobs: Sendable, Equatable {
     }
 
     package var drawn: Entry
-    /// The likeliest tokens, as many as were asked for, likeliest first.
+    /// The most likely tokens, as many as requested, most likely first.
     package var top: [Entry]
 
     package init(drawn: Entry, top: [Entry]) {
@@ -119,7 +121,7 @@ package struct TokenLogprobs: Sendable, Equatable {
     }
 }
 
-/// Tokens of a client's prediction that were verified.
+/// Counts of the verified tokens of a client's prediction.
 package struct PredictionCount: Sendable, Equatable {
     package var accepted = 0
     package var rejected = 0

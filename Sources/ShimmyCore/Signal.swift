@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Something that happens once and that tasks can wait for.
+/// A one-time event that tasks can wait for.
 package final class Signal: Sendable {
     private struct State {
         var hasFired = false
@@ -21,7 +21,7 @@ package final class Signal: Sendable {
         for waiter in waiters.values { waiter.resume(returning: true) }
     }
 
-    /// Returns whether it happened in time.
+    /// Waits for the event. Returns whether the event occurred in time.
     package func wait(atMost limit: Duration) async -> Bool {
         await withCheckedContinuation { continuation in
             let waiter = state.withLock { state -> Int? in

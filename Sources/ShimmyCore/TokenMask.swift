@@ -1,4 +1,4 @@
-/// A set of tokens, one bit for each of the vocabulary. Immutable and shared.
+/// A set of tokens, with one bit for each token of the vocabulary. Immutable and shared.
 package final class TokenMask: Sendable {
     /// Token t is bit t % 64 of word t / 64.
     package let words: [UInt64]

@@ -1,25 +1,26 @@
 import Foundation
 import ShimmyCore
 
-/// Which adapters are loaded with a model. llama.cpp checks some of what makes an adapter fit, and ends the process for the rest, so all of it
-/// is checked here, on headers.
+/// The adapters that are loaded with a model. llama.cpp checks only some of the conditions that an adapter must meet and aborts the process if
+/// others are violated, so this type checks all of them first, on the headers.
 package struct AdapterPlan: Sendable, Equatable {
-    /// In the order that `lora[].id` counts.
+    /// The adapters to load, in the order of `lora[].id`.
     package private(set) var adapters: [LoRAAdapter] = []
-    /// Why others are not, by name.
+    /// The reasons why the other adapters are not loaded, by adapter name.
     package private(set) var refused: [String: String] = [:]
-    /// Of all adapters' files, which is what they take in memory.
+    /// The total size of the adapters' files in bytes, which equals their size in memory.
     package private(set) var sizeBytes = 0
 
-    /// Adapters of a model that nobody asked for by name take memory: so many at most, and no more bytes than the model itself.
+    /// The max number of adapters that were found rather than requested by name. They take memory, so their total size is limited too, to the
+    /// size of the model.
     private static let mostFound = 16
 
-    /// Of a model without adapters.
+    /// Creates the plan of a model without adapters.
     package init() {}
 
+    /// Checks which candidates fit the model. Throws `AdapterError` if a required adapter does not fit.
     /// - model: the headers of all of the model's files.
-    /// - candidates: those that belong to the model first. Of two with one name the first counts.
-    /// Throws `AdapterError` for one that is required and does not fit.
+    /// - candidates: the adapters to check, those that belong to the model first. Of two adapters with the same name, the first one is used.
     package init(for model: [GGUFHeader], candidates: [LoRAAdapter]) throws(AdapterError) {
         let weights = AdapterFit(model)
         var room = model.reduce(0) { sum, header in header.tensors.reduce(sum) { $0.saturated(adding: $1.sizeBytes) } }
@@ -56,12 +57,12 @@ package struct AdapterError: Error, Equatable, CustomStringConvertible {
     package var description: String { "its adapter \(adapter) cannot be used: \(reason)" }
 }
 
-/// A model's weights, asked whether an adapter fits them.
+/// A model's weights, to check whether an adapter fits them.
 struct AdapterFit {
     private let architecture: String?
     private let weights: [String: GGUFTensor]
     private static let table = "token_embd.weight"
-    /// What adapters are made of; ggml multiplies with no others in all places.
+    /// The allowed types of adapter tensors. ggml does not support other types in every product that adapters need.
     private static let types: Set<String> = ["F32", "F16", "BF16", "Q8_0"]
 
     init(_ model: [GGUFHeader]) {
@@ -69,7 +70,7 @@ struct AdapterFit {
         weights = Dictionary(model.flatMap(\.tensors).map { ($0.name, $0) }) { first, _ in first }
     }
 
-    /// Nil for an adapter that fits.
+    /// Returns why an adapter does not fit, or nil if it fits.
     func problem(of adapter: LoRAAdapter) -> String? {
         do {
             return problem(of: try GGUFHeader.read(path: adapter.path))
@@ -107,7 +108,8 @@ struct AdapterFit {
         for (name, pair) in pairs.sorted(by: { $0.key < $1.key }) {
             guard let a = pair.a, let b = pair.b else { return "its tensor \(name) has one half only" }
             guard let weight = weights[name] else { return "the model has no tensor \(name)" }
-            // Such a model multiplies with the same tensor in the end, and llama.cpp takes the adapter for both: its halves fit only one.
+            // Without `output.weight`, this tensor is also the model's output layer. llama.cpp applies the adapter to both uses, but its halves
+            // fit only one.
             if name == Self.table, weights["output.weight"] == nil { return "the model's table of tokens is its output too, and cannot be adapted" }
             guard Self.fits(a, b, weight, isTable: name.hasSuffix(Self.table)) else {
                 return "its tensor \(name) has another shape than the model's"
@@ -119,8 +121,8 @@ struct AdapterFit {
         return nil
     }
 
-    /// Shapes as ggml has them, the length of a row first: a is `[in, rank]`, b is `[rank, out]`; for the table of tokens, whose rows are looked up,
-    /// a is `[rank, tokens]` and b `[rank, width]`.
+    /// Returns whether the two halves of an adapter fit a weight. Shapes are in ggml's order, row length first: a is `[in, rank]`, b is
+    /// `[rank, out]`. For the token embedding table, whose rows are looked up, a is `[rank, tokens]` and b is `[rank, width]`.
     private static func fits(_ a: GGUFTensor, _ b: GGUFTensor, _ weight: GGUFTensor, isTable: Bool) -> Bool {
         func length(_ tensor: GGUFTensor, _ dimension: Int) -> Int { dimension < tensor.shape.count ? tensor.shape[dimension] : 1 }
         let rank = length(b, 0)

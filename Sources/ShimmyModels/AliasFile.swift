@@ -2,8 +2,8 @@ import Foundation
 import ShimmyCore
 import ShimmyJSON
 
-/// The aliases that were made by command: one file, `{"NAME": "MODEL", …}`. A running server reads it with every look at the disk,
-/// and looks again when it changes.
+/// The aliases that users create with commands, stored in one file: `{"NAME": "MODEL", …}`. A running server reads the file on each scan of the
+/// disk, and scans again when the file changes.
 package struct AliasFile: Sendable {
     package struct Refusal: Error, Equatable, CustomStringConvertible {
         package let description: String
@@ -17,7 +17,7 @@ package struct AliasFile: Sendable {
     /// - directory: Shimmy's data directory.
     package init(directory: String) { path = directory + "/aliases.json" }
 
-    /// Models by alias; empty where there is no file that can be read.
+    /// Model names by alias. Empty if the file does not exist or cannot be read.
     package var aliases: [String: String] {
         guard let json = try? read() else { return [:] }
         return Dictionary(json.compactMap { name, model in model.stringValue.map { (name, $0) } }, uniquingKeysWith: { $1 })
@@ -36,7 +36,7 @@ package struct AliasFile: Sendable {
         try write(all)
     }
 
-    /// Returns whether there was one of that name.
+    /// Removes an alias. Returns whether the alias existed.
     package func remove(_ name: String) throws(Refusal) -> Bool {
         var all = try read()
         guard all[name] != nil else { return false }
@@ -45,7 +45,7 @@ package struct AliasFile: Sendable {
         return true
     }
 
-    /// A file that somebody damaged is not written over.
+    /// Returns the content of the file. Throws if the file is damaged, so that no caller overwrites it.
     private func read() throws(Refusal) -> JSONObject {
         guard FileManager.default.fileExists(atPath: path) else { return [:] }
         guard let data = RegularFile.read(path, limit: Self.largestFile), let object = (try? JSON.parse(data))?.objectValue else {

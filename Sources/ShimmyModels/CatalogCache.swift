@@ -1,11 +1,11 @@
 import ShimmyCore
 
-/// Remembers what the last look at the disk found: requests must not wait for a scan each.
+/// A cache of the last disk scan's catalog, so that requests do not each wait for a scan.
 ///
-/// Scans run on threads of their own, one at a time. Where one hangs, callers get the last catalog after a while.
+/// Scans run on the threads of `pool`, one at a time. If a scan hangs, callers receive the last catalog after `patience`.
 actor CatalogCache {
     private struct Look {
-        /// Scans are counted as they begin.
+        /// The number of the scan. Scans are numbered when they begin.
         let number: Int
         let end: ContinuousClock.Instant
         let catalog: ModelCatalog
@@ -21,9 +21,9 @@ actor CatalogCache {
     private let patience: Duration
     private var last: Look?
     private var begun = 0
-    /// One at a time.
+    /// The scan that runs; nil if none runs. At most one scan runs at a time.
     private var running: Running?
-    /// How old an answer may be.
+    /// The max age of a catalog that `current` returns.
     private static let lifetime = Duration.seconds(10)
 
     /// - patience: how long callers wait for a scan.
@@ -31,7 +31,7 @@ actor CatalogCache {
         (self.patience, self.pool, self.scan) = (patience, pool, scan)
     }
 
-    /// Whether a scan has run for longer than anybody waits.
+    /// Whether the scan that runs has taken longer than callers wait.
     var isStuck: Bool { running.map { $0.begun.duration(to: .now) >= patience } ?? false }
 
     func current() async -> ModelCatalog {
@@ -39,13 +39,15 @@ actor CatalogCache {
         return await catalog(ofScan: running == nil ? begun + 1 : begun)
     }
 
-    /// The last answer, however old: whoever asks for a model by name need not wait for the disk.
+    /// Returns the last catalog, regardless of its age, so that a lookup by name does not wait for the disk.
     func latest() async -> ModelCatalog { await catalog(ofScan: 1) }
 
-    /// A scan that begins now or later: one that runs may have passed the place that changed. Callers that come while one runs share the next.
+    /// Returns the catalog of a scan that begins after this call, because a running scan may already have passed the folder that changed. Calls
+    /// during a running scan share the next one.
     func refreshed() async -> ModelCatalog { await catalog(ofScan: begun + 1) }
 
-    /// What that scan found, or one after it; what the last one found where the disk does not answer.
+    /// Returns the catalog of scan `number` or a later one. If the disk does not answer, returns the last catalog, or an empty one if there is
+    /// none.
     private func catalog(ofScan number: Int) async -> ModelCatalog {
         let deadline = ContinuousClock.now + patience
         while true {
@@ -61,7 +63,7 @@ actor CatalogCache {
         let (number, scan, pool, ended) = (begun, self.scan, self.pool, Signal())
         running = Running(begun: .now, ended: ended)
         Task {
-            // A scan throws nothing, and its task is not cancelled.
+            // `scan` throws nothing, and this task is never cancelled.
             if let found = try? await pool.run(.slow, { _ in scan() }) { last = Look(number: number, end: .now, catalog: found) }
             running = nil
             ended.fire()

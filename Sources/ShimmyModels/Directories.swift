@@ -1,17 +1,17 @@
-// Finds the models on the disk and decides which are loaded. Reads GGUF headers itself, without weights and without llama.cpp;
-// knows nothing of HTTP. What loads a model is handed in.
+// This target finds the models on the disk and decides which models are loaded. It reads GGUF headers itself, without weights and without
+// llama.cpp, and does not know HTTP. The caller provides the function that loads a model.
 
-/// Where Shimmy keeps its own files. Mirrors scripts/paths.py.
+/// The directories of Shimmy's own files. Mirrors scripts/paths.py.
 package struct Directories: Sendable, Equatable {
-    /// What can be fetched or built again.
+    /// Files that can be downloaded or built again.
     package let cache: String
-    /// What must not be lost.
+    /// Files that must not be lost.
     package let data: String
-    /// Models that Shimmy fetched, or that were put there.
+    /// Models that Shimmy downloaded or that the user put there.
     package let models: String
-    /// What was said and is kept for those who said it.
+    /// Stored content of clients, such as responses and conversations.
     package let storage: String
-    /// What makes the program pleasant to come back to, such as what was typed.
+    /// Files that make the program more convenient, such as the input history.
     package let state: String
 
     package static func standard(environment: [String: String], home: String) -> Directories {

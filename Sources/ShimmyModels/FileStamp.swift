@@ -4,13 +4,13 @@
     import Darwin
 #endif
 
-/// What tells a file's content from what it was, as far as that can be told without reading it. Other names of the file do not matter.
+/// A file's size and modification time, which identify a version of its content without reading it. The file's name is not part of the stamp.
 package struct FileStamp: Sendable, Equatable {
     private let sizeBytes: Int
     private let seconds: Int
     private let nanoseconds: Int
 
-    /// nil when there is no such file; links are followed.
+    /// Reads the stamp of the file at `path` and follows links. Returns nil if the file does not exist.
     package init?(path: String) {
         var status = stat()
         guard stat(path, &status) == 0 else { return nil }
@@ -26,6 +26,6 @@ package struct FileStamp: Sendable, Equatable {
         (sizeBytes, seconds, nanoseconds) = (Int(status.st_size), Int(time.tv_sec), Int(time.tv_nsec))
     }
 
-    /// Another text for another content.
+    /// The stamp as text. It differs whenever the stamp differs.
     package var text: String { "\(sizeBytes) \(seconds).\(nanoseconds)" }
 }

@@ -1,17 +1,17 @@
 import Foundation
 
-/// A LoRA adapter that requests to a model may ask for.
+/// A LoRA adapter that requests to a model can select.
 package struct LoRAAdapter: Sendable, Equatable {
-    /// What clients call it.
+    /// The name that clients use.
     package var name: String
-    /// Its GGUF file.
+    /// The path of its GGUF file.
     package var path: String
-    /// How strongly it counts for requests that name no adapters; 0 for not at all.
+    /// The strength of the adapter for requests that select no adapters; 0 disables it.
     package var scale: Float
-    /// Whether the model is not to be loaded without it: somebody said that it belongs to the model.
+    /// Whether the model must not be loaded without the adapter, because a user or another program assigned the adapter to the model.
     package var isRequired: Bool
 
-    /// - name: nil for the file's name without its ending.
+    /// - name: nil for the file's name without its extension.
     package init(name: String? = nil, path: String, scale: Float = 1, isRequired: Bool = true) {
         self.isRequired = isRequired
         self.name = name ?? FileName((path as NSString).lastPathComponent)?.stem ?? (path as NSString).lastPathComponent
@@ -19,6 +19,6 @@ package struct LoRAAdapter: Sendable, Equatable {
         self.scale = scale
     }
 
-    /// Beyond these a model says nothing that anybody could mean.
+    /// The allowed scales. Scales outside this range make the model's output meaningless.
     package static let scales: ClosedRange<Float> = -10...10
 }

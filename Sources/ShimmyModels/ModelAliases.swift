@@ -1,14 +1,14 @@
-/// Other names for models. A name that a model has by itself is never taken away from it, and no alias leads to itself.
+/// The aliases of models. A model's own name takes precedence over an alias of that name, and an alias never resolves to itself.
 struct ModelAliases: Sendable {
-    /// Ids of models, by alias as `ModelCatalog.normalized` writes it.
+    /// The ids of models by alias. Aliases are in the form of `ModelCatalog.normalized`.
     private var targets: [String: String] = [:]
-    /// By the model's id, sorted.
+    /// The aliases of each model, sorted, by the model's id.
     private var names: [String: [String]] = [:]
-    /// Why an alias leads nowhere, by alias; for people.
+    /// The reasons why aliases do not resolve, by alias, for display.
     private(set) var problems: [String: String] = [:]
 
-    /// - aliases: what each leads to: a model as requests may name it, or another alias.
-    /// - resolve: finds the model that a name means by itself.
+    /// - aliases: the target of each alias: a model name as in requests, or another alias.
+    /// - resolve: returns the model that a name means without aliases.
     init(_ aliases: [String: String], records: [ModelRecord], resolve: (String) -> ModelRecord?) {
         let taken = Set(records.map { ModelCatalog.normalized($0.id) })
         let byName = Dictionary(
@@ -24,7 +24,7 @@ struct ModelAliases: Sendable {
         }
     }
 
-    /// Follows an alias to a model, over other aliases where they lead there.
+    /// Follows an alias, and the aliases that it leads to, until it reaches a model. Returns the model's id, or sets `problem` and returns nil.
     private static func target(
         of alias: String, _ aliases: [String: String], _ resolve: (String) -> ModelRecord?, problem: inout String?
     ) -> String? {
@@ -41,7 +41,7 @@ struct ModelAliases: Sendable {
         return nil
     }
 
-    /// The id of the model that an alias leads to.
+    /// Returns the id of the model that an alias resolves to, or nil if there is none.
     func target(of name: String) -> String? { targets[ModelCatalog.normalized(name)] }
 
     func names(of id: String) -> [String] { names[id] ?? [] }

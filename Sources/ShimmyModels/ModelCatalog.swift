@@ -1,15 +1,15 @@
 import Foundation
 import ShimmyConversion
 
-/// The models of one look at the disk, and how names lead to them.
+/// The models that one disk scan found, and the rules that resolve names to them.
 package struct ModelCatalog: Sendable {
-    /// Sorted by name.
+    /// The models, sorted by name.
     package let records: [ModelRecord]
     private let aliases: ModelAliases
 
-    /// - aliases: other names, and the models or aliases that they lead to.
-    /// - variants: models of the user's own making, on top of those that were found.
-    /// - loadsAlone: whether a model has settings that no other name of its file may share an engine under.
+    /// - aliases: the target of each alias: a model name or another alias.
+    /// - variants: models that the user defines, in addition to those that were found.
+    /// - loadsAlone: whether a model has settings for loading, so that other names of its file cannot share its engine.
     package init(
         records: [ModelRecord], aliases: [String: String] = [:], variants: [ModelVariant] = [],
         loadsAlone: (ModelRecord) -> Bool = { _ in false }
@@ -25,20 +25,21 @@ package struct ModelCatalog: Sendable {
         self.aliases = ModelAliases(aliases, records: found) { Self.resolve($0, among: found) }
     }
 
-    /// The aliases that lead to a model, sorted.
+    /// Returns the aliases that resolve to a model, sorted.
     package func aliases(of record: ModelRecord) -> [String] { aliases.names(of: record.id) }
 
-    /// Why aliases lead nowhere, by alias; for people.
+    /// The reasons why aliases do not resolve, by alias, for display.
     package var aliasProblems: [String: String] { aliases.problems }
 
-    /// The model that a name means: its own name, an alias, or a name that is close enough (see `closeness`) to one model's only.
+    /// Returns the model that a name means: its own name, an alias, or a name that is close enough (see `closeness`) to exactly one model. Nil if
+    /// there is no such model.
     package func resolve(_ name: String) -> ModelRecord? {
         if let exact = records.first(where: { $0.id == name }) { return exact }
         if let target = aliases.target(of: name) { return records.first { $0.id == target } }
         return Self.resolve(name, among: records)
     }
 
-    /// The models that a name means equally, where they are several, so that it leads to none; sorted.
+    /// Returns the models that an ambiguous name matches equally well, sorted; empty if the name is not ambiguous.
     package func candidates(for name: String) -> [ModelRecord] {
         let meant = Self.meant(by: name, among: records)
         return meant.count > 1 ? meant : []
@@ -49,7 +50,7 @@ package struct ModelCatalog: Sendable {
         return meant.count == 1 ? meant[0] : nil
     }
 
-    /// The closest models. A file that cannot be used does not stand in the way of one that can.
+    /// Returns the closest models. A file that cannot be loaded does not make the name of a loadable model ambiguous.
     private static func meant(by name: String, among records: [ModelRecord]) -> [ModelRecord] {
         let ranked = records.map { ($0, closeness(of: name, to: $0)) }
         guard let best = ranked.compactMap(\.1).min() else { return [] }
@@ -58,9 +59,11 @@ package struct ModelCatalog: Sendable {
         return loadable.isEmpty ? closest : loadable
     }
 
-    /// How a name may mean a model, the smaller the surer; nil if it does not:
-    /// 0. the exact name, 1. another case, with or without `:latest`, or with `hf.co/` before it, 2. without the quantization, or with it as
-    /// repositories have it (`name:Q4_K_M` for `name.Q4_K_M` and `name-Q4_K_M`), 3. as one of these, the last part of the name alone.
+    /// Returns how closely a name matches a model (smaller is closer), or nil if it does not match:
+    /// 0. The exact name.
+    /// 1. A different case, with or without `:latest`, or with the prefix `hf.co/`.
+    /// 2. Without the quantization, or with the quantization as in repositories (`name:Q4_K_M` for `name.Q4_K_M` and `name-Q4_K_M`).
+    /// 3. Only the last component of the name, in one of these forms.
     package static func closeness(of name: String, to record: ModelRecord) -> Int? {
         if name == record.id { return 0 }
         let wanted = normalized(name)
@@ -73,8 +76,8 @@ package struct ModelCatalog: Sendable {
         return lastPart(plain) == wanted || spellings.contains(lastPart(id)) ? 3 : nil
     }
 
-    /// The record of a GGUF file by its path; nil when there is no such file. Only for paths from the command line and the
-    /// environment: a client's words must never open a file.
+    /// Returns the record of a GGUF file or a folder of SafeTensors by its path; nil if there is no such file. Only for paths from the command
+    /// line and the environment: a client's input must never open a file.
     package static func record(forFile path: String) -> ModelRecord? {
         if let names = try? FileManager.default.contentsOfDirectory(atPath: path), HubFolder.isModel(names: names) {
             return RecordReader.record(folder: path, id: URL(fileURLWithPath: path).lastPathComponent, source: .file)
@@ -85,7 +88,7 @@ package struct ModelCatalog: Sendable {
         return RecordReader.record(path: shards[0], shards: shards, id: name.stem, source: .file)
     }
 
-    /// A name as it is compared with others.
+    /// Returns a name in the form in which names are compared.
     package static func normalized(_ name: String) -> String {
         var name = name.lowercased()
         for prefix in ["hf.co/", "huggingface.co/"] where name.hasPrefix(prefix) { name.removeFirst(prefix.count) }
@@ -93,7 +96,7 @@ package struct ModelCatalog: Sendable {
         return name
     }
 
-    /// A quantization after a colon, as it stands in names of files.
+    /// Returns the spellings in file names of a name with a quantization after a colon; empty for other names.
     private static func asFilesAreCalled(_ name: String) -> [String] {
         guard let colon = name.lastIndex(of: ":") else { return [] }
         let (plain, quantization) = (name[..<colon], name[name.index(after: colon)...])
@@ -103,7 +106,7 @@ package struct ModelCatalog: Sendable {
 
     private static func withoutQuantization(_ record: ModelRecord) -> String {
         let id = normalized(record.id)
-        // A name tells more than a header, to which UD-Q4_K_XL is a Q4_K_M.
+        // The name is more precise than the header, which declares UD-Q4_K_XL as Q4_K_M.
         if let named = QuantizationName.ending(id) { return String(id.dropLast(named.count + 1)) }
         guard let quantization = record.quantization?.lowercased() else { return id }
         for separator in [":", ".", "-"] where id.hasSuffix(separator + quantization) { return String(id.dropLast(quantization.count + 1)) }

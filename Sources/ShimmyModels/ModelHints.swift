@@ -1,15 +1,16 @@
 package import ShimmyJSON
 
-/// What the program that keeps a model says about its use: Ollama's parameters, system prompt and messages, in this program's words.
+/// Settings from the program that owns a model: Ollama's parameters, system prompt and messages, in Shimmy's terms.
 package struct ModelHints: Sendable, Equatable {
-    /// Fields of a chat request, where the request has none.
+    /// Values for the fields that a chat request does not set.
     package var defaults = JSONObject()
     package var system = ""
-    /// Messages that go before a conversation's own.
+    /// Messages that precede a conversation's own messages.
     package var messages: [Message] = []
-    /// Tokens of context.
+    /// The context length in tokens; nil if the program does not set one.
     package var contextLength: Int?
-    /// Whether there is a chat template of another kind, which is not used: the model's own is what it was trained with.
+    /// Whether the program stores a chat template in a different format. Shimmy does not use it, because the model was trained with the template
+    /// in its own file.
     package var hasForeignTemplate = false
 
     package struct Message: Sendable, Equatable {

@@ -1,58 +1,58 @@
 package import ShimmyJSON
 
-/// Where a model was found.
+/// The origin of a model.
 package enum ModelSource: String, Sendable, CaseIterable {
-    // In the order in which names are given away: the first one keeps the plain name.
+    // In order of precedence: if two models have the same name, the model of the first source keeps it unchanged.
     case file, shimmy, directory, huggingFace = "huggingface", ollama, lmStudio = "lmstudio", llamaCpp = "llama.cpp", jan, gpt4All = "gpt4all"
 
     package var label: String { rawValue }
 }
 
-/// What a GGUF file is.
+/// The kind of content of a GGUF file.
 package enum ModelKind: String, Sendable {
-    /// Continues texts.
+    /// A model that generates text.
     case model
-    /// Turns texts into vectors.
+    /// A model that computes embeddings of texts.
     case embedding
-    /// Judges how well texts answer a question.
+    /// A model that scores how well texts answer a question.
     case reranker
     /// A vision or audio encoder that belongs to a model.
     case projector
     /// A LoRA adapter.
     case adapter
-    /// An importance matrix, made for quantizing.
+    /// An importance matrix for quantization.
     case imatrix
     /// A tokenizer without weights.
     case vocabulary
-    /// A file that could not be read far enough to know.
+    /// A file whose header could not be read far enough to determine its kind.
     case unknown
 }
 
 /// A model on the disk, as its header describes it.
 package struct ModelRecord: Sendable, Equatable {
-    /// What one types and what clients send.
+    /// The name that users type and clients send.
     package var id: String
-    /// The file, or the first part of a split one.
+    /// The path of the file, or of the first part of a split model.
     package var path: String
     package var source: ModelSource
     package var kind: ModelKind
     package var architecture: String?
     package var parameterCount: Int?
     package var quantization: String?
-    /// Tokens that the model was trained on.
+    /// The context length that the model was trained with, in tokens; nil if unknown.
     package var contextLength: Int?
-    /// Numbers that a token is to it; of a projector those of the models that it was made for. Nil where its file does not say.
+    /// The number of values in a token's embedding; for a projector, that of the models that it was made for. Nil if the file does not state it.
     package var embeddingLength: Int?
     package var hasChatTemplate = false
-    /// All parts together.
+    /// The total size of all parts, in bytes.
     package var sizeBytes: Int
-    /// What it takes when it is loaded; nil for what cannot be.
+    /// The memory that the model takes when it is loaded; nil if it cannot be loaded.
     package var memory: MemoryEstimate?
-    /// Unix seconds: when the file last changed.
+    /// The time of the file's last change, in Unix seconds.
     package var modified: Int
-    /// All parts in order; one for a model in one file.
+    /// The paths of all parts, in order; one path for a model in one file.
     package var shards: [String]
-    /// Why it cannot be used; nil for a good one. Such a file is listed, never hidden.
+    /// The reason why the model cannot be used; nil if it can. Unusable files are listed too, never hidden.
     package var problem: String?
 
     package init(
@@ -68,34 +68,35 @@ package struct ModelRecord: Sendable, Equatable {
         self.problem = problem
     }
 
-    /// Whether it can be asked for answers.
+    /// Whether the model can generate answers.
     package var isUsable: Bool { problem == nil && kind == .model }
-    /// Whether it can be loaded and asked for something.
+    /// Whether the model can be loaded and can serve some kind of request.
     package var isLoadable: Bool { problem == nil && [.model, .embedding, .reranker].contains(kind) }
-    /// The file that makes it see or hear; nil for none.
+    /// The path of the projector for images or audio; nil if the model has none.
     package var projector: String?
-    /// Adapters that belong to it, then those that were found and may fit it.
+    /// The adapters that belong to the model, followed by the adapters that were found and may fit it.
     package var adapters: [LoRAAdapter] = []
-    /// Whether it is a folder of SafeTensors, to be converted before it is loaded.
+    /// Whether the model is a folder of SafeTensors, which must be converted before loading.
     package var isFolder = false
-    /// The model whose weights these are, where a name of the user's own making stands for it; nil for a model that was found.
+    /// The id of the model whose weights this record uses, if the user defined this name; nil for a model that was found on the disk.
     package var base: String?
-    /// What the program that keeps it says about its use.
+    /// Settings from the program that owns the model.
     package var hints = ModelHints()
-    /// How its makers recommend to draw its answers, see `RecommendedSampling`.
+    /// The sampling parameters that the model's makers recommend; see `RecommendedSampling`.
     package var sampling = JSONObject()
-    /// The model that is loaded for it, so that both are one in memory; nil for one that is loaded itself.
+    /// The id of the loaded model whose engine this model shares; nil for a model that is loaded itself.
     package var engineOf: String?
-    /// What makes a model of its file, where it is not the file alone: several may name one file. Nil for all models but Ollama's.
+    /// The manifest, if the file alone does not define the model because several models may use the same file. Nil for all models except
+    /// Ollama's.
     package var manifest: Manifest?
 
     package struct Manifest: Sendable, Equatable {
         let path: String
-        /// Unix seconds.
+        /// The time of the last change, in Unix seconds.
         let modified: Int
     }
 
-    /// What its files hold, as far as can be told without reading them.
+    /// The identity of the content of a model's files, as far as it is known without reading them.
     struct Content: Sendable, Equatable {
         let shards: [String]
         let sizeBytes: Int
@@ -104,7 +105,7 @@ package struct ModelRecord: Sendable, Equatable {
 
     var content: Content { Content(shards: shards, sizeBytes: sizeBytes, modified: modified) }
 
-    /// What is loaded for it: itself, or the model whose engine it shares.
+    /// The record that is loaded for this model: itself, or the model whose engine it shares.
     package var loaded: ModelRecord {
         guard let engineOf else { return self }
         var record = self

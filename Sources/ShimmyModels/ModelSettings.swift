@@ -1,18 +1,19 @@
 package import ShimmyCore
 
-/// How one model is served, where that differs from what the server does with every model.
+/// The settings of one model that override the server's settings.
 package struct ModelSettings: Sendable, Equatable {
-    /// Tokens of context; nil for the server's.
+    /// The context length in tokens; nil for the server's setting.
     package var contextLength: Int?
-    /// Sequences that are computed at once; nil for the server's.
+    /// The number of sequences that run at once; nil for the server's setting.
     package var slots: Int?
-    /// How long it stays loaded that nobody uses; nil for the server's.
+    /// How long the idle model stays loaded; nil for the server's setting.
     package var keepAlive: KeepAlive?
-    /// Whether it stays whatever else needs its memory. Only a request to free it frees it.
+    /// Whether the model stays loaded even if other models need its memory. Only a request to free it, or a change of its files or settings,
+    /// frees it.
     package var isPinned: Bool
-    /// Whether it is loaded when the server starts.
+    /// Whether the server loads the model at startup.
     package var preloads: Bool
-    /// Adapters that it is loaded with, beside those that were found.
+    /// The adapters to load with the model, in addition to those that were found.
     package var adapters: [LoRAAdapter] = []
 
     package init(

@@ -1,9 +1,9 @@
-/// A model of the user's own making: another model's weights under a name and with settings of its own.
+/// A model that the user defines: another model's weights under a new name and with settings of its own.
 package struct ModelVariant: Sendable, Equatable {
     package let name: String
-    /// A model as requests may name it.
+    /// The name of the base model, as in requests.
     package let base: String
-    /// Whether nothing of its own concerns loading, so that it can be answered by what was loaded for its base.
+    /// Whether none of the variant's settings affects loading, so that it can use the engine of its base.
     package let sharesEngine: Bool
 
     package init(name: String, base: String, sharesEngine: Bool) {
@@ -12,7 +12,7 @@ package struct ModelVariant: Sendable, Equatable {
         self.sharesEngine = sharesEngine
     }
 
-    /// The records, and one for each variant whose base is among them. A name that a model has by itself stays that model's.
+    /// Returns the records, plus one for each variant whose base is among them. A model's own name takes precedence over a variant of that name.
     static func adding(_ variants: [ModelVariant], to records: [ModelRecord], resolve: (String) -> ModelRecord?) -> [ModelRecord] {
         var taken = Set(records.map { ModelCatalog.normalized($0.id) })
         return records

@@ -1,10 +1,10 @@
 import ShimmyCore
 
-/// How far names are from each other: for whoever mistyped one.
+/// Distances between names, for suggestions after a mistyped name.
 package enum NameDistance {
     private static let most = 3
 
-    /// The names that may have been meant, the closest first.
+    /// Returns the names that the user may have meant, closest first, at most 3.
     package static func closest(to name: String, among names: [String]) -> [String] {
         let wanted = comparable(name)
         guard !wanted.isEmpty else { return [] }
@@ -15,11 +15,11 @@ package enum NameDistance {
         return ranked.sorted { ($0.distance, $0.name) < ($1.distance, $1.name) }.prefix(most).map(\.name)
     }
 
-    /// Nil for what nobody would take for a mistake.
+    /// Returns the distance of two names, or nil if they differ too much for a typing mistake.
     private static func distance(_ wanted: [UInt8], _ candidate: [UInt8]) -> Int? {
-        // A part of a name is a mistake of another kind: something was left out.
+        // A part of a name is close to the whole name, because the user only left something out.
         if wanted.count >= 3, candidate.firstRange(of: wanted) != nil { return 1 }
-        // Few people write the quantization, which stands behind the last point.
+        // Users rarely type the quantization, which follows the last dot.
         let candidates = [candidate, candidate.lastIndex(of: UInt8(ascii: ".")).map { Array(candidate[..<$0]) } ?? candidate]
         let edits = candidates.map { ShimmyCore.edits(from: wanted.prefix(100), to: $0.prefix(100)) }.min() ?? 0
         return edits <= max(2, min(wanted.count, candidate.count) / 4) ? edits : nil

@@ -1,38 +1,38 @@
-/// Bounds on what one request may contain and on what the server spends to read it. `docs/limits.md` lists them.
+/// Limits on the content of one request and on the resources that the server spends on reading it. `docs/limits.md` lists them.
 ///
-/// A request beyond a bound gets a 400 (413 for the size of a body) that names the bound and the place in the request.
+/// A request that exceeds a limit gets a 400 (413 for the size of a body) that names the limit and the position in the request.
 package struct InputLimits: Sendable, Equatable {
-    /// Bytes of a request's body.
+    /// Bytes of a request body.
     package var bodyBytes = 32 << 20
-    /// Levels of arrays and objects within each other, in a body and in any other JSON that a client sends.
+    /// Nested levels of arrays and objects, in a body and in any other JSON that a client sends.
     package var jsonDepth = 128
     /// Values in a body. Each takes about 40 bytes of memory.
     package var jsonValues = 1_000_000
-    /// Tools of one request, those within namespaces included.
+    /// Tools of one request, including those within namespaces.
     package var tools = 1_024
     /// Messages or items of one request.
     package var messages = 20_000
-    /// Bytes of the stored responses or items that one response goes on from.
+    /// Bytes of the stored responses or items that one response continues.
     package var historyBytes = 64 << 20
-    /// Fields without effect that the response header lists; it says how many more there are.
+    /// Ignored fields that the response header lists; the header also contains the number of remaining ones.
     package var reportedFields = 32
-    /// Unicode scalars of a place in a schema that a response header names.
+    /// Unicode scalars of a pointer into a schema that a response header contains.
     package var reportedPointerLength = 200
-    /// Characters of a text that follow each other without a change between letters, digits, white space and other characters, for models
-    /// whose tokenizer would otherwise need an unbounded stack.
+    /// Consecutive characters of a text without a change between letters, digits, white space and other characters, for models whose tokenizer
+    /// would otherwise need an unlimited stack.
     package var unbrokenCharacters = 65_536
     /// Bytes of `chat_template_kwargs`, as JSON.
     package var templateArgumentBytes = 256 << 10
-    /// The largest number in `chat_template_kwargs` for a template that counts.
+    /// The max number in `chat_template_kwargs` for a template that counts.
     package var templateNumber = 100_000
     /// Bytes of a rendered prompt.
     package var promptBytes = 64 << 20
-    /// Bytes of a text whose tokens are asked for.
+    /// Bytes of a text that a request asks to tokenize.
     package var tokenizedBytes = 4 << 20
     /// Bytes of a client's prediction.
     package var predictionBytes = 256 << 10
 
-    /// The last tokens that the repetition penalty DRY looks at, whatever its window: it reads them anew for each token that is drawn.
+    /// Last tokens that the repetition penalty DRY searches, whatever its window, because it reads them again for each drawn token.
     package var repetitionTokens = 8_192
 
     /// Bytes of the text of a grammar, a regular expression or a schema.
@@ -50,6 +50,6 @@ package struct InputLimits: Sendable, Equatable {
 
     package init() {}
 
-    /// The bounds that hold where nothing else is said.
+    /// The default limits.
     package static let standard = InputLimits()
 }

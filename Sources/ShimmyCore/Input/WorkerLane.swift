@@ -1,20 +1,20 @@
 import Foundation
 
-/// A queue of jobs, and threads that do nothing else, with large stacks.
+/// A queue of jobs with dedicated threads, which have large stacks.
 ///
-/// `@unchecked Sendable`: the mutable state is only touched while `condition` is locked.
+/// `@unchecked Sendable`: the mutable state is only accessed while `condition` is locked.
 final class WorkerLane: @unchecked Sendable {
-    /// Bytes of each thread's stack. Only what is touched takes memory.
+    /// Bytes of each thread's stack. Only the touched pages take memory.
     private static let stackBytes = 64 << 20
 
     private let condition = NSCondition()
     private var waiting: [@Sendable () -> Void] = []
-    /// When each thread that is at work took its job.
+    /// The time when each busy thread started its job, by thread.
     private var starts: [Int: ContinuousClock.Instant] = [:]
     private var isOver = false
     private let threads: Int
 
-    /// - niceness: what is added to the threads' nice value, so that the engine's threads come first.
+    /// - niceness: added to the threads' nice value, so that the engine's threads have priority.
     init(name: String, threads: Int, niceness: Int32) {
         self.threads = threads
         for number in 0..<threads {
@@ -50,7 +50,7 @@ final class WorkerLane: @unchecked Sendable {
 
     private func work(as thread: Int, niceness: Int32) {
         #if os(Linux)
-            // On Linux a thread has a nice value of its own.
+            // On Linux each thread has its own nice value.
             setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0) + niceness)
         #endif
         condition.lock()

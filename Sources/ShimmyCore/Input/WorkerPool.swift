@@ -1,12 +1,11 @@
 import Foundation
 
-/// Runs work whose length is decided by a client's input: parsing, decoding, rendering, tokenizing, compiling, reading answers.
+/// A pool of threads for work whose duration depends on a client's input: parsing, decoding, rendering, tokenizing, compiling, reading answers.
 ///
-/// The pool has threads of its own, with large stacks and a lower priority than the engine's. The cooperative pool and the
-/// engine's thread stay free, so that other clients' streams and `/health` do not wait.
-///
+/// The pool has its own threads, with large stacks and a lower priority than the engine's. The cooperative pool and the engine's thread stay
+/// free, so that other clients' streams and `/health` do not wait.
 package final class WorkerPool: Sendable {
-    /// How long work may take. Each kind has threads of its own.
+    /// The expected duration of work. Each lane has its own threads.
     package enum Lane: Sendable {
         /// Milliseconds: most requests.
         case quick
@@ -14,23 +13,23 @@ package final class WorkerPool: Sendable {
         case slow
     }
 
-    /// How much of a pool is used.
+    /// The current use of a pool.
     package struct Use: Sendable, Equatable {
         package var threads: Int
         package var running: Int
         package var waiting: Int
     }
 
-    /// The pool for everything that clients send.
+    /// The pool for all client input.
     package static let input = WorkerPool(name: "input", threads: max(4, ProcessInfo.processInfo.activeProcessorCount))
 
-    /// The pool for work on files: scans, downloads, hashes, locks. A disk that does not answer occupies these threads and no others.
+    /// The pool for work on files: scans, downloads, hashes, locks. A disk that does not answer blocks only these threads.
     package static let files = WorkerPool(name: "files", threads: 8)
 
     private let quick: WorkerLane
     private let slow: WorkerLane
 
-    /// - threads: for quick work. Slow work has half as many of its own, which come last when cores are few.
+    /// - threads: the number of threads for quick work. Slow work has half as many of its own, with a lower priority.
     package init(name: String, threads: Int) {
         quick = WorkerLane(name: name, threads: max(2, threads), niceness: 5)
         slow = WorkerLane(name: "slow \(name)", threads: max(1, threads / 2), niceness: 12)
@@ -42,12 +41,12 @@ package final class WorkerPool: Sendable {
             threads: lanes.reduce(0) { $0 + $1.threads }, running: lanes.reduce(0) { $0 + $1.running }, waiting: lanes.reduce(0) { $0 + $1.waiting })
     }
 
-    /// How many jobs have been running for longer than this. Each of them is likely to keep a core busy for a while yet.
+    /// Returns the number of jobs that have been running for longer than `duration`. Each of them is likely to keep a core busy for a while.
     package func running(longerThan duration: Duration) -> Int {
         quick.running(longerThan: duration) + slow.running(longerThan: duration)
     }
 
-    /// Ends the threads once all work is done. For tests; the process's own pool lives as long as the process.
+    /// Ends the threads after all work is done. For tests; the process's own pools live as long as the process.
     package func shutdown() {
         quick.shutdown()
         slow.shutdown()
@@ -55,9 +54,9 @@ package final class WorkerPool: Sendable {
 
     /// Runs `body` on a thread of the pool.
     ///
-    /// - seconds: the time that `body` may take, from its start; nil for no bound.
+    /// - seconds: the max duration of `body`, from its start; nil for unlimited.
     ///
-    /// Throws what `body` throws, and `CancellationError` when the task is cancelled before or while it runs.
+    /// Throws the errors of `body`, and `CancellationError` when the task is cancelled before or during the work.
     package func run<Value>(
         _ lane: Lane = .quick, seconds: Double? = nil, _ body: @escaping @Sendable (WorkBudget) throws -> sending Value
     ) async throws -> sending Value {
@@ -84,15 +83,15 @@ package final class WorkerPool: Sendable {
     }
 }
 
-/// Connects the cancellation of a task with the budget of its work, which begins later.
+/// Connects the cancellation of a task with the budget of its work, which starts later.
 ///
-/// `@unchecked Sendable`: the mutable state is only touched while `lock` is locked.
+/// `@unchecked Sendable`: the mutable state is only accessed while `lock` is locked.
 private final class Ticket: @unchecked Sendable {
     private let lock = NSLock()
     private var isCancelled = false
     private var budget: WorkBudget?
 
-    /// Returns nil when the work was cancelled while it waited.
+    /// Creates the budget when the work starts. Returns nil if the work was cancelled while it was queued.
     func begin(seconds: Double?) -> WorkBudget? {
         lock.withLock {
             guard !isCancelled else { return nil }
@@ -110,9 +109,9 @@ private final class Ticket: @unchecked Sendable {
     }
 }
 
-/// Carries a result from the worker's thread to the task that waits for it.
+/// A result that passes from the worker's thread to the waiting task.
 ///
-/// `@unchecked Sendable`: the worker gives the value away and keeps no reference to it.
+/// `@unchecked Sendable`: the worker hands over the value and keeps no reference to it.
 private struct UncheckedResult<Value>: @unchecked Sendable {
     let value: Result<Value, any Error>
     init(_ value: Result<Value, any Error>) { self.value = value }

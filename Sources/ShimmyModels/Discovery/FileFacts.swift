@@ -4,13 +4,13 @@
     import Darwin
 #endif
 
-/// What the file system says of a file; links are followed.
+/// The file system's information about a file. Links are followed.
 struct FileFacts {
     let sizeBytes: Int
-    /// Unix seconds of the last change.
+    /// The time of the last change, in Unix seconds.
     let modified: Int
 
-    /// nil when there is no such file.
+    /// Returns nil if the file does not exist.
     init?(path: String) {
         var status = stat()
         guard stat(path, &status) == 0 else { return nil }
@@ -22,7 +22,7 @@ struct FileFacts {
         #endif
     }
 
-    /// The one name of a file or folder that is no link; the path itself when there is none.
+    /// Returns the path of a file or folder with all links resolved, or `path` itself if it does not exist.
     static func realPath(_ path: String) -> String {
         guard let resolved = realpath(path, nil) else { return path }
         defer { free(resolved) }
@@ -30,15 +30,15 @@ struct FileFacts {
     }
 }
 
-/// What tells a file or a folder from what it was: which one it is, how large, and when it was written and renamed, to the nanosecond.
+/// The identity and the version of a file or a folder: its inode, its size, and the times when it was written and renamed, to the nanosecond.
 struct FileTime: Equatable {
     private let content: FileStamp
-    /// When it was changed: also by a rename, and by whoever sets the other time back.
+    /// The time of the last status change (ctime). A rename updates it, and so does setting the modification time back.
     private let seconds: Int
     private let nanoseconds: Int
     private let inode: UInt64
 
-    /// nil when there is no such file.
+    /// Returns nil if the file does not exist.
     init?(path: String) {
         var status = stat()
         guard stat(path, &status) == 0 else { return nil }
@@ -51,6 +51,6 @@ struct FileTime: Equatable {
         (seconds, nanoseconds) = (Int(changed.tv_sec), Int(changed.tv_nsec))
     }
 
-    /// Whether another change would have another time: file systems count it in steps, the coarsest in steps of two seconds.
+    /// Whether another change would get a different time. File systems count time in steps, the coarsest of which are two seconds.
     var isSettled: Bool { time(nil) - seconds > 2 }
 }

@@ -1,14 +1,14 @@
-/// Reads the names of model files: parts of split models, quantizations.
+/// The parsed name of a model file, with the part of a split model and the quantization.
 package struct FileName {
-    /// Without the ending and without the part's number.
+    /// The name without the extension and the part number.
     package let stem: String
-    /// 1-based, of a split model.
+    /// The part number (starting at 1) and the part count; nil for a model that is not split.
     package let part: (number: Int, count: Int)?
-    /// The quantization that the folder is called by.
+    /// The quantization that the folder's name states; nil if it states none.
     private let folderQuantization: String?
 
-    /// nil for what is no GGUF file, or not all there yet.
-    /// - folder: the name of the one that it lies in.
+    /// Parses a file name. Returns nil if the file is not a GGUF file or its download is not complete.
+    /// - folder: the name of the folder that contains the file.
     package init?(_ name: String, in folder: String? = nil) {
         guard name.lowercased().hasSuffix(".gguf"), !name.hasPrefix(".") else { return nil }
         var stem = String(name.dropLast(".gguf".count))
@@ -23,20 +23,20 @@ package struct FileName {
         folderQuantization = folder.map { $0.uppercased() }.flatMap { QuantizationName.isOne($0) ? $0 : nil }
     }
 
-    /// What is called by its whole name.
+    /// Creates the name of a file that is known by its whole name.
     init(whole name: String) {
         stem = name
         part = nil
         folderQuantization = nil
     }
 
-    /// The names of all parts, beside each other.
+    /// Returns the names of all parts, which are in the same folder.
     func shardNames(count: Int) -> [String] {
         func padded(_ number: Int) -> String { String(repeating: "0", count: max(0, 5 - "\(number)".count)) + "\(number)" }
         return (1...count).map { "\(stem)-\(padded($0))-of-\(padded(count)).gguf" }
     }
 
-    /// The quantization that the name ends in, as `Q4_K_M` in `model.Q4_K_M` or `model-Q4_K_M`; else the one that its folder is called by, as in
-    /// `Q4_K_M/model.gguf`.
+    /// The quantization that the name ends in, such as `Q4_K_M` in `model.Q4_K_M` or `model-Q4_K_M`; otherwise the one that the folder's name
+    /// states, as in `Q4_K_M/model.gguf`. Nil if neither states one.
     package var quantization: String? { QuantizationName.ending(stem) ?? folderQuantization }
 }

@@ -1,26 +1,27 @@
 import Foundation
 import ShimmyConversion
 
-/// Walks a folder for GGUF files and groups the parts of split models; importance matrices in llama.cpp's older format are found too.
+/// A folder that is searched for GGUF files. The search groups the parts of split models, and also finds importance matrices in llama.cpp's older
+/// format.
 struct Folder {
     let path: String
-    /// Links back into the tree end here, as do folders that nobody meant to be searched.
+    /// The max depth of the search. It ends the search of links back into the tree, and of deep trees that were not meant to be searched.
     private static let deepest = 8
     private static let mostEntries = 100_000
     private static let mostWatched = 4_000
 
-    /// A model's files.
+    /// The files of one model.
     struct Found {
-        /// The file, or the first part.
+        /// The path of the file, or of the first part.
         let path: String
         let shards: [String]
-        /// Of a file; nil for a folder of SafeTensors.
+        /// The parsed name of the file; nil for a folder of SafeTensors.
         let name: FileName?
-        /// The folders from the searched one down to the file's.
+        /// The names of the folders from the searched folder down to the file's folder.
         let folders: [String]
     }
 
-    /// All models below, in the order of their paths. What cannot be read is skipped.
+    /// Returns all models in this folder and below, in the order of their paths. Skips everything that cannot be read.
     func models() -> [Found] {
         var found: [Found] = []
         var entries = 0
@@ -37,7 +38,7 @@ struct Folder {
         return found
     }
 
-    /// The files below that are called so, with the folders that lead to each.
+    /// Returns the files in this folder and below that have one of the names, with the folders that lead to each.
     func files(named wanted: Set<String>) -> [(path: String, folders: [String])] {
         var found: [(String, [String])] = []
         var entries = 0
@@ -49,7 +50,7 @@ struct Folder {
         return found
     }
 
-    /// This folder and those below it in which files come and go that matter by their names.
+    /// Returns this folder and the folders below it in which added and removed files matter by their names.
     func watchedFolders() -> [WatchedFolder] {
         var watched = [WatchedFolder(path: path)]
         var next = 0
@@ -58,7 +59,7 @@ struct Folder {
             next += 1
             guard folder.dropFirst(path.count).count(where: { $0 == "/" }) < Self.deepest else { continue }
             for name in ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).sorted() {
-                // What lies in folders of blobs has its names elsewhere, and these come last.
+                // Folders of blobs are not watched: the files in them are named elsewhere, and those names appear after the blobs.
                 guard !name.hasPrefix("."), name != "blobs" else { continue }
                 var isDirectory = ObjCBool(false)
                 let entry = "\(folder)/\(name)"
@@ -91,7 +92,7 @@ struct Folder {
         }
     }
 
-    /// A split model is found at the first of its parts that is there.
+    /// Returns the model of a file. A split model is returned only for the first of its existing parts; nil for the others.
     private func model(_ file: FileName, _ entry: String, in folder: String, _ folders: [String]) -> Found? {
         guard let part = file.part else { return Found(path: entry, shards: [entry], name: file, folders: folders) }
         let shards = file.shardNames(count: min(part.count, 10_000)).map { "\(folder)/\($0)" }

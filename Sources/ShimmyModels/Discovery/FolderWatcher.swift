@@ -2,10 +2,10 @@ import Foundation
 import ShimmyCore
 import Synchronization
 
-/// A folder to look at for changes.
+/// A folder to watch for changes.
 package struct WatchedFolder: Hashable, Sendable {
     package let path: String
-    /// The names in it that matter; nil for all but hidden ones and unfinished downloads.
+    /// The file names to watch; nil for all names except hidden files and unfinished downloads.
     package let names: Set<String>?
 
     package init(path: String, names: Set<String>? = nil) {
@@ -13,7 +13,8 @@ package struct WatchedFolder: Hashable, Sendable {
         self.names = names
     }
 
-    /// The folder of a file, for that file's sake; or what is there of the way to it.
+    /// Watches the folder of a file, for changes of that file only. If the folder does not exist, watches the closest existing folder above it
+    /// for the next folder on the path.
     package init(around path: String) {
         let folder = (path as NSString).deletingLastPathComponent
         if folder == path || FileManager.default.fileExists(atPath: folder) {
@@ -23,16 +24,16 @@ package struct WatchedFolder: Hashable, Sendable {
         }
     }
 
-    /// Whether a change of this name is one.
+    /// Returns whether a change of a file with this name matters.
     package func cares(about name: String) -> Bool {
         names?.contains(name) ?? !(name.hasPrefix(".") || [".part", ".partial", ".incomplete", ".lock"].contains { name.hasSuffix($0) })
     }
 }
 
-/// Tells when files come, go or are written anew in folders. On Linux the kernel says so; elsewhere, and where the kernel watches no more
-/// folders, it is seen by the folders' times every two seconds, which shows what comes and goes.
+/// A watcher that reports when files in folders are added, removed or rewritten. On Linux the kernel reports these changes. Elsewhere, and for
+/// folders beyond the kernel's limit, the watcher compares the folders' times every two seconds, which detects added and removed files.
 package final class FolderWatcher: Sendable {
-    /// Something changed since the last element. What it was has to be looked up.
+    /// Yields an element after one or more changes. The element does not contain what changed; the consumer has to find out.
     package let changes: AsyncStream<Void>
     private let tell: AsyncStream<Void>.Continuation
     private let polled: Mutex<(folders: [WatchedFolder], times: FolderTimes)> = Mutex(([], FolderTimes([])))
@@ -54,7 +55,7 @@ package final class FolderWatcher: Sendable {
         tell.finish()
     }
 
-    /// From now on it is these folders. Blocks: it looks at each of them.
+    /// Replaces the watched folders. Blocks, because it reads each of them.
     package func watch(_ folders: [WatchedFolder]) {
         #if os(Linux)
             let rest = kernel?.watch(folders) ?? folders
@@ -66,7 +67,7 @@ package final class FolderWatcher: Sendable {
 
     private static func poll(_ watcher: () -> FolderWatcher?) async {
         while (try? await Task.sleep(for: .seconds(2))) != nil, let watcher = watcher() {
-            // Waits for a disk that hangs for as long as it hangs: there is one such look at a time.
+            // If a disk hangs, this waits as long as the disk hangs, so that at most one such look runs at a time.
             _ = try? await WorkerPool.files.run(.slow) { _ in watcher.look() }
         }
     }
@@ -82,7 +83,7 @@ package final class FolderWatcher: Sendable {
     }
 }
 
-/// When folders, and the files in them that are named, last changed.
+/// The times when folders, and the named files in them, last changed.
 private struct FolderTimes: Equatable {
     private var times: [String: FileTime?] = [:]
 

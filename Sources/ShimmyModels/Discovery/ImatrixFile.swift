@@ -1,15 +1,15 @@
 import ShimmyConversion
 
-/// Importance matrices as llama.cpp wrote them before it wrote GGUF: a count of entries, then for each the length of a tensor's name, the name,
-/// how often it was counted, the count of its values, and the values; numbers of 32 bits, little-endian.
+/// Importance matrices in the format that llama.cpp used before GGUF: the number of entries, then for each entry the length of a tensor's name,
+/// the name, the number of calls, the number of values, and the values. All numbers have 32 bits and are little-endian.
 enum ImatrixFile {
-    /// The file's whole name, since people know it by that; nil for one that is called otherwise.
+    /// Returns the file's whole name, by which users know it, or nil if an importance matrix cannot have this name.
     static func name(_ name: String) -> FileName? {
         let lower = name.lowercased()
         return (lower.hasSuffix(".dat") || lower.hasSuffix(".imatrix")) && !name.hasPrefix(".") ? FileName(whole: name) : nil
     }
 
-    /// Whether the file begins as such a matrix does, or is one in GGUF.
+    /// Returns whether the file starts like such a matrix, or is a matrix in GGUF format.
     static func isOne(_ path: String) -> Bool {
         guard let file = try? ByteFile(path: path), file.size >= 16, let head = try? file.read(0..<min(file.size, 512)) else { return false }
         if head.starts(with: "GGUF".utf8) { return (try? GGUFHeader.read(path: path))?.metadata["general.type"]?.stringValue == "imatrix" }

@@ -3,10 +3,10 @@
     import Glibc
     import Synchronization
 
-    /// inotify: the kernel says what changes in folders. Not in those below them, each of which has to be named.
+    /// Folder watches of the Linux kernel (inotify). A watch does not include the folders below, which must be added one by one.
     final class KernelWatches: Sendable {
         private let descriptor: Int32
-        /// Touched when this comes and when it goes, by nobody else.
+        /// Accessed only in `init` and `deinit`.
         nonisolated(unsafe) private let source: any DispatchSourceRead
         private let folders = Mutex<[Int32: WatchedFolder]>([:])
         private let tell: @Sendable () -> Void
@@ -14,7 +14,7 @@
         private static let events = UInt32(
             IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_CLOSE_WRITE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
 
-        /// nil where there are as many of its kind as may be.
+        /// Returns nil if the max number of inotify instances exists.
         init?(tell: @escaping @Sendable () -> Void) {
             descriptor = inotify_init1(Int32(IN_NONBLOCK | IN_CLOEXEC))
             guard descriptor >= 0 else { return nil }
@@ -27,8 +27,8 @@
 
         deinit { source.cancel() }
 
-        /// From now on it is these.
-        /// - Returns: those that the kernel does not take, since it watches as many as may be, or since they are gone.
+        /// Replaces the watched folders.
+        /// - Returns: the folders that the kernel does not watch, because its limit is reached or because they no longer exist.
         func watch(_ wanted: [WatchedFolder]) -> [WatchedFolder] {
             folders.withLock { folders in
                 var (watched, rest): ([Int32: WatchedFolder], [WatchedFolder]) = ([:], [])
@@ -38,7 +38,7 @@
                         rest.append(folder)
                         continue
                     }
-                    // Several names of one folder have one number.
+                    // Several paths of one folder have the same watch number.
                     let names = watched[number].map { other in other.names.flatMap { names in folder.names.map(names.union) } } ?? folder.names
                     watched[number] = WatchedFolder(path: folder.path, names: names)
                 }
@@ -48,7 +48,7 @@
             }
         }
 
-        /// Reads all events that there are; one that matters is enough.
+        /// Reads all pending events and reports at most one change for them.
         private func read() {
             var buffer = [UInt8](repeating: 0, count: 16384)
             var matters = false
@@ -73,7 +73,7 @@
         }
 
         private func matters(_ event: inotify_event, name: String) -> Bool {
-            // Too many at once: nobody knows what they were.
+            // The kernel's event queue overflowed, so the changes are unknown.
             if event.mask & UInt32(IN_Q_OVERFLOW) != 0 { return true }
             return folders.withLock { folders in
                 guard let folder = folders[event.wd] else { return false }

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Remembers what was read of files for as long as they stay as they are: a look at the disk finds mostly what the last one found.
+/// A cache of the records of unchanged files, because a disk scan finds mostly what the last scan found.
 final class KnownRecords: Sendable {
     static let shared = KnownRecords()
 
@@ -12,10 +12,10 @@ final class KnownRecords: Sendable {
     private static let most = 10_000
     private let known = Mutex<[[String]: Known]>([:])
 
-    /// - files: all that the record is made of, those that may come included.
-    /// - read: makes the record anew.
+    /// - files: all files that the record depends on, including those that may be created later.
+    /// - read: creates the record.
     func record(of files: [String], id: String, source: ModelSource, read: () -> ModelRecord) -> ModelRecord {
-        // Before they are read: who writes in between changes them once more.
+        // The times are read before the files, so that a write in between changes the times again.
         let times = files.map(FileTime.init(path:))
         if let known = known.withLock({ $0[files] }), known.times == times {
             var record = known.record
@@ -23,7 +23,7 @@ final class KnownRecords: Sendable {
             return record
         }
         let record = read()
-        // A file that changes twice within a step of its clock looks the same.
+        // A file that changes twice within one step of its clock looks unchanged.
         guard times.allSatisfy({ $0?.isSettled ?? true }) else { return record }
         known.withLock { known in
             if known.count >= Self.most { known.removeAll() }

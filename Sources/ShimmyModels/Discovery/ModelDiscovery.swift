@@ -1,6 +1,6 @@
 import Foundation
 
-/// Finds the models that are already on the disk, in place: nothing is copied, no weights are read.
+/// The search for the models that are already on the disk. Models stay where they are: the search copies nothing and reads no weights.
 package struct ModelDiscovery: Sendable {
     private let directories: Directories
     private let extraDirectories: [String]
@@ -14,7 +14,7 @@ package struct ModelDiscovery: Sendable {
         self.home = home
     }
 
-    /// A place that is looked at.
+    /// A folder that is searched for models.
     package struct Place: Sendable, Equatable {
         package let source: ModelSource
         package let path: String
@@ -25,7 +25,7 @@ package struct ModelDiscovery: Sendable {
         modelPlaces.map { Place(source: $0.source, path: $0.path, exists: FileManager.default.fileExists(atPath: $0.path)) }
     }
 
-    /// All models, each once, with names that are unique.
+    /// Returns all models, each once and with a unique name.
     package func scan() -> [ModelRecord] {
         var records: [ModelRecord] = []
         if let file = environment["SHIMMY_BASE_GGUF"], let record = ModelCatalog.record(forFile: file) { records.append(record) }
@@ -33,7 +33,8 @@ package struct ModelDiscovery: Sendable {
         return Self.withUniqueNames(Self.eachOnce(records)).withProjectors().withAdapters()
     }
 
-    /// Files are told apart by their real paths, models that have a manifest by that: several manifests may name one file.
+    /// Removes duplicates. Files are identified by their real paths, and models with a manifest by the manifest's path, because several manifests
+    /// may name one file.
     private static func eachOnce(_ records: [ModelRecord]) -> [ModelRecord] {
         var seen: Set<String> = []
         return records.filter { record in
@@ -43,7 +44,8 @@ package struct ModelDiscovery: Sendable {
         }
     }
 
-    /// The folders in which a change may mean another model: the places with all that is below them, or the way to them.
+    /// The folders in which a change can affect the models: each place with all folders below it, or the closest existing folder above a missing
+    /// place.
     package var watchedFolders: [WatchedFolder] {
         places.flatMap { place in place.exists ? Folder(path: place.path).watchedFolders() : [WatchedFolder(around: place.path)] }
     }
@@ -85,9 +87,9 @@ package struct ModelDiscovery: Sendable {
 
     private func expanded(_ path: String) -> String { path == "~" || path.hasPrefix("~/") ? home + path.dropFirst() : path }
 
-    /// The first record keeps its name; later ones say where they are from, and are counted if that is not enough.
-    /// The order is that of the places, so that a name means the same model tomorrow; what cannot be loaded (a projector, a damaged file) is
-    /// named after all that can, and takes no name from it.
+    /// Makes all names unique. The first record keeps its name; later ones get their source as a suffix, and a number if that is not enough.
+    /// Records are named in the order of the places, so that a name keeps its meaning. Files that cannot be loaded (a projector, a damaged file)
+    /// are named after all loadable ones, so that they take no name from those.
     static func withUniqueNames(_ records: [ModelRecord]) -> [ModelRecord] {
         var named = records
         var taken: Set<String> = []

@@ -2,14 +2,14 @@ import Foundation
 import ShimmyCore
 import ShimmyJSON
 
-/// A place where models lie, and how they are named there.
+/// A folder that contains models, and the rules for their names.
 protocol ModelPlace {
     var source: ModelSource { get }
     var path: String { get }
     func records() -> [ModelRecord]
 }
 
-/// Shimmy's own models: what was put there by its name, what was fetched as `USER/REPO/FILE`.
+/// Shimmy's own models. Files that the user put there keep their names; downloads are stored as `USER/REPO/FILE`.
 struct ShimmyPlace: ModelPlace {
     let source = ModelSource.shimmy
     let path: String
@@ -22,7 +22,7 @@ struct ShimmyPlace: ModelPlace {
     }
 }
 
-/// A folder of files that are called by their names.
+/// A folder whose models are named after their files.
 struct PlainPlace: ModelPlace {
     let source: ModelSource
     let path: String
@@ -42,7 +42,8 @@ struct LMStudioPlace: ModelPlace {
     let source = ModelSource.lmStudio
     let path: String
 
-    /// Where it keeps models: its home, which a file beside it may move, its older home, and where its settings say.
+    /// Returns the folders in which LM Studio keeps models: its home, which a pointer file may move, its older home, and the folder in its
+    /// settings.
     static func folders(home: String) -> [String] {
         let pointer = RegularFile.text("\(home)/.lmstudio-home-pointer", limit: 4096)
         let own = pointer.map { $0.trimmingCharacters(in: .whitespacesAndNewlines) } ?? "\(home)/.lmstudio"
@@ -63,8 +64,8 @@ struct LMStudioPlace: ModelPlace {
     }
 }
 
-/// Hugging Face's cache: `models--USER--REPO/snapshots/REVISION/…`, links into `blobs`. A snapshot has what was fetched while the repository was
-/// at that revision, so that one repository's files may lie in several.
+/// Hugging Face's cache: `models--USER--REPO/snapshots/REVISION/…`, with links into `blobs`. A snapshot contains what was downloaded while the
+/// repository was at that revision, so the files of one repository may be spread over several snapshots.
 struct HuggingFacePlace: ModelPlace {
     var source = ModelSource.huggingFace
     let path: String
@@ -74,7 +75,7 @@ struct HuggingFacePlace: ModelPlace {
         return repositories.flatMap(records(of:))
     }
 
-    /// The models of all snapshots, each file's name once: as the first snapshot has it, or the first that has it whole.
+    /// Returns the models of all snapshots, each file name once: the file of the first snapshot, or the first file without a problem.
     private func records(of folder: String) -> [ModelRecord] {
         let repository = folder.dropFirst("models--".count).split(separator: "--", maxSplits: 1).joined(separator: "/")
         var records: [ModelRecord] = []
@@ -95,7 +96,7 @@ struct HuggingFacePlace: ModelPlace {
         return records
     }
 
-    /// The revision that `main` is at comes first, then the newer ones before the older ones.
+    /// Returns the paths of the snapshots: the revision of `main` first, then the others from newest to oldest.
     private func snapshots(of repository: String) -> [String] {
         let main = RegularFile.text("\(repository)/refs/main", limit: 4096)?.filter { $0.isLetter || $0.isNumber }
         let names = (try? FileManager.default.contentsOfDirectory(atPath: "\(repository)/snapshots")) ?? []
@@ -107,9 +108,9 @@ struct HuggingFacePlace: ModelPlace {
     }
 }
 
-/// Names of models that belong to a repository: `user/repo:Q4_K_M`, or with the file's own name where it tells no quantization.
+/// The names of models that belong to a repository: `user/repo:Q4_K_M`, or with the file's name if that does not state a quantization.
 enum RepositoryName {
-    /// - file: nil for the repository's own weights.
+    /// - file: nil for the repository's own weights (SafeTensors).
     static func id(_ repository: String, _ file: FileName?) -> String {
         guard let file else { return repository }
         if repository.isEmpty { return file.stem }

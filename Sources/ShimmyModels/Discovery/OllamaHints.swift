@@ -1,14 +1,14 @@
 import ShimmyCore
 import ShimmyJSON
 
-/// Reads what Ollama keeps beside a model's weights: parameters, the system prompt, messages.
+/// A reader of the settings that Ollama stores beside a model's weights: parameters, the system prompt and messages.
 enum OllamaHints {
     private static let largestLayer = 1 << 20
-    /// Ollama takes any number of stops, a request up to four; the others are mostly tokens that end an answer anyway.
+    /// Ollama accepts any number of stop strings, a request at most four. The others are mostly EOG tokens, which end an answer anyway.
     private static let mostStops = 4
 
-    /// - layers: of the manifest.
-    /// - file: where the layer of a digest lies; nil for a digest that is none.
+    /// - layers: the layers of the manifest.
+    /// - file: returns the path of a layer by its digest; nil for an invalid digest.
     static func read(_ layers: [JSON], file: (String) -> String?) -> ModelHints {
         var hints = ModelHints()
         for layer in layers {
@@ -30,7 +30,7 @@ enum OllamaHints {
 
     private static func json(_ path: String) -> JSON? { text(path).flatMap { try? JSON.parse($0) } }
 
-    /// Ollama's parameters that a chat request has under the same name. Those about threads, devices and memory are Ollama's own affair.
+    /// Ollama's parameters that have the same name in a chat request. Parameters for threads, devices and memory only concern Ollama.
     private static let sameNames: Set<String> = [
         "temperature", "top_p", "top_k", "min_p", "typical_p", "repeat_penalty", "frequency_penalty", "presence_penalty", "seed", "mirostat",
         "mirostat_tau", "mirostat_eta",
@@ -44,10 +44,10 @@ enum OllamaHints {
                 let stops = value.stringValue.map { [JSON.string($0)] } ?? value.arrayValue ?? []
                 if !stops.isEmpty { hints.defaults["stop"] = .array(Array(stops.prefix(mostStops))) }
             case "num_predict":
-                // Zero and less mean no limit, or as much as fits.
+                // Zero and less mean unlimited, or as much as fits.
                 if let limit = value.intValue, limit > 0 { hints.defaults["max_completion_tokens"] = .int(limit) }
             case "repeat_last_n":
-                // -1 is the whole context.
+                // -1 means the whole context.
                 if let count = value.intValue { hints.defaults[name] = .int(count < 0 ? 65536 : count) }
             case "num_ctx": hints.contextLength = value.intValue.flatMap { $0 >= 16 ? $0 : nil }
             default: continue

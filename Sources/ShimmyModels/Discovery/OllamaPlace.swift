@@ -2,7 +2,7 @@ import Foundation
 import ShimmyCore
 import ShimmyJSON
 
-/// Ollama's store: a manifest for each model, `manifests/HOST/NAMESPACE/MODEL/TAG`, that names blobs by their digests.
+/// Ollama's store: a manifest for each model, `manifests/HOST/NAMESPACE/MODEL/TAG`, which refers to blobs by their digests.
 struct OllamaPlace: ModelPlace {
     let source = ModelSource.ollama
     let path: String
@@ -28,13 +28,13 @@ struct OllamaPlace: ModelPlace {
         ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).filter { !$0.hasPrefix(".") }.sorted()
     }
 
-    /// As Ollama shows it: the usual host, namespace and tag are not spelled out.
+    /// Returns a model's name as Ollama displays it, without the default host, namespace and tag.
     private func id(_ host: String, _ namespace: String, _ model: String, _ tag: String) -> String {
         let prefix = host == "registry.ollama.ai" ? (namespace == "library" ? "" : "\(namespace)/") : "\(host)/\(namespace)/"
         return tag == "latest" ? prefix + model : "\(prefix)\(model):\(tag)"
     }
 
-    /// nil for a manifest without weights, such as that of a model that runs elsewhere.
+    /// Returns nil for a manifest without weights, such as that of a model that runs on a remote machine.
     private func record(_ manifest: String, id: String) -> ModelRecord? {
         func broken(_ problem: String) -> ModelRecord {
             ModelRecord(id: id, path: manifest, source: source, kind: .unknown, sizeBytes: 0, modified: 0, shards: [], problem: problem)
@@ -51,7 +51,7 @@ struct OllamaPlace: ModelPlace {
         record.manifest = ModelRecord.Manifest(path: manifest, modified: facts?.modified ?? 0)
         let projector = layers.first { $0["mediaType"]?.stringValue == Self.projectorLayer }?["digest"]?.stringValue.flatMap(blobName)
         record.projector = projector.map { "\(path)/blobs/\($0)" }.flatMap { FileManager.default.fileExists(atPath: $0) ? $0 : nil }
-        // Ollama applies a model's adapters always.
+        // Ollama always applies a model's adapters.
         for adapter in layers where adapter["mediaType"]?.stringValue == Self.adapterLayer {
             guard let blob = adapter["digest"]?.stringValue.flatMap(blobName), FileManager.default.fileExists(atPath: "\(path)/blobs/\(blob)") else {
                 return broken("its adapter is missing from Ollama's store")
@@ -63,7 +63,7 @@ struct OllamaPlace: ModelPlace {
         return record
     }
 
-    /// `sha256:HEX` as the file is called. Nothing else is taken: a digest must not lead out of the store.
+    /// Returns the file name of the blob `sha256:HEX`, or nil for any other digest, so that a digest cannot lead out of the store.
     private func blobName(_ digest: String) -> String? {
         let hex = digest.dropFirst("sha256:".count)
         guard digest.hasPrefix("sha256:"), hex.count == 64, hex.allSatisfy({ $0.isASCII && $0.isHexDigit }) else { return nil }

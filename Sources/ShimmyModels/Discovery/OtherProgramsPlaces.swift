@@ -2,8 +2,8 @@ import Foundation
 import ShimmyCore
 import ShimmyJSON
 
-/// llama.cpp's own cache: `USER_REPO_FILE.gguf`, with a manifest for each repository that says where the underscores are; newer versions lay it
-/// out as Hugging Face's.
+/// llama.cpp's own cache: `USER_REPO_FILE.gguf`, with a manifest for each repository that shows which underscores are separators. Newer versions
+/// use the layout of Hugging Face's cache.
 struct LlamaCppPlace: ModelPlace {
     let source = ModelSource.llamaCpp
     let path: String
@@ -27,19 +27,19 @@ struct LlamaCppPlace: ModelPlace {
         return nil
     }
 
-    /// `USER/REPO` of `manifest=USER=REPO=TAG.json`.
+    /// Returns `USER/REPO` from `manifest=USER=REPO=TAG.json`, or nil for other names.
     private static func repository(ofManifest name: String) -> String? {
         let parts = name.split(separator: "=")
         return parts.count == 4 && parts[0] == "manifest" && name.hasSuffix(".json") ? "\(parts[1])/\(parts[2])" : nil
     }
 }
 
-/// Jan: a folder for each model, whose file is mostly called `model.gguf`. A file beside it, or in its stead, says what the model is called
-/// (`model.json`) or where it is (`model.yml`): models that were imported stay where they were.
+/// Jan's models: a folder for each model, whose file is usually named `model.gguf`. A file beside it, or instead of it, states the name of the
+/// model (`model.json`) or its path (`model.yml`), because imported models stay where they were.
 struct JanPlace: ModelPlace {
     let source = ModelSource.jan
     let path: String
-    /// Jan's data, which paths in `model.yml` begin at.
+    /// Jan's data folder, to which paths in `model.yml` are relative.
     let data: String
 
     func records() -> [ModelRecord] {
@@ -80,7 +80,7 @@ struct JanPlace: ModelPlace {
 
     private func absolute(_ path: String) -> String { path.hasPrefix("/") ? path : "\(data)/\(path)" }
 
-    /// The scalars at the top of a YAML file, and the first element of each list.
+    /// Returns the top-level scalars of a YAML file, and the first element of each list.
     private static func values(_ yaml: String) -> [String: String] {
         var values: [String: String] = [:]
         var list: String?
@@ -98,7 +98,7 @@ struct JanPlace: ModelPlace {
     }
 }
 
-/// GPT4All keeps its models in one folder, which its settings may move.
+/// GPT4All's models, which are in one folder that its settings may move.
 enum GPT4All {
     static func folder(configuration: String) -> String? {
         guard let settings = RegularFile.text("\(configuration)/nomic.ai/GPT4All.ini", limit: 1 << 20) else { return nil }
@@ -108,7 +108,8 @@ enum GPT4All {
 }
 
 extension [ModelRecord] {
-    /// Offers each model the adapters of its architecture, those beside it first. Whether one fits is found when the model is loaded.
+    /// Adds to each model the adapters of its architecture, those in its folder first. Whether an adapter fits is checked when the model is
+    /// loaded.
     func withAdapters() -> [ModelRecord] {
         func folder(_ path: String) -> String { (path as NSString).deletingLastPathComponent }
         let adapters = Dictionary(grouping: filter { $0.kind == .adapter && $0.problem == nil }) { $0.architecture }
@@ -123,9 +124,9 @@ extension [ModelRecord] {
         }
     }
 
-    /// Gives each model the projector that lies beside it: what makes it see or hear. In a folder of many models one that says how long the
-    /// embeddings are that it makes belongs to the models with such embeddings. Older projectors say something else there; one that suits no
-    /// model of its folder belongs to all of them.
+    /// Adds to each model the projector in its folder, for images or audio. In a folder of several models, a projector that states the length of
+    /// its embeddings belongs to the models with embeddings of that length. Older projectors state a different number there; a projector that
+    /// matches no model of its folder belongs to all of them.
     func withProjectors() -> [ModelRecord] {
         func folder(_ record: ModelRecord) -> String { (record.path as NSString).deletingLastPathComponent }
         let models = Dictionary(grouping: filter { $0.kind == .model && !$0.isFolder }, by: folder)
@@ -138,7 +139,7 @@ extension [ModelRecord] {
                 return length == record.embeddingLength
             }
             var record = record
-            // The most exact one, where there are several.
+            // If there are several, the largest one is the most precise.
             record.projector = suitable.max { ($0.sizeBytes, $1.path) < ($1.sizeBytes, $0.path) }?.path
             return record
         }

@@ -3,11 +3,11 @@ import ShimmyConversion
 import ShimmyCore
 import ShimmyJSON
 
-/// Makes records of files: reads the header, and for split models the parts that belong together. Headers that were read before and are still
-/// the same are not read again.
+/// A reader that creates the records of files from the header and, for split models, from the headers of all parts. Headers of unchanged files
+/// are not read again.
 enum RecordReader {
     /// - path: a file, or the first part of a split model.
-    /// - shards: all parts that there should be.
+    /// - shards: all parts that should exist.
     static func record(path: String, shards: [String], id: String, source: ModelSource) -> ModelRecord {
         KnownRecords.shared.record(of: shards, id: id, source: source) { read(path: path, shards: shards, id: id, source: source) }
     }
@@ -86,13 +86,13 @@ enum RecordReader {
         if record.sampling.isEmpty { record.sampling = RecommendedSampling.fields(named: (record.path as NSString).lastPathComponent) }
     }
 
-    /// Of a projector that of the models that it is for.
+    /// Returns the length of a model's embeddings; for a projector, that of the models that it is for.
     private static func embeddingLength(_ header: GGUFHeader, _ kind: ModelKind) -> Int? {
         guard kind == .projector else { return header.ofArchitecture("embedding_length")?.intValue }
         return (header.metadata["clip.vision.projection_dim"] ?? header.metadata["clip.audio.projection_dim"])?.intValue
     }
 
-    /// What the header says it is; names of files lie.
+    /// Returns the kind of a file from its header, because file names are unreliable.
     private static func kind(_ header: GGUFHeader) -> ModelKind {
         switch header.metadata["general.type"]?.stringValue {
         case "adapter": return .adapter
@@ -102,7 +102,7 @@ enum RecordReader {
         }
         if header.architecture == "clip" { return .projector }
         if header.architecture == nil { return .unknown }
-        // A part of a split model may hold no tensors; only its first part is asked, and that says how many parts there are.
+        // A part of a split model may contain no tensors. Only the first part is passed here, and it states the number of parts.
         if header.tensors.isEmpty, header.metadata["split.count"]?.intValue ?? 1 <= 1 { return .vocabulary }
         if header.ofArchitecture("pooling_type")?.intValue == 4 { return .reranker }
         if header.ofArchitecture("attention.causal") == .bool(false) || header.ofArchitecture("pooling_type")?.intValue ?? 0 > 0 { return .embedding }

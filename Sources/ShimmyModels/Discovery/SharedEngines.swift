@@ -1,7 +1,7 @@
 extension [ModelRecord] {
-    /// Lets models that are other names of one file be one in memory where they would be loaded alike: copies, and those that only say
-    /// something else about their use. It is the engine of the oldest name, so that a copy changes nothing of what is loaded.
-    /// - loadsAlone: whether there are settings for just this name that concern its engine.
+    /// Lets models that are names of the same file share an engine if they would be loaded alike: copies, and models that differ only in settings
+    /// for requests. The oldest name owns the engine, so that a new copy does not change the loaded models.
+    /// - loadsAlone: whether a model has settings under its own name that concern its engine.
     func sharingEngines(unless loadsAlone: (ModelRecord) -> Bool) -> [ModelRecord] {
         var records = self
         let named = indices.filter { self[$0].manifest != nil && self[$0].base == nil && self[$0].isLoadable }
@@ -22,7 +22,7 @@ extension [ModelRecord] {
 extension ModelRecord {
     fileprivate var age: (Int, String) { (manifest?.modified ?? 0, id) }
 
-    /// Of a model of the same file.
+    /// Returns whether this model and `other`, a model of the same file, are loaded alike.
     fileprivate func isLoaded(like other: ModelRecord) -> Bool {
         projector == other.projector && adapters == other.adapters && hints.contextLength == other.hints.contextLength
     }

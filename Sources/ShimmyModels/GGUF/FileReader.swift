@@ -1,12 +1,12 @@
 import ShimmyConversion
 
-/// Reads a file from its beginning in little-endian pieces, through one buffer, and never past its end.
-/// Every length is checked against what is left of the file before anything is allocated for it.
+/// A reader of little-endian values that reads a file from its beginning through one buffer, and never past its end. It checks every length
+/// against the remaining bytes of the file before it allocates memory.
 struct FileReader: ~Copyable {
     private let file: ByteFile
     let size: Int
     private(set) var position = 0
-    /// Bytes of all texts so far.
+    /// The total bytes of all texts so far.
     private(set) var textBytes = 0
     private var buffer: [UInt8] = []
     private var bufferStart = 0
@@ -37,14 +37,14 @@ struct FileReader: ~Copyable {
         position += count
     }
 
-    /// A count of things of at least `unit` bytes each, which must fit into the rest of the file.
+    /// Reads a count of elements of at least `unit` bytes each. Throws if the elements do not fit into the rest of the file.
     mutating func count(unit: Int) throws(GGUFError) -> Int {
         let value = try integer(UInt64.self)
         guard let count = Int(exactly: value), count <= remaining / unit else { throw cut() }
         return count
     }
 
-    /// A string of at most `limit` bytes; longer ones are not worth keeping and end the reading.
+    /// Reads a string of at most `limit` bytes. Throws if the string is longer, because longer ones are not worth keeping.
     mutating func string(limit: Int) throws(GGUFError) -> String {
         let bytes = try bytes(limit: limit)
         textBytes += bytes.count
@@ -61,7 +61,7 @@ struct FileReader: ~Copyable {
 
     private func cut() -> GGUFError { GGUFError("its header is cut or damaged at byte \(position) of \(size)") }
 
-    /// Makes the next `count` bytes be in the buffer.
+    /// Ensures that the next `count` bytes are in the buffer.
     private mutating func fill(_ count: Int) throws(GGUFError) {
         guard count <= remaining else { throw cut() }
         if position >= bufferStart, position + count <= bufferStart + buffer.count { return }

@@ -1,9 +1,9 @@
-/// The types of tensors, by ggml's numbers, with the sizes of their blocks (ggml.h and ggml-common.h).
+/// A type of tensors, identified by ggml's number, with the size of its blocks (ggml.h and ggml-common.h).
 package struct GGMLType: Sendable, Hashable {
     package let name: String
-    /// Values of a block.
+    /// Values per block.
     package let blockLength: Int
-    /// Bytes of a block.
+    /// Bytes per block.
     package let blockBytes: Int
 
     package init?(number: UInt32) {

@@ -1,4 +1,4 @@
-/// Why a file is no usable GGUF; the description is one line for a person.
+/// The reason why a file is not a usable GGUF file; the description is one line for display.
 package struct GGUFError: Error, Sendable, Equatable, CustomStringConvertible {
     package let description: String
 

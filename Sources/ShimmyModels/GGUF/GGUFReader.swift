@@ -1,20 +1,20 @@
 extension GGUFHeader {
     private static let magic: UInt32 = 0x4655_4747  // "GGUF"
     private static let longestKey = 65_535
-    /// Chat templates are the longest texts in headers; the longest known has some 30 kB.
+    /// Chat templates are the longest strings in headers; the longest known one has about 30 kB.
     private static let longestString = 4 << 20
     private static let mostDimensions: UInt32 = 4
-    /// A vocabulary of a million tokens and its merges stay far below.
+    /// A vocabulary of a million tokens with its merges is far below this limit.
     private static let longestHeader = 512 << 20
-    /// Bytes of all texts that are kept: keys, values and names of tensors.
+    /// The max total bytes of all texts that are kept: keys, values and tensor names.
     private static let mostText = 64 << 20
-    /// A sparse file can claim any number; the largest known models have some 30 thousand tensors, and headers some hundred entries.
+    /// A sparse file can claim any number. The largest known models have about 30 thousand tensors, and headers some hundred entries.
     private static let mostTensors = 1 << 17
     private static let mostMetadata = 1 << 16
     private static let vocabularyKey = "tokenizer.ggml.tokens"
 
-    /// Reads the header of a file. Throws `GGUFError` for everything that is not a whole and sound GGUF of version 2 or 3.
-    /// - token: told each token of the vocabulary, in order.
+    /// Reads the header of a file. Throws `GGUFError` unless the file is a complete and valid GGUF file of version 2 or 3.
+    /// - token: receives each token of the vocabulary, in order.
     package static func read(path: String, token: (([UInt8]) -> Void)? = nil) throws(GGUFError) -> GGUFHeader {
         var reader = try FileReader(path: path)
         guard reader.size >= 24 else { throw GGUFError("it is too short for a GGUF file (\(reader.size) bytes)") }
@@ -24,7 +24,7 @@ extension GGUFHeader {
             if version.byteSwapped == 2 || version.byteSwapped == 3 { throw GGUFError("it is for big-endian machines") }
             throw GGUFError("its GGUF version is \(version); 2 and 3 are known")
         }
-        // A tensor's entry has at least 32 bytes, a metadata entry 13.
+        // A tensor entry has at least 32 bytes, a metadata entry 13.
         let tensorCount = try reader.count(unit: 32)
         let metadataCount = try reader.count(unit: 13)
         guard tensorCount <= mostTensors, metadataCount <= mostMetadata else {
@@ -122,7 +122,7 @@ extension GGUFHeader {
         return GGUFTensor(name: name, shape: shape, type: type, offset: start, sizeBytes: bytes)
     }
 
-    /// Every tensor's data must lie in the file: a download that was cut is found here, not when it is loaded.
+    /// Checks that every tensor's data lies within the file, so that a truncated download is detected here and not during the load.
     private static func check(_ tensors: [GGUFTensor], alignment: Int, headerEnd: Int, size: Int) throws(GGUFError) {
         guard alignment > 0, alignment <= 1 << 20, alignment & (alignment - 1) == 0 else {
             throw GGUFError("its alignment is \(alignment)")
@@ -138,7 +138,7 @@ extension GGUFHeader {
         try checkApart(tensors)
     }
 
-    /// No byte is part of two tensors: of the same bytes a small file could claim any number of values. llama.cpp, too, takes no such file.
+    /// Checks that tensors do not overlap. With shared bytes, a small file could claim any number of values. llama.cpp rejects such files too.
     private static func checkApart(_ tensors: [GGUFTensor]) throws(GGUFError) {
         var end = 0
         for tensor in tensors.filter({ $0.sizeBytes > 0 }).sorted(by: { $0.offset < $1.offset }) {

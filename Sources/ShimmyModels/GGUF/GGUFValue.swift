@@ -6,7 +6,7 @@ package enum GGUFValue: Sendable, Equatable {
     case double(Double)
     case bool(Bool)
     case string(String)
-    /// Arrays are vocabularies, mostly: only their length is kept.
+    /// An array, of which only the length is kept, because most arrays are vocabularies.
     case array(of: GGUFValueType, count: Int)
 
     package var intValue: Int? {
@@ -28,11 +28,11 @@ package enum GGUFValue: Sendable, Equatable {
     }
 }
 
-/// The types of metadata values, by their numbers in the file.
+/// The types of metadata values, with their numbers in the file.
 package enum GGUFValueType: UInt32, Sendable {
     case uint8 = 0, int8, uint16, int16, uint32, int32, float32, bool, string, array, uint64, int64, float64
 
-    /// Bytes of one value; nil for those of varying length.
+    /// Bytes per value; nil for types of variable length.
     var size: Int? {
         switch self {
         case .uint8, .int8, .bool: 1

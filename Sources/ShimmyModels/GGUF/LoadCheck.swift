@@ -1,6 +1,6 @@
-/// The last look at a model's files before llama.cpp gets them. They may have changed since they were found.
+/// The final check of a model's files before llama.cpp loads them. The files may have changed since they were found.
 package enum LoadCheck {
-    /// The headers of all of a model's files. Throws `GGUFError` for a file that is unsound, or for which llama.cpp would end the process.
+    /// Returns the headers of all of a model's files. Throws `GGUFError` for a file that is invalid or would make llama.cpp abort the process.
     package static func headers(of files: [String]) throws(GGUFError) -> [GGUFHeader] {
         var headers: [GGUFHeader] = []
         var vocabulary = TokenTexts()
@@ -12,15 +12,15 @@ package enum LoadCheck {
     }
 }
 
-/// The texts of a vocabulary's tokens, and what llama.cpp takes for granted of them.
+/// The texts of a vocabulary's tokens, to check llama.cpp's assumptions about them.
 private struct TokenTexts {
     private var texts: Set<[UInt8]> = []
     private var count = 0
     private var twice: [UInt8]?
-    /// The largest known vocabularies have a quarter of a million; a sparse file can claim any number of empty ones.
+    /// The largest known vocabularies have a quarter of a million tokens; a sparse file can claim any number of empty ones.
     private static let most = 1 << 22
 
-    /// llama.cpp gives empty tokens names of their own.
+    /// Adds the text of the next token. llama.cpp gives names of its own to empty tokens, so this method does the same.
     mutating func insert(_ text: [UInt8]) {
         defer { count += 1 }
         guard count < Self.most else { return }
@@ -32,7 +32,7 @@ private struct TokenTexts {
         if count > Self.most { return "its vocabulary has \(count) tokens" }
         if let twice { return "its vocabulary has the token \(String(decoding: twice, as: UTF8.self)) twice" }
         guard kind == "llama", count > 0 else { return nil }
-        // SentencePiece falls back to tokens of single bytes, as `<0x0A>` or as they are.
+        // SentencePiece falls back to tokens of single bytes, written as `<0x0A>` or as the byte itself.
         let missing = (UInt8.min ... .max).first { byte in
             let hex = String(byte, radix: 16, uppercase: true)
             return !texts.contains(Array("<0x\(hex.count == 1 ? "0" : "")\(hex)>".utf8)) && !texts.contains([byte])

@@ -1,6 +1,6 @@
 extension GGUFHeader {
-    /// What llama.cpp takes for granted. It refuses most of what is not so; for the rest, assertions of `load_hparams` in llama-model.cpp and of
-    /// ggml, it ends the process: nil where none of those would fail.
+    /// The reason why llama.cpp would abort the process during the load; nil if there is none. llama.cpp rejects most invalid headers without
+    /// aborting; this property checks the rest, which are assertions in `load_hparams` of llama-model.cpp and in ggml.
     var loadObstacle: String? {
         guard let architecture else { return nil }
         if let vocabulary = metadata["tokenizer.ggml.model"]?.stringValue, Self.missingVocabularies.contains(vocabulary) {
@@ -10,17 +10,18 @@ extension GGUFHeader {
     }
 
     private static let missingVocabularies: Set<String> = ["none", "no_vocab"]
-    /// Types that ggml computes with but has no products of.
+    /// Types that ggml uses in computations but has no matrix products for.
     private static let helperTypes: Set<String> = ["Q8_1", "Q8_K", "I8", "I16", "I32", "I64", "F64"]
-    /// Architectures whose `load_arch_hparams` or graph asserts that there are experts.
+    /// Architectures whose `load_arch_hparams` or graph asserts that the model has experts.
     private static let expertArchitectures: Set<String> = [
         "smallthinker", "bailingmoe2", "glm4moe", "grovemoe", "llada-moe", "lfm2moe", "qwen2moe", "qwen3moe", "olmoe", "dbrx", "arctic",
     ]
 
     var tensorObstacle: String? { tensors.lazy.compactMap(Self.obstacle).first }
 
-    /// What is added to rows or multiplied with them, value by value, has to be F32; everything else of a type that there are products for.
-    /// A single row may be either: the last layer of a reranker is a product, and may have 16 bits.
+    /// Returns why ggml cannot use a tensor's type, or nil if it can. A tensor that is added to rows or multiplied with them element by element
+    /// must be F32; all others need a type that has matrix products. A tensor with a single row may be either: the last layer of a reranker is a
+    /// matrix product and may have 16 bits.
     private static func obstacle(_ tensor: GGUFTensor) -> String? {
         let name = tensor.name
         guard name.hasSuffix(".weight") || name.hasSuffix(".bias") else { return nil }
@@ -38,7 +39,7 @@ extension GGUFHeader {
     private static let epsilons = ["layer_norm_epsilon", "layer_norm_rms_epsilon", "group_norm_epsilon"]
 
     private var layerObstacle: String? {
-        // Contexts are counted in 32 bits, with a sign.
+        // Context lengths are signed 32-bit numbers.
         if let context = ofArchitecture("context_length")?.intValue, !(2...Int(Int32.max)).contains(context) {
             return "its context has \(context) tokens"
         }
@@ -53,11 +54,11 @@ extension GGUFHeader {
     private func expertObstacle(_ architecture: String) -> String? {
         func count(_ key: String) -> Int { ofArchitecture(key)?.intValue ?? 0 }
         let (experts, groups) = (count("expert_count"), count("expert_group_count"))
-        // Of these llama.cpp forgets a single expert.
+        // llama.cpp ignores a single expert in these architectures.
         if experts <= 1, architecture.hasPrefix("hunyuan") { return nil }
         guard experts > 0 || !Self.expertArchitectures.contains(architecture) else { return "it has no experts" }
         guard experts <= Self.mostExperts else { return "it has \(experts) experts" }
-        // A number for each layer is not kept; llama.cpp's own files are right about it.
+        // The values of per-layer arrays are not kept; files that llama.cpp's own tools make have valid ones.
         if case .array? = ofArchitecture("expert_used_count") { return groups > 0 && groups >= experts ? "it has \(groups) groups of experts" : nil }
         let used = count("expert_used_count")
         guard experts > 0 ? (1...experts).contains(used) : used == 0 else { return "it uses \(used) of \(experts) experts" }

@@ -1,7 +1,7 @@
 import Synchronization
 
-/// Which adapters models would be loaded with, and what these would take, told from headers before anything is loaded. What was read is
-/// remembered for as long as the files stay as they are: this is asked for every request that waits for its model.
+/// The adapters that would be loaded with models, and their memory, read from headers before a load. Results are cached while the files do not
+/// change, because every request that waits for its model needs them.
 package final class AdapterMemory: Sendable {
     private struct Answer {
         let files: [FileTime?]
@@ -12,12 +12,12 @@ package final class AdapterMemory: Sendable {
 
     package init() {}
 
-    /// In bytes; nothing where the model or a required adapter cannot be loaded, since whoever tries says why.
-    /// - files: all of the model's.
-    /// - candidates: as an `AdapterPlan` takes them.
+    /// Returns the adapters' memory in bytes, or 0 if the model or a required adapter cannot be loaded; the load itself then reports the reason.
+    /// - files: all files of the model.
+    /// - candidates: the candidates for an `AdapterPlan`.
     package func bytes(files: [String], candidates: [LoRAAdapter]) -> Int { plan(files: files, candidates: candidates)?.sizeBytes ?? 0 }
 
-    /// nil where the model or a required adapter cannot be loaded.
+    /// Returns the plan, or nil if the model or a required adapter cannot be loaded.
     package func plan(files: [String], candidates: [LoRAAdapter]) -> AdapterPlan? {
         if candidates.isEmpty { return AdapterPlan() }
         let question = files + candidates.flatMap { [$0.name, $0.path, "\($0.scale)", "\($0.isRequired)"] }

@@ -1,16 +1,16 @@
 import ShimmyCore
 
-/// The buffers of a step, from what llama.cpp's graphs hold at their largest moment. The factors were read off its own reckoning
-/// (`no_alloc`) for Llama, Qwen, Gemma, mixtures of experts and BERT of several sizes and contexts.
+/// The size of a step's buffers, from the peak memory of llama.cpp's graphs. The factors are derived from llama.cpp's own calculation
+/// (`no_alloc`) for Llama, Qwen, Gemma, mixture-of-experts and BERT models of several sizes and context lengths.
 struct ComputeEstimate: Sendable, Equatable {
     let width: Int
     let hidden: Int
-    /// Experts of a token; 0 where there are none.
+    /// The number of experts that a token uses; 0 if the model has no experts.
     let expertRows: Int
     let expertHidden: Int
-    /// Tokens.
+    /// The number of tokens in the vocabulary.
     let vocabulary: Int
-    /// Masks of attention: a second one for layers with a sliding window.
+    /// The number of attention masks. Models with sliding-window layers have a second one.
     let masks: Int
     let isEncoder: Bool
     let makesVectors: Bool

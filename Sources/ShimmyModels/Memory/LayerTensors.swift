@@ -1,7 +1,7 @@
-/// What the tensors of a model tell of its layers: their widths, and what each of them keeps of a token.
+/// The properties of layers that a model's tensors reveal: their widths, and the values that each layer caches for a token.
 struct LayerTensors {
     private struct Layer {
-        /// Values that are kept of a token, where its tensors tell them.
+        /// The number of values that the layer caches for a token, if its tensors reveal it; otherwise 0.
         var kept = 0
         var hasFusedAttention = false
         var isRecurrent = false
@@ -12,7 +12,7 @@ struct LayerTensors {
     private(set) var hiddenWidth = 0
     private(set) var expertWidth = 0
     private(set) var vocabulary = 0
-    /// Bytes of the table of embeddings, where it is the output layer too.
+    /// The size of the embedding table in bytes, if it is also the output layer; otherwise 0.
     let tiedBytes: Int
 
     init(_ tensors: [GGUFTensor]) {
@@ -38,7 +38,7 @@ struct LayerTensors {
         }
     }
 
-    /// The last layers of some models look at what earlier ones keep.
+    /// Removes the caches of the last `count` layers. In some models, the last layers use the caches of earlier ones.
     mutating func dropCaches(ofLast count: Int) {
         for layer in layers.keys.sorted().suffix(max(0, count)) {
             layers[layer]?.kept = 0
@@ -48,15 +48,15 @@ struct LayerTensors {
 
     var recurrentCount: Int { layers.values.count { $0.isRecurrent } }
 
-    /// Bytes that all layers keep of a token, as F16.
+    /// Returns the bytes that all layers cache for a token, as F16.
     func cellBytes(_ header: GGUFHeader) -> Int {
         layers.values.reduce(0) { sum, layer in
-            // Recurrent layers have a fused tensor, too, and keep nothing of single tokens.
+            // Recurrent layers also have a fused tensor, but they cache nothing for single tokens.
             sum + 2 * (layer.kept > 0 || !layer.hasFusedAttention || layer.isRecurrent ? layer.kept : Self.fusedWidth(header))
         }
     }
 
-    /// Keys and values of a layer whose queries, keys and values are one tensor.
+    /// Returns the number of cached keys and values of a layer whose queries, keys and values are one tensor.
     private static func fusedWidth(_ header: GGUFHeader) -> Int {
         func number(_ key: String) -> Int? { header.dimension("attention." + key) }
         let width = header.dimension("embedding_length") ?? 0

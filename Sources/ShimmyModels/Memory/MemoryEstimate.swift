@@ -1,18 +1,17 @@
 package import ShimmyCore
 
-/// What a model's file says about the memory that it will take. Made of the header alone; `use` tells the bytes for a context.
+/// The memory that a model will take, estimated from its header alone. `use` returns the bytes for a given context.
 ///
-/// What is counted, all in bytes of this process:
-/// - weights: the tensors of all parts; the table of embeddings twice where it is also the output layer, since the output is then packed for
-///   computing and the table stays in the file's pages; the adapters that are loaded with them.
-/// - cache: keys and values (F16) of every layer for every cell of the context (layers with a sliding window keep all of them), and the
-///   states (F32) of recurrent layers for every sequence. Encoders have none.
-/// - compute: the largest moment of a step (its activations and mask, or its logits), the logits that are handed out, and the tables of
-///   the vocabulary.
+/// The estimate includes, in bytes of this process:
+/// - weights: the tensors of all parts, and the adapters that are loaded with them. An embedding table that is also the output layer counts
+///   twice: the output is repacked for computing, and the table stays in the file's pages.
+/// - cache: the F16 keys and values of every layer for every cell of the context (layers with a sliding window keep all of them), and the F32
+///   states of recurrent layers for every sequence. Encoders do not have a cache.
+/// - compute: the peak of a step (its activations and mask, or its logits), the logits that are returned, and the tables of the vocabulary.
 ///
-/// Tests hold it against what loading takes; it comes within 10 % of that. Prefixes on a disk are not in it.
+/// Tests compare the estimate with the memory that loading takes; it is within 10 %. Prefixes on disk are not included.
 package struct MemoryEstimate: Sendable, Equatable {
-    /// More than any machine has is cut off, so that sums stay numbers.
+    /// Clamped to a value that no machine reaches, so that sums do not overflow.
     let weightBytes: Int
     let cellBytes: Int
     let stateBytes: Int
@@ -37,10 +36,11 @@ package struct MemoryEstimate: Sendable, Equatable {
             isEncoder: isEncoder, makesVectors: number("pooling_type") ?? 0 > 0)
     }
 
-    /// Of a model whose file is not there yet, or is none: only its size is known. Beside the weights it takes what a usual model of its
-    /// size does. A model's weights grow with the square of its width and what it keeps of a token with the width, so that is twice the square
-    /// root of the weights' bytes: 20 kB with 100 MB, 140 kB with 5 GB, 400 kB with 40 GB. With usual models the whole comes within 25 %.
-    /// - contextLength: what it was trained on; nil where that is not known.
+    /// Estimates the memory of a model whose file does not exist yet or is not a GGUF file, so that only its size is known. The estimate adds to
+    /// the weights what a typical model of that size takes. A model's weights grow with the square of its width, and its cache for a token grows
+    /// with the width, so the cache for a token is estimated as twice the square root of the weights' bytes: 20 kB for 100 MB, 140 kB for 5 GB,
+    /// 400 kB for 40 GB. For typical models the total is within 25 %.
+    /// - contextLength: the context length that the model was trained with, in tokens; nil if unknown.
     package init(sizeBytes: Int, contextLength: Int? = nil) {
         weightBytes = min(sizeBytes, Self.mostWeights)
         cellBytes = Int(2 * Double(max(0, sizeBytes)).squareRoot())
@@ -50,28 +50,28 @@ package struct MemoryEstimate: Sendable, Equatable {
             width: 0, hidden: 0, expertRows: 0, expertHidden: 0, vocabulary: 50_000, masks: 1, isEncoder: false, makesVectors: false)
     }
 
-    /// - contextLength, slots: as the model's settings say; nil for what it gets by default.
-    /// - adapterBytes: of all adapters; a model that makes vectors is loaded without.
+    /// - contextLength, slots: the model's settings; nil for the defaults.
+    /// - adapterBytes: the size of all adapters. Ignored for embedding models, which are loaded without adapters.
     package func use(contextLength: Int? = nil, slots: Int? = nil, adapterBytes: Int = 0) -> MemoryUse {
         let shape = shape(contextLength: contextLength, slots: slots)
-        // An engine of vectors has room for a batch of texts; llama.cpp pads.
+        // An embedding engine has room for a batch of texts; llama.cpp pads the cells to a multiple of 256.
         let cells = (min(max(shape.contextLength, shape.batchTokens), 1 << 30) + 255) / 256 * 256
         return MemoryUse(
             weights: weightBytes + (makesVectors ? 0 : min(adapterBytes, Self.mostWeights)), cache: cells * cellBytes + shape.sequences * stateBytes,
             compute: computing.bytes(shape, cells: cells))
     }
 
-    /// Returns the context that a model gets by default, in tokens: all that it was trained on if the model then takes at most `bytes`,
-    /// otherwise as much as fits, but at least `EngineShape.defaultContextLimit`. Returns nil for models that make vectors, whose memory grows
-    /// with the square of the context, and where the trained context is not known.
+    /// Returns the default context length of a model, in tokens: all that it was trained with if the model then takes at most `bytes`, otherwise
+    /// as much as fits, but at least `EngineShape.defaultContextLimit`. Returns nil for embedding models, whose memory grows with the square of
+    /// the context length, and if the trained context length is unknown.
     package func defaultContextLength(within bytes: Int, slots: Int? = nil) -> Int? {
         guard !makesVectors, let told = trainedContext, told > 0 else { return nil }
-        // A header can claim any length; `use` counts no longer one.
+        // A header can claim any length; `use` does not count beyond this one.
         let trained = min(told, EngineShape.mostContext)
         let least = min(trained, EngineShape.defaultContextLimit)
         func fits(_ length: Int) -> Bool { use(contextLength: length, slots: slots).total <= bytes }
         if fits(trained) { return trained }
-        // Steps of 1,024 tokens: `low` fits or is the least, `high` does not fit.
+        // Searches in steps of 1,024 tokens: `low` fits or is the minimum, `high` does not fit.
         var (low, high) = (least / Self.contextStep, trained / Self.contextStep + 1)
         while high - low > 1 {
             let middle = low + (high - low) / 2
@@ -82,7 +82,7 @@ package struct MemoryEstimate: Sendable, Equatable {
 
     private static let contextStep = 1024
 
-    /// Of everything, for a model that is served without settings of its own.
+    /// The total bytes of a model that is served with default settings.
     package var defaultBytes: Int { use().total }
 
     private var makesVectors: Bool { computing.makesVectors || computing.isEncoder }
@@ -92,7 +92,7 @@ package struct MemoryEstimate: Sendable, Equatable {
         return .generation(contextLength: contextLength, trained: trainedContext, slots: slots)
     }
 
-    /// Of one recurrent layer and sequence: `n_embd_r` and `n_embd_s` of llama.cpp's hyperparameters, each an F32.
+    /// Returns the state bytes of one recurrent layer and sequence: `n_embd_r` and `n_embd_s` of llama.cpp's hyperparameters, as F32 values.
     private static func stateBytes(_ header: GGUFHeader) -> Int {
         let number = header.dimension
         let width = number("embedding_length") ?? 0
@@ -109,6 +109,7 @@ package struct MemoryEstimate: Sendable, Equatable {
 }
 
 extension GGUFHeader {
-    /// A number of the architecture's; what no model has is cut off, so that products of a few of them stay numbers.
+    /// Returns a number from the metadata of the model's architecture, or nil if it is missing. Clamped to a range that no model exceeds, so that
+    /// products of a few such numbers do not overflow.
     func dimension(_ key: String) -> Int? { ofArchitecture(key)?.intValue.map { min(max(0, $0), 1 << 16) } }
 }

@@ -1,7 +1,7 @@
-/// What a model's load goes by: its files, what is loaded with them, and what is said of it. When that is not what it was, what is loaded is
-/// not any more what would be loaded now.
+/// The inputs of a model's load: its files, the adapters that are loaded with them, and its settings. If these inputs change, the loaded model is
+/// stale and must be reloaded.
 package struct LoadTerms: Sendable {
-    /// What changed, for people.
+    /// The kind of input that changed.
     package enum Change: Sendable {
         case files
         case settings
@@ -17,14 +17,14 @@ package struct LoadTerms: Sendable {
     private let conversion: String?
     private let contextLength: Int?
     private let slots: Int?
-    /// Those that the settings name; whether they fit does not matter.
+    /// The adapters that the settings name, whether or not they fit.
     private let namedAdapters: [LoRAAdapter]
     private let chatTemplate: String?
     private var adapters: [Adapter]?
 
-    /// - conversion: the file that a folder is converted to, whose name changes with all that is read for it; nil for a model in a file.
-    /// - chatTemplate: the text of what stands in place of the model's own; nil for that.
-    /// - plan: what is loaded with it; nil where that cannot be told, since a file is not there (yet).
+    /// - conversion: the file that a folder is converted to, whose name depends on all that the conversion reads; nil for a model in a file.
+    /// - chatTemplate: the text of the template that replaces the model's own; nil if none does.
+    /// - plan: the adapters to load; nil if they are unknown because a file does not exist (yet).
     package init(
         _ record: ModelRecord, _ settings: ModelSettings, conversion: String? = nil, chatTemplate: String? = nil, plan: AdapterPlan? = nil
     ) {
@@ -35,16 +35,16 @@ package struct LoadTerms: Sendable {
         adapters = plan?.adapters.map { Adapter(adapter: $0, stamp: FileStamp(path: $0.path)) }
     }
 
-    /// Whether it is known which adapters belong to it.
+    /// Whether the adapters of the model are known.
     var isComplete: Bool { adapters != nil }
 
-    /// With what could not be told before: which adapters fit a folder is known when it was converted.
+    /// Adds the adapters if they were unknown: which adapters fit a folder is only known after its conversion.
     mutating func complete(by later: LoadTerms) { adapters = adapters ?? later.adapters }
 
-    /// What is not as it was; nil for nothing that concerns the load.
+    /// Returns what changed since `old`, or nil if nothing changed that concerns the load.
     package func change(since old: LoadTerms) -> Change? {
         if content != old.content || conversion != old.conversion { return .files }
-        // What cannot be told now, since a file is just being written, is no reason to do without a model that works.
+        // If the adapters are unknown now, because a file is just being written, the loaded model still works and stays.
         if namedAdapters == old.namedAdapters, let adapters, let before = old.adapters, adapters != before { return .files }
         if contextLength != old.contextLength || slots != old.slots || namedAdapters != old.namedAdapters || chatTemplate != old.chatTemplate {
             return .settings

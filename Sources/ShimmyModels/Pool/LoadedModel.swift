@@ -2,12 +2,12 @@ package import ShimmyChat
 package import ShimmyCore
 import Synchronization
 
-/// What a loader makes of a model.
+/// The result of loading a model.
 package struct LoadedModel: Sendable {
     package let backend: any Backend
-    /// What it really takes.
+    /// The memory that the model actually takes.
     package let memory: MemoryUse
-    /// Returns when that memory is free again, once `backend` was shut down and nobody holds it.
+    /// Returns when that memory is free again, after `backend` was shut down and the last reference to it is gone.
     package let whenFreed: @Sendable () async -> Void
 
     package init(backend: any Backend, memory: MemoryUse, whenFreed: @escaping @Sendable () async -> Void = {}) {
@@ -17,15 +17,15 @@ package struct LoadedModel: Sendable {
     }
 }
 
-/// How far a load is, told by whoever loads; and whether it is still wanted.
+/// The progress of a load, which the loader reports, and whether the load is still wanted.
 package final class LoadProgress: Sendable {
     private let state = Mutex((fraction: 0.0, isCancelled: false))
     private let tell: @Sendable (Double) -> Void
 
-    /// - tell: gets the fraction whenever it is reported.
+    /// - tell: receives the fraction after each report.
     package init(_ tell: @escaping @Sendable (Double) -> Void = { _ in }) { self.tell = tell }
 
-    /// 0 to 1. Never goes back.
+    /// The completed fraction, 0 to 1. It never decreases.
     package var fraction: Double { state.withLock { $0.fraction } }
     package var isCancelled: Bool { state.withLock { $0.isCancelled } }
 
@@ -39,13 +39,13 @@ package final class LoadProgress: Sendable {
 
     package func cancel() { state.withLock { $0.isCancelled = true } }
 
-    /// Throws `CancellationError` when nobody wants the load any more.
+    /// Throws `CancellationError` if the load is no longer wanted.
     package func check() throws {
         if isCancelled { throw CancellationError() }
     }
 }
 
-/// A loaded model, kept loaded for as long as this value lives.
+/// A reference to a loaded model, which stays loaded as long as this value lives.
 package final class ModelLease: Sendable {
     package let record: ModelRecord
     package let backend: any Backend
@@ -60,20 +60,20 @@ package final class ModelLease: Sendable {
     deinit { release() }
 }
 
-/// What a model that is loaded, being loaded or being freed is doing, for people and programs.
+/// The status of a model that is loading, loaded or being freed, for people and programs.
 package struct ModelStatus: Sendable {
     package enum Stage: String, Sendable { case loading, loaded, freeing }
 
     package let id: String
     package let stage: Stage
-    /// Of the load, 0 to 1.
+    /// The progress of the load, 0 to 1.
     package let progress: Double
-    /// Estimated while it is loading.
+    /// The memory that the model takes; an estimate while it is loading.
     package let memory: MemoryUse
     package let users: Int
     package let isPinned: Bool
-    /// Seconds until it is freed if nobody comes; nil for never, and while it is in use.
+    /// Seconds until the idle model is freed; nil if it never is, and while it is in use.
     package let expiresIn: Double?
-    /// Of a loaded one.
+    /// The backend; nil unless the model is loaded.
     package let backend: (any Backend)?
 }

@@ -1,26 +1,26 @@
 package import ShimmyCore
 
-/// Why a model cannot serve a request.
+/// The reason why a model cannot serve a request.
 package enum ModelError: Error, Equatable, CustomStringConvertible {
     case unknown(String)
-    /// The name means several models equally.
+    /// The name matches several models equally well.
     case ambiguous(String, ids: [String])
-    /// It was found and cannot be used; the reason is for people.
+    /// The model was found but cannot be used; the reason is for display.
     case unusable(String, reason: String)
     case loadFailed(String, reason: String)
-    /// It needs more bytes than can ever be had for it.
+    /// The model needs more bytes than can ever be available to it.
     case tooLarge(String, needed: MemoryUse, available: Int)
-    /// As many models as may be loaded are pinned.
+    /// The max number of loaded models is reached, and all of them are pinned.
     case noPlace(String, models: Int)
-    /// As many requests wait for models as may.
+    /// The max number of requests is waiting for models.
     case tooManyWait(Int)
-    /// Others were in use for all the time that a request may wait.
+    /// Other models were in use for the max time that a request waits.
     case waitedTooLong(String, seconds: Double, needed: Int, budget: Int)
-    /// It is to be loaded anew, and was in use as it was for all the time that a request may wait.
+    /// The model must be reloaded, and its old version was in use for the max time that a request waits.
     case isReplaced(String, seconds: Double)
-    /// It answers requests, and cannot be freed.
+    /// The model serves requests and cannot be freed.
     case inUse(String)
-    /// Somebody asked to free it before it was there.
+    /// The load was stopped by a request to free the model.
     case loadStopped(String)
     case shuttingDown
 

@@ -1,17 +1,17 @@
 import Logging
 import Synchronization
 
-/// What was loaded is held against what would be loaded now: files and settings change while the server runs.
+/// Compares loaded models with the current files and settings, which can change while the server runs.
 extension ModelManager {
-    /// Looks at the disk again: something is known to have changed. What was loaded from files that are others now, or gone, is not for
-    /// requests to come: it goes when the last one that uses it is done, and is loaded anew for those who wait. The same holds for what would
-    /// have other adapters.
+    /// Scans the disk after a change. A loaded model whose files changed or are gone serves no new requests: it is freed when its last user is
+    /// done, and reloaded for the requests that wait. The same applies to a model that would be loaded with other adapters.
     package func rescan() async {
         _ = await catalog.refreshed()
         for (id, change) in await changes() where change == .files { retire(id, change) }
     }
 
-    /// Models' settings may have changed: what can be otherwise without loading them anew is from now on, and the others are loaded anew.
+    /// Applies changed settings of models. Settings that do not concern the load take effect at once; models whose load depends on a changed
+    /// setting are reloaded.
     package func applySettings() async {
         let newest = await newestRecords()
         let records = state.withLock { state in
@@ -21,8 +21,8 @@ extension ModelManager {
         for (id, change) in await changes() { retire(id, change) }
     }
 
-    /// Takes what changed while a model was loaded.
-    /// - record, settings: what it was loaded with.
+    /// Applies the changes that happened while a model was loading.
+    /// - record, settings: the record and the settings of the load.
     func catchUp(_ record: ModelRecord, _ settings: ModelSettings) async {
         guard var before = state.withLock({ $0.terms[record.id] }) else { return }
         if !before.isComplete {
@@ -31,17 +31,17 @@ extension ModelManager {
             let complete = before
             state.withLock { $0.terms[record.id] = complete }
         }
-        // One that is in no list any more serves those who waited for it.
+        // A model that is no longer in the catalog serves only the requests that waited for it.
         guard let newest = await newestRecords()[record.id] else { return }
         let now = self.settings(newest)
         hold(record.id, now)
         let isWanted = state.withLock { $0.pool.isWanted(record.id) }
-        // A disk that does not answer says nothing of a change.
+        // A disk that does not answer is not evidence of a change.
         guard isWanted, let terms = try? await currentTerms(newest, now) else { return }
         if let change = terms.change(since: before) { retire(record.id, change) }
     }
 
-    /// As the last look at the disk found them, by name.
+    /// Returns the records of the last disk scan by name.
     func newestRecords() async -> [String: ModelRecord] {
         Dictionary(await catalog.latest().records.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
     }
@@ -52,7 +52,7 @@ extension ModelManager {
         }
     }
 
-    /// The model is freed when its last user is done, and nobody else gets it until then.
+    /// Marks a model as outdated: it serves no new requests and is freed when its last user is done.
     private func retire(_ id: String, _ change: LoadTerms.Change) {
         switch change {
         case .files: logger.notice("the files of a loaded model changed; it goes when nobody uses it", metadata: ["model": "\(id)"])
@@ -62,10 +62,10 @@ extension ModelManager {
         act { state, now in state.pool.retire(id, now: now) }
     }
 
-    /// Of models that are there, or on their way, those that would be loaded otherwise now, or not at all.
+    /// Returns the loaded or loading models that would now be loaded differently or not at all.
     private func changes() async -> [String: LoadTerms.Change] {
         let newest = await newestRecords()
-        // What is known to be outdated is told once.
+        // A model that is already known to be outdated is not reported again.
         let known = state.withLock { state in state.terms.filter { state.pool.isWanted($0.key) } }
         var changes: [String: LoadTerms.Change] = [:]
         for (id, before) in known {

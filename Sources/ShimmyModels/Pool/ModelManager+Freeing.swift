@@ -3,10 +3,10 @@ import ShimmyCore
 import Synchronization
 
 extension ModelManager {
-    /// How long the end waits for loads that were told to stop: one may hang on a disk.
+    /// How long `shutdown` waits for cancelled loads, because a load may hang on a disk.
     private static let loadPatience = Duration.seconds(10)
 
-    /// Frees a model that nobody uses, or stops its load; returns whether there was anything of it. Throws `ModelError`.
+    /// Frees an idle model, or stops its load. Returns whether there was anything to free or stop. Throws `ModelError`.
     package func unload(_ name: String) async throws(ModelError) -> Bool {
         let record = try await find(name).loaded
         let (isRemoved, load) = try remove(record.id)
@@ -15,7 +15,8 @@ extension ModelManager {
         return isRemoved
     }
 
-    /// Begins to free a model. When it returns, nothing here refers to the model any more: its memory would be waited for in vain.
+    /// Begins to free a model. When it returns, no local variable refers to the model any more; otherwise the caller would wait for the memory in
+    /// vain.
     private func remove(_ id: String) throws(ModelError) -> (isRemoved: Bool, load: Load?) {
         var removal = Pool.Removal.notLoaded
         var load: Load?
@@ -33,7 +34,7 @@ extension ModelManager {
         }
     }
 
-    /// Frees every model and stops loads, and returns when that is done; requests that come later are refused.
+    /// Frees every model, stops all loads, and returns when both are done. Later requests are refused.
     package func shutdown() async {
         act { state, _ in
             for load in state.loads.values { load.progress.cancel() }
@@ -43,7 +44,7 @@ extension ModelManager {
         for task in state.withLock({ Array($0.freeing.values) }) { await task.value }
     }
 
-    /// What still computes when the process ends can crash it.
+    /// Waits for the loads to end, because a computation that still runs when the process exits can crash it.
     private func endOfLoads() async {
         let tasks = state.withLock { $0.loads.values.map(\.task) }
         if tasks.isEmpty { return }

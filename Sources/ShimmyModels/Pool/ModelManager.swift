@@ -3,14 +3,15 @@ package import ShimmyChat
 package import ShimmyCore
 import Synchronization
 
-/// Serves models by name: finds them, loads them on first use, shares them, frees the idle ones. What it decides lies in `ModelPool`.
+/// A manager that serves models by name: it finds them, loads them on first use, shares them and frees idle ones. `ModelPool` makes the
+/// decisions.
 package final class ModelManager: Sendable {
     package typealias Loader = @Sendable (ModelRecord, ModelSettings, LoadProgress) async throws -> LoadedModel
-    /// How a model is to be served; asked anew for each request.
+    /// Returns the settings of a model. Called for each request.
     package typealias SettingsOf = @Sendable (ModelRecord) -> ModelSettings
-    /// What a model will take when it is loaded with these settings.
+    /// Returns the memory that a model will take when it is loaded with these settings.
     package typealias EstimateOf = @Sendable (ModelRecord, ModelSettings) -> MemoryUse
-    /// What a load with these settings goes by, beside them.
+    /// Returns the inputs of a load with these settings.
     package typealias TermsOf = @Sendable (ModelRecord, ModelSettings) -> LoadTerms
 
     typealias Pool = ModelPool<LoadedModel>
@@ -20,15 +21,15 @@ package final class ModelManager: Sendable {
         var requests: [Pool.Ticket: Request] = [:]
         var lastTicket = 0
         var loads: [String: Load] = [:]
-        /// Of every model that was asked for.
+        /// The records of all models that were requested, by id.
         var records: [String: ModelRecord] = [:]
-        /// Of every model that is loaded or being loaded, what its load went by.
+        /// The inputs of the load of every loaded or loading model, by id.
         var terms: [String: LoadTerms] = [:]
         var freeing: [String: Task<Void, Never>] = [:]
         var alarm: (time: Double, task: Task<Void, Never>)?
     }
 
-    /// Somebody who waits for a model.
+    /// A request that waits for a model.
     struct Request {
         let record: ModelRecord
         let answer: CheckedContinuation<ModelLease, any Error>
@@ -48,16 +49,16 @@ package final class ModelManager: Sendable {
     private let diskPatience: Duration
     private let load: Loader
     let logger: Logger
-    /// For models whose settings say nothing.
+    /// The keep-alive time of models whose settings do not set one.
     let keepAlive: KeepAlive
     private let now: @Sendable () -> Double
 
-    /// - limits: how much all models may take, and how long requests wait for them.
-    /// - keepAlive: how long a model stays that nobody uses, unless its settings or a request say otherwise.
-    /// - now: seconds, of a clock that only goes forward.
+    /// - limits: the max memory of all models, and the max time that requests wait for them.
+    /// - keepAlive: how long an idle model stays loaded, unless its settings or a request say otherwise.
+    /// - now: returns the seconds of a monotonic clock.
     /// - scan: finds the models on the disk; it may block.
-    /// - terms: what a load goes by, from what the disk and the settings say now.
-    /// - disk: runs `estimate` and `terms`, which look at files; `scan` has threads of its own.
+    /// - terms: returns the inputs of a load from the current files and settings.
+    /// - disk: runs `estimate` and `terms`, which read files; `scan` has its own threads.
     /// - diskPatience: how long callers wait for a disk that does not answer.
     package init(
         limits: ModelPool<LoadedModel>.Limits, keepAlive: KeepAlive = .forever, logger: Logger,
@@ -81,7 +82,7 @@ package final class ModelManager: Sendable {
 
     deinit { state.withLock { $0.alarm?.task.cancel() } }
 
-    /// What the file says.
+    /// The default estimate, which uses the record of the file.
     package static let fileEstimate: EstimateOf = { record, settings in
         let estimate = record.memory ?? MemoryEstimate(sizeBytes: record.sizeBytes, contextLength: record.contextLength)
         return estimate.use(contextLength: settings.contextLength, slots: settings.slots)
@@ -94,16 +95,16 @@ package final class ModelManager: Sendable {
 
     // MARK: Finding
 
-    /// All models on the disk, loading none.
+    /// Returns all models on the disk without loading any.
     package func list() async -> [ModelRecord] { await catalog.current().records }
 
-    /// Other names that lead to a model.
+    /// Returns the aliases that resolve to a model.
     package func aliases(of record: ModelRecord) async -> [String] { await catalog.latest().aliases(of: record) }
 
-    /// Why aliases lead nowhere, by alias.
+    /// Returns the reasons why aliases do not resolve, by alias.
     package func aliasProblems() async -> [String: String] { await catalog.latest().aliasProblems }
 
-    /// Finds a model by its name. Looks at the disk again before it says no.
+    /// Returns the model with a name. Scans the disk again before it reports an unknown name.
     package func find(_ name: String) async throws(ModelError) -> ModelRecord {
         if let record = await catalog.latest().resolve(name) { return record }
         let fresh = await catalog.refreshed()
@@ -113,7 +114,7 @@ package final class ModelManager: Sendable {
         throw candidates.isEmpty ? ModelError.unknown(name) : ModelError.ambiguous(name, ids: candidates)
     }
 
-    /// As `find`, and it can be loaded, as far as is known without loading it.
+    /// Returns the model with a name, like `find`. Throws `ModelError` if it is known, without loading the model, that it cannot be loaded.
     package func findUsable(_ name: String) async throws(ModelError) -> ModelRecord {
         let record = try await find(name)
         if let problem = record.problem { throw .unusable(record.id, reason: problem) }
@@ -121,7 +122,7 @@ package final class ModelManager: Sendable {
         return record
     }
 
-    /// The model that is meant where none is named: the only one that is loaded, or else the only one that there is. Nil for no such.
+    /// Returns the model for requests that do not name one: the only loaded model, or else the only usable model. Nil if neither exists.
     package func onlyModel() async -> String? {
         let loaded = loaded
         if loaded.count == 1 { return loaded[0].id }
@@ -131,29 +132,30 @@ package final class ModelManager: Sendable {
 
     // MARK: Looking
 
-    /// The backend of a model when it is loaded.
+    /// Returns the backend of a model, or nil if the model is not loaded.
     package func loadedBackend(_ record: ModelRecord) -> (any Backend)? { state.withLock { $0.pool.entries[record.loaded.id]?.loaded?.backend } }
 
-    /// Whether a request for the model would not wait.
+    /// Returns whether a request for the model would not wait.
     package func isReady(_ record: ModelRecord) -> Bool { state.withLock { $0.pool.isOpen(record.loaded.id) } }
 
-    /// Sorted by name.
+    /// The loaded models, sorted by name.
     package var loaded: [(id: String, backend: any Backend)] {
         statuses.compactMap { status in status.backend.map { (status.id, $0) } }
     }
     package var isLoading: Bool { state.withLock { !$0.loads.isEmpty } }
-    /// Requests that wait for a model.
+    /// The number of requests that wait for a model.
     package var waitingCount: Int { state.withLock { $0.requests.count } }
     package var isShuttingDown: Bool { state.withLock { $0.pool.stopped } }
 
-    /// Bytes that all models may take, and that they take or are about to take.
+    /// The memory budget of all models, and the memory that they take or are about to take, in bytes.
     package var memory: (budget: Int, used: Int) {
         countGrammars()
         return state.withLock { ($0.pool.limits.budget, $0.pool.usedBytes) }
     }
 
-    /// Grammars count like everything else that a model takes, and go before models do.
-    /// - needed: bytes that are about to be taken.
+    /// Updates the memory of the cached grammars, which counts toward their models. If memory is short, discards the grammars, before any model
+    /// is freed.
+    /// - needed: the bytes that are about to be allocated.
     private func countGrammars(besides needed: Int = 0) {
         let backends = loaded
         func bytes() -> [String: Int] { Dictionary(uniqueKeysWithValues: backends.map { ($0.id, $0.backend.grammarBytes) }) }
@@ -166,7 +168,7 @@ package final class ModelManager: Sendable {
         state.withLock { $0.pool.note(grammars: bytes()) }
     }
 
-    /// Every model that takes memory, sorted by name.
+    /// The status of every model that takes memory, sorted by name.
     package var statuses: [ModelStatus] {
         let now = now()
         return state.withLock { state in
@@ -179,21 +181,21 @@ package final class ModelManager: Sendable {
         }
     }
 
-    /// How far the load of a model is, 0 to 1; nil when it is not being loaded.
+    /// Returns the progress of a model's load, 0 to 1; nil if the model is not loading.
     package func progress(of id: String) -> Double? { state.withLock { $0.loads[id]?.progress.fraction } }
 
-    /// What a model takes, or would take; nil where its disk does not answer.
+    /// Returns the memory that a model takes or would take; nil if its disk does not answer.
     package func memory(of record: ModelRecord) async -> MemoryUse? {
         if let known = state.withLock({ $0.pool.entries[record.loaded.id]?.memory }) { return known }
         return try? await estimated(record.loaded, settings(record.loaded))
     }
 
-    /// Throws `DiskWork.NoAnswer` and `CancellationError`.
+    /// Returns the memory that a model would take. Throws `DiskWork.NoAnswer` and `CancellationError`.
     private func estimated(_ record: ModelRecord, _ settings: ModelSettings) async throws -> MemoryUse {
         try await onDisk { [estimate] in estimate(record, settings) }
     }
 
-    /// What a load goes by now. Throws `DiskWork.NoAnswer` and `CancellationError`.
+    /// Returns the current inputs of a load. Throws `DiskWork.NoAnswer` and `CancellationError`.
     func currentTerms(_ record: ModelRecord, _ settings: ModelSettings) async throws -> LoadTerms {
         try await onDisk { [terms] in terms(record, settings) }
     }
@@ -204,18 +206,19 @@ package final class ModelManager: Sendable {
 
     // MARK: Using
 
-    /// The model of this name, loaded. Waits for its memory and its load; callers that want the same model join one load.
-    /// - keepAlive: how long it stays after its users; nil leaves that as it is.
-    /// - onlyLoads: whether it is for the load alone, which may then be stopped.
+    /// Returns the model with a name after loading it if necessary. Waits for its memory and its load; requests for the same model share one
+    /// load.
+    /// - keepAlive: how long the model stays loaded after its last user; nil keeps the current value.
+    /// - onlyLoads: whether the caller only wants the model to be loaded. Such a load can be stopped.
     package func acquire(_ name: String, keepAlive: KeepAlive? = nil, onlyLoads: Bool = false) async throws -> ModelLease {
         try await acquire(try await findUsable(name), keepAlive: keepAlive, onlyLoads: onlyLoads)
     }
 
-    /// A task that is cancelled waits no longer.
+    /// Returns the model of a record, like `acquire` with a name. Cancelling the task ends the wait.
     package func acquire(_ record: ModelRecord, keepAlive: KeepAlive? = nil, onlyLoads: Bool = false) async throws -> ModelLease {
         let loaded = record.loaded
         let settings = settings(loaded)
-        // Of one that is outdated it says nothing about the next.
+        // The memory of an outdated model says nothing about its next version.
         let known = state.withLock { $0.pool.entries[loaded.id].flatMap { $0.isOutdated ? nil : $0.memory } }
         var memory: MemoryUse
         do {
@@ -239,7 +242,7 @@ package final class ModelManager: Sendable {
                     state.records[loaded.id] = loaded
                     return state.pool.request(ticket, loaded.id, terms, now: now)
                 }
-                // The cancellation may have been faster than the request.
+                // The task may have been cancelled before the request was registered.
                 if Task.isCancelled { cancel(ticket) }
             }
         } onCancel: {
@@ -253,25 +256,25 @@ package final class ModelManager: Sendable {
         request.answer.resume(throwing: CancellationError())
     }
 
-    /// Loads what is to be there from the beginning. A failure is logged and nobody else's.
+    /// Loads a model at startup. Logs a failure and does not throw it.
     package func preload(_ name: String) async {
         do {
             _ = try await acquire(name, onlyLoads: true)
         } catch {
-            // Told to stop, or not even begun.
+            // The load was stopped, possibly before it began.
             if error is CancellationError { return }
             logger.error("could not preload", metadata: ["model": "\(name)", "error": "\(error)"])
         }
     }
 
-    /// Loads every model whose settings ask for it, one after the other.
+    /// Loads every model whose settings request it, one after the other.
     package func preloadAll() async {
         for record in await list() where record.isLoadable && settings(record).preloads && !Task.isCancelled { await preload(record.id) }
     }
 
     // MARK: Acting
 
-    /// Decides under the lock, acts after it.
+    /// Decides while the lock is held, and acts after releasing it.
     func act(_ decide: (inout State, Double) -> [Pool.Action]) {
         let now = now()
         let effects = state.withLock { state in
@@ -306,7 +309,7 @@ package final class ModelManager: Sendable {
     }
 
     private func startLoading(_ asked: ModelRecord, _ progress: LoadProgress) async {
-        // Who asked may have waited while the disk changed.
+        // The disk may have changed while the request waited.
         let record = await newestRecords()[asked.id] ?? asked
         let settings = settings(record)
         logger.info("loading a model", metadata: ["model": "\(record.id)", "path": "\(record.path)"])
@@ -356,7 +359,7 @@ package final class ModelManager: Sendable {
         }
     }
 
-    /// When it returns, its reference is gone.
+    /// Shuts down the backend. When it returns, its own reference to the model is gone.
     private static func shutDown(_ model: LoadedModel?) async -> (@Sendable () async -> Void)? {
         await model?.backend.shutdown()
         return model?.whenFreed
@@ -377,7 +380,7 @@ package final class ModelManager: Sendable {
         }
     }
 
-    /// Does what is due: frees what nobody has used for long enough, refuses who has waited too long.
+    /// Performs the work that is due: frees models that were idle for long enough and refuses requests that waited too long.
     package func advance() {
         act { state, now in
             state.alarm = nil
@@ -386,7 +389,7 @@ package final class ModelManager: Sendable {
     }
 }
 
-/// The one reference that is left of a model that has to go.
+/// The only remaining reference to a model that is being freed.
 private final class LastReference: Sendable {
     private let model: Mutex<LoadedModel?>
 

@@ -1,6 +1,6 @@
 import ShimmyCore
 
-/// What is to be done after an event; the numbers are those of `ModelPool`.
+/// Decides the actions that follow an event. The rule numbers are those in the comment of `ModelPool`.
 extension ModelPool {
     mutating func settle(_ now: Double) -> [Action] {
         if stopped { return [] }
@@ -10,12 +10,12 @@ extension ModelPool {
             actions += done.actions
             if !done.goesOn { break }
         }
-        // What was held back for a head that is gone is free for all again.
+        // Models that were reserved for a head that no longer waits are available to all requests again.
         actions += grantWhatIsLoaded()
         return actions + freeTheOutdated() + freeTheExpired(now) + freeTheExcess()
     }
 
-    /// 9
+    /// Rule 9
     private mutating func refuseTheLate(_ now: Double) -> [Action] {
         let late = waiters.filter { now >= $0.since + limits.waitSeconds && !isLoading($0.id) }
         waiters.removeAll { waiter in late.contains { $0.ticket == waiter.ticket } }
@@ -26,7 +26,7 @@ extension ModelPool {
         }
     }
 
-    /// 1, and by leaving the others where they are: 2 and 3
+    /// Rule 1. Rules 2 and 3 result from leaving the other requests in the queue.
     private mutating func grantWhatIsLoaded() -> [Action] {
         var actions: [Action] = []
         var left: [Waiter] = []
@@ -44,22 +44,23 @@ extension ModelPool {
         return actions
     }
 
-    /// The first request whose model is not there. One whose model is just being freed is it, too: nobody overtakes it.
+    /// Returns the first request whose model is neither loaded nor loading. A model that is being freed counts as not loaded, so that no later
+    /// request overtakes.
     private mutating func nextHead(_ now: Double) -> Waiter? {
         let next = waiters.first { entries[$0.id] == nil || entries[$0.id]?.isFreeing == true }
         if next?.ticket != head?.ticket { head = next.map { ($0.ticket, now, []) } }
         return next
     }
 
-    /// - goesOn: whether there may be another head.
+    /// - goesOn: whether the next request may become the head.
     private mutating func serve(_ waiter: Waiter, _ now: Double) -> (actions: [Action], goesOn: Bool) {
-        if entries[waiter.id] != nil { return ([], false) }  // 3
-        if let refusal = neverFits(waiter.id, waiter.terms) {  // 4
+        if entries[waiter.id] != nil { return ([], false) }  // rule 3
+        if let refusal = neverFits(waiter.id, waiter.terms) {  // rule 4
             waiters.removeAll { $0.ticket == waiter.ticket }
             return ([.refuse(waiter.ticket, refusal)], true)
         }
         let missing = missing(for: waiter.terms.memory.total)
-        if missing.bytes <= 0, missing.places <= 0 {  // 5
+        if missing.bytes <= 0, missing.places <= 0 {  // rule 5
             let terms = waiter.terms
             entries[waiter.id] = Entry(memory: terms.memory, keepAlive: terms.keepAlive, configured: terms.keepAlive, isPinned: terms.isPinned)
             return ([.load(waiter.id)], true)
@@ -67,13 +68,13 @@ extension ModelPool {
         let leaving = head?.leaving ?? []
         guard let chosen = choose(missing, first: leaving) else { return ([], false) }
         let idle = chosen.filter { entries[$0]?.isIdle == true }
-        if idle.count == chosen.count { return (free(chosen), false) }  // 6
+        if idle.count == chosen.count { return (free(chosen), false) }  // rule 6
         guard !leaving.isEmpty || now >= (head?.since ?? now) + limits.patience else { return ([], false) }
-        head?.leaving = Set(chosen)  // 7
+        head?.leaving = Set(chosen)  // rule 7
         return (free(idle), false)
     }
 
-    /// What is missing beyond what is free, and beyond what is being freed already.
+    /// Returns the bytes and the number of models that are needed beyond what is free, and those that are already being freed.
     private func missing(for bytes: Int) -> (bytes: Int, places: Int, beingFreed: Int, placesBeingFreed: Int) {
         let freeing = entries.values.filter(\.isFreeing)
         return (
@@ -81,8 +82,8 @@ extension ModelPool {
         )
     }
 
-    /// Models to free, least recently used first, idle ones before others; nil when all of them together are not enough.
-    /// - first: those that were chosen before.
+    /// Returns the models to free, least recently used first and idle ones before others; nil if freeing all of them is not enough.
+    /// - first: the models that were chosen before, which remain the first choice.
     private func choose(
         _ missing: (bytes: Int, places: Int, beingFreed: Int, placesBeingFreed: Int), first: Set<String>
     ) -> [String]? {
@@ -100,7 +101,7 @@ extension ModelPool {
         return bytes > 0 || places > 0 ? nil : chosen
     }
 
-    /// 4
+    /// Rule 4: returns why a request can never be served, or nil if it can.
     func neverFits(_ id: String, _ terms: Terms) -> ModelError? {
         let pinned = entries.filter { $0.value.isPinned && $0.key != id }.values
         let available = limits.budget - pinned.reduce(0) { $0 + $1.memory.total }
@@ -109,17 +110,17 @@ extension ModelPool {
         return nil
     }
 
-    /// 12
+    /// Rule 12
     private mutating func freeTheOutdated() -> [Action] {
         free(entries.filter { $0.value.isOutdated && $0.value.loaded != nil && $0.value.users == 0 }.keys.sorted())
     }
 
-    /// 11
+    /// Rule 11
     private mutating func freeTheExpired(_ now: Double) -> [Action] {
         free(entries.filter { $0.value.expiry.map { $0 <= now } ?? false }.keys.sorted())
     }
 
-    /// 10
+    /// Rule 10
     private mutating func freeTheExcess() -> [Action] {
         var excess = -freeBytes - entries.values.filter(\.isFreeing).reduce(0) { $0 + $1.memory.total }
         var chosen: [String] = []
@@ -130,12 +131,12 @@ extension ModelPool {
         return free(chosen)
     }
 
-    /// What the kept grammars of loaded models take, in bytes, by model.
+    /// Records the memory of the cached grammars of loaded models, in bytes, by model.
     package mutating func note(grammars: [String: Int]) {
         for (id, entry) in entries where entry.loaded != nil { entries[id]?.memory.grammars = grammars[id] ?? 0 }
     }
 
-    /// Bytes of the budget that no model has or waits for; below 0 when models took more than was estimated.
+    /// The bytes of the budget that no model takes or reserves; negative if models took more than was estimated.
     package var freeBytes: Int { limits.budget - usedBytes }
     package var usedBytes: Int { entries.values.reduce(0) { $0 + $1.memory.total } }
 }

@@ -1,41 +1,42 @@
 package import ShimmyCore
 
-/// Which models are loaded, who uses them, who waits and who has to go. Pure decisions: it loads and frees nothing itself, knows no clock
-/// and does not wait. Every event returns what is to be done.
+/// A pool of models, which decides which models are loaded, which requests use or wait for them, and which models are freed. The pool only
+/// decides: it loads and frees nothing itself, has no clock and does not wait. Every event returns the actions to perform.
 ///
-/// Requests are served in the order in which they came. For each one that waits:
+/// Requests are served in the order of arrival. For each waiting request:
 ///
-/// 1. Its model is loaded and need not go for an earlier request: granted.
-/// 2. Its model is being loaded: it joins that load, however long that takes.
-/// 3. Its model is being freed, is outdated (12), or has to go for an earlier request: it waits until then and is looked at again.
+/// 1. Its model is loaded and not to be freed for an earlier request: the request is granted.
+/// 2. Its model is loading: the request joins that load, however long it takes.
+/// 3. Its model is being freed, is outdated (12), or must be freed for an earlier request: the request waits until then and is considered again.
 ///
-/// Otherwise its model is not there. Of these only the first is looked at (the head); the others wait behind it, so that nobody overtakes:
+/// Otherwise its model is not loaded. Only the first such request (the head) is considered; the others wait behind it, so that no request
+/// overtakes:
 ///
-/// 4. It can never fit, because what is pinned leaves too little: refused, at its arrival already.
-/// 5. It fits into what is free: its load begins. From then on the next one is the head.
-/// 6. It fits when idle models go: they are freed, least recently used first. They count until their memory is really free.
-/// 7. Models in its way are in use. After a moment (`patience`) those that have to go, again least recently used first, take no new users,
-///    and go as soon as the last one has left: so every head is served, however busy the others are.
+/// 4. It can never fit because the pinned models leave too little memory: the request is refused, already at arrival.
+/// 5. It fits into the free memory: its load begins, and the next request becomes the head.
+/// 6. It fits if idle models are freed: they are freed, least recently used first. They count until their memory is actually free.
+/// 7. It fits only if models in use are freed: after a moment (`patience`) the models to free, again least recently used first, accept no new
+///    users and are freed when their last user is done. So every head is served, however busy other models are.
 ///
-/// Beside these:
+/// In addition:
 ///
-/// 8. As many wait as may: refused at arrival.
-/// 9. It has waited as long as one may, and its model is not being loaded: refused.
-/// 10. A model took more than was estimated: idle ones go until all fits again.
-/// 11. Nobody has used a model for as long as it is kept: it is freed. Pinned ones stay.
-/// 12. A model is not any more what would be loaded now (its files or its settings changed), or its load is not wanted any more: it takes no
-///     new users and is freed, pinned or not, when the last one has left. So the change takes effect however busy the model is.
+/// 8. The max number of requests is waiting: a new request is refused at arrival.
+/// 9. A request has waited for the max time and its model is not loading: the request is refused.
+/// 10. A model took more memory than was estimated: idle models are freed until everything fits again.
+/// 11. A model was idle for its keep-alive time: it is freed. Pinned models stay.
+/// 12. A model is outdated because its files or its settings changed, or its load is no longer wanted: it accepts no new users and is freed,
+///     pinned or not, when its last user is done. So the change takes effect however busy the model is.
 package struct ModelPool<Resource> {
     package struct Limits: Sendable {
-        /// Bytes of all models together.
+        /// The max bytes of all models together.
         package var budget: Int
-        /// Models at once; nil for any number.
+        /// The max number of models at once; nil for unlimited.
         package var models: Int?
-        /// Requests that may wait.
+        /// The max number of waiting requests.
         package var waiting = 256
-        /// Seconds that one may wait.
+        /// The max seconds that a request waits.
         package var waitSeconds = 60.0
-        /// Seconds after which the models in the head's way take no new users.
+        /// Seconds after which the models in the head's way accept no new users.
         package var patience = 1.0
 
         package init(budget: Int, models: Int? = nil) {
@@ -44,19 +45,19 @@ package struct ModelPool<Resource> {
         }
     }
 
-    /// Names a request.
+    /// The identifier of a request.
     package typealias Ticket = Int
 
-    /// How a model is to be held.
+    /// How a request wants a model to be loaded and kept.
     package struct Terms: Sendable {
-        /// What it will take.
+        /// The memory that the model will take.
         package var memory: MemoryUse
         package var isPinned: Bool
-        /// Unless a request said otherwise.
+        /// The keep-alive time unless a request sets another one.
         package var keepAlive: KeepAlive
-        /// What this request says; it holds until another one says something else.
+        /// The keep-alive time that this request sets, valid until another request sets a different one; nil to keep the current one.
         package var asked: KeepAlive?
-        /// Whether it is for the load alone; nobody waits for an answer.
+        /// Whether the request is for the load alone, so that no client waits for an answer.
         package var onlyLoads: Bool
 
         package init(
@@ -71,12 +72,12 @@ package struct ModelPool<Resource> {
     }
 
     package enum Action {
-        /// The request has its model, and counts as a user until `release`.
+        /// The request receives its model, and counts as a user until `release`.
         case grant(Ticket, String, Resource)
         case refuse(Ticket, ModelError)
-        /// Load it, then say `didLoad` or `didFail`.
+        /// Load the model, then call `didLoad` or `didFail`.
         case load(String)
-        /// Free it, then say `didFree`.
+        /// Free the model, then call `didFree`.
         case free(String, Resource)
     }
 
@@ -88,25 +89,25 @@ package struct ModelPool<Resource> {
 
     struct Entry {
         var stage = Stage.loading
-        /// Estimated while it is loading, then what it really takes.
+        /// The memory that the model takes; an estimate while it is loading.
         var memory: MemoryUse
         var users = 0
-        /// Of a count that goes on with each use.
+        /// The value of a counter that increases with each use.
         var lastUse = 0
-        /// Seconds, when the last user went; what it is while there are some does not matter.
+        /// The time when the last user was done, in seconds. Undefined while the model has users.
         var idleSince = 0.0
         var keepAlive: KeepAlive
-        /// What its settings say of that; a request may have said something else since.
+        /// The keep-alive time in the model's settings; a request may have set another one since.
         var configured: KeepAlive
         var isPinned: Bool
-        /// 12
+        /// Whether the model is outdated (rule 12).
         var isOutdated = false
 
         var loaded: Resource? {
             guard case .loaded(let resource) = stage else { return nil }
             return resource
         }
-        /// Of one that takes new users, as far as it alone is asked.
+        /// The resource if the model accepts new users, regardless of the head's needs; otherwise nil.
         var open: Resource? { isOutdated ? nil : loaded }
         var isIdle: Bool { loaded != nil && users == 0 && !isPinned }
         var isLoading: Bool {
@@ -117,7 +118,7 @@ package struct ModelPool<Resource> {
             guard case .freeing = stage else { return false }
             return true
         }
-        /// When it goes if nobody comes; nil for never, or while it is in use.
+        /// The time when the idle model is freed, in seconds; nil for never, and while the model is in use.
         var expiry: Double? {
             guard isIdle, case .seconds(let seconds) = keepAlive else { return nil }
             return idleSince + seconds
@@ -133,9 +134,9 @@ package struct ModelPool<Resource> {
 
     let limits: Limits
     var entries: [String: Entry] = [:]
-    /// In order of arrival.
+    /// The waiting requests, in the order of arrival.
     var waiters: [Waiter] = []
-    /// The request whose model comes next, since when it is that, and what has to go for it.
+    /// The request whose model is loaded next, the time since when it has been the head, and the models to free for it.
     var head: (ticket: Ticket, since: Double, leaving: Set<String>)?
     var stopped = false
     private var uses = 0
@@ -146,13 +147,13 @@ package struct ModelPool<Resource> {
 
     package mutating func request(_ ticket: Ticket, _ id: String, _ terms: Terms, now: Double) -> [Action] {
         if stopped { return [.refuse(ticket, .shuttingDown)] }
-        if entries[id]?.isOutdated ?? true, let refusal = neverFits(id, terms) { return [.refuse(ticket, refusal)] }  // 4
-        if !isOpen(id), waiters.count >= limits.waiting { return [.refuse(ticket, .tooManyWait(limits.waiting))] }  // 8
+        if entries[id]?.isOutdated ?? true, let refusal = neverFits(id, terms) { return [.refuse(ticket, refusal)] }  // rule 4
+        if !isOpen(id), waiters.count >= limits.waiting { return [.refuse(ticket, .tooManyWait(limits.waiting))] }  // rule 8
         waiters.append(Waiter(ticket: ticket, id: id, terms: terms, since: now))
         return settle(now)
     }
 
-    /// The request waits no longer; nothing happens to one that was granted.
+    /// Removes a waiting request. A request that was already granted is not affected.
     package mutating func cancel(_ ticket: Ticket, now: Double) -> [Action] {
         waiters.removeAll { $0.ticket == ticket }
         return settle(now)
@@ -170,7 +171,7 @@ package struct ModelPool<Resource> {
     }
 
     package mutating func didFail(_ id: String, _ error: ModelError, now: Double) -> [Action] {
-        // What failed is not what those want who wait (12): it is tried anew for them.
+        // If the failed load was outdated (12), the waiting requests want its next version, which is loaded for them instead.
         let isWanted = entries[id]?.isOutdated != true
         entries[id] = nil
         return (isWanted ? refuseAll(whoWaitFor: id, error) : []) + settle(now)
@@ -194,8 +195,8 @@ package struct ModelPool<Resource> {
         case removed([Action])
     }
 
-    /// Takes a model out if nobody uses it or waits to use it, pinned or not. One that is being loaded for its own sake is not wanted any more:
-    /// those who asked for that hear it, its load should be stopped, and whoever comes later has it loaded anew.
+    /// Removes a model that no request uses or waits to use, pinned or not. A model that is loading for requests with `onlyLoads` is no longer
+    /// wanted: these requests are refused, the caller should stop the load, and a later request loads the model again.
     package mutating func remove(_ id: String, now: Double) -> Removal {
         guard let entry = entries[id], !entry.isFreeing else { return .notLoaded }
         guard entry.users == 0, !waiters.contains(where: { $0.id == id && !$0.terms.onlyLoads }) else { return .inUse }
@@ -204,13 +205,13 @@ package struct ModelPool<Resource> {
         return .removed(refuseAll(whoWaitFor: id, .loadStopped(id)) + settle(now))
     }
 
-    /// The model is not any more what would be loaded now (12).
+    /// Marks a model as outdated (rule 12).
     package mutating func retire(_ id: String, now: Double) -> [Action] {
         entries[id]?.isOutdated = true
         return settle(now)
     }
 
-    /// This is what its settings say now. Where they say nothing new, what a request said still holds.
+    /// Applies a model's current settings. If the keep-alive time in the settings did not change, a value from a request remains valid.
     package mutating func hold(_ id: String, keepAlive: KeepAlive, isPinned: Bool, now: Double) -> [Action] {
         if let entry = entries[id], entry.configured != keepAlive {
             entries[id]?.keepAlive = keepAlive
@@ -220,10 +221,10 @@ package struct ModelPool<Resource> {
         return settle(now)
     }
 
-    /// Time has gone by.
+    /// Applies the passage of time.
     package mutating func advance(now: Double) -> [Action] { settle(now) }
 
-    /// Nothing is served any more; models are freed even if they are in use.
+    /// Stops serving requests and frees all models, even those in use.
     package mutating func stop() -> [Action] {
         stopped = true
         let refusals = waiters.map { Action.refuse($0.ticket, .shuttingDown) }
@@ -232,7 +233,7 @@ package struct ModelPool<Resource> {
         return refusals + free(entries.keys.sorted())
     }
 
-    /// Seconds, when `advance` has something to do; nil for never.
+    /// Returns the time when `advance` has work to do, in seconds; nil for never.
     package func nextDeadline(after now: Double) -> Double? {
         var times = entries.values.compactMap(\.expiry)
         times += waiters.filter { !isLoading($0.id) }.map { $0.since + limits.waitSeconds }
@@ -270,11 +271,11 @@ package struct ModelPool<Resource> {
         }
     }
 
-    /// Whether it is there or on its way, and not to be replaced.
+    /// Returns whether the model is loaded or loading, and not outdated.
     func isWanted(_ id: String) -> Bool { entries[id].map { !$0.isOutdated && !$0.isFreeing } ?? false }
 
     func isLoading(_ id: String) -> Bool { entries[id]?.isLoading ?? false }
 
-    /// Whether a request for it would not wait.
+    /// Returns whether a request for the model would not wait.
     package func isOpen(_ id: String) -> Bool { entries[id]?.open != nil && head?.leaving.contains(id) != true }
 }
