@@ -1,22 +1,22 @@
 import ShimmyJSON
 
-/// What a file says: settings as the environment would have them, and presets of models.
+/// The content of a configuration file: settings in the form of environment variables, and presets of models.
 package struct ConfigurationFile: Sendable {
     package let path: String
-    /// By variable.
+    /// The settings' values, by variable.
     package private(set) var values: [String: String] = [:]
-    /// 1-based lines of the settings, by variable.
+    /// The settings' 1-based lines, by variable.
     package private(set) var lines: [String: Int] = [:]
-    /// In the order of their names.
+    /// The presets, in the order of their names.
     package private(set) var presets: [ModelPreset] = []
-    /// Everything that is wrong with it, in the order of lines. A file with problems is not used, not even in part.
+    /// All problems of the file, in the order of lines. The program does not use a file with problems, not even in part.
     package private(set) var problems: [ConfigurationProblem] = []
 
     private var keyLines = KeyLines("")
     private static let largest = 1 << 20
 
-    /// - path: as messages name it.
-    /// - paths: where relative paths in it begin.
+    /// - path: the file's path in messages.
+    /// - paths: the base of relative paths in the file.
     package init(text: String, path: String, paths: PathBase) {
         self.path = path
         guard text.utf8.count <= Self.largest else {
@@ -33,7 +33,7 @@ package struct ConfigurationFile: Sendable {
         sortProblems()
     }
 
-    /// What somebody else found out about a value.
+    /// Adds a problem with a value that another part of the program found.
     package mutating func add(_ message: String, at path: [String]) {
         var reader = TableReader([:], path: path, file: self.path, lines: keyLines)
         reader.report(nil, message)
@@ -41,7 +41,7 @@ package struct ConfigurationFile: Sendable {
         sortProblems()
     }
 
-    /// Every name of a model that stands in it.
+    /// All model names in the file.
     package var modelNames: [ConfiguredName] {
         presets.flatMap { preset in
             let table = ["model", preset.name]
@@ -53,7 +53,7 @@ package struct ConfigurationFile: Sendable {
 
     private mutating func sortProblems() { problems.sort { ($0.line ?? 0, $0.path) < ($1.line ?? 0, $1.path) } }
 
-    /// For a file that cannot be read at all.
+    /// Creates the result for a file that cannot be read at all.
     package init(path: String, problem: String) {
         self.path = path
         problems = [ConfigurationProblem(file: path, line: nil, path: "", message: problem)]

@@ -1,10 +1,10 @@
 import Foundation
 
-/// Where the file is.
+/// The location of the configuration file.
 package enum ConfigurationPlace {
     package static let variable = "SHIMMY_CONFIG"
 
-    /// The places where a file is looked for that nobody named, the first one first.
+    /// Returns the default paths of the file, in the order in which they are tried.
     package static func usual(environment: [String: String], home: String) -> [String] {
         let base = environment["XDG_CONFIG_HOME"].flatMap { $0.isEmpty ? nil : $0 } ?? "\(home)/.config"
         var places = ["\(base)/shimmy/shimmy.toml"]
@@ -14,14 +14,14 @@ package enum ConfigurationPlace {
         return places
     }
 
-    /// The file that holds; nil where there is none.
-    /// - named: by `--config`. What is named there or in SHIMMY_CONFIG is the file, whether it is there or not.
+    /// Returns the path of the file to use; nil if there is none.
+    /// - named: the path from `--config`, or nil. A path from there or from SHIMMY_CONFIG is used even if the file does not exist.
     package static func find(named: String?, environment: [String: String], home: String) -> String? {
         if let path = named ?? environment[variable], !path.isEmpty { return path }
         return usual(environment: environment, home: home).first { FileManager.default.fileExists(atPath: $0) }
     }
 
-    /// Reads a file; one that cannot be read is a problem like any other.
+    /// Reads a file. A file that cannot be read is a problem like any other.
     package static func read(_ path: String, home: String) -> ConfigurationFile {
         guard let data = FileManager.default.contents(atPath: path) else {
             let isThere = FileManager.default.fileExists(atPath: path)

@@ -1,9 +1,9 @@
-/// Something in the file that is not as it should be.
+/// An error in the configuration file.
 package struct ConfigurationProblem: Error, Sendable, Equatable, CustomStringConvertible {
     package let file: String
-    /// 1-based; nil where no line is to blame.
+    /// The 1-based line; nil if the problem does not concern a line.
     package let line: Int?
-    /// The key's path, such as `engine.ctx_size`; empty for the file as a whole.
+    /// The key's path, such as `engine.ctx_size`; empty for the whole file.
     package let path: String
     package let message: String
 
@@ -14,7 +14,7 @@ package struct ConfigurationProblem: Error, Sendable, Equatable, CustomStringCon
         self.message = message
     }
 
-    /// As compilers write it: `shimmy.toml:12: engine.ctx_size: …`.
+    /// The problem in the format of compilers: `shimmy.toml:12: engine.ctx_size: …`.
     package var description: String {
         "\(file)\(line.map { ":\($0)" } ?? ""): \(path.isEmpty ? "" : "\(path): ")\(message)"
     }

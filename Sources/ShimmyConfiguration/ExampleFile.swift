@@ -1,5 +1,5 @@
-/// The file that `shimmy config init` writes: every key with its default, commented out, so that nothing is set until somebody means it.
-/// Words begin with `# `, keys with `#` alone.
+/// The file that `shimmy config init` writes: every key with its default, commented out, so that the file sets nothing until the user edits it. Lines
+/// of text begin with `# `, keys with `#` alone.
 package enum ExampleFile {
     package static var text: String {
         var lines = introduction
@@ -15,7 +15,7 @@ package enum ExampleFile {
         return (lines + models).joined(separator: "\n") + "\n"
     }
 
-    /// For settings whose default no value says.
+    /// Returns a sample value for a setting whose default cannot be written as a value.
     private static func sample(_ setting: Setting) -> String {
         switch setting.kind {
         case .path: "\"~/\(setting.key)\""

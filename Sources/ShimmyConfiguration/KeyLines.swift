@@ -1,7 +1,7 @@
-/// Which line of a TOML text each key stands on. The parser tells only where a text stops being TOML; people want a line for every mistake.
-/// It is only asked about texts that the parser has taken.
+/// The line of each key in a TOML text. The parser reports a line only for a syntax error, but users need a line for every mistake. The text must be
+/// one that the parser has accepted.
 struct KeyLines {
-    /// By path, whose parts are joined by a character that no key has; elements of arrays of tables are numbered.
+    /// The lines by path. A character that no key contains joins the parts of a path. Elements of arrays of tables are numbered.
     private var lines: [String: Int] = [:]
     private var counts: [String: Int] = [:]
     private var bytes: ArraySlice<UInt8>
@@ -21,7 +21,7 @@ struct KeyLines {
         }
     }
 
-    /// The line of a key, or of the nearest thing around it that has one.
+    /// Returns the line of a key, or of the nearest enclosing key or table that has a line; nil if there is none.
     func line(of path: [String]) -> Int? {
         for length in stride(from: path.count, through: 1, by: -1) {
             if let line = lines[Self.joined(path.prefix(length))] { return line }
@@ -36,7 +36,7 @@ struct KeyLines {
         for length in 1...max(1, path.count) where lines[Self.joined(path.prefix(length))] == nil { lines[Self.joined(path.prefix(length))] = line }
     }
 
-    /// `[a.b]` or `[[a.b]]`, whose elements are `a.b.0`, `a.b.1` and so on.
+    /// Reads a header: `[a.b]`, or `[[a.b]]`, whose elements are `a.b.0`, `a.b.1` and so on.
     private mutating func header() -> [String] {
         let start = line
         _ = next()
@@ -59,7 +59,7 @@ struct KeyLines {
         return byte
     }
 
-    /// To the next key or header; whether there is one.
+    /// Advances to the next key or header; returns whether there is one.
     private mutating func skipBlanks() -> Bool {
         while let byte = bytes.first {
             switch byte {
@@ -75,7 +75,7 @@ struct KeyLines {
         while let byte = bytes.first, byte != UInt8(ascii: "\n") { _ = next() }
     }
 
-    /// A dotted key and what ends it.
+    /// Reads a dotted key and the character that ends it.
     private mutating func keys(until end: UInt8) -> [String] {
         var (keys, key): ([String], [UInt8]) = ([], [])
         while let byte = next(), byte != end {
@@ -91,7 +91,8 @@ struct KeyLines {
         return keys + [String(decoding: key, as: UTF8.self)]
     }
 
-    /// The rest of a string on one line. Escapes of anything but quotes and backslashes keep their letters: such keys have no line of their own.
+    /// Reads the rest of a string on one line. Escapes other than those of quotes and backslashes are not decoded but keep their letters, so that
+    /// such keys have no line of their own.
     private mutating func string(quote: UInt8) -> [UInt8] {
         var text: [UInt8] = []
         while let byte = next(), byte != quote {
@@ -100,7 +101,7 @@ struct KeyLines {
         return text
     }
 
-    /// To the end of the line on which the value ends: lists and long strings take several.
+    /// Advances to the end of the line on which the value ends. Arrays and multi-line strings take several lines.
     private mutating func skipValue() {
         var depth = 0
         while let byte = bytes.first {
@@ -133,7 +134,7 @@ struct KeyLines {
             if bytes.first == UInt8(ascii: "\\"), quote == UInt8(ascii: "\"") { _ = next() }
             _ = next()
         }
-        // Up to two quotes may stand before the closing ones.
+        // Up to two quotes may precede the closing ones.
         while bytes.first == quote { _ = next() }
     }
 }

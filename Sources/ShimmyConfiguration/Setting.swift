@@ -1,23 +1,23 @@
-// Reads shimmy.toml: the settings' names, tables, kinds and bounds, and the presets of models. Knows TOML; knows no models and no HTTP,
-// so that what a preset's fields mean to a request is checked elsewhere.
+// Reads shimmy.toml: the settings' names, tables, kinds and ranges, and the presets of models. This target knows TOML, but neither models nor HTTP;
+// other targets check what a preset's fields mean to a request.
 
-/// One setting of the program: a key of the file, which is an option of the command line and a variable of the environment as well.
+/// One setting of the program: a key of the file, which is also an option of the command line and an environment variable.
 package struct Setting: Sendable {
     package let table: String
     /// The option's name with underscores: `ctx_size` is `--ctx-size`.
     package let key: String
-    /// Such as `SHIMMY_CTX_SIZE`.
+    /// The environment variable, such as `SHIMMY_CTX_SIZE`.
     package let variable: String
     package let kind: SettingKind
-    /// As it would stand in the file; nil where none says it all.
+    /// The default as the file would contain it; nil if no value expresses it.
     package let defaultText: String?
-    /// For people, one line.
+    /// A description in one line.
     package let help: String
-    /// Whether a running server takes a change.
+    /// Whether a running server applies a change.
     package let isLive: Bool
-    /// Never shown.
+    /// Whether the program never shows the value.
     package let isSecret: Bool
-    /// A variable that says the same in another way, and so wins over the file.
+    /// Another variable that sets the same value, and therefore wins over the file; nil if there is none.
     package let rival: String?
 
     init(
@@ -35,6 +35,6 @@ package struct Setting: Sendable {
         self.variable = variable ?? "SHIMMY_" + key.uppercased()
     }
 
-    /// Such as `engine.ctx_size`.
+    /// The setting's path, such as `engine.ctx_size`.
     package var path: String { "\(table).\(key)" }
 }

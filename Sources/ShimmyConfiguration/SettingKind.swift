@@ -1,25 +1,25 @@
 import ShimmyCore
 import ShimmyJSON
 
-/// What a setting's value may be, and how the environment writes it.
+/// The type of a setting's value, and its form in the environment.
 package enum SettingKind: Sendable, Equatable {
     case text
-    /// A file or a folder; `~` and paths beside the configuration are made whole.
+    /// A file or a folder. `~` is expanded, and relative paths start at the configuration file's folder.
     case path
     case flag
     case integer(ClosedRange<Int>)
-    /// 1 to 65535, or `"auto"`.
+    /// A port from 1 to 65535, or `"auto"`.
     case port
-    /// Bytes: a number, or a text such as `"4G"`.
+    /// A size in bytes: a number, or a text such as `"4G"`.
     case size
-    /// A number of seconds, negative for ever, or a text such as `"5m"`.
+    /// A duration: a number of seconds, negative for ever, or a text such as `"5m"`.
     case time
     case choice([String])
-    /// Of texts; the environment separates them by commas.
+    /// A list of texts; the environment separates them by commas.
     case list
     case pathList
 
-    /// What the file is told when a value is of no such kind.
+    /// The expected value, for the error message about a value of another kind.
     package var expectation: String {
         switch self {
         case .text: "a string"
@@ -36,7 +36,7 @@ package enum SettingKind: Sendable, Equatable {
         }
     }
 
-    /// The value as the environment would have it; nil when it is of another kind or out of bounds.
+    /// Returns the value in the form of the environment; nil if it is of another kind or out of range.
     func text(_ value: JSON, paths: PathBase) -> String? {
         switch self {
         case .text: return value.stringValue.flatMap { $0.isEmpty ? nil : $0 }
@@ -56,7 +56,7 @@ package enum SettingKind: Sendable, Equatable {
         }
     }
 
-    /// Whether a variable of the environment may have this text.
+    /// Returns whether an environment variable may have this text.
     package func accepts(_ text: String) -> Bool {
         switch self {
         case .text, .path, .pathList: !text.isEmpty
@@ -78,14 +78,14 @@ package enum SettingKind: Sendable, Equatable {
 }
 
 extension JSON {
-    /// An integer that was written as one: TOML tells `1` and `1.0` apart, and so do its readers.
+    /// The value of a number that was written as an integer; nil for others. TOML distinguishes `1` and `1.0`, and so do its readers.
     fileprivate var integer: Int? {
         guard case .number(let number) = self else { return nil }
         return Int(number.literal)
     }
 }
 
-/// A size as people write it: `500M`, `4G`, or bytes.
+/// A size in the notation of people: `500M`, `4G`, or bytes.
 package enum SizeText {
     package static func bytes(_ text: String) -> Int? {
         let units: [Character: Int] = ["K": 1000, "M": 1_000_000, "G": 1_000_000_000]
@@ -95,7 +95,7 @@ package enum SizeText {
     }
 }
 
-/// Where paths in a file begin.
+/// The base of relative paths in a file.
 package struct PathBase: Sendable {
     package let folder: String
     package let home: String

@@ -1,8 +1,8 @@
-/// Every setting: the one list that the reader, `shimmy config` and the example are made from.
+/// All settings: the only list. The reader, `shimmy config` and the example are made from it.
 package enum Settings {
     package static let all: [Setting] = server + limits + models + engine + storage + log
 
-    /// In the order of the example, with a line for people.
+    /// The tables in the order of the example, each with a description in one line.
     package static let tables: [(name: String, help: String)] = [
         ("server", "Where the server listens, and whom it answers."),
         ("limits", "Bounds on what clients may use; docs/limits.md lists all of them."),

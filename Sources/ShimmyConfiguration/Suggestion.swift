@@ -1,14 +1,14 @@
 import ShimmyCore
 
-/// Guesses which name was meant.
+/// Suggestions of the name that was probably meant.
 package enum Suggestion {
-    /// ` Did you mean 'port'?`, or nothing when no name is close.
+    /// Returns ` Did you mean 'port'?`, or an empty text if no name is similar.
     package static func text(for name: String, among names: [String]) -> String {
         closest(to: name, among: names).map { " Did you mean '\($0)'?" } ?? ""
     }
 
     package static func closest(to name: String, among names: [String]) -> String? {
-        // Hyphens for underscores are the likeliest slip: the options have them.
+        // Hyphens in place of underscores are the most likely mistake, because the options have them.
         let plain = name.lowercased().replacing("-", with: "_")
         let ranked = names.map { ($0, edits(from: plain.utf8, to: $0.utf8)) }.filter { $0.1 <= max(1, $0.0.count / 3) }
         return ranked.min { ($0.1, $0.0) < ($1.1, $1.0) }?.0

@@ -1,7 +1,7 @@
 import ShimmyJSON
 import TOMLKit
 
-/// A TOML text as values that everything else can read.
+/// A converter of TOML texts to JSON values.
 enum TOMLText {
     static func parse(_ text: String, file: String) throws(ConfigurationProblem) -> JSONObject {
         if let line = lineOfBrokenHeader(text) {
@@ -9,7 +9,7 @@ enum TOMLText {
         }
         do {
             let table = try TOMLTable(string: text)
-            // Tables and values within it point into it.
+            // The tables and values inside point into `table`.
             return withExtendedLifetime(table) { object(table) }
         } catch let error as TOMLParseError {
             let message = error.description.split(separator: "\n").first.map(String.init) ?? "it is no TOML"
@@ -19,9 +19,10 @@ enum TOMLText {
         }
     }
 
-    /// Returns the line of the first table header that does not begin with a name. toml++ ends the process for one, with an assertion.
+    /// Returns the line of the first table header that does not begin with a name; nil if there is none. toml++ fails an assertion for such a header,
+    /// which ends the process.
     ///
-    /// A line within an array may look the same. What stands before a header is complete TOML; what stands before such a line is not.
+    /// A line within an array may look the same. The text before a header is complete TOML; the text before such a line is not.
     private static func lineOfBrokenHeader(_ text: String) -> Int? {
         var before = ""
         for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
@@ -54,7 +55,7 @@ enum TOMLText {
         if let bool = value.bool { return .bool(bool) }
         if let integer = value.int { return .int(integer) }
         if let double = value.double, double.isFinite { return .double(double) }
-        // Dates, infinities and such: JSON has no word for them and no setting takes them, so they are refused like any wrong type.
+        // JSON cannot express dates, infinities and the like, and no setting takes them, so they are refused like any wrong type.
         return .object(["toml": .string(value.debugDescription)])
     }
 }

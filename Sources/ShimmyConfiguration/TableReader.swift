@@ -1,6 +1,6 @@
 import ShimmyJSON
 
-/// Reads one table and gathers every problem, not only the first.
+/// A reader of one table that collects all problems, not only the first.
 struct TableReader {
     let object: JSONObject
     private(set) var problems: [ConfigurationProblem] = []
@@ -20,14 +20,14 @@ struct TableReader {
         problems.append(ConfigurationProblem(file: file, line: lines.line(of: whole), path: Self.text(whole), message: message))
     }
 
-    /// Keys that are none of these.
+    /// Reports the keys that are not among `names`.
     mutating func refuseOthers(than names: [String]) {
         for key in object.keys where !names.contains(key) {
             report(key, "there is no such key.\(Suggestion.text(for: key, among: names))")
         }
     }
 
-    /// The value if it is right; reports it if not. Nil also where there is none.
+    /// Returns the value if it is valid; otherwise reports a problem and returns nil. Nil also if the key is absent.
     mutating func value<Value>(_ key: String, _ expectation: String, _ convert: (JSON) -> Value?) -> Value? {
         guard let json = object[key] else { return nil }
         if let value = convert(json) { return value }
@@ -41,14 +41,14 @@ struct TableReader {
 
     mutating func object(_ key: String) -> JSONObject? { value(key, "a table", \.objectValue) }
 
-    /// A reader of a table inside, whose problems `take` brings back.
+    /// Returns a reader for a nested table. `take` adds its problems to this reader's.
     func nested(_ key: String, _ object: JSONObject) -> TableReader {
         TableReader(object, path: path + key.split(separator: "\u{1f}").map(String.init), file: file, lines: lines)
     }
 
     mutating func take(_ other: TableReader) { problems += other.problems }
 
-    /// A path as the file would write it: `model."a.b".context`.
+    /// Returns a path as TOML writes it: `model."a.b".context`.
     private static func text(_ path: [String]) -> String {
         path.map { part in
             let isBare = !part.isEmpty && part.utf8.allSatisfy { $0 == 0x2D || $0 == 0x5F || (0x30...0x39).contains($0) || isLetter($0) }

@@ -1,7 +1,7 @@
-// From values back to text.
+// Serialization: JSON values to text.
 
 extension JSON {
-    /// Appends the value on one line and without spaces, members in their order and numbers as they were written.
+    /// Appends the value on one line without spaces, with members in their order and numbers as they were written.
     package func write(into buffer: inout [UInt8]) {
         write(into: &buffer, layout: nil)
     }
@@ -12,19 +12,19 @@ extension JSON {
         return buffer
     }
 
-    /// What `write(into:)` writes.
+    /// The text that `write(into:)` writes.
     package var text: String {
         String(decoding: serialized(), as: UTF8.self)
     }
 
-    /// One member or element a line, as Python's `json.dumps(…, indent: 2)` prints it. No line feed at the end.
+    /// Returns the value with one member or element per line, as Python's `json.dumps(…, indent=2)` prints it, without a line feed at the end.
     package func pretty(indent: Int = 2) -> String {
         var buffer: [UInt8] = []
         write(into: &buffer, layout: Layout(indent: indent, level: 0))
         return String(decoding: buffer, as: UTF8.self)
     }
 
-    /// Where lines break and how far they are indented.
+    /// The indentation of a value that spans several lines.
     private struct Layout {
         let indent: Int
         var level: Int
@@ -35,7 +35,7 @@ extension JSON {
         }
     }
 
-    /// `layout` is nil for one line.
+    /// - layout: nil for one line.
     private func write(into buffer: inout [UInt8], layout: Layout?) {
         switch self {
         case .null: buffer += "null".utf8
@@ -77,7 +77,7 @@ extension JSON {
 // MARK: - Strings
 
 extension JSON {
-    /// Appends a string literal with its quotation marks. Only what must be escaped is; everything else is copied in runs.
+    /// Appends a string literal with its quotation marks. Only the characters that must be escaped are escaped; all others are copied in runs.
     package static func writeString(_ string: String, into buffer: inout [UInt8]) {
         buffer.append(UInt8(ascii: "\""))
         var string = string

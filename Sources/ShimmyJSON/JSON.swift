@@ -1,9 +1,9 @@
-// JSON that keeps key order and number precision, with paths for error messages. Knows nothing of HTTP or of any API.
+// JSON that keeps key order and number precision, with paths for error messages. This target does not depend on HTTP or on any API.
 
 /// One JSON value.
 ///
-/// Strings and keys are equal when their bytes are (RFC 8259, section 8.3). Swift's own `==` would take "é" for "e" + U+0301 and so lose one
-/// of two keys that a client told apart.
+/// Strings and keys are equal if their bytes are equal (RFC 8259, section 8.3). Swift's own `==` treats "é" and "e" + U+0301 as equal, and so would
+/// lose one of two keys that a client distinguishes.
 package enum JSON: Sendable, Equatable {
     case null
     case bool(Bool)
@@ -16,7 +16,7 @@ package enum JSON: Sendable, Equatable {
         .number(JSONNumber(value))
     }
 
-    /// NaN and the infinities become `null`, as in JavaScript: JSON has no word for them.
+    /// Returns a number. NaN and the infinities become `null`, as in JavaScript, because JSON cannot express them.
     package static func double(_ value: Double) -> JSON {
         value.isFinite ? .number(JSONNumber(value)) : .null
     }
@@ -57,33 +57,34 @@ extension JSON {
         if case .object(let value) = self { value } else { nil }
     }
 
-    /// The exact integer, also of `100.0` and `1e2`. Nil for other values, so also for an integer that `Int` cannot hold.
+    /// The exact integer, also for `100.0` and `1e2`. Nil for other values, and for an integer outside the range of `Int`.
     package var intValue: Int? {
         guard case .number(let number) = self, let value = number.int64 else { return nil }
         return Int(exactly: value)
     }
 
-    /// The nearest double, of integers too. Nil for other values, and for a number beyond the range of `Double`: no infinity gets in this way.
+    /// The nearest double, also for integers. Nil for other values, and for a number outside the range of `Double`, so that the result is never
+    /// infinite.
     package var doubleValue: Double? {
         guard case .number(let number) = self else { return nil }
         let value = number.double
         return value.isFinite ? value : nil
     }
 
-    /// The member of an object; nil if there is none or if this is no object.
+    /// Returns the member of an object; nil if it is absent or if this is not an object.
     package subscript(key: String) -> JSON? {
         objectValue?[key]
     }
 
-    /// The element of an array; nil if there is none or if this is no array.
+    /// Returns the element of an array; nil if it is absent or if this is not an array.
     package subscript(index: Int) -> JSON? {
         guard case .array(let elements) = self, elements.indices.contains(index) else { return nil }
         return elements[index]
     }
 
-    /// The kind of value in OpenAI's words, to follow "expected an integer, but got …".
+    /// The kind of value in OpenAI's words, for messages such as "expected an integer, but got …".
     ///
-    /// An integral number is "an integer" however it is written (`1.0`) and however large it is.
+    /// An integral number is "an integer" in any notation (`1.0`) and of any size.
     package var kind: String {
         switch self {
         case .null: "null"
@@ -98,7 +99,7 @@ extension JSON {
 
 // MARK: - Literals
 
-// There is no nil literal: in `condition ? nil : json` it would make a JSON null where an absent value is meant.
+// There is no nil literal, because in `condition ? nil : json` it would create a JSON null where an absent value is meant.
 
 extension JSON: ExpressibleByBooleanLiteral {
     package init(booleanLiteral value: Bool) { self = .bool(value) }

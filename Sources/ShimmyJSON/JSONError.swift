@@ -1,16 +1,16 @@
-// What can be wrong with a JSON text, and how much of it is read.
+// The errors of the parser, and its limits.
 
-/// The bounds of what the parser accepts.
+/// The limits of the parser.
 package struct JSONLimits: Sendable {
-    /// How deep arrays and objects may nest. The parser recurses, and the stack of a secondary thread is 512 KiB on macOS.
+    /// The max nesting depth of arrays and objects. The parser recurses, and the stack of a secondary thread is 512 KiB on macOS.
     package var depth: Int
-    /// How long the text may be.
+    /// The max length of the text, in bytes.
     package var bytes: Int
-    /// How many values it may hold: each takes some forty bytes of memory, and two of text.
+    /// The max number of values. Each takes about 40 bytes of memory, but as few as two bytes of text.
     package var values: Int
-    /// How many characters a number may have.
+    /// The max number of characters of a number.
     package var digits: Int
-    /// Asked every few thousand values; parsing fails with the limit `.stopped` when it returns true.
+    /// A function that the parser calls every few thousand values. If it returns true, parsing fails with the limit `.stopped`. Nil to never stop.
     package var isStopped: (@Sendable () -> Bool)?
 
     package init(
@@ -24,17 +24,17 @@ package struct JSONLimits: Sendable {
     }
 }
 
-/// The first thing wrong with a JSON text.
+/// The first error in a JSON text.
 package struct JSONError: Error, Equatable, CustomStringConvertible {
-    /// One line, fit for a client: "expected ',' or '}' after an object member".
+    /// One line that may be shown to a client: "expected ',' or '}' after an object member".
     package let message: String
-    /// In bytes from the start of the text.
+    /// The offset in bytes from the start of the text.
     package let offset: Int
-    /// From 1.
+    /// The line, counted from 1.
     package let line: Int
-    /// From 1, in Unicode scalars.
+    /// The column in Unicode scalars, counted from 1.
     package let column: Int
-    /// The bound that a well-formed text went beyond; nil for a text that is not JSON.
+    /// The limit that a well-formed text exceeds; nil for a text that is not JSON.
     package var limit: Limit?
 
     package enum Limit: Sendable, Equatable { case depth, bytes, values, digits, stopped }
@@ -45,7 +45,7 @@ package struct JSONError: Error, Equatable, CustomStringConvertible {
 }
 
 extension JSONError {
-    /// Works out line and column, which costs a pass over the text up to `offset`.
+    /// Computes the line and the column, which takes a pass over the text up to `offset`.
     init(_ message: String, at offset: Int, in text: UnsafeBufferPointer<UInt8>, limit: Limit? = nil) {
         self.limit = limit
         let before = text.prefix(offset)
@@ -53,7 +53,7 @@ extension JSONError {
         self.message = message
         self.offset = offset
         line = before.count { $0 == UInt8(ascii: "\n") } + 1
-        // A scalar has one byte that is not a continuation byte.
+        // A scalar has exactly one byte that is not a continuation byte.
         column = before[lineStart...].count { $0 & 0xC0 != 0x80 } + 1
     }
 }

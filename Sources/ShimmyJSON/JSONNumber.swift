@@ -1,11 +1,11 @@
 // A JSON number as it was written, and its value in Swift's types.
 
-/// A number that keeps its literal, so that neither `18446744073709551615` nor `0.10` changes on its way through.
+/// A number that keeps its literal, so that neither `18446744073709551615` nor `0.10` changes when it is read and written again.
 package struct JSONNumber: Sendable {
     /// The text as it was written.
     package let literal: String
 
-    /// For the parser, which has checked the grammar.
+    /// Creates a number from a literal whose grammar the parser has checked.
     init(literal: String) {
         self.literal = literal
     }
@@ -14,23 +14,23 @@ package struct JSONNumber: Sendable {
         literal = String(value)
     }
 
-    /// The shortest literal that gives the same double again, always with a point or an exponent: `1.0`.
+    /// Creates a number with the shortest literal that parses to the same double, always with a point or an exponent: `1.0`.
     ///
-    /// NaN and the infinities are written as `null`, so that the output stays JSON; `JSON.double` makes them a true `null`.
+    /// NaN and the infinities are written as `null`, so that the output stays valid JSON; `JSON.double` turns them into a real `null`.
     package init(_ value: Double) {
         literal = value.isFinite ? value.description : "null"
     }
 
-    /// The exact value of an integer, however it is written (`100`, `100.0`, `1e2`); nil for `1.5` and when out of range.
+    /// The exact value of an integer in any notation (`100`, `100.0`, `1e2`); nil for `1.5` and for a value out of range.
     package var int64: Int64? { exactly() }
 
-    /// As `int64`, for the integers from 0 to 2^64 - 1.
+    /// The same as `int64`, for the integers from 0 to 2^64 - 1.
     package var uint64: UInt64? { exactly() }
 
-    /// The nearest double; infinite beyond its range.
+    /// The nearest double; infinite for a value outside the range of `Double`.
     package var double: Double { Double(literal) ?? .nan }
 
-    /// Whether the value is integral, however it is written and however large it is.
+    /// Whether the value is integral, in any notation and of any size.
     package var isInteger: Bool { Decimal(literal).isInteger }
 
     private func exactly<Integer: FixedWidthInteger>() -> Integer? {
@@ -39,7 +39,7 @@ package struct JSONNumber: Sendable {
 }
 
 extension JSONNumber: Equatable {
-    /// By exact value: `1`, `1.0` and `10e-1` are equal, and 2^53 and 2^53 + 1 are not.
+    /// Compares exact values: `1`, `1.0` and `10e-1` are equal, and 2^53 and 2^53 + 1 are not.
     package static func == (left: JSONNumber, right: JSONNumber) -> Bool {
         if left.literal == right.literal { return true }
         let (left, right) = (Decimal(left.literal), Decimal(right.literal))
@@ -47,13 +47,13 @@ extension JSONNumber: Equatable {
     }
 }
 
-/// A number as sign × digits × 10^exponent, with neither leading nor trailing zeros among the digits, so that equal values have equal parts.
+/// A number as sign × digits × 10^exponent. The digits have neither leading nor trailing zeros, so that equal values have equal parts.
 private struct Decimal: Equatable {
-    /// Far beyond the length of any text, and far enough from `Int.max` to be added up without overflow.
+    /// The max absolute exponent: far beyond the length of any text, and far enough from `Int.max` that sums do not overflow.
     private static let exponentLimit = 1 << 60
 
     var isNegative = false
-    /// 0 to 9 each, the highest first; none for zero.
+    /// The digits, 0 to 9 each, the highest first; empty for zero.
     var digits: [UInt8] = []
     var exponent = 0
 
@@ -84,20 +84,20 @@ private struct Decimal: Equatable {
         exponent = min(max(exponent, -Self.exponentLimit), Self.exponentLimit)
     }
 
-    /// An exponent that does not fit is cut to the limit of its sign.
+    /// Returns the exponent in `text`, cut to the limit of its sign if it does not fit.
     private static func exponent(_ text: Substring.UTF8View) -> Int {
         let limit = text.first == UInt8(ascii: "-") ? -exponentLimit : exponentLimit
         guard let value = Int(Substring(text)) else { return limit }
         return min(max(value, -exponentLimit), exponentLimit)
     }
 
-    /// True if the exponent is not the true one, so that two of these may look equal and not be.
+    /// Whether the exponent was cut, so that two different numbers may look equal.
     var isExponentCut: Bool { abs(exponent) == Self.exponentLimit }
 
     var isInteger: Bool { exponent >= 0 }
 
     func exactly<Integer: FixedWidthInteger>() -> Integer? {
-        // Without the second condition, 1e999999999 would be multiplied out.
+        // Without the second condition, the loop would multiply out 1e999999999.
         guard isInteger, exponent <= 20 else { return nil }
         var result: Integer = 0
         for digit in digits + Array(repeating: 0, count: exponent) {

@@ -1,20 +1,20 @@
-// The members of a JSON object, in the order in which they came.
+// The members of a JSON object, in the order of the text.
 
 /// An ordered dictionary from strings to JSON values.
 ///
-/// A new key goes to the end and a known one keeps its place. Reading and setting are O(1) whatever the number of members, so that a hostile
-/// body with 100,000 keys costs no more than its length; removing is O(n).
+/// A new key is appended, and a known key keeps its index. Reading and setting are O(1) for any number of members, so that a hostile body with
+/// 100,000 keys costs no more than its length; removing is O(n).
 package struct JSONObject: Sendable {
-    /// Up to here a linear search is as fast as hashing, and nearly every object is this small.
+    /// The max number of members for a linear search, which is as fast as hashing up to here. Nearly every object is this small.
     private static let linearLimit = 8
 
     private var members: [(key: String, value: JSON)] = []
-    /// Where each key sits in `members`. Empty while there are at most `linearLimit` of them.
+    /// The index of each key in `members`. Empty while there are at most `linearLimit` members.
     private var positions: [HashedKey: Int] = [:]
 
     package init() {}
 
-    /// The last value of a repeated key wins, at the place of the first.
+    /// Creates an object. The last value of a repeated key wins, at the index of the first.
     init(_ elements: [(String, JSON)]) {
         for (key, value) in elements { self[key] = value }
     }
@@ -23,7 +23,7 @@ package struct JSONObject: Sendable {
     package var isEmpty: Bool { members.isEmpty }
     package var keys: [String] { members.map(\.key) }
 
-    /// Setting nil removes the member; `.null` is a value like any other.
+    /// The value of a key; nil if it is absent. Setting nil removes the member; `.null` is a value like any other.
     package subscript(key: String) -> JSON? {
         get { position(of: key).map { members[$0].value } }
         set {
@@ -67,7 +67,7 @@ extension JSONObject: Sequence {
 }
 
 extension JSONObject: Equatable {
-    /// The same members in any order: order is for people and prompts, not part of the value.
+    /// Compares the members in any order: order matters to people and prompts, but is not a part of the value.
     package static func == (left: JSONObject, right: JSONObject) -> Bool {
         left.count == right.count && left.allSatisfy { right[$0.key] == $0.value }
     }
@@ -77,7 +77,7 @@ extension JSONObject: ExpressibleByDictionaryLiteral {
     package init(dictionaryLiteral elements: (String, JSON)...) { self.init(elements) }
 }
 
-/// A key that is hashed and compared by its bytes, see `JSON`. It also spares hostile keys the cost of Unicode normalisation.
+/// A key that is hashed and compared by its bytes, see `JSON`. This also avoids the cost of Unicode normalization for hostile keys.
 private struct HashedKey: Hashable {
     let text: String
 

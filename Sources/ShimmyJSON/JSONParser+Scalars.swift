@@ -1,7 +1,7 @@
-// The parts of the parser for strings and numbers.
+// The parser's methods for strings and numbers.
 
 extension JSONParser {
-    /// Reads from the opening quotation mark past the closing one.
+    /// Parses a string, from the opening quotation mark past the closing one.
     mutating func string() throws(JSONError) -> String {
         position += 1
         let start = position
@@ -18,13 +18,13 @@ extension JSONParser {
         }
         let written = UnsafeBufferPointer(rebasing: bytes[start..<position])
         position += 1
-        // An escape gives at least one byte, so none means that the text can be taken as it is.
+        // An escape produces at least one byte, so an empty buffer means that the text has no escapes.
         let text = unescaped.isEmpty ? String(validating: written, as: UTF8.self) : String(validating: unescaped, as: UTF8.self)
         guard let text else { throw error("invalid UTF-8 in a string", at: start + Self.validPrefix(of: written)) }
         return text
     }
 
-    /// Goes to the next byte that ends the string, starts an escape or must not be there.
+    /// Advances to the next byte that ends the string, starts an escape or is not allowed.
     private mutating func skipPlainBytes() {
         var end = position
         while end < bytes.count, bytes[end] != UInt8(ascii: "\""), bytes[end] != UInt8(ascii: "\\"), bytes[end] >= 0x20 { end += 1 }
@@ -51,11 +51,11 @@ extension JSONParser {
         }
     }
 
-    /// The scalar of a `\u` escape, or of the two that make a surrogate pair. `start` is where its backslash is.
+    /// Returns the scalar of a `\u` escape, or of two that form a surrogate pair. `start` is the offset of its backslash.
     private mutating func unicodeScalar(from start: Int) throws(JSONError) -> Unicode.Scalar {
         let first = try hexadecimal()
         if let scalar = Unicode.Scalar(first) { return scalar }
-        // Not a scalar, so one half of a pair. It must be the high half, and the low half must follow.
+        // The value is not a scalar, so it is half of a pair. It must be the high half, and the low half must follow.
         if first < 0xDC00, take(UInt8(ascii: "\\")), take(UInt8(ascii: "u")) {
             let second = try hexadecimal()
             if 0xDC00..<0xE000 ~= second, let scalar = Unicode.Scalar(0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00)) { return scalar }
@@ -82,7 +82,7 @@ extension JSONParser {
         }
     }
 
-    /// How many bytes of invalid text are well-formed before the first that is not.
+    /// Returns the number of well-formed bytes in invalid text before the first malformed one.
     private static func validPrefix(of text: UnsafeBufferPointer<UInt8>) -> Int {
         var decoder = UTF8.ForwardParser()
         var rest = text.makeIterator()
@@ -114,7 +114,7 @@ extension JSONParser {
         return JSONNumber(literal: String(decoding: bytes[start..<position], as: UTF8.self))
     }
 
-    /// Goes past the digits; there must be one.
+    /// Advances past the digits. Throws if there are none.
     private mutating func digits(_ what: String) throws(JSONError) {
         guard isAtDigit else { throw expected(what) }
         while isAtDigit { position += 1 }

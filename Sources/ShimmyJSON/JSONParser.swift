@@ -1,11 +1,11 @@
 // The parser: strict RFC 8259, in one pass over the bytes.
 
 extension JSON {
-    /// Reads one value with nothing but white space around it. A byte order mark at the start is skipped.
+    /// Parses one value, with only white space around it. A byte order mark at the start is skipped.
     ///
-    /// The last value of a repeated key wins, at the place of the first.
+    /// The last value of a repeated key wins, at the index of the first.
     package static func parse(_ bytes: some Collection<UInt8>, limits: JSONLimits = JSONLimits()) throws(JSONError) -> JSON {
-        // `withContiguousStorageIfAvailable` has no typed throws, so the error travels as a result.
+        // `withContiguousStorageIfAvailable` does not support typed throws, so the closure returns the error in a result.
         let result = bytes.withContiguousStorageIfAvailable { bytes in
             Result { () throws(JSONError) in try JSONParser.parse(bytes, limits: limits) }
         }
@@ -18,7 +18,7 @@ extension JSON {
     }
 }
 
-/// Where the parser is in the text. The scalars are read in JSONParser+Scalars.swift.
+/// The parser's position in the text. The methods for scalars are in JSONParser+Scalars.swift.
 struct JSONParser {
     let bytes: UnsafeBufferPointer<UInt8>
     let limits: JSONLimits
@@ -43,7 +43,7 @@ struct JSONParser {
         return value
     }
 
-    /// The value that starts here, inside `depth` arrays and objects.
+    /// Parses the value at `position`, inside `depth` arrays and objects.
     private mutating func value(depth: Int) throws(JSONError) -> JSON {
         values += 1
         guard values <= limits.values else { throw error("more than \(limits.values) values", limit: .values) }
@@ -55,7 +55,7 @@ struct JSONParser {
         }
     }
 
-    /// Apart from `value` because that one recurses: here, the temporaries of all these cases do not add to the stack at each level.
+    /// Parses a scalar. This is separate from `value`, which recurses, so that the temporaries of these cases do not add to the stack at each level.
     private mutating func scalar() throws(JSONError) -> JSON {
         guard let next else { throw expected("a value") }
         switch next {
@@ -107,7 +107,7 @@ struct JSONParser {
         }
     }
 
-    /// Goes past the bracket that makes the nesting `depth` levels deep.
+    /// Advances past the bracket that makes the nesting `depth` levels deep. Throws if that is too deep.
     private mutating func open(depth: Int) throws(JSONError) {
         guard depth <= limits.depth else { throw error("nested more than \(limits.depth) levels deep", limit: .depth) }
         position += 1
@@ -122,7 +122,7 @@ extension JSONParser {
         position < bytes.count ? bytes[position] : nil
     }
 
-    /// Goes past the next byte if it is this one.
+    /// Advances past the next byte if it equals `byte`; returns whether it does.
     mutating func take(_ byte: UInt8) -> Bool {
         guard next == byte else { return false }
         position += 1

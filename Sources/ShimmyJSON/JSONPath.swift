@@ -1,9 +1,9 @@
-// Where in a JSON document a value is, for messages about it.
+// The path of a value in a JSON document, for error messages.
 
-/// The way from the root to a value, printed as OpenAI does: `messages[0].content[1].text`. The root prints as nothing.
+/// The path from the root to a value, printed as OpenAI prints it: `messages[0].content[1].text`. The root prints as an empty text.
 ///
-/// A path is a linked list that shares its beginning with the path it was made from. Decoders make one for every value they visit and
-/// hardly ever print it, so a step must be cheap and text must wait.
+/// A path is a linked list that shares its prefix with the path that it was made from. Decoders make a path for every value that they visit and
+/// rarely print it, so a step is cheap, and the text is made only when needed.
 package struct JSONPath: Sendable {
     private indirect enum Step: Sendable {
         case key(String, after: Step?)

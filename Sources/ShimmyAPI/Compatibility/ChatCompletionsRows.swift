@@ -89,7 +89,7 @@ extension Compatibility {
             FieldRow("ignore_eos", .partial("Shimmy's own: the answer does not end by itself"), "test_an_answer_can_be_kept_from_its_end"),
         ]
 
-    /// vLLM's names of fields that there are here.
+    /// vLLM's names of fields that Shimmy supports.
     private static let vLLMsFields =
         [FieldRow("repetition_penalty", .partial("vLLM's repeat_penalty, over all of prompt and answer"), "test_vllms_names")]
         + [
@@ -104,7 +104,7 @@ extension Compatibility {
             FieldRow("add_generation_prompt", .partial("vLLM's: false together with continue_final_message only"), "test_vllms_names")
         ]
 
-    /// vLLM's fields that would change the answer and are not there.
+    /// vLLM's fields that would change the answer and that Shimmy does not support.
     static let refusedOfVLLM = [
         FieldRow("stop_token_ids", .refused(neutral: [[]])),
         FieldRow("include_stop_str_in_output", .refused(neutral: [false])),
@@ -112,13 +112,13 @@ extension Compatibility {
         FieldRow("truncate_prompt_tokens", .refused(neutral: [])),
     ]
 
-    /// vLLM's fields that only chat completions take.
+    /// The fields of vLLM that Shimmy refuses in all requests but chat completions.
     static let refusedElsewhere =
         refusedOfVLLM
         + ["guided_json", "guided_regex", "guided_choice", "guided_grammar", "structured_outputs"].map { FieldRow($0, .refused(neutral: [])) }
         + [FieldRow("repetition_penalty", .refused(neutral: [1]))]
 
-    /// Of chat and legacy completions.
+    /// The fields of chat and legacy completions that select LoRA adapters.
     static let adapterFields = [
         FieldRow("lora", .partial("Shimmy's own: adapters to compute with; the model's configured ones where it is absent"), lora),
         FieldRow("lora[].name", .partial("Shimmy's own: an adapter of the model, as GET /lora-adapters lists it"), lora),
@@ -128,7 +128,7 @@ extension Compatibility {
 
     private static let lora = "test_an_adapter_is_what_merging_would_be"
 
-    /// llama.cpp's samplers under llama-server's names, and what they are.
+    /// llama.cpp's samplers: their names in llama-server, and a description of each.
     static let ownSamplers: [(String, String)] = [
         ("dry_multiplier", "Shimmy's own: a penalty for what would go on as it did before; 0 for none"),
         ("dry_base", "Shimmy's own: its growth with each repeated token"),

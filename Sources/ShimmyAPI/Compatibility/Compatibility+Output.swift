@@ -1,7 +1,7 @@
 package import ShimmyJSON
 
 extension Compatibility {
-    /// The matrix for programs.
+    /// The matrix as JSON, for programs.
     package static var json: JSON {
         let rows = endpoints.map { endpoint -> JSON in
             var object: JSONObject = ["method": .string(endpoint.method), "path": .string("/v1" + endpoint.path)]
@@ -26,7 +26,7 @@ extension Compatibility {
         if let test { object["test"] = .string(test) }
     }
 
-    /// The matrix for people: the content of docs/OPENAI_COMPAT.md.
+    /// The matrix as Markdown, for people: the content of docs/OPENAI_COMPAT.md.
     package static var markdown: String {
         var lines = [
             "# OpenAI compatibility", "",

@@ -1,16 +1,16 @@
 package import ShimmyJSON
 
-/// What Shimmy does with one field or endpoint of OpenAI's API.
+/// The level of support for one field or endpoint of OpenAI's API.
 package enum Support: Sendable, Equatable {
-    /// As OpenAI documents it.
+    /// Supported as OpenAI documents it.
     case supported
-    /// Supported with a difference, which the text says.
+    /// Supported with a difference, which the text describes.
     case partial(String)
-    /// A 400 with `unsupported_parameter`, since ignoring it would change the answer's meaning; the neutral values are accepted.
+    /// Refused with a 400 and `unsupported_parameter`, because ignoring the field would change the answer's meaning. The neutral values are accepted.
     case refused(neutral: [JSON])
-    /// Accepted without effect and named in the header `x-shimmy-ignored-params`; the neutral values are not worth a mention.
+    /// Accepted without effect and named in the header `x-shimmy-ignored-params`. The neutral values are not reported.
     case ignored(neutral: [JSON])
-    /// Not there: an endpoint answers 404, a field never appears.
+    /// Not supported: the endpoint returns a 404, or the field never appears.
     case notSupported
 
     package var word: String {
@@ -24,12 +24,12 @@ package enum Support: Sendable, Equatable {
     }
 }
 
-/// One row of the matrix: a field and the test that proves what is said of it.
+/// One row of the matrix: a field, and the test that proves its level of support.
 package struct FieldRow: Sendable {
-    /// A path without indices, such as `messages[].role`.
+    /// The field's path without indices, such as `messages[].role`.
     package let field: String
     package let support: Support
-    /// The function name of a test; required for what is supported or partial.
+    /// The function name of a test; required for fields that are supported or partial, otherwise nil.
     package let test: String?
 
     init(_ field: String, _ support: Support, _ test: String? = nil) {
@@ -42,7 +42,7 @@ package struct FieldRow: Sendable {
 /// One endpoint with the fields of its request and of its response.
 package struct EndpointRow: Sendable {
     package let method: String
-    /// As in OpenAI's specification, or another one that is followed, such as `/models/{model}`; `/v1` goes before it.
+    /// The path below `/v1`, as in OpenAI's spec or in another spec that Shimmy follows, such as `/models/{model}`.
     package let path: String
     package let support: Support
     package let test: String?
@@ -60,10 +60,11 @@ package struct EndpointRow: Sendable {
         tree = FieldTree(request)
     }
 
-    /// The fields at the top of the request, by name.
+    /// Returns the support of a top-level field of the request; nil if the matrix does not list the field.
     func support(ofField name: String) -> Support? { tree.children[name]?.support }
 
-    /// Refuses what would change the answer's meaning; returns the fields that have no effect, in the order of the request.
+    /// Throws a 400 for a field that cannot be ignored without changing the answer's meaning. Returns the fields without effect, in the request's
+    /// order.
     func check(_ object: JSONObject) throws(APIError) -> ReportedNames {
         var ignored = ReportedNames()
         try tree.check(object, &ignored)
@@ -71,8 +72,8 @@ package struct EndpointRow: Sendable {
     }
 }
 
-/// The compatibility matrix: the one place that says what is supported. Requests are checked against it, `shimmy compat` prints it,
-/// and tests hold it against the routes, the decoder and the tests that it names.
+/// The compatibility matrix: the only definition of what is supported. The server checks requests against it, `shimmy compat` prints it, and tests
+/// compare it with the routes, the decoder and the tests that it names.
 package enum Compatibility {
     package static let endpoints: [EndpointRow] =
         [chatCompletions, completions, createResponse, countInputTokens, compact, embeddings, rerank, listModels, retrieveModel]

@@ -1,12 +1,12 @@
 import ShimmyJSON
 
-/// The fields of a request by their names, made from the rows of the matrix: a lookup takes the same time however many rows there are.
+/// A tree of a request's fields by name, made from the rows of the matrix. A lookup takes the same time for any number of rows.
 final class FieldTree: Sendable {
-    /// Nil for the request itself.
+    /// The field's support; nil for the request itself.
     let support: Support?
     let children: [String: FieldTree]
 
-    /// Fields that hold what the matrix does not list: members of the client's own choice.
+    /// The fields whose members the client chooses, so that the matrix does not list them.
     private static let open: Set<String> = ["input", "chat_template_kwargs"]
 
     convenience init(_ rows: [FieldRow]) {
@@ -23,8 +23,8 @@ final class FieldTree: Sendable {
         }
     }
 
-    /// Refuses what would change the answer's meaning; adds the fields that have no effect.
-    /// - path: where the object is, with `[]` for the elements of arrays; empty for the request itself.
+    /// Throws a 400 for a field that cannot be ignored without changing the answer's meaning. Adds the fields without effect to `ignored`.
+    /// - path: the object's path, with `[]` for the elements of arrays; empty for the request itself.
     func check(_ object: JSONObject, path: String = "", _ ignored: inout ReportedNames) throws(APIError) {
         for (name, value) in object where !value.isNull {
             let place = path.isEmpty ? name : "\(path).\(name)"
@@ -49,7 +49,7 @@ final class FieldTree: Sendable {
         case .object(let object): try check(object, path: place, &ignored)
         case .array(let elements):
             for case .object(let object) in elements {
-                // A hosted tool is reported as a whole, where tools are decoded.
+                // The tool decoder reports a hosted tool as a whole, so its members are not checked here.
                 if name == "tools", let type = object["type"]?.stringValue, type != "function", type != "custom" { continue }
                 try check(object, path: place + "[]", &ignored)
             }

@@ -20,7 +20,7 @@ extension Compatibility {
             "test_extension_block"),
     ]
 
-    /// Endpoints of the specification in scope that do not exist yet; all answer 404 with `unknown_url`.
+    /// The endpoints of OpenAI's spec that are in scope but do not exist yet. All return a 404 with `unknown_url`.
     static let absentEndpoints: [EndpointRow] =
         [
             ("/models/{model}", "DELETE"),

@@ -52,7 +52,7 @@ extension Compatibility {
         ] + movedFields.map { FieldRow($0, .refused(neutral: [])) } + refusedElsewhere,
         response: responseFields)
 
-    /// Fields of chat completions that have another name here.
+    /// The fields of chat completions that have another name in the Responses API.
     private static let movedFields = ["response_format", "max_tokens", "max_completion_tokens", "reasoning_effort"]
 
     private static let shape = "test_a_response_has_the_documented_shape"
@@ -119,7 +119,7 @@ extension Compatibility {
         FieldRow("reasoning.generate_summary", .partial("another name of summary"), "test_the_events_of_a_thought"),
     ]
 
-    /// Shimmy's own, as with chat completions.
+    /// Shimmy's own fields, with the same meaning as in chat completions.
     private static let ownFields =
         ([
             "seed", "frequency_penalty", "presence_penalty", "logit_bias", "top_k", "min_p", "typical_p", "repeat_penalty", "repeat_last_n",
@@ -144,7 +144,7 @@ extension Compatibility {
         ]
 }
 
-// MARK: What else can be done with responses
+// MARK: Other endpoints for responses
 
 extension Compatibility {
     package static let countInputTokens = EndpointRow(

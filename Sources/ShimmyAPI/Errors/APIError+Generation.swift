@@ -2,9 +2,9 @@ package import ShimmyChat
 import ShimmyJSON
 
 extension APIError {
-    /// What a backend refused, in OpenAI's words.
-    /// - input: the field that holds the prompt.
-    /// - choices: the field that says how many answers there are to a prompt.
+    /// Creates OpenAI's error for a request that a backend refused.
+    /// - input: the field that contains the prompt.
+    /// - choices: the field with the number of answers per prompt.
     /// - isResponse: whether the request has the fields of the Responses API.
     package init(_ error: GenerationError, input: String = "messages", choices: String = "n", isResponse: Bool = false) {
         func tool(_ index: Int, _ nested: String, _ field: String) -> String { "tools[\(index)]\(isResponse ? "" : "." + nested).\(field)" }

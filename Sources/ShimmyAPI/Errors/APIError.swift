@@ -1,18 +1,18 @@
-// Speaks OpenAI's dialect: typed requests from JSON, JSON from typed results, errors that a program can act on.
-// Knows nothing of HTTP connections, of models on a disk or of llama.cpp.
+// OpenAI's API format: typed requests from JSON, JSON from typed results, and errors that a program can act on.
+// This target does not depend on HTTP connections, on models on disk or on llama.cpp.
 
 import ShimmyCore
 package import ShimmyJSON
 
-/// An error as OpenAI's clients expect it: a status and an object with four keys, `param` and `code` possibly null.
+/// An error in the form that OpenAI's clients expect: a status and an object with four keys, of which `param` and `code` may be null.
 package struct APIError: Error, Sendable, Equatable {
     package var status: Int
     package var message: String
     package var type: String
-    /// The field at fault as a path, such as `messages[0].role`.
+    /// The path of the invalid field, such as `messages[0].role`; nil if the error does not concern a field.
     package var param: String?
     package var code: String?
-    /// Seconds after which trying again makes sense.
+    /// The seconds after which a retry makes sense; nil for no `Retry-After` header.
     package var retryAfter: Int?
 
     package init(
@@ -36,7 +36,7 @@ package struct APIError: Error, Sendable, Equatable {
     }
 }
 
-// MARK: What a client got wrong
+// MARK: Client errors
 
 extension APIError {
     package static func malformedJSON(_ error: JSONError) -> APIError {
@@ -44,7 +44,7 @@ extension APIError {
         return APIError(status: 400, message: "We could not parse the JSON body of your request: \(error.description).")
     }
 
-    /// JSON beyond a bound of `InputLimits`.
+    /// Returns the error for JSON that exceeds a limit of `InputLimits`.
     static func limitExceeded(_ what: String, _ error: JSONError, param: String?) -> APIError {
         APIError(
             status: 400, message: "\(what): \(error.description). This is a limit of the server; docs/limits.md lists all of them.", param: param,
@@ -69,7 +69,7 @@ extension APIError {
             status: 400, message: "Invalid value: '\(value)'. Supported values are: \(list).", param: "\(path)", code: "invalid_value")
     }
 
-    /// `kind` is "integer" or "decimal".
+    /// - kind: "integer" or "decimal".
     package static func belowMinimum(_ path: JSONPath, kind: String, minimum: String, got: String) -> APIError {
         APIError(
             status: 400, message: "Invalid '\(path)': \(kind) below minimum value. Expected a value >= \(minimum), but got \(got) instead.",
@@ -119,8 +119,8 @@ extension APIError {
             code: "unsupported_value")
     }
 
-    /// - isFewest: whether the prompt has at least so many tokens.
-    /// - input: the field that holds the prompt: `messages` or `prompt`.
+    /// - isFewest: whether `prompt` is a lower bound of the prompt's token count.
+    /// - input: the field that contains the prompt, such as `messages` or `prompt`.
     package static func contextExceeded(
         prompt: Int, requested: Int?, context: Int, isFewest: Bool = false, input: String = "messages"
     ) -> APIError {
@@ -149,7 +149,7 @@ extension APIError {
     package static let missingKey = APIError(
         status: 401, message: "You didn't provide an API key. Pass it in the header 'Authorization: Bearer KEY'.", code: "invalid_api_key")
 
-    /// - nearest: the route that may have been meant, such as `POST /v1/chat/completions`; nil where none is near.
+    /// - nearest: the route that the client may have meant, such as `POST /v1/chat/completions`; nil if no route is similar.
     package static func unknownRoute(_ method: String, _ path: String, nearest: String?) -> APIError {
         APIError(
             status: 404,
@@ -157,7 +157,7 @@ extension APIError {
                 + (nearest.map { "Did you mean \($0)? " } ?? "") + "docs/server.md lists all routes.", code: "unknown_url")
     }
 
-    /// A client's own words in an error, of a bounded length.
+    /// Returns a text of the client for use in an error message, cut to a limited length.
     private static func shown(_ text: String) -> String { text.unicodeScalars.count <= 200 ? text : String(text.prefix(200)) + "…" }
 
     package static func wrongMethod(_ method: String, allowed: [String]) -> APIError {
@@ -180,7 +180,7 @@ extension APIError {
     package static let severalHosts = APIError(status: 400, message: "The request has more than one Host header.", code: "invalid_host")
     package static let missingHost = APIError(status: 400, message: "The request has no Host header.", code: "missing_host")
 
-    /// - origin: nil where the browser says only that the page is another site's.
+    /// - origin: the page's origin; nil if the browser reports only that the page belongs to another site.
     package static func originNotAllowed(_ origin: String?) -> APIError {
         APIError(
             status: 403,
@@ -188,7 +188,7 @@ extension APIError {
                 + "the server with --allow-origin ORIGIN or set allow_origin in shimmy.toml.", type: "permission_error", code: "origin_not_allowed")
     }
 
-    /// A request that only looks at a model does not load it.
+    /// Returns the error for a request that only inspects a model. Such a request does not load the model.
     package static func modelNotLoaded(_ name: String) -> APIError {
         APIError(
             status: 409, message: "The model '\(shown(name))' is not loaded. Load it with POST /v1/models/load and try again.", param: "model",

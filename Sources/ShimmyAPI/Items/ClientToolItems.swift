@@ -1,16 +1,17 @@
 import ShimmyChat
 import ShimmyJSON
 
-/// Reads the items of tools with types of their own, of tools that other servers run, and whatever else such servers put into a conversation.
+/// A decoder of three kinds of items: those of tools with their own item types, those of tools that other servers run, and other items that such
+/// servers add to a conversation.
 ///
-/// All of them are kept as they are. What a chat template can show of them is shown.
+/// The server stores all of these items unchanged. The prompt contains those that a chat template can express.
 enum ClientToolItems {
     private static let shown = [
         "local_shell_call", "local_shell_call_output", "shell_call", "shell_call_output", "apply_patch_call", "apply_patch_call_output", "mcp_call",
         "tool_search_call", "tool_search_output", "additional_tools",
     ]
 
-    /// What no template can show: tools that ran elsewhere, and what steers another server.
+    /// The types that no template can express: tools that ran elsewhere, and items that control another server.
     private static let unseen: Set<String> = [
         "file_search_call", "computer_call", "computer_call_output", "web_search_call", "image_generation_call", "code_interpreter_call",
         "mcp_list_tools", "mcp_approval_request", "mcp_approval_response", "compaction_trigger", "program", "program_output",
@@ -19,14 +20,14 @@ enum ClientToolItems {
 
     static let types = shown + unseen.sorted()
 
-    /// What an item means; nil for a type that is none of these.
+    /// Returns the meaning of an item; nil for a type that this decoder does not know.
     static func meaning(of type: String, _ fields: FieldReader) throws(APIError) -> ResponseItem.Meaning? {
         switch type {
         case "local_shell_call": return try call(fields, .localShell, try arguments(fields, "action", without: "type"))
         case "shell_call": return try call(fields, .shell, try arguments(fields, "action"))
         case "apply_patch_call": return try call(fields, .applyPatch, JSON.object(["operation": try fields.required("operation")]).text)
         case "local_shell_call_output":
-            // OpenAI's own field for the call's id is `id`.
+            // OpenAI's own field for the call's ID is `id`.
             let (callID, id) = (try fields.string("call_id"), try fields.string("id"))
             guard let call = callID ?? id else { throw .missing(fields.path(to: "call_id")) }
             return .output(callID: call, [try fields.requiredString("output")])
@@ -50,7 +51,7 @@ enum ClientToolItems {
         .call(id: try fields.requiredString("call_id"), name: kind.rawValue, arguments: arguments)
     }
 
-    /// Another server called a tool and had its answer at once.
+    /// Returns a call that another server made, together with its output.
     private static func made(_ fields: FieldReader) throws(APIError) -> ResponseItem.Meaning {
         let (output, error) = (try fields.string("output"), fields.value("error").map { $0.stringValue ?? $0.text })
         let given = try fields.requiredString("arguments")
@@ -59,7 +60,7 @@ enum ClientToolItems {
             arguments: try CallArguments.read(given, fields.path(to: "arguments")), output: output ?? error ?? "")
     }
 
-    /// Whether the client searched, rather than the server that the item is from.
+    /// Returns whether the client ran the search, rather than the server that the item comes from.
     private static func isClients(_ fields: FieldReader) throws(APIError) -> Bool {
         let (execution, call) = (try fields.string("execution"), try fields.string("call_id"))
         return execution != "server" && call != nil
@@ -71,7 +72,7 @@ enum ClientToolItems {
         return JSON.object(object).text
     }
 
-    /// What each command of a shell wrote.
+    /// Returns the output of each command of a shell.
     private static func texts(_ fields: FieldReader) throws(APIError) -> [String] {
         let output = try fields.required("output")
         if let text = output.stringValue { return [text] }

@@ -1,8 +1,8 @@
 import ShimmyJSON
 
-/// Reads what is in an item: a text or parts of text. What a model here cannot take is refused, as with chat completions.
+/// A decoder of an item's content: a text or parts of text. It refuses content that no model can take here, as chat completions do.
 enum ItemContentDecoder {
-    /// - isOutput: whether a model said it.
+    /// - isOutput: whether a model generated the content.
     static func content(_ fields: FieldReader, _ name: String, isOutput: Bool) throws(APIError) -> (texts: [String], parts: [JSON]) {
         let value = try fields.required(name)
         if let text = value.stringValue { return ([text], [part(text, isOutput)]) }
@@ -39,7 +39,7 @@ enum ItemContentDecoder {
         return try part.requiredString(type == "refusal" ? "refusal" : "text")
     }
 
-    /// The texts of parts of one type; none when there are no parts.
+    /// Returns the texts of parts that all have the type `type`; empty if the field is absent.
     static func texts(_ fields: FieldReader, _ name: String, type: String) throws(APIError) -> [String] {
         guard let value = fields.value(name) else { return [] }
         guard let array = value.arrayValue else { throw .wrongType(fields.path(to: name), expected: "an array of objects", got: value) }

@@ -1,10 +1,10 @@
 package import ShimmyChat
 import ShimmyJSON
 
-/// Items as the messages that chat templates know: a thought, what follows it and its calls are one message of the assistant.
+/// A converter of items to the messages of chat templates. Reasoning, the text after it and its calls become one assistant message.
 package enum ItemConversation {
-    /// - instructions: what stands before everything else.
-    /// Throws a 400 for the output of a call that was never made.
+    /// Returns the messages of the items. Throws a 400 for the output of a call that does not exist.
+    /// - instructions: the system message to put first; nil or empty for none.
     package static func messages(instructions: String? = nil, _ items: [ResponseItem]) throws(APIError) -> [ChatMessage] {
         var builder = Builder()
         if let instructions, !instructions.isEmpty { builder.messages.append(ChatMessage(.system, instructions)) }
@@ -12,7 +12,7 @@ package enum ItemConversation {
         return mergingLeadingSystemMessages(builder.finish())
     }
 
-    /// Many templates take one system message, and only at the beginning.
+    /// Merges the system messages at the start, because many templates accept only one, and only at the start.
     private static func mergingLeadingSystemMessages(_ messages: [ChatMessage]) -> [ChatMessage] {
         let leading = messages.prefix { $0.role == .system || $0.role == .developer }
         guard leading.count > 1 else { return messages }
@@ -21,11 +21,11 @@ package enum ItemConversation {
 
     private struct Builder {
         var messages: [ChatMessage] = []
-        /// The assistant's message that is being put together.
+        /// The assistant message that is being assembled; nil between such messages.
         private var turn: Turn?
-        /// Where each call's message is, or will be, in `messages`.
+        /// The index in `messages` of each call's message, by call ID. The message may not have been appended yet.
         private var callers: [String: Int] = [:]
-        /// What came of calls, by the places of the messages that have them: it goes right behind these, whatever was said in between.
+        /// The outputs of calls, by the index of the message with the calls. They follow that message directly, even if other items came in between.
         private var results: [Int: [ChatMessage]] = [:]
 
         private struct Turn {

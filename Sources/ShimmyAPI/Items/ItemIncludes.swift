@@ -1,6 +1,6 @@
 package import ShimmyJSON
 
-/// `include` of a list of items: what an item tells beyond the usual.
+/// The `include` parameter for a list of items: the optional contents of items that the client wants.
 package struct ItemIncludes: Sendable, Equatable {
     private var logprobs = false
     private var sealedThoughts = false
@@ -8,7 +8,7 @@ package struct ItemIncludes: Sendable, Equatable {
     private enum Name: String, CaseIterable {
         case logprobs = "message.output_text.logprobs"
         case sealedThoughts = "reasoning.encrypted_content"
-        // Of kinds of items that there are none of here.
+        // These belong to kinds of items that do not exist on this server.
         case files = "file_search_call.results"
         case web = "web_search_call.results"
         case sources = "web_search_call.action.sources"
@@ -28,7 +28,7 @@ package struct ItemIncludes: Sendable, Equatable {
         }
     }
 
-    /// The item without what was not asked for.
+    /// Returns the item without the optional contents that the client did not request.
     package func shown(_ item: JSON) -> JSON {
         guard var members = item.objectValue else { return item }
         if !sealedThoughts, item["type"] == "reasoning" { members["encrypted_content"] = nil }

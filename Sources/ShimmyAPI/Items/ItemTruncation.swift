@@ -1,15 +1,15 @@
 import ShimmyChat
 
-/// `truncation: auto`: the oldest items go until the rest fits.
+/// The implementation of `truncation: auto`: it drops the oldest items until the rest fits.
 package enum ItemTruncation {
-    /// Returns the items without some of the oldest; nil when no more may go. What instructs the model stays, and so do the last item and
-    /// the call that it is the output of. The time is linear in the number of items.
-    /// - excess: tokens too many, of `total`.
-    /// - attempt: how many times items were dropped before for the same request. Each attempt drops twice as much as the one before, so
-    ///   that a request is tokenized a few times only, however its tokens are distributed.
+    /// Returns the items without some of the oldest; nil if no more can be dropped. System and developer messages and summaries stay, and so do the
+    /// last item and the call that it is the output of. The time is linear in the number of items.
+    /// - excess: the number of tokens over the limit, out of `total`.
+    /// - attempt: the number of earlier drops for the same request. Each attempt drops twice as much as the one before, so that the server tokenizes
+    ///   a request only a few times, however its tokens are distributed.
     package static func dropping(_ items: [ResponseItem], excess: Int, of total: Int, attempt: Int = 0) -> [ResponseItem]? {
         let sizes = items.map(size)
-        // Tokens are about as long in one item as in another.
+        // This assumes that tokens have about the same length in all items.
         let share = Double(max(1, excess)) / Double(max(1, total)) * Double(1 << min(attempt, 20))
         var wanted = max(1, Double(sizes.reduce(0, +)) * share)
         let outputs = outputs(items)
@@ -17,7 +17,7 @@ package enum ItemTruncation {
         for index in items.indices.dropLast() where !isGone[index] && mayGo(items[index]) {
             if wanted <= 0 { break }
             var group = [index]
-            // A call takes its outputs along.
+            // Dropping a call also drops its outputs.
             if case .call(let id, _, _) = items[index].meaning { group += outputs[id] ?? [] }
             if group.contains(items.count - 1) { break }
             for member in group where !isGone[member] {
@@ -29,7 +29,7 @@ package enum ItemTruncation {
         return items.indices.filter { !isGone[$0] }.map { items[$0] }
     }
 
-    /// The places of the outputs of each call.
+    /// Returns the indices of the outputs of each call, by call ID.
     private static func outputs(_ items: [ResponseItem]) -> [String: [Int]] {
         var outputs: [String: [Int]] = [:]
         for (index, item) in items.enumerated() {

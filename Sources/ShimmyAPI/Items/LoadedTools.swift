@@ -1,13 +1,13 @@
 package import ShimmyChat
 import ShimmyJSON
 
-/// Tools that items of a conversation bring along: what a search for tools found, and what was added on the way.
+/// The tools that items of a conversation add: results of a tool search, and tools added in the course of the conversation.
 package enum LoadedTools {
     static let types: Set<String> = ["tool_search_output", "additional_tools"]
 
-    /// The first of an item's tools that this server cannot offer, such as `.tools[1]`.
+    /// Returns the path, relative to the item, of the first tool that this server cannot offer, such as `.tools[1]`; nil if there is none.
     ///
-    /// Throws a 400 for a tool that is malformed.
+    /// Throws a 400 for a malformed tool.
     static func check(_ fields: FieldReader) throws(APIError) -> String? {
         var decoder = ToolDecoder()
         try decoder.load(fields)
@@ -15,9 +15,9 @@ package enum LoadedTools {
         return String(first.dropFirst("\(fields.path)".count))
     }
 
-    /// Adds the tools of items to those of a request. A name that is known already is the same tool.
+    /// Adds the tools of items to those of a request. A tool whose name is already known counts as the same tool.
     ///
-    /// - mayCall: whether the request allows calls, if there is something to be called.
+    /// - mayCall: whether the request allows calls if there are tools.
     static func add(
         _ items: [ResponseItem], to conversation: inout Conversation, _ dialect: inout CallDialect, mayCall: Bool
     ) throws(APIError) {
@@ -31,7 +31,7 @@ package enum LoadedTools {
 }
 
 extension ResponseRequest {
-    /// Takes the tools that the items of its conversation bring. Throws a 400 when they are too many.
+    /// Adds the tools that the items of the request's conversation contain. Throws a 400 if there are too many tools.
     package mutating func takeTools(of items: [ResponseItem]) throws(APIError) {
         try LoadedTools.add(items, to: &chat.conversation, &dialect, mayCall: echo["tool_choice"] != "none")
     }

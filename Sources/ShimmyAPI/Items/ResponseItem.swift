@@ -1,32 +1,32 @@
 package import ShimmyChat
 package import ShimmyJSON
 
-/// One item of the Responses API: what a client said, what a model said, a call, what came of it, a thought.
+/// One item of the Responses API: a message of the client or the model, a call, the output of a call, or reasoning.
 package struct ResponseItem: Sendable, Equatable {
-    /// What an item says to a model.
+    /// The meaning of an item to a model.
     package enum Meaning: Sendable, Equatable {
         case message(ChatMessage.Role, [String])
-        /// The arguments are a text of JSON; a custom tool's text is its one argument.
+        /// A call. The arguments are a JSON text; a custom tool's input text is its only argument.
         case call(id: String, name: String, arguments: String)
         case output(callID: String, [String])
         case reasoning(String)
-        /// What a conversation said before it was compacted.
+        /// The summary of a conversation that was compacted.
         case summary(String)
-        /// A call together with what came of it, made by another server.
+        /// A call together with its output, made by another server.
         case made(id: String, name: String, arguments: String, output: String)
-        /// Tools that may be called from there on.
-        /// - unseen: the place of the first one that this server cannot offer, below the item's own; nil when there is none.
+        /// Tools that the model may call from this item on.
+        /// - unseen: the path, relative to the item, of the first tool that this server cannot offer; nil if there is none.
         case tools(unseen: String?)
-        /// Nothing that a template could show.
+        /// An item that no template can express.
         case unseen
     }
 
     package let id: String
     package let meaning: Meaning
-    /// The whole item as it is stored and told: what was given, with an id, a status, and contents in parts.
+    /// The whole item as it is stored and returned: the members that the client gave, with an ID, a status, and content in parts.
     package let json: JSON
 
-    /// The place of what a model does not get to see of it, below its own; nil for none.
+    /// The path, relative to the item, of the content that the model does not see; empty for the whole item, nil for none of it.
     package var unseenPart: String? {
         switch meaning {
         case .unseen: return ""
@@ -42,13 +42,13 @@ package struct ResponseItem: Sendable, Equatable {
         self.json = json
     }
 
-    /// Reads an item that was stored or told.
+    /// Decodes an item that the server stored or returned before.
     package init(stored json: JSON) throws(APIError) { self = try ResponseItemDecoder.item(try FieldReader(json, path: .key("item"))) }
 
-    /// A new id of an item of this kind.
+    /// Returns a new ID for an item of this kind.
     package static func newID(_ kind: IDKind) -> String { kind.rawValue + RandomID.make() }
 
-    /// The beginnings of ids.
+    /// The prefixes of IDs.
     package enum IDKind: String, Sendable {
         case message = "msg_"
         case functionCall = "fc_"
@@ -66,13 +66,13 @@ package struct ResponseItem: Sendable, Equatable {
     }
 }
 
-/// An element of a request's `input`: an item, or the name of one that is stored.
+/// An element of a request's `input`: an item, or a reference to a stored item.
 package enum InputItem: Sendable, Equatable {
     case item(ResponseItem)
-    /// - path: where the request has it, for the error if there is no such item.
+    /// - path: the path of the reference in the request, for the error if the item does not exist.
     case reference(id: String, path: String)
 
-    /// A message of the user.
+    /// Returns a user message.
     package static func text(_ text: String) -> InputItem {
         let id = ResponseItem.newID(.message)
         return .item(
@@ -84,17 +84,17 @@ package enum InputItem: Sendable, Equatable {
                 ]))
     }
 
-    /// The items of an array in a request's body, such as `items` of a conversation; nil when there is none.
+    /// Returns the items of an array in a request's body, such as `items` of a conversation; nil if the field is absent.
     package static func items(in body: JSON, _ name: String, atMost maximum: Int) throws(APIError) -> [InputItem]? {
         try ResponseItemDecoder.items(try FieldReader(body, path: .root), name, atMost: maximum)
     }
 
-    /// The items of `input`, which may be a text; nil when it is absent.
+    /// Returns the items of `input`, which may also be a text; nil if the field is absent.
     package static func input(in body: JSON) throws(APIError) -> [InputItem]? {
         try ResponseItemDecoder.input(try FieldReader(body, path: .root))
     }
 
-    /// The items with references looked up. Throws a 404 that names a reference that leads nowhere.
+    /// Returns the items, with stored items in place of references. Throws a 404 that names the first reference to an item that does not exist.
     package static func resolve(
         _ items: [InputItem], _ find: (String) async throws -> ResponseItem?
     ) async throws -> [ResponseItem] {

@@ -2,16 +2,16 @@ import ShimmyChat
 import ShimmyCore
 import ShimmyJSON
 
-/// Reads items as clients send them and as they are stored. Keys that mean nothing here are kept.
+/// A decoder of items, in the form that clients send and in the form that the server stores. It keeps keys that have no meaning to the server.
 enum ResponseItemDecoder {
-    /// `input`: a text, or items. Nil when it is absent.
+    /// Returns the items of `input`, which is a text or an array of items; nil if the field is absent.
     static func input(_ fields: FieldReader) throws(APIError) -> [InputItem]? {
         guard let value = fields.value("input") else { return nil }
         if let text = value.stringValue { return [.text(text)] }
         return try items(value, fields, "input")
     }
 
-    /// The items of an array with a name of its own, such as a conversation's; nil when there is none.
+    /// Returns the items of an array with another name, such as a conversation's `items`; nil if the field is absent.
     static func items(_ fields: FieldReader, _ name: String, atMost maximum: Int) throws(APIError) -> [InputItem]? {
         guard let value = fields.value(name) else { return nil }
         if let array = value.arrayValue, array.count > maximum {
@@ -40,7 +40,7 @@ enum ResponseItemDecoder {
         return items
     }
 
-    /// An item without a type is a message if it has a role, and otherwise names another one.
+    /// Returns whether an item is a reference. An item without a type is a message if it has a role, and otherwise a reference to another item.
     private static func isReference(_ item: FieldReader) throws(APIError) -> Bool {
         if let type = try item.string("type") { return type == "item_reference" }
         return item.value("role") == nil && item.value("id") != nil
@@ -125,7 +125,7 @@ enum ResponseItemDecoder {
     private static func reasoning(_ fields: FieldReader) throws(APIError) -> ResponseItem {
         let summary = try ItemContentDecoder.texts(fields, "summary", type: "summary_text")
         let content = try ItemContentDecoder.texts(fields, "content", type: "reasoning_text")
-        // What another server sealed stays with the item; its summary may say something.
+        // The item keeps text that another server sealed, but the prompt can use only its summary.
         let sealed = try fields.string("encrypted_content").flatMap(SealedText.open)
         let text = content.isEmpty ? sealed ?? summary.joined(separator: "\n") : content.joined(separator: "\n")
         return try item(
@@ -138,11 +138,11 @@ enum ResponseItemDecoder {
         return try item(fields, "compaction", .compaction, meaning, ["encrypted_content": .string(sealed)], hasStatus: false)
     }
 
-    // MARK: What all items have
+    // MARK: Members of all items
 
     private enum Status: String, CaseIterable { case in_progress, completed, incomplete }
 
-    /// Ids are keys of a database.
+    /// The max length of an ID in bytes. IDs are database keys.
     private static let maximumIDLength = 64
 
     private static func id(_ fields: FieldReader) throws(APIError) -> String? {
@@ -153,7 +153,7 @@ enum ResponseItemDecoder {
         return given.isEmpty ? nil : given
     }
 
-    /// An item as it came, with an id.
+    /// Returns an item with its members unchanged, and with an ID.
     private static func kept(_ fields: FieldReader, _ meaning: ResponseItem.Meaning) throws(APIError) -> ResponseItem {
         let id = try id(fields) ?? ResponseItem.newID(.other)
         var object: JSONObject = ["id": .string(id)]

@@ -1,12 +1,12 @@
 import ShimmyChat
 import ShimmyJSON
 
-/// Reads `lora`, as llama-server has it and by name: the adapters that a request is computed with.
+/// A decoder of `lora`, the LoRA adapters that a request is computed with: by ID, as in llama-server, or by name.
 enum AdapterDecoder {
     private static let most = 16
     private static let scales = -10.0...10.0
 
-    /// Nil where the request leaves it to the model's configuration.
+    /// Returns the adapters; nil if the request leaves them to the model's configuration.
     static func decode(_ fields: FieldReader) throws(APIError) -> [AdapterChoice]? {
         guard let value = fields.value("lora") else { return nil }
         let path = fields.path(to: "lora")

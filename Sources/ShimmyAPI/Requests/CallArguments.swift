@@ -1,10 +1,10 @@
 import ShimmyCore
 import ShimmyJSON
 
-/// The arguments of a call in a history: JSON in a text, which the model may have written wrongly.
+/// The arguments of a call in the message history: a JSON text, which may be malformed because a model wrote it.
 enum CallArguments {
-    /// Returns the arguments as JSON: `{}` for an empty text, a JSON string for a text that is not JSON.
-    /// Throws a 400 for a text beyond the limits of a body.
+    /// Returns the arguments as JSON: `{}` for an empty text, a JSON string for a text that is not JSON. Throws a 400 for a text that exceeds the
+    /// limits of a request body.
     static func read(_ text: String, _ path: JSONPath) throws(APIError) -> String {
         if text.isEmpty { return "{}" }
         do {
@@ -18,7 +18,7 @@ enum CallArguments {
 }
 
 extension JSONLimits {
-    /// The bounds of any JSON that a client sends.
+    /// The limits of any JSON that a client sends.
     static let clients = JSONLimits(
         depth: InputLimits.standard.jsonDepth, bytes: InputLimits.standard.bodyBytes, values: InputLimits.standard.jsonValues,
         digits: InputLimits.standard.numberDigits)

@@ -2,21 +2,21 @@ package import ShimmyChat
 package import ShimmyCore
 package import ShimmyJSON
 
-/// `POST /v1/chat/completions`, decoded and checked.
+/// The decoded and checked request of `POST /v1/chat/completions`.
 package struct ChatCompletionRequest: Sendable, Equatable {
     package var model: String
     package var chat: ChatRequest
-    /// How the client wants to hear of calls and of thinking.
+    /// The form in which the client receives calls and reasoning.
     package var dialect: CallDialect
-    /// `service_tier: flex`: served only when nobody else has work.
+    /// Whether `service_tier` is `flex`: the request runs only when there is no other work.
     package var isFlex: Bool
     package var stream: Bool
-    /// How long the model stays loaded afterwards; nil leaves that as it is.
+    /// How long the model stays loaded after the request; nil to leave the current setting as it is.
     package var keepAlive: KeepAlive?
     package var includeUsage: Bool
-    /// What is stored beside the answer; nil when nothing is to be.
+    /// The data to store beside the answer; nil if nothing is stored.
     package var stored: StoredPart?
-    /// Fields that have no effect, in the request's order, for the response's header.
+    /// The fields without effect, in the request's order, for the response's header.
     package var ignoredParameters: ReportedNames
 
     package init(_ json: JSON, recorder: FieldRecorder? = nil) throws(APIError) {
@@ -50,7 +50,7 @@ package struct ChatCompletionRequest: Sendable, Equatable {
         stored = try StoredPart(fields)
     }
 
-    /// `store: true`: the completion and what it answers can be looked at later.
+    /// The stored data of a request with `store: true`. Clients can retrieve the completion and its messages later.
     package struct StoredPart: Sendable, Equatable {
         package let messages: [JSON]
         package let metadata: JSON
@@ -69,7 +69,7 @@ package struct ChatCompletionRequest: Sendable, Equatable {
         }
     }
 
-    /// The text that the client expects, as a string or in parts.
+    /// Returns the text that the client expects, given as a string or in parts; empty if there is none.
     private static func prediction(_ fields: FieldReader) throws(APIError) -> String {
         guard let prediction = try fields.nested("prediction") else { return "" }
         let type = try prediction.requiredString("type")
@@ -80,7 +80,8 @@ package struct ChatCompletionRequest: Sendable, Equatable {
         return text
     }
 
-    /// `max_completion_tokens` wins over its deprecated older name.
+    /// Returns the max number of tokens of the answer; nil if the request sets none. `max_completion_tokens` wins over its deprecated name
+    /// `max_tokens`.
     private static func maximumTokens(_ fields: FieldReader) throws(APIError) -> Int? {
         let old = try fields.integer("max_tokens", in: 1...Int64(Int32.max))
         let new = try fields.integer("max_completion_tokens", in: 1...Int64(Int32.max))

@@ -2,8 +2,8 @@ import ShimmyChat
 import ShimmyCore
 import ShimmyJSON
 
-/// Reads `messages` as clients really send them: null and missing contents, parts, echoed fields of earlier answers.
-/// Keys that OpenAI does not know are left alone.
+/// A decoder of `messages` in the forms that clients really send: null and missing contents, parts, and fields echoed from earlier answers. It
+/// ignores keys that OpenAI does not know.
 enum ChatMessageDecoder {
     static func decode(_ fields: FieldReader) throws(APIError) -> [ChatMessage] {
         let value = try fields.required("messages")
@@ -24,7 +24,7 @@ enum ChatMessageDecoder {
     private static func message(_ fields: FieldReader) throws(APIError) -> ChatMessage {
         let role = try fields.choice("role", as: ChatMessage.Role.self)
         var toolCallID = try fields.string("tool_call_id")
-        // Home Assistant, among others, sends results without: they come in the order of the calls.
+        // Some clients, such as Home Assistant, send results without an ID, in the order of the calls.
         if role == .function { toolCallID = ChatMessage.deprecatedCallID }
         let (reasoning, otherReasoning) = (try fields.string("reasoning_content"), try fields.string("reasoning"))
         return ChatMessage(
@@ -40,7 +40,7 @@ enum ChatMessageDecoder {
 
     private static func content(_ fields: FieldReader, role: ChatMessage.Role) throws(APIError) -> [String]? {
         if fields.value("content") == nil {
-            // Only an assistant may have said nothing, as in a message that only calls tools.
+            // Only an assistant message may have no content, for example if it only calls tools.
             if role == .assistant || role == .function { return nil }
             let path = fields.path(to: "content")
             throw fields.object["content"] == nil ? .missing(path) : .wrongType(path, expected: "a string or an array of objects", got: .null)
@@ -48,7 +48,7 @@ enum ChatMessageDecoder {
         return try texts(fields)
     }
 
-    /// `content`, which must be there: a string, or parts of text.
+    /// Returns the texts of `content`, which is required: a string, or parts of text.
     static func texts(_ fields: FieldReader) throws(APIError) -> [String] {
         let value = try fields.required("content")
         if let text = value.stringValue { return [text] }
@@ -73,9 +73,9 @@ enum ChatMessageDecoder {
         }
     }
 
-    // MARK: Calls in a history
+    // MARK: Calls in the message history
 
-    /// The calls of an earlier answer, in one form: functions whose arguments are a text of JSON.
+    /// Returns the calls of an earlier answer in one form: functions whose arguments are a JSON text. Nil if there are none.
     private static func toolCalls(_ fields: FieldReader) throws(APIError) -> JSON? {
         if let value = fields.value("tool_calls") {
             guard let elements = value.arrayValue else {
@@ -103,7 +103,8 @@ enum ChatMessageDecoder {
         return .object(object)
     }
 
-    /// Arguments may be anything: models have been known to err. A text that is not JSON becomes a JSON string, which every template can write.
+    /// Accepts any arguments, because models sometimes write malformed ones. A text that is not JSON becomes a JSON string, which every template can
+    /// render.
     private static func function(_ function: FieldReader) throws(APIError) -> JSON {
         let name = try function.requiredString("name")
         let value = function.value("arguments") ?? "{}"

@@ -1,7 +1,7 @@
 import ShimmyChat
 import ShimmyJSON
 
-/// Tools of the Responses API that the client runs and that have a type of their own, as functions for a model.
+/// The tools of the Responses API that have their own type and that the client runs, as functions for a model.
 enum ClientTools {
     static let shell = Tool(
         name: CalledTool.Kind.shell.rawValue, description: "Runs commands in a shell, one after the other, and returns what each wrote.",
@@ -27,7 +27,7 @@ enum ClientTools {
                 ]
             ], required: ["operation"]))
 
-    /// - fields: of the tool, whose schema and description are the client's.
+    /// - fields: the fields of the tool, whose schema and description come from the client.
     static func toolSearch(_ fields: FieldReader) throws(APIError) -> Tool {
         let parameters = try ToolDecoder.parameters(fields)
         return Tool(

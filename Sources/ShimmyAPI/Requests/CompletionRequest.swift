@@ -2,18 +2,18 @@ package import ShimmyChat
 package import ShimmyCore
 package import ShimmyJSON
 
-/// `POST /v1/completions`, decoded and checked: texts as they are, without a chat template.
+/// The decoded and checked request of `POST /v1/completions`: texts without a chat template.
 package struct CompletionRequest: Sendable, Equatable {
     package var model: String
     package var completion: TextRequest
-    /// Whether the answer begins with its prompt.
+    /// Whether the answer starts with its prompt.
     package var echo: Bool
-    /// Choices that are told of each prompt: the likeliest of those that are generated.
+    /// The number of choices per prompt to return: the most likely of those that are generated.
     package var toldChoices: Int
-    /// Whether the client wants log probabilities; they are also computed to choose by.
+    /// Whether the client wants log probabilities. The server also computes them to select the most likely choices.
     package var tellsLogprobs: Bool
     package var stream: Bool
-    /// How long the model stays loaded afterwards; nil leaves that as it is.
+    /// How long the model stays loaded after the request; nil to leave the current setting as it is.
     package var keepAlive: KeepAlive?
     package var includeUsage: Bool
     package var ignoredParameters: ReportedNames
@@ -41,7 +41,7 @@ package struct CompletionRequest: Sendable, Equatable {
         if stream, choices > toldChoices { throw Self.contradiction("best_of", "'stream'") }
     }
 
-    /// `best_of`: how many are generated for each prompt.
+    /// Returns the number of choices to generate for each prompt (`best_of`).
     private static func generatedChoices(_ fields: FieldReader, told: Int) throws(APIError) -> Int {
         guard let best = try fields.integer("best_of", in: 1...20) else { return told }
         guard best >= told else {

@@ -1,11 +1,11 @@
 import ShimmyChat
 import ShimmyJSON
 
-/// All of a chat request that the prompt follows from.
+/// The decoded parts of a chat request that determine the prompt.
 struct ConversationDecoder {
     private(set) var conversation: Conversation
     private(set) var dialect: CallDialect
-    /// Tokens of thinking at most.
+    /// The max number of reasoning tokens; nil for no limit.
     private(set) var thinkingBudget: Int?
     /// See `ToolDecoder.ignored`.
     private(set) var ignored: ReportedNames
@@ -25,7 +25,7 @@ struct ConversationDecoder {
         conversation.mustContinue = try fields.bool("continue_final_message") == true
     }
 
-    /// `guided_json` and `structured_outputs`, as vLLM has them: a schema, as JSON or as a text of JSON.
+    /// Decodes vLLM's fields `guided_json` and `structured_outputs`: a schema, as JSON or as a JSON text.
     private mutating func decodeVLLMsSchema(_ fields: FieldReader) throws(APIError) {
         let outputs = try fields.nested("structured_outputs")
         let anyObject = try outputs?.bool("json_object") ?? false
@@ -65,10 +65,11 @@ struct ConversationDecoder {
 
     // MARK: The last message
 
-    /// An assistant's message at the end is the beginning of the answer, unless the client says otherwise.
+    /// Returns how the answer continues the last message. An assistant message at the end is the start of the answer, unless the client says
+    /// otherwise.
     private static func continuation(_ fields: FieldReader, _ messages: [ChatMessage]) throws(APIError) -> Conversation.Continuation {
         let wanted = try fields.bool("continue_final_message")
-        // vLLM's clients send both; a prompt without either would be something else.
+        // vLLM's clients send both fields. With `add_generation_prompt: false` alone, the prompt would neither start nor continue an answer.
         if try fields.bool("add_generation_prompt") == false, wanted != true { throw .unsupportedParameter(fields.path(to: "add_generation_prompt")) }
         guard let last = messages.last, last.role == .assistant, last.toolCalls == nil else {
             if wanted == true {

@@ -1,6 +1,6 @@
 package import ShimmyJSON
 
-/// `POST /v1/conversations`.
+/// The decoded request of `POST /v1/conversations`.
 package struct ConversationRequest: Sendable, Equatable {
     package var items: [InputItem]
     package var metadata: JSON
@@ -10,13 +10,13 @@ package struct ConversationRequest: Sendable, Equatable {
         items = try InputItem.items(in: json, "items", atMost: Self.maximumItems) ?? []
     }
 
-    /// Of one request.
+    /// The max number of items in one request.
     static let maximumItems = 20
 
     package static func newID() -> String { "conv_" + RandomID.make() }
 }
 
-/// `POST /v1/conversations/{id}/items`.
+/// The decoded request of `POST /v1/conversations/{id}/items`.
 package struct ConversationItemsRequest: Sendable, Equatable {
     package var items: [InputItem]
 
@@ -27,9 +27,9 @@ package struct ConversationItemsRequest: Sendable, Equatable {
     }
 }
 
-/// Conversations in OpenAI's shapes.
+/// The encoder of conversations, in OpenAI's format.
 package enum ConversationEncoder {
-    /// - created: unix seconds.
+    /// - created: the Unix time in seconds.
     package static func conversation(id: String, created: Int, metadata: JSON) -> JSON {
         ["id": .string(id), "object": "conversation", "created_at": .int(created), "metadata": metadata]
     }

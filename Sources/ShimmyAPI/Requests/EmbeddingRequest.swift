@@ -2,18 +2,18 @@ package import ShimmyChat
 package import ShimmyCore
 package import ShimmyJSON
 
-/// `POST /v1/embeddings`, decoded and checked.
+/// The decoded and checked request of `POST /v1/embeddings`.
 package struct EmbeddingsRequest: Sendable, Equatable {
     package enum Encoding: String, Sendable { case float, base64 }
 
     package var model: String
     package var embedding: EmbeddingRequest
     package var encoding: Encoding
-    /// How long the model stays loaded afterwards; nil leaves that as it is.
+    /// How long the model stays loaded after the request; nil to leave the current setting as it is.
     package var keepAlive: KeepAlive?
     package var ignoredParameters: ReportedNames
 
-    /// As OpenAI has it.
+    /// The max number of inputs, as in OpenAI's API.
     private static let mostInputs = 2048
 
     package init(_ json: JSON, recorder: FieldRecorder? = nil) throws(APIError) {

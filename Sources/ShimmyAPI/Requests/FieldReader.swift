@@ -1,8 +1,8 @@
 import ShimmyJSON
 
-/// Notes which fields a decoder asks for, so that a test can hold the compatibility table against the truth.
+/// A record of the fields that a decoder reads, so that a test can compare the compatibility table with the decoder.
 package final class FieldRecorder {
-    /// Paths without indices, such as `messages[].role`.
+    /// The paths of the fields, without indices, such as `messages[].role`.
     package private(set) var fields: Set<String> = []
 
     package init() {}
@@ -10,8 +10,8 @@ package final class FieldRecorder {
     fileprivate func note(_ path: String) { fields.insert(path) }
 }
 
-/// Reads the fields of one JSON object as typed values; every refusal names the field by its path.
-/// An explicit null is the same as an absent field: several official clients send nulls.
+/// A reader of the fields of one JSON object as typed values. Every error names the field by its path. An explicit null counts as an absent field,
+/// because several official clients send nulls.
 struct FieldReader {
     let object: JSONObject
     let path: JSONPath
@@ -26,7 +26,7 @@ struct FieldReader {
 
     func path(to name: String) -> JSONPath { path.key(name) }
 
-    /// The field's value; nil when it is absent or null.
+    /// Returns the field's value; nil if it is absent or null.
     func value(_ name: String) -> JSON? {
         recorder?.note(Self.withoutIndices("\(path(to: name))"))
         guard let value = object[name], !value.isNull else { return nil }
@@ -55,7 +55,7 @@ struct FieldReader {
         return bool
     }
 
-    /// An integer; `100.0` is one, `"100"` is not.
+    /// Returns an integer; nil if the field is absent. `100.0` is an integer, `"100"` is not.
     func integer(_ name: String, in range: ClosedRange<Int64>) throws(APIError) -> Int64? {
         guard let value = value(name) else { return nil }
         guard case .number(let number) = value, number.isInteger else {
@@ -87,13 +87,13 @@ struct FieldReader {
         return value
     }
 
-    /// A reader for a nested object; nil when it is absent.
+    /// Returns a reader for a nested object; nil if it is absent.
     func nested(_ name: String) throws(APIError) -> FieldReader? {
         guard let value = value(name) else { return nil }
         return try FieldReader(value, path: path(to: name), recorder: recorder)
     }
 
-    /// A reader for an element of an array that `value` or `required` gave.
+    /// Returns a reader for an element of an array that `value` or `required` returned.
     func element(_ json: JSON, of name: String, at index: Int) throws(APIError) -> FieldReader {
         try FieldReader(json, path: path(to: name).index(index), recorder: recorder)
     }

@@ -1,10 +1,10 @@
 import ShimmyJSON
 
-/// What an answer has to look like: `response_format` of chat completions, `text.format` of responses.
+/// A decoder of the answer's format: `response_format` of chat completions, `text.format` of responses.
 enum FormatDecoder {
-    /// The schema that an answer has to fit; nil where it is free.
-    /// - isStrict: set to whether the schema has to keep OpenAI's rules for strict ones.
-    /// - shape: where a schema's fields are.
+    /// Returns the schema of the answer; nil if the answer is unconstrained.
+    /// - isStrict: set to whether the schema must follow OpenAI's rules for strict schemas.
+    /// - shape: the location of the schema's fields.
     static func schema(
         _ format: FieldReader, _ isStrict: inout Bool, shape: ToolDecoder.Shape = .nested
     ) throws(APIError) -> JSON? {
@@ -12,7 +12,7 @@ enum FormatDecoder {
         switch type {
         case "text": return nil
         case "json_object":
-            // llama-server's form: any object, or one that fits a schema.
+            // llama-server's form: any object, or an object that fits a schema.
             guard shape == .nested, let schema = format.value("schema") else { return ["type": "object"] }
             return try object(schema, format.path(to: "schema"))
         case "json_schema":
@@ -36,7 +36,7 @@ enum FormatDecoder {
         }
     }
 
-    /// A schema; an empty one allows any object.
+    /// Returns the schema; an empty one becomes a schema that allows any object. Throws a 400 if `schema` is not an object.
     static func object(_ schema: JSON, _ path: JSONPath) throws(APIError) -> JSON {
         guard let object = schema.objectValue else { throw .wrongType(path, expected: "an object", got: schema) }
         return object.isEmpty ? ["type": "object"] : schema

@@ -2,14 +2,16 @@ import ShimmyChat
 import ShimmyGrammar
 import ShimmyJSON
 
-/// Reads the extensions that say what an answer has to be: `grammar` (llama.cpp's GBNF), `regex`, and `choice`, one of several texts.
+/// A decoder of the extensions that constrain an answer: `grammar` (llama.cpp's GBNF), `regex`, and `choice` (one of several texts).
 enum GrammarDecoder {
-    /// A grammar nests and repeats no deeper and is no longer than this: its parser recurses, and repetitions are written out.
+    /// The max length of a grammar, in bytes. Length and the nesting of groups and repetitions are limited, because the parser recurses and expands
+    /// repetitions.
     private static let maximumBytes = 65536
     private static let maximumDepth = 64
 
-    /// - format: the field that says what an answer has to look like.
-    /// - takesVLLMs: whether vLLM's names of the same are fields of the request too.
+    /// Returns the answer's grammar as GBNF, with the path of its field; nil if there is none.
+    /// - format: the field with the format of the answer.
+    /// - takesVLLMs: whether the request may also use vLLM's names of these fields.
     static func decode(
         _ fields: FieldReader, _ conversation: Conversation, format: String = "response_format", takesVLLMs: Bool = false
     ) throws(APIError) -> (field: String, text: String)? {
@@ -30,7 +32,7 @@ enum GrammarDecoder {
         return (field, text)
     }
 
-    /// The grammars of one object, with the fields that they come from.
+    /// Returns the grammars of one object, with the paths of their fields.
     private static func texts(
         _ fields: FieldReader, _ grammarName: String, _ choiceName: String, _ regexName: String
     ) throws(APIError) -> [(field: String, text: String)] {
@@ -83,7 +85,7 @@ enum GrammarDecoder {
         return try bounded("root ::= " + texts.joined(separator: " | "), path)
     }
 
-    /// A text as GBNF writes it.
+    /// Returns a text as a GBNF literal.
     private static func literal(_ text: String) -> String {
         var result = "\""
         for scalar in text.unicodeScalars {

@@ -1,6 +1,6 @@
 package import ShimmyJSON
 
-/// A body that replaces an object's metadata.
+/// A request body that replaces an object's metadata.
 package struct MetadataUpdate: Sendable, Equatable {
     package var metadata: JSON
 

@@ -2,7 +2,7 @@ import ShimmyChat
 import ShimmyCore
 import ShimmyJSON
 
-/// Reads texts in every form that OpenAI's API takes: a text, several, a text's tokens, or several texts' tokens.
+/// A decoder of prompts in every form that OpenAI's API accepts: a text, several texts, the tokens of one text, or the tokens of several texts.
 enum PromptDecoder {
     static func prompts(_ fields: FieldReader, _ name: String, most: Int) throws(APIError) -> [TextRequest.Prompt] {
         let path = fields.path(to: name)

@@ -2,7 +2,7 @@ package import ShimmyChat
 package import ShimmyCore
 package import ShimmyJSON
 
-/// `POST /v1/chat/completions/render`, Shimmy's own: a chat request whose prompt is shown rather than answered.
+/// The decoded request of `POST /v1/chat/completions/render`, Shimmy's own endpoint: the server returns the prompt instead of an answer.
 package struct RenderRequest: Sendable, Equatable {
     package var model: String
     package var conversation: Conversation
@@ -21,17 +21,17 @@ package struct RenderRequest: Sendable, Equatable {
     }
 }
 
-/// A request that names a model and nothing else.
+/// A request with only the name of a model.
 package struct ModelNameRequest: Sendable, Equatable {
     package var model: String
 
     package init(_ json: JSON) throws(APIError) { model = try FieldReader(json, path: .root).requiredString("model") }
 }
 
-/// `POST /v1/models/load`.
+/// The decoded request of `POST /v1/models/load`.
 package struct ModelLoadRequest: Sendable, Equatable {
     package var model: String
-    /// How long it stays loaded that nobody uses; nil for the server's own.
+    /// How long the model stays loaded while idle; nil for the server's setting.
     package var keepAlive: KeepAlive?
     package var stream: Bool
 
@@ -43,9 +43,9 @@ package struct ModelLoadRequest: Sendable, Equatable {
     }
 }
 
-/// `POST /v1/models/pull`.
+/// The decoded request of `POST /v1/models/pull`.
 package struct PullRequest: Sendable, Equatable {
-    /// A name at the hub; see `HubAddress`.
+    /// A model's name on the Hugging Face hub; see `HubAddress`.
     package var model: String
     package var stream: Bool
 
@@ -56,20 +56,20 @@ package struct PullRequest: Sendable, Equatable {
     }
 }
 
-/// `POST /tokenize`: a text or a conversation as a model's tokens. In llama-server's words (`content`), or in vLLM's (`prompt`, `messages`), whose
-/// clients name no model.
+/// The decoded request of `POST /tokenize`, which returns the tokens of a text or a conversation. The fields are llama-server's (`content`) or vLLM's
+/// (`prompt`, `messages`); clients of these programs may send no model name.
 package struct TokenizeRequest: Sendable, Equatable {
     package enum Input: Sendable, Equatable {
         case text(String, addSpecial: Bool, parseSpecial: Bool)
         case conversation(Conversation)
     }
 
-    /// Nil for the only one.
+    /// The model's name; nil for the server's only model.
     package var model: String?
     package var input: Input
-    /// Whether tokens are told as objects with their pieces, as llama-server does it.
+    /// Whether the tokens are returned as objects with their pieces, as in llama-server.
     package var withPieces: Bool
-    /// Whether the texts of the tokens are told beside them, as vLLM does it.
+    /// Whether the texts of the tokens are returned beside them, as in vLLM.
     package var withTexts: Bool
 
     package init(_ json: JSON) throws(APIError) {
@@ -92,7 +92,7 @@ package struct TokenizeRequest: Sendable, Equatable {
         withTexts = try fields.bool("return_token_strs") ?? false
     }
 
-    /// The answer takes several times as much memory as the text.
+    /// Throws a 400 for a text over the limit, because the response takes several times as much memory as the text.
     private static func check(_ input: Input, _ fields: FieldReader) throws(APIError) {
         let most = InputLimits.standard.tokenizedBytes
         let name: String
@@ -106,8 +106,8 @@ package struct TokenizeRequest: Sendable, Equatable {
 
     package var needsPieces: Bool { withPieces || withTexts }
 
-    /// - pieces: the bytes of each token, for a request that needs them. Bytes that are no text of their own are told as numbers among pieces, and
-    ///   as replacement characters among texts.
+    /// - pieces: the bytes of each token, for a request that needs them. Bytes that are not UTF-8 text by themselves become numbers in the pieces,
+    ///   and replacement characters in the texts.
     package func response(_ tokens: [Token], pieces: [[UInt8]?]?, contextLength: Int) -> JSON {
         if withPieces, let pieces { return ["tokens": .array(zip(tokens, pieces).map(Self.piece))] }
         var response: JSONObject = [
@@ -124,9 +124,9 @@ package struct TokenizeRequest: Sendable, Equatable {
     }
 }
 
-/// `POST /detokenize`: tokens as text.
+/// The decoded request of `POST /detokenize`, which returns the text of tokens.
 package struct DetokenizeRequest: Sendable, Equatable {
-    /// Nil for the only one.
+    /// The model's name; nil for the server's only model.
     package var model: String?
     package var tokens: [Token]
 
@@ -139,7 +139,7 @@ package struct DetokenizeRequest: Sendable, Equatable {
         tokens = try PromptDecoder.tokens(array, path)
     }
 
-    /// - pieces: nil for a token that the model does not have.
+    /// - pieces: the bytes of each token; nil for a token that the model does not have.
     package func response(_ pieces: [[UInt8]?]) throws(APIError) -> JSON {
         if let index = pieces.firstIndex(where: { $0 == nil }) {
             throw APIError(
@@ -147,12 +147,12 @@ package struct DetokenizeRequest: Sendable, Equatable {
                 code: "invalid_value")
         }
         let text: JSON = .string(String(decoding: pieces.flatMap { $0 ?? [] }, as: UTF8.self))
-        // llama-server's name for it, and vLLM's.
+        // `content` is llama-server's name, `prompt` is vLLM's.
         return ["content": text, "prompt": text]
     }
 }
 
-/// `GET /tokenizer_info`, as vLLM has it: for programs that write and count prompts by themselves.
+/// The encoder of `GET /tokenizer_info`, as in vLLM, for programs that build prompts and count their tokens themselves.
 package enum TokenizerInfo {
     package static func response(_ facts: TokenizerFacts, model: String, contextLength: Int?) -> JSON {
         func text(_ text: String?) -> JSON { text.map(JSON.string) ?? .null }

@@ -1,15 +1,15 @@
 import ShimmyJSON
 
-/// Reads the items of a URL's query; refusals name them as those of a body do.
+/// A reader of the parameters in a URL's query. Its errors name them in the same way as errors about fields of a body.
 package struct QueryReader {
     private let items: [(name: String, value: String)]
 
-    /// - items: decoded, in their order; one name can have several values.
+    /// - items: the decoded parameters in their order; one name can have several values.
     package init(_ items: [(name: String, value: String)]) { self.items = items }
 
-    /// Throws a 400 for the first name that is none of these: what has no effect is no filter, and clients have to know.
-    /// - objects: names whose members are given, as `name[key]=value`.
-    /// - lists: names that may be given several times, as `name`, `name[]` or `name[0]`.
+    /// Throws a 400 for the first unknown name, because a client must know if its filter has no effect.
+    /// - objects: the names of objects, whose members are given as `name[key]=value`.
+    /// - lists: the names that may occur several times, as `name`, `name[]` or `name[0]`.
     package func check(_ names: [String], objects: [String] = [], lists: [String] = []) throws(APIError) {
         for (name, _) in items {
             let isKnown =
@@ -55,12 +55,12 @@ package struct QueryReader {
         return value
     }
 
-    /// All values of a name, which clients write as `name`, `name[]` or `name[0]`.
+    /// Returns all values of a name, which clients write as `name`, `name[]` or `name[0]`.
     package func list(_ name: String) -> [String] {
         items.filter { $0.name == name || Self.isMember($0.name, of: name) }.map(\.value)
     }
 
-    /// The members of an object that is written as `name[key]=value`.
+    /// Returns the members of an object that is written as `name[key]=value`.
     package func members(_ name: String) -> [(key: String, value: String)] {
         items.filter { Self.isMember($0.name, of: name) }
             .map { (String($0.name.dropFirst(name.count + 1).dropLast()), $0.value) }

@@ -1,13 +1,13 @@
 import ShimmyCore
 
-/// The fields of a request that have no effect, for the response's header. Its size has a bound, whatever the request has.
+/// The fields of a request that have no effect, for the response's header. The header's size is limited for any request.
 package struct ReportedNames: Sendable, Equatable, ExpressibleByArrayLiteral {
-    /// The first different ones, in the request's order.
+    /// The first distinct names, in the request's order.
     package private(set) var names: [String] = []
-    /// Fields beyond these.
+    /// The number of further fields.
     package private(set) var more = 0
 
-    /// Unicode scalars that are kept of a name.
+    /// The max length of a name, in Unicode scalars.
     private let nameLength: Int
 
     package init(nameLength: Int = 64) { self.nameLength = nameLength }
@@ -30,13 +30,13 @@ package struct ReportedNames: Sendable, Equatable, ExpressibleByArrayLiteral {
         left.more += right.more
     }
 
-    /// The names, separated by commas, as the value of a header: visible ASCII alone. Nil when there are none.
+    /// The value of the header: the names, separated by commas, in visible ASCII; nil if there are none.
     package var header: String? {
         if isEmpty { return nil }
         return names.map(Self.visible).joined(separator: ", ") + (more > 0 ? ", and \(more) more" : "")
     }
 
-    /// A name with a `?` for everything that a header cannot carry or that would separate names.
+    /// Returns a name with `?` in place of every character that a header cannot contain or that would separate names.
     package static func visible(_ name: String) -> String {
         String(
             String.UnicodeScalarView(

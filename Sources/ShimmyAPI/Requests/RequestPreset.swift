@@ -1,18 +1,18 @@
 package import ShimmyChat
 package import ShimmyJSON
 
-/// What somebody other than the client says about a model's requests: the configuration, or the store that the model was found in.
+/// Settings for a model's requests that do not come from the client, but from the configuration or from the store that the model was found in.
 ///
-/// Fields are applied to the request's JSON before it is decoded, so that the decoder checks them like a client's; a system prompt and
-/// examples are added to the decoded conversation, so that errors about messages count as the client does.
+/// `applied` adds fields to the request's JSON before it is decoded, so that the decoder checks them like a client's. `complete` adds the system
+/// message and examples to the decoded conversation, so that errors count the messages as the client does.
 package struct RequestPreset: Sendable, Equatable {
-    /// For conversations without a system message; empty for none.
+    /// The system message for conversations without one; empty for none.
     package var system: String
-    /// Messages that go before a conversation's own, after the system message.
+    /// Messages to insert before a conversation's own, after the system message.
     package var examples: [ChatMessage]
-    /// Fields of a chat request, where the request has none.
+    /// Fields of a chat request for requests that do not set them.
     package var defaults: JSONObject
-    /// Fields of a chat request, whatever the request has.
+    /// Fields of a chat request that override the request's.
     package var forced: JSONObject
 
     package static let none = RequestPreset()
@@ -24,9 +24,9 @@ package struct RequestPreset: Sendable, Equatable {
         self.forced = forced
     }
 
-    /// What a client alone can say.
+    /// The fields that only a client may set.
     private static let clientsOwn: Set<String> = ["model", "messages", "stream", "stream_options", "functions", "function_call", "store", "metadata"]
-    /// One setting with a name for each endpoint, and an older one.
+    /// The names of one setting: one for each endpoint, and an older name.
     private static let limits = ["max_completion_tokens", "max_output_tokens", "max_tokens"]
 
     /// The fields that may be preset.
@@ -36,7 +36,7 @@ package struct RequestPreset: Sendable, Equatable {
         }
     }
 
-    /// Why fields cannot be preset: what a client would be told that sent them.
+    /// Returns the error that a client would get if it sent these fields; nil if they can be preset.
     package static func problem(_ fields: JSONObject) -> APIError? {
         do {
             var request: JSONObject = ["model": "model", "messages": [["role": "user", "content": "text"]]]
@@ -48,8 +48,8 @@ package struct RequestPreset: Sendable, Equatable {
         }
     }
 
-    /// The request with what is preset. Fields that the endpoint does not have are left out.
-    /// - Returns: also the fields of the client's that were replaced by other values, in the request's order.
+    /// Returns the request with the preset fields. Fields that the endpoint does not have are omitted.
+    /// - Returns: also the client's fields that got other values, in the request's order.
     package func applied(to request: JSON, of endpoint: EndpointRow) -> (request: JSON, replaced: [String]) {
         guard var object = request.objectValue, !(defaults.isEmpty && forced.isEmpty) else { return (request, []) }
         var replaced: Set<String> = []
@@ -61,7 +61,7 @@ package struct RequestPreset: Sendable, Equatable {
             let names = Self.names(of: name, in: endpoint)
             guard let first = names.first else { continue }
             for name in names {
-                // What came from the defaults is no client's.
+                // Values from the defaults are not the client's.
                 if let old = request[name], !old.isNull, old != value { replaced.insert(name) }
                 object[name] = nil
             }
@@ -70,19 +70,19 @@ package struct RequestPreset: Sendable, Equatable {
         return (.object(object), request.objectValue?.keys.filter(replaced.contains) ?? [])
     }
 
-    /// The fields of those recommended for which nothing is preset.
+    /// Returns the recommended fields that neither the defaults nor the forced fields set.
     package func adding(recommended fields: JSONObject) -> JSONObject {
         fields.reduce(into: JSONObject()) { result, field in
             if defaults[field.key] == nil, forced[field.key] == nil { result[field.key] = field.value }
         }
     }
 
-    /// What a field is called at an endpoint; nothing when it is not there.
+    /// Returns the names of a field at an endpoint; empty if the endpoint does not have it.
     private static func names(of name: String, in endpoint: EndpointRow) -> [String] {
         (limits.contains(name) ? limits : [name]).filter(endpoint.takes)
     }
 
-    /// Adds what goes before a conversation's own messages.
+    /// Inserts the system message and the examples before a conversation's own messages.
     package func complete(_ conversation: inout Conversation) {
         let leads = conversation.messages.first.map { $0.role == .system || $0.role == .developer } ?? false
         conversation.messages.insert(contentsOf: examples, at: leads ? 1 : 0)
@@ -92,7 +92,7 @@ package struct RequestPreset: Sendable, Equatable {
 }
 
 extension EndpointRow {
-    /// Whether a field of the request has an effect.
+    /// Returns whether a field of the request has an effect.
     func takes(_ field: String) -> Bool {
         switch support(ofField: field) {
         case .supported, .partial: true

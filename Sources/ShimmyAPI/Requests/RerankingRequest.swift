@@ -2,17 +2,17 @@ package import ShimmyChat
 package import ShimmyCore
 package import ShimmyJSON
 
-/// `POST /v1/rerank` and `POST /v2/rerank`, decoded and checked. The two take the same fields.
+/// The decoded and checked request of `POST /v1/rerank` and `POST /v2/rerank`, which take the same fields.
 package struct RerankingRequest: Sendable, Equatable {
-    /// Whose answer it is that the client expects: Jina's, or Cohere's of its second version.
+    /// The format of the response: Jina's, or that of version 2 of Cohere's API.
     package enum Dialect: Sendable { case jina, cohere }
 
     package var model: String
     package var rerank: RerankRequest
-    /// The best ones that are told; nil for all.
+    /// The max number of results to return, the best first; nil for all.
     package var top: Int?
     package var returnsDocuments: Bool
-    /// How long the model stays loaded afterwards; nil leaves that as it is.
+    /// How long the model stays loaded after the request; nil to leave the current setting as it is.
     package var keepAlive: KeepAlive?
     package var ignoredParameters: ReportedNames
     private let dialect: Dialect
@@ -30,7 +30,7 @@ package struct RerankingRequest: Sendable, Equatable {
         returnsDocuments = try fields.bool("return_documents") ?? (dialect == .jina)
     }
 
-    /// Each one is a text, or an object that holds one.
+    /// Returns the documents. Each one is a text, or an object with a `text`.
     private static func documents(_ fields: FieldReader) throws(APIError) -> [String] {
         let path = fields.path(to: "documents")
         let value = try fields.required("documents")
@@ -63,7 +63,7 @@ package struct RerankingRequest: Sendable, Equatable {
         }
     }
 
-    /// The best first; of equal ones the one that came first.
+    /// Returns the results, the best first. Documents with equal scores keep their order.
     private func ranked(_ scores: [Float]) -> [JSON] {
         let order = scores.indices.sorted { (scores[$1], $0) < (scores[$0], $1) }
         return order.prefix(top ?? order.count).map { index -> JSON in

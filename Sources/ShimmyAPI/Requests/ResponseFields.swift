@@ -2,13 +2,13 @@ import ShimmyChat
 import ShimmyGrammar
 import ShimmyJSON
 
-/// What a request of the Responses API goes on from.
+/// The fields of a Responses API request that define what the response continues.
 struct ResponseContextFields {
     let instructions: String?
     let input: [InputItem]?
     let previousID: String?
     let conversationID: String?
-    /// Items, and parts of items, that no model gets to see, such as `input[2]`.
+    /// The items, and parts of items, that the model does not see, such as `input[2]`.
     private(set) var unseen = ReportedNames()
 
     init(_ fields: FieldReader) throws(APIError) {
@@ -27,7 +27,7 @@ struct ResponseContextFields {
         }
     }
 
-    /// An id, or an object with one.
+    /// Returns the conversation's ID, given directly or in an object; nil if the field is absent.
     private static func conversation(_ fields: FieldReader) throws(APIError) -> String? {
         guard let value = fields.value("conversation") else { return nil }
         if let id = value.stringValue { return id }
@@ -44,7 +44,7 @@ struct ResponseContextFields {
     }
 }
 
-/// What of a request goes into the prompt beside the items: tools, the answer's form, thinking.
+/// The fields of a request that go into the prompt beside the items: tools, the answer's format, reasoning.
 struct ResponsePromptFields {
     private(set) var conversation = Conversation(messages: [])
     private(set) var dialect: CallDialect
@@ -88,7 +88,7 @@ struct ResponsePromptFields {
     }
 }
 
-/// What the object of a response says of its request: every field of OpenAI's, given or not.
+/// The encoder of a request's fields in the object of its response. It contains every field that OpenAI defines, set or not.
 enum ResponseEcho {
     static func object(_ fields: FieldReader, _ prompt: ResponsePromptFields, metadata: JSON, isFlex: Bool) -> JSONObject {
         func given(_ name: String, or other: JSON = .null) -> JSON { fields.object[name].flatMap { $0.isNull ? JSON?.none : $0 } ?? other }
@@ -126,7 +126,7 @@ enum ResponseEcho {
         return .object(object)
     }
 
-    /// Adds the optional fields that a function leaves out, and shows its schema as it is used.
+    /// Adds the optional fields that a function omits, and replaces its schema with the one that the server uses.
     private static func tool(_ tool: JSON) -> JSON {
         guard var object = tool.objectValue, object["type"] == "function" else { return tool }
         for name in ["description", "parameters"] where object[name] == nil { object[name] = .null }

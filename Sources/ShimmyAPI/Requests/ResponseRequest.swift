@@ -2,30 +2,31 @@ package import ShimmyChat
 package import ShimmyCore
 package import ShimmyJSON
 
-/// `POST /v1/responses`, decoded and checked, but for what only the storage knows: what it continues.
+/// The decoded request of `POST /v1/responses`. Everything is checked except the response or conversation that it continues, which only the storage
+/// knows.
 package struct ResponseRequest: Sendable, Equatable {
     package var model: String
     package var instructions: String?
-    /// Nil when the request brings nothing new.
+    /// The new items; nil if the request has none.
     package var input: [InputItem]?
     package var previousID: String?
     package var conversationID: String?
-    /// Nil leaves it to the server: what can be stored is.
+    /// Whether to store the response; nil to store it if possible.
     package var store: Bool?
     package var isBackground: Bool
     package var stream: Bool
-    /// How long the model stays loaded afterwards; nil leaves that to the server.
+    /// How long the model stays loaded after the request; nil for the server's setting.
     package var keepAlive: KeepAlive?
-    /// Whether the oldest items may go when all of them do not fit.
+    /// Whether the oldest items may be dropped if not all of them fit.
     package var truncates: Bool
-    /// All but the messages, which follow from the items.
+    /// The request for the model, without the messages, which are made from the items.
     package var chat: ChatRequest
     package var dialect: CallDialect
     package var isFlex: Bool
     package var style: ResponseStyle
-    /// What the response's object says of its request.
+    /// The request's fields in the response's object.
     package var echo: JSONObject
-    /// Fields that have no effect, for the response's header.
+    /// The fields without effect, for the response's header.
     package var ignoredParameters: ReportedNames
 
     package init(_ json: JSON, recorder: FieldRecorder? = nil) throws(APIError) {
@@ -46,7 +47,7 @@ package struct ResponseRequest: Sendable, Equatable {
         if included.logprobs || top ?? 0 > 0 { sampling.logprobs = top ?? 0 }
         chat = ChatRequest(
             conversation: prompt.conversation,
-            // OpenAI's least is 16; there is no reason for one here.
+            // OpenAI requires at least 16, but this server has no reason to.
             maximumTokens: try fields.integer("max_output_tokens", in: 1...Int64(Int32.max)).map { Int($0) },
             sampling: sampling, thinkingBudget: prompt.thinkingBudget)
         if let (field, grammar) = try GrammarDecoder.decode(fields, prompt.conversation, format: "text") {
@@ -74,7 +75,7 @@ package struct ResponseRequest: Sendable, Equatable {
         if input == nil, previousID == nil, conversationID == nil { throw .missing(fields.path(to: "input")) }
     }
 
-    /// The request for a model.
+    /// Returns the request for the model.
     package func chat(_ items: [ResponseItem]) throws(APIError) -> ChatRequest {
         var chat = chat
         chat.conversation.messages = try ItemConversation.messages(instructions: instructions, items)
@@ -82,11 +83,11 @@ package struct ResponseRequest: Sendable, Equatable {
     }
 }
 
-/// `service_tier`: `flex` waits until nobody else has work; all others mean the fair share.
+/// The values of `service_tier`. A `flex` request waits until there is no other work; all other values mean the fair share.
 enum ServiceTier: String, CaseIterable {
     case auto, `default`, flex, scale, priority, fast, ultrafast
 
-    /// Whether it asks for more than there is.
+    /// Whether the tier asks for more than this server offers.
     var isReported: Bool { self == .scale || self == .fast || self == .ultrafast }
 
     static func decode(_ fields: FieldReader) throws(APIError) -> ServiceTier? {
@@ -94,11 +95,11 @@ enum ServiceTier: String, CaseIterable {
     }
 }
 
-/// How a client wants to hear of what a model did.
+/// The form in which a client receives the output of a response.
 package struct ResponseStyle: Sendable, Equatable {
-    /// Whether thoughts are told as their own summaries.
+    /// Whether reasoning is returned as a reasoning summary.
     package var summarizesThoughts = false
-    /// Whether thoughts are also told sealed, to be sent back.
+    /// Whether reasoning is also returned as `encrypted_content`, for the client to send back.
     package var sealsThoughts = false
     package var tellsLogprobs = false
 
@@ -109,11 +110,11 @@ package struct ResponseStyle: Sendable, Equatable {
     }
 }
 
-/// `include`: what a client wants beyond the usual.
+/// The `include` field: the optional contents that a client wants.
 struct ResponseIncludes {
     private(set) var logprobs = false
     private(set) var sealedThoughts = false
-    /// What belongs to tools that this server does not run.
+    /// The values that belong to tools that this server does not run.
     private(set) var ignored = ReportedNames()
 
     private static let others = [

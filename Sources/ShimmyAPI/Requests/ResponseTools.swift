@@ -2,9 +2,9 @@ package import ShimmyChat
 import ShimmyCore
 package import ShimmyJSON
 
-/// `POST /v1/responses/input_tokens`: a request that is counted rather than answered.
+/// The decoded request of `POST /v1/responses/input_tokens`: the server counts the prompt's tokens and does not answer.
 package struct InputTokensRequest: Sendable, Equatable {
-    /// Nil for the only one.
+    /// The model's name; nil for the server's only model.
     package var model: String?
     package var instructions: String?
     package var input: [InputItem]
@@ -23,7 +23,7 @@ package struct InputTokensRequest: Sendable, Equatable {
         input = context.input ?? []
         (previousID, conversationID) = (context.previousID, context.conversationID)
         ignoredParameters += context.unseen
-        // What is counted is never cut.
+        // The field is only checked: the count always includes all items.
         _ = try context.truncates(fields)
         let prompt = try ResponsePromptFields(fields)
         conversation = prompt.conversation
@@ -42,7 +42,7 @@ package struct InputTokensRequest: Sendable, Equatable {
     package static func response(_ tokens: Int) -> JSON { ["object": "response.input_tokens", "input_tokens": .int(tokens)] }
 }
 
-/// `POST /v1/responses/compact`: what was said so far becomes one item, which says it in short.
+/// The decoded request of `POST /v1/responses/compact`, which replaces the conversation so far with one item that contains a summary.
 package struct CompactRequest: Sendable, Equatable {
     package var model: String
     package var instructions: String?
@@ -66,7 +66,7 @@ package struct CompactRequest: Sendable, Equatable {
         if given == nil, previousID == nil { throw .missing(fields.path(to: "input")) }
     }
 
-    /// The most tokens of a summary.
+    /// The max number of tokens of a summary.
     private static let summaryTokens = 512
 
     private static let task = """
@@ -74,8 +74,8 @@ package struct CompactRequest: Sendable, Equatable {
         what is still to be done, and every name, number and identifier that matters. Answer with the summary alone.
         """
 
-    /// The request for a summary.
-    /// - contextLength: of the model; a summary takes a part of it.
+    /// Returns the request for a summary.
+    /// - contextLength: the model's context in tokens; a summary takes a part of it.
     package func chat(_ items: [ResponseItem], contextLength: Int) throws(APIError) -> ChatRequest {
         var messages = try ItemConversation.messages(instructions: instructions, items)
         messages.append(ChatMessage(.user, Self.task))
@@ -86,7 +86,7 @@ package struct CompactRequest: Sendable, Equatable {
             sampling: .init(temperature: 0), thinkingBudget: 0)
     }
 
-    /// - created: unix seconds.
+    /// - created: the Unix time in seconds.
     package static func response(summary: String, usage: Usage, created: Int) -> JSON {
         let item: JSON = [
             "id": .string(ResponseItem.newID(.compaction)), "type": "compaction", "encrypted_content": .string(SealedText.seal(summary)),

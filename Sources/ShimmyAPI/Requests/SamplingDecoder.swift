@@ -2,9 +2,9 @@ import ShimmyChat
 import ShimmyCore
 import ShimmyJSON
 
-/// Reads how tokens are drawn: OpenAI's fields, and llama.cpp's as extensions.
+/// A decoder of the sampling parameters: OpenAI's fields, and llama.cpp's as extensions.
 enum SamplingDecoder {
-    /// - takesVLLMs: whether vLLM's names of the same are fields of the request too.
+    /// - takesVLLMs: whether the request may also use vLLM's names of these fields.
     static func decode(_ fields: FieldReader, takesVLLMs: Bool = false) throws(APIError) -> SamplingParameters {
         var sampling = SamplingParameters(
             temperature: Float(try fields.decimal("temperature", in: 0...2) ?? 1), topP: Float(try fields.decimal("top_p", in: 0...1) ?? 1),
@@ -23,7 +23,7 @@ enum SamplingDecoder {
                     status: 400, message: "Invalid 'repetition_penalty': it cannot be used together with 'repeat_penalty'.",
                     param: "repetition_penalty", code: "invalid_value")
             }
-            // vLLM's looks at the whole prompt and answer.
+            // vLLM's penalty covers the whole prompt and answer.
             (sampling.repeatPenalty, sampling.repeatWindow) = (Float(penalty), .max)
         }
         sampling.minimumTokens = Int(try fields.integer("min_tokens", in: 0...Int64(Int32.max)) ?? 0)
@@ -46,7 +46,7 @@ enum SamplingDecoder {
         return penalty.multiplier > 0 && penalty.window != 0 ? penalty : nil
     }
 
-    /// Up to 32 texts of up to 64 bytes each.
+    /// Returns up to 32 texts of up to 64 bytes each. Throws a 400 if there are more or longer ones.
     private static func strings(_ value: JSON, _ path: JSONPath) throws(APIError) -> [String] {
         guard let array = value.arrayValue else { throw .wrongType(path, expected: "an array of strings", got: value) }
         if array.count > 32 { throw .arrayTooLong(path, maximum: 32, got: array.count) }
@@ -69,7 +69,7 @@ enum SamplingDecoder {
         return mirostat
     }
 
-    /// Token ids as strings, with -100 to 100.
+    /// Returns the bias of each token. The field has token IDs as strings, with numbers from -100 to 100.
     private static func bias(_ fields: FieldReader) throws(APIError) -> [Token: Float] {
         guard let value = fields.value("logit_bias") else { return [:] }
         let path = fields.path(to: "logit_bias")
@@ -89,7 +89,7 @@ enum SamplingDecoder {
         return bias
     }
 
-    /// Tokens beside the drawn one whose log probabilities a chat wants; nil for none at all.
+    /// Returns the number of tokens beside the drawn one whose log probabilities a chat request wants; nil for no log probabilities.
     static func chatLogprobs(_ fields: FieldReader) throws(APIError) -> Int? {
         let wanted = try fields.bool("logprobs") ?? false
         guard let count = try fields.integer("top_logprobs", in: 0...20) else { return wanted ? 0 : nil }

@@ -1,9 +1,9 @@
 import ShimmyCore
 import ShimmyJSON
 
-/// What chat and legacy completions have in common.
+/// Decoders of the fields that several endpoints have in common.
 enum SharedFields {
-    /// A string or up to four; empty ones stop nothing.
+    /// Returns the stop texts: one string, or up to four. Empty strings are ignored.
     static func stops(_ fields: FieldReader) throws(APIError) -> [String] {
         guard let value = fields.value("stop") else { return [] }
         let path = fields.path(to: "stop")
@@ -18,7 +18,7 @@ enum SharedFields {
         return stops
     }
 
-    /// `metadata`: up to 16 short texts under short names; none when it is absent.
+    /// Returns `metadata`: up to 16 texts of up to 512 Unicode scalars, under names of up to 64; an empty object if the field is absent.
     static func metadata(_ fields: FieldReader) throws(APIError) -> JSON {
         guard let value = fields.value("metadata") else { return [:] }
         let path = fields.path(to: "metadata")
@@ -39,12 +39,12 @@ enum SharedFields {
 
     private enum OverContext: String, CaseIterable { case refuse, clamp }
 
-    /// `max_tokens_over_context`: whether a limit on the answer's tokens that the context has no room for is cut to what there is.
+    /// Returns whether `max_tokens_over_context` is `clamp`: a max number of tokens that exceeds the remaining context is reduced to it.
     static func clampsMaximumTokens(_ fields: FieldReader) throws(APIError) -> Bool {
         fields.value("max_tokens_over_context") == nil ? false : try fields.choice("max_tokens_over_context", as: OverContext.self) == .clamp
     }
 
-    /// `keep_alive`, as Ollama has it: seconds, or a time such as `5m`; negative for ever.
+    /// Returns `keep_alive`, as in Ollama: seconds, or a duration such as `5m`; negative for ever. Nil if the field is absent.
     static func keepAlive(_ fields: FieldReader) throws(APIError) -> KeepAlive? {
         guard let value = fields.value("keep_alive") else { return nil }
         let path = fields.path(to: "keep_alive")
@@ -60,8 +60,8 @@ enum SharedFields {
             param: "\(path)", code: "invalid_value")
     }
 
-    /// `stream`, and whether a stream tells its usage.
-    /// - tellsUsage: whether that can be asked for.
+    /// Returns `stream`, and whether the stream ends with its usage.
+    /// - tellsUsage: whether the endpoint supports `include_usage`.
     static func stream(_ fields: FieldReader, tellsUsage: Bool = true) throws(APIError) -> (stream: Bool, includeUsage: Bool) {
         let stream = try fields.bool("stream") ?? false
         guard let options = try fields.nested("stream_options") else { return (stream, false) }

@@ -1,12 +1,12 @@
 import ShimmyChat
 import ShimmyJSON
 
-/// How much a model may think, and what its template is told of it.
+/// A decoder of the reasoning settings: the limit on reasoning tokens, and the arguments of the chat template.
 enum ThinkingDecoder {
     enum Effort: String, CaseIterable {
         case none, minimal, low, medium, high, xhigh, max
 
-        /// Tokens of thinking; nil for any number.
+        /// The max number of reasoning tokens; nil for no limit.
         var budget: Int? {
             switch self {
             case .none: 0
@@ -17,7 +17,7 @@ enum ThinkingDecoder {
             }
         }
 
-        /// Templates know three.
+        /// The effort in the words of chat templates, which know three levels.
         var forTemplates: String {
             switch self {
             case .none, .minimal, .low: "low"
@@ -27,10 +27,10 @@ enum ThinkingDecoder {
         }
     }
 
-    /// Tokens of thinking at most; nil for any number. The template's arguments go into the conversation.
+    /// Returns the max number of reasoning tokens; nil for no limit. Stores the template's arguments in the conversation.
     static func budget(_ effort: Effort?, _ fields: FieldReader, _ conversation: inout Conversation) throws(APIError) -> Int? {
         if let arguments = try fields.nested("chat_template_kwargs") {
-            // Templates know these names as parts of the conversation itself.
+            // Templates use these names for parts of the conversation itself.
             for name in ["messages", "tools", "add_generation_prompt"] where arguments.object[name] != nil {
                 let path = "\(arguments.path(to: name))"
                 throw APIError(

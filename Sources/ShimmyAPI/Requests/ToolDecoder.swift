@@ -3,11 +3,11 @@ import ShimmyCore
 import ShimmyGrammar
 import ShimmyJSON
 
-/// `tools` and `tool_choice`, and their deprecated elder sisters `functions` and `function_call`.
+/// A decoder of `tools` and `tool_choice`, and of their deprecated forms `functions` and `function_call`.
 struct ToolDecoder {
-    /// Where a tool's fields are.
+    /// The location of a tool's fields.
     enum Shape {
-        /// Chat completions: below the name of the tool's type.
+        /// Chat completions: in a member with the name of the tool's type.
         case nested
         /// Responses: in the tool itself.
         case flat
@@ -18,7 +18,7 @@ struct ToolDecoder {
     private(set) var tools: [Tool] = []
     private(set) var choice = ToolChoice(.none)
     private(set) var dialect = CallDialect()
-    /// Tools that this server cannot offer, such as `tools[1]`, for the response's header.
+    /// The tools that this server cannot offer, such as `tools[1]`, for the response's header.
     private(set) var ignored = ReportedNames()
     private var names: Set<String> = []
 
@@ -43,14 +43,14 @@ struct ToolDecoder {
         }
     }
 
-    /// Begins with tools that are known. Others with their names are passed over.
+    /// Starts with known tools. The decoder skips later tools with the same names.
     init(_ tools: [Tool] = [], _ dialect: CallDialect = CallDialect()) {
         (shape, passesOverKnown) = (.flat, true)
         (self.tools, self.dialect) = (tools, dialect)
         names = Set(tools.map(\.name))
     }
 
-    /// Adds the tools that an item of a conversation brings.
+    /// Adds the tools of a conversation's item.
     mutating func load(_ item: FieldReader) throws(APIError) {
         let elements = try Self.tools(try item.required("tools"), item.path(to: "tools"))
         for (index, element) in elements.enumerated() { try decodeTool(try item.element(element, of: "tools", at: index), index) }
@@ -58,7 +58,7 @@ struct ToolDecoder {
         if tools.count > most { throw .arrayTooLong(item.path(to: "tools"), maximum: most, got: tools.count) }
     }
 
-    /// An array of tools, which has a bound.
+    /// Returns the elements of an array of tools. Throws a 400 if there are too many.
     private static func tools(_ value: JSON, _ path: JSONPath) throws(APIError) -> [JSON] {
         guard let array = value.arrayValue else { throw .wrongType(path, expected: "an array of objects", got: value) }
         let most = InputLimits.standard.tools
@@ -73,12 +73,12 @@ struct ToolDecoder {
         switch type {
         case "function":
             let function = try inner(fields, "function")
-            // Tools that are to be searched for are there at once.
+            // Tools with `defer_loading` are available at once, so the field is only checked.
             if shape == .flat { _ = try fields.bool("defer_loading") }
             try add(try Self.function(function, isStrictIfPossible: shape == .flat), in: namespace, at: function.path)
         case "custom":
             let custom = try inner(fields, "custom")
-            // No other tool has this number, not even in a namespace.
+            // The number is unique among all tools, including those in namespaces.
             let tool = try self.custom(custom, number: tools.count)
             try add(tool, .custom, in: namespace, at: custom.path)
         case "namespace" where shape == .flat && namespace == nil: try decodeNamespace(fields)
@@ -88,12 +88,12 @@ struct ToolDecoder {
         case "tool_search" where shape == .flat && fields.value("execution") == "client":
             try add(try ClientTools.toolSearch(fields), .toolSearch, at: fields.path)
         default:
-            // Tools that OpenAI runs itself: the conversation goes on without them.
+            // OpenAI runs these tools itself. The conversation continues without them.
             ignored.append("\(fields.path)")
         }
     }
 
-    /// Tools of one server or one purpose; their names may be those of others.
+    /// Decodes the tools of one server or one purpose. Their names may equal those of tools outside the namespace.
     private mutating func decodeNamespace(_ fields: FieldReader) throws(APIError) {
         let name = try Self.name(fields)
         let elements = try Self.tools(try fields.required("tools"), fields.path(to: "tools"))
@@ -104,13 +104,13 @@ struct ToolDecoder {
         for (index, element) in elements.enumerated() {
             try decodeTool(try fields.element(element, of: "tools", at: index), index, in: name)
         }
-        // The first tool says what all are about.
+        // The namespace's description becomes a part of its first tool's description.
         if let about = try fields.string("description"), !about.isEmpty, tools.indices.contains(first) {
             tools[first].description = [about, tools[first].description].compactMap { $0 }.joined(separator: "\n")
         }
     }
 
-    /// A shell in a container is one that OpenAI runs.
+    /// Returns whether the client runs the shell. OpenAI itself runs a shell in a container.
     private static func runsAtClient(_ fields: FieldReader) -> Bool {
         guard let environment = fields.value("environment") else { return true }
         return environment["type"] == "local"
@@ -138,7 +138,7 @@ struct ToolDecoder {
         tools.append(tool)
     }
 
-    /// The schema of a call's arguments, which are an object.
+    /// Returns the schema of a call's arguments, which must be an object; nil if the field is absent.
     static func parameters(_ fields: FieldReader) throws(APIError) -> JSON? {
         guard let parameters = fields.value("parameters") else { return nil }
         guard parameters.objectValue != nil else {
@@ -153,11 +153,11 @@ struct ToolDecoder {
         return parameters
     }
 
-    /// - isStrictIfPossible: whether a schema is made strict where the function does not say whether it is, and goes on as it is where that
-    ///   does not work.
+    /// - isStrictIfPossible: whether to make the schema strict if the function does not set `strict`. A schema that cannot be made strict is used as
+    ///   it is.
     private static func function(_ fields: FieldReader, isStrictIfPossible: Bool = false) throws(APIError) -> Tool {
         var parameters = try Self.parameters(fields)
-        // An empty schema would allow anything; what it means is a call without arguments.
+        // An empty schema would allow anything, but it means a call without arguments.
         let isEmpty = parameters?.objectValue?.isEmpty ?? true
         let isStrict = try fields.bool("strict")
         if isStrictIfPossible, isStrict == nil { parameters = parameters.map { StrictSchema.made(of: $0) ?? $0 } }
@@ -166,7 +166,7 @@ struct ToolDecoder {
             isStrict: isStrict ?? false)
     }
 
-    /// A custom tool takes a text. To the model it is a function with one argument.
+    /// Returns a custom tool, whose input is a text. The model sees it as a function with one argument.
     private func custom(_ fields: FieldReader, number: Int) throws(APIError) -> Tool {
         var inputGrammar: Tool.InputGrammar?
         var description = try fields.string("description")
@@ -249,7 +249,7 @@ struct ToolDecoder {
             let name = CalledTool.Kind(rawValue: type)?.isNamed == true ? try named(try inner(choice, type)) : type
             return ToolChoice(.required, names: [try known(name, path)], isOneCall: true)
         case "allowed_tools":
-            // The specification nests it; some clients do not.
+            // OpenAI's spec nests this object; some clients do not.
             let allowed = try choice.nested("allowed_tools") ?? choice
             return try decodeAllowed(allowed, path)
         default:
@@ -290,7 +290,7 @@ struct ToolDecoder {
         return ToolChoice(.required, names: [try known(try FieldReader(value, path: path).requiredString("name"), path)], isOneCall: true)
     }
 
-    /// The name that the model has for the tool that a choice names.
+    /// Returns the model's name for the tool that a choice names.
     private func named(_ choice: FieldReader) throws(APIError) -> String {
         CalledTool.nameForModel(try choice.requiredString("name"), in: try choice.string("namespace"))
     }

@@ -1,7 +1,7 @@
 package import ShimmyChat
 package import ShimmyJSON
 
-/// The adapters of a model, as llama-server lists them, with their names. Of the path only the file's name is told.
+/// The encoder of a model's LoRA adapters, in llama-server's format with the adapters' names added. `path` contains only the file's name.
 package enum AdapterEncoder {
     package static func list(_ adapters: ModelAdapters) -> JSON {
         .array(

@@ -2,27 +2,29 @@ package import ShimmyChat
 package import ShimmyCore
 package import ShimmyJSON
 
-/// How one answer is told to its client: as the chunks of a stream, or kept until it is whole. Used by one task.
+/// The response format of one answer: the chunks of a stream, or one object that is collected until the answer is complete. Used by one task.
 package protocol AnswerDialect: Sendable {
-    /// Before anything is computed: the client sees at once that it was heard.
+    /// Returns the chunks to send before anything is computed. They show the client at once that the server accepted its request.
     func firstChunks() -> [JSON]
 
-    /// A choice's prompt with its log probabilities.
+    /// Returns a chunk with the tokens of a choice's prompt and their log probabilities; nil if the format has no such chunk.
     mutating func chunk(_ prompt: [PromptToken], choice: Int) -> JSON?
 
-    /// Nil when there is nothing to tell yet.
+    /// Returns the chunk for a part of the answer; nil if there is nothing to send yet.
     mutating func chunk(_ delta: AnswerDelta, choice: Int) -> JSON?
 
     func lastChunk(_ reason: FinishReason, choice: Int) -> JSON
 
-    /// Nil unless the request asked for it: clients that read `choices[0]` of every chunk fail on this one.
+    /// Returns the chunk with the token usage; nil unless the request asked for it, because clients that read `choices[0]` of every chunk fail on
+    /// this one.
     func usageChunk(_ usage: Usage) -> JSON?
 
     mutating func keep(_ prompt: [PromptToken], choice: Int)
 
-    /// Takes a part of an answer that is told as a whole.
+    /// Collects a part of an answer that is not streamed.
     mutating func keep(_ delta: AnswerDelta, choice: Int)
 
+    /// Returns the complete answer.
     /// - reasons: one for each choice.
     func whole(_ reasons: [FinishReason], usage: Usage) -> JSON
 }
@@ -32,14 +34,14 @@ extension AnswerDialect {
     package mutating func keep(_ prompt: [PromptToken], choice: Int) {}
 }
 
-/// Chat completions.
+/// The response format of chat completions.
 package struct ChatDialect: AnswerDialect {
     private let encoder: ChatCompletionEncoder
     private var dialects: [MessageDialect]
     private var messages: [AnswerMessage]
     private let keepsChunks: Bool
 
-    /// - keepsChunks: whether a stream's answer can be told as a whole, too.
+    /// - keepsChunks: whether a streamed answer is also collected, so that `whole` can return it.
     package init(encoder: ChatCompletionEncoder, calls: CallDialect, choices: Int, keepsChunks: Bool = false) {
         self.encoder = encoder
         self.keepsChunks = keepsChunks

@@ -1,7 +1,7 @@
 import ShimmyChat
 import ShimmyJSON
 
-/// A message put together from its parts: what a client of a stream would have in the end.
+/// A message assembled from its parts: the message that a client has at the end of a stream.
 package struct AnswerMessage: Sendable, Equatable {
     private struct Call: Sendable, Equatable {
         var id: String
@@ -50,7 +50,7 @@ package struct AnswerMessage: Sendable, Equatable {
 
     // MARK: Parts
 
-    /// One part as the delta of a chunk.
+    /// Returns one part as the `delta` of a chunk.
     static func json(_ delta: MessageDelta, _ dialect: CallDialect) -> JSON {
         switch delta {
         case .content(let text, _): return ["content": .string(text)]

@@ -1,7 +1,7 @@
 package import ShimmyChat
 import ShimmyJSON
 
-/// How one client wants to hear of calls and of thinking.
+/// The form in which one client receives calls and reasoning.
 package struct CallDialect: Sendable, Equatable {
     package enum ReasoningField: String, Sendable, CaseIterable {
         case reasoning_content, reasoning, both
@@ -9,12 +9,12 @@ package struct CallDialect: Sendable, Equatable {
         var names: [String] { self == .both ? ["reasoning_content", "reasoning"] : [rawValue] }
     }
 
-    /// The one argument of a custom tool, which the model sees as a function.
+    /// The name of a custom tool's only argument. The model sees a custom tool as a function.
     static let inputName = "input"
 
-    /// Tools that are no plain functions to the client, by the names that the model knows.
+    /// The tools that are not plain functions to the client, by the names that the model knows.
     package var tools: [String: CalledTool] = [:]
-    /// The deprecated form: one `function_call` in place of `tool_calls`.
+    /// Whether the client uses the deprecated form: one `function_call` in place of `tool_calls`.
     package var usesFunctions = false
     package var reasoningField = ReasoningField.reasoning_content
 
@@ -22,27 +22,27 @@ package struct CallDialect: Sendable, Equatable {
 
     func tool(_ name: String) -> CalledTool { tools[name] ?? CalledTool(name) }
 
-    /// A new id of a call; 131 random bits.
+    /// Returns a new call ID with 131 random bits.
     static func newCallID() -> String { "call_" + RandomID.make() }
 }
 
-/// A part of a message as a chunk carries it.
+/// A part of a message, as one chunk contains it.
 package enum MessageDelta: Sendable, Equatable {
     case content(String, [TokenProbability] = [])
     case reasoning(String)
     case call(index: Int, id: String, CalledTool)
-    /// More of a call's arguments, or of the text that a custom tool gets.
+    /// The next part of a call's arguments, or of a custom tool's input text.
     case arguments(index: Int, String, isCustom: Bool)
 }
 
-/// Puts one answer's parts into a client's dialect: every call has an id, custom tools get their text.
+/// A converter of one answer's parts to a client's dialect. It gives every call an ID, and extracts the input text for custom tools.
 package struct MessageDialect {
     private let dialect: CallDialect
     private var readers: [Int: CustomInputReader] = [:]
 
     package init(_ dialect: CallDialect) { self.dialect = dialect }
 
-    /// Nil when there is nothing to tell yet.
+    /// Returns the converted part; nil if there is nothing to send yet.
     package mutating func map(_ delta: AnswerDelta) -> MessageDelta? {
         switch delta {
         case .content(let text, let probabilities): return .content(text, probabilities)
@@ -60,7 +60,7 @@ package struct MessageDialect {
     }
 }
 
-/// Reads the text of `{"input": "..."}` as it grows.
+/// An incremental reader of the text in `{"input": "..."}`.
 struct CustomInputReader {
     private var pending: [UInt8] = []
     private var isInside = false
@@ -70,7 +70,7 @@ struct CustomInputReader {
         guard !isOver else { return "" }
         pending += more.utf8
         if !isInside {
-            // The value's first quote is the third: two belong to the name.
+            // The value starts at the third quote: the first two enclose the name.
             let quotes = pending.indices.filter { pending[$0] == UInt8(ascii: "\"") }
             guard quotes.count >= 3 else { return "" }
             pending.removeFirst(quotes[2] + 1)
@@ -82,7 +82,7 @@ struct CustomInputReader {
         return (try? JSON.parse(String(decoding: literal, as: UTF8.self)))?.stringValue ?? ""
     }
 
-    /// Up to where no character and no escape is cut, or to the closing quote.
+    /// Returns the end of the complete characters and escapes in `pending`, or the index of the closing quote.
     private mutating func certainEnd() -> Int {
         var index = 0
         var certain = 0
@@ -101,7 +101,7 @@ struct CustomInputReader {
         return certain
     }
 
-    /// Bytes of an escape; nil when some are still missing. The two halves of a surrogate pair belong together.
+    /// Returns the length of an escape in bytes; nil if a part of it is still missing. The two halves of a surrogate pair count as one escape.
     private func escapeLength(at index: Int) -> Int? {
         guard index + 1 < pending.count else { return nil }
         guard pending[index + 1] == UInt8(ascii: "u") else { return 2 }

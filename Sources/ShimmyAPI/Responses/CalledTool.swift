@@ -1,22 +1,22 @@
 import ShimmyJSON
 
-/// A tool as its client knows it. A model sees all of them as functions.
+/// A tool as the client defines it. The model sees all tools as functions.
 package struct CalledTool: Sendable, Equatable {
     package enum Kind: String, Sendable {
         case function
-        /// Its call carries a text rather than JSON.
+        /// A tool whose calls contain plain text instead of JSON.
         case custom
         case localShell = "local_shell"
         case shell
         case applyPatch = "apply_patch"
         case toolSearch = "tool_search"
 
-        /// Whether there can be several of the kind, each with a name.
+        /// Whether a request can have several tools of this kind, each with its own name.
         var isNamed: Bool { self == .function || self == .custom }
     }
 
     package var name: String
-    /// The group that the client has it in.
+    /// The client's namespace for the tool; nil if it has none.
     package var namespace: String?
     package var kind: Kind
 
@@ -26,10 +26,10 @@ package struct CalledTool: Sendable, Equatable {
         self.kind = kind
     }
 
-    /// Whether its calls are told when they are complete, rather than as they grow.
+    /// Whether the client receives a call of the tool only when the call is complete, not while it grows.
     var isToldWhole: Bool { !kind.isNamed }
 
-    /// What the model calls it. Names within namespaces may be the same.
+    /// Returns the tool's name for the model. It contains the namespace, because tools of different namespaces can have the same name.
     static func nameForModel(_ name: String, in namespace: String?) -> String { namespace.map { "\($0)__\(name)" } ?? name }
 
     // MARK: Calls
@@ -53,8 +53,8 @@ package struct CalledTool: Sendable, Equatable {
         }
     }
 
-    /// What a call's item says of it, beside what all calls say.
-    /// - text: the arguments as JSON, or a custom tool's text; a call that was cut has the beginning of it.
+    /// Returns the members of a call's item that depend on the kind of tool.
+    /// - text: the arguments as JSON, or a custom tool's input text; only the first part of it if the call was cut off.
     func members(of text: String) -> JSONObject {
         var object: JSONObject = [:]
         let arguments = isToldWhole ? (try? JSON.parse(text))?.objectValue ?? [:] : [:]

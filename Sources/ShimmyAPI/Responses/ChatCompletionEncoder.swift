@@ -2,7 +2,7 @@ package import ShimmyChat
 package import ShimmyCore
 package import ShimmyJSON
 
-/// What all objects of one answer share: a stream's chunks carry the same values.
+/// The encoder of one chat completion, whole or in chunks. All objects of one answer, such as a stream's chunks, share the values stored here.
 package struct ChatCompletionEncoder: Sendable {
     package let id: String
     private let created: Int
@@ -13,9 +13,9 @@ package struct ChatCompletionEncoder: Sendable {
     private let dialect: CallDialect
     private let tellsLogprobs: Bool
 
-    /// - created: unix seconds.
-    /// - serviceTier: the class that the request was served in.
-    /// - includeUsage: `stream_options.include_usage`: a last chunk with the usage, and `usage: null` in all others.
+    /// - created: the Unix time in seconds.
+    /// - serviceTier: the service tier that served the request.
+    /// - includeUsage: `stream_options.include_usage`: the stream ends with a chunk that contains the usage, and all other chunks have `usage: null`.
     package init(
         id: String, created: Int, model: String, fingerprint: String, serviceTier: String = "default", includeUsage: Bool = false,
         dialect: CallDialect = CallDialect(), tellsLogprobs: Bool = false
@@ -30,7 +30,7 @@ package struct ChatCompletionEncoder: Sendable {
         self.includeUsage = includeUsage
     }
 
-    /// The whole answer at once; its choices in the order of their indices.
+    /// Returns the complete answer, with the choices in the order of their indices.
     package func whole(choices: [(message: AnswerMessage, reason: FinishReason)], usage: Usage) -> JSON {
         var object = envelope("chat.completion")
         object["choices"] = .array(
@@ -59,7 +59,8 @@ package struct ChatCompletionEncoder: Sendable {
 
     package func lastChunk(_ reason: FinishReason, choice: Int = 0) -> JSON { chunk(choice, [:], reason: reason) }
 
-    /// Nil unless the request asked for it: clients that read `choices[0]` of every chunk fail on this one.
+    /// Returns the chunk with the token usage; nil unless the request asked for it, because clients that read `choices[0]` of every chunk fail on
+    /// this one.
     package func usageChunk(_ usage: Usage) -> JSON? {
         guard includeUsage else { return nil }
         var object = envelope("chat.completion.chunk")
@@ -92,18 +93,18 @@ package struct ChatCompletionEncoder: Sendable {
         ]
     }
 
-    /// A new id; 128 random bits do not collide in anybody's cache.
+    /// Returns a new ID. It has more than 128 random bits, so that IDs do not collide in a client's cache.
     package static func newID() -> String { "chatcmpl-" + RandomID.make() }
 }
 
-/// Random names of objects and requests.
+/// Random IDs of objects and requests.
 package enum RandomID {
     private static let alphabet = Array("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 
-    /// 131 bits.
+    /// The number of characters of an ID, which contain 131 random bits.
     static let length = 22
 
-    /// Letters and digits.
+    /// Returns a random ID of letters and digits.
     package static func make() -> String { String((0..<length).map { _ in alphabet[Int.random(in: 0..<alphabet.count)] }) }
 }
 

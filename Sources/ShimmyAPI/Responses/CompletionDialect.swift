@@ -2,7 +2,7 @@ package import ShimmyChat
 package import ShimmyCore
 package import ShimmyJSON
 
-/// Legacy completions: one shape for the whole and for chunks.
+/// The response format of legacy completions. The whole answer and its chunks have the same shape.
 package struct CompletionDialect: AnswerDialect {
     private struct Choice: Sendable {
         var text: String
@@ -12,13 +12,13 @@ package struct CompletionDialect: AnswerDialect {
     private let envelope: JSONObject
     private let includeUsage: Bool
     private let tellsLogprobs: Bool
-    /// How many choices of each prompt are told, and how many are made.
+    /// The number of choices per prompt that the client receives, and the number that is generated.
     private let told: (count: Int, made: Int)
     private var choices: [Choice]
 
-    /// - created: unix seconds.
-    /// - echoes: what each choice begins with.
-    /// - told: how many choices of each prompt are told, of those that are generated: the likeliest.
+    /// - created: the Unix time in seconds.
+    /// - echoes: the text that each choice starts with.
+    /// - told: the number of choices per prompt that the client receives, out of the number that is generated: the most likely ones.
     package init(
         id: String, created: Int, model: String, fingerprint: String, includeUsage: Bool, tellsLogprobs: Bool, echoes: [String],
         told: (Int, of: Int) = (1, of: 1)
@@ -90,7 +90,8 @@ package struct CompletionDialect: AnswerDialect {
         return .object(object)
     }
 
-    /// Of each prompt's choices those with the highest log probability per token, the likeliest first; all in order where all are told.
+    /// The indices of the choices to return. For each prompt, these are the choices with the highest log probability per token, the most likely
+    /// first; if all choices are returned, they keep their order.
     private var best: [Int] {
         guard told.count < told.made else { return Array(choices.indices) }
         return stride(from: 0, to: choices.count, by: told.made).flatMap { first in

@@ -2,7 +2,7 @@ import Foundation
 package import ShimmyChat
 package import ShimmyJSON
 
-/// Vectors in OpenAI's shape.
+/// The encoder of embeddings, in OpenAI's format.
 package enum EmbeddingEncoder {
     package static func whole(_ result: EmbeddingResult, model: String, encoding: EmbeddingsRequest.Encoding) -> JSON {
         let data = result.vectors.enumerated().map { index, vector -> JSON in
@@ -17,10 +17,10 @@ package enum EmbeddingEncoder {
         ]
     }
 
-    /// Nothing is generated.
+    /// Returns the usage, which has prompt tokens only, because nothing is generated.
     static func usage(promptTokens: Int) -> JSON { ["prompt_tokens": .int(promptTokens), "total_tokens": .int(promptTokens)] }
 
-    /// Little-endian floats of 32 bits, as the official clients read them.
+    /// Returns base64 of little-endian 32-bit floats, which OpenAI's official clients decode.
     private static func base64(_ vector: [Float]) -> String {
         var bytes = Data(capacity: vector.count * 4)
         for number in vector { withUnsafeBytes(of: number.bitPattern.littleEndian) { bytes.append(contentsOf: $0) } }
@@ -29,6 +29,6 @@ package enum EmbeddingEncoder {
 }
 
 extension JSON {
-    /// The shortest literal that gives the same float again.
+    /// Returns the shortest literal that parses to the same float.
     static func float(_ value: Float) -> JSON { .double(Double(value.description) ?? Double(value)) }
 }

@@ -1,30 +1,30 @@
 import ShimmyChat
 import ShimmyJSON
 
-/// The log probabilities of legacy completions: four arrays side by side.
+/// The log probabilities of legacy completions, encoded as four parallel arrays.
 struct LegacyLogprobs: Sendable {
     private struct Entry: Sendable {
         let token: String
-        /// Nil for the first token of a text.
+        /// The token's log probability; nil for the first token of a text.
         let logprob: Float?
         let top: [TokenProbability.Entry]
-        /// Characters before it.
+        /// The number of characters before the token.
         let offset: Int
     }
 
     private var entries: [Entry] = []
-    /// Characters before the next token.
+    /// The number of characters before the next token.
     private var offset: Int
-    /// Of the answer's tokens.
+    /// The sum of the log probabilities of the answer's tokens, without the prompt's.
     private var sum = 0.0
     private var count = 0
 
     init(offset: Int) { self.offset = offset }
 
-    /// Per token of the answer; one without any is told only when there is no other.
+    /// The mean log probability per token of the answer; negative infinity for an empty answer, which is therefore chosen last.
     var mean: Double { count == 0 ? -.infinity : sum / Double(count) }
 
-    /// Takes the prompt in; returns its text.
+    /// Appends the prompt's tokens and returns their text.
     mutating func append(_ prompt: [PromptToken]) -> String {
         for token in prompt { append(token.bytes, token.probability) }
         return String(decoding: prompt.flatMap(\.bytes), as: UTF8.self)
@@ -39,14 +39,14 @@ struct LegacyLogprobs: Sendable {
     }
 
     private mutating func append(_ bytes: [UInt8], _ probability: TokenProbability?) {
-        // The token itself is told beside the likeliest.
+        // The list also contains the drawn token, even if it is not among the most likely ones.
         let top = probability.map { $0.top.contains($0.drawn) ? $0.top : $0.top + [$0.drawn] } ?? []
         entries.append(Entry(token: Self.text(bytes), logprob: probability?.drawn.logprob, top: top, offset: offset))
-        // A character that several tokens share is counted with the first.
+        // A character that spans several tokens counts for the first of them.
         offset += bytes.count { $0 & 0xC0 != 0x80 }
     }
 
-    /// What was not told yet.
+    /// Returns the entries that were not sent yet, and removes them.
     mutating func take() -> JSON {
         defer { entries.removeAll() }
         return json
@@ -61,14 +61,15 @@ struct LegacyLogprobs: Sendable {
         ]
     }
 
-    /// A token's text is the key.
+    /// Returns an object with the tokens' texts as keys.
     private static func object(_ entries: [TokenProbability.Entry]) -> JSON {
         var object: JSONObject = [:]
         for entry in entries where object[text(entry.bytes)] == nil { object[text(entry.bytes)] = number(entry.logprob) }
         return .object(object)
     }
 
-    /// Bytes that are no text by themselves are told as OpenAI does it.
+    /// Returns the text of a token. Bytes that are not UTF-8 text by themselves are written as OpenAI writes them: `bytes:` and their values in
+    /// hexadecimal.
     private static func text(_ bytes: [UInt8]) -> String {
         String(validating: bytes, as: UTF8.self) ?? "bytes:" + bytes.map { "\\x" + ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }

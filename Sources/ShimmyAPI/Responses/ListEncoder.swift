@@ -1,8 +1,8 @@
 package import ShimmyJSON
 
-/// A part of a list, in OpenAI's shape.
+/// The encoder of one page of a list, in OpenAI's format.
 package enum ListEncoder {
-    /// - hasMore: whether the list goes on after it.
+    /// - hasMore: whether the list continues after this page.
     package static func list(_ data: [JSON], hasMore: Bool) -> JSON {
         [
             "object": "list", "data": .array(data), "first_id": data.first?["id"] ?? "", "last_id": data.last?["id"] ?? "",

@@ -1,7 +1,7 @@
 import ShimmyChat
 import ShimmyJSON
 
-/// Log probabilities in the shape of chat completions, and their list by itself, which responses have.
+/// The encoder of log probabilities: an object for chat completions, or only its list, for responses.
 enum LogprobsEncoder {
     static func json(_ probabilities: [TokenProbability]) -> JSON { ["content": list(probabilities), "refusal": .null] }
 
@@ -14,11 +14,11 @@ enum LogprobsEncoder {
             })
     }
 
-    /// `token` is text, with U+FFFD for bytes that are none by themselves; `bytes` has them as they are.
+    /// Returns one entry. `token` is text, with U+FFFD in place of bytes that are not UTF-8 text by themselves; `bytes` contains the bytes unchanged.
     private static func entry(_ entry: TokenProbability.Entry) -> JSONObject {
         [
             "token": .string(String(decoding: entry.bytes, as: UTF8.self)),
-            // What cannot be has no logarithm; OpenAI writes this number.
+            // An impossible token has no finite logarithm; OpenAI writes this number for it.
             "logprob": .double(entry.logprob.isFinite ? Double(entry.logprob) : -9999),
             "bytes": .array(entry.bytes.map { .int(Int($0)) }),
         ]

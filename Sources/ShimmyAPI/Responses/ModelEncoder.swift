@@ -1,28 +1,28 @@
 package import ShimmyJSON
 
-/// What a list of models says of one.
+/// One model's entry in the list of models.
 package struct ModelDescription: Sendable, Equatable {
     package var id: String
-    /// Unix seconds; stable as long as the file is.
+    /// The Unix time in seconds; it changes only if the file changes.
     package var created: Int
     package var source: String
     package var architecture: String?
     package var parameters: Int?
     package var quantization: String?
-    /// The most tokens of prompt and answer that this server gives it.
+    /// The max number of tokens of prompt and answer together on this server; nil if unknown.
     package var contextLength: Int?
     package var capabilities: [String]
     package var sizeBytes: Int
-    /// What it takes or would take in memory; nil for what cannot be loaded.
+    /// The bytes of memory that the model uses, or would use if it were loaded; nil if it cannot be loaded.
     package var memoryBytes: Int?
     package var loaded: Bool
-    /// Why it cannot be used; nil for a good one.
+    /// The reason why the model cannot be used; nil if it can.
     package var problem: String?
-    /// Other names that lead to it.
+    /// Other names of the model.
     package var aliases: [String]
-    /// The model that it stands on, for one of the user's own making.
+    /// The base of a user-defined model; nil for other models.
     package var base: String?
-    /// Fields of a chat request that its makers recommend, where nothing else is preset.
+    /// The chat request fields that the model's makers recommend, without those that a preset sets.
     package var sampling = JSONObject()
 
     package init(
@@ -45,7 +45,7 @@ package struct ModelDescription: Sendable, Equatable {
         self.memoryBytes = memoryBytes
     }
 
-    /// OpenAI's object and one block of Shimmy's own, `shimmy`.
+    /// OpenAI's model object, with Shimmy's own fields in one member, `shimmy`.
     package var json: JSON {
         [
             "id": .string(id), "object": "model", "created": .int(created), "owned_by": .string(source),

@@ -1,11 +1,11 @@
 import ShimmyChat
 import ShimmyJSON
 
-/// One item of a response's output while it grows, and the events that tell of it. The caller numbers them.
+/// One item of a response's output while it grows. Its methods return the events of the item; the caller numbers them.
 struct OutputItem: Sendable {
     enum Kind: Sendable, Equatable {
         case message
-        /// - asSummary: told as a summary of itself.
+        /// - asSummary: whether the client receives the reasoning text as a reasoning summary.
         case reasoning(asSummary: Bool)
         case call(id: String, CalledTool)
     }
@@ -17,8 +17,8 @@ struct OutputItem: Sendable {
     private var text = ""
     private var probabilities: [TokenProbability] = []
 
-    /// - index: its place in the output.
-    /// - seals: whether a thought is also told sealed.
+    /// - index: the item's index in the output.
+    /// - seals: whether a reasoning item also contains its text as `encrypted_content`.
     init(id: String, kind: Kind, index: Int, seals: Bool) {
         self.id = id
         self.kind = kind
@@ -42,7 +42,7 @@ struct OutputItem: Sendable {
         return [item, partEvent("added", part)]
     }
 
-    /// Takes more of the text; returns nil where it is told later.
+    /// Appends to the text and returns the delta event; nil for an item that is sent only when it is complete.
     mutating func append(_ more: String, _ probabilities: [TokenProbability] = []) -> JSONObject? {
         text += more
         if isToldWhole { return nil }
@@ -52,7 +52,8 @@ struct OutputItem: Sendable {
         return event
     }
 
-    /// - isCut: whether it ended before its time.
+    /// Returns the last events of the item.
+    /// - isCut: whether the item ended early.
     func done(isCut: Bool) -> [JSONObject] {
         var events: [JSONObject] = []
         switch kind {
@@ -72,7 +73,7 @@ struct OutputItem: Sendable {
         return events
     }
 
-    /// What the events of the text are called.
+    /// The event type of the item's text, without `.delta` or `.done`.
     private var name: String {
         switch kind {
         case .message: "response.output_text"
@@ -93,7 +94,7 @@ struct OutputItem: Sendable {
         return event("\(name).\(what)", of: "part", part)
     }
 
-    /// Calls have no parts.
+    /// The name of the field with the part's index; nil for calls, which have no parts.
     private var placeOfPart: String? {
         switch kind {
         case .message, .reasoning(asSummary: false): "content_index"

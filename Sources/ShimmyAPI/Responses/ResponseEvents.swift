@@ -2,12 +2,12 @@ package import ShimmyChat
 package import ShimmyCore
 package import ShimmyJSON
 
-/// Makes the events of a response out of the parts of an answer. What the deltas add up to is what the object says in the end.
+/// A converter of an answer's parts to the events of a response. All deltas together equal the texts in the final object.
 package struct ResponseEvents: Sendable {
     package private(set) var object: ResponseObject
     private let style: ResponseStyle
     private var dialect: MessageDialect
-    /// The item that still grows.
+    /// The item that is still growing; nil between items.
     private var open: OutputItem?
     private var number: Int
 
@@ -19,25 +19,25 @@ package struct ResponseEvents: Sendable {
         number = firstNumber
     }
 
-    /// The number of the next event.
+    /// The sequence number of the next event.
     package var nextNumber: Int { number }
 
-    /// Takes the dialect of tools that were not known before. Nothing of the answer may have been told.
+    /// Replaces the dialect after new tools were loaded. The caller must not have pushed any part of the answer yet.
     package mutating func adopt(_ dialect: CallDialect) { self.dialect = MessageDialect(dialect) }
 
-    /// What was to be kept cannot be: the object says so from now on.
+    /// Marks the response as not stored, because the storage failed.
     package mutating func leaveUnstored() { object.isStored = false }
 
     // MARK: Beginning
 
-    /// A response that waits for its turn.
+    /// Starts a response that waits in the queue, and returns its events.
     package mutating func queue() -> [JSON] {
         object.status = .queued
         return [life("response.created"), life("response.queued")]
     }
 
-    /// A response that is being made from now on.
-    /// - isNew: whether nothing was told of it yet.
+    /// Starts or resumes a response whose answer is now generated, and returns its events.
+    /// - isNew: whether no event of the response was sent yet.
     package mutating func begin(isNew: Bool = true) -> [JSON] {
         object.status = .inProgress
         return (isNew ? [life("response.created")] : []) + [life("response.in_progress")]
@@ -55,7 +55,7 @@ package struct ResponseEvents: Sendable {
         case .call(_, let id, let tool):
             return begin(.call(id: id, tool))
         case .arguments(_, let text, _):
-            // The calls before this one are complete: it is the open one.
+            // The arguments belong to the open item: all earlier calls are complete.
             guard case .call = open?.kind else { return [] }
             return numbered(open?.append(text))
         }
@@ -73,7 +73,7 @@ package struct ResponseEvents: Sendable {
         return closed + numbered(item.added())
     }
 
-    /// Items of the output have their response's name: whoever has one finds the other.
+    /// Returns an ID that contains the response's ID, so that the server can find the response of an item.
     private func newID(_ kind: OutputItem.Kind) -> String {
         let prefix: ResponseItem.IDKind =
             switch kind {
@@ -84,7 +84,7 @@ package struct ResponseEvents: Sendable {
         return prefix.rawValue + object.id.dropFirst(ResponseItem.IDKind.response.rawValue.count) + "\(object.output.count)"
     }
 
-    /// The response in whose output an item of this id would be; nil for ids of another kind.
+    /// Returns the ID of the response whose output would contain an item with this ID; nil for IDs of another form.
     package static func response(ofItem id: String) -> String? {
         let name = id.split(separator: "_", maxSplits: 1, omittingEmptySubsequences: false).last ?? ""
         guard name.count > RandomID.length else { return nil }
@@ -100,10 +100,11 @@ package struct ResponseEvents: Sendable {
 
     // MARK: The end
 
-    /// - time: unix seconds.
+    /// Completes the response and returns its last events.
+    /// - time: the Unix time in seconds.
     package mutating func finish(_ reason: FinishReason, usage: Usage, time: Int) -> [JSON] {
         object.usage = usage
-        // An answer of nothing is still an answer.
+        // An empty answer still gets a message item.
         let empty = open == nil && object.output.isEmpty ? begin(.message) : []
         let closed = empty + close(isCut: reason == .length)
         if reason == .length {
@@ -115,7 +116,7 @@ package struct ResponseEvents: Sendable {
         return closed + [life("response.completed")]
     }
 
-    /// What came of it stays in the object.
+    /// Ends the response with an error and returns its last events. The output so far stays in the object.
     package mutating func fail(_ error: APIError) -> [JSON] {
         let closed = close(isCut: true)
         object.status = .failed
@@ -130,22 +131,23 @@ package struct ResponseEvents: Sendable {
         ]
     }
 
-    /// The last event of a stream that cannot go on, such as when the stored events of a response cannot be read. It says nothing about
-    /// the response itself.
+    /// Returns the last event of a stream that cannot continue, for example because the stored events of a response cannot be read. The event does
+    /// not describe the state of the response itself.
     package static func error(_ error: APIError, number: Int) -> JSON {
         var event = told(error)
         event["sequence_number"] = .int(number)
         return .object(event)
     }
 
-    /// OpenAI has no event for it: the last one says `incomplete`, and the object in it `cancelled`.
+    /// Cancels the response and returns its last events. OpenAI has no event for this: the last event is `response.incomplete`, and the object in it
+    /// has the status `cancelled`.
     package mutating func cancel() -> [JSON] {
         let closed = close(isCut: true)
         object.status = .cancelled
         return closed + [life("response.incomplete")]
     }
 
-    /// The few codes that an object's error may have.
+    /// Returns the code for an object's error. The Responses API allows only a few codes there.
     private static func code(of error: APIError) -> String {
         switch error.status {
         case 429: "rate_limit_exceeded"
@@ -154,9 +156,9 @@ package struct ResponseEvents: Sendable {
         }
     }
 
-    // MARK: Numbers
+    // MARK: Sequence numbers
 
-    /// An event with the whole object.
+    /// Returns an event with the complete object.
     private mutating func life(_ type: String) -> JSON { numbered([["type": .string(type), "response": object.json]])[0] }
 
     private mutating func numbered(_ event: JSONObject?) -> [JSON] { numbered(event.map { [$0] } ?? []) }

@@ -1,7 +1,7 @@
 package import ShimmyChat
 package import ShimmyJSON
 
-/// The object of one response as it is right now.
+/// The current state of one response's object.
 package struct ResponseObject: Sendable, Equatable {
     package enum Status: String, Sendable {
         case queued
@@ -11,20 +11,20 @@ package struct ResponseObject: Sendable, Equatable {
 
     package let id: String
     package let created: Int
-    /// Whose output goes where; nil for none.
+    /// The ID of the conversation that the output is added to; nil for none.
     package let conversationID: String?
     package let model: String
     private let echo: JSONObject
-    /// Whether it can be looked at later.
+    /// Whether the response is stored, so that clients can retrieve it later.
     package var isStored: Bool
     package var status = Status.queued
     package var output: [JSON] = []
     package var usage: Usage?
     package var error: JSON = .null
-    /// Unix seconds; nil until it is completed.
+    /// The Unix time in seconds; nil until the response is completed.
     package var completed: Int?
 
-    /// - created: unix seconds.
+    /// - created: the Unix time in seconds.
     package init(id: String, created: Int, request: ResponseRequest, isStored: Bool) {
         self.id = id
         self.created = created
@@ -52,7 +52,7 @@ package struct ResponseObject: Sendable, Equatable {
 }
 
 extension Usage {
-    /// In the words of the Responses API.
+    /// The usage in the format of the Responses API.
     package var response: JSON {
         [
             "input_tokens": .int(promptTokens),

@@ -1,15 +1,15 @@
 package import ShimmyJSON
 
-/// Chat completions that are kept, in OpenAI's shapes.
+/// The encoder of stored chat completions, in OpenAI's format.
 package enum StoredChatEncoder {
-    /// - object: the completion as it was answered.
+    /// - object: the completion as the client received it.
     package static func completion(_ object: JSON, metadata: JSON) -> JSON {
         guard var members = object.objectValue else { return object }
         members["metadata"] = metadata
         return .object(members)
     }
 
-    /// A request's message as it is kept and listed: with an id, and with a text for its content whether it came in parts or not.
+    /// Returns a request's message as it is stored and listed: with an ID, and with `content` as one text, even if the request had it in parts.
     package static func message(_ message: JSON, id: String) -> JSON {
         let content = message["content"] ?? .null
         let texts = content.arrayValue?.compactMap { $0["text"]?.stringValue ?? $0["refusal"]?.stringValue }

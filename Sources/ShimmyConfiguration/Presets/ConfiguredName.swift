@@ -1,16 +1,16 @@
-/// A name of a model that stands in the file.
+/// A model name in the configuration file.
 package struct ConfiguredName: Sendable, Equatable {
     package enum Meaning: Sendable, Equatable {
         /// Another name of a table's model.
         case alias(of: String)
-        /// A model of the user's own making.
+        /// A user-defined model, with the name of its base.
         case variant(of: String)
-        /// A model that is found, or that may be.
+        /// A model that the server has found, or may find.
         case table
     }
 
     package let name: String
     package let meaning: Meaning
-    /// 1-based.
+    /// The 1-based line; nil if it is not known.
     package let line: Int?
 }

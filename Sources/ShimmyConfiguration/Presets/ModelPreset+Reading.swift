@@ -24,7 +24,7 @@ extension ModelPreset {
         readTemplate(&reader, paths)
         readAdapters(&reader, paths)
         if base != nil, !concernsLoading {
-            // It is answered by what was loaded for its base: that is where such things are said.
+            // The server answers for such a model with its loaded base, so these settings belong in the base's table.
             for key in ["keep_alive", "pin", "preload"] where reader.object[key] != nil {
                 reader.report(key, "a model that differs from its base by its requests alone is in memory as its base: say this in the base's table.")
             }
@@ -65,7 +65,7 @@ extension ModelPreset {
         value.stringValue.flatMap(KeepAlive.init(_:)) ?? value.doubleValue.flatMap(KeepAlive.init(seconds:))
     }
 
-    /// A name means one thing, whatever its case.
+    /// Reports names with more than one meaning, regardless of case.
     static func checkNames(_ presets: [ModelPreset], _ root: inout TableReader) {
         var owners = Dictionary(presets.map { ($0.name.lowercased(), $0.name) }, uniquingKeysWith: { first, _ in first })
         let bases = Dictionary(presets.map { ($0.name, $0.base) }, uniquingKeysWith: { first, _ in first })

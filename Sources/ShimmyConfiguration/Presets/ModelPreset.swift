@@ -1,21 +1,21 @@
 package import ShimmyCore
 package import ShimmyJSON
 
-/// What a `[model."NAME"]` table says: of a model that is found, or of a new one on top of it.
+/// The content of a `[model."NAME"]` table, for a model that the server finds or for a new one based on it.
 package struct ModelPreset: Sendable, Equatable {
     package var name: String
-    /// The model that a new one stands on; nil for a table about a model that is found.
+    /// The base of a new model; nil for a table about a model that the server finds.
     package var base: String?
-    /// Tokens.
+    /// The context in tokens; nil if the table does not set it.
     package var context: Int?
     package var slots: Int?
-    /// A Jinja template; of the file, where one was named, the path.
+    /// A Jinja template: its text, or the path of its file. Nil for the model's own template.
     package var chatTemplate: ChatTemplateSource?
-    /// For conversations that have no system message.
+    /// The system message for conversations without one; nil for none.
     package var system: String?
-    /// Fields of a chat request, where the request has none.
+    /// Fields of a chat request for requests that do not set them.
     package var defaults = JSONObject()
-    /// Fields of a chat request, whatever the request has.
+    /// Fields of a chat request that override the request's.
     package var forced = JSONObject()
     package var aliases: [String] = []
     package var keepAlive: KeepAlive?
@@ -32,16 +32,17 @@ package struct ModelPreset: Sendable, Equatable {
 
     /// A LoRA adapter that a model is loaded with.
     package struct AdapterPreset: Sendable, Equatable {
-        /// What clients call it; nil for the file's name.
+        /// The adapter's name for clients; nil for the file's name.
         package var name: String?
         package var path: String
         package var scale: Double
     }
 
-    /// Whether a model is loaded otherwise for it.
+    /// Whether the preset changes how the model is loaded.
     package var concernsLoading: Bool { context != nil || slots != nil || chatTemplate != nil || !lora.isEmpty }
 
-    /// What holds where both say something is said by this one; the rest is the other's. Names are never shared.
+    /// Returns this preset with the values of another one where this one sets none. The name, the base and the aliases are never taken from the
+    /// other.
     package func over(_ other: ModelPreset) -> ModelPreset {
         var result = self
         result.context = context ?? other.context
@@ -59,7 +60,7 @@ package struct ModelPreset: Sendable, Equatable {
 }
 
 extension JSONObject {
-    /// Members of the other win.
+    /// Returns the members of both objects. If both have a key, the other object's value wins.
     package func merged(with other: JSONObject) -> JSONObject {
         var result = self
         for (key, value) in other { result[key] = value }
