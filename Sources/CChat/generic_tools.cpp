@@ -1,10 +1,10 @@
-// Tools for templates that know none. The tools and the earlier calls are written into the conversation as text; a call is
+// Tools for templates that do not support them. The tools and the earlier calls are written into the conversation as text. A call is
 //
 //     <tool_call>
 //     {"name": "...", "arguments": {...}}
 //     </tool_call>
 //
-// and a result comes back from the user between <tool_response> and </tool_response>.
+// and the user turn with its result contains the text between <tool_response> and </tool_response>.
 
 #include "common/chat-peg-parser.h"
 #include "common/json-schema-to-grammar.h"
@@ -29,14 +29,14 @@ std::string instructions(const common_chat_templates_inputs &inputs) {
     return text;
 }
 
-/// An earlier call, with its arguments as they came when they are no JSON.
+/// Returns an earlier call as text. Arguments that are not valid JSON are written as a JSON string.
 std::string call_text(const common_chat_tool_call &call) {
     common_json arguments = common_json::parse_no_throw(call.arguments.empty() ? "{}" : call.arguments);
     const std::string written = arguments.is_discarded() ? common_json::make(call.arguments).dump() : arguments.dump();
     return CALL_START + "{\"name\": " + common_json::make(call.name).dump() + ", \"arguments\": " + written + "}" + CALL_END;
 }
 
-/// Puts a text at the end of the system message, which there is then.
+/// Appends a text to the system message, and adds the message if there is none.
 void add_to_system(std::vector<common_chat_msg> &messages, const std::string &text) {
     const bool has_system = !messages.empty() && (messages.front().role == "system" || messages.front().role == "developer");
     if (has_system) {
@@ -51,7 +51,7 @@ void add_to_system(std::vector<common_chat_msg> &messages, const std::string &te
     }
 }
 
-/// The conversation in words that any template knows.
+/// Returns the conversation as plain messages that any template supports.
 std::vector<common_chat_msg> written_out(const common_chat_templates_inputs &inputs) {
     std::vector<common_chat_msg> messages;
     bool follows_result = false;
@@ -65,7 +65,7 @@ std::vector<common_chat_msg> written_out(const common_chat_templates_inputs &inp
             copy.content = "<tool_response>\n" + message.render_content("\n") + "\n</tool_response>";
             copy.content_parts.clear();
             if (follows_result) {
-                // Several results are one turn: many templates want the roles to alternate.
+                // Several results become one turn, because many templates require alternating roles.
                 messages.back().content += "\n" + copy.content;
                 continue;
             }
@@ -82,7 +82,7 @@ std::vector<common_chat_msg> written_out(const common_chat_templates_inputs &inp
     return messages;
 }
 
-/// Messages in which neighbours that a user is said to have written are one: results are a user's turn as well.
+/// Returns the messages with adjacent user turns merged, including user turns that contain tool results.
 std::vector<common_chat_msg> with_merged_turns(const std::vector<common_chat_msg> &messages) {
     std::vector<common_chat_msg> merged;
     for (const common_chat_msg &message : messages) {
@@ -97,7 +97,7 @@ std::vector<common_chat_msg> with_merged_turns(const std::vector<common_chat_msg
     return merged;
 }
 
-/// One tool's call without the tags.
+/// Returns the parser of one tool's call, without the tags.
 common_peg_parser call_parser(common_chat_peg_builder &p, const common_json &tool) {
     const common_json &function = tool.at("function");
     const std::string name = function.at("name");

@@ -1,4 +1,4 @@
-// Changes the text of a grammar (GBNF).
+// Edits the text of grammars (GBNF).
 
 #include <cctype>
 
@@ -6,7 +6,7 @@
 
 namespace {
 
-/// The end of what begins at `start` with `open`: a literal or a class of characters, in which a backslash hides what follows.
+/// Returns the end of the literal or character class that begins at `start` and ends with `close`. A backslash escapes the next character.
 size_t end_of_quoted(const std::string &text, size_t start, char close) {
     size_t index = start + 1;
     while (index < text.size() && text[index] != close) index += text[index] == '\\' ? 2 : 1;
@@ -54,7 +54,7 @@ void replace_all(std::string &text, const std::string &part, const std::string &
 
 std::string with_bare_answer(std::string grammar) {
     replace_all(grammar, "(\"```json\" space response-format space \"```\" | space response-format space)", "response-format");
-    // Spaces before the answer remain where they part it from a thought.
+    // Spaces remain before the answer where they separate it from reasoning.
     replace_all(grammar, "\" space space response-format", "\" response-format");
     return grammar;
 }

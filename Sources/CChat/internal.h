@@ -1,4 +1,4 @@
-// What the files of this target share.
+// The declarations shared by the files of this target.
 #pragma once
 
 #include <cstdlib>
@@ -16,11 +16,11 @@ struct cchat_templates {
     bool add_eos;
 };
 
-/// A grammar and a parser of answers for one conversation.
+/// The grammar and the answer parser of one conversation.
 struct AnswerFormat {
     common_chat_params params;
     common_chat_parser_params parser;
-    /// Fits the answer that a schema asks for where `parser` reads calls; empty unless the answer may be either.
+    /// The parser of an answer that matches a schema, while `parser` reads calls. Empty unless the answer may be either.
     common_chat_parser_params other;
     bool has_other = false;
 };
@@ -29,7 +29,7 @@ struct cchat_prompt {
     AnswerFormat format;
 };
 
-/// Calls `body`; what it throws becomes `*error`, and the result what a default value is.
+/// Calls `body`. If it throws, sets `*error` to the message and returns a default value.
 template <typename Body>
 auto guarded(char **error, Body body) -> decltype(body()) {
     std::string message;
@@ -44,34 +44,35 @@ auto guarded(char **error, Body body) -> decltype(body()) {
     return {};
 }
 
-/// The form of calls for templates that know none: `inputs` with its tools and calls written as text, rendered.
-/// - merges: whether neighbouring user's turns become one, results among them.
+/// Renders `inputs` with Shimmy's own call format, for templates without one: tools and calls become text.
+/// - merges: whether to merge adjacent user turns, including tool results.
 common_chat_params render_generic(
     const cchat_templates *templates, const common_chat_templates_inputs &inputs, const common_json &callable, bool merges);
 
-/// `inputs` with the tools described in the system message, for templates that know calls but do not describe tools.
+/// Returns `inputs` with the tools described in the system message, for templates that support calls but do not describe tools.
 common_chat_templates_inputs with_described_tools(const common_chat_templates_inputs &inputs);
 
-/// Makes the answer one that the generic parser reads: a thought, then content that fits the schema if there is one, or calls.
+/// Sets the generic parser and grammar of the answer: reasoning, then calls, or content that matches the schema if there is one.
 void set_generic_answer(common_chat_params &params, const common_chat_templates_inputs &inputs, const common_json &callable);
 
-/// Begins a trigger of Shimmy's own: a regular expression that the answer begins with.
+/// The prefix of a trigger of Shimmy's own: a regular expression that matches at the start of the answer.
 extern const std::string OPENING;
 
-/// What a grammar waits for, as `cchat_prompt_describe` says it.
+/// Returns the trigger of a grammar in the form of `cchat_prompt_describe`.
 std::vector<common_json> described_trigger(const common_grammar_trigger &trigger);
 
-/// `grammar` without the fences and spaces that llama.cpp lets stand around an answer that fits a schema.
+/// Returns `grammar` without the fences and spaces that llama.cpp allows around an answer that matches a schema.
 std::string with_bare_answer(std::string grammar);
 
-/// `grammar` with all its rules' names behind `prefix`.
+/// Returns `grammar` with `prefix` before the names of all its rules.
 std::string with_prefixed_rules(const std::string &grammar, const std::string &prefix);
 
-/// Brackets within each other that an answer's parser may see.
+/// The maximum nesting depth of brackets in the text for an answer's parser.
 constexpr size_t MAX_NESTING = 256;
 
-/// The place of the first bracket beyond `MAX_NESTING`, or npos. Counts all brackets, those in strings and in plain text included.
+/// Returns the index of the first bracket nested deeper than `MAX_NESTING`, or npos. Counts all brackets, including those in strings and in plain
+/// text.
 size_t nesting_limit(const std::string &text);
 
-/// The end of the JSON value that `text` begins with, as long as that is not before `start`; the end of the text where the value goes on.
+/// Returns the end of the JSON value at the start of `text`, at or after `start`; the end of the text if the value is incomplete.
 size_t end_of_json(const std::string &text, size_t start);

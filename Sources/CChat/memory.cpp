@@ -1,4 +1,4 @@
-// What a context takes. llama.cpp tells it in C++ only (src/llama-ext.h, src/llama-model.h); these are its declarations.
+// The memory use of a context. llama.cpp reports it in C++ only (src/llama-ext.h, src/llama-model.h); its declarations are repeated here.
 
 #include <map>
 #include <set>
@@ -27,7 +27,7 @@ void cchat_memory(const llama_context *context, size_t *weights, size_t *cache, 
         *cache += parts.context;
         *compute += parts.compute;
     }
-    // The breakdown counts a mapped file from its first tensor to its last one, those included that were packed into other memory.
+    // The breakdown counts a mapped file from its first to its last tensor, including tensors that were repacked into other memory.
     std::set<const void *> seen;
     for (const auto &[name, tensor] : llama_internal_get_tensor_map(llama_get_model(context))) {
         if (!tensor->buffer || !seen.insert(tensor->data).second) continue;
@@ -37,7 +37,7 @@ void cchat_memory(const llama_context *context, size_t *weights, size_t *cache, 
 
 void cchat_keep_large_memory_apart(void) {
 #ifdef __GLIBC__
-    // Said once, the bound stays: else it grows to the largest piece that was ever freed, up to 32 MB.
+    // An explicit threshold is fixed. Otherwise it grows to the size of the largest freed block, up to 32 MB.
     mallopt(M_MMAP_THRESHOLD, 1 << 20);
 #endif
 }

@@ -1,4 +1,4 @@
-// Keeps llama.cpp's parser, which recurses several times for each bracket, from using up the stack.
+// Protects the stack from llama.cpp's parser, which recurses several times for each bracket.
 
 #include "internal.h"
 

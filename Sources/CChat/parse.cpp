@@ -1,4 +1,4 @@
-// From an answer's text to its content, its reasoning and its calls.
+// Parses the text of an answer into content, reasoning and calls.
 
 #include <memory>
 #include <stdexcept>
@@ -16,7 +16,7 @@ std::unique_ptr<common_chat_peg_mapper> mapper(common_chat_format format, common
     }
 }
 
-/// Adds a text that is nested too deeply to be parsed: to the arguments of the call that it is in, up to their end, or to the content.
+/// Adds text that is nested too deeply for the parser: to the arguments of the current call, up to their end, or else to the content.
 void add_unread(common_chat_msg &message, const std::string &rest) {
     if (message.tool_calls.empty()) {
         message.content += rest;
@@ -28,8 +28,8 @@ void add_unread(common_chat_msg &message, const std::string &rest) {
     arguments.resize(end_of_json(arguments, read));
 }
 
-/// The message, as far as it is there. False when the text is not, and cannot become, what the parser reads: llama.cpp's own function
-/// would rather return a part of it.
+/// Reads the message as far as it is complete. Returns false if the text does not have the parser's format and cannot get it by continuing.
+/// llama.cpp's own function would return a part of the text instead.
 bool read(const common_chat_parser_params &params, const std::string &text, common_chat_msg &message) {
     message.role = "assistant";
     if (params.parser.empty()) {
@@ -74,7 +74,7 @@ char *cchat_parse(const cchat_prompt *prompt, const char *text, size_t length, b
         const bool fits_other = format.has_other && read(format.other, input, other);
         if (!fits && !fits_other) throw std::runtime_error("the answer does not have the model's format");
         if (!fits) message = other;
-        // What could still become a call is not content yet.
+        // Text that can still become a call is not content yet.
         if (fits && fits_other && partial && message.tool_calls.empty()) message.content.clear();
         return strdup(describe(message).dump().c_str());
     });

@@ -1,4 +1,4 @@
-// From a conversation to a prompt, and to the grammar and the parser of its answer.
+// Renders a conversation to a prompt, and creates the grammar and the parser of its answer.
 
 #include <algorithm>
 
@@ -15,7 +15,8 @@ bool has_calls(const std::vector<common_chat_msg> &messages) {
     });
 }
 
-/// Mistral's templates without [THINK]: llama.cpp would hand them thoughts as parts of the content, and they then write no content at all.
+/// Returns whether this is a Mistral template without [THINK]. llama.cpp would pass reasoning to it as parts of the content, and the template would
+/// then write no content at all.
 bool loses_content_with_thoughts(const std::string &source) {
     return source.find("[SYSTEM_PROMPT]") != std::string::npos && source.find("[THINK]") == std::string::npos;
 }
@@ -45,7 +46,7 @@ common_chat_templates_inputs read_inputs(const cchat_templates *templates, const
     return inputs;
 }
 
-/// What llama.cpp makes of the conversation. Some of its formats forget the schema of the answer.
+/// Applies llama.cpp's template. Some of its formats ignore the answer's schema, so this function adds it to them.
 common_chat_params apply(const cchat_templates *templates, const common_chat_templates_inputs &inputs) {
     common_chat_params params = common_chat_templates_apply(templates->parsed.get(), inputs);
     if (inputs.json_schema.empty() || !params.grammar.empty()) return params;
@@ -63,7 +64,7 @@ common_chat_parser_params parser_of(const common_chat_params &params) {
     return parser;
 }
 
-/// A call, or an answer that fits the schema: both grammars, each rule's name behind a letter of its own.
+/// Allows a call or an answer that matches the schema. Combines both grammars, with a prefix of its own for the rules of each.
 void add_schema(AnswerFormat &format, const common_chat_params &calls, const common_chat_params &answer) {
     format.params.grammar = "root ::= c-root | a-root\n" + with_prefixed_rules(calls.grammar, "c-") + "\n" +
         with_prefixed_rules(answer.grammar, "a-") + "\n";
@@ -76,7 +77,7 @@ void add_schema(AnswerFormat &format, const common_chat_params &calls, const com
     format.has_other = true;
 }
 
-/// Formats whose calls are bare JSON have no mark that a grammar could wait for; the beginning of a call to a known tool is one.
+/// Makes the start of a call to a known tool the grammar's trigger, for formats whose calls are bare JSON without a marker.
 void await_bare_calls(common_chat_params &params, const std::vector<common_chat_tool> &callable) {
     const common_peg_arena parser = parser_of(params).parser;
     std::string names;
@@ -86,19 +87,20 @@ void await_bare_calls(common_chat_params &params, const std::vector<common_chat_
     params.grammar_triggers = {{COMMON_GRAMMAR_TRIGGER_TYPE_PATTERN, OPENING + "\\s*\\{\\s*\"name\"\\s*:\\s*\"(?:" + names + ")\""}};
 }
 
-/// - callable: the tools that may be called, where they are not simply those of the prompt.
+/// Renders the conversation in the template's own format of calls.
+/// - callable: the tools that the model may call; NULL for all tools of the prompt.
 AnswerFormat render_native(const cchat_templates *templates, const common_chat_templates_inputs &inputs, const std::vector<common_chat_tool> *callable) {
     AnswerFormat format;
     const bool may_call = !inputs.tools.empty() && inputs.tool_choice != COMMON_CHAT_TOOL_CHOICE_NONE;
     common_chat_templates_inputs plain = inputs;
-    // With tools, llama.cpp's formats know no schema for the answer.
+    // With tools, llama.cpp's formats do not support a schema for the answer.
     if (may_call) plain.json_schema.clear();
     format.params = apply(templates, plain);
 
     common_chat_templates_inputs narrow = plain;
     if (may_call && callable != nullptr) {
         narrow.tools = *callable;
-        // All tools are in the prompt, for the cache's sake; those that may be called are in the grammar.
+        // The prompt contains all tools so that it can be cached. The grammar contains only those that the model may call.
         const std::string prompt = format.params.prompt;
         format.params = apply(templates, narrow);
         format.params.prompt = prompt;
@@ -118,7 +120,7 @@ AnswerFormat render_native(const cchat_templates *templates, const common_chat_t
     return format;
 }
 
-/// Nothing but the generation prompt before the content, and nothing after it.
+/// Returns whether the answer consists of content alone, after the generation prompt.
 bool is_plain(const AnswerFormat &format) {
     if (format.has_other || !format.params.grammar.empty()) return false;
     const common_peg_arena &arena = format.parser.parser;
@@ -130,8 +132,10 @@ bool is_plain(const AnswerFormat &format) {
     return true;
 }
 
-/// - callable: the tools that may be called; with `narrows` not simply those of the prompt.
-/// - must_be_generic: whether calls are written in Shimmy's form even if the template has one.
+/// Renders the conversation in the template's own format of calls, or in Shimmy's.
+/// - callable: the tools that the model may call.
+/// - narrows: whether `callable` differs from the tools of the prompt.
+/// - must_be_generic: whether to write calls in Shimmy's format even if the template has its own.
 /// - merges: see `render_generic`.
 AnswerFormat make_format(
     const cchat_templates *templates, const common_chat_templates_inputs &inputs, const common_json &callable, bool narrows, bool must_be_generic,
@@ -140,7 +144,7 @@ AnswerFormat make_format(
     const bool may_call = !inputs.tools.empty() && inputs.tool_choice != COMMON_CHAT_TOOL_CHOICE_NONE;
     const bool speaks_of_tools = !inputs.tools.empty() || has_calls(inputs.messages);
     auto capabilities = common_chat_templates_get_caps(templates->parsed.get());
-    // A template that writes calls has a form for them, even when it does not describe the tools.
+    // A template that writes calls has a format for them, even if it does not describe the tools.
     bool generic = speaks_of_tools && (!capabilities["supports_tool_calls"] || must_be_generic);
     AnswerFormat format;
     if (!generic) {
@@ -168,7 +172,7 @@ cchat_prompt *cchat_render(const cchat_templates *templates, const char *request
         const bool merges = request.value("merge_turns", false);
         AnswerFormat format = make_format(templates, inputs, callable, narrows, generic, merges);
         if (is_set(request, "held_tools") || is_set(request, "held_schema")) {
-            // The same once more, for the grammar alone.
+            // Make the format again with the held schemas, for its grammar only.
             if (is_set(request, "held_schema")) inputs.json_schema = request.at("held_schema").dump();
             const bool has_tools = is_set(request, "held_tools");
             const AnswerFormat held = make_format(templates, inputs, has_tools ? request.at("held_tools") : callable, has_tools, generic, merges);

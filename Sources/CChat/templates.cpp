@@ -27,7 +27,7 @@ char *cchat_templates_describe(const cchat_templates *templates) {
         try {
             thinking = common_chat_templates_support_enable_thinking(templates->parsed.get());
         } catch (...) {
-            // A template that refuses a lone message of a user says nothing of thinking.
+            // Reasoning support is unknown for a template that refuses a single user message.
         }
         result["thinking"] = thinking;
         common_json capabilities = common_json::object();

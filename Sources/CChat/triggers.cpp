@@ -1,5 +1,5 @@
-// What lazy grammars wait for. llama.cpp searches the whole text for regular expressions that look around; a machine that reads each byte
-// once cannot. Its few expressions are written here as what they mean: a place, and what the text there begins with.
+// The triggers of lazy grammars. llama.cpp searches the whole text for regular expressions with lookaround, which an automaton that reads each byte
+// once does not support. This file translates its few expressions: each becomes a position and a pattern for the text at that position.
 
 #include <map>
 

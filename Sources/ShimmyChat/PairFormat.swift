@@ -1,17 +1,18 @@
 package import ShimmyCore
 
-/// How a question and a document become one text for a model that judges the two.
+/// The way in which a query and a document become one text for a reranking model.
 package enum PairFormat: Sendable, Equatable {
-    /// A text with `{query}` and `{document}` in it: of models that chat, and were taught to judge in a chat.
+    /// A text with the placeholders `{query}` and `{document}`, for chat models that are trained to judge relevance in a chat.
     case template(String)
-    /// Tokens around the two: before the first, after each of them, and another one between them. Nil where the model has none there.
+    /// Tokens around the two texts: `beginning` before the first, `ending` after each, and `separator` between them. Nil where the model has no such
+    /// token.
     case marks(beginning: Token?, ending: Token?, separator: Token?)
 }
 
-/// A question that is asked of many documents.
+/// A query to be paired with many documents.
 struct PairedQuestion {
     private enum Form {
-        /// The template's text around the places of the document, and within that around the places of the question.
+        /// The template, split at `{document}`, and each part split at `{query}`.
         case text([[String]], question: String)
         case tokens(before: [Token], after: [Token])
     }
@@ -23,7 +24,7 @@ struct PairedQuestion {
         self.vocabulary = vocabulary
         switch vocabulary.pairFormat {
         case .template(let template):
-            // Cut first, then filled in: what stands in a question or a document is never taken for a place.
+            // Split first, then fill in, so that placeholders in a query or a document are never replaced.
             let parts = template.split(separator: "{document}", omittingEmptySubsequences: false).map { part in
                 part.split(separator: "{query}", omittingEmptySubsequences: false).map { String($0) }
             }
@@ -44,7 +45,7 @@ struct PairedQuestion {
         }
     }
 
-    /// Control tokens are read in the template's text alone.
+    /// Returns the filled-in template. Only the template's own text can contain control tokens; marks prevent them in the query and the document.
     private static func prompt(_ parts: [[String]], _ question: String, _ document: String) -> RenderedPrompt {
         var prompt = RenderedPrompt(text: "")
         func fill(in text: String) {

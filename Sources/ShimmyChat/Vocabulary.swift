@@ -1,44 +1,45 @@
-// From a conversation to a prompt, and from tokens back to a message: rendering, detokenising, stop strings, calls and thinking.
-// Knows models and text; knows nothing of HTTP, of an API's JSON or of llama.cpp.
+// Converts conversations to prompts and tokens to messages: rendering, detokenizing, stop strings, calls and reasoning.
+// Depends on models and text; does not depend on HTTP, an API's JSON or llama.cpp.
 
 package import ShimmyCore
 
-/// A model's tokenizer. Immutable: any thread may use it.
+/// A model's tokenizer. Immutable; any thread may use it.
 package protocol Vocabulary: Sendable {
     var tokenCount: Int { get }
 
-    /// - addSpecial: add what the model wants around a text (BOS, EOS).
-    /// - parseSpecial: read `<|im_end|>` and the like as the tokens that they name, not as text.
+    /// Returns the tokens of a text.
+    /// - addSpecial: add the tokens that the model expects around a text (BOS, EOS).
+    /// - parseSpecial: read texts such as `<|im_end|>` as the tokens that they name instead of as plain text.
     func tokenize(_ text: String, addSpecial: Bool, parseSpecial: Bool) -> [Token]
 
-    /// Bytes of the longest token; nil where a token may stand for text of any length.
+    /// The length of the longest token in bytes; nil if a token can stand for text of any length.
     var longestToken: Int? { get }
 
-    /// How many characters the tokenizer takes without a break, where `text` has more; nil otherwise.
+    /// Returns the tokenizer's limit of characters without a break if `text` exceeds it; nil otherwise.
     func unbrokenLimit(exceededBy text: String) -> Int?
 
-    /// Tokenizes a rendered prompt and reads control tokens in it, of which none begins at one of the prompt's marks.
+    /// Tokenizes a rendered prompt and its control tokens. No control token begins at one of the prompt's marks.
     func tokenize(_ prompt: RenderedPrompt, addSpecial: Bool) -> [Token]
 
-    /// The bytes of a token; with `special` of control tokens too, which are none otherwise. They need not be whole UTF-8.
+    /// Returns the bytes of a token, which can be incomplete UTF-8. A control token has no bytes unless `special` is true.
     func piece(of token: Token, special: Bool) -> [UInt8]
 
-    /// The tokens that stand before every text; none where the model knows none.
+    /// The tokens before every text (BOS); empty if the model has none.
     var beginning: [Token] { get }
 
-    /// The token that ends every text that the model was trained on; nil where it knows none.
+    /// The token that ends every training text (EOS); nil if the model has none.
     var ending: Token? { get }
 
-    /// A prompt to which the answer is what stands between two texts; nil when the model was not made for that.
+    /// Returns a prompt whose answer is the text between `prefix` and `suffix`; nil if the model does not support infilling.
     func infill(_ prefix: [Token], _ suffix: [Token]) -> [Token]?
 
-    /// What the model was trained to judge pairs of texts in.
+    /// The format of query and document pairs on which the model was trained.
     var pairFormat: PairFormat { get }
 
-    /// Tokens that end a generation; the first is the one that ends a turn.
+    /// Tokens that end a generation (EOG); the first is the one that ends a turn.
     var endTokens: [Token] { get }
 
-    /// Tokens that stand for no text, such as marks of turns, but for those that end a generation.
+    /// Tokens without text, such as turn markers. Does not include the tokens that end a generation.
     var controlTokens: [Token] { get }
 }
 
@@ -56,19 +57,19 @@ extension Vocabulary {
         tokenize(prompt.text, addSpecial: addSpecial, parseSpecial: true)
     }
 
-    /// With what the model wants around a text.
+    /// Tokenizes a rendered prompt and adds the tokens that the model expects around a text.
     package func tokenize(_ prompt: RenderedPrompt) -> [Token] { tokenize(prompt, addSpecial: true) }
 
     package func piece(of token: Token) -> [UInt8] { piece(of: token, special: false) }
 
     func contains(_ token: Token) -> Bool { (0..<tokenCount).contains(Int(token)) }
 
-    /// The bytes of each token, control tokens included. Nil for a token that there is not.
+    /// Returns the bytes of each token, including control tokens. Nil for a token that is not in the vocabulary.
     func pieces(of tokens: [Token]) -> [[UInt8]?] {
         tokens.map { contains($0) ? piece(of: $0, special: true) : nil }
     }
 
-    /// The token that a text names as a whole, if there is one.
+    /// Returns the single token that `text` names; nil if there is none.
     func special(_ text: String) -> Token? {
         let tokens = tokenize(text, addSpecial: false, parseSpecial: true)
         return tokens.count == 1 ? tokens[0] : nil

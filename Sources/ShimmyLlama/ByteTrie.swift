@@ -1,16 +1,16 @@
-/// A set of byte strings that finds its members at a place of a text.
+/// A set of byte strings that finds its members at a given position of a text.
 struct ByteTrie: Sendable {
     private struct Node: Sendable {
         var next: [UInt8: Int32] = [:]
-        /// The value of the string that ends here.
+        /// The value of the string that ends at this node; nil if none does.
         var value: Int32?
     }
 
     private var nodes = [Node()]
-    /// Whether a member begins with a byte: in most places of a text none does.
+    /// Whether a member begins with a byte. At most positions of a text no member begins, so this saves the search.
     private var begins = [Bool](repeating: false, count: 256)
 
-    /// Keeps the first of two values for the same string. Ignores the empty string.
+    /// Inserts a string. Keeps the first of two values for the same string. Ignores the empty string.
     mutating func insert(_ bytes: some Sequence<UInt8>, value: Int32) {
         var node = 0
         for byte in bytes {
@@ -28,11 +28,11 @@ struct ByteTrie: Sendable {
 
     var isEmpty: Bool { nodes.count == 1 }
 
-    /// What a text has at a place.
+    /// The result of a search at one position of a text.
     struct Match: Equatable {
-        /// The value and the end of the longest member that begins at the place; nil for none.
+        /// The value and the end of the longest member that begins at the position; nil for none.
         var member: (value: Int32, end: Int)?
-        /// The end of the longest beginning of a member at the place.
+        /// The end of the longest prefix of a member at the position.
         var reach: Int
 
         static func == (one: Match, other: Match) -> Bool {

@@ -1,18 +1,18 @@
 import ShimmyChat
 import ShimmyJSON
 
-/// Keeps control tokens out of what clients write.
+/// Prevents control tokens in text from clients.
 ///
-/// The text of a control token in a message must not become that token: it would let a client, or a web page that a tool fetched, write turns
-/// of its own. Templates move, trim, split and serialize what they get, so that the places of a client's text in a prompt cannot be computed.
-/// Instead a mark goes into the client's text, right before each text of a control token; a template passes it on like a letter. The marks
-/// come out of the rendered prompt, and the tokenizer reads no control token where one was (`ControlTokens.parts`).
+/// The text of a control token in a message must not become that token. Otherwise a client, or a web page fetched by a tool, could write turns of its
+/// own. Templates move, trim, split and serialize their input, so the position of a client's text in the prompt cannot be computed. Instead, a mark
+/// is inserted into the client's text before each text of a control token, and templates pass it on like a letter. The marks are removed from the
+/// rendered prompt, and the tokenizer does not read a control token at their positions (`ControlTokens.parts`).
 ///
-/// Deleting a tag can join the two halves of a control token, as in `<|im_<think></think>end|>`. So the beginning of one gets a mark as well
-/// where a tag of the template or the end of the text follows.
+/// Deleting a tag can join the two halves of a control token, as in `<|im_<think></think>end|>`. A partial control token therefore gets a mark as
+/// well if a tag of the template or the end of the text follows it.
 struct ClientText: Sendable {
     let controls: ControlTokens
-    /// Tags that the template's source names, which it may delete.
+    /// Tags in the template's source, which the template may delete from its input.
     private let tags: ByteTrie
 
     init(controls: ControlTokens, templateSource: String) {
@@ -30,10 +30,10 @@ struct ClientText: Sendable {
         fileprivate var mark: Mark
     }
 
-    /// The parts of a request for a template that clients write.
+    /// The parts of a template's request that clients write.
     private static let parts = ["messages", "tools", "response_schema", "template_arguments"]
 
-    /// Returns the request with marks in all that a client wrote; nil when it needs none.
+    /// Returns the request with marks in all client text; nil if it needs none.
     func marked(_ request: JSONObject) -> Marked? {
         guard !controls.trie.isEmpty else { return nil }
         let mark = Mark(for: Self.parts.compactMap { request[$0] })
@@ -47,8 +47,8 @@ struct ClientText: Sendable {
         return isMarked ? Marked(request: result, mark: mark) : nil
     }
 
-    /// Takes the marks out of a rendered prompt.
-    /// Returns its text and the byte offsets in it, in increasing order, at which no control token may begin.
+    /// Removes the marks from a rendered prompt. Returns the text and the byte offsets in it, in increasing order, at which no control token may
+    /// begin.
     static func unmarked(_ text: String, _ marked: Marked) -> (text: String, marks: [Int]) {
         let mark = marked.mark
         func form(beginningWith byte: UInt8) -> [UInt8]? {
@@ -74,10 +74,10 @@ struct ClientText: Sendable {
 
     // MARK: Marks
 
-    /// U+FDD1 and U+FDD0, which stand for no character in any text, the latter once more than any text of the request has it in a row.
+    /// A mark: U+FDD1 and a run of U+FDD0, one longer than the longest run of U+FDD0 in the request. Unicode reserves both as noncharacters.
     fileprivate struct Mark {
         var bytes: [UInt8] = [0xEF, 0xB7, 0x91]
-        /// As JSON that is restricted to ASCII writes it.
+        /// The mark's JSON escapes, as a serializer restricted to ASCII writes them.
         var escaped = Array(#"\ufdd1"#.utf8)
 
         static let (repeated, repeatedEscaped): ([UInt8], [UInt8]) = ([0xEF, 0xB7, 0x90], Array(#"\ufdd0"#.utf8))
@@ -120,7 +120,7 @@ struct ClientText: Sendable {
 
     private func marked(_ json: JSON, with mark: Mark, key: String? = nil) -> JSON {
         switch json {
-        // Templates compare these; a mark would hide them.
+        // Templates compare these values, so a mark would break the comparison.
         case .string(let text) where key == "role" || key == "type": isIdentifier(text) ? json : .string(marked(text, with: mark))
         case .string(let text) where key == "arguments": .string(markedArguments(text, with: mark))
         case .string(let text): .string(marked(text, with: mark))
@@ -135,7 +135,7 @@ struct ClientText: Sendable {
         }
     }
 
-    /// Templates may get a call's arguments parsed, and a JSON text can hide `<` behind a backslash.
+    /// Returns a call's arguments with marks. Templates may receive them parsed, and JSON can escape `<` with a backslash.
     private func markedArguments(_ text: String, with mark: Mark) -> String {
         guard text.utf8.contains(0x5C), let json = try? JSON.parse(text) else { return marked(text, with: mark) }
         let marked = marked(json, with: mark)
@@ -160,7 +160,7 @@ struct ClientText: Sendable {
         return bytes.map { String(decoding: $0, as: UTF8.self) } ?? text
     }
 
-    /// Where a control token begins, or could begin once a tag is deleted or another text follows.
+    /// Returns the positions at which a control token begins, or could begin after a tag is deleted or other text is appended.
     private func places(in text: UnsafeBufferPointer<UInt8>) -> [Int] {
         var places: [Int] = []
         for place in text.indices {
@@ -175,7 +175,7 @@ struct ClientText: Sendable {
         return places
     }
 
-    /// The texts between quotes in a template's source.
+    /// Returns the string literals in a template's source.
     private static func literals(in source: String) -> [[UInt8]] {
         var (literals, current): ([[UInt8]], [UInt8]) = ([], [])
         var quote: UInt8?

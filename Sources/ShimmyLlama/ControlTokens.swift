@@ -2,29 +2,30 @@ import CLlama
 import Foundation
 import ShimmyCore
 
-/// The tokens of a vocabulary that a tokenizer reads from text only when it is asked to, such as `<|im_end|>`.
+/// The control tokens of a vocabulary, such as `<|im_end|>`. A tokenizer reads them from text only if `parseSpecial` is set.
 ///
-/// Immutable; made once for a model.
+/// Immutable; created once for each model.
 struct ControlTokens: Sendable {
     struct Strips: OptionSet {
         let rawValue: UInt8
-        /// The token takes the white space before it away.
+        /// The token removes the white space before it.
         static let before = Strips(rawValue: 1)
-        /// The token takes the white space after it away.
+        /// The token removes the white space after it.
         static let after = Strips(rawValue: 2)
     }
 
     private(set) var trie = ByteTrie()
-    /// Bytes of the longest token of the vocabulary; nil where a token may stand for text of any length.
+    /// The length of the vocabulary's longest token in bytes; nil if a token can stand for text of any length.
     private(set) var longestToken: Int?
-    /// Tokens that take white space away.
+    /// The tokens that remove white space.
     private var strips: [Token: Strips] = [:]
 
-    /// For templates without a model.
+    /// Creates a set of control tokens for templates without a model.
     init(texts: [String]) {
         for (index, text) in texts.enumerated() { trie.insert(text.utf8, value: Int32(index)) }
     }
 
+    /// Collects the control tokens of a model's vocabulary.
     /// - vocabulary: a `llama_vocab`.
     init(of vocabulary: OpaquePointer) {
         guard llama_vocab_type(vocabulary) != LLAMA_VOCAB_TYPE_NONE else { return }
@@ -42,7 +43,7 @@ struct ControlTokens: Sendable {
             if attributes & LLAMA_TOKEN_ATTR_RSTRIP.rawValue != 0 { strips.insert(.after) }
             if !strips.isEmpty { self.strips[token] = strips }
         }
-        // Other kinds normalize texts, or have a token for any unknown word.
+        // Other types of vocabulary normalize text, or have a token for unknown words of any length.
         if strips.isEmpty, type == LLAMA_VOCAB_TYPE_BPE || type == LLAMA_VOCAB_TYPE_SPM { longestToken = longest }
     }
 
@@ -53,16 +54,15 @@ struct ControlTokens: Sendable {
         var parses: Bool
     }
 
-    /// Splits a prompt into parts that can be tokenized one by one with the same result as the whole, except that no control token begins at a
-    /// mark.
+    /// Splits a prompt into parts that can be tokenized separately with the same result as the whole, except that no control token begins at a mark.
     ///
-    /// A part without control tokens is all the text between two of them, so that no merge crosses a border.
+    /// A part without control tokens extends from one control token to the next, so that no token merge crosses its borders.
     /// - marks: byte offsets in increasing order.
     func parts(of text: UnsafeBufferPointer<UInt8>, marks: [Int]) -> [Part] {
         guard !marks.isEmpty else { return [Part(range: 0..<text.count, parses: true)] }
         var parts: [Part] = []
         var marks = marks[...]
-        /// Where the part that may contain control tokens begins, and where the last control token ends.
+        /// The start of the current part that may contain control tokens, and the end of the last control token.
         var (begin, end) = (0, 0)
         var last: Token?
         var isMarked = false
@@ -94,7 +94,7 @@ struct ControlTokens: Sendable {
     }
 }
 
-/// C's `isspace`, which llama.cpp strips by.
+/// The definition of C's `isspace`, with which llama.cpp strips white space.
 private func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
 
 extension Range<Int> {

@@ -1,12 +1,12 @@
-// The only Swift that calls llama.cpp: models, vocabularies, contexts, samplers and chat templates.
-// Knows nothing of HTTP, of requests or of text beyond a vocabulary's pieces.
+// The only Swift target that calls llama.cpp: models, vocabularies, contexts, samplers and chat templates.
+// Does not depend on HTTP, requests, or text other than the pieces of a vocabulary.
 
 import CChat
 import CLlama
 package import Logging
 import Synchronization
 
-/// llama.cpp's process-wide state: set up once, logging through swift-log.
+/// The process-wide state of llama.cpp: initialized once, with logging through swift-log.
 package enum LlamaBackend {
     private static let logger = Mutex<Logger?>(nil)
 
@@ -17,13 +17,14 @@ package enum LlamaBackend {
         llama_backend_init()
     }()
 
-    /// Idempotent. llama.cpp's messages go to `logger`: its errors and warnings as such, everything else as debug.
+    /// Initializes llama.cpp. Idempotent. Its messages go to `logger`: errors at level error, warnings at level debug, everything else at level
+    /// trace.
     package static func start(logger: Logger) {
         self.logger.withLock { $0 = logger }
         _ = initialized
     }
 
-    /// Gives freed memory of the C library back to the system. Takes milliseconds: not for an event loop or the cooperative pool.
+    /// Returns the C library's freed memory to the system. Takes milliseconds, so do not call it on an event loop or the cooperative pool.
     package static func returnFreedMemory() { cchat_return_freed_memory() }
 
     static func ensureStarted() { _ = initialized }
@@ -39,10 +40,10 @@ package enum LlamaBackend {
         }
     }
 
-    /// What this llama.cpp was built from.
+    /// The source version from which llama.cpp was built.
     package static var build: String { String(cString: shimmy_llama_build) }
 
-    /// The instruction sets that its CPU backend was built with, as `NAME = 1` pairs.
+    /// The instruction sets for which the CPU backend was built, as pairs such as `NAME = 1`.
     package static var cpuFeatures: [String] {
         ensureStarted()
         return String(cString: llama_print_system_info()).split(separator: "|").map { $0.trimmingSpaces }
@@ -50,7 +51,7 @@ package enum LlamaBackend {
             .map { $0.hasPrefix("CPU : ") ? String($0.dropFirst(6)) : $0 }
     }
 
-    /// A device that llama.cpp can compute on.
+    /// A device on which llama.cpp can compute. Memory sizes are in bytes.
     package struct Device: Sendable {
         package let name: String
         package let description: String

@@ -5,22 +5,22 @@ package import ShimmyChat
 import ShimmyCore
 import ShimmyJSON
 
-/// A model's own chat template, rendered by llama.cpp's `common` library, which also knows the format of its answers.
+/// A model's own chat template. llama.cpp's `common` library renders it and derives the format of its answers.
 ///
-/// `@unchecked Sendable`: the parsed templates are immutable; rendering only reads them.
+/// `@unchecked Sendable`: the parsed templates are immutable, and rendering only reads them.
 package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
     private let pointer: OpaquePointer
-    /// The templates refer to the model's vocabulary.
+    /// The model, to whose vocabulary the templates refer.
     private let model: LlamaModel?
     private let description: JSON
     private let ids: ToolCallIDs
     private let clientText: ClientText
 
-    /// Takes the model's own template. Throws `LlamaError` when it does not parse.
+    /// Uses the model's own template. Throws `LlamaError` if it does not parse.
     package convenience init(model: LlamaModel) throws { try self.init(model: model, source: nil) }
 
-    /// Takes a Jinja template as text, for tests and for files; with a model, its BOS and EOS.
-    /// - controlTexts: the texts of control tokens, where there is no model to ask.
+    /// Uses a Jinja template from a text, for tests and files. With a model, the template gets the model's BOS and EOS.
+    /// - controlTexts: the texts of control tokens, used if there is no model.
     package init(model: LlamaModel? = nil, source: String?, controlTexts: [String] = []) throws {
         var error: UnsafeMutablePointer<CChar>?
         guard let pointer = cchat_templates_create(model?.pointer, source, &error) else {
@@ -38,31 +38,32 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
     deinit { cchat_templates_free(pointer) }
 
     package var source: String { description["source"]?.stringValue ?? "" }
-    /// Whether the model brought a template; otherwise ChatML is used.
+    /// Whether the model has a template; ChatML is used otherwise.
     package var isExplicit: Bool { description["explicit"]?.boolValue ?? false }
-    /// Whether it can think before it answers.
+    /// Whether the template supports reasoning before the answer.
     package var canThink: Bool { description["thinking"]?.boolValue ?? false }
-    /// Whether the template describes tools itself; otherwise Shimmy writes them into the conversation.
+    /// Whether the template describes tools itself; Shimmy adds them to the conversation otherwise.
     package var knowsTools: Bool { description["capabilities"]?["supports_tools"]?.boolValue ?? false }
 
     package func render(_ conversation: Conversation, holding schemas: HeldSchemas) throws(ChatTemplateError) -> RenderedPrompt {
         try checkArguments(of: conversation)
         do {
             let prompt = try renderAsIs(conversation, holding: schemas)
-            // Some templates do not refuse what they do not expect, but leave it out.
+            // Some templates omit unexpected messages instead of refusing them.
             guard !Self.tellsAllInstructions(prompt, conversation) else { return prompt }
             return renderNormalized(conversation, holding: schemas) ?? prompt
         } catch {
-            // What a strict template refuses, it may take in another form. Its own words come first where it takes none.
+            // A strict template may accept the conversation in another form. If it accepts none, report its first message.
             if let prompt = renderNormalized(conversation, holding: schemas) { return prompt }
             throw ChatTemplateError(Self.reason(error.description))
         }
     }
 
-    /// System messages that are looked for.
+    /// The maximum number of system messages for which a prompt is searched.
     private static let instructionsLookedFor = 32
 
-    /// Whether the texts of all system messages are in the prompt. A single one at the beginning, before anything else, is what every template expects.
+    /// Returns whether the prompt contains the texts of all system messages. Does not check a single system message before other messages, because
+    /// every template expects it.
     private static func tellsAllInstructions(_ prompt: RenderedPrompt, _ conversation: Conversation) -> Bool {
         let messages = conversation.messages
         let instructions = messages.filter { $0.role == .system || $0.role == .developer }
@@ -77,10 +78,10 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
 
     private func renderNormalized(_ conversation: Conversation, holding schemas: HeldSchemas) -> RenderedPrompt? {
         var conversation = conversation
-        // Shimmy's own form of calls makes user's turns of results, which are merged where the others are.
+        // Shimmy's own call format turns tool results into user turns. They are merged together with the other turns.
         conversation.normalizations = []
         for normalization in Normalization.allCases {
-            // The beginning of an answer stays what it is.
+            // The start of an answer is never changed.
             let continued = conversation.continuation == .no ? [] : conversation.messages.suffix(1)
             let messages = normalization.applied(to: Array(conversation.messages.dropLast(continued.count))) + continued
             let mergesResults = normalization == .mergedTurns && messages.contains { $0.role == .tool }
@@ -95,7 +96,7 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
         return nil
     }
 
-    /// The template's own words; llama.cpp says where in the source they stand, and what it was about to do.
+    /// Returns the template's own message, without the source position and the operation that llama.cpp adds.
     private static func reason(_ message: String) -> String {
         for mark in ["Jinja Exception: ", "\nError: "] {
             if let range = message.ranges(of: mark).last { return message[range.upperBound...].trimmingNewlines }
@@ -104,7 +105,7 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
         return message.hasPrefix(prefix) ? String(message.dropFirst(prefix.count)) : message
     }
 
-    /// Bounds what a client can make a template do.
+    /// Bounds the work that a client's template arguments can cause.
     private func checkArguments(of conversation: Conversation) throws(ChatTemplateError) {
         let limits = InputLimits.standard
         let arguments = JSON.object(conversation.templateArguments)
@@ -130,7 +131,7 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
         var request = request(conversation, schemas)
         let native = Result { () throws(ChatTemplateError) in try render(request) }
         if case .success(let prompt) = native, schemas.fits(prompt.grammar) { return schemas.holding(try withMarks(prompt, request)) }
-        // The model's own form of calls does not hold a text to what it has to be, or has no place for these tools; Shimmy's does.
+        // The model's own call format cannot enforce the schemas, or does not support these tools. Shimmy's format can.
         request["generic_calls"] = true
         do {
             return schemas.holding(try withMarks(render(request), request))
@@ -140,7 +141,7 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
         }
     }
 
-    /// The prompt with marks where no control token may begin. The grammar and the answer's format come from the request as it is.
+    /// Returns the prompt with marks where no control token may begin. Its grammar and answer format come from the request without marks.
     private func withMarks(_ prompt: RenderedPrompt, _ request: JSONObject) throws(ChatTemplateError) -> RenderedPrompt {
         guard var marked = clientText.marked(request) else { return prompt }
         marked.request["held_tools"] = nil
@@ -176,7 +177,7 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
             "continue": .string(conversation.continuation.rawValue),
             "merge_turns": .bool(conversation.normalizations.contains(.mergedTurns)),
         ]
-        // With the choice of none a model that sees no tools cannot try to call one.
+        // With the choice "none", hide the tools so that the model cannot try to call one.
         if !conversation.tools.isEmpty, conversation.toolChoice.mode != .none {
             request["tools"] = ReadableSchema.tools(conversation.tools.map(\.json))
             if let names = conversation.toolChoice.names {
@@ -213,7 +214,7 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
             format: result["plain"]?.boolValue == true ? nil : format)
     }
 
-    /// Copies a string of cchat's and frees it.
+    /// Copies a string of cchat and frees the original.
     static func take(_ string: UnsafeMutablePointer<CChar>?) -> String? {
         guard let string else { return nil }
         defer { cchat_string_free(string) }
@@ -223,11 +224,11 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
 
 /// The format of the answer to one prompt.
 ///
-/// `@unchecked Sendable`: the prompt is immutable; parsing only reads it.
+/// `@unchecked Sendable`: the prompt is immutable, and parsing only reads it.
 final class LlamaAnswerFormat: AnswerFormat, @unchecked Sendable {
     private let pointer: OpaquePointer
 
-    /// Takes the prompt over.
+    /// Takes ownership of the prompt.
     init(_ pointer: OpaquePointer) { self.pointer = pointer }
 
     deinit { cchat_prompt_free(pointer) }

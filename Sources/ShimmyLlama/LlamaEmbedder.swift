@@ -2,13 +2,13 @@ import CLlama
 package import ShimmyCore
 package import ShimmyEngine
 
-/// Computes vectors with a llama.cpp context. Confined to the engine's thread that made it.
+/// Computes embeddings with a llama.cpp context. Confined to the engine thread that created it.
 package final class LlamaEmbedder: EmbeddingRunner {
-    /// How a model makes one result of a text's tokens.
+    /// The way in which a model combines the tokens of a text into one result.
     package enum Pooling: Sendable {
-        /// A vector: the tokens' mean, the first one's or the last one's.
+        /// A vector: the mean of the tokens, the first one or the last one.
         case vector
-        /// A number that says how well a text answers a question.
+        /// A score that rates how well a text answers a query.
         case rank
     }
 
@@ -17,10 +17,10 @@ package final class LlamaEmbedder: EmbeddingRunner {
     private let context: OpaquePointer
     private let threadpool: LlamaThreadpool
     private var batch: llama_batch
-    /// Numbers of a result.
+    /// The number of values in a result.
     private let resultCount: Int
 
-    /// The pooling that the model's file declares; nil for a model that has none.
+    /// Returns the pooling in the model file's metadata; nil if the model has none.
     package static func pooling(of model: LlamaModel) -> Pooling? {
         guard let kind = model.metadata("pooling_type", ofArchitecture: true).flatMap(Int32.init) else { return nil }
         switch llama_pooling_type(kind) {
@@ -30,7 +30,8 @@ package final class LlamaEmbedder: EmbeddingRunner {
         }
     }
 
-    /// Throws `LlamaError` when `llama_init_from_model` returns NULL, mostly for want of memory.
+    /// Creates a context.
+    /// Throws `LlamaError` if the model has no pooling, or if `llama_init_from_model` returns NULL, usually because memory is insufficient.
     package init(model: LlamaModel, contextLength: Int? = nil, threads: Int? = nil) throws {
         guard let pooling = Self.pooling(of: model) else { throw LlamaError(description: "the model makes no vectors of texts") }
         let shape = EngineShape.embedding(contextLength: contextLength, trained: model.trainedContextLength)
@@ -60,7 +61,7 @@ package final class LlamaEmbedder: EmbeddingRunner {
             contextLength: shape.contextLength, batchTokens: batchTokens, batchTexts: shape.sequences, dimensions: resultCount)
     }
 
-    /// What the model and this context take.
+    /// The memory use of the model and this context.
     package var memory: MemoryUse { MemoryUse(context, vocabulary: model.vocabulary.tokenCount, outputs: limits.batchTokens) }
 
     deinit {
@@ -82,7 +83,7 @@ package final class LlamaEmbedder: EmbeddingRunner {
             }
         }
         batch.n_tokens = Int32(index)
-        // A decoder's cache would keep the texts of the batch before; an encoder has none.
+        // Clear the KV cache of a decoder, which still contains the texts of the previous batch. An encoder has none.
         if let memory = llama_get_memory(context) { llama_memory_clear(memory, false) }
         let status = threadpool.decode(batch, in: context)
         guard status == 0 else { throw LlamaError(description: "llama_decode failed with status \(status) for \(index) tokens") }

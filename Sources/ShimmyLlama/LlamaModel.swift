@@ -2,31 +2,31 @@ import CChat
 import CLlama
 import ShimmyCore
 
-/// A call into llama.cpp failed; the description names the call and what is known of the reason.
+/// A failed call of llama.cpp. The description names the call and the known reason.
 package struct LlamaError: Error, CustomStringConvertible {
     package let description: String
 }
 
-/// A model's weights and vocabulary.
+/// The weights and the vocabulary of a model.
 ///
 /// `@unchecked Sendable`: `pointer` is immutable after `init`, and llama.cpp only reads a loaded model.
 package final class LlamaModel: @unchecked Sendable {
     let pointer: OpaquePointer
     package let path: String
     let controls: ControlTokens
-    /// Nil where the tokenizer takes any text.
+    /// The tokenizer's limit of text without a break; nil if it accepts any text.
     private(set) var unbroken: UnbrokenText?
     private let onFree: @Sendable () -> Void
 
     package struct Options: Sendable {
-        /// Layers on the GPU; negative for all.
+        /// The number of layers on the GPU; negative for all.
         package var gpuLayers: Int32
-        /// Tokenizer only, no weights: for tests of the vocabulary and for counting tokens.
+        /// Whether to load the tokenizer without weights, for tests of the vocabulary and for counting tokens.
         package var vocabularyOnly: Bool
 
-        /// Told when the weights' memory is free again.
+        /// Called when the memory of the weights is free again.
         package var onFree: @Sendable () -> Void
-        /// Told how much is loaded, 0 to 1; whether to go on. Called on the loading thread.
+        /// Called with the loaded fraction, 0 to 1, on the loading thread. Returns whether to continue.
         package var progress: @Sendable (Double) -> Bool
 
         package init(
@@ -40,8 +40,8 @@ package final class LlamaModel: @unchecked Sendable {
         }
     }
 
-    /// Loads a GGUF file (its first shard). Blocks for as long as reading takes: never call it on a task's thread.
-    /// Throws `LlamaError` when `llama_model_load_from_file` returns NULL.
+    /// Loads a GGUF file (the first shard of a split one). Blocks until the file is read, so never call it on a task's thread.
+    /// Throws `LlamaError` if `llama_model_load_from_file` returns NULL.
     package init(path: String, options: Options = Options()) throws {
         LlamaBackend.ensureStarted()
         var parameters = llama_model_default_params()
@@ -70,7 +70,7 @@ package final class LlamaModel: @unchecked Sendable {
         onFree()
     }
 
-    /// A value of the file's metadata as text; nil where there is none.
+    /// Returns a value of the file's metadata as text; nil if the key is missing.
     func metadata(_ key: String, ofArchitecture: Bool = false) -> String? {
         func value(_ key: String) -> String? {
             var buffer = [CChar](repeating: 0, count: 256)
@@ -83,7 +83,7 @@ package final class LlamaModel: @unchecked Sendable {
     package var trainedContextLength: Int { Int(llama_model_n_ctx_train(pointer)) }
     package var parameterCount: Int { Int(llama_model_n_params(pointer)) }
     package var sizeBytes: Int { Int(llama_model_size(pointer)) }
-    /// Why this kind of model cannot continue a text; nil for those that can. llama.cpp would end the process instead of saying so.
+    /// The reason why this kind of model cannot generate text; nil if it can. llama.cpp would terminate the process instead of reporting it.
     package var generationObstacle: String? {
         if llama_model_has_encoder(pointer) { return "encoder-decoder models are not supported" }
         if !llama_model_has_decoder(pointer) { return "it only encodes" }
@@ -91,10 +91,10 @@ package final class LlamaModel: @unchecked Sendable {
         return nil
     }
 
-    /// Whether it makes one vector of a text.
+    /// Whether the model computes one vector from a text.
     package var isEmbedder: Bool { LlamaEmbedder.pooling(of: self) != nil }
 
-    /// Whether a sequence's state is a running summary that cannot drop single tokens.
+    /// Whether the state of a sequence is a running summary from which single tokens cannot be removed.
     package var isRecurrentOrHybrid: Bool { llama_model_is_recurrent(pointer) || llama_model_is_hybrid(pointer) }
 
     package var vocabulary: LlamaVocabulary { LlamaVocabulary(model: self) }

@@ -1,11 +1,11 @@
 import CLlama
 import Foundation
 
-/// Makes a smaller model of one with 16 or more bits for each weight.
+/// Quantizes models that have 16 or more bits for each weight.
 package enum LlamaQuantizer {
-    /// Writes aside and moves the file to its place when it is whole. Blocks for as long as that takes.
-    /// - fileType: llama.cpp's number of a quantization, as files declare it.
-    /// Throws `LlamaError` when `llama_model_quantize` fails.
+    /// Quantizes a model file. Writes to a temporary file and renames it when it is complete. Blocks until then.
+    /// - fileType: llama.cpp's number of a quantization (`llama_ftype`), as in the metadata of model files.
+    /// Throws `LlamaError` if `llama_model_quantize` fails.
     package static func quantize(_ source: String, to target: String, fileType: Int) throws {
         LlamaBackend.ensureStarted()
         let aside = "\(target).\(ProcessInfo.processInfo.processIdentifier).partial"

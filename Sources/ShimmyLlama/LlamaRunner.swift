@@ -3,19 +3,19 @@ import Foundation
 package import ShimmyCore
 package import ShimmyEngine
 
-/// Computes batches with a llama.cpp context. Confined to the engine's thread that made it.
+/// Computes batches with a llama.cpp context. Confined to the engine thread that created it.
 package final class LlamaRunner: ModelRunner {
     package struct Options: Sendable {
-        /// Tokens of context; nil for what the model was trained on, bounded by `EngineShape.defaultContextLimit`.
+        /// The context length in tokens; nil for the model's trained length, limited to `EngineShape.defaultContextLimit`.
         package var contextLength: Int?
-        /// Threads for computing; nil for the number of physical cores.
+        /// The number of compute threads; nil for the number of physical cores.
         package var threads: Int?
-        /// Sequences that can run at once. More prefixes than these are kept for later ones.
+        /// The maximum number of running sequences. The cache keeps more prefixes than that for later sequences.
         package var slots: Int
 
-        /// Whether a thread is given up while another program needs its core. Sums can come out differently then.
+        /// Whether to compute with one thread fewer while another program needs its core. Sums can round differently then.
         package var adaptsThreads: Bool
-        /// Files of LoRA adapters, in the order in which an `AdapterSet` numbers them.
+        /// The paths of LoRA adapters, in the order of the indices in an `AdapterSet`.
         package var adapters: [String]
 
         package init(
@@ -33,32 +33,32 @@ package final class LlamaRunner: ModelRunner {
     private let model: LlamaModel
     private let vocabulary: LlamaVocabulary
     private let adapters: [LlamaAdapter]
-    /// What the context computes with.
+    /// The adapters that the context currently applies.
     private var applied = AdapterSet.none
     private let context: OpaquePointer
     private let threadpool: LlamaThreadpool
     private var batch: llama_batch
     private var governor: ThreadGovernor
     private let adaptsThreads: Bool
-    /// With which the context computes now.
+    /// The number of threads with which the context currently computes.
     private var threads: Int
-    /// How long a client's work runs before it counts as long.
+    /// The running time after which client work on the worker pool counts as long.
     private static let longWork = Duration.milliseconds(5)
     private static let cores = ProcessInfo.processInfo.activeProcessorCount
-    /// Tokens that end a generation, and the usual one of them; none and nil for a model without.
+    /// The tokens that end a generation (EOG), and the usual one of them; empty and nil for a model without such tokens.
     private let endTokens: Set<Token>
     private let endOfGeneration: Token?
     private var samplers: [SequenceID: SequenceSampler] = [:]
-    /// Sequences with a constraint, the one whose constraint was worked on last at the end.
+    /// The sequences with a constraint. The last one is the one whose mask was prepared most recently.
     private var constrained: [SequenceID] = []
-    /// Samples on all cores; each member has its scratch.
+    /// The threads that sample on all cores. Each member has its own scratch buffer.
     private let crew: Crew
     private let scratches: [SamplerScratch]
     package private(set) var modelSeconds = 0.0
 
-    /// Makes a context with one unified KV cache for all slots.
-    /// Throws `LlamaError` when the model cannot generate, an adapter cannot be loaded, or `llama_init_from_model` returns NULL, mostly for want
-    /// of memory.
+    /// Creates a context with one unified KV cache for all slots.
+    /// Throws `LlamaError` if the model cannot generate, an adapter cannot be loaded, or `llama_init_from_model` returns NULL, usually because memory
+    /// is insufficient.
     package init(model: LlamaModel, options: Options) throws {
         if let obstacle = model.generationObstacle { throw LlamaError(description: obstacle) }
         let shape = EngineShape.generation(contextLength: options.contextLength, trained: model.trainedContextLength, slots: options.slots)
@@ -73,7 +73,7 @@ package final class LlamaRunner: ModelRunner {
         parameters.kv_unified = true
         parameters.n_outputs_max = UInt32(shape.outputs)
         parameters.no_perf = true
-        // Before the context, whose graphs have room for the adapters that there are when it is made.
+        // Load adapters before the context is created: its graphs reserve room for the adapters that exist at that time.
         adapters = try options.adapters.map { try LlamaAdapter(path: $0, model: model) }
         guard let context = llama_init_from_model(model.pointer, parameters) else {
             throw LlamaError(description: "llama.cpp cannot make a context of \(shape.contextLength) tokens; its log says why")
@@ -93,14 +93,14 @@ package final class LlamaRunner: ModelRunner {
         self.adaptsThreads = options.adaptsThreads
         self.threads = Int(threads)
         self.batch = llama_batch_init(Int32(shape.batchTokens), 0, 1)
-        // llama.cpp pads a context; the promise to clients is the number that was asked for.
+        // llama.cpp rounds the context length up. Clients get the requested length.
         self.limits = RunnerLimits(
             cells: shape.contextLength, contextLength: shape.contextLength, slots: shape.sequences, running: shape.running,
             batchTokens: shape.batchTokens, outputs: shape.outputs,
             canRewind: !model.isRecurrentOrHybrid, window: Int(llama_model_n_swa(model.pointer)))
     }
 
-    /// What the model and this context take.
+    /// The memory use of the model and this context.
     package var memory: MemoryUse { MemoryUse(context, vocabulary: vocabulary.tokenCount, outputs: limits.outputs) }
 
     deinit {
@@ -127,7 +127,7 @@ package final class LlamaRunner: ModelRunner {
         let deadline = ContinuousClock.now + .seconds(seconds)
         var unready: [SequenceID] = []
         for id in constrained where samplers[id]?.prepare(until: deadline) == false { unready.append(id) }
-        // Whoever had all of the time is behind the others in the next step.
+        // The first unready sequence used up the time. In the next step the others come before it.
         if let first = unready.first {
             constrained.removeAll { $0 == first }
             constrained.append(first)
@@ -142,7 +142,7 @@ package final class LlamaRunner: ModelRunner {
             // In a unified cache the cells get a second owner; nothing is copied.
             llama_memory_seq_cp(memory, llama_seq_id(source), llama_seq_id(slot), 0, llama_pos(count))
         case .truncate(let slot, let count):
-            // A model that cannot rewind refuses a partial removal; the scheduler then only asks for whole ones.
+            // A model that cannot rewind refuses a partial removal. The scheduler only requests complete ones for it.
             _ = llama_memory_seq_rm(memory, llama_seq_id(slot), llama_pos(count), -1)
         case .save, .restore:
             preconditionFailure("the engine's loop saves and restores")
@@ -210,7 +210,7 @@ package final class LlamaRunner: ModelRunner {
         return results
     }
 
-    /// llama.cpp plans its memory anew for other adapters, in the next `llama_decode`.
+    /// Applies an adapter set. If it differs, llama.cpp plans its memory again in the next `llama_decode`.
     private func apply(_ set: AdapterSet) {
         guard set != applied else { return }
         var pointers = set.members.map { Optional(adapters[$0.index].pointer) }
@@ -221,7 +221,7 @@ package final class LlamaRunner: ModelRunner {
 
     package var slowdown: Double { Double(governor.threads) / Double(freeThreads) }
 
-    /// Threads for a step that begins now: clients' long work takes cores, and a thread that shares its core holds up all the others.
+    /// The number of threads for a step that begins now. Long client work occupies cores, and a thread that shares its core delays all the others.
     private var freeThreads: Int {
         let busy = adaptsThreads ? WorkerPool.input.running(longerThan: Self.longWork) : 0
         return min(governor.threads, max(1, Self.cores - busy))
@@ -235,12 +235,12 @@ package final class LlamaRunner: ModelRunner {
     }
 
     private func govern(_ work: Batch) {
-        // A step for which threads were given away says nothing about other programs.
+        // The duration of a step with fewer threads because of client work says nothing about other programs.
         guard threads == governor.threads else { return }
         governor.didStep(streams: work.chunks.count(where: \.continuesStream), rows: work.tokenCount, seconds: modelSeconds)
     }
 
-    /// What has to be sampled of a chunk. It takes the sampler along, so that nothing of it is copied.
+    /// Returns the sampling work of a chunk. Moves the sampler into it to avoid copies.
     private func draw(_ chunk: Batch.Chunk, endingAt end: Int) throws -> SequenceDraw {
         let rows = try (end - 1 - chunk.drafts..<end).map { row in
             guard let logits = llama_get_logits_ith(context, Int32(row)) else {
@@ -254,16 +254,16 @@ package final class LlamaRunner: ModelRunner {
         return SequenceDraw(sequence: chunk.sequence, sampler: sampler, rows: rows, guesses: chunk.tokens.suffix(chunk.drafts))
     }
 
-    /// Fewer sequences are sampled sooner than a thread wakes up.
+    /// The minimum number of sequences to sample in parallel. Fewer are sampled before a thread wakes up.
     private static let worthSharing = 4
 
     private func sample(_ draws: [SequenceDraw]) -> [ChunkResult] {
         var draws = draws
-        // Constraints are the engine's thread's alone.
+        // Constraints are confined to the engine thread.
         let free = draws.indices.filter { draws[$0].sampler.isFree }
         let ends = endTokens
         draws.withUnsafeMutableBufferPointer { buffer in
-            // Each element and each scratch is touched by one thread at a time.
+            // Only one thread at a time accesses each element and each scratch buffer.
             nonisolated(unsafe) let (draws, scratches) = (buffer, scratches)
             crew.perform(free.count, active: free.count < Self.worthSharing ? 1 : threads) { piece, member in
                 draws[free[piece]].run(with: scratches[member], ends: ends)

@@ -1,29 +1,30 @@
 import CLlama
 import Synchronization
 
-/// ggml's worker threads, kept between steps: without a pool ggml starts them anew for every step.
+/// ggml's worker threads, kept between steps. Without a pool, ggml starts new threads for every step.
 ///
-/// Engines that compute with as many threads share one pool. After a step ggml's workers spin for a while before they sleep, and those of an
-/// engine that waits for its turn would take the cores from the one that has it.
+/// Engines with the same number of threads share one pool. After a step, ggml's workers spin for a while before they sleep. The workers of a separate
+/// pool would occupy the cores of the engine whose turn it is.
 final class LlamaThreadpool: Sendable {
     private struct Weak { weak var pool: LlamaThreadpool? }
 
     private static let pools = Mutex<[Int32: Weak]>([:])
 
     nonisolated(unsafe) private let pointer: OpaquePointer?
-    /// ggml's pools compute one graph at a time, and do not check it.
+    /// ggml's pools compute one graph at a time and do not check this themselves.
     private let computing = Mutex(())
 
     private init(threads: Int32) {
         var parameters = ggml_threadpool_params_default(threads)
-        // Long enough for what comes between two steps, some milliseconds; ggml's own choice is fifty times that, in which a core is lost to others.
+        // Spin as long as the pause between two steps, some milliseconds. ggml's default is fifty times as long and keeps the core from other
+        // programs.
         parameters.poll = 1
         pointer = ggml_threadpool_new(&parameters)
     }
 
     deinit { ggml_threadpool_free(pointer) }
 
-    /// The pool of the process for so many threads, the caller's among them.
+    /// Returns the process's pool for this number of threads, which includes the calling thread.
     static func shared(threads: Int32) -> LlamaThreadpool {
         pools.withLock { pools in
             if let pool = pools[threads]?.pool { return pool }
@@ -37,7 +38,7 @@ final class LlamaThreadpool: Sendable {
         if let pointer { llama_attach_threadpool(context, pointer, pointer) }
     }
 
-    /// Computes a batch in a context that this pool is attached to, and returns llama.cpp's status, which is 0 when all went well.
+    /// Computes a batch in a context to which this pool is attached. Returns llama.cpp's status, which is 0 for success.
     func decode(_ batch: llama_batch, in context: OpaquePointer) -> Int32 {
         computing.withLock { _ in
             let status = llama_decode(context, batch)

@@ -4,7 +4,7 @@ package import ShimmyCore
 
 /// The tokenizer of a loaded model.
 ///
-/// `@unchecked Sendable`: `pointer` belongs to `model`, which it keeps alive, and llama.cpp only reads it.
+/// `@unchecked Sendable`: `pointer` belongs to `model`, which this value keeps alive, and llama.cpp only reads it.
 package struct LlamaVocabulary: Vocabulary, @unchecked Sendable {
     let model: LlamaModel
     private let pointer: OpaquePointer
@@ -16,7 +16,7 @@ package struct LlamaVocabulary: Vocabulary, @unchecked Sendable {
 
     package var tokenCount: Int { Int(llama_vocab_n_tokens(pointer)) }
 
-    /// The token that ends a turn.
+    /// The token that ends a turn (EOT), or EOS if the model has none.
     package var endOfGeneration: Token {
         let turn = llama_vocab_eot(pointer)
         return turn >= 0 ? turn : llama_vocab_eos(pointer)
@@ -48,14 +48,14 @@ package struct LlamaVocabulary: Vocabulary, @unchecked Sendable {
         return beginning + [marks[0]] + prefix + [marks[1]] + suffix + [marks[2]]
     }
 
-    /// As llama-server has it: the file's own template for judging, or the marks that its tokenizer adds.
+    /// The format that llama-server uses: the file's own rerank template, or the marks that its tokenizer adds.
     package var pairFormat: PairFormat {
         if let template = llama_model_chat_template(model.pointer, "rerank") { return .template(String(cString: template)) }
         let first: Token? = llama_vocab_get_add_bos(pointer) ? beginning.first : nil
         let mark: Token? = llama_vocab_sep(pointer) >= 0 ? llama_vocab_sep(pointer) : nil
         let separator: Token? = llama_vocab_get_add_sep(pointer) ? mark : nil
         if llama_vocab_get_add_eos(pointer) { return .marks(beginning: first, ending: ending ?? mark, separator: separator) }
-        // BERT's tokenizer puts its separator behind every text, and files need not say so.
+        // BERT's tokenizer adds its separator after every text, even if the file's metadata does not say so.
         if model.metadata("tokenizer.ggml.model") == "bert" { return .marks(beginning: first, ending: mark, separator: nil) }
         return .marks(beginning: first, ending: nil, separator: separator)
     }
@@ -76,7 +76,7 @@ package struct LlamaVocabulary: Vocabulary, @unchecked Sendable {
     }
 
     private func tokenize(_ text: UnsafeBufferPointer<UInt8>, addSpecial: Bool, parseSpecial: Bool) -> [Token] {
-        // Requests with such a text are refused before; the process survives it all the same.
+        // Requests with such a text are rejected earlier. Splitting it here keeps the process alive in any other case.
         let cuts = model.unbroken?.cuts(in: text) ?? []
         if !cuts.isEmpty {
             return zip([0] + cuts, cuts + [text.count]).flatMap { start, end in
@@ -85,7 +85,7 @@ package struct LlamaVocabulary: Vocabulary, @unchecked Sendable {
             }
         }
         return text.withMemoryRebound(to: CChar.self) { bytes in
-            // A token is at least a byte, but for what addSpecial brings; llama.cpp answers -needed when it is not enough.
+            // A token has at least one byte, except those that addSpecial adds. If the buffer is too small, llama.cpp returns the negated count.
             var tokens = [Token](repeating: 0, count: bytes.count + 4)
             var count = fill(&tokens, bytes, addSpecial, parseSpecial)
             if count < 0 {

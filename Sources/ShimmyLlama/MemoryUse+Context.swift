@@ -2,9 +2,9 @@ import CChat
 import ShimmyCore
 
 extension MemoryUse {
-    /// What a context and its model take, as llama.cpp tells it.
-    /// - outputs: rows that llama.cpp has room for logits of, which it makes for vectors, too; its own reckoning leaves them out, as it does the
-    ///   vocabulary's tables.
+    /// Returns the memory use of a context and its model, as reported by llama.cpp.
+    /// - outputs: the number of rows for which llama.cpp allocates logits, even if it computes embeddings. Its own figures omit this memory and the
+    ///   tables of the vocabulary.
     init(_ context: OpaquePointer, vocabulary: Int, outputs: Int) {
         var (weights, cache, compute) = (0, 0, 0)
         cchat_memory(context, &weights, &cache, &compute)

@@ -4,9 +4,9 @@
     import Foundation
 #endif
 
-/// How many threads can compute without getting in each other's way.
+/// Detects how many threads can compute without slowing each other down.
 package enum ProcessorTopology {
-    /// Cores, not hyperthreads: two threads of one core share the units that ggml's kernels keep busy.
+    /// The number of cores, not of hyperthreads: two threads of one core share the units that ggml's kernels keep busy.
     package static var physicalCores: Int {
         let processors = ProcessInfo.processInfo.activeProcessorCount
         #if os(Linux)

@@ -1,15 +1,16 @@
 import ShimmyJSON
 
-/// Schemas as llama.cpp can read them. It makes a grammar of them that nobody uses, and refuses what it does not know: references that it does not
-/// follow, `true` in place of a schema, many regular expressions. Shimmy's own grammar holds answers to all of it (`HeldSchemas`).
+/// Converts JSON Schemas to a form that llama.cpp can read. llama.cpp makes an unused grammar from them and rejects features that it does not
+/// support: some references, `true` in place of a schema, many regular expressions. Shimmy's own grammar enforces the complete schema
+/// (`HeldSchemas`).
 ///
-/// Where templates write schemas into the prompt, such a keyword gets a suffix that is taken out of the prompt again, and `true` and `false` become the
-/// schemas that mean the same.
+/// Templates may write schemas into the prompt. Each unsupported keyword therefore gets a suffix, which is removed from the prompt again. `true` and
+/// `false` become equivalent schemas.
 enum ReadableSchema {
-    /// U+FDD2 stands for no character in any text.
+    /// U+FDD2 is a Unicode noncharacter, which no text uses.
     private static let (suffix, escapedSuffix) = (String(Character(Unicode.Scalar(0xFDD2)!)), #"\ufdd2"#)
 
-    /// Properties of one object that llama.cpp is shown.
+    /// The maximum number of properties in one object. The `properties` of larger objects are hidden from llama.cpp.
     private static let mostProperties = 100
     private static let types: Set<String> = ["object", "array", "string", "integer", "number", "boolean", "null"]
     private static let counts: Set<String> = ["minLength", "maxLength", "minItems", "maxItems"]
@@ -21,7 +22,7 @@ enum ReadableSchema {
             "$ref", "type", "enum", "format", "pattern", "items", "prefixItems", "additionalProperties",
         ]).sorted()
 
-    /// Tools with the schemas of their arguments.
+    /// Returns the tools with readable schemas of their arguments.
     static func tools(_ tools: [JSON]) -> JSON {
         .array(
             tools.map { tool in
@@ -60,13 +61,13 @@ enum ReadableSchema {
 
     // MARK: Keywords
 
-    /// As far as the depth of a request's JSON, which is bounded.
+    /// Hides all unsupported keywords except references. The recursion is bounded by the maximum depth of a request's JSON.
     private static func withoutReferences(_ json: JSON) -> JSON {
         switch json {
         case .bool(let isOpen): return isOpen ? [:] : ["not": [:]]
         case .object(let object):
             var result = JSONObject()
-            // What llama.cpp makes of optional properties grows with the square of their number.
+            // The size of llama.cpp's grammar grows with the square of the number of optional properties.
             let hidesProperties = object["type"] == "object" && object["properties"]?.objectValue?.count ?? 0 > mostProperties
             for (key, value) in object {
                 let isHidden = hidesProperties && key == "properties"
@@ -77,7 +78,7 @@ enum ReadableSchema {
         }
     }
 
-    /// A keyword's value as llama.cpp can read it; nil for one that is to be hidden from it.
+    /// Returns the value of a keyword in a form that llama.cpp can read; nil if the keyword must be hidden.
     private static func member(_ key: String, _ value: JSON) -> JSON? {
         switch key {
         case "pattern": return value.stringValue == nil ? value : nil
@@ -108,7 +109,8 @@ enum ReadableSchema {
 
     // MARK: References
 
-    /// - root: what references begin at.
+    /// Hides the references that llama.cpp cannot resolve.
+    /// - root: the schema at which references start.
     private static func withReferences(_ json: JSON, root: JSON) -> JSON {
         switch json {
         case .array(let elements): return .array(elements.map { withReferences($0, root: root) })
@@ -122,13 +124,13 @@ enum ReadableSchema {
         }
     }
 
-    /// Whether llama.cpp finds a schema there: it takes the parts of a path as they are written.
+    /// Returns whether llama.cpp resolves the reference to a schema. It reads the components of a path literally.
     private static func resolves(_ reference: JSON, _ root: JSON) -> Bool {
-        // A property may have the name.
+        // A property may be named "$ref".
         guard let text = reference.stringValue else { return reference.objectValue != nil }
         guard text.hasPrefix("#/") else { return false }
         var target = root
-        // Only what is a schema by its place was made readable.
+        // Only values in the position of a schema were made readable.
         var isSchema = true
         for part in text.dropFirst(2).split(separator: "/", omittingEmptySubsequences: false).map(String.init) {
             guard let next = child(part, of: target) else { return false }

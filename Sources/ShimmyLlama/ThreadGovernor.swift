@@ -1,27 +1,28 @@
-/// Chooses how many threads compute: all of them, or one fewer while another program needs a core.
+/// Chooses the number of compute threads: all of them, or one fewer while another program needs a core.
 ///
-/// ggml's threads meet at a barrier after each operation of a graph, hundreds of times in a step. When one of them has lost its core to
-/// another program, all the others spin until the system gives it back: a step then takes several times as long, and one thread fewer is
-/// much faster than all. Nobody tells us of that; but it shows in the time of steps, held against earlier ones of the same kind.
+/// ggml's threads meet at a barrier after each operation of a graph, hundreds of times in a step. If one of them loses its core to another program,
+/// all the others spin until the system returns it. Such a step takes several times as long, and one thread fewer is much faster than all. The system
+/// does not report this, but the duration of a step shows it, compared with earlier steps of the same kind.
 package struct ThreadGovernor: Sendable {
-    /// Steps that take about as long as each other, or as long for each row.
+    /// Steps with about the same duration, or about the same duration for each row.
     package enum Kind: Hashable, Sendable {
-        /// So many streams with one token each: all steps take as long.
+        /// Steps with this many streams and one token for each; every step takes about as long.
         case decode(Int)
-        /// Other steps, by the binary logarithm of their rows: each row takes as long.
+        /// Other steps, by the binary logarithm of their number of rows; every row takes about as long.
         case rows(Int)
 
-        /// - streams: streams in the step.
-        /// - rows: rows of the step, those of the streams included.
+        /// Returns the kind of a step.
+        /// - streams: the number of streams in the step.
+        /// - rows: the number of rows in the step, including those of the streams.
         package init(streams: Int, rows: Int) {
             self = rows == streams ? .decode(streams) : .rows(Int.bitWidth - rows.leadingZeroBitCount)
         }
     }
 
-    /// Steps that were observed together.
+    /// A group of observed steps.
     private struct Observation {
         var steps = 0
-        /// Of all of them, against calm ones of their kind.
+        /// The sum of the steps' slowness, which is the duration of a step divided by that of a calm step of its kind.
         var slowness = 0.0
         var seconds = 0.0
 
@@ -33,43 +34,45 @@ package struct ThreadGovernor: Sendable {
             self.seconds += seconds
         }
 
-        /// Whether there are enough steps to conclude from; long ones count for more.
+        /// Whether there are enough steps for a conclusion. Long steps count more.
         var isEvidence: Bool { steps >= 8 || (steps >= 3 && seconds >= 1.5) }
-        /// Whether it has been long enough for another try.
-        /// - patience: how many times as long as the first time.
+        /// Returns whether enough time has passed for another trial.
+        /// - patience: the factor by which the waiting time exceeds its minimum.
         func isRest(_ patience: Int = 1) -> Bool { steps >= 200 * patience || (steps >= 20 && seconds >= Double(20 * patience)) }
     }
 
     private enum Phase {
-        /// All threads, watched: the last steps, all of them slow.
+        /// All threads. Contains the most recent steps, as long as all of them are slow.
         case all(slow: Observation)
-        /// All threads or one fewer for some steps, against the mean slowness of the other; nil where the other comes next.
+        /// A trial of all threads, or of one fewer, for some steps. `against` is the mean slowness of the other number; nil if the other number is
+        /// tried next.
         case trial(fewer: Bool, against: Double?, Observation)
-        /// One fewer, for a while; then all are tried again.
+        /// One thread fewer for a while, before the next trial of all threads.
         case fewer(Observation)
-        /// All, though slow: fewer did not help. For a while nothing is tried.
+        /// All threads although steps are slow, because one fewer did not help. No trial for a while.
         case resigned(Observation)
     }
 
     private let most: Int
-    /// It begins with a comparison: another program may have been there first, and then no step was ever calm.
+    /// The initial phase is a comparison. If another program was running first, there has never been a calm step.
     private var phase = Phase.trial(fewer: false, against: nil, Observation())
-    /// The seconds of a step of each kind, or of a row of it, with all threads when nobody disturbs it.
+    /// For each kind, the duration in seconds of a step, or of a row, with all threads and without a disturbance.
     private var calm: [Kind: Double] = [:]
 
-    /// How long one thread fewer computes; doubles with each try of all threads that stalled, for such a try costs seconds.
+    /// The factor for the time with one thread fewer. Doubles with each trial of all threads that stalls, because such a trial costs seconds.
     private var patience = 1
 
     private static let mostPatience = 16
     private static let slowness = 1.8
-    /// One step is enough evidence when it is this many times slower than expected and takes at least this many seconds.
+    /// A single step is enough evidence if it is at least this many times as slow as expected and takes at least this many seconds.
     private static let stall = (slowness: 30.0, seconds: 0.5)
-    /// What another number of threads has to be better by.
+    /// The maximum ratio of slowness at which another number of threads counts as better.
     private static let gain = 0.8
-    /// How many times as slow as the other number of threads a trial's first two steps have to be to end it.
+    /// A trial ends after two steps if they are more than this many times as slow as the other number of threads.
     private static let hopeless = 3.0
 
-    /// - most: threads when nothing else runs.
+    /// Creates a governor that begins with a trial of all threads.
+    /// - most: the number of threads when nothing else runs.
     package init(most: Int) { self.most = most }
 
     private var isFewer: Bool {
@@ -90,17 +93,19 @@ package struct ThreadGovernor: Sendable {
 
     package var threads: Int { isFewer ? max(1, most - 1) : most }
 
-    /// - streams: streams in the step.
-    /// - rows: rows of the step, those of the streams included.
-    /// - seconds: how long the model took.
+    /// Records a step.
+    /// - streams: the number of streams in the step.
+    /// - rows: the number of rows in the step, including those of the streams.
+    /// - seconds: the duration of the model's computation.
     package mutating func didStep(streams: Int, rows: Int, seconds: Double) {
         guard most > 1, rows > 0, streams <= rows else { return }
         let kind = Kind(streams: streams, rows: rows)
         let measured = rows == streams ? seconds : seconds / Double(rows)
         let expected = calm[kind]
-        // Contexts grow and steps with them: what is calm drifts upwards, and falls at once. What is being compared has one measure.
+        // Steps become slower as contexts grow, so the calm duration drifts up slowly, and drops at once. It is constant during a comparison, so that
+        // both sides use the same measure.
         if !isComparing || expected == nil { calm[kind] = min(measured, (expected ?? measured) * 1.002) }
-        // The first step of a kind has nothing to be compared with.
+        // The first step of a kind has no expected duration.
         if let expected, expected > 0 { judge(measured / expected, seconds, kind) }
     }
 
@@ -141,7 +146,7 @@ package struct ThreadGovernor: Sendable {
         case (true, let against?) where mean < Self.gain * against: phase = .fewer(Observation())
         case (true, let against?) where against >= Self.slowness:
             phase = .resigned(Observation())
-            // Nothing disturbs, steps are slower by themselves now: contexts have become much longer at once, say.
+            // Nothing disturbs: steps are slower by themselves now, for example because contexts have become much longer at once.
             calm[kind] = calm[kind].map { $0 * against }
         case (true, _): phase = .all(slow: Observation())
         }

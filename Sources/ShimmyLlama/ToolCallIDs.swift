@@ -1,8 +1,8 @@
 import ShimmyChat
 import ShimmyJSON
 
-/// The ids of calls in a form that a template accepts: Mistral's refuse all but nine letters and digits, and clients send what they got
-/// from anybody.
+/// Converts call IDs to a form that a template accepts. Mistral's templates accept only nine letters and digits, and clients may send IDs from other
+/// servers.
 struct ToolCallIDs {
     private let wantsNine: Bool
 
@@ -10,7 +10,7 @@ struct ToolCallIDs {
         wantsNine = templateSource.contains("length 9") || templateSource.contains("length != 9") || templateSource.contains("length == 9")
     }
 
-    /// The message with the ids of its calls, or of the call that it answers, as the template wants them. Equal ids stay equal.
+    /// Returns the message with accepted IDs for its calls, or for the call that it answers. Equal IDs stay equal.
     func fitted(_ message: ChatMessage) -> ChatMessage {
         guard wantsNine else { return message }
         var message = message
@@ -26,7 +26,7 @@ struct ToolCallIDs {
         return message
     }
 
-    /// Nine letters and digits are kept; other ids become nine that follow from them (FNV-1a).
+    /// Returns an accepted ID. An ID of nine letters and digits is unchanged; any other is replaced by nine characters of its hash (FNV-1a).
     func fitted(_ id: String) -> String {
         let isPlain = id.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0) }
         guard wantsNine, !isPlain || id.utf8.count != 9 else { return id }

@@ -1,17 +1,18 @@
 import ShimmyCore
 
-/// Bounds how many characters of a text follow each other without a break.
+/// Bounds the number of consecutive characters in a text without a break.
 ///
-/// For most byte-pair tokenizers llama.cpp splits a text with `std::regex`, which recurses for each character of a match: 325 bytes of stack
-/// each time. A match ends at the latest where letters, digits, white space or other characters end; for a few tokenizers only white space ends it.
+/// For most byte-pair tokenizers llama.cpp splits text with `std::regex`, which recurses for each character of a match and uses 325 bytes of stack
+/// each time. A match ends at the latest at the end of a run of letters, digits, white space or other characters. For a few tokenizers only white
+/// space ends it.
 struct UnbrokenText: Sendable {
-    /// Characters in a row.
+    /// The maximum number of consecutive characters.
     let limit: Int
     private let onlySpaceBreaks: Bool
-    /// Whether words of letters with spaces between them are one match.
+    /// Whether a match can contain several words of letters with spaces between them.
     private let letsSpacesPass: Bool
 
-    /// Tokenizers that llama.cpp splits texts for with loops of its own (`unicode_regex_split_custom`), by `tokenizer.ggml.pre`.
+    /// Tokenizers for which llama.cpp splits text with its own loops (`unicode_regex_split_custom`), by `tokenizer.ggml.pre`.
     private static let bounded: Set<String> = [
         "llama3", "llama-v3", "llama-bpe", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2", "jina-v5-nano", "dbrx", "smaug-bpe",
         "chatglm-bpe", "glm4", "glm5", "qwen2", "deepseek-r1-qwen", "kormo", "f2llmv2", "megrez", "stablelm2", "hunyuan", "solar-open", "grok-2",
@@ -22,11 +23,13 @@ struct UnbrokenText: Sendable {
     ]
     private static let spaced: Set<String> = ["poro-chat", "bloom", "gpt3-finnish", "viking", "jina-v2-zh"]
 
-    /// - preTokenizer: `tokenizer.ggml.pre`. Returns nil for a tokenizer that needs no bound.
+    /// Returns nil for a tokenizer that needs no limit.
+    ///
+    /// - preTokenizer: the value of `tokenizer.ggml.pre`; nil if the file has none.
     init?(preTokenizer: String?, limits: InputLimits = .standard) {
         let name = preTokenizer ?? ""
         if Self.bounded.contains(name) { return nil }
-        // Its expression for digits looks ahead to the end of them from each one.
+        // At each digit its regular expression looks ahead to the end of the digits, so the time grows with the square of their number.
         limit = name == "superbpe" ? min(limits.unbrokenCharacters, 4096) : limits.unbrokenCharacters
         onlySpaceBreaks = Self.spaced.contains(name)
         letsSpacesPass = name == "exaone-moe"
@@ -53,7 +56,7 @@ struct UnbrokenText: Sendable {
         }
     }
 
-    /// The byte offsets at which a text has to be cut so that no part is too long; empty for a text that keeps the bound.
+    /// Returns the byte offsets at which to cut the text so that no part exceeds the limit; empty if the text is within the limit.
     func cuts(in text: UnsafeBufferPointer<UInt8>) -> [Int] {
         guard text.count > limit else { return [] }
         var (cuts, run): ([Int], Int) = ([], 0)

@@ -2,22 +2,22 @@ package import ShimmyCore
 import ShimmyEngine
 
 package enum AnswerEvent: Sendable, Equatable {
-    /// A choice's prompt, before everything else of it, where its log probabilities were asked for.
+    /// The prompt of a choice, before its other events. Sent only if the request asked for the prompt's log probabilities.
     case prompt(choice: Int, [PromptToken])
     case delta(choice: Int, AnswerDelta)
-    /// Nothing new: somebody asked for a sign of life.
+    /// No news, in response to `Canceller.nudge()`.
     case idle
     case finished(choice: Int, FinishReason)
-    /// After all choices: the tokens of all of them.
+    /// The token counts of all choices, after all of them have finished.
     case ended(Usage)
 }
 
-/// All choices of one answer on their way, as parts of messages. Consumed by one task: the request's own.
+/// All choices of one answer in progress, as parts of messages. Consumed by one task, that of the request.
 ///
-/// Events come in the order in which the engine's news came. Tokens are read when they are asked for: a slow consumer makes nothing grow but
-/// the streams, which are bounded by their limits of tokens. Dropping the answer or cancelling it stops the engine's work within one step.
+/// Events keep the order of the engine's deliveries. The consumer pulls tokens, so a slow consumer only makes the streams grow, and their token
+/// limits bound them. Dropping or cancelling the answer stops the engine's work within one step.
 package final class Answer {
-    /// Cancels from any thread, for instance when a client hangs up.
+    /// Cancels the answer from any thread, for instance when a client disconnects.
     package let canceller: Canceller
     package let report: AnswerReport
     private let streams: StreamGroup
@@ -31,15 +31,16 @@ package final class Answer {
         fileprivate let streams: StreamGroup
 
         package func cancel() { streams.cancel() }
-        /// Makes the consumer see `.idle` as long as the answer has not ended, whichever of its choices run or wait.
+        /// Makes the consumer receive `.idle` unless the answer has ended. Works regardless of which choices are running or waiting.
         package func nudge() { streams.nudge() }
     }
 
-    /// - streams: one for each choice.
-    /// - promptTokens: of all prompts.
-    /// - choicesPerPrompt: with several prompts, how many streams belong to each.
-    /// - scores: for each choice, tells its prompt with the log probabilities that were asked for.
-    /// - onStart: told for each choice what the cache had of the prompt.
+    /// Creates an answer from the engine's streams.
+    /// - streams: one stream for each choice.
+    /// - promptTokens: the number of tokens of all prompts.
+    /// - choicesPerPrompt: the number of streams for each prompt.
+    /// - scores: for each choice, a function that returns its prompt with the requested log probabilities.
+    /// - onStart: called for each choice with the cached part of its prompt.
     init(
         streams: [TokenStream], vocabulary: any Vocabulary, style: AnswerStyle, promptTokens: Int, choicesPerPrompt: Int = .max,
         report: AnswerReport = AnswerReport(), scores: [@Sendable ([TokenLogprobs]) -> [PromptToken]] = [],
@@ -60,7 +61,7 @@ package final class Answer {
 
     deinit { canceller.cancel() }
 
-    /// The next event; nil after `ended`. Throws `CancellationError` or `EngineError`.
+    /// Returns the next event; nil after `ended`. Throws `CancellationError` or `EngineError`.
     package func nextEvent() async throws -> AnswerEvent? {
         if queued.isEmpty, finished == generations.count {
             finished += 1
@@ -86,7 +87,7 @@ package final class Answer {
         }
     }
 
-    /// A prompt counts once; what was cached of it is what its first choice found.
+    /// A prompt counts once. The number of its cached tokens is the one that its first choice reported.
     private func add(_ other: Usage, of choice: Int) {
         if choice % choicesPerPrompt == 0 { usage.cachedPromptTokens += other.cachedPromptTokens }
         usage.completionTokens += other.completionTokens

@@ -1,10 +1,10 @@
-/// What an answer says, told apart from how its model's format says it.
+/// The parsed parts of an answer, independent of the model's format.
 package struct AnswerContent: Sendable, Equatable {
     package struct Call: Sendable, Equatable {
         package var name: String
-        /// JSON, as far as it is known.
+        /// JSON, possibly incomplete.
         package var arguments: String
-        /// Empty where the format has none.
+        /// The call's ID; empty if the format has none.
         package var id: String
 
         package init(name: String, arguments: String, id: String = "") {
@@ -25,19 +25,20 @@ package struct AnswerContent: Sendable, Equatable {
     }
 }
 
-/// Reads answers in one model family's format. Immutable: any thread may read with it.
+/// A parser for the answers of one model family. Immutable; any thread may use it.
 package protocol AnswerFormat: Sendable {
-    /// - isPartial: the text is the beginning of an answer.
-    /// Throws when the text does not have the format.
+    /// Parses an answer.
+    /// - isPartial: whether `text` is only the start of an answer.
+    /// Throws if `text` does not have the format.
     func read(_ text: String, isPartial: Bool) throws(ChatTemplateError) -> AnswerContent
 }
 
-/// Something new in an answer. Strings are never empty, but for the arguments of a call that has none.
+/// An addition to an answer. Strings are never empty; a call without arguments has the arguments `{}`.
 package enum AnswerDelta: Sendable, Equatable {
-    /// The probabilities of the tokens whose text is complete with it, for a request that asked for them.
+    /// Text, and the probabilities of the tokens that end in it if the request asked for them.
     case content(String, [TokenProbability] = [])
     case reasoning(String)
-    /// A call begins; the calls before it are complete. The id is nil where the format has none.
+    /// A new call; the calls before it are complete. The ID is nil if the format has none.
     case call(index: Int, id: String?, name: String)
     case arguments(index: Int, String)
 }

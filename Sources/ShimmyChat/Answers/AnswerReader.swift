@@ -1,4 +1,4 @@
-/// Reads an answer's text as it grows and tells what is new in it. What was told once is never taken back: what could still change is held.
+/// Parses the text of an answer as it grows and returns the additions. It never retracts an addition: parts that can still change are held back.
 package struct AnswerReader: Sendable {
     private let format: any AnswerFormat
     private let maximumCalls: Int
@@ -6,15 +6,16 @@ package struct AnswerReader: Sendable {
     private var told: AnswerContent
     private var begun = 0
     private var throttle: Throttle
-    /// Bytes that all readings together have read.
+    /// The total number of bytes read by all parses.
     private var readBytes = 0
 
-    /// What readings that do not wait may read together: these bytes, and so many times the answer's length.
+    /// The limit of bytes that unthrottled parses may read in total: `bytes` plus `factor` times the length of the answer.
     private static let urgent = (bytes: 1 << 20, factor: 64)
 
-    /// - continues: the format's generation prompt holds the beginning of the answer, which is not told again.
-    /// - throttleFactor: an answer is read from its beginning each time, and what was read for a time waits for this many times as long, so
-    ///   that long answers do not take more of the processor than their part. 0 reads each time.
+    /// Creates a reader at the start of an answer.
+    /// - continues: whether the format's generation prompt contains the start of the answer, which is not returned again.
+    /// - throttleFactor: the minimum pause after a parse, as a multiple of its duration; 0 for none. Each parse reads the whole answer, and the pause
+    ///   bounds the processor time of long answers.
     package init(_ format: any AnswerFormat, maximumCalls: Int = .max, continues: Bool = false, throttleFactor: Double = 20) {
         self.format = format
         self.maximumCalls = maximumCalls
@@ -22,17 +23,18 @@ package struct AnswerReader: Sendable {
         told = continues ? ((try? format.read("", isPartial: true)) ?? AnswerContent()).withoutMargins : AnswerContent()
     }
 
-    /// Whether more calls have begun than there may be, or one was made a second time: the answer is complete.
+    /// Whether the answer is complete because it has more calls than allowed, or repeats a call.
     package private(set) var isComplete = false
     package var hasCalls: Bool { begun > 0 }
 
-    /// Opening brackets in the answer so far, of which each may be a level for the format's parser.
+    /// The number of opening brackets in the answer so far. Each can be a nesting level for the format's parser.
     private(set) var brackets = 0
 
-    /// Bytes of the answer so far.
+    /// The length of the answer so far, in bytes.
     package var length: Int { text.utf8.count }
 
-    /// - isUrgent: something in `more` may end the answer, so that reading it does not wait as long as the bound on all work allows that.
+    /// Appends text and returns the additions to the answer.
+    /// - isUrgent: whether `more` may end the answer. It is then parsed without a pause, within the limit of all such parses.
     package mutating func push(_ more: String, isUrgent: Bool = false) -> [AnswerDelta] {
         text += more
         for byte in more.utf8 where byte == 0x5B || byte == 0x7B { brackets += 1 }
@@ -44,14 +46,16 @@ package struct AnswerReader: Sendable {
         return content.map { tell($0, isPartial: true) } ?? []
     }
 
-    /// - isCut: the answer ended before its time, by a limit.
+    /// Ends the answer and returns the remaining additions.
+    /// - isCut: whether a limit ended the answer early.
     package mutating func finish(isCut: Bool) -> [AnswerDelta] {
         let content = (try? format.read(text, isPartial: isCut)) ?? longestReadable()
-        // A text that has not the format at all is still what the model said.
+        // A text without the format is still the model's answer.
         return tell(content ?? AnswerContent(content: text), isPartial: false)
     }
 
-    /// What the longest beginning of the text that has the format says. A text without it has no continuation with it.
+    /// Returns the parts of the longest prefix of the text that has the format; nil if there is none. If a prefix lacks the format, all longer ones
+    /// do.
     private func longestReadable() -> AnswerContent? {
         let scalars = Array(text.unicodeScalars)
         var (readable, unreadable) = (0, scalars.count + 1)
@@ -85,14 +89,14 @@ package struct AnswerReader: Sendable {
                 let isGrowing = isPartial && isLast
                 switch call.repetition(among: new.calls[..<index], isGrowing: isGrowing) {
                 case .certain:
-                    // Small models go on like that until the limit.
+                    // Small models repeat calls until the token limit.
                     isComplete = true
                     return deltas
                 case .possible: return deltas
                 case .none: break
                 }
             }
-            // A name may still grow until its arguments begin.
+            // The name can still grow until the arguments begin.
             if index == begun, !call.name.isEmpty, !isPartial || !isLast || !call.arguments.isEmpty {
                 begun += 1
                 told.calls.append(AnswerContent.Call(name: call.name, arguments: "", id: call.id))
@@ -108,7 +112,8 @@ package struct AnswerReader: Sendable {
         return deltas
     }
 
-    /// What `new` adds to `told`; nil for nothing, or when it is another text. White space at the end waits: a format may not count it.
+    /// Returns the part of `new` after `told`; nil if there is none, or if `new` does not start with `told`. White space at the end of a partial text
+    /// is held back, because the format may drop it.
     private static func growth(from told: inout String, to new: String, _ isPartial: Bool) -> String? {
         let (old, all) = (Array(told.utf8), Array(new.utf8))
         let end = isPartial ? all.dropLast(while: \.isWhiteSpace).count : all.count
@@ -121,18 +126,18 @@ package struct AnswerReader: Sendable {
 extension AnswerContent.Call {
     fileprivate enum Repetition { case none, possible, certain }
 
-    /// Whether this is a call that was made before, with the same name and arguments.
-    /// - isGrowing: whether more of it may follow.
+    /// Returns whether this call repeats an earlier one with the same name and arguments.
+    /// - isGrowing: whether more of the call can follow.
     fileprivate func repetition(among others: ArraySlice<Self>, isGrowing: Bool) -> Repetition {
         let alike = others.filter { $0.name == name }
-        // Arguments are an object: nothing follows its end.
+        // Arguments are a JSON object, so nothing follows the closing brace.
         if alike.contains(where: { $0.arguments == arguments }), !isGrowing || arguments.hasSuffix("}") { return .certain }
         return isGrowing && alike.contains { $0.arguments.hasPrefix(arguments) } ? .possible : .none
     }
 }
 
 extension AnswerContent {
-    /// Without the white space between the parts of an answer, which belongs to its format: around a thought, and before a call.
+    /// A copy without the white space around the reasoning and before a call, which belongs to the format.
     fileprivate var withoutMargins: AnswerContent {
         var copy = self
         if !reasoning.isEmpty {
@@ -154,7 +159,7 @@ extension Array<UInt8> {
     }
 }
 
-/// Bounds the part of the time that repeated work takes.
+/// Bounds the fraction of time that repeated work takes.
 private struct Throttle: Sendable {
     let factor: Double
     private var next: ContinuousClock.Instant?

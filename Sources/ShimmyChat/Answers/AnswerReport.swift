@@ -1,11 +1,11 @@
-/// Where an answer deviates from what was asked for, for its client to know.
+/// Deviations of an answer from its request, to be reported to the client.
 package struct AnswerReport: Sendable, Equatable {
-    /// What was changed in the conversation for the model's template, see `Normalization`.
+    /// The changes to the conversation for the model's template. See `Normalization`.
     package var normalizations: [String]
-    /// Keywords of schemas that the answer and its calls are not held to: `NAME#POINTER` for a tool's, `#POINTER` for the answer's, with JSON
-    /// pointers (RFC 6901) that end in the keyword.
+    /// Schema keywords that are not enforced for the answer and its calls: `NAME#POINTER` for a tool's schema, `#POINTER` for the answer's. The JSON
+    /// pointers (RFC 6901) end in the keyword.
     package var unenforced: [String]
-    /// The limit on the answer's tokens where the context has less room than was asked for.
+    /// The token limit of the answer if the context has less room than requested; nil otherwise.
     package var clampedTokens: Int?
 
     package init(normalizations: [String] = [], unenforced: [String] = []) {

@@ -1,30 +1,30 @@
 import ShimmyCore
 
-/// How an answer is read: all that turns its tokens into a message.
+/// The rules for converting an answer's tokens to a message.
 struct AnswerStyle: Sendable {
-    /// Nil when all of the answer is content.
+    /// The parser of the answer; nil if all of the answer is content.
     var format: (any AnswerFormat)?
     var preserved: Set<Token> = []
-    /// Stop strings of the model's format; they end everything.
+    /// Stop strings of the model's format. They end the whole answer.
     var formatStops: [String] = []
-    /// Stop strings of the request: they end the content, and mean nothing in a thought or a call.
+    /// Stop strings of the request. They apply to the content only, not to reasoning and calls.
     var stops: [String] = []
     var maximumCalls = Int.max
-    /// Whether the prompt holds the beginning of the answer.
+    /// Whether the prompt contains the start of the answer.
     var continues = false
     var thinking: ThinkingTags?
     var generationPrompt = ""
 }
 
-/// Tokens in, parts of a message out. Nothing here waits or fails.
+/// Converts tokens to parts of a message. It never waits and never fails.
 struct AnswerText: Sendable {
     struct Output: Equatable, Sendable {
         var deltas: [AnswerDelta] = []
-        /// Tokens taken in until the answer was complete, or all of them.
+        /// The number of tokens read until the answer was complete, or of all tokens.
         var tokens = 0
-        /// Those of them that were thinking.
+        /// The number of those tokens that were reasoning.
         var thinkingTokens = 0
-        /// Nothing may follow.
+        /// Whether the answer is complete.
         var stopped = false
     }
 
@@ -35,16 +35,16 @@ struct AnswerText: Sendable {
     private var tracker: ThinkingTracker?
     private var reader: AnswerReader?
     private var contentStops: StopMatcher
-    /// Finds what may be a stop string of the content in the answer's text, where the two are not the same.
+    /// Searches the raw text of the answer for stop strings of the content, to find out when to parse the answer.
     private var possibleStops: StopMatcher
-    /// Tokens for which the answer is read at once because a stop string may be complete.
+    /// The number of further tokens for which the answer is parsed immediately, because a stop string may be complete.
     private var urgentTokens = 0
     private var probabilities: ContentProbabilities
     private var characters = UTF8Buffer()
 
     init(vocabulary: any Vocabulary, style: AnswerStyle, throttleFactor: Double = 20) {
         self.vocabulary = vocabulary
-        // Content that is not told from anything else needs no reading: its stop strings are found in the text itself.
+        // Plain content needs no parsing, so the detokenizer finds its stop strings.
         let isPlain = style.format == nil
         detokenizer = Detokenizer(
             vocabulary: vocabulary, stops: style.formatStops + (isPlain ? style.stops : []), preserved: style.preserved)
@@ -59,12 +59,13 @@ struct AnswerText: Sendable {
         readsEachToken = !isPlain && !style.stops.isEmpty
     }
 
-    /// Whether reading more takes long enough, or nests deeply enough, for a thread of the worker pool.
+    /// Whether further parsing is slow or nested enough to run on the worker pool.
     var isHeavy: Bool { reader.map { $0.length > 4096 || $0.brackets > 32 } ?? false }
 
-    /// Whether a tool was called.
+    /// Whether the answer has called a tool.
     var hasCalls: Bool { reader?.hasCalls ?? false }
 
+    /// Reads tokens and returns the new parts of the message.
     /// - logprobs: one for each token, or none.
     mutating func push(_ tokens: [Token], logprobs: [TokenLogprobs] = []) -> Output {
         for (token, logprobs) in zip(tokens, logprobs) {
@@ -75,7 +76,7 @@ struct AnswerText: Sendable {
         return output
     }
 
-    /// What was held back until the end.
+    /// Returns the parts that were held back until the end.
     mutating func finish(isCut: Bool) -> [AnswerDelta] { withProbabilities(end(isCut: isCut), isLast: true) }
 
     private mutating func withProbabilities(_ deltas: [AnswerDelta], isLast: Bool) -> [AnswerDelta] {
@@ -96,7 +97,7 @@ struct AnswerText: Sendable {
 
     private mutating func readAll(_ tokens: [Token]) -> Output {
         guard readsEachToken else { return read(tokens[...]) }
-        // A stop string in the content ends the answer with the token that completes it, not with the next news of the engine.
+        // A stop string in the content ends the answer at the token that completes it, not at the engine's next delivery.
         var all = Output()
         for index in tokens.indices {
             let output = read(tokens[index...index])
@@ -122,7 +123,8 @@ struct AnswerText: Sendable {
         return output
     }
 
-    /// Whether a stop string may be complete. White space at its end is only known to be content when something follows, a few tokens later.
+    /// Returns whether a stop string may be complete. Trailing white space turns out to be content only when other text follows, up to a few tokens
+    /// later.
     private mutating func isUrgent(_ text: String) -> Bool {
         guard readsEachToken else { return false }
         if possibleStops.push(Array(text.utf8)).stopped, tracker?.isThinking != true { urgentTokens = 8 }
@@ -139,7 +141,7 @@ struct AnswerText: Sendable {
         return output.deltas + (held.isEmpty ? [] : [.content(held)])
     }
 
-    /// Content goes through the stop strings; everything else passes.
+    /// Filters content through the stop strings and passes other parts on.
     private mutating func take(_ delta: AnswerDelta, into output: inout Output) {
         guard case .content(let text, _) = delta else {
             output.deltas.append(delta)

@@ -1,10 +1,10 @@
 package import ShimmyCore
 
-/// Tokens in, text out: pieces, then stop strings, then whole characters.
+/// Converts tokens to text: first to pieces, then through the stop strings, then to whole characters.
 package struct Detokenizer: Sendable {
     package struct Output: Equatable {
         package var text: String
-        /// Tokens taken in until a stop string was complete, or all of them.
+        /// The number of tokens read until a stop string was complete, or of all tokens.
         package var tokens: Int
         package var stopped: Bool
     }
@@ -14,6 +14,7 @@ package struct Detokenizer: Sendable {
     private var stops: StopMatcher
     private var characters = UTF8Buffer()
 
+    /// Creates a detokenizer.
     /// - preserved: control tokens whose texts belong to the answer.
     package init(vocabulary: any Vocabulary, stops: [String], preserved: Set<Token> = []) {
         self.vocabulary = vocabulary
@@ -33,6 +34,6 @@ package struct Detokenizer: Sendable {
         return Output(text: text, tokens: count, stopped: false)
     }
 
-    /// What was held back until the end.
+    /// Returns the text that was held back until the end.
     package mutating func finish() -> String { characters.push(stops.finish()) + characters.finish() }
 }

@@ -1,15 +1,15 @@
 package import ShimmyCore
 import ShimmyEngine
 
-/// Tokens of a request, as every dialect reports them.
+/// The token counts of a request, for all API dialects.
 package struct Usage: Sendable, Equatable {
     package var promptTokens: Int
-    /// Part of the prompt tokens that did not have to be computed.
+    /// The number of prompt tokens that were cached.
     package var cachedPromptTokens: Int
     package var completionTokens: Int
-    /// Part of the completion tokens that were thinking.
+    /// The number of completion tokens that were reasoning.
     package var reasoningTokens: Int
-    /// Tokens of the client's prediction that came true, and that did not.
+    /// The numbers of accepted and rejected tokens of the client's prediction.
     package var prediction: PredictionCount
 
     package init(
@@ -24,20 +24,20 @@ package struct Usage: Sendable, Equatable {
 }
 
 enum GenerationEvent: Sendable, Equatable {
-    /// The prompt's tokens and how likely they were; before everything else.
+    /// The tokens of the prompt with their log probabilities, before all other events.
     case prompt([PromptToken])
     case delta(AnswerDelta)
     case finished(FinishReason, Usage)
 }
 
-/// Turns the tokens of one choice into parts of a message. Used by one task at a time.
+/// Converts the tokens of one choice to parts of a message. Used by one task at a time.
 final class Generation {
     private var text: AnswerText
     private var usage: Usage
     private var started = false
-    /// Whether it has told its end.
+    /// Whether the choice has returned its `finished` event.
     private(set) var isFinished = false
-    /// Tells the prompt with its log probabilities, where they were asked for.
+    /// Returns the prompt with its log probabilities; nil if the request did not ask for them.
     private let scores: (([TokenLogprobs]) -> [PromptToken])?
     private let onStart: @Sendable (PromptStart) -> Void
 
@@ -51,8 +51,8 @@ final class Generation {
         self.usage = Usage(promptTokens: promptTokens, cachedPromptTokens: 0, completionTokens: 0)
     }
 
-    /// What a delivery of the choice's stream says. After `finished` the stream is not needed any more.
-    /// Throws `CancellationError` when its task is cancelled while a long answer is read.
+    /// Returns the events of a delivery. After `finished` the stream is not needed anymore.
+    /// Throws `CancellationError` if the task is cancelled during a parse on the worker pool.
     func take(_ delivery: TokenDelivery) async throws -> [GenerationEvent] {
         guard !isFinished else { return [] }
         var events: [GenerationEvent] = []
@@ -79,7 +79,7 @@ final class Generation {
         return events
     }
 
-    /// Reads on in the answer, on the worker pool where that takes long.
+    /// Reads more of the answer, on the worker pool if that takes long.
     private func reading<Result: Sendable>(_ read: @escaping @Sendable (inout AnswerText) -> Result) async throws -> Result {
         guard text.isHeavy else { return read(&text) }
         let before = text

@@ -1,10 +1,10 @@
 import ShimmyCore
 
-/// A prompt as the tokens that its text is made of.
+/// A prompt with the texts of its tokens.
 struct PromptText: Sendable {
-    /// All that the model reads.
+    /// All tokens of the prompt, including BOS.
     private let tokens: [Token]
-    /// The first of them that is the text's own: what the model wants before a text is not.
+    /// The index of the first token of the text itself, after the tokens that the model expects before a text (BOS).
     private let first: Int
     private let pieces: [[UInt8]]
     private let vocabulary: any Vocabulary
@@ -21,12 +21,13 @@ struct PromptText: Sendable {
         let isAdded = tokens.starts(with: beginning) && tokens.count > vocabulary.tokenize(text, addSpecial: false, parseSpecial: true).count
         first = isAdded ? beginning.count : 0
         var pieces = tokens.dropFirst(first).map { vocabulary.piece(of: $0, special: true) }
-        // Some tokenizers put a space before a text.
+        // Some tokenizers insert a space before a text.
         if let piece = pieces.first, piece.first == 0x20, text.utf8.first != 0x20 { pieces[0] = Array(piece.dropFirst()) }
         self.pieces = pieces
     }
 
-    /// - logprobs: of all tokens but the first.
+    /// Returns the tokens of the text with their probabilities.
+    /// - logprobs: the log probabilities of all tokens except the first.
     func tokens(with logprobs: [TokenLogprobs]) -> [PromptToken] {
         pieces.enumerated().map { index, piece in
             let place = first + index - 1

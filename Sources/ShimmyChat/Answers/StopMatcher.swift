@@ -1,12 +1,12 @@
-/// Finds stop strings in a stream of bytes and never lets a part of one through.
+/// Finds stop strings in a stream of bytes and never passes on a part of one.
 ///
-/// It keeps at most the longest stop string less one byte. Of several matches the one that is complete first wins,
-/// as if the text had come byte by byte; of those that end together, the longest.
+/// It holds back at most the length of the longest stop string minus one byte. The match that completes first wins, as if the text had arrived byte
+/// by byte. Of matches that end at the same byte, the longest wins.
 package struct StopMatcher: Sendable {
     package struct Output: Equatable {
-        /// Bytes that belong to the answer for certain.
+        /// Bytes that certainly belong to the answer.
         package var bytes: [UInt8]
-        /// A stop string is complete; nothing may follow.
+        /// Whether a stop string is complete. Nothing may follow.
         package var stopped: Bool
     }
 
@@ -32,13 +32,13 @@ package struct StopMatcher: Sendable {
         return Output(bytes: Array(held[..<certain]), stopped: false)
     }
 
-    /// What was held back and turned out not to be a stop string.
+    /// Returns the held bytes, which turned out not to be a stop string.
     package mutating func finish() -> [UInt8] {
         defer { held = [] }
         return held
     }
 
-    /// The longest end of `held` that begins a stop string.
+    /// Returns the length of the longest suffix of `held` that starts a stop string.
     private func possibleStart() -> Int {
         let longest = min(held.count, (stops.map(\.count).max() ?? 1) - 1)
         for length in stride(from: longest, to: 0, by: -1) {

@@ -1,11 +1,11 @@
 import ShimmyCore
 
-/// How likely a token of the content was, with its text and the likeliest others.
+/// The log probability of a content token, with its text and the most likely alternatives.
 package struct TokenProbability: Sendable, Equatable {
     package struct Entry: Sendable, Equatable {
-        /// Part of a character, for some tokens.
+        /// The bytes of the token, for some tokens only a part of a character.
         package var bytes: [UInt8]
-        /// A natural logarithm; minus infinity for what cannot be.
+        /// The natural logarithm of the probability; minus infinity for an impossible token.
         package var logprob: Float
 
         package init(bytes: [UInt8], logprob: Float) {
@@ -23,11 +23,11 @@ package struct TokenProbability: Sendable, Equatable {
     }
 }
 
-/// A token of the text that is to be continued.
+/// A token of the prompt of a text request.
 package struct PromptToken: Sendable, Equatable {
-    /// As they stand in the text.
+    /// The bytes of the token as they occur in the text.
     package var bytes: [UInt8]
-    /// Nil for the first token: nothing came before it.
+    /// The token's probability; nil for the first token, because nothing precedes it.
     package var probability: TokenProbability?
 
     package init(bytes: [UInt8], probability: TokenProbability?) {
@@ -43,24 +43,25 @@ extension TokenProbability {
     }
 }
 
-/// Finds for every piece of content the tokens that it was made of: text is held back, cut by a format, and told in other pieces than it came.
+/// Matches pieces of content to the tokens that produced them. The pieces differ from the texts of the tokens, because text is held back and formats
+/// remove parts of it.
 ///
-/// Reasoning is left out: the same words may stand there first.
+/// Excludes tokens of the reasoning, because the reasoning may contain the same words before the content does.
 struct ContentProbabilities: Sendable {
     private struct Said {
         let probability: TokenProbability
-        /// Where its text ends, counted from the first byte that was said.
+        /// The end of the token's text, as a byte offset from the start of the generated text.
         var end: Int
     }
 
     private let vocabulary: any Vocabulary
     private var said: [Said] = []
-    /// What was said and not told yet, from byte `begin` on.
+    /// The bytes of the generated text that are not yet returned, from byte offset `begin` on.
     private var raw: [UInt8] = []
     private var begin = 0
-    /// Content that ends within a token; it waits for the rest of it, so that text and probabilities arrive together.
+    /// Content that ends within a token. It waits for the remaining text of the token, so that text and probabilities are returned together.
     private var held = ""
-    /// Nil where the format knows no reasoning.
+    /// Tracks the reasoning; nil if the format has none.
     private var tracker: ThinkingTracker?
 
     init(vocabulary: any Vocabulary, tracker: ThinkingTracker?) {
@@ -68,9 +69,10 @@ struct ContentProbabilities: Sendable {
         self.tracker = tracker
     }
 
-    /// Whether nothing was said that is not told.
+    /// Whether all generated text is returned.
     var isEmpty: Bool { said.isEmpty && held.isEmpty }
 
+    /// Adds a generated token.
     /// - text: the bytes that the token has in the answer.
     mutating func push(_ logprobs: TokenLogprobs, of token: Token, text: [UInt8]) {
         var content = text
@@ -86,7 +88,7 @@ struct ContentProbabilities: Sendable {
         said.append(Said(probability: TokenProbability(logprobs, vocabulary), end: begin + raw.count))
     }
 
-    /// The last bytes were part of a tag.
+    /// Removes the last `count` bytes, which were part of a tag.
     private mutating func retract(_ count: Int) {
         guard count > 0 else { return }
         raw.removeLast(min(count, raw.count))
@@ -100,13 +102,13 @@ struct ContentProbabilities: Sendable {
         }
     }
 
-    /// As much of the content as ends with a token, and its tokens.
+    /// Returns the content up to the end of the last complete token, and its tokens.
     mutating func take(_ content: String) -> (text: String, tokens: [TokenProbability]) {
         let text = Array((held + content).utf8)
-        // Bytes that are no text were told as U+FFFD and are not found: then it is all that was said.
+        // Invalid UTF-8 was decoded to U+FFFD and is not found in `raw`. The content then includes all pending tokens.
         guard let place = Self.find(text, in: raw) else { return (held + content, passAll()) }
         let (first, last) = (begin + place.lowerBound, begin + place.upperBound)
-        // The last token that ends in the text and with a character.
+        // The last token that ends both in the text and at the end of a character.
         let ends = said.map(\.end).filter { $0 > first && $0 <= last }
         guard let end = ends.last(where: { String(validating: text[..<($0 - first)], as: UTF8.self) != nil }) else {
             held = String(decoding: text, as: UTF8.self)
@@ -116,7 +118,7 @@ struct ContentProbabilities: Sendable {
         return (String(decoding: text[..<(end - first)], as: UTF8.self), pass(to: end).filter { $0.end > first }.map(\.probability))
     }
 
-    /// What still waits at the end: the token that a stop string cut is told with what is left of it.
+    /// Returns the content that is still held back. A token that a stop string cut is returned with its remaining text.
     mutating func finish() -> (text: String, tokens: [TokenProbability]) {
         defer { held = "" }
         guard !held.isEmpty, let place = Self.find(Array(held.utf8), in: raw) else { return (held, []) }

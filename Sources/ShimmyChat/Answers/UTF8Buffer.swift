@@ -1,11 +1,10 @@
-/// Turns a stream of bytes into text without ever splitting a character: an incomplete one waits for its other bytes,
-/// bytes that can never become text turn into U+FFFD.
+/// Converts a stream of bytes to text without splitting a character. An incomplete character waits for its other bytes; invalid bytes become U+FFFD.
 package struct UTF8Buffer: Sendable {
     private var pending: [UInt8] = []
 
     package init() {}
 
-    /// The text that is certain after these bytes.
+    /// Returns the text that is certain after these bytes.
     package mutating func push(_ bytes: some Sequence<UInt8>) -> String {
         pending += bytes
         let complete = pending.count - Self.incompleteTail(of: pending)
@@ -13,18 +12,18 @@ package struct UTF8Buffer: Sendable {
         return String(decoding: pending[..<complete], as: UTF8.self)
     }
 
-    /// The rest; an incomplete character becomes U+FFFD.
+    /// Returns the remaining text; an incomplete character becomes U+FFFD.
     package mutating func finish() -> String {
         defer { pending = [] }
         return String(decoding: pending, as: UTF8.self)
     }
 
-    /// How many bytes at the end begin a character that more bytes could complete (0 to 3).
-    /// The ranges of second bytes follow table 3-7 of the Unicode standard.
+    /// Returns the number of bytes at the end (0 to 3) that start a character which more bytes can complete. The ranges of second bytes follow table
+    /// 3-7 of the Unicode standard.
     static func incompleteTail(of bytes: [UInt8]) -> Int {
         for length in 1...3 where length <= bytes.count {
             let lead = bytes[bytes.count - length]
-            if lead & 0b1100_0000 == 0b1000_0000 { continue }  // a continuation: look further back
+            if lead & 0b1100_0000 == 0b1000_0000 { continue }  // a continuation byte: look further back
             let needed =
                 switch lead {
                 case 0xC2...0xDF: 2

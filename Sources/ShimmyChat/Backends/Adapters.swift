@@ -1,10 +1,10 @@
 import ShimmyEngine
 
-/// An adapter as a request names it.
+/// An adapter that a request selects.
 package struct AdapterChoice: Sendable, Equatable {
     package enum Reference: Sendable, Equatable {
         case name(String)
-        /// The place in the model's list.
+        /// The index in the model's list of adapters.
         case index(Int)
     }
 
@@ -17,13 +17,13 @@ package struct AdapterChoice: Sendable, Equatable {
     }
 }
 
-/// The adapters that were loaded with a model, and those that were not.
+/// The adapters of a model: those that are loaded, and those that could not be loaded.
 package struct ModelAdapters: Sendable, Equatable {
     package struct Loaded: Sendable, Equatable {
         package let name: String
-        /// The file's name, without the way to it.
+        /// The name of the file, without its directory.
         package let file: String
-        /// How strongly it counts for requests that name no adapters.
+        /// The scale for requests that select no adapters.
         package let scale: Float
 
         package init(name: String, file: String, scale: Float) {
@@ -33,9 +33,9 @@ package struct ModelAdapters: Sendable, Equatable {
         }
     }
 
-    /// In the order in which the engine numbers them.
+    /// The loaded adapters, in the order of the engine's indices.
     package var loaded: [Loaded]
-    /// Why others cannot be used with this model, by name.
+    /// The reasons why other adapters cannot be used with this model, by name.
     package var refused: [String: String]
 
     package init(loaded: [Loaded] = [], refused: [String: String] = [:]) {
@@ -43,7 +43,7 @@ package struct ModelAdapters: Sendable, Equatable {
         self.refused = refused
     }
 
-    /// What a request's sequences are computed with; without a choice, what the model was configured with.
+    /// Returns the adapter set for a request's sequences. Without `choices`, returns the model's configured adapters.
     func set(for choices: [AdapterChoice]?) throws(GenerationError) -> AdapterSet {
         guard let choices else { return AdapterSet(loaded.enumerated().map { .init(index: $0.offset, scale: $0.element.scale) }) }
         var members: [AdapterSet.Member] = []

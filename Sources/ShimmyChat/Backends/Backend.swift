@@ -1,26 +1,26 @@
 package import ShimmyCore
 package import ShimmyEngine
 
-/// A conversation to be continued by one answer.
+/// A request for an answer to a conversation.
 package struct ChatRequest: Sendable, Equatable {
     package var conversation: Conversation
-    /// The most tokens of the answer; nil lets it run to the end of the context.
+    /// The maximum number of tokens in the answer; nil for the remaining context.
     package var maximumTokens: Int?
-    /// Whether more tokens than the context has room for mean as many as it has.
+    /// Whether to reduce `maximumTokens` to the room in the context instead of rejecting the request.
     package var clampsMaximumTokens = false
     package var sampling: SamplingParameters
     package var stops: [String]
-    /// Answers to the one conversation. Those after the first draw with seeds of their own.
+    /// The number of answers. With a seed, each answer after the first gets its own seed.
     package var choices: Int
-    /// What the answer will probably be, in whole or in parts; empty for none. It saves time and changes no token.
+    /// The expected answer, complete or in parts; empty for none. It saves time and does not change any token.
     package var prediction: String
-    /// Tokens of thinking at most, where the model's template marks them; nil for any number.
+    /// The maximum number of reasoning tokens, for models whose template marks reasoning; nil for no limit.
     package var thinkingBudget: Int?
-    /// What the answer has to be beyond what the conversation asks for, in llama.cpp's notation; nil where it is free.
+    /// An additional grammar of the answer, in llama.cpp's notation (GBNF); nil for none.
     package var grammar: String?
-    /// What the client calls it, for errors.
+    /// The API's name of the grammar field, for error messages.
     package var grammarField = "grammar"
-    /// Adapters to compute with; nil for those that the model was configured with.
+    /// The adapters to compute with; nil for the model's configured adapters.
     package var adapters: [AdapterChoice]?
 
     package init(
@@ -42,13 +42,13 @@ package struct ChatRequest: Sendable, Equatable {
     }
 }
 
-/// Texts to be continued as they are.
+/// A request for continuations of texts, without a chat template.
 package struct TextRequest: Sendable, Equatable {
     package enum Prompt: Sendable, Equatable {
         case text(String)
         case tokens([Token])
 
-        /// Bytes of the text, or as many as its tokens are about worth.
+        /// The size in bytes: of a text the exact size, of tokens an estimate.
         var size: Int {
             switch self {
             case .text(let text): text.utf8.count
@@ -58,15 +58,15 @@ package struct TextRequest: Sendable, Equatable {
     }
 
     package var prompts: [Prompt]
-    /// What follows the gap that is to be filled; nil where the text goes on at its end.
+    /// The text after the gap to fill; nil to continue the text at its end.
     package var suffix: String?
-    /// The most tokens of each answer; with 0 only the prompt is computed.
+    /// The maximum number of tokens in each answer. With 0, only the prompt is computed.
     package var maximumTokens: Int
     package var sampling: SamplingParameters
     package var stops: [String]
-    /// Answers to each prompt; those to the first come first.
+    /// The number of answers to each prompt. The answers to the first prompt come first.
     package var choices: Int
-    /// Whether the log probabilities of the prompt's own tokens are wanted too.
+    /// Whether to return the log probabilities of the prompt's tokens.
     package var scoresPrompt = false
     /// See `ChatRequest.adapters`.
     package var adapters: [AdapterChoice]?
@@ -81,65 +81,65 @@ package struct TextRequest: Sendable, Equatable {
     }
 }
 
-/// What a model is made for.
+/// The purpose of a model.
 package enum Capability: String, Sendable {
     case chat
     case embeddings
     case rerank
 }
 
-/// Why a request cannot be served by this model, found before any work starts.
+/// An error that shows that the model cannot serve a request, found before any work starts.
 package enum GenerationError: Error, Equatable {
     case templateRefused(String)
-    /// `requested` is the answer's limit where the request set one. `prompt` is a lower bound (`isFewest`) where the text is far too long to be
-    /// tokenized.
+    /// The prompt and the answer do not fit the context. `requested` is the request's limit of answer tokens; nil without one. With `isFewest`,
+    /// `prompt` is a lower bound, because the text is far too long to be tokenized.
     case contextExceeded(prompt: Int, requested: Int?, context: Int, isFewest: Bool = false)
     case emptyPrompt
-    /// A conversation whose calls and results do not belong together; the description is OpenAI's.
+    /// The conversation's calls and results do not match. The description uses OpenAI's wording.
     case badToolResults(String)
-    /// A text of the request is beyond a bound, or takes too long; the description is the end of "The prompt …".
+    /// A text of the request exceeds a limit, or takes too long to process. The description completes the sentence "The prompt …".
     case beyondLimit(String)
-    /// The model has no tokens for filling gaps.
+    /// The model has no tokens for infilling.
     case noInfill
-    /// A prompt holds a token that the model does not have.
+    /// A prompt contains a token that is not in the vocabulary.
     case unknownPromptToken(prompt: Int, Token)
-    /// The model does something else: what it was asked for, and what it does.
+    /// The model has another purpose: `asked` is the requested one, `can` the model's.
     case wrongKind(asked: Capability, can: Capability)
-    /// An input without a single token.
+    /// The input at this index has no tokens.
     case emptyInput(Int)
-    /// An input that is longer than the model's context.
+    /// The input at this index is longer than the model's context.
     case inputTooLong(Int, tokens: Int, context: Int)
-    /// More numbers than the model's vectors have.
+    /// The request asks for more dimensions than the model's vectors have.
     case tooManyDimensions(Int, most: Int)
-    /// More answers, so many to each prompt, than can be computed and wait at once.
+    /// The request asks for more answers than the engine can run and queue at once. `choices` counts the answers to each prompt.
     case tooManyAnswers(prompts: Int, choices: Int, most: Int)
-    /// A bias for a token that the model does not have.
+    /// The request sets a bias for a token that is not in the vocabulary.
     case unknownToken(Token, vocabulary: Int)
-    /// The grammar of the text of the custom tool with this index cannot be used.
+    /// The text grammar of the custom tool at this index cannot be used.
     case badToolGrammar(Int, String)
-    /// The last message is not the beginning of an answer that fits what the request asks for.
+    /// The last message cannot be the start of an answer that matches the request's constraints.
     case unfitBeginning(String)
     /// The request's grammar does not parse.
     case badGrammar(field: String, String)
-    /// An answer cannot be made to fit a schema: that of the tool with this index, or with nil that of the response.
+    /// A schema cannot be enforced: that of the tool at this index, or that of the response for nil.
     case badSchema(tool: Int?, String)
-    /// The adapter at this place in the request's list cannot be used.
+    /// The adapter at this index of the request's list cannot be used.
     case badAdapter(Int, AdapterChoice.Reference, String)
 }
 
-/// A conversation as this model will see it.
+/// A conversation in the form in which the model reads it.
 package struct PreparedPrompt: Sendable, Equatable {
     package var text: String
     package var tokens: [Token]
     package var report = AnswerReport()
 }
 
-/// What a client needs to know to write prompts for a model by itself.
+/// The information with which a client can write prompts for a model itself.
 package struct TokenizerFacts: Sendable, Equatable {
-    /// The texts of the tokens that begin and end a text; nil where the model knows none.
+    /// The texts of BOS and EOS; nil if the model has no such token.
     package var beginning: String?
     package var end: String?
-    /// The chat template, in Jinja.
+    /// The chat template in Jinja.
     package var template: String
 
     package init(beginning: String?, end: String?, template: String) {
@@ -156,10 +156,10 @@ extension TokenizerFacts {
     }
 }
 
-/// Texts to be made vectors of.
+/// A request for embeddings of texts.
 package struct EmbeddingRequest: Sendable, Equatable {
     package var inputs: [TextRequest.Prompt]
-    /// Numbers of each vector; nil for as many as the model makes.
+    /// The number of dimensions of each vector; nil for the model's own.
     package var dimensions: Int?
 
     package init(inputs: [TextRequest.Prompt], dimensions: Int? = nil) {
@@ -169,13 +169,13 @@ package struct EmbeddingRequest: Sendable, Equatable {
 }
 
 package struct EmbeddingResult: Sendable, Equatable {
-    /// One for each input, in order, each of length 1.
+    /// One vector of length 1 for each input, in order.
     package var vectors: [[Float]]
-    /// Of all inputs.
+    /// The number of tokens of all inputs.
     package var promptTokens: Int
 }
 
-/// How well documents answer a question.
+/// A request to rate how well documents answer a query.
 package struct RerankRequest: Sendable, Equatable {
     package var query: String
     package var documents: [String]
@@ -187,16 +187,16 @@ package struct RerankRequest: Sendable, Equatable {
 }
 
 package struct RerankResult: Sendable, Equatable {
-    /// One for each document, in order; the higher the better.
+    /// One score for each document, in order. A higher score is better.
     package var scores: [Float]
     package var promptTokens: Int
 }
 
-/// For whom a request is served, and how urgently.
+/// The owner and the urgency of a request.
 package struct ServiceTerms: Sendable, Equatable {
-    /// Shares fairly with all others.
+    /// The owner whose fair share of the engine includes the request.
     package var owner: Owner
-    /// Served only when nobody else has work.
+    /// Whether the request runs only when there is no other work.
     package var isFlex: Bool
 
     package init(owner: Owner = .common, isFlex: Bool = false) {
@@ -205,47 +205,47 @@ package struct ServiceTerms: Sendable, Equatable {
     }
 }
 
-/// Serves a model, wherever it runs.
+/// An interface to a loaded model, independent of where it runs.
 package protocol Backend: Sendable {
-    /// Longest prompt and answer together, in tokens.
+    /// The maximum length of prompt and answer together, in tokens.
     var contextLength: Int { get }
-    /// Identifies what computes: engine, build, model and settings. Equal fingerprints promise equal answers to equal seeds.
+    /// An identifier of engine, build, model and settings. With equal fingerprints, equal requests with equal seeds get equal answers.
     var fingerprint: String { get }
     var statistics: EngineStatistics { get }
-    /// Bytes that the grammars of earlier requests take which are kept for later ones.
+    /// The size of the cached grammars of earlier requests, in bytes.
     var grammarBytes: Int { get }
-    /// Drops these grammars, for instance for a model that needs the memory.
+    /// Empties the grammar cache, for instance when another model needs the memory.
     func forgetGrammars()
     var capability: Capability { get }
 
     var tokenizer: TokenizerFacts { get }
 
-    /// What requests may ask for; empty for models that take none.
+    /// The adapters that requests can select; empty if the model has none.
     var adapters: ModelAdapters { get }
 
-    /// Renders and tokenizes a conversation; nothing is computed. Throws `GenerationError`.
+    /// Renders and tokenizes a conversation without computing anything. Throws `GenerationError`.
     func prepare(_ conversation: Conversation) async throws -> PreparedPrompt
 
     /// See `Vocabulary.tokenize`.
     func tokenize(_ text: String, addSpecial: Bool, parseSpecial: Bool) async throws -> [Token]
 
-    /// The bytes of each token, control tokens included. Nil for a token that the model does not have.
+    /// Returns the bytes of each token, including control tokens. Nil for a token that is not in the vocabulary.
     func pieces(of tokens: [Token]) async throws -> [[UInt8]?]
 
     /// Renders, tokenizes and checks the request, then queues it.
     /// Throws `GenerationError` or `QueueFull` before any work starts.
     func generate(_ request: ChatRequest, terms: ServiceTerms) async throws -> sending Answer
 
-    /// As `generate`, without a template; the choices of the first prompt come first.
+    /// Does the same as `generate`, without a template. The choices of the first prompt come first.
     func complete(_ request: TextRequest, terms: ServiceTerms) async throws -> sending Answer
 
-    /// Tokenizes and checks the texts, then makes vectors of them. Throws `GenerationError` or `QueueFull` before any work starts.
+    /// Tokenizes and checks the texts, then computes their vectors. Throws `GenerationError` or `QueueFull` before any work starts.
     func embed(_ request: EmbeddingRequest, terms: ServiceTerms) async throws -> EmbeddingResult
 
-    /// As `embed`, for models that judge pairs of texts.
+    /// Does the same as `embed`, for models that rate pairs of texts.
     func rerank(_ request: RerankRequest, terms: ServiceTerms) async throws -> RerankResult
 
-    /// Frees the model. Answers that still run fail.
+    /// Frees the model. Answers in progress fail.
     func shutdown() async
 }
 
@@ -266,6 +266,6 @@ extension Backend {
         throw GenerationError.wrongKind(asked: .rerank, can: capability)
     }
 
-    /// For nobody in particular.
+    /// Generates an answer for the common owner.
     package func generate(_ request: ChatRequest) async throws -> sending Answer { try await generate(request, terms: ServiceTerms()) }
 }

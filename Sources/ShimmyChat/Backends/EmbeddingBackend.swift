@@ -1,14 +1,15 @@
 package import ShimmyCore
 package import ShimmyEngine
 
-/// A model in this process that makes vectors of texts, or judges pairs of them.
+/// A model in this process that computes embeddings of texts or rates pairs of texts.
 package final class EmbeddingBackend: Backend {
     package let fingerprint: String
     package let capability: Capability
     private let vocabulary: any Vocabulary
     private let engine: EmbeddingEngine
 
-    /// - judges: whether the model was made for reranking.
+    /// Creates a backend that takes ownership of `engine`.
+    /// - judges: whether the model is made for reranking.
     package init(vocabulary: any Vocabulary, engine: EmbeddingEngine, judges: Bool, fingerprint: String) {
         self.vocabulary = vocabulary
         self.engine = engine
@@ -37,7 +38,7 @@ package final class EmbeddingBackend: Backend {
         return EmbeddingResult(vectors: vectors, promptTokens: texts.reduce(0) { $0 + $1.count })
     }
 
-    /// A question and each document as the model was trained to see them; see `PairFormat`.
+    /// Rates pairs of the query and each document, in the form on which the model was trained. See `PairFormat`.
     @concurrent package func rerank(_ request: RerankRequest, terms: ServiceTerms) async throws -> RerankResult {
         guard capability == .rerank else { throw GenerationError.wrongKind(asked: .rerank, can: capability) }
         let bytes = request.documents.reduce(request.query.utf8.count) { $0 + $1.utf8.count }
@@ -58,7 +59,7 @@ package final class EmbeddingBackend: Backend {
             }
         }
         let results = try await engine.embed(texts, owner: terms.owner)
-        // The first number of a model that classifies: the chance of a yes, where the answers are yes and no.
+        // The first output of a classifier. For models with the classes yes and no it is the probability of yes.
         return RerankResult(scores: results.map { $0.first ?? 0 }, promptTokens: texts.reduce(0) { $0 + $1.count })
     }
 
@@ -81,13 +82,13 @@ package final class EmbeddingBackend: Backend {
         return tokens
     }
 
-    /// Of length 1; a vector without length stays as it is.
+    /// Returns the vector scaled to length 1; a zero vector is returned unchanged.
     private static func normalized(_ vector: [Float]) -> [Float] {
         let length = vector.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
         return length > 0 ? vector.map { Float(Double($0) / length) } : vector
     }
 
-    // MARK: What it is not made for
+    // MARK: Unsupported operations
 
     package func prepare(_ conversation: Conversation) async throws -> PreparedPrompt { throw wrongKind }
     package func generate(_ request: ChatRequest, terms: ServiceTerms) async throws -> sending Answer { throw wrongKind }

@@ -1,14 +1,15 @@
 import ShimmyCore
 import ShimmyJSON
 
-/// Runs what a backend does with a client's texts on the worker pool: rendering, tokenizing, compiling.
+/// Runs a backend's work on client texts (rendering, tokenizing, compiling) on the worker pool.
 enum InputWork {
-    /// Bytes of text up to which work is quick.
+    /// The maximum size of a text for the quick lane, in bytes.
     private static let quickBytes = 256 << 10
 
     static func lane(bytes: Int) -> WorkerPool.Lane { bytes > quickBytes ? .slow : .quick }
 
-    /// Throws what `body` throws, `GenerationError.beyondLimit` when the work takes longer than `InputLimits.prepareSeconds`, and
+    /// Runs `body` on a lane of the worker pool.
+    /// Throws the errors of `body`, `GenerationError.beyondLimit` if the work takes longer than `InputLimits.prepareSeconds`, and
     /// `CancellationError`.
     static func run<Value: Sendable>(
         _ lane: WorkerPool.Lane, _ body: @escaping @Sendable (WorkBudget) throws -> Value
@@ -22,19 +23,19 @@ enum InputWork {
 }
 
 extension Vocabulary {
-    /// Throws when a text cannot be tokenized within bounds.
+    /// Throws if `text` cannot be tokenized within the limits.
     func checkLength(of text: String) throws(GenerationError) {
         if let limit = unbrokenLimit(exceededBy: text) {
             throw .beyondLimit("has more than \(limit) characters in a row without a break, which is the limit of this model's tokenizer")
         }
     }
 
-    /// The fewest tokens that a text of so many bytes can have; 0 where that is not known.
+    /// Returns the minimum number of tokens of a text with this many bytes; 0 if it is unknown.
     func fewestTokens(bytes: Int) -> Int { longestToken.map { bytes / max(1, $0) } ?? 0 }
 }
 
 extension Conversation {
-    /// Bytes of all texts, about.
+    /// The approximate number of bytes of all texts.
     package var bytes: Int {
         func size(_ json: JSON) -> Int {
             switch json {
@@ -55,7 +56,8 @@ extension Conversation {
         return messages + tools + (responseSchema.map(size) ?? 0) + size(.object(templateArguments))
     }
 
-    /// Bytes that every template writes into the prompt: earlier answers and their reasoning may be shortened.
+    /// The number of bytes that every template writes into the prompt. Excludes earlier answers and their reasoning, because templates may shorten
+    /// them.
     var certainBytes: Int {
         messages.reduce(0) { sum, message in
             message.role == .assistant ? sum : (message.content ?? []).reduce(sum) { $0 + $1.utf8.count }

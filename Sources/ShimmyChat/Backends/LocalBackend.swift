@@ -3,7 +3,7 @@ package import ShimmyCore
 package import ShimmyEngine
 import ShimmyGrammar
 
-/// A model in this process.
+/// A text generation model in this process.
 package final class LocalBackend: Backend {
     package let fingerprint: String
     package let adapters: ModelAdapters
@@ -12,11 +12,12 @@ package final class LocalBackend: Backend {
     private let engine: EngineHandle
     private let constraints: ConstraintCompiler
     private let breakers: BreakerCompiler
-    /// Control tokens; none where the cache needs no landmarks.
+    /// The tokens that separate turns; empty if the cache needs no landmarks.
     private let turnMarks: Set<Token>
     private let logger: Logger
 
-    /// - adapters: as many as the engine's runner has, in its order.
+    /// Creates a backend that takes ownership of `engine`.
+    /// - adapters: the adapters of the engine's runner, in the same order.
     package init(
         vocabulary: any Vocabulary, template: any ChatTemplate, engine: EngineHandle, fingerprint: String, adapters: ModelAdapters = .init(),
         logger: Logger
@@ -42,7 +43,7 @@ package final class LocalBackend: Backend {
         do {
             return try await answer(request, terms)
         } catch GenerationError.unfitBeginning where !request.conversation.mustContinue {
-            // A whole message at the end is answered, as at OpenAI.
+            // The client did not ask for a continuation. Answer the last message as a complete one, as OpenAI does.
             var request = request
             request.conversation.continuation = .no
             return try await answer(request, terms)
@@ -73,7 +74,7 @@ package final class LocalBackend: Backend {
             sequence.sampling.breakers = breakers.breakers(for: request.sampling)
             sequence.landmarks = landmarks(of: tokens)
             sequence.adapters = adapters
-            // A prediction that the tokenizer does not take helps nobody.
+            // A prediction beyond the tokenizer's limit is dropped, since it is only a hint.
             if !request.prediction.isEmpty, vocabulary.unbrokenLimit(exceededBy: request.prediction) == nil {
                 sequence.prediction = vocabulary.tokenize(request.prediction, addSpecial: false, parseSpecial: false)
             }
@@ -119,7 +120,7 @@ package final class LocalBackend: Backend {
         ) { [vocabulary, logger] choice, start in Self.log(start, of: prompts[choice / request.choices], vocabulary, logger) }
     }
 
-    /// A prompt of a text request as its tokens; as text only where its tokens are scored.
+    /// A prompt of a text request as tokens; with its text only if its tokens are scored.
     private struct ReadPrompt: Sendable {
         var tokens: [Token]
         var text: PromptText?
@@ -133,7 +134,7 @@ package final class LocalBackend: Backend {
         return ReadPrompt(tokens: tokens, text: request.scoresPrompt ? PromptText(tokens: tokens, of: prompt, vocabulary: vocabulary) : nil)
     }
 
-    /// Refuses a conversation that cannot fit the context before anything is rendered: each message takes a token at least.
+    /// Rejects a conversation that cannot fit the context before rendering it. Each message has at least one token.
     private func checkRoom(for conversation: Conversation, maximumTokens: Int?) throws(GenerationError) {
         let fewest = max(conversation.messages.count, vocabulary.fewestTokens(bytes: conversation.certainBytes))
         try checkRoom(fewest, maximumTokens)
@@ -145,13 +146,13 @@ package final class LocalBackend: Backend {
         }
     }
 
-    /// Grammars of tools are compiled before the prompt is rendered.
+    /// Tool grammars are compiled before the prompt is rendered.
     private func lane(for conversation: Conversation) -> WorkerPool.Lane {
         let hasGrammar = conversation.tools.contains { $0.inputGrammar != nil }
         return hasGrammar ? .slow : InputWork.lane(bytes: conversation.bytes)
     }
 
-    /// More answers than there are places, even where nobody else asks: to come back later would not help.
+    /// Rejects a request with more answers than the engine's capacity. It could not run on an idle server either, so a retry would not help.
     private func checkRoom(prompts: Int, choices: Int) throws(GenerationError) {
         guard prompts * choices <= engine.capacity else {
             throw .tooManyAnswers(prompts: prompts, choices: choices, most: engine.capacity)
@@ -164,7 +165,7 @@ package final class LocalBackend: Backend {
         }
     }
 
-    /// Choices draw with seeds of their own.
+    /// Returns a copy of `sequence` for each choice. With a seed, each choice has its own seed.
     private static func choices(_ count: Int, of sequence: SequenceRequest) -> [SequenceRequest] {
         (0..<count).map { choice in
             var copy = sequence
@@ -174,7 +175,7 @@ package final class LocalBackend: Backend {
     }
 
     private func tokens(of prompt: TextRequest.Prompt, at index: Int, of request: TextRequest) throws(GenerationError) -> [Token] {
-        // An empty suffix is none.
+        // An empty suffix counts as none.
         let suffix = request.suffix.flatMap { $0.isEmpty ? nil : $0 }
         if let suffix { try checkText(suffix, request.maximumTokens) }
         var tokens: [Token]
@@ -192,7 +193,7 @@ package final class LocalBackend: Backend {
             guard let infill = vocabulary.infill(tokens, vocabulary.tokenize(suffix, addSpecial: false, parseSpecial: true)) else { throw .noInfill }
             tokens = infill
         }
-        // A text without tokens still has a beginning, where the model knows one.
+        // A text without tokens still starts with BOS, if the model has it.
         if tokens.isEmpty { tokens = vocabulary.beginning }
         if tokens.isEmpty { throw .emptyPrompt }
         return tokens
@@ -271,11 +272,11 @@ package final class LocalBackend: Backend {
         return tokens
     }
 
-    /// Where the last turns of a prompt begin: there an edited message or a next one parts from it.
+    /// Returns the positions at which the last turns of a prompt begin. A prompt with an edited message or a further turn diverges at one of them.
     private func landmarks(of tokens: [Token]) -> [Int] {
         var landmarks: [Int] = []
         for (index, token) in tokens.enumerated().reversed() where turnMarks.contains(token) && index > 0 {
-            // The end of one turn and the beginning of the next are close together: one place.
+            // The end of a turn and the start of the next are close together and count as one position.
             if let last = landmarks.last, last - index < 8 { landmarks.removeLast() }
             landmarks.append(index)
             if landmarks.count > Self.landmarks { break }
@@ -285,12 +286,13 @@ package final class LocalBackend: Backend {
 
     private static let landmarks = 2
 
-    /// - isLoosened: whether calls are free in their form, since all tools together need a grammar beyond the limits.
+    /// Returns the constraint of the answer; nil for an unconstrained one.
+    /// - isLoosened: whether the form of calls is unconstrained, because the grammar of all tools together exceeds the limits.
     private func constraint(
         of prompt: RenderedPrompt, _ request: ChatRequest
     ) throws(GenerationError) -> (source: (any ConstraintSource)?, isLoosened: Bool) {
         let (grammar, isLoosened) = try grammar(of: prompt, request)
-        // A request's own grammar knows nothing of thoughts.
+        // A request's own grammar does not describe reasoning.
         let waits = request.grammar != nil || prompt.grammar.map { !$0.triggers.isEmpty } ?? false
         guard let tags = prompt.thinking, waits || request.thinkingBudget != nil else { return (grammar, isLoosened) }
         let settings = ThinkingConstraint.Settings(
@@ -315,7 +317,7 @@ package final class LocalBackend: Backend {
             if error.isUnfitPrefix { throw .unfitBeginning(error.description) }
             guard error.isLimit else { throw .templateRefused(error.description) }
             let conversation = request.conversation
-            // The model may call a tool or not: without a grammar it still can.
+            // The model does not have to call a tool, and it can still do so without a grammar.
             if conversation.responseSchema == nil, conversation.toolChoice.mode == .auto, !conversation.tools.contains(where: \.isStrict) {
                 return (nil, true)
             }
@@ -332,7 +334,7 @@ package final class LocalBackend: Backend {
             thinking: prompt.thinking, generationPrompt: prompt.generationPrompt)
     }
 
-    /// Says where a prompt left what was cached: the usual answer to "why was my prefix not reused?".
+    /// Logs where a prompt diverges from the cache. This usually answers the question "why was my prefix not reused?".
     private static func log(_ start: PromptStart, of prompt: [Token], _ vocabulary: any Vocabulary, _ logger: Logger) {
         guard logger.logLevel <= .debug else { return }
         func text(_ tokens: some Sequence<Token>) -> String {

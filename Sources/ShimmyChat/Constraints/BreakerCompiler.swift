@@ -2,11 +2,11 @@ import ShimmyCore
 import ShimmyEngine
 import Synchronization
 
-/// Finds the tokens in which the sequence breakers of a repetition penalty lie. What was found is kept: it takes a look at all of the vocabulary.
+/// Finds the tokens that contain the sequence breakers of a repetition penalty (DRY). Results are cached, since a search scans the whole vocabulary.
 final class BreakerCompiler: Sendable {
     private let vocabulary: any Vocabulary
     private let cache = Mutex<[[String]: SequenceBreakers]>([:])
-    /// Sets of texts; clients mostly have the same.
+    /// The maximum number of cached sets of breaker texts. Most clients send the same set.
     private static let capacity = 16
 
     init(vocabulary: any Vocabulary) { self.vocabulary = vocabulary }
@@ -24,7 +24,7 @@ final class BreakerCompiler: Sendable {
 
     private func compile(_ texts: [String]) -> SequenceBreakers {
         let texts = texts.map { Array($0.utf8) }
-        // What is left of a text when a token ends with its first bytes.
+        // For each text and each length of its first bytes: the tokens of the remaining bytes, for a token that ends with those first bytes.
         let tails = texts.map { text in
             (1..<max(1, text.count)).map { vocabulary.tokenize(String(decoding: text[$0...], as: UTF8.self), addSpecial: false, parseSpecial: false) }
         }

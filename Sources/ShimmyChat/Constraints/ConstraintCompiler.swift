@@ -3,7 +3,7 @@ package import ShimmyEngine
 package import ShimmyGrammar
 import Synchronization
 
-/// Makes constraints out of grammars for one model. The vocabulary's tree is made with the first grammar.
+/// Compiles grammars into constraints for one model. The first grammar builds the vocabulary's trie.
 package final class ConstraintCompiler: Sendable {
     private struct Tables {
         let grammars: GrammarCompiler
@@ -25,19 +25,19 @@ package final class ConstraintCompiler: Sendable {
         }
     }
 
-    /// Bytes of memory that the kept grammars take, roughly.
+    /// The approximate size of the cached grammars in bytes.
     package var bytes: Int { made.withLock { $0 }?.grammars.bytes ?? 0 }
 
-    /// Whether compiling a grammar is quick.
+    /// Returns whether the cache contains `grammar`, so that compiling it is quick.
     package func keeps(_ grammar: GrammarText) -> Bool { made.withLock { $0 }?.grammars.keeps(grammar.text) ?? false }
 
-    /// Drops the grammars that are kept. Sequences that use one keep it.
+    /// Empties the grammar cache. Sequences keep the grammars that they use.
     package func removeAll() { made.withLock { $0 }?.grammars.removeAll() }
 
-    /// Called on a worker thread: it takes up to seconds for a new grammar, and computes the first masks of allowed tokens.
+    /// Compiles a grammar and computes its first token masks. Call it on a worker thread: a new grammar can take seconds.
     ///
-    /// - prefix: the beginning of the text that the grammar describes, said already.
-    /// Throws `GrammarTextError` when the text is no grammar or the prefix does not fit it.
+    /// - prefix: the start of the constrained text that the prompt already contains.
+    /// Throws `GrammarTextError` when `grammar` is not a valid grammar or `prefix` does not match it.
     package func compile(_ grammar: GrammarText, prefix: String = "") throws(GrammarTextError) -> any ConstraintSource {
         let tables = tables
         var cursor = try tables.grammars.compile(grammar.text).begin()
@@ -64,7 +64,7 @@ package final class ConstraintCompiler: Sendable {
 }
 
 extension Vocabulary {
-    /// Control tokens are no text, but for grammars that name them.
+    /// Returns the trie of the vocabulary's tokens. Control tokens have no text in it; grammars refer to them by name.
     package func makeTrie() -> TokenTrie {
         let controls = controlTokens
         let isControl = Set(controls)

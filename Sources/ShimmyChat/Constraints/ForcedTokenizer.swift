@@ -2,14 +2,14 @@ import ShimmyCore
 import ShimmyGrammar
 import Synchronization
 
-/// Forced text as the tokens that a model would have seen for it.
+/// Converts forced text to the tokens into which a tokenizer would split it in context.
 ///
-/// Where such a text ends, a tokenizer would often have taken its last bytes together with what follows; these bytes are left for the model
-/// to say. `{"name": ` before a string ends without its space where the vocabulary has a token of a space and a quote.
+/// A tokenizer often merges the last bytes of a text with the bytes after it. The forced tokens omit such bytes, and the model generates them. For
+/// example, `{"name": ` before a string omits its final space if the vocabulary has a token of a space and a quote.
 final class ForcedTokenizer: Sendable {
-    /// Texts that are remembered.
+    /// The maximum number of cached texts.
     private static let kept = 4096
-    /// Bytes of the longest text that is forced at once.
+    /// The maximum length of a forced text, in bytes.
     private static let longest = 4096
 
     private let vocabulary: any Vocabulary
@@ -33,15 +33,15 @@ final class ForcedTokenizer: Sendable {
     }
 
     private func find(_ text: ForcedText) -> [Token] {
-        // Longer texts are left for the model to say: they would hold up the engine's thread.
+        // The model generates longer texts token by token, because tokenizing them would block the engine's thread.
         guard text.bytes.count <= Self.longest, let string = String(validating: text.bytes, as: UTF8.self) else { return [] }
         var tokens = vocabulary.tokenize(string, addSpecial: false, parseSpecial: false)
-        // Some tokenizers put a space before a text.
+        // Some tokenizers insert a space before a text.
         if let first = tokens.first, vocabulary.piece(of: first) == [0x20], text.bytes.first != 0x20 { tokens.removeFirst() }
         let pieces = tokens.map { vocabulary.piece(of: $0) }
         guard pieces.joined().elementsEqual(text.bytes) else { return [] }
         if text.ends { return tokens + (trie.end.map { [$0] } ?? []) }
-        // From the end: as long as some token begins with all that follows a border, and goes on, the border is not sure.
+        // Walk back from the end. A token boundary is uncertain as long as a longer token starts with all bytes after it.
         var tail: [UInt8] = []
         var kept = 0
         for (index, piece) in pieces.enumerated().reversed() {

@@ -2,7 +2,7 @@ import ShimmyCore
 import ShimmyEngine
 import ShimmyGrammar
 
-/// Holds a sequence to a grammar.
+/// A constraint that allows only the tokens that match a grammar.
 final class GrammarConstraint: TokenConstraint {
     private var cursor: GrammarCursor
     private let tokenizer: ForcedTokenizer
@@ -38,7 +38,7 @@ final class GrammarConstraint: TokenConstraint {
     }
 }
 
-/// Makes a constraint for each sequence of a request, each at the same place of the grammar.
+/// Makes a constraint for each sequence of a request, all starting at the same grammar state.
 struct GrammarSource: ConstraintSource {
     let cursor: GrammarCursor
     let tokenizer: ForcedTokenizer

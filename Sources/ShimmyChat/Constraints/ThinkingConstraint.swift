@@ -1,15 +1,15 @@
 package import ShimmyCore
 package import ShimmyEngine
 
-/// Ends a model's thinking when it has used its budget, and keeps a grammar that waits for a trigger from finding it in a thought.
+/// A constraint that ends a model's reasoning when its budget is used up. It also hides reasoning from a grammar that waits for a trigger.
 package final class ThinkingConstraint: TokenConstraint {
     package struct Settings: Sendable {
         var tags: ThinkingTags
-        /// See `ThinkingTracker`.
+        /// The end of the prompt that belongs to the answer's format. See `ThinkingTracker`.
         var prefix: String
-        /// Tokens of thinking at most; nil for any number.
+        /// The maximum number of reasoning tokens; nil for no limit.
         var budget: Int?
-        /// Whether the grammar says nothing of thinking.
+        /// Whether the grammar does not describe reasoning, so that it is suspended until the reasoning ends.
         var grammarWaits: Bool
 
         package init(tags: ThinkingTags, prefix: String, budget: Int?, grammarWaits: Bool) {
@@ -25,7 +25,7 @@ package final class ThinkingConstraint: TokenConstraint {
     private let grammar: (any TokenConstraint)?
     private var tracker: ThinkingTracker
     private var used = 0
-    /// What still has to be said to end the thinking.
+    /// The remaining tokens of the forced text that ends the reasoning.
     private var ending: ArraySlice<Token> = []
 
     package init(_ settings: Settings, grammar: (any TokenConstraint)?, vocabulary: any Vocabulary) {
@@ -59,7 +59,7 @@ package final class ThinkingConstraint: TokenConstraint {
     private func endWhenUsedUp() {
         guard let budget = settings.budget, tracker.isThinking, used >= budget, ending.isEmpty, !tracker.endsWithinCharacter else { return }
         let tag = settings.tags.ends[0]
-        // Tags like </think> stand in lines of their own.
+        // Models write tags such as </think> on lines of their own.
         let text = tag.hasPrefix("</") ? "\n\(tag)\n\n" : tag
         ending = vocabulary.tokenize(text, addSpecial: false, parseSpecial: true)[...]
     }

@@ -1,12 +1,13 @@
-/// Follows an answer's bytes and knows whether the model is thinking.
+/// Tracks whether a model is reasoning, from the bytes of its answer.
 package struct ThinkingTracker: Sendable {
     private let start: [UInt8]
     private let ends: [[UInt8]]
-    /// The last bytes, as many as a tag may need.
+    /// The last bytes (up to 256), enough for any tag.
     private var tail: [UInt8] = []
     package private(set) var isThinking: Bool
 
-    /// - prefix: the end of the prompt that belongs to the answer's format; it may open the thinking, or close it at once.
+    /// Creates a tracker at the start of an answer.
+    /// - prefix: the end of the prompt that belongs to the answer's format. It can open the reasoning, and also close it again.
     package init(_ tags: ThinkingTags, prefix: String) {
         start = Array(tags.start.utf8)
         ends = tags.ends.map { Array($0.utf8) }
@@ -18,7 +19,7 @@ package struct ThinkingTracker: Sendable {
         for byte in bytes { push(byte) }
     }
 
-    /// Returns whether a tag ends with the byte.
+    /// Returns whether a tag ends with `byte`.
     @discardableResult
     private mutating func push(_ byte: UInt8) -> Bool {
         tail.append(byte)
@@ -30,8 +31,8 @@ package struct ThinkingTracker: Sendable {
         return true
     }
 
-    /// Reads bytes and returns those that are neither thinking nor part of a tag.
-    /// - retracted: bytes at the end of what earlier calls returned that turned out to begin an opening tag.
+    /// Reads bytes and returns those that belong neither to the reasoning nor to a tag.
+    /// - retracted: the number of bytes at the end of earlier results that were part of an opening tag.
     mutating func contentBytes(of bytes: [UInt8]) -> (content: [UInt8], retracted: Int) {
         var content: [UInt8] = []
         var retracted = 0

@@ -2,20 +2,20 @@ import ShimmyCore
 import ShimmyEngine
 import ShimmyGrammar
 
-/// Lets everything be said until a trigger is met; from there on a grammar holds, which describes the trigger too.
+/// A constraint that allows all tokens until a trigger matches, and then applies a grammar. The grammar describes the trigger as well.
 final class TriggeredConstraint: TokenConstraint {
-    /// Something that is no trigger by its place alone.
+    /// A pattern that is a trigger only at a certain position.
     struct Opening: Sendable {
-        /// What stands before it; nil for the beginning of the answer.
+        /// The text directly before the trigger; nil for the start of the answer.
         var after: [UInt8]?
-        /// At the beginning of what it has to be.
+        /// The state of the trigger's pattern; the initial state in `Settings`.
         var cursor: GrammarCursor
-        /// What was read of it.
+        /// The bytes matched so far.
         var read: [UInt8] = []
     }
 
     struct Settings: Sendable {
-        /// Texts that begin what the grammar describes, wherever they stand.
+        /// Texts that are triggers at any position.
         var words: [[UInt8]] = []
         var openings: [Opening] = []
         var grammar: GrammarCursor
@@ -25,9 +25,9 @@ final class TriggeredConstraint: TokenConstraint {
     private let vocabulary: any Vocabulary
     private let tokenizer: ForcedTokenizer
     private var constraint: GrammarConstraint?
-    /// Openings that the text is within.
+    /// Openings that match the text partially.
     private var begun: [Opening]
-    /// The last bytes, as many as a text may need.
+    /// The last bytes (up to 256), enough for any trigger text.
     private var tail: [UInt8] = []
 
     init(_ settings: Settings, vocabulary: any Vocabulary, tokenizer: ForcedTokenizer) {
@@ -50,7 +50,7 @@ final class TriggeredConstraint: TokenConstraint {
         }
     }
 
-    /// Reads a byte; returns what the grammar may have to read when a trigger ends with it.
+    /// Reads a byte. For each trigger that ends with it, returns the texts with which the grammar may start.
     private func triggers(endingWith byte: UInt8) -> [[UInt8]] {
         var met: [[UInt8]] = []
         for index in begun.indices.reversed() {
@@ -59,7 +59,7 @@ final class TriggeredConstraint: TokenConstraint {
             let opening = begun[index]
             if opening.cursor.isDead { begun.remove(at: index) }
             guard opening.cursor.mayEnd else { continue }
-            // Whether the grammar describes what stands before, or spaces, is the format's choice.
+            // Depending on the format, the grammar includes the text before the opening and leading spaces, or not.
             met += [(opening.after ?? []) + opening.read, opening.read, Array(opening.read.drop { $0 == 0x20 || $0 == 0x0A })]
         }
         tail.append(byte)
@@ -70,7 +70,7 @@ final class TriggeredConstraint: TokenConstraint {
         return met
     }
 
-    /// What goes on in another way than the grammar says is text like any other.
+    /// Switches to the grammar. Returns false when `bytes` do not match it: such a text is unconstrained, like all other text.
     private func hold(_ bytes: [UInt8]) -> Bool {
         var cursor = settings.grammar
         guard cursor.advance(bytes) else { return false }

@@ -7,12 +7,12 @@ package struct ChatMessage: Sendable, Equatable {
     }
 
     package var role: Role
-    /// Text parts in order; nil for a message without content (an assistant's tool calls).
+    /// The text parts in order; nil for a message without content, such as an assistant's tool calls.
     package var content: [String]?
     package var name: String?
-    /// Which call a tool's message answers.
+    /// The ID of the call that a tool message answers; nil if the client sent none.
     package var toolCallID: String?
-    /// An assistant's earlier calls, as they came in OpenAI's shape.
+    /// An assistant's earlier calls, as received in OpenAI's JSON format; nil for none.
     package var toolCalls: JSON?
     package var reasoning: String?
 
@@ -29,7 +29,7 @@ package struct ChatMessage: Sendable, Equatable {
 
     package init(_ role: Role, _ text: String) { self.init(role: role, content: [text]) }
 
-    /// OpenAI's shape, which chat templates are written for. Several text parts become one text: templates expect a string.
+    /// The message in OpenAI's JSON format, for which chat templates are written. Joins text parts into one text, because templates expect a string.
     package var json: JSON {
         var object: JSONObject = ["role": .string(role.rawValue)]
         object["content"] = content.map { .string($0.joined(separator: "\n")) } ?? .null

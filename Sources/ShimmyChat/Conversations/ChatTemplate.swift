@@ -1,23 +1,23 @@
-/// A conversation as the text that a model was trained on, and what its answer will look like.
+/// A conversation as the text on which a model was trained, and a description of its answer.
 package struct RenderedPrompt: Sendable {
     package var text: String
-    /// Byte offsets of `text`, in increasing order, at which no control token may begin: a client wrote what looks like one.
+    /// Byte offsets of `text`, in increasing order, at which no control token may begin, because the text there comes from the client.
     package var marks: [Int] = []
-    /// What was changed in the conversation for this template, such as "merged-turns"; empty when nothing was.
+    /// The names of the changes to the conversation for this template, such as "merged-turns"; empty for none.
     package var normalizations: [String] = []
-    /// Keywords of schemas that the grammar does not hold, see `AnswerReport`.
+    /// Schema keywords that the grammar does not enforce. See `AnswerReport`.
     package var unenforced: [String] = []
-    /// Stop strings that the template's format asks for beside the request's own.
+    /// Stop strings of the template's format, in addition to those of the request.
     package var additionalStops: [String]
-    /// The end of `text` that belongs to the answer's format, such as an opening tag of thinking.
+    /// The end of `text` that belongs to the answer's format, such as an opening reasoning tag.
     package var generationPrompt: String
-    /// What the answer has to be; nil where it is free.
+    /// The grammar of the answer; nil if it is unconstrained.
     package var grammar: GrammarText?
-    /// Control tokens that are part of the answer's format, by their texts.
+    /// The texts of control tokens that are part of the answer's format.
     package var preservedTokens: [String]
-    /// How thinking is marked; nil when the template knows none.
+    /// The tags around reasoning; nil if the template has none.
     package var thinking: ThinkingTags?
-    /// Reads the answer; nil when all of it is content.
+    /// The parser of the answer; nil if all of the answer is content.
     package var format: (any AnswerFormat)?
 
     package init(
@@ -37,14 +37,14 @@ package struct RenderedPrompt: Sendable {
 /// A grammar as text, in llama.cpp's notation (GBNF).
 package struct GrammarText: Sendable, Equatable {
     package enum Trigger: Sendable, Equatable {
-        /// This text.
+        /// This text, at any position.
         case word(String)
-        /// A match of this regular expression, right at the beginning of the answer or right after a text.
+        /// A match of this regular expression at the start of the answer, or directly after the text `after` if it is not nil.
         case opening(String, after: String? = nil)
     }
 
     package var text: String
-    /// Everything may be said until one of these is met; empty when the grammar holds from the start.
+    /// The triggers of the grammar. The answer is unconstrained until one of them matches; empty if the grammar applies from the start.
     package var triggers: [Trigger]
 
     package init(_ text: String, triggers: [Trigger] = []) {
@@ -53,11 +53,11 @@ package struct GrammarText: Sendable, Equatable {
     }
 }
 
-/// The texts around a model's thinking.
+/// The texts around a model's reasoning.
 package struct ThinkingTags: Sendable, Equatable {
-    /// Empty when an answer begins with thinking.
+    /// The opening tag; empty if every answer begins with reasoning.
     package var start: String
-    /// At least one; the first is what thinking is ended with.
+    /// The closing tags, at least one. The server uses the first to end the reasoning early.
     package var ends: [String]
 
     package init(start: String, ends: [String]) {
@@ -66,24 +66,25 @@ package struct ThinkingTags: Sendable, Equatable {
     }
 }
 
-/// The template refused the conversation or failed; the description is the template's own words.
+/// A failure of the template, or its refusal of the conversation. The description is the template's own message.
 package struct ChatTemplateError: Error, Equatable, CustomStringConvertible {
     package let description: String
 
     package init(_ description: String) { self.description = description }
 }
 
-/// A model's chat template. Immutable: any thread may render with it.
+/// A model's chat template. Immutable; any thread may render with it.
 package protocol ChatTemplate: Sendable {
-    /// In Jinja.
+    /// The template's source in Jinja.
     var source: String { get }
 
-    /// - schemas: what calls and the answer have to fit, see `HeldSchemas`.
+    /// Renders the conversation.
+    /// - schemas: the schemas that calls and the answer must match. See `HeldSchemas`.
     func render(_ conversation: Conversation, holding schemas: HeldSchemas) throws(ChatTemplateError) -> RenderedPrompt
 }
 
 extension ChatTemplate {
-    /// With all that the conversation's schemas say. Throws `ChatTemplateError` for a schema that cannot be held to, too.
+    /// Renders the conversation and enforces all its schemas. Also throws `ChatTemplateError` for a schema that cannot be enforced.
     package func render(_ conversation: Conversation) throws(ChatTemplateError) -> RenderedPrompt {
         do {
             return try render(conversation, holding: HeldSchemas(conversation))

@@ -1,14 +1,14 @@
 package import ShimmyJSON
 
-/// All that a prompt is rendered from.
+/// The input from which a prompt is rendered.
 package struct Conversation: Sendable, Equatable {
-    /// What becomes of the last message.
+    /// The relation between the last message and the answer.
     package enum Continuation: String, Sendable {
-        /// It is complete; an answer to it begins.
+        /// The last message is complete, and a new answer begins.
         case no
-        /// It is the beginning of the answer: its content goes on, or its reasoning.
+        /// The last message is the start of the answer, which continues its content or its reasoning.
         case content, reasoning
-        /// It is complete, and nothing follows it.
+        /// The last message is complete, and the prompt ends after it.
         case nothing
     }
 
@@ -17,18 +17,18 @@ package struct Conversation: Sendable, Equatable {
     package var toolChoice: ToolChoice
     /// Whether one answer may call several tools.
     package var allowsParallelCalls: Bool
-    /// A JSON Schema that an answer which is no call has to fit.
+    /// The JSON Schema of an answer that is not a call; nil for none.
     package var responseSchema: JSON?
-    /// Whether that schema has to keep OpenAI's rules for strict ones.
+    /// Whether `responseSchema` must follow OpenAI's rules for strict schemas.
     package var isResponseStrict = false
-    /// For the template, beside what it gets anyway.
+    /// Additional variables for the template.
     package var templateArguments: JSONObject
-    /// Whether a model that can think before it answers shall; nil leaves it to the template.
+    /// Whether a reasoning model should reason before it answers; nil for the default, which is true.
     package var thinks: Bool?
     package var continuation: Continuation
-    /// Whether the client asked for that, rather than leaving an assistant's message at the end.
+    /// Whether the client explicitly requested `continuation`. If false, it merely sent an assistant's message last.
     package var mustContinue = false
-    /// What was changed in the messages for a strict template.
+    /// The changes to the messages for a strict template.
     package var normalizations: [Normalization] = []
 
     package init(

@@ -2,16 +2,16 @@ package import ShimmyCore
 package import ShimmyGrammar
 package import ShimmyJSON
 
-/// What the calls and the answer of a conversation have to fit, as rules, and how these get into the grammar of a model's format.
+/// The grammar rules of the schemas in a conversation, for calls and for the answer. They are inserted into the grammar of a model's format.
 ///
-/// A format's grammar is made by llama.cpp, around what it makes of JSON Schemas. It is given schemas of one number each instead, and the
-/// numbers in its grammar then give way to these rules.
+/// llama.cpp makes the format's grammar around its own translation of JSON Schemas. It gets a placeholder schema of one constant number in place of
+/// each schema, and these rules replace the numbers in its grammar.
 package struct HeldSchemas: Sendable {
-    /// The tools that may be called, each with numbers in place of what its arguments have to be; nil when no call is possible.
+    /// The tools that the model may call, with numbers in place of the schemas of their arguments; nil if no call is possible.
     package private(set) var tools: [JSON]?
-    /// The number in place of the answer's schema.
+    /// The placeholder of the answer's schema; nil without one.
     package private(set) var answerSchema: JSON?
-    /// Keywords of tools' schemas that are not enforced, by the tools' indices.
+    /// Keywords of tool schemas that are not enforced, with the indices of the tools.
     package private(set) var notes: [(tool: Int, SchemaError)] = []
     /// Keywords of the answer's schema that are not enforced.
     package private(set) var answerNotes: [SchemaError] = []
@@ -22,15 +22,15 @@ package struct HeldSchemas: Sendable {
         let rules: String
     }
 
-    /// The arguments of each tool, for formats that write them as one JSON value.
+    /// The complete arguments of each tool, for formats that write them as one JSON value.
     private var wholes: [Slot] = []
-    /// Single arguments, for formats that write each in a place of its own.
+    /// Single arguments, for formats that write each argument separately.
     private var parts: [Slot] = []
     private var answer: Slot?
-    /// Whether a tool's arguments must fit in all that its schema says. Formats that write arguments as tags take any text for a string.
+    /// Whether the grammar must enforce the complete schema of a tool's arguments. Formats that write arguments as tags accept any text as a string.
     private var mustFit = false
 
-    /// Nobody writes this number, and no number is the beginning of another.
+    /// The first placeholder. Clients are unlikely to write this number, and none of the placeholders is a prefix of another.
     private static let firstNumber = 7_316_540_920_000
 
     package enum Fault: Error {
@@ -38,11 +38,11 @@ package struct HeldSchemas: Sendable {
         case answer(SchemaError)
     }
 
-    /// A schema with `strict` has to follow OpenAI's rules, and all of it has to be enforceable. Of any other schema, keywords that cannot be
-    /// enforced are noted.
+    /// Compiles the schemas of `conversation`. A strict schema must follow OpenAI's rules and must be enforceable in full. For other schemas, the
+    /// unenforceable keywords are noted.
     ///
-    /// - work: bounds the time for all schemas together.
-    /// Throws the schema that cannot be enforced.
+    /// - work: the time budget for all schemas together.
+    /// Throws `Fault` with the schema that cannot be enforced.
     package init(
         _ conversation: Conversation, work: WorkBudget = WorkBudget(seconds: InputLimits.standard.prepareSeconds)
     ) throws(Fault) {
@@ -79,7 +79,8 @@ package struct HeldSchemas: Sendable {
         }
     }
 
-    /// - isExact: whether formats that cannot enforce all of the schema are out of question.
+    /// Adds the rules for the arguments of `tool` and returns the tool with placeholders.
+    /// - isExact: whether to reject formats that cannot enforce the complete schema.
     private mutating func hold(_ tool: Tool, _ index: Int, isExact: Bool) throws(SchemaError) -> JSON {
         let schema = tool.parameters ?? ["type": "object", "properties": [:], "additionalProperties": false]
         if tool.isStrict, tool.inputGrammar == nil, let obstacle = StrictSchema.obstacle(in: schema) { throw SchemaError("", obstacle) }
@@ -96,12 +97,12 @@ package struct HeldSchemas: Sendable {
         } else {
             let mode: SchemaGrammar.Mode = tool.isStrict ? .exact : .lenient
             let budget = GrammarBudget()
-            // A model writes the keys as earlier calls in the conversation do. OpenAI's strict calls follow the schema.
+            // Models write keys in the order of earlier calls in the conversation. Strict calls follow the schema's order, as at OpenAI.
             let grammar = try SchemaGrammar(schema, prefix: prefix + "all-", mode: mode, keysInAnyOrder: !tool.isStrict, budget: budget)
             notes += grammar.notes.map { (index, $0) }
             wholes.append(Slot(number: number, root: grammar.root, rules: grammar.rules))
             if isExact, Self.restrictsStrings(schema) { mustFit = true }
-            // llama.cpp would look at these rather than at the number.
+            // llama.cpp prefers these keywords to the number in `const`.
             for key in ["$ref", "anyOf", "oneOf", "allOf", "enum", "not"] { object[key] = nil }
             object["properties"] = try holdProperties(of: schema, number, prefix, mode, !tool.isStrict, budget)
         }
@@ -110,7 +111,7 @@ package struct HeldSchemas: Sendable {
         return held.json
     }
 
-    /// The properties with numbers in place of what is no plain text.
+    /// Returns the properties with a number in place of each schema that excludes strings.
     private mutating func holdProperties(
         of schema: JSON, _ number: Int, _ prefix: String, _ mode: SchemaGrammar.Mode, _ keysInAnyOrder: Bool, _ budget: GrammarBudget
     ) throws(SchemaError) -> JSON? {
@@ -127,11 +128,11 @@ package struct HeldSchemas: Sendable {
                 parts.append(Slot(number: number + 1 + place, root: grammar.root, rules: grammar.rules))
             } catch {
                 guard error.saysNoValueFits else { throw error }
-                // It is left out of the object's rules, where it can be.
+                // No value matches this property. The object's own rules omit it if it is optional.
                 held[name] = property
                 continue
             }
-            // Templates look at these.
+            // Templates read these keywords.
             var number: JSONObject = ["const": .int(number + 1 + place)]
             for key in ["type", "description"] { number[key] = property[key] }
             held[name] = .object(number)
@@ -139,9 +140,9 @@ package struct HeldSchemas: Sendable {
         return .object(held)
     }
 
-    // MARK: Into a format's grammar
+    // MARK: Insertion into a format's grammar
 
-    /// Whether a format's grammar has a place for all that has to be held to.
+    /// Returns whether a format's grammar contains the placeholders of all schemas that it must enforce.
     package func fits(_ grammar: GrammarText?) -> Bool {
         guard let text = grammar?.text else { return wholes.isEmpty && answer == nil || !mustFit && answer == nil }
         guard mustFit || answer != nil else { return true }
@@ -150,7 +151,7 @@ package struct HeldSchemas: Sendable {
         return !mustFit || wholes.allSatisfy { numbers.contains($0.number) }
     }
 
-    /// The prompt with the rules in the places of its grammar's numbers.
+    /// Returns the prompt with the rules in place of the numbers in its grammar.
     package func holding(_ prompt: RenderedPrompt) -> RenderedPrompt {
         var prompt = prompt
         prompt.grammar = prompt.grammar.map(inserted)
@@ -162,7 +163,7 @@ package struct HeldSchemas: Sendable {
         let numbers = placeholders.numbers
         let slots = (wholes + parts + (answer.map { [$0] } ?? [])).filter { numbers.contains($0.number) }
         let roots = Dictionary(slots.map { ($0.number, $0.root) }) { first, _ in first }
-        // llama.cpp lets spaces follow every value.
+        // llama.cpp's grammar allows spaces after every value.
         let text = placeholders.replaced(by: roots, andFollowing: " space")
         return GrammarText(text + "\n" + slots.map(\.rules).joined(), triggers: grammar.triggers)
     }

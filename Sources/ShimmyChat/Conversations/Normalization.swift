@@ -2,21 +2,21 @@ import ShimmyJSON
 
 /// Changes that make an ordinary conversation acceptable to a strict template, in the order in which they are tried.
 ///
-/// Many templates were written for one system message, then user and assistant in turns, and refuse everything else.
+/// Many templates expect one system message and then alternating user and assistant messages, and refuse everything else.
 package enum Normalization: String, Sendable, CaseIterable {
-    /// System messages at the beginning become one.
+    /// Merges system messages at the start into one.
     case mergedSystem = "merged-system"
-    /// A later system message becomes the beginning of the next user's turn.
+    /// Moves a later system message to the start of the next user turn.
     case movedSystem = "moved-system"
-    /// Neighbouring turns of the same role become one.
+    /// Merges adjacent turns of the same role into one.
     case mergedTurns = "merged-turns"
-    /// An empty user's turn stands before an assistant's that nothing asked for, or after instructions that are all there is.
+    /// Adds an empty user turn before a leading assistant turn, or after system messages without any other message.
     case addedUserTurn = "added-user-turn"
 
-    /// Texts of several messages in one.
+    /// The separator of merged texts.
     private static let separator = "\n\n"
 
-    /// Returns the messages after the change; equal ones where it does not apply.
+    /// Returns the messages after the change; equal messages if it does not apply.
     package func applied(to messages: [ChatMessage]) -> [ChatMessage] {
         switch self {
         case .mergedSystem: Self.mergingSystem(messages)
@@ -70,7 +70,7 @@ package enum Normalization: String, Sendable, CaseIterable {
 
     private static func addingUserTurn(_ messages: [ChatMessage]) -> [ChatMessage] {
         let start = messages.prefix(while: \.isSystem).count
-        // Instructions alone are something to answer, too.
+        // A conversation of system messages alone also needs an answer.
         guard start == messages.count || messages[start].role == .assistant else { return messages }
         var result = messages
         result.insert(ChatMessage(.user, ""), at: start)
@@ -82,10 +82,10 @@ package enum Normalization: String, Sendable, CaseIterable {
 
 extension ChatMessage {
     fileprivate var isSystem: Bool { role == .system || role == .developer }
-    /// As templates get it, see `json`.
+    /// The content as templates receive it. See `json`.
     fileprivate var text: String { content?.joined(separator: "\n") ?? "" }
 
-    /// Whether another message may become the end of this one. Calls are always the end of a turn.
+    /// Returns whether `next` can be appended to this message. Calls always end a turn.
     fileprivate func mayTakeUp(_ next: ChatMessage) -> Bool {
         guard role == next.role, name == next.name else { return false }
         return role == .user || role == .assistant && (toolCalls?.arrayValue ?? []).isEmpty

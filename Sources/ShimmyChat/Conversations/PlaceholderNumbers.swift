@@ -1,8 +1,8 @@
-/// Numbers that stand in a grammar's text for what is put in their places, each as a literal of its own: `"7316540920000"`.
-/// Texts are read once, however many numbers there are.
+/// Placeholder numbers in the text of a grammar, each a literal of its own such as `"7316540920000"`. The text is read once, regardless of how many
+/// numbers it contains.
 package struct PlaceholderNumbers {
     private let bytes: [UInt8]
-    /// Each literal of digits: where it stands, quotes included, and its number.
+    /// The byte range of each literal of digits, including the quotes, and its number.
     private var found: [(place: Range<Int>, number: Int)] = []
 
     package init(in text: String) {
@@ -23,8 +23,8 @@ package struct PlaceholderNumbers {
 
     package var numbers: Set<Int> { Set(found.map(\.number)) }
 
-    /// The text with others in the places of the numbers that are known, and of what follows them.
-    /// - ending: what is left out where it follows a number.
+    /// Returns the text with `texts` in place of the numbers.
+    /// - ending: a text to remove where it follows a replaced number.
     package func replaced(by texts: [Int: String], andFollowing ending: String) -> String {
         var result: [UInt8] = []
         result.reserveCapacity(bytes.count)

@@ -1,19 +1,19 @@
 package import ShimmyJSON
 
-/// Something that a model may ask its client to do.
+/// A tool that a model can ask its client to call.
 package struct Tool: Sendable, Equatable {
     package var name: String
     package var description: String?
-    /// A JSON Schema of the arguments; nil for none.
+    /// The JSON Schema of the arguments; nil for none.
     package var parameters: JSON?
-    /// Whether the client relies on arguments that fit the schema. They always do; nothing else follows from it.
+    /// Whether `parameters` must follow OpenAI's rules for strict schemas and must be enforced in full.
     package var isStrict: Bool
-    /// What a custom tool's text has to be; nil for a function, and for any text.
+    /// The grammar of a custom tool's text; nil for a function, and for a custom tool that takes any text.
     package var inputGrammar: InputGrammar?
 
-    /// The rules for the inside of a JSON string.
+    /// The rules of a text inside a JSON string.
     package struct InputGrammar: Sendable, Equatable {
-        /// In llama.cpp's notation (GBNF).
+        /// The rules in llama.cpp's notation (GBNF).
         package var rules: String
         package var root: String
 
@@ -33,7 +33,7 @@ package struct Tool: Sendable, Equatable {
         self.isStrict = isStrict
     }
 
-    /// OpenAI's shape, which chat templates are written for.
+    /// The tool in OpenAI's JSON format, for which chat templates are written.
     package var json: JSON {
         var function: JSONObject = ["name": .string(name)]
         function["description"] = .string(description ?? "")
@@ -42,16 +42,16 @@ package struct Tool: Sendable, Equatable {
     }
 }
 
-/// Which tools may or must be called.
+/// The tools that the model may or must call.
 package struct ToolChoice: Sendable, Equatable {
     package enum Mode: String, Sendable {
         case none, auto, required
     }
 
     package var mode: Mode
-    /// The tools that may be called; nil for all.
+    /// The names of the tools that the model may call; nil for all.
     package var names: [String]?
-    /// Whether the answer is one call of the one tool that was named.
+    /// Whether the answer is exactly one call of the one named tool.
     package var isOneCall: Bool
 
     package init(_ mode: Mode, names: [String]? = nil, isOneCall: Bool = false) {

@@ -1,18 +1,18 @@
 import ShimmyJSON
 
-/// A conversation whose calls and results do not belong together; the description is OpenAI's.
+/// An error for calls and results that do not match. The description uses OpenAI's wording.
 package struct ToolResultError: Error, Equatable, CustomStringConvertible {
     package let description: String
 }
 
 extension Array<ChatMessage> {
-    /// The messages with the results of each answer right behind it, in the order of its calls: templates tell them apart by their places.
+    /// Returns the messages with the results of each answer directly after it, in the order of its calls, because templates match them by position.
     ///
-    /// A result without an id belongs to the first call before it that has no result yet; where calls have no ids either, all is taken as it is.
-    /// Some clients send none.
-    /// - continues: whether the last message is the beginning of the answer, so that its calls have no results yet.
+    /// A result without an ID belongs to the first earlier call that has no result yet. Some clients also send calls without IDs; their order is
+    /// kept.
+    /// - continues: whether the last message is the start of the answer, so that its calls have no results yet.
     ///
-    /// Throws `ToolResultError` where an id names no call since the last turn of the user, or where a call has no result.
+    /// Throws `ToolResultError` if an ID matches no call since the last user turn, or if a call has no result.
     package func withOrderedToolResults(continues: Bool = false) throws(ToolResultError) -> [ChatMessage] {
         var result: [ChatMessage] = []
         result.reserveCapacity(count)
@@ -30,12 +30,12 @@ extension Array<ChatMessage> {
         return result
     }
 
-    /// The messages with ids for results that came without, as far as there are calls for them.
+    /// Returns the messages with IDs for the results without one, as long as there are calls without results.
     private static func withAllIDs(_ group: [ChatMessage]) -> [ChatMessage] {
         guard group.contains(where: { $0.role == .tool && $0.toolCallID == nil }) else { return group }
         var group = group
         var open: [String] = []
-        // Results still to come that name their calls, by id.
+        // The number of later results that name their call, by ID.
         var ahead = Dictionary(group.compactMap(\.toolCallID).map { ($0, 1) }, uniquingKeysWith: +)
         for index in group.indices {
             if group[index].role == .assistant {
@@ -44,7 +44,7 @@ extension Array<ChatMessage> {
                 ahead[id, default: 0] -= 1
                 open.removeAll { $0 == id }
             } else if !open.isEmpty {
-                // Another result may name its call later.
+                // Skip calls that a later result names.
                 let place = open.firstIndex { ahead[$0, default: 0] == 0 } ?? 0
                 group[index].toolCallID = open.remove(at: place)
             }
@@ -52,7 +52,8 @@ extension Array<ChatMessage> {
         return group
     }
 
-    /// - group: answers and results that no other turn parts.
+    /// Returns the messages of one group with the results after their calls.
+    /// - group: adjacent assistant and tool messages.
     private static func ordered(_ group: [ChatMessage], mayEndWithCalls: Bool) throws(ToolResultError) -> [ChatMessage] {
         let group = withAllIDs(group)
         let results = group.indices.filter { group[$0].role == .tool }
@@ -60,7 +61,7 @@ extension Array<ChatMessage> {
         if callers.isEmpty, let first = results.first { throw .orphan(group[first].toolCallID ?? "", isFirst: true) }
         guard results.allSatisfy({ group[$0].toolCallID != nil }), callers.allSatisfy({ !group[$0].callIDs.isEmpty }) else { return group }
 
-        // Ids may be used again: a result belongs to the last answer before it that has a call of its id.
+        // Clients may reuse IDs: a result belongs to the last answer before it that has a call with its ID.
         var caller: [[UInt8]: Int] = [:]
         var found: [Int: [[UInt8]: [ChatMessage]]] = [:]
         for (index, message) in group.enumerated() {
@@ -90,7 +91,8 @@ extension Array<ChatMessage> {
 }
 
 extension ToolResultError {
-    /// - isFirst: whether there is no call at all.
+    /// Returns the error for a result without a call.
+    /// - isFirst: whether the conversation has no call at all before the result.
     fileprivate static func orphan(_ id: String, isFirst: Bool) -> ToolResultError {
         ToolResultError(
             description: "messages with role 'tool' must be a response to a preceding message with 'tool_calls', and "
@@ -105,12 +107,12 @@ extension ToolResultError {
 }
 
 extension ChatMessage {
-    /// The id of calls and results in OpenAI's deprecated form (`function_call`), which has none. Such a call may stay without a result.
+    /// The ID of calls and results in OpenAI's deprecated form (`function_call`), which has no IDs. Such a call does not need a result.
     package static let deprecatedCallID = "call_0"
 
     fileprivate var hasCalls: Bool { toolCalls?.arrayValue?.isEmpty == false }
 
-    /// The ids of its calls; empty when one has none.
+    /// The IDs of the message's calls; empty if a call has none.
     fileprivate var callIDs: [String] {
         let calls = toolCalls?.arrayValue ?? []
         let ids = calls.compactMap { $0["id"]?.stringValue }.filter { !$0.isEmpty }
