@@ -1,27 +1,28 @@
 import ShimmyCore
 import ShimmyModels
 
-/// What of a repository is fetched: one model in one quantization, with all its parts.
+/// The files that a pull downloads from a repository: one model in one quantization, with all its parts.
 package struct FileChoice: Sendable, Equatable {
-    /// In the order in which they are fetched.
+    /// The files, in download order.
     package let files: [HubFile]
-    /// nil for a folder of SafeTensors and for names that tell none.
+    /// The quantization; nil for a folder of SafeTensors and for file names without one.
     package let quantization: String?
-    /// Whether it is a folder of SafeTensors, with what describes them.
+    /// Whether it is a folder of SafeTensors with its configuration and tokenizer files.
     package let isFolder: Bool
 
     package var sizeBytes: Int { files.reduce(0) { $0.saturated(adding: $1.size) } }
 
-    /// What a model of this size takes when it runs, roughly.
+    /// A rough estimate of the memory that a model of this size takes, in bytes.
     package var memoryBytes: Int { MemoryEstimate(sizeBytes: sizeBytes).defaultBytes }
 
-    /// Everything that could be chosen, the smallest first.
+    /// Returns all possible choices, the smallest first.
     package static func all(in files: [HubFile]) -> [FileChoice] {
         (ggufGroups(files) + safeTensors(files)).sorted { ($0.sizeBytes, $0.files[0].path) < ($1.sizeBytes, $1.files[0].path) }
     }
 
-    /// The files that an address means. Without a word on quantization: the usual ones of those that fit into memory (see `usual`).
-    /// - memory: bytes that a model may take; nil for any number.
+    /// Returns the files that an address refers to. If the address contains neither a file nor a quantization, this is the default choice
+    /// of those that fit into memory (see `usual`).
+    /// - memory: max bytes that a model may take; nil for no limit.
     package static func choose(_ address: HubAddress, from files: [HubFile], memory: Int?) throws(HubError) -> FileChoice {
         let all = all(in: files)
         if let file = address.file {
@@ -36,7 +37,7 @@ package struct FileChoice: Sendable, Equatable {
             guard let found = quantized(wanted, models) else { throw .noQuantization(wanted, available: models.compactMap(\.quantization)) }
             return found
         }
-        // What somebody has converted already need not be converted here.
+        // Prefer GGUF files: they need no conversion here.
         let choices = models.isEmpty ? all : models
         guard let choice = usual(choices.filter { choice in memory.map { choice.memoryBytes <= $0 } ?? true }) else {
             throw .tooLarge(address.repository, needed: choices[0].memoryBytes, available: memory ?? 0)
@@ -44,22 +45,26 @@ package struct FileChoice: Sendable, Equatable {
         return choice
     }
 
-    /// The model of that quantization; of one that only names of files tell, the smallest.
+    /// Returns the model with the quantization; nil if there is none. If only file names contain the quantization, returns the smallest
+    /// such model.
     private static func quantized(_ wanted: String, _ models: [FileChoice]) -> FileChoice? {
         models.first { $0.quantization == wanted } ?? models.first { $0.quantization == "UD-" + wanted }
             ?? models.first { $0.files[0].path.uppercased().contains(wanted) }
     }
 
-    /// 1. Q4_K_M, the usual balance of size and quality. 2. The best of at most eight bits for each weight. 3. The best whose name does not tell
-    /// what it is. 4. The smallest of more than eight bits: those are made for converting rather than for running.
-    /// - choices: what fits, the smallest first; nil comes of none.
+    /// Returns the default choice; nil if `choices` is empty. The order of preference is:
+    /// 1. Q4_K_M, the usual balance of size and quality.
+    /// 2. The largest with at most eight bits per weight.
+    /// 3. The largest without a quantization in its name.
+    /// 4. The smallest with more than eight bits per weight. These files are made for conversion, not for running.
+    /// - choices: the choices that fit into memory, the smallest first.
     private static func usual(_ choices: [FileChoice]) -> FileChoice? {
         if let balanced = choices.first(where: { $0.quantization == "Q4_K_M" || $0.quantization == "UD-Q4_K_M" }) { return balanced }
         let narrow = choices.last { $0.quantization.map { !QuantizationName.isWide($0) } ?? false }
         return narrow ?? choices.last { $0.quantization == nil } ?? choices.first
     }
 
-    /// The parts of each model file, in order. Projectors and importance matrices are no models.
+    /// Returns the model files with their parts in order. Projectors and importance matrices are skipped, because they are not models.
     private static func ggufGroups(_ files: [HubFile]) -> [FileChoice] {
         var groups: [String: (parts: [(number: Int, file: HubFile)], count: Int, quantization: String?)] = [:]
         for file in files {
@@ -71,7 +76,7 @@ package struct FileChoice: Sendable, Equatable {
             groups[key, default: ([], name.part?.count ?? 1, name.quantization)].parts.append((name.part?.number ?? 1, file))
         }
         return groups.values.compactMap { group in
-            // Names can claim 99,999 parts each.
+            // Check the count first, because a name can claim 99,999 parts.
             guard group.parts.count == group.count else { return nil }
             let parts = group.parts.sorted { $0.number < $1.number }
             guard parts.map(\.number) == Array(1...group.count) else { return nil }
@@ -79,7 +84,7 @@ package struct FileChoice: Sendable, Equatable {
         }
     }
 
-    /// A repository's own weights with what describes them.
+    /// Returns the repository's SafeTensors weights with their configuration and tokenizer files; empty if it has none.
     private static func safeTensors(_ files: [HubFile]) -> [FileChoice] {
         let weights = weights(files)
         guard !weights.isEmpty, files.contains(where: { $0.path == "config.json" }) else { return [] }
@@ -87,8 +92,8 @@ package struct FileChoice: Sendable, Equatable {
         return [FileChoice(files: described + weights.sorted { $0.path < $1.path }, quantization: nil, isFolder: true)]
     }
 
-    /// The weights that a conversion reads: those of the index, or the one file that needs none. What lies beside them is another copy for other
-    /// programs, such as Mistral's consolidated.safetensors, as large again.
+    /// Returns the weights that a conversion reads: the files of the index, or the single file if there is no index. Other weight files are
+    /// a copy of the same size for other programs, such as Mistral's consolidated.safetensors.
     private static func weights(_ files: [HubFile]) -> [HubFile] {
         let all = files.filter { $0.path.hasSuffix(".safetensors") && !$0.path.contains("/") }
         let hasIndex = files.contains { $0.path == index }
@@ -103,7 +108,7 @@ package struct FileChoice: Sendable, Equatable {
         "modules.json", "1_Pooling/config.json", "sentence_bert_config.json", index, "added_tokens.json", "vocab.txt",
     ]
 
-    /// Any other file that was named, such as a projector or an adapter.
+    /// Returns any other file that the address contains, such as a projector or an adapter; nil if it does not exist.
     private static func single(_ path: String, _ files: [HubFile]) -> FileChoice? {
         files.first { $0.path == path }.map { FileChoice(files: [$0], quantization: nil, isFolder: false) }
     }

@@ -6,7 +6,8 @@ import NIOHTTP1
 import ShimmyCore
 import Synchronization
 
-/// Fetches one file: in ranges side by side, again where one fails, on from where an earlier try ended; then checks its hash and places it.
+/// Downloads one file. It fetches ranges in parallel, retries failed ones and resumes an earlier download. Then it checks the hash and
+/// moves the file to its target path.
 struct FileDownload: Sendable {
     struct Options: Sendable {
         var chunkBytes = 8 << 20
@@ -22,8 +23,9 @@ struct FileDownload: Sendable {
 
     private struct RangesIgnored: LastingFault {}
 
-    /// - progress: told how many bytes have arrived since the last call; may be called from several tasks at once.
-    /// Throws `HubError`.
+    /// Downloads the file. Throws `HubError`.
+    /// - progress: called with the bytes received since the last call, possibly from several tasks at once.
+    /// - verifying: called before the hash is checked.
     func run(progress: @escaping @Sendable (Int) -> Void, verifying: @escaping @Sendable () -> Void) async throws {
         let identity = "\(commit)/\(file.path) \(file.hash.text) \(options.chunkBytes)"
         let partial = try await WorkerPool.files.run { [self] _ in
@@ -42,7 +44,7 @@ struct FileDownload: Sendable {
         }
     }
 
-    /// The size is at most `HubFile.mostBytes`.
+    /// The number of chunks of the file, whose size is at most `HubFile.mostBytes`.
     private var chunkCount: Int { (file.size + options.chunkBytes - 1) / options.chunkBytes }
 
     private func write(_ buffer: ByteBuffer, at position: Int, to partial: PartialFile) async throws {
@@ -69,7 +71,7 @@ struct FileDownload: Sendable {
         }
     }
 
-    /// One chunk, over as many connections as it takes: each try goes on where the last one was cut.
+    /// Fetches one chunk. Each attempt continues where the previous connection broke off.
     private func fetch(_ chunk: Int, to partial: PartialFile, _ progress: @Sendable (Int) -> Void) async throws {
         let whole = range(ofChunk: chunk)
         var position = whole.lowerBound
@@ -90,7 +92,7 @@ struct FileDownload: Sendable {
         }
     }
 
-    /// For servers that do not know ranges.
+    /// Fetches the whole file from a server that does not support ranges.
     private func fetchWhole(to partial: PartialFile, _ progress: @Sendable (Int) -> Void) async throws {
         var told = 0
         try await client.retry.run(file.path) { () async throws -> Void? in
@@ -99,7 +101,7 @@ struct FileDownload: Sendable {
                 guard buffer.readableBytes <= file.size - position else { throw HubError.unreadable("\(file.path) is longer than it should be") }
                 try await write(buffer, at: position, to: partial)
                 position += buffer.readableBytes
-                // A second try begins at the beginning: what was told stands.
+                // Another attempt starts from the beginning. Bytes that were already reported are not reported again.
                 if position > told { progress(position - told) }
                 told = max(told, position)
             }
@@ -122,7 +124,7 @@ struct FileDownload: Sendable {
             found = Self.hex(hash.finalize())
         }
         guard found == expected else {
-            // Nobody knows which part is wrong: the next try begins anew.
+            // The damaged chunk is unknown, so that the next attempt starts from the beginning.
             partial.discard()
             throw HubError.wrongHash(file.path, expected: expected, found: found)
         }
@@ -133,7 +135,7 @@ struct FileDownload: Sendable {
     }
 }
 
-/// Chunks that nobody fetches yet.
+/// The chunks that no task has started to fetch.
 private final class ChunkQueue: Sendable {
     private let chunks: Mutex<ArraySlice<Int>>
 

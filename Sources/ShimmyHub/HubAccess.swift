@@ -1,10 +1,10 @@
-/// Everything that a pull needs to know of this machine: where the hub is, who asks it, where models go.
+/// The settings of a pull on this machine: the hub's address, the user's token and the model directory.
 package struct HubAccess: Sendable {
     package let endpoint: HubEndpoint
-    /// Seconds without a byte after which a connection is given up.
+    /// Seconds without received bytes after which a connection is closed.
     package let stall: Double
     package let directory: String
-    /// Bytes of memory that a model may take, for the choice of a quantization.
+    /// Max bytes of memory that a model may take, for the choice of a quantization.
     package let memory: Int
 
     package init(endpoint: HubEndpoint, stall: Double = 30, directory: String, memory: Int) {
@@ -14,7 +14,7 @@ package struct HubAccess: Sendable {
         self.memory = memory
     }
 
-    /// Connections live as long as `body` runs: pulls are rare, and an idle server holds none.
+    /// Runs `body` with a puller whose connections are closed afterwards. Pulls are rare, and an idle server keeps no connections.
     package func withPuller<Result>(_ body: (ModelPuller) async throws -> Result) async throws -> Result {
         try await HubClient.withHTTP(endpoint: endpoint, stall: stall) { try await body(ModelPuller(client: $0, directory: directory)) }
     }

@@ -1,16 +1,17 @@
-// Fetches models from the Hugging Face hub. Knows its API, ranges and checksums; knows nothing of how models are run.
+// This module downloads models from the Hugging Face hub. It implements the hub's API, ranges and checksums, and does not know how models
+// are run.
 
-/// What one wants from the hub: a repository, and perhaps one quantization or one file of it.
+/// The address of a download from the hub: a repository, and optionally one of its quantizations or files.
 package struct HubAddress: Sendable, Equatable {
-    /// `USER/REPO`.
+    /// The repository as `USER/REPO`.
     package let repository: String
     package private(set) var quantization: String?
     package private(set) var file: String?
     package private(set) var revision = "main"
 
-    /// Reads `USER/REPO`, `USER/REPO:Q4_K_M`, `USER/REPO@REVISION`, `USER/REPO/FILE.gguf`, each also after `hf.co/` or `https://huggingface.co/`,
-    /// and the addresses of the hub's own pages (`…/resolve/main/FILE`, `…/blob/…`, `…/tree/…`).
-    /// Whatever could lead out of a directory is refused: names become paths.
+    /// Parses `USER/REPO`, `USER/REPO:Q4_K_M`, `USER/REPO@REVISION` and `USER/REPO/FILE.gguf`, each also after `hf.co/` or
+    /// `https://huggingface.co/`, and the addresses of the hub's own pages (`…/resolve/main/FILE`, `…/blob/…`, `…/tree/…`). Throws
+    /// `HubError.badAddress` for names that could lead out of a directory, because names become paths.
     package init(_ text: String) throws(HubError) {
         var rest = text[...]
         for scheme in ["https://", "http://", "hf://"] where rest.hasPrefix(scheme) { rest = rest.dropFirst(scheme.count) }
@@ -19,7 +20,7 @@ package struct HubAddress: Sendable, Equatable {
         if let colon = rest.lastIndex(of: ":") {
             let name = rest[rest.index(after: colon)...]
             guard Self.isName(name) else { throw .badAddress(text) }
-            // Ollama's word for "whatever is usual".
+            // "latest" is Ollama's name for the default choice.
             quantization = name == "latest" ? nil : name.uppercased()
             rest = rest[..<colon]
         }
@@ -39,16 +40,16 @@ package struct HubAddress: Sendable, Equatable {
         if parts.count > 2 { file = parts[2...].joined(separator: "/") }
     }
 
-    /// One part of a path: nothing that a file system or an address would take for more.
+    /// Returns whether the text is one safe path component: it contains no characters that are special in a file system or a URL.
     static func isName(_ text: some StringProtocol) -> Bool {
         !text.isEmpty && text.first != "." && text.count <= 200
             && text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "-_.+ ".contains($0)) }
     }
 }
 
-/// Where the hub is and who asks it, as its own tools are told by the environment.
+/// The hub's address and token. The environment variables of the hub's own tools configure them.
 package struct HubEndpoint: Sendable, Equatable {
-    /// Without a slash at the end.
+    /// The URL without a trailing slash.
     package var url: String
     package var token: String?
     package var isOffline: Bool
@@ -59,7 +60,7 @@ package struct HubEndpoint: Sendable, Equatable {
         self.isOffline = isOffline
     }
 
-    /// - readFile: the text of a file, nil for none; the hub's tools leave a token in one.
+    /// - readFile: returns the text of a file, nil if it does not exist. The hub's tools store their token in a file.
     package init(environment: [String: String], home: String, readFile: (String) -> String?) {
         func value(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
         var url = value("HF_ENDPOINT") ?? "https://huggingface.co"

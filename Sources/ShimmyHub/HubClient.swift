@@ -5,7 +5,7 @@ import NIOHTTP1
 import NIOPosix
 import ShimmyJSON
 
-/// The hub's API: what is in a repository, and the bytes of it.
+/// A client of the hub's API: it lists a repository's files and fetches their bytes.
 package struct HubClient: Sendable {
     package let endpoint: HubEndpoint
     let retry = RetryPolicy()
@@ -19,15 +19,15 @@ package struct HubClient: Sendable {
         self.http = http
     }
 
-    /// A client with the timeouts that long downloads need.
-    /// - stall: seconds without a byte after which a connection is given up.
+    /// Runs `body` with a client that has suitable timeouts for long downloads.
+    /// - stall: seconds without received bytes after which a connection is closed.
     package static func withHTTP<Result>(
         endpoint: HubEndpoint, stall: Double = 30, _ body: (HubClient) async throws -> Result
     ) async throws -> Result {
         var configuration = HTTPClient.Configuration()
         configuration.redirectConfiguration = .follow(max: 5, allowCycles: false)
         configuration.timeout = .init(connect: .seconds(15), read: .milliseconds(Int64(stall * 1000)))
-        configuration.httpVersion = .http1Only  // ranges in parallel want connections of their own
+        configuration.httpVersion = .http1Only  // parallel ranges need separate connections
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 16
         let http = HTTPClient(configuration: configuration)
         do {
@@ -40,7 +40,7 @@ package struct HubClient: Sendable {
         }
     }
 
-    /// The commit that a revision is at, and all its files. Throws `HubError`.
+    /// Returns the commit of a revision, and all its files. Throws `HubError`.
     package func files(of address: HubAddress) async throws -> (commit: String, files: [HubFile]) {
         let repository = "\(endpoint.url)/api/models/\(address.repository)"
         let facts = try await json("\(repository)/revision/\(Self.encoded(address.revision))", of: address.repository).body
@@ -59,12 +59,13 @@ package struct HubClient: Sendable {
         return (commit, files)
     }
 
-    /// A part of a file, or with nil all of it; asked for once. Throws `HubError` or `PassingFault` for every status but 200 and 206.
+    /// Requests a range of a file, or the whole file if `range` is nil, without retries. Throws `HubError` or `PassingFault` for every
+    /// status except 200 and 206.
     func bytes(of file: HubFile, in repository: String, commit: String, range: Range<Int>?) async throws -> HTTPClientResponse {
         let path = file.path.split(separator: "/").map { Self.encoded(String($0)) }.joined(separator: "/")
         var request = request("\(endpoint.url)/\(repository)/resolve/\(commit)/\(path)")
         if let range { request.headers.add(name: "range", value: "bytes=\(range.lowerBound)-\(range.upperBound - 1)") }
-        // Compressed bytes have other positions.
+        // Byte positions in compressed data would differ.
         request.headers.add(name: "accept-encoding", value: "identity")
         let response = try await http.execute(request, deadline: .distantFuture)
         guard response.status == .ok || response.status == .partialContent else {
@@ -78,7 +79,7 @@ package struct HubClient: Sendable {
         return try await retry.run(name) { try await answer(url, of: name) }
     }
 
-    /// One try of that.
+    /// Makes one attempt of `json(_:of:)`.
     private func answer(_ url: String, of name: String) async throws -> (body: JSON, next: String?) {
         let response: HTTPClientResponse
         do {
@@ -98,7 +99,8 @@ package struct HubClient: Sendable {
         }
     }
 
-    /// Whether a connection was lost that there was. Where there was none at all the HTTP client has tried for long enough by itself.
+    /// Returns whether an established connection was lost. If no connection could be established, the HTTP client has already retried long
+    /// enough.
     private static func isCut(_ error: any Error) -> Bool {
         switch error {
         case let error as HTTPClientError:
@@ -113,12 +115,12 @@ package struct HubClient: Sendable {
     private func request(_ url: String) -> HTTPClientRequest {
         var request = HTTPClientRequest(url: url)
         request.headers.add(name: "user-agent", value: "shimmy")
-        // Redirects to other hosts go without it: the HTTP client takes it off there.
+        // The HTTP client removes the header when it follows a redirect to another host.
         if let token = endpoint.token { request.headers.add(name: "authorization", value: "Bearer \(token)") }
         return request
     }
 
-    /// A hub that is busy or broken may be asked again; what it says of who asks for what, it would say again.
+    /// Maps an HTTP status to an error. A busy or failing hub can be retried; errors about permissions or missing files would only repeat.
     private static func fault(_ response: HTTPClientResponse, _ name: String, _ url: String) -> any Error {
         let status = Int(response.status.code)
         switch status {
@@ -134,13 +136,14 @@ package struct HubClient: Sendable {
         }
     }
 
-    /// Seconds for which the hub wants to be left alone. Dates are told by its own clock.
+    /// Returns the seconds to wait that the hub asks for; nil if it sends none. A date is relative to the hub's own clock.
     private static func secondsToWait(_ headers: HTTPHeaders) -> Int? {
         let now = headers.first(name: "date").flatMap(HTTPDate.seconds) ?? Int(Date().timeIntervalSince1970)
         return headers.first(name: "retry-after").flatMap { RetryAfter.seconds($0, now: now) }
     }
 
-    /// The address marked `rel="next"` (RFC 8288), at our own endpoint: a mirror passes the hub's addresses on, and a token must go nowhere else.
+    /// Returns the address marked `rel="next"` (RFC 8288), at this client's own endpoint; nil if there is none. A mirror passes on the
+    /// hub's addresses, and the token must not be sent to another host.
     private func next(_ links: [String]) -> String? {
         for link in links.flatMap({ $0.split(separator: ",") }) where link.contains("rel=\"next\"") {
             guard let start = link.firstIndex(of: "<"), let end = link.firstIndex(of: ">"), start < end else { continue }

@@ -1,19 +1,19 @@
-/// Why something could not be fetched, for people and for programs.
+/// An error of a pull, with a description for people.
 package enum HubError: Error, Equatable, CustomStringConvertible {
     case badAddress(String)
     case offline
-    /// The hub wants to know who asks; it also says so of repositories that do not exist.
+    /// The hub requires authentication. It also sends this status for repositories that do not exist.
     case unauthorized(String)
     case notFound(String)
     case rateLimited(retryAfter: Int)
     case unexpectedStatus(Int, String)
     case unreadable(String)
-    /// The repository holds nothing that can be run.
+    /// The repository contains no model that can be run.
     case noModel(String)
     case noQuantization(String, available: [String])
-    /// Nothing of the repository fits into memory; bytes.
+    /// No model of the repository fits into memory. Sizes are in bytes.
     case tooLarge(String, needed: Int, available: Int)
-    /// Bytes.
+    /// The disk has too little space. Sizes are in bytes.
     case diskFull(String, needed: Int, free: Int)
     case wrongHash(String, expected: String, found: String)
     case interrupted(String, reason: String)

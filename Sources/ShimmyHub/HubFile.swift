@@ -3,17 +3,17 @@ package import ShimmyJSON
 /// A file of a repository.
 package struct HubFile: Sendable, Equatable {
     package enum Hash: Sendable, Equatable {
-        /// Of its bytes, for files that are kept apart from the repository: all large ones.
+        /// The SHA-256 of the bytes, for files stored outside the Git repository. All large files are.
         case sha256(String)
-        /// Git's own for the others: SHA-1 of a header and the bytes.
+        /// Git's blob hash, for other files: SHA-1 of a header and the bytes.
         case gitBlob(String)
     }
 
     package let path: String
-    /// Bytes: 0 to `mostBytes`.
+    /// The size in bytes: 0 to `mostBytes`.
     package let size: Int
     package let hash: Hash
-    /// Bytes of one file. The largest parts of known models have 50 GB.
+    /// The max size of one file in bytes. The largest parts of known models have 50 GB.
     package static let mostBytes = 1 << 44
 
     package init(path: String, size: Int, hash: Hash) {
@@ -24,8 +24,8 @@ package struct HubFile: Sendable, Equatable {
 }
 
 extension HubFile {
-    /// Of `{"type": "file", "path": …, "size": …, "oid": GIT, "lfs": {"oid": SHA256, "size": …}}`; nil for folders and for what has odd names.
-    /// Throws for a size that no file has.
+    /// Parses `{"type": "file", "path": …, "size": …, "oid": GIT, "lfs": {"oid": SHA256, "size": …}}`; nil for folders and for unsafe
+    /// names. Throws if the size is not possible.
     package static func read(_ json: JSON) throws(HubError) -> HubFile? {
         guard json["type"]?.stringValue == "file", let path = json["path"]?.stringValue,
             path.split(separator: "/", omittingEmptySubsequences: false).allSatisfy(HubAddress.isName)

@@ -4,46 +4,46 @@ import ShimmyCore
 package import ShimmyModels
 import Synchronization
 
-/// How far a pull is.
+/// The progress of a pull.
 package struct PullProgress: Sendable, Equatable {
     package enum Stage: String, Sendable {
         case downloading, verifying
     }
 
     package var stage: Stage
-    /// Within the repository.
+    /// The file's path in the repository.
     package var file: String
-    /// Of all files together.
+    /// The received bytes of all files together.
     package var doneBytes: Int
     package var totalBytes: Int
 }
 
-/// A pull that can begin: everything about it is known and there is room for it.
+/// A pull that can begin: its files are known and the disk has room for them.
 package struct PlannedPull: Sendable {
     package let address: HubAddress
     package let commit: String
     package let choice: FileChoice
-    /// Where the repository's files go.
+    /// The folder for the repository's files.
     package let folder: String
-    /// What is not there yet.
+    /// The files that are still to be downloaded.
     fileprivate let missing: [HubFile]
 
     package var totalBytes: Int { choice.sizeBytes }
 
-    /// Whether all of it is there already.
+    /// Whether all files were already downloaded.
     package var isComplete: Bool { missing.isEmpty }
 
-    /// What is fetched, for people. What the model is called depends on what else there is: see `name(among:)`.
+    /// The title for people. The model's name depends on the other models: see `name(among:)`.
     package var title: String { choice.quantization.map { "\(address.repository):\($0)" } ?? address.repository }
 
-    /// What the model is called once it is there.
-    /// - records: what a look at the disk found since then.
+    /// Returns the name of the downloaded model.
+    /// - records: the models that a later scan of the disk found.
     package func name(among records: [ModelRecord]) -> String {
         records.found(at: choice.isFolder ? folder : "\(folder)/\(choice.files[0].path)")?.id ?? title
     }
 }
 
-/// Fetches models into a directory, as `USER/REPO/FILE`.
+/// Downloads models into a directory, as `USER/REPO/FILE`.
 package struct ModelPuller: Sendable {
     private let client: HubClient
     private let directory: String
@@ -53,13 +53,13 @@ package struct ModelPuller: Sendable {
         self.directory = directory
     }
 
-    /// Asks the hub what there is. Throws `HubError`.
+    /// Returns the choices that the hub offers. Throws `HubError`.
     package func choices(_ address: HubAddress) async throws -> [FileChoice] {
         FileChoice.all(in: try await client.files(of: address).files)
     }
 
-    /// Decides what to fetch and checks that the disk has room. Throws `HubError`.
-    /// - memory: bytes that a model may take, for the choice of a quantization; nil for any number.
+    /// Chooses the files to download and checks that the disk has room. Throws `HubError`.
+    /// - memory: max bytes that a model may take, for the choice of a quantization; nil for no limit.
     package func plan(_ address: HubAddress, memory: Int?) async throws -> PlannedPull {
         let (commit, files) = try await client.files(of: address)
         let choice = try FileChoice.choose(address, from: files, memory: memory)
@@ -68,12 +68,12 @@ package struct ModelPuller: Sendable {
         return PlannedPull(address: address, commit: commit, choice: choice, folder: folder, missing: missing)
     }
 
-    /// What is not there yet. Makes the folder; blocks.
+    /// Returns the files that are not downloaded yet, and creates the folder. Blocks the calling thread.
     private func missing(of choice: FileChoice, in folder: String) throws(HubError) -> [HubFile] {
         try Self.makeFolder(folder)
         let manifest = PullManifest.read(in: folder)
         let missing = choice.files.filter { !manifest.has($0, in: folder) }
-        // A folder may be a link to another disk: new files may go there, but no file is replaced that is not Shimmy's.
+        // A folder may be a link to another disk. New files may go there, but the puller must not replace files that Shimmy does not own.
         let owned = OwnedDirectory(directory)
         for file in missing {
             if let place = owned.strangePlace(of: "\(folder)/\(file.path)") {
@@ -85,15 +85,15 @@ package struct ModelPuller: Sendable {
         return missing
     }
 
-    /// Fetches what is missing, one file after the other. Throws `HubError`; what has arrived stays for the next try.
-    /// - progress: told in order, and waited for.
+    /// Downloads the missing files one after the other. Throws `HubError`; received data is kept for the next attempt.
+    /// - progress: called in order; the download waits for it.
     package func run(_ plan: PlannedPull, progress: @escaping @Sendable (PullProgress) -> Void) async throws {
         let total = plan.totalBytes
         let done = Mutex(total - plan.missing.reduce(0) { $0.saturated(adding: $1.size) })
         for file in plan.missing {
             let target = "\(plan.folder)/\(file.path)"
             let isThere = try await WorkerPool.files.run { _ -> Bool in
-                // Another pull may have brought it since.
+                // Another pull may have downloaded the file meanwhile.
                 if PullManifest.read(in: plan.folder).has(file, in: plan.folder) { return true }
                 try Self.makeFolder((target as NSString).deletingLastPathComponent)
                 return false
@@ -105,7 +105,7 @@ package struct ModelPuller: Sendable {
             let download = FileDownload(
                 client: client, repository: plan.address.repository, commit: plan.commit, file: file, target: target)
             try await download.run { bytes in
-                // Told under the lock: several ranges arrive at once, and progress does not go back.
+                // Report under the lock: several ranges arrive at once, and the reported progress must not decrease.
                 done.withLock { done in
                     done = done.saturated(adding: bytes)
                     progress(PullProgress(stage: .downloading, file: file.path, doneBytes: min(done, total), totalBytes: total))

@@ -8,23 +8,23 @@ import Synchronization
     import Darwin
 #endif
 
-/// A file that is not all there yet, beside its place, with a journal of the chunks that are: whoever is killed goes on there.
+/// An incomplete file next to its target, with a journal of its complete chunks, so that an interrupted download resumes.
 ///
-/// The journal is only ever appended to. A line that was cut counts for nothing, and a chunk that is there without its line is fetched again.
+/// The journal is append-only. An incomplete line is ignored, and a chunk without a line is downloaded again.
 package final class PartialFile: Sendable {
     package let path: String
     private let journalPath: String
     private let descriptor: Int32
     private let journal: Int32
-    /// Chunks that are all there; each is one of the file's.
+    /// The complete chunks; each is a valid chunk index.
     package let done: Set<Int>
     private let lock = Mutex(())
-    /// Bytes of a journal. One of the largest file has 16 MB; a longer one is damaged.
+    /// The max size of a journal in bytes. The journal of the largest possible file has 16 MB; a longer one is damaged.
     private static let longestJournal = 64 << 20
 
-    /// Opens the file for one pull alone. Throws `HubError.busy` when another one has it.
-    /// - identity: tells whose bytes these are; those of another file are dropped.
-    /// - chunkCount: the file's chunks. Others that the journal names are ignored.
+    /// Opens the file for one pull exclusively. Throws `HubError.busy` if another pull has opened it.
+    /// - identity: identifies the content; data with another identity is discarded.
+    /// - chunkCount: the number of chunks of the file. The journal's entries for other chunks are ignored.
     package init(for target: String, identity: String, size: Int, chunkCount: Int) throws(HubError) {
         let (folder, name) = ((target as NSString).deletingLastPathComponent, (target as NSString).lastPathComponent)
         path = "\(folder)/.\(name).partial"
@@ -32,10 +32,10 @@ package final class PartialFile: Sendable {
         descriptor = try Self.openAlone(path, name)
         let header = "\(identity) \(size)\n"
         let known = RegularFile.text(journalPath, limit: Self.longestJournal) ?? ""
-        // The journal of a file that is gone tells nothing of the one that was made just now.
+        // The file is empty if it was just created. Then the journal belongs to an earlier file.
         let continues = known.hasPrefix(header) && !Self.isEmpty(descriptor)
         done = continues ? Self.chunks(known.dropFirst(header.count), of: chunkCount) : []
-        // Neither follows a link, which may lead to a file of another program.
+        // Neither call to `open` follows a link, which could lead to another program's file.
         journal = open(journalPath, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | (continues ? 0 : O_TRUNC), 0o644)
         guard journal >= 0 else {
             close(descriptor)
@@ -54,8 +54,8 @@ package final class PartialFile: Sendable {
         close(journal)
     }
 
-    /// Opens a file and locks it. Between the two its owner may have moved it to its place or thrown it away: the lock is then one of what was
-    /// placed, which must not be touched, and the file has to be made anew.
+    /// Opens and locks the file. Between these two steps, the previous owner may have moved the file to its target or deleted it. The lock
+    /// would then belong to the finished file, which must not change, so that the file is created again.
     private static func openAlone(_ path: String, _ name: String) throws(HubError) -> Int32 {
         while true {
             let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o644)
@@ -69,7 +69,7 @@ package final class PartialFile: Sendable {
         }
     }
 
-    /// Whether what is open is still what the path leads to.
+    /// Returns whether the open file is still the one at `path`.
     package static func isFile(_ descriptor: Int32, at path: String) -> Bool {
         var opened = stat()
         var named = stat()
@@ -96,7 +96,7 @@ package final class PartialFile: Sendable {
         try write(Array("\(chunk)\n".utf8), to: journal)
     }
 
-    /// Reads the file from its beginning in pieces. Blocks; ends with an error of the budget's.
+    /// Reads the file from the beginning, piece by piece. Blocks the calling thread. Throws the budget's error.
     func read(_ piece: (UnsafeRawBufferPointer) -> Void, upTo size: Int, budget: WorkBudget) throws {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 4 << 20, alignment: 64)
         defer { buffer.deallocate() }
@@ -110,10 +110,10 @@ package final class PartialFile: Sendable {
         }
     }
 
-    /// Moves the file to its place, for good.
+    /// Moves the complete file to its target.
     package func place(at target: String, size: Int) throws(HubError) {
         guard ftruncate(descriptor, off_t(size)) == 0, fsync(descriptor) == 0 else { throw .cannotWrite(target, reason: Self.reason) }
-        // First: once the path is free it may be another's, and so may the journal.
+        // Remove the journal first. After the rename, another pull may create new files at both paths.
         unlink(journalPath)
         guard rename(path, target) == 0 else { throw .cannotWrite(target, reason: Self.reason) }
     }
@@ -137,14 +137,14 @@ package final class PartialFile: Sendable {
     }
 
     private static func chunks(_ lines: Substring, of count: Int) -> Set<Int> {
-        // The last line counts only when it was ended.
+        // An unterminated last line is ignored.
         let whole = lines.lastIndex(of: "\n").map { lines[..<$0] } ?? ""
         return Set(whole.split(separator: "\n").compactMap { Int($0) }.filter { (0..<count).contains($0) })
     }
 
     private static var reason: String { String(cString: strerror(errno)) }
 
-    /// Bytes that the file takes on the disk by now.
+    /// The bytes that the file currently occupies on disk.
     var allocatedBytes: Int {
         var status = stat()
         return fstat(descriptor, &status) == 0 ? Int(status.st_blocks) * 512 : 0

@@ -8,16 +8,16 @@ import ShimmyJSON
     import Darwin
 #endif
 
-/// What was fetched into a folder, by its hashes: so that a file that changed on the hub is fetched anew, and that files which Shimmy owns
-/// can be told from others.
+/// The hashes of the files that were downloaded into a folder. If a file changed on the hub, it is downloaded again. The manifest also
+/// distinguishes files that Shimmy owns from others.
 package struct PullManifest: Sendable, Equatable {
-    /// Hashes by the files' paths within the folder.
+    /// Hashes by the files' paths in the folder.
     package private(set) var hashes: [String: String] = [:]
 
     package static let name = ".shimmy-pull.json"
     private static let largestFile = 16 << 20
 
-    /// Empty where there is none that can be read.
+    /// Reads the manifest; returns an empty one if it does not exist or cannot be read.
     package static func read(in folder: String) -> PullManifest {
         var manifest = PullManifest()
         guard let data = RegularFile.read("\(folder)/\(name)", limit: largestFile), let json = try? JSON.parse(data) else { return manifest }
@@ -34,13 +34,13 @@ package struct PullManifest: Sendable, Equatable {
         try change(in: folder) { $0[file.path] = file.hash.text }
     }
 
-    /// Takes a file's entry out, and with the last one the manifest.
+    /// Removes a file's entry. Without entries, the manifest is deleted.
     package static func forget(_ path: String, in folder: String) throws(HubError) {
         try change(in: folder) { $0[path] = nil }
     }
 
-    /// One writer at a time: pulls of one repository note their files side by side. The folder itself is locked, so that nothing is left behind;
-    /// where folders cannot be, as on some network file systems, it goes without.
+    /// Changes the manifest under a lock, because parallel pulls of one repository write to it. It locks the folder itself, so that no lock
+    /// file remains. On network file systems that cannot lock folders, it works without a lock.
     private static func change(in folder: String, _ edit: (inout [String: String]) -> Void) throws(HubError) {
         let lock = open(folder, O_RDONLY | O_CLOEXEC | O_DIRECTORY)
         defer { if lock >= 0 { close(lock) } }

@@ -1,19 +1,19 @@
-/// What the header `Retry-After` says (RFC 9110, section 10.2.3): seconds, or a date.
+/// A parser of the header `Retry-After` (RFC 9110, section 10.2.3), which contains seconds or a date.
 package enum RetryAfter {
-    /// Seconds from now on; nil for what says nothing.
-    /// - now: Unix seconds, of the clock that a date is of.
+    /// Returns the seconds to wait from now; nil if the text is invalid.
+    /// - now: the current time in unix seconds, of the clock that a date refers to.
     package static func seconds(_ text: String, now: Int) -> Int? {
         if let seconds = Int(text.filter { $0 != " " }) { return seconds >= 0 ? seconds : nil }
         return HTTPDate.seconds(text).map { max(0, $0 - now) }
     }
 }
 
-/// Dates in headers (RFC 9110, section 5.6.7), in all three forms: `Sun, 06 Nov 1994 08:49:37 GMT`, `Sunday, 06-Nov-94 08:49:37 GMT` and
-/// `Sun Nov  6 08:49:37 1994`. By hand, since the system's formats depend on its language.
+/// A parser of HTTP dates (RFC 9110, section 5.6.7), in all three forms: `Sun, 06 Nov 1994 08:49:37 GMT`, `Sunday, 06-Nov-94 08:49:37 GMT`
+/// and `Sun Nov  6 08:49:37 1994`. It does not use the system's formatters, because they depend on the locale.
 package enum HTTPDate {
     private static let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
-    /// Unix seconds; nil for what is no date.
+    /// Returns the date in unix seconds; nil if the text is not a date.
     package static func seconds(_ text: String) -> Int? {
         var words = text.split { " ,-".contains($0) }.map(String.init)
         guard !words.isEmpty else { return nil }
@@ -26,14 +26,15 @@ package enum HTTPDate {
         return days(year: year, month: month + 1, day: day) * 86_400 + second
     }
 
-    /// Of `08:49:37`.
+    /// Returns the seconds since midnight of a time such as `08:49:37`; nil if it is invalid.
     private static func secondOfDay(_ text: String) -> Int? {
         let parts = text.split(separator: ":").compactMap { Int($0) }
         guard parts.count == 3, (0...23).contains(parts[0]), (0...59).contains(parts[1]), (0...60).contains(parts[2]) else { return nil }
         return parts[0] * 3600 + parts[1] * 60 + parts[2]
     }
 
-    /// Days since the beginning of 1970. Years are taken to begin in March, so that the day that comes every four years is their last.
+    /// Returns the days since the beginning of 1970. Years begin in March in this calculation, so that the leap day is the last day of a
+    /// year.
     private static func days(year: Int, month: Int, day: Int) -> Int {
         let year = month <= 2 ? year - 1 : year
         let dayOfYear = (153 * ((month + 9) % 12) + 2) / 5 + day - 1

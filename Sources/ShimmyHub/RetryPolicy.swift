@@ -1,10 +1,10 @@
 import AsyncHTTPClient
 
-/// A fault that may be over when the hub is asked again.
+/// A fault that may not occur again when the request is retried.
 package struct PassingFault: Error {
-    /// What is told when it is not.
+    /// The error to throw if retrying does not help.
     let error: HubError
-    /// Seconds for which the hub wants to be left alone; nil where it does not say.
+    /// Seconds that the hub asks to wait; nil if it does not.
     let wait: Int?
 
     package init(_ error: HubError, wait: Int? = nil) {
@@ -13,26 +13,26 @@ package struct PassingFault: Error {
     }
 }
 
-/// A fault that another try would meet again.
+/// A fault that would occur again on a retry.
 protocol LastingFault: Error {}
 
 extension HubError: LastingFault {}
 extension CancellationError: LastingFault {}
 
-/// How often the hub is asked for one thing, and what passes in between. The same for what is in a repository and for the bytes of it.
+/// The number of attempts of a request to the hub, and the delays between them. File lists and file contents use the same policy.
 package struct RetryPolicy: Sendable {
     package var tries = 6
-    /// Seconds before the second try; doubled for each later one.
+    /// Seconds before the second attempt; the delay doubles for each later one.
     package var pause = 0.5
     package var longestPause = 30.0
-    /// Seconds that a hub may ask for; nobody waits for longer.
+    /// The max seconds to wait at the hub's request. If the hub asks for more, the request fails.
     package var longestWait = 120
 
     package init() {}
 
-    /// - name: of what is fetched, for people.
-    /// - attempt: nil when a connection merely ended too early, which is a fault like others.
-    /// Throws `HubError`.
+    /// Calls `attempt` until it succeeds or the attempts are used up. Throws `HubError`.
+    /// - name: the name of the requested file or repository, for error messages.
+    /// - attempt: returns nil if the connection ended early, which is retried like other faults.
     package func run<Value>(_ name: String, _ attempt: () async throws -> Value?) async throws -> Value {
         var pause = pause
         for left in (0..<tries).reversed() {
@@ -46,7 +46,7 @@ package struct RetryPolicy: Sendable {
             } catch let error as HTTPClientError {
                 fault = PassingFault(.interrupted(name, reason: error.shortDescription))
             } catch {
-                // Whatever else a connection has to say comes to the same.
+                // Any other connection error is retried in the same way.
             }
             try Task.checkCancellation()
             let asked = fault.wait ?? 0

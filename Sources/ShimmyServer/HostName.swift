@@ -1,6 +1,6 @@
-/// Reads the names by which a server is called: `localhost:11435`, `[::1]:11435`, `https://ui.example`.
+/// Parses host names and authorities, such as `localhost:11435`, `[::1]:11435` and `https://ui.example`.
 package enum HostName {
-    /// The name without its port; nil when it is not a valid authority.
+    /// Returns the host of an authority without its port; nil if the authority is not valid.
     package static func withoutPort(_ authority: String) -> String? {
         if authority.hasPrefix("[") {
             guard let end = authority.firstIndex(of: "]") else { return nil }
@@ -18,20 +18,20 @@ package enum HostName {
         return text.dropFirst().count <= 5 && text.dropFirst().allSatisfy { $0.isASCII && $0.isNumber }
     }
 
-    /// Whether a name or an address means this machine itself.
+    /// Returns whether a host name or address refers to this machine.
     package static func isLoopback(_ host: String) -> Bool {
         let name = host.lowercased()
         return name == "localhost" || name.hasSuffix(".localhost") || name == "::1" || (name.hasPrefix("127.") && isAddress(name))
     }
 
-    /// An IP address: no DNS server can have been made to lie about it.
+    /// Returns whether `host` is an IP address. DNS rebinding cannot forge an address, because it needs no DNS lookup.
     package static func isAddress(_ host: String) -> Bool {
         if host.contains(":") { return host.allSatisfy { $0.isHexDigit || $0 == ":" || $0 == "." } }
         let parts = host.split(separator: ".", omittingEmptySubsequences: false)
         return parts.count == 4 && parts.allSatisfy { UInt8($0) != nil }
     }
 
-    /// The host of a browser's Origin header; nil for `null` and anything that is no web origin.
+    /// Returns the host of a browser's Origin header; nil for `null` and for anything that is not a web origin.
     package static func ofOrigin(_ origin: String) -> String? {
         for scheme in ["http://", "https://"] where origin.hasPrefix(scheme) {
             return withoutPort(String(origin.dropFirst(scheme.count)))

@@ -22,7 +22,7 @@ extension HTTPField.Name {
 }
 
 extension Response {
-    /// Of a stream of events. Proxies are asked not to hold it back.
+    /// The headers of an event stream. `x-accel-buffering: no` asks proxies not to buffer it.
     static let streamHeaders: HTTPFields = [
         .contentType: "text/event-stream", .cacheControl: "no-cache", .accelBuffering: "no", .connection: "keep-alive",
     ]
@@ -34,17 +34,17 @@ extension Response {
             body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
     }
 
-    /// Names the fields of the request that had no effect.
+    /// Adds the header that lists the request fields that had no effect.
     mutating func reportIgnored(_ fields: ReportedNames) {
         if let names = fields.header { headers[.ignoredParameters] = names }
     }
 
-    /// Names the fields of the request whose values the model's preset replaced.
+    /// Adds the header that lists the request fields whose values the model's preset replaced.
     mutating func reportForced(_ fields: [String]) {
         if !fields.isEmpty { headers[.forcedParameters] = fields.map(ReportedNames.visible).joined(separator: ", ") }
     }
 
-    /// Says where the answer deviates from what was asked for.
+    /// Adds the headers that report how the answer deviates from the request.
     mutating func report(_ report: AnswerReport) {
         if !report.normalizations.isEmpty { headers[.normalized] = report.normalizations.joined(separator: ", ") }
         if let tokens = report.clampedTokens { headers[.clampedTokens] = "\(tokens)" }

@@ -1,14 +1,15 @@
 package import ShimmyEngine
 import Synchronization
 
-/// Whom the server answers. May change while it runs: requests that come from then on are held to it.
+/// The clients that the server accepts. The rules can change while the server runs; a change applies to later requests.
 package final class ServerAccess: Sendable {
     package struct Rules: Sendable, Equatable {
-        /// Empty: no key is asked for.
+        /// The accepted keys. If empty, the server requires no key.
         package var apiKeys: [APIKey]
-        /// Browser origins that may read answers, beside loopback ones.
+        /// Browser origins that may read answers, in addition to loopback origins.
         package var allowedOrigins: Set<String>
-        /// Names in a Host header that are ours, beside loopback names, addresses and the host that it listens on; in small letters.
+        /// Accepted names in a Host header, in lower case, in addition to loopback names, IP addresses and the host that the server listens
+        /// on.
         package var allowedHosts: Set<String>
 
         package init(apiKeys: [APIKey] = [], allowedOrigins: Set<String> = [], allowedHosts: Set<String> = []) {
@@ -18,12 +19,12 @@ package final class ServerAccess: Sendable {
         }
     }
 
-    /// A key as it is compared with, and whose it is.
+    /// A key as bytes to compare with, and its owner.
     struct Holder {
         let key: [UInt8]
         let owner: Owner
 
-        /// Whose what is stored is: the same one, also after a restart.
+        /// The owner of the objects that this key stores. It is the same after a restart.
         var storageOwner: String { owner.name }
     }
 
@@ -38,12 +39,13 @@ package final class ServerAccess: Sendable {
 
     var holders: [Holder] { state.withLock { $0.holders } }
 
-    /// For whom something is done that was asked for before this process: the key's holder, with the weight that the key has now.
+    /// Returns the owner for work that an earlier process accepted: the key's owner, with the key's current weight.
     package func owner(ofStorage name: String) -> Owner {
         holders.last(where: { $0.storageOwner == name })?.owner ?? Owner(name)
     }
 
-    /// Owners are told apart by a hash, the same one after a restart: a key's own text goes no further than this.
+    /// Returns the holders of `keys`. A hash of the key identifies its owner, so that it is the same after a restart and the key's text is
+    /// not used elsewhere.
     private static func holders(_ keys: [APIKey]) -> [Holder] {
         keys.map { Holder(key: Array($0.key.utf8), owner: Owner(StorageOwner.ofKey($0.key), weight: $0.weight)) }
     }

@@ -1,23 +1,23 @@
-// Serves HTTP: routes, limits, security, streams. Knows the API layer's types; knows nothing of tokens or of llama.cpp.
+// This module serves HTTP: routes, limits, security and streams. It uses the API layer's types and does not know about tokens or llama.cpp.
 
 package import ShimmyAPI
 package import ShimmyCore
 package import ShimmyModels
 
-/// How the server listens and whom it answers.
+/// The addresses that the server listens on, its access rules and its limits.
 package struct ServerConfiguration: Sendable {
     package var host: String
-    /// Addresses that are listened to as well, with the same port, where that is possible.
+    /// Additional addresses to listen on, with the same port. The server skips an address that it cannot bind.
     package var otherHosts: [String] = []
-    /// 0 lets the system choose.
+    /// The port to listen on; 0 lets the system choose.
     package var port: Int
     package let access: ServerAccess
-    /// What streams are told of the server's life when there is nothing else to say.
+    /// The interval between pings on an idle stream.
     package var heartbeat: Duration = .seconds(15)
-    /// How long a stream's status waits for a model that is being loaded; then the stream begins, and tells how far the load is.
+    /// How long a stream request waits for a model to load before the stream starts with load-progress comments.
     package var loadSilence: Duration = .seconds(2)
     package var limits = ServerLimits()
-    /// What is preset for requests to a model; asked for each one, so that it may change.
+    /// Returns the preset for requests to a model. The server calls it for each request, so that the preset can change.
     package var presets: @Sendable (ModelRecord) -> RequestPreset = { _ in .none }
 
     package init(host: String = "127.0.0.1", port: Int = 11435, access: ServerAccess.Rules = .init()) {
@@ -30,7 +30,7 @@ package struct ServerConfiguration: Sendable {
     package var isLoopback: Bool { HostName.isLoopback(host) }
 }
 
-/// A key that opens the server. Clients with different keys share the models in proportion to their keys' weights.
+/// A key that the server accepts. Clients with different keys share the models in proportion to their keys' weights.
 package struct APIKey: Sendable, Equatable {
     package let key: String
     package let weight: Double
@@ -41,26 +41,26 @@ package struct APIKey: Sendable, Equatable {
     }
 }
 
-/// Bounds on everything that a client can make grow. docs/limits.md lists them.
+/// Limits on everything that a client can make grow. docs/limits.md lists them.
 package struct ServerLimits: Sendable {
-    /// All header fields together, in bytes.
+    /// The max size of all header fields together, in bytes.
     package var headerBytes = 64 << 10
     package var headerFields = 200
-    /// What one request may contain.
+    /// The limits on one request's content.
     package var input = InputLimits.standard
-    /// For a head, from then on for a body; also how long a connection may stay open between requests.
+    /// The time limit for a request's head, and then again for its body. It is also the limit for an idle connection between requests.
     package var requestTime: Duration = .seconds(60)
-    /// How long a client may read nothing of what is to be written to it.
+    /// How long a client may read nothing while data waits to be written to it.
     package var writeTime: Duration = .seconds(60)
-    /// Connections that are open at one time.
+    /// The max number of open connections.
     package var connections = 10_000
-    /// Those of one client that is not this machine.
+    /// The max number of open connections of one client. Clients on this machine are exempt.
     package var clientConnections = 1_000
-    /// Requests whose response is not complete.
+    /// The max number of requests whose response is not complete.
     package var requests = 4_096
-    /// Bytes of all bodies that are being read, parsed and decoded.
+    /// The max bytes of all bodies that are being read, parsed and decoded.
     package var bodyMemory = 256 << 20
-    /// Gives freed memory back to the system. Called on a worker thread after many connections closed.
+    /// Returns freed memory to the system. The server calls it on a worker thread after many connections closed.
     package var returnFreedMemory: @Sendable () -> Void = {}
 
     package init() {}

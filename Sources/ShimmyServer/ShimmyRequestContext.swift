@@ -2,14 +2,14 @@ import Hummingbird
 import NIOCore
 import ShimmyEngine
 
-/// What a request carries through middleware and routes.
+/// The state of a request in middleware and routes.
 struct ShimmyRequestContext: RequestContext {
     var coreContext: CoreRequestContextStorage
-    /// The connection, to learn of its end while an answer is made.
+    /// The connection, observed to detect a disconnect while the answer is generated.
     let channel: any Channel
-    /// For whom it is served: the key's holder, or without keys the client's address.
+    /// The owner that the request counts towards: the key's holder, or the client's address if the server has no keys.
     var owner: Owner
-    /// Whose the objects are that it keeps: the key's holder, the same one after a restart; without keys everybody.
+    /// The owner of the objects that the request stores: the key's holder, the same after a restart; `everybody` if the server has no keys.
     var storageOwner = StorageOwner.everybody
 
     init(source: ApplicationRequestContextSource) {
@@ -20,7 +20,7 @@ struct ShimmyRequestContext: RequestContext {
 }
 
 extension ShimmyRequestContext {
-    /// Work that is cancelled when the client goes away.
+    /// Runs `work` and cancels it when the client disconnects.
     func untilDisconnected<Value: Sendable>(_ work: @escaping @Sendable () async throws -> Value) async throws -> Value {
         let task = Task { try await work() }
         return try await withTaskCancellationHandler {
@@ -31,5 +31,5 @@ extension ShimmyRequestContext {
     }
 }
 
-/// What a middleware calls to go on.
+/// The function that a middleware calls to continue with the next handler.
 typealias Next = @concurrent (Request, ShimmyRequestContext) async throws -> Response

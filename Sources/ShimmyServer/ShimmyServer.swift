@@ -9,29 +9,29 @@ package import ShimmyHub
 package import ShimmyModels
 package import ShimmyStorage
 
-/// The server as a service: binds, answers, drains when it is told to stop.
+/// The server as a service: it binds its addresses, answers requests and drains on shutdown.
 package struct ShimmyServer: Service {
     private typealias Listener = Application<RouterResponder<ShimmyRequestContext>>
 
     private let listener: Listener
-    /// Those at other addresses, made when the port is known.
+    /// Makes the listeners at the other addresses, once the port is known.
     private let others: @Sendable (_ port: Int) -> [Listener]
-    /// The port that the first listener got.
+    /// The port that the first listener bound.
     private let ports: AsyncStream<Int>
     private let logger: Logger
-    /// Nil where nothing may be stored.
+    /// Makes background responses; nil if the server stores nothing.
     private let background: BackgroundResponses?
 
-    /// The address that was bound.
+    /// An address that the server bound.
     package struct Address: Sendable {
         package let host: String
         package let port: Int
     }
 
-    /// - store: where objects are kept; nil where none may be.
-    /// - contextLength: the context that a model would get, told without loading it.
-    /// - tokenizer: a model's tokenizer, told without loading it.
-    /// - onListening: called once, when connections are accepted.
+    /// - store: the storage for objects; nil if the server stores nothing.
+    /// - contextLength: returns the context length that a model would get, without loading the model.
+    /// - tokenizer: returns a model's tokenizer, without loading the model.
+    /// - onListening: called once, when the server accepts connections.
     package init(
         configuration: ServerConfiguration, models: ModelManager, hub: HubAccess, store: Store?,
         contextLength: @escaping @Sendable (ModelRecord) -> Int?,
@@ -84,12 +84,12 @@ package struct ShimmyServer: Service {
         } catch {
             end = .failure(error)
         }
-        // Whoever waited for an answer has it, or has waited for as long as one may.
+        // At this point every waiting client has its answer or has reached its time limit.
         await background?.stop()
         try end.get()
     }
 
-    /// Returns when the server was told to stop and has answered. An address beside the first that cannot be had is left out.
+    /// Accepts connections until the server has shut down gracefully. An address other than the first is skipped if it cannot be bound.
     private func listen() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { [listener] in try await listener.run() }
@@ -109,12 +109,12 @@ package struct ShimmyServer: Service {
                     }
                 }
             }
-            // When the first one cannot listen, there is no server: the error ends the others' wait for its port.
+            // If the first listener fails, its error ends the wait of the others for its port, and the server does not run.
             for try await _ in group {}
         }
     }
 
-    /// Every route of the server. Also asked by the test that holds the compatibility matrix against them.
+    /// Returns all routes of the server. A test also compares them with the compatibility matrix.
     package static func routeTable(
         configuration: ServerConfiguration, models: ModelManager, hub: HubAccess, store: Store?, use: ServerUse? = nil,
         background: BackgroundResponses? = nil,
@@ -143,8 +143,8 @@ package struct ShimmyServer: Service {
                 + PromptRoutes(models: models, body: body, reader: reader, contextLength: contextLength, tokenizer: tokenizer).routes)
     }
 
-    /// The order is the meaning: ids for everything, then errors as objects, then who may ask at all, then who may read answers,
-    /// then keys. Errors are mapped once more inside CORS, so that a web page can read them.
+    /// Returns the router with its middleware. The order matters: request ids for everything, then errors as objects, the Host check, requests
+    /// about HTTP itself, CORS, the load limit and API keys. Errors are mapped again inside CORS, so that a web page can read them.
     static func router(
         _ table: RouteTable, _ configuration: ServerConfiguration, _ use: ServerUse
     ) -> Router<ShimmyRequestContext> {

@@ -5,6 +5,6 @@
 #endif
 
 enum UnixTime {
-    /// Seconds since 1970.
+    /// The current time in seconds since 1970.
     static var now: Int { Int(Date().timeIntervalSince1970) }
 }

@@ -1,7 +1,7 @@
 import Foundation
 import GRDB
 
-/// Looks at a directory's database from outside, whether a server uses it or not. Blocks: for commands.
+/// Inspects a directory's database from outside, whether or not a server uses it. It blocks the calling thread, and is meant for commands.
 package struct StorageInspection {
     private let place: StoragePlace
     private let database: DatabaseQueue
@@ -12,20 +12,20 @@ package struct StorageInspection {
         package var chats = 0
         package var items = 0
         package var events = 0
-        /// Of what is kept.
+        /// Bytes of the stored records.
         package var usedBytes = 0
-        /// On the disk.
+        /// Bytes of the files on disk.
         package var fileBytes = 0
-        /// When the record that was not touched for longest was; unix seconds.
+        /// The time of the earliest last change of a record, in unix seconds; nil if there are no records.
         package var oldest: Int?
-        /// Databases that were set aside because they were damaged.
+        /// Damaged databases that were set aside.
         package var damagedFiles: [String] = []
 
-        /// Of a storage where nothing was ever kept.
+        /// Creates the report of a storage that never stored a record.
         package init() {}
     }
 
-    /// Nil where nothing was ever kept. Throws `StorageError`.
+    /// Opens the database; nil if it does not exist. Throws `StorageError`.
     package init?(directory: String) throws {
         place = StoragePlace(directory: directory)
         guard FileManager.default.fileExists(atPath: place.file) else { return nil }
@@ -63,7 +63,7 @@ package struct StorageInspection {
         }
     }
 
-    /// What is wrong with the database; empty if nothing is.
+    /// Returns the problems of the database; empty if there are none.
     package func problems() throws -> [String] {
         try mapped {
             try database.read { database in
@@ -76,12 +76,13 @@ package struct StorageInspection {
         }
     }
 
-    /// Deletes what has not been touched since then, but for what something younger continues. Returns how much that was.
+    /// Deletes records that have not been touched since `time` (unix seconds), except those that a younger record continues. Returns the
+    /// number of deleted records.
     package func prune(untouchedSince time: Int) throws -> Int {
         try mapped {
             try database.writeWithoutTransaction { database in
                 var deleted = 0
-                // A chain goes from its end: what its last one continued is free to go in the next round.
+                // Each round deletes the ends of chains, so that the next round can delete the records that they continued.
                 while case let more = try Pruning.delete(database, untouchedSince: time, most: 256), more > 0 { deleted += more }
                 try shrink(database)
                 return deleted
@@ -89,7 +90,7 @@ package struct StorageInspection {
         }
     }
 
-    /// Deletes everything, also the databases that were set aside. Returns how many records that were.
+    /// Deletes all records and the databases that were set aside. Returns the number of deleted records.
     package func removeAll() throws -> Int {
         try mapped {
             try database.writeWithoutTransaction { database in
@@ -104,7 +105,7 @@ package struct StorageInspection {
 
     private func shrink(_ database: Database) throws {
         try Pruning.giveBack(database, pages: Int(Int32.max))
-        // Others may be reading; then the journal is emptied by whoever writes next.
+        // If other processes are reading, a later writer truncates the journal.
         _ = try? database.checkpoint(.truncate)
     }
 

@@ -1,10 +1,10 @@
 import GRDB
 import ShimmyJSON
 
-/// Which chats are wanted.
+/// The filter of a list of chats.
 package struct ChatFilter: Sendable, Equatable {
     package var model: String?
-    /// Pairs that the metadata must have.
+    /// Pairs that the metadata must contain.
     package var metadata: [(key: String, value: String)] = []
 
     package init(model: String? = nil, metadata: [(key: String, value: String)] = []) {
@@ -28,7 +28,7 @@ extension Store {
         }
     }
 
-    /// Nil if there is none.
+    /// Returns a chat; nil if it does not exist.
     package func chat(_ id: String, owner: String) async throws -> StoredChat? {
         try await read { database in
             try Row.fetchOne(
@@ -38,7 +38,7 @@ extension Store {
         }
     }
 
-    /// Throws `StorageError.unknownCursor`.
+    /// Returns a page of the owner's chats. Throws `StorageError.unknownCursor`.
     package func chats(owner: String, filter: ChatFilter = ChatFilter(), page: Page) async throws -> Listing<StoredChat> {
         try await read { database in
             var query = Query("SELECT * FROM record WHERE owner = ? AND kind = ?", [owner, RecordKind.chat.rawValue])

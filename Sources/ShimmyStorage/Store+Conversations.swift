@@ -12,7 +12,7 @@ extension Store {
         }
     }
 
-    /// Nil if there is none.
+    /// Returns a conversation; nil if it does not exist.
     package func conversation(_ id: String, owner: String) async throws -> StoredConversation? {
         try await read { database in
             try Row.fetchOne(
@@ -24,8 +24,8 @@ extension Store {
         }
     }
 
-    /// All of a conversation's items, in their order. Nil if there is no such conversation.
-    /// Throws `StorageError.tooLarge` for one that takes more bytes than may be read at once.
+    /// Returns all items of a conversation in order; nil if the conversation does not exist. Throws `StorageError.tooLarge` if they exceed
+    /// `mostBytes` bytes.
     package func allItems(ofConversation id: String, owner: String, mostBytes: Int = .max) async throws -> [StoredItem]? {
         try await read { database in
             guard let serial = try Self.serial(database, id, .conversation, owner) else { return nil }
@@ -36,7 +36,8 @@ extension Store {
         }
     }
 
-    /// Adds items at a conversation's end: all of them, or none. Throws `StorageError.duplicate`. Returns whether there is such a conversation.
+    /// Appends all items to a conversation, or none of them. Returns false if the conversation does not exist. Throws
+    /// `StorageError.duplicate`.
     package func add(_ items: [StoredItem], toConversation id: String, owner: String) async throws -> Bool {
         let (items, time) = (items.map(ItemText.init), now())
         return try await write { database in
@@ -46,7 +47,7 @@ extension Store {
         }
     }
 
-    /// Whether there was such an item.
+    /// Deletes an item. Returns whether it existed.
     package func deleteItem(_ itemID: String, ofConversation id: String, owner: String) async throws -> Bool {
         let time = now()
         return try await write { database in

@@ -1,11 +1,10 @@
 import GRDB
 package import ShimmyJSON
 
-// What all kinds of records have in common: items, deletion, metadata.
+// Operations on all kinds of records: items, deletion, metadata.
 
 extension Store {
-    /// A part of a record's items; nil if there is no such record.
-    /// Throws `StorageError.unknownCursor`.
+    /// Returns a page of a record's items; nil if the record does not exist. Throws `StorageError.unknownCursor`.
     package func items(of id: String, _ kind: RecordKind, owner: String, page: Page) async throws -> Listing<StoredItem>? {
         try await read { database in
             guard let serial = try Self.serial(database, id, kind, owner) else { return nil }
@@ -21,7 +20,7 @@ extension Store {
         }
     }
 
-    /// Nil if there is no such item or no such record.
+    /// Returns an item of a record; nil if the item or the record does not exist.
     package func item(_ itemID: String, of id: String, _ kind: RecordKind, owner: String) async throws -> StoredItem? {
         try await read { database in
             guard let serial = try Self.serial(database, id, kind, owner) else { return nil }
@@ -31,7 +30,7 @@ extension Store {
         }
     }
 
-    /// An item of any record of the owner's, the newest if several have it. Nil if there is none.
+    /// Returns an item from any record of the owner, the newest if several records contain it; nil if there is none.
     package func item(_ id: String, owner: String) async throws -> StoredItem? {
         try await read { database in
             try Row.fetchOne(
@@ -45,7 +44,7 @@ extension Store {
         }
     }
 
-    /// Whether there was such a record.
+    /// Deletes a record. Returns whether it existed.
     package func delete(_ id: String, _ kind: RecordKind, owner: String) async throws -> Bool {
         try await write { database in
             try database.execute(
@@ -54,7 +53,7 @@ extension Store {
         }
     }
 
-    /// Replaces the metadata of a conversation or a chat. Returns whether there is such a record.
+    /// Replaces the metadata of a conversation or a chat. Returns whether the record exists.
     package func setMetadata(_ metadata: JSON, of id: String, _ kind: RecordKind, owner: String) async throws -> Bool {
         let (text, time) = (metadata.text, now())
         return try await write { database in
@@ -68,7 +67,7 @@ extension Store {
 
 // MARK: - Rows
 
-/// A query that grows with what it is asked for.
+/// A query that is built from parts.
 struct Query {
     private var sql: String
     private var arguments: StatementArguments
@@ -87,11 +86,11 @@ struct Query {
 }
 
 extension Page.Order {
-    /// The comparison that holds for what comes after something.
+    /// The SQL comparison operator for elements after another one in this order.
     var beyond: String { self == .asc ? ">" : "<" }
 }
 
-/// An item, ready to be written.
+/// An item in serialized form.
 struct ItemText: Sendable {
     let id: String
     let json: String
@@ -111,7 +110,7 @@ extension Store {
     }
 
     /// Appends items to a record.
-    /// - skipsKnown: items that it has already stay as they are; otherwise they are a `StorageError.duplicate`.
+    /// - skipsKnown: whether existing items stay unchanged; otherwise they throw `StorageError.duplicate`.
     static func append(_ items: [ItemText], to serial: Int64, skipsKnown: Bool = false, time: Int, _ database: Database) throws {
         var position = try Int64.fetchOne(database, sql: "SELECT max(position) FROM item WHERE record = ?", arguments: [serial]) ?? -1
         var bytes = 0
@@ -132,14 +131,14 @@ extension Store {
 
     static func item(_ row: Row) throws -> StoredItem { StoredItem(id: row["id"], json: try json(row["json"])) }
 
-    /// A page of rows, of which one more than the limit was asked for.
+    /// Returns a page. `rows` is the result of a query for one row more than the page's limit.
     static func listing<Element>(_ rows: [Row], _ page: Page, _ element: (Row) throws -> Element) rethrows -> Listing<Element> {
         Listing(data: try rows.prefix(page.limit).map(element), hasMore: rows.count > page.limit)
     }
 
     static func json(_ text: String) throws -> JSON {
         do {
-            // What came from a client may be as deep as a request, and lies deeper here.
+            // A client's value may be nested as deep as a request allows, and is nested deeper here.
             return try JSON.parse(text, limits: JSONLimits(depth: 256))
         } catch {
             throw StorageError.unavailable("a record cannot be read: \(error)")

@@ -2,7 +2,7 @@ import GRDB
 import ShimmyJSON
 
 extension Store {
-    /// Keeps a response with its input items. Throws `StorageError.full` for one that is larger than a quarter of what all may be.
+    /// Stores a response with its input items. Throws `StorageError.full` if it is larger than a quarter of the storage's limit.
     package func insert(_ response: StoredResponse, input: [StoredItem], events: [StoredEvent] = []) async throws {
         let (object, request) = (response.object.text, response.request?.text)
         let (items, time) = (input.map(ItemText.init), now())
@@ -23,7 +23,7 @@ extension Store {
         }
     }
 
-    /// Returns whether it was changed: not when it is gone, or in a status that the change does not start from.
+    /// Changes a response. Returns false if it does not exist or is in a status from which the change is not allowed.
     @discardableResult
     package func update(_ id: String, _ change: ResponseChange) async throws -> Bool {
         let (object, time) = (change.object?.text, now())
@@ -35,7 +35,7 @@ extension Store {
             guard let row, let status = StoredResponse.Status(rawValue: row["status"]), change.from.contains(status) else { return false }
             let serial: Int64 = row["serial"]
             let new = change.status ?? status
-            // What is finished is not run again.
+            // A finished response never runs again, so that its request is removed.
             try database.execute(
                 sql: """
                     UPDATE record SET status = ?1, touched = ?2, object = coalesce(?3, object), request = CASE WHEN ?4 THEN NULL ELSE request END,
@@ -54,10 +54,10 @@ extension Store {
         }
     }
 
-    /// Appends to a response's stream, in batches: each costs a transaction.
+    /// Appends events to a response's stream. Callers should append in batches, because each call costs a transaction.
     package func appendEvents(_ events: [StoredEvent], to id: String) async throws { try await update(id, ResponseChange(events: events)) }
 
-    /// Nil if there is none.
+    /// Returns a response; nil if it does not exist.
     package func response(_ id: String, owner: String) async throws -> StoredResponse? {
         try await read { database in
             try Row.fetchOne(
@@ -67,7 +67,7 @@ extension Store {
         }
     }
 
-    /// The events after a number, in their order; all with -1. Nil if there is no such response.
+    /// Returns the events after `number`, in order; -1 returns them from the first. Nil if the response does not exist.
     package func events(of id: String, owner: String, after number: Int, limit: Int = 1000) async throws -> [StoredEvent]? {
         try await read { database in
             guard let serial = try Self.serial(database, id, .response, owner) else { return nil }
@@ -78,7 +78,7 @@ extension Store {
         }
     }
 
-    /// All of a response's input items, in their order. Nil if there is no such response.
+    /// Returns all input items of a response in order; nil if the response does not exist.
     package func input(of id: String, owner: String) async throws -> [StoredItem]? {
         try await read { database in
             guard let serial = try Self.serial(database, id, .response, owner) else { return nil }
@@ -86,9 +86,9 @@ extension Store {
         }
     }
 
-    /// A response with all those that it continues. Nil if there is no such response.
-    /// Throws `StorageError.tooLarge` for one that takes more bytes than may be read at once.
-    /// - mostBytes: of all its turns together.
+    /// Returns a response with all responses that it continues; nil if the response does not exist. Throws `StorageError.tooLarge` if the
+    /// chain exceeds `mostBytes`.
+    /// - mostBytes: the max bytes of all turns together.
     package func chain(endingAt id: String, owner: String, mostBytes: Int = .max) async throws -> ResponseChain? {
         try await read { database in
             let bytes = try Int.fetchOne(
@@ -149,7 +149,7 @@ extension Store {
     }
 }
 
-/// An event, ready to be written.
+/// An event in serialized form.
 private struct EventText: Sendable {
     let number: Int
     let json: String
@@ -160,7 +160,7 @@ private struct EventText: Sendable {
     }
 }
 
-/// What every record begins with.
+/// The columns that all kinds of records share.
 struct NewRecord: Sendable {
     let kind: RecordKind
     let id: String
@@ -170,11 +170,11 @@ struct NewRecord: Sendable {
 }
 
 extension Store {
-    /// Writes what all kinds have; returns the serial, for the rest.
-    /// - content: the texts that the kind will add; they count.
+    /// Inserts the shared columns and the items of a record. Returns its serial, for the remaining columns.
+    /// - content: the texts of the remaining columns, which count towards the record's size.
     func insert(_ record: NewRecord, content: [String?], items: [ItemText], _ database: Database) throws -> Int64 {
         let bytes = content.reduce(0) { $0 + ($1?.utf8.count ?? 0) } + items.reduce(0) { $0 + $1.bytes }
-        // One record may push out many, not all.
+        // One record may displace many others, but not all.
         guard bytes <= limits.bytes / 4 else { throw StorageError.full }
         if try Bool.fetchOne(database, sql: "SELECT EXISTS (SELECT 1 FROM record WHERE id = ?)", arguments: [record.id]) == true {
             throw StorageError.duplicate(record.id)

@@ -1,4 +1,4 @@
-// Keeps records in SQLite: responses, conversations, chats, with whose they are. Knows no HTTP and no models.
+// This module stores records in SQLite: responses, conversations and chats, with their owners. It does not know about HTTP or models.
 
 import Dispatch
 import Foundation
@@ -12,11 +12,11 @@ import Synchronization
     import Darwin
 #endif
 
-/// How much is kept.
+/// The limits of the storage.
 package struct StorageLimits: Sendable, Equatable {
-    /// Of everything that is kept; beyond it the oldest goes that nothing living continues.
+    /// The max bytes of all records. Beyond it, the oldest records that no other record continues are deleted.
     package var bytes: Int
-    /// Since something was last changed.
+    /// Days after which untouched records are deleted.
     package var days: Int
 
     package init(bytes: Int = 1_000_000_000, days: Int = 30) {
@@ -25,11 +25,11 @@ package struct StorageLimits: Sendable, Equatable {
     }
 }
 
-/// Everything that outlives a request. Several processes may use one directory.
+/// All data that outlives a request. Several processes may use one directory.
 ///
-/// All functions throw `StorageError`, reading ones also `CancellationError`. They wait without a thread: the work runs on the database's
-/// own queues. What was written when a function returns survives the end of the process however it ends; a power cut may cost the last
-/// writes (SQLite's `synchronous = NORMAL`), never the database.
+/// All functions throw `StorageError`; functions that read also throw `CancellationError`. Waiting callers block no thread, because the
+/// work runs on the database's own queues. Data written when a function returns survives any end of the process. A power failure may lose
+/// the last writes (SQLite's `synchronous = NORMAL`) but never damages the database.
 package final class Store: Sendable {
     private enum State {
         case new
@@ -50,16 +50,16 @@ package final class Store: Sendable {
     let now: @Sendable () -> Int
     private let logger: Logger
     private let state = Mutex(State.new)
-    /// Held by everybody who uses the directory; nil until the database was opened for the first time.
+    /// This process's membership in the directory's users; nil until the database is first opened.
     private let membership = Mutex<StoragePlace.Membership?>(nil)
     private let queuedIDs = Mutex<[String]>([])
-    /// Opening and setting aside, which block.
+    /// The queue for opening and setting aside databases, which block.
     private let queue = DispatchQueue(label: "shimmy.storage.open", qos: .utility)
 
-    /// Opens nothing yet; the first use does, or `ready`.
-    /// - patience: seconds to wait for a database that somebody else has locked.
-    /// - retryAfter: how long a database that could not be opened is left alone.
-    /// - now: unix seconds.
+    /// Creates a store. The first access, or `ready`, opens the database.
+    /// - patience: max seconds to wait for a database that another process has locked.
+    /// - retryAfter: the delay before another attempt to open a database that could not be opened.
+    /// - now: returns the time in unix seconds.
     package init(
         directory: String, limits: StorageLimits = StorageLimits(), logger: Logger, patience: Double = 2, retryAfter: Duration = .seconds(1),
         now: @escaping @Sendable () -> Int = { Int(Date().timeIntervalSince1970) }
@@ -70,13 +70,13 @@ package final class Store: Sendable {
         self.patience = patience
         self.retryAfter = retryAfter
         self.now = now
-        // A file that may not grow is an error like a full disk, not the end of the process.
+        // Writing a file beyond its size limit becomes an error like a full disk, instead of ending the process.
         signal(SIGXFSZ, SIG_IGN)
     }
 
     package var path: String { place.file }
 
-    /// Ends the use of the database; what was waiting to be written is. Afterwards everything throws.
+    /// Completes pending writes and closes the database. Afterwards all functions throw.
     package func close() async {
         await withCheckedContinuation { continuation in
             queue.async { [self] in
@@ -91,13 +91,13 @@ package final class Store: Sendable {
         }
     }
 
-    /// Bytes of everything that is kept.
+    /// Returns the bytes of all records.
     package func usedBytes() async throws -> Int { try await read { try Pruning.usedBytes($0) } }
 
-    /// Throws why nothing can be kept right now: for those who want to know before they work.
+    /// Throws if the storage is unavailable. Callers use it to find out before they compute an answer.
     package func ready() async throws { _ = try await connection() }
 
-    /// Background responses that an earlier process left waiting. They are told once, to one process.
+    /// Returns the background responses that an earlier process left queued. They are returned once, to one process.
     package func takeQueued() async throws -> [StoredResponse] {
         try await ready()
         let ids = queuedIDs.withLock { ids in
@@ -134,7 +134,7 @@ package final class Store: Sendable {
     private func connection() async throws -> Connection {
         if let connection = try known() { return connection }
         return try await onQueue { [self] in
-            // Whoever waited for the same may find it done.
+            // Another caller may have opened the database meanwhile.
             if let connection = try known() { return connection }
             do {
                 return try open()
@@ -144,7 +144,7 @@ package final class Store: Sendable {
         }
     }
 
-    /// Nil when it is time to open the database.
+    /// Returns the open connection; nil if it is time to open the database. Throws the last error until `retryAfter` has passed.
     private func known() throws -> Connection? {
         try state.withLock { state in
             switch state {
@@ -189,7 +189,7 @@ package final class Store: Sendable {
         return connection
     }
 
-    /// What an earlier process had begun has failed; what it had not begun is told to whoever asks.
+    /// Marks the responses that an earlier process began as failed, and keeps the queued ones for `takeQueued`.
     private func tidyUp(_ pool: DatabasePool) throws {
         let (failed, queued) = try pool.write { database in
             (
@@ -218,7 +218,7 @@ package final class Store: Sendable {
             "the database was damaged: it has been set aside, and a new one begun", metadata: ["damaged": "\(name)", "database": "\(place.file)"])
     }
 
-    /// A damaged database is replaced, unless somebody has done so already.
+    /// Converts an error. Replaces a damaged database, unless another caller has already done so.
     private func failure(_ error: any Error, of connection: Connection) async -> any Error {
         guard let reason = StorageError(error) else { return error }
         guard reason == .damaged else { return reason }

@@ -3,11 +3,11 @@ import NIOCore
 import ShimmyAPI
 import ShimmyCore
 
-/// The encodings in which a body may arrive.
+/// The supported content encodings of a request body.
 enum BodyEncoding: Sendable {
     case identity, gzip, deflate, zstd
 
-    /// Throws a 415 that names an encoding that is not supported.
+    /// Parses a Content-Encoding header. Throws a 415 that names the encoding if it is not supported.
     init(header: String?) throws(APIError) {
         switch header?.trimmingSpaces.lowercased() {
         case nil, "", "identity": self = .identity
@@ -18,24 +18,24 @@ enum BodyEncoding: Sendable {
         }
     }
 
-    /// Returns the decoded bytes, which count towards the same bounds. The encoded ones are given back.
+    /// Returns the decoded bytes, which count towards the same limits, and releases the encoded ones.
     func decode(_ body: RequestBytes, _ budget: WorkBudget) throws -> RequestBytes {
         if self == .identity { return body }
         let encoded = body.take()
         defer { body.release() }
         let format = self == .zstd ? shimmy_inflate_zstd : shimmy_inflate_gzip_or_zlib
         if let decoded = try Inflation.decode(encoded, into: body.emptied(), format, budget) { return decoded }
-        // Some clients send deflate without the header that HTTP asks for.
+        // Some clients send deflate data without the zlib header that HTTP requires.
         if self == .deflate, let decoded = try Inflation.decode(encoded, into: body.emptied(), shimmy_inflate_raw, budget) { return decoded }
         throw APIError(status: 400, message: "The request's body is damaged: it is not \(self) data.", code: "invalid_encoding")
     }
 }
 
-/// Decompresses a piece at a time.
+/// Decompresses a body piece by piece.
 private enum Inflation {
     private static let pieceBytes = 64 << 10
 
-    /// Nil for damaged data, or data in another format. Throws what `RequestBytes.append` throws.
+    /// Returns the decompressed body; nil if the data is damaged or in another format. Throws the errors of `RequestBytes.append`.
     static func decode(_ encoded: [UInt8], into body: RequestBytes, _ format: shimmy_inflate_format, _ budget: WorkBudget) throws -> RequestBytes? {
         guard let inflate = shimmy_inflate_make(format) else { throw APIError.busy("there is no memory to decompress a body") }
         defer { shimmy_inflate_free(inflate) }

@@ -7,7 +7,7 @@ import NIOHTTPTypes
 import NIOHTTPTypesHTTP1
 import ShimmyCore
 
-/// Sets up the connections that the server accepts: who is let in, what a connection may take and how long, HTTP/1.0 and HTTP/1.1.
+/// Sets up accepted connections: admission, size and time limits, HTTP/1.0 and HTTP/1.1.
 struct ConnectionChannel: ServerChildChannel, HTTPChannelHandler {
     typealias Value = NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>
 
@@ -35,7 +35,7 @@ struct ConnectionChannel: ServerChildChannel, HTTPChannelHandler {
         decoder.maxHeaderListSize = limits.headerBytes
         decoder.maxHeaderFieldCount = limits.headerFields
         try pipeline.addHandler(WriteDeadline(limits.writeTime, logger: logger))
-        // Requests in a pipeline are taken one by one by the task that handles the connection.
+        // The task that handles the connection takes pipelined requests one by one.
         try pipeline.configureHTTPServerPipeline(
             withPipeliningAssistance: false, withErrorHandling: false, withOutboundHeaderValidation: false, withEncoderConfiguration: .init(),
             withDecoderLimitConfiguration: decoder)
@@ -50,13 +50,13 @@ struct ConnectionChannel: ServerChildChannel, HTTPChannelHandler {
     }
 }
 
-/// Tells a client for whom there is no room to come back later, and closes the connection.
+/// Asks a client to retry later when the server is full, and closes the connection.
 private final class ConnectionRefusal: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = Never
     typealias OutboundOut = ByteBuffer
 
-    /// How long the client's request is waited for: an answer before it can get lost.
+    /// How long to wait for the client's request. An answer that is sent before the request can get lost.
     private static let patience = TimeAmount.milliseconds(200)
 
     private static let answer: String = {
@@ -97,7 +97,7 @@ private final class ConnectionRefusal: ChannelInboundHandler {
     }
 }
 
-/// Keeps the server accepting when a single connection could not be accepted, as when the process has no file descriptor left.
+/// Keeps the server accepting after it failed to accept a single connection, for example when the process ran out of file descriptors.
 final class AcceptErrors: ChannelInboundHandler {
     typealias InboundIn = NIOAny
     typealias InboundOut = NIOAny

@@ -1,19 +1,20 @@
 import NIOCore
 import NIOHTTP1
 
-/// Keeps to the version and the life of a connection: what HTTP/1.0 clients understand, when a connection closes, and how much of a
-/// body that nobody reads is taken.
+/// Handles the version and the lifetime of a connection: compatibility with HTTP/1.0 clients, when the connection closes, and how many
+/// bytes of an unread body are drained.
 final class ConnectionLife: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
     typealias OutboundIn = HTTPServerResponsePart
     typealias OutboundOut = HTTPServerResponsePart
 
-    /// Bytes of a body that are read though the request was answered without it; beyond them the connection is closed.
+    /// The max bytes of a body that are drained after its request was answered without it. If the body is longer, the connection closes.
     private static let drainedBytes = 256 << 10
-    /// How long a connection is kept after its last answer, so that a client that still sends can read it.
+    /// How long a connection stays open after its last answer, so that a client that is still sending can read the answer.
     private static let lingerTime = TimeAmount.seconds(1)
-    /// Between the end of a client's time and the end of its connection: so long may the answer that says so take to be written.
+    /// The time between a client's timeout and the close of its connection. It bounds the time for writing the answer that reports the
+    /// timeout.
     static let grace = Duration.seconds(5)
 
     private struct Exchange {
@@ -23,11 +24,11 @@ final class ConnectionLife: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private let use: ServerUse
-    /// Requests whose response is not complete, in their order.
+    /// Requests whose response is not complete, in order of arrival.
     private var exchanges = CircularBuffer<Exchange>()
-    /// Whether the body of the newest request is not complete.
+    /// Whether the body of the newest request is incomplete.
     private var isBodyArriving = false
-    /// Bytes of that body that are still to come; nil where it does not say.
+    /// Remaining bytes of that body; nil if its length was not announced.
     private var announced: Int?
     private var drained = 0
     private var isLingering = false
@@ -59,14 +60,14 @@ final class ConnectionLife: ChannelDuplexHandler, RemovableChannelHandler {
 
     private func begin(_ head: inout HTTPRequestHead, _ context: ChannelHandlerContext) {
         let closes = !head.isKeepAlive
-        // The task that handles the connection knows this spelling only.
+        // The task that handles the connection only recognizes this spelling.
         if closes { head.headers.replaceOrAdd(name: "connection", value: "close") }
-        // Clients of HTTP/1.0 need not say whom they call. A browser always does.
+        // HTTP/1.0 clients may omit the Host header. A browser always sends it, so that this does not weaken the Host check.
         if head.version.isOld, !head.headers.contains(name: "host") { head.headers.add(name: "host", value: "localhost") }
-        // Only the first would be looked at, and a proxy may have looked at another one (RFC 9112, 3.2).
+        // The framework would use only the first Host header, and a proxy may have used another one (RFC 9112, section 3.2).
         let hosts = head.headers["host"]
         if hosts.count > 1 { head.headers.replaceOrAdd(name: "host", value: hosts.joined(separator: ",")) }
-        // Those that wait in a pipeline are not in flight yet.
+        // Pipelined requests that wait are not in flight yet.
         if exchanges.isEmpty { use.beginRequest() }
         exchanges.append(Exchange(version: head.version, closes: closes))
         (isBodyArriving, drained) = (true, 0)
@@ -79,7 +80,7 @@ final class ConnectionLife: ChannelDuplexHandler, RemovableChannelHandler {
         }
     }
 
-    /// Whoever reads the body learns that its time is over, and answers. The connection closes also if nobody does.
+    /// Reports the timeout to the reader of the body, which answers the request. The connection closes even if nothing answers.
     private func endSlowBody(_ context: ChannelHandlerContext) {
         guard isBodyArriving else { return }
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
@@ -118,12 +119,12 @@ final class ConnectionLife: ChannelDuplexHandler, RemovableChannelHandler {
         }
     }
 
-    /// Decides whether the connection goes on after the oldest response, and says so.
+    /// Decides whether the connection stays open after the oldest response, and sets the response's headers accordingly.
     private func decide(_ head: inout HTTPResponseHead) {
         guard var exchange = exchanges.first else { return }
         let isOld = exchange.version.isOld
         let isLeftUnread = isBodyArriving && exchanges.count == 1 && announced ?? 0 > Self.drainedBytes
-        // Without a length the end of the connection is the end of an old client's response.
+        // For an HTTP/1.0 client, the end of the connection marks the end of a response without a length.
         let isOpenEnded = isOld && !head.headers.contains(name: "content-length") && head.status.mayHaveResponseBody
         if isLeftUnread || isOpenEnded || head.headers[canonicalForm: "connection"].contains("close") { exchange.closes = true }
         exchanges[exchanges.startIndex] = exchange
@@ -137,8 +138,8 @@ final class ConnectionLife: ChannelDuplexHandler, RemovableChannelHandler {
 
     // MARK: The end
 
-    /// Says that nothing more is written, and reads for a moment what still comes: a connection that is closed while its client sends is reset,
-    /// and the client may lose the answer.
+    /// Closes the output side and drains input for a moment. Closing a connection while its client sends would reset it, and the client
+    /// could lose the answer.
     private func linger(_ context: ChannelHandlerContext) {
         if isLingering { return }
         isLingering = true
@@ -165,7 +166,7 @@ final class ConnectionLife: ChannelDuplexHandler, RemovableChannelHandler {
 struct BodyTimeout: Error {}
 
 extension HTTPVersion {
-    /// Before HTTP/1.1.
+    /// Whether the version is older than HTTP/1.1.
     fileprivate var isOld: Bool { major < 1 || (major == 1 && minor < 1) }
 }
 

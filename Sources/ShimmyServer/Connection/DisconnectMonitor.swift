@@ -1,10 +1,10 @@
 import NIOCore
 
-/// Tells whoever makes an answer that nobody waits for it any more.
+/// Reports a client's disconnect to the task that makes the answer.
 ///
-/// An answer can take minutes without a byte being written, so a failing write comes too late; and reading ahead for the
-/// end of the stream, as the framework offers, would cost the connection its keep-alive.
-/// A client that half-closes is taken for gone, as most servers do.
+/// An answer can take minutes without writing a byte, so a failing write would come too late. The framework's alternative, reading ahead
+/// for the end of the stream, would cost the connection its keep-alive. Like most servers, the monitor treats a half-closed connection as a
+/// disconnect.
 final class DisconnectMonitor: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = NIOAny
     typealias InboundOut = NIOAny
@@ -38,11 +38,11 @@ final class DisconnectMonitor: ChannelInboundHandler, RemovableChannelHandler {
 }
 
 extension Channel {
-    /// Runs `body`; calls `action` if the client goes away meanwhile.
+    /// Runs `body`, and calls `action` if the client disconnects meanwhile.
     @concurrent func onDisconnect<Result>(
         _ action: @escaping @Sendable () -> Void, during body: @concurrent () async throws -> sending Result
     ) async throws -> sending Result {
-        // A channel without the monitor (in tests of the router) has nobody who could go away.
+        // Router tests use a channel without the monitor, which cannot disconnect.
         let change = { @Sendable (change: @escaping @Sendable (DisconnectMonitor) -> Void) in
             try? await self.eventLoop.submit {
                 try change(self.pipeline.syncOperations.handler(type: DisconnectMonitor.self))

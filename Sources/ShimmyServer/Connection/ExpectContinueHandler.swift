@@ -2,8 +2,8 @@ import HTTPTypes
 import NIOCore
 import NIOHTTPTypes
 
-/// Answers `Expect: 100-continue` with `100 Continue`, unless the announced body is too large anyway:
-/// then the refusal is the answer and the body need not be sent (RFC 9110, section 10.1.1).
+/// Answers `Expect: 100-continue` with `100 Continue`, unless the announced body is too large. In that case the client gets the refusal and
+/// need not send the body (RFC 9110, section 10.1.1).
 final class ExpectContinueHandler: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPRequestPart
     typealias InboundOut = HTTPRequestPart

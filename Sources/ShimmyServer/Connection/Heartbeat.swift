@@ -1,4 +1,4 @@
-/// Calls an action at intervals until it is stopped, so that a stream without news still shows that it lives.
+/// Calls an action at intervals until it is stopped, so that the client of an idle stream can see that the stream is alive.
 struct Heartbeat: Sendable {
     private let task: Task<Void, Never>
 

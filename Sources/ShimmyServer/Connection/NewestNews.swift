@@ -1,10 +1,10 @@
 import Synchronization
 
-/// Hands on the newest of what comes faster than it can be told, and a sign of life where nothing comes.
+/// Delivers the newest value when values arrive faster than they can be written, and a ping when none arrive.
 package final class NewestNews<Value: Sendable>: Sendable {
     package enum News: Sendable {
         case value(Value)
-        /// Nothing new, but the work goes on.
+        /// A ping: there is no new value, but the work continues.
         case life
     }
 
@@ -14,7 +14,7 @@ package final class NewestNews<Value: Sendable>: Sendable {
     }
 
     private let state = Mutex(State())
-    /// One for each time when there may be something to take; ends with `finish`.
+    /// A stream with an element whenever there may be something to take. It ends with `finish`.
     package let wakes: AsyncStream<Void>
     private let waker: AsyncStream<Void>.Continuation
 
@@ -30,10 +30,10 @@ package final class NewestNews<Value: Sendable>: Sendable {
         waker.yield()
     }
 
-    /// What was told before is still handed on.
+    /// Ends `wakes`. A value set before is still delivered.
     package func finish() { waker.finish() }
 
-    /// nil where it was taken already.
+    /// Returns the newest value or a ping; nil if it was already taken.
     package func take() -> News? {
         state.withLock { state in
             defer { state = State() }

@@ -1,8 +1,8 @@
 import Synchronization
 
-/// Hands a value that only one task may use from the task that made it to the one that writes the response.
+/// Transfers a value that only one task may use, from the task that made it to the task that writes the response.
 ///
-/// `@unchecked Sendable`: the value leaves once, under the lock, and the giver keeps no reference.
+/// `@unchecked Sendable`: the value is taken once, under the lock, and the giver keeps no reference.
 final class OneConsumer<Value>: @unchecked Sendable {
     private struct Taken: Error {}
 

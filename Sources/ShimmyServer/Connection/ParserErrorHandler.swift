@@ -5,15 +5,15 @@ import NIOHTTPTypes
 import ShimmyAPI
 import ShimmyJSON
 
-/// Answers what is no HTTP, or has too large a head, with an error object like every other mistake, and closes the connection.
-/// (The framework would answer with an empty 400.)
+/// Answers a request that is not HTTP or has too large a head with an error object, as for other errors, and closes the connection. The
+/// framework would answer with an empty 400.
 final class ParserErrorHandler: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPRequestPart
     typealias InboundOut = HTTPRequestPart
     typealias OutboundIn = HTTPResponsePart
     typealias OutboundOut = HTTPResponsePart
 
-    /// Requests whose answer is not complete: a second answer must not come between.
+    /// Requests whose answer is incomplete. The handler must not write a second answer into the middle of another.
     private var unanswered = 0
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {

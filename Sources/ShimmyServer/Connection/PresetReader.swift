@@ -3,7 +3,7 @@ import ShimmyAPI
 import ShimmyJSON
 import ShimmyModels
 
-/// Reads requests that a model's preset applies to. Every route that renders a prompt reads its requests here.
+/// Reads requests and applies the preset of their model. Every route that renders a prompt reads its requests through it.
 struct PresetReader: Sendable {
     let body: RequestReader
     let models: ModelManager
@@ -11,15 +11,15 @@ struct PresetReader: Sendable {
 
     /// A decoded request, and the preset of its model.
     struct Reading<Value: Sendable>: Sendable {
-        /// With the preset's fields.
+        /// The decoded request, with the preset's fields applied.
         let value: Value
         let preset: RequestPreset
-        /// Fields of the client's whose values were replaced, for the response's header.
+        /// The client's fields whose values the preset replaced, for the response's header.
         let forced: [String]
     }
 
-    /// A request without a model, or with one that is not there, is decoded as it is: the decoder finds what is wrong with it.
-    /// - needsModel: false where a request that names no model means the only one.
+    /// Reads a request. A request without a model, or with an unknown one, is decoded unchanged; the decoder then reports the error.
+    /// - needsModel: false if a request without a model refers to the only one.
     func read<Value: Sendable>(
         _ request: Request, _ context: ShimmyRequestContext, for endpoint: EndpointRow, needsModel: Bool = true,
         decode: @escaping @Sendable (JSON) throws -> Value

@@ -2,9 +2,10 @@ import NIOCore
 import ShimmyAPI
 import Synchronization
 
-/// The bytes of one body while it arrives and is read. They count towards the process's bound until the object is released.
+/// The bytes of one body while it arrives and is read. They count towards the process's limit until the object is released.
 final class RequestBytes: Sendable {
-    /// Bytes of a piece. Pieces spare the copies of an array that grows, and a client that sends single bytes fills them all the same.
+    /// The size of a piece in bytes. Pieces avoid the copies of a growing array, and they are filled completely even if a client sends
+    /// single bytes.
     private static let pieceBytes = 256 << 10
 
     private struct State {
@@ -17,7 +18,7 @@ final class RequestBytes: Sendable {
     private let limit: Int
     private let state = Mutex(State())
 
-    /// - limit: bytes that the body may have.
+    /// - limit: the max size of the body in bytes.
     init(use: ServerUse, limit: Int) {
         self.use = use
         self.limit = limit
@@ -25,12 +26,12 @@ final class RequestBytes: Sendable {
 
     deinit { release() }
 
-    /// An object for another form of the same body, with the same bounds.
+    /// Returns an empty object for another form of the same body, with the same limits.
     func emptied() -> RequestBytes { RequestBytes(use: use, limit: limit) }
 
     var count: Int { state.withLock { $0.count } }
 
-    /// Throws a 413 for a body that is too large, and a 503 when all bodies together take as much memory as they may.
+    /// Appends bytes to the body. Throws a 413 if the body is too large, and a 503 if all bodies together exceed their memory limit.
     func append(_ buffer: ByteBuffer) throws(APIError) {
         let more = buffer.readableBytes
         guard more <= limit - count else { throw .bodyTooLarge(limit: limit) }
@@ -52,7 +53,7 @@ final class RequestBytes: Sendable {
         }
     }
 
-    /// Gives all bytes away, once.
+    /// Returns all bytes and removes them; a second call returns none.
     func take() -> [UInt8] {
         let pieces = state.withLock { state in
             defer { state.pieces = [] }
@@ -65,7 +66,7 @@ final class RequestBytes: Sendable {
         return bytes
     }
 
-    /// The body and everything that was made of it is gone.
+    /// Releases the reserved memory, once the body and everything made from it is gone.
     func release() {
         let reserved = state.withLock { state in
             defer { (state.reserved, state.pieces) = (0, []) }

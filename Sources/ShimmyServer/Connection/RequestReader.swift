@@ -9,13 +9,14 @@ import Synchronization
 
 /// Reads a request's body as JSON and decodes it, within the server's limits and on the worker pool.
 ///
-/// Neither the body's bytes nor its JSON outlive the call: what the decoder returns is all that is kept while the answer is made.
+/// Neither the body's bytes nor its JSON outlive the call: while the answer is made, the server keeps only the decoder's result.
 struct RequestReader: Sendable {
     let use: ServerUse
 
-    /// Bytes of a body that is parsed where it was read: that takes no longer than handing it to another thread.
+    /// The max size in bytes of a body that is parsed on the reading thread, because parsing takes no longer than a switch to another
+    /// thread.
     private static let smallBytes = 16 << 10
-    /// Bytes from which a body is parsed and decoded in the slow lane.
+    /// The size in bytes above which a body is parsed and decoded in the slow lane.
     private static let largeBytes = 1 << 20
 
     private var limits: ServerLimits { use.limits }
@@ -28,7 +29,7 @@ struct RequestReader: Sendable {
         return try await finish(body, context, decode)
     }
 
-    /// As `read`, for a request that needs no body: without one an empty object is decoded.
+    /// Reads a request as `read` does, but decodes an empty object if the request has no body.
     func readOptional<Value: Sendable>(
         _ request: Request, _ context: ShimmyRequestContext, decode: @escaping @Sendable (JSON) throws -> Value
     ) async throws -> Value {
@@ -38,9 +39,9 @@ struct RequestReader: Sendable {
 
     // MARK: In two steps
 
-    /// A body that was parsed and is not decoded yet.
+    /// A body that is parsed but not decoded.
     final class Parsed: Sendable {
-        /// What the field `model` says; nil where it is not a text.
+        /// The value of the field `model`; nil if it is not a string.
         let model: String?
         fileprivate let bytes: RequestBytes
         fileprivate let size: Int
@@ -65,7 +66,7 @@ struct RequestReader: Sendable {
         let encoding = try BodyEncoding(header: request.headers[.contentEncoding])
         let bytes = try await collect(request)
         if encoding != .identity {
-            // How large the body becomes is found out on the way.
+            // The decoded size is unknown until the body is decoded.
             return try await work(.max, context) { [limits] budget in
                 let decoded = try encoding.decode(bytes, budget)
                 let size = decoded.count
@@ -88,7 +89,7 @@ struct RequestReader: Sendable {
         }
     }
 
-    /// Runs work on the pool. A client that sent much and leaves ends it.
+    /// Runs work on the pool. For a body larger than `smallBytes`, a disconnect of the client cancels the work.
     private func work<Value: Sendable>(
         _ size: Int, _ context: ShimmyRequestContext, _ body: @escaping @Sendable (WorkBudget) throws -> Value
     ) async throws -> Value {
@@ -108,7 +109,8 @@ struct RequestReader: Sendable {
 
     // MARK: Bytes
 
-    /// A client that stops, or sends a byte now and then, is cut off: `ConnectionLife` ends a body that takes too long.
+    /// Collects the body's bytes. A client that stops sending, or sends a byte now and then, is cut off: `ConnectionLife` ends a body that
+    /// takes too long.
     private func collect(_ request: Request) async throws -> RequestBytes {
         let mediaType = request.headers[.contentType]?.split(separator: ";").first?.lowercased()
         guard mediaType?.trimmingSpaces == "application/json" else { throw APIError.notJSON }

@@ -3,12 +3,12 @@ import ShimmyCore
 import ShimmyJSON
 import Synchronization
 
-/// Counts what clients use of the server's bounds: connections, requests in flight, and bytes of bodies in memory.
+/// Counts how much of the server's limits clients use: connections, requests in flight, and bytes of bodies in memory.
 package final class ServerUse: Sendable {
-    /// How much is used at a moment.
+    /// The usage at a moment.
     package struct Numbers: Sendable, Equatable {
         package var connections = 0
-        /// Connections that were closed at once since the start, for lack of room.
+        /// Connections that the server refused since its start because a limit was reached.
         package var refusedConnections = 0
         /// Requests whose response is not complete.
         package var requests = 0
@@ -17,13 +17,13 @@ package final class ServerUse: Sendable {
 
     private struct State {
         var numbers = Numbers()
-        /// Open connections of each client that is not this machine.
+        /// Open connections by client. Clients on this machine are not counted.
         var clients: [String: Int] = [:]
-        /// The most connections that were open since memory was last given back.
+        /// The max number of connections open at once since memory was last returned.
         var peak = 0
     }
 
-    /// Connections that close before their memory is given back to the system; each took some 10 kB.
+    /// The number of connections that must close before memory is returned to the system. Each connection takes about 10 kB.
     private static let closedBeforeReturn = 1_000
 
     package let limits: ServerLimits
@@ -35,8 +35,8 @@ package final class ServerUse: Sendable {
 
     // MARK: Connections
 
-    /// Returns whether there is room for another connection. Each one that is let in is given back with `closeConnection`.
-    /// - address: the client's IP address; nil where it is unknown.
+    /// Returns whether another connection may be opened. Each admitted connection must be released with `closeConnection`.
+    /// - address: the client's IP address; nil if it is unknown.
     package func openConnection(from address: String?) -> Bool {
         let client = Self.client(address)
         return state.withLock { state in
@@ -63,13 +63,13 @@ package final class ServerUse: Sendable {
         }
         guard hasClosedMany else { return }
         Task { [limits] in
-            // The last of them are freed after they are counted.
+            // The last connections are freed only after they are counted.
             try? await Task.sleep(for: .seconds(1))
             try? await WorkerPool.files.run { _ in limits.returnFreedMemory() }
         }
     }
 
-    /// The name under which connections are counted; nil for this machine.
+    /// Returns the key under which a client's connections are counted; nil for this machine.
     private static func client(_ address: String?) -> String? {
         guard let address, !HostName.isLoopback(address), !address.hasPrefix("::ffff:127.") else { return nil }
         return address
@@ -80,12 +80,12 @@ package final class ServerUse: Sendable {
     func beginRequest() { state.withLock { $0.numbers.requests += 1 } }
     func endRequest() { state.withLock { $0.numbers.requests -= 1 } }
 
-    /// Whether more requests are in flight than may be; the one that asks is one of them.
+    /// Whether more requests are in flight than the limit allows, including the calling one.
     var hasTooManyRequests: Bool { state.withLock { $0.numbers.requests > limits.requests } }
 
     // MARK: Bodies
 
-    /// Returns whether there is room for more bytes of bodies.
+    /// Reserves memory for bytes of bodies. Returns false if the limit does not allow it.
     package func reserve(bodyBytes count: Int) -> Bool {
         state.withLock { state in
             guard count <= limits.bodyMemory - state.numbers.bodyBytes else { return false }
@@ -96,7 +96,7 @@ package final class ServerUse: Sendable {
 
     package func release(bodyBytes count: Int) { state.withLock { $0.numbers.bodyBytes -= count } }
 
-    /// For `GET /v1/engine`.
+    /// The usage and limits for `GET /v1/engine`.
     var json: JSON {
         let numbers = numbers
         return [
@@ -111,7 +111,7 @@ package final class ServerUse: Sendable {
 }
 
 extension APIError {
-    /// All of a bound of the process is used.
+    /// Returns the error for an exhausted limit of the process.
     static func busy(_ what: String) -> APIError {
         .unavailable("The server is busy: \(what). Try again in 1 s.", code: "server_busy", retryAfter: 1)
     }

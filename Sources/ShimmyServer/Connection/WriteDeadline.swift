@@ -1,9 +1,9 @@
 import Logging
 import NIOCore
 
-/// Closes a connection whose client reads nothing of what is to be written, so that a stream cannot hold memory for ever.
+/// Closes a connection whose client does not read pending data, so that a stream cannot hold memory forever.
 ///
-/// What waits to be written is bounded already: writers wait while a channel's buffer is full.
+/// The amount of pending data is already bounded, because writers wait while a channel's buffer is full.
 final class WriteDeadline: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
@@ -34,7 +34,7 @@ final class WriteDeadline: ChannelDuplexHandler, RemovableChannelHandler {
         timer = nil
     }
 
-    /// - waiting: bytes that wait to be written now; fewer of them later are progress.
+    /// - waiting: bytes that are pending now; fewer pending bytes later count as progress.
     private func start(_ context: ChannelHandlerContext, waiting: Int) {
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         timer = context.eventLoop.scheduleTask(in: limit) {

@@ -10,7 +10,7 @@ import ShimmyModels
 import ShimmyStorage
 
 extension APIError {
-    /// Any error as a client may see it. What is not foreseen is a 500 that tells nothing of the inside.
+    /// Maps any error to the error that the client gets. An unexpected error becomes a 500 that reveals no internals.
     init(any error: any Error) {
         switch error {
         case let error as APIError: self = error
@@ -56,7 +56,7 @@ extension APIError {
 }
 
 extension APIError {
-    /// Why something could not be kept or found again.
+    /// Maps a storage error to the error that the client gets.
     init(_ error: StorageError) {
         func server(_ status: Int, _ code: String, retryAfter: Int?) -> APIError {
             APIError(

@@ -2,8 +2,8 @@ import HTTPTypes
 import Hummingbird
 import ShimmyAPI
 
-/// Lets web pages of this machine, and of origins that were named, use the server. Other pages neither read its answers nor cause effects:
-/// a browser sends some requests without asking, and hides only their answers.
+/// Allows web pages of this machine and of configured origins to use the server. Other pages can neither read answers nor cause effects.
+/// The check is needed because a browser sends some requests without a preflight and only hides their answers.
 struct LoopbackCORSMiddleware: RouterMiddleware {
     typealias Context = ShimmyRequestContext
 
@@ -30,7 +30,7 @@ struct LoopbackCORSMiddleware: RouterMiddleware {
 
     private static func hasEffect(_ method: HTTPRequest.Method) -> Bool { method != .get && method != .head && method != .options }
 
-    /// Bytes of header names that are repeated to a browser.
+    /// The max bytes of requested header names that a preflight answer repeats.
     private static let longestNames = 4096
 
     private func preflight(_ request: Request, allowed: Bool) -> Response {
@@ -38,10 +38,10 @@ struct LoopbackCORSMiddleware: RouterMiddleware {
         guard allowed else { return response }
         let methods = routes.methods(forPath: request.uri.path)
         response.headers[.accessControlAllowMethods] = (methods.isEmpty ? ["GET", "POST"] : methods).joined(separator: ", ")
-        // A list of our own could never name every x-stainless-* header of every client; "*" would not cover authorization.
+        // A fixed list could not name every x-stainless-* header of every client, and "*" would not cover authorization.
         let names = request.headers[.accessControlRequestHeaders].flatMap { $0.utf8.count <= Self.longestNames ? $0 : nil }
         response.headers[.accessControlAllowHeaders] = names ?? "authorization, content-type"
-        // Asked by pages of the internet that were allowed: browsers protect this machine from them twice.
+        // Browsers send this header for allowed pages of the internet, because they additionally protect the private network from them.
         if request.headers[.privateNetworkRequest] == "true" { response.headers[.privateNetworkAllow] = "true" }
         response.headers[.accessControlMaxAge] = "600"
         return response

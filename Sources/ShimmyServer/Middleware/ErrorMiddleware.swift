@@ -6,7 +6,7 @@ import NIOHTTP1
 import ShimmyAPI
 import ShimmyModels
 
-/// Turns everything that is thrown into OpenAI's error object; the one place that maps errors to statuses.
+/// Turns every thrown error into OpenAI's error object. Only this middleware maps errors to statuses.
 struct ErrorMiddleware: RouterMiddleware {
     typealias Context = ShimmyRequestContext
 
@@ -18,19 +18,19 @@ struct ErrorMiddleware: RouterMiddleware {
         } catch let error as HTTPError where error.status == .notFound {
             return unmatched(request)
         } catch let error as HTTPParserError {
-            throw error  // the request was cut in the middle: there is nobody to answer
+            throw error  // the request was cut off, so there is no client to answer
         } catch {
             let mapped = APIError(any: error)
             if mapped.status >= 500, !(error is CancellationError) { context.logger.error("request failed", metadata: ["error": "\(error)"]) }
             var response = Response.error(mapped)
-            // What is left of a refused body is not worth reading.
+            // Reading the remaining bytes of a refused body is not worthwhile.
             if [408, 413, 426].contains(mapped.status) || mapped.code == "server_busy" { response.headers[.connection] = "close" }
             if mapped.status == 426 { response.headers[.upgrade] = "HTTP/1.1" }
             return response
         }
     }
 
-    /// No route took the request: the path is unknown or the method is wrong.
+    /// Returns the error for a request that matches no route: the path is unknown or the method is wrong.
     private func unmatched(_ request: Request) -> Response {
         let allowed = routes.methods(forPath: request.uri.path)
         if allowed.isEmpty {

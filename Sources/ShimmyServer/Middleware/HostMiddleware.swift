@@ -2,8 +2,8 @@ import HTTPTypes
 import Hummingbird
 import ShimmyAPI
 
-/// Refuses requests that were sent to a name that is not ours: a web page whose DNS name was rebound to this machine
-/// cannot talk to it (the browser sends the page's own name as Host).
+/// Refuses requests that were sent to a host name that is not the server's. This stops DNS rebinding: a web page whose name was rebound to
+/// this machine sends its own name as Host.
 struct HostMiddleware: RouterMiddleware {
     typealias Context = ShimmyRequestContext
 
@@ -11,11 +11,11 @@ struct HostMiddleware: RouterMiddleware {
 
     func handle(_ request: Request, context: Context, next: Next) async throws -> Response {
         guard let authority = request.head.authority else {
-            // Load balancers ask whether the server lives before they know its name.
+            // Load balancers probe the server's health before they know its name.
             if HealthRoutes.paths.contains(request.uri.path) { return try await next(request, context) }
             throw APIError.missingHost
         }
-        // `ConnectionLife` joins them.
+        // `ConnectionLife` joins several Host headers with commas.
         if authority.contains(",") { throw APIError.severalHosts }
         guard let host = HostName.withoutPort(authority), isOurs(host) else { throw APIError.hostNotAllowed(authority) }
         return try await next(request, context)

@@ -3,7 +3,7 @@ import Hummingbird
 import ShimmyAPI
 import ShimmyEngine
 
-/// Asks for an API key where the server has any. Health and the root stay open for probes.
+/// Requires an API key if the server has any. Health routes and the root stay open for probes.
 struct KeyMiddleware: RouterMiddleware {
     typealias Context = ShimmyRequestContext
 
@@ -21,7 +21,7 @@ struct KeyMiddleware: RouterMiddleware {
         return try await next(request, context)
     }
 
-    /// OpenAI's header, and the two that other clients of the kind use.
+    /// Returns the key of a request, from OpenAI's header or from one of the two headers of other APIs; nil if the request has none.
     private static func key(of request: Request) -> String? {
         if let authorization = request.headers[.authorization], authorization.lowercased().hasPrefix("bearer ") {
             return String(authorization.dropFirst("bearer ".count)).trimmingSpaces
@@ -29,7 +29,8 @@ struct KeyMiddleware: RouterMiddleware {
         return request.headers[.xAPIKey] ?? request.headers[.apiKey]
     }
 
-    /// Compares with every key, byte by byte to the end: the time tells nothing about how much of a guess was right.
+    /// Returns the holder of a key. The comparison covers every key and every byte, so that its time does not reveal how much of a guessed
+    /// key is right.
     private static func holder(of given: [UInt8], among holders: [ServerAccess.Holder]) -> ServerAccess.Holder? {
         var found: ServerAccess.Holder?
         for holder in holders {

@@ -1,7 +1,7 @@
 import Hummingbird
 import ShimmyAPI
 
-/// Refuses requests while as many are in flight as may be. Probes are always answered.
+/// Refuses requests while the number of requests in flight exceeds its limit. Health probes are always answered.
 struct LoadMiddleware: RouterMiddleware {
     typealias Context = ShimmyRequestContext
 

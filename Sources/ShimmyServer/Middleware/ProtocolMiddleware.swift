@@ -2,7 +2,8 @@ import HTTPTypes
 import Hummingbird
 import ShimmyAPI
 
-/// Answers what is about HTTP itself: a change to another protocol, and `OPTIONS` that is no browser's question.
+/// Answers requests about HTTP itself: an upgrade to WebSocket, which is refused, and `OPTIONS` requests that are not a browser's
+/// preflight.
 struct ProtocolMiddleware: RouterMiddleware {
     typealias Context = ShimmyRequestContext
 

@@ -4,8 +4,8 @@ import HummingbirdCore
 import Logging
 import ShimmyAPI
 
-/// Gives every response an `x-request-id`, which official clients show in their errors, and the log the same id: the client's own, or
-/// a new one.
+/// Adds `x-request-id` to every response, and the same id to the log. The id is the client's own or a new one. Official clients show it in
+/// their errors.
 struct RequestIDMiddleware: RouterMiddleware {
     typealias Context = ShimmyRequestContext
 
@@ -21,7 +21,7 @@ struct RequestIDMiddleware: RouterMiddleware {
 
     private static let longest = 128
 
-    /// A client's own id, if it is visible ASCII and short.
+    /// Returns the client's own id if it is visible ASCII and short; otherwise nil.
     private static func sane(_ id: String) -> String? {
         (1...longest).contains(id.utf8.count) && id.utf8.allSatisfy { (33...126).contains($0) } ? id : nil
     }

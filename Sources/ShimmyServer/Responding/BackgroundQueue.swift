@@ -1,11 +1,11 @@
-/// Which background responses are made and which wait, and who wants to hear of them. Decides; does nothing.
+/// Decides which background responses run and which wait, and keeps their watchers. It performs no work itself.
 ///
-/// Owners take turns, one response each: however many of one wait, another one's waits for one of them only.
-/// `Job` is what has to be done, `Stop` a way to end it, `Watcher` somebody who waits for news.
+/// Owners take turns of one response each: however many responses an owner has queued, another owner's next response waits for only one of
+/// them. A `Job` is the work for a response, a `Stop` is a way to stop it, and a `Watcher` waits for its events.
 package struct BackgroundQueue<Job: Sendable, Stop: Sendable, Watcher: Sendable>: Sendable {
     private struct Progress: Sendable {
         let owner: String
-        /// Of the last event that was kept.
+        /// The number of the last stored event.
         var number: Int
         var isCancelled = false
         var stop: Stop?
@@ -18,11 +18,11 @@ package struct BackgroundQueue<Job: Sendable, Stop: Sendable, Watcher: Sendable>
     }
 
     private let runningAtOnce: Int
-    /// Of each owner.
+    /// The max number of waiting responses per owner.
     private let mostWaiting: Int
-    /// By owner, oldest first; without those of whom nothing waits.
+    /// Waiting responses by owner, oldest first. Owners without waiting responses have no entry.
     private var waiting: [String: [Waiting]] = [:]
-    /// The owners of what waits, in the order of their turns.
+    /// The owners of waiting responses, in the order of their turns.
     private var turns: [String] = []
     private var active: [String: Progress] = [:]
     private var running = 0
@@ -33,10 +33,10 @@ package struct BackgroundQueue<Job: Sendable, Stop: Sendable, Watcher: Sendable>
         self.mostWaiting = mostWaiting
     }
 
-    /// Whether as many of an owner's responses wait as may.
+    /// Returns whether an owner's queue is full.
     package func isFull(for owner: String) -> Bool { waiting[owner, default: []].count >= mostWaiting }
 
-    /// - number: of the last event that was kept of it.
+    /// - number: the number of the response's last stored event.
     package mutating func add(_ job: Job, id: String, owner: String, number: Int) {
         guard !isStopped else { return }
         active[id] = Progress(owner: owner, number: number)
@@ -44,7 +44,7 @@ package struct BackgroundQueue<Job: Sendable, Stop: Sendable, Watcher: Sendable>
         waiting[owner, default: []].append(Waiting(id: id, job: job))
     }
 
-    /// The next response to be made; nil while there are enough or none waits.
+    /// Returns the next response to run; nil if the max number is running or none waits.
     package mutating func next() -> Job? {
         guard running < runningAtOnce, let owner = turns.first, let job = take(0, of: owner) else { return nil }
         running += 1
@@ -52,7 +52,7 @@ package struct BackgroundQueue<Job: Sendable, Stop: Sendable, Watcher: Sendable>
         return job
     }
 
-    /// Takes what waits out of an owner's line; one of whom nothing waits any more loses its turn.
+    /// Removes a waiting response from its owner's queue. An owner without further waiting responses loses its turn.
     private mutating func take(_ index: Int, of owner: String) -> Job? {
         let job = waiting[owner]?.remove(at: index).job
         if waiting[owner]?.isEmpty == true {
@@ -62,13 +62,13 @@ package struct BackgroundQueue<Job: Sendable, Stop: Sendable, Watcher: Sendable>
         return job
     }
 
-    /// How to end a response that has begun; whether it was cancelled before.
+    /// Stores how to stop a response that has begun. Returns whether the response was cancelled before.
     package mutating func begun(_ id: String, stop: Stop) -> Bool {
         active[id]?.stop = stop
         return isCancelled(id)
     }
 
-    /// Returns those who have to be told that it is over.
+    /// Removes a response that has ended. Returns the watchers to notify.
     package mutating func end(_ id: String) -> [Watcher] {
         running -= 1
         return active.removeValue(forKey: id)?.watchers ?? []
@@ -76,7 +76,7 @@ package struct BackgroundQueue<Job: Sendable, Stop: Sendable, Watcher: Sendable>
 
     // MARK: Stopping
 
-    /// Nothing is begun any more: what waits is not this queue's from now on. Returns those who watch it.
+    /// Stops the queue: it starts no further responses and drops the waiting ones. Returns the watchers of the dropped responses.
     package mutating func stop() -> [Watcher] {
         isStopped = true
         let left = turns.flatMap { waiting[$0] ?? [] }
@@ -84,27 +84,27 @@ package struct BackgroundQueue<Job: Sendable, Stop: Sendable, Watcher: Sendable>
         return left.flatMap { active.removeValue(forKey: $0.id)?.watchers ?? [] }
     }
 
-    /// All that wait or are made.
+    /// The ids of all waiting and running responses.
     package var activeIDs: [String] { Array(active.keys) }
 
     // MARK: Watching
 
     package func isActive(_ id: String) -> Bool { active[id] != nil }
 
-    /// Whether the watcher has to wait: it is returned by `advance`, `nudge` or `end`.
+    /// Returns whether the watcher has to wait. If so, `advance`, `nudge`, `end` or `stop` returns it later.
     package mutating func watch(_ id: String, beyond number: Int, _ watcher: Watcher) -> Bool {
         guard let progress = active[id], progress.number <= number else { return false }
         active[id]?.watchers.append(watcher)
         return true
     }
 
-    /// More was kept. Returns those who waited for it.
+    /// Records that more events were stored. Returns the watchers that waited for them.
     package mutating func advance(_ id: String, to number: Int) -> [Watcher] {
         active[id]?.number = number
         return nudge(id)
     }
 
-    /// All who watch a response, for a sign of life.
+    /// Returns all watchers of a response, so that they can send a ping.
     package mutating func nudge(_ id: String) -> [Watcher] {
         let watchers = active[id]?.watchers ?? []
         active[id]?.watchers = []
@@ -114,12 +114,12 @@ package struct BackgroundQueue<Job: Sendable, Stop: Sendable, Watcher: Sendable>
     // MARK: Cancelling
 
     package enum Cancellation {
-        /// It is not made here.
+        /// The response does not run in this process.
         case nothing
-        /// It begins at once, sees that it was cancelled, and ends.
+        /// The waiting response starts at once, detects the cancellation, and ends.
         case start(Job)
         case stop(Stop)
-        /// It looks whether it was cancelled before it goes on.
+        /// The response is starting; it checks for cancellation before it continues.
         case wait
     }
 
@@ -133,6 +133,6 @@ package struct BackgroundQueue<Job: Sendable, Stop: Sendable, Watcher: Sendable>
         return progress.stop.map(Cancellation.stop) ?? .wait
     }
 
-    /// Also of what is not there.
+    /// Returns whether a response was cancelled. An unknown response counts as cancelled.
     package func isCancelled(_ id: String) -> Bool { active[id]?.isCancelled ?? true }
 }

@@ -7,20 +7,20 @@ import ShimmyModels
 import ShimmyStorage
 import Synchronization
 
-/// Makes responses that nobody waits for: a few at a time, those of each owner in the order in which they came.
+/// Makes background responses: a few at a time, and those of each owner in the order in which they arrived.
 package final class BackgroundResponses: Sendable {
-    /// One response to be made. All else is in its record.
+    /// A response to make. Its record contains everything else.
     struct Job: Sendable {
         let id: String
         let storageOwner: String
-        /// With the owner who takes turns with others, here and in the engine.
+        /// The service terms, including the owner that takes turns with others, here and in the engine.
         let terms: ServiceTerms
     }
 
     private typealias Queue = BackgroundQueue<Job, Answer.Canceller, CheckedContinuation<Void, Never>>
 
     private let queue = Mutex(Queue(runningAtOnce: 8, mostWaiting: 1000))
-    /// Between two tries to begin a response while the storage fails, or the engine takes no more.
+    /// The delay before another attempt to begin a response, when the storage fails or the engine's queue is full.
     private static let patience: Duration = .seconds(1)
 
     let unkept: UnkeptEnds
@@ -29,7 +29,7 @@ package final class BackgroundResponses: Sendable {
     private let access: ServerAccess
     private let logger: Logger
 
-    /// - access: knows whose keys what was asked for in an earlier process belongs to.
+    /// - access: finds the owner of responses that an earlier process accepted.
     init(store: Store, maker: ResponseMaker, access: ServerAccess, logger: Logger) {
         self.store = store
         self.access = access
@@ -40,18 +40,18 @@ package final class BackgroundResponses: Sendable {
 
     // MARK: Coming in
 
-    /// Throws a 429 when too many of the owner wait already.
+    /// Throws a 429 if the owner's queue is full.
     func checkRoom(for owner: Owner) throws(APIError) {
         if queue.withLock({ $0.isFull(for: owner.name) }) { throw .queueFull(retryAfter: 10) }
     }
 
-    /// - number: of the last event that was kept of it.
+    /// - number: the number of the response's last stored event.
     func add(_ job: Job, number: Int) {
         queue.withLock { $0.add(job, id: job.id, owner: job.terms.owner.name, number: number) }
         startWaiting()
     }
 
-    /// Takes up what an earlier process left waiting.
+    /// Adds the queued responses that an earlier process left.
     func resume() async {
         do {
             for response in try await store.takeQueued() {
@@ -70,10 +70,10 @@ package final class BackgroundResponses: Sendable {
 
     // MARK: Stopping
 
-    /// Begins nothing any more: what waits is left for the next start.
+    /// Starts no further responses. Waiting ones stay queued for the next start of the server.
     func holdBack() { tell(queue.withLock { $0.stop() }) }
 
-    /// Returns when all that was being made has failed, and is kept as that. No model serves anybody afterwards.
+    /// Stops the running responses, and returns when all of them are stored as failed. Afterwards the models serve no requests.
     func stop() async {
         holdBack()
         await maker.models.shutdown()
@@ -88,7 +88,7 @@ package final class BackgroundResponses: Sendable {
 
     func isActive(_ id: String) -> Bool { queue.withLock { $0.isActive(id) } }
 
-    /// Returns when an event beyond a number was kept, when the response is over, or when somebody asked for a sign of life.
+    /// Returns when an event after `number` was stored, when the response has ended, or when a ping was requested.
     func watch(_ id: String, beyond number: Int) async {
         await withCheckedContinuation { continuation in
             let waits = queue.withLock { $0.watch(id, beyond: number, continuation) }
@@ -96,7 +96,7 @@ package final class BackgroundResponses: Sendable {
         }
     }
 
-    /// Makes all who watch a response look.
+    /// Wakes all watchers of a response.
     func nudge(_ id: String) { tell(queue.withLock { $0.nudge(id) }) }
 
     private func tell(_ watchers: [CheckedContinuation<Void, Never>]) {
@@ -105,7 +105,7 @@ package final class BackgroundResponses: Sendable {
 
     // MARK: Cancelling
 
-    /// Ends a response and returns when it has. Does nothing to one that is not made here.
+    /// Cancels a response and returns when it has ended. Does nothing if it does not run in this process.
     func cancel(_ id: String) async {
         switch queue.withLock({ $0.cancel(id) }) {
         case .nothing: return
@@ -138,8 +138,8 @@ package final class BackgroundResponses: Sendable {
         }
     }
 
-    /// Says that the response is being made. Nil when it is not to be: it is cancelled or deleted.
-    /// While the storage fails it stays what it is, queued.
+    /// Marks the response as in progress and returns its request, record and events; nil if it was cancelled or deleted. While the storage
+    /// fails, the response stays queued.
     private func begin(_ job: Job) async throws -> (ResponseRequest, ResponseRecord, ResponseEvents)? {
         guard let stored = try await store.response(job.id, owner: job.storageOwner), stored.status == .queued, let body = stored.request,
             let items = try await store.input(of: job.id, owner: job.storageOwner)
@@ -161,7 +161,8 @@ package final class BackgroundResponses: Sendable {
         return (request, record, events)
     }
 
-    /// A request that was stored by another version of the program and cannot be decoded by this one has failed: nobody will ever make it.
+    /// Marks a response as failed if another version of the program stored its request and this version cannot decode it. It could never
+    /// run.
     private func failUnreadable(_ job: Job, _ error: any Error) async {
         logger.error("background response failed: its stored request cannot be read", metadata: ["response": "\(job.id)", "error": "\(error)"])
         let reason = APIError(any: error)
@@ -180,7 +181,7 @@ package final class BackgroundResponses: Sendable {
     private var isShuttingDown: Bool { maker.models.isShuttingDown }
     private func isCancelled(_ job: Job) -> Bool { queue.withLock { $0.isCancelled(job.id) } }
 
-    /// Starts the answer when the engine has a place for it: nobody is there who would come back later.
+    /// Starts the answer, and retries while the engine's queue is full, because a background response has no client that could retry.
     private func start(
         _ job: Job, _ request: ResponseRequest, _ items: [ResponseItem], on backend: any Backend
     ) async throws -> sending (answer: Answer, dropped: Int) {

@@ -5,16 +5,16 @@ import ShimmyStorage
 
 /// The items that a response is made from.
 struct ResponseContext: Sendable {
-    /// What was said before the request.
+    /// The items that precede the request.
     var earlier: [ResponseItem] = []
-    /// What the request brings.
+    /// The request's own items.
     var input: [ResponseItem] = []
 
     var items: [ResponseItem] { earlier + input }
 }
 
 extension ResponseRequest {
-    /// With the tools that the items of its conversation bring.
+    /// Returns the request with the tools that the items of its conversation declare.
     func takingTools(of context: ResponseContext) async throws -> ResponseRequest {
         try await WorkerPool.input.run { [self] _ in
             var request = self
@@ -24,12 +24,12 @@ extension ResponseRequest {
     }
 }
 
-/// Finds what a request goes on from.
+/// Finds the items that a request continues from.
 struct ResponseContextFinder: Sendable {
-    /// Nil where nothing may be stored.
+    /// The storage; nil if the server stores nothing.
     let store: Store?
 
-    /// Throws a 400 or a 404 for what is not there, or does not belong to the owner.
+    /// Returns the items for a response. Throws a 400 or a 404 if an object does not exist or belongs to another owner.
     func context(previous: String?, conversation: String?, input: [InputItem], owner: String) async throws -> ResponseContext {
         var context = ResponseContext()
         if let previous {
@@ -63,7 +63,7 @@ struct ResponseContextFinder: Sendable {
         }
     }
 
-    /// Decodes stored items on the worker pool: there may be many. Throws a 400 for more than a request may have.
+    /// Decodes stored items on the worker pool, because there may be many. Throws a 400 if there are more than a request may contain.
     private static func items(_ decode: @escaping @Sendable () throws -> [ResponseItem]) async throws -> [ResponseItem] {
         let items = try await WorkerPool.input.run(.slow, seconds: InputLimits.standard.prepareSeconds) { _ in try decode() }
         let most = InputLimits.standard.messages
@@ -71,12 +71,12 @@ struct ResponseContextFinder: Sendable {
         return items
     }
 
-    /// References lead to what was said before, to other items of the input, or to any response's output.
+    /// Replaces references by the items they refer to: earlier items, other items of the input, or the output of any response of the owner.
     private func resolve(_ input: [InputItem], among earlier: [ResponseItem], _ owner: String) async throws -> [ResponseItem] {
         var known = Dictionary(earlier.map { ($0.id, $0) }) { $1 }
         for case .item(let item) in input { known[item.id] = item }
         let here = known
-        // Items of one response are looked up once, however many references there are.
+        // Looks up the items of each response once, regardless of the number of references.
         var outputs: [String: [ResponseItem]] = [:]
         return try await InputItem.resolve(input) { id in
             if let item = here[id] { return item }

@@ -3,13 +3,13 @@ import ShimmyChat
 import ShimmyCore
 import ShimmyModels
 
-/// Starts the answers that responses are made of.
+/// Starts the answers for responses.
 struct ResponseMaker: Sendable {
     let models: ModelManager
     let presets: @Sendable (ModelRecord) -> RequestPreset
 
-    /// Everything that can be wrong with a request is found here, before the answer begins.
-    /// - dropped: how many of the oldest items did not fit.
+    /// Starts an answer. All errors in a request are found here, before the answer begins.
+    /// - dropped: the number of the oldest items that were dropped because they did not fit.
     func start(
         _ request: ResponseRequest, _ items: [ResponseItem], on backend: any Backend, _ terms: ServiceTerms
     ) async throws -> sending (answer: Answer, dropped: Int) {
@@ -24,7 +24,7 @@ struct ResponseMaker: Sendable {
         }
     }
 
-    /// Finds what is wrong with a request, as far as that is possible without starting.
+    /// Throws the errors in a request that can be found without starting the answer.
     func check(_ request: ResponseRequest, _ items: [ResponseItem], on backend: any Backend) async throws {
         var (rest, attempt) = (items, 0)
         while true {
@@ -40,20 +40,20 @@ struct ResponseMaker: Sendable {
         }
     }
 
-    /// With what is preset for the model.
+    /// Returns the chat request with the model's preset applied.
     private func chat(_ request: ResponseRequest, _ items: [ResponseItem]) async throws -> ChatRequest {
         var chat = try await WorkerPool.input.run { _ in try request.chat(items) }
         if let record = try? await models.find(request.model) { presets(record).complete(&chat.conversation) }
         return chat
     }
 
-    /// The items without the oldest, where the request allows it and that helps; otherwise throws what the client has to know.
-    /// - attempt: how many times that was done before.
+    /// Returns the items without the oldest ones, if the request allows truncation and it helps. Otherwise throws the error for the client.
+    /// - attempt: the number of earlier truncations.
     private static func fewer(
         _ items: [ResponseItem], _ request: ResponseRequest, _ error: GenerationError, _ attempt: Int
     ) async throws -> [ResponseItem] {
         if request.truncates, case .contextExceeded(let prompt, let requested, let context, _) = error {
-            // An answer without a limit of its own gets some room.
+            // Reserves room for an answer without a token limit of its own.
             let excess = prompt + (requested ?? context / 8) - context
             let fewer = try await WorkerPool.input.run { _ in
                 ItemTruncation.dropping(items, excess: max(1, excess), of: prompt, attempt: attempt)

@@ -2,20 +2,21 @@ import ShimmyAPI
 import ShimmyJSON
 import ShimmyStorage
 
-/// Where a response is kept while it is made and afterwards.
+/// The stored record of a response, while the response is made and afterwards.
 struct ResponseRecord: Sendable {
     let store: Store
     let unkept: UnkeptEnds
     let id: String
     let owner: String
-    /// What the response was made from: for its record, then for its conversation.
+    /// The response's input items, for its record and then for its conversation.
     private(set) var input: [ResponseItem]
-    /// Whether its events are kept too, so that a stream can begin anew: those of background responses.
+    /// Whether events are stored too, so that a stream can restart. This is the case for background responses.
     let keepsEvents: Bool
-    /// Whether it has to be kept: the client said so, or something else goes on from it. Otherwise it is made even where it cannot be.
+    /// Whether the response must be stored, because the client asked for it or another object continues from it. Otherwise the response is
+    /// made even if it cannot be stored.
     let isRequired: Bool
 
-    /// - body: the request as it came, for a response that waits.
+    /// - body: the request as received, for a queued response; otherwise nil.
     func insert(_ object: ResponseObject, _ request: ResponseRequest, body: JSON? = nil, events: [JSON] = []) async throws {
         var response = stored(object)
         (response.previousID, response.request) = (request.previousID, body)
@@ -26,26 +27,27 @@ struct ResponseRecord: Sendable {
         }
     }
 
-    /// The record once it is in the storage. The input is held on to for a conversation only.
+    /// Returns the record for use after the insertion. It keeps the input only if the response belongs to a conversation.
     func inserted(for request: ResponseRequest) -> ResponseRecord {
         var record = self
         if request.conversationID == nil { record.input = [] }
         return record
     }
 
-    /// Says that it is being made. Returns false if it was cancelled or deleted meanwhile.
+    /// Marks the response as in progress. Returns false if it was cancelled or deleted meanwhile.
     func begin(_ object: ResponseObject, _ events: [JSON]) async throws -> Bool {
         try await store.update(
             id, ResponseChange(status: .inProgress, object: object.json, events: keepsEvents ? Self.stored(events) : [], from: [.queued]))
     }
 
-    /// Returns false if it was deleted meanwhile.
+    /// Stores further events. Returns false if the response was deleted meanwhile.
     func append(_ events: [JSON]) async throws -> Bool {
         guard keepsEvents, !events.isEmpty else { return true }
         return try await store.update(id, ResponseChange(events: Self.stored(events)))
     }
 
-    /// Keeps what came of it; what was said becomes part of its conversation.
+    /// Stores the final state of the response. If its status is completed or incomplete, its input and output become part of its
+    /// conversation.
     func finish(_ object: ResponseObject, _ events: [JSON]) async throws {
         var change = ResponseChange(status: Self.status(object.status), object: object.json, events: keepsEvents ? Self.stored(events) : [])
         if object.conversationID != nil, object.status == .completed || object.status == .incomplete {
@@ -54,7 +56,7 @@ struct ResponseRecord: Sendable {
         try await store.update(id, change)
     }
 
-    /// As `finish`, at once or as soon as that is possible; until then the end is told from memory.
+    /// Stores the final state as `finish` does, or retries until that succeeds. Until then the server returns it from memory.
     func finishSurely(_ object: ResponseObject, _ events: [JSON]) async {
         do {
             try await finish(object, events)
@@ -67,7 +69,7 @@ struct ResponseRecord: Sendable {
         unkept.note(id, owner: owner, stored(object), events: events) { try await finish(object, events) }
     }
 
-    /// It is kept no longer, as soon as that is possible.
+    /// Deletes the record, and retries until that succeeds.
     func leave() {
         unkept.note(id, owner: owner, nil) { _ = try await store.delete(id, .response, owner: owner) }
     }

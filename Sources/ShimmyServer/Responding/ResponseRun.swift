@@ -5,8 +5,8 @@ import ShimmyCore
 import ShimmyJSON
 import ShimmyModels
 
-/// Makes one response: reads its answer, tells its events, keeps what came of it. Used by one task.
-/// Dropping it before its end stops the work and leaves a cancelled response.
+/// Makes one response: reads its answer, produces its events and stores the result. Only one task may use it. If it is released before its
+/// end, the work stops and the response is cancelled.
 final class ResponseRun {
     let canceller: Answer.Canceller
     private let answer: Answer
@@ -17,13 +17,13 @@ final class ResponseRun {
     private var events: ResponseEvents
     private var reason = FinishReason.stop
     private var isOver = false
-    /// Why it failed; nil otherwise.
+    /// The reason for a failure; nil if the response has not failed.
     private(set) var failure: APIError?
-    /// Why it is not kept though it should be; nil otherwise.
+    /// The reason why the response is not stored although it should be; nil otherwise.
     private(set) var obstacle: APIError?
 
-    /// - record: nil for a response that is not kept.
-    /// - models: those who made the answer; when they shut down it fails.
+    /// - record: the response's record; nil if the response is not stored.
+    /// - models: the manager of the answer's model; if it shuts down, the response fails.
     init(
         _ answer: sending Answer, _ lease: ModelLease, _ events: ResponseEvents, _ record: ResponseRecord?, _ models: ModelManager,
         _ logger: Logger
@@ -47,7 +47,7 @@ final class ResponseRun {
 
     var object: ResponseObject { events.object }
 
-    /// The next events, kept where they have to be; none for a sign of life. Nil after the last ones.
+    /// Returns the next events, after storing them if required; empty for a ping, nil after the last events.
     func next() async -> [JSON]? {
         while !isOver {
             do {
@@ -70,13 +70,14 @@ final class ResponseRun {
         return nil
     }
 
-    /// What could not be kept was not told either: the events that end the response go on from those before.
+    /// Produces the events for a delta. If they cannot be stored, they are not sent either, and the response's last events continue from
+    /// the earlier ones.
     private func push(_ delta: AnswerDelta) async throws -> [JSON] {
         guard let record, record.keepsEvents else { return events.push(delta) }
         let before = events
         let new = events.push(delta)
         do {
-            // Otherwise somebody deleted it.
+            // False means that the response was deleted.
             guard try await record.append(new) else { throw CancellationError() }
             return new
         } catch {
@@ -92,7 +93,8 @@ final class ResponseRun {
         return await end { $0.fail(mapped) }
     }
 
-    /// What has to be kept and cannot be is a failure: nobody shall believe in it. What is kept by default says that it was not.
+    /// Ends the response and stores it. If a required record cannot be stored, the response fails, so that no client relies on it. If the
+    /// record is optional, the response completes and reports that it was not stored.
     private func end(_ make: (inout ResponseEvents) -> [JSON]) async -> [JSON] {
         isOver = true
         canceller.cancel()

@@ -12,7 +12,7 @@ import ShimmyStorage
 struct ResponseStreams: Sendable {
     let heartbeat: Duration
 
-    /// Writes all that a stream tells.
+    /// Writes all events of a stream.
     typealias Telling = @concurrent @Sendable (inout any ResponseBodyWriter) async throws -> Void
 
     func respond(_ tell: @escaping Telling) -> Response {
@@ -24,8 +24,8 @@ struct ResponseStreams: Sendable {
             })
     }
 
-    /// A stream that begins before its model is there: comments tell how far it is.
-    /// - failed: what is told where nothing can begin.
+    /// Returns a stream that begins before its model is loaded; comments report the load progress.
+    /// - failed: makes the events to write if the response cannot begin.
     /// - begin: begins the response.
     func respond(
         after pending: PendingLease, _ context: ShimmyRequestContext, failed: @escaping @Sendable (APIError) -> [JSON],
@@ -43,7 +43,7 @@ struct ResponseStreams: Sendable {
         }
     }
 
-    /// A response that is made for this stream: when the client goes, the work ends.
+    /// Writes the events of a response that is made for this stream. If the client disconnects, the work stops.
     func live(_ consumer: OneConsumer<ResponseRun>, first: [JSON], _ context: ShimmyRequestContext) -> Telling {
         { writer in
             let run = try consumer.take()
@@ -55,7 +55,7 @@ struct ResponseStreams: Sendable {
                     try await Self.write(first, to: &writer)
                     while let events = await run.next() { try await Self.write(events, to: &writer) }
                 } catch {
-                    // Nobody listens any more; what came of it is kept all the same.
+                    // The client is gone, but the run continues to its end so that the result is stored.
                     canceller.cancel()
                     while await run.next() != nil {}
                     throw error
@@ -64,7 +64,7 @@ struct ResponseStreams: Sendable {
         }
     }
 
-    /// The events of a background response after a number, as far as there are any and then as they come.
+    /// Writes the stored events of a background response after an event number, and then further events as they are stored.
     func kept(_ id: String, after number: Int, _ store: Store, _ background: BackgroundResponses, _ context: ShimmyRequestContext) -> Telling {
         { writer in
             let pulse = Heartbeat(every: heartbeat) { background.nudge(id) }
@@ -94,7 +94,7 @@ struct ResponseStreams: Sendable {
                 number = last.number
                 continue
             }
-            // Whoever was over before the look has told everything.
+            // If the response had ended before the read, all stored events have been written.
             guard wasActive else {
                 if !unkept.isEmpty { try await write(unkept, to: &writer) }
                 return
@@ -108,7 +108,7 @@ struct ResponseStreams: Sendable {
         (try? await store.events(of: id, owner: owner, after: number, limit: 1))?.isEmpty == false
     }
 
-    /// No events are a sign of life.
+    /// Writes events, or a ping if there are none.
     @concurrent private static func write(_ events: [JSON], to writer: inout any ResponseBodyWriter) async throws {
         let bytes = events.isEmpty ? ServerSentEvents.ping : events.flatMap(ServerSentEvents.event)
         try await writer.write(ByteBuffer(bytes: bytes))

@@ -2,11 +2,11 @@ import ShimmyJSON
 import ShimmyStorage
 import Synchronization
 
-/// Ends of responses that the storage would not take. They are told from memory, and kept as soon as that is possible.
+/// Final states of responses that the storage failed to save. The server returns them from memory and retries until they are stored.
 final class UnkeptEnds: Sendable {
     private struct End {
         let owner: String
-        /// Nil for a response that is to be gone.
+        /// The response; nil if it is to be deleted.
         let response: StoredResponse?
         let events: [JSON]
     }
@@ -18,9 +18,9 @@ final class UnkeptEnds: Sendable {
 
     init(store: Store) { self.store = store }
 
-    /// - response: what became of it; nil when it is to be gone.
-    /// - events: the last ones.
-    /// - keep: tried until it does not throw.
+    /// - response: the final state; nil if the response is to be deleted.
+    /// - events: the last events.
+    /// - keep: stores the final state; called until it does not throw.
     func note(
         _ id: String, owner: String, _ response: StoredResponse?, events: [JSON] = [], keep: @escaping @Sendable () async throws -> Void
     ) {
@@ -38,16 +38,16 @@ final class UnkeptEnds: Sendable {
         }
     }
 
-    /// Somebody has deleted it.
+    /// Discards the final state of a response that a client deleted.
     func forget(_ id: String) { ends.withLock { $0[id] = nil } }
 
-    /// A response as clients may see it; nil if there is none.
+    /// Returns a response as its owner may see it; nil if it does not exist.
     func response(_ id: String, owner: String) async throws -> StoredResponse? {
         guard let end = end(id, owner) else { return try await store.response(id, owner: owner) }
         return end.response
     }
 
-    /// The events after a number that are in memory alone.
+    /// Returns the events after `number` that are only in memory.
     func events(of id: String, owner: String, after number: Int) -> [JSON] {
         (end(id, owner)?.events ?? []).filter { $0["sequence_number"]?.intValue ?? 0 > number }
     }

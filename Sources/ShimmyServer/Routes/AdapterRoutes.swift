@@ -5,8 +5,8 @@ import ShimmyChat
 import ShimmyJSON
 import ShimmyModels
 
-/// `GET /lora-adapters`, Shimmy's own under llama-server's name: the adapters that requests to a model may ask for.
-/// There is no POST: scales are a request's own, not the server's.
+/// `GET /lora-adapters`, an API of Shimmy under llama-server's path: the adapters that requests to a model may use. There is no POST,
+/// because scales belong to a request, not to the server.
 struct AdapterRoutes: Sendable {
     let models: ModelManager
 
@@ -21,14 +21,15 @@ struct AdapterRoutes: Sendable {
 }
 
 extension ModelManager {
-    /// A model that is loaded, for requests that only look at it. Throws a 409 for one that is not.
+    /// Returns a loaded model, for requests that only inspect it. Throws a 409 if the model is not loaded.
     func loaded(_ name: String?) async throws -> (name: String, backend: any Backend) {
         let name = try await meant(by: name)
         guard let backend = loadedBackend(try await findUsable(name)) else { throw APIError.modelNotLoaded(name) }
         return (name, backend)
     }
 
-    /// Programs that were made for servers of one model name none.
+    /// Returns `name`; if it is nil, returns the only loaded model or else the only installed one, because programs written for single-model
+    /// servers name none. Throws a 400 if `name` is nil and neither exists.
     func meant(by name: String?) async throws -> String {
         if let name { return name }
         guard let only = await onlyModel() else { throw APIError.missing(.key("model")) }

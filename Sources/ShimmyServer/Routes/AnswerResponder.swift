@@ -9,7 +9,7 @@ import ShimmyCore
 import ShimmyJSON
 import ShimmyModels
 
-/// What a request asks of a model, and how it wants to hear of it.
+/// The model that a request asks for, and the form of its answer.
 struct ModelAsk: Sendable {
     let model: String
     let keepAlive: KeepAlive?
@@ -23,21 +23,22 @@ struct StartedAnswer<Dialect: AnswerDialect> {
     let answer: Answer
     let dialect: Dialect
     let choices: Int
-    /// Nil when the answer is not stored. The dialect of a stream must keep its chunks then.
+    /// Stores the answer; nil if it is not stored. If it is set, the dialect of a stream must keep its chunks.
     var keep: AnswerResponder.Keep?
 }
 
-/// Answers a request with what a model says, whole or as a stream.
+/// Answers a request with a model's output, whole or as a stream.
 struct AnswerResponder: Sendable {
     let models: ModelManager
     let heartbeat: Duration
-    /// How long a stream's status waits for a model that is not loaded: a mistake in the prompt is found with the model only.
+    /// How long a stream waits for a model to load before it starts. Errors in the prompt are found only with the model, and after the
+    /// start of the stream they can no longer set the status.
     let silence: Duration
 
-    /// Stores a whole answer. Its client hears of the end when that is done.
+    /// Stores a whole answer. The client gets the end of the answer after this has succeeded.
     typealias Keep = @Sendable (JSON) async throws -> Void
 
-    /// - start: begins the answer once the model is there, and finds what is wrong with the request.
+    /// - start: begins the answer once the model is loaded, and throws the errors in the request.
     func respond<Dialect: AnswerDialect>(
         to ask: ModelAsk, _ context: ShimmyRequestContext,
         start: @escaping @concurrent @Sendable (ModelLease) async throws -> sending StartedAnswer<Dialect>
@@ -102,7 +103,7 @@ struct AnswerResponder: Sendable {
         return response
     }
 
-    /// A stream that begins before its model is there: comments tell how far it is.
+    /// Returns a stream that begins before its model is loaded; comments report the load progress.
     private func stream<Dialect: AnswerDialect>(
         _ pending: PendingLease, _ context: ShimmyRequestContext,
         _ start: @escaping @concurrent @Sendable (ModelLease) async throws -> sending StartedAnswer<Dialect>

@@ -6,12 +6,12 @@ import ShimmyCore
 import ShimmyModels
 import ShimmyStorage
 
-/// `POST /v1/chat/completions` and its elder, `POST /v1/completions`.
+/// `POST /v1/chat/completions` and its predecessor, `POST /v1/completions`.
 struct ChatRoutes: Sendable {
     let models: ModelManager
     let reader: PresetReader
     let responder: AnswerResponder
-    /// Nil where nothing may be stored.
+    /// The storage; nil if the server stores nothing.
     let store: Store?
 
     var routes: [Route] {
@@ -21,8 +21,8 @@ struct ChatRoutes: Sendable {
         ]
     }
 
-    // What can be wrong with a request without its model is found before `respond`; the rest there, while there still is a status to say it
-    // with, unless the model takes long to load.
+    // Errors that can be found without the model are thrown before `respond`. `respond` finds the others, while they can still set the
+    // status, unless the model takes long to load.
 
     @Sendable private func chat(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
         let reading = try await reader.read(request, context, for: Compatibility.chatCompletions) { try ChatCompletionRequest($0) }
@@ -33,7 +33,7 @@ struct ChatRoutes: Sendable {
             ignored: reading.value.ignoredParameters)
         let (request, forced) = (OneConsumer(Self.completed(reading)), reading.forced)
         var response = try await responder.respond(to: ask, context) { [owner = context.owner] lease in
-            // Nobody else holds the request: it is gone when the answer has begun.
+            // This is the only reference to the request, so that its memory is released once the answer has begun.
             let decoded = try request.take()
             let answer = try await lease.backend.generate(decoded.chat, terms: ServiceTerms(owner: owner, isFlex: decoded.isFlex))
             let encoder = ChatCompletionEncoder(
@@ -48,7 +48,7 @@ struct ChatRoutes: Sendable {
         return response
     }
 
-    /// The request with its preset.
+    /// Returns the request with the model's preset applied.
     private static func completed(_ reading: PresetReader.Reading<ChatCompletionRequest>) -> ChatCompletionRequest {
         var decoded = reading.value
         decoded.stored = nil
@@ -56,7 +56,7 @@ struct ChatRoutes: Sendable {
         return decoded
     }
 
-    /// How the completion is stored, if it is to be. That it can be is found out before it is computed.
+    /// Returns a function that stores the completion; nil if it is not to be stored. The storage is checked before the answer is computed.
     private func keep(_ request: ChatCompletionRequest, _ id: String, _ context: ShimmyRequestContext) async throws -> AnswerResponder.Keep? {
         guard let stored = request.stored else { return nil }
         guard let store else { throw APIError.nothingIsStored("store") }
@@ -98,13 +98,13 @@ struct ChatRoutes: Sendable {
         return response
     }
 
-    /// What each choice begins with: its prompt, or nothing.
+    /// Returns the text that each choice begins with: its prompt if the request asks for an echo, otherwise nothing.
     private static func echoes(_ request: CompletionRequest, _ backend: any Backend) async throws -> [String] {
         var echoes: [String] = []
         for prompt in request.completion.prompts {
             var text = ""
             switch prompt {
-            // A prompt that is scored comes with its scores.
+            // A scored prompt is returned together with its scores.
             case _ where !request.echo || request.completion.scoresPrompt: break
             case .text(let given): text = given
             case .tokens(let tokens): text = String(decoding: try await backend.pieces(of: tokens).flatMap { $0 ?? [] }, as: UTF8.self)

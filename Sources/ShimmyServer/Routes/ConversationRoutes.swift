@@ -4,9 +4,9 @@ import ShimmyAPI
 import ShimmyJSON
 import ShimmyStorage
 
-/// Conversations: items in their order, under an id that responses can go on from.
+/// Conversations: ordered items under an id that responses can continue from.
 struct ConversationRoutes: Sendable {
-    /// Nil where nothing may be kept.
+    /// The storage; nil if the server stores nothing.
     let store: Store?
     let body: RequestReader
 
@@ -89,7 +89,7 @@ struct ConversationRoutes: Sendable {
         return .json(Self.json(conversation))
     }
 
-    /// References lead to any item that the same owner has stored.
+    /// Returns the items to store. A reference may refer to any item that the same owner has stored.
     private func stored(_ items: [InputItem], _ store: Store, _ context: ShimmyRequestContext) async throws -> [StoredItem] {
         let resolved = try await InputItem.resolve(items) { id in
             try await store.item(id, owner: context.storageOwner).map { try ResponseItem(stored: $0.json) }

@@ -4,7 +4,7 @@ import ShimmyAPI
 import ShimmyChat
 import ShimmyModels
 
-/// `POST /v1/embeddings`; `POST /v1/rerank` as Jina has it, and `POST /v2/rerank` as Cohere does.
+/// `POST /v1/embeddings`, `POST /v1/rerank` with Jina's API, and `POST /v2/rerank` with Cohere's.
 struct EmbeddingRoutes: Sendable {
     let models: ModelManager
     let body: RequestReader

@@ -7,11 +7,11 @@ import ShimmyJSON
 import ShimmyModels
 import ShimmyStorage
 
-/// `GET /v1/engine`, Shimmy's own: what memory is used for, and what each model is doing, sequence by sequence.
+/// `GET /v1/engine`, an API of Shimmy: the memory in use, and the state of each model and its sequences.
 struct EngineRoutes: Sendable {
     let models: ModelManager
     let use: ServerUse
-    /// Nil where nothing may be stored.
+    /// The storage; nil if the server stores nothing.
     let store: Store?
 
     var routes: [Route] {
@@ -21,14 +21,14 @@ struct EngineRoutes: Sendable {
                 return .json([
                     "server": await server(),
                     "object": "list", "memory": ["budget": .int(memory.budget), "used": .int(memory.used)],
-                    // Requests that wait for a model to be loaded, or for memory.
+                    // Requests that wait for a model to load, or for memory.
                     "waiting": .int(models.waitingCount), "data": .array(models.statuses.map(model)),
                 ])
             }
         }
     }
 
-    /// How much of the server's bounds is used.
+    /// Returns the usage of the server's limits.
     private func server() async -> JSON {
         guard var members = use.json.objectValue else { return .null }
         let workers = WorkerPool.input.use
@@ -66,7 +66,7 @@ struct EngineRoutes: Sendable {
             "cells": ["used": .int(statistics.cellsUsed), "total": .int(statistics.cellsTotal)],
             "steps": [
                 "count": .int(statistics.steps), "rows": .int(statistics.tokensComputed), "last_seconds": .double(statistics.stepSeconds),
-                // Of all steps' time: sampling and bookkeeping rather than the model.
+                // The fraction (0 to 1) of all steps' time that sampling and bookkeeping took, not the model.
                 "overhead": .double(statistics.overhead), "seconds": .double(statistics.totalSeconds),
                 "model_seconds": .double(statistics.modelSeconds),
             ],

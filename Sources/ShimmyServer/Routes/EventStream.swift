@@ -5,7 +5,8 @@ import NIOCore
 import ShimmyAPI
 
 extension Response {
-    /// A stream of events. Its status is long gone when something goes wrong: the error is an event, and no [DONE] follows.
+    /// Returns a stream of events. An error cannot change the status that was already sent, so that it becomes an event, and no [DONE]
+    /// follows.
     static func events(
         _ context: ShimmyRequestContext, _ write: @escaping @concurrent @Sendable (inout any ResponseBodyWriter) async throws -> Void
     ) -> Response {

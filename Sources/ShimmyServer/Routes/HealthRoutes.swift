@@ -5,11 +5,11 @@ import ShimmyEngine
 import ShimmyJSON
 import ShimmyModels
 
-/// For probes and for people: is it there, is it ready, what is it doing.
+/// Routes for probes and people: whether the server is up and ready, and a summary of its engines.
 struct HealthRoutes: Sendable {
     let models: ModelManager
 
-    /// Of probes, which are answered whoever asks and however much there is to do.
+    /// The paths of probes. The server answers them without an API key and under any load.
     static let paths: Set<String> = ["/health", "/v1/health", "/ready"]
 
     var routes: [Route] {
@@ -25,13 +25,13 @@ struct HealthRoutes: Sendable {
         ]
     }
 
-    /// 200 while requests are served, 503 from when the server is told to stop.
+    /// Returns 200 while the server accepts requests, and 503 from the start of a shutdown.
     private func ready() -> Response {
         let isReady = !models.isShuttingDown
         return .json(["ready": .bool(isReady)], status: isReady ? .ok : .serviceUnavailable)
     }
 
-    /// Ready means that a request would be served without waiting for a model that is being loaded, and is not refused.
+    /// Returns the server's health. "ready" means that a request is not refused and does not wait for a model that is loading.
     private func health() -> Response {
         let total = models.loaded.map(\.backend.statistics).reduce(into: EngineStatistics()) { sum, one in
             sum.running += one.running

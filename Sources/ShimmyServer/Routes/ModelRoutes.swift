@@ -7,14 +7,14 @@ import ShimmyCore
 import ShimmyJSON
 import ShimmyModels
 
-/// `GET /v1/models` and `GET /v1/models/{model}`. Nothing here loads a model.
+/// `GET /v1/models` and `GET /v1/models/{model}`, and Shimmy's routes to load, unload and rescan models. Only `/models/load` loads a model.
 package struct ModelRoutes: Sendable {
     let models: ModelManager
-    /// The context that a model would get when it is loaded, from what its file says.
+    /// Returns the context length that a model would get when loaded, from its file's metadata.
     let contextLength: @Sendable (ModelRecord) -> Int?
     let presets: @Sendable (ModelRecord) -> RequestPreset
     let body: RequestReader
-    /// How long the status of a streamed load waits: mostly that is enough to know that a model cannot be loaded.
+    /// How long a streamed load waits before the stream starts. This is usually enough to detect that a model cannot be loaded.
     private static let silence: Duration = .milliseconds(100)
 
     var routes: [Route] {
@@ -41,7 +41,8 @@ package struct ModelRoutes: Sendable {
         ]
     }
 
-    /// Shimmy's own, under llama-server's names: returns when the model is loaded; as a stream it tells how far it is until then.
+    /// Loads a model: an API of Shimmy under llama-server's path. Returns when the model is loaded. A stream reports the progress until
+    /// then.
     @Sendable private func load(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
         let decoded = try await body.read(request, context) { try ModelLoadRequest($0) }
         if decoded.stream { return try await streamLoad(decoded, context) }
@@ -66,7 +67,8 @@ package struct ModelRoutes: Sendable {
         return .json(["model": .string(name), "unloaded": .bool(wasLoaded)])
     }
 
-    /// Ids contain slashes and colons, and clients encode them or not: `/v1/models/hf.co%2Fuser%2Frepo:Q4_K_M`.
+    /// Returns the model's name in a path; nil if it has none. Ids contain slashes and colons, which clients may percent-encode:
+    /// `/v1/models/hf.co%2Fuser%2Frepo:Q4_K_M`.
     package static func modelName(inPath path: String) -> String? {
         guard let range = path.firstRange(of: "/models/") else { return nil }
         var name = path[range.upperBound...]
@@ -74,7 +76,7 @@ package struct ModelRoutes: Sendable {
         return percentDecoded(name)
     }
 
-    /// Nil for what is no text in UTF-8.
+    /// Decodes percent-encoded text; nil if the result is not valid UTF-8 or an escape is malformed.
     static func percentDecoded(_ text: Substring) -> String? {
         var bytes: [UInt8] = []
         var rest = text.utf8[...]

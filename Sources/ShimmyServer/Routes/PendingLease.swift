@@ -4,9 +4,9 @@ import ShimmyAPI
 import ShimmyCore
 import ShimmyModels
 
-/// Waits for a model for as long as somebody wants it.
+/// A wait for a model, which ends when no task needs the model any more.
 final class PendingLease: Sendable {
-    /// Between two comments on a load.
+    /// The interval between load-progress comments.
     private static let commentInterval: Duration = .milliseconds(500)
 
     private let record: ModelRecord
@@ -14,7 +14,7 @@ final class PendingLease: Sendable {
     private let task: Task<ModelLease, any Error>
     private let isOver = Signal()
 
-    /// - onlyLoads: whether it is for the load alone.
+    /// - onlyLoads: whether the request only loads the model.
     init(_ record: ModelRecord, from models: ModelManager, keepAlive: KeepAlive?, onlyLoads: Bool = false) {
         (self.record, self.models) = (record, models)
         task = Task { [isOver] in
@@ -23,12 +23,13 @@ final class PendingLease: Sendable {
         }
     }
 
-    /// Whoever lets go of it does not want the model any more: a client that left before its stream's head was written is noticed by nothing else.
+    /// Cancels the wait. Nothing else stops it for a client that disconnected before its stream's head was written.
     deinit { task.cancel() }
 
-    /// The model; nil when it is not there after that time. Throws why it will not come. Gives up when the client goes.
+    /// Returns the model; nil if it is not loaded within `limit`. Throws the reason if the load fails. Stops waiting if the client
+    /// disconnects.
     func lease(within limit: Duration, _ channel: any Channel) async throws -> ModelLease? {
-        // One that is there is not worth the way to the channel and back.
+        // For a loaded model, watching the channel costs more than it saves.
         if models.isReady(record) { return try await lease(within: limit) }
         return try await channel.onDisconnect({ self.task.cancel() }) { try await self.lease(within: limit) }
     }
@@ -38,7 +39,7 @@ final class PendingLease: Sendable {
         return try await task.value
     }
 
-    /// The model; until it is there, comments tell a stream's client how far it is. Gives up when the client goes.
+    /// Returns the model, and writes load-progress comments to the stream until it is loaded. Stops waiting if the client disconnects.
     @concurrent func lease(telling writer: inout any ResponseBodyWriter, _ channel: any Channel) async throws -> ModelLease {
         try await channel.onDisconnect({ self.task.cancel() }) {
             while true {
@@ -50,15 +51,15 @@ final class PendingLease: Sendable {
 }
 
 extension ModelManager {
-    /// What a client that waits for a model may want to know.
+    /// Returns the progress text for a client that waits for a model.
     fileprivate func news(of record: ModelRecord) -> String {
         progress(of: record.loaded.id).map { "loading \(record.id) \(Int($0 * 100)) %" } ?? "waiting for memory for \(record.id)"
     }
 }
 
 extension ShimmyRequestContext {
-    /// A model, loaded. A client that goes away gives up its place in the queue.
-    /// - onlyLoads: whether it is for the load alone.
+    /// Returns a loaded model. A client that disconnects leaves the queue.
+    /// - onlyLoads: whether the request only loads the model.
     func acquire(_ name: String, from models: ModelManager, keepAlive: KeepAlive? = nil, onlyLoads: Bool = false) async throws -> ModelLease {
         let record = try await models.findUsable(name)
         if models.isReady(record) { return try await models.acquire(record, keepAlive: keepAlive, onlyLoads: onlyLoads) }

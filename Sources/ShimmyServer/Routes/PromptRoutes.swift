@@ -7,12 +7,12 @@ import ShimmyCore
 import ShimmyJSON
 import ShimmyModels
 
-/// Shimmy's own: what a conversation looks like to a model, and what a text is in its tokens. Nothing is computed.
+/// Shimmy's API for prompts and tokens: renders conversations, tokenizes and detokenizes texts. No model output is computed.
 struct PromptRoutes: Sendable {
     let models: ModelManager
     let body: RequestReader
     let reader: PresetReader
-    /// Of a model that is not loaded.
+    /// Returns the context length of a model that is not loaded.
     let contextLength: @Sendable (ModelRecord) -> Int?
     let tokenizer: @Sendable (ModelRecord) async throws -> TokenizerFacts
 

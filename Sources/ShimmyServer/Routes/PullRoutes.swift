@@ -5,7 +5,7 @@ import ShimmyHub
 import ShimmyJSON
 import ShimmyModels
 
-/// `POST /v1/models/pull`, Shimmy's own: fetches a model from the hub and tells how far it is.
+/// `POST /v1/models/pull`, an API of Shimmy: downloads a model from the hub and reports the progress.
 struct PullRoutes: Sendable {
     let models: ModelManager
     let hub: HubAccess
@@ -16,7 +16,7 @@ struct PullRoutes: Sendable {
         ["", "/v1"].map { Route(path: $0 + "/models/pull", method: .post, isOpenAI: false, handler: pull) }
     }
 
-    /// What can be known before the first byte comes is told by a status: a name that leads nowhere, a disk without room.
+    /// Pulls a model. Errors that are known before the download starts, such as an unknown name or a full disk, set the status.
     @Sendable private func pull(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
         let decoded = try await body.read(request, context) { try PullRequest($0) }
         let address = try HubAddress(decoded.model)
@@ -45,7 +45,7 @@ struct PullRoutes: Sendable {
                     guard let news = news.take() else { continue }
                     try await writer.write(ByteBuffer(bytes: Self.bytes(news)))
                 }
-                // Who is cancelled hears of the end before the work is done.
+                // A cancelled task leaves the loop before the work is done.
                 try Task.checkCancellation()
                 try await work.value
                 let end = ServerSentEvents.data(PullRequest.success(await name(of: plan))) + ServerSentEvents.done
@@ -61,7 +61,7 @@ struct PullRoutes: Sendable {
         }
     }
 
-    /// What a pulled model is called, which only a look at the disk tells.
+    /// Returns the name of the pulled model, which is only known after a rescan of the disk.
     private func name(of plan: PlannedPull) async -> String {
         await models.rescan()
         return plan.name(among: await models.list())

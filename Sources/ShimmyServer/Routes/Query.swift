@@ -3,7 +3,7 @@ import ShimmyAPI
 import ShimmyStorage
 
 extension Request {
-    /// Names and values are decoded as forms are, both: a `+` is a space, and `metadata%5Bkey%5D` is `metadata[key]`.
+    /// The parameters of the query. Names and values are form-decoded: a `+` is a space, and `metadata%5Bkey%5D` is `metadata[key]`.
     var query: QueryReader {
         QueryReader(
             (uri.query ?? "").split(separator: "&").map { pair in
@@ -17,9 +17,9 @@ extension Request {
 }
 
 extension QueryReader {
-    /// Which part of a list is wanted. Throws a 400 for what the list does not know.
-    /// - order: the one that a list has by itself.
-    /// - others, objects, lists: what else may be asked of it; see `check`.
+    /// Returns the requested page of a list. Throws a 400 for a parameter that the list does not support.
+    /// - order: the list's default order.
+    /// - others, objects, lists: further supported parameters; see `check`.
     func page(
         order: Page.Order = .desc, others: [String] = [], objects: [String] = [], lists: [String] = []
     ) throws(APIError) -> Page {

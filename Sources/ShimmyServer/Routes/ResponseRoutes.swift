@@ -12,29 +12,30 @@ extension HTTPField.Name {
     static let notStored = Self("x-shimmy-not-stored")!
 }
 
-/// `POST /v1/responses`: makes responses, at once or in the background.
+/// `POST /v1/responses`: makes responses, in the foreground or in the background.
 struct ResponseRoutes: Sendable {
     let models: ModelManager
     let reader: PresetReader
-    /// Nil where nothing may be stored.
+    /// The storage; nil if the server stores nothing.
     let store: Store?
-    /// Nil where nothing may be stored.
+    /// The maker of background responses; nil if the server stores nothing.
     let background: BackgroundResponses?
     let streams: ResponseStreams
 
-    /// How long a stream's status waits for a model that is not loaded: a mistake in the input is found with the model only.
+    /// How long a stream waits for a model to load before it starts. Errors in the input are found only with the model, and after the start
+    /// of the stream they can no longer set the status.
     let silence: Duration
 
     private var maker: ResponseMaker { ResponseMaker(models: models, presets: reader.presets) }
 
     var routes: [Route] { [Route(path: "/responses", method: .post, isOpenAI: true, handler: create)] }
 
-    /// A request that was found good, as far as that is possible without its model.
+    /// A request that passed all checks that do not need its model.
     private struct Order: Sendable {
         let request: ResponseRequest
-        /// As it came, for a response that is made in the background; null otherwise.
+        /// The request as received, for a background response; otherwise null.
         let body: JSON
-        /// Taken when the response begins, so that they do not stay in memory while it is made.
+        /// The items, taken when the response begins, so that they do not stay in memory while it is made.
         let items: OneConsumer<ResponseContext>
     }
 
@@ -46,10 +47,10 @@ struct ResponseRoutes: Sendable {
         }
 
         let making: Making
-        /// How many of the oldest items did not fit.
+        /// The number of the oldest items that were dropped because they did not fit.
         var dropped = 0
         var report = AnswerReport()
-        /// Why it is not kept though it should be; nil otherwise.
+        /// The reason why the response is not stored although it should be; nil otherwise.
         var obstacle: APIError?
     }
 
@@ -118,7 +119,7 @@ struct ResponseRoutes: Sendable {
         }
     }
 
-    /// What is told of a response whose model never came, or whose input turned out to be wrong when it came.
+    /// Returns the events of a response whose model could not be loaded, or whose input proved invalid once the model was loaded.
     private static func failed(_ request: ResponseRequest, _ error: APIError) -> [JSON] {
         let object = ResponseObject(id: ResponseObject.newID(), created: UnixTime.now, request: request, isStored: false)
         var events = ResponseEvents(object, style: request.style, dialect: request.dialect)
@@ -143,14 +144,14 @@ struct ResponseRoutes: Sendable {
     }
 
     private struct Beginning {
-        /// Nil where it is not kept.
+        /// The response's record; nil if the response is not stored.
         let record: ResponseRecord?
         let events: ResponseEvents
         let first: [JSON]
         var obstacle: APIError?
     }
 
-    /// A response's beginning, kept if it is to be.
+    /// Returns the beginning of a response, stored if required.
     private func beginning(_ request: ResponseRequest, _ items: ResponseContext, _ context: ShimmyRequestContext) async throws -> Beginning {
         let record = record(request, items, context)
         let object = ResponseObject(id: record?.id ?? ResponseObject.newID(), created: UnixTime.now, request: request, isStored: record != nil)
@@ -195,7 +196,7 @@ struct ResponseRoutes: Sendable {
 }
 
 extension Response {
-    /// - obstacle: why it is not kept though it should be.
+    /// - obstacle: the reason why the response is not stored although it should be; nil otherwise.
     fileprivate mutating func report(dropped items: Int, _ obstacle: APIError?) {
         if items > 0 { headers[.droppedItems] = "\(items)" }
         if let obstacle { headers[.notStored] = obstacle.code ?? obstacle.type }

@@ -5,11 +5,11 @@ import ShimmyCore
 import ShimmyModels
 import ShimmyStorage
 
-/// What helps clients to keep their conversations within a model's context: counting, and compacting.
+/// Routes that help clients keep their conversations within a model's context: token counting and compaction.
 struct ResponseToolRoutes: Sendable {
     let models: ModelManager
     let reader: PresetReader
-    /// Nil where nothing may be stored.
+    /// The storage; nil if the server stores nothing.
     let store: Store?
 
     var routes: [Route] {
@@ -57,7 +57,7 @@ struct ResponseToolRoutes: Sendable {
         return response
     }
 
-    /// Begins the summary. The oldest items that do not fit into the model's context are left out.
+    /// Begins the summary. Drops the oldest items that do not fit into the model's context.
     private func summarize(
         _ request: CompactRequest, _ items: [ResponseItem], _ preset: RequestPreset, on backend: any Backend, _ terms: ServiceTerms
     ) async throws -> sending Answer {

@@ -2,26 +2,26 @@ import HTTPTypes
 import Hummingbird
 import ShimmyCore
 
-/// One route: where it is and what answers it.
+/// A route: its path, method and handler.
 struct Route: Sendable {
-    /// Of `/v1` routes the path without it, such as `/chat/completions`; they are served with and without the prefix.
-    /// `{model}` at the end takes everything that follows, slashes included; another name in braces takes one part of the path.
+    /// The path; for `/v1` routes without that prefix, such as `/chat/completions`. These routes are served with and without the prefix.
+    /// `{model}` at the end matches the rest of the path, including slashes; another name in braces matches one path component.
     let path: String
     let method: HTTPRequest.Method
-    /// Whether the compatibility matrix has it, mostly as OpenAI's (below `/v1`), or it is Shimmy's own.
+    /// Whether the compatibility matrix contains the route, in most cases as OpenAI's (below `/v1`). The other routes are Shimmy's own.
     let isOpenAI: Bool
     let handler: @Sendable (Request, ShimmyRequestContext) async throws -> Response
 }
 
-/// All routes of the server: for the router, for the errors that name them and for the test that holds them against the matrix.
+/// All routes of the server: for the router, for errors that list them, and for the test that compares them with the compatibility matrix.
 package struct RouteTable: Sendable {
     let routes: [Route]
 
-    /// The methods that a path takes, for 405 and preflight answers.
+    /// Returns the methods that a path supports, for 405 and preflight answers.
     package func methods(forPath path: String) -> [String] {
         var methods: [String] = []
         let matching = routes.filter { Self.matches($0, path) }
-        // A path that is written out is not taken for somebody's id.
+        // A literal path takes precedence over a path with an id.
         let exact = matching.filter { !$0.path.contains("{") }
         for route in exact.isEmpty ? matching : exact where !methods.contains(route.method.rawValue) {
             methods.append(route.method.rawValue)
@@ -30,7 +30,7 @@ package struct RouteTable: Sendable {
         return methods
     }
 
-    /// The route whose path is most like one that does not exist; nil when none is.
+    /// Returns the route whose path is most similar to an unknown one; nil if none is similar enough.
     package func nearest(to path: String) -> String? {
         guard path.utf8.count <= 200 else { return nil }
         let wanted = path.hasPrefix("/v1/") ? String(path.dropFirst(3)) : path
@@ -42,7 +42,7 @@ package struct RouteTable: Sendable {
         return "\(best.route.method.rawValue) \(best.route.isOpenAI ? "/v1" : "")\(best.route.path)"
     }
 
-    /// Endpoints of the matrix that exist, as `METHOD /path`.
+    /// The endpoints of the compatibility matrix that exist, as `METHOD /path`.
     package var openAIEndpoints: Set<String> { Set(routes.filter(\.isOpenAI).map { "\($0.method.rawValue) \($0.path)" }) }
 
     func register(on router: Router<ShimmyRequestContext>) {

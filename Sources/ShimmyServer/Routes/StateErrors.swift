@@ -2,14 +2,14 @@ import ShimmyAPI
 import ShimmyStorage
 
 extension APIError {
-    /// - kind: such as `Response`.
+    /// - kind: the kind of object, such as `Response`.
     static func notFound(_ kind: String, _ id: String) -> APIError { APIError(status: 404, message: "\(kind) with id '\(id)' not found.") }
 
-    /// Of a response that was being made, for those who look at it later.
+    /// The error of a response that was in progress when the server stopped, for clients that read the response later.
     static let serverStopped = APIError.unavailable(
         "The server was stopped before the response was complete.", code: "shutting_down", retryAfter: 5)
 
-    /// - field: what would need the storage.
+    /// - field: the request field that needs storage.
     static func nothingIsStored(_ field: String) -> APIError {
         APIError(
             status: 400, message: "Unsupported parameter: '\(field)' needs stored state, and this server keeps none (--no-store).", param: field,

@@ -2,7 +2,7 @@ import ShimmyAPI
 import ShimmyStorage
 
 extension Store? {
-    /// Throws what routes that only work on stored objects answer where nothing may be stored.
+    /// Returns the storage. Throws the error of routes that only work on stored objects if the server stores nothing.
     func required() throws(APIError) -> Store {
         guard let self else {
             throw APIError(

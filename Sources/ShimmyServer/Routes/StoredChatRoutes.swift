@@ -4,9 +4,9 @@ import ShimmyAPI
 import ShimmyJSON
 import ShimmyStorage
 
-/// Chat completions that were stored: list, get, update, delete, and what they were answers to.
+/// Stored chat completions: list, get, update, delete, and list their input messages.
 struct StoredChatRoutes: Sendable {
-    /// Nil where nothing may be kept.
+    /// The storage; nil if the server stores nothing.
     let store: Store?
     let body: RequestReader
 

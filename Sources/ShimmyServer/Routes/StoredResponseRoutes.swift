@@ -3,9 +3,9 @@ import ShimmyAPI
 import ShimmyJSON
 import ShimmyStorage
 
-/// Responses that were stored: look, follow, cancel, delete, list what they were made from.
+/// Stored responses: get, stream, cancel, delete, and list their input items.
 struct StoredResponseRoutes: Sendable {
-    /// Nil where nothing may be stored.
+    /// The storage; nil if the server stores nothing.
     let store: Store?
     let background: BackgroundResponses?
     let streams: ResponseStreams
@@ -23,7 +23,7 @@ struct StoredResponseRoutes: Sendable {
         let query = request.query
         let streams = try query.bool("stream") ?? false
         let number = try query.integer("starting_after", in: 0...Int.max) ?? -1
-        // Whatever there is of a response is told anyway.
+        // Only checks the value: the server always returns all stored data of a response.
         _ = try query.bool("include_obfuscation")
         let (store, id, stored) = try await find(context)
         guard streams else { return .json(stored.object) }
@@ -42,7 +42,7 @@ struct StoredResponseRoutes: Sendable {
         return .json(["id": .string(id), "object": "response", "deleted": true])
     }
 
-    /// The same again and again: what is over stays as it is.
+    /// Cancels a response. Repeated calls have the same result: a response that has ended stays unchanged.
     @Sendable private func cancel(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
         let (_, id, stored) = try await find(context)
         guard stored.isBackground else {

@@ -1,12 +1,12 @@
-/// Decides whose records go when the storage is full.
+/// Decides which owners lose records when the storage is full.
 package enum FairShare {
-    /// Returns by how many bytes each owner's records are reduced, so that those that use most end with the same share and the others keep
-    /// what they have. Owners that lose nothing are absent.
-    /// - usage: bytes of each owner.
+    /// Returns the number of bytes by which each owner's records are reduced. The owners with the highest usage end with equal shares, and
+    /// the others keep their records. Owners that lose nothing are absent.
+    /// - usage: bytes used by each owner.
     package static func reductions(of usage: [String: Int], by bytes: Int) -> [String: Int] {
         guard bytes > 0 else { return [:] }
         let sorted = usage.values.sorted(by: >)
-        // The share to which the largest are cut: lowered owner by owner until enough is free.
+        // The share to which the largest owners are cut, lowered owner by owner until enough bytes are free.
         var (level, sum) = (0.0, 0.0)
         for (count, value) in sorted.enumerated() {
             sum += Double(value)

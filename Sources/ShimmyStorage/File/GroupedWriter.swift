@@ -1,8 +1,8 @@
 import GRDB
 import Synchronization
 
-/// Writes, those that wait together in one transaction: 32 answers that end at once cost one commit.
-/// The work runs on the database's own queue; whoever waits does so without a thread.
+/// Groups waiting writes into one transaction: 32 answers that end at once cost one commit. The work runs on the database's own queue, and
+/// waiting callers block no thread.
 final class GroupedWriter: Sendable {
     private let pool: DatabasePool
     private let waiting = Mutex<[any WaitingWrite]>([])
@@ -14,7 +14,7 @@ final class GroupedWriter: Sendable {
         self.afterwards = afterwards
     }
 
-    /// Returns when the work has been committed. What was begun is done, also when the task that waits is cancelled.
+    /// Runs `work` and returns its result when it is committed. If the calling task is cancelled, the write is still completed.
     func write<Value: Sendable>(_ work: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
         try await withCheckedThrowingContinuation { continuation in
             let write = Write(work, continuation)
@@ -22,7 +22,7 @@ final class GroupedWriter: Sendable {
                 waiting.append(write)
                 return waiting.count == 1
             }
-            // Those that come until the queue gets there go with the first.
+            // Writes that arrive before the queue reaches this one are committed with it.
             if isFirst { pool.asyncWriteWithoutTransaction { [self] in writeWaiting($0) } }
         }
     }
@@ -48,7 +48,7 @@ final class GroupedWriter: Sendable {
                         }
                         return nil
                     } catch {
-                        // One that fails takes nobody with it, unless it was not its own fault.
+                        // A failed write does not affect the others, unless the failure was not its own.
                         guard database.isInsideTransaction, StorageError(error) != .full else { throw error }
                         return error
                     }
@@ -61,17 +61,17 @@ final class GroupedWriter: Sendable {
                 for write in writes { write.finish(error) }
                 return
             }
-            // There may be room when the oldest is gone, or for those that are smaller.
+            // Retry each write alone: pruning may free space, or the smaller writes may fit.
             afterwards(database)
             for write in writes { commit([write], database, isLastTry: true) }
         }
     }
 }
 
-/// A write and who waits for it.
+/// A write and the caller that waits for it.
 private protocol WaitingWrite: AnyObject, Sendable {
     func run(_ database: Database) throws
-    /// - error: why it was not committed; nil if it was.
+    /// - error: the reason why the write was not committed; nil if it was.
     func finish(_ error: (any Error)?)
 }
 

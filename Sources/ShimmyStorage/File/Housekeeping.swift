@@ -3,13 +3,13 @@ import Logging
 import ShimmyCore
 import Synchronization
 
-/// Keeps the storage within its bounds, a little after each transaction. Runs on the database's queue.
+/// Keeps the storage within its limits, with a little work after each transaction. It runs on the database's queue.
 final class Housekeeping: Sendable {
-    /// Seconds between looks at the age of what is kept.
+    /// Seconds between checks for old records.
     private static let ageInterval = 60
-    /// Records in a transaction: nobody waits long behind one.
+    /// The max number of records in a transaction, so that other writes do not wait long.
     private static let batch = 64
-    /// Free pages that are kept for what comes next, and how many are given back at once.
+    /// The number of free pages kept for later writes, and the max number of pages returned to the file system at once.
     private static let sparePages = 256
     private static let returnedPages = 2048
 
@@ -29,22 +29,22 @@ final class Housekeeping: Sendable {
             let time = now()
             if time >= nextLookAtAge.withLock({ $0 }) {
                 let deleted = try Pruning.delete(database, untouchedSince: time - limits.days * 86_400, most: Self.batch)
-                // There may be more of them, such as what the deleted ones continued: then soon again.
+                // If any were deleted, there may be more, such as the records that they continued. Check again after the next write.
                 if deleted == 0 { nextLookAtAge.withLock { $0 = time + Self.ageInterval } }
             }
             let excess = try Pruning.usedBytes(database) - limits.bytes
-            // A little more than it takes, so that not every write has to.
+            // Deletes more than required, so that not every write has to prune.
             if excess > 0 { try Pruning.delete(database, bytes: excess.saturated(adding: limits.bytes / 50), most: Self.batch) }
             let free = try Int.fetchOne(database, sql: "PRAGMA freelist_count") ?? 0
             if free > 2 * Self.sparePages { try Pruning.giveBack(database, pages: min(free - Self.sparePages, Self.returnedPages)) }
         } catch {
-            // What was asked for is done; this is tried again after the next write.
+            // The write itself succeeded. Pruning is tried again after the next write.
             logger.warning("the storage could not be pruned", metadata: ["reason": "\(error)"])
         }
     }
 }
 
-/// What goes, and how. A record that a living one continues stays, and so does what is not finished.
+/// Selects and deletes records. Records that a stored record continues from, and unfinished responses, are not deleted.
 enum Pruning {
     private static let candidates = """
         SELECT serial, bytes FROM record
@@ -52,14 +52,14 @@ enum Pruning {
         AND NOT EXISTS (SELECT 1 FROM record AS later WHERE later.previous = record.id)
         """
 
-    /// Bytes of the pages that hold something.
+    /// Returns the bytes of the pages in use.
     static func usedBytes(_ database: Database) throws -> Int {
         let pages = try Int.fetchOne(database, sql: "PRAGMA page_count") ?? 0
         let free = try Int.fetchOne(database, sql: "PRAGMA freelist_count") ?? 0
         return (pages - free) * (try Int.fetchOne(database, sql: "PRAGMA page_size") ?? 0)
     }
 
-    /// Deletes what has not been touched since then, oldest first; returns how much that was.
+    /// Deletes records that have not been touched since `time` (unix seconds), oldest first. Returns the number of deleted records.
     @discardableResult
     static func delete(_ database: Database, untouchedSince time: Int, most: Int) throws -> Int {
         let rows = try Row.fetchAll(
@@ -68,8 +68,8 @@ enum Pruning {
         return rows.count
     }
 
-    /// Deletes the oldest records of the owners that use most, until about as many bytes are free: nobody's records push out those of others
-    /// who use less.
+    /// Deletes the oldest records of the owners with the highest usage until about `bytes` bytes are free. An owner's records thus never
+    /// displace those of owners that use less.
     static func delete(_ database: Database, bytes: Int, most: Int) throws {
         let usage = try Row.fetchAll(database, sql: "SELECT owner, sum(bytes) AS bytes FROM record GROUP BY owner")
             .reduce(into: [String: Int]()) { $0[$1["owner"]] = $1["bytes"] }
@@ -79,12 +79,13 @@ enum Pruning {
             let freed = try oldest(database, " AND owner = ?", [owner], bytes: quota, most: most - serials.count, &serials)
             missing -= freed
         }
-        // What an owner may not lose yet, such as responses that are being made, others have to make up for.
+        // If these owners have no records that can be deleted, for example because their responses are still running, delete records of
+        // other owners.
         if serials.isEmpty { _ = try oldest(database, "", [], bytes: missing, most: most, &serials) }
         try delete(database, serials)
     }
 
-    /// Adds the serials of the oldest records that together have about as many bytes; returns their bytes.
+    /// Appends the serials of the oldest records with about `bytes` bytes in total. Returns the total of their bytes.
     private static func oldest(
         _ database: Database, _ condition: String, _ arguments: StatementArguments, bytes: Int, most: Int, _ serials: inout [Int64]
     ) throws -> Int {

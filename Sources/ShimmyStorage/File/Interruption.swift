@@ -1,11 +1,11 @@
 import GRDB
 import ShimmyJSON
 
-/// What becomes of responses whose process ended while they were made.
+/// Marks responses as failed if their process ended while it made them.
 enum Interruption {
     static let message = "The response was interrupted by a restart of the server."
 
-    /// Returns how many there were.
+    /// Marks all responses in progress as failed. Returns their number.
     static func failUnfinished(_ database: Database, now: Int) throws -> Int {
         let rows = try Row.fetchAll(database, sql: "SELECT serial, object FROM record WHERE status = 'in_progress'")
         for row in rows {
@@ -13,7 +13,7 @@ enum Interruption {
             try database.execute(
                 sql: "UPDATE record SET status = 'failed', object = ?, request = NULL, touched = ? WHERE serial = ?",
                 arguments: [object.text, now, serial])
-            // Whoever reads its stream again learns how it ended.
+            // A client that reads the stream again gets the failure as its last event.
             let last = try Int.fetchOne(database, sql: "SELECT max(number) FROM event WHERE record = ?", arguments: [serial])
             if let last {
                 let event: JSON = ["type": "response.failed", "sequence_number": .int(last + 1), "response": object]
@@ -24,7 +24,7 @@ enum Interruption {
         return rows.count
     }
 
-    /// The response's object as clients see it from now on.
+    /// Returns the response's object as clients see it after the failure.
     static func failed(_ object: JSON) -> JSON {
         guard var members = object.objectValue else { return object }
         members["status"] = "failed"

@@ -2,8 +2,8 @@ import GRDB
 
 /// The database's tables.
 ///
-/// Responses, conversations and chats are rows of one table: whose they are, how old and how large they are, and which one goes first when
-/// there is no room are the same questions for all of them. What has an order in a record is an item, what was streamed an event.
+/// Responses, conversations and chats are rows of one table, because ownership, age, size and the order of pruning work the same for all of
+/// them. The ordered elements of a record are items, and the streamed elements are events.
 enum Schema {
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
@@ -52,8 +52,9 @@ enum Schema {
         return migrator
     }
 
-    /// - patience: seconds to wait for somebody else's lock.
-    /// - limits: nil for whoever looks from outside.
+    /// Returns the configuration of a database connection.
+    /// - patience: max seconds to wait for a lock of another process.
+    /// - limits: nil for an inspection from outside the server.
     static func configuration(patience: Double = 10, limits: StorageLimits? = nil) -> Configuration {
         var configuration = Configuration()
         configuration.label = "shimmy.storage"
@@ -61,10 +62,10 @@ enum Schema {
         configuration.prepareDatabase { database in
             guard !database.configuration.readonly else { return }
             try database.execute(sql: "PRAGMA page_size = 4096")
-            // Counts only before the first table: space that is freed can be given back piece by piece.
+            // This setting only has effect before the first table exists. It allows freed space to be returned piece by piece.
             try database.execute(sql: "PRAGMA auto_vacuum = INCREMENTAL")
             try database.execute(sql: "PRAGMA journal_size_limit = 33554432")
-            // Housekeeping keeps to the limit; this is the wall behind it, for what comes at once and what must not go.
+            // Housekeeping enforces the limit. This hard limit covers bursts of writes and records that must not be deleted.
             if let limits {
                 // SQLite counts pages in 32 bits.
                 let pages = min(limits.bytes / 4096, Int(Int32.max) / 2)

@@ -6,7 +6,7 @@ import Foundation
     import Darwin
 #endif
 
-/// The directory of the database, and who else uses it.
+/// The directory of the database and the lock that its processes share.
 struct StoragePlace: Sendable {
     static let fileName = "shimmy.sqlite"
 
@@ -15,7 +15,7 @@ struct StoragePlace: Sendable {
     var file: String { "\(directory)/\(Self.fileName)" }
     private var lockFile: String { "\(directory)/lock" }
 
-    /// What is kept is nobody else's business: only the user may read the directory.
+    /// Creates the directory with access for its user only, because the stored data is private.
     func create() throws(StorageError) {
         do {
             try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
@@ -26,28 +26,28 @@ struct StoragePlace: Sendable {
         try keepPrivate()
     }
 
-    /// Only the user may read what is stored, whatever the directory's mode and the process's umask. SQLite gives its journal files the mode of
-    /// the database, which therefore exists before it is opened for the first time.
+    /// Restricts stored files to their user, regardless of the directory's mode and the process's umask. SQLite gives its journal files the
+    /// mode of the database, so that the database file is created here before SQLite first opens it.
     private func keepPrivate() throws(StorageError) {
         let descriptor = open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        // A database that is a link, or not a file, is opened or refused by SQLite.
+        // SQLite opens or refuses a database that is a link or not a regular file.
         if descriptor >= 0 { close(descriptor) }
         let names = [Self.fileName, Self.fileName + "-wal", Self.fileName + "-shm"] + setAsideFiles
         for path in names.map({ "\(directory)/\($0)" }) {
             var status = stat()
-            // What belongs to another user cannot be changed and is that user's decision.
+            // Files of another user cannot be changed, and their mode is that user's decision.
             guard stat(path, &status) == 0, status.st_mode & 0o077 != 0 else { continue }
             _ = chmod(path, status.st_mode & 0o700)
         }
     }
 
-    /// Tells the database's file from another one of the same name.
+    /// The inode number, which distinguishes the database file from a later file of the same name; nil if there is none.
     var fileNumber: UInt64? {
         var status = stat()
         return stat(file, &status) == 0 ? UInt64(status.st_ino) : nil
     }
 
-    /// Renames a damaged database with all that belongs to it; returns its new name.
+    /// Renames a damaged database and its journal files. Returns the new name; nil if a file cannot be renamed.
     func setAside(at time: Int) -> String? {
         var target = "\(file).damaged-\(time)"
         var number = 1
@@ -55,20 +55,21 @@ struct StoragePlace: Sendable {
             number += 1
             target = "\(file).damaged-\(time)-\(number)"
         }
-        // The journal first: a database without its journal is only older, a journal without its database would spoil the new one.
+        // Rename the journal first. A database without its journal is only older, but a journal without its database would corrupt the new
+        // one.
         for suffix in ["-wal", "-shm"] where FileManager.default.fileExists(atPath: file + suffix) {
             guard rename(file + suffix, target + suffix) == 0 else { return nil }
         }
         return rename(file, target) == 0 ? target : nil
     }
 
-    /// The names of what was set aside, journals included.
+    /// The names of all set-aside files, including journals.
     var setAsideFiles: [String] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
         return names.filter { $0.hasPrefix(Self.fileName + ".damaged-") }.sorted()
     }
 
-    /// Bytes that the database takes on the disk, with its journal.
+    /// The size of the database and its journal on disk, in bytes.
     var bytes: Int {
         ["", "-wal"].reduce(0) { sum, suffix in
             var status = stat()
@@ -76,7 +77,7 @@ struct StoragePlace: Sendable {
         }
     }
 
-    /// Its end, or the process's, is the end of the use.
+    /// A membership in the processes that use the database. It ends when the object is released or the process ends.
     final class Membership: Sendable {
         private let descriptor: Int32
 
@@ -85,14 +86,15 @@ struct StoragePlace: Sendable {
         deinit { close(descriptor) }
     }
 
-    /// Joins those who use the database.
-    /// - alone: called before others may join, if nobody else uses it: what an earlier process left behind is nobody's any more.
+    /// Joins the processes that use the database.
+    /// - alone: called first if no other process uses the database, before others can join. Unfinished work of earlier processes is then
+    ///   abandoned.
     func join(alone: () throws -> Void) throws -> Membership {
         let descriptor = open(lockFile, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw StorageError.unavailable("\(lockFile) cannot be opened") }
         let membership = Membership(descriptor)
         if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { try alone() }
-        // Waits while another process is the one that tidies up.
+        // Waits while another process runs its `alone` function.
         while flock(descriptor, LOCK_SH) != 0, errno == EINTR {}
         return membership
     }

@@ -1,4 +1,4 @@
-/// Which part of a list is wanted.
+/// The part of a list that a request asks for.
 package struct Page: Sendable, Equatable {
     package enum Order: String, Sendable, CaseIterable {
         /// Oldest first.
@@ -10,7 +10,7 @@ package struct Page: Sendable, Equatable {
 
     package var limit: Int
     package var order: Order
-    /// The id after which the part begins, in the list's order.
+    /// The id after which the page begins, in the list's order; nil for the first page.
     package var after: String?
 
     package init(limit: Int = 20, order: Order = .desc, after: String? = nil) {
@@ -20,10 +20,10 @@ package struct Page: Sendable, Equatable {
     }
 }
 
-/// A part of a list.
+/// A page of a list.
 package struct Listing<Element: Sendable>: Sendable {
     package let data: [Element]
-    /// Whether the list goes on after it.
+    /// Whether the list has further elements.
     package let hasMore: Bool
 }
 

@@ -1,10 +1,10 @@
-// What is kept. Every record has an owner, and nobody but the owner finds it.
+// The stored records. Every record has an owner, and only its owner can find it.
 
 package import ShimmyJSON
 
-/// One of a record's things that have an order: an input item of a response, an item of a conversation, a message of a chat.
+/// An element of a record's ordered list: an input item of a response, an item of a conversation, or a message of a chat.
 package struct StoredItem: Sendable, Equatable {
-    /// Unique in its record.
+    /// The id, unique in its record.
     package let id: String
     package let json: JSON
 
@@ -16,7 +16,7 @@ package struct StoredItem: Sendable, Equatable {
 
 /// An event of a response's stream.
 package struct StoredEvent: Sendable, Equatable {
-    /// Its `sequence_number`.
+    /// The event's `sequence_number`.
     package let number: Int
     package let json: JSON
 
@@ -30,23 +30,23 @@ package struct StoredResponse: Sendable, Equatable {
     package enum Status: String, Sendable, CaseIterable {
         case queued, inProgress = "in_progress", completed, incomplete, failed, cancelled
 
-        /// Whether it never changes again.
+        /// Whether the status never changes again.
         package var isFinal: Bool { self != .queued && self != .inProgress }
     }
 
     package let id: String
     package let owner: String
-    /// Unix seconds.
+    /// The creation time in unix seconds.
     package let created: Int
     package var status: Status
     package let model: String
     package let isBackground: Bool
-    /// The response that this one continues.
+    /// The response that this one continues; nil if there is none.
     package var previousID: String?
     package let conversationID: String?
-    /// What clients see.
+    /// The response's object as clients see it.
     package var object: JSON
-    /// What has to be run, as long as it has to.
+    /// The request of a queued response; nil once it has ended.
     package var request: JSON?
 
     package init(
@@ -66,14 +66,14 @@ package struct StoredResponse: Sendable, Equatable {
     }
 }
 
-/// What becomes of a response: all of it, or nothing.
+/// A change of a response, applied completely or not at all.
 package struct ResponseChange: Sendable {
     package var status: StoredResponse.Status?
     package var object: JSON?
     package var events: [StoredEvent] = []
-    /// Appended to the response's conversation, if that still exists. Items that it has already stay as they are.
+    /// Items to append to the response's conversation, if that still exists. Items that the conversation already contains stay unchanged.
     package var conversationItems: [StoredItem] = []
-    /// It changes nothing unless the response is in one of these: a response that was cancelled does not become completed.
+    /// The statuses in which the change is allowed; in others it has no effect. A cancelled response thus does not become completed.
     package var from: Set<StoredResponse.Status> = [.queued, .inProgress]
 
     package init(
@@ -88,7 +88,7 @@ package struct ResponseChange: Sendable {
     }
 }
 
-/// A response and those that it continues, oldest first.
+/// A response and the responses that it continues, oldest first.
 package struct ResponseChain: Sendable, Equatable {
     package struct Turn: Sendable, Equatable {
         package let response: StoredResponse
@@ -96,14 +96,14 @@ package struct ResponseChain: Sendable, Equatable {
     }
 
     package let turns: [Turn]
-    /// The response that should come before the first turn and is gone.
+    /// The id of the deleted response that precedes the first turn; nil if the chain is complete.
     package let missing: String?
 }
 
 package struct StoredConversation: Sendable, Equatable {
     package let id: String
     package let owner: String
-    /// Unix seconds.
+    /// The creation time in unix seconds.
     package let created: Int
     package var metadata: JSON
 
@@ -115,15 +115,15 @@ package struct StoredConversation: Sendable, Equatable {
     }
 }
 
-/// A chat completion.
+/// A stored chat completion.
 package struct StoredChat: Sendable, Equatable {
     package let id: String
     package let owner: String
-    /// Unix seconds.
+    /// The creation time in unix seconds.
     package let created: Int
     package let model: String
     package var metadata: JSON
-    /// What clients saw, without the metadata.
+    /// The completion's object as clients saw it, without the metadata.
     package let object: JSON
 
     package init(id: String, owner: String, created: Int, model: String, metadata: JSON, object: JSON) {
@@ -136,7 +136,7 @@ package struct StoredChat: Sendable, Equatable {
     }
 }
 
-/// The kinds of records; the raw values are in the database.
+/// The kinds of records. The database contains the raw values.
 package enum RecordKind: Int, Sendable, CaseIterable {
     case response = 1, conversation, chat
 }

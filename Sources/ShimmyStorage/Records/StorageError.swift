@@ -1,20 +1,20 @@
-/// Why something could not be kept or found again.
+/// An error of storing or reading an object.
 package enum StorageError: Error, Equatable, CustomStringConvertible {
-    /// No room: on the disk, or in the storage's own bounds.
+    /// The disk is full, or the storage's limit is reached.
     case full
-    /// Another program has the database to itself.
+    /// Another program has locked the database.
     case locked
-    /// The database's file is damaged. It is set aside by now, and a new one begun.
+    /// The database file is damaged. The store has already set it aside and created a new one.
     case damaged
     case unavailable(String)
-    /// `Page.after` names nothing in the list.
+    /// The list does not contain the id of `Page.after`.
     case unknownCursor(String)
-    /// An id that is there already.
+    /// An object with this id already exists.
     case duplicate(String)
-    /// What is asked for takes more bytes than may be read at once.
+    /// The requested objects exceed the max bytes of one read.
     case tooLarge(bytes: Int, most: Int)
 
-    /// Whether the request was wrong rather than the storage.
+    /// Whether the request caused the error, not the storage.
     package var isClients: Bool {
         switch self {
         case .unknownCursor, .duplicate, .tooLarge: true
