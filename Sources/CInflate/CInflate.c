@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <zlib.h>
 
-// Of zstd.h, which a machine has only where programs are developed; the interface is stable since version 1.4.
+// Declarations from zstd.h, which is installed only on development machines. The interface has been stable since version 1.4.
 typedef struct {
     const void *source;
     size_t size;
@@ -21,7 +21,7 @@ typedef struct {
 
 enum { zstd_window_log_max = 100 };
 
-// A window of 32 MiB: what `zstd --ultra` makes needs more, and no HTTP client sends it (RFC 9659 allows 8 MiB).
+// The maximum window is 32 MiB (2^25 bytes). The output of `zstd --ultra` needs more, but HTTP clients do not send it (RFC 9659 allows 8 MiB).
 enum { largest_window_log = 25 };
 
 static struct {
@@ -54,7 +54,7 @@ int shimmy_inflate_has_zstd(void) {
 
 struct shimmy_inflate {
     z_stream stream;
-    /// Of libzstd; NULL for the other formats.
+    /// The context of libzstd; NULL for the other formats.
     void *context;
     int has_header;
 };
@@ -75,7 +75,7 @@ static shimmy_inflate_status step_zstd(
     *used = source.position;
     *written = target.position;
     if (zstd.is_error(status)) return shimmy_inflate_damaged;
-    // Frames may follow each other.
+    // The data may have several frames, one after the other.
     return status == 0 && source.position == input_count ? shimmy_inflate_end : shimmy_inflate_more;
 }
 
@@ -84,7 +84,7 @@ shimmy_inflate *shimmy_inflate_make(shimmy_inflate_format format) {
     if (self == NULL) return NULL;
     if (format == shimmy_inflate_zstd) return make_zstd(self);
     self->has_header = format != shimmy_inflate_raw;
-    // 32 stands for a look at the header.
+    // Adding 32 makes zlib detect gzip or zlib from the header.
     if (inflateInit2(&self->stream, format == shimmy_inflate_raw ? -MAX_WBITS : MAX_WBITS + 32) != Z_OK) {
         free(self);
         return NULL;
@@ -117,9 +117,9 @@ shimmy_inflate_status shimmy_inflate_step(
     *written = output_part - self->stream.avail_out;
     self->stream.next_in = NULL;
     self->stream.next_out = NULL;
-    // Members of a gzip file may follow each other (RFC 1952).
+    // A gzip file may have several members, one after the other (RFC 1952).
     if (status == Z_STREAM_END && self->has_header && *used < input_count && inflateReset(&self->stream) == Z_OK) return shimmy_inflate_more;
     if (status == Z_STREAM_END) return shimmy_inflate_end;
-    // Z_BUF_ERROR: there was nothing to do, as when the input is at its end.
+    // Z_BUF_ERROR means that no progress was possible, as at the end of the input.
     return status == Z_OK || status == Z_BUF_ERROR ? shimmy_inflate_more : shimmy_inflate_damaged;
 }

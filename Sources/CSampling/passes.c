@@ -6,7 +6,7 @@
 #pragma STDC FP_CONTRACT OFF
 
 enum { LANES = 16 };
-// Values that are compared with each other before it is noted where the greatest stands.
+// The number of values per block in the search for the greatest value. The search first finds the block, then the index in it.
 enum { BLOCK = 4096 };
 
 typedef float Floats __attribute__((vector_size(64)));
@@ -15,7 +15,7 @@ typedef double Doubles __attribute__((vector_size(64)));
 typedef float Eight __attribute__((vector_size(32)));
 typedef float Four __attribute__((vector_size(16)));
 
-// All passes in one set of instructions.
+// All passes for one instruction set.
 struct Passes {
     size_t (*greatest)(const float *, size_t);
     double (*exponentials)(const float *, size_t, float, float, float *);
@@ -24,7 +24,7 @@ struct Passes {
     size_t (*locate)(const float *, size_t, float, double);
 };
 
-// The helpers are inlined always: that they pass wide registers is nobody else's business.
+// The helpers are always inlined, so the calling convention for wide vectors, which -Wpsabi warns about, does not matter.
 #pragma clang diagnostic ignored "-Wpsabi"
 
 #define NAME(name) plain_##name
@@ -57,7 +57,7 @@ static const struct Passes *find(CSamplingSet set) {
 
 static _Atomic(const struct Passes *) chosen;
 
-// Whoever comes first chooses; two that come at once choose the same.
+// Returns the passes for this processor. The first caller chooses them; concurrent first callers choose the same.
 static const struct Passes *passes(void) {
     const struct Passes *found = atomic_load_explicit(&chosen, memory_order_relaxed);
     for (int set = CSAMPLING_AVX512; !found; set--) found = find((CSamplingSet)set);

@@ -1,7 +1,7 @@
-// The passes, compiled once for each set of instructions: TARGET is a function's attribute, NAME makes its name.
+// The passes, compiled once for each instruction set. TARGET is the attribute of the functions, NAME makes their names.
 //
-// Sixteen lanes throughout, whatever the registers hold: the compiler splits them. Sums run over 64 values in single precision, lane by
-// lane, and over those in double precision. All loops treat the end of a vocabulary as sixteen values too, filled up with `filling`.
+// All code uses 16 lanes, whatever the size of the registers: the compiler splits the vectors. Sums run over 64 values in single precision, lane by
+// lane, and over those sums in double precision. Loops also process the end of a vocabulary as 16 values, padded with `filling`.
 
 #define LOCAL static inline __attribute__((always_inline)) TARGET
 
@@ -30,7 +30,7 @@ LOCAL Doubles NAME(doubles)(Floats v) {
     return __builtin_convertvector(low, Doubles) + __builtin_convertvector(high, Doubles);
 }
 
-// The greatest of the values from `start` to what is just below `end`.
+// Returns the greatest of the values at indices from `start` to `end`, not including `end`.
 LOCAL float NAME(most)(const float *values, size_t start, size_t end, size_t count) {
     Floats best[4];
     for (int n = 0; n < 4; n++) best[n] = (Floats){0} - INFINITY;
@@ -54,7 +54,7 @@ TARGET static size_t NAME(greatest)(const float *values, size_t count) {
         const float most = NAME(most)(values, start, end, count);
         if (most > greatest) greatest = most, first = start, last = end;
     }
-    // Where it stands is looked for in its block alone.
+    // Search for the index only in the block of the greatest value.
     for (size_t at = first; at < last; at += LANES) {
         Ints found = NAME(load)(values, at, count, NAN) == greatest;
         if (!__builtin_reduce_or(found)) continue;
@@ -65,16 +65,16 @@ TARGET static size_t NAME(greatest)(const float *values, size_t count) {
     return 0;
 }
 
-// e to the power of x, for x <= 0; 0 below -87 and for not-a-number.
+// Returns e^x for x <= 0; 0 for x below -87 and for NaN.
 LOCAL Floats NAME(exponential)(Floats x) {
     const Floats low = (Floats){0} - 87, shift = (Floats){0} + 12582912;  // 1.5 * 2^23: the unit of its last bit is 1
     Ints is_seen = x >= low;
     x = NAME(select)(is_seen, x, low);
-    // x = n ln 2 + r with |r| <= ln 2 / 2; ln 2 in two parts, so that r keeps its bits. Adding a large number rounds to an integer and
-    // leaves it in the low bits.
+    // x = n ln 2 + r with |r| <= ln 2 / 2. ln 2 is split into two parts, so that r keeps its precision. Adding `shift` rounds to an integer and
+    // leaves that integer in the low bits.
     Floats shifted = x * 1.44269504f + shift, n = shifted - shift;
     Floats r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
-    // The Taylor polynomial of e^r to the sixth power.
+    // The Taylor polynomial of e^r of degree 6.
     Floats p = (Floats){0} + 1.3888889e-3f;
     p = p * r + 8.3333333e-3f;
     p = p * r + 4.1666667e-2f;
@@ -106,7 +106,7 @@ TARGET static size_t NAME(collect)(const float *weights, size_t count, float lea
     for (size_t at = 0; at < count && found <= room; at += LANES) {
         Floats loaded = NAME(load)(weights, at, count, -INFINITY);
         Ints kept = (loaded >= least) & (loaded < bound);
-        // Most of a vocabulary is passed by sixteen at once.
+        // Most groups of 16 tokens have no match.
         if (!__builtin_reduce_or(kept)) continue;
         for (size_t lane = 0; lane < LANES && at + lane < count; lane++) {
             candidates[found] = (CSamplingCandidate){(int32_t)(at + lane), weights[at + lane]};
@@ -146,7 +146,7 @@ TARGET static size_t NAME(locate)(const float *weights, size_t count, float leas
             Floats loaded = NAME(load)(weights, at + n * LANES, count, -INFINITY);
             block += (Floats)((Ints)loaded & (loaded >= least));
         }
-        // Most of a vocabulary is passed without looking at each token.
+        // Most blocks do not reach `point`, so their tokens are not visited one by one.
         double whole = sum + NAME(sum)(block);
         if (whole > point) {
             for (size_t place = at; place < at + 4 * LANES && place < count; place++) {

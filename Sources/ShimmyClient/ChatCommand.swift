@@ -1,4 +1,4 @@
-/// What a line of a conversation asks for: a message, or a command of the program.
+/// The meaning of a line in a conversation: a message, or a command of the program.
 package enum ChatCommand: Sendable, Equatable {
     case message(String)
     case nothing
@@ -8,21 +8,21 @@ package enum ChatCommand: Sendable, Equatable {
     case statistics
     case showParameters, showInfo, showTemplate, showSystem, showMessages
     case setParameter(name: String, value: String)
-    /// Back to the default.
+    /// Resets a parameter to its default.
     case unsetParameter(name: String)
-    /// Empty to do without one.
+    /// Sets the system message; empty for none.
     case setSystem(String)
     case setVerbose(Bool)
     case hideThinking(Bool)
-    /// Whether answers have to be JSON.
+    /// Whether answers must be JSON.
     case setJSON(Bool)
     case save(String)
     case load(String)
     case sessions
-    /// For people: what is wrong with the line.
+    /// A line that is not valid, with a message for the user.
     case mistake(String)
 
-    /// A line that begins with a slash is a command; one that begins with a space and a slash is a message.
+    /// Parses a line. A line that begins with a slash is a command; a line that begins with a space and a slash is a message.
     package init(_ line: String) {
         guard line.first == "/" else {
             self = line.allSatisfy(\.isWhitespace) ? .nothing : .message(line.hasPrefix(" /") ? String(line.dropFirst()) : line)
@@ -74,7 +74,7 @@ package enum ChatCommand: Sendable, Equatable {
         }
     }
 
-    /// The first word and what follows it.
+    /// Returns the first word and the rest of the text.
     private static func split(_ text: String) -> (word: String, rest: String) {
         let trimmed = text.drop(while: \.isWhitespace)
         let end = trimmed.firstIndex(where: \.isWhitespace) ?? trimmed.endIndex
@@ -83,7 +83,7 @@ package enum ChatCommand: Sendable, Equatable {
         return (String(trimmed[..<end]), String(rest))
     }
 
-    /// Quotation marks around a whole text do not count.
+    /// Returns the text without quotation marks around it.
     private static func unquoted(_ text: String) -> String {
         text.count >= 2 && text.first == "\"" && text.last == "\"" ? String(text.dropFirst().dropLast()) : text
     }

@@ -1,17 +1,17 @@
 package import ShimmyJSON
 
-/// A part of an answer on its way.
+/// An event of a streamed answer.
 package enum ChatEvent: Sendable, Equatable {
-    /// What it waits for, for people.
+    /// A text for the user about the operation that the answer waits for.
     case waiting(String)
     case thought(String)
     case content(String)
-    /// Why it ended, in OpenAI's words.
+    /// The finish reason, in OpenAI's words.
     case finished(String)
     case usage(ChatUsage)
 }
 
-/// Tokens of one answer.
+/// The token counts of one answer.
 package struct ChatUsage: Sendable, Equatable {
     package var promptTokens: Int
     package var cachedTokens: Int
@@ -25,7 +25,7 @@ package struct ChatUsage: Sendable, Equatable {
 }
 
 extension ChatEvent {
-    /// What a chunk of a streamed answer tells.
+    /// Returns the events in a chunk of a streamed chat completion.
     package static func events(of chunk: JSON) -> [ChatEvent] {
         var events: [ChatEvent] = []
         if let choice = chunk["choices"]?[0] {
@@ -41,10 +41,10 @@ extension ChatEvent {
     }
 }
 
-/// How fast an answer came.
+/// The token counts and times of an answer.
 package struct ChatTimes: Sendable, Equatable {
     package var usage: ChatUsage
-    /// Seconds from the question to the first token, thoughts included, and to the last.
+    /// The number of seconds from the question to the first token, reasoning included. `total` counts to the last token.
     package var firstToken: Double
     package var total: Double
 
@@ -54,7 +54,7 @@ package struct ChatTimes: Sendable, Equatable {
         self.total = total
     }
 
-    /// After the first token; nil for answers of one.
+    /// The speed after the first token; nil for an answer of one token.
     package var tokensPerSecond: Double? {
         let time = total - firstToken
         return usage.completionTokens > 1 && time > 0 ? Double(usage.completionTokens - 1) / time : nil

@@ -1,6 +1,6 @@
 package import ShimmyJSON
 
-/// Something that a request may say of how its answer is drawn, by OpenAI's name for it or llama.cpp's.
+/// A request parameter that controls generation, under OpenAI's or llama.cpp's name for it.
 package struct ChatParameter: Sendable {
     package let name: String
     package let meaning: String
@@ -45,7 +45,7 @@ package struct ChatParameter: Sendable {
         return parameter
     }
 
-    /// The value that somebody typed.
+    /// Parses a value that the user typed. Throws `Refusal` if it is not valid.
     package func value(_ text: String) throws(Refusal) -> JSON {
         switch kind {
         case .decimal(let range):
@@ -73,7 +73,7 @@ package struct ChatParameter: Sendable {
         }
     }
 
-    /// Whether a value from a file is one that `value(_:)` could have made.
+    /// Returns whether a value from a file is valid, that is, whether `value(_:)` can return it.
     func accepts(_ value: JSON) -> Bool {
         switch kind {
         case .decimal(let range): value.doubleValue.map(range.contains) ?? false

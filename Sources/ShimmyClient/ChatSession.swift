@@ -1,6 +1,6 @@
 package import ShimmyJSON
 
-/// A conversation with a model and how it is held: what is kept between questions, and saved.
+/// A conversation with a model and its settings, which are kept between questions and can be saved.
 package struct ChatSession: Sendable, Equatable {
     package struct Message: Sendable, Equatable {
         package enum Role: String, Sendable { case user, assistant }
@@ -16,12 +16,12 @@ package struct ChatSession: Sendable, Equatable {
 
     package var model: String
     package var system: String?
-    /// By name, in the order in which they were set.
+    /// The request parameters by name, in the order in which they were set.
     package private(set) var parameters: JSONObject = [:]
     package private(set) var messages: [Message] = []
-    /// What answers have to be: OpenAI's `response_format`; nil for any text.
+    /// The format of answers, as in OpenAI's `response_format`; nil for any text.
     package var format: JSON?
-    /// How long the model stays loaded after an answer, as the server takes it; nil leaves that to the server.
+    /// How long the model stays loaded after an answer, in the form of the server's `keep_alive`; nil for the server's default.
     package var keepAlive: String?
 
     package init(model: String) { self.model = model }
@@ -32,16 +32,16 @@ package struct ChatSession: Sendable, Equatable {
         parameters[name] = try ChatParameter.named(name).value(text)
     }
 
-    /// Back to what the server does by itself.
+    /// Resets a parameter to the server's default.
     package mutating func unset(_ name: String) throws(ChatParameter.Refusal) {
         parameters[try ChatParameter.named(name).name] = nil
     }
 
-    // MARK: Talking
+    // MARK: Messages
 
     package mutating func ask(_ text: String) { messages.append(Message(.user, text)) }
 
-    /// What came of the last question. Without a word of an answer, the question is taken back: the next one stands for itself.
+    /// Records the answer to the last question. If the answer is empty, removes the question, so that the next one does not follow it.
     package mutating func answered(_ text: String) {
         if text.isEmpty {
             if messages.last?.role == .user { messages.removeLast() }
@@ -52,8 +52,8 @@ package struct ChatSession: Sendable, Equatable {
 
     package mutating func clear() { messages = [] }
 
-    /// A request for the next answer, to be streamed.
-    /// - recommended: fields for which the session has no values of its own.
+    /// Returns a streaming request for the next answer.
+    /// - recommended: fields to use where the session has no values of its own.
     package func request(recommended: JSONObject = [:]) -> JSON {
         var all: [JSON] = messages.map(\.json)
         if let system { all.insert(["role": "system", "content": .string(system)], at: 0) }
@@ -68,7 +68,7 @@ package struct ChatSession: Sendable, Equatable {
     }
 }
 
-// MARK: - Saved
+// MARK: - Saving
 
 extension ChatSession {
     package struct Unreadable: Error, CustomStringConvertible {
@@ -82,8 +82,8 @@ extension ChatSession {
         ]
     }
 
-    /// Takes over a saved conversation with its system message and parameters; the model stays. Nothing is changed when it cannot be read.
-    /// Returns the model that it was held with.
+    /// Restores a saved conversation with its system message and parameters, but keeps the current model. Throws `Unreadable`, and changes nothing,
+    /// if it cannot be read. Returns the model of the saved conversation.
     package mutating func restore(_ saved: JSON) throws(Unreadable) -> String {
         guard saved["version"]?.intValue == 1, let model = saved["model"]?.stringValue, let messages = saved["messages"]?.arrayValue else {
             throw Unreadable(description: "it is no saved session")

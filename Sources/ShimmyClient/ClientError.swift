@@ -1,12 +1,12 @@
 import ShimmyJSON
 
-/// Why a server could not be asked, or what it said no with.
+/// A failed request to a server: a connection problem, or an error that the server returned.
 package enum ClientError: Error, Equatable, CustomStringConvertible {
-    /// Nobody answers at this address.
+    /// There is no server at this address.
     case unreachable(String, reason: String)
-    /// The server's own words, from OpenAI's error object. The status is nil for an answer that failed on its way.
+    /// The message of the server, from OpenAI's error object. The status is nil for a response that failed while it streamed.
     case refused(status: Int?, message: String, code: String?)
-    /// What answers there does not speak the dialect.
+    /// The response does not follow the API.
     case unreadable(String)
 
     package var description: String {
@@ -17,7 +17,7 @@ package enum ClientError: Error, Equatable, CustomStringConvertible {
         }
     }
 
-    /// Of `{"error": {"message": …, "code": …}}`.
+    /// Reads an error object `{"error": {"message": …, "code": …}}`.
     init(status: Int?, body: JSON?) {
         let error = body?["error"]
         let message = error?["message"]?.stringValue ?? "the server answered with status \(status ?? 0)"

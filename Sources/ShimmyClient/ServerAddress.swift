@@ -1,18 +1,18 @@
-// Talks to a running server: HTTP, OpenAI's dialect, and the conversations that are held in it. Knows nothing of how models are found or run.
+// A client of a running server: HTTP, OpenAI's API, and conversations. This target does not depend on how models are found or run.
 
-/// Where a server is, as people write it: `127.0.0.1`, `host:8080`, `[::1]:8080`, `https://host/path`.
+/// The address of a server as users write it: `127.0.0.1`, `host:8080`, `[::1]:8080`, `https://host/path`.
 package struct ServerAddress: Sendable, Equatable, CustomStringConvertible {
     package let scheme: String
-    /// Without brackets.
+    /// The host name or IP address; an IPv6 address without brackets.
     package let host: String
     package let port: Int
-    /// Before the routes; empty or beginning with a slash.
+    /// The path before the routes; empty, or beginning with a slash.
     package let path: String
 
     package static let defaultPort = 11435
 
-    /// Nil for what is no address.
-    /// - defaultPort: where none is given; addresses with a scheme have their own.
+    /// Parses an address; nil if it is not valid.
+    /// - defaultPort: the port if none is given. An address with a scheme uses the scheme's port, except `http://` addresses of this machine.
     package init?(_ text: String, defaultPort: Int = Self.defaultPort) {
         var rest = text[...]
         var scheme: String?
@@ -24,17 +24,17 @@ package struct ServerAddress: Sendable, Equatable, CustomStringConvertible {
         let slash = rest.firstIndex(of: "/") ?? rest.endIndex
         var path = String(rest[slash...])
         while path.hasSuffix("/") { path.removeLast() }
-        // Clients of OpenAI's API are told an address that ends so.
+        // The base URLs of OpenAI's clients end with `/v1`; accept them here too.
         if path.hasSuffix("/v1") { path.removeLast(3) }
         guard let (host, port) = Self.split(rest[..<slash]), path.allSatisfy({ $0.isASCII && !$0.isWhitespace }) else { return nil }
         self.scheme = scheme ?? "http"
-        // Where a server listens on all addresses, this one is.
+        // A wildcard address is for listening only; a client uses the loopback address.
         self.host = host == "0.0.0.0" ? "127.0.0.1" : host == "::" ? "::1" : host
         self.port = port ?? (scheme == "https" ? 443 : scheme == "http" && Self.isPlainName(host) ? 80 : defaultPort)
         self.path = path
     }
 
-    /// Without a port, `http://host` is a web server, but `http://127.0.0.1` a Shimmy on this machine.
+    /// Returns whether an HTTP address without a port means port 80. `http://host` is a web server, but `http://127.0.0.1` is Shimmy on this machine.
     private static func isPlainName(_ host: String) -> Bool { !["127.0.0.1", "localhost", "::1", "0.0.0.0", "::"].contains(host) }
 
     private static func split(_ authority: Substring) -> (host: String, port: Int?)? {

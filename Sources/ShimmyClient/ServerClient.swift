@@ -3,14 +3,14 @@ import NIOCore
 import NIOHTTP1
 package import ShimmyJSON
 
-/// Asks a server. Errors are `ClientError`; a cancelled task ends the request, and with it what the server does for it.
+/// A client of a server. Its methods throw `ClientError`. Cancelling the task cancels the request, and with it the server's work on it.
 package struct ServerClient: Sendable {
     package let address: ServerAddress
     private let key: String?
     private let http: HTTPClient
     private static let longestAnswer = 64 << 20
 
-    /// Connections live as long as `body` runs.
+    /// Runs `body` with a client, whose connections are closed when `body` ends.
     package static func with<Result>(
         _ address: ServerAddress, key: String?, _ body: (ServerClient) async throws -> Result
     ) async throws -> Result {
@@ -18,7 +18,7 @@ package struct ServerClient: Sendable {
         configuration.timeout = .init(connect: .seconds(5))
         configuration.redirectConfiguration = .disallow
         configuration.httpVersion = .http1Only
-        // Whether somebody listens is known at once.
+        // A refused connection is final: do not retry it.
         configuration.connectionPool.retryConnectionEstablishment = false
         let http = HTTPClient(configuration: configuration)
         do {
@@ -41,7 +41,7 @@ package struct ServerClient: Sendable {
 
     package func post(_ path: String, _ body: JSON) async throws -> JSON { try await ask(request(path, body), within: nil) }
 
-    /// Whether a server is there. It has little time to say so: whoever asks would do without it.
+    /// Returns whether a server answers. The timeout is short, because callers can do without a server.
     package func isThere(within seconds: Double = 0.5) async -> Bool {
         do {
             _ = try await get("/health", within: seconds)
@@ -53,8 +53,8 @@ package struct ServerClient: Sendable {
         }
     }
 
-    /// The events of an answer that is streamed, each as JSON, up to `[DONE]`.
-    /// - comment: gets what the server says beside them, but for signs of life.
+    /// Sends a request and passes each event of the streamed response to `receive` as JSON, up to `[DONE]`.
+    /// - comment: receives the text of the stream's comments, except keep-alive pings.
     package func stream(
         _ path: String, _ body: JSON, comment: (String) -> Void = { _ in }, _ receive: (JSON) async throws -> Void
     ) async throws {
@@ -117,7 +117,7 @@ package struct ServerClient: Sendable {
         }
     }
 
-    /// Nil for a body that is no JSON.
+    /// Returns the body of a response; nil if it is not JSON.
     private static func json(_ response: HTTPClientResponse) async throws -> JSON? {
         guard let body = try? await response.body.collect(upTo: longestAnswer) else { throw ClientError.unreadable("it broke off") }
         return try? JSON.parse(Array(body.readableBytesView))
@@ -125,7 +125,7 @@ package struct ServerClient: Sendable {
 }
 
 extension ServerClient {
-    /// A name within a path.
+    /// Returns a name percent-encoded for use in a path.
     package static func encoded(_ name: String) -> String {
         var path = ""
         for byte in name.utf8 {

@@ -1,29 +1,29 @@
-/// Splits a stream of server-sent events into events (the HTML standard, section 9.2). Lines end with LF, CR LF or CR.
+/// A parser of a stream of server-sent events (the HTML standard, section 9.2). Lines end with LF, CR LF or CR.
 package struct ServerSentEventReader {
     package enum Event: Sendable, Equatable {
         case data([UInt8])
-        /// Means nothing to a program; a person may want to know.
+        /// A comment line. Programs ignore it; it may interest users.
         case comment(String)
     }
 
-    /// An event that is longer than this client holds.
+    /// An event that exceeds the client's limit.
     package struct TooLong: Error, Equatable {
         package let bytes: Int
 
         package init(bytes: Int) { self.bytes = bytes }
     }
 
-    /// Bytes of one line, and of the data of one event. A part of an answer has some hundred.
+    /// The maximum number of bytes of a line, and of the data of an event. An event of an answer has some hundred.
     private let limit: Int
     private var line: [UInt8] = []
     private var data: [UInt8] = []
     private var hasData = false
-    /// Whether the last byte was the first of a CR LF.
+    /// Whether the last byte was a CR, so that an LF after it belongs to the same line end.
     private var followsReturn = false
 
     package init(limit: Int = 16 << 20) { self.limit = limit }
 
-    /// Returns the events and comments that are complete. Throws `TooLong`.
+    /// Parses more bytes and returns the events and comments that are complete. Throws `TooLong`.
     package mutating func push(_ bytes: some Sequence<UInt8>) throws(TooLong) -> [Event] {
         var events: [Event] = []
         for byte in bytes {
@@ -40,7 +40,7 @@ package struct ServerSentEventReader {
         return events
     }
 
-    /// Takes the line that has just ended.
+    /// Processes the line that has just ended. Returns an event if the line completes one.
     private mutating func take() throws(TooLong) -> Event? {
         if line.isEmpty {
             guard hasData else { return nil }
@@ -56,7 +56,7 @@ package struct ServerSentEventReader {
         return nil
     }
 
-    /// The text after a field's name, without the space after the colon; nil for another field.
+    /// Returns the text after a field's name, without the space after the colon; nil for another field.
     private func value(of field: String) -> ArraySlice<UInt8>? {
         guard line.starts(with: field.utf8) else { return nil }
         let value = line.dropFirst(field.utf8.count)

@@ -8,12 +8,12 @@ package import ShimmyJSON
     import Darwin
 #endif
 
-/// Why something could not be kept or found, for people.
+/// An error in saving or reading a file, with a message for the user.
 package struct PrivateFileError: Error, Equatable, CustomStringConvertible {
     package let description: String
 }
 
-/// Saved conversations: a file for each in one directory, for the user's eyes only.
+/// A store of saved conversations: one file for each in a directory, readable only by the user.
 package struct SessionStore: Sendable {
     private let directory: String
     private static let longestName = 64
@@ -21,7 +21,7 @@ package struct SessionStore: Sendable {
 
     package init(directory: String) { self.directory = directory }
 
-    /// Sorted.
+    /// The sorted names of the saved conversations.
     package var names: [String] {
         let files = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
         return files.filter { $0.hasSuffix(".json") && !$0.hasPrefix(".") }.map { String($0.dropLast(".json".count)) }.sorted()
@@ -44,7 +44,7 @@ package struct SessionStore: Sendable {
         return json
     }
 
-    /// Names become names of files, and never more than that.
+    /// Returns the file of a conversation. Throws if the name is not a plain file name, so a name cannot lead out of the directory.
     private func path(_ name: String) throws(PrivateFileError) -> String {
         let isName = name.allSatisfy { $0.isLetter || $0.isNumber || "-_.".contains($0) } && name.first != "."
         guard !name.isEmpty, name.utf8.count <= Self.longestName, isName else {
@@ -54,9 +54,9 @@ package struct SessionStore: Sendable {
     }
 }
 
-/// Files that only their owner may read.
+/// Files that only their owner can read.
 package enum PrivateFile {
-    /// Makes the directory if there is none; the file is there whole or as it was.
+    /// Writes a file, creating its directory if needed. The replacement is atomic: if it fails, the old file remains.
     package static func write(_ bytes: [UInt8], to path: String) throws(PrivateFileError) {
         let directory = (path as NSString).deletingLastPathComponent
         let temporary = "\(path).\(UInt32.random(in: 0 ... .max)).partial"
@@ -72,7 +72,8 @@ package enum PrivateFile {
         }
     }
 
-    /// Makes a file that nobody else may read, not even for a moment, in whatever directory. Nothing that is there is opened.
+    /// Creates a file that only its owner can read from the moment of its creation, in any directory. Does not open an existing file or follow a
+    /// link. Returns whether it succeeded.
     private static func create(_ path: String, _ bytes: [UInt8]) -> Bool {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { return false }

@@ -1,7 +1,7 @@
-// Turns a Hugging Face folder (config.json, tokenizer.json, *.safetensors) into one GGUF file.
-// Knows files and their formats; knows nothing of llama.cpp, of a catalog or of HTTP.
+// Converts a Hugging Face folder (config.json, tokenizer.json, *.safetensors) into one GGUF file. This target depends on files and their formats
+// only, not on llama.cpp, a catalog or HTTP.
 
-/// Why a folder cannot be converted; the description is one line for a person.
+/// An error that prevents a conversion. The description is one line for the user.
 package struct ConversionError: Error, Sendable, Equatable, CustomStringConvertible {
     package let description: String
 

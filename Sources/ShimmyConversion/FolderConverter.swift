@@ -2,12 +2,12 @@ import Foundation
 import ShimmyCore
 import ShimmyJSON
 
-/// Converts a folder into a GGUF file.
+/// A converter of a folder into a GGUF file.
 package struct FolderConverter {
-    /// A tensor of the file to be.
+    /// A tensor of the output file.
     private struct Planned {
         let entry: GGUFWriter.Entry
-        /// Nil for one that is computed.
+        /// The tensor's source; nil for a computed tensor.
         let source: (file: ByteFile, tensor: SafeTensorsFile.Tensor, type: ValueType)?
         var transform = Transform()
         var values: [Float] = []
@@ -16,27 +16,28 @@ package struct FolderConverter {
     private let folder: HubFolder
     private let name: String
     private let freeBytes: (String) -> Int?
-    /// All that is read of a folder beside its weights, whether it is there or not.
+    /// The files that the conversion reads in addition to the weights, whether they exist or not.
     package static let describingFiles = [
         "config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "1_Pooling/config.json", "model.safetensors.index.json",
     ]
-    /// Tables that ggml adds to what it computes in F32.
+    /// Tensors that ggml adds to F32 values, so that they must be F32 too.
     private static let addedTensors: Set<String> = ["position_embd.weight", "token_types.weight"]
-    /// Bytes that are read at once.
+    /// The number of bytes read at once.
     private static let chunk = 32 << 20
-    /// Bytes; the longest rows of known models have some hundred thousand.
+    /// The maximum number of bytes of a row. The longest rows of known models have some hundred thousand.
     private static let longestRow = 64 << 20
 
-    /// - name: what the file says that the model is called.
-    /// - freeBytes: how much may be written where a folder lies; nil where nobody says.
+    /// Prepares a conversion.
+    /// - name: the model's name in the file's metadata.
+    /// - freeBytes: returns the number of bytes that can be written to a folder; nil if unknown.
     package init(folder: HubFolder, name: String, freeBytes: @escaping (String) -> Int? = DiskSpace.free) {
         self.folder = folder
         self.name = name
         self.freeBytes = freeBytes
     }
 
-    /// Writes the file aside and moves it to its place when it is whole. Blocks for as long as that takes.
-    /// - progress: told bytes written and bytes in all; what it throws ends the conversion.
+    /// Converts the folder into a GGUF file at `path`. Writes a temporary file and renames it when it is complete; blocks until then.
+    /// - progress: receives the number of bytes written and the total; an error that it throws ends the conversion.
     package func convert(to path: String, progress: (Int, Int) throws(ConversionError) -> Void = { _, _ in }) throws(ConversionError) {
         let aside = UnfinishedFiles.path(for: path)
         let (metadata, tensors) = try plan()
@@ -107,7 +108,7 @@ package struct FolderConverter {
         if let heads = transform.rotaryHeads, heads > shape[0] || shape[0] % (2 * heads) != 0 {
             throw ConversionError("the tensor \(name) does not divide into \(heads) heads")
         }
-        // Norms and biases stay exact; matrices keep their type, and take half the place where they had twice as much.
+        // Norms and biases are stored as F32, which is exact. Matrices keep their type, except that F32 becomes F16, which halves their size.
         let staysExact = shape.count == 1 || Self.addedTensors.contains(name)
         let target: ValueType = staysExact ? .f32 : type == .f32 ? .f16 : type
         return Planned(
@@ -129,7 +130,7 @@ package struct FolderConverter {
         let rowBytes = tensor.shape.dropFirst().reduce(type.bytes, *)
         var row = 0
         while row < rows {
-            // Rows that change their places are read one by one.
+            // Permuted rows are read one by one.
             let count = planned.transform.rotaryHeads == nil ? min(rows - row, max(1, Self.chunk / rowBytes)) : 1
             let begin = tensor.range.lowerBound + planned.transform.sourceRow(of: row, rows: rows) * rowBytes
             let bytes = try file.read(begin..<begin + count * rowBytes)

@@ -1,7 +1,7 @@
 import Foundation
 import ShimmyCore
 
-/// A value of GGUF's metadata that is written.
+/// A value of GGUF's metadata.
 enum MetadataValue {
     case unsigned(Int)
     case float(Double)
@@ -12,24 +12,25 @@ enum MetadataValue {
     case floats([Float])
 }
 
-/// Writes a GGUF file of version 3 (the format is described in ggml's docs/gguf.md): all of the header first, then tensor by tensor.
+/// A writer of a GGUF file of version 3 (ggml's docs/gguf.md describes the format): the complete header first, then one tensor after the other.
 struct GGUFWriter {
     struct Entry {
         let name: String
-        /// ggml's order: the length of a row first.
+        /// The dimensions in ggml's order: the length of a row first.
         let shape: [Int]
         let type: ValueType
 
-        /// The largest number where a sparse file claims more.
+        /// The number of bytes of the tensor; saturates, because a sparse file can claim any size.
         var bytes: Int { shape.reduce(type.bytes) { $0.saturated(multipliedBy: $1) } }
     }
 
     private static let alignment = 32
-    /// Bytes; sums of what is below stay numbers.
+    /// The maximum number of bytes of a file. Sums of sizes below it do not overflow.
     private static let largestFile = 1 << 48
     private let handle: FileHandle
 
-    /// - freeBytes: how much may be written there; nil where nobody says.
+    /// Creates the file and writes its header. Throws if there is not enough space.
+    /// - freeBytes: the number of bytes that can be written; nil if unknown.
     init(path: String, metadata: [(String, MetadataValue)], tensors: [Entry], freeBytes: Int?) throws(ConversionError) {
         let (header, size) = Self.header(metadata, tensors)
         guard size <= Self.largestFile else { throw ConversionError("the converted file would have \(size) bytes") }
@@ -41,7 +42,7 @@ struct GGUFWriter {
         try write(header)
     }
 
-    /// - size: of the whole file.
+    /// Returns the header, and the size of the whole file in bytes.
     private static func header(_ metadata: [(String, MetadataValue)], _ tensors: [Entry]) -> (bytes: [UInt8], size: Int) {
         var header = Bytes()
         header.append("GGUF".utf8)
@@ -65,7 +66,7 @@ struct GGUFWriter {
         return (header.bytes, offset.saturated(adding: header.bytes.count))
     }
 
-    /// Values in the order of the entries.
+    /// Writes values. Tensors must be written in the order of the entries.
     func write(_ bytes: [UInt8]) throws(ConversionError) {
         do {
             try handle.write(contentsOf: bytes)
@@ -74,12 +75,12 @@ struct GGUFWriter {
         }
     }
 
-    /// After each tensor's values.
+    /// Pads the file to the alignment. Must be called after each tensor's values.
     func align(after entry: Entry) throws(ConversionError) {
         try write([UInt8](repeating: 0, count: Self.aligned(entry.bytes) - entry.bytes))
     }
 
-    /// Everything is on the disk when it returns.
+    /// Closes the file. All data is on the disk when it returns.
     func close() throws(ConversionError) {
         do {
             try handle.synchronize()
@@ -106,7 +107,7 @@ private struct Bytes {
         append(text.utf8)
     }
 
-    /// The types' numbers are those of GGUFValueType.
+    /// Appends a metadata value. The numbers of the types are those of `GGUFValueType`.
     mutating func append(_ value: MetadataValue) {
         switch value {
         case .unsigned(let number):
@@ -141,7 +142,7 @@ private struct Bytes {
 }
 
 extension ValueType {
-    /// ggml's number of the type.
+    /// The type's number in ggml.
     var number: UInt32 {
         switch self {
         case .f32: 0

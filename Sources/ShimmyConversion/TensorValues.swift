@@ -1,13 +1,14 @@
-/// What happens to a tensor's values on their way.
+/// The changes to a tensor's values during conversion.
 struct Transform: Equatable {
-    /// Added to every value: Gemma's norms are written without the one that they add.
+    /// The number added to every value. Gemma's files store norms without the 1 that the model adds to them.
     var offset: Float = 0
-    /// Heads whose rows change places: the halves of rotary embeddings lie side by side in llama.cpp, one after the other in Llama's weights.
+    /// The number of heads whose rows are permuted; nil for no permutation. llama.cpp interleaves the two halves of rotary embeddings; Llama's
+    /// weights have one half after the other.
     var rotaryHeads: Int?
-    /// Rows that are kept; nil for all.
+    /// The number of rows to keep; nil for all.
     var rows: Int?
 
-    /// The row of the source that becomes this row.
+    /// Returns the index of the source row that becomes row `row`.
     func sourceRow(of row: Int, rows: Int) -> Int {
         guard let rotaryHeads else { return row }
         let size = rows / rotaryHeads
@@ -16,7 +17,7 @@ struct Transform: Equatable {
     }
 }
 
-/// Converts the bytes of one type to those of another.
+/// The conversion of values from one type to another.
 enum TensorValues {
     static func convert(_ bytes: [UInt8], from source: ValueType, to target: ValueType, adding offset: Float) -> [UInt8] {
         if source == target, offset == 0 { return bytes }
@@ -46,7 +47,7 @@ enum TensorValues {
     }
 }
 
-/// Numbers of 16 bits; Swift's `Float16` does not exist on every processor.
+/// Conversions between `Float` and 16-bit formats. Swift's `Float16` does not exist on every processor.
 enum HalfFloat {
     static func float(_ bits: UInt16) -> Float {
         let sign = UInt32(bits & 0x8000) << 16
@@ -60,7 +61,7 @@ enum HalfFloat {
         }
     }
 
-    /// Rounded to the nearest, to even in the middle; beyond the range infinite.
+    /// Returns the nearest half-precision number, ties to even; infinity beyond the range.
     static func bits(of value: Float) -> UInt16 {
         let bits = value.bitPattern
         let sign = UInt16(bits >> 16 & 0x8000)
@@ -68,7 +69,7 @@ enum HalfFloat {
         if magnitude > 0x7F80_0000 { return sign | 0x7E00 }
         if magnitude >= 0x4780_0000 { return sign | 0x7C00 }
         if magnitude < 0x3880_0000 {
-            // Subnormal: counted in units of 2^-24.
+            // A subnormal number is a multiple of 2^-24.
             let units = (Float(bitPattern: magnitude) * 0x1p24).rounded(.toNearestOrEven)
             return sign | UInt16(units)
         }

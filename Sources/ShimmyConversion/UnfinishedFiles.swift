@@ -6,26 +6,26 @@ import Foundation
     import Darwin
 #endif
 
-/// Files that are not whole yet, beside the places that they will have. Whoever writes one holds a lock on it, which ends with the process: so
-/// what was left behind by those that were killed can be told from what is being written.
+/// Temporary files of unfinished conversions, next to their final paths. The writer holds a lock on its file, and the system releases the lock when
+/// the process ends. So a file that a killed process left behind can be distinguished from a file that is being written.
 package enum UnfinishedFiles {
     private static let ending = ".partial"
-    /// Seconds for which a file is left alone that nobody holds: its writer may be about to.
+    /// The number of seconds for which an unlocked file is kept, because its writer may be about to lock it.
     private static let youth = 60
 
-    /// A name that nobody else has, in this process or another one.
+    /// Returns a unique path for a temporary file.
     static func path(for target: String) -> String { "\(target).\(UUID().uuidString)\(ending)" }
 
-    /// Makes a file and holds it until the handle is closed; nil where it cannot be made.
+    /// Creates a file and locks it until the handle is closed. Returns nil if the file cannot be created.
     static func create(_ path: String) -> FileHandle? {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { return nil }
-        // Where there are no locks it is written without one: what lasts for less than a minute is not taken for abandoned.
+        // On a file system without locks the file stays unlocked. It does not count as abandoned within a minute of its last change.
         _ = flock(descriptor, LOCK_EX | LOCK_NB)
         return FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
     }
 
-    /// Removes what nobody finishes any more.
+    /// Removes the files whose writers no longer exist.
     package static func removeAbandoned(in folder: String) {
         for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] where name.hasSuffix(ending) {
             let path = "\(folder)/\(name)"
@@ -44,7 +44,7 @@ package enum UnfinishedFiles {
         #else
             let written = status.st_mtimespec.tv_sec
         #endif
-        // A file can claim any time.
+        // Do not subtract `written`: a file's time may be any number, and the difference could overflow.
         return written < time(nil) - youth && flock(descriptor, LOCK_EX | LOCK_NB) == 0
     }
 }

@@ -1,9 +1,9 @@
 extension Character {
-    /// Cells that it takes on a terminal: 0, 1 or 2. Control characters are shown as two (`^X`).
+    /// The number of terminal cells that the character takes: 0, 1 or 2. Control characters are shown in two (`^X`).
     package var cells: Int {
         guard let first = unicodeScalars.first else { return 0 }
         if first.value < 0x20 || first.value == 0x7f { return 2 }
-        // One of several scalars that asks for a picture makes all of them one.
+        // U+FE0F selects emoji presentation, which makes the whole character two cells wide.
         if unicodeScalars.contains(where: { $0.value == 0xfe0f }) { return 2 }
         return unicodeScalars.map(Self.cells).max() ?? 0
     }
@@ -18,7 +18,7 @@ extension Character {
         return scalar.properties.isEmojiPresentation || isWide(scalar.value) ? 2 : 1
     }
 
-    /// East Asian Wide and Fullwidth (Unicode's annex 11), by blocks.
+    /// Returns whether a scalar is East Asian Wide or Fullwidth (Unicode Standard Annex 11), by blocks.
     private static func isWide(_ value: UInt32) -> Bool {
         switch value {
         case 0x1100...0x115f, 0x2329...0x232a, 0x2e80...0x303e, 0x3041...0x4dbf, 0x4e00...0xa4cf, 0xa960...0xa97f, 0xac00...0xd7a3,

@@ -1,14 +1,14 @@
-/// What was entered before, oldest first, and how far back one has gone.
+/// The lines entered before, oldest first, and the position of the user in them.
 package struct History: Sendable, Equatable {
-    /// More are forgotten, the oldest first.
+    /// The maximum number of entries; beyond it the oldest ones are dropped.
     package static let most = 1000
-    /// Longer texts are not kept: they were pasted.
+    /// The maximum number of bytes of an entry. Longer texts were pasted and are not kept.
     package static let longestBytes = 16384
 
     package private(set) var entries: [String]
-    /// What is shown; the number of entries while nothing of them is.
+    /// The index of the entry that is shown; the number of entries if none is.
     private var position: Int
-    /// What was typed before going back.
+    /// The text that was typed before the user went back.
     private var draft = ""
 
     package init(entries: [String] = []) {
@@ -16,7 +16,7 @@ package struct History: Sendable, Equatable {
         position = self.entries.count
     }
 
-    /// Repeating what came last adds nothing.
+    /// Adds an entry, unless it is blank, too long or equal to the last one.
     package mutating func add(_ text: String) {
         if !text.allSatisfy(\.isWhitespace), text.utf8.count <= Self.longestBytes, entries.last != text { entries.append(text) }
         if entries.count > Self.most { entries.removeFirst(entries.count - Self.most) }
@@ -24,7 +24,8 @@ package struct History: Sendable, Equatable {
         draft = ""
     }
 
-    /// - current: what is typed now; it comes back after the last entry.
+    /// Returns the entry before the current one; nil at the first one.
+    /// - current: the text that is typed now; it is restored after the last entry.
     mutating func earlier(than current: String) -> String? {
         guard position > 0 else { return nil }
         if position == entries.count { draft = current }

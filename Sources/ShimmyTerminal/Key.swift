@@ -1,23 +1,24 @@
-// Edits lines on a terminal: bytes in, keys, edits, bytes for the screen out. Knows nothing of models, servers or what lines mean.
+// Line editing on a terminal: input bytes become keys, keys become edits, edits become bytes for the screen. This target does not depend on models,
+// servers or the meaning of lines.
 
-/// What a person pressed, or pasted.
+/// A key that the user pressed, or a text that the user pasted.
 package enum Key: Sendable, Equatable {
-    /// One or more characters as they were typed.
+    /// One or more typed characters.
     case text(String)
-    /// A text that came at once, line feeds included.
+    /// A pasted text, which may contain line feeds.
     case paste(String)
     case enter
-    /// Enter with Alt: a new line rather than the end of the input.
+    /// Alt-Enter: adds a line and does not end the input.
     case newLine
     case backspace, delete
     case left, right, up, down, home, end
     case wordLeft, wordRight
-    /// ctrl-w and alt-backspace.
+    /// Ctrl-W and Alt-Backspace.
     case deleteWord
-    /// ctrl-k, ctrl-u.
+    /// Ctrl-K, Ctrl-U.
     case deleteToEnd, deleteToStart
-    /// ctrl-y: what was deleted last.
+    /// Ctrl-Y: inserts the text that was deleted last.
     case yank
-    /// ctrl-c, ctrl-d, ctrl-l, ctrl-z.
+    /// Ctrl-C, Ctrl-D, Ctrl-L, Ctrl-Z.
     case interrupt, endOfFile, clearScreen, suspend
 }

@@ -1,17 +1,18 @@
-/// Turns the bytes that a terminal sends into keys. Sequences and characters may come in pieces.
+/// A decoder of a terminal's bytes into keys. Escape sequences and characters may arrive in pieces.
 package struct KeyDecoder {
     private var pending: [UInt8] = []
-    /// What has arrived of a bracketed paste; nil outside of one.
+    /// The bytes of a bracketed paste received so far; nil outside of one.
     private var pasted: [UInt8]?
 
     private static let escape: UInt8 = 0x1b
     private static let pasteEnd = Array("\u{1b}[201~".utf8)
-    /// A longer sequence is nobody's.
+    /// The maximum number of bytes of an escape sequence. Terminals do not send longer ones, so they are dropped.
     private static let longestSequence = 32
 
     package init() {}
 
-    /// - bytes: what was read, in order.
+    /// Decodes more bytes and returns the complete keys.
+    /// - bytes: the bytes read, in order.
     package mutating func push(_ bytes: some Sequence<UInt8>) -> [Key] {
         pending += bytes
         var keys: [Key] = []
@@ -32,9 +33,9 @@ package struct KeyDecoder {
 
     private enum Taken {
         case key(Key)
-        /// Bytes that mean nothing are gone.
+        /// Bytes without a meaning were dropped.
         case nothing
-        /// More bytes have to come.
+        /// More bytes are needed.
         case incomplete
     }
 
@@ -71,7 +72,7 @@ package struct KeyDecoder {
 
     // MARK: Text
 
-    /// All whole characters up to the next control byte.
+    /// Takes all complete characters up to the next control byte.
     private mutating func takeText() -> Taken {
         var text = ""
         while let byte = pending.first, byte >= 0x20, byte != 0x7f {
@@ -100,7 +101,7 @@ package struct KeyDecoder {
         pending = Array(all[end.upperBound...])
         all.removeSubrange(end.lowerBound...)
         pasted = nil
-        // Terminals send a carriage return for each line feed.
+        // Terminals send a carriage return for each line feed of a paste.
         let text = String(decoding: all, as: UTF8.self).replacing("\r\n", with: "\n").replacing("\r", with: "\n")
         return .paste(text)
     }
@@ -127,7 +128,7 @@ package struct KeyDecoder {
         }
     }
 
-    /// `ESC [ parameters final` (ECMA-48).
+    /// Takes a control sequence, `ESC [ parameters final` (ECMA-48).
     private mutating func takeControlSequence() -> Taken {
         guard let end = pending.dropFirst(2).firstIndex(where: { (0x40...0x7e).contains($0) }) else {
             if pending.count > Self.longestSequence { pending.removeFirst(2) }
@@ -152,7 +153,9 @@ package struct KeyDecoder {
         }
     }
 
-    /// - modified: with Ctrl or Alt.
+    /// Returns the key of a cursor sequence; nil if it is unknown.
+    /// - final: the last byte of the sequence.
+    /// - modified: whether Ctrl or Alt was pressed.
     private static func movement(_ final: UInt8, modified: Bool) -> Key? {
         switch final {
         case UInt8(ascii: "A"): .up

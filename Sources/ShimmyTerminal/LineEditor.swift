@@ -1,21 +1,21 @@
-/// A text under the cursor, and what keys do to it. It may have several lines; when Enter ends it, it is `submitted`.
+/// A text with a cursor, and the effects of keys on it. The text may have several lines; Enter at its end submits it (`submitted`).
 package struct LineEditor {
     package enum Action: Sendable, Equatable {
-        /// The screen has to show what changed.
+        /// The text or the cursor changed and must be shown.
         case edited
-        /// Nothing changed, nothing can.
+        /// The key has no effect here.
         case refused
         case submitted(String)
-        /// ctrl-c: what was typed is given up.
+        /// Ctrl-C: the text is discarded.
         case interrupted
-        /// ctrl-d on an empty line.
+        /// Ctrl-D on an empty text.
         case ended
         case clearScreen
         case suspend
     }
 
     package private(set) var characters: [Character] = []
-    /// Before this character; the number of characters at the end.
+    /// The index of the character after the cursor; the number of characters if the cursor is at the end.
     package private(set) var cursor = 0
     private var history: History
     private var deleted: [Character] = []
@@ -58,9 +58,9 @@ package struct LineEditor {
         return .edited
     }
 
-    // MARK: Changing
+    // MARK: Edits
 
-    /// A mark that belongs to the character before it becomes one with it.
+    /// Inserts a text at the cursor. A combining mark merges with the character before it.
     private mutating func insert(_ text: String) {
         let start = max(0, cursor - 1)
         let whole = Array(String(characters[start..<cursor]) + text)
@@ -68,7 +68,8 @@ package struct LineEditor {
         cursor = start + whole.count
     }
 
-    /// - keep: for ctrl-y.
+    /// Deletes a range of characters.
+    /// - keep: whether Ctrl-Y can insert the deleted text.
     private mutating func delete(_ range: Range<Int>, keep: Bool = false) -> Action {
         if range.isEmpty { return .refused }
         if keep { deleted = Array(characters[range]) }
@@ -82,7 +83,7 @@ package struct LineEditor {
         cursor = characters.count
     }
 
-    // MARK: Moving
+    // MARK: Movements
 
     private mutating func move(to index: Int) -> Action {
         let target = min(max(0, index), characters.count)
@@ -110,7 +111,7 @@ package struct LineEditor {
 
     private static func isWord(_ character: Character) -> Bool { character.isLetter || character.isNumber || character == "_" }
 
-    /// Within a text of several lines first, then through what was entered before.
+    /// Moves up one line in a text of several lines; from the first line, goes to the previous history entry.
     private mutating func up() -> Action {
         if lineStart > 0 {
             let column = cursor - lineStart

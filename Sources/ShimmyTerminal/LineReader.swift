@@ -1,17 +1,17 @@
-/// Asks for lines at a terminal. It blocks, so it belongs on a thread of its own.
+/// A reader of lines at a terminal. It blocks, so it must run on its own thread.
 package struct LineReader: Sendable {
     package enum Line: Sendable, Equatable {
         case text(String)
-        /// ctrl-c.
+        /// Ctrl-C.
         case interrupted
-        /// ctrl-d, or the terminal is gone.
+        /// Ctrl-D, or the terminal was closed.
         case ended
     }
 
     private let terminal: Terminal
     private let prompt: String
     private let continuation: String
-    /// Whether the terminal takes cursor movements; otherwise lines come as they are typed.
+    /// Whether the terminal supports cursor movements. If not, lines are read without editing.
     private let isCapable: Bool
     private var decoder = KeyDecoder()
     private var waiting: [Key] = []
@@ -39,7 +39,7 @@ package struct LineReader: Sendable {
         while let key = nextKey() {
             switch editor.handle(key) {
             case .edited:
-                // What was typed in one go is shown once.
+                // Show the result of several keys that arrived together only once.
                 if waiting.isEmpty { show(editor, on: &screen) }
             case .refused: terminal.write("\u{7}")
             case .submitted(let text):

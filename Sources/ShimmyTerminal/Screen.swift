@@ -1,6 +1,6 @@
-/// Where an edited text lies on the screen, and the bytes that bring it there.
+/// The position of an edited text on the screen, and the bytes that draw it.
 package struct Screen {
-    /// The text as rows of a terminal.
+    /// The text as rows of the terminal.
     package struct Layout: Equatable {
         package var rows: [String]
         package var cursorRow: Int
@@ -14,9 +14,9 @@ package struct Screen {
     }
 
     private let prompt: String
-    /// Before every line after the first.
+    /// The prompt of every line after the first.
     private let continuation: String
-    /// What is on the screen: its text and cursor, and the first of its rows that is shown.
+    /// The content of the screen: the text and its cursor. `firstRow` is the first of the text's rows that is shown.
     private var shown: (characters: [Character], cursor: Int) = ([], 0)
     private var firstRow = 0
 
@@ -25,7 +25,8 @@ package struct Screen {
         self.continuation = continuation
     }
 
-    /// - width: cells of a row.
+    /// Returns the layout of a text.
+    /// - width: the number of cells of a row.
     package func layout(_ characters: [Character], cursor: Int, width: Int) -> Layout {
         var rows = [prompt]
         var column = prompt.cells
@@ -57,9 +58,9 @@ package struct Screen {
         return "^" + String(Character(Unicode.Scalar(UInt8(first.value ^ 0x40))))
     }
 
-    /// The bytes that replace what was shown, of a text that is higher than the screen the part around the cursor.
+    /// Returns the bytes that replace the content of the screen. If the text is higher than the screen, they show the part around the cursor.
     package mutating func show(_ characters: [Character], cursor: Int, width: Int, height: Int) -> String {
-        // The terminal may have been resized since: what is there now lies as it would with the new width.
+        // The terminal may have been resized; it reflows the old content to the new width.
         let before = layout(shown.characters, cursor: shown.cursor, width: width)
         let after = layout(characters, cursor: cursor, width: width)
         let up = min(max(0, before.cursorRow - firstRow), height - 1)
@@ -67,19 +68,19 @@ package struct Screen {
         let visible = after.rows[firstRow..<min(after.rows.count, firstRow + height)]
         shown = (characters, cursor)
         var bytes = up > 0 ? "\u{1b}[\(up)A" : ""
-        // Cleared first: behind a full row the cursor is still on its last cell, and clearing would take that.
+        // Clear before writing: after a full row the cursor is still on the row's last cell, and clearing then would erase that cell.
         bytes += "\r\u{1b}[J" + visible.joined(separator: "\r\n")
         let below = visible.count - 1 - (after.cursorRow - firstRow)
         if below > 0 { bytes += "\u{1b}[\(below)A" }
         return bytes + "\r" + (after.cursorColumn > 0 ? "\u{1b}[\(after.cursorColumn)C" : "")
     }
 
-    /// Moves below the text, which stays.
+    /// Returns the bytes that move the cursor below the text, which stays on the screen.
     package mutating func leave(width: Int, height: Int) -> String {
         show(shown.characters, cursor: shown.characters.count, width: width, height: height) + "\r\n"
     }
 
-    /// Forgets what was shown: the screen is empty.
+    /// Resets the state for an empty screen.
     package mutating func reset() {
         shown = ([], 0)
         firstRow = 0

@@ -4,24 +4,23 @@
     import Darwin
 #endif
 
-/// The terminal that a person sits at: how it takes input, and how large it is. What it was like before comes back when the process ends,
-/// however it ends.
+/// The user's terminal: its input mode and its size. The original settings are restored when the process ends, also after a fatal signal.
 package struct Terminal: Sendable {
     package enum Mode: Sendable {
-        /// As it was.
+        /// The settings from before the process began.
         case original
-        /// Every key comes as it is pressed, ctrl-c too, and is not shown.
+        /// Each key is delivered when it is pressed, Ctrl-C included, and is not echoed.
         case raw
-        /// Keys wait and are not shown; ctrl-c is a signal.
+        /// Keys are not echoed and wait until they are read; Ctrl-C sends a signal.
         case quiet
     }
 
     package init() {}
 
-    /// Whether people are at both ends: lines can be edited.
+    /// Whether standard input and output are terminals, so that lines can be edited.
     package static var isInteractive: Bool { isatty(0) == 1 && isatty(1) == 1 }
 
-    /// Whether it understands more than text.
+    /// Returns whether the terminal supports escape sequences.
     package static func isCapable(term: String?) -> Bool { isInteractive && term != nil && term != "" && term != "dumb" }
 
     package func set(_ mode: Mode) {
@@ -36,21 +35,21 @@ package struct Terminal: Sendable {
         tcsetattr(0, TCSADRAIN, &settings)
     }
 
-    /// Stops the process as ctrl-z does, until somebody continues it.
+    /// Stops the process as Ctrl-Z does, until it is continued.
     func suspend() {
         set(.original)
         raise(SIGTSTP)
         set(.raw)
     }
 
-    /// Cells of a row, and rows.
+    /// The number of cells of a row, and the number of rows; 80 and 24 if unknown.
     package var size: (width: Int, height: Int) {
         var size = winsize()
         guard ioctl(1, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 1, size.ws_row > 1 else { return (80, 24) }
         return (Int(size.ws_col), Int(size.ws_row))
     }
 
-    /// Waits for keys; empty when there will be no more.
+    /// Waits for input and returns it; empty at the end of the input.
     func readBytes() -> [UInt8] {
         var buffer = [UInt8](repeating: 0, count: 4096)
         while true {
@@ -74,9 +73,9 @@ package struct Terminal: Sendable {
     }
 }
 
-/// What the terminal was like when the process began, and who brings it back.
+/// The terminal's settings when the process began, and the handlers that restore them.
 private enum OriginalSettings {
-    /// Allocated once and never freed, so that a signal's handler, which may not allocate or lock, can read it.
+    /// Allocated once and never freed, so that a signal handler, which must not allocate or lock, can read it.
     nonisolated(unsafe) private static let settings: UnsafeMutablePointer<termios>? = {
         let settings = UnsafeMutablePointer<termios>.allocate(capacity: 1)
         settings.initialize(to: termios())
@@ -92,7 +91,7 @@ private enum OriginalSettings {
         return settings
     }()
 
-    /// Nil where there is no terminal.
+    /// Returns the settings, saving them on first use; nil if standard input is not a terminal.
     static func remember() -> termios? { settings?.pointee }
 
     private static func restore() {

@@ -1,13 +1,13 @@
 package import ShimmyChat
 package import ShimmyCore
 
-/// A vocabulary whose tokens are the 256 bytes, or pieces that a test names.
+/// A vocabulary whose tokens are the 256 bytes, or pieces that a test defines.
 package struct ByteVocabulary: Vocabulary {
     private let pieces: [[UInt8]]
 
     package init() { pieces = (0...255).map { [UInt8($0)] } }
 
-    /// Token n is the n-th piece.
+    /// Makes a vocabulary whose token n is the n-th piece.
     package init(pieces: [[UInt8]]) { self.pieces = pieces }
 
     package var tokenCount: Int { pieces.count }
@@ -17,7 +17,7 @@ package struct ByteVocabulary: Vocabulary {
     package func piece(of token: Token, special: Bool) -> [UInt8] { pieces.indices.contains(Int(token)) ? pieces[Int(token)] : [] }
 }
 
-/// A template that puts the messages' texts one after the other, or refuses.
+/// A chat template that joins the texts of the messages, or throws `refusal` as an error.
 package struct PlainTemplate: ChatTemplate {
     package let source = ""
     package var refusal: String?

@@ -1,13 +1,13 @@
-/// Damages bytes as accidents and attackers do, repeatably.
+/// Repeatable damage to bytes, as accidents and attackers cause it.
 package enum Damage {
-    /// Lengths and numbers that code forgets about.
+    /// Lengths and numbers that code often does not handle.
     private static let numbers: [UInt64] = [
         0, 1, 2, 7, 31, 32, 63, 64, 127, 128, 255, 256, 65_535, 65_536, 1 << 20, (1 << 31) - 1, 1 << 31, (1 << 32) - 1, 1 << 32, 1 << 40,
         (1 << 62) - 1,
         1 << 62, (1 << 63) - 1, 1 << 63, .max - 31, .max,
     ]
 
-    /// One to four changes.
+    /// Returns the bytes with one to four changes.
     package static func apply(to bytes: [UInt8], using random: inout SeededGenerator) -> [UInt8] {
         var bytes = bytes
         for _ in 0..<Int.random(in: 1...4, using: &random) where bytes.count > 16 {

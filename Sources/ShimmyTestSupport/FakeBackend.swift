@@ -2,7 +2,7 @@ package import ShimmyChat
 package import ShimmyEngine
 import Synchronization
 
-/// A backend that answers nothing, for tests of what is done with models.
+/// A backend that answers no requests, for tests of model management.
 package final class FakeBackend: Backend {
     package let contextLength = 16
     package let fingerprint = "fp"
@@ -10,7 +10,8 @@ package final class FakeBackend: Backend {
     package let tokenizer = TokenizerFacts(beginning: nil, end: nil, template: "")
     private let state: Mutex<(isStopped: Bool, grammarBytes: Int)>
 
-    /// - grammarBytes: what it claims to keep.
+    /// Makes a backend.
+    /// - grammarBytes: the number of bytes of cached grammars that it reports.
     package init(grammarBytes: Int = 0) { state = Mutex((false, grammarBytes)) }
 
     package var isStopped: Bool { state.withLock { $0.isStopped } }

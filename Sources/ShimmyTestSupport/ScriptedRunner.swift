@@ -1,18 +1,18 @@
-// Fakes for tests: a scripted runner in place of a model, a vocabulary of bytes. No sleeps, no network.
+// Fakes for tests: a scripted runner that replaces a model, and a vocabulary of bytes. They use no sleeps and no network.
 
 package import ShimmyCore
 package import ShimmyEngine
 
-/// A model runner that computes nothing: the next token of a sequence follows from its tokens alone, by a rule of the test's.
+/// A model runner that computes nothing: the next token of a sequence depends only on its tokens, by a rule that the test defines.
 ///
-/// It keeps its own picture of every slot's cells and stops the test when a batch contradicts it:
-/// a token at the wrong position, a slot that was not freed, more cells than there are, cells that were computed with other adapters.
+/// It tracks the cells of every slot and stops the test if a batch contradicts them: a token at the wrong position, a slot that was not freed, more
+/// cells than the cache has, cells that were computed with other adapters.
 package struct ScriptedRunner: ModelRunner {
-    /// A place in the cache; slots that share a prefix share its cells.
+    /// A cell of the KV cache. Slots that share a prefix share its cells.
     private struct Cell: Hashable {
         let number: Int
         let token: Token
-        /// What it was computed with; nil where the test cannot know, after it was restored.
+        /// The adapters that the cell was computed with; nil for a restored cell, whose adapters are unknown.
         var adapters: AdapterSet?
     }
 
@@ -20,24 +20,27 @@ package struct ScriptedRunner: ModelRunner {
     private let rule: @Sendable ([Token]) throws -> Token
     private let forced: @Sendable ([Token]) -> Int
     private let endOfGeneration: Token
-    /// The error with which a batch fails; nil for a batch that can be computed.
+    /// Returns the error with which a batch fails; nil for a batch that can be computed.
     package var failure: (@Sendable (Batch) -> (any Error)?)?
     private var cells: [Int: [Cell]] = [:]
     private var nextCell = 0
     private var known: Set<SequenceID> = []
-    /// Those that want to know how likely their tokens were.
+    /// The sequences that request log probabilities.
     private var asking: Set<SequenceID> = []
     private var scores: [SequenceID: [TokenLogprobs]] = [:]
-    /// What a model with a window pretends to have forgotten: the first position that each slot still has.
+    /// The first position that each slot still has, to simulate a model with a sliding window that dropped the cells before it.
     private var firstPositions: [Int: Int] = [:]
 
-    /// A rule throws it where a constraint allows no token and the model has none to end with.
+    /// The error that a rule throws if a constraint allows no token and the model has no EOG token.
     package struct Exhausted: Error {
         package init() {}
     }
 
-    /// - rule: the next token after these. A sequence for which it throws fails, and one for which it throws `Exhausted` has no next token.
-    /// - forced: how many tokens after these, as `rule` has them, a constraint forces: they follow the drawn one at once.
+    /// Makes a runner.
+    /// - rule: returns the next token after the given ones. If it throws, the sequence fails; if it throws `Exhausted`, the sequence has no next
+    ///   token.
+    /// - forced: returns the number of tokens that a constraint forces after the given ones. Their values come from `rule`, and they follow the drawn
+    ///   token in the same step.
     package init(
         limits: RunnerLimits, endOfGeneration: Token = -1, rule: @escaping @Sendable ([Token]) throws -> Token,
         forced: @escaping @Sendable ([Token]) -> Int = { _ in 0 }
@@ -81,7 +84,7 @@ package struct ScriptedRunner: ModelRunner {
 
     package func firstPosition(slot: Int) -> Int { firstPositions[slot, default: 0] }
 
-    /// Forgets what lies before a position in all slots that hold something, as a model with a window does when others need the cells.
+    /// Drops the cells before a position in all slots that are not empty, as a model with a sliding window does when other sequences need the cells.
     package mutating func forget(before position: Int) {
         for (slot, held) in cells where !held.isEmpty { firstPositions[slot] = position }
     }
@@ -111,7 +114,7 @@ package struct ScriptedRunner: ModelRunner {
 
     package mutating func run(_ batch: Batch) throws -> [ChunkResult] {
         if let error = failure?(batch) {
-            // What a model leaves behind that fails in the middle.
+            // A model that fails in the middle of a batch leaves some cells behind.
             if let first = batch.chunks.first { append(first.tokens.prefix(1), to: first.slot, batch.adapters) }
             throw error
         }
@@ -150,7 +153,7 @@ package struct ScriptedRunner: ModelRunner {
 
     package mutating func takeLogprobs(of id: SequenceID) -> [TokenLogprobs] { scores.removeValue(forKey: id) ?? [] }
 
-    /// A token's log probability is its position, negated.
+    /// Returns the log probability of a token: its position, negated.
     private static func score(_ token: Token, at position: Int) -> TokenLogprobs {
         TokenLogprobs(drawn: .init(token: token, logprob: -Float(position)), top: [])
     }
@@ -162,10 +165,10 @@ package struct ScriptedRunner: ModelRunner {
         }
     }
 
-    /// After how many tokens of a step nothing more is drawn, as where a constraint takes long; nil for never.
+    /// The number of tokens of a step after which drawing stops, as when a constraint takes long; nil for no limit.
     package var drawsAtMost: Int?
 
-    /// What follows the sure tokens, and as long as the guesses are right, what follows them.
+    /// Draws the token after the known ones, and continues while the drafts are accepted.
     private func sample(_ chunk: Batch.Chunk) -> ChunkResult {
         var tokens = cells[chunk.slot, default: []].map(\.token)
         let guesses = tokens.suffix(chunk.drafts)

@@ -1,4 +1,4 @@
-/// SplitMix64: the same numbers on every machine and in every run.
+/// A SplitMix64 generator: the same numbers on every machine and in every run.
 package struct SeededGenerator: RandomNumberGenerator {
     private var state: UInt64
 

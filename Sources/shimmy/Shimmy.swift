@@ -1,4 +1,4 @@
-// The command line and the composition root: the only place that knows every target.
+// The command line and the composition root. This target is the only one that imports all others.
 
 import ArgumentParser
 
@@ -32,7 +32,7 @@ struct Shimmy: AsyncParsableCommand {
                 ]),
         ])
 
-    /// What stands in a configuration with mistakes is not what was meant: no command begins with it that could mind.
+    /// Runs a command. If the configuration file has mistakes, exits instead, unless the command does not need the configuration.
     static func main() async {
         if let command = (try? parseAsRoot()) as? any AsyncParsableCommand, !(command is any WorksWithoutConfiguration) {
             do { try ProcessConfiguration.shared.refuseProblems() } catch { exit(withError: error) }
@@ -41,7 +41,7 @@ struct Shimmy: AsyncParsableCommand {
     }
 }
 
-/// A command for which it does not matter whether the configuration can be used.
+/// A command that runs even if the configuration file has mistakes.
 protocol WorksWithoutConfiguration {}
 
 /// The program's own version.

@@ -1,4 +1,4 @@
-// Decompresses gzip, zlib and raw deflate data piece by piece, with zlib; and zstd data, with the machine's libzstd, where it has one.
+// Incremental decompression of gzip, zlib and raw deflate data with zlib, and of zstd data with the machine's libzstd, if it has one.
 
 #ifndef SHIMMY_CINFLATE_H
 #define SHIMMY_CINFLATE_H
@@ -18,22 +18,22 @@ typedef enum {
 } shimmy_inflate_status;
 
 typedef enum {
-    /// Told apart by their headers.
+    /// gzip or zlib, detected from the header.
     shimmy_inflate_gzip_or_zlib = 0,
     /// Deflate data without a header.
     shimmy_inflate_raw = 1,
     shimmy_inflate_zstd = 2,
 } shimmy_inflate_format;
 
-/// Whether the machine has libzstd. It is looked for once.
+/// Returns whether the machine has libzstd. The library is searched for once.
 int shimmy_inflate_has_zstd(void);
 
-/// Makes a decompressor; NULL when there is no memory, or no library for the format.
+/// Makes a decompressor; returns NULL if memory or the library for the format is missing.
 shimmy_inflate *shimmy_inflate_make(shimmy_inflate_format format);
 
 void shimmy_inflate_free(shimmy_inflate *inflate);
 
-/// Decompresses as much as fits into the output. Sets how much input was used and how much output was written.
+/// Decompresses as much as fits into the output. Sets `used` to the number of input bytes consumed and `written` to the number of output bytes.
 shimmy_inflate_status shimmy_inflate_step(
     shimmy_inflate *inflate, const uint8_t *input, size_t input_count, size_t *used, uint8_t *output, size_t output_count, size_t *written);
 

@@ -1,7 +1,7 @@
 import ShimmyJSON
 
 extension ModelFamily {
-    /// Encoders that make vectors of texts, or with a head for one class judge a pair of them.
+    /// BERT encoders: embedding models, and rerankers, which have a classification head with one class.
     static let bert = ModelFamily(
         architecture: "bert",
         metadata: { config throws(ConversionError) in
@@ -21,7 +21,9 @@ extension ModelFamily {
 extension FamilyConfig {
     fileprivate var isClassifier: Bool { className == "BertForSequenceClassification" }
 
-    /// How one vector comes of a text's tokens, by llama.cpp's numbers: 1 their mean, 2 the first one's, 3 the last one's.
+    /// Returns the metadata for the pooling type, which turns the vectors of a text's tokens into one vector. The numbers are llama.cpp's: 1 is the
+    /// mean, 2 the first token, 3 the last token. Throws if the folder specifies another type.
+    /// - other: the pooling type if the folder does not specify one; nil for none.
     func poolingMetadata(_ name: String, default other: Int? = nil) throws(ConversionError) -> [(String, MetadataValue)] {
         guard let pooling else { return other.map { [("\(name).pooling_type", .unsigned($0))] } ?? [] }
         let modes = [("pooling_mode_mean_tokens", 1), ("pooling_mode_cls_token", 2), ("pooling_mode_lasttoken", 3)]
@@ -48,10 +50,10 @@ private enum BertNames {
         if stem == "embeddings.position_ids" || stem.hasPrefix("cls.") { return nil }
         guard let dot = stem.lastIndex(of: ".") else { throw DecoderNames.unknown(name) }
         let place = String(stem[..<dot])
-        // The oldest files call a norm's numbers by Greek letters.
+        // The oldest files name the weights and biases of norms gamma and beta.
         let ending = stem[dot...] == ".gamma" ? ".weight" : stem[dot...] == ".beta" ? ".bias" : String(stem[dot...])
         if place == "pooler.dense" || place == "classifier" {
-            // Vectors are made without the pooler; a judge needs both.
+            // Embeddings do not use the pooler; rerankers use both tensors.
             guard config.isClassifier else { return nil }
             return ((place == "classifier" ? "cls.output" : "cls") + ending, Transform())
         }

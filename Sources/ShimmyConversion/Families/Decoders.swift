@@ -5,7 +5,7 @@ extension ModelFamily {
     static let llama = ModelFamily(
         architecture: "llama", metadata: { config throws(ConversionError) in try config.decoder("llama") },
         tensor: { name, config throws(ConversionError) in
-            // Queries and keys with their rotary halves side by side.
+            // llama.cpp interleaves the rotary halves of queries and keys.
             let heads = name.contains("q_proj") ? try config.heads : name.contains("k_proj") ? try config.cacheHeads : nil
             return try DecoderNames.tensor(name, Transform(rotaryHeads: heads))
         }, extra: { config throws(ConversionError) in try config.llama3Factors() })
@@ -47,7 +47,7 @@ extension ModelFamily {
             var values = try config.decoder("phi3")
             let original = try config.integer("original_max_position_embeddings", or: "max_position_embeddings")
             values.append(("phi3.rope.scaling.original_context_length", .unsigned(original)))
-            // Zero tells Phi-4, which has no window, from its elders.
+            // Phi-4 has no window; 0 distinguishes it from earlier models.
             values.append(("phi3.attention.sliding_window", .unsigned(try config.optionalInteger("sliding_window") ?? 0)))
             if config.rope?["long_factor"] != nil {
                 let scale = Double(try config.integer("max_position_embeddings")) / Double(original)
@@ -68,7 +68,7 @@ extension ModelFamily {
         })
 }
 
-/// From transformers' names of a decoder's tensors to llama.cpp's.
+/// The mapping of the tensor names of transformers' decoders to llama.cpp's names.
 enum DecoderNames {
     private static let layerNames: [String: String] = [
         "input_layernorm": "attn_norm", "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v",
@@ -81,7 +81,8 @@ enum DecoderNames {
         "post_feedforward_layernorm": "post_ffw_norm",
     ]
 
-    /// - normsAfter: whether each layer's parts have norms before and after them.
+    /// Returns llama.cpp's name of a tensor with its transform; nil if llama.cpp does not need the tensor. Throws for an unknown tensor.
+    /// - normsAfter: whether each layer has norms before and after its attention and its feed-forward part.
     static func tensor(_ name: String, _ transform: Transform = Transform(), normsAfter: Bool = false) throws(ConversionError) -> (
         name: String, transform: Transform
     )? {
@@ -102,7 +103,8 @@ enum DecoderNames {
         return ("blk.\(layer).\(known)\(ending)", transform)
     }
 
-    /// Gemma's norms add one to what is stored, its output is its input's table, and that may be longer than its vocabulary.
+    /// Returns llama.cpp's name of a Gemma tensor with its transform; nil if llama.cpp does not need it. Gemma's norms add 1 to the stored values.
+    /// The output uses the table of the input embeddings, which may have more rows than the vocabulary has tokens.
     static func gemma(_ name: String, _ config: FamilyConfig, normsAfter: Bool = false) throws(ConversionError) -> (
         name: String, transform: Transform
     )? {
@@ -117,7 +119,8 @@ enum DecoderNames {
 }
 
 extension FamilyConfig {
-    /// Llama 3.1's stretching of the slow rotations, as factors of their wave lengths.
+    /// Returns the frequency factors of Llama 3.1's RoPE scaling, which stretches the rotations with long wavelengths; empty for other types of
+    /// scaling.
     fileprivate func llama3Factors() throws(ConversionError) -> [(name: String, values: [Float])] {
         guard ropeType == "llama3" else { return [] }
         let (factor, low, high) = (try ropeNumber("factor"), try ropeNumber("low_freq_factor"), try ropeNumber("high_freq_factor"))

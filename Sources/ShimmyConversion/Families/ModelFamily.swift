@@ -1,17 +1,18 @@
 import Foundation
 import ShimmyJSON
 
-/// A family of models: what its weights are called, and what llama.cpp has to know of it.
+/// A family of models: the names of its tensors and the metadata that llama.cpp needs.
 struct ModelFamily: Sendable {
-    /// llama.cpp's name of the architecture.
+    /// The architecture's name in llama.cpp.
     let architecture: String
     let metadata: @Sendable (FamilyConfig) throws(ConversionError) -> [(String, MetadataValue)]
-    /// Nil for a tensor that llama.cpp does not need; an error for one that is not known, since nothing may be left out silently.
+    /// Returns llama.cpp's name of a tensor with its transform; nil if llama.cpp does not need the tensor. Throws for an unknown tensor, since a
+    /// conversion must not drop one silently.
     let tensor: @Sendable (_ name: String, FamilyConfig) throws(ConversionError) -> (name: String, transform: Transform)?
-    /// Tensors that are computed rather than stored.
+    /// Returns the tensors that are computed and not stored in the folder.
     var extra: @Sendable (FamilyConfig) throws(ConversionError) -> [(name: String, values: [Float])] = { _ in [] }
 
-    /// By the classes of Hugging Face's transformers.
+    /// Returns the family of a model class of Hugging Face's transformers. Throws if the class cannot be converted.
     static func of(className: String) throws(ConversionError) -> ModelFamily {
         switch className {
         case "LlamaForCausalLM", "MistralForCausalLM", "LlamaModel": return .llama
@@ -29,25 +30,26 @@ struct ModelFamily: Sendable {
     }
 }
 
-/// config.json, asked for what has to be there.
+/// The values of config.json, with checks of the required ones.
 struct FamilyConfig {
     let json: JSON
     let className: String
-    /// The sentence-transformers module that makes one vector of many; nil where the folder has none.
+    /// The configuration of the sentence-transformers pooling module, which turns the vectors of all tokens into one; nil if the folder has none.
     let pooling: JSON?
-    /// Tokens of the tokenizer.
+    /// The number of tokens of the tokenizer.
     let tokenCount: Int
 
-    /// - other: the key that counts where the first is missing.
+    /// Returns a positive integer. Throws if it is missing or out of range.
+    /// - other: the key to use if the first one is missing.
     func integer(_ key: String, or other: String? = nil) throws(ConversionError) -> Int {
-        // GGUF holds these numbers in 32 bits.
+        // GGUF stores these numbers in 32 bits.
         guard let value = (json[key] ?? other.flatMap { json[$0] })?.intValue, value > 0, value <= Int(Int32.max) else {
             throw ConversionError("config.json has no usable \(key)")
         }
         return value
     }
 
-    /// Nil where the key is missing or null.
+    /// Returns a non-negative integer; nil if the key is missing or null. Throws if the value is out of range.
     func optionalInteger(_ key: String) throws(ConversionError) -> Int? {
         guard let told = json[key], !told.isNull else { return nil }
         guard let value = told.intValue, (0...Int(Int32.max)).contains(value) else { throw ConversionError("config.json has no usable \(key)") }
@@ -71,12 +73,12 @@ struct FamilyConfig {
             return length
         }
     }
-    /// Newer configurations have the rotary embedding's numbers in an object of their own.
+    /// The parameters of the rotary embedding. Newer configurations have them in an object of their own, `rope_parameters`.
     var rope: JSON? { json["rope_scaling"].flatMap { $0.isNull ? nil : $0 } ?? json["rope_parameters"] }
     var ropeBase: Double? { (json["rope_theta"] ?? rope?["rope_theta"])?.doubleValue }
     var ropeType: String? { (rope?["rope_type"] ?? rope?["type"])?.stringValue }
 
-    /// What all decoders have.
+    /// Returns the metadata that all decoders have.
     func decoder(_ name: String) throws(ConversionError) -> [(String, MetadataValue)] {
         var values: [(String, MetadataValue)] = [
             ("\(name).block_count", .unsigned(try integer("num_hidden_layers"))),
@@ -112,7 +114,7 @@ struct FamilyConfig {
         return value
     }
 
-    /// Some files write counts as fractions, `8192.0`.
+    /// Returns a positive integer. Some files write integers as fractions, such as `8192.0`.
     private func ropeInteger(_ key: String) throws(ConversionError) -> Int {
         guard let value = Int(exactly: try ropeNumber(key)), value > 0, value <= Int(Int32.max) else {
             throw ConversionError("config.json has no usable rope_scaling.\(key)")

@@ -4,17 +4,18 @@
     import Darwin
 #endif
 
-/// A file that is read at any place, never past its end.
+/// A file with random access that is never read past its end.
 package final class ByteFile: Sendable {
     package let size: Int
     private let name: String
     private let descriptor: Int32
 
-    /// - name: what errors call the file; nil for its path.
+    /// Opens a regular file.
+    /// - name: the file's name in error messages; nil for its path.
     package init(path: String, name: String? = nil) throws(ConversionError) {
         let name = name ?? path
         self.name = name
-        // Opening a pipe would wait for its writer.
+        // With `O_NONBLOCK`, opening a pipe does not wait for its writer.
         descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw ConversionError("\(name) cannot be opened: \(String(cString: strerror(errno)))") }
         var status = stat()

@@ -2,11 +2,11 @@ import Foundation
 import ShimmyCore
 package import ShimmyJSON
 
-/// A folder as the Hugging Face hub has it, without its weights.
+/// A model folder in the layout of the Hugging Face hub, without its weights.
 package struct HubFolder: Sendable {
     package let path: String
     let config: JSON
-    /// The SafeTensors files, in order.
+    /// The paths of the SafeTensors files, in order.
     package let weights: [String]
 
     private static let configName = "config.json"
@@ -15,11 +15,12 @@ package struct HubFolder: Sendable {
     private static let indexName = "model.safetensors.index.json"
     private static let longestJSON = 16 << 20
     private static let mostValues = 1 << 20
-    /// Vocabularies of 256 thousand tokens with their merges have some 35 MB. They are read for a conversion only.
+    /// The maximum number of bytes of tokenizer.json. A vocabulary of 256,000 tokens with its merges has about 35 MB. The file is read only for a
+    /// conversion.
     private static let longestTokenizer = 128 << 20
     private static let mostTokenizerValues = 1 << 23
 
-    /// Whether a folder looks like a model in SafeTensors; nothing is read.
+    /// Returns whether a folder looks like a SafeTensors model, from the names of its files alone.
     package static func isModel(names: [String]) -> Bool {
         names.contains("config.json") && names.contains { $0.hasSuffix(".safetensors") }
     }
@@ -34,10 +35,10 @@ package struct HubFolder: Sendable {
     package var className: String? { config["architectures"]?.arrayValue?.first?.stringValue }
     package var contextLength: Int? { config["max_position_embeddings"]?.intValue }
 
-    /// How its makers recommend to use it; nil where they do not say, or say no JSON.
+    /// The generation settings that the model's makers recommend; nil if there are none or the file is not JSON.
     package var generationConfig: JSON? { try? file(Self.generationName) }
 
-    /// What a catalog says of it; only headers are read. Throws `ConversionError` for what cannot be converted.
+    /// Returns the catalog's description of the model, from headers alone. Throws `ConversionError` if the folder cannot be converted.
     package func describe() throws(ConversionError) -> Description {
         guard let className else { throw ConversionError("its config.json does not say what the model is") }
         let family = try ModelFamily.of(className: className)
@@ -45,7 +46,7 @@ package struct HubFolder: Sendable {
         var types: [String: Int] = [:]
         for path in weights {
             for tensor in try SafeTensorsFile(path: path).tensors.values {
-                // Types that are not converted may have any shape.
+                // Tensors of types that are not converted may have any shape, so the sums may overflow.
                 parameters = parameters.saturated(adding: tensor.shape.reduce(1, *))
                 types[tensor.type] = types[tensor.type, default: 0].saturated(adding: tensor.range.count)
             }
@@ -57,17 +58,18 @@ package struct HubFolder: Sendable {
             embeds: !judges && (pools || family.architecture == "bert"), judges: judges)
     }
 
-    /// All that `describe` looks at, whether it is there or not; the folder itself, which changes when files come and go, is the first.
+    /// Returns the paths of all files that `describe` reads, whether they exist or not. The first one is the folder itself, which changes when files
+    /// are added or removed.
     package static func describingFiles(in path: String) -> [String] {
         let weights = ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).filter { $0.hasSuffix(".safetensors") }.sorted()
         return [path] + ([configName, poolingName, generationName, indexName] + weights).map { "\(path)/\($0)" }
     }
 
     package struct Description: Sendable {
-        /// llama.cpp's name of it.
+        /// The architecture's name in llama.cpp.
         package let architecture: String
         package let parameterCount: Int
-        /// Of most weights.
+        /// The value type of most weights.
         package let valueType: String?
         package let embeds: Bool
         package let judges: Bool
@@ -93,7 +95,8 @@ package struct HubFolder: Sendable {
         }
     }
 
-    /// What the index names, or all there are. A name must not lead out of the folder.
+    /// Returns the paths of the SafeTensors files: those that the index names, or all of them without an index. A name in the index must be one of
+    /// the folder's files, so it cannot lead out of the folder.
     private static func weights(_ path: String) throws(ConversionError) -> [String] {
         let names = ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).filter { $0.hasSuffix(".safetensors") }
         guard !names.isEmpty else { throw ConversionError("\(path) holds no SafeTensors files") }

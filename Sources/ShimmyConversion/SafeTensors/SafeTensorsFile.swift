@@ -1,6 +1,6 @@
 import ShimmyJSON
 
-/// The types of values that are converted.
+/// The value types that can be converted.
 enum ValueType: String {
     case f32 = "F32"
     case f16 = "F16"
@@ -9,23 +9,24 @@ enum ValueType: String {
     var bytes: Int { self == .f32 ? 4 : 2 }
 }
 
-/// A SafeTensors file: eight bytes of length, a header in JSON, then the values (github.com/huggingface/safetensors, "Format").
+/// A SafeTensors file: the length of the header in eight bytes, the header in JSON, then the values (github.com/huggingface/safetensors, "Format").
 struct SafeTensorsFile {
     struct Tensor {
         let type: String
-        /// Rows first.
+        /// The dimensions, the number of rows first.
         let shape: [Int]
-        /// In the file.
+        /// The range of the tensor's bytes in the file.
         let range: Range<Int>
     }
 
     let file: ByteFile
     let tensors: [String: Tensor]
-    /// The format's own implementation takes more; headers of real files have a hundred bytes for each of some thousand tensors.
+    /// The maximum number of bytes of the header. The format's own implementation allows more; headers of real files have a hundred bytes for each of
+    /// some thousand tensors.
     private static let longestHeader = 16 << 20
     private static let mostValues = 1 << 20
 
-    /// Throws `ConversionError` for everything that is not whole and sound.
+    /// Reads the header. Throws `ConversionError` if the file is truncated or damaged.
     init(path: String) throws(ConversionError) {
         file = try ByteFile(path: path)
         guard file.size >= 8 else { throw ConversionError("\(path) is too short for a SafeTensors file") }
@@ -54,7 +55,8 @@ struct SafeTensorsFile {
         if let name = Self.overlapping(tensors) { throw ConversionError("the tensor \(name) in \(path) overlaps another one") }
     }
 
-    /// A tensor with bytes of another: of the same bytes a small file could become one of any size.
+    /// Returns the name of a tensor that overlaps another one; nil if there is none. With overlaps, a small file could be converted into one of any
+    /// size.
     private static func overlapping(_ tensors: [String: Tensor]) -> String? {
         var end = 0
         for (name, tensor) in tensors.filter({ !$0.value.range.isEmpty }).sorted(by: { $0.value.range.lowerBound < $1.value.range.lowerBound }) {

@@ -1,6 +1,7 @@
 import ShimmyJSON
 
-/// llama.cpp knows by name how byte-pair tokenizers cut a text into words; Hugging Face's files say it with regular expressions.
+/// The names of llama.cpp's pre-tokenizers. llama.cpp identifies by name how a byte-pair tokenizer splits a text into words; Hugging Face's files
+/// contain regular expressions.
 enum PreTokenizers {
     private static let byRegex: [String: String] = [
         #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#: "llama-bpe",

@@ -1,8 +1,8 @@
 import ShimmyJSON
 
-/// tokenizer.json and tokenizer_config.json as llama.cpp's metadata.
+/// A converter of tokenizer.json and tokenizer_config.json into llama.cpp's metadata.
 struct TokenizerConverter {
-    /// llama.cpp's types of tokens.
+    /// The token types of llama.cpp.
     enum TokenType: Int {
         case normal = 1
         case unknown, control, userDefined, unused, byte
@@ -14,15 +14,16 @@ struct TokenizerConverter {
         var score: Float = 0
     }
 
-    /// By id, without gaps.
+    /// The tokens by id, without gaps.
     private(set) var entries: [Entry] = []
     private(set) var metadata: [(String, MetadataValue)] = []
     private let tokenizer: JSON
     private let config: JSON
-    /// By the tokens' bytes: texts that Unicode holds to be the same are different tokens.
+    /// The token ids by the tokens' bytes. Strings cannot be the keys, because texts that Unicode considers equivalent are different tokens.
     private let ids: [[UInt8]: Int]
 
-    /// - tokenCount: rows of the model's table, which may be more than the tokenizer has tokens; nil for as many.
+    /// Reads and converts the tokenizer of a folder.
+    /// - tokenCount: the number of rows of the model's embedding table, which may exceed the number of tokens; nil for one row per token.
     init(_ folder: HubFolder, tokenCount: Int?) throws(ConversionError) {
         guard let tokenizer = try folder.file("tokenizer.json") else { throw ConversionError("\(folder.path) has no tokenizer.json") }
         self.tokenizer = tokenizer
@@ -62,7 +63,7 @@ struct TokenizerConverter {
 
     private mutating func fillEntries(_ tokenCount: Int?) throws(ConversionError) {
         let known = (ids.values.max() ?? -1) + 1
-        // Gaps between ids are filled with tokens that nobody uses; more of them than tokens are a mistake.
+        // Gaps between ids are filled with unused tokens. Far more gaps than tokens mean that the file is damaged.
         guard known <= 4 * ids.count + (1 << 16) else { throw ConversionError("tokenizer.json has \(ids.count) tokens with ids up to \(known - 1)") }
         let count = max(known, tokenCount ?? 0)
         guard count <= known + (1 << 20) else { throw ConversionError("the model has \(count) tokens, its tokenizer \(known)") }
@@ -79,9 +80,9 @@ struct TokenizerConverter {
         metadata.append(("tokenizer.ggml.token_type", .integers(entries.map(\.type.rawValue))))
     }
 
-    // MARK: Kinds
+    // MARK: Types of tokenizers
 
-    /// llama.cpp marks the beginning of a word where Hugging Face marks what continues one.
+    /// Converts a WordPiece tokenizer. llama.cpp marks the tokens that begin a word; Hugging Face marks those that continue one.
     private mutating func convertWordPiece() {
         metadata += [("tokenizer.ggml.model", .string("bert")), ("tokenizer.ggml.pre", .string("bert"))]
         for index in entries.indices where entries[index].type == .normal {
@@ -102,7 +103,7 @@ struct TokenizerConverter {
         ]
     }
 
-    /// Byte pairs in SentencePiece's manner: the earlier a merge, the higher its result's score.
+    /// Converts byte pairs into SentencePiece's form: the earlier a merge, the higher the score of its result.
     private mutating func convertSentencePieces() throws(ConversionError) {
         for (rank, merge) in try merges().enumerated() {
             guard let id = id(of: merge.0 + merge.1), entries[id].score == 0 else { continue }
@@ -120,7 +121,7 @@ struct TokenizerConverter {
         ]
     }
 
-    /// Whether a space is put before a text.
+    /// Whether the tokenizer adds a space before a text.
     private var addsSpace: Bool {
         let normalizer = tokenizer["normalizer"]
         let steps = normalizer?["normalizers"]?.arrayValue ?? normalizer.map { [$0] } ?? []
@@ -129,7 +130,7 @@ struct TokenizerConverter {
         return scheme == "first" || scheme == "always"
     }
 
-    /// Pairs, or texts with a space between the two.
+    /// Returns the merges. The file has each as an array of two texts, or as one text with a space between them.
     private func merges() throws(ConversionError) -> [(String, String)] {
         var merges: [(String, String)] = []
         for merge in tokenizer["model"]?["merges"]?.arrayValue ?? [] {
@@ -161,7 +162,7 @@ struct TokenizerConverter {
         }
     }
 
-    /// Whether the tokenizer's template puts a token before a text, or after it; nil where it has no template.
+    /// Returns whether the tokenizer's template adds a token before a text (`isFirst`) or after it; nil if there is no template.
     private func templateAdds(_ token: JSON?, isFirst: Bool) -> Bool? {
         guard let text = token?.stringValue ?? token?["content"]?.stringValue else { return nil }
         let processor = tokenizer["post_processor"]

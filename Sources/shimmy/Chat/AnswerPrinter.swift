@@ -1,9 +1,9 @@
 import ShimmyClient
 
-/// How an answer looks on the way to a person, or to a program.
+/// Formats a streamed answer for a terminal or for a program.
 struct AnswerPrinter {
     struct Style {
-        /// Whether it goes to a terminal, whose control characters a model must not send.
+        /// Whether the output is a terminal. The model's control characters are removed for one.
         var isTerminal: Bool
         var hasColours: Bool
         var hidesThinking: Bool
@@ -16,11 +16,11 @@ struct AnswerPrinter {
 
     init(style: Style) { self.style = style }
 
-    /// What is printed for a part of an answer.
+    /// Returns the text to print for an event of the answer.
     mutating func text(for event: ChatEvent) -> String {
         switch event {
         case .thought(let text):
-            // Programs want the answer.
+            // A program that reads the output expects the answer alone.
             guard style.isTerminal, !style.hidesThinking else { return "" }
             return begin(.thought) + safe(text)
         case .content(let text): return begin(.content) + safe(text)
@@ -28,7 +28,7 @@ struct AnswerPrinter {
         }
     }
 
-    /// What ends it.
+    /// Returns the text to print after the answer.
     mutating func end() -> String {
         defer { last = .nothing }
         return (last == .thought && style.hasColours ? Colour.reset : "") + "\n"
@@ -43,14 +43,15 @@ struct AnswerPrinter {
         }
     }
 
-    /// Escape sequences could retitle the terminal, or worse; line feeds and tabs are text.
+    /// Returns the text without control characters other than line feeds and tabs if the output is a terminal, because escape sequences can change
+    /// the terminal's title or worse.
     private func safe(_ text: String) -> String {
         guard style.isTerminal else { return text }
         return String(String.UnicodeScalarView(text.unicodeScalars.filter { $0 == "\n" || $0 == "\t" || $0.properties.generalCategory != .control }))
     }
 }
 
-/// What terminals take for colours.
+/// The escape sequences for text styles.
 enum Colour {
     static let dim = "\u{1b}[2m"
     static let reset = "\u{1b}[0m"

@@ -1,11 +1,11 @@
 import ShimmyClient
 import ShimmyEngine
 
-/// Asks a peer and prints the answer as it comes.
+/// Sends a question to a peer and prints the answer as it streams.
 struct Asking {
     let peer: any ChatPeer
     let style: AnswerPrinter.Style
-    /// Nil where ctrl-c ends the program.
+    /// The handler of Ctrl-C; nil if Ctrl-C ends the program.
     let interrupts: Interrupts?
 
     struct Outcome {
@@ -17,7 +17,8 @@ struct Asking {
         var error: ClientError?
     }
 
-    /// - prints: whether the answer is shown while it comes.
+    /// Sends the session's last question and returns the answer.
+    /// - prints: whether to print the answer as it streams.
     func ask(_ session: ChatSession, prints: Bool = true) async -> Outcome {
         let (events, sink) = AsyncThrowingStream<ChatEvent, any Error>.makeStream()
         let begun = ContinuousClock.now

@@ -1,26 +1,27 @@
 import ShimmyClient
 import ShimmyJSON
 
-/// Who a conversation is held with: a running server, or a model in this process. Errors are `ClientError`.
+/// The peer of a conversation: a running server, or a model in this process. Its methods throw `ClientError`.
 protocol ChatPeer: Sendable {
-    /// Loads the model, so that what is wrong with it is known before the first question.
-    /// - news: gets how far it is, for people.
+    /// Loads the model, so that its problems are known before the first question.
+    /// - news: receives progress texts for the user.
     func load(_ model: String, _ news: (String) -> Void) async throws
 
-    /// - request: a chat completion to be streamed, in OpenAI's dialect.
+    /// Sends a request and passes the events of the answer to `receive`.
+    /// - request: a streamed chat completion in OpenAI's format.
     func answer(_ request: JSON, _ receive: @Sendable (ChatEvent) -> Void) async throws
 
-    /// What the model is, for people: names of facts and the facts.
+    /// Returns facts about the model for display, as rows of a name and a value.
     func facts(_ model: String) async throws -> [[String]]
 
-    /// What the model's makers recommend, as fields of a request: for a person who says nothing else.
+    /// Returns the sampling parameters that the model's makers recommend, as request fields. They apply if the user sets no others.
     func sampling(_ model: String) async -> JSONObject
 
-    /// The chat template.
+    /// Returns the model's chat template.
     func template(_ model: String) async throws -> String
 }
 
-/// A running server.
+/// A peer that is a running server.
 struct ServerPeer: ChatPeer {
     let client: ServerClient
 
@@ -50,9 +51,10 @@ struct ServerPeer: ChatPeer {
     }
 }
 
-/// What people are told of a model.
+/// The facts about a model that are displayed to users.
 enum ModelFacts {
-    /// - description: of `GET /v1/models/{model}`.
+    /// Returns the rows for a server's model.
+    /// - description: the response of `GET /v1/models/{model}`.
     static func rows(_ description: JSON) -> [[String]] {
         let facts = description["shimmy"]
         return rows(
@@ -61,7 +63,7 @@ enum ModelFacts {
             source: facts?["source"]?.stringValue)
     }
 
-    /// What is not known is left out.
+    /// Returns rows of a name and a value. Unknown facts are left out.
     static func rows(
         id: String?, family: String?, parameters: Int?, quantization: String?, size: Int?, context: Int?, source: String?
     ) -> [[String]] {

@@ -2,12 +2,12 @@ import Dispatch
 import Foundation
 import Synchronization
 
-/// ctrl-c in a conversation: it stops what is being done, and does nothing where nothing is. Before the conversation has begun, while its model
-/// is loaded, it ends the program.
+/// The handler of Ctrl-C (SIGINT). In a conversation it stops the operation in progress, and has no effect if there is none. Before the conversation
+/// starts, while the model loads, it ends the program.
 final class Interrupts {
     private let source: any DispatchSourceSignal
     private let meaning = Meaning()
-    /// What a shell says of a program that ctrl-c ended.
+    /// The exit status that shells report for a program that Ctrl-C ended.
     private static let exitStatus: Int32 = 130
 
     init() {
@@ -20,10 +20,11 @@ final class Interrupts {
         source.resume()
     }
 
-    /// From now on there is something to lose: an interrupt that comes too late for an answer must not take the conversation with it.
+    /// Makes Ctrl-C keep the program alive from now on: an interrupt that arrives just after an answer must not end the conversation.
     func beginConversation() { meaning.beginConversation() }
 
-    /// - perform: what an interrupt does from now on; nil where nothing can be stopped.
+    /// Sets the action of an interrupt.
+    /// - perform: the action; nil if no operation is in progress.
     func set(_ perform: (@Sendable () -> Void)?) { meaning.set(perform) }
 
     private final class Meaning: Sendable {

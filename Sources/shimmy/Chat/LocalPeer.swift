@@ -5,7 +5,7 @@ import ShimmyCore
 import ShimmyJSON
 import ShimmyModels
 
-/// A model in this process. Requests are read as the server reads them, so that both refuse the same in the same words.
+/// A peer that is a model in this process. It decodes requests with the server's code, so that both report the same errors.
 struct LocalPeer: ChatPeer {
     let record: ModelRecord
     let backend: any Backend

@@ -7,17 +7,17 @@ import ShimmyLlama
 import ShimmyModels
 import Synchronization
 
-/// Finds who answers for a model: a running server, else this process; and gets the model there when it is missing.
+/// Chooses the peer for a model: a running server if there is one, otherwise this process. Pulls the model if it is missing.
 struct PeerChoice {
     let client: ClientOptions
     let options: ModelOptions
     let isLocal: Bool
     let pull: PullConsent
 
-    /// Runs `body` with whom it found, and the model's name there. Ends the program with its documented codes.
+    /// Runs `body` with the chosen peer and the model's name there. Exits with the documented codes on errors.
     func withPeer(for model: String, _ body: (any ChatPeer, String) async throws -> Void) async throws {
         do {
-            // A file on this disk is nothing that a server knows.
+            // A server does not serve a model given by a path on this machine.
             let isFile = ModelCatalog.record(forFile: model) != nil && !client.namesServer
             if !isLocal, !isFile, try await askServer(model, body) { return }
             try await askThisProcess(model, body)
@@ -32,7 +32,7 @@ struct PeerChoice {
 
     // MARK: A server
 
-    /// Returns false when there is none, and none was named.
+    /// Runs `body` with a server. Returns false if no server answers and the command line names none.
     private func askServer(_ model: String, _ body: (any ChatPeer, String) async throws -> Void) async throws -> Bool {
         try await client.withServer { server in
             guard await server.isThere() else {
@@ -76,7 +76,7 @@ struct PeerChoice {
         }
         let name = try await HubAccess.standard(memory: MachineMemory.defaultBudget).withPuller { puller in
             let plan = try await puller.plan(try HubAddress(model), memory: MachineMemory.defaultBudget)
-            // It may be there under another name than the hub's.
+            // The model may exist on this machine under another name than the hub's.
             if !plan.isComplete {
                 try pull.ask("\(plan.title) is not on this machine. Pull \(Console.size(plan.totalBytes)) from the hub?")
                 let bar = Mutex(ProgressBar("fetching"))
@@ -88,12 +88,12 @@ struct PeerChoice {
     }
 }
 
-/// Whether a missing model may be pulled.
+/// The user's consent to pull a missing model.
 struct PullConsent {
-    /// By an option.
+    /// Whether an option gives the consent.
     let isGiven: Bool
 
-    /// Whether a name is one that the hub could know, and somebody is there to be asked.
+    /// Returns whether the name can be a model of the hub, and consent is given or the user can be asked.
     func mayPull(_ model: String) -> Bool { (try? HubAddress(model)) != nil && (isGiven || Prompt.isPossible) }
 
     func ask(_ question: String) throws {
@@ -101,9 +101,9 @@ struct PullConsent {
     }
 }
 
-/// A pull that a server does, watched from here.
+/// A pull that a server runs and this process displays.
 enum ServerPull {
-    /// Returns the model's name.
+    /// Runs the pull and returns the model's name on the server.
     static func run(_ model: String, at server: ServerClient) async throws -> String {
         var bar = ProgressBar("fetching")
         var name = model

@@ -3,7 +3,7 @@ import ShimmyEngine
 import ShimmyJSON
 import ShimmyTerminal
 
-/// A conversation at a terminal: lines in, answers and what commands say out.
+/// A conversation at a terminal: reads lines, and prints answers and the output of commands.
 struct Repl {
     private var session: ChatSession
     private let peer: any ChatPeer
@@ -18,9 +18,9 @@ struct Repl {
     struct Settings {
         var style: AnswerPrinter.Style
         var isVerbose: Bool
-        /// Whether the terminal takes cursor movements.
+        /// Whether the terminal supports cursor movements.
         var isCapable: Bool
-        /// Nil to keep none.
+        /// The file of typed lines; nil to keep no history.
         var history: HistoryFile?
         var sessions: SessionStore
     }
@@ -35,7 +35,7 @@ struct Repl {
             history: History(entries: settings.history?.entries ?? []))
     }
 
-    /// Returns when the person has had enough.
+    /// Runs until the user ends the conversation.
     mutating func run() async throws {
         defer { Terminal().set(.original) }
         interrupts.beginConversation()
@@ -46,7 +46,7 @@ struct Repl {
             case .interrupted: note("ctrl-d or /bye ends the conversation.")
             case .text(let text):
                 remember(text)
-                // Of several lines, the first one is no command.
+                // A message of several lines is not a command, even if its first line looks like one.
                 let content = MultilineText(text).content
                 let command = content != text || text.contains("\n") ? .message(content) : ChatCommand(text)
                 if command == .bye { return }
@@ -122,7 +122,7 @@ struct Repl {
             + "answer \(times.usage.completionTokens) tokens in \(seconds(times.total))\(speed)"
     }
 
-    // MARK: What is set and shown
+    // MARK: Settings
 
     private mutating func change(_ command: ChatCommand) {
         do {
@@ -192,7 +192,7 @@ struct Repl {
         }
     }
 
-    // MARK: Saying
+    // MARK: Output
 
     private func note(_ text: String) { Console.print(style.hasColours ? Colour.dim + text + Colour.reset : text) }
 

@@ -49,7 +49,7 @@ struct ConfigInitCommand: AsyncParsableCommand, WorksWithoutConfiguration {
         do {
             try FileManager.default.createDirectory(
                 atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
-            // For its owner alone: it is where keys are written.
+            // Only the owner may read it, because it contains API keys.
             guard try write(to: path) else {
                 Console.error("\(path) is there already")
                 throw ExitStatus.failure
@@ -61,7 +61,7 @@ struct ConfigInitCommand: AsyncParsableCommand, WorksWithoutConfiguration {
         Console.print(path)
     }
 
-    /// Whether there was none.
+    /// Writes the example file. Returns false if a file exists at `path`.
     private func write(to path: String) throws -> Bool {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         if descriptor < 0, errno == EEXIST { return false }

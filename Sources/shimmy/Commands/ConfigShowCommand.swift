@@ -28,7 +28,7 @@ struct ConfigShowCommand: AsyncParsableCommand {
     }
 }
 
-/// A setting as it is, and who says so.
+/// A setting with its effective value and the source of that value.
 private struct ShownSetting {
     let path: String
     let value: String
@@ -67,7 +67,7 @@ extension ModelPreset {
         return .object(object)
     }
 
-    /// For people: what is said, one thing a line.
+    /// The settings of the preset as text, one per line.
     fileprivate var lines: [String] {
         let said = (json.objectValue ?? [:]).filter { key, value in
             key != "name" && !value.isNull && value.arrayValue?.isEmpty != true && value.objectValue?.isEmpty != true

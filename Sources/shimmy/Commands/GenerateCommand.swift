@@ -65,7 +65,7 @@ struct GenerateCommand: AsyncParsableCommand {
         await backend.shutdown()
     }
 
-    /// As a client would send it, so that the model's preset has its word.
+    /// Returns the request as a client would send it, so that the model's preset applies.
     private func request(_ text: String, _ record: ModelRecord) -> JSONObject {
         var messages: [JSON] = [["role": "user", "content": .string(text)]]
         if let system { messages.insert(["role": "system", "content": .string(system)], at: 0) }

@@ -37,7 +37,7 @@ struct ListCommand: AsyncParsableCommand {
             Console.print(JSON.array(records.map { $0.json(loaded: loaded?.contains($0.loaded.id)) }).pretty())
             return
         }
-        // A damaged file is listed with its reason, so that nobody has to wonder where a model is.
+        // A damaged file is listed with its problem, so that users see why the model is not available.
         let models = records.filter { $0.isLoadable || $0.problem != nil }
         if models.isEmpty {
             Console.print("No models found. 'shimmy pull USER/REPO' fetches one; 'shimmy discover' says where they are looked for.")
@@ -59,7 +59,8 @@ struct ListCommand: AsyncParsableCommand {
 
     private static let head = ["NAME", "FAMILY", "PARAMETERS", "QUANT", "SIZE", "CONTEXT", "LOADED", "SOURCE", ""]
 
-    /// - model: as `GET /v1/models` describes it.
+    /// Returns the table row of a model.
+    /// - model: the model object of `GET /v1/models`.
     private static func row(_ model: JSON) -> [String] {
         let facts = model["shimmy"]
         return [
@@ -80,7 +81,7 @@ struct ListCommand: AsyncParsableCommand {
 }
 
 extension ModelRecord {
-    /// For `--json`.
+    /// The record for `--json`.
     var json: JSON {
         [
             "id": .string(id), "path": .string(path), "source": .string(source.label), "kind": .string(kind.rawValue),
@@ -92,7 +93,8 @@ extension ModelRecord {
         ]
     }
 
-    /// - loaded: nil where nobody knows.
+    /// Returns the record for `--json` with its state.
+    /// - loaded: whether the model is loaded; nil if unknown.
     func json(loaded: Bool?) -> JSON {
         var object = json.objectValue ?? [:]
         object["loaded"] = loaded.map(JSON.bool) ?? .null

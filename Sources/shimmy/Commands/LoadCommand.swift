@@ -44,7 +44,7 @@ struct LoadCommand: AsyncParsableCommand {
 }
 
 extension ClientError {
-    /// With the names that may have been meant.
+    /// Returns the error for an unknown model, with the closest names of the server's models.
     static func unknown(_ model: String, message: String, code: String?, at server: ServerClient) async -> ClientError {
         let list = (try? await server.get("/v1/models"))?["data"]?.arrayValue ?? []
         let close = Suggestions.text(for: model, among: list.compactMap { $0["id"]?.stringValue })

@@ -28,7 +28,7 @@ struct ProbeCommand: AsyncParsableCommand {
 }
 
 extension ModelOptions {
-    /// Loads a model for a command of its own; a failure ends the program with its documented code.
+    /// Loads a model into the process of a command. If that fails, prints the error and exits with its documented code.
     func load(_ record: ModelRecord) async throws -> any Backend {
         let loader = try loader(logger(quiet: true))
         let status = StatusLine()

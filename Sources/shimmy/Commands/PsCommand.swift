@@ -19,7 +19,7 @@ struct PsCommand: AsyncParsableCommand {
         let (status, speeds) = try await client.withServer { server in
             let first = try await server.get("/v1/engine")
             guard !json, RunningModel.all(in: first).contains(where: \.isDecoding) else { return (first, [String: Double]()) }
-            // Speed is what came in a moment.
+            // The speed is the number of tokens generated in 400 ms.
             let begun = ContinuousClock.now
             try await Task.sleep(for: .milliseconds(400))
             let second = try await server.get("/v1/engine")
@@ -42,7 +42,7 @@ struct PsCommand: AsyncParsableCommand {
     }
 }
 
-/// A model as `GET /v1/engine` tells of it.
+/// A model in the response of `GET /v1/engine`.
 struct RunningModel {
     let name: String
     private let facts: JSON
@@ -55,12 +55,12 @@ struct RunningModel {
 
     static func all(in status: JSON) -> [RunningModel] { (status["data"]?.arrayValue ?? []).compactMap(RunningModel.init) }
 
-    /// The names of those that are there, and not on their way.
+    /// Returns the names of the models that are loaded, without those that are loading.
     static func loaded(in status: JSON) -> [String] {
         all(in: status).filter { ($0.facts["state"]?.stringValue ?? "loaded") == "loaded" }.map(\.name)
     }
 
-    /// Tokens that came between two looks, by model, for each second.
+    /// Returns the tokens per second that each model generated between two responses, by model name.
     static func speeds(_ first: JSON, _ second: JSON, seconds: Double) -> [String: Double] {
         let before = Dictionary(all(in: first).map { ($0.name, $0.generated) }, uniquingKeysWith: { $1 })
         let after = all(in: second).map { ($0.name, (Double($0.generated) - Double(before[$0.name] ?? $0.generated)) / seconds) }
@@ -76,7 +76,7 @@ struct RunningModel {
         [name, state, memory, context, until, requests, speed.map { "\(($0 * 10).rounded() / 10)" } ?? "-", cached]
     }
 
-    /// With how far it is while it loads.
+    /// The state, with the progress in percent while the model loads.
     private var state: String {
         let state = facts["state"]?.stringValue ?? "loaded"
         guard let progress = facts["progress"]?.doubleValue, progress < 1 else { return state }
@@ -88,7 +88,7 @@ struct RunningModel {
         return parts.isEmpty ? "-" : Console.size(parts.reduce(0) { $0.saturated(adding: max(0, $1)) })
     }
 
-    /// Not known while it loads.
+    /// The context length in tokens; unknown while the model loads.
     private var context: String { number("context_length").map { "\($0)" } ?? "-" }
 
     private var until: String {
@@ -98,7 +98,8 @@ struct RunningModel {
         return Self.span(end - Date.now.timeIntervalSince1970)
     }
 
-    /// - seconds: from now.
+    /// Returns a time span as text.
+    /// - seconds: the number of seconds from now.
     static func span(_ seconds: Double) -> String {
         let seconds = Int(min(max(0, seconds.rounded()), 1e9))
         if seconds < 60 { return "\(seconds) s" }
@@ -111,7 +112,7 @@ struct RunningModel {
         return waiting > 0 ? "\(running) + \(waiting) waiting" : "\(running)"
     }
 
-    /// The part of all prompts' tokens that the cache had.
+    /// The share of all prompt tokens that the prefix cache provided.
     private var cached: String {
         guard let cached = number("prefix_cache", "cached_tokens"), let computed = number("prefix_cache", "computed_tokens"), cached >= 0,
             computed >= 0, cached.saturated(adding: computed) > 0

@@ -85,7 +85,8 @@ struct PullCommand: AsyncParsableCommand {
 }
 
 extension HubAccess {
-    /// The hub as this process is told by its environment.
+    /// Returns the access to the hub as configured by the environment.
+    /// - memory: the number of bytes that a model may use, for the choice of a quantization.
     static func standard(memory: Int) -> HubAccess {
         let environment = Environment.process
         return HubAccess(
@@ -96,7 +97,7 @@ extension HubAccess {
 }
 
 extension PlannedPull {
-    /// What the model is called on this machine, once it is there. Looks at the disk.
+    /// The model's name on this machine once it is pulled. Scans the disk.
     var placedName: String { name(among: Environment.process.discovery().scan()) }
 }
 

@@ -33,7 +33,7 @@ struct RemoveCommand: AsyncParsableCommand {
             Console.error("\(model) is an alias of \(target); 'shimmy alias --remove \(model)' takes it away")
             throw ExitStatus.failure
         }
-        // A damaged model can be removed, too.
+        // Use the catalog's record directly: `options.resolve` refuses damaged models, which must be removable.
         let catalog = options.catalog()
         guard let record = catalog.resolve(model) else { _ = try options.resolve(model, byPath: false); return }
         do {
@@ -70,7 +70,7 @@ struct RemoveCommand: AsyncParsableCommand {
         guard Prompt.yes("Remove \(record.id), \(Console.size(removal.sizeBytes)): \(files)?", isDefault: false) else { throw ExitStatus.failure }
     }
 
-    /// Servers elsewhere have files of their own.
+    /// Has a server on this machine unload the model. Servers on other machines have their own files.
     private func free(_ record: ModelRecord) async throws {
         guard try ["127.0.0.1", "localhost", "::1"].contains(client.address.host) else { return }
         let refusal = await client.ifThere { server -> String? in

@@ -131,7 +131,7 @@ struct RunCommand: AsyncParsableCommand {
         AnswerPrinter.Style(isTerminal: isatty(1) == 1, hasColours: Console.hasColours, hidesThinking: hideThinking)
     }
 
-    // MARK: What is asked for
+    // MARK: Request parameters
 
     private func parameterList() throws -> [(String, String)] {
         try parameters.map { text in
@@ -154,12 +154,12 @@ struct RunCommand: AsyncParsableCommand {
     }
 }
 
-/// What is asked, where it is one question: from the command line, from a pipe, or from both.
+/// A single question: from the command line, from a pipe, or from both.
 struct Question {
-    /// Nil for a conversation at a terminal.
+    /// The text of the question; nil for a conversation at a terminal.
     let text: String?
 
-    /// Throws `ValidationError` where there is neither a question nor somebody who could type one.
+    /// Reads the question. Throws `ValidationError` if there is none and no terminal for a conversation.
     init(prompt: String) throws {
         let piped = isatty(0) == 1 ? "" : Self.standardInput()
         let parts = [prompt, piped].filter { !$0.allSatisfy(\.isWhitespace) }

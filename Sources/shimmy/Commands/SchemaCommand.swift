@@ -78,7 +78,9 @@ struct SchemaCommand: AsyncParsableCommand {
                 + "median_us \(microseconds(0.5)) p99_us \(microseconds(0.99)) max_us \(microseconds(1))")
     }
 
-    /// - trie: the vocabulary to measure masks with, token by token.
+    /// Returns whether a document fits the grammar.
+    /// - trie: the vocabulary to compute a mask for each token with; nil to check the bytes without masks.
+    /// - masks: receives the seconds that each mask took.
     private func fits(_ document: JSON, _ grammar: CompiledGrammar, _ trie: TokenTrie?, _ masks: inout [Double]) -> Bool {
         var cursor = grammar.begin()
         let bytes = Array(document.canonicalText.utf8)

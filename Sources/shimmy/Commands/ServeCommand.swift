@@ -53,7 +53,7 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "Seconds that a client may take to send a request, or leave a connection unused. Default: 60. [SHIMMY_REQUEST_SECONDS]")
     var requestSeconds: Int?
 
-    /// What becomes of a limit on an answer's tokens that the context has no room for.
+    /// The treatment of a request whose token limit exceeds the remaining context.
     enum OverContext: String, ExpressibleByArgument, CaseIterable { case refuse, clamp }
 
     @Option(
@@ -106,7 +106,7 @@ struct ServeCommand: AsyncParsableCommand {
         let planner = loader
         let needsKey = !configuration.access.rules.apiKeys.isEmpty
         let store = try storage.store(logger: logger)
-        // What cannot be opened now is told in the log, and tried again when it is needed.
+        // A store that cannot be opened is logged; it is opened again on first use.
         try? await store?.ready()
         let server = ShimmyServer(
             configuration: configuration, models: models, hub: .standard(memory: try memory.budget), store: store,
@@ -115,7 +115,7 @@ struct ServeCommand: AsyncParsableCommand {
         ) { address in
             await Banner.show(address, models: models, preferred: modelName, needsKey: needsKey)
             await LiveConfiguration.logAliasProblems(models, logger)
-            // Nobody waits for these when the server is told to stop.
+            // A graceful shutdown cancels preloading and does not wait for it.
             await cancelWhenGracefulShutdown {
                 if wantsPreload { await preloadModel(modelName, models, logger) }
                 await models.preloadAll()
@@ -134,7 +134,7 @@ struct ServeCommand: AsyncParsableCommand {
         let port = try port ?? environment.string("SHIMMY_PORT").map(PortChoice.parse) ?? shared?.port ?? bind?.port ?? .number(11435)
         var configuration = ServerConfiguration(
             host: host ?? shared?.host ?? bind?.host ?? "127.0.0.1", port: port.number, access: try accessRules())
-        // What resolves `localhost` to an IPv6 address finds the server too.
+        // Clients that resolve `localhost` to an IPv6 address must reach the server too.
         if host ?? shared?.host ?? bind?.host == nil { configuration.otherHosts = ["::1"] }
         configuration.presets = { [maxTokensOverContext] record in
             let overContext = maxTokensOverContext?.rawValue ?? Environment.process.string("SHIMMY_MAX_TOKENS_OVER_CONTEXT")
@@ -147,7 +147,8 @@ struct ServeCommand: AsyncParsableCommand {
         return configuration
     }
 
-    /// As they are now: the file may have changed. Throws `ValidationError` for a file of keys that is none.
+    /// Returns the current access rules; the configuration file may change while the server runs. Throws `ValidationError` if the key file is
+    /// invalid.
     func accessRules() throws -> ServerAccess.Rules {
         let environment = Environment.process
         var keys = (apiKey.isEmpty ? environment.list("SHIMMY_API_KEY") : apiKey).map { APIKey($0) }
@@ -157,12 +158,12 @@ struct ServeCommand: AsyncParsableCommand {
         return ServerAccess.Rules(apiKeys: keys, allowedOrigins: Set(origins), allowedHosts: Set(hosts.map { $0.lowercased() }))
     }
 
-    /// Whether nobody gets in who was not meant to.
+    /// Returns whether the rules keep strangers out: the server listens only on this machine, requires a key, or is explicitly insecure.
     func isSafe(_ rules: ServerAccess.Rules, _ configuration: ServerConfiguration) -> Bool {
         configuration.isLoopback || !rules.apiKeys.isEmpty || insecure || Environment.process.flag("SHIMMY_INSECURE")
     }
 
-    /// How a model is served, by what holds now: the file may have changed.
+    /// Returns the current settings of a model; the configuration file may change while the server runs.
     func settings(for record: ModelRecord) -> ModelSettings {
         var settings = options.settings(for: record)
         settings.keepAlive = options.chosen(keepAlive, "SHIMMY_KEEP_ALIVE", settings.keepAlive) { KeepAlive($0) }
@@ -202,7 +203,7 @@ struct ServeCommand: AsyncParsableCommand {
         _ server: ShimmyServer, _ models: ModelManager, _ configuration: ServerConfiguration, _ logger: Logger, drain: Duration
     ) async throws {
         var group = ServiceGroupConfiguration(services: [.init(service: server)], logger: logger)
-        // Answers that still run at the deadline are ended with an error that clients can read; this is the bound for those that don't listen.
+        // At the deadline running answers end with an error that clients can read. The additional 5 s are the limit for clients that do not read it.
         group.maximumGracefulShutdownDuration = drain + .seconds(5)
         let services = ServiceGroup(configuration: group)
         let signals = StopSignals {

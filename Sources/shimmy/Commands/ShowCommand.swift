@@ -83,14 +83,14 @@ struct ShowCommand: AsyncParsableCommand {
     }
 }
 
-/// All that the files of a model tell, without its weights.
+/// The facts in a model's files, without its weights.
 struct ModelDetails {
     let record: ModelRecord
     private let headers: [GGUFHeader]
-    /// Tokens that memory is estimated for.
+    /// The number of context tokens for the memory estimate; nil if unknown.
     private let context: Int?
 
-    /// A folder of SafeTensors has no header: the file that it is converted to has.
+    /// Reads the headers of the model's files. A folder of SafeTensors has no GGUF header; only its converted file has one.
     init(_ record: ModelRecord, context: Int?) throws {
         self.record = record
         self.context = context
@@ -99,7 +99,7 @@ struct ModelDetails {
 
     var template: String? { headers.first?.metadata["tokenizer.chat_template"]?.stringValue }
 
-    /// What it can be asked for, and what its template knows.
+    /// The kinds of requests that the model can answer, and the features of its chat template.
     var capabilities: [String] {
         guard record.isLoadable else { return [] }
         switch record.kind {
@@ -114,16 +114,16 @@ struct ModelDetails {
         return all
     }
 
-    /// What it would take when it is loaded.
+    /// The memory that the model would use when loaded; nil if unknown.
     private var memory: MemoryUse? { record.memory?.use(contextLength: context) }
 
-    /// A template that a reader might expect to hold; nil where there is none.
+    /// The note about a template that users may expect to apply but that does not; nil if there is none.
     private var unusedTemplate: String? {
         guard record.hints.hasForeignTemplate else { return nil }
         return "Ollama's Go template: \(template == nil ? "ChatML" : "the model's own chat template") takes its place"
     }
 
-    /// By type: how many, and their bytes; the largest first.
+    /// The number of tensors and their bytes for each type, the largest type first.
     private var tensors: [(type: String, count: Int, bytes: Int)] {
         var sums: [String: (count: Int, bytes: Int)] = [:]
         for tensor in headers.flatMap(\.tensors) {
@@ -137,7 +137,7 @@ struct ModelDetails {
         (headers.first?.metadata ?? [:]).sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
 
-    // MARK: For people
+    // MARK: Text output
 
     var rows: [[String]] {
         let facts = ModelFacts.rows(
@@ -166,7 +166,7 @@ struct ModelDetails {
         }
     }
 
-    // MARK: For programs
+    // MARK: JSON output
 
     var json: JSON {
         var object = record.json.objectValue ?? [:]
@@ -192,12 +192,12 @@ struct ModelDetails {
 extension GGUFValue {
     fileprivate var text: String { stringValue ?? json.text }
 
-    /// Arrays are vocabularies, mostly: how long they are is told.
+    /// The value as JSON. Of an array only the number of elements is shown, since most arrays are vocabularies.
     fileprivate var json: JSON {
         switch self {
         case .integer(let value): .int(Int(value))
         case .unsigned(let value): Int(exactly: value).map(JSON.int) ?? .double(Double(value))
-        // As short as the type allows: 1e-05 rather than its neighbour among wider numbers.
+        // The shortest text that identifies the float: 1e-05, not the nearest double in full.
         case .float(let value): (try? JSON.parse("\(value)")) ?? .null
         case .double(let value): .double(value)
         case .bool(let value): .bool(value)

@@ -2,8 +2,8 @@ import ArgumentParser
 import Foundation
 import ShimmyServer
 
-/// A file with one API key a line, and after it, if it is to have more or less than others, its weight: `KEY 2.5`.
-/// Empty lines and lines that begin with `#` do not count.
+/// A file of API keys, one per line, each optionally followed by its weight in fair sharing (1 by default): `KEY 2.5`. Empty lines and lines that
+/// begin with `#` are ignored.
 enum APIKeyFile {
     static func read(_ path: String) throws -> [APIKey] {
         guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {

@@ -1,9 +1,11 @@
 import ShimmyModels
 import ShimmyServer
 
-/// What a person sees when the server is up: the address, a model, a command to try.
+/// The text printed to standard output once the server listens: its address, a model and a `curl` command to try.
 enum Banner {
-    /// - needsKey: whether the command to try has to send an API key.
+    /// Prints the banner.
+    /// - preferred: the model to use in the example command; nil for the first usable one.
+    /// - needsKey: whether the example command has to send an API key.
     static func show(_ address: ShimmyServer.Address, models: ModelManager, preferred: String?, needsKey: Bool) async {
         let host = address.host.contains(":") ? "[\(address.host)]" : address.host
         let isAny = ["0.0.0.0", "[::]"].contains(host)
@@ -21,6 +23,6 @@ enum Banner {
         Console.print("    -d '{\"model\": \"\(model)\", \"temperature\": 0, \"messages\": [{\"role\": \"user\", \"content\": \"Say hello.\"}]}'")
     }
 
-    /// The name under which a model given by path is served.
+    /// Returns the name under which a model is served that was given by name or by path.
     static func modelName(_ nameOrPath: String) -> String { ModelCatalog.record(forFile: nameOrPath)?.id ?? nameOrPath }
 }

@@ -1,8 +1,8 @@
 import ArgumentParser
 
-/// A size as people write it: `500M`, `4G`, or bytes.
+/// A size in bytes as written in options: `500M`, `4G` or a plain number of bytes. Units are decimal: K, M and G.
 enum ByteSize {
-    /// Throws `ValidationError` for anything else.
+    /// Returns the number of bytes that `text` stands for. Throws `ValidationError` if it is not a size.
     static func parse(_ text: String) throws -> Int {
         let units: [Character: Int] = ["K": 1000, "M": 1_000_000, "G": 1_000_000_000]
         let unit = text.last.flatMap { units[Character($0.uppercased())] }

@@ -2,7 +2,7 @@ import ArgumentParser
 import ShimmyClient
 import ShimmyJSON
 
-/// Options of every command that talks to a running server.
+/// The options of every command that talks to a running server.
 struct ClientOptions: ParsableArguments {
     @Option(help: "The server: a host, host:port or an address. Default: the configuration's, else 127.0.0.1:11435. [SHIMMY_HOST]")
     var host: String?
@@ -10,12 +10,12 @@ struct ClientOptions: ParsableArguments {
     @Option(help: "The server's API key. Default: the configuration's first one. [SHIMMY_API_KEY]")
     var apiKey: String?
 
-    /// Whether a server was named on the command line, so that nothing else can be meant.
+    /// Whether the command line names a server, so that the command must use that server and nothing else.
     var namesServer: Bool { host != nil }
 
     func validate() throws { _ = try address }
 
-    /// Throws `ValidationError` for what is no address.
+    /// The server's address. Throws `ValidationError` if the text is not an address.
     var address: ServerAddress {
         get throws {
             let environment = Environment.process
@@ -30,7 +30,8 @@ struct ClientOptions: ParsableArguments {
 
     private var key: String? { apiKey ?? Environment.process.list("SHIMMY_API_KEY").first }
 
-    /// Runs `body` with a server. What the server refuses, or that there is none, ends the program with its documented code.
+    /// Runs `body` with a client of the server. If the server is unreachable or refuses a request, prints the error and exits with its documented
+    /// code.
     func withServer<Result>(_ body: (ServerClient) async throws -> Result) async throws -> Result {
         do {
             return try await ServerClient.with(try address, key: key, body)
@@ -40,7 +41,7 @@ struct ClientOptions: ParsableArguments {
         }
     }
 
-    /// Asks a server that may not be there, without making anybody wait; nil when nothing comes.
+    /// Runs `body` if a server answers, without waiting for one that does not. Returns nil if there is no server or a request fails.
     func ifThere<Result>(_ body: (ServerClient) async throws -> Result) async -> Result? {
         guard let address = try? address else { return nil }
         return try? await ServerClient.with(address, key: key) { client in
@@ -49,7 +50,7 @@ struct ClientOptions: ParsableArguments {
         }
     }
 
-    /// Has a server look at the disk again, if there is one: something was changed there.
+    /// Asks the server, if there is one, to rescan the disk after a command changed files.
     func tellOfChange() async { _ = await ifThere { try await $0.post("/v1/models/rescan", [:]) } }
 }
 

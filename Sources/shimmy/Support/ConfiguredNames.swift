@@ -1,14 +1,14 @@
 import ShimmyConfiguration
 import ShimmyModels
 
-/// Names that the configuration file gives to models.
+/// The model names that the configuration file defines.
 enum ConfiguredNames {
-    /// Where a name comes from, if the file gives it to a model of its own or to another one: `FILE:3 has it as an alias of small`.
+    /// Returns where the file defines `name` as an alias or a variant, such as `FILE:3 has it as an alias of small`; nil if it does not.
     static func owner(of name: String) -> String? {
         find(name) { $0.meaning != .table }
     }
 
-    /// As `owner`, and also if the file has a table about a model that is called so.
+    /// Returns the same as `owner`, and also finds a model table with that name.
     static func mention(of name: String) -> String? {
         find(name) { _ in true }
     }

@@ -6,7 +6,7 @@ import ShimmyTerminal
     import Darwin
 #endif
 
-/// Writes to the standard streams at once and whole: pipes get a line when it is said, not when a buffer is full.
+/// Unbuffered output to the standard streams: a pipe gets each line when it is printed, not when a buffer is full.
 enum Console {
     static func print(_ text: String, terminator: String = "\n") { write(text + terminator, to: 1) }
 
@@ -31,7 +31,7 @@ enum Console {
         #endif
     }
 
-    /// Columns of text, each as wide as its longest cell.
+    /// Returns rows as aligned columns of text, each as wide as its longest cell.
     static func table(_ rows: [[String]]) -> String {
         let widths = (0..<(rows.map(\.count).max() ?? 0)).map { column in rows.map { $0[column].cells }.max() ?? 0 }
         return
@@ -44,7 +44,7 @@ enum Console {
             .joined(separator: "\n")
     }
 
-    /// `135 M`, `7.2 B`: how many parameters a model has.
+    /// Returns a number of parameters in short form: `135 M`, `7.2 B`.
     static func count(_ number: Int) -> String {
         if number >= 999_500_000 {
             let tenths = number / 100_000_000 + (number % 100_000_000 >= 50_000_000 ? 1 : 0)
@@ -53,13 +53,13 @@ enum Console {
         return number >= 999_500 ? "\((number + 500_000) / 1_000_000) M" : "\((number + 500) / 1000) k"
     }
 
-    /// Whether colours are welcome on standard output (https://no-color.org).
+    /// Whether output may use colors: standard output is a terminal, `TERM` is set and not `dumb`, and `NO_COLOR` is not set (https://no-color.org).
     static var hasColours: Bool {
         let environment = Environment.process
         return isatty(1) == 1 && environment.string("NO_COLOR") == nil && environment.string("TERM").map { $0 != "dumb" } ?? false
     }
 
-    /// `98 MB`, `1.2 GB`; decimal units, as disks and downloads are sold.
+    /// Returns a number of bytes in short form with decimal units: `98 MB`, `1.2 GB`.
     static func size(_ bytes: Int) -> String {
         if bytes >= 1_000_000_000 {
             let tenths = bytes / 100_000_000

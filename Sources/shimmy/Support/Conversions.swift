@@ -6,25 +6,26 @@ import ShimmyEngine
 import ShimmyModels
 import Synchronization
 
-/// The GGUF files that folders of SafeTensors were converted to, in the cache directory.
+/// The GGUF files in the cache directory that were converted from folders of SafeTensors.
 struct Conversions: Sendable {
     let directory: String
     private let running = RunningConversions()
 
     init(in directories: Directories) { directory = directories.cache + "/converted" }
 
-    /// Raised when conversion changes what it writes.
+    /// The version of the conversion; raised whenever its output changes.
     private static let version = "2"
 
-    /// Another file when anything of the folder is another that is read for it.
+    /// Returns the path of the GGUF file for a folder. The name contains a hash of the names and stamps of all files that the conversion reads, so a
+    /// changed folder gets another path.
     func path(of record: ModelRecord) -> String {
         let files = record.shards + FolderConverter.describingFiles.map { "\(record.path)/\($0)" }
         let stamps = files.map { "\(($0 as NSString).lastPathComponent) \(FileStamp(path: $0)?.text ?? "-")" }
         return "\(directory)/\(Self.beginning(record))\(ShortHash.of([Self.version] + stamps)).gguf"
     }
 
-    /// The file of a folder, converted when it is asked for for the first time, or has changed since. Those who want the same file at the same
-    /// time wait for one conversion: a model and one that is made on top of it are one folder.
+    /// Returns the path of the GGUF file for a folder, converting the folder on first use and after a change. Concurrent callers that need the same
+    /// file share one conversion: a model and its variants use the same folder.
     func converted(_ record: ModelRecord, logger: Logger, _ progress: LoadProgress) async throws -> String {
         let path = path(of: record)
         if FileManager.default.fileExists(atPath: path) { return path }
@@ -34,20 +35,20 @@ struct Conversions: Sendable {
         return path
     }
 
-    /// Blocks for as long as it takes; whoever finds the file there has all of it.
+    /// Converts the folder; blocks until the conversion ends. The file appears at `path` only when it is complete.
     private func convert(_ record: ModelRecord, to path: String, _ logger: Logger, _ audience: Audience) throws {
-        // Another one may just have ended.
+        // Another conversion of the same folder may have ended since the caller checked.
         if FileManager.default.fileExists(atPath: path) { return }
         logger.notice("converting a model", metadata: ["model": "\(record.id)", "bytes": "\(record.sizeBytes)", "to": "\(path)"])
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         UnfinishedFiles.removeAbandoned(in: directory)
         let converter = FolderConverter(folder: try HubFolder(path: record.path), name: record.base ?? record.id)
         try converter.convert(to: path) { done, total throws(ConversionError) in
-            // Most of the time until the model is there.
+            // The conversion counts as 90 % of the load's progress.
             let isWanted = audience.tell(0.9 * Double(done) / Double(max(1, total)))
             if !isWanted { throw ConversionError("nobody waits for it any more") }
         }
-        // What is loaded is what was written: a header that cannot be read back is found here.
+        // Read the header back now, so that a file that cannot be read fails here and not in the load.
         _ = try GGUFHeader.read(path: path)
         removeEarlier(than: path, of: record)
         logger.notice("converted a model", metadata: ["model": "\(record.id)", "to": "\(path)"])
@@ -55,19 +56,20 @@ struct Conversions: Sendable {
 
     // MARK: Names
 
-    /// What the names of all files begin with that the folder was converted to. A name of the user's own making stands for the same weights.
+    /// Returns the common prefix of the names of all files that a folder was converted to. A variant uses the name of its base, since both have the
+    /// same weights.
     private static func beginning(_ record: ModelRecord) -> String { "\(plainName(record))-\(ShortHash.of([record.path]))-" }
 
     private static func plainName(_ record: ModelRecord) -> String {
         String((record.base ?? record.id).map { $0.isLetter || $0.isNumber || "-_.".contains($0) ? $0 : "_" })
     }
 
-    /// Nobody asks any more for what the folder was converted to before it changed, or before conversion did. Where such a file is still loaded
-    /// it stays until it is not.
+    /// Removes the files of earlier versions of the folder or of the conversion, which are not used any more. If such a file is still loaded, its
+    /// data stays on the disk until it is unloaded.
     private func removeEarlier(than path: String, of record: ModelRecord) {
         let (beginning, plainName) = (Self.beginning(record), Self.plainName(record))
         for name in (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? [] where name.hasSuffix(".gguf") {
-            // Once the folder was no part of the name.
+            // Earlier versions of Shimmy did not put the folder's hash into the name.
             let hash = name.hasPrefix(plainName + "-") ? name.dropFirst(plainName.count + 1).dropLast(".gguf".count) : ""
             let isOld = !hash.isEmpty && hash.allSatisfy(\.isHexDigit)
             let file = "\(directory)/\(name)"
@@ -76,13 +78,13 @@ struct Conversions: Sendable {
     }
 }
 
-/// Those who wait for a conversion: all hear how far it is, and it goes on for as long as one of them wants it.
+/// The loads that wait for one conversion. All of them get its progress; it continues as long as one of them is not cancelled.
 private final class Audience: Sendable {
     private let state: Mutex<(loads: [LoadProgress], isOver: Bool)>
 
     init(_ first: LoadProgress) { state = Mutex((loads: [first], isOver: false)) }
 
-    /// Returns false where everybody was gone already, so that the conversion ends.
+    /// Adds a load. Returns false if all earlier ones were cancelled, in which case the conversion is ending.
     func add(_ load: LoadProgress) -> Bool {
         state.withLock { state in
             if !state.isOver { state.loads.append(load) }
@@ -90,7 +92,7 @@ private final class Audience: Sendable {
         }
     }
 
-    /// Returns whether somebody still wants it.
+    /// Reports progress to all loads. Returns whether at least one of them is not cancelled.
     func tell(_ fraction: Double) -> Bool {
         let loads = state.withLock { state in
             state.isOver = state.isOver || state.loads.allSatisfy(\.isCancelled)
@@ -101,7 +103,7 @@ private final class Audience: Sendable {
     }
 }
 
-/// Conversions that run, by the files that they make.
+/// The running conversions, by output path.
 private final class RunningConversions: Sendable {
     private struct Running {
         let audience: Audience
@@ -110,7 +112,7 @@ private final class RunningConversions: Sendable {
 
     private let running = Mutex<[String: Running]>([:])
 
-    /// Returns when the file is there.
+    /// Waits until the file exists, joining a running conversion of it or starting one.
     func join(_ path: String, _ load: LoadProgress, convert: @escaping @Sendable (Audience) async throws -> Void) async throws {
         let task = running.withLock { running in
             if let known = running[path], known.audience.add(load) { return known.task }
@@ -125,7 +127,8 @@ private final class RunningConversions: Sendable {
         try await task.value
     }
 
-    /// Another one may run by now, for those who came when nobody wanted this one.
+    /// Removes a conversion that ended. A newer one for the same path may be running already, if a caller arrived after this one was abandoned; that
+    /// one stays.
     private func end(_ path: String, _ audience: Audience) {
         running.withLock { running in
             if running[path]?.audience === audience { running[path] = nil }

@@ -2,9 +2,9 @@ import Foundation
 import ShimmyConfiguration
 import ShimmyModels
 
-/// Options that are not given on the command line come from the environment, and then from the configuration file.
+/// The values of options that are not on the command line: from the environment, then from the configuration file.
 struct Environment {
-    /// What holds: the environment's own, and below it what the file says.
+    /// The effective values: the environment's variables, and the file's settings where the environment has none.
     let values: [String: String]
     private let own: [String: String]
 
@@ -17,7 +17,7 @@ struct Environment {
         self.values = values
     }
 
-    /// As it is now: the file may have changed.
+    /// The environment merged with the current configuration file, which may change while the server runs.
     static var process: Environment { Environment(own: ProcessConfiguration.environment, file: ProcessConfiguration.shared.file) }
 
     func string(_ name: String) -> String? { values[name].flatMap { $0.isEmpty ? nil : $0 } }
@@ -27,16 +27,16 @@ struct Environment {
         string(name)?.split(separator: separator).map(String.init) ?? []
     }
 
-    /// Whether it is said by the environment itself, and so wins over all of the file.
+    /// Whether the environment itself sets the variable, which overrides the file.
     func isOwn(_ name: String) -> Bool { !Self.isEmpty(own[name]) }
 
     var home: String { string("HOME") ?? "/" }
 
-    /// Where Shimmy's own files are.
+    /// The directories of Shimmy's own files.
     var directories: Directories { .standard(environment: values, home: home) }
 
-    /// Where models are looked for.
-    /// - folders: beside the usual places; none for those of the environment.
+    /// Returns the places to search for models.
+    /// - folders: directories to search in addition to the standard ones; if empty, those of `SHIMMY_MODEL_DIR`.
     func discovery(in folders: [String] = []) -> ModelDiscovery {
         ModelDiscovery(
             directories: directories, extraDirectories: folders.isEmpty ? list("SHIMMY_MODEL_DIR") : folders, environment: values, home: home)

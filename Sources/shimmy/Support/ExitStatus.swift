@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// The program's exit codes; they are documented and do not change.
+/// The program's exit codes. They are documented and must not change.
 enum ExitStatus {
     static let failure = ExitCode(1)
     static let modelNotFound = ExitCode(3)

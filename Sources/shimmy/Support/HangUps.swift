@@ -6,8 +6,8 @@ import Dispatch
     import Darwin
 #endif
 
-/// SIGHUP, by which programs are told to read their configuration again. When the terminal is gone that the program was started from, the
-/// same signal says so, and ends it.
+/// A stream of SIGHUP signals, each of which asks the server to reload its configuration. The system also sends SIGHUP when the terminal closes in
+/// which the program was started; in that case the program stops (SIGTERM).
 final class HangUps {
     let signals: AsyncStream<Void>
     private let source: any DispatchSourceSignal

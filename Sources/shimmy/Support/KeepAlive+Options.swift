@@ -2,7 +2,7 @@ import ArgumentParser
 import ShimmyCore
 
 extension KeepAlive {
-    /// Throws `ValidationError` for what is no time.
+    /// Parses the value of an option. Throws `ValidationError` if it is not a duration.
     static func parse(_ text: String) throws -> KeepAlive {
         guard let keepAlive = KeepAlive(text) else {
             throw ValidationError("'\(text)' is not a duration. Examples: 90s, 5m, 2h; -1 keeps the model for ever.")

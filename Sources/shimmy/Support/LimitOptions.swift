@@ -3,7 +3,7 @@ import Logging
 import ShimmyCore
 import ShimmyServer
 
-/// Bounds on what clients may use of a server.
+/// The options that limit the server resources that clients can use.
 struct LimitOptions: ParsableArguments {
     @Option(
         help: "Connections that may be open at one time, as far as the limit on open files allows. Default: 10000. [SHIMMY_MAX_CONNECTIONS]")
@@ -34,7 +34,8 @@ struct LimitOptions: ParsableArguments {
         try OptionRanges.check("write_seconds", writeSeconds)
     }
 
-    /// Throws `ValidationError` for sizes that cannot be.
+    /// Sets the limits that are given by options or the environment. Throws `ValidationError` for a size that is malformed, for a body limit above 1
+    /// GB, and for a body memory below the body limit.
     func apply(to limits: inout ServerLimits, _ environment: Environment, _ logger: Logger) throws {
         if let count = maxConnections ?? environment.integer("SHIMMY_MAX_CONNECTIONS") { limits.connections = count }
         if let count = maxClientConnections ?? environment.integer("SHIMMY_MAX_CLIENT_CONNECTIONS") { limits.clientConnections = count }
@@ -50,7 +51,8 @@ struct LimitOptions: ParsableArguments {
         fitConnections(&limits, logger)
     }
 
-    /// A server that took all descriptors for connections could not open a model or its database.
+    /// Lowers the limit on connections to fit the limit on open files. If connections used all file descriptors, the server could not open a model or
+    /// its database.
     private func fitConnections(_ limits: inout ServerLimits, _ logger: Logger) {
         let files = OpenFiles.raiseLimit()
         let room = OpenFiles.connections(within: files)

@@ -6,7 +6,7 @@ import ShimmyModels
 import ShimmyServer
 import Synchronization
 
-/// Keeps a running server as its configuration file is: reads it again when it changes and on SIGHUP. Requests that run are not touched.
+/// Reloads the configuration of a running server when its file changes and on SIGHUP. Running requests are not affected.
 struct LiveConfiguration: Sendable {
     let command: ServeCommand
     let server: ServerConfiguration
@@ -14,7 +14,7 @@ struct LiveConfiguration: Sendable {
     let modelWatch: ModelWatch
     let logger: Logger
 
-    /// Until its task is cancelled.
+    /// Runs until its task is cancelled.
     func run() async {
         let watcher = FolderWatcher()
         let hangUps = HangUps()
@@ -25,7 +25,7 @@ struct LiveConfiguration: Sendable {
         }
     }
 
-    /// Editors write in several steps: what counts is how it looks a moment later.
+    /// Reloads the file after each change of its contents. Editors write a file in several steps, so the contents are compared 200 ms after a change.
     private func followFile(_ watcher: FolderWatcher) async {
         var seen = await contents
         await watchFolders(watcher)
@@ -40,7 +40,8 @@ struct LiveConfiguration: Sendable {
 
     private var watchedFolders: [WatchedFolder] { ProcessConfiguration.shared.candidates.map(WatchedFolder.init(around:)) }
 
-    /// Of the file that holds; of one that is named in it, such as that of the keys, SIGHUP tells.
+    /// The contents of the candidate configuration files; nil for a missing one. Changes of files that the configuration names, such as the key file,
+    /// are not detected: they take effect on SIGHUP.
     private var contents: [[UInt8]?] {
         get async {
             let read = try? await DiskWork.shared.run(patience: Self.patience) {
@@ -54,11 +55,11 @@ struct LiveConfiguration: Sendable {
         _ = try? await DiskWork.shared.run(patience: Self.patience) { watcher.watch(watchedFolders) }
     }
 
-    /// Seconds to wait for a disk.
+    /// The number of seconds to wait for a disk.
     private static let patience = 30.0
     private static let largestFile = 16 << 20
 
-    // MARK: Taking it
+    // MARK: Reloading
 
     private func reload() async {
         let before = Environment.process
@@ -81,7 +82,7 @@ struct LiveConfiguration: Sendable {
         logger.notice("read the configuration", metadata: ["file": "\(ProcessConfiguration.shared.path)"])
     }
 
-    /// Says which names lead nowhere: whether they do depends on the models that there are.
+    /// Logs the aliases that do not resolve to a model, which depends on the models on the disk.
     static func logAliasProblems(_ models: ModelManager, _ logger: Logger) async {
         for (alias, problem) in await models.aliasProblems().sorted(by: { $0.key < $1.key }) {
             logger.warning("an alias leads to no model", metadata: ["alias": "\(alias)", "problem": "\(problem)"])

@@ -2,9 +2,9 @@ import ArgumentParser
 import Foundation
 import ShimmyModels
 
-/// `NAME=PATH[:SCALE]`, or `PATH[:SCALE]` with the file's name.
+/// The value of `--lora`: `NAME=PATH[:SCALE]`, or `PATH[:SCALE]`, which uses the file's name.
 enum LoRAOption {
-    /// Throws `ValidationError` for what is no adapter.
+    /// Parses the option and reads the adapter's header. Throws `ValidationError` if the file is not a LoRA adapter or the scale is out of range.
     static func parse(_ text: String) throws -> LoRAAdapter {
         var path = text
         var name: String?
@@ -25,7 +25,7 @@ enum LoRAOption {
             throw ValidationError("The adapter \(path) cannot be used: \(error).")
         }
         guard header.metadata["general.type"]?.stringValue == "adapter" else { throw ValidationError("\(path) is not a LoRA adapter.") }
-        // One model that it does not fit is no reason not to serve that model.
+        // Not required: a model that the adapter does not fit is served without it.
         return LoRAAdapter(name: name, path: path, scale: scale, isRequired: false)
     }
 }

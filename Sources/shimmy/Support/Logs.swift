@@ -8,7 +8,7 @@ enum LogFormat: String, ExpressibleByArgument, CaseIterable {
     case text, json
 }
 
-/// Where log messages go: standard error, for people or for programs.
+/// The program's logging: to standard error, as text or as JSON.
 enum Logs {
     static func level(_ text: String) throws -> Logger.Level {
         guard let level = Logger.Level(rawValue: text) else {
@@ -17,7 +17,7 @@ enum Logs {
         return level
     }
 
-    /// From which level on things are told, by every logger of the program. It may change.
+    /// The minimum level of all loggers of the program. It may change while the program runs.
     static let level = Mutex(Logger.Level.info)
 
     static func make(level: Logger.Level, format: LogFormat) -> Logger {
@@ -31,11 +31,11 @@ enum Logs {
     }
 }
 
-/// Tells what is of the program's level, whatever level it had when the logger was made.
+/// A log handler that applies the program's current level, independent of the level when the logger was made.
 struct LeveledLogHandler: LogHandler {
     var base: any LogHandler
 
-    /// Nobody sets the level of one logger alone.
+    /// The program's level. Setting it has no effect, because loggers have no level of their own.
     var logLevel: Logger.Level {
         get { Logs.level.withLock { $0 } }
         set {}
@@ -54,7 +54,7 @@ struct LeveledLogHandler: LogHandler {
     func log(event: LogEvent) { base.log(event: event) }
 }
 
-/// One JSON object a line.
+/// A log handler that writes one JSON object per line.
 struct JSONLogHandler: LogHandler {
     var logLevel = Logger.Level.info
     var metadata: Logger.Metadata = [:]

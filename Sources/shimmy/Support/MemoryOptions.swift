@@ -1,14 +1,14 @@
 import ArgumentParser
 import ShimmyModels
 
-/// How much memory models may take.
+/// The option that limits the memory of loaded models.
 struct MemoryOptions: ParsableArguments {
     @Option(
         help: "Bytes of memory that models may take together, such as 6G. Default: four fifths of the machine's. [SHIMMY_MEMORY_BUDGET]",
         transform: ByteSize.parse)
     var memoryBudget: Int?
 
-    /// Throws `ValidationError` for a size in the environment that is none.
+    /// The number of bytes that all loaded models may use together. Throws `ValidationError` if the environment's value is not a size.
     var budget: Int {
         get throws { try memoryBudget ?? Environment.process.string("SHIMMY_MEMORY_BUDGET").map(ByteSize.parse) ?? MachineMemory.defaultBudget }
     }

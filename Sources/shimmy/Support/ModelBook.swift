@@ -4,18 +4,18 @@ import ShimmyConfiguration
 import ShimmyJSON
 import ShimmyModels
 
-/// What the configuration and the programs that keep models say of each model.
+/// The settings of each model from the configuration file and from the programs that own models (such as Ollama).
 struct ModelBook: Sendable {
     private let presets: [ModelPreset]
 
     init(_ presets: [ModelPreset]) { self.presets = presets }
 
-    /// As the file is now.
+    /// The settings of the current configuration file.
     static var current: ModelBook { ModelBook(ProcessConfiguration.shared.file?.presets ?? []) }
 
     // MARK: Names
 
-    /// What each alias leads to.
+    /// The target of each alias.
     var aliases: [String: String] {
         Dictionary(presets.flatMap { preset in preset.aliases.map { ($0, preset.name) } }, uniquingKeysWith: { first, _ in first })
     }
@@ -28,7 +28,7 @@ struct ModelBook: Sendable {
 
     // MARK: Presets
 
-    /// All that is said of a model. What its own table says comes first, then what its base's says.
+    /// Returns the settings of a model. For a variant its own table has precedence over its base's table.
     func preset(for record: ModelRecord) -> ModelPreset {
         guard let base = record.base else { return table(of: record) ?? ModelPreset(name: record.id) }
         var found = record
@@ -37,13 +37,13 @@ struct ModelBook: Sendable {
         return table(of: found).map(own.over) ?? own
     }
 
-    /// Whether something is said of a model that concerns its engine: how it is loaded, or how long it stays.
+    /// Whether the model has settings that concern its engine: how it is loaded, or how long it stays loaded.
     func loadsAlone(_ record: ModelRecord) -> Bool {
         let preset = preset(for: record)
         return preset.concernsLoading || preset.keepAlive != nil || preset.pin != nil
     }
 
-    /// The table whose name is closest to the model's, as names of requests are.
+    /// Returns the table whose name matches the model best, by the rules for model names in requests; nil if none matches.
     private func table(of record: ModelRecord) -> ModelPreset? {
         let ranked = presets.filter { $0.base == nil }.compactMap { preset in
             ModelCatalog.closeness(of: preset.name, to: record).map { (preset, $0) }
@@ -51,8 +51,8 @@ struct ModelBook: Sendable {
         return ranked.min { ($0.1, $0.0.name) < ($1.1, $1.0.name) }?.0
     }
 
-    /// What is preset for a model's requests. The configuration wins over what the program says that keeps the model.
-    /// - common: fields of requests for all models, where neither says anything else.
+    /// Returns the preset of a model's requests. The configuration file has precedence over the program that owns the model.
+    /// - common: request fields for all models; they have the lowest precedence.
     func request(for record: ModelRecord, common: JSONObject = [:]) -> RequestPreset {
         let preset = preset(for: record)
         return RequestPreset(
@@ -60,7 +60,7 @@ struct ModelBook: Sendable {
             defaults: common.merged(with: Self.usable(record.hints.defaults)).merged(with: preset.defaults), forced: preset.forced)
     }
 
-    /// A chat request with what is preset for its model. Throws `APIError`.
+    /// Decodes a chat request with the preset of its model applied. Throws `APIError`.
     func chat(_ fields: JSONObject, for record: ModelRecord) throws(APIError) -> ChatRequest {
         let preset = request(for: record)
         var decoded = try ChatCompletionRequest(preset.applied(to: .object(fields), of: Compatibility.chatCompletions).request)
@@ -68,7 +68,7 @@ struct ModelBook: Sendable {
         return decoded.chat
     }
 
-    /// Other programs have other bounds: what no request could say is left out.
+    /// Returns the fields whose values a request may have. Other programs allow values that Shimmy does not; those are dropped.
     private static func usable(_ fields: JSONObject) -> JSONObject {
         var usable = JSONObject()
         for (name, value) in fields where RequestPreset.problem([name: value]) == nil { usable[name] = value }
@@ -77,7 +77,7 @@ struct ModelBook: Sendable {
 }
 
 extension ModelHints.Message {
-    /// nil for a role that no conversation has.
+    /// The message for a conversation; nil if its role is not system, user or assistant.
     fileprivate var chatMessage: ChatMessage? {
         switch role {
         case "system", "user", "assistant": ChatMessage.Role(rawValue: role).map { ChatMessage($0, content) }

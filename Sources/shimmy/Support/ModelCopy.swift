@@ -7,8 +7,8 @@ import ShimmyModels
     import Darwin
 #endif
 
-/// A copy of a model in Shimmy's own directory, in a folder of its own. Where the disk allows it is a second name of the same bytes
-/// (a hard link), which takes no room and stays when the first one goes.
+/// A copy of a model in a folder of its own in Shimmy's model directory. Where the file system allows it, the files are hard links, which take no
+/// space and remain when the original is removed.
 struct ModelCopy {
     struct Failure: Error, CustomStringConvertible {
         let description: String
@@ -17,9 +17,10 @@ struct ModelCopy {
     private let name: String
     private let folder: String
     private let temporary: String
-    /// Where each file is, and its path within the folder.
+    /// The source path of each file, and its path within the folder.
     private let files: [(from: String, to: String)]
 
+    /// Plans a copy. Throws `Failure` if `name` is not a valid file name or its folder exists.
     /// - models: Shimmy's model directory.
     init(of record: ModelRecord, as name: String, models: String) throws(Failure) {
         guard Self.isName(name) else {
@@ -39,7 +40,7 @@ struct ModelCopy {
         if FileManager.default.fileExists(atPath: folder) { throw Failure(description: "\(folder) is there already") }
     }
 
-    /// Returns the folder. Nothing is left of a copy that fails.
+    /// Makes the copy and returns its folder. A failed copy leaves no files behind.
     func run() throws(Failure) -> String {
         do {
             for file in files { try place(file.from, "\(temporary)/\(file.to)") }
@@ -56,7 +57,7 @@ struct ModelCopy {
     private func place(_ source: String, _ target: String) throws {
         try FileManager.default.createDirectory(
             atPath: (target as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
-        // Caches of other programs are full of links; what is meant is what they lead to.
+        // Caches of other programs consist of symbolic links; copy the files that they point to.
         let real = URL(fileURLWithPath: source).resolvingSymlinksInPath().path
         if link(real, target) != 0 { try FileManager.default.copyItem(atPath: real, toPath: target) }
     }
@@ -74,7 +75,7 @@ struct ModelCopy {
     private static func isName(_ name: String) -> Bool {
         let isPlain = name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "-_.".contains($0)) }
         guard isPlain, let first = name.first, first.isLetter || first.isNumber, name.count <= 100 else { return false }
-        // What looks like a part of a split model would be taken for one.
+        // A name that ends like a shard of a split model would be read as one.
         return name.firstMatch(of: #/-\d{5}-of-\d{5}$/#) == nil
     }
 }

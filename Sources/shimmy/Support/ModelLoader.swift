@@ -7,22 +7,22 @@ import ShimmyLlama
 import ShimmyModels
 import Synchronization
 
-/// Turns a file on the disk into a backend of this process: weights, context, engine.
+/// Loads a model file into a backend of this process: weights, context and engine.
 struct ModelLoader: Sendable {
-    /// The chat template in place of a model's own; nil for that.
+    /// Returns the chat template that replaces the model's own; nil to use the model's own.
     var chatTemplate: @Sendable (ModelRecord) throws -> String? = { _ in nil }
     var threads: Int?
     var engine = EngineHandle.Options()
-    /// Adapters for all models that they fit.
+    /// The LoRA adapters to load with every model that they fit.
     var adapters: [LoRAAdapter] = []
     var prefixes: PrefixDirectory?
-    /// Bytes that all models may take; a model's default context follows from it.
+    /// The number of bytes that all models may use together. A model's default context length depends on it.
     var memoryBudget = MachineMemory.defaultBudget
     var conversions: Conversions
     var logger: Logger
     private let adapterMemory = AdapterMemory()
 
-    /// What a model will take, told from its files alone.
+    /// Returns the memory that a model will use, estimated from its files without loading it.
     func estimate(_ record: ModelRecord, _ settings: ModelSettings) -> MemoryUse {
         let files = record.isFolder ? [conversions.path(of: record)] : record.shards
         let adapterBytes = adapterMemory.bytes(files: files, candidates: candidates(for: record, settings))
@@ -36,8 +36,8 @@ struct ModelLoader: Sendable {
             ?? MemoryEstimate(sizeBytes: record.sizeBytes, contextLength: record.contextLength)
     }
 
-    /// The settings with the context that the model gets where they do not say one. One model takes at most half of the budget by default, so that
-    /// another one fits beside it.
+    /// Returns the settings with a context length, computing one if they have none. By default a model uses at most half of the memory budget, so
+    /// that another one fits beside it.
     private func withContext(_ settings: ModelSettings, for record: ModelRecord) -> ModelSettings {
         guard settings.contextLength == nil else { return settings }
         var settings = settings
@@ -45,11 +45,11 @@ struct ModelLoader: Sendable {
         return settings
     }
 
-    /// What a load goes by.
+    /// Returns the inputs of a load. If they change, a loaded model is stale.
     func terms(_ record: ModelRecord, _ settings: ModelSettings) -> LoadTerms {
         let conversion = record.isFolder ? conversions.path(of: record) : nil
         let files = conversion.map { [$0] } ?? record.shards
-        // Models of vectors are loaded without adapters.
+        // Embedding models are loaded without adapters.
         let plan = record.kind == .model ? adapterMemory.plan(files: files, candidates: candidates(for: record, settings)) : AdapterPlan()
         return LoadTerms(record, settings, conversion: conversion, chatTemplate: try? chatTemplate(record), plan: plan)
     }
@@ -60,7 +60,7 @@ struct ModelLoader: Sendable {
         let freed = Signal()
         let path = record.isFolder ? try await conversions.converted(record, logger: logger, progress) : record.path
         try progress.check()
-        // After the conversion: only now a folder's header is known.
+        // The header of a folder's GGUF file exists only after the conversion.
         let settings = withContext(settings, for: record)
         let done = progress.fraction
         let files = record.isFolder ? [path] : record.shards
@@ -73,13 +73,13 @@ struct ModelLoader: Sendable {
         }
         try progress.check()
         let (backend, memory) = try await start(model, headers, record, settings)
-        // Whoever just looked at it lets go in a moment; a reference that is forgotten must not stop the others for ever.
+        // A short-lived reference may still exist and ends within moments. The timeout keeps a leaked reference from blocking other loads for ever.
         return LoadedModel(backend: backend, memory: memory) { [logger] in
             if await !freed.wait(atMost: .seconds(10)) { logger.error("a model's memory was not freed", metadata: ["model": "\(record.id)"]) }
         }
     }
 
-    /// The tokenizer's facts of a model that is not loaded, from its vocabulary alone. Throws for a folder that was never converted.
+    /// Returns the tokenizer's properties of a model without loading its weights. Throws for a folder that was never converted.
     func tokenizer(of record: ModelRecord) async throws -> TokenizerFacts {
         let path = record.isFolder ? conversions.path(of: record) : record.path
         let files = record.isFolder ? [path] : record.shards
@@ -116,7 +116,7 @@ struct ModelLoader: Sendable {
         return (backend, memory)
     }
 
-    /// Where the model's prefixes are kept; nil for nowhere.
+    /// Returns the store of the model's cached prefixes on the disk; nil if there is none.
     private func store(
         of model: LlamaModel, _ record: ModelRecord, _ settings: ModelSettings, _ adapters: [LoRAAdapter]
     ) async throws -> PrefixStore? {
@@ -155,7 +155,7 @@ struct ModelLoader: Sendable {
         return (backend, taken.withLock { $0 })
     }
 
-    /// A model's own template that does not parse is no reason to do without the model: ChatML is what most models know.
+    /// Returns the chat template of a model. A model whose own template does not parse is served with ChatML, which most models know.
     private func template(of model: LlamaModel, _ record: ModelRecord) throws -> LlamaChatTemplate {
         if let source = try chatTemplate(record) { return try LlamaChatTemplate(model: model, source: source) }
         do {
@@ -167,12 +167,12 @@ struct ModelLoader: Sendable {
         }
     }
 
-    /// The context that a model will get, told from its file alone.
+    /// Returns the context length in tokens that a model will get, computed from its file without loading it; nil if unknown.
     func plannedContextLength(_ record: ModelRecord, _ settings: ModelSettings) -> Int? {
         withContext(settings, for: record).contextLength ?? record.contextLength.map { min($0, EngineShape.defaultContextLimit) }
     }
 
-    /// Equal for equal engine, build, file and settings.
+    /// Returns the value of `system_fingerprint`. It is equal for equal engine, build, file and settings.
     private func fingerprint(_ record: ModelRecord, _ adapters: [LoRAAdapter], contextLength: Int) -> String {
         var facts = [
             BuildVersion.text, LlamaBackend.build, CPUKernels.instructionSet ?? "ggml", record.id, "\(record.sizeBytes)", "\(record.modified)",

@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// Names of models for shells to complete.
+/// The shell completion of model names.
 enum ModelNames {
     static let completion = CompletionKind.shellCommand("shimmy list --names")
 }

@@ -3,8 +3,8 @@ import ShimmyConfiguration
 import ShimmyModels
 
 extension ModelOptions {
-    /// How a model is served. Options win over the environment, that over the model's own table, that over what the file says of all
-    /// models, and that over what the program says that keeps the model.
+    /// Returns the settings with which a model is served. Precedence, highest first: command-line options, environment, the model's own table, the
+    /// file's settings for all models, the program that owns the model.
     func settings(for record: ModelRecord) -> ModelSettings {
         let preset = ModelBook.current.preset(for: record)
         let hint = record.hints.contextLength.map { min($0, record.contextLength ?? $0, EngineRanges.context.upperBound) }
@@ -16,14 +16,14 @@ extension ModelOptions {
         return settings
     }
 
-    /// The chat template in place of the model's own; nil for that.
+    /// Returns the chat template that replaces the model's own; nil to use the model's own.
     func chatTemplate(for record: ModelRecord) -> ModelPreset.ChatTemplateSource? {
         let preset = ModelBook.current.preset(for: record)
         return chosen(chatTemplateFile.map { .file($0) }, "SHIMMY_CHAT_TEMPLATE_FILE", preset.chatTemplate) { .file($0) }
     }
 
-    /// What was said of one setting, by the one whose word counts most.
-    /// - preset: by the model's own table.
+    /// Returns the value of one setting from the source with the highest precedence; nil if none sets it.
+    /// - preset: the value in the model's own table.
     func chosen<Value>(_ option: Value?, _ variable: String, _ preset: Value?, _ value: (String) -> Value?) -> Value? {
         let environment = Environment.process
         let said = environment.string(variable).flatMap(value)

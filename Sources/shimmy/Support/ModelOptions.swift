@@ -7,7 +7,7 @@ import ShimmyEngine
 import ShimmyLlama
 import ShimmyModels
 
-/// Options of every command that loads models.
+/// The options of every command that loads models.
 struct ModelOptions: ParsableArguments {
     @OptionGroup var configuration: ConfigurationOptions
 
@@ -71,7 +71,8 @@ struct ModelOptions: ParsableArguments {
 
     private var environment: Environment { .process }
 
-    /// - quiet: commands that print their result keep the log to warnings unless asked.
+    /// Returns the logger of the program.
+    /// - quiet: whether the default level is warning rather than info, for commands that print their result.
     func logger(quiet: Bool) -> Logger {
         let level = level(quiet: quiet)
         let format = logFormat ?? environment.string("SHIMMY_LOG_FORMAT").flatMap(LogFormat.init(rawValue:)) ?? .text
@@ -86,14 +87,14 @@ struct ModelOptions: ParsableArguments {
 
     var aliasFile: AliasFile { AliasFile(directory: environment.directories.data) }
 
-    /// Throws `ValidationError` for a size in the environment that is none.
+    /// Returns the directory of cached prefixes; nil if none is configured. Throws `ValidationError` if the environment's value is not a size.
     func prefixes(_ logger: Logger) throws -> PrefixDirectory? {
         guard let path = prefixCacheDir ?? environment.string("SHIMMY_PREFIX_CACHE_DIR") else { return nil }
         let size = try prefixCacheSize ?? environment.string("SHIMMY_PREFIX_CACHE_SIZE").map(ByteSize.parse)
         return PrefixDirectory(path: path, limit: size ?? 4_000_000_000, logger: logger)
     }
 
-    /// Looks at the template that was given for all models. Throws `ValidationError` when it cannot be read or does not parse.
+    /// Checks the template that is given for all models. Throws `ValidationError` if it cannot be read or does not parse.
     private func checkChatTemplate() throws {
         guard let path = chatTemplateFile ?? environment.string("SHIMMY_CHAT_TEMPLATE_FILE") else { return }
         guard let source = try? String(contentsOfFile: path, encoding: .utf8) else { throw ValidationError("\(path) cannot be read.") }
@@ -119,7 +120,8 @@ struct ModelOptions: ParsableArguments {
             logger: logger)
     }
 
-    /// Finds models on the disk; `file` is a model given by its path, which need not lie in any of the places.
+    /// Returns the catalog of the models on the disk.
+    /// - file: a model given by its path, which need not be in a searched directory.
     func catalog(including file: String? = nil) -> ModelCatalog {
         var records = discovery.scan()
         if let file, let record = ModelCatalog.record(forFile: file) {
@@ -131,7 +133,7 @@ struct ModelOptions: ParsableArguments {
             records: records, aliases: aliasFile.aliases.merging(book.aliases) { $1 }, variants: book.variants, loadsAlone: book.loadsAlone)
     }
 
-    /// The model that was asked for, or the only one there is.
+    /// Returns the name of the requested model, or of the only usable one. Exits with the documented code if there are none or several.
     func modelName(_ asked: String?) throws -> String {
         if let name = asked ?? environment.string("SHIMMY_MODEL") { return name }
         let usable = catalog().records.filter(\.isUsable)
@@ -142,7 +144,8 @@ struct ModelOptions: ParsableArguments {
         return usable[0].id
     }
 
-    /// A model by name, or by path unless told otherwise. Exits with the documented codes when there is none or it cannot be used.
+    /// Returns the record of a model given by name, or by path if `byPath` is set. Exits with the documented codes if it does not exist or cannot be
+    /// used.
     func resolve(_ name: String, byPath: Bool = true) throws -> ModelRecord {
         if byPath, let record = ModelCatalog.record(forFile: name) { return try checked(record) }
         let catalog = catalog()
@@ -153,7 +156,7 @@ struct ModelOptions: ParsableArguments {
         return try checked(record)
     }
 
-    /// Why a name leads to no model.
+    /// Returns the error message for a name that does not resolve to a model.
     private static func absence(of name: String, in catalog: ModelCatalog) -> String {
         let candidates = catalog.candidates(for: name).map(\.id)
         if !candidates.isEmpty { return ModelError.ambiguous(name, ids: candidates).description }

@@ -9,23 +9,24 @@ import ShimmyModels
     import Darwin
 #endif
 
-/// The files that go when a model is removed. Only those that Shimmy owns do: what lies in its own directory, and what it converted.
+/// The removal of a model's files. Only files that Shimmy owns are removed: those in its model directory, and those that it converted.
 struct ModelRemoval {
     struct Refusal: Error, CustomStringConvertible {
         let description: String
     }
 
-    /// A link is a file here: it goes, and what it leads to stays.
+    /// The files to remove. A symbolic link is removed itself; its target remains.
     let files: [String]
     let sizeBytes: Int
     private let models: String
-    /// The directory that owns what a folder was converted to.
+    /// The directory of the files that folders were converted to.
     private let conversions: String
 
+    /// Plans the removal of a model. Throws `Refusal` if Shimmy does not own all of its files.
     /// - models: Shimmy's model directory.
-    /// - conversion: the file that a folder was converted to; nil where there is none.
+    /// - conversion: the file that the folder was converted to; nil if there is none.
     /// - conversions: the directory of such files.
-    /// - all: everything that was found, it among them.
+    /// - all: all models on the disk, including this one.
     init(_ record: ModelRecord, models: String, conversion: String?, conversions: String, among all: [ModelRecord]) throws(Refusal) {
         if let base = record.base { throw Refusal(description: "\(record.id) is \(base) with settings of its own; its lines in shimmy.toml make it") }
         guard record.source == .shimmy, record.path.hasPrefix(models + "/") else { throw Refusal(description: Self.reason(record)) }
@@ -33,13 +34,14 @@ struct ModelRemoval {
         let own = record.isFolder ? Self.files(ofFolder: record.path, models: models) : record.shards + Self.projectors(of: record, models, all)
         files = own.filter(Self.isThere) + (conversion.map { [$0] } ?? [])
         sizeBytes = files.reduce(0) { $0.saturated(adding: Self.size($1)) }
-        // Before anything is removed: a model goes whole or stays whole.
+        // Check all files before removing any, so that a model is never removed in part.
         for file in files {
             if let place = owner(of: file).strangePlace(of: file) { throw Self.elsewhere(file, place, record.id) }
         }
     }
 
-    /// - conversion: of a folder that stays.
+    /// Plans the removal of a converted file alone.
+    /// - conversion: the converted file; its source folder remains.
     init(conversion: String, conversions: String, models: String) {
         (self.models, self.conversions) = (models, conversions)
         files = [conversion]
@@ -68,7 +70,7 @@ struct ModelRemoval {
         return Refusal(description: "\(name) is not Shimmy's to remove: a link leads from \(file) to \(place). \(advice)")
     }
 
-    /// Takes a file out of what is noted of its repository's pull.
+    /// Removes a file from the pull manifest of its repository.
     private func forget(_ file: String) {
         guard file.hasPrefix(models + "/") else { return }
         let parts = file.dropFirst(models.count + 1).split(separator: "/").map(String.init)
@@ -80,7 +82,7 @@ struct ModelRemoval {
 
     // MARK: Files
 
-    /// Of a folder that was pulled those that came from the hub, of one that was put there all.
+    /// Returns the files of a folder: those listed in its pull manifest if it was pulled, otherwise all of them.
     private static func files(ofFolder folder: String, models: String) -> [String] {
         if isLink(folder) { return [folder] }
         let pulled = PullManifest.read(in: folder).hashes.keys.filter { !$0.hasSuffix(".gguf") }
@@ -89,12 +91,12 @@ struct ModelRemoval {
         return below.map { "\(folder)/\($0)" }.filter { !isFolder($0) }.sorted()
     }
 
-    /// Those that nobody needs any more when the model goes: nothing but projectors lies beside it, in a folder below the model directory. What lies
-    /// in that directory itself may be anybody's.
+    /// Returns the projector files that become unused with the model: those of its folder, if the folder is below the model directory and contains
+    /// only projectors beside the model. Files directly in the model directory may belong to any model.
     private static func projectors(of record: ModelRecord, _ models: String, _ all: [ModelRecord]) -> [String] {
         func folder(_ record: ModelRecord) -> String { (record.path as NSString).deletingLastPathComponent }
         guard folder(record) != models else { return [] }
-        // A model of the user's own making on top of this one goes with it.
+        // A variant of this model is removed with it, so it does not count.
         let beside = all.filter { $0.base == nil && $0.path != record.path && folder($0) == folder(record) }
         return beside.allSatisfy { $0.kind == .projector } ? beside.flatMap(\.shards) : []
     }
@@ -107,7 +109,7 @@ struct ModelRemoval {
         }
     }
 
-    /// Of a link what it is, not what it leads to.
+    /// Returns the attributes of a file; for a symbolic link those of the link itself. Nil if there is no such file.
     private static func facts(_ path: String) -> [FileAttributeKey: Any]? { try? FileManager.default.attributesOfItem(atPath: path) }
     private static func type(_ path: String) -> FileAttributeType? { facts(path)?[.type] as? FileAttributeType }
 
@@ -116,7 +118,7 @@ struct ModelRemoval {
     private static func isFolder(_ path: String) -> Bool { type(path) == .typeDirectory }
     private static func size(_ path: String) -> Int { facts(path)?[.size] as? Int ?? 0 }
 
-    // MARK: Others' files
+    // MARK: Files of others
 
     private static func reason(_ record: ModelRecord) -> String {
         let owner =

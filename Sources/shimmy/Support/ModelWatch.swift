@@ -2,12 +2,12 @@ import Logging
 import ShimmyCore
 import ShimmyModels
 
-/// Keeps the list of models and of their other names as the disk is.
+/// Keeps the lists of models and aliases up to date with the disk.
 struct ModelWatch: Sendable {
     let options: ModelOptions
     let models: ModelManager
     private let watcher = FolderWatcher()
-    /// Seconds to wait for a disk.
+    /// The number of seconds to wait for a disk.
     private static let patience = 30.0
 
     init(options: ModelOptions, models: ModelManager) {
@@ -15,7 +15,7 @@ struct ModelWatch: Sendable {
         self.models = models
     }
 
-    /// Until its task is cancelled. Files mostly come in several steps and together; they are looked for a moment later.
+    /// Runs until its task is cancelled. Files often change in several steps and in groups, so the scan runs 400 ms after a change.
     func run() async {
         await watchFolders()
         for await _ in watcher.changes {
@@ -26,14 +26,14 @@ struct ModelWatch: Sendable {
 
     private var watchedFolders: [WatchedFolder] { options.discovery.watchedFolders + [WatchedFolder(around: options.aliasFile.path)] }
 
-    /// Looks at the disk now.
+    /// Scans the disk now.
     func look() async {
-        // First, so that nothing comes between: a file in a folder that is not watched yet is there for the scan.
+        // Watch before the scan, so that the scan finds a file that was added to a folder before the folder was watched.
         await watchFolders()
         await models.rescan()
     }
 
-    /// On a disk that does not answer, what is watched stays as it was.
+    /// Updates the watched folders. If the disk does not answer, they stay the same.
     private func watchFolders() async {
         _ = try? await DiskWork.shared.run(patience: Self.patience) { watcher.watch(watchedFolders) }
     }

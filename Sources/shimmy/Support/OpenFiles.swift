@@ -4,14 +4,14 @@
     import Darwin
 #endif
 
-/// The limit on a process's open files, which every connection counts towards.
+/// The process's limit on open files. Each connection uses one.
 enum OpenFiles {
-    /// Descriptors that are kept for models, the database, downloads and the like.
+    /// The number of descriptors reserved for models, the database, downloads and the like.
     static let reserve = 256
-    /// More than any server needs; some systems say there is no limit.
+    /// The maximum that Shimmy asks for: more than any server needs. Some systems report an unlimited number.
     private static let most = 1 << 20
 
-    /// Raises the limit as far as the process may, and returns it.
+    /// Raises the soft limit as far as the hard limit allows, and returns it.
     static func raiseLimit() -> Int {
         var limit = rlimit()
         #if canImport(Glibc)
@@ -29,6 +29,6 @@ enum OpenFiles {
         return Int(min(limit.rlim_cur, rlim_t(most)))
     }
 
-    /// The connections that a limit on open files leaves room for.
+    /// Returns the number of connections that fit a limit on open files.
     static func connections(within files: Int) -> Int { max(1, files - min(reserve, files / 2)) }
 }

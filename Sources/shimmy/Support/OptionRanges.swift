@@ -1,10 +1,10 @@
 import ArgumentParser
 import ShimmyConfiguration
 
-/// Holds numbers from the command line and texts from the environment to what their settings allow, so that no conversion of them can fail later.
+/// Checks numbers from the command line and texts from the environment against the ranges of their settings, so that later conversions cannot fail.
 enum OptionRanges {
-    /// Throws `ValidationError` that names the option and what is allowed.
-    /// - key: the setting's, such as `request_seconds`.
+    /// Throws `ValidationError` with the option and its allowed range if `value` is out of range.
+    /// - key: the key of the setting, such as `request_seconds`.
     static func check(_ key: String, _ value: Int?) throws {
         guard let value, let setting = Settings.all.first(where: { $0.key == key }), case .integer(let range) = setting.kind,
             !range.contains(value)
@@ -13,7 +13,7 @@ enum OptionRanges {
         throw ValidationError("\(option) is \(value); it takes \(setting.kind.expectation).")
     }
 
-    /// Throws `ValidationError` for the first variable whose text is not what its setting takes.
+    /// Throws `ValidationError` for the first variable whose text its setting does not accept.
     static func checkEnvironment(_ environment: [String: String] = ProcessConfiguration.environment) throws {
         for setting in Settings.all {
             guard let text = environment[setting.variable], !text.isEmpty, !setting.kind.accepts(text) else { continue }
@@ -22,7 +22,7 @@ enum OptionRanges {
         }
     }
 
-    /// Throws `ValidationError` for a variable of keys that is set and empty: it was not filled in, and would leave a server open.
+    /// Throws `ValidationError` if a variable for API keys is set but empty. The user meant to set a key; without one the server would be open.
     static func checkKeys(_ environment: [String: String] = ProcessConfiguration.environment) throws {
         for variable in ["SHIMMY_API_KEY", "SHIMMY_API_KEY_FILE"] where environment[variable]?.allSatisfy(\.isWhitespace) == true {
             throw ValidationError("\(variable) is set and empty. Give it a value, or unset it to use none.")

@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// A port's number, or any free one.
+/// A port number, or `auto` for any free port.
 enum PortChoice: ExpressibleByArgument {
     case number(Int)
     case auto
@@ -20,7 +20,7 @@ enum PortChoice: ExpressibleByArgument {
         return choice
     }
 
-    /// 0 lets the system choose.
+    /// The port number to bind; 0 lets the system choose.
     var number: Int {
         switch self {
         case .number(let number): number
@@ -29,20 +29,20 @@ enum PortChoice: ExpressibleByArgument {
     }
 }
 
-/// What SHIMMY_HOST says to a server: as clients take it, with a port or without, also as an address.
+/// The value of `SHIMMY_HOST` as a server reads it. It has the forms that clients accept: a host with or without a port, or an HTTP address.
 enum SharedHost {
     static func parse(_ text: String) -> (host: String, port: PortChoice?) {
         var text = text[...]
         if text.hasPrefix("http://") { text = text.dropFirst("http://".count) }
         while text.last == "/" { text = text.dropLast() }
-        // An address of IPv6 alone has colons of its own.
+        // A bare IPv6 address contains colons without having a port.
         let mayHavePort = text.first == "[" || text.count(where: { $0 == ":" }) == 1
         guard mayHavePort, let bind = BindAddress(String(text)) else { return (String(text.filter { $0 != "[" && $0 != "]" }), nil) }
         return (bind.host, bind.port)
     }
 }
 
-/// `host:port`, as the Rust Shimmy reads it from SHIMMY_BIND_ADDRESS.
+/// An address in the form `host:port`, as the Rust version of Shimmy reads it from `SHIMMY_BIND_ADDRESS`.
 struct BindAddress {
     let host: String
     let port: PortChoice

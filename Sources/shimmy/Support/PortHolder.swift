@@ -1,6 +1,6 @@
 import Foundation
 
-/// Finds out which process listens on a TCP port, where the system tells: on Linux through /proc, for processes that we may look into.
+/// Finds the process that listens on a TCP port. It works only on Linux, through /proc, and for processes that the user may inspect.
 enum PortHolder {
     static func describe(port: Int) -> String? {
         #if os(Linux)
@@ -14,7 +14,7 @@ enum PortHolder {
         return nil
     }
 
-    /// The inode of the socket in state LISTEN (0A) on the port, from the kernel's tables.
+    /// Returns the inode of the socket in state LISTEN (0A) on the port, from the kernel's tables; nil if there is none.
     private static func listeningInode(port: Int) -> String? {
         for table in ["/proc/net/tcp", "/proc/net/tcp6"] {
             for line in ((try? String(contentsOfFile: table, encoding: .utf8)) ?? "").split(separator: "\n").dropFirst() {

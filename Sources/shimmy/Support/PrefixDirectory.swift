@@ -3,16 +3,18 @@ import ShimmyEngine
 import ShimmyLlama
 import ShimmyModels
 
-/// Where computed prefixes outlive the process.
+/// The directory in which cached prefixes outlive the process.
 struct PrefixDirectory: Sendable {
     private let folder: PrefixFolder
 
-    /// - limit: bytes of all models' prefixes together.
+    /// Opens the directory.
+    /// - limit: the maximum number of bytes of all models' prefixes together.
     init(path: String, limit: Int, logger: Logger) { folder = PrefixFolder(path: path, limit: limit, logger: logger) }
 
-    /// The store of one model. Cells depend on the weights and on what computed them, so both are part of its identity.
-    /// - files: what is loaded.
-    /// - contextLength: some models turn positions differently for a longer context, so that the same tokens have other cells.
+    /// Returns the store of one model. Cells depend on the weights and on the code that computed them, so both are part of the store's identity.
+    /// - files: the files that are loaded.
+    /// - contextLength: the length of the context in tokens. Some models rotate positions differently for a longer context, which gives the same
+    ///   tokens other cells.
     func store(for record: ModelRecord, files: [String], contextLength: Int, adapters: [LoRAAdapter]) async throws -> PrefixStore {
         try await onOwnThread(named: "prefixes") {
             var facts = [
@@ -25,6 +27,6 @@ struct PrefixDirectory: Sendable {
         }
     }
 
-    /// Tells a file from others by its content.
+    /// Returns a fingerprint of a file's content.
     static func content(of path: String) -> String { FileFingerprint.of(path: path) }
 }

@@ -4,7 +4,7 @@ import ShimmyConfiguration
 import ShimmyJSON
 import ShimmyLlama
 
-/// What is wrong with the presets of a file beyond its form: fields that no chat request takes, templates that do not parse, missing files.
+/// Checks the presets of a configuration file beyond its syntax: fields that chat requests do not have, templates that do not parse, missing files.
 enum PresetCheck {
     static func check(_ file: inout ConfigurationFile) {
         for preset in file.presets {
@@ -30,7 +30,7 @@ enum PresetCheck {
             }
             areFine = false
         }
-        // Some need others, and some cannot be together.
+        // Some fields require others, and some exclude each other.
         if areFine, let problem = RequestPreset.problem(fields) { file.add(problem.message, at: path) }
     }
 
@@ -51,7 +51,7 @@ extension ModelPreset.ChatTemplateSource {
         var description: String { "\(path) cannot be read." }
     }
 
-    /// The template's text. Throws `Unreadable`.
+    /// The template's text. Throws `Unreadable` if its file cannot be read.
     var source: String {
         get throws {
             switch self {

@@ -3,12 +3,12 @@ import Foundation
 import ShimmyConfiguration
 import Synchronization
 
-/// The configuration file of this process: read when it is first asked for, and again when a server finds that it changed.
+/// The configuration file of this process. It is read on first use, and again when a server finds that it changed.
 final class ProcessConfiguration: Sendable {
     static let environment = ProcessInfo.processInfo.environment
     static let shared = ProcessConfiguration(named: option(in: CommandLine.arguments))
 
-    /// By `--config`.
+    /// The path given by `--config`; nil without that option.
     private let named: String?
     private let current: Mutex<ConfigurationFile?>
 
@@ -17,12 +17,12 @@ final class ProcessConfiguration: Sendable {
         current = Mutex(Self.read(named: named))
     }
 
-    /// What holds. A file with problems says nothing.
+    /// The current file; nil if there is none or if it has problems, in which case no part of it applies.
     var file: ConfigurationFile? { current.withLock { $0 }.flatMap { $0.problems.isEmpty ? $0 : nil } }
 
     var problems: [ConfigurationProblem] { current.withLock { $0?.problems } ?? [] }
 
-    /// Reads the file again. One with problems changes nothing.
+    /// Reads the file again. A file with problems changes nothing.
     /// - Returns: the problems.
     func reload() -> [ConfigurationProblem] {
         let file = Self.read(named: named)
@@ -31,7 +31,7 @@ final class ProcessConfiguration: Sendable {
         return []
     }
 
-    /// The files that this one may be: what to look at for changes.
+    /// The paths at which the configuration file may be, to watch for changes.
     var candidates: [String] {
         let (environment, home) = (Self.environment, Self.home)
         let path = ConfigurationPlace.find(named: named, environment: environment, home: home)
@@ -39,7 +39,7 @@ final class ProcessConfiguration: Sendable {
         return isNamed ? path.map { [ConfigurationPlace.absolute($0)] } ?? [] : ConfigurationPlace.usual(environment: environment, home: home)
     }
 
-    /// The file that holds, or that would if it were there.
+    /// The path of the configuration file, whether it exists or not.
     var path: String { ConfigurationPlace.find(named: named, environment: Self.environment, home: Self.home) ?? candidates[0] }
 
     private static var home: String { environment["HOME"] ?? "/" }
@@ -48,21 +48,21 @@ final class ProcessConfiguration: Sendable {
         ConfigurationPlace.find(named: named, environment: environment, home: home).map { read($0) }
     }
 
-    /// Any file, with everything that is wrong with it.
+    /// Reads any configuration file and checks it completely.
     static func read(_ path: String) -> ConfigurationFile {
         var file = ConfigurationPlace.read(path, home: home)
         PresetCheck.check(&file)
         return file
     }
 
-    /// The argument of `--config`, which has to be known before any other option is: their defaults stand in the file.
+    /// Returns the argument of `--config`; nil without it. It must be known before other options are parsed, because the file has their defaults.
     private static func option(in arguments: [String]) -> String? {
         let options = arguments.prefix { $0 != "--" }
         if let index = options.lastIndex(of: "--config"), index + 1 < options.endIndex { return options[index + 1] }
         return options.last { $0.hasPrefix("--config=") }.map { String($0.dropFirst("--config=".count)) }
     }
 
-    /// Ends a command that cannot do what was meant.
+    /// Prints the problems of the file, if it has any, and exits, because the command could not run as configured.
     func refuseProblems() throws {
         let problems = problems
         if problems.isEmpty { return }
@@ -72,7 +72,7 @@ final class ProcessConfiguration: Sendable {
     }
 }
 
-/// The option by which every command finds its file. It is read by `ProcessConfiguration`, before options are parsed.
+/// The option that names the configuration file, for every command. `ProcessConfiguration` reads it before options are parsed.
 struct ConfigurationOptions: ParsableArguments {
     @Option(help: "The configuration file. Default: shimmy.toml in the directory that 'shimmy config path' names. [SHIMMY_CONFIG]")
     var config: String?

@@ -4,7 +4,7 @@
     import Darwin
 #endif
 
-/// How far a long work is, on standard error: a bar on a terminal, a line for every ten percent in a pipe.
+/// A progress display on standard error: a bar on a terminal, a line for every 10 % in a pipe.
 struct ProgressBar {
     private let title: String
     private let isTerminal: Bool
@@ -16,7 +16,7 @@ struct ProgressBar {
     }
 
     mutating func update(_ done: Int, of total: Int) {
-        // A server's numbers may be anything.
+        // The numbers may come from a server and have any value.
         let percent = total > 0 ? Int(min(max(0, Double(done) / Double(total)), 1) * 100) : 100
         guard isTerminal ? percent != shown : percent / 10 != shown / 10 || shown < 0 else { return }
         shown = percent

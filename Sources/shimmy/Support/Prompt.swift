@@ -1,11 +1,12 @@
 import Foundation
 
-/// Asks the person at the terminal.
+/// Yes-or-no questions to the user at the terminal.
 enum Prompt {
-    /// Whether there is one: the question goes to standard error, the answer comes from standard input.
+    /// Whether the user can be asked: the question goes to standard error, the answer comes from standard input, and both are a terminal.
     static var isPossible: Bool { isatty(0) == 1 && isatty(2) == 1 }
 
-    /// - isDefault: what Enter alone means.
+    /// Asks a question and returns the answer; false at the end of the input.
+    /// - isDefault: the answer for Enter alone.
     static func yes(_ question: String, isDefault: Bool) -> Bool {
         Console.log("\(question) \(isDefault ? "[Y/n]" : "[y/N]") ", terminator: "")
         guard let answer = readLine()?.lowercased().trimmingCharacters(in: .whitespaces) else { return false }

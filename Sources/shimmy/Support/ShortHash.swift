@@ -1,4 +1,4 @@
-/// FNV-1a of some texts: it names, it does not protect.
+/// A 64-bit FNV-1a hash of texts in hexadecimal, for names. It is not cryptographic.
 enum ShortHash {
     static func of(_ texts: [String]) -> String {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325

@@ -7,19 +7,19 @@ import Synchronization
     import Darwin
 #endif
 
-/// What is being waited for, in a line on standard error that vanishes when it is over. Pipes get nothing of it.
+/// A line on standard error that shows the operation in progress and is erased at its end. Nothing is written if standard error is not a terminal.
 final class StatusLine: Sendable {
     private let isTerminal = isatty(2) == 1
     private let shown = Mutex("")
 
-    /// In place of what was shown before.
+    /// Replaces the text of the line.
     func show(_ text: String) {
         guard isTerminal else { return }
-        // A line that wraps could not be taken back.
+        // A line that wraps could not be erased with a carriage return.
         let text = Self.fitting(text, cells: Terminal().size.width - 1)
         shown.withLock { shown in
             if text == shown { return }
-            // Spaces rather than an escape sequence: every terminal knows them.
+            // Overwrite with spaces, not with an escape sequence: every terminal supports them.
             let rest = String(repeating: " ", count: max(0, shown.cells - text.cells))
             Console.log("\r\(text)\(rest)\(text.isEmpty ? "\r" : "")", terminator: "")
             shown = text
@@ -28,7 +28,7 @@ final class StatusLine: Sendable {
 
     func clear() { show("") }
 
-    /// The beginning of a text, without control characters: it may be a server's.
+    /// Returns the beginning of `text` that fits the number of terminal cells, without control characters, because it may come from a server.
     private static func fitting(_ text: String, cells: Int) -> String {
         var (line, used) = ("", 0)
         for character in text where character.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control }) {

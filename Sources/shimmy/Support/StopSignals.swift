@@ -6,7 +6,7 @@ import Dispatch
     import Darwin
 #endif
 
-/// SIGINT and SIGTERM: the first one asks to stop, the second one means now.
+/// A handler of SIGINT and SIGTERM: the first signal asks the program to stop, the second one exits at once.
 final class StopSignals {
     private var sources: [any DispatchSourceSignal] = []
 
@@ -24,7 +24,7 @@ final class StopSignals {
         }
     }
 
-    /// `@unchecked Sendable`: only touched on the signals' serial queue.
+    /// `@unchecked Sendable`: it is accessed only on the serial queue of the signals.
     private final class Counter: @unchecked Sendable {
         private var count = 0
 

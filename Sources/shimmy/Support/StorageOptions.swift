@@ -3,7 +3,7 @@ import Logging
 import ShimmyModels
 import ShimmyStorage
 
-/// What the server keeps of what it is asked to keep.
+/// The options for stored responses, conversations and chat completions.
 struct StorageOptions: ParsableArguments {
     @Flag(help: "Keep nothing: no stored responses, conversations or chat completions. [SHIMMY_NO_STORE]")
     var noStore = false
@@ -14,7 +14,7 @@ struct StorageOptions: ParsableArguments {
     @Option(help: "Days after which goes what nobody has changed or continued. Default: 30. [SHIMMY_STORE_DAYS]")
     var storeDays: Int?
 
-    /// Nil when nothing may be kept.
+    /// Returns the store; nil if storage is off.
     func store(logger: Logger) throws -> Store? {
         let environment = Environment.process
         if noStore || environment.flag("SHIMMY_NO_STORE") { return nil }

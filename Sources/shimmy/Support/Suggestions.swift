@@ -1,8 +1,8 @@
 import ShimmyModels
 
-/// What somebody may have meant.
+/// Suggestions for a misspelled name.
 enum Suggestions {
-    /// The end of a sentence about a name that leads nowhere; empty where nothing is close.
+    /// Returns a question with the closest names, to append to an error message; empty if no name is close.
     static func text(for name: String, among names: [String]) -> String {
         let close = NameDistance.closest(to: name, among: names)
         return close.isEmpty ? "" : " Did you mean \(close.joined(separator: ", or "))?"
