@@ -1,26 +1,26 @@
 import Foundation
 
-/// Lets the engines of a process compute one after the other, a step each, in the order in which they ask.
+/// A lock that lets the engines of a process compute one after the other, a step each, in the order in which they ask.
 ///
-/// The threads of an engine meet at barriers hundreds of times in a step and spin there: two engines that compute at once mostly wait for
-/// cores on which the other one spins. Loading a model does not take part.
+/// The threads of an engine meet at barriers hundreds of times in a step and spin there. Two engines that compute at once mostly wait for cores on
+/// which the other engine's threads spin. Loading a model takes no turn.
 ///
-/// `@unchecked Sendable`: everything is only touched while `condition` is locked.
+/// `@unchecked Sendable`: all properties are only accessed while `condition` is locked.
 package final class ComputeTurn: @unchecked Sendable {
-    /// The one for all engines of the process: they share its cores.
+    /// The instance for all engines of the process, which share its cores.
     package static let process = ComputeTurn()
 
     private let condition = NSCondition()
-    /// Like numbers drawn at a counter: whose turn it is, and the next one to be drawn.
+    /// Ticket numbers: the one whose turn it is, and the next one to be handed out.
     private var (current, next) = (0, 0)
     private var streaming: Set<ObjectIdentifier> = []
 
     package init() {}
 
-    /// How many wait for their turn.
+    /// The number of engines that wait for their turn.
     package var waiting: Int { condition.withLock { max(0, next - current - 1) } }
 
-    /// An engine, as the others see it. It counts for nothing any more when it is gone.
+    /// An engine as a member of the turn. It no longer counts once it is deallocated.
     package final class Member: Sendable {
         private let turn: ComputeTurn
 
@@ -28,15 +28,15 @@ package final class ComputeTurn: @unchecked Sendable {
 
         deinit { turn.note(ObjectIdentifier(self), streams: false) }
 
-        /// Computes a step when all others that asked before have had theirs.
-        /// - body: gets the number of other engines with streams, which wait until it is done.
+        /// Computes a step after all engines that asked earlier have computed theirs.
+        /// - body: receives the number of other engines with streams, which wait until it returns.
         package func perform<Value>(_ body: (_ others: Int) throws -> Value) rethrows -> Value {
             let others = turn.begin(ObjectIdentifier(self))
             defer { turn.end() }
             return try body(others)
         }
 
-        /// Says whether streams wait for this engine's next step.
+        /// Records whether streams wait for this engine's next step.
         package func note(streams: Bool) { turn.note(ObjectIdentifier(self), streams: streams) }
     }
 

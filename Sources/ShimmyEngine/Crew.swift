@@ -1,28 +1,29 @@
 import Foundation
 
-/// Threads that help another one with pieces of work that do not depend on each other, and sleep in between.
+/// A pool of threads that help a calling thread with independent pieces of work, and sleep in between.
 ///
-/// `@unchecked Sendable`: everything is only touched while `condition` is locked.
+/// `@unchecked Sendable`: all properties are only accessed while `condition` is locked.
 package final class Crew: @unchecked Sendable {
     package typealias Work = @Sendable (_ piece: Int, _ member: Int) -> Void
 
     private let condition = NSCondition()
     private var work: Work?
-    /// The next piece that nobody has taken, of how many, and how many are not done.
+    /// The index of the next piece that no thread has taken, the number of pieces, and the number of unfinished pieces.
     private var (next, count, left) = (0, 0, 0)
-    /// Members that may work now; the first one is whoever asks.
+    /// The number of members that may work now. Member 0 is the calling thread.
     private var active = 1
     private var isOver = false
 
     package let members: Int
 
-    /// - members: threads with the one that asks, at least one.
+    /// Starts the helper threads.
+    /// - members: the number of threads, including the calling one; at least one.
     package init(name: String, members: Int) {
         self.members = max(1, members)
         for member in 1..<self.members { startThread(named: name) { [self] in help(as: member) } }
     }
 
-    /// Lets the threads end. Nothing is asked of the crew any more.
+    /// Ends the helper threads. `perform` must not be called afterwards.
     package func dismiss() {
         condition.withLock {
             isOver = true
@@ -30,8 +31,8 @@ package final class Crew: @unchecked Sendable {
         }
     }
 
-    /// Does all pieces, each once, in any order on any of the members; returns when all are done.
-    /// - active: how many members may work, as long as there are so many.
+    /// Runs all pieces, each once, in any order and on any of the members. Returns when all are done.
+    /// - active: the max number of members that may work.
     package func perform(_ count: Int, active: Int, _ work: @escaping Work) {
         guard count > 1, min(active, members) > 1 else { return (0..<count).forEach { work($0, 0) } }
         condition.lock()
@@ -52,7 +53,7 @@ package final class Crew: @unchecked Sendable {
         condition.unlock()
     }
 
-    /// Called with the lock held, which is given up while a piece is done.
+    /// Runs pieces until none is left to take. The caller holds the lock, which is released while a piece runs.
     private func takePieces(as member: Int) {
         while let work, member < active, next < count {
             let piece = next

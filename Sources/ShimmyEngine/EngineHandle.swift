@@ -2,26 +2,26 @@ package import Logging
 import ShimmyCore
 import Synchronization
 
-/// As many sequences wait as may; `retryAfter` is when one of them has probably ended, in seconds.
+/// The error for a full queue. `retryAfter` is the estimated number of seconds until enough places are available.
 package struct QueueFull: Error, Equatable {
     package let retryAfter: Int
 
     package init(retryAfter: Int) { self.retryAfter = retryAfter }
 }
 
-/// The only thing that others hold of an engine.
+/// A handle to an engine. Other code accesses the engine only through it.
 package final class EngineHandle: Sendable {
     package struct Options: Sendable {
         package var target: StepTarget
-        /// Sequences that may wait beside those that run.
+        /// The max number of waiting sequences, in addition to the running ones.
         package var queue: Int
         /// See `Scheduler.isDeterministic`.
         package var isDeterministic: Bool
-        /// Where prefixes are kept beyond the process; nil for nowhere.
+        /// The store for prefixes that outlive the process; nil for none.
         package var store: PrefixStore?
-        /// What the engine takes turns at with others.
+        /// The turn that the engine shares with other engines.
         package var turn: ComputeTurn
-        /// Where the engine reports errors that it survived.
+        /// The logger for errors that the engine survived.
         package var logger: Logger
 
         package init(
@@ -52,7 +52,7 @@ package final class EngineHandle: Sendable {
 
     deinit { mailbox.send(.shutdown) }
 
-    /// Starts an engine on its own thread. `makeRunner` runs there; what it throws is thrown here.
+    /// Starts an engine on its own thread. `makeRunner` runs there; this function throws its error.
     package static func start<Runner: ModelRunner & SendableMetatype>(
         name: String, options: Options = Options(), makeRunner: @escaping @Sendable () throws -> Runner
     ) async throws -> EngineHandle {
@@ -66,10 +66,10 @@ package final class EngineHandle: Sendable {
         return EngineHandle(limits: limits, queue: options.queue, mailbox: mailbox, shared: shared)
     }
 
-    /// Sequences that it takes at once: those that run, and those that may wait.
+    /// The max number of sequences in the engine, running and waiting.
     package var capacity: Int { limits.running + queue }
 
-    /// Queues sequences of one owner, all or none: at most `capacity`, each one fit for `limits.contextLength`. Throws `QueueFull`.
+    /// Queues sequences of one owner, all or none: at most `capacity`, each of which fits into `limits.contextLength`. Throws `QueueFull`.
     package func submit(_ requests: [SequenceRequest]) throws(QueueFull) -> [TokenStream] {
         guard let owner = requests.first?.owner else { return [] }
         try shared.enter(requests.count, for: owner, limit: capacity, kept: QueuePlaces.kept(of: queue))
@@ -77,7 +77,7 @@ package final class EngineHandle: Sendable {
             precondition(request.fits(limits.contextLength))
             let id = SequenceID(lastID.wrappingAdd(1, ordering: .relaxed).newValue)
             let stream = TokenStream { [mailbox] in mailbox.send(.cancel(id)) }
-            // An engine that has ended answers nobody.
+            // An engine that has ended no longer takes requests.
             if !mailbox.send(.submit(id, request, WeakStream(stream), stored: nil)) { stream.fail(CancellationError()) }
             return stream
         }
@@ -87,7 +87,7 @@ package final class EngineHandle: Sendable {
 
     package var statistics: EngineStatistics { shared.statistics }
 
-    /// Ends the engine; streams that are still running are cancelled. Returns when its thread has freed everything.
+    /// Ends the engine and cancels the streams that still run. Returns when its thread has freed everything.
     package func shutdown() async {
         mailbox.send(.shutdown)
         await shared.waitForThreadEnd()

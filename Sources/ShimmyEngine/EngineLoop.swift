@@ -2,20 +2,21 @@ import Logging
 import ShimmyCore
 import Synchronization
 
-/// What can be asked of a running engine.
+/// A command to a running engine.
 enum EngineCommand: Sendable {
-    /// - stored: what was read from the disk for it, once it was looked for.
+    /// Adds a sequence.
+    /// - stored: the result of the search for a stored prefix; nil before the search.
     case submit(SequenceID, SequenceRequest, WeakStream, stored: Lookup?)
     case cancel(SequenceID)
     case shutdown
 
-    /// The end of a search in the prefix store.
+    /// The result of a search in the prefix store. `prefix` is nil when there is none or it could not be read.
     struct Lookup: Sendable {
         var prefix: PrefixLease?
     }
 }
 
-/// The engine must not keep a stream alive: dropping it is how a consumer cancels.
+/// A weak reference to a stream. The engine must not keep a stream alive, since a consumer cancels by dropping it.
 final class WeakStream: Sendable {
     private let stream: Mutex<WeakReference>
 
@@ -26,13 +27,13 @@ final class WeakStream: Sendable {
     var value: TokenStream? { stream.withLock { $0.stream } }
 }
 
-/// Owns the model runner and the scheduler; born on the engine's thread and never leaves it.
+/// The loop of an engine's thread. It owns the model runner and the scheduler, is created on that thread and never leaves it.
 final class EngineLoop<Runner: ModelRunner> {
     private var runner: Runner
     private var scheduler: Scheduler
     private var streams: [SequenceID: WeakStream] = [:]
     private var owners: [SequenceID: Owner] = [:]
-    /// Prefixes from the disk, until their sequences start.
+    /// The prefixes that were read from the disk, until their sequences start.
     private var stored: [SequenceID: PrefixLease] = [:]
     private var copyTime = CopyTime()
     private let mailbox: Mailbox<EngineCommand>
@@ -42,17 +43,17 @@ final class EngineLoop<Runner: ModelRunner> {
     private let logger: Logger
     private var stopped = false
 
-    /// Of the time between two tokens of a stream, what a step may take beyond its work to copy cells for the disk.
+    /// The part of the time between two tokens of a stream that a step may spend on copying cells for the disk, in addition to its work.
     private static var shareForCopies: Double { 0.25 }
-    /// Of the time between two tokens of a stream, what a step may spend on what constraints allow.
+    /// The part of the time between two tokens of a stream that a step may spend on preparing constraints.
     private static var shareForConstraints: Double { 0.2 }
-    /// Seconds that nothing takes.
+    /// A time limit that no work reaches, in seconds.
     private static var endless: Double { 86400 }
-    /// Seconds without work after which prefixes are saved.
+    /// The seconds without work after which prefixes are saved.
     private static var restBeforeSaving: Double { 0.5 }
 
     init(runner: Runner, options: EngineHandle.Options, mailbox: Mailbox<EngineCommand>, shared: SharedStatistics) {
-        // Deterministic work reuses nothing, so that nothing is kept for it.
+        // Deterministic mode reuses no prefix, so it stores none.
         let store = options.isDeterministic ? nil : options.store
         self.store = store
         self.runner = runner
@@ -65,13 +66,13 @@ final class EngineLoop<Runner: ModelRunner> {
         shared.setLimits(scheduler.limits, queue: options.queue)
     }
 
-    /// Runs until it is told to shut down; what is left then is cancelled. Blocks only when there is nothing to do.
+    /// Runs until the shutdown command, then cancels all remaining sequences. Blocks only when there is no work.
     func run() {
         var mayHaveToSave = false
         while !stopped {
             let commands = mailbox.takeAll(!scheduler.isIdle ? .none : mayHaveToSave ? .seconds(Self.restBeforeSaving) : .endless)
             if scheduler.isIdle, commands.isEmpty {
-                // One at a time: a request that comes now waits for one copy of memory at most.
+                // Save one prefix at a time, so that a new request waits for one copy of memory at most.
                 mayHaveToSave = saveNext()
                 continue
             }
@@ -100,7 +101,7 @@ final class EngineLoop<Runner: ModelRunner> {
         store?.flush()
     }
 
-    /// Saves an idle prefix, unless the disk has enough to do; returns whether there may be more to save.
+    /// Saves an idle prefix, unless the disk is behind. Returns whether there may be more to save.
     private func saveNext() -> Bool {
         guard let store else { return false }
         guard store.hasRoom else { return true }
@@ -111,17 +112,17 @@ final class EngineLoop<Runner: ModelRunner> {
 
     // MARK: Steps
 
-    /// One step: schedule, run, commit.
-    /// - others: other engines with streams, which wait for this step.
+    /// Performs one step: schedule, run, commit.
+    /// - others: the number of other engines with streams, which wait for this step.
     private func step(beside others: Int) {
         let begin = ContinuousClock.now
         noteWindows()
-        // What is drawn must not depend on time where it is to be the same each time.
+        // In deterministic mode, the drawn tokens must not depend on time.
         let patience = scheduler.isDeterministic ? Self.endless : scheduler.target.gap * Self.shareForConstraints
         let held = runner.prepareDraws(within: patience)
         var step = scheduler.schedule(
             beside: others, holding: held, spent: (ContinuousClock.now - begin) / .seconds(1), slowdown: runner.slowdown)
-        publish()  // a step can take a while: what it works on is known before it ends
+        publish()  // a step can be slow, so publish its work before it ends
         perform(&step)
         guard !step.batch.isEmpty else { return }
         let computing = ContinuousClock.now
@@ -150,7 +151,7 @@ final class EngineLoop<Runner: ModelRunner> {
             ])
     }
 
-    /// Checks the scheduler's books while nothing runs, and empties the cache when they are wrong.
+    /// Checks the scheduler's bookkeeping while nothing runs, and empties the cache when it is inconsistent.
     private func checkBooks() {
         if scheduler.isConsistent { return }
         shared.count { $0.inconsistencies += 1 }
@@ -158,13 +159,14 @@ final class EngineLoop<Runner: ModelRunner> {
         for operation in scheduler.emptyCache() { runner.perform(operation) }
     }
 
-    /// A model with a window forgets what lies before it when its cells are needed, of idle prefixes too.
+    /// Passes the first cached position of each slot to the scheduler. A model with an attention window discards the tokens before it when it needs
+    /// their cells, also those of idle prefixes.
     private func noteWindows() {
         guard runner.limits.window > 0 else { return }
         scheduler.note(firstPositions: (0..<runner.limits.slots).map(runner.firstPosition))
     }
 
-    /// Performs a step's operations in order. What cannot be restored leaves the step.
+    /// Performs a step's operations in order. A sequence whose prefix cannot be restored leaves the step.
     private func perform(_ step: inout Step) {
         copyTime.beginStep()
         for operation in step.operations {
@@ -180,12 +182,12 @@ final class EngineLoop<Runner: ModelRunner> {
 
     private func perform(_ operation: CacheOperation) {
         guard case .save(_, let tokens, _) = operation else { return runner.perform(operation) }
-        // The cells are needed now: what the disk has no time for, or streams would wait for, is given up.
+        // The cells are needed now. A prefix is discarded unsaved when the disk is behind or streams would have to wait.
         let hasTime = !scheduler.hasStreams || copyTime.allows(tokens: tokens.count, within: scheduler.target.gap * Self.shareForCopies)
         if hasTime, store?.hasRoom == true { save(operation) }
     }
 
-    /// Copies a slot's cells and has them written.
+    /// Copies a slot's cells and queues them for writing.
     private func save(_ operation: CacheOperation) {
         guard let store, case .save(let slot, let tokens, let adapters) = operation, !store.contains(tokens, with: adapters) else { return }
         let begin = ContinuousClock.now
@@ -197,7 +199,7 @@ final class EngineLoop<Runner: ModelRunner> {
     private func restore(_ sequence: SequenceID, slot: Int, count: Int) -> Bool {
         guard let prefix = stored.removeValue(forKey: sequence)?.prefix, runner.restore(slot: slot, from: prefix.state) else { return false }
         if prefix.tokens.count > count { runner.perform(.truncate(slot: slot, count: count)) }
-        // Of a longer prefix what these tokens see may be gone.
+        // The cells of a longer prefix may lack tokens that the remaining ones attend to.
         guard runner.limits.hasWindow(before: count, from: runner.firstPosition(slot: slot)) else {
             runner.perform(.truncate(slot: slot, count: 0))
             return false
@@ -208,7 +210,7 @@ final class EngineLoop<Runner: ModelRunner> {
 
     private func publish() { shared.publish(scheduler) }
 
-    // MARK: Commands and news
+    // MARK: Commands and events
 
     private func perform(_ command: EngineCommand) {
         switch command {
@@ -230,7 +232,7 @@ final class EngineLoop<Runner: ModelRunner> {
             let match = store.longestMatch(request.prompt, with: request.adapters, partially: runner.limits.storesParts),
             isWorthRestoring(match.count, for: request)
         else { return enter(id, request, stream, nil) }
-        // It comes back when the disk has answered; meanwhile others go on.
+        // The command returns to the mailbox after the read. Other sequences continue meanwhile.
         store.read(match) { [mailbox] lease in
             if !mailbox.send(.submit(id, request, stream, stored: .init(prefix: lease))) { stream.value?.fail(CancellationError()) }
         }
@@ -242,7 +244,7 @@ final class EngineLoop<Runner: ModelRunner> {
         runner.addSequence(id, sampling: request.sampling)
         let common = lease?.prefix.tokens.countInCommon(with: request.prompt) ?? 0
         let restorable = min(common, request.prompt.count - 1)
-        // Others may have computed as much while it was read.
+        // Other sequences may have computed as many tokens during the read.
         let isWanted = isWorthRestoring(restorable, for: request)
         if isWanted { stored[id] = lease }
         scheduler.submit(id, request, restorable: isWanted ? restorable : 0)

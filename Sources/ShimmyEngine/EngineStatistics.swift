@@ -1,55 +1,56 @@
 import Synchronization
 
-/// What an engine is doing, for people and for tests.
+/// A snapshot of an engine's state, for users and for tests.
 package struct EngineStatistics: Sendable, Equatable {
     package var running = 0
     package var waiting = 0
     package var cellsUsed = 0
     package var cellsTotal = 0
-    /// Sequences that can run at once.
+    /// The max number of sequences that run at once.
     package var runningLimit = 0
-    /// Places of the queue that are taken: sequences that were submitted, do not run and have not ended.
+    /// The number of taken places in the queue: sequences that were submitted, do not run and have not ended.
     package var queued = 0
     package var queueLimit = 0
-    /// Slots that hold tokens, of running sequences and of idle prefixes.
+    /// The number of slots that contain tokens, of running sequences and of idle prefixes.
     package var slotsUsed = 0
     package var slotsTotal = 0
     package var faults = EngineFaults()
     package var steps = 0
-    /// Rows of all steps: prefill, decode and guesses.
+    /// The number of rows of all steps: prefill, decode and drafts.
     package var tokensComputed = 0
     package var counters = SchedulerCounters()
-    /// Seconds of the last step.
+    /// The seconds that the last step took.
     package var stepSeconds = 0.0
-    /// Seconds of all steps, and how many of those the model itself took.
+    /// The seconds of all steps, and how many of those the model itself took.
     package var (totalSeconds, modelSeconds) = (0.0, 0.0)
-    /// Of the time of all steps, the part that was not the model's: sampling and bookkeeping. 0 to 1.
+    /// The part of the time of all steps that was not the model's: sampling and bookkeeping. 0 to 1.
     package var overhead: Double { totalSeconds > 0 ? max(0, 1 - modelSeconds / totalSeconds) : 0 }
-    /// Whether sequences share any common prefix, or only where there are checkpoints.
+    /// Whether sequences share any common prefix, rather than only checkpoints.
     package var sharesAnyPrefix = true
-    /// Prompt tokens that were read from the disk.
+    /// The number of prompt tokens that were restored from the disk.
     package var restoredTokens = 0
-    /// What is running, oldest first, then what waits.
+    /// The running sequences, oldest first, then the first 64 waiting ones.
     package var sequences: [SequenceStatus] = []
 
     package init() {}
 }
 
-/// Errors that the engine survived. All of them are logged.
+/// The numbers of errors that the engine survived. All of them are logged.
 package struct EngineFaults: Sendable, Equatable {
-    /// Sequences that ended with an error, for whatever reason.
+    /// The number of sequences that ended with an error, for whatever reason.
     package var failedSequences = 0
-    /// Runs of the model that failed, retries included.
+    /// The number of failed runs of the model, including retries.
     package var failedRuns = 0
-    /// Chunks that were planned beyond the runner's limits. Always 0 unless the scheduler has a bug.
+    /// The number of chunks that were planned beyond the runner's limits. Always 0 unless the scheduler has a bug.
     package var refusedChunks = 0
-    /// Times that the idle scheduler's books did not add up and the cache was emptied. Always 0 unless the scheduler has a bug.
+    /// The number of times that the idle scheduler's bookkeeping was inconsistent and the cache was emptied. Always 0 unless the scheduler has a
+    /// bug.
     package var inconsistencies = 0
 
     package init() {}
 }
 
-/// One sequence as it is seen from outside.
+/// The status of one sequence, as reported to users.
 package struct SequenceStatus: Sendable, Equatable {
     package enum Stage: String, Sendable { case waiting, prefill, decode }
 
@@ -58,7 +59,7 @@ package struct SequenceStatus: Sendable, Equatable {
     package var slot: Int?
     package var promptTokens: Int
     package var cachedPromptTokens: Int
-    /// Known tokens whose cells are there.
+    /// The number of known tokens whose cells are in the cache.
     package var computedTokens: Int
     package var generatedTokens: Int
     package var isFlex: Bool
@@ -77,14 +78,14 @@ extension SequenceStatus {
     }
 }
 
-/// What the engine's thread publishes for everybody else, and the bound on what is submitted to it.
+/// The statistics that the engine's thread publishes to all other threads, and the limit on submitted sequences.
 final class SharedStatistics: Sendable {
     private struct State {
         var statistics = EngineStatistics()
-        /// Of sequences that were submitted and have not ended.
+        /// The places of sequences that were submitted and have not ended.
         var places = QueuePlaces()
         var lastEnd: ContinuousClock.Instant?
-        /// Seconds between two ends, lately.
+        /// The recent average of the seconds between two ends.
         var endInterval = 1.0
         var ended = false
         var waiters: [CheckedContinuation<Void, Never>] = []
@@ -100,10 +101,10 @@ final class SharedStatistics: Sendable {
         }
     }
 
-    // MARK: The queue's bound
+    // MARK: The queue's limit
 
-    /// Takes places in the queue, all or none.
-    /// - kept: how many of the places are for owners that have none yet.
+    /// Takes places in the queue, all or none. Throws `QueueFull`.
+    /// - kept: how many of the places are reserved for owners without a place.
     func enter(_ count: Int, for owner: Owner, limit: Int, kept: Int) throws(QueueFull) {
         let wait = state.withLock { state -> Double? in
             let missing = state.places.take(count, for: owner, limit: limit, kept: kept)
@@ -112,20 +113,20 @@ final class SharedStatistics: Sendable {
         if let wait { throw QueueFull(retryAfter: Int(min(60, max(1, wait.rounded(.up))))) }
     }
 
-    /// Sequences ended.
+    /// Gives back the places of sequences that ended.
     func leave(_ count: Int = 1, of owner: Owner) {
         let now = ContinuousClock.now
         state.withLock { state in
             state.places.giveBack(count, of: owner)
             if let last = state.lastEnd { state.endInterval += 0.2 * ((now - last) / .seconds(1) - state.endInterval) }
-            // Rest is no sign of slowness.
+            // Idle time must not count as slowness.
             state.lastEnd = state.places.isEmpty ? nil : now
         }
     }
 
-    // MARK: What the engine tells
+    // MARK: Published by the engine
 
-    /// Says how large the engine is.
+    /// Publishes the limits of the engine.
     func setLimits(_ limits: RunnerLimits, queue: Int) {
         state.withLock {
             $0.statistics.runningLimit = limits.running

@@ -1,15 +1,15 @@
 import Foundation
 
-/// Runs `body` on a thread of our own and waits for it without blocking a task's thread:
-/// for C calls that take long, such as loading a model.
+/// Runs `body` on a thread of its own and waits for it without blocking a task's thread. Use it for C calls that take long, such as loading a
+/// model.
 package func onOwnThread<Value: Sendable>(named name: String, _ body: @escaping @Sendable () throws -> Value) async throws -> Value {
     try await withCheckedThrowingContinuation { continuation in
         startThread(named: name) { continuation.resume(with: Result(catching: body)) }
     }
 }
 
-/// Starts an engine's thread. What it runs, and what that can do, is made there; a failure of that is thrown here.
-/// - shared: told when the thread has ended and freed everything.
+/// Starts an engine's thread. `make` runs on that thread and returns the engine's limits and its loop; this function throws an error of `make`.
+/// - shared: notified when the thread has ended and freed everything.
 func startEngine<Limits: Sendable>(
     named name: String, _ shared: SharedStatistics, make: @escaping @Sendable () throws -> (limits: Limits, run: () -> Void)
 ) async throws -> Limits {
@@ -27,7 +27,7 @@ func startEngine<Limits: Sendable>(
     }
 }
 
-/// Starts a named thread with a stack that llama.cpp is comfortable with (macOS gives secondary threads only 512 KiB).
+/// Starts a named thread with a stack that is large enough for llama.cpp (macOS gives secondary threads only 512 KiB).
 func startThread(named name: String, _ body: @escaping @Sendable () -> Void) {
     let thread = Thread(block: body)
     thread.name = name

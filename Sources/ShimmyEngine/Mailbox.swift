@@ -1,15 +1,15 @@
 import Foundation
 
-/// Carries commands from any thread to the one that owns the engine.
-/// With a condition variable, which `Synchronization.Mutex` has none of.
+/// A mailbox of commands from any thread to the thread that owns the engine. It uses a condition variable, which `Synchronization.Mutex` does not
+/// have.
 ///
-/// `@unchecked Sendable`: everything is only touched while `condition` is locked.
+/// `@unchecked Sendable`: all properties are only accessed while `condition` is locked.
 final class Mailbox<Item: Sendable>: @unchecked Sendable {
     private let condition = NSCondition()
     private var items: [Item] = []
     private var closed = false
 
-    /// False when nobody will ever read it.
+    /// Adds an item. Returns false when the mailbox is closed, so that no thread will read the item.
     @discardableResult
     func send(_ item: Item) -> Bool {
         condition.withLock {
@@ -20,21 +20,21 @@ final class Mailbox<Item: Sendable>: @unchecked Sendable {
         }
     }
 
-    /// How long to wait for the first item.
+    /// The time to wait for the first item.
     enum Patience {
         case none
         case seconds(Double)
         case endless
     }
 
-    /// Everything that has arrived.
+    /// Takes all items that have arrived. Waits up to `patience` for the first one.
     func takeAll(_ patience: Patience) -> [Item] {
         condition.withLock {
             switch patience {
             case .none: break
             case .endless: while items.isEmpty { condition.wait() }
             case .seconds(let seconds):
-                // Foundation on Linux traps for a date that is very far away.
+                // Foundation on Linux traps for a date in the far future. `.endless` therefore waits without a date.
                 let deadline = Date(timeIntervalSinceNow: seconds)
                 while items.isEmpty, condition.wait(until: deadline) {}
             }
@@ -43,7 +43,7 @@ final class Mailbox<Item: Sendable>: @unchecked Sendable {
         }
     }
 
-    /// Takes nothing more; returns what nobody has read.
+    /// Closes the mailbox and returns the unread items.
     func close() -> [Item] {
         condition.withLock {
             closed = true

@@ -1,17 +1,17 @@
-/// What became of a batch.
+/// The result of computing a batch.
 package struct ComputedBatch: Sendable, Equatable {
-    /// One for each chunk, in order.
+    /// One result for each chunk, in order.
     package var results: [ChunkResult]
-    /// Chunks that did not fit into the runner's limits; the scheduler should never plan one.
+    /// The number of chunks that did not fit into the runner's limits. The scheduler should never plan one.
     package var refused = 0
-    /// How often the runner failed, and its last error.
+    /// The number of failed runs. `error` is the last error of a run or of a refused chunk; nil for none.
     package var failedRuns = 0
     package var error: String?
 }
 
 extension RunnerLimits {
-    /// Why a chunk cannot join a batch; nil when it can.
-    /// - batch: what is already in the batch.
+    /// Returns the reason why a chunk cannot join a batch; nil when it can.
+    /// - batch: the chunks that are already in the batch.
     func obstacle(to chunk: Batch.Chunk, joining batch: Batch) -> String? {
         if chunk.tokens.isEmpty { return "a chunk without tokens" }
         if !(0..<slots).contains(chunk.slot) { return "slot \(chunk.slot) does not exist; there are \(slots)" }
@@ -30,10 +30,10 @@ extension RunnerLimits {
 }
 
 extension ModelRunner {
-    /// Computes a batch so that an error costs as few sequences as possible.
+    /// Computes a batch so that an error affects as few sequences as possible.
     ///
-    /// Chunks beyond the runner's limits fail without being computed. When the runner fails, the slots are rolled back and the halves of the
-    /// batch are tried one after the other, down to single chunks: at most `2n - 1` runs for `n` chunks.
+    /// Chunks beyond the runner's limits fail without being computed. When the runner fails, the slots are rolled back and the halves of the batch
+    /// are tried one after the other, down to single chunks: at most `2n - 1` runs for `n` chunks.
     package mutating func compute(_ batch: Batch) -> ComputedBatch {
         var computed = ComputedBatch(results: Array(repeating: ChunkResult(), count: batch.chunks.count))
         var parts = [joinable(batch, &computed)]
@@ -56,7 +56,7 @@ extension ModelRunner {
         return computed
     }
 
-    /// The indices of the chunks that a batch has room for; the others have failed.
+    /// Returns the indices of the chunks that fit into the batch; the others fail.
     private func joinable(_ batch: Batch, _ computed: inout ComputedBatch) -> [Int] {
         var accepted = Batch(adapters: batch.adapters)
         var indices: [Int] = []

@@ -1,30 +1,31 @@
-// Turns submitted token sequences into streams of tokens. Knows tokens, never text; sequences, never requests.
+// This module turns token sequences into streams of tokens. It handles tokens, never text, and sequences, never requests.
 
 package import ShimmyCore
 
-/// What a runner can hold and do; the scheduler plans within it.
+/// The capacity and the abilities of a runner. The scheduler plans within them.
 package struct RunnerLimits: Sendable, Equatable {
-    /// Cells of the KV cache: tokens that all sequences together can keep computed.
+    /// The number of cells in the KV cache: tokens that all sequences together can keep computed.
     package var cells: Int
-    /// The longest sequence, prompt and answer together, in tokens.
+    /// The max length of a sequence, prompt and answer together, in tokens.
     package var contextLength: Int
-    /// Slots: token prefixes that can have cells at the same time, of running sequences and idle ones.
+    /// The number of slots: token prefixes, of running sequences and idle ones, that can have cells at the same time.
     package var slots: Int
-    /// Sequences that run at the same time; the others wait. At most one for each slot, each row of a batch and each output: a step serves
-    /// every running stream.
+    /// The max number of sequences that run at the same time; the others wait. At most one for each slot, each row of a batch and each output,
+    /// since a step serves every running stream.
     package var running: Int
-    /// Tokens that one step may compute.
+    /// The max number of tokens that one step computes.
     package var batchTokens: Int
-    /// Rows of one step that can have logits; at least one for each running sequence.
+    /// The max number of rows of one step that have logits; at least one for each running sequence.
     package var outputs: Int
-    /// Whether the tail of a slot can be dropped, and a part of it shared. Recurrent and hybrid models only know all of it.
+    /// Whether the tail of a slot can be dropped, and a part of the slot shared. Recurrent and hybrid models can use a slot only as a whole.
     package var canRewind: Bool
-    /// Tokens that the next one sees in every layer, where the model may forget what lies before them; 0 where it keeps all.
+    /// The number of last tokens that the next token attends to in every layer, in models that may discard older tokens; 0 in models that keep all
+    /// tokens.
     package var window: Int
-    /// Whether what is stored of a prefix holds all that is needed for a part of it.
+    /// Whether the stored state of a prefix suffices to restore a part of the prefix.
     package var storesParts: Bool { canRewind && window == 0 }
 
-    /// Whether tokens that are all there from `first` on are all that the token at a position sees.
+    /// Returns whether every token in the attention window of `position` is still cached, given that the cache contains all tokens from `first` on.
     package func hasWindow(before position: Int, from first: Int) -> Bool { window == 0 || first <= max(0, position - window) }
 
     package init(
@@ -44,7 +45,7 @@ package struct RunnerLimits: Sendable, Equatable {
     }
 }
 
-/// Names a sequence within one engine, for its whole life.
+/// The identifier of a sequence within one engine, for the sequence's whole life.
 package struct SequenceID: Hashable, Sendable, CustomStringConvertible {
     package let rawValue: UInt64
 
@@ -62,15 +63,16 @@ package struct Batch: Sendable, Equatable {
         /// The position of the first token in its sequence.
         package var position: Int
         package var tokens: [Token]
-        /// Whether the chunk ends the known tokens, so that the next one is sampled from its last logits.
+        /// Whether the chunk ends with the last known token, so that the next token is sampled from its last logits.
         package var samples: Bool
-        /// Whether it is a running stream's next token, rather than prefill.
+        /// Whether the chunk continues a running stream, rather than being prefill.
         package var continuesStream: Bool
-        /// How many tokens at the end are guesses: each has to be what is sampled before it, or it and the rest do not count.
+        /// The number of drafted tokens at the end. A drafted token is accepted if it equals the token that is sampled for its position. The first
+        /// rejected one invalidates all tokens after it.
         package var drafts = 0
-        /// Whether the guesses are the client's prediction.
+        /// Whether the draft comes from the client's prediction.
         package var isPrediction = false
-        /// Prompt tokens whose log probabilities are wanted; nil for none.
+        /// The prompt tokens whose log probabilities are wanted; nil for none.
         package var scores: Scores?
 
         package init(sequence: SequenceID, slot: Int, position: Int, tokens: [Token], samples: Bool, continuesStream: Bool = false) {
@@ -83,11 +85,11 @@ package struct Batch: Sendable, Equatable {
         }
     }
 
-    /// What stands in the prompt after some of a chunk's rows.
+    /// The prompt tokens that follow some of a chunk's rows.
     package struct Scores: Sendable, Equatable {
-        /// Of the chunk; each row's logits tell how likely the token after it was.
+        /// The index of the first of these rows in the chunk. A row's logits give the log probability of the token after it.
         package var firstRow: Int
-        /// What follows `firstRow`, and each row after it.
+        /// The tokens that follow `firstRow` and each row after it.
         package var tokens: [Token]
 
         package init(firstRow: Int, tokens: [Token]) {
@@ -106,18 +108,18 @@ package struct Batch: Sendable, Equatable {
 
     package var tokenCount: Int { chunks.reduce(0) { $0 + $1.tokens.count } }
     package var isEmpty: Bool { chunks.isEmpty }
-    /// Rows whose logits are wanted.
+    /// The number of rows whose logits are wanted.
     package var outputCount: Int { chunks.reduce(0) { $0 + ($1.samples ? 1 + $1.drafts : 0) + ($1.scores?.tokens.count ?? 0) } }
 }
 
-/// What one step brought for one chunk of its batch.
+/// The result of one chunk of a batch.
 package struct ChunkResult: Sendable, Equatable {
-    /// For a chunk that samples: the token after its last sure one and, as long as that is the chunk's draft, the token after the draft.
-    /// Tokens that a constraint forces follow without being computed.
+    /// For a chunk that samples: the token after its last known one and, for each accepted drafted token, the token after that. Tokens that a
+    /// constraint forces follow without being computed.
     package var tokens: [Token]
-    /// Whether nothing can follow, though the model has not ended the text: its constraint allows no further token.
+    /// Whether no token can follow, although the model has not ended the text, because its constraint allows none.
     package var isExhausted: Bool
-    /// Why the sequence cannot go on; nil when it can. It has no tokens then.
+    /// The reason why the sequence cannot continue; nil when it can. A failed chunk has no tokens.
     package var failure: String?
 
     package init(tokens: [Token] = [], isExhausted: Bool = false, failure: String? = nil) {
@@ -127,50 +129,51 @@ package struct ChunkResult: Sendable, Equatable {
     }
 }
 
-/// Computes batches with a model. It lives on the engine's thread and is never touched from elsewhere.
+/// A model that computes batches. It lives on the engine's thread, and no other thread accesses it.
 package protocol ModelRunner {
     var limits: RunnerLimits { get }
 
     func isEndOfGeneration(_ token: Token) -> Bool
 
-    /// Prepares sampling for a new sequence. Its draws depend on its own seed and logits only.
+    /// Prepares sampling for a new sequence. Its draws depend only on its own seed and logits.
     mutating func addSequence(_ id: SequenceID, sampling: SequenceSampling)
 
     mutating func removeSequence(_ id: SequenceID)
 
-    /// Works on what the constraints of sequences need for their next tokens; returns the sequences whose next token cannot be drawn yet.
-    /// - seconds: for all of them together, about.
+    /// Prepares the constraints of all sequences for their next tokens. Returns the sequences whose next token cannot be sampled yet.
+    /// - seconds: the approximate time limit for all of them together.
     mutating func prepareDraws(within seconds: Double) -> Set<SequenceID>
 
-    /// Changes which slots hold which cells; nothing is computed. Saving and restoring are the other two's.
+    /// Changes which slots use which cells, without computing anything. `state` and `restore` perform saving and restoring.
     mutating func perform(_ operation: CacheOperation)
 
-    /// The position from which on a slot's tokens are all there, where the model forgets what lies before its window.
+    /// Returns the position from which on all tokens of a slot are still cached, in models that discard tokens before their attention window.
     func firstPosition(slot: Int) -> Int
 
-    /// All that was computed for a slot's tokens, as bytes for `restore`; nil when the model cannot tell.
+    /// Returns the computed state of a slot's tokens, as bytes for `restore`; nil when the model cannot provide it.
     mutating func state(slot: Int) -> [UInt8]?
 
-    /// Makes an empty slot hold what `state` told; false, with the slot still empty, when that does not work.
+    /// Fills an empty slot with a state that `state` returned. Returns false, with the slot still empty, on failure.
     mutating func restore(slot: Int, from state: [UInt8]) -> Bool
 
-    /// Computes the batch; returns a result for each chunk, in order.
+    /// Computes the batch and returns a result for each chunk, in order.
     ///
-    /// Throws when nothing of the batch could be computed. `rollBack` then restores its slots. An error that concerns one sequence alone is
-    /// that chunk's result.
+    /// Throws when nothing of the batch could be computed; `rollBack` then restores its slots. An error that concerns a single sequence is the
+    /// result of its chunk.
     mutating func run(_ batch: Batch) throws -> [ChunkResult]
 
-    /// Drops what a failed `run` may have left in a slot after its first `count` tokens. Returns false when these are lost as well.
+    /// Drops the tokens that a failed `run` may have left in a slot after its first `count` tokens. Returns false when these first tokens are lost
+    /// as well.
     mutating func rollBack(slot: Int, to count: Int) -> Bool
 
-    /// The log probabilities of a sequence's tokens that the last `run` scored, then of those that it sampled, in order; none unless they
-    /// were asked for.
+    /// Returns the log probabilities of a sequence's tokens: first of those that the last `run` scored, then of those that it sampled, in order.
+    /// Empty unless they were requested.
     mutating func takeLogprobs(of id: SequenceID) -> [TokenLogprobs]
 
-    /// How long the model itself took in the last `run`, in seconds; the rest of a step is sampling and bookkeeping.
+    /// The seconds that the model itself took in the last `run`. The rest of a step is sampling and bookkeeping.
     var modelSeconds: Double { get }
 
-    /// How many times as long as usual the next `run` takes, since others need some of its cores. At least 1.
+    /// The expected duration of the next `run` as a multiple of the usual duration, when other work needs some of its cores. At least 1.
     var slowdown: Double { get }
 }
 

@@ -1,22 +1,22 @@
 import ShimmyCore
 import Synchronization
 
-/// Several token streams that one task consumes together, in the order in which their news came.
+/// A group of token streams that one task consumes together, in the order in which they have news.
 ///
-/// Nothing is buffered here: a stream hands out at once what has come since it was last asked, so that a slow consumer gets larger
-/// deliveries, and memory is bounded by the sequences' own limits of tokens. A group that is dropped cancels its sequences.
+/// The group buffers nothing: a stream delivers everything since the last call at once. A slow consumer gets larger deliveries, and memory is
+/// bounded by the sequences' own token limits. Dropping a group cancels its sequences.
 package final class StreamGroup: Sendable {
     package enum News: Sendable, Equatable {
-        /// What a stream, by its index, has brought.
+        /// A delivery of the stream with this index.
         case delivery(Int, TokenDelivery)
-        /// Nothing new: somebody asked for a sign of life.
+        /// Nothing new; `nudge()` was called.
         case nudge
     }
 
-    /// Remembers which streams have news. It outlives the group where a stream does.
+    /// The record of the streams that have news. It lives as long as the group or any of its streams.
     private final class Bell: Sendable {
         private struct State {
-            /// Streams with news, in the order in which it came; each at most once.
+            /// The streams with news, in the order in which they got it; each at most once.
             var ready: [Int] = []
             var closed: Set<Int> = []
             var isNudged = false
@@ -40,7 +40,7 @@ package final class StreamGroup: Sendable {
             }
         }
 
-        /// The stream whose turn it is; nil for a nudge.
+        /// Waits for news and returns the index of the next stream that has some; nil for a nudge.
         func next() async -> Int? {
             await withCheckedContinuation { continuation in
                 let isReady = state.withLock { state in
@@ -78,14 +78,14 @@ package final class StreamGroup: Sendable {
 
     package var count: Int { streams.count }
 
-    /// Waits for news of any stream. Throws `CancellationError` once cancelled and `EngineError` when the engine failed.
-    /// Not to be called when all streams have ended or are closed.
+    /// Waits for news of any stream. Throws `CancellationError` once cancelled and `EngineError` when the engine failed. It must not be called when
+    /// all streams have ended or are closed.
     package func next() async throws -> News {
         try await withTaskCancellationHandler {
             while true {
                 guard let index = await bell.next() else { return .nudge }
                 guard let delivery = try streams[index].poll() else { continue }
-                // A failure rang the bell together with the tokens before it.
+                // One ring announced both the failure and the tokens before it. Ring again for the failure.
                 if streams[index].hasFailed { bell.ring(index) }
                 return .delivery(index, delivery)
             }
@@ -94,15 +94,15 @@ package final class StreamGroup: Sendable {
         }
     }
 
-    /// Stops a sequence; its stream has no more news.
+    /// Stops a sequence. Its stream delivers nothing more.
     package func close(_ index: Int) {
         bell.close(index)
         streams[index].cancel()
     }
 
-    /// Stops all sequences within one step, from any thread.
+    /// Stops all sequences within one step. Any thread may call it.
     package func cancel() { for stream in streams { stream.cancel() } }
 
-    /// Makes `next()` return `.nudge` when there is nothing else, from any thread.
+    /// Makes `next()` return `.nudge` when no stream has news. Any thread may call it.
     package func nudge() { bell.nudge() }
 }

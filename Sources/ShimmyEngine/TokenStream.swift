@@ -1,27 +1,28 @@
 package import ShimmyCore
 import Synchronization
 
-/// The engine could not go on with a sequence; the text is for the operator's log and the client's error.
+/// An error that prevents a sequence from continuing. The text is for the operator's log and the client's error.
 package struct EngineError: Error, Sendable, Equatable, CustomStringConvertible {
     package let description: String
 
     package init(_ description: String) { self.description = description }
 
-    /// The constraint allows no token, though the text is not at its end: mostly for a grammar with more readings of the text than are followed.
+    /// The constraint allows no token although the text is incomplete. In most cases the grammar is so ambiguous that the engine does not follow
+    /// all readings of the text.
     package static let noContinuation = EngineError("nothing that the answer's grammar or schema allows can follow; it may be too ambiguous")
 }
 
-/// What a `TokenStream` hands out at once: all tokens since the last call.
+/// A delivery of a `TokenStream`: all tokens since the last one.
 package struct TokenDelivery: Sendable, Equatable {
-    /// Empty, often, for the end.
+    /// The new tokens; often empty in the last delivery.
     package var tokens: [Token] = []
-    /// One for each token, for a sequence that asked for them.
+    /// The log probabilities, one for each token, if the sequence requested them.
     package var logprobs: [TokenLogprobs] = []
-    /// Of the prompt's tokens, without the first; all of them come before the first token.
+    /// The log probabilities of the prompt's tokens without the first. All of them arrive before the first token.
     package var promptLogprobs: [TokenLogprobs] = []
-    /// What the cache had of the prompt; set from the first token on.
+    /// The part of the prompt that was in the cache; set from the first token on, nil before.
     package var start: PromptStart?
-    /// Set on the last delivery.
+    /// The end of the sequence; set on the last delivery, nil before.
     package var end: SequenceEnd?
 
     package init(tokens: [Token] = [], start: PromptStart? = nil, end: SequenceEnd? = nil) {
@@ -31,10 +32,10 @@ package struct TokenDelivery: Sendable, Equatable {
     }
 }
 
-/// The tokens of one sequence on their way from the engine's thread to the one task that consumes them.
+/// The stream of one sequence's tokens from the engine's thread to the one task that consumes them.
 ///
-/// The engine never waits for a consumer: tokens that were not fetched yet are handed out together.
-/// Memory is bounded by the sequence's own limit of tokens. A stream that is dropped cancels its sequence.
+/// The engine never waits for a consumer: tokens that were not fetched yet are delivered together. Memory is bounded by the sequence's own token
+/// limit. Dropping a stream cancels its sequence.
 package final class TokenStream: Sendable {
     private struct State {
         var pending = TokenDelivery()
@@ -43,7 +44,7 @@ package final class TokenStream: Sendable {
         var waiter: CheckedContinuation<Void, Never>?
         var listener: (@Sendable () -> Void)?
 
-        /// A score alone is no news: the prompt is told as a whole.
+        /// Whether there is anything to deliver. Scores alone do not count, since those of the prompt are delivered as a whole.
         var hasNews: Bool { !pending.tokens.isEmpty || pending.end != nil || failure != nil || ended }
     }
 
@@ -58,7 +59,7 @@ package final class TokenStream: Sendable {
 
     // MARK: The consumer's side
 
-    /// Waits for news. Returns nil after the end; throws `CancellationError` once cancelled and `EngineError` when the engine failed.
+    /// Waits for the next delivery. Returns nil after the end. Throws `CancellationError` once cancelled and `EngineError` when the engine failed.
     package func next() async throws -> TokenDelivery? {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
@@ -76,7 +77,7 @@ package final class TokenStream: Sendable {
         return try poll()
     }
 
-    /// What has arrived since the last call; nil for nothing. Throws as `next()` does.
+    /// Returns everything that has arrived since the last call; nil for nothing. Throws as `next()` does.
     func poll() throws -> TokenDelivery? {
         try state.withLock { state in
             if state.pending.tokens.isEmpty, state.pending.end == nil {
@@ -88,7 +89,7 @@ package final class TokenStream: Sendable {
         }
     }
 
-    /// Calls `listener` whenever there is news, from any thread, and at once when there is some already.
+    /// Calls `listener` whenever there is something to deliver, from any thread, and at once when there already is.
     func listen(_ listener: @escaping @Sendable () -> Void) {
         let hasNews = state.withLock { state in
             state.listener = listener
@@ -97,7 +98,7 @@ package final class TokenStream: Sendable {
         if hasNews { listener() }
     }
 
-    /// Stops the sequence within one step, at any stage, from any thread.
+    /// Stops the sequence within one step, at any stage. Any thread may call it.
     package func cancel() {
         let first = wake { state in
             guard !state.ended else { return false }
@@ -112,13 +113,13 @@ package final class TokenStream: Sendable {
 
     // MARK: The engine's side
 
-    /// Whether it has its end, or was cancelled.
+    /// Whether the stream has ended, failed or was cancelled.
     var isEnded: Bool { state.withLock { $0.ended } }
 
-    /// Whether it failed or was cancelled.
+    /// Whether the sequence failed or was cancelled.
     var hasFailed: Bool { state.withLock { $0.failure != nil } }
 
-    /// Says what the cache had of the prompt; it reaches the consumer with the first token.
+    /// Records the part of the prompt that was in the cache. The consumer receives it with the first token.
     package func start(_ start: PromptStart) {
         state.withLock { $0.pending.start = start }
     }
@@ -153,7 +154,7 @@ package final class TokenStream: Sendable {
         }
     }
 
-    /// Changes the state and, when there is news, resumes the consumer and calls the listener, outside the lock.
+    /// Changes the state. When there is something to deliver, it resumes the consumer and calls the listener, outside the lock.
     @discardableResult
     private func wake<Result: Sendable>(_ change: (inout sending State) -> Result) -> Result {
         let (result, waiter, listener) = state.withLock { state in

@@ -1,7 +1,7 @@
 package import ShimmyCore
 import Synchronization
 
-/// The only thing that others hold of an engine that makes vectors. It has a thread of its own.
+/// A handle to an embedding engine, which has a thread of its own. Other code accesses the engine only through it.
 package final class EmbeddingEngine: Sendable {
     fileprivate typealias Outcome = Result<[[Float]], any Error>
 
@@ -12,7 +12,7 @@ package final class EmbeddingEngine: Sendable {
     }
 
     package let limits: EmbeddingLimits
-    /// Texts that may wait.
+    /// The max number of texts that wait or are being computed.
     private let queue: Int
     private let mailbox: Mailbox<Command>
     private let shared: SharedStatistics
@@ -27,8 +27,8 @@ package final class EmbeddingEngine: Sendable {
 
     deinit { mailbox.send(.shutdown) }
 
-    /// Starts an engine on its own thread. `makeRunner` runs there; what it throws is thrown here.
-    /// - target: how long other engines' streams may be held up by a batch.
+    /// Starts an engine on its own thread. `makeRunner` runs there; this function throws its error.
+    /// - target: how long a batch may delay the streams of other engines.
     package static func start<Runner: EmbeddingRunner & SendableMetatype>(
         name: String, queue: Int = 16384, target: StepTarget = StepTarget(), turn: ComputeTurn = .process,
         makeRunner: @escaping @Sendable () throws -> Runner
@@ -44,8 +44,8 @@ package final class EmbeddingEngine: Sendable {
 
     package var statistics: EngineStatistics { shared.statistics }
 
-    /// A vector for each text, in order. No text may be longer than the limits allow.
-    /// Throws `QueueFull`, `EngineError`, and `CancellationError` when the task is cancelled.
+    /// Returns an embedding for each text, in order. No text may be longer than the limits allow. Throws `QueueFull`, `EngineError`, and
+    /// `CancellationError` when the task is cancelled.
     package func embed(_ texts: [[Token]], owner: Owner = .common) async throws -> [[Float]] {
         if texts.isEmpty { return [] }
         try shared.enter(texts.count, for: owner, limit: queue, kept: QueuePlaces.kept(of: queue))
@@ -54,9 +54,9 @@ package final class EmbeddingEngine: Sendable {
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 let isTaken = mailbox.send(.embed(request, texts, owner) { continuation.resume(with: $0) })
-                // An engine that has ended answers nobody.
+                // An engine that has ended no longer takes requests.
                 if !isTaken { continuation.resume(throwing: CancellationError()) }
-                // The cancellation may have been faster than the request.
+                // The cancellation may have reached the mailbox before the request.
                 if Task.isCancelled { mailbox.send(.cancel(request)) }
             }
         } onCancel: {
@@ -64,14 +64,14 @@ package final class EmbeddingEngine: Sendable {
         }
     }
 
-    /// Ends the engine; requests that still wait are cancelled. Returns when its thread has freed everything.
+    /// Ends the engine and cancels the requests that still wait. Returns when its thread has freed everything.
     package func shutdown() async {
         mailbox.send(.shutdown)
         await shared.waitForThreadEnd()
     }
 }
 
-/// The engine's thread: takes requests, computes batches, answers.
+/// The loop of the engine's thread: it takes requests, computes batches and delivers the results.
 private final class EmbeddingLoop<Runner: EmbeddingRunner> {
     private struct Request {
         var vectors: [[Float]?]
@@ -116,8 +116,9 @@ private final class EmbeddingLoop<Runner: EmbeddingRunner> {
         }
     }
 
-    /// - others: engines with streams, which wait for this step: together they have the time between two of their tokens. A single text that
-    ///   takes longer is computed all the same: an encoder's tokens see those that follow, so that it cannot be split.
+    /// Computes one batch.
+    /// - others: the number of engines with streams, which wait for this step. Together they share the time between two of their tokens. A single
+    ///   text that takes longer is computed all the same: an encoder's tokens attend to later ones, so that a text cannot be split.
     private func step(beside others: Int) {
         let room = others > 0 ? time.rows(within: target.gap / Double(1 + others), besides: 0) ?? StepTarget.firstRows : .max
         let batch = queue.nextBatch(atMost: room)

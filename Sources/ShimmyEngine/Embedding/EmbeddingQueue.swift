@@ -1,10 +1,11 @@
 import ShimmyCore
 
-/// Which texts are computed together. Pure decisions: no C, no clock, no waiting.
+/// The queue of texts to embed. It decides which texts are computed together. Its decisions are pure: it calls no C code, reads no clock and never
+/// waits.
 ///
-/// Owners take turns by what they were served, as with sequences; a batch is filled with whatever still fits.
+/// Owners take turns by the service that they received, as with sequences. A batch is filled with any texts that still fit.
 struct EmbeddingQueue {
-    /// A text of a request: the request's number, and its place there.
+    /// The origin of a text: the number of its request, and its index in the request.
     struct Place: Hashable {
         let request: UInt64
         let index: Int
@@ -18,7 +19,7 @@ struct EmbeddingQueue {
 
     private let limits: EmbeddingLimits
     private var shares = FairShare()
-    /// In the order of arrival.
+    /// In order of arrival.
     private var waiting: [Waiting] = []
 
     init(limits: EmbeddingLimits) { self.limits = limits }
@@ -38,21 +39,21 @@ struct EmbeddingQueue {
         waiting.removeAll { $0.place.request == request }
     }
 
-    /// The texts of the next batch; none when nothing waits.
-    /// - tokens: how many there should be at most; one text comes in any case.
+    /// Removes and returns the texts of the next batch; none when nothing waits.
+    /// - tokens: the max number of tokens; a batch has at least one text in any case.
     mutating func nextBatch(atMost tokens: Int = .max) -> [(place: Place, tokens: [Token])] {
         var batch: [Waiting] = []
         var room = min(limits.batchTokens, max(1, tokens))
         var left = waiting
         while batch.count < limits.batchTexts, room > 0 {
-            // The owner that was served least; of an owner's texts the first that fits.
+            // The least served owner comes first, with its first text that fits.
             let fits = { (text: Waiting) in text.tokens.count <= room || batch.isEmpty }
             let owners = left.filter(fits).map(\.owner)
             guard let owner = owners.min(by: { shares.service(of: $0) < shares.service(of: $1) }),
                 let index = left.firstIndex(where: { $0.owner == owner && fits($0) })
             else { break }
             let text = left.remove(at: index)
-            // A text costs at least something, or empty ones would be endless.
+            // Each text costs something; otherwise an owner of empty texts would always come first.
             shares.charge(owner, Double(max(1, text.tokens.count)))
             room -= text.tokens.count
             batch.append(text)

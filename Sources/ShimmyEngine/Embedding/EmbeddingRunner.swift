@@ -1,23 +1,23 @@
 package import ShimmyCore
 
-/// Computes vectors of texts with a model. It lives on the engine's thread and is never touched from elsewhere.
+/// A model that computes embeddings of texts. It lives on the engine's thread, and no other thread accesses it.
 package protocol EmbeddingRunner {
     var limits: EmbeddingLimits { get }
 
-    /// One vector for each text, in order: the model's pooling of its tokens, or the one number of a model that judges.
-    /// - texts: together no more tokens, and no more texts, than the limits allow.
+    /// Returns one embedding for each text, in order: the model's pooling of the text's tokens, or the single score of a reranking model.
+    /// - texts: together within the limits on tokens and on texts.
     mutating func run(_ texts: [[Token]]) throws -> [[Float]]
 }
 
-/// What an embedding runner can do at once.
+/// The limits of an embedding runner.
 package struct EmbeddingLimits: Sendable, Equatable {
-    /// Tokens of one text.
+    /// The max number of tokens of one text.
     package var contextLength: Int
-    /// Tokens of all texts of a batch.
+    /// The max number of tokens of all texts of a batch.
     package var batchTokens: Int
-    /// Texts of a batch.
+    /// The max number of texts of a batch.
     package var batchTexts: Int
-    /// Numbers of a vector.
+    /// The number of dimensions of an embedding.
     package var dimensions: Int
 
     package init(contextLength: Int, batchTokens: Int, batchTexts: Int, dimensions: Int) {

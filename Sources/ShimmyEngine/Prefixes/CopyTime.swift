@@ -1,8 +1,8 @@
-/// How long copying cells takes, told from the copies so far, so that streams need not wait for long ones.
+/// An estimate of the time for copying cells, from earlier copies, so that streams need not wait for long ones.
 package struct CopyTime {
     private var tokens = 0
     private var seconds = 0.0
-    /// Of this step's copies.
+    /// The seconds that this step's copies have taken.
     private var spent = 0.0
 
     package init() {}
@@ -15,7 +15,8 @@ package struct CopyTime {
         spent += seconds
     }
 
-    /// Whether a step has time for one more copy. The first one has to be tried.
+    /// Returns whether a step can copy `count` more tokens within `budget` seconds. The first copy is always allowed, as there is no measurement
+    /// before it.
     package func allows(tokens count: Int, within budget: Double) -> Bool {
         tokens == 0 || spent + seconds / Double(tokens) * Double(count) <= budget
     }

@@ -1,13 +1,14 @@
 import Foundation
 
-/// Tells files apart by their content, without reading all of it: for models that would take seconds.
+/// A fingerprint of a file's content from samples of it. Reading all of a model would take seconds.
 package enum FileFingerprint {
-    /// Bytes at the beginning and at the end: header, vocabulary, last weights.
+    /// The number of bytes to read at the beginning and at the end of a file: header, vocabulary, last weights.
     private static let ends = 1 << 20
-    /// Samples of what lies between, and the bytes of each: models that were trained on differ all over.
+    /// The number of samples between them, and the bytes of each. A few samples suffice, since further training changes a model's weights
+    /// everywhere.
     private static let samples = (count: 64, bytes: 16 << 10)
 
-    /// The path itself for a file that cannot be read.
+    /// Returns the fingerprint of a file, or the path itself when the file cannot be read.
     package static func of(path: String) -> String {
         guard let file = FileHandle(forReadingAtPath: path), let length = try? file.seekToEnd() else { return path }
         defer { try? file.close() }

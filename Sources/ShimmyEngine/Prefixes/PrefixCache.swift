@@ -1,22 +1,22 @@
 package import ShimmyCore
 
-/// A change of the KV cache that comes before a batch. Performed in order.
+/// A change of the KV cache that the runner performs before a batch. Changes are performed in order.
 package enum CacheOperation: Sendable, Equatable {
-    /// `to` is empty and shall hold the first `count` tokens of `from`, in the same cells.
+    /// Makes the empty slot `to` share the first `count` tokens of `from`, in the same cells.
     case share(from: Int, to: Int, count: Int)
-    /// Keep the first `count` tokens of a slot.
+    /// Keeps only the first `count` tokens of a slot.
     case truncate(slot: Int, count: Int)
-    /// Keep what a slot holds beyond the process, if there is a place for it.
+    /// Saves a slot's tokens and cells to the prefix store, if there is a store with room.
     case save(slot: Int, tokens: [Token], adapters: AdapterSet)
-    /// An empty slot shall hold the first `count` tokens of the stored prefix that was found for a sequence.
+    /// Fills an empty slot with the first `count` tokens of the stored prefix that was found for a sequence.
     case restore(sequence: SequenceID, slot: Int, count: Int)
 }
 
-/// Where a prompt parts from the longest prefix in the cache: why not more of it was reused.
+/// The point where a prompt diverges from the longest prefix in the cache. It explains why no more of the prompt was reused.
 package struct Divergence: Sendable, Equatable {
-    /// Of the prompt's first token that is not in the cache.
+    /// The index of the prompt's first token that is not in the cache.
     package let index: Int
-    /// What the cache has there.
+    /// The token that the cache contains at this index.
     package let cached: Token
 
     package init(index: Int, cached: Token) {
@@ -25,37 +25,36 @@ package struct Divergence: Sendable, Equatable {
     }
 }
 
-/// Which token prefixes live in the cells, who uses them, and what goes when cells or slots run out.
+/// The bookkeeping of token prefixes in cells: which prefixes are cached, which slots use them, and which are evicted when cells or slots run out.
 ///
-/// A slot is busy while a sequence runs in it; afterwards it is idle and keeps its tokens for whoever comes with the same prefix.
-/// A new sequence shares the longest prefix that any slot holds, busy or idle, without computing or copying a cell: of those slots that were
-/// computed with the same adapters.
+/// A slot is busy while a sequence runs in it; afterwards it is idle and keeps its tokens for later sequences with the same prefix. A new sequence
+/// shares the longest prefix of any slot, busy or idle, that was computed with the same adapters. Sharing neither computes nor copies a cell.
 ///
-/// Recurrent and hybrid models know a prefix as a whole only. For them a sequence leaves checkpoints where others will probably part
-/// from it: slots of their own that share its state at that place, which llama.cpp copies when the sequence goes on.
+/// Recurrent and hybrid models can reuse a prefix only as a whole. For them a sequence leaves checkpoints where others will probably diverge from
+/// it: separate slots that share its state at that point, which llama.cpp copies when the sequence continues.
 struct PrefixCache {
     private struct Slot {
         var busy = false
-        /// When it was last given back; the smallest is evicted first.
+        /// The time of its last use, by `clock`. The idle slot with the smallest value is evicted first.
         var lastUse = 0
         var isSaved = false
-        /// Whether it was made to be shared: what continues it leaves it as it is.
+        /// Whether the slot exists to be shared. A sequence that continues a checkpoint leaves it unchanged.
         var isCheckpoint = false
-        /// From where on its tokens are all there, in models that forget what lies before a window.
+        /// The position from which on all its tokens are still cached, in models that discard tokens before an attention window.
         var firstPosition = 0
     }
 
-    /// Where a sequence starts.
+    /// The slot and the cached tokens that a sequence starts with.
     struct Placement: Equatable {
         var slot: Int
-        /// Tokens that need not be computed.
+        /// The number of tokens that need not be computed.
         var cached: Int
         var operations: [CacheOperation]
-        /// Where the tokens part from what the cache holds; nil where they only go on.
+        /// The point where the tokens diverge from the cached ones; nil where they only extend them.
         var divergence: Divergence?
-        /// Whether an idle prefix was given up for it.
+        /// Whether an idle prefix was evicted for it.
         var evicts = false
-        /// Whether the cached tokens are still to be restored.
+        /// Whether the cached tokens still have to be restored.
         var restores = false
     }
 
@@ -64,9 +63,10 @@ struct PrefixCache {
     private var clock = 0
     private let limits: RunnerLimits
     private let saves: Bool
-    /// Tokens; fewer are computed again sooner than they are read.
+    /// The min number of tokens worth saving. Recomputing fewer is faster than reading them.
     static let worthSaving = 64
 
+    /// Creates an empty cache.
     /// - saves: whether prefixes are saved before they are evicted.
     init(limits: RunnerLimits, saves: Bool = false) {
         self.limits = limits
@@ -81,11 +81,11 @@ struct PrefixCache {
     func count(slot: Int) -> Int { tree.count(slot: slot) }
     func adapters(slot: Int) -> AdapterSet { tree.adapters(slot: slot) }
 
-    /// Cells that running sequences hold; all others can be evicted.
+    /// The number of cells that running sequences use. All other cells can be evicted.
     var busyCells: Int { tree.cells { self.slots[$0].busy } }
 
-    /// How many tokens of a new sequence lie in cells, and how many of those running sequences hold anyway.
-    /// - limit: fewer tokens than there are.
+    /// Returns how many tokens of a new sequence are in cells, and how many of these are in use by running sequences anyway.
+    /// - limit: the max number of tokens to return; less than the number of `tokens`.
     func known(of tokens: [Token], with adapters: AdapterSet, atMost limit: Int? = nil) -> (cached: Int, busy: Int) {
         let found = tree.longestMatch(tokens, with: adapters)
         guard let match = usable(tokens, with: adapters, found, atMost: limit ?? tokens.count - 1) else { return (0, 0) }
@@ -94,9 +94,9 @@ struct PrefixCache {
 
     // MARK: Starting and ending sequences
 
-    /// Takes a slot for `tokens` and brings the longest known prefix into it; nil when all are busy.
-    /// - limit: tokens that may be known; at least the last is left to compute, since its logits are what is wanted.
-    /// - restorable: how many of the tokens could be restored instead.
+    /// Takes a slot for `tokens` and shares the longest known prefix with it; nil when all slots are busy.
+    /// - limit: the max number of tokens that may be known. At least the last token is left to compute, since its logits are needed.
+    /// - restorable: how many of the tokens can be restored from the disk instead.
     mutating func acquire(for tokens: [Token], with adapters: AdapterSet = .none, atMost limit: Int? = nil, restorable: Int = 0) -> Placement? {
         guard hasIdleSlot else { return nil }
         let found = tree.longestMatch(tokens, with: adapters)
@@ -106,7 +106,7 @@ struct PrefixCache {
         return placement
     }
 
-    /// Whether to restore so many tokens where so many are in cells already.
+    /// Returns whether restoring `restorable` tokens is worthwhile when `cached` tokens are already in cells.
     static func isWorthRestoring(_ restorable: Int, besides cached: Int) -> Bool { restorable >= cached + worthSaving }
 
     private mutating func acquire(for tokens: [Token], _ adapters: AdapterSet, _ match: PrefixTree.Match?, restorable: Int) -> Placement? {
@@ -131,7 +131,7 @@ struct PrefixCache {
         return placement
     }
 
-    /// An emptied slot for tokens that will be restored.
+    /// Takes and empties a slot for tokens that will be restored; nil when all slots are busy.
     private mutating func makePlace(for tokens: [Token], _ adapters: AdapterSet, sparing spared: Int?) -> Placement? {
         guard let slot = slotToOverwrite(sparing: spared) else { return nil }
         let operations = truncation(slot, to: 0)
@@ -159,18 +159,19 @@ struct PrefixCache {
         slots[slot].firstPosition = slots[source].firstPosition
     }
 
-    /// What is shared again and again stays.
+    /// Marks a slot as used now, so that frequently shared prefixes stay.
     private mutating func touch(_ slot: Int) {
         clock += 1
         slots[slot].lastUse = clock
     }
 
-    /// An idle slot is continued in place when hardly anything is lost: a conversation that goes on.
+    /// Returns whether an idle slot may be continued in place because hardly any of its tokens are lost, as in the next turn of a conversation.
     private func mayContinue(_ match: PrefixTree.Match) -> Bool {
         match.count + 1 >= tree.count(slot: match.slot) && !slots[match.slot].isCheckpoint
     }
 
-    /// The idle slot to use for something else: an empty one, else the one that was used least recently, the match's own last of all.
+    /// Returns the idle slot to overwrite: an empty one, else the least recently used one, and the match's own slot last of all. Nil when all slots
+    /// are busy.
     private func slotToOverwrite(sparing spared: Int?) -> Int? {
         func rank(_ slot: Int) -> (Int, Int) {
             if tree.count(slot: slot) == 0 { return (0, 0) }
@@ -196,7 +197,7 @@ struct PrefixCache {
 
     mutating func didCompute(slot: Int, tokens: [Token]) { tree.append(tokens, to: slot) }
 
-    /// Keeps what a slot holds now in a slot of its own, where there is an idle one.
+    /// Keeps the current state of a slot in a separate slot, if there is an idle one. Returns the operations for it.
     mutating func addCheckpoint(of slot: Int) -> [CacheOperation] {
         let tokens = tree.tokens(slot: slot)
         let adapters = tree.adapters(slot: slot)
@@ -213,7 +214,7 @@ struct PrefixCache {
         return operations + [.share(from: slot, to: place, count: tokens.count)]
     }
 
-    /// Gives a slot back; what it holds stays for later sequences.
+    /// Makes a slot idle. Its tokens stay for later sequences.
     mutating func release(slot: Int) {
         precondition(slots[slot].busy)
         clock += 1
@@ -222,14 +223,14 @@ struct PrefixCache {
 
     // MARK: Making room
 
-    /// Empties the idle slot that was used least recently; nil when none holds anything.
-    /// Cells that others share stay; callers ask again until there is room.
+    /// Empties the least recently used idle slot; nil when no idle slot contains tokens. Cells that other slots share stay in use, so callers
+    /// repeat the call until there is room.
     mutating func evict() -> [CacheOperation]? {
         let idle = slots.indices.filter { !slots[$0].busy && tree.count(slot: $0) > 0 }
         return idle.min { slots[$0].lastUse < slots[$1].lastUse }.map { truncation($0, to: 0) }
     }
 
-    /// Gives up everything that a slot holds.
+    /// Discards all tokens of a slot without saving them. Returns the operation that empties the runner's slot.
     mutating func empty(slot: Int) -> CacheOperation {
         tree.truncate(slot: slot, to: 0)
         return .truncate(slot: slot, count: 0)
@@ -237,7 +238,7 @@ struct PrefixCache {
 
     // MARK: Saving
 
-    /// The next idle prefix that is worth saving and is not saved yet.
+    /// Returns the operation that saves the next idle prefix that is worth saving and not saved yet; nil for none.
     mutating func nextToSave() -> CacheOperation? {
         for slot in slots.indices where !slots[slot].busy {
             if let operation = save(slot: slot) { return operation }

@@ -7,23 +7,24 @@ import ShimmyCore
     import Darwin
 #endif
 
-/// A stored prefix as a file, all numbers little-endian:
+/// The file format of a stored prefix. All numbers are little-endian:
 ///
 ///     "SHIMPFX3" · identity u64 · adapters u64 · count of tokens u64 · count of state bytes u64 · checksum u64 · tokens i32 … · state
 ///
-/// The checksum is over the tokens, and goes on over the state. States can be large: they are written and read without a copy of the whole.
+/// The checksum covers the tokens, then the state. States can be large, so they are written and read without a copy of the whole.
 enum PrefixFile {
     private static let magic = Array("SHIMPFX3".utf8)
     private static let headerBytes = 48
-    /// Bytes that are read at a time.
+    /// The max number of bytes to read at a time.
     private static let pieceBytes = 1 << 20
 
-    /// Bytes of a prefix's file.
+    /// Returns the size of a prefix's file, in bytes.
     static func size(of prefix: StoredPrefix) -> Int { headerBytes + prefix.tokens.count * 4 + prefix.state.count }
 
     // MARK: Writing
 
-    /// Writes a prefix aside and renames it: whoever looks finds all of it, or nothing.
+    /// Writes a prefix to a temporary file and renames it, so that a reader finds either all of it or nothing. Throws when the file cannot be
+    /// written.
     static func write(_ prefix: StoredPrefix, of key: PrefixKey, to path: String) throws {
         let aside = "\(path).\(String(UInt32.random(in: 0 ... .max), radix: 16))\(asideSuffix)"
         do {
@@ -36,7 +37,7 @@ enum PrefixFile {
     }
 
     private static func fill(_ path: String, with prefix: StoredPrefix, _ key: PrefixKey) throws {
-        // Prompts are nobody else's business, whatever the directory's mode and the process's umask.
+        // Prompts are private: only the owner may read the file, whatever the directory's mode and the process's umask.
         let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw CocoaError(.fileWriteUnknown) }
         let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
@@ -50,7 +51,7 @@ enum PrefixFile {
 
     // MARK: Reading
 
-    /// Nil for anything but a whole, undamaged prefix of this key.
+    /// Reads a prefix; nil unless the file contains a complete, undamaged prefix of this key.
     static func read(_ file: FileHandle, of key: PrefixKey) -> StoredPrefix? {
         guard let (header, tokens) = beginning(of: file), header.key == key, let state = bytes(header.stateBytes, of: file),
             checksum(tokens: tokens, state: state) == header.checksum
@@ -58,13 +59,13 @@ enum PrefixFile {
         return StoredPrefix(tokens: decode(tokens), state: state)
     }
 
-    /// Reads the tokens and what they were computed with. Of the state only its length is looked at.
+    /// Reads the tokens of a prefix and its key; nil for an invalid file. Of the state, only the length is checked.
     static func readTokens(_ file: FileHandle) -> (tokens: [Token], key: PrefixKey)? {
         guard let (header, tokens) = beginning(of: file) else { return nil }
         return (decode(tokens), header.key)
     }
 
-    /// All that comes before the state; nil where the file is not as long as its header says.
+    /// Reads everything before the state; nil when the file's length differs from the one in its header.
     private static func beginning(of file: FileHandle) -> (header: Header, tokens: Data)? {
         guard let length = try? file.seekToEnd(), (try? file.seek(toOffset: 0)) != nil, let head = try? file.read(upToCount: headerBytes),
             let header = Header(head), Int(length) == headerBytes + header.tokenCount * 4 + header.stateBytes,
@@ -103,7 +104,7 @@ enum PrefixFile {
             let numbers = data.withUnsafeBytes { bytes in
                 stride(from: 8, to: headerBytes, by: 8).map { UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: $0, as: UInt64.self)) }
             }
-            // No context has so many tokens, no memory so many bytes: a damaged header must not make us ask for them.
+            // Reject sizes beyond any context and memory, so that a damaged header does not cause a huge allocation.
             guard (1...(1 << 28)).contains(numbers[2]), numbers[3] < 1 << 44 else { return nil }
             self.init(
                 key: PrefixKey(identity: numbers[0], adapters: numbers[1]), tokenCount: Int(numbers[2]), stateBytes: Int(numbers[3]),
@@ -141,7 +142,7 @@ extension PrefixFile {
     // MARK: Names
 
     private static let suffix = ".prefix"
-    /// Of files that are not whole yet.
+    /// The suffix of incomplete files.
     private static let asideSuffix = ".part"
 
     static func name(of tokens: [Token], _ key: PrefixKey) -> String {
@@ -149,15 +150,15 @@ extension PrefixFile {
         return beginning(ofNamesOf: key.identity) + [ofTokens, key.adapters].map(hex).joined(separator: "-") + suffix
     }
 
-    /// What the names of all prefixes of a model begin with.
+    /// Returns the common beginning of the names of all prefixes of a model.
     static func beginning(ofNamesOf identity: UInt64) -> String { hex(identity) + "-" }
 
-    /// Whether it is the name of a prefix, of whatever model and build. Other files in the directory are somebody else's.
+    /// Returns whether a file name is that of a prefix, of any model and build. The directory may also contain files that are not Shimmy's.
     static func isName(_ name: String) -> Bool {
         name.hasSuffix(suffix) && name.count > suffix.count && name.dropLast(suffix.count).allSatisfy { $0.isHexDigit || $0 == "-" }
     }
 
-    /// Whether it is the name of a file that was not whole yet, by this version or, by Foundation's names, an earlier one.
+    /// Returns whether a file name is that of an incomplete file, written by this version or, with Foundation's names, by an earlier one.
     static func isAside(_ name: String) -> Bool {
         (name.hasSuffix(asideSuffix) && name.contains(suffix + ".")) || name.hasPrefix(".dat.nosync")
     }
@@ -168,11 +169,13 @@ extension PrefixFile {
     }
 }
 
-/// Finds accidental damage; it protects from nobody. FNV-1a over words of eight bytes, the rest byte by byte.
+/// A checksum against accidental damage; it does not protect against tampering. It is a variant of FNV-1a over words of eight bytes, with the
+/// remaining bytes taken one by one.
 enum Checksum {
     static func of(_ bytes: [UInt8]) -> UInt64 { bytes.withUnsafeBytes { of($0) } }
 
-    /// - hash: of the bytes before these.
+    /// Returns the checksum of `bytes`.
+    /// - hash: the checksum of the bytes before these.
     static func of(_ bytes: UnsafeRawBufferPointer, after hash: UInt64 = 0xcbf2_9ce4_8422_2325) -> UInt64 {
         var hash = hash
         let words = bytes.count / 8

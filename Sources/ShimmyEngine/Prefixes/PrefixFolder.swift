@@ -6,13 +6,13 @@ import Synchronization
 
 /// A directory of stored prefixes, for all models of the process. Other processes may use it too.
 ///
-/// What lies there is what is listed there, whoever wrote it: the bound holds for all models and builds together, and beyond it the files go
-/// that were used least recently. Reading and writing have a queue each, so that whoever waits for a prefix does not wait for what others
-/// leave behind. Whoever only asks what there is touches no disk.
+/// All files in the directory count, whichever process wrote them: the size limit applies to all models and builds together, and beyond it the
+/// least recently used files are deleted. Reads and writes have a queue each, so that a request that waits for a prefix does not wait for writes.
+/// Lookups do not access the disk.
 package final class PrefixFolder: Sendable {
     private struct State {
         var index = PrefixIndex()
-        /// Bytes that wait to be written.
+        /// The number of bytes that wait to be written.
         var pending = 0
     }
 
@@ -30,11 +30,13 @@ package final class PrefixFolder: Sendable {
     private let reader: PrefixReader
     private let writing = DispatchQueue(label: "prefixes.write", qos: .utility)
 
-    /// Seconds after which nobody goes on with a file that is not whole.
+    /// Seconds after which an incomplete file counts as abandoned.
     private static let patience = 3600.0
 
-    /// - limit: bytes of all files together.
-    /// - memory: bytes that are held of prefixes that were read, until their sequences start, and as many of those that wait for a slow disk.
+    /// Creates an object for the directory at `path`. `learn` creates the directory itself.
+    /// - limit: the max number of bytes of all files together.
+    /// - memory: the max number of bytes in memory of prefixes that were read, until their sequences start. The same limit applies to prefixes that
+    ///   wait for a slow disk.
     package init(path: String, limit: Int, memory: Int = 512 << 20, logger: Logger) {
         directory = path
         self.limit = limit
@@ -43,10 +45,10 @@ package final class PrefixFolder: Sendable {
         reader = PrefixReader(limit: memory)
     }
 
-    /// Bytes of prefixes that were read and that somebody still holds.
+    /// The bytes of prefixes that were read and still have leases.
     package var heldBytes: Int { reader.heldBytes }
 
-    // MARK: Asking
+    // MARK: Lookups
 
     func longestMatch(_ tokens: [Token], _ key: PrefixKey, partially: Bool) -> PrefixMatch? {
         state.withLock { $0.index.longestMatch(tokens, key, partially: partially) }
@@ -57,12 +59,12 @@ package final class PrefixFolder: Sendable {
         return state.withLock { $0.index.contains(name, key) }
     }
 
-    /// Whether the disk keeps up with what is written.
+    /// Whether the disk keeps up with the writes.
     var hasRoom: Bool { state.withLock { $0.pending < memory } }
 
     // MARK: Reading
 
-    /// Learns which prefixes of a model earlier processes left. Throws when the directory cannot be made.
+    /// Indexes the prefixes of a model that earlier processes left. Throws when the directory cannot be created.
     func learn(_ identity: UInt64) throws {
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         let beginning = PrefixFile.beginning(ofNamesOf: identity)
@@ -71,7 +73,7 @@ package final class PrefixFolder: Sendable {
     }
 
     private func learn(_ file: File) {
-        // A file without blocks on the disk can claim any length, and is read as a whole.
+        // A sparse file can claim any length, and files are read as a whole.
         guard file.bytes <= limit else { return remove(file.name) }
         guard let handle = FileHandle(forReadingAtPath: path(of: file.name)) else { return }
         defer { try? handle.close() }
@@ -79,14 +81,14 @@ package final class PrefixFolder: Sendable {
         state.withLock { $0.index.insert(file.name, key, tokens: tokens, bytes: file.bytes) }
     }
 
-    /// Delivers nil for what is damaged or gone, and where too much is held already.
+    /// Reads a prefix asynchronously. Delivers nil when it is damaged or missing, or when the memory for prefixes is full.
     func read(_ match: PrefixMatch, then deliver: @escaping PrefixReader.Delivery) {
         reader.read(match.name, bytes: match.bytes, load: { [self] in load(match) }, then: deliver)
     }
 
     private func load(_ match: PrefixMatch) -> StoredPrefix? {
         guard let file = FileHandle(forReadingAtPath: path(of: match.name)) else {
-            // Another process needed the room.
+            // Another process deleted the file to make room.
             state.withLock { $0.index.remove(match.name, match.key) }
             return nil
         }
@@ -103,7 +105,7 @@ package final class PrefixFolder: Sendable {
 
     // MARK: Writing
 
-    /// Writes a prefix, in its own time. Where prefixes are used in part, those that it begins with are not needed any more.
+    /// Writes a prefix asynchronously. With `partially`, stored prefixes that it begins with are redundant and are removed.
     func write(_ prefix: StoredPrefix, _ key: PrefixKey, partially: Bool) {
         let size = PrefixFile.size(of: prefix)
         guard size <= limit else { return }
@@ -122,7 +124,7 @@ package final class PrefixFolder: Sendable {
             logger.warning("a prefix could not be stored", metadata: ["error": "\(error)"])
             return
         }
-        // File systems count time in larger steps.
+        // The file system's own timestamps are coarser.
         touch(name)
         let covered = state.withLock { state in
             state.index.insert(name, key, tokens: prefix.tokens, bytes: PrefixFile.size(of: prefix))
@@ -132,12 +134,12 @@ package final class PrefixFolder: Sendable {
         tidy()
     }
 
-    /// Waits until everything is written.
+    /// Waits until all prefixes are written.
     func flush() { writing.sync {} }
 
     // MARK: Files
 
-    /// Removes what was used least recently beyond the bound, and what somebody began to write and did not end.
+    /// Deletes the least recently used prefixes beyond the size limit, and incomplete files that were abandoned.
     private func tidy() {
         for file in files(where: PrefixFile.isAside) where file.lastUse.timeIntervalSinceNow < -Self.patience { remove(file.name) }
         let prefixes = files(where: PrefixFile.isName).sorted { ($0.lastUse, $0.name) < ($1.lastUse, $1.name) }
@@ -155,7 +157,7 @@ package final class PrefixFolder: Sendable {
         let keys: Set<URLResourceKey> = [.isRegularFileKey, .fileSizeKey, .contentModificationDateKey]
         let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
         return names.filter(isWanted).compactMap { name in
-            // One that is gone by now is no file.
+            // Skip files that were deleted since the directory was listed.
             guard let values = try? URL(filePath: path(of: name)).resourceValues(forKeys: keys), values.isRegularFile != false else { return nil }
             return File(name: name, bytes: values.fileSize ?? 0, lastUse: values.contentModificationDate ?? .distantPast)
         }
@@ -165,7 +167,7 @@ package final class PrefixFolder: Sendable {
         try? FileManager.default.setAttributes([.modificationDate: Date()], ofItemAtPath: path(of: name))
     }
 
-    /// A folder of such a name is not a prefix, and stays with all that is in it.
+    /// Deletes a file. A directory with such a name is not a prefix; `unlink` leaves it and its contents alone.
     private func remove(_ name: String) { unlink(path(of: name)) }
 
     private func path(of name: String) -> String { "\(directory)/\(name)" }

@@ -1,26 +1,27 @@
 import ShimmyCore
 
-/// A stored prefix that a prompt begins with, or with a part of it.
+/// A stored prefix that a prompt begins with, completely or in part.
 package struct PrefixMatch: Sendable, Equatable {
     let name: String
     let key: PrefixKey
-    /// Of the file.
+    /// The size of the file, in bytes.
     let bytes: Int
-    /// How many of the prompt's tokens need not be computed.
+    /// The number of the prompt's tokens that need not be computed.
     package let count: Int
 }
 
-/// Which prefixes lie on the disk, as far as is known: what is asked of them does not wait for it.
+/// An index of the prefixes that are known to be on the disk. Lookups do not wait for the disk.
 struct PrefixIndex {
     private struct Entry {
         let tokens: [Token]
         let bytes: Int
     }
 
-    /// By what they were computed with, then by the names of their files.
+    /// The prefixes by key, then by the names of their files.
     private var entries: [PrefixKey: [String: Entry]] = [:]
 
-    /// The most useful prefix, of several the one that is read soonest. Without `partially` only one that is used whole counts.
+    /// Returns the prefix that saves most tokens, and the one with the smallest file among equals; nil for none. Without `partially`, only a prefix
+    /// that is used completely counts.
     func longestMatch(_ tokens: [Token], _ key: PrefixKey, partially: Bool) -> PrefixMatch? {
         var best: PrefixMatch?
         for (name, entry) in entries[key] ?? [:] {
@@ -35,7 +36,7 @@ struct PrefixIndex {
 
     func contains(_ name: String, _ key: PrefixKey) -> Bool { entries[key]?[name] != nil }
 
-    /// The other prefixes that these tokens begin with.
+    /// Returns the names of the other prefixes that `tokens` begin with.
     func names(coveredBy tokens: [Token], _ key: PrefixKey, except name: String) -> [String] {
         (entries[key] ?? [:]).filter { $0.key != name && tokens.starts(with: $0.value.tokens) }.map(\.key)
     }
@@ -46,7 +47,7 @@ struct PrefixIndex {
 
     mutating func remove(_ name: String, _ key: PrefixKey) { entries[key]?[name] = nil }
 
-    /// Forgets all others.
+    /// Removes all prefixes with other names.
     mutating func keep(only names: Set<String>) {
         entries = entries.mapValues { files in files.filter { names.contains($0.key) } }
     }

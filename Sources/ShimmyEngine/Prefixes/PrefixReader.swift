@@ -1,7 +1,7 @@
 import Dispatch
 import Synchronization
 
-/// A prefix that was read from the disk, in memory for as long as somebody holds this.
+/// A lease on a prefix that was read from the disk. The prefix stays in memory until its last lease ends.
 package final class PrefixLease: Sendable {
     package let prefix: StoredPrefix
     private let onEnd: @Sendable () -> Void
@@ -14,9 +14,9 @@ package final class PrefixLease: Sendable {
     deinit { onEnd() }
 }
 
-/// Reads prefixes, each once for all who want it at the same time, and bounds what they hold of them.
+/// A reader of stored prefixes. It reads a prefix once for all sequences that wait for it, and limits the memory of all prefixes that it has read.
 ///
-/// Sequences can hold what was read for them until they start, hundreds of megabytes each: beyond the bound they go without it.
+/// Sequences keep their prefixes until they start, hundreds of megabytes each. Beyond the limit, a sequence starts without its prefix.
 final class PrefixReader: Sendable {
     typealias Delivery = @Sendable (PrefixLease?) -> Void
 
@@ -27,25 +27,27 @@ final class PrefixReader: Sendable {
     }
 
     private struct State {
-        /// Who waits for a file, by its name.
+        /// The deliveries that wait for a file, by its name.
         var waiting: [String: [Delivery]] = [:]
-        /// What somebody holds.
+        /// The prefixes with leases, by file name.
         var loaded: [String: Loaded] = [:]
-        /// Of what is loaded and of what is being read.
+        /// The bytes of the prefixes that are loaded or being read.
         var bytes = 0
     }
 
     private let state = Mutex(State())
-    /// Somebody waits for an answer.
+    /// The queue of reads. Its priority is high, since a request waits for each read.
     private let queue = DispatchQueue(label: "prefixes.read", qos: .userInitiated)
     private let limit: Int
 
-    /// - limit: bytes that are held at once; a single prefix may have more.
+    /// Creates a reader.
+    /// - limit: the max number of bytes in memory; a single prefix may exceed it.
     init(limit: Int) { self.limit = limit }
 
     var heldBytes: Int { state.withLock { $0.bytes } }
 
-    /// Delivers on the reader's queue; nil where there is no room for it in memory or `load` has none.
+    /// Reads a prefix, unless it is already in memory, and delivers a lease on the reader's queue. Delivers nil when there is no room in memory or
+    /// `load` returns nil.
     func read(_ name: String, bytes: Int, load: @escaping @Sendable () -> StoredPrefix?, then deliver: @escaping Delivery) {
         let isFirst = state.withLock { state in
             state.waiting[name, default: []].append(deliver)

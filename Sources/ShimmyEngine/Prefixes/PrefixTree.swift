@@ -1,34 +1,34 @@
 import ShimmyCore
 
-/// A radix tree of the token prefixes whose cells are in the KV cache, and of the slots that hold them.
+/// A radix tree of the token prefixes whose cells are in the KV cache, and of the slots that use them.
 ///
-/// Every node is a run of tokens that lie in the cache once, however many slots share them. A slot is a path from the root;
-/// what it computes is appended to its end, in the node itself while nobody else has it, in a new child otherwise.
-/// A node lives as long as a slot runs through it: the cells in use are the sum of all nodes.
+/// Each node is a run of tokens that the cache contains once, however many slots share them. A slot is a path from the root. Tokens that it
+/// computes are appended to the path's last node while no other slot uses that node, and become a new child otherwise. A node exists as long as the
+/// path of any slot contains it. The number of cells in use is the sum over all nodes.
 ///
-/// Tokens that were computed with different adapters have nothing in common: each set has roots of its own.
+/// Tokens that were computed with different adapters never share a prefix: each adapter set has its own roots.
 ///
-/// Nodes are numbers in a table, not objects: the tree stays a value, and the scheduler with it.
+/// Nodes are numbers in a table, not objects, so that the tree, and the scheduler with it, is a value.
 struct PrefixTree {
     private struct Node {
         var tokens: [Token]
         var parent: Int?
-        /// By first token. Slots that computed the same tokens at the same time have nodes of their own: a list.
+        /// The children by first token. A token can have several: slots that compute the same tokens at the same time have separate nodes.
         var children: [Token: [Int]] = [:]
-        /// The slots that run through it or end in it.
+        /// The slots whose paths contain the node.
         var slots: Set<Int>
     }
 
     private struct Path {
-        /// The nodes from the root on; every node is used to its end, but for a shared last one never.
+        /// The nodes from the root on. A path always ends at the end of its last node.
         var nodes: [Int] = []
         var count = 0
-        /// What its tokens are computed with.
+        /// The adapters that the path's tokens are computed with.
         var adapters = AdapterSet.none
     }
 
     private var nodes: [Int: Node] = [:]
-    /// The children of the empty prefix. No entry for adapters that no slot has tokens of.
+    /// The children of the empty prefix, by adapter set. A set without tokens in any slot has no entry.
     private var roots: [AdapterSet: [Token: [Int]]] = [:]
     private var paths: [Path]
     private var nextNode = 0
@@ -36,29 +36,29 @@ struct PrefixTree {
 
     init(slots: Int) { paths = Array(repeating: Path(), count: slots) }
 
-    /// The tokens that a slot holds.
+    /// Returns the number of tokens in a slot.
     func count(slot: Int) -> Int { paths[slot].count }
 
     func adapters(slot: Int) -> AdapterSet { paths[slot].adapters }
 
     func tokens(slot: Int) -> [Token] { paths[slot].nodes.flatMap { nodes[$0]?.tokens ?? [] } }
 
-    /// Cells that at least one of some slots holds.
+    /// Returns the number of cells that are used by at least one of the slots for which `isMember` returns true.
     func cells(heldBy isMember: (Int) -> Bool) -> Int {
         nodes.values.reduce(0) { $0 + ($1.slots.contains(where: isMember) ? $1.tokens.count : 0) }
     }
 
     // MARK: Looking up
 
-    /// A prefix in the cache and a slot that holds it.
+    /// A cached prefix and a slot that contains it.
     struct Match: Equatable {
         var slot: Int
         var count: Int
-        /// The token that follows in the cache, where the prefix goes on differently.
+        /// The token that follows in the cache, where the cache continues differently; nil where the cache ends.
         var next: Token?
     }
 
-    /// The longest prefix of `tokens` that is in the cache; nil when not even the first token is.
+    /// Returns the longest prefix of `tokens` that is in the cache; nil when not even the first token is.
     func longestMatch(_ tokens: [Token], with adapters: AdapterSet) -> Match? {
         var best: Match?
         var open: [(children: [Token: [Int]], depth: Int)] = [(roots[adapters] ?? [:], 0)]
@@ -77,7 +77,7 @@ struct PrefixTree {
         return best
     }
 
-    /// The longest of the slots' whole prefixes that `tokens` begin with, and that is no longer than `limit`.
+    /// Returns the slot with the most tokens, at most `limit`, all of which `tokens` begin with; nil for none.
     func longestWhole(_ tokens: [Token], with adapters: AdapterSet, atMost limit: Int) -> Match? {
         let candidates = paths.indices.filter { paths[$0].count > 0 && paths[$0].count <= limit && paths[$0].adapters == adapters }
         for slot in candidates.sorted(by: { paths[$0].count > paths[$1].count }) where begins(tokens, withSlot: slot) {
@@ -97,13 +97,13 @@ struct PrefixTree {
 
     // MARK: Changing
 
-    /// Says what an empty slot's tokens will be computed with.
+    /// Sets the adapters that an empty slot's tokens will be computed with.
     mutating func dedicate(slot: Int, to adapters: AdapterSet) {
         precondition(paths[slot].count == 0)
         paths[slot].adapters = adapters
     }
 
-    /// Makes an empty slot hold the first `count` tokens of another one, in the same cells.
+    /// Makes an empty slot share the first `count` tokens of another one, in the same cells.
     mutating func share(from source: Int, to slot: Int, count: Int) {
         precondition(paths[slot].count == 0 && count <= paths[source].count && source != slot)
         paths[slot].adapters = paths[source].adapters
@@ -118,7 +118,7 @@ struct PrefixTree {
         paths[slot].count = count
     }
 
-    /// Appends tokens that a slot computed.
+    /// Appends tokens that a slot has computed.
     mutating func append(_ tokens: [Token], to slot: Int) {
         guard !tokens.isEmpty else { return }
         cellsUsed += tokens.count
@@ -135,21 +135,21 @@ struct PrefixTree {
         paths[slot].nodes.append(id)
     }
 
-    /// Keeps the first `count` tokens of a slot.
+    /// Keeps only the first `count` tokens of a slot.
     mutating func truncate(slot: Int, to count: Int) {
         precondition(count <= paths[slot].count)
         while let last = paths[slot].nodes.last, paths[slot].count > count {
             let length = nodes[last]!.tokens.count
             let excess = paths[slot].count - count
             if excess < length { split(last, at: length - excess) }
-            // After a split the part behind the border is the path's new last node.
+            // After a split, the second part is the path's new last node.
             let dropped = paths[slot].nodes.removeLast()
             paths[slot].count -= nodes[dropped]!.tokens.count
             leave(dropped, slot: slot)
         }
     }
 
-    /// Cuts a node in two: the first keeps the number, the second becomes its only child. No cell changes.
+    /// Splits a node in two: the first part keeps the number, the second becomes its only child. No cell changes.
     private mutating func split(_ id: Int, at position: Int) {
         let tail = nextNode
         nextNode += 1
@@ -200,7 +200,7 @@ struct PrefixTree {
 
     // MARK: Invariants
 
-    /// Whether paths, nodes and sums agree. Takes time by the number of nodes and slots, whatever their length.
+    /// Whether paths, nodes and sums agree. The check takes time proportional to the number of nodes and slots, whatever their length.
     var isConsistent: Bool {
         let total = nodes.values.reduce(0) { $0 + $1.tokens.count }
         let pathsAgree = paths.indices.allSatisfy { slot in

@@ -1,9 +1,9 @@
 package import ShimmyCore
 
-/// A computed prefix as it is kept on the disk.
+/// A computed prefix, as it is kept on the disk.
 package struct StoredPrefix: Sendable, Equatable {
     package let tokens: [Token]
-    /// What the runner made of its cells.
+    /// The cells, as the runner serialized them.
     package let state: [UInt8]
 
     package init(tokens: [Token], state: [UInt8]) {
@@ -12,10 +12,10 @@ package struct StoredPrefix: Sendable, Equatable {
     }
 }
 
-/// What a stored prefix was computed with: its cells mean nothing to anything else.
+/// The model and the adapters that a stored prefix was computed with. Its cells are useless with any other.
 struct PrefixKey: Hashable, Sendable {
-    /// Of the model, and of what computes it.
+    /// The hash of the model and of the software and settings that compute it.
     let identity: UInt64
-    /// Of the adapters; 0 for none.
+    /// The hash of the adapters; 0 for none.
     let adapters: UInt64
 }

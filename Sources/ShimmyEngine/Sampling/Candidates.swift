@@ -1,23 +1,24 @@
 import CSampling
 import Foundation
 
-/// The tokens that may still be drawn, as filters leave them.
+/// The tokens that can still be drawn, as filters leave them.
 ///
-/// Written for the decode thread: what is kept is found by counting in classes of nearly equal weights, in time proportional to the
-/// candidates; only the class at the border is sorted, and everything only for the filters that need an order.
+/// The code is optimized for the engine's thread. It finds the tokens to keep by counting in classes of nearly equal weights, in time proportional
+/// to the number of candidates. It sorts only the class at the border, and sorts all candidates only for filters that need an order.
 struct Candidates {
     typealias Candidate = CSamplingCandidate
 
     private(set) var items: [Candidate] = []
     private var isSorted = false
-    /// Scratch: what each class weighs and how many it has.
+    /// Scratch space: the total weight and the number of members of each class.
     private var masses = [Double](repeating: 0, count: WeightClass.count)
     private var counts = [Int](repeating: 0, count: WeightClass.count)
 
     var total: Double { items.reduce(0) { $0 + Double($1.weight) } }
 
-    /// Takes the tokens of at least this weight, and below a bound. Weights are at most 1.
-    /// - room: how many there may be at most; beyond that nothing is taken, and the answer is false.
+    /// Collects the tokens whose weight is at least `least` and below `bound`. Weights are at most 1. Returns false, and collects nothing, when
+    /// more than `room` tokens qualify.
+    /// - room: the max number of tokens.
     @discardableResult
     mutating func collect(_ weights: [Float], atLeast least: Float, below bound: Float = .infinity, atMost room: Int = .max) -> Bool {
         let room = min(room, weights.count)
@@ -36,10 +37,11 @@ struct Candidates {
         if items.count > count { keepLikeliest { _, kept in kept >= count } }
     }
 
-    /// Keeps the likeliest that together weigh at least `wanted`; at least one.
+    /// Keeps the likeliest tokens that together weigh at least `wanted`; at least one token.
     mutating func keepHead(weighing wanted: Double) { keepLikeliest { mass, _ in mass >= wanted } }
 
-    /// Locally typical sampling (Meister et al., 2022): those whose information is nearest the entropy.
+    /// Keeps the tokens whose information is nearest the entropy, until they have the part `share` of the total weight. This is locally typical
+    /// sampling (Meister et al., 2022).
     mutating func keepTypical(_ share: Double) {
         sort()
         let total = total
@@ -54,7 +56,8 @@ struct Candidates {
         items = order.prefix((count ?? order.count - 1) + 1).sorted().map { items[$0] }
     }
 
-    /// "Exclude top choices" (p-e-w, 2024): of the tokens with at least this part of the whole only the least likely stays.
+    /// Drops all but the least likely of the tokens that each have at least the part `threshold` of the total weight. This is "exclude top choices"
+    /// (XTC; p-e-w, 2024).
     mutating func dropTop(above threshold: Double) {
         sort()
         let bound = threshold * total
@@ -62,7 +65,7 @@ struct Candidates {
         if top > 1 { items.removeFirst(top - 1) }
     }
 
-    /// The likeliest first, as parts of the whole.
+    /// Returns each candidate's part of the total weight, likeliest first.
     mutating func sortedShares() -> [Double] {
         sort()
         let total = total
@@ -74,7 +77,7 @@ struct Candidates {
         isSorted = true
     }
 
-    /// Keeps the likeliest until there are enough, told by their weight and number.
+    /// Keeps the likeliest tokens, until `isEnough` accepts their weight and number.
     private mutating func keepLikeliest(until isEnough: (Double, Int) -> Bool) {
         if isSorted || items.count <= 32 { return keepFirst(until: isEnough) }
         for index in masses.indices { (masses[index], counts[index]) = (0, 0) }
@@ -117,11 +120,11 @@ struct Candidates {
 
     // MARK: Drawing
 
-    /// The token in whose part of the candidates a point falls; see `index(at:)`.
+    /// Returns the token whose part of the total weight contains `point`; see `index(at:)`.
     func token(at point: Double) -> Int? { index(at: point).map { Int(items[$0].token) } }
 
-    /// The index of the candidate in whose part a point falls.
-    /// - point: 0 to 1, without 1.
+    /// Returns the index of the candidate whose part of the total weight contains `point`; nil without candidates.
+    /// - point: 0 to 1, excluding 1.
     func index(at point: Double) -> Int? {
         var left = point * total
         for (index, item) in items.enumerated() {
@@ -133,7 +136,8 @@ struct Candidates {
 }
 
 extension CSamplingCandidate {
-    /// Likelier first; equal ones in the order of the vocabulary, so that the same logits always give the same head.
+    /// Returns whether `one` comes before `other`: the likelier one first, and equal ones in the order of the vocabulary, so that the same logits
+    /// always give the same head.
     static func precedes(_ one: Self, _ other: Self) -> Bool {
         one.weight != other.weight ? one.weight > other.weight : one.token < other.token
     }

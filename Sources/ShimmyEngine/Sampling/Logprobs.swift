@@ -2,9 +2,9 @@ import CSampling
 import Foundation
 import ShimmyCore
 
-/// Log probabilities from logits.
+/// Functions that compute log probabilities from logits.
 enum Logprobs {
-    /// Of one token, and of the likeliest `count`.
+    /// Returns the log probability of `token`, and those of the `count` likeliest tokens.
     static func of(_ token: Token, top count: Int, in logits: UnsafeBufferPointer<Float>) -> TokenLogprobs {
         let greatest = logits[csampling_greatest(logits.baseAddress, logits.count)]
         let total = greatest + Float(log(csampling_exponentials(logits.baseAddress, logits.count, greatest, 1, nil)))
@@ -12,7 +12,7 @@ enum Logprobs {
         return TokenLogprobs(drawn: .init(token: token, logprob: logits[Int(token)] - total), top: entries)
     }
 
-    /// Likeliest first; of equal ones the first in the vocabulary.
+    /// Returns the likeliest tokens, likeliest first. Of equal ones, the first in the vocabulary comes first.
     private static func likeliest(_ count: Int, in logits: UnsafeBufferPointer<Float>) -> [Token] {
         guard count > 0 else { return [] }
         var best: [Token] = []

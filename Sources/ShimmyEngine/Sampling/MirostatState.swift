@@ -1,13 +1,13 @@
 import Foundation
 import ShimmyCore
 
-/// How surprising the next token may be, from how surprising the last ones were. Surprise is in bits.
+/// The state of mirostat sampling: how surprising the next token may be, given how surprising the last ones were. Surprise is in bits.
 struct MirostatState {
     private let settings: Mirostat
-    /// The most surprise that is let through.
+    /// The max surprise of a token that can be drawn.
     private var bound: Float
 
-    /// The likeliest tokens that the first version estimates Zipf's exponent from.
+    /// The number of likeliest tokens from which version 1 estimates Zipf's exponent.
     private static let sampled = 100
 
     init(_ settings: Mirostat) {
@@ -15,9 +15,9 @@ struct MirostatState {
         bound = 2 * settings.target
     }
 
-    /// How many of the likeliest tokens may be drawn.
+    /// Returns how many of the likeliest tokens can be drawn.
     /// - probabilities: sorted, greatest first; they sum to 1.
-    /// - vocabulary: tokens of the model.
+    /// - vocabulary: the number of tokens in the model's vocabulary.
     func kept(of probabilities: [Double], vocabulary: Int) -> Int {
         switch settings.version {
         case .first: min(probabilities.count, max(1, estimatedCount(probabilities, vocabulary)))
@@ -25,12 +25,13 @@ struct MirostatState {
         }
     }
 
-    /// - probability: of the drawn token, among those that could be drawn.
+    /// Adjusts the bound after a draw.
+    /// - probability: the drawn token's probability among the tokens that could be drawn.
     mutating func didDraw(probability: Double) {
         bound -= settings.rate * (Float(-log2(probability)) - settings.target)
     }
 
-    /// Equation 30 of the paper, with the exponent of Zipf's law by least squares over neighbours.
+    /// Returns the number of tokens by equation 30 of the paper. The exponent of Zipf's law is estimated by least squares over neighboring tokens.
     private func estimatedCount(_ probabilities: [Double], _ vocabulary: Int) -> Int {
         var (products, squares) = (0.0, 0.0)
         for index in 0..<max(0, min(Self.sampled, probabilities.count) - 1) where probabilities[index + 1] > 0 {

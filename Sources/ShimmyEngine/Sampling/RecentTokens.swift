@@ -1,17 +1,18 @@
 import ShimmyCore
 
-/// The last tokens of a sequence, and how often each of them stands among the last `countedWindow`. A token takes the same time however many
-/// are kept.
+/// The last tokens of a sequence, and how often each of them occurs among the last `countedWindow`. Appending a token takes the same time however
+/// many tokens are kept.
 struct RecentTokens {
     private var tokens: [Token]
     private let window: Int
     private let countedWindow: Int
-    /// Of the counted tokens; none that does not stand there.
+    /// The counts of the counted tokens. A token that does not occur has no entry.
     private(set) var counts: [Token: Int] = [:]
 
-    /// No text has more tokens; a window without end is this one.
+    /// The window that replaces an unlimited one. No text has more tokens.
     private static let longestWindow = 1 << 30
 
+    /// Creates a window over the end of `tokens`.
     /// - countedWindow: at most `window`.
     init(_ tokens: [Token], window: Int, countedWindow: Int) {
         precondition(countedWindow <= window)
@@ -22,7 +23,7 @@ struct RecentTokens {
     }
 
     var isEmpty: Bool { tokens.isEmpty }
-    /// At most `window`, oldest first.
+    /// The last tokens, at most `window`, oldest first.
     var last: ArraySlice<Token> { tokens.suffix(window) }
 
     mutating func append(_ token: Token) {
@@ -32,7 +33,7 @@ struct RecentTokens {
             counts[token, default: 0] += 1
             if tokens.count > countedWindow { uncount(tokens[tokens.count - 1 - countedWindow]) }
         }
-        // Seldom, so that a token does not move all others.
+        // Trim rarely, so that appending a token does not move all others.
         if tokens.count >= 2 * window + 64 { tokens.removeFirst(tokens.count - window) }
     }
 

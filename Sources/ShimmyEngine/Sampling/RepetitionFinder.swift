@@ -1,16 +1,17 @@
 package import ShimmyCore
 
-/// The texts across which nothing counts as a repetition, as tokens.
+/// The sequence breakers, as tokens: texts across which nothing counts as a repetition.
 package struct SequenceBreakers: Sendable, Equatable {
-    /// For a token with which a breaker ends or begins: the tokens that complete it, none where it is complete with that token.
+    /// For each token with which a breaker ends or begins, the runs of tokens that complete the breaker. A run is empty where the breaker is
+    /// complete with that token.
     private let tails: [Token: [[Token]]]
 
     package init(_ tails: [Token: [[Token]]] = [:]) { self.tails = tails }
 
-    /// Whether the token alone is a breaker, or holds one.
+    /// Returns whether the token alone is a breaker, or contains one.
     func isBreaker(_ token: Token) -> Bool { tails[token]?.contains([]) ?? false }
 
-    /// The tokens after the last breaker.
+    /// Returns the tokens after the last breaker.
     func rest(of tokens: ArraySlice<Token>) -> ArraySlice<Token> {
         for index in tokens.indices.reversed() {
             guard let tails = tails[tokens[index]] else { continue }
@@ -21,11 +22,11 @@ package struct SequenceBreakers: Sendable, Equatable {
     }
 }
 
-/// Finds what a text would repeat if it went on with a token, as `RepetitionPenalty` needs it.
+/// A search for the repetitions that a next token would continue, for `RepetitionPenalty`.
 struct RepetitionFinder {
     private let settings: RepetitionPenalty
     private let breakers: SequenceBreakers
-    /// How many of the last tokens are looked at.
+    /// The number of last tokens that are searched.
     let window: Int
 
     init(_ settings: RepetitionPenalty, breakers: SequenceBreakers) {
@@ -34,13 +35,13 @@ struct RepetitionFinder {
         self.breakers = breakers
     }
 
-    /// What to take off the logits of tokens that would continue a repetition.
-    /// Takes time in proportion to the tokens that are looked at.
+    /// Returns the penalties to subtract from the logits of tokens that would continue a repetition. Takes time in proportion to the number of
+    /// searched tokens.
     func penalties(after tokens: ArraySlice<Token>) -> [Token: Float] {
         let seen = tokens.suffix(window)
         let longest = breakers.rest(of: seen).count
         guard longest >= settings.allowedLength else { return [:] }
-        // Read backwards, an earlier occurrence of the text's end is a place where the beginning is found again.
+        // In the reversed text, an earlier occurrence of the text's end is an index at which the beginning occurs again.
         let reversed = Array(seen.reversed())
         let matches = Self.prefixMatches(reversed)
         var lengths: [Token: Int] = [:]
@@ -56,7 +57,7 @@ struct RepetitionFinder {
         }
     }
 
-    /// For each place, how many elements from there on equal those at the beginning (the Z function).
+    /// Returns, for each index, how many elements from there on equal those at the beginning (the Z function).
     private static func prefixMatches(_ tokens: [Token]) -> [Int] {
         var matches = [Int](repeating: 0, count: tokens.count)
         var (left, right) = (0, 0)

@@ -1,19 +1,19 @@
 package import ShimmyCore
 
-/// All that one step samples for one sequence. Independent of all others.
+/// The draws of one step for one sequence. They are independent of all other sequences.
 package struct SequenceDraw {
     package let sequence: SequenceID
     package private(set) var sampler: SequenceSampler
-    /// Logits after the last sure token, then after each guess.
+    /// The logits after the last known token, then after each drafted one.
     private let rows: [UnsafeBufferPointer<Float>]
     private let guesses: ArraySlice<Token>
-    /// What a constraint may take for the draw after a guess.
+    /// The max time for preparing a constraint for the draw after a drafted token.
     private static let patience = Duration.milliseconds(1)
-    /// What was drawn.
+    /// The drawn tokens.
     package private(set) var tokens: [Token] = []
-    /// Whether the constraint allowed no token after these.
+    /// Whether the constraint allows no token after the drawn ones.
     package private(set) var isExhausted = false
-    /// Why the sequence cannot go on; nil when it can, or ended as it may.
+    /// The reason why the sequence cannot continue; nil when it can, or when it ended properly.
     package var obstacle: EngineError? { sampler.obstacle }
 
     package init(sequence: SequenceID, sampler: SequenceSampler, rows: [UnsafeBufferPointer<Float>], guesses: ArraySlice<Token>) {
@@ -24,9 +24,9 @@ package struct SequenceDraw {
         self.guesses = guesses
     }
 
-    /// Draws the token after the last sure one; then, as long as they are what was guessed, those after the guess.
-    /// A guess whose constraint is not worked out in little time is left for the next step.
-    /// - ends: tokens that end a generation.
+    /// Draws the token after the last known one. As long as the drawn tokens match the draft, it also draws the tokens after the drafted ones. If
+    /// the constraint cannot be prepared in time for the draw after a drafted token, that draw is left for the next step.
+    /// - ends: the EOG tokens.
     package mutating func run(with scratch: SamplerScratch, ends: Set<Token>) {
         repeat {
             let next = sampler.next(rows[tokens.count], with: scratch)

@@ -1,26 +1,26 @@
 package import ShimmyCore
 
-/// Draws the tokens of one sequence: its penalties, biases and constraint shape the logits that `TokenSampler` draws from.
+/// A sampler of one sequence's tokens. Its penalties, biases and constraint shape the logits that `TokenSampler` draws from.
 package struct SequenceSampler {
     private let parameters: SamplingParameters
     private var sampler: TokenSampler
     private let constraint: (any TokenConstraint)?
-    /// All tokens that end a generation.
+    /// All EOG tokens.
     private let ends: Set<Token>
-    /// The one to end with when the constraint leaves nothing else; nil for a model without one.
+    /// The EOG token to draw when the constraint allows no other token; nil for a model without one.
     private let endOfGeneration: Token?
     /// How often each token was drawn.
     private var counts: [Token: Int] = [:]
     private var drawn = 0
-    /// The last tokens, for the penalties of repetitions.
+    /// The last tokens, for the repetition penalties.
     private var recent: RecentTokens
     private let bias: [TokenBias]
     private let repetitions: RepetitionFinder?
     private var logprobs: [TokenLogprobs] = []
-    /// Why nothing can follow though the text is not at its end: its constraint allows no token. Nil while something can.
+    /// The error when no token can follow although the text is incomplete, because the constraint allows none; nil otherwise.
     package private(set) var obstacle: EngineError?
 
-    /// Forced tokens of one step.
+    /// The max number of forced tokens of one step.
     private static let longestForced = 64
 
     package init(_ sampling: SequenceSampling, endOfGeneration: Token?, ends: Set<Token>) {
@@ -35,25 +35,25 @@ package struct SequenceSampler {
         bias = sampling.bias
     }
 
-    /// Whether nothing but its own state decides what is drawn: then any thread may draw.
+    /// Whether the draws depend on the sampler's own state alone. Any thread may then draw.
     package var isFree: Bool { constraint == nil }
 
-    /// Works on what the next draw needs of the constraint; returns whether all of it is known.
+    /// Prepares the constraint for the next draw. Returns whether the preparation is complete.
     package func prepare(until deadline: ContinuousClock.Instant) -> Bool { constraint?.prepare(until: deadline) ?? true }
 
-    /// Draws a token, and goes on with all that its constraint leaves no choice about.
+    /// Draws a token, followed by all tokens for which the constraint leaves no choice. An EOG token is the last one. Returns no tokens when the
+    /// constraint allows none, or when only an EOG token could follow and the model has none. `obstacle` is set if the text is then incomplete.
     /// - logits: one for each token of the vocabulary.
-    /// Returns the tokens; one that ends the generation is the last. None when the constraint allows no token and the model has none to end with.
     package mutating func next(_ logits: UnsafeBufferPointer<Float>, with scratch: SamplerScratch) -> [Token] {
         guard let token = constraint?.forced.first ?? draw(logits, with: scratch) else { return [] }
         note(token)
         guard let count = parameters.logprobs else { return [token] + takeForced(after: token) }
-        // Each token's probabilities have to be computed.
+        // Each token needs logits of its own for its log probability.
         logprobs.append(Logprobs.of(token, top: count, in: logits))
         return [token]
     }
 
-    /// Tells the log probabilities of a token of the prompt, in the same place as those of drawn ones.
+    /// Records the log probability of a prompt token. `takeLogprobs` returns it together with those of drawn tokens.
     package mutating func score(_ token: Token, _ logits: UnsafeBufferPointer<Float>) {
         logprobs.append(Logprobs.of(token, top: parameters.logprobs ?? 0, in: logits))
     }
@@ -69,7 +69,7 @@ package struct SequenceSampler {
         return taken
     }
 
-    /// The log probabilities of the tokens that were drawn since the last call.
+    /// Returns the log probabilities that were recorded since the last call.
     package mutating func takeLogprobs() -> [TokenLogprobs] {
         defer { logprobs.removeAll(keepingCapacity: true) }
         return logprobs
@@ -94,7 +94,7 @@ package struct SequenceSampler {
         let mask = constraint?.mask
         guard isShaped || mask != nil else { return sampler.sample(logits, with: scratch) }
         if !isShaped, parameters.temperature <= 0, let mask {
-            // Mostly the likeliest token is allowed.
+            // The constraint usually allows the likeliest token, so that the logits need no shaping.
             let token = sampler.sample(logits, with: scratch)
             if mask.contains(token) { return token }
         }
@@ -103,11 +103,11 @@ package struct SequenceSampler {
         scratch.shaped.withUnsafeMutableBufferPointer { shape(&$0) }
         if let mask, !refuseAll(but: mask, with: scratch) {
             if mask.isEmpty {
-                // Without a token to end with, the end of what the constraint allows looks the same.
+                // A model without an EOG token also has an empty mask at the end of a complete text, so an empty mask is not an error there.
                 if endOfGeneration != nil { obstacle = .noContinuation }
                 return nil
             }
-            // The constraint comes before every preference.
+            // The constraint has priority over penalties and biases, which have excluded all tokens that it allows.
             scratch.shaped.removeAll(keepingCapacity: true)
             scratch.shaped.append(contentsOf: logits)
             guard refuseAll(but: mask, with: scratch) else { return endOfGeneration }
@@ -123,7 +123,7 @@ package struct SequenceSampler {
             let logit = shaped[Int(token)]
             shaped[Int(token)] = logit > 0 ? logit / parameters.repeatPenalty : logit * parameters.repeatPenalty
         }
-        // OpenAI's formula: the count times the frequency's penalty, and the presence's once.
+        // OpenAI's formula: the count times the frequency penalty, and the presence penalty once.
         for (token, count) in counts where shaped.indices.contains(Int(token)) {
             shaped[Int(token)] -= Float(count) * parameters.frequencyPenalty + parameters.presencePenalty
         }
@@ -135,7 +135,7 @@ package struct SequenceSampler {
 
     // MARK: The constraint
 
-    /// Takes out what may not come next; false when nothing is left.
+    /// Excludes the tokens that are not in the mask. Returns false when no token remains.
     private func refuseAll(but mask: TokenMask, with scratch: SamplerScratch) -> Bool {
         var isLeft = false
         scratch.shaped.withUnsafeMutableBufferPointer { shaped in

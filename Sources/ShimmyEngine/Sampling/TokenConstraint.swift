@@ -1,42 +1,42 @@
 package import ShimmyCore
 
-/// What one sequence may say: a grammar's state, for instance. Used by the engine's thread alone.
+/// A constraint on the tokens of one sequence, such as the state of a grammar. Only the engine's thread uses it.
 package protocol TokenConstraint: AnyObject {
-    /// The tokens that have to come next, whatever the logits say; empty where there is a choice. The last one may end the generation.
+    /// The tokens that must come next, whatever the logits; empty where there is a choice. The last one may be an EOG token.
     var forced: [Token] { get }
 
-    /// The tokens that may come next; nil for all. It takes as long as it takes, unless it was prepared.
+    /// The tokens that may come next; nil for all. Computing them can take long, unless the constraint was prepared.
     var mask: TokenMask? { get }
 
-    /// Works on what the next draw needs; returns whether all of it is known. A later call goes on.
-    /// - deadline: when to stop, about.
+    /// Prepares the next draw. Returns whether the preparation is complete; a later call continues it.
+    /// - deadline: the approximate time at which to stop.
     func prepare(until deadline: ContinuousClock.Instant) -> Bool
 
-    /// The sequence goes on with `token`, which was forced or allowed.
+    /// Takes in the next token of the sequence, which was forced or allowed.
     func accept(_ token: Token)
 }
 
-/// Makes a constraint for each sequence of a request, each at its beginning.
+/// A source of constraints: one for each sequence of a request, each in its initial state.
 package protocol ConstraintSource: Sendable {
     func makeConstraint() -> any TokenConstraint
 }
 
-/// What is added to a token's logit.
+/// A bias that is added to a token's logit.
 struct TokenBias: Sendable, Equatable {
     let token: Token
     let bias: Float
 }
 
-/// All that decides how one sequence's tokens are drawn.
+/// The settings for drawing one sequence's tokens.
 package struct SequenceSampling: Sendable {
     package var parameters: SamplingParameters
-    /// `parameters.bias` as a list, which is read faster; made once for all choices of a request.
+    /// `parameters.bias` as a list, which is faster to read. It is built once for all choices of a request.
     let bias: [TokenBias]
-    /// Nil where everything may be said.
+    /// The source of the sequence's constraint; nil for an unconstrained sequence.
     package var constraint: (any ConstraintSource)?
-    /// The tokens before the first one that is drawn, for penalties that look at them.
+    /// The tokens before the first drawn one, for penalties that look at them.
     package var prompt: [Token]
-    /// For `SamplingParameters.dry`.
+    /// The sequence breakers for `SamplingParameters.dry`.
     package var breakers = SequenceBreakers()
 
     package init(_ parameters: SamplingParameters, constraint: (any ConstraintSource)? = nil, prompt: [Token] = []) {

@@ -2,10 +2,10 @@ import CSampling
 import Foundation
 package import ShimmyCore
 
-/// Draws tokens for one sequence from logits. Its random numbers are its own: neighbours in a batch never change a draw.
+/// A sampler that draws one sequence's tokens from logits. It has its own random numbers, so that other sequences in a batch never change a draw.
 ///
-/// OpenAI's order: the temperature shapes the distribution whose head `top_p` then keeps. A vocabulary is passed in vector code a few
-/// times, and never sorted.
+/// The order is OpenAI's: the temperature shapes the distribution, then `top_p` keeps its head. Vector code passes over the vocabulary a few times
+/// and never sorts it.
 package struct TokenSampler {
     private let temperature: Float
     private let topP: Float
@@ -29,7 +29,8 @@ package struct TokenSampler {
         random = RandomBits(seed: parameters.seed.map { UInt64(bitPattern: $0) } ?? .random(in: .min ... .max))
     }
 
-    /// - logits: one for each token of the vocabulary, at least one; not-a-number never wins.
+    /// Draws a token.
+    /// - logits: one for each token of the vocabulary, at least one; NaN never wins.
     package mutating func sample(_ logits: UnsafeBufferPointer<Float>, with scratch: SamplerScratch) -> Token {
         let best = csampling_greatest(logits.baseAddress, logits.count)
         if temperature <= 0 { return Token(best) }
@@ -41,12 +42,13 @@ package struct TokenSampler {
 
     // MARK: Drawing
 
-    /// Below this part of the likeliest token's probability no filter has anything to say.
+    /// The part of the likeliest token's probability below which a token matters to no filter.
     private static let negligible: Float = 0x1p-24
-    /// So many tokens are sooner listed than searched for bounds.
+    /// The max number of tokens for which listing is faster than searching for weight bounds.
     private static let few = 2048
 
-    /// - total: of all weights.
+    /// Draws a token's index by the fastest method that the parameters allow; nil for none.
+    /// - total: the sum of all weights.
     private mutating func draw(of total: Double, with scratch: SamplerScratch) -> Int? {
         if topK <= 0, minP <= 0, typicalP >= 1, xtcProbability <= 0, mirostat == nil {
             return topP < 1 ? drawFromHead(of: total, with: scratch) : drawFromAll(of: total, with: scratch)
@@ -54,7 +56,8 @@ package struct TokenSampler {
         return drawFiltered(of: total, with: scratch)
     }
 
-    /// What a token weighs at least that `topP` may keep: if all of a vocabulary weighed less, it would not reach the part that is cut off.
+    /// Returns a lower bound on the weight of tokens that `topP` may keep. If all tokens of a vocabulary weighed less, their sum would not reach
+    /// the part that `topP` cuts off.
     private func leastOfHead(of total: Double, _ scratch: SamplerScratch) -> Float {
         min(1, Float((1 - Double(topP)) * total / Double(scratch.weights.count)))
     }
@@ -64,7 +67,7 @@ package struct TokenSampler {
         return place < scratch.weights.count ? place : scratch.weights.lastIndex { $0 > 0 }
     }
 
-    /// Draws from the likeliest tokens that together have the part `topP` of everything.
+    /// Draws from the likeliest tokens that together have the part `topP` of the total weight.
     private mutating func drawFromHead(of total: Double, with scratch: SamplerScratch) -> Int? {
         let wanted = Double(topP) * total
         let least = leastOfHead(of: total, scratch)
@@ -72,7 +75,8 @@ package struct TokenSampler {
             scratch.candidates.keepHead(weighing: wanted)
             return scratch.candidates.token(at: random.unit())
         }
-        // Many are alike: all above some classes belong to the head, and only what is in these has to be listed.
+        // Many tokens have similar weights. All tokens above the border classes belong to the head; only the tokens in these classes have to be
+        // listed.
         let border = WeightClass.border(in: scratch.weights, upTo: WeightClass.of(least), leaving: Self.few / 4) { $0.mass >= wanted }
         let bound = border.classes.lowerBound == 0 ? Float.infinity : WeightClass.floor(border.classes.lowerBound - 1)
         scratch.candidates.collect(scratch.weights, atLeast: WeightClass.floor(border.classes.upperBound), below: bound)
@@ -88,7 +92,8 @@ package struct TokenSampler {
 
     // MARK: Filters
 
-    /// Draws from what `min_p`, `top_k`, `typical_p`, `top_p`, XTC and mirostat leave, each of what the one before it left.
+    /// Draws from the tokens that `min_p`, `top_k`, `typical_p`, `top_p`, XTC and mirostat leave. Each filter applies to the tokens that the
+    /// previous one left.
     private mutating func drawFiltered(of total: Double, with scratch: SamplerScratch) -> Int? {
         let isTopPFirst = topP < 1 && topK <= 0 && typicalP >= 1 && minP <= 0
         var least = isTopPFirst ? leastOfHead(of: total, scratch) : max(minP, Self.negligible)
@@ -115,11 +120,11 @@ package struct TokenSampler {
     }
 }
 
-/// What draws need beside their own state. One for all samplers of a thread: it stays in the processor's cache. Nothing in it outlives a draw.
+/// The scratch memory of draws. All samplers of a thread share one, so that it stays in the processor's cache. Nothing in it outlives a draw.
 package final class SamplerScratch {
     fileprivate var weights: [Float] = []
     fileprivate var candidates = Candidates()
-    /// Logits as penalties and constraints change them.
+    /// The logits after penalties and constraints.
     var shaped: [Float] = []
 
     package init() {}
@@ -128,7 +133,8 @@ package final class SamplerScratch {
 @available(*, unavailable)
 extension SamplerScratch: Sendable {}
 
-/// xoshiro256++ (Blackman and Vigna, 2018), seeded by SplitMix64 as its authors recommend: the same draws on every machine.
+/// The random number generator xoshiro256++ (Blackman and Vigna, 2018), seeded by SplitMix64 as its authors recommend. It gives the same draws on
+/// every machine.
 struct RandomBits {
     private var state: (UInt64, UInt64, UInt64, UInt64)
 
@@ -156,7 +162,7 @@ struct RandomBits {
         return result
     }
 
-    /// 0 to 1, without 1.
+    /// Returns a number from 0 to 1, excluding 1.
     mutating func unit() -> Double { Double(next() >> 11) * 0x1p-53 }
 
     private func rotated(_ bits: UInt64, _ by: UInt64) -> UInt64 { (bits << by) | (bits >> (64 - by)) }

@@ -1,20 +1,20 @@
 import CSampling
 
-/// Classes of nearly equal weights: 16 for each power of two, from 1 down; the last one has all the rest.
+/// Classes of nearly equal weights: 16 for each power of two, from 1 down. The last class has all smaller weights.
 enum WeightClass {
     static let count = 1024
 
     static func of(_ weight: Float) -> Int { min(count - 1, max(0, Int(Float(1).bitPattern >> 19) - Int(weight.bitPattern >> 19))) }
 
-    /// What a member weighs at least.
+    /// Returns the min weight of a class's members.
     static func floor(_ index: Int) -> Float {
         index == count - 1 ? 0 : Float(bitPattern: (Float(1).bitPattern >> 19 - UInt32(index)) << 19)
     }
 
-    /// Classes of which one is the first with which there is enough, and what the heavier ones have together.
+    /// Returns a range of classes that contains the first class at which `isEnough` is true, and the total mass and count of the heavier classes.
     ///
-    /// Nothing is listed: each pass over the vocabulary measures what is above a few bounds, and leaves a fifth of the classes.
-    /// - few: members of the classes that are left, which are so few that they are sooner listed than parted by another pass.
+    /// No token is listed: each pass over the vocabulary measures the tokens above a few bounds, and leaves a fifth of the classes.
+    /// - few: the number of tokens in the remaining classes at which listing them is faster than another pass.
     static func border(
         in weights: [Float], upTo last: Int = count - 1, leaving few: Int, until isEnough: (CSamplingMeasure) -> Bool
     ) -> (classes: ClosedRange<Int>, above: CSamplingMeasure) {

@@ -1,52 +1,52 @@
 import ShimmyCore
 
-/// Guesses how one sequence goes on: as a text that its client predicted, or as it went on before, where the last tokens were the same.
+/// The source of drafts for one sequence: the client's prediction, or the text after an earlier occurrence of the last tokens.
 ///
-/// Guesses are verified in one step, so a wrong one costs time but never changes a token. Most places where a text could repeat itself
-/// are none: so the drafter follows such a place silently first, and guesses only when the text has followed it for a while. Following
-/// costs nothing, and how often it fails says whether guessing pays.
+/// Drafts are verified in one step, so a rejected draft costs time but never changes a token. Most earlier occurrences do not start a repetition.
+/// The drafter therefore follows one silently first, and drafts only after the text has followed it for a while. Following costs nothing, and its
+/// failure rate shows whether drafting pays off.
 struct Drafter {
-    /// What is followed, and where it goes on.
+    /// The text that a trail follows.
     private enum Source { case prediction, history }
     private struct Trail {
         var source: Source
         var place: Int
-        /// Tokens that came as the trail said.
+        /// The number of consecutive tokens that matched the trail.
         var streak: Int
     }
 
     /// The client's prediction (`prediction` in OpenAI's API); empty for none.
     private let prediction: NGramIndex
     private let prompt: NGramIndex
-    /// Where the prediction was left.
+    /// The index where the text left the prediction.
     private var predictionLeft = 0
-    /// What follows each n-gram of the answer, where it stood last.
+    /// The index after the last occurrence of each n-gram of the answer.
     private var places: [NGram: Int] = [:]
     private var seen: Int
     private var trail: Trail?
-    /// A long trail that the text left before its token `at`: an edit of a copied text leaves it for a token or a few.
+    /// A long trail that the text left before its token `at`; nil for none. An edit of a copied text leaves the trail for a few tokens.
     private var left: (trail: Trail, at: Int)?
-    /// How likely the next token is what a trail says that is worth guessing from. 0 to 1.
+    /// The estimated probability that the next token matches a trail that is long enough to draft from. 0 to 1.
     private(set) var acceptance = 0.8
 
-    /// Tokens of a guess at most, and tokens that have to come true before one.
+    /// The max number of tokens of a draft, and the number of tokens that must match the trail before the first draft.
     private static let longest = 32
     private static let certain = 2
-    /// Tokens that a trail was followed for, if coming back to it is worth a look; how many of its tokens an edit may drop, and how
-    /// many it may put in.
+    /// The min number of matched tokens that make a trail worth returning to, the max number of its tokens that an edit may drop, and the max
+    /// number of tokens that an edit may insert.
     private static let long = 8
     private static let near = 4
     private static let soon = 8
-    /// Tokens of the prediction after the place where the text left it that are searched for the place where it comes back.
+    /// The number of tokens of the prediction that are searched for the text's return, after the index where the text left it.
     private static let nearby = 512
 
-    /// See `NGramIndex`.
+    /// Three consecutive tokens; see `NGramIndex`.
     private struct NGram: Hashable {
         let first: Token
         let second: Token
         let third: Token
 
-        /// The n-gram that ends before `end`.
+        /// Creates the n-gram that ends before `end`; nil when fewer than three tokens precede it.
         init?(_ tokens: [Token], before end: Int) {
             guard end >= 3 else { return nil }
             (first, second, third) = (tokens[end - 3], tokens[end - 2], tokens[end - 1])
@@ -57,30 +57,31 @@ struct Drafter {
         self.prompt = prompt
         self.prediction = prediction
         seen = prompt.tokens.count + 1
-        // What a client took the trouble to predict is believed from the start.
+        // A client's prediction is trusted from the start.
         trail = prediction.tokens.isEmpty ? nil : Trail(source: .prediction, place: 0, streak: 4)
     }
 
     struct Guess: Equatable {
         var tokens: [Token] = []
-        /// Whether the client predicted it.
+        /// Whether the tokens come from the client's prediction.
         var isPrediction = false
     }
 
-    /// Whether the text is where the client predicted it.
+    /// Whether the text currently follows the client's prediction.
     var followsPrediction: Bool { trail?.source == .prediction }
 
-    /// - tokens: prompt and answer so far, as `didAppend` saw them last.
+    /// Returns a draft of the next tokens, at most `limit`; empty for none.
+    /// - tokens: prompt and answer so far, as last passed to `didAppend`.
     func guess(after tokens: [Token], atMost limit: Int) -> Guess {
         guard limit > 0, let trail, trail.streak >= Self.certain else { return Guess() }
         let source = trail.source == .prediction ? prediction.tokens : tokens
-        // The longer the text has followed, the longer it will.
+        // The longer the text has followed the trail, the longer it will probably continue to.
         let end = min(trail.place + min(limit, max(4, 2 * trail.streak), Self.longest), source.count)
         guard trail.place < end else { return Guess() }
         return Guess(tokens: Array(source[trail.place..<end]), isPrediction: trail.source == .prediction)
     }
 
-    /// A token was sampled; `tokens` ends with it.
+    /// Takes in a sampled token, the last one of `tokens`.
     mutating func didAppend(_ tokens: [Token]) {
         guard let token = tokens.last else { return }
         let said = trail.flatMap { trail -> Token? in
@@ -101,8 +102,8 @@ struct Drafter {
         trail = newTrail(tokens)
     }
 
-    /// A place where the last tokens stood before. The prediction is better than the history; in it the text comes back after the
-    /// place that it left rather than before it.
+    /// Returns a trail from an earlier occurrence of the last tokens; nil for none. The prediction has priority over the history. The text usually
+    /// returns to the prediction after the index where it left, not before it.
     private func newTrail(_ tokens: [Token]) -> Trail? {
         guard let gram = NGram(tokens, before: tokens.count) else { return nil }
         if let back = wayBack(tokens) { return back }
@@ -113,7 +114,7 @@ struct Drafter {
         return (places[gram] ?? prompt.lastEnd(ofGramEnding: tokens)).map { Trail(source: .history, place: $0, streak: 0) }
     }
 
-    /// Where a long trail goes on after the newest token, if that stands near the place where the text left it.
+    /// Returns the continuation of the long trail that the text left, if the newest token occurs near the index where it left; nil otherwise.
     private func wayBack(_ tokens: [Token]) -> Trail? {
         guard let (trail, at) = left, tokens.count < at + Self.soon, let token = tokens.last else { return nil }
         let source = trail.source == .prediction ? prediction.tokens : tokens
@@ -122,7 +123,7 @@ struct Drafter {
         return Trail(source: trail.source, place: place + 1, streak: Self.certain)
     }
 
-    /// Takes in the n-grams that ended since the last call, but for the newest: it would find itself.
+    /// Indexes the n-grams that ended since the last call, except the newest, which would match itself.
     private mutating func learn(_ tokens: [Token]) {
         for end in seen..<max(seen, tokens.count) {
             if let gram = NGram(tokens, before: end) { places[gram] = end }

@@ -1,7 +1,8 @@
-/// Who asks for the work. Owners share the engine in proportion to their weights, however many sequences each of them brings.
+/// The owner of a request, such as an API key or a client's address. Owners share the engine in proportion to their weights, however many sequences
+/// each of them submits.
 package struct Owner: Hashable, Sendable {
     package let name: String
-    /// 1 for everybody but those who were promised more.
+    /// The owner's weight: 1, or more for owners that were promised more.
     package let weight: Double
 
     package init(_ name: String, weight: Double = 1) {
@@ -10,21 +11,21 @@ package struct Owner: Hashable, Sendable {
         self.weight = weight
     }
 
-    /// Work that belongs to nobody in particular.
+    /// The owner of work that belongs to no particular owner.
     package static let common = Owner("")
 }
 
-/// Counts the service that each owner had; whoever had least comes next.
+/// Counters of the service that each owner received. The owner with the least service comes next.
 ///
-/// The counters are virtual (Sheng et al., "Fairness in Serving Large Language Models", OSDI 2024): an owner that comes back is lifted to
-/// the least of those present, so that nobody can save up service by being idle, nor lose any to those who were here before.
+/// The counters are virtual (Sheng et al., "Fairness in Serving Large Language Models", OSDI 2024). A returning owner is lifted to the least
+/// service of the present owners. It cannot save up service while idle, and it loses none to the owners that were present before.
 struct FairShare {
     private var served: [Owner: Double] = [:]
     private var present: [Owner: Int] = [:]
-    /// What the last one to leave had: where the next one starts when nobody is present.
+    /// The service of the last owner that left. The next owner starts there when no other is present.
     private var level = 0.0
 
-    /// Tokens of a stream cost more than those of a prompt: they come one by one.
+    /// The cost of a stream's token relative to a prompt's token: streams compute theirs one by one.
     static let decodeWeight = 2.0
 
     mutating func enter(_ owner: Owner) {
@@ -40,7 +41,7 @@ struct FairShare {
         present[owner] = count > 1 ? count - 1 : nil
         guard count == 1 else { return }
         level = max(level, served[owner] ?? 0)
-        // With nobody present all start equal again; so the table never grows with the owners of a day.
+        // When no owner is present, all start equal again, so that the table does not grow with every owner ever seen.
         if present.isEmpty { served = [:] }
     }
 

@@ -1,25 +1,26 @@
 package import ShimmyCore
 
-/// Finds where three tokens stood last in a text.
+/// An index of the last occurrence of each run of three tokens in a text.
 ///
-/// Made once for all choices of a request, before the engine sees it, in time proportional to the text: a hash table of places with linear
-/// probing. The hash's factors are random, so that no text can be made for which it is slow.
+/// It is built once for all choices of a request, before the engine receives the request, in time proportional to the text. It is a hash table with
+/// linear probing. The hash's factors are random, so that a client cannot craft a text that makes it slow.
 package struct NGramIndex: Sendable {
     package let tokens: [Token]
-    /// Ends of n-grams, by their hashes; 0 for an empty place. Twice as many as n-grams at least.
+    /// The ends of n-grams, by their hashes; 0 for an empty entry. It has at least twice as many entries as there are n-grams.
     private var table: [Int32] = []
     private let factors: (UInt64, UInt64, UInt64)
     private let shift: UInt64
-    /// Of the last n-gram that is looked for.
+    /// The end of the last n-gram that is indexed.
     private let bound: Int
 
-    /// Three tokens: two meet by chance, four miss the beginning of what is repeated.
+    /// The tokens of an n-gram. Two match by chance; four miss the beginning of a repetition.
     private static let length = 3
     private static let randomFactors = (randomOdd(), randomOdd(), randomOdd())
 
     private static func randomOdd() -> UInt64 { .random(in: .min ... .max) | 1 }
 
-    /// - isComplete: nothing follows the tokens, so that their last n-gram is of no use.
+    /// Indexes a text.
+    /// - isComplete: whether nothing follows the tokens, which makes their last n-gram useless.
     package init(_ tokens: [Token], isComplete: Bool = false) {
         self.tokens = tokens
         factors = Self.randomFactors
@@ -34,14 +35,15 @@ package struct NGramIndex: Sendable {
         for end in Self.length...bound { table[place(ofGramIn: tokens, before: end)] = Int32(end) }
     }
 
-    /// Where the last three of some tokens stood last: the index after them; nil for nowhere.
+    /// Returns the index after the last occurrence of the last three tokens of `text`; nil for none.
     func lastEnd(ofGramEnding text: [Token]) -> Int? {
         guard text.count >= Self.length, !table.isEmpty else { return nil }
         let end = table[place(ofGramIn: text, before: text.count)]
         return end > 0 ? Int(end) : nil
     }
 
-    /// The first index, of so many from `start` on, after the last three of some tokens.
+    /// Returns the first index after an occurrence of the last three tokens of `text`; nil for none. It tests `start` and the `count` indices after
+    /// it.
     func firstEnd(ofGramEnding text: [Token], from start: Int, within count: Int) -> Int? {
         guard text.count >= Self.length else { return nil }
         let first = max(start, Self.length)
@@ -49,7 +51,7 @@ package struct NGramIndex: Sendable {
         return (first...min(bound, first + count)).first { isGram(in: text, before: text.count, theOneBefore: $0) }
     }
 
-    /// The place of the table that has this n-gram, or the empty one where it belongs.
+    /// Returns the index of the table entry for this n-gram, or of the empty entry where it belongs.
     private func place(ofGramIn text: [Token], before end: Int) -> Int {
         var hash = UInt64(UInt32(bitPattern: text[end - 3])) &* factors.0
         hash = (hash ^ (hash >> 32)) &* factors.1 &+ UInt64(UInt32(bitPattern: text[end - 2])) &* factors.2

@@ -1,10 +1,11 @@
 import ShimmyCore
 
 extension Scheduler {
-    /// - others: other engines with streams, which share the time between two tokens of theirs with this one.
-    /// - held: sequences whose next token cannot be drawn yet.
-    /// - spent: seconds of the time between two tokens that were spent on the step already.
-    /// - slowdown: how many times as long as usual the step is likely to take. At least 1.
+    /// Plans the next step.
+    /// - others: the number of other engines with streams; they share the time between two tokens with this engine.
+    /// - held: sequences whose next token cannot be sampled yet.
+    /// - spent: seconds of the time between two tokens that were already spent on this step.
+    /// - slowdown: the expected duration of the step as a multiple of the usual duration. At least 1.
     package mutating func schedule(
         beside others: Int = 0, holding held: Set<SequenceID> = [], spent: Double = 0, slowdown: Double = 1
     ) -> Step {
@@ -18,7 +19,7 @@ extension Scheduler {
         let streams = step.batch.chunks.count
         let rows = rowsBeside(streams, turn, within: gap, isAlone: others == 0)
         let limit = min(streams + rows, limits.batchTokens)
-        // Forced tokens and prompts have half of the rows each, and what the other leaves.
+        // Forced tokens and prompts get half of the rows each, plus the rows that the other half does not use.
         let isShared = !isDeterministic && (turn.hasPrompts || !turn.prefills)
         planForced(into: &step, upTo: isShared ? min(limit, streams + rows / 2) : limit)
         guard turn.prefills else { return step }
@@ -33,14 +34,14 @@ extension Scheduler {
         for index in waiting.indices where waiting[index].isHeld || !held.isEmpty { waiting[index].isHeld = held.contains(waiting[index].id) }
     }
 
-    /// Flexible work runs only when there is no other; its slots and cells are lent. One that runs alone, and the same way each time, is not
-    /// interrupted.
+    /// Whether the next step computes flex sequences. They run only when there is no other work; their slots and cells are on loan. In
+    /// deterministic mode, which runs one sequence alone, a running sequence is not interrupted.
     private var isFlexTurn: Bool {
         if isDeterministic, let sequence = running.first { return sequence.isFlex }
         return !(running.contains { !$0.isFlex } || waiting.contains { !$0.isFlex })
     }
 
-    /// How many rows fit into a step beside the next token of each of its streams: forced tokens and prompts.
+    /// Returns how many rows of forced tokens and prompts fit into a step beside the next token of each of its streams.
     private func rowsBeside(_ streams: Int, _ turn: AdapterTurns.Turn, within gap: Double, isAlone: Bool) -> Int {
         if isDeterministic { return limits.batchTokens }
         if streams == 0, turn.otherSets == 0, isAlone {
@@ -48,25 +49,27 @@ extension Scheduler {
         }
         let rows = max(leastRows, time.rows(within: gap - turn.otherSeconds, besides: streams) ?? StepTarget.firstRows)
         if turn.otherSets == 0 { return rows }
-        // The turns of all sets together have the rows of one gap, most of them where prompts are computed.
+        // All adapter sets share the rows of one gap. The set whose prompts are computed gets most of them.
         let part = rows / (1 + turn.otherSets)
         guard turn.prefills, turn.hasPrompts else { return part }
         return max(leastRows, rows - turn.otherForced.reduce(0) { $0 + min($1, part / 2) })
     }
 
-    /// A prompt goes on however long its steps take; more slowly where they are long since cores were given away, which ends soon.
+    /// The min number of prefill rows in a step, so that a prompt makes progress however long its steps take. It is lower while steps are slow
+    /// because cores were given away, which ends soon.
     private var leastRows: Int { stepTimes.isSlowed ? StepTarget.leastRows / 4 : StepTarget.leastRows }
 
     // MARK: Prefill
 
-    /// - limit: tokens of the batch.
+    /// Plans prefill of running and waiting sequences.
+    /// - limit: the max number of tokens of the batch.
     private mutating func planPrefill(into step: inout Step, upTo limit: Int, flex: Bool) {
-        // Whoever does not fit waits for the running ones to end, and lets nobody pass who would take what it waits for.
+        // A request that does not fit waits for running sequences to finish; later requests that need the same cells wait behind it.
         var isFull = false
         for id in prefillOrder(flex: flex) {
             guard step.batch.tokenCount < limit else { return }
             if let place = waiting.firstIndex(where: { $0.id == id }) {
-                // Cells that another one is about to compute anyway are worth waiting for; whoever is behind may go first.
+                // Waiting pays off when another sequence is about to compute the same cells. Sequences behind this one may go first.
                 if isFull || isRestoring(step) || awaitsPrefill(place) { continue }
                 isFull = waiting[place].adapters == step.batch.adapters ? !admit(id, into: &step) : !canStart(waiting[place])
                 if isFull { continue }
@@ -77,8 +80,8 @@ extension Scheduler {
         }
     }
 
-    /// Everybody with a prompt to compute: the least served owner first, of an owner's prompts the shortest.
-    /// A prompt counts as shorter by what was computed of others since it came, so that none waits for ever.
+    /// Returns all sequences with a prompt to compute: the least served owner first, and the shortest prompt of an owner first. A prompt counts as
+    /// shorter by the number of prompt tokens that were computed since it arrived, so that none waits forever.
     func prefillOrder(flex: Bool) -> [SequenceID] {
         let candidates = running.filter { !$0.isDecoding && $0.isFlex == flex } + waiting.filter { $0.isFlex == flex }
         return
@@ -90,10 +93,11 @@ extension Scheduler {
             .map(\.id)
     }
 
-    /// What is to be restored is there when the step begins, or not: until then nobody shares it.
+    /// Returns whether the step restores a prefix. The restore succeeds or fails when the step begins; until then no other sequence may share the
+    /// prefix.
     private func isRestoring(_ step: Step) -> Bool { step.operations.contains { if case .restore = $0 { true } else { false } } }
 
-    /// Starts a waiting sequence; false when it has to wait for a slot or for cells.
+    /// Starts a waiting sequence. Returns false when it has to wait for a slot or for cells.
     private mutating func admit(_ id: SequenceID, into step: inout Step) -> Bool {
         guard let candidate = waiting.first(where: { $0.id == id }), canTakeTurns(candidate) else { return false }
         if running.count >= limits.running {
@@ -122,7 +126,7 @@ extension Scheduler {
         return true
     }
 
-    /// The cells that are restored into have to be free before.
+    /// Adds a restore operation to the step, after the evictions that free its cells.
     private mutating func planRestore(_ operation: CacheOperation, into step: inout Step) {
         while cache.cellsUsed + step.batch.tokenCount > limits.cells, let eviction = cache.evict() {
             counters.evictions += 1
@@ -131,19 +135,20 @@ extension Scheduler {
         step.operations.append(operation)
     }
 
-    /// A sequence starts only when all its known tokens fit and everybody has room to grow for a while:
-    /// one that is paused again right after it was computed again would cost more than it brings.
+    /// Returns whether all known tokens of a sequence fit and all sequences have room to grow for a while. A sequence that is preempted again right
+    /// after it was recomputed would cost more than it gains.
     private func fits(_ candidate: SequenceState) -> Bool {
         if running.isEmpty { return true }
         let known = cache.known(of: candidate.tokens, with: candidate.adapters, atMost: candidate.reusableCount)
         let needed = running.reduce(cache.busyCells) { $0 + $1.pendingCount + $1.expectedGrowth }
-        // What is restored lies in cells of its own.
+        // A restored prefix uses cells of its own.
         let shared = PrefixCache.isWorthRestoring(candidate.restorable, besides: known.cached) ? 0 : known.busy
         return needed + candidate.tokens.count + candidate.expectedGrowth - shared <= limits.cells
     }
 
-    /// Who would be paused for a sequence that finds all slots taken: flexible work, or for an owner that has nothing running the youngest of
-    /// whoever runs most for their weight. Nil for nobody.
+    /// Returns the sequence to preempt for a candidate when the limit of running sequences is reached: a flex sequence, or, for an owner with
+    /// nothing running, the youngest sequence of the owner that runs the most sequences relative to its weight. Nil when no sequence may be
+    /// preempted.
     private func victim(for candidate: SequenceState) -> SequenceID? {
         if isDeterministic { return nil }
         if !candidate.isFlex, let lent = running.last(where: \.isFlex) { return lent.id }
@@ -153,17 +158,17 @@ extension Scheduler {
         return running.last { $0.owner == most }?.id
     }
 
-    /// Whether a waiting sequence would start if it were its adapters' turn.
+    /// Returns whether a waiting sequence would start if it were its adapter set's turn.
     func canStart(_ candidate: SequenceState) -> Bool {
         guard canTakeTurns(candidate), running.count < limits.running || victim(for: candidate) != nil else { return false }
         return fits(candidate) || (!candidate.isFlex && running.contains(where: \.isFlex))
     }
 
-    /// Whether a running prefill is about to compute a good deal more of a waiting sequence's tokens than lie in the cache: then it is cheaper
-    /// to wait and share. Of several requests with one new prefix only the first computes it.
+    /// Returns whether a running prefill is about to compute considerably more of a waiting sequence's tokens than the cache contains. It is then
+    /// cheaper to wait and share. Of several requests with one new prefix only the first computes it.
     ///
-    /// Prompts are compared once for each prefill that is waited for, not in each step.
-    /// - place: in `waiting`.
+    /// Prompts are compared once for each awaited prefill, not in each step.
+    /// - place: the index in `waiting`.
     mutating func awaitsPrefill(_ place: Int) -> Bool {
         if let (id, until) = waiting[place].awaited, running.contains(where: { $0.id == id && !$0.isDecoding && $0.computed < until }) { return true }
         let awaited = prefill(computing: waiting[place])
@@ -175,23 +180,23 @@ extension Scheduler {
         guard !candidate.isScoring, running.contains(where: { !$0.isDecoding }) else { return nil }
         let tokens = candidate.tokens
         let cached = cache.known(of: tokens, with: candidate.adapters).cached
-        // Flexible work stands still while anybody else waits for something.
+        // Flex sequences make no progress while a regular sequence waits, so a regular sequence does not wait for them.
         for other in running where !other.isDecoding && other.adapters == candidate.adapters && (!other.isFlex || candidate.isFlex) {
             let alike = min(other.tokens.countInCommon(with: tokens), tokens.count - 1)
             let common = limits.canRewind ? alike : other.lastCheckpoint(upTo: alike)
-            // What it has computed itself is no reason not to wait for the rest.
+            // Cached tokens that `other` itself has computed are not a reason against waiting for the rest of its prompt.
             let otherwiseCached = cached <= other.computed ? 0 : cached
             if other.computed < common, common >= otherwiseCached + Self.worthWaitingFor { return (other.id, common) }
         }
         return nil
     }
 
-    /// Tokens; fewer are computed again sooner than they are waited for.
+    /// The min number of tokens worth waiting for. Recomputing fewer is faster.
     private static let worthWaitingFor = 32
 
     // MARK: Cells
 
-    /// Adds `count` tokens of a running sequence to the step, freeing cells for them if need be.
+    /// Adds `count` tokens of a running sequence to the step and frees cells for them if necessary.
     mutating func plan(_ id: SequenceID, count: Int, into step: inout Step) {
         guard running.contains(where: { $0.id == id }), makeRoom(for: count, keeping: id, step: &step) else { return }
         guard let sequence = running.first(where: { $0.id == id }), let slot = sequence.slot else { return }
@@ -203,18 +208,18 @@ extension Scheduler {
         step.batch.chunks.append(chunk)
     }
 
-    /// As many of a sequence's pending tokens as can have the logits that are wanted of them.
+    /// Returns how many of a sequence's pending tokens this step can compute, given the limit of rows with logits.
     private func countWithLogits(of sequence: SequenceState, in step: Step) -> Int {
         guard sequence.isScoring else { return sequence.plannableCount }
-        // One row stays for each of the others that may still sample in this step, be they running or yet to start.
+        // Reserve one row for each other sequence, running or yet to start, that may still sample in this step.
         let others = limits.running - 1 - step.batch.chunks.count { $0.samples || !$0.continuesStream }
         let outputs = max(1, limits.outputs - step.batch.outputCount - others)
         let unscored = max(0, (sequence.firstUnscored ?? 0) - 1 - sequence.computed)
         return min(sequence.plannableCount, unscored + outputs)
     }
 
-    /// Frees cells until `count` more fit beside the step's: idle prefixes first, then lent ones, then the youngest sequence but `id`.
-    /// Returns false when `id` itself is the youngest and has to wait.
+    /// Frees cells until `count` more tokens fit beside the step's: first those of idle prefixes, then of flex sequences, then of the youngest
+    /// sequence other than `id`. Returns false when `id` itself is the youngest and has to wait.
     private mutating func makeRoom(for count: Int, keeping id: SequenceID, step: inout Step) -> Bool {
         while cache.cellsUsed + step.batch.tokenCount + count > limits.cells {
             if let eviction = cache.evict() {
@@ -230,7 +235,7 @@ extension Scheduler {
         return true
     }
 
-    /// Gives up idle prefixes until so many rows more fit into the step; returns how many do.
+    /// Evicts idle prefixes until `rows` more rows fit into the step. Returns how many of them fit.
     mutating func evict(for rows: Int, in step: inout Step) -> Int {
         while cache.cellsUsed + step.batch.tokenCount + rows > limits.cells, let eviction = cache.evict() {
             counters.evictions += 1
@@ -243,7 +248,7 @@ extension Scheduler {
         while let eviction = cache.evict() { step.operations += eviction }
     }
 
-    /// Sends a running sequence back to wait. Its cells stay as an idle prefix for as long as nobody needs them.
+    /// Preempts a running sequence: it waits again. Its cells stay as an idle prefix until other sequences need them.
     mutating func pause(_ id: SequenceID, in step: inout Step) {
         guard let index = running.firstIndex(where: { $0.id == id }) else { return }
         step.batch.chunks.removeAll { $0.sequence == id }

@@ -1,14 +1,14 @@
 import ShimmyCore
 
 extension Scheduler {
-    /// Plans one token for every stream.
+    /// Plans one token for every stream of the step's adapter set.
     mutating func planStreams(into step: inout Step, flex: Bool) {
         let streams = running.filter { $0.isDecoding && $0.isFlex == flex && $0.adapters == step.batch.adapters }
         for sequence in streams where sequence.plannableCount > 0 { plan(sequence.id, count: 1, into: &step) }
     }
 
-    /// Adds tokens that constraints forced to the streams' chunks, in equal parts. No sequence is preempted for them.
-    /// - limit: tokens of the batch.
+    /// Adds forced tokens from constraints to the streams' chunks, in equal parts. No sequence is preempted for them.
+    /// - limit: the max number of tokens of the batch.
     mutating func planForced(into step: inout Step, upTo limit: Int) {
         var open: [(chunk: Int, sequence: Int, rest: Int)] = []
         for (position, chunk) in step.batch.chunks.enumerated() where chunk.continuesStream && !chunk.samples {
@@ -16,7 +16,7 @@ extension Scheduler {
             let rest = running[index].plannableCount - chunk.tokens.count
             if rest > 0 { open.append((position, index, rest)) }
         }
-        // The shortest first: what it leaves of its part goes to the others.
+        // The shortest comes first: the rows of its part that it does not use go to the others.
         open.sort { ($0.rest, $0.chunk) < ($1.rest, $1.chunk) }
         for (done, (position, index, rest)) in open.enumerated() {
             let room = evict(for: limit - step.batch.tokenCount, in: &step)
@@ -31,12 +31,12 @@ extension Scheduler {
         chunk.samples = begin + count == sequence.tokens.count && sequence.maximumTokens > 0
     }
 
-    /// Lengthens the streams' chunks by drafts, where verifying them costs less than what they are likely to save.
+    /// Adds drafts to the streams' chunks where verifying them costs less than they are likely to save.
     mutating func planDrafts(into step: inout Step, _ turn: AdapterTurns.Turn, within gap: Double) {
         let streams = step.batch.chunks.count
         guard limits.canRewind, !isDeterministic, streams > 0, let rowSeconds = time.rowSeconds, let stepSeconds = time.decodeSeconds(rows: streams)
         else { return }
-        // A few are worth a try where the measured time may be wrong; a step on fewer cores has none to lose.
+        // A few drafts are worth trying because the measured time may be wrong. A step on fewer cores has no time to spare.
         let least = stepTimes.isSlowed ? 0 : 4
         let rowsInTime = max(least, (time.rows(within: gap - turn.otherSeconds, besides: streams) ?? 0) / (1 + turn.otherSets))
         let used = step.batch.tokenCount
@@ -45,10 +45,11 @@ extension Scheduler {
         for (position, chunk) in step.batch.chunks.enumerated() where chunk.samples {
             guard room > 0 else { return }
             guard let index = running.firstIndex(where: { $0.id == chunk.sequence }) else { continue }
-            // A token of a stream costs its share of the step; a draft pays when a row costs clearly less than the tokens that it brings.
-            // Clearly, since rows of a short chunk cost more than those of a long prompt, which are what was measured.
+            // A stream's token costs its share of the step. A draft pays off when a row costs clearly less than the tokens that it is likely to
+            // yield. The margin is needed because a row of a short chunk costs more than a row of a long prompt, and the measured rows are those of
+            // long prompts.
             let pays = running[index].acceptance * stepSeconds / Double(streams) > 1.5 * rowSeconds
-            // A client's prediction is trusted while it comes true and no other stream has to wait for it.
+            // A client's prediction is trusted while most of it is accepted and no other stream has to wait for it.
             guard pays || (streams == 1 && running[index].followsPrediction && running[index].acceptance > 0.5) else { continue }
             let left = min(running[index].maximumTokens - running[index].generatedCount, limits.contextLength - running[index].tokens.count)
             let guess = running[index].guess(atMost: min(room, left - 1))

@@ -1,30 +1,31 @@
 import ShimmyCore
 
-/// Whose turn it is. llama.cpp applies adapters to all that a step computes, so that sequences with different ones cannot share a step.
+/// The turns of adapter sets. llama.cpp applies adapters to a whole step, so sequences with different adapters cannot share one.
 struct AdapterTurns {
-    /// What one step may compute.
+    /// The work that one step may compute.
     struct Turn {
         var adapters: AdapterSet
-        /// Whether prompts are computed in it; in other turns streams alone go on.
+        /// Whether the step computes prompts. In other turns only streams continue.
         var prefills = true
-        /// Whether prompts are being computed or wait, in this turn or in another one.
+        /// Whether prompts are being computed or waiting, in this turn or in another one.
         var hasPrompts = false
-        /// Other sets with streams, and the seconds that their turns take: they are part of the gap between two tokens of any stream.
+        /// The number of other sets with streams. Their turns take `otherSeconds` in total, which is part of the gap between two tokens of any
+        /// stream.
         var otherSets: Int { otherForced.count }
         var otherSeconds = 0.0
-        /// The forced tokens of each of these sets that are not computed yet.
+        /// For each of these sets, the number of forced tokens that are not computed yet.
         var otherForced: [Int] = []
     }
 
-    /// Sets that run at the same time; more would spread the turns so thin that nobody's stream goes on. The others wait.
+    /// The max number of sets that run at the same time; the others wait. With more sets, turns would be so rare that every stream would stall.
     static let most = 8
 
-    /// When each set that has work was last served.
+    /// The time of each set's last turn, by `clock`. Only sets with work have an entry.
     private var last: [AdapterSet: Int] = [:]
     private var clock = 0
 
-    /// The one of the candidates that was not served for longest; the first one of equals.
-    /// - present: all sets that have work; others are forgotten.
+    /// Returns the candidate whose last turn is longest ago, the first of equals; nil without candidates.
+    /// - present: all sets with work. Other sets are forgotten.
     mutating func next(of candidates: [AdapterSet], present: Set<AdapterSet>) -> AdapterSet? {
         last = last.filter { present.contains($0.key) }
         guard let next = candidates.min(by: { last[$0, default: 0] < last[$1, default: 0] }) else { return nil }
@@ -35,8 +36,9 @@ struct AdapterTurns {
 }
 
 extension Scheduler {
-    /// Sets with streams take turns, a token each. Prompts are computed in the turns of the set whose prompt comes first by the usual order, and
-    /// of no other: so the owner that was served least is served next, whatever adapters others ask for.
+    /// Chooses the adapter set of the next step and the work that the step may compute. Sets with streams take turns of one token each. Prompts are
+    /// computed only in the turns of the set whose prompt comes first by the usual order, so the least served owner is served next, whatever
+    /// adapters other owners request.
     mutating func nextTurn(flex: Bool) -> AdapterTurns.Turn {
         let sequences = (running + waiting).filter { $0.isFlex == flex }
         guard let first = sequences.first else { return .init(adapters: .none) }
@@ -47,7 +49,7 @@ extension Scheduler {
         }
         let streams = Dictionary(grouping: running.filter { $0.isDecoding && $0.isFlex == flex }, by: \.adapters)
         let leader = prefillLeader(flex: flex)
-        // In the order of arrival, so that equals do not depend on hashes.
+        // In order of arrival, so that the choice between equals does not depend on hash values.
         var candidates: [AdapterSet] = []
         for sequence in sequences where streams[sequence.adapters] != nil || sequence.adapters == leader {
             if !candidates.contains(sequence.adapters) { candidates.append(sequence.adapters) }
@@ -60,7 +62,7 @@ extension Scheduler {
             otherForced: others.map { $0.reduce(0) { $0 + max(0, $1.pendingCount - 1) } })
     }
 
-    /// The adapters of the first prompt that can go on, or start.
+    /// Returns the adapters of the first prompt that can continue or start; nil when there is none.
     private mutating func prefillLeader(flex: Bool) -> AdapterSet? {
         var isFull = false
         for id in prefillOrder(flex: flex) {
@@ -72,9 +74,9 @@ extension Scheduler {
         return nil
     }
 
-    /// Whether a sequence's adapters may be among those that take turns.
+    /// Returns whether a sequence's adapter set may take turns, given the limit on sets.
     func canTakeTurns(_ candidate: SequenceState) -> Bool {
-        // Flexible work takes no turns while there is other work.
+        // Flex sequences take no turns while there is other work.
         let sets = Set(running.filter { candidate.isFlex || !$0.isFlex }.map(\.adapters))
         return sets.contains(candidate.adapters) || sets.count < AdapterTurns.most
     }

@@ -1,10 +1,10 @@
 package import ShimmyCore
 
-/// How long steps may take. Seconds.
+/// The target times of a step, in seconds.
 package struct StepTarget: Sendable, Equatable {
-    /// Between two tokens of a running stream, whatever else arrives.
+    /// The target for the time between two tokens of a running stream, whatever other work arrives.
     package var gap: Double
-    /// Of a step that nobody's stream waits for: how long a new request may wait for the step before it.
+    /// The target for a step that no stream waits for. It limits how long a new request waits for the current step.
     package var prefill: Double
 
     package init(gap: Double = 0.1, prefill: Double = 1) {
@@ -12,30 +12,30 @@ package struct StepTarget: Sendable, Equatable {
         self.prefill = prefill
     }
 
-    /// Rows of prefill in any step that has some: streams may slow prefill down, never stop it.
+    /// The min number of prefill rows in a step with prefill. Streams may slow prefill down but never stop it.
     static let leastRows = 16
-    /// Rows of prefill beside streams before anything was measured.
+    /// The number of prefill rows beside streams before any step was measured.
     static let firstRows = 32
 }
 
-/// What one step does: changes of the cache first, in order, then the batch to compute.
+/// The work of one step: cache operations to perform first, in order, then the batch to compute.
 package struct Step: Sendable, Equatable {
     package var operations: [CacheOperation] = []
     package var batch = Batch()
 }
 
-/// What a step brought for one sequence.
+/// An event that a step produced for one sequence.
 package enum SequenceEvent: Sendable, Equatable {
-    /// The prompt is computed; the first token follows.
+    /// The prompt is computed. The first token follows, unless the request generates nothing.
     case started(SequenceID, PromptStart)
-    /// So many of the prompt's tokens have their log probabilities.
+    /// The log probabilities of this many more prompt tokens are available.
     case scored(SequenceID, Int)
     case token(SequenceID, Token)
     case finished(SequenceID, SequenceEnd)
     case failed(SequenceID, String)
 }
 
-/// What the cache had of a prompt.
+/// The part of a prompt that was in the cache.
 package struct PromptStart: Sendable, Equatable {
     package var cachedTokens: Int
     package var divergence: Divergence?
@@ -46,10 +46,10 @@ package struct PromptStart: Sendable, Equatable {
     }
 }
 
-/// How a sequence ended.
+/// The end of a sequence: its reason and its token counts.
 package struct SequenceEnd: Sendable, Equatable {
     package var reason: FinishReason
-    /// Every sampled token, an EOG token included.
+    /// The number of generated tokens, including an EOG token.
     package var generated: Int
     package var prediction: PredictionCount
 
@@ -60,13 +60,13 @@ package struct SequenceEnd: Sendable, Equatable {
     }
 }
 
-/// What a step, or the failure of one, brings: changes of the cache to make at once, and news for the streams.
+/// The result of a step, computed or failed: cache operations to perform at once, and events for the streams.
 package struct StepResult: Sendable, Equatable {
     package var operations: [CacheOperation] = []
     package var events: [SequenceEvent] = []
 }
 
-/// What the scheduler did so far.
+/// The scheduler's totals since its creation.
 package struct SchedulerCounters: Sendable, Equatable {
     package var promptTokens = 0
     package var cachedPromptTokens = 0
@@ -79,27 +79,27 @@ package struct SchedulerCounters: Sendable, Equatable {
     package init() {}
 }
 
-/// Decides what each step computes. Pure decisions: no C, no clock, no waiting.
+/// The planner of an engine's steps. Its decisions are pure: it calls no C code, reads no clock and never waits.
 ///
-/// A step serves every running stream with one token, then prefill of running and waiting sequences as far as the time allows: the owner
-/// that was served least comes first, and of an owner's prompts the shortest, unless a longer one has waited for its turn long enough.
-/// When cells run out, idle prefixes are evicted; when there are none, the youngest sequence is paused and later resumed: it never fails.
-/// A step computes sequences of one adapter set; sets take turns. How a step is planned is in `Scheduler+Planning.swift`, whose turn it is in
-/// `Scheduler+Turns.swift`.
+/// A step computes one token for every running stream, then prefill of running and waiting sequences as far as the time allows. The owner with the
+/// least service comes first, and the shortest prompt of an owner comes first, unless a longer one has waited long enough. When cells run out, the
+/// scheduler evicts idle prefixes; when there are none, it preempts the youngest sequence and resumes it later. It never fails a sequence for lack
+/// of cells. A step computes sequences of one adapter set; sets take turns. `Scheduler+Planning.swift` plans a step, `Scheduler+Turns.swift`
+/// chooses the adapter set.
 package struct Scheduler {
     let limits: RunnerLimits
     let target: StepTarget
-    /// One sequence at a time, from an empty cache, in steps whose shapes depend on nothing else: the same request always gets the same
-    /// bits, where a model's products round differently for other numbers of rows or another layout of the cells.
+    /// Whether sequences run one at a time, from an empty cache, in steps whose shapes depend on nothing else. The same request then always gets
+    /// the same bits, even where a model's products round differently for another number of rows or another layout of the cells.
     let isDeterministic: Bool
     private let savesPrefixes: Bool
     var cache: PrefixCache
     var stepTimes = StepTimes()
     var shares = FairShare()
     var turns = AdapterTurns()
-    /// In the order of arrival; a paused sequence keeps its place.
+    /// In order of arrival. A preempted sequence keeps its position.
     var waiting: [SequenceState] = []
-    /// In the order of arrival.
+    /// In order of arrival.
     var running: [SequenceState] = []
     package internal(set) var counters = SchedulerCounters()
 
@@ -118,10 +118,10 @@ package struct Scheduler {
     package var hasStreams: Bool { running.contains(where: \.isDecoding) }
     package var waitingCount: Int { waiting.count }
     package var cellsUsed: Int { cache.cellsUsed }
-    /// Slots that hold tokens.
+    /// The number of slots that contain tokens.
     package var slotsUsed: Int { limits.slots - (0..<limits.slots).count { cache.count(slot: $0) == 0 } }
     var time: StepTimeModel { stepTimes.current }
-    /// The invariants of the bookkeeping.
+    /// Whether the bookkeeping satisfies its invariants.
     package var isConsistent: Bool {
         cache.isConsistent && cache.cellsUsed <= limits.cells && cache.busyCount == running.count && running.count <= limits.running
             && running.allSatisfy { sequence in
@@ -130,26 +130,28 @@ package struct Scheduler {
             && Set(running.filter { !$0.isFlex }.map(\.adapters)).count <= AdapterTurns.most
     }
 
-    /// - restorable: how many tokens of the prompt could be restored from the disk; fewer than all.
+    /// Adds a new sequence to the waiting ones.
+    /// - restorable: how many tokens of the prompt can be restored from the disk; fewer than all.
     package mutating func submit(_ id: SequenceID, _ request: SequenceRequest, restorable: Int = 0) {
         precondition(request.fits(limits.contextLength) && restorable < request.prompt.count)
         shares.enter(request.owner)
         waiting.append(SequenceState(id: id, request: request, arrival: counters.promptTokens, restorable: isDeterministic ? 0 : restorable))
     }
 
-    /// Forgets a sequence at any stage; what is computed of it stays as an idle prefix.
+    /// Removes a sequence at any stage. Its computed tokens stay in the cache as an idle prefix.
     package mutating func cancel(_ id: SequenceID) {
         if let index = waiting.firstIndex(where: { $0.id == id }) { shares.leave(waiting.remove(at: index).owner) }
         if let index = running.firstIndex(where: { $0.id == id }) { release(running.remove(at: index)) }
     }
 
-    /// How many of a prompt's tokens lie in cells.
+    /// Returns how many of a prompt's tokens are in cells.
     package func known(of tokens: [Token], with adapters: AdapterSet) -> Int { cache.known(of: tokens, with: adapters).cached }
 
-    /// What to save while there is nothing else to do; nil when everything is.
+    /// Returns the next idle prefix to save; nil when all are saved. The engine calls it when it has no other work.
     package mutating func nextToSave() -> CacheOperation? { cache.nextToSave() }
 
-    /// A prefix could not be restored: its sequence starts from the beginning. Returns the step without it, and what is left to do for it.
+    /// Sends a sequence back to waiting after its prefix could not be restored; it then starts from the beginning. Returns the step without the
+    /// sequence, with the operations that remain to be performed for it.
     package mutating func didNotRestore(_ id: SequenceID, slot: Int, in step: Step) -> Step {
         var step = step
         step.operations = [cache.empty(slot: slot)]
@@ -161,12 +163,12 @@ package struct Scheduler {
         return step
     }
 
-    /// Where what is left of the slots' tokens begins, for models that forget what lies before a window.
-    /// - positions: for each slot.
+    /// Records where the remaining tokens of each slot begin, for models that discard tokens before an attention window.
+    /// - positions: one for each slot.
     package mutating func note(firstPositions positions: [Int]) { cache.note(firstPositions: positions) }
 
-    /// Empties the cache after its books turned out not to be consistent. Only while nothing runs.
-    /// Returns the operations that empty the runner's slots.
+    /// Empties the cache after its bookkeeping turned out to be inconsistent. Call it only while nothing runs. Returns the operations that empty
+    /// the runner's slots.
     package mutating func emptyCache() -> [CacheOperation] {
         precondition(running.isEmpty)
         cache = PrefixCache(limits: limits, saves: savesPrefixes)
@@ -175,9 +177,9 @@ package struct Scheduler {
 
     // MARK: Results
 
-    /// Takes in what a step computed.
-    /// - results: one for each chunk, in order. A sequence that failed ends and its cells are given up.
-    /// - seconds: how long the step took; nil where nobody measured it.
+    /// Applies the results of a step.
+    /// - results: one for each chunk, in order. A failed sequence ends and its cells are freed.
+    /// - seconds: the duration of the step; nil when it was not measured.
     package mutating func commit(
         _ batch: Batch, results: [ChunkResult], seconds: Double? = nil, isEndOfGeneration: (Token) -> Bool
     ) -> StepResult {
@@ -194,7 +196,8 @@ package struct Scheduler {
         return result
     }
 
-    /// A sequence without a next token would never be planned again.
+    /// Returns an error for a chunk that had to sample a token and has none; nil for a valid result. Without a next token the sequence would never
+    /// be planned again.
     private func obstacle(in outcome: ChunkResult, of chunk: Batch.Chunk) -> String? {
         chunk.samples && outcome.tokens.isEmpty && !outcome.isExhausted ? "no token was sampled" : nil
     }
@@ -203,7 +206,7 @@ package struct Scheduler {
         _ outcome: ChunkResult, of chunk: Batch.Chunk, _ index: Int, _ isEndOfGeneration: (Token) -> Bool, _ result: inout StepResult
     ) {
         let tokens = outcome.tokens
-        // A guess after which nothing was drawn is computed again: the token after it is still to come.
+        // If nothing was sampled after a draft, the token after the draft is still missing. The draft is computed again.
         let confirmed = max(0, min(tokens.count - 1, chunk.tokens.suffix(chunk.drafts).countInCommon(with: tokens)))
         keepCells(of: chunk, confirmed: confirmed, &result)
         charge(chunk, index, generated: tokens.count, confirmed: confirmed)
@@ -228,7 +231,7 @@ package struct Scheduler {
         stepTimes.observe(decodeRows: decodeRows, otherRows: batch.tokenCount - decodeRows, seconds: seconds)
     }
 
-    /// Drafts that did not come true have left cells behind that nobody may ever see.
+    /// Removes the cells of rejected drafts, which no sequence may ever see.
     private mutating func keepCells(of chunk: Batch.Chunk, confirmed: Int, _ result: inout StepResult) {
         let wrong = chunk.drafts - confirmed
         let valid = chunk.tokens.count - wrong
@@ -250,8 +253,8 @@ package struct Scheduler {
         if chunk.isPrediction { running[index].countPrediction(guessed: chunk.drafts, accepted: confirmed) }
     }
 
-    /// The sequence goes on by these tokens, as far as its limits allow.
-    /// - computed: how many of them the cache has already.
+    /// Appends sampled tokens to the sequence, as far as its limits allow.
+    /// - computed: how many of them are already in the cache.
     private mutating func append(
         _ tokens: [Token], computed: Int, _ index: Int, _ isEndOfGeneration: (Token) -> Bool, _ events: inout [SequenceEvent]
     ) {

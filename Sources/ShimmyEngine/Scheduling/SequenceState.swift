@@ -1,31 +1,32 @@
 package import ShimmyCore
 
-/// What is submitted to an engine: the tokens to continue and how.
+/// A request to an engine: the tokens to continue, and how to continue them.
 package struct SequenceRequest: Sendable {
-    /// At least one token.
+    /// The tokens to continue; at least one.
     package var prompt: [Token] { promptIndex.tokens }
-    /// The most tokens to generate; with 0 only the prompt is computed.
+    /// The max number of tokens to generate. With 0, only the prompt is computed.
     package var maximumTokens: Int
     package var sampling: SequenceSampling
-    /// Whose fair share it takes from.
+    /// The owner whose fair share the sequence uses.
     package var owner: Owner
-    /// Computed only when nobody else has work.
+    /// Whether the sequence is computed only when there is no other work.
     package var isFlex: Bool
-    /// What the answer will probably be, to be verified rather than computed; empty for none. Setting it takes time by its length.
+    /// The predicted answer, which is verified as drafts; empty for none. The setter takes time proportional to its length.
     package var prediction: [Token] {
         get { predictionIndex.tokens }
         set { predictionIndex = NGramIndex(newValue, isComplete: true) }
     }
     private(set) var predictionIndex: NGramIndex
     let promptIndex: NGramIndex
-    /// Whether the prompt's own log probabilities are wanted, as many for each token as `sampling` says: then all of it is computed.
+    /// Whether the log probabilities of the prompt's own tokens are wanted, as many for each token as `sampling` says. All of the prompt is then
+    /// computed.
     package var scoresPrompt = false
-    /// What it is computed with.
+    /// The adapters that the sequence is computed with.
     package var adapters = AdapterSet.none
-    /// Places in the prompt, in tokens, where another one will probably part from it: the beginnings of its last turns.
+    /// Indices of prompt tokens where another prompt will probably diverge from this one: the beginnings of its last turns.
     package var landmarks: [Int] = []
 
-    /// Takes time by the length of the prompt and of the prediction; copies for further choices take none.
+    /// Creates a request in time proportional to the length of the prompt and of the prediction. Copies for further choices take no time.
     package init(
         prompt: [Token], maximumTokens: Int, sampling: SamplingParameters, constraint: (any ConstraintSource)? = nil, owner: Owner = .common,
         isFlex: Bool = false, prediction: [Token] = []
@@ -39,12 +40,12 @@ package struct SequenceRequest: Sendable {
         self.isFlex = isFlex
     }
 
-    /// Whether a context holds the prompt and, where there is one, the first token of the answer.
+    /// Returns whether a context has room for the prompt and, if tokens are generated, for the first token of the answer.
     func fits(_ contextLength: Int) -> Bool { prompt.count + min(1, maximumTokens) <= contextLength }
 }
 
-/// One sequence on its way: the tokens known, and how many of them are computed.
-/// Prefill and decode are the same thing: `computed` catches up with `tokens`.
+/// The state of one sequence: its known tokens, and how many of them are computed. Prefill and decode are the same thing: `computed` catches up
+/// with `tokens`.
 struct SequenceState {
     let id: SequenceID
     let promptCount: Int
@@ -52,33 +53,34 @@ struct SequenceState {
     let owner: Owner
     let isFlex: Bool
     let adapters: AdapterSet
-    /// Prompt tokens that the engine had computed for anybody when this one arrived: how long it has waited, told in work.
+    /// The number of prompt tokens that the engine had computed for all sequences when this one arrived. It measures the waiting time in work.
     let arrival: Int
-    /// Prompt and generated tokens.
+    /// The prompt's tokens and the generated ones.
     private(set) var tokens: [Token]
-    /// Tokens whose cells are in the cache: `0 <= computed < tokens.count`, but at the end of a sequence that generates nothing.
+    /// The number of tokens whose cells are in the cache: `0 <= computed < tokens.count`, except at the end of a sequence that generates nothing.
     private(set) var computed = 0
-    /// The first of the prompt's tokens whose log probability is still to be told; nil when none is wanted.
+    /// The index of the first prompt token whose log probability is still missing; nil when none is missing or wanted.
     private(set) var firstUnscored: Int?
-    /// Tokens among the newest that were not computed when they were known.
+    /// The number of forced tokens among the newest ones. No step had computed them when they became known.
     private var forced = 0
-    /// The slot that holds the cells; nil while waiting.
+    /// The slot that contains the sequence's cells; nil while waiting.
     private(set) var slot: Int?
-    /// Prompt tokens that were found in the cache when the sequence first started; nil before.
+    /// The number of prompt tokens that were in the cache when the sequence first started; nil before.
     private(set) var cachedPromptTokens: Int?
-    /// Where the prompt left what was cached then.
+    /// The point where the prompt diverged from the cached tokens at that time; nil before, and where the prompt only extends them.
     private(set) var divergence: Divergence?
-    /// Tokens after which the model's state is to be kept for others, for models that know whole prefixes only; ascending.
+    /// The numbers of tokens, ascending, after which the model's state is kept for other sequences. Only used with models that can reuse a prefix
+    /// only as a whole.
     private var checkpoints: [Int] = []
     private let landmarks: [Int]
     private var drafter: Drafter
-    /// Whether its next token cannot be drawn yet: its last known token is not computed until then.
+    /// Whether the next token cannot be sampled yet. The last known token is not computed until then.
     var isHeld = false
-    /// For a waiting sequence, whose prefill it waits for and up to which token of it.
+    /// For a waiting sequence, the sequence whose prefill it waits for, and how many tokens of it must be computed; nil for none.
     var awaited: (sequence: SequenceID, until: Int)?
-    /// Tokens that could be restored from the disk when it first starts.
+    /// The number of tokens that can be restored from the disk when the sequence first starts.
     private(set) var restorable: Int
-    /// The part of the client's prediction that was verified: tokens that came true, and tokens that did not.
+    /// The numbers of verified tokens of the client's prediction: accepted and rejected ones.
     private(set) var predictionTokens = PredictionCount()
 
     init(id: SequenceID, request: SequenceRequest, arrival: Int, restorable: Int = 0) {
@@ -93,18 +95,18 @@ struct SequenceState {
         self.maximumTokens = request.maximumTokens
         self.tokens = request.prompt
         self.landmarks = request.landmarks
-        // Nothing tells how likely the first token was.
+        // The first token has no log probability, since no logits precede it.
         self.firstUnscored = request.scoresPrompt && request.prompt.count > 1 ? 1 : nil
     }
 
-    /// Tokens that may come from the cache: what is to be scored, and what is to be drawn, needs logits.
-    /// For a prompt that is not scored yet, nothing from its first unscored token on.
+    /// The max number of tokens that may come from the cache. Scoring and sampling need logits: the last token is always computed, and a prompt
+    /// that is not scored yet reuses only the tokens before the row whose logits score its first unscored token.
     var reusableCount: Int { min(firstUnscored.map { $0 - 1 } ?? .max, tokens.count - 1) }
     var isScoring: Bool { firstUnscored != nil }
-    /// Whether all was done that was asked for, without a token drawn.
+    /// Whether the sequence generates nothing and is completely computed.
     var isComputedOnly: Bool { maximumTokens == 0 && computed == tokens.count }
 
-    /// What to score in the rows of these tokens; nil for nothing.
+    /// Returns what to score in the rows of these tokens; nil for nothing.
     func scores(in range: Range<Int>) -> Batch.Scores? {
         guard let firstUnscored else { return nil }
         let first = max(range.lowerBound, firstUnscored - 1)
@@ -116,14 +118,14 @@ struct SequenceState {
 
     var generatedCount: Int { tokens.count - promptCount }
     var pendingCount: Int { tokens.count - computed }
-    /// Of the pending tokens, those that a step may compute.
+    /// The number of pending tokens that a step may compute.
     var plannableCount: Int { pendingCount - (isHeld ? 1 : 0) }
-    /// Tokens that it will probably generate: about as many again as so far, within its limit.
+    /// The number of tokens that the sequence will probably still generate: 64 more than it has generated so far, within its limit.
     var expectedGrowth: Int { min(maximumTokens - generatedCount, 64 + generatedCount) }
-    /// Only the newest token is missing, and those that were forced before it: the sequence is a running stream.
+    /// Whether the sequence is a running stream: only its newest token, and the forced ones before it, are not computed.
     var isDecoding: Bool { pendingCount <= 1 + forced && generatedCount > 0 }
 
-    /// Takes a slot whose first `cached` cells already hold this sequence's first tokens.
+    /// Takes a slot whose first `cached` cells already contain this sequence's first tokens.
     mutating func start(slot: Int, cached: Int, divergence: Divergence? = nil) {
         precondition(self.slot == nil && cached < tokens.count)
         self.slot = slot
@@ -135,42 +137,42 @@ struct SequenceState {
         }
     }
 
-    /// Plans checkpoints at the prompt's landmarks and where it parted from what was cached.
+    /// Plans checkpoints at the prompt's landmarks and where the prompt diverged from the cached tokens.
     mutating func planCheckpoints() {
         let places = Set(landmarks + [divergence?.index ?? 0]).filter { $0 >= computed + Self.worthKeeping && $0 < promptCount }
         checkpoints = places.sorted()
     }
 
-    /// Tokens; fewer are computed again sooner than they take a slot.
+    /// The min number of tokens that justify a checkpoint's slot. Recomputing fewer is faster.
     private static let worthKeeping = 16
 
-    /// The last place up to `limit` whose state it will leave to others; 0 for none.
+    /// Returns the last planned checkpoint up to `limit`, in tokens; 0 for none.
     func lastCheckpoint(upTo limit: Int) -> Int { checkpoints.last { $0 <= limit } ?? 0 }
 
-    /// What the disk had for it did not come back.
+    /// Forgets the cached tokens of the first start, after they could not be restored from the disk.
     mutating func didNotRestore() {
         cachedPromptTokens = nil
         divergence = nil
     }
 
-    /// Tokens until the next checkpoint.
+    /// The number of tokens until the next checkpoint; nil for none.
     var untilCheckpoint: Int? { checkpoints.first.map { $0 - computed } }
 
-    /// Whether a checkpoint is due now; it is not due again.
+    /// Returns whether a checkpoint is due now, and removes it from the plan.
     mutating func takeCheckpoint() -> Bool {
         guard checkpoints.first == computed else { return false }
         checkpoints.removeFirst()
         return true
     }
 
-    /// Gives the slot back; what the cache does not keep will be computed anew.
+    /// Gives the slot back. Tokens that the cache does not keep will be recomputed.
     mutating func pause() {
         slot = nil
         computed = 0
         forced = 0
     }
 
-    /// The last tokens were known before anything was computed for them.
+    /// Records how many of the newest tokens are forced, so that no step has computed them yet.
     mutating func force(_ count: Int) { forced = count }
 
     mutating func didCompute(_ count: Int) {
@@ -183,12 +185,12 @@ struct SequenceState {
         drafter.didAppend(tokens)
     }
 
-    /// How it may go on, and how likely a guess comes true.
+    /// Returns a draft of the next tokens. `acceptance` is the estimated probability that a drafted token is accepted.
     func guess(atMost limit: Int) -> Drafter.Guess { drafter.guess(after: tokens, atMost: limit) }
     var acceptance: Double { drafter.acceptance }
     var followsPrediction: Bool { drafter.followsPrediction }
 
-    /// A guess of the client's prediction was verified.
+    /// Counts the verified tokens of a draft from the client's prediction.
     mutating func countPrediction(guessed: Int, accepted: Int) {
         predictionTokens.accepted += accepted
         predictionTokens.rejected += guessed - accepted

@@ -1,34 +1,35 @@
-/// Predicts how long a step takes from how long earlier ones took: seconds for the rows that decode, and seconds for each row more.
+/// A model of step times that predicts them from earlier ones: seconds for the rows that decode, plus seconds for each other row.
 ///
-/// Nothing about the processor, the model or the length of the contexts is assumed; what was measured lately stands for what comes next.
+/// It assumes nothing about the processor, the language model or the length of the contexts. Recent measurements predict the next steps.
 package struct StepTimeModel: Sendable, Equatable {
-    /// Seconds of steps that did nothing but decode, by their number of rows. At most one entry for each number of slots.
+    /// The seconds of steps that only decode, by their number of rows. It has at most as many entries as there are slots.
     private var decode: [Int: Double] = [:]
-    /// Seconds that one row of prefill, or of a draft, adds to a step.
+    /// The seconds that one row of prefill, or of a draft, adds to a step; nil before anything was measured.
     package private(set) var rowSeconds: Double?
-    /// How many rows stand behind `rowSeconds`, at most `memory`.
+    /// The number of measured rows behind `rowSeconds`, at most `memory`.
     private var rowsKnown = 0.0
 
     package init() {}
 
+    /// Takes in the measured time of a step.
     /// - decodeRows: rows that continue a stream by its next token.
-    /// - otherRows: prefill and drafts.
+    /// - otherRows: rows of prefill, forced tokens and drafts.
     package mutating func observe(decodeRows: Int, otherRows: Int, seconds: Double) {
         if otherRows == 0 {
             guard decodeRows > 0 else { return }
             decode[decodeRows] = Self.blend(decode[decodeRows], seconds, share: 0.25)
         } else {
             let rest = max(0, seconds - (decodeRows > 0 ? decodeSeconds(rows: decodeRows) ?? 0 : 0))
-            // A step of few rows tells little: most of its time belongs to the step, not to the rows.
+            // A step with few rows has little weight: most of its time is the cost of the step, not of the rows.
             rowSeconds = Self.blend(rowSeconds, rest / Double(otherRows), share: Double(otherRows) / (rowsKnown + Double(otherRows)))
             rowsKnown = min(Self.memory, rowsKnown + Double(otherRows))
         }
     }
 
-    /// Rows; older ones fade.
+    /// The number of rows that count as recent. The weight of older ones fades.
     private static let memory = 128.0
 
-    /// Seconds of a step of `rows` streams; nil before anything was measured.
+    /// Returns the predicted seconds of a step of `rows` streams; nil before anything was measured.
     package func decodeSeconds(rows: Int) -> Double? {
         if let known = decode[rows] { return known }
         let below = decode.keys.filter { $0 < rows }.max()
@@ -43,14 +44,14 @@ package struct StepTimeModel: Sendable, Equatable {
         }
     }
 
-    /// How many rows fit beside `decodeRows` into a step of so many seconds; nil before anything was measured.
+    /// Returns how many rows fit beside `decodeRows` into a step of `seconds`; nil before anything was measured.
     package func rows(within seconds: Double, besides decodeRows: Int) -> Int? {
         guard let rowSeconds, rowSeconds > 0 else { return nil }
         let left = seconds - (decodeRows > 0 ? decodeSeconds(rows: decodeRows) ?? 0 : 0)
         return max(0, Int((left / rowSeconds).rounded(.down).clamped(to: 0...1e6)))
     }
 
-    /// The same model with every time multiplied by a factor. It is a guess: the first rows that are measured outweigh it.
+    /// Returns a copy with every time multiplied by a factor. The copy is an estimate: the first measured rows outweigh it.
     package func scaled(by factor: Double) -> StepTimeModel {
         var scaled = self
         scaled.decode = decode.mapValues { $0 * factor }
@@ -59,10 +60,11 @@ package struct StepTimeModel: Sendable, Equatable {
         return scaled
     }
 
-    /// Rows that a guess counts for.
+    /// The weight of an estimate, in rows.
     private static let guessed = 8.0
 
-    /// Recent steps count most; one that took three times as long as expected tells of the machine, not of the step, and counts as three.
+    /// Blends a measured time into the known one, with most weight on recent steps. A time of more than three times the known one counts as three
+    /// times: it says more about the machine than about the step.
     private static func blend(_ known: Double?, _ measured: Double, share: Double) -> Double {
         guard let known else { return measured }
         return known + share * (min(measured, 3 * known) - known)

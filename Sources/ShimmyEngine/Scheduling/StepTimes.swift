@@ -1,33 +1,33 @@
-/// Predicts how long a step takes, with all of the engine's cores and with fewer.
+/// Models of step times, for steps with all of the engine's cores and for steps with fewer.
 ///
-/// Others' work slows a step down by more than the cores that it takes, as it shares caches and memory with it. So what steps on fewer cores
-/// take is learnt from such steps alone.
+/// Other work slows a step down by more than the cores that it takes, since it shares caches and memory with the step. Times on fewer cores are
+/// therefore learned from such steps alone.
 package struct StepTimes: Sendable, Equatable {
-    /// By the slowdown that was expected: 1 for all cores. There is one for each number of threads that a runner may have.
+    /// The models by expected slowdown: 1 for all cores, and one value for each number of threads that a runner may use.
     private var models: [Double: StepTimeModel] = [:]
     private var slowdown = 1.0
 
     package init() {}
 
-    /// Of the step that is planned or was computed last.
+    /// The model for the step that is being planned or was computed last.
     package var current: StepTimeModel { models[slowdown] ?? StepTimeModel() }
 
-    /// Whether that step has fewer cores.
+    /// Whether that step uses fewer cores.
     package var isSlowed: Bool { slowdown > 1 }
 
-    /// The next step is planned.
-    /// - slowdown: how many times as long as usual it is likely to take. At least 1.
+    /// Selects the model for the next step.
+    /// - slowdown: the expected duration of the step as a multiple of the usual duration. At least 1.
     package mutating func begin(slowdown: Double) {
         self.slowdown = slowdown
         guard slowdown > 1, models[slowdown]?.rowSeconds == nil, let usual = models[1] else { return }
         models[slowdown] = usual.scaled(by: Self.caution * slowdown)
     }
 
-    /// See `StepTimeModel`.
+    /// Takes in the measured time of a step; see `StepTimeModel`.
     package mutating func observe(decodeRows: Int, otherRows: Int, seconds: Double) {
         models[slowdown, default: StepTimeModel()].observe(decodeRows: decodeRows, otherRows: otherRows, seconds: seconds)
     }
 
-    /// How much longer than expected the first step on fewer cores may take.
+    /// The safety factor on the predicted time of the first step on fewer cores.
     private static let caution = 2.0
 }
