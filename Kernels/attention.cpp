@@ -1,7 +1,7 @@
-// Every tile of the cache is read once for all rows that see it: sequences that share a prefix share its memory traffic.
+// Each tile of the cache is read once for all rows that see it, so that sequences with a common prefix share its memory traffic.
 //
-// There are two ways to share the work out between threads. Both let each row meet its cells in the same order, and a row's result
-// depends on nothing else: not on the way, not on the number of threads, not on the other rows.
+// There are two ways to divide the work among threads: `AttentionSteps` and `AttentionRuns`. In both, each row processes its cells in the
+// same order. A row's result does not depend on the way, the number of threads or the other rows.
 
 #include "attention.h"
 

@@ -1,4 +1,4 @@
-// FLASH_ATTN_EXT over a KV cache that sequences share.
+// FLASH_ATTN_EXT over a KV cache that several sequences share.
 
 #pragma once
 
@@ -7,7 +7,7 @@
 
 namespace shimmy {
 
-// Whether `op` is an attention that the kernels compute; everything else stays with ggml.
+// Returns whether the kernels compute the attention `op`. ggml computes all others.
 bool canAttend(const ggml_tensor * op);
 
 ggml::cpu::tensor_traits * attentionTraits();

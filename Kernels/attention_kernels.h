@@ -1,4 +1,4 @@
-// What the code of one instruction set offers for attention. The tile is the unit: so many cells of the KV cache at once.
+// The attention functions that each instruction set implements. They process the KV cache in tiles of `tileCells` cells.
 
 #pragma once
 
@@ -9,41 +9,41 @@ namespace shimmy {
 
 constexpr int tileCells = 32;
 
-// Columns of a value at most.
+// The max number of columns of a value.
 constexpr int widestValue = 2048;
 
-// Minus infinity in half precision: what a mask says of a cell that a row does not see.
+// Minus infinity in half precision: the mask's value for a cell that a row does not see.
 constexpr uint16_t unseen = 0xFC00;
 
-// How scores become weights, in powers of two: a score is scaled so that its weight is 2^score.
+// The parameters that turn scores into weights. Scores are scaled so that the weight of a score is 2^score.
 struct ScoreTerms {
-    float cap;    // 0 for none; else scores are `cap * tanh(score)`
-    float slope;  // of the mask's values
+    float cap;    // 0 for no cap; otherwise scores become `cap * tanh(score)`
+    float slope;  // the factor of the mask's values
 };
 
 struct AttentionKernels {
     enum Type { half, bfloat, byte, types };
 
-    // scores[i * tileCells + cell] for `count` queries and the keys of `tileCells` cells; a null one counts as zeros. `scratch` has room for
-    // `tileCells * width`.
+    // Writes scores[i * tileCells + cell] for `count` queries and the keys of `tileCells` cells. A null cell counts as zeros. `scratch` has room
+    // for `tileCells * width` floats.
     void (*score[types])(const void * const * cells, int width, float * scratch, const float * const * queries, int count, float * scores);
 
-    // Turns the scores of one query into weights 2^(score - top), where `top` is a whole number no less than any score so far.
-    // Returns 2^(old top - new top), with which what was summed up before has to be multiplied; `mask` may be null.
+    // Turns the scores of one query into weights 2^(score - top), where `top` is an integer that is at least as large as every score so far.
+    // Returns 2^(old top - new top), the correction factor for the earlier sums. `mask` may be null.
     float (*weigh)(float * scores, const uint16_t * mask, const ScoreTerms & terms, float & top);
 
-    // sums[i] = sums[i] * corrections[i] + the weights of query i; outs[i] likewise with the weighted values of `tileCells` cells. In the order
-    // of the cells; a null one counts as zeros. `scratch` has room for `tileCells * width`.
+    // Sets sums[i] to sums[i] * corrections[i] + the weights of query i, and outs[i] likewise with the weighted values of `tileCells` cells.
+    // Adds in the order of the cells. A null cell counts as zeros. `scratch` has room for `tileCells * width` floats.
     void (*accumulate[types])(const void * const * cells, int width, float * scratch, const float * weights, const float * corrections,
         float * const * outs, float * const * sums, int count);
 
-    // How many of `count` cells a mask lets through; -1 when it does nothing to any of `tileCells`.
+    // Returns how many of `count` cells the mask leaves visible, or -1 if all `tileCells` values of the mask are 0.
     int (*visible)(const uint16_t * mask, int count);
 
-    // A tile of one query's weights times a factor.
+    // Multiplies one query's weights of a tile by `factor`.
     void (*rescale)(const float * weights, float factor, float * out);
 
-    // 2^power, as `weigh` computes it.
+    // Returns 2^power with the same arithmetic as `weigh`.
     float (*power)(float power);
 };
 

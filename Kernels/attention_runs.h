@@ -1,4 +1,4 @@
-// Attention of many tokens, as in a prefill: a thread takes a run of tokens and one head of the cache, and does all of it.
+// Attention of many tokens, as in a prefill. A thread takes a run of tokens and one head of the cache, and computes all of it.
 
 #pragma once
 
@@ -29,7 +29,7 @@ public:
         Run(shape, kernels, visibility, size, count);
         Arena own{arena.base + arena.used + size_t(params->ith) * count.used};
         Run run(shape, kernels, visibility, size, own);
-        // Late tokens see more: they come first, so that no thread ends with the longest run alone.
+        // Later tokens see more cells. Their runs start first, so that no thread is still busy with the longest run after the others finish.
         for (int64_t i; (i = ggml_threadpool_chunk_add(params->threadpool, 1)) < runs * shape.headsOfCache;) {
             const int64_t first = (runs - 1 - i / shape.headsOfCache) * size;
             run.compute(i % shape.headsOfCache, first, std::min(first + size, shape.tokens));
@@ -37,12 +37,12 @@ public:
     }
 
 private:
-    // Rows of a run, if one token has not more: their sums stay in the second level of the cache.
+    // The max number of rows in a run, unless one token has more. The sums of that many rows fit into the L2 cache.
     static constexpr int64_t rowsOfRun = 48;
 
     static int64_t mostTokens(const Shape & shape) { return std::min(shape.tokens, std::max<int64_t>(1, rowsOfRun / shape.group)); }
 
-    // Few enough that all threads have about the same to do.
+    // Returns the number of tokens per run: small enough that all threads get about the same amount of work.
     static int64_t tokensOfRun(const Shape & shape, int threads) {
         auto idle = [&](int64_t size) {
             const int64_t units = shape.headsOfCache * ((shape.tokens + size - 1) / size), rounds = (units + threads - 1) / threads;
@@ -53,15 +53,15 @@ private:
         return count;
     }
 
-    // One thread's memory for a run, and the steps of it. A row is one query head of one token.
+    // One thread's memory and computation for a run. A row is one query head of one token.
     struct Run {
         const Shape & shape;
         const AttentionKernels & kernels;
         Turns turns;
         int64_t head = 0, rows = 0;
-        // Of each row
+        // One per row
         float * queries, * outs, * tops, * sums;
-        // Of a turn
+        // Used within one turn
         float * keys, * values, * scores, * corrections;
         const float ** queryRows;
         float ** outRows, ** sumRows;

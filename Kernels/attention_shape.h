@@ -1,4 +1,4 @@
-// The sizes of an attention, its memory, and which tokens see which cells.
+// The sizes of an attention operation, its work memory, and the visibility of cells per token.
 
 #pragma once
 
@@ -16,7 +16,7 @@ namespace shimmy {
 
 constexpr float log2e = 1.44269504088896f;
 
-// A token that sees fewer cells of a tile than these gathers them.
+// A token that sees fewer cells of a tile than this gathers them into a turn of its own.
 constexpr int fewCells = tileCells / 4;
 
 inline int typeOf(const ggml_tensor * t) {
@@ -28,7 +28,8 @@ inline int typeOf(const ggml_tensor * t) {
     }
 }
 
-// The operation's sizes, in ggml's order: q (width, tokens, heads), k and v (width, cells, headsOfCache), mask (cells, tokens).
+// The tensors and sizes of the operation. Shapes in ggml's order: q (width, tokens, heads), k and v (width, cells, headsOfCache),
+// mask (cells, tokens).
 struct Shape {
     const ggml_tensor * q, * k, * v, * mask, * sinks, * out;
     int64_t keyWidth, valueWidth, tokens, heads, headsOfCache, cells, group, tiles;
@@ -60,7 +61,7 @@ struct Shape {
 
     const uint16_t * maskOf(int64_t token) const { return mask ? (const uint16_t *) ((const char *) mask->data + size_t(token) * mask->nb[1]) : nullptr; }
 
-    // What ALiBi multiplies the mask with, for one head; 1 without it.
+    // Returns ALiBi's factor of the mask for one head, or 1 without ALiBi.
     float slope(int64_t head) const {
         if (maxBias <= 0) return 1;
         const int64_t power = int64_t(1) << int(std::floor(std::log2(double(heads))));
@@ -72,7 +73,7 @@ struct Shape {
     const void * value(int64_t cell, int64_t head) const { return (const char *) v->data + size_t(cell) * v->nb[1] + size_t(head) * v->nb[2]; }
     float * result(int64_t token, int64_t head) const { return (float *) ((char *) out->data + size_t(head) * out->nb[1] + size_t(token) * out->nb[2]); }
 
-    // A query is scaled so that a weight is two to the power of its product with a key; with a cap that comes after it.
+    // Writes the query, scaled so that a weight is 2^(query * key). With a cap, `terms` contains the factor log2(e), because it follows the tanh.
     void scaleQuery(int64_t token, int64_t head, float * to) const {
         const float factor = cap != 0 ? scale / cap : scale * log2e;
         const auto * query = (const float *) ((const char *) q->data + size_t(token) * q->nb[1] + size_t(head) * q->nb[2]);
@@ -81,7 +82,7 @@ struct Shape {
 
     ScoreTerms terms(int64_t head) const { return {cap * log2e, slope(head) * log2e}; }
 
-    // What the sums of weighted values are multiplied with at last; a head's sink takes part of the weight and has no value.
+    // Returns the final factor of the sums of weighted values. A head's sink adds to the sum of the weights but has no value.
     float share(const AttentionKernels & kernels, int64_t head, float top, float sum) const {
         float correction = 1;
         if (sinks) {
@@ -93,7 +94,8 @@ struct Shape {
     }
 };
 
-// A growing claim on one piece of memory, in pieces that are whole cache lines. With no memory it only counts.
+// A bump allocator in one block of memory. Each allocation is rounded up to whole cache lines (64 bytes).
+// With a null `base` it only counts the bytes.
 struct Arena {
     uint8_t * base;
     size_t used = 0;
@@ -105,8 +107,8 @@ struct Arena {
     }
 };
 
-// What all threads read: for each token and tile how many cells it sees; 0 for none, `everything` when the mask changes nothing.
-// A tile is so many cells that were written one after the other.
+// For each token and tile, the number of cells that the token sees; `everything` if the mask is 0 for the whole tile. All threads read it.
+// A tile is `tileCells` cells that are consecutive in the order in which they were written.
 struct Visibility {
     static constexpr uint8_t everything = 255;
     const Shape & shape;
@@ -120,7 +122,7 @@ struct Visibility {
 
     int cellsOf(int64_t tile) const { return int(std::min<int64_t>(tileCells, shape.cells - tile * tileCells)); }
 
-    // What a token's mask says of a tile's cells; copied to `copy` where they do not lie in a row.
+    // Returns the mask values of a token for a tile's cells. Copies them to `copy` if the cells are not contiguous.
     const uint16_t * maskOf(int64_t token, int64_t tile, uint16_t * copy) const {
         const uint16_t * mask = shape.maskOf(token);
         const int32_t * cells = order.cells.data() + tile * tileCells;

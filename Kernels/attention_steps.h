@@ -1,5 +1,5 @@
-// Attention of few tokens, as in a step of decoding: first the threads share out the turns and compute all weights of a turn, so that the
-// keys of neighbouring cells pass together; then they share out the columns of the values.
+// Attention of few tokens, as in a decoding step. The threads first divide the turns among them and compute all weights of a turn, so that
+// the keys of neighboring cells are read together. Then they divide the columns of the values.
 
 #pragma once
 
@@ -11,7 +11,8 @@ namespace shimmy {
 
 class AttentionSteps {
 public:
-    // All weights lie in memory between the two parts; with more tokens than these there is enough to share out by runs.
+    // Returns whether the operation is small enough for this method, which keeps all weights in memory between its two phases.
+    // With more tokens, `AttentionRuns` has enough runs for all threads.
     static bool isFor(const Shape & shape) {
         constexpr int64_t most = 8 << 20;
         return shape.tokens <= 16 && shape.tokens * shape.tiles * tileCells * shape.heads * int64_t(sizeof(float)) <= most;
@@ -39,7 +40,7 @@ public:
             ggml_threadpool_chunk_set(params->threadpool, 0);
         }
         ggml_barrier(params->threadpool);
-        // Neighbouring turns to one thread: it reads the keys in a row.
+        // A thread gets neighboring turns, so that it reads the keys sequentially.
         const int64_t turns = *steps.turnCount, share = std::max<int64_t>(1, turns / (params->nth * 4));
         for (int64_t s; (s = ggml_threadpool_chunk_add(params->threadpool, 1)) * share < turns;) {
             for (int64_t i = s * share; i < std::min((s + 1) * share, turns); i++) steps.weigh(i, scratch);
@@ -51,17 +52,17 @@ public:
 private:
     struct Recorded {
         int32_t cells[tileCells];
-        int32_t first, count;  // of the entries
+        int32_t first, count;  // range of the entries
     };
 
-    // A token's part in a turn.
+    // One token of a turn, with its mask.
     struct Entry {
         int32_t token;
         bool isMasked;
         uint16_t mask[tileCells];
     };
 
-    // Columns of one head's values, and what is summed up in them for each row.
+    // A range of columns of one head's values, with the sums of each row.
     struct Part {
         int64_t head, first, width;
         float * outs, * tops, * sums;
@@ -90,7 +91,7 @@ private:
         }
     };
 
-    // Columns of a part; of half-precision values a line of the processor's cache has half as many.
+    // The max number of columns of a part, and the columns of one cache line (64 bytes) of half-precision values.
     static constexpr int64_t widestPart = 64, columnsOfLine = 32;
 
     static int64_t linesOfHead(const Shape & shape) { return (shape.valueWidth + columnsOfLine - 1) / columnsOfLine; }
@@ -101,14 +102,14 @@ private:
     Turns turns;
     float * queries;  // by head, then token
     float * weights;  // by turn, head of the cache, entry and row
-    float * tops;     // as the weights, one for each row
+    float * tops;     // in the order of the weights, one for each row
     Recorded * recorded;
     Entry * entries;
     int64_t * turnCount;
 
     AttentionSteps(const Shape & shape, const CellOrder & order, Arena & arena)
         : shape(shape), kernels(*shimmy::kernels()->attention), visibility(shape, order, arena), turns(shape, visibility, shape.tokens, arena) {
-        // A turn of gathered cells ends at least one tile for its token.
+        // A turn of gathered cells completes at least one tile for its token.
         const int64_t mostEntries = shape.tokens * shape.tiles, mostTurns = mostEntries + shape.tiles;
         queries = arena.take<float>(shape.tokens * shape.heads * shape.keyWidth);
         weights = arena.take<float>(mostEntries * shape.heads * tileCells);
@@ -141,7 +142,7 @@ private:
         *turnCount = count;
     }
 
-    // The place of a turn's first row for one head of the cache, in rows.
+    // Returns the index of a turn's first row for one head of the cache.
     int64_t rowsBefore(const Recorded & turn, int64_t head) const { return (turn.first * shape.headsOfCache + turn.count * head) * shape.group; }
 
     void weigh(int64_t index, const Scratch & scratch) {
@@ -164,7 +165,7 @@ private:
         }
     }
 
-    // A thread has columns that lie side by side, and passes over the cells once.
+    // Sums the values of this thread's columns, which are adjacent, in one pass over the cells.
     void accumulate(int thread, int threads, const Scratch & scratch) {
         const int64_t count = shareOut(thread, threads, scratch);
         for (int64_t i = 0; i < *turnCount; i++) {
@@ -176,13 +177,13 @@ private:
         for (int64_t p = 0; p < count; p++) finish(scratch.parts[p]);
     }
 
-    // Where a part's columns begin in a cell, in bytes.
+    // Returns the offset of a part's columns in a cell, in bytes.
     size_t offsetOf(const Part & part) const { return size_t(part.head) * shape.v->nb[2] + ggml_row_size(shape.v->type, part.first); }
 
     int64_t rows() const { return shape.tokens * shape.group; }
 
-    // Makes the parts of a thread and returns their number. Columns are shared out a cache line at a time, so that there are enough for all
-    // threads, and then taken two lines at a time.
+    // Makes the parts of a thread and returns their number. The unit of division is one cache line of columns, so that all threads get some.
+    // A part then combines up to two lines.
     int64_t shareOut(int thread, int threads, const Scratch & scratch) const {
         const int64_t ofHead = linesOfHead(shape), lines = ofHead * shape.headsOfCache, end = lines * (thread + 1) / threads;
         float * outs = scratch.outs;
@@ -209,8 +210,8 @@ private:
         }
     }
 
-    // Asks for so many columns of each of the next turn's cells, which the processor does not guess. Every head, or part, asks for its own, and
-    // into the second level of the cache: more at once, or into the first level, hold up what is being computed.
+    // Prefetches `width` columns of each cell of the next turn, because the hardware prefetcher does not predict them. Each head or part
+    // prefetches its own columns into L2: larger prefetches, or prefetches into L1, delay the current computation.
     void fetchNext(int64_t index, const ggml_tensor * cache, size_t offset, int64_t width) const {
         if (index + 1 == *turnCount) return;
         const size_t count = ggml_row_size(cache->type, width);
@@ -219,7 +220,7 @@ private:
             const char * begin = (const char *) cache->data + size_t(cell) * cache->nb[1] + offset;
             for (size_t at = 0; at < count; at += 64) {
                 __builtin_prefetch(begin + at, 0, 2);
-                // A loop that only asks has no effect in a compiler's eyes, and is left out.
+                // Without this statement the compiler removes the loop, because it has no side effect.
                 __asm__ volatile("" : : "r"(begin));
             }
         }
@@ -233,7 +234,7 @@ private:
         for (int64_t i = 0; i < count; i++) {
             const int64_t r = entries[turn.first + i / shape.group].token * shape.group + i % shape.group;
             const float top = tops[before + i], old = part.tops[r];
-            // One of the two sums is brought down to the other's power of two, which is exact.
+            // Scales one of the two sums to the other's power of two, which is exact.
             scratch.corrections[i] = top <= old ? 1 : old == -INFINITY ? 0 : kernels.power(old - top);
             kernels.rescale(weights + (before + i) * tileCells, top < old ? kernels.power(top - old) : 1, scratch.weights + i * tileCells);
             part.tops[r] = std::max(top, old);

@@ -1,7 +1,8 @@
-// The order in which tokens meet the cells of the cache.
+// The order in which tokens process the cells of the cache.
 //
-// Tiles pass in the order in which their cells were written. All tokens that see much of a tile take it together, in one turn. Cells that a token sees in a tile of which it
-// sees little are gathered, and become a turn of its own before the token's next one, so that each token meets its cells in order.
+// Tiles are processed in the order in which their cells were written. All tokens that see many cells of a tile process it together, in one
+// turn. If a token sees few cells of a tile, they are gathered and form a turn of their own before the token's next turn, so that each token
+// processes its cells in order.
 
 #pragma once
 
@@ -9,12 +10,12 @@
 
 namespace shimmy {
 
-// One tile of cells for some tokens.
+// One tile of cells and the tokens that process it.
 struct Turn {
-    const int32_t * cells;          // `tileCells` of them; negative for none
-    int64_t count;                  // of tokens
-    const int32_t * tokens;         // counted from the first of the run
-    const uint16_t * const * masks;  // of each token for these cells; null when the mask changes nothing
+    const int32_t * cells;          // `tileCells` indices; negative for an unused entry
+    int64_t count;                  // the number of tokens
+    const int32_t * tokens;         // relative to the first token of the run
+    const uint16_t * const * masks;  // one per token, for these cells; null if the mask is 0 for all of them
 };
 
 // The turns of a run of tokens.
@@ -42,11 +43,11 @@ private:
     const Shape & shape;
     const Visibility & visibility;
     int64_t firstToken = 0;
-    // The turn of a tile
+    // The turn of the current tile
     int32_t * tileOfCells, * tokens;
     const uint16_t ** masks;
     uint16_t * maskCopies;
-    // Cells that wait for a turn, of each token
+    // Gathered cells of each token that are not yet part of a turn
     int32_t * gathered;
     uint16_t * gatheredMasks;
     int32_t * gatheredCounts;

@@ -1,4 +1,4 @@
-// The kernels of avx_vnni.cpp with AVX-512's encoding of the same instruction, so that a processor that has only that one can test them.
+// The kernels of avx_vnni.cpp with AVX-512's (EVEX) encoding of the same instruction. They allow tests on processors without AVX-VNNI.
 
 #if defined(__x86_64__)
 

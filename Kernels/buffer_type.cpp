@@ -1,5 +1,6 @@
-// ggml's CPU backend knows "extra" buffer types. A model's loader offers every weight to them in turn, with the operation that will
-// use it; one that takes it may store it as it likes. Before the backend computes any operation of a graph it asks them again.
+// ggml's CPU backend supports "extra" buffer types. llama.cpp's model loader offers each weight to them in turn, with the operation that
+// uses it; a buffer type that accepts a weight decides its layout. Before the backend computes an operation of a graph, it asks them for
+// traits that compute the operation instead.
 
 #include "buffer_type.h"
 

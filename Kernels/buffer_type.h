@@ -1,4 +1,4 @@
-// The buffer type that holds packed weights, and through which ggml's CPU backend hands operations over.
+// The buffer type of packed weights. ggml's CPU backend uses it to find the kernels for an operation.
 
 #pragma once
 

@@ -38,9 +38,9 @@ void CellOrder::findRuns() {
 
 namespace {
 
-// What was written to a cache so far. It never changes: caches of all layers, to which the same rows are written, share one.
+// The writes to a cache so far. Immutable: the caches of all layers, which receive the same rows, share one history.
 struct History {
-    std::vector<int32_t> written;  // each cell once, the last one written last
+    std::vector<int32_t> written;  // each cell once, in the order of its last write
 
     std::shared_ptr<const History> adding(const std::vector<int32_t> & cells) const {
         auto next = std::make_shared<History>();
@@ -70,14 +70,15 @@ public:
         add(known, cells);
     }
 
-    // Rows that are read back from a saved state come one by one or many at once: they are taken in together, when the cache is next used.
+    // Records rows that are restored from a saved state. They arrive one by one or many at once, and are added together on the next use of the
+    // cache.
     void restore(const void * cache, int32_t first, int32_t count) {
         std::lock_guard<std::mutex> lock(mutex);
         std::vector<int32_t> & restored = caches[cache].restored;
         for (int32_t cell = first; cell < first + count; cell++) restored.push_back(cell);
     }
 
-    // The memory from `begin` on is given back: what comes to lie there next has no history.
+    // Forgets the caches in `size` bytes from `begin`, which are freed. A later cache at the same address starts without a history.
     void forget(const void * begin, size_t size) {
         std::lock_guard<std::mutex> lock(mutex);
         const char * first = (const char *) begin, * last = first + size;
@@ -107,7 +108,7 @@ public:
 private:
     struct Cache {
         std::shared_ptr<const History> history;
-        // Cells that were read back from saved states since.
+        // Cells that were restored from saved states since the last update of `history`.
         std::vector<int32_t> restored;
     };
 
@@ -116,7 +117,7 @@ private:
         std::vector<int32_t> cells;
     };
 
-    // Steps that are remembered: a layer's cache is written to in the same way as those of the layers before it.
+    // The number of recent steps to keep, so that a layer's cache can reuse the history of earlier layers with the same writes.
     static constexpr size_t remembered = 4;
 
     void flush(Cache & cache) {
@@ -144,7 +145,7 @@ private:
     std::unordered_map<const void *, Cache> caches;
     const std::shared_ptr<const History> none = std::make_shared<History>();
     std::deque<Step> steps;
-    // The last order, and what it was made from
+    // The last order, and the history from which it was made
     std::shared_ptr<const History> ordered;
     std::shared_ptr<const CellOrder> lastOrder;
 };
@@ -154,7 +155,8 @@ Histories & histories() {
     return all;
 }
 
-// Watches the buffers of caches: a saved state is read back past all operations, and the memory of a context that is gone is used again.
+// Watches the buffers of caches by replacing their functions. Restoring a saved state bypasses all operations, and the memory of a freed
+// context is reused.
 class Watches {
 public:
     void watch(ggml_backend_buffer_t buffer) {

@@ -1,9 +1,9 @@
-// In which order the cells of a KV cache were written.
+// The order in which the cells of a KV cache were written.
 //
-// A sum in floating point depends on the order of its parts. A sequence's tokens are computed one after the other, but llama.cpp puts
-// them into whatever cells are free: where they lie depends on what else the cache has held. Attention passes the cells in the order
-// in which they were written, and so a sequence's result does not depend on its neighbours. Rows of a saved state that is read back count
-// as written in their order. Cells whose history is unknown (of a state that was read back before the first step) come first, as they lie.
+// A floating-point sum depends on the order of its terms. A sequence's tokens are computed one after the other, but llama.cpp puts
+// them into any free cells, so that their cells depend on the earlier contents of the cache. Attention processes cells in the order
+// in which they were written, and therefore a sequence's result does not depend on other sequences. Rows that are restored from a saved
+// state count as written in their order. Cells with unknown history (restored before the first step) come first, by index.
 
 #pragma once
 
@@ -19,7 +19,7 @@ namespace shimmy {
 // The order of the first `count` cells of a cache.
 struct CellOrder {
     std::vector<int32_t> cells;
-    std::vector<uint8_t> isRun;  // of each tile: whether its cells lie one after the other
+    std::vector<uint8_t> isRun;  // for each tile, whether its cells are contiguous
 
     CellOrder(const std::vector<int32_t> & written, int64_t count);
 
@@ -27,13 +27,13 @@ private:
     void findRuns();
 };
 
-// The order for the cache whose first cell lies at `cache`.
+// Returns the order of the first `count` cells of the cache that starts at `cache`.
 std::shared_ptr<const CellOrder> cellOrder(const void * cache, int64_t count);
 
-// Caches whose writes are remembered: none of contexts that are gone.
+// Returns the number of caches with a recorded history. Caches of freed contexts are not counted.
 size_t knownCaches();
 
-// Takes note of rows that are written, and leaves the operation to ggml.
+// Returns traits that record which rows are written and let ggml perform the operation.
 ggml::cpu::tensor_traits * writeTraits();
 
 }  // namespace shimmy

@@ -1,5 +1,5 @@
-// What the code of every instruction set is compiled after: nothing below this line of includes may be instantiated for a processor
-// that lacks the set, so all of it comes before the `target` pragma.
+// The includes of every instruction set's source file. They come before the `target` pragma, so that the compiler does not instantiate
+// their functions with instructions that the processor may lack.
 
 #pragma once
 

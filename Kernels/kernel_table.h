@@ -1,4 +1,4 @@
-// What the code of one instruction set offers to the rest, which is compiled for any processor.
+// The interface between the code of one instruction set and the rest, which is compiled for the baseline processor.
 
 #pragma once
 
@@ -9,7 +9,7 @@
 
 namespace shimmy {
 
-// Rows of weights that are packed together: a panel.
+// The number of weight rows in a panel. The rows of a panel are packed together.
 constexpr int panelRows = 16;
 
 // The product of one panel with a few quantized rows of activations.
@@ -17,29 +17,30 @@ struct PanelProduct {
     const uint8_t * quants;  // of the panel
     const uint8_t * scales;  // of the panel
     const uint8_t * rows;    // quantized activations
-    size_t rowBytes;         // from one row of activations to the next
+    size_t rowBytes;         // bytes between two rows of activations
     int width;               // values in a row
-    float * out;             // 16 floats for each row of activations
-    size_t outStride;        // floats from one row's to the next one's
+    float * out;             // `panelRows` floats for each row of activations
+    size_t outStride;        // floats between the results of two rows
 };
 
-// One format of weights.
+// The kernels of one weight format.
 struct FormatKernels {
     ggml_type type;
-    int blockWidth;      // values of a row in a block of the format
-    size_t blockQuants;  // bytes that a block of 16 rows takes in the panel's quants
-    size_t blockScales;  // and in its scales
+    int blockWidth;      // values of one row in a block of the format
+    size_t blockQuants;  // bytes of a block of 16 rows in the panel's quants
+    size_t blockScales;  // bytes of a block of 16 rows in the panel's scales
 
-    // Packs 16 rows, of which a null one counts as zeros.
+    // Packs 16 rows. A null row counts as zeros.
     void (*pack)(const void * const * rows, size_t blocks, uint8_t * quants, uint8_t * scales);
 
-    // Brings one row of activations into the form that `multiply` takes, of so many bytes: quantized (see activations.h), or as it is.
+    // Converts one row of activations to the input format of `multiply`, which has `rowBytes(width)` bytes: quantized (see activations.h) or
+    // unchanged.
     void (*quantize)(const float * values, int width, uint8_t * row);
     size_t (*rowBytes)(int width);
-    // Whether that is what they are: then rows that lie evenly need not be brought anywhere.
+    // Whether `quantize` leaves rows unchanged. Evenly spaced rows then need no copy.
     bool takesRowsAsTheyAre;
 
-    // By the number of rows, from 1 to `widestTile`; null where there is no such tile.
+    // Indexed by the number of activation rows, from 1 to `widestTile`; null if there is no tile of that size.
     void (*multiply[9])(const PanelProduct &);
     int widestTile;
 };
@@ -59,8 +60,8 @@ struct KernelTable {
     }
 };
 
-// A row of quantized activations: bytes, a scale for each span, then for each group either its sum times the negated zero point
-// of the weights (int32) or its sum in units of the activations (float). Spans and groups are the format's.
+// The layout of a row of quantized activations: signed bytes, one scale per span (float), then one value per group: either the sum of its
+// bytes times the negated zero point of the weights (int32), or the sum of its activations (float). The format defines spans and groups.
 struct ActivationRow {
     static size_t scales(int width) { return size_t(width); }
     static size_t sums(int width) { return scales(width) + sizeof(float) * size_t(width / 32); }

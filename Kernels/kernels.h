@@ -1,4 +1,4 @@
-// Everything that is compiled once for each instruction set, inside that set's namespace and after its `Simd`.
+// The code that is compiled once for each instruction set, inside that set's namespace and after its `Simd`.
 
 #include "simd/quants.h"
 #include "simd/scales.h"

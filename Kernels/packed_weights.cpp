@@ -35,7 +35,7 @@ void PackedWeights::pack(const void * blocks, size_t rowBytes, uint8_t * out) co
             for (int64_t i = first; i < std::min(first + share, total); i++) packOne(i);
         }
     };
-    // A small tensor is packed sooner than a thread starts.
+    // Packing a small tensor takes less time than starting a thread.
     constexpr size_t small = 1 << 18;
     size_t cores = std::max(1u, std::thread::hardware_concurrency());
     size_t helpers = std::min(cores - 1, bytes() / small);

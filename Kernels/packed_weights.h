@@ -1,4 +1,4 @@
-// A tensor of weights as the kernels read it: panels of 16 rows, each its quants and then its scales.
+// The packed layout of a weight tensor: panels of 16 rows, each with its quants followed by its scales.
 
 #pragma once
 
@@ -11,7 +11,7 @@ struct PackedWeights {
     const FormatKernels * format;
     int64_t width, rows, matrices;
 
-    // The way `tensor` is packed; `format` is null when it is not.
+    // Describes how `tensor` is packed. `format` is null if it is not packed.
     explicit PackedWeights(const ggml_tensor * tensor);
 
     bool isPacked() const { return format != nullptr; }
@@ -20,12 +20,12 @@ struct PackedWeights {
     size_t panelBytes() const {
         return (quantBytes() + size_t(width / format->blockWidth) * format->blockScales + 63) / 64 * 64;
     }
-    // Of a row of activations as the kernels take it.
+    // The bytes of a row of activations in the kernels' input format.
     size_t rowBytes() const { return format->rowBytes(int(width)); }
     size_t matrixBytes() const { return size_t(panels()) * panelBytes(); }
     size_t bytes() const { return size_t(matrices) * matrixBytes(); }
 
-    // Packs all matrices from the format's own blocks, on all cores.
+    // Packs all matrices from the format's blocks into `out`, on all cores.
     void pack(const void * blocks, size_t rowBytes, uint8_t * out) const;
 };
 

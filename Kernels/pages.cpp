@@ -21,7 +21,7 @@ struct Range {
     bool contains(uintptr_t address) const { return start <= address && address < end; }
 };
 
-// Tells a mapped file from the heap, which must not lose its pages.
+// Returns the mapping that contains `address`, and whether it is a file mapping: the heap must not lose its pages.
 Range rangeOf(uintptr_t address) {
     Range found;
     FILE * maps = fopen("/proc/self/maps", "r");
@@ -32,7 +32,7 @@ Range rangeOf(uintptr_t address) {
         char flags[5], device[16];
         if (sscanf(text, "%lx-%lx %4s %lx %15s %lu", &start, &end, flags, &offset, device, &inode) != 6) continue;
         if (address < start || end <= address) continue;
-        // A private page that was written to has no copy in the file: only ranges that cannot be written to count.
+        // A modified private page has no copy in the file, so only read-only ranges count as files.
         found = {start, end, inode != 0 && flags[1] != 'w'};
         break;
     }

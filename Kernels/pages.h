@@ -1,4 +1,4 @@
-// Memory pages: what the system is told about weights.
+// Hints to the operating system about the memory pages of weights.
 
 #pragma once
 
@@ -6,11 +6,11 @@
 
 namespace shimmy {
 
-// Gives back the pages of a file's mapping that lie wholly inside these bytes: the system reads them again when they are needed.
-// Does nothing for any other memory.
+// Releases the pages of a file mapping that are wholly inside these bytes. The system reads them from the file again on access.
+// Has no effect on other memory.
 void releaseMappedPages(const void * bytes, size_t size);
 
-// Asks for large pages, so that reading weights once a step costs fewer misses in the page tables.
+// Requests huge pages (2 MiB), so that reading all weights in each step causes fewer TLB misses.
 void useLargePages(void * bytes, size_t size);
 
 }  // namespace shimmy

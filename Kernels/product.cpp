@@ -1,4 +1,4 @@
-// Rows of activations are quantized by all threads, then each thread takes panels of weights and multiplies them with all rows.
+// All threads quantize rows of activations. Then each thread takes panels of weights and multiplies them by all rows.
 
 #include "product.h"
 
@@ -16,15 +16,15 @@ namespace shimmy {
 
 namespace {
 
-// A share of the work. It is large enough that fetching ahead seldom leaves it.
+// Returns the number of panels in a share of the work. Shares are so large that prefetching seldom crosses their end.
 int64_t panelsOfShare(const PackedWeights & weights, int threads) {
     constexpr size_t large = 256 << 10;
     int64_t atLeast = std::min<int64_t>(weights.panels() / threads, int64_t(large / weights.panelBytes()));
     return std::max<int64_t>({1, weights.panels() / (threads * 8), atLeast});
 }
 
-// The panels of a matrix, shared out: each thread has a run of its own, which it passes from the beginning, so that what it fetches ahead is
-// what it needs next; who is done helps the others, since threads do not run equally fast.
+// The division of a matrix's panels among threads. Each thread processes a run of its own from the start, so that it prefetches the panels
+// that it needs next. A thread that has finished its run helps the others, because threads do not run equally fast.
 struct Runs {
     struct alignas(64) Counter {
         std::atomic<int64_t> next;
@@ -37,14 +37,15 @@ struct Runs {
     static size_t bytes(int threads) { return size_t(threads) * sizeof(Counter); }
 
     Runs(uint8_t * work, const PackedWeights & weights, int threads, int64_t rows) : counters((Counter *) work), panels(weights.panels()), threads(threads) {
-        // Many rows pass a share several times: it stays in the cache. One row passes it once, and small ones end at the same time.
+        // With many rows a share is read several times, so it has to fit into the cache. With few rows it is read once, and small shares let all
+        // threads finish at about the same time.
         const size_t size = rows > 8 ? 256 << 10 : 64 << 10;
         share = std::max<int64_t>(1, std::min<int64_t>(panels / threads, int64_t(size / weights.panelBytes())));
     }
 
     int64_t start(int run) const { return panels * run / threads; }
 
-    // Each thread opens its own run; nobody may take any before all have met.
+    // Resets the thread's own run. No thread may call `pass` before all threads have passed a barrier.
     void open(int thread) { counters[thread].next.store(0, std::memory_order_relaxed); }
 
     template <class Body> void pass(int thread, Body body) {
@@ -58,24 +59,24 @@ struct Runs {
     }
 };
 
-// Rows of activations that are multiplied with a share's panels before the next ones: few enough to stay in the cache.
+// The number of activation rows that are multiplied by a share's panels before the next rows. They fit into the cache.
 constexpr int64_t rowsOfBlock = 64;
 
-// The next tile for so many rows that are left.
+// Returns the number of rows in the next tile, given the number of remaining rows.
 int tileFor(int64_t rest, int widest) {
     if (rest >= widest) return widest;
     if (rest > 4) return rest == 6 ? 3 : 4;
     return int(rest);
 }
 
-// Rows of activations that lie at the same distance from each other, in the form that a format takes.
+// Evenly spaced rows of activations, in the format's input layout.
 struct ActivationRows {
     const uint8_t * data;
-    size_t rowBytes;  // from one to the next
+    size_t rowBytes;  // bytes between two rows
     int64_t count;
 };
 
-// Rows of results that lie at the same distance from each other: they are written in place.
+// Evenly spaced rows of results, which are written in place.
 struct EvenResults {
     float * data;
     size_t stride;  // floats
@@ -83,12 +84,12 @@ struct EvenResults {
     float * operator()(int64_t row) const { return data + size_t(row) * stride; }
 };
 
-// Whether a tensor's rows are at the same distance from each other throughout.
+// Returns whether all rows of a tensor are evenly spaced.
 bool isEven(const ggml_tensor * t) {
     return t->nb[1] % sizeof(float) == 0 && (t->ne[2] == 1 || t->nb[2] == size_t(t->ne[1]) * t->nb[1]) && (t->ne[3] == 1 || t->nb[3] == size_t(t->ne[2]) * t->nb[2]);
 }
 
-// The product of packed weights with rows; `target(row)` says where a row's results go.
+// Multiplies the panels from `first` to `last` by rows of activations. `target(row)` returns the address of a row's results.
 template <class Target>
 void multiplyPanels(const PackedWeights & weights, const uint8_t * matrix, int64_t first, int64_t last, const ActivationRows & rows, Target target) {
     constexpr bool isInPlace = std::is_same_v<Target, EvenResults>;
@@ -160,17 +161,17 @@ struct PlainProduct {
     }
 };
 
-// MUL_MAT_ID: a matrix for each expert; each row of `ids` names the experts that a token goes to.
+// MUL_MAT_ID: one matrix per expert; each row of `ids` contains the experts of a token.
 struct ExpertProduct {
-    // A pair of a token and the place of an expert in its list.
+    // A token and the index of an expert in its list.
     struct Route {
         int32_t token, place;
     };
 
     const ggml_tensor * op;
     int64_t tokens, places, experts;
-    int32_t * starts;  // of each expert's routes, and the end
-    Route * routes;    // by expert
+    int32_t * starts;  // the index of each expert's first route, and the number of routes
+    Route * routes;    // sorted by expert
     uint8_t * quantized;
 
     ExpertProduct(const ggml_compute_params * params, const ggml_tensor * op)
@@ -192,7 +193,7 @@ struct ExpertProduct {
         return *(const int32_t *) ((const char *) op->src[2]->data + size_t(token) * op->src[2]->nb[1] + size_t(place) * op->src[2]->nb[0]);
     }
 
-    // Sorts the routes by expert. Every thread would get the same, so one does it.
+    // Sorts the routes by expert. Only one thread calls it, because the result is the same for all.
     void sortRoutes() {
         memset(starts, 0, size_t(experts + 1) * sizeof(int32_t));
         for (int64_t t = 0; t < tokens; t++) {
@@ -203,7 +204,7 @@ struct ExpertProduct {
             }
         }
         for (int64_t e = 0; e < experts; e++) starts[e + 1] += starts[e];
-        // Filling moves each start to the next one's place; it is moved back afterwards.
+        // Filling advances each start to the next expert's start. The loop below shifts them back.
         for (int64_t t = 0; t < tokens; t++) {
             for (int64_t p = 0; p < places; p++) routes[starts[expertOf(t, p)]++] = {int32_t(t), int32_t(p)};
         }

@@ -7,7 +7,7 @@
 
 namespace shimmy {
 
-// Whether `op` is a product that the kernels compute, given that its weights are packed.
+// Returns whether the kernels compute the product `op`, given that its weights are packed.
 bool canMultiply(const ggml_tensor * op);
 
 ggml::cpu::tensor_traits * productTraits();

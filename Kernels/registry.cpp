@@ -1,4 +1,4 @@
-// The C entry point: finds out what the processor can do and puts the buffer type in front of ggml's own ones.
+// The C interface: detects the processor's instruction sets and registers the buffer type before ggml's own ones.
 
 #include "shimmy_kernels.h"
 
@@ -82,7 +82,7 @@ const char * shimmy_kernels_name(shimmy_instruction_set set) {
 
 void shimmy_kernels_install(shimmy_instruction_set set) {
     const KernelTable * table = find(set);
-    // Weights that were packed before still need their kernels: the last ones stay.
+    // Weights that are already packed still need their kernels, so the last installed ones stay active.
     if (table) active = table;
     installed = table ? set : SHIMMY_INSTRUCTIONS_NONE;
     auto & types = ggml_backend_cpu_get_extra_buffer_types();

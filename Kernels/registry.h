@@ -1,4 +1,4 @@
-// Which kernels are in use. Everything else asks here.
+// The kernels that are in use.
 
 #pragma once
 
@@ -6,10 +6,10 @@
 
 namespace shimmy {
 
-// The kernels that compute, or null before any were installed.
+// Returns the kernels that are in use, or null before the first installation.
 const KernelTable * kernels();
 
-// Whether models to come are packed, and whether attention is taken over.
+// Whether newly loaded models are packed, and whether the kernels compute attention.
 bool takesWeights();
 bool takesAttention();
 

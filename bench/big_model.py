@@ -1,9 +1,9 @@
-"""Makes the large model of the benchmarks: a billion random weights in the architecture of Llama, which are as fast as trained ones.
+"""Creates the large model of the benchmarks: a billion random weights in Llama's architecture, which are as fast as trained ones.
 
     python3 bench/big_model.py VOCABULARY_FROM.gguf OUT.gguf [TOKENS]
 
-Needs the packages gguf and numpy. The vocabulary and the chat template are taken from another GGUF file; unused tokens fill it up to
-TOKENS, as other families have them.
+Needs the packages gguf and numpy. The vocabulary and the chat template come from another GGUF file. Unused tokens extend the vocabulary to
+TOKENS, the size in other model families.
 """
 
 import sys
@@ -13,7 +13,7 @@ import numpy
 
 EMBEDDING, LAYERS, FEED_FORWARD, HEADS, CACHE_HEADS = 2048, 16, 8192, 32, 8
 VOCABULARY = int(sys.argv[3]) if len(sys.argv) > 3 else 49152
-UNUSED = 5  # the type of a token that no text has
+UNUSED = 5  # the type of tokens that do not occur in text
 
 
 def copy_vocabulary(source: gguf.GGUFReader, writer: gguf.GGUFWriter):

@@ -1,4 +1,4 @@
-"""One stream alone, and beside another program that is busy on one core: tokens a second, with the number of threads that Shimmy chooses."""
+"""Speed of a stream alone and with a program that keeps one core busy: tokens per second, with the number of threads that Shimmy chooses."""
 
 import statistics
 import subprocess
@@ -21,7 +21,7 @@ def run(program: str) -> dict[str, float]:
             for name, values in rates.items():
                 other = subprocess.Popen([sys.executable, "-c", "while True: pass"]) if name != "alone" else None
                 try:
-                    # The first stream is where the busy program is noticed.
+                    # During the first stream the server notices the busy program.
                     for _ in range(2):
                         stream = server.stream(scenarios.words(salt, 20), TOKENS, ignore_eos=True)
                 finally:

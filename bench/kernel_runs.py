@@ -1,4 +1,4 @@
-"""Times llama.cpp with Shimmy's kernels and without, in one program on the same weights, and how near they come to the processor's limits."""
+"""Speed of llama.cpp with and without Shimmy's kernels, in one program on the same weights, and its distance from the processor's limits."""
 
 import hashlib
 import json
@@ -15,12 +15,12 @@ from paths import model_directory
 REPOSITORY = Path(__file__).resolve().parent.parent
 BUNDLE = REPOSITORY / "Artifacts/CLlama.artifactbundle"
 
-# Formats of the large model: llama.cpp's number of the file type, and whether all tensors get it.
+# Formats of the large model: llama.cpp's file type number, and whether all tensors get this type.
 BIG = {"Q4_K_M": ("15", False), "Q5_K": ("16", True), "Q6_K": ("18", True), "Q8_0": ("7", True)}
 
 
 def program(name: str) -> Path:
-    """bench/kernels/NAME.cpp, compiled against this checkout's bundle, cached by both."""
+    """Returns the program bench/kernels/NAME.cpp, compiled against this checkout's bundle. The cache key covers both."""
     source = REPOSITORY / f"bench/kernels/{name}.cpp"
     key = hashlib.sha256(source.read_bytes() + str(BUNDLE.resolve()).encode()).hexdigest()[:16]
     target = cache_directory() / "bench" / f"{name}-{key}"
@@ -38,7 +38,7 @@ def default_model() -> Path:
 
 
 def big_model(kind: str) -> Path:
-    """The large model in one format, made once."""
+    """Returns the large model in one format, which is created once."""
     folder = cache_directory() / "bench"
     target = folder / f"random-1B-{kind}.gguf"
     if not target.exists():
@@ -65,8 +65,8 @@ def weights(name: str) -> Path:
 
 
 def run(name: str, contender: str, context: int) -> dict:
-    """One run of a model: `name` is SmolLM2 or 1B and a format."""
-    # Both find the file in the page cache: whoever comes second would otherwise load what the first has read.
+    """Runs a model once. `name` is SmolLM2, or 1B and a format."""
+    # Read the file into the page cache for both contenders. Otherwise only the second one would find it there.
     with open(weights(name), "rb", buffering=0) as file:
         while file.read(1 << 24):
             pass

@@ -1,4 +1,4 @@
-"""How long constrained decoding takes beside the model: compiling schemas, and the mask of allowed tokens at each place of documents."""
+"""Cost of constrained decoding apart from the model: compiling schemas, and the mask of allowed tokens at each position of documents."""
 
 import json
 import random
@@ -43,7 +43,7 @@ def cases() -> dict[str, tuple[dict, list]]:
 
 
 def run(model: str) -> dict:
-    """For each case: milliseconds to compile, masks, and microseconds of the median, the 99th percentile and the longest mask."""
+    """Returns for each case: compile time in ms, the number of masks, and the median, the 99th percentile and the max mask time in µs."""
     result = {}
     for name, (schema, documents) in cases().items():
         with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as file:

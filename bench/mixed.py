@@ -1,6 +1,6 @@
-"""Mixed traffic, alone and beside one or two busy programs: how long a row of a step takes, with the number of threads that Shimmy chooses.
+"""Time per row of a step under mixed traffic, alone and with one or two busy programs, with the number of threads that Shimmy chooses.
 
-Steps of mixed traffic hardly ever do nothing but decode: streams, prompts and forced tokens of JSON share them.
+Steps of mixed traffic rarely contain decoding alone: streams, prompts and forced tokens of JSON share them.
 """
 
 import json
@@ -18,7 +18,7 @@ BUSY, SECONDS, CLIENTS = (0, 1, 2), 20, 6
 
 
 def ask(server: Server, client: int, number: int):
-    """One request: by turns a chat, a long prompt, and a record that has to fit a schema."""
+    """Sends one request: alternately a chat, a long prompt, and a record with a schema."""
     salt = client * 1000 + number
     kind = (client + number) % 3
     if kind == 0:
@@ -42,7 +42,7 @@ def steps(server: Server) -> dict:
 
 
 def measure(server: Server, seconds: float) -> dict[str, float]:
-    """Milliseconds of the model for each row, and rows a second."""
+    """Returns the model's time per row in milliseconds, and rows per second."""
     before, begin = steps(server), time.perf_counter()
     with ThreadPoolExecutor(CLIENTS) as clients:
         for done in [clients.submit(work, server, client, begin + seconds) for client in range(CLIENTS)]:
@@ -53,7 +53,7 @@ def measure(server: Server, seconds: float) -> dict[str, float]:
 
 
 def run(program: str, rounds: int = 3) -> dict[int, dict[str, float]]:
-    """By the number of busy programs: medians over the rounds."""
+    """Returns the medians over the rounds, by the number of busy programs."""
     weights = kernel_runs.default_model()
     rates: dict[int, list[dict[str, float]]] = {count: [] for count in BUSY}
     for _ in range(rounds):

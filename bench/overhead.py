@@ -1,4 +1,4 @@
-"""What a step does beside the model: sampling, bookkeeping and delivery, as a part of its time."""
+"""Share of a step's time that is spent outside the model: sampling, bookkeeping and delivery."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ STREAMS, TOKENS = 32, 48
 
 
 def cases(weights: str) -> dict[str, tuple[str, dict]]:
-    """Model and sampling of each case."""
+    """Returns the model and the sampling parameters of each case."""
     drawn = {"temperature": 0.8, "top_p": 0.95}
     large, wide = str(kernel_runs.big_model("Q4_K_M")), str(kernel_runs.big_model("Q4_K_M 152000"))
     return {
@@ -27,7 +27,7 @@ def cases(weights: str) -> dict[str, tuple[str, dict]]:
 
 
 def run(weights: str, program: str) -> dict:
-    """For each case the part of 32 streams' steps that was not the model's."""
+    """Returns for each case the share of step time outside the model, with 32 streams."""
     result = {}
     for name, (model, sampling) in cases(weights).items():
         command = [program, "serve", "--port", "{port}", "--ctx-size", "8192", "--slots", str(STREAMS), "--model", model]

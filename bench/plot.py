@@ -18,7 +18,7 @@ def short(value: float) -> str:
 
 
 def bars(title: str, unit: str, values: dict[str, float]) -> str:
-    """One bar for each name."""
+    """Returns a chart with one bar for each name."""
     parts = [f'<text x="10" y="20" font-weight="bold">{escape(title)} ({escape(unit)})</text>']
     most = max(values.values()) or 1
     for index, (name, value) in enumerate(values.items()):
@@ -31,7 +31,7 @@ def bars(title: str, unit: str, values: dict[str, float]) -> str:
 
 
 def curves(title: str, unit: str, along: str, series: dict[str, list[tuple[float, float]]]) -> str:
-    """Lines over an axis of powers; each series is a list of points."""
+    """Returns a chart of lines over a logarithmic axis. Each series is a list of points."""
     import math
 
     points = [point for line in series.values() for point in line]
@@ -57,7 +57,7 @@ def curves(title: str, unit: str, along: str, series: dict[str, list[tuple[float
 
 
 def roofline(title: str, limits: dict) -> str:
-    """What each format reaches with one row out of memory and with eight out of the cache, under the two limits of the processor."""
+    """Returns a roofline chart: each format with one row from memory and eight rows from the cache, and the two limits of the processor."""
     import math
 
     low, high, least, most = 1.0, 64.0, 10.0, limits["bytes"] * 1.6
@@ -78,7 +78,7 @@ def roofline(title: str, limits: dict) -> str:
     for y in (10, 30, 100, 300):
         parts.append(f'<text x="54" y="{place(low, y)[1] + 4:.1f}" text-anchor="end">{y}</text>')
     for values in limits["formats"].values():
-        operations = 16 / values["bits"]  # two for each weight
+        operations = 16 / values["bits"]  # two operations per weight
         for intensity, speed, color in ((operations, values["one"] * operations, COLORS[0]), (8 * operations, values["eight"], COLORS[1])):
             x, y = place(intensity, speed)
             parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{color}" fill-opacity="0.7"/>')

@@ -20,7 +20,7 @@ import kernel_runs  # noqa: E402
 import scenarios  # noqa: E402
 from servers import Contender, Server, Stream  # noqa: E402
 
-# Requests of each kind at the same time, and how often they follow each other.
+# Concurrent requests of each kind, the number of repetitions, and the tokens of the stream.
 CLIENTS, TIMES, TOKENS = 2, 2, 4_000
 HEALTH_INTERVAL = 0.02
 
@@ -42,7 +42,7 @@ def tools(count: int) -> list[dict]:
 
 
 def kinds() -> dict:
-    """What is sent, by its name: a function of a number that makes each request another one."""
+    """Returns the kinds of requests by name. Each is a function of a number that makes each request different."""
     source = random.Random(1)
 
     def enum(salt: int) -> dict:
@@ -98,7 +98,7 @@ def run(program: str, only: str) -> list[dict]:
 
 
 def beside(server: Server, bodies: list) -> dict:
-    """Sends bodies, `CLIENTS` at a time, while a stream runs and /health is asked."""
+    """Sends bodies, `CLIENTS` at a time, while a stream runs and /health is polled."""
     begun, over, health, statuses, readers = threading.Event(), threading.Event(), [], [], []
 
     def read():
@@ -129,7 +129,7 @@ def beside(server: Server, bodies: list) -> dict:
     for sender in senders:
         sender.join()
     if not bodies:
-        # To the stream's end: its steps become longer with its context.
+        # Wait for the stream's end, because its steps get longer as its context grows.
         reader.join()
     end = time.perf_counter()
     over.set()

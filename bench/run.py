@@ -36,7 +36,7 @@ from servers import Contender, Server  # noqa: E402
 
 @dataclass
 class Row:
-    """One number of a scenario: what it is called, how it is shown, and what ratio to the best peer is aimed at."""
+    """One number of a scenario: its title, its format, and the target ratio to the best peer."""
 
     scenario: str
     key: str
@@ -70,12 +70,12 @@ ROWS = [
     Row("embeddings Q8_0", "throughput", "256 short texts from 8 clients, all-MiniLM-L6-v2 in Q8_0", "texts/s", more_is_better=True, target=1.5),
     Row("idle_connections", "ratio", "2,000 idle connections: time of one client, over its time without them (1: unchanged)", "", target=None),
 ]
-# The server scenarios that are measured on the large model too.
+# The server scenarios that are also measured with the large model.
 for scenario in ("distinct8", "distinct32", "agents", "intruder"):
     for row in [row for row in ROWS if row.scenario == scenario]:
         ROWS.append(replace(row, scenario=f"{scenario} 1B", title=f"1B Q4_K_M: {row.title}"))
 
-# llama.cpp with the kernels and without: model, tokens of context that all sequences share, and the targets of its numbers.
+# Runs of llama.cpp with and without the kernels: model, context in tokens that all sequences share, and the target ratios.
 KERNELS = {
     "kernels SmolLM2 Q4_1": (0, {"prefill": 5, "decode 1": 1.6, "decode 2": None, "decode 4": None, "decode 8": 2.2, "decode 16": None, "decode 32": 2.6}),
     "kernels 1B Q4_K_M": (0, {"prefill": 2.3, "decode 1": 1, "decode 2": None, "decode 4": 2, "decode 8": 2.8, "decode 16": 2.1, "decode 32": 1.7}),
@@ -100,11 +100,11 @@ def kernel_rows() -> list[Row]:
 
 
 def model_of(scenario: str) -> str:
-    """A scenario of the kernels ends with its model's name and format."""
+    """Returns the model's name and format, with which the names of kernel scenarios end."""
     return " ".join(scenario.split()[-2:])
 
 
-# What is measured without a peer, once.
+# Scenarios that are measured once, without a peer.
 PROGRAM = str(REPOSITORY / ".build/release/shimmy")
 ALONE = {
     "limits": lambda _: kernel_runs.limits(),
@@ -117,13 +117,13 @@ ALONE = {
     "pressure": lambda _: pressure.run(PROGRAM),
 }
 
-# Curves: scenario, what its keys begin with, title, unit, factor, axis.
+# Curves: scenario, prefix of its keys, title, unit, factor, axis.
 CURVES = [
     ("growth_streams", "throughput", "Streams at once", "tokens/s", 1, "streams"),
     ("growth_streams", "memory", "Memory with streams at once", "MB", 1e-6, "streams"),
     ("growth_prompt", "first_token", "First token of a long prompt", "s", 1, "words"),
 ]
-# Why a target may be missed, where it is known.
+# Known reasons for missed targets.
 VECTORS_LIMIT = [
     "Products in single precision limit the speed of vectors in F16. The kernels compute these at the processor's peak for three fifths of the time;",
     "ggml computes the rest (bias, GELU, norms), which is the same for both. Smaller or larger batches change nothing. Shimmy opens its listening socket",
@@ -139,7 +139,7 @@ PLAIN_CONTEXT, LARGE_CONTEXT, SPLIT_CONTEXT = 8192, 32768, 131072
 
 
 def contenders(scenario: str, weights: str, llama_server: str) -> list[Contender]:
-    """Shimmy and what llama-server does best: with its defaults for one client, and for many with its unified KV cache and without."""
+    """Returns Shimmy and llama-server in its best configurations: defaults for one client; for many, with and without its unified KV cache."""
     program, model = PROGRAM, Path(weights).stem
     theirs = [llama_server, "--port", "{port}", "-m", weights, "--no-webui"]
     if scenario == "start":
@@ -148,7 +148,7 @@ def contenders(scenario: str, weights: str, llama_server: str) -> list[Contender
     if scenario.startswith("embeddings"):
         ours = [program, "serve", "--port", "{port}", "--model", weights]
         served = theirs + ["--embeddings"]
-        # As many slots as clients, and batches as large as ours.
+        # As many slots as clients, and batches as large as Shimmy's.
         many = served + ["-np", "8", "-c", "4096", "-b", "2048", "-ub", "2048"]
         return [Contender("shimmy", ours, model), Contender("llama-server", served, model), Contender("llama-server 8 slots", many, model)]
     slots = "64" if scenario == "growth_streams" else "32"
@@ -163,7 +163,7 @@ def contenders(scenario: str, weights: str, llama_server: str) -> list[Contender
 
 
 def embedding_model(kind: str) -> str:
-    """The embedding model as a GGUF file in one format, made once."""
+    """Returns the embedding model as a GGUF file in one format, which is created once."""
     target = cache_directory() / "bench" / f"all-MiniLM-L6-v2.{kind}.gguf"
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -174,7 +174,7 @@ def embedding_model(kind: str) -> str:
 
 
 def measure(names: list[str], rounds: int, weights: str, llama_server: str) -> dict:
-    """results[scenario][contender] is a list of dictionaries, one for each round."""
+    """Runs the scenarios. In the result, results[scenario][contender] is a list of dictionaries, one per round."""
     results: dict = {}
     for name in names:
         if name in ALONE:
@@ -199,7 +199,7 @@ def measure(names: list[str], rounds: int, weights: str, llama_server: str) -> d
 
 
 def summarize(row: Row, results: dict) -> tuple[float, float, float, str]:
-    """Medians of Shimmy and of the best peer, the ratio of the two, and the peer's name."""
+    """Returns the medians of Shimmy and of the best peer, their ratio, and the peer's name."""
     medians = {name: statistics.median(values[row.key] for values in rounds) for name, rounds in results[row.scenario].items()}
     peers = {name: value for name, value in medians.items() if name != "shimmy"}
     best = (max if row.more_is_better else min)(peers, key=peers.get)
@@ -234,7 +234,7 @@ def report(results: dict, model: str, folder: str) -> str:
         lines += ["", "The server detects a busy process by the duration of its steps, and uses one thread fewer:", ""] + busy.table(results["busy"]["shimmy"][0])
     if "mixed" in results:
         lines += ["", "The server does the same in mixed traffic, where streams, prompts and forced tokens share the steps:", ""]
-        # Keys of JSON are strings.
+        # JSON keys are strings.
         lines += mixed.table({int(count): values for count, values in results["mixed"]["shimmy"][0].items()})
     if "two_models" in results:
         lines += ["", "## Two models at once", "", "SmolLM2-135M Q4_1 (small) and the 1B model in Q4_K_M (large), in one process.", ""]
@@ -280,7 +280,7 @@ def threads_table(runs: list[dict]) -> list[str]:
 def table(rows: list[Row], results: dict, peer: str) -> list[str]:
     lines = [f"| | Shimmy | {peer} | ratio | target | scenario | measured |", "|---|---:|---:|---:|---|---|---|"]
     for row in rows:
-        # A number that an earlier run did not take is not there.
+        # A number may be missing in the results of an earlier run.
         if any(row.key not in values for rounds in results.get(row.scenario, {"": [{}]}).values() for values in rounds):
             continue
         ours, theirs, ratio, _ = summarize(row, results)
@@ -297,7 +297,7 @@ def number(value: float) -> str:
 
 
 def plots(results: dict, write, folder: str) -> list[tuple[str, str]]:
-    """Draws what was measured; `write(file, svg)` keeps it."""
+    """Draws charts of the results. `write(file, svg)` stores each of them."""
     drawn = []
     for row in ROWS + kernel_rows():
         if row.scenario in results and row.target is not None and row.key != "load":

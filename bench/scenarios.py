@@ -1,4 +1,4 @@
-"""What is measured: each scenario takes a fresh server and returns numbers by name. Lower is better unless the row says otherwise."""
+"""The scenarios. Each takes a newly started server and returns numbers by name. Lower is better unless the row states otherwise."""
 
 import json
 import socket
@@ -13,7 +13,7 @@ WORDS = "harbour lantern copper meadow whisper granite violet engine orchard sig
 
 
 def words(salt: int, count: int) -> str:
-    """A text that no other salt shares a beginning with, so that no cache helps."""
+    """Returns a text whose prefix is unique to `salt`, so that no cache helps."""
     return f"Text {salt}: " + " ".join(WORDS[(index * 7 + salt * 3 + index // 5) % len(WORDS)] for index in range(count))
 
 
@@ -23,7 +23,7 @@ def percentile(values: list[float], share: float) -> float:
 
 
 def start(server: Server, salt: int) -> dict:
-    """From the start of the program to the first answer; one stream alone."""
+    """Time from the start of the program to the first answer, and the speed of a single stream."""
     result = {"listening": server.wait_listening(), "ready": server.wait_ready(), "idle": server.resident_bytes()}
     first = server.stream(words(salt + 100, 20), 8)
     result["first_answer"] = first.moments[0] - server.started
@@ -41,7 +41,7 @@ def warm(server: Server):
 
 
 def distinct(server: Server, salt: int, clients: int) -> dict:
-    """Many streams with prompts of their own, all at once."""
+    """Many concurrent streams with different prompts."""
     warm(server)
     requests = [{"prompt": "Write a long story with these words: " + words(salt * 100 + client, 40), "tokens": 64} for client in range(clients)]
     begin = time.perf_counter()
@@ -78,7 +78,7 @@ def distinct32(server: Server, salt: int) -> dict:
 
 
 def agents(server: Server, salt: int) -> dict:
-    """Eight agents whose long system prompt was already processed once."""
+    """Eight agents with a long system prompt that is already cached."""
     warm(server)
     system = words(salt, 700)
     server.stream("Who are you?", 8, system=system)
@@ -87,7 +87,7 @@ def agents(server: Server, salt: int) -> dict:
 
 
 def intruder(server: Server, salt: int) -> dict:
-    """A long prompt arrives while somebody's stream is running."""
+    """A long prompt that arrives while another client's stream runs."""
     warm(server)
     arrived, result = threading.Event(), {}
 
@@ -146,7 +146,7 @@ RECORD = {
 
 
 def records(server: Server, salt: int, clients: int) -> dict:
-    """JSON records that have to fit a schema: the time for several rounds, per record of each client."""
+    """JSON records with a schema: the time of several rounds, per record of each client."""
     warm(server)
     form = {"type": "json_schema", "json_schema": {"name": "record", "strict": True, "schema": RECORD}}
     rounds = 4 if clients > 1 else 12
@@ -172,7 +172,7 @@ def records8(server: Server, salt: int) -> dict:
 
 
 def idle_connections(server: Server, salt: int) -> dict:
-    """Two thousand connections that do nothing while one client works: its time, over its time without them."""
+    """Two thousand idle connections: the time of one active client, divided by its time without them."""
     warm(server)
 
     def work(number: int) -> float:
@@ -182,8 +182,8 @@ def idle_connections(server: Server, salt: int) -> dict:
     alone = work(2)
     held = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(2000)]
     if server.contender.name == "shimmy":
-        # They have had an answer each and are kept alive. The peer keeps a thread for each of those and answers nobody else meanwhile, so its
-        # connections have never asked for anything.
+        # Each connection has received an answer and is kept alive. The peer needs a thread for each such connection and would not answer other
+        # clients, so its connections have not sent a request.
         for connection in held:
             connection.sendall(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
             assert connection.recv(65536).startswith(b"HTTP/1.1 200")
@@ -194,7 +194,7 @@ def idle_connections(server: Server, salt: int) -> dict:
 
 
 def growth_streams(server: Server, salt: int) -> dict:
-    """Tokens a second and memory, from 1 to 64 streams."""
+    """Tokens per second and memory, from 1 to 64 streams."""
     warm(server)
     result = {}
     for count in (1, 2, 4, 8, 16, 32, 64):
@@ -207,6 +207,6 @@ def growth_streams(server: Server, salt: int) -> dict:
 
 
 def growth_prompt(server: Server, salt: int) -> dict:
-    """The first token of prompts from 100 to 8,000 words."""
+    """Time to the first token for prompts of 100 to 8,000 words."""
     warm(server)
     return {f"first_token {count}": server.stream(words(salt * 10 + count, count), 2).first_token for count in (100, 500, 1000, 2000, 4000, 8000)}

@@ -1,4 +1,4 @@
-"""Starts and stops the servers that are compared, and looks at them from outside."""
+"""Starts, stops and observes the servers that are compared."""
 
 import http.client
 import json
@@ -22,7 +22,7 @@ def free_port() -> int:
 
 @dataclass
 class Contender:
-    """A server by its name and command; `{port}` stands for the port."""
+    """A server's name and command. `{port}` is a placeholder for the port."""
 
     name: str
     command: list[str]
@@ -52,7 +52,7 @@ class Server:
             self.process.wait()
 
     def wait_listening(self) -> float:
-        """Seconds from the start until a connection is accepted."""
+        """Returns the seconds from the start until the server accepts a connection."""
         while True:
             with socket.socket() as attempt:
                 if attempt.connect_ex(("127.0.0.1", self.port)) == 0:
@@ -61,7 +61,7 @@ class Server:
             time.sleep(0.0005)
 
     def wait_ready(self) -> float:
-        """Seconds from the start until /health says 200."""
+        """Returns the seconds from the start until /health returns 200."""
         while True:
             try:
                 if self._get("/health") == 200:
@@ -87,7 +87,7 @@ class Server:
             sys.exit(f"{self.contender.name} ended early:\n{Path(self.log.name).read_text()[-2000:]}")
 
     def resident_bytes(self) -> int:
-        """The process's own and shared pages in memory (RSS)."""
+        """Returns the process's resident set size (RSS): private and shared pages in memory."""
         if sys.platform == "linux":
             for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
                 if line.startswith("VmRSS:"):
@@ -96,7 +96,7 @@ class Server:
         return int(output) * 1024
 
     def embed(self, texts: list[str]) -> int:
-        """Vectors of texts; returns how many came."""
+        """Embeds texts and returns the number of vectors received."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
         body = {"model": self.contender.model, "input": texts, "encoding_format": "base64"}
         connection.request("POST", "/v1/embeddings", json.dumps(body), {"Content-Type": "application/json"})
@@ -111,7 +111,7 @@ class Server:
         return Stream(self.port, self.contender.model, prompt, tokens, **fields)
 
     def streams(self, requests: list[dict]) -> list["Stream"]:
-        """Sends all requests at the same moment and waits for all answers."""
+        """Sends all requests at once and waits for all answers."""
         results: list = [None] * len(requests)
 
         def run(index: int):
@@ -128,7 +128,7 @@ class Server:
 
 
 class Stream:
-    """One streamed chat completion at temperature 0, with the moments at which text arrived (`time.perf_counter`)."""
+    """A streamed chat completion at temperature 0, with the arrival times of its text (`time.perf_counter`)."""
 
     def __init__(self, port: int, model: str, prompt: str, tokens: int, system: str | None = None, on_text=None, **fields):
         messages = [{"role": "system", "content": system}] if system else []
@@ -162,7 +162,7 @@ class Stream:
                     on_text(len(self.moments))
             self.usage = chunk.get("usage") or self.usage
         self.end = time.perf_counter()
-        # An answer may end before it has any text.
+        # An answer may end without text.
         self.moments = self.moments or [self.end]
         connection.close()
 
@@ -180,10 +180,10 @@ class Stream:
 
     @property
     def tokens_per_second(self) -> float:
-        """Of decoding alone: from the first token to the last."""
+        """Returns the decoding speed: from the first token to the last."""
         return (self.tokens - 1) / (self.moments[-1] - self.moments[0])
 
     def longest_gap(self, since: float, until: float) -> float:
-        """The longest wait for text, of the waits that overlap a span of time."""
+        """Returns the longest gap between two pieces of text, of the gaps that overlap a time span."""
         spans = zip(self.moments, self.moments[1:])
         return max((after - before for before, after in spans if after >= since and before <= until), default=0.0)

@@ -24,7 +24,7 @@ STREAMS, TOKENS = 32, 48
 
 
 def throughput(server: Server, number: int, **fields) -> float:
-    """Tokens a second of one wave of streams, from the first request to the last byte."""
+    """Returns tokens per second of one wave of streams, from the first request to the last byte."""
     prompts = [{"prompt": scenarios.words(1000 * number + stream, 24), "tokens": TOKENS, "ignore_eos": True, **fields} for stream in range(STREAMS)]
     begin = time.perf_counter()
     streams = server.streams(prompts)

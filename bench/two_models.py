@@ -1,8 +1,8 @@
-"""Two models that answer at once in one process: what each gets of the cores, and how long a stream waits while the other model reads.
+"""Two models that answer concurrently in one process: each one's share of the cores, and a stream's gap during the other model's prefill.
 
     python3 bench/two_models.py [PROGRAM ...]
 
-Without a program it is this checkout's; several alternate.
+The default is this checkout's program. Several programs alternate.
 """
 
 import os

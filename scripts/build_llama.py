@@ -43,7 +43,7 @@ LIBRARY_OPTIONS = {
     "LLAMA_OPENSSL": "OFF",
     "LLAMA_SUBPROCESS": "OFF",
     "GGML_RPC": "ON",
-    # ggml's own threads, not OpenMP's: they can be polled, pinned and counted, and nothing is left to link.
+    # Use ggml's threads instead of OpenMP's: they can be polled, pinned and counted, and need no extra library.
     "GGML_OPENMP": "OFF",
     "GGML_CCACHE": "OFF",
 }
@@ -62,10 +62,10 @@ HEADERS = ["llama.h", "ggml-rpc.h", "mtmd.h", "shimmy_build.h", "shimmy_kernels.
 
 KERNELS = REPOSITORY / "Kernels"
 PATCHES = sorted((REPOSITORY / "Patches").glob("*.patch"))
-# No contraction of products and sums that the source does not ask for: a row's result must not depend on how a compiler saw its loop.
+# Disable implicit contraction of products and sums, so that a row's result does not depend on the compiler's loop optimizations.
 KERNEL_FLAGS = ["-O3", "-fPIC", "-std=c++17", "-ffp-contract=off", "-Wall", "-Wextra", "-Wno-unused-function", "-Wno-maybe-uninitialized", "-Wno-uninitialized"]
 
-# What a backend has to be linked with; the module map tells it to whoever imports the module.
+# Libraries that a backend needs. The module map passes them to all importers of the module.
 LINKED = {
     "cuda": ["cudart", "cublas", "cublasLt", "cuda"],
     "vulkan": ["vulkan"],
@@ -81,7 +81,7 @@ def module_map(gpu: str | None) -> str:
 
 
 def processor() -> str:
-    """Names the instruction set that a native build targets, so that a cache on a shared disk stays right."""
+    """Returns a name for the instruction set of a native build, so that machines can share a cache directory."""
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith(("flags", "Features")):
@@ -109,14 +109,15 @@ def patches_key() -> str:
 
 
 def patched_source(cache: Path) -> Path:
-    """A copy of the source with this checkout's patches. Raises FetchError where one of them no longer fits."""
+    """Returns a copy of the source with this checkout's patches. Raises FetchError if a patch no longer applies."""
     source = source_directory(cache)
     target = source.with_name(f"{source.name}-{patches_key()}")
     if target.exists():
         return target
     aside = target.with_name(f"{target.name}.{os.getpid()}")
     shutil.rmtree(aside, ignore_errors=True)
-    # Its .git names a repository that is not here. Git would also look for one around the cache, and leave out what lies beside it.
+    # The .git of the source refers to a repository that does not exist here. GIT_CEILING_DIRECTORIES stops Git from finding a repository around
+    # the cache, in which `git apply` would skip the patched files.
     shutil.copytree(source, aside, symlinks=True, ignore=shutil.ignore_patterns(".git"))
     environment = dict(os.environ, GIT_CEILING_DIRECTORIES=str(aside.parent))
     for patch in PATCHES:
@@ -128,7 +129,7 @@ def patched_source(cache: Path) -> Path:
 
 
 class Build:
-    """One CMake build folder: configure, build some targets, say what failed."""
+    """A CMake build folder: configures, builds targets and reports failures."""
 
     def __init__(self, source: Path, directory: Path, tools: Path, options: dict):
         self.source, self.directory, self.options = source, directory, options
@@ -154,7 +155,7 @@ class Build:
 
     @staticmethod
     def call_in_pipe(command: list[str], environment: dict, quiet: bool):
-        """In a pipe: a line every 25 steps, and everything when it fails."""
+        """Runs a command with its output in a pipe: prints a line every 25 steps, and all output if the command fails."""
         lines = []
         process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         for line in process.stdout:
@@ -185,7 +186,7 @@ def copy_headers(source: Path, include: Path, gpu: str | None):
 
 
 def merge_archives(archives: list[Path], target: Path):
-    """One archive out of many and of single objects, with `ar` or, on macOS, `libtool`."""
+    """Merges archives and single object files into one archive, with `ar`, or with `libtool` on macOS."""
     if sys.platform == "darwin":
         subprocess.run(["libtool", "-static", "-o", target] + archives, check=True)
         return
@@ -220,7 +221,7 @@ def link_into_repository(bundle: Path):
 
 
 def build_library(cache: Path, tools: Path, gpu: str | None) -> Path:
-    """The bundle: llama.cpp as it was built once, and this checkout's kernels."""
+    """Builds the bundle: llama.cpp, which is cached, and this checkout's kernels."""
     options = dict(LIBRARY_OPTIONS, **gpu_options(gpu))
     pinned = [LLAMA["version"], LLAMA["sha256"], patches_key()]
     identity = json.dumps([LAYOUT, *pinned, options, target_triple(), processor(), os.environ.get("CXX", "")])
@@ -240,7 +241,7 @@ def build_library(cache: Path, tools: Path, gpu: str | None) -> Path:
 
 
 def add_kernels(cache: Path, plain: Path, gpu: str | None) -> Path:
-    """A copy of a bundle with the kernels in its archive, cached by their source."""
+    """Returns a copy of a bundle with the kernels in its archive, cached by the kernels' source."""
     sources = sorted(path for path in KERNELS.rglob("*") if path.suffix in (".h", ".cpp"))
     content = b"\0".join(str(path.relative_to(KERNELS)).encode() + b"\0" + path.read_bytes() for path in sources)
     key = hashlib.sha256(json.dumps([KERNEL_FLAGS, module_map(gpu)]).encode() + content).hexdigest()[:16]
@@ -263,7 +264,7 @@ def add_kernels(cache: Path, plain: Path, gpu: str | None) -> Path:
 
 
 def compile_kernels(source: Path, files: list[Path], directory: Path) -> list[Path]:
-    """Compiles each file beside ggml's internal headers, as many at once as there are cores."""
+    """Compiles each file with ggml's internal headers, in parallel on all cores."""
     compiler = os.environ.get("CXX", "c++")
     includes = [f"-I{KERNELS}", f"-I{KERNELS}/include"]
     for folder in ("include", "ggml/include", "ggml/src", "ggml/src/ggml-cpu"):
@@ -305,7 +306,7 @@ def main():
     cache = cache_directory()
     cache.mkdir(parents=True, exist_ok=True)
     with open(cache / "build.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # two checkouts that build at once: the second one finds it done
+        fcntl.flock(lock, fcntl.LOCK_EX)  # If two checkouts build at once, the second one uses the result of the first.
         if arguments.source:
             return print(source_directory(cache))
         tools = install_tools(BUILD_TOOLS, cache / "tools" / "-".join(BUILD_TOOLS).replace("==", "-"))

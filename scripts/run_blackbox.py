@@ -1,8 +1,8 @@
 """Runs the black-box tests with their pinned clients, installed once into the cache directory.
 
-    python3 scripts/run_blackbox.py [ARGUMENTS OF PYTEST]          Tests/BlackBox, then every folder of Tests/Clients
+    python3 scripts/run_blackbox.py [ARGUMENTS OF PYTEST]          Tests/BlackBox, then each folder of Tests/Clients
     python3 scripts/run_blackbox.py --client NAME [ARGUMENTS ...]  one folder of Tests/Clients
-    python3 scripts/run_blackbox.py --script FILE [ARGUMENTS ...]  a program of Tests/BlackBox that is no test
+    python3 scripts/run_blackbox.py --script FILE [ARGUMENTS ...]  a program of Tests/BlackBox that is not a test
 """
 
 import hashlib
@@ -21,7 +21,7 @@ CLIENTS = REPOSITORY / "Tests" / "Clients"
 
 
 def run(folder: Path, arguments: list[str], script: str | None = None) -> int:
-    """Runs the tests of one folder, or a program in it, with the packages that it asks for."""
+    """Runs the tests of one folder, or a program in it, with the packages that the folder requires. Returns the exit code."""
     requirements = folder / "requirements.txt"
     version = "".join(map(str, sys.version_info[:2]))
     key = hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]

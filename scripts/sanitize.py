@@ -18,7 +18,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 SUITES = ["ShimmyCore", "ShimmyJSON", "ShimmyGrammar", "ShimmyEngine", "ShimmyStorage", "ShimmyServer", "ShimmyModels", "ShimmyHub", "ShimmyClient",
           "ShimmyTerminal", "ShimmyConversion", "ShimmyAPI", "ShimmyChat", "ShimmyConfiguration"]
 OPTIONS = {
-    # Swift and Foundation keep some memory until the end.
+    # Swift and Foundation keep some memory allocated until the process exits.
     "address": {"ASAN_OPTIONS": "detect_leaks=0"},
     "thread": {"TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1"},
 }
@@ -34,7 +34,7 @@ def main():
     for sanitizer in options.sanitizers or OPTIONS:
         suites = options.filter or [f"^{suite}Tests" for suite in SUITES] + (["^ShimmyLlamaTests"] if options.all and sanitizer == "address" else [])
         filters = [word for suite in suites for word in ("--filter", suite)]
-        # A crash is the sanitizer's to report; Swift's own report would wait for a debugger.
+        # The sanitizer reports crashes. Swift's crash report would wait for a debugger.
         environment = dict(os.environ, SWIFT_BACKTRACE="enable=no", **OPTIONS[sanitizer])
         command = ["swift", "test", "--sanitize", sanitizer, "--scratch-path", str(ROOT / f".build-{sanitizer}"), *filters]
         print(" ".join(command), flush=True)

@@ -1,7 +1,7 @@
-"""Links to the static forms of libraries of the system, in a folder where the linker looks first.
+"""Links to the static versions of system libraries, in a folder that the linker searches first.
 
-The linker takes a library's shared form where both lie in one folder. What is linked from here goes into the program, which then runs on
-machines that have none of it; where the system has no static form, the program needs the shared one.
+If a folder contains both versions of a library, the linker uses the shared one. Libraries that are linked from this folder become part of
+the program, which then runs on machines without them. If the system has no static version, the program needs the shared one.
 """
 
 import os
@@ -14,7 +14,7 @@ NAMES = ["sqlite3", "z"]
 
 
 def link_static_libraries(folder: Path):
-    """Does nothing on macOS, where both belong to the system."""
+    """Creates the links. Has no effect on macOS, where both libraries are part of the system."""
     if sys.platform == "darwin":
         return
     folder.mkdir(parents=True, exist_ok=True)
@@ -28,7 +28,7 @@ def link_static_libraries(folder: Path):
 
 
 def find(name: str) -> Path | None:
-    """Asks the C++ compiler, which says the bare name of what it does not know."""
+    """Returns the path of a library according to the C++ compiler, or None if the compiler prints only its bare name."""
     compiler = shutil.which(os.environ.get("CXX", "c++"))
     if compiler is None:
         return None

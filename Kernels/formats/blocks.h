@@ -1,8 +1,9 @@
-// What the formats' blocks have in common: their bits as bytes, and their scales row by row.
+// Functions that several formats share: unpacking bits to bytes, and storing scales row by row.
 
 static INLINE void putHalf(uint8_t * out, int index, uint16_t value) { memcpy(out + 2 * index, &value, 2); }
 
-// 16 bytes: the low halves are columns 0 to 15, the high ones 16 to 31. Eight at a time: a compiler would take them one by one.
+// Unpacks 16 bytes: the low halves are columns 0 to 15, the high halves 16 to 31. Processes eight bytes at a time, because compilers
+// would generate one operation per byte.
 static INLINE void unpackNibbles(const uint8_t * packed, uint8_t * values) {
     constexpr uint64_t halves = 0x0F0F0F0F0F0F0F0F;
     for (int i = 0; i < 16; i += 8) {
@@ -14,7 +15,7 @@ static INLINE void unpackNibbles(const uint8_t * packed, uint8_t * values) {
     }
 }
 
-// 128 bytes: of each 32 the low halves are 32 columns, and the high ones the 32 after them.
+// Unpacks 128 bytes: in each group of 32 bytes the low halves are 32 columns, and the high halves the next 32.
 static INLINE void unpackNibblesOf64(const uint8_t * packed, uint8_t * values) {
     for (int j = 0; j < 4; j++) {
         for (int i = 0; i < 32; i++) {
@@ -24,7 +25,7 @@ static INLINE void unpackNibblesOf64(const uint8_t * packed, uint8_t * values) {
     }
 }
 
-// 64 bytes: of each 32 the lowest two bits are 32 columns, and so on upwards.
+// Unpacks 64 bytes: in each group of 32 bytes the lowest two bits are 32 columns, the next two bits the next 32, and so on.
 static INLINE void unpackPairs(const uint8_t * packed, uint8_t * values) {
     for (int h = 0; h < 2; h++) {
         for (int j = 0; j < 4; j++) {
@@ -33,7 +34,7 @@ static INLINE void unpackPairs(const uint8_t * packed, uint8_t * values) {
     }
 }
 
-// Bit i belongs to column i. A byte of eight bits is copied to eight bytes, of which each keeps its own bit and moves it to the fifth place.
+// Adds the fifth bits; bit i belongs to column i. Copies each byte to eight bytes, each of which keeps its own bit and moves it to bit 4.
 static INLINE void addFifthBits(const uint8_t * bits, uint8_t * values) {
     for (int i = 0; i < 4; i++) {
         const uint64_t own = bits[i] * 0x0101010101010101 & 0x8040201008040201;
@@ -62,7 +63,8 @@ template <class Block> static void storeSuperScalesAndMinima(const Block * const
     }
 }
 
-// The 12 bytes of Q4_K and Q5_K: four scales and four minima of 6 bits; then four of each in 4 bits, whose upper two are the others' spare ones.
+// Stores the 12 bytes of Q4_K and Q5_K: four scales and four minima of 6 bits; then the lower 4 bits of four more of each, whose upper 2 bits
+// are the spare bits of the first bytes.
 template <class Block> static void storeSixBitScalesAndMinima(const Block * const * rows, uint8_t * out) {
     uint8_t values[256];
     storeSuperScalesAndMinima(rows, out);

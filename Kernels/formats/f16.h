@@ -1,6 +1,6 @@
-// F16 and BF16: a weight in 2 bytes.
+// F16 and BF16: 2 bytes per weight.
 //
-//   quants  column by column, 16 rows side by side    32 bytes a column
+//   quants  column by column, 16 rows each    32 bytes per column
 
 struct F16 {
     using Row = HalfRow;

@@ -1,4 +1,4 @@
-// IQ4_NL: 32 columns in 18 bytes, w = d * table[q]; the table is moved up by 127.
+// IQ4_NL: 32 columns in 18 bytes, w = d * table[q]; 127 is added to the table's values.
 //
 //   quants  4 lines of nibbles     256 bytes for 16 rows
 //   scales  d of 16 rows            32 bytes

@@ -1,4 +1,4 @@
-// IQ4_XS: 256 columns in 136 bytes, w = d * scale * table[q], with IQ4_NL's table and a signed scale of 6 bits for 32 columns.
+// IQ4_XS: 256 columns in 136 bytes, w = d * scale * table[q], with IQ4_NL's table and a signed 6-bit scale per 32 columns.
 //
 //   quants  8 units of 4 lines of nibbles            2048 bytes for 16 rows
 //   scales  d of 16 rows; 8 bytes for each row        160 bytes, 32 more than in the file

@@ -1,4 +1,4 @@
-// MXFP4: 32 columns in 17 bytes, w = 2^(e - 127) * value[q] of 4-bit floats (E2M1); the table is doubled and moved up by 12.
+// MXFP4: 32 columns in 17 bytes, w = 2^(e - 127) * value[q] with 4-bit floats (E2M1). The table's values are doubled, plus 12.
 //
 //   quants  4 lines of nibbles     256 bytes for 16 rows
 //   scales  e of 16 rows            16 bytes

@@ -1,4 +1,4 @@
-// Q2_K: 256 columns in 84 bytes, w = d * scale * q - dmin * minimum, with a scale and a minimum of 4 bits for 16 columns.
+// Q2_K: 256 columns in 84 bytes, w = d * scale * q - dmin * minimum, with a 4-bit scale and a 4-bit minimum per 16 columns.
 //
 //   quants  8 units of 2 lines of pairs                       1024 bytes for 16 rows
 //   scales  d, then dmin, of 16 rows; 16 bytes for each row    320 bytes

@@ -1,4 +1,4 @@
-// Q3_K: 256 columns in 110 bytes, w = d * scale * (q - 4), with a signed scale of 6 bits for 16 columns.
+// Q3_K: 256 columns in 110 bytes, w = d * scale * (q - 4), with a signed 6-bit scale per 16 columns.
 //
 //   quants  8 units of 2 lines of pairs and 1 of third bits   1536 bytes for 16 rows
 //   scales  d of 16 rows; 16 scales of 6 bits for each row     224 bytes

@@ -1,4 +1,4 @@
-// Q5_K: 256 columns in 176 bytes, w = d * scale * q - dmin * minimum, with a scale and a minimum of 6 bits for 32 columns.
+// Q5_K: 256 columns in 176 bytes, w = d * scale * q - dmin * minimum, with a 6-bit scale and a 6-bit minimum per 32 columns.
 //
 //   quants  8 units of 4 lines of nibbles and 1 of fifth bits                    2560 bytes for 16 rows
 //   scales  d, then dmin, of 16 rows; 8 scales and 8 minima of 6 bits a row       256 bytes

@@ -1,4 +1,4 @@
-// Q6_K: 256 columns in 210 bytes, w = d * scale * (q - 32), with a signed scale of 8 bits for 16 columns.
+// Q6_K: 256 columns in 210 bytes, w = d * scale * (q - 32), with a signed 8-bit scale per 16 columns.
 //
 //   quants  8 units of 6 lines of sixes                3072 bytes for 16 rows
 //   scales  d of 16 rows; 16 bytes for each row         288 bytes

@@ -1,5 +1,5 @@
-// The C entry point of Shimmy's own CPU kernels: products of quantized weights, and attention, under llama.cpp's graph.
-// It knows nothing of models or requests. docs/kernels.md explains the method.
+// The C interface of Shimmy's CPU kernels: products of quantized weights and attention, called from llama.cpp's graph.
+// It has no knowledge of models or requests. docs/kernels.md explains the method.
 
 #pragma once
 
@@ -9,7 +9,7 @@
 extern "C" {
 #endif
 
-// Instruction sets that the kernels are written for, worst first.
+// Instruction sets that have kernels, slowest first.
 typedef enum shimmy_instruction_set {
     SHIMMY_INSTRUCTIONS_NONE = 0,
     SHIMMY_INSTRUCTIONS_AVX2 = 1,
@@ -17,29 +17,29 @@ typedef enum shimmy_instruction_set {
     SHIMMY_INSTRUCTIONS_AVX512_VNNI = 3,
 } shimmy_instruction_set;
 
-// The best set that this processor has.
+// Returns the fastest instruction set that this processor supports.
 shimmy_instruction_set shimmy_kernels_best(void);
 
-// Whether this processor can run `set`; it may have a better one.
+// Returns whether this processor supports `set`. It may also support a faster one.
 bool shimmy_kernels_supports(shimmy_instruction_set set);
 
 const char * shimmy_kernels_name(shimmy_instruction_set set);
 
-// Offers the kernels of `set` to every model that is loaded and every graph that is computed from now on.
-// Weights that are loaded already stay as they are. NONE takes the offer back from models to come, and attention from all.
-// Call it while no graph is computed.
+// Enables the kernels of `set` for all models that are loaded and all graphs that are computed after this call.
+// Weights that are already loaded keep their layout. SHIMMY_INSTRUCTIONS_NONE disables the kernels for models that are loaded later, and
+// attention for all models. Do not call this function while a graph is being computed.
 void shimmy_kernels_install(shimmy_instruction_set set);
 
-// The set that is installed.
+// Returns the installed instruction set.
 shimmy_instruction_set shimmy_kernels_installed(void);
 
-// Whether attention is computed by the kernels too (it is, once they are installed); for measurements and tests.
+// Sets whether installed kernels also compute attention (default: true). For measurements and tests.
 void shimmy_kernels_set_attention(bool enabled);
 
-// Formats of weights that have a kernel: a list that ends with GGML_TYPE_COUNT.
+// Returns the weight formats that have a kernel, terminated by GGML_TYPE_COUNT.
 const enum ggml_type * shimmy_kernels_formats(void);
 
-// Where packed weights live, for tests that build their own graphs.
+// Returns the buffer type of packed weights, for tests that build their own graphs.
 ggml_backend_buffer_type_t shimmy_kernels_buffer_type(void);
 
 #ifdef __cplusplus

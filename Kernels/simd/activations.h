@@ -1,7 +1,7 @@
-// Quantizes rows of activations to signed bytes with one scale for each span: the greatest magnitude becomes 127.
+// Quantizes rows of activations to signed bytes with one scale per span. The largest magnitude becomes 127.
 //
-// The scale that is kept is not greatest / 127 but the one with the least squared error for these bytes, sum(x * q) / sum(q * q):
-// it takes a part of the rounding away, one in as many parts as the span has columns.
+// The stored scale is not max / 127 but the one with the least squared error for these bytes, sum(x * q) / sum(q * q).
+// It removes 1/n of the rounding error, where n is the number of columns in the span.
 
 template <class Format> struct ActivationSpan {
     Simd::Float inverse;
@@ -11,7 +11,7 @@ template <class Format> struct ActivationSpan {
         Simd::Float most = Simd::zero();
         for (int i = 0; i < Format::span; i += Simd::lanes) most = Simd::greater(most, Simd::magnitude(Simd::loadFloats(values + i)));
         float greatest = Simd::greatest(most);
-        // The reciprocal of anything smaller is infinite; such spans count as zeros.
+        // The reciprocal of a smaller number is infinite; such spans count as zeros.
         inverse = Simd::all(greatest > 1e-36f ? 127.0f / greatest : 0.0f);
     }
 
@@ -29,7 +29,7 @@ template <class Format> struct ActivationSpan {
         return Simd::total(sum);
     }
 
-    // No number in, no number out: the products are none either.
+    // Returns the scale of the span, or NaN if an input is NaN, because `products` is then NaN too.
     INLINE float scale() const {
         float total = Simd::sum(squares);
         return Simd::sum(products) / (total > 0 ? total : 1.0f);

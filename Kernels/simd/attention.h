@@ -1,7 +1,6 @@
-// Attention over one tile of cells. Cells lie side by side in the lanes while scores are computed, columns of a value while they are
-// weighed. Each sum runs over its columns, or its cells, one after the other: it depends on their order alone, not on the tiles, on
-// the rows that are computed beside it, or on the threads. The greatest score so far is rounded up to a whole power of two, and so
-// multiplying what was summed up before by a correction is exact.
+// Attention over one tile of cells. The lanes contain cells while scores are computed, and columns of a value while values are summed.
+// Each sum adds its columns or cells one after the other, so that it depends only on their order, not on the tiles, the other rows or the
+// threads. The max score so far is rounded up to an integer, so that the correction of earlier sums is a power of two and therefore exact.
 
 struct HalfRow {
     static INLINE Simd::Float load(const void * row, int d) { return Simd::fromHalves((const uint16_t *) row + d); }
@@ -18,13 +17,13 @@ struct ByteRow {
     }
 };
 
-// Some columns of as many cells as there are lanes, with the cells in the lanes.
+// Loads `Simd::lanes` columns of `Simd::lanes` cells, transposed: the lanes contain cells.
 template <class Row> static INLINE void loadSquare(const void * const * cells, int d, Simd::Float (&square)[Simd::lanes]) {
     for (int i = 0; i < Simd::lanes; i++) square[i] = cells[i] ? Row::load(cells[i], d) : Simd::zero();
     Simd::transpose(square);
 }
 
-// Few queries take the keys as they are turned around.
+// Computes the scores of few queries and transposes the keys on the fly.
 template <class Row, int N> static void scoreCells(const void * const * cells, int width, const float * const * queries, float * scores) {
     for (int cell = 0; cell < tileCells; cell += Simd::lanes) {
         Simd::Float sums[N];
@@ -40,7 +39,7 @@ template <class Row, int N> static void scoreCells(const void * const * cells, i
     }
 }
 
-// For many they are turned around once: tile[d * tileCells + cell].
+// Transposes the keys once, for many queries: tile[d * tileCells + cell].
 template <class Row> static void loadKeys(const void * const * cells, int width, float * tile) {
     for (int cell = 0; cell < tileCells; cell += Simd::lanes) {
         for (int d = 0; d < width; d += Simd::lanes) {
@@ -101,7 +100,7 @@ static void score(const void * const * cells, int width, float * keys, const flo
     }
 }
 
-// 2^v by its series around the nearest whole power, `by` powers lower; exact in the power.
+// Returns 2^(v - by) from its series around the nearest integer to `v`. The scaling by a power of two is exact.
 static INLINE Simd::Float powerOfTwo(Simd::Float v, Simd::Float by) {
     Simd::Float whole = Simd::nearest(v), rest = Simd::subtract(v, whole);
     Simd::Float sum = Simd::all(1.525273380e-5f);
@@ -124,7 +123,7 @@ static INLINE Simd::Float hyperbolicTangent(Simd::Float v) {
 
 static float weigh(float * scores, const uint16_t * mask, const ScoreTerms & terms, float & top) {
     constexpr int vectors = tileCells / Simd::lanes;
-    // Minus infinity would leave no number when the whole power is taken away from it.
+    // Minus infinity minus its nearest integer would be NaN.
     const Simd::Float least = Simd::all(-1e30f);
     Simd::Float values[vectors], most = Simd::all(top > -1e30f ? top : -1e30f);
     for (int v = 0; v < vectors; v++) {
@@ -141,7 +140,7 @@ static float weigh(float * scores, const uint16_t * mask, const ScoreTerms & ter
     return Simd::first(Simd::scale(Simd::all(1.0f), Simd::all(old - top)));
 }
 
-// Values as they lie in the cache.
+// Values read directly from the cache.
 template <class Row> struct ValuesOfCells {
     const void * cells[tileCells];
 
@@ -152,7 +151,7 @@ template <class Row> struct ValuesOfCells {
     INLINE Simd::Float load(int cell, int d) const { return Row::load(cells[cell], d); }
 };
 
-// Values that were brought into single precision once, for many rows.
+// Values that are converted to single precision once, for many rows.
 struct ValuesOfTile {
     float * tile;
     int width;
@@ -165,7 +164,7 @@ struct ValuesOfTile {
     INLINE Simd::Float load(int cell, int d) const { return Simd::loadFloats(tile + cell * width + d); }
 };
 
-// Columns of some rows' sums. `Sums`: whether the weights themselves are summed up too, which only one part of the columns has to do.
+// Updates some columns of the sums of N rows. `Sums`: whether to sum the weights themselves too, which only one range of columns does.
 template <int N, int Vectors, bool Sums, class Values>
 static INLINE void accumulateRows(const Values & values, int d, const float * weights, const float * corrections, float * const * outs, float * const * sums) {
     Simd::Float out[N][Vectors], total[N];
@@ -204,7 +203,7 @@ static INLINE void accumulateColumns(const Values & values, int width, const flo
     }
 }
 
-// How many rows pass over the values at once.
+// The max number of rows per pass over the values.
 constexpr int widestPass = Simd::lanes == 16 ? 5 : 3;
 
 template <class Values>

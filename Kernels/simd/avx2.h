@@ -1,4 +1,4 @@
-// AVX2: 8 rows of weights in one register. With `SHIMMY_DPBUSD` (AVX-VNNI) the sums of products take one instruction instead of three.
+// AVX2: 8 rows of weights per register. With `SHIMMY_DPBUSD` (AVX-VNNI) a sum of products takes one instruction instead of three.
 
 struct Simd {
     static constexpr int lanes = 8;
@@ -30,14 +30,14 @@ struct Simd {
     }
     static INLINE Int dotWide(Int sum, Int weights, const int8_t * four) { return dot(sum, weights, four); }
 #else
-    // Two products of at most 127 * 127 fit into 16 bits.
+    // The sum of two products of at most 127 * 127 fits into 16 bits.
     static INLINE Int dot(Int sum, Int weights, const int8_t * four) {
         int32_t word;
         memcpy(&word, four, 4);
         Int pairs = _mm256_maddubs_epi16(weights, _mm256_set1_epi32(word));
         return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
     }
-    // Bytes above 127 would saturate there: even and odd ones are multiplied as 16 bits.
+    // Bytes above 127 would saturate in `dot`, so even and odd bytes are multiplied as 16-bit numbers.
     static INLINE Int dotWide(Int sum, Int weights, const int8_t * four) {
         int32_t word;
         memcpy(&word, four, 4);
@@ -73,7 +73,7 @@ struct Simd {
     }
     static INLINE Float nearest(Float v) { return _mm256_round_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
     static INLINE Float upwards(Float v) { return _mm256_round_ps(v, _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC); }
-    // v * 2^power for whole powers, which is exact; 0 where the power is below -126.
+    // Returns v * 2^power for integer powers, which is exact, or 0 if the power is below -126.
     static INLINE Float scale(Float v, Float power) {
         Float seen = _mm256_cmp_ps(power, _mm256_set1_ps(-126.0f), _CMP_GE_OQ);
         Int exponent = _mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(power), _mm256_set1_epi32(127)), 23);
@@ -110,7 +110,7 @@ struct Simd {
     static INLINE float first(Float v) { return _mm256_cvtss_f32(v); }
     static INLINE Float oneHalf(uint16_t v) { return _mm256_set1_ps(_cvtsh_ss(v)); }
 
-    // Rows become columns.
+    // Transposes a square of numbers.
     static INLINE void transpose(Float (&v)[8]) {
         Float t[8];
         for (int i = 0; i < 8; i += 2) {

@@ -1,4 +1,4 @@
-// AVX-512 with VNNI: 16 rows of weights in one register.
+// AVX-512 with VNNI: 16 rows of weights per register.
 
 struct Simd {
     static constexpr int lanes = 16;
@@ -17,14 +17,14 @@ struct Simd {
     static INLINE Int keep(Int v, Int mask) { return _mm512_and_si512(v, mask); }
     // base | (v & mask)
     static INLINE Int merge(Int base, Int v, Int mask) { return _mm512_ternarylogic_epi32(base, v, mask, 0xF8); }
-    // Bits of a byte by N places to the right, or to the left when N is negative; what comes in from a neighbour has to be masked away.
+    // Shifts the bits of each byte right by N, or left if N is negative. The caller has to mask out bits that come from the neighboring byte.
     template <int N> static INLINE Int shift(Int v) {
         if constexpr (N > 0) return _mm512_srli_epi16(v, N);
         if constexpr (N < 0) return _mm512_slli_epi16(v, -N);
         return v;
     }
 
-    // Products of four unsigned bytes (0 to 127) with four signed ones, added up into 32 bits.
+    // Adds the products of four unsigned bytes (0 to 127) and four signed bytes to a 32-bit sum.
     static INLINE Int dot(Int sum, Int weights, const int8_t * four) {
         int32_t word;
         memcpy(&word, four, 4);
@@ -50,7 +50,7 @@ struct Simd {
     static INLINE float sum(Float v) { return _mm512_reduce_add_ps(v); }
     static INLINE Float nearest(Float v) { return _mm512_roundscale_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
     static INLINE Float upwards(Float v) { return _mm512_roundscale_ps(v, _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC); }
-    // v * 2^power for whole powers, which is exact; 0 where the power is below -126.
+    // Returns v * 2^power for integer powers, which is exact, or 0 if the power is below -126.
     static INLINE Float scale(Float v, Float power) {
         __mmask16 seen = _mm512_cmp_ps_mask(power, _mm512_set1_ps(-126.0f), _CMP_GE_OQ);
         return _mm512_maskz_scalef_ps(seen, v, power);
@@ -79,7 +79,7 @@ struct Simd {
     static INLINE float first(Float v) { return _mm512_cvtss_f32(v); }
     static INLINE Float oneHalf(uint16_t v) { return _mm512_set1_ps(_cvtsh_ss(v)); }
 
-    // Rows become columns.
+    // Transposes a square of numbers.
     static INLINE void transpose(Float (&v)[16]) {
         Float t[16];
         for (int i = 0; i < 16; i += 2) {
@@ -93,7 +93,7 @@ struct Simd {
                 v[i + 2 * j + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, b));
             }
         }
-        // v[4g + c] holds, in its four parts p, column 4p + c of rows 4g to 4g + 3.
+        // v[4g + c] contains, in its four parts p, column 4p + c of rows 4g to 4g + 3.
         for (int c = 0; c < 4; c++) {
             t[c] = _mm512_shuffle_f32x4(v[c], v[4 + c], 0x88);
             t[4 + c] = _mm512_shuffle_f32x4(v[c], v[4 + c], 0xDD);

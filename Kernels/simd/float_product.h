@@ -1,6 +1,6 @@
-// The product of a panel of 16-bit floats with N rows of activations, in single precision: nothing is rounded but the sums.
+// The product of a panel of 16-bit floats and N rows of activations, in single precision: only the sums are rounded.
 //
-// A column of a panel is 16 rows side by side, 32 bytes. Sums run over 64 columns, and those sums over the row.
+// A column of a panel contains 16 rows, 32 bytes. Each sum covers 64 columns; these partial sums are added up over the row.
 
 template <class Format, int N> static void multiplyFloatPanel(const PanelProduct & product) {
     constexpr int span = 64;

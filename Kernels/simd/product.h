@@ -1,9 +1,10 @@
-// The product of a panel with N rows of activations: 16 sums a row stay in registers while the panel passes once.
+// The product of a panel and N rows of activations: the 16 sums of each row stay in registers during one pass over the panel.
 //
-// A row's sums are formed in the order of its columns by the same instructions whatever N is: its result is the same bit for bit
-// in every company.
+// A row's sums are computed in the order of its columns by the same instructions for every N, so that its result is bit-identical
+// whichever rows are computed with it.
 
-// Compilers do not always unroll a loop, and what is not unrolled keeps its sums in memory.
+// Calls `body` with constant indices, which forces unrolling. Compilers do not always unroll a loop, and a loop that is not unrolled keeps
+// its sums in memory.
 template <int First, int Count, class Body> static INLINE void each(Body body) {
     if constexpr (Count > 0) {
         body(std::integral_constant<int, First>());
@@ -11,9 +12,9 @@ template <int First, int Count, class Body> static INLINE void each(Body body) {
     }
 }
 
-// The same place in each row of activations. Eight addresses and more of their kind are too many for a processor's registers, so that compilers
-// bring them in and out for every column; but from three of them and the distance between two rows the others can be addressed. The
-// compiler must not know how they are related.
+// The addresses of the same offset in each row of activations. Eight addresses do not fit into the registers, so that compilers would
+// reload them for each column. Three of them and the distance between two rows are enough to address the others. The assembly statement
+// hides from the compiler how they are related.
 class Places {
     const uint8_t * zero, * three, * six;
     size_t step;
@@ -33,7 +34,7 @@ public:
     }
 };
 
-// The integer sums of one group of columns, `First` quads into its unit.
+// Adds the integer products of one group of columns, which starts at quad `First` of its unit.
 template <class Format, int N, int First>
 static INLINE void addGroup(const uint8_t * unit, int part, const Places & values, Simd::Int (&sums)[N]) {
     each<First, Format::group / 4>([&](auto quad) __attribute__((always_inline)) {
@@ -57,10 +58,10 @@ template <class Format, int N> struct Tile {
         each<0, N>([&](auto n) __attribute__((always_inline)) { out[n] = Simd::zero(); });
     }
 
-    // Places in the rows, so many bytes from their beginnings.
+    // Returns the addresses `offset` bytes after the start of each row.
     INLINE Places places(size_t offset) const { return Places(product.rows + offset, product.rowBytes); }
 
-    // One group: `group` counts from the start of the row, `inBlock` from that of the block.
+    // Adds one group. `group` is its index in the row, `inBlock` its index in the block.
     template <int Quad>
     INLINE void addGroupOf(const uint8_t * unit, int column, const typename Format::Scales & scales, int inBlock, Simd::Float (&span)[N]) {
         int group = column / Format::group + Quad * 4 / Format::group;
@@ -76,9 +77,9 @@ template <class Format, int N> struct Tile {
         }
     }
 
-    // The weights come from memory, and what is computed between two lines keeps the processor from asking for the next ones in time.
-    // 32 kB ahead, into the second level: nearer or into the first level is slower than not to ask at all. Every line of a panel is asked
-    // for, its scales too: one in ten that is not costs as much as several that are.
+    // Prefetches weights from memory, because the computation between two lines delays the processor's own requests for the next ones.
+    // The distance is 32 KiB, into L2: a shorter distance, or a prefetch into L1, is slower than no prefetch. All lines of a panel are
+    // prefetched, including the scales: a missing line in ten costs as much as prefetching several.
     static constexpr size_t ahead = 32 << 10;
     static INLINE void fetchAhead(const uint8_t * bytes, size_t count) {
         for (size_t at = 0; at < count; at += lineBytes) _mm_prefetch((const char *) bytes + ahead + at, _MM_HINT_T1);
@@ -114,7 +115,7 @@ template <class Format, int N> static void multiplyPanel(const PanelProduct & pr
     for (int part = 0; part < panelRows / Simd::lanes; part++) Tile<Format, N>(product, part).run();
 }
 
-// Packs 16 rows block by block; the format unpacks each block to bytes and stores its scales.
+// Packs 16 rows block by block. The format unpacks each block to bytes and stores its scales.
 template <class Format> static void packPanel(const void * const * rows, size_t blocks, uint8_t * quants, uint8_t * scales) {
     using Block = typename Format::Block;
     static const Block none = {};

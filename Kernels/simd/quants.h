@@ -1,7 +1,7 @@
-// How the bits of weights lie in a panel, and how four columns at a time (a quad) come back as unsigned bytes.
+// The layout of weight bits in a panel, and the extraction of four columns (a quad) as unsigned bytes.
 //
-// A line is 64 bytes: 16 rows of 4 neighbouring columns, so that one instruction multiplies it with 4 activations that all rows share.
-// A unit is 32 columns: 8 quads. `store` takes a unit as words[row][quad]; `quad<T>` gives the T-th one of `Simd::lanes` rows.
+// A line is 64 bytes: 16 rows of 4 adjacent columns, so that one instruction multiplies it by 4 activations that all rows share.
+// A unit is 32 columns: 8 quads. `store` takes a unit as words[row][quad]; `quad<T>` returns quad T of `Simd::lanes` rows.
 
 constexpr int lineBytes = 64;
 
@@ -15,7 +15,7 @@ static INLINE void putWord(uint8_t * unit, int index, int row, uint32_t word) {
     memcpy(unit + index * lineBytes + row * 4, &word, 4);
 }
 
-// 4 bits: a line holds quad 2i in the low halves of its bytes and quad 2i + 1 in the high ones.
+// 4 bits: a line contains quad 2i in the low halves of its bytes and quad 2i + 1 in the high halves.
 struct Nibbles {
     static constexpr size_t size = 4 * lineBytes;
     static constexpr bool wide = false;
@@ -31,7 +31,7 @@ struct Nibbles {
     }
 };
 
-// 1 bit: quad i in bit i of one line; comes back at the place of bit `At`.
+// 1 bit: quad i is in bit i of one line; `add` returns it in bit `At`.
 template <int At> struct Bits {
     static constexpr size_t size = lineBytes;
 
@@ -48,7 +48,7 @@ template <int At> struct Bits {
     }
 };
 
-// 2 bits: a line holds quads 4i to 4i + 3, two bits each from the lowest up.
+// 2 bits: a line contains quads 4i to 4i + 3, two bits each, starting at the lowest bits.
 struct Pairs {
     static constexpr size_t size = 2 * lineBytes;
     static constexpr bool wide = false;
@@ -98,12 +98,12 @@ struct Fives {
     }
 };
 
-// 6 bits: of four quads three have a line each, and the two bits that such a line leaves free carry a third of the fourth one.
+// 6 bits: three of four quads have a line each, and the two unused bits of each line contain a third of the fourth quad.
 struct Sixes {
     static constexpr size_t size = 6 * lineBytes;
     static constexpr bool wide = false;
 
-    // Three words that carry four of 6 bits in each byte.
+    // Packs four words with 6 bits per byte into three words.
     static void join(const uint32_t four[4], uint32_t three[3]) {
         for (int j = 0; j < 3; j++) three[j] = (four[j] & 0x3F3F3F3F) | (four[3] >> 2 * j & 0x03030303) << 6;
     }
@@ -146,7 +146,7 @@ struct Bytes {
     template <int T> static INLINE Simd::Int quad(const uint8_t * unit, int part) { return line(unit, T, part); }
 };
 
-// 4 bits that are looked up in a table of 16 values, which the format has moved by its zero point to make them unsigned.
+// 4 bits that index a table of 16 values. The format adds its zero point to the values, so that they are unsigned.
 template <class Format, bool Wide> struct Looked {
     static constexpr size_t size = Nibbles::size;
     static constexpr bool wide = Wide;

@@ -1,7 +1,7 @@
-// How the scales of a block of 16 rows lie in a panel, one kind for each family of formats.
+// The layout of the scales of a block of 16 rows in a panel, one type per family of formats.
 //
-// `store` takes them from the format's blocks; a value of the type, made for one block and one part of the rows,
-// gives `scale(group)` and, where the format has them, `minimum(group)`: what is taken from every weight of the group.
+// The formats' `storeScales` writes them. A value of the type represents one block and one part of the rows. It provides `scale(group)` and,
+// if the format has minima, `minimum(group)`: the term that is added to each weight of the group.
 
 // One half-precision scale for 32 columns: d of 16 rows.
 struct HalfScale {
@@ -24,12 +24,12 @@ struct HalfScaleAndMinimum {
     INLINE Simd::Float minimum(int) const { return m; }
 };
 
-// The exponent of a power of two for 32 columns, E8M0 of the OCP's microscaling formats, and halved because the table's values are doubled.
+// The exponent of a power of two per 32 columns: E8M0 of the OCP Microscaling Formats, halved because the table's values are doubled.
 struct ExponentScale {
     static constexpr size_t size = panelRows;
     Simd::Float d;
 
-    // 2^(e - 128), as a product of two powers because it may be subnormal.
+    // Computes 2^(e - 128) as a product of two powers, because it may be subnormal.
     INLINE ExponentScale(const uint8_t * scales, int part) {
         Simd::Int e = Simd::unsignedBytes(scales + part * Simd::lanes);
         Simd::Int low = Simd::shiftWords<1>(e), high = Simd::subtractInts(e, low), bias = Simd::words(63);
@@ -39,7 +39,7 @@ struct ExponentScale {
     INLINE Simd::Float scale(int) const { return d; }
 };
 
-// 256 values of 6 bits in 192 bytes, the i-th one in the low bits of byte i up to 191, the others spread over the two bits that are left.
+// 256 values of 6 bits in 192 bytes: value i is in the low bits of byte i up to 191; the others use the remaining two bits of the bytes.
 struct SixBitScales {
     static constexpr size_t size = 192;
 
@@ -81,7 +81,7 @@ struct SixBitScalesAndMinima {
     }
 };
 
-// Q3_K: d of 16 rows in half precision, then 16 scales of 6 bits that count from -32.
+// Q3_K: d of 16 rows in half precision, then 16 scales of 6 bits with an offset of 32 (the stored value 0 means -32).
 struct SixBitSignedScales {
     static constexpr size_t size = panelRows * 2 + SixBitScales::size;
     Simd::Float d;
@@ -110,7 +110,7 @@ template <int Groups> struct ByteScales {
     INLINE Simd::Float scale(int group) const { return Simd::multiply(d, Simd::real(Simd::signedBytes(values + group * panelRows))); }
 };
 
-// Q2_K: d and dmin of 16 rows in half precision, then 16 bytes a row with a scale in the low half and a minimum in the high one.
+// Q2_K: d and dmin of 16 rows in half precision, then 16 bytes per row, with a scale in the low half and a minimum in the high half.
 struct NibbleScalesAndMinima {
     static constexpr size_t size = panelRows * 4 + 16 * panelRows;
     Simd::Float d, dmin;

@@ -1,4 +1,4 @@
-"""LoRA adapters of random numbers for the test's model and for a tiny one, and copies of both that they are merged into."""
+"""Random LoRA adapters for the test model and for a tiny model, and copies of both with the adapters merged into them."""
 
 import struct
 from pathlib import Path
@@ -10,12 +10,12 @@ from tiny_models import ALIGNMENT, F32, TinyModel, _skip, _text, _value
 
 RANK = 4
 ALPHA = 8.0
-# Some of everything that has a product of its own: attention in, attention out, the wide layer.
+# Some weights of each kind of product: attention input, attention output, feed-forward layer.
 TARGETS = [f"blk.{layer}.{weight}.weight" for layer in (0, 1, 12, 29) for weight in ("attn_q", "attn_v", "attn_output", "ffn_down")]
 
 
 def weights(model: Path) -> dict:
-    """The target weights of a model, rows first."""
+    """Returns the target weights of a model, with the row as first dimension."""
     return {
         tensor.name: gguf.quants.dequantize(tensor.data, tensor.tensor_type).astype(np.float32)
         for tensor in gguf.GGUFReader(model).tensors if tensor.name in TARGETS
@@ -23,7 +23,7 @@ def weights(model: Path) -> dict:
 
 
 def factors(base: dict, seed: int, strength: float = 0.5) -> dict:
-    """For each weight two thin matrices, whose product is about `strength` times as long as the weight."""
+    """Returns two thin matrices for each weight. The norm of their product is about `strength` times that of the weight."""
     random = np.random.default_rng(seed)
     result = {}
     for name, weight in base.items():
@@ -44,7 +44,7 @@ def write_adapter(path: Path, pairs: dict, architecture: str = "llama", **metada
 
 
 def tiny_weights(model: TinyModel) -> dict:
-    """The matrices of a tiny model, rows first."""
+    """Returns the matrices of a tiny model, with the row as first dimension."""
     return {
         name: np.frombuffer(data, np.float32).reshape(shape[::-1]) for name, shape, data in model.tensors
         if len(shape) == 2 and name.startswith("blk.")
@@ -59,7 +59,7 @@ def merge(model: TinyModel, pairs: dict, scale: float):
 
 
 def write_model(path: Path, source: Path, base: dict, pairs: dict, scale: float):
-    """A copy of the model whose target weights are exact, with an adapter merged into them."""
+    """Writes a copy of the model with unquantized target weights and an adapter merged into them."""
     changed = {name: weight + scale * ALPHA / RANK * (pairs[name][1] @ pairs[name][0]) for name, weight in base.items()}
     data = memoryview(source.read_bytes())
     pairs_end = 24

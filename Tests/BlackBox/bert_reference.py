@@ -1,4 +1,4 @@
-"""all-MiniLM-L6-v2 by its published definition, in NumPy: BERT's layers, the mean over tokens, length 1. Nothing of llama.cpp's."""
+"""A NumPy implementation of all-MiniLM-L6-v2 from its published definition, without llama.cpp: BERT's layers, mean over tokens, length 1."""
 
 import json
 import math

@@ -37,10 +37,10 @@ def server(home):
 
 @pytest.fixture(scope="session")
 def steady(home):
-    """A server whose answers can be compared word for word.
+    """A server with reproducible answers.
 
-    llama.cpp's products round differently when a batch has another shape or the cache another layout, so that a tiny model's answer
-    at temperature 0 can depend on what else a server does. This one does nothing else and keeps nothing.
+    llama.cpp's products round differently for other batch shapes or cache layouts, so that a tiny model's answer at temperature 0 can depend
+    on the server's other work. This server runs one sequence at a time and caches nothing.
     """
     with Server(home, "--deterministic") as server:
         yield server
@@ -54,7 +54,7 @@ def client(server):
 
 @pytest.fixture
 def start(home):
-    """Starts servers with other options; they end with the test."""
+    """A function that starts servers with other options. They stop at the end of the test."""
     running = []
 
     def start(*arguments, **environment) -> Server:

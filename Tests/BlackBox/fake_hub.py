@@ -1,4 +1,4 @@
-"""A hub on loopback that speaks the part of the Hugging Face API that pulls use, with the faults of a real network."""
+"""A hub on loopback with the part of the Hugging Face API that pulls use, and with simulated network faults."""
 
 import functools
 import hashlib
@@ -14,22 +14,22 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 @functools.cache
 def hashes(content: bytes) -> tuple[str, str]:
-    """Git's hash of a file and SHA-256; once for each, so that the hub answers as quickly as a real one."""
+    """Returns a file's git hash and SHA-256. Cached, so that the hub answers as quickly as a real one."""
     return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest(), hashlib.sha256(content).hexdigest()
 
 
 class FakeHub:
-    """`repositories` maps USER/REPO to {path: bytes}. The other attributes are faults, which tests set."""
+    """The hub. `repositories` maps USER/REPO to {path: bytes}. The other attributes are faults, which tests set."""
 
     def __init__(self):
         self.repositories: dict[str, dict[str, bytes]] = {}
         self.requests: list[tuple[str, dict]] = []
-        self.statuses: dict[str, list[int]] = {}  # path suffix -> statuses to answer first
-        self.retry_after = "1"  # what comes with a 429 or a 503
-        self.cut_answers = 0  # descriptions of which only the half comes
-        self.cut_after: list[int] = []  # bytes after which the next downloads are cut
+        self.statuses: dict[str, list[int]] = {}  # path suffix -> statuses of the first answers
+        self.retry_after = "1"  # the Retry-After header of a 429 or a 503
+        self.cut_answers = 0  # number of truncated descriptions
+        self.cut_after: list[int] = []  # bytes after which the next downloads break off
         self.seconds_per_piece = 0.0
-        self.stalls = 0  # downloads that send a byte and then nothing
+        self.stalls = 0  # number of downloads that stall after one byte
         self.token: str | None = None
         self.lies_about_hash = False
         self.claimed_size: int | None = None

@@ -1,4 +1,4 @@
-"""Chat templates rendered by Python's jinja2, set up as the templates' authors expect it: an independent reference."""
+"""An independent reference for chat templates: Python's jinja2, configured as the templates' authors expect."""
 
 import datetime
 import json
@@ -8,7 +8,7 @@ from jinja2.sandbox import SandboxedEnvironment
 
 
 class Refused(Exception):
-    """The template raised an exception of its own."""
+    """An exception that the template itself raised."""
 
 
 def raise_exception(message):
@@ -20,7 +20,7 @@ def to_json(value, ensure_ascii=False, indent=None, separators=None, sort_keys=F
 
 
 class Generation(jinja2.ext.Extension):
-    """`{% generation %}` marks an assistant's words for training; it writes nothing."""
+    """`{% generation %}` marks an assistant's text for training. It has no output of its own."""
 
     tags = {"generation"}
 
@@ -41,7 +41,7 @@ ENVIRONMENT = make_environment()
 
 
 def prepared(messages, *, typed: bool, objects: bool, keep_developer: bool) -> list:
-    """Messages as a template may want them: contents as strings or as parts, arguments as text or as objects."""
+    """Returns messages in a form that a template may expect: contents as strings or as parts, arguments as text or as objects."""
     result = []
     for message in messages:
         message = json.loads(json.dumps(message))
@@ -60,7 +60,7 @@ def prepared(messages, *, typed: bool, objects: bool, keep_developer: bool) -> l
 
 
 def merged_system(messages) -> list:
-    """For templates that know no system: its text goes before the first message."""
+    """Returns the messages with the system text before the first message, for templates without a system role."""
     if messages[0]["role"] not in ("system", "developer") or len(messages) < 2:
         return messages
     first = {**messages[1], "content": f"{messages[0]['content']}\n{messages[1]['content']}"}
@@ -68,7 +68,7 @@ def merged_system(messages) -> list:
 
 
 def renderings(source: str, messages: list, tools: list | None, **variables) -> dict:
-    """What the template makes of every way to prepare the messages: text by description, without those that fail."""
+    """Renders the messages in each form. Returns the texts by description, without the forms that fail."""
     template = ENVIRONMENT.from_string(source)
     now = datetime.datetime.now()
     defaults = {"enable_thinking": True, "datetime": now.strftime("%b %d %Y"), "date_string": now.strftime("%d %b %Y")}
@@ -82,6 +82,6 @@ def renderings(source: str, messages: list, tools: list | None, **variables) -> 
                         extra = {} if tools is None else {"tools": tools}
                         text = template.render(messages=ready, add_generation_prompt=True, **extra, **defaults, **variables)
                         results[f"merged={merged} typed={typed} objects={objects} developer={keep_developer}"] = text
-                    except Exception:  # whatever a template does with what it does not expect
+                    except Exception:  # a template may fail in any way on an unexpected form
                         continue
     return results

@@ -1,10 +1,10 @@
-"""HTTP/1.1 by hand, for what no client library would send."""
+"""Raw HTTP/1.1, for requests that no client library would send."""
 
 import json
 import socket
 
 
-# What the chunks with an answer's text have, and the first one, which has none, does not.
+# A mark of chunks with answer text. The first chunk, which has no text, does not contain it.
 TEXT = b'"delta":{"content":"'
 
 
@@ -25,7 +25,7 @@ class Connection:
         self.socket.sendall(data)
 
     def request(self, method: str, path: str, body: bytes | None = None, *lines: str, host: str | None = None) -> bytes:
-        """The bytes of a request."""
+        """Returns the bytes of a request."""
         head = [f"{method} {path} HTTP/1.1", f"Host: {host or f'127.0.0.1:{self.port}'}", *lines]
         if body is not None:
             head += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
@@ -38,7 +38,7 @@ class Connection:
         self.received += data
 
     def read_until(self, mark: bytes) -> bytes:
-        """Everything up to and including the mark."""
+        """Reads and returns the data up to and including the mark."""
         while mark not in self.received:
             self._more()
         end = self.received.index(mark) + len(mark)
@@ -46,7 +46,7 @@ class Connection:
         return data
 
     def read_response(self) -> tuple[int, dict, bytes]:
-        """Status, headers with lower-case names, and the body."""
+        """Reads a response. Returns the status, the headers with lower-case names, and the body."""
         head = self.read_until(b"\r\n\r\n").decode()
         status = int(head.split(" ", 2)[1])
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head.split("\r\n")[1:] if line)}
@@ -65,7 +65,7 @@ class Connection:
         return status, headers, body
 
     def read_to_end(self) -> bytes:
-        """Everything until the server closes the connection."""
+        """Reads and returns the data until the server closes the connection."""
         try:
             while True:
                 self._more()
@@ -73,7 +73,7 @@ class Connection:
             return self.received
 
     def is_closed(self) -> bool:
-        """Whether the server closes the connection without another byte."""
+        """Returns whether the server closes the connection without sending another byte."""
         try:
             return self.socket.recv(1) == b""
         except ConnectionResetError:

@@ -1,8 +1,8 @@
-"""Damaged requests against a real server: a corpus of good ones, mutations of them, and what has to hold of every answer.
+"""Damaged requests against a real server: a corpus of valid requests, mutations of them, and checks of each answer.
 
-    python3 request_fuzz.py [--seconds N] [--seed N]     an endless variety of seeds, for N seconds
+    python3 request_fuzz.py [--seconds N] [--seed N]     runs successive seeds for N seconds
 
-Everything depends on the seed, so that a failure can be repeated: each request is made from `SEED:NUMBER` alone.
+Each request depends only on `SEED:NUMBER`, so that failures are reproducible.
 """
 
 import argparse
@@ -20,7 +20,7 @@ import tiny_models
 from server import Server
 
 MODEL = "tiny"
-# Seconds that an answer may take: the model is tiny, and its context is short.
+# The max seconds of an answer. The model is tiny, and its context is short.
 SLOWEST = 30
 
 TOOL = {"type": "function", "function": {"name": "f", "description": "d", "parameters": {
@@ -40,7 +40,7 @@ def respond(**fields):
     return {"model": MODEL, "input": "Hi", "max_output_tokens": 4, **fields}
 
 
-# Good requests: method, path, body.
+# Valid requests: method, path, body.
 CORPUS = [
     ("POST", "/v1/chat/completions", chat(top_p=0.9, n=2, stop=["x"], logprobs=True, top_logprobs=2, logit_bias={"5": 1})),
     ("POST", "/v1/chat/completions", chat(stream=True, stream_options={"include_usage": True}, user="u", store=True, metadata={"a": "b"})),
@@ -98,7 +98,7 @@ EXTREMES = [
 
 
 def deep(kind: str, levels: int):
-    """A text of JSON: Python's own writer recurses."""
+    """Returns deeply nested JSON as text, because Python's JSON writer is recursive."""
     return "[" * levels + "]" * levels if kind == "array" else '{"a":' * levels + "1" + "}" * levels
 
 
@@ -108,18 +108,18 @@ class Request:
     path: str
     body: bytes | None
     headers: list = field(default_factory=list)
-    # Whether less of the body is sent than its length says.
+    # Whether the body is shorter than its Content-Length.
     is_cut: bool = False
 
     @property
     def is_http(self) -> bool:
-        """Whether its first lines are such that a server has to answer rather than close the connection."""
+        """Returns whether the request line and the headers are valid, so that the server has to answer instead of closing the connection."""
         lines = [self.method, self.path, *(value for _, value in self.headers)]
         return not self.is_cut and self.method not in ("TRACE", "X") and self.path != "*" and all(32 <= ord(letter) < 127 for line in lines for letter in line)
 
 
 def places(value, path=()):
-    """The paths of all values within a value; of itself it is the empty one."""
+    """Yields the paths of all nested values. The path of the value itself is empty."""
     found, open_ = [], [(path, value)]
     while open_:
         path, value = open_.pop()
@@ -138,7 +138,7 @@ def at(value, path):
 
 
 class Mutator:
-    """Makes requests of a random source: the same source, the same requests."""
+    """A generator of requests that depend only on its random source."""
 
     def __init__(self, source: random.Random):
         self.source = source
@@ -169,7 +169,7 @@ class Mutator:
         elif way == 3:
             del parent[key]
         elif way == 4:
-            # A value of another place.
+            # A value from another path.
             parent[key] = copy.deepcopy(at(body, self.source.choice(places(body))))
         elif way == 5 and isinstance(parent, list):
             parent[key:key] = [copy.deepcopy(parent[key])] * self.source.choice([1, 5, 200])
@@ -197,7 +197,7 @@ class Mutator:
         text = json.dumps(body, ensure_ascii=self.source.random() < 0.5)
         way = self.source.random()
         if way < 0.03 and text.startswith("{"):
-            # A field twice.
+            # A duplicate field.
             text = '{"model": 1, ' + text[1:]
         elif way < 0.06:
             text = text.replace("1", deep(self.source.choice(["array", "object"]), self.source.choice([100, 200, 100_000])), 1)
@@ -240,11 +240,11 @@ class Mutator:
 
 
 class Fault(AssertionError):
-    """What a server did wrong."""
+    """A violation of the checks by the server."""
 
 
 async def exchange(port: int, request: Request) -> tuple[int, dict, bytes] | None:
-    """Sends a request; returns status, headers and body, or nil where the connection ended without an answer."""
+    """Sends a request. Returns status, headers and body, or None if the connection ended without an answer."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 26)
     try:
         names = {name.lower() for name, _ in request.headers}
@@ -261,7 +261,7 @@ async def exchange(port: int, request: Request) -> tuple[int, dict, bytes] | Non
             if request.is_cut:
                 writer.write_eof()
         except ConnectionError:
-            pass  # It may have answered already.
+            pass  # The server may have answered already.
         try:
             return await answer(reader, request.method)
         except (ConnectionError, asyncio.IncompleteReadError):
@@ -292,7 +292,7 @@ async def answer(reader, method):
 
 
 def check(request: Request, result):
-    """Raises `Fault` for an answer that must not be."""
+    """Raises `Fault` for an invalid answer."""
     if result is None:
         if request.is_http:
             raise Fault("the connection ended without an answer")
@@ -338,7 +338,7 @@ async def one(server, name: str):
 
 
 async def fuzz(server, seed: int, count: int, width: int = 4, until: float | None = None) -> dict:
-    """Sends `count` requests, `width` at a time; returns how often each status came. Raises `Fault` with the first ten faults."""
+    """Sends `count` requests, `width` at a time. Returns the number of answers per status. Raises `Fault` with the first ten faults."""
     statuses, faults, numbers = {}, [], iter(range(count))
 
     async def work():

@@ -1,4 +1,4 @@
-"""Requests to the Responses API, with every object and event held against the official client's own types, strictly."""
+"""Requests to the Responses API, with strict validation of each object and event against the official client's types."""
 
 import json
 
@@ -16,7 +16,7 @@ LAST = ("response.completed", "response.incomplete", "response.failed")
 
 
 def checked(value: dict) -> dict:
-    """An object of the API."""
+    """Validates an object of the API and returns it."""
     TypeAdapter(KINDS[value["object"]]).validate_python(value, strict=True)
     return value
 
@@ -28,20 +28,20 @@ def checked_event(event: dict) -> dict:
 
 
 def create(server, input="Say hello.", headers=None, **fields) -> "Answer":
-    """At temperature 0 and with few tokens unless told otherwise; `...` leaves a field out."""
+    """Sends a request to create a response. Defaults to temperature 0 and few tokens; `...` omits a field."""
     body = {"model": MODEL, "input": input, "max_output_tokens": 12, "temperature": 0, **fields}
     return server.request("POST", "/v1/responses", {name: value for name, value in body.items() if value is not ...}, headers)
 
 
 def respond(server, input="Say hello.", **fields) -> dict:
-    """A response that has to succeed."""
+    """Creates a response that has to succeed, and returns it."""
     answer = create(server, input, **fields)
     assert answer.status == 200, answer.body
     return checked(answer.json)
 
 
 def parse(body: bytes) -> list:
-    """The events of a stream, numbered without gaps from its first one."""
+    """Returns the events of a stream. Checks that their numbers have no gaps."""
     events = []
     for block in body.decode().split("\n\n"):
         if block == "" or block.startswith(": "):
@@ -67,7 +67,7 @@ def stream(server, input="Say hello.", **fields) -> list:
 
 
 def assert_complete(events: list):
-    """What the deltas add up to is what is told in the end, and each part has its end."""
+    """Checks that the deltas add up to the final content and that each part has a done event."""
     output = events[-1]["response"]["output"]
     items = {item["id"]: index for index, item in enumerate(output)}
     texts = {item: "" for item in items}

@@ -1,4 +1,4 @@
-"""The exact shapes of answers, as JSON Schemas: every key is required and no other may appear."""
+"""The exact structure of answers, as JSON Schemas: all keys are required and no others are allowed."""
 
 
 def exactly(**properties) -> dict:

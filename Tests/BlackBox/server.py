@@ -1,4 +1,4 @@
-"""The program under test, as a process: started on a free port, looked at from outside, stopped."""
+"""The program under test as a process: starts it on a free port, sends requests and stops it."""
 
 import http.client
 import json
@@ -17,13 +17,13 @@ MODEL = MODEL_FILE.name.removesuffix(".gguf")
 
 
 def environment(home: Path, **extra: str) -> dict:
-    """A home of its own: nothing on this machine but the test's model is found."""
+    """Returns an environment with a separate home, so that the program finds only the test model on this machine."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SHIMMY_", "HF_", "OLLAMA_", "XDG_"))}
     return {**kept, "HOME": str(home), "SHIMMY_DATA_DIR": str(home / "data"), "SHIMMY_CACHE_DIR": str(home / "cache"), **extra}
 
 
 def put_model(path: Path) -> Path:
-    """Another file with the test's model. Links to one file are one model, so it takes a file of its own."""
+    """Puts the test model at `path` as a hard link or a copy, because symbolic links to one file count as one model."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.link(MODEL_FILE.resolve(), path)
@@ -33,7 +33,7 @@ def put_model(path: Path) -> Path:
 
 
 def make_home(path: Path) -> Path:
-    """A home whose model directory holds the test's model, by a link."""
+    """Creates a home whose model directory contains a link to the test model."""
     models = path / "data/models"
     models.mkdir(parents=True)
     (models / MODEL_FILE.name).symlink_to(MODEL_FILE)
@@ -41,7 +41,7 @@ def make_home(path: Path) -> Path:
 
 
 def run(home: Path, *arguments: str, input: str | None = None, **extra: str) -> subprocess.CompletedProcess:
-    """Runs a command of the program to its end."""
+    """Runs a command of the program and waits for its end."""
     return subprocess.run(
         [BINARY, *arguments], env=environment(home, **extra), input=input, capture_output=True, text=True, timeout=120,
         stdin=subprocess.DEVNULL if input is None else None,
@@ -79,7 +79,7 @@ class Server:
         self.log_file.close()
 
     def request(self, method: str, path: str, body=None, headers: dict | None = None) -> "Answer":
-        """One request on a connection of its own. `body` is sent as JSON unless it is bytes."""
+        """Sends one request on a new connection. `body` is sent as JSON unless it is bytes."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         all_headers = {"Content-Type": "application/json"} if data is not None else {}
@@ -90,7 +90,7 @@ class Server:
         return answer
 
     def chat(self, text: str = "Say hello.", **fields) -> "Answer":
-        """A chat completion with one message, at temperature 0 and with few tokens unless told otherwise."""
+        """Sends a chat completion with one message. Defaults to temperature 0 and few tokens."""
         body = {"model": MODEL, "messages": [{"role": "user", "content": text}], "max_tokens": 12, "temperature": 0, **fields}
         return self.request("POST", "/v1/chat/completions", {name: value for name, value in body.items() if value is not ...})
 
@@ -98,7 +98,7 @@ class Server:
         return self.request("GET", "/health").json["engine"]
 
     def wait_for(self, condition, what: str, seconds: float = 15):
-        """Polls until `condition(engine statistics)` holds."""
+        """Polls until `condition(engine statistics)` is true."""
         deadline = time.monotonic() + seconds
         while not condition(self.engine()):
             assert time.monotonic() < deadline, f"{what} did not happen in {seconds} s: {self.engine()}"
@@ -115,12 +115,12 @@ class Answer:
 
     @property
     def text(self) -> str:
-        """The answer's text, of a chat completion that was not streamed."""
+        """Returns the text of a chat completion that was not streamed."""
         return self.json["choices"][0]["message"]["content"]
 
     @property
     def events(self) -> list:
-        """The events of a stream: parsed JSON, and the text `[DONE]`."""
+        """Returns the events of a stream: parsed JSON, and the text `[DONE]`."""
         assert self.headers["content-type"] == "text/event-stream"
         events = []
         for block in self.body.decode("utf-8", errors="strict").split("\n\n"):
@@ -137,7 +137,7 @@ class Answer:
         return "".join(chunk["choices"][0]["delta"].get("content") or "" for chunk in chunks)
 
     def assert_error(self, status: int, param: str | None, code: str | None, type: str = "invalid_request_error") -> str:
-        """Checks OpenAI's error object to the last key; returns its message."""
+        """Checks all keys of OpenAI's error object and returns its message."""
         assert self.status == status, self.body
         assert self.headers["content-type"] == "application/json"
         assert list(self.json) == ["error"]

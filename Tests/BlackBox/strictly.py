@@ -1,4 +1,4 @@
-"""Answers held against the types of OpenAI's own client, to the last key."""
+"""Strict validation of answers against the types of OpenAI's client."""
 
 import json
 
@@ -6,9 +6,9 @@ import pydantic
 
 
 def strictly(kind, answer):
-    """Reads an answer as the client's type: nothing is converted, nothing is missing, nothing is unknown to it.
+    """Reads an answer as the client's type, without conversions. Fails if a key is missing or unknown.
 
-    `answer` is JSON's text, or what was parsed from it.
+    `answer` is JSON text or parsed JSON.
     """
     text = answer if isinstance(answer, (bytes, str)) else json.dumps(answer)
     value = pydantic.TypeAdapter(kind).validate_json(text, strict=True)
@@ -17,7 +17,7 @@ def strictly(kind, answer):
 
 
 def unknown(value, path: str = "") -> list[str]:
-    """The paths of members that the type has no field for."""
+    """Returns the paths of members for which the type has no field."""
     if isinstance(value, list):
         return [found for index, element in enumerate(value) for found in unknown(element, f"{path}[{index}]")]
     if not isinstance(value, pydantic.BaseModel):

@@ -1,4 +1,4 @@
-"""The program in a real pseudo-terminal: typed at, and read as a person would see it."""
+"""The program in a pseudo-terminal: types keys and reads the output as a user would see it."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,7 @@ KEYS = {"up": "\x1b[A", "down": "\x1b[B", "right": "\x1b[C", "left": "\x1b[D", "
 
 
 class Dialogue:
-    """`shimmy run` at a terminal. Use it in a `with` statement: it has shown its first prompt by then."""
+    """`shimmy run` in a terminal. Use it in a `with` statement, which waits for the first prompt."""
 
     def __init__(self, home: Path, *arguments: str, columns: int = 100, begins: bool = True, **extra: str):
         variables = {"TERM": "xterm-256color", **environment(home), **extra}
@@ -30,37 +30,37 @@ class Dialogue:
         self.child.close(force=True)
 
     def type(self, *keys: str):
-        """Presses keys: texts, or names of keys."""
+        """Types keys, given as text or as names of keys."""
         for key in keys:
             self.child.send(KEYS.get(key, key))
 
     def expect(self, text: str) -> str:
-        """Waits for a text on the screen; returns what came before it."""
+        """Waits for a text on the screen and returns the output before it."""
         self.child.expect_exact(text)
         return self.child.before
 
     def expect_prompt(self) -> str:
-        """What was printed up to the next prompt, which waits for keys: it is the last thing on the screen."""
+        """Waits for the next prompt and returns the output before it. The prompt waits for keys, so it is the last output on the screen."""
         self.child.expect(re.compile(r"\x1b\[\?2004h\r\x1b\[J>>> \r\x1b\[4C"))
         return without_escapes(self.child.before)
 
     def say(self, line: str) -> str:
-        """Types a line; returns all that is printed until the next prompt, without the echo of the line."""
+        """Types a line. Returns the output up to the next prompt, without the echo of the line."""
         self.type(line + "\r")
         shown = self.expect_prompt()
         return shown.split("\r\n", 1)[-1].replace("\r\n", "\n").strip("\n")
 
     def ask(self, line: str) -> str:
-        """Types a message; returns the answer alone."""
+        """Types a message and returns only the answer."""
         return self.say(line).removesuffix("\nThe answer was cut: it reached max_tokens or the end of the context.")
 
     def begin_long_answer(self):
-        """Returns when an answer that takes long has begun."""
+        """Requests a long answer and returns when it has begun."""
         self.type("Write a long story about a whale.\r")
         self.child.expect(re.compile(r"\x1b\[\?2004l(\S+\s+){2}"))
 
     def end(self) -> int:
-        """Ends it with ctrl-d; returns the exit code."""
+        """Ends the program with ctrl-d and returns the exit code."""
         self.type("\x04")
         return self.wait()
 
@@ -71,7 +71,7 @@ class Dialogue:
 
 
 def as_seen(text: str) -> str:
-    """What is left on the screen of lines that were written over."""
+    """Returns the visible text of lines after overwriting by carriage returns."""
     lines = []
     for line in without_escapes(text).split("\n"):
         cells: list[str] = []

@@ -1,4 +1,4 @@
-"""A wrong value for every field of the compatibility matrix that has an effect: a 400 that names the field, before any work."""
+"""A wrong value for any field of the compatibility matrix that has an effect gives a 400 that names the field, before any work."""
 
 import copy
 import json
@@ -23,7 +23,7 @@ def messages(*more) -> dict:
     return {"messages": [*more, {"role": "user", "content": "Hi"}]}
 
 
-# Where a field lies within others, a good request that has those; the first element of each array is the one that is changed.
+# For nested fields, a valid request that contains the outer fields. The test changes the first element of each array.
 AROUND = {
     "messages[].content[].text": messages({"role": "user", "content": [{"type": "text", "text": "a"}]}),
     "messages[].content[].type": messages({"role": "user", "content": [{"type": "text", "text": "a"}]}),
@@ -92,11 +92,11 @@ AROUND_RESPONSES = {
     "chat_template_kwargs": {"chat_template_kwargs": {"enable_thinking": True}},
     "conversation.id": {"conversation": {}},
 }
-# What is around these is no good request by itself: what comes of a call needs the call before it, a conversation has to be there.
+# Fields whose surrounding request is not valid by itself: the output of a call needs the preceding call, and a conversation has to exist.
 ALONE = {"messages[].tool_call_id", "input[].output", "input[].output[].type", "input[].output[].text", "conversation.id"}
-# Histories come from many programs; what is only written back into the prompt is taken as it is.
+# Histories come from many programs. Values that are only copied into the prompt are accepted as they are.
 LENIENT = {
-    # A tool with another value here is one that OpenAI runs, and is reported; an operation is the client's own.
+    # A tool with another value here is one that OpenAI runs; it is reported. An operation is defined by the client.
     "tools[].environment", "tools[].execution", "input[].operation",
     "messages[].tool_calls[].id", "messages[].tool_calls[].function", "messages[].tool_calls[].function.name", "messages[].tool_calls[].function.arguments",
     "messages[].tool_calls[].custom", "messages[].tool_calls[].custom.name", "messages[].tool_calls[].custom.input", "messages[].function_call",
@@ -118,14 +118,14 @@ ALL_ROWS = [
     if row["support"] in ("supported", "partial")
 ]
 ROWS = [(path, field) for method, path, field in ALL_ROWS if method == "POST" and path in GOOD]
-# Fields of what is kept: in the body of a POST, in the query of a GET.
+# Fields of stored objects: in the body of a POST, in the query of a GET.
 KEPT_ROWS = [row for row in ALL_ROWS if (row[1], row[2]) not in ROWS or row[0] != "POST"]
-# Filters: every text is a value, and most of them fit nothing.
+# Filters: every text is a valid value, and most match no object.
 FILTERS = {("GET", "/v1/chat/completions", "model"), ("GET", "/v1/chat/completions", "metadata")}
 
 
 def place(value, path: str, wrong):
-    """Puts a wrong value where a matrix's path leads, into the first element of each array."""
+    """Puts a wrong value at a path of the matrix, in the first element of each array."""
     *steps, last = path.split(".")
     for step in steps:
         name = step.removesuffix("[]")
@@ -142,7 +142,7 @@ def test_the_matrix_has_rows():
 
 @pytest.fixture(scope="module")
 def kept(server):
-    """The names of one of each that is kept, as they stand in paths."""
+    """Stored objects, one of each kind, as a mapping from path parameters to ids."""
     chat = server.request("POST", "/v1/chat/completions", {**GOOD["/v1/chat/completions"], "store": True}).json
     conversation = server.request("POST", "/v1/conversations", {"items": [{"role": "user", "content": "Hi"}]}).json
     items = server.request("GET", f"/v1/conversations/{conversation['id']}/items").json["data"]
@@ -167,10 +167,10 @@ def test_a_wrong_value_is_named(server, path, field):
     around = next((extra for prefix, extra in all_around.items() if field.startswith(prefix)), {})
     body = copy.deepcopy({**GOOD[path], **around})
     if field.startswith("lora[]"):
-        body["lora"] = [{}]  # good only where a model has adapters; what is wrong with it is found before that
+        body["lora"] = [{}]  # valid only if a model has adapters; errors in it are found before that check
     if around and field not in ALONE:
         assert server.request("POST", path, body).status == 200, "the request around it is good"
-    # No field takes this for a value: where strings and lists fit it is a number, elsewhere a text in a list.
+    # Values that are wrong for every field: a number for strings and lists, and a text in a list or an object for others.
     for wrong in (12345.75, ["oops"], {"oops": {}}):
         if field == "keep_alive" and wrong == 12345.75:
             continue  # seconds

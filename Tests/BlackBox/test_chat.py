@@ -1,4 +1,4 @@
-"""Chat completions that are not streamed: fields and their effect, shape, usage."""
+"""Chat completions without streaming: fields and their effects, structure, usage."""
 
 import pytest
 from jsonschema import validate

@@ -1,4 +1,4 @@
-"""Recurrent and hybrid models know a prefix as a whole only: they go on from checkpoints, with the same answers."""
+"""Recurrent and hybrid models cannot share a part of a prefix: they resume from checkpoints, with the same answers."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def homes(request, tmp_path_factory):
 
 
 def ask(server, *texts, **fields):
-    """The log probabilities of the answer to a conversation, which are sensitive to everything before; and the cached tokens."""
+    """Returns the log probabilities of the answer to a conversation, which depend on all tokens before, and the cached tokens."""
     messages = [{"role": "system", "content": SYSTEM}]
     for index, text in enumerate(texts):
         messages.append({"role": "assistant" if index % 2 else "user", "content": text})

@@ -67,7 +67,7 @@ def test_probe(home):
 @pytest.mark.parametrize("arguments", [["--slots", "256"], ["--slots", "1"], ["--slots", "256", "--ctx-size", "64"], ["--ctx-size", "16"]])
 def test_probe_with_the_ends_of_what_may_be_asked_for(home, arguments):
     result = run(home, "probe", *arguments, MODEL)
-    # A context of 16 is too small for the template's own words: that is said, not a crash.
+    # A context of 16 tokens is too small for the template's own text. That is an error, not a crash.
     assert result.returncode == (1 if "16" in arguments else 0), result.stderr
 
 

@@ -1,4 +1,4 @@
-"""Legacy completions: texts as they are, continued."""
+"""Legacy completions: continuations of raw text."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -129,11 +129,11 @@ def test_a_prompt_is_scored(steady):
     for token, logprob, top, offset in list(zip(*(logprobs[name] for name in ("tokens", "token_logprobs", "top_logprobs", "text_offset"))))[1:]:
         assert top[token] == logprob and 2 <= len(top) <= 3
         assert token.startswith("bytes:") or prompt[offset : offset + len(token)] == token
-    # A token that was drawn is as likely as the same token in a prompt.
+    # A drawn token has the same log probability as in a prompt.
     drawn = complete(steady, prompt=prompt, max_tokens=4, logprobs=1)
     scored = complete(steady, prompt=prompt + texts(drawn)[0], max_tokens=0, echo=True, logprobs=1).json["choices"][0]["logprobs"]
     assert scored["token_logprobs"][-4:] == pytest.approx(drawn.json["choices"][0]["logprobs"]["token_logprobs"], abs=0.02)
-    # Prompt and answer in one; tokens, several prompts and choices alike.
+    # Prompt and answer together, also with prompts as tokens, several prompts and several choices.
     both = complete(steady, prompt=prompt, max_tokens=4, echo=True, logprobs=1)
     assert texts(both) == [prompt + texts(drawn)[0]]
     assert both.json["choices"][0]["logprobs"]["tokens"] == scored["tokens"]
@@ -163,7 +163,7 @@ def test_a_scored_prompt_is_streamed(steady):
 
 
 def test_a_long_prompt_is_scored_beside_others(server):
-    """More tokens than a step can have logits, while streams go on; the cache that they share changes nothing."""
+    """A prompt with more tokens than a step can have logits is scored while streams run. A shared prefix does not change its scores."""
     prompt = "She sells sea shells by the sea shore. " * 60
     alone = complete(server, prompt=prompt, max_tokens=0, echo=True, logprobs=0)
     with ThreadPoolExecutor(8) as pool:
@@ -201,7 +201,7 @@ def test_completions_with_the_official_client(client):
 
 
 def test_more_answers_than_there_are_places_are_refused(start):
-    """Not with a 429: they would not fit later either."""
+    """The status is not 429, because the request would not fit later either."""
     server = start("--slots", "1", "--queue", "2")
     for refused, field in (
         (complete(server, n=4), "n"), (complete(server, best_of=4), "best_of"), (complete(server, prompt=["a"] * 4), "prompt"),

@@ -1,4 +1,4 @@
-"""shimmy.toml: what is wrong with it, what wins over it, presets of models, other names, changes while the server runs."""
+"""shimmy.toml: errors, precedence, presets of models, aliases, and changes while the server runs."""
 
 import hashlib
 import http.client
@@ -148,7 +148,7 @@ def test_clients_find_the_server_by_the_file(place, tmp_path):
         assert json.loads(told("list", "--json"))[0]["loaded"]
         assert told("run", "--set", "max_tokens=3", MODEL, "Hi")
         assert told("stop", "--all") == f"{MODEL} is freed.\n"
-        # The command line and the environment win.
+        # The command line and the environment take precedence.
         assert run(place.home, "ps", "--config", str(file), "--api-key", "other").returncode == 1
         assert run(place.home, "ps", "--config", str(file), SHIMMY_HOST="127.0.0.1:9").returncode == 7
 
@@ -278,11 +278,11 @@ def test_render_knows_presets(preset, tmp_path):
     assert result.stdout == "<You are Bob.>\n"
 
 
-# What Ollama says of its models
+# Settings from Ollama's models
 
 
 def ollama_model(home, name: str, **layers):
-    """A model in the form of Ollama's store; its weights are the test's model."""
+    """Writes a model to an Ollama store. Its weights are those of the test model."""
     store = home / ".ollama/models"
     blobs = store / "blobs"
     put_model(blobs / ("sha256-" + "a" * 64))
@@ -331,7 +331,7 @@ def test_ollamas_models_of_one_file_are_one_in_memory(place):
             assert {model["id"] for model in models if model["shimmy"]["loaded"]} == {"ada", "plain"}
 
     serve(1)
-    # What concerns the loading of one of them takes them apart.
+    # A setting that affects the loading of one of them gives each model an engine of its own.
     place("[model.plain]\ncontext = 256\n")
     serve(2)
 
@@ -362,7 +362,7 @@ def logged(server, text: str) -> int:
 
 
 class Stream:
-    """A chat completion that is on its way; its text is read to the end by `finish`."""
+    """A running chat completion. `finish` reads its text to the end."""
 
     def __init__(self, server, **fields):
         self.connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
@@ -445,7 +445,7 @@ def test_keys_cannot_be_taken_away_from_a_server_for_others(place):
 
 @pytest.mark.parametrize("how", ["file", "text"])
 def test_a_server_with_keys_never_becomes_one_without(place, how):
-    """Also on this machine alone, and also when the file is gone."""
+    """A server with API keys keeps requiring them, even on loopback and if the configuration file is deleted."""
     place('[server]\napi_key = ["word"]\n')
     with Server(place.home) as server:
         assert server.request("GET", "/v1/models").status == 401
@@ -489,7 +489,7 @@ def test_another_context_waits_for_the_streams(place):
         assert context(server) == 1024
         place(f'[model."{MODEL}"]\ncontext = 512\n')
         wait_until(lambda: logged(server, "a loaded model's settings changed") == 1, "a change")
-        # Whoever comes now waits for the model as it is to be: others that keep coming do not keep the old one alive.
+        # New requests wait for the changed model, so that a series of requests cannot keep the old one loaded.
         answers = []
         late = threading.Thread(target=lambda: answers.append(server.chat()))
         late.start()
@@ -513,7 +513,7 @@ def test_the_level_of_the_log_changes(place):
         assert logged(server, "loaded a model") == 1
 
 
-# Models that come and go
+# Added and removed models
 
 
 def names(server) -> set:
@@ -527,7 +527,7 @@ def test_models_are_noticed_when_they_come_and_go(place):
         new = put_model(models / "user/repo/new-Q4_1.gguf")
         wait_until(lambda: "user/repo:Q4_1" in names(server), "a new model", 4)
         assert server.chat(model="user/repo:Q4_1").status == 200
-        # A place that was not there when the server started.
+        # A folder that did not exist when the server started.
         ollama_model(place.home, "ada", system="You are Ada.")
         wait_until(lambda: "ada" in names(server), "a model of Ollama's", 4)
         new.rename(models / "renamed.gguf")

@@ -1,4 +1,4 @@
-"""Conversations, with OpenAI's client and its types."""
+"""The Conversations API, with OpenAI's client and its types."""
 
 import openai
 import pytest
@@ -21,7 +21,7 @@ def test_a_conversation_begins_empty_or_with_items(client, server):
     empty = strictly(Conversation, post(server, "", {}).body)
     assert empty.id.startswith("conv_") and empty.metadata == {}
     assert list(client.conversations.items.list(empty.id)) == []
-    # No body at all is no items.
+    # A request without a body creates a conversation without items.
     strictly(Conversation, server.request("POST", "/v1/conversations").body)
     conversation = client.conversations.create(items=[USER, CALL, OUTPUT], metadata={"topic": "demo"})
     assert conversation.metadata == {"topic": "demo"}
@@ -51,7 +51,7 @@ def test_items_are_listed_in_pages(client, server):
         items = [{"role": "user", "content": f"number {number}"} for number in range(first, first + 15)]
         client.conversations.items.create(conversation.id, items=items)
     texts = [item.content[0].text for item in client.conversations.items.list(conversation.id)]
-    # The newest first, unless it is said otherwise.
+    # The default order is newest first.
     assert texts == [f"number {number}" for number in range(45)][::-1]
     assert [item.content[0].text for item in client.conversations.items.list(conversation.id, order="asc", limit=7)] == texts[::-1]
     page = client.conversations.items.list(conversation.id, limit=2)

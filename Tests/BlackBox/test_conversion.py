@@ -1,4 +1,4 @@
-"""Folders of SafeTensors: the default model, taken apart into one as the hub has it, says after conversion what it said before."""
+"""Folders of SafeTensors: the default model, split into a folder as on the hub, gives the same answers after its conversion."""
 
 import json
 import struct
@@ -40,7 +40,7 @@ def write_safetensors(path: Path, tensors: dict):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """The default model as a folder in two parts, with the rotary halves apart, as transformers has them."""
+    """The default model as a folder with two weight files, with the halves of the rotary dimensions separate, as in transformers."""
     reader = gguf.GGUFReader(MODEL_FILE)
 
     def value(key):
@@ -102,7 +102,7 @@ def test_a_converted_model_is_the_model(folder):
         messages = [{"role": "user", "content": "Where is Paris?"}]
         prompts = [ask(model, "/v1/chat/completions/render", messages=messages)["prompt"] for model in ("plain", "smol")]
         assert prompts[0] == prompts[1]
-        # The same weights in 16 bits: only what the products of quantized weights round away is different.
+        # The same weights in 16 bits: only the rounding of quantized products differs.
         scores = [
             ask(model, "/v1/completions", prompt=text, max_tokens=0, echo=True, logprobs=0)["choices"][0]["logprobs"]["token_logprobs"][1:]
             for model in ("plain", "smol")

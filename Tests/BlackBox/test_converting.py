@@ -1,4 +1,4 @@
-"""Folders that are converted while they are loaded, which takes a while: what is told of it, how it is stopped, and what it leaves."""
+"""Folders that are converted during a load, which takes a while: progress reports, cancellation, and leftover files."""
 
 import json
 import os
@@ -20,7 +20,7 @@ from test_memory import status
 
 @pytest.fixture
 def home(folder) -> Path:  # noqa: F811
-    """Where nothing was converted yet."""
+    """A home without converted models."""
     home = folder.parents[2]
     shutil.rmtree(home / "cache", ignore_errors=True)
     return home
@@ -31,7 +31,7 @@ def converted(home) -> list:
 
 
 class Load(threading.Thread):
-    """A request that loads a model; `answer` is there when it is over."""
+    """A request that loads a model. `answer` is set when it has finished."""
 
     def __init__(self, server, model="smol", ask=None):
         super().__init__()
@@ -48,7 +48,7 @@ class Load(threading.Thread):
 
 
 def begun(server, model="smol"):
-    """Returns when a part of a model's load is done."""
+    """Waits until a model's load has made some progress."""
     wait_until(lambda: (status(server, model) or {"progress": 0})["progress"] > 0, "the load's begin")
 
 
@@ -66,7 +66,7 @@ def test_a_load_that_takes_long_tells_how_far_it_is(home):
             assert seen == sorted(seen) and all(0 <= progress <= 1 for progress in seen)
             if len(set(seen)) > 3 and re.search(r"^smol +loading [1-9]\d* %", shown, re.MULTILINE):
                 break
-            # It was too fast to be looked at.
+            # The load was too fast to observe, so repeat it.
             server.request("POST", "/v1/models/unload", {"model": "smol"})
             shutil.rmtree(home / "cache/converted")
         else:
@@ -102,7 +102,7 @@ def test_what_is_edited_is_converted_anew(home, folder):  # noqa: F811
     abandoned.parent.mkdir(parents=True)
     abandoned.write_bytes(b"GGUF")
     os.utime(abandoned, (1, 1))
-    # As an earlier version called it.
+    # File names of an earlier version.
     (abandoned.parent / "smol-0123456789abcdef.gguf").write_bytes(b"GGUF")
     (abandoned.parent / "smol-other-0123456789abcdef.gguf").write_bytes(b"GGUF")
     file = folder / "tokenizer_config.json"
@@ -164,7 +164,7 @@ def test_a_load_is_stopped_when_its_model_is_to_be_freed(home, stream):
 
 
 def assert_ends(server, home):
-    """Told to stop while it converts, it stops that, and itself."""
+    """Checks that SIGTERM during a conversion stops the conversion and the server."""
     begin = time.monotonic()
     server.process.send_signal(signal.SIGTERM)
     assert server.process.wait(15) == 0

@@ -1,4 +1,4 @@
-"""A client that goes away: the work stops within a step, at every stage, and nothing stays behind."""
+"""After a client disconnects, at any stage, the work stops within a step and leaves nothing behind."""
 
 import threading
 import time
@@ -31,7 +31,7 @@ def test_during_prefill(server, stream):
         connection.send(connection.request("POST", "/v1/chat/completions", raw.chat_body(MODEL, messages=messages, stream=stream)))
         server.wait_for(lambda engine: engine["running"] == 1 and engine["tokens_computed"] > before, "the first step")
     server.wait_for(lambda engine: engine["running"] == 0, "the end of the work", 5)
-    # 1,200 such words are some 5,000 tokens: most were never computed.
+    # 1,200 such words are about 5,000 tokens, most of which were not computed.
     assert server.engine()["tokens_computed"] - before < 3000
 
 

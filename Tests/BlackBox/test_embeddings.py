@@ -1,4 +1,4 @@
-"""Vectors of texts: OpenAI's shape, the published model's numbers, and everything that can be wrong with a request."""
+"""Embeddings: OpenAI's structure, the published model's numbers, and all errors of requests."""
 
 import base64
 import os
@@ -25,7 +25,7 @@ TEXTS = [
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """The chat model and the folder of the embedding model, side by side."""
+    """A home with the chat model and the folder of the embedding model."""
     home = make_home(tmp_path_factory.mktemp("embeddings"))
     (home / "data/models" / NAME).symlink_to(FOLDER)
     return home
@@ -68,7 +68,7 @@ def test_embeddings_have_the_documented_shape(embedder):
 
 
 def test_vectors_are_the_published_models(embedder, reference):
-    """To 1e-3 of a cosine, from weights that were converted to 16 bits; the tokens are the same."""
+    """The cosine is within 1e-3, with weights that were converted to 16 bits. The tokens are identical."""
     found = vectors(embed(embedder, TEXTS))
     for text, vector in zip(TEXTS, found):
         ids = embedder.request("POST", "/tokenize", {"model": NAME, "content": text, "add_special": True, "parse_special": False}).json["tokens"]
@@ -89,7 +89,7 @@ def test_every_form_of_input(embedder, reference):
 
 @pytest.mark.long
 def test_vectors_do_not_depend_on_their_neighbours(embedder):
-    """Texts of many lengths in one request, and many requests at once: order and values stay."""
+    """Order and values stay the same with texts of many lengths in one request, and with many concurrent requests."""
     texts = [f"Text number {index}: " + "word " * (index * 7 % 90) for index in range(150)]
     alone = numpy.concatenate([vectors(embed(embedder, text)) for text in texts[:12]])
     together = vectors(embed(embedder, texts))
@@ -225,7 +225,7 @@ def test_documents_are_ranked_as_cohere_has_it(judge):
 
 
 def test_a_model_that_chats_judges_with_its_own_template(judge):
-    """The number is the chance of a yes; what the texts say of places in the template is only text."""
+    """The score is the probability of "yes". Placeholders of the template in the texts stay plain text."""
     query, documents = "What is a panda?", ["It is a bear.", "Ask {query} of a {document}."]
     answer = rerank(judge, model="yes-or-no", query=query, documents=documents).json
     prompts = [tiny_models.PAIR.format(query=query, document=document) for document in documents]

@@ -1,4 +1,4 @@
-"""A client's mistakes: the status, the field's path, the code."""
+"""Client errors: the status, the path of the field and the code."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Files that somebody made to do harm: the server says what is wrong with them, and lives on."""
+"""Malicious files: the server reports what is wrong with them and keeps running."""
 
 import http.server
 import json
@@ -18,7 +18,7 @@ UNSIGNED, FLOAT, STRING, ARRAY = 4, 6, 8, 9
 
 
 def numbers(kind, *values):
-    """An array as a header has it."""
+    """Returns an array in the format of a GGUF header."""
     return struct.pack("<IIQ", ARRAY, UNSIGNED if kind == "I" else FLOAT, len(values)) + struct.pack(f"<{len(values)}{kind}", *values)
 
 
@@ -26,7 +26,7 @@ def tokens(*texts):
     return tiny_models._value(list(texts))
 
 
-# What is wrong with each: a header's entry, or a tensor's shape. llama.cpp ends its process for those of the first group.
+# The defect of each file: a header's entry, or a tensor's shape. llama.cpp aborts the process for those of the first group.
 ENTRIES = {
     "no-context": ("llama.context_length", 0),
     "endless-context": ("llama.context_length", 2**32 - 1),
@@ -43,7 +43,7 @@ ENTRIES = {
     "flags-for-heads": ("llama.attention.head_count_kv", struct.pack("<IIQBB", ARRAY, 7, 2, 1, 0)),
     "no-vocabulary": ("tokenizer.ggml.model", "none"),
     "no-bytes": ("tokenizer.ggml.model", "llama"),
-    # These it refuses.
+    # llama.cpp refuses these.
     "no-heads": ("llama.attention.head_count", 0),
     "odd-heads": ("llama.attention.head_count", 7),
     "cache-heads": ("llama.attention.head_count_kv", 2**31),
@@ -66,7 +66,7 @@ SHAPES = {
 }
 
 
-# Types that nothing is multiplied with, and types of what is added that nothing is added to.
+# Weight types that cannot be multiplied, and a norm type that cannot be added.
 TYPES = {"whole-numbers": ("blk.0.attn_q.weight", 26), "doubles": ("blk.0.ffn_up.weight", 28), "half-norm": ("output_norm.weight", 1)}
 
 
@@ -102,7 +102,7 @@ def test_a_hostile_file_is_refused_and_the_server_lives(server, name):
 
 
 def test_looking_at_hostile_files_takes_little_memory(tmp_path):
-    """A gigabyte each that takes no room on the disk, with headers that claim all of it."""
+    """Discovery uses little memory for sparse files of 1 GB each, whose headers claim the whole file."""
     models = tmp_path / "data/models"
     models.mkdir(parents=True)
     head = b"GGUF" + struct.pack("<I", 3)
@@ -119,7 +119,7 @@ def test_looking_at_hostile_files_takes_little_memory(tmp_path):
         (models / f"{name}.gguf").write_bytes(claim)
     for file in [*models.glob("*.gguf"), folder / "model.safetensors", folder / "config.json"]:
         os.truncate(file, 1 << 30)
-    # A process counts its parent's memory as its own from before it became another program: a small parent tells the truth.
+    # The max RSS of a process includes its parent's memory from before `exec`, so the parent has to be small.
     measure = "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True); print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
     result = subprocess.run(
         [sys.executable, "-c", measure, BINARY, "discover"], env=environment(tmp_path), capture_output=True, text=True, timeout=120, check=True
@@ -130,7 +130,7 @@ def test_looking_at_hostile_files_takes_little_memory(tmp_path):
 
 
 def test_pipes_in_the_way_stop_nobody(tmp_path):
-    """Opening a pipe waits for whoever writes into it: a look at the disk must not."""
+    """A disk scan does not block on pipes, although opening one waits for a writer."""
     models = tmp_path / "data/models"
     tiny_models.llama(models / "good.gguf")
     (models / "folder").mkdir()
@@ -151,7 +151,7 @@ def test_pipes_in_the_way_stop_nobody(tmp_path):
 def test_a_file_with_more_values_than_there_are_numbers_is_listed(tmp_path):
     models = tmp_path / "data/models"
     models.mkdir(parents=True)
-    # Two tensors of a type with little more than a bit for each value, in a file without blocks on the disk.
+    # A sparse file with tensors of a type that has little more than one bit per value.
     rows = 1 << 54
     def entry(name, offset):
         return tiny_models._text(name) + struct.pack("<IQQIQ", 2, 128, rows, 41, offset)
@@ -162,7 +162,7 @@ def test_a_file_with_more_values_than_there_are_numbers_is_listed(tmp_path):
     for arguments in (["list"], ["list", "--json"], ["show", "huge"], ["show", "--json", "huge"]):
         shown = subprocess.run([BINARY, *arguments], env=environment(tmp_path), capture_output=True, text=True, timeout=60)
         assert shown.returncode in (0, 4, 5, 64, 1, 3), (arguments, shown)
-    # What is listed without tensors has a context that is no number of tokens.
+    # A file with a negative context length.
     small = b"GGUF" + struct.pack("<IQQ", 3, 1, 2) + tiny_models._text("general.architecture") + struct.pack("<I", STRING) + tiny_models._text("llama")
     small += tiny_models._text("llama.context_length") + struct.pack("<Iq", 11, -(2**63)) + tiny_models._text("token_embd.weight")
     small += struct.pack("<IQQIQ", 2, 32, 1, 0, 0)
@@ -190,7 +190,7 @@ def test_a_hostile_adapter_stops_nobody(tmp_path):
         model.tensor("token_embd.weight.lora_b", 2, 32)
 
     changes = {
-        "table": adapt_the_table,  # the model's output is the same tensor
+        "table": adapt_the_table,  # the model's output layer is the same tensor
         "kind": lambda model: model.replace("general.type", 7), "alpha": lambda model: model.replace("adapter.lora.alpha", "four"),
         "type": lambda model: model.replace("adapter.type", 3), "rank": lambda model: model.reshape("blk.0.attn_q.weight.lora_b", 1, 64),
         "deep": lambda model: model.reshape("blk.0.attn_q.weight.lora_a", 32, 1, 2), "half": lambda model: model.tensors.pop(),
@@ -206,7 +206,7 @@ def test_a_hostile_adapter_stops_nobody(tmp_path):
         assert server.chat(model="good", max_tokens=2, lora=[{"name": "fits", "scale": 10}]).status == 200
 
 
-# What a server may answer that is not Shimmy, or not well.
+# Answers that another or a faulty server may give.
 
 HUGE, LEAST = 2**63 - 1, -(2**63)
 MODELS = [{"id": "m", "shimmy": {"parameters": HUGE, "size_bytes": HUGE, "context_length": LEAST, "loaded": True}},
@@ -234,7 +234,7 @@ class Liar(http.server.BaseHTTPRequestHandler):
             for piece in body:
                 self.wfile.write(piece)
         except OSError:
-            pass  # The client had enough.
+            pass  # The client has closed the connection.
 
     def do_GET(self):
         answers = {"/v1/engine": {"data": ENGINES, "memory": {"used": HUGE, "budget": LEAST}}, "/v1/models": {"data": MODELS}}

@@ -1,4 +1,4 @@
-"""No instruction is left out of a prompt without a word, whatever a template makes of it."""
+"""No instruction is silently left out of a prompt, whatever the template does with it."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Bounds on what clients may use: memory, connections, time. Whatever one client does, the others are served and the process lives."""
+"""Limits on clients' use of memory, connections and time. Whatever one client does, the server answers the others and keeps running."""
 
 import ctypes.util
 import gzip
@@ -22,13 +22,13 @@ from server import MODEL, Server
 
 
 def rss(server) -> int:
-    """Resident bytes of the server."""
+    """Returns the server's resident memory in bytes."""
     status = Path(f"/proc/{server.process.pid}/status").read_text()
     return int(status.split("VmRSS:")[1].split()[0]) * 1024
 
 
 def settled(server) -> int:
-    """Resident bytes when they have not fallen for three seconds: memory is given back a second after many connections closed."""
+    """Returns the resident memory in bytes when it has not fallen for three seconds, because memory is freed a second after connections close."""
     least, since = rss(server), time.monotonic()
     while time.monotonic() < since + 3:
         time.sleep(0.25)
@@ -43,13 +43,13 @@ def use(server) -> dict:
 
 
 def large_body(values: int, **fields) -> bytes:
-    """A good request with an unknown field that holds many values."""
+    """Returns a valid request with an unknown field that contains many values."""
     body = json.dumps({"model": MODEL, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1, **fields})
     return (body[:-1] + ', "unknown": [' + "0," * (values - 1) + "0]}").encode()
 
 
 def health_times(server, seconds: float) -> list[float]:
-    """How long `/health` takes, again and again for some time."""
+    """Returns the durations of repeated `/health` requests over some time."""
     times, end = [], time.monotonic() + seconds
     while time.monotonic() < end:
         begun = time.monotonic()
@@ -144,7 +144,7 @@ def test_a_body_that_nobody_reads_has_a_bound(server):
 
 ENCODED = {"gzip": gzip.compress, "GZIP": lambda data: gzip.compress(data[:20]) + gzip.compress(data[20:]), "x-gzip": gzip.compress, "deflate": zlib.compress, "identity": lambda data: data}
 if ctypes.util.find_library("zstd"):
-    # Two frames, and one of unknown length, as streams of clients have them.
+    # Two frames, one of them of unknown length, as in clients' streams.
     ENCODED["zstd"] = lambda data: zstandard.compress(data[:9]) + zstandard.ZstdCompressor(write_content_size=False).compress(data[9:])
 
 
@@ -254,7 +254,7 @@ def test_a_client_that_reads_nothing_is_cut_off(start):
     with socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.connect(("127.0.0.1", server.port))
-        # Answers that together are more than the system holds for a connection.
+        # Answers that together exceed the system's buffers for a connection.
         request = b"GET /v1/models HTTP/1.1\r\nHost: localhost\r\n\r\n"
         client.settimeout(0.5)
         try:
@@ -270,7 +270,7 @@ def test_a_client_that_reads_nothing_is_cut_off(start):
 
 
 def test_ten_thousand_connections_and_streams(start):
-    """10,000 idle connections, 64 streams and clients that leave at random: nothing fails, and the memory comes back."""
+    """With 10,000 idle connections, 64 streams and clients that disconnect at random, no request fails, and the memory is freed afterwards."""
     wanted = 10_000
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     files = min(hard, 20_000)
@@ -287,7 +287,7 @@ def test_ten_thousand_connections_and_streams(start):
                     stream.send(stream.request("POST", "/v1/chat/completions", body))
                     stream.read_until(raw.TEXT)
                     if number % 3 == 0:
-                        return True  # leaves
+                        return True  # disconnects
                     return b"[DONE]" in stream.read_until(b"[DONE]")
 
             with ThreadPoolExecutor(count) as pool:
@@ -320,12 +320,12 @@ def test_ten_thousand_connections_and_streams(start):
 
 
 def test_descriptors_are_kept_for_files(home):
-    """With few descriptors the server takes fewer connections, and still loads models."""
+    """With few file descriptors the server accepts fewer connections, and can still load models."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     server = None
     try:
         pid = os.fork()
-        if pid == 0:  # a child whose hard limit is low, so that ours stays
+        if pid == 0:  # The child lowers its hard limit, so that the test's own stays.
             resource.setrlimit(resource.RLIMIT_NOFILE, (512, 512))
             try:
                 with Server(home) as server:
@@ -337,7 +337,7 @@ def test_descriptors_are_kept_for_files(home):
                     assert server.chat(max_tokens=1, store=True).status == 200
                     assert "limit on open files" in server.log.read_text()
                     os._exit(0)
-            except BaseException as error:  # noqa: BLE001: the parent says it
+            except BaseException as error:  # noqa: BLE001: the parent reports it
                 print(error)
                 os._exit(1)
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0

@@ -1,4 +1,4 @@
-"""LoRA adapters: chosen and scaled by each request, equal to what merging would give, and never mixed up."""
+"""LoRA adapters: each request chooses and scales them, results equal those of merged models, and requests never mix."""
 
 import threading
 
@@ -15,7 +15,7 @@ TEXT = "The capital of France is a large city on the river Seine, and the people
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """Two models, the test's and a tiny one of exact numbers; copies with an adapter merged into them; and adapters beside them."""
+    """A home with two models, the test model and a tiny one with unquantized weights, copies with merged adapters, and adapter files."""
     home = make_home(tmp_path_factory.mktemp("lora"))
     models = home / "data/models"
     base = adapters.weights(MODEL_FILE)
@@ -42,7 +42,7 @@ def server(home):
 
 
 def scores(server, model, **fields):
-    """The log probabilities of a text's tokens."""
+    """Returns the log probabilities of a text's tokens."""
     body = {"model": model, "prompt": TEXT, "max_tokens": 0, "echo": True, "logprobs": 0, **fields}
     answer = server.request("POST", "/v1/completions", body)
     assert answer.status == 200, answer.body
@@ -55,7 +55,7 @@ def apart(one, other) -> float:
 
 def test_an_adapter_is_what_merging_would_be(server):
     base, merged, half = scores(server, "plain"), scores(server, "plain-merged"), scores(server, "plain-half")
-    assert apart(base, merged) > 0.5 and apart(half, merged) > 0.2  # it changes a good deal
+    assert apart(base, merged) > 0.5 and apart(half, merged) > 0.2  # the adapter has a large effect
     assert apart(scores(server, "plain", lora=[{"name": "fine", "scale": 1}]), merged) < 0.01
     assert apart(scores(server, "plain", lora=[{"name": "fine"}]), merged) < 0.01
     assert apart(scores(server, "plain", lora=[{"name": "fine", "scale": 0.5}]), half) < 0.01
@@ -65,7 +65,7 @@ def test_an_adapter_is_what_merging_would_be(server):
 
 @pytest.mark.parametrize("model", [MODEL, "exact"])
 def test_an_adapter_works_on_packed_weights(server, model):
-    """The model's weights have four bits, and what they are multiplied with eight: nothing is exact but what was merged."""
+    """The result is close to that of the merged model. It is not exact, because the base weights have 4 bits and the activations 8."""
     merged = scores(server, "merged")
     with_adapter = np.abs(scores(server, model, lora=[{"name": "style"}]) - merged).mean()
     assert with_adapter < 0.15 < 0.8 < np.abs(scores(server, model) - merged).mean()
@@ -127,11 +127,12 @@ def test_prefixes_are_shared_within_a_set_and_never_across(home):
         choices = [{}, {"lora": [{"name": "style"}]}, {"lora": [{"name": "style", "scale": 0.5}]}, {"lora": [{"name": "tone"}]}]
         assert [cached(**choice) for choice in choices] == [0] * 4
         assert all(count > 20 for count in [cached(**choice) for choice in choices])
-        assert cached(lora=[{"id": 0, "scale": 0.5}, {"id": 1, "scale": 0}]) > 20  # the same set in other words
+        assert cached(lora=[{"id": 0, "scale": 0.5}, {"id": 1, "scale": 0}]) > 20  # an equivalent set
 
 
 def test_requests_side_by_side_get_what_each_gets_alone(home):
-    """Of the model of exact numbers: products of adapters are ggml's, and round differently where a prompt or guesses make other steps."""
+    """Concurrent requests get the same results as alone. Uses the unquantized model, because ggml computes the products of adapters and rounds
+    differently if prompts or drafts change the steps."""
     choices = [[], [{"name": "fine"}], [{"name": "fine", "scale": 0.25}], [{"name": "fine", "scale": 0.5}], [{"id": 0, "scale": -1}]]
 
     def ask(server, lora):
@@ -165,7 +166,7 @@ def test_configured_adapters_count_for_requests_that_name_none(home):
             assert server.request("POST", "/v1/models/load", {"model": model}).status == 200
             return [(entry["name"], entry["scale"]) for entry in server.request("GET", f"/lora-adapters?model={model}").json]
 
-        # The file is one adapter under the name that it was given, and only where it fits.
+        # The file is one adapter with the given name, and only for the model that it fits.
         assert listed("plain") == [("mine", 0.5)] and listed(MODEL) == [("style", 0), ("tone", 0)]
         assert apart(scores(server, "plain"), scores(server, "plain-half", lora=[])) < 0.01
         assert apart(scores(server, "plain", lora=[{"name": "mine"}]), scores(server, "plain-merged", lora=[])) < 0.01
@@ -173,7 +174,7 @@ def test_configured_adapters_count_for_requests_that_name_none(home):
 
 
 def test_an_adapter_counts_before_its_model_is_loaded(tmp_path):
-    """What is promised, with a large adapter, is what loading and using both takes."""
+    """The memory estimate with a large adapter matches the use after loading."""
     home, large = make_home(tmp_path), tmp_path / "large.gguf"
     random = np.random.default_rng(1)
     matrix = lambda *shape: 0.001 * random.standard_normal(shape).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Many models under one budget of memory: what they take, how long they stay, who waits for whom, and what waiting clients are told."""
+"""Many models under one memory budget: their memory use, keep-alive, waiting requests, and the reports to waiting clients."""
 
 import random
 import subprocess
@@ -17,7 +17,7 @@ WORDS = [first + second for first in ("sun", "moon", "rain", "snow", "wind", "fi
 
 
 def resident(server) -> int:
-    """Bytes of memory that the server's process has."""
+    """Returns the resident memory of the server's process in bytes."""
     return int(subprocess.run(["ps", "-o", "rss=", "-p", str(server.process.pid)], capture_output=True, text=True, check=True).stdout) * 1024
 
 
@@ -41,13 +41,13 @@ def wait_until(condition, what: str, seconds: float = 30):
 
 
 def text(count: int) -> str:
-    """As many words as asked for, different each time."""
+    """Returns a text of `count` words that differs each time."""
     return " ".join(f"{random.choice(WORDS)}{random.randrange(100)}" for _ in range(count))
 
 
 @pytest.fixture(scope="module")
 def shelf(tmp_path_factory):
-    """Models of many kinds: the default one, the same in another quantization, an embedding model, a reranker, a recurrent one, a vocabulary."""
+    """A home with models of many kinds: the default model in two quantizations, an embedding model, a reranker, a recurrent model, a vocabulary."""
     home = make_home(tmp_path_factory.mktemp("shelf"))
     models = home / "data/models"
     tiny_models.in_eight_bits(MODEL_FILE, models / "other.gguf")
@@ -55,7 +55,7 @@ def shelf(tmp_path_factory):
     tiny_models.reranker(models / "judge.gguf")
     tiny_models.mamba(models / "mamba.gguf", MODEL_FILE)
     tiny_models.TinyModel("llama", tiny_models.vocabulary(MODEL_FILE)).write(models / "words.gguf")
-    # Its header is sound, and what it describes is not there.
+    # Its header is valid, but the tensors that the architecture needs are missing.
     broken = tiny_models.TinyModel("llama", tiny_models.vocabulary(MODEL_FILE), context_length=512, embedding_length=64, block_count=1)
     broken.tensor("token_embd.weight", 64, 100)
     broken.write(models / "broken.gguf")
@@ -63,12 +63,12 @@ def shelf(tmp_path_factory):
 
 
 def assert_takes_what_is_promised(server):
-    """Loads the model and uses all of it: what was promised before comes within 10 % of its own numbers, and of what the process grew by."""
+    """Loads the model and uses all of it. Checks that the estimate is within 10% of the loaded model's numbers and of the process's growth."""
     idle, promised = resident(server), memory_of(server, MODEL)
     assert server.request("POST", "/v1/models/load", {"model": MODEL}).status == 200
     taken = memory_of(server, MODEL)
     assert abs(promised - taken) < 0.1 * taken
-    # Every page of the table of embeddings.
+    # Touch all pages of the embedding table.
     for first in (0, 50):
         prompt = list(range(first, 49152, 110))
         assert server.request("POST", "/v1/completions", {"model": MODEL, "prompt": prompt, "max_tokens": 1}).status == 200
@@ -84,11 +84,11 @@ def test_a_model_takes_what_its_file_promises(home, context):
 
 
 def test_an_embedding_model_takes_what_its_file_promises(shelf):
-    with Server(shelf) as server:  # converts it, and leaves the file in the cache
+    with Server(shelf) as server:  # The first server converts the model and leaves the file in the cache.
         assert server.request("POST", "/v1/models/load", {"model": NAME}).status == 200
     with Server(shelf) as server:
         idle, promised = resident(server), memory_of(server, NAME)
-        # As long as texts may be.
+        # Texts of the max length.
         inputs = [list(range(first, 30522, 60)) for first in range(4)]
         assert server.request("POST", "/v1/embeddings", {"model": NAME, "input": inputs}).status == 200
         grown = resident(server) - idle
@@ -157,7 +157,7 @@ def test_the_file_says_how_long_models_stay(shelf, tmp_path):
         assert (other["state"], other["users"], other["pinned"], other["expires_at"]) == ("loaded", 0, True, None)
         assert " pinned " in subprocess.run(
             [BINARY, "ps", "--host", f"127.0.0.1:{server.port}"], env=environment(shelf), capture_output=True, text=True, check=True).stdout
-        # What is said of a loaded model holds at once.
+        # A setting of a loaded model takes effect at once.
         path.write_text(f'[models]\nkeep_alive = "10m"\n{short}[model.other]\nkeep_alive = "1s"\n')
         wait_until(lambda: status(server, "other") is None, "freeing")
         assert status(server, "judge")["state"] == "loaded"
@@ -174,7 +174,7 @@ def test_what_can_never_fit_is_refused_with_numbers(shelf):
 
 
 def long_stream(server, model=MODEL, tokens=400):
-    """A stream that goes on until it is read to its end, and its first chunk."""
+    """Starts a long stream and returns it after its first chunk."""
     client = OpenAI(base_url=server.url + "/v1", api_key="unused", max_retries=0)
     stream = client.chat.completions.create(
         model=model, messages=[{"role": "user", "content": "Count."}], max_tokens=tokens, stream=True, extra_body={"ignore_eos": True})
@@ -183,7 +183,7 @@ def long_stream(server, model=MODEL, tokens=400):
 
 
 def one_model_budget(server_home) -> str:
-    """Bytes in which either quantization fits and not both."""
+    """Returns a budget in bytes that fits either quantization but not both."""
     with Server(server_home, *SMALL) as server:
         return str(max(memory_of(server, MODEL), memory_of(server, "other")) * 5 // 4)
 
@@ -221,7 +221,7 @@ def comments_and_rest(answer) -> tuple[list[str], list[str]]:
 
 
 def answer_after_a_stream(server, ask):
-    """The answer to a request that waits for memory until a stream of another model is over."""
+    """Returns the answer to a request that waits for memory until a stream of another model ends."""
     stream = long_stream(server)
     answers = []
     waiting = threading.Thread(target=lambda: answers.append(ask()))
@@ -242,7 +242,7 @@ def test_streams_tell_how_far_a_load_is(shelf):
         comments, events = comments_and_rest(answer_after_a_stream(server, lambda: server.chat(model="other", stream=True)))
         assert ": waiting for memory for other" in comments and events[-1] == "data: [DONE]"
 
-        # What can be known without the model still has its status; what cannot is an event.
+        # Errors that are found without the model still have a status; all others are events.
         server.chat(model=MODEL, stream=True, temperature=3).assert_error(400, "temperature", "decimal_above_max_value")
         server.chat(model="none", stream=True).assert_error(404, None, "model_not_found")
         failed = server.chat(model="broken", stream=True)
@@ -260,7 +260,7 @@ def test_streams_of_responses_tell_how_far_a_load_is(shelf):
             assert_complete(events)
             wait_until(lambda: status(server, MODEL) is None, "freeing")
 
-        # What needs the model to be found is told by events; what does not has its status.
+        # Errors that are found only with the model are events; all others have a status.
         for fields, code in (({"model": "broken"}, "model_load_failed"), ({"input": "word " * 9000}, "context_length_exceeded")):
             events = parse(create(server, stream=True, keep_alive=0, **fields).body)
             assert [event["type"] for event in events] == ["response.created", "response.in_progress", "error", "response.failed"]
@@ -270,7 +270,7 @@ def test_streams_of_responses_tell_how_far_a_load_is(shelf):
             wait_until(lambda: status(server, MODEL) is None, "freeing")
         create(server, stream=True, temperature=3).assert_error(400, "temperature", "decimal_above_max_value")
         create(server, stream=True, model="none").assert_error(404, None, "model_not_found")
-        # What is not streamed waits without a word.
+        # A request without streaming waits without progress reports.
         assert create(server).status == 200
 
 
@@ -283,7 +283,7 @@ def test_a_load_by_hand_tells_how_far_it_is(shelf):
         first = answer_after_a_stream(server, lambda: load("other"))
         comments, _ = comments_and_rest(first)
         assert ": waiting for memory for other" in comments
-        # Of one that is there, there is nothing to tell.
+        # A loaded model causes no progress reports.
         again = load("other")
         assert comments_and_rest(again)[0] == []
         for answer in (first, again):
@@ -302,7 +302,7 @@ def test_a_load_that_fails_quickly_has_a_status(shelf):
 
 @pytest.mark.parametrize("ask", ["whole", "stream", "response"])
 def test_a_client_that_goes_waits_no_longer(shelf, ask):
-    """Streams, too, whose status is still to come when their client goes."""
+    """The request stops waiting when its client disconnects, even for streams that have not sent their status yet."""
     with Server(shelf, *SMALL, "--memory-budget", one_model_budget(shelf)) as server:
         stream = long_stream(server, tokens=800)
         with OpenAI(base_url=server.url + "/v1", api_key="unused", max_retries=0, timeout=1) as client:

@@ -1,4 +1,4 @@
-"""Commands about models: what a server has loaded, what files say, copies, aliases, removal; completions."""
+"""Commands for models: loaded models, contents of files, copies, aliases, removal, shell completions."""
 
 import json
 import os
@@ -21,7 +21,7 @@ NO_SERVER = "127.0.0.1:9"
 
 @pytest.fixture
 def own(tmp_path):
-    """A home that a test may change, with two models."""
+    """A home with two models that a test may change."""
     own = make_home(tmp_path / "own")
     put_model(own / "data/models/second.gguf")
     return own
@@ -38,7 +38,7 @@ def told(result: subprocess.CompletedProcess) -> str:
     return result.stdout
 
 
-# What a server has loaded.
+# Loaded models.
 
 
 def test_models_are_loaded_shown_and_freed(own, busy):
@@ -51,7 +51,7 @@ def test_models_are_loaded_shown_and_freed(own, busy):
     assert lines[0].split() == ["NAME", "STATE", "MEMORY", "CONTEXT", "UNTIL", "REQUESTS", "TOKENS/S", "CACHED"]
     assert [line.split()[0] for line in lines[1:3]] == [MODEL, "second"]
     assert all("loaded" in line for line in lines[1:3])
-    # Nothing was computed yet; the context is known all the same.
+    # No tokens were computed yet, but the context length is known.
     assert all(re.search(r" \d+ MB +8192 +for ever ", line) for line in lines[1:3])
     assert re.search(r"Memory: \d+ MB of [\d.]+ GB\.", lines[-1])
     told(run(own, "load", *host, "--keep-alive", "2h", "second"))
@@ -87,7 +87,7 @@ def test_mistakes_of_client_commands(own, busy):
         assert absent.returncode == 7 and f"no server answers at http://{NO_SERVER}" in absent.stderr and absent.stdout == ""
 
 
-# What there is.
+# Available models.
 
 
 def test_list_knows_what_is_loaded(own, busy):
@@ -121,7 +121,7 @@ def test_a_name_of_several_models_is_answered_with_their_names(own, busy):
     wrong = run(own, "show", "Tiny-GGUF")
     assert wrong.returncode == 3 and words in wrong.stderr
     assert words in busy.chat(model="Tiny-GGUF").assert_error(404, None, "model_not_found")
-    # With its quantization as repositories have it, any file is reached.
+    # Any file can be addressed with the quantization in the form of repositories.
     assert MODEL.endswith(".Q4_1")
     spelled = MODEL.removesuffix(".Q4_1") + ":Q4_1"
     assert json.loads(told(run(own, "show", "--json", spelled)))["id"] == MODEL
@@ -137,7 +137,7 @@ def test_a_servers_models_are_listed_and_shown(own, busy, tmp_path):
     assert [model["id"] for model in json.loads(told(run(elsewhere, "list", "--json", *host)))] == [MODEL, "second"]
     assert f"http://127.0.0.1:{busy.port}" in told(run(elsewhere, "show", *host, "second"))
     assert json.loads(told(run(elsewhere, "show", "--json", *host, "second")))["shimmy"]["quantization"] == "Q4_1"
-    # Looking at a model does not load it.
+    # `show` does not load the model.
     assert "<|im_start|>" in told(run(elsewhere, "show", "--template", *host, "second"))
     assert busy.request("GET", "/health").json["models_loaded"] == 0
     assert run(elsewhere, "show", *host, "third").returncode == 3
@@ -164,7 +164,7 @@ def test_show_as_json(home):
 def test_show_estimates_the_memory_for_a_context(home):
     few, many = (json.loads(told(run(home, "show", "--json", "--context", n, MODEL)))["memory"] for n in ("1024", "4096"))
     assert (few["context_length"], many["context_length"]) == (1024, 4096)
-    # 30 layers with 3 heads of 64 for keys and values, in two bytes each.
+    # 30 layers with 3 heads of 64 dimensions for keys and values, 2 bytes each.
     assert many["cache"] == 4 * few["cache"] == 4096 * 30 * 3 * 64 * 2 * 2
     assert many["total"] == many["weights"] + many["cache"] + many["compute"] > MODEL_FILE.stat().st_size
     assert "with 8192 tokens of context" in told(run(home, "show", MODEL))
@@ -184,11 +184,11 @@ def test_show_of_what_is_not_there_or_damaged(own, tmp_path):
 
 def test_rm_removes_what_is_shimmys(own):
     models = own / "data/models"
-    assert run(own, "rm", "second").returncode == 64  # Nobody can be asked.
+    assert run(own, "rm", "second").returncode == 64  # Standard input is not a terminal.
     assert (models / "second.gguf").exists()
     assert told(run(own, "rm", "--yes", "second")) == "second is removed: 98 MB.\n"
     assert not (models / "second.gguf").exists()
-    # A link goes; what it leads to stays.
+    # A link is removed, its target stays.
     assert json.loads(told(run(own, "rm", "--yes", "--json", MODEL)))["files"] == [str(models / MODEL_FILE.name)]
     assert list(models.iterdir()) == [] and MODEL_FILE.exists()
     assert run(own, "rm", "--yes", "second").returncode == 3
@@ -212,26 +212,26 @@ def test_rm_refuses_what_is_others(own, tmp_path):
     assert refused.returncode == 1 and "a directory of yours" in refused.stderr and str(theirs) in refused.stderr
     refused = run(own, "rm", "--yes", "maker/repo:Q4_1")
     assert refused.returncode == 1 and "LM Studio" in refused.stderr
-    # Names are names: nothing is removed by its path.
+    # `rm` takes only names, not paths.
     assert run(own, "rm", "--yes", str(theirs)).returncode == 3
     assert theirs.exists() and studio.exists()
 
 
 def test_rm_follows_no_link_in_a_path(own, tmp_path):
-    """A folder of the model directory may be a link to another disk: what lies there is not Shimmy's."""
+    """A folder of the model directory may be a link to another disk, whose files do not belong to Shimmy."""
     nas = tmp_path / "nas"
     theirs = put_model(nas / "repo/theirs-Q4_1.gguf")
     (own / "data/models/maker").symlink_to(nas)
     refused = run(own, "rm", "--yes", "maker/repo:Q4_1")
     assert refused.returncode == 1 and str(theirs) in refused.stderr, refused.stderr
     assert theirs.exists() and (own / "data/models/maker").is_symlink()
-    # Of a folder of SafeTensors that lies there, too.
+    # The same applies to a folder of SafeTensors on the other disk.
     folder = nas / "folder"
     shutil.copytree(Path(os.environ["SHIMMY_EMBEDDING_MODEL"]), folder)
     before = sorted(path.name for path in folder.iterdir())
     assert run(own, "rm", "--yes", "maker/folder").returncode == 1
     assert sorted(path.name for path in folder.iterdir()) == before
-    # A folder that is itself a link is what was named: the link goes.
+    # If the model's folder itself is a link, the link is removed.
     (own / "data/models/linked").symlink_to(folder)
     told(run(own, "rm", "--yes", "linked"))
     assert not (own / "data/models/linked").is_symlink() and sorted(path.name for path in folder.iterdir()) == before
@@ -324,7 +324,7 @@ def test_rm_takes_along_the_projector_that_cp_made(own):
         removed = json.loads(told(run(own, "rm", "--yes", "--json", "copy")))["files"]
         assert removed == [str(models / "copy/copy.gguf"), str(models / "copy/mmproj-copy.gguf")]
         assert not (models / "copy").exists()
-    # It stays for as long as another model lies beside it, and in the model directory itself.
+    # A projector stays as long as another model is in its folder. It always stays in the model directory itself.
     put_model(models / "seeing/second-look.gguf")
     write_projector(models / "mmproj-anybodys.gguf")
     told(run(own, "rm", "--yes", "seeing"))
@@ -350,7 +350,7 @@ def test_aliases(own, busy):
     host = f"127.0.0.1:{busy.port}"
     answer = busy.chat(model="gpt-4o")
     assert answer.status == 200 and answer.json["model"] == "gpt-4o"
-    # A name that leads elsewhere does so at once.
+    # A changed alias takes effect at once.
     told(run(own, "alias", "gpt-4o=second", SHIMMY_HOST=host))
     assert busy.request("GET", "/v1/models/gpt-4o").json["id"] == "second"
     told(run(own, "alias", f"gpt-4o={MODEL}", SHIMMY_HOST=host))
@@ -423,7 +423,7 @@ context = 512
     assert not (own / "data/aliases.json").exists()
     refused = run(own, "cp", MODEL, "gpt-4o")
     assert refused.returncode == 1 and f"{path}:2 has it as an alias of second" in refused.stderr
-    # What it says of a model that is not there yet may be of this one.
+    # A preset for a model that does not exist yet may be meant for the copy.
     told(run(own, "cp", MODEL, "later"))
 
 
@@ -450,9 +450,9 @@ def test_completions_are_scripts(home, tmp_path, shell, check):
 
 
 def completed(shell: str, script: Path, line: str, variables: dict) -> str:
-    """What a shell makes of a line when somebody asks it to complete it."""
+    """Returns the line after the shell's completion."""
     if shell == "zsh":
-        # It completes for people only.
+        # The shell completes only in interactive mode.
         child = pexpect.spawn(shell, ["-f", "-i"], env={**variables, "TERM": "xterm"}, encoding="utf-8", timeout=60, dimensions=(40, 200))
         child.sendline(f"autoload -U compinit; compinit -u -D; source {script}; compdef _shimmy shimmy; PS1='READ''Y> '")
         child.expect_exact("READY> ")

@@ -1,4 +1,4 @@
-"""Lists of models: shape, stable times, names with slashes and colons, nothing loaded by looking."""
+"""Lists of models: structure, stable times, names with slashes and colons, and no loads by queries."""
 
 import os
 import time
@@ -14,7 +14,7 @@ from server import MODEL, MODEL_FILE, Server, make_home, put_model, run
 
 @pytest.fixture(scope="module")
 def shelf(tmp_path_factory):
-    """A server of its own whose home has models in several places, a damaged one among them."""
+    """A separate server whose home has models in several folders, including a damaged one."""
     home = make_home(tmp_path_factory.mktemp("shelf"))
     snapshot = home / ".cache/huggingface/hub/models--some-user--Some-Repo-GGUF/snapshots/0123456789abcdef"
     put_model(snapshot / "some-repo-Q4_1.gguf")
@@ -146,7 +146,7 @@ def test_models_are_loaded_and_freed_on_request(home):
 
 
 class server_stream:
-    """The lines of a long stream, while it runs."""
+    """A long stream that yields its lines while it runs."""
 
     def __init__(self, server):
         self.client = OpenAI(base_url=server.url + "/v1", api_key="unused", max_retries=0)

@@ -1,4 +1,4 @@
-"""Five models of different kinds in a budget that holds two or three: clients stream, embed and judge at random, and nobody notices."""
+"""Five models of different kinds in a budget for two or three: random chat, embedding and rerank requests get the usual answers."""
 
 import os
 import random
@@ -19,7 +19,7 @@ CLIENTS = 8
 
 
 QUESTION = "Name three colours of the rainbow."
-# What a server without any hurry says.
+# The answers of an idle server.
 CALM = {}
 
 
@@ -42,9 +42,9 @@ def scores(server) -> list:
 
 
 def compare(server):
-    """Whatever comes and goes meanwhile, models say what they always say."""
+    """Checks that models give their usual answers, whatever is loaded or freed meanwhile."""
     model = random.choice([MODEL, "other"])
-    # Other kernels round differently in company.
+    # ggml's kernels round differently if a batch contains other sequences.
     assert not CALM["exact"] or ask(server, model) == CALM[model]
     assert vector(server) == pytest.approx(CALM["vector"], abs=1e-3)
     assert scores(server) == pytest.approx(CALM["scores"], abs=1e-3)
@@ -90,7 +90,7 @@ ACTIONS = [compare] * 2 + [stream] * 5 + [answer] * 3 + [embed] * 4 + [judge] * 
 
 
 def taken(server) -> int:
-    """Bytes that nobody else can have. Pages of a file that is being loaded lie beside what is packed of them until the kernel wants them back."""
+    """Returns the anonymous memory in bytes. File pages of a loading model stay resident beside the packed weights until the kernel reclaims them."""
     status = Path(f"/proc/{server.process.pid}/status").read_text()
     return int(re.search(r"RssAnon:\s+(\d+) kB", status).group(1)) << 10
 
@@ -101,11 +101,11 @@ def test_models_come_and_go_under_fire(shelf):  # noqa: F811
         sizes = {model: memory_of(server, model) for model in (MODEL, "other", "mamba", NAME, "judge")}
         CALM.update({model: ask(server, model) for model in (MODEL, "other")}, vector=vector(server), scores=scores(server))
         CALM["exact"] = "Shimmy's for" in run(shelf, "info").stdout
-    # The largest two fit together, and not with the rest.
+    # The budget fits the two largest models and not more.
     budget = sum(sorted(sizes.values())[-2:]) * 11 // 10
     assert sum(sizes.values()) > 1.2 * budget
     with Server(shelf, *small, "--memory-budget", str(budget), "--keep-alive", "20s") as server:
-        # What the program has without any model, once everything in it has run.
+        # The program's memory without a model, after all code has run once.
         for model in sizes:
             assert server.request("POST", "/v1/models/load", {"model": model}).status == 200
             assert server.request("POST", "/v1/models/unload", {"model": model}).status == 200
@@ -122,7 +122,7 @@ def test_models_come_and_go_under_fire(shelf):  # noqa: F811
                 except Exception as error:  # noqa: BLE001
                     failures.append(f"{action.__name__}: {error!r}")
 
-        # One of them does everything once, to begin with.
+        # One of the clients starts with each action once.
         everything = list(dict.fromkeys(ACTIONS))
         threads = [threading.Thread(target=client, args=[everything if number == 0 else []]) for number in range(CLIENTS)]
         for thread in threads:

@@ -1,4 +1,4 @@
-"""Schemas that llama.cpp's own reader refuses, in every field that takes one: Shimmy's grammar holds answers to them."""
+"""Schemas that llama.cpp's converter refuses, in each field that takes a schema: Shimmy's grammar enforces them."""
 
 import json
 
@@ -28,7 +28,7 @@ SCHEMAS = {
 }
 
 
-# OpenAI's rules allow the last two alone.
+# OpenAI's strict mode allows only the last two.
 @pytest.mark.parametrize("name, strict", [*((name, False) for name in SCHEMAS), ("recursion", True), ("names of keywords", True)])
 def test_the_answer_fits(server, name, strict):
     schema = SCHEMAS[name]

@@ -1,4 +1,4 @@
-"""The official Python client, as people use it: whole answers, streams, asynchronous calls, typed errors, models."""
+"""Typical use of the official Python client: complete answers, streams, asynchronous calls, typed errors, models."""
 
 import asyncio
 
@@ -32,7 +32,7 @@ def test_stream(client):
 
 def test_the_stream_helper_accumulates(client):
     question = [{"role": "user", "content": "Is the sky blue? Answer yes or no."}]
-    # The helper takes a limit that was reached for a failure: the answer must end by itself.
+    # The helper treats a reached token limit as an error, so the answer must end by itself.
     with client.chat.completions.stream(model=MODEL, messages=question, max_tokens=1000, temperature=0) as stream:
         kinds = {event.type for event in stream}
         final = stream.get_final_completion()

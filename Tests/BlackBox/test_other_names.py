@@ -1,4 +1,4 @@
-"""Fields of other servers that mean what fields here mean: vLLM's names, and llama-server's form of a schema."""
+"""Alternative field names of other servers: vLLM's names, and llama-server's form of a schema."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""`--prefix-cache-dir`: what was computed outlives the process."""
+"""`--prefix-cache-dir`: computed prefixes outlive the process."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Fetching models from the hub: what is chosen, what arrives, and what every fault of a network does to it."""
+"""Fetching models from the hub: the choice of files, the result, and the handling of network faults."""
 
 import email.utils
 import json
@@ -50,7 +50,7 @@ def test_a_pull_brings_a_model_that_is_served(hub, home, weights):
     assert (done.returncode, done.stdout) == (0, f"{REPOSITORY}:Q4_1\n"), done.stderr
     assert placed(home).read_bytes() == weights
     assert sorted(path.name for path in placed(home).parent.iterdir()) == [".shimmy-pull.json", "SmolLM2-Q4_1.gguf"]
-    # Lines of progress in a pipe, none of them with a terminal's tricks.
+    # In a pipe, progress is plain lines without carriage returns.
     assert "fetching: 100 %" in done.stderr and "\r" not in done.stderr
     assert len(hub.downloads()) > 4 and all("Range" in headers for headers in hub.downloads())
     with Server(home) as server:
@@ -92,7 +92,7 @@ def test_a_quantization_is_chosen_by_name_and_by_memory(hub, home):
     assert small.returncode == 1 and "needs about 0.3 GB of memory" in small.stderr
     table = pull(hub, home, REPOSITORY, "--list", "--memory-budget", "400M").stdout.splitlines()
     assert "fits" in table[1] and "needs" in table[2]
-    # What was promised is about what the file then says.
+    # The memory estimate before the download is close to that of the file.
     assert pull(hub, home, REPOSITORY).returncode == 0
     with Server(home) as server:
         told = server.request("GET", f"/v1/models/{REPOSITORY}:Q4_1").json["shimmy"]["memory_bytes"]
@@ -196,7 +196,7 @@ def test_a_killed_pull_goes_on(hub, home, weights):
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not placed(home).exists()
-    # Another mirror, since requests of the killed pull may still arrive at the first.
+    # Use another mirror, because requests of the killed pull may still arrive at the first.
     mirror = FakeHub()
     mirror.repositories = hub.repositories
     assert pull(mirror, home, REPOSITORY).returncode == 0
@@ -243,7 +243,7 @@ def test_what_there_is_is_asked_for_again_too(hub, home, weights):
     hub.cut_answers = 1
     assert pull(hub, home, REPOSITORY).returncode == 0
     assert placed(home).read_bytes() == weights
-    # A date, by the hub's own clock.
+    # Retry-After as a date, relative to the hub's clock.
     hub.statuses["/revision/main"] = [429]
     hub.retry_after = email.utils.formatdate(time.time() + 2, usegmt=True)
     assert pull(hub, home, REPOSITORY).returncode == 0
@@ -260,7 +260,7 @@ def test_nobody_waits_for_a_hub_that_is_busy_for_long(hub, home):
         hub.statuses["/revision/main"] = [429]
         refused = server.request("POST", "/v1/models/pull", {"model": REPOSITORY})
         assert (refused.status, refused.json["error"]["code"], refused.headers["retry-after"]) == (429, "hub_rate_limited", "3600")
-        # Of the files themselves it is told in the stream.
+        # Errors of the files themselves are reported in the stream.
         hub.statuses["SmolLM2-Q4_1.gguf"] = [429] * 10
         told = events(server.request("POST", "/v1/models/pull", {"model": REPOSITORY}).body)
         assert told[-1]["error"]["code"] == "hub_rate_limited"

@@ -1,4 +1,4 @@
-"""Thinking: told apart from the answer, bounded, and left out of what stops and schemas mean."""
+"""Reasoning: separate from the answer, limited by a budget, and not subject to stop strings and schemas."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ TEMPLATE = Path(__file__).with_name("thinking.jinja")
 
 @pytest.fixture(scope="module")
 def thinker(home):
-    """The test's model behind a template that makes it think: its answers begin inside a thought."""
+    """The test model with a template that makes it reason: its answers begin within the reasoning."""
     with Server(home, "--chat-template-file", str(TEMPLATE), "--deterministic") as server:
         yield server
 
@@ -30,7 +30,7 @@ def test_reasoning_is_told_apart(thinker):
     answer = thinker.chat("Why is the sky blue?", reasoning_budget_tokens=12, max_tokens=40)
     assert message(answer)["reasoning_content"] and message(answer)["content"]
     assert "think>" not in message(answer)["reasoning_content"] + message(answer)["content"]
-    # The budget, and the tag that ends the thought.
+    # The budget plus the tokens of the end tag.
     assert 12 <= reasoning_tokens(answer) <= 20
     assert reasoning_tokens(answer) < answer.json["usage"]["completion_tokens"]
 

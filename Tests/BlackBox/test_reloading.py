@@ -1,4 +1,4 @@
-"""Loaded models whose templates, adapters and settings change: what is loaded anew, and what is left alone."""
+"""Changes of templates, adapters and settings of loaded models: which of them cause a reload, and which do not."""
 
 import signal
 import time
@@ -12,7 +12,7 @@ from test_memory import status
 
 
 def hang_up(server):
-    """Returns when the configuration was read again."""
+    """Sends SIGHUP and waits until the configuration was read again."""
     before = logged(server, "read the configuration")
     server.process.send_signal(signal.SIGHUP)
     wait_until(lambda: logged(server, "read the configuration") == before + 1, "a reload")
@@ -48,7 +48,7 @@ def test_what_a_request_said_survives_a_reload(place):  # noqa: F811
         place('[log]\nlog_level = "debug"\n')
         wait_until(lambda: logged(server, "read the configuration") == 1, "a reload")
         assert 240 < expires_in() < 360
-        # What is new holds for the model that is there.
+        # The new setting applies to the loaded model.
         place(f'[model."{MODEL}"]\nkeep_alive = "1h"\n')
         wait_until(lambda: expires_in() > 3500, "another time")
         assert expires_in() < 3700 and logged(server, "loaded a model") == 1
@@ -70,7 +70,7 @@ def test_adapters_that_come_are_there_for_the_next_request(place):  # noqa: F811
         assert server.chat(lora=[{"name": "style"}]).status == 200
         first = server.request("POST", "/v1/completions", {"model": MODEL, "prompt": "Hi", "lora": [{"name": "style"}]}).json["system_fingerprint"]
 
-        # One that does not fit changes nothing.
+        # An adapter that does not fit has no effect.
         put("small", {name: (a[:, :64].copy(), b) for name, (a, b) in style.items()})
         assert server.request("POST", "/v1/models/rescan", {}).status == 200
         assert logged(server, "loaded a model") == 2 and logged(server, "the files of a loaded model changed") == 1

@@ -1,4 +1,4 @@
-"""Thousands of damaged requests: the server lives, and says of each what is wrong. `make fuzz` goes on for longer."""
+"""Thousands of damaged requests: the server keeps running and reports the error of each. `make fuzz` runs longer."""
 
 import asyncio
 
@@ -16,13 +16,13 @@ def server(tmp_path_factory):
 @pytest.mark.parametrize("seed", range(4))
 def test_damaged_requests_are_answered(server, seed):
     statuses = asyncio.run(request_fuzz.fuzz(server, seed, 800))
-    # Not all are refused, and not all are taken.
+    # Some requests are accepted and some refused.
     assert statuses.get(200, 0) > 20 and statuses.get(400, 0) > 100, statuses
     assert server.request("GET", "/health").status == 200
 
 
 def test_good_requests_are_good(server):
-    """What is damaged is worth damaging: nearly all of the corpus is taken as it is."""
+    """The undamaged corpus is useful: the server accepts nearly all of it."""
     refused = {}
     for method, path, body in request_fuzz.CORPUS:
         answer = server.request(method, path, body)
@@ -32,7 +32,7 @@ def test_good_requests_are_good(server):
 
 
 def test_what_is_found_is_found():
-    """The oracle: an answer for each of its rules."""
+    """The checks detect an answer that violates each of their rules."""
     request = request_fuzz.Request("POST", "/", b"{}")
     good = (400, {"content-type": "application/json"}, b'{"error": {"message": "m", "type": "t", "param": null, "code": null}}')
     request_fuzz.check(request, good)

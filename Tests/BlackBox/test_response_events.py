@@ -1,4 +1,4 @@
-"""Streams of responses: every event in its place, strictly in OpenAI's types, and together what the whole object says."""
+"""Streams of responses: the order of events, strict validation with OpenAI's types, and agreement with the final object."""
 
 import json
 from pathlib import Path
@@ -13,13 +13,13 @@ TEMPLATE = Path(__file__).with_name("thinking.jinja")
 
 @pytest.fixture(scope="module")
 def thinker(home):
-    """The test's model behind a template that makes it think: its answers begin inside a thought."""
+    """The test model with a template that makes it reason: its answers begin within the reasoning."""
     with Server(home, "--chat-template-file", str(TEMPLATE), "--deterministic") as server:
         yield server
 
 
 def types(events: list) -> list:
-    """The types of events, those of repeated deltas once."""
+    """Returns the types of events, with repeated deltas once."""
     names = [event["type"].removeprefix("response.") for event in events]
     return [name for index, name in enumerate(names) if index == 0 or names[index - 1] != name]
 
@@ -82,7 +82,7 @@ def test_the_events_of_a_thought(thinker):
 
 
 def test_sealed_thoughts_come_back(thinker):
-    """A client that keeps its own state gives back what it cannot read; it counts as the thought that it was."""
+    """A client that keeps its own state sends encrypted reasoning back, and the server uses it as the original reasoning."""
     question = {"role": "user", "content": "Why is the sky blue?"}
     options = {"max_output_tokens": 40, "reasoning_budget_tokens": 12, "store": False}
     first = respond(thinker, [question], include=["reasoning.encrypted_content"], **options)

@@ -1,4 +1,4 @@
-"""What responses leave behind: turns that go on, objects that can be found again, work in the background, and none of it after `--no-store`."""
+"""State of responses: continued turns, stored objects, background work, and none of it with `--no-store`."""
 
 import http.client
 import json
@@ -75,7 +75,7 @@ def test_a_conversation_goes_on(server):
     items = server.request("GET", f"/v1/conversations/{conversation}/items?order=asc").json["data"]
     assert [item["role"] for item in items] == ["user", "user", "assistant", "user", "assistant"]
     assert items[2]["id"] == first["output"][0]["id"]
-    # What fails or is cancelled leaves no trace in it.
+    # Failed and cancelled responses add no items to the conversation.
     running = respond(server, conversation=conversation, **LONG)
     server.request("POST", f"/v1/responses/{running['id']}/cancel")
     assert len(server.request("GET", f"/v1/conversations/{conversation}/items").json["data"]) == 5
@@ -89,7 +89,7 @@ def test_items_can_be_named(server):
 
 
 def test_a_turn_that_goes_on_finds_its_prefix_computed(server):
-    """State is cheap: at least 95 % of what the last turn was made of need not be computed again."""
+    """At least 95% of the previous turn's tokens are cached when a turn continues it."""
     text = "Remember these words: " + " ".join(f"turn{number}" for number in range(120))
     for link in ("previous_response_id", "conversation"):
         more = {"conversation": server.request("POST", "/v1/conversations", {}).json["id"]} if link == "conversation" else {}
@@ -103,7 +103,7 @@ def test_a_turn_that_goes_on_finds_its_prefix_computed(server):
             last = response
 
 
-# What is stored
+# Storage
 
 
 def test_a_response_can_be_retrieved_and_deleted(server, client):
@@ -197,7 +197,7 @@ def test_a_client_that_goes_leaves_a_cancelled_response(server):
     assert response["status"] == "cancelled" and output_text(response)
 
 
-# In the background
+# Background responses
 
 
 def test_a_background_response_is_polled(server, client):
@@ -253,7 +253,7 @@ def test_a_background_response_is_cancelled(server, client):
     synchronous = respond(server)
     server.request("POST", f"/v1/responses/{synchronous['id']}/cancel").assert_error(400, "response_id", "invalid_value")
     server.request("POST", "/v1/responses/resp_1/cancel").assert_error(404, None, None)
-    # One that is deleted while it is made is gone, and so is its work.
+    # Deleting a running response also stops its work.
     response = respond(server, **LONG)
     wait(server, response["id"], "in_progress")
     assert server.request("DELETE", "/v1/responses/" + response["id"]).status == 200
@@ -262,7 +262,7 @@ def test_a_background_response_is_cancelled(server, client):
 
 
 def test_a_background_response_waits_for_a_place(tmp_path):
-    """Nobody is there who could come back after a 429."""
+    """A background response waits for a slot, because no client would retry after a 429."""
     with Server(make_home(tmp_path), "--slots", "1", "--queue", "0") as server:
         with raw.Connection(server.port) as connection:
             body = raw.chat_body(MODEL, max_tokens=6000, stream=True, ignore_eos=True)
@@ -286,11 +286,11 @@ def test_an_unfinished_response_is_not_continued(server):
 
 
 def test_background_work_survives_a_kill(tmp_path):
-    """What was being made is failed, with a reason; what waited runs after the restart; what was done is there."""
+    """After a restart, responses that were running have failed with a reason, queued ones run, and completed ones are available."""
     home = make_home(tmp_path)
     with Server(home) as server:
         done = respond(server, "Say hello.")
-        # As many as run at once, and some that wait.
+        # As many as can run at a time, and some that wait.
         jobs = [respond(server, **{**LONG, "max_output_tokens": 1000})["id"] for _ in range(8)]
         for id in jobs:
             wait(server, id, "in_progress")
@@ -318,7 +318,7 @@ def test_background_work_survives_a_kill(tmp_path):
 
 
 def test_background_work_fails_when_the_server_is_told_to_stop(tmp_path):
-    """What was being made is failed at once, with what there was of it; what waited runs after the next start."""
+    """Running responses fail at once and keep their partial output. Queued ones run after the next start."""
     home = make_home(tmp_path)
     with Server(home) as server:
         jobs = [respond(server, **LONG)["id"] for _ in range(8)]
@@ -355,7 +355,7 @@ def test_a_stream_of_background_work_holds_the_stop_up_until_the_deadline(tmp_pa
         connection.read_until(b"output_text.delta")
         other.read_until(b"response.queued")
         server.process.send_signal(signal.SIGTERM)
-        # What waits is not begun any more: its stream ends without an end, and can be gone on with.
+        # Queued responses do not start. Their streams end without a final event and can be resumed.
         assert b"in_progress" not in other.read_to_end()
         end = connection.read_to_end()
         assert (b"event: response.failed" if drain == 1 else b"event: response.incomplete") in end
@@ -366,7 +366,7 @@ def test_a_stream_of_background_work_holds_the_stop_up_until_the_deadline(tmp_pa
 
 
 def events_so_far(server, id: str) -> list:
-    """The first events of a response that is being made."""
+    """Returns the first events of a running response."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
     connection.request("GET", f"/v1/responses/{id}?stream=true")
     response = connection.getresponse()

@@ -1,4 +1,4 @@
-"""`POST /v1/responses`: what is asked for is what comes, in OpenAI's shape."""
+"""`POST /v1/responses`: effects of fields and structure of answers, as with OpenAI."""
 
 import json
 
@@ -57,7 +57,7 @@ def test_logprobs_of_responses(server):
     [part] = response["output"][0]["content"]
     assert bytes(sum((entry["bytes"] for entry in part["logprobs"]), [])).decode() == part["text"]
     assert all(len(entry["top_logprobs"]) == 3 for entry in part["logprobs"])
-    # At temperature 0 the likeliest is what is said.
+    # At temperature 0 the most likely token is drawn.
     assert all(entry["top_logprobs"][0]["token"] == entry["token"] for entry in part["logprobs"])
     assert respond(server)["output"][0]["content"][0]["logprobs"] == []
 
@@ -120,7 +120,7 @@ def test_what_does_not_fit(start):
     response = checked(answer.json)
     assert int(answer.headers["x-shimmy-dropped-items"]) > 4 and response["usage"]["input_tokens"] <= 500
     assert "did not fit" in server.log.read_text()
-    # What alone is too long cannot be helped.
+    # Truncation cannot help if a single item is too long.
     create(server, "word " * 2000, truncation="auto").assert_error(400, "input", "context_length_exceeded")
 
 
@@ -164,7 +164,7 @@ def test_hosted_tools_of_responses_are_reported(server):
 
 
 def test_a_session_of_another_server_goes_on(client):
-    """What OpenAI's own tools left behind, as its SDK gives it back."""
+    """Items of OpenAI's hosted tools are accepted in the form in which its SDK sends them back."""
     items = [
         {"role": "user", "content": "Who won?"},
         {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAAAABo"},
@@ -211,7 +211,7 @@ def test_shells_and_patches(server, client, tool, type):
     with client.responses.stream(model=MODEL, input="Do it.", tools=[tool], tool_choice=choice, max_output_tokens=300) as stream:
         events = list(stream)
     types = [event.type for event in events]
-    # Whether it is complete or not.
+    # The item's type does not depend on whether the answer is complete.
     assert events[-1].response.output[0].type == type
     assert types.count("response.output_item.added") == 1 == types.count("response.output_item.done")
     if call.status == "completed":
@@ -226,7 +226,7 @@ def test_shells_and_patches(server, client, tool, type):
 
 
 def test_a_tool_that_was_searched_for_is_called(server, client):
-    """What the search found is named by no request, neither in this turn nor in the next one."""
+    """A tool found by a search can be called, although no request names it, in this turn or the next one."""
     found = {"type": "function", "name": "get_weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}}
     call = {"type": "tool_search_call", "call_id": "c1", "execution": "client", "arguments": {"query": "weather"}}
     output = {"type": "tool_search_output", "call_id": "c1", "execution": "client", "tools": [found]}
@@ -256,14 +256,14 @@ def test_containers_are_openais(server):
 
 
 def test_a_round_trip_of_a_tool(server):
-    """Call, output, and the model's next word: all of it by the items that the server gave."""
+    """A call, its output and the next answer work with the items that the server returned."""
     tools = {"tools": TOOLS, "parallel_tool_calls": False, "max_output_tokens": 60}
     first = respond(server, "Weather in Paris?", tool_choice={"type": "function", "name": "get_weather"}, store=False, **tools)
     [call] = first["output"]
     output = {"type": "function_call_output", "call_id": call["call_id"], "output": "Sun."}
     second = respond(server, [{"role": "user", "content": "Weather in Paris?"}, call, output], tool_choice="none", store=False, **tools)
     assert output_text(second)
-    # The call and what came of it are part of the prompt.
+    # The call and its output are part of the prompt.
     assert second["usage"]["input_tokens"] > respond(server, "Weather in Paris?")["usage"]["input_tokens"] + 20
 
 
@@ -289,7 +289,7 @@ def test_a_conversation_is_compacted(server):
     [item] = compacted["output"]
     assert item["type"] == "compaction" and compacted["usage"]["output_tokens"] > 0
     more = respond(server, [*compacted["output"], {"role": "user", "content": "Who am I?"}])
-    # What was said in short is part of the prompt.
+    # The summary is part of the prompt.
     nothing = respond(server, "Who am I?", instructions="What was said before, in short:")
     assert more["usage"]["input_tokens"] > nothing["usage"]["input_tokens"]
     server.request("POST", "/v1/responses/compact", {"model": MODEL}).assert_error(400, "input", "missing_required_parameter")

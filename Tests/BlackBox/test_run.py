@@ -1,4 +1,4 @@
-"""`shimmy run`: conversations in a pseudo-terminal, single questions, pipes; with a server and without one."""
+"""`shimmy run`: conversations in a pseudo-terminal, single questions and pipes, with and without a server."""
 
 import json
 import os
@@ -19,7 +19,7 @@ STEADY = ["--set", "temperature=0", "--set", "max_tokens=12", "--set", "seed=1"]
 
 @pytest.fixture
 def own(tmp_path):
-    """A home of its own: history and sessions of one test are no other's."""
+    """A separate home, so that tests do not share history and sessions."""
     return make_home(tmp_path / "own")
 
 
@@ -52,7 +52,7 @@ def test_one_question_in_this_process(home, host, server):
     answer = run(home, "run", "--local", *STEADY, MODEL, "Say hello.", SHIMMY_HOST=host)
     assert answer.returncode == 0, answer.stderr
     assert len(answer.stdout) > 3
-    # A file is nothing that a server knows; and without a server nobody misses it.
+    # A file path is not known to a server, so the program loads it itself. It also does so if no server runs.
     assert run(home, "run", *STEADY, str(MODEL_FILE), "Say hello.", SHIMMY_HOST=host).stdout == answer.stdout
     assert run(home, "run", *STEADY, MODEL, "Say hello.", SHIMMY_HOST="127.0.0.1:9").stdout == answer.stdout
     assert server.engine()["steps"] == before
@@ -134,7 +134,7 @@ def test_an_interrupt_ends_one_question_and_its_work(home, start):
         # Thousands of words.
         [BINARY, "run", "--host", f"127.0.0.1:{server.port}", "--set", "temperature=0", MODEL, "Write a very long story about a river."],
         env=environment(home), stdout=subprocess.PIPE, stdin=subprocess.DEVNULL,
-        # A shell's background work ignores interrupts, and so would what it starts.
+        # Background jobs of a shell ignore interrupts, and their children inherit that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
     )
     assert process.stdout.read(1)
@@ -295,7 +295,7 @@ def test_ctrl_c_at_the_prompt_gives_the_line_up(dialogue):
 
 
 def test_an_interrupt_that_comes_too_late_takes_nothing(dialogue):
-    """At the prompt ctrl-c is a key; a signal is one that was meant for an answer that is over."""
+    """At the prompt ctrl-c is a key. A signal there was meant for an answer that has already ended, and has no effect."""
     dialogue.say("Say hello.")
     for _ in range(3):
         dialogue.child.kill(signal.SIGINT)
@@ -395,7 +395,7 @@ def test_pipes_hear_nothing_of_a_load(own, start, local):
     assert answer.returncode == 0 and answer.stdout.strip() and answer.stderr == ""
 
 
-# Pulling what is missing.
+# Pulling a missing model.
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""How tokens are drawn: OpenAI's fields, llama.cpp's as extensions, and log probabilities."""
+"""Sampling: OpenAI's fields, llama.cpp's fields as extensions, and log probabilities."""
 
 import math
 
@@ -26,7 +26,7 @@ def test_logprobs_have_the_documented_shape(steady):
         assert bytes(entry["bytes"]).decode("utf-8", "replace") == entry["token"]
         values = [top["logprob"] for top in entry["top_logprobs"]]
         assert values == sorted(values, reverse=True) and sum(map(math.exp, values)) <= 1.000001
-        # At temperature 0 the likeliest is drawn.
+        # At temperature 0 the most likely token is drawn.
         assert entry["logprob"] == values[0] and entry["token"] == entry["top_logprobs"][0]["token"]
         assert all(set(top) == {"token", "logprob", "bytes"} for top in entry["top_logprobs"])
     assert "".join(entry["token"] for entry in logprobs["content"]) == answer.text
@@ -39,7 +39,7 @@ def test_logprobs_have_the_documented_shape(steady):
 
 
 def test_logprobs_are_the_models_own(steady):
-    """What is done to the distribution afterwards does not change what is told of it."""
+    """Sampling parameters do not change the reported log probabilities."""
     plain = content_logprobs(steady.chat(logprobs=True, top_logprobs=20, max_tokens=1))[0]
     for change in ({"temperature": 2, "seed": 3}, {"top_k": 1, "temperature": 1}, {"logit_bias": {"100": 5}}, {"presence_penalty": 1.5}):
         other = content_logprobs(steady.chat(logprobs=True, top_logprobs=20, max_tokens=1, **change))[0]

@@ -1,4 +1,4 @@
-"""Many clients at once: one prefill for what they share, fair shares, flexible work, a bounded queue, guesses that change nothing."""
+"""Many concurrent clients: a single prefill of shared prefixes, fair shares, flexible work, a bounded queue, drafts without effect on answers."""
 
 import threading
 import time
@@ -16,7 +16,7 @@ def ask(server, answers: list, index: int, *args, **fields):
 
 
 def together(server, requests: list[dict]) -> list:
-    """Sends all requests at the same moment; returns their answers."""
+    """Sends all requests at once and returns their answers."""
     answers = [None] * len(requests)
     threads = [threading.Thread(target=ask, args=(server, answers, index), kwargs=request) for index, request in enumerate(requests)]
     for thread in threads:
@@ -43,7 +43,7 @@ def test_requests_that_come_together_share_one_prefill(server):
     answers = together(server, requests)
     prompt = answers[0].json["usage"]["prompt_tokens"]
     cached = sorted(answer.json["usage"]["prompt_tokens_details"]["cached_tokens"] for answer in answers)
-    # One computed the shared part; the others found it.
+    # One sequence computed the shared prefix, and the others found it in the cache.
     assert cached[0] < 100 and all(tokens > prompt - 40 for tokens in cached[1:])
     assert engine(server)["prefix_cache"]["computed_tokens"] - before < prompt + 6 * 40
 
@@ -62,7 +62,7 @@ def test_n_choices_share_one_prefill(server, stream):
             (choice,) = event["choices"]
             texts[choice["index"]] += choice["delta"].get("content", "")
             reasons[choice["index"]].append(choice["finish_reason"])
-        # Each choice has one first chunk and one last, and nothing after it.
+        # Each choice has one first and one last chunk, and none after it.
         assert all(reason[-1] in ("stop", "length") and not any(reason[:-1]) for reason in reasons)
         assert [event["choices"][0]["index"] for event in answer.events[:4]] == [0, 1, 2, 3]
     else:
@@ -123,7 +123,7 @@ def test_the_queue_is_bounded(home):
         answer = server.chat(n=2)
         message = answer.assert_error(429, None, "rate_limit_exceeded", "rate_limit_error")
         assert "try again" in message and int(answer.headers["retry-after"]) >= 1
-        # One more may wait; it goes away unserved, and its place is free again.
+        # One more request may wait. When its client disconnects, its position in the queue is free again.
         with raw.Connection(server.port) as third:
             third.send(third.request("POST", "/v1/chat/completions", raw.chat_body(MODEL, stream=True)))
             third.read_until(b'"role":"assistant"')
@@ -150,7 +150,7 @@ def test_a_client_with_many_requests_does_not_starve_another(home, tmp_path):
         )
         assert answer.status == 200
         health = server.request("GET", "/health").json["engine"]
-        # The twenty are far from their end.
+        # The twenty requests are far from their end.
         assert health["running"] + health["waiting"] == 20, f"{health} after {time.monotonic() - begun:.1f} s"
         for connection in many:
             connection.socket.close()

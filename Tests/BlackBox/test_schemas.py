@@ -1,5 +1,5 @@
-"""What documents a schema's grammar takes, beside two references: JSON Schema's official test suite, and Python's jsonschema on documents
-that are made up here. No model is needed: `shimmy schema` asks the grammar itself."""
+"""The documents that a schema's grammar accepts, compared with two references: JSON Schema's official test suite, and Python's jsonschema
+with generated documents. No model is needed: `shimmy schema` checks the grammar directly."""
 
 import itertools
 import json
@@ -22,7 +22,7 @@ FILES = sorted(
 
 
 def ask(schema, documents: list, tmp_path: Path, *flags: str) -> tuple[list[bool], list[str]]:
-    """Which documents fit, and which keywords are not enforced; no documents and one reason where the schema was refused."""
+    """Returns which documents the grammar accepts, and which keywords it does not enforce; no documents and one reason for a refused schema."""
     path = tmp_path / "documents.jsonl"
     path.write_text("".join(json.dumps(document, ensure_ascii=False) + "\n" for document in documents))
     run = subprocess.run([BINARY, "schema", "--documents", str(path), *flags], input=json.dumps(schema), capture_output=True, text=True, timeout=60)
@@ -34,9 +34,9 @@ def ask(schema, documents: list, tmp_path: Path, *flags: str) -> tuple[list[bool
     return [line == "fits" for line in run.stdout.splitlines()], notes
 
 
-# Valid documents that no answer is, all by design. Texts are canonical: integers without a fraction, keys in the schema's order. An object
-# that lists its properties has no others unless it says so. Formats leave out what nobody writes.
-# Numbers of many thousand digits are among the schemas.
+# Valid documents that the grammar does not generate, all by design. Texts are canonical: integers without a fraction, keys in the schema's
+# order. An object with listed properties has no others unless the schema allows them explicitly. Formats omit unusual values.
+# The schemas contain numbers with thousands of digits.
 sys.set_int_max_str_digits(0)
 
 NARROWER = {
@@ -47,7 +47,7 @@ NARROWER = {
     "enum.json": {"float zero is valid", "[0.0] is valid", "float one is valid", "[1.0] is valid"},
     "properties.json": {"doesn't invalidate other properties"},
     "type.json": {"a float with zero fractional part is an integer"},
-    # Keys come in the schema's order, and what a condition evaluates is not followed everywhere.
+    # Keys are in the schema's order, and properties that a condition evaluates are not always tracked.
     "dependentRequired.json": {"quoted quotes", "with dependencies", "with dependency"},
     "dependencies.json": {"with dependencies", "with dependency"},
     "dynamicRef.json": {"/then/$defs/thingy is the final stop for the $dynamicRef", "instance with correct field"},
@@ -58,12 +58,12 @@ NARROWER = {
         "with nested unevaluated properties", "with no unevaluated properties",
     },
     "vocabulary.json": {"no validation: invalid number, but it still validates"},
-    # Draft 7 ignores what stands beside $ref.
+    # Draft 7 ignores keywords next to $ref.
     "ref.json": {"ref valid, maxItems ignored", "$ref resolves to /definitions/base_foo, data validates"},
 }
-# Before draft 2019-09 an $id beside a $ref means nothing; here it counts in every draft.
+# Before draft 2019-09 an $id next to a $ref has no effect; Shimmy applies it in every draft.
 WIDER = {"$ref resolves to /definitions/base_foo, data does not validate"}
-# Formats are asserted here, and mere annotations by default in draft 2020-12.
+# Shimmy enforces formats, which are only annotations by default in draft 2020-12.
 ANNOTATED = "is only an annotation by default"
 FORMATS_NARROWER = ("leap second", "quoted string", "address-literal", "ipv4 section", "double colons between", "leading double colons", "long valid ipv6",
                     "IRI", "special characters", "protocol-relative", "a valid URL ", "after the @", "idn", "Hangul", "valid")
@@ -71,7 +71,7 @@ FORMATS_NARROWER = ("leap second", "quoted string", "address-literal", "ipv4 sec
 
 @pytest.mark.parametrize("file", FILES)
 def test_the_official_suite(file, tmp_path):
-    """A document that fits is valid, unless a keyword is reported; a valid document fits, but for the cases listed above."""
+    """Accepted documents are valid, unless a keyword is reported. Valid documents are accepted, except for the cases listed above."""
     is_format = "optional" in file
     for group in json.loads((SUITE / file).read_text()):
         tests = group["tests"]
@@ -92,7 +92,7 @@ def test_the_official_suite(file, tmp_path):
 
 
 def names_a_place(reason: str, schema) -> bool:
-    """Whether the JSON pointer of a reason leads to something in the schema."""
+    """Returns whether the JSON pointer of a reason exists in the schema."""
     value = schema
     if not reason.startswith("at '"):
         return True
@@ -102,7 +102,7 @@ def names_a_place(reason: str, schema) -> bool:
     return True
 
 
-# MARK: Documents that are made up
+# MARK: Generated documents
 
 NUMBERS = [0, 1, 2, 3, 4, 5, 7, 9, 10, 11, 12, 15, 19, 20, 21, 99, 100, 101, 250, 999, 1000, 1001, -1, -2, -5, -9, -10, -11, -100, 0.5, 0.25, 0.75, 1.5, 2.5,
            2.25, 2.75, 3.14, 9.99, 10.01, 10.5, 99.5, -0.5, -1.5, -2.25, -9.99, -10.01, 0.1, 0.05, 0.15, 0.001, 123456789]
@@ -185,14 +185,14 @@ def test_objects(schema, tmp_path):
     schema = {"type": "object", **schema}
     reference = jsonschema.Draft202012Validator(schema)
     fits, notes = ask(schema, documents, tmp_path)
-    # A model may write a key twice, which no document shows.
+    # A model may write a key twice, which parsed documents cannot contain.
     assert all(note.startswith("at '/minProperties': keys that the schema does not name") for note in notes), notes
     known = list(schema.get("properties", {}))
     required = schema.get("required", [])
     for document, taken in zip(documents, fits, strict=True):
         order = [name for name in document if name in known or name in required] + [name for name in document if name not in known and name not in required]
         valid = reference.is_valid(document)
-        # What comes in another order than the schema's is not written.
+        # Documents in another order than the schema's are not accepted.
         assert taken == valid or valid and list(document) != order and not taken, document
     assert any(fits) and not all(fits)
 
@@ -229,11 +229,11 @@ def test_everything_else_of_a_schema_is_enforced(tmp_path):
     assert fits == [True, False, False] and len(notes) == 1 and "/uniqueItems" in notes[0]
 
 
-# MARK: Documents that are made from schemas
+# MARK: Documents generated from schemas
 
 
 def in_order(document, schema, root):
-    """The document with its keys in the schema's order, as answers have them."""
+    """Returns the document with its keys in the schema's order, as in answers."""
     for _ in range(20):
         if not isinstance(schema, dict) or "$ref" not in schema:
             break
@@ -251,7 +251,7 @@ def in_order(document, schema, root):
 
 
 def is_written_so(document) -> bool:
-    """Whether numbers look as answers write them: without an exponent and with at most 20 digits on each side of the point."""
+    """Returns whether numbers have the form of answers: no exponent, and at most 20 digits on each side of the point."""
     if isinstance(document, float):
         return "e" not in repr(document) and not document.is_integer()
     if isinstance(document, int):
@@ -288,13 +288,13 @@ def schemas(depth: int = 3) -> st.SearchStrategy:
 @settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_made_up_schemas_and_documents(tmp_path_factory, data):
-    """Documents made from a schema fit; documents that Python's jsonschema refuses do not, unless a keyword is reported."""
+    """Documents generated from a schema are accepted; documents that Python's jsonschema refuses are not, unless a keyword is reported."""
     schema = data.draw(schemas())
     reference = jsonschema.Draft202012Validator(schema)
     try:
         strategy = from_schema(schema)
         valid = [data.draw(strategy) for _ in range(3)]
-    except Exception:  # no value fits, or the library cannot find one
+    except Exception:  # no value is valid, or the library cannot find one
         reject()
     others = [data.draw(from_schema({})) for _ in range(2)] + [mutated(document, data) for document in valid]
     documents = [in_order(document, schema, schema) for document in valid + others if is_written_so(document)]
@@ -303,14 +303,14 @@ def test_made_up_schemas_and_documents(tmp_path_factory, data):
     assert fits, (schema, notes)
     for document, taken in zip(documents, fits, strict=True):
         if reference.is_valid(document):
-            # Keys of alternatives may be in another order than those of the document.
+            # The keys of alternatives may be in another order than those of the document.
             assert taken or "anyOf" in json.dumps(schema), (schema, document)
         else:
             assert not taken or notes, (schema, document)
 
 
 def mutated(document, data):
-    """The document with one value somewhere in it replaced."""
+    """Returns the document with one value replaced."""
     if isinstance(document, list) and document and data.draw(st.booleans()):
         index = data.draw(st.integers(0, len(document) - 1))
         return [*document[:index], mutated(document[index], data), *document[index + 1:]]
@@ -348,7 +348,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("schema", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_schemas_cost_little(schema, tmp_path):
-    """Whether taken or refused, within seconds and bounded memory; the time is the run's limit in `ask`."""
+    """Schemas are accepted or refused within seconds and bounded memory. `ask` limits the time of the run."""
     path = tmp_path / "documents.jsonl"
     path.write_text('"aaa"\n')
     run = subprocess.run(

@@ -1,4 +1,4 @@
-"""Who may ask, and which web pages may read the answer."""
+"""Access control: API keys, and web pages that may read answers."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from server import MODEL, Server, run
 
 @pytest.fixture(scope="module")
 def locked(home, tmp_path_factory):
-    """A server with keys from the command line and from a file, and one foreign origin."""
+    """A server with keys from the command line and from a file, and one allowed origin."""
     keys = tmp_path_factory.mktemp("keys") / "keys"
     keys.write_text("# two keys\n\nfile-key-1\n  file-key-2  \n")
     with Server(home, "--api-key", "key-1", "--api-key", "key-2", "--api-key-file", str(keys), "--allow-origin", "https://ui.example") as server:
@@ -90,7 +90,7 @@ def test_our_names_are_answered(server, host):
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:11435", "127.0.0.1.evil.example", "localhost.evil.example", "127.evil.example", "a b", "@localhost"])
 def test_other_names_are_refused(server, host):
-    """A page whose DNS name was rebound to 127.0.0.1 sends its own name."""
+    """DNS rebinding fails: a page whose name resolves to 127.0.0.1 sends its own name as Host."""
     with raw.Connection(server.port) as connection:
         connection.send(connection.request("GET", "/v1/models", host=host))
         status, _, body = connection.read_response()
@@ -119,7 +119,7 @@ def test_a_refused_name_says_which_option_allows_it(server):
         assert status == 403 and b"--allow-host" in body
 
 
-# Requests of foreign web pages
+# Cross-origin requests
 
 EFFECTS = [
     ("POST", "/v1/models/rescan"), ("POST", "/v1/conversations"), ("POST", "/v1/chat/completions"), ("POST", "/v1/models/unload"),
@@ -167,7 +167,7 @@ def test_a_look_at_a_model_loads_none(start):
     assert server.request("GET", f"/tokenizer_info?model={MODEL}").json == told.json
 
 
-# Keys that are none
+# Invalid keys
 
 
 @pytest.mark.parametrize("arguments, variables", [

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT: running answers end properly, new ones are refused, the exit code is 0."""
+"""SIGTERM and SIGINT: running answers end properly, new requests are refused, and the exit code is 0."""
 
 import http.client
 import signal

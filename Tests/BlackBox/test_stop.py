@@ -1,4 +1,4 @@
-"""Stop strings: found across tokens, never leaked, what only looks like one is not lost."""
+"""Stop strings are found across tokens and never leak, and text that only resembles one is not lost."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What the server keeps: whose it is, how much of it, what survives, and what happens when the disk or the file fails."""
+"""Storage: owners, limits, durability, and failures of the disk or the file."""
 
 import http.client
 import json
@@ -21,7 +21,7 @@ LARGE = "word " * 4000
 
 @pytest.fixture
 def own(tmp_path):
-    """A home of the test's own: what is kept there is nobody else's."""
+    """A separate home, so that tests do not share stored objects."""
     return make_home(tmp_path)
 
 
@@ -30,7 +30,7 @@ def database(home):
 
 
 def converse(server, text="Hello!", **headers):
-    """A conversation with one message: something stored that costs no tokens."""
+    """Creates a conversation with one message, as a stored object that needs no tokens."""
     return server.request("POST", "/v1/conversations", {"items": [{"role": "user", "content": text}]}, headers)
 
 
@@ -59,7 +59,7 @@ def test_a_key_sees_its_own_objects_only(own):
         reference = {"items": [{"type": "item_reference", "id": item}]}
         server.request("POST", "/v1/conversations", reference, bob).assert_error(404, "items[0].id", None)
         assert server.request("GET", "/v1/chat/completions", headers=bob).json["data"] == []
-    # The keys in another order, and one more: everybody still has what was theirs.
+    # With the keys in another order, and one more, all owners still have their objects.
     with Server(own, "--api-key", "new", "--api-key", "bob's key", "--api-key", "ann's key") as server:
         for path in paths:
             assert server.request("GET", path, headers=ann).status == 200
@@ -90,7 +90,7 @@ def test_what_was_acknowledged_survives_a_kill(own):
                 assert server.request("POST", f"/v1/conversations/{conversation}/items", items).status == 200
                 acknowledged.append((conversation, 21))
         except (OSError, http.client.HTTPException):
-            pass  # the server is gone
+            pass  # the server has been killed
         except BaseException as error:
             others.append(error)
             raise
@@ -109,7 +109,7 @@ def test_what_was_acknowledged_survives_a_kill(own):
     with Server(own) as server:
         for conversation, least in dict(acknowledged).items():
             items = server.request("GET", f"/v1/conversations/{conversation}/items?limit=100").json["data"]
-            # All of a request or nothing of it.
+            # Each request was stored completely or not at all.
             assert len(items) in {least, 21}
     assert len(dict(acknowledged)) > 100 and not others
 
@@ -117,7 +117,7 @@ def test_what_was_acknowledged_survives_a_kill(own):
 def test_a_damaged_database_is_set_aside(own):
     with Server(own) as server:
         lost = converse(server).json["id"]
-    # What a journal still holds would be as good as new.
+    # SQLite would restore the content from the journal.
     for suffix in ("-wal", "-shm"):
         database(own).with_name(database(own).name + suffix).unlink(missing_ok=True)
     database(own).write_bytes(b"This is no database. " * 1000)
@@ -139,7 +139,7 @@ def test_a_locked_database_is_told_and_the_rest_goes_on(own):
         stream = client.chat.completions.create(model=MODEL, messages=messages, max_tokens=200, store=True, stream=True, extra_body={"ignore_eos": True})
         next(stream)
         other.execute("BEGIN EXCLUSIVE")
-        # What was promised and cannot be kept is told where the end would be.
+        # A failure to store the response is reported instead of its final event.
         with pytest.raises(openai.APIError, match="locked"):
             list(stream)
         assert converse(server).assert_error(503, None, "storage_locked", "server_error")
@@ -152,7 +152,7 @@ def test_a_locked_database_is_told_and_the_rest_goes_on(own):
 
 
 def test_responses_that_cannot_be_kept_have_an_end(own):
-    """Their end is told while the storage fails, is the same when it works again, and after a restart."""
+    """Their final state is available while the storage fails, and is the same when it works again and after a restart."""
     long = {"input": "Count.", "max_output_tokens": 4000, "ignore_eos": True, "background": True}
     with Server(own) as server:
         look = lambda id: server.request("GET", "/v1/responses/" + id)
@@ -170,7 +170,7 @@ def test_responses_that_cannot_be_kept_have_an_end(own):
             thread.start()
             server.wait_for(lambda engine: engine["running"] == 10, "the beginning of an answer that is not streamed")
             other.execute("BEGIN EXCLUSIVE")
-            # It is kept by default: where that fails it says so in its end, and is not there.
+            # Responses are stored by default. If that fails, the final event reports it, and the response cannot be retrieved.
             last = json.loads(connection.read_until(b"event: response.incomplete\ndata: ") and connection.read_until(b"\n"))["response"]
         assert last["store"] is False and last["status"] == "incomplete"
         thread.join()
@@ -182,7 +182,7 @@ def test_responses_that_cannot_be_kept_have_an_end(own):
         events = parse(look(jobs[0] + "?stream=true").body)
         assert events[-1]["response"] == ends[0]
         assert_complete(events)
-        # What could not begin still waits.
+        # Responses that could not start are still queued.
         assert look(waiting).json["status"] == "queued"
         other.execute("COMMIT")
         server.wait_for(lambda _: look(waiting).json["status"] in ("completed", "incomplete"), "the storage's return")
@@ -199,7 +199,7 @@ def test_responses_that_cannot_be_kept_have_an_end(own):
 def test_a_full_disk_is_told_and_the_rest_goes_on(own):
     with Server(own) as server:
         first = converse(server).json["id"]
-    # A limit on files that the server inherits stands for a disk without room.
+    # An inherited file size limit simulates a full disk.
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, hard))
     try:
@@ -229,7 +229,7 @@ def test_a_directory_that_cannot_be_written_is_told_and_the_rest_goes_on(own):
         converse(server).assert_error(503, None, "storage_unavailable", "server_error")
         server.chat(store=True).assert_error(503, None, "storage_unavailable", "server_error")
         assert server.chat().status == 200
-        # A response is stored by default: it is made all the same, and says that it is not. Whoever insists gets an error.
+        # By default a response is created even if it cannot be stored, and reports that. An explicit `store: true` gives an error.
         body = {"model": MODEL, "input": "Say hello.", "max_output_tokens": 4}
         answer = server.request("POST", "/v1/responses", body)
         assert answer.status == 200 and answer.json["store"] is False and answer.json["output"]
@@ -249,7 +249,7 @@ def test_a_directory_that_cannot_be_written_is_told_and_the_rest_goes_on(own):
 def test_the_oldest_goes_when_there_is_no_room(own):
     with Server(own, "--store-size", "1M") as server:
         ids = [converse(server, LARGE).json["id"] for _ in range(100)]
-        # Pruning is done after a write was answered; another write waits for it.
+        # Pruning runs after the answer to a write; the next write waits for it.
         for _ in range(5):
             server.request("DELETE", "/v1/conversations/none").assert_error(404, None, None)
         still = [one for one in ids if kept(server, one)]
@@ -281,7 +281,7 @@ def test_the_storage_is_shown_and_pruned(own):
 
 
 def test_what_people_wrote_is_private_whatever_the_directory(tmp_path):
-    """A directory that others may read, and a umask that would let them."""
+    """Stored files are private even in a directory that others may read, and with a permissive umask."""
     home = make_home(tmp_path / "home")
     folders = [home / "data/storage", home / "prefixes"]
     for folder in folders:

@@ -1,4 +1,4 @@
-"""Chat completions that are stored: with OpenAI's client, and its types."""
+"""Stored chat completions, with OpenAI's client and its types."""
 
 import openai
 import pytest
@@ -46,7 +46,7 @@ def test_stored_completions_are_listed(tmp_path):
         ids = [stored(client, metadata={"run": str(number % 2), "all": "yes & no+1"}).id for number in range(5)]
 
         def listed(**filters) -> list:
-            """All pages, put together by the client itself."""
+            """Returns the objects of all pages, which the client iterates."""
             return [one.id for one in client.chat.completions.list(**filters)]
 
         assert listed() == listed(limit=2) == ids
@@ -56,7 +56,7 @@ def test_stored_completions_are_listed(tmp_path):
         page = server.request("GET", "/v1/chat/completions?limit=2&order=desc").json
         assert list(page) == ["object", "data", "first_id", "last_id", "has_more"]
         assert (page["object"], page["first_id"], page["last_id"], page["has_more"]) == ("list", ids[4], ids[3], True)
-        # What would be no filter is an error, as everything is that the list does not know.
+        # An invalid filter is an error, like any unknown parameter of the list.
         for query, param, code in (
             ("metadata=x", "metadata", "invalid_type"), ("metadata[run=1", "metadata[run", "unknown_parameter"), ("metadat[run]=1", "metadat[run]", "unknown_parameter"),
             ("limit=2&before=x", "before", "unknown_parameter"), ("Model=x", "Model", "unknown_parameter"), ("model[]=x", "model[]", "unknown_parameter"),

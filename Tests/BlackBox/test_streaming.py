@@ -1,4 +1,4 @@
-"""Streams: order and shape of chunks, usage, headers, characters that are never split."""
+"""Streams: order and structure of chunks, usage, headers, unsplit characters."""
 
 import pytest
 from jsonschema import validate
@@ -56,15 +56,15 @@ def test_a_stream_and_a_whole_answer_agree(steady, text):
 
 
 def test_characters_are_never_split(server):
-    """The model repeats characters of two to four bytes, whose tokens are parts of characters."""
+    """Chunks never split characters. The model repeats characters of two to four bytes, whose tokens are parts of characters."""
     answers = []
     for text in ("😀😃😄😁", "日本語日本語", "Привет мир", "é è ê"):
         prompt = [{"role": "user", "content": f"Repeat: {text}"}, {"role": "assistant", "content": text}, {"role": "user", "content": f"Repeat: {text}"}]
         answer = server.chat(messages=prompt, max_tokens=40, stream=True)
-        events = answer.events  # decodes strictly
+        events = answer.events  # decodes UTF-8 strictly
         pieces = [event["choices"][0]["delta"].get("content", "") for event in events[:-1]]
         ended_by_limit = events[-2]["choices"][0]["finish_reason"] == "length"
-        # Only an answer that was cut by the limit may end in half a character.
+        # Only an answer that the token limit cut off may end in an incomplete character.
         held = [piece for piece in pieces if "\ufffd" in piece]
         assert not held or (ended_by_limit and held == [pieces[-2]])
         answers.append("".join(pieces))
@@ -85,6 +85,6 @@ def test_the_status_comes_before_the_prompt_is_computed(server):
         before = server.engine()["steps"]
         connection.send(connection.request("POST", "/v1/chat/completions", body))
         connection.read_until(b'"role":"assistant"')
-        # The prompt takes several steps; the first chunk is there when at most the first has ended.
+        # The prompt takes several steps. The first chunk arrives before the second step has ended.
         assert server.engine()["steps"] - before <= 2
         connection.read_until(b"[DONE]")

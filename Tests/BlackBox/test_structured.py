@@ -1,4 +1,4 @@
-"""Answers that have to fit a schema, together with everything else that a request can ask for."""
+"""Structured output, combined with the other features of requests."""
 
 import json
 
@@ -50,7 +50,7 @@ def test_streams_and_several_answers_fit(server):
 
 
 def test_forced_text_is_counted_and_comes_at_once(server):
-    """What the schema leaves no choice about are tokens like any other."""
+    """Forced tokens count like any other tokens."""
     schema = {"type": "object", "properties": {"a_rather_long_name_of_a_property": {"const": "and a value that cannot be another one"}},
               "required": ["a_rather_long_name_of_a_property"], "additionalProperties": False}
     before = server.engine()["steps"]
@@ -75,7 +75,7 @@ def test_stops_end_a_record(server):
     answer = server.chat("Invent somebody.", response_format=form(), max_tokens=150, temperature=0, stop=['"age"'])
     assert answer.json["choices"][0]["finish_reason"] == "stop"
     assert answer.text.startswith('{"name": "') and answer.text.endswith('", ')
-    # A stop that is within what is forced is found too.
+    # A stop string within forced text is found too.
     answer = server.chat("Invent somebody.", response_format=form(), max_tokens=150, temperature=0, stop=["am"])
     assert answer.text == '{"n'
 
@@ -85,7 +85,7 @@ def test_log_probabilities_of_forced_tokens(server):
     content = answer.json["choices"][0]["logprobs"]["content"]
     assert "".join(entry["token"] for entry in content) == answer.text and record(answer.text)
     assert all(entry["logprob"] <= 0 and len(entry["top_logprobs"]) == 2 for entry in content)
-    # The model would rather have said something else at some place; the numbers are those of the model.
+    # At some positions the model prefers another token. The log probabilities are those of the model.
     assert any(entry["logprob"] < entry["top_logprobs"][0]["logprob"] for entry in content)
 
 
@@ -102,7 +102,7 @@ def test_a_prediction_changes_nothing(server):
 
 
 def test_many_schemas_at_once(server):
-    """Sequences of different schemas share steps, not masks."""
+    """Sequences with different schemas share steps but not masks."""
     import concurrent.futures
 
     def ask(number: int):
@@ -127,7 +127,7 @@ def test_strict_schemas_keep_the_rules(server):
     refused({**closed, "properties": {"a": {"type": "string", "minLenght": 3}}}, "'minLenght' is not permitted")
     refused({"type": "array", "items": closed}, "schema must be a JSON Schema of 'type: \"object\"'")
     assert server.chat(response_format=form({**closed, "required": []}, strict=False), max_tokens=30).status == 200
-    # A keyword that cannot be enforced is refused with strict, and reported without it.
+    # A keyword that cannot be enforced is refused with `strict`, and reported without it.
     unique = {**closed, "properties": {"a": {"type": "array", "items": {"type": "integer"}, "uniqueItems": True}}}
     refused(unique, "/properties/a/uniqueItems")
     for stream in (False, True):

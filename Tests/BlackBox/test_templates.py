@@ -1,4 +1,4 @@
-"""Every real chat template in llama.cpp's source, over a corpus of conversations, beside Python's jinja2."""
+"""Comparison with Python's jinja2: all real chat templates in llama.cpp's source, over a corpus of conversations."""
 
 import os
 from pathlib import Path
@@ -52,18 +52,18 @@ CORPUS = {
     "answer": ([user("Weather?"), CALL, RESULT, assistant("Blue."), user("Thanks.")], TOOLS),
 }
 
-# Where Shimmy's prompt is not what the template alone would write, and why.
+# Prompts that differ from the template's own output, with the reasons.
 EXPLAINED = {
-    # It wants a variable that only its own program sets; for jinja2 that is an error.
+    # The template needs a variable that only its vendor's program sets. jinja2 raises an error.
     "fireworks-ai-llama-3-firefunction-v2.jinja": set(CORPUS),
-    # Results of tools are put behind their calls, as the model was trained; the template alone leaves them outside.
+    # Shimmy puts tool results behind their calls, as in the model's training; the template alone does not.
     "google-gemma-4-31B-it-interleaved.jinja": {"call", "answer"},
-    # jinja2 writes the quotes of the tools' JSON as HTML entities.
+    # jinja2 escapes the quotes of the tools' JSON as HTML entities.
     "meetkai-functionary-medium-v3.1.jinja": {"tools", "call", "answer"},
-    # Thoughts of earlier answers are written as [THINK]; the template alone knows them only as parts of a content.
+    # Shimmy writes the reasoning of earlier answers as [THINK]; the template supports it only as a content part.
     "mistralai-Ministral-3-14B-Reasoning-2512.jinja": {"reasoning"},
 }
-# Templates that do not write calls, or in no form that a grammar could hold a model to.
+# The text for templates that do not write calls, or not in a form that a grammar can enforce.
 GENERIC = "You can call these functions, described as JSON"
 
 
@@ -81,7 +81,7 @@ def test_a_prompt_is_what_jinja2_makes_of_it(home, file):
                 continue
             prompt = answer.json["prompt"]
             if not expected:
-                # A strict template refuses the conversation; Shimmy changes it until it does not.
+                # A strict template refuses the conversation, which Shimmy changes until the template accepts it.
                 continue
             if tools:
                 assert "get_weather" in prompt, f"{name}: the model does not hear of its tools"

@@ -1,4 +1,4 @@
-"""Tools: what is forced is called, what is called fits its schema, and clients hear of it as OpenAI tells it."""
+"""Tools: forced tools are called, arguments fit their schemas, and clients receive calls in OpenAI's format."""
 
 import json
 import re
@@ -83,7 +83,7 @@ SCHEMAS = {
 
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_arguments_fit_the_schema(server, name):
-    """However unlikely the model finds them: at any temperature, with any seed."""
+    """Arguments fit the schema at any temperature and with any seed, however unlikely they are for the model."""
     for seed in range(4):
         for strict in (True, False):
             answer = server.chat(
@@ -93,7 +93,7 @@ def test_arguments_fit_the_schema(server, name):
             if answer.json["choices"][0]["finish_reason"] != "length":
                 Draft202012Validator(SCHEMAS[name]).validate(json.loads(call["function"]["arguments"]))
             else:
-                # A number or a text may go on for longer than the limit; what is there is the beginning of JSON.
+                # A number or a string may exceed the token limit. The arguments are then truncated JSON.
                 assert call["function"]["arguments"].startswith("{")
 
 
@@ -147,7 +147,7 @@ def test_parallel_calls(server):
 
 
 def test_streamed_calls(steady):
-    """Id, type and name once, then the arguments in fragments; together they are the message that is not streamed."""
+    """A streamed call has id, type and name once, then fragments of the arguments. Together they equal the message without streaming."""
     body = dict(tools=TOOLS, tool_choice="required", max_tokens=250, parallel_tool_calls=True)
     whole = steady.chat("What is the weather in Rome?", **body)
     chunks = [event for event in steady.chat("What is the weather in Rome?", stream=True, **body).events if event != "[DONE]"]
@@ -180,7 +180,7 @@ def test_the_official_clients_stream_helper(client):
 
 
 def test_a_call_and_its_result_make_an_answer(client):
-    """The loop of every agent: a forced call, its result, an answer in words."""
+    """A typical agent loop works: a forced call, its result, an answer in text."""
     messages = [{"role": "user", "content": "Which colour is it?"}]
     tools = [function("set_colour", COLOUR)]
     first = client.chat.completions.create(model=MODEL, messages=messages, tools=tools, tool_choice="required", parallel_tool_calls=False, max_tokens=100)
@@ -271,7 +271,7 @@ def test_response_formats(server):
     wrapper = {"name": "verdict", "description": "A verdict.", "strict": True, "schema": schema}
     answer = server.chat("Is it so?", response_format={"type": "json_schema", "json_schema": wrapper}, max_tokens=60)
     Draft202012Validator(schema).validate(json.loads(answer.text))
-    # A tiny model does not always find the end of an object; where it does, it is one.
+    # A tiny model does not always complete an object. If it does, the object is valid.
     answers = [server.chat("An empty JSON object, please.", response_format={"type": "json_object"}, max_tokens=60, temperature=1, seed=seed) for seed in range(8)]
     ended = [answer for answer in answers if answer.json["choices"][0]["finish_reason"] == "stop"]
     assert ended and all(isinstance(json.loads(answer.text), dict) for answer in ended)
@@ -290,7 +290,7 @@ def test_response_formats(server):
 
 
 def test_tools_and_a_schema_together(server):
-    """Either a call or an answer that fits, whatever the model would rather say."""
+    """The model makes a call or gives an answer that fits the schema."""
     schema = {"type": "object", "properties": {"verdict": {"enum": ["guilty", "free"]}}, "required": ["verdict"], "additionalProperties": False}
     response_format = {"type": "json_schema", "json_schema": {"name": "verdict", "schema": schema}}
     kinds = set()
@@ -352,7 +352,7 @@ def test_results_belong_to_their_calls(server):
 
 
 def test_many_clients_call_at_once(server):
-    """Grammars of neighbours in a batch do not mix."""
+    """The grammars of sequences in a batch do not interfere."""
     import concurrent.futures
 
     def one(number: int):
@@ -427,7 +427,7 @@ def test_grammars_and_choices(server):
     {"type": "object", "properties": {f"key{number}": {"type": "string"} for number in range(1000)}, "required": [f"key{number}" for number in range(1000)]},
 ], ids=["length", "items", "enum", "values", "pattern", "self", "all", "properties", "optional", "required"])
 def test_hostile_schemas_do_no_harm(start, schema):
-    """Answered or refused, soon, by a server that lives on."""
+    """The server answers or refuses the request quickly, and keeps running."""
     server = start()
     server.chat("Hello!")
     response_format = {"type": "json_schema", "json_schema": {"name": "n", "schema": schema}}

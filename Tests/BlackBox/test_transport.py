@@ -1,4 +1,4 @@
-"""HTTP itself: pipelines, sizes, cut and slow clients, requests that no library would send."""
+"""HTTP: pipelining, size limits, broken and slow connections, requests that no library would send."""
 
 import socket
 import time
@@ -72,11 +72,11 @@ def test_a_body_of_100_megabytes_is_refused_while_it_is_sent(server):
             for _ in range(100):
                 connection.send(b" " * (1 << 20))
         except (BrokenPipeError, ConnectionResetError):
-            pass  # the server has said what it had to say
+            pass  # the server has already answered
         try:
             assert connection.read_response()[0] == 413
         except ConnectionResetError:
-            pass  # a reset may overtake the answer when the client still sends
+            pass  # a connection reset may overtake the answer while the client still sends
     assert_alive(server)
 
 
@@ -144,7 +144,7 @@ def test_what_is_not_http_is_refused(server, request_line):
 
 @pytest.mark.parametrize("content_type", [None, "text/plain", "application/x-www-form-urlencoded", "application/jsonx"])
 def test_other_content_types_are_415(server, content_type):
-    """A form of a foreign web page can be sent without a preflight, but not as JSON."""
+    """Other content types are refused, because a foreign web page can send a form without a preflight, but not JSON."""
     headers = {"Content-Type": content_type} if content_type else {"Content-Type": ""}
     server.request("POST", "/v1/chat/completions", raw.chat_body(MODEL), headers).assert_error(415, None, None)
 
@@ -179,7 +179,7 @@ def test_slow_and_idle_clients_are_cut_off_and_block_nobody(start):
         slow_body.send(slow_body.request("POST", "/v1/chat/completions", raw.chat_body(MODEL) + b" " * 100)[:-90])
         assert_alive(server)
         begun = time.monotonic()
-        # A byte now and then does not help a body: its whole time is bounded.
+        # Sending a byte now and then does not extend the time of a body: its total time is limited.
         for _ in range(8):
             time.sleep(0.25)
             try:
@@ -200,7 +200,7 @@ def test_hundreds_of_idle_connections_block_nobody(server):
         connection.close()
 
 
-# Versions and the life of a connection
+# HTTP versions and keep-alive
 
 
 def exchange(server, request: bytes) -> tuple[str, dict, bytes]:
@@ -226,7 +226,7 @@ def test_http_1_0_gets_an_answer_of_its_own_kind(server):
 
 
 def test_http_1_0_keeps_a_connection_that_asks_for_it(server):
-    """As `ab -k` does."""
+    """HTTP/1.0 with `Connection: keep-alive`, as `ab -k` sends it, keeps the connection open."""
     with connect(server) as connection:
         for _ in range(3):
             connection.send(b"GET /health HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n")

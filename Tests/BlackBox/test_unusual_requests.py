@@ -1,4 +1,4 @@
-"""What agents send that other servers refuse, or that a server pays for: small inputs, after public reports."""
+"""Requests of agents that other servers refuse, or that are expensive for a server: small inputs based on public reports."""
 
 import json
 
@@ -15,7 +15,7 @@ def function(parameters, name="f", **more):
 
 
 def test_a_reference_that_leads_nowhere_is_reported(server):
-    """Clients drop `$defs`; one such tool must not stop every turn."""
+    """Without `strict`, a dangling reference is only reported: some clients drop `$defs`, and one such tool must not block all turns."""
     tool = function({"type": "object", "properties": {"status": {"$ref": "#/$defs/Status"}}, "required": ["status"]})
     answer = server.chat(tools=[tool], max_tokens=4)
     assert answer.status == 200 and answer.headers["x-shimmy-unenforced"] == "f#/properties/status/$ref"
@@ -33,7 +33,7 @@ def test_an_optional_property_without_values_is_left_out(server, contradiction):
 
 
 def test_a_whole_message_at_the_end_is_answered_anew(server):
-    """It is no beginning of an answer in JSON; where it can be one, it is."""
+    """A last assistant message that cannot start a JSON answer gets a new answer. One that can is continued."""
     said = [*HELLO, {"role": "assistant", "content": "Blue."}]
     answer = server.chat(messages=said, response_format={"type": "json_object"}, max_tokens=10)
     assert answer.status == 200 and answer.json["choices"][0]["message"]["content"].startswith("{")
@@ -104,7 +104,7 @@ def test_combinations_at_the_root_of_a_tools_schema_hold(server, combination, pa
 
 
 def test_calls_follow_the_order_of_earlier_calls(server):
-    """The keys of a tool's arguments come as the model likes; with `strict` in the schema's order."""
+    """The model chooses the order of the keys of a tool's arguments; with `strict` it is the schema's order."""
     parameters = {"type": "object", "properties": {"path": {"type": "string"}, "offset": {"type": "integer"}, "limit": {"type": "integer"}},
                   "required": ["path", "offset", "limit"], "additionalProperties": False}
 
@@ -135,9 +135,9 @@ def test_a_required_key_comes_before_keys_of_the_models_own(server):
     {"oneOf": [{"enum": ["x"]}, {"type": "string", "maxLength": 3}]},
 ], ids=["not", "between", "oneOf"])
 def test_characters_of_several_bytes_end_within_the_length(server, schema):
-    """The first byte of a character, or the backslash before it, may only come where all of it may."""
+    """The first byte of a character, or of an escape, is allowed only if the whole character fits into the max length."""
     form = {"type": "json_schema", "json_schema": {"name": "s", "schema": schema}}
-    bias = {str(token): 8 for token in range(0, 1000)}  # Single bytes, most of them.
+    bias = {str(token): 8 for token in range(0, 1000)}  # Most of these tokens are single bytes.
     for seed in range(4):
         answer = server.chat(response_format=form, temperature=1.5, seed=seed, max_tokens=40, logit_bias=dict(list(bias.items())[:300]))
         assert answer.status == 200, answer.body

@@ -1,4 +1,4 @@
-"""Models with layers that see a window only: what they forget when cells are needed is not shared, and is computed again."""
+"""Models with sliding windows: tokens that were dropped for lack of cells are not shared, but computed again."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def homes(tmp_path_factory):
 
 
 def ask(server, tokens):
-    """The log probabilities of what follows some tokens, and how many of them were cached."""
+    """Returns the log probabilities of the continuation of some tokens, and the number of cached tokens."""
     body = {"model": "tiny", "prompt": tokens, "max_tokens": 6, "temperature": 0, "ignore_eos": True, "logprobs": 1}
     answer = server.request("POST", "/v1/completions", body)
     assert answer.status == 200, answer.body
@@ -37,7 +37,7 @@ def test_what_was_forgotten_is_computed_again(homes):
                 logprobs, _ = ask(server, tokens)
                 assert [token for token, _ in logprobs] == [token for token, _ in expected[tuple(tokens)]]
                 assert [value for _, value in logprobs] == pytest.approx([value for _, value in expected[tuple(tokens)]], abs=0.02)
-                # Others come between, and need cells.
+                # Other requests need cells in the meantime.
                 for salt in range(3):
                     ask(server, text(100 + round * 10 + salt, 25))
 

@@ -1,4 +1,4 @@
-"""Tiny models with random weights in real architectures, for what only a model of that kind can show. They speak nonsense, repeatably."""
+"""Tiny models with random weights in real architectures, for tests of architecture-specific behavior. Their nonsense is reproducible."""
 
 import math
 import random
@@ -32,7 +32,7 @@ def _value(value) -> bytes:
 
 
 def _skip(data: memoryview, kind: int, at: int) -> int:
-    """Where a value ends."""
+    """Returns the offset of the end of a value."""
     if kind == STRING:
         return at + 8 + struct.unpack_from("<Q", data, at)[0]
     if kind != ARRAY:
@@ -47,7 +47,7 @@ def _skip(data: memoryview, kind: int, at: int) -> int:
 
 
 def vocabulary(path: Path) -> list:
-    """The tokenizer of a GGUF file, as raw key-value pairs."""
+    """Returns the tokenizer of a GGUF file as raw key-value pairs."""
     data = memoryview(path.read_bytes())
     count, at, pairs = struct.unpack_from("<Q", data, 16)[0], 24, []
     for _ in range(count):
@@ -62,7 +62,7 @@ def vocabulary(path: Path) -> list:
 
 
 def in_eight_bits(source: Path, path: Path):
-    """The same model with its Q4_1 weights in Q8_0. (llama.cpp makes no quantized weights of quantized ones.)"""
+    """Writes the same model with its Q4_1 weights in Q8_0. (llama.cpp does not requantize quantized weights.)"""
     data = memoryview(source.read_bytes())
     pairs, at = struct.unpack_from("<Q", data, 16)[0], 24
     for _ in range(pairs):
@@ -87,30 +87,30 @@ def in_eight_bits(source: Path, path: Path):
 
 
 class TinyModel:
-    """Collects metadata and tensors, then writes them."""
+    """A builder of GGUF files: collects metadata and tensors, then writes them."""
 
     def __init__(self, architecture: str, tokenizer: list, **metadata):
         self.random = random.Random(architecture)
         self.pairs = [_text("general.architecture") + _value(architecture)] + tokenizer
         self.pairs += [_text(f"{architecture}.{key}") + _value(value) for key, value in metadata.items()]
         self.tensors = []
-        # Types that are claimed for some tensors; all others are F32.
+        # Claimed types of some tensors; all others are F32.
         self.types = {}
 
     def replace(self, key: str, value):
-        """Gives an entry another value, raw where it is bytes (its type first), or adds one."""
+        """Replaces the value of an entry, or adds the entry. A value of type `bytes` is raw and begins with its type."""
         raw = value if isinstance(value, bytes) else _value(value)
         self.pairs = [pair for pair in self.pairs if not pair.startswith(_text(key))] + [_text(key) + raw]
 
     def reshape(self, name: str, *shape: int):
-        """Says another shape of a tensor than its numbers have."""
+        """Declares a shape for a tensor that differs from its data."""
         self.tensors = [(other, shape if other == name else old, data) for other, old, data in self.tensors]
 
     def tensor(self, name: str, *shape: int, scale: float | None = None, constant: float | None = None):
-        """Shape as ggml has it: the length of a row first. Random numbers that keep a row's length unless told otherwise."""
+        """Adds a tensor. The shape is in ggml's order, with the row length first. By default, random numbers that preserve a row's norm."""
         count = math.prod(shape)
         scale = scale or 1 / math.sqrt(shape[0])
-        # A row of numbers repeated with changing signs is random enough, and fast.
+        # A row of numbers that is repeated with changing signs is random enough, and fast.
         if constant is None:
             base = [self.random.gauss(0, scale) for _ in range(4099)]
             values = [base[(index * 7 + index // 4099) % 4099] for index in range(count)]
@@ -132,7 +132,7 @@ class TinyModel:
 
 
 def mamba(path: Path, tokenizer_of: Path):
-    """A recurrent model: two layers of selective state spaces."""
+    """Writes a recurrent model: two layers of selective state spaces."""
     width, inner, state, rank, kernel, tokens = 32, 64, 16, 4, 4, 49152
     model = TinyModel("mamba", vocabulary(tokenizer_of), **{
         "context_length": 2048, "embedding_length": width, "feed_forward_length": 0, "attention.head_count": 0, "block_count": 2,
@@ -150,7 +150,7 @@ def mamba(path: Path, tokenizer_of: Path):
         model.tensor(block + "ssm_x.weight", inner, rank + 2 * state)
         model.tensor(block + "ssm_dt.weight", rank, inner)
         model.tensor(block + "ssm_dt.bias", inner, constant=-3)
-        # Slow decay: what was said long ago still counts.
+        # Slow decay, so that early tokens still have an effect.
         model.tensor(block + "ssm_a", state, inner, constant=-0.05)
         model.tensor(block + "ssm_d", inner, constant=1)
         model.tensor(block + "ssm_out.weight", inner, width)
@@ -158,7 +158,7 @@ def mamba(path: Path, tokenizer_of: Path):
 
 
 def lfm2(path: Path, tokenizer_of: Path):
-    """A hybrid model: a layer of short convolutions, one of attention."""
+    """Writes a hybrid model: one layer of short convolutions, one of attention."""
     width, hidden, tokens = 64, 128, 49152
     model = TinyModel("lfm2", vocabulary(tokenizer_of), **{
         "context_length": 2048, "embedding_length": width, "feed_forward_length": hidden, "attention.head_count": 1,
@@ -182,7 +182,7 @@ def lfm2(path: Path, tokenizer_of: Path):
         else:
             for name in ("q", "k", "v"):
                 model.tensor(block + f"attn_{name}.weight", width, width)
-            # What is looked at counts for more than the last token.
+            # Attention has more weight than the last token.
             model.tensor(block + "attn_output.weight", width, width, scale=2)
             model.tensor(block + "attn_q_norm.weight", width, constant=1)
             model.tensor(block + "attn_k_norm.weight", width, constant=1)
@@ -193,7 +193,7 @@ WINDOW = 16
 
 
 def gemma2(path: Path, tokenizer_of: Path):
-    """A layer that sees a window of 16 tokens, and one that sees all of them."""
+    """Writes a model with one layer that sees a window of 16 tokens, and one that sees all tokens."""
     width, hidden, tokens = 64, 128, 49152
     model = TinyModel("gemma2", vocabulary(tokenizer_of), **{
         "context_length": 2048, "embedding_length": width, "feed_forward_length": hidden, "block_count": 2, "attention.head_count": 2,
@@ -205,7 +205,7 @@ def gemma2(path: Path, tokenizer_of: Path):
     for layer in range(2):
         block = f"blk.{layer}."
         for name in ("attn_norm", "post_attention_norm", "ffn_norm", "post_ffw_norm"):
-            # What is looked at counts for more than the last token.
+            # Attention has more weight than the last token.
             model.tensor(f"{block}{name}.weight", width, constant=4 if name == "post_attention_norm" else 1)
         for name, rows, columns in (
             ("attn_q", width, 64), ("attn_k", width, 32), ("attn_v", width, 32), ("attn_output", 64, width), ("ffn_gate", width, hidden),
@@ -216,7 +216,7 @@ def gemma2(path: Path, tokenizer_of: Path):
 
 
 def llama(path: Path, change=lambda model: None, context: int = 256):
-    """The plainest decoder, with a byte for a token: 90 kB. `change` may spoil it before it is written."""
+    """Writes a minimal decoder of 90 kB with one byte per token. `change` may damage it before it is written."""
     width, hidden, layers = 32, 64, 2
     shown = [*range(33, 127), *range(161, 173), *range(174, 256)]
     hidden_bytes = [byte for byte in range(256) if byte not in shown]
@@ -249,7 +249,7 @@ def llama(path: Path, change=lambda model: None, context: int = 256):
 
 
 def reranker(path: Path):
-    """An encoder of one layer with a head that judges; its words are letters."""
+    """Writes an encoder of one layer with a classification head. Its tokens are letters."""
     width, hidden, context = 32, 64, 128
     tokens = ["[PAD]"] + [f"[unused{number}]" for number in range(99)] + ["[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     tokens += ["\u2581" + letter for letter in "abcdef"] + list("abcdef")
@@ -282,12 +282,12 @@ def reranker(path: Path):
     model.write(path)
 
 
-# How the model below wants a question and a document.
+# The prompt of the model below for a query and a document.
 PAIR = "<|im_start|>user\n<Query>: {query}\n<Document>: {document}<|im_end|>\n<|im_start|>assistant\n"
 
 
 def chatting_reranker(path: Path, tokenizer_of: Path):
-    """A decoder of one layer that says yes or no to a question and a document in a chat."""
+    """Writes a one-layer decoder that answers yes or no to a query and a document in a chat."""
     width, hidden, tokens = 32, 64, 49152
     model = TinyModel("qwen3", vocabulary(tokenizer_of), **{
         "context_length": 512, "embedding_length": width, "feed_forward_length": hidden, "block_count": 1, "attention.head_count": 2,

@@ -1,4 +1,4 @@
-"""The server that one client's tests talk to. Each client has an environment of its own: they want different versions of one another."""
+"""The server for one client's tests. Each client has a separate environment, because they need conflicting versions of packages."""
 
 import pytest
 

@@ -4,7 +4,7 @@ import ShimmyCore
 import ShimmyJSON
 import Testing
 
-/// Requests as clients send them, and every refusal with the path that it names.
+/// Decoding of chat completion requests: typical client requests, and each refusal with the path of the field.
 @Suite struct ChatCompletionRequestTests {
     private func decode(_ text: String) throws -> ChatCompletionRequest { try ChatCompletionRequest(JSON.parse(Array(text.utf8))) }
 
@@ -45,7 +45,7 @@ import Testing
     @Test func decodesDeprecatedFunctionCalls() throws {
         let old = try message(#"{"role": "assistant", "content": null, "function_call": {"name": "f", "arguments": "{}"}}"#)
         #expect(old.toolCalls == [["id": "call_0", "type": "function", "function": ["name": "f", "arguments": "{}"]]])
-        // A result answers the call that came before it; today's templates know it as a tool's.
+        // A function result answers the preceding call and becomes a tool message, because current templates only support those.
         let result = try message(#"{"role": "function", "name": "f", "content": "5"}"#)
         #expect(result == ChatMessage(role: .tool, content: ["5"], name: "f", toolCallID: "call_0"))
         #expect(try message(#"{"role": "assistant", "tool_calls": []}"#).toolCalls == nil)
@@ -62,7 +62,7 @@ import Testing
         #expect(try arguments(["a": 1]) == #"{"a":1}"#)
         #expect(try arguments("") == "{}")
         #expect(try arguments(.null) == "{}")
-        // What is no JSON becomes a text of JSON.
+        // Arguments that are not valid JSON become a JSON string.
         #expect(try arguments("{no") == #""{no""#)
     }
 
@@ -116,7 +116,7 @@ import Testing
         #expect(error.status == 400 && error.param == param && error.code == code && error.type == "invalid_request_error")
     }
 
-    /// Each row of the matrix that is refused or ignored behaves as it says, for its neutral values and for others.
+    /// The decoder treats each refused or ignored field as its row in the matrix states, for neutral and other values.
     @Test(arguments: Compatibility.chatCompletions.request.filter { !$0.field.contains(".") }.map(\.field))
     func rowsBehaveAsTheyAreDescribed(field: String) throws {
         let row = try #require(Compatibility.chatCompletions.request.first { $0.field == field })

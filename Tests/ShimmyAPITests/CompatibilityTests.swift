@@ -3,7 +3,7 @@ import ShimmyAPI
 import ShimmyJSON
 import Testing
 
-/// The matrix, held against OpenAI's specification, the decoder, the tests that it names and the document that is printed from it.
+/// Comparison of the matrix with OpenAI's specification, the decoder, the tests that it names and the document generated from it.
 @Suite struct CompatibilityTests {
     private static let repository = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
@@ -37,7 +37,7 @@ import Testing
         }
     }
 
-    /// The decoder reads what the matrix calls supported or partial, and nothing else.
+    /// The decoder reads exactly the fields that the matrix lists as supported or partial.
     @Test func theDecoderReadsTheRowsThatAreSupported() throws {
         let recorder = FieldRecorder()
         for request in Self.everyField { _ = try? ChatCompletionRequest(JSON.parse(Array(request.utf8)), recorder: recorder) }
@@ -103,7 +103,7 @@ import Testing
         """#
     ]
 
-    /// Requests that lead the decoder through all of its branches.
+    /// Requests that together exercise all branches of the decoder.
     private static let everyField = [
         #"""
         {"model": "m", "stream": true, "stream_options": {}, "structured_outputs": {"json": {}}, "lora": [{"name": "a"}],

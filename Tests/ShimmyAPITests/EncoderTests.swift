@@ -4,7 +4,7 @@ import ShimmyCore
 import ShimmyJSON
 import Testing
 
-/// The exact bytes of answers, chunks, events and errors.
+/// The exact bytes of encoded answers, chunks, events and errors.
 @Suite struct EncoderTests {
     private let encoder = ChatCompletionEncoder(id: "chatcmpl-1", created: 5, model: "m", fingerprint: "fp_1")
     private let withUsage = ChatCompletionEncoder(id: "chatcmpl-1", created: 5, model: "m", fingerprint: "fp_1", includeUsage: true)
@@ -84,7 +84,7 @@ import Testing
             ])
     }
 
-    /// The text of a custom tool is the same however its JSON is cut.
+    /// The decoded input of a custom tool does not depend on how its JSON is split.
     @Test(arguments: ["", "plain", "quote \" and \\ and \n", "é 日本 😀 \u{1}", "{\"input\": \"x\"}"]) func customInputs(text: String) {
         for literal in [JSON.string(text).text, Self.escaped(text)] {
             let bytes = Array("{\"input\": \(literal)}".unicodeScalars.map { String($0) })
@@ -104,7 +104,7 @@ import Testing
         }
     }
 
-    /// All characters as escapes, those beyond the first plane as two.
+    /// Returns all characters as JSON escapes; characters outside the Basic Multilingual Plane become surrogate pairs.
     private static func escaped(_ text: String) -> String {
         "\"" + text.utf16.map { "\\u" + String(repeating: "0", count: 4 - String($0, radix: 16).count) + String($0, radix: 16) }.joined() + "\""
     }

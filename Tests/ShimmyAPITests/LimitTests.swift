@@ -4,7 +4,7 @@ import ShimmyCore
 import ShimmyJSON
 import Testing
 
-/// Requests have bounds, and decoding them takes time in proportion to their size.
+/// Limits of requests, and decoding time proportional to their size.
 @Suite struct LimitTests {
     private func chat(_ fields: JSONObject) throws -> ChatCompletionRequest {
         var request: JSONObject = ["model": "m", "messages": [["role": "user", "content": "a"]]]
@@ -134,7 +134,7 @@ import Testing
         #expect(ItemTruncation.dropping(items, excess: 1, of: 1000)?.map(\.id) == ["i0", "i2", "i3", "i4"])
         #expect(ItemTruncation.dropping(items, excess: 900, of: 1000)?.map(\.id) == ["i0", "i4"])
         #expect(ItemTruncation.dropping([items[0], items[4]], excess: 900, of: 1000) == nil)
-        // The last item needs its call.
+        // The last item is an output, which needs its call.
         #expect(ItemTruncation.dropping([items[2], items[3]], excess: 1, of: 2) == nil)
     }
 

@@ -4,7 +4,7 @@ import ShimmyCore
 import ShimmyJSON
 import Testing
 
-/// Names that other servers have for fields, and combinations that OpenAI refuses.
+/// Field names of other servers, and combinations of fields that OpenAI refuses.
 @Suite struct OtherNamesTests {
     private func chat(_ fields: String) throws -> ChatCompletionRequest {
         try ChatCompletionRequest(try JSON.parse(#"{"model": "m", "messages": [{"role": "user", "content": "a"}], \#(fields)}"#))

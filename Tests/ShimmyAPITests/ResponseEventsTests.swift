@@ -4,7 +4,7 @@ import ShimmyCore
 import ShimmyJSON
 import Testing
 
-/// The events of a response, as a dialogue: parts of an answer in, events out.
+/// The events of a response, given the parts of an answer.
 @Suite struct ResponseEventsTests {
     private static let id = "resp_0123456789ABCDEFGHIJKL"
 
@@ -52,7 +52,7 @@ import Testing
             ])
     }
 
-    /// Calls of tools with types of their own are told when they are complete.
+    /// Calls of tools with item types of their own are reported when they are complete.
     @Test func callsOfShellsAndPatchesAreToldWhole() throws {
         var machine = try Self.machine()
         let request = try ResponseRequest(
@@ -87,7 +87,7 @@ import Testing
             Self.types(events).filter { $0.hasSuffix(".delta") } == [
                 "response.function_call_arguments.delta", "response.function_call_arguments.delta",
             ])
-        // What is told can be given back.
+        // Clients can send the items back as input.
         for item in output { #expect(try ResponseItem(stored: item).json["call_id"] == item["call_id"]) }
     }
 
@@ -130,7 +130,7 @@ import Testing
         #expect(events[15]["name"] == "f" && events[15]["arguments"] == "{\"x\":1}")
         #expect(output[2]["arguments"] == "{\"x\":1}" && output[2]["call_id"] == "c1" && output[2]["id"] == "fc_0123456789ABCDEFGHIJKL2")
         #expect(output[3]["input"] == "say hi" && output[3]["type"] == "custom_tool_call")
-        // What was told can be given back.
+        // Clients can send the items back as input.
         #expect(try output.map { try ResponseItem(stored: $0).id } == output.map { $0["id"]?.stringValue })
     }
 
@@ -200,7 +200,7 @@ import Testing
         #expect(ResponseEvents.response(ofItem: "x") == nil)
     }
 
-    // MARK: What does not fit
+    // MARK: Truncation
 
     @Test func theOldestGoFirst() throws {
         let input =
@@ -217,7 +217,7 @@ import Testing
         #expect(ItemTruncation.dropping([items[0]] + items[3...], excess: 1, of: 1000) == [items[0], items[5]])
         #expect(ItemTruncation.dropping(items, excess: 1000, of: 1000) == [items[0], items[5]])
         #expect(ItemTruncation.dropping([items[0], items[5]], excess: 1, of: 10) == nil)
-        // A call whose output is the last word stays.
+        // A call stays if its output is the last item.
         #expect(ItemTruncation.dropping([items[3], items[4]], excess: 1, of: 10) == nil)
     }
 }

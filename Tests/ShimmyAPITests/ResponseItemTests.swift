@@ -3,7 +3,7 @@ import ShimmyChat
 import ShimmyJSON
 import Testing
 
-/// Items of the Responses API: what they mean, how they are kept, which are refused.
+/// Items of the Responses API: their meaning, their stored form, and refusals.
 @Suite struct ResponseItemTests {
     private static func input(_ json: String) throws -> [InputItem] {
         try InputItem.input(in: JSON.parse(#"{"input": \#(json)}"#)) ?? []
@@ -73,7 +73,7 @@ import Testing
         #expect(!sealed.contains("hm"))
     }
 
-    /// A session that began elsewhere goes on here: what another server sealed, or ran, stays with the conversation.
+    /// A session that began on another server can continue here: encrypted items and items of tools that the other server ran are kept.
     @Test func itemsOfOtherServersAreKept() throws {
         let items = try Self.items(
             #"""
@@ -124,7 +124,7 @@ import Testing
             #expect(request.chat.conversation.toolChoice.mode == mode)
             #expect(Set(request.dialect.tools.keys) == ["crm__find", "c"])
         }
-        // The request's own tool of that name stays.
+        // The request's own tool of the same name takes precedence.
         let own: JSON = [["type": "function", "name": "f", "description": "mine"]]
         var request = try ResponseRequest(["model": "m", "input": input, "tools": own])
         try request.takeTools(of: items)

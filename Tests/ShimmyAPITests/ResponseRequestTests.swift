@@ -4,7 +4,7 @@ import ShimmyCore
 import ShimmyJSON
 import Testing
 
-/// Requests of the Responses API, and every refusal with the path that it names.
+/// Decoding of Responses API requests, and each refusal with the path of the field.
 @Suite struct ResponseRequestTests {
     private static func decode(_ more: String) throws -> ResponseRequest {
         try ResponseRequest(JSON.parse(#"{"model": "m", "input": "Hi"\#(more.isEmpty ? "" : ", " + more)}"#))
@@ -56,7 +56,7 @@ import Testing
         #expect(told?[0]?["strict"] == true && told?[0]?["description"] == .null && told?[1] == ["type": "web_search"])
     }
 
-    /// As OpenAI: every property is required of a function that does not say `strict`; what cannot be strict stays as it is.
+    /// As with OpenAI, a function without `strict` becomes strict, with all properties required, unless its schema does not allow that.
     @Test func functionsAreStrictWherePossible() throws {
         let optional = #"{"type": "object", "properties": {"a": {"type": "object", "properties": {"b": {"type": "null"}}}, "c": {}}}"#
         let closed = try JSON.parse(

@@ -2,7 +2,7 @@ import ShimmyAPI
 import ShimmyJSON
 import Testing
 
-/// Stored objects in OpenAI's shapes, and the queries that ask for them.
+/// Stored objects in OpenAI's formats, and the queries for them.
 @Suite struct StateTests {
     @Test func aStoredMessageHasATextHoweverItCame() {
         let plain = StoredChatEncoder.message(["role": "user", "content": "hi", "id": "theirs"], id: "c-0")

@@ -1,9 +1,9 @@
 import ShimmyChat
 import Testing
 
-/// What a reader tells of an answer on its way, with a format of a few lines in place of a model family's.
+/// The deltas that a reader reports for a partial answer, with a minimal format instead of a model family's.
 @Suite struct AnswerReaderTests {
-    /// `<thought>` content `{name:arguments}` ... ; anything after the calls is not the format.
+    /// `<reasoning>` content `{name:arguments}` ... ; text after the calls violates the format.
     private struct Tiny: AnswerFormat {
         func read(_ text: String, isPartial: Bool) throws(ChatTemplateError) -> AnswerContent {
             var content = AnswerContent()
@@ -68,11 +68,11 @@ import Testing
         #expect(rest.isEmpty)
     }
 
-    /// Small models make one call again and again, until the limit.
+    /// A repeated call ends the answer, because small models repeat a call until the token limit.
     @Test func aCallThatIsMadeAgainEndsTheAnswer() {
         var reader = AnswerReader(Tiny(), throttleFactor: 0)
         var told = reader.push("{a:12}{b:3}")
-        // As long as it may become the first one, nothing is told.
+        // The reader reports nothing while the call may still be a repetition of the first one.
         for part in ["{a", ":", "1"] { #expect(reader.push(part).isEmpty && !reader.isComplete) }
         told += reader.push("2}{c:9}")
         #expect(reader.isComplete)
@@ -89,7 +89,7 @@ import Testing
                 .call(index: 0, id: nil, name: "a"), .arguments(index: 0, "12"), .call(index: 1, id: nil, name: "a"), .arguments(index: 1, "19"),
                 .call(index: 2, id: nil, name: "d"), .arguments(index: 2, "{}"),
             ])
-        // Cut by the limit, it is no repetition.
+        // A call that the token limit cut off is not a repetition.
         #expect(deltas("{a:12}{a:1", isCut: true).last == .arguments(index: 1, "1"))
     }
 
@@ -100,7 +100,7 @@ import Testing
 
     @Test func aTextWithoutTheFormatIsToldAsFarAsItHasIt() {
         #expect(deltas("{a:1}junk") == [.call(index: 0, id: nil, name: "a"), .arguments(index: 0, "1")])
-        // However it is cut.
+        // The result does not depend on how the text is split.
         #expect(deltas("{a:1}j", "unk") == [.call(index: 0, id: nil, name: "a"), .arguments(index: 0, "1")])
     }
 

@@ -6,9 +6,9 @@ import ShimmyTestSupport
 import Synchronization
 import Testing
 
-/// Stop strings of answers that have to be read: where they end an answer, and what the reading costs.
+/// Stop strings in answers with a format: where they end the answer, and the cost of parsing.
 @Suite(.timeLimit(.minutes(1))) struct AnswerReadingTests {
-    /// A thought ends with a '|'; what follows is the content. Counts what it reads.
+    /// A format in which '|' ends the reasoning and the content follows. Counts the bytes that it reads.
     private final class Format: AnswerFormat {
         let readBytes = Atomic<Int>(0)
 
@@ -59,7 +59,7 @@ import Testing
         #expect(tokens == "a stop in a thought|one stop".utf8.count)
     }
 
-    /// Each word of a long thought is a stop string.
+    /// Stop strings in the reasoning do not end the answer and cost no repeated parsing. Each word of a long reasoning text is a stop string.
     @Test func stopStringsMeanNothingInALongThought() async throws {
         let thought = String(repeating: "so ", count: 1_000)
         let (content, reasoning, tokens) = try await answer(thought + "|Yes. so no", stops: ["so"])
@@ -71,7 +71,7 @@ import Testing
         let format = Format()
         var reader = AnswerReader(format, throttleFactor: 1e12)
         for _ in 0..<20_000 { _ = reader.push("12345678", isUrgent: true) }
-        // Reading each time would be 1.6 GB.
+        // Parsing at each stop string would read 1.6 GB.
         #expect(format.readBytes.load(ordering: .relaxed) < (1 << 20) + 65 * 160_000 + 160_000)
     }
 }

@@ -5,9 +5,9 @@ import ShimmyEngine
 import ShimmyTestSupport
 import Testing
 
-/// The probabilities of an answer's content are those of its own tokens, whatever the reasoning before it says.
+/// The log probabilities of an answer's content belong to the tokens of the content, whatever the preceding reasoning contains.
 @Suite(.timeLimit(.minutes(1))) struct ContentProbabilityTests {
-    /// Reasoning stands between tags; what follows, without the white space before it, is content.
+    /// A format with reasoning between tags. The text after it, without leading white space, is the content.
     private struct Thoughts: AnswerFormat {
         var opens: Bool
 
@@ -35,7 +35,7 @@ import Testing
         }
     }
 
-    /// The content of an answer and the positions of its tokens in the sequence, as their log probabilities tell.
+    /// Returns the content of an answer and the positions of its tokens in the sequence, taken from their log probabilities.
     private func positions(_ answer: String, opens: Bool) async throws -> (text: String, positions: [Int], prompt: Int) {
         let (bytes, prompt) = (Array(answer.utf8), opens ? "say<think>".utf8.count : "say>".utf8.count)
         let limits = RunnerLimits(cells: 1024, contextLength: 1024, slots: 2, batchTokens: 64, canRewind: true)
@@ -64,9 +64,9 @@ import Testing
     @Test(arguments: [
         ("<think>Paris, so I say Paris.</think>\n\nParis", false, "Paris"),
         ("Is it Paris? Paris it is.</think>\n\nParis it is.", true, "Paris it is."),
-        // The tag's own words.
+        // Content that repeats words of the tag or of the reasoning.
         ("<think></think>think", false, "think"), ("<think>a</think>h", false, "h"),
-        // No reasoning at all, and something that only looks like it.
+        // No reasoning, and text that resembles the tag.
         ("Paris", false, "Paris"), ("<thin ice", false, "<thin ice"),
     ]) func theContentsOwnTokensAreTold(answer: String, opens: Bool, content: String) async throws {
         let (text, positions, prompt) = try await positions(answer, opens: opens)

@@ -2,7 +2,7 @@ import ShimmyChat
 import ShimmyJSON
 import Testing
 
-/// Results in the order of their calls, and the changes that strict templates need.
+/// Reordering of tool results to the order of their calls, and the changes that strict templates need.
 @Suite struct ConversationTests {
     private func calls(_ ids: String?...) -> ChatMessage {
         let calls = ids.map { id -> JSON in

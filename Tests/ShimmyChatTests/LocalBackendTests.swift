@@ -6,12 +6,12 @@ import ShimmyJSON
 import ShimmyTestSupport
 import Testing
 
-/// From a conversation to events of text, with a scripted model that says the bytes of a given answer.
+/// The path from a conversation to text events, with a scripted model that generates the bytes of a given answer.
 @Suite(.timeLimit(.minutes(1))) struct LocalBackendTests {
     private func backend(answer: String, contextLength: Int = 256, queue: Int = 256, refusal: String? = nil) async throws -> LocalBackend {
         let bytes = Array(answer.utf8)
         let limits = RunnerLimits(cells: 1024, contextLength: contextLength, slots: 4, batchTokens: 64, canRewind: true)
-        // The prompt ends with '>'; the answer is what follows it.
+        // The prompt ends with '>'; the tokens after it are the answer.
         let engine = try await EngineHandle.start(name: "test", options: .init(queue: queue)) {
             ScriptedRunner(limits: limits, endOfGeneration: 300) { tokens in
                 let said = tokens.count - 1 - tokens.lastIndex(of: 62)!
@@ -53,7 +53,7 @@ import Testing
         let backend = try await backend(answer: "Grüße 😀!")
         let (text, reason, usage) = try await events(backend.generate(ask("say>")))
         #expect(text == "Grüße 😀!" && reason == .stop)
-        // Each byte is a token, and the end is one more.
+        // Each byte is a token; EOG is one more.
         #expect(usage == Usage(promptTokens: 4, cachedPromptTokens: 0, completionTokens: "Grüße 😀!".utf8.count + 1))
         await backend.shutdown()
     }
@@ -125,7 +125,7 @@ import Testing
     }
 
     @Test func moreAnswersThanThereArePlacesAreRefused() async throws {
-        // Four are computed at once.
+        // Four sequences run at a time.
         let backend = try await backend(answer: "x", queue: 2)
         await #expect(throws: GenerationError.tooManyAnswers(prompts: 1, choices: 7, most: 6)) {
             _ = try await backend.generate(ask("say>", choices: 7))

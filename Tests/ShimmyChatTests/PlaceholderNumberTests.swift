@@ -1,7 +1,7 @@
 import ShimmyChat
 import Testing
 
-/// Numbers in a grammar's text, and what is put in their places.
+/// Replacement of placeholder numbers in a grammar's text.
 @Suite struct PlaceholderNumberTests {
     @Test func numbersAreLiteralsOfTheirOwn() {
         let text = PlaceholderNumbers(in: #"root ::= "12" space | "a12" [0-9] "13x" "14" "" "15"#)

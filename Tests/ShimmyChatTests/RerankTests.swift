@@ -4,9 +4,9 @@ import ShimmyEngine
 import Synchronization
 import Testing
 
-/// What a model that judges gets to see of a question and a document.
+/// The token sequences that a reranking model receives for a query and a document.
 @Suite(.timeLimit(.minutes(1))) struct RerankTests {
-    /// Its tokens are bytes; a text that is read for special tokens, or gets some, begins with a token that says so.
+    /// A vocabulary of bytes. Token 301 at the start marks a text that gets special tokens, and token 302 one that is parsed for them.
     private struct ScriptedVocabulary: Vocabulary {
         let tokenCount = 400
         let pairFormat: PairFormat
@@ -26,7 +26,7 @@ import Testing
         let texts = Mutex<[[Token]]>([])
     }
 
-    /// Its verdict is the number of tokens, and another number.
+    /// A runner that returns the number of tokens and 0 for each text.
     private struct Runner: EmbeddingRunner {
         let limits = EmbeddingLimits(contextLength: 64, batchTokens: 64, batchTexts: 4, dimensions: 2)
         let seen: Seen
@@ -37,7 +37,7 @@ import Testing
         }
     }
 
-    /// The texts that the model judges.
+    /// Returns the token sequences that the model receives.
     private func pairs(_ format: PairFormat, _ query: String, _ documents: String...) async throws -> [[Token]] {
         let seen = Seen()
         let engine = try await EmbeddingEngine.start(name: "test") { Runner(seen: seen) }

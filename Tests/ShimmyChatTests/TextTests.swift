@@ -3,7 +3,7 @@ import ShimmyCore
 import ShimmyTestSupport
 import Testing
 
-/// From bytes to text: characters, stop strings, both together.
+/// Conversion of bytes to text: characters, stop strings, and both together.
 @Suite struct TextTests {
     @Test(arguments: ["plain", "é", "日本語", "😀😃", "a\u{0}b", "e\u{301}", "👨‍👩‍👧‍👦 family", ""])
     func aTextCutAtEveryByteComesOutWhole(text: String) {
@@ -31,7 +31,7 @@ import Testing
         #expect(text.utf8.elementsEqual(String(decoding: bytes, as: UTF8.self).utf8))
     }
 
-    /// What a matcher should do, by looking at the whole text at once: the stop that is complete first, of those the longest.
+    /// Returns the expected result of a matcher from the whole text: the stop string that is complete first wins; of several, the longest.
     private func reference(_ text: [UInt8], _ stops: [[UInt8]]) -> (kept: [UInt8], stopped: Bool) {
         for end in 0...text.count {
             let matched = stops.filter { !$0.isEmpty && end >= $0.count && text[..<end].suffix($0.count).elementsEqual($0) }
@@ -57,7 +57,7 @@ import Testing
             let output = matcher.push(Array(piece))
             kept += output.bytes
             stopped = output.stopped
-            // Nothing that was let through may have to be taken back.
+            // The matcher never releases text that it would have to retract.
             #expect(reference(text, stops).kept.starts(with: kept))
         }
         if !stopped { kept += matcher.finish() }

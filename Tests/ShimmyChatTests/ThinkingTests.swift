@@ -4,7 +4,7 @@ import ShimmyEngine
 import ShimmyTestSupport
 import Testing
 
-/// Where thinking begins and ends in a stream of bytes, and how it is brought to an end.
+/// Detection of reasoning in a stream of bytes, and its forced end when the budget is used up.
 @Suite struct ThinkingTests {
     private static let tags = ThinkingTags(start: "<think>", ends: ["</think>"])
 
@@ -31,7 +31,7 @@ import Testing
         #expect(!isThinking("a<end>", tags: ThinkingTags(start: "", ends: ["</think>", "<end>"])))
     }
 
-    /// Feeds a constraint what it forces, or else 'x'; returns the text.
+    /// Feeds a constraint with its forced tokens, or with `text` where it forces none. Returns the generated text.
     private func run(budget: Int?, steps: Int, prefix: String = "<think>", text: [UInt8] = Array("x".utf8)) -> String {
         let settings = ThinkingConstraint.Settings(tags: Self.tags, prefix: prefix, budget: budget, grammarWaits: false)
         let constraint = ThinkingConstraint(settings, grammar: nil, vocabulary: ByteVocabulary())
@@ -52,11 +52,11 @@ import Testing
     }
 
     @Test func aThoughtEndsBetweenCharacters() {
-        // The budget is used up inside the second character.
+        // The budget runs out within the second character.
         #expect(run(budget: 3, steps: 12, text: Array("éé".utf8)).hasPrefix("éé\n</thin"))
     }
 
-    /// A grammar that waits for a call neither sees a thought nor forbids it.
+    /// A grammar that waits for a call receives no bytes of the reasoning and does not constrain it.
     @Test func aWaitingGrammarIsNotAskedInAThought() {
         final class Refusing: TokenConstraint {
             var seen: [Token] = []

@@ -39,7 +39,7 @@ import Testing
         #expect(mode(folder + "/history.jsonl") == 0o600)
     }
 
-    /// The directory may be there already, open to all, and the umask may allow everything.
+    /// Files and directories are private even in an existing directory that is open to all, and with a umask of 0.
     @Test func whatIsPrivateIsSoInAnyDirectory() throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         try FileManager.default.createDirectory(
@@ -54,7 +54,7 @@ import Testing
         #expect(names == ["history.jsonl", "sessions", "sessions/mine.json"])
     }
 
-    /// What cannot be read is not replaced by one new line.
+    /// An unreadable history file is not overwritten by a new line.
     @Test func aHistoryThatIsNoFileStays() throws {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         try FileManager.default.createDirectory(atPath: folder + "/history.jsonl", withIntermediateDirectories: true)

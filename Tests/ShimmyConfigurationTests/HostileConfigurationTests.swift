@@ -2,7 +2,7 @@ import ShimmyConfiguration
 import ShimmyTestSupport
 import Testing
 
-/// Files that are damaged in thousands of ways: each is read, or refused with its problems.
+/// Configuration files with random damage: each is read, or refused with a list of problems.
 @Suite struct HostileConfigurationTests {
     private static let text = """
         [server]
@@ -45,7 +45,7 @@ import Testing
     func strangeValuesAreReadOrRefused(value: String) {
         for setting in Settings.all {
             let file = read(Array("[\(setting.table)]\n\(setting.key) = \(value)\n".utf8))
-            // A number that a setting takes is one that it can use.
+            // An accepted number is usable by its setting.
             for text in file.values.values where file.problems.isEmpty { #expect(!text.contains("inf") && !text.contains("nan")) }
         }
         for key in ["context", "slots", "keep_alive", "pin", "preload", "lora", "aliases", "temperature", "seed", "max_tokens", "stop", "system"] {
@@ -53,7 +53,7 @@ import Testing
         }
     }
 
-    /// toml++ asserts for these.
+    /// toml++ fails an assertion for these texts.
     @Test(arguments: ["[", "[[", "[=", "[ %x]", "a = 1\n[[ *]]", "a = [\n [1]\n]\n[é]"]) func headersWithoutANameAreRefused(text: String) {
         #expect(read(Array(text.utf8)).problems.count == 1)
     }
@@ -62,7 +62,7 @@ import Testing
         #expect(read(Array("[model.a]\nlora = [\n[\n]\n]\n".utf8)).problems.allSatisfy { !$0.message.contains("the name of a table") })
     }
 
-    /// The parser recurses: depth must be refused before it ends the process.
+    /// Deep nesting is refused before the recursive parser overflows the stack.
     @Test(arguments: ["[", "{a=", "[[", "a."]) func deepFilesAreRefused(piece: String) {
         let file = read(Array(("a = " + String(repeating: piece, count: 20_000)).utf8))
         #expect(!file.problems.isEmpty)

@@ -5,9 +5,9 @@ import ShimmyModels
 import ShimmyTestSupport
 import Testing
 
-/// What becomes of a folder: names, types, values and metadata, read back from the file.
+/// The result of a conversion: names, types, values and metadata, read back from the file.
 @Suite struct ConversionTests {
-    /// Converts, and returns the header with the file's bytes from the first tensor on.
+    /// Converts the folder. Returns the header and the file's bytes from the first tensor on.
     private func convert(_ fixture: FolderFixture) throws -> (header: GGUFHeader, data: [UInt8]) {
         try fixture.writeWeights()
         let target = fixture.path + "/out.gguf"
@@ -30,7 +30,7 @@ import Testing
         }
     }
 
-    /// By the definition of IEEE 754's binary16.
+    /// Returns the value of a half-precision number (IEEE 754 binary16).
     private func half(_ bits: UInt16) -> Float {
         let (exponent, fraction) = (Int(bits >> 10 & 31), Float(bits & 1023))
         let magnitude = exponent == 0 ? fraction * 0x1p-24 : (1024 + fraction) * Float(sign: .plus, exponent: exponent - 25, significand: 1)
@@ -51,11 +51,11 @@ import Testing
             Set(file.header.tensors.map(\.name)).isSuperset(of: [
                 "token_embd.weight", "output_norm.weight", "blk.0.attn_q.weight", "blk.0.ffn_norm.weight",
             ]))
-        // Shapes have a row's length first; matrices take half the place, norms stay exact.
+        // Shapes begin with the row length. Matrices become half precision, norms stay in single precision.
         #expect(file.header.tensors.first { $0.name == "blk.0.ffn_down.weight" }?.shape == [16, 8])
         #expect(file.header.tensors.allSatisfy { ($0.type.name == "F32") == ($0.shape.count == 1) })
         #expect(try values("blk.0.attn_v.weight", file) == (0..<32).map { Float($0) })
-        // Two heads of four rows: the second half of each lies between the rows of the first.
+        // Two heads of four rows: the rows of the second half of a head are interleaved with those of the first half.
         let rows = try values("blk.0.attn_q.weight", file).enumerated().filter { $0.offset % 8 == 0 }.map { Int($0.element) / 8 }
         #expect(rows == [0, 2, 1, 3, 4, 6, 5, 7])
     }
@@ -68,7 +68,7 @@ import Testing
             ]
         ])
         let factors = try values("rope_freqs.weight", try convert(fixture))
-        // Wave lengths of 2π and 200π tokens: the first turns fast enough to stay, the second is stretched in full.
+        // Wavelengths of 2π and 200π tokens: the first is short enough to stay unchanged, the second is scaled fully.
         #expect(factors == [1, 8])
     }
 
@@ -119,7 +119,7 @@ import Testing
         fixture.add("bert.embeddings.token_type_embeddings.weight", 2, 8)
         fixture.add("bert.pooler.dense.weight", 8, 8)
         fixture.add("classifier.weight", 1, 8)
-        #expect(throws: ConversionError.self) { try convert(fixture) }  // no layers at all is no usable number
+        #expect(throws: ConversionError.self) { try convert(fixture) }  // 0 is not a valid number of layers
         try fixture.write(
             "config.json",
             [
@@ -132,7 +132,7 @@ import Testing
     }
 }
 
-/// What cannot be converted says so, and nothing that a file claims is believed.
+/// Refusals of folders that cannot be converted, and of false claims in their files.
 @Suite struct RefusalTests {
     private func message(_ fixture: FolderFixture) -> String {
         do {
@@ -181,7 +181,7 @@ import Testing
         #expect(message(fixture).contains("missing"))
     }
 
-    /// Every byte of a header may be wrong: never a crash, never more memory than the file could need.
+    /// A wrong byte anywhere in a header causes neither a crash nor excessive memory use.
     @Test func damagedHeadersAreRefused() throws {
         let fixture = try FolderFixture()
         try fixture.makeLlama()
@@ -196,7 +196,7 @@ import Testing
             case 1: for _ in 0..<3 { bytes[Int.random(in: 0..<900, using: &random)] = .random(in: 0...255, using: &random) }
             case 2: for index in 0..<8 { bytes[index] = .random(in: 0...255, using: &random) }
             default:
-                // Digits of shapes and offsets.
+                // The digits of shapes and offsets.
                 let digits = bytes.indices.prefix(2000).filter { (48...57).contains(bytes[$0]) }
                 for _ in 0..<2 { bytes[digits.randomElement(using: &random)!] = .random(in: 48...57, using: &random) }
             }

@@ -1,10 +1,10 @@
 import Foundation
 import ShimmyJSON
 
-/// A folder as the hub has it, with made-up weights.
+/// A folder in the layout of the Hugging Face hub, with made-up weights.
 final class FolderFixture {
     let path: String
-    /// Tensors of the one file: type, shape, bytes.
+    /// The tensors of the weight file.
     var tensors: [(name: String, type: String, shape: [Int], bytes: [UInt8])] = []
 
     init() throws {
@@ -27,10 +27,10 @@ final class FolderFixture {
         tensors.append((name, "F32", shape, bytes))
     }
 
-    /// Adds a tensor of numbers that count up.
+    /// Adds a tensor with the values 0, 1, 2 and so on.
     func add(_ name: String, _ shape: Int...) { add(name, shape, (0..<shape.reduce(1, *)).map { Float($0) }) }
 
-    /// Writes model.safetensors.
+    /// Writes the tensors to a SafeTensors file.
     func writeWeights(to name: String = "model.safetensors") throws {
         var header: JSONObject = ["__metadata__": ["format": "pt"]]
         var offset = 0
@@ -46,7 +46,7 @@ final class FolderFixture {
         try write(name, length + text + tensors.flatMap(\.bytes))
     }
 
-    /// Two layers of Llama, with two heads and a cut tokenizer.
+    /// Writes a small Llama model with two heads and a reduced tokenizer.
     func makeLlama(_ changes: JSONObject = [:]) throws {
         var config: JSONObject = [
             "architectures": ["LlamaForCausalLM"], "hidden_size": 8, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2,

@@ -4,7 +4,7 @@ import ShimmyJSON
 import ShimmyTestSupport
 import Testing
 
-/// Folders whose headers and JSON are damaged in thousands of ways: each is converted, or refused with a reason.
+/// Folders with random damage in headers and JSON: each is converted, or refused with a reason.
 @Suite struct HostileFolderTests {
     private static let files = ["config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors"]
 
@@ -16,10 +16,10 @@ import Testing
         return (folder, Dictionary(uniqueKeysWithValues: files))
     }
 
-    /// Rotations as their configuration has most to say of them.
+    /// The RoPE scaling type with the most parameters.
     private static let stretched: JSON = ["rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32.0]
 
-    /// Whether the folder is converted. Anything but a `ConversionError` would fail the test, a crash ends it.
+    /// Returns whether the folder can be converted. Throws errors other than `ConversionError`.
     private func converts(_ folder: FolderFixture) throws -> Bool {
         do {
             let hub = try HubFolder(path: folder.path)
@@ -37,7 +37,7 @@ import Testing
         var converted = 0
         for _ in 0..<200 {
             let name = Self.files.randomElement(using: &random)!
-            // Of weights the header is what is read; a damaged value is a value.
+            // In weight files only damage to the header matters: any bytes are valid tensor values.
             try folder.write(name, Damage.apply(to: files[name]!, using: &random))
             converted += try converts(folder) ? 1 : 0
             try folder.write(name, files[name]!)
@@ -72,7 +72,7 @@ import Testing
         .string(String(repeating: "x", count: 5000)),
     ]
 
-    /// The value with something in it replaced.
+    /// Returns the value with one random part replaced.
     private static func changed(_ value: JSON, using random: inout SeededGenerator) -> JSON {
         if Int.random(in: 0..<4, using: &random) > 0 {
             if let object = value.objectValue, !object.isEmpty {
@@ -102,7 +102,7 @@ import Testing
 
     private static let tests = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     private static let corpus = tests.appending(path: "Corpus/safetensors")
-    /// What is wrong with each file of the corpus whose name begins with `bad-`.
+    /// The expected refusal of each corpus file whose name begins with `bad-`.
     private static let reasons = [
         "no-json": "is no JSON", "no-object": "is no object", "header-long": "is cut or damaged", "header-cut": "is cut or damaged",
         "short": "is too short for a SafeTensors file", "data-cut": "tensor a in", "offsets-turned": "tensor a in", "offsets-wrap": "tensor a in",
@@ -117,7 +117,7 @@ import Testing
         }
     }
 
-    /// Why the folder is not described; nil if it is.
+    /// Returns why the folder is refused, or nil if it is accepted.
     private func refusal(of folder: FolderFixture) -> String? {
         do throws(ConversionError) { _ = try HubFolder(path: folder.path).describe() } catch { return error.description }
         return nil
@@ -162,7 +162,7 @@ import Testing
             try folder.write("model.safetensors", withUnsafeBytes(of: length.littleEndian) { Array($0) } + Array("{}".utf8))
             #expect(try !converts(folder))
         }
-        // A sparse file holds what its header claims; the header is still too long.
+        // A sparse file is as large as its header claims, but the header is still too long.
         try folder.write("model.safetensors", withUnsafeBytes(of: UInt64(64 << 20).littleEndian) { Array($0) } + Array("{}".utf8))
         #expect(truncate(folder.path + "/model.safetensors", 1 << 30) == 0)
         #expect(try !converts(folder))

@@ -3,7 +3,7 @@ import ShimmyConversion
 import ShimmyTestSupport
 import Testing
 
-/// How a converted file comes to its place: whole, alone, and only where there is room for it.
+/// Placement of a converted file: complete, without leftovers, and only with enough disk space.
 @Suite struct PlacingTests {
     private let fixture: FolderFixture
     private var target: String { fixture.path + "/made/out.gguf" }
@@ -44,7 +44,7 @@ import Testing
         #expect(try made == ["other.gguf"])
     }
 
-    /// Another process may convert the same folder.
+    /// Two conversions of the same folder at a time do not interfere with each other.
     @Test func twoAtOnceDoNotMix() throws {
         let converter = try converter()
         try converter.convert(to: target)

@@ -1,7 +1,7 @@
 import ShimmyCore
 import Testing
 
-/// How many elements two sequences begin with, counted in blocks or one by one.
+/// The length of the common prefix of two sequences, with block-wise and element-wise comparison.
 @Suite struct CommonPrefixTests {
     @Test(arguments: [0, 1, 1023, 1024, 1025, 2048, 5000]) func tokensAreComparedInBlocks(count: Int) {
         let text = (0..<count).map { Token($0) }

@@ -3,7 +3,7 @@ import ShimmyCore
 import Synchronization
 import Testing
 
-/// Files and folders whose content and place others decide.
+/// Files and folders whose content and location are outside the server's control.
 @Suite struct FileTests {
     private final class TestFolder: Sendable {
         let path: String
@@ -37,7 +37,7 @@ import Testing
         #expect(RegularFile.read(folder.path, limit: 1 << 20) == nil)
     }
 
-    /// Opening one would wait for its writer for ever.
+    /// A pipe is refused, because opening it would block until a writer opens it.
     @Test(.timeLimit(.minutes(1))) func aPipeIsNotRead() throws {
         #expect(mkfifo(folder.path + "/pipe", 0o600) == 0)
         #expect(RegularFile.read(folder.path + "/pipe", limit: 1 << 20) == nil)
@@ -72,7 +72,7 @@ import Testing
         #expect(folder.has("other/a"))
     }
 
-    /// Whoever keeps models on another disk may link the directory as a whole.
+    /// The directory itself may be a symbolic link, for example to another disk.
     @Test func theDirectoryItselfMayBeALink() throws {
         try folder.write("other/repo/a")
         try folder.link("linked", to: "other")
@@ -92,7 +92,7 @@ import Testing
         #expect(folder.has("own/user/repo"))
     }
 
-    // MARK: Disks that do not answer
+    // MARK: Unresponsive disks
 
     private final class Gate: Sendable {
         private let condition = NSCondition()
@@ -115,11 +115,11 @@ import Testing
         let (disk, gate) = (DiskWork(pool: pool), Gate())
         for _ in 0..<2 { await #expect(throws: DiskWork.NoAnswer()) { try await disk.run(patience: 0.01) { gate.pass() } } }
         #expect(disk.isStuck)
-        // New work is not even begun.
+        // New work does not start.
         let begun = gate.begun
         await #expect(throws: DiskWork.NoAnswer()) { try await disk.run(patience: 3600) { gate.pass() } }
         #expect(gate.begun == begun)
-        // Other work of the pool goes on.
+        // Other work of the pool continues.
         #expect(try await pool.run { _ in 1 } == 1)
         gate.open()
         while disk.isStuck { await Task.yield() }
@@ -144,7 +144,7 @@ import Testing
         #expect(MemoryUse(weights: .max, cache: .max, compute: 1).total == .max)
     }
 
-    /// What a file or an option says of the context may be any number.
+    /// The context length of a file or an option is clamped, whatever its value.
     @Test(arguments: [Int.min, -1, 0, 1, 1 << 40, Int.max]) func contextsAreBounded(length: Int) {
         for trained in [nil, Int.min, 0, Int.max] {
             let generation = EngineShape.generation(contextLength: length, trained: trained, slots: 256)

@@ -3,7 +3,7 @@ import ShimmyCore
 import Synchronization
 import Testing
 
-/// Lets a test hold work at a place until it says go.
+/// A gate that blocks work until the test opens it.
 private final class Gate: @unchecked Sendable {
     private let condition = NSCondition()
     private var isOpen = false
@@ -33,7 +33,7 @@ private final class Counter: Sendable {
         @Sendable func depth(_ left: Int) -> Int {
             left == 0 ? 0 : 1 + withUnsafeTemporaryAllocation(byteCount: 1024, alignment: 8) { _ in depth(left - 1) }
         }
-        // About 20 MB of stack: more than any default.
+        // About 20 MB of stack, more than any default size.
         #expect(try await pool.run { _ in depth(20_000) } == 20_000)
     }
 

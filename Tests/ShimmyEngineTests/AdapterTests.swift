@@ -3,7 +3,7 @@ import ShimmyEngine
 import ShimmyTestSupport
 import Testing
 
-/// Sequences with different adapters beside each other: never in one step, never on each other's cells, in fair turns.
+/// Concurrent sequences with different adapters: they never share a step or cells, and take fair turns.
 @Suite struct AdapterTests {
     private static func set(_ index: Int, _ scale: Float = 1) -> AdapterSet { AdapterSet([.init(index: index, scale: scale)]) }
 
@@ -76,7 +76,7 @@ import Testing
         #expect(drive.cachedPromptTokens == [1: 0, 2: 0, 3: 40, 4: 0])
     }
 
-    /// The gap between a stream's tokens holds the other sets' turns too, so prefill gets what is left of it.
+    /// The gap between a stream's tokens includes the turns of other sets, so that prefill gets only the remaining time.
     @Test func prefillLeavesRoomForTheStreamsOfOtherSets() {
         func rows(_ second: AdapterSet) -> Int {
             let drive = EngineDrive(cells: 4000, batchTokens: 256, timing: .init(step: 0.02, stream: 0.001, row: 0.001))
@@ -92,7 +92,7 @@ import Testing
         #expect(beside >= 16 && beside < alone)
     }
 
-    /// Whoever asks for many sets gets no more of the prefill for it.
+    /// An owner with many adapter sets gets no larger share of the prefill.
     @Test func ownersShareWhateverAdaptersTheyAskFor() {
         let drive = EngineDrive(cells: 8000, slots: 16, batchTokens: 16, timing: .init(row: 0.01))
         for id in 1...6 as ClosedRange<UInt64> {
@@ -119,7 +119,7 @@ import Testing
         #expect(most == 8 && drive.finished.count == 20 && drive.isConsistent)
     }
 
-    /// Sets that run already do not keep others from their turn by ever new requests.
+    /// New requests for running sets do not starve a waiting set.
     @Test func aSetThatWaitsIsNotPassedForEver() {
         let drive = EngineDrive(cells: 4000, slots: 64)
         var id: UInt64 = 0

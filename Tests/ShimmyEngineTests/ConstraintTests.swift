@@ -2,9 +2,9 @@ import ShimmyCore
 import ShimmyEngine
 import Testing
 
-/// Sampling under a constraint: nothing else is said, and what is said is distributed as if the rest did not exist.
+/// Sampling under a constraint: only allowed tokens are drawn, with the distribution of the model restricted to them.
 @Suite struct ConstraintTests {
-    /// Allows some tokens, and may force some; remembers what it was told.
+    /// A constraint that allows some tokens, optionally forces some, and records the tokens that it receives.
     private final class Fixed: TokenConstraint, ConstraintSource, @unchecked Sendable {
         var forced: [Token]
         let mask: TokenMask?
@@ -35,7 +35,7 @@ import Testing
     }
 
     @Test func theLikeliestAllowedTokenIsTakenAtTemperatureZero() {
-        // The best twenty are refused.
+        // The constraint refuses the 20 most likely tokens.
         let logits = (0..<100).map { Float(100 - $0) }
         let constraint = Fixed([20, 21, 50])
         var sampler = sampler(constraint, temperature: 0)
@@ -44,7 +44,7 @@ import Testing
     }
 
     @Test(arguments: [8, 40]) func drawsAreDistributedAsAmongTheAllowedAlone(refused: Int) {
-        // Refused tokens are the likeliest; those that are left have odds of 4 to 2 to 1.
+        // The most likely tokens are refused; the remaining ones have odds of 4 to 2 to 1.
         let size = refused + 3
         let logits = (0..<refused).map { _ in Float(3) } + [Float(1.386_294_4), 0.693_147_2, 0]
         let first = Token(refused)
@@ -53,7 +53,7 @@ import Testing
         let draws = 14_000
         for _ in 0..<draws { counts[draw(&sampler, logits), default: 0] += 1 }
         #expect(counts.keys.allSatisfy { $0 >= first } && size == logits.count)
-        // Four standard deviations of 8,000, 4,000 and 2,000 expected.
+        // Four standard deviations from the expected 8,000, 4,000 and 2,000.
         #expect(abs(counts[first, default: 0] - 8000) < 235)
         #expect(abs(counts[first + 1, default: 0] - 4000) < 214)
         #expect(abs(counts[first + 2, default: 0] - 2000) < 166)
@@ -85,14 +85,14 @@ import Testing
         #expect(logprobs.map(\.drawn.token) == [7, 5])
     }
 
-    /// The end of a text is among what is allowed there: where nothing is, the text is not at its end.
+    /// Sampling fails if the constraint allows no token. A complete text would allow EOG.
     @Test func whereNothingIsAllowedTheAnswerFails() {
         var sampler = sampler(Fixed([]), temperature: 1)
         let tokens = drawAll(&sampler, [Float](repeating: 0, count: 50))
         #expect(tokens.isEmpty && sampler.obstacle == .noContinuation)
     }
 
-    /// A bias is a preference; what the constraint says is not.
+    /// The constraint takes precedence over a logit bias.
     @Test func theConstraintComesBeforeABias() {
         var parameters = SamplingParameters(temperature: 0)
         parameters.bias = [3: -100, 5: -100, 99: -100]
@@ -107,7 +107,7 @@ import Testing
         var sampler = SequenceSampler(SequenceSampling(SamplingParameters(), constraint: Fixed([])), endOfGeneration: nil, ends: [])
         let logits = [Float](repeating: 0, count: 50)
         #expect(drawAll(&sampler, logits).isEmpty)
-        // A draft that came true, and nothing after it.
+        // An accepted draft, after which the constraint allows no token.
         let constraint = Fixed([], forced: [7])
         let exhausted = SequenceSampler(SequenceSampling(SamplingParameters(), constraint: constraint), endOfGeneration: nil, ends: [])
         logits.withUnsafeBufferPointer { row in

@@ -31,7 +31,7 @@ import Testing
         #expect(seen.withLock { $0.isSubset(of: [0, 1]) && $0.contains(0) })
     }
 
-    /// Draws of many sequences, step by step.
+    /// Returns the tokens drawn for many sequences, step by step.
     private func drawn(members: Int) -> [[Token]] {
         let crew = Crew(name: "test", members: members)
         defer { crew.dismiss() }

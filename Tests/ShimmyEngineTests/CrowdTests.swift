@@ -3,21 +3,21 @@ import ShimmyEngine
 import ShimmyTestSupport
 import Testing
 
-/// Everything at once, with too little room for it: long shared prefixes, answers that outgrow the cells, drafts that come true and others that
-/// do not, prefixes from the disk, flexible work, cancellations.
+/// All features combined, with too few cells: long shared prefixes, answers that outgrow the cells, accepted and rejected drafts, prefixes
+/// from the disk, flexible work, cancellations.
 @Suite struct CrowdTests {
     private struct Request {
         var prompt: [Token]
         var maximum: Int
     }
 
-    /// Runs of a cycle, which guesses find, and now and then a jump, which they do not.
+    /// A repeating cycle, which drafts predict, with occasional jumps, which they do not.
     private static let rule: @Sendable ([Token]) -> Token = { tokens in
         let mixed = (tokens.suffix(4) + [Token(tokens.count)]).reduce(UInt64(17)) { ($0 &* 31 &+ UInt64(bitPattern: Int64($1))) % 1_000_003 }
         return mixed % 211 == 0 ? EngineDrive.endOfGeneration : tokens.count % 31 == 7 ? Token(1 + mixed % 60) : tokens.last! % 9 + 1
     }
 
-    /// Now and then a constraint leaves no choice for a while, sometimes for longer than a batch.
+    /// Occasional runs of forced tokens, some longer than a batch.
     private static let forced: @Sendable ([Token]) -> Int = { tokens in
         guard tokens[0] % 3 == 0, tokens.count % 5 == 0 else { return 0 }
         return tokens.count % 15 == 0 ? 70 : tokens.count % 10
@@ -67,11 +67,11 @@ import Testing
         }
     }
 
-    /// The test above is about all of these: were one of them never to happen, it would prove nothing of it.
+    /// Each of the situations that the test above covers really occurs in it.
     @Test func thereReallyIsACrowd() {
         var counters = SchedulerCounters()
         var (restored, together) = (0, 0)
-        // Answers that outgrow the cells, all of which end by length; and some that are not always what was guessed.
+        // Answers that outgrow the cells and all end by length, with some rejected drafts.
         let endless: @Sendable ([Token]) -> Token = { $0.count % 31 == 7 ? Token(1 + $0.count % 60) : $0.last! % 9 + 1 }
         for seed in 0..<8 {
             let drive = EngineDrive(

@@ -3,7 +3,7 @@ import ShimmyEngine
 import Synchronization
 import Testing
 
-/// Batches of texts, with a runner whose vectors are the texts themselves.
+/// Batches of texts, with a runner that returns the texts as vectors.
 @Suite struct EmbeddingEngineTests {
     private struct Broken: Error {}
 
@@ -30,14 +30,14 @@ import Testing
         return try await EmbeddingEngine.start(name: "test", queue: queue, target: target, turn: turn) { Runner(limits: limits, batches: batches) }
     }
 
-    /// Batches are as large as the time allows that other engines' streams leave; one text is computed in any case.
+    /// A batch contains as many texts as fit into the time that other engines' streams leave, and at least one.
     @Test(arguments: [(1000, [1, 4, 4]), (1e-9, [1, 1, 1, 1, 1, 1, 1, 1, 1])] as [(Double, [Int])])
     func othersStreamsAreHeldUpByTheirGap(gap: Double, sizes: [Int]) async throws {
         let (batches, turn) = (Batches(), ComputeTurn())
         let other = ComputeTurn.Member(turn)
         other.note(streams: true)
         let engine = try await Self.engine(batches, target: StepTarget(gap: gap), turn: turn)
-        // The first one tells how long a token takes.
+        // The first text measures the time per token.
         _ = try await engine.embed([[1, 2]])
         _ = try await engine.embed(Array(repeating: [1, 2], count: 8))
         #expect(batches.sizes.withLock { $0 } == sizes)
@@ -87,7 +87,7 @@ import Testing
         for _ in 0..<50 {
             let task = Task { try await engine.embed(Array(repeating: [1, 2, 3], count: 100)) }
             task.cancel()
-            // Either it was faster, or it was cancelled; it never hangs.
+            // The task finishes or is cancelled; it never hangs.
             if let vectors = try? await task.value { #expect(vectors.count == 100) }
         }
         let vectors = try await engine.embed([[5]])

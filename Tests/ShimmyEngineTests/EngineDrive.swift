@@ -2,39 +2,39 @@ import ShimmyCore
 import ShimmyEngine
 import ShimmyTestSupport
 
-/// Runs a scheduler against a scripted runner, step by step, and checks both after each one.
+/// Runs a scheduler against a scripted runner, step by step, and checks both after each step.
 final class EngineDrive {
     var scheduler: Scheduler
     var runner: ScriptedRunner
-    /// The text of each sequence so far, and how it ended.
+    /// The generated tokens of each sequence so far.
     var generated: [UInt64: [Token]] = [:]
     var finished: [UInt64: FinishReason] = [:]
     var failed: Set<UInt64> = []
     var cachedPromptTokens: [UInt64: Int] = [:]
     var divergences: [UInt64: Divergence] = [:]
-    /// Log probabilities of prompts.
+    /// The log probabilities of prompts.
     var scores: [UInt64: [TokenLogprobs]] = [:]
     var isConsistent = true
-    /// Chunks beyond the runner's limits.
+    /// The number of chunks that exceeded the runner's limits.
     var refused = 0
-    /// Tokens of the clients' predictions, as the ends told them.
+    /// The token counts of the clients' predictions, as reported when the sequences end.
     var predictions: [UInt64: PredictionCount] = [:]
-    /// Prefixes that come back from the disk when their sequences start; nil for those that turn out damaged.
+    /// The prefixes that are restored from the disk when their sequences start; nil if the file is damaged.
     var stored: [UInt64: [Token]?] = [:]
     var restored = 0
-    /// Steps in a row that did nothing though there was something to do.
+    /// The number of consecutive steps that computed nothing although there was work, and its max.
     var (emptySteps, mostEmptySteps) = (0, 0)
     let timing: Timing?
     static let endOfGeneration: Token = 0
 
-    /// How long a pretended step takes: seconds for a step, for a stream's row in it, for any other row.
+    /// The duration of a simulated step in seconds: per step, per row of a stream, and per other row.
     struct Timing {
         var step = 0.0
         var stream = 0.0
         var row = 0.0
     }
 
-    /// The next token counts up from the last one; what `rule` says otherwise.
+    /// Creates a drive. By default the next token is the last one plus 1; `rule` replaces that.
     init(
         cells: Int = 64, contextLength: Int? = nil, slots: Int = 4, batchTokens: Int = 16, canRewind: Bool = true,
         running: Int? = nil, timing: Timing? = nil, isDeterministic: Bool = false, outputs: Int? = nil, window: Int = 0,
@@ -67,9 +67,9 @@ final class EngineDrive {
         runner.removeSequence(SequenceID(id))
     }
 
-    /// One step; returns what it computed.
-    /// - slowdown: how many times as long as usual the scheduler expects the step to take.
-    /// - factor: how many times as long as usual the step really takes.
+    /// Runs one step and returns the batch that it computed.
+    /// - slowdown: the scheduler's expected duration of the step, as a multiple of the usual one.
+    /// - factor: the actual duration of the step, as a multiple of the usual one.
     @discardableResult
     func step(beside others: Int = 0, holding held: Set<UInt64> = [], slowdown: Double = 1, lasting factor: Double = 1) -> Batch {
         let wasIdle = scheduler.isIdle
@@ -129,7 +129,7 @@ final class EngineDrive {
         }
     }
 
-    /// Steps until nothing is left; false when that takes too many.
+    /// Runs steps until no work remains. Returns false if that takes more than `steps` steps.
     func runToEnd(atMost steps: Int = 2000) -> Bool {
         for _ in 0..<steps {
             if scheduler.isIdle { return true }
@@ -140,6 +140,6 @@ final class EngineDrive {
 }
 
 extension Batch {
-    /// Tokens per sequence.
+    /// The number of tokens per sequence.
     var shape: [UInt64: Int] { Dictionary(uniqueKeysWithValues: chunks.map { ($0.sequence.rawValue, $0.tokens.count) }) }
 }

@@ -3,12 +3,11 @@ import ShimmyEngine
 import ShimmyTestSupport
 import Testing
 
-/// The engine with its thread: streams, cancellation, failure, shutdown.
+/// The engine and its thread: streams, cancellation, failure, shutdown.
 @Suite(.timeLimit(.minutes(1))) struct EngineHandleTests {
     private struct NoRunner: Error {}
     private struct Broken: Error {}
-    /// Room for a sequence that no test lives to see the end of, however late a test gets its turn: a scripted step takes longer the more
-    /// tokens there are.
+    /// Limits for a sequence that outlasts every test, even on a slow machine: a scripted step takes longer the more tokens there are.
     private static let limits = RunnerLimits(cells: 1 << 21, contextLength: 1 << 20, slots: 4, batchTokens: 64, canRewind: true)
     private static let endless = 1_000_000
 
@@ -20,7 +19,7 @@ import Testing
         SequenceRequest(prompt: prompt, maximumTokens: maximum, sampling: SamplingParameters())
     }
 
-    /// All tokens of a stream and its end.
+    /// Returns all tokens of a stream and its last delivery.
     private func collect(_ stream: TokenStream) async throws -> (tokens: [Token], last: TokenDelivery?) {
         var tokens: [Token] = []
         var last: TokenDelivery?
@@ -31,7 +30,7 @@ import Testing
         return (tokens, last)
     }
 
-    /// Waits until the engine has nothing to do; the suite's time limit bounds it.
+    /// Waits until the engine is idle. The suite's time limit bounds the wait.
     private func waitForQuiet(_ engine: EngineHandle) async {
         while engine.statistics.running + engine.statistics.waiting > 0 { await Task.yield() }
     }

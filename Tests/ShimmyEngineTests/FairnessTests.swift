@@ -2,7 +2,7 @@ import ShimmyCore
 import ShimmyEngine
 import Testing
 
-/// Who comes first when there is more work than time.
+/// The order of sequences under overload.
 @Suite struct FairnessTests {
     private let alice = Owner("alice")
     private let bob = Owner("bob")
@@ -15,7 +15,7 @@ import Testing
         for _ in 0..<6 { drive.step() }
         #expect(drive.finished[101] == .length)
         #expect(drive.runToEnd(atMost: 5000) && drive.isConsistent && drive.finished.count == 101)
-        // Those who made way go on where they were.
+        // Preempted sequences resume where they stopped.
         for id in 1...100 as ClosedRange<UInt64> {
             let first = Token(id) * 100
             #expect(drive.generated[id] == Array(first + 1...first + 50))
@@ -39,7 +39,7 @@ import Testing
         let drive = EngineDrive(cells: 4000, contextLength: 1000, slots: 8)
         drive.submit(1, Array(repeating: 1, count: 900), maximumTokens: 2, owner: alice)
         for _ in 0..<30 { drive.step() }
-        // Bob was never here: he gets his half from now on, not what Alice had before.
+        // Bob is new: he gets half of the time from now on, but no compensation for Alice's earlier use.
         drive.submit(2, Array(repeating: 2, count: 400), maximumTokens: 2, owner: bob)
         var computed: [UInt64: Int] = [:]
         for _ in 0..<16 { computed.merge(drive.step().shape, uniquingKeysWith: +) }
@@ -55,7 +55,7 @@ import Testing
             drive.step()
         }
         #expect(drive.finished[2] != nil)
-        // Short ones kept coming; the long one had its turn nevertheless.
+        // The long prompt gets its turn although short ones keep arriving.
         #expect(drive.finished[1] != nil)
     }
 

@@ -3,14 +3,14 @@ import ShimmyEngine
 import ShimmyTestSupport
 import Testing
 
-/// Tokens that constraints force: they come many at once, and are computed like prompts, within the batch and within the time.
+/// Tokens that constraints force: many can be added at once. They are computed like prompts, within the batch size and the time budget.
 @Suite struct ForcedTokensTests {
-    /// After every token, so many are forced.
+    /// Returns a rule that forces `count` tokens after each token.
     private static func always(_ count: Int) -> @Sendable ([Token]) -> Int { { _ in count } }
     private static func text(from prompt: Token, _ count: Int) -> [Token] { Array(prompt + 1...prompt + Token(count)) }
 
     @Test func theBatchIsNeverExceeded() {
-        // Eight choices with 110 forced tokens each, and a long prompt beside them.
+        // Eight choices with 110 forced tokens each, and a long prompt at the same time.
         let drive = EngineDrive(
             cells: 6000, contextLength: 2000, slots: 16, batchTokens: 256, timing: .init(step: 0.01, stream: 0.002, row: 0.0004),
             forced: Self.always(110))
@@ -21,7 +21,7 @@ import Testing
         for id in 1...8 as ClosedRange<UInt64> { #expect(drive.generated[id] == Self.text(from: Token(id) * 10_000, 300)) }
     }
 
-    /// As `StepTimeTests` has it for prompts alone: forced tokens of many streams do not break the gap, and everybody goes on in each step.
+    /// Forced tokens of many streams keep the gap, and each stream progresses in each step. `StepTimeTests` tests the same for prompts.
     @Test(arguments: [0.0004, 0.001, 0.004]) func theGapIsKeptAndEverybodyGoesOn(row: Double) {
         let drive = EngineDrive(
             cells: 20_000, contextLength: 4000, slots: 8, batchTokens: 256, timing: .init(step: 0.004, stream: 0.002, row: row),
@@ -36,7 +36,7 @@ import Testing
             let batch = drive.step()
             let streams = batch.chunks.count(where: \.continuesStream)
             #expect(streams == 5, "a stream is left out")
-            // No step of five streams and nothing else was ever measured, so that estimates are rougher than in `StepTimeTests`.
+            // The model has no measurement of a step with five streams alone, so that its estimates are less exact than in `StepTimeTests`.
             #expect(0.004 + 0.002 * Double(streams) + row * Double(batch.tokenCount - streams) <= 0.115)
             let forced = batch.chunks.filter(\.continuesStream).map(\.tokens.count)
             #expect((forced.dropFirst().max() ?? 0) - (forced.dropFirst().min() ?? 0) <= 63)
@@ -70,7 +70,7 @@ import Testing
         #expect(shapes(0) == shapes(3) && shapes(0).contains(16))
     }
 
-    /// Sets of adapters take turns: their forced tokens share the time of one gap.
+    /// Adapter sets take turns, and their forced tokens share the time of one gap.
     @Test func setsOfAdaptersShareTheTimeOfForcedTokens() {
         let drive = EngineDrive(
             cells: 20_000, contextLength: 4000, slots: 8, batchTokens: 256, timing: .init(step: 0.004, stream: 0.002, row: 0.001),

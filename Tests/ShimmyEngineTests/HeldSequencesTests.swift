@@ -3,7 +3,7 @@ import ShimmyEngine
 import ShimmyTestSupport
 import Testing
 
-/// Sequences whose constraint is still being worked out: nothing is drawn for them, and nobody else waits.
+/// Sequences whose mask is not ready: no token is drawn for them, and no other sequence waits.
 @Suite struct HeldSequencesTests {
     private static func text(from prompt: Token, _ count: Int) -> [Token] { Array(prompt + 1...prompt + Token(count)) }
 
@@ -42,7 +42,7 @@ import Testing
         #expect(drive.runToEnd() && drive.isConsistent && drive.generated[1] == Self.text(from: 100, 40))
     }
 
-    /// Guesses come true, but what follows them cannot be drawn in the same step.
+    /// Accepted drafts are correct even if the token after them cannot be drawn in the same step.
     @Test(arguments: 1...4) func guessesWithoutATokenAfterThemAreComputedAgain(most: Int) {
         let drive = EngineDrive(cells: 400, batchTokens: 32, timing: .init(step: 0.01, stream: 0.002, row: 0.0001))
         drive.runner.drawsAtMost = most
@@ -50,7 +50,7 @@ import Testing
         #expect(drive.runToEnd() && drive.isConsistent && drive.generated[1] == Self.text(from: 100, 60))
     }
 
-    /// Whoever is held for how long, the answers are those of sequences that nobody holds.
+    /// Holding sequences, for any time, does not change the answers.
     @Test(arguments: 0..<20 as Range<UInt64>) func answersDoNotDependOnWhoIsHeld(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
         let drive = EngineDrive(

@@ -3,7 +3,7 @@ import ShimmyEngine
 import ShimmyTestSupport
 import Testing
 
-/// What a client can make large does not make the engine's thread slow. The bounds are loose: what they are about took minutes.
+/// Large client inputs do not slow the engine's thread. The bounds are loose: the regressions that they detect took minutes.
 @Suite(.timeLimit(.minutes(2))) struct LargeInputTests {
     private static let limits = RunnerLimits(
         cells: 1 << 18, contextLength: 1 << 17, slots: 48, running: 32, batchTokens: 256, outputs: 64, canRewind: true)
@@ -14,7 +14,7 @@ import Testing
         return SequenceRequest(prompt: prompt, maximumTokens: 64, sampling: parameters, prediction: prediction)
     }
 
-    /// Steps of a model that takes no time; returns how long the scheduler took for each.
+    /// Runs steps of a model that takes no time. Returns the scheduler's time for each step.
     private func step(_ scheduler: inout Scheduler, _ count: Int) -> [Duration] {
         (0..<count).map { _ in
             let begin = ContinuousClock.now
@@ -25,7 +25,7 @@ import Testing
         }
     }
 
-    /// The n-grams of a prompt and a prediction are found once, not by each choice on the engine's thread.
+    /// The n-gram index of a prompt and a prediction is built once, not for each choice on the engine's thread.
     @Test func choicesShareWhatDraftsAreMadeFrom() {
         var random = SeededGenerator(seed: 1)
         let text = (0..<100_000).map { _ in Token.random(in: 0..<50_000, using: &random) }
@@ -36,7 +36,7 @@ import Testing
         #expect(ContinuousClock.now - begin < .milliseconds(500))
     }
 
-    /// A text in which every n-gram is the same is no slower than another.
+    /// A text in which all n-grams are equal is as fast as any other.
     @Test func aPredictionOfOneWordIsFollowedQuickly() {
         let drive = EngineDrive(cells: 4000, batchTokens: 64, timing: .init(step: 0.01, row: 0.001)) { $0.count % 3 == 0 ? 5 : 6 }
         let prediction = [Token](repeating: 6, count: 200_000)
@@ -46,7 +46,7 @@ import Testing
         #expect(ContinuousClock.now - begin < .seconds(20))
     }
 
-    /// 64 long prompts with one long beginning, which the first one computes for all.
+    /// 64 long prompts that wait for a common prefix do not slow the steps.
     @Test func longPromptsThatWaitCostTheStepsNothing() {
         var scheduler = Scheduler(limits: Self.limits)
         let common = (0..<20_000).map { Token($0 % 50_000) }
@@ -56,7 +56,7 @@ import Testing
         #expect(scheduler.isConsistent && scheduler.waitingCount == 63, "the others wait and share")
     }
 
-    /// Long prompts that have nothing in common wait for cells.
+    /// Long prompts without a common prefix that wait for cells do not slow the steps.
     @Test func longPromptsThatDoNotFitCostTheStepsLittle() {
         var scheduler = Scheduler(limits: Self.limits)
         for id in 0..<64 as Range<UInt64> {
@@ -69,7 +69,7 @@ import Testing
 
     // MARK: Sampling
 
-    /// Draws so many tokens from logits of a large vocabulary.
+    /// Draws `count` tokens from logits of a large vocabulary.
     private func draw(_ count: Int, vocabulary: Int, _ prompt: [Token], _ change: (inout SamplingParameters) -> Void) -> (tokens: [Token], Duration) {
         let sampling = request(prompt, change).sampling
         var sampler = SequenceSampler(sampling, endOfGeneration: 0, ends: [0])
@@ -98,7 +98,7 @@ import Testing
         #expect(repeated.1 < .milliseconds(20), "\(repeated.1)")
     }
 
-    /// The window that moves with the text says the same as a look at the text.
+    /// The incrementally updated repetition window equals one computed from the whole text.
     @Test func theRepetitionWindowMovesWithTheText() {
         let vocabulary = 40
         var parameters = SamplingParameters(temperature: 0)

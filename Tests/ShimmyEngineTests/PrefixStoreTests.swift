@@ -5,7 +5,7 @@ import ShimmyEngine
 import ShimmyTestSupport
 import Testing
 
-/// Prefixes that outlive the process: an engine that ends and another that begins, over one directory.
+/// Prefixes that outlive the process: successive engines that share a directory.
 @Suite(.timeLimit(.minutes(1))) final class PrefixStoreTests {
     private let directory = FileManager.default.temporaryDirectory.appending(path: "prefixes-\(UUID().uuidString)")
     private static let limits = RunnerLimits(cells: 2048, contextLength: 1024, slots: 4, batchTokens: 64, canRewind: true)
@@ -18,7 +18,7 @@ import Testing
         return PrefixFolder(path: directory.path(percentEncoded: false), limit: limit, memory: memory, logger: logger)
     }
 
-    /// Starts an engine, asks it, stops it; returns the tokens, and how many of the prompt's were cached and restored.
+    /// Starts an engine, sends one request and stops it. Returns the tokens, and how many prompt tokens were cached and restored.
     private func life(
         _ prompt: [Token] = prompt, identity: String = "a model", limit: Int = 1 << 20, canRewind: Bool = true, adapters: [String] = [],
         with set: AdapterSet = .none, isDeterministic: Bool = false
@@ -65,7 +65,7 @@ import Testing
     @Test func aModelThatCannotRewindTakesOnlyAWhole() async throws {
         _ = try await life(canRewind: false)
         #expect(try await life(Self.prompt.prefix(120) + [7], canRewind: false).restored == 0)
-        // All that was computed: the prompt and two of three generated tokens.
+        // All computed tokens: the prompt and two of three generated tokens.
         #expect(try await life(Self.prompt + [1, 2, 50], canRewind: false).restored == 202)
     }
 
@@ -81,7 +81,7 @@ import Testing
         #expect(try await life(adapters: ["a"]).restored == 0)
         #expect(try await life(adapters: ["a"], with: AdapterSet([.init(index: 0, scale: 1)])).restored == 0)
         #expect(try await life(adapters: ["b"], with: half).restored == 0)
-        // The adapter counts by its content, wherever it stands in the list.
+        // The adapter's content is part of the key, not its index in the list.
         #expect(try await life(adapters: ["b", "a"], with: AdapterSet([.init(index: 1, scale: 0.5)])).restored == 199)
         #expect(try await life(adapters: ["a"], with: half).restored == 199)
     }
@@ -106,7 +106,7 @@ import Testing
     }
 
     @Test func theLeastRecentlyUsedGoWhenThereIsNoRoom() async throws {
-        // Each file takes 1,058 bytes: 48 of header, 5 for each of 202 tokens.
+        // Each file has 1,058 bytes: a header of 48 bytes, and 5 bytes for each of 202 tokens.
         _ = try await life([1] + Self.prompt.dropFirst(), limit: 2500)
         _ = try await life([2] + Self.prompt.dropFirst(), limit: 2500)
         _ = try await life([3] + Self.prompt.dropFirst(), limit: 2500)
@@ -162,7 +162,7 @@ import Testing
         for name in kept + leftovers {
             let file = directory.appending(path: name)
             try Data([1]).write(to: file)
-            // The last one of those that are kept may still be written.
+            // The last kept file may still be in the process of being written.
             guard name != kept.last else { continue }
             try FileManager.default.setAttributes([.modificationDate: longAgo], ofItemAtPath: file.path(percentEncoded: false))
         }
@@ -171,9 +171,9 @@ import Testing
         #expect(names.isSuperset(of: kept) && names.isDisjoint(with: leftovers) && names.count == kept.count + 1)
     }
 
-    // MARK: What is held in memory
+    // MARK: Memory
 
-    /// A prefix whose file has 1,050 bytes.
+    /// Returns a prefix whose file has 1,050 bytes.
     private static func stored(_ first: Token) -> StoredPrefix {
         StoredPrefix(tokens: [first] + prompt.dropFirst(), state: Array(repeating: UInt8(first), count: 202))
     }
@@ -200,7 +200,7 @@ import Testing
         let refused = await Self.read(other, from: store)
         #expect(refused == nil)
         leases = []
-        // The reader lets go in a moment, too; the suite's time limit bounds it.
+        // The reader releases its reference shortly after. The suite's time limit bounds the wait.
         while folder.heldBytes > 0 { await Task.yield() }
         let second = await Self.read(other, from: store)
         #expect(second?.prefix == other)
@@ -210,7 +210,7 @@ import Testing
         _ = try await life()
         let folder = folder()
         let store = try PrefixStore(folder: folder, identity: "a model")
-        // Nobody lives to see the end of these.
+        // These sequences outlast the test.
         let limits = RunnerLimits(cells: 1 << 21, contextLength: 1 << 20, slots: 4, batchTokens: 64, canRewind: true)
         let engine = try await EngineHandle.start(name: "test", options: EngineHandle.Options(store: store)) {
             ScriptedRunner(limits: limits) { _ in 5 }

@@ -1,7 +1,7 @@
 import ShimmyEngine
 import Testing
 
-/// Who gets into a full queue.
+/// Admission to a full queue.
 @Suite struct QueuePlacesTests {
     private let busy = Owner("busy")
     private let other = Owner("other")

@@ -4,7 +4,7 @@ import ShimmyEngine
 import ShimmyTestSupport
 import Testing
 
-/// llama.cpp's other samplers against their definitions, written down as plainly as possible.
+/// Comparison of llama.cpp's other samplers (DRY, XTC, Mirostat) with direct implementations of their definitions.
 @Suite struct SamplerReferenceTests {
     private static let count = 60
     private static let logits: [Float] = (0..<count).map { Float(cos(Double($0) * 2.3) * 3) }
@@ -30,7 +30,8 @@ import Testing
 
     // MARK: DRY
 
-    /// The longest text before a token's earlier occurrence that is also the end of all, for every token: by trying every place.
+    /// Returns, for each token, the length of the longest text before one of its occurrences that is also a suffix of `tokens`. Tries all
+    /// positions.
     private static func repetitions(_ tokens: [Token], stopping isBreaker: (Token) -> Bool) -> [Token: Int] {
         var lengths: [Token: Int] = [:]
         for place in tokens.indices.dropFirst() where !isBreaker(tokens[place]) {
@@ -47,7 +48,7 @@ import Testing
         var random = SeededGenerator(seed: 5)
         let breaker: Token = 4
         for round in 0..<200 {
-            // Few different tokens repeat themselves often.
+            // A small set of tokens causes many repetitions.
             let prompt = (0..<Int.random(in: 1...60, using: &random)).map { _ in Token.random(in: 0...4, using: &random) }
             var penalty = RepetitionPenalty(multiplier: 0.7)
             penalty.base = 1.3
@@ -72,7 +73,7 @@ import Testing
     }
 
     @Test func breakersOfSeveralTokensEndRepetitionsToo() {
-        // 7 8 is a breaker: what comes before it does not count.
+        // The tokens 7 8 are a sequence breaker: a match does not extend across them.
         let breakers = SequenceBreakers([7: [[8]]])
         let finder = { (tokens: [Token]) -> Token in
             var sampler = self.sampler(prompt: tokens, breakers: breakers) {
@@ -129,7 +130,7 @@ import Testing
 
     private static func sortedProbabilities() -> [Double] { probabilities(logits).sorted(by: >) }
 
-    /// Every draw has to come from what the bound leaves, and the bound follows what was drawn.
+    /// Each drawn token is within the bound, and the bound follows the surprise of the drawn tokens.
     @Test(arguments: [Mirostat.Version.first, .second]) func theBoundFollowsTheSurprise(version: Mirostat.Version) {
         var mirostat = Mirostat(version: version)
         mirostat.target = 2

@@ -3,7 +3,7 @@ import ShimmyEngine
 import ShimmyTestSupport
 import Testing
 
-/// What the scheduler decides, step by step.
+/// The scheduler's decisions, step by step.
 @Suite struct SchedulerTests {
     @Test func aPromptIsComputedInChunksAndThenContinuedTokenByToken() {
         let drive = EngineDrive(batchTokens: 4)
@@ -76,7 +76,7 @@ import Testing
         let drive = EngineDrive()
         drive.submit(1, [10, 11, 12], maximumTokens: 3)
         #expect(drive.runToEnd())
-        // The last generated token was never computed.
+        // The last generated token is not computed.
         drive.submit(2, [10, 11, 12, 13, 14, 15, 40, 41], maximumTokens: 1)
         #expect(drive.runToEnd())
         #expect(drive.cachedPromptTokens[2] == 5)
@@ -90,7 +90,7 @@ import Testing
         #expect(drive.runToEnd())
         #expect(drive.cachedPromptTokens[2] == 3)
         #expect(drive.divergences == [2: Divergence(index: 3, cached: 13)])
-        // The longer one is still there: the shorter one took a slot of its own.
+        // The longer prefix is still cached, because the shorter one uses a slot of its own.
         drive.submit(3, [10, 11, 12, 13, 14, 15], maximumTokens: 1)
         #expect(drive.runToEnd())
         #expect(drive.cachedPromptTokens[3] == 5)
@@ -103,7 +103,7 @@ import Testing
         var computed = 0
         for _ in 0..<100 where !drive.scheduler.isIdle { computed += drive.step().tokenCount }
         #expect(drive.finished.count == 4 && drive.isConsistent)
-        // The prefix once, each one's own last token and one generated one.
+        // The prefix once, and for each sequence its last prompt token and one generated token.
         #expect(computed == 60 + 4 * 2)
     }
 
@@ -111,7 +111,7 @@ import Testing
         let drive = EngineDrive(canRewind: false)
         drive.submit(1, [10, 11, 12], maximumTokens: 2)
         #expect(drive.runToEnd())
-        drive.submit(2, [10, 11, 12, 13, 50], maximumTokens: 1)  // goes on from all four computed tokens
+        drive.submit(2, [10, 11, 12, 13, 50], maximumTokens: 1)  // shares all four computed tokens
         #expect(drive.runToEnd())
         drive.submit(3, [10, 11, 80], maximumTokens: 1)
         #expect(drive.runToEnd() && drive.isConsistent)
@@ -121,13 +121,13 @@ import Testing
     @Test func aModelThatCannotRewindGoesOnFromCheckpoints() {
         let drive = EngineDrive(cells: 400, slots: 6, canRewind: false)
         let system: [Token] = Array(100..<140)
-        // The first leaves checkpoints where its last turns begin: an edited question goes on from there.
+        // The first sequence leaves checkpoints at the starts of its last turns, so that an edited question can resume there.
         drive.submit(1, system + [1, 2, 3, 4, 9], maximumTokens: 3, landmarks: [40, 44])
         #expect(drive.runToEnd())
         drive.submit(2, system + [1, 7, 8, 9], maximumTokens: 3)
         #expect(drive.runToEnd())
         #expect(drive.cachedPromptTokens[2] == 40)
-        // A checkpoint stays for the next one, and the next one.
+        // A checkpoint stays available to later sequences.
         drive.submit(3, system + [5, 6], maximumTokens: 3)
         drive.submit(4, system + [7], maximumTokens: 3)
         #expect(drive.runToEnd() && drive.isConsistent)
@@ -158,10 +158,10 @@ import Testing
     }
 
     @Test(arguments: [true, false]) func theYoungestIsPausedAndGoesOnWithTheSameTokens(canRewind: Bool) {
-        // Each expects to grow by 64 more at first: four fit, and then they do not.
+        // The scheduler first expects each sequence to grow by 64 tokens: four fit at first, but not later.
         let drive = EngineDrive(cells: 330, slots: 6, canRewind: canRewind)
         for id in 1...4 { drive.submit(UInt64(id), Array(Token(id * 1000)..<Token(id * 1000 + 6)), maximumTokens: 200) }
-        // The oldest is never the one that waits: a token each step, beside one step for its prompt.
+        // The oldest sequence never waits: it takes one step for its prompt, and one for each token.
         for _ in 0..<200 { drive.step() }
         #expect(drive.finished[1] != nil)
         #expect(drive.runToEnd(atMost: 5000) && drive.isConsistent && drive.scheduler.counters.pauses > 0)
@@ -194,10 +194,10 @@ import Testing
         drive.submit(1, prompt, maximumTokens: 2)
         #expect(drive.runToEnd())
         drive.runner.forget(before: 30)
-        // An edited message: the tokens before it have lost what they saw.
+        // An edited message: the window of the tokens before it is no longer cached.
         drive.submit(2, prompt.prefix(20) + [7, 7, 7], maximumTokens: 2)
         #expect(drive.runToEnd() && drive.cachedPromptTokens[2] == 0)
-        // A conversation that goes on sees its last tokens only.
+        // A conversation that continues needs only its last tokens.
         drive.submit(3, prompt + [140, 7, 7], maximumTokens: 2)
         #expect(drive.runToEnd() && drive.isConsistent)
         #expect(drive.cachedPromptTokens[3] == 41)
@@ -220,7 +220,7 @@ import Testing
         for id in 1...2 { drive.submit(UInt64(id), prompt, maximumTokens: 3, restorable: 99, isDamaged: true) }
         #expect(drive.runToEnd() && drive.isConsistent && drive.restored == 0)
         #expect(drive.generated[1] == [200, 201, 202] && drive.generated[2] == [200, 201, 202])
-        // The first computed it, and the second one shared that.
+        // The first sequence computed the prefix, and the second one shared it.
         #expect(drive.cachedPromptTokens[1] == 0 && drive.cachedPromptTokens[2] == 99)
         #expect(drive.scheduler.counters.cachedPromptTokens == 99)
     }
@@ -288,9 +288,9 @@ import Testing
         }
     }
 
-    // MARK: Anything
+    // MARK: Random traffic
 
-    /// Random arrivals, lengths, owners, adapters and cancellations: everybody ends with the tokens of a run alone, and no cell is lost.
+    /// With random arrivals, lengths, owners, adapters and cancellations, each sequence gets the same tokens as alone, and no cell leaks.
     @Test(arguments: 0..<60) func randomTrafficIsServedAsIfEachWereAlone(seed: Int) {
         var random = SeededGenerator(seed: UInt64(seed))
         let rule: @Sendable ([Token]) -> Token = { tokens in

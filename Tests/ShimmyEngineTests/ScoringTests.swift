@@ -3,9 +3,9 @@ import ShimmyEngine
 import ShimmyTestSupport
 import Testing
 
-/// Log probabilities of prompts: every token but the first, once, whatever else happens.
+/// Log probabilities of prompts: each token but the first is scored once, whatever else happens.
 @Suite struct ScoringTests {
-    /// The scripted runner tells a token's position, negated.
+    /// Expects the scores of all prompt tokens. The scripted runner returns a token's negated position as its score.
     private func expectAll(_ drive: EngineDrive, _ id: UInt64, prompt: [Token]) {
         #expect(drive.scores[id]?.map(\.drawn.token) == Array(prompt.dropFirst()))
         #expect(drive.scores[id]?.map(\.drawn.logprob) == prompt.indices.dropFirst().map { -Float($0) })
@@ -50,7 +50,7 @@ import Testing
         #expect(drive.runToEnd())
         expectAll(drive, 2, prompt: prompt)
         #expect(drive.cachedPromptTokens[2] == 0)
-        // What was computed for the scores serves whoever comes next.
+        // Later sequences share the prefix that was computed for the scores.
         drive.submit(3, prompt, maximumTokens: 1)
         #expect(drive.runToEnd())
         #expect(drive.cachedPromptTokens[3] == 9)

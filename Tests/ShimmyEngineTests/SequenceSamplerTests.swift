@@ -3,7 +3,7 @@ import ShimmyCore
 import ShimmyEngine
 import Testing
 
-/// Log probabilities, penalties and filters against the formulas in double precision.
+/// Comparison of log probabilities, penalties and filters with the formulas in double precision.
 @Suite struct SequenceSamplerTests {
     private static let logits: [Float] = (0..<200).map { Float(sin(Double($0) * 1.7) * 4) }
 
@@ -23,7 +23,7 @@ import Testing
         logits.withUnsafeBufferPointer { sampler.next($0, with: SamplerScratch())[0] }
     }
 
-    /// How often each token is drawn by fresh samplers, so that penalties do not add up.
+    /// Returns how often each token is drawn. Each draw uses a new sampler, so that penalties do not add up.
     private func shares(_ draws: Int = 20_000, _ change: (inout SamplingParameters) -> Void) -> [Double] {
         var sampler = sampler(change)
         var counts = [Double](repeating: 0, count: Self.logits.count)
@@ -60,9 +60,9 @@ import Testing
         #expect(Int(told.top[0].token) == expected.indices.max { expected[$0] < expected[$1] })
     }
 
-    /// logit - count × frequency - presence, of generated tokens alone.
+    /// A penalized logit is logit - count × frequency - presence, for generated tokens only.
     @Test func penaltiesFollowOpenAIsFormula() {
-        // Two tokens far above the rest, 1 apart; each draw of the first costs it 0.3, and the first 0.25 more.
+        // Two tokens far above the rest, 1 apart. Each draw costs a token 0.3, and its first draw 0.25 more.
         var logits = [Float](repeating: -50, count: 200)
         (logits[5], logits[9]) = (10, 9)
         var sampler = sampler(
@@ -114,13 +114,13 @@ import Testing
         #expect(more == [7, 7, 7, 7, 7])
     }
 
-    /// The expected share of each token after a filter keeps some of them.
+    /// Expects the shares that result if a filter keeps only the tokens in `kept`.
     private func expectShares(_ shares: [Double], keeping kept: Set<Int>) {
         let probabilities = Self.probabilities(Self.logits)
         let total = kept.reduce(0) { $0 + probabilities[$1] }
         for token in probabilities.indices {
             let expected = kept.contains(token) ? probabilities[token] / total : 0
-            // Five standard deviations of 20,000 draws.
+            // The tolerance is five standard deviations of 20,000 draws.
             #expect(abs(shares[token] - expected) <= 5 * (expected * (1 - expected) / 20_000).squareRoot() + 1e-12, "token \(token)")
         }
     }
@@ -145,7 +145,7 @@ import Testing
         let entropy = -probabilities.reduce(0) { $0 + $1 * log($1) }
         let typical = probabilities.indices.sorted { abs(-log(probabilities[$0]) - entropy) < abs(-log(probabilities[$1]) - entropy) }
         expectShares(shares { $0.typicalP = 0.5 }, keeping: head(typical, 0.5, of: 1))
-        // One after the other: of the best forty the half that has most.
+        // The filters apply one after the other: top-p 0.5 of the 40 most likely tokens.
         let forty = Array(order.prefix(40))
         expectShares(
             shares {

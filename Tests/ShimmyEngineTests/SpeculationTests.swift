@@ -3,14 +3,14 @@ import ShimmyEngine
 import ShimmyTestSupport
 import Testing
 
-/// Guesses: they save steps and never change a token.
+/// Drafts save steps and never change a token.
 @Suite struct SpeculationTests {
     /// A machine on which one more row costs a tenth of a step.
     private static let cheapRows = EngineDrive.Timing(step: 0.01, row: 0.001)
-    /// One on which it costs a step.
+    /// A machine on which one more row costs a whole step.
     private static let dearRows = EngineDrive.Timing(stream: 0.01, row: 0.01)
 
-    /// A text with repetitions: the next token of a cycle of seven.
+    /// A repetitive text: the next token of a cycle of seven.
     private static let cycle: @Sendable ([Token]) -> Token = { Token(10 + ($0.last! - 10 + 1) % 7) }
 
     private func steps(_ drive: EngineDrive) -> Int {
@@ -40,7 +40,7 @@ import Testing
     }
 
     @Test func wrongGuessesStopSoon() {
-        // Every third token repeats, but what follows it never does.
+        // Every third token repeats, but the tokens after it never do.
         let drive = EngineDrive(cells: 2000, batchTokens: 64, timing: Self.cheapRows) { tokens in
             tokens.count % 4 == 0 ? Token(1000 + tokens.count) : Token(1 + tokens.count % 4)
         }
@@ -51,7 +51,7 @@ import Testing
     }
 
     @Test func aPredictionIsFollowedLeftAndFoundAgain() {
-        // The answer is the prediction with one token exchanged.
+        // The answer is the prediction with one token replaced.
         let predicted = (0..<60).map { Token(100 + $0) }
         var answer = predicted
         answer[25] = 999
@@ -66,7 +66,8 @@ import Testing
         #expect(drive.predictions[1]!.rejected > 0)
     }
 
-    /// A copy of the prompt with one token exchanged, dropped or put in, far from any token that stands in it twice.
+    /// Drafting resumes right after an edit in a copy of the prompt: one token is replaced or removed, or several are inserted. No token of the
+    /// prompt occurs twice.
     @Test(arguments: [[999], [], [999, 998, 130]] as [[Token]]) func aCopyGoesOnRightAfterAnEdit(edit: [Token]) {
         let text = (0..<60).map { Token(100 + $0) }
         let answer = text[..<30] + edit + text[31...]
@@ -76,7 +77,8 @@ import Testing
         }
         let drive = EngineDrive(cells: 400, batchTokens: 64, timing: Self.cheapRows, rule: rule)
         drive.submit(1, text, maximumTokens: 100)
-        // Three tokens and two that come true to find the text, one step for each token of the edit and its return: the rest are guesses.
+        // It takes three tokens and two accepted drafts to find the text, and one step for each token of the edit and the return to the text.
+        // The remaining tokens are drafts.
         #expect(steps(drive) <= 14 + edit.count)
         #expect(drive.generated[1] == Array(answer) && drive.isConsistent)
     }

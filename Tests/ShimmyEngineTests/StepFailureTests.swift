@@ -3,7 +3,7 @@ import ShimmyEngine
 import ShimmyTestSupport
 import Testing
 
-/// Steps that fail, in whole or in part: as few sequences as possible end, and the rest goes on.
+/// Steps that fail completely or in part: as few sequences as possible end, and the others continue.
 @Suite struct StepFailureTests {
     private struct Broken: Error {}
 
@@ -20,7 +20,7 @@ import Testing
         drive.runner.failure = { batch in batch.chunks.contains { $0.tokens.contains(666) } ? Broken() : nil }
         for id in 1...6 as ClosedRange<UInt64> { drive.submit(id, [Token(id) * 100, id == 4 ? 666 : 7], maximumTokens: 6) }
         #expect(drive.runToEnd() && drive.isConsistent && drive.runner.sequenceCount == 0)
-        // A model that cannot rewind loses the first sequence of a batch that failed, but no other one.
+        // A model that cannot rewind loses the first sequence of each failed batch, but no other.
         #expect(canRewind ? drive.failed == [4] : drive.failed.contains(4) && drive.failed.count <= 4)
         for id in 1...6 as ClosedRange<UInt64> where !drive.failed.contains(id) { #expect(drive.generated[id] == [8, 9, 10, 11, 12, 13]) }
     }
@@ -37,7 +37,7 @@ import Testing
         #expect(drive.failed == [2] && drive.generated == [1: [12, 13, 14, 15], 3: [31, 32, 33, 34]])
     }
 
-    /// A model that always fails ends everybody, and the engine can be used afterwards.
+    /// If all steps fail, all sequences end, and the engine is usable again when steps succeed.
     @Test func aModelThatFailsForAWhileIsUsedAgain() {
         let drive = EngineDrive(cells: 200, slots: 4)
         drive.submit(1, [10, 11], maximumTokens: 8)
@@ -104,7 +104,7 @@ import Testing
         #expect(computed.refused == 2 && computed.results[0].failure == nil)
     }
 
-    /// The engine's own loop: the error reaches its stream, is counted, and everybody else goes on.
+    /// In the engine's loop, an error is counted and reaches its stream, and the other streams continue.
     @Test func failuresAreCountedAndTheEngineGoesOn() async throws {
         let limits = RunnerLimits(cells: 64, contextLength: 32, slots: 4, batchTokens: 8, canRewind: true)
         let engine = try await EngineHandle.start(name: "test") {

@@ -2,7 +2,7 @@ import ShimmyCore
 import ShimmyEngine
 import Testing
 
-/// How much work a step holds, from what steps took.
+/// The amount of work in a step, derived from the durations of earlier steps.
 @Suite struct StepTimeTests {
     @Test func aModelOfNothingSaysNothing() {
         let model = StepTimeModel()
@@ -36,7 +36,7 @@ import Testing
         #expect(abs(try #require(model.rowSeconds) - 0.01) < 0.0005)
     }
 
-    /// A long prompt arrives beside a running stream: no step may take much longer than the target.
+    /// When a long prompt arrives during a stream, no step takes much longer than the target.
     @Test(arguments: [0.0004, 0.001, 0.004]) func aStreamsGapsStayShortWhateverArrives(row: Double) {
         let drive = EngineDrive(cells: 8000, slots: 4, batchTokens: 256, timing: .init(step: 0.004, stream: 0.004, row: row))
         drive.submit(1, [5], maximumTokens: 2000)
@@ -47,15 +47,15 @@ import Testing
             let batch = drive.step()
             steps += 1
             let seconds = 0.004 + 0.004 + row * Double(batch.tokenCount - 1)
-            // The very first one is a guess of 32 rows.
+            // The first step has 32 rows, because no measurement exists yet.
             #expect(seconds <= (steps == 1 ? 0.14 : 0.105))
         }
-        // And the prompt had all the time that the gap leaves.
+        // The prompt uses all the time that the gap leaves.
         let ideal = 3000 / min(255, 0.092 / row)
         #expect(Double(steps) < ideal * 1.2 + 3)
     }
 
-    /// Two engines with streams: each one's prefill gets half of the time between two tokens, with streams of its own or without.
+    /// If two engines have work, the prefill of each gets half of the time between two tokens, whether it has streams of its own or not.
     @Test(arguments: [false, true]) func streamsOfOtherEnginesShareTheGap(hasStream: Bool) {
         let drive = EngineDrive(cells: 8000, slots: 4, batchTokens: 256, timing: .init(step: 0.004, stream: 0.004, row: 0.001))
         drive.submit(1, [5], maximumTokens: hasStream ? 2000 : 5)
@@ -67,8 +67,8 @@ import Testing
         #expect(drive.step().tokenCount > (beside.last ?? 0) + 20, "alone again, more fits")
     }
 
-    /// Steps on half of the cores may take twice as long or, beside work that needs the same memory, six times: all but the first fit into
-    /// the gap, and what was learnt of steps on all cores holds for these alone.
+    /// Steps on half of the cores compute fewer rows. They take twice as long, or six times as long if other work uses the same memory. All but
+    /// the first fit into the gap, and the measurements of steps on all cores stay separate.
     @Test(arguments: [2.0, 6]) func fewerCoresComputeFewerRows(factor: Double) {
         let drive = EngineDrive(cells: 8000, slots: 4, batchTokens: 256, timing: .init(step: 0.004, stream: 0.004, row: 0.001))
         drive.submit(1, [5], maximumTokens: 2000)

@@ -2,7 +2,7 @@ import ShimmyCore
 import ShimmyEngine
 import Testing
 
-/// Several streams read by one task.
+/// Several streams that one task reads.
 @Suite(.timeLimit(.minutes(1))) struct StreamGroupTests {
     private func streams(_ count: Int) -> (streams: [TokenStream], group: StreamGroup) {
         let streams = (0..<count).map { _ in TokenStream() }
@@ -35,7 +35,7 @@ import Testing
         await #expect(throws: Mistake.self) { try await group.next() }
     }
 
-    /// As many nudges as there are, one sign of life; and whichever streams have ended, the group can be nudged.
+    /// Several nudges cause one wake-up, and a nudge works even if some streams have ended.
     @Test func aNudgeWakesTheConsumerWhicheverStreamsRun() async throws {
         let (streams, group) = streams(2)
         streams[0].finish(SequenceEnd(reason: .stop, generated: 0))
@@ -85,7 +85,7 @@ import Testing
         #expect(first.value == 1 && second.value == 1)
     }
 
-    /// A consumer that reads nothing while another thread yields without end: what waits is what one delivery holds.
+    /// If a consumer does not read while another thread keeps yielding, one delivery contains all waiting tokens.
     @Test func aSlowConsumerGetsLargerDeliveries() async throws {
         let (streams, group) = streams(8)
         for token in 0..<1000 as Range<Token> { for stream in streams { stream.yield(token) } }

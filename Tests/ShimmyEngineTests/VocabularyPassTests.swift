@@ -5,7 +5,7 @@ import ShimmyEngine
 import ShimmyTestSupport
 import Testing
 
-/// The passes over a vocabulary against plain loops, in every set of instructions; and what is drawn with them.
+/// Comparison of the passes over a vocabulary with plain loops, for each instruction set, and of the tokens drawn with them.
 @Suite(.serialized) struct VocabularyPassTests {
     private static let sizes = [1, 2, 15, 16, 17, 63, 64, 65, 127, 128, 200, 1000, 5003]
 
@@ -13,7 +13,7 @@ import Testing
         var random = SeededGenerator(seed: UInt64(count))
         var logits = (0..<count).map { _ in Float(Double.random(in: -spread...0, using: &random)) }
         if count > 20 {
-            // What models and masks come up with, and equal values far from each other.
+            // Special values that models and masks produce, and equal values that are far apart.
             (logits[3], logits[5], logits[7]) = (-.infinity, .nan, -1e30)
             (logits[count / 2], logits[count - 1]) = (0, 0)
         }
@@ -99,7 +99,7 @@ import Testing
         }
     }
 
-    /// Many tokens that are nearly alike are not listed but measured: what is drawn has to be the same.
+    /// In a flat distribution the sampler measures tokens instead of listing them; the drawn tokens are the same.
     @Test(arguments: [Float(0.3), 0.9]) func theHeadOfAFlatDistributionIsExact(topP: Float) {
         let count = 30_000
         var random = SeededGenerator(seed: 11)

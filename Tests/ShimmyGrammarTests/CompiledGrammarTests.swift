@@ -3,7 +3,7 @@ import ShimmyGrammar
 import ShimmyTestSupport
 import Testing
 
-/// What grammars take, and which tokens they allow, over vocabularies that the tests make.
+/// The texts that grammars accept and the tokens that they allow, with the tests' own vocabularies.
 @Suite struct CompiledGrammarTests {
     private static let bytes = TokenTrie(pieces: (0...255).map { [UInt8($0)] } + [[]], ends: [256], controls: [:])
 
@@ -43,7 +43,7 @@ import Testing
         #expect(throws: GrammarTextError.self) { try CompiledGrammar(text, trie: Self.bytes) }
     }
 
-    /// A grammar whose every state is asked about every token, beside the answer of reading the token byte by byte.
+    /// In each state of a grammar, the mask equals the result of reading each token byte by byte.
     @Test(arguments: [
         "root ::= \"{\" pair (\", \" pair)* \"}\"\npair ::= \"\\\"\" [a-z]{1,12} \"\\\": \" [0-9]{1,5}",
         "root ::= \"\\\"\" ([^\"\\\\] | \"\\\\\" [\"n])* \"\\\"\"",
@@ -77,7 +77,7 @@ import Testing
     }
 
     @Test func countsBeyondTheHorizonAllowTheSameTokens() throws {
-        // The longest token has 4 bytes; the mask near the bound must still count.
+        // The longest token has 4 bytes. Masks close to the bound must count repetitions exactly.
         let trie = TokenTrie(pieces: [Array("a".utf8), Array("aaaa".utf8), Array("b".utf8), []], ends: [3], controls: [:])
         var cursor = try CompiledGrammar("root ::= \"a\"{10,100} \"b\"", trie: trie).begin()
         for count in 0..<100 {
@@ -125,7 +125,7 @@ import Testing
         #expect(grammar.bytes < 32 << 20)
     }
 
-    /// A text that can be read in more ways than a state holds fits no more: memory and time come first.
+    /// A text with more parses than a state may contain is refused, so that memory and time stay bounded.
     @Test(arguments: ["root ::= ((\"a\"{0,100}){0,100}){0,100}", "root ::= ([a-z]{0,1000} [a-z]{0,1000}){0,1000} \"b\""])
     func textsWithTooManyReadingsEnd(text: String) throws {
         let grammar = try CompiledGrammar(text, trie: Self.bytes)
@@ -137,7 +137,7 @@ import Testing
     }
 
     @Test func lengthsAreCountedBesideAnAutomaton() throws {
-        // Words of letters with an "@" within them; the mask allows only what can still be completed.
+        // Words of letters with an "@" inside. The mask allows only tokens after which the word can still be completed.
         let text = "root ::= @string{3,5;[a-z]>1;[a-z]>1[@]>2;[a-z]>3;[a-z]>3=}"
         for taken in ["a@b", "ab@c", "abc@d", "a@bcd"] { #expect(try Self.takes(text, taken), "\(taken)") }
         for refused in ["", "a@", "abc", "abcd@e", "a@bcde", "a@b@c"] { #expect(try !Self.takes(text, refused), "\(refused)") }
@@ -175,7 +175,7 @@ import Testing
         }
         #expect(try Self.takes(chain(of: "?"), "a"))
         #expect(throws: Never.self) { try CompiledGrammar(chain(of: "*"), trie: Self.bytes) }
-        // A sequence of parts that may all be empty, repeated.
+        // A repeated sequence of optional parts.
         let parts = (0..<5000).map { _ in "\"a\"?" }.joined(separator: " ")
         #expect(throws: Never.self) { try? CompiledGrammar("root ::= (\(parts))*", trie: Self.bytes) }
     }
@@ -216,7 +216,7 @@ import Testing
 
     // MARK: In slices
 
-    /// A walk that stops whenever it may comes to the mask that one without a break comes to.
+    /// A mask that is computed in slices equals one that is computed at once.
     @Test func aMaskIsTheSameInSlices() throws {
         let text = "root ::= (\"ab\" | [a-f]{2,9} | item)* \nitem ::= [^x]{0,40} \"!\" item? | \"<\" root \">\""
         let words = (0..<4000).map { number in Array("a<b>cdef!x".utf8.shuffledBy(number).prefix(1 + number % 7)) }
@@ -236,7 +236,7 @@ import Testing
         #expect(slices > 10)
     }
 
-    /// Several texts at different places go on with each other's work, more of them than are kept.
+    /// Several cursors in different states continue each other's work, even if there are more of them than the cache keeps.
     @Test func masksOfManyPlacesAreWorkedOutAtOnce() throws {
         let grammar = try CompiledGrammar("root ::= ([a-z]{1,30} \"-\")* [0-9]{0,20}", trie: Self.bytes)
         var cursors = (0..<12).map { count in
@@ -286,7 +286,7 @@ import Testing
             #expect(compiler.bytes <= one * 5)
         }
         #expect(try compiler.compile("root ::= [a-z]{0,40} \"0\"") !== first, "the oldest one was dropped")
-        // A grammar that grows while it is used makes room as well.
+        // A grammar that grows in use evicts others too.
         let last = try compiler.compile("root ::= [a-z]{0,40} \"19\"")
         last.begin().prepare(seconds: 10, masks: 10_000)
         _ = try compiler.compile("root ::= [a-z]{0,40} \"19\"")
@@ -296,14 +296,14 @@ import Testing
     @Test(arguments: ["@text{0,2;[x]>1*>2=;*>2;*>2=}", "@string{1,2;[x]>1*>2=;*>2;*>2=}", "@string{2,2;*>0=}"])
     func aCharacterBeginsOnlyWhereItMayEnd(automaton: String) throws {
         let grammar = try CompiledGrammar("root ::= \(automaton)", trie: Self.bytes)
-        // Every way through the bytes ends, whatever they are.
+        // Random walks over the allowed bytes never reach a dead end, and each can be completed.
         for seed in 0..<300 {
             var (source, cursor) = (SeededGenerator(seed: UInt64(seed)), grammar.begin())
             for _ in 0..<40 {
                 let mask = cursor.mask
                 let next = (0..<257).filter { mask.contains(Token($0)) }
                 #expect(!next.isEmpty, "seed \(seed)")
-                // Bytes of longer characters and backslashes more often than their share.
+                // Prefer bytes of multi-byte characters and backslashes.
                 let odd = next.filter { $0 == 0x5C || (0xC0..<0x100).contains($0) }
                 guard let token = (odd.isEmpty || Bool.random(using: &source) ? next : odd).randomElement(using: &source), token != 256 else { break }
                 cursor.advance([UInt8(token)])
@@ -313,7 +313,7 @@ import Testing
     }
 
     @Test func aLongTextMovesToNewTables() throws {
-        // Every byte is a state of its own; the tables are exchanged several times.
+        // Each byte leads to a state of its own, so that the tables are replaced several times.
         let grammar = try CompiledGrammar("root ::= \"a\"{0,1000000}", trie: Self.bytes)
         var cursor = grammar.begin()
         for _ in 0..<300_000 { cursor.advance(Array("aa".utf8)) }
@@ -322,7 +322,7 @@ import Testing
 }
 
 extension Sequence<UInt8> {
-    /// In an order that follows from a number.
+    /// Returns the bytes in an order that depends only on `number`.
     fileprivate func shuffledBy(_ number: Int) -> [UInt8] {
         var random = SeededGenerator(seed: UInt64(number))
         return shuffled(using: &random)

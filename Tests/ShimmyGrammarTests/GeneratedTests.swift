@@ -3,7 +3,7 @@ import ShimmyGrammar
 import ShimmyJSON
 import Testing
 
-/// A generator of the same numbers for each run (SplitMix64).
+/// A random number generator with a seed (SplitMix64), for reproducible runs.
 private struct SeededGenerator: RandomNumberGenerator {
     private var state: UInt64
 
@@ -18,11 +18,11 @@ private struct SeededGenerator: RandomNumberGenerator {
     }
 }
 
-/// A schema with a document that fits it and one that does not, made together.
+/// A generated schema with a document that is valid and one that is not.
 private struct Example {
     var schema: JSON
     var fitting: JSON
-    /// Nil where every value fits.
+    /// An invalid document; nil if every value is valid.
     var breaking: JSON?
 
     static func make(_ generator: inout SeededGenerator, depth: Int) -> Example {
@@ -109,7 +109,7 @@ private struct Example {
         let isOpen = Bool.random(using: &generator)
         var schema: JSONObject = ["type": "object", "properties": .object(properties), "required": .array(required)]
         schema["additionalProperties"] = isOpen ? ["type": "integer"] : false
-        // A broken value may be followed by properties that are required; without them it is broken too.
+        // An invalid value may be followed by required properties; the document is also invalid without them.
         var more = fitting
         more["zz"] = "no"
         if isOpen { fitting["z"] = 5 }
@@ -138,7 +138,7 @@ private struct Example {
     }
 }
 
-/// Schemas, documents and texts that are made up.
+/// Tests with randomly generated schemas, documents and texts.
 @Suite struct GeneratedTests {
     @Test(arguments: 0..<400) func schemasTakeTheirDocuments(seed: Int) throws {
         var generator = SeededGenerator(seed)
@@ -151,7 +151,7 @@ private struct Example {
         }
     }
 
-    /// Values of every kind for every keyword: a schema compiles or is an error.
+    /// With values of any kind for each keyword, a schema either compiles or throws an error.
     @Test(arguments: 0..<300) func schemasOfAnyKindEnd(seed: Int) {
         var generator = SeededGenerator(seed)
         let schema = Self.schema(&generator, depth: 4)
@@ -198,7 +198,7 @@ private struct Example {
         }
     }
 
-    // MARK: Texts of grammars
+    // MARK: Grammar texts
 
     private static func text(_ pieces: [String], _ generator: inout SeededGenerator) -> String {
         (0..<Int.random(in: 1...30, using: &generator)).map { _ in pieces.randomElement(using: &generator) ?? "" }.joined()

@@ -2,7 +2,7 @@ import ShimmyGrammar
 import ShimmyTestSupport
 import Testing
 
-/// What is known of a grammar without writing it out: never more than building its program tells.
+/// `GrammarCheck`'s verdict on a grammar without compilation: it accepts no grammar whose program cannot be built.
 @Suite struct GrammarCheckTests {
     private static let trie = TokenTrie(pieces: [], ends: [], controls: [:])
 

@@ -3,11 +3,11 @@ import ShimmyGrammar
 import ShimmyJSON
 import Testing
 
-/// Regular expressions and Lark grammars, written as grammars of llama.cpp's and asked what they take.
+/// Regular expressions and Lark grammars, translated to GBNF: the texts that they accept.
 @Suite struct NotationTests {
     private static let trie = TokenTrie(pieces: (0...255).map { [UInt8($0)] }, ends: [], controls: [:])
 
-    /// Whether a text is what a grammar describes.
+    /// Returns whether a grammar accepts a text.
     private static func takes(_ grammar: CompiledGrammar, _ text: String) throws -> Bool {
         var cursor = grammar.begin()
         return cursor.advance(text.utf8) && cursor.mayEnd
@@ -15,7 +15,7 @@ import Testing
 
     private static func compile(_ text: String) throws -> CompiledGrammar { try CompiledGrammar(text, trie: trie) }
 
-    /// The text as it stands in JSON, without the quotes around it.
+    /// Returns the text as a JSON string without its quotes.
     private static func inJSON(_ text: String) -> String { String(JSON.string(text).text.dropFirst().dropLast()) }
 
     private static let samples = [
@@ -30,7 +30,7 @@ import Testing
         "|a", "a||b",
         #"\x61"#, #"\u65e5"#, "[é-日]", "😀", "[^\\x00-\\x7f]", "a-b", "[a\\-b]+", "x\\.y", #"a\sb"#,
     ]) func expressionsTakeWhatTheyMatch(pattern: String) throws {
-        // A word is letters of ASCII, as in ECMAScript.
+        // `\w` matches ASCII characters only, as in ECMAScript.
         let ascii = pattern.replacing("[\\w", with: "[A-Za-z0-9_").replacing("\\w", with: "[A-Za-z0-9_]").replacing("\\W", with: "[^A-Za-z0-9_]")
         let reference = try NSRegularExpression(pattern: "^(?:" + ascii.trimmingPrefix("^") + ")$(?!\\n)")
         let plain = try Self.compile("root ::= " + RegexGrammar.expression(pattern, in: .plain))

@@ -3,7 +3,7 @@ import ShimmyGrammar
 import ShimmyJSON
 import Testing
 
-/// The documents that schemas take, and what is reported of schemas.
+/// The documents that schemas accept, and the reports about schemas.
 @Suite struct SchemaTests {
     private static let trie = TokenTrie(pieces: [], ends: [], controls: [:])
 
@@ -51,7 +51,7 @@ import Testing
             ##"{"allOf":[{"$ref":"#/$defs/A"},{"$ref":"#/$defs/A"}],"$defs":{"A":{"anyOf":[{"minimum":3},{"maximum":1}]}},"type":"integer"}"##,
             ["3", "1"], ["2"]
         ),
-        // A schema that refers to itself without a value between adds nothing.
+        // A schema that refers to itself directly adds no constraint.
         (##"{"$ref":"#/$defs/A","$defs":{"A":{"anyOf":[{"$ref":"#/$defs/A"},{"type":"string"}]}}}"##, [##""x""##], ["1"]),
         (##"{"anyOf":[{"$ref":"#/$defs/B"},{"type":"null"}],"$defs":{"B":{"anyOf":[{"$ref":"#"},{"type":"boolean"}]}}}"##, ["null", "true"], ["1"]),
         (##"{"$ref":"#list","$defs":{"A":{"$anchor":"list","type":"array","items":{"$ref":"#list"}}}}"##, ["[]", "[[],[[]]]"], ["[1]"]),
@@ -63,7 +63,7 @@ import Testing
     ]) func referencesAndCombinations(schema: String, taken: [String], refused: [String]) throws { try Self.check(schema, taken, refused) }
 
     @Test(arguments: [
-        // The property that tells the alternatives apart has a default and is not required.
+        // The discriminating property has a default and is not required.
         (
             ##"""
             {"oneOf":[{"type":"object","properties":{"kind":{"const":"cat","default":"cat"},"lives":{"type":"integer"}},"required":["lives"]},
@@ -225,7 +225,7 @@ import Testing
         #expect(error?.reason.contains("compileSeconds") == true)
     }
 
-    /// The arguments of many tools, each with names of its own and open to others.
+    /// The arguments of many tools, each with its own properties and with additional properties allowed, fit into one grammar.
     @Test func manyOpenObjectsFitIntoOneGrammar() throws {
         var rules = ""
         var roots: [String] = []

@@ -4,7 +4,7 @@ import ShimmyJSON
 import ShimmyTestSupport
 import Testing
 
-/// Objects whose keys may come in any order.
+/// Objects with keys in any order.
 @Suite struct UnorderedMemberTests {
     private static let trie = TokenTrie(pieces: [], ends: [], controls: [:])
 
@@ -37,12 +37,12 @@ import Testing
             #"{"properties":{"a":{"properties":{"p":true,"q":true},"additionalProperties":false},"b":{"const":1}},"type":"object"}"#,
             [#"{"b": 1, "a": {"q": 1, "p": 2}}"#, #"{"a": 5, "b": 1}"#], [#"{"b": 1, "a": {"q": 1, "q": 2}}"#, #"{"b": 2}"#]
         ),
-        // A property without values is left out; so is the separator before it.
+        // A property without valid values is omitted, together with its separator.
         (
             #"{"properties":{"a":false,"b":true},"additionalProperties":false,"type":"object"}"#, [#"{"b": 1}"#, "{}"],
             [#"{"a": 1}"#, #"{"b": 1, }"#]
         ),
-        // The number of keys is bounded: the schema's order holds.
+        // If the number of keys is bounded, the schema's order applies.
         (#"{"properties":{"a":true,"b":true},"maxProperties":2,"type":"object"}"#, [#"{"a": 1, "b": 2}"#], [#"{"b": 2, "a": 1}"#]),
     ]) func whatIsTaken(schema: String, taken: [String], refused: [String]) throws {
         let grammar = try Self.compile(schema)
@@ -51,7 +51,7 @@ import Testing
     }
 
     @Test func anOpenObjectWithAllItsKeysDeclaredNeedsNoOtherOrder() throws {
-        // A key that came may not be written again as one of the others.
+        // A used key may not be repeated as an additional property.
         let grammar = try Self.compile(#"{"type":"object","properties":{"path":{"type":"string"},"offset":{"type":"integer"}},"required":["path"]}"#)
         #expect(Self.takes(grammar, #"{"offset": 4, "path": "a.txt"}"#))
         #expect(Self.takes(grammar, #"{"path": "a.txt", "offset": 4}"#))
@@ -70,7 +70,7 @@ import Testing
             let grammar = try Self.compile(
                 #"{"type":"object","properties":{\#(properties)},"required":[\#(list)],"additionalProperties":\#(isOpen)}"#)
             for _ in 0..<60 {
-                // Some keys twice, some missing, some that are not named.
+                // Some keys twice, some missing, some additional.
                 var keys = (names + names.prefix(1) + ["x"]).shuffled(using: &source)
                 keys.removeLast(Int.random(in: 0...min(3, keys.count), using: &source))
                 let named = keys.filter { $0 != "x" }
@@ -112,7 +112,7 @@ import Testing
         }
     }
 
-    /// Each alternative begins with any of its keys: more readings of a text than are followed, were they not bounded.
+    /// Alternatives that can each begin with any of their keys stay within the limit of parallel parses.
     @Test func manyAlternativesWithManyKeysAreRead() throws {
         let properties = (0..<60).map { "\"k\($0)\":{\"type\":\"boolean\"}" }.joined(separator: ",")
         let alternatives = (0..<15).map { "{\"properties\":{\(properties),\"t\":{\"const\":\($0)}},\"required\":[\"k0\",\"t\"]}" }

@@ -1,7 +1,7 @@
 import ShimmyHub
 import Testing
 
-/// What is chosen of listings as they are on the hub.
+/// The choice of files from listings of the kind that the hub returns.
 @Suite struct FileChoiceTests {
     private func file(_ path: String, gigabytes: Double = 1) -> HubFile {
         HubFile(path: path, size: Int(gigabytes * 1e9), hash: .sha256(path))
@@ -62,9 +62,9 @@ import Testing
         #expect(try choose("maker/mixed", weights + [file("mixed-Q8_0.gguf", gigabytes: 8)]) == ["mixed-Q8_0.gguf"])
         #expect(try choose("maker/mixed", weights + [file("mixed-F16.gguf", gigabytes: 16)]) == ["mixed-F16.gguf"])
         #expect(try choose("maker/plain", weights) == ["config.json", "tokenizer.json", "model.safetensors"])
-        // A projector is no model.
+        // A projector is not a model.
         #expect(try choose("maker/plain", weights + [file("mmproj-F16.gguf")]).last == "model.safetensors")
-        // What does not fit is not replaced by what would have to be converted.
+        // If the GGUF file does not fit into memory, the weights to convert are not chosen instead.
         let large = weights + [file("mixed-Q8_0.gguf", gigabytes: 900)]
         #expect(throws: HubError.self) { try choose("maker/mixed", large, memory: 100_000_000_000) }
     }
@@ -76,10 +76,10 @@ import Testing
         let consolidated = [file("consolidated.safetensors", gigabytes: 15)]
         let all = described + consolidated + shards
         #expect(try choose("mistralai/Mistral-7B-Instruct-v0.3", all) == (described + shards).map(\.path))
-        // Without an index one file is all of it.
+        // Without an index, a single file contains all weights.
         let single = [described[0], file("model.safetensors", gigabytes: 5), file("model.fp16.safetensors", gigabytes: 5)] + consolidated
         #expect(try choose("maker/single", single) == ["config.json", "model.safetensors"])
-        // Where there is nothing else it is what there is.
+        // Consolidated weights are chosen if there are no others.
         #expect(try choose("maker/only", [described[0]] + consolidated) == ["config.json", "consolidated.safetensors"])
     }
 

@@ -3,7 +3,7 @@ import ShimmyHub
 import ShimmyJSON
 import Testing
 
-/// Numbers that a hub, or a damaged journal, may claim.
+/// Absurd numbers from a hub or a damaged journal.
 @Suite struct HostileHubTests {
     private static func file(_ path: String, _ size: JSON) -> JSON { ["type": "file", "path": .string(path), "size": size, "oid": "0"] }
 
@@ -26,7 +26,7 @@ import Testing
         #expect(!HubError.tooLarge("user/repo", needed: .max, available: .max).description.isEmpty)
     }
 
-    /// Each name claims 99,999 parts.
+    /// Names that each claim 99,999 parts are handled quickly.
     @Test func namesThatClaimManyPartsTakeNoTime() {
         let files = (0..<20_000).map { HubFile(path: "m\($0)-00001-of-99999.gguf", size: 1, hash: .gitBlob("0")) }
         #expect(FileChoice.all(in: files).isEmpty)
@@ -49,7 +49,7 @@ import Testing
         #expect(try done("0\n", chunks: 0) == [])
     }
 
-    /// A link beside the target may lead to a file of another program.
+    /// A partial file that is a link is not written to, because it may point to another program's file.
     @Test func aPartialFileThatIsALinkIsNotWrittenTo() throws {
         let folder = try PullFolder()
         try Data("theirs".utf8).write(to: URL(filePath: folder.path + "/theirs"))

@@ -8,7 +8,7 @@ import Testing
     import Darwin
 #endif
 
-/// A directory that is gone with the test.
+/// A directory that is deleted with the test.
 final class PullFolder: Sendable {
     let path: String
 
@@ -77,7 +77,7 @@ final class PullFolder: Sendable {
         let first = try owner()
         #expect(throws: HubError.busy("model.gguf")) { try owner() }
         first.discard()
-        // The path is free, though the first still holds what lay there.
+        // The path is free, although the first owner still has its file open.
         let second = try owner()
         try put("abcd", at: 0, to: second)
         #expect(folder.content(".model.gguf.partial") == Array("abcd".utf8))
@@ -95,7 +95,7 @@ final class PullFolder: Sendable {
         withExtendedLifetime(first) {}
     }
 
-    /// What an owner finds who opened the file before it was moved, and got the lock after.
+    /// An owner that opened the file before its move, but locked it afterwards, detects the move.
     @Test func aFileThatWasMovedIsTold() throws {
         let first = try owner()
         let descriptor = open(first.path, O_RDWR)
@@ -109,7 +109,7 @@ final class PullFolder: Sendable {
         #expect(PartialFile.isFile(descriptor, at: target))
     }
 
-    /// Owners that come and go at once: what is placed is never touched again.
+    /// With concurrent owners, a placed file is never modified again.
     @Test func whatIsPlacedStaysWhole() async throws {
         let (folder, target) = (self.folder, self.target)
         let whole = Array("abcdefgh".utf8)

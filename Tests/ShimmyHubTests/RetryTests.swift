@@ -3,7 +3,7 @@ import Synchronization
 import Testing
 
 @Suite struct RetryAfterTests {
-    /// 06 Nov 1994 08:49:37 GMT, as RFC 9110 has it.
+    /// 06 Nov 1994 08:49:37 GMT, the example of RFC 9110, in seconds since 1970.
     private let moment = 784_111_777
 
     @Test(arguments: [
@@ -41,7 +41,7 @@ import Testing
 
         var count: Int { number.withLock { $0 } }
 
-        /// Counts one more.
+        /// Adds 1 to the count.
         @discardableResult
         func next() -> Int {
             number.withLock { number in

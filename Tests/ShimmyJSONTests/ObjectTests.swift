@@ -2,7 +2,7 @@ import ShimmyJSON
 import Testing
 
 struct ObjectTests {
-    /// Below, at and above the number of members from which there is an index.
+    /// Numbers of members below, at and above the size from which an object has an index.
     private static let sizes = [0, 1, 7, 8, 9, 10, 40]
 
     private static func object(_ size: Int) -> JSONObject {
@@ -68,7 +68,7 @@ struct ObjectTests {
         #expect(object != other)
         if size > 0 {
             other["k0"] = nil
-            #expect(object != other)  // Same count, another key.
+            #expect(object != other)  // The same count, but another key.
             var changed = object
             changed["k0"] = "changed"
             #expect(object != changed)
@@ -93,7 +93,7 @@ struct ObjectTests {
         #expect(object["a"] == 3)
     }
 
-    /// Swift's String takes these keys for one.
+    /// Keys that Swift's `String` considers equal stay distinct.
     @Test(arguments: [0, 20])
     func keysAreComparedByBytes(others: Int) throws {
         var object = Self.object(others)
@@ -115,7 +115,7 @@ struct ObjectTests {
         #expect(original["x"] == nil)
     }
 
-    /// With a linear search this takes minutes.
+    /// Many keys take linear time in total. A linear search per key would take minutes.
     @Test(.timeLimit(.minutes(1))) func manyKeysAreLinear() throws {
         let count = 100_000
         let text = "{" + (0..<count).map { "\"key\($0)\":\($0)" }.joined(separator: ",") + "}"

@@ -1,7 +1,7 @@
 import ShimmyJSON
 import Testing
 
-/// What is JSON and what is not, in the categories of JSONTestSuite. Strings and numbers have more in their own files.
+/// Valid and invalid JSON, in the categories of JSONTestSuite. `StringTests` and `NumberTests` contain more cases.
 struct ParsingTests {
     @Test(
         arguments: [
@@ -20,29 +20,29 @@ struct ParsingTests {
     }
 
     @Test(arguments: [
-        // Nothing, or not all of it.
+        // Empty and incomplete documents.
         "", " ", "\n", "\u{FEFF}", "[", "{", "\"", "\"abc", "-", "t", "tru", "nul", "[1", "[1,", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,", "[\"a",
         "[{}", "[{\"a\":[", "\"\\", "\"\\u00", "[}", "{]",
-        // More than one value, or something after it.
+        // Several values, or text after the value.
         "1 2", "[] []", "{}{}", "[]]", "{}}", "null,", "true false", "\"a\"b", "[1]x", "[]\u{0}", "{\"a\":1}#", "truee", "nullnull",
         // Commas and colons.
         ",", "[,]", "[1,]", "[,1]", "[1,,2]", "[1 2]", "[1:2]", "[1;2]", "{,}", "{\"a\":1,}", "{,\"a\":1}", "{\"a\":1,,\"b\":2}", "{\"a\" 1}",
         "{\"a\"::1}",
         "{\"a\":}", "{\"a\",1}", "{\"a\":1 \"b\":2}", "{\"a\":1:2}", ":",
-        // Keys that are no strings.
+        // Keys that are not strings.
         "{a:1}", "{'a':1}", "{1:1}", "{null:1}", "{[]:1}", "{\"a\":1,b:2}", "{:1}",
-        // Words.
+        // Invalid literals.
         "True", "NULL", "nan", "NaN", "Infinity", "-Infinity", "undefined", "tRue", "nil", "fals", "[truth]",
-        // What other formats allow.
+        // Syntax of other formats.
         "// c\n1", "1 // c", "/* c */ 1", "[1,/* c */2]", "# c\n1", "'a'", "[`a`]", "(1)", "<x>", "*", "\\u0061", "{\"a\":1}/**/",
-        // White space that is none in JSON, or a mark in the wrong place.
+        // White space that JSON does not allow, or a byte order mark in the wrong position.
         "\u{A0}1", "1\u{A0}", "[\u{C}]", "[\u{B}1]", "\u{2028}1", "\u{2060}[]", "1\u{0}", "\u{0}1", " \u{FEFF}1", "\u{FEFF}\u{FEFF}1", "1\u{FEFF}",
     ])
     func refuses(text: String) {
         #expect(throws: JSONError.self) { try JSON.parse(text) }
     }
 
-    /// The start of a document is never a document, and never a crash.
+    /// Each proper prefix of a document is refused without a crash.
     @Test func refusesEveryBeginning() throws {
         let text = Array(#"{"a":[1,-2.5e+3,"b\u00e9\ud83d\ude00 é",true,false,null,{"c":{}}]}"#.utf8)
         #expect(throws: Never.self) { try JSON.parse(text) }
@@ -120,7 +120,7 @@ struct LimitTests {
         #expect(throws: JSONError.self) { try JSON.parse("{}", limits: JSONLimits(depth: 0)) }
     }
 
-    /// Depth is what is open at once, not how many brackets there are.
+    /// The depth counts open brackets, not all brackets.
     @Test func neighboursDoNotAddUp() throws {
         let text = "[" + Array(repeating: "[[]]", count: 1000).joined(separator: ",") + "]"
         #expect(try JSON.parse(text, limits: JSONLimits(depth: 3)).arrayValue?.count == 1000)
@@ -132,7 +132,7 @@ struct LimitTests {
         #expect(error.message == "nested more than 128 levels deep")
     }
 
-    /// All of them count, at every depth; names of members do not.
+    /// The limit counts values at every depth, but not member names.
     @Test func valuesAtTheBorder() throws {
         let text = #"{"a": [1, {}, "b"], "c": null}"#
         #expect(throws: Never.self) { try JSON.parse(text, limits: JSONLimits(values: 6)) }

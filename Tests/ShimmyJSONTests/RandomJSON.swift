@@ -25,7 +25,7 @@ extension JSON {
         var text = String.UnicodeScalarView()
         for _ in 0..<Int.random(in: 0..<12, using: &random) {
             let range = ranges[Int.random(in: 0..<ranges.count, using: &random)]
-            // Nil for surrogates, which no string can hold.
+            // Nil for surrogates, which a string cannot contain.
             if let scalar = Unicode.Scalar(UInt32.random(in: range, using: &random)) { text.append(scalar) }
         }
         return String(text)

@@ -51,12 +51,12 @@ struct RoundTripTests {
             #expect(!text.utf8.contains { $0 < 0x20 })
             let read = try JSON.parse(text)
             #expect(read == value)
-            #expect(read.text.utf8.elementsEqual(text.utf8))  // Order and literals too, which == does not see.
+            #expect(read.text.utf8.elementsEqual(text.utf8))  // Compares order and literals too, which == ignores.
             #expect(try JSON.parse(value.pretty()).text.utf8.elementsEqual(text.utf8))
         }
     }
 
-    /// Whatever the bytes are, the parser answers, and what it accepts it can write and read again.
+    /// The parser returns or throws for any bytes, and a parsed value survives a round trip.
     @Test(arguments: 0..<20 as Range<UInt64>)
     func damagedTextIsReadOrRefused(seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)

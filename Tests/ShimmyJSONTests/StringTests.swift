@@ -19,7 +19,7 @@ struct StringTests {
     ])
     func reads(text: String, value: String) throws {
         let read = try #require(try JSON.parse(text).stringValue)
-        // By scalars, for Swift's == takes composed and decomposed characters for one.
+        // Compare scalars, because Swift's == considers composed and decomposed characters equal.
         #expect(Array(read.unicodeScalars) == Array(value.unicodeScalars))
     }
 
@@ -44,14 +44,14 @@ struct StringTests {
 
     @Test(
         arguments: [
-            [0x80], [0xBF], [0xFF], [0xFE],  // Never the first byte of anything.
+            [0x80], [0xBF], [0xFF], [0xFE],  // Invalid first bytes.
             [0xC0, 0x80], [0xC1, 0xBF], [0xE0, 0x80, 0x80], [0xE0, 0x9F, 0xBF], [0xF0, 0x80, 0x80, 0x80], [0xF0, 0x8F, 0xBF, 0xBF],  // Overlong.
             [0xC3], [0xE2, 0x82], [0xF0, 0x9F, 0x98], [0xF0, 0x9F], [0xE2, 0x82, 0x41],  // Truncated.
             [0xED, 0xA0, 0x80], [0xED, 0xBF, 0xBF], [0xED, 0xA0, 0xBD, 0xED, 0xB8, 0x80],  // Surrogates.
             [0xF4, 0x90, 0x80, 0x80], [0xF5, 0x80, 0x80, 0x80], [0xF8, 0x88, 0x80, 0x80, 0x80],  // Beyond U+10FFFF.
         ] as [[UInt8]])
     func refusesInvalidUTF8(bytes: [UInt8]) throws {
-        // As it is, after valid text of several bytes, after and before an escape, and in a key.
+        // Alone, after valid multi-byte text, before and after an escape, and in a key.
         for (before, after) in [("\"", "\""), ("[\"é😀", "x\"]"), ("\"\\né", "\""), ("\"é", "\\n\""), ("{\"a\":1,\"", "\":2}")] {
             let text = Array(before.utf8) + bytes + Array(after.utf8)
             let error = try #require(throws: JSONError.self) { try JSON.parse(text) }
@@ -60,7 +60,7 @@ struct StringTests {
         }
     }
 
-    /// An escape must not complete a sequence that the text leaves open.
+    /// An escape does not complete a truncated UTF-8 sequence.
     @Test func escapesDoNotRepairInvalidUTF8() throws {
         let text = Array("\"".utf8) + [0xC3] + Array("\\u00a9\"".utf8)
         #expect(throws: JSONError.self) { try JSON.parse(text) }
@@ -105,7 +105,7 @@ struct StringTests {
     }
 
     @Test func equalityIsByBytes() {
-        #expect("é" == "e\u{301}")  // Swift's own, the reason for this test.
+        #expect("é" == "e\u{301}")  // Swift's own comparison, the reason for this test.
         #expect(JSON.string("é") != JSON.string("e\u{301}"))
         #expect(JSON.string("é") == JSON.string("é"))
     }

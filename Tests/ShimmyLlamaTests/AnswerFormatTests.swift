@@ -4,8 +4,8 @@ import ShimmyJSON
 import ShimmyLlama
 import Testing
 
-/// The formats of all model families whose templates llama.cpp's source holds. What a family's answer looks like is told by its template:
-/// it is what the template writes for an earlier answer, after the prompt that asked for it.
+/// The answer formats of all model families whose templates are part of llama.cpp's source. The expected output of a family is the text that
+/// its template writes for an earlier answer, after the prompt of that answer.
 @Suite struct AnswerFormatTests {
     static let templates: [String] = {
         let files = (try? FileManager.default.contentsOfDirectory(atPath: LlamaSource.models + "/templates")) ?? []
@@ -30,7 +30,7 @@ import Testing
         ["id": .string(id), "type": "function", "function": ["name": .string(name), "arguments": .string(arguments)]]
     }
 
-    /// An answer as the message that it becomes.
+    /// An answer, given as the message that it has to become.
     struct Case: Sendable, CustomTestStringConvertible {
         var testDescription: String
         var message: ChatMessage
@@ -55,9 +55,9 @@ import Testing
                 ])),
     ]
 
-    /// What the model would have to say for the message to come out; nil where the template does not write it after its own prompt.
+    /// Returns the model output that has to become the message; nil if the template writes the answer in a form that does not follow its prompt.
     private static func output(_ template: LlamaChatTemplate, _ conversation: inout Conversation, _ answer: ChatMessage) -> String? {
-        // Templates that open a thought in the prompt write earlier answers without one, or with the one that they had.
+        // Templates that begin the reasoning in the prompt write earlier answers without reasoning, or with their original reasoning.
         for (thinks, reasoning) in [(nil, nil), (true, "A thought."), (false, nil)] as [(Bool?, String?)] {
             conversation.thinks = thinks
             var full = conversation
@@ -71,7 +71,7 @@ import Testing
         return nil
     }
 
-    /// Without what the template writes at the end of a turn, which a model says with a token of its own.
+    /// Returns the output without the template's end of turn, for which a model generates an EOG token.
     private static func withoutEnd(_ output: String, _ template: LlamaChatTemplate, _ conversation: Conversation) -> String {
         var plain = conversation
         plain.messages.append(ChatMessage(.assistant, "THE-END"))
@@ -82,7 +82,7 @@ import Testing
         return String(output[..<range.lowerBound])
     }
 
-    /// All deltas put together.
+    /// Returns the content that results from all deltas.
     private static func joined(_ deltas: [AnswerDelta]) -> AnswerContent {
         var content = AnswerContent()
         for delta in deltas {
@@ -91,7 +91,7 @@ import Testing
             case .reasoning(let text): content.reasoning += text
             case .call(let index, _, let name):
                 #expect(index == content.calls.count, "calls come in order")
-                // Some formats write the id last; by then the call has one.
+                // Some formats write the id last, when the call already has one.
                 content.calls.append(AnswerContent.Call(name: name, arguments: ""))
             case .arguments(let index, let text):
                 #expect(index == content.calls.count - 1, "a call is complete when the next begins")
@@ -113,7 +113,7 @@ import Testing
         return joined(deltas + reader.finish(isCut: false))
     }
 
-    /// However an answer arrives, it is the same in the end; and calls come out as they went in.
+    /// The result does not depend on how the answer is split, and calls survive the round trip.
     @Test(arguments: templates, cases) func anAnswerIsTheSameHoweverItIsCut(file: String, answer: Case) throws {
         let template = try Self.template(file)
         var conversation = Conversation(
@@ -129,16 +129,16 @@ import Testing
         for size in [1, 2, 3, 7] { #expect(Self.read(format, output, cutEvery: size) == whole, "cut every \(size) of \(output)") }
     }
 
-    /// Answers that a format does not read as they were: its template writes them in another way than it asks for.
+    /// Answers that do not survive the round trip, because the template writes them in another form than the format expects.
     private static let misread: Set<String> = ["NVIDIA-Nemotron-Nano-v2.jinja: content", "NVIDIA-Nemotron-Nano-v2.jinja: a thought and content"]
 
-    /// Templates that write earlier answers in another way than they ask for new ones, so that they do not tell what to say.
+    /// Templates that write earlier answers in another form than they request, so that the expected output is unknown.
     private static let untold: Set<String> = [
         "Apriel-1.6-15b-Thinker-fixed.jinja", "CohereForAI-c4ai-command-r-plus-tool_use.jinja", "NVIDIA-Nemotron-Nano-v2.jinja",
         "Qwen-QwQ-32B.jinja", "deepseek-ai-DeepSeek-R1-Distill-Llama-8B.jinja", "deepseek-ai-DeepSeek-R1-Distill-Qwen-32B.jinja",
         "llama-cpp-rwkv-world.jinja", "llama-cpp-deepseek-r1.jinja",
     ]
-    /// Templates whose own calls llama.cpp does not read. Its grammar makes the model say them in another form.
+    /// Templates whose calls llama.cpp cannot parse. Its grammar makes the model write calls in another form.
     private static let unread: Set<String> = ["upstage-Solar-Open-100B.jinja"]
 
     @Test(arguments: templates) func callsAreReadBack(file: String) throws {
@@ -154,7 +154,7 @@ import Testing
         #expect(isRead != Self.unread.contains(file), "\(output) was read as \(calls)")
     }
 
-    /// Every family has a grammar for calls that are required, and llama.cpp takes it; so have those that know no tools.
+    /// Every family has a grammar for required calls that llama.cpp accepts, including families without tools.
     @Test(arguments: templates) func requiredCallsHaveAGrammar(file: String) throws {
         let template = try Self.template(file)
         for choice in [ToolChoice(.required), ToolChoice(.required, names: ["get_weather"]), ToolChoice(.auto)] {
@@ -171,7 +171,7 @@ import Testing
         }
     }
 
-    /// The answer has a grammar with every family, also those for which llama.cpp makes none.
+    /// A response schema leads to a grammar with every family, including those for which llama.cpp makes none.
     @Test(arguments: templates) func aSchemaIsNeverForgotten(file: String) throws {
         let template = try Self.template(file)
         var conversation = Conversation(messages: [ChatMessage(.user, "Hi")])
@@ -185,10 +185,10 @@ import Testing
     }
 
     private static let model = Result { try LlamaModel(path: TestModel.path, options: .init(vocabularyOnly: true)) }
-    /// One for all: it makes a tree of the vocabulary.
+    /// A compiler that all tests share, because it builds a trie of the vocabulary.
     private static let compiler = Result { ConstraintCompiler(vocabulary: try model.get().vocabulary) }
 
-    /// A call that is required is held to an enum of strings, whatever the family's own form would let pass.
+    /// The arguments of a required call are constrained to an enum of strings, even if the family's own form is more permissive.
     @Test(arguments: templates) func requiredCallsAreHeldToTheirStrings(file: String) throws {
         let template = try Self.template(file)
         let tool = Tool(
@@ -206,7 +206,7 @@ import Testing
         }
     }
 
-    /// A prompt holds all tools, whichever may be called: it stays in the cache.
+    /// A prompt contains all tools, whichever of them may be called, so that it can stay in the cache.
     @Test(arguments: templates) func thePromptDoesNotDependOnTheChoice(file: String) throws {
         let template = try Self.template(file)
         var conversation = Conversation(messages: [ChatMessage(.user, "Hi")], tools: Self.tools, toolChoice: ToolChoice(.auto))

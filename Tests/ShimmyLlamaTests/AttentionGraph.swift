@@ -1,7 +1,7 @@
 import CLlama
 import ShimmyTestSupport
 
-/// One attention over a cache of cells, as ggml's operation takes it.
+/// An attention operation over a KV cache, with the inputs of ggml's operation.
 struct AttentionGraph {
     var keyWidth = 64, valueWidth = 64
     var heads = 6, headsOfCache = 2
@@ -11,12 +11,13 @@ struct AttentionGraph {
     var maxBias: Float = 0, cap: Float = 0
     var hasSinks = false
 
-    /// By head of the cache, then cell; as the cache's type rounds them.
+    /// Keys and values by head of the cache, then cell, rounded to the cache's type.
     var keys: [Float] = [], values: [Float] = []
     var sinks: [Float] = []
-    /// By head, then token.
+    /// Queries by head, then token.
     var queries: [Float] = []
-    /// What each token adds to the scores of the cells: 0, or minus infinity for those that it does not see; less with ALiBi.
+    /// For each token, the terms that are added to the scores of the cells: 0, or minus infinity for cells that it does not see. Negative distances
+    /// with ALiBi.
     var mask: [[Float]] = []
 
     var tokens: Int { mask.count }
@@ -42,7 +43,7 @@ struct AttentionGraph {
         return bytes
     }
 
-    /// By token, then head; computed by whatever is installed.
+    /// Returns the result by token, then head, computed by the installed kernels or by ggml.
     func compute(threads: Int) -> [Float] {
         let parameters = ggml_init_params(mem_size: ggml_tensor_overhead() * 16 + ggml_graph_overhead(), mem_buffer: nil, no_alloc: true)
         let context = ggml_init(parameters)!
@@ -77,7 +78,7 @@ struct AttentionGraph {
 
     private func set(_ tensor: UnsafeMutablePointer<ggml_tensor>, _ bytes: [UInt8]) { ggml_backend_tensor_set(tensor, bytes, 0, bytes.count) }
 
-    /// The same in double precision.
+    /// The result in double precision.
     var exact: [Double] {
         let group = heads / headsOfCache
         return (0..<tokens).flatMap { token in
@@ -100,14 +101,14 @@ struct AttentionGraph {
         }
     }
 
-    /// ALiBi's slopes, for a number of heads that is a power of two.
+    /// Returns ALiBi's slope of a head, for a number of heads that is a power of two.
     private func slope(_ head: Int) -> Double {
         maxBias == 0 ? 1 : Self.exp(-Double(maxBias) / Double(heads) * Double(head + 1) * 0.6931471805599453)
     }
 
     private static func tanh(_ x: Double) -> Double { 1 - 2 / (exp(2 * x) + 1) }
 
-    /// e^x by its series, on an argument halved until that is exact to the last digits: the tests link no mathematics library.
+    /// Returns e^x from its series, with the argument halved until the series is exact to the last digits. The tests do not link a math library.
     private static func exp(_ x: Double) -> Double {
         if x < -700 { return 0 }
         let halved = x / 1024

@@ -19,11 +19,11 @@ extension ComputingTests {
             ("everything at once", AttentionGraph(heads: 8, headsOfCache: 2, type: GGML_TYPE_Q8_0, maxBias: 4, cap: 20, hasSinks: true)),
         ]
 
-        /// Some tokens of several sequences in one cache: what each sees, and where its cells lie.
+        /// The visibility of cells for tokens of several sequences in one cache.
         enum Pattern: CaseIterable {
             case one, causal, window, apart, scattered, shared
 
-            /// - slope: whether the mask holds distances, as ALiBi has them.
+            /// - distances: whether the mask contains distances, as with ALiBi.
             func mask(cells: Int, distances: Bool, _ random: inout SeededGenerator) -> [[Float]] {
                 func row(_ sees: (Int) -> Bool) -> [Float] { (0..<cells).map { sees($0) ? (distances ? -Float(cells - $0) / 8 : 0) : -.infinity } }
                 return switch self {
@@ -40,7 +40,7 @@ extension ComputingTests {
             }
         }
 
-        /// The squared error against double precision, over all patterns.
+        /// The squared error relative to double precision is small over all patterns.
         @Test(arguments: shapes.indices, ComputingTests.instructionSets)
         func errorIsNoLargerThanOfGGML(_ index: Int, _ set: shimmy_instruction_set) {
             var random = SeededGenerator(seed: UInt64(index))
@@ -58,7 +58,7 @@ extension ComputingTests {
             #expect(ours < theirs, "\(Self.shapes[index].0)")
         }
 
-        /// A token alone, and the same token in any company, on any number of threads, by either way to share out the work.
+        /// A token's result is the same alone and with any other tokens, with any number of threads, and with either way of dividing the work.
         @Test(arguments: shapes.indices, ComputingTests.instructionSets)
         func aTokenIsTheSameInEveryCompanyAndOnAnyNumberOfThreads(_ index: Int, _ set: shimmy_instruction_set) {
             var random = SeededGenerator(seed: 50 + UInt64(index))
@@ -78,7 +78,7 @@ extension ComputingTests {
             }
         }
 
-        /// The same cells in the same order, but elsewhere in the cache and with others' cells between them.
+        /// The result stays the same if the cells are elsewhere in the cache, in the same order, with other sequences' cells between them.
         @Test(arguments: shapes.indices, ComputingTests.instructionSets)
         func whereTheCellsLieDoesNotMatter(_ index: Int, _ set: shimmy_instruction_set) {
             var random = SeededGenerator(seed: 80 + UInt64(index))
@@ -123,7 +123,7 @@ extension AttentionGraph {
         return one
     }
 
-    /// The cells of each head at new places; what lies between them is arbitrary.
+    /// Returns the cells of each head at new indices. The cells between them have arbitrary content.
     func spread(_ floats: [Float], width: Int, _ places: [Int], cells: Int) -> [Float] {
         var wide = [Float](repeating: 1, count: headsOfCache * cells * width)
         for head in 0..<headsOfCache {

@@ -6,9 +6,9 @@ import ShimmyLlama
 import Synchronization
 import Testing
 
-/// What outside text can make llama.cpp's recursive code do.
+/// Limits on the recursion of llama.cpp's code for client-supplied text.
 @Suite struct BoundsTests {
-    /// Runs `body` on a thread with a stack of a megabyte.
+    /// Runs `body` on a thread with a 1 MiB stack.
     private func onASmallStack<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value {
         await withCheckedContinuation { continuation in
             let thread = Thread { continuation.resume(returning: body()) }
@@ -47,7 +47,7 @@ import Testing
         #expect(unbounded.unbrokenLimit(exceededBy: String(repeating: "a", count: 2 * limit)) == nil)
     }
 
-    /// Even where nobody asked before.
+    /// A long text without spaces does not crash the process, even as the first text for a vocabulary.
     @Test func unbrokenTextDoesNotEndTheProcess() async throws {
         let text = String(repeating: "a", count: 300_000)
         let count = try await WorkerPool.input.run { _ in

@@ -1,8 +1,8 @@
 import CLlama
 import Testing
 
-/// The kernels that are installed are the process's: tests that compute run one after the other, and those of the
-/// kernels leave none behind.
+/// Tests that compute. They run one after the other, because the installed kernels are global to the process. Tests of kernels uninstall them
+/// at the end.
 @Suite(.serialized)
 enum ComputingTests {
     static let instructionSets = [SHIMMY_INSTRUCTIONS_AVX2, SHIMMY_INSTRUCTIONS_AVX_VNNI, SHIMMY_INSTRUCTIONS_AVX512_VNNI].filter {

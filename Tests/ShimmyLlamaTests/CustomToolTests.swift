@@ -7,10 +7,10 @@ import Testing
 
 @Suite struct CustomToolTests {
     private static let model = Result { try LlamaModel(path: TestModel.path, options: .init(vocabularyOnly: true)) }
-    /// One for all: it makes a tree of the vocabulary.
+    /// A compiler that all tests share, because it builds a trie of the vocabulary.
     private static let compiler = Result { ConstraintCompiler(vocabulary: try model.get().vocabulary) }
 
-    /// A custom tool's text is held to its grammar with every family, and the prompt does not show how.
+    /// With every family, a custom tool's input is constrained to its grammar, and the prompt does not contain the grammar's placeholder.
     @Test(arguments: AnswerFormatTests.templates) func customToolsAreHeldToTheirGrammars(file: String) throws {
         let template = try LlamaChatTemplate(source: try String(contentsOfFile: LlamaSource.models + "/templates/" + file, encoding: .utf8))
         let rules = try LarkGrammar("start: \"only this\"", prefix: "input-0-", in: .jsonString)

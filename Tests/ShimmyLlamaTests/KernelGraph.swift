@@ -1,7 +1,7 @@
 import CLlama
 import ShimmyTestSupport
 
-/// A product of weights and activations as a graph of ggml, computed with the kernels or with ggml's own.
+/// A product of weights and activations as a ggml graph, computed with the kernels or by ggml.
 enum KernelGraph {
     enum Place {
         case kernels, ggml
@@ -14,7 +14,7 @@ enum KernelGraph {
         }
     }
 
-    /// Weights of one format: `matrices` of `rows` by `width`, as blocks of the format.
+    /// Weights in one format: `matrices` matrices of `rows` by `width`, as blocks of the format.
     struct Weights {
         let type: ggml_type
         let width: Int, rows: Int, matrices: Int
@@ -27,7 +27,7 @@ enum KernelGraph {
             _ = ggml_quantize_chunk(type, values, &blocks, 0, Int64(rows * matrices), Int64(width), nil)
         }
 
-        /// What the blocks stand for, exactly.
+        /// The exact values of the blocks.
         var values: [Float] {
             let rowBytes = ggml_row_size(type, Int64(width))
             return [Float](unsafeUninitializedCapacity: width * rows * matrices) { out, count in
@@ -43,12 +43,12 @@ enum KernelGraph {
 
     static func normal(_ count: Int, deviation: Float, _ random: inout SeededGenerator) -> [Float] {
         (0..<count).map { _ in
-            // Twelve uniform numbers make a normal one, well enough.
+            // The sum of twelve uniform numbers is close enough to a normal distribution.
             deviation * ((0..<12).reduce(Float(-6)) { sum, _ in sum + Float.random(in: 0..<1, using: &random) })
         }
     }
 
-    /// Rows of activations times the weights: `rows` values for each of them.
+    /// Returns the products of the rows of activations and the weights: `rows` values per row of activations.
     static func multiply(_ weights: Weights, _ activations: [Float], place: Place, threads: Int) -> [Float] {
         compute(weights, place: place, threads: threads) { context, matrix in
             let x = ggml_new_tensor_2d(context, GGML_TYPE_F32, Int64(weights.width), Int64(activations.count / weights.width))!
@@ -56,7 +56,7 @@ enum KernelGraph {
         }
     }
 
-    /// Each of `activations` (rows of one token each) times the matrices that its row of `experts` names.
+    /// Returns the products of each row of `activations` (one token) and the matrices listed in its row of `experts`.
     static func multiply(_ weights: Weights, _ activations: [Float], experts: [[Int32]], place: Place, threads: Int) -> [Float] {
         compute(weights, place: place, threads: threads) { context, matrix in
             let x = ggml_new_tensor_3d(context, GGML_TYPE_F32, Int64(weights.width), 1, Int64(experts.count))!

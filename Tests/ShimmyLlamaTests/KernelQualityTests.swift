@@ -4,16 +4,16 @@ import ShimmyLlama
 import Testing
 
 extension ComputingTests {
-    /// On the real model: how far the distributions of the next token are from those of the same weights in single precision.
+    /// Tests with a real model of the distance between the next-token distributions and those of the same weights in single precision.
     @Suite struct Quality {
         struct Distance {
-            /// Kullback-Leibler divergence from the reference, in nats, on average over the positions.
+            /// The mean Kullback-Leibler divergence from the reference over all positions, in nats.
             var divergence = 0.0
-            /// The logarithm of the perplexity of the text.
+            /// The natural logarithm of the perplexity of the text.
             var surprise = 0.0
         }
 
-        /// The beginnings of llama.cpp's own documents. Throws when one cannot be read: without texts there is nothing to compare.
+        /// Returns the beginnings of llama.cpp's documents. Throws if one cannot be read.
         static func texts() throws -> [String] {
             try ["README.md", "CONTRIBUTING.md", "docs/build.md", "docs/function-calling.md", "docs/multimodal.md", "docs/install.md"]
                 .map { try String(contentsOfFile: LlamaSource.directory + "/" + $0, encoding: .utf8) }
@@ -39,7 +39,7 @@ extension ComputingTests {
             defer { shimmy_kernels_install(SHIMMY_INSTRUCTIONS_NONE) }
             ours = try Self.logits(of: path, cache: GGML_TYPE_F16, attention: LLAMA_FLASH_ATTN_TYPE_ENABLED)
 
-            // Six texts, and three computations that differ: else the bounds below would say nothing.
+            // Six texts and three computations that differ; otherwise the bounds below would prove nothing.
             #expect(reference.tokens.count > 2000 && reference.rows.count == reference.tokens.count)
             #expect(ours.tokens == reference.tokens && theirs.tokens == reference.tokens)
             #expect(ours.rows != theirs.rows && theirs.rows != reference.rows)
@@ -48,7 +48,7 @@ extension ComputingTests {
             #expect(distance.surprise <= distanceOfGGML.surprise + 0.005)
         }
 
-        /// The logits after each of the text's tokens.
+        /// Returns the texts' tokens and the logits after each of them.
         static func logits(of path: String, cache: ggml_type, attention: llama_flash_attn_type) throws -> (tokens: [llama_token], rows: [[Float]]) {
             let model = try LlamaModel(path: path)
             var all: (tokens: [llama_token], rows: [[Float]]) = ([], [])
@@ -95,7 +95,7 @@ extension ComputingTests {
             return distance
         }
 
-        /// The logarithms of the probabilities.
+        /// Returns the log probabilities.
         private static func logarithms(_ logits: [Float]) -> [Double] {
             let top = Double(logits.max()!)
             let total = log(logits.reduce(0.0) { $0 + exp(Double($1) - top) }) + top

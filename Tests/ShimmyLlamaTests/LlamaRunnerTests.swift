@@ -7,7 +7,7 @@ import ShimmyLlama
 import Testing
 
 extension ComputingTests {
-    /// The engine over the real model: what only real weights can show.
+    /// Tests of the engine that need real weights.
     @Suite struct Runner {
         private static func start(context: Int = 512, slots: Int = 4) async throws -> (engine: EngineHandle, vocabulary: LlamaVocabulary) {
             CPUKernels.install(.auto)
@@ -48,7 +48,7 @@ extension ComputingTests {
             await engine.shutdown()
         }
 
-        /// In whatever chunks a prompt is computed, its tokens are as likely as llama.cpp says of the whole.
+        /// The scores of a prompt's tokens equal llama.cpp's scores of the whole prompt, whatever the chunks.
         @Test func promptsAreScoredAsLlamaComputesThem() async throws {
             let (engine, vocabulary) = try await Self.start()
             let prompt = vocabulary.tokenize(
@@ -70,7 +70,7 @@ extension ComputingTests {
             await engine.shutdown()
         }
 
-        /// In double precision, from the logits of one call of llama.cpp.
+        /// Returns the log probabilities in double precision, from the logits of one call of llama.cpp.
         private static func referenceLogprobs(of tokens: [Token]) throws -> [Double] {
             let model = try #require(llama_model_load_from_file(TestModel.path, llama_model_default_params()))
             defer { llama_model_free(model) }
@@ -133,7 +133,7 @@ extension ComputingTests {
             await engine.shutdown()
         }
 
-        /// With kernels of our own the sums of a row depend on nothing but the row, and so an answer depends on nothing but its request.
+        /// With Shimmy's kernels, the sums of a row depend only on the row, so that an answer depends only on its request.
         @Test(.enabled(if: CPUKernels.bestInstructionSet != nil))
         func anAnswerIsTheSameAloneAndInEveryCompany() async throws {
             let openings = ["Once upon a time", "The capital of France is", "To make bread, first", "In the year 2050"]
@@ -148,7 +148,7 @@ extension ComputingTests {
             var alone: [[Token]] = []
             for request in requests { alone.append(try await Self.tokens(try solo.submit(request)).tokens) }
             await solo.shutdown()
-            // All at once: shared prefixes, many in a step, more than there are slots, and too few cells for all of them.
+            // All together: shared prefixes, many sequences in a step, more sequences than slots, and too few cells.
             let (busy, _) = try await Self.start(context: 300, slots: 9)
             let streams = try requests.map { try busy.submit($0) }
             for (index, stream) in streams.enumerated() {
@@ -158,7 +158,8 @@ extension ComputingTests {
             await busy.shutdown()
         }
 
-        /// Answers that outgrow the cells are paused and go on; guesses come true or not; draws belong to their seeds.
+        /// Long answers are the same alone and together with others: with preemption for lack of cells, with accepted and rejected drafts, and with
+        /// seeded sampling.
         @Test(.enabled(if: CPUKernels.bestInstructionSet != nil), arguments: [Float(0), 0.8])
         func longAnswersAreTheSameAloneAndWhereThereIsNoRoom(temperature: Float) async throws {
             let (solo, vocabulary) = try await Self.start(context: 400, slots: 1)

@@ -1,6 +1,6 @@
 import Foundation
 
-/// llama.cpp's own test data, which lies in its source. `make test` says where; otherwise the build's cache is looked at.
+/// The test data in llama.cpp's source. `make test` sets its path; the default is the build's cache.
 enum LlamaSource {
     static var directory: String {
         let environment = ProcessInfo.processInfo.environment
@@ -12,7 +12,7 @@ enum LlamaSource {
 
     static var models: String { directory + "/models" }
 
-    /// Vocabularies that come with texts and the tokens expected for them.
+    /// The vocabularies that come with texts and their expected tokens.
     static var vocabularies: [String] {
         let files = (try? FileManager.default.contentsOfDirectory(atPath: models)) ?? []
         return files.filter { $0.hasSuffix(".gguf.inp") }.map { String($0.dropLast(".inp".count)) }.sorted()

@@ -5,7 +5,7 @@ import ShimmyModels
 import Testing
 
 extension ComputingTests {
-    /// What a header promises is what llama.cpp takes.
+    /// Comparison of the memory estimate from a header with llama.cpp's actual use.
     @Suite struct Memory {
         @Test(arguments: [512, 8192]) func aHeaderTellsWhatTheDefaultModelTakes(context: Int) throws {
             CPUKernels.install(.auto)
@@ -14,7 +14,7 @@ extension ComputingTests {
             let estimate = MemoryEstimate(try GGUFHeader.read(path: TestModel.path)).use(contextLength: context, slots: 8)
             #expect(estimate.cache == runner.memory.cache)
             Self.expectAlike(estimate.compute, runner.memory.compute)
-            // Without our kernels the output layer is the table of embeddings itself, in the file's pages.
+            // Without Shimmy's kernels the output layer is the embedding table itself, in the file's pages.
             if CPUKernels.instructionSet != nil { Self.expectAlike(estimate.weights, runner.memory.weights) }
             Self.expectAlike(estimate.total, runner.memory.total)
         }

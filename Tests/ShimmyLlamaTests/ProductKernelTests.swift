@@ -10,7 +10,7 @@ extension ComputingTests {
             GGML_TYPE_Q5_K, GGML_TYPE_Q6_K, GGML_TYPE_IQ4_NL, GGML_TYPE_IQ4_XS, GGML_TYPE_F16, GGML_TYPE_BF16, GGML_TYPE_MXFP4,
         ]
 
-        /// Widths that a format can have, among them none that is a multiple of 256 where it can do without.
+        /// Returns row widths for a format. They are multiples of 256 only if the format requires it.
         static func widths(_ type: ggml_type) -> [Int] { ggml_blck_size(type) == 256 ? [256, 768, 2048] : [32, 576, 1024] }
 
         @Test func everyFormatIsOffered() {
@@ -18,7 +18,7 @@ extension ComputingTests {
             #expect(Set(CPUKernels.formats) == Set(Self.formats.map { String(cString: ggml_type_name($0)) }))
         }
 
-        /// The sum of squared errors against a product in double precision, over shapes and numbers of rows.
+        /// The sum of squared errors relative to a product in double precision is small over all shapes and numbers of rows.
         @Test(arguments: formats, ComputingTests.instructionSets)
         func errorIsNoLargerThanOfGGML(_ type: ggml_type, _ set: shimmy_instruction_set) {
             var random = SeededGenerator(seed: UInt64(type.rawValue))
@@ -27,7 +27,7 @@ extension ComputingTests {
                 for (rows, count) in [(16, 1), (40, 3), (131, 8), (64, 64)] {
                     let weights = KernelGraph.Weights(type, width: width, rows: rows, random: &random)
                     var activations = KernelGraph.normal(width * count, deviation: 1, &random)
-                    for index in stride(from: 7, to: activations.count, by: 501) { activations[index] *= 20 }  // as models have them
+                    for index in stride(from: 7, to: activations.count, by: 501) { activations[index] *= 20 }  // outliers, as in real models
                     let exact = Self.exactProduct(weights, activations)
                     let reference = KernelGraph.multiply(weights, activations, place: .ggml, threads: 2)
                     ComputingTests.withKernels(set) {

@@ -4,7 +4,7 @@ import ShimmyJSON
 import ShimmyLlama
 import Testing
 
-/// Ordinary turns of agents, for templates that want them in one order only.
+/// Ordinary agent conversations with templates that accept only one order of messages.
 @Suite struct StrictTemplateTests {
     private static let strict = [
         "google-gemma-2-2b-it.jinja", "mistralai-Mistral-Nemo-Instruct-2407.jinja", "Qwen3.5-4B.jinja",

@@ -1,9 +1,10 @@
 import ShimmyLlama
 import Testing
 
-/// How many threads compute when another program needs a core.
+/// The number of threads when another program uses a core.
 @Suite struct ThreadGovernorTests {
-    /// Runs steps on a pretended machine: seconds of a step by the number of threads. Returns the threads of the last step.
+    /// Runs steps on a simulated machine. `seconds` returns the duration of a step for a number of threads. Returns the number of threads of each
+    /// step.
     private func run(_ governor: inout ThreadGovernor, steps: Int, rows: Int = 1, _ seconds: (Int) -> Double) -> [Int] {
         (0..<steps).map { _ in
             let threads = governor.threads
@@ -17,7 +18,7 @@ import Testing
 
     @Test func allThreadsComputeWhileNobodyDisturbs() {
         var governor = ThreadGovernor(most: 2)
-        // After a comparison at the beginning.
+        // The governor compares both numbers of threads at the beginning.
         #expect(run(&governor, steps: 20, quiet).count { $0 == 1 } == 8)
         #expect(run(&governor, steps: 500, quiet).allSatisfy { $0 == 2 })
     }
@@ -50,7 +51,7 @@ import Testing
     @Test func stepsOfOtherSizesAreNoEvidence() {
         var governor = ThreadGovernor(most: 2)
         for _ in 0..<5 { for rows in 1...4 { _ = run(&governor, steps: 3, rows: rows) { self.quiet($0) * Double(rows) } } }
-        // Two numbers of streams in turn: each has its own calm steps.
+        // Two alternating numbers of streams, each with its own baseline.
         var busy = 0
         for _ in 0..<300 {
             for rows in [2, 4] { busy += run(&governor, steps: 1, rows: rows) { self.disturbed($0) * Double(rows) }[0] == 1 ? 1 : 0 }
@@ -83,7 +84,7 @@ import Testing
         }
     }
 
-    /// Where threads spin for one that lost its core, one step can take seconds: a second one is not waited for, and tries become rare.
+    /// If threads spin for one that lost its core, a step can take seconds. The governor reacts after one such step and rarely tries again.
     @Test func stepsOfSecondsAreMetOnceAndThenRarely() {
         var governor = ThreadGovernor(most: 2)
         _ = run(&governor, steps: 50, quiet)
@@ -112,7 +113,7 @@ import Testing
 
     // MARK: Mixed traffic
 
-    /// Steps with prompts of all sizes beside one to four streams; each row takes as long. Returns the threads of each step.
+    /// Runs steps with prompts of all sizes and one to four streams; each row takes equally long. Returns the number of threads of each step.
     private func mix(_ governor: inout ThreadGovernor, steps: Int, _ row: (Int) -> Double) -> [Int] {
         (0..<steps).map { step in
             let (streams, others) = (1 + step % 4, [17, 40, 63, 90, 130, 200, 12, 55][step % 8])
@@ -130,7 +131,7 @@ import Testing
         #expect(mix(&governor, steps: 1000, quietRow).allSatisfy { $0 == 2 })
     }
 
-    /// Steps that never do nothing but decode, and take twenty times as long beside a busy program: seconds, not minutes, go by until that is seen.
+    /// If all steps contain prefill and a busy program makes them about twenty times as long, the governor notices within seconds.
     @Test func aBusyProgramBesideMixedStepsIsNoticed() {
         var governor = ThreadGovernor(most: 2)
         _ = mix(&governor, steps: 100, quietRow)
@@ -151,7 +152,7 @@ import Testing
         #expect(threads.suffix(300).count { $0 == 1 } > 280)
     }
 
-    /// Rows of a few tokens cost more than those of many, and those far behind in a long text more than those at its beginning.
+    /// Rows in small steps take longer than in large ones, and rows late in a long text longer than early ones. Neither counts as a disturbance.
     @Test func rowsThatAreDearBySizeOrPlaceAreNoDisturbance() {
         var governor = ThreadGovernor(most: 2)
         var threads: [Int] = []

@@ -7,7 +7,7 @@ import ShimmyLlama
 import Testing
 
 @Suite struct ToolCallTemplateTests {
-    /// Mistral's templates refuse ids that are not nine letters and digits; clients send what they have.
+    /// Call ids are changed to fit Mistral's templates, which refuse ids that are not nine letters and digits.
     @Test func idsAreMadeToFit() throws {
         let source = try String(contentsOfFile: LlamaSource.models + "/templates/mistralai-Mistral-Nemo-Instruct-2407.jinja", encoding: .utf8)
         let template = try LlamaChatTemplate(source: source)
@@ -28,7 +28,7 @@ import Testing
         #expect(throws: LlamaError.self) { try LlamaChatTemplate(source: "") }
     }
 
-    /// A template that writes calls but does not describe tools gets them described, and keeps its own form of calls.
+    /// If a template writes calls but does not describe tools, the prompt gets a description, and the template's form of calls stays.
     @Test func toolsAreDescribedToTemplatesThatDoNot() throws {
         let source = try String(contentsOfFile: LlamaSource.models + "/templates/deepseek-ai-DeepSeek-V3.1.jinja", encoding: .utf8)
         let conversation = Conversation(
@@ -39,7 +39,7 @@ import Testing
         #expect(prompt.grammar?.text.contains("tool▁call▁begin") == true)
     }
 
-    /// llama.cpp's converter does not know every regular expression; it never sees one, and the prompt has them all.
+    /// Regular expressions are not passed to llama.cpp's schema converter, which does not support all of them. The prompt contains them all.
     @Test(arguments: ["NousResearch-Hermes-2-Pro-Llama-3-8B-tool_use.jinja", "google-gemma-2-2b-it.jinja", "Reka-Edge.jinja"])
     func patternsReachThePromptAlone(file: String) throws {
         let source = try String(contentsOfFile: LlamaSource.models + "/templates/" + file, encoding: .utf8)
@@ -55,7 +55,7 @@ import Testing
         #expect(try LlamaChatTemplate(source: source).render(conversation).grammar != nil)
     }
 
-    /// Calls that are bare JSON: free text stays free until a call to a known tool begins.
+    /// With bare JSON calls, text is unconstrained until a call to a known tool begins.
     @Test func bareCallsAreAwaited() throws {
         let source = try String(contentsOfFile: LlamaSource.models + "/templates/meta-llama-Llama-3.1-8B-Instruct.jinja", encoding: .utf8)
         let conversation = Conversation(

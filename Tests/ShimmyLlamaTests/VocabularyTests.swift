@@ -4,7 +4,7 @@ import ShimmyCore
 import ShimmyLlama
 import Testing
 
-/// The tokenizer binding against llama.cpp's own texts with expected tokens, for every family of tokenizers.
+/// Comparison of the tokenizer binding with llama.cpp's test texts and their expected tokens, for each family of tokenizers.
 @Suite struct VocabularyTests {
     @Test func thereAreVocabulariesToTest() { #expect(LlamaSource.vocabularies.count >= 15, "none found in \(LlamaSource.models)") }
 
@@ -21,7 +21,7 @@ import Testing
         }
     }
 
-    /// Byte-level vocabularies give back every byte.
+    /// Byte-level vocabularies reproduce every byte.
     @Test(arguments: ["ggml-vocab-gpt-2.gguf", "ggml-vocab-llama-bpe.gguf", "ggml-vocab-qwen2.gguf", "ggml-vocab-starcoder.gguf"])
     func piecesOfATextGiveTheTextBack(file: String) throws {
         let vocabulary = try LlamaModel(path: "\(LlamaSource.models)/\(file)", options: .init(vocabularyOnly: true)).vocabulary

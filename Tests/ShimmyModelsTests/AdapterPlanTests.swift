@@ -1,7 +1,7 @@
 import ShimmyModels
 import Testing
 
-/// Which adapters go with a model. What is let through here is loaded by llama.cpp, which ends the process for some that do not fit.
+/// The choice of adapters for a model. llama.cpp loads the chosen ones, and aborts the process for some that do not fit.
 @Suite struct AdapterPlanTests {
     private let folder: TemporaryFolder
 
@@ -41,7 +41,7 @@ import Testing
     @Test func foundOnesTakeNoMoreMemoryThanTheModel() throws {
         let paths = try (0..<3).map { try write(.adapter(), "\($0).gguf") }
         #expect(try plan(paths.map { LoRAAdapter(path: $0) }).adapters.count == 3)
-        // Each is larger than the tiny model.
+        // Each adapter is larger than the tiny model.
         let found = try plan(paths.map { LoRAAdapter(path: $0, scale: 0, isRequired: false) })
         #expect(found.adapters.isEmpty && found.refused.count == 3)
     }
@@ -58,7 +58,7 @@ import Testing
             #expect(memory.bytes(files: [model], candidates: [adapters[0]]) == one.bytes.count)
         }
         #expect(try plan(adapters + strangers).sizeBytes == one.bytes.count + other.bytes.count)
-        // Another file under the same name.
+        // Another file with the same name.
         _ = try write(.adapter(rank: 8), "one.gguf")
         #expect(memory.bytes(files: [model], candidates: [adapters[0]]) == GGUFFile.adapter(rank: 8).bytes.count)
         _ = try write(strange, "one.gguf")
@@ -66,7 +66,7 @@ import Testing
         #expect(memory.bytes(files: [folder.path + "/absent.gguf"], candidates: adapters) == 0)
     }
 
-    /// Where the table of tokens is the output too, llama.cpp would multiply with the adapter's halves the wrong way round.
+    /// An adapter for the token embeddings is refused if they are also the output layer, because llama.cpp would swap the adapter's two matrices.
     @Test func aTableThatIsTheOutputTooIsNotAdapted() throws {
         var adapter = GGUFFile.adapter()
         adapter.tensors = [("token_embd.weight.lora_a", [2, 5], 0, 0), ("token_embd.weight.lora_b", [2, 64], 0, 64)]

@@ -4,9 +4,9 @@ import ShimmyModels
 import Synchronization
 import Testing
 
-/// When the disk is looked at, and what is said of names that lead to no single model.
+/// The times of disk scans, and the errors for names that do not resolve to a single model.
 @Suite struct CatalogCacheTests {
-    /// Looks that end when the test says so; each finds a model with its number.
+    /// Scans that end when the test lets them. Each finds a model with the scan's number in its name.
     private final class Looks: Sendable {
         let begun = Mutex(0)
         let mayEnd = Mutex(false)
@@ -33,7 +33,7 @@ import Testing
         }
     }
 
-    /// It may have passed the place that changed.
+    /// A running scan does not answer for a later change, because it may already have passed the changed folder.
     @Test func aLookThatRunsDoesNotAnswerForALaterChange() async throws {
         let looks = Looks()
         let manager = Self.manager { looks.look() }

@@ -2,7 +2,7 @@ import Foundation
 import ShimmyModels
 import Testing
 
-/// Which of several files and names counts: several models of one file, several files of one name, several snapshots, several projectors.
+/// The choice among several files and names: several models of one file, several files with one name, several snapshots, several projectors.
 @Suite struct DiscoveryChoiceTests {
     private let home: TemporaryFolder
 
@@ -17,8 +17,8 @@ import Testing
 
     // MARK: Several models of one file
 
-    /// A model of Ollama's store; the older the larger its age.
-    /// - layers: kinds and the letters that their digests are made of.
+    /// Writes the manifest of a model in Ollama's store. A larger `age` is older.
+    /// - layers: kinds, and the letters that their digests consist of.
     private func writeManifest(_ name: String, age: Double, _ layers: [(kind: String, letter: Character)]) throws {
         let described = layers.map { kind, letter in
             #"{"mediaType":"application/vnd.ollama.image.\#(kind)","digest":"sha256:\#(String(repeating: letter, count: 64))"}"#
@@ -32,7 +32,7 @@ import Testing
         try home.write(bytes, to: ".ollama/models/blobs/sha256-\(String(repeating: letter, count: 64))")
     }
 
-    /// The plain model, a tag of the same weights, a copy of it, one with a prompt, one with another context, one with an adapter.
+    /// Writes a plain model, a tag of the same weights, a copy of it, and variants with a prompt, another context and an adapter.
     private func writeFamily() throws {
         try writeBlob("a", GGUFFile.model().bytes)
         try writeBlob("b", Array("You are a pirate.".utf8))
@@ -65,7 +65,7 @@ import Testing
         func engines(_ catalog: ModelCatalog) -> [String: String] {
             Dictionary(uniqueKeysWithValues: catalog.records.map { ($0.id, $0.loaded.id) })
         }
-        // The engine is that of the oldest name.
+        // The oldest name identifies the engine.
         #expect(
             engines(ModelCatalog(records: scan(), variants: [variant, alone])) == [
                 "llama3.2:3b": "llama3.2:3b", "llama3.2": "llama3.2:3b", "copy": "llama3.2:3b", "pirate": "llama3.2:3b", "captain": "llama3.2:3b",
@@ -79,7 +79,7 @@ import Testing
         #expect(engines(ModelCatalog(records: scan()))["copy"] == "pirate")
     }
 
-    /// A manifest is one model through whatever links it is found, and a link to a blob is no other one.
+    /// A manifest is one model even if it is found through several links, and a link to a blob is not another model.
     @Test func linksToOllamasStoreMakeNoMoreModels() throws {
         try writeBlob("a", GGUFFile.model().bytes)
         try writeManifest("one/latest", age: 2, [("model", "a")])
@@ -89,7 +89,7 @@ import Testing
         #expect(scan().map(\.id) == ["one", "two"])
     }
 
-    // MARK: Several files of one name
+    // MARK: Several files with one name
 
     @Test func whatCannotBeLoadedTakesNoName() throws {
         let hub = ".cache/huggingface/hub/models--user--repo/snapshots/1"
@@ -124,11 +124,11 @@ import Testing
         #expect(
             found == [
                 "user/Repo:Q8_0": 202, "user/Repo:Q4_K_M": 101, "user/Repo:Q8_0@huggingface": 103,
-                // What is whole in one of them is not taken from another in part.
+                // A complete model in one snapshot takes precedence over an incomplete one in another.
                 "user/Repo:Q5_K_M": 104,
             ])
         #expect(scan().allSatisfy { $0.isUsable })
-        // The newest snapshot stands for a revision that nobody knows.
+        // The newest snapshot is used if the revision is unknown.
         try home.write("gone", to: "\(hub)/refs/main")
         try FileManager.default.setAttributes([.modificationDate: Date(timeIntervalSince1970: 1)], ofItemAtPath: home.path + "/\(hub)/snapshots/new")
         #expect(byName()["user/Repo:Q8_0"]?.contextLength == 102)
@@ -152,7 +152,7 @@ import Testing
         try model("flat/text", width: 96)
         try projector("flat/mmproj-small", width: 64)
         try projector("flat/mmproj-large", "clip.audio.projection_dim", width: 128)
-        // One that says another length than any model has, as older ones do.
+        // A projector with a width that does not match any model, as in older files.
         try model("old/one", width: 64)
         try model("old/two", width: 128)
         try projector("old/mmproj", width: 768)
@@ -162,16 +162,16 @@ import Testing
         #expect(projectors["one"] == "mmproj.gguf" && projectors["two"] == "mmproj.gguf")
     }
 
-    // MARK: What was read before
+    // MARK: Cached headers
 
     @Test func whatIsKnownOfAFileHoldsUntilItChanges() async throws {
         let path = try home.write(GGUFFile.model(context: 100).bytes, to: "data/models/a.gguf")
         let attributes = try FileManager.default.attributesOfItem(atPath: path)
         let date = try #require(attributes[.modificationDate] as? Date)
-        // Until then it is too new to be remembered.
+        // A file that is newer than this is not cached.
         try await Task.sleep(for: .seconds(3.2))
         for _ in 0..<2 { #expect(scan().map(\.contextLength) == [100]) }
-        // Of the same size, and made to look as old.
+        // A file with the same size and modification date.
         try home.write(GGUFFile.model(context: 200).bytes, to: "data/models/a.gguf")
         try FileManager.default.setAttributes([.modificationDate: date], ofItemAtPath: path)
         #expect(scan().map(\.contextLength) == [200])

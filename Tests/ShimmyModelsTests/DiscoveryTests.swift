@@ -3,7 +3,7 @@ import ShimmyJSON
 import ShimmyModels
 import Testing
 
-/// Discovery on made-up trees that look like the real ones.
+/// Discovery in made-up folder trees that resemble real ones.
 @Suite struct DiscoveryTests {
     private let home: TemporaryFolder
 
@@ -53,18 +53,18 @@ import Testing
         #expect(scan(environment: ["HF_HOME": home.path + "/.cache/huggingface"]).count == 2)
     }
 
-    /// Snapshots as they lie there after downloads were cut, branches were added and revisions came.
+    /// Snapshots as they are after interrupted downloads, added branches and new revisions.
     @Test func huggingFacesCacheAsItReallyIs() throws {
         let hub = ".cache/huggingface/hub"
         func blob(_ repository: String, _ name: String, _ bytes: [UInt8]) throws { try home.write(bytes, to: "\(hub)/\(repository)/blobs/\(name)") }
-        // Parts, one of which never came: its link leads nowhere.
+        // Parts, one of which is missing: its link is dangling.
         for part in 1...2 {
             let name = "Q8_0/Big-Q8_0-0000\(part)-of-00002.gguf"
             try home.link("\(hub)/models--a--Big-GGUF/snapshots/1/\(name)", to: "../../../blobs/part\(part)")
         }
         try blob("models--a--Big-GGUF", "part1", model)
         try home.write("half", to: "\(hub)/models--a--Big-GGUF/blobs/part2.incomplete")
-        // Two quantizations, a projector and an adapter of one repository, without a main branch: the newest revision counts.
+        // Two quantizations, a projector and an adapter of one repository, without a main branch: the newest revision is used.
         for (name, file) in [
             ("Nice-Q4_K_M.gguf", GGUFFile.model(context: 11)), ("Nice-Q8_0.gguf", GGUFFile.model(fileType: 7, context: 12)),
             ("mmproj-Nice-F16.gguf", GGUFFile.model(architecture: "clip")), ("nice-lora.gguf", GGUFFile.adapter()),
@@ -121,7 +121,7 @@ import Testing
         #expect(scan(environment: ["OLLAMA_MODELS": home.path + "/.ollama/models"]).count == records.count)
     }
 
-    /// A manifest of Ollama's with all that it may name.
+    /// An Ollama manifest with all supported kinds of layers.
     @Test func ollamasProjectorsAndAdapters() throws {
         func digest(_ letter: String) -> String { String(repeating: letter, count: 64) }
         func layer(_ kind: String, _ digest: String) -> String {
@@ -352,7 +352,7 @@ import Testing
         #expect(records["a"]?.allSatisfy { $0.scale == 0 && !$0.isRequired } == true)
     }
 
-    /// One name for one model, whatever lies where, and the same one tomorrow.
+    /// Models of all sources have unique names, which are stable over time.
     @Test func namesOfAllSourcesDoNotCollide() throws {
         let digest = String(repeating: "f", count: 64)
         for (number, path) in [

@@ -2,7 +2,7 @@ import Foundation
 import ShimmyModels
 import Testing
 
-/// Each waits for a message of the file system; one that does not come is a test that does not end.
+/// Each test waits for a file system event. The time limit ends a test whose event is missing.
 @Suite(.timeLimit(.minutes(1))) struct FolderWatcherTests {
     private let folder: TemporaryFolder
 

@@ -1,14 +1,14 @@
 import Foundation
 
-/// Builds small GGUF files for tests, sound ones and unsound ones.
+/// A builder of small GGUF files for tests, valid and invalid ones.
 struct GGUFFile {
     var version: UInt32 = 3
     var metadata: [(key: String, type: UInt32, bytes: [UInt8])] = []
     var tensors: [(name: String, shape: [UInt64], type: UInt32, offset: UInt64)] = []
     var dataBytes = 0
-    /// Of the tensors that `addTensor` appended.
+    /// The total size in bytes of the tensors that `addTensor` appended.
     private(set) var claimedBytes = 0
-    /// Instead of the true counts, when set.
+    /// Counts for the header that replace the true ones; nil for the true ones.
     var claimedTensors: UInt64?
     var claimedMetadata: UInt64?
 
@@ -34,13 +34,13 @@ struct GGUFFile {
         return bytes + [UInt8](repeating: 7, count: dataBytes)
     }
 
-    /// Appends a tensor of Q4_1 whose values nobody reads.
+    /// Appends a Q4_1 tensor whose values are not read.
     mutating func addTensor(_ name: String, _ shape: [Int]) {
         tensors.append((name, shape.map(UInt64.init), 3, UInt64(claimedBytes)))
         claimedBytes += shape.reduce(1, *) / 32 * 20
     }
 
-    /// A file as large as its tensors say, with nothing in them.
+    /// Writes a sparse file of the size that its tensors require, and returns its path.
     func writeSparse(to folder: TemporaryFolder) throws -> String {
         let head = bytes
         let path = try folder.write(head, to: "sparse.gguf")
@@ -50,7 +50,7 @@ struct GGUFFile {
         return path
     }
 
-    /// A LoRA adapter for `model`'s one matrix.
+    /// Returns a LoRA adapter for the single matrix of `model`.
     static func adapter(architecture: String = "llama", rank: UInt64 = 2, rows: UInt64 = 4) -> GGUFFile {
         var file = GGUFFile()
         file.add("general.type", "adapter")
@@ -62,7 +62,7 @@ struct GGUFFile {
         return file
     }
 
-    /// A model with one Q4_1 tensor of 64 x 4 and one of F32.
+    /// Returns a model with a 64 x 4 Q4_1 tensor and an F32 tensor.
     static func model(architecture: String = "llama", fileType: UInt32 = 3, context: UInt32 = 2048) -> GGUFFile {
         var file = GGUFFile()
         file.add("general.architecture", architecture)
@@ -76,7 +76,7 @@ struct GGUFFile {
     }
 }
 
-/// A folder that goes away with the test.
+/// A folder that is deleted with the test.
 final class TemporaryFolder {
     let path: String
 

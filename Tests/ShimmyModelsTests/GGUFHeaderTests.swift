@@ -1,7 +1,7 @@
 import ShimmyModels
 import Testing
 
-/// The header reader on sound files, damaged ones and hostile ones.
+/// The header reader with valid, damaged and hostile files.
 @Suite struct GGUFHeaderTests {
     private let folder: TemporaryFolder
 
@@ -50,7 +50,7 @@ import Testing
         #expect(try read(file.bytes).quantization == "F32")
     }
 
-    /// A cut anywhere is an error, never a crash and never a success.
+    /// A file that is truncated at any byte is an error, never a crash or a success.
     @Test func aFileCutAtAnyByteIsRefused() throws {
         let bytes = GGUFFile.model().bytes
         for length in 0..<bytes.count {
@@ -122,7 +122,7 @@ import Testing
         #expect(try failure(file).contains("array of arrays"))
     }
 
-    /// Random damage either goes unnoticed or is an error: it never crashes, hangs or takes much memory.
+    /// Random damage either stays unnoticed or causes an error, but never a crash, a hang or excessive memory use.
     @Test(arguments: 0..<8)
     func randomDamageNeverCrashes(seed: UInt64) throws {
         var generator = SplitMix(state: seed)
@@ -140,7 +140,7 @@ import Testing
     }
 }
 
-/// A small generator with a seed, so that a failure can be repeated.
+/// A random number generator with a seed, for reproducible failures.
 struct SplitMix: RandomNumberGenerator {
     var state: UInt64
 

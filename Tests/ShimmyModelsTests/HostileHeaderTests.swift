@@ -3,7 +3,7 @@ import ShimmyModels
 import ShimmyTestSupport
 import Testing
 
-/// Headers that nobody sound would write: from the corpus, damaged in thousands of ways, and claims that a sparse file makes believable.
+/// Hostile headers: from the corpus, with random damage, and with claims that match the size of a sparse file.
 @Suite struct HostileHeaderTests {
     private let folder: TemporaryFolder
     private static let corpus = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appending(path: "Corpus/gguf")
@@ -17,7 +17,7 @@ import Testing
         }
     }
 
-    /// What is wrong with each file of the corpus whose name begins with `bad-`.
+    /// The expected refusal of each corpus file whose name begins with `bad-`.
     private static let reasons = [
         "alignment": "its alignment is 3", "big-endian": "it is for big-endian machines", "blocks": "does not fill the blocks of Q4_1",
         "count-wraps": "its header is cut or damaged at byte 16", "counts": "its header is cut or damaged at byte 16",
@@ -46,7 +46,7 @@ import Testing
         }
     }
 
-    /// As many tensors as may be on the same bytes of a huge file that takes no room: their values are more than an `Int` counts.
+    /// A total number of values that overflows `Int` is refused. The max number of tensors overlap in a huge sparse file.
     @Test func valuesThatNobodyCanCountAreRefused() throws {
         var file = GGUFFile()
         file.add("general.architecture", "llama")
@@ -54,12 +54,12 @@ import Testing
         file.tensors = (0..<1 << 17).map { ("t\($0)", [count], 41, 0) }
         #expect(count.multipliedReportingOverflow(by: UInt64(file.tensors.count)).partialValue > UInt64(Int.max))
         let path = try folder.write(file.bytes, to: "values.gguf")
-        // Not every file system has room for such a size.
+        // Not every file system supports this file size.
         guard truncate(path, 13 << 40) == 0 else { return }
         #expect(ModelCatalog.record(forFile: path)?.problem?.contains("overlaps another one") == true)
     }
 
-    /// What any header can say must not cost more than some multiple of the file, whether it is believed or not.
+    /// Damaged headers are read or refused, at a cost that is bounded by a multiple of the file size.
     @Test(arguments: 0..<8 as Range<UInt64>) func damagedHeadersAreReadOrRefused(seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
         var outcomes = (read: 0, refused: 0)
@@ -74,14 +74,14 @@ import Testing
                 outcomes.read += 1
                 let kept = header.tensors.count * 24 + header.metadata.reduce(0) { $0 + $1.key.utf8.count + ($1.value.stringValue?.utf8.count ?? 0) }
                 #expect(kept <= bytes.count * 3)
-                // All that is asked of a header afterwards.
+                // All queries of a header after reading.
                 _ = (header.quantization, header.parameterCount, ModelCatalog.record(forFile: path), AdapterPlanProbe.ask(path))
             }
         }
         #expect(outcomes.read > 20 && outcomes.refused > 100)
     }
 
-    /// A gigabyte that takes no room on the disk: every claim fits into it.
+    /// Claims that fit into a sparse file of 1 GB are not believed either.
     @Test func aSparseFileMakesNoClaimBelievable() throws {
         func failure(_ file: GGUFFile) throws -> String {
             let path = try folder.write(file.bytes, to: "sparse.gguf")
@@ -97,7 +97,7 @@ import Testing
         var text = GGUFFile()
         text.metadata = [("general.name", 8, GGUFFile.little(UInt64(1 << 28)))]
         #expect(try failure(text).contains("a text in its header is 268435456 bytes long"))
-        // Texts of the greatest length, one after the other.
+        // Consecutive texts of the max length.
         var texts = GGUFFile()
         texts.metadata = (0..<40).map { ("k\($0)", 8, GGUFFile.little(UInt64(4 << 20)) + [UInt8](repeating: 0x20, count: 4 << 20)) }
         #expect(try failure(texts).contains("too long"))
@@ -119,7 +119,7 @@ import Testing
         #expect(try failure { $0.tensors.append($0.tensors[0]) }.contains("the tensor weights twice"))
     }
 
-    /// What only the whole vocabulary tells is found when a model is loaded.
+    /// Defects that require reading the whole vocabulary are found before the model is loaded.
     @Test func vocabulariesAreCheckedBeforeLoading() throws {
         func failure(_ kind: String, _ tokens: [String]) throws -> String? {
             var file = GGUFFile.model()
@@ -147,7 +147,7 @@ import Testing
         #expect(throws: GGUFError("its vocabulary has \(count) tokens")) { try LoadCheck.headers(of: [path]) }
     }
 
-    /// Types as llama.cpp's own tools write them.
+    /// Metadata types that llama.cpp's tools write are accepted.
     @Test(
         arguments: [
             ("cls.output.weight", [64, 1], 1), ("cls.output.weight", [64], 1), ("blk.0.ffn_gate_inp_shexp.weight", [64], 30),
@@ -213,7 +213,7 @@ import Testing
         ),
     ]
 
-    /// Files that llama.cpp would end the process for are told to be unusable before.
+    /// Files for which llama.cpp would abort the process are reported as unusable.
     @Test(arguments: obstacles.indices) func obstaclesAreSaid(index: Int) throws {
         var file = GGUFFile.model()
         Self.obstacles[index].1(&file)
@@ -223,7 +223,7 @@ import Testing
     }
 }
 
-/// Asks whether a file fits itself as an adapter.
+/// Checks whether a file fits as an adapter for itself.
 private enum AdapterPlanProbe {
     static func ask(_ path: String) -> Bool {
         guard let headers = try? LoadCheck.headers(of: [path]) else { return false }

@@ -8,9 +8,9 @@ import ShimmyTestSupport
 import Synchronization
 import Testing
 
-/// A disk that does not answer any more, such as that of a server which is gone: what is loaded still serves.
+/// An unresponsive disk, such as that of a lost file server: loaded models still answer requests.
 @Suite struct HungDiskTests {
-    /// Answers until the test says so, then hangs until the test lets it go.
+    /// A disk that answers until the test hangs it, and hangs until the test releases it.
     private final class Disk: Sendable {
         private let condition = NSCondition()
         private let hangs = Mutex(false)
@@ -66,7 +66,7 @@ import Testing
             #expect(lease.record.id == "a")
         }
         #expect(manager.statuses.map(\.id) == ["a"])
-        // What has to be read is refused after a while, and the list is the last one.
+        // Requests that need the disk are refused after a timeout, and the model list is the last known one.
         await #expect(throws: ModelError.loadFailed("b", reason: "the disk does not answer")) { try await manager.acquire("b") }
         let record = try await manager.find("b")
         let memory = await manager.memory(of: record)

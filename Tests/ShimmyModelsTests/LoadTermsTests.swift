@@ -2,7 +2,7 @@ import ShimmyCore
 import ShimmyModels
 import Testing
 
-/// What makes a loaded model another one than would be loaded now, and what does not.
+/// The changes that make a loaded model stale, and those that do not.
 @Suite struct LoadTermsTests {
     private let folder: TemporaryFolder
     private let memory = AdapterMemory()
@@ -13,7 +13,7 @@ import Testing
         ModelRecord(id: "a", path: "/a.gguf", source: .shimmy, kind: .model, sizeBytes: 1, modified: modified, shards: ["/a.gguf"])
     }
 
-    /// - adapters: those that were found.
+    /// - adapters: the adapters that were found.
     private func terms(_ adapters: [LoRAAdapter] = []) throws -> LoadTerms {
         let model = try folder.write(GGUFFile.model().bytes, to: "model.gguf")
         return LoadTerms(Self.record(), ModelSettings(), plan: memory.plan(files: [model], candidates: adapters))

@@ -3,7 +3,7 @@ import ShimmyCore
 import ShimmyModels
 import Testing
 
-/// Estimates for models of several families, held against what llama.cpp reckons for files of the same shapes (`no_alloc`, 48 sequences).
+/// Comparison of estimates for models of several families with llama.cpp's numbers for files of the same shapes (`no_alloc`, 48 sequences).
 @Suite struct MemoryEstimateTests {
     struct Shape: Sendable, CustomTestStringConvertible {
         var architecture = "llama"
@@ -65,7 +65,7 @@ import Testing
         architecture: "qwen3moe", layers: 48, width: 2048, hidden: 6144, heads: 32, keptHeads: 4, headWidth: 128, vocabulary: 151936,
         experts: (128, 8, 768))
 
-    /// - cache, step: llama.cpp's numbers.
+    /// - cache, step: the numbers that llama.cpp reports.
     @Test(arguments: [
         (smol, 512, 11_796_480, 10_323_072), (smol, 32768, 754_974_720, 26_844_096), (llama8B, 8192, 1_073_741_824, 73_145_280),
         (llama8B, 32768, 4_294_967_296, 87_301_056), (qwen, 8192, 100_663_296, 31_581_312), (qwen, 32768, 402_653_184, 39_820_224),
@@ -78,7 +78,7 @@ import Testing
         #expect(abs(Double(estimated - step)) <= 0.1 * Double(step), "estimated \(estimated), reckoned \(step)")
     }
 
-    /// Before there is a file its size has to do.
+    /// The estimate from the file size alone, for files that do not exist yet, is within 25% of the estimate from the header.
     @Test(arguments: [smol, llama8B, qwen, gemma, mixture]) func aSizeTellsRoughlyWhatAModelTakes(shape: Shape) throws {
         let header = try shape.header()
         let size = header.tensors.reduce(0) { $0 + $1.sizeBytes }
@@ -114,7 +114,7 @@ import Testing
         #expect(chosen < trained && chosen >= 8192 && chosen.isMultiple(of: 1024))
         #expect(estimate.use(contextLength: chosen).total < whole)
         #expect(estimate.use(contextLength: chosen + 1024).total >= whole || chosen + 1024 > trained)
-        // With no room at all the model still gets what it got before.
+        // Without any free memory the model still gets the former default.
         #expect(estimate.defaultContextLength(within: 0) == 8192)
     }
 
@@ -159,7 +159,7 @@ import Testing
         #expect(abs(step - 15_210_752) < 1_500_000, "bge-large, as llama.cpp reckons it")
     }
 
-    /// Numbers that no model has are no reason to end the process.
+    /// Absurd numbers in headers do not crash the process.
     @Test func absurdHeadersAreNumbersToo() throws {
         for architecture in ["llama", "rwkv7", "kimi-linear", "mamba2"] {
             var file = GGUFFile()
@@ -179,7 +179,7 @@ import Testing
     }
 }
 
-/// Lengths that a header may claim.
+/// Context lengths that a header may claim.
 @Suite struct ClaimedContextTests {
     @Test(arguments: [Int.max, 1 << 40, EngineShape.mostContext + 1]) func noContextIsLongerThanTheLongest(length: Int) throws {
         let estimate = MemoryEstimate(sizeBytes: 1000, contextLength: length)

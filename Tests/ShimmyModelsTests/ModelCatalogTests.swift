@@ -32,7 +32,7 @@ import Testing
         #expect(catalog.candidates(for: "user/Repo").map(\.id) == ["user/Repo:Q4_K_M", "user/Repo:Q8_0"])
         #expect(catalog.candidates(for: "repo").map(\.id) == ["user/Repo:Q4_K_M", "user/Repo:Q8_0"])
         #expect(["gpt-4o", "", "llama3.2", "Thing"].allSatisfy { catalog.candidates(for: $0).isEmpty })
-        // A file that cannot be used is none of them, unless there is nothing else.
+        // An unusable file is considered only if there is no other.
         let files = ModelCatalog(records: [
             record("a.Q4_0"), record("a-Q4_0"), record("b.Q4_0", problem: "cut"), record("b-Q4_0"), record("x/c", problem: "cut"),
             record("y/c", problem: "cut"),
@@ -52,7 +52,7 @@ import Testing
         #expect(catalog.resolve("Small:latest")?.id == "SmolLM2-135M-Instruct.Q4_1")
         #expect(catalog.resolve("tiny")?.id == "SmolLM2-135M-Instruct.Q4_1")
         #expect(catalog.resolve("SMOLLM2-135M-Instruct").map(catalog.aliases) == ["small", "tiny"])
-        // A model's own name stays its own; what leads round or nowhere is said.
+        // A model's own name takes precedence over an alias. Circular and dangling aliases are reported.
         #expect(catalog.resolve("LLAMA3.2")?.id == "llama3.2")
         #expect(["a", "b", "many", "x"].allSatisfy { catalog.resolve($0) == nil })
         #expect(catalog.aliasProblems["a"] == "it leads to itself")

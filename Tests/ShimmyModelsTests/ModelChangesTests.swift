@@ -7,9 +7,9 @@ import ShimmyTestSupport
 import Synchronization
 import Testing
 
-/// Files and settings that change while a model is loaded, or being loaded.
+/// Changes of files and settings while a model is loaded or loading.
 @Suite struct ModelChangesTests {
-    /// What the test changes, and the loads that come of it: the file's time, the context and the template that each had.
+    /// The inputs that a test changes, and the resulting loads with the file's time, the context and the template of each.
     private final class Disk: Sendable {
         let modified = Mutex(1)
         let settings = Mutex(ModelSettings())
@@ -23,7 +23,7 @@ import Testing
         var started: [String] { loads.withLock { $0 } }
     }
 
-    /// A manager with one model.
+    /// Returns a manager with one model.
     private static func manager(_ disk: Disk, gated: Bool = false) -> ModelManager {
         ModelManager(
             limits: .init(budget: 200), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, now: { 0 },
@@ -53,7 +53,7 @@ import Testing
         await manager.rescan()
         await manager.applySettings()
         #expect(manager.statuses.map(\.stage) == [.loaded], "nothing changed")
-        // The file of a template changed before anybody said so.
+        // The template's file changed without a notification.
         disk.template.withLock { $0 = "new" }
         await manager.rescan()
         #expect(manager.statuses.map(\.stage) == [.loaded], "settings are looked at when somebody says so")
@@ -88,7 +88,7 @@ import Testing
         #expect(id == "a" && disk.started == ["1 0 old", files ? "2 0 old" : "1 512 old"])
     }
 
-    /// Also where nobody says so: whoever looks at the disk for another reason has seen it.
+    /// A load is compared with the known inputs at its end, even without a notification: a scan for another reason may have found the change.
     @Test func aLoadIsHeldAgainstWhatIsKnownAtItsEnd() async throws {
         let disk = Disk()
         let manager = Self.manager(disk, gated: true)

@@ -7,9 +7,9 @@ import ShimmyTestSupport
 import Synchronization
 import Testing
 
-/// Loading, sharing and freeing of models, with backends that do nothing.
+/// Loading, sharing and freeing of models, with backends without function.
 @Suite struct ModelManagerTests {
-    /// Counts loads; the test says when one may end.
+    /// A counter of loads, whose completion the test controls.
     private final class Loads: Sendable {
         let started = Mutex<[String]>([])
         let backends = Mutex<[String: FakeBackend]>([:])
@@ -25,7 +25,7 @@ import Testing
         ModelRecord(id: id, path: "/\(id)", source: .shimmy, kind: kind, sizeBytes: 1, modified: 1, shards: [], problem: problem)
     }
 
-    /// Every model takes 100 bytes of memory.
+    /// Returns a manager whose models take 100 bytes of memory each.
     private static func manager(
         _ loads: Loads, budget: Int = 200, gated: Bool = false, keepAlive: KeepAlive = .forever, settings: ModelSettings = ModelSettings(),
         grammarBytes: Int = 0, now: @escaping @Sendable () -> Double = { 0 }
@@ -69,7 +69,7 @@ import Testing
         #expect(manager.loadedBackend(Self.record("b")) == nil)
     }
 
-    /// What grammars take counts, and they go before a model does.
+    /// The memory of grammars counts, and grammars are evicted before models.
     @Test func grammarsGoBeforeModels() async throws {
         let loads = Loads()
         let manager = Self.manager(loads, budget: 225, grammarBytes: 30)
@@ -80,7 +80,7 @@ import Testing
         #expect(manager.memory.used == 200 && manager.statuses.map(\.memory.grammars) == [0, 0])
     }
 
-    /// Grammars alone never make a model go.
+    /// Grammars beyond the budget are evicted; they never cause a model to be evicted.
     @Test func grammarsBeyondTheBudgetGo() async throws {
         let manager = Self.manager(Loads(), budget: 210, grammarBytes: 30)
         for name in ["a", "b", "a"] { _ = try await manager.acquire(name) }

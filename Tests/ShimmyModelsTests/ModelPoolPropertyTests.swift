@@ -3,7 +3,7 @@ import ShimmyModels
 import ShimmyTestSupport
 import Testing
 
-/// The pool under random requests, releases, loads that take less than was estimated or fail, and people who give up.
+/// The pool under random requests, releases, cancellations, and loads that fail or take less memory than estimated.
 @Suite struct ModelPoolPropertyTests {
     private struct Model {
         let id: String
@@ -11,7 +11,7 @@ import Testing
         let isPinned: Bool
     }
 
-    /// Plays the world around a pool and checks after each event what must always hold.
+    /// A simulation of the pool's environment that checks the invariants after each event.
     private final class World {
         var pool: ModelPool<String>
         var random: SeededGenerator
@@ -19,14 +19,14 @@ import Testing
         let budget: Int
         var now = 0.0
         var lastTicket = 0
-        /// Tickets that have had no answer yet.
+        /// Unanswered tickets, with their models.
         var open: [Int: String] = [:]
-        /// Tickets of loads that are wanted for themselves.
+        /// Tickets that request only a load, not a use of the model.
         var loadOnly: Set<Int> = []
         var users: [String: Int] = [:]
         var loading: Set<String> = []
         var freeing: Set<String> = []
-        /// Models that are to be loaded anew, or whose load is not wanted any more.
+        /// Models that have to be reloaded, or whose load was cancelled.
         var outdated: Set<String> = []
         var evictions = 0
         var refusals = 0
@@ -36,7 +36,7 @@ import Testing
             budget = 100
             var limits = ModelPool<String>.Limits(budget: 100, models: seed % 3 == 0 ? 4 : nil)
             limits.waiting = 12
-            // With every other seed nobody is sent away: then every waiter must be served.
+            // With even seeds no waiter times out, so that all must be served.
             limits.waitSeconds = seed % 2 == 0 ? 1e9 : 50
             pool = ModelPool(limits: limits)
             var generator = random
@@ -143,7 +143,7 @@ import Testing
             }
         }
 
-        /// Everybody goes, nobody comes: then nobody may be left waiting.
+        /// Releases all users without new requests, after which no request may still wait.
         func comeToRest() {
             for _ in 0..<1000 where !open.isEmpty || !loading.isEmpty || !freeing.isEmpty || users.contains(where: { $0.value > 0 }) {
                 endLoad()
@@ -162,7 +162,7 @@ import Testing
         #expect(world.evictions > 10)
     }
 
-    /// However busy the others are, whoever waits is served within a bounded number of their releases.
+    /// A waiting request is served within a bounded number of other users' releases, however busy they are.
     @Test(arguments: Array(1...20) as [UInt64]) func nobodyStarves(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
         var limits = ModelPool<String>.Limits(budget: 100)
@@ -190,7 +190,7 @@ import Testing
 
         for round in 0..<600 {
             now += 0.5
-            // One popular model and three others, none of which fits beside another.
+            // One popular model and three others; only one of the four fits into memory at a time.
             for _ in 0..<2 {
                 ticket += 1
                 arrivals[ticket] = round
@@ -198,7 +198,7 @@ import Testing
                 perform(pool.request(ticket, id, .init(memory: MemoryUse(weights: 60)), now: now), round: round)
             }
             perform(pool.advance(now: now), round: round)
-            // Streams end in the order in which they began, eight at once.
+            // At most eight streams at a time, which end in the order in which they began.
             while users.count > 8 { perform(pool.release(users.removeFirst(), now: now), round: round) }
             if let first = users.first, Bool.random(using: &random) {
                 users.removeFirst()

@@ -3,9 +3,9 @@ import ShimmyModels
 import ShimmyTestSupport
 import Testing
 
-/// The pool's decisions as a dialogue: what happens, and what it says is to be done.
+/// The pool's decisions: events in, actions out.
 @Suite struct ModelPoolTests {
-    /// The pool with a clock, and its actions as short texts.
+    /// A pool with a clock that returns its actions as short texts.
     private final class Drive {
         var pool: ModelPool<String>
         var now = 0.0
@@ -105,7 +105,7 @@ import Testing
         #expect(drive.hold("b", .forever, pinned: true) == [])
     }
 
-    /// What a request said holds until settings say something new.
+    /// A request's keep-alive applies until the setting changes.
     @Test func settingsThatStayTheSameTakeNothingBack() {
         let drive = Drive(budget: 10)
         _ = drive.request("a", 4, kept: .seconds(5), asked: .seconds(100))
@@ -130,7 +130,7 @@ import Testing
         #expect(drive.loaded("a", 4) == ["1 has a"])
     }
 
-    /// What was used last stays; the next load waits until the memory is really back.
+    /// The least recently used idle models are freed first, and the next load waits until their memory is really free.
     @Test func idleModelsGoLeastRecentlyUsedFirst() {
         let drive = Drive(budget: 10)
         for (ticket, id) in [(1, "a"), (2, "b"), (3, "c")] {
@@ -195,7 +195,7 @@ import Testing
         #expect(drive.request("a", 6) == ["load a"])
     }
 
-    /// However many come, a change takes effect when those are done that had begun before it.
+    /// A change takes effect when the earlier users have finished, however many new requests arrive.
     @Test func whatIsOutdatedTakesNoNewUsers() {
         let drive = Drive(budget: 10) { ($0.waiting, $0.waitSeconds) = (4, 60) }
         _ = drive.request("a", 4)
@@ -220,7 +220,7 @@ import Testing
         #expect(drive.wait(60) == ["9: the model a changed and is loaded anew when those who use it are done, which took longer than 60 seconds"])
     }
 
-    /// What it was loading is not what is wanted any more, either.
+    /// A model that becomes outdated while it loads is loaded again.
     @Test func whatIsOutdatedBeforeItIsThereIsLoadedAnew() {
         let drive = Drive(budget: 10)
         _ = drive.request("a", 4)
@@ -255,7 +255,7 @@ import Testing
         #expect(drive.request("a", 8) == ["5 has a"])
     }
 
-    /// A load takes as long as it takes.
+    /// A request that waits for a running load does not time out.
     @Test func whoeverWaitsForALoadIsNotSentAway() {
         let drive = Drive(budget: 10)
         _ = drive.request("a", 8)
@@ -328,7 +328,7 @@ import Testing
         #expect(drive.remove("a") == ["1 was stopped"])
     }
 
-    /// Those who waited hear of it at once; who comes before it has really ended waits for that.
+    /// When a load is stopped, its waiters fail at once. A request that arrives before the load has really ended waits for its end.
     @Test func aLoadThatIsStoppedIsNobodysAndCanBeginAnew() {
         let drive = Drive(budget: 10)
         _ = drive.request("a", 8, onlyLoads: true)
@@ -346,7 +346,7 @@ import Testing
         #expect(drive.failed("a") == ["5 failed"])
     }
 
-    /// A load that fails when something else is wanted by now says nothing of that.
+    /// If an outdated load fails, the model is loaded again, because the failure may not apply to the new inputs.
     @Test func whatFailsWhenItIsOutdatedIsTriedAnew() {
         let drive = Drive(budget: 10)
         _ = drive.request("a", 4)

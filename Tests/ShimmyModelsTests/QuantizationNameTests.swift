@@ -24,7 +24,7 @@ import Testing
         #expect(FileName("model.gguf", in: "Q4_K_M")?.quantization == "Q4_K_M")
         #expect(FileName("model-00001-of-00002.gguf", in: "ud-q2_k_xl")?.quantization == "UD-Q2_K_XL")
         #expect(FileName("model-Q8_0.gguf", in: "Q4_K_M")?.quantization == "Q8_0")
-        // A folder of another meaning tells nothing, whatever it ends in.
+        // The name of a folder for another purpose is ignored, even if it ends with a quantization.
         #expect(FileName("model.gguf", in: "Repo-Q4_K_M")?.quantization == nil)
         #expect(FileName("model.gguf")?.quantization == nil)
     }

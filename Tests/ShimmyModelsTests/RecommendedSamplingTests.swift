@@ -2,7 +2,7 @@ import ShimmyJSON
 import ShimmyModels
 import Testing
 
-/// What files say of how their models are to be asked.
+/// Sampling parameters that model files recommend.
 @Suite struct RecommendedSamplingTests {
     private static func header(_ numbers: [String: Float], topK: UInt32? = nil) throws -> GGUFHeader {
         var file = GGUFFile()

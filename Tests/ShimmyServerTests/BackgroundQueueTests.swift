@@ -1,7 +1,7 @@
 import ShimmyServer
 import Testing
 
-/// Which background responses are made and which wait, as a dialogue.
+/// The queue's decisions about which background responses run and which wait.
 @Suite struct BackgroundQueueTests {
     private final class Drive {
         var queue = BackgroundQueue<String, Int, Character>(runningAtOnce: 2, mostWaiting: 2)

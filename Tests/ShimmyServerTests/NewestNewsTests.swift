@@ -2,7 +2,7 @@ import ShimmyServer
 import Testing
 
 @Suite struct NewestNewsTests {
-    /// What is taken, for tests: a value, or nil for a sign of life.
+    /// Returns all taken elements: a value, or nil for a keep-alive.
     private func takeAll(_ news: NewestNews<Int>) async -> [Int?] {
         var taken: [Int?] = []
         for await _ in news.wakes {

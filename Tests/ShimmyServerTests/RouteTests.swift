@@ -5,7 +5,7 @@ import ShimmyModels
 import ShimmyServer
 import Testing
 
-/// The routes that the server really has, held against the compatibility matrix.
+/// Comparison of the server's actual routes with the compatibility matrix.
 @Suite struct RouteTests {
     private static let table = ShimmyServer.routeTable(
         configuration: ServerConfiguration(),

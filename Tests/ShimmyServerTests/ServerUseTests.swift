@@ -1,7 +1,7 @@
 import ShimmyServer
 import Testing
 
-/// How much clients may use at one time.
+/// Limits on concurrent use by clients.
 @Suite struct ServerUseTests {
     private func use(_ change: (inout ServerLimits) -> Void) -> ServerUse {
         var limits = ServerLimits()

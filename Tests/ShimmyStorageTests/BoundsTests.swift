@@ -3,12 +3,12 @@ import ShimmyJSON
 import ShimmyStorage
 import Testing
 
-/// What is kept stays within bytes and days.
+/// The limits of storage in bytes and days.
 @Suite struct BoundsTests {
     private let fixture = StoreFixture()
     private let large = String(repeating: "word ", count: 4000)
 
-    /// Housekeeping runs after a write has been answered; another write waits for it.
+    /// Waits for housekeeping, which runs after the answer to a write: the next write waits for it.
     private func settle(_ store: Store) async throws {
         for _ in 0..<20 { _ = try await store.delete("nothing", .chat, owner: "me") }
     }
@@ -45,7 +45,7 @@ import Testing
         for number in 0..<60 {
             let continues = number == 0 ? "old" : number == 59 ? "r0" : nil
             try await store.insert(fixture.response("r\(number)", continues: continues, text: large), input: [])
-            // Nobody has deleted the young one that holds both of them.
+            // The recent response that keeps both of them alive is not deleted.
             if number == 1 { try await store.insert(fixture.response("holder", .inProgress, continues: "r0"), input: []) }
         }
         try await settle(store)
@@ -133,7 +133,7 @@ import Testing
             #expect(error == .full)
         }
         #expect(number > 20)
-        // Of those that come together, the ones that find room are kept.
+        // Of concurrent inserts, those that fit are kept.
         let again = Task { [fixture, large] in try await store.insert(fixture.response("more", .inProgress, text: large), input: []) }
         let update = Task { try await store.update("r0", ResponseChange(status: .completed, object: ["text": "short"])) }
         await #expect(throws: StorageError.full) { try await again.value }
@@ -148,6 +148,6 @@ import Testing
 }
 
 extension StorageInspection {
-    /// Of the file.
+    /// Returns the number of pages of the database file.
     func pages() throws -> Int { try DatabaseQueue(path: path).read { try Int.fetchOne($0, sql: "PRAGMA page_count") ?? 0 } }
 }

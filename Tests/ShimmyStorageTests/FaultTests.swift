@@ -4,7 +4,7 @@ import ShimmyJSON
 import ShimmyStorage
 import Testing
 
-/// Disks and files that fail: an error that says so, and an end to it when the fault ends.
+/// Failures of disks and files: they cause an error, and the store recovers when the fault ends.
 @Suite struct FaultTests {
     private let fixture = StoreFixture()
 
@@ -28,7 +28,7 @@ import Testing
         let store = fixture.store()
         for number in 0..<200 { try await store.insert(fixture.chat("k\(number)", text: String(repeating: "x", count: 5000)), messages: []) }
         try await fixture.beside().writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
-        // Everything but the first page: it opens, and is found to be damaged when it is read.
+        // Damage all pages but the first: the file opens, and the damage is found on reading.
         let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: fixture.file))
         let size = try handle.seekToEnd()
         try handle.seek(toOffset: 4096)
@@ -53,7 +53,7 @@ import Testing
         let other = try fixture.beside()
         try await other.writeWithoutTransaction { try $0.execute(sql: "BEGIN EXCLUSIVE") }
         await #expect(throws: StorageError.locked) { try await store.insert(fixture.chat("k2"), messages: []) }
-        // Reading goes on.
+        // Reading still works.
         let found = try await store.chat("k1", owner: "me")
         #expect(found != nil)
         try await other.writeWithoutTransaction { try $0.execute(sql: "COMMIT") }

@@ -2,7 +2,7 @@ import Foundation
 import ShimmyStorage
 import Testing
 
-/// Nobody but the user reads what is stored, whatever the directory's mode.
+/// Only the user can read the stored files, whatever the directory's mode.
 @Suite struct PrivacyTests {
     private let fixture = StoreFixture()
 

@@ -2,7 +2,7 @@ import ShimmyJSON
 import ShimmyStorage
 import Testing
 
-/// What is kept is found again, by its owner and by nobody else.
+/// Stored records are visible to their owner and to no other.
 @Suite struct RecordTests {
     private let fixture = StoreFixture()
 
@@ -79,7 +79,7 @@ import Testing
         try await store.update("r1", ResponseChange(status: .completed, conversationItems: fixture.items(1..<4)))
         let items = try await store.allItems(ofConversation: "c1", owner: "me")
         #expect(items == fixture.items(0..<4))
-        // Too late: nothing of it is added.
+        // The change comes too late and is not stored.
         try await store.update("r1", ResponseChange(status: .completed, conversationItems: fixture.items(4..<5)))
         let same = try await store.allItems(ofConversation: "c1", owner: "me")
         #expect(same?.count == 4)

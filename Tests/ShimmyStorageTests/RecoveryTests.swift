@@ -3,11 +3,11 @@ import ShimmyJSON
 import ShimmyStorage
 import Testing
 
-/// What a process finds that comes after another one.
+/// Recovery after the end of another process.
 @Suite struct RecoveryTests {
     private let fixture = StoreFixture()
 
-    /// As a process leaves it that ends in the middle.
+    /// Leaves the storage in the state of a process that was killed.
     private func leave(_ responses: [StoredResponse], events: [StoredEvent] = []) async throws {
         let store = fixture.store()
         for response in responses { try await store.insert(response, input: fixture.items(0..<1), events: events) }

@@ -5,7 +5,7 @@ import ShimmyJSON
 import ShimmyStorage
 import Synchronization
 
-/// A directory for stores, gone with the test; a clock that stands still until it is moved.
+/// A directory for stores that is deleted with the test, with a clock that the test advances.
 final class StoreFixture: Sendable {
     let directory: String
     let clock = Mutex(1_800_000_000)
@@ -20,8 +20,8 @@ final class StoreFixture: Sendable {
     var now: Int { clock.withLock { $0 } }
     func pass(days: Int) { clock.withLock { $0 += days * 86_400 } }
 
-    /// Another process's store would find the same.
-    /// - patience: seconds for somebody else's lock.
+    /// Returns a store over the directory, as another process would open it.
+    /// - patience: seconds to wait for another process's lock.
     func store(_ limits: StorageLimits = StorageLimits(), patience: Double = 0.05) -> Store {
         Store(
             directory: directory, limits: limits, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, patience: patience,
@@ -45,14 +45,14 @@ final class StoreFixture: Sendable {
 
     func items(_ range: Range<Int>) -> [StoredItem] { range.map { StoredItem(id: "item\($0)", json: ["number": .int($0)]) } }
 
-    /// A connection beside the store's own.
+    /// Returns a second connection to the database.
     func beside() throws -> DatabaseQueue {
         var configuration = Configuration()
         configuration.allowsUnsafeTransactions = true
         return try DatabaseQueue(path: file, configuration: configuration)
     }
 
-    /// A connection that keeps everybody else out until it is closed.
+    /// Returns a connection with an exclusive lock, which ends when the connection is closed.
     func exclusive() throws -> DatabaseQueue {
         let other = try beside()
         try other.writeWithoutTransaction { try $0.execute(sql: "PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT") }

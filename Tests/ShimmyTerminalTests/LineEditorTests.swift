@@ -2,7 +2,7 @@ import ShimmyTerminal
 import Testing
 
 @Suite struct LineEditorTests {
-    /// What is there after some keys; `|` is the cursor.
+    /// Returns the line after some keys; `|` is the cursor.
     private func after(_ keys: [Key], history: [String] = []) -> String {
         var editor = LineEditor(history: History(entries: history))
         for key in keys { _ = editor.handle(key) }

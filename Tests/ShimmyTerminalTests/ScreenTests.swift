@@ -40,7 +40,7 @@ import Testing
         #expect(layout("a\u{1b}[2J").rows == ["> a^[[2J"])
     }
 
-    /// What a terminal of some size would show.
+    /// Returns the content of a terminal of the given size after the output.
     private func played(_ bytes: [String], width: Int, height: Int) -> (rows: [String], cursor: (Int, Int)) {
         var terminal = TinyTerminal(width: width, height: height)
         for part in bytes { terminal.write(part) }
@@ -83,7 +83,7 @@ import Testing
     }
 }
 
-/// As much of a terminal as the editor uses; every character takes one cell.
+/// A terminal with only the features that the editor uses. Every character takes one cell.
 private struct TinyTerminal {
     private var cells: [[Character]]
     private(set) var row = 0
@@ -136,7 +136,7 @@ private struct TinyTerminal {
         case "A": row = max(0, row - number)
         case "C": column = min(width - 1, column + number)
         case "J":
-            // Behind a full row the cursor is still on its last cell.
+            // After a full row the cursor is still on its last cell.
             for cell in min(column, width - 1)..<width { cells[row][cell] = " " }
             for below in cells.indices where below > row { cells[below] = Array(repeating: " ", count: width) }
         default: break

@@ -26,7 +26,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 BINARY = os.environ.get("SHIMMY_BINARY", str(REPOSITORY / ".build/release/shimmy"))
 MODELS = ["soak-1", "soak-2", "soak-3"]
-# Seconds: of one request; of all requests together to end once nobody sends more.
+# Time limits in seconds: of one request, and until all requests have ended after the last one was sent.
 SLOWEST, QUIET = 180, 120
 WORKERS = 6
 TOOL = {"type": "function", "function": {"name": "weather", "parameters": {
@@ -36,20 +36,20 @@ WORDS = "one two three river stone light table green seven cloud paper music".sp
 
 
 class Broken(Exception):
-    """The connection ended before the answer did."""
+    """A connection that ended before the answer was complete."""
 
 
 class Books:
-    """What happened, and what has to be true because of it."""
+    """The record of events, and the resulting expectations."""
 
     def __init__(self):
         self.stored, self.deleted = {}, set()
-        # Objects that an action still looks at; nobody deletes them meanwhile.
+        # Objects that an action is still reading and no other may delete.
         self.watched = set()
-        # What is acknowledged while the disk is full may be held in memory alone.
+        # Objects that are acknowledged while the disk is full may be in memory only.
         self.uncertain = 0
         self.actions, self.statuses, self.faults, self.lives = {}, {}, [], []
-        # While the server is being ended, connections may break.
+        # Connections may break while the server stops.
         self.is_ending = False
 
     def fault(self, what: str):
@@ -66,7 +66,7 @@ class Client:
         self.port, self.books = port, books
 
     async def send(self, method: str, path: str, body=None, leave_after: int | None = None):
-        """Status, headers and body; with `leave_after` the connection is closed after so many bytes of the answer."""
+        """Sends a request. Returns status, headers and body. With `leave_after` it closes the connection after that many bytes of the answer."""
         return await asyncio.wait_for(self._send(method, path, body, leave_after), SLOWEST)
 
     async def _send(self, method, path, body, leave_after):
@@ -99,7 +99,7 @@ class Client:
             writer.close()
 
     async def ask(self, method: str, path: str, body=None, allowed=(200,)):
-        """The answer as JSON, and its status. Every answer but the allowed ones has to be an error that says what is wrong."""
+        """Sends a request. Returns the answer as JSON, and its status. Answers with other statuses have to be errors with a message."""
         status, _, data = await self.send(method, path, body)
         value = json.loads(data) if data else {}
         if status not in allowed:
@@ -111,7 +111,7 @@ class Client:
         return status, value
 
     async def events(self, path: str, body) -> list:
-        """The events of a stream to its end; an empty list where it did not begin."""
+        """Returns the events of a stream up to its end, or an empty list if it did not begin."""
         status, headers, data = await self.send("POST" if body is not None else "GET", path, body)
         if status != 200:
             if not (json.loads(data).get("error") or {}).get("message"):
@@ -121,7 +121,7 @@ class Client:
 
 
 class Traffic:
-    """What clients do, each action chosen by chance."""
+    """The actions of clients, which are chosen at random."""
 
     def __init__(self, client: Client, books: Books, source: random.Random, disk):
         self.client, self.books, self.source, self.disk = client, books, source, disk
@@ -197,10 +197,10 @@ class Traffic:
         await self.client.ask("POST", "/v1/tokenize", {"model": self.source.choice(MODELS), "prompt": self.text()})
 
     async def embed(self):
-        # A model that chats makes no vectors: an error, and no more.
+        # A chat model does not support embeddings, which is only an error.
         await self.client.ask("POST", "/v1/embeddings", {"model": self.source.choice(MODELS), "input": [self.text(), self.text()]}, allowed=(200, 400))
 
-    # What is stored
+    # Storage
 
     def response(self, **fields):
         return {"model": self.source.choice(MODELS), "input": self.text(), "max_output_tokens": 8, "store": True, **fields}
@@ -233,7 +233,7 @@ class Traffic:
                 return self.books.fault(f"a response in the background is gone: {status}")
 
     async def resume(self):
-        """All events of a background response, and then the later part of them again."""
+        """Reads all events of a background response, and then the later part of them again."""
         events = await self.client.events("/v1/responses", self.response(background=True, stream=True))
         if not events or events[0].get("type") == "error":
             return
@@ -268,7 +268,7 @@ class Traffic:
         if status == 200:
             self.books.deleted.add((kind, identifier))
 
-    # The rest
+    # Other actions
 
     async def look(self):
         for path in ("/health", "/v1/engine", "/v1/models"):
@@ -287,7 +287,7 @@ class Traffic:
 
 
 class Life:
-    """One process, from its start to its end."""
+    """One server process, from its start to its end."""
 
     def __init__(self, home: Path, port: int, budget: int, books: Books, arguments: list):
         self.home, self.port, self.books = home, port, books
@@ -312,7 +312,7 @@ class Life:
             await asyncio.sleep(0.1)
 
     async def check_stored(self):
-        """Everything that was acknowledged is there, and what was deleted is not."""
+        """Checks that all acknowledged objects exist and that deleted ones do not."""
         for identifier, kind in list(self.books.stored.items()):
             status, _ = await self.client.ask("GET", f"/v1/{kind}/{identifier}", allowed=(200, 404))
             if status != 200:
@@ -325,7 +325,7 @@ class Life:
         self.books.deleted.clear()
 
     async def quiet(self) -> dict:
-        """What the process holds when nothing is asked of it and no model is loaded."""
+        """Returns the process's resources when it is idle and no model is loaded."""
         deadline = time.monotonic() + QUIET
         while True:
             engine = (await self.client.ask("GET", "/v1/engine"))[1]
@@ -351,13 +351,13 @@ class Life:
         if not process.exists():
             return {}
         status = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines() if ":" in line)
-        # The database keeps as many readers as it once needed at the same time.
+        # The database keeps the max number of readers that were needed at the same time.
         files = [os.readlink(file) for file in (process / "fd").iterdir() if file.is_symlink()]
         descriptors = sum(".sqlite" not in file for file in files)
         return {"descriptors": descriptors, "threads": int(status["Threads"]), "megabytes": int(status["VmRSS"].split()[0]) // 1024}
 
     def compare(self, before: dict, after: dict):
-        """A little may be left: caches, connections that are about to close."""
+        """Compares two resource snapshots. Small differences are allowed for caches and closing connections."""
         if not before or not after:
             return
         for name, room in (("descriptors", 5), ("threads", 4), ("megabytes", max(100, before["megabytes"] // 2))):
@@ -379,7 +379,7 @@ class Life:
 
 
 class Disk:
-    """The file system of what is stored: one of its own, that can be filled, where this process may mount one."""
+    """The file system of the storage: a separate one that can be filled, if this process is allowed to mount one."""
 
     def __init__(self, folder: Path, megabytes: int = 64):
         self.folder, self.ballast = folder, folder / "ballast"
@@ -419,12 +419,12 @@ async def traffic(life: Life, books: Books, source: random.Random, seconds: floa
 
 
 async def live(number: int, home: Path, port: int, budget: int, seconds: float, books: Books, source: random.Random, disk: Disk):
-    """One life of the server."""
+    """Runs one server process from its start to its end."""
     life = Life(home, port, budget, books, [])
     books.is_ending = False
     await life.begin()
     await life.check_stored()
-    # Once everything, so that what is made only once is there.
+    # Run each action once, so that lazily created resources exist.
     worker = Traffic(life.client, books, source, disk)
     for _, action in worker.actions:
         try:
@@ -443,7 +443,7 @@ async def live(number: int, home: Path, port: int, budget: int, seconds: float, 
         after = await life.quiet()
         life.compare(before, after)
         await life.check_stored()
-        # The end comes under load.
+        # Stop the server under load.
         last = asyncio.create_task(traffic(life, books, source, seconds * 0.2, disk))
         await asyncio.sleep(seconds * 0.1)
         await life.end(signal.SIGKILL if number % 2 == 0 else signal.SIGTERM)
@@ -471,7 +471,7 @@ async def soak(options) -> Books:
         disk = Disk(home / "data/storage")
         size = options.model.stat().st_size
         try:
-            # Two of the models fit, three do not.
+            # The budget fits two of the models, but not three.
             budget, port = options.budget or int(size * 5.5) + (64 << 20), free_port()
             until, number = time.monotonic() + options.seconds, 0
             while number < 2 or time.monotonic() < until:
@@ -480,7 +480,7 @@ async def soak(options) -> Books:
                 number += 1
                 if len(books.faults) >= 50:
                     break
-            # The last look: everything that was acknowledged is there.
+            # Final check that all acknowledged objects exist.
             life = Life(home, port, budget, books, [])
             books.is_ending = False
             await life.begin()

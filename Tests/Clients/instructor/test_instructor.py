@@ -1,4 +1,4 @@
-"""Instructor, unmodified, in the modes that rely on the server."""
+"""Unmodified Instructor, in the modes that depend on the server."""
 
 from typing import Literal
 
@@ -13,7 +13,7 @@ from server import MODEL
 class Verdict(BaseModel):
     """A verdict."""
 
-    # Open objects get keys of the model's own, and a tiny model knows no end of them.
+    # With additional properties allowed, a tiny model would add keys without end.
     model_config = ConfigDict(extra="forbid")
     colour: Literal["red", "blue"]
     sure: bool
@@ -28,7 +28,7 @@ def test_a_model_is_filled(base_url, mode):
 
 
 def test_a_model_is_filled_and_used(base_url):
-    """A call, its result in the conversation, and an answer that is a model again."""
+    """A call, its result in the conversation, and an answer that is again a Pydantic model."""
     client = instructor.from_openai(OpenAI(base_url=base_url, api_key="unused", max_retries=0), mode=instructor.Mode.TOOLS)
     verdict, completion = client.chat.completions.create_with_completion(
         model=MODEL, response_model=Verdict, messages=[{"role": "user", "content": "Which one?"}], max_tokens=120, max_retries=0)

@@ -1,4 +1,4 @@
-"""LangChain's ChatOpenAI, unmodified: tools, structured output, streams, an agent."""
+"""Unmodified LangChain ChatOpenAI: tools, structured output, streams, an agent."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""LangChain's ChatOpenAI over the Responses API, unmodified."""
+"""Unmodified LangChain ChatOpenAI over the Responses API."""
 
 from typing import Literal
 

@@ -1,9 +1,9 @@
-"""LiteLLM's Responses API with its OpenAI-compatible provider, unmodified."""
+"""Unmodified LiteLLM: its Responses API with its OpenAI-compatible provider."""
 
 import json
 import os
 
-# Its table of prices would come from the network.
+# LiteLLM would otherwise download its price table.
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 
 import litellm  # noqa: E402

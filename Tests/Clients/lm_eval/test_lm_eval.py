@@ -1,4 +1,4 @@
-"""EleutherAI's lm-eval, unmodified, against the program: what it measures is what llama.cpp itself computes."""
+"""EleutherAI's unmodified lm-eval against the program: its results equal those computed with llama.cpp."""
 
 import json
 import os
@@ -15,7 +15,7 @@ HERE = Path(__file__).resolve().parent
 
 @pytest.fixture(scope="session")
 def tasks(tmp_path_factory):
-    """The task files with the folder that they lie in."""
+    """The task files with their folder filled in."""
     folder = tmp_path_factory.mktemp("tasks")
     for path in (HERE / "tasks").iterdir():
         (folder / path.name).write_text(path.read_text().replace("FOLDER", str(folder)))
@@ -25,7 +25,7 @@ def tasks(tmp_path_factory):
 @pytest.fixture(scope="session")
 def evaluate(tasks, tmp_path_factory):
     def evaluate(model: str, task: str, url: str, *arguments: str, **settings) -> list:
-        """Runs lm-eval's command line; returns a sample for each document."""
+        """Runs lm-eval's command line. Returns a sample for each document."""
         output = tmp_path_factory.mktemp("output")
         values = ",".join(f"{name}={value}" for name, value in {"model": MODEL, "base_url": url, "num_concurrent": 4, **settings}.items())
         environment = dict(os.environ, HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1", HF_HOME=str(output), OPENAI_API_KEY="unused")
@@ -41,7 +41,7 @@ def evaluate(tasks, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def reference(tmp_path_factory):
-    """What llama.cpp computes for pairs of texts, without anything of Shimmy's."""
+    """The scores that llama.cpp computes for pairs of texts, without Shimmy."""
     binary = tmp_path_factory.mktemp("reference") / "reference"
     bundle = REPOSITORY / "Artifacts/CLlama.artifactbundle"
     command = ["c++", "-std=c++17", "-O2", str(HERE / "reference.cpp"), f"-I{bundle}/include", str(bundle / "libllama.a"), "-lpthread", "-ldl", "-lm"]
@@ -61,10 +61,10 @@ def reference(tmp_path_factory):
 
 @pytest.fixture(scope="session", params=["off", "auto"])
 def measured(request, tmp_path_factory):
-    """A server, and how far its sums may be from llama.cpp's, at most and on average.
+    """A server, with the max and mean allowed distances of its sums from llama.cpp's.
 
-    With ggml's kernels both round alike. Shimmy's own add in another order, after which this model of 135 million parameters quantizes
-    other activations; both are equally far from the model in F32, as the tests of the kernels measure.
+    With ggml's kernels both round in the same way. Shimmy's kernels add in another order, which leads to other quantized activations in this
+    model of 135 million parameters. Both are equally far from the model in F32, as the kernel tests measure.
     """
     with Server(make_home(tmp_path_factory.mktemp("home")), "--cpu-kernels", request.param) as server:
         yield server, {"off": (0.01, 0.002), "auto": (0.6, 0.2)}[request.param]

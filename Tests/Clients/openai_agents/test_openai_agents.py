@@ -1,4 +1,4 @@
-"""OpenAI's agents SDK over chat completions, unmodified."""
+"""Unmodified OpenAI Agents SDK over chat completions."""
 
 import asyncio
 from typing import Literal

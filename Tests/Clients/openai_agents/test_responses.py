@@ -1,4 +1,4 @@
-"""OpenAI's agents SDK in its default mode, which is the Responses API, unmodified: tools, a hand-off, a session, the server's own state."""
+"""Unmodified OpenAI Agents SDK in its default mode, the Responses API: tools, a hand-off, a session, server-side state."""
 
 import asyncio
 from typing import Literal
@@ -13,7 +13,7 @@ from server import MODEL
 set_tracing_disabled(True)
 
 SETTINGS = ModelSettings(max_tokens=60, temperature=0)
-# Answers that end by themselves: an incomplete one is an error to the client.
+# Answers that end by themselves, because the client treats an incomplete one as an error.
 SHORT = ModelSettings(extra_body={"choice": ["Hello.", "You are Ada.", "Yes."]})
 FORCED = ModelSettings(tool_choice="required", parallel_tool_calls=False, max_tokens=120, temperature=0)
 
@@ -73,7 +73,7 @@ def test_an_output_type(model):
 
 
 def test_a_session(model):
-    """The client keeps the items, and sends all of them each time."""
+    """The client stores the items and sends all of them each time."""
     agent = Agent(name="Friend", instructions="You are kind.", model=model, model_settings=SHORT)
 
     async def run():

@@ -1,4 +1,4 @@
-"""Pydantic AI over chat completions, unmodified."""
+"""Unmodified Pydantic AI over chat completions."""
 
 from typing import Literal
 
@@ -35,7 +35,8 @@ def test_output_by_a_schema(model):
 
 
 def test_an_agent_calls_a_tool_and_uses_its_result(model):
-    """Both the tool and the output are forced calls; seeds are tried until the model takes the tool first, which is then gone."""
+    """The agent calls the tool before the output. Both are forced calls; the test tries seeds until the model calls the tool first, which is then
+    removed."""
     for seed in range(20):
         called = []
         agent = Agent(model, output_type=Verdict, model_settings={**SETTINGS, "seed": seed, "temperature": 1.0})

@@ -1,4 +1,4 @@
-"""Pydantic AI over the Responses API, unmodified."""
+"""Unmodified Pydantic AI over the Responses API."""
 
 import asyncio
 from typing import Literal
@@ -34,7 +34,8 @@ def test_output_by_a_schema(model):
 
 
 def test_an_agent_calls_a_tool_and_uses_its_result(model):
-    """Both the tool and the output are forced calls; the draw is repeated until the model takes the tool first, which is then gone."""
+    """The agent calls the tool before the output. Both are forced calls; the test draws again until the model calls the tool first, which is then
+    removed."""
     for _ in range(20):
         called = []
         agent = Agent(model, output_type=Verdict, model_settings={**SETTINGS, "temperature": 1.0})

@@ -7,7 +7,7 @@ import ShimmyJSON
 @testable import ShimmyHub
 @testable import ShimmyModels
 
-/// Readers of files that others wrote.
+/// Targets that read files from outside.
 let fileTargets: [Target] = [
     Target(name: "gguf") { bytes in
         let path = write(bytes, "model.gguf")
@@ -22,7 +22,7 @@ let fileTargets: [Target] = [
         guard let file = try? SafeTensorsFile(path: write(bytes, "model.safetensors")) else { return }
         for tensor in file.tensors.values { _ = try? file.file.read(tensor.range) }
     },
-    // Parts of the input, each after two bytes with its length, are the files of a folder.
+    // The input consists of the files of a folder, each preceded by its length in two bytes.
     Target(name: "folder") { bytes in
         let names = ["config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors"]
         var rest = bytes[...]
@@ -59,7 +59,7 @@ let fileTargets: [Target] = [
         _ = write(bytes, PullManifest.name)
         for (path, hash) in PullManifest.read(in: Harness.folder).hashes { _ = (path.count, hash.count) }
         guard let json = try? JSON.parse(bytes) else { return }
-        // A hub's list of files.
+        // The hub's list of files.
         let files = (json.arrayValue ?? []).compactMap { try? HubFile.read($0) }
         for choice in FileChoice.all(in: files) { (_, _) = (choice.sizeBytes, choice.memoryBytes) }
         if let address = try? HubAddress("user/repo") {

@@ -1,7 +1,7 @@
 import ShimmyGrammar
 import ShimmyJSON
 
-/// Compilers of what clients say of an answer's form.
+/// Targets that compile the grammars, schemas and regular expressions of clients.
 let grammarTargets: [Target] = [
     Target(name: "gbnf") { bytes in compile(String(decoding: bytes, as: UTF8.self)) },
     Target(name: "lark") { bytes in
@@ -9,7 +9,7 @@ let grammarTargets: [Target] = [
         compile(grammar.rules)
     },
     Target(name: "regex") { bytes in
-        // The first byte chooses flags and context.
+        // The first byte selects flags and context.
         guard let first = bytes.first else { return }
         let pattern = String(decoding: bytes.dropFirst(), as: UTF8.self)
         let flags = ["", "i", "s", "is"][Int(first & 3)]
@@ -30,7 +30,7 @@ let grammarTargets: [Target] = [
 private let trie = TokenTrie(
     pieces: (UInt8.min ... .max).map { [$0] } + ["true", "{\"", "\": ", "\u{e9}", "the "].map { Array($0.utf8) } + [[]], ends: [261], controls: [:])
 
-/// Compiles a grammar and walks a little through it.
+/// Compiles a grammar and walks through a few of its states.
 private func compile(_ text: String) {
     guard let grammar = try? GrammarCompiler(trie: trie).compile(text) else { return }
     var cursor = grammar.begin()

@@ -1,11 +1,11 @@
 import Foundation
 
-// libFuzzer calls these functions. One program holds all targets: FUZZ_TARGET names the one that it runs.
+// The functions that libFuzzer calls. One program contains all targets; the variable FUZZ_TARGET selects the one to run.
 
-/// Code that reads bytes from outside. It must return for all bytes, in time and memory with a bound.
+/// A fuzz target: code that reads bytes from outside. It must return for all inputs within bounded time and memory.
 struct Target: Sendable {
     let name: String
-    /// Prepares what all inputs share, such as a folder.
+    /// Prepares resources that all inputs share, such as a folder.
     var start: @Sendable () -> Void = {}
     let run: @Sendable ([UInt8]) -> Void
 }
@@ -23,14 +23,14 @@ enum Harness {
         return target
     }()
 
-    /// A folder of this process's own, in memory where the system has that.
+    /// A folder for this process, in memory if the system supports it.
     static let folder: String = {
         let path = (ProcessInfo.processInfo.environment["FUZZ_FOLDER"] ?? FileManager.default.temporaryDirectory.path) + "/fuzz-\(getpid())"
         try? FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         return path
     }()
 
-    /// Ends the process as a crash does: the input is kept.
+    /// Ends the process like a crash if `condition` is false, so that libFuzzer keeps the input.
     static func require(_ condition: Bool, _ what: @autoclosure () -> String) {
         if !condition { fatalError(what()) }
     }

@@ -4,18 +4,18 @@ import ShimmyHub
 import ShimmyJSON
 import ShimmyTerminal
 
-/// Parsers of bytes and texts that need no file.
+/// Targets that parse bytes and texts without a file.
 let textTargets: [Target] = [
     Target(name: "json") { bytes in
         guard let value = try? JSON.parse(bytes, limits: JSONLimits(bytes: 1 << 20, values: 1 << 16)) else { return }
         visit(value)
-        // What was read is written so that it is read as the same.
+        // A parsed value survives a round trip.
         let again = try? JSON.parse(value.serialized(), limits: JSONLimits(bytes: 8 << 20, values: 1 << 16))
         Harness.require(again == value, "the value changes when it is written and read")
         _ = value.pretty()
     },
     Target(name: "events") { bytes in
-        // The first byte says how the rest comes in pieces: pieces change nothing.
+        // The first byte determines how the rest is split. The split must not change the result.
         guard let first = bytes.first else { return }
         let rest = Array(bytes.dropFirst())
         var (whole, pieces) = (ServerSentEventReader(limit: 4096), ServerSentEventReader(limit: 4096))
@@ -60,7 +60,7 @@ let textTargets: [Target] = [
     },
 ]
 
-/// Asks each value for all that callers ask for. Without recursion: the depth is the input's.
+/// Uses each value in all the ways that callers do. Not recursive, because the input decides the depth.
 private func visit(_ value: JSON) {
     var open = [value]
     while let next = open.popLast() {
