@@ -4,93 +4,115 @@ package enum Settings {
 
     /// The tables in the order of the example, each with a description in one line.
     package static let tables: [(name: String, help: String)] = [
-        ("server", "Where the server listens, and whom it answers."),
-        ("limits", "Bounds on what clients may use; docs/limits.md lists all of them."),
-        ("models", "Which models there are, and how long they stay in memory."),
-        ("engine", "How models are computed. What holds for one model alone stands in its own table, below."),
-        ("storage", "Where files are kept."),
-        ("log", "What is told on standard error."),
+        ("server", "Addresses, access rules and time limits of the server."),
+        ("limits", "Limits on the use of the server by clients; docs/limits.md lists all limits."),
+        ("models", "Models to serve, and how long they stay in memory."),
+        ("engine", "Engine settings for all models. A table for a single model, below, has priority over this table."),
+        ("storage", "Directories, and limits on stored data."),
+        ("log", "The log on standard error."),
     ]
 
     package static func find(table: String, key: String) -> Setting? { all.first { $0.table == table && $0.key == key } }
 
     private static let server = [
         Setting("server", "host", .text, default: "\"127.0.0.1\"", "Address to listen on.", rival: "SHIMMY_BIND_ADDRESS"),
-        Setting("server", "port", .port, default: "11435", "Port to listen on; \"auto\" takes a free one.", rival: "SHIMMY_BIND_ADDRESS"),
-        Setting("server", "api_key", .list, default: "[]", "Keys, one of which clients have to send.", isLive: true, isSecret: true),
-        Setting("server", "api_key_file", .path, "A file with one key a line, and after it, if you like, its weight.", isLive: true),
+        Setting("server", "port", .port, default: "11435", "Port to listen on, or \"auto\" for a free port.", rival: "SHIMMY_BIND_ADDRESS"),
+        Setting("server", "api_key", .list, default: "[]", "API keys; clients must send one of the keys.", isLive: true, isSecret: true),
         Setting(
-            "server", "allow_origin", .list, default: "[]", "Browser origins that may read answers, such as \"https://ui.example\".", isLive: true),
-        Setting("server", "allow_host", .list, default: "[]", "Names that the server is called by in Host headers.", isLive: true),
-        Setting("server", "insecure", .flag, default: "false", "Whether it may listen beyond this machine without a key."),
+            "server", "api_key_file", .path, "File with one API key per line, optionally followed by its weight in fair sharing (default: 1).",
+            isLive: true),
         Setting(
-            "server", "drain_seconds", .integer(0...86400), default: "30", "Seconds that running answers may take when the server is told to stop."),
-        Setting("server", "request_seconds", .integer(1...86400), default: "60", "Seconds that a client may take to send a request."),
+            "server", "allow_origin", .list, default: "[]",
+            "Browser origins to allow in addition to loopback origins, such as \"https://ui.example\".", isLive: true),
+        Setting(
+            "server", "allow_host", .list, default: "[]",
+            "Names to accept in Host headers, in addition to loopback names, IP addresses and the value of host.", isLive: true),
+        Setting("server", "insecure", .flag, default: "false", "Allow access from other machines without an API key."),
+        Setting(
+            "server", "drain_seconds", .integer(0...86400), default: "30", "Seconds to wait for running requests when the server stops."),
+        Setting(
+            "server", "request_seconds", .integer(1...86400), default: "60",
+            "Max seconds to receive a request's head, and then its body; also the max idle time of a connection."),
         Setting(
             "server", "load_silence", .integer(0...86400), default: "2",
-            "Seconds that a stream's status waits for its model; then comments tell how far the load is."),
+            "Seconds to wait for a model before the stream starts with load-progress comments."),
         Setting(
             "server", "max_tokens_over_context", .choice(["refuse", "clamp"]), default: "\"refuse\"",
-            "What becomes of a request for more tokens than the context has room for: an error as at OpenAI, or as many as there are.", isLive: true),
+            "Handling of a token limit above the remaining context: refuse the request (as OpenAI does) or clamp the limit.", isLive: true),
     ]
 
     private static let limits = [
         Setting(
             "limits", "max_connections", .integer(1...1_000_000), default: "10000",
-            "Connections that may be open at one time, as far as the limit on open files allows."),
+            "Max open connections; the limit on open files can lower this number."),
         Setting(
             "limits", "max_client_connections", .integer(1...1_000_000), default: "1000",
-            "Connections of one address that is not this machine's."),
-        Setting("limits", "max_requests", .integer(1...1_000_000), default: "4096", "Requests that may be in flight at one time."),
-        Setting("limits", "max_body", .size, default: "\"33554432\"", "Bytes of a request's body; no more than 1G."),
-        Setting("limits", "body_memory", .size, default: "\"268435456\"", "Bytes of all bodies that are being read at one time."),
+            "Max open connections from one address; addresses of this machine are exempt."),
+        Setting("limits", "max_requests", .integer(1...1_000_000), default: "4096", "Max requests in flight."),
+        Setting("limits", "max_body", .size, default: "\"33554432\"", "Max bytes of a request body, at most 1G."),
+        Setting("limits", "body_memory", .size, default: "\"268435456\"", "Max total bytes of all request bodies in processing."),
         Setting(
             "limits", "write_seconds", .integer(1...86400), default: "60",
-            "Seconds that a client may read nothing of its response before the connection is closed."),
+            "Seconds to wait for a client to read more of its response before the server closes the connection."),
     ]
 
     private static let models = [
-        Setting("models", "model_dir", .pathList, default: "[]", "Folders to look for models in, beside the usual places.", isLive: true),
-        Setting("models", "model", .text, "A model, by name or by path, to serve beside those that are found."),
-        Setting("models", "preload", .flag, default: "false", "Whether that model, or the only one there is, is loaded before requests come."),
-        Setting("models", "max_models", .integer(1...10_000), "Models that may be loaded at once. Default: as many as the budget of memory allows."),
-        Setting("models", "model_wait", .integer(0...86400), default: "60", "Seconds that a request may wait for memory that others' models use."),
+        Setting("models", "model_dir", .pathList, default: "[]", "Directories to search for models, in addition to the standard ones.", isLive: true),
+        Setting("models", "model", .text, "Name or path of a model to serve, in addition to the discovered models."),
+        Setting("models", "preload", .flag, default: "false", "Load this model, or the only model, at startup."),
+        Setting("models", "max_models", .integer(1...10_000), "Max loaded models. Default: as many as the memory budget allows."),
+        Setting("models", "model_wait", .integer(0...86400), default: "60", "Max seconds for a request to wait for memory in use by other models."),
         Setting(
-            "models", "memory_budget", .size, "Bytes of memory that models may take together, such as \"6G\". Default: four fifths of the machine's."),
-        Setting("models", "keep_alive", .time, "How long a model stays loaded that nobody uses, such as \"5m\". Default: for ever.", isLive: true),
+            "models", "memory_budget", .size,
+            "Max bytes of memory for all models together, such as \"6G\". Default: four fifths of the machine's memory."),
+        Setting(
+            "models", "keep_alive", .time,
+            "How long an idle model stays loaded, such as \"90s\", \"5m\" or \"2h\"; requests can override it. Default: for ever.", isLive: true),
     ]
 
     private static let engine = [
         Setting(
             "engine", "ctx_size", .integer(EngineRanges.context),
-            "Tokens of context. Default: the trained context where that fits half of the memory budget, else at least 8192.", isLive: true),
-        Setting("engine", "threads", .integer(EngineRanges.threads), "Threads for computing. Default: the number of physical cores."),
-        Setting("engine", "slots", .integer(EngineRanges.slots), default: "32", "Sequences of a model that can be computed at once.", isLive: true),
-        Setting("engine", "stream_gap", .integer(EngineRanges.streamGap), default: "100", "Milliseconds between two tokens of a stream, at most."),
-        Setting("engine", "queue", .integer(EngineRanges.queue), default: "256", "Sequences that may wait; beyond them requests get a 429."),
-        Setting("engine", "cpu_kernels", .choice(["auto", "off"]), default: "\"auto\"", "Shimmy's own kernels where the processor can, or ggml's."),
-        Setting("engine", "chat_template_file", .path, "A file with a Jinja chat template, in place of the models' own.", isLive: true),
+            "Context length in tokens. Default: the trained length if it fits in half of the memory budget, else at least 8192.", isLive: true),
+        Setting("engine", "threads", .integer(EngineRanges.threads), "Threads for computation. Default: the number of physical cores."),
+        Setting("engine", "slots", .integer(EngineRanges.slots), default: "32", "Max running sequences of a model, 1 to 256.", isLive: true),
+        Setting(
+            "engine", "stream_gap", .integer(EngineRanges.streamGap), default: "100",
+            "Max milliseconds between two tokens of a running stream, under any load."),
+        Setting(
+            "engine", "queue", .integer(EngineRanges.queue), default: "256",
+            "Max waiting sequences of a model, in addition to running ones; further requests get status 429."),
+        Setting(
+            "engine", "cpu_kernels", .choice(["auto", "off"]), default: "\"auto\"",
+            "CPU kernels: auto (Shimmy's own, if the processor supports them) or off (ggml's)."),
+        Setting("engine", "chat_template_file", .path, "File with a Jinja chat template to use instead of the models' own.", isLive: true),
         Setting(
             "engine", "lora", .list, default: "[]",
-            "LoRA adapters for the models that they fit, such as \"french=/adapters/french.gguf:0.5\", with whole paths."),
-        Setting("engine", "deterministic", .flag, default: "false", "Whether sequences are computed one at a time and nothing is reused."),
+            "LoRA adapters for all compatible models, as \"NAME=FILE\" or \"NAME=FILE:SCALE\" with absolute paths (default scale: 1)."),
+        Setting(
+            "engine", "deterministic", .flag, default: "false",
+            "Compute one sequence at a time and reuse nothing, so that equal requests get bit-identical responses."),
     ]
 
     private static let storage = [
-        Setting("storage", "data_dir", .path, "Where models are kept that Shimmy fetches. `shimmy info` names it."),
-        Setting("storage", "cache_dir", .path, "Where what can be made again is kept."),
-        Setting("storage", "prefix_cache_dir", .path, "A folder where computed prompts outlive the process. Default: none."),
-        Setting("storage", "state_dir", .path, "Where the history of conversations at a terminal is kept."),
-        Setting("storage", "no_store", .flag, default: "false", "Whether no responses, conversations and chats are kept."),
-        Setting("storage", "store_size", .size, default: "\"1G\"", "Bytes of all that is kept of them; beyond it the oldest goes."),
-        Setting("storage", "store_days", .integer(1...100_000), default: "30", "Days after which goes what nobody has changed or continued."),
-        Setting("storage", "prefix_cache_size", .size, default: "\"4G\"", "Bytes of that folder at most."),
+        Setting("storage", "data_dir", .path, "Directory for models, stored objects, aliases and sessions; 'shimmy info' prints it."),
+        Setting("storage", "cache_dir", .path, "Directory for caches, such as converted models; 'shimmy info' prints it."),
+        Setting("storage", "prefix_cache_dir", .path, "Directory for cached prefixes, for use after a restart. Default: none."),
+        Setting("storage", "state_dir", .path, "Directory for the input history of 'shimmy run'."),
+        Setting("storage", "no_store", .flag, default: "false", "Do not store responses, conversations or chat completions."),
+        Setting("storage", "store_size", .size, default: "\"1G\"", "Max bytes of all stored objects; beyond it, the oldest are deleted."),
+        Setting("storage", "store_days", .integer(1...100_000), default: "30", "Days after which untouched stored objects are deleted."),
+        Setting(
+            "storage", "prefix_cache_size", .size, default: "\"4G\"", "Max bytes of the cached prefixes on the disk, such as \"500M\" or \"4G\"."),
     ]
 
     private static let log = [
         Setting(
             "log", "log_level", .choice(["trace", "debug", "info", "notice", "warning", "error", "critical"]), default: "\"info\"",
-            "How much is told.", isLive: true),
-        Setting("log", "log_format", .choice(["text", "json"]), default: "\"text\"", "For people, or for programs."),
+            """
+            Min level of log messages: trace, debug, info, notice, warning, error or critical. Default: info for 'shimmy serve', warning for other \
+            commands.
+            """, isLive: true),
+        Setting("log", "log_format", .choice(["text", "json"]), default: "\"text\"", "Format of log messages: text or json."),
     ]
 }

@@ -6,7 +6,7 @@ import ArgumentParser
 struct Shimmy: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "shimmy",
-        abstract: "A local LLM server that speaks OpenAI's API.",
+        abstract: "A local LLM server with an OpenAI-compatible API.",
         discussion: """
             Run 'shimmy serve' and point any OpenAI client at http://127.0.0.1:11435/v1.
 

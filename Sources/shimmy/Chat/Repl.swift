@@ -201,19 +201,19 @@ struct Repl {
     }
 
     static let help = """
-        A line is a message. \"\"\" begins one of several lines, the next \"\"\" ends it; alt-enter makes a new line anywhere.
+        Each line is a message. \"\"\" begins a message of several lines, the next \"\"\" ends it; alt-enter inserts a new line.
 
-          /set parameter NAME VALUE   how answers are drawn; without a value as the model does by itself, without a name what is set
+          /set parameter NAME VALUE   set a sampling parameter; without a value reset it, without a name list all
           /set system TEXT            also /system TEXT; "" for none
-          /set format json            answers are JSON objects; /set no-format goes back
-          /set verbose, /set quiet    statistics after every answer, or not
+          /set format json            answer with JSON objects; /set no-format turns this off
+          /set verbose, /set quiet    turn statistics after every answer on or off
           /set hide-thinking          also /set show-thinking
-          /show                       the model; also /show parameters, template, system, messages
-          /stats                      how fast the last answer came
-          /save NAME, /load NAME      keeps the conversation, brings one back; /load alone lists them
-          /clear                      begins anew; system message and parameters stay
-          /bye                        ends, as ctrl-d does
+          /show                       show the model; also /show parameters, template, system, messages
+          /stats                      show the speed of the last answer
+          /save NAME, /load NAME      save the conversation or load a saved one; /load alone lists them
+          /clear                      start a new conversation; system message and parameters stay
+          /bye                        quit, like ctrl-d
 
-        ctrl-c stops an answer. Up and down bring back what was typed; ctrl-a, ctrl-e, ctrl-w, ctrl-u, ctrl-k and ctrl-y edit.
+        ctrl-c stops an answer. Up and down recall earlier input; ctrl-a, ctrl-e, ctrl-w, ctrl-u, ctrl-k and ctrl-y edit.
         """
 }

@@ -4,23 +4,23 @@ import ShimmyModels
 
 struct AliasCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "alias", abstract: "Give a model another name, or list such names.",
+        commandName: "alias", abstract: "Add, list or remove other names for models.",
         discussion: """
-            'shimmy alias' lists all, 'shimmy alias NAME=MODEL' makes or changes one, 'shimmy alias --remove NAME' takes one away. A running \
-            server knows them, too.
+            'shimmy alias' lists all aliases, 'shimmy alias NAME=MODEL' adds or changes an alias, 'shimmy alias --remove NAME' removes it. \
+            A running server applies the change.
             """)
 
     @OptionGroup var options: ModelOptions
 
     @OptionGroup var client: ClientOptions
 
-    @Flag(help: "Take the alias NAME away.")
+    @Flag(help: "Remove the alias NAME.")
     var remove = false
 
     @Flag(help: "Print JSON.")
     var json = false
 
-    @Argument(help: "NAME=MODEL, or with --remove NAME.")
+    @Argument(help: "NAME=MODEL, or NAME with --remove.")
     var alias: String?
 
     private var file: AliasFile { options.aliasFile }

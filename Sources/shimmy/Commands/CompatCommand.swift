@@ -4,7 +4,7 @@ import ShimmyJSON
 
 struct CompatCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "compat", abstract: "Print what of OpenAI's API is supported, field by field, with the test that proves it.")
+        commandName: "compat", abstract: "Print the support for each field of OpenAI's API, with the test for it.")
 
     @Flag(help: "Print JSON instead of Markdown.")
     var json = false

@@ -2,14 +2,14 @@ import ArgumentParser
 
 struct CompletionsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "completions", abstract: "Print what makes a shell complete commands, options and models' names.",
+        commandName: "completions", abstract: "Print a shell completion script for commands, options and model names.",
         discussion: """
             bash: shimmy completions bash > ~/.local/share/bash-completion/completions/shimmy
-            zsh:  shimmy completions zsh > a directory of $fpath, as _shimmy
+            zsh:  shimmy completions zsh > DIRECTORY/_shimmy, with a directory of $fpath
             fish: shimmy completions fish > ~/.config/fish/completions/shimmy.fish
             """)
 
-    @Argument(help: "bash, zsh or fish.", completion: .list(["bash", "zsh", "fish"]))
+    @Argument(help: "Shell: bash, zsh or fish.", completion: .list(["bash", "zsh", "fish"]))
     var shell: String
 
     func run() throws {

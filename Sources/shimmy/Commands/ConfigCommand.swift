@@ -4,18 +4,18 @@ import ShimmyConfiguration
 
 struct ConfigCommand: AsyncParsableCommand, WorksWithoutConfiguration {
     static let configuration = CommandConfiguration(
-        commandName: "config", abstract: "Look at the configuration file, or begin one.",
+        commandName: "config", abstract: "Check, show or create the configuration file.",
         subcommands: [ConfigCheckCommand.self, ConfigShowCommand.self, ConfigInitCommand.self, ConfigPathCommand.self])
 }
 
 struct ConfigCheckCommand: AsyncParsableCommand, WorksWithoutConfiguration {
     static let configuration = CommandConfiguration(
-        commandName: "check", abstract: "Say everything that is wrong with a configuration file.",
-        discussion: "Exits with 0 if it is fine and with 1 if not.")
+        commandName: "check", abstract: "Report every mistake in a configuration file.",
+        discussion: "The exit code is 0 for a valid file and 1 otherwise.")
 
     @OptionGroup var options: ConfigurationOptions
 
-    @Argument(help: "A file. Default: the one that holds.")
+    @Argument(help: "File to check. Default: the file in effect.")
     var file: String?
 
     func run() async throws {
@@ -29,15 +29,15 @@ struct ConfigCheckCommand: AsyncParsableCommand, WorksWithoutConfiguration {
 
 struct ConfigInitCommand: AsyncParsableCommand, WorksWithoutConfiguration {
     static let configuration = CommandConfiguration(
-        commandName: "init", abstract: "Write a configuration file with every setting, all of them commented out.",
-        discussion: "A file that is there is never overwritten.")
+        commandName: "init", abstract: "Write a configuration file with every setting, commented out.",
+        discussion: "An existing file is never overwritten.")
 
     @OptionGroup var options: ConfigurationOptions
 
-    @Flag(name: .customLong("print"), help: "Write to standard output instead.")
+    @Flag(name: .customLong("print"), help: "Write to standard output instead of a file.")
     var prints = false
 
-    @Argument(help: "The file. Default: the one that would hold.")
+    @Argument(help: "File to write. Default: the path printed by 'shimmy config path'.")
     var file: String?
 
     func run() async throws {
@@ -80,8 +80,8 @@ struct ConfigInitCommand: AsyncParsableCommand, WorksWithoutConfiguration {
 
 struct ConfigPathCommand: AsyncParsableCommand, WorksWithoutConfiguration {
     static let configuration = CommandConfiguration(
-        commandName: "path", abstract: "Name the configuration file that holds.",
-        discussion: "Where there is none, the one that would hold, and the exit code is 1.")
+        commandName: "path", abstract: "Print the path of the configuration file in effect.",
+        discussion: "If the file does not exist, prints its expected path and exits with code 1.")
 
     @OptionGroup var options: ConfigurationOptions
 

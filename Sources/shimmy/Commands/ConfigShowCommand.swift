@@ -5,8 +5,8 @@ import ShimmyJSON
 
 struct ConfigShowCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "show", abstract: "Show every setting, what it is and where that is said.",
-        discussion: "Options of a command line are not among them: they hold for one process. Keys are not shown.")
+        commandName: "show", abstract: "Show every setting with its value and source.",
+        discussion: "Command-line options are not included, because they apply to one process only. API keys are not shown.")
 
     @OptionGroup var options: ConfigurationOptions
 

@@ -7,20 +7,20 @@ import ShimmyModels
 
 struct ConvertCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "convert", abstract: "Make a GGUF file of a folder of SafeTensors, or a smaller one of a GGUF file.",
+        commandName: "convert", abstract: "Convert a folder of SafeTensors to GGUF, or quantize a GGUF file.",
         discussion: """
-            Folders are also served as they are: then they are converted when they are loaded for the first time, into the cache directory.
+            Conversion in advance is optional: the first load of a folder converts it into the cache directory.
             """)
 
     @OptionGroup var options: ModelOptions
 
-    @Option(help: "The quantization, such as Q8_0 or Q4_K_M. Default: 16 bits for each weight, as the folder has them.")
+    @Option(help: "Quantization, such as Q8_0 or Q4_K_M. Default: 16 bits per weight, as in the folder.")
     var quantize: String?
 
-    @Option(help: "The file to write. Default: one in Shimmy's model directory, named after the model.")
+    @Option(help: "File to write. Default: a file in Shimmy's model directory, named after the model.")
     var output: String?
 
-    @Argument(help: "A model, by name or by path: a folder with config.json and SafeTensors, or a GGUF file.")
+    @Argument(help: "Model name or path: a folder with config.json and SafeTensors, or a GGUF file.")
     var model: String
 
     func run() async throws {

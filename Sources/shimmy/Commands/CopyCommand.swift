@@ -5,10 +5,10 @@ import ShimmyModels
 
 struct CopyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "cp", abstract: "Keep a model under another name in Shimmy's own directory.",
+        commandName: "cp", abstract: "Copy a model under another name to Shimmy's own directory.",
         discussion: """
-            The copy stays when the program that the model was found with removes it. On one disk it takes no room: both are names of the same \
-            bytes. For a second name alone, 'shimmy alias' is enough.
+            The copy remains if another program removes the original. On the same disk, the copy is a hard link and takes no space. For a \
+            second name only, use 'shimmy alias'.
             """)
 
     @OptionGroup var options: ModelOptions
@@ -18,10 +18,10 @@ struct CopyCommand: AsyncParsableCommand {
     @Flag(help: "Print JSON.")
     var json = false
 
-    @Argument(help: "A model, by name or by path.", completion: ModelNames.completion)
+    @Argument(help: "Model name or path.", completion: ModelNames.completion)
     var model: String
 
-    @Argument(help: "The copy's name.")
+    @Argument(help: "Name of the copy.")
     var name: String
 
     func run() async throws {

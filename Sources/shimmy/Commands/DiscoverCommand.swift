@@ -3,7 +3,7 @@ import ShimmyModels
 
 struct DiscoverCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "discover", abstract: "Say where models are looked for, and what lies there: models, projectors, damaged files.")
+        commandName: "discover", abstract: "Show the search directories for models and their files, including projectors and damaged files.")
 
     @OptionGroup var options: ModelOptions
 

@@ -9,33 +9,33 @@ import ShimmyModels
 
 struct GenerateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "generate", abstract: "Answer one prompt, in this process, to standard output.",
-        discussion: "The prompt is the argument, or standard input when there is none.")
+        commandName: "generate", abstract: "Print the answer to one prompt, computed in this process.",
+        discussion: "The prompt is the argument or, without an argument, standard input.")
 
     @OptionGroup var options: ModelOptions
 
-    @Option(help: "A model, by name or by path. Default: the only one there is. [SHIMMY_MODEL]")
+    @Option(help: "Model name or path. Default: the only usable model. [SHIMMY_MODEL]")
     var model: String?
 
-    @Option(help: "A system message.")
+    @Option(help: "System message.")
     var system: String?
 
-    @Option(help: "The most tokens of the answer.")
+    @Option(help: "Max tokens of the answer.")
     var maxTokens: Int?
 
-    @Option(help: "0 to 2; 0 always takes the likeliest token.")
+    @Option(help: "Sampling temperature, 0 to 2; 0 always takes the most likely token. Default: the model's preset, else 1.")
     var temperature: Double?
 
-    @Option(help: "0 to 1.")
+    @Option(help: "Nucleus sampling threshold, 0 to 1. Default: the model's preset, else 1.")
     var topP: Double?
 
-    @Option(help: "Makes the answer repeatable.")
+    @Option(help: "Sampling seed, for a repeatable answer.")
     var seed: Int64?
 
-    @Option(help: "Stop before this text. Repeatable.")
+    @Option(help: "Text to stop before. Repeatable.")
     var stop: [String] = []
 
-    @Argument(help: "The prompt.")
+    @Argument(help: "Prompt. Default: standard input.")
     var prompt: String?
 
     func validate() throws {

@@ -4,7 +4,7 @@ import ShimmyModels
 
 struct InfoCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "info", abstract: "Print the build, the processor's features, the devices and the directories.")
+        commandName: "info", abstract: "Print the build, CPU features, devices and directories.")
 
     @OptionGroup var configuration: ConfigurationOptions
 

@@ -5,10 +5,10 @@ import ShimmyModels
 
 struct ListCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "list", abstract: "List the models that can be served.",
+        commandName: "list", abstract: "List the models available for serving.",
         discussion: """
-            Models are those of this machine; with --host those of that server. Whether one is loaded is what the server says; without one \
-            that answers at once, it is not known.
+            Lists the models of this machine or, with --host, those of the server. Column LOADED comes from the server; it is '-' if no server \
+            answers at once.
             """)
 
     @OptionGroup var options: ModelOptions
@@ -18,7 +18,7 @@ struct ListCommand: AsyncParsableCommand {
     @Flag(help: "Print JSON.")
     var json = false
 
-    @Flag(help: "Print names only, one a line.")
+    @Flag(help: "Print names only, one per line.")
     var names = false
 
     func run() async throws {

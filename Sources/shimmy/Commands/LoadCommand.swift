@@ -4,19 +4,19 @@ import ShimmyCore
 import ShimmyJSON
 
 struct LoadCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "load", abstract: "Have a running server load a model.")
+    static let configuration = CommandConfiguration(commandName: "load", abstract: "Load a model on a running server.")
 
     @OptionGroup var client: ClientOptions
 
     @OptionGroup var configuration: ConfigurationOptions
 
-    @Option(help: "How long it stays when nobody uses it, such as 90s, 5m or 2h. Default: the server's.")
+    @Option(help: "How long the idle model stays loaded, such as 90s, 5m or 2h. Default: the server's setting.")
     var keepAlive: String?
 
-    @Flag(help: "Print JSON: what the server says of the model.")
+    @Flag(help: "Print JSON: the server's description of the model.")
     var json = false
 
-    @Argument(help: "A model, by name.", completion: ModelNames.completion)
+    @Argument(help: "Model name.", completion: ModelNames.completion)
     var model: String
 
     func validate() throws {

@@ -5,11 +5,11 @@ import ShimmyLlama
 import ShimmyModels
 
 struct ProbeCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "probe", abstract: "Load a model and decode one token: does it work here?")
+    static let configuration = CommandConfiguration(commandName: "probe", abstract: "Test a model: load it and decode one token.")
 
     @OptionGroup var options: ModelOptions
 
-    @Argument(help: "A model, by name or by path.")
+    @Argument(help: "Model name or path.")
     var model: String
 
     func run() async throws {

@@ -6,13 +6,13 @@ import ShimmyJSON
 
 struct PsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "ps", abstract: "Show the models that a running server has loaded, and what they are doing.")
+        commandName: "ps", abstract: "Show a running server's loaded models and their activity.")
 
     @OptionGroup var client: ClientOptions
 
     @OptionGroup var configuration: ConfigurationOptions
 
-    @Flag(help: "Print JSON: what the server says of its engines.")
+    @Flag(help: "Print JSON: the server's description of its engines.")
     var json = false
 
     func run() async throws {

@@ -10,14 +10,14 @@ struct PullCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "pull", abstract: "Fetch a model from the Hugging Face hub.",
         discussion: """
-            Without a quantization, Q4_K_M is taken where there is one that fits into memory, else the best that fits. A pull that was
-            interrupted goes on where it ended. HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE mean what they mean to the hub's own tools.
+            Without a quantization, pull takes Q4_K_M if it exists and fits in memory, else the best quantization that fits. An interrupted
+            pull resumes. HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE have the same meaning as in the hub's own tools.
             """)
 
-    @Argument(help: "USER/REPO, USER/REPO:QUANTIZATION, USER/REPO/FILE, or an address at hf.co.")
+    @Argument(help: "USER/REPO, USER/REPO:QUANTIZATION, USER/REPO/FILE, or a URL at hf.co.")
     var model: String
 
-    @Flag(help: "Say what there is to choose from, and fetch nothing.")
+    @Flag(help: "List the available quantizations and files, and fetch nothing.")
     var list = false
 
     @OptionGroup var memory: MemoryOptions

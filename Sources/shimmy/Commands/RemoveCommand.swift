@@ -6,26 +6,26 @@ import ShimmyModels
 
 struct RemoveCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "rm", abstract: "Remove a model's files, if they are Shimmy's.",
+        commandName: "rm", abstract: "Remove a model's files from Shimmy's own directories.",
         discussion: """
-            Shimmy owns what lies in its model directory, pulled or put there, and what it converted. Models of other programs are theirs to \
-            remove. A model that a server on this machine has loaded is freed first; one that answers requests is not removed.
+            Removes files in Shimmy's model directory and converted files, but no files of other programs. If a server on this machine has loaded \
+            the model, the server frees it first. A model with running requests is not removed.
             """)
 
     @OptionGroup var options: ModelOptions
 
     @OptionGroup var client: ClientOptions
 
-    @Flag(name: .shortAndLong, help: "Do not ask.")
+    @Flag(name: .shortAndLong, help: "Do not ask for confirmation.")
     var yes = false
 
-    @Flag(help: "Remove only what a folder of SafeTensors was converted to.")
+    @Flag(help: "Remove only the converted file of a folder of SafeTensors.")
     var converted = false
 
-    @Flag(help: "Print JSON: what was removed.")
+    @Flag(help: "Print JSON: the removed files.")
     var json = false
 
-    @Argument(help: "A model, by name.", completion: ModelNames.completion)
+    @Argument(help: "Model name.", completion: ModelNames.completion)
     var model: String
 
     func run() async throws {

@@ -8,21 +8,21 @@ import ShimmyModels
 
 struct RenderCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "render", abstract: "Show the exact prompt that a conversation becomes, and how many tokens it has.",
+        commandName: "render", abstract: "Show the exact prompt of a conversation and its number of tokens.",
         discussion: """
-            The conversation is a chat request as JSON, or only its messages, in a file or on standard input. The prompt goes to standard \
-            output, its tokens' number to standard error.
+            The input is a chat request as JSON, or only its messages, in a file or on standard input. The prompt goes to standard output, the \
+            number of tokens to standard error.
             """)
 
     @OptionGroup var options: ModelOptions
 
-    @Option(help: "A model, by name or by path. Default: the only one there is. [SHIMMY_MODEL]")
+    @Option(help: "Model name or path. Default: the only usable model. [SHIMMY_MODEL]")
     var model: String?
 
-    @Flag(help: "Print JSON instead: the prompt and its tokens.")
+    @Flag(help: "Print JSON: the prompt and its tokens.")
     var json = false
 
-    @Argument(help: "A file with the request. Default: standard input.")
+    @Argument(help: "File with the request. Default: standard input.")
     var file: String?
 
     func run() async throws {

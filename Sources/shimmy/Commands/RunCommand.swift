@@ -10,54 +10,54 @@ import ShimmyTerminal
 
 struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "run", abstract: "Talk with a model, or ask it one question.",
+        commandName: "run", abstract: "Chat with a model, or ask it one question.",
         discussion: """
-            With a prompt, or with text on standard input, it answers once: 'cat letter.txt | shimmy run MODEL summarise'. Without either it \
-            is a conversation; /help in it lists its commands.
+            With a prompt or text on standard input, prints one answer: 'cat letter.txt | shimmy run MODEL summarise'. Otherwise starts a \
+            conversation; /help lists its commands.
 
-            A running server answers when there is one; else the model is loaded into this process. A model that is missing is pulled from \
-            the hub, if it is named USER/REPO.
+            If a server is running, it answers; otherwise, this process loads the model. A missing model is pulled from the hub if its name has \
+            the form USER/REPO.
             """)
 
     @OptionGroup(title: "Server") var client: ClientOptions
 
-    @Flag(help: "Load the model into this process, whether a server runs or not.")
+    @Flag(help: "Load the model into this process, even if a server is running.")
     var local = false
 
     @Flag(help: "Pull a missing model without asking.")
     var pull = false
 
-    @Option(help: "A system message.")
+    @Option(help: "System message.")
     var system: String?
 
-    @Option(help: "text or json: any answer, or a JSON object.")
+    @Option(help: "Format of answers: text, or json for a JSON object.")
     var format: AnswerForm = .text
 
-    @Option(help: "A file with a JSON Schema that the answer has to fit.", completion: .file(extensions: ["json"]))
+    @Option(help: "File with a JSON Schema for the answers.", completion: .file(extensions: ["json"]))
     var schema: String?
 
-    @Option(name: [.customLong("set")], help: "NAME=VALUE, such as temperature=0, top_p, max_tokens, seed or stop. Repeatable.")
+    @Option(name: [.customLong("set")], help: "Request parameter as NAME=VALUE, such as temperature=0, top_p, max_tokens, seed or stop. Repeatable.")
     var parameters: [String] = []
 
-    @Option(help: "How long the server keeps the model after the answer, such as 90s, 5m or 2h.")
+    @Option(help: "How long the idle model stays loaded, such as 90s, 5m or 2h. Default: the server's setting.")
     var keepAlive: String?
 
-    @Flag(help: "Say how fast answers come.")
+    @Flag(help: "Print the speed of answers.")
     var verbose = false
 
-    @Flag(help: "Do not show what a model thinks before it answers.")
+    @Flag(help: "Do not show the model's reasoning.")
     var hideThinking = false
 
-    @Flag(help: "Print the one answer as JSON, with its thoughts and statistics.")
+    @Flag(help: "Print one answer as JSON, with its reasoning and statistics.")
     var json = false
 
-    @Flag(help: "Neither read nor keep what is typed.")
+    @Flag(help: "Do not read or save the input history.")
     var noHistory = false
 
-    @Argument(help: "A model, by name or by path.", completion: ModelNames.completion)
+    @Argument(help: "Model name or path.", completion: ModelNames.completion)
     var model: String
 
-    @Argument(help: "The question.")
+    @Argument(help: "Question. Default: standard input, or a conversation on a terminal.")
     var prompt: [String] = []
 
     @OptionGroup(title: "Models in this process") var options: ModelOptions

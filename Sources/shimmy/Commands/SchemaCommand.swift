@@ -8,36 +8,32 @@ import ShimmyModels
 
 struct SchemaCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "schema", abstract: "Check a JSON Schema, and which documents fit it.",
+        commandName: "schema", abstract: "Check a JSON Schema, or documents against it.",
         discussion: """
-            Reports each keyword that cannot be enforced, with its place in the schema. Exits with 1 when the schema is not valid, when no value \
-            fits it, or, with '--strict', when a keyword cannot be enforced. With '--documents' it reports for each line of a file whether an \
-            answer could be that; with '--model' how long compiling and each mask of allowed tokens take.
+            Reports each unenforceable keyword with its location in the schema. Exits with code 1 if the schema is invalid, if no value fits it \
+            or, with '--strict', if a keyword is unenforceable. With '--documents', reports for each line of a file whether it fits the schema. \
+            With '--model', measures the time for compilation and for each mask of allowed tokens.
             """)
 
     @OptionGroup var options: ModelOptions
 
-    @Option(help: "A file of JSON documents, one in a line.")
+    @Option(help: "File of JSON documents, one per line.")
     var documents: String?
 
-    @Option(help: "Measure with the vocabulary of this model, by name or by path.")
+    @Option(help: "Model name or path, to measure with its vocabulary.")
     var model: String?
 
-    @Flag(help: "Print the grammar that the schema becomes (GBNF).")
+    @Flag(help: "Print the grammar of the schema (GBNF).")
     var grammar = false
 
-    @Flag(help: "Refuse what a request with 'strict: true' may not have: open objects, optional properties, keywords that cannot be enforced.")
+    @Flag(help: "Apply OpenAI's rules for 'strict: true': refuse open objects, optional properties and unenforceable keywords.")
     var strict = false
 
-    @Argument(help: "A file with the schema. Default: standard input.")
+    @Argument(help: "File with the schema. Default: standard input.")
     var file: String?
 
     func run() async throws {
         let schema = try json(try read(file), "The schema")
-        if strict, let obstacle = StrictSchema.obstacle(in: schema) {
-            Console.error("The schema does not follow OpenAI's rules for 'strict': \(obstacle)")
-            throw ExitStatus.failure
-        }
         let begin = ContinuousClock.now
         let made: SchemaGrammar
         do {
@@ -47,6 +43,10 @@ struct SchemaCommand: AsyncParsableCommand {
             throw ExitStatus.failure
         }
         var compiling = ContinuousClock.now - begin
+        if strict, let obstacle = StrictSchema.obstacle(in: schema) {
+            Console.error("The schema does not follow OpenAI's rules for 'strict': \(obstacle)")
+            throw ExitStatus.failure
+        }
         for note in made.notes { Console.log("Not enforced: \(note)") }
         let text = "root ::= \(made.root)\n\(made.rules)"
         if grammar { Console.print(text) }

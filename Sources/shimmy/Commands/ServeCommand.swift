@@ -12,7 +12,7 @@ import ShimmyServer
 import ShimmyStorage
 
 struct ServeCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "serve", abstract: "Serve models over HTTP, as OpenAI's API would.")
+    static let configuration = CommandConfiguration(commandName: "serve", abstract: "Serve models over HTTP with an OpenAI-compatible API.")
 
     @OptionGroup var options: ModelOptions
 
@@ -20,60 +20,71 @@ struct ServeCommand: AsyncParsableCommand {
 
     @OptionGroup var storage: StorageOptions
 
-    @Option(help: "Address to listen on. Default: 127.0.0.1, and ::1. [SHIMMY_HOST, or SHIMMY_BIND_ADDRESS as host:port]")
+    @Option(help: "Address to listen on. Default: 127.0.0.1 and ::1. [SHIMMY_HOST, or SHIMMY_BIND_ADDRESS as host:port]")
     var host: String?
 
-    @Option(help: "Port to listen on; 'auto' takes a free one. Default: 11435. [SHIMMY_PORT]", transform: PortChoice.parse)
+    @Option(help: "Port to listen on, or 'auto' for a free port. Default: 11435. [SHIMMY_PORT]", transform: PortChoice.parse)
     var port: PortChoice?
 
-    @Option(help: "A model, by name or by path, to serve beside those that are found. [SHIMMY_MODEL]")
+    @Option(help: "Name or path of a model to serve, in addition to the discovered models. [SHIMMY_MODEL]")
     var model: String?
 
-    @Flag(help: "Load the model of --model, or the only one there is, before requests come. [SHIMMY_PRELOAD]")
+    @Flag(help: "Load the model of --model, or the only model, at startup. [SHIMMY_PRELOAD]")
     var preload = false
 
-    @Option(help: "Ask for this API key. Repeatable. [SHIMMY_API_KEY, comma-separated]")
+    @Option(help: "API key; clients must send one of the keys. Repeatable. [SHIMMY_API_KEY, comma-separated]")
     var apiKey: [String] = []
 
-    @Option(help: "A file with one API key a line; a number after it is its weight in sharing. [SHIMMY_API_KEY_FILE]")
+    @Option(help: "File with one API key per line, optionally followed by its weight in fair sharing (default: 1). [SHIMMY_API_KEY_FILE]")
     var apiKeyFile: String?
 
-    @Option(help: "A browser origin that may read answers, such as https://ui.example. Repeatable. [SHIMMY_ALLOW_ORIGIN]")
+    @Option(
+        help: "Browser origin to allow in addition to loopback origins, such as https://ui.example. Repeatable. [SHIMMY_ALLOW_ORIGIN]")
     var allowOrigin: [String] = []
 
-    @Option(help: "A name that this server is called by in Host headers. Repeatable. [SHIMMY_ALLOW_HOST]")
+    @Option(
+        help: """
+            Name to accept in Host headers, in addition to loopback names, IP addresses and the value of --host. Repeatable. \
+            [SHIMMY_ALLOW_HOST]
+            """)
     var allowHost: [String] = []
 
-    @Flag(help: "Listen beyond this machine without an API key. [SHIMMY_INSECURE]")
+    @Flag(help: "Allow access from other machines without an API key. [SHIMMY_INSECURE]")
     var insecure = false
 
-    @Option(help: "Seconds that running answers may take when the server is told to stop. Default: 30. [SHIMMY_DRAIN_SECONDS]")
+    @Option(help: "Seconds to wait for running requests when the server stops. Default: 30. [SHIMMY_DRAIN_SECONDS]")
     var drainSeconds: Int?
 
-    @Option(help: "Seconds that a client may take to send a request, or leave a connection unused. Default: 60. [SHIMMY_REQUEST_SECONDS]")
+    @Option(
+        help: """
+            Max seconds to receive a request's head, and then its body; also the max idle time of a connection. Default: 60. \
+            [SHIMMY_REQUEST_SECONDS]
+            """)
     var requestSeconds: Int?
 
     /// The treatment of a request whose token limit exceeds the remaining context.
     enum OverContext: String, ExpressibleByArgument, CaseIterable { case refuse, clamp }
 
     @Option(
-        help: "refuse (as OpenAI does) or clamp: a request for more tokens than the context has room for. [SHIMMY_MAX_TOKENS_OVER_CONTEXT]")
+        help: """
+            Handling of a token limit above the remaining context: refuse the request (as OpenAI does) or clamp the limit. Default: refuse. \
+            [SHIMMY_MAX_TOKENS_OVER_CONTEXT]
+            """)
     var maxTokensOverContext: OverContext?
 
     @OptionGroup var limits: LimitOptions
 
-    @Option(help: "Models that may be loaded at once. Default: as many as --memory-budget allows. [SHIMMY_MAX_MODELS]")
+    @Option(help: "Max loaded models. Default: as many as the memory budget allows. [SHIMMY_MAX_MODELS]")
     var maxModels: Int?
 
-    @Option(help: "Seconds that a stream's status waits for its model; then comments tell how far the load is. Default: 2. [SHIMMY_LOAD_SILENCE]")
+    @Option(help: "Seconds to wait for a model before the stream starts with load-progress comments. Default: 2. [SHIMMY_LOAD_SILENCE]")
     var loadSilence: Int?
 
-    @Option(help: "Seconds that a request may wait for memory that others' models are using. Default: 60. [SHIMMY_MODEL_WAIT]")
+    @Option(help: "Max seconds for a request to wait for memory in use by other models. Default: 60. [SHIMMY_MODEL_WAIT]")
     var modelWait: Int?
 
     @Option(
-        help:
-            "How long a model stays loaded that nobody uses, such as 90s, 5m or 2h; requests may say otherwise. Default: for ever. [SHIMMY_KEEP_ALIVE]",
+        help: "How long an idle model stays loaded, such as 90s, 5m or 2h; requests can override it. Default: for ever. [SHIMMY_KEEP_ALIVE]",
         transform: KeepAlive.parse)
     var keepAlive: KeepAlive?
 

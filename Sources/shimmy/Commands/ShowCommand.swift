@@ -9,26 +9,26 @@ import ShimmyModels
 
 struct ShowCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "show", abstract: "Show what a model's file says: what it is and can do, its tensors, its template.",
-        discussion: "Models are those of this machine. With --host it is what that server says of its model, which is less.")
+        commandName: "show", abstract: "Show the contents of a model's file: properties, capabilities, tensors, template.",
+        discussion: "Shows a model of this machine or, with --host, the server's shorter description of its model.")
 
     @OptionGroup var options: ModelOptions
 
     @OptionGroup var client: ClientOptions
 
-    @Option(help: "Estimate the memory for this many tokens of context. Default: those that it would get here.")
+    @Option(help: "Context length for the memory estimate, in tokens. Default: the length with the current settings.")
     var context: Int?
 
-    @Flag(help: "Print JSON: everything that is known.")
+    @Flag(help: "Print JSON with all details.")
     var json = false
 
-    @Flag(help: "Print the chat template alone.")
+    @Flag(help: "Print only the chat template.")
     var template = false
 
-    @Flag(help: "Print the metadata too.")
+    @Flag(help: "Also print the metadata.")
     var metadata = false
 
-    @Argument(help: "A model, by name or by path.", completion: ModelNames.completion)
+    @Argument(help: "Model name or path.", completion: ModelNames.completion)
     var model: String
 
     func validate() throws {

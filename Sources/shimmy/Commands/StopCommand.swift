@@ -4,20 +4,20 @@ import ShimmyJSON
 
 struct StopCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "stop", abstract: "Have a running server free a model's memory.",
-        discussion: "A model that answers requests is not freed; that is an error.")
+        commandName: "stop", abstract: "Free models on a running server.",
+        discussion: "The command fails for a model with running requests.")
 
     @OptionGroup var client: ClientOptions
 
     @OptionGroup var configuration: ConfigurationOptions
 
-    @Flag(help: "All models that are loaded.")
+    @Flag(help: "Free all loaded models.")
     var all = false
 
-    @Flag(help: "Print JSON: of each model whether it was loaded.")
+    @Flag(help: "Print JSON: for each model, whether it was loaded.")
     var json = false
 
-    @Argument(help: "Models, by name.", completion: ModelNames.completion)
+    @Argument(help: "Model names.", completion: ModelNames.completion)
     var models: [String] = []
 
     func validate() throws {

@@ -5,13 +5,13 @@ import ShimmyStorage
 
 struct StorageCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "storage", abstract: "Look at what the server has stored, make it smaller, check it.",
-        discussion: "All of these work while servers use the storage, too.",
+        commandName: "storage", abstract: "Show, prune or check the server's stored objects.",
+        discussion: "All subcommands also work while servers use the storage.",
         subcommands: [StorageShowCommand.self, StoragePruneCommand.self, StorageCheckCommand.self], defaultSubcommand: StorageShowCommand.self)
 }
 
 struct StorageShowCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "show", abstract: "Say what is stored, how much, and where.")
+    static let configuration = CommandConfiguration(commandName: "show", abstract: "Show the number, size and location of stored objects.")
 
     @OptionGroup var configuration: ConfigurationOptions
 
@@ -49,17 +49,17 @@ struct StorageShowCommand: AsyncParsableCommand {
 }
 
 struct StoragePruneCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "prune", abstract: "Delete what is old, or everything.")
+    static let configuration = CommandConfiguration(commandName: "prune", abstract: "Delete old stored objects, or everything.")
 
     @OptionGroup var configuration: ConfigurationOptions
 
-    @Option(help: "Delete what nobody has changed or continued for so many days.")
+    @Option(help: "Delete stored objects untouched for this number of days.")
     var olderThan: Int?
 
-    @Flag(help: "Delete everything, also databases that were set aside as damaged. Needs --yes.")
+    @Flag(help: "Delete everything, including damaged databases. Needs --yes.")
     var all = false
 
-    @Flag(help: "Confirm that everything is to be deleted.")
+    @Flag(help: "Confirm the deletion of everything.")
     var yes = false
 
     private static let mostDays = 36_500
@@ -83,7 +83,7 @@ struct StoragePruneCommand: AsyncParsableCommand {
 }
 
 struct StorageCheckCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "check", abstract: "Read all of the storage; exit code 1 if it is damaged.")
+    static let configuration = CommandConfiguration(commandName: "check", abstract: "Check all stored data; exit code 1 if it is damaged.")
 
     @OptionGroup var configuration: ConfigurationOptions
 

@@ -4,10 +4,10 @@ import ShimmyJSON
 
 /// The options of every command that talks to a running server.
 struct ClientOptions: ParsableArguments {
-    @Option(help: "The server: a host, host:port or an address. Default: the configuration's, else 127.0.0.1:11435. [SHIMMY_HOST]")
+    @Option(help: "Server address: host, host:port or a URL. Default: the configured address, else 127.0.0.1:11435. [SHIMMY_HOST]")
     var host: String?
 
-    @Option(help: "The server's API key. Default: the configuration's first one. [SHIMMY_API_KEY]")
+    @Option(help: "API key of the server. Default: the first configured key. [SHIMMY_API_KEY]")
     var apiKey: String?
 
     /// Whether the command line names a server, so that the command must use that server and nothing else.

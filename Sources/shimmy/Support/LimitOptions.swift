@@ -6,23 +6,27 @@ import ShimmyServer
 /// The options that limit the server resources that clients can use.
 struct LimitOptions: ParsableArguments {
     @Option(
-        help: "Connections that may be open at one time, as far as the limit on open files allows. Default: 10000. [SHIMMY_MAX_CONNECTIONS]")
+        help: "Max open connections; the limit on open files can lower this number. Default: 10000. [SHIMMY_MAX_CONNECTIONS]")
     var maxConnections: Int?
 
-    @Option(help: "Connections of one address that is not this machine's. Default: 1000. [SHIMMY_MAX_CLIENT_CONNECTIONS]")
+    @Option(help: "Max open connections from one address; addresses of this machine are exempt. Default: 1000. [SHIMMY_MAX_CLIENT_CONNECTIONS]")
     var maxClientConnections: Int?
 
-    @Option(help: "Requests that may be in flight at one time. Default: 4096. [SHIMMY_MAX_REQUESTS]")
+    @Option(help: "Max requests in flight. Default: 4096. [SHIMMY_MAX_REQUESTS]")
     var maxRequests: Int?
 
-    @Option(help: "Bytes of a request's body, at most 1G. Default: 32 MiB. [SHIMMY_MAX_BODY]", transform: ByteSize.parse)
+    @Option(help: "Max bytes of a request body, at most 1G. Default: 32 MiB. [SHIMMY_MAX_BODY]", transform: ByteSize.parse)
     var maxBody: Int?
 
     @Option(
-        help: "Bytes of all bodies that are being read at one time. Default: 256 MiB. [SHIMMY_BODY_MEMORY]", transform: ByteSize.parse)
+        help: "Max total bytes of all request bodies in processing. Default: 256 MiB. [SHIMMY_BODY_MEMORY]", transform: ByteSize.parse)
     var bodyMemory: Int?
 
-    @Option(help: "Seconds that a client may read nothing of its response before the connection is closed. Default: 60. [SHIMMY_WRITE_SECONDS]")
+    @Option(
+        help: """
+            Seconds to wait for a client to read more of its response before the server closes the connection. Default: 60. \
+            [SHIMMY_WRITE_SECONDS]
+            """)
     var writeSeconds: Int?
 
     private static let largestBody = 1_000_000_000

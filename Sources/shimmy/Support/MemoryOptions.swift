@@ -4,7 +4,7 @@ import ShimmyModels
 /// The option that limits the memory of loaded models.
 struct MemoryOptions: ParsableArguments {
     @Option(
-        help: "Bytes of memory that models may take together, such as 6G. Default: four fifths of the machine's. [SHIMMY_MEMORY_BUDGET]",
+        help: "Max bytes of memory for all models together, such as 6G. Default: four fifths of the machine's memory. [SHIMMY_MEMORY_BUDGET]",
         transform: ByteSize.parse)
     var memoryBudget: Int?
 

@@ -11,53 +11,61 @@ import ShimmyModels
 struct ModelOptions: ParsableArguments {
     @OptionGroup var configuration: ConfigurationOptions
 
-    @Option(help: "A directory to look for models in, beside the usual places. Repeatable. [SHIMMY_MODEL_DIR, comma-separated]")
+    @Option(help: "Directory to search for models, in addition to the standard ones. Repeatable. [SHIMMY_MODEL_DIR, comma-separated]")
     var modelDir: [String] = []
 
     @Option(
-        help:
-            "Tokens of context. Default: the trained context where that fits half of the memory budget, else at least 8192. [SHIMMY_CTX_SIZE]")
+        help: """
+            Context length in tokens. Default: the trained length if it fits in half of the memory budget, else at least 8192. \
+            [SHIMMY_CTX_SIZE]
+            """)
     var ctxSize: Int?
 
-    @Option(help: "Threads for computing. Default: the number of physical cores. [SHIMMY_THREADS]")
+    @Option(help: "Threads for computation. Default: the number of physical cores. [SHIMMY_THREADS]")
     var threads: Int?
 
-    @Option(help: "Sequences that can be computed at once, 1 to 256. Default: 32. [SHIMMY_SLOTS]")
+    @Option(help: "Max running sequences of a model, 1 to 256. Default: 32. [SHIMMY_SLOTS]")
     var slots: Int?
 
-    @Option(help: "Milliseconds between two tokens of a running stream, at most, whatever else arrives. Default: 100. [SHIMMY_STREAM_GAP]")
+    @Option(help: "Max milliseconds between two tokens of a running stream, under any load. Default: 100. [SHIMMY_STREAM_GAP]")
     var streamGap: Int?
 
-    @Option(help: "Sequences that may wait beside those that run; beyond them requests get a 429. Default: 256. [SHIMMY_QUEUE]")
+    @Option(
+        help: "Max waiting sequences of a model, in addition to running ones; further requests get status 429. Default: 256. [SHIMMY_QUEUE]")
     var queue: Int?
 
-    @Option(help: "A directory where computed prompts outlive the process. Default: none. [SHIMMY_PREFIX_CACHE_DIR]")
+    @Option(help: "Directory for cached prefixes, for use after a restart. Default: none. [SHIMMY_PREFIX_CACHE_DIR]")
     var prefixCacheDir: String?
 
     @Option(
-        help: "Bytes of that directory at most, such as 500M or 4G. Default: 4G. [SHIMMY_PREFIX_CACHE_SIZE]",
+        help: "Max bytes of the cached prefixes on the disk, such as 500M or 4G. Default: 4G. [SHIMMY_PREFIX_CACHE_SIZE]",
         transform: ByteSize.parse)
     var prefixCacheSize: Int?
 
-    @Option(help: "auto (Shimmy's own kernels where the processor has what they need) or off (ggml's). Default: auto. [SHIMMY_CPU_KERNELS]")
+    @Option(help: "CPU kernels: auto (Shimmy's own, if the processor supports them) or off (ggml's). Default: auto. [SHIMMY_CPU_KERNELS]")
     var cpuKernels: CPUKernels.Choice?
 
-    @Option(help: "A file with a Jinja chat template, in place of the models' own. [SHIMMY_CHAT_TEMPLATE_FILE]")
+    @Option(help: "File with a Jinja chat template to use instead of the models' own. [SHIMMY_CHAT_TEMPLATE_FILE]")
     var chatTemplateFile: String?
 
     @Option(
-        help:
-            "A LoRA adapter as NAME=FILE or NAME=FILE:SCALE, for the models that it fits; the scale, 1 unless given, is for requests that name no adapters. Repeatable. [SHIMMY_LORA, comma-separated]"
-    )
+        help: """
+            LoRA adapter for all compatible models, as NAME=FILE or NAME=FILE:SCALE (default scale: 1). The scale applies to requests without a \
+            list of adapters. Repeatable. [SHIMMY_LORA, comma-separated]
+            """)
     var lora: [String] = []
 
-    @Flag(help: "Compute one sequence at a time and reuse nothing, so that a request always gets the same answer to the bit. [SHIMMY_DETERMINISTIC]")
+    @Flag(help: "Compute one sequence at a time and reuse nothing, so that equal requests get bit-identical responses. [SHIMMY_DETERMINISTIC]")
     var deterministic = false
 
-    @Option(help: "trace, debug, info, notice, warning, error or critical. [SHIMMY_LOG_LEVEL]", transform: Logs.level)
+    @Option(
+        help: """
+            Min level of log messages: trace, debug, info, notice, warning, error or critical. Default: info for 'shimmy serve', warning for other \
+            commands. [SHIMMY_LOG_LEVEL]
+            """, transform: Logs.level)
     var logLevel: Logger.Level?
 
-    @Option(help: "text or json. [SHIMMY_LOG_FORMAT]")
+    @Option(help: "Format of log messages: text or json. Default: text. [SHIMMY_LOG_FORMAT]")
     var logFormat: LogFormat?
 
     func validate() throws {

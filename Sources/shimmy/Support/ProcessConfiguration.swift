@@ -74,6 +74,6 @@ final class ProcessConfiguration: Sendable {
 
 /// The option that names the configuration file, for every command. `ProcessConfiguration` reads it before options are parsed.
 struct ConfigurationOptions: ParsableArguments {
-    @Option(help: "The configuration file. Default: shimmy.toml in the directory that 'shimmy config path' names. [SHIMMY_CONFIG]")
+    @Option(help: "Configuration file. Default: shimmy.toml in the configuration directory; see 'shimmy config path'. [SHIMMY_CONFIG]")
     var config: String?
 }

@@ -5,13 +5,13 @@ import ShimmyStorage
 
 /// The options for stored responses, conversations and chat completions.
 struct StorageOptions: ParsableArguments {
-    @Flag(help: "Keep nothing: no stored responses, conversations or chat completions. [SHIMMY_NO_STORE]")
+    @Flag(help: "Do not store responses, conversations or chat completions. [SHIMMY_NO_STORE]")
     var noStore = false
 
-    @Option(help: "Bytes of everything that is stored; beyond it the oldest goes. Default: 1G. [SHIMMY_STORE_SIZE]", transform: ByteSize.parse)
+    @Option(help: "Max bytes of all stored objects; beyond it, the oldest are deleted. Default: 1G. [SHIMMY_STORE_SIZE]", transform: ByteSize.parse)
     var storeSize: Int?
 
-    @Option(help: "Days after which goes what nobody has changed or continued. Default: 30. [SHIMMY_STORE_DAYS]")
+    @Option(help: "Days after which untouched stored objects are deleted. Default: 30. [SHIMMY_STORE_DAYS]")
     var storeDays: Int?
 
     /// Returns the store; nil if storage is off.
