@@ -167,4 +167,4 @@ def test_idle_models_are_freed(home):
         assert server.chat().status == 200
         with server_stream(server) as stream:
             assert list(stream)[-1].usage.completion_tokens == 100
-    assert "no time" in run(home, "serve", "--keep-alive", "soon").stderr
+    assert "is not a duration" in run(home, "serve", "--keep-alive", "soon").stderr

@@ -99,7 +99,7 @@ def test_verbose_goes_to_standard_error(home, host):
         (["--set", "temperature=9", MODEL, "Hi"], 64, "temperature takes a number from 0 to 2"),
         (["--set", "warmth=1", MODEL, "Hi"], 64, "there is no parameter warmth"),
         (["--schema", "/no/such/file", MODEL, "Hi"], 64, "/no/such/file"),
-        (["--keep-alive", "long", MODEL, "Hi"], 64, "no time"),
+        (["--keep-alive", "long", MODEL, "Hi"], 64, "not a duration"),
         ([MODEL], 64, "no question"),
         ([MODEL, "word " * 20000], 1, "maximum context length"),
     ],
