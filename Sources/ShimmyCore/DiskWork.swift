@@ -20,7 +20,7 @@ package final class DiskWork: Sendable {
 
     package init(pool: WorkerPool) { self.pool = pool }
 
-    /// Whether so many jobs hang that new work is refused.
+    /// Whether the max number of jobs hangs, so that new work is refused.
     package var isStuck: Bool { abandoned.withLock { $0 } >= Self.mostAbandoned }
 
     /// Runs `body` on the pool.

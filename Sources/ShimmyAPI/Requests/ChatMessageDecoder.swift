@@ -75,7 +75,7 @@ enum ChatMessageDecoder {
 
     // MARK: Calls in the message history
 
-    /// Returns the calls of an earlier answer in one form: functions whose arguments are a JSON text. Nil if there are none.
+    /// Returns the tool calls of an earlier answer as function calls with arguments in JSON text; nil if the answer has no calls.
     private static func toolCalls(_ fields: FieldReader) throws(APIError) -> JSON? {
         if let value = fields.value("tool_calls") {
             guard let elements = value.arrayValue else {

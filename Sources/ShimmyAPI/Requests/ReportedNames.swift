@@ -30,7 +30,7 @@ package struct ReportedNames: Sendable, Equatable, ExpressibleByArrayLiteral {
         left.more += right.more
     }
 
-    /// The value of the header: the names, separated by commas, in visible ASCII; nil if there are none.
+    /// The header value: the names in visible ASCII, separated by commas; nil if the list is empty.
     package var header: String? {
         if isEmpty { return nil }
         return names.map(Self.visible).joined(separator: ", ") + (more > 0 ? ", and \(more) more" : "")

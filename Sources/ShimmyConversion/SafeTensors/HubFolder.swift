@@ -35,7 +35,7 @@ package struct HubFolder: Sendable {
     package var className: String? { config["architectures"]?.arrayValue?.first?.stringValue }
     package var contextLength: Int? { config["max_position_embeddings"]?.intValue }
 
-    /// The generation settings that the model's makers recommend; nil if there are none or the file is not JSON.
+    /// The generation settings recommended by the model's makers; nil if the file is absent or not JSON.
     package var generationConfig: JSON? { try? file(Self.generationName) }
 
     /// Returns the catalog's description of the model, from headers alone. Throws `ConversionError` if the folder cannot be converted.

@@ -162,7 +162,7 @@ struct TokenizerConverter {
         }
     }
 
-    /// Returns whether the tokenizer's template adds a token before a text (`isFirst`) or after it; nil if there is no template.
+    /// Returns whether the tokenizer's template adds a token at the start of a text (`isFirst`) or at its end; nil if there is no template.
     private func templateAdds(_ token: JSON?, isFirst: Bool) -> Bool? {
         guard let text = token?.stringValue ?? token?["content"]?.stringValue else { return nil }
         let processor = tokenizer["post_processor"]

@@ -32,7 +32,7 @@ package struct InputLimits: Sendable, Equatable {
     /// Bytes of a client's prediction.
     package var predictionBytes = 256 << 10
 
-    /// Last tokens that the repetition penalty DRY searches, whatever its window, because it reads them again for each drawn token.
+    /// Max recent tokens that the DRY repetition penalty searches, regardless of its window: it searches them for each sampled token.
     package var repetitionTokens = 8_192
 
     /// Bytes of the text of a grammar, a regular expression or a schema.
