@@ -252,7 +252,7 @@ def add_kernels(cache: Path, plain: Path, gpu: str | None) -> Path:
         aside = plain.parent / f"kernels.{os.getpid()}"
         shutil.rmtree(aside, ignore_errors=True)
         shutil.copytree(plain, aside / plain.name)
-        objects = compile_kernels(source_directory(cache), [path for path in sources if path.suffix == ".cpp"], aside)
+        objects = compile_kernels(patched_source(cache), [path for path in sources if path.suffix == ".cpp"], aside)
         merge_archives([plain / "libllama.a", *objects], aside / plain.name / "libllama.a")
         include = aside / plain.name / "include"
         shutil.copy2(KERNELS / "include/shimmy_kernels.h", include)

@@ -20,8 +20,8 @@ package enum NameDistance {
         // A part of a name is close to the whole name, because the user only left something out.
         if wanted.count >= 3, candidate.firstRange(of: wanted) != nil { return 1 }
         // Users rarely type the quantization, which follows the last dot.
-        let candidates = [candidate, candidate.lastIndex(of: UInt8(ascii: ".")).map { Array(candidate[..<$0]) } ?? candidate]
-        let edits = candidates.map { ShimmyCore.edits(from: wanted.prefix(100), to: $0.prefix(100)) }.min() ?? 0
+        let end = candidate.lastIndex(of: UInt8(ascii: ".")) ?? candidate.endIndex
+        let edits = [candidate[...], candidate[..<end]].map { ShimmyCore.edits(from: wanted.prefix(100), to: $0.prefix(100)) }.min() ?? 0
         return edits <= max(2, min(wanted.count, candidate.count) / 4) ? edits : nil
     }
 

@@ -1,9 +1,9 @@
-package import ShimmyChat
+import ShimmyChat
 import ShimmyJSON
 
 /// The tools that items of a conversation add: results of a tool search, and tools added in the course of the conversation.
-package enum LoadedTools {
-    static let types: Set<String> = ["tool_search_output", "additional_tools"]
+enum LoadedTools {
+    fileprivate static let types: Set<String> = ["tool_search_output", "additional_tools"]
 
     /// Returns the path, relative to the item, of the first tool that this server cannot offer, such as `.tools[1]`; nil if there is none.
     ///
@@ -21,7 +21,7 @@ package enum LoadedTools {
     static func add(
         _ items: [ResponseItem], to conversation: inout Conversation, _ dialect: inout CallDialect, mayCall: Bool
     ) throws(APIError) {
-        let bringing = items.filter { $0.json["type"]?.stringValue.map(types.contains) ?? false }
+        let bringing = items.filter(\.hasTools)
         if bringing.isEmpty { return }
         var decoder = ToolDecoder(conversation.tools, dialect)
         for item in bringing { try decoder.load(try FieldReader(item.json, path: .key("input"))) }
@@ -30,9 +30,7 @@ package enum LoadedTools {
     }
 }
 
-extension ResponseRequest {
-    /// Adds the tools that the items of the request's conversation contain. Throws a 400 if there are too many tools.
-    package mutating func takeTools(of items: [ResponseItem]) throws(APIError) {
-        try LoadedTools.add(items, to: &chat.conversation, &dialect, mayCall: echo["tool_choice"] != "none")
-    }
+extension ResponseItem {
+    /// Whether the item adds tools to the conversation.
+    package var hasTools: Bool { json["type"]?.stringValue.map(LoadedTools.types.contains) ?? false }
 }

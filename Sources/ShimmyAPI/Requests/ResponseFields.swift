@@ -48,6 +48,8 @@ struct ResponseContextFields {
 struct ResponsePromptFields {
     private(set) var conversation = Conversation(messages: [])
     private(set) var dialect: CallDialect
+    /// Whether the request allows calls if there are tools.
+    let mayCall: Bool
     private(set) var thinkingBudget: Int?
     private(set) var summarizesThoughts = false
     private(set) var ignored: ReportedNames
@@ -58,6 +60,7 @@ struct ResponsePromptFields {
         ignored = tools.ignored
         conversation.tools = tools.tools
         conversation.toolChoice = tools.choice
+        mayCall = fields.object["tool_choice"] != "none"
         conversation.allowsParallelCalls = try fields.bool("parallel_tool_calls") ?? true && !tools.choice.isOneCall
         try decodeText(fields)
         try decodeReasoning(fields)

@@ -22,6 +22,7 @@ package struct ResponseRequest: Sendable, Equatable {
     /// The request for the model, without the messages, which are made from the items.
     package var chat: ChatRequest
     package var dialect: CallDialect
+    private let mayCall: Bool
     package var isFlex: Bool
     package var style: ResponseStyle
     /// The request's fields in the response's object.
@@ -38,7 +39,7 @@ package struct ResponseRequest: Sendable, Equatable {
         (previousID, conversationID) = (context.previousID, context.conversationID)
         ignoredParameters += context.unseen
         let prompt = try ResponsePromptFields(fields)
-        dialect = prompt.dialect
+        (dialect, mayCall) = (prompt.dialect, prompt.mayCall)
         ignoredParameters += prompt.ignored
         let included = try ResponseIncludes(fields)
         ignoredParameters += included.ignored
@@ -73,6 +74,11 @@ package struct ResponseRequest: Sendable, Equatable {
                 status: 400, message: "Invalid 'store': a background response has to be stored.", param: "store", code: "invalid_value")
         }
         if input == nil, previousID == nil, conversationID == nil { throw .missing(fields.path(to: "input")) }
+    }
+
+    /// Adds the tools that the items of the request's conversation contain. Throws a 400 if there are too many tools.
+    package mutating func takeTools(of items: [ResponseItem]) throws(APIError) {
+        try LoadedTools.add(items, to: &chat.conversation, &dialect, mayCall: mayCall)
     }
 
     /// Returns the request for the model.

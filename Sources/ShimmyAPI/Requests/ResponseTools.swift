@@ -27,7 +27,7 @@ package struct InputTokensRequest: Sendable, Equatable {
         _ = try context.truncates(fields)
         let prompt = try ResponsePromptFields(fields)
         conversation = prompt.conversation
-        mayCall = fields.object["tool_choice"] != "none"
+        mayCall = prompt.mayCall
         ignoredParameters += prompt.ignored
         if context.input == nil, previousID == nil, conversationID == nil { throw .missing(fields.path(to: "input")) }
     }

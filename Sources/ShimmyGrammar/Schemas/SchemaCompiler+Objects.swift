@@ -53,14 +53,7 @@ extension SchemaCompiler {
     /// The max number of consecutive optional properties; a state has a position for each of them (`GrammarStates`).
     private static let maximumOptionalRun = 1000
 
-    private func optionalRun(_ properties: [Property]) -> Int {
-        var (run, longest) = (0, 0)
-        for property in properties {
-            run = property.isRequired ? 0 : run + 1
-            longest = max(longest, run)
-        }
-        return longest
-    }
+    private func optionalRun(_ properties: [Property]) -> Int { properties.split(whereSeparator: \.isRequired).map(\.count).max() ?? 0 }
 
     /// Returns all members, built from the last property to the first: for each index and count of earlier properties, the members that may follow.
     private func members(_ properties: [Property], _ others: Expression?, _ counts: Counts) throws(SchemaError) -> Expression? {

@@ -16,7 +16,8 @@ struct ResponseContext: Sendable {
 extension ResponseRequest {
     /// Returns the request with the tools that the items of its conversation declare.
     func takingTools(of context: ResponseContext) async throws -> ResponseRequest {
-        try await WorkerPool.input.run { [self] _ in
+        guard context.earlier.contains(where: \.hasTools) || context.input.contains(where: \.hasTools) else { return self }
+        return try await WorkerPool.input.run { [self] _ in
             var request = self
             try request.takeTools(of: context.items)
             return request

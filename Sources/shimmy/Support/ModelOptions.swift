@@ -170,7 +170,7 @@ struct ModelOptions: ParsableArguments {
         if !candidates.isEmpty { return ModelError.ambiguous(name, ids: candidates).description }
         let names = catalog.records.filter(\.isLoadable).map(\.id)
         if ["/", "./", "../", "~"].contains(where: name.hasPrefix) { return "no model named \(name) was found: there is no such file or folder." }
-        let isAddress = name.split(separator: "/", omittingEmptySubsequences: false).count == 2 && !name.hasPrefix("/")
+        let isAddress = name.split(separator: "/", omittingEmptySubsequences: false).count == 2
         let hint = isAddress ? " 'shimmy pull \(name)' fetches a model from the hub." : ""
         return "no model named \(name) was found; 'shimmy list' shows the models." + Suggestions.text(for: name, among: names) + hint
     }
