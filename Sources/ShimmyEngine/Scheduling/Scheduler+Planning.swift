@@ -45,8 +45,9 @@ extension Scheduler {
     private func rowsBeside(_ streams: Int, _ turn: AdapterTurns.Turn, within gap: Double, isAlone: Bool) -> Int {
         if isDeterministic { return limits.batchTokens }
         if streams == 0, turn.otherSets == 0, isAlone {
-            return max(leastRows, time.rows(within: target.prefill, besides: 0) ?? limits.batchTokens)
+            return max(leastRows(beside: 0), time.rows(within: target.prefill, besides: 0) ?? limits.batchTokens)
         }
+        let leastRows = leastRows(beside: streams)
         let rows = max(leastRows, time.rows(within: gap - turn.otherSeconds, besides: streams) ?? StepTarget.firstRows)
         if turn.otherSets == 0 { return rows }
         // All adapter sets share the rows of one gap. The set whose prompts are computed gets most of them.
@@ -55,9 +56,15 @@ extension Scheduler {
         return max(leastRows, rows - turn.otherForced.reduce(0) { $0 + min($1, part / 2) })
     }
 
-    /// The min number of prefill rows in a step, so that a prompt makes progress however long its steps take. It is lower while steps are slow
-    /// because cores were given away, which ends soon.
-    private var leastRows: Int { stepTimes.isSlowed ? StepTarget.leastRows / 4 : StepTarget.leastRows }
+    /// Returns the min number of prefill rows in a step, so that a prompt makes progress however long its steps take. Where the streams alone
+    /// take long, as with a large model, the rows may add half of that time. The number is lower while steps are slow because cores were given
+    /// away, which ends soon.
+    private func leastRows(beside streams: Int) -> Int {
+        if stepTimes.isSlowed { return StepTarget.leastRows / 4 }
+        guard streams > 0, let seconds = time.decodeSeconds(rows: streams) else { return StepTarget.leastRows }
+        let added = time.rows(within: 1.5 * seconds, besides: streams) ?? 0
+        return max(StepTarget.leastRows, min(StepTarget.mostRowsBesideSlowStreams, added))
+    }
 
     // MARK: Prefill
 
