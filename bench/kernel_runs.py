@@ -7,12 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from package_index import install_tools
-from paths import cache_directory
-from pins import BENCH_TOOLS, DEFAULT_MODEL
-from paths import model_directory
-
 REPOSITORY = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(REPOSITORY / "scripts"))
+
+from package_index import install_tools  # noqa: E402
+from paths import cache_directory, model_directory  # noqa: E402
+from pins import BENCH_TOOLS, DEFAULT_MODEL  # noqa: E402
+
 BUNDLE = REPOSITORY / "Artifacts/CLlama.artifactbundle"
 
 # Formats of the large model: llama.cpp's file type number, and whether all tensors get this type.
