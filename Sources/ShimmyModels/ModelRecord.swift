@@ -1,3 +1,4 @@
+package import ShimmyChat
 package import ShimmyJSON
 
 /// The origin of a model.
@@ -68,10 +69,19 @@ package struct ModelRecord: Sendable, Equatable {
         self.problem = problem
     }
 
+    /// The purposes of the model; empty for a file that is not a language model.
+    package var roles: [ModelRole] {
+        switch kind {
+        case .model: [.chat]
+        case .embedding: [.embeddings]
+        case .reranker: [.rerank]
+        case .projector, .adapter, .imatrix, .vocabulary, .unknown: []
+        }
+    }
     /// Whether the model can generate answers.
-    package var isUsable: Bool { problem == nil && kind == .model }
-    /// Whether the model can be loaded and can serve some kind of request.
-    package var isLoadable: Bool { problem == nil && [.model, .embedding, .reranker].contains(kind) }
+    package var isUsable: Bool { problem == nil && roles.contains(.chat) }
+    /// Whether the model can be loaded and has some role.
+    package var isLoadable: Bool { problem == nil && !roles.isEmpty }
     /// The path of the projector for images or audio; nil if the model has none.
     package var projector: String?
     /// The adapters that belong to the model, followed by the adapters that were found and may fit it.

@@ -122,7 +122,6 @@ package struct ShimmyServer: Service {
     ) -> RouteTable {
         let use = use ?? ServerUse(limits: configuration.limits)
         let body = RequestReader(use: use)
-        let streams = ResponseStreams(heartbeat: configuration.heartbeat)
         let responder = AnswerResponder(models: models, heartbeat: configuration.heartbeat, silence: configuration.loadSilence)
         let reader = PresetReader(body: body, models: models, presets: configuration.presets)
         return RouteTable(
@@ -134,9 +133,9 @@ package struct ShimmyServer: Service {
                 + StoredChatRoutes(store: store, body: body).routes
                 + ConversationRoutes(store: store, body: body).routes
                 + ResponseRoutes(
-                    models: models, reader: reader, store: store, background: background, streams: streams, silence: configuration.loadSilence
+                    models: models, reader: reader, store: store, background: background, responder: responder
                 ).routes
-                + StoredResponseRoutes(store: store, background: background, streams: streams).routes
+                + StoredResponseRoutes(store: store, background: background, heartbeat: configuration.heartbeat).routes
                 + ResponseToolRoutes(models: models, reader: reader, store: store).routes
                 + EmbeddingRoutes(models: models, body: body).routes
                 + AdapterRoutes(models: models).routes
@@ -151,12 +150,12 @@ package struct ShimmyServer: Service {
         let router = Router(context: ShimmyRequestContext.self, options: .autoGenerateHeadEndpoints)
         router.add(middleware: RequestIDMiddleware())
         router.add(middleware: ErrorMiddleware(routes: table))
-        router.add(middleware: HostMiddleware(configuration: configuration))
+        router.add(middleware: HostMiddleware(configuration: configuration, routes: table))
         router.add(middleware: ProtocolMiddleware(routes: table))
         router.add(middleware: LoopbackCORSMiddleware(access: configuration.access, routes: table))
         router.add(middleware: ErrorMiddleware(routes: table))
-        router.add(middleware: LoadMiddleware(use: use))
-        router.add(middleware: KeyMiddleware(access: configuration.access))
+        router.add(middleware: LoadMiddleware(use: use, routes: table))
+        router.add(middleware: KeyMiddleware(access: configuration.access, routes: table))
         table.register(on: router)
         return router
     }

@@ -188,7 +188,7 @@ import Testing
         #expect(Self.types(waiting.queue()) == ["response.created", "response.queued"])
         #expect(waiting.object.json["status"] == "queued")
         var running = ResponseEvents(waiting.object, style: ResponseStyle(), dialect: CallDialect(), firstNumber: waiting.nextNumber)
-        let events = running.begin(isNew: false) + running.cancel()
+        let events = running.leaveQueue() + running.cancel()
         #expect(Self.types(events) == ["response.in_progress", "response.incomplete"])
         #expect(events.map { $0["sequence_number"]?.intValue } == [2, 3])
         #expect(events[1]["response"]?["status"] == "cancelled" && events[1]["response"]?["incomplete_details"] == .null)
@@ -219,5 +219,13 @@ import Testing
         #expect(ItemTruncation.dropping([items[0], items[5]], excess: 1, of: 10) == nil)
         // A call stays if its output is the last item.
         #expect(ItemTruncation.dropping([items[3], items[4]], excess: 1, of: 10) == nil)
+    }
+}
+
+extension ResponseEvents {
+    fileprivate mutating func push(_ delta: AnswerDelta) -> [JSON] { push(delta, choice: 0) }
+
+    fileprivate mutating func finish(_ reason: FinishReason, usage: Usage, time: Int) -> [JSON] {
+        push(reason, choice: 0) + finish(usage, time: time)
     }
 }

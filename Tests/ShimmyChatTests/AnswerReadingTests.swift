@@ -35,10 +35,10 @@ import Testing
             ScriptedRunner(limits: limits, endOfGeneration: 300) { tokens in tokens.count - 1 < bytes.count ? Token(bytes[tokens.count - 1]) : 300 }
         }
         let format = Format()
-        let backend = LocalBackend(
-            vocabulary: ByteVocabulary(), template: Template(format: format), engine: engine, fingerprint: "fp_test",
+        let generator = LocalGenerator(
+            vocabulary: ByteVocabulary(), template: Template(format: format), engine: engine,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-        let answer = try await backend.generate(ChatRequest(messages: [ChatMessage(.user, "x")], stops: stops))
+        let answer = try await generator.generate(ChatRequest(messages: [ChatMessage(.user, "x")], stops: stops))
         var (content, reasoning): (String, String) = ("", "")
         var usage: Usage?
         while let event = try await answer.nextEvent() {
@@ -49,7 +49,7 @@ import Testing
             default: break
             }
         }
-        await backend.shutdown()
+        await generator.shutdown()
         return (content, reasoning, usage?.completionTokens)
     }
 

@@ -44,19 +44,19 @@ import Testing
                 tokens.count - prompt < bytes.count ? Token(bytes[tokens.count - prompt]) : 300
             }
         }
-        let backend = LocalBackend(
-            vocabulary: ByteVocabulary(), template: Template(opens: opens), engine: engine, fingerprint: "fp_test",
+        let generator = LocalGenerator(
+            vocabulary: ByteVocabulary(), template: Template(opens: opens), engine: engine,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         var request = ChatRequest(messages: [ChatMessage(.user, "")])
         request.sampling.logprobs = 0
-        let events = try await backend.generate(request)
+        let events = try await generator.generate(request)
         var (text, probabilities) = ("", [TokenProbability]())
         while let event = try await events.nextEvent() {
             guard case .delta(_, .content(let more, let tokens)) = event else { continue }
             text += more
             probabilities += tokens
         }
-        await backend.shutdown()
+        await generator.shutdown()
         #expect(probabilities.flatMap(\.drawn.bytes).elementsEqual(text.utf8), "a text and its tokens are the same")
         return (text, probabilities.map { Int(-$0.drawn.logprob) }, prompt)
     }

@@ -41,9 +41,9 @@ import Testing
     private func pairs(_ format: PairFormat, _ query: String, _ documents: String...) async throws -> [[Token]] {
         let seen = Seen()
         let engine = try await EmbeddingEngine.start(name: "test") { Runner(seen: seen) }
-        let backend = EmbeddingBackend(vocabulary: ScriptedVocabulary(pairFormat: format), engine: engine, judges: true, fingerprint: "fp_test")
-        let result = try await backend.rerank(RerankRequest(query: query, documents: documents), terms: ServiceTerms())
-        await backend.shutdown()
+        let reranker = LocalReranker(vocabulary: ScriptedVocabulary(pairFormat: format), engine: engine)
+        let result = try await reranker.rerank(RerankRequest(query: query, documents: documents), terms: ServiceTerms())
+        await engine.shutdown()
         let texts = seen.texts.withLock { $0 }
         #expect(result.scores == texts.map { Float($0.count) })
         #expect(result.promptTokens == texts.reduce(0) { $0 + $1.count })

@@ -51,7 +51,7 @@ import Testing
                 disk.touch()
                 return LoadTerms($0, $1)
             }, disk: DiskWork(pool: WorkerPool(name: "test", threads: 8)), diskPatience: patience
-        ) { _, _, _ in LoadedModel(backend: FakeBackend(), memory: MemoryUse(weights: 1)) }
+        ) { _, _, _ in LoadedModel(backend: FakeBackend().backend, memory: MemoryUse(weights: 1)) }
     }
 
     @Test(.timeLimit(.minutes(1))) func loadedModelsServeWhileADiskHangs() async throws {

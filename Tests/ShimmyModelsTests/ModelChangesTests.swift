@@ -38,7 +38,7 @@ import Testing
             let template = disk.template.withLock { $0 }
             disk.loads.withLock { $0.append("\(record.modified) \(settings.contextLength ?? 0) \(template)") }
             if gated { for await _ in disk.gate { break } }
-            return LoadedModel(backend: FakeBackend(), memory: MemoryUse(weights: 100))
+            return LoadedModel(backend: FakeBackend().backend, memory: MemoryUse(weights: 100))
         }
     }
 

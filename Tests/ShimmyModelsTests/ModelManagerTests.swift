@@ -43,7 +43,7 @@ import Testing
             if record.id == "broken" { throw Broken() }
             let backend = FakeBackend(grammarBytes: grammarBytes)
             loads.backends.withLock { $0[record.id] = backend }
-            return LoadedModel(backend: backend, memory: MemoryUse(weights: 90, cache: 6, compute: 4))
+            return LoadedModel(backend: backend.backend, memory: MemoryUse(weights: 90, cache: 6, compute: 4))
         }
     }
 
@@ -55,7 +55,7 @@ import Testing
         while !manager.isLoading { await Task.yield() }
         loads.open.finish()
         let leases = try await [first, second]
-        #expect(leases[0].backend as? FakeBackend === leases[1].backend as? FakeBackend)
+        #expect(leases[0].backend.engine as? FakeBackend === leases[1].backend.engine as? FakeBackend)
         #expect(loads.started.withLock { $0 } == ["a"])
         #expect(!manager.isLoading)
     }

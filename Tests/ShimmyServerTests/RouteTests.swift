@@ -19,7 +19,7 @@ import Testing
 
     @Test func theRoutesAreTheMatrixsSupportedEndpoints() {
         let promised = Compatibility.endpoints.filter { $0.support != .notSupported }.map { "\($0.method) \($0.path)" }
-        #expect(Self.table.openAIEndpoints == Set(promised))
+        #expect(Self.table.endpointsOfMatrix == Set(promised))
     }
 
     @Test(arguments: [
@@ -33,6 +33,8 @@ import Testing
         ("/v1/responses/compact", ["POST"]), ("/v1", []), ("/v1/chat", []), ("/v2/models", []),
     ])
     func everyPathKnowsItsMethods(path: String, methods: [String]) { #expect(Self.table.methods(forPath: path) == methods) }
+
+    @Test func nothingThatABrowserSendsUnaskedHasAnEffect() { #expect(Self.table.readingMethodsWithEffect == []) }
 
     @Test(arguments: [
         ("/v1/chat/completion", "POST /v1/chat/completions"), ("/v1/embedings", "POST /v1/embeddings"), ("/api/generate/it", nil),

@@ -36,10 +36,6 @@ extension APIError {
             self.init(
                 status: 400, message: "Invalid '\(input)': the model has no token \(token) (in text \(prompt)).", param: input,
                 code: "invalid_value")
-        case .wrongKind(let asked, let can):
-            self.init(
-                status: 400, message: "The model was not made for \(asked.rawValue), but for \(can.rawValue).", param: "model",
-                code: "model_not_usable")
         case .emptyInput(let index):
             self.init(status: 400, message: "Invalid '\(input)[\(index)]': it holds no token.", param: "\(input)[\(index)]", code: "invalid_value")
         case .inputTooLong(let index, let tokens, let context):

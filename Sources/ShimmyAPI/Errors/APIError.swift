@@ -222,5 +222,8 @@ extension APIError {
         APIError(status: 503, message: message, type: "server_error", code: code, retryAfter: retryAfter)
     }
 
+    /// The error of work that was stopped because the server is shutting down.
+    package static let stopped = unavailable("The server is shutting down.", code: "shutting_down", retryAfter: 5)
+
     package static func `internal`(_ message: String) -> APIError { APIError(status: 500, message: message, type: "server_error") }
 }

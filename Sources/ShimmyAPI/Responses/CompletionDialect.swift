@@ -2,12 +2,19 @@ package import ShimmyChat
 package import ShimmyCore
 package import ShimmyJSON
 
-/// The response format of legacy completions. The whole answer and its chunks have the same shape.
+/// The form of legacy completions. The complete answer and its chunks have the same shape.
 package struct CompletionDialect: AnswerDialect {
     private struct Choice: Sendable {
+        /// The text so far, for the complete answer; of a stream, the text that it begins with.
         var text: String
         var logprobs: LegacyLogprobs
+        var reason = FinishReason.stop
     }
+
+    package static let framing = StreamFraming.unnamed
+
+    package private(set) var whole: JSON?
+    private let streams: Bool
 
     private let envelope: JSONObject
     private let includeUsage: Bool
@@ -17,16 +24,18 @@ package struct CompletionDialect: AnswerDialect {
     private var choices: [Choice]
 
     /// - created: the Unix time in seconds.
+    /// - streams: whether chunks are made; otherwise the complete answer is.
     /// - echoes: the text that each choice starts with.
     /// - told: the number of choices per prompt that the client receives, out of the number that is generated: the most likely ones.
     package init(
-        id: String, created: Int, model: String, fingerprint: String, includeUsage: Bool, tellsLogprobs: Bool, echoes: [String],
+        id: String, created: Int, model: String, fingerprint: String, streams: Bool, includeUsage: Bool, tellsLogprobs: Bool, echoes: [String],
         told: (Int, of: Int) = (1, of: 1)
     ) {
         envelope = [
             "id": .string(id), "object": "text_completion", "created": .int(created), "model": .string(model),
             "system_fingerprint": .string(fingerprint),
         ]
+        self.streams = streams
         self.includeUsage = includeUsage
         self.tellsLogprobs = tellsLogprobs
         self.told = (told.0, told.of)
@@ -35,58 +44,56 @@ package struct CompletionDialect: AnswerDialect {
 
     package static func newID() -> String { "cmpl-" + RandomID.make() }
 
-    // MARK: Chunks
-
-    package func firstChunks() -> [JSON] {
-        choices.enumerated().filter { !$0.element.text.isEmpty }.map { chunk($0.offset, text: $0.element.text, logprobs: .null, reason: nil) }
+    package func begin() -> [JSON] {
+        guard streams else { return [] }
+        return choices.enumerated().filter { !$0.element.text.isEmpty }.map {
+            chunk($0.offset, text: $0.element.text, logprobs: .null, reason: nil)
+        }
     }
 
-    package mutating func chunk(_ prompt: [PromptToken], choice: Int) -> JSON? {
+    package mutating func push(_ prompt: [PromptToken], choice: Int) -> [JSON] {
         let text = choices[choice].logprobs.append(prompt)
-        return chunk(choice, text: text, logprobs: choices[choice].logprobs.take(), reason: nil)
+        if streams { return [chunk(choice, text: text, logprobs: choices[choice].logprobs.take(), reason: nil)] }
+        choices[choice].text += text
+        return []
     }
 
-    package mutating func chunk(_ delta: AnswerDelta, choice: Int) -> JSON? {
-        guard case .content(let text, let probabilities) = delta else { return nil }
+    package mutating func push(_ delta: AnswerDelta, choice: Int) -> [JSON] {
+        guard case .content(let text, let probabilities) = delta else { return [] }
         choices[choice].logprobs.append(probabilities)
-        return chunk(choice, text: text, logprobs: tellsLogprobs ? choices[choice].logprobs.take() : .null, reason: nil)
+        if streams { return [chunk(choice, text: text, logprobs: tellsLogprobs ? choices[choice].logprobs.take() : .null, reason: nil)] }
+        choices[choice].text += text
+        return []
     }
 
-    package func lastChunk(_ reason: FinishReason, choice: Int) -> JSON { chunk(choice, text: "", logprobs: .null, reason: reason) }
+    package mutating func push(_ reason: FinishReason, choice: Int) -> [JSON] {
+        choices[choice].reason = reason
+        return streams ? [chunk(choice, text: "", logprobs: .null, reason: reason)] : []
+    }
 
-    package func usageChunk(_ usage: Usage) -> JSON? {
-        guard includeUsage else { return nil }
+    package mutating func finish(_ usage: Usage, time: Int) -> [JSON] {
         var object = envelope
-        object["choices"] = []
         object["usage"] = usage.openAI
-        return .object(object)
+        guard streams else {
+            object["choices"] = .array(
+                best.enumerated().map { index, place in
+                    let choice = choices[place]
+                    return Self.choice(index, choice.text, tellsLogprobs ? choice.logprobs.json : .null, choice.reason)
+                })
+            whole = .object(object)
+            return []
+        }
+        object["choices"] = []
+        return includeUsage ? [.object(object)] : []
     }
+
+    package mutating func fail(_ error: APIError) -> [JSON] { [error.json] }
+    package mutating func cancel() -> [JSON] { [APIError.stopped.json] }
 
     private func chunk(_ index: Int, text: String, logprobs: JSON, reason: FinishReason?) -> JSON {
         var object = envelope
         object["choices"] = [Self.choice(index, text, logprobs, reason)]
         if includeUsage { object["usage"] = .null }
-        return .object(object)
-    }
-
-    // MARK: Whole
-
-    package mutating func keep(_ prompt: [PromptToken], choice: Int) { choices[choice].text += choices[choice].logprobs.append(prompt) }
-
-    package mutating func keep(_ delta: AnswerDelta, choice: Int) {
-        guard case .content(let text, let probabilities) = delta else { return }
-        choices[choice].text += text
-        choices[choice].logprobs.append(probabilities)
-    }
-
-    package func whole(_ reasons: [FinishReason], usage: Usage) -> JSON {
-        var object = envelope
-        object["choices"] = .array(
-            best.enumerated().map { index, place in
-                let logprobs = tellsLogprobs ? choices[place].logprobs.json : .null
-                return Self.choice(index, choices[place].text, logprobs, reasons[place])
-            })
-        object["usage"] = usage.openAI
         return .object(object)
     }
 

@@ -2,14 +2,17 @@ package import ShimmyChat
 package import ShimmyCore
 package import ShimmyJSON
 
-/// A converter of an answer's parts to the events of a response. All deltas together equal the texts in the final object.
-package struct ResponseEvents: Sendable {
+/// The form of responses: events with sequence numbers. All deltas together equal the texts in the final object.
+package struct ResponseEvents: AnswerDialect {
+    package static let framing = StreamFraming.named
+
     package private(set) var object: ResponseObject
     private let style: ResponseStyle
     private var dialect: MessageDialect
     /// The item that is still growing; nil between items.
     private var open: OutputItem?
     private var number: Int
+    private var reason = FinishReason.stop
 
     /// - firstNumber: the sequence number of the first event.
     package init(_ object: ResponseObject, style: ResponseStyle, dialect: CallDialect, firstNumber: Int = 0) {
@@ -19,13 +22,14 @@ package struct ResponseEvents: Sendable {
         number = firstNumber
     }
 
+    package var whole: JSON? { object.json }
+
     /// The sequence number of the next event.
     package var nextNumber: Int { number }
 
     /// Replaces the dialect after new tools were loaded. The caller must not have pushed any part of the answer yet.
     package mutating func adopt(_ dialect: CallDialect) { self.dialect = MessageDialect(dialect) }
 
-    /// Marks the response as not stored, because the storage failed.
     package mutating func leaveUnstored() { object.isStored = false }
 
     // MARK: Beginning
@@ -36,16 +40,20 @@ package struct ResponseEvents: Sendable {
         return [life("response.created"), life("response.queued")]
     }
 
-    /// Starts or resumes a response whose answer is now generated, and returns its events.
-    /// - isNew: whether no event of the response was sent yet.
-    package mutating func begin(isNew: Bool = true) -> [JSON] {
+    package mutating func begin() -> [JSON] {
         object.status = .inProgress
-        return (isNew ? [life("response.created")] : []) + [life("response.in_progress")]
+        return [life("response.created"), life("response.in_progress")]
+    }
+
+    /// Starts a response that waited in the queue, and returns its events.
+    package mutating func leaveQueue() -> [JSON] {
+        object.status = .inProgress
+        return [life("response.in_progress")]
     }
 
     // MARK: Parts
 
-    package mutating func push(_ delta: AnswerDelta) -> [JSON] {
+    package mutating func push(_ delta: AnswerDelta, choice: Int) -> [JSON] {
         guard let delta = dialect.map(delta) else { return [] }
         switch delta {
         case .content(let text, let probabilities):
@@ -100,9 +108,12 @@ package struct ResponseEvents: Sendable {
 
     // MARK: The end
 
-    /// Completes the response and returns its last events.
-    /// - time: the Unix time in seconds.
-    package mutating func finish(_ reason: FinishReason, usage: Usage, time: Int) -> [JSON] {
+    package mutating func push(_ reason: FinishReason, choice: Int) -> [JSON] {
+        self.reason = reason
+        return []
+    }
+
+    package mutating func finish(_ usage: Usage, time: Int) -> [JSON] {
         object.usage = usage
         // An empty answer still gets a message item.
         let empty = open == nil && object.output.isEmpty ? begin(.message) : []
@@ -116,7 +127,7 @@ package struct ResponseEvents: Sendable {
         return closed + [life("response.completed")]
     }
 
-    /// Ends the response with an error and returns its last events. The output so far stays in the object.
+    /// Ends the response with an error. The output so far stays in the object.
     package mutating func fail(_ error: APIError) -> [JSON] {
         let closed = close(isCut: true)
         object.status = .failed
@@ -139,7 +150,7 @@ package struct ResponseEvents: Sendable {
         return .object(event)
     }
 
-    /// Cancels the response and returns its last events. OpenAI has no event for this: the last event is `response.incomplete`, and the object in it
+    /// Cancels the response. OpenAI has no event for this: the last event is `response.incomplete`, and the object in it
     /// has the status `cancelled`.
     package mutating func cancel() -> [JSON] {
         let closed = close(isCut: true)

@@ -4,13 +4,13 @@ import Synchronization
 
 /// The result of loading a model.
 package struct LoadedModel: Sendable {
-    package let backend: any Backend
+    package let backend: Backend
     /// The memory that the model actually takes.
     package let memory: MemoryUse
     /// Returns when that memory is free again, after `backend` was shut down and the last reference to it is gone.
     package let whenFreed: @Sendable () async -> Void
 
-    package init(backend: any Backend, memory: MemoryUse, whenFreed: @escaping @Sendable () async -> Void = {}) {
+    package init(backend: Backend, memory: MemoryUse, whenFreed: @escaping @Sendable () async -> Void = {}) {
         self.backend = backend
         self.memory = memory
         self.whenFreed = whenFreed
@@ -48,16 +48,27 @@ package final class LoadProgress: Sendable {
 /// A reference to a loaded model, which stays loaded as long as this value lives.
 package final class ModelLease: Sendable {
     package let record: ModelRecord
-    package let backend: any Backend
+    package let backend: Backend
     private let release: @Sendable () -> Void
 
-    init(record: ModelRecord, backend: any Backend, release: @escaping @Sendable () -> Void) {
+    init(record: ModelRecord, backend: Backend, release: @escaping @Sendable () -> Void) {
         self.record = record
         self.backend = backend
         self.release = release
     }
 
     deinit { release() }
+
+    // A record says its model's roles before it is loaded; these accessors are for files whose header says something else than their content.
+
+    package var generator: any TextGenerator { get throws(ModelError) { try role(.chat, backend.generator) } }
+    package var embedder: any Embedder { get throws(ModelError) { try role(.embeddings, backend.embedder) } }
+    package var reranker: any Reranker { get throws(ModelError) { try role(.rerank, backend.reranker) } }
+
+    private func role<Role>(_ asked: ModelRole, _ role: Role?) throws(ModelError) -> Role {
+        guard let role else { throw .lacksRole(record.id, asked: asked, has: backend.roles) }
+        return role
+    }
 }
 
 /// The status of a model that is loading, loaded or being freed, for people and programs.
@@ -75,5 +86,5 @@ package struct ModelStatus: Sendable {
     /// Seconds until the idle model is freed; nil if it never is, and while it is in use.
     package let expiresIn: Double?
     /// The backend; nil unless the model is loaded.
-    package let backend: (any Backend)?
+    package let backend: Backend?
 }

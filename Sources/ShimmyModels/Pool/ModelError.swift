@@ -1,3 +1,4 @@
+package import ShimmyChat
 package import ShimmyCore
 
 /// The reason why a model cannot serve a request.
@@ -7,6 +8,8 @@ package enum ModelError: Error, Equatable, CustomStringConvertible {
     case ambiguous(String, ids: [String])
     /// The model was found but cannot be used; the reason is for display.
     case unusable(String, reason: String)
+    /// The model was made for other purposes.
+    case lacksRole(String, asked: ModelRole, has: [ModelRole])
     case loadFailed(String, reason: String)
     /// The model needs more bytes than can ever be available to it.
     case tooLarge(String, needed: MemoryUse, available: Int)
@@ -30,6 +33,8 @@ package enum ModelError: Error, Equatable, CustomStringConvertible {
         case .ambiguous(let name, let ids):
             "the name \(name) may mean \(ids.prefix(10).joined(separator: ", "))\(ids.count > 10 ? " and others" : ""); say which"
         case .unusable(let name, let reason): "the model \(name) cannot be used: \(reason)"
+        case .lacksRole(let name, let asked, let has):
+            "the model \(name) was made for \(has.map(\.rawValue).joined(separator: " and ")), not for \(asked.rawValue)"
         case .loadFailed(let name, let reason): "the model \(name) could not be loaded: \(reason)"
         case .tooLarge(let name, let needed, let available):
             "the model \(name) needs \(needed.total) bytes of memory (weights \(needed.weights), cache \(needed.cache), computing \(needed.compute)), "

@@ -114,11 +114,13 @@ package final class ModelManager: Sendable {
         throw candidates.isEmpty ? ModelError.unknown(name) : ModelError.ambiguous(name, ids: candidates)
     }
 
-    /// Returns the model with a name, like `find`. Throws `ModelError` if it is known, without loading the model, that it cannot be loaded.
-    package func findUsable(_ name: String) async throws(ModelError) -> ModelRecord {
+    /// Returns the model with a name, like `find`. Throws `ModelError` if it is known, without loading the model, that it cannot be loaded or
+    /// lacks the role; nil for any role.
+    package func findUsable(_ name: String, for role: ModelRole? = nil) async throws(ModelError) -> ModelRecord {
         let record = try await find(name)
         if let problem = record.problem { throw .unusable(record.id, reason: problem) }
         guard record.isLoadable else { throw .unusable(record.id, reason: "its file holds no language model (\(record.kind.rawValue))") }
+        if let role, !record.roles.contains(role) { throw .lacksRole(record.id, asked: role, has: record.roles) }
         return record
     }
 
@@ -133,13 +135,13 @@ package final class ModelManager: Sendable {
     // MARK: Looking
 
     /// Returns the backend of a model, or nil if the model is not loaded.
-    package func loadedBackend(_ record: ModelRecord) -> (any Backend)? { state.withLock { $0.pool.entries[record.loaded.id]?.loaded?.backend } }
+    package func loadedBackend(_ record: ModelRecord) -> Backend? { state.withLock { $0.pool.entries[record.loaded.id]?.loaded?.backend } }
 
     /// Returns whether a request for the model would not wait.
     package func isReady(_ record: ModelRecord) -> Bool { state.withLock { $0.pool.isOpen(record.loaded.id) } }
 
     /// The loaded models, sorted by name.
-    package var loaded: [(id: String, backend: any Backend)] {
+    package var loaded: [(id: String, backend: Backend)] {
         statuses.compactMap { status in status.backend.map { (status.id, $0) } }
     }
     package var isLoading: Bool { state.withLock { !$0.loads.isEmpty } }
@@ -158,13 +160,13 @@ package final class ModelManager: Sendable {
     /// - needed: the bytes that are about to be allocated.
     private func countGrammars(besides needed: Int = 0) {
         let backends = loaded
-        func bytes() -> [String: Int] { Dictionary(uniqueKeysWithValues: backends.map { ($0.id, $0.backend.grammarBytes) }) }
+        func bytes() -> [String: Int] { Dictionary(uniqueKeysWithValues: backends.map { ($0.id, $0.backend.engine.grammarBytes) }) }
         let free = state.withLock { state in
             state.pool.note(grammars: bytes())
             return state.pool.freeBytes
         }
-        guard free < needed, backends.contains(where: { $0.backend.grammarBytes > 0 }) else { return }
-        for (_, backend) in backends { backend.forgetGrammars() }
+        guard free < needed, backends.contains(where: { $0.backend.engine.grammarBytes > 0 }) else { return }
+        for (_, backend) in backends { backend.engine.forgetGrammars() }
         state.withLock { $0.pool.note(grammars: bytes()) }
     }
 

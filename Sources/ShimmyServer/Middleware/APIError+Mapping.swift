@@ -28,8 +28,7 @@ extension APIError {
                 status: 400,
                 message: "Reading the request took longer than \(seconds) s. This is a limit of the server; docs/limits.md lists all of them.",
                 code: "limit_exceeded")
-        case is CancellationError:
-            self = .unavailable("The server is shutting down.", code: "shutting_down", retryAfter: 5)
+        case is CancellationError: self = .stopped
         default: self = .internal("The server had an error while processing your request.")
         }
     }
@@ -38,7 +37,7 @@ extension APIError {
         switch error {
         case .unknown(let name): self = .unknownModel(name)
         case .ambiguous: self.init(status: 404, message: "The request cannot be served: \(error.description).", code: "model_not_found")
-        case .unusable:
+        case .unusable, .lacksRole:
             self.init(status: 400, message: "The request cannot be served: \(error.description).", param: "model", code: "model_not_usable")
         case .loadFailed:
             self.init(status: 500, message: "The request failed: \(error.description).", type: "server_error", code: "model_load_failed")
@@ -50,7 +49,7 @@ extension APIError {
         case .inUse:
             self.init(status: 409, message: "Try again later: \(error.description).", param: "model", code: "model_in_use")
         case .loadStopped: self = .unavailable("Try again later: \(error.description).", code: "model_load_stopped", retryAfter: 5)
-        case .shuttingDown: self = .unavailable("The server is shutting down.", code: "shutting_down", retryAfter: 5)
+        case .shuttingDown: self = .stopped
         }
     }
 }

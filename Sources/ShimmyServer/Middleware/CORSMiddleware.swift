@@ -12,11 +12,11 @@ struct LoopbackCORSMiddleware: RouterMiddleware {
 
     func handle(_ request: Request, context: Context, next: Next) async throws -> Response {
         guard let origin = request.headers[.origin] else {
-            if Self.hasEffect(request.method), request.headers[.secFetchSite] == "cross-site" { throw APIError.originNotAllowed(nil) }
+            if hasEffect(request), request.headers[.secFetchSite] == "cross-site" { throw APIError.originNotAllowed(nil) }
             return try await next(request, context)
         }
         let allowed = access.rules.allowedOrigins.contains(origin) || HostName.ofOrigin(origin).map(HostName.isLoopback) == true
-        if !allowed, Self.hasEffect(request.method) { throw APIError.originNotAllowed(origin) }
+        if !allowed, hasEffect(request) { throw APIError.originNotAllowed(origin) }
         let isPreflight = request.method == .options && request.headers[.accessControlRequestMethod] != nil
         var response = isPreflight ? preflight(request, allowed: allowed) : try await next(request, context)
         response.headers[.vary] = "Origin"
@@ -28,7 +28,7 @@ struct LoopbackCORSMiddleware: RouterMiddleware {
         return response
     }
 
-    private static func hasEffect(_ method: HTTPRequest.Method) -> Bool { method != .get && method != .head && method != .options }
+    private func hasEffect(_ request: Request) -> Bool { routes.hasEffect(request.method, request.uri.path) }
 
     /// The max bytes of requested header names that a preflight answer repeats.
     private static let longestNames = 4096

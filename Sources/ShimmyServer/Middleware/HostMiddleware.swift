@@ -8,11 +8,12 @@ struct HostMiddleware: RouterMiddleware {
     typealias Context = ShimmyRequestContext
 
     let configuration: ServerConfiguration
+    let routes: RouteTable
 
     func handle(_ request: Request, context: Context, next: Next) async throws -> Response {
         guard let authority = request.head.authority else {
             // Load balancers probe the server's health before they know its name.
-            if HealthRoutes.paths.contains(request.uri.path) { return try await next(request, context) }
+            if routes.isProbe(request.uri.path) { return try await next(request, context) }
             throw APIError.missingHost
         }
         // `ConnectionLife` joins several Host headers with commas.

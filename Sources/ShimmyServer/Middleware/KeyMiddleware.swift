@@ -3,16 +3,16 @@ import Hummingbird
 import ShimmyAPI
 import ShimmyEngine
 
-/// Requires an API key if the server has any. Health routes and the root stay open for probes.
+/// Requires an API key if the server has any, except on routes that are open to everybody.
 struct KeyMiddleware: RouterMiddleware {
     typealias Context = ShimmyRequestContext
 
     let access: ServerAccess
-    private static let openPaths: Set<String> = HealthRoutes.paths.union(["/"])
+    let routes: RouteTable
 
     func handle(_ request: Request, context: Context, next: Next) async throws -> Response {
         let holders = access.holders
-        if holders.isEmpty || Self.openPaths.contains(request.uri.path) { return try await next(request, context) }
+        if holders.isEmpty || routes.isOpen(request.uri.path) { return try await next(request, context) }
         guard let given = Self.key(of: request) else { throw APIError.missingKey }
         guard let holder = Self.holder(of: Array(given.utf8), among: holders) else { throw APIError.invalidKey }
         var context = context

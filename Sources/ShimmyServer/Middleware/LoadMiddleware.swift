@@ -6,9 +6,10 @@ struct LoadMiddleware: RouterMiddleware {
     typealias Context = ShimmyRequestContext
 
     let use: ServerUse
+    let routes: RouteTable
 
     func handle(_ request: Request, context: Context, next: Next) async throws -> Response {
-        if use.hasTooManyRequests, !HealthRoutes.paths.contains(request.uri.path) {
+        if use.hasTooManyRequests, !routes.isProbe(request.uri.path) {
             throw APIError.busy("\(use.limits.requests) requests are in flight")
         }
         return try await next(request, context)

@@ -147,15 +147,15 @@ package final class BackgroundResponses: Sendable {
         let request = try ResponseRequest(body)
         let input = try items.map { try ResponseItem(stored: $0.json) }
         let record = ResponseRecord(
-            store: store, unkept: unkept, id: job.id, owner: job.storageOwner, input: input, keepsEvents: true, isRequired: true)
+            store: store, unkept: unkept, id: job.id, owner: job.storageOwner, input: input, keepsValues: true, isRequired: true)
         let object = ResponseObject(id: job.id, created: stored.created, request: request, isStored: true)
         var events = ResponseEvents(object, style: request.style, dialect: request.dialect, firstNumber: 2)
         if isCancelled(job) {
             let last = events.cancel()
-            await record.finishSurely(events.object, last)
+            await record.finishSurely(events, last)
             return nil
         }
-        let first = events.begin(isNew: false)
+        let first = events.leaveQueue()
         guard try await record.begin(events.object, first) else { return nil }
         tell(queue.withLock { $0.advance(job.id, to: events.nextNumber - 1) })
         return (request, record, events)
@@ -183,11 +183,11 @@ package final class BackgroundResponses: Sendable {
 
     /// Starts the answer, and retries while the engine's queue is full, because a background response has no client that could retry.
     private func start(
-        _ job: Job, _ request: ResponseRequest, _ items: [ResponseItem], on backend: any Backend
+        _ job: Job, _ request: ResponseRequest, _ items: [ResponseItem], on generator: any TextGenerator
     ) async throws -> sending (answer: Answer, dropped: Int) {
         while true {
             do {
-                return try await maker.start(request, items, on: backend, job.terms)
+                return try await maker.start(request, items, on: generator, job.terms)
             } catch is QueueFull {
                 if isShuttingDown || isCancelled(job) { throw CancellationError() }
                 try await Task.sleep(for: Self.patience)
@@ -196,7 +196,7 @@ package final class BackgroundResponses: Sendable {
     }
 
     private func make(_ job: Job, _ request: ResponseRequest, _ record: ResponseRecord, _ events: ResponseEvents) async {
-        let run: ResponseRun
+        let run: AnswerRun<ResponseEvents>
         var events = events
         do {
             let context = try await ResponseContextFinder(store: store).context(
@@ -205,17 +205,17 @@ package final class BackgroundResponses: Sendable {
             let request = try await request.takingTools(of: context)
             events.adopt(request.dialect)
             let lease = try await maker.models.acquire(request.model, keepAlive: request.keepAlive)
-            let started = try await start(job, request, context.items, on: lease.backend)
+            let started = try await start(job, request, context.items, on: lease.generator)
             if started.dropped > 0 { logger.droppedItems(started.dropped, of: job.id) }
-            run = ResponseRun(started.answer, lease, events, record, maker.models, logger)
+            run = AnswerRun(started.answer, lease, events, record, maker.models, logger)
         } catch {
             let last = isShuttingDown ? events.fail(.serverStopped) : isCancelled(job) ? events.cancel() : events.fail(APIError(any: error))
-            return await record.finishSurely(events.object, last)
+            return await record.finishSurely(events, last)
         }
         let canceller = run.canceller
         if queue.withLock({ $0.begun(job.id, stop: canceller) }) { canceller.cancel() }
-        while let new = await run.next() {
-            guard let number = new.last?["sequence_number"]?.intValue else { continue }
+        while let news = await run.next() {
+            guard case .values(let new) = news, let number = new.last?["sequence_number"]?.intValue else { continue }
             tell(queue.withLock { $0.advance(job.id, to: number) })
         }
     }

@@ -11,12 +11,12 @@ struct ResponseMaker: Sendable {
     /// Starts an answer. All errors in a request are found here, before the answer begins.
     /// - dropped: the number of the oldest items that were dropped because they did not fit.
     func start(
-        _ request: ResponseRequest, _ items: [ResponseItem], on backend: any Backend, _ terms: ServiceTerms
+        _ request: ResponseRequest, _ items: [ResponseItem], on generator: any TextGenerator, _ terms: ServiceTerms
     ) async throws -> sending (answer: Answer, dropped: Int) {
         var (rest, attempt) = (items, 0)
         while true {
             do {
-                return (try await backend.generate(try await chat(request, rest), terms: terms), items.count - rest.count)
+                return (try await generator.generate(try await chat(request, rest), terms: terms), items.count - rest.count)
             } catch let error as GenerationError {
                 rest = try await Self.fewer(rest, request, error, attempt)
                 attempt += 1
@@ -25,14 +25,14 @@ struct ResponseMaker: Sendable {
     }
 
     /// Throws the errors in a request that can be found without starting the answer.
-    func check(_ request: ResponseRequest, _ items: [ResponseItem], on backend: any Backend) async throws {
+    func check(_ request: ResponseRequest, _ items: [ResponseItem], on generator: any TextGenerator) async throws {
         var (rest, attempt) = (items, 0)
         while true {
             do {
                 let chat = try await chat(request, rest)
-                let prompt = try await backend.prepare(chat.conversation).tokens.count
-                if prompt + (chat.maximumTokens ?? 1) <= backend.contextLength { return }
-                throw GenerationError.contextExceeded(prompt: prompt, requested: chat.maximumTokens, context: backend.contextLength)
+                let prompt = try await generator.prepare(chat.conversation).tokens.count
+                if prompt + (chat.maximumTokens ?? 1) <= generator.contextLength { return }
+                throw GenerationError.contextExceeded(prompt: prompt, requested: chat.maximumTokens, context: generator.contextLength)
             } catch let error as GenerationError {
                 rest = try await Self.fewer(rest, request, error, attempt)
                 attempt += 1

@@ -3,17 +3,15 @@ import ShimmyJSON
 import ShimmyStorage
 
 /// The stored record of a response, while the response is made and afterwards.
-struct ResponseRecord: Sendable {
+struct ResponseRecord: AnswerRecord {
     let store: Store
     let unkept: UnkeptEnds
     let id: String
     let owner: String
     /// The response's input items, for its record and then for its conversation.
     private(set) var input: [ResponseItem]
-    /// Whether events are stored too, so that a stream can restart. This is the case for background responses.
-    let keepsEvents: Bool
-    /// Whether the response must be stored, because the client asked for it or another object continues from it. Otherwise the response is
-    /// made even if it cannot be stored.
+    /// True for background responses.
+    let keepsValues: Bool
     let isRequired: Bool
 
     /// - body: the request as received, for a queued response; otherwise nil.
@@ -21,7 +19,7 @@ struct ResponseRecord: Sendable {
         var response = stored(object)
         (response.previousID, response.request) = (request.previousID, body)
         do {
-            try await store.insert(response, input: input.map(Self.item), events: keepsEvents ? Self.stored(events) : [])
+            try await store.insert(response, input: input.map(Self.item), events: keepsValues ? Self.stored(events) : [])
         } catch StorageError.duplicate(let id) {
             throw APIError(status: 400, message: "Duplicate item found with id '\(id)'.", param: "input", code: "duplicate_item")
         }
@@ -37,46 +35,36 @@ struct ResponseRecord: Sendable {
     /// Marks the response as in progress. Returns false if it was cancelled or deleted meanwhile.
     func begin(_ object: ResponseObject, _ events: [JSON]) async throws -> Bool {
         try await store.update(
-            id, ResponseChange(status: .inProgress, object: object.json, events: keepsEvents ? Self.stored(events) : [], from: [.queued]))
+            id, ResponseChange(status: .inProgress, object: object.json, events: keepsValues ? Self.stored(events) : [], from: [.queued]))
     }
 
-    /// Stores further events. Returns false if the response was deleted meanwhile.
     func append(_ events: [JSON]) async throws -> Bool {
-        guard keepsEvents, !events.isEmpty else { return true }
+        guard keepsValues, !events.isEmpty else { return true }
         return try await store.update(id, ResponseChange(events: Self.stored(events)))
     }
 
-    /// Stores the final state of the response. If its status is completed or incomplete, its input and output become part of its
-    /// conversation.
-    func finish(_ object: ResponseObject, _ events: [JSON]) async throws {
-        var change = ResponseChange(status: Self.status(object.status), object: object.json, events: keepsEvents ? Self.stored(events) : [])
+    /// Stores the final state. If the status of the response is completed or incomplete, its input and output become part of its conversation.
+    func finish(_ dialect: ResponseEvents, _ events: [JSON]) async throws {
+        let object = dialect.object
+        var change = ResponseChange(status: Self.status(object.status), object: object.json, events: keepsValues ? Self.stored(events) : [])
         if object.conversationID != nil, object.status == .completed || object.status == .incomplete {
             change.conversationItems = input.map(Self.item) + object.output.compactMap(Self.item)
         }
         try await store.update(id, change)
     }
 
-    /// Stores the final state as `finish` does, or retries until that succeeds. Until then the server returns it from memory.
-    func finishSurely(_ object: ResponseObject, _ events: [JSON]) async {
-        do {
-            try await finish(object, events)
-        } catch {
-            finishLater(object, events)
-        }
+    /// Until the final state is stored, the server returns it from memory.
+    func finishLater(_ dialect: ResponseEvents, _ events: [JSON]) {
+        unkept.note(id, owner: owner, stored(dialect.object), events: events) { try await finish(dialect, events) }
     }
 
-    func finishLater(_ object: ResponseObject, _ events: [JSON]) {
-        unkept.note(id, owner: owner, stored(object), events: events) { try await finish(object, events) }
-    }
-
-    /// Deletes the record, and retries until that succeeds.
     func leave() {
         unkept.note(id, owner: owner, nil) { _ = try await store.delete(id, .response, owner: owner) }
     }
 
     private func stored(_ object: ResponseObject) -> StoredResponse {
         StoredResponse(
-            id: id, owner: owner, created: object.created, status: Self.status(object.status), model: object.model, isBackground: keepsEvents,
+            id: id, owner: owner, created: object.created, status: Self.status(object.status), model: object.model, isBackground: keepsValues,
             conversationID: object.conversationID, object: object.json)
     }
 

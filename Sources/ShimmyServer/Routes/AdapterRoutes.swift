@@ -11,18 +11,18 @@ struct AdapterRoutes: Sendable {
     let models: ModelManager
 
     var routes: [Route] {
-        ["/lora-adapters", "/v1/lora-adapters"].map { Route(path: $0, method: .get, isOpenAI: false, handler: list) }
+        [Route(own: .get, "/lora-adapters", .read, handler: list)]
     }
 
     @Sendable private func list(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
         let backend = try await models.loaded(request.query.string("model")).backend
-        return .json(AdapterEncoder.list(backend.adapters))
+        return .json(AdapterEncoder.list(backend.engine.adapters))
     }
 }
 
 extension ModelManager {
     /// Returns a loaded model, for requests that only inspect it. Throws a 409 if the model is not loaded.
-    func loaded(_ name: String?) async throws -> (name: String, backend: any Backend) {
+    func loaded(_ name: String?) async throws -> (name: String, backend: Backend) {
         let name = try await meant(by: name)
         guard let backend = loadedBackend(try await findUsable(name)) else { throw APIError.modelNotLoaded(name) }
         return (name, backend)

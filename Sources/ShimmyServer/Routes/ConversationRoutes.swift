@@ -13,14 +13,14 @@ struct ConversationRoutes: Sendable {
     var routes: [Route] {
         let one = "/conversations/{conversation_id}"
         return [
-            Route(path: "/conversations", method: .post, isOpenAI: true, handler: create),
-            Route(path: one, method: .get, isOpenAI: true, handler: get),
-            Route(path: one, method: .post, isOpenAI: true, handler: update),
-            Route(path: one, method: .delete, isOpenAI: true, handler: delete),
-            Route(path: one + "/items", method: .post, isOpenAI: true, handler: addItems),
-            Route(path: one + "/items", method: .get, isOpenAI: true, handler: listItems),
-            Route(path: one + "/items/{item_id}", method: .get, isOpenAI: true, handler: getItem),
-            Route(path: one + "/items/{item_id}", method: .delete, isOpenAI: true, handler: deleteItem),
+            Route(.post, "/conversations", .write, handler: create),
+            Route(.get, one, .read, handler: get),
+            Route(.post, one, .write, handler: update),
+            Route(.delete, one, .write, handler: delete),
+            Route(.post, one + "/items", .write, handler: addItems),
+            Route(.get, one + "/items", .read, handler: listItems),
+            Route(.get, one + "/items/{item_id}", .read, handler: getItem),
+            Route(.delete, one + "/items/{item_id}", .write, handler: deleteItem),
         ]
     }
 

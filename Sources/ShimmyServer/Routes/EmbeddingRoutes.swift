@@ -11,18 +11,18 @@ struct EmbeddingRoutes: Sendable {
 
     var routes: [Route] {
         [
-            Route(path: "/embeddings", method: .post, isOpenAI: true, handler: embed),
-            Route(path: "/rerank", method: .post, isOpenAI: true) { try await rerank($0, .jina, $1) },
-            Route(path: "/v2/rerank", method: .post, isOpenAI: false) { try await rerank($0, .cohere, $1) },
+            Route(.post, "/embeddings", .load, handler: embed),
+            Route(.post, "/rerank", .load) { try await rerank($0, .jina, $1) },
+            Route(own: .post, "/v2/rerank", .load, prefixes: .none) { try await rerank($0, .cohere, $1) },
         ]
     }
 
     @Sendable private func embed(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
         let decoded = try await body.read(request, context) { try EmbeddingsRequest($0) }
-        let lease = try await context.acquire(decoded.model, from: models, keepAlive: decoded.keepAlive)
+        let lease = try await context.acquire(decoded.model, for: .embeddings, from: models, keepAlive: decoded.keepAlive)
         let result = try await context.untilDisconnected { [owner = context.owner] in
             do {
-                return try await lease.backend.embed(decoded.embedding, terms: ServiceTerms(owner: owner))
+                return try await lease.embedder.embed(decoded.embedding, terms: ServiceTerms(owner: owner))
             } catch let error as GenerationError {
                 throw APIError(error, input: "input")
             }
@@ -36,10 +36,10 @@ struct EmbeddingRoutes: Sendable {
         _ request: Request, _ dialect: RerankingRequest.Dialect, _ context: ShimmyRequestContext
     ) async throws -> Response {
         let decoded = try await body.read(request, context) { try RerankingRequest($0, dialect: dialect) }
-        let lease = try await context.acquire(decoded.model, from: models, keepAlive: decoded.keepAlive)
+        let lease = try await context.acquire(decoded.model, for: .rerank, from: models, keepAlive: decoded.keepAlive)
         let result = try await context.untilDisconnected { [owner = context.owner] in
             do {
-                return try await lease.backend.rerank(decoded.rerank, terms: ServiceTerms(owner: owner))
+                return try await lease.reranker.rerank(decoded.rerank, terms: ServiceTerms(owner: owner))
             } catch let error as GenerationError {
                 throw APIError(error, input: "documents")
             }

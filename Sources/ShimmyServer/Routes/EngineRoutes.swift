@@ -15,17 +15,17 @@ struct EngineRoutes: Sendable {
     let store: Store?
 
     var routes: [Route] {
-        ["/engine", "/v1/engine"].map { path in
-            Route(path: path, method: .get, isOpenAI: false) { _, _ in
-                let memory = models.memory
-                return .json([
-                    "server": await server(),
-                    "object": "list", "memory": ["budget": .int(memory.budget), "used": .int(memory.used)],
-                    // Requests that wait for a model to load, or for memory.
-                    "waiting": .int(models.waitingCount), "data": .array(models.statuses.map(model)),
-                ])
-            }
-        }
+        [Route(own: .get, "/engine", .read) { _, _ in .json(await state()) }]
+    }
+
+    private func state() async -> JSON {
+        let memory = models.memory
+        return [
+            "server": await server(),
+            "object": "list", "memory": ["budget": .int(memory.budget), "used": .int(memory.used)],
+            // Requests that wait for a model to load, or for memory.
+            "waiting": .int(models.waitingCount), "data": .array(models.statuses.map(model)),
+        ]
     }
 
     /// Returns the usage of the server's limits.
@@ -49,7 +49,7 @@ struct EngineRoutes: Sendable {
             "context_length": status.backend.map { .int($0.contextLength) } ?? .null, "users": .int(status.users), "pinned": .bool(status.isPinned),
             "expires_at": status.expiresIn.map { .int(UnixTime.now + Int(min($0, 1e9).rounded(.up))) } ?? .null,
         ]
-        if let statistics = status.backend?.statistics {
+        if let statistics = status.backend?.engine.statistics {
             for (key, value) in engine(statistics) { object[key] = value }
         }
         return .object(object)

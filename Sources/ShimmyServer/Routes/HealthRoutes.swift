@@ -9,15 +9,11 @@ import ShimmyModels
 struct HealthRoutes: Sendable {
     let models: ModelManager
 
-    /// The paths of probes. The server answers them without an API key and under any load.
-    static let paths: Set<String> = ["/health", "/v1/health", "/ready"]
-
     var routes: [Route] {
         [
-            Route(path: "/ready", method: .get, isOpenAI: false) { _, _ in self.ready() },
-            Route(path: "/health", method: .get, isOpenAI: false) { _, _ in self.health() },
-            Route(path: "/v1/health", method: .get, isOpenAI: false) { _, _ in self.health() },
-            Route(path: "/", method: .get, isOpenAI: false) { _, _ in
+            Route(own: .get, "/ready", .read, access: .probe) { _, _ in self.ready() },
+            Route(own: .get, "/health", .read, access: .probe) { _, _ in self.health() },
+            Route(own: .get, "/", .read, prefixes: .none, access: .open) { _, _ in
                 Response(
                     status: .ok, headers: [.contentType: "text/plain; charset=utf-8"],
                     body: .init(byteBuffer: ByteBuffer(string: "Shimmy is running")))
@@ -33,7 +29,7 @@ struct HealthRoutes: Sendable {
 
     /// Returns the server's health. "ready" means that a request is not refused and does not wait for a model that is loading.
     private func health() -> Response {
-        let total = models.loaded.map(\.backend.statistics).reduce(into: EngineStatistics()) { sum, one in
+        let total = models.loaded.map(\.backend.engine.statistics).reduce(into: EngineStatistics()) { sum, one in
             sum.running += one.running
             sum.waiting += one.waiting
             sum.cellsUsed += one.cellsUsed

@@ -18,23 +18,20 @@ package struct ModelRoutes: Sendable {
     private static let silence: Duration = .milliseconds(100)
 
     var routes: [Route] {
-        ["", "/v1"].flatMap { prefix in
-            [
-                Route(path: prefix + "/models/load", method: .post, isOpenAI: false, handler: load),
-                Route(path: prefix + "/models/unload", method: .post, isOpenAI: false, handler: unload),
-                Route(path: prefix + "/models/rescan", method: .post, isOpenAI: false) { _, _ in
-                    await models.rescan()
-                    return .json(["object": "list", "models": .int(await models.list().count)])
-                },
-            ]
-        } + [
-            Route(path: "/models", method: .get, isOpenAI: true) { _, _ in
+        [
+            Route(own: .post, "/models/load", .load, handler: load),
+            Route(own: .post, "/models/unload", .write, handler: unload),
+            Route(own: .post, "/models/rescan", .write) { _, _ in
+                await models.rescan()
+                return .json(["object": "list", "models": .int(await models.list().count)])
+            },
+            Route(.get, "/models", .read) { _, _ in
                 let records = await models.list().filter { $0.isLoadable || $0.problem != nil }
                 var descriptions: [ModelDescription] = []
                 for record in records { descriptions.append(await describe(record)) }
                 return .json(ModelDescription.list(descriptions))
             },
-            Route(path: "/models/{model}", method: .get, isOpenAI: true) { request, _ in
+            Route(.get, "/models/{model}", .read) { request, _ in
                 guard let name = Self.modelName(inPath: request.uri.path) else { throw APIError.unknownModel(request.uri.path) }
                 return .json(await describe(try await models.find(name)).json)
             },
@@ -92,19 +89,14 @@ package struct ModelRoutes: Sendable {
         return String(validating: bytes, as: UTF8.self)
     }
 
-    private static func capabilities(_ record: ModelRecord) -> [String] {
-        guard record.isLoadable else { return [] }
-        let capability: Capability = record.kind == .model ? .chat : record.kind == .embedding ? .embeddings : .rerank
-        return [capability.rawValue]
-    }
-
     private func describe(_ record: ModelRecord) async -> ModelDescription {
         let backend = models.loadedBackend(record)
         var description = ModelDescription(
             id: record.id, created: record.modified, source: record.source.label, architecture: record.architecture,
             parameters: record.parameterCount, quantization: record.quantization,
             contextLength: backend?.contextLength ?? contextLength(record),
-            capabilities: Self.capabilities(record), sizeBytes: record.sizeBytes, loaded: backend != nil, problem: record.problem,
+            capabilities: record.problem == nil ? record.roles.map(\.rawValue) : [], sizeBytes: record.sizeBytes, loaded: backend != nil,
+            problem: record.problem,
             aliases: await models.aliases(of: record), base: record.base,
             memoryBytes: record.isLoadable ? await models.memory(of: record)?.total : nil)
         description.sampling = presets(record).adding(recommended: record.sampling)

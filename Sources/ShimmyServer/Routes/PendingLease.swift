@@ -1,6 +1,7 @@
 import HummingbirdCore
 import NIOCore
 import ShimmyAPI
+import ShimmyChat
 import ShimmyCore
 import ShimmyModels
 
@@ -59,9 +60,12 @@ extension ModelManager {
 
 extension ShimmyRequestContext {
     /// Returns a loaded model. A client that disconnects leaves the queue.
+    /// - role: the role that the request needs; nil for any.
     /// - onlyLoads: whether the request only loads the model.
-    func acquire(_ name: String, from models: ModelManager, keepAlive: KeepAlive? = nil, onlyLoads: Bool = false) async throws -> ModelLease {
-        let record = try await models.findUsable(name)
+    func acquire(
+        _ name: String, for role: ModelRole? = nil, from models: ModelManager, keepAlive: KeepAlive? = nil, onlyLoads: Bool = false
+    ) async throws -> ModelLease {
+        let record = try await models.findUsable(name, for: role)
         if models.isReady(record) { return try await models.acquire(record, keepAlive: keepAlive, onlyLoads: onlyLoads) }
         return try await untilDisconnected { try await models.acquire(record, keepAlive: keepAlive, onlyLoads: onlyLoads) }
     }

@@ -13,7 +13,7 @@ struct PullRoutes: Sendable {
     let heartbeat: Duration
 
     var routes: [Route] {
-        ["", "/v1"].map { Route(path: $0 + "/models/pull", method: .post, isOpenAI: false, handler: pull) }
+        [Route(own: .post, "/models/pull", .write, handler: pull)]
     }
 
     /// Pulls a model. Errors that are known before the download starts, such as an unknown name or a full disk, set the status.

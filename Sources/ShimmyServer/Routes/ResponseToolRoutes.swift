@@ -14,8 +14,8 @@ struct ResponseToolRoutes: Sendable {
 
     var routes: [Route] {
         [
-            Route(path: "/responses/input_tokens", method: .post, isOpenAI: true, handler: count),
-            Route(path: "/responses/compact", method: .post, isOpenAI: true, handler: compact),
+            Route(.post, "/responses/input_tokens", .load, handler: count),
+            Route(.post, "/responses/compact", .load, handler: compact),
         ]
     }
 
@@ -26,11 +26,11 @@ struct ResponseToolRoutes: Sendable {
         let decoded = reading.value
         let items = try await ResponseContextFinder(store: store).context(
             previous: decoded.previousID, conversation: decoded.conversationID, input: decoded.input, owner: context.storageOwner)
-        let lease = try await context.acquire(try await models.meant(by: decoded.model), from: models)
+        let lease = try await context.acquire(try await models.meant(by: decoded.model), for: .chat, from: models)
         do {
             var conversation = try await WorkerPool.input.run { _ in try decoded.conversation(items.items) }
             reading.preset.complete(&conversation)
-            let prompt = try await lease.backend.prepare(conversation)
+            let prompt = try await lease.generator.prepare(conversation)
             var response = Response.json(InputTokensRequest.response(prompt.tokens.count))
             response.reportIgnored(decoded.ignoredParameters)
             response.reportForced(reading.forced)
@@ -45,9 +45,9 @@ struct ResponseToolRoutes: Sendable {
         let decoded = reading.value
         let items = try await ResponseContextFinder(store: store).context(
             previous: decoded.previousID, conversation: nil, input: decoded.input, owner: context.storageOwner)
-        let lease = try await context.acquire(decoded.model, from: models)
+        let lease = try await context.acquire(decoded.model, for: .chat, from: models)
         let terms = ServiceTerms(owner: context.owner, isFlex: decoded.isFlex)
-        let answer = try await summarize(decoded, items.items, reading.preset, on: lease.backend, terms)
+        let answer = try await summarize(decoded, items.items, reading.preset, on: lease.generator, terms)
         let canceller = answer.canceller
         let consumer = OneConsumer(answer)
         let (summary, usage) = try await context.channel.onDisconnect(canceller.cancel) { try await Self.read(try consumer.take()) }
@@ -59,15 +59,15 @@ struct ResponseToolRoutes: Sendable {
 
     /// Begins the summary. Drops the oldest items that do not fit into the model's context.
     private func summarize(
-        _ request: CompactRequest, _ items: [ResponseItem], _ preset: RequestPreset, on backend: any Backend, _ terms: ServiceTerms
+        _ request: CompactRequest, _ items: [ResponseItem], _ preset: RequestPreset, on generator: any TextGenerator, _ terms: ServiceTerms
     ) async throws -> sending Answer {
         var (rest, attempt) = (items, 0)
-        let contextLength = backend.contextLength
+        let contextLength = generator.contextLength
         while true {
             do {
                 var chat = try await WorkerPool.input.run { [rest] _ in try request.chat(rest, contextLength: contextLength) }
                 preset.complete(&chat.conversation)
-                return try await backend.generate(chat, terms: terms)
+                return try await generator.generate(chat, terms: terms)
             } catch let error as GenerationError {
                 guard case .contextExceeded(let prompt, let requested, let context, _) = error else {
                     throw APIError(error, input: "input", isResponse: true)

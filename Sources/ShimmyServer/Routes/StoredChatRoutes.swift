@@ -13,11 +13,11 @@ struct StoredChatRoutes: Sendable {
     var routes: [Route] {
         let one = "/chat/completions/{completion_id}"
         return [
-            Route(path: "/chat/completions", method: .get, isOpenAI: true, handler: list),
-            Route(path: one, method: .get, isOpenAI: true, handler: get),
-            Route(path: one, method: .post, isOpenAI: true, handler: update),
-            Route(path: one, method: .delete, isOpenAI: true, handler: delete),
-            Route(path: one + "/messages", method: .get, isOpenAI: true, handler: messages),
+            Route(.get, "/chat/completions", .read, handler: list),
+            Route(.get, one, .read, handler: get),
+            Route(.post, one, .write, handler: update),
+            Route(.delete, one, .write, handler: delete),
+            Route(.get, one + "/messages", .read, handler: messages),
         ]
     }
 

@@ -8,14 +8,15 @@ struct StoredResponseRoutes: Sendable {
     /// The storage; nil if the server stores nothing.
     let store: Store?
     let background: BackgroundResponses?
-    let streams: ResponseStreams
+    /// The interval of comments in an idle stream.
+    let heartbeat: Duration
 
     var routes: [Route] {
         [
-            Route(path: "/responses/{response_id}", method: .get, isOpenAI: true, handler: get),
-            Route(path: "/responses/{response_id}", method: .delete, isOpenAI: true, handler: delete),
-            Route(path: "/responses/{response_id}/cancel", method: .post, isOpenAI: true, handler: cancel),
-            Route(path: "/responses/{response_id}/input_items", method: .get, isOpenAI: true, handler: inputItems),
+            Route(.get, "/responses/{response_id}", .read, handler: get),
+            Route(.delete, "/responses/{response_id}", .write, handler: delete),
+            Route(.post, "/responses/{response_id}/cancel", .write, handler: cancel),
+            Route(.get, "/responses/{response_id}/input_items", .read, handler: inputItems),
         ]
     }
 
@@ -31,7 +32,7 @@ struct StoredResponseRoutes: Sendable {
             throw APIError(
                 status: 400, message: "Invalid 'stream': only the events of background responses are kept.", param: "stream", code: "invalid_value")
         }
-        return self.streams.respond(self.streams.kept(id, after: number, store, background, context))
+        return .stream(StoredEventStreams(store: store, background: background, heartbeat: heartbeat).stream(id, after: number, context))
     }
 
     @Sendable private func delete(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {

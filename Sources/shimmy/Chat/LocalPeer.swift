@@ -8,13 +8,14 @@ import ShimmyModels
 /// A peer that is a model in this process. It decodes requests with the server's code, so that both report the same errors.
 struct LocalPeer: ChatPeer {
     let record: ModelRecord
-    let backend: any Backend
+    let backend: Backend
+    let generator: any TextGenerator
 
     func load(_ model: String, _ news: (String) -> Void) async throws {}
 
     func answer(_ request: JSON, _ receive: @Sendable (ChatEvent) -> Void) async throws {
         do {
-            let answer = try await backend.generate(try ModelBook.current.chat(request.objectValue ?? [:], for: record))
+            let answer = try await generator.generate(try ModelBook.current.chat(request.objectValue ?? [:], for: record))
             let canceller = answer.canceller
             try await withTaskCancellationHandler {
                 while let event = try await answer.nextEvent() { Self.tell(event, receive) }
@@ -52,7 +53,7 @@ struct LocalPeer: ChatPeer {
         ModelBook.current.request(for: record).adding(recommended: record.sampling)
     }
 
-    func template(_ model: String) async throws -> String { backend.tokenizer.template }
+    func template(_ model: String) async throws -> String { backend.tokenizer.facts.template }
 }
 
 extension ClientError {

@@ -60,9 +60,9 @@ struct PeerChoice {
     private func askThisProcess(_ model: String, _ body: (any ChatPeer, String) async throws -> Void) async throws {
         LlamaBackend.start(logger: options.logger(quiet: true))
         let record = try await find(model)
-        let backend = try await options.load(record)
+        let (generator, backend) = try await options.load(record)
         do {
-            try await body(LocalPeer(record: record, backend: backend), record.id)
+            try await body(LocalPeer(record: record, backend: backend, generator: generator), record.id)
         } catch {
             await backend.shutdown()
             throw error

@@ -49,9 +49,9 @@ struct GenerateCommand: AsyncParsableCommand {
         let text = prompt ?? Self.standardInput()
         if text.isEmpty { throw ValidationError("There is no prompt: give one as the argument or on standard input.") }
         let record = try options.resolve(try options.modelName(model))
-        let backend = try await options.load(record)
+        let (generator, backend) = try await options.load(record)
         do {
-            let answer = try await backend.generate(try ModelBook.current.chat(request(text, record), for: record))
+            let answer = try await generator.generate(try ModelBook.current.chat(request(text, record), for: record))
             while let event = try await answer.nextEvent() {
                 if case .delta(_, .content(let text, _)) = event { Console.print(text, terminator: "") }
             }
@@ -87,7 +87,6 @@ struct GenerateCommand: AsyncParsableCommand {
 extension GenerationError {
     var forPeople: String {
         switch self {
-        case .wrongKind(let asked, let can): "the model was not made for \(asked.rawValue), but for \(can.rawValue)"
         case .badAdapter, .emptyInput, .inputTooLong, .tooManyDimensions, .tooManyAnswers: "\(self)"
         case .unfitBeginning(let reason): reason
         case .templateRefused(let reason): "the model's chat template refused the conversation: \(reason)"

@@ -39,9 +39,9 @@ struct RenderCommand: AsyncParsableCommand {
         } catch {
             throw ValidationError(error.message)
         }
-        let backend = try await options.load(record)
+        let (generator, backend) = try await options.load(record)
         do {
-            let prompt = try await backend.prepare(decoded.conversation)
+            let prompt = try await generator.prepare(decoded.conversation)
             if json {
                 Console.print(RenderRequest.response(prompt, model: record.id).pretty())
             } else {

@@ -103,11 +103,11 @@ struct ModelDetails {
     var capabilities: [String] {
         guard record.isLoadable else { return [] }
         switch record.kind {
-        case .embedding: return [Capability.embeddings.rawValue]
-        case .reranker: return [Capability.rerank.rawValue]
+        case .embedding: return [ModelRole.embeddings.rawValue]
+        case .reranker: return [ModelRole.rerank.rawValue]
         default: break
         }
-        var all = [Capability.chat.rawValue]
+        var all = [ModelRole.chat.rawValue]
         guard let template, let parsed = try? LlamaChatTemplate(source: template) else { return all }
         if parsed.knowsTools { all.append("tools") }
         if parsed.canThink { all.append("thinking") }

@@ -91,7 +91,7 @@ struct ModelLoader: Sendable {
     }
 
     private func start(_ model: LlamaModel, _ headers: [GGUFHeader], _ record: ModelRecord, _ settings: ModelSettings) async throws -> (
-        any Backend, MemoryUse
+        Backend, MemoryUse
     ) {
         if let pooling = LlamaEmbedder.pooling(of: model) { return try await loadEmbedder(model, judges: pooling == .rank, record, settings) }
         let template = try template(of: model, record)
@@ -107,13 +107,11 @@ struct ModelLoader: Sendable {
             taken.withLock { $0 = runner.memory }
             return runner
         }
-        let backend = LocalBackend(
-            vocabulary: model.vocabulary, template: template, engine: engine,
-            fingerprint: fingerprint(record, plan.adapters, contextLength: engine.limits.contextLength), adapters: ModelAdapters(plan), logger: logger
-        )
+        let generator = LocalGenerator(
+            vocabulary: model.vocabulary, template: template, engine: engine, adapters: ModelAdapters(plan), logger: logger)
         var memory = taken.withLock { $0 }
         memory.weights += plan.sizeBytes
-        return (backend, memory)
+        return (generator.backend(fingerprint: fingerprint(record, plan.adapters, contextLength: engine.limits.contextLength)), memory)
     }
 
     /// Returns the store of the model's cached prefixes on the disk; nil if there is none.
@@ -139,7 +137,7 @@ struct ModelLoader: Sendable {
     }
 
     private func loadEmbedder(_ model: LlamaModel, judges: Bool, _ record: ModelRecord, _ settings: ModelSettings) async throws -> (
-        any Backend, MemoryUse
+        Backend, MemoryUse
     ) {
         let (contextLength, threads) = (settings.contextLength, threads)
         let taken = Mutex(MemoryUse())
@@ -148,10 +146,11 @@ struct ModelLoader: Sendable {
             taken.withLock { $0 = runner.memory }
             return runner
         }
-        let backend = EmbeddingBackend(
-            vocabulary: model.vocabulary, engine: engine, judges: judges,
-            fingerprint: fingerprint(record, [], contextLength: engine.limits.contextLength)
-        )
+        let fingerprint = fingerprint(record, [], contextLength: engine.limits.contextLength)
+        let backend =
+            judges
+            ? LocalReranker(vocabulary: model.vocabulary, engine: engine).backend(fingerprint: fingerprint)
+            : LocalEmbedder(vocabulary: model.vocabulary, engine: engine).backend(fingerprint: fingerprint)
         return (backend, taken.withLock { $0 })
     }
 

@@ -7,8 +7,8 @@ import ShimmyTestSupport
 import Testing
 
 /// The path from a conversation to text events, with a scripted model that generates the bytes of a given answer.
-@Suite(.timeLimit(.minutes(1))) struct LocalBackendTests {
-    private func backend(answer: String, contextLength: Int = 256, queue: Int = 256, refusal: String? = nil) async throws -> LocalBackend {
+@Suite(.timeLimit(.minutes(1))) struct LocalGeneratorTests {
+    private func generator(answer: String, contextLength: Int = 256, queue: Int = 256, refusal: String? = nil) async throws -> LocalGenerator {
         let bytes = Array(answer.utf8)
         let limits = RunnerLimits(cells: 1024, contextLength: contextLength, slots: 4, batchTokens: 64, canRewind: true)
         // The prompt ends with '>'; the tokens after it are the answer.
@@ -18,8 +18,8 @@ import Testing
                 return said < bytes.count ? Token(bytes[said]) : 300
             }
         }
-        return LocalBackend(
-            vocabulary: ByteVocabulary(), template: PlainTemplate(refusal: refusal), engine: engine, fingerprint: "fp_test",
+        return LocalGenerator(
+            vocabulary: ByteVocabulary(), template: PlainTemplate(refusal: refusal), engine: engine,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
 
@@ -50,34 +50,34 @@ import Testing
     }
 
     @Test func anAnswerToItsEnd() async throws {
-        let backend = try await backend(answer: "Grüße 😀!")
-        let (text, reason, usage) = try await events(backend.generate(ask("say>")))
+        let generator = try await generator(answer: "Grüße 😀!")
+        let (text, reason, usage) = try await events(generator.generate(ask("say>")))
         #expect(text == "Grüße 😀!" && reason == .stop)
         // Each byte is a token; EOG is one more.
         #expect(usage == Usage(promptTokens: 4, cachedPromptTokens: 0, completionTokens: "Grüße 😀!".utf8.count + 1))
-        await backend.shutdown()
+        await generator.shutdown()
     }
 
     @Test func anAnswerToItsLimit() async throws {
-        let backend = try await backend(answer: "a long answer")
-        let (text, reason, usage) = try await events(backend.generate(ask("say>", maximumTokens: 6)))
+        let generator = try await generator(answer: "a long answer")
+        let (text, reason, usage) = try await events(generator.generate(ask("say>", maximumTokens: 6)))
         #expect(text == "a long" && reason == .length && usage?.completionTokens == 6)
-        await backend.shutdown()
+        await generator.shutdown()
     }
 
     @Test func anAnswerToAStopString() async throws {
-        let backend = try await backend(answer: "one two three")
-        let (text, reason, usage) = try await events(backend.generate(ask("say>", stops: ["two", "unseen"])))
+        let generator = try await generator(answer: "one two three")
+        let (text, reason, usage) = try await events(generator.generate(ask("say>", stops: ["two", "unseen"])))
         #expect(text == "one " && reason == .stop && usage?.completionTokens == 7)
-        while backend.statistics.running > 0 { await Task.yield() }
-        await backend.shutdown()
+        while generator.statistics.running > 0 { await Task.yield() }
+        await generator.shutdown()
     }
 
     @Test func severalChoicesCountThePromptOnce() async throws {
-        let backend = try await backend(answer: "abc")
+        let generator = try await generator(answer: "abc")
         var request = ask("say>")
         request.choices = 3
-        let answer = try await backend.generate(request)
+        let answer = try await generator.generate(request)
         var texts: [Int: String] = [:]
         var ended: [Int] = []
         while let event = try await answer.nextEvent() {
@@ -91,46 +91,46 @@ import Testing
             }
         }
         #expect(texts == [0: "abc", 1: "abc", 2: "abc"] && ended.sorted() == [0, 1, 2])
-        await backend.shutdown()
+        await generator.shutdown()
     }
 
     @Test func anAnswerThatIsDroppedEndsAllChoices() async throws {
-        let backend = try await backend(answer: String(repeating: "long ", count: 40))
+        let generator = try await generator(answer: String(repeating: "long ", count: 40))
         var request = ask("say>")
         request.choices = 3
-        var answer: Answer? = try await backend.generate(request)
+        var answer: Answer? = try await generator.generate(request)
         _ = try await answer?.nextEvent()
         answer = nil
-        while backend.statistics.running + backend.statistics.waiting > 0 { await Task.yield() }
-        await backend.shutdown()
+        while generator.statistics.running + generator.statistics.waiting > 0 { await Task.yield() }
+        await generator.shutdown()
     }
 
     @Test func aLimitInTheMiddleOfACharacter() async throws {
-        let backend = try await backend(answer: "é!")
-        #expect(try await events(backend.generate(ask(">", maximumTokens: 1))).text == "\u{FFFD}")
-        await backend.shutdown()
+        let generator = try await generator(answer: "é!")
+        #expect(try await events(generator.generate(ask(">", maximumTokens: 1))).text == "\u{FFFD}")
+        await generator.shutdown()
     }
 
     @Test func whatCannotBeServedIsRefusedBeforeAnyWork() async throws {
-        let backend = try await backend(answer: "x", contextLength: 16)
+        let generator = try await generator(answer: "x", contextLength: 16)
         await #expect(throws: GenerationError.contextExceeded(prompt: 20, requested: nil, context: 16)) {
-            _ = try await backend.generate(ask(String(repeating: ">", count: 20)))
+            _ = try await generator.generate(ask(String(repeating: ">", count: 20)))
         }
         await #expect(throws: GenerationError.contextExceeded(prompt: 4, requested: 13, context: 16)) {
-            _ = try await backend.generate(ask("say>", maximumTokens: 13))
+            _ = try await generator.generate(ask("say>", maximumTokens: 13))
         }
-        await #expect(throws: GenerationError.emptyPrompt) { _ = try await backend.generate(ask("")) }
-        #expect(backend.statistics.steps == 0)
-        await backend.shutdown()
+        await #expect(throws: GenerationError.emptyPrompt) { _ = try await generator.generate(ask("")) }
+        #expect(generator.statistics.steps == 0)
+        await generator.shutdown()
     }
 
     @Test func moreAnswersThanThereArePlacesAreRefused() async throws {
         // Four sequences run at a time.
-        let backend = try await backend(answer: "x", queue: 2)
+        let generator = try await generator(answer: "x", queue: 2)
         await #expect(throws: GenerationError.tooManyAnswers(prompts: 1, choices: 7, most: 6)) {
-            _ = try await backend.generate(ask("say>", choices: 7))
+            _ = try await generator.generate(ask("say>", choices: 7))
         }
-        let answer = try await backend.generate(ask("say>", choices: 6))
+        let answer = try await generator.generate(ask("say>", choices: 6))
         var ended = 0
         while let event = try await answer.nextEvent() {
             if case .finished = event { ended += 1 }
@@ -139,15 +139,15 @@ import Testing
         let texts = TextRequest(
             prompts: Array(repeating: .text("say>"), count: 4), suffix: nil, maximumTokens: 1, sampling: .init(), stops: [], choices: 2)
         await #expect(throws: GenerationError.tooManyAnswers(prompts: 4, choices: 2, most: 6)) {
-            _ = try await backend.complete(texts, terms: ServiceTerms())
+            _ = try await generator.complete(texts, terms: ServiceTerms())
         }
-        await backend.shutdown()
+        await generator.shutdown()
     }
 
     @Test func aTemplatesRefusalKeepsItsWords() async throws {
-        let backend = try await backend(answer: "x", refusal: "roles must alternate")
-        await #expect(throws: GenerationError.templateRefused("roles must alternate")) { _ = try await backend.generate(ask(">")) }
-        await backend.shutdown()
+        let generator = try await generator(answer: "x", refusal: "roles must alternate")
+        await #expect(throws: GenerationError.templateRefused("roles must alternate")) { _ = try await generator.generate(ask(">")) }
+        await generator.shutdown()
     }
 
     @Test func messagesAreWrittenAsTemplatesExpectThem() {

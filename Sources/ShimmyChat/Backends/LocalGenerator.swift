@@ -1,11 +1,10 @@
 package import Logging
-package import ShimmyCore
+import ShimmyCore
 package import ShimmyEngine
 import ShimmyGrammar
 
 /// A text generation model in this process.
-package final class LocalBackend: Backend {
-    package let fingerprint: String
+package final class LocalGenerator: TextGenerator, EngineInspection {
     package let adapters: ModelAdapters
     private let vocabulary: any Vocabulary
     private let template: any ChatTemplate
@@ -16,11 +15,9 @@ package final class LocalBackend: Backend {
     private let turnMarks: Set<Token>
     private let logger: Logger
 
-    /// Creates a backend that takes ownership of `engine`.
     /// - adapters: the adapters of the engine's runner, in the same order.
     package init(
-        vocabulary: any Vocabulary, template: any ChatTemplate, engine: EngineHandle, fingerprint: String, adapters: ModelAdapters = .init(),
-        logger: Logger
+        vocabulary: any Vocabulary, template: any ChatTemplate, engine: EngineHandle, adapters: ModelAdapters = .init(), logger: Logger
     ) {
         self.logger = logger
         self.adapters = adapters
@@ -30,10 +27,17 @@ package final class LocalBackend: Backend {
         breakers = BreakerCompiler(vocabulary: vocabulary)
         turnMarks = engine.limits.canRewind ? [] : Set(vocabulary.controlTokens + vocabulary.endTokens)
         self.engine = engine
-        self.fingerprint = fingerprint
     }
 
-    package var tokenizer: TokenizerFacts { TokenizerFacts(vocabulary, template: template.source) }
+    /// Returns the model with this generator as its only role. Its shutdown ends the engine.
+    package func backend(fingerprint: String) -> Backend {
+        Backend(
+            contextLength: contextLength, fingerprint: fingerprint, generator: self,
+            tokenizer: LocalTokenizer(vocabulary: vocabulary, template: template.source), engine: self, shutdown: shutdown)
+    }
+
+    package func shutdown() async { await engine.shutdown() }
+
     package var contextLength: Int { engine.limits.contextLength }
     package var statistics: EngineStatistics { engine.statistics }
     package var grammarBytes: Int { constraints.bytes }
@@ -83,8 +87,8 @@ package final class LocalBackend: Backend {
         var report = prompt.report
         if isLoosened { report.unenforced = request.conversation.tools.map { "\($0.name)#" } }
         if isClamped { report.clampedTokens = room }
-        return Answer(
-            streams: try engine.submit(Self.choices(request.choices, of: sequence)), vocabulary: vocabulary, style: style(of: prompt, request),
+        return EngineAnswer.make(
+            try engine.submit(Self.choices(request.choices, of: sequence)), vocabulary: vocabulary, style: style(of: prompt, request),
             promptTokens: tokens.count, report: report
         ) { [vocabulary, logger] _, start in Self.log(start, of: tokens, vocabulary, logger) }
     }
@@ -114,8 +118,8 @@ package final class LocalBackend: Backend {
             return Array(repeating: { text.tokens(with: $0) }, count: request.choices)
         }
         let prompts = texts.map(\.tokens)
-        return Answer(
-            streams: try engine.submit(sequences), vocabulary: vocabulary, style: AnswerStyle(stops: request.stops),
+        return EngineAnswer.make(
+            try engine.submit(sequences), vocabulary: vocabulary, style: AnswerStyle(stops: request.stops),
             promptTokens: prompts.reduce(0) { $0 + $1.count }, choicesPerPrompt: request.choices, scores: scores
         ) { [vocabulary, logger] choice, start in Self.log(start, of: prompts[choice / request.choices], vocabulary, logger) }
     }
@@ -213,19 +217,6 @@ package final class LocalBackend: Backend {
             return PreparedPrompt(text: prompt.text, tokens: tokens, report: prompt.report)
         }
     }
-
-    @concurrent package func tokenize(_ text: String, addSpecial: Bool, parseSpecial: Bool) async throws -> [Token] {
-        try await InputWork.run(InputWork.lane(bytes: text.utf8.count)) { [vocabulary] _ in
-            try vocabulary.checkLength(of: text)
-            return vocabulary.tokenize(text, addSpecial: addSpecial, parseSpecial: parseSpecial)
-        }
-    }
-
-    @concurrent package func pieces(of tokens: [Token]) async throws -> [[UInt8]?] {
-        try await InputWork.run(InputWork.lane(bytes: tokens.count * 8)) { [vocabulary] _ in vocabulary.pieces(of: tokens) }
-    }
-
-    package func shutdown() async { await engine.shutdown() }
 
     // MARK: From a conversation to a sequence
 

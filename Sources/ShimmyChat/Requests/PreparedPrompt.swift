@@ -1,0 +1,8 @@
+package import ShimmyCore
+
+/// A conversation in the form in which the model reads it.
+package struct PreparedPrompt: Sendable, Equatable {
+    package var text: String
+    package var tokens: [Token]
+    package var report = AnswerReport()
+}

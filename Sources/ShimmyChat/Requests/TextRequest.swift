@@ -1,0 +1,40 @@
+package import ShimmyCore
+
+/// A request for continuations of texts, without a chat template.
+package struct TextRequest: Sendable, Equatable {
+    package enum Prompt: Sendable, Equatable {
+        case text(String)
+        case tokens([Token])
+
+        /// The size in bytes: of a text the exact size, of tokens an estimate.
+        var size: Int {
+            switch self {
+            case .text(let text): text.utf8.count
+            case .tokens(let tokens): tokens.count * 4
+            }
+        }
+    }
+
+    package var prompts: [Prompt]
+    /// The text after the gap to fill; nil to continue the text at its end.
+    package var suffix: String?
+    /// The maximum number of tokens in each answer. With 0, only the prompt is computed.
+    package var maximumTokens: Int
+    package var sampling: SamplingParameters
+    package var stops: [String]
+    /// The number of answers to each prompt. The answers to the first prompt come first.
+    package var choices: Int
+    /// Whether to return the log probabilities of the prompt's tokens.
+    package var scoresPrompt = false
+    /// See `ChatRequest.adapters`.
+    package var adapters: [AdapterChoice]?
+
+    package init(prompts: [Prompt], suffix: String?, maximumTokens: Int, sampling: SamplingParameters, stops: [String], choices: Int) {
+        self.prompts = prompts
+        self.suffix = suffix
+        self.maximumTokens = maximumTokens
+        self.sampling = sampling
+        self.stops = stops
+        self.choices = choices
+    }
+}

@@ -1,0 +1,97 @@
+import HTTPTypes
+import Hummingbird
+
+/// A route: its path, what it is for, and its handler. Middlewares and the compatibility matrix read what it says about itself.
+struct Route: Sendable {
+    typealias Handler = @Sendable (Request, ShimmyRequestContext) async throws -> Response
+
+    /// Who may use a route.
+    enum Access: Sendable {
+        /// Everybody, without a key and a Host header, and under any load, as load balancers need it.
+        case probe
+        /// Everybody, without a key.
+        case open
+        /// The holders of keys, if the server has any.
+        case user
+    }
+
+    /// What a request may change.
+    enum Effect: Sendable {
+        /// Nothing.
+        case read
+        /// It computes or stores something.
+        case write
+        /// It loads a model, which may free others.
+        case load
+    }
+
+    /// Where a route is served.
+    enum Prefixes: Sendable {
+        /// At its path alone.
+        case none
+        /// At its path, and below `/v1`.
+        case v1
+
+        var texts: [String] {
+            switch self {
+            case .none: [""]
+            case .v1: ["", "/v1"]
+            }
+        }
+    }
+
+    let method: HTTPRequest.Method
+    /// The path without a prefix. `{model}` at the end matches the rest of the path, including slashes; another name in braces matches one
+    /// path component.
+    let path: String
+    let prefixes: Prefixes
+    let access: Access
+    let effect: Effect
+    /// Whether the compatibility matrix has a row for the route. The other routes are Shimmy's own.
+    let isInMatrix: Bool
+    let handler: Handler
+
+    /// Makes a route of an API that the compatibility matrix describes.
+    init(_ method: HTTPRequest.Method, _ path: String, _ effect: Effect, handler: @escaping Handler) {
+        self.init(method, path, .v1, .user, effect, isInMatrix: true, handler)
+    }
+
+    /// Makes a route that the compatibility matrix does not describe.
+    init(
+        own method: HTTPRequest.Method, _ path: String, _ effect: Effect, prefixes: Prefixes = .v1, access: Access = .user,
+        handler: @escaping Handler
+    ) {
+        self.init(method, path, prefixes, access, effect, isInMatrix: false, handler)
+    }
+
+    private init(
+        _ method: HTTPRequest.Method, _ path: String, _ prefixes: Prefixes, _ access: Access, _ effect: Effect, isInMatrix: Bool,
+        _ handler: @escaping Handler
+    ) {
+        self.method = method
+        self.path = path
+        self.prefixes = prefixes
+        self.access = access
+        self.effect = effect
+        self.isInMatrix = isInMatrix
+        self.handler = handler
+    }
+
+    /// Returns whether the route serves a path.
+    func matches(_ path: String) -> Bool {
+        var components = path.split(separator: "/")[...]
+        if case .v1 = prefixes, components.first == "v1" { components = components.dropFirst() }
+        var pattern = self.path.split(separator: "/")[...]
+        if pattern.last == "{model}" {
+            pattern = pattern.dropLast()
+            return components.count > pattern.count && components.prefix(pattern.count).elementsEqual(pattern)
+        }
+        return components.elementsEqual(pattern) { $0 == $1 || $1.hasPrefix("{") }
+    }
+
+    /// Registers the route on a router, at all of its paths.
+    func register(on router: Router<ShimmyRequestContext>) {
+        let path = path.hasSuffix("{model}") ? path.dropLast("{model}".count) + "**" : path
+        for prefix in prefixes.texts { router.on(RouterPath(prefix + path), method: method, use: handler) }
+    }
+}
