@@ -65,7 +65,8 @@ extension StartedAnswer {
             let run = try consumer.take()
             return try await context.channel.onDisconnect(canceller.cancel) {
                 while await run.next() != nil {}
-                guard run.failure == nil, let whole = run.dialect.whole else { throw run.failure ?? .stopped }
+                if let failure = run.failure { throw failure }
+                guard let whole = run.dialect.whole else { throw CancellationError() }
                 var response = Response.json(whole)
                 response.report(obstacle: run.obstacle)
                 return response
