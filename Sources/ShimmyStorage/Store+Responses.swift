@@ -175,7 +175,7 @@ extension Store {
     func insert(_ record: NewRecord, content: [String?], items: [ItemText], _ database: Database) throws -> Int64 {
         let bytes = content.reduce(0) { $0 + ($1?.utf8.count ?? 0) } + items.reduce(0) { $0 + $1.bytes }
         // One record may displace many others, but not all.
-        guard bytes <= limits.bytes / 4 else { throw StorageError.full }
+        guard bytes <= limits.bytes / 4, housekeeping.hasRoom(for: record.owner) else { throw StorageError.full }
         if try Bool.fetchOne(database, sql: "SELECT EXISTS (SELECT 1 FROM record WHERE id = ?)", arguments: [record.id]) == true {
             throw StorageError.duplicate(record.id)
         }

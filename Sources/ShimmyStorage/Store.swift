@@ -49,6 +49,7 @@ package final class Store: Sendable {
     private let retryAfter: Duration
     let now: @Sendable () -> Int
     private let logger: Logger
+    let housekeeping: Housekeeping
     private let state = Mutex(State.new)
     /// This process's membership in the directory's users; nil until the database is first opened.
     private let membership = Mutex<StoragePlace.Membership?>(nil)
@@ -70,6 +71,7 @@ package final class Store: Sendable {
         self.patience = patience
         self.retryAfter = retryAfter
         self.now = now
+        housekeeping = Housekeeping(limits: limits, now: now, logger: logger)
         // Writing a file beyond its size limit becomes an error like a full disk, instead of ending the process.
         signal(SIGXFSZ, SIG_IGN)
     }
@@ -171,19 +173,25 @@ package final class Store: Sendable {
             return try openFile()
         } catch  where StorageError(error) == .damaged {
             try setAside()
+            // The new file must be private before SQLite opens it.
+            try place.create()
             return try openFile()
         }
     }
 
     private func openFile() throws -> Connection {
         let pool = try DatabasePool(path: place.file, configuration: Schema.configuration(patience: patience, limits: limits))
-        try Schema.migrator.migrate(pool)
+        do {
+            try Schema.migrator.migrate(pool)
+        } catch {
+            // Another process may have created the tables between this one's look and its attempt.
+            try Schema.migrator.migrate(pool)
+        }
         try membership.withLock { membership in
             if membership == nil { membership = try place.join { try tidyUp(pool) } }
         }
-        let housekeeping = Housekeeping(limits: limits, now: now, logger: logger)
-        let writer = GroupedWriter(pool) { housekeeping.run($0) }
-        pool.asyncWriteWithoutTransaction { housekeeping.run($0) }
+        let writer = GroupedWriter(pool) { [housekeeping] in housekeeping.run($0) }
+        pool.asyncWriteWithoutTransaction { [housekeeping] in housekeeping.run($0) }
         let connection = Connection(pool: pool, writer: writer, file: place.fileNumber)
         state.withLock { $0 = .open(connection) }
         return connection

@@ -65,6 +65,34 @@ import Testing
         #expect(theirs.count > 5 && theirs.last == "theirs59" && theirs.first != "theirs0")
     }
 
+    /// A chain cannot be pruned except from its newest response, and a running response not at all.
+    @Test(arguments: [StoredResponse.Status.completed, .inProgress])
+    func whatCannotBeDeletedDisplacesNobodyElse(status: StoredResponse.Status) async throws {
+        let limit = 400_000
+        let store = fixture.store(StorageLimits(bytes: limit))
+        try await store.insert(fixture.chat("mine"), messages: [])
+        var last: String?
+        await #expect(throws: StorageError.full) {
+            for number in 0..<60 {
+                let previous = status == .completed ? last : nil
+                try await store.insert(fixture.response("r\(number)", owner: "them", status, continues: previous, text: large), input: [])
+                last = "r\(number)"
+                try await settle(store)
+            }
+        }
+        #expect(try await kept(store) == ["mine"])
+        let end = try #require(last)
+        #expect(try await store.response(end, owner: "them") != nil, "what was stored is not deleted at once")
+        if status == .completed { #expect(try await store.chain(endingAt: end, owner: "them")?.turns.count ?? 0 > 10) }
+        #expect(try await store.usedBytes() < limit + limit / 4)
+        // Others still have room, and the owner has it again when it deletes something.
+        try await store.insert(fixture.chat("more"), messages: [])
+        #expect(try await kept(store) == ["mine", "more"])
+        for number in stride(from: 59, through: 5, by: -1) { _ = try await store.delete("r\(number)", .response, owner: "them") }
+        try await settle(store)
+        try await store.insert(fixture.response("again", owner: "them", text: large), input: [])
+    }
+
     @Test(arguments: [
         (["a": 100, "b": 50, "c": 10], 30, ["a": 30]), (["a": 100, "b": 90, "c": 10], 30, ["a": 20, "b": 10]),
         (["a": 10, "b": 10], 20, ["a": 10, "b": 10]),
@@ -132,7 +160,7 @@ import Testing
         } catch let error as StorageError {
             #expect(error == .full)
         }
-        #expect(number > 20)
+        #expect(number > 10)
         // Of concurrent inserts, those that fit are kept.
         let again = Task { [fixture, large] in try await store.insert(fixture.response("more", .inProgress, text: large), input: []) }
         let update = Task { try await store.update("r0", ResponseChange(status: .completed, object: ["text": "short"])) }

@@ -18,6 +18,15 @@ import Testing
         for name in ["shimmy.sqlite", "shimmy.sqlite-wal", "shimmy.sqlite-shm", "lock"] { #expect(try mode(name) == 0o600, "\(name)") }
     }
 
+    @Test func aNewDatabaseAfterADamagedOneIsTheUsersAlone() async throws {
+        try FileManager.default.createDirectory(
+            atPath: fixture.directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o755])
+        try Data((0..<100_000).map { UInt8(truncatingIfNeeded: $0 &* 31) }).write(to: URL(fileURLWithPath: fixture.file))
+        let store = fixture.store()
+        try await store.insert(fixture.chat("k1"), messages: [])
+        for name in ["shimmy.sqlite", "shimmy.sqlite-wal", "shimmy.sqlite-shm"] { #expect(try mode(name) == 0o600, "\(name)") }
+    }
+
     @Test func filesOfEarlierVersionsBecomePrivate() async throws {
         let first = fixture.store()
         try await first.insert(fixture.chat("k1"), messages: [])

@@ -17,12 +17,17 @@ final class Housekeeping: Sendable {
     private let now: @Sendable () -> Int
     private let logger: Logger
     private let nextLookAtAge = Mutex(0)
+    /// The owners that use more than their share of a full storage, and none of whose records can be deleted.
+    private let ownersWithoutRoom = Mutex<Set<String>>([])
 
     init(limits: StorageLimits, now: @escaping @Sendable () -> Int, logger: Logger) {
         self.limits = limits
         self.now = now
         self.logger = logger
     }
+
+    /// Returns whether the owner can store new records. Otherwise its records are to be refused, not to displace those of others.
+    func hasRoom(for owner: String) -> Bool { ownersWithoutRoom.withLock { !$0.contains(owner) } }
 
     func run(_ database: Database) {
         do {
@@ -32,9 +37,7 @@ final class Housekeeping: Sendable {
                 // If any were deleted, there may be more, such as the records that they continued. Check again after the next write.
                 if deleted == 0 { nextLookAtAge.withLock { $0 = time + Self.ageInterval } }
             }
-            let excess = try Pruning.usedBytes(database) - limits.bytes
-            // Deletes more than required, so that not every write has to prune.
-            if excess > 0 { try Pruning.delete(database, bytes: excess.saturated(adding: limits.bytes / 50), most: Self.batch) }
+            try prune(database)
             let free = try Int.fetchOne(database, sql: "PRAGMA freelist_count") ?? 0
             if free > 2 * Self.sparePages { try Pruning.giveBack(database, pages: min(free - Self.sparePages, Self.returnedPages)) }
         } catch {
@@ -42,6 +45,23 @@ final class Housekeeping: Sendable {
             logger.warning("the storage could not be pruned", metadata: ["reason": "\(error)"])
         }
     }
+
+    private func prune(_ database: Database) throws {
+        let excess = try Pruning.usedBytes(database) - limits.bytes
+        var exhausted: Set<String> = []
+        if excess > 0 {
+            // An owner keeps what it stored last, and gets no more room, unless the others need the space by now.
+            let sparesNewest = excess <= limits.bytes / Self.toleranceDivisor
+            // Deletes more than required, so that not every write has to prune.
+            exhausted = try Pruning.delete(
+                database, bytes: excess.saturated(adding: limits.bytes / 50), most: Self.batch, sparesNewest: sparesNewest)
+            if !exhausted.isEmpty, try Pruning.usedBytes(database) <= limits.bytes { exhausted = [] }
+        }
+        ownersWithoutRoom.withLock { $0 = exhausted }
+    }
+
+    /// The part of the limit by which the storage can exceed it while an owner's records cannot be deleted: a quarter.
+    private static let toleranceDivisor = 4
 }
 
 /// Selects and deletes records. Records that a stored record continues from, and unfinished responses, are not deleted.
@@ -69,34 +89,33 @@ enum Pruning {
     }
 
     /// Deletes the oldest records of the owners with the highest usage until about `bytes` bytes are free. An owner's records thus never
-    /// displace those of owners that use less.
-    static func delete(_ database: Database, bytes: Int, most: Int) throws {
+    /// displace those of owners that use less. Returns the owners that have no more records that can be deleted.
+    /// - sparesNewest: whether each owner keeps the record that it stored or continued last.
+    static func delete(_ database: Database, bytes: Int, most: Int, sparesNewest: Bool) throws -> Set<String> {
         let usage = try Row.fetchAll(database, sql: "SELECT owner, sum(bytes) AS bytes FROM record GROUP BY owner")
             .reduce(into: [String: Int]()) { $0[$1["owner"]] = $1["bytes"] }
         var serials: [Int64] = []
-        var missing = bytes
+        var exhausted: Set<String> = []
         for (owner, quota) in FairShare.reductions(of: usage, by: bytes).sorted(by: { ($1.value, $0.key) < ($0.value, $1.key) }) {
-            let freed = try oldest(database, " AND owner = ?", [owner], bytes: quota, most: most - serials.count, &serials)
-            missing -= freed
+            let most = most - serials.count
+            guard most > 0 else { break }
+            let newest = sparesNewest ? try newest(database, of: owner) : nil
+            let rows = try Row.fetchAll(
+                database, sql: candidates + " AND owner = ? AND serial <> ? ORDER BY touched, serial LIMIT ?", arguments: [owner, newest ?? -1, most])
+            var freed = 0
+            for row in rows where freed < quota {
+                freed += row["bytes"] as Int
+                serials.append(row["serial"])
+            }
+            if freed < quota, rows.count < most { exhausted.insert(owner) }
         }
-        // If these owners have no records that can be deleted, for example because their responses are still running, delete records of
-        // other owners.
-        if serials.isEmpty { _ = try oldest(database, "", [], bytes: missing, most: most, &serials) }
         try delete(database, serials)
+        return exhausted
     }
 
-    /// Appends the serials of the oldest records with about `bytes` bytes in total. Returns the total of their bytes.
-    private static func oldest(
-        _ database: Database, _ condition: String, _ arguments: StatementArguments, bytes: Int, most: Int, _ serials: inout [Int64]
-    ) throws -> Int {
-        guard most > 0 else { return 0 }
-        var freed = 0
-        let sql = candidates + condition + " ORDER BY touched, serial LIMIT ?"
-        for row in try Row.fetchAll(database, sql: sql, arguments: arguments + [most]) where freed < bytes {
-            freed += row["bytes"] as Int
-            serials.append(row["serial"])
-        }
-        return freed
+    private static func newest(_ database: Database, of owner: String) throws -> Int64? {
+        try Int64.fetchOne(
+            database, sql: "SELECT serial FROM record WHERE owner = ? ORDER BY touched DESC, serial DESC LIMIT 1", arguments: [owner])
     }
 
     static func giveBack(_ database: Database, pages: Int) throws {
