@@ -62,6 +62,19 @@ import Testing
         ),
     ]) func referencesAndCombinations(schema: String, taken: [String], refused: [String]) throws { try Self.check(schema, taken, refused) }
 
+    /// What cannot be told apart exactly is enforced as `anyOf`, or not at all, and reported.
+    @Test(arguments: [
+        (##"{"oneOf":[{"type":"integer","multipleOf":2},{"type":"integer","multipleOf":3}]}"##, ["2", "3"], ["1", "1.5"]),
+        (##"{"type":"integer","not":{"type":"integer","multipleOf":2}}"##, ["1", "2"], ["1.5"]),
+        (##"{"type":"integer","multipleOf":1e40}"##, ["0", "7"], ["1.5"]),
+        (##"{"type":"integer","multipleOf":1e300}"##, ["0"], ["1.5"]),
+    ]) func whatIsNotEnforcedExactlyIsReported(schema: String, taken: [String], refused: [String]) throws {
+        let compiled = try Compiled(Self.json(schema))
+        for document in taken { #expect(try compiled.takes(Self.json(document)), "\(schema) takes \(document)") }
+        for document in refused { #expect(try !compiled.takes(Self.json(document)), "\(schema) does not take \(document)") }
+        #expect(!compiled.notes.isEmpty)
+    }
+
     @Test(arguments: [
         // The discriminating property has a default and is not required.
         (
@@ -78,6 +91,11 @@ import Testing
         (##"{"not":{"type":["string","null"]}}"##, ["1", "[]", "{}", "true"], ["null", ##""x""##]),
         (##"{"type":"string","not":{"enum":["a","b"]}}"##, [##""c""##, ##""ab""##, ##""""##], [##""a""##, ##""b""##]),
         (##"{"type":"integer","not":{"const":3}}"##, ["2", "33", "-3"], ["3"]),
+        (##"{"type":"number","not":{"type":"integer"}}"##, ["1.5", "-0.01", "10.50"], ["1", "1.0", "0", "-3"]),
+        (##"{"type":"number","minimum":2,"not":{"type":"integer"}}"##, ["2.5", "30.1"], ["1.5", "2", "3"]),
+        (##"{"not":{"type":"integer"}}"##, ["1.5", "null", "[]"], ["1", "-2"]),
+        (##"{"oneOf":[{"type":"number"},{"type":"integer"}]}"##, ["1.5", "-7.25"], ["1", "null"]),
+        (##"{"oneOf":[{"type":"integer"},{"type":"number","minimum":5}]}"##, ["4", "-1", "5.5"], ["5", "6", "4.5"]),
         (##"{"type":"integer","minimum":1,"maximum":9,"not":{"multipleOf":2,"minimum":5}}"##, ["1", "4"], []),
         (##"{"type":"object","not":{"required":["a"]}}"##, ["{}", ##"{"b":1}"##], [##"{"a":1}"##]),
         (##"{"type":"string","not":{"pattern":"^a"}}"##, [##""b""##, ##""ba""##, ##""""##], [##""a""##, ##""ab""##]),

@@ -37,7 +37,7 @@ extension SchemaCompiler {
         switch key {
         case "anyOf": return Alternatives(parts: try members(part, key).map { [$0] })
         case "oneOf": return try exactlyOne(part, try members(part, key), rest)
-        case "not": return try negation(part)
+        case "not": return try negation(part, rest)
         case "if": return try condition(part)
         default: return try dependencies(part, key)
         }
@@ -70,7 +70,7 @@ extension SchemaCompiler {
                 negations[place] = negation
                 if negation.choices.count > 1, let only = discriminating(negation.choices, own) { negation.choices = [only] }
                 combinations *= max(1, negation.choices.count)
-                guard !negation.choices.isEmpty || negation.isExact, combinations <= Self.maximumCombinations else {
+                guard !leavesNothing(negation, of: own, part), combinations <= Self.maximumCombinations else {
                     result.note = part.error("oneOf", "a value could fit two of the alternatives")
                     combinations /= max(1, negation.choices.count)
                     continue
@@ -80,6 +80,11 @@ extension SchemaCompiler {
             result.parts.append(parts)
         }
         return result
+    }
+
+    /// Returns whether a negation that is not exact excludes all values of an alternative. It would then exclude too many.
+    private func leavesNothing(_ negation: SchemaNegation.Result, of own: [SchemaPart], _ part: SchemaPart) -> Bool {
+        !negation.isExact && negation.choices.allSatisfy { SchemaTypes.kinds(own + [part.derived($0, "other")]).isEmpty }
     }
 
     /// Returns the negation of a constant property that the alternative `own` restricts too: it alone distinguishes the two. Nil when there is none.
@@ -95,10 +100,10 @@ extension SchemaCompiler {
 
     // MARK: not, if
 
-    private func negation(_ part: SchemaPart) throws(SchemaError) -> Alternatives {
+    private func negation(_ part: SchemaPart, _ rest: [SchemaPart]) throws(SchemaError) -> Alternatives {
         guard let inner = part.at("not") else { return Alternatives(parts: [[]]) }
         let negation = try SchemaNegation(self).negated(inner)
-        guard !negation.choices.isEmpty || negation.isExact else {
+        guard !leavesNothing(negation, of: rest, part) else {
             return Alternatives(parts: [[]], note: part.error("not", "such a 'not' cannot be enforced"))
         }
         return Alternatives(parts: negation.choices.enumerated().map { [inner.derived($0.element, "not-\($0.offset)")] })

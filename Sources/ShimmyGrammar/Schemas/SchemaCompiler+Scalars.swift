@@ -12,12 +12,15 @@ extension SchemaCompiler {
         for part in flat where part.value("multipleOf") != nil {
             if let found = try self.multiples(part, isInteger: isInteger) { multiples.append(found) }
         }
-        if multiples.isEmpty, excluded.isEmpty {
+        let hasFraction = flat.contains { $0.value(SchemaKeywords.fraction) != nil }
+        if hasFraction, isInteger { return nil }
+        if multiples.isEmpty, excluded.isEmpty, !hasFraction {
             if bounds.low == nil, bounds.high == nil, !bounds.isCut { return isInteger ? anyInteger : anyNumber }
             return NumberRanges.expression(from: bounds.low, to: bounds.high, isInteger: isInteger)
         }
         guard let range = NumberRanges.expression(from: bounds.low, to: bounds.high, isInteger: isInteger) else { return nil }
         do {
+            if hasFraction { multiples.append(try CharacterAutomaton(Self.numberWithFraction, budget)) }
             var automaton = multiples.first
             for other in multiples.dropFirst() { automaton = try automaton?.intersection(other, budget) }
             if bounds.low != nil || bounds.high != nil || automaton == nil {
@@ -44,7 +47,7 @@ extension SchemaCompiler {
         let divisor = NumberRanges.Bound(try digits(number, part, "multipleOf"), isExclusive: false)
         if divisor.isZero { throw part.error("multipleOf", "'multipleOf' is a number above 0") }
         do {
-            if let found = try NumberRanges.multiples(of: divisor, isInteger: isInteger, budget) { return found }
+            if !divisor.isHuge, let found = try NumberRanges.multiples(of: divisor, isInteger: isInteger, budget) { return found }
             try pass(part.error("multipleOf", "a 'multipleOf' with so many digits cannot be enforced"))
         } catch let error as SchemaError {
             throw error
@@ -67,6 +70,11 @@ extension SchemaCompiler {
     private static let whole = Expression.choice([.literal("0"), .sequence([digit(1), digits(0, NumberRanges.longest - 1)])])
     private static func digit(_ from: UInt32) -> Expression { .set(ScalarSet([48 + from...57])) }
     private static func digits(_ least: Int, _ most: Int) -> Expression { .repeated(digit(0), least: least, most: most) }
+
+    /// A number whose fraction is not zero, without an exponent.
+    private static let numberWithFraction = Expression.sequence([
+        .optional(.literal("-")), whole, .literal("."), digits(0, NumberRanges.longest - 1), digit(1), digits(0, NumberRanges.longest),
+    ])
 
     private var anyNumber: Expression {
         let fraction = Expression.sequence([.literal("."), Self.digits(1, NumberRanges.longest)])

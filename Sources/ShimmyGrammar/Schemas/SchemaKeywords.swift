@@ -10,6 +10,9 @@ enum SchemaKeywords {
     /// The keyword for a pattern that a string must not match; the compiler derives it from negations.
     static let excludedPattern = "\u{0}pattern"
 
+    /// The keyword for numbers that are not integers; the compiler derives it from negations.
+    static let fraction = "\u{0}fraction"
+
     /// Constraints that the compiler cannot enforce.
     static let unsupported: Set<String> = ["extends", "disallow", "divisibleBy", "minContains", "maxContains"]
 
@@ -17,7 +20,7 @@ enum SchemaKeywords {
         "type", "enum", "const", "properties", "required", "additionalProperties", "patternProperties", "propertyNames", "minProperties",
         "maxProperties", "items", "prefixItems", "additionalItems", "minItems", "maxItems", "uniqueItems", "minLength", "maxLength", "pattern",
         "format", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "allOf", "$ref", "$dynamicRef", "$recursiveRef",
-        "nullable", "then", "else", "contains", "unevaluatedProperties", "unevaluatedItems", excluded, excludedPattern,
+        "nullable", "then", "else", "contains", "unevaluatedProperties", "unevaluatedItems", excluded, excludedPattern, fraction,
     ])
 
     /// Known keywords that do not constrain values.

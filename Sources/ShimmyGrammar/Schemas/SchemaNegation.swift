@@ -78,11 +78,12 @@ struct SchemaNegation {
             guard let kind = name.stringValue.flatMap(SchemaTypes.Kind.init) else { continue }
             kinds.remove(kind)
             if kind == .number { kinds.remove(.integer) }
-            // JSON Schema has no keyword for numbers with a fraction, so the negation of `integer` omits them.
-            if kind == .integer, kinds.remove(.number) != nil { result.isExact = false }
         }
+        // Without integers, the numbers that are left have a fraction.
+        let hasFractions = !kinds.contains(.integer) && kinds.remove(.number) != nil
         let names = SchemaTypes.Kind.allCases.filter(kinds.contains).map { JSON.string($0.rawValue) }
         if !names.isEmpty { result.choices.append(["type": .array(names)]) }
+        if hasFractions { result.choices.append(["type": "number", SchemaKeywords.fraction: true]) }
     }
 
     private func negate(properties part: SchemaPart, _ depth: Int, _ result: inout Result) throws(SchemaError) {

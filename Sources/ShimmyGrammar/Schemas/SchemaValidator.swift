@@ -41,6 +41,7 @@ struct SchemaValidator {
         case "const": return value == argument
         case "enum": return argument.arrayValue?.contains(value) ?? true
         case SchemaKeywords.excluded: return !(argument.arrayValue?.contains(value) ?? false)
+        case SchemaKeywords.fraction: return SchemaTypes.kind(of: value) != .integer
         case "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum": return acceptsNumber(value, key, argument, part)
         case "multipleOf":
             guard let number = value.doubleValue, let divisor = argument.doubleValue, divisor > 0 else { return true }
