@@ -45,7 +45,7 @@ package enum SettingKind: Sendable, Equatable {
         case .integer(let range): return value.integer.flatMap { range.contains($0) ? "\($0)" : nil }
         case .port: return value.stringValue == "auto" ? "auto" : value.integer.flatMap { (1...65535).contains($0) ? "\($0)" : nil }
         case .size:
-            if let text = value.stringValue { return SizeText.bytes(text) == nil ? nil : text }
+            if let text = value.stringValue { return ByteSize.bytes(text) == nil ? nil : text }
             return value.integer.flatMap { $0 > 0 ? "\($0)" : nil }
         case .time:
             if let text = value.stringValue { return KeepAlive(text) == nil ? nil : text }
@@ -64,7 +64,7 @@ package enum SettingKind: Sendable, Equatable {
         case .flag: ["1", "true", "yes", "on", "0", "false", "no", "off"].contains(text.lowercased())
         case .integer(let range): Int(text).map(range.contains) ?? false
         case .port: text == "auto" || Int(text).map((1...65535).contains) ?? false
-        case .size: SizeText.bytes(text) != nil
+        case .size: ByteSize.bytes(text) != nil
         case .time: KeepAlive(text) != nil
         case .choice(let words): words.contains(text)
         }
@@ -82,16 +82,6 @@ extension JSON {
     fileprivate var integer: Int? {
         guard case .number(let number) = self else { return nil }
         return Int(number.literal)
-    }
-}
-
-/// A size in the notation of people: `500M`, `4G`, or bytes.
-package enum SizeText {
-    package static func bytes(_ text: String) -> Int? {
-        let units: [Character: Int] = ["K": 1000, "M": 1_000_000, "G": 1_000_000_000]
-        let unit = text.last.flatMap { units[Character($0.uppercased())] }
-        guard let number = Int(unit == nil ? text : String(text.dropLast())), number > 0, number < 1 << 30 || unit == nil else { return nil }
-        return number * (unit ?? 1)
     }
 }
 

@@ -12,6 +12,8 @@ package final class Signal: Sendable {
 
     package init() {}
 
+    package var hasFired: Bool { state.withLock { $0.hasFired } }
+
     package func fire() {
         let waiters = state.withLock { state in
             state.hasFired = true

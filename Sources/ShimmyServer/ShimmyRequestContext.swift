@@ -1,10 +1,12 @@
-import Hummingbird
+package import Hummingbird
 import NIOCore
+import ShimmyAPI
+import ShimmyCore
 import ShimmyEngine
 
 /// The state of a request in middleware and routes.
-struct ShimmyRequestContext: RequestContext {
-    var coreContext: CoreRequestContextStorage
+package struct ShimmyRequestContext: RequestContext {
+    package var coreContext: CoreRequestContextStorage
     /// The connection, observed to detect a disconnect while the answer is generated.
     let channel: any Channel
     /// The owner that the request counts towards: the key's holder, or the client's address if the server has no keys.
@@ -12,7 +14,7 @@ struct ShimmyRequestContext: RequestContext {
     /// The owner of the objects that the request stores: the key's holder, the same after a restart; `everybody` if the server has no keys.
     var storageOwner = StorageOwner.everybody
 
-    init(source: ApplicationRequestContextSource) {
+    package init(source: ApplicationRequestContextSource) {
         coreContext = .init(source: source)
         channel = source.channel
         owner = Owner(source.channel.remoteAddress?.ipAddress ?? "")
@@ -23,10 +25,18 @@ extension ShimmyRequestContext {
     /// Runs `work` and cancels it when the client disconnects.
     func untilDisconnected<Value: Sendable>(_ work: @escaping @Sendable () async throws -> Value) async throws -> Value {
         let task = Task { try await work() }
-        return try await withTaskCancellationHandler {
-            try await channel.onDisconnect({ task.cancel() }) { try await task.value }
-        } onCancel: {
-            task.cancel()
+        let isGone = Signal()
+        do {
+            return try await withTaskCancellationHandler {
+                try await channel.onDisconnect({
+                    isGone.fire()
+                    task.cancel()
+                }) { try await task.value }
+            } onCancel: {
+                task.cancel()
+            }
+        } catch is CancellationError where isGone.hasFired {
+            throw APIError.cancelled
         }
     }
 }

@@ -1,5 +1,5 @@
 import HTTPTypes
-import Hummingbird
+package import Hummingbird
 import HummingbirdCore
 package import Logging
 import NIOCore
@@ -11,7 +11,8 @@ package import ShimmyStorage
 
 /// The server as a service: it binds its addresses, answers requests and drains on shutdown.
 package struct ShimmyServer: Service {
-    private typealias Listener = Application<RouterResponder<ShimmyRequestContext>>
+    package typealias Responder = RouterResponder<ShimmyRequestContext>
+    private typealias Listener = Application<Responder>
 
     private let listener: Listener
     /// Makes the listeners at the other addresses, once the port is known.
@@ -140,6 +141,17 @@ package struct ShimmyServer: Service {
                 + EmbeddingRoutes(models: models, body: body).routes
                 + AdapterRoutes(models: models).routes
                 + PromptRoutes(models: models, body: body, reader: reader, contextLength: contextLength, tokenizer: tokenizer).routes)
+    }
+
+    /// Returns the routes and middlewares of a server that stores nothing as an application, for tests in process.
+    package static func application(
+        configuration: ServerConfiguration, models: ModelManager, hub: HubAccess, contextLength: @escaping @Sendable (ModelRecord) -> Int?,
+        tokenizer: @escaping @Sendable (ModelRecord) async throws -> TokenizerFacts, logger: Logger
+    ) -> Application<Responder> {
+        let use = ServerUse(limits: configuration.limits)
+        let table = routeTable(
+            configuration: configuration, models: models, hub: hub, store: nil, use: use, contextLength: contextLength, tokenizer: tokenizer)
+        return Application(responder: router(table, configuration, use).buildResponder(), logger: logger)
     }
 
     /// Returns the router with its middleware. The order matters: request ids for everything, then errors as objects, the Host check, requests

@@ -225,5 +225,11 @@ extension APIError {
     /// The error of work that was stopped because the server is shutting down.
     package static let stopped = unavailable("The server is shutting down.", code: "shutting_down", retryAfter: 5)
 
+    /// The error of work that was cancelled because its client closed the connection, or half of it.
+    package static let cancelled = APIError(
+        status: 400,
+        message: "The request was cancelled: the client closed the connection, or its own side of it, before the answer was complete. "
+            + "Keep both sides open until the answer has arrived.", code: "request_cancelled")
+
     package static func `internal`(_ message: String) -> APIError { APIError(status: 500, message: message, type: "server_error") }
 }

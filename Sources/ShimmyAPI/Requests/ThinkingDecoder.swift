@@ -37,6 +37,12 @@ enum ThinkingDecoder {
                     status: 400, message: "Unsupported parameter: '\(path)' cannot be given here: the request has a field for it.", param: path,
                     code: "unsupported_parameter")
             }
+            if let number = JSON.object(arguments.object).numberBeyondDouble {
+                throw APIError(
+                    status: 400,
+                    message: "Invalid 'chat_template_kwargs': the number \(number.literal.prefix(40)) exceeds the range of double-precision numbers.",
+                    param: "chat_template_kwargs", code: "invalid_value")
+            }
             conversation.templateArguments = arguments.object
             conversation.thinks = try arguments.bool("enable_thinking")
         }

@@ -53,7 +53,7 @@ package struct ChatDialect: AnswerDialect {
     }
 
     package mutating func fail(_ error: APIError) -> [JSON] { [error.json] }
-    package mutating func cancel() -> [JSON] { [APIError.stopped.json] }
+    package mutating func cancel() -> [JSON] { [APIError.cancelled.json] }
 
     private func chunks(_ make: () -> [JSON]) -> [JSON] { output.contains(.chunks) ? make() : [] }
 }

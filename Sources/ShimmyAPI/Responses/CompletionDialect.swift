@@ -88,7 +88,7 @@ package struct CompletionDialect: AnswerDialect {
     }
 
     package mutating func fail(_ error: APIError) -> [JSON] { [error.json] }
-    package mutating func cancel() -> [JSON] { [APIError.stopped.json] }
+    package mutating func cancel() -> [JSON] { [APIError.cancelled.json] }
 
     private func chunk(_ index: Int, text: String, logprobs: JSON, reason: FinishReason?) -> JSON {
         var object = envelope

@@ -1,10 +1,3 @@
-/// A purpose that a model may have.
-package enum ModelRole: String, Sendable, CaseIterable {
-    case chat
-    case embeddings
-    case rerank
-}
-
 /// A loaded model, wherever it runs: the roles that it has, and how to free it.
 package struct Backend: Sendable {
     /// The maximum length of prompt and answer together, in tokens.

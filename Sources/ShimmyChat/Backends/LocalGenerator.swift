@@ -2,6 +2,7 @@ package import Logging
 import ShimmyCore
 package import ShimmyEngine
 import ShimmyGrammar
+import ShimmyJSON
 
 /// A text generation model in this process.
 package final class LocalGenerator: TextGenerator, EngineInspection {
@@ -231,6 +232,7 @@ package final class LocalGenerator: TextGenerator, EngineInspection {
         }
         let schemas: HeldSchemas
         do {
+            try checkNumbers(conversation)
             schemas = try HeldSchemas(conversation)
         } catch {
             switch error {
@@ -254,6 +256,17 @@ package final class LocalGenerator: TextGenerator, EngineInspection {
         } catch let error as ChatTemplateError {
             throw GenerationError.templateRefused(error.description)
         }
+    }
+
+    /// Rejects schemas with numbers that llama.cpp's reader of JSON does not take.
+    private func checkNumbers(_ conversation: Conversation) throws(HeldSchemas.Fault) {
+        func error(_ number: JSONNumber) -> SchemaError {
+            SchemaError("", "the number \(number.literal.prefix(40)) exceeds the range of double-precision numbers")
+        }
+        for (index, tool) in conversation.tools.enumerated() {
+            if let number = tool.parameters?.numberBeyondDouble { throw .tool(index, error(number)) }
+        }
+        if let number = conversation.responseSchema?.numberBeyondDouble { throw .answer(error(number)) }
     }
 
     private func tokens(of prompt: RenderedPrompt, maximumTokens: Int?) throws(GenerationError) -> [Token] {

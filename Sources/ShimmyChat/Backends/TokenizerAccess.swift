@@ -10,25 +10,3 @@ package protocol TokenizerAccess: Sendable {
     /// Returns the bytes of each token, including control tokens. Nil for a token that is not in the vocabulary.
     func pieces(of tokens: [Token]) async throws -> [[UInt8]?]
 }
-
-/// The information with which a client can write prompts for a model itself.
-package struct TokenizerFacts: Sendable, Equatable {
-    /// The texts of BOS and EOS; nil if the model has no such token.
-    package var beginning: String?
-    package var end: String?
-    /// The chat template in Jinja.
-    package var template: String
-
-    package init(beginning: String?, end: String?, template: String) {
-        self.beginning = beginning
-        self.end = end
-        self.template = template
-    }
-}
-
-extension TokenizerFacts {
-    package init(_ vocabulary: any Vocabulary, template: String) {
-        func text(_ token: Token?) -> String? { token.map { String(decoding: vocabulary.piece(of: $0, special: true), as: UTF8.self) } }
-        self.init(beginning: text(vocabulary.beginning.first), end: text(vocabulary.ending), template: template)
-    }
-}

@@ -57,11 +57,10 @@ extension Scheduler {
     }
 
     /// Returns the min number of prefill rows in a step, so that a prompt makes progress however long its steps take. Where the streams alone
-    /// take long, as with a large model, the rows may add half of that time. The number is lower while steps are slow because cores were given
-    /// away, which ends soon.
+    /// take long, as with a large model, the rows may add half of that time, except while steps are slow because cores were given away, which
+    /// ends soon.
     private func leastRows(beside streams: Int) -> Int {
-        if stepTimes.isSlowed { return StepTarget.leastRows / 4 }
-        guard streams > 0, let seconds = time.decodeSeconds(rows: streams) else { return StepTarget.leastRows }
+        guard streams > 0, !stepTimes.isSlowed, let seconds = time.decodeSeconds(rows: streams) else { return StepTarget.leastRows }
         let added = time.rows(within: 1.5 * seconds, besides: streams) ?? 0
         return max(StepTarget.leastRows, min(StepTarget.mostRowsBesideSlowStreams, added))
     }

@@ -66,7 +66,7 @@ extension StartedAnswer {
             return try await context.channel.onDisconnect(canceller.cancel) {
                 while await run.next() != nil {}
                 if let failure = run.failure { throw failure }
-                guard let whole = run.dialect.whole else { throw CancellationError() }
+                guard let whole = run.dialect.whole else { throw APIError.cancelled }
                 var response = Response.json(whole)
                 response.report(obstacle: run.obstacle)
                 return response

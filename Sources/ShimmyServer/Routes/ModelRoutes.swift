@@ -70,23 +70,7 @@ package struct ModelRoutes: Sendable {
         guard let range = path.firstRange(of: "/models/") else { return nil }
         var name = path[range.upperBound...]
         while name.last == "/" { name.removeLast() }
-        return percentDecoded(name)
-    }
-
-    /// Decodes percent-encoded text; nil if the result is not valid UTF-8 or an escape is malformed.
-    static func percentDecoded(_ text: Substring) -> String? {
-        var bytes: [UInt8] = []
-        var rest = text.utf8[...]
-        while let byte = rest.popFirst() {
-            guard byte == UInt8(ascii: "%") else {
-                bytes.append(byte)
-                continue
-            }
-            guard rest.count >= 2, let decoded = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) else { return nil }
-            bytes.append(decoded)
-            rest = rest.dropFirst(2)
-        }
-        return String(validating: bytes, as: UTF8.self)
+        return PercentEncoding.decoded(name)
     }
 
     private func describe(_ record: ModelRecord) async -> ModelDescription {

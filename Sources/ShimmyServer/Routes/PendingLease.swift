@@ -37,7 +37,11 @@ final class PendingLease: Sendable {
 
     private func lease(within limit: Duration) async throws -> ModelLease? {
         guard await isOver.wait(atMost: limit) else { return nil }
-        return try await task.value
+        do {
+            return try await task.value
+        } catch is CancellationError where !models.isShuttingDown {
+            throw APIError.cancelled
+        }
     }
 
     /// Returns the model, and writes load-progress comments to the stream until it is loaded. Stops waiting if the client disconnects.

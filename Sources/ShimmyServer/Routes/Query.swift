@@ -9,7 +9,7 @@ extension Request {
             (uri.query ?? "").split(separator: "&").map { pair in
                 let sides = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map { side -> String in
                     let text = String(side).replacing("+", with: " ")
-                    return ModelRoutes.percentDecoded(text[...]) ?? text
+                    return PercentEncoding.decoded(text[...]) ?? text
                 }
                 return (name: sides[0], value: sides.count > 1 ? sides[1] : "")
             })

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Logging
+import ShimmyConfiguration
 import ShimmyCore
 import ShimmyServer
 

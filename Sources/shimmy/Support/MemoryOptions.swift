@@ -1,4 +1,5 @@
 import ArgumentParser
+import ShimmyConfiguration
 import ShimmyModels
 
 /// The option that limits the memory of loaded models.

@@ -1,18 +1,3 @@
-// This target contains the few plain values that all layers share. It does not know text, HTTP, JSON or llama.cpp.
-
-/// A token: an entry of a model's vocabulary, by its index.
-package typealias Token = Int32
-
-/// The reason why a generation ended, in the detail that every API dialect needs.
-package enum FinishReason: Sendable, Equatable {
-    /// The model ended its turn (EOG), or a stop string was found.
-    case stop
-    /// The request's limit or the end of the context was reached.
-    case length
-    /// The answer contains tool calls. An engine, which only knows tokens, never returns this reason.
-    case toolCalls
-}
-
 /// The parameters for sampling the next token from the logits. The defaults are OpenAI's.
 package struct SamplingParameters: Sendable, Equatable {
     /// The divisor of the logits (0 to 2); 0 means greedy sampling.
@@ -97,37 +82,4 @@ package struct Mirostat: Sendable, Equatable {
     package var rate: Float = 0.1
 
     package init(version: Version) { self.version = version }
-}
-
-/// The log probabilities of tokens: natural logarithms of the model's own distribution, before any sampling parameter changes it.
-package struct TokenLogprobs: Sendable, Equatable {
-    package struct Entry: Sendable, Equatable {
-        package var token: Token
-        package var logprob: Float
-
-        package init(token: Token, logprob: Float) {
-            self.token = token
-            self.logprob = logprob
-        }
-    }
-
-    package var drawn: Entry
-    /// The most likely tokens, as many as requested, most likely first.
-    package var top: [Entry]
-
-    package init(drawn: Entry, top: [Entry]) {
-        self.drawn = drawn
-        self.top = top
-    }
-}
-
-/// Counts of the verified tokens of a client's prediction.
-package struct PredictionCount: Sendable, Equatable {
-    package var accepted = 0
-    package var rejected = 0
-
-    package init(accepted: Int = 0, rejected: Int = 0) {
-        self.accepted = accepted
-        self.rejected = rejected
-    }
 }

@@ -1,0 +1,18 @@
+/// A grammar as text, in llama.cpp's notation (GBNF).
+package struct GrammarText: Sendable, Equatable {
+    package enum Trigger: Sendable, Equatable {
+        /// This text, at any position.
+        case word(String)
+        /// A match of this regular expression at the start of the answer, or directly after the text `after` if it is not nil.
+        case opening(String, after: String? = nil)
+    }
+
+    package var text: String
+    /// The triggers of the grammar. The answer is unconstrained until one of them matches; empty if the grammar applies from the start.
+    package var triggers: [Trigger]
+
+    package init(_ text: String, triggers: [Trigger] = []) {
+        self.text = text
+        self.triggers = triggers
+    }
+}

@@ -1,0 +1,68 @@
+package import ShimmyCore
+
+/// The identifier of a sequence within one engine, for the sequence's whole life.
+package struct SequenceID: Hashable, Sendable, CustomStringConvertible {
+    package let rawValue: UInt64
+
+    package init(_ rawValue: UInt64) { self.rawValue = rawValue }
+
+    package var description: String { "sequence \(rawValue)" }
+}
+
+/// The tokens that one step computes, all with the same adapters.
+package struct Batch: Sendable, Equatable {
+    /// A run of consecutive tokens of one sequence.
+    package struct Chunk: Sendable, Equatable {
+        package var sequence: SequenceID
+        package var slot: Int
+        /// The position of the first token in its sequence.
+        package var position: Int
+        package var tokens: [Token]
+        /// Whether the chunk ends with the last known token, so that the next token is sampled from its last logits.
+        package var samples: Bool
+        /// Whether the chunk continues a running stream, rather than being prefill.
+        package var continuesStream: Bool
+        /// The number of drafted tokens at the end. A drafted token is accepted if it equals the token that is sampled for its position. The first
+        /// rejected one invalidates all tokens after it.
+        package var drafts = 0
+        /// Whether the draft comes from the client's prediction.
+        package var isPrediction = false
+        /// The prompt tokens whose log probabilities are wanted; nil for none.
+        package var scores: Scores?
+
+        package init(sequence: SequenceID, slot: Int, position: Int, tokens: [Token], samples: Bool, continuesStream: Bool = false) {
+            self.continuesStream = continuesStream
+            self.sequence = sequence
+            self.slot = slot
+            self.position = position
+            self.tokens = tokens
+            self.samples = samples
+        }
+    }
+
+    /// The prompt tokens that follow some of a chunk's rows.
+    package struct Scores: Sendable, Equatable {
+        /// The index of the first of these rows in the chunk. A row's logits give the log probability of the token after it.
+        package var firstRow: Int
+        /// The tokens that follow `firstRow` and each row after it.
+        package var tokens: [Token]
+
+        package init(firstRow: Int, tokens: [Token]) {
+            self.firstRow = firstRow
+            self.tokens = tokens
+        }
+    }
+
+    package var chunks: [Chunk] = []
+    package var adapters: AdapterSet
+
+    package init(chunks: [Chunk] = [], adapters: AdapterSet = .none) {
+        self.chunks = chunks
+        self.adapters = adapters
+    }
+
+    package var tokenCount: Int { chunks.reduce(0) { $0 + $1.tokens.count } }
+    package var isEmpty: Bool { chunks.isEmpty }
+    /// The number of rows whose logits are wanted.
+    package var outputCount: Int { chunks.reduce(0) { $0 + ($1.samples ? 1 + $1.drafts : 0) + ($1.scores?.tokens.count ?? 0) } }
+}

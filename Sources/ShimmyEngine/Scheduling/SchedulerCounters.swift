@@ -1,0 +1,12 @@
+/// The scheduler's totals since its creation.
+package struct SchedulerCounters: Sendable, Equatable {
+    package var promptTokens = 0
+    package var cachedPromptTokens = 0
+    package var generatedTokens = 0
+    package var guessedTokens = 0
+    package var acceptedTokens = 0
+    package var evictions = 0
+    package var pauses = 0
+
+    package init() {}
+}

@@ -1,0 +1,19 @@
+/// The target times of a step, in seconds.
+package struct StepTarget: Sendable, Equatable {
+    /// The target for the time between two tokens of a running stream, whatever other work arrives.
+    package var gap: Double
+    /// The target for a step that no stream waits for. It limits how long a new request waits for the current step.
+    package var prefill: Double
+
+    package init(gap: Double = 0.1, prefill: Double = 1) {
+        self.gap = gap
+        self.prefill = prefill
+    }
+
+    /// The min number of prefill rows in a step with prefill. Streams may slow prefill down but never stop it.
+    static let leastRows = 4
+    /// The max number of prefill rows in a step whose streams alone take longer than the gap.
+    static let mostRowsBesideSlowStreams = 16
+    /// The number of prefill rows beside streams before any step was measured.
+    static let firstRows = 32
+}

@@ -1,0 +1,108 @@
+import Synchronization
+
+/// The statistics that the engine's thread publishes to all other threads, and the limit on submitted sequences.
+final class SharedStatistics: Sendable {
+    private struct State {
+        var statistics = EngineStatistics()
+        /// The places of sequences that were submitted and have not ended.
+        var places = QueuePlaces()
+        var lastEnd: ContinuousClock.Instant?
+        /// The recent average of the seconds between two ends.
+        var endInterval = 1.0
+        var ended = false
+        var waiters: [CheckedContinuation<Void, Never>] = []
+    }
+
+    private let state = Mutex(State())
+
+    var statistics: EngineStatistics {
+        state.withLock { state in
+            var statistics = state.statistics
+            statistics.queued = max(0, state.places.count - statistics.running)
+            return statistics
+        }
+    }
+
+    // MARK: The queue's limit
+
+    /// Takes places in the queue, all or none. Throws `QueueFull`.
+    /// - kept: how many of the places are reserved for owners without a place.
+    func enter(_ count: Int, for owner: Owner, limit: Int, kept: Int) throws(QueueFull) {
+        let wait = state.withLock { state -> Double? in
+            let missing = state.places.take(count, for: owner, limit: limit, kept: kept)
+            return missing == 0 ? nil : state.endInterval * Double(missing)
+        }
+        if let wait { throw QueueFull(retryAfter: Int(min(60, max(1, wait.rounded(.up))))) }
+    }
+
+    /// Gives back the places of sequences that ended.
+    func leave(_ count: Int = 1, of owner: Owner) {
+        let now = ContinuousClock.now
+        state.withLock { state in
+            state.places.giveBack(count, of: owner)
+            if let last = state.lastEnd { state.endInterval += 0.2 * ((now - last) / .seconds(1) - state.endInterval) }
+            // Idle time must not count as slowness.
+            state.lastEnd = state.places.isEmpty ? nil : now
+        }
+    }
+
+    // MARK: Published by the engine
+
+    /// Publishes the limits of the engine.
+    func setLimits(_ limits: RunnerLimits, queue: Int) {
+        state.withLock {
+            $0.statistics.runningLimit = limits.running
+            $0.statistics.queueLimit = queue
+            $0.statistics.cellsTotal = limits.cells
+            $0.statistics.slotsTotal = limits.slots
+            $0.statistics.sharesAnyPrefix = limits.canRewind
+        }
+    }
+
+    func count(_ change: (inout EngineFaults) -> Void) { state.withLock { change(&$0.statistics.faults) } }
+
+    func publish(_ scheduler: borrowing Scheduler) {
+        let sequences = scheduler.running.map(SequenceStatus.init) + scheduler.waiting.prefix(64).map(SequenceStatus.init)
+        let (running, waiting, cells, slots) = (scheduler.runningCount, scheduler.waitingCount, scheduler.cellsUsed, scheduler.slotsUsed)
+        let counters = scheduler.counters
+        state.withLock {
+            $0.statistics.running = running
+            $0.statistics.waiting = waiting
+            $0.statistics.cellsUsed = cells
+            $0.statistics.slotsUsed = slots
+            $0.statistics.counters = counters
+            $0.statistics.sequences = sequences
+        }
+    }
+
+    func countStep(tokens: Int, seconds: Double, modelSeconds: Double) {
+        state.withLock {
+            $0.statistics.steps += 1
+            $0.statistics.tokensComputed += tokens
+            $0.statistics.stepSeconds = seconds
+            $0.statistics.totalSeconds += seconds
+            $0.statistics.modelSeconds += modelSeconds
+        }
+    }
+
+    func countRestored(tokens: Int) { state.withLock { $0.statistics.restoredTokens += tokens } }
+
+    func threadEnded() {
+        let waiters = state.withLock { state in
+            state.ended = true
+            defer { state.waiters = [] }
+            return state.waiters
+        }
+        for waiter in waiters { waiter.resume() }
+    }
+
+    func waitForThreadEnd() async {
+        await withCheckedContinuation { continuation in
+            let ended = state.withLock { state in
+                if !state.ended { state.waiters.append(continuation) }
+                return state.ended
+            }
+            if ended { continuation.resume() }
+        }
+    }
+}

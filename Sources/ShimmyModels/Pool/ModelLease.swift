@@ -1,0 +1,27 @@
+package import ShimmyChat
+
+/// A reference to a loaded model, which stays loaded as long as this value lives.
+package final class ModelLease: Sendable {
+    package let record: ModelRecord
+    package let backend: Backend
+    private let release: @Sendable () -> Void
+
+    init(record: ModelRecord, backend: Backend, release: @escaping @Sendable () -> Void) {
+        self.record = record
+        self.backend = backend
+        self.release = release
+    }
+
+    deinit { release() }
+
+    // A record says its model's roles before it is loaded; these accessors are for files whose header says something else than their content.
+
+    package var generator: any TextGenerator { get throws(ModelError) { try role(.chat, backend.generator) } }
+    package var embedder: any Embedder { get throws(ModelError) { try role(.embeddings, backend.embedder) } }
+    package var reranker: any Reranker { get throws(ModelError) { try role(.rerank, backend.reranker) } }
+
+    private func role<Role>(_ asked: ModelRole, _ role: Role?) throws(ModelError) -> Role {
+        guard let role else { throw .lacksRole(record.id, asked: asked, has: backend.roles) }
+        return role
+    }
+}

@@ -1,0 +1,26 @@
+package import ShimmyCore
+
+/// Limits on everything that a client can make grow. docs/limits.md lists them.
+package struct ServerLimits: Sendable {
+    /// The max size of all header fields together, in bytes.
+    package var headerBytes = 64 << 10
+    package var headerFields = 200
+    /// The limits on one request's content.
+    package var input = InputLimits.standard
+    /// The time limit for a request's head, and then again for its body. It is also the limit for an idle connection between requests.
+    package var requestTime: Duration = .seconds(60)
+    /// How long a client may read nothing while data waits to be written to it.
+    package var writeTime: Duration = .seconds(60)
+    /// The max number of open connections.
+    package var connections = 10_000
+    /// The max number of open connections of one client. Clients on this machine are exempt.
+    package var clientConnections = 1_000
+    /// The max number of requests whose response is not complete.
+    package var requests = 4_096
+    /// The max bytes of all bodies that are being read, parsed and decoded.
+    package var bodyMemory = 256 << 20
+    /// Returns freed memory to the system. The server calls it on a worker thread after many connections closed.
+    package var returnFreedMemory: @Sendable () -> Void = {}
+
+    package init() {}
+}

@@ -1,0 +1,88 @@
+import ShimmyJSON
+import ShimmyServer
+import ShimmyTestSupport
+import Testing
+
+/// Who may use which route, with which method and from which page.
+@Suite struct AccessRouteTests {
+    private static let chat = #"{"model":"talker","messages":[{"role":"user","content":"Hi"}]}"#
+
+    private static func server(keys: [String] = [], origins: Set<String> = []) -> ScriptedServer {
+        var server = ScriptedServer(ScriptedGenerator(says: ["x"]))
+        server.configuration = ServerConfiguration(access: .init(apiKeys: keys.map { APIKey($0) }, allowedOrigins: origins))
+        return server
+    }
+
+    @Test(arguments: ["/health", "/v1/health", "/ready", "/"]) func openRoutesNeedNoKey(path: String) async throws {
+        #expect(try await Self.server(keys: ["k"]).send("GET", path).status == 200)
+        #expect(try await Self.server(keys: ["k"]).send("HEAD", path).status == 200)
+    }
+
+    @Test(arguments: ["/v1/models", "/models", "/v1/engine", "/engine", "/v1/lora-adapters", "/v1/models/talker", "/v1/responses/resp_1"])
+    func otherRoutesNeedAKey(path: String) async throws {
+        let server = Self.server(keys: ["k"])
+        #expect(try await server.send("GET", path).status == 401)
+        #expect(try await server.send("GET", path, headers: ["authorization": "Bearer x"]).status == 401)
+        for header in [["authorization": "Bearer k"], ["authorization": "bearer  k"], ["x-api-key": "k"], ["api-key": "k"]] {
+            #expect(try await server.send("GET", path, headers: header).status != 401)
+        }
+    }
+
+    @Test func aKeyIsAskedForBeforeAnythingIsRead() async throws {
+        let answer = try await Self.server(keys: ["k"]).send("POST", "/v1/chat/completions", "{")
+        #expect(answer.status == 401)
+        #expect(try await Self.server().send("POST", "/v1/chat/completions", "{").status == 400)
+    }
+
+    @Test(arguments: ["/v1/chat/completions", "/v1/models/load", "/models/rescan", "/v1/conversations", "/v1/tokenize", "/v2/rerank"])
+    func aForeignPageCausesNothing(path: String) async throws {
+        let server = Self.server()
+        #expect(try await server.send("POST", path, Self.chat, headers: ["origin": "https://evil.example"]).status == 403)
+        #expect(try await server.send("POST", path, Self.chat, headers: ["sec-fetch-site": "cross-site"]).status == 403)
+        #expect(try await server.send("DELETE", "/v1/responses/resp_1", headers: ["origin": "https://evil.example"]).status == 403)
+    }
+
+    @Test func anAllowedPageReadsAnswers() async throws {
+        for origin in ["http://localhost:3000", "https://good.example"] {
+            let server = Self.server(origins: ["https://good.example"])
+            let answer = try await server.send("POST", "/v1/chat/completions", Self.chat, headers: ["origin": origin])
+            #expect(answer.status == 200)
+            #expect(answer.header("access-control-allow-origin") == origin)
+        }
+    }
+
+    @Test func aForeignPageReadsNothing() async throws {
+        let answer = try await Self.server().send("GET", "/v1/models", headers: ["origin": "https://evil.example"])
+        #expect(answer.header("access-control-allow-origin") == nil)
+    }
+
+    @Test(arguments: [("GET", "/v1/embeddings", "POST"), ("DELETE", "/v1/models", "GET, HEAD"), ("POST", "/health", "GET, HEAD")])
+    func aWrongMethodNamesTheRightOnes(method: String, path: String, allowed: String) async throws {
+        let answer = try await Self.server().send(method, path)
+        #expect(answer.status == 405)
+        #expect(answer.header("allow") == allowed)
+    }
+
+    @Test func anUnknownPathNamesTheNearest() async throws {
+        let answer = try await Self.server().send("POST", "/v1/chat/completion", Self.chat)
+        #expect(answer.status == 404)
+        #expect(answer.json["error"]?["message"]?.stringValue?.contains("POST /v1/chat/completions") == true)
+    }
+
+    @Test func unknownModelsAre404() async throws {
+        #expect(try await Self.server().send("GET", "/v1/models/nobody").error == "404 model_not_found -")
+        let body = #"{"model":"nobody","messages":[{"role":"user","content":"Hi"}]}"#
+        #expect(try await Self.server().send("POST", "/v1/chat/completions", body).error == "404 model_not_found -")
+    }
+
+    @Test(arguments: ["/v1/tokenizer_info?model=talker", "/v1/lora-adapters?model=talker"])
+    func aGetNeverLoadsAModel(path: String) async throws {
+        #expect(try await Self.server().send("GET", path).error == "409 model_not_loaded model")
+    }
+
+    @Test func webSocketsAreRefusedInAWayThatClientsUnderstand() async throws {
+        let answer = try await Self.server().send("GET", "/v1/responses", headers: ["upgrade": "websocket"])
+        #expect(answer.status == 426)
+        #expect(answer.header("connection") == "close")
+    }
+}

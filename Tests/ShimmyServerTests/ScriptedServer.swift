@@ -1,0 +1,79 @@
+import HTTPTypes
+import Hummingbird
+import HummingbirdTesting
+import Logging
+import ShimmyChat
+import ShimmyCore
+import ShimmyHub
+import ShimmyJSON
+import ShimmyModels
+import ShimmyServer
+import ShimmyTestSupport
+
+/// The server's routes and middlewares in this process, with scripted models and without connections.
+struct ScriptedServer {
+    /// The names of the models, and how they load.
+    let models: [String: @Sendable () throws -> Backend]
+    var configuration = ServerConfiguration()
+
+    init(_ generator: ScriptedGenerator) { models = ["talker": { generator.backend() }] }
+
+    init(models: [String: @Sendable () throws -> Backend]) { self.models = models }
+
+    struct Answer {
+        let status: Int
+        let headers: HTTPFields
+        let body: String
+
+        var json: JSON { (try? JSON.parse(Array(body.utf8))) ?? .null }
+
+        /// The values of the stream's events.
+        var events: [JSON] { data.compactMap { try? JSON.parse(Array($0.utf8)) } }
+
+        /// The data lines of the stream, without their field name.
+        var data: [Substring] {
+            body.split(separator: "\n").filter { $0.hasPrefix("data: ") }.map { $0.dropFirst("data: ".count) }
+        }
+
+        /// Status, code and field of an error.
+        var error: String {
+            let error = json["error"]
+            return "\(status) \(error?["code"]?.stringValue ?? "-") \(error?["param"]?.stringValue ?? "-")"
+        }
+
+        func header(_ name: String) -> String? { HTTPField.Name(name).flatMap { headers[$0] } }
+    }
+
+    func post(_ path: String, _ body: JSON, headers: [String: String] = [:]) async throws -> Answer {
+        try await send("POST", path, String(decoding: body.serialized(), as: UTF8.self), headers: headers)
+    }
+
+    func send(_ method: String, _ path: String, _ body: String? = nil, headers: [String: String] = [:]) async throws -> Answer {
+        var fields: HTTPFields = [:]
+        if body != nil { fields[.contentType] = "application/json" }
+        for (name, value) in headers { fields[HTTPField.Name(name)!] = value }
+        let sent = fields
+        return try await application().test(.router) { client in
+            try await client.execute(
+                uri: path, method: HTTPRequest.Method(method)!, headers: sent, body: body.map { ByteBuffer(string: $0) }
+            ) { Answer(status: $0.status.code, headers: $0.headers, body: String(buffer: $0.body)) }
+        }
+    }
+
+    private func application() -> Application<ShimmyServer.Responder> {
+        let records = models.keys.sorted().map { name in
+            let kind: ModelKind = name.hasPrefix("embedder") ? .embedding : name.hasPrefix("judge") ? .reranker : .model
+            return ModelRecord(id: name, path: "/\(name)", source: .shimmy, kind: kind, sizeBytes: 1, modified: 0, shards: [])
+        }
+        let manager = ModelManager(
+            limits: .init(budget: 1000), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+            scan: { ModelCatalog(records: records) }, estimate: { _, _ in MemoryUse(weights: 1) }
+        ) { [models] record, _, _ in LoadedModel(backend: try models[record.id]!(), memory: MemoryUse(weights: 1)) }
+        return ShimmyServer.application(
+            configuration: configuration, models: manager,
+            hub: HubAccess(endpoint: HubEndpoint(environment: [:], home: "/nowhere") { _ in nil }, directory: "/nowhere", memory: 0),
+            contextLength: { _ in nil }, tokenizer: { _ in throw NoTokenizer() }, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    }
+
+    private struct NoTokenizer: Error {}
+}
