@@ -50,7 +50,7 @@ std::vector<common_json> described_trigger(const common_grammar_trigger &trigger
         entries.push_back(opening(trigger.value.substr(OPENING.size()), ""));
     } else {
         const auto known = known_patterns().find(trigger.value);
-        if (known == known_patterns().end()) throw std::invalid_argument("a grammar waits for an unknown pattern: " + trigger.value);
+        if (known == known_patterns().end()) throw std::invalid_argument("unknown pattern of a grammar trigger: " + trigger.value);
         for (const Opening &part : known->second) entries.push_back(opening(part.pattern, part.after));
     }
     return entries;

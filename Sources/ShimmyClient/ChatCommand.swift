@@ -37,9 +37,9 @@ package enum ChatCommand: Sendable, Equatable {
         case "/set": self = Self.set(rest)
         case "/system": self = rest.isEmpty ? .showSystem : .setSystem(Self.unquoted(rest))
         case "/show": self = Self.show(rest)
-        case "/save": self = rest.isEmpty ? .mistake("/save takes a name") : .save(rest)
+        case "/save": self = rest.isEmpty ? .mistake("/save needs a name") : .save(rest)
         case "/load": self = rest.isEmpty ? .sessions : .load(rest)
-        default: self = .mistake("there is no command \(word); /help lists them. A space before the slash makes it a message.")
+        default: self = .mistake("unknown command \(word); /help lists all commands. A space before the slash makes it a message.")
         }
     }
 
@@ -50,12 +50,12 @@ package enum ChatCommand: Sendable, Equatable {
             let (name, value) = split(rest)
             if name.isEmpty { return .showParameters }
             return value.isEmpty ? .unsetParameter(name: name) : .setParameter(name: name, value: value)
-        case "system": return rest.isEmpty ? .mistake("/set system takes a text, or \"\" for none") : .setSystem(unquoted(rest))
+        case "system": return rest.isEmpty ? .mistake("/set system needs a text, or \"\" for none") : .setSystem(unquoted(rest))
         case "verbose": return .setVerbose(true)
         case "quiet": return .setVerbose(false)
         case "hide-thinking": return .hideThinking(true)
         case "show-thinking": return .hideThinking(false)
-        case "format": return rest == "json" ? .setJSON(true) : .mistake("/set format takes json; /set no-format goes back")
+        case "format": return rest == "json" ? .setJSON(true) : .mistake("/set format accepts only json; /set no-format turns it off")
         case "no-format": return .setJSON(false)
         case "": return .showParameters
         default:

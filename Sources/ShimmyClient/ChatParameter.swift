@@ -18,18 +18,18 @@ package struct ChatParameter: Sendable {
     }
 
     package static let all = [
-        ChatParameter("temperature", .decimal(0...2), "0 always takes the likeliest token"),
-        ChatParameter("top_p", .decimal(0...1), "the likeliest tokens whose probability reaches this"),
-        ChatParameter("top_k", .integer(0...Int(Int32.max)), "this many of the likeliest tokens; 0 for all"),
-        ChatParameter("min_p", .decimal(0...1), "tokens with at least this part of the likeliest one's probability"),
-        ChatParameter("max_tokens", .integer(1...Int(Int32.max)), "the most tokens of an answer"),
+        ChatParameter("temperature", .decimal(0...2), "0 always takes the most likely token"),
+        ChatParameter("top_p", .decimal(0...1), "keeps the most likely tokens up to this total probability"),
+        ChatParameter("top_k", .integer(0...Int(Int32.max)), "keeps this number of the most likely tokens; 0 keeps all"),
+        ChatParameter("min_p", .decimal(0...1), "keeps tokens with at least this fraction of the highest probability"),
+        ChatParameter("max_tokens", .integer(1...Int(Int32.max)), "max tokens of an answer"),
         ChatParameter("seed", .integer(Int.min...Int.max), "makes answers repeatable"),
-        ChatParameter("stop", .texts(most: 4), "the answer ends before this text; several as a JSON array"),
-        ChatParameter("frequency_penalty", .decimal(-2...2), "against tokens by how often they came"),
-        ChatParameter("presence_penalty", .decimal(-2...2), "against tokens that came"),
-        ChatParameter("repeat_penalty", .decimal(0.01...100), "divides what speaks for tokens that came lately"),
+        ChatParameter("stop", .texts(most: 4), "text to stop before; several as a JSON array"),
+        ChatParameter("frequency_penalty", .decimal(-2...2), "penalizes tokens by their number of occurrences"),
+        ChatParameter("presence_penalty", .decimal(-2...2), "penalizes tokens that have occurred"),
+        ChatParameter("repeat_penalty", .decimal(0.01...100), "penalizes recent tokens; 1 for no penalty"),
         ChatParameter(
-            "reasoning_effort", .choice(["none", "minimal", "low", "medium", "high", "xhigh"]), "how much a model thinks before it answers"),
+            "reasoning_effort", .choice(["none", "minimal", "low", "medium", "high", "xhigh"]), "how much the model reasons before it answers"),
     ]
 
     private init(_ name: String, _ kind: Kind, _ meaning: String) {
@@ -40,7 +40,7 @@ package struct ChatParameter: Sendable {
 
     package static func named(_ name: String) throws(Refusal) -> ChatParameter {
         guard let parameter = all.first(where: { $0.name == name }) else {
-            throw Refusal(description: "there is no parameter \(name); there are \(all.map(\.name).joined(separator: ", "))")
+            throw Refusal(description: "there is no parameter \(name); the parameters are \(all.map(\.name).joined(separator: ", "))")
         }
         return parameter
     }

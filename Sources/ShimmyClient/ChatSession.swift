@@ -86,19 +86,19 @@ extension ChatSession {
     /// if it cannot be read. Returns the model of the saved conversation.
     package mutating func restore(_ saved: JSON) throws(Unreadable) -> String {
         guard saved["version"]?.intValue == 1, let model = saved["model"]?.stringValue, let messages = saved["messages"]?.arrayValue else {
-            throw Unreadable(description: "it is no saved session")
+            throw Unreadable(description: "the file is not a saved session")
         }
         var restored: [Message] = []
         for message in messages {
             guard let role = message["role"]?.stringValue.flatMap(Message.Role.init), let content = message["content"]?.stringValue else {
-                throw Unreadable(description: "message \(restored.count + 1) cannot be read")
+                throw Unreadable(description: "message \(restored.count + 1) of the session cannot be read")
             }
             restored.append(Message(role, content))
         }
         let parameters = saved["parameters"]?.objectValue ?? [:]
         for (name, value) in parameters {
             guard let parameter = try? ChatParameter.named(name), parameter.accepts(value) else {
-                throw Unreadable(description: "its parameter \(name) cannot be used")
+                throw Unreadable(description: "the session's parameter \(name) is not valid")
             }
         }
         (self.messages, self.parameters, system) = (restored, parameters, saved["system"]?.stringValue)

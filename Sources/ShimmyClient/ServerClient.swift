@@ -69,7 +69,7 @@ package struct ServerClient: Sendable {
                         continue
                     }
                     if data == Array("[DONE]".utf8) { return }
-                    guard let event = try? JSON.parse(data) else { throw ClientError.unreadable("an event is no JSON") }
+                    guard let event = try? JSON.parse(data) else { throw ClientError.unreadable("an event is not JSON") }
                     if event["error"] != nil { throw ClientError(status: nil, body: event) }
                     try await receive(event)
                 }
@@ -79,7 +79,7 @@ package struct ServerClient: Sendable {
         } catch let error as HTTPClientError where error == .cancelled {
             throw CancellationError()
         } catch let error where !(error is ClientError || error is CancellationError) {
-            throw ClientError.unreachable("\(address)", reason: "the connection broke")
+            throw ClientError.unreachable("\(address)", reason: "the connection was lost")
         }
     }
 
@@ -100,7 +100,7 @@ package struct ServerClient: Sendable {
         let response = try await execute(request, within: seconds)
         let body = try await Self.json(response)
         guard response.status == .ok else { throw ClientError(status: Int(response.status.code), body: body) }
-        guard let body else { throw ClientError.unreadable("it is no JSON") }
+        guard let body else { throw ClientError.unreadable("it is not JSON") }
         return body
     }
 
@@ -119,7 +119,7 @@ package struct ServerClient: Sendable {
 
     /// Returns the body of a response; nil if it is not JSON.
     private static func json(_ response: HTTPClientResponse) async throws -> JSON? {
-        guard let body = try? await response.body.collect(upTo: longestAnswer) else { throw ClientError.unreadable("it broke off") }
+        guard let body = try? await response.body.collect(upTo: longestAnswer) else { throw ClientError.unreadable("it ended too early") }
         return try? JSON.parse(Array(body.readableBytesView))
     }
 }

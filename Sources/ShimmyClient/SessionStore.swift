@@ -34,8 +34,8 @@ package struct SessionStore: Sendable {
     package func load(_ name: String) throws(PrivateFileError) -> JSON {
         let path = try path(name)
         guard FileManager.default.fileExists(atPath: path) else {
-            let known = names.isEmpty ? "none is saved" : "there are \(names.joined(separator: ", "))"
-            throw PrivateFileError(description: "there is no session \(name); \(known)")
+            let known = names.isEmpty ? "no sessions are saved" : "saved sessions: \(names.joined(separator: ", "))"
+            throw PrivateFileError(description: "there is no session named '\(name)'; \(known)")
         }
         guard let bytes = RegularFile.read(path, limit: Self.largestFile) else {
             throw PrivateFileError(description: "the session \(name) cannot be read, or has more than \(Self.largestFile) bytes")
@@ -48,7 +48,7 @@ package struct SessionStore: Sendable {
     private func path(_ name: String) throws(PrivateFileError) -> String {
         let isName = name.allSatisfy { $0.isLetter || $0.isNumber || "-_.".contains($0) } && name.first != "."
         guard !name.isEmpty, name.utf8.count <= Self.longestName, isName else {
-            throw PrivateFileError(description: "'\(name)' is no name: up to \(Self.longestName) letters, digits, '-', '_' and '.' are")
+            throw PrivateFileError(description: "'\(name)' is not a session name; use up to \(Self.longestName) letters, digits, '-', '_' and '.'")
         }
         return "\(directory)/\(name).json"
     }
@@ -63,7 +63,7 @@ package enum PrivateFile {
         do {
             try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         } catch {
-            throw PrivateFileError(description: "\(directory) cannot be made")
+            throw PrivateFileError(description: "\(directory) cannot be created")
         }
         guard create(temporary, bytes), rename(temporary, path) == 0 else {
             let reason = String(cString: strerror(errno))

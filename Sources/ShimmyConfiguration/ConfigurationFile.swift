@@ -20,7 +20,7 @@ package struct ConfigurationFile: Sendable {
     package init(text: String, path: String, paths: PathBase) {
         self.path = path
         guard text.utf8.count <= Self.largest else {
-            problems = [ConfigurationProblem(file: path, line: nil, path: "", message: "it is larger than a megabyte.")]
+            problems = [ConfigurationProblem(file: path, line: nil, path: "", message: "the file is larger than 1 MiB.")]
             return
         }
         do {
@@ -75,7 +75,7 @@ package struct ConfigurationFile: Sendable {
         }
         for (name, content) in root.object("model") ?? [:] {
             guard let content = content.objectValue else {
-                root.report("model", "each model has a table of its own, such as [model.\"\(name)\"].")
+                root.report("model", "each model needs its own table, such as [model.\"\(name)\"].")
                 continue
             }
             var reader = root.nested("model\u{1f}\(name)", content)
@@ -90,7 +90,7 @@ package struct ConfigurationFile: Sendable {
         let tables = Settings.tables.map(\.name) + ["model"]
         for key in root.object.keys where !tables.contains(key) {
             if let setting = Settings.all.first(where: { $0.key == key }) {
-                root.report(key, "it belongs into [\(setting.table)].")
+                root.report(key, "this key belongs in [\(setting.table)].")
             } else {
                 root.report(key, "there is no such table.\(Suggestion.text(for: key, among: tables))")
             }
@@ -101,7 +101,7 @@ package struct ConfigurationFile: Sendable {
         let keys = Settings.all.filter { $0.table == table }.map(\.key)
         for key in reader.object.keys where !keys.contains(key) {
             if let elsewhere = Settings.all.first(where: { $0.key == key }) {
-                reader.report(key, "it belongs into [\(elsewhere.table)].")
+                reader.report(key, "this key belongs in [\(elsewhere.table)].")
             } else {
                 let others = Settings.all.map(\.key)
                 reader.report(

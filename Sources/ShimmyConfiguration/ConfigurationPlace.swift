@@ -26,9 +26,9 @@ package enum ConfigurationPlace {
         guard let data = FileManager.default.contents(atPath: path) else {
             let isThere = FileManager.default.fileExists(atPath: path)
             return ConfigurationFile(
-                path: path, problem: isThere ? "it cannot be read." : "there is no such file; 'shimmy config init' writes one.")
+                path: path, problem: isThere ? "the file cannot be read." : "there is no such file; 'shimmy config init' writes one.")
         }
-        guard let text = String(validating: data, as: UTF8.self) else { return ConfigurationFile(path: path, problem: "it is not UTF-8 text.") }
+        guard let text = String(validating: data, as: UTF8.self) else { return ConfigurationFile(path: path, problem: "the file is not UTF-8 text.") }
         let folder = (absolute(path) as NSString).deletingLastPathComponent
         return ConfigurationFile(text: text, path: path, paths: PathBase(folder: folder, home: home))
     }

@@ -29,7 +29,7 @@ package enum SettingKind: Sendable, Equatable {
         case .integer(let range): "an integer from \(range.lowerBound) to \(range.upperBound)"
         case .port: "a port from 1 to 65535, or \"auto\""
         case .size: "a size: bytes, or a string such as \"500M\" or \"4G\""
-        case .time: "a time: seconds, a string such as \"5m\" or \"2h\", or -1 for ever"
+        case .time: "a duration: seconds, a string such as \"5m\" or \"2h\", or -1 for ever"
         case .choice(let words): "one of " + words.map { "\"\($0)\"" }.joined(separator: ", ")
         case .list: "a list of strings without commas"
         case .pathList: "a list of strings with paths"

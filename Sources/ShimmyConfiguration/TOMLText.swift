@@ -12,10 +12,10 @@ enum TOMLText {
             // The tables and values inside point into `table`.
             return withExtendedLifetime(table) { object(table) }
         } catch let error as TOMLParseError {
-            let message = error.description.split(separator: "\n").first.map(String.init) ?? "it is no TOML"
+            let message = error.description.split(separator: "\n").first.map(String.init) ?? "the file is not TOML"
             throw ConfigurationProblem(file: file, line: error.source.begin.line, path: "", message: message)
         } catch {
-            throw ConfigurationProblem(file: file, line: nil, path: "", message: "it is no TOML")
+            throw ConfigurationProblem(file: file, line: nil, path: "", message: "the file is not TOML")
         }
     }
 

@@ -31,7 +31,7 @@ struct TableReader {
     mutating func value<Value>(_ key: String, _ expectation: String, _ convert: (JSON) -> Value?) -> Value? {
         guard let json = object[key] else { return nil }
         if let value = convert(json) { return value }
-        report(key, "it takes \(expectation), not \(Self.shown(json)).")
+        report(key, "it must be \(expectation), not \(Self.shown(json)).")
         return nil
     }
 
@@ -63,7 +63,7 @@ struct TableReader {
         switch json {
         case .object(let object): object["toml"]?.stringValue ?? "a table"
         case .array: "a list"
-        default: json.text.count <= 60 ? json.text : "a longer text"
+        default: json.text.count <= 60 ? json.text : "a long text"
         }
     }
 }

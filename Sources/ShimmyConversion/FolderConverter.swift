@@ -59,7 +59,7 @@ package struct FolderConverter {
     // MARK: Planning
 
     private func plan() throws(ConversionError) -> (metadata: [(String, MetadataValue)], tensors: [Planned]) {
-        guard let className = folder.className else { throw ConversionError("config.json does not say what the model is") }
+        guard let className = folder.className else { throw ConversionError("config.json does not name the model's class") }
         let family = try ModelFamily.of(className: className)
         let tokenizer = try TokenizerConverter(
             folder, tokenCount: family.architecture.hasPrefix("gemma") ? nil : folder.config["vocab_size"]?.intValue)
@@ -87,8 +87,10 @@ package struct FolderConverter {
                 planned.append(try plan(target, tensor, type, transform, file.file))
             }
         }
-        guard !planned.isEmpty else { throw ConversionError("\(folder.path) holds no weights") }
-        guard Set(planned.map(\.entry.name)).count == planned.count else { throw ConversionError("two tensors have the same meaning") }
+        guard !planned.isEmpty else { throw ConversionError("\(folder.path) contains no weights") }
+        guard Set(planned.map(\.entry.name)).count == planned.count else {
+            throw ConversionError("two tensors would have the same name after the conversion")
+        }
         for (name, values) in try family.extra(config) {
             planned.append(Planned(entry: .init(name: name, shape: [values.count], type: .f32), source: nil, values: values))
         }
@@ -101,12 +103,12 @@ package struct FolderConverter {
         var shape = tensor.shape
         guard !shape.isEmpty, !shape.contains(0) else { throw ConversionError("the tensor \(name) is empty") }
         if let rows = transform.rows {
-            guard rows <= shape[0] else { throw ConversionError("the tensor \(name) has \(shape[0]) rows, the tokenizer \(rows) tokens") }
+            guard rows <= shape[0] else { throw ConversionError("the tensor \(name) has \(shape[0]) rows, but the tokenizer has \(rows) tokens") }
             shape[0] = rows
         }
         guard tensor.range.count / tensor.shape[0] <= Self.longestRow else { throw ConversionError("the rows of the tensor \(name) are too long") }
         if let heads = transform.rotaryHeads, heads > shape[0] || shape[0] % (2 * heads) != 0 {
-            throw ConversionError("the tensor \(name) does not divide into \(heads) heads")
+            throw ConversionError("the rows of the tensor \(name) cannot be divided into \(heads) heads")
         }
         // Norms and biases are stored as F32, which is exact. Matrices keep their type, except that F32 becomes F16, which halves their size.
         let staysExact = shape.count == 1 || Self.addedTensors.contains(name)

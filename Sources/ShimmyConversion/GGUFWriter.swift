@@ -35,7 +35,7 @@ struct GGUFWriter {
         let (header, size) = Self.header(metadata, tensors)
         guard size <= Self.largestFile else { throw ConversionError("the converted file would have \(size) bytes") }
         if let freeBytes, size > freeBytes {
-            throw ConversionError("\((path as NSString).deletingLastPathComponent) has room for \(freeBytes) bytes, and \(size) are needed")
+            throw ConversionError("\((path as NSString).deletingLastPathComponent) has \(freeBytes) bytes free, but \(size) are needed")
         }
         guard let handle = UnfinishedFiles.create(path) else { throw ConversionError("\(path) cannot be written") }
         self.handle = handle

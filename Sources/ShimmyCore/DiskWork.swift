@@ -5,7 +5,7 @@ import Synchronization
 package final class DiskWork: Sendable {
     /// The disk did not answer, so that the work has no result.
     package struct NoAnswer: Error, Equatable, CustomStringConvertible {
-        package let description = "the disk does not answer"
+        package let description = "the disk does not respond"
 
         package init() {}
     }

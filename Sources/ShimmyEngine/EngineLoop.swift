@@ -144,7 +144,7 @@ final class EngineLoop<Runner: ModelRunner> {
             $0.refusedChunks += computed.refused
         }
         logger.error(
-            "a step failed",
+            "step failed",
             metadata: [
                 "error": "\(error)", "failed_runs": "\(computed.failedRuns)", "refused_chunks": "\(computed.refused)",
                 "failed_sequences": "\(computed.results.count { $0.failure != nil })",
@@ -155,7 +155,7 @@ final class EngineLoop<Runner: ModelRunner> {
     private func checkBooks() {
         if scheduler.isConsistent { return }
         shared.count { $0.inconsistencies += 1 }
-        logger.error("the cache's books are inconsistent; the cache is emptied", metadata: ["cells_used": "\(scheduler.cellsUsed)"])
+        logger.error("cache bookkeeping is inconsistent; emptying the cache", metadata: ["cells_used": "\(scheduler.cellsUsed)"])
         for operation in scheduler.emptyCache() { runner.perform(operation) }
     }
 
@@ -273,7 +273,7 @@ final class EngineLoop<Runner: ModelRunner> {
                 forget(id)
             case .failed(let id, let reason):
                 shared.count { $0.failedSequences += 1 }
-                logger.error("a sequence failed", metadata: ["sequence": "\(id.rawValue)", "reason": "\(reason)"])
+                logger.error("sequence failed", metadata: ["sequence": "\(id.rawValue)", "reason": "\(reason)"])
                 streams[id]?.value?.fail(EngineError(reason))
                 forget(id)
             }

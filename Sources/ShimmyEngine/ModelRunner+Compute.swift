@@ -21,11 +21,11 @@ extension RunnerLimits {
         }
         if !(0..<chunk.tokens.count).contains(chunk.drafts) { return "\(chunk.drafts) drafts in a chunk of \(chunk.tokens.count) tokens" }
         if let scores = chunk.scores, scores.firstRow < 0 || scores.tokens.count > chunk.tokens.count - scores.firstRow {
-            return "scores of rows that the chunk does not have"
+            return "scores for rows that the chunk does not have"
         }
-        if batch.tokenCount + chunk.tokens.count > batchTokens { return "more than the \(batchTokens) tokens of a batch" }
+        if batch.tokenCount + chunk.tokens.count > batchTokens { return "the batch has more than \(batchTokens) tokens" }
         let outputCount = batch.outputCount + Batch(chunks: [chunk]).outputCount
-        return outputCount > outputs ? "more than the \(outputs) outputs of a batch" : nil
+        return outputCount > outputs ? "the batch has more than \(outputs) outputs" : nil
     }
 }
 
@@ -64,7 +64,7 @@ extension ModelRunner {
             if let obstacle = limits.obstacle(to: chunk, joining: accepted) {
                 computed.refused += 1
                 computed.error = "\(chunk.sequence): \(obstacle)"
-                computed.results[index] = ChunkResult(failure: "the step was planned wrong: \(obstacle)")
+                computed.results[index] = ChunkResult(failure: "the scheduler planned an invalid step: \(obstacle)")
             } else {
                 accepted.chunks.append(chunk)
                 indices.append(index)

@@ -9,7 +9,7 @@ package struct EngineError: Error, Sendable, Equatable, CustomStringConvertible 
 
     /// The constraint allows no token although the text is incomplete. In most cases the grammar is so ambiguous that the engine does not follow
     /// all readings of the text.
-    package static let noContinuation = EngineError("nothing that the answer's grammar or schema allows can follow; it may be too ambiguous")
+    package static let noContinuation = EngineError("no token can continue the answer under its grammar or schema, which may be too ambiguous")
 }
 
 /// A delivery of a `TokenStream`: all tokens since the last one.

@@ -81,7 +81,7 @@ struct FileDownload: Sendable {
             guard response.status == .partialContent || wanted == 0..<file.size else { throw RangesIgnored() }
             for try await buffer in response.body {
                 guard buffer.readableBytes <= whole.upperBound - position else {
-                    throw HubError.unreadable("\(file.path) is longer than it should be")
+                    throw HubError.unreadable("\(file.path) is longer than its listed size")
                 }
                 let count = buffer.readableBytes
                 try await write(buffer, at: position, to: partial)
@@ -98,7 +98,7 @@ struct FileDownload: Sendable {
         try await client.retry.run(file.path) { () async throws -> Void? in
             var position = 0
             for try await buffer in try await client.bytes(of: file, in: repository, commit: commit, range: nil).body {
-                guard buffer.readableBytes <= file.size - position else { throw HubError.unreadable("\(file.path) is longer than it should be") }
+                guard buffer.readableBytes <= file.size - position else { throw HubError.unreadable("\(file.path) is longer than its listed size") }
                 try await write(buffer, at: position, to: partial)
                 position += buffer.readableBytes
                 // Another attempt starts from the beginning. Bytes that were already reported are not reported again.

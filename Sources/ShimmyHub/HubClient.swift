@@ -44,14 +44,14 @@ package struct HubClient: Sendable {
     package func files(of address: HubAddress) async throws -> (commit: String, files: [HubFile]) {
         let repository = "\(endpoint.url)/api/models/\(address.repository)"
         let facts = try await json("\(repository)/revision/\(Self.encoded(address.revision))", of: address.repository).body
-        guard let commit = facts["sha"]?.stringValue, HubAddress.isName(commit) else { throw HubError.unreadable("the revision names no commit") }
+        guard let commit = facts["sha"]?.stringValue, HubAddress.isName(commit) else { throw HubError.unreadable("the revision has no commit hash") }
         var files: [HubFile] = []
         var page: String? = "\(repository)/tree/\(commit)?recursive=true"
         var pages = 0
         while let url = page, pages < Self.mostPages {
             pages += 1
             let (body, next) = try await json(url, of: address.repository)
-            guard let entries = body.arrayValue else { throw HubError.unreadable("the list of files is no list") }
+            guard let entries = body.arrayValue else { throw HubError.unreadable("the list of files is not an array") }
             files += try entries.compactMap(HubFile.read)
             guard files.count <= Self.mostFiles else { throw HubError.unreadable("it lists more than \(Self.mostFiles) files") }
             page = next
@@ -92,7 +92,7 @@ package struct HubClient: Sendable {
         guard response.status == .ok else { throw Self.fault(response, name, url) }
         do {
             let body = try await response.body.collect(upTo: Self.longestAnswer)
-            guard let json = try? JSON.parse(Array(body.readableBytesView)) else { throw HubError.unreadable("it is no JSON") }
+            guard let json = try? JSON.parse(Array(body.readableBytesView)) else { throw HubError.unreadable("it is not JSON") }
             return (json, next(response.headers["link"]))
         } catch is NIOTooManyBytesError {
             throw HubError.unreadable("it is longer than \(Self.longestAnswer) bytes")

@@ -23,23 +23,24 @@ package enum HubError: Error, Equatable, CustomStringConvertible {
 
     package var description: String {
         switch self {
-        case .badAddress(let text): "'\(text)' names no repository; it takes USER/REPO, with :QUANTIZATION, /FILE or @REVISION after it"
-        case .offline: "the hub is not asked in offline mode (HF_HUB_OFFLINE)"
-        case .unauthorized(let name): "\(name) is private, gated or does not exist; set HF_TOKEN to a token that may read it"
+        case .badAddress(let text): "'\(text)' is not a repository; use USER/REPO, optionally followed by :QUANTIZATION, /FILE or @REVISION"
+        case .offline: "the hub is not available in offline mode; unset HF_HUB_OFFLINE to use it"
+        case .unauthorized(let name): "\(name) is private, gated or does not exist; set HF_TOKEN to a token with access to it"
         case .notFound(let name): "\(name) does not exist on the hub"
-        case .rateLimited(let seconds): "the hub takes no more requests for \(seconds) s; set HF_TOKEN for a higher limit"
+        case .rateLimited(let seconds): "the hub's rate limit is reached; retry in \(seconds) s, or set HF_TOKEN for a higher limit"
         case .unexpectedStatus(let status, let url): "the hub answered \(status) for \(url)"
         case .unreadable(let what): "the hub's answer cannot be read: \(what)"
-        case .noModel(let name): "\(name) holds neither GGUF nor SafeTensors files"
+        case .noModel(let name): "\(name) contains neither GGUF nor SafeTensors files"
         case .noQuantization(let wanted, let available):
-            "there is no \(wanted); " + (available.isEmpty ? "no file's name tells a quantization" : "there are \(available.joined(separator: ", "))")
+            "there is no \(wanted); "
+                + (available.isEmpty ? "no file name contains a quantization" : "available: \(available.joined(separator: ", "))")
         case .tooLarge(let name, let needed, let available):
-            "even the smallest of \(name) needs about \(Self.gigabytes(needed)) of memory, and \(Self.gigabytes(available)) may be used;"
-                + " name a quantization to fetch it all the same"
-        case .diskFull(let path, let needed, let free): "\(path) has room for \(free) bytes, and \(needed) more are needed"
-        case .wrongHash(let file, let expected, let found): "\(file) was damaged on its way: its hash is \(found), not \(expected)"
-        case .interrupted(let file, let reason): "\(file) could not be fetched: \(reason); what has arrived is kept for another try"
-        case .busy(let file): "\(file) is being fetched by another pull"
+            "even the smallest model of \(name) needs about \(Self.gigabytes(needed)) of memory, but only \(Self.gigabytes(available)) are available;"
+                + " name a quantization to pull it anyway"
+        case .diskFull(let path, let needed, let free): "\(path) has \(free) bytes free, but \(needed) are needed"
+        case .wrongHash(let file, let expected, let found): "\(file) was damaged during the download: its hash is \(found), expected \(expected)"
+        case .interrupted(let file, let reason): "\(file) could not be downloaded: \(reason); the downloaded part is kept for the next attempt"
+        case .busy(let file): "another pull is downloading \(file)"
         case .cannotWrite(let path, let reason): "\(path) cannot be written: \(reason)"
         }
     }

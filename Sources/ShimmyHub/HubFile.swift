@@ -33,7 +33,7 @@ extension HubFile {
         let large = json["lfs"].flatMap { $0["oid"]?.stringValue == nil ? nil : Optional($0) }
         guard let hash = (large ?? json)["oid"]?.stringValue, let told = (large ?? json)["size"] else { return nil }
         guard let size = told.intValue, (0...HubFile.mostBytes).contains(size) else {
-            throw .unreadable("the size of \(path) is \(told.text)")
+            throw .unreadable("the size of \(path) is not valid: \(told.text)")
         }
         return HubFile(path: path, size: size, hash: large == nil ? .gitBlob(hash.lowercased()) : .sha256(hash.lowercased()))
     }

@@ -77,7 +77,7 @@ package struct ModelPuller: Sendable {
         let owned = OwnedDirectory(directory)
         for file in missing {
             if let place = owned.strangePlace(of: "\(folder)/\(file.path)") {
-                throw .cannotWrite("\(folder)/\(file.path)", reason: "it is \(place), which is not in \(directory)")
+                throw .cannotWrite("\(folder)/\(file.path)", reason: "it leads to \(place), outside \(directory)")
             }
         }
         let needed = missing.reduce(0) { $0.saturated(adding: $1.size - Self.arrived($1, in: folder)) }
@@ -123,7 +123,7 @@ package struct ModelPuller: Sendable {
         do {
             try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         } catch {
-            throw .cannotWrite(path, reason: "the directory cannot be made")
+            throw .cannotWrite(path, reason: "the directory cannot be created")
         }
     }
 

@@ -36,7 +36,7 @@ package struct RetryPolicy: Sendable {
     package func run<Value>(_ name: String, _ attempt: () async throws -> Value?) async throws -> Value {
         var pause = pause
         for left in (0..<tries).reversed() {
-            var fault = PassingFault(.interrupted(name, reason: "the connection was cut"))
+            var fault = PassingFault(.interrupted(name, reason: "the connection was lost"))
             do {
                 if let value = try await attempt() { return value }
             } catch let passing as PassingFault {
@@ -54,6 +54,6 @@ package struct RetryPolicy: Sendable {
             try await Task.sleep(for: .seconds(max(Double(asked), pause)))
             pause = min(pause * 2, longestPause)
         }
-        throw HubError.interrupted(name, reason: "it was not asked for")
+        throw HubError.interrupted(name, reason: "it was not requested")
     }
 }

@@ -35,7 +35,7 @@ package enum LlamaBackend {
         if message.isEmpty || message.allSatisfy({ $0 == "." }) { return }  // progress dots
         switch level {
         case GGML_LOG_LEVEL_ERROR: logger.error("llama.cpp", metadata: ["message": "\(message)"])
-        case GGML_LOG_LEVEL_WARN: logger.debug("llama.cpp warns", metadata: ["message": "\(message)"])
+        case GGML_LOG_LEVEL_WARN: logger.debug("llama.cpp warning", metadata: ["message": "\(message)"])
         default: logger.trace("llama.cpp", metadata: ["message": "\(message)"])
         }
     }

@@ -159,7 +159,7 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
         let format = LlamaAnswerFormat(prompt)
         let hasSchemas = request["tools"] != nil || request["response_schema"] != nil
         guard let text = Self.take(cchat_prompt_describe(prompt)), let result = try? JSON.parse(text) else {
-            throw ChatTemplateError("the chat template gave a text that is not UTF-8")
+            throw ChatTemplateError("the chat template returned text that is not UTF-8")
         }
         if let limit = Self.limit(exceededBy: result) { throw ChatTemplateError("the prompt takes more than the limit of \(limit) bytes") }
         var rendered = Self.prompt(result, format)

@@ -33,7 +33,7 @@ package final class LlamaEmbedder: EmbeddingRunner {
     /// Creates a context.
     /// Throws `LlamaError` if the model has no pooling, or if `llama_init_from_model` returns NULL, usually because memory is insufficient.
     package init(model: LlamaModel, contextLength: Int? = nil, threads: Int? = nil) throws {
-        guard let pooling = Self.pooling(of: model) else { throw LlamaError(description: "the model makes no vectors of texts") }
+        guard let pooling = Self.pooling(of: model) else { throw LlamaError(description: "the model does not create embeddings") }
         let shape = EngineShape.embedding(contextLength: contextLength, trained: model.trainedContextLength)
         let batchTokens = shape.batchTokens
         let threads = Int32(threads ?? ProcessorTopology.physicalCores)
@@ -49,7 +49,7 @@ package final class LlamaEmbedder: EmbeddingRunner {
         parameters.embeddings = true
         parameters.no_perf = true
         guard let context = llama_init_from_model(model.pointer, parameters) else {
-            throw LlamaError(description: "llama.cpp cannot make a context of \(batchTokens) tokens; its log says why")
+            throw LlamaError(description: "llama.cpp cannot create a context of \(batchTokens) tokens; its log says why")
         }
         self.model = model
         self.context = context

@@ -86,7 +86,7 @@ package final class LlamaModel: @unchecked Sendable {
     /// The reason why this kind of model cannot generate text; nil if it can. llama.cpp would terminate the process instead of reporting it.
     package var generationObstacle: String? {
         if llama_model_has_encoder(pointer) { return "encoder-decoder models are not supported" }
-        if !llama_model_has_decoder(pointer) { return "it only encodes" }
+        if !llama_model_has_decoder(pointer) { return "encoder-only models are not supported" }
         if llama_model_is_diffusion(pointer) { return "diffusion models are not supported" }
         return nil
     }

@@ -76,7 +76,7 @@ package final class LlamaRunner: ModelRunner {
         // Load adapters before the context is created: its graphs reserve room for the adapters that exist at that time.
         adapters = try options.adapters.map { try LlamaAdapter(path: $0, model: model) }
         guard let context = llama_init_from_model(model.pointer, parameters) else {
-            throw LlamaError(description: "llama.cpp cannot make a context of \(shape.contextLength) tokens; its log says why")
+            throw LlamaError(description: "llama.cpp cannot create a context of \(shape.contextLength) tokens; its log says why")
         }
         self.model = model
         let vocabulary = model.vocabulary

@@ -27,10 +27,10 @@ package struct AdapterPlan: Sendable, Equatable {
         var files: Set<String> = []
         for adapter in candidates where files.insert(FileFacts.realPath(adapter.path)).inserted {
             var problem = weights.problem(of: adapter)
-            if problem == nil, adapters.contains(where: { $0.name == adapter.name }) { problem = "another adapter has its name" }
+            if problem == nil, adapters.contains(where: { $0.name == adapter.name }) { problem = "another adapter has the same name" }
             let size = FileFacts(path: adapter.path)?.sizeBytes ?? 0
             if problem == nil, !adapter.isRequired, adapters.count >= Self.mostFound || size > room {
-                problem = "there are too many adapters for this model; one that is given with --lora comes first"
+                problem = "there are too many adapters for this model; adapters given with --lora are loaded first"
             }
             if let problem {
                 if adapter.isRequired { throw AdapterError(adapter: adapter.name, reason: problem) }
@@ -80,14 +80,14 @@ struct AdapterFit {
     }
 
     func problem(of adapter: GGUFHeader) -> String? {
-        guard adapter.metadata["general.type"]?.stringValue == "adapter" else { return "it is no adapter" }
-        guard adapter.metadata["adapter.type"]?.stringValue == "lora" else { return "it is no LoRA adapter" }
+        guard adapter.metadata["general.type"]?.stringValue == "adapter" else { return "it is not an adapter" }
+        guard adapter.metadata["adapter.type"]?.stringValue == "lora" else { return "it is not a LoRA adapter" }
         guard let its = adapter.architecture, its == architecture else {
-            return "it is for models of the architecture \(adapter.architecture ?? "nothing"), and the model is \(architecture ?? "unknown")"
+            return "it is for the architecture \(adapter.architecture ?? "unknown"), but the model's architecture is \(architecture ?? "unknown")"
         }
         switch adapter.metadata["adapter.lora.alpha"] {
         case nil, .float?: break
-        default: return "its alpha is no 32-bit number"
+        default: return "its alpha is not a 32-bit float"
         }
         if adapter.metadata["adapter.alora.invocation_tokens"] != nil { return "activated LoRA (aLoRA) is not supported" }
         return tensorProblem(adapter.tensors)
@@ -101,21 +101,23 @@ struct AdapterFit {
             } else if tensor.name.hasSuffix(".lora_b") {
                 pairs[String(tensor.name.dropLast(7)), default: (nil, nil)].b = tensor
             } else if !tensor.name.hasSuffix("_norm.weight") {
-                return "it has a tensor \(tensor.name), which is no part of a LoRA adapter"
+                return "it has a tensor \(tensor.name), which is not part of a LoRA adapter"
             }
         }
         if pairs.isEmpty { return "it has no tensors" }
         for (name, pair) in pairs.sorted(by: { $0.key < $1.key }) {
-            guard let a = pair.a, let b = pair.b else { return "its tensor \(name) has one half only" }
+            guard let a = pair.a, let b = pair.b else { return "its tensor \(name) has only one of its two halves" }
             guard let weight = weights[name] else { return "the model has no tensor \(name)" }
             // Without `output.weight`, this tensor is also the model's output layer. llama.cpp applies the adapter to both uses, but its halves
             // fit only one.
-            if name == Self.table, weights["output.weight"] == nil { return "the model's table of tokens is its output too, and cannot be adapted" }
+            if name == Self.table, weights["output.weight"] == nil {
+                return "the model's token embedding table is also its output layer, so it cannot be adapted"
+            }
             guard Self.fits(a, b, weight, isTable: name.hasSuffix(Self.table)) else {
-                return "its tensor \(name) has another shape than the model's"
+                return "the shape of its tensor \(name) does not match the model's tensor"
             }
             guard Self.types.contains(a.type.name), Self.types.contains(b.type.name), weight.type.name != "NVFP4" else {
-                return "its tensor \(name) is of a type that cannot be used"
+                return "its tensor \(name) has an unsupported type"
             }
         }
         return nil

@@ -28,11 +28,12 @@ package struct AliasFile: Sendable {
             name.allSatisfy { $0.isLetter || $0.isNumber || "-_.:/@+".contains($0) } && name.first.map { $0.isLetter || $0.isNumber } ?? false
         guard isName, name.utf8.count <= Self.longestName else {
             throw Refusal(
-                description: "'\(name)' is no name: it begins with a letter or digit, and has '-', '_', '.', ':', '/', '@' and '+' beside those")
+                description: "'\(name)' is not a valid alias; use letters, digits, '-', '_', '.', ':', '/', '@' and '+', with a letter or digit "
+                    + "first")
         }
         var all = try read()
         all[name] = .string(model)
-        guard all.count <= Self.most else { throw Refusal(description: "there are \(Self.most) aliases already") }
+        guard all.count <= Self.most else { throw Refusal(description: "there are already \(Self.most) aliases, which is the max") }
         try write(all)
     }
 
@@ -49,7 +50,7 @@ package struct AliasFile: Sendable {
     private func read() throws(Refusal) -> JSONObject {
         guard FileManager.default.fileExists(atPath: path) else { return [:] }
         guard let data = RegularFile.read(path, limit: Self.largestFile), let object = (try? JSON.parse(data))?.objectValue else {
-            throw Refusal(description: "\(path) is damaged: it should be a JSON object of names")
+            throw Refusal(description: "\(path) is damaged: it must be a JSON object of aliases and model names")
         }
         return object
     }

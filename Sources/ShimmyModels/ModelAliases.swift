@@ -31,13 +31,13 @@ struct ModelAliases: Sendable {
         var (name, visited) = (alias, Set<String>())
         while let next = aliases[name] {
             guard visited.insert(name).inserted else {
-                problem = "it leads to itself"
+                problem = "it refers to itself"
                 return nil
             }
             if aliases[ModelCatalog.normalized(next)] == nil, let record = resolve(next) { return record.id }
             name = ModelCatalog.normalized(next)
         }
-        problem = "it leads to \(aliases[alias] ?? alias), which is no model's name or that of several"
+        problem = "it refers to \(aliases[alias] ?? alias), which is not the name of exactly one model"
         return nil
     }
 

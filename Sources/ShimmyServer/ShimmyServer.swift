@@ -103,7 +103,7 @@ package struct ShimmyServer: Service {
                                     try await other.run()
                                 } catch {
                                     logger.info(
-                                        "address not listened to", metadata: ["address": "\(other.configuration.address)", "error": "\(error)"])
+                                        "cannot listen on address", metadata: ["address": "\(other.configuration.address)", "error": "\(error)"])
                                 }
                             }
                         }

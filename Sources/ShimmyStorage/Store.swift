@@ -205,7 +205,7 @@ package final class Store: Sendable {
                 try String.fetchAll(database, sql: "SELECT id FROM record WHERE status = 'queued' ORDER BY serial")
             )
         }
-        if failed > 0 { logger.warning("responses were interrupted by a restart", metadata: ["count": "\(failed)"]) }
+        if failed > 0 { logger.warning("responses interrupted by a restart", metadata: ["count": "\(failed)"]) }
         queuedIDs.withLock { $0 = queued }
     }
 
@@ -216,14 +216,14 @@ package final class Store: Sendable {
             if case .closed(reason, _) = state { return false }
             return true
         }
-        if isNews { logger.error("nothing can be kept", metadata: ["reason": "\(reason)", "database": "\(place.file)"]) }
+        if isNews { logger.error("storage cannot be used", metadata: ["reason": "\(reason)", "database": "\(place.file)"]) }
         return reason
     }
 
     private func setAside() throws {
         guard let name = place.setAside(at: now()) else { throw StorageError.unavailable("the damaged database \(place.file) cannot be renamed") }
         logger.critical(
-            "the database was damaged: it has been set aside, and a new one begun", metadata: ["damaged": "\(name)", "database": "\(place.file)"])
+            "database damaged: set aside and replaced by a new one", metadata: ["damaged": "\(name)", "database": "\(place.file)"])
     }
 
     /// Converts an error. Replaces a damaged database, unless another caller has already done so.

@@ -128,4 +128,4 @@ def test_the_command_converts_and_quantizes(folder, tmp_path):
     assert run(home, "convert", "plain").returncode == 64
     assert run(home, "convert", "nothing").returncode == 3
     again = run(home, "convert", str(folder), "--quantize", "Q8_0")
-    assert again.returncode == 64 and "there already" in again.stderr
+    assert again.returncode == 64 and "already exists" in again.stderr

@@ -91,7 +91,7 @@ def test_a_model_and_one_on_top_of_it_are_converted_together(home, tmp_path):
     with Server(home, "--config", str(path)) as server:
         loads = [Load(server, model) for model in ("smol", "wide")]
         assert [load.result().status for load in loads] == [200, 200]
-        assert logged(server, "converting a model") == 1 and len(converted(home)) == 1
+        assert logged(server, "converting model") == 1 and len(converted(home)) == 1
         for model in ("smol", "wide"):
             body = {"model": model, "prompt": "The capital of France is", "max_tokens": 4, "temperature": 0}
             assert "Paris" in server.request("POST", "/v1/completions", body).json["choices"][0]["text"]
@@ -113,7 +113,7 @@ def test_what_is_edited_is_converted_anew(home, folder):  # noqa: F811
         assert first != "smol-0123456789abcdef.gguf"
         try:
             file.write_text(json.dumps({**json.loads(before), "chat_template": "<{{ messages[0].content }}>"}))
-            wait_until(lambda: logged(server, "the files of a loaded model changed") == 1, "a change")
+            wait_until(lambda: logged(server, "model files changed") == 1, "a change")
             assert rendered(server, "smol", ("user", "Hi")) == "<Hi>"
             [second, other] = converted(home)
             assert second != first and other == "smol-other-0123456789abcdef.gguf"
@@ -132,10 +132,10 @@ def test_settings_that_change_during_a_load_are_taken(home, tmp_path):
         begun(server)
         path.write_text("[model.smol]\ncontext = 512\n")
         assert load.result().status == 200
-        wait_until(lambda: logged(server, "read the configuration") == 1, "a reload")
+        wait_until(lambda: logged(server, "configuration reloaded") == 1, "a reload")
         body = {"model": "smol", "prompt": "Hi", "max_tokens": 1}
         assert server.request("POST", "/v1/completions", body).status == 200
-        assert context(server) == 512 and logged(server, "loaded a model") == 2
+        assert context(server) == 512 and logged(server, "model loaded") == 2
 
 
 def test_a_load_that_a_request_waits_for_is_not_stopped(home):
@@ -159,7 +159,7 @@ def test_a_load_is_stopped_when_its_model_is_to_be_freed(home, stream):
             answer.assert_error(503, None, "model_load_stopped", "server_error")
             assert int(answer.headers["retry-after"]) > 0
         assert status(server, "smol") is None and converted(home) == []
-        assert logged(server, "could not load a model") == 0
+        assert logged(server, "model load failed") == 0
         assert server.chat(model="smol").status == 200, "it comes when it is asked for again"
 
 
@@ -174,9 +174,9 @@ def assert_ends(server, home):
 
 def test_a_preload_ends_with_the_server(home):
     with Server(home, "--preload", "--model", "smol") as server:
-        wait_until(lambda: logged(server, "converting a model") == 1, "the load's begin")
+        wait_until(lambda: logged(server, "converting model") == 1, "the load's begin")
         assert_ends(server, home)
-        assert logged(server, "could not preload") == 0
+        assert logged(server, "model preload failed") == 0
 
 
 def test_a_load_ends_with_the_server(home):

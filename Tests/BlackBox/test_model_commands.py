@@ -70,7 +70,7 @@ def test_ps_shows_work_as_it_is_done(own, busy):
         row = re.split(r"  +", told(run(own, "ps", SHIMMY_HOST=host)).splitlines()[1].strip())
         assert row[5] == "1" and float(row[6]) > 0
         refused = run(own, "stop", "--host", host, MODEL)
-        assert refused.returncode == 1 and "is answering requests" in refused.stderr
+        assert refused.returncode == 1 and "has running or pending requests" in refused.stderr
         dialogue.type("\x03")
         dialogue.expect_prompt()
 
@@ -117,7 +117,7 @@ def test_list_knows_that_models_which_share_an_engine_are_loaded(own):
 def test_a_name_of_several_models_is_answered_with_their_names(own, busy):
     for maker in ("one", "two"):
         put_model(own / f"data/models/{maker}/Tiny-GGUF/Tiny-Q4_1.gguf")
-    words = "the name Tiny-GGUF may mean one/Tiny-GGUF:Q4_1, two/Tiny-GGUF:Q4_1; say which"
+    words = "the name Tiny-GGUF matches several models: one/Tiny-GGUF:Q4_1, two/Tiny-GGUF:Q4_1; use a full name"
     wrong = run(own, "show", "Tiny-GGUF")
     assert wrong.returncode == 3 and words in wrong.stderr
     assert words in busy.chat(model="Tiny-GGUF").assert_error(404, None, "model_not_found")
@@ -209,7 +209,7 @@ def test_rm_refuses_what_is_others(own, tmp_path):
     theirs = put_model(shelf / "theirs.gguf")
     studio = put_model(own / ".lmstudio/models/maker/repo/studio-Q4_1.gguf")
     refused = run(own, "rm", "--yes", "--model-dir", str(shelf), "theirs")
-    assert refused.returncode == 1 and "a directory of yours" in refused.stderr and str(theirs) in refused.stderr
+    assert refused.returncode == 1 and "one of your own directories" in refused.stderr and str(theirs) in refused.stderr
     refused = run(own, "rm", "--yes", "maker/repo:Q4_1")
     assert refused.returncode == 1 and "LM Studio" in refused.stderr
     # `rm` takes only names, not paths.
@@ -271,7 +271,7 @@ def test_rm_of_a_loaded_model(own, busy):
     with Dialogue(own, "--host", host, "--set", "temperature=0", "second") as dialogue:
         dialogue.begin_long_answer()
         refused = run(own, "rm", "--yes", "--host", host, "second")
-        assert refused.returncode == 1 and "is answering requests" in refused.stderr
+        assert refused.returncode == 1 and "has running or pending requests" in refused.stderr
         assert (own / "data/models/second.gguf").exists()
         dialogue.type("\x03")
         dialogue.expect_prompt()
@@ -346,7 +346,7 @@ def test_cp_refuses_names(own, name):
 
 def test_aliases(own, busy):
     assert "There are no aliases" in told(run(own, "alias"))
-    assert told(run(own, "alias", f"gpt-4o={MODEL}")) == f"gpt-4o is {MODEL}.\n"
+    assert told(run(own, "alias", f"gpt-4o={MODEL}")) == f"gpt-4o is an alias of {MODEL}.\n"
     host = f"127.0.0.1:{busy.port}"
     answer = busy.chat(model="gpt-4o")
     assert answer.status == 200 and answer.json["model"] == "gpt-4o"
@@ -389,7 +389,7 @@ def test_a_server_notices_aliases_that_nobody_tells_it_of(own, busy):
     "alias, code, words",
     [
         (f"second={MODEL}", 1, "a model has that name"), (f"SECOND={MODEL}", 1, "a model has that name"), ("x=nothing", 3, "no model named nothing"),
-        (f"../x={MODEL}", 1, "is no name"), (f"={MODEL}", 1, "is no name"), ("noequals", 64, "NAME=MODEL"), ("x=", 3, "no model named"),
+        (f"../x={MODEL}", 1, "is not a valid alias"), (f"={MODEL}", 1, "is not a valid alias"), ("noequals", 64, "NAME=MODEL"), ("x=", 3, "no model named"),
     ],
 )
 def test_aliases_that_cannot_be(own, alias, code, words):
@@ -415,14 +415,14 @@ base = "{MODEL}"
 [model.later]
 context = 512
 """)
-    owners = {"GPT-4o": (2, "an alias of second"), "ada:latest": (4, f"a model of your own on top of {MODEL}"), "later": (7, "the name of a model with")}
+    owners = {"GPT-4o": (2, "an alias of second"), "ada:latest": (4, f"a model based on {MODEL}"), "later": (7, "a model with its own settings")}
     for name, (line, words) in owners.items():
         refused = run(own, "alias", f"{name}={MODEL}")
         assert (refused.returncode, refused.stdout) == (1, "")
-        assert f"{name} cannot be an alias: {path}:{line} has it as {words}" in refused.stderr
+        assert f"{name} cannot be an alias: {path}:{line} defines it as {words}" in refused.stderr
     assert not (own / "data/aliases.json").exists()
     refused = run(own, "cp", MODEL, "gpt-4o")
-    assert refused.returncode == 1 and f"{path}:2 has it as an alias of second" in refused.stderr
+    assert refused.returncode == 1 and f"{path}:2 defines it as an alias of second" in refused.stderr
     # A preset for a model that does not exist yet may be meant for the copy.
     told(run(own, "cp", MODEL, "later"))
 
@@ -430,7 +430,7 @@ context = 512
 def test_an_alias_that_the_configuration_took_over_is_listed_as_such(own):
     told(run(own, "alias", f"gpt-4o={MODEL}"))
     configure(own, '[model.second]\naliases = ["gpt-4o"]\n')
-    assert "shimmy.toml:2 has it as an alias of second" in json.loads(told(run(own, "alias", "--json")))[0]["problem"]
+    assert "shimmy.toml:2 defines it as an alias of second" in json.loads(told(run(own, "alias", "--json")))[0]["problem"]
     told(run(own, "alias", "--remove", "gpt-4o"))
 
 

@@ -133,7 +133,7 @@ def test_models_come_and_go_under_fire(shelf):  # noqa: F811
             time.sleep(0.1)
         assert not failures, failures
         assert server.process.poll() is None
-        freed, loaded = (server.log.read_text().count(message) for message in ("freed a model", "loaded a model"))
+        freed, loaded = (server.log.read_text().count(message) for message in ("model freed", "model loaded"))
         told = f"{len(done)} requests, {loaded} loads, {freed} freed; idle {idle >> 20} MiB, budget {budget >> 20} MiB, peak {peak[0] >> 20} MiB"
         print(told)
         assert set(done) == {action.__name__ for action in ACTIONS}, told

@@ -87,7 +87,7 @@ def test_a_quantization_is_chosen_by_name_and_by_memory(hub, home):
     assert [(choice["quantization"], choice["fits"]) for choice in choices] == [("Q4_1", True), ("F16", True)]
     assert pull(hub, home, f"{REPOSITORY}:F16").stdout == f"{REPOSITORY}:F16\n"
     missing = pull(hub, home, f"{REPOSITORY}:Q2_K")
-    assert missing.returncode == 3 and "there are Q4_1, F16" in missing.stderr
+    assert missing.returncode == 3 and "available: Q4_1, F16" in missing.stderr
     small = pull(hub, home, REPOSITORY, "--memory-budget", "50M")
     assert small.returncode == 1 and "needs about 0.3 GB of memory" in small.stderr
     table = pull(hub, home, REPOSITORY, "--list", "--memory-budget", "400M").stdout.splitlines()
@@ -209,13 +209,13 @@ def test_a_killed_pull_goes_on(hub, home, weights):
 def test_a_damaged_file_is_not_placed(hub, home):
     hub.lies_about_hash = True
     done = pull(hub, home, REPOSITORY)
-    assert done.returncode == 1 and "damaged on its way" in done.stderr
+    assert done.returncode == 1 and "damaged during the download" in done.stderr
     assert not placed(home).exists() and not list(placed(home).parent.glob(".*partial*"))
 
 
 @pytest.mark.parametrize("address, code, words", [
-    ("maker/none", 3, "does not exist"), ("nothing", 64, "names no repository"), ("maker/../up", 64, "names no repository"),
-    ("maker/repo/..%2f..", 64, "names no repository"),
+    ("maker/none", 3, "does not exist"), ("nothing", 64, "is not a repository"), ("maker/../up", 64, "is not a repository"),
+    ("maker/repo/..%2f..", 64, "is not a repository"),
 ])
 def test_addresses_that_lead_nowhere(hub, home, address, code, words):
     done = pull(hub, home, address)
@@ -253,7 +253,7 @@ def test_nobody_waits_for_a_hub_that_is_busy_for_long(hub, home):
     hub.retry_after = "3600"
     hub.statuses["/revision/main"] = [429]
     done = pull(hub, home, REPOSITORY)
-    assert done.returncode == 1 and "takes no more requests for 3600 s" in done.stderr
+    assert done.returncode == 1 and "retry in 3600 s" in done.stderr
     hub.statuses["/revision/main"] = [503]
     assert "answered 503" in pull(hub, home, REPOSITORY).stderr
     with Server(home, HF_ENDPOINT=hub.url) as server:
@@ -281,7 +281,7 @@ def test_a_connection_that_stalls_is_given_up(hub, home, weights):
 def test_a_disk_without_room_is_found_before_anything_comes(hub, home):
     hub.claimed_size = 1 << 43
     done = pull(hub, home, f"{REPOSITORY}:Q4_1")
-    assert done.returncode == 1 and "has room for" in done.stderr and not hub.downloads()
+    assert done.returncode == 1 and "bytes free, but" in done.stderr and not hub.downloads()
 
 
 def test_a_disk_that_fills_up_ends_the_pull_and_keeps_what_came(hub, home, weights):

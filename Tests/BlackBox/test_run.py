@@ -245,7 +245,7 @@ def test_the_model_is_shown(own, host, local):
         assert MODEL in facts and "llama" in facts and "Q4_1" in facts and "98 MB" in facts
         assert "<|im_start|>" in dialogue.say("/show template")
         assert "alt-enter" in dialogue.say("/help")
-        assert "no command /nonsense" in dialogue.say("/nonsense")
+        assert "unknown command /nonsense" in dialogue.say("/nonsense")
 
 
 def test_sessions_are_saved_and_loaded(own, host, dialogue):
@@ -253,22 +253,22 @@ def test_sessions_are_saved_and_loaded(own, host, dialogue):
     dialogue.say("/set system Be brief.")
     assert "Saved as mine" in dialogue.say("/save mine")
     for name in ("../mine", "a/b", ".x"):
-        assert "is no name" in dialogue.say(f"/save {name}")
+        assert "is not a session name" in dialogue.say(f"/save {name}")
     assert dialogue.say("/load") == "mine"
-    assert "there is no session other; there are mine" in dialogue.say("/load other")
+    assert "there is no session named 'other'; saved sessions: mine" in dialogue.say("/load other")
     file = own / "data/sessions/mine.json"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert json.loads(file.read_text())["messages"][1] == {"role": "assistant", "content": answer}
     dialogue.say("/clear")
-    assert "Nothing was said yet" in dialogue.say("/show messages")
+    assert "There are no messages yet" in dialogue.say("/show messages")
     with Dialogue(own, "--host", host, MODEL) as other:
-        assert "2 messages are back." in other.say("/load mine")
+        assert "Loaded 2 messages." in other.say("/load mine")
         assert other.say("/show messages") == f"user: Say hello.\nassistant: {answer}"
         assert other.say("/system") == "Be brief."
         assert re.search(r"max_tokens +12 ", other.say("/show parameters"))
     file.write_text('{"version": 1}')
-    assert "it is no saved session" in dialogue.say("/load mine")
-    assert "Nothing was said yet" in dialogue.say("/show messages")
+    assert "the file is not a saved session" in dialogue.say("/load mine")
+    assert "There are no messages yet" in dialogue.say("/show messages")
 
 
 @pytest.mark.parametrize("local", [True, False])
@@ -276,7 +276,7 @@ def test_ctrl_c_stops_an_answer_and_keeps_the_session(own, host, server, local):
     with Dialogue(own, *(["--local"] if local else ["--host", host]), "--set", "temperature=0", MODEL) as dialogue:
         dialogue.begin_long_answer()
         dialogue.type("\x03")
-        dialogue.expect("what was said so far is kept")
+        dialogue.expect("the answer so far is kept")
         dialogue.expect_prompt()
         said = dialogue.say("/show messages")
         assert said.startswith("user: Write a long story about a whale.\nassistant: ")
@@ -307,7 +307,7 @@ def test_a_failed_question_is_taken_back(own, start):
     server = start("--ctx-size", "256")
     with Dialogue(own, "--host", f"127.0.0.1:{server.port}", *STEADY, MODEL) as dialogue:
         assert "maximum context length" in dialogue.say("word " * 300)
-        assert "Nothing was said yet" in dialogue.say("/show messages")
+        assert "There are no messages yet" in dialogue.say("/show messages")
         assert dialogue.say("Say hello.")
 
 

@@ -62,16 +62,17 @@ import Testing
                 model_dir = [1]
                 """) == [
                     "shimmy.toml:2: server.prot: there is no such key. Did you mean 'port'?",
-                    "shimmy.toml:3: server.port: it takes a port from 1 to 65535, or \"auto\", not 70000.",
-                    "shimmy.toml:4: server.host: it takes a string, not a list.",
+                    "shimmy.toml:3: server.port: it must be a port from 1 to 65535, or \"auto\", not 70000.",
+                    "shimmy.toml:4: server.host: it must be a string, not a list.",
                     "shimmy.toml:6: server.ctx-size: there is no such key. Did you mean 'ctx_size'?",
-                    "shimmy.toml:9: engine.slots: it takes an integer from 1 to 256, not 0.",
-                    "shimmy.toml:10: engine.threads: it takes an integer from 1 to 1024, not 1.5.",
-                    "shimmy.toml:11: engine.api_key: it belongs into [server].",
-                    "shimmy.toml:12: engine.cpu_kernels: it takes one of \"auto\", \"off\", not \"fast\".",
+                    "shimmy.toml:9: engine.slots: it must be an integer from 1 to 256, not 0.",
+                    "shimmy.toml:10: engine.threads: it must be an integer from 1 to 1024, not 1.5.",
+                    "shimmy.toml:11: engine.api_key: this key belongs in [server].",
+                    "shimmy.toml:12: engine.cpu_kernels: it must be one of \"auto\", \"off\", not \"fast\".",
                     "shimmy.toml:14: modle: there is no such table. Did you mean 'model'?",
-                    "shimmy.toml:16: models.keep_alive: it takes a time: seconds, a string such as \"5m\" or \"2h\", or -1 for ever, not \"soon\".",
-                    "shimmy.toml:17: models.model_dir: it takes a list of strings with paths, not a list.",
+                    "shimmy.toml:16: models.keep_alive: it must be a duration: seconds, a string such as \"5m\" or \"2h\", or -1 for ever, "
+                        + "not \"soon\".",
+                    "shimmy.toml:17: models.model_dir: it must be a list of strings with paths, not a list.",
                 ])
     }
 
@@ -104,9 +105,9 @@ import Testing
             """#)
         #expect(
             file.problems.map(\.description) == [
-                "shimmy.toml:10: model.\"a.b\".context: it takes an integer from 16 to 16777216, not \"wide\".",
-                "shimmy.toml:14: model.\"a.b\".lora.1: it has no 'path'.",
-                "shimmy.toml:15: model.\"a.b\".lora.1.scale: it takes a number from -10 to 10, not a table.",
+                "shimmy.toml:10: model.\"a.b\".context: it must be an integer from 16 to 16777216, not \"wide\".",
+                "shimmy.toml:14: model.\"a.b\".lora.1: 'path' is missing.",
+                "shimmy.toml:15: model.\"a.b\".lora.1.scale: it must be a number from -10 to 10, not a table.",
             ])
     }
 

@@ -61,27 +61,27 @@ import Testing
         ("[model.a]\nname = 1", "model.a.name: there is no such key."),
         ("[model.a]\ntemperature = 1", "model.a.temperature: there is no such key."),
         ("[model.a]\nsytem = \"x\"", "model.a.sytem: there is no such key. Did you mean 'system'?"),
-        ("[model.a]\ncontext = 8", "model.a.context: it takes an integer from 16 to 16777216, not 8."),
+        ("[model.a]\ncontext = 8", "model.a.context: it must be an integer from 16 to 16777216, not 8."),
         (
             "[model.a]\nchat_template = \"x\"\nchat_template_file = \"y\"",
-            "model.a.chat_template_file: there is a 'chat_template' already; only one can be used."
+            "model.a.chat_template_file: 'chat_template' is also set; only one of the two can be used."
         ),
-        ("[model.a]\ndefaults = 1", "model.a.defaults: it takes a table, not 1."),
-        ("[model.a]\nlora = [{ scale = 1 }]", "model.a.lora.0: it has no 'path'."),
+        ("[model.a]\ndefaults = 1", "model.a.defaults: it must be a table, not 1."),
+        ("[model.a]\nlora = [{ scale = 1 }]", "model.a.lora.0: 'path' is missing."),
         ("[model.a]\nlora = [{ path = \"p\", weight = 1 }]", "model.a.lora.0.weight: there is no such key."),
         (
             "[model.a]\nkeep_alive = \"5 minutes\"",
-            "model.a.keep_alive: it takes a time: seconds, a string such as \"5m\" or \"2h\", or -1 for ever, not \"5 minutes\"."
+            "model.a.keep_alive: it must be a duration: seconds, a string such as \"5m\" or \"2h\", or -1 for ever, not \"5 minutes\"."
         ),
-        ("[model.a]\nbase = \"A\"", "model.a.base: a model cannot stand on itself."),
-        ("[model.a]\nbase = \"x\"\n[model.b]\nbase = \"a\"", "model.b.base: 'a' has a base itself; name the model that it stands on."),
-        ("[model.a]\naliases = [\"B\"]\n[model.b]", "model.a.aliases: 'B' is a name of b already."),
-        ("[model.a]\naliases = [\"x\"]\n[model.b]\naliases = [\"x\"]", "model.b.aliases: 'x' is a name of a already."),
+        ("[model.a]\nbase = \"A\"", "model.a.base: a model cannot be its own base."),
+        ("[model.a]\nbase = \"x\"\n[model.b]\nbase = \"a\"", "model.b.base: 'a' itself has a base; use that model as the base."),
+        ("[model.a]\naliases = [\"B\"]\n[model.b]", "model.a.aliases: 'B' is already a name of b."),
+        ("[model.a]\naliases = [\"x\"]\n[model.b]\naliases = [\"x\"]", "model.b.aliases: 'x' is already a name of a."),
         (
             "[model.a]\nbase = \"x\"\npin = true",
-            "model.a.pin: a model that differs from its base by its requests alone is in memory as its base: say this in the base's table."
+            "model.a.pin: this model differs from its base only in its requests and shares the loaded base; set this key in the base's table."
         ),
-        ("model.a = 1", "model: each model has a table of its own, such as [model.\"a\"]."),
+        ("model.a = 1", "model: each model needs its own table, such as [model.\"a\"]."),
     ])
     func mistakesAreNamed(text: String, problem: String) {
         let problems = read(text).problems.map(\.description)

@@ -104,10 +104,11 @@ import Testing
     private static let corpus = tests.appending(path: "Corpus/safetensors")
     /// The expected refusal of each corpus file whose name begins with `bad-`.
     private static let reasons = [
-        "no-json": "is no JSON", "no-object": "is no object", "header-long": "is cut or damaged", "header-cut": "is cut or damaged",
+        "no-json": "is not JSON", "no-object": "is not a JSON object",
+        "header-long": "is truncated or damaged", "header-cut": "is truncated or damaged",
         "short": "is too short for a SafeTensors file", "data-cut": "tensor a in", "offsets-turned": "tensor a in", "offsets-wrap": "tensor a in",
         "shape-negative": "tensor a in", "shape-wraps": "tensor a in", "shape-lies": "tensor a in", "no-type": "tensor a in",
-        "overlap": "the tensor b in", "same-place": "overlaps another one",
+        "overlap": "the tensor b in", "same-place": "overlaps another tensor",
     ]
 
     private static var seeds: [(name: String, bytes: [UInt8])] {

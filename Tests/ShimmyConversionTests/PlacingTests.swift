@@ -28,7 +28,7 @@ import Testing
         let size = try bytes().count
         try FileManager.default.removeItem(atPath: target)
         let error = #expect(throws: ConversionError.self) { try converter(room: size - 1).convert(to: target) }
-        #expect(error?.description == "\(fixture.path)/made has room for \(size - 1) bytes, and \(size) are needed")
+        #expect(error?.description == "\(fixture.path)/made has \(size - 1) bytes free, but \(size) are needed")
         #expect(try made == ["other.gguf"], "nothing was begun")
         try converter(room: size).convert(to: target)
         #expect(try bytes().count == size)

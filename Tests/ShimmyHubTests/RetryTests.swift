@@ -73,7 +73,7 @@ import Testing
 
     @Test func notForEver() async {
         let attempts = Attempts()
-        await #expect(throws: HubError.interrupted("maker/model", reason: "the connection was cut")) {
+        await #expect(throws: HubError.interrupted("maker/model", reason: "the connection was lost")) {
             try await policy.run("maker/model") { () async throws -> String? in
                 attempts.next()
                 throw Cut()

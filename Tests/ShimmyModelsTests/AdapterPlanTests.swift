@@ -26,12 +26,12 @@ import Testing
         let plan = try plan([
             LoRAAdapter(path: one), LoRAAdapter(name: "again", path: one, isRequired: false), LoRAAdapter(path: other, isRequired: false),
         ])
-        #expect(plan.adapters.map(\.path) == [one] && plan.refused == ["a": "another adapter has its name"])
+        #expect(plan.adapters.map(\.path) == [one] && plan.refused == ["a": "another adapter has the same name"])
     }
 
     @Test func aRequiredOneThatDoesNotFitIsAnError() throws {
         let path = try write(.adapter(rows: 5))
-        #expect(throws: AdapterError(adapter: "a", reason: "its tensor weights has another shape than the model's")) {
+        #expect(throws: AdapterError(adapter: "a", reason: "the shape of its tensor weights does not match the model's tensor")) {
             try plan([LoRAAdapter(path: path)])
         }
         #expect(throws: AdapterError.self) { try plan([LoRAAdapter(path: folder.path + "/absent.gguf")]) }
@@ -84,38 +84,38 @@ import Testing
     }
 
     private static let damages: [(String, @Sendable (inout GGUFFile) -> Void)] = [
-        ("it is no adapter", { $0.metadata[0] = ("general.type", 8, GGUFFile.string("model")) }),
-        ("it is no adapter", { $0.metadata[0] = ("general.type", 4, [1, 0, 0, 0]) }),
-        ("the model is llama", { $0.metadata[1] = ("general.architecture", 8, GGUFFile.string("qwen2")) }),
-        ("the model is llama", { $0.metadata[1] = ("general.architecture", 4, [1, 0, 0, 0]) }),
-        ("it is no LoRA adapter", { $0.metadata[2] = ("adapter.type", 8, GGUFFile.string("vera")) }),
-        ("it is no LoRA adapter", { $0.metadata[2] = ("adapter.type", 7, [1]) }),
+        ("it is not an adapter", { $0.metadata[0] = ("general.type", 8, GGUFFile.string("model")) }),
+        ("it is not an adapter", { $0.metadata[0] = ("general.type", 4, [1, 0, 0, 0]) }),
+        ("the model's architecture is llama", { $0.metadata[1] = ("general.architecture", 8, GGUFFile.string("qwen2")) }),
+        ("the model's architecture is llama", { $0.metadata[1] = ("general.architecture", 4, [1, 0, 0, 0]) }),
+        ("it is not a LoRA adapter", { $0.metadata[2] = ("adapter.type", 8, GGUFFile.string("vera")) }),
+        ("it is not a LoRA adapter", { $0.metadata[2] = ("adapter.type", 7, [1]) }),
         ("its alpha", { $0.metadata[3] = ("adapter.lora.alpha", 4, [1, 0, 0, 0]) }),
         ("its alpha", { $0.metadata[3] = ("adapter.lora.alpha", 12, GGUFFile.little(2.0.bitPattern)) }),
         ("activated LoRA", { $0.metadata.append(("adapter.alora.invocation_tokens", 9, GGUFFile.little(UInt32(4)) + GGUFFile.little(UInt64(0)))) }),
         ("it has no tensors", { $0.tensors = [] }),
-        ("one half only", { $0.tensors.removeLast() }),
+        ("only one of its two halves", { $0.tensors.removeLast() }),
         ("the model has no tensor norms", { $0.tensors = [("norms.lora_a", [64, 2], 0, 0), ("norms.lora_b", [2, 4], 0, 512)] }),
         (
-            "no part of a LoRA adapter",
+            "not part of a LoRA adapter",
             {
                 $0.tensors.append(("weights.scale", [1], 0, 544))
                 $0.dataBytes = 576
             }
         ),
-        ("another shape", { $0.tensors[0].shape = [64, 1] }),
-        ("another shape", { $0.tensors[0].shape = [2, 64] }),
+        ("does not match the model's tensor", { $0.tensors[0].shape = [64, 1] }),
+        ("does not match the model's tensor", { $0.tensors[0].shape = [2, 64] }),
         (
-            "another shape",
+            "does not match the model's tensor",
             {
                 $0.tensors[0].shape = [64, 2, 2]
                 $0.tensors[1].offset = 1024
                 $0.dataBytes = 2048
             }
         ),
-        ("another shape", { $0.tensors = [("weights.lora_a", [64, 0], 0, 0), ("weights.lora_b", [0, 4], 0, 0)] }),
-        ("another shape", { $0.tensors = [("norm.lora_a", [8, 1], 0, 0), ("norm.lora_b", [1, 1], 0, 32)] }),
-        ("a type that cannot be used", { $0.tensors[0].type = 26 }),
+        ("does not match the model's tensor", { $0.tensors = [("weights.lora_a", [64, 0], 0, 0), ("weights.lora_b", [0, 4], 0, 0)] }),
+        ("does not match the model's tensor", { $0.tensors = [("norm.lora_a", [8, 1], 0, 0), ("norm.lora_b", [1, 1], 0, 32)] }),
+        ("an unsupported type", { $0.tensors[0].type = 26 }),
     ]
 
     @Test(arguments: damages.indices) func whatDoesNotFitIsRefusedWithItsReason(index: Int) throws {

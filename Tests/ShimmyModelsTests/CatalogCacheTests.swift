@@ -63,7 +63,7 @@ import Testing
         let manager = Self.manager { ModelCatalog(records: records) }
         let error = ModelError.ambiguous("user/Repo", ids: ["user/Repo:Q4_K_M", "user/Repo:Q8_0"])
         await #expect(throws: error) { try await manager.find("user/Repo") }
-        #expect(error.description == "the name user/Repo may mean user/Repo:Q4_K_M, user/Repo:Q8_0; say which")
+        #expect(error.description == "the name user/Repo matches several models: user/Repo:Q4_K_M, user/Repo:Q8_0; use a full name")
         await #expect(throws: ModelError.unknown("user")) { try await manager.find("user") }
     }
 }

@@ -115,8 +115,8 @@ import Testing
         #expect(records.filter(\.isUsable).map(\.id) == ["llama3.2", "someone/model:7b-q4"])
         let problems = Dictionary(uniqueKeysWithValues: records.compactMap { record in record.problem.map { (record.id, $0) } })
         #expect(problems["gone:1b"]?.contains("is missing from Ollama's store") == true)
-        #expect(problems["evil:1b"] == "its manifest names no valid digest")
-        #expect(problems["broken:1b"] == "its manifest is no JSON")
+        #expect(problems["evil:1b"] == "its manifest has no valid digest")
+        #expect(problems["broken:1b"] == "its manifest is not JSON")
         #expect(problems.count == 3)
         #expect(scan(environment: ["OLLAMA_MODELS": home.path + "/.ollama/models"]).count == records.count)
     }

@@ -62,12 +62,12 @@ import Testing
     @Test func aCutInTheWeightsNamesTheTensor() throws {
         var file = GGUFFile.model()
         file.dataBytes = 100
-        #expect(try failure(file).contains("it is cut: tensor weights ends at byte"))
+        #expect(try failure(file).contains("it is truncated: tensor weights ends at byte"))
     }
 
     @Test func whatIsNoGGUFIsSaidPlainly() throws {
         let path = try folder.write("this is a text file, not a model", to: "text.gguf")
-        #expect(throws: GGUFError("it is no GGUF file")) { try GGUFHeader.read(path: path) }
+        #expect(throws: GGUFError("it is not a GGUF file")) { try GGUFHeader.read(path: path) }
         #expect(throws: GGUFError.self) { try GGUFHeader.read(path: folder.path) }
         #expect(throws: GGUFError.self) { try GGUFHeader.read(path: folder.path + "/absent.gguf") }
     }
@@ -83,16 +83,16 @@ import Testing
     func impossibleCountsAreRefusedBeforeAnythingIsAllocated(count: UInt64) throws {
         var tensors = GGUFFile.model()
         tensors.claimedTensors = count
-        #expect(try failure(tensors).contains("cut or damaged"))
+        #expect(try failure(tensors).contains("truncated or damaged"))
         var metadata = GGUFFile.model()
         metadata.claimedMetadata = count
-        #expect(try failure(metadata).contains("cut or damaged"))
+        #expect(try failure(metadata).contains("truncated or damaged"))
         var text = GGUFFile()
         text.metadata = [("general.architecture", 8, GGUFFile.little(count) + [65, 66])]
-        #expect(try failure(text).contains("cut or damaged"))
+        #expect(try failure(text).contains("truncated or damaged"))
         var array = GGUFFile()
         array.metadata = [("list", 9, GGUFFile.little(UInt32(8)) + GGUFFile.little(count) + [1, 0, 0])]
-        #expect(try failure(array).contains("cut or damaged"))
+        #expect(try failure(array).contains("truncated or damaged"))
     }
 
     @Test func unsoundTensorsAreRefused() throws {
@@ -103,14 +103,14 @@ import Testing
         }
         #expect(try failing { $0.tensors[0].type = 4 }.contains("unknown type 4"))
         #expect(try failing { $0.tensors[0].type = .max }.contains("unknown type"))
-        #expect(try failing { $0.tensors[0].shape = [65, 4] }.contains("blocks of Q4_1"))
+        #expect(try failing { $0.tensors[0].shape = [65, 4] }.contains("block length of Q4_1"))
         #expect(try failing { $0.tensors[0].shape = [1 << 62, 4] }.contains("impossibly large"))
         #expect(try failing { $0.tensors[0].shape = [.max] }.contains("impossibly large"))
         #expect(try failing { $0.tensors[0].shape = [1, 1, 1, 1, 1] }.contains("5 dimensions"))
         #expect(try failing { $0.tensors[0].offset = .max }.contains("impossibly large"))
         #expect(try failing { $0.tensors[0].offset = UInt64(Int.max) }.contains("impossibly large"))
-        #expect(try failing { $0.tensors[1].offset = 0 }.contains("overlaps another one"))
-        #expect(try failing { $0.tensors[1].offset = 128 }.contains("tensor norm overlaps another one"))
+        #expect(try failing { $0.tensors[1].offset = 0 }.contains("overlaps another tensor"))
+        #expect(try failing { $0.tensors[1].offset = 128 }.contains("tensor norm overlaps another tensor"))
         #expect(try failing { $0.add("general.alignment", UInt32(0)) }.contains("alignment"))
         #expect(try failing { $0.metadata.append(("x", 99, [])) }.contains("unknown type 99"))
     }

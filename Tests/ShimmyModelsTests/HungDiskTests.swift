@@ -67,11 +67,11 @@ import Testing
         }
         #expect(manager.statuses.map(\.id) == ["a"])
         // Requests that need the disk are refused after a timeout, and the model list is the last known one.
-        await #expect(throws: ModelError.loadFailed("b", reason: "the disk does not answer")) { try await manager.acquire("b") }
+        await #expect(throws: ModelError.loadFailed("b", reason: "the disk does not respond")) { try await manager.acquire("b") }
         let record = try await manager.find("b")
         let memory = await manager.memory(of: record)
         #expect(memory == nil)
-        await #expect(throws: ModelError.loadFailed("none", reason: "the disk does not answer")) { try await manager.find("none") }
+        await #expect(throws: ModelError.loadFailed("none", reason: "the disk does not respond")) { try await manager.find("none") }
         let names = await manager.list().map(\.id)
         #expect(names == ["a", "b"])
         await scan.value

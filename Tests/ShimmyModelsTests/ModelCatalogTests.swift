@@ -55,7 +55,7 @@ import Testing
         // A model's own name takes precedence over an alias. Circular and dangling aliases are reported.
         #expect(catalog.resolve("LLAMA3.2")?.id == "llama3.2")
         #expect(["a", "b", "many", "x"].allSatisfy { catalog.resolve($0) == nil })
-        #expect(catalog.aliasProblems["a"] == "it leads to itself")
+        #expect(catalog.aliasProblems["a"] == "it refers to itself")
         #expect(catalog.aliasProblems["Llama3.2"] == "a model has that name")
         #expect(catalog.aliasProblems.keys.sorted() == ["Llama3.2", "a", "b", "many", "x"])
     }

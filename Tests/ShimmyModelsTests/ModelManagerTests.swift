@@ -202,7 +202,9 @@ import Testing
         let manager = Self.manager(loads)
         await #expect(throws: ModelError.unknown("nope")) { try await manager.acquire("nope") }
         await #expect(throws: ModelError.unusable("cut", reason: "it is cut")) { try await manager.acquire("cut") }
-        await #expect(throws: ModelError.unusable("lora", reason: "its file holds no language model (adapter)")) { try await manager.acquire("lora") }
+        await #expect(throws: ModelError.unusable("lora", reason: "its file contains no language model (adapter)")) {
+            try await manager.acquire("lora")
+        }
         #expect(loads.started.withLock { $0.isEmpty })
     }
 

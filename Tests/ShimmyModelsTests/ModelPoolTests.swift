@@ -217,7 +217,7 @@ import Testing
         #expect(drive.loaded("a", 8) == ["3 has a", "4 has a", "7 has a"], "in the order in which they came")
         #expect(drive.pool.isOpen("a"))
         #expect(drive.retire("a") == [] && drive.request("a", 8) == [])
-        #expect(drive.wait(60) == ["9: the model a changed and is loaded anew when those who use it are done, which took longer than 60 seconds"])
+        #expect(drive.wait(60) == ["9: the model a changed and must be reloaded, but its old version was in use for more than 60 seconds"])
     }
 
     /// A model that becomes outdated while it loads is loaded again.

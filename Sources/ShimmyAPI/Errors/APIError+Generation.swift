@@ -21,15 +21,15 @@ extension APIError {
             let field = prompts == 1 || each > most ? choices : input
             self.init(
                 status: 400,
-                message: "Invalid '\(field)': this server takes at most \(most) answers at once, those that wait included, and the request asks "
+                message: "Invalid '\(field)': this server runs and queues at most \(most) answers at once, but the request asks "
                     + "for \(prompts * each).", param: field, code: "invalid_value")
         case .unknownToken(let token, let count):
             self.init(
-                status: 400, message: "Invalid key in 'logit_bias': the model has no token \(token); its ids are below \(count).",
+                status: 400, message: "Invalid key in 'logit_bias': the model has no token \(token); token ids must be below \(count).",
                 param: "logit_bias", code: "invalid_value")
         case .noInfill:
             self.init(
-                status: 400, message: "Unsupported parameter: 'suffix' needs a model that was made to fill gaps, and this one was not.",
+                status: 400, message: "Unsupported parameter: 'suffix' needs a model that supports infilling, and this model does not.",
                 param: "suffix",
                 code: "unsupported_parameter")
         case .unknownPromptToken(let prompt, let token):
@@ -37,7 +37,7 @@ extension APIError {
                 status: 400, message: "Invalid '\(input)': the model has no token \(token) (in text \(prompt)).", param: input,
                 code: "invalid_value")
         case .emptyInput(let index):
-            self.init(status: 400, message: "Invalid '\(input)[\(index)]': it holds no token.", param: "\(input)[\(index)]", code: "invalid_value")
+            self.init(status: 400, message: "Invalid '\(input)[\(index)]': it has no tokens.", param: "\(input)[\(index)]", code: "invalid_value")
         case .inputTooLong(let index, let tokens, let context):
             self.init(
                 status: 400,
@@ -49,7 +49,7 @@ extension APIError {
         case .badToolGrammar(let index, let reason):
             let path = isResponse ? tool(index, "custom", "format.definition") : tool(index, "custom", "format.grammar.definition")
             self.init(
-                status: 400, message: "Invalid '\(path)': \(reason) (rules may not recurse to the left).", param: path, code: "invalid_value")
+                status: 400, message: "Invalid '\(path)': \(reason) (left recursion is not supported).", param: path, code: "invalid_value")
         case .badGrammar(let field, let reason):
             self.init(status: 400, message: "Invalid '\(field)': \(reason).", param: field, code: "invalid_value")
         case .badSchema(.some(let index), let reason):

@@ -162,7 +162,7 @@ extension APIError {
 
     package static func wrongMethod(_ method: String, allowed: [String]) -> APIError {
         APIError(
-            status: 405, message: "Not allowed to \(method) on this route; it takes \(allowed.joined(separator: ", ")).",
+            status: 405, message: "Not allowed to \(method) on this route; it accepts \(allowed.joined(separator: ", ")).",
             code: "method_not_supported")
     }
 
@@ -174,7 +174,7 @@ extension APIError {
     }
 
     package static let noWebSockets = APIError(
-        status: 426, message: "This server does not speak WebSocket. Send the request over HTTP, with 'stream': true for events.",
+        status: 426, message: "This server does not support WebSocket. Send the request over HTTP, with 'stream': true for events.",
         code: "websocket_not_supported")
 
     package static let severalHosts = APIError(status: 400, message: "The request has more than one Host header.", code: "invalid_host")
@@ -184,8 +184,9 @@ extension APIError {
     package static func originNotAllowed(_ origin: String?) -> APIError {
         APIError(
             status: 403,
-            message: "A web page of \(origin.map { "the origin '\(shown($0))'" } ?? "another site") may not use this server. To allow it, start "
-                + "the server with --allow-origin ORIGIN or set allow_origin in shimmy.toml.", type: "permission_error", code: "origin_not_allowed")
+            message: "A web page from \(origin.map { "the origin '\(shown($0))'" } ?? "another site") is not allowed to use this server. To allow "
+                + "it, start the server with --allow-origin ORIGIN or set allow_origin in shimmy.toml.", type: "permission_error",
+            code: "origin_not_allowed")
     }
 
     /// Returns the error for a request that only inspects a model. Such a request does not load the model.
@@ -214,7 +215,7 @@ extension APIError {
 
     package static func queueFull(retryAfter: Int) -> APIError {
         APIError(
-            status: 429, message: "As many requests are waiting as may. Please try again in \(retryAfter) s.", type: "rate_limit_error",
+            status: 429, message: "The queue is full. Please try again in \(retryAfter) s.", type: "rate_limit_error",
             code: "rate_limit_exceeded", retryAfter: retryAfter)
     }
 

@@ -29,7 +29,7 @@ enum AdapterDecoder {
         case (nil, nil): throw .missing(adapter.path(to: "name"))
         case (_?, _?):
             throw APIError(
-                status: 400, message: "Invalid '\(adapter.path(to: "id"))': an adapter is named by its name or its id, not by both.",
+                status: 400, message: "Invalid '\(adapter.path(to: "id"))': give the adapter's name or its id, not both.",
                 param: "\(adapter.path(to: "id"))", code: "invalid_value")
         }
     }

@@ -52,7 +52,7 @@ struct ConversationDecoder {
 
     private static func rivals(_ path: JSONPath) -> APIError {
         APIError(
-            status: 400, message: "Invalid '\(path)': the request has another schema for its answer.", param: "\(path)", code: "invalid_value")
+            status: 400, message: "Invalid '\(path)': the request already has a schema for its answer.", param: "\(path)", code: "invalid_value")
     }
 
     private mutating func decodeReasoning(_ fields: FieldReader) throws(APIError) {
@@ -74,7 +74,7 @@ struct ConversationDecoder {
         guard let last = messages.last, last.role == .assistant, last.toolCalls == nil else {
             if wanted == true {
                 throw APIError(
-                    status: 400, message: "'continue_final_message' needs a last message of the assistant that calls no tools.",
+                    status: 400, message: "'continue_final_message' needs an assistant message without tool calls as the last message.",
                     param: "continue_final_message", code: "invalid_value")
             }
             return .no

@@ -20,7 +20,8 @@ enum FormatDecoder {
                 let path = format.path(to: "schema")
                 guard format.value("json_schema") == nil else {
                     throw APIError(
-                        status: 400, message: "Invalid '\(path)': 'json_schema' has the schema already.", param: "\(path)", code: "invalid_value")
+                        status: 400, message: "Invalid '\(path)': the schema is already given in 'json_schema'.", param: "\(path)",
+                        code: "invalid_value")
                 }
                 return try object(schema, path)
             }

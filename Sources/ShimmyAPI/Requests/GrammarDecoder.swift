@@ -52,7 +52,8 @@ enum GrammarDecoder {
         }
         guard text.utf8.count <= maximumBytes, deepest <= maximumDepth else {
             throw APIError(
-                status: 400, message: "Invalid '\(path)': a grammar has at most \(maximumBytes) bytes and \(maximumDepth) nested groups.",
+                status: 400,
+                message: "Invalid '\(path)': a grammar can have at most \(maximumBytes) bytes and \(maximumDepth) levels of nested groups.",
                 param: "\(path)", code: "invalid_value")
         }
         return text
@@ -68,7 +69,7 @@ enum GrammarDecoder {
         } catch let error as APIError {
             throw error
         } catch {
-            throw .internal("A regular expression could not be read.")
+            throw .internal("The server could not process a regular expression.")
         }
     }
 

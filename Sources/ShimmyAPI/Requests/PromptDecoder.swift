@@ -35,7 +35,7 @@ enum PromptDecoder {
             }
             guard let token = element.intValue.flatMap({ Token(exactly: $0) }) else {
                 throw APIError(
-                    status: 400, message: "Invalid '\(path.index(index))': no token has the number \(element.text.prefix(40)).",
+                    status: 400, message: "Invalid '\(path.index(index))': \(element.text.prefix(40)) is not a token id.",
                     param: "\(path.index(index))", code: "invalid_value")
             }
             tokens.append(token)

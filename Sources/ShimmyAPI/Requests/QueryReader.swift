@@ -24,7 +24,7 @@ package struct QueryReader {
     private static func unknown(_ name: String, isObject: Bool) -> APIError {
         if isObject {
             return APIError(
-                status: 400, message: "Invalid '\(name)': it is given by its members, as '\(name)[key]=value'.", param: name, code: "invalid_type")
+                status: 400, message: "Invalid '\(name)': write it as '\(name)[key]=value'.", param: name, code: "invalid_type")
         }
         return APIError(status: 400, message: "Unknown parameter: '\(name)'.", param: name, code: "unknown_parameter")
     }

@@ -56,7 +56,9 @@ enum SharedFields {
         }
         if let keepAlive { return keepAlive }
         throw APIError(
-            status: 400, message: "Invalid '\(path)': it takes seconds or a time such as '90s', '5m' or '1h30m'; negative for ever.",
+            status: 400,
+            message: "Invalid '\(path)': it must be a number of seconds or a duration such as '90s', '5m' or '1h30m'; a negative value means "
+                + "for ever.",
             param: "\(path)", code: "invalid_value")
     }
 

@@ -34,7 +34,7 @@ enum ThinkingDecoder {
             for name in ["messages", "tools", "add_generation_prompt"] where arguments.object[name] != nil {
                 let path = "\(arguments.path(to: name))"
                 throw APIError(
-                    status: 400, message: "Unsupported parameter: '\(path)' cannot be given here: the request has a field for it.", param: path,
+                    status: 400, message: "Unsupported parameter: '\(path)' cannot be set here; the request has its own field for it.", param: path,
                     code: "unsupported_parameter")
             }
             if let number = JSON.object(arguments.object).numberBeyondDouble {

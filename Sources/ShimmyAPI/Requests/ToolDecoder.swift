@@ -212,7 +212,7 @@ struct ToolDecoder {
         } catch let error as APIError {
             throw error
         } catch {
-            throw .internal("A grammar could not be read.")
+            throw .internal("The server could not process a grammar.")
         }
     }
 

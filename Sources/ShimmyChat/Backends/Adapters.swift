@@ -49,7 +49,7 @@ package struct ModelAdapters: Sendable, Equatable {
         var members: [AdapterSet.Member] = []
         for (position, choice) in choices.enumerated() {
             let index = try index(of: choice.reference, at: position)
-            if members.contains(where: { $0.index == index }) { throw .badAdapter(position, choice.reference, "it is named twice") }
+            if members.contains(where: { $0.index == index }) { throw .badAdapter(position, choice.reference, "it is listed twice") }
             members.append(.init(index: index, scale: choice.scale))
         }
         return AdapterSet(members)

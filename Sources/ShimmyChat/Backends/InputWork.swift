@@ -26,7 +26,7 @@ extension Vocabulary {
     /// Throws if `text` cannot be tokenized within the limits.
     func checkLength(of text: String) throws(GenerationError) {
         if let limit = unbrokenLimit(exceededBy: text) {
-            throw .beyondLimit("has more than \(limit) characters in a row without a break, which is the limit of this model's tokenizer")
+            throw .beyondLimit("has a run of more than \(limit) characters without a break, which this model's tokenizer does not support")
         }
     }
 

@@ -351,7 +351,7 @@ package final class LocalGenerator: TextGenerator, EngineInspection {
             metadata["cached"] = "\(text([divergence.cached]))"
             metadata["prompt"] = "\(text(prompt[divergence.index...].prefix(1)))"
         }
-        logger.debug("a prompt started", metadata: metadata)
+        logger.debug("prompt started", metadata: metadata)
     }
 }
 

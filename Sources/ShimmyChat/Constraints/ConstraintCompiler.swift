@@ -42,9 +42,10 @@ package final class ConstraintCompiler: Sendable {
         let tables = tables
         var cursor = try tables.grammars.compile(grammar.text).begin()
         if grammar.triggers.isEmpty {
-            if cursor.isDead { throw GrammarTextError("it is too ambiguous at its beginning", isLimit: true) }
+            if cursor.isDead { throw GrammarTextError("it is too ambiguous at its start", isLimit: true) }
             guard cursor.advance(prefix.utf8) else {
-                throw GrammarTextError("the last message is not the beginning of an answer that may be given", isUnfitPrefix: true)
+                throw GrammarTextError(
+                    "the last message is not a valid start of an answer under the request's grammar or schema", isUnfitPrefix: true)
             }
             cursor.prepare()
             return GrammarSource(cursor: cursor, tokenizer: tables.tokenizer)

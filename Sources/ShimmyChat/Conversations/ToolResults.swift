@@ -95,8 +95,8 @@ extension ToolResultError {
     /// - isFirst: whether the conversation has no call at all before the result.
     fileprivate static func orphan(_ id: String, isFirst: Bool) -> ToolResultError {
         ToolResultError(
-            description: "messages with role 'tool' must be a response to a preceding message with 'tool_calls', and "
-                + (isFirst ? "no call is before the result of '\(id)'" : "there is no call '\(id)' before its result"))
+            description: "messages with role 'tool' must be a response to a preceding message with 'tool_calls', but "
+                + (isFirst ? "no tool call precedes the result of '\(id)'" : "no call '\(id)' precedes its result"))
     }
 
     fileprivate static func unanswered(_ ids: [String]) -> ToolResultError {

@@ -10,7 +10,7 @@ extension ModelPreset {
     init(name: String, _ reader: inout TableReader, _ paths: PathBase) {
         self.init(name: name)
         reader.refuseOthers(than: Self.keys)
-        if name.isEmpty { reader.report(nil, "a model has a name.") }
+        if name.isEmpty { reader.report(nil, "the name of the model is empty.") }
         base = reader.setting(.text, "base", paths: paths)
         context = reader.setting(.integer(EngineRanges.context), "context", paths: paths).flatMap { Int($0) }
         slots = reader.setting(.integer(EngineRanges.slots), "slots", paths: paths).flatMap { Int($0) }
@@ -26,7 +26,8 @@ extension ModelPreset {
         if base != nil, !concernsLoading {
             // The server answers for such a model with its loaded base, so these settings belong in the base's table.
             for key in ["keep_alive", "pin", "preload"] where reader.object[key] != nil {
-                reader.report(key, "a model that differs from its base by its requests alone is in memory as its base: say this in the base's table.")
+                reader.report(
+                    key, "this model differs from its base only in its requests and shares the loaded base; set this key in the base's table.")
             }
         }
     }
@@ -34,7 +35,7 @@ extension ModelPreset {
     private mutating func readTemplate(_ reader: inout TableReader, _ paths: PathBase) {
         let text = reader.setting(.text, "chat_template", paths: paths)
         let file = reader.setting(.path, "chat_template_file", paths: paths)
-        if text != nil, file != nil { reader.report("chat_template_file", "there is a 'chat_template' already; only one can be used.") }
+        if text != nil, file != nil { reader.report("chat_template_file", "'chat_template' is also set; only one of the two can be used.") }
         chatTemplate = text.map(ChatTemplateSource.text) ?? file.map(ChatTemplateSource.file)
     }
 
@@ -49,7 +50,7 @@ extension ModelPreset {
             inner.refuseOthers(than: ["name", "path", "scale"])
             let name = inner.setting(.text, "name", paths: paths)
             let path = inner.setting(.path, "path", paths: paths)
-            if table["path"] == nil { inner.report(nil, "it has no 'path'.") }
+            if table["path"] == nil { inner.report(nil, "'path' is missing.") }
             let scale = inner.value("scale", "a number from -10 to 10") { $0.doubleValue.flatMap { (-10...10).contains($0) ? $0 : nil } } ?? 1
             if let path { lora.append(AdapterPreset(name: name, path: path, scale: scale)) }
             reader.take(inner)
@@ -74,16 +75,16 @@ extension ModelPreset {
             var own = reader
             for alias in preset.aliases {
                 if let owner = owners[alias.lowercased()] {
-                    own.report("aliases", "'\(alias)' is a name of \(owner) already.")
+                    own.report("aliases", "'\(alias)' is already a name of \(owner).")
                 } else {
                     owners[alias.lowercased()] = preset.name
                 }
             }
             if let base = preset.base {
                 if base.lowercased() == preset.name.lowercased() {
-                    own.report("base", "a model cannot stand on itself.")
+                    own.report("base", "a model cannot be its own base.")
                 } else if bases[base] ?? nil != nil {
-                    own.report("base", "'\(base)' has a base itself; name the model that it stands on.")
+                    own.report("base", "'\(base)' itself has a base; use that model as the base.")
                 }
             }
             root.take(own)

@@ -28,7 +28,7 @@ extension FamilyConfig {
         guard let pooling else { return other.map { [("\(name).pooling_type", .unsigned($0))] } ?? [] }
         let modes = [("pooling_mode_mean_tokens", 1), ("pooling_mode_cls_token", 2), ("pooling_mode_lasttoken", 3)]
         guard let mode = modes.first(where: { pooling[$0.0]?.boolValue == true })?.1 else {
-            throw ConversionError("the folder's way of pooling is not known; mean, first and last token are")
+            throw ConversionError("the folder's pooling method is not supported; mean, first-token and last-token pooling are")
         }
         return [("\(name).pooling_type", .unsigned(mode))]
     }

@@ -114,7 +114,7 @@ enum DecoderNames {
     }
 
     static func unknown(_ name: String) -> ConversionError {
-        ConversionError("the tensor \(name) is not known; without it the model would be another")
+        ConversionError("the tensor \(name) is unknown; leaving it out would change the model")
     }
 }
 

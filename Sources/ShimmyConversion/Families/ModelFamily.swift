@@ -69,7 +69,9 @@ struct FamilyConfig {
         get throws(ConversionError) {
             let length: Int
             if let told = json["head_dim"]?.intValue { length = told } else { length = try integer("hidden_size") / heads }
-            guard (1...Self.longestHead).contains(length) else { throw ConversionError("config.json tells of heads of \(length) numbers") }
+            guard (1...Self.longestHead).contains(length) else {
+                throw ConversionError("the head length \(length) in config.json is not between 1 and \(Self.longestHead)")
+            }
             return length
         }
     }

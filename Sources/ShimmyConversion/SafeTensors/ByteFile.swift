@@ -21,7 +21,7 @@ package final class ByteFile: Sendable {
         var status = stat()
         guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
             close(descriptor)
-            throw ConversionError("\(name) is no regular file")
+            throw ConversionError("\(name) is not a regular file")
         }
         size = Int(status.st_size)
     }
@@ -29,7 +29,7 @@ package final class ByteFile: Sendable {
     deinit { close(descriptor) }
 
     package func read(_ range: Range<Int>) throws(ConversionError) -> [UInt8] {
-        guard range.lowerBound >= 0, range.upperBound <= size else { throw ConversionError("\(name) is cut at byte \(size)") }
+        guard range.lowerBound >= 0, range.upperBound <= size else { throw ConversionError("\(name) is truncated at byte \(size)") }
         var bytes = [UInt8](repeating: 0, count: range.count)
         var have = 0
         while have < range.count {

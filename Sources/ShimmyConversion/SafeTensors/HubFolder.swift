@@ -40,7 +40,7 @@ package struct HubFolder: Sendable {
 
     /// Returns the catalog's description of the model, from headers alone. Throws `ConversionError` if the folder cannot be converted.
     package func describe() throws(ConversionError) -> Description {
-        guard let className else { throw ConversionError("its config.json does not say what the model is") }
+        guard let className else { throw ConversionError("its config.json does not name the model's class") }
         let family = try ModelFamily.of(className: className)
         var parameters = 0
         var types: [String: Int] = [:]
@@ -85,13 +85,13 @@ package struct HubFolder: Sendable {
         let file = try ByteFile(path: path)
         let isTokenizer = path.hasSuffix("/tokenizer.json")
         let limits = JSONLimits(bytes: isTokenizer ? longestTokenizer : longestJSON, values: isTokenizer ? mostTokenizerValues : mostValues)
-        guard file.size <= limits.bytes else { throw ConversionError("\(path) is \(file.size) bytes long") }
+        guard file.size <= limits.bytes else { throw ConversionError("\(path) is too large: \(file.size) bytes, with a limit of \(limits.bytes)") }
         do {
             return try JSON.parse(try file.read(0..<file.size), limits: limits)
         } catch let error as ConversionError {
             throw error
         } catch {
-            throw ConversionError("\(path) is no JSON: \(error)")
+            throw ConversionError("\(path) is not JSON: \(error)")
         }
     }
 
@@ -99,11 +99,11 @@ package struct HubFolder: Sendable {
     /// the folder's files, so it cannot lead out of the folder.
     private static func weights(_ path: String) throws(ConversionError) -> [String] {
         let names = ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).filter { $0.hasSuffix(".safetensors") }
-        guard !names.isEmpty else { throw ConversionError("\(path) holds no SafeTensors files") }
+        guard !names.isEmpty else { throw ConversionError("\(path) contains no SafeTensors files") }
         let index = "\(path)/\(indexName)"
         guard FileManager.default.fileExists(atPath: index) else { return names.sorted().map { "\(path)/\($0)" } }
         let wanted = Set(try json(index)["weight_map"]?.objectValue?.compactMap { $0.1.stringValue } ?? [])
-        for name in wanted where !names.contains(name) { throw ConversionError("the part \(name) is missing") }
+        for name in wanted where !names.contains(name) { throw ConversionError("the file \(name) is missing") }
         return wanted.sorted().map { "\(path)/\($0)" }
     }
 }

@@ -32,7 +32,7 @@ struct SafeTensorsFile {
         guard file.size >= 8 else { throw ConversionError("\(path) is too short for a SafeTensors file") }
         let length = try file.read(0..<8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
         guard length >= 2, length <= UInt64(min(Self.longestHeader, file.size - 8)) else {
-            throw ConversionError("the header of \(path) is cut or damaged")
+            throw ConversionError("the header of \(path) is truncated or damaged")
         }
         let start = 8 + Int(length)
         let header: JSON
@@ -41,9 +41,9 @@ struct SafeTensorsFile {
         } catch let error as ConversionError {
             throw error
         } catch {
-            throw ConversionError("the header of \(path) is no JSON")
+            throw ConversionError("the header of \(path) is not JSON")
         }
-        guard let entries = header.objectValue else { throw ConversionError("the header of \(path) is no object") }
+        guard let entries = header.objectValue else { throw ConversionError("the header of \(path) is not a JSON object") }
         var tensors: [String: Tensor] = [:]
         for (name, entry) in entries where name != "__metadata__" {
             guard let tensor = Self.tensor(entry, from: start, size: file.size) else {
@@ -52,7 +52,7 @@ struct SafeTensorsFile {
             tensors[name] = tensor
         }
         self.tensors = tensors
-        if let name = Self.overlapping(tensors) { throw ConversionError("the tensor \(name) in \(path) overlaps another one") }
+        if let name = Self.overlapping(tensors) { throw ConversionError("the tensor \(name) in \(path) overlaps another tensor") }
     }
 
     /// Returns the name of a tensor that overlaps another one; nil if there is none. With overlaps, a small file could be converted into one of any

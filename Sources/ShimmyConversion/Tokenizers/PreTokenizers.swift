@@ -17,6 +17,6 @@ enum PreTokenizers {
         if kinds == ["Digits", "ByteLevel"], steps[0]["individual_digits"]?.boolValue == true { return "smollm" }
         let expressions = steps.compactMap { $0["pattern"]?["Regex"]?.stringValue }
         if kinds == ["Split", "ByteLevel"], expressions.count == 1, let name = byRegex[expressions[0]] { return name }
-        throw ConversionError("the tokenizer's way of cutting texts into words is not known: \((preTokenizer ?? .null).text)")
+        throw ConversionError("the pre-tokenizer in tokenizer.json is not supported: \((preTokenizer ?? .null).text)")
     }
 }

@@ -64,9 +64,11 @@ struct TokenizerConverter {
     private mutating func fillEntries(_ tokenCount: Int?) throws(ConversionError) {
         let known = (ids.values.max() ?? -1) + 1
         // Gaps between ids are filled with unused tokens. Far more gaps than tokens mean that the file is damaged.
-        guard known <= 4 * ids.count + (1 << 16) else { throw ConversionError("tokenizer.json has \(ids.count) tokens with ids up to \(known - 1)") }
+        guard known <= 4 * ids.count + (1 << 16) else {
+            throw ConversionError("tokenizer.json has only \(ids.count) tokens, but ids up to \(known - 1)")
+        }
         let count = max(known, tokenCount ?? 0)
-        guard count <= known + (1 << 20) else { throw ConversionError("the model has \(count) tokens, its tokenizer \(known)") }
+        guard count <= known + (1 << 20) else { throw ConversionError("the model has \(count) tokens, but its tokenizer has \(known)") }
         entries = (0..<count).map { Entry(text: "[PAD\($0)]", type: .unused) }
         for (text, id) in ids { entries[id] = Entry(text: String(decoding: text, as: UTF8.self), type: .normal) }
         for token in tokenizer["added_tokens"]?.arrayValue ?? [] {

@@ -94,7 +94,7 @@ package final class PrefixFolder: Sendable {
         }
         defer { try? file.close() }
         guard let prefix = PrefixFile.read(file, of: match.key) else {
-            logger.warning("a stored prefix is damaged and is thrown away", metadata: ["file": "\(match.name)"])
+            logger.warning("stored prefix is damaged; deleting it", metadata: ["file": "\(match.name)"])
             state.withLock { $0.index.remove(match.name, match.key) }
             remove(match.name)
             return nil
@@ -121,7 +121,7 @@ package final class PrefixFolder: Sendable {
         do {
             try PrefixFile.write(prefix, of: key, to: path(of: name))
         } catch {
-            logger.warning("a prefix could not be stored", metadata: ["error": "\(error)"])
+            logger.warning("prefix could not be stored", metadata: ["error": "\(error)"])
             return
         }
         // The file system's own timestamps are coarser.

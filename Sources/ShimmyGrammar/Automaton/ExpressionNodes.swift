@@ -51,7 +51,7 @@ struct ExpressionNodes {
             }
             return end
         case .repeated(let body, let least, let most): return try add(repeated: body, least, most, from: from)
-        case .rule, .control, .automaton, .unordered: throw GrammarTextError("an expression that names others is not a regular expression")
+        case .rule, .control, .automaton, .unordered: throw GrammarTextError("an expression that refers to rules is not a regular expression")
         }
     }
 

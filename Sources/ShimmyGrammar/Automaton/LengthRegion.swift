@@ -60,7 +60,7 @@ struct LengthRegion: Sendable {
             rows.append(next)
             if rows.count.isMultiple(of: 16) { try budget.check() }
             if rows.count > maximumRows || rows.count * next.count > 1 << 21 {
-                throw GrammarTextError("the length of such a text cannot be bounded", isLimit: true)
+                throw GrammarTextError("a length limit cannot be enforced for this pattern", isLimit: true)
             }
         }
     }

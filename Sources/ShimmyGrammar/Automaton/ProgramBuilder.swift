@@ -203,7 +203,7 @@ struct ProgramBuilder {
     }
 
     private mutating func add(control text: String, from: Int32) throws(GrammarTextError) -> Int32 {
-        guard vocabularyControls.contains(text) else { throw GrammarTextError("'\(text)' is no control token of this model") }
+        guard vocabularyControls.contains(text) else { throw GrammarTextError("'\(text)' is not a control token of this model") }
         let index = controls[text] ?? Int32(controls.count)
         controls[text] = index
         let target = try node()
@@ -246,7 +246,9 @@ struct ProgramBuilder {
 
     private mutating func add(_ unordered: UnorderedMembers, from: Int32) throws(GrammarTextError) -> Int32 {
         // An empty member could repeat endlessly.
-        if let rule = unordered.rules.first(where: { nonEmpty.canBeEmpty(.rule($0)) }) { throw GrammarTextError("the member '\(rule)' may be empty") }
+        if let rule = unordered.rules.first(where: { nonEmpty.canBeEmpty(.rule($0)) }) {
+            throw GrammarTextError("the member '\(rule)' can be empty, which is not supported")
+        }
         var (bodies, required) = ([Int32](), UInt64(0))
         for (index, member) in unordered.members.enumerated() {
             bodies.append(try start(of: member.rule))
@@ -294,7 +296,7 @@ struct ProgramBuilder {
         nodes[Int(from)].entries.append(Int32(regions.count))
         regions.append(region)
         counters += region.top + 1
-        if counters >= GrammarStates.maximumCounters { throw GrammarTextError("the lengths of texts are bounded too high", isLimit: true) }
+        if counters >= GrammarStates.maximumCounters { throw GrammarTextError("the length limits of texts are too large", isLimit: true) }
         return end
     }
 

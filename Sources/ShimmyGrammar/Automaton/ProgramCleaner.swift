@@ -13,7 +13,7 @@ struct ProgramCleaner {
                 || node.beginsMembers >= 0 && memberSets[Int(node.beginsMembers)].isProductive { known[Int($0)] }
                 || node.nextMember >= 0 && memberSets[Int(node.nextMember)].starts.contains { known[Int($0)] }
         }
-        guard productive[Int(start)] else { throw GrammarTextError("no text fits the grammar") }
+        guard productive[Int(start)] else { throw GrammarTextError("no text matches the grammar") }
         for index in nodes.indices {
             nodes[index].edges.removeAll { !productive[Int($0.target)] }
             nodes[index].controls.removeAll { !productive[Int($0.target)] }
@@ -161,7 +161,7 @@ struct ProgramCleaner {
                     path.append((target, 0, entersBody))
                     bodies.append((bodies.last ?? 0) + (entersBody ? 1 : 0))
                 } else if color[target] == 1, entersBody || (bodies.last ?? 0) > bodies[Int(place[target])] {
-                    throw GrammarTextError("a rule begins with itself, which is not supported")
+                    throw GrammarTextError("a rule is left-recursive, which is not supported")
                 }
             }
         }

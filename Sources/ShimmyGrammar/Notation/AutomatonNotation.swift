@@ -31,7 +31,7 @@ extension GBNFParser {
         let least = try number() ?? 0
         guard take(",") else { throw fail("a ',' is missing") }
         let most = try number()
-        if let most, most < least { throw fail("the bounds of a length are the wrong way round") }
+        if let most, most < least { throw fail("the max of a length is less than its min") }
         var states: [[(set: ScalarSet?, target: Int)]] = []
         var labels: [Int?] = []
         var exits: [String?] = []
@@ -49,7 +49,7 @@ extension GBNFParser {
                 continue
             }
             let exit = next == ";" || next == "}" ? nil : try name()
-            if exit != nil, least > 0 || most != nil { throw fail("a text with a bounded length ends its automaton") }
+            if exit != nil, least > 0 || most != nil { throw fail("a text with a length limit must be the end of its automaton") }
             let label = exits.firstIndex(of: exit) ?? exits.count
             if label == exits.count { exits.append(exit) }
             labels.append(label)

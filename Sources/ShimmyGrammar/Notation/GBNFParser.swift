@@ -55,7 +55,7 @@ struct GBNFParser {
             skipSpace(newlines: true)
             let body = try alternatives(nested: false)
             grammar.rules[name] = body
-            if let scalar = next, scalar != "\n", scalar != "\r" { throw fail("'\(scalar)' is not expected") }
+            if let scalar = next, scalar != "\n", scalar != "\r" { throw fail("'\(scalar)' is unexpected") }
             skipSpace(newlines: true)
         }
         return grammar
@@ -139,7 +139,7 @@ struct GBNFParser {
             return inside
         case "<": return try control()
         case "@": return try extended()
-        case "!": throw fail("tokens that may not come cannot be named")
+        case "!": throw fail("excluded tokens ('!') are not supported")
         default: return Self.isName(scalar) ? .rule(try name()) : nil
         }
     }
@@ -174,7 +174,7 @@ struct GBNFParser {
                 index += 1
                 high = try character().value
             }
-            if high < low { throw fail("a range is the wrong way round") }
+            if high < low { throw fail("the end of a range is before its start") }
             ranges.append(low...high)
         }
         guard take("]") else { throw fail("a ']' is missing") }
@@ -211,7 +211,7 @@ struct GBNFParser {
     private mutating func hexadecimal(_ digits: Int) throws(GrammarTextError) -> Unicode.Scalar {
         let end = min(index + digits, scalars.count)
         guard end - index == digits, let value = UInt32(text(index..<end), radix: 16), let scalar = Unicode.Scalar(value) else {
-            throw fail("an escape is no character")
+            throw fail("an escape is not a valid character")
         }
         index = end
         return scalar
@@ -253,7 +253,7 @@ struct GBNFParser {
             skipSpace()
         }
         guard take("}") else { throw fail("a '}' is missing") }
-        if let most, most < least { throw fail("a repetition's bounds are the wrong way round") }
+        if let most, most < least { throw fail("the max of a repetition is less than its min") }
         return .repeated(element, least: least, most: most)
     }
 

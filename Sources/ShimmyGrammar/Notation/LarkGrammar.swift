@@ -75,7 +75,7 @@ private struct LarkParser {
         skipPriority()
         skipBlanks()
         guard take(":") else { throw GrammarTextError("a ':' is missing after '\(name)'") }
-        guard names.insert(name).inserted else { throw GrammarTextError("there are two rules '\(name)'") }
+        guard names.insert(name).inserted else { throw GrammarTextError("the rule '\(name)' is defined twice") }
         try budget.check()
         isTerminal = name.first { $0 != "_" }?.isUppercase ?? false
         definitions.append((name, try alternatives()))
@@ -111,7 +111,7 @@ private struct LarkParser {
                 }
                 try imported(name, as: alias)
             }
-        default: throw GrammarTextError("'%\(word)' is not known")
+        default: throw GrammarTextError("the directive '%\(word)' is not supported")
         }
     }
 
@@ -167,7 +167,7 @@ private struct LarkParser {
 
     /// Skips `-> name`, which names a node of the parse tree and matches no text.
     private mutating func alias() throws(GrammarTextError) {
-        guard take("-"), take(">") else { throw GrammarTextError("'\(excerpt)' is not known") }
+        guard take("-"), take(">") else { throw GrammarTextError("'\(excerpt)' is unexpected") }
         skipBlanks()
         guard takeName() != nil else { throw GrammarTextError("an alias is missing") }
     }
@@ -185,7 +185,7 @@ private struct LarkParser {
         skipBlanks()
         var most = least
         if take(".") {
-            guard take("."), let number = takeNumber(), number >= least else { throw GrammarTextError("a range of repetitions is not known") }
+            guard take("."), let number = takeNumber(), number >= least else { throw GrammarTextError("a range of repetitions is not valid") }
             most = number
         }
         return "(\(atom)){\(least),\(most)}"
@@ -203,7 +203,7 @@ private struct LarkParser {
         case "\"": return try literal()
         case "/": return try regex()
         default:
-            guard let name = takeName() else { throw GrammarTextError("'\(excerpt)' is not known") }
+            guard let name = takeName() else { throw GrammarTextError("'\(excerpt)' is unexpected") }
             references.insert(name)
             let isTerminal = name.first { $0 != "_" }?.isUppercase ?? false
             return isTerminal ? leaf(rule(name)) : rule(name)
@@ -219,7 +219,7 @@ private struct LarkParser {
             index += 2
             let last = try quoted()
             guard let low = first.unicodeScalars.only, let high = last.unicodeScalars.only, low <= high else {
-                throw GrammarTextError("a range goes from one character to a later one")
+                throw GrammarTextError("a range must go from one character to a later one")
             }
             return leaf(writer.set(ScalarSet([low...high])))
         }
@@ -241,7 +241,7 @@ private struct LarkParser {
             case "r": text.append("\r")
             case "t": text.append("\t")
             case "\\", "\"", "/": text.append(escaped)
-            default: throw GrammarTextError("'\\\(escaped)' is not known")
+            default: throw GrammarTextError("the escape '\\\(escaped)' is not supported")
             }
         }
         guard take("\"") else { throw GrammarTextError("a '\"' is missing") }

@@ -19,10 +19,10 @@ package struct RegexGrammar {
         _ pattern: String, flags: String = "", in context: GrammarContext, budget: GrammarBudget = GrammarBudget()
     ) throws(GrammarTextError) -> String {
         try budget.check(text: pattern)
-        if let other = flags.first(where: { !"isu".contains($0) }) { throw GrammarTextError("the flag '\(other)' is not known") }
+        if let other = flags.first(where: { !"isu".contains($0) }) { throw GrammarTextError("the flag '\(other)' is not supported") }
         var parser = RegexGrammar(pattern, flags, context)
         let result = try parser.alternatives()
-        if parser.index < parser.scalars.count { throw GrammarTextError("there is a ')' too many") }
+        if parser.index < parser.scalars.count { throw GrammarTextError("there is one ')' too many") }
         return result
     }
 
@@ -75,7 +75,7 @@ package struct RegexGrammar {
         }
         // A grammar allows any number of repetitions that fits, so a lazy quantifier is equivalent to a greedy one.
         _ = take("?")
-        if let after = next, "*+{".unicodeScalars.contains(after) { throw GrammarTextError("a repetition is repeated") }
+        if let after = next, "*+{".unicodeScalars.contains(after) { throw GrammarTextError("a repetition follows another repetition") }
         return "(\(atom))\(suffix)"
     }
 
@@ -92,7 +92,7 @@ package struct RegexGrammar {
         index = end + 1
         let most = parts.count == 1 ? least : Int(parts[1])
         if max(least, most ?? 0) > Self.maximumRepetitions { throw GrammarTextError("more than \(Self.maximumRepetitions) repetitions") }
-        if let most, most < least { throw GrammarTextError("a repetition's bounds are the wrong way round") }
+        if let most, most < least { throw GrammarTextError("the max of a repetition is less than its min") }
         return parts.count == 1 ? "{\(least)}" : "{\(least),\(most.map { "\($0)" } ?? "")}"
     }
 
@@ -106,7 +106,7 @@ package struct RegexGrammar {
         case "[": return set(try characterClass())
         case ".": return set(dotTakesNewlines ? .all : ScalarSet.newline.inverted)
         case "\\": return set(try escape())
-        case "^", "$": throw GrammarTextError("'\(scalar)' can stand at the ends only")
+        case "^", "$": throw GrammarTextError("'\(scalar)' is supported only at the start or end of the pattern")
         case "*", "+", "?": throw GrammarTextError("there is nothing to repeat before '\(scalar)'")
         default: return ignoresCase ? set(ScalarSet(scalar)) : writer.literal(String(Character(scalar)))
         }
@@ -120,7 +120,7 @@ package struct RegexGrammar {
             if !take(":") {
                 _ = take("P")
                 guard take("<"), next != "=", next != "!", let end = scalars[index...].firstIndex(of: ">") else {
-                    throw GrammarTextError("groups that look around or change flags are not known")
+                    throw GrammarTextError("lookaround groups and groups that change flags are not supported")
                 }
                 index = end + 1
             }
@@ -150,7 +150,7 @@ package struct RegexGrammar {
         case "u": return try ScalarSet(hexadecimal(4))
         default:
             let isLetter = ("a"..."z").contains(scalar) || ("A"..."Z").contains(scalar) || ("0"..."9").contains(scalar)
-            if isLetter { throw GrammarTextError("'\\\(scalar)' is not known") }
+            if isLetter { throw GrammarTextError("the escape '\\\(scalar)' is not supported") }
             return ScalarSet(scalar)
         }
     }
@@ -159,7 +159,7 @@ package struct RegexGrammar {
         var text = String.UnicodeScalarView()
         text.append(contentsOf: scalars[index..<min(index + digits, scalars.count)])
         guard text.count == digits, let value = UInt32(String(text), radix: 16), let scalar = Unicode.Scalar(value) else {
-            throw GrammarTextError("an escape is no character")
+            throw GrammarTextError("an escape is not a valid character")
         }
         index += digits
         return scalar
@@ -176,7 +176,7 @@ package struct RegexGrammar {
             // A '-' between two characters is a range; elsewhere it is a literal character.
             if next == "-", index + 1 < scalars.count, scalars[index + 1] != "]", let first = low.only {
                 index += 1
-                guard let last = try classMember().only, first <= last else { throw GrammarTextError("a range is the wrong way round") }
+                guard let last = try classMember().only, first <= last else { throw GrammarTextError("the end of a range is before its start") }
                 ranges.append(first...last)
             } else {
                 ranges += low.ranges

@@ -41,7 +41,7 @@ extension GBNFParser {
         guard take("{") else { throw fail("a '{' is missing") }
         skipSpace()
         while next != "}" {
-            if found.others != nil { throw fail("nothing follows a member that may be repeated") }
+            if found.others != nil { throw fail("a member that can be repeated must be the last one") }
             let rule = try name()
             if take("*") {
                 found.others = rule

@@ -42,11 +42,11 @@ extension SchemaCompiler {
         if let most, most < least { return nil }
         if let part = flat.first(where: { $0.schema["uniqueItems"] == true }), most ?? .max > 1 {
             if prefix == 0, let values = try uniqueValues(flat) { return try permutations(values, least, most) }
-            try pass(part.error("uniqueItems", "'uniqueItems' can be enforced for at most \(Self.mostPermuted) listed values"))
+            try pass(part.error("uniqueItems", "'uniqueItems' can be enforced only for items with at most \(Self.mostPermuted) listed values"))
         }
         if let part = flat.first(where: { $0.schema["contains"] != nil }) {
             if let expression = try containing(flat, part, least, most, prefix) { return expression }
-            try pass(part.error("contains", "such a 'contains' cannot be enforced"))
+            try pass(part.error("contains", "this 'contains' cannot be enforced"))
         }
         let rest = try item(flat, at: prefix)
         if prefix == 0 { return list("[", rest, least, most, "]") }
@@ -59,7 +59,7 @@ extension SchemaCompiler {
         let speaksOfAll = flat.contains { $0.schema["items"]?.arrayValue == nil && $0.schema["items"] != nil || $0.schema["additionalItems"] != nil }
         if speaksOfAll { return false }
         if flat.count > 1 || part.schema["unevaluatedItems"] != false || part.schema["contains"] != nil {
-            try pass(part.error("unevaluatedItems", "'unevaluatedItems' can be enforced where it is false and stands beside 'prefixItems'"))
+            try pass(part.error("unevaluatedItems", "'unevaluatedItems' can be enforced only if it is false and next to 'prefixItems'"))
             return false
         }
         return true

@@ -45,7 +45,7 @@ extension SchemaCompiler {
 
     private func members(_ part: SchemaPart, _ key: String) throws(SchemaError) -> [SchemaPart] {
         guard let count = part.schema[key]?.arrayValue?.count, count > 0 else {
-            throw part.error(key, "'\(key)' is an array with at least one schema")
+            throw part.error(key, "'\(key)' must be an array with at least one schema")
         }
         return (0..<count).compactMap { part.at(key, $0) }
     }
@@ -103,8 +103,8 @@ extension SchemaCompiler {
     private func negation(_ part: SchemaPart, _ rest: [SchemaPart]) throws(SchemaError) -> Alternatives {
         guard let inner = part.at("not") else { return Alternatives(parts: [[]]) }
         let negation = try SchemaNegation(self).negated(inner)
-        guard !leavesNothing(negation, of: rest, part) else {
-            return Alternatives(parts: [[]], note: part.error("not", "such a 'not' cannot be enforced"))
+        guard !negation.choices.isEmpty || negation.isExact else {
+            return Alternatives(parts: [[]], note: part.error("not", "this 'not' cannot be enforced"))
         }
         return Alternatives(parts: negation.choices.enumerated().map { [inner.derived($0.element, "not-\($0.offset)")] })
     }
@@ -116,7 +116,7 @@ extension SchemaCompiler {
         let otherwise = [part.at("else")].compactMap(\.self)
         if negation.choices.isEmpty, !negation.isExact {
             result.parts.append(otherwise)
-            result.note = part.error("if", "such an 'if' cannot be enforced")
+            result.note = part.error("if", "this 'if' cannot be enforced")
         } else if !negation.isExact {
             // The negation is not exact: values that fit neither the test nor its known negations are excluded.
             result.parts.append([test.derived(negation.schema, "if-not")] + otherwise)
@@ -131,7 +131,7 @@ extension SchemaCompiler {
     /// Returns the alternatives of the first dependency: the property is absent, or its dependency is satisfied. The other dependencies remain for
     /// later calls.
     private func dependencies(_ part: SchemaPart, _ key: String) throws(SchemaError) -> Alternatives {
-        guard let object = part.value(key)?.objectValue, let all = part.at(key) else { throw part.error(key, "'\(key)' is an object") }
+        guard let object = part.value(key)?.objectValue, let all = part.at(key) else { throw part.error(key, "'\(key)' must be an object") }
         guard let (name, value) = object.first(where: { _ in true }) else { return Alternatives(parts: [[]]) }
         var others = object
         others[name] = nil
@@ -143,7 +143,7 @@ extension SchemaCompiler {
         } else if let schema = all.at(name), key != "dependentRequired" {
             present = [part.derived(["required": [.string(name)]], "with-\(name)"), schema]
         } else {
-            throw all.error(name, "a dependency is an array of names or a schema")
+            throw all.error(name, "a dependency must be an array of names or a schema")
         }
         return Alternatives(parts: [[absent] + later, present + later])
     }

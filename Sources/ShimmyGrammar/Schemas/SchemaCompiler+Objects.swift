@@ -30,7 +30,7 @@ extension SchemaCompiler {
         if counts.matters, properties.count * (max(counts.least, counts.most ?? 0) + 1) > 20_000 {
             for part in flat {
                 for keyword in ["minProperties", "maxProperties"] where part.value(keyword) != nil {
-                    try pass(part.error(keyword, "too many properties are counted"))
+                    try pass(part.error(keyword, "'\(keyword)' cannot be enforced for so many properties"))
                 }
             }
             counts = Counts()
@@ -39,10 +39,10 @@ extension SchemaCompiler {
         if others != nil, counts.least > max(1, properties.count(where: \.isRequired)),
             let part = flat.first(where: { $0.value("minProperties") != nil })
         {
-            try pass(part.error("minProperties", "keys that the schema does not name may be the same"))
+            try pass(part.error("minProperties", "keys that the schema does not name can be equal, and equal keys count once"))
         }
         if let part = flat.first(where: { $0.value("properties") != nil }), optionalRun(properties) > Self.maximumOptionalRun {
-            throw part.error("properties", "more than \(Self.maximumOptionalRun) properties follow each other that are not required")
+            throw part.error("properties", "more than \(Self.maximumOptionalRun) optional properties follow each other")
         }
         let isUnordered = !counts.matters && allowsAnyOrder(of: properties.count)
         let found = try isUnordered ? unordered(properties, others, least: counts.least) : members(properties, others, counts)
@@ -120,7 +120,7 @@ extension SchemaCompiler {
         var seen: Set<String> = []
         for part in flat {
             guard let properties = part.value("properties") else { continue }
-            guard let object = properties.objectValue else { throw part.error("properties", "'properties' is an object") }
+            guard let object = properties.objectValue else { throw part.error("properties", "'properties' must be an object") }
             for name in object.keys where seen.insert(name).inserted { names.append(name) }
         }
         for part in flat { for name in try required(part) where seen.insert(name).inserted { names.append(name) } }
@@ -130,10 +130,10 @@ extension SchemaCompiler {
     private func required(_ part: SchemaPart) throws(SchemaError) -> [String] {
         // In draft 3, `required` was a flag of the property itself.
         guard let value = part.value("required"), value.boolValue == nil else { return [] }
-        guard let list = value.arrayValue else { throw part.error("required", "'required' is an array of strings") }
+        guard let list = value.arrayValue else { throw part.error("required", "'required' must be an array of strings") }
         var names: [String] = []
         for entry in list {
-            guard let name = entry.stringValue else { throw part.error("required", "'required' is an array of strings") }
+            guard let name = entry.stringValue else { throw part.error("required", "'required' must be an array of strings") }
             names.append(name)
         }
         return names
@@ -217,7 +217,7 @@ extension SchemaCompiler {
     private func unevaluated(_ flat: [SchemaPart]) throws(SchemaError) -> SchemaPart? {
         guard let part = flat.first(where: { $0.value("unevaluatedProperties") != nil }) else { return nil }
         // The keyword takes into account the schemas inside its own schema, but not those beside it. Flattening has lost this distinction.
-        if flat.count > 1 { try pass(part.error("unevaluatedProperties", "it cannot be told apart which properties other schemas know")) }
+        if flat.count > 1 { try pass(part.error("unevaluatedProperties", "the properties that the other schemas evaluate cannot be determined")) }
         return part.at("unevaluatedProperties")
     }
 
@@ -260,7 +260,7 @@ extension SchemaCompiler {
 
     func patternProperties(_ part: SchemaPart) throws(SchemaError) -> [(pattern: Pattern, value: SchemaPart)] {
         guard part.value("patternProperties") != nil, let properties = part.at("patternProperties") else { return [] }
-        guard let object = properties.schema.objectValue else { throw part.error("patternProperties", "'patternProperties' is an object") }
+        guard let object = properties.schema.objectValue else { throw part.error("patternProperties", "'patternProperties' must be an object") }
         return object.keys.compactMap { key in
             properties.at(key).map { (Pattern(part: properties, key: key, source: .pattern(key)), $0) }
         }
@@ -274,7 +274,7 @@ extension SchemaCompiler {
         var result = CharacterAutomaton.allBut([])
         for part in flat {
             for key in part.schema.objectValue?.keys ?? [] where !known.contains(key) && !SchemaKeywords.isAnnotation(key) {
-                try pass(part.error(key, "'\(key)' cannot be enforced for names"))
+                try pass(part.error(key, "'\(key)' cannot be enforced for property names"))
             }
             if !(try SchemaTypes.of(part).contains(.string)) { return try .any(of: [], budget) }
             let lengths = try StringLengths([part])

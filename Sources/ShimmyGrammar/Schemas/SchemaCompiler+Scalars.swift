@@ -43,9 +43,9 @@ extension SchemaCompiler {
 
     private func multiples(_ part: SchemaPart, isInteger: Bool) throws(SchemaError) -> CharacterAutomaton? {
         guard case .number(let number)? = part.value("multipleOf"), number.double > 0 || number.double == 0 && !number.literal.hasPrefix("-")
-        else { throw part.error("multipleOf", "'multipleOf' is a number above 0") }
+        else { throw part.error("multipleOf", "'multipleOf' must be a number above 0") }
         let divisor = NumberRanges.Bound(try digits(number, part, "multipleOf"), isExclusive: false)
-        if divisor.isZero { throw part.error("multipleOf", "'multipleOf' is a number above 0") }
+        if divisor.isZero { throw part.error("multipleOf", "'multipleOf' must be a number above 0") }
         do {
             if !divisor.isHuge, let found = try NumberRanges.multiples(of: divisor, isInteger: isInteger, budget) { return found }
             try pass(part.error("multipleOf", "a 'multipleOf' with so many digits cannot be enforced"))
@@ -94,14 +94,14 @@ extension SchemaCompiler {
             for key in ["minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum"] {
                 // Before draft 6, `exclusiveMinimum` and `exclusiveMaximum` were flags that modified `minimum` and `maximum`.
                 guard let value = part.value(key), value.boolValue == nil else { continue }
-                guard case .number(let number) = value else { throw part.error(key, "'\(key)' is a number") }
+                guard case .number(let number) = value else { throw part.error(key, "'\(key)' must be a number") }
                 let isLow = key.hasSuffix("inimum")
                 let isExclusive = key.hasPrefix("ex") || part.schema[isLow ? "exclusiveMinimum" : "exclusiveMaximum"] == true
                 let bound = NumberRanges.Bound(try digits(number, part, key), isExclusive: isExclusive)
                 guard !bound.isHuge else {
                     isCut = true
                     // A huge bound excludes either all numbers that the grammar allows, or none.
-                    if isLow != bound.isNegative { try pass(part.error(key, "numbers of so many digits are not written")) }
+                    if isLow != bound.isNegative { try pass(part.error(key, "numbers with so many digits cannot be generated")) }
                     continue
                 }
                 if isLow {
@@ -140,7 +140,7 @@ extension SchemaCompiler {
             guard let pattern = patterns.first(where: { !$0.isExcluded }), let expression = try expression(of: pattern) else {
                 return quoted(.repeated(try character(), least: lengths.least, most: lengths.most))
             }
-            if lengths.matters { try pass(pattern.part.error(pattern.key, "it cannot be combined with a length")) }
+            if lengths.matters { try pass(pattern.part.error(pattern.key, "it cannot be combined with a length limit")) }
             return quoted(expression.mapped(Self.written))
         }
         if automaton.isEmpty { return nil }
@@ -174,7 +174,7 @@ extension SchemaCompiler {
         var result: [Pattern] = []
         for part in flat {
             if let value = part.value("pattern") {
-                guard let text = value.stringValue else { throw part.error("pattern", "'pattern' is a string") }
+                guard let text = value.stringValue else { throw part.error("pattern", "'pattern' must be a string") }
                 for (text, isExcluded) in SearchPattern.lookaheads(text) {
                     result.append(Pattern(part: part, key: "pattern", source: .pattern(text), isExcluded: isExcluded))
                 }
@@ -183,7 +183,7 @@ extension SchemaCompiler {
                 result.append(Pattern(part: part, key: "pattern", source: .pattern(text), isExcluded: true))
             }
             if let value = part.value("format") {
-                guard let format = value.stringValue else { throw part.error("format", "'format' is a string") }
+                guard let format = value.stringValue else { throw part.error("format", "'format' must be a string") }
                 if StringFormats.range(of: format) != nil { continue }
                 guard StringFormats.pattern(of: format) != nil else {
                     // An unknown format is an annotation; in exact mode it is an error.
@@ -310,10 +310,10 @@ extension SchemaPart {
         guard let value = value(key) else { return nil }
         // An integer that overflows `Int` counts as `Int.max`.
         let isLarge = value.intValue == nil && value.doubleValue ?? -1 > 0 && value.kind == "an integer"
-        guard let count = isLarge ? Int.max : value.intValue, count >= 0 else { throw error(key, "'\(key)' is a whole number, 0 or more") }
+        guard let count = isLarge ? Int.max : value.intValue, count >= 0 else { throw error(key, "'\(key)' must be an integer of at least 0") }
         // No answer is that long, so the limit has no effect.
         if count > Self.most, key.hasPrefix("max") { return nil }
-        guard count <= Self.most else { throw error(key, "'\(key)' is at most \(Self.most)") }
+        guard count <= Self.most else { throw error(key, "'\(key)' must be at most \(Self.most)") }
         return count
     }
 }

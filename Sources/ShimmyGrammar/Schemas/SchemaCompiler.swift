@@ -146,7 +146,7 @@ final class SchemaCompiler {
                 if !allowed { return nil }
                 continue
             }
-            guard let object = part.schema.objectValue else { throw SchemaError(part.pointer, "a schema is an object or a boolean") }
+            guard let object = part.schema.objectValue else { throw SchemaError(part.pointer, "a schema must be an object or a boolean") }
             var targets: [SchemaPart] = []
             for key in ["$ref", "$dynamicRef", "$recursiveRef"] where part.value(key) != nil {
                 if let target = try resolved(key, of: part) { targets.append(target) }
@@ -156,7 +156,7 @@ final class SchemaCompiler {
                 continue
             }
             if let all = part.value("allOf") {
-                guard let count = all.arrayValue?.count else { throw part.error("allOf", "'allOf' is an array of schemas") }
+                guard let count = all.arrayValue?.count else { throw part.error("allOf", "'allOf' must be an array of schemas") }
                 for index in (0..<count).reversed() { if let inner = part.at("allOf", index) { open.append(inner) } }
             }
             open += targets
@@ -171,14 +171,16 @@ final class SchemaCompiler {
     }
 
     private func resolved(_ key: String, of part: SchemaPart) throws(SchemaError) -> SchemaPart? {
-        guard let text = part.schema[key]?.stringValue else { throw part.error(key, "'\(key)' is a string") }
+        guard let text = part.schema[key]?.stringValue else { throw part.error(key, "'\(key)' must be a string") }
         if let target = references.target(of: text, from: part) {
-            if key != "$ref", references.isDynamic { try pass(part.error(key, "the target of '\(text)' depends on how the schema is reached")) }
-            if target.schema.objectValue == nil, target.schema.boolValue == nil { throw part.error(key, "'\(text)' does not lead to a schema") }
+            if key != "$ref", references.isDynamic {
+                try pass(part.error(key, "the target of the dynamic reference '\(text)' depends on the evaluation path"))
+            }
+            if target.schema.objectValue == nil, target.schema.boolValue == nil { throw part.error(key, "the target of '\(text)' is not a schema") }
             return target
         }
         // Not fatal by itself: clients omit definitions, and some references are meant for validators that can fetch documents.
-        if lost.insert(part.id).inserted { try pass(part.error(key, "'\(text)' is not in the schema")) }
+        if lost.insert(part.id).inserted { try pass(part.error(key, "the target of '\(text)' is not in the schema")) }
         return nil
     }
 
@@ -228,7 +230,7 @@ final class SchemaCompiler {
         if let value = listing.value("const") {
             listed = [value]
         } else {
-            guard let found = listing.schema["enum"]?.arrayValue else { throw listing.error("enum", "'enum' is an array") }
+            guard let found = listing.schema["enum"]?.arrayValue else { throw listing.error("enum", "'enum' must be an array") }
             listed = found
         }
         let validator = SchemaValidator(self)

@@ -21,7 +21,7 @@ struct SchemaNegation {
 
     private func negated(_ part: SchemaPart, depth: Int) throws(SchemaError) -> Result {
         if let allows = part.schema.boolValue { return Result(choices: allows ? [] : [true]) }
-        guard let object = part.schema.objectValue else { throw SchemaError(part.pointer, "a schema is an object or a boolean") }
+        guard let object = part.schema.objectValue else { throw SchemaError(part.pointer, "a schema must be an object or a boolean") }
         var result = Result()
         if depth > Self.maximumDepth {
             result.isExact = false

@@ -41,10 +41,10 @@ struct OllamaPlace: ModelPlace {
         }
         let facts = FileFacts(path: manifest)
         guard let data = RegularFile.read(manifest, limit: Self.largestManifest) else { return broken("its manifest cannot be read") }
-        guard let json = try? JSON.parse(data) else { return broken("its manifest is no JSON") }
-        guard let layers = json["layers"]?.arrayValue else { return broken("its manifest names no layers") }
+        guard let json = try? JSON.parse(data) else { return broken("its manifest is not JSON") }
+        guard let layers = json["layers"]?.arrayValue else { return broken("its manifest has no layers") }
         guard let layer = layers.first(where: { $0["mediaType"]?.stringValue == Self.modelLayer }) else { return nil }
-        guard let digest = layer["digest"]?.stringValue, let blob = blobName(digest) else { return broken("its manifest names no valid digest") }
+        guard let digest = layer["digest"]?.stringValue, let blob = blobName(digest) else { return broken("its manifest has no valid digest") }
         let file = "\(path)/blobs/\(blob)"
         guard FileManager.default.fileExists(atPath: file) else { return broken("its file \(blob) is missing from Ollama's store") }
         var record = RecordReader.record(path: file, shards: [file], id: id, source: source)

@@ -53,13 +53,13 @@ struct FileReader: ~Copyable {
 
     mutating func bytes(limit: Int) throws(GGUFError) -> [UInt8] {
         let length = try count(unit: 1)
-        guard length <= limit else { throw GGUFError("a text in its header is \(length) bytes long") }
+        guard length <= limit else { throw GGUFError("a string in its header is too long: \(length) bytes") }
         try fill(length)
         defer { position += length }
         return Array(buffer[(position - bufferStart)..<(position - bufferStart + length)])
     }
 
-    private func cut() -> GGUFError { GGUFError("its header is cut or damaged at byte \(position) of \(size)") }
+    private func cut() -> GGUFError { GGUFError("its header is truncated or damaged at byte \(position) of \(size)") }
 
     /// Ensures that the next `count` bytes are in the buffer.
     private mutating func fill(_ count: Int) throws(GGUFError) {

@@ -18,17 +18,17 @@ extension GGUFHeader {
     package static func read(path: String, token: (([UInt8]) -> Void)? = nil) throws(GGUFError) -> GGUFHeader {
         var reader = try FileReader(path: path)
         guard reader.size >= 24 else { throw GGUFError("it is too short for a GGUF file (\(reader.size) bytes)") }
-        guard try reader.integer(UInt32.self) == magic else { throw GGUFError("it is no GGUF file") }
+        guard try reader.integer(UInt32.self) == magic else { throw GGUFError("it is not a GGUF file") }
         let version = try reader.integer(UInt32.self)
         guard version == 2 || version == 3 else {
             if version.byteSwapped == 2 || version.byteSwapped == 3 { throw GGUFError("it is for big-endian machines") }
-            throw GGUFError("its GGUF version is \(version); 2 and 3 are known")
+            throw GGUFError("its GGUF version is \(version); 2 and 3 are supported")
         }
         // A tensor entry has at least 32 bytes, a metadata entry 13.
         let tensorCount = try reader.count(unit: 32)
         let metadataCount = try reader.count(unit: 13)
         guard tensorCount <= mostTensors, metadataCount <= mostMetadata else {
-            throw GGUFError("its header claims \(tensorCount) tensors and \(metadataCount) entries")
+            throw GGUFError("its header claims \(tensorCount) tensors and \(metadataCount) metadata entries, which is too many")
         }
         let metadata = try metadata(metadataCount, &reader, token)
         var tensors: [GGUFTensor] = []
@@ -58,7 +58,7 @@ extension GGUFHeader {
     }
 
     private static func check(_ reader: borrowing FileReader) throws(GGUFError) {
-        guard reader.position <= longestHeader, reader.textBytes <= mostText else { throw GGUFError("its header is too long to be one") }
+        guard reader.position <= longestHeader, reader.textBytes <= mostText else { throw GGUFError("its header is too long") }
     }
 
     private static func value(_ reader: inout FileReader, token: (([UInt8]) -> Void)?) throws(GGUFError) -> GGUFValue {
@@ -116,7 +116,9 @@ extension GGUFHeader {
         let number = try reader.integer(UInt32.self)
         guard let type = GGMLType(number: number) else { throw GGUFError("its tensor \(name) has the unknown type \(number)") }
         let offset = try reader.integer(UInt64.self)
-        guard (shape.first ?? 1) % type.blockLength == 0 else { throw GGUFError("its tensor \(name) does not fill the blocks of \(type.name)") }
+        guard (shape.first ?? 1) % type.blockLength == 0 else {
+            throw GGUFError("the row length of its tensor \(name) is not a multiple of the block length of \(type.name)")
+        }
         let (bytes, overflow) = (elements / type.blockLength).multipliedReportingOverflow(by: type.blockBytes)
         guard !overflow, let start = Int(exactly: offset) else { throw GGUFError("its tensor \(name) is impossibly large") }
         return GGUFTensor(name: name, shape: shape, type: type, offset: start, sizeBytes: bytes)
@@ -125,14 +127,14 @@ extension GGUFHeader {
     /// Checks that every tensor's data lies within the file, so that a truncated download is detected here and not during the load.
     private static func check(_ tensors: [GGUFTensor], alignment: Int, headerEnd: Int, size: Int) throws(GGUFError) {
         guard alignment > 0, alignment <= 1 << 20, alignment & (alignment - 1) == 0 else {
-            throw GGUFError("its alignment is \(alignment)")
+            throw GGUFError("its alignment is not valid: \(alignment)")
         }
         let dataStart = (headerEnd + alignment - 1) / alignment * alignment
         for tensor in tensors {
             let (end, overflow) = tensor.offset.addingReportingOverflow(tensor.sizeBytes)
             guard !overflow, end <= Int.max - dataStart else { throw GGUFError("its tensor \(tensor.name) is impossibly large") }
             guard dataStart + end <= size else {
-                throw GGUFError("it is cut: tensor \(tensor.name) ends at byte \(dataStart + end), the file at \(size)")
+                throw GGUFError("it is truncated: tensor \(tensor.name) ends at byte \(dataStart + end), the file at \(size)")
             }
         }
         try checkApart(tensors)
@@ -142,7 +144,7 @@ extension GGUFHeader {
     private static func checkApart(_ tensors: [GGUFTensor]) throws(GGUFError) {
         var end = 0
         for tensor in tensors.filter({ $0.sizeBytes > 0 }).sorted(by: { $0.offset < $1.offset }) {
-            guard tensor.offset >= end else { throw GGUFError("its tensor \(tensor.name) overlaps another one") }
+            guard tensor.offset >= end else { throw GGUFError("its tensor \(tensor.name) overlaps another tensor") }
             end = tensor.offset + tensor.sizeBytes
         }
     }

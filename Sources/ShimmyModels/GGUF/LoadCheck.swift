@@ -29,7 +29,7 @@ private struct TokenTexts {
     }
 
     func obstacle(kind: String?) -> String? {
-        if count > Self.most { return "its vocabulary has \(count) tokens" }
+        if count > Self.most { return "its vocabulary is too large: \(count) tokens" }
         if let twice { return "its vocabulary has the token \(String(decoding: twice, as: UTF8.self)) twice" }
         guard kind == "llama", count > 0 else { return nil }
         // SentencePiece falls back to tokens of single bytes, written as `<0x0A>` or as the byte itself.

@@ -28,7 +28,7 @@ extension GGUFHeader {
         let isAdded =
             name.contains("norm") || name.hasPrefix("token_types.") || name.hasPrefix("rope_") || (name.hasSuffix(".bias") && tensor.shape.count <= 1)
         guard !helperTypes.contains(tensor.type.name), !isAdded || tensor.type.name == "F32" else {
-            return "its tensor \(tensor.name) is of the type \(tensor.type.name)"
+            return "its tensor \(tensor.name) has the unsupported type \(tensor.type.name)"
         }
         return nil
     }
@@ -41,12 +41,12 @@ extension GGUFHeader {
     private var layerObstacle: String? {
         // Context lengths are signed 32-bit numbers.
         if let context = ofArchitecture("context_length")?.intValue, !(2...Int(Int32.max)).contains(context) {
-            return "its context has \(context) tokens"
+            return "its context length is not valid: \(context) tokens"
         }
         guard let layers = ofArchitecture("block_count")?.intValue else { return nil }
-        guard (1...Self.mostLayers).contains(layers) else { return "it has \(layers) layers" }
+        guard (1...Self.mostLayers).contains(layers) else { return "its number of layers is not valid: \(layers)" }
         for part in ["nextn_predict_layers", "posnet.block_count", "convnext.block_count"] {
-            if let count = ofArchitecture(part)?.intValue, count > layers { return "its \(part) is \(count), and it has \(layers) layers" }
+            if let count = ofArchitecture(part)?.intValue, count > layers { return "its \(part) is \(count), but it has only \(layers) layers" }
         }
         return nil
     }
@@ -57,15 +57,19 @@ extension GGUFHeader {
         // llama.cpp ignores a single expert in these architectures.
         if experts <= 1, architecture.hasPrefix("hunyuan") { return nil }
         guard experts > 0 || !Self.expertArchitectures.contains(architecture) else { return "it has no experts" }
-        guard experts <= Self.mostExperts else { return "it has \(experts) experts" }
+        guard experts <= Self.mostExperts else { return "it has too many experts: \(experts)" }
         // The values of per-layer arrays are not kept; files that llama.cpp's own tools make have valid ones.
-        if case .array? = ofArchitecture("expert_used_count") { return groups > 0 && groups >= experts ? "it has \(groups) groups of experts" : nil }
+        if case .array? = ofArchitecture("expert_used_count") {
+            return groups > 0 && groups >= experts ? "its number of expert groups is not valid: \(groups)" : nil
+        }
         let used = count("expert_used_count")
-        guard experts > 0 ? (1...experts).contains(used) : used == 0 else { return "it uses \(used) of \(experts) experts" }
-        guard experts > 0 ? groups < experts : groups == 0 else { return "it has \(groups) groups of \(experts) experts" }
+        guard experts > 0 ? (1...experts).contains(used) : used == 0 else { return "its number of used experts is not valid: \(used) of \(experts)" }
+        guard experts > 0 ? groups < experts : groups == 0 else {
+            return "its number of expert groups is not valid: \(groups) for \(experts) experts"
+        }
         if groups > 1 {
             guard experts % groups == 0, (1..<groups).contains(count("expert_group_used_count")) else {
-                return "its groups of experts do not work out"
+                return "its number of experts does not fit its expert groups"
             }
         }
         return nil
@@ -73,13 +77,17 @@ extension GGUFHeader {
 
     private func numberObstacle(_ architecture: String) -> String? {
         if let scaling = ofArchitecture("rope.scaling.type")?.stringValue, !Self.scalings.contains(scaling) {
-            return "its rotary embeddings are scaled in an unknown way, \(scaling)"
+            return "its RoPE scaling type is unknown: \(scaling)"
         }
         for name in Self.epsilons {
-            if case .float(let value)? = ofArchitecture("attention.\(name)"), !(value >= 0 && value.isFinite) { return "its \(name) is \(value)" }
+            if case .float(let value)? = ofArchitecture("attention.\(name)"), !(value >= 0 && value.isFinite) {
+                return "its \(name) is not valid: \(value)"
+            }
         }
         for (key, value) in metadata where key.hasPrefix(architecture + ".") {
-            if case .array(.bool, _) = value, key.hasSuffix("head_count") || key.hasSuffix("head_count_kv") { return "its \(key) are no numbers" }
+            if case .array(.bool, _) = value, key.hasSuffix("head_count") || key.hasSuffix("head_count_kv") {
+                return "the values of its \(key) are not numbers"
+            }
         }
         return nil
     }

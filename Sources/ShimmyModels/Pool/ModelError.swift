@@ -31,22 +31,24 @@ package enum ModelError: Error, Equatable, CustomStringConvertible {
         switch self {
         case .unknown(let name): "no model named \(name) was found"
         case .ambiguous(let name, let ids):
-            "the name \(name) may mean \(ids.prefix(10).joined(separator: ", "))\(ids.count > 10 ? " and others" : ""); say which"
+            "the name \(name) matches several models: \(ids.prefix(10).joined(separator: ", "))\(ids.count > 10 ? " and others" : "");"
+                + " use a full name"
         case .unusable(let name, let reason): "the model \(name) cannot be used: \(reason)"
         case .lacksRole(let name, let asked, let has):
             "the model \(name) was made for \(has.map(\.rawValue).joined(separator: " and ")), not for \(asked.rawValue)"
         case .loadFailed(let name, let reason): "the model \(name) could not be loaded: \(reason)"
         case .tooLarge(let name, let needed, let available):
-            "the model \(name) needs \(needed.total) bytes of memory (weights \(needed.weights), cache \(needed.cache), computing \(needed.compute)), "
-                + "and \(available) bytes are available to it"
-        case .noPlace(let name, let models): "the model \(name) finds no place: as many models as may be loaded (\(models)) are pinned"
-        case .tooManyWait(let count): "as many requests wait for models as may (\(count))"
+            "the model \(name) needs \(needed.total) bytes of memory (weights \(needed.weights), cache \(needed.cache), compute \(needed.compute)), "
+                + "but only \(available) bytes are available to it"
+        case .noPlace(let name, let models):
+            "the model \(name) cannot be loaded: the max number of loaded models (\(models)) is reached, and all of them are pinned"
+        case .tooManyWait(let count): "the queue of requests that wait for models is full (\(count))"
         case .waitedTooLong(let name, let seconds, let needed, let budget):
-            "the model \(name) needs \(needed) bytes of memory, and for \(Int(seconds)) seconds other models of the \(budget) bytes were in use"
+            "the model \(name) needs \(needed) bytes of memory, but models in use left too little of the \(budget) bytes for \(Int(seconds)) seconds"
         case .isReplaced(let name, let seconds):
-            "the model \(name) changed and is loaded anew when those who use it are done, which took longer than \(Int(seconds)) seconds"
-        case .inUse(let name): "the model \(name) is answering requests, or is about to"
-        case .loadStopped(let name): "somebody had the load of the model \(name) stopped"
+            "the model \(name) changed and must be reloaded, but its old version was in use for more than \(Int(seconds)) seconds"
+        case .inUse(let name): "the model \(name) has running or pending requests"
+        case .loadStopped(let name): "the load of the model \(name) was stopped by a request to free it"
         case .shuttingDown: "the server is shutting down"
         }
     }

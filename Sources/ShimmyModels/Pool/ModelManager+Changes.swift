@@ -55,9 +55,9 @@ extension ModelManager {
     /// Marks a model as outdated: it serves no new requests and is freed when its last user is done.
     private func retire(_ id: String, _ change: LoadTerms.Change) {
         switch change {
-        case .files: logger.notice("the files of a loaded model changed; it goes when nobody uses it", metadata: ["model": "\(id)"])
+        case .files: logger.notice("model files changed; freeing the model when it is idle", metadata: ["model": "\(id)"])
         case .settings:
-            logger.notice("a loaded model's settings changed; it is loaded anew when nobody uses it", metadata: ["model": "\(id)"])
+            logger.notice("model settings changed; reloading the model when it is idle", metadata: ["model": "\(id)"])
         }
         act { state, now in state.pool.retire(id, now: now) }
     }

@@ -53,6 +53,6 @@ extension ModelManager {
             for task in tasks { await task.value }
             ended.fire()
         }
-        if await !ended.wait(atMost: Self.loadPatience) { logger.warning("a model's load did not stop in time") }
+        if await !ended.wait(atMost: Self.loadPatience) { logger.warning("model load did not stop in time") }
     }
 }

@@ -119,7 +119,7 @@ package final class ModelManager: Sendable {
     package func findUsable(_ name: String, for role: ModelRole? = nil) async throws(ModelError) -> ModelRecord {
         let record = try await find(name)
         if let problem = record.problem { throw .unusable(record.id, reason: problem) }
-        guard record.isLoadable else { throw .unusable(record.id, reason: "its file holds no language model (\(record.kind.rawValue))") }
+        guard record.isLoadable else { throw .unusable(record.id, reason: "its file contains no language model (\(record.kind.rawValue))") }
         if let role, !record.roles.contains(role) { throw .lacksRole(record.id, asked: role, has: record.roles) }
         return record
     }
@@ -265,7 +265,7 @@ package final class ModelManager: Sendable {
         } catch {
             // The load was stopped, possibly before it began.
             if error is CancellationError { return }
-            logger.error("could not preload", metadata: ["model": "\(name)", "error": "\(error)"])
+            logger.error("model preload failed", metadata: ["model": "\(name)", "error": "\(error)"])
         }
     }
 
@@ -299,7 +299,7 @@ package final class ModelManager: Sendable {
             guard let request = state.requests.removeValue(forKey: ticket) else { return {} }
             return { request.answer.resume(throwing: error) }
         case .load(let id):
-            guard let record = state.records[id] else { preconditionFailure("a model is loaded that nobody asked for") }
+            guard let record = state.records[id] else { preconditionFailure("there is no record of the model to load") }
             let progress = LoadProgress()
             state.loads[id] = Load(progress: progress, task: Task { [self] in await startLoading(record, progress) })
             return {}
@@ -314,12 +314,12 @@ package final class ModelManager: Sendable {
         // The disk may have changed while the request waited.
         let record = await newestRecords()[asked.id] ?? asked
         let settings = settings(record)
-        logger.info("loading a model", metadata: ["model": "\(record.id)", "path": "\(record.path)"])
+        logger.info("loading model", metadata: ["model": "\(record.id)", "path": "\(record.path)"])
         do {
             let terms = try await currentTerms(record, settings)
             state.withLock { $0.terms[record.id] = terms }
             let model = try await load(record, settings, progress)
-            logger.info("loaded a model", metadata: ["model": "\(record.id)", "bytes": "\(model.memory.total)"])
+            logger.info("model loaded", metadata: ["model": "\(record.id)", "bytes": "\(model.memory.total)"])
             await didLoad(record, settings, model)
         } catch {
             didFail(record.id, progress, error)
@@ -336,9 +336,9 @@ package final class ModelManager: Sendable {
 
     private func didFail(_ id: String, _ progress: LoadProgress, _ error: any Error) {
         if progress.isCancelled {
-            logger.info("stopped loading a model", metadata: ["model": "\(id)"])
+            logger.info("model load stopped", metadata: ["model": "\(id)"])
         } else {
-            logger.error("could not load a model", metadata: ["model": "\(id)", "error": "\(error)"])
+            logger.error("model load failed", metadata: ["model": "\(id)", "error": "\(error)"])
         }
         let reason = progress.isCancelled ? .shuttingDown : error as? ModelError ?? .loadFailed(id, reason: "\(error)")
         act { state, now in
@@ -353,7 +353,7 @@ package final class ModelManager: Sendable {
     private func free(_ id: String, _ last: LastReference) async {
         let whenFreed = await Self.shutDown(last.take())
         await whenFreed?()
-        logger.info("freed a model", metadata: ["model": "\(id)"])
+        logger.info("model freed", metadata: ["model": "\(id)"])
         act { state, now in
             state.freeing[id] = nil
             state.terms[id] = nil

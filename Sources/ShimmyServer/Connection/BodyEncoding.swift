@@ -37,7 +37,7 @@ private enum Inflation {
 
     /// Returns the decompressed body; nil if the data is damaged or in another format. Throws the errors of `RequestBytes.append`.
     static func decode(_ encoded: [UInt8], into body: RequestBytes, _ format: shimmy_inflate_format, _ budget: WorkBudget) throws -> RequestBytes? {
-        guard let inflate = shimmy_inflate_make(format) else { throw APIError.busy("there is no memory to decompress a body") }
+        guard let inflate = shimmy_inflate_make(format) else { throw APIError.busy("there is not enough memory to decompress a body") }
         defer { shimmy_inflate_free(inflate) }
         var piece = [UInt8](repeating: 0, count: pieceBytes)
         var position = 0

@@ -61,7 +61,7 @@ private final class ConnectionRefusal: ChannelInboundHandler {
 
     private static let answer: String = {
         let body =
-            #"{"error":{"message":"The server has as many connections as it may. Try again in 1 s.","type":"server_error","param":null,"#
+            #"{"error":{"message":"The server has reached its limit on open connections. Try again in 1 s.","type":"server_error","param":null,"#
             + #""code":"too_many_connections"}}"#
         return "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: \(body.utf8.count)\r\n"
             + "retry-after: 1\r\nconnection: close\r\n\r\n\(body)"

@@ -35,7 +35,9 @@ final class RequestBytes: Sendable {
     func append(_ buffer: ByteBuffer) throws(APIError) {
         let more = buffer.readableBytes
         guard more <= limit - count else { throw .bodyTooLarge(limit: limit) }
-        guard use.reserve(bodyBytes: more) else { throw .busy("the requests that are being read take \(use.limits.bodyMemory) bytes") }
+        guard use.reserve(bodyBytes: more) else {
+            throw .busy("request bodies in processing have reached the limit of \(use.limits.bodyMemory) bytes")
+        }
         state.withLock { state in
             state.reserved += more
             state.count += more

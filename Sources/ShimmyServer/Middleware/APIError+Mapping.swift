@@ -20,7 +20,7 @@ extension APIError {
         case let error as StorageError: self.init(error)
         case let error as QueueFull: self = .queueFull(retryAfter: error.retryAfter)
         case let error as EngineError where error == .noContinuation:
-            self.init(status: 400, message: "The answer cannot go on: \(error.description).", code: "invalid_value")
+            self.init(status: 400, message: "The answer cannot continue: \(error.description).", code: "invalid_value")
         case let error as EngineError: self = .internal("The model failed: \(error.description).")
         case let error as HTTPError where error.status.code < 500: self.init(status: error.status.code, message: error.body ?? "Bad request.")
         case WorkStopped.tooLong(let seconds):
@@ -59,7 +59,7 @@ extension APIError {
     init(_ error: StorageError) {
         func server(_ status: Int, _ code: String, retryAfter: Int?) -> APIError {
             APIError(
-                status: status, message: "What has to be stored cannot be: \(error.description). Requests that store nothing are served.",
+                status: status, message: "The storage cannot be used: \(error.description). Requests that store nothing still work.",
                 type: "server_error", code: code, retryAfter: retryAfter)
         }
         self =
@@ -75,8 +75,8 @@ extension APIError {
             case .tooLarge(let bytes, let most):
                 APIError(
                     status: 400,
-                    message: "The stored history takes \(bytes) bytes, and a response goes on from at most \(most). Compact it with "
-                        + "POST /v1/responses/compact, or begin a new one.", code: "limit_exceeded")
+                    message: "The stored history has \(bytes) bytes, but a response can continue at most \(most) bytes. Compact the history with "
+                        + "POST /v1/responses/compact, or start a new one.", code: "limit_exceeded")
             }
     }
 }

@@ -10,7 +10,7 @@ struct LoadMiddleware: RouterMiddleware {
 
     func handle(_ request: Request, context: Context, next: Next) async throws -> Response {
         if use.hasTooManyRequests, !routes.isProbe(request.uri.path) {
-            throw APIError.busy("\(use.limits.requests) requests are in flight")
+            throw APIError.busy("the limit of \(use.limits.requests) requests in flight is reached")
         }
         return try await next(request, context)
     }

@@ -71,7 +71,7 @@ struct AnswerResponder: Sendable {
             do {
                 started = try await start(try await pending.lease(telling: &writer, context.channel))
             } catch let error where !(error is ChannelError) {
-                context.logger.error("an answer could not begin", metadata: ["error": "\(error)"])
+                context.logger.error("answer failed to start", metadata: ["error": "\(error)"])
                 return try await writer.write(ByteBuffer(bytes: failed(APIError(any: error))))
             }
             try await started.stream(&writer)

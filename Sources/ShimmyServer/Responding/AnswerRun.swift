@@ -101,7 +101,7 @@ final class AnswerRun<Dialect: AnswerDialect> {
 
     private func fail(_ error: any Error) async -> [JSON] {
         let mapped = models.isShuttingDown ? .serverStopped : APIError(any: error)
-        logger.error("an answer failed", metadata: ["error": "\(error)"])
+        logger.error("answer failed", metadata: ["error": "\(error)"])
         failure = mapped
         return await end { $0.fail(mapped) }
     }
@@ -118,7 +118,7 @@ final class AnswerRun<Dialect: AnswerDialect> {
             try await record.finish(dialect, last)
             return last
         } catch {
-            logger.error("an answer could not be stored", metadata: ["error": "\(error)"])
+            logger.error("answer could not be stored", metadata: ["error": "\(error)"])
             dialect = before
             let mapped = APIError(any: error)
             guard record.isRequired else {

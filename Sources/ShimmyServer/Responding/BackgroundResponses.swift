@@ -60,7 +60,7 @@ package final class BackgroundResponses: Sendable {
                 add(Job(id: response.id, storageOwner: response.owner, terms: terms), number: 1)
             }
         } catch {
-            logger.error("waiting responses cannot be taken up", metadata: ["error": "\(error)"])
+            logger.error("queued responses cannot be resumed", metadata: ["error": "\(error)"])
         }
     }
 
@@ -129,7 +129,7 @@ package final class BackgroundResponses: Sendable {
                 guard let (request, record, events) = try await begin(job) else { return }
                 return await make(job, request, record, events)
             } catch let error as StorageError {
-                if isFirstTry { logger.error("a background response cannot begin yet", metadata: ["response": "\(job.id)", "error": "\(error)"]) }
+                if isFirstTry { logger.error("background response cannot start yet", metadata: ["response": "\(job.id)", "error": "\(error)"]) }
                 isFirstTry = false
                 try? await Task.sleep(for: Self.patience)
             } catch {
@@ -223,6 +223,6 @@ package final class BackgroundResponses: Sendable {
 
 extension Logger {
     func droppedItems(_ count: Int, of response: String) {
-        info("the oldest items did not fit and were left out", metadata: ["response": "\(response)", "items": "\(count)"])
+        info("oldest items dropped: they do not fit into the context", metadata: ["response": "\(response)", "items": "\(count)"])
     }
 }

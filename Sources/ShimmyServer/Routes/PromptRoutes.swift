@@ -67,7 +67,7 @@ struct PromptRoutes: Sendable {
         do {
             return .json(TokenizerInfo.response(try await tokenizer(record), model: model, contextLength: contextLength(record)))
         } catch let error where !(error is CancellationError) {
-            context.logger.info("a tokenizer cannot be told without its model", metadata: ["model": "\(record.id)", "error": "\(error)"])
+            context.logger.info("tokenizer cannot be read without loading the model", metadata: ["model": "\(record.id)", "error": "\(error)"])
             throw APIError.modelNotLoaded(model)
         }
     }

@@ -98,7 +98,7 @@ struct ResponseRoutes: Sendable {
             try await record?.insert(events.object, request)
             return Beginning(record: record?.inserted(for: request), events: events, first: first)
         } catch let error as StorageError where record?.isRequired == false && !error.isClients {
-            context.logger.error("a response is not kept", metadata: ["response": "\(object.id)", "error": "\(error)"])
+            context.logger.error("response could not be stored", metadata: ["response": "\(object.id)", "error": "\(error)"])
             events = untold
             events.leaveUnstored()
             let first = events.begin()

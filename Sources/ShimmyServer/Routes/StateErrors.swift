@@ -12,7 +12,7 @@ extension APIError {
     /// - field: the request field that needs storage.
     static func nothingIsStored(_ field: String) -> APIError {
         APIError(
-            status: 400, message: "Unsupported parameter: '\(field)' needs stored state, and this server keeps none (--no-store).", param: field,
+            status: 400, message: "Unsupported parameter: '\(field)' needs storage, which is turned off on this server (--no-store).", param: field,
             code: "unsupported_parameter")
     }
 }

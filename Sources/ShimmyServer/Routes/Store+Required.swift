@@ -6,7 +6,7 @@ extension Store? {
     func required() throws(APIError) -> Store {
         guard let self else {
             throw APIError(
-                status: 400, message: "This server keeps nothing: it was started with --no-store.", code: "storage_disabled")
+                status: 400, message: "Storage is turned off: the server was started with --no-store.", code: "storage_disabled")
         }
         return self
     }

@@ -30,7 +30,7 @@ struct StoredResponseRoutes: Sendable {
         guard streams else { return .json(stored.object) }
         guard stored.isBackground, let background else {
             throw APIError(
-                status: 400, message: "Invalid 'stream': only the events of background responses are kept.", param: "stream", code: "invalid_value")
+                status: 400, message: "Invalid 'stream': only the events of background responses are stored.", param: "stream", code: "invalid_value")
         }
         return .stream(StoredEventStreams(store: store, background: background, heartbeat: heartbeat).stream(id, after: number, context))
     }

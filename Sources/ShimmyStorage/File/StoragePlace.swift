@@ -20,7 +20,7 @@ struct StoragePlace: Sendable {
         do {
             try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         } catch {
-            throw .unavailable("the directory \(directory) cannot be made")
+            throw .unavailable("the directory \(directory) cannot be created")
         }
         guard access(directory, W_OK) == 0 else { throw .unavailable("the directory \(directory) cannot be written to") }
         try keepPrivate()

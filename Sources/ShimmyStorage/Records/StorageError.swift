@@ -24,13 +24,13 @@ package enum StorageError: Error, Equatable, CustomStringConvertible {
 
     package var description: String {
         switch self {
-        case .full: "there is no room to keep anything"
+        case .full: "the disk is full, or the storage has reached its size limit"
         case .locked: "another program has locked the database"
-        case .damaged: "the database's file was damaged; it has been set aside, and a new one begun"
+        case .damaged: "the database file was damaged; it was set aside and replaced by a new one"
         case .unavailable(let reason): reason
         case .unknownCursor(let id): "there is no '\(id)' in the list"
-        case .duplicate(let id): "'\(id)' is there already"
-        case .tooLarge(let bytes, let most): "\(bytes) bytes are stored, and at most \(most) are read at once"
+        case .duplicate(let id): "an object with the id '\(id)' already exists"
+        case .tooLarge(let bytes, let most): "\(bytes) bytes are stored, but at most \(most) can be read at once"
         }
     }
 }

@@ -36,7 +36,7 @@ struct PeerChoice {
     private func askServer(_ model: String, _ body: (any ChatPeer, String) async throws -> Void) async throws -> Bool {
         try await client.withServer { server in
             guard await server.isThere() else {
-                if client.namesServer { throw ClientError.unreachable("\(server.address)", reason: "nobody listens there") }
+                if client.namesServer { throw ClientError.unreachable("\(server.address)", reason: "no response") }
                 return false
             }
             try await body(ServerPeer(client: server), try await name(of: model, at: server))

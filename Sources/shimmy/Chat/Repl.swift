@@ -73,7 +73,7 @@ struct Repl {
                 return all.entries
             }
         } catch {
-            note("What you typed is not kept: \(error).")
+            note("The input history cannot be saved: \(error).")
         }
     }
 
@@ -82,13 +82,13 @@ struct Repl {
         case .message(let text): await ask(text)
         case .clear:
             session.clear()
-            note("The conversation begins anew.")
+            note("Started a new conversation.")
         case .statistics: note(lastTimes.map(Self.text) ?? "There is no answer yet.")
         case .setVerbose(let value): isVerbose = value
         case .hideThinking(let value): style.hidesThinking = value
         case .save(let name): save(name)
         case .load(let name): load(name)
-        case .sessions: show(sessions.names, orElse: "No session is saved; /save NAME does.")
+        case .sessions: show(sessions.names, orElse: "No sessions are saved; /save NAME saves one.")
         case .showInfo, .showTemplate: await showModel(command)
         case .help: Console.print(Self.help)
         case .mistake(let text): note(text)
@@ -106,7 +106,7 @@ struct Repl {
         if let error = outcome.error {
             Console.error(error.description)
         } else if outcome.wasInterrupted {
-            note(outcome.text.isEmpty ? "Stopped; the question is taken back." : "Stopped; what was said so far is kept.")
+            note(outcome.text.isEmpty ? "Stopped; the question is removed from the conversation." : "Stopped; the answer so far is kept.")
         } else if outcome.reason == "length" {
             note("The answer was cut: it reached max_tokens or the end of the context.")
         }
@@ -132,16 +132,16 @@ struct Repl {
                 note("\(name) is \(session.parameters[name]?.text ?? "").")
             case .unsetParameter(let name):
                 try session.unset(name)
-                note("\(name) is what the model does by itself.")
+                note("\(name) is reset to its default.")
             case .setSystem(let text):
                 session.system = text.isEmpty ? nil : text
                 note(text.isEmpty ? "There is no system message." : "The system message is set.")
             case .setJSON(let value):
                 session.format = value ? ["type": "json_object"] : Optional<JSON>.none
-                note(value ? "Answers are JSON objects." : "Answers are free text.")
+                note(value ? "Answers are JSON objects." : "Answers are unconstrained text.")
             case .showParameters: showParameters()
             case .showSystem: show(session.system.map { [$0] } ?? [], orElse: "There is no system message.")
-            case .showMessages: show(session.messages.map { "\($0.role.rawValue): \($0.content)" }, orElse: "Nothing was said yet.")
+            case .showMessages: show(session.messages.map { "\($0.role.rawValue): \($0.content)" }, orElse: "There are no messages yet.")
             default: break
             }
         } catch {
@@ -176,7 +176,7 @@ struct Repl {
     private func save(_ name: String) {
         do {
             try sessions.save(session.saved, as: name)
-            note("Saved as \(name); /load \(name) brings it back.")
+            note("Saved as \(name); /load \(name) loads it.")
         } catch {
             note("\(error).")
         }
@@ -185,8 +185,8 @@ struct Repl {
     private mutating func load(_ name: String) {
         do {
             let model = try session.restore(try sessions.load(name))
-            let other = model == session.model ? "" : " It was held with \(model)."
-            note("\(session.messages.count) messages are back.\(other)")
+            let other = model == session.model ? "" : " The conversation was with \(model)."
+            note("Loaded \(session.messages.count) messages.\(other)")
         } catch {
             note("\(error).")
         }

@@ -27,7 +27,7 @@ struct AliasCommand: AsyncParsableCommand {
 
     func validate() throws {
         if remove, alias == nil { throw ValidationError("Name the alias to remove.") }
-        if !remove, let alias, !alias.contains("=") { throw ValidationError("An alias is made with NAME=MODEL.") }
+        if !remove, let alias, !alias.contains("=") { throw ValidationError("Use NAME=MODEL to add an alias.") }
     }
 
     func run() async throws {
@@ -50,7 +50,7 @@ struct AliasCommand: AsyncParsableCommand {
             let all = rows.map { ["alias": .string($0.name), "model": .string($0.model), "problem": $0.problem.map(JSON.string) ?? .null] as JSON }
             Console.print(JSON.array(all).pretty())
         } else if rows.isEmpty {
-            Console.print("There are no aliases. 'shimmy alias NAME=MODEL' makes one.")
+            Console.print("There are no aliases. 'shimmy alias NAME=MODEL' adds one.")
         } else {
             Console.print(Console.table([["ALIAS", "MODEL", ""]] + rows.map { [$0.name, $0.model, $0.problem ?? ""] }))
         }
@@ -67,7 +67,7 @@ struct AliasCommand: AsyncParsableCommand {
             throw ExitStatus.failure
         }
         try file.set(name, to: record.id)
-        say(name, record.id, "\(name) is \(record.id).")
+        say(name, record.id, "\(name) is an alias of \(record.id).")
     }
 
     private func take(_ name: String) throws {
@@ -75,7 +75,7 @@ struct AliasCommand: AsyncParsableCommand {
             Console.error("there is no alias \(name)." + Suggestions.text(for: name, among: Array(file.aliases.keys)))
             throw ExitStatus.modelNotFound
         }
-        say(name, nil, "\(name) is no alias any more.")
+        say(name, nil, "The alias \(name) is removed.")
     }
 
     private func say(_ name: String, _ model: String?, _ text: String) {

@@ -23,7 +23,7 @@ struct ConfigCheckCommand: AsyncParsableCommand, WorksWithoutConfiguration {
         let problems = ProcessConfiguration.read(path).problems
         for problem in problems { Console.print("\(problem)") }
         if !problems.isEmpty { throw ExitStatus.failure }
-        Console.print("\(path) is fine.")
+        Console.print("\(path) is valid.")
     }
 }
 
@@ -51,7 +51,7 @@ struct ConfigInitCommand: AsyncParsableCommand, WorksWithoutConfiguration {
                 atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
             // Only the owner may read it, because it contains API keys.
             guard try write(to: path) else {
-                Console.error("\(path) is there already")
+                Console.error("\(path) already exists")
                 throw ExitStatus.failure
             }
         } catch let error as CocoaError {

@@ -27,7 +27,9 @@ struct ConvertCommand: AsyncParsableCommand {
         LlamaBackend.start(logger: options.logger(quiet: true))
         let record = try options.resolve(model)
         let fileType = try self.fileType()
-        guard record.isFolder || fileType != nil else { throw ValidationError("\(record.id) is a GGUF file already; name a --quantize.") }
+        guard record.isFolder || fileType != nil else {
+            throw ValidationError("\(record.id) is already a GGUF file; pass --quantize to quantize it.")
+        }
         let target = try target(record)
         do {
             try await onOwnThread(named: "convert") { try Self.write(record, to: target, fileType: fileType) }
@@ -62,7 +64,7 @@ struct ConvertCommand: AsyncParsableCommand {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let name = record.id.split(separator: "/").last.map(String.init) ?? record.id
         let target = "\(folder)/\(name).\(quantize?.uppercased() ?? record.quantization ?? "F16").gguf"
-        if FileManager.default.fileExists(atPath: target) { throw ValidationError("\(target) is there already; name another with --output.") }
+        if FileManager.default.fileExists(atPath: target) { throw ValidationError("\(target) already exists; choose another file with --output.") }
         return target
     }
 }

@@ -27,13 +27,13 @@ struct CopyCommand: AsyncParsableCommand {
     func run() async throws {
         let record = try options.resolve(model)
         if let owner = ConfiguredNames.owner(of: name) {
-            Console.error("\(name) cannot be a copy's name: \(owner)")
+            Console.error("the copy cannot be named \(name): \(owner)")
             throw ExitStatus.failure
         }
         let catalog = options.catalog()
         let taken = catalog.records.map(\.id) + options.aliasFile.aliases.keys
         if taken.contains(where: { $0.lowercased() == name.lowercased() }) {
-            Console.error("\(name) is the name of a model already")
+            Console.error("\(name) is already the name of a model")
             throw ExitStatus.failure
         }
         let directories = Environment.process.directories

@@ -10,9 +10,9 @@ struct DiscoverCommand: AsyncParsableCommand {
     func run() async throws {
         let records = options.catalog().records
         Console.print("Looked in:")
-        for place in options.discovery.places { Console.print("  \(place.source.label): \(place.path)\(place.exists ? "" : " (not there)")") }
+        for place in options.discovery.places { Console.print("  \(place.source.label): \(place.path)\(place.exists ? "" : " (does not exist)")") }
         Console.print("")
-        if records.isEmpty { Console.print("Found nothing.") }
+        if records.isEmpty { Console.print("No models found.") }
         for record in records {
             Console.print("\(record.id)  [\(record.kind.rawValue), \(record.source.label), \(Console.size(record.sizeBytes))]")
             Console.print("  \(record.path)")

@@ -96,7 +96,7 @@ extension GenerationError {
         case .badToolGrammar(_, let reason): "a tool's grammar cannot be used: \(reason)"
         case .badGrammar(_, let reason): "the grammar cannot be used: \(reason)"
         case .badSchema(_, let reason): "a schema cannot be enforced: \(reason)"
-        case .noInfill: "the model was not made to fill gaps"
+        case .noInfill: "the model does not support infilling"
         case .unknownPromptToken(_, let token): "the model has no token \(token)"
         case .badToolResults(let reason): reason
         case .beyondLimit(let reason): "the prompt \(reason)"

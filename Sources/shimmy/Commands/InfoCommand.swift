@@ -21,7 +21,7 @@ struct InfoCommand: AsyncParsableCommand {
         for device in LlamaBackend.devices {
             rows.append([device.isGPU ? "GPU" : "device", "\(device.name): \(device.description), \(Console.size(device.totalBytes))"])
         }
-        if !LlamaBackend.devices.contains(where: \.isGPU) { rows.append(["GPU", "none that llama.cpp sees"]) }
+        if !LlamaBackend.devices.contains(where: \.isGPU) { rows.append(["GPU", "none detected by llama.cpp"]) }
         rows += [["models", directories.models], ["data", directories.data], ["cache", directories.cache]]
         rows.append(["configuration", ProcessConfiguration.shared.path])
         Console.print(Console.table(rows))

@@ -40,7 +40,7 @@ struct ListCommand: AsyncParsableCommand {
         // A damaged file is listed with its problem, so that users see why the model is not available.
         let models = records.filter { $0.isLoadable || $0.problem != nil }
         if models.isEmpty {
-            Console.print("No models found. 'shimmy pull USER/REPO' fetches one; 'shimmy discover' says where they are looked for.")
+            Console.print("No models found. 'shimmy pull USER/REPO' fetches one; 'shimmy discover' shows the search directories.")
             return
         }
         Console.print(Console.table([Self.head] + models.map { Self.row($0, loaded: loaded) }))

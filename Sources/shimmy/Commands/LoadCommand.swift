@@ -36,7 +36,7 @@ struct LoadCommand: AsyncParsableCommand {
             } catch ClientError.refused(404, let message, let code) {
                 throw await ClientError.unknown(model, message: message, code: code, at: server)
             }
-            guard let description else { throw ClientError.unreadable("it broke off") }
+            guard let description else { throw ClientError.unreadable("it ended too early") }
             return description
         }
         Console.print(json ? description.pretty() : "\(description["id"]?.stringValue ?? model) is loaded.")

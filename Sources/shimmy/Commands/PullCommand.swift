@@ -30,7 +30,7 @@ struct PullCommand: AsyncParsableCommand {
     var json = false
 
     func validate() throws {
-        if list, client.namesServer { throw ValidationError("--list asks the hub from here; leave --host out.") }
+        if list, client.namesServer { throw ValidationError("--list queries the hub from this machine; leave out --host.") }
     }
 
     func run() async throws {

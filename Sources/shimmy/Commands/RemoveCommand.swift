@@ -30,7 +30,7 @@ struct RemoveCommand: AsyncParsableCommand {
 
     func run() async throws {
         if let target = options.aliasFile.aliases[model] {
-            Console.error("\(model) is an alias of \(target); 'shimmy alias --remove \(model)' takes it away")
+            Console.error("\(model) is an alias of \(target); 'shimmy alias --remove \(model)' removes it")
             throw ExitStatus.failure
         }
         // Use the catalog's record directly: `options.resolve` refuses damaged models, which must be removable.

@@ -66,7 +66,7 @@ struct SchemaCommand: AsyncParsableCommand {
             Console.print(fits(document, compiled, model == nil ? nil : trie, &masks) ? "fits" : "does not fit")
         }
         if documents == nil, model == nil, !grammar {
-            Console.print(made.notes.isEmpty ? "Every keyword is enforced." : "Enforced, but for what is named above.")
+            Console.print(made.notes.isEmpty ? "Every keyword is enforced." : "Every keyword is enforced, except those listed above.")
         }
         guard model != nil else { return }
         masks.sort()

@@ -106,7 +106,9 @@ struct ServeCommand: AsyncParsableCommand {
         LlamaBackend.start(logger: logger)
         let configuration = try serverConfiguration(environment, logger)
         guard isSafe(configuration.access.rules, configuration) else {
-            Console.error("listening on \(configuration.host) lets others use this server: give an --api-key, or say --insecure")
+            Console.error(
+                "listening on \(configuration.host) gives other machines access to this server; set an --api-key, or pass --insecure to "
+                    + "allow access without one")
             throw ExitStatus.refusedAsUnsafe
         }
         let modelName = model ?? environment.string("SHIMMY_MODEL")
@@ -139,7 +141,7 @@ struct ServeCommand: AsyncParsableCommand {
     private func serverConfiguration(_ environment: Environment, _ logger: Logger) throws -> ServerConfiguration {
         let bind = environment.string("SHIMMY_BIND_ADDRESS").flatMap(BindAddress.init)
         if bind == nil, let text = environment.string("SHIMMY_BIND_ADDRESS") {
-            throw ValidationError("SHIMMY_BIND_ADDRESS is '\(text)'; it takes host:port or host:auto.")
+            throw ValidationError("SHIMMY_BIND_ADDRESS is '\(text)'; it must be host:port or host:auto.")
         }
         let shared = environment.string("SHIMMY_HOST").map(SharedHost.parse)
         let port = try port ?? environment.string("SHIMMY_PORT").map(PortChoice.parse) ?? shared?.port ?? bind?.port ?? .number(11435)
@@ -204,7 +206,7 @@ struct ServeCommand: AsyncParsableCommand {
     private func preloadModel(_ name: String?, _ models: ModelManager, _ logger: Logger) async {
         let usable = await models.list().filter(\.isUsable)
         guard let name = name.map(Banner.modelName) ?? (usable.count == 1 ? usable[0].id : nil) else {
-            logger.warning("nothing was preloaded: name one of several models with --model")
+            logger.warning("no model preloaded; choose one with --model")
             return
         }
         await models.preload(name)

@@ -69,7 +69,7 @@ struct ShowCommand: AsyncParsableCommand {
         }
         if template {
             guard let text = details.template else {
-                Console.error("\(record.id) has no chat template of its own; ChatML takes its place")
+                Console.error("\(record.id) has no chat template of its own; ChatML is used instead")
                 throw ExitStatus.failure
             }
             Console.print(text)
@@ -120,7 +120,7 @@ struct ModelDetails {
     /// The note about a template that users may expect to apply but that does not; nil if there is none.
     private var unusedTemplate: String? {
         guard record.hints.hasForeignTemplate else { return nil }
-        return "Ollama's Go template: \(template == nil ? "ChatML" : "the model's own chat template") takes its place"
+        return "Ollama's Go template: \(template == nil ? "ChatML" : "the model's own chat template") is used instead"
     }
 
     /// The number of tensors and their bytes for each type, the largest type first.

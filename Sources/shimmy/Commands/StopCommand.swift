@@ -21,7 +21,7 @@ struct StopCommand: AsyncParsableCommand {
     var models: [String] = []
 
     func validate() throws {
-        if models.isEmpty != all { throw ValidationError("Name the models to stop, or say --all.") }
+        if models.isEmpty != all { throw ValidationError("Name the models to stop, or pass --all.") }
     }
 
     func run() async throws {

@@ -65,9 +65,9 @@ struct StoragePruneCommand: AsyncParsableCommand {
     private static let mostDays = 36_500
 
     func validate() throws {
-        guard (olderThan != nil) != all else { throw ValidationError("Say either --older-than DAYS or --all.") }
+        guard (olderThan != nil) != all else { throw ValidationError("Pass either --older-than DAYS or --all.") }
         if let olderThan, !(0...Self.mostDays).contains(olderThan) {
-            throw ValidationError("--older-than takes a number of days, 0 to \(Self.mostDays).")
+            throw ValidationError("--older-than must be a number of days from 0 to \(Self.mostDays).")
         }
         if all, !yes { throw ValidationError("--all deletes everything that is stored; confirm it with --yes.") }
     }
@@ -102,7 +102,7 @@ extension StorageCommand {
         do {
             try work()
         } catch let error as StorageError {
-            Console.error(error == .damaged ? "the database is damaged; the next server sets it aside" : error.description)
+            Console.error(error == .damaged ? "the database is damaged; the next start of a server sets it aside" : error.description)
             throw ExitStatus.failure
         }
     }

@@ -13,7 +13,7 @@ enum Banner {
         Console.print("Shimmy is listening on \(base)")
         let usable = await models.list().filter(\.isUsable)
         guard let model = preferred.map(modelName) ?? usable.first?.id else {
-            Console.print("No model was found: put a GGUF file into Shimmy's model directory ('shimmy info' names it), or give --model PATH.")
+            Console.print("No model was found: put a GGUF file into Shimmy's model directory ('shimmy info' prints it), or pass --model PATH.")
             return
         }
         Console.print("Model: \(model)\(usable.count > 1 ? " (and \(usable.count - 1) more: shimmy list)" : "")")

@@ -17,7 +17,7 @@ enum ConfiguredNames {
         guard let file = ProcessConfiguration.shared.file else { return nil }
         let wanted = ModelCatalog.normalized(name)
         let found = file.modelNames.first { ModelCatalog.normalized($0.name) == wanted && counts($0) }
-        return found.map { "\(file.path)\($0.line.map { ":\($0)" } ?? "") has it as \($0.meaning.text)" }
+        return found.map { "\(file.path)\($0.line.map { ":\($0)" } ?? "") defines it as \($0.meaning.text)" }
     }
 }
 
@@ -25,8 +25,8 @@ extension ConfiguredName.Meaning {
     fileprivate var text: String {
         switch self {
         case .alias(let model): "an alias of \(model)"
-        case .variant(let base): "a model of your own on top of \(base)"
-        case .table: "the name of a model with settings of its own"
+        case .variant(let base): "a model based on \(base)"
+        case .table: "a model with its own settings"
         }
     }
 }

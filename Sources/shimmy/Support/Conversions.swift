@@ -39,19 +39,19 @@ struct Conversions: Sendable {
     private func convert(_ record: ModelRecord, to path: String, _ logger: Logger, _ audience: Audience) throws {
         // Another conversion of the same folder may have ended since the caller checked.
         if FileManager.default.fileExists(atPath: path) { return }
-        logger.notice("converting a model", metadata: ["model": "\(record.id)", "bytes": "\(record.sizeBytes)", "to": "\(path)"])
+        logger.notice("converting model", metadata: ["model": "\(record.id)", "bytes": "\(record.sizeBytes)", "to": "\(path)"])
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         UnfinishedFiles.removeAbandoned(in: directory)
         let converter = FolderConverter(folder: try HubFolder(path: record.path), name: record.base ?? record.id)
         try converter.convert(to: path) { done, total throws(ConversionError) in
             // The conversion counts as 90 % of the load's progress.
             let isWanted = audience.tell(0.9 * Double(done) / Double(max(1, total)))
-            if !isWanted { throw ConversionError("nobody waits for it any more") }
+            if !isWanted { throw ConversionError("no request waits for it any more") }
         }
         // Read the header back now, so that a file that cannot be read fails here and not in the load.
         _ = try GGUFHeader.read(path: path)
         removeEarlier(than: path, of: record)
-        logger.notice("converted a model", metadata: ["model": "\(record.id)", "to": "\(path)"])
+        logger.notice("model converted", metadata: ["model": "\(record.id)", "to": "\(path)"])
     }
 
     // MARK: Names

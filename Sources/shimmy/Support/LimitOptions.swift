@@ -48,10 +48,10 @@ struct LimitOptions: ParsableArguments {
         if let seconds = writeSeconds ?? environment.integer("SHIMMY_WRITE_SECONDS") { limits.writeTime = .seconds(seconds) }
         if let bytes = try maxBody ?? environment.string("SHIMMY_MAX_BODY").map(ByteSize.parse) { limits.input.bodyBytes = bytes }
         if let bytes = try bodyMemory ?? environment.string("SHIMMY_BODY_MEMORY").map(ByteSize.parse) { limits.bodyMemory = bytes }
-        guard limits.input.bodyBytes <= Self.largestBody else { throw ValidationError("--max-body is at most \(Self.largestBody) bytes.") }
+        guard limits.input.bodyBytes <= Self.largestBody else { throw ValidationError("--max-body must be at most \(Self.largestBody) bytes.") }
         guard limits.bodyMemory >= limits.input.bodyBytes else {
             throw ValidationError(
-                "--body-memory (\(limits.bodyMemory)) is less than --max-body (\(limits.input.bodyBytes)), so that no such body could be read.")
+                "--body-memory (\(limits.bodyMemory)) is less than --max-body (\(limits.input.bodyBytes)); it must be at least as large.")
         }
         fitConnections(&limits, logger)
     }

@@ -65,8 +65,8 @@ struct LiveConfiguration: Sendable {
         let before = Environment.process
         let problems = ProcessConfiguration.shared.reload()
         if !problems.isEmpty {
-            for problem in problems { logger.error("a mistake in the configuration", metadata: ["problem": "\(problem)"]) }
-            logger.error("the configuration stays as it was")
+            for problem in problems { logger.error("configuration problem", metadata: ["problem": "\(problem)"]) }
+            logger.error("configuration not reloaded; the previous one stays in effect")
             return
         }
         Logs.level.withLock { $0 = command.options.level(quiet: false) }
@@ -77,15 +77,15 @@ struct LiveConfiguration: Sendable {
         let after = Environment.process
         let waiting = Settings.all.filter { !$0.isLive && before.string($0.variable) != after.string($0.variable) }.map(\.path)
         if !waiting.isEmpty {
-            logger.notice("some settings need a restart", metadata: ["settings": "\(waiting.joined(separator: ", "))"])
+            logger.notice("changed settings need a restart", metadata: ["settings": "\(waiting.joined(separator: ", "))"])
         }
-        logger.notice("read the configuration", metadata: ["file": "\(ProcessConfiguration.shared.path)"])
+        logger.notice("configuration reloaded", metadata: ["file": "\(ProcessConfiguration.shared.path)"])
     }
 
     /// Logs the aliases that do not resolve to a model, which depends on the models on the disk.
     static func logAliasProblems(_ models: ModelManager, _ logger: Logger) async {
         for (alias, problem) in await models.aliasProblems().sorted(by: { $0.key < $1.key }) {
-            logger.warning("an alias leads to no model", metadata: ["alias": "\(alias)", "problem": "\(problem)"])
+            logger.warning("alias does not resolve to a model", metadata: ["alias": "\(alias)", "problem": "\(problem)"])
         }
     }
 
@@ -93,16 +93,16 @@ struct LiveConfiguration: Sendable {
         do {
             let rules = try command.accessRules()
             guard command.isSafe(rules, server) else {
-                logger.error("without keys others could use this server: who may use it stays as it was")
+                logger.error("access rules not reloaded: without API keys, other machines could use this server")
                 return
             }
             guard !rules.apiKeys.isEmpty || server.access.rules.apiKeys.isEmpty else {
-                logger.warning("the configuration has no API keys any more: the server keeps those it has until it is restarted")
+                logger.warning("API keys removed from the configuration; the server keeps its current keys until a restart")
                 return
             }
             server.access.rules = rules
         } catch {
-            logger.error("who may use the server stays as it was", metadata: ["error": "\(error)"])
+            logger.error("access rules not reloaded", metadata: ["error": "\(error)"])
         }
     }
 }

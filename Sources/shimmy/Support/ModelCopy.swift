@@ -24,7 +24,7 @@ struct ModelCopy {
     /// - models: Shimmy's model directory.
     init(of record: ModelRecord, as name: String, models: String) throws(Failure) {
         guard Self.isName(name) else {
-            throw Failure(description: "'\(name)' is no name of a file: letters, digits, '-', '_' and '.' are, with a letter or digit first")
+            throw Failure(description: "'\(name)' is not a valid file name; use letters, digits, '-', '_' and '.', with a letter or digit first")
         }
         self.name = name
         folder = "\(models)/\(name)"
@@ -37,7 +37,7 @@ struct ModelCopy {
             let parts = record.shards.enumerated().map { ($1, "\(name)\(count > 1 ? Self.part($0 + 1, of: count) : "").gguf") }
             files = parts + (record.projector.map { [($0, "mmproj-\(name).gguf")] } ?? [])
         }
-        if FileManager.default.fileExists(atPath: folder) { throw Failure(description: "\(folder) is there already") }
+        if FileManager.default.fileExists(atPath: folder) { throw Failure(description: "\(folder) already exists") }
     }
 
     /// Makes the copy and returns its folder. A failed copy leaves no files behind.

@@ -75,7 +75,7 @@ struct ModelLoader: Sendable {
         let (backend, memory) = try await start(model, headers, record, settings)
         // A short-lived reference may still exist and ends within moments. The timeout keeps a leaked reference from blocking other loads for ever.
         return LoadedModel(backend: backend, memory: memory) { [logger] in
-            if await !freed.wait(atMost: .seconds(10)) { logger.error("a model's memory was not freed", metadata: ["model": "\(record.id)"]) }
+            if await !freed.wait(atMost: .seconds(10)) { logger.error("model memory was not freed", metadata: ["model": "\(record.id)"]) }
         }
     }
 
@@ -131,7 +131,7 @@ struct ModelLoader: Sendable {
         let plan = try AdapterPlan(for: headers, candidates: candidates(for: record, settings))
         for adapter in adapters {
             guard let reason = plan.refused[adapter.name] else { continue }
-            logger.info("an adapter is not for this model", metadata: ["model": "\(record.id)", "adapter": "\(adapter.name)", "reason": "\(reason)"])
+            logger.info("adapter does not fit the model", metadata: ["model": "\(record.id)", "adapter": "\(adapter.name)", "reason": "\(reason)"])
         }
         return plan
     }
@@ -161,7 +161,7 @@ struct ModelLoader: Sendable {
             return try LlamaChatTemplate(model: model)
         } catch {
             logger.warning(
-                "the model's own chat template cannot be used; ChatML takes its place", metadata: ["model": "\(record.id)", "error": "\(error)"])
+                "chat template cannot be used; using ChatML instead", metadata: ["model": "\(record.id)", "error": "\(error)"])
             return try LlamaChatTemplate(model: model, source: "chatml")
         }
     }

@@ -146,7 +146,7 @@ struct ModelOptions: ParsableArguments {
         if let name = asked ?? environment.string("SHIMMY_MODEL") { return name }
         let usable = catalog().records.filter(\.isUsable)
         guard usable.count == 1 else {
-            Console.error(usable.isEmpty ? "no models were found" : "there are several models: choose one with --model ('shimmy list' names them)")
+            Console.error(usable.isEmpty ? "no models were found" : "there are several models: choose one with --model ('shimmy list' lists them)")
             throw ExitStatus.modelNotFound
         }
         return usable[0].id

@@ -28,7 +28,9 @@ struct ModelRemoval {
     /// - conversions: the directory of such files.
     /// - all: all models on the disk, including this one.
     init(_ record: ModelRecord, models: String, conversion: String?, conversions: String, among all: [ModelRecord]) throws(Refusal) {
-        if let base = record.base { throw Refusal(description: "\(record.id) is \(base) with settings of its own; its lines in shimmy.toml make it") }
+        if let base = record.base {
+            throw Refusal(description: "\(record.id) is \(base) with other settings; to remove it, delete its table from shimmy.toml")
+        }
         guard record.source == .shimmy, record.path.hasPrefix(models + "/") else { throw Refusal(description: Self.reason(record)) }
         (self.models, self.conversions) = (models, conversions)
         let own = record.isFolder ? Self.files(ofFolder: record.path, models: models) : record.shards + Self.projectors(of: record, models, all)
@@ -67,7 +69,7 @@ struct ModelRemoval {
 
     private static func elsewhere(_ file: String, _ place: String, _ name: String) -> Refusal {
         let advice = "Remove that file, or the link, yourself"
-        return Refusal(description: "\(name) is not Shimmy's to remove: a link leads from \(file) to \(place). \(advice)")
+        return Refusal(description: "Shimmy does not remove \(name): a link leads from \(file) to \(place). \(advice)")
     }
 
     /// Removes a file from the pull manifest of its repository.
@@ -124,7 +126,7 @@ struct ModelRemoval {
         let owner =
             switch record.source {
             case .shimmy, .file: "it was given by its path"
-            case .directory: "it lies in a directory of yours"
+            case .directory: "it is in one of your own directories"
             case .huggingFace: "it belongs to Hugging Face's cache; 'hf cache' removes it there"
             case .ollama: "it belongs to Ollama; 'ollama rm' removes it there"
             case .lmStudio: "it belongs to LM Studio, which removes it"
@@ -132,6 +134,6 @@ struct ModelRemoval {
             case .jan: "it belongs to Jan, which removes it"
             case .gpt4All: "it belongs to GPT4All, which removes it"
             }
-        return "\(record.id) is not Shimmy's to remove: \(owner) (\(record.path))"
+        return "Shimmy does not remove \(record.id): \(owner) (\(record.path))"
     }
 }

@@ -10,14 +10,14 @@ enum OptionRanges {
             !range.contains(value)
         else { return }
         let option = "--" + key.replacing("_", with: "-")
-        throw ValidationError("\(option) is \(value); it takes \(setting.kind.expectation).")
+        throw ValidationError("\(option) is \(value); it must be \(setting.kind.expectation).")
     }
 
     /// Throws `ValidationError` for the first variable whose text its setting does not accept.
     static func checkEnvironment(_ environment: [String: String] = ProcessConfiguration.environment) throws {
         for setting in Settings.all {
             guard let text = environment[setting.variable], !text.isEmpty, !setting.kind.accepts(text) else { continue }
-            let shown = setting.isSecret ? "has an empty key" : "is '\(text)'; it takes \(setting.kind.expectation)"
+            let shown = setting.isSecret ? "has an empty key" : "is '\(text)'; it must be \(setting.kind.expectation)"
             throw ValidationError("\(setting.variable) \(shown).")
         }
     }
@@ -25,7 +25,7 @@ enum OptionRanges {
     /// Throws `ValidationError` if a variable for API keys is set but empty. The user meant to set a key; without one the server would be open.
     static func checkKeys(_ environment: [String: String] = ProcessConfiguration.environment) throws {
         for variable in ["SHIMMY_API_KEY", "SHIMMY_API_KEY_FILE"] where environment[variable]?.allSatisfy(\.isWhitespace) == true {
-            throw ValidationError("\(variable) is set and empty. Give it a value, or unset it to use none.")
+            throw ValidationError("\(variable) is set but empty. Give it a value, or unset it to use none.")
         }
     }
 }

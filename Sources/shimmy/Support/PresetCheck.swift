@@ -22,7 +22,7 @@ enum PresetCheck {
         var areFine = true
         for (name, value) in fields {
             if !RequestPreset.fields.contains(name) {
-                file.add("no such field of a request can be preset.\(Suggestion.text(for: name, among: RequestPreset.fields))", at: path + [name])
+                file.add("a preset cannot contain this request field.\(Suggestion.text(for: name, among: RequestPreset.fields))", at: path + [name])
             } else if let problem = RequestPreset.problem([name: value]), problem.param?.hasPrefix(name) ?? true {
                 file.add(problem.message, at: path + [name])
             } else {

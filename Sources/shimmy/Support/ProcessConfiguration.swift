@@ -67,7 +67,7 @@ final class ProcessConfiguration: Sendable {
         let problems = problems
         if problems.isEmpty { return }
         for problem in problems { Console.log("\(problem)") }
-        Console.error("the configuration cannot be used; 'shimmy config check' looks at it again")
+        Console.error("the configuration is not valid; fix it, and check it with 'shimmy config check'")
         throw ExitStatus.failure
     }
 }
