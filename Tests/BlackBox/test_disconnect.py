@@ -1,5 +1,6 @@
 """After a client disconnects, at any stage, the work stops within a step and leaves nothing behind."""
 
+import socket
 import threading
 import time
 
@@ -71,3 +72,15 @@ def test_many_that_leave_at_any_moment(server):
             thread.join()
     server.wait_for(lambda engine: engine["running"] == engine["waiting"] == 0, "quiet")
     assert server.chat(max_tokens=2).status == 200
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_client_that_closes_its_own_side_learns_why_it_gets_no_answer(server, stream):
+    with raw.Connection(server.port) as connection:
+        connection.send(connection.request("POST", "/v1/chat/completions", raw.chat_body(MODEL, max_tokens=4000, stream=stream)))
+        server.wait_for(lambda engine: engine["running"] == 1, "the start")
+        connection.socket.shutdown(socket.SHUT_WR)
+        rest = connection.read_to_end()
+    assert b"request_cancelled" in rest and b"shutting_down" not in rest
+    assert rest.startswith(b"HTTP/1.1 200" if stream else b"HTTP/1.1 400")
+    server.wait_for(lambda engine: engine["running"] == 0, "the end of the work", 5)

@@ -103,7 +103,7 @@ extension SchemaCompiler {
     private func negation(_ part: SchemaPart, _ rest: [SchemaPart]) throws(SchemaError) -> Alternatives {
         guard let inner = part.at("not") else { return Alternatives(parts: [[]]) }
         let negation = try SchemaNegation(self).negated(inner)
-        guard !negation.choices.isEmpty || negation.isExact else {
+        guard !leavesNothing(negation, of: rest, part) else {
             return Alternatives(parts: [[]], note: part.error("not", "this 'not' cannot be enforced"))
         }
         return Alternatives(parts: negation.choices.enumerated().map { [inner.derived($0.element, "not-\($0.offset)")] })

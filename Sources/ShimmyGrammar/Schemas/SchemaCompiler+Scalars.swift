@@ -73,8 +73,9 @@ extension SchemaCompiler {
 
     /// A number whose fraction is not zero, without an exponent.
     private static let numberWithFraction = Expression.sequence([
-        .optional(.literal("-")), whole, .literal("."), digits(0, NumberRanges.longest - 1), digit(1), digits(0, NumberRanges.longest),
+        .optional(.literal("-")), .choice([.literal("0"), .sequence([digit(1), anyDigits])]), .literal("."), anyDigits, digit(1), anyDigits,
     ])
+    private static let anyDigits = Expression.repeated(digit(0), least: 0, most: nil)
 
     private var anyNumber: Expression {
         let fraction = Expression.sequence([.literal("."), Self.digits(1, NumberRanges.longest)])

@@ -45,6 +45,7 @@ enum SchemaTypes {
         parts.reduce(all) { kinds, part in
             var own = part.schema == false ? [] : (try? of(part)) ?? all
             if let values = part.value("const").map({ [$0] }) ?? part.schema["enum"]?.arrayValue { own.formIntersection(values.map(kind)) }
+            if part.schema[SchemaKeywords.fraction] != nil { own.remove(.integer) }
             return kinds.intersection(own)
         }
     }

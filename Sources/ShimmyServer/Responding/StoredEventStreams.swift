@@ -36,7 +36,9 @@ struct StoredEventStreams: Sendable {
         while true {
             let wasActive = background.isActive(id)
             let unkept = background.unkept.events(of: id, owner: owner, after: number)
-            guard let events = try await store.events(of: id, owner: owner, after: number) else { return }
+            guard let events = try await store.events(of: id, owner: owner, after: number) else {
+                return try await Self.write([ResponseEvents.error(.notFound("Response", id), number: number + 1)], to: &writer)
+            }
             if let last = events.last {
                 try await Self.write(events.map(\.json), to: &writer)
                 number = last.number
