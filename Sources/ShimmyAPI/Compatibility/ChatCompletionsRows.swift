@@ -13,7 +13,7 @@ extension Compatibility {
             FieldRow("messages[].content[].type", .partial("text and refusal"), "test_content_forms"),
             FieldRow("messages[].content[].text", .supported, "test_content_forms"),
             FieldRow("messages[].content[].refusal", .supported, "decodesEveryFormOfContent"),
-            FieldRow("messages[].name", .partial("given to templates that know it"), "decodesEveryFormOfContent"),
+            FieldRow("messages[].name", .partial("passed to templates that support it"), "decodesEveryFormOfContent"),
             FieldRow("messages[].tool_call_id", .supported, "test_history_with_tool_calls"),
             FieldRow("messages[].annotations", .ignored(neutral: [[]])),
             FieldRow("messages[].refusal", .ignored(neutral: [])),
@@ -29,8 +29,8 @@ extension Compatibility {
             FieldRow("messages[].function_call", .supported, "decodesDeprecatedFunctionCalls"),
             FieldRow("messages[].function_call.name", .supported, "decodesDeprecatedFunctionCalls"),
             FieldRow("messages[].function_call.arguments", .supported, "decodesDeprecatedFunctionCalls"),
-            FieldRow("messages[].reasoning_content", .partial("for templates that know it"), "decodesEveryFormOfContent"),
-            FieldRow("messages[].reasoning", .partial("another name of reasoning_content"), "decodesEveryFormOfContent"),
+            FieldRow("messages[].reasoning_content", .partial("passed to templates that support it"), "decodesEveryFormOfContent"),
+            FieldRow("messages[].reasoning", .partial("alias of reasoning_content"), "decodesEveryFormOfContent"),
             FieldRow("max_tokens", .supported, "test_max_tokens_limits_the_answer"),
             FieldRow("max_completion_tokens", .supported, "test_max_completion_tokens_wins"),
             FieldRow("temperature", .supported, "test_temperature_zero_is_repeatable"),
@@ -49,13 +49,13 @@ extension Compatibility {
             FieldRow("prediction.content[].text", .supported, "decodesEveryFormOfPrediction"),
             FieldRow("prediction.content[].refusal", .supported, "decodesEveryFormOfPrediction"),
             FieldRow(
-                "service_tier", .partial("flex waits until nobody else has work; the others mean the same: the fair share"),
+                "service_tier", .partial("flex runs only while no other request has work; all other tiers get the fair share"),
                 "test_flexible_work_waits_for_others"),
             FieldRow("store", .supported, "test_a_stored_completion_is_found_again"),
             FieldRow("metadata", .supported, "test_limits_of_metadata"),
         ] + samplingFields + toolFields + formatFields + adapterFields + [
             FieldRow(
-                "keep_alive", .partial("Shimmy's own, as Ollama has it: how long the model stays loaded afterwards"),
+                "keep_alive", .partial("Shimmy's own, as in Ollama: how long the model stays loaded after the request"),
                 "test_requests_say_how_long_a_model_stays"),
             FieldRow("modalities", .refused(neutral: [["text"]])),
             FieldRow("audio", .refused(neutral: [])),
@@ -74,34 +74,38 @@ extension Compatibility {
 
     private static let samplingFields =
         [
-            FieldRow("logprobs", .partial("of the content; none for calls and thoughts"), "test_logprobs_have_the_documented_shape"),
+            FieldRow("logprobs", .partial("for the content only, not for reasoning and calls"), "test_logprobs_have_the_documented_shape"),
             FieldRow("top_logprobs", .supported, "test_logprobs_have_the_documented_shape"),
             FieldRow("logit_bias", .supported, "test_bias_bans_and_forces"),
             FieldRow("frequency_penalty", .supported, "test_penalties_change_the_words"),
             FieldRow("presence_penalty", .supported, "test_penalties_change_the_words"),
-            FieldRow("top_k", .partial("Shimmy's own: as many of the likeliest tokens; 0 and -1 for all"), "test_extensions_of_sampling"),
-            FieldRow("min_p", .partial("Shimmy's own: a part of the likeliest token's probability"), "test_extensions_of_sampling"),
+            FieldRow("top_k", .partial("Shimmy's own: number of most likely tokens to keep; 0 or -1 for all"), "test_extensions_of_sampling"),
+            FieldRow(
+                "min_p", .partial("Shimmy's own: min probability of a token, as a fraction of the most likely token's"),
+                "test_extensions_of_sampling"),
             FieldRow("typical_p", .partial("Shimmy's own: locally typical sampling"), "test_extensions_of_sampling"),
-            FieldRow("repeat_penalty", .partial("Shimmy's own: llama.cpp's, over prompt and answer"), "test_extensions_of_sampling"),
-            FieldRow("repeat_last_n", .partial("Shimmy's own: the tokens that repeat_penalty looks at"), "test_extensions_of_sampling"),
+            FieldRow(
+                "repeat_penalty", .partial("Shimmy's own, as in llama.cpp: penalty for repeated tokens of prompt and answer"),
+                "test_extensions_of_sampling"),
+            FieldRow("repeat_last_n", .partial("Shimmy's own: number of last tokens that repeat_penalty covers"), "test_extensions_of_sampling"),
         ] + ownSamplers.map { FieldRow($0, .partial($1), "test_llama_cpps_other_samplers") } + [
-            FieldRow("min_tokens", .partial("Shimmy's own: tokens before the answer may end"), "test_an_answer_can_be_kept_from_its_end"),
-            FieldRow("ignore_eos", .partial("Shimmy's own: the answer does not end by itself"), "test_an_answer_can_be_kept_from_its_end"),
+            FieldRow("min_tokens", .partial("Shimmy's own: min number of tokens in the answer"), "test_an_answer_can_be_kept_from_its_end"),
+            FieldRow("ignore_eos", .partial("Shimmy's own: bans the EOG tokens"), "test_an_answer_can_be_kept_from_its_end"),
         ]
 
     /// vLLM's names of fields that Shimmy supports.
     private static let vLLMsFields =
-        [FieldRow("repetition_penalty", .partial("vLLM's repeat_penalty, over all of prompt and answer"), "test_vllms_names")]
+        [FieldRow("repetition_penalty", .partial("vLLM's name for repeat_penalty; covers the whole prompt and answer"), "test_vllms_names")]
         + [
-            ("guided_json", "vLLM's name of a schema for the answer"), ("guided_regex", "vLLM's name of regex"),
-            ("guided_choice", "vLLM's name of choice"), ("guided_grammar", "vLLM's name of grammar"),
-            ("structured_outputs", "vLLM's: json, json_object, regex, choice or grammar"),
+            ("guided_json", "vLLM's field: a JSON schema for the answer"), ("guided_regex", "vLLM's name for regex"),
+            ("guided_choice", "vLLM's name for choice"), ("guided_grammar", "vLLM's name for grammar"),
+            ("structured_outputs", "vLLM's field: json, json_object, regex, choice or grammar"),
         ].map { FieldRow($0, .partial($1), "test_vllms_names") }
         + ["json", "json_object", "regex", "choice", "grammar"].map {
-            FieldRow("structured_outputs.\($0)", .partial("as above"), "test_vllms_names")
+            FieldRow("structured_outputs.\($0)", .partial("see structured_outputs"), "test_vllms_names")
         }
         + [
-            FieldRow("add_generation_prompt", .partial("vLLM's: false together with continue_final_message only"), "test_vllms_names")
+            FieldRow("add_generation_prompt", .partial("vLLM's field: false only together with continue_final_message"), "test_vllms_names")
         ]
 
     /// vLLM's fields that would change the answer and that Shimmy does not support.
@@ -120,26 +124,26 @@ extension Compatibility {
 
     /// The fields of chat and legacy completions that select LoRA adapters.
     static let adapterFields = [
-        FieldRow("lora", .partial("Shimmy's own: adapters to compute with; the model's configured ones where it is absent"), lora),
-        FieldRow("lora[].name", .partial("Shimmy's own: an adapter of the model, as GET /lora-adapters lists it"), lora),
-        FieldRow("lora[].id", .partial("Shimmy's own: its place in that list, as llama-server has it"), lora),
-        FieldRow("lora[].scale", .partial("Shimmy's own: -10 to 10; 1 where it is absent"), lora),
+        FieldRow("lora", .partial("Shimmy's own: LoRA adapters for the request; default: the model's configured adapters"), lora),
+        FieldRow("lora[].name", .partial("Shimmy's own: name of an adapter in GET /lora-adapters"), lora),
+        FieldRow("lora[].id", .partial("Shimmy's own, as in llama-server: id of an adapter in GET /lora-adapters"), lora),
+        FieldRow("lora[].scale", .partial("Shimmy's own: -10 to 10; default: 1"), lora),
     ]
 
     private static let lora = "test_an_adapter_is_what_merging_would_be"
 
     /// llama.cpp's samplers: their names in llama-server, and a description of each.
     static let ownSamplers: [(String, String)] = [
-        ("dry_multiplier", "Shimmy's own: a penalty for what would go on as it did before; 0 for none"),
-        ("dry_base", "Shimmy's own: its growth with each repeated token"),
-        ("dry_allowed_length", "Shimmy's own: tokens that may be repeated freely"),
-        ("dry_penalty_last_n", "Shimmy's own: the tokens that it looks at; -1 for all"),
-        ("dry_sequence_breakers", "Shimmy's own: texts across which nothing counts as a repetition"),
-        ("xtc_probability", "Shimmy's own: how often the likeliest tokens are left out"),
-        ("xtc_threshold", "Shimmy's own: from which probability a token is one of them"),
-        ("mirostat", "Shimmy's own: 1 or 2 keeps the text about equally surprising"),
-        ("mirostat_tau", "Shimmy's own: the surprise that it aims at, in bits"),
-        ("mirostat_eta", "Shimmy's own: how fast it gets there"),
+        ("dry_multiplier", "Shimmy's own: strength of the DRY repetition penalty; 0 disables it"),
+        ("dry_base", "Shimmy's own: growth factor of the DRY penalty for each repeated token"),
+        ("dry_allowed_length", "Shimmy's own: max length of a repetition without the DRY penalty, in tokens"),
+        ("dry_penalty_last_n", "Shimmy's own: number of last tokens in which DRY finds repetitions; -1 for all"),
+        ("dry_sequence_breakers", "Shimmy's own: strings that interrupt a repetition for DRY"),
+        ("xtc_probability", "Shimmy's own: probability that XTC removes the most likely tokens"),
+        ("xtc_threshold", "Shimmy's own: min probability of the tokens that XTC removes"),
+        ("mirostat", "Shimmy's own: Mirostat version 1 or 2; 0 disables it"),
+        ("mirostat_tau", "Shimmy's own: target surprise of Mirostat, in bits per token"),
+        ("mirostat_eta", "Shimmy's own: learning rate of Mirostat"),
     ]
 
     private static let toolFields = [
@@ -148,7 +152,9 @@ extension Compatibility {
         FieldRow("tools[].function", .supported, calls),
         FieldRow("tools[].function.name", .supported, calls),
         FieldRow("tools[].function.description", .supported, calls),
-        FieldRow("tools[].function.parameters", .partial("a schema that cannot be enforced is a 400"), "test_arguments_fit_the_schema"),
+        FieldRow(
+            "tools[].function.parameters", .partial("with strict, a keyword that cannot be enforced is a 400; otherwise it is reported"),
+            "test_arguments_fit_the_schema"),
         FieldRow("tools[].function.strict", .supported, "test_arguments_fit_the_schema"),
         FieldRow("tools[].custom", .supported, "test_custom_tools"),
         FieldRow("tools[].custom.name", .supported, "test_custom_tools"),
@@ -172,28 +178,31 @@ extension Compatibility {
         FieldRow("response_format", .supported, "test_response_formats"),
         FieldRow("response_format.type", .supported, "test_response_formats"),
         FieldRow(
-            "response_format.schema", .partial("Shimmy's own, as llama-server has it: a schema without json_schema around it"),
+            "response_format.schema", .partial("Shimmy's own, as in llama-server: a schema without the json_schema wrapper"),
             "test_schemas_without_a_wrapper"),
         FieldRow("response_format.json_schema", .supported, "test_response_formats"),
         FieldRow("response_format.json_schema.name", .supported, "test_response_formats"),
         FieldRow("response_format.json_schema.description", .supported, "test_response_formats"),
         FieldRow("response_format.json_schema.strict", .supported, "test_strict_schemas_keep_the_rules"),
         FieldRow(
-            "response_format.json_schema.schema", .partial("a schema that cannot be enforced is a 400"), "test_response_formats"),
-        FieldRow("grammar", .partial("Shimmy's own: a grammar of llama.cpp's (GBNF) for the answer"), "test_grammars_and_choices"),
+            "response_format.json_schema.schema", .partial("with strict, a keyword that cannot be enforced is a 400; otherwise it is reported"),
+            "test_response_formats"),
+        FieldRow("grammar", .partial("Shimmy's own: a grammar for the answer, in llama.cpp's notation (GBNF)"), "test_grammars_and_choices"),
         FieldRow("regex", .partial("Shimmy's own: a regular expression for the whole answer"), "test_grammars_and_choices"),
         FieldRow("choice", .partial("Shimmy's own: the answer is one of these texts"), "test_grammars_and_choices"),
-        FieldRow("reasoning_effort", .partial("an argument for the template and a budget of tokens"), "test_effort_is_a_budget"),
-        FieldRow("reasoning_budget_tokens", .partial("Shimmy's own: tokens of thinking at most"), "test_a_budget_ends_the_thinking"),
+        FieldRow(
+            "reasoning_effort", .partial("passed to templates that support it; also sets the token budget for reasoning"), "test_effort_is_a_budget"),
+        FieldRow(
+            "reasoning_budget_tokens", .partial("Shimmy's own: max number of reasoning tokens; -1 for unlimited"), "test_a_budget_ends_the_thinking"),
         FieldRow(
             "reasoning_field", .partial("Shimmy's own: reasoning_content, reasoning or both"), "test_the_field_of_reasoning_can_be_chosen"),
         FieldRow("chat_template_kwargs", .partial("Shimmy's own: arguments for the template"), "test_template_arguments"),
         FieldRow(
-            "chat_template_kwargs.enable_thinking", .partial("Shimmy's own: thinking on or off"), "test_thinking_can_be_turned_off"),
+            "chat_template_kwargs.enable_thinking", .partial("Shimmy's own: reasoning on or off"), "test_thinking_can_be_turned_off"),
         FieldRow(
-            "max_tokens_over_context", .partial("Shimmy's own: refuse, or clamp a limit that the context has no room for"),
+            "max_tokens_over_context", .partial("Shimmy's own: refuse or clamp a token limit that exceeds the remaining context"),
             "test_a_limit_beyond_the_context_can_be_cut"),
-        FieldRow("continue_final_message", .partial("Shimmy's own: whether the last message goes on"), "test_the_last_message_goes_on"),
+        FieldRow("continue_final_message", .partial("Shimmy's own: whether the answer continues the last message"), "test_the_last_message_goes_on"),
     ]
 
     private static let calls = "test_a_call_has_exactly_the_documented_shape"
@@ -204,7 +213,7 @@ extension Compatibility {
         FieldRow("id", .supported, shape),
         FieldRow("object", .supported, shape),
         FieldRow("created", .supported, shape),
-        FieldRow("model", .partial("the name that was asked for"), shape),
+        FieldRow("model", .partial("the model name from the request"), shape),
         FieldRow("choices[].index", .supported, shape),
         FieldRow("choices[].message.role", .supported, shape),
         FieldRow("choices[].message.content", .supported, shape),
@@ -212,11 +221,11 @@ extension Compatibility {
         FieldRow("choices[].message.annotations", .partial("always empty"), shape),
         FieldRow("choices[].message.tool_calls", .supported, calls),
         FieldRow("choices[].message.function_call", .supported, "test_deprecated_functions"),
-        FieldRow("choices[].message.reasoning_content", .partial("Shimmy's own: what the model thought"), "test_reasoning_is_told_apart"),
+        FieldRow("choices[].message.reasoning_content", .partial("Shimmy's own: the model's reasoning"), "test_reasoning_is_told_apart"),
         FieldRow("choices[].message.audio", .notSupported),
         FieldRow("choices[].logprobs", .supported, "test_logprobs_have_the_documented_shape"),
         FieldRow(
-            "choices[].finish_reason", .partial("stop, length, tool_calls (also for a named tool, where OpenAI says stop) and function_call"),
+            "choices[].finish_reason", .partial("stop, length, tool_calls (also for a named tool, where OpenAI returns stop) and function_call"),
             calls),
         FieldRow("usage.prompt_tokens", .supported, shape),
         FieldRow("usage.completion_tokens", .supported, shape),
@@ -229,7 +238,7 @@ extension Compatibility {
         FieldRow("usage.completion_tokens_details.rejected_prediction_tokens", .supported, "test_a_prediction_saves_time_and_changes_nothing"),
         FieldRow("service_tier", .partial("default or flex"), "test_flexible_work_waits_for_others"),
         FieldRow("system_fingerprint", .supported, shape),
-        FieldRow("metadata", .partial("of stored completions that are looked at"), "test_a_stored_completion_is_found_again"),
+        FieldRow("metadata", .partial("only when a stored completion is retrieved"), "test_a_stored_completion_is_found_again"),
         FieldRow("moderation", .notSupported),
     ]
 

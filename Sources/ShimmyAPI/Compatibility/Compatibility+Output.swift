@@ -30,9 +30,9 @@ extension Compatibility {
     package static var markdown: String {
         var lines = [
             "# OpenAI compatibility", "",
-            "Printed by `shimmy compat` from the table that the program itself works with. Every supported row names the test that proves it.",
-            "`refused` is a 400 with code `unsupported_parameter`; `ignored, reported` fields have no effect and are named in the response",
-            "header `x-shimmy-ignored-params`, as is every field that OpenAI's API does not know.", "",
+            "`shimmy compat` prints this page from the table that the server checks requests against. Every supported or partial row names the",
+            "test that proves it. A `refused` field is a 400 with code `unsupported_parameter`. An `ignored, reported` field has no effect; the",
+            "response header `x-shimmy-ignored-params` names it and every unknown field. Values after `except` are neither refused nor reported.", "",
             "```sh",
             "curl http://127.0.0.1:11435/v1/chat/completions -H 'Content-Type: application/json' \\",
             "  -d '{\"model\": \"SmolLM2-135M-Instruct.Q4_1\", \"messages\": [{\"role\": \"user\", \"content\": \"Say hello.\"}]}'",

@@ -9,7 +9,7 @@ extension Compatibility {
             FieldRow("best_of", .supported, "test_the_best_of_several"),
             FieldRow("echo", .partial("not together with suffix"), "test_echo"),
             FieldRow("logprobs", .supported, "test_legacy_logprobs"),
-            FieldRow("suffix", .partial("a 400 for models that were not made to fill gaps"), "test_what_completions_do_not_do"),
+            FieldRow("suffix", .partial("a 400 for models that were not trained to fill in the middle"), "test_what_completions_do_not_do"),
             FieldRow("stop", .supported, "test_limits_and_stops"),
             FieldRow("stream", .supported, "test_streamed_completions"),
             FieldRow("stream_options", .supported, "test_streamed_completions"),
@@ -22,12 +22,12 @@ extension Compatibility {
             FieldRow("presence_penalty", .supported, "test_completions_are_drawn_as_asked"),
             FieldRow("logit_bias", .supported, "test_completions_are_drawn_as_asked"),
             FieldRow(
-                "keep_alive", .partial("Shimmy's own, as Ollama has it: how long the model stays loaded afterwards"),
+                "keep_alive", .partial("Shimmy's own, as in Ollama: how long the model stays loaded after the request"),
                 "test_requests_say_how_long_a_model_stays"),
             FieldRow("user", .ignored(neutral: [])),
         ]
             + (["top_k", "min_p", "typical_p", "repeat_penalty", "repeat_last_n", "min_tokens", "ignore_eos"] + ownSamplers.map(\.0)).map {
-                FieldRow($0, .partial("Shimmy's own, as with chat"), "test_completions_are_drawn_as_asked")
+                FieldRow($0, .partial("Shimmy's own, same as in chat completions"), "test_completions_are_drawn_as_asked")
             } + adapterFields + refusedElsewhere,
         response: ["id", "object", "created", "model", "system_fingerprint", "choices[].text", "choices[].index", "choices[].finish_reason", "usage"]
             .map { FieldRow($0, .supported, shape) } + [FieldRow("choices[].logprobs", .supported, "test_legacy_logprobs")])

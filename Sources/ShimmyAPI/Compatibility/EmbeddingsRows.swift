@@ -5,9 +5,9 @@ extension Compatibility {
             FieldRow("model", .supported, shape),
             FieldRow("input", .supported, "test_every_form_of_input"),
             FieldRow("encoding_format", .supported, "test_encodings"),
-            FieldRow("dimensions", .partial("any number up to the model's: cut and brought to length 1 again"), "test_dimensions"),
+            FieldRow("dimensions", .partial("any number up to the model's; the vector is truncated and normalized again"), "test_dimensions"),
             FieldRow(
-                "keep_alive", .partial("Shimmy's own, as Ollama has it: how long the model stays loaded afterwards"),
+                "keep_alive", .partial("Shimmy's own, as in Ollama: how long the model stays loaded after the request"),
                 "test_requests_say_how_long_a_model_stays"),
             FieldRow("user", .ignored(neutral: [])),
         ],

@@ -10,7 +10,7 @@ extension Compatibility {
         FieldRow("id", .supported, "test_list_has_the_documented_shape"),
         FieldRow("object", .supported, "test_list_has_the_documented_shape"),
         FieldRow("created", .supported, "test_created_is_the_files_time_and_stable"),
-        FieldRow("owned_by", .partial("where the file was found"), "test_list_has_the_documented_shape"),
+        FieldRow("owned_by", .partial("the source of the model file, such as ollama"), "test_list_has_the_documented_shape"),
         FieldRow("shutdown_date", .notSupported),
         FieldRow(
             "shimmy",

@@ -2,15 +2,17 @@ import ShimmyJSON
 
 extension Compatibility {
     package static let rerank = EndpointRow(
-        "POST", "/rerank", .partial("not OpenAI's, but Jina's; `/v2/rerank` takes the same and answers as Cohere does"), ranked,
+        "POST", "/rerank", .partial("Jina's API, not OpenAI's; `/v2/rerank` accepts the same request and responds like Cohere"), ranked,
         request: [
             FieldRow("model", .supported, ranked),
             FieldRow("query", .supported, ranked),
-            FieldRow("documents", .partial("texts, or objects with a text; one that does not fit is a 400, none is cut"), ranked),
-            FieldRow("top_n", .supported, ranked),
-            FieldRow("return_documents", .partial("true unless given, with `/v2/rerank` false"), cohere),
             FieldRow(
-                "keep_alive", .partial("Shimmy's own, as Ollama has it: how long the model stays loaded afterwards"),
+                "documents", .partial("strings, or objects with a text; a document that does not fit into the context is a 400, not truncated"),
+                ranked),
+            FieldRow("top_n", .supported, ranked),
+            FieldRow("return_documents", .partial("default: true; for `/v2/rerank`: false"), cohere),
+            FieldRow(
+                "keep_alive", .partial("Shimmy's own, as in Ollama: how long the model stays loaded after the request"),
                 "test_requests_say_how_long_a_model_stays"),
             FieldRow("rank_fields", .refused(neutral: [["text"]])),
             FieldRow("max_tokens_per_doc", .ignored(neutral: [])),
@@ -21,12 +23,12 @@ extension Compatibility {
             FieldRow("object", .supported, ranked),
             FieldRow("model", .supported, ranked),
             FieldRow("results[].index", .supported, ranked),
-            FieldRow("results[].relevance_score", .partial("what the model says, which need not be a probability"), ranked),
+            FieldRow("results[].relevance_score", .partial("the model's score, which is not always a probability"), ranked),
             FieldRow("results[].document.text", .supported, ranked),
             FieldRow("usage.prompt_tokens", .supported, ranked),
             FieldRow("usage.total_tokens", .supported, ranked),
-            FieldRow("id", .partial("with `/v2/rerank`"), cohere),
-            FieldRow("meta", .partial("with `/v2/rerank`, in place of usage: the version and the tokens"), cohere),
+            FieldRow("id", .partial("only from `/v2/rerank`"), cohere),
+            FieldRow("meta", .partial("only from `/v2/rerank`, instead of usage: the API version and the input tokens"), cohere),
         ])
 
     private static let ranked = "test_documents_are_ranked"

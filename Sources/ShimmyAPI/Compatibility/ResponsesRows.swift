@@ -5,23 +5,24 @@ extension Compatibility {
         "POST", "/responses", .supported, shape,
         request: [
             FieldRow("model", .supported, shape),
-            FieldRow("instructions", .partial("joined with what the system or developer says first"), "test_instructions_are_not_inherited"),
+            FieldRow("instructions", .partial("merged with leading system and developer messages"), "test_instructions_are_not_inherited"),
             FieldRow("previous_response_id", .supported, "test_a_response_goes_on"),
             FieldRow("conversation", .supported, "test_a_conversation_goes_on"),
             FieldRow("conversation.id", .supported, "test_a_conversation_goes_on"),
             FieldRow(
                 "store",
-                .partial("true by default, unless the server keeps nothing; where keeping fails it is false, and `x-shimmy-not-stored` says why"),
+                .partial("default: true, or false with --no-store; if storing fails, it is false and `x-shimmy-not-stored` contains the reason"),
                 "test_a_directory_that_cannot_be_written_is_told_and_the_rest_goes_on"),
             FieldRow("metadata", .supported, shape),
-            FieldRow("max_output_tokens", .partial("from 1; OpenAI's least is 16"), "test_an_incomplete_response_says_why"),
+            FieldRow("max_output_tokens", .partial("min 1; OpenAI's min is 16"), "test_an_incomplete_response_says_why"),
             FieldRow(
-                "max_tool_calls", .partial("told back; it bounds tools that OpenAI runs, of which there are none"), "test_what_is_told_back"),
+                "max_tool_calls", .partial("returned without effect: it limits only hosted tools, which Shimmy does not run"),
+                "test_what_is_told_back"),
             FieldRow("temperature", .supported, "test_sampling_of_responses"),
             FieldRow("top_p", .supported, "test_sampling_of_responses"),
             FieldRow("top_logprobs", .supported, "test_logprobs_of_responses"),
             FieldRow(
-                "include", .partial("log probabilities and sealed thoughts; what belongs to OpenAI's own tools is ignored and reported"),
+                "include", .partial("message.output_text.logprobs and reasoning.encrypted_content; OpenAI's other values are ignored and reported"),
                 "test_logprobs_of_responses"),
             FieldRow("truncation", .supported, "test_what_does_not_fit"),
             FieldRow("background", .supported, "test_a_background_response_is_polled"),
@@ -29,12 +30,12 @@ extension Compatibility {
             FieldRow("stream_options", .supported, "test_the_events_of_a_message"),
             FieldRow("stream_options.include_obfuscation", .partial("accepted; events carry no padding"), "test_the_events_of_a_message"),
             FieldRow(
-                "service_tier", .partial("flex waits until nobody else has work; the others mean the same: the fair share"),
+                "service_tier", .partial("flex runs only while no other request has work; all other tiers get the fair share"),
                 "test_what_is_told_back"),
             FieldRow("parallel_tool_calls", .supported, "test_parallel_calls_of_responses"),
         ] + itemFields + toolFields + formFields + ownFields + adapterFields + [
             FieldRow(
-                "keep_alive", .partial("Shimmy's own, as Ollama has it: how long the model stays loaded afterwards"),
+                "keep_alive", .partial("Shimmy's own, as in Ollama: how long the model stays loaded after the request"),
                 "test_requests_say_how_long_a_model_stays"),
             FieldRow("user", .ignored(neutral: [])),
             FieldRow("safety_identifier", .ignored(neutral: [])),
@@ -60,8 +61,8 @@ extension Compatibility {
 
     private static let itemFields =
         [
-            FieldRow("input", .partial("a text or items; images and files are refused"), items),
-            FieldRow("input[].type", .partial("all; what ran on OpenAI's servers is kept, but no model sees it, and it is reported"), items),
+            FieldRow("input", .partial("a string or items; images and files are refused"), items),
+            FieldRow("input[].type", .partial("all; items that a template cannot express, such as web searches, are kept and reported"), items),
             FieldRow("input[].namespace", .supported, "test_namespaces_of_tools"),
             FieldRow("input[].action", .supported, "test_shells_and_patches"),
             FieldRow("input[].operation", .supported, "test_shells_and_patches"),
@@ -72,30 +73,30 @@ extension Compatibility {
         ].map { FieldRow("input[].\($0)", .supported, items) } + [
             FieldRow("input[].content[].type", .partial("input_text, output_text, refusal, reasoning_text"), items),
             FieldRow(
-                "input[].encrypted_content", .partial("of this server's own thoughts and summaries; others are kept and reported"),
+                "input[].encrypted_content", .partial("reasoning and summaries from Shimmy; other values are kept and reported"),
                 "test_sealed_thoughts_come_back"),
         ]
 
     private static let calls = "test_the_events_of_a_call"
 
     private static let toolFields = [
-        FieldRow("tools", .partial("all that the client runs; hosted tools are ignored and reported"), calls),
+        FieldRow("tools", .partial("all tools that the client runs; hosted tools are ignored and reported"), calls),
         FieldRow(
-            "tools[].type", .partial("function, custom, namespace, local_shell, local shell, apply_patch, the client's tool_search"),
+            "tools[].type", .partial("function, custom, namespace, local_shell, shell (local), apply_patch and tool_search (client)"),
             "test_hosted_tools_of_responses_are_reported"),
         FieldRow("tools[].tools", .supported, "test_namespaces_of_tools"),
-        FieldRow("tools[].tools[].type", .partial("as of tools[]"), "test_namespaces_of_tools"),
-        FieldRow("tools[].tools[].name", .partial("as of tools[]"), "test_namespaces_of_tools"),
-        FieldRow("tools[].tools[].description", .partial("as of tools[]"), "test_namespaces_of_tools"),
-        FieldRow("tools[].tools[].parameters", .partial("as of tools[]"), "test_namespaces_of_tools"),
-        FieldRow("tools[].tools[].strict", .partial("as of tools[]"), "test_namespaces_of_tools"),
-        FieldRow("tools[].tools[].defer_loading", .partial("as of tools[]"), "test_namespaces_of_tools"),
-        FieldRow("tools[].environment", .partial("local; containers are OpenAI's"), "test_shells_and_patches"),
-        FieldRow("tools[].execution", .partial("client"), "test_shells_and_patches"),
-        FieldRow("tools[].defer_loading", .partial("the tool is there from the beginning"), "test_namespaces_of_tools"),
+        FieldRow("tools[].tools[].type", .partial("same as in tools[]"), "test_namespaces_of_tools"),
+        FieldRow("tools[].tools[].name", .partial("same as in tools[]"), "test_namespaces_of_tools"),
+        FieldRow("tools[].tools[].description", .partial("same as in tools[]"), "test_namespaces_of_tools"),
+        FieldRow("tools[].tools[].parameters", .partial("same as in tools[]"), "test_namespaces_of_tools"),
+        FieldRow("tools[].tools[].strict", .partial("same as in tools[]"), "test_namespaces_of_tools"),
+        FieldRow("tools[].tools[].defer_loading", .partial("same as in tools[]"), "test_namespaces_of_tools"),
+        FieldRow("tools[].environment", .partial("local only; a shell in a container is ignored and reported"), "test_shells_and_patches"),
+        FieldRow("tools[].execution", .partial("client only"), "test_shells_and_patches"),
+        FieldRow("tools[].defer_loading", .partial("no effect: the tool is available at once"), "test_namespaces_of_tools"),
         FieldRow("tools[].name", .supported, calls),
         FieldRow("tools[].description", .supported, calls),
-        FieldRow("tools[].parameters", .partial("a schema that cannot be enforced is a 400"), calls),
+        FieldRow("tools[].parameters", .partial("with strict, a keyword that cannot be enforced is a 400; otherwise it is reported"), calls),
         FieldRow("tools[].strict", .supported, calls),
         FieldRow("tools[].format", .supported, "test_custom_tools_of_responses"),
         FieldRow("tools[].format.type", .supported, "test_custom_tools_of_responses"),
@@ -111,12 +112,16 @@ extension Compatibility {
         FieldRow("text.format.name", .supported, "test_formats_of_responses"),
         FieldRow("text.format.description", .supported, "test_formats_of_responses"),
         FieldRow("text.format.strict", .supported, "test_formats_of_responses"),
-        FieldRow("text.format.schema", .partial("a schema that cannot be enforced is a 400"), "test_formats_of_responses"),
-        FieldRow("text.verbosity", .partial("told back and reported: it has no effect"), "test_what_is_told_back"),
+        FieldRow(
+            "text.format.schema", .partial("with strict, a keyword that cannot be enforced is a 400; otherwise it is reported"),
+            "test_formats_of_responses"),
+        FieldRow("text.verbosity", .partial("no effect; returned in the response and reported"), "test_what_is_told_back"),
         FieldRow("reasoning", .supported, "test_the_events_of_a_thought"),
-        FieldRow("reasoning.effort", .partial("an argument for the template and a budget of tokens"), "test_the_events_of_a_thought"),
-        FieldRow("reasoning.summary", .partial("the thought itself, told as a summary"), "test_the_events_of_a_thought"),
-        FieldRow("reasoning.generate_summary", .partial("another name of summary"), "test_the_events_of_a_thought"),
+        FieldRow(
+            "reasoning.effort", .partial("passed to templates that support it; also sets the token budget for reasoning"),
+            "test_the_events_of_a_thought"),
+        FieldRow("reasoning.summary", .partial("the reasoning itself, returned as the summary"), "test_the_events_of_a_thought"),
+        FieldRow("reasoning.generate_summary", .partial("alias of summary"), "test_the_events_of_a_thought"),
     ]
 
     /// Shimmy's own fields, with the same meaning as in chat completions.
@@ -125,7 +130,9 @@ extension Compatibility {
             "seed", "frequency_penalty", "presence_penalty", "logit_bias", "top_k", "min_p", "typical_p", "repeat_penalty", "repeat_last_n",
             "min_tokens", "ignore_eos", "grammar", "regex", "choice", "reasoning_budget_tokens", "chat_template_kwargs",
             "chat_template_kwargs.enable_thinking", "max_tokens_over_context",
-        ] + ownSamplers.map(\.0)).map { FieldRow($0, .partial("Shimmy's own here, as with chat"), "test_extensions_of_responses") }
+        ] + ownSamplers.map(\.0)).map {
+            FieldRow($0, .partial("not in OpenAI's Responses API; same as in chat completions"), "test_extensions_of_responses")
+        }
 
     private static let responseFields =
         [
@@ -135,7 +142,7 @@ extension Compatibility {
             "usage.output_tokens", "usage.output_tokens_details.reasoning_tokens", "usage.total_tokens", "user", "safety_identifier",
             "prompt_cache_key", "background", "max_output_tokens", "max_tool_calls", "frequency_penalty", "presence_penalty",
         ].map { FieldRow($0, .supported, shape) } + [
-            FieldRow("usage.input_tokens_details.cache_write_tokens", .partial("always 0: what is cached costs nothing"), shape),
+            FieldRow("usage.input_tokens_details.cache_write_tokens", .partial("always 0: cache writes cost nothing"), shape),
             FieldRow("output[] (message)", .supported, "test_the_events_of_a_message"),
             FieldRow("output[] (function_call)", .supported, calls),
             FieldRow("output[] (custom_tool_call)", .supported, "test_custom_tools_of_responses"),
@@ -150,7 +157,7 @@ extension Compatibility {
     package static let countInputTokens = EndpointRow(
         "POST", "/responses/input_tokens", .supported, counted,
         request: [
-            FieldRow("model", .partial("may be absent where there is only one"), counted),
+            FieldRow("model", .partial("can be omitted if there is only one model"), counted),
             FieldRow("input", .supported, counted),
             FieldRow("instructions", .supported, counted),
             FieldRow("previous_response_id", .supported, counted),
@@ -159,10 +166,10 @@ extension Compatibility {
             FieldRow("tool_choice", .supported, counted),
             FieldRow("text", .supported, counted),
             FieldRow("reasoning", .supported, counted),
-            FieldRow("truncation", .partial("checked; nothing is left out of the count"), counted),
+            FieldRow("truncation", .partial("checked only; the count includes all items"), counted),
             FieldRow("parallel_tool_calls", .supported, counted),
-            FieldRow("chat_template_kwargs", .partial("Shimmy's own here, as with chat"), counted),
-            FieldRow("reasoning_budget_tokens", .partial("Shimmy's own here: accepted"), counted),
+            FieldRow("chat_template_kwargs", .partial("not in OpenAI's Responses API; same as in chat completions"), counted),
+            FieldRow("reasoning_budget_tokens", .partial("not in OpenAI's Responses API; accepted without effect"), counted),
             FieldRow("personality", .ignored(neutral: [])),
         ],
         response: ["object", "input_tokens"].map { FieldRow($0, .supported, counted) })
@@ -174,13 +181,13 @@ extension Compatibility {
             FieldRow("input", .supported, compacted),
             FieldRow("instructions", .supported, compacted),
             FieldRow("previous_response_id", .supported, compacted),
-            FieldRow("service_tier", .partial("as with responses"), compacted),
+            FieldRow("service_tier", .partial("same as in POST /v1/responses"), compacted),
             FieldRow("prompt_cache_key", .ignored(neutral: [])),
             FieldRow("prompt_cache_retention", .ignored(neutral: [])),
             FieldRow("prompt_cache_options", .ignored(neutral: [])),
         ],
         response: ["id", "object", "created_at", "usage"].map { FieldRow($0, .supported, compacted) } + [
-            FieldRow("output", .partial("one compaction item: a summary that the model wrote, sealed"), compacted)
+            FieldRow("output", .partial("one compaction item with the model's summary in encrypted_content"), compacted)
         ])
 
     static let storedResponses = [

@@ -28,7 +28,7 @@ extension Compatibility {
             "POST", "/conversations/{conversation_id}", .supported, "test_a_conversation_is_renamed_and_deleted",
             request: [FieldRow("metadata", .supported, "test_a_conversation_is_renamed_and_deleted")]),
         EndpointRow(
-            "DELETE", "/conversations/{conversation_id}", .partial("with its items"), "test_a_conversation_is_renamed_and_deleted"),
+            "DELETE", "/conversations/{conversation_id}", .partial("also deletes its items"), "test_a_conversation_is_renamed_and_deleted"),
         EndpointRow(
             "POST", "/conversations/{conversation_id}/items", .supported, "test_every_kind_of_item_is_told_in_the_clients_types",
             request: [
@@ -44,7 +44,8 @@ extension Compatibility {
         EndpointRow("DELETE", "/conversations/{conversation_id}/items/{item_id}", .supported, "test_items_can_be_deleted"),
     ]
 
-    private static let itemKinds = Support.partial("messages, calls and their outputs, reasoning, references; not those of hosted tools")
+    private static let itemKinds = Support.partial(
+        "messages, calls and their outputs, reasoning, references; items that a template cannot express are only stored")
 
     private static func page(_ test: String) -> [FieldRow] { ["order", "limit", "after"].map { FieldRow($0, .supported, test) } }
 }
