@@ -37,11 +37,12 @@ extension Store {
     }
 
     /// Appends all items to a conversation, or none of them. Returns false if the conversation does not exist. Throws
-    /// `StorageError.duplicate`.
+    /// `StorageError.duplicate`, and `StorageError.full` if the owner has no room.
     package func add(_ items: [StoredItem], toConversation id: String, owner: String) async throws -> Bool {
         let (items, time) = (items.map(ItemText.init), now())
-        return try await write { database in
+        return try await write { [housekeeping] database in
             guard let serial = try Self.serial(database, id, .conversation, owner) else { return false }
+            guard housekeeping.hasRoom(for: owner) else { throw StorageError.full }
             try Self.append(items, to: serial, time: time, database)
             return true
         }

@@ -158,6 +158,11 @@ package struct ResponseEvents: AnswerDialect {
         return closed + [life("response.incomplete")]
     }
 
+    /// Returns whether an event is the last one of its response.
+    package static func isLast(_ event: JSON) -> Bool {
+        ["response.completed", "response.incomplete", "response.failed"].contains(event["type"]?.stringValue)
+    }
+
     /// Returns the code for an object's error. The Responses API allows only a few codes there.
     private static func code(of error: APIError) -> String {
         switch error.status {

@@ -1,6 +1,6 @@
 package import ShimmyCore
 
-/// The tokenizer of a model, for clients that write prompts or count tokens themselves. Models behind another server may have none.
+/// The tokenizer of a model, for clients that write prompts or count tokens themselves.
 package protocol TokenizerAccess: Sendable {
     var facts: TokenizerFacts { get }
 

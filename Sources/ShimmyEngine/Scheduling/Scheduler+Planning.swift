@@ -56,13 +56,15 @@ extension Scheduler {
         return max(leastRows, rows - turn.otherForced.reduce(0) { $0 + min($1, part / 2) })
     }
 
-    /// Returns the min number of prefill rows in a step, so that a prompt makes progress however long its steps take. Where the streams alone
-    /// take long, as with a large model, the rows may add half of that time, except while steps are slow because cores were given away, which
-    /// ends soon.
+    /// Returns the min number of prefill rows in a step, so that a prompt makes progress however long its steps take. It is higher where the
+    /// rows add at most half of the streams' own time, as with a large model, and in steps without streams, whose rows alone bear the cost of
+    /// the step. While steps are slow because cores were given away, which ends soon, it is not.
     private func leastRows(beside streams: Int) -> Int {
-        guard streams > 0, !stepTimes.isSlowed, let seconds = time.decodeSeconds(rows: streams) else { return StepTarget.leastRows }
-        let added = time.rows(within: 1.5 * seconds, besides: streams) ?? 0
-        return max(StepTarget.leastRows, min(StepTarget.mostRowsBesideSlowStreams, added))
+        if stepTimes.isSlowed { return StepTarget.leastRows }
+        guard streams > 0 else { return StepTarget.mostLeastRows }
+        guard let seconds = time.decodeSeconds(rows: streams) else { return StepTarget.leastRows }
+        let cheap = time.rows(within: 1.5 * seconds, besides: streams) ?? 0
+        return max(StepTarget.leastRows, min(StepTarget.mostLeastRows, cheap))
     }
 
     // MARK: Prefill

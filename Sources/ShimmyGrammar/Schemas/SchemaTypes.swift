@@ -40,7 +40,7 @@ enum SchemaTypes {
         }
     }
 
-    /// Returns the types that all of the schemas allow, as far as `type`, `const` and `enum` say.
+    /// Returns the types that all of the schemas allow, as far as `type`, `const`, `enum` and the keyword for fractions say.
     static func kinds(_ parts: [SchemaPart]) -> Set<Kind> {
         parts.reduce(all) { kinds, part in
             var own = part.schema == false ? [] : (try? of(part)) ?? all

@@ -12,7 +12,7 @@ struct LoopbackCORSMiddleware: RouterMiddleware {
 
     func handle(_ request: Request, context: Context, next: Next) async throws -> Response {
         guard let origin = request.headers[.origin] else {
-            if hasEffect(request), request.headers[.secFetchSite] == "cross-site" { throw APIError.originNotAllowed(nil) }
+            if request.headers[.secFetchSite] == "cross-site", hasEffect(request) { throw APIError.originNotAllowed(nil) }
             return try await next(request, context)
         }
         let allowed = access.rules.allowedOrigins.contains(origin) || HostName.ofOrigin(origin).map(HostName.isLoopback) == true

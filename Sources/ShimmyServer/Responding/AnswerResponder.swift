@@ -71,8 +71,10 @@ struct AnswerResponder: Sendable {
             do {
                 started = try await start(try await pending.lease(telling: &writer, context.channel))
             } catch let error where !(error is ChannelError) {
-                context.logger.error("answer failed to start", metadata: ["error": "\(error)"])
-                return try await writer.write(ByteBuffer(bytes: failed(APIError(any: error))))
+                let mapped = APIError(any: error)
+                let level: Logger.Level = mapped.status < 500 || error is CancellationError ? .debug : .error
+                context.logger.log(level: level, "answer failed to start", metadata: ["error": "\(error)"])
+                return try await writer.write(ByteBuffer(bytes: failed(mapped)))
             }
             try await started.stream(&writer)
         }

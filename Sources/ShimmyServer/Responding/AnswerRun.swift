@@ -101,7 +101,9 @@ final class AnswerRun<Dialect: AnswerDialect> {
 
     private func fail(_ error: any Error) async -> [JSON] {
         let mapped = models.isShuttingDown ? .serverStopped : APIError(any: error)
-        logger.error("answer failed", metadata: ["error": "\(error)"])
+        // A client's mistake is no failure of the server, and neither is its shutdown.
+        let level: Logger.Level = mapped.status < 500 || error is CancellationError ? .debug : .error
+        logger.log(level: level, "answer failed", metadata: ["error": "\(error)"])
         failure = mapped
         return await end { $0.fail(mapped) }
     }

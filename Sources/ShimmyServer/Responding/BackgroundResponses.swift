@@ -207,6 +207,8 @@ package final class BackgroundResponses: Sendable {
             let lease = try await maker.models.acquire(request.model, keepAlive: request.keepAlive)
             let started = try await start(job, request, context.items, on: lease.generator)
             if started.dropped > 0 { logger.droppedItems(started.dropped, of: job.id) }
+            var logger = logger
+            logger[metadataKey: "response"] = "\(job.id)"
             run = AnswerRun(started.answer, lease, events, record, maker.models, logger)
         } catch {
             let last = isShuttingDown ? events.fail(.serverStopped) : isCancelled(job) ? events.cancel() : events.fail(APIError(any: error))

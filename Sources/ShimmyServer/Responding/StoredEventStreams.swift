@@ -33,7 +33,8 @@ struct StoredEventStreams: Sendable {
     @concurrent private func follow(
         _ id: String, after number: inout Int, _ owner: String, to writer: inout any ResponseBodyWriter
     ) async throws {
-        while true {
+        var hasEnded = false
+        while !hasEnded {
             let wasActive = background.isActive(id)
             let unkept = background.unkept.events(of: id, owner: owner, after: number)
             guard let events = try await store.events(of: id, owner: owner, after: number) else {
@@ -42,6 +43,7 @@ struct StoredEventStreams: Sendable {
             if let last = events.last {
                 try await Self.write(events.map(\.json), to: &writer)
                 number = last.number
+                hasEnded = ResponseEvents.isLast(last.json)
                 continue
             }
             // If the response had ended before the read, all stored events have been written.

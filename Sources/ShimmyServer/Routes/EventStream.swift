@@ -16,7 +16,7 @@ extension Response {
                 do {
                     try await write(&writer)
                 } catch let error where !(error is ChannelError) {
-                    let level: Logger.Level = error is CancellationError ? .debug : .error
+                    let level: Logger.Level = error is CancellationError || error as? APIError == .cancelled ? .debug : .error
                     context.logger.log(level: level, "stream failed", metadata: ["error": "\(error)"])
                     try await writer.write(ByteBuffer(bytes: ServerSentEvents.data(APIError(any: error).json)))
                 }

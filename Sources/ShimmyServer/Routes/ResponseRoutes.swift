@@ -73,7 +73,9 @@ struct ResponseRoutes: Sendable {
         let beginning = try await beginning(order.request, items, context)
         if started.dropped > 0 { context.logger.droppedItems(started.dropped, of: beginning.events.object.id) }
         let report = started.answer.report
-        let run = AnswerRun(started.answer, lease, beginning.events, beginning.record, models, context.logger)
+        var logger = context.logger
+        logger[metadataKey: "response"] = "\(beginning.events.object.id)"
+        let run = AnswerRun(started.answer, lease, beginning.events, beginning.record, models, logger)
         var answer = StartedAnswer(run, first: beginning.first, report: report, heartbeat: responder.heartbeat, context)
         (answer.dropped, answer.obstacle) = (started.dropped, beginning.obstacle)
         return answer

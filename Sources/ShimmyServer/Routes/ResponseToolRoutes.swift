@@ -50,7 +50,12 @@ struct ResponseToolRoutes: Sendable {
         let answer = try await summarize(decoded, items.items, reading.preset, on: lease.generator, terms)
         let canceller = answer.canceller
         let consumer = OneConsumer(answer)
-        let (summary, usage) = try await context.channel.onDisconnect(canceller.cancel) { try await Self.read(try consumer.take()) }
+        let (summary, usage): (String, Usage)
+        do {
+            (summary, usage) = try await context.channel.onDisconnect(canceller.cancel) { try await Self.read(try consumer.take()) }
+        } catch is CancellationError where !models.isShuttingDown {
+            throw APIError.cancelled
+        }
         var response = Response.json(CompactRequest.response(summary: summary, usage: usage, created: UnixTime.now))
         response.reportIgnored(decoded.ignoredParameters)
         response.reportForced(reading.forced)

@@ -17,8 +17,15 @@ final class Housekeeping: Sendable {
     private let now: @Sendable () -> Int
     private let logger: Logger
     private let nextLookAtAge = Mutex(0)
-    /// The owners that use more than their share of a full storage, and none of whose records can be deleted.
-    private let ownersWithoutRoom = Mutex<Set<String>>([])
+    private let full = Mutex(Full())
+
+    private struct Full {
+        /// The owners that use more than their share of a full storage, and none of whose records can be deleted.
+        var owners: Set<String> = []
+        /// The bytes in use when this was found out, and the number of writes since then.
+        var used = 0
+        var skipped = 0
+    }
 
     init(limits: StorageLimits, now: @escaping @Sendable () -> Int, logger: Logger) {
         self.limits = limits
@@ -27,7 +34,7 @@ final class Housekeeping: Sendable {
     }
 
     /// Returns whether the owner can store new records. Otherwise its records are to be refused, not to displace those of others.
-    func hasRoom(for owner: String) -> Bool { ownersWithoutRoom.withLock { !$0.contains(owner) } }
+    func hasRoom(for owner: String) -> Bool { full.withLock { !$0.owners.contains(owner) } }
 
     func run(_ database: Database) {
         do {
@@ -47,19 +54,38 @@ final class Housekeeping: Sendable {
     }
 
     private func prune(_ database: Database) throws {
-        let excess = try Pruning.usedBytes(database) - limits.bytes
-        var exhausted: Set<String> = []
-        if excess > 0 {
+        var used = try Pruning.usedBytes(database)
+        if used > limits.bytes, mayWait(used) { return }
+        var (left, exhausted) = (Self.batch, Set<String>())
+        // Deleting the end of a chain makes the record before it deletable, hence several passes.
+        while used > limits.bytes, left > 0 {
+            let excess = used - limits.bytes
             // An owner keeps what it stored last, and gets no more room, unless the others need the space by now.
             let sparesNewest = excess <= limits.bytes / Self.toleranceDivisor
             // Deletes more than required, so that not every write has to prune.
-            exhausted = try Pruning.delete(
-                database, bytes: excess.saturated(adding: limits.bytes / 50), most: Self.batch, sparesNewest: sparesNewest)
-            if !exhausted.isEmpty, try Pruning.usedBytes(database) <= limits.bytes { exhausted = [] }
+            let pass = try Pruning.delete(
+                database, bytes: excess.saturated(adding: limits.bytes / 50), most: left, sparesNewest: sparesNewest)
+            exhausted = pass.exhausted
+            if pass.deleted == 0 { break }
+            left -= pass.deleted
+            used = try Pruning.usedBytes(database)
+            if used <= limits.bytes || left == 0 { exhausted = [] }
         }
-        ownersWithoutRoom.withLock { $0 = exhausted }
+        full.withLock { $0 = Full(owners: exhausted, used: used, skipped: 0) }
     }
 
+    /// Returns whether the storage is as full as it was when nothing could be deleted. Pruning looks at all records, so that it is then
+    /// tried again only after some writes.
+    private func mayWait(_ used: Int) -> Bool {
+        full.withLock { full in
+            guard !full.owners.isEmpty, full.skipped < Self.skippedWrites, abs(used - full.used) < limits.bytes / 200 else { return false }
+            full.skipped += 1
+            return true
+        }
+    }
+
+    /// The number of writes after which pruning is tried again although nothing could be deleted.
+    private static let skippedWrites = 8
     /// The part of the limit by which the storage can exceed it while an owner's records cannot be deleted: a quarter.
     private static let toleranceDivisor = 4
 }
@@ -89,9 +115,11 @@ enum Pruning {
     }
 
     /// Deletes the oldest records of the owners with the highest usage until about `bytes` bytes are free. An owner's records thus never
-    /// displace those of owners that use less. Returns the owners that have no more records that can be deleted.
+    /// displace those of owners that use less. Returns the number of deleted records, and the owners of whom none can be deleted.
     /// - sparesNewest: whether each owner keeps the record that it stored or continued last.
-    static func delete(_ database: Database, bytes: Int, most: Int, sparesNewest: Bool) throws -> Set<String> {
+    static func delete(
+        _ database: Database, bytes: Int, most: Int, sparesNewest: Bool
+    ) throws -> (deleted: Int, exhausted: Set<String>) {
         let usage = try Row.fetchAll(database, sql: "SELECT owner, sum(bytes) AS bytes FROM record GROUP BY owner")
             .reduce(into: [String: Int]()) { $0[$1["owner"]] = $1["bytes"] }
         var serials: [Int64] = []
@@ -107,10 +135,10 @@ enum Pruning {
                 freed += row["bytes"] as Int
                 serials.append(row["serial"])
             }
-            if freed < quota, rows.count < most { exhausted.insert(owner) }
+            if rows.isEmpty { exhausted.insert(owner) }
         }
         try delete(database, serials)
-        return exhausted
+        return (serials.count, exhausted)
     }
 
     private static func newest(_ database: Database, of owner: String) throws -> Int64? {
