@@ -82,7 +82,7 @@ import Testing
         }
         #expect(try await kept(store) == ["mine"])
         let end = try #require(last)
-        #expect(try await store.response(end, owner: "them") != nil, "what was stored is not deleted at once")
+        #expect(try await store.response(end, owner: "them") != nil, "the newest response stays")
         if status == .completed { #expect(try await store.chain(endingAt: end, owner: "them")?.turns.count ?? 0 > 10) }
         #expect(try await store.usedBytes() < limit + limit / 4)
         // Others still have room, and the owner has it again when it deletes something.

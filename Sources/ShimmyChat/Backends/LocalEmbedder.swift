@@ -12,12 +12,7 @@ package final class LocalEmbedder: Embedder {
         self.engine = engine
     }
 
-    /// Returns the model with this role only. Its shutdown ends the engine.
-    package func backend(fingerprint: String) -> Backend {
-        Backend(
-            contextLength: contextLength, fingerprint: fingerprint, embedder: self, tokenizer: LocalTokenizer(vocabulary: vocabulary), engine: engine,
-            shutdown: engine.shutdown)
-    }
+    package func backend(fingerprint: String) -> Backend { engine.backend(of: vocabulary, fingerprint: fingerprint, embedder: self) }
 
     @concurrent package func embed(_ request: EmbeddingRequest, terms: ServiceTerms) async throws -> EmbeddingResult {
         let size = engine.limits.dimensions
@@ -60,5 +55,3 @@ package final class LocalEmbedder: Embedder {
         return length > 0 ? vector.map { Float(Double($0) / length) } : vector
     }
 }
-
-extension EmbeddingEngine: EngineInspection {}

@@ -12,12 +12,7 @@ package final class LocalReranker: Reranker {
         self.engine = engine
     }
 
-    /// Returns the model with this role only. Its shutdown ends the engine.
-    package func backend(fingerprint: String) -> Backend {
-        Backend(
-            contextLength: contextLength, fingerprint: fingerprint, reranker: self, tokenizer: LocalTokenizer(vocabulary: vocabulary), engine: engine,
-            shutdown: engine.shutdown)
-    }
+    package func backend(fingerprint: String) -> Backend { engine.backend(of: vocabulary, fingerprint: fingerprint, reranker: self) }
 
     /// Rates pairs of the query and each document, in the form on which the model was trained. See `PairFormat`.
     @concurrent package func rerank(_ request: RerankRequest, terms: ServiceTerms) async throws -> RerankResult {

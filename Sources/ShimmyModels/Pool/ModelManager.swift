@@ -128,7 +128,7 @@ package final class ModelManager: Sendable {
     package func onlyModel() async -> String? {
         let loaded = loaded
         if loaded.count == 1 { return loaded[0].id }
-        let usable = await list().filter { $0.kind == .model && $0.problem == nil }
+        let usable = await list().filter(\.isUsable)
         return usable.count == 1 ? usable[0].id : nil
     }
 

@@ -45,11 +45,7 @@ struct AnswerResponder: Sendable {
                 response = .stream(started.stream)
                 started.report(on: &response)
             } else {
-                response = stream(after: pending, context) {
-                    failed($0).flatMap(framing.frame)
-                } start: {
-                    try await start($0)
-                }
+                response = stream(after: pending, context, failed: { failed($0).flatMap(framing.frame) }, start: start)
             }
         } else {
             let started = try await start(try await context.acquire(ask.model, for: .chat, from: models, keepAlive: ask.keepAlive))
@@ -72,8 +68,7 @@ struct AnswerResponder: Sendable {
                 started = try await start(try await pending.lease(telling: &writer, context.channel))
             } catch let error where !(error is ChannelError) {
                 let mapped = APIError(any: error)
-                let level: Logger.Level = mapped.status < 500 || error is CancellationError ? .debug : .error
-                context.logger.log(level: level, "answer failed to start", metadata: ["error": "\(error)"])
+                context.logger.report("answer failed to start", error, as: mapped)
                 return try await writer.write(ByteBuffer(bytes: failed(mapped)))
             }
             try await started.stream(&writer)

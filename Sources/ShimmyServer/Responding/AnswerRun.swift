@@ -101,9 +101,7 @@ final class AnswerRun<Dialect: AnswerDialect> {
 
     private func fail(_ error: any Error) async -> [JSON] {
         let mapped = models.isShuttingDown ? .serverStopped : APIError(any: error)
-        // A client's mistake is no failure of the server, and neither is its shutdown.
-        let level: Logger.Level = mapped.status < 500 || error is CancellationError ? .debug : .error
-        logger.log(level: level, "answer failed", metadata: ["error": "\(error)"])
+        logger.report("answer failed", error, as: mapped)
         failure = mapped
         return await end { $0.fail(mapped) }
     }
@@ -134,5 +132,13 @@ final class AnswerRun<Dialect: AnswerDialect> {
             record.finishLater(dialect, last)
             return last
         }
+    }
+}
+
+extension Logger {
+    /// Logs the failure of an answer. A client's mistake is not an error of the server, and neither is its shutdown.
+    func report(_ message: Logger.Message, _ error: any Error, as mapped: APIError) {
+        let level: Logger.Level = mapped.status < 500 || error is CancellationError ? .debug : .error
+        log(level: level, message, metadata: ["error": "\(error)"])
     }
 }

@@ -60,7 +60,7 @@ struct StoredEventStreams: Sendable {
         (try? await store.events(of: id, owner: owner, after: number, limit: 1))?.isEmpty == false
     }
 
-    /// Writes events, or a ping if there are none.
+    /// Writes the events. Without events, it writes a ping.
     @concurrent private static func write(_ events: [JSON], to writer: inout any ResponseBodyWriter) async throws {
         let bytes = events.isEmpty ? ServerSentEvents.ping : events.flatMap(ServerSentEvents.event)
         try await writer.write(ByteBuffer(bytes: bytes))

@@ -10,17 +10,14 @@ extension Response {
     static func events(
         _ context: ShimmyRequestContext, _ write: @escaping @concurrent @Sendable (inout any ResponseBodyWriter) async throws -> Void
     ) -> Response {
-        Response(
-            status: .ok, headers: streamHeaders,
-            body: ResponseBody { writer in
-                do {
-                    try await write(&writer)
-                } catch let error where !(error is ChannelError) {
-                    let level: Logger.Level = error is CancellationError || error as? APIError == .cancelled ? .debug : .error
-                    context.logger.log(level: level, "stream failed", metadata: ["error": "\(error)"])
-                    try await writer.write(ByteBuffer(bytes: ServerSentEvents.data(APIError(any: error).json)))
-                }
-                try await writer.finish(nil)
-            })
+        .stream { writer in
+            do {
+                try await write(&writer)
+            } catch let error where !(error is ChannelError) {
+                let level: Logger.Level = error is CancellationError || error as? APIError == .cancelled ? .debug : .error
+                context.logger.log(level: level, "stream failed", metadata: ["error": "\(error)"])
+                try await writer.write(ByteBuffer(bytes: ServerSentEvents.data(APIError(any: error).json)))
+            }
+        }
     }
 }

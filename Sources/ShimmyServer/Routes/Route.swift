@@ -1,7 +1,7 @@
 import HTTPTypes
 import Hummingbird
 
-/// A route: its path, what it is for, and its handler. Middlewares and the compatibility matrix read what it says about itself.
+/// A route of the server, with the properties that middlewares and the test of the compatibility matrix read.
 struct Route: Sendable {
     typealias Handler = @Sendable (Request, ShimmyRequestContext) async throws -> Response
 
@@ -51,32 +51,6 @@ struct Route: Sendable {
     let isInMatrix: Bool
     let handler: Handler
 
-    /// Makes a route of an API that the compatibility matrix describes.
-    init(_ method: HTTPRequest.Method, _ path: String, _ effect: Effect, handler: @escaping Handler) {
-        self.init(method, path, .v1, .user, effect, isInMatrix: true, handler)
-    }
-
-    /// Makes a route that the compatibility matrix does not describe.
-    init(
-        own method: HTTPRequest.Method, _ path: String, _ effect: Effect, prefixes: Prefixes = .v1, access: Access = .user,
-        handler: @escaping Handler
-    ) {
-        self.init(method, path, prefixes, access, effect, isInMatrix: false, handler)
-    }
-
-    private init(
-        _ method: HTTPRequest.Method, _ path: String, _ prefixes: Prefixes, _ access: Access, _ effect: Effect, isInMatrix: Bool,
-        _ handler: @escaping Handler
-    ) {
-        self.method = method
-        self.path = path
-        self.prefixes = prefixes
-        self.access = access
-        self.effect = effect
-        self.isInMatrix = isInMatrix
-        self.handler = handler
-    }
-
     /// Returns whether the route serves a path.
     func matches(_ path: String) -> Bool {
         var components = path.split(separator: "/")[...]
@@ -93,5 +67,20 @@ struct Route: Sendable {
     func register(on router: Router<ShimmyRequestContext>) {
         let path = path.hasSuffix("{model}") ? path.dropLast("{model}".count) + "**" : path
         for prefix in prefixes.texts { router.on(RouterPath(prefix + path), method: method, use: handler) }
+    }
+}
+
+extension Route {
+    /// Makes a route of an API that the compatibility matrix describes.
+    init(_ method: HTTPRequest.Method, _ path: String, _ effect: Effect, handler: @escaping Handler) {
+        self.init(method: method, path: path, prefixes: .v1, access: .user, effect: effect, isInMatrix: true, handler: handler)
+    }
+
+    /// Makes a route that the compatibility matrix does not describe.
+    init(
+        own method: HTTPRequest.Method, _ path: String, _ effect: Effect, prefixes: Prefixes = .v1, access: Access = .user,
+        handler: @escaping Handler
+    ) {
+        self.init(method: method, path: path, prefixes: prefixes, access: access, effect: effect, isInMatrix: false, handler: handler)
     }
 }

@@ -65,11 +65,12 @@ final class Housekeeping: Sendable {
             // Deletes more than required, so that not every write has to prune.
             let pass = try Pruning.delete(
                 database, bytes: excess.saturated(adding: limits.bytes / 50), most: left, sparesNewest: sparesNewest)
-            exhausted = pass.exhausted
-            if pass.deleted == 0 { break }
+            if pass.deleted == 0 {
+                exhausted = pass.exhausted
+                break
+            }
             left -= pass.deleted
             used = try Pruning.usedBytes(database)
-            if used <= limits.bytes || left == 0 { exhausted = [] }
         }
         full.withLock { $0 = Full(owners: exhausted, used: used, skipped: 0) }
     }

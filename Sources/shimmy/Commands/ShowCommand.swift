@@ -102,13 +102,8 @@ struct ModelDetails {
     /// The kinds of requests that the model can answer, and the features of its chat template.
     var capabilities: [String] {
         guard record.isLoadable else { return [] }
-        switch record.kind {
-        case .embedding: return [ModelRole.embeddings.rawValue]
-        case .reranker: return [ModelRole.rerank.rawValue]
-        default: break
-        }
-        var all = [ModelRole.chat.rawValue]
-        guard let template, let parsed = try? LlamaChatTemplate(source: template) else { return all }
+        var all = record.roles.map(\.rawValue)
+        guard record.roles.contains(.chat), let template, let parsed = try? LlamaChatTemplate(source: template) else { return all }
         if parsed.knowsTools { all.append("tools") }
         if parsed.canThink { all.append("thinking") }
         return all
