@@ -87,9 +87,16 @@ let package = Package(
             "ShimmyStorage",
             ["ShimmyCore", "ShimmyJSON", .product(name: "GRDB", package: "GRDB.swift"), .product(name: "Logging", package: "swift-log")]),
         target(
+            "ShimmyService",
+            [
+                "ShimmyCore", "ShimmyJSON", "ShimmyEngine", "ShimmyChat", "ShimmyAPI", "ShimmyModels", "ShimmyHub", "ShimmyStorage",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        target(
             "ShimmyServer",
             [
                 "CInflate", "ShimmyCore", "ShimmyJSON", "ShimmyEngine", "ShimmyChat", "ShimmyAPI", "ShimmyModels", "ShimmyHub", "ShimmyStorage",
+                "ShimmyService",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -119,7 +126,9 @@ let package = Package(
                 .unsafeFlags(["-L\(Context.packageDirectory)/Artifacts/static"], .when(platforms: [.linux])),
             ]),
 
-        target("ShimmyTestSupport", ["ShimmyCore", "ShimmyJSON", "ShimmyEngine", "ShimmyChat"]),
+        target(
+            "ShimmyTestSupport",
+            ["ShimmyCore", "ShimmyJSON", "ShimmyEngine", "ShimmyChat", "ShimmyModels", .product(name: "Logging", package: "swift-log")]),
         tests("ShimmyCore"),
         tests("ShimmyJSON"),
         tests("ShimmyTerminal"),
@@ -135,6 +144,9 @@ let package = Package(
         tests("ShimmyHub", ["ShimmyJSON"]),
         tests(
             "ShimmyStorage", ["ShimmyJSON", .product(name: "GRDB", package: "GRDB.swift"), .product(name: "Logging", package: "swift-log")]),
+        tests(
+            "ShimmyService",
+            ["ShimmyCore", "ShimmyJSON", "ShimmyEngine", "ShimmyChat", "ShimmyAPI", "ShimmyModels", .product(name: "Logging", package: "swift-log")]),
         tests(
             "ShimmyServer",
             [

@@ -12,6 +12,8 @@ extension HTTPField.Name {
     static let normalized = Self("x-shimmy-normalized")!
     static let clampedTokens = Self("x-shimmy-clamped-tokens")!
     static let unenforced = Self("x-shimmy-unenforced")!
+    static let droppedItems = Self("x-shimmy-dropped-items")!
+    static let notStored = Self("x-shimmy-not-stored")!
     static let accelBuffering = Self("x-accel-buffering")!
     static let retryAfterName = Self("retry-after")!
     static let apiKey = Self("api-key")!

@@ -3,6 +3,7 @@ import NIOCore
 import ShimmyAPI
 import ShimmyCore
 import ShimmyEngine
+import ShimmyService
 
 /// The state of a request in middleware and routes.
 package struct ShimmyRequestContext: RequestContext {
@@ -13,6 +14,7 @@ package struct ShimmyRequestContext: RequestContext {
     var owner: Owner
     /// The owner of the objects that the request stores: the key's holder, the same after a restart; `everybody` if the server has no keys.
     var storageOwner = StorageOwner.everybody
+    private let arrived = ContinuousClock.now
 
     package init(source: ApplicationRequestContextSource) {
         coreContext = .init(source: source)
@@ -22,6 +24,8 @@ package struct ShimmyRequestContext: RequestContext {
 }
 
 extension ShimmyRequestContext {
+    var caller: Caller { Caller(owner: owner, storageOwner: storageOwner, arrived: arrived, logger: logger) }
+
     /// Runs `work` and cancels it when the client disconnects.
     func untilDisconnected<Value: Sendable>(_ work: @escaping @Sendable () async throws -> Value) async throws -> Value {
         let task = Task { try await work() }

@@ -7,6 +7,7 @@ import ServiceLifecycle
 package import ShimmyChat
 package import ShimmyHub
 package import ShimmyModels
+import ShimmyService
 package import ShimmyStorage
 
 /// The server as a service: it binds its addresses, answers requests and drains on shutdown.
@@ -20,8 +21,7 @@ package struct ShimmyServer: Service {
     /// The port that the first listener bound.
     private let ports: AsyncStream<Int>
     private let logger: Logger
-    /// Makes background responses; nil if the server stores nothing.
-    private let background: BackgroundResponses?
+    private let service: InferenceService
 
     /// An address that the server bound.
     package struct Address: Sendable {
@@ -40,14 +40,10 @@ package struct ShimmyServer: Service {
         logger: Logger,
         onListening: @escaping @Sendable (Address) async -> Void
     ) {
-        background = store.map {
-            BackgroundResponses(
-                store: $0, maker: ResponseMaker(models: models, presets: configuration.presets), access: configuration.access, logger: logger)
-        }
+        service = Self.service(configuration, models, store, logger)
         let use = ServerUse(limits: configuration.limits)
         let table = Self.routeTable(
-            configuration: configuration, models: models, hub: hub, store: store, use: use, background: background, contextLength: contextLength,
-            tokenizer: tokenizer)
+            configuration: configuration, service: service, hub: hub, use: use, contextLength: contextLength, tokenizer: tokenizer)
         let responder = Self.router(table, configuration, use).buildResponder()
         let listener = { @Sendable (host: String, port: Int, onRunning: @escaping @Sendable (Int) async -> Void) in
             Application(
@@ -73,20 +69,20 @@ package struct ShimmyServer: Service {
     }
 
     package func run() async throws {
-        await background?.resume()
+        await service.background?.resume()
         let end: Result<Void, any Error>
         do {
             try await withGracefulShutdownHandler {
                 try await listen()
-            } onGracefulShutdown: { [background] in
-                background?.holdBack()
+            } onGracefulShutdown: { [service] in
+                service.background?.holdBack()
             }
             end = .success(())
         } catch {
             end = .failure(error)
         }
         // At this point every waiting client has its answer or has reached its time limit.
-        await background?.stop()
+        await service.background?.stop()
         try end.get()
     }
 
@@ -115,32 +111,46 @@ package struct ShimmyServer: Service {
         }
     }
 
-    /// Returns all routes of the server. A test also compares them with the compatibility matrix.
-    package static func routeTable(
-        configuration: ServerConfiguration, models: ModelManager, hub: HubAccess, store: Store?, use: ServerUse? = nil,
-        background: BackgroundResponses? = nil,
+    private static func service(
+        _ configuration: ServerConfiguration, _ models: ModelManager, _ store: Store?, _ logger: Logger
+    ) -> InferenceService {
+        InferenceService(models: models, presets: configuration.presets, store: store, observer: AnswerLog(), logger: logger) {
+            [access = configuration.access] in access.owner(ofStorage: $0)
+        }
+    }
+
+    private static func routeTable(
+        configuration: ServerConfiguration, service: InferenceService, hub: HubAccess, use: ServerUse,
         contextLength: @escaping @Sendable (ModelRecord) -> Int?, tokenizer: @escaping @Sendable (ModelRecord) async throws -> TokenizerFacts
     ) -> RouteTable {
-        let use = use ?? ServerUse(limits: configuration.limits)
+        let (models, store) = (service.models, service.store)
         let body = RequestReader(use: use)
-        let responder = AnswerResponder(models: models, heartbeat: configuration.heartbeat, silence: configuration.loadSilence)
-        let reader = PresetReader(body: body, models: models, presets: configuration.presets)
+        let responder = AnswerResponder(service: service, heartbeat: configuration.heartbeat, silence: configuration.loadSilence)
+        let reader = PresetReader(body: body, service: service)
         return RouteTable(
             routes: HealthRoutes(models: models).routes
                 + EngineRoutes(models: models, use: use, store: store).routes
-                + ModelRoutes(models: models, contextLength: contextLength, presets: configuration.presets, body: body).routes
+                + ModelRoutes(service: service, contextLength: contextLength, body: body).routes
                 + PullRoutes(models: models, hub: hub, body: body, heartbeat: configuration.heartbeat).routes
-                + ChatRoutes(models: models, reader: reader, responder: responder, store: store).routes
+                + ChatRoutes(service: service, reader: reader, responder: responder).routes
                 + StoredChatRoutes(store: store, body: body).routes
                 + ConversationRoutes(store: store, body: body).routes
-                + ResponseRoutes(
-                    models: models, reader: reader, store: store, background: background, responder: responder
-                ).routes
-                + StoredResponseRoutes(store: store, background: background, heartbeat: configuration.heartbeat).routes
-                + ResponseToolRoutes(models: models, reader: reader, store: store).routes
-                + EmbeddingRoutes(models: models, body: body).routes
+                + ResponseRoutes(service: service, reader: reader, responder: responder).routes
+                + StoredResponseRoutes(service: service, responder: responder).routes
+                + ResponseToolRoutes(service: service, reader: reader).routes
+                + EmbeddingRoutes(service: service, body: body).routes
                 + AdapterRoutes(models: models).routes
-                + PromptRoutes(models: models, body: body, reader: reader, contextLength: contextLength, tokenizer: tokenizer).routes)
+                + PromptRoutes(service: service, body: body, reader: reader, contextLength: contextLength, tokenizer: tokenizer).routes)
+    }
+
+    /// Returns the routes of a server that stores nothing, for tests.
+    package static func routeTable(
+        configuration: ServerConfiguration, models: ModelManager, hub: HubAccess, contextLength: @escaping @Sendable (ModelRecord) -> Int?,
+        tokenizer: @escaping @Sendable (ModelRecord) async throws -> TokenizerFacts, logger: Logger
+    ) -> RouteTable {
+        routeTable(
+            configuration: configuration, service: service(configuration, models, nil, logger), hub: hub,
+            use: ServerUse(limits: configuration.limits), contextLength: contextLength, tokenizer: tokenizer)
     }
 
     /// Returns the routes and middlewares of a server that stores nothing as an application, for tests in process.
@@ -150,7 +160,8 @@ package struct ShimmyServer: Service {
     ) -> Application<Responder> {
         let use = ServerUse(limits: configuration.limits)
         let table = routeTable(
-            configuration: configuration, models: models, hub: hub, store: nil, use: use, contextLength: contextLength, tokenizer: tokenizer)
+            configuration: configuration, service: service(configuration, models, nil, logger), hub: hub, use: use,
+            contextLength: contextLength, tokenizer: tokenizer)
         return Application(responder: router(table, configuration, use).buildResponder(), logger: logger)
     }
 

@@ -99,6 +99,12 @@ package final class Store: Sendable {
     /// Throws if the storage is unavailable. Callers use it to find out before they compute an answer.
     package func ready() async throws { _ = try await connection() }
 
+    /// Opens the storage as `ready` does. Throws `StorageError.full` if nothing of the owner can be stored, because nothing can be deleted.
+    package func ready(for owner: String) async throws {
+        try await ready()
+        guard housekeeping.hasRoom(for: owner) else { throw StorageError.full }
+    }
+
     /// Returns the background responses that an earlier process left queued. They are returned once, to one process.
     package func takeQueued() async throws -> [StoredResponse] {
         try await ready()

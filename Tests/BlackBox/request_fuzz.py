@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import tiny_models
@@ -118,16 +119,20 @@ class Request:
         return not self.is_cut and self.method not in ("TRACE", "X") and self.path != "*" and all(32 <= ord(letter) < 127 for line in lines for letter in line)
 
 
+# The max number of paths to choose from. More would take this program so long that it could not read answers meanwhile, and they would look late.
+MOST_PLACES = 100_000
+
+
 def places(value, path=()):
-    """Yields the paths of all nested values. The path of the value itself is empty."""
+    """Returns the paths of nested values, of all if there are at most `MOST_PLACES`. The path of the value itself is empty."""
     found, open_ = [], [(path, value)]
-    while open_:
+    while open_ and len(found) < MOST_PLACES:
         path, value = open_.pop()
         found.append(path)
         if isinstance(value, dict):
-            open_ += [((*path, key), member) for key, member in value.items()]
+            open_ += [((*path, key), member) for key, member in islice(value.items(), MOST_PLACES)]
         elif isinstance(value, list):
-            open_ += [((*path, index), member) for index, member in enumerate(value)]
+            open_ += [((*path, index), member) for index, member in enumerate(islice(value, MOST_PLACES))]
     return found
 
 

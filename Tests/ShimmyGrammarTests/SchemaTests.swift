@@ -67,6 +67,7 @@ import Testing
         (##"{"oneOf":[{"type":"integer","multipleOf":2},{"type":"integer","multipleOf":3}]}"##, ["2", "3"], ["1", "1.5"]),
         (##"{"type":"integer","not":{"type":"integer","multipleOf":2}}"##, ["1", "2"], ["1.5"]),
         (##"{"type":"integer","multipleOf":1e40}"##, ["0", "7"], ["1.5"]),
+        (##"{"type":"array","not":{"const":[1]}}"##, ["[1]", "[2]"], ["{}"]),
         (##"{"type":"integer","multipleOf":1e300}"##, ["0"], ["1.5"]),
     ]) func whatIsNotEnforcedExactlyIsReported(schema: String, taken: [String], refused: [String]) throws {
         let compiled = try Compiled(Self.json(schema))
@@ -94,6 +95,9 @@ import Testing
         (##"{"type":"number","not":{"type":"integer"}}"##, ["1.5", "-0.01", "10.50"], ["1", "1.0", "0", "-3"]),
         (##"{"type":"number","minimum":2,"not":{"type":"integer"}}"##, ["2.5", "30.1"], ["1.5", "2", "3"]),
         (##"{"not":{"type":"integer"}}"##, ["1.5", "null", "[]"], ["1", "-2"]),
+        (##"{"not":{"type":"integer","nullable":true}}"##, ["1.5", "[]"], ["1", "null"]),
+        (##"{"type":"array","not":{"const":[]}}"##, ["[1]", "[[]]"], ["[]"]),
+        (##"{"not":{"enum":[{},null,""]}}"##, [##"{"a":1}"##, "[]", "1", ##""x""##], ["{}", "null", ##""""##]),
         (##"{"oneOf":[{"type":"number"},{"type":"integer"}]}"##, ["1.5", "-7.25"], ["1", "null"]),
         (##"{"oneOf":[{"type":"integer"},{"type":"number","minimum":5}]}"##, ["4", "-1", "5.5"], ["5", "6", "4.5"]),
         (##"{"type":"integer","minimum":1,"maximum":9,"not":{"multipleOf":2,"minimum":5}}"##, ["1", "4"], []),

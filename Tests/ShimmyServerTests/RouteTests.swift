@@ -13,7 +13,7 @@ import Testing
             throw NoModel()
         },
         hub: HubAccess(endpoint: HubEndpoint(environment: [:], home: "/nowhere") { _ in nil }, directory: "/nowhere", memory: 0),
-        store: nil, contextLength: { _ in nil }, tokenizer: { _ in throw NoModel() })
+        contextLength: { _ in nil }, tokenizer: { _ in throw NoModel() }, logger: Logger(label: "test"))
 
     private struct NoModel: Error {}
 

@@ -61,16 +61,8 @@ struct ScriptedServer {
     }
 
     private func application() -> Application<ShimmyServer.Responder> {
-        let records = models.keys.sorted().map { name in
-            let kind: ModelKind = name.hasPrefix("embedder") ? .embedding : name.hasPrefix("judge") ? .reranker : .model
-            return ModelRecord(id: name, path: "/\(name)", source: .shimmy, kind: kind, sizeBytes: 1, modified: 0, shards: [])
-        }
-        let manager = ModelManager(
-            limits: .init(budget: 1000), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
-            scan: { ModelCatalog(records: records) }, estimate: { _, _ in MemoryUse(weights: 1) }
-        ) { [models] record, _, _ in LoadedModel(backend: try models[record.id]!(), memory: MemoryUse(weights: 1)) }
         return ShimmyServer.application(
-            configuration: configuration, models: manager,
+            configuration: configuration, models: .scripted(models),
             hub: HubAccess(endpoint: HubEndpoint(environment: [:], home: "/nowhere") { _ in nil }, directory: "/nowhere", memory: 0),
             contextLength: { _ in nil }, tokenizer: { _ in throw NoTokenizer() }, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }

@@ -202,6 +202,7 @@ final class SchemaCompiler {
     }
 
     private func expression(_ type: SchemaTypes.Kind, _ flat: [SchemaPart]) throws(SchemaError) -> Expression? {
+        if type == .array || type == .object { try checkExcluded(type, flat) }
         switch type {
         case .null: return excluded(flat).contains(.null) ? nil : .literal("null")
         case .boolean:
@@ -217,6 +218,13 @@ final class SchemaCompiler {
 
     /// Returns the values that negations exclude.
     func excluded(_ flat: [SchemaPart]) -> [JSON] { flat.flatMap { $0.schema[SchemaKeywords.excluded]?.arrayValue ?? [] } }
+
+    /// Reports arrays and objects that negations exclude: no rule tells them from others.
+    private func checkExcluded(_ type: SchemaTypes.Kind, _ flat: [SchemaPart]) throws(SchemaError) {
+        for part in flat where excluded([part]).contains(where: { SchemaTypes.kind(of: $0) == type }) {
+            try pass(SchemaError(part.pointer, "one \(type.rawValue) alone cannot be excluded"))
+        }
+    }
 
     // MARK: enum, const
 

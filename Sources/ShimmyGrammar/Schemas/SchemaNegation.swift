@@ -36,9 +36,10 @@ struct SchemaNegation {
 
     private func negate(_ key: String, _ value: JSON, _ part: SchemaPart, _ depth: Int, _ result: inout Result) throws(SchemaError) {
         switch key {
-        case "type": negate(type: value, &result)
-        case "const": result.choices.append(.object([SchemaKeywords.excluded: [value]]))
-        case "enum": result.choices.append(.object([SchemaKeywords.excluded: value.arrayValue.map { .array($0) } ?? []]))
+        case "type": negate(type: value, isNullable: part.schema["nullable"] == true, &result)
+        case "nullable": break  // It adds a type to `type`, and has no effect alone.
+        case "const": negate(values: [value], &result)
+        case "enum": negate(values: value.arrayValue ?? [], &result)
         case "required":
             for name in value.arrayValue?.compactMap(\.stringValue) ?? [] {
                 result.choices.append(["type": "object", "properties": .object([name: false])])
@@ -72,9 +73,20 @@ struct SchemaNegation {
         result.isExact = result.isExact && other.isExact
     }
 
-    private func negate(type: JSON, _ result: inout Result) {
+    private func negate(values: [JSON], _ result: inout Result) {
+        var choice: JSONObject = [:]
+        if values.contains([]) { choice["minItems"] = 1 }
+        if values.contains([:]) { choice["minProperties"] = 1 }
+        choice[SchemaKeywords.excluded] = .array(values.filter { $0 != [] && $0 != [:] })
+        result.choices.append(.object(choice))
+    }
+
+    private func negate(type: JSON, isNullable: Bool, _ result: inout Result) {
         var kinds = Set(SchemaTypes.Kind.allCases)
+        if isNullable { kinds.remove(.null) }
         for name in type.arrayValue ?? [type] {
+            // In draft 3, `any` allows all types.
+            if name == "any" { return }
             guard let kind = name.stringValue.flatMap(SchemaTypes.Kind.init) else { continue }
             kinds.remove(kind)
             if kind == .number { kinds.remove(.integer) }

@@ -5,6 +5,7 @@ import Logging
 import NIOHTTP1
 import ShimmyAPI
 import ShimmyModels
+import ShimmyService
 
 /// Turns every thrown error into OpenAI's error object. Only this middleware maps errors to statuses.
 struct ErrorMiddleware: RouterMiddleware {
@@ -20,7 +21,7 @@ struct ErrorMiddleware: RouterMiddleware {
         } catch let error as HTTPParserError {
             throw error  // the request was cut off, so there is no client to answer
         } catch {
-            let mapped = APIError(any: error)
+            let mapped = (error as? HTTPError).flatMap(APIError.init) ?? APIError(any: error)
             if mapped.status >= 500, !(error is CancellationError) { context.logger.error("request failed", metadata: ["error": "\(error)"]) }
             var response = Response.error(mapped)
             // Reading the remaining bytes of a refused body is not worthwhile.
@@ -40,5 +41,13 @@ struct ErrorMiddleware: RouterMiddleware {
         var response = Response.error(.wrongMethod(request.method.rawValue, allowed: allowed))
         response.headers[.allow] = allowed.joined(separator: ", ")
         return response
+    }
+}
+
+extension APIError {
+    /// Maps an error of the framework; nil if it is not the client's mistake.
+    fileprivate init?(_ error: HTTPError) {
+        guard error.status.code < 500 else { return nil }
+        self.init(status: error.status.code, message: error.body ?? "Bad request.")
     }
 }

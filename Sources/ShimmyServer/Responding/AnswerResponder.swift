@@ -7,83 +7,109 @@ import ShimmyChat
 import ShimmyCore
 import ShimmyJSON
 import ShimmyModels
+import ShimmyService
 
-/// The model that a request asks for, and the form of its answer.
-struct ModelAsk: Sendable {
-    let model: String
-    let keepAlive: KeepAlive?
-    let streams: Bool
-    /// Fields without effect, for the response's header.
-    let ignored: ReportedNames
-    /// Fields whose values the model's preset replaced, for the response's header.
-    let forced: [String]
-}
-
-/// Answers a request with a model's output, whole or as a stream.
+/// Sends the answer to an order, whole or as a stream.
 struct AnswerResponder: Sendable {
-    let models: ModelManager
+    /// Writes all frames of a stream.
+    typealias Stream = @concurrent @Sendable (inout any ResponseBodyWriter) async throws -> Void
+
+    let service: InferenceService
     /// The interval of comments in an idle stream.
     let heartbeat: Duration
     /// How long a stream waits for a model to load before it starts. Errors in the prompt are found only with the model, and after the
     /// start of the stream they can no longer set the status.
     let silence: Duration
 
-    /// - framing: the form of a stream's values.
-    /// - failed: the values of a stream whose answer could not begin.
-    /// - start: begins the answer once the model is loaded, and throws the errors in the request.
-    func respond(
-        to ask: ModelAsk, _ context: ShimmyRequestContext, framing: StreamFraming = .unnamed,
-        failed: @escaping @Sendable (APIError) -> [JSON] = { [$0.json] },
-        start: @escaping @concurrent @Sendable (ModelLease) async throws -> StartedAnswer
-    ) async throws -> Response {
+    func respond(to order: AnswerOrder, _ context: ShimmyRequestContext) async throws -> Response {
         var response: Response
-        if ask.streams {
-            let record = try await models.findUsable(ask.model, for: .chat)
-            let pending = PendingLease(record, from: models, keepAlive: ask.keepAlive)
+        if order.streams {
+            let record = try await service.models.findUsable(order.model, for: .chat)
+            let pending = PendingLease(record, from: service.models, keepAlive: order.keepAlive)
             if let lease = try await pending.lease(within: silence, context.channel) {
-                let started = try await start(lease)
-                response = .stream(started.stream)
-                started.report(on: &response)
+                response = stream(try await order.begin(lease), context)
             } else {
-                response = stream(after: pending, context, failed: { failed($0).flatMap(framing.frame) }, start: start)
+                response = .stream { writer in try await write(order, after: pending, context, to: &writer) }
             }
         } else {
-            let started = try await start(try await context.acquire(ask.model, for: .chat, from: models, keepAlive: ask.keepAlive))
-            response = try await started.whole()
-            started.report(on: &response)
+            let lease = try await context.acquire(order.model, for: .chat, from: service, keepAlive: order.keepAlive)
+            response = try await whole(try await order.begin(lease), context)
         }
-        response.reportIgnored(ask.ignored)
-        response.reportForced(ask.forced)
+        response.reportIgnored(order.ignored)
+        response.reportForced(order.forced)
         return response
     }
 
-    /// Returns a stream that begins before its model is loaded; comments report the load progress.
-    private func stream(
-        after pending: PendingLease, _ context: ShimmyRequestContext, failed: @escaping @Sendable (APIError) -> [UInt8],
-        start: @escaping @concurrent @Sendable (ModelLease) async throws -> StartedAnswer
-    ) -> Response {
-        .stream { writer in
-            let started: StartedAnswer
+    /// Returns a stream of an answer that is made while its client reads it. If the client disconnects, the work stops.
+    func stream(_ started: StartedAnswer, _ context: ShimmyRequestContext) -> Response {
+        var response = Response.stream { writer in try await write(started, context, to: &writer) }
+        response.report(started)
+        return response
+    }
+
+    private func whole(_ started: StartedAnswer, _ context: ShimmyRequestContext) async throws -> Response {
+        let answer = try started.take()
+        let whole = try await context.channel.onDisconnect(started.canceller.cancel) { try await answer.whole() }
+        var response = Response.json(whole.json)
+        response.report(started)
+        response.report(obstacle: whole.obstacle)
+        return response
+    }
+
+    @concurrent private func write(
+        _ started: StartedAnswer, _ context: ShimmyRequestContext, to writer: inout any ResponseBodyWriter
+    ) async throws {
+        let answer = try started.take()
+        let pulse = Heartbeat(every: heartbeat, started.canceller.nudge)
+        defer { pulse.stop() }
+        try await context.channel.onDisconnect(started.canceller.cancel) {
             do {
-                started = try await start(try await pending.lease(telling: &writer, context.channel))
-            } catch let error where !(error is ChannelError) {
-                let mapped = APIError(any: error)
-                context.logger.report("answer failed to start", error, as: mapped)
-                return try await writer.write(ByteBuffer(bytes: failed(mapped)))
+                while let bytes = try await answer.nextBytes() {
+                    if !bytes.isEmpty { try await writer.write(ByteBuffer(bytes: bytes)) }
+                }
+            } catch {
+                await answer.abandon()
+                throw error
             }
-            try await started.stream(&writer)
         }
+    }
+
+    /// Writes a stream that begins before its model is loaded; comments report the load progress.
+    @concurrent private func write(
+        _ order: AnswerOrder, after pending: PendingLease, _ context: ShimmyRequestContext, to writer: inout any ResponseBodyWriter
+    ) async throws {
+        let started: StartedAnswer
+        do {
+            started = try await order.begin(try await pending.lease(telling: &writer, context.channel))
+        } catch let error where !(error is ChannelError) {
+            let mapped = APIError(any: error)
+            context.logger.report("answer failed to start", error, as: mapped)
+            return try await writer.write(ByteBuffer(bytes: order.failed(mapped).flatMap(order.framing.frame)))
+        }
+        try await write(started, context, to: &writer)
     }
 }
 
 extension Response {
     /// Returns a stream of events. Errors are part of the stream: the status was already sent.
-    static func stream(_ write: @escaping StartedAnswer.Stream) -> Response {
+    static func stream(_ write: @escaping AnswerResponder.Stream) -> Response {
         Response(
             status: .ok, headers: streamHeaders,
             body: ResponseBody { writer in
                 try await write(&writer)
                 try await writer.finish(nil)
             })
+    }
+
+    /// Sets the headers that tell what is known about an answer at its beginning.
+    fileprivate mutating func report(_ started: StartedAnswer) {
+        report(started.report)
+        if started.dropped > 0 { headers[.droppedItems] = "\(started.dropped)" }
+        report(obstacle: started.obstacle)
+    }
+
+    /// - obstacle: the reason why the answer is not stored although it should be; nil otherwise.
+    fileprivate mutating func report(obstacle: APIError?) {
+        if let obstacle { headers[.notStored] = obstacle.code ?? obstacle.type }
     }
 }

@@ -2,6 +2,7 @@ import HTTPTypes
 import Hummingbird
 import ShimmyAPI
 import ShimmyJSON
+import ShimmyService
 import ShimmyStorage
 
 /// Conversations: ordered items under an id that responses can continue from.

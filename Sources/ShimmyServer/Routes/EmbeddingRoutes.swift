@@ -1,12 +1,11 @@
 import HTTPTypes
 import Hummingbird
 import ShimmyAPI
-import ShimmyChat
-import ShimmyModels
+import ShimmyService
 
 /// `POST /v1/embeddings`, `POST /v1/rerank` with Jina's API, and `POST /v2/rerank` with Cohere's.
 struct EmbeddingRoutes: Sendable {
-    let models: ModelManager
+    let service: InferenceService
     let body: RequestReader
 
     var routes: [Route] {
@@ -19,14 +18,7 @@ struct EmbeddingRoutes: Sendable {
 
     @Sendable private func embed(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
         let decoded = try await body.read(request, context) { try EmbeddingsRequest($0) }
-        let lease = try await context.acquire(decoded.model, for: .embeddings, from: models, keepAlive: decoded.keepAlive)
-        let result = try await context.untilDisconnected { [owner = context.owner] in
-            do {
-                return try await lease.embedder.embed(decoded.embedding, terms: ServiceTerms(owner: owner))
-            } catch let error as GenerationError {
-                throw APIError(error, input: "input")
-            }
-        }
+        let result = try await context.untilDisconnected { [service, caller = context.caller] in try await service.embed(decoded, caller) }
         var response = Response.json(EmbeddingEncoder.whole(result, model: decoded.model, encoding: decoded.encoding))
         response.reportIgnored(decoded.ignoredParameters)
         return response
@@ -36,14 +28,7 @@ struct EmbeddingRoutes: Sendable {
         _ request: Request, _ dialect: RerankingRequest.Dialect, _ context: ShimmyRequestContext
     ) async throws -> Response {
         let decoded = try await body.read(request, context) { try RerankingRequest($0, dialect: dialect) }
-        let lease = try await context.acquire(decoded.model, for: .rerank, from: models, keepAlive: decoded.keepAlive)
-        let result = try await context.untilDisconnected { [owner = context.owner] in
-            do {
-                return try await lease.reranker.rerank(decoded.rerank, terms: ServiceTerms(owner: owner))
-            } catch let error as GenerationError {
-                throw APIError(error, input: "documents")
-            }
-        }
+        let result = try await context.untilDisconnected { [service, caller = context.caller] in try await service.rerank(decoded, caller) }
         var response = Response.json(decoded.response(result))
         response.reportIgnored(decoded.ignoredParameters)
         return response

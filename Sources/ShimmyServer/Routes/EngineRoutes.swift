@@ -5,6 +5,7 @@ import ShimmyCore
 import ShimmyEngine
 import ShimmyJSON
 import ShimmyModels
+import ShimmyService
 import ShimmyStorage
 
 /// `GET /v1/engine`, an API of Shimmy: the memory in use, and the state of each model and its sequences.

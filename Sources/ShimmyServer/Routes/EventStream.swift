@@ -3,6 +3,7 @@ import Hummingbird
 import Logging
 import NIOCore
 import ShimmyAPI
+import ShimmyService
 
 extension Response {
     /// Returns a stream of events. An error cannot change the status that was already sent, so that it becomes an event, and no [DONE]

@@ -6,16 +6,18 @@ import ShimmyChat
 import ShimmyCore
 import ShimmyJSON
 import ShimmyModels
+import ShimmyService
 
 /// `GET /v1/models` and `GET /v1/models/{model}`, and Shimmy's routes to load, unload and rescan models. Only `/models/load` loads a model.
 package struct ModelRoutes: Sendable {
-    let models: ModelManager
+    let service: InferenceService
     /// Returns the context length that a model would get when loaded, from its file's metadata.
     let contextLength: @Sendable (ModelRecord) -> Int?
-    let presets: @Sendable (ModelRecord) -> RequestPreset
     let body: RequestReader
     /// How long a streamed load waits before the stream starts. This is usually enough to detect that a model cannot be loaded.
     private static let silence: Duration = .milliseconds(100)
+
+    private var models: ModelManager { service.models }
 
     var routes: [Route] {
         [
@@ -43,7 +45,7 @@ package struct ModelRoutes: Sendable {
     @Sendable private func load(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
         let decoded = try await body.read(request, context) { try ModelLoadRequest($0) }
         if decoded.stream { return try await streamLoad(decoded, context) }
-        let lease = try await context.acquire(decoded.model, from: models, keepAlive: decoded.keepAlive, onlyLoads: true)
+        let lease = try await context.acquire(decoded.model, from: service, keepAlive: decoded.keepAlive, onlyLoads: true)
         return .json(await describe(lease.record).json)
     }
 
@@ -83,7 +85,7 @@ package struct ModelRoutes: Sendable {
             problem: record.problem,
             aliases: await models.aliases(of: record), base: record.base,
             memoryBytes: record.isLoadable ? await models.memory(of: record)?.total : nil)
-        description.sampling = presets(record).adding(recommended: record.sampling)
+        description.sampling = service.presets(record).adding(recommended: record.sampling)
         return description
     }
 }

@@ -6,10 +6,11 @@ import ShimmyChat
 import ShimmyCore
 import ShimmyJSON
 import ShimmyModels
+import ShimmyService
 
 /// Shimmy's API for prompts and tokens: renders conversations, tokenizes and detokenizes texts. No model output is computed.
 struct PromptRoutes: Sendable {
-    let models: ModelManager
+    let service: InferenceService
     let body: RequestReader
     let reader: PresetReader
     /// Returns the context length of a model that is not loaded.
@@ -29,7 +30,7 @@ struct PromptRoutes: Sendable {
         let reading = try await reader.read(request, context, for: Compatibility.chatCompletions) { try RenderRequest($0) }
         var decoded = reading.value
         reading.preset.complete(&decoded.conversation)
-        let lease = try await context.acquire(decoded.model, for: .chat, from: models)
+        let lease = try await context.acquire(decoded.model, for: .chat, from: service)
         let prompt = try await lease.generator.prepare(decoded.conversation)
         var response = Response.json(RenderRequest.response(prompt, model: decoded.model))
         response.report(prompt.report)
@@ -38,7 +39,7 @@ struct PromptRoutes: Sendable {
 
     @Sendable private func tokenize(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
         let decoded = try await body.read(request, context) { try TokenizeRequest($0) }
-        let lease = try await context.acquire(try await models.meant(by: decoded.model), from: models)
+        let lease = try await context.acquire(try await service.models.meant(by: decoded.model), from: service)
         let tokens = try await tokens(of: decoded.input, lease)
         let pieces = decoded.needsPieces ? try await lease.backend.tokenizer.pieces(of: tokens) : nil
         return .json(decoded.response(tokens, pieces: pieces, contextLength: lease.backend.contextLength))
@@ -54,11 +55,12 @@ struct PromptRoutes: Sendable {
 
     @Sendable private func detokenize(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
         let decoded = try await body.read(request, context) { try DetokenizeRequest($0) }
-        let lease = try await context.acquire(try await models.meant(by: decoded.model), from: models)
+        let lease = try await context.acquire(try await service.models.meant(by: decoded.model), from: service)
         return .json(try decoded.response(try await lease.backend.tokenizer.pieces(of: decoded.tokens)))
     }
 
     @Sendable private func describe(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
+        let models = service.models
         let model = try await models.meant(by: request.query.string("model"))
         let record = try await models.findUsable(model)
         if let backend = models.loadedBackend(record) {

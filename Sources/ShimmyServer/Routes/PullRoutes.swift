@@ -4,6 +4,7 @@ import ShimmyAPI
 import ShimmyHub
 import ShimmyJSON
 import ShimmyModels
+import ShimmyService
 
 /// `POST /v1/models/pull`, an API of Shimmy: downloads a model from the hub and reports the progress.
 struct PullRoutes: Sendable {
@@ -77,25 +78,4 @@ extension PullRequest {
     }
 
     static func success(_ model: String) -> JSON { ["status": "success", "model": .string(model)] }
-}
-
-extension APIError {
-    init(_ error: HubError) {
-        let message = "The model cannot be pulled: \(error.description)."
-        func refusal(_ status: Int, _ code: String) -> APIError { APIError(status: status, message: message, param: "model", code: code) }
-        self =
-            switch error {
-            case .badAddress: refusal(400, "invalid_value")
-            case .notFound, .noModel, .noQuantization: refusal(404, "model_not_found")
-            case .unauthorized: refusal(403, "hub_unauthorized")
-            case .busy: refusal(409, "pull_in_progress")
-            case .rateLimited(let seconds):
-                APIError(status: 429, message: message, type: "rate_limit_error", code: "hub_rate_limited", retryAfter: seconds)
-            case .tooLarge: refusal(507, "insufficient_memory")
-            case .diskFull, .cannotWrite: APIError(status: 507, message: message, type: "server_error", code: "insufficient_storage")
-            case .offline: APIError(status: 503, message: message, type: "server_error", code: "offline")
-            case .unexpectedStatus, .unreadable, .wrongHash, .interrupted:
-                APIError(status: 502, message: message, type: "server_error", code: "pull_failed")
-            }
-    }
 }

@@ -2,6 +2,7 @@ import HTTPTypes
 import Hummingbird
 import ShimmyAPI
 import ShimmyJSON
+import ShimmyService
 import ShimmyStorage
 
 /// Stored chat completions: list, get, update, delete, and list their input messages.

@@ -3,15 +3,15 @@ import Synchronization
 /// Transfers a value that only one task may use, from the task that made it to the task that writes the response.
 ///
 /// `@unchecked Sendable`: the value is taken once, under the lock, and the giver keeps no reference.
-final class OneConsumer<Value>: @unchecked Sendable {
+package final class OneConsumer<Value>: @unchecked Sendable {
     private struct Taken: Error {}
 
     private let lock = Mutex(())
     private var value: Value?
 
-    init(_ value: sending Value) { self.value = value }
+    package init(_ value: sending Value) { self.value = value }
 
-    func take() throws -> Value {
+    package func take() throws -> Value {
         let taken = lock.withLock { _ in
             let taken = UncheckedBox(value)
             value = nil

@@ -1,4 +1,4 @@
-import ShimmyServer
+import ShimmyService
 import Testing
 
 /// The queue's decisions about which background responses run and which wait.

@@ -1,17 +1,14 @@
-import HTTPTypes
-import Hummingbird
-import NIOCore
-import ShimmyAPI
+package import ShimmyAPI
 import ShimmyChat
 import ShimmyCore
 import ShimmyEngine
 import ShimmyHub
 import ShimmyModels
-import ShimmyStorage
+package import ShimmyStorage
 
 extension APIError {
     /// Maps any error to the error that the client gets. An unexpected error becomes a 500 that reveals no internals.
-    init(any error: any Error) {
+    package init(any error: any Error) {
         switch error {
         case let error as APIError: self = error
         case let error as GenerationError: self.init(error)
@@ -22,7 +19,6 @@ extension APIError {
         case let error as EngineError where error == .noContinuation:
             self.init(status: 400, message: "The answer cannot continue: \(error.description).", code: "invalid_value")
         case let error as EngineError: self = .internal("The model failed: \(error.description).")
-        case let error as HTTPError where error.status.code < 500: self.init(status: error.status.code, message: error.body ?? "Bad request.")
         case WorkStopped.tooLong(let seconds):
             self.init(
                 status: 400,
@@ -56,7 +52,7 @@ extension APIError {
 
 extension APIError {
     /// Maps a storage error to the error that the client gets.
-    init(_ error: StorageError) {
+    package init(_ error: StorageError) {
         func server(_ status: Int, _ code: String, retryAfter: Int?) -> APIError {
             APIError(
                 status: status, message: "The storage cannot be used: \(error.description). Requests that store nothing still work.",
@@ -77,6 +73,27 @@ extension APIError {
                     status: 400,
                     message: "The stored history has \(bytes) bytes, but a response can continue at most \(most) bytes. Compact the history with "
                         + "POST /v1/responses/compact, or start a new one.", code: "limit_exceeded")
+            }
+    }
+}
+
+extension APIError {
+    init(_ error: HubError) {
+        let message = "The model cannot be pulled: \(error.description)."
+        func refusal(_ status: Int, _ code: String) -> APIError { APIError(status: status, message: message, param: "model", code: code) }
+        self =
+            switch error {
+            case .badAddress: refusal(400, "invalid_value")
+            case .notFound, .noModel, .noQuantization: refusal(404, "model_not_found")
+            case .unauthorized: refusal(403, "hub_unauthorized")
+            case .busy: refusal(409, "pull_in_progress")
+            case .rateLimited(let seconds):
+                APIError(status: 429, message: message, type: "rate_limit_error", code: "hub_rate_limited", retryAfter: seconds)
+            case .tooLarge: refusal(507, "insufficient_memory")
+            case .diskFull, .cannotWrite: APIError(status: 507, message: message, type: "server_error", code: "insufficient_storage")
+            case .offline: APIError(status: 503, message: message, type: "server_error", code: "offline")
+            case .unexpectedStatus, .unreadable, .wrongHash, .interrupted:
+                APIError(status: 502, message: message, type: "server_error", code: "pull_failed")
             }
     }
 }

@@ -1,16 +1,15 @@
-import ShimmyAPI
-import ShimmyStorage
+package import ShimmyAPI
 
 extension APIError {
     /// - kind: the kind of object, such as `Response`.
-    static func notFound(_ kind: String, _ id: String) -> APIError { APIError(status: 404, message: "\(kind) with id '\(id)' not found.") }
+    package static func notFound(_ kind: String, _ id: String) -> APIError { APIError(status: 404, message: "\(kind) with id '\(id)' not found.") }
 
     /// The error of a response that was in progress when the server stopped, for clients that read the response later.
-    static let serverStopped = APIError.unavailable(
+    package static let serverStopped = APIError.unavailable(
         "The server was stopped before the response was complete.", code: "shutting_down", retryAfter: 5)
 
     /// - field: the request field that needs storage.
-    static func nothingIsStored(_ field: String) -> APIError {
+    package static func nothingIsStored(_ field: String) -> APIError {
         APIError(
             status: 400, message: "Unsupported parameter: '\(field)' needs storage, which is turned off on this server (--no-store).", param: field,
             code: "unsupported_parameter")

@@ -24,18 +24,20 @@ package final class BackgroundResponses: Sendable {
     private static let patience: Duration = .seconds(1)
 
     let unkept: UnkeptEnds
-    private let store: Store
+    let store: Store
     private let maker: ResponseMaker
-    private let access: ServerAccess
+    private let observer: any AnswerObserver
     private let logger: Logger
+    private let owner: @Sendable (String) -> Owner
 
-    /// - access: finds the owner of responses that an earlier process accepted.
-    init(store: Store, maker: ResponseMaker, access: ServerAccess, logger: Logger) {
+    /// - owner: returns the owner for work that an earlier process accepted, by the owner of the stored response.
+    init(store: Store, maker: ResponseMaker, observer: any AnswerObserver, logger: Logger, owner: @escaping @Sendable (String) -> Owner) {
         self.store = store
-        self.access = access
         unkept = UnkeptEnds(store: store)
         self.maker = maker
+        self.observer = observer
         self.logger = logger
+        self.owner = owner
     }
 
     // MARK: Coming in
@@ -52,11 +54,11 @@ package final class BackgroundResponses: Sendable {
     }
 
     /// Adds the queued responses that an earlier process left.
-    func resume() async {
+    package func resume() async {
         do {
             for response in try await store.takeQueued() {
                 let request = try? response.request.map { json throws(APIError) in try ResponseRequest(json) }
-                let terms = ServiceTerms(owner: access.owner(ofStorage: response.owner), isFlex: request?.isFlex ?? false)
+                let terms = ServiceTerms(owner: owner(response.owner), isFlex: request?.isFlex ?? false)
                 add(Job(id: response.id, storageOwner: response.owner, terms: terms), number: 1)
             }
         } catch {
@@ -71,10 +73,10 @@ package final class BackgroundResponses: Sendable {
     // MARK: Stopping
 
     /// Starts no further responses. Waiting ones stay queued for the next start of the server.
-    func holdBack() { tell(queue.withLock { $0.stop() }) }
+    package func holdBack() { tell(queue.withLock { $0.stop() }) }
 
     /// Stops the running responses, and returns when all of them are stored as failed. Afterwards the models serve no requests.
-    func stop() async {
+    package func stop() async {
         holdBack()
         await maker.models.shutdown()
         for id in queue.withLock({ $0.activeIDs }) { await end(of: id) }
@@ -197,6 +199,7 @@ package final class BackgroundResponses: Sendable {
 
     private func make(_ job: Job, _ request: ResponseRequest, _ record: ResponseRecord, _ events: ResponseEvents) async {
         let run: AnswerRun<ResponseEvents>
+        let begun = ContinuousClock.now
         var events = events
         do {
             let context = try await ResponseContextFinder(store: store).context(
@@ -207,9 +210,8 @@ package final class BackgroundResponses: Sendable {
             let lease = try await maker.models.acquire(request.model, keepAlive: request.keepAlive)
             let started = try await start(job, request, context.items, on: lease.generator)
             if started.dropped > 0 { logger.droppedItems(started.dropped, of: job.id) }
-            var logger = logger
-            logger[metadataKey: "response"] = "\(job.id)"
-            run = AnswerRun(started.answer, lease, events, record, maker.models, logger)
+            let caller = Caller(owner: job.terms.owner, storageOwner: job.storageOwner, arrived: begun, logger: logger)
+            run = AnswerRun(started.answer, lease, events, record: record, maker.models, observer, caller.logging("response", job.id))
         } catch {
             let last = isShuttingDown ? events.fail(.serverStopped) : isCancelled(job) ? events.cancel() : events.fail(APIError(any: error))
             return await record.finishSurely(events, last)

@@ -1,9 +1,9 @@
-import ShimmyAPI
-import ShimmyStorage
+package import ShimmyAPI
+package import ShimmyStorage
 
 extension Store? {
     /// Returns the storage. Throws the error of routes that only work on stored objects if the server stores nothing.
-    func required() throws(APIError) -> Store {
+    package func required() throws(APIError) -> Store {
         guard let self else {
             throw APIError(
                 status: 400, message: "Storage is turned off: the server was started with --no-store.", code: "storage_disabled")

@@ -4,7 +4,7 @@
     import Foundation
 #endif
 
-enum UnixTime {
+package enum UnixTime {
     /// The current time in seconds since 1970.
-    static var now: Int { Int(Date().timeIntervalSince1970) }
+    package static var now: Int { Int(Date().timeIntervalSince1970) }
 }

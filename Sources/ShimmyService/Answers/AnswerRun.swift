@@ -1,5 +1,5 @@
-import Logging
-import ShimmyAPI
+package import Logging
+package import ShimmyAPI
 import ShimmyChat
 import ShimmyCore
 import ShimmyJSON
@@ -20,38 +20,54 @@ final class AnswerRun<Dialect: AnswerDialect> {
     private let answer: Answer
     private let lease: ModelLease
     private let record: (any AnswerRecord<Dialect>)?
+    /// The manager of the answer's model. If it shuts down, the answer fails.
     private let models: ModelManager
-    private let logger: Logger
+    private let caller: Caller
+    private let observer: any AnswerObserver
+    private var life: AnswerLife
     private(set) var dialect: Dialect
+    /// The values that the dialect began with, before a stream has sent them.
+    private var first: [JSON]
     private var isOver = false
     /// Whether the answer came to its end, and neither failed nor was cancelled.
-    private(set) var isComplete = false
+    private var isComplete = false
     /// The reason for a failure; nil if the answer has not failed.
-    private(set) var failure: APIError?
+    private var failure: APIError?
     /// The reason why the answer is not stored although it should be; nil otherwise.
-    private(set) var obstacle: APIError?
+    private var obstacle: APIError?
 
-    /// - dialect: the dialect, after its beginning was sent.
+    /// - dialect: the dialect, after its beginning.
+    /// - first: the values that the dialect began with.
     /// - record: the answer's record; nil if the answer is not stored.
-    /// - models: the manager of the answer's model; if it shuts down, the answer fails.
     init(
-        _ answer: sending Answer, _ lease: ModelLease, _ dialect: Dialect, _ record: (any AnswerRecord<Dialect>)?, _ models: ModelManager,
-        _ logger: Logger
+        _ answer: sending Answer, _ lease: ModelLease, _ dialect: Dialect, first: [JSON] = [], record: (any AnswerRecord<Dialect>)?,
+        _ models: ModelManager, _ observer: any AnswerObserver, _ caller: Caller
     ) {
         canceller = answer.canceller
         self.answer = answer
         self.lease = lease
         self.dialect = dialect
+        self.first = first
         self.record = record
         self.models = models
-        self.logger = logger
+        self.observer = observer
+        self.caller = caller
+        life = AnswerLife(model: lease.record.id, owner: caller.owner, arrived: caller.arrived)
     }
 
     deinit {
-        guard !isOver, let record else { return }
+        guard !isOver else { return }
+        tellObserver()
+        guard let record else { return }
         var dialect = dialect
         let last = dialect.cancel()
         Task { [dialect] in await record.finishSurely(dialect, last) }
+    }
+
+    private func tellObserver() {
+        life.ended = .now
+        if let failure { life.outcome = .failed(failure) } else if isComplete { life.outcome = .completed }
+        observer.ended(life, caller)
     }
 
     /// Returns the next values, after storing them if required; nil after the last ones.
@@ -64,7 +80,9 @@ final class AnswerRun<Dialect: AnswerDialect> {
                 case .idle: return .idle
                 case .ended(let usage): return .values(await complete(usage))
                 case .prompt(let choice, let tokens): new = try await push { $0.push(tokens, choice: choice) }
-                case .delta(let choice, let delta): new = try await push { $0.push(delta, choice: choice) }
+                case .delta(let choice, let delta):
+                    life.firstPart = life.firstPart ?? .now
+                    new = try await push { $0.push(delta, choice: choice) }
                 case .finished(let choice, let reason): new = try await push { $0.push(reason, choice: choice) }
                 }
                 if !new.isEmpty { return .values(new) }
@@ -94,14 +112,14 @@ final class AnswerRun<Dialect: AnswerDialect> {
     }
 
     private func complete(_ usage: Usage) async -> [JSON] {
-        let last = await end { $0.finish(usage, time: UnixTime.now) }
-        isComplete = failure == nil
-        return last
+        life.usage = usage
+        isComplete = true
+        return await end { $0.finish(usage, time: UnixTime.now) }
     }
 
     private func fail(_ error: any Error) async -> [JSON] {
         let mapped = models.isShuttingDown ? .serverStopped : APIError(any: error)
-        logger.report("answer failed", error, as: mapped)
+        caller.logger.report("answer failed", error, as: mapped)
         failure = mapped
         return await end { $0.fail(mapped) }
     }
@@ -111,6 +129,7 @@ final class AnswerRun<Dialect: AnswerDialect> {
     private func end(_ make: (inout Dialect) -> [JSON]) async -> [JSON] {
         isOver = true
         canceller.cancel()
+        defer { tellObserver() }
         let before = dialect
         let last = make(&dialect)
         guard let record else { return last }
@@ -118,7 +137,7 @@ final class AnswerRun<Dialect: AnswerDialect> {
             try await record.finish(dialect, last)
             return last
         } catch {
-            logger.error("answer could not be stored", metadata: ["error": "\(error)"])
+            caller.logger.error("answer could not be stored", metadata: ["error": "\(error)"])
             dialect = before
             let mapped = APIError(any: error)
             guard record.isRequired else {
@@ -128,6 +147,7 @@ final class AnswerRun<Dialect: AnswerDialect> {
                 return make(&dialect)
             }
             failure = failure ?? mapped
+            isComplete = false
             let last = dialect.fail(mapped)
             record.finishLater(dialect, last)
             return last
@@ -135,9 +155,36 @@ final class AnswerRun<Dialect: AnswerDialect> {
     }
 }
 
+extension AnswerRun: RunningAnswer {
+    func nextBytes() async -> [UInt8]? {
+        if !first.isEmpty {
+            defer { first = [] }
+            return first.flatMap(Dialect.framing.frame)
+        }
+        return switch await next() {
+        case nil: nil
+        case .idle: Dialect.framing.ping
+        case .values(let values): values.flatMap(Dialect.framing.frame) + (isComplete ? Dialect.framing.end : [])
+        }
+    }
+
+    func whole() async throws -> WholeAnswer {
+        while await next() != nil {}
+        if let failure { throw failure }
+        guard let whole = dialect.whole else { throw APIError.cancelled }
+        return WholeAnswer(json: whole, obstacle: obstacle)
+    }
+
+    /// Cancels the answer, and reads it to its end so that the result is stored.
+    func abandon() async {
+        canceller.cancel()
+        while await next() != nil {}
+    }
+}
+
 extension Logger {
     /// Logs the failure of an answer. A client's mistake is not an error of the server, and neither is its shutdown.
-    func report(_ message: Logger.Message, _ error: any Error, as mapped: APIError) {
+    package func report(_ message: Logger.Message, _ error: any Error, as mapped: APIError) {
         let level: Logger.Level = mapped.status < 500 || error is CancellationError ? .debug : .error
         log(level: level, message, metadata: ["error": "\(error)"])
     }

@@ -1,0 +1,37 @@
+import Logging
+import ShimmyAPI
+import ShimmyChat
+
+/// Logs a line for each answer.
+package struct AnswerLog: AnswerObserver {
+    package init() {}
+
+    package func ended(_ life: AnswerLife, _ caller: Caller) {
+        caller.logger.info("\(Self.message(life.outcome))", metadata: Self.metadata(life))
+    }
+
+    private static func message(_ outcome: AnswerLife.Outcome) -> String {
+        switch outcome {
+        case .completed: "answered"
+        case .cancelled: "answer cancelled"
+        case .failed: "answer failed"
+        }
+    }
+
+    private static func metadata(_ life: AnswerLife) -> Logger.Metadata {
+        var metadata: Logger.Metadata = ["model": "\(life.model)"]
+        if let usage = life.usage {
+            metadata["prompt_tokens"] = "\(usage.promptTokens)"
+            metadata["cached_tokens"] = "\(usage.cachedPromptTokens)"
+            metadata["completion_tokens"] = "\(usage.completionTokens)"
+        }
+        if case .failed(let error) = life.outcome { metadata["code"] = "\(error.code ?? error.type)" }
+        if let first = life.firstPart { metadata["first_ms"] = "\(milliseconds(life.arrived, first))" }
+        if let ended = life.ended { metadata["ms"] = "\(milliseconds(life.arrived, ended))" }
+        return metadata
+    }
+
+    private static func milliseconds(_ from: ContinuousClock.Instant, _ to: ContinuousClock.Instant) -> Int {
+        Int((to - from) / .milliseconds(1))
+    }
+}

@@ -1,0 +1,32 @@
+package import Logging
+import ShimmyChat
+package import ShimmyEngine
+
+/// Who sends a request.
+package struct Caller: Sendable {
+    /// The owner that the request counts towards: the key's holder, or the client's address if the server has no keys.
+    package let owner: Owner
+    /// The owner of the objects that the request stores.
+    package let storageOwner: String
+    /// The time at which the server read the request's head.
+    package let arrived: ContinuousClock.Instant
+    /// A logger with the request's id.
+    package let logger: Logger
+
+    package init(owner: Owner, storageOwner: String, arrived: ContinuousClock.Instant, logger: Logger) {
+        self.owner = owner
+        self.storageOwner = storageOwner
+        self.arrived = arrived
+        self.logger = logger
+    }
+
+    /// Returns the caller with a logger that has a further field.
+    func logging(_ key: String, _ value: String) -> Caller {
+        var logger = logger
+        logger[metadataKey: key] = "\(value)"
+        return Caller(owner: owner, storageOwner: storageOwner, arrived: arrived, logger: logger)
+    }
+
+    /// - isFlex: whether the request runs only when there is no other work.
+    func terms(isFlex: Bool = false) -> ServiceTerms { ServiceTerms(owner: owner, isFlex: isFlex) }
+}

@@ -1,0 +1,49 @@
+// This module does what clients ask for: answers, vectors, rankings, responses and their storage. It knows neither HTTP nor connections: routes,
+// background work and other programs of the same process use it alike.
+
+package import Logging
+package import ShimmyAPI
+package import ShimmyChat
+package import ShimmyCore
+package import ShimmyEngine
+package import ShimmyModels
+package import ShimmyStorage
+
+/// What the server does for its clients. The extensions have one use case each.
+package struct InferenceService: Sendable {
+    package let models: ModelManager
+    /// Returns the preset for requests to a model. Called for each request, so that the preset can change.
+    package let presets: @Sendable (ModelRecord) -> RequestPreset
+    /// The storage; nil if the server stores nothing.
+    package let store: Store?
+    /// The maker of background responses; nil if the server stores nothing.
+    package let background: BackgroundResponses?
+    /// Sees the end of every answer.
+    let observer: any AnswerObserver
+
+    /// - owner: returns the owner for work that an earlier process accepted, by the owner of the stored object.
+    package init(
+        models: ModelManager, presets: @escaping @Sendable (ModelRecord) -> RequestPreset, store: Store?, observer: any AnswerObserver,
+        logger: Logger, owner: @escaping @Sendable (String) -> Owner
+    ) {
+        self.models = models
+        self.presets = presets
+        self.store = store
+        self.observer = observer
+        background = store.map {
+            BackgroundResponses(
+                store: $0, maker: ResponseMaker(models: models, presets: presets), observer: observer, logger: logger, owner: owner)
+        }
+    }
+
+    var maker: ResponseMaker { ResponseMaker(models: models, presets: presets) }
+
+    /// Returns a loaded model for a request, after waiting for it. A cancelled task leaves the queue.
+    /// - role: the role that the request needs; nil for any.
+    /// - onlyLoads: whether the request only loads the model.
+    package func acquire(
+        _ name: String, for role: ModelRole? = nil, keepAlive: KeepAlive? = nil, onlyLoads: Bool = false
+    ) async throws -> ModelLease {
+        try await models.acquire(try await models.findUsable(name, for: role), keepAlive: keepAlive, onlyLoads: onlyLoads)
+    }
+}

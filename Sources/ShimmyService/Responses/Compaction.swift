@@ -1,0 +1,74 @@
+package import ShimmyAPI
+package import ShimmyChat
+import ShimmyCore
+import ShimmyModels
+
+/// What helps clients keep their conversations within a model's context: token counting and compaction.
+extension InferenceService {
+    /// Returns the number of input tokens that a response would have.
+    package func countInput(_ reading: PresetRequest<InputTokensRequest>, _ caller: Caller) async throws -> Int {
+        let request = reading.value
+        let items = try await ResponseContextFinder(store: store).context(
+            previous: request.previousID, conversation: request.conversationID, input: request.input, owner: caller.storageOwner)
+        let lease = try await acquire(try await models.meant(by: request.model), for: .chat)
+        do {
+            var conversation = try await WorkerPool.input.run { _ in try request.conversation(items.items) }
+            reading.preset.complete(&conversation)
+            return try await lease.generator.prepare(conversation).tokens.count
+        } catch let error as GenerationError {
+            throw APIError(error, input: "input", isResponse: true)
+        }
+    }
+
+    /// Returns a summary of a conversation. A cancelled task stops the work.
+    package func compact(_ reading: PresetRequest<CompactRequest>, _ caller: Caller) async throws -> (summary: String, usage: Usage) {
+        let request = reading.value
+        let items = try await ResponseContextFinder(store: store).context(
+            previous: request.previousID, conversation: nil, input: request.input, owner: caller.storageOwner)
+        let lease = try await acquire(request.model, for: .chat)
+        let answer = try await summarize(request, items.items, reading.preset, on: lease.generator, caller.terms(isFlex: request.isFlex))
+        let canceller = answer.canceller
+        return try await withTaskCancellationHandler {
+            try await Self.read(answer)
+        } onCancel: {
+            canceller.cancel()
+        }
+    }
+
+    /// Begins the summary. Drops the oldest items that do not fit into the model's context.
+    private func summarize(
+        _ request: CompactRequest, _ items: [ResponseItem], _ preset: RequestPreset, on generator: any TextGenerator, _ terms: ServiceTerms
+    ) async throws -> sending Answer {
+        var (rest, attempt) = (items, 0)
+        let contextLength = generator.contextLength
+        while true {
+            do {
+                var chat = try await WorkerPool.input.run { [rest] _ in try request.chat(rest, contextLength: contextLength) }
+                preset.complete(&chat.conversation)
+                return try await generator.generate(chat, terms: terms)
+            } catch let error as GenerationError {
+                guard case .contextExceeded(let prompt, let requested, let context, _) = error else {
+                    throw APIError(error, input: "input", isResponse: true)
+                }
+                let excess = max(1, prompt + (requested ?? 1) - context)
+                let fewer = try await WorkerPool.input.run { [rest, attempt] _ in
+                    ItemTruncation.dropping(rest, excess: excess, of: prompt, attempt: attempt)
+                }
+                guard let fewer else { throw APIError(error, input: "input", isResponse: true) }
+                (rest, attempt) = (fewer, attempt + 1)
+            }
+        }
+    }
+
+    private static func read(_ answer: Answer) async throws -> (String, Usage) {
+        var summary = ""
+        while let event = try await answer.nextEvent() {
+            switch event {
+            case .delta(_, .content(let text, _)): summary += text
+            case .ended(let usage): return (summary, usage)
+            case .delta, .prompt, .idle, .finished: continue
+            }
+        }
+        throw APIError.internal("The summary ended without a reason.")
+    }
+}

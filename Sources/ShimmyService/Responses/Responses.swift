@@ -1,0 +1,115 @@
+import Logging
+package import ShimmyAPI
+import ShimmyChat
+import ShimmyCore
+package import ShimmyJSON
+import ShimmyModels
+import ShimmyStorage
+
+/// Makes responses, at once or in the background.
+extension InferenceService {
+    /// A request that passed all checks that do not need its model.
+    private struct Order: Sendable {
+        let request: ResponseRequest
+        /// The request as received, for a background response; otherwise null.
+        let body: JSON
+        /// The items, taken when the response begins, so that they do not stay in memory while it is made.
+        let items: OneConsumer<ResponseContext>
+    }
+
+    /// Accepts a response. Throws the errors that can be found without the model.
+    /// - body: the request as received, for a background response; otherwise null.
+    package func respond(_ reading: PresetRequest<ResponseRequest>, body: JSON, _ caller: Caller) async throws -> AnswerOrder {
+        var request = reading.value
+        if store == nil {
+            if request.store == true { throw APIError.nothingIsStored("store") }
+            if request.isBackground { throw APIError.nothingIsStored("background") }
+        }
+        let items = try await ResponseContextFinder(store: store).context(
+            previous: request.previousID, conversation: request.conversationID, input: request.input ?? [], owner: caller.storageOwner)
+        if request.isBackground { try background?.checkRoom(for: caller.owner) }
+        request = try await request.takingTools(of: items)
+        request.input = nil
+        let order = Order(request: request, body: body, items: OneConsumer(items))
+        return AnswerOrder(
+            reading.map { _ in order.request }, framing: ResponseEvents.framing, failed: { Self.failed(order.request, $0) }
+        ) { lease in
+            order.request.isBackground ? try await beginInBackground(order, lease, caller) : try await beginNow(order, lease, caller)
+        }
+    }
+
+    /// Returns the events of a response whose model could not be loaded, or whose input proved invalid once the model was loaded.
+    private static func failed(_ request: ResponseRequest, _ error: APIError) -> [JSON] {
+        let object = ResponseObject(id: ResponseObject.newID(), created: UnixTime.now, request: request, isStored: false)
+        var events = ResponseEvents(object, style: request.style, dialect: request.dialect)
+        return events.begin() + events.fail(error)
+    }
+
+    // MARK: At once
+
+    private func beginNow(_ order: Order, _ lease: ModelLease, _ caller: Caller) async throws -> StartedAnswer {
+        let items = try order.items.take()
+        let made = try await maker.start(order.request, items.items, on: lease.generator, caller.terms(isFlex: order.request.isFlex))
+        let beginning = try await beginning(order.request, items, caller)
+        let id = beginning.events.object.id
+        if made.dropped > 0 { caller.logger.droppedItems(made.dropped, of: id) }
+        let (report, canceller) = (made.answer.report, made.answer.canceller)
+        let run = AnswerRun(
+            made.answer, lease, beginning.events, first: beginning.first, record: beginning.record, models, observer,
+            caller.logging("response", id))
+        var started = StartedAnswer(run, canceller)
+        (started.report, started.dropped, started.obstacle) = (report, made.dropped, beginning.obstacle)
+        return started
+    }
+
+    private struct Beginning {
+        /// The response's record; nil if the response is not stored.
+        let record: ResponseRecord?
+        let events: ResponseEvents
+        let first: [JSON]
+        var obstacle: APIError?
+    }
+
+    /// Returns the beginning of a response, stored if required.
+    private func beginning(_ request: ResponseRequest, _ items: ResponseContext, _ caller: Caller) async throws -> Beginning {
+        let record = record(request, items, caller)
+        let object = ResponseObject(id: record?.id ?? ResponseObject.newID(), created: UnixTime.now, request: request, isStored: record != nil)
+        var events = ResponseEvents(object, style: request.style, dialect: request.dialect)
+        let untold = events
+        let first = events.begin()
+        do {
+            try await record?.insert(events.object, request)
+            return Beginning(record: record?.inserted(for: request), events: events, first: first)
+        } catch let error as StorageError where record?.isRequired == false && !error.isClients {
+            caller.logger.error("response could not be stored", metadata: ["response": "\(object.id)", "error": "\(error)"])
+            events = untold
+            events.leaveUnstored()
+            let first = events.begin()
+            return Beginning(record: nil, events: events, first: first, obstacle: APIError(error))
+        }
+    }
+
+    private func record(_ request: ResponseRequest, _ items: ResponseContext, _ caller: Caller) -> ResponseRecord? {
+        guard let store, let background, request.store ?? true else { return nil }
+        return ResponseRecord(
+            store: store, unkept: background.unkept, id: ResponseObject.newID(), owner: caller.storageOwner, input: items.input,
+            keepsValues: request.isBackground, isRequired: request.store == true || request.isBackground || request.conversationID != nil)
+    }
+
+    // MARK: In the background
+
+    private func beginInBackground(_ order: Order, _ lease: ModelLease, _ caller: Caller) async throws -> StartedAnswer {
+        let request = order.request
+        let items = try order.items.take()
+        guard let background, let record = record(request, items, caller) else { throw APIError.nothingIsStored("background") }
+        try await maker.check(request, items.items, on: lease.generator)
+        let object = ResponseObject(id: record.id, created: UnixTime.now, request: request, isStored: true)
+        var events = ResponseEvents(object, style: request.style, dialect: request.dialect)
+        let first = events.queue()
+        try await record.insert(events.object, request, body: order.body, events: first)
+        background.add(
+            BackgroundResponses.Job(id: record.id, storageOwner: record.owner, terms: caller.terms(isFlex: request.isFlex)),
+            number: events.nextNumber - 1)
+        return background.events(of: record.id, after: -1, object: events.object.json, caller)
+    }
+}
