@@ -1,8 +1,6 @@
-// This module serves HTTP: routes, limits, security and streams. It uses the API layer's types and does not know about tokens or llama.cpp.
+// This module serves HTTP: routes, limits, security and streams. What clients ask for is done by the service.
 
-package import ShimmyAPI
 import ShimmyCore
-package import ShimmyModels
 
 /// The addresses that the server listens on, its access rules and its limits.
 package struct ServerConfiguration: Sendable {
@@ -17,8 +15,6 @@ package struct ServerConfiguration: Sendable {
     /// How long a stream request waits for a model to load before the stream starts with load-progress comments.
     package var loadSilence: Duration = .seconds(2)
     package var limits = ServerLimits()
-    /// Returns the preset for requests to a model. The server calls it for each request, so that the preset can change.
-    package var presets: @Sendable (ModelRecord) -> RequestPreset = { _ in .none }
 
     package init(host: String = "127.0.0.1", port: Int = 11435, access: ServerAccess.Rules = .init()) {
         self.host = host

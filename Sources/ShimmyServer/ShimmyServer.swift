@@ -7,8 +7,7 @@ import ServiceLifecycle
 package import ShimmyChat
 package import ShimmyHub
 package import ShimmyModels
-import ShimmyService
-package import ShimmyStorage
+package import ShimmyService
 
 /// The server as a service: it binds its addresses, answers requests and drains on shutdown.
 package struct ShimmyServer: Service {
@@ -29,18 +28,17 @@ package struct ShimmyServer: Service {
         package let port: Int
     }
 
-    /// - store: the storage for objects; nil if the server stores nothing.
     /// - contextLength: returns the context length that a model would get, without loading the model.
     /// - tokenizer: returns a model's tokenizer, without loading the model.
     /// - onListening: called once, when the server accepts connections.
     package init(
-        configuration: ServerConfiguration, models: ModelManager, hub: HubAccess, store: Store?,
+        configuration: ServerConfiguration, service: InferenceService, hub: HubAccess,
         contextLength: @escaping @Sendable (ModelRecord) -> Int?,
         tokenizer: @escaping @Sendable (ModelRecord) async throws -> TokenizerFacts,
         logger: Logger,
         onListening: @escaping @Sendable (Address) async -> Void
     ) {
-        service = Self.service(configuration, models, store, logger)
+        self.service = service
         let use = ServerUse(limits: configuration.limits)
         let table = Self.routeTable(
             configuration: configuration, service: service, hub: hub, use: use, contextLength: contextLength, tokenizer: tokenizer)
@@ -111,18 +109,12 @@ package struct ShimmyServer: Service {
         }
     }
 
-    private static func service(
-        _ configuration: ServerConfiguration, _ models: ModelManager, _ store: Store?, _ logger: Logger
-    ) -> InferenceService {
-        InferenceService(models: models, presets: configuration.presets, store: store, observer: AnswerLog(), logger: logger) {
-            [access = configuration.access] in access.owner(ofStorage: $0)
-        }
-    }
-
-    private static func routeTable(
-        configuration: ServerConfiguration, service: InferenceService, hub: HubAccess, use: ServerUse,
+    /// Returns all routes of the server. A test also compares them with the compatibility matrix.
+    package static func routeTable(
+        configuration: ServerConfiguration, service: InferenceService, hub: HubAccess, use: ServerUse? = nil,
         contextLength: @escaping @Sendable (ModelRecord) -> Int?, tokenizer: @escaping @Sendable (ModelRecord) async throws -> TokenizerFacts
     ) -> RouteTable {
+        let use = use ?? ServerUse(limits: configuration.limits)
         let (models, store) = (service.models, service.store)
         let body = RequestReader(use: use)
         let responder = AnswerResponder(service: service, heartbeat: configuration.heartbeat, silence: configuration.loadSilence)
@@ -143,25 +135,14 @@ package struct ShimmyServer: Service {
                 + PromptRoutes(service: service, body: body, reader: reader, contextLength: contextLength, tokenizer: tokenizer).routes)
     }
 
-    /// Returns the routes of a server that stores nothing, for tests.
-    package static func routeTable(
-        configuration: ServerConfiguration, models: ModelManager, hub: HubAccess, contextLength: @escaping @Sendable (ModelRecord) -> Int?,
-        tokenizer: @escaping @Sendable (ModelRecord) async throws -> TokenizerFacts, logger: Logger
-    ) -> RouteTable {
-        routeTable(
-            configuration: configuration, service: service(configuration, models, nil, logger), hub: hub,
-            use: ServerUse(limits: configuration.limits), contextLength: contextLength, tokenizer: tokenizer)
-    }
-
-    /// Returns the routes and middlewares of a server that stores nothing as an application, for tests in process.
+    /// Returns the routes and middlewares as an application, for tests in process.
     package static func application(
-        configuration: ServerConfiguration, models: ModelManager, hub: HubAccess, contextLength: @escaping @Sendable (ModelRecord) -> Int?,
+        configuration: ServerConfiguration, service: InferenceService, hub: HubAccess, contextLength: @escaping @Sendable (ModelRecord) -> Int?,
         tokenizer: @escaping @Sendable (ModelRecord) async throws -> TokenizerFacts, logger: Logger
     ) -> Application<Responder> {
         let use = ServerUse(limits: configuration.limits)
         let table = routeTable(
-            configuration: configuration, service: service(configuration, models, nil, logger), hub: hub, use: use,
-            contextLength: contextLength, tokenizer: tokenizer)
+            configuration: configuration, service: service, hub: hub, use: use, contextLength: contextLength, tokenizer: tokenizer)
         return Application(responder: router(table, configuration, use).buildResponder(), logger: logger)
     }
 

@@ -204,7 +204,7 @@ import Testing
 
     @Test(arguments: all) func aPresetsValuesAreReported(path: String, body: JSON) async throws {
         var server = ScriptedServer(ScriptedGenerator(says: ["x"]))
-        server.configuration.presets = { _ in RequestPreset(defaults: [:], forced: ["temperature": 0]) }
+        server.preset = RequestPreset(defaults: [:], forced: ["temperature": 0])
         for body in [body, Self.streamed(body)] {
             #expect(try await server.post(path, Self.with(body, "temperature", 1)).header("x-shimmy-forced-params") == "temperature")
         }

@@ -1,19 +1,12 @@
-import Logging
 import ShimmyAPI
-import ShimmyHub
-import ShimmyModels
 import ShimmyServer
 import Testing
 
 /// Comparison of the server's actual routes with the compatibility matrix.
 @Suite struct RouteTests {
     private static let table = ShimmyServer.routeTable(
-        configuration: ServerConfiguration(),
-        models: ModelManager(limits: .init(budget: 1), logger: Logger(label: "test"), scan: { ModelCatalog(records: []) }) { _, _, _ in
-            throw NoModel()
-        },
-        hub: HubAccess(endpoint: HubEndpoint(environment: [:], home: "/nowhere") { _ in nil }, directory: "/nowhere", memory: 0),
-        contextLength: { _ in nil }, tokenizer: { _ in throw NoModel() }, logger: Logger(label: "test"))
+        configuration: ServerConfiguration(), service: ScriptedServer.service([:]), hub: ScriptedServer.hub,
+        contextLength: { _ in nil }, tokenizer: { _ in throw NoModel() })
 
     private struct NoModel: Error {}
 

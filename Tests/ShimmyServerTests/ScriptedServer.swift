@@ -2,12 +2,14 @@ import HTTPTypes
 import Hummingbird
 import HummingbirdTesting
 import Logging
+import ShimmyAPI
 import ShimmyChat
-import ShimmyCore
+import ShimmyEngine
 import ShimmyHub
 import ShimmyJSON
 import ShimmyModels
 import ShimmyServer
+import ShimmyService
 import ShimmyTestSupport
 
 /// The server's routes and middlewares in this process, with scripted models and without connections.
@@ -15,6 +17,7 @@ struct ScriptedServer {
     /// The names of the models, and how they load.
     let models: [String: @Sendable () throws -> Backend]
     var configuration = ServerConfiguration()
+    var preset = RequestPreset.none
 
     init(_ generator: ScriptedGenerator) { models = ["talker": { generator.backend() }] }
 
@@ -60,11 +63,20 @@ struct ScriptedServer {
         }
     }
 
+    /// A hub that nothing reaches.
+    static let hub = HubAccess(endpoint: HubEndpoint(environment: [:], home: "/nowhere") { _ in nil }, directory: "/nowhere", memory: 0)
+
+    /// Returns a service that stores nothing.
+    static func service(_ models: [String: @Sendable () throws -> Backend], preset: RequestPreset = .none) -> InferenceService {
+        InferenceService(models: .scripted(models), presets: { _ in preset }, store: nil, observer: AnswerLog(), logger: logger) { Owner($0) }
+    }
+
+    private static let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+
     private func application() -> Application<ShimmyServer.Responder> {
-        return ShimmyServer.application(
-            configuration: configuration, models: .scripted(models),
-            hub: HubAccess(endpoint: HubEndpoint(environment: [:], home: "/nowhere") { _ in nil }, directory: "/nowhere", memory: 0),
-            contextLength: { _ in nil }, tokenizer: { _ in throw NoTokenizer() }, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        ShimmyServer.application(
+            configuration: configuration, service: Self.service(models, preset: preset), hub: Self.hub, contextLength: { _ in nil },
+            tokenizer: { _ in throw NoTokenizer() }, logger: Self.logger)
     }
 
     private struct NoTokenizer: Error {}

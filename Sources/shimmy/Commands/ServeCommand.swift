@@ -3,12 +3,14 @@ import Foundation
 import Logging
 import NIOCore
 import ServiceLifecycle
+import ShimmyAPI
 import ShimmyCore
 import ShimmyHub
 import ShimmyJSON
 import ShimmyLlama
 import ShimmyModels
 import ShimmyServer
+import ShimmyService
 import ShimmyStorage
 
 struct ServeCommand: AsyncParsableCommand {
@@ -121,8 +123,11 @@ struct ServeCommand: AsyncParsableCommand {
         let store = try storage.store(logger: logger)
         // A store that cannot be opened is logged; it is opened again on first use.
         try? await store?.ready()
+        let service = InferenceService(models: models, presets: presets, store: store, observer: AnswerLog(), logger: logger) {
+            [access = configuration.access] in access.owner(ofStorage: $0)
+        }
         let server = ShimmyServer(
-            configuration: configuration, models: models, hub: .standard(memory: try memory.budget), store: store,
+            configuration: configuration, service: service, hub: .standard(memory: try memory.budget),
             contextLength: { planner.plannedContextLength($0, settings(for: $0)) },
             tokenizer: { try await planner.tokenizer(of: $0) }, logger: logger
         ) { address in
@@ -138,6 +143,14 @@ struct ServeCommand: AsyncParsableCommand {
         await store?.close()
     }
 
+    /// Returns the preset for requests to a model; the configuration file may change while the server runs.
+    private var presets: @Sendable (ModelRecord) -> RequestPreset {
+        { [maxTokensOverContext] record in
+            let overContext = maxTokensOverContext?.rawValue ?? Environment.process.string("SHIMMY_MAX_TOKENS_OVER_CONTEXT")
+            return ModelBook.current.request(for: record, common: overContext.map { ["max_tokens_over_context": .string($0)] } ?? [:])
+        }
+    }
+
     private func serverConfiguration(_ environment: Environment, _ logger: Logger) throws -> ServerConfiguration {
         let bind = environment.string("SHIMMY_BIND_ADDRESS").flatMap(BindAddress.init)
         if bind == nil, let text = environment.string("SHIMMY_BIND_ADDRESS") {
@@ -149,10 +162,6 @@ struct ServeCommand: AsyncParsableCommand {
             host: host ?? shared?.host ?? bind?.host ?? "127.0.0.1", port: port.number, access: try accessRules())
         // Clients that resolve `localhost` to an IPv6 address must reach the server too.
         if host ?? shared?.host ?? bind?.host == nil { configuration.otherHosts = ["::1"] }
-        configuration.presets = { [maxTokensOverContext] record in
-            let overContext = maxTokensOverContext?.rawValue ?? Environment.process.string("SHIMMY_MAX_TOKENS_OVER_CONTEXT")
-            return ModelBook.current.request(for: record, common: overContext.map { ["max_tokens_over_context": .string($0)] } ?? [:])
-        }
         try limits.apply(to: &configuration.limits, environment, logger)
         configuration.limits.returnFreedMemory = LlamaBackend.returnFreedMemory
         if let seconds = requestSeconds ?? environment.integer("SHIMMY_REQUEST_SECONDS") { configuration.limits.requestTime = .seconds(seconds) }
