@@ -113,7 +113,8 @@ let package = Package(
             name: "shimmy",
             dependencies: [
                 "ShimmyCore", "ShimmyJSON", "ShimmyGrammar", "ShimmyEngine", "ShimmyChat", "ShimmyLlama", "ShimmyAPI", "ShimmyConversion",
-                "ShimmyModels", "ShimmyHub", "ShimmyConfiguration", "ShimmyStorage", "ShimmyService", "ShimmyServer", "ShimmyClient", "ShimmyTerminal",
+                "ShimmyModels", "ShimmyHub", "ShimmyConfiguration", "ShimmyStorage", "ShimmyService", "ShimmyServer", "ShimmyClient",
+                "ShimmyTerminal",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
