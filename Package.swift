@@ -63,13 +63,16 @@ let package = Package(
             "ShimmyLlama",
             ["ShimmyCore", "ShimmyJSON", "ShimmyEngine", "ShimmyChat", "CLlama", "CChat", .product(name: "Logging", package: "swift-log")]),
         target("ShimmyAPI", ["ShimmyCore", "ShimmyJSON", "ShimmyGrammar", "ShimmyChat"]),
-        target("ShimmyConversion", ["ShimmyCore", "ShimmyJSON"]),
+        target("ShimmyFormats", ["ShimmyCore", "ShimmyJSON"]),
+        target("ShimmyConversion", ["ShimmyCore", "ShimmyJSON", "ShimmyFormats"]),
         target("ShimmyConfiguration", ["ShimmyCore", "ShimmyJSON", .product(name: "TOMLKit", package: "TOMLKit")]),
-        target("ShimmyModels", ["ShimmyConversion", "ShimmyCore", "ShimmyJSON", "ShimmyChat", .product(name: "Logging", package: "swift-log")]),
+        target(
+            "ShimmyModels",
+            ["ShimmyFormats", "ShimmyConversion", "ShimmyCore", "ShimmyJSON", "ShimmyChat", .product(name: "Logging", package: "swift-log")]),
         target(
             "ShimmyHub",
             [
-                "ShimmyCore", "ShimmyJSON", "ShimmyModels",
+                "ShimmyCore", "ShimmyJSON", "ShimmyFormats", "ShimmyModels",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -112,7 +115,8 @@ let package = Package(
         .executableTarget(
             name: "shimmy",
             dependencies: [
-                "ShimmyCore", "ShimmyJSON", "ShimmyGrammar", "ShimmyEngine", "ShimmyChat", "ShimmyLlama", "ShimmyAPI", "ShimmyConversion",
+                "ShimmyCore", "ShimmyJSON", "ShimmyGrammar", "ShimmyEngine", "ShimmyChat", "ShimmyLlama", "ShimmyAPI", "ShimmyFormats",
+                "ShimmyConversion",
                 "ShimmyModels", "ShimmyHub", "ShimmyConfiguration", "ShimmyStorage", "ShimmyService", "ShimmyServer", "ShimmyClient",
                 "ShimmyTerminal",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -137,11 +141,13 @@ let package = Package(
         tests("ShimmyGrammar", ["ShimmyCore", "ShimmyJSON"]),
         tests("ShimmyEngine", ["CSampling", "ShimmyCore", .product(name: "Logging", package: "swift-log")]),
         tests("ShimmyChat", ["ShimmyCore", "ShimmyJSON", "ShimmyEngine", .product(name: "Logging", package: "swift-log")]),
-        tests("ShimmyLlama", ["ShimmyCore", "ShimmyJSON", "ShimmyGrammar", "ShimmyEngine", "ShimmyChat", "ShimmyModels", "CLlama"]),
+        tests("ShimmyLlama", ["ShimmyCore", "ShimmyJSON", "ShimmyGrammar", "ShimmyEngine", "ShimmyChat", "ShimmyFormats", "ShimmyModels", "CLlama"]),
         tests("ShimmyAPI", ["ShimmyCore", "ShimmyJSON", "ShimmyChat"]),
-        tests("ShimmyConversion", ["ShimmyJSON", "ShimmyModels"]),
+        tests("ShimmyConversion", ["ShimmyJSON", "ShimmyFormats", "ShimmyModels"]),
         tests("ShimmyConfiguration", ["ShimmyCore", "ShimmyJSON"]),
-        tests("ShimmyModels", ["ShimmyCore", "ShimmyJSON", "ShimmyChat", "ShimmyEngine", .product(name: "Logging", package: "swift-log")]),
+        tests(
+            "ShimmyModels",
+            ["ShimmyFormats", "ShimmyCore", "ShimmyJSON", "ShimmyChat", "ShimmyEngine", .product(name: "Logging", package: "swift-log")]),
         tests("ShimmyHub", ["ShimmyJSON"]),
         tests(
             "ShimmyStorage", ["ShimmyJSON", .product(name: "GRDB", package: "GRDB.swift"), .product(name: "Logging", package: "swift-log")]),

@@ -1,5 +1,6 @@
 import Foundation
 import ShimmyCore
+package import ShimmyFormats
 import ShimmyJSON
 
 /// A converter of a folder into a GGUF file.
@@ -38,7 +39,7 @@ package struct FolderConverter {
 
     /// Converts the folder into a GGUF file at `path`. Writes a temporary file and renames it when it is complete; blocks until then.
     /// - progress: receives the number of bytes written and the total; an error that it throws ends the conversion.
-    package func convert(to path: String, progress: (Int, Int) throws(ConversionError) -> Void = { _, _ in }) throws(ConversionError) {
+    package func convert(to path: String, progress: (Int, Int) throws(FormatError) -> Void = { _, _ in }) throws(FormatError) {
         let aside = UnfinishedFiles.path(for: path)
         let (metadata, tensors) = try plan()
         let total = tensors.reduce(0) { $0.saturated(adding: $1.entry.bytes) }
@@ -47,19 +48,19 @@ package struct FolderConverter {
             path: aside, metadata: metadata, tensors: tensors.map(\.entry), freeBytes: freeBytes((path as NSString).deletingLastPathComponent))
         var written = 0
         for tensor in tensors {
-            try write(tensor, writer) { bytes throws(ConversionError) in
+            try write(tensor, writer) { bytes throws(FormatError) in
                 written += bytes
                 try progress(written, total)
             }
         }
         try writer.close()
-        guard rename(aside, path) == 0 else { throw ConversionError("\(path) cannot be written") }
+        guard rename(aside, path) == 0 else { throw FormatError("\(path) cannot be written") }
     }
 
     // MARK: Planning
 
-    private func plan() throws(ConversionError) -> (metadata: [(String, MetadataValue)], tensors: [Planned]) {
-        guard let className = folder.className else { throw ConversionError("config.json does not name the model's class") }
+    private func plan() throws(FormatError) -> (metadata: [(String, GGUFWriter.Value)], tensors: [Planned]) {
+        guard let className = folder.className else { throw FormatError("config.json does not name the model's class") }
         let family = try ModelFamily.of(className: className)
         let tokenizer = try TokenizerConverter(
             folder, tokenCount: family.architecture.hasPrefix("gemma") ? nil : folder.config["vocab_size"]?.intValue)
@@ -75,21 +76,21 @@ package struct FolderConverter {
         return (metadata, tensors)
     }
 
-    private func tensors(of family: ModelFamily, _ config: FamilyConfig) throws(ConversionError) -> [Planned] {
+    private func tensors(of family: ModelFamily, _ config: FamilyConfig) throws(FormatError) -> [Planned] {
         var planned: [Planned] = []
         for path in folder.weights {
             let file = try SafeTensorsFile(path: path)
             for (name, tensor) in file.tensors.sorted(by: { $0.value.range.lowerBound < $1.value.range.lowerBound }) {
                 guard let (target, transform) = try family.tensor(name, config) else { continue }
                 guard let type = ValueType(rawValue: tensor.type) else {
-                    throw ConversionError("the tensor \(name) has values of the type \(tensor.type); F32, F16 and BF16 can be converted")
+                    throw FormatError("the tensor \(name) has values of the type \(tensor.type); F32, F16 and BF16 can be converted")
                 }
                 planned.append(try plan(target, tensor, type, transform, file.file))
             }
         }
-        guard !planned.isEmpty else { throw ConversionError("\(folder.path) contains no weights") }
+        guard !planned.isEmpty else { throw FormatError("\(folder.path) contains no weights") }
         guard Set(planned.map(\.entry.name)).count == planned.count else {
-            throw ConversionError("two tensors would have the same name after the conversion")
+            throw FormatError("two tensors would have the same name after the conversion")
         }
         for (name, values) in try family.extra(config) {
             planned.append(Planned(entry: .init(name: name, shape: [values.count], type: .f32), source: nil, values: values))
@@ -99,16 +100,16 @@ package struct FolderConverter {
 
     private func plan(
         _ name: String, _ tensor: SafeTensorsFile.Tensor, _ type: ValueType, _ transform: Transform, _ file: ByteFile
-    ) throws(ConversionError) -> Planned {
+    ) throws(FormatError) -> Planned {
         var shape = tensor.shape
-        guard !shape.isEmpty, !shape.contains(0) else { throw ConversionError("the tensor \(name) is empty") }
+        guard !shape.isEmpty, !shape.contains(0) else { throw FormatError("the tensor \(name) is empty") }
         if let rows = transform.rows {
-            guard rows <= shape[0] else { throw ConversionError("the tensor \(name) has \(shape[0]) rows, but the tokenizer has \(rows) tokens") }
+            guard rows <= shape[0] else { throw FormatError("the tensor \(name) has \(shape[0]) rows, but the tokenizer has \(rows) tokens") }
             shape[0] = rows
         }
-        guard tensor.range.count / tensor.shape[0] <= Self.longestRow else { throw ConversionError("the rows of the tensor \(name) are too long") }
+        guard tensor.range.count / tensor.shape[0] <= Self.longestRow else { throw FormatError("the rows of the tensor \(name) are too long") }
         if let heads = transform.rotaryHeads, heads > shape[0] || shape[0] % (2 * heads) != 0 {
-            throw ConversionError("the rows of the tensor \(name) cannot be divided into \(heads) heads")
+            throw FormatError("the rows of the tensor \(name) cannot be divided into \(heads) heads")
         }
         // Norms and biases are stored as F32, which is exact. Matrices keep their type, except that F32 becomes F16, which halves their size.
         let staysExact = shape.count == 1 || Self.addedTensors.contains(name)
@@ -120,8 +121,8 @@ package struct FolderConverter {
     // MARK: Writing
 
     private func write(
-        _ planned: Planned, _ writer: GGUFWriter, _ progress: (Int) throws(ConversionError) -> Void
-    ) throws(ConversionError) {
+        _ planned: Planned, _ writer: GGUFWriter, _ progress: (Int) throws(FormatError) -> Void
+    ) throws(FormatError) {
         guard let (file, tensor, type) = planned.source else {
             let bytes = planned.values.flatMap { value in withUnsafeBytes(of: value.bitPattern.littleEndian) { Array($0) } }
             try writer.write(bytes)

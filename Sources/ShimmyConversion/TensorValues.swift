@@ -1,3 +1,5 @@
+import ShimmyFormats
+
 /// The changes to a tensor's values during conversion.
 struct Transform: Equatable {
     /// The number added to every value. Gemma's files store norms without the 1 that the model adds to them.

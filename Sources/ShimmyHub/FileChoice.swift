@@ -1,4 +1,5 @@
 import ShimmyCore
+import ShimmyFormats
 import ShimmyModels
 
 /// The files that a pull downloads from a repository: one model in one quantization, with all its parts.

@@ -1,5 +1,6 @@
 import Foundation
 import ShimmyCore
+package import ShimmyFormats
 
 /// The adapters that are loaded with a model. llama.cpp checks only some of the conditions that an adapter must meet and aborts the process if
 /// others are violated, so this type checks all of them first, on the headers.

@@ -1,4 +1,5 @@
 import Foundation
+import ShimmyFormats
 
 /// A LoRA adapter that requests to a model can select.
 package struct LoRAAdapter: Sendable, Equatable {

@@ -1,5 +1,6 @@
 import Foundation
 import ShimmyConversion
+import ShimmyFormats
 
 /// The models that one disk scan found, and the rules that resolve names to them.
 package struct ModelCatalog: Sendable {

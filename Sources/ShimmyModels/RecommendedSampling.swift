@@ -1,4 +1,5 @@
 import ShimmyCore
+package import ShimmyFormats
 package import ShimmyJSON
 
 /// The sampling parameters that a model's makers recommend, as fields of a chat request. They apply where a person chats with the model; the API

@@ -1,5 +1,6 @@
 import Foundation
 import ShimmyConversion
+import ShimmyFormats
 import ShimmyJSON
 import ShimmyModels
 import ShimmyTestSupport
@@ -119,7 +120,7 @@ import Testing
         fixture.add("bert.embeddings.token_type_embeddings.weight", 2, 8)
         fixture.add("bert.pooler.dense.weight", 8, 8)
         fixture.add("classifier.weight", 1, 8)
-        #expect(throws: ConversionError.self) { try convert(fixture) }  // 0 is not a valid number of layers
+        #expect(throws: FormatError.self) { try convert(fixture) }  // 0 is not a valid number of layers
         try fixture.write(
             "config.json",
             [

@@ -1,5 +1,6 @@
 import Foundation
 import ShimmyConversion
+import ShimmyFormats
 import ShimmyJSON
 import ShimmyTestSupport
 import Testing
@@ -19,7 +20,7 @@ import Testing
     /// The RoPE scaling type with the most parameters.
     private static let stretched: JSON = ["rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32.0]
 
-    /// Returns whether the folder can be converted. Throws errors other than `ConversionError`.
+    /// Returns whether the folder can be converted. Throws errors other than `FormatError`.
     private func converts(_ folder: FolderFixture) throws -> Bool {
         do {
             let hub = try HubFolder(path: folder.path)
@@ -94,7 +95,7 @@ import Testing
         let folder = try FolderFixture()
         try folder.makeLlama(["rope_scaling": ["rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": .double(count)]])
         try folder.writeWeights()
-        let error = #expect(throws: ConversionError.self) {
+        let error = #expect(throws: FormatError.self) {
             try FolderConverter(folder: HubFolder(path: folder.path), name: "test").convert(to: folder.path + "/out.gguf")
         }
         #expect(error?.description == "config.json has no usable rope_scaling.original_max_position_embeddings")
@@ -120,7 +121,7 @@ import Testing
 
     /// Returns why the folder is refused, or nil if it is accepted.
     private func refusal(of folder: FolderFixture) -> String? {
-        do throws(ConversionError) { _ = try HubFolder(path: folder.path).describe() } catch { return error.description }
+        do throws(FormatError) { _ = try HubFolder(path: folder.path).describe() } catch { return error.description }
         return nil
     }
 

@@ -1,5 +1,6 @@
 import Foundation
 import ShimmyConversion
+import ShimmyFormats
 import ShimmyTestSupport
 import Testing
 
@@ -27,7 +28,7 @@ import Testing
         try converter().convert(to: target)
         let size = try bytes().count
         try FileManager.default.removeItem(atPath: target)
-        let error = #expect(throws: ConversionError.self) { try converter(room: size - 1).convert(to: target) }
+        let error = #expect(throws: FormatError.self) { try converter(room: size - 1).convert(to: target) }
         #expect(error?.description == "\(fixture.path)/made has \(size - 1) bytes free, but \(size) are needed")
         #expect(try made == ["other.gguf"], "nothing was begun")
         try converter(room: size).convert(to: target)
@@ -36,9 +37,9 @@ import Testing
 
     @Test func whoeverEndsItLeavesNothing() throws {
         let converter = try converter()
-        #expect(throws: ConversionError("enough")) {
-            try converter.convert(to: target) { done, _ throws(ConversionError) in
-                if done > 1000 { throw ConversionError("enough") }
+        #expect(throws: FormatError("enough")) {
+            try converter.convert(to: target) { done, _ throws(FormatError) in
+                if done > 1000 { throw FormatError("enough") }
             }
         }
         #expect(try made == ["other.gguf"])
@@ -50,7 +51,7 @@ import Testing
         try converter.convert(to: target)
         let whole = try bytes()
         var others = 0
-        try converter.convert(to: target) { _, _ throws(ConversionError) in
+        try converter.convert(to: target) { _, _ throws(FormatError) in
             others += 1
             if others <= 3 { try converter.convert(to: target) }
         }

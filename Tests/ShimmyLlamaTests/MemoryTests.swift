@@ -1,5 +1,6 @@
 import ShimmyCore
 import ShimmyEngine
+import ShimmyFormats
 import ShimmyLlama
 import ShimmyModels
 import Testing

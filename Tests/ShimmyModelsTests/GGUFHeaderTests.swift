@@ -1,3 +1,4 @@
+import ShimmyFormats
 import ShimmyModels
 import Testing
 
@@ -11,7 +12,7 @@ import Testing
 
     private func failure(_ file: GGUFFile) throws -> String {
         let path = try folder.write(file.bytes, to: "file.gguf")
-        return try #require(#expect(throws: GGUFError.self) { try GGUFHeader.read(path: path) }).description
+        return try #require(#expect(throws: FormatError.self) { try GGUFHeader.read(path: path) }).description
     }
 
     @Test func aSoundFileIsReadWhole() throws {
@@ -55,7 +56,7 @@ import Testing
         let bytes = GGUFFile.model().bytes
         for length in 0..<bytes.count {
             let path = try folder.write(Array(bytes.prefix(length)), to: "cut.gguf")
-            #expect(throws: GGUFError.self, "cut at \(length)") { try GGUFHeader.read(path: path) }
+            #expect(throws: FormatError.self, "cut at \(length)") { try GGUFHeader.read(path: path) }
         }
     }
 
@@ -67,9 +68,9 @@ import Testing
 
     @Test func whatIsNoGGUFIsSaidPlainly() throws {
         let path = try folder.write("this is a text file, not a model", to: "text.gguf")
-        #expect(throws: GGUFError("it is not a GGUF file")) { try GGUFHeader.read(path: path) }
-        #expect(throws: GGUFError.self) { try GGUFHeader.read(path: folder.path) }
-        #expect(throws: GGUFError.self) { try GGUFHeader.read(path: folder.path + "/absent.gguf") }
+        #expect(throws: FormatError("it is not a GGUF file")) { try GGUFHeader.read(path: path) }
+        #expect(throws: FormatError.self) { try GGUFHeader.read(path: folder.path) }
+        #expect(throws: FormatError.self) { try GGUFHeader.read(path: folder.path + "/absent.gguf") }
     }
 
     @Test(arguments: [(1, "version is 1"), (4, "version is 4"), (UInt32(3).byteSwapped, "big-endian")])

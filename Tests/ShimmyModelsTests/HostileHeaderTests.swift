@@ -1,4 +1,5 @@
 import Foundation
+import ShimmyFormats
 import ShimmyModels
 import ShimmyTestSupport
 import Testing
@@ -91,7 +92,7 @@ import Testing
         func failure(_ file: GGUFFile) throws -> String {
             let path = try folder.write(file.bytes, to: "sparse.gguf")
             #expect(truncate(path, 1 << 30) == 0)
-            return try #require(#expect(throws: GGUFError.self) { try GGUFHeader.read(path: path) }).description
+            return try #require(#expect(throws: FormatError.self) { try GGUFHeader.read(path: path) }).description
         }
         var tensors = GGUFFile.model()
         tensors.claimedTensors = 1 << 24
@@ -108,7 +109,7 @@ import Testing
         #expect(try failure(texts).contains("too long"))
         var array = GGUFFile()
         array.metadata = [("list", 9, GGUFFile.little(UInt32(8)) + GGUFFile.little(UInt64(1 << 26)))]
-        #expect(throws: GGUFError.self) { try GGUFHeader.read(path: folder.path + "/sparse.gguf") }
+        #expect(throws: FormatError.self) { try GGUFHeader.read(path: folder.path + "/sparse.gguf") }
         #expect(try failure(array).contains("too long") || failure(array).contains("longer than"))
     }
 
@@ -117,7 +118,7 @@ import Testing
             var file = GGUFFile.model()
             change(&file)
             let path = try folder.write(file.bytes, to: "file.gguf")
-            return try #require(#expect(throws: GGUFError.self) { try GGUFHeader.read(path: path) }).description
+            return try #require(#expect(throws: FormatError.self) { try GGUFHeader.read(path: path) }).description
         }
         #expect(try failure { $0.add("general.file_type", UInt32(1)) }.contains("general.file_type twice"))
         #expect(try failure { $0.add("", UInt32(1)) }.contains("without a name"))
@@ -132,7 +133,7 @@ import Testing
             file.add("tokenizer.ggml.model", kind)
             file.add("tokenizer.ggml.tokens", strings: tokens)
             let path = try folder.write(file.bytes, to: "file.gguf")
-            do throws(GGUFError) { _ = try LoadCheck.headers(of: [path]) } catch { return error.description }
+            do throws(FormatError) { _ = try LoadCheck.headers(of: [path]) } catch { return error.description }
             return nil
         }
         #expect(try failure("gpt2", ["a", "b", ""]) == nil)
@@ -149,7 +150,7 @@ import Testing
         let list = GGUFFile.little(UInt32(8)) + GGUFFile.little(UInt64(count)) + [UInt8](repeating: 0, count: 8 * count)
         empty.metadata = [("tokenizer.ggml.tokens", 9, list)]
         let path = try folder.write(empty.bytes, to: "empty.gguf")
-        #expect(throws: GGUFError("its vocabulary is too large: \(count) tokens")) { try LoadCheck.headers(of: [path]) }
+        #expect(throws: FormatError("its vocabulary is too large: \(count) tokens")) { try LoadCheck.headers(of: [path]) }
     }
 
     /// Metadata types that llama.cpp's tools write are accepted.
@@ -225,7 +226,7 @@ import Testing
         Self.obstacles[index].1(&file)
         let record = try #require(ModelCatalog.record(forFile: try folder.write(file.bytes, to: "file.gguf")))
         #expect(record.problem?.contains(Self.obstacles[index].0) == true, "\(record.problem ?? "none")")
-        #expect(throws: GGUFError.self) { try LoadCheck.headers(of: [record.path]) }
+        #expect(throws: FormatError.self) { try LoadCheck.headers(of: [record.path]) }
     }
 }
 

@@ -1,3 +1,4 @@
+import ShimmyFormats
 import ShimmyModels
 import Testing
 

@@ -1,3 +1,4 @@
+import ShimmyFormats
 import ShimmyJSON
 import ShimmyModels
 import Testing

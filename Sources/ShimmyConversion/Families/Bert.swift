@@ -1,10 +1,11 @@
+import ShimmyFormats
 import ShimmyJSON
 
 extension ModelFamily {
     /// BERT encoders: embedding models, and rerankers, which have a classification head with one class.
     static let bert = ModelFamily(
         architecture: "bert",
-        metadata: { config throws(ConversionError) in
+        metadata: { config throws(FormatError) in
             [
                 ("bert.block_count", .unsigned(try config.integer("num_hidden_layers"))),
                 ("bert.context_length", .unsigned(try config.integer("max_position_embeddings"))),
@@ -15,7 +16,7 @@ extension ModelFamily {
                 ("bert.attention.causal", .bool(false)),
                 ("tokenizer.ggml.token_type_count", .unsigned(try config.optionalInteger("type_vocab_size") ?? 1)),
             ] + (try config.isClassifier ? [("bert.pooling_type", .unsigned(4))] : config.poolingMetadata("bert", default: 1))
-        }, tensor: { name, config throws(ConversionError) in try BertNames.tensor(name, config) })
+        }, tensor: { name, config throws(FormatError) in try BertNames.tensor(name, config) })
 }
 
 extension FamilyConfig {
@@ -24,11 +25,11 @@ extension FamilyConfig {
     /// Returns the metadata for the pooling type, which turns the vectors of a text's tokens into one vector. The numbers are llama.cpp's: 1 is the
     /// mean, 2 the first token, 3 the last token. Throws if the folder specifies another type.
     /// - other: the pooling type if the folder does not specify one; nil for none.
-    func poolingMetadata(_ name: String, default other: Int? = nil) throws(ConversionError) -> [(String, MetadataValue)] {
+    func poolingMetadata(_ name: String, default other: Int? = nil) throws(FormatError) -> [(String, GGUFWriter.Value)] {
         guard let pooling else { return other.map { [("\(name).pooling_type", .unsigned($0))] } ?? [] }
         let modes = [("pooling_mode_mean_tokens", 1), ("pooling_mode_cls_token", 2), ("pooling_mode_lasttoken", 3)]
         guard let mode = modes.first(where: { pooling[$0.0]?.boolValue == true })?.1 else {
-            throw ConversionError("the folder's pooling method is not supported; mean, first-token and last-token pooling are")
+            throw FormatError("the folder's pooling method is not supported; mean, first-token and last-token pooling are")
         }
         return [("\(name).pooling_type", .unsigned(mode))]
     }
@@ -45,7 +46,7 @@ private enum BertNames {
         "output.LayerNorm": "layer_output_norm",
     ]
 
-    static func tensor(_ name: String, _ config: FamilyConfig) throws(ConversionError) -> (name: String, transform: Transform)? {
+    static func tensor(_ name: String, _ config: FamilyConfig) throws(FormatError) -> (name: String, transform: Transform)? {
         let stem = name.hasPrefix("bert.") ? name.dropFirst(5) : name[...]
         if stem == "embeddings.position_ids" || stem.hasPrefix("cls.") { return nil }
         guard let dot = stem.lastIndex(of: ".") else { throw DecoderNames.unknown(name) }

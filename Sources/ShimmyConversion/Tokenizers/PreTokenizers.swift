@@ -1,3 +1,4 @@
+import ShimmyFormats
 import ShimmyJSON
 
 /// The names of llama.cpp's pre-tokenizers. llama.cpp identifies by name how a byte-pair tokenizer splits a text into words; Hugging Face's files
@@ -10,13 +11,13 @@ enum PreTokenizers {
             "tekken",
     ]
 
-    static func name(_ preTokenizer: JSON?) throws(ConversionError) -> String {
+    static func name(_ preTokenizer: JSON?) throws(FormatError) -> String {
         let steps = preTokenizer?["pretokenizers"]?.arrayValue ?? preTokenizer.map { [$0] } ?? []
         let kinds = steps.compactMap { $0["type"]?.stringValue }
         if kinds == ["ByteLevel"] { return "gpt-2" }
         if kinds == ["Digits", "ByteLevel"], steps[0]["individual_digits"]?.boolValue == true { return "smollm" }
         let expressions = steps.compactMap { $0["pattern"]?["Regex"]?.stringValue }
         if kinds == ["Split", "ByteLevel"], expressions.count == 1, let name = byRegex[expressions[0]] { return name }
-        throw ConversionError("the pre-tokenizer in tokenizer.json is not supported: \((preTokenizer ?? .null).text)")
+        throw FormatError("the pre-tokenizer in tokenizer.json is not supported: \((preTokenizer ?? .null).text)")
     }
 }

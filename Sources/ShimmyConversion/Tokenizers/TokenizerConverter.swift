@@ -1,3 +1,4 @@
+import ShimmyFormats
 import ShimmyJSON
 
 /// A converter of tokenizer.json and tokenizer_config.json into llama.cpp's metadata.
@@ -16,7 +17,7 @@ struct TokenizerConverter {
 
     /// The tokens by id, without gaps.
     private(set) var entries: [Entry] = []
-    private(set) var metadata: [(String, MetadataValue)] = []
+    private(set) var metadata: [(String, GGUFWriter.Value)] = []
     private let tokenizer: JSON
     private let config: JSON
     /// The token ids by the tokens' bytes. Strings cannot be the keys, because texts that Unicode considers equivalent are different tokens.
@@ -24,8 +25,8 @@ struct TokenizerConverter {
 
     /// Reads and converts the tokenizer of a folder.
     /// - tokenCount: the number of rows of the model's embedding table, which may exceed the number of tokens; nil for one row per token.
-    init(_ folder: HubFolder, tokenCount: Int?) throws(ConversionError) {
-        guard let tokenizer = try folder.file("tokenizer.json") else { throw ConversionError("\(folder.path) has no tokenizer.json") }
+    init(_ folder: HubFolder, tokenCount: Int?) throws(FormatError) {
+        guard let tokenizer = try folder.file("tokenizer.json") else { throw FormatError("\(folder.path) has no tokenizer.json") }
         self.tokenizer = tokenizer
         config = try folder.file("tokenizer_config.json") ?? [:]
         ids = try Self.ids(tokenizer)
@@ -34,7 +35,7 @@ struct TokenizerConverter {
         case "WordPiece": convertWordPiece()
         case "BPE" where tokenizer["model"]?["byte_fallback"]?.boolValue == true: try convertSentencePieces()
         case "BPE": try convertBytePairs()
-        case let type: throw ConversionError("tokenizers of the type \(type) cannot be converted; BPE and WordPiece can")
+        case let type: throw FormatError("tokenizers of the type \(type) cannot be converted; BPE and WordPiece can")
         }
         addTokens()
         addSpecialTokens()
@@ -43,16 +44,16 @@ struct TokenizerConverter {
 
     // MARK: The vocabulary
 
-    private static func ids(_ tokenizer: JSON) throws(ConversionError) -> [[UInt8]: Int] {
-        guard let vocabulary = tokenizer["model"]?["vocab"]?.objectValue else { throw ConversionError("tokenizer.json has no vocabulary") }
+    private static func ids(_ tokenizer: JSON) throws(FormatError) -> [[UInt8]: Int] {
+        guard let vocabulary = tokenizer["model"]?["vocab"]?.objectValue else { throw FormatError("tokenizer.json has no vocabulary") }
         var ids: [[UInt8]: Int] = [:]
         for (token, id) in vocabulary {
-            guard let id = id.intValue, id >= 0, id < 1 << 24 else { throw ConversionError("tokenizer.json has a token without a usable id") }
+            guard let id = id.intValue, id >= 0, id < 1 << 24 else { throw FormatError("tokenizer.json has a token without a usable id") }
             ids[Array(token.utf8)] = id
         }
         for token in tokenizer["added_tokens"]?.arrayValue ?? [] {
             guard let text = token["content"]?.stringValue, let id = token["id"]?.intValue, id >= 0, id < 1 << 24 else {
-                throw ConversionError("tokenizer.json has an added token without a usable id")
+                throw FormatError("tokenizer.json has an added token without a usable id")
             }
             ids[Array(text.utf8)] = id
         }
@@ -61,14 +62,14 @@ struct TokenizerConverter {
 
     private func id(of text: String) -> Int? { ids[Array(text.utf8)] }
 
-    private mutating func fillEntries(_ tokenCount: Int?) throws(ConversionError) {
+    private mutating func fillEntries(_ tokenCount: Int?) throws(FormatError) {
         let known = (ids.values.max() ?? -1) + 1
         // Gaps between ids are filled with unused tokens. Far more gaps than tokens mean that the file is damaged.
         guard known <= 4 * ids.count + (1 << 16) else {
-            throw ConversionError("tokenizer.json has only \(ids.count) tokens, but ids up to \(known - 1)")
+            throw FormatError("tokenizer.json has only \(ids.count) tokens, but ids up to \(known - 1)")
         }
         let count = max(known, tokenCount ?? 0)
-        guard count <= known + (1 << 20) else { throw ConversionError("the model has \(count) tokens, but its tokenizer has \(known)") }
+        guard count <= known + (1 << 20) else { throw FormatError("the model has \(count) tokens, but its tokenizer has \(known)") }
         entries = (0..<count).map { Entry(text: "[PAD\($0)]", type: .unused) }
         for (text, id) in ids { entries[id] = Entry(text: String(decoding: text, as: UTF8.self), type: .normal) }
         for token in tokenizer["added_tokens"]?.arrayValue ?? [] {
@@ -98,7 +99,7 @@ struct TokenizerConverter {
         }
     }
 
-    private mutating func convertBytePairs() throws(ConversionError) {
+    private mutating func convertBytePairs() throws(FormatError) {
         metadata += [
             ("tokenizer.ggml.model", .string("gpt2")), ("tokenizer.ggml.pre", .string(try PreTokenizers.name(tokenizer["pre_tokenizer"]))),
             ("tokenizer.ggml.merges", .strings(try merges().map { "\($0) \($1)" })),
@@ -106,7 +107,7 @@ struct TokenizerConverter {
     }
 
     /// Converts byte pairs into SentencePiece's form: the earlier a merge, the higher the score of its result.
-    private mutating func convertSentencePieces() throws(ConversionError) {
+    private mutating func convertSentencePieces() throws(FormatError) {
         for (rank, merge) in try merges().enumerated() {
             guard let id = id(of: merge.0 + merge.1), entries[id].score == 0 else { continue }
             entries[id].score = -Float(rank + 1)
@@ -133,7 +134,7 @@ struct TokenizerConverter {
     }
 
     /// Returns the merges. The file has each as an array of two texts, or as one text with a space between them.
-    private func merges() throws(ConversionError) -> [(String, String)] {
+    private func merges() throws(FormatError) -> [(String, String)] {
         var merges: [(String, String)] = []
         for merge in tokenizer["model"]?["merges"]?.arrayValue ?? [] {
             if let pair = merge.arrayValue, pair.count == 2, let first = pair[0].stringValue, let second = pair[1].stringValue {
@@ -141,7 +142,7 @@ struct TokenizerConverter {
             } else if let text = merge.stringValue, let space = text.dropFirst().firstIndex(of: " ") {
                 merges.append((String(text[..<space]), String(text[text.index(after: space)...])))
             } else {
-                throw ConversionError("tokenizer.json has a damaged merge")
+                throw FormatError("tokenizer.json has a damaged merge")
             }
         }
         return merges

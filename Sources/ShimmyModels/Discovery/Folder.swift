@@ -1,5 +1,6 @@
 import Foundation
 import ShimmyConversion
+import ShimmyFormats
 
 /// A folder that is searched for GGUF files. The search groups the parts of split models, and also finds importance matrices in llama.cpp's older
 /// format.

@@ -1,4 +1,5 @@
 import ShimmyConversion
+import ShimmyFormats
 
 /// Importance matrices in the format that llama.cpp used before GGUF: the number of entries, then for each entry the length of a tensor's name,
 /// the name, the number of calls, the number of values, and the values. All numbers have 32 bits and are little-endian.

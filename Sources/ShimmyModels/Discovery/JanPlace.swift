@@ -1,5 +1,6 @@
 import Foundation
 import ShimmyCore
+import ShimmyFormats
 import ShimmyJSON
 
 /// Jan's models: a folder for each model, whose file is usually named `model.gguf`. A file beside it, or instead of it, states the name of the

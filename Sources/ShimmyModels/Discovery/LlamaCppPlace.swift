@@ -1,4 +1,5 @@
 import Foundation
+import ShimmyFormats
 
 /// llama.cpp's own cache: `USER_REPO_FILE.gguf`, with a manifest for each repository that shows which underscores are separators. Newer versions
 /// use the layout of Hugging Face's cache.

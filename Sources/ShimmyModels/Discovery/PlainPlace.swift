@@ -1,4 +1,5 @@
 import Foundation
+import ShimmyFormats
 
 /// A folder whose models are named after their files.
 struct PlainPlace: ModelPlace {

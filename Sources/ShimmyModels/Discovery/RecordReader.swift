@@ -1,6 +1,7 @@
 import Foundation
 import ShimmyConversion
 import ShimmyCore
+import ShimmyFormats
 import ShimmyJSON
 
 /// A reader that creates the records of files from the header and, for split models, from the headers of all parts. Headers of unchanged files
@@ -24,11 +25,11 @@ enum RecordReader {
         do {
             let header = try GGUFHeader.read(path: path)
             describe(&record, header)
-            if record.isLoadable, let obstacle = header.loadObstacle { throw GGUFError(obstacle) }
+            if record.isLoadable, let obstacle = header.loadObstacle { throw FormatError(obstacle) }
             var parts: [GGUFHeader] = []
             for shard in shards.dropFirst() {
                 guard FileManager.default.fileExists(atPath: shard) else {
-                    throw GGUFError("its part \((shard as NSString).lastPathComponent) is missing")
+                    throw FormatError("its part \((shard as NSString).lastPathComponent) is missing")
                 }
                 let part = try GGUFHeader.read(path: shard)
                 record.parameterCount = (record.parameterCount ?? 0).saturated(adding: part.parameterCount)

@@ -1,3 +1,5 @@
+import ShimmyFormats
+
 /// The names of models that belong to a repository: `user/repo:Q4_K_M`, or with the file's name if that does not state a quantization.
 enum RepositoryName {
     /// - file: nil for the repository's own weights (SafeTensors).

@@ -1,13 +1,15 @@
+package import ShimmyFormats
+
 /// The final check of a model's files before llama.cpp loads them. The files may have changed since they were found.
 package enum LoadCheck {
-    /// Returns the headers of all of a model's files. Throws `GGUFError` for a file that is invalid or would make llama.cpp abort the process.
-    package static func headers(of files: [String]) throws(GGUFError) -> [GGUFHeader] {
+    /// Returns the headers of all of a model's files. Throws `FormatError` for a file that is invalid or would make llama.cpp abort the process.
+    package static func headers(of files: [String]) throws(FormatError) -> [GGUFHeader] {
         var headers: [GGUFHeader] = []
         var vocabulary = TokenTexts()
         for file in files { headers.append(try GGUFHeader.read(path: file) { vocabulary.insert($0) }) }
         guard let first = headers.first else { return [] }
-        if let obstacle = first.loadObstacle ?? headers.lazy.compactMap(\.tensorObstacle).first { throw GGUFError(obstacle) }
-        if let obstacle = vocabulary.obstacle(kind: first.metadata["tokenizer.ggml.model"]?.stringValue) { throw GGUFError(obstacle) }
+        if let obstacle = first.loadObstacle ?? headers.lazy.compactMap(\.tensorObstacle).first { throw FormatError(obstacle) }
+        if let obstacle = vocabulary.obstacle(kind: first.metadata["tokenizer.ggml.model"]?.stringValue) { throw FormatError(obstacle) }
         return headers
     }
 }

@@ -1,3 +1,5 @@
+import ShimmyFormats
+
 extension GGUFHeader {
     /// The reason why llama.cpp would abort the process during the load; nil if there is none. llama.cpp rejects most invalid headers without
     /// aborting; this property checks the rest, which are assertions in `load_hparams` of llama-model.cpp and in ggml.

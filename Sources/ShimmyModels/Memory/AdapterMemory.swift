@@ -1,3 +1,4 @@
+import ShimmyFormats
 import Synchronization
 
 /// The adapters that would be loaded with models, and their memory, read from headers before a load. Results are cached while the files do not

@@ -1,3 +1,5 @@
+import ShimmyFormats
+
 /// The properties of layers that a model's tensors reveal: their widths, and the values that each layer caches for a token.
 struct LayerTensors {
     private struct Layer {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import ShimmyConversion
 import ShimmyEngine
+import ShimmyFormats
 import ShimmyLlama
 import ShimmyModels
 

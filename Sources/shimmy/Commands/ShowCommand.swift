@@ -3,6 +3,7 @@ import ShimmyChat
 import ShimmyClient
 import ShimmyConfiguration
 import ShimmyCore
+import ShimmyFormats
 import ShimmyJSON
 import ShimmyLlama
 import ShimmyModels

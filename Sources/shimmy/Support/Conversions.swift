@@ -3,6 +3,7 @@ import Logging
 import ShimmyConversion
 import ShimmyCore
 import ShimmyEngine
+import ShimmyFormats
 import ShimmyModels
 import Synchronization
 
@@ -43,10 +44,10 @@ struct Conversions: Sendable {
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         UnfinishedFiles.removeAbandoned(in: directory)
         let converter = FolderConverter(folder: try HubFolder(path: record.path), name: record.base ?? record.id)
-        try converter.convert(to: path) { done, total throws(ConversionError) in
+        try converter.convert(to: path) { done, total throws(FormatError) in
             // The conversion counts as 90 % of the load's progress.
             let isWanted = audience.tell(0.9 * Double(done) / Double(max(1, total)))
-            if !isWanted { throw ConversionError("no request waits for it any more") }
+            if !isWanted { throw FormatError("no request waits for it any more") }
         }
         // Read the header back now, so that a file that cannot be read fails here and not in the load.
         _ = try GGUFHeader.read(path: path)

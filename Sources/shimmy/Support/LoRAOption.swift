@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import ShimmyFormats
 import ShimmyModels
 
 /// The value of `--lora`: `NAME=PATH[:SCALE]`, or `PATH[:SCALE]`, which uses the file's name.

@@ -3,6 +3,7 @@ import Logging
 import ShimmyChat
 import ShimmyCore
 import ShimmyEngine
+import ShimmyFormats
 import ShimmyLlama
 import ShimmyModels
 import Synchronization

@@ -1,27 +1,33 @@
 import Foundation
 import ShimmyCore
 
-/// A value of GGUF's metadata.
-enum MetadataValue {
-    case unsigned(Int)
-    case float(Double)
-    case bool(Bool)
-    case string(String)
-    case strings([String])
-    case integers([Int])
-    case floats([Float])
-}
-
 /// A writer of a GGUF file of version 3 (ggml's docs/gguf.md describes the format): the complete header first, then one tensor after the other.
-struct GGUFWriter {
-    struct Entry {
-        let name: String
+package struct GGUFWriter {
+    /// A value of GGUF's metadata.
+    package enum Value {
+        case unsigned(Int)
+        case float(Double)
+        case bool(Bool)
+        case string(String)
+        case strings([String])
+        case integers([Int])
+        case floats([Float])
+    }
+
+    package struct Entry {
+        package let name: String
         /// The dimensions in ggml's order: the length of a row first.
-        let shape: [Int]
-        let type: ValueType
+        package let shape: [Int]
+        package let type: ValueType
 
         /// The number of bytes of the tensor; saturates, because a sparse file can claim any size.
-        var bytes: Int { shape.reduce(type.bytes) { $0.saturated(multipliedBy: $1) } }
+        package var bytes: Int { shape.reduce(type.bytes) { $0.saturated(multipliedBy: $1) } }
+
+        package init(name: String, shape: [Int], type: ValueType) {
+            self.name = name
+            self.shape = shape
+            self.type = type
+        }
     }
 
     private static let alignment = 32
@@ -31,19 +37,19 @@ struct GGUFWriter {
 
     /// Creates the file and writes its header. Throws if there is not enough space.
     /// - freeBytes: the number of bytes that can be written; nil if unknown.
-    init(path: String, metadata: [(String, MetadataValue)], tensors: [Entry], freeBytes: Int?) throws(ConversionError) {
+    package init(path: String, metadata: [(String, Value)], tensors: [Entry], freeBytes: Int?) throws(FormatError) {
         let (header, size) = Self.header(metadata, tensors)
-        guard size <= Self.largestFile else { throw ConversionError("the converted file would have \(size) bytes") }
+        guard size <= Self.largestFile else { throw FormatError("the converted file would have \(size) bytes") }
         if let freeBytes, size > freeBytes {
-            throw ConversionError("\((path as NSString).deletingLastPathComponent) has \(freeBytes) bytes free, but \(size) are needed")
+            throw FormatError("\((path as NSString).deletingLastPathComponent) has \(freeBytes) bytes free, but \(size) are needed")
         }
-        guard let handle = UnfinishedFiles.create(path) else { throw ConversionError("\(path) cannot be written") }
+        guard let handle = UnfinishedFiles.create(path) else { throw FormatError("\(path) cannot be written") }
         self.handle = handle
         try write(header)
     }
 
     /// Returns the header, and the size of the whole file in bytes.
-    private static func header(_ metadata: [(String, MetadataValue)], _ tensors: [Entry]) -> (bytes: [UInt8], size: Int) {
+    private static func header(_ metadata: [(String, Value)], _ tensors: [Entry]) -> (bytes: [UInt8], size: Int) {
         var header = Bytes()
         header.append("GGUF".utf8)
         header.append(UInt32(3))
@@ -67,26 +73,26 @@ struct GGUFWriter {
     }
 
     /// Writes values. Tensors must be written in the order of the entries.
-    func write(_ bytes: [UInt8]) throws(ConversionError) {
+    package func write(_ bytes: [UInt8]) throws(FormatError) {
         do {
             try handle.write(contentsOf: bytes)
         } catch {
-            throw ConversionError("the converted file cannot be written: \(error)")
+            throw FormatError("the converted file cannot be written: \(error)")
         }
     }
 
     /// Pads the file to the alignment. Must be called after each tensor's values.
-    func align(after entry: Entry) throws(ConversionError) {
+    package func align(after entry: Entry) throws(FormatError) {
         try write([UInt8](repeating: 0, count: Self.aligned(entry.bytes) - entry.bytes))
     }
 
     /// Closes the file. All data is on the disk when it returns.
-    func close() throws(ConversionError) {
+    package func close() throws(FormatError) {
         do {
             try handle.synchronize()
             try handle.close()
         } catch {
-            throw ConversionError("the converted file cannot be written: \(error)")
+            throw FormatError("the converted file cannot be written: \(error)")
         }
     }
 
@@ -108,7 +114,7 @@ private struct Bytes {
     }
 
     /// Appends a metadata value. The numbers of the types are those of `GGUFValueType`.
-    mutating func append(_ value: MetadataValue) {
+    mutating func append(_ value: GGUFWriter.Value) {
         switch value {
         case .unsigned(let number):
             append(UInt32(4))

@@ -1,58 +1,58 @@
 import ShimmyJSON
 
 /// The value types that can be converted.
-enum ValueType: String {
+package enum ValueType: String {
     case f32 = "F32"
     case f16 = "F16"
     case bf16 = "BF16"
 
-    var bytes: Int { self == .f32 ? 4 : 2 }
+    package var bytes: Int { self == .f32 ? 4 : 2 }
 }
 
 /// A SafeTensors file: the length of the header in eight bytes, the header in JSON, then the values (github.com/huggingface/safetensors, "Format").
-struct SafeTensorsFile {
-    struct Tensor {
-        let type: String
+package struct SafeTensorsFile {
+    package struct Tensor {
+        package let type: String
         /// The dimensions, the number of rows first.
-        let shape: [Int]
+        package let shape: [Int]
         /// The range of the tensor's bytes in the file.
-        let range: Range<Int>
+        package let range: Range<Int>
     }
 
-    let file: ByteFile
-    let tensors: [String: Tensor]
+    package let file: ByteFile
+    package let tensors: [String: Tensor]
     /// The maximum number of bytes of the header. The format's own implementation allows more; headers of real files have a hundred bytes for each of
     /// some thousand tensors.
     private static let longestHeader = 16 << 20
     private static let mostValues = 1 << 20
 
-    /// Reads the header. Throws `ConversionError` if the file is truncated or damaged.
-    init(path: String) throws(ConversionError) {
+    /// Reads the header. Throws `FormatError` if the file is truncated or damaged.
+    package init(path: String) throws(FormatError) {
         file = try ByteFile(path: path)
-        guard file.size >= 8 else { throw ConversionError("\(path) is too short for a SafeTensors file") }
+        guard file.size >= 8 else { throw FormatError("\(path) is too short for a SafeTensors file") }
         let length = try file.read(0..<8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
         guard length >= 2, length <= UInt64(min(Self.longestHeader, file.size - 8)) else {
-            throw ConversionError("the header of \(path) is truncated or damaged")
+            throw FormatError("the header of \(path) is truncated or damaged")
         }
         let start = 8 + Int(length)
         let header: JSON
         do {
             header = try JSON.parse(try file.read(8..<start), limits: JSONLimits(bytes: Self.longestHeader, values: Self.mostValues))
-        } catch let error as ConversionError {
+        } catch let error as FormatError {
             throw error
         } catch {
-            throw ConversionError("the header of \(path) is not JSON")
+            throw FormatError("the header of \(path) is not JSON")
         }
-        guard let entries = header.objectValue else { throw ConversionError("the header of \(path) is not a JSON object") }
+        guard let entries = header.objectValue else { throw FormatError("the header of \(path) is not a JSON object") }
         var tensors: [String: Tensor] = [:]
         for (name, entry) in entries where name != "__metadata__" {
             guard let tensor = Self.tensor(entry, from: start, size: file.size) else {
-                throw ConversionError("the entry of tensor \(name) in \(path) is damaged")
+                throw FormatError("the entry of tensor \(name) in \(path) is damaged")
             }
             tensors[name] = tensor
         }
         self.tensors = tensors
-        if let name = Self.overlapping(tensors) { throw ConversionError("the tensor \(name) in \(path) overlaps another tensor") }
+        if let name = Self.overlapping(tensors) { throw FormatError("the tensor \(name) in \(path) overlaps another tensor") }
     }
 
     /// Returns the name of a tensor that overlaps another one; nil if there is none. With overlaps, a small file could be converted into one of any

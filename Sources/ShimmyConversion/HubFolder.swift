@@ -1,5 +1,6 @@
 import Foundation
 import ShimmyCore
+package import ShimmyFormats
 package import ShimmyJSON
 
 /// A model folder in the layout of the Hugging Face hub, without its weights.
@@ -25,7 +26,7 @@ package struct HubFolder: Sendable {
         names.contains("config.json") && names.contains { $0.hasSuffix(".safetensors") }
     }
 
-    package init(path: String) throws(ConversionError) {
+    package init(path: String) throws(FormatError) {
         self.path = path
         config = try Self.json("\(path)/\(Self.configName)")
         weights = try Self.weights(path)
@@ -38,9 +39,9 @@ package struct HubFolder: Sendable {
     /// The generation settings recommended by the model's makers; nil if the file is absent or not JSON.
     package var generationConfig: JSON? { try? file(Self.generationName) }
 
-    /// Returns the catalog's description of the model, from headers alone. Throws `ConversionError` if the folder cannot be converted.
-    package func describe() throws(ConversionError) -> Description {
-        guard let className else { throw ConversionError("its config.json does not name the model's class") }
+    /// Returns the catalog's description of the model, from headers alone. Throws `FormatError` if the folder cannot be converted.
+    package func describe() throws(FormatError) -> Description {
+        guard let className else { throw FormatError("its config.json does not name the model's class") }
         let family = try ModelFamily.of(className: className)
         var parameters = 0
         var types: [String: Int] = [:]
@@ -75,35 +76,35 @@ package struct HubFolder: Sendable {
         package let judges: Bool
     }
 
-    func file(_ name: String) throws(ConversionError) -> JSON? {
+    func file(_ name: String) throws(FormatError) -> JSON? {
         FileManager.default.fileExists(atPath: "\(path)/\(name)") ? try Self.json("\(path)/\(name)") : nil
     }
 
     func text(_ name: String) -> String? { RegularFile.text("\(path)/\(name)", limit: Self.longestJSON) }
 
-    private static func json(_ path: String) throws(ConversionError) -> JSON {
+    private static func json(_ path: String) throws(FormatError) -> JSON {
         let file = try ByteFile(path: path)
         let isTokenizer = path.hasSuffix("/tokenizer.json")
         let limits = JSONLimits(bytes: isTokenizer ? longestTokenizer : longestJSON, values: isTokenizer ? mostTokenizerValues : mostValues)
-        guard file.size <= limits.bytes else { throw ConversionError("\(path) is too large: \(file.size) bytes, with a limit of \(limits.bytes)") }
+        guard file.size <= limits.bytes else { throw FormatError("\(path) is too large: \(file.size) bytes, with a limit of \(limits.bytes)") }
         do {
             return try JSON.parse(try file.read(0..<file.size), limits: limits)
-        } catch let error as ConversionError {
+        } catch let error as FormatError {
             throw error
         } catch {
-            throw ConversionError("\(path) is not JSON: \(error)")
+            throw FormatError("\(path) is not JSON: \(error)")
         }
     }
 
     /// Returns the paths of the SafeTensors files: those that the index names, or all of them without an index. A name in the index must be one of
     /// the folder's files, so it cannot lead out of the folder.
-    private static func weights(_ path: String) throws(ConversionError) -> [String] {
+    private static func weights(_ path: String) throws(FormatError) -> [String] {
         let names = ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).filter { $0.hasSuffix(".safetensors") }
-        guard !names.isEmpty else { throw ConversionError("\(path) contains no SafeTensors files") }
+        guard !names.isEmpty else { throw FormatError("\(path) contains no SafeTensors files") }
         let index = "\(path)/\(indexName)"
         guard FileManager.default.fileExists(atPath: index) else { return names.sorted().map { "\(path)/\($0)" } }
         let wanted = Set(try json(index)["weight_map"]?.objectValue?.compactMap { $0.1.stringValue } ?? [])
-        for name in wanted where !names.contains(name) { throw ConversionError("the file \(name) is missing") }
+        for name in wanted where !names.contains(name) { throw FormatError("the file \(name) is missing") }
         return wanted.sorted().map { "\(path)/\($0)" }
     }
 }

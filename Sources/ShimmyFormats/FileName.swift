@@ -24,14 +24,14 @@ package struct FileName {
     }
 
     /// Creates the name of a file that is known by its whole name.
-    init(whole name: String) {
+    package init(whole name: String) {
         stem = name
         part = nil
         folderQuantization = nil
     }
 
     /// Returns the names of all parts, which are in the same folder.
-    func shardNames(count: Int) -> [String] {
+    package func shardNames(count: Int) -> [String] {
         func padded(_ number: Int) -> String { String(repeating: "0", count: max(0, 5 - "\(number)".count)) + "\(number)" }
         return (1...count).map { "\(stem)-\(padded($0))-of-\(padded(count)).gguf" }
     }

@@ -14,7 +14,7 @@ package enum UnfinishedFiles {
     private static let youth = 60
 
     /// Returns a unique path for a temporary file.
-    static func path(for target: String) -> String { "\(target).\(UUID().uuidString)\(ending)" }
+    package static func path(for target: String) -> String { "\(target).\(UUID().uuidString)\(ending)" }
 
     /// Creates a file and locks it until the handle is closed. Returns nil if the file cannot be created.
     static func create(_ path: String) -> FileHandle? {
