@@ -15,7 +15,7 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-SUITES = ["ShimmyCore", "ShimmyJSON", "ShimmyGrammar", "ShimmyEngine", "ShimmyStorage", "ShimmyServer", "ShimmyModels", "ShimmyHub", "ShimmyClient",
+SUITES = ["ShimmyCore", "ShimmyJSON", "ShimmyGrammar", "ShimmyEngine", "ShimmyStorage", "ShimmyService", "ShimmyServer", "ShimmyModels", "ShimmyHub", "ShimmyClient",
           "ShimmyTerminal", "ShimmyConversion", "ShimmyAPI", "ShimmyChat", "ShimmyConfiguration"]
 OPTIONS = {
     # Swift and Foundation keep some memory allocated until the process exits.

@@ -14,6 +14,8 @@ extension HTTPField.Name {
     static let unenforced = Self("x-shimmy-unenforced")!
     static let droppedItems = Self("x-shimmy-dropped-items")!
     static let notStored = Self("x-shimmy-not-stored")!
+    /// The headers that report how an answer deviates from its request.
+    static let reports = [ignoredParameters, forcedParameters, normalized, clampedTokens, unenforced, droppedItems, notStored]
     static let accelBuffering = Self("x-accel-buffering")!
     static let retryAfterName = Self("retry-after")!
     static let apiKey = Self("api-key")!

@@ -1,4 +1,4 @@
-// This module serves HTTP: routes, limits, security and streams. What clients ask for is done by the service.
+// This module serves HTTP: routes, limits, security and streams. The service does the work.
 
 import ShimmyCore
 

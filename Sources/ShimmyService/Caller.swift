@@ -8,9 +8,9 @@ package struct Caller: Sendable {
     package let owner: Owner
     /// The owner of the objects that the request stores.
     package let storageOwner: String
-    /// The time at which the server read the request's head.
+    /// The time at which the server read the request's head, or at which the work on a background response began.
     package let arrived: ContinuousClock.Instant
-    /// A logger with the request's id.
+    /// A logger with the request's id, or for background work with the response's.
     package let logger: Logger
 
     package init(owner: Owner, storageOwner: String, arrived: ContinuousClock.Instant, logger: Logger) {

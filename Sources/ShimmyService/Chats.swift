@@ -6,7 +6,7 @@ import ShimmyStorage
 
 extension InferenceService {
     /// Accepts a chat completion. Throws the errors that can be found without the model.
-    package func chat(_ reading: PresetRequest<ChatCompletionRequest>, _ caller: Caller) async throws -> AnswerOrder {
+    package func acceptChat(_ reading: PresetRequest<ChatCompletionRequest>, _ caller: Caller) async throws -> AnswerOrder {
         let id = ChatCompletionEncoder.newID()
         let record = try await record(reading.value, id, caller)
         let streams = reading.value.stream

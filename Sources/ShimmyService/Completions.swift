@@ -1,10 +1,11 @@
 package import ShimmyAPI
 import ShimmyChat
+import ShimmyCore
 import ShimmyModels
 
 extension InferenceService {
     /// Accepts a completion of texts or tokens. Throws the errors that can be found without the model.
-    package func complete(_ reading: PresetRequest<CompletionRequest>, _ caller: Caller) -> AnswerOrder {
+    package func acceptCompletion(_ reading: PresetRequest<CompletionRequest>, _ caller: Caller) -> AnswerOrder {
         let request = OneConsumer(reading.value)
         let streams = reading.value.stream
         return AnswerOrder(reading) { lease in

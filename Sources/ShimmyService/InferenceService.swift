@@ -1,5 +1,5 @@
-// This module does what clients ask for: answers, vectors, rankings, responses and their storage. It knows neither HTTP nor connections: routes,
-// background work and other programs of the same process use it alike.
+// This module serves the requests of clients: answers, vectors, rankings, responses and their storage. It knows neither HTTP nor connections, so that
+// routes and background work use it alike.
 
 package import Logging
 package import ShimmyAPI
@@ -9,7 +9,7 @@ package import ShimmyEngine
 package import ShimmyModels
 package import ShimmyStorage
 
-/// What the server does for its clients. The extensions have one use case each.
+/// Serves the requests of clients. Each extension has one use case.
 package struct InferenceService: Sendable {
     package let models: ModelManager
     /// Returns the preset for requests to a model. Called for each request, so that the preset can change.
@@ -18,7 +18,6 @@ package struct InferenceService: Sendable {
     package let store: Store?
     /// The maker of background responses; nil if the server stores nothing.
     package let background: BackgroundResponses?
-    /// Sees the end of every answer.
     let observer: any AnswerObserver
 
     /// - owner: returns the owner for work that an earlier process accepted, by the owner of the stored object.

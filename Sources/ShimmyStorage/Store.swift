@@ -96,13 +96,16 @@ package final class Store: Sendable {
     /// Returns the bytes of all records.
     package func usedBytes() async throws -> Int { try await read { try Pruning.usedBytes($0) } }
 
-    /// Throws if the storage is unavailable. Callers use it to find out before they compute an answer.
+    /// Throws if the storage is unavailable.
     package func ready() async throws { _ = try await connection() }
 
-    /// Opens the storage as `ready` does. Throws `StorageError.full` if nothing of the owner can be stored, because nothing can be deleted.
+    /// Throws if the storage is unavailable, or has no room for further records of the owner. Callers use it to find out before they compute an
+    /// answer.
     package func ready(for owner: String) async throws {
         try await ready()
-        guard housekeeping.hasRoom(for: owner) else { throw StorageError.full }
+        if housekeeping.hasRoom(for: owner) { return }
+        // The writer prunes, and then retries a write that found no room.
+        try await write { [housekeeping] _ in if !housekeeping.hasRoom(for: owner) { throw StorageError.full } }
     }
 
     /// Returns the background responses that an earlier process left queued. They are returned once, to one process.

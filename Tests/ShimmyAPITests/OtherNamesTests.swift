@@ -59,6 +59,35 @@ import Testing
         #expect(going.chat.conversation.continuation == .content)
     }
 
+    @Test(arguments: [999, 1000]) func templateArgumentsAreFew(count: Int) throws {
+        for arguments in [
+            (0..<count).map { #""k\#($0)": 1"# }.joined(separator: ","), #""a": [\#((0..<count).map { "\($0)" }.joined(separator: ","))]"#,
+        ] {
+            func decode() throws { _ = try chat(#""chat_template_kwargs": {\#(arguments)}"#) }
+            if count == 1000, arguments.hasPrefix(#""a""#) {
+                let error = try #require(#expect(throws: APIError.self) { try decode() })
+                #expect(error.param == "chat_template_kwargs" && error.code == "limit_exceeded")
+            } else {
+                try decode()
+            }
+        }
+    }
+
+    /// Clients send an empty assistant message as the place of the answer. The answer begins as without it.
+    @Test(arguments: [
+        #""content": """#, #""content": null"#, #""content": []"#, #""content": [{"type": "text", "text": ""}]"#, #""content": "", "tool_calls": []"#,
+        #""content": "", "reasoning_content": """#,
+    ])
+    func anEmptyBeginningOfTheAnswerIsNone(fields: String) throws {
+        let messages = #"[{"role": "user", "content": "Hi"}, {"role": "assistant", \#(fields)}]"#
+        for going in ["", #", "continue_final_message": true"#] {
+            let request = try ChatCompletionRequest(try JSON.parse(#"{"model": "m", "messages": \#(messages)\#(going)}"#)).chat.conversation
+            #expect(request.messages.map(\.role) == [.user] && request.continuation == .no && !request.mustContinue)
+        }
+        let whole = try ChatCompletionRequest(try JSON.parse(#"{"model": "m", "messages": \#(messages), "continue_final_message": false}"#))
+        #expect(whole.chat.conversation.messages.count == 2)
+    }
+
     @Test(arguments: [
         (#""guided_json": {}, "response_format": {"type": "json_object"}"#, "guided_json"),
         (#""guided_json": "{""#, "guided_json"), (#""guided_regex": "a", "regex": "b""#, "regex"),

@@ -97,6 +97,13 @@ import Testing
         (##"{"not":{"type":"integer"}}"##, ["1.5", "null", "[]"], ["1", "-2"]),
         (##"{"not":{"type":"integer","nullable":true}}"##, ["1.5", "[]"], ["1", "null"]),
         (##"{"type":"array","not":{"const":[]}}"##, ["[1]", "[[]]"], ["[]"]),
+        (##"{"type":"array","not":{"enum":[[],["a"]]},"items":{"type":"integer"}}"##, ["[1]"], ["[]"]),
+        (##"{"oneOf":[{"type":"integer","nullable":true},{"type":"string","nullable":true}]}"##, ["1", ##""x""##], ["null", "[]"]),
+        (##"{"not":{"type":null,"const":1}}"##, ["2", "null"], ["1"]),
+        (
+            ##"{"$schema":"http://json-schema.org/draft-04/schema#","type":["integer","null"],"not":{"$ref":"#/definitions/a","type":"null"},"definitions":{"a":{"type":"integer"}}}"##,
+            ["null"], ["1"]
+        ),
         (##"{"not":{"enum":[{},null,""]}}"##, [##"{"a":1}"##, "[]", "1", ##""x""##], ["{}", "null", ##""""##]),
         (##"{"oneOf":[{"type":"number"},{"type":"integer"}]}"##, ["1.5", "-7.25"], ["1", "null"]),
         (##"{"oneOf":[{"type":"integer"},{"type":"number","minimum":5}]}"##, ["4", "-1", "5.5"], ["5", "6", "4.5"]),

@@ -85,12 +85,29 @@ import Testing
         #expect(try await store.response(end, owner: "them") != nil, "the newest response stays")
         if status == .completed { #expect(try await store.chain(endingAt: end, owner: "them")?.turns.count ?? 0 > 10) }
         #expect(try await store.usedBytes() < limit + limit / 4)
+        await #expect(throws: StorageError.full) { try await store.ready(for: "them") }
+        try await store.ready(for: "me")
         // Others still have room, and the owner has it again when it deletes something.
         try await store.insert(fixture.chat("more"), messages: [])
         #expect(try await kept(store) == ["mine", "more"])
         for number in stride(from: 59, through: 5, by: -1) { _ = try await store.delete("r\(number)", .response, owner: "them") }
-        try await settle(store)
+        try await store.ready(for: "them")
         try await store.insert(fixture.response("again", owner: "them", text: large), input: [])
+    }
+
+    @Test func whatExpiresMakesRoomWithoutAnotherWrite() async throws {
+        let store = fixture.store(StorageLimits(bytes: 400_000, days: 30))
+        await #expect(throws: StorageError.full) {
+            for number in 0..<60 {
+                let previous = number > 0 ? "r\(number - 1)" : nil
+                try await store.insert(fixture.response("r\(number)", continues: previous, text: large), input: [])
+            }
+        }
+        await #expect(throws: StorageError.full) { try await store.ready(for: "me") }
+        fixture.pass(days: 31)
+        // Each try prunes a few.
+        for _ in 0..<60 where (try? await store.ready(for: "me")) == nil {}
+        try await store.ready(for: "me")
     }
 
     @Test(arguments: [

@@ -1,6 +1,6 @@
 package import ShimmyCore
 
-/// What all requests for a model's output have in common.
+/// The fields that chat, completion and response requests share.
 package protocol AnswerRequest: Sendable {
     var model: String { get }
     /// How long the model stays loaded after the request; nil to leave the current setting as it is.

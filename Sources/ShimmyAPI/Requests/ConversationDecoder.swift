@@ -23,6 +23,17 @@ struct ConversationDecoder {
         try decodeReasoning(fields)
         conversation.continuation = try Self.continuation(fields, conversation.messages)
         conversation.mustContinue = try fields.bool("continue_final_message") == true
+        dropEmptyBeginning()
+    }
+
+    /// Removes an empty assistant message at the end, which clients send as the place of the answer. The start of an answer without text is the
+    /// template's own prompt for an answer.
+    private mutating func dropEmptyBeginning() {
+        guard conversation.continuation == .content, conversation.messages.count > 1, let last = conversation.messages.last, last.isEmpty else {
+            return
+        }
+        conversation.messages.removeLast()
+        (conversation.continuation, conversation.mustContinue) = (.no, false)
     }
 
     /// Decodes vLLM's fields `guided_json` and `structured_outputs`: a schema, as JSON or as a JSON text.
@@ -80,7 +91,6 @@ struct ConversationDecoder {
             return .no
         }
         if wanted == false { return .no }
-        let hasContent = last.content?.contains { !$0.isEmpty } ?? false
-        return !hasContent && last.reasoning?.isEmpty == false ? .reasoning : .content
+        return last.hasContent || last.reasoning?.isEmpty ?? true ? .content : .reasoning
     }
 }

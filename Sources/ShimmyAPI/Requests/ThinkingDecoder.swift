@@ -1,4 +1,5 @@
 import ShimmyChat
+import ShimmyCore
 import ShimmyJSON
 
 /// A decoder of the reasoning settings: the limit on reasoning tokens, and the arguments of the chat template.
@@ -42,6 +43,14 @@ enum ThinkingDecoder {
                     status: 400,
                     message: "Invalid 'chat_template_kwargs': the number \(number.literal.prefix(40)) exceeds the range of double-precision numbers.",
                     param: "chat_template_kwargs", code: "invalid_value")
+            }
+            let most = InputLimits.standard.templateArguments
+            // The object itself is a value too.
+            if JSON.object(arguments.object).hasMoreValues(than: most + 1) {
+                throw APIError(
+                    status: 400,
+                    message: "Invalid 'chat_template_kwargs': it has more than \(most) values. "
+                        + "This is a limit of the server; docs/limits.md lists all of them.", param: "chat_template_kwargs", code: "limit_exceeded")
             }
             conversation.templateArguments = arguments.object
             conversation.thinks = try arguments.bool("enable_thinking")

@@ -36,7 +36,7 @@ package enum StreamFraming: Sendable {
         }
     }
 
-    /// What shows that an idle stream is alive. Clients skip it.
+    /// A comment that shows that an idle stream is alive. Clients skip it.
     package var ping: [UInt8] { ServerSentEvents.ping }
 
     /// What follows the last value of a stream that came to its end.

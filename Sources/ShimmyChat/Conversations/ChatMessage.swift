@@ -27,6 +27,12 @@ package struct ChatMessage: Sendable, Equatable {
         self.reasoning = reasoning
     }
 
+    /// Whether the message has a text that is not empty.
+    package var hasContent: Bool { content?.contains { !$0.isEmpty } ?? false }
+
+    /// Whether the message has no content, no reasoning and no calls.
+    package var isEmpty: Bool { !hasContent && toolCalls == nil && reasoning?.isEmpty ?? true }
+
     package init(_ role: Role, _ text: String) { self.init(role: role, content: [text]) }
 
     /// The message in OpenAI's JSON format, for which chat templates are written. Joins text parts into one text, because templates expect a string.

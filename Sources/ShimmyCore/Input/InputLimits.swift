@@ -23,6 +23,8 @@ package struct InputLimits: Sendable, Equatable {
     package var unbrokenCharacters = 65_536
     /// Bytes of `chat_template_kwargs`, as JSON.
     package var templateArgumentBytes = 256 << 10
+    /// Values in `chat_template_kwargs`, nested ones included. llama.cpp's work on an object grows with the square of its size.
+    package var templateArguments = 1_000
     /// The max number in `chat_template_kwargs` for a template that counts.
     package var templateNumber = 100_000
     /// Bytes of a rendered prompt.

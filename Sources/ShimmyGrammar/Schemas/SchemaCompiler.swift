@@ -219,10 +219,14 @@ final class SchemaCompiler {
     /// Returns the values that negations exclude.
     func excluded(_ flat: [SchemaPart]) -> [JSON] { flat.flatMap { $0.schema[SchemaKeywords.excluded]?.arrayValue ?? [] } }
 
-    /// Reports arrays and objects that negations exclude: no rule tells them from others.
+    /// Reports arrays and objects that negations exclude, because the grammar cannot exclude them.
     private func checkExcluded(_ type: SchemaTypes.Kind, _ flat: [SchemaPart]) throws(SchemaError) {
-        for part in flat where excluded([part]).contains(where: { SchemaTypes.kind(of: $0) == type }) {
-            try pass(SchemaError(part.pointer, "one \(type.rawValue) alone cannot be excluded"))
+        for part in flat {
+            let others = flat.filter { $0.id != part.id }
+            for value in excluded([part]) where SchemaTypes.kind(of: value) == type {
+                guard try SchemaValidator(self).accepts(value, all: others) else { continue }
+                try pass(SchemaError(part.pointer, "a single \(type.rawValue) cannot be excluded"))
+            }
         }
     }
 

@@ -28,7 +28,11 @@ struct SchemaNegation {
             return result
         }
         try compiler.check(part.pointer)
-        for (key, value) in object where !SchemaKeywords.isAnnotation(key) {
+        if let target = object["$ref"], compiler.references.ignoresSiblings, !part.isDerived {
+            try negate("$ref", target, part, depth, &result)
+            return result
+        }
+        for (key, value) in object where !SchemaKeywords.isAnnotation(key) && part.value(key) != nil {
             try negate(key, value, part, depth, &result)
         }
         return result
@@ -75,9 +79,10 @@ struct SchemaNegation {
 
     private func negate(values: [JSON], _ result: inout Result) {
         var choice: JSONObject = [:]
-        if values.contains([]) { choice["minItems"] = 1 }
-        if values.contains([:]) { choice["minProperties"] = 1 }
-        choice[SchemaKeywords.excluded] = .array(values.filter { $0 != [] && $0 != [:] })
+        let (array, object): (JSON, JSON) = ([], [:])
+        if values.contains(array) { choice["minItems"] = 1 }
+        if values.contains(object) { choice["minProperties"] = 1 }
+        choice[SchemaKeywords.excluded] = .array(values.filter { $0 != array && $0 != object })
         result.choices.append(.object(choice))
     }
 

@@ -22,11 +22,12 @@ struct LoopbackCORSMiddleware: RouterMiddleware {
         response.headers[.vary] = "Origin"
         if allowed {
             response.headers[.accessControlAllowOrigin] = origin
-            response.headers[.accessControlExposeHeaders] =
-                "x-request-id, x-shimmy-ignored-params, x-shimmy-forced-params, x-shimmy-dropped-items, x-shimmy-not-stored, retry-after"
+            response.headers[.accessControlExposeHeaders] = Self.exposedHeaders
         }
         return response
     }
+
+    private static let exposedHeaders = ([.requestID, .retryAfterName] + HTTPField.Name.reports).map(\.rawName).joined(separator: ", ")
 
     private func hasEffect(_ request: Request) -> Bool { routes.hasEffect(request.method, request.uri.path) }
 

@@ -6,7 +6,7 @@ import ShimmyCore
 import ShimmyModels
 import ShimmyService
 
-// Waits for models that end when the client disconnects.
+// Waits for models. A wait ends when the client disconnects.
 
 extension PendingLease {
     /// The interval between load-progress comments.
@@ -37,9 +37,9 @@ extension ShimmyRequestContext {
     func acquire(
         _ name: String, for role: ModelRole? = nil, from service: InferenceService, keepAlive: KeepAlive? = nil, onlyLoads: Bool = false
     ) async throws -> ModelLease {
-        let models = service.models
-        let record = try await models.findUsable(name, for: role)
-        if models.isReady(record) { return try await models.acquire(record, keepAlive: keepAlive, onlyLoads: onlyLoads) }
-        return try await untilDisconnected { try await models.acquire(record, keepAlive: keepAlive, onlyLoads: onlyLoads) }
+        let acquire = { @Sendable in try await service.acquire(name, for: role, keepAlive: keepAlive, onlyLoads: onlyLoads) }
+        // For a loaded model, watching the channel costs more than it saves.
+        let isReady = service.models.isReady(try await service.models.findUsable(name, for: role))
+        return isReady ? try await acquire() : try await untilDisconnected(acquire)
     }
 }

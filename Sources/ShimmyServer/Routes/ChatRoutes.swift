@@ -17,11 +17,11 @@ struct ChatRoutes: Sendable {
 
     @Sendable private func chat(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
         let reading = try await reader.read(request, context, for: Compatibility.chatCompletions) { try ChatCompletionRequest($0) }
-        return try await responder.respond(to: try await service.chat(reading, context.caller), context)
+        return try await responder.respond(to: try await service.acceptChat(reading, context.caller), context)
     }
 
     @Sendable private func complete(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
         let reading = try await reader.read(request, context, for: Compatibility.completions) { try CompletionRequest($0) }
-        return try await responder.respond(to: service.complete(reading, context.caller), context)
+        return try await responder.respond(to: service.acceptCompletion(reading, context.caller), context)
     }
 }

@@ -1,6 +1,7 @@
 import HTTPTypes
 import Hummingbird
 import ShimmyAPI
+import ShimmyCore
 import ShimmyJSON
 import ShimmyService
 import ShimmyStorage

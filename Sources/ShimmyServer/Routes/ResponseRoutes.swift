@@ -16,7 +16,7 @@ struct ResponseRoutes: Sendable {
             let decoded = try ResponseRequest(json)
             return (request: decoded, body: decoded.isBackground ? json : JSON.null)
         }
-        let order = try await service.respond(reading.map(\.request), body: reading.value.body, context.caller)
+        let order = try await service.acceptResponse(reading.map(\.request), body: reading.value.body, context.caller)
         return try await responder.respond(to: order, context)
     }
 }

@@ -1,5 +1,6 @@
 import Hummingbird
 import ShimmyAPI
+import ShimmyCore
 import ShimmyService
 
 /// Routes that help clients keep their conversations within a model's context: token counting and compaction.

@@ -2,23 +2,23 @@ import Logging
 import ShimmyAPI
 import ShimmyChat
 
-/// Logs a line for each answer.
+/// Logs a line for each answer that began.
 package struct AnswerLog: AnswerObserver {
     package init() {}
 
     package func ended(_ life: AnswerLife, _ caller: Caller) {
-        caller.logger.info("\(Self.message(life.outcome))", metadata: Self.metadata(life))
+        caller.logger.info(Self.message(life.outcome), metadata: Self.metadata(life, caller))
     }
 
-    private static func message(_ outcome: AnswerLife.Outcome) -> String {
+    private static func message(_ outcome: AnswerLife.Outcome) -> Logger.Message {
         switch outcome {
-        case .completed: "answered"
+        case .completed: "answer completed"
         case .cancelled: "answer cancelled"
         case .failed: "answer failed"
         }
     }
 
-    private static func metadata(_ life: AnswerLife) -> Logger.Metadata {
+    private static func metadata(_ life: AnswerLife, _ caller: Caller) -> Logger.Metadata {
         var metadata: Logger.Metadata = ["model": "\(life.model)"]
         if let usage = life.usage {
             metadata["prompt_tokens"] = "\(usage.promptTokens)"
@@ -26,8 +26,8 @@ package struct AnswerLog: AnswerObserver {
             metadata["completion_tokens"] = "\(usage.completionTokens)"
         }
         if case .failed(let error) = life.outcome { metadata["code"] = "\(error.code ?? error.type)" }
-        if let first = life.firstPart { metadata["first_ms"] = "\(milliseconds(life.arrived, first))" }
-        if let ended = life.ended { metadata["ms"] = "\(milliseconds(life.arrived, ended))" }
+        if let first = life.firstPart { metadata["first_ms"] = "\(milliseconds(caller.arrived, first))" }
+        if let ended = life.ended { metadata["ms"] = "\(milliseconds(caller.arrived, ended))" }
         return metadata
     }
 

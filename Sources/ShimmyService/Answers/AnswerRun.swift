@@ -25,7 +25,7 @@ final class AnswerRun<Dialect: AnswerDialect> {
     private let caller: Caller
     private let observer: any AnswerObserver
     private var life: AnswerLife
-    private(set) var dialect: Dialect
+    private var dialect: Dialect
     /// The values that the dialect began with, before a stream has sent them.
     private var first: [JSON]
     private var isOver = false
@@ -52,7 +52,7 @@ final class AnswerRun<Dialect: AnswerDialect> {
         self.models = models
         self.observer = observer
         self.caller = caller
-        life = AnswerLife(model: lease.record.id, owner: caller.owner, arrived: caller.arrived)
+        life = AnswerLife(model: lease.record.id)
     }
 
     deinit {
@@ -119,7 +119,7 @@ final class AnswerRun<Dialect: AnswerDialect> {
 
     private func fail(_ error: any Error) async -> [JSON] {
         let mapped = models.isShuttingDown ? .serverStopped : APIError(any: error)
-        caller.logger.report("answer failed", error, as: mapped)
+        caller.logger.report("answer error", error, as: mapped)
         failure = mapped
         return await end { $0.fail(mapped) }
     }

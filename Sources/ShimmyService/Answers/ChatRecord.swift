@@ -1,4 +1,5 @@
 import ShimmyAPI
+import ShimmyCore
 import ShimmyJSON
 import ShimmyStorage
 

@@ -3,7 +3,7 @@ package import ShimmyChat
 import ShimmyCore
 import ShimmyModels
 
-/// What helps clients keep their conversations within a model's context: token counting and compaction.
+/// Token counting and compaction, which help clients keep their conversations within a model's context.
 extension InferenceService {
     /// Returns the number of input tokens that a response would have.
     package func countInput(_ reading: PresetRequest<InputTokensRequest>, _ caller: Caller) async throws -> Int {
@@ -27,6 +27,8 @@ extension InferenceService {
             previous: request.previousID, conversation: nil, input: request.input, owner: caller.storageOwner)
         let lease = try await acquire(request.model, for: .chat)
         let answer = try await summarize(request, items.items, reading.preset, on: lease.generator, caller.terms(isFlex: request.isFlex))
+        // The model stays in use while its answer is read.
+        defer { withExtendedLifetime(lease) {} }
         let canceller = answer.canceller
         return try await withTaskCancellationHandler {
             try await Self.read(answer)

@@ -9,7 +9,7 @@ import ShimmyStorage
 /// Makes responses, at once or in the background.
 extension InferenceService {
     /// A request that passed all checks that do not need its model.
-    private struct Order: Sendable {
+    private struct CheckedRequest: Sendable {
         let request: ResponseRequest
         /// The request as received, for a background response; otherwise null.
         let body: JSON
@@ -19,7 +19,7 @@ extension InferenceService {
 
     /// Accepts a response. Throws the errors that can be found without the model.
     /// - body: the request as received, for a background response; otherwise null.
-    package func respond(_ reading: PresetRequest<ResponseRequest>, body: JSON, _ caller: Caller) async throws -> AnswerOrder {
+    package func acceptResponse(_ reading: PresetRequest<ResponseRequest>, body: JSON, _ caller: Caller) async throws -> AnswerOrder {
         var request = reading.value
         if store == nil {
             if request.store == true { throw APIError.nothingIsStored("store") }
@@ -30,11 +30,11 @@ extension InferenceService {
         if request.isBackground { try background?.checkRoom(for: caller.owner) }
         request = try await request.takingTools(of: items)
         request.input = nil
-        let order = Order(request: request, body: body, items: OneConsumer(items))
+        let checked = CheckedRequest(request: request, body: body, items: OneConsumer(items))
         return AnswerOrder(
-            reading.map { _ in order.request }, framing: ResponseEvents.framing, failed: { Self.failed(order.request, $0) }
+            reading.map { _ in checked.request }, framing: ResponseEvents.framing, failed: { Self.failed(checked.request, $0) }
         ) { lease in
-            order.request.isBackground ? try await beginInBackground(order, lease, caller) : try await beginNow(order, lease, caller)
+            checked.request.isBackground ? try await beginInBackground(checked, lease, caller) : try await beginNow(checked, lease, caller)
         }
     }
 
@@ -47,10 +47,10 @@ extension InferenceService {
 
     // MARK: At once
 
-    private func beginNow(_ order: Order, _ lease: ModelLease, _ caller: Caller) async throws -> StartedAnswer {
-        let items = try order.items.take()
-        let made = try await maker.start(order.request, items.items, on: lease.generator, caller.terms(isFlex: order.request.isFlex))
-        let beginning = try await beginning(order.request, items, caller)
+    private func beginNow(_ checked: CheckedRequest, _ lease: ModelLease, _ caller: Caller) async throws -> StartedAnswer {
+        let items = try checked.items.take()
+        let made = try await maker.start(checked.request, items.items, on: lease.generator, caller.terms(isFlex: checked.request.isFlex))
+        let beginning = try await beginning(checked.request, items, caller)
         let id = beginning.events.object.id
         if made.dropped > 0 { caller.logger.droppedItems(made.dropped, of: id) }
         let (report, canceller) = (made.answer.report, made.answer.canceller)
@@ -98,15 +98,15 @@ extension InferenceService {
 
     // MARK: In the background
 
-    private func beginInBackground(_ order: Order, _ lease: ModelLease, _ caller: Caller) async throws -> StartedAnswer {
-        let request = order.request
-        let items = try order.items.take()
+    private func beginInBackground(_ checked: CheckedRequest, _ lease: ModelLease, _ caller: Caller) async throws -> StartedAnswer {
+        let request = checked.request
+        let items = try checked.items.take()
         guard let background, let record = record(request, items, caller) else { throw APIError.nothingIsStored("background") }
         try await maker.check(request, items.items, on: lease.generator)
         let object = ResponseObject(id: record.id, created: UnixTime.now, request: request, isStored: true)
         var events = ResponseEvents(object, style: request.style, dialect: request.dialect)
         let first = events.queue()
-        try await record.insert(events.object, request, body: order.body, events: first)
+        try await record.insert(events.object, request, body: checked.body, events: first)
         background.add(
             BackgroundResponses.Job(id: record.id, storageOwner: record.owner, terms: caller.terms(isFlex: request.isFlex)),
             number: events.nextNumber - 1)

@@ -9,8 +9,8 @@ final class StoredEventStream: RunningAnswer {
     private let id: String
     /// The number of the last event that was read.
     private var number: Int
-    /// The response as it was when the stream began.
-    private let object: JSON
+    /// The response as it was when the stream began; nil once events were read.
+    private var object: JSON?
     private let store: Store
     private let background: BackgroundResponses
     private let caller: Caller
@@ -26,6 +26,7 @@ final class StoredEventStream: RunningAnswer {
     }
 
     func nextBytes() async throws -> [UInt8]? {
+        object = nil
         do {
             guard let events = try await nextEvents() else { return nil }
             return events.isEmpty ? ResponseEvents.framing.ping : events.flatMap(ResponseEvents.framing.frame)
@@ -65,7 +66,7 @@ final class StoredEventStream: RunningAnswer {
         (try? await store.events(of: id, owner: caller.storageOwner, after: number, limit: 1))?.isEmpty == false
     }
 
-    func whole() async throws -> WholeAnswer { WholeAnswer(json: object) }
+    func whole() async throws -> WholeAnswer { WholeAnswer(json: object ?? .null) }
 
     /// Does nothing: the response goes on without this reader.
     func abandon() async {}
