@@ -38,11 +38,8 @@ package struct InferenceService: Sendable {
     var maker: ResponseMaker { ResponseMaker(models: models, presets: presets) }
 
     /// Returns a loaded model for a request, after waiting for it. A cancelled task leaves the queue.
-    /// - role: the role that the request needs; nil for any.
-    /// - onlyLoads: whether the request only loads the model.
-    package func acquire(
-        _ name: String, for role: ModelRole? = nil, keepAlive: KeepAlive? = nil, onlyLoads: Bool = false
-    ) async throws -> ModelLease {
-        try await models.acquire(try await models.findUsable(name, for: role), keepAlive: keepAlive, onlyLoads: onlyLoads)
+    /// - role: the role that the request needs.
+    package func acquire(_ name: String, for role: ModelRole, keepAlive: KeepAlive? = nil) async throws -> ModelLease {
+        try await models.acquire(try await models.findUsable(name, for: role), keepAlive: keepAlive)
     }
 }

@@ -37,9 +37,10 @@ extension ShimmyRequestContext {
     func acquire(
         _ name: String, for role: ModelRole? = nil, from service: InferenceService, keepAlive: KeepAlive? = nil, onlyLoads: Bool = false
     ) async throws -> ModelLease {
-        let acquire = { @Sendable in try await service.acquire(name, for: role, keepAlive: keepAlive, onlyLoads: onlyLoads) }
+        let models = service.models
+        let record = try await models.findUsable(name, for: role)
+        let acquire = { @Sendable in try await models.acquire(record, keepAlive: keepAlive, onlyLoads: onlyLoads) }
         // For a loaded model, watching the channel costs more than it saves.
-        let isReady = service.models.isReady(try await service.models.findUsable(name, for: role))
-        return isReady ? try await acquire() : try await untilDisconnected(acquire)
+        return models.isReady(record) ? try await acquire() : try await untilDisconnected(acquire)
     }
 }

@@ -23,7 +23,7 @@ package struct AnswerLife: Sendable {
     init(model: String) { self.model = model }
 }
 
-/// Receives the life of every answer that began, whatever its dialect. Compactions make no answers in this sense.
+/// Receives the life of each answer, once the answer has ended. It does not see compactions, and no answer that could not begin.
 package protocol AnswerObserver: Sendable {
     /// Takes the life of an answer that has ended. Must return soon: the answer's client waits.
     func ended(_ life: AnswerLife, _ caller: Caller)
