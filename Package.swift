@@ -24,6 +24,26 @@ func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
     .testTarget(name: name + "Tests", dependencies: [.byName(name: name), "ShimmyTestSupport"] + dependencies, swiftSettings: settings)
 }
 
+/// The packages that only the dependencies depend on. Package.resolved is not in the repository, so this list fixes their versions.
+let transitive: [(name: String, version: Version, product: String)] = [
+    ("swift-algorithms", "1.2.1", "Algorithms"),
+    ("swift-asn1", "1.7.4", "SwiftASN1"),
+    ("swift-async-algorithms", "1.1.4", "AsyncAlgorithms"),
+    ("swift-atomics", "1.3.0", "Atomics"),
+    ("swift-certificates", "1.21.1", "X509"),
+    ("swift-collections", "1.6.0", "Collections"),
+    ("swift-configuration", "1.4.0", "Configuration"),
+    ("swift-distributed-tracing", "1.7.3", "Tracing"),
+    ("swift-http-structured-headers", "1.7.0", "StructuredFieldValues"),
+    ("swift-metrics", "2.13.0", "Metrics"),
+    ("swift-nio-http2", "1.46.0", "NIOHTTP2"),
+    ("swift-nio-ssl", "2.37.6", "NIOSSL"),
+    ("swift-nio-transport-services", "1.28.0", "NIOTransportServices"),
+    ("swift-numerics", "1.1.1", "Numerics"),
+    ("swift-service-context", "1.5.1", "ServiceContextModule"),
+    ("swift-system", "1.8.1", "SystemPackage"),
+]
+
 let package = Package(
     name: "shimmy",
     platforms: [.macOS(.v15)],
@@ -165,3 +185,13 @@ let package = Package(
             ]),
     ]
 )
+
+// A manifest can fix only the versions of its own dependencies, and SwiftPM warns about a dependency that no target uses. Therefore the program uses a
+// product of each, but only on a platform that Shimmy does not support, so that nothing more is built.
+for (name, version, product) in transitive {
+    // As its dependents do, disable the default traits of swift-configuration, which link Foundation.
+    let traits: Set<Package.Dependency.Trait> = name == "swift-configuration" ? [] : [.defaults]
+    package.dependencies.append(.package(url: "https://github.com/apple/\(name).git", exact: version, traits: traits))
+    let use = Target.Dependency.product(name: product, package: name, condition: .when(platforms: [.wasi]))
+    package.targets.first { $0.name == "shimmy" }?.dependencies.append(use)
+}

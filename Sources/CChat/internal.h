@@ -64,6 +64,10 @@ std::vector<common_json> described_trigger(const common_grammar_trigger &trigger
 /// Returns `grammar` without the fences and spaces that llama.cpp allows around an answer that matches a schema.
 std::string with_bare_answer(std::string grammar);
 
+/// Returns the grammar of answers that `parser` reads and that begin with a call or with reasoning. llama.cpp's own grammars of required calls allow
+/// text of any length before the call.
+std::string calls_only_grammar(common_peg_arena parser);
+
 /// Returns `grammar` with `prefix` before the names of all its rules.
 std::string with_prefixed_rules(const std::string &grammar, const std::string &prefix);
 

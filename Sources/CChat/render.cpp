@@ -87,9 +87,23 @@ void await_bare_calls(common_chat_params &params, const std::vector<common_chat_
     params.grammar_triggers = {{COMMON_GRAMMAR_TRIGGER_TYPE_PATTERN, OPENING + "\\s*\\{\\s*\"name\"\\s*:\\s*\"(?:" + names + ")\""}};
 }
 
+/// What a format is made for.
+enum class Use {
+    /// For all of it, with the client's own schemas.
+    ANSWER,
+    /// For its grammar alone, with placeholders as schemas: llama.cpp cannot translate every schema of a client again.
+    GRAMMAR,
+};
+
+/// Excludes text beside the calls.
+void require_calls(common_chat_params &params, Use use) {
+    if (use == Use::GRAMMAR && !params.parser.empty() && !params.grammar.empty()) params.grammar = calls_only_grammar(parser_of(params).parser);
+}
+
 /// Renders the conversation in the template's own format of calls.
 /// - callable: the tools that the model may call; NULL for all tools of the prompt.
-AnswerFormat render_native(const cchat_templates *templates, const common_chat_templates_inputs &inputs, const std::vector<common_chat_tool> *callable) {
+AnswerFormat render_native(
+    const cchat_templates *templates, const common_chat_templates_inputs &inputs, const std::vector<common_chat_tool> *callable, Use use) {
     AnswerFormat format;
     const bool may_call = !inputs.tools.empty() && inputs.tool_choice != COMMON_CHAT_TOOL_CHOICE_NONE;
     common_chat_templates_inputs plain = inputs;
@@ -107,6 +121,7 @@ AnswerFormat render_native(const cchat_templates *templates, const common_chat_t
     }
     if (!may_call || inputs.tool_choice != COMMON_CHAT_TOOL_CHOICE_AUTO) {
         format.parser = parser_of(format.params);
+        if (may_call) require_calls(format.params, use);
         return format;
     }
     narrow.tool_choice = COMMON_CHAT_TOOL_CHOICE_REQUIRED;
@@ -115,7 +130,9 @@ AnswerFormat render_native(const cchat_templates *templates, const common_chat_t
     if (!inputs.json_schema.empty() && !format.params.grammar.empty()) {
         common_chat_templates_inputs answer = inputs;
         answer.tools.clear();
-        add_schema(format, apply(templates, narrow), apply(templates, answer));
+        common_chat_params calls = apply(templates, narrow);
+        require_calls(calls, use);
+        add_schema(format, calls, apply(templates, answer));
     }
     return format;
 }
@@ -139,7 +156,7 @@ bool is_plain(const AnswerFormat &format) {
 /// - merges: see `render_generic`.
 AnswerFormat make_format(
     const cchat_templates *templates, const common_chat_templates_inputs &inputs, const common_json &callable, bool narrows, bool must_be_generic,
-    bool merges) {
+    bool merges, Use use) {
     const std::vector<common_chat_tool> callable_tools = common_chat_tools_parse_oaicompat(callable);
     const bool may_call = !inputs.tools.empty() && inputs.tool_choice != COMMON_CHAT_TOOL_CHOICE_NONE;
     const bool speaks_of_tools = !inputs.tools.empty() || has_calls(inputs.messages);
@@ -149,7 +166,7 @@ AnswerFormat make_format(
     AnswerFormat format;
     if (!generic) {
         const bool described = !may_call || capabilities["supports_tools"];
-        format = render_native(templates, described ? inputs : with_described_tools(inputs), narrows ? &callable_tools : nullptr);
+        format = render_native(templates, described ? inputs : with_described_tools(inputs), narrows ? &callable_tools : nullptr, use);
         generic = may_call && format.params.grammar.empty();
     }
     if (generic) {
@@ -170,12 +187,13 @@ cchat_prompt *cchat_render(const cchat_templates *templates, const char *request
         const common_json callable = narrows ? request.at("callable") : is_set(request, "tools") ? request.at("tools") : common_json::array();
         const bool generic = request.value("generic_calls", false);
         const bool merges = request.value("merge_turns", false);
-        AnswerFormat format = make_format(templates, inputs, callable, narrows, generic, merges);
+        AnswerFormat format = make_format(templates, inputs, callable, narrows, generic, merges, Use::ANSWER);
         if (is_set(request, "held_tools") || is_set(request, "held_schema")) {
             // Make the format again with the held schemas, for its grammar only.
             if (is_set(request, "held_schema")) inputs.json_schema = request.at("held_schema").dump();
             const bool has_tools = is_set(request, "held_tools");
-            const AnswerFormat held = make_format(templates, inputs, has_tools ? request.at("held_tools") : callable, has_tools, generic, merges);
+            const common_json &held_tools = has_tools ? request.at("held_tools") : callable;
+            const AnswerFormat held = make_format(templates, inputs, held_tools, has_tools, generic, merges, Use::GRAMMAR);
             format.params.grammar = with_bare_answer(held.params.grammar);
         }
         return new cchat_prompt{std::move(format)};

@@ -15,7 +15,7 @@ package enum ConfigurationPlace {
     }
 
     /// Returns the path of the file to use; nil if there is none.
-    /// - named: the path from `--config`, or nil. A path from there or from SHIMMY_CONFIG is used even if the file does not exist.
+    /// - named: the path from `--config`, or nil. A path from there or from the variable is used even if the file does not exist.
     package static func find(named: String?, environment: [String: String], home: String) -> String? {
         if let path = named ?? environment[variable], !path.isEmpty { return path }
         return usual(environment: environment, home: home).first { FileManager.default.fileExists(atPath: $0) }

@@ -22,16 +22,20 @@ package enum ExampleFile {
         case .text: "\"SmolLM2-135M-Instruct.Q4_1\""
         case .time: "\"5m\""
         case .size: "\"6G\""
-        case .integer(let range): "\(max(range.lowerBound, setting.key == "ctx_size" ? 8192 : 4))"
+        case .integer(let range): "\(max(range.lowerBound, setting.key == Setting.ctxSize.key ? 8192 : 4))"
         default: "\"\""
         }
     }
+
+    /// The setting whose names the introduction shows.
+    private static let shown = Setting.ctxSize
 
     private static let introduction = [
         "# shimmy.toml: Shimmy's settings, and presets for models.",
         "#",
         "# Command line options have priority over environment variables, variables over this file, and this file over the defaults.",
-        "# Each key corresponds to an option and a variable: ctx_size to --ctx-size and SHIMMY_CTX_SIZE. Relative paths are relative to this",
+        "# Each key corresponds to an option and a variable: \(shown.key) to \(shown.optionName) and \(shown.variable). "
+            + "Relative paths are relative to this",
         "# file's directory. 'shimmy config check' reports mistakes in this file; 'shimmy config show' prints the settings in effect and their",
         "# sources. A running server applies changes at once, or on SIGHUP, except those that need a restart.",
     ]

@@ -19,6 +19,8 @@ package enum SettingKind: Sendable, Equatable {
     case list
     case pathList
 
+    var isList: Bool { self == .list || self == .pathList }
+
     /// The expected value, for the error message about a value of another kind.
     package var expectation: String {
         switch self {

@@ -1,4 +1,4 @@
-/// All settings: the only list. The reader, `shimmy config` and the example are made from it.
+/// All settings: the only list. The file's reader, `shimmy config`, the example, the environment's reader and the options are made from it.
 package enum Settings {
     package static let all: [Setting] = server + limits + models + engine + storage + log
 
@@ -12,107 +12,162 @@ package enum Settings {
         ("log", "The log on standard error."),
     ]
 
-    package static func find(table: String, key: String) -> Setting? { all.first { $0.table == table && $0.key == key } }
+    // Variables that are not settings of the file.
 
-    private static let server = [
-        Setting("server", "host", .text, default: "\"127.0.0.1\"", "Address to listen on.", rival: "SHIMMY_BIND_ADDRESS"),
-        Setting("server", "port", .port, default: "11435", "Port to listen on, or \"auto\" for a free port.", rival: "SHIMMY_BIND_ADDRESS"),
-        Setting("server", "api_key", .list, default: "[]", "API keys; clients must send one of the keys.", isLive: true, isSecret: true),
-        Setting(
-            "server", "api_key_file", .path, "File with one API key per line, optionally followed by its weight in fair sharing (default: 1).",
-            isLive: true),
-        Setting(
-            "server", "allow_origin", .list, default: "[]",
-            "Browser origins to allow in addition to loopback origins, such as \"https://ui.example\".", isLive: true),
-        Setting(
-            "server", "allow_host", .list, default: "[]",
-            "Names to accept in Host headers, in addition to loopback names, IP addresses and the value of host.", isLive: true),
-        Setting("server", "insecure", .flag, default: "false", "Allow access from other machines without an API key."),
-        Setting(
-            "server", "drain_seconds", .integer(0...86400), default: "30", "Seconds to wait for running requests when the server stops."),
-        Setting(
-            "server", "request_seconds", .integer(1...86400), default: "60",
-            "Max seconds to receive a request's head, and then its body; also the max idle time of a connection."),
-        Setting(
-            "server", "load_silence", .integer(0...86400), default: "2",
-            "Seconds to wait for a model before the stream starts with load-progress comments."),
-        Setting(
-            "server", "max_tokens_over_context", .choice(["refuse", "clamp"]), default: "\"refuse\"",
-            "Handling of a token limit above the remaining context: refuse the request (as OpenAI does) or clamp the limit.", isLive: true),
-    ]
+    /// The variable with the address as `host:port`, as the Rust version of Shimmy reads it.
+    package static let bindAddress = "SHIMMY_BIND_ADDRESS"
+    /// The variable with the seconds after which `shimmy pull` gives up a connection without data.
+    package static let pullStall = "SHIMMY_PULL_STALL_SECONDS"
 
-    private static let limits = [
-        Setting(
-            "limits", "max_connections", .integer(1...1_000_000), default: "10000",
-            "Max open connections; the limit on open files can lower this number."),
-        Setting(
-            "limits", "max_client_connections", .integer(1...1_000_000), default: "1000",
-            "Max open connections from one address; addresses of this machine are exempt."),
-        Setting("limits", "max_requests", .integer(1...1_000_000), default: "4096", "Max requests in flight."),
-        Setting("limits", "max_body", .size, default: "\"33554432\"", "Max bytes of a request body, at most 1G."),
-        Setting("limits", "body_memory", .size, default: "\"268435456\"", "Max total bytes of all request bodies in processing."),
-        Setting(
-            "limits", "write_seconds", .integer(1...86400), default: "60",
-            "Seconds to wait for a client to read more of its response before the server closes the connection."),
+    private static let server: [Setting] = [
+        .host, .port, .apiKey, .apiKeyFile, .allowOrigin, .allowHost, .insecure, .drainSeconds, .requestSeconds, .loadSilence, .maxTokensOverContext,
     ]
+    private static let limits: [Setting] = [.maxConnections, .maxClientConnections, .maxRequests, .maxBody, .bodyMemory, .writeSeconds]
+    private static let models: [Setting] = [.modelDir, .model, .preload, .maxModels, .modelWait, .memoryBudget, .keepAlive]
+    private static let engine: [Setting] = [.ctxSize, .threads, .slots, .streamGap, .queue, .cpuKernels, .chatTemplateFile, .lora, .deterministic]
+    private static let storage: [Setting] = [.dataDir, .cacheDir, .prefixCacheDir, .stateDir, .noStore, .storeSize, .storeDays, .prefixCacheSize]
+    private static let log: [Setting] = [.logLevel, .logFormat]
+}
 
-    private static let models = [
-        Setting("models", "model_dir", .pathList, default: "[]", "Directories to search for models, in addition to the standard ones.", isLive: true),
-        Setting("models", "model", .text, "Name or path of a model to serve, in addition to the discovered models."),
-        Setting("models", "preload", .flag, default: "false", "Load this model, or the only model, at startup."),
-        Setting("models", "max_models", .integer(1...10_000), "Max loaded models. Default: as many as the memory budget allows."),
-        Setting("models", "model_wait", .integer(0...86400), default: "60", "Max seconds for a request to wait for memory in use by other models."),
-        Setting(
-            "models", "memory_budget", .size,
-            "Max bytes of memory for all models together, such as \"6G\". Default: four fifths of the machine's memory."),
-        Setting(
-            "models", "keep_alive", .time,
-            "How long an idle model stays loaded, such as \"90s\", \"5m\" or \"2h\"; requests can override it. Default: for ever.", isLive: true),
-    ]
+// MARK: [server]
 
-    private static let engine = [
-        Setting(
-            "engine", "ctx_size", .integer(EngineRanges.context),
-            "Context length in tokens. Default: the trained length if it fits in half of the memory budget, else at least 8192.", isLive: true),
-        Setting("engine", "threads", .integer(EngineRanges.threads), "Threads for computation. Default: the number of physical cores."),
-        Setting("engine", "slots", .integer(EngineRanges.slots), default: "32", "Max running sequences of a model, 1 to 256.", isLive: true),
-        Setting(
-            "engine", "stream_gap", .integer(EngineRanges.streamGap), default: "100",
-            "Max milliseconds between two tokens of a running stream, under any load."),
-        Setting(
-            "engine", "queue", .integer(EngineRanges.queue), default: "256",
-            "Max waiting sequences of a model, in addition to running ones; further requests get status 429."),
-        Setting(
-            "engine", "cpu_kernels", .choice(["auto", "off"]), default: "\"auto\"",
-            "CPU kernels: auto (Shimmy's own, if the processor supports them) or off (ggml's)."),
-        Setting("engine", "chat_template_file", .path, "File with a Jinja chat template to use instead of the models' own.", isLive: true),
-        Setting(
-            "engine", "lora", .list, default: "[]",
-            "LoRA adapters for all compatible models, as \"NAME=FILE\" or \"NAME=FILE:SCALE\" with absolute paths (default scale: 1)."),
-        Setting(
-            "engine", "deterministic", .flag, default: "false",
-            "Compute one sequence at a time and reuse nothing, so that equal requests get bit-identical responses."),
-    ]
+extension Setting {
+    package static let host = Setting(
+        "server", "host", .text, default: "\"127.0.0.1\"", "Address to listen on.", option: "Address to listen on. Default: 127.0.0.1 and ::1.",
+        rival: Settings.bindAddress, remark: "or \(Settings.bindAddress) as host:port")
+    package static let port = Setting(
+        "server", "port", .port, default: "11435", "Port to listen on, or \"auto\" for a free port.",
+        option: "Port to listen on, or 'auto' for a free port.", rival: Settings.bindAddress)
+    package static let apiKey = Setting(
+        "server", "api_key", .list, default: "[]", "API keys; clients must send one of the keys.",
+        option: "API key; clients must send one of the keys. Repeatable.", isLive: true, isSecret: true)
+    package static let apiKeyFile = Setting(
+        "server", "api_key_file", .path, "File with one API key per line, optionally followed by its weight in fair sharing (default: 1).",
+        isLive: true)
+    package static let allowOrigin = Setting(
+        "server", "allow_origin", .list, default: "[]", "Browser origins to allow in addition to loopback origins, such as \"https://ui.example\".",
+        option: "Browser origin to allow in addition to loopback origins, such as https://ui.example. Repeatable.", isLive: true)
+    package static let allowHost = Setting(
+        "server", "allow_host", .list, default: "[]",
+        "Names to accept in Host headers, in addition to loopback names, IP addresses and the value of host.",
+        option: "Name to accept in Host headers, in addition to loopback names, IP addresses and the value of --host. Repeatable.", isLive: true)
+    package static let insecure = Setting("server", "insecure", .flag, default: "false", "Allow access from other machines without an API key.")
+    package static let drainSeconds = Setting(
+        "server", "drain_seconds", .integer(0...86400), default: "30", "Seconds to wait for running requests when the server stops.")
+    package static let requestSeconds = Setting(
+        "server", "request_seconds", .integer(1...86400), default: "60",
+        "Max seconds to receive a request's head, and then its body; also the max idle time of a connection.")
+    package static let loadSilence = Setting(
+        "server", "load_silence", .integer(0...86400), default: "2",
+        "Seconds to wait for a model before the stream starts with load-progress comments.")
+    package static let maxTokensOverContext = Setting(
+        "server", "max_tokens_over_context", .choice(["refuse", "clamp"]), default: "\"refuse\"",
+        "Handling of a token limit above the remaining context: refuse the request (as OpenAI does) or clamp the limit.", isLive: true)
+}
 
-    private static let storage = [
-        Setting("storage", "data_dir", .path, "Directory for models, stored objects, aliases and sessions; 'shimmy info' prints it."),
-        Setting("storage", "cache_dir", .path, "Directory for caches, such as converted models; 'shimmy info' prints it."),
-        Setting("storage", "prefix_cache_dir", .path, "Directory for cached prefixes, for use after a restart. Default: none."),
-        Setting("storage", "state_dir", .path, "Directory for the input history of 'shimmy run'."),
-        Setting("storage", "no_store", .flag, default: "false", "Do not store responses, conversations or chat completions."),
-        Setting("storage", "store_size", .size, default: "\"1G\"", "Max bytes of all stored objects; beyond it, the oldest are deleted."),
-        Setting("storage", "store_days", .integer(1...100_000), default: "30", "Days after which untouched stored objects are deleted."),
-        Setting(
-            "storage", "prefix_cache_size", .size, default: "\"4G\"", "Max bytes of the cached prefixes on the disk, such as \"500M\" or \"4G\"."),
-    ]
+// MARK: [limits]
 
-    private static let log = [
-        Setting(
-            "log", "log_level", .choice(["trace", "debug", "info", "notice", "warning", "error", "critical"]), default: "\"info\"",
-            """
-            Min level of log messages: trace, debug, info, notice, warning, error or critical. Default: info for 'shimmy serve', warning for other \
-            commands.
-            """, isLive: true),
-        Setting("log", "log_format", .choice(["text", "json"]), default: "\"text\"", "Format of log messages: text or json."),
-    ]
+extension Setting {
+    package static let maxConnections = Setting(
+        "limits", "max_connections", .integer(1...1_000_000), default: "10000",
+        "Max open connections; the limit on open files can lower this number.")
+    package static let maxClientConnections = Setting(
+        "limits", "max_client_connections", .integer(1...1_000_000), default: "1000",
+        "Max open connections from one address; addresses of this machine are exempt.")
+    package static let maxRequests = Setting("limits", "max_requests", .integer(1...1_000_000), default: "4096", "Max requests in flight.")
+    package static let maxBody = Setting(
+        "limits", "max_body", .size, default: "\"33554432\"", "Max bytes of a request body, at most 1G.",
+        option: "Max bytes of a request body, at most 1G. Default: 32 MiB.")
+    package static let bodyMemory = Setting(
+        "limits", "body_memory", .size, default: "\"268435456\"", "Max total bytes of all request bodies in processing.",
+        option: "Max total bytes of all request bodies in processing. Default: 256 MiB.")
+    package static let writeSeconds = Setting(
+        "limits", "write_seconds", .integer(1...86400), default: "60",
+        "Seconds to wait for a client to read more of its response before the server closes the connection.")
+}
+
+// MARK: [models]
+
+extension Setting {
+    package static let modelDir = Setting(
+        "models", "model_dir", .pathList, default: "[]", "Directories to search for models, in addition to the standard ones.",
+        option: "Directory to search for models, in addition to the standard ones. Repeatable.", isLive: true)
+    package static let model = Setting("models", "model", .text, "Name or path of a model to serve, in addition to the discovered models.")
+    package static let preload = Setting(
+        "models", "preload", .flag, default: "false", "Load this model, or the only model, at startup.",
+        option: "Load the model of --model, or the only model, at startup.")
+    package static let maxModels = Setting(
+        "models", "max_models", .integer(1...10_000), "Max loaded models. Default: as many as the memory budget allows.")
+    package static let modelWait = Setting(
+        "models", "model_wait", .integer(0...86400), default: "60", "Max seconds for a request to wait for memory in use by other models.")
+    package static let memoryBudget = Setting(
+        "models", "memory_budget", .size,
+        "Max bytes of memory for all models together, such as \"6G\". Default: four fifths of the machine's memory.")
+    package static let keepAlive = Setting(
+        "models", "keep_alive", .time,
+        "How long an idle model stays loaded, such as \"90s\", \"5m\" or \"2h\"; requests can override it. Default: for ever.", isLive: true)
+}
+
+// MARK: [engine]
+
+extension Setting {
+    package static let ctxSize = Setting(
+        "engine", "ctx_size", .integer(EngineRanges.context),
+        "Context length in tokens. Default: the trained length if it fits in half of the memory budget, else at least 8192.", isLive: true)
+    package static let threads = Setting(
+        "engine", "threads", .integer(EngineRanges.threads), "Threads for computation. Default: the number of physical cores.")
+    package static let slots = Setting(
+        "engine", "slots", .integer(EngineRanges.slots), default: "32", "Max running sequences of a model, 1 to 256.", isLive: true)
+    package static let streamGap = Setting(
+        "engine", "stream_gap", .integer(EngineRanges.streamGap), default: "100",
+        "Max milliseconds between two tokens of a running stream, under any load.")
+    package static let queue = Setting(
+        "engine", "queue", .integer(EngineRanges.queue), default: "256",
+        "Max waiting sequences of a model, in addition to running ones; further requests get status 429.")
+    package static let cpuKernels = Setting(
+        "engine", "cpu_kernels", .choice(["auto", "off"]), default: "\"auto\"",
+        "CPU kernels: auto (Shimmy's own, if the processor supports them) or off (ggml's).")
+    package static let chatTemplateFile = Setting(
+        "engine", "chat_template_file", .path, "File with a Jinja chat template to use instead of the models' own.", isLive: true)
+    package static let lora = Setting(
+        "engine", "lora", .list, default: "[]",
+        "LoRA adapters for all compatible models, as \"NAME=FILE\" or \"NAME=FILE:SCALE\" with absolute paths (default scale: 1).",
+        option: """
+            LoRA adapter for all compatible models, as NAME=FILE or NAME=FILE:SCALE (default scale: 1). The scale applies to requests without \
+            a list of adapters. Repeatable.
+            """)
+    package static let deterministic = Setting(
+        "engine", "deterministic", .flag, default: "false",
+        "Compute one sequence at a time and reuse nothing, so that equal requests get bit-identical responses.")
+}
+
+// MARK: [storage]
+
+extension Setting {
+    package static let dataDir = Setting(
+        "storage", "data_dir", .path, "Directory for models, stored objects, aliases and sessions; 'shimmy info' prints it.")
+    package static let cacheDir = Setting("storage", "cache_dir", .path, "Directory for caches, such as converted models; 'shimmy info' prints it.")
+    package static let prefixCacheDir = Setting(
+        "storage", "prefix_cache_dir", .path, "Directory for cached prefixes, for use after a restart. Default: none.")
+    package static let stateDir = Setting("storage", "state_dir", .path, "Directory for the input history of 'shimmy run'.")
+    package static let noStore = Setting("storage", "no_store", .flag, default: "false", "Do not store responses, conversations or chat completions.")
+    package static let storeSize = Setting(
+        "storage", "store_size", .size, default: "\"1G\"", "Max bytes of all stored objects; beyond it, the oldest are deleted.")
+    package static let storeDays = Setting(
+        "storage", "store_days", .integer(1...100_000), default: "30", "Days after which untouched stored objects are deleted.")
+    package static let prefixCacheSize = Setting(
+        "storage", "prefix_cache_size", .size, default: "\"4G\"", "Max bytes of the cached prefixes on the disk, such as \"500M\" or \"4G\".")
+}
+
+// MARK: [log]
+
+extension Setting {
+    package static let logLevel = Setting(
+        "log", "log_level", .choice(["trace", "debug", "info", "notice", "warning", "error", "critical"]), default: "\"info\"",
+        """
+        Min level of log messages: trace, debug, info, notice, warning, error or critical. Default: info for 'shimmy serve', warning for other \
+        commands.
+        """, isLive: true)
+    package static let logFormat = Setting(
+        "log", "log_format", .choice(["text", "json"]), default: "\"text\"", "Format of log messages: text or json.")
 }

@@ -18,26 +18,52 @@ package struct Batch: Sendable, Equatable {
         /// The position of the first token in its sequence.
         package var position: Int
         package var tokens: [Token]
-        /// Whether the chunk ends with the last known token, so that the next token is sampled from its last logits.
-        package var samples: Bool
-        /// Whether the chunk continues a running stream, rather than being prefill.
-        package var continuesStream: Bool
-        /// The number of drafted tokens at the end. A drafted token is accepted if it equals the token that is sampled for its position. The first
-        /// rejected one invalidates all tokens after it.
-        package var drafts = 0
-        /// Whether the draft comes from the client's prediction.
-        package var isPrediction = false
+        package var kind: Kind
         /// The prompt tokens whose log probabilities are wanted; nil for none.
         package var scores: Scores?
 
-        package init(sequence: SequenceID, slot: Int, position: Int, tokens: [Token], samples: Bool, continuesStream: Bool = false) {
-            self.continuesStream = continuesStream
+        package init(sequence: SequenceID, slot: Int, position: Int, tokens: [Token], kind: Kind) {
             self.sequence = sequence
             self.slot = slot
             self.position = position
             self.tokens = tokens
-            self.samples = samples
+            self.kind = kind
         }
+
+        /// What a chunk does for its sequence.
+        package enum Kind: Sendable, Equatable {
+            /// Prefill after which no token is sampled, because more tokens are pending or none is wanted.
+            case prefill
+            /// The end of prefill. The next token is sampled from the last logits.
+            case prefillEnd
+            /// Known tokens of a stream, such as forced ones, after which more known tokens are pending.
+            case forced
+            /// The last known tokens of a stream, then a draft of `drafts` tokens. The next token is sampled from the logits before the draft. A
+            /// drafted token is accepted if it equals the token that is sampled for its position. The first rejected one invalidates all tokens
+            /// after it. `isPrediction`: whether the draft comes from the client's prediction.
+            case continuation(drafts: Int = 0, isPrediction: Bool = false)
+        }
+
+        /// Whether the next token is sampled after the chunk's last known token.
+        package var samples: Bool {
+            switch kind {
+            case .prefillEnd, .continuation: true
+            case .prefill, .forced: false
+            }
+        }
+
+        /// Whether the chunk continues a running stream, rather than being prefill.
+        package var continuesStream: Bool {
+            switch kind {
+            case .forced, .continuation: true
+            case .prefill, .prefillEnd: false
+            }
+        }
+
+        /// The number of drafted tokens at the end.
+        package var drafts: Int { if case .continuation(let drafts, _) = kind { drafts } else { 0 } }
+        /// Whether a draft comes from the client's prediction.
+        package var isPrediction: Bool { if case .continuation(_, let isPrediction) = kind { isPrediction } else { false } }
     }
 
     /// The prompt tokens that follow some of a chunk's rows.
@@ -63,6 +89,10 @@ package struct Batch: Sendable, Equatable {
 
     package var tokenCount: Int { chunks.reduce(0) { $0 + $1.tokens.count } }
     package var isEmpty: Bool { chunks.isEmpty }
+
+    /// Removes the chunk of a sequence, if there is one.
+    mutating func remove(_ id: SequenceID) { chunks.removeAll { $0.sequence == id } }
+
     /// The number of rows whose logits are wanted.
     package var outputCount: Int { chunks.reduce(0) { $0 + ($1.samples ? 1 + $1.drafts : 0) + ($1.scores?.tokens.count ?? 0) } }
 }

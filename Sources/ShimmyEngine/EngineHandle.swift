@@ -2,7 +2,7 @@ package import Logging
 import ShimmyCore
 import Synchronization
 
-/// The error for a full queue. `retryAfter` is the estimated number of seconds until enough places are available.
+/// The error for a full queue. `retryAfter` is the estimated number of seconds until the queue has room.
 package struct QueueFull: Error, Equatable {
     package let retryAfter: Int
 
@@ -72,7 +72,7 @@ package final class EngineHandle: Sendable {
     /// Queues sequences of one owner, all or none: at most `capacity`, each of which fits into `limits.contextLength`. Throws `QueueFull`.
     package func submit(_ requests: [SequenceRequest]) throws(QueueFull) -> [TokenStream] {
         guard let owner = requests.first?.owner else { return [] }
-        try shared.enter(requests.count, for: owner, limit: capacity, kept: QueuePlaces.kept(of: queue))
+        try shared.enter(requests.count, of: owner, limit: capacity, reserved: QueueAdmission.reserved(of: queue))
         return requests.map { request in
             precondition(request.fits(limits.contextLength))
             let id = SequenceID(lastID.wrappingAdd(1, ordering: .relaxed).newValue)

@@ -50,7 +50,7 @@ final class EngineLoop<Runner: ModelRunner> {
     /// A time limit that no work reaches, in seconds.
     private static var endless: Double { 86400 }
     /// The seconds without work after which prefixes are saved.
-    private static var restBeforeSaving: Double { 0.5 }
+    private static var idleSecondsBeforeSaving: Double { 0.5 }
 
     init(runner: Runner, options: EngineHandle.Options, mailbox: Mailbox<EngineCommand>, shared: SharedStatistics) {
         // Deterministic mode reuses no prefix, so it stores none.
@@ -70,7 +70,7 @@ final class EngineLoop<Runner: ModelRunner> {
     func run() {
         var mayHaveToSave = false
         while !stopped {
-            let commands = mailbox.takeAll(!scheduler.isIdle ? .none : mayHaveToSave ? .seconds(Self.restBeforeSaving) : .endless)
+            let commands = mailbox.takeAll(!scheduler.isIdle ? .none : mayHaveToSave ? .seconds(Self.idleSecondsBeforeSaving) : .endless)
             if scheduler.isIdle, commands.isEmpty {
                 // Save one prefix at a time, so that a new request waits for one copy of memory at most.
                 mayHaveToSave = saveNext()
@@ -80,7 +80,7 @@ final class EngineLoop<Runner: ModelRunner> {
             if !scheduler.isIdle {
                 turn.perform(step)
                 mayHaveToSave = store != nil
-                if scheduler.isIdle { checkBooks() }
+                if scheduler.isIdle { checkConsistency() }
             }
             turn.note(streams: scheduler.hasStreams)
             publish()
@@ -152,7 +152,7 @@ final class EngineLoop<Runner: ModelRunner> {
     }
 
     /// Checks the scheduler's bookkeeping while nothing runs, and empties the cache when it is inconsistent.
-    private func checkBooks() {
+    private func checkConsistency() {
         if scheduler.isConsistent { return }
         shared.count { $0.inconsistencies += 1 }
         logger.error("cache bookkeeping is inconsistent; emptying the cache", metadata: ["cells_used": "\(scheduler.cellsUsed)"])

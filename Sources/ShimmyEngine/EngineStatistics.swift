@@ -6,7 +6,7 @@ package struct EngineStatistics: Sendable, Equatable {
     package var cellsTotal = 0
     /// The max number of sequences that run at once.
     package var runningLimit = 0
-    /// The number of taken places in the queue: sequences that were submitted, do not run and have not ended.
+    /// The number of sequences in the queue: they were submitted, do not run and have not ended.
     package var queued = 0
     package var queueLimit = 0
     /// The number of slots that contain tokens, of running sequences and of idle prefixes.

@@ -4,8 +4,7 @@ import Synchronization
 final class SharedStatistics: Sendable {
     private struct State {
         var statistics = EngineStatistics()
-        /// The places of sequences that were submitted and have not ended.
-        var places = QueuePlaces()
+        var queue = QueueAdmission()
         var lastEnd: ContinuousClock.Instant?
         /// The recent average of the seconds between two ends.
         var endInterval = 1.0
@@ -18,31 +17,30 @@ final class SharedStatistics: Sendable {
     var statistics: EngineStatistics {
         state.withLock { state in
             var statistics = state.statistics
-            statistics.queued = max(0, state.places.count - statistics.running)
+            statistics.queued = max(0, state.queue.count - statistics.running)
             return statistics
         }
     }
 
     // MARK: The queue's limit
 
-    /// Takes places in the queue, all or none. Throws `QueueFull`.
-    /// - kept: how many of the places are reserved for owners without a place.
-    func enter(_ count: Int, for owner: Owner, limit: Int, kept: Int) throws(QueueFull) {
+    /// Admits `count` sequences to the queue, all or none. Throws `QueueFull`; see `QueueAdmission.admit`.
+    func enter(_ count: Int, of owner: Owner, limit: Int, reserved: Int) throws(QueueFull) {
         let wait = state.withLock { state -> Double? in
-            let missing = state.places.take(count, for: owner, limit: limit, kept: kept)
+            let missing = state.queue.admit(count, of: owner, limit: limit, reserved: reserved)
             return missing == 0 ? nil : state.endInterval * Double(missing)
         }
         if let wait { throw QueueFull(retryAfter: Int(min(60, max(1, wait.rounded(.up))))) }
     }
 
-    /// Gives back the places of sequences that ended.
+    /// Removes sequences that ended from the queue.
     func leave(_ count: Int = 1, of owner: Owner) {
         let now = ContinuousClock.now
         state.withLock { state in
-            state.places.giveBack(count, of: owner)
+            state.queue.release(count, of: owner)
             if let last = state.lastEnd { state.endInterval += 0.2 * ((now - last) / .seconds(1) - state.endInterval) }
             // Idle time must not count as slowness.
-            state.lastEnd = state.places.isEmpty ? nil : now
+            state.lastEnd = state.queue.isEmpty ? nil : now
         }
     }
 

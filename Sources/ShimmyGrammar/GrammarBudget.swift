@@ -5,10 +5,10 @@ package struct GrammarBudget: Sendable {
     package let limits: InputLimits
     private let work: WorkBudget
 
-    /// - work: the time limit; nil for `limits.compileSeconds` from now on.
+    /// - work: the time limit; nil for `limits.compileSeconds` from now on, within the work of this thread.
     package init(limits: InputLimits = .standard, work: WorkBudget? = nil) {
         self.limits = limits
-        self.work = work ?? WorkBudget(seconds: limits.compileSeconds)
+        self.work = work ?? WorkBudget(seconds: limits.compileSeconds, within: .current)
     }
 
     /// Throws when the time is used up or the work was cancelled.
@@ -17,7 +17,10 @@ package struct GrammarBudget: Sendable {
             try work.check()
         } catch {
             switch error {
-            case .tooLong(let seconds): throw GrammarTextError("compiling takes longer than \(seconds) s (limit compileSeconds)", isLimit: true)
+            case .tooLong(let seconds):
+                let isOwn = seconds == limits.compileSeconds
+                let limit = isOwn ? "\(seconds) s (limit compileSeconds)" : "the limit prepareSeconds leaves it"
+                throw GrammarTextError("compiling takes longer than \(limit)", isLimit: true)
             case .cancelled: throw GrammarTextError("compiling was cancelled", isLimit: true)
             }
         }

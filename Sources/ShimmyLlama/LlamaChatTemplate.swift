@@ -16,7 +16,7 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
     private let ids: ToolCallIDs
     private let clientText: ClientText
 
-    /// Uses the model's own template. Throws `LlamaError` if it does not parse.
+    /// Uses the model's own template. Throws `LlamaError` if it does not parse or exceeds its budget.
     package convenience init(model: LlamaModel) throws { try self.init(model: model, source: nil) }
 
     /// Uses a Jinja template from a text, for tests and files. With a model, the template gets the model's BOS and EOS.
@@ -24,7 +24,7 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
     package init(model: LlamaModel? = nil, source: String?, controlTexts: [String] = []) throws {
         var error: UnsafeMutablePointer<CChar>?
         guard let pointer = cchat_templates_create(model?.pointer, source, &error) else {
-            throw LlamaError(description: "the chat template does not parse: \(Self.take(error) ?? "no reason given")")
+            throw LlamaError(description: "the chat template cannot be used: \(Self.take(error) ?? "no reason given")")
         }
         self.pointer = pointer
         self.model = model
@@ -45,18 +45,71 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
     /// Whether the template describes tools itself; Shimmy adds them to the conversation otherwise.
     package var knowsTools: Bool { description["capabilities"]?["supports_tools"]?.boolValue ?? false }
 
+    /// Whether the template has a format for calls.
+    private var writesCalls: Bool { description["capabilities"]?["supports_tool_calls"]?.boolValue ?? false }
+    /// Whether the template refuses an assistant message with several calls, or writes only the first of them.
+    private var writesOneCall: Bool { writesCalls && description["capabilities"]?["supports_parallel_tool_calls"]?.boolValue == false }
+
     package func render(_ conversation: Conversation, holding schemas: HeldSchemas) throws(ChatTemplateError) -> RenderedPrompt {
         try checkArguments(of: conversation)
+        var conversation = conversation
+        if writesOneCall { Self.apply(.splitCalls, to: &conversation) }
         do {
             let prompt = try renderAsIs(conversation, holding: schemas)
             // Some templates omit unexpected messages instead of refusing them.
-            guard !Self.tellsAllInstructions(prompt, conversation) else { return prompt }
+            guard !isComplete(prompt, conversation, schemas) else { return prompt }
             return renderNormalized(conversation, holding: schemas) ?? prompt
         } catch {
             // A strict template may accept the conversation in another form. If it accepts none, report its first message.
             if let prompt = renderNormalized(conversation, holding: schemas) { return prompt }
             throw ChatTemplateError(Self.reason(error.description))
         }
+    }
+
+    /// Applies a change and notes it. Returns false if it changes nothing.
+    @discardableResult
+    private static func apply(_ normalization: Normalization, to conversation: inout Conversation) -> Bool {
+        let messages = normalization.applied(to: conversation.messages, conversation.continuation)
+        // Shimmy's own call format turns tool results into user turns. They are merged together with the other turns.
+        let mergesResults = normalization == .mergedTurns && messages.contains { $0.role == .tool }
+        guard messages != conversation.messages || mergesResults else { return false }
+        conversation.messages = messages
+        conversation.normalizations.append(normalization)
+        return true
+    }
+
+    /// Returns whether the prompt contains the parts of the conversation that some templates omit.
+    private func isComplete(_ prompt: RenderedPrompt, _ conversation: Conversation, _ schemas: HeldSchemas) -> Bool {
+        Self.tellsAllInstructions(prompt, conversation) && tellsFirstCalls(conversation, schemas) && acceptsContinuedTurn(conversation, schemas)
+    }
+
+    /// An argument of a call that is searched for in a prompt.
+    private static let callMark = "shimmyCallMark7Q3Z"
+
+    /// Returns whether the template writes the calls of a conversation that begins with them. Some templates take the first message for the user's
+    /// and write only its text.
+    private func tellsFirstCalls(_ conversation: Conversation, _ schemas: HeldSchemas) -> Bool {
+        guard let index = conversation.messages.firstIndex(where: { !$0.isSystem }), let calls = conversation.messages[index].toolCalls?.arrayValue
+        else { return true }
+        var marked = conversation
+        let arguments: JSON = ["mark": .string(Self.callMark)]
+        marked.messages[index].toolCalls = .array(
+            calls.map { call in
+                guard var object = call.objectValue, let name = object["function"]?["name"] else { return call }
+                object["function"] = ["name": name, "arguments": .string(arguments.text)]
+                return .object(object)
+            })
+        guard let prompt = try? renderAsIs(marked, holding: schemas) else { return true }
+        return prompt.text.contains(Self.callMark)
+    }
+
+    /// Returns whether the template accepts the start of the answer as a turn after another turn of the assistant. llama.cpp writes the start of the
+    /// answer itself, after the template's prompt for the messages before it, so the template does not check it.
+    private func acceptsContinuedTurn(_ conversation: Conversation, _ schemas: HeldSchemas) -> Bool {
+        guard conversation.continuation == .content, conversation.messages.dropLast().last?.role == .assistant else { return true }
+        var whole = conversation
+        whole.continuation = .nothing
+        return (try? renderAsIs(whole, holding: schemas)) != nil
     }
 
     /// The maximum number of system messages for which a prompt is searched.
@@ -78,20 +131,8 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
 
     private func renderNormalized(_ conversation: Conversation, holding schemas: HeldSchemas) -> RenderedPrompt? {
         var conversation = conversation
-        // Shimmy's own call format turns tool results into user turns. They are merged together with the other turns.
-        conversation.normalizations = []
-        for normalization in Normalization.allCases {
-            // The start of an answer is never changed.
-            let continued = conversation.continuation == .no ? [] : conversation.messages.suffix(1)
-            let messages = normalization.applied(to: Array(conversation.messages.dropLast(continued.count))) + continued
-            let mergesResults = normalization == .mergedTurns && messages.contains { $0.role == .tool }
-            guard messages != conversation.messages || mergesResults else { continue }
-            conversation.messages = messages
-            conversation.normalizations.append(normalization)
-            if var prompt = try? renderAsIs(conversation, holding: schemas), Self.tellsAllInstructions(prompt, conversation) {
-                prompt.normalizations = conversation.normalizations.map(\.rawValue)
-                return prompt
-            }
+        for normalization in Normalization.forStrictTemplates where Self.apply(normalization, to: &conversation) {
+            if let prompt = try? renderAsIs(conversation, holding: schemas), isComplete(prompt, conversation, schemas) { return prompt }
         }
         return nil
     }
@@ -130,11 +171,15 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
     private func renderAsIs(_ conversation: Conversation, holding schemas: HeldSchemas) throws(ChatTemplateError) -> RenderedPrompt {
         var request = request(conversation, schemas)
         let native = Result { () throws(ChatTemplateError) in try render(request) }
-        if case .success(let prompt) = native, schemas.fits(prompt.grammar) { return schemas.holding(try withMarks(prompt, request)) }
+        if case .success(let prompt) = native, schemas.fits(prompt.grammar) {
+            return schemas.holding(try withMarks(prompt, request).reporting(conversation.normalizations))
+        }
         // The model's own call format cannot enforce the schemas, or does not support these tools. Shimmy's format can.
         request["generic_calls"] = true
+        let isChange = writesCalls && (request["tools"] != nil || conversation.messages.contains { $0.role == .tool || $0.toolCalls != nil })
         do {
-            return schemas.holding(try withMarks(render(request), request))
+            let prompt = try withMarks(render(request), request)
+            return schemas.holding(prompt.reporting(conversation.normalizations + (isChange ? [Normalization.genericCalls] : [])))
         } catch {
             _ = try native.get()
             throw error
@@ -219,6 +264,14 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
         guard let string else { return nil }
         defer { cchat_string_free(string) }
         return String(cString: string)
+    }
+}
+
+extension RenderedPrompt {
+    fileprivate func reporting(_ normalizations: [Normalization]) -> RenderedPrompt {
+        var copy = self
+        copy.normalizations = normalizations.map(\.rawValue)
+        return copy
     }
 }
 

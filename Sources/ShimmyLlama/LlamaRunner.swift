@@ -51,8 +51,8 @@ package final class LlamaRunner: ModelRunner {
     private var samplers: [SequenceID: SequenceSampler] = [:]
     /// The sequences with a constraint. The last one is the one whose mask was prepared most recently.
     private var constrained: [SequenceID] = []
-    /// The threads that sample on all cores. Each member has its own scratch buffer.
-    private let crew: Crew
+    /// The threads that sample on all cores. Each of them has its own scratch buffer.
+    private let samplingThreads: WorkerThreads
     private let scratches: [SamplerScratch]
     package private(set) var modelSeconds = 0.0
 
@@ -87,8 +87,8 @@ package final class LlamaRunner: ModelRunner {
         self.context = context
         threadpool = LlamaThreadpool.shared(threads: threads)
         threadpool.attach(to: context)
-        crew = Crew(name: "sampling", members: Int(threads))
-        scratches = (0..<crew.members).map { _ in SamplerScratch() }
+        samplingThreads = WorkerThreads(name: "sampling", count: Int(threads))
+        scratches = (0..<samplingThreads.count).map { _ in SamplerScratch() }
         self.governor = ThreadGovernor(most: options.adaptsThreads ? Int(threads) : 1)
         self.adaptsThreads = options.adaptsThreads
         self.threads = Int(threads)
@@ -104,7 +104,7 @@ package final class LlamaRunner: ModelRunner {
     package var memory: MemoryUse { MemoryUse(context, vocabulary: vocabulary.tokenCount, outputs: limits.outputs) }
 
     deinit {
-        crew.dismiss()
+        samplingThreads.stop()
         llama_batch_free(batch)
         llama_detach_threadpool(context)
         llama_free(context)
@@ -114,12 +114,12 @@ package final class LlamaRunner: ModelRunner {
 
     package func addSequence(_ id: SequenceID, sampling: SequenceSampling) {
         let sampler = SequenceSampler(sampling, endOfGeneration: endOfGeneration, ends: endTokens)
-        if !sampler.isFree { constrained.append(id) }
+        if !sampler.isUnconstrained { constrained.append(id) }
         samplers[id] = sampler
     }
 
     package func removeSequence(_ id: SequenceID) {
-        if samplers.removeValue(forKey: id)?.isFree == false { constrained.removeAll { $0 == id } }
+        if samplers.removeValue(forKey: id)?.isUnconstrained == false { constrained.removeAll { $0 == id } }
     }
 
     package func prepareDraws(within seconds: Double) -> Set<SequenceID> {
@@ -251,7 +251,7 @@ package final class LlamaRunner: ModelRunner {
         guard let sampler = samplers.removeValue(forKey: chunk.sequence) else {
             throw LlamaError(description: "no sampler for \(chunk.sequence)")
         }
-        return SequenceDraw(sequence: chunk.sequence, sampler: sampler, rows: rows, guesses: chunk.tokens.suffix(chunk.drafts))
+        return SequenceDraw(sequence: chunk.sequence, sampler: sampler, rows: rows, draft: chunk.tokens.suffix(chunk.drafts))
     }
 
     /// The minimum number of sequences to sample in parallel. Fewer are sampled before a thread wakes up.
@@ -260,15 +260,16 @@ package final class LlamaRunner: ModelRunner {
     private func sample(_ draws: [SequenceDraw]) -> [ChunkResult] {
         var draws = draws
         // Constraints are confined to the engine thread.
-        let free = draws.indices.filter { draws[$0].sampler.isFree }
+        let unconstrained = draws.indices.filter { draws[$0].sampler.isUnconstrained }
         let ends = endTokens
         draws.withUnsafeMutableBufferPointer { buffer in
             // Only one thread at a time accesses each element and each scratch buffer.
             nonisolated(unsafe) let (draws, scratches) = (buffer, scratches)
-            crew.perform(free.count, active: free.count < Self.worthSharing ? 1 : threads) { piece, member in
-                draws[free[piece]].run(with: scratches[member], ends: ends)
+            let active = unconstrained.count < Self.worthSharing ? 1 : threads
+            samplingThreads.perform(unconstrained.count, active: active) { piece, thread in
+                draws[unconstrained[piece]].run(with: scratches[thread], ends: ends)
             }
-            for index in draws.indices where !draws[index].sampler.isFree { draws[index].run(with: scratches[0], ends: ends) }
+            for index in draws.indices where !draws[index].sampler.isUnconstrained { draws[index].run(with: scratches[0], ends: ends) }
         }
         for draw in draws { samplers[draw.sequence] = draw.sampler }
         return draws.map { draw in
@@ -294,9 +295,9 @@ package final class LlamaRunner: ModelRunner {
                 batch.pos[index] = llama_pos(chunk.position + offset)
                 batch.n_seq_id[index] = 1
                 batch.seq_id[index]![0] = llama_seq_id(chunk.slot)
-                let isGuess = offset >= chunk.tokens.count - chunk.drafts - 1
+                let samplesAfter = offset >= chunk.tokens.count - chunk.drafts - 1
                 let isScored = chunk.scores.map { (0..<$0.tokens.count).contains(offset - $0.firstRow) } ?? false
-                batch.logits[index] = chunk.samples && isGuess || isScored ? 1 : 0
+                batch.logits[index] = chunk.samples && samplesAfter || isScored ? 1 : 0
                 index += 1
             }
         }

@@ -63,6 +63,7 @@ extension APIError {
             case .full: server(507, "storage_full", retryAfter: nil)
             case .locked: server(503, "storage_locked", retryAfter: 5)
             case .damaged: server(503, "storage_damaged", retryAfter: 1)
+            case .replaced: server(503, "storage_unavailable", retryAfter: 1)
             case .unavailable: server(503, "storage_unavailable", retryAfter: 5)
             case .unknownCursor(let id):
                 APIError(status: 400, message: "Invalid 'after': there is no '\(id)' in the list.", param: "after", code: "invalid_value")

@@ -51,7 +51,7 @@ extension Store {
     /// Deletes an item. Returns whether it existed.
     package func deleteItem(_ itemID: String, ofConversation id: String, owner: String) async throws -> Bool {
         let time = now()
-        return try await write { database in
+        return try await write(frees: true) { database in
             guard let serial = try Self.serial(database, id, .conversation, owner) else { return false }
             let bytes = try Int.fetchOne(
                 database, sql: "DELETE FROM item WHERE record = ? AND id = ? RETURNING length(CAST(id AS BLOB)) + length(CAST(json AS BLOB))",

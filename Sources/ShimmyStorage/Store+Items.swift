@@ -46,7 +46,7 @@ extension Store {
 
     /// Deletes a record. Returns whether it existed.
     package func delete(_ id: String, _ kind: RecordKind, owner: String) async throws -> Bool {
-        try await write { database in
+        try await write(frees: true) { database in
             try database.execute(
                 sql: "DELETE FROM record WHERE id = ? AND kind = ? AND owner = ?", arguments: [id, kind.rawValue, owner])
             return database.changesCount > 0

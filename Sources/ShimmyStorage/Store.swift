@@ -28,7 +28,8 @@ package struct StorageLimits: Sendable, Equatable {
 /// All data that outlives a request. Several processes may use one directory.
 ///
 /// All functions throw `StorageError`; functions that read also throw `CancellationError`. Waiting callers block no thread, because the
-/// work runs on the database's own queues. Data written when a function returns survives any end of the process. A power failure may lose
+/// work runs on the database's own queues. Data written when a function returns survives any end of the process: a write fails if the database
+/// file at the path is no longer the open one. On a full disk, reads and deletions go on as long as possible. A power failure may lose
 /// the last writes (SQLite's `synchronous = NORMAL`) but never damages the database.
 package final class Store: Sendable {
     private enum State {
@@ -38,12 +39,15 @@ package final class Store: Sendable {
     }
 
     private struct Connection: Sendable {
-        let pool: DatabasePool
-        let writer: GroupedWriter
-        let file: UInt64?
+        let database: any DatabaseWriter
+        /// Nil if the disk was so full that the database could only be opened for reading.
+        let writer: GroupedWriter?
+        let files: [FileIdentity?]
+        let opened = ContinuousClock.now
     }
 
     private let place: StoragePlace
+    private let reserve: SpaceReserve
     package let limits: StorageLimits
     private let patience: Double
     private let retryAfter: Duration
@@ -51,6 +55,8 @@ package final class Store: Sendable {
     private let logger: Logger
     let housekeeping: Housekeeping
     private let state = Mutex(State.new)
+    /// Whether the last opened connection could only read, so that this is logged once.
+    private let isReadOnly = Atomic<Bool>(false)
     /// This process's membership in the directory's users; nil until the database is first opened.
     private let membership = Mutex<StoragePlace.Membership?>(nil)
     private let queuedIDs = Mutex<[String]>([])
@@ -66,6 +72,7 @@ package final class Store: Sendable {
         now: @escaping @Sendable () -> Int = { Int(Date().timeIntervalSince1970) }
     ) {
         place = StoragePlace(directory: directory)
+        reserve = SpaceReserve(place)
         self.limits = limits
         self.logger = logger
         self.patience = patience
@@ -86,7 +93,7 @@ package final class Store: Sendable {
                     defer { state = .closed(.unavailable("the storage has been closed"), since: .now + .seconds(1_000_000_000)) }
                     return state
                 }
-                if case .open(let connection) = old { try? connection.pool.close() }
+                if case .open(let connection) = old { try? connection.database.close() }
                 membership.withLock { $0 = nil }
                 continuation.resume()
             }
@@ -96,8 +103,8 @@ package final class Store: Sendable {
     /// Returns the bytes of all records.
     package func usedBytes() async throws -> Int { try await read { try Pruning.usedBytes($0) } }
 
-    /// Throws if the storage is unavailable.
-    package func ready() async throws { _ = try await connection() }
+    /// Throws if the storage is unavailable, or can only be read.
+    package func ready() async throws { _ = try await connection(forWriting: true) }
 
     /// Throws if the storage is unavailable, or has no room for further records of the owner. Callers use it to find out before they compute an
     /// answer.
@@ -125,42 +132,52 @@ package final class Store: Sendable {
     // MARK: Access
 
     func read<Value: Sendable>(_ work: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
-        let connection = try await connection()
+        let connection = try await connection(forWriting: false)
         do {
-            return try await connection.pool.read(work)
+            return try await connection.database.read(work)
         } catch {
             throw await failure(error, of: connection)
         }
     }
 
-    func write<Value: Sendable>(_ work: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
-        let connection = try await connection()
+    /// Runs `work` in a transaction and returns its result when it is committed.
+    /// - frees: whether `work` only deletes. Deletions can go on when the disk is full.
+    func write<Value: Sendable>(frees: Bool = false, _ work: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
+        let connection = try await connection(forWriting: true)
+        guard let writer = connection.writer else { throw StorageError.full }
         do {
-            return try await connection.writer.write(work)
+            return try await writer.write(frees: frees, work)
         } catch {
             throw await failure(error, of: connection)
         }
     }
 
-    private func connection() async throws -> Connection {
-        if let connection = try known() { return connection }
+    private func connection(forWriting: Bool) async throws -> Connection {
+        if let connection = try known(forWriting: forWriting) { return connection }
         return try await onQueue { [self] in
             // Another caller may have opened the database meanwhile.
-            if let connection = try known() { return connection }
+            if let connection = try known(forWriting: forWriting) { return connection }
+            closeReader()
+            let connection: Connection
             do {
-                return try open()
+                connection = try open()
             } catch {
                 throw close(because: error)
             }
+            if forWriting, connection.writer == nil { throw StorageError.full }
+            return connection
         }
     }
 
     /// Returns the open connection; nil if it is time to open the database. Throws the last error until `retryAfter` has passed.
-    private func known() throws -> Connection? {
+    private func known(forWriting: Bool) throws -> Connection? {
         try state.withLock { state in
             switch state {
             case .new: return nil
-            case .open(let connection): return connection
+            case .open(let connection):
+                if !forWriting || connection.writer != nil { return connection }
+                if ContinuousClock.now - connection.opened < retryAfter { throw StorageError.full }
+                return nil
             case .closed(let error, let since):
                 if ContinuousClock.now - since < retryAfter { throw error }
                 return nil
@@ -176,6 +193,13 @@ package final class Store: Sendable {
 
     // MARK: Opening, on the queue
 
+    /// Closes a connection that can only read. Its lock would keep the next one out.
+    private func closeReader() {
+        guard case .open(let connection) = state.withLock({ $0 }), connection.writer == nil else { return }
+        state.withLock { $0 = .new }
+        try? connection.database.close()
+    }
+
     private func open() throws -> Connection {
         try place.create()
         do {
@@ -185,11 +209,51 @@ package final class Store: Sendable {
             // The new file must be private before SQLite opens it.
             try place.create()
             return try openFile()
+        } catch  where StorageError(error) == .full {
+            return try openOnFullDisk()
         }
+    }
+
+    /// Opens the database with the space of the reserve. If that is not enough, opens it for reading only.
+    private func openOnFullDisk() throws -> Connection {
+        if reserve.release() {
+            do {
+                return try openFile()
+            } catch  where StorageError(error) == .full {}
+        }
+        let database = try DatabaseQueue(path: place.file, configuration: Schema.exclusiveConfiguration(patience: patience))
+        guard try database.read({ try Schema.migrator.hasCompletedMigrations($0) }) else { throw StorageError.full }
+        return opened(Connection(database: database, writer: nil, files: place.identities))
+    }
+
+    private func opened(_ connection: Connection) -> Connection {
+        state.withLock { $0 = .open(connection) }
+        let isReader = connection.writer == nil
+        let wasReader = isReadOnly.exchange(isReader, ordering: .relaxed)
+        if isReader, !wasReader { logger.error("disk full: stored objects can only be read", metadata: ["database": "\(place.file)"]) }
+        return connection
     }
 
     private func openFile() throws -> Connection {
         let pool = try DatabasePool(path: place.file, configuration: Schema.configuration(patience: patience, limits: limits))
+        do {
+            try prepare(pool)
+        } catch {
+            try? pool.close()
+            throw error
+        }
+        reserve.restore()
+        let files = place.identities
+        let writer = GroupedWriter(pool, reserve: reserve) { [place] in
+            if place.identities != files { throw StorageError.replaced }
+        } afterwards: { [housekeeping] in
+            housekeeping.run($0)
+        }
+        pool.asyncWriteWithoutTransaction { [housekeeping] in housekeeping.run($0) }
+        return opened(Connection(database: pool, writer: writer, files: files))
+    }
+
+    private func prepare(_ pool: DatabasePool) throws {
         do {
             try Schema.migrator.migrate(pool)
         } catch {
@@ -199,11 +263,6 @@ package final class Store: Sendable {
         try membership.withLock { membership in
             if membership == nil { membership = try place.join { try tidyUp(pool) } }
         }
-        let writer = GroupedWriter(pool) { [housekeeping] in housekeeping.run($0) }
-        pool.asyncWriteWithoutTransaction { [housekeeping] in housekeeping.run($0) }
-        let connection = Connection(pool: pool, writer: writer, file: place.fileNumber)
-        state.withLock { $0 = .open(connection) }
-        return connection
     }
 
     /// Marks the responses that an earlier process began as failed, and keeps the queued ones for `takeQueued`.
@@ -235,25 +294,39 @@ package final class Store: Sendable {
             "database damaged: set aside and replaced by a new one", metadata: ["damaged": "\(name)", "database": "\(place.file)"])
     }
 
-    /// Converts an error. Replaces a damaged database, unless another caller has already done so.
+    /// Converts an error. Replaces a damaged or lost database, unless another caller has already done so.
     private func failure(_ error: any Error, of connection: Connection) async -> any Error {
         guard let reason = StorageError(error) else { return error }
-        guard reason == .damaged else { return reason }
+        if reason.isClients || reason == .full || reason == .locked { return reason }
         do {
-            _ = try await onQueue { [self] in
-                guard case .open(let current) = state.withLock({ $0 }), current.pool === connection.pool else { return }
-                try? connection.pool.close()
-                state.withLock { $0 = .new }
-                do {
-                    if connection.file == place.fileNumber { try setAside() }
-                    _ = try open()
-                } catch {
-                    throw close(because: error)
-                }
-            }
+            let reported: StorageError = try await onQueue { [self] in try recover(connection, from: reason) }
+            return reported
         } catch {
             return error
         }
-        return reason
+    }
+
+    /// Opens the database again if its file is damaged, removed or replaced. Returns the error of the access that failed.
+    private func recover(_ connection: Connection, from reason: StorageError) throws -> StorageError {
+        guard case .open(let current) = state.withLock({ $0 }), current.database === connection.database else { return reason }
+        let isLost = connection.files != place.identities
+        guard isLost || reason == .damaged else { return reason }
+        state.withLock { $0 = .new }
+        try? connection.database.close()
+        do {
+            if isLost { leaveLostFile() } else { try setAside() }
+            _ = try open()
+        } catch {
+            throw close(because: error)
+        }
+        return isLost ? .replaced : reason
+    }
+
+    private func leaveLostFile() {
+        logger.critical(
+            "database file removed or replaced while in use: objects stored in it may be lost", metadata: ["database": "\(place.file)"])
+        place.removeOrphanedJournal()
+        // The lock of the directory's users may be lost as well.
+        membership.withLock { $0 = nil }
     }
 }

@@ -139,7 +139,7 @@ package struct ScriptedRunner: ModelRunner {
         precondition(cells[chunk.slot, default: []].count == chunk.position, "a chunk does not continue its slot")
         precondition(limits.hasWindow(before: chunk.position, from: firstPosition(slot: chunk.slot)), "what the tokens see is gone")
         precondition(cells[chunk.slot, default: []].allSatisfy { $0.adapters ?? adapters == adapters }, "cells of other adapters")
-        precondition(chunk.drafts == 0 || (chunk.samples && limits.canRewind && chunk.drafts < chunk.tokens.count), "no place for guesses")
+        precondition(chunk.drafts == 0 || (limits.canRewind && chunk.drafts < chunk.tokens.count), "a draft that cannot be dropped")
         scores[chunk.sequence] = score(chunk)
         append(chunk.tokens, to: chunk.slot, adapters)
         guard chunk.samples else { return ChunkResult() }
@@ -171,21 +171,21 @@ package struct ScriptedRunner: ModelRunner {
     /// Draws the token after the known ones, and continues while the drafts are accepted.
     private func sample(_ chunk: Batch.Chunk) -> ChunkResult {
         var tokens = cells[chunk.slot, default: []].map(\.token)
-        let guesses = tokens.suffix(chunk.drafts)
+        let draft = tokens.suffix(chunk.drafts)
         tokens.removeLast(chunk.drafts)
         var result = ChunkResult()
         do {
             repeat {
                 var count = 1
-                var place = 0
-                while place < count, !result.tokens.contains(endOfGeneration) {
+                var index = 0
+                while index < count, !result.tokens.contains(endOfGeneration) {
                     let token = try rule(tokens)
                     tokens.append(token)
                     result.tokens.append(token)
-                    if place == 0 { count += forced(tokens) }
-                    place += 1
+                    if index == 0 { count += forced(tokens) }
+                    index += 1
                 }
-            } while guesses.starts(with: result.tokens) && !result.tokens.contains(endOfGeneration) && result.tokens.count < drawsAtMost ?? .max
+            } while draft.starts(with: result.tokens) && !result.tokens.contains(endOfGeneration) && result.tokens.count < drawsAtMost ?? .max
         } catch is Exhausted {
             result.isExhausted = true
         } catch {

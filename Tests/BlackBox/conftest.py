@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 from openai import OpenAI
 
@@ -10,6 +12,7 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "long: takes long; run by 'make test-long' alone")
+    config.addinivalue_line("markers", "proc: needs /proc, which macOS does not have")
 
 
 def pytest_collection_modifyitems(config, items):
@@ -19,6 +22,11 @@ def pytest_collection_modifyitems(config, items):
         parts[item.get_closest_marker("long") is not None].append(item)
     items[:] = parts[wanted]
     config.hook.pytest_deselected(items=parts[not wanted])
+
+
+def pytest_runtest_setup(item):
+    if item.get_closest_marker("proc") is not None and not Path("/proc/self/status").exists():
+        pytest.skip("this system has no /proc")
 
 
 @pytest.fixture(scope="session")

@@ -109,6 +109,7 @@ def test_compat(home):
     assert {"field": "temperature", "support": "supported", "test": "test_temperature_zero_is_repeatable"} in chat["request"]
 
 
+@pytest.mark.proc
 def test_a_port_in_use_is_named_with_its_holder(server, home):
     assert_failed(run(home, "serve", "--port", str(server.port)), 5, f"port {server.port} is in use by shimmy (process {server.process.pid})")
 

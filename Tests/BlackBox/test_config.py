@@ -58,13 +58,34 @@ def test_the_document_has_the_whole_file(place):
     assert f"```toml\n{run(place.home, 'config', 'init', '--print').stdout}```\n" in document
 
 
-def test_every_option_of_serve_is_a_key(place):
+def test_every_setting_is_an_option_of_serve_and_a_key(place):
     words = run(place.home, "help", "serve").stdout
-    options = set(re.findall(r"^  --([a-z-]+)", words, re.MULTILINE)) - {"version", "config"}
+    helps = dict(re.findall(r"^  --([a-z-]+)(.*?)(?=^  -|\Z)", words, re.MULTILINE | re.DOTALL))
     example = run(place.home, "config", "init", "--print").stdout
     keys = {key.replace("_", "-") for key in re.findall(r"^#([a-z_]+) = ", example, re.MULTILINE)}
-    assert len(options) > 20
-    assert options <= keys
+    shown = {path.split(".")[1].replace("_", "-") for path in settings(place.home)}
+    # The directories of the program's own files are the same for all commands.
+    assert shown == set(helps) - {"version", "help", "config"} | {"data-dir", "cache-dir", "state-dir"}
+    assert shown <= keys
+    for name in shown & set(helps):
+        variable = "SHIMMY_" + name.replace("-", "_").upper()
+        assert re.search(rf"\[{variable}[],]", helps[name]), f"--{name} does not name {variable}: {helps[name]}"
+
+
+def test_only_the_table_of_settings_names_variables():
+    files = [*(REPOSITORY / "Sources/shimmy").rglob("*.swift")]
+    assert len(files) > 20
+    assert [file.name for file in files if "SHIMMY_" in file.read_text()] == []
+
+
+def test_every_package_is_pinned():
+    """Package.resolved is not in the repository, so the manifest fixes the version of every package, also of those that only others use."""
+    manifest = (REPOSITORY / "Package.swift").read_text().lower()
+    pins = json.loads((REPOSITORY / "Package.resolved").read_text())["pins"]
+    assert len(pins) > 10
+    for pin in pins:
+        name, version = re.escape(pin["identity"]), re.escape(pin["state"]["version"])
+        assert re.search(rf'/{name}", exact: "{version}"|\("{name}", "{version}", ', manifest), pin
 
 
 def test_check_tells_every_mistake_with_its_line(place):

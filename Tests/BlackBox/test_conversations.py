@@ -110,6 +110,18 @@ def test_items_that_cannot_be_are_refused(client, server):
     assert len(list(client.conversations.items.list(conversation.id))) == 1
 
 
+def test_an_output_without_its_call_is_not_stored(client, server):
+    """Such an item would make every later response of the conversation an error."""
+    post(server, "", {"items": [USER, OUTPUT]}).assert_error(400, "items[1].call_id", None)
+    conversation = client.conversations.create(items=[USER])
+    path = f"/{conversation.id}/items"
+    post(server, path, {"items": [OUTPUT]}).assert_error(400, "items[0].call_id", None)
+    post(server, path, {"items": [OUTPUT, CALL]}).assert_error(400, "items[0].call_id", None)
+    assert len(list(client.conversations.items.list(conversation.id))) == 1
+    assert post(server, path, {"items": [CALL]}).status == 200 and post(server, path, {"items": [OUTPUT]}).status == 200
+    post(server, "/conv_none/items", {"items": [OUTPUT]}).assert_error(404, None, None)
+
+
 def test_an_item_can_be_named_instead_of_repeated(client):
     first = client.conversations.create(items=[USER])
     [item] = client.conversations.items.list(first.id)

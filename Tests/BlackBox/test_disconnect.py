@@ -84,3 +84,21 @@ def test_a_client_that_closes_its_own_side_learns_why_it_gets_no_answer(server, 
     assert b"request_cancelled" in rest and b"shutting_down" not in rest
     assert rest.startswith(b"HTTP/1.1 200" if stream else b"HTTP/1.1 400")
     server.wait_for(lambda engine: engine["running"] == 0, "the end of the work", 5)
+
+
+def many_alternatives(count: int, salt: str) -> str:
+    return "root ::= " + " | ".join(f'"{salt}{number}x" [a-z] "{number}"' for number in range(count))
+
+
+def test_the_preparation_of_abandoned_requests_stops(server):
+    """Eight clients send grammars that take long to compile and leave at once; a ninth is answered without waiting for them."""
+    for number in range(8):
+        with raw.Connection(server.port) as connection:
+            body = raw.chat_body(MODEL, grammar=many_alternatives(20_000, f"abandoned{number}-"), max_tokens=5)
+            connection.send(connection.request("POST", "/v1/chat/completions", body))
+            time.sleep(0.1)
+    begin = time.monotonic()
+    schema = {"type": "object", "properties": {"after": {"enum": ["abandoned"]}}, "required": ["after"], "additionalProperties": False}
+    answer = server.chat(response_format={"type": "json_schema", "json_schema": {"name": "a", "schema": schema, "strict": True}}, max_tokens=30)
+    assert answer.status == 200
+    assert time.monotonic() - begin < 5

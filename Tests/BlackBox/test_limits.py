@@ -73,6 +73,7 @@ def test_a_number_has_a_bounded_length(server):
     assert "1000 characters" in message
 
 
+@pytest.mark.proc
 def test_large_bodies_take_no_memory_while_the_answer_is_made(start):
     server = start()
     assert server.chat(max_tokens=1).status == 200
@@ -185,6 +186,7 @@ def test_damaged_and_cut_bodies(server):
         answer.assert_error(400, None, "invalid_encoding")
 
 
+@pytest.mark.proc
 def test_a_bomb_is_a_413(server):
     before = rss(server)
     bomb = gzip.compress(b" " * (1 << 28), compresslevel=9)
@@ -270,6 +272,7 @@ def test_a_client_that_reads_nothing_is_cut_off(start):
     assert server.request("GET", "/health").status == 200
 
 
+@pytest.mark.proc
 def test_ten_thousand_connections_and_streams(start):
     """With 10,000 idle connections, 64 streams and clients that disconnect at random, no request fails, and the memory is freed afterwards."""
     wanted = 10_000

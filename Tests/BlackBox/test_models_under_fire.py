@@ -95,6 +95,7 @@ def taken(server) -> int:
     return int(re.search(r"RssAnon:\s+(\d+) kB", status).group(1)) << 10
 
 
+@pytest.mark.proc
 def test_models_come_and_go_under_fire(shelf):  # noqa: F811
     small = ("--ctx-size", "1024", "--slots", "8")
     with Server(shelf, *small) as server:

@@ -165,6 +165,7 @@ def test_more_requests_than_cells_all_end(home):
         server.wait_for(lambda engine: engine["running"] == engine["waiting"] == 0, "quiet")
 
 
+@pytest.mark.proc
 def test_a_thousand_random_disconnects_leave_nothing(home):
     import random
 

@@ -216,7 +216,8 @@ def test_keywords_that_cannot_be_enforced_are_reported(schema, place, tmp_path):
 @pytest.mark.parametrize("schema, place", [
     ({"type": "strin"}, "/type"), ({"type": "object", "properties": []}, "/properties"),
     ({"type": "string", "minLength": -1}, "/minLength"), ({"anyOf": []}, "/anyOf"), ({"multipleOf": 0, "type": "integer"}, "/multipleOf"),
-    ({"type": "integer", "minimum": 10**5000}, "/minimum"),
+    ({"type": "integer", "minimum": 10**5000}, "/minimum"), ({"type": "string", "pattern": "[a-"}, "/pattern"),
+    ({"type": "object", "properties": {"a": {"type": "string", "pattern": "(a"}}}, "/properties/a/pattern"),
 ])
 def test_malformed_schemas_are_refused(schema, place, tmp_path):
     fits, reasons = ask(schema, [1], tmp_path)

@@ -1,10 +1,14 @@
 """Storage: owners, limits, durability, and failures of the disk or the file."""
 
 import http.client
+import itertools
 import json
 import os
 import resource
+import shutil
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 
@@ -223,6 +227,91 @@ def test_a_full_disk_is_told_and_the_rest_goes_on(own):
         assert kept(server, converse(server, LARGE).json["id"])
 
 
+@pytest.fixture
+def small_disk(own):
+    """Mounts a small file system for the storage. Returns a function that fills it, and the file that it fills it with."""
+    folder = database(own).parent
+    folder.mkdir(parents=True)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=8m,mode=700", "tmpfs", str(folder)]
+    may_mount = os.geteuid() == 0 and sys.platform == "linux" and shutil.which("mount") is not None
+    if not may_mount or subprocess.run(mount, capture_output=True).returncode != 0:
+        pytest.skip("needs the right to mount a file system")
+    ballast = folder / "ballast"
+
+    def fill():
+        with open(ballast, "ab", buffering=0) as file:
+            for block in (1 << 16, 1 << 12, 1):
+                try:
+                    while file.write(bytes(block)):
+                        pass
+                except OSError:
+                    pass
+
+    yield fill, ballast
+    subprocess.run(["umount", "-l", str(folder)], capture_output=True)
+
+
+def delete(server, conversation: str):
+    return server.request("DELETE", f"/v1/conversations/{conversation}")
+
+
+def test_deletions_go_on_when_the_disk_is_full(own, small_disk):
+    fill, ballast = small_disk
+    with Server(own) as server:
+        ids = [converse(server, LARGE).json["id"] for _ in range(40)]
+        fill()
+        converse(server, LARGE).assert_error(507, None, "storage_full", "server_error")
+        for one in ids[:5]:
+            assert delete(server, one).status == 200
+        assert not any(kept(server, one) for one in ids[:5])
+        assert all(kept(server, one) for one in ids[5:])
+        ballast.unlink()
+        assert kept(server, converse(server, LARGE).json["id"])
+        assert database(own).with_name("reserve").stat().st_size == 1 << 20
+    fill()
+    with Server(own) as server:
+        assert all(kept(server, one) for one in ids[5:])
+        # The end of the first server gave the pages of its deletions back.
+        answers = iter(lambda: converse(server, LARGE), None)
+        next(answer for answer in itertools.islice(answers, 50) if answer.status != 200).assert_error(507, None, "storage_full", "server_error")
+        assert delete(server, ids[5]).status == 200
+        assert not kept(server, ids[5]) and kept(server, ids[6])
+    # The command needs to write, too.
+    ballast.unlink()
+    assert run(own, "storage", "check").stdout == "ok\n"
+
+
+def test_a_start_on_a_full_disk_without_a_reserve_can_read(own, small_disk):
+    fill, ballast = small_disk
+    with Server(own) as server:
+        ids = [converse(server, LARGE).json["id"] for _ in range(5)]
+    database(own).with_name("reserve").unlink()
+    fill()
+    with Server(own) as server:
+        assert all(kept(server, one) for one in ids)
+        converse(server).assert_error(507, None, "storage_full", "server_error")
+        delete(server, ids[0]).assert_error(507, None, "storage_full", "server_error")
+        assert all(kept(server, one) for one in ids)
+        assert server.chat().status == 200
+        assert "can only be read" in server.log.read_text()
+        ballast.unlink()
+        server.wait_for(lambda _: converse(server).status == 200, "the disk's space")
+        assert all(kept(server, one) for one in ids)
+        assert delete(server, ids[0]).status == 200
+
+
+def test_a_write_to_a_removed_database_is_not_acknowledged(own):
+    with Server(own) as server:
+        lost = converse(server).json["id"]
+        shutil.rmtree(database(own).parent)
+        converse(server).assert_error(503, None, "storage_unavailable", "server_error")
+        assert "removed or replaced" in server.log.read_text()
+        new = converse(server).json["id"]
+        assert kept(server, new) and not kept(server, lost)
+    with Server(own) as server:
+        assert kept(server, new) and not kept(server, lost)
+
+
 def test_a_directory_that_cannot_be_written_is_told_and_the_rest_goes_on(own):
     database(own).parent.write_text("a file where the directory should be")
     with Server(own) as server:
@@ -290,7 +379,8 @@ def test_what_people_wrote_is_private_whatever_the_directory(tmp_path):
     try:
         with Server(home, "--prefix-cache-dir", str(folders[1])) as server:
             assert server.chat("Remember these words: " + "lasting " * 60, max_tokens=2, store=True).status == 200
-            assert modes(folders[0]) == {"shimmy.sqlite": 0o600, "shimmy.sqlite-wal": 0o600, "shimmy.sqlite-shm": 0o600, "lock": 0o600}
+            names = ["shimmy.sqlite", "shimmy.sqlite-wal", "shimmy.sqlite-shm", "lock", "reserve"]
+            assert modes(folders[0]) == dict.fromkeys(names, 0o600)
         written = modes(folders[1])
         assert written and set(written.values()) == {0o600}
     finally:

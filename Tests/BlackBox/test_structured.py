@@ -134,6 +134,14 @@ def test_strict_schemas_keep_the_rules(server):
         answer = server.chat(response_format=form(unique, strict=False), max_tokens=4, stream=stream)
         assert answer.status == 200 and answer.headers["x-shimmy-unenforced"] == "#/properties/a/uniqueItems"
     assert "x-shimmy-unenforced" not in server.chat(response_format=form(closed, strict=False), max_tokens=4).headers
+    # Pydantic's schemas of `Decimal` and `set[Enum]` are enforced.
+    decimal = {"anyOf": [{"type": "number"}, {"type": "string", "pattern": r"^(?!^[-+.]*$)[+-]?0*\d*\.?\d*$"}]}
+    enums = {"type": "array", "items": {"$ref": "#/$defs/E"}, "uniqueItems": True}
+    pydantic = {**closed, "properties": {"a": decimal, "b": enums}, "required": ["a", "b"], "$defs": {"E": {"enum": ["x", "y"], "type": "string"}}}
+    assert server.chat(response_format=form(pydantic, strict=True), max_tokens=4).status == 200
+    # A pattern that is not a regular expression is refused in either case.
+    for strict in (True, False):
+        refused({**closed, "properties": {"a": {"type": "string", "pattern": "[a-"}}}, "/properties/a/pattern", strict=strict)
     tool = {"type": "function", "function": {"name": "f", "strict": True, "parameters": {**closed, "required": []}}}
     server.chat(tools=[tool]).assert_error(400, "tools[0].function.parameters", "invalid_function_parameters")
     tool["function"].update(strict=False, parameters=unique)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import jinja_reference
-from server import MODEL, Server
+from server import MODEL, Server, run
 
 TEMPLATES = Path(os.environ["SHIMMY_LLAMA_SOURCE"]) / "models/templates"
 
@@ -88,3 +88,23 @@ def test_a_prompt_is_what_jinja2_makes_of_it(home, file):
             if GENERIC in prompt or name in EXPLAINED.get(file, ()):
                 continue
             assert prompt in expected.values(), f"{name}: {prompt!r} is none of {expected}"
+
+
+LOOPS = "{% for a in range(10000) %}{% for b in range(10000) %}x{% endfor %}{% endfor %}"
+
+
+def test_a_template_that_does_not_end_is_refused_at_the_start(home, tmp_path):
+    template = tmp_path / "endless.jinja"
+    template.write_text(LOOPS + "{% for m in messages %}{{ m.content }}{% endfor %}")
+    result = run(home, "serve", "--port", "auto", "--chat-template-file", str(template))
+    assert result.returncode == 64
+    assert "endless.jinja" in result.stderr and "the chat template takes more than" in result.stderr
+
+
+def test_a_template_that_does_not_end_for_a_request_is_an_error(home, tmp_path):
+    template = tmp_path / "endless.jinja"
+    template.write_text("{% for m in messages %}{% if m.content == 'loop' %}" + LOOPS + "{% endif %}{{ m.content }}{% endfor %}")
+    with Server(home, "--chat-template-file", str(template)) as server:
+        message = server.chat("loop").assert_error(400, "messages", "invalid_value")
+        assert "the chat template takes more than" in message
+        assert server.chat("Hi", max_tokens=1).status == 200

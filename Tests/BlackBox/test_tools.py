@@ -347,8 +347,30 @@ def test_results_belong_to_their_calls(server):
     assert "two" in ask("one").assert_error(400, "messages", "invalid_value")
     assert "one, two" in ask().assert_error(400, "messages", "invalid_value")
     assert "'three'" in ask("one", "three").assert_error(400, "messages", "invalid_value")
+    assert "x-shimmy-normalized" not in ordered.headers
     alone = server.chat(messages=[{"role": "user", "content": "Hi"}, {"role": "tool", "tool_call_id": "one", "content": "x"}])
     assert "must be a response to a preceding message" in alone.assert_error(400, "messages", "invalid_value")
+
+
+def test_calls_and_results_without_ids_are_matched_in_order(server):
+    """Home Assistant sends results without IDs, and some clients also calls without IDs."""
+    def ask(call_id, result_id, results=1):
+        call = {"type": "function", "function": {"name": "get_weather", "arguments": "{}"}, **call_id}
+        result = {"role": "tool", "content": "Sunny.", **result_id}
+        return server.chat(messages=[{"role": "user", "content": "Weather?"}, {"role": "assistant", "tool_calls": [call]}, *[result] * results], tools=TOOLS)
+
+    for call_id, result_id in [({}, {}), ({"id": "c"}, {}), ({}, {"tool_call_id": "c"}), ({"id": ""}, {"tool_call_id": ""})]:
+        answer = ask(call_id, result_id)
+        assert answer.status == 200 and answer.headers["x-shimmy-normalized"] == "matched-results", (call_id, result_id)
+    assert "without 'tool_call_id'" in ask({}, {}, results=2).assert_error(400, "messages", "invalid_value")
+    ask({}, {}, results=0).assert_error(400, "messages", "invalid_value")
+
+
+def test_deep_arguments_of_an_earlier_call(server):
+    arguments = '{"a": ' + "[" * 200 + "]" * 200 + "}"
+    call = {"id": "c", "type": "function", "function": {"name": "get_weather", "arguments": arguments}}
+    messages = [{"role": "user", "content": "Hi"}, {"role": "assistant", "tool_calls": [call]}, {"role": "tool", "tool_call_id": "c", "content": "x"}]
+    assert server.chat(messages=messages, tools=TOOLS).status == 200
 
 
 def test_many_clients_call_at_once(server):
@@ -426,6 +448,7 @@ def test_grammars_and_choices(server):
     {"type": "object", "properties": {f"key{number}": {"type": "string"} for number in range(200)}},
     {"type": "object", "properties": {f"key{number}": {"type": "string"} for number in range(1000)}, "required": [f"key{number}" for number in range(1000)]},
 ], ids=["length", "items", "enum", "values", "pattern", "self", "all", "properties", "optional", "required"])
+@pytest.mark.proc
 def test_hostile_schemas_do_no_harm(start, schema):
     """The server answers or refuses the request quickly, and keeps running."""
     server = start()

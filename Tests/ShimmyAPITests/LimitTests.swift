@@ -126,6 +126,16 @@ import Testing
         ResponseItem(id: "i\(number)", meaning: meaning, json: .null)
     }
 
+    /// A model may write deeper arguments than a request body may contain, and its client sends them back.
+    @Test func deepArgumentsOfAnEarlierCallAreText() throws {
+        let deep = #"{"a": "# + String(repeating: "[", count: 200) + String(repeating: "]", count: 200) + "}"
+        let call: JSON = ["id": "c", "type": "function", "function": ["name": "f", "arguments": .string(deep)]]
+        let request = try chat([
+            "messages": [["role": "user", "content": "a"], ["role": "assistant", "content": .null, "tool_calls": [call]]]
+        ])
+        #expect(request.chat.conversation.messages[1].toolCalls?[0]?["function"]?["arguments"]?.stringValue == JSON.string(deep).text)
+    }
+
     @Test func theOldestItemsGoAndInstructionsStay() {
         let items = [
             item(.message(.system, ["be kind"]), 0), item(.message(.user, [String(repeating: "a", count: 100)]), 1),

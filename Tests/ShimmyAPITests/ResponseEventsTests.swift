@@ -102,6 +102,30 @@ import Testing
         #expect(call?["status"] == "incomplete" && call?["action"] == ["commands": []], "half a command is none")
     }
 
+    /// The limit can end the answer in the next call before that call has a name.
+    @Test(arguments: [
+        (#"{"a":1}"#, "completed"), (#"{"a":"#, "incomplete"), (#"{"a":{}"#, "incomplete"), ("", "incomplete"),
+    ])
+    func onlyACallThatWasCutIsIncomplete(arguments: String, status: String) throws {
+        for end in [FinishReason.length, .stop] {
+            var machine = try Self.machine()
+            _ = machine.push(.call(index: 0, id: "c1", name: "f")) + machine.push(.arguments(index: 0, arguments))
+            let events = machine.finish(end, usage: Self.usage, time: 9)
+            #expect(machine.object.json["output"]?[0]?["status"]?.stringValue == (end == .length ? status : "completed"))
+            #expect(machine.object.json["status"] == (end == .length ? "incomplete" : "completed"))
+            #expect(events.last(where: { $0["type"] == "response.output_item.done" })?["item"] == machine.object.output[0])
+        }
+    }
+
+    @Test func onlyAnInputThatWasCutIsIncomplete() throws {
+        for (input, status) in [(#"{"input": "say hi""#, "completed"), (#"{"input": "say"#, "incomplete")] {
+            var machine = try Self.machine(custom: ["g"])
+            _ = machine.push(.call(index: 0, id: "c1", name: "g")) + machine.push(.arguments(index: 0, input))
+            _ = machine.finish(.length, usage: Self.usage, time: 9)
+            #expect(machine.object.json["output"]?[0]?["status"]?.stringValue == status)
+        }
+    }
+
     @Test func thoughtsCallsAndTextAreItemsOfTheirOwn() throws {
         var machine = try Self.machine(ResponseStyle(sealsThoughts: true), custom: ["g"])
         var events = machine.push(.reasoning("hm"))

@@ -238,5 +238,12 @@ import Testing
         #expect(throws: APIError(status: 400, message: "No tool call found for function call output with call_id c1.", param: "input")) {
             _ = try ItemConversation.messages(items)
         }
+        #expect(throws: APIError(status: 400, message: "No tool call found for function call output with call_id c1.", param: "items[0].call_id")) {
+            try CallOutputs.check(items)
+        }
+        let call = try Self.items(#"[{"type": "function_call", "call_id": "c1", "name": "f", "arguments": ""}]"#)
+        try CallOutputs.check(items, after: call)
+        try CallOutputs.check(call + items)
+        #expect(throws: APIError.self) { try CallOutputs.check(items + call) }
     }
 }

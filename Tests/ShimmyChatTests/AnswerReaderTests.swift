@@ -96,6 +96,8 @@ import Testing
     @Test func anAnswerThatIsCutIsToldAsFarAsItGoes() {
         #expect(deltas("<a", isCut: true) == [.reasoning("a")])
         #expect(deltas("{a:1", isCut: true) == [.call(index: 0, id: nil, name: "a"), .arguments(index: 0, "1")])
+        // Arguments that have not begun are not empty ones.
+        #expect(deltas("{a:1}{b", isCut: true).last == .call(index: 1, id: nil, name: "b"))
     }
 
     @Test func aTextWithoutTheFormatIsToldAsFarAsItHasIt() {

@@ -35,8 +35,32 @@ import Testing
         #expect(try ids([ChatMessage(.user, "Hi"), calls("a", "b"), result(nil), result("b")]) == [nil, nil, "a", "b"])
         #expect(try ids([ChatMessage(.user, "Hi"), calls("a", "b"), result(nil), result("a")]) == [nil, nil, "a", "b"])
         #expect(try ids([ChatMessage(.user, "Hi"), calls("a"), result(nil), calls("b"), result(nil)]) == [nil, nil, "a", nil, "b"])
-        #expect(try ids([ChatMessage(.user, "Hi"), calls(nil), result(nil)]) == [nil, nil, nil])
+        #expect(try ids([ChatMessage(.user, "Hi"), calls(nil), result(nil)]) == [nil, nil, "unnamed_1"])
+        #expect(try ids([ChatMessage(.user, "Hi"), calls(nil, "b"), result("b"), result("")]) == [nil, nil, "unnamed_1", "b"])
         #expect(try ids([ChatMessage(.user, "Hi"), calls(nil, nil), result("b"), result("a")]) == [nil, nil, "b", "a"])
+    }
+
+    @Test func missingIdsAreNoticed() throws {
+        #expect(![ChatMessage(.user, "Hi"), calls("a"), result("a")].lacksCallIDs)
+        #expect([calls("a"), result(nil)].lacksCallIDs && [calls("a", nil), result("a")].lacksCallIDs && [calls(""), result("")].lacksCallIDs)
+        let ordered = try [calls(nil, "b"), result("b"), result("x")].withOrderedToolResults()
+        #expect(ordered[0].toolCalls?.arrayValue?.compactMap { $0["id"]?.stringValue } == ["x", "b"])
+        #expect(ordered.map(\.toolCallID) == [nil, "x", "b"])
+    }
+
+    @Test func callsAreSplitWithTheirResults() {
+        let messages = [ChatMessage(.user, "a"), calls("x", "y", "z"), result("x", "1"), result("z", "3"), result("z", "4"), ChatMessage(.user, "b")]
+        let split = Normalization.splitCalls.applied(to: messages)
+        #expect(texts(split) == ["user:a", "assistant:", "tool:1", "assistant:", "assistant:", "tool:3", "tool:4", "user:b"])
+        #expect(split.map { $0.toolCalls?.arrayValue?.count } == [nil, 1, nil, 1, 1, nil, nil, nil])
+        #expect(Normalization.splitCalls.applied(to: [calls("x"), result("x")]) == [calls("x"), result("x")])
+    }
+
+    @Test func theStartOfAnAnswerStaysLast() {
+        let messages = [ChatMessage(.user, "a"), ChatMessage(.system, "b"), ChatMessage(.assistant, "c"), ChatMessage(.assistant, "d")]
+        #expect(texts(Normalization.movedSystem.applied(to: messages, .content)) == ["user:a", "assistant:c", "user:b", "assistant:d"])
+        #expect(texts(Normalization.mergedTurns.applied(to: messages, .content)).suffix(2) == ["system:b", "assistant:c\n\nd"])
+        #expect(Normalization.mergedTurns.applied(to: messages, .reasoning) == messages)
     }
 
     @Test func whatDoesNotBelongTogetherIsRefused() {
@@ -53,6 +77,9 @@ import Testing
         #expect(refusal([ChatMessage(.user, "Hi"), calls("a", "b"), result("a")])?.hasSuffix("response messages: b") == true)
         #expect(refusal([ChatMessage(.user, "Hi"), calls("a"), ChatMessage(.user, "And?")])?.hasSuffix("response messages: a") == true)
         #expect(refusal([ChatMessage(.user, "Hi"), calls("a")], continues: true) == nil)
+        #expect(refusal([ChatMessage(.user, "Hi"), calls(nil, nil), result(nil)])?.hasSuffix("response messages: unnamed_2") == true)
+        #expect(refusal([ChatMessage(.user, "Hi"), calls(nil), result(nil), result(nil)])?.contains("without 'tool_call_id'") == true)
+        #expect(refusal([ChatMessage(.user, "Hi"), result(nil)])?.contains("without 'tool_call_id'") == true)
         #expect(refusal([ChatMessage(.user, "Hi"), ChatMessage(.assistant, "a"), ChatMessage(.user, "b")]) == nil)
     }
 

@@ -124,6 +124,17 @@ import Testing
         await generator.shutdown()
     }
 
+    @Test func errorsAboutAConstraintNameItsField() {
+        var request = ask("say>")
+        #expect(request.constraintField == nil)
+        request.conversation.responseSchema = ["type": "integer"]
+        #expect(request.constraintField == "response_format.json_schema.schema")
+        request.schemaField = "text.format.schema"
+        #expect(request.constraintField == "text.format.schema")
+        (request.grammarField, request.grammar) = ("regex", "root ::= \"a\"")
+        #expect(request.constraintField == "regex")
+    }
+
     @Test func moreAnswersThanThereArePlacesAreRefused() async throws {
         // Four sequences run at a time.
         let generator = try await generator(answer: "x", queue: 2)

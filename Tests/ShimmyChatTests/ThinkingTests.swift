@@ -56,6 +56,25 @@ import Testing
         #expect(run(budget: 3, steps: 12, text: Array("éé".utf8)).hasPrefix("éé\n</thin"))
     }
 
+    /// If the grammar does not allow the forced text and the model ends its reasoning itself, the rest of the forced text must not follow.
+    @Test func aForcedEndThatWasNotAllowedDoesNotFollowLater() {
+        final class NoNewlines: TokenConstraint {
+            var mask: TokenMask? = TokenMask((0..<256).filter { $0 != 10 }.map { Token($0) }, count: 256)
+            let forced: [Token] = []
+            func prepare(until deadline: ContinuousClock.Instant) -> Bool { true }
+            func accept(_ token: Token) {}
+        }
+        let grammar = NoNewlines()
+        let settings = ThinkingConstraint.Settings(tags: Self.tags, prefix: "<think>", budget: 1, grammarWaits: false)
+        let constraint = ThinkingConstraint(settings, grammar: grammar, vocabulary: ByteVocabulary())
+        for byte in "ab</think>".utf8 {
+            #expect(constraint.forced.isEmpty)
+            constraint.accept(Token(byte))
+        }
+        grammar.mask = nil
+        #expect(constraint.forced.isEmpty)
+    }
+
     /// A grammar that waits for a call receives no bytes of the reasoning and does not constrain it.
     @Test func aWaitingGrammarIsNotAskedInAThought() {
         final class Refusing: TokenConstraint {

@@ -130,6 +130,29 @@ import Testing
         #expect(Set(Settings.all.map(\.table)) == Set(Settings.tables.map(\.name)))
     }
 
+    @Test func everyDefaultIsAValueOfItsKind() {
+        for setting in Settings.all {
+            guard let value = setting.defaultValue else { continue }
+            #expect(setting.kind.accepts(value), "\(setting.path) is \(value)")
+        }
+    }
+
+    @Test func theHelpOfAnOptionNamesTheDefaultAndTheVariable() {
+        #expect(Setting.maxRequests.optionName == "--max-requests")
+        #expect(Setting.maxRequests.optionHelp == "Max requests in flight. Default: 4096. [SHIMMY_MAX_REQUESTS]")
+        #expect(
+            Setting.prefixCacheSize.optionHelp
+                == "Max bytes of the cached prefixes on the disk, such as 500M or 4G. Default: 4G. [SHIMMY_PREFIX_CACHE_SIZE]")
+        #expect(Setting.maxModels.optionHelp == "Max loaded models. Default: as many as the memory budget allows. [SHIMMY_MAX_MODELS]")
+        #expect(Setting.noStore.optionHelp == "Do not store responses, conversations or chat completions. [SHIMMY_NO_STORE]")
+        #expect(
+            Setting.apiKey.optionHelp == "API key; clients must send one of the keys. Repeatable. [SHIMMY_API_KEY, comma-separated]")
+        #expect(
+            Setting.host.optionHelp
+                == "Address to listen on. Default: 127.0.0.1 and ::1. [SHIMMY_HOST, or SHIMMY_BIND_ADDRESS as host:port]")
+        #expect(Setting.host.optionHelp(as: "Server address.") == "Server address. [SHIMMY_HOST]")
+    }
+
     @Test func namesAreGuessed() {
         #expect(Suggestion.closest(to: "temprature", among: ["temperature", "top_p"]) == "temperature")
         #expect(Suggestion.closest(to: "KEEP-ALIVE", among: ["keep_alive"]) == "keep_alive")

@@ -111,7 +111,7 @@ import Testing
         let constraint = Fixed([], forced: [7])
         let exhausted = SequenceSampler(SequenceSampling(SamplingParameters(), constraint: constraint), endOfGeneration: nil, ends: [])
         logits.withUnsafeBufferPointer { row in
-            var draw = SequenceDraw(sequence: SequenceID(1), sampler: exhausted, rows: [row, row, row], guesses: [7, 8])
+            var draw = SequenceDraw(sequence: SequenceID(1), sampler: exhausted, rows: [row, row, row], draft: [7, 8])
             draw.run(with: SamplerScratch(), ends: [])
             #expect(draw.tokens == [7] && draw.isExhausted)
         }

@@ -59,6 +59,30 @@ import Testing
         #expect(drive.finished[1] != nil)
     }
 
+    /// A prompt does not age by its own computed tokens: a short prompt does not wait for the rest of a long one.
+    @Test func aShortPromptGoesBeforeTheRestOfALongOne() {
+        let drive = EngineDrive(cells: 4000, contextLength: 400, slots: 8)
+        drive.submit(1, Array(repeating: 1, count: 200), maximumTokens: 1)
+        for _ in 0..<8 { drive.step() }
+        drive.submit(2, Array(repeating: 2, count: 40), maximumTokens: 1)
+        #expect((0..<3).map { _ in drive.step().shape } == [[2: 16], [2: 16], [2: 8, 1: 8]])
+        #expect(drive.finished[2] != nil && drive.finished[1] == nil)
+        #expect(drive.runToEnd() && drive.isConsistent)
+    }
+
+    /// A long prompt that waits in its middle ages by the tokens of the short ones, and is completed while they keep arriving.
+    @Test func aLongPromptIsCompletedAlthoughShortOnesKeepArriving() {
+        let drive = EngineDrive(cells: 4000, contextLength: 400, slots: 8)
+        drive.submit(1, Array(repeating: 1, count: 200), maximumTokens: 1)
+        for _ in 0..<8 { drive.step() }
+        for id in 2...13 as ClosedRange<UInt64> {
+            drive.submit(id, Array(repeating: Token(id), count: 16), maximumTokens: 1)
+            drive.step()
+        }
+        #expect(drive.finished[2] != nil && drive.finished[1] != nil)
+        #expect(drive.runToEnd() && drive.isConsistent)
+    }
+
     @Test func flexibleWorkRunsOnlyAlone() {
         let drive = EngineDrive(slots: 4)
         drive.submit(1, [10, 11], maximumTokens: 12, isFlex: true)

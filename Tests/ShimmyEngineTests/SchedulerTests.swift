@@ -164,7 +164,7 @@ import Testing
         // The oldest sequence never waits: it takes one step for its prompt, and one for each token.
         for _ in 0..<200 { drive.step() }
         #expect(drive.finished[1] != nil)
-        #expect(drive.runToEnd(atMost: 5000) && drive.isConsistent && drive.scheduler.counters.pauses > 0)
+        #expect(drive.runToEnd(atMost: 5000) && drive.isConsistent && drive.scheduler.counters.preemptions > 0)
         for id in 1...4 { #expect(drive.generated[UInt64(id)] == Array(Token(id * 1000 + 6)..<Token(id * 1000 + 206))) }
     }
 
@@ -243,7 +243,7 @@ import Testing
         for _ in 0..<3 { drive.step() }
         drive.submit(2, [20, 21], maximumTokens: 2)
         #expect(drive.runToEnd(atMost: 50) && drive.isConsistent)
-        #expect(drive.scheduler.counters.pauses == 0 && drive.generated[1]?.count == 6 && drive.generated[2]?.count == 2)
+        #expect(drive.scheduler.counters.preemptions == 0 && drive.generated[1]?.count == 6 && drive.generated[2]?.count == 2)
     }
 
     // MARK: Determinism

@@ -36,7 +36,7 @@ import Testing
         let drive = EngineDrive(cells: 400, batchTokens: 64, timing: Self.dearRows, rule: Self.cycle)
         drive.submit(1, [10, 11, 12, 13, 14, 15, 16, 10, 11, 12], maximumTokens: 50)
         _ = steps(drive)
-        #expect(drive.scheduler.counters.guessedTokens == 0)
+        #expect(drive.scheduler.counters.draftedTokens == 0)
     }
 
     @Test func wrongGuessesStopSoon() {
@@ -47,7 +47,7 @@ import Testing
         drive.submit(1, [1, 2, 3], maximumTokens: 400)
         _ = steps(drive)
         #expect(drive.generated[1]?.count == 400 && drive.isConsistent)
-        #expect(drive.scheduler.counters.guessedTokens < 200)
+        #expect(drive.scheduler.counters.draftedTokens < 200)
     }
 
     @Test func aPredictionIsFollowedLeftAndFoundAgain() {

@@ -12,7 +12,7 @@ import Testing
     }
 
     private static func chunk(_ id: Int, slot: Int? = nil, position: Int = 0, _ tokens: [Token]) -> Batch.Chunk {
-        Batch.Chunk(sequence: SequenceID(UInt64(id)), slot: slot ?? id, position: position, tokens: tokens, samples: true)
+        Batch.Chunk(sequence: SequenceID(UInt64(id)), slot: slot ?? id, position: position, tokens: tokens, kind: .prefillEnd)
     }
 
     @Test(arguments: [true, false]) func aTokenThatTheModelCannotComputeEndsItsOwnSequence(canRewind: Bool) {
@@ -96,11 +96,11 @@ import Testing
         for id in 0...3 as ClosedRange<UInt64> { runner.addSequence(SequenceID(id), sampling: SequenceSampling(SamplingParameters())) }
         var scored = Self.chunk(0, [1, 2, 3, 4])
         scored.scores = Batch.Scores(firstRow: 0, tokens: [2, 3, 4])
-        var guessed = Self.chunk(1, [1, 2, 3])
-        guessed.drafts = 2
+        var drafted = Self.chunk(1, [1, 2, 3])
+        drafted.kind = .continuation(drafts: 2)
         var wrong = Self.chunk(2, [1])
         wrong.scores = Batch.Scores(firstRow: 1, tokens: [2])
-        let computed = runner.compute(Batch(chunks: [scored, guessed, wrong]))
+        let computed = runner.compute(Batch(chunks: [scored, drafted, wrong]))
         #expect(computed.refused == 2 && computed.results[0].failure == nil)
     }
 

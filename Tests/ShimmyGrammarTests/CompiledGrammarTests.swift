@@ -110,6 +110,31 @@ import Testing
         #expect(named.mask.contains(257) && named.mask.count == 1)
     }
 
+    @Test func aLiteralMayNameManyControlTokens() throws {
+        let trie = TokenTrie(
+            pieces: (0...255).map { [UInt8($0)] } + [[], [], []], ends: [256], controls: ["<call>": 257, "<call><call>": 258])
+        let literal = "x" + String(repeating: "<call>", count: 20_001)
+        let grammar = try CompiledGrammar("root ::= \"\(literal)\"", trie: trie)
+        var cursor = grammar.begin()
+        cursor.advance(Array("x".utf8))
+        // The longest token at an index, or its spelling.
+        #expect(cursor.mask.contains(258) && !cursor.mask.contains(257) && cursor.mask.contains(Token(UInt8(ascii: "<"))))
+        for _ in 0..<10_000 { cursor.advance(258) }
+        #expect(cursor.mask.contains(257) && !cursor.mask.contains(258) && !cursor.mayEnd)
+        cursor.advance(257)
+        #expect(cursor.mayEnd)
+    }
+
+    /// Each rule that a rule refers to tests it again, so that its length counts twice.
+    @Test func aLongRuleStaysWithinItsTime() throws {
+        let names = (0..<30_000).map { "r\($0)" }
+        let text = "root ::= \(names.joined(separator: " "))\n" + names.map { "\($0) ::= \"a\"" }.joined(separator: "\n")
+        let limits = InputLimits.standard
+        let begin = ContinuousClock.now
+        _ = try? CompiledGrammar(text, trie: Self.bytes, budget: GrammarBudget(limits: limits))
+        #expect(ContinuousClock.now - begin < .seconds(limits.compileSeconds + 3))
+    }
+
     @Test(arguments: [
         ("root ::= \"a\" root \"a\" | \"a\" root | \"a\"", true), ("root ::= (([a-z]*)*)* \"b\"", false),
     ]) func ambiguousGrammarsStayBounded(text: String, mayEnd: Bool) throws {

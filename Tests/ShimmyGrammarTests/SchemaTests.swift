@@ -125,6 +125,50 @@ import Testing
         (##"{"type":"array","contains":{"const":1}}"##, ["[1]", "[2,1,3]"], ["[]", "[2]"]),
         (##"{"type":"array","prefixItems":[{"const":1}],"unevaluatedItems":false}"##, ["[]", "[1]"], ["[1,2]", "[2]"]),
         (##"{"type":"object","properties":{"a":true},"unevaluatedProperties":false}"##, [##"{"a":1}"##], [##"{"c":1}"##]),
+        // The first constant property is the same in both alternatives.
+        (
+            ##"""
+            {"oneOf":[{"type":"object","properties":{"v":{"const":1},"kind":{"const":"a"},"x":{"type":"integer"}},"required":["v","x"]},
+            {"type":"object","properties":{"v":{"const":1},"kind":{"const":"b"},"y":{"type":"integer"}},"required":["v","y"]}]}
+            """##, [##"{"v":1,"kind":"a","x":1}"##, ##"{"v":1,"kind":"b","y":1}"##], [##"{"v":1,"kind":"c","x":1}"##, ##"{"v":2,"kind":"a","x":1}"##]
+        ),
+        // The answers of JSON-RPC.
+        (
+            ##"""
+            {"oneOf":[{"allOf":[{"$ref":"#/$defs/common"},{"required":["result"]}]},{"allOf":[{"$ref":"#/$defs/common"},{"required":["error"]}]}],
+            "$defs":{"common":{"type":"object","properties":{"v":{"enum":["2.0"]}},"required":["v"],"not":{"required":["result","error"]}}}}
+            """##, [##"{"v":"2.0","result":1}"##, ##"{"v":"2.0","error":1}"##],
+            [##"{"v":"2.0"}"##, ##"{"v":"2.0","result":1,"error":1}"##, ##"{"v":"1.0","result":1}"##]
+        ),
+        // One alternative requires the property that distinguishes them; its values are behind references.
+        (
+            ##"""
+            {"oneOf":[{"type":"object","properties":{"k":{"$ref":"#/$defs/A"}},"required":["k"]},
+            {"type":"object","properties":{"k":{"$ref":"#/$defs/B"}}}],"$defs":{"A":{"const":"a"},"B":{"enum":["b","c"]}}}
+            """##, [##"{"k":"a"}"##, ##"{"k":"c"}"##, "{}"], [##"{"k":"d"}"##]
+        ),
+        // No key fits the patterns of two alternatives, or a required key fits no pattern.
+        (
+            ##"""
+            {"type":"object","oneOf":[{"patternProperties":{"^[0-9]+x$":{"type":"integer"}},"additionalProperties":false,"minProperties":1},
+            {"patternProperties":{"^[a-z]{2}$":{"type":"integer"}},"additionalProperties":false,"minProperties":1},
+            {"properties":{"ios":{"type":"integer"}},"required":["ios"],"additionalProperties":false}]}
+            """##, [##"{"1x":1,"2x":2}"##, ##"{"en":1}"##, ##"{"ios":1}"##], ["{}", ##"{"1x":1,"en":2}"##, ##"{"ios":1,"en":1}"##]
+        ),
+        // A property that is required by itself, as in draft 3.
+        (
+            ##"{"type":"object","properties":{"a":{"type":"integer","required":true},"b":{"type":"integer","required":false}}}"##,
+            [##"{"a":1}"##, ##"{"a":1,"b":2}"##], ["{}", ##"{"b":2}"##]
+        ),
+        (##"{"not":{"type":"object","properties":{"a":{"required":true}}}}"##, ["{}", ##"{"b":1}"##, "1"], [##"{"a":1}"##]),
+        (##"{"enum":[{},{"a":1}],"properties":{"a":{"required":true}}}"##, [##"{"a":1}"##], ["{}"]),
+        // The properties of an alternative keep their place among those of the other schemas.
+        (
+            ##"""
+            {"allOf":[{"oneOf":[{"properties":{"a":{"const":1}},"required":["a"]},{"properties":{"a":{"const":2}},"required":["a"]}]},
+            {"type":"object","properties":{"b":true}}]}
+            """##, [##"{"a":1,"b":0}"##, ##"{"a":2}"##], [##"{"b":0}"##, ##"{"b":0,"a":1}"##]
+        ),
     ]) func logic(schema: String, taken: [String], refused: [String]) throws {
         let compiled = try Compiled(Self.json(schema))
         for document in taken { #expect(try compiled.takes(Self.json(document)), "\(schema) takes \(document)") }
@@ -132,7 +176,49 @@ import Testing
         #expect(compiled.notes.isEmpty)
     }
 
+    /// An alternative of which a negation would leave nothing is enforced without the negation, and reported.
+    @Test func alternativesKeepTheirValues() throws {
+        let schema = ##"""
+            {"oneOf":[{"type":"object","properties":{"ref":{"type":"string"}},"required":["ref"],"additionalProperties":false},
+            {"type":"object","patternProperties":{"^[a-z]{3}$":{"oneOf":[{"const":"x"},{"const":"y"}]}},"additionalProperties":false,"minProperties":1}]}
+            """##
+        let compiled = try Compiled(Self.json(schema))
+        #expect(try compiled.takes(Self.json(##"{"ref":"primary"}"##)) && compiled.takes(Self.json(##"{"abc":"x"}"##)))
+        #expect(try !compiled.takes(Self.json("{}")) && !compiled.takes(Self.json(##"{"abc":"z"}"##)))
+        #expect(compiled.notes.map(\.pointer) == ["/oneOf"])
+    }
+
     // MARK: Strings, numbers, arrays, objects
+
+    /// The schemas that Pydantic makes of `set[Enum]`, `set[Enum | None]` and `set[bool]`, also in exact mode.
+    @Test(arguments: [
+        (
+            ##"{"type":"array","items":{"$ref":"#/$defs/E"},"uniqueItems":true,"$defs":{"E":{"enum":["a","b"],"type":"string"}}}"##,
+            ["[]", ##"["b","a"]"##], [##"["a","a"]"##]
+        ),
+        (
+            ##"{"type":"array","items":{"anyOf":[{"$ref":"#/$defs/E"},{"type":"null"}]},"uniqueItems":true,"$defs":{"E":{"enum":["a","b"]}}}"##,
+            [##"[null,"a"]"##], ["[null,null]", ##"["a",null,"a"]"##]
+        ),
+        (##"{"type":"array","items":{"type":"boolean"},"uniqueItems":true}"##, ["[true,false]"], ["[true,true]", "[null]"]),
+        (##"{"type":"array","items":{"enum":[1,2,3,4,5,6,7]},"uniqueItems":true,"minItems":7}"##, ["[7,6,5,4,3,2,1]"], ["[1,2,3,4,5,6]"]),
+    ]) func uniqueListedValues(schema: String, taken: [String], refused: [String]) throws {
+        try Self.check(schema, taken, refused)
+        #expect(throws: Never.self) { try SchemaGrammar(Self.json(schema), prefix: "s-", mode: .exact) }
+    }
+
+    /// The patterns that Pydantic makes of `Decimal`, which begin with a lookahead that has anchors.
+    @Test(arguments: [
+        (#"^(?!^[-+.]*$)[+-]?0*\d*\.?\d*$"#, ["1.5", "-007.", ".5", "0"], ["", "-", ".", "1.5.2", "a"]),
+        (#"^(?!^[-+.]*$)[+-]?0*\d*\.?\d{0,2}0*$"#, ["1.5", "1.25000"], ["1.255", "+."]),
+        // The last group has an alternative without an end, which matches every text.
+        (#"^(?!^[-+.]*$)[+-]?0*(?:\d{0,3}|(?=[\d.]{1,6}0*$)\d{0,3}\.\d{0,2}0*$)"#, ["1.5", "12345"], ["", "-", "..."]),
+        (#"^(?!a$|^b)[a-c]*$"#, ["ab", "c", ""], ["a", "b", "ba"]), (#"^x(?:a|b$)"#, ["xac", "xb"], ["xbc", "x"]),
+    ]) func anchorsInsideOfPatterns(pattern: String, taken: [String], refused: [String]) throws {
+        let schema: JSON = ["type": "string", "pattern": .string(pattern)]
+        try Self.check(schema.text, taken.map { JSON.string($0).text }, refused.map { JSON.string($0).text })
+        #expect(throws: Never.self) { try SchemaGrammar(schema, prefix: "s-", mode: .exact) }
+    }
 
     @Test func everydayLengthsAndFormats() throws {
         for format in ["email", "uri", "hostname", "date-time", "iri", "uri-reference"] {
@@ -241,6 +327,9 @@ import Testing
         (##"{"type":"strin"}"##, "/type"), (##"{"properties":[]}"##, "/properties"),
         (##"{"anyOf":[]}"##, "/anyOf"),
         (##"{"type":"integer","multipleOf":0}"##, "/multipleOf"), (##"{"minLength":-1}"##, "/minLength"), ("5", ""),
+        (##"{"type":"string","pattern":"("}"##, "/pattern"), (##"{"type":"string","pattern":"[a-"}"##, "/pattern"),
+        (##"{"type":"string","pattern":"*a|b*"}"##, "/pattern"), (##"{"type":"string","pattern":"a{3,2}"}"##, "/pattern"),
+        (##"{"type":"object","patternProperties":{"a/)":true}}"##, "/patternProperties/a~1)"),
     ]) func malformedSchemasAreErrors(schema: String, pointer: String) throws {
         let error = #expect(throws: SchemaError.self) { try Compiled(Self.json(schema)) }
         #expect(error?.pointer == pointer)

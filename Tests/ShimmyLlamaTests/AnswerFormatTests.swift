@@ -171,6 +171,29 @@ import Testing
         }
     }
 
+    /// A required call, and a call beside a schema, begins without text before it, whatever the family's own grammar allows.
+    @Test(arguments: templates, [nil, ["type": "object", "properties": ["a": ["type": "integer"]], "required": ["a"]]] as [JSON?])
+    func noTextReplacesARequiredCall(file: String, schema: JSON?) throws {
+        let template = try Self.template(file)
+        for names in [nil, ["get_weather"]] as [[String]?] {
+            var conversation = Conversation(
+                messages: [ChatMessage(.user, "Hi")], tools: Self.tools, toolChoice: ToolChoice(schema == nil ? .required : .auto, names: names))
+            conversation.responseSchema = schema
+            conversation.thinks = false
+            let prompt = try template.render(conversation)
+            let grammar = try #require(prompt.grammar)
+            func fits(_ text: String) -> Bool {
+                (try? Self.compiler.get().compile(grammar, prefix: prompt.generationPrompt + text)) != nil
+            }
+            #expect(fits(""))
+            for text in ["Sure, the weather is fine", "\n\nI will look", "all\nThe weather", "<|channel|>final<|message|>The"] {
+                // Where the prompt begins the reasoning, any text continues it.
+                let ends = fits(text) ? prompt.thinking?.ends.first ?? "" : ""
+                #expect(!fits(ends + text), "\(ends + text)")
+            }
+        }
+    }
+
     /// A response schema leads to a grammar with every family, including those for which llama.cpp makes none.
     @Test(arguments: templates) func aSchemaIsNeverForgotten(file: String) throws {
         let template = try Self.template(file)

@@ -52,6 +52,25 @@ import Testing
         #expect(two.normalizations == ["merged-turns"])
     }
 
+    /// llama.cpp writes the start of an answer itself, so the template does not see that it follows another turn of the assistant.
+    @Test(arguments: ["google-gemma-2-2b-it.jinja", "mistralai-Mistral-Nemo-Instruct-2407.jinja"])
+    func theStartOfAnAnswerIsMergedWithTheTurnBeforeIt(file: String) throws {
+        let messages = [ChatMessage(.user, "ONE"), ChatMessage(.assistant, "TWO"), ChatMessage(.assistant, "THREE")]
+        let prompt = try Self.template(file).render(Conversation(messages: messages, continuation: .content))
+        #expect(prompt.text.hasSuffix("TWO\n\nTHREE"), "\(prompt.text)")
+        #expect(prompt.normalizations == ["merged-turns"])
+        let complete = try Self.template(file).render(Conversation(messages: messages, continuation: .nothing))
+        #expect(complete.text.contains("TWO\n\nTHREE") && complete.normalizations == ["merged-turns"])
+    }
+
+    @Test func theStartOfAnAnswerStaysATurnOfItsOwnForOtherTemplates() throws {
+        let source = "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}{% if add_generation_prompt %}[assistant]{% endif %}"
+        let messages = [ChatMessage(.user, "ONE"), ChatMessage(.assistant, "TWO"), ChatMessage(.assistant, "THREE")]
+        let prompt = try LlamaChatTemplate(source: source).render(Conversation(messages: messages, continuation: .content))
+        #expect(prompt.text.contains("TWO") && prompt.text.hasSuffix("[assistant]THREE"), "\(prompt.text)")
+        #expect(prompt.normalizations.isEmpty)
+    }
+
     @Test func aRefusalIsTheTemplatesOwnWordsAlone() throws {
         let source = "{% for m in messages %}{{ raise_exception('Never, says the template') }}{% endfor %}"
         let error = #expect(throws: ChatTemplateError.self) {

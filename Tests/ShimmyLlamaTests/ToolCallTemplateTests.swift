@@ -24,6 +24,67 @@ import Testing
         #expect(!fitted.contains("MjIma") && fitted != other)
     }
 
+    private static func template(_ file: String) throws -> LlamaChatTemplate {
+        try LlamaChatTemplate(source: try String(contentsOfFile: LlamaSource.models + "/templates/" + file, encoding: .utf8))
+    }
+
+    private static func call(_ id: String, _ name: String, _ argument: String) -> JSON {
+        ["id": .string(id), "type": "function", "function": ["name": .string(name), "arguments": .string(#"{"a": "\#(argument)"}"#)]]
+    }
+
+    private static func result(_ id: String, _ text: String) -> ChatMessage { ChatMessage(role: .tool, content: [text], toolCallID: id) }
+
+    /// gpt-oss's template writes only the first call of a message, and Llama's refuses a message with several calls.
+    @Test(arguments: ["openai-gpt-oss-120b.jinja", "meta-llama-Llama-3.1-8B-Instruct.jinja"])
+    func severalCallsOfOneMessageAreAllWritten(file: String) throws {
+        let calls: JSON = [Self.call("abcdefgh1", "first", "ONE"), Self.call("abcdefgh2", "second", "TWO")]
+        let messages = [
+            ChatMessage(.user, "Hi"), ChatMessage(role: .assistant, content: nil, toolCalls: calls), Self.result("abcdefgh1", "THREE"),
+            Self.result("abcdefgh2", "FOUR"),
+        ]
+        let tools = [Tool(name: "first"), Tool(name: "second")]
+        let prompt = try Self.template(file).render(Conversation(messages: messages, tools: tools, toolChoice: ToolChoice(.auto)))
+        let indices = ["ONE", "THREE", "TWO", "FOUR"].map { prompt.text.firstRange(of: $0)?.lowerBound }
+        #expect(!indices.contains(nil) && indices.compactMap(\.self) == indices.compactMap(\.self).sorted(), "\(prompt.text)")
+        #expect(prompt.normalizations == ["split-calls"] && !prompt.text.contains("<tool_call>"))
+    }
+
+    @Test func severalCallsOfOneMessageStayTogetherInOtherTemplates() throws {
+        let calls: JSON = [Self.call("abcdefgh1", "f", "ONE"), Self.call("abcdefgh2", "f", "TWO")]
+        let messages = [
+            ChatMessage(.user, "Hi"), ChatMessage(role: .assistant, content: nil, toolCalls: calls), Self.result("abcdefgh1", "1"),
+            Self.result("abcdefgh2", "2"),
+        ]
+        let prompt = try Self.template("Qwen-Qwen3-0.6B.jinja")
+            .render(Conversation(messages: messages, tools: [Tool(name: "f")], toolChoice: ToolChoice(.auto)))
+        #expect(prompt.normalizations.isEmpty && prompt.text.contains("ONE") && prompt.text.contains("TWO"))
+    }
+
+    /// Llama's template takes the text of the first message for the user's and omits its calls.
+    @Test func callsAtTheBeginningAreWritten() throws {
+        let messages = [
+            ChatMessage(role: .assistant, content: nil, toolCalls: [Self.call("abcdefgh1", "f", "ONE")]), Self.result("abcdefgh1", "TWO"),
+            ChatMessage(.user, "Hi"),
+        ]
+        let prompt = try Self.template("meta-llama-Llama-3.1-8B-Instruct.jinja")
+            .render(Conversation(messages: messages, tools: [Tool(name: "f")], toolChoice: ToolChoice(.auto)))
+        #expect(prompt.text.contains("ONE") && prompt.text.contains("TWO"), "\(prompt.text)")
+        #expect(prompt.normalizations.contains("added-user-turn"))
+    }
+
+    /// The template's format writes a string as any text between tags, which cannot enforce the pattern.
+    @Test func anotherFormatOfCallsIsReported() throws {
+        let properties: JSON = ["a": ["type": "string", "pattern": "^x+$"]]
+        let tool = Tool(
+            name: "f", parameters: ["type": "object", "properties": properties, "required": ["a"], "additionalProperties": false])
+        func normalizations(_ mode: ToolChoice.Mode) throws -> [String] {
+            try Self.template("Qwen3-Coder.jinja")
+                .render(Conversation(messages: [ChatMessage(.user, "Hi")], tools: [tool], toolChoice: ToolChoice(mode))).normalizations
+        }
+        #expect(try normalizations(.auto) == [])
+        #expect(try normalizations(.required) == ["generic-calls"])
+    }
+
     @Test func anEmptyTemplateIsAnError() {
         #expect(throws: LlamaError.self) { try LlamaChatTemplate(source: "") }
     }

@@ -47,6 +47,55 @@ import Testing
         #expect(found != nil)
     }
 
+    /// Expects that a write to lost files fails, and that the next one is stored in the files at the path. Returns the ids of the stored chats.
+    private func expectRecovery(of store: Store) async throws -> Set<String> {
+        await #expect(throws: StorageError.replaced) { try await store.insert(fixture.chat("lost"), messages: []) }
+        try await store.insert(fixture.chat("new"), messages: [])
+        await store.close()
+        return Set(try await fixture.store().chats(owner: "me", page: Page(limit: 100, order: .asc)).ids)
+    }
+
+    @Test func aWriteAfterTheDirectoryWasRemovedFails() async throws {
+        let store = fixture.store()
+        try await store.insert(fixture.chat("k1"), messages: [])
+        try FileManager.default.removeItem(atPath: fixture.directory)
+        let ids = try await expectRecovery(of: store)
+        #expect(ids == ["new"])
+    }
+
+    @Test(arguments: ["", "-wal"]) func aWriteAfterAFileWasRemovedFails(suffix: String) async throws {
+        let store = fixture.store()
+        try await store.insert(fixture.chat("k1"), messages: [])
+        try FileManager.default.removeItem(atPath: fixture.file + suffix)
+        let ids = try await expectRecovery(of: store)
+        // SQLite can move the content of a removed journal to the database when the store closes it.
+        #expect(suffix == "" ? ids == ["new"] : ids.contains("new"))
+    }
+
+    @Test func aWriteAfterTheDirectoryWasReplacedFails() async throws {
+        let other = StoreFixture()
+        let backup = other.store()
+        try await backup.insert(other.chat("restored"), messages: [])
+        await backup.close()
+        let store = fixture.store()
+        try await store.insert(fixture.chat("k1"), messages: [])
+        try FileManager.default.removeItem(atPath: fixture.directory)
+        try FileManager.default.copyItem(atPath: other.directory, toPath: fixture.directory)
+        let ids = try await expectRecovery(of: store)
+        #expect(ids == ["restored", "new"])
+    }
+
+    @Test func spaceForDeletionsIsReserved() async throws {
+        let reserve = "\(fixture.directory)/reserve"
+        let store = fixture.store()
+        try await store.ready()
+        #expect(FileManager.default.contents(atPath: reserve)?.count == 1 << 20)
+        // A missing reserve is created again when the disk has room.
+        try FileManager.default.removeItem(atPath: reserve)
+        try await store.insert(fixture.chat("k1"), messages: [])
+        #expect(FileManager.default.fileExists(atPath: reserve))
+    }
+
     @Test func aLockedDatabaseIsToldAndUsedAgainLater() async throws {
         let store = fixture.store()
         try await store.insert(fixture.chat("k1"), messages: [])

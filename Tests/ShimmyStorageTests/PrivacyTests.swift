@@ -15,7 +15,9 @@ import Testing
             atPath: fixture.directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o755])
         let store = fixture.store()
         try await store.insert(fixture.chat("k1"), messages: [])
-        for name in ["shimmy.sqlite", "shimmy.sqlite-wal", "shimmy.sqlite-shm", "lock"] { #expect(try mode(name) == 0o600, "\(name)") }
+        for name in ["shimmy.sqlite", "shimmy.sqlite-wal", "shimmy.sqlite-shm", "lock", "reserve"] {
+            #expect(try mode(name) == 0o600, "\(name)")
+        }
     }
 
     @Test func aNewDatabaseAfterADamagedOneIsTheUsersAlone() async throws {

@@ -54,10 +54,7 @@ package enum ItemConversation {
                 try add(.output(callID: id, [output]))
             case .tools, .unseen: break
             case .output(let callID, let texts):
-                guard let caller = callers[callID] else {
-                    throw APIError(
-                        status: 400, message: "No tool call found for function call output with call_id \(callID).", param: "input")
-                }
+                guard let caller = callers[callID] else { throw .noCall(callID, param: "input") }
                 if caller == messages.count { close() }
                 results[caller, default: []].append(ChatMessage(role: .tool, content: texts, toolCallID: callID))
             case .message(let role, let texts):

@@ -51,6 +51,7 @@ package struct ResponseRequest: Sendable, Equatable {
             // OpenAI requires at least 16, but this server has no reason to.
             maximumTokens: try fields.integer("max_output_tokens", in: 1...Int64(Int32.max)).map { Int($0) },
             sampling: sampling, thinkingBudget: prompt.thinkingBudget)
+        chat.schemaField = "text.format.schema"
         if let (field, grammar) = try GrammarDecoder.decode(fields, prompt.conversation, format: "text") {
             (chat.grammarField, chat.grammar) = (field, grammar)
         }

@@ -4,7 +4,8 @@ import ShimmyJSON
 struct CustomInputReader {
     private var pending: [UInt8] = []
     private var isInside = false
-    private var isOver = false
+    /// Whether the text is complete.
+    private(set) var isOver = false
 
     mutating func push(_ more: String) -> String {
         guard !isOver else { return "" }

@@ -16,6 +16,9 @@ package struct MessageDialect {
 
     package init(_ dialect: CallDialect) { self.dialect = dialect }
 
+    /// Returns whether the input text of a custom tool's call is complete; nil for a call of another tool.
+    func hasWholeInput(_ index: Int) -> Bool? { readers[index]?.isOver }
+
     /// Returns the converted part; nil if there is nothing to send yet.
     package mutating func map(_ delta: AnswerDelta) -> MessageDelta? {
         switch delta {

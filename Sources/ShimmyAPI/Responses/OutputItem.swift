@@ -42,6 +42,9 @@ struct OutputItem: Sendable {
         return [item, partEvent("added", part)]
     }
 
+    /// Whether the text is a complete JSON object, such as the arguments of a complete call.
+    var isJSONObject: Bool { (try? JSON.parse(text))?.objectValue != nil }
+
     /// Appends to the text and returns the delta event; nil for an item that is sent only when it is complete.
     mutating func append(_ more: String, _ probabilities: [TokenProbability] = []) -> JSONObject? {
         text += more

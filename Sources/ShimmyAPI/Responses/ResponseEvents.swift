@@ -11,6 +11,8 @@ package struct ResponseEvents: AnswerDialect {
     private var dialect: MessageDialect
     /// The item that is still growing; nil between items.
     private var open: OutputItem?
+    /// The index of the newest call among the calls of the answer.
+    private var newestCall = 0
     private var number: Int
     private var reason = FinishReason.stop
 
@@ -60,8 +62,10 @@ package struct ResponseEvents: AnswerDialect {
             return append(text, probabilities, to: .message)
         case .reasoning(let text):
             return append(text, [], to: .reasoning(asSummary: style.summarizesThoughts))
-        case .call(_, let id, let tool):
-            return begin(.call(id: id, tool))
+        case .call(let index, let id, let tool):
+            let events = begin(.call(id: id, tool))
+            newestCall = index
+            return events
         case .arguments(_, let text, _):
             // The arguments belong to the open item: all earlier calls are complete.
             guard case .call = open?.kind else { return [] }
@@ -99,11 +103,18 @@ package struct ResponseEvents: AnswerDialect {
         return ResponseItem.IDKind.response.rawValue + name.prefix(RandomID.length)
     }
 
+    /// Ends the open item. A call stays open until the next one begins, so a complete call does not count as cut.
     private mutating func close(isCut: Bool) -> [JSON] {
         guard let item = open else { return [] }
+        let isCut = isCut && !isWholeCall(item)
         open = nil
         object.output.append(item.json(isCut: isCut))
         return numbered(item.done(isCut: isCut))
+    }
+
+    private func isWholeCall(_ item: OutputItem) -> Bool {
+        guard case .call = item.kind else { return false }
+        return dialect.hasWholeInput(newestCall) ?? item.isJSONObject
     }
 
     // MARK: The end

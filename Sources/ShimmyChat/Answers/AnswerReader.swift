@@ -51,7 +51,7 @@ package struct AnswerReader: Sendable {
     package mutating func finish(isCut: Bool) -> [AnswerDelta] {
         let content = (try? format.read(text, isPartial: isCut)) ?? longestReadable()
         // A text without the format is still the model's answer.
-        return tell(content ?? AnswerContent(content: text), isPartial: false)
+        return tell(content ?? AnswerContent(content: text), isPartial: false, isCut: isCut)
     }
 
     /// Returns the parts of the longest prefix of the text that has the format; nil if there is none. If a prefix lacks the format, all longer ones
@@ -73,7 +73,7 @@ package struct AnswerReader: Sendable {
         return content
     }
 
-    private mutating func tell(_ content: AnswerContent, isPartial: Bool) -> [AnswerDelta] {
+    private mutating func tell(_ content: AnswerContent, isPartial: Bool, isCut: Bool = false) -> [AnswerDelta] {
         guard !isComplete else { return [] }
         let new = content.withoutMargins
         var deltas: [AnswerDelta] = []
@@ -104,7 +104,8 @@ package struct AnswerReader: Sendable {
             }
             guard index < begun else { break }
             var arguments = call.arguments
-            if !isPartial || !isLast, arguments.isEmpty, told.calls[index].arguments.isEmpty { arguments = "{}" }
+            // The arguments of a call that was cut off are not known to be empty.
+            if !isLast || !isPartial && !isCut, arguments.isEmpty, told.calls[index].arguments.isEmpty { arguments = "{}" }
             if let more = Self.growth(from: &told.calls[index].arguments, to: arguments, false) {
                 deltas.append(.arguments(index: index, more))
             }

@@ -12,16 +12,18 @@ final class EngineAnswer {
     private var finished = 0
     private var usage: Usage
     private let choicesPerPrompt: Int
+    private let constraintField: String?
 
     /// Returns the answer of the engine's streams.
     /// - streams: one stream for each choice.
     /// - promptTokens: the number of tokens of all prompts.
     /// - choicesPerPrompt: the number of streams for each prompt.
+    /// - constraintField: the API's name of the field that constrains the answer, for an error about its constraint.
     /// - scores: for each choice, a function that returns its prompt with the requested log probabilities.
     /// - onStart: called for each choice with the cached part of its prompt.
     static func make(
         _ streams: [TokenStream], vocabulary: any Vocabulary, style: AnswerStyle, promptTokens: Int, choicesPerPrompt: Int = .max,
-        report: AnswerReport = AnswerReport(), scores: [@Sendable ([TokenLogprobs]) -> [PromptToken]] = [],
+        constraintField: String? = nil, report: AnswerReport = AnswerReport(), scores: [@Sendable ([TokenLogprobs]) -> [PromptToken]] = [],
         onStart: @escaping @Sendable (_ choice: Int, PromptStart) -> Void = { _, _ in }
     ) -> sending Answer {
         let group = StreamGroup(streams)
@@ -31,18 +33,20 @@ final class EngineAnswer {
                 onStart(choice, $0)
             }
         }
-        let answer = EngineAnswer(group, generations, promptTokens: promptTokens, choicesPerPrompt: choicesPerPrompt)
+        let answer = EngineAnswer(group, generations, promptTokens: promptTokens, choicesPerPrompt: choicesPerPrompt, constraintField)
         return Answer(canceller: .init(onCancel: group.cancel, onNudge: group.nudge), report: report, next: answer.nextEvent)
     }
 
-    private init(_ streams: StreamGroup, _ generations: [Generation], promptTokens: Int, choicesPerPrompt: Int) {
+    private init(_ streams: StreamGroup, _ generations: [Generation], promptTokens: Int, choicesPerPrompt: Int, _ constraintField: String?) {
+        self.constraintField = constraintField
         self.streams = streams
         self.generations = generations
         self.choicesPerPrompt = choicesPerPrompt
         usage = Usage(promptTokens: promptTokens, cachedPromptTokens: 0, completionTokens: 0)
     }
 
-    /// Returns the next event; nil after `ended`. Throws `CancellationError` or `EngineError`.
+    /// Returns the next event; nil after `ended`. Throws `CancellationError`, `EngineError`, or `GenerationError` when the answer's constraint allows
+    /// no token.
     private func nextEvent() async throws -> AnswerEvent? {
         if queued.isEmpty, finished == generations.count {
             finished += 1
@@ -50,7 +54,7 @@ final class EngineAnswer {
         }
         guard finished < generations.count else { return nil }
         while queued.isEmpty {
-            switch try await streams.next() {
+            switch try await news() {
             case .nudge: return .idle
             case .delivery(let choice, let delivery):
                 queued = try await generations[choice].take(delivery).map { (choice, $0) }
@@ -65,6 +69,15 @@ final class EngineAnswer {
             add(usage, of: choice)
             finished += 1
             return .finished(choice: choice, reason)
+        }
+    }
+
+    private func news() async throws -> StreamGroup.News {
+        do {
+            return try await streams.next()
+        } catch let error as EngineError where error == .noContinuation {
+            guard let constraintField else { throw error }
+            throw GenerationError.badGrammar(field: constraintField, error.description)
         }
     }
 

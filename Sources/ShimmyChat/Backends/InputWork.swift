@@ -1,23 +1,26 @@
-import ShimmyCore
+package import ShimmyCore
 import ShimmyJSON
 
-/// Runs a backend's work on client texts (rendering, tokenizing, compiling) on the worker pool.
-enum InputWork {
+/// Runs work on client texts (rendering, tokenizing, compiling) on the worker pool.
+package enum InputWork {
     /// The maximum size of a text for the quick lane, in bytes.
     private static let quickBytes = 256 << 10
 
-    static func lane(bytes: Int) -> WorkerPool.Lane { bytes > quickBytes ? .slow : .quick }
+    package static func lane(bytes: Int) -> WorkerPool.Lane { bytes > quickBytes ? .slow : .quick }
 
     /// Runs `body` on a lane of the worker pool.
-    /// Throws the errors of `body`, `GenerationError.beyondLimit` if the work takes longer than `InputLimits.prepareSeconds`, and
-    /// `CancellationError`.
-    static func run<Value: Sendable>(
+    /// Throws the errors of `body`, `GenerationError.beyondLimit` if the work of the request, or this work alone outside of a request, takes longer
+    /// than `InputLimits.prepareSeconds`, and `CancellationError`.
+    package static func run<Value: Sendable>(
         _ lane: WorkerPool.Lane, _ body: @escaping @Sendable (WorkBudget) throws -> Value
     ) async throws -> Value {
+        let allowance = WorkAllowance.current ?? WorkAllowance()
         do {
-            return try await WorkerPool.input.run(lane, seconds: InputLimits.standard.prepareSeconds) { try body($0) }
-        } catch WorkStopped.tooLong(let seconds) {
-            throw GenerationError.beyondLimit("takes longer to prepare than the limit of \(Int(seconds)) s")
+            return try await WorkerPool.input.run(lane, seconds: allowance.remaining) { budget in
+                try allowance.spend { try body(budget) }
+            }
+        } catch WorkStopped.tooLong {
+            throw GenerationError.beyondLimit("takes longer to prepare than the limit of \(Int(allowance.seconds)) s")
         }
     }
 }

@@ -90,7 +90,7 @@ package final class LocalGenerator: TextGenerator, EngineInspection {
         if isClamped { report.clampedTokens = room }
         return EngineAnswer.make(
             try engine.submit(Self.choices(request.choices, of: sequence)), vocabulary: vocabulary, style: style(of: prompt, request),
-            promptTokens: tokens.count, report: report
+            promptTokens: tokens.count, constraintField: request.constraintField, report: report
         ) { [vocabulary, logger] _, start in Self.log(start, of: tokens, vocabulary, logger) }
     }
 
@@ -242,6 +242,7 @@ package final class LocalGenerator: TextGenerator, EngineInspection {
         }
         try budget.check()
         var conversation = conversation
+        if conversation.messages.lacksCallIDs { conversation.normalizations.append(.matchedResults) }
         do {
             conversation.messages = try conversation.messages.withOrderedToolResults(continues: conversation.continuation != .no)
         } catch {

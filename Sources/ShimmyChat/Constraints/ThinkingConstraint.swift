@@ -49,7 +49,12 @@ package final class ThinkingConstraint: TokenConstraint {
 
     package func accept(_ token: Token) {
         if grammarHolds { grammar?.accept(token) }
-        if token == ending.first { ending.removeFirst() }
+        if token == ending.first {
+            ending.removeFirst()
+        } else {
+            // The mask of the grammar did not allow the forced token. The rest of the text must not follow once the model has ended its reasoning.
+            ending = []
+        }
         tracker.push(vocabulary.piece(of: token, special: true))
         guard tracker.isThinking else { return }
         used += 1

@@ -28,7 +28,7 @@ package struct Conversation: Sendable, Equatable {
     package var continuation: Continuation
     /// Whether the client explicitly requested `continuation`. If false, it merely sent an assistant's message last.
     package var mustContinue = false
-    /// The changes to the messages for a strict template.
+    /// The changes to the messages so far.
     package var normalizations: [Normalization] = []
 
     package init(

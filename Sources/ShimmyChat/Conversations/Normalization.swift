@@ -1,9 +1,11 @@
 import ShimmyJSON
 
-/// Changes that make an ordinary conversation acceptable to a strict template, in the order in which they are tried.
-///
-/// Many templates expect one system message and then alternating user and assistant messages, and refuse everything else.
-package enum Normalization: String, Sendable, CaseIterable {
+/// Changes to a conversation, or to the form of its calls, that the server reports to the client.
+package enum Normalization: String, Sendable {
+    /// Matches calls and results without IDs by their order. `withOrderedToolResults` makes this change.
+    case matchedResults = "matched-results"
+    /// Splits an assistant message with several calls into one message for each call, followed by the results of the call.
+    case splitCalls = "split-calls"
     /// Merges system messages at the start into one.
     case mergedSystem = "merged-system"
     /// Moves a later system message to the start of the next user turn.
@@ -12,18 +14,67 @@ package enum Normalization: String, Sendable, CaseIterable {
     case mergedTurns = "merged-turns"
     /// Adds an empty user turn before a leading assistant turn, or after system messages without any other message.
     case addedUserTurn = "added-user-turn"
+    /// Writes calls in Shimmy's own format, although the template has one. The template makes this change.
+    case genericCalls = "generic-calls"
+
+    /// The changes for strict templates, in the order in which they are tried.
+    ///
+    /// Many templates expect one system message and then alternating user and assistant messages, and refuse everything else.
+    package static let forStrictTemplates: [Normalization] = [.mergedSystem, .movedSystem, .mergedTurns, .addedUserTurn]
 
     /// The separator of merged texts.
     private static let separator = "\n\n"
 
     /// Returns the messages after the change; equal messages if it does not apply.
-    package func applied(to messages: [ChatMessage]) -> [ChatMessage] {
+    /// - continuation: the relation between the last message and the answer. The start of an answer stays the last message; only an earlier text of
+    ///   the assistant directly before it is merged with it.
+    package func applied(to messages: [ChatMessage], _ continuation: Conversation.Continuation = .no) -> [ChatMessage] {
+        let keepsLast = continuation == .reasoning || continuation == .content && self != .mergedTurns
+        guard keepsLast, let last = messages.last else { return applied(toAll: messages) }
+        return applied(toAll: Array(messages.dropLast())) + [last]
+    }
+
+    private func applied(toAll messages: [ChatMessage]) -> [ChatMessage] {
         switch self {
+        case .matchedResults, .genericCalls: messages
+        case .splitCalls: Self.splittingCalls(messages)
         case .mergedSystem: Self.mergingSystem(messages)
         case .movedSystem: Self.movingSystem(messages)
         case .mergedTurns: Self.mergingTurns(messages)
         case .addedUserTurn: Self.addingUserTurn(messages)
         }
+    }
+
+    private static func splittingCalls(_ messages: [ChatMessage]) -> [ChatMessage] {
+        var result: [ChatMessage] = []
+        var rest = messages[...]
+        while let message = rest.popFirst() {
+            let calls = message.toolCalls?.arrayValue ?? []
+            guard calls.count > 1 else {
+                result.append(message)
+                continue
+            }
+            let results = rest.prefix { $0.role == .tool }
+            rest.removeFirst(results.count)
+            result += split(message, calls, results)
+        }
+        return result
+    }
+
+    /// Returns a message for each of the calls, with its results. The first message keeps the text and the reasoning.
+    /// - results: the results of all calls, in the order of the calls.
+    private static func split(_ message: ChatMessage, _ calls: [JSON], _ results: ArraySlice<ChatMessage>) -> [ChatMessage] {
+        var (split, rest): ([ChatMessage], ArraySlice<ChatMessage>) = ([], results)
+        for (index, call) in calls.enumerated() {
+            var part = index == 0 ? message : ChatMessage(role: .assistant, content: nil, name: message.name)
+            part.toolCalls = .array([call])
+            let id = call["id"]?.stringValue
+            let own = index == calls.count - 1 ? rest : rest.prefix { $0.toolCallID == id }
+            rest.removeFirst(own.count)
+            split.append(part)
+            split += own
+        }
+        return split
     }
 
     private static func mergingSystem(_ messages: [ChatMessage]) -> [ChatMessage] {
@@ -81,7 +132,7 @@ package enum Normalization: String, Sendable, CaseIterable {
 }
 
 extension ChatMessage {
-    fileprivate var isSystem: Bool { role == .system || role == .developer }
+    package var isSystem: Bool { role == .system || role == .developer }
     /// The content as templates receive it. See `json`.
     fileprivate var text: String { content?.joined(separator: "\n") ?? "" }
 

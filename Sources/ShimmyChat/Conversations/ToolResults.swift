@@ -8,11 +8,11 @@ package struct ToolResultError: Error, Equatable, CustomStringConvertible {
 extension Array<ChatMessage> {
     /// Returns the messages with the results of each answer directly after it, in the order of its calls, because templates match them by position.
     ///
-    /// A result without an ID belongs to the first earlier call that has no result yet. Some clients also send calls without IDs; their order is
-    /// kept.
+    /// A result without an ID belongs to the first earlier call that has no result yet. A call without an ID gets one: that of the first result after
+    /// it that names no other call, or else a new one. `lacksCallIDs` tells whether any of this applies.
     /// - continues: whether the last message is the start of the answer, so that its calls have no results yet.
     ///
-    /// Throws `ToolResultError` if an ID matches no call since the last user turn, or if a call has no result.
+    /// Throws `ToolResultError` if a result matches no call since the last user turn, or if a call has no result.
     package func withOrderedToolResults(continues: Bool = false) throws(ToolResultError) -> [ChatMessage] {
         var result: [ChatMessage] = []
         result.reserveCapacity(count)
@@ -30,10 +30,32 @@ extension Array<ChatMessage> {
         return result
     }
 
-    /// Returns the messages with IDs for the results without one, as long as there are calls without results.
-    private static func withAllIDs(_ group: [ChatMessage]) -> [ChatMessage] {
-        guard group.contains(where: { $0.role == .tool && $0.toolCallID == nil }) else { return group }
-        var group = group
+    /// Whether a call or a result has no ID.
+    package var lacksCallIDs: Bool { contains { $0.isResultWithoutID || $0.hasCallsWithoutIDs } }
+
+    /// Returns the messages with IDs for the calls without one.
+    private static func withCallIDs(_ messages: [ChatMessage]) -> [ChatMessage] {
+        var group = messages
+        for index in group.indices where group[index].hasCallsWithoutIDs {
+            let calls = group[index].toolCalls?.arrayValue ?? []
+            let results = messages[(index + 1)...].prefix { !$0.hasCalls }
+            var named = Set(calls.compactMap { $0["id"]?.stringValue } + [""])
+            var ids = ArraySlice(results.compactMap(\.toolCallID).filter { named.insert($0).inserted })
+            group[index].toolCalls = .array(
+                calls.enumerated().map { place, call in
+                    guard var object = call.objectValue, object["id"]?.stringValue ?? "" == "" else { return call }
+                    object["id"] = .string(ids.popFirst() ?? "unnamed_\(place + 1)")
+                    return .object(object)
+                })
+        }
+        return group
+    }
+
+    /// Returns the messages with IDs for all calls, and for the results without one as long as there are calls without results.
+    private static func withAllIDs(_ messages: [ChatMessage]) -> [ChatMessage] {
+        var group = withCallIDs(messages)
+        guard group.contains(where: \.isResultWithoutID) else { return group }
+        for index in group.indices where group[index].isResultWithoutID { group[index].toolCallID = nil }
         var open: [String] = []
         // The number of later results that name their call, by ID.
         var ahead = Dictionary(group.compactMap(\.toolCallID).map { ($0, 1) }, uniquingKeysWith: +)
@@ -59,7 +81,7 @@ extension Array<ChatMessage> {
         let results = group.indices.filter { group[$0].role == .tool }
         let callers = group.indices.filter { group[$0].role == .assistant && group[$0].hasCalls }
         if callers.isEmpty, let first = results.first { throw .orphan(group[first].toolCallID ?? "", isFirst: true) }
-        guard results.allSatisfy({ group[$0].toolCallID != nil }), callers.allSatisfy({ !group[$0].callIDs.isEmpty }) else { return group }
+        if results.contains(where: { group[$0].toolCallID == nil }) { throw .orphan("", isFirst: false) }
 
         // Clients may reuse IDs: a result belongs to the last answer before it that has a call with its ID.
         var caller: [[UInt8]: Int] = [:]
@@ -94,9 +116,16 @@ extension ToolResultError {
     /// Returns the error for a result without a call.
     /// - isFirst: whether the conversation has no call at all before the result.
     fileprivate static func orphan(_ id: String, isFirst: Bool) -> ToolResultError {
-        ToolResultError(
-            description: "messages with role 'tool' must be a response to a preceding message with 'tool_calls', but "
-                + (isFirst ? "no tool call precedes the result of '\(id)'" : "no call '\(id)' precedes its result"))
+        let reason =
+            if id.isEmpty {
+                "no tool call without a result precedes a result without 'tool_call_id'"
+            } else if isFirst {
+                "no tool call precedes the result of '\(id)'"
+            } else {
+                "no call '\(id)' precedes its result"
+            }
+        return ToolResultError(
+            description: "messages with role 'tool' must be a response to a preceding message with 'tool_calls', but \(reason)")
     }
 
     fileprivate static func unanswered(_ ids: [String]) -> ToolResultError {
@@ -112,10 +141,10 @@ extension ChatMessage {
 
     fileprivate var hasCalls: Bool { toolCalls?.arrayValue?.isEmpty == false }
 
-    /// The IDs of the message's calls; empty if a call has none.
-    fileprivate var callIDs: [String] {
-        let calls = toolCalls?.arrayValue ?? []
-        let ids = calls.compactMap { $0["id"]?.stringValue }.filter { !$0.isEmpty }
-        return ids.count == calls.count ? ids : []
-    }
+    fileprivate var hasCallsWithoutIDs: Bool { toolCalls?.arrayValue?.contains { $0["id"]?.stringValue ?? "" == "" } ?? false }
+
+    fileprivate var isResultWithoutID: Bool { role == .tool && toolCallID ?? "" == "" }
+
+    /// The IDs of the message's calls. `withCallIDs` gives one to every call.
+    fileprivate var callIDs: [String] { (toolCalls?.arrayValue ?? []).compactMap { $0["id"]?.stringValue } }
 }

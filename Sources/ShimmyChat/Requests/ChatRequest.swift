@@ -19,8 +19,17 @@ package struct ChatRequest: Sendable, Equatable {
     package var grammar: String?
     /// The API's name of the grammar field, for error messages.
     package var grammarField = "grammar"
+    /// The API's name of the field with the answer's schema, for error messages.
+    package var schemaField = "response_format.json_schema.schema"
     /// The adapters to compute with; nil for the model's configured adapters.
     package var adapters: [AdapterChoice]?
+
+    /// The API's name of the field that constrains the answer; nil for an unconstrained answer.
+    package var constraintField: String? {
+        if grammar != nil { return grammarField }
+        if conversation.responseSchema != nil { return schemaField }
+        return conversation.tools.isEmpty ? nil : "tools"
+    }
 
     package init(
         conversation: Conversation, maximumTokens: Int? = nil, sampling: SamplingParameters = .init(), stops: [String] = [], choices: Int = 1,

@@ -4,14 +4,20 @@ import Synchronization
 ///
 /// The code that does the work calls `check()` every few thousand operations.
 package final class WorkBudget: Sendable {
+    /// The budget of the work that this thread of a worker pool is doing; nil elsewhere.
+    @TaskLocal package static var current: WorkBudget?
+
     /// Seconds that the work may take; nil for unlimited.
     package let seconds: Double?
     private let deadline: ContinuousClock.Instant?
+    private let whole: WorkBudget?
     private let isCancelled = Atomic<Bool>(false)
 
     /// Creates a budget whose time starts now.
-    package init(seconds: Double? = nil) {
+    /// - whole: the budget of the work of which this is a part; nil for none. The part ends with it.
+    package init(seconds: Double? = nil, within whole: WorkBudget? = nil) {
         self.seconds = seconds
+        self.whole = whole
         deadline = seconds.map { .now + .seconds($0) }
     }
 
@@ -21,6 +27,7 @@ package final class WorkBudget: Sendable {
     package func check() throws(WorkStopped) {
         if isCancelled.load(ordering: .relaxed) { throw .cancelled }
         if let seconds, let deadline, ContinuousClock.now > deadline { throw .tooLong(seconds: seconds) }
+        try whole?.check()
     }
 }
 

@@ -68,7 +68,7 @@ package final class WorkerPool: Sendable {
                         returning: UncheckedResult(
                             Result {
                                 guard let budget = ticket.begin(seconds: seconds) else { throw CancellationError() }
-                                return try body(budget)
+                                return try WorkBudget.$current.withValue(budget) { try body(budget) }
                             }))
                 }
             }

@@ -48,7 +48,7 @@ package final class EmbeddingEngine: Sendable {
     /// `CancellationError` when the task is cancelled.
     package func embed(_ texts: [[Token]], owner: Owner = .common) async throws -> [[Float]] {
         if texts.isEmpty { return [] }
-        try shared.enter(texts.count, for: owner, limit: queue, kept: QueuePlaces.kept(of: queue))
+        try shared.enter(texts.count, of: owner, limit: queue, reserved: QueueAdmission.reserved(of: queue))
         defer { shared.leave(texts.count, of: owner) }
         let request = lastRequest.wrappingAdd(1, ordering: .relaxed).newValue
         return try await withTaskCancellationHandler {
@@ -126,15 +126,15 @@ private final class EmbeddingLoop<Runner: EmbeddingRunner> {
         let begin = ContinuousClock.now
         do {
             let vectors = try runner.run(batch.map(\.tokens))
-            for (text, vector) in zip(batch, vectors) { requests[text.place.request]?.vectors[text.place.index] = vector }
+            for (text, vector) in zip(batch, vectors) { requests[text.origin.request]?.vectors[text.origin.index] = vector }
         } catch {
-            for text in batch { end(text.place.request, .failure(EngineError("\(error)"))) }
+            for text in batch { end(text.origin.request, .failure(EngineError("\(error)"))) }
         }
         let seconds = (ContinuousClock.now - begin) / .seconds(1)
         let tokens = batch.reduce(0) { $0 + $1.tokens.count }
         time.observe(decodeRows: 0, otherRows: max(1, tokens), seconds: seconds)
         shared.countStep(tokens: tokens, seconds: seconds, modelSeconds: seconds)
-        for request in Set(batch.map(\.place.request)) {
+        for request in Set(batch.map(\.origin.request)) {
             let vectors = requests[request]?.vectors ?? []
             if !vectors.isEmpty, !vectors.contains(where: { $0 == nil }) { end(request, .success(vectors.compactMap { $0 })) }
         }

@@ -6,13 +6,13 @@ import ShimmyCore
 /// Owners take turns by the service that they received, as with sequences. A batch is filled with any texts that still fit.
 struct EmbeddingQueue {
     /// The origin of a text: the number of its request, and its index in the request.
-    struct Place: Hashable {
+    struct Origin: Hashable {
         let request: UInt64
         let index: Int
     }
 
     private struct Waiting {
-        let place: Place
+        let origin: Origin
         let tokens: [Token]
         let owner: Owner
     }
@@ -30,36 +30,36 @@ struct EmbeddingQueue {
         for (index, tokens) in texts.enumerated() {
             precondition(tokens.count <= limits.contextLength)
             shares.enter(owner)
-            waiting.append(Waiting(place: Place(request: request, index: index), tokens: tokens, owner: owner))
+            waiting.append(Waiting(origin: Origin(request: request, index: index), tokens: tokens, owner: owner))
         }
     }
 
     mutating func remove(_ request: UInt64) {
-        for text in waiting where text.place.request == request { shares.leave(text.owner) }
-        waiting.removeAll { $0.place.request == request }
+        for text in waiting where text.origin.request == request { shares.leave(text.owner) }
+        waiting.removeAll { $0.origin.request == request }
     }
 
     /// Removes and returns the texts of the next batch; none when nothing waits.
     /// - tokens: the max number of tokens; a batch has at least one text in any case.
-    mutating func nextBatch(atMost tokens: Int = .max) -> [(place: Place, tokens: [Token])] {
+    mutating func nextBatch(atMost tokens: Int = .max) -> [(origin: Origin, tokens: [Token])] {
         var batch: [Waiting] = []
         var room = min(limits.batchTokens, max(1, tokens))
-        var left = waiting
+        var remaining = waiting
         while batch.count < limits.batchTexts, room > 0 {
             // The least served owner comes first, with its first text that fits.
             let fits = { (text: Waiting) in text.tokens.count <= room || batch.isEmpty }
-            let owners = left.filter(fits).map(\.owner)
+            let owners = remaining.filter(fits).map(\.owner)
             guard let owner = owners.min(by: { shares.service(of: $0) < shares.service(of: $1) }),
-                let index = left.firstIndex(where: { $0.owner == owner && fits($0) })
+                let index = remaining.firstIndex(where: { $0.owner == owner && fits($0) })
             else { break }
-            let text = left.remove(at: index)
+            let text = remaining.remove(at: index)
             // Each text costs something; otherwise an owner of empty texts would always come first.
             shares.charge(owner, Double(max(1, text.tokens.count)))
             room -= text.tokens.count
             batch.append(text)
         }
         for text in batch { shares.leave(text.owner) }
-        waiting = left
-        return batch.map { ($0.place, $0.tokens) }
+        waiting = remaining
+        return batch.map { ($0.origin, $0.tokens) }
     }
 }

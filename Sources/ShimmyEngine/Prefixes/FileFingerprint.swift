@@ -14,10 +14,10 @@ package enum FileFingerprint {
         defer { try? file.close() }
         let size = Int(length)
         let step = size / (samples.count + 1)
-        var places = [(0, ends), (max(0, size - ends), ends)]
-        for sample in 1...samples.count { places.append((sample * step, samples.bytes)) }
+        var ranges = [(0, ends), (max(0, size - ends), ends)]
+        for sample in 1...samples.count { ranges.append((sample * step, samples.bytes)) }
         var hash = Checksum.of(Array("\(size)".utf8))
-        for (offset, count) in places {
+        for (offset, count) in ranges {
             guard (try? file.seek(toOffset: UInt64(offset))) != nil, let bytes = try? file.read(upToCount: count) else { continue }
             hash = bytes.withUnsafeBytes { [hash] in Checksum.of($0, after: hash) }
         }

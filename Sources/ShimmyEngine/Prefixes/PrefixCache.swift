@@ -64,7 +64,7 @@ struct PrefixCache {
     private let limits: RunnerLimits
     private let saves: Bool
     /// The min number of tokens worth saving. Recomputing fewer is faster than reading them.
-    static let worthSaving = 64
+    static let minSavedTokens = 64
 
     /// Creates an empty cache.
     /// - saves: whether prefixes are saved before they are evicted.
@@ -107,12 +107,12 @@ struct PrefixCache {
     }
 
     /// Returns whether restoring `restorable` tokens is worthwhile when `cached` tokens are already in cells.
-    static func isWorthRestoring(_ restorable: Int, besides cached: Int) -> Bool { restorable >= cached + worthSaving }
+    static func isWorthRestoring(_ restorable: Int, besides cached: Int) -> Bool { restorable >= cached + minSavedTokens }
 
     private mutating func acquire(for tokens: [Token], _ adapters: AdapterSet, _ match: PrefixTree.Match?, restorable: Int) -> Placement? {
         if let match { touch(match.slot) }
         if Self.isWorthRestoring(restorable, besides: match?.count ?? 0) {
-            return makePlace(for: Array(tokens.prefix(restorable)), adapters, sparing: match?.slot)
+            return takeForRestore(for: Array(tokens.prefix(restorable)), adapters, sparing: match?.slot)
         }
         if let match, !slots[match.slot].busy, mayContinue(match) {
             return take(match.slot, cached: match.count, operations: truncation(match.slot, to: match.count))
@@ -132,7 +132,7 @@ struct PrefixCache {
     }
 
     /// Takes and empties a slot for tokens that will be restored; nil when all slots are busy.
-    private mutating func makePlace(for tokens: [Token], _ adapters: AdapterSet, sparing spared: Int?) -> Placement? {
+    private mutating func takeForRestore(for tokens: [Token], _ adapters: AdapterSet, sparing spared: Int?) -> Placement? {
         guard let slot = slotToOverwrite(sparing: spared) else { return nil }
         let operations = truncation(slot, to: 0)
         tree.dedicate(slot: slot, to: adapters)
@@ -202,16 +202,16 @@ struct PrefixCache {
         let tokens = tree.tokens(slot: slot)
         let adapters = tree.adapters(slot: slot)
         clock += 1
-        let alike = slots.indices.filter { $0 != slot && tree.count(slot: $0) == tokens.count && tree.adapters(slot: $0) == adapters }
-        if let same = alike.first(where: { tree.tokens(slot: $0) == tokens }) {
+        let candidates = slots.indices.filter { $0 != slot && tree.count(slot: $0) == tokens.count && tree.adapters(slot: $0) == adapters }
+        if let same = candidates.first(where: { tree.tokens(slot: $0) == tokens }) {
             slots[same].lastUse = max(slots[same].lastUse, clock)
             return []
         }
-        guard let place = slotToOverwrite(sparing: nil) else { return [] }
-        let operations = truncation(place, to: 0)
-        slots[place] = Slot(busy: false, lastUse: clock, isCheckpoint: true)
-        share(from: slot, to: place, count: tokens.count)
-        return operations + [.share(from: slot, to: place, count: tokens.count)]
+        guard let checkpoint = slotToOverwrite(sparing: nil) else { return [] }
+        let operations = truncation(checkpoint, to: 0)
+        slots[checkpoint] = Slot(busy: false, lastUse: clock, isCheckpoint: true)
+        share(from: slot, to: checkpoint, count: tokens.count)
+        return operations + [.share(from: slot, to: checkpoint, count: tokens.count)]
     }
 
     /// Makes a slot idle. Its tokens stay for later sequences.
@@ -247,7 +247,7 @@ struct PrefixCache {
     }
 
     private mutating func save(slot: Int) -> CacheOperation? {
-        guard saves, !slots[slot].busy, !slots[slot].isSaved, tree.count(slot: slot) >= Self.worthSaving else { return nil }
+        guard saves, !slots[slot].busy, !slots[slot].isSaved, tree.count(slot: slot) >= Self.minSavedTokens else { return nil }
         slots[slot].isSaved = true
         return .save(slot: slot, tokens: tree.tokens(slot: slot), adapters: tree.adapters(slot: slot))
     }

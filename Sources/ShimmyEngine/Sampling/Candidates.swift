@@ -16,16 +16,16 @@ struct Candidates {
 
     var total: Double { items.reduce(0) { $0 + Double($1.weight) } }
 
-    /// Collects the tokens whose weight is at least `least` and below `bound`. Weights are at most 1. Returns false, and collects nothing, when
+    /// Collects the tokens whose weight is at least `minWeight` and below `bound`. Weights are at most 1. Returns false, and collects nothing, when
     /// more than `room` tokens qualify.
     /// - room: the max number of tokens.
     @discardableResult
-    mutating func collect(_ weights: [Float], atLeast least: Float, below bound: Float = .infinity, atMost room: Int = .max) -> Bool {
+    mutating func collect(_ weights: [Float], atLeast minWeight: Float, below bound: Float = .infinity, atMost room: Int = .max) -> Bool {
         let room = min(room, weights.count)
         var found = 0
         isSorted = false
         items = Array(unsafeUninitializedCapacity: room + 16) { buffer, count in
-            found = csampling_collect(weights, weights.count, least, bound, buffer.baseAddress, room)
+            found = csampling_collect(weights, weights.count, minWeight, bound, buffer.baseAddress, room)
             count = found <= room ? found : 0
         }
         return found <= room

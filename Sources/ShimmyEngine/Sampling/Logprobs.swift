@@ -16,12 +16,12 @@ enum Logprobs {
     private static func likeliest(_ count: Int, in logits: UnsafeBufferPointer<Float>) -> [Token] {
         guard count > 0 else { return [] }
         var best: [Token] = []
-        var least = -Float.infinity
-        for (index, logit) in logits.enumerated() where best.count < count || logit > least {
-            let place = best.firstIndex { logits[Int($0)] < logit } ?? best.count
-            best.insert(Token(index), at: place)
+        var lowest = -Float.infinity
+        for (index, logit) in logits.enumerated() where best.count < count || logit > lowest {
+            let rank = best.firstIndex { logits[Int($0)] < logit } ?? best.count
+            best.insert(Token(index), at: rank)
             if best.count > count { best.removeLast() }
-            least = logits[Int(best[best.count - 1])]
+            lowest = logits[Int(best[best.count - 1])]
         }
         return best
     }

@@ -45,9 +45,9 @@ struct RepetitionFinder {
         let reversed = Array(seen.reversed())
         let matches = Self.prefixMatches(reversed)
         var lengths: [Token: Int] = [:]
-        for place in reversed.indices.dropFirst() {
-            let length = min(matches[place], longest)
-            let next = reversed[place - 1]
+        for index in reversed.indices.dropFirst() {
+            let length = min(matches[index], longest)
+            let next = reversed[index - 1]
             guard length >= settings.allowedLength, !breakers.isBreaker(next) else { continue }
             lengths[next] = max(length, lengths[next] ?? 0)
         }
@@ -61,11 +61,11 @@ struct RepetitionFinder {
     private static func prefixMatches(_ tokens: [Token]) -> [Int] {
         var matches = [Int](repeating: 0, count: tokens.count)
         var (left, right) = (0, 0)
-        for place in tokens.indices.dropFirst() {
-            var length = place < right ? min(right - place, matches[place - left]) : 0
-            while place + length < tokens.count, tokens[length] == tokens[place + length] { length += 1 }
-            matches[place] = length
-            if place + length > right { (left, right) = (place, place + length) }
+        for index in tokens.indices.dropFirst() {
+            var length = index < right ? min(right - index, matches[index - left]) : 0
+            while index + length < tokens.count, tokens[length] == tokens[index + length] { length += 1 }
+            matches[index] = length
+            if index + length > right { (left, right) = (index, index + length) }
         }
         return matches
     }

@@ -6,7 +6,7 @@ package struct SequenceDraw {
     package private(set) var sampler: SequenceSampler
     /// The logits after the last known token, then after each drafted one.
     private let rows: [UnsafeBufferPointer<Float>]
-    private let guesses: ArraySlice<Token>
+    private let draft: ArraySlice<Token>
     /// The max time for preparing a constraint for the draw after a drafted token.
     private static let patience = Duration.milliseconds(1)
     /// The drawn tokens.
@@ -16,12 +16,12 @@ package struct SequenceDraw {
     /// The reason why the sequence cannot continue; nil when it can, or when it ended properly.
     package var obstacle: EngineError? { sampler.obstacle }
 
-    package init(sequence: SequenceID, sampler: SequenceSampler, rows: [UnsafeBufferPointer<Float>], guesses: ArraySlice<Token>) {
-        precondition(rows.count == guesses.count + 1)
+    package init(sequence: SequenceID, sampler: SequenceSampler, rows: [UnsafeBufferPointer<Float>], draft: ArraySlice<Token>) {
+        precondition(rows.count == draft.count + 1)
         self.sequence = sequence
         self.sampler = sampler
         self.rows = rows
-        self.guesses = guesses
+        self.draft = draft
     }
 
     /// Draws the token after the last known one. As long as the drawn tokens match the draft, it also draws the tokens after the drafted ones. If
@@ -33,6 +33,6 @@ package struct SequenceDraw {
             isExhausted = next.isEmpty
             if isExhausted { return }
             tokens += next
-        } while guesses.starts(with: tokens) && !tokens.contains(where: ends.contains) && sampler.prepare(until: .now + Self.patience)
+        } while draft.starts(with: tokens) && !tokens.contains(where: ends.contains) && sampler.prepare(until: .now + Self.patience)
     }
 }

@@ -21,7 +21,7 @@ package struct SequenceSampler {
     package private(set) var obstacle: EngineError?
 
     /// The max number of forced tokens of one step.
-    private static let longestForced = 64
+    private static let maxForced = 64
 
     package init(_ sampling: SequenceSampling, endOfGeneration: Token?, ends: Set<Token>) {
         parameters = sampling.parameters
@@ -36,7 +36,7 @@ package struct SequenceSampler {
     }
 
     /// Whether the draws depend on the sampler's own state alone. Any thread may then draw.
-    package var isFree: Bool { constraint == nil }
+    package var isUnconstrained: Bool { constraint == nil }
 
     /// Prepares the constraint for the next draw. Returns whether the preparation is complete.
     package func prepare(until deadline: ContinuousClock.Instant) -> Bool { constraint?.prepare(until: deadline) ?? true }
@@ -60,7 +60,7 @@ package struct SequenceSampler {
 
     private mutating func takeForced(after token: Token) -> [Token] {
         var taken: [Token] = []
-        while let constraint, let last = taken.last ?? token as Token?, !ends.contains(last), taken.count < Self.longestForced {
+        while let constraint, let last = taken.last ?? token as Token?, !ends.contains(last), taken.count < Self.maxForced {
             let forced = constraint.forced
             guard !forced.isEmpty, !forced.contains(where: { ends.contains($0) && mayNotEnd }) else { break }
             for token in forced { note(token) }
@@ -101,7 +101,7 @@ package struct SequenceSampler {
         scratch.shaped.removeAll(keepingCapacity: true)
         scratch.shaped.append(contentsOf: logits)
         scratch.shaped.withUnsafeMutableBufferPointer { shape(&$0) }
-        if let mask, !refuseAll(but: mask, with: scratch) {
+        if let mask, !excludeAll(but: mask, with: scratch) {
             if mask.isEmpty {
                 // A model without an EOG token also has an empty mask at the end of a complete text, so an empty mask is not an error there.
                 if endOfGeneration != nil { obstacle = .noContinuation }
@@ -110,7 +110,7 @@ package struct SequenceSampler {
             // The constraint has priority over penalties and biases, which have excluded all tokens that it allows.
             scratch.shaped.removeAll(keepingCapacity: true)
             scratch.shaped.append(contentsOf: logits)
-            guard refuseAll(but: mask, with: scratch) else { return endOfGeneration }
+            guard excludeAll(but: mask, with: scratch) else { return endOfGeneration }
         }
         return scratch.shaped.withUnsafeBufferPointer { sampler.sample($0, with: scratch) }
     }
@@ -136,7 +136,7 @@ package struct SequenceSampler {
     // MARK: The constraint
 
     /// Excludes the tokens that are not in the mask. Returns false when no token remains.
-    private func refuseAll(but mask: TokenMask, with scratch: SamplerScratch) -> Bool {
+    private func excludeAll(but mask: TokenMask, with scratch: SamplerScratch) -> Bool {
         var isLeft = false
         scratch.shaped.withUnsafeMutableBufferPointer { shaped in
             for start in stride(from: 0, to: shaped.count, by: 64) {

@@ -58,34 +58,34 @@ package struct TokenSampler {
 
     /// Returns a lower bound on the weight of tokens that `topP` may keep. If all tokens of a vocabulary weighed less, their sum would not reach
     /// the part that `topP` cuts off.
-    private func leastOfHead(of total: Double, _ scratch: SamplerScratch) -> Float {
+    private func minWeightOfHead(of total: Double, _ scratch: SamplerScratch) -> Float {
         min(1, Float((1 - Double(topP)) * total / Double(scratch.weights.count)))
     }
 
     private mutating func drawFromAll(of total: Double, with scratch: SamplerScratch) -> Int? {
-        let place = csampling_locate(scratch.weights, scratch.weights.count, 0, random.unit() * total)
-        return place < scratch.weights.count ? place : scratch.weights.lastIndex { $0 > 0 }
+        let index = csampling_locate(scratch.weights, scratch.weights.count, 0, random.unit() * total)
+        return index < scratch.weights.count ? index : scratch.weights.lastIndex { $0 > 0 }
     }
 
     /// Draws from the likeliest tokens that together have the part `topP` of the total weight.
     private mutating func drawFromHead(of total: Double, with scratch: SamplerScratch) -> Int? {
         let wanted = Double(topP) * total
-        let least = leastOfHead(of: total, scratch)
-        if scratch.candidates.collect(scratch.weights, atLeast: least, atMost: Self.few) {
+        let minWeight = minWeightOfHead(of: total, scratch)
+        if scratch.candidates.collect(scratch.weights, atLeast: minWeight, atMost: Self.few) {
             scratch.candidates.keepHead(weighing: wanted)
             return scratch.candidates.token(at: random.unit())
         }
         // Many tokens have similar weights. All tokens above the border classes belong to the head; only the tokens in these classes have to be
         // listed.
-        let border = WeightClass.border(in: scratch.weights, upTo: WeightClass.of(least), leaving: Self.few / 4) { $0.mass >= wanted }
+        let border = WeightClass.border(in: scratch.weights, upTo: WeightClass.of(minWeight), leaving: Self.few / 4) { $0.mass >= wanted }
         let bound = border.classes.lowerBound == 0 ? Float.infinity : WeightClass.floor(border.classes.lowerBound - 1)
         scratch.candidates.collect(scratch.weights, atLeast: WeightClass.floor(border.classes.upperBound), below: bound)
         scratch.candidates.keepHead(weighing: wanted - border.above.mass)
         let edge = scratch.candidates.total
         let point = random.unit() * (border.above.mass + edge)
         if point < border.above.mass {
-            let place = csampling_locate(scratch.weights, scratch.weights.count, bound, point)
-            if place < scratch.weights.count { return place }
+            let index = csampling_locate(scratch.weights, scratch.weights.count, bound, point)
+            if index < scratch.weights.count { return index }
         }
         return scratch.candidates.token(at: max(0, point - border.above.mass) / edge)
     }
@@ -96,12 +96,12 @@ package struct TokenSampler {
     /// previous one left.
     private mutating func drawFiltered(of total: Double, with scratch: SamplerScratch) -> Int? {
         let isTopPFirst = topP < 1 && topK <= 0 && typicalP >= 1 && minP <= 0
-        var least = isTopPFirst ? leastOfHead(of: total, scratch) : max(minP, Self.negligible)
+        var minWeight = isTopPFirst ? minWeightOfHead(of: total, scratch) : max(minP, Self.negligible)
         if topK > 0 {
             let border = WeightClass.border(in: scratch.weights, leaving: Self.few / 4) { $0.count >= topK }
-            least = max(least, WeightClass.floor(border.classes.upperBound))
+            minWeight = max(minWeight, WeightClass.floor(border.classes.upperBound))
         }
-        scratch.candidates.collect(scratch.weights, atLeast: min(least, 1))
+        scratch.candidates.collect(scratch.weights, atLeast: min(minWeight, 1))
         if topK > 0 { scratch.candidates.keepTop(topK) }
         if typicalP < 1 { scratch.candidates.keepTypical(Double(typicalP)) }
         if topP < 1 { scratch.candidates.keepHead(weighing: Double(topP) * (isTopPFirst ? total : scratch.candidates.total)) }

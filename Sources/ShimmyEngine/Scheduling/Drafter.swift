@@ -10,7 +10,8 @@ struct Drafter {
     private enum Source { case prediction, history }
     private struct Trail {
         var source: Source
-        var place: Int
+        /// The index of the expected token in that text.
+        var index: Int
         /// The number of consecutive tokens that matched the trail.
         var streak: Int
     }
@@ -21,24 +22,25 @@ struct Drafter {
     /// The index where the text left the prediction.
     private var predictionLeft = 0
     /// The index after the last occurrence of each n-gram of the answer.
-    private var places: [NGram: Int] = [:]
-    private var seen: Int
+    private var answerEnds: [NGram: Int] = [:]
+    /// The end of the next n-gram of the answer to index.
+    private var nextEnd: Int
     private var trail: Trail?
     /// A long trail that the text left before its token `at`; nil for none. An edit of a copied text leaves the trail for a few tokens.
-    private var left: (trail: Trail, at: Int)?
+    private var leftTrail: (trail: Trail, at: Int)?
     /// The estimated probability that the next token matches a trail that is long enough to draft from. 0 to 1.
     private(set) var acceptance = 0.8
 
     /// The max number of tokens of a draft, and the number of tokens that must match the trail before the first draft.
-    private static let longest = 32
-    private static let certain = 2
+    private static let maxDraft = 32
+    private static let minStreak = 2
     /// The min number of matched tokens that make a trail worth returning to, the max number of its tokens that an edit may drop, and the max
     /// number of tokens that an edit may insert.
-    private static let long = 8
-    private static let near = 4
-    private static let soon = 8
+    private static let longStreak = 8
+    private static let maxDropped = 4
+    private static let maxInserted = 8
     /// The number of tokens of the prediction that are searched for the text's return, after the index where the text left it.
-    private static let nearby = 512
+    private static let searchedTokens = 512
 
     /// Three consecutive tokens; see `NGramIndex`.
     private struct NGram: Hashable {
@@ -56,12 +58,12 @@ struct Drafter {
     init(prompt: NGramIndex, prediction: NGramIndex) {
         self.prompt = prompt
         self.prediction = prediction
-        seen = prompt.tokens.count + 1
+        nextEnd = prompt.tokens.count + 1
         // A client's prediction is trusted from the start.
-        trail = prediction.tokens.isEmpty ? nil : Trail(source: .prediction, place: 0, streak: 4)
+        trail = prediction.tokens.isEmpty ? nil : Trail(source: .prediction, index: 0, streak: 4)
     }
 
-    struct Guess: Equatable {
+    struct Draft: Equatable {
         var tokens: [Token] = []
         /// Whether the tokens come from the client's prediction.
         var isPrediction = false
@@ -72,33 +74,41 @@ struct Drafter {
 
     /// Returns a draft of the next tokens, at most `limit`; empty for none.
     /// - tokens: prompt and answer so far, as last passed to `didAppend`.
-    func guess(after tokens: [Token], atMost limit: Int) -> Guess {
-        guard limit > 0, let trail, trail.streak >= Self.certain else { return Guess() }
-        let source = trail.source == .prediction ? prediction.tokens : tokens
+    func draft(after tokens: [Token], atMost limit: Int) -> Draft {
+        guard limit > 0, let trail, trail.streak >= Self.minStreak else { return Draft() }
+        let source = source(of: trail, tokens)
         // The longer the text has followed the trail, the longer it will probably continue to.
-        let end = min(trail.place + min(limit, max(4, 2 * trail.streak), Self.longest), source.count)
-        guard trail.place < end else { return Guess() }
-        return Guess(tokens: Array(source[trail.place..<end]), isPrediction: trail.source == .prediction)
+        let end = min(trail.index + min(limit, max(4, 2 * trail.streak), Self.maxDraft), source.count)
+        guard trail.index < end else { return Draft() }
+        return Draft(tokens: Array(source[trail.index..<end]), isPrediction: trail.source == .prediction)
+    }
+
+    /// Returns the text that a trail follows.
+    private func source(of trail: Trail, _ tokens: [Token]) -> [Token] {
+        switch trail.source {
+        case .prediction: prediction.tokens
+        case .history: tokens
+        }
     }
 
     /// Takes in a sampled token, the last one of `tokens`.
     mutating func didAppend(_ tokens: [Token]) {
         guard let token = tokens.last else { return }
-        let said = trail.flatMap { trail -> Token? in
-            let source = trail.source == .prediction ? prediction.tokens : tokens
-            return trail.place < source.count ? source[trail.place] : nil
+        let expected = trail.flatMap { trail -> Token? in
+            let source = source(of: trail, tokens)
+            return trail.index < source.count ? source[trail.index] : nil
         }
-        if let current = trail, let said {
-            if current.streak >= Self.certain { acceptance += 0.1 * ((said == token ? 1 : 0) - acceptance) }
-            if said == token {
-                trail = Trail(source: current.source, place: current.place + 1, streak: current.streak + 1)
-                learn(tokens)
+        if let current = trail, let expected {
+            if current.streak >= Self.minStreak { acceptance += 0.1 * ((expected == token ? 1 : 0) - acceptance) }
+            if expected == token {
+                trail = Trail(source: current.source, index: current.index + 1, streak: current.streak + 1)
+                indexAnswer(tokens)
                 return
             }
-            if current.source == .prediction { predictionLeft = current.place }
-            if current.streak >= Self.long { left = (current, tokens.count) }
+            if current.source == .prediction { predictionLeft = current.index }
+            if current.streak >= Self.longStreak { leftTrail = (current, tokens.count) }
         }
-        learn(tokens)
+        indexAnswer(tokens)
         trail = newTrail(tokens)
     }
 
@@ -106,28 +116,28 @@ struct Drafter {
     /// returns to the prediction after the index where it left, not before it.
     private func newTrail(_ tokens: [Token]) -> Trail? {
         guard let gram = NGram(tokens, before: tokens.count) else { return nil }
-        if let back = wayBack(tokens) { return back }
+        if let continuation = continuationOfLeftTrail(tokens) { return continuation }
         if let last = prediction.lastEnd(ofGramEnding: tokens) {
-            let place = prediction.firstEnd(ofGramEnding: tokens, from: predictionLeft, within: Self.nearby) ?? last
-            return Trail(source: .prediction, place: place, streak: Self.certain)
+            let index = prediction.firstEnd(ofGramEnding: tokens, from: predictionLeft, within: Self.searchedTokens) ?? last
+            return Trail(source: .prediction, index: index, streak: Self.minStreak)
         }
-        return (places[gram] ?? prompt.lastEnd(ofGramEnding: tokens)).map { Trail(source: .history, place: $0, streak: 0) }
+        return (answerEnds[gram] ?? prompt.lastEnd(ofGramEnding: tokens)).map { Trail(source: .history, index: $0, streak: 0) }
     }
 
     /// Returns the continuation of the long trail that the text left, if the newest token occurs near the index where it left; nil otherwise.
-    private func wayBack(_ tokens: [Token]) -> Trail? {
-        guard let (trail, at) = left, tokens.count < at + Self.soon, let token = tokens.last else { return nil }
-        let source = trail.source == .prediction ? prediction.tokens : tokens
-        let end = min(trail.place + Self.near, source.count - 1)
-        guard let place = (trail.place..<max(trail.place, end)).first(where: { source[$0] == token }) else { return nil }
-        return Trail(source: trail.source, place: place + 1, streak: Self.certain)
+    private func continuationOfLeftTrail(_ tokens: [Token]) -> Trail? {
+        guard let (trail, at) = leftTrail, tokens.count < at + Self.maxInserted, let token = tokens.last else { return nil }
+        let source = source(of: trail, tokens)
+        let end = min(trail.index + Self.maxDropped, source.count - 1)
+        guard let index = (trail.index..<max(trail.index, end)).first(where: { source[$0] == token }) else { return nil }
+        return Trail(source: trail.source, index: index + 1, streak: Self.minStreak)
     }
 
     /// Indexes the n-grams that ended since the last call, except the newest, which would match itself.
-    private mutating func learn(_ tokens: [Token]) {
-        for end in seen..<max(seen, tokens.count) {
-            if let gram = NGram(tokens, before: end) { places[gram] = end }
+    private mutating func indexAnswer(_ tokens: [Token]) {
+        for end in nextEnd..<max(nextEnd, tokens.count) {
+            if let gram = NGram(tokens, before: end) { answerEnds[gram] = end }
         }
-        seen = max(seen, tokens.count)
+        nextEnd = max(nextEnd, tokens.count)
     }
 }

@@ -30,8 +30,8 @@ struct FairShare {
 
     mutating func enter(_ owner: Owner) {
         if present[owner] == nil {
-            let least = present.keys.compactMap { served[$0] }.min() ?? level
-            served[owner] = max(served[owner] ?? least, least)
+            let lowest = present.keys.compactMap { served[$0] }.min() ?? level
+            served[owner] = max(served[owner] ?? lowest, lowest)
         }
         present[owner, default: 0] += 1
     }

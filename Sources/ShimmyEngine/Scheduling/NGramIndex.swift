@@ -32,13 +32,13 @@ package struct NGramIndex: Sendable {
         let bits = Int.bitWidth - (2 * tokens.count).leadingZeroBitCount
         shift = UInt64(64 - bits)
         table = [Int32](repeating: 0, count: 1 << bits)
-        for end in Self.length...bound { table[place(ofGramIn: tokens, before: end)] = Int32(end) }
+        for end in Self.length...bound { table[entry(ofGramIn: tokens, before: end)] = Int32(end) }
     }
 
     /// Returns the index after the last occurrence of the last three tokens of `text`; nil for none.
     func lastEnd(ofGramEnding text: [Token]) -> Int? {
         guard text.count >= Self.length, !table.isEmpty else { return nil }
-        let end = table[place(ofGramIn: text, before: text.count)]
+        let end = table[entry(ofGramIn: text, before: text.count)]
         return end > 0 ? Int(end) : nil
     }
 
@@ -52,14 +52,14 @@ package struct NGramIndex: Sendable {
     }
 
     /// Returns the index of the table entry for this n-gram, or of the empty entry where it belongs.
-    private func place(ofGramIn text: [Token], before end: Int) -> Int {
+    private func entry(ofGramIn text: [Token], before end: Int) -> Int {
         var hash = UInt64(UInt32(bitPattern: text[end - 3])) &* factors.0
         hash = (hash ^ (hash >> 32)) &* factors.1 &+ UInt64(UInt32(bitPattern: text[end - 2])) &* factors.2
         hash = (hash ^ (hash >> 29)) &* factors.0 &+ UInt64(UInt32(bitPattern: text[end - 1])) &* factors.1
         hash = (hash ^ (hash >> 32)) &* factors.2
-        var place = Int(truncatingIfNeeded: hash >> shift)
-        while table[place] != 0, !isGram(in: text, before: end, theOneBefore: Int(table[place])) { place = (place + 1) & (table.count - 1) }
-        return place
+        var entry = Int(truncatingIfNeeded: hash >> shift)
+        while table[entry] != 0, !isGram(in: text, before: end, theOneBefore: Int(table[entry])) { entry = (entry + 1) & (table.count - 1) }
+        return entry
     }
 
     private func isGram(in text: [Token], before end: Int, theOneBefore own: Int) -> Bool {

@@ -2,16 +2,15 @@ import ShimmyCore
 
 extension Scheduler {
     /// Plans one token for every stream of the step's adapter set.
-    mutating func planStreams(into step: inout Step, flex: Bool) {
-        let streams = running.filter { $0.isDecoding && $0.isFlex == flex && $0.adapters == step.batch.adapters }
-        for sequence in streams where sequence.plannableCount > 0 { plan(sequence.id, count: 1, into: &step) }
+    mutating func planStreams(into budget: inout StepBudget, flex: Bool) {
+        let streams = running.filter { $0.isDecoding && $0.isFlex == flex && $0.adapters == budget.batch.adapters }
+        for sequence in streams where sequence.plannableCount > 0 { plan(sequence.id, count: 1, into: &budget) }
     }
 
     /// Adds forced tokens from constraints to the streams' chunks, in equal parts. No sequence is preempted for them.
-    /// - limit: the max number of tokens of the batch.
-    mutating func planForced(into step: inout Step, upTo limit: Int) {
+    mutating func planForced(into budget: inout StepBudget) {
         var open: [(chunk: Int, sequence: Int, rest: Int)] = []
-        for (position, chunk) in step.batch.chunks.enumerated() where chunk.continuesStream && !chunk.samples {
+        for (position, chunk) in budget.batch.chunks.enumerated() where chunk.continuesStream && !chunk.samples {
             guard let index = running.firstIndex(where: { $0.id == chunk.sequence }) else { continue }
             let rest = running[index].plannableCount - chunk.tokens.count
             if rest > 0 { open.append((position, index, rest)) }
@@ -19,30 +18,25 @@ extension Scheduler {
         // The shortest comes first: the rows of its part that it does not use go to the others.
         open.sort { ($0.rest, $0.chunk) < ($1.rest, $1.chunk) }
         for (done, (position, index, rest)) in open.enumerated() {
-            let room = evict(for: limit - step.batch.tokenCount, in: &step)
+            let room = evict(for: budget.remainingRows, in: &budget)
             guard room > 0 else { return }
-            lengthen(&step.batch.chunks[position], by: min(rest, max(1, room / (open.count - done))), of: running[index])
+            let begin = running[index].computed + budget.batch.chunks[position].tokens.count
+            let end = begin + min(rest, max(1, room / (open.count - done)))
+            budget.extend(chunk: position, with: running[index].tokens[begin..<end], to: running[index].kind(ofChunkUpTo: end))
         }
     }
 
-    private func lengthen(_ chunk: inout Batch.Chunk, by count: Int, of sequence: SequenceState) {
-        let begin = sequence.computed + chunk.tokens.count
-        chunk.tokens += sequence.tokens[begin..<begin + count]
-        chunk.samples = begin + count == sequence.tokens.count && sequence.maximumTokens > 0
-    }
-
     /// Adds drafts to the streams' chunks where verifying them costs less than they are likely to save.
-    mutating func planDrafts(into step: inout Step, _ turn: AdapterTurns.Turn, within gap: Double) {
-        let streams = step.batch.chunks.count
+    mutating func planDrafts(into budget: inout StepBudget, _ turn: AdapterTurns.Turn, within gap: Double) {
+        let streams = budget.batch.chunks.count
         guard limits.canRewind, !isDeterministic, streams > 0, let rowSeconds = time.rowSeconds, let stepSeconds = time.decodeSeconds(rows: streams)
         else { return }
         // A few drafts are worth trying because the measured time may be wrong. A step on fewer cores has no time to spare.
-        let least = stepTimes.isSlowed ? 0 : 4
-        let rowsInTime = max(least, (time.rows(within: gap - turn.otherSeconds, besides: streams) ?? 0) / (1 + turn.otherSets))
-        let used = step.batch.tokenCount
-        var room = min(
-            rowsInTime - (used - streams), limits.batchTokens - used, limits.outputs - step.batch.outputCount, limits.cells - cache.cellsUsed - used)
-        for (position, chunk) in step.batch.chunks.enumerated() where chunk.samples {
+        let minRows = stepTimes.isSlowed ? 0 : 4
+        let rowsInTime = max(minRows, (time.rows(within: gap - turn.otherSeconds, besides: streams) ?? 0) / (1 + turn.otherSets))
+        budget.limitRows(to: streams + rowsInTime)
+        for (position, chunk) in budget.batch.chunks.enumerated() where chunk.samples {
+            let room = min(budget.remainingRows, budget.remainingOutputs, budget.remainingCells(besides: cache.cellsUsed))
             guard room > 0 else { return }
             guard let index = running.firstIndex(where: { $0.id == chunk.sequence }) else { continue }
             // A stream's token costs its share of the step. A draft pays off when a row costs clearly less than the tokens that it is likely to
@@ -52,12 +46,10 @@ extension Scheduler {
             // A client's prediction is trusted while most of it is accepted and no other stream has to wait for it.
             guard pays || (streams == 1 && running[index].followsPrediction && running[index].acceptance > 0.5) else { continue }
             let left = min(running[index].maximumTokens - running[index].generatedCount, limits.contextLength - running[index].tokens.count)
-            let guess = running[index].guess(atMost: min(room, left - 1))
-            guard !guess.tokens.isEmpty else { continue }
-            step.batch.chunks[position].tokens += guess.tokens
-            step.batch.chunks[position].drafts = guess.tokens.count
-            step.batch.chunks[position].isPrediction = guess.isPrediction
-            room -= guess.tokens.count
+            let draft = running[index].draft(atMost: min(room, left - 1))
+            guard !draft.tokens.isEmpty else { continue }
+            let kind = Batch.Chunk.Kind.continuation(drafts: draft.tokens.count, isPrediction: draft.isPrediction)
+            budget.extend(chunk: position, with: draft.tokens, to: kind)
         }
     }
 }

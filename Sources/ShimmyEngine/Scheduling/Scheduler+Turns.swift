@@ -18,7 +18,7 @@ struct AdapterTurns {
     }
 
     /// The max number of sets that run at the same time; the others wait. With more sets, turns would be so rare that every stream would stall.
-    static let most = 8
+    static let maxSets = 8
 
     /// The time of each set's last turn, by `clock`. Only sets with work have an entry.
     private var last: [AdapterSet: Int] = [:]
@@ -67,8 +67,8 @@ extension Scheduler {
         var isFull = false
         for id in prefillOrder(flex: flex) {
             if let sequence = running.first(where: { $0.id == id }) { return sequence.adapters }
-            guard !isFull, let place = waiting.firstIndex(where: { $0.id == id }), !awaitsPrefill(place) else { continue }
-            if canStart(waiting[place]) { return waiting[place].adapters }
+            guard !isFull, let index = waiting.firstIndex(where: { $0.id == id }), !awaitsPrefill(index) else { continue }
+            if canStart(waiting[index]) { return waiting[index].adapters }
             isFull = true
         }
         return nil
@@ -78,6 +78,6 @@ extension Scheduler {
     func canTakeTurns(_ candidate: SequenceState) -> Bool {
         // Flex sequences take no turns while there is other work.
         let sets = Set(running.filter { candidate.isFlex || !$0.isFlex }.map(\.adapters))
-        return sets.contains(candidate.adapters) || sets.count < AdapterTurns.most
+        return sets.contains(candidate.adapters) || sets.count < AdapterTurns.maxSets
     }
 }

@@ -48,7 +48,7 @@ package struct Scheduler {
             && running.allSatisfy { sequence in
                 sequence.slot.map { cache.count(slot: $0) == sequence.computed && cache.adapters(slot: $0) == sequence.adapters } == true
             }
-            && Set(running.filter { !$0.isFlex }.map(\.adapters)).count <= AdapterTurns.most
+            && Set(running.filter { !$0.isFlex }.map(\.adapters)).count <= AdapterTurns.maxSets
     }
 
     /// Adds a new sequence to the waiting ones.
@@ -76,7 +76,8 @@ package struct Scheduler {
     package mutating func didNotRestore(_ id: SequenceID, slot: Int, in step: Step) -> Step {
         var step = step
         step.operations = [cache.empty(slot: slot)]
-        pause(id, in: &step)
+        step.batch.remove(id)
+        preempt(id)
         if let index = waiting.firstIndex(where: { $0.id == id }) {
             counters.cachedPromptTokens -= waiting[index].cachedPromptTokens ?? 0
             waiting[index].didNotRestore()
@@ -154,12 +155,12 @@ package struct Scheduler {
 
     /// Removes the cells of rejected drafts, which no sequence may ever see.
     private mutating func keepCells(of chunk: Batch.Chunk, confirmed: Int, _ result: inout StepResult) {
-        let wrong = chunk.drafts - confirmed
-        let valid = chunk.tokens.count - wrong
+        let rejected = chunk.drafts - confirmed
+        let valid = chunk.tokens.count - rejected
         cache.didCompute(slot: chunk.slot, tokens: Array(chunk.tokens.prefix(valid)))
-        if wrong > 0 { result.operations.append(.truncate(slot: chunk.slot, count: chunk.position + valid)) }
+        if rejected > 0 { result.operations.append(.truncate(slot: chunk.slot, count: chunk.position + valid)) }
         guard chunk.drafts > 0 else { return }
-        counters.guessedTokens += chunk.drafts
+        counters.draftedTokens += chunk.drafts
         counters.acceptedTokens += confirmed
     }
 
@@ -168,10 +169,11 @@ package struct Scheduler {
             shares.charge(running[index].owner, FairShare.decodeWeight * Double(generated))
         } else {
             counters.promptTokens += chunk.tokens.count
+            running[index].didPrefill(chunk.tokens.count)
             shares.charge(running[index].owner, Double(chunk.tokens.count))
         }
         counters.generatedTokens += generated
-        if chunk.isPrediction { running[index].countPrediction(guessed: chunk.drafts, accepted: confirmed) }
+        if chunk.isPrediction { running[index].countPrediction(drafted: chunk.drafts, accepted: confirmed) }
     }
 
     /// Appends sampled tokens to the sequence, as far as its limits allow.

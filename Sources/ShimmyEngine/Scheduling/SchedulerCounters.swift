@@ -3,10 +3,10 @@ package struct SchedulerCounters: Sendable, Equatable {
     package var promptTokens = 0
     package var cachedPromptTokens = 0
     package var generatedTokens = 0
-    package var guessedTokens = 0
+    package var draftedTokens = 0
     package var acceptedTokens = 0
     package var evictions = 0
-    package var pauses = 0
+    package var preemptions = 0
 
     package init() {}
 }

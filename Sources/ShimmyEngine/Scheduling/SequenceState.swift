@@ -53,8 +53,10 @@ struct SequenceState {
     let owner: Owner
     let isFlex: Bool
     let adapters: AdapterSet
-    /// The number of prompt tokens that the engine had computed for all sequences when this one arrived. It measures the waiting time in work.
-    let arrival: Int
+    /// The number of tokens that the engine had computed by prefill of all sequences when this one arrived. It measures the waiting time in work.
+    private let arrival: Int
+    /// The number of tokens that prefill has computed for this sequence since then. More than `computed` after the sequence was preempted.
+    private var prefilled = 0
     /// The prompt's tokens and the generated ones.
     private(set) var tokens: [Token]
     /// The number of tokens whose cells are in the cache: `0 <= computed < tokens.count`, except at the end of a sequence that generates nothing.
@@ -114,6 +116,19 @@ struct SequenceState {
         return scored.isEmpty ? nil : Batch.Scores(firstRow: first - range.lowerBound, tokens: Array(tokens[scored]))
     }
 
+    /// Returns the waiting time in work: the number of tokens that were computed by prefill of other sequences since this one arrived.
+    /// - prefilled: the number of tokens that the engine has computed by prefill of all sequences.
+    func waited(until prefilled: Int) -> Int { max(0, prefilled - arrival - self.prefilled) }
+
+    mutating func didPrefill(_ count: Int) { prefilled += count }
+
+    /// Returns the kind of a chunk that ends before the token at `end`.
+    func kind(ofChunkUpTo end: Int) -> Batch.Chunk.Kind {
+        let samples = end == tokens.count && maximumTokens > 0
+        if isDecoding { return samples ? .continuation() : .forced }
+        return samples ? .prefillEnd : .prefill
+    }
+
     mutating func didScore(_ count: Int) { firstUnscored = firstUnscored.map { $0 + count }.flatMap { $0 < promptCount ? $0 : nil } }
 
     var generatedCount: Int { tokens.count - promptCount }
@@ -139,12 +154,12 @@ struct SequenceState {
 
     /// Plans checkpoints at the prompt's landmarks and where the prompt diverged from the cached tokens.
     mutating func planCheckpoints() {
-        let places = Set(landmarks + [divergence?.index ?? 0]).filter { $0 >= computed + Self.worthKeeping && $0 < promptCount }
-        checkpoints = places.sorted()
+        let counts = Set(landmarks + [divergence?.index ?? 0]).filter { $0 >= computed + Self.minCheckpointTokens && $0 < promptCount }
+        checkpoints = counts.sorted()
     }
 
     /// The min number of tokens that justify a checkpoint's slot. Recomputing fewer is faster.
-    private static let worthKeeping = 16
+    private static let minCheckpointTokens = 16
 
     /// Returns the last planned checkpoint up to `limit`, in tokens; 0 for none.
     func lastCheckpoint(upTo limit: Int) -> Int { checkpoints.last { $0 <= limit } ?? 0 }
@@ -166,7 +181,7 @@ struct SequenceState {
     }
 
     /// Gives the slot back. Tokens that the cache does not keep will be recomputed.
-    mutating func pause() {
+    mutating func preempt() {
         slot = nil
         computed = 0
         forced = 0
@@ -186,13 +201,13 @@ struct SequenceState {
     }
 
     /// Returns a draft of the next tokens. `acceptance` is the estimated probability that a drafted token is accepted.
-    func guess(atMost limit: Int) -> Drafter.Guess { drafter.guess(after: tokens, atMost: limit) }
+    func draft(atMost limit: Int) -> Drafter.Draft { drafter.draft(after: tokens, atMost: limit) }
     var acceptance: Double { drafter.acceptance }
     var followsPrediction: Bool { drafter.followsPrediction }
 
     /// Counts the verified tokens of a draft from the client's prediction.
-    mutating func countPrediction(guessed: Int, accepted: Int) {
+    mutating func countPrediction(drafted: Int, accepted: Int) {
         predictionTokens.accepted += accepted
-        predictionTokens.rejected += guessed - accepted
+        predictionTokens.rejected += drafted - accepted
     }
 }

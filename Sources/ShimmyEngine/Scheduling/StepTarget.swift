@@ -11,9 +11,9 @@ package struct StepTarget: Sendable, Equatable {
     }
 
     /// The min number of prefill rows in a step with prefill. Streams may slow prefill down but never stop it.
-    static let leastRows = 4
+    static let minRows = 4
     /// The number that this min can rise to where rows cost little beside the rest of the step.
-    static let mostLeastRows = 16
+    static let maxMinRows = 16
     /// The number of prefill rows beside streams before any step was measured.
     static let firstRows = 32
 }

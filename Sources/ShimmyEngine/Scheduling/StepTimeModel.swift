@@ -47,8 +47,8 @@ package struct StepTimeModel: Sendable, Equatable {
     /// Returns how many rows fit beside `decodeRows` into a step of `seconds`; nil before anything was measured.
     package func rows(within seconds: Double, besides decodeRows: Int) -> Int? {
         guard let rowSeconds, rowSeconds > 0 else { return nil }
-        let left = seconds - (decodeRows > 0 ? decodeSeconds(rows: decodeRows) ?? 0 : 0)
-        return max(0, Int((left / rowSeconds).rounded(.down).clamped(to: 0...1e6)))
+        let remaining = seconds - (decodeRows > 0 ? decodeSeconds(rows: decodeRows) ?? 0 : 0)
+        return max(0, Int((remaining / rowSeconds).rounded(.down).clamped(to: 0...1e6)))
     }
 
     /// Returns a copy with every time multiplied by a factor. The copy is an estimate: the first measured rows outweigh it.
@@ -56,15 +56,15 @@ package struct StepTimeModel: Sendable, Equatable {
         var scaled = self
         scaled.decode = decode.mapValues { $0 * factor }
         scaled.rowSeconds = rowSeconds.map { $0 * factor }
-        scaled.rowsKnown = min(rowsKnown, Self.guessed)
+        scaled.rowsKnown = min(rowsKnown, Self.estimateRows)
         return scaled
     }
 
     /// The weight of an estimate, in rows.
-    private static let guessed = 8.0
+    private static let estimateRows = 8.0
 
     /// Blends a measured time into the known one, with most weight on recent steps. A time of more than three times the known one counts as three
-    /// times: it says more about the machine than about the step.
+    /// times: its cause is probably the machine, not the step.
     private static func blend(_ known: Double?, _ measured: Double, share: Double) -> Double {
         guard let known else { return measured }
         return known + share * (min(measured, 3 * known) - known)

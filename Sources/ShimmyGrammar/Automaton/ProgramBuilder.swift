@@ -6,7 +6,7 @@ struct ProgramBuilder {
     private static let writtenOutSimple = 16
 
     private var nonEmpty: NonEmpty
-    private let vocabularyControls: [String]
+    private let controlTexts: ControlTexts
     private(set) var nodes: [GrammarProgram.Node] = []
     private(set) var links: [[Int32]] = []
     private var starts: [String: Int32] = [:]
@@ -41,13 +41,7 @@ struct ProgramBuilder {
     private init(_ grammar: Grammar, _ controls: [String], _ budget: GrammarBudget) throws(GrammarTextError) {
         self.budget = budget
         nonEmpty = try NonEmpty(grammar, budget)
-        // A grammar names few control tokens. Without this filter, every literal would be searched for all of them.
-        let named = grammar.rules.values.flatMap(\.texts)
-        let pairs = Set(named.flatMap { zip($0, $0.dropFirst()).map { UInt16($0) << 8 | UInt16($1) } })
-        vocabularyControls = controls.filter { control in
-            let bytes = Array(control.utf8.prefix(2))
-            return bytes.count == 2 && pairs.contains(UInt16(bytes[0]) << 8 | UInt16(bytes[1]))
-        }
+        controlTexts = ControlTexts(controls, in: grammar.rules.values.lazy.flatMap(\.texts))
     }
 
     private mutating func start(of rule: String) throws(GrammarTextError) -> Int32 {
@@ -100,7 +94,7 @@ struct ProgramBuilder {
         let end = try node()
         var literals: [[UInt8]] = []
         for part in parts {
-            if case .literal(let bytes) = part, !hasControl(bytes) {
+            if case .literal(let bytes) = part, !controlTexts.occur(in: bytes) {
                 literals.append(bytes)
             } else {
                 // The alternative needs its own node: a repetition at its beginning must not loop back to the other alternatives.
@@ -173,23 +167,21 @@ struct ProgramBuilder {
 
     // MARK: Leaves
 
-    private func hasControl(_ bytes: [UInt8]) -> Bool {
-        guard bytes.count > 1, !vocabularyControls.isEmpty else { return false }
-        let text = String(decoding: bytes, as: UTF8.self)
-        return vocabularyControls.contains { text.contains($0) }
-    }
-
     private mutating func add(literal bytes: [UInt8], from: Int32) throws(GrammarTextError) -> Int32 {
-        guard hasControl(bytes) else { return try add(bytes: bytes, from: from) }
-        let text = String(decoding: bytes, as: UTF8.self)
-        // Split at the first control token, the longest one at that index; then add the text after it.
-        let found = vocabularyControls.compactMap { name in text.firstRange(of: name).map { (name, $0) } }
-        guard let (name, range) = found.min(by: { ($0.1.lowerBound, $1.0.count) < ($1.1.lowerBound, $0.0.count) }) else { return from }
-        let before = try add(bytes: Array(text[..<range.lowerBound].utf8), from: from)
-        let spelled = try add(bytes: Array(name.utf8), from: before)
-        let said = try add(control: name, from: before)
-        link(said, spelled)
-        return try add(literal: Array(text[range.upperBound...].utf8), from: spelled)
+        var (end, index) = (from, 0)
+        while index < bytes.count {
+            if let control = controlTexts.longest(in: bytes, at: index) {
+                // The text can be spelled, or be the token.
+                let spelled = try add(bytes: control, from: end)
+                let said = try add(control: String(decoding: control, as: UTF8.self), from: end)
+                link(said, spelled)
+                (end, index) = (spelled, index + control.count)
+            } else {
+                end = try add(bytes: bytes[index...index], from: end)
+                index += 1
+            }
+        }
+        return end
     }
 
     private mutating func add(bytes: some Sequence<UInt8>, from: Int32) throws(GrammarTextError) -> Int32 {
@@ -203,7 +195,7 @@ struct ProgramBuilder {
     }
 
     private mutating func add(control text: String, from: Int32) throws(GrammarTextError) -> Int32 {
-        guard vocabularyControls.contains(text) else { throw GrammarTextError("'\(text)' is not a control token of this model") }
+        guard controlTexts.contains(text) else { throw GrammarTextError("'\(text)' is not a control token of this model") }
         let index = controls[text] ?? Int32(controls.count)
         controls[text] = index
         let target = try node()

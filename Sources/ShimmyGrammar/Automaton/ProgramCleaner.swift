@@ -104,7 +104,8 @@ struct ProgramCleaner {
         var count = 0
         while let index = open.popLast() {
             count += 1
-            if count.isMultiple(of: 1024) { try budget.check() }
+            // A node can have many calls, and each node that they lead to tests it again.
+            if count.isMultiple(of: 16) { try budget.check() }
             guard !result[Int(index)], holds(nodes[Int(index)], result) else { continue }
             result[Int(index)] = true
             open += users[Int(index)]

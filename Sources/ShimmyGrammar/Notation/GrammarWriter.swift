@@ -5,11 +5,14 @@ package struct GrammarTextError: Error, Equatable, CustomStringConvertible {
     package let isLimit: Bool
     /// Whether a text that was already generated is not a prefix of any text of the grammar.
     package let isUnfitPrefix: Bool
+    /// Whether the text is malformed in every notation of its kind, and not merely unsupported.
+    package let isMalformed: Bool
 
-    package init(_ description: String, isLimit: Bool = false, isUnfitPrefix: Bool = false) {
+    package init(_ description: String, isLimit: Bool = false, isUnfitPrefix: Bool = false, isMalformed: Bool = false) {
         self.description = description
         self.isLimit = isLimit
         self.isUnfitPrefix = isUnfitPrefix
+        self.isMalformed = isMalformed
     }
 }
 

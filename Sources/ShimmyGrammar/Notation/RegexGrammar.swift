@@ -22,7 +22,7 @@ package struct RegexGrammar {
         if let other = flags.first(where: { !"isu".contains($0) }) { throw GrammarTextError("the flag '\(other)' is not supported") }
         var parser = RegexGrammar(pattern, flags, context)
         let result = try parser.alternatives()
-        if parser.index < parser.scalars.count { throw GrammarTextError("there is one ')' too many") }
+        if parser.index < parser.scalars.count { throw GrammarTextError("there is one ')' too many", isMalformed: true) }
         return result
     }
 
@@ -75,7 +75,10 @@ package struct RegexGrammar {
         }
         // A grammar allows any number of repetitions that fits, so a lazy quantifier is equivalent to a greedy one.
         _ = take("?")
-        if let after = next, "*+{".unicodeScalars.contains(after) { throw GrammarTextError("a repetition follows another repetition") }
+        if let after = next, "*+{".unicodeScalars.contains(after) {
+            // `a++` is a possessive quantifier and `a{2}{3}` a nested one in some dialects.
+            throw GrammarTextError("a repetition follows another repetition", isMalformed: after == "*")
+        }
         return "(\(atom))\(suffix)"
     }
 
@@ -92,7 +95,7 @@ package struct RegexGrammar {
         index = end + 1
         let most = parts.count == 1 ? least : Int(parts[1])
         if max(least, most ?? 0) > Self.maximumRepetitions { throw GrammarTextError("more than \(Self.maximumRepetitions) repetitions") }
-        if let most, most < least { throw GrammarTextError("the max of a repetition is less than its min") }
+        if let most, most < least { throw GrammarTextError("the max of a repetition is less than its min", isMalformed: true) }
         return parts.count == 1 ? "{\(least)}" : "{\(least),\(most.map { "\($0)" } ?? "")}"
     }
 
@@ -107,7 +110,7 @@ package struct RegexGrammar {
         case ".": return set(dotTakesNewlines ? .all : ScalarSet.newline.inverted)
         case "\\": return set(try escape())
         case "^", "$": throw GrammarTextError("'\(scalar)' is supported only at the start or end of the pattern")
-        case "*", "+", "?": throw GrammarTextError("there is nothing to repeat before '\(scalar)'")
+        case "*", "+", "?": throw GrammarTextError("there is nothing to repeat before '\(scalar)'", isMalformed: true)
         default: return ignoresCase ? set(ScalarSet(scalar)) : writer.literal(String(Character(scalar)))
         }
     }
@@ -126,13 +129,13 @@ package struct RegexGrammar {
             }
         }
         let inside = try alternatives()
-        guard take(")") else { throw GrammarTextError("a ')' is missing") }
+        guard take(")") else { throw GrammarTextError("a ')' is missing", isMalformed: true) }
         return "(\(inside))"
     }
 
     /// Parses the characters after a backslash and returns the set that the escape stands for.
     private mutating func escape() throws(GrammarTextError) -> ScalarSet {
-        guard let scalar = next else { throw GrammarTextError("there is nothing after the last backslash") }
+        guard let scalar = next else { throw GrammarTextError("there is nothing after the last backslash", isMalformed: true) }
         index += 1
         switch scalar {
         case "d": return .digits
@@ -169,6 +172,8 @@ package struct RegexGrammar {
     private mutating func characterClass() throws(GrammarTextError) -> ScalarSet {
         let isInverted = take("^")
         var ranges: [ClosedRange<UInt32>] = []
+        // ECMA-262 ends an empty set here; other dialects, and this parser, take the bracket for a character.
+        let beginsWithBracket = next == "]"
         var isFirst = true
         while let scalar = next, scalar != "]" || isFirst {
             isFirst = false
@@ -176,13 +181,14 @@ package struct RegexGrammar {
             // A '-' between two characters is a range; elsewhere it is a literal character.
             if next == "-", index + 1 < scalars.count, scalars[index + 1] != "]", let first = low.only {
                 index += 1
-                guard let last = try classMember().only, first <= last else { throw GrammarTextError("the end of a range is before its start") }
+                guard let last = try classMember().only else { throw GrammarTextError("the end of a range is not a character") }
+                guard first <= last else { throw GrammarTextError("the end of a range is before its start", isMalformed: true) }
                 ranges.append(first...last)
             } else {
                 ranges += low.ranges
             }
         }
-        guard take("]") else { throw GrammarTextError("a ']' is missing") }
+        guard take("]") else { throw GrammarTextError("a ']' is missing", isMalformed: !beginsWithBracket) }
         let result = ScalarSet(ranges)
         return isInverted ? (ignoresCase ? result.ignoringCase : result).inverted : result
     }

@@ -117,23 +117,45 @@ extension SchemaCompiler {
 
     // MARK: Unique elements
 
-    static let mostPermuted = 6
+    static let mostPermuted = 8
 
-    /// Returns the listed values of the elements; nil when they are not listed or there are more than `mostPermuted`.
+    /// Returns the values of the elements; nil when they cannot be listed or there are more than `mostPermuted`.
     private func uniqueValues(_ flat: [SchemaPart]) throws(SchemaError) -> [JSON]? {
-        let items = flat.compactMap { $0.at("items") }
-        guard items.count == 1, items[0].schema["$ref"] == nil,
-            let listed = items[0].schema["enum"]?.arrayValue ?? items[0].schema["const"].map({ [$0] })
-        else {
-            return items.count == 1 && items[0].schema["type"] == "boolean" ? [true, false] : nil
-        }
+        let items = itemSchemas(flat, at: 0)
+        guard let listed = try listedValues(items), listed.count <= 100 else { return nil }
         var values: [JSON] = []
         let validator = SchemaValidator(self)
-        for value in listed.prefix(100) where !values.contains(value) {
-            if try validator.accepts(value, items[0]) { values.append(value) }
+        for value in listed where !values.contains(value) {
+            if try validator.accepts(value, all: items) { values.append(value) }
         }
-        if listed.count > 100 { return nil }
         return values.count <= Self.mostPermuted ? values : nil
+    }
+
+    /// Returns a list with all values that fit the schemas, and perhaps others; nil when the schemas do not list their values.
+    func listedValues(_ parts: [SchemaPart], depth: Int = 0) throws(SchemaError) -> [JSON]? {
+        guard let flat = try flattened(parts) else { return [] }
+        for part in flat {
+            if let value = part.value("const") { return [value] }
+            if let values = part.schema["enum"]?.arrayValue { return values }
+        }
+        if SchemaTypes.kinds(flat).isSubset(of: [.boolean, .null]) { return [true, false, .null] }
+        if depth == 2 { return nil }
+        for part in flat {
+            for key in ["anyOf", "oneOf"] { if let values = try listedValues(ofMembers: part, key, depth) { return values } }
+        }
+        return nil
+    }
+
+    private func listedValues(ofMembers part: SchemaPart, _ key: String, _ depth: Int) throws(SchemaError) -> [JSON]? {
+        guard let count = part.schema[key]?.arrayValue?.count, count <= 16 else { return nil }
+        var values: [JSON] = []
+        for index in 0..<count {
+            try check(part.pointer)
+            guard let member = part.at(key, index), let found = try listedValues([member], depth: depth + 1) else { return nil }
+            values += found
+            if values.count > 1000 { return nil }
+        }
+        return values
     }
 
     /// Returns all lists of different values, with one rule for each set of used values.

@@ -15,7 +15,10 @@ extension SchemaCompiler {
         var note: SchemaError?
     }
 
-    func choice(_ part: SchemaPart, _ key: String, _ rest: [SchemaPart]) throws(SchemaError) -> Expression {
+    /// Returns the rule for values that fit a keyword of one schema and all of `rest`, which are the schemas without this keyword.
+    ///
+    /// - place: the index of the schema in `rest`.
+    func choice(_ key: String, _ rest: [SchemaPart], of part: SchemaPart, at place: Int) throws(SchemaError) -> Expression {
         let found = try alternatives(part, key, rest)
         if let note = found.note { try pass(note) }
         // A single alternative does not multiply the number of rules.
@@ -27,7 +30,12 @@ extension SchemaCompiler {
         let kinds = SchemaTypes.kinds(rest)
         var choices: [Expression] = []
         for parts in found.parts where !kinds.isDisjoint(with: SchemaTypes.kinds(parts)) {
-            let rule = try rule(for: rest + parts)
+            // Members follow the schema that lists them, so that their properties keep the schema's order.
+            let members = key == "anyOf" || key == "oneOf" ? 1 : 0
+            var all = rest
+            all.insert(contentsOf: parts.prefix(members), at: place + 1)
+            all += parts.dropFirst(members)
+            let rule = try rule(for: all)
             if !choices.contains(rule) { choices.append(rule) }
         }
         return choices.count == 1 ? choices[0] : .choice(choices)
@@ -64,13 +72,13 @@ extension SchemaCompiler {
             var combinations = 1
             for (place, other) in members.enumerated() where place != index {
                 try check(part.pointer)
-                guard let others = flat[place], !SchemaTypes.areDisjoint(own, others) else { continue }
+                guard let others = flat[place], try !SchemaDisjointness.areDisjoint(own, others, self) else { continue }
                 var negation: SchemaNegation.Result
                 if let known = negations[place] { negation = known } else { negation = try SchemaNegation(self).negated(other) }
                 negations[place] = negation
-                if negation.choices.count > 1, let only = discriminating(negation.choices, own) { negation.choices = [only] }
+                if negation.choices.count > 1, let only = try discriminating(negation.choices, own) { negation.choices = [only] }
                 combinations *= max(1, negation.choices.count)
-                guard !leavesNothing(negation, of: own, part), combinations <= Self.maximumCombinations else {
+                guard try !leavesNothing(negation, of: own, part), combinations <= Self.maximumCombinations else {
                     result.note = part.error("oneOf", "a value could fit two of the alternatives")
                     combinations /= max(1, negation.choices.count)
                     continue
@@ -83,19 +91,30 @@ extension SchemaCompiler {
     }
 
     /// Returns whether a negation that is not exact excludes all values of an alternative. It would then exclude too many.
-    private func leavesNothing(_ negation: SchemaNegation.Result, of own: [SchemaPart], _ part: SchemaPart) -> Bool {
-        !negation.isExact && negation.choices.allSatisfy { SchemaTypes.kinds(own + [part.derived($0, "other")]).isEmpty }
+    private func leavesNothing(_ negation: SchemaNegation.Result, of own: [SchemaPart], _ part: SchemaPart) throws(SchemaError) -> Bool {
+        if negation.isExact { return false }
+        for choice in negation.choices {
+            guard let other = try flattened([part.derived(choice, "other")]) else { continue }
+            if try !SchemaDisjointness.areDisjoint(own, other, self) { return false }
+        }
+        return true
     }
 
-    /// Returns the negation of a constant property that the alternative `own` restricts too: it alone distinguishes the two. Nil when there is none.
-    private func discriminating(_ choices: [JSON], _ own: [SchemaPart]) -> JSON? {
-        choices.first { choice in
-            guard let required = choice["required"]?.arrayValue, required.count == 1, let name = required[0].stringValue else { return false }
-            return own.contains { part in
-                guard let property = part.schema["properties"]?[name] else { return false }
-                return property["const"] != nil || property["enum"] != nil
+    /// Returns the negation of a property whose listed values in the alternative `own` all fit the negation: it alone distinguishes the two. Nil
+    /// when there is none.
+    private func discriminating(_ choices: [JSON], _ own: [SchemaPart]) throws(SchemaError) -> JSON? {
+        let validator = SchemaValidator(self)
+        for choice in choices {
+            guard let required = choice["required"]?.arrayValue, required.count == 1, let name = required[0].stringValue,
+                let negation = choice["properties"]?[name]
+            else { continue }
+            for part in own {
+                guard let property = part.at("properties")?.at(name), let values = try listedValues([property]), !values.isEmpty else { continue }
+                let other = property.derived(negation, "other")
+                if try validator.accepts(each: values, other) { return choice }
             }
         }
+        return nil
     }
 
     // MARK: not, if
@@ -103,7 +122,7 @@ extension SchemaCompiler {
     private func negation(_ part: SchemaPart, _ rest: [SchemaPart]) throws(SchemaError) -> Alternatives {
         guard let inner = part.at("not") else { return Alternatives(parts: [[]]) }
         let negation = try SchemaNegation(self).negated(inner)
-        guard !leavesNothing(negation, of: rest, part) else {
+        guard try !leavesNothing(negation, of: rest, part) else {
             return Alternatives(parts: [[]], note: part.error("not", "this 'not' cannot be enforced"))
         }
         return Alternatives(parts: negation.choices.enumerated().map { [inner.derived($0.element, "not-\($0.offset)")] })

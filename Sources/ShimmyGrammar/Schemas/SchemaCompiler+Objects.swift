@@ -129,14 +129,14 @@ extension SchemaCompiler {
 
     private func required(_ part: SchemaPart) throws(SchemaError) -> [String] {
         // In draft 3, `required` was a flag of the property itself.
-        guard let value = part.value("required"), value.boolValue == nil else { return [] }
+        guard let value = part.value("required"), value.boolValue == nil else { return part.flaggedNames }
         guard let list = value.arrayValue else { throw part.error("required", "'required' must be an array of strings") }
         var names: [String] = []
         for entry in list {
             guard let name = entry.stringValue else { throw part.error("required", "'required' must be an array of strings") }
             names.append(name)
         }
-        return names
+        return names + part.flaggedNames
     }
 
     /// Returns all properties that can be present; nil when a required one cannot be.

@@ -198,7 +198,8 @@ extension SchemaCompiler {
         return result
     }
 
-    /// Returns the expression of a pattern for the whole text; nil when it cannot be enforced, which is reported.
+    /// Returns the expression of a pattern for the whole text; nil when it cannot be enforced, which is reported. Throws when the pattern is not a
+    /// regular expression.
     func expression(of pattern: Pattern) throws(SchemaError) -> Expression? {
         do {
             switch pattern.source {
@@ -206,7 +207,9 @@ extension SchemaCompiler {
             case .format(let name): return try SearchPattern.expression("^(\(StringFormats.pattern(of: name) ?? ""))$", budget)
             }
         } catch {
-            try pass(pattern.part.error(pattern.key, error.description))
+            let reason = pattern.part.error(pattern.key, error.description)
+            if error.isMalformed { throw SchemaError(reason.pointer, "the pattern is not a regular expression: \(error.description)") }
+            try pass(reason)
             return nil
         }
     }

@@ -189,7 +189,7 @@ final class SchemaCompiler {
             for key in SchemaKeywords.logical where part.value(key) != nil {
                 var rest = flat
                 rest[index] = part.without(key)
-                return try choice(part, key, rest)
+                return try choice(key, rest, of: part, at: index)
             }
         }
         try checkKeywords(flat)

@@ -107,6 +107,7 @@ struct SchemaNegation {
         guard let properties = part.at("properties") else { return }
         for name in properties.schema.objectValue?.keys ?? [] {
             guard let property = properties.at(name) else { continue }
+            if property.schema["required"] == true { result.choices.append(["type": "object", "properties": .object([name: false])]) }
             let other = try negated(property, depth: depth + 1)
             result.isExact = result.isExact && other.isExact
             if other.choices.isEmpty { continue }

@@ -51,6 +51,15 @@ struct SchemaPart: Sendable {
         return value
     }
 
+    /// The properties that are required because their own schemas say `required: true`. Draft 3 has this flag, and tools in other drafts use it.
+    var flaggedNames: [String] {
+        guard let properties = value("properties")?.objectValue else { return [] }
+        return properties.filter { $0.value["required"] == true }.map(\.key)
+    }
+
+    /// The names of all required properties. Ignores entries of `required` that are not strings.
+    var requiredNames: [String] { (value("required")?.arrayValue?.compactMap(\.stringValue) ?? []) + flaggedNames }
+
     func error(_ key: String, _ reason: String) -> SchemaError {
         SchemaError(isDerived ? pointer : "\(pointer)/\(Self.escaped(key))", reason)
     }

@@ -8,6 +8,8 @@ struct SchemaReferences {
     /// The base URIs of schemas with an identifier, by their pointers.
     private var bases: [String: String] = [:]
     private var dynamicAnchors = 0
+    /// The max length of an absolute identifier, in bytes; longer ones are ignored. Those of nested schemas contain those of the outer ones.
+    private static let identifierBytes = 2048
     /// Whether the target of a dynamic reference depends on the path to it.
     var isDynamic: Bool { dynamicAnchors > 1 }
     /// Whether keywords beside `$ref` are ignored, as before draft 2019-09.
@@ -32,7 +34,9 @@ struct SchemaReferences {
                     if id.hasPrefix("#") {
                         targets[base + id] = targets[base + id] ?? part
                     } else {
-                        base = Self.resolve(id.hasSuffix("#") ? String(id.dropLast()) : id, base)
+                        let absolute = Self.resolve(id.hasSuffix("#") ? String(id.dropLast()) : id, base)
+                        if absolute.utf8.count > Self.identifierBytes { continue }
+                        base = absolute
                         targets[base] = targets[base] ?? part
                         bases[part.pointer] = base
                     }

@@ -17,6 +17,11 @@ struct SchemaValidator {
         return true
     }
 
+    func accepts(each values: [JSON], _ part: SchemaPart) throws(SchemaError) -> Bool {
+        for value in values where try !accepts(value, part) { return false }
+        return true
+    }
+
     /// - depth: the nesting depth so far, limited by `maximumDepth`.
     private func accepts(_ value: JSON, _ part: SchemaPart, _ depth: Int) throws(SchemaError) -> Bool {
         if let allows = part.schema.boolValue { return allows }
@@ -113,6 +118,7 @@ struct SchemaValidator {
     }
 
     private func acceptsMembers(_ object: JSONObject, _ part: SchemaPart, _ depth: Int) throws(SchemaError) -> Bool {
+        if part.flaggedNames.contains(where: { object[$0] == nil }) { return false }
         let patterns = try compiler.patternProperties(part)
         for (name, value) in object {
             var schemas = [part.at("properties")?.at(name)].compactMap(\.self)

@@ -9,17 +9,26 @@ enum SearchPattern {
             flags = "i"
         }
         var choices: [Grammar.Expression] = []
-        for alternative in alternatives(unwrapped(Array(pattern.unicodeScalars))) {
+        var failure: GrammarTextError?
+        var takesAll = false
+        for alternative in alternatives(unwrapped(Array(pattern.unicodeScalars))).flatMap(distributed) {
             var scalars = unwrapped(alternative)
             let isBegun = scalars.first == "^"
             if isBegun { scalars.removeFirst() }
-            let isEnded = scalars.last == "$" && scalars.dropLast().reversed().prefix(while: { $0 == "\\" }).count.isMultiple(of: 2)
+            let isEnded = endsWithAnchor(scalars)
             if isEnded { scalars.removeLast() }
-            var parts = [try whole(scalars, flags, budget)]
-            if !isBegun { parts.insert(anything, at: 0) }
-            if !isEnded { parts.append(anything) }
-            choices.append(.sequence(parts))
+            do {
+                let body = try whole(scalars, flags, budget)
+                // An empty match at the start or the end of the text.
+                if body.mayBeEmpty, !isBegun || !isEnded { takesAll = true }
+                choices.append(.sequence((isBegun ? [] : [anything]) + [body] + (isEnded ? [] : [anything])))
+            } catch {
+                if failure == nil || error.isMalformed { failure = error }
+            }
         }
+        // Every text matches, whatever the alternatives are that are not supported.
+        if takesAll, failure?.isMalformed != true { return anything }
+        if let failure { throw failure }
         return choices.count == 1 ? choices[0] : .choice(choices)
     }
 
@@ -73,6 +82,23 @@ enum SearchPattern {
         return parts
     }
 
+    private static func endsWithAnchor(_ scalars: [Unicode.Scalar]) -> Bool {
+        scalars.last == "$" && scalars.dropLast().reversed().prefix(while: { $0 == "\\" }).count.isMultiple(of: 2)
+    }
+
+    /// Returns the alternatives of an expression that ends with a group, each after the text before the group, if one of them ends with an anchor:
+    /// `a(?:b|c$)` becomes `ab` and `ac$`. Returns any other expression alone.
+    private static func distributed(_ scalars: [Unicode.Scalar]) -> [[Unicode.Scalar]] {
+        let depths = depths(scalars)
+        guard scalars.last == ")", depths[scalars.count - 1] == 1, let begin = depths.dropLast(2).lastIndex(of: 0), begin > 0 else {
+            return [scalars]
+        }
+        let isPlain = scalars[begin + 1] != "?"
+        guard scalars[begin] == "(", isPlain || scalars[begin + 2] == ":" else { return [scalars] }
+        let inside = alternatives(Array(scalars[(begin + (isPlain ? 1 : 3))..<(scalars.count - 1)]))
+        return inside.contains(where: endsWithAnchor) ? inside.map { Array(scalars[..<begin]) + $0 } : [scalars]
+    }
+
     /// Returns the expression without a group around all of it, because the group may contain anchors.
     private static func unwrapped(_ scalars: [Unicode.Scalar]) -> [Unicode.Scalar] {
         var scalars = scalars
@@ -99,11 +125,28 @@ enum SearchPattern {
             // Lookaheads in one of several alternatives apply to that alternative only.
             if zip(scalars, depths).contains(where: { $0 == "|" && $1 == 0 }) { return [(pattern, false)] }
             guard let end = depths.indices.first(where: { $0 > 1 && depths[$0] == 0 }) else { break }
-            let inside = Array(scalars[4..<end - 1])
-            let hasBar = zip(inside, Self.depths(inside)).contains { $0 == "|" && $1 == 0 }
-            result.append((hasBar ? "^(?:\(text(inside)))" : "^\(text(inside))", scalars[3] == "!"))
+            // A repeated lookahead may be skipped.
+            if end < scalars.count, "*+?{".unicodeScalars.contains(scalars[end]) { break }
+            // A lookahead here begins at the start of the text, where an anchor of its own holds.
+            let inside = alternatives(Array(scalars[4..<end - 1])).map { part -> [Unicode.Scalar] in
+                part.first == "^" ? part : ["^"] + part
+            }
+            result.append((text(inside.joined(separator: "|".unicodeScalars)), scalars[3] == "!"))
             scalars = ["^"] + scalars[end...]
         }
         return result + [(text(scalars), false)]
+    }
+}
+
+extension Grammar.Expression {
+    /// Whether an expression of a pattern, which refers to no rules, matches the empty text.
+    fileprivate var mayBeEmpty: Bool {
+        switch self {
+        case .literal(let bytes): bytes.isEmpty
+        case .sequence(let parts): parts.allSatisfy(\.mayBeEmpty)
+        case .choice(let parts): parts.contains(where: \.mayBeEmpty)
+        case .repeated(let body, let least, _): least == 0 || body.mayBeEmpty
+        case .set, .rule, .control, .automaton, .unordered: false
+        }
     }
 }

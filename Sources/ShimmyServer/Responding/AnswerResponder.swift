@@ -27,17 +27,22 @@ struct AnswerResponder: Sendable {
             let record = try await service.models.findUsable(order.model, for: .chat)
             let pending = PendingLease(record, from: service.models, keepAlive: order.keepAlive)
             if let lease = try await pending.lease(within: silence, context.channel) {
-                response = stream(try await order.begin(lease), context)
+                response = stream(try await begin(order, lease, context), context)
             } else {
                 response = .stream { writer in try await write(order, after: pending, context, to: &writer) }
             }
         } else {
             let lease = try await context.acquire(order.model, for: .chat, from: service, keepAlive: order.keepAlive)
-            response = try await whole(try await order.begin(lease), context)
+            response = try await whole(try await begin(order, lease, context), context)
         }
         response.reportIgnored(order.ignored)
         response.reportForced(order.forced)
         return response
+    }
+
+    /// Begins the answer. If the client disconnects, the work on its input stops.
+    private func begin(_ order: AnswerOrder, _ lease: ModelLease, _ context: ShimmyRequestContext) async throws -> StartedAnswer {
+        try await context.untilDisconnected { try await order.begin(lease) }
     }
 
     /// Returns a stream of an answer that is made while its client reads it. If the client disconnects, the work stops.
@@ -80,7 +85,7 @@ struct AnswerResponder: Sendable {
     ) async throws {
         let started: StartedAnswer
         do {
-            started = try await order.begin(try await pending.lease(telling: &writer, context.channel))
+            started = try await begin(order, try await pending.lease(telling: &writer, context.channel), context)
         } catch let error where !(error is ChannelError) {
             let mapped = APIError(any: error)
             context.logger.report("answer failed to start", error, as: mapped)

@@ -31,7 +31,9 @@ struct ConversationRoutes: Sendable {
         let decoded = try await body.readOptional(request, context) { try ConversationRequest($0) }
         let conversation = StoredConversation(
             id: ConversationRequest.newID(), owner: context.storageOwner, created: UnixTime.now, metadata: decoded.metadata)
-        try await store.insert(conversation, items: try await stored(decoded.items, store, context))
+        let items = try await resolved(decoded.items, store, context)
+        try CallOutputs.check(items)
+        try await store.insert(conversation, items: items.map(Self.stored))
         return .json(Self.json(conversation))
     }
 
@@ -61,7 +63,9 @@ struct ConversationRoutes: Sendable {
         let store = try store.required()
         let includes = try ItemIncludes(request.query)
         let decoded = try await body.read(request, context) { try ConversationItemsRequest($0) }
-        let items = try await stored(decoded.items, store, context)
+        let added = try await resolved(decoded.items, store, context)
+        try await checkOutputs(added, store, context)
+        let items = added.map(Self.stored)
         guard try await store.add(items, toConversation: Self.id(context), owner: context.storageOwner) else { throw Self.notFound(context) }
         return .json(ListEncoder.list(items.map { includes.shown($0.json) }, hasMore: false))
     }
@@ -91,13 +95,26 @@ struct ConversationRoutes: Sendable {
         return .json(Self.json(conversation))
     }
 
-    /// Returns the items to store. A reference may refer to any item that the same owner has stored.
-    private func stored(_ items: [InputItem], _ store: Store, _ context: ShimmyRequestContext) async throws -> [StoredItem] {
-        let resolved = try await InputItem.resolve(items) { id in
+    /// Returns the given items. A reference may refer to any item that the same owner has stored.
+    private func resolved(_ items: [InputItem], _ store: Store, _ context: ShimmyRequestContext) async throws -> [ResponseItem] {
+        try await InputItem.resolve(items) { id in
             try await store.item(id, owner: context.storageOwner).map { try ResponseItem(stored: $0.json) }
         }
-        return resolved.map { StoredItem(id: $0.id, json: $0.json) }
     }
+
+    /// Throws a 400 for an output of a call that is neither in the conversation nor among the new items.
+    private func checkOutputs(_ items: [ResponseItem], _ store: Store, _ context: ShimmyRequestContext) async throws {
+        // The stored items are needed only for outputs of earlier calls.
+        if (try? CallOutputs.check(items)) != nil { return }
+        let limits = InputLimits.standard
+        let earlier = try await store.allItems(ofConversation: Self.id(context), owner: context.storageOwner, mostBytes: limits.historyBytes)
+        guard let earlier else { throw Self.notFound(context) }
+        try await WorkerPool.input.run(.slow, seconds: limits.prepareSeconds) { _ in
+            try CallOutputs.check(items, after: try earlier.map { try ResponseItem(stored: $0.json) })
+        }
+    }
+
+    private static func stored(_ item: ResponseItem) -> StoredItem { StoredItem(id: item.id, json: item.json) }
 
     private func find(_ context: ShimmyRequestContext) async throws -> StoredConversation {
         guard let conversation = try await store.required().conversation(Self.id(context), owner: context.storageOwner) else {

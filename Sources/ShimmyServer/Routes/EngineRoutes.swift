@@ -77,9 +77,9 @@ struct EngineRoutes: Sendable {
                 "reuse": .string(statistics.sharesAnyPrefix ? "any_prefix" : "checkpoints"), "restored_tokens": .int(statistics.restoredTokens),
                 "evictions": .int(counters.evictions),
             ],
-            "speculation": ["guessed_tokens": .int(counters.guessedTokens), "accepted_tokens": .int(counters.acceptedTokens)],
+            "speculation": ["guessed_tokens": .int(counters.draftedTokens), "accepted_tokens": .int(counters.acceptedTokens)],
             "generated_tokens": .int(counters.generatedTokens),
-            "pauses": .int(counters.pauses),
+            "pauses": .int(counters.preemptions),
             "faults": faults(statistics.faults),
             "sequences": .array(statistics.sequences.map(sequence)),
         ]

@@ -31,7 +31,9 @@ struct PromptRoutes: Sendable {
         var decoded = reading.value
         reading.preset.complete(&decoded.conversation)
         let lease = try await context.acquire(decoded.model, for: .chat, from: service)
-        let prompt = try await lease.generator.prepare(decoded.conversation)
+        let prompt = try await context.untilDisconnected { [conversation = decoded.conversation] in
+            try await lease.generator.prepare(conversation)
+        }
         var response = Response.json(RenderRequest.response(prompt, model: decoded.model))
         response.report(prompt.report)
         return response
@@ -40,7 +42,7 @@ struct PromptRoutes: Sendable {
     @Sendable private func tokenize(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
         let decoded = try await body.read(request, context) { try TokenizeRequest($0) }
         let lease = try await context.acquire(try await service.models.meant(by: decoded.model), from: service)
-        let tokens = try await tokens(of: decoded.input, lease)
+        let tokens = try await context.untilDisconnected { () async throws -> [Token] in try await self.tokens(of: decoded.input, lease) }
         let pieces = decoded.needsPieces ? try await lease.backend.tokenizer.pieces(of: tokens) : nil
         return .json(decoded.response(tokens, pieces: pieces, contextLength: lease.backend.contextLength))
     }

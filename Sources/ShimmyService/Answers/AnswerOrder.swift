@@ -17,7 +17,7 @@ package struct AnswerOrder: Sendable {
     package let framing: StreamFraming
     /// Returns the values of a stream whose answer could not begin.
     package let failed: @Sendable (APIError) -> [JSON]
-    /// Begins the answer once the model is loaded, and throws the errors in the request.
+    /// Begins the answer once the model is loaded, and throws the errors in the request. A cancelled task stops the work.
     package let begin: @concurrent @Sendable (ModelLease) async throws -> StartedAnswer
 
     init<Request: AnswerRequest>(
@@ -31,6 +31,6 @@ package struct AnswerOrder: Sendable {
         forced = reading.forced
         self.framing = framing
         self.failed = failed
-        self.begin = begin
+        self.begin = { lease in try await WorkAllowance.limiting { try await begin(lease) } }
     }
 }

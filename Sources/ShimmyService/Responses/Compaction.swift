@@ -5,14 +5,18 @@ import ShimmyModels
 
 /// Token counting and compaction, which help clients keep their conversations within a model's context.
 extension InferenceService {
-    /// Returns the number of input tokens that a response would have.
+    /// Returns the number of input tokens that a response would have. A cancelled task stops the work.
     package func countInput(_ reading: PresetRequest<InputTokensRequest>, _ caller: Caller) async throws -> Int {
+        try await WorkAllowance.limiting { try await count(reading, caller) }
+    }
+
+    private func count(_ reading: PresetRequest<InputTokensRequest>, _ caller: Caller) async throws -> Int {
         let request = reading.value
         let items = try await ResponseContextFinder(store: store).context(
             previous: request.previousID, conversation: request.conversationID, input: request.input, owner: caller.storageOwner)
         let lease = try await acquire(try await models.meant(by: request.model), for: .chat)
         do {
-            var conversation = try await WorkerPool.input.run { _ in try request.conversation(items.items) }
+            var conversation = try await InputWork.run(.quick) { _ in try request.conversation(items.items) }
             reading.preset.complete(&conversation)
             return try await lease.generator.prepare(conversation).tokens.count
         } catch let error as GenerationError {
@@ -22,11 +26,15 @@ extension InferenceService {
 
     /// Returns a summary of a conversation. A cancelled task stops the work.
     package func compact(_ reading: PresetRequest<CompactRequest>, _ caller: Caller) async throws -> (summary: String, usage: Usage) {
+        try await WorkAllowance.limiting { try await summarize(reading, caller) }
+    }
+
+    private func summarize(_ reading: PresetRequest<CompactRequest>, _ caller: Caller) async throws -> (summary: String, usage: Usage) {
         let request = reading.value
         let items = try await ResponseContextFinder(store: store).context(
             previous: request.previousID, conversation: nil, input: request.input, owner: caller.storageOwner)
         let lease = try await acquire(request.model, for: .chat)
-        let answer = try await summarize(request, items.items, reading.preset, on: lease.generator, caller.terms(isFlex: request.isFlex))
+        let answer = try await begin(request, items.items, reading.preset, on: lease.generator, caller.terms(isFlex: request.isFlex))
         // The model stays in use while its answer is read.
         defer { withExtendedLifetime(lease) {} }
         let canceller = answer.canceller
@@ -38,14 +46,14 @@ extension InferenceService {
     }
 
     /// Begins the summary. Drops the oldest items that do not fit into the model's context.
-    private func summarize(
+    private func begin(
         _ request: CompactRequest, _ items: [ResponseItem], _ preset: RequestPreset, on generator: any TextGenerator, _ terms: ServiceTerms
     ) async throws -> sending Answer {
         var (rest, attempt) = (items, 0)
         let contextLength = generator.contextLength
         while true {
             do {
-                var chat = try await WorkerPool.input.run { [rest] _ in try request.chat(rest, contextLength: contextLength) }
+                var chat = try await InputWork.run(.quick) { [rest] _ in try request.chat(rest, contextLength: contextLength) }
                 preset.complete(&chat.conversation)
                 return try await generator.generate(chat, terms: terms)
             } catch let error as GenerationError {
@@ -53,7 +61,7 @@ extension InferenceService {
                     throw APIError(error, input: "input", isResponse: true)
                 }
                 let excess = max(1, prompt + (requested ?? 1) - context)
-                let fewer = try await WorkerPool.input.run { [rest, attempt] _ in
+                let fewer = try await InputWork.run(.quick) { [rest, attempt] _ in
                     ItemTruncation.dropping(rest, excess: excess, of: prompt, attempt: attempt)
                 }
                 guard let fewer else { throw APIError(error, input: "input", isResponse: true) }

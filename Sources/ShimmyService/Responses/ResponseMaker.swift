@@ -42,7 +42,7 @@ struct ResponseMaker: Sendable {
 
     /// Returns the chat request with the model's preset applied.
     private func chat(_ request: ResponseRequest, _ items: [ResponseItem]) async throws -> ChatRequest {
-        var chat = try await WorkerPool.input.run { _ in try request.chat(items) }
+        var chat = try await InputWork.run(.quick) { _ in try request.chat(items) }
         if let record = try? await models.find(request.model) { presets(record).complete(&chat.conversation) }
         return chat
     }
@@ -55,7 +55,7 @@ struct ResponseMaker: Sendable {
         if request.truncates, case .contextExceeded(let prompt, let requested, let context, _) = error {
             // Reserves room for an answer without a token limit of its own.
             let excess = prompt + (requested ?? context / 8) - context
-            let fewer = try await WorkerPool.input.run { _ in
+            let fewer = try await InputWork.run(.quick) { _ in
                 ItemTruncation.dropping(items, excess: max(1, excess), of: prompt, attempt: attempt)
             }
             if let fewer { return fewer }

@@ -151,6 +151,31 @@ enum Pruning {
         try Row.fetchCursor(database, sql: "PRAGMA incremental_vacuum(\(pages))").forEach { _ in }
     }
 
+    /// Returns free pages to a full disk, in steps that need little space in the journal.
+    static func reclaim(_ database: Database) {
+        for _ in 0..<reclaimSteps {
+            do {
+                _ = try database.checkpoint(.truncate)
+            } catch {
+                // A full disk can have no room for the pages of the journal until the database has shrunk.
+                if StorageError(error) != .full { return }
+            }
+            guard let free = try? Int.fetchOne(database, sql: "PRAGMA freelist_count"), free > 0 else { return }
+            guard (try? giveBack(database, pages: min(free, reclaimedPages))) != nil else { return }
+        }
+    }
+
+    /// Runs `work` so that its deletions change as few pages as possible: SQLite does not overwrite the content of the pages that they free.
+    static func sparingly(_ database: Database, _ work: () -> Void) {
+        let usual = try? Int.fetchOne(database, sql: "PRAGMA secure_delete")
+        try? database.execute(sql: "PRAGMA secure_delete = FAST")
+        work()
+        if usual != 2 { try? database.execute(sql: "PRAGMA secure_delete = \(usual ?? 0)") }
+    }
+
+    private static let reclaimSteps = 64
+    private static let reclaimedPages = 64
+
     private static func delete(_ database: Database, _ serials: [Int64]) throws {
         guard !serials.isEmpty else { return }
         try database.inTransaction(.immediate) {

@@ -74,4 +74,14 @@ enum Schema {
         }
         return configuration
     }
+
+    /// Returns the configuration of a connection that reads a database on a full disk. SQLite keeps the index of the journal in memory
+    /// instead of a file if no other connection can use the database.
+    static func exclusiveConfiguration(patience: Double) -> Configuration {
+        var configuration = Configuration()
+        configuration.label = "shimmy.storage"
+        configuration.busyMode = .timeout(patience)
+        configuration.prepareDatabase { try $0.execute(sql: "PRAGMA locking_mode = EXCLUSIVE") }
+        return configuration
+    }
 }

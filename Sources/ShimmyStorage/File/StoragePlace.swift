@@ -13,6 +13,7 @@ struct StoragePlace: Sendable {
     let directory: String
 
     var file: String { "\(directory)/\(Self.fileName)" }
+    var reserveFile: String { "\(directory)/reserve" }
     private var lockFile: String { "\(directory)/lock" }
 
     /// Creates the directory with access for its user only, because the stored data is private.
@@ -32,7 +33,7 @@ struct StoragePlace: Sendable {
         let descriptor = open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         // SQLite opens or refuses a database that is a link or not a regular file.
         if descriptor >= 0 { close(descriptor) }
-        let names = [Self.fileName, Self.fileName + "-wal", Self.fileName + "-shm"] + setAsideFiles
+        let names = [Self.fileName, Self.fileName + "-wal", Self.fileName + "-shm", "reserve", "lock"] + setAsideFiles
         for path in names.map({ "\(directory)/\($0)" }) {
             var status = stat()
             // Files of another user cannot be changed, and their mode is that user's decision.
@@ -41,10 +42,13 @@ struct StoragePlace: Sendable {
         }
     }
 
-    /// The inode number, which distinguishes the database file from a later file of the same name; nil if there is none.
-    var fileNumber: UInt64? {
-        var status = stat()
-        return stat(file, &status) == 0 ? UInt64(status.st_ino) : nil
+    /// The identities of the database file and its journal. Both contain acknowledged data, and stay the same while the database is open.
+    var identities: [FileIdentity?] { [FileIdentity(path: file), FileIdentity(path: file + "-wal")] }
+
+    /// Deletes the journal files of a database file that no longer exists. They would corrupt a new database.
+    func removeOrphanedJournal() {
+        guard FileIdentity(path: file) == nil else { return }
+        for suffix in ["-wal", "-shm"] { unlink(file + suffix) }
     }
 
     /// Renames a damaged database and its journal files. Returns the new name; nil if a file cannot be renamed.

@@ -36,7 +36,7 @@ private struct ShownSetting {
 
     init(_ setting: Setting, environment: Environment, file: ConfigurationFile?) {
         path = setting.path
-        let said = environment.string(setting.variable)
+        let said = environment.given(setting)
         value = setting.isSecret && said != nil ? "(not shown)" : said ?? setting.defaultText ?? "-"
         if environment.isOwn(setting.variable) {
             source = setting.variable

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import ShimmyAPI
 import ShimmyChat
+import ShimmyConfiguration
 import ShimmyCore
 import ShimmyJSON
 import ShimmyLlama
@@ -14,7 +15,7 @@ struct GenerateCommand: AsyncParsableCommand {
 
     @OptionGroup var options: ModelOptions
 
-    @Option(help: "Model name or path. Default: the only usable model. [SHIMMY_MODEL]")
+    @Option(help: .setting(.model, as: "Model name or path. Default: the only usable model."))
     var model: String?
 
     @Option(help: "System message.")

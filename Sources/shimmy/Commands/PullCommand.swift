@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import ShimmyConfiguration
 import ShimmyCore
 import ShimmyHub
 import ShimmyJSON
@@ -91,7 +92,7 @@ extension HubAccess {
         let environment = Environment.process
         return HubAccess(
             endpoint: HubEndpoint(environment: environment.values, home: environment.home) { RegularFile.text($0, limit: 64 << 10) },
-            stall: min(max(0.1, environment.string("SHIMMY_PULL_STALL_SECONDS").flatMap(Double.init).flatMap { $0.isNaN ? nil : $0 } ?? 30), 86_400),
+            stall: min(max(0.1, environment.string(Settings.pullStall).flatMap(Double.init).flatMap { $0.isNaN ? nil : $0 } ?? 30), 86_400),
             directory: environment.directories.models, memory: memory)
     }
 }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import ShimmyAPI
 import ShimmyChat
+import ShimmyConfiguration
 import ShimmyJSON
 import ShimmyLlama
 import ShimmyModels
@@ -16,7 +17,7 @@ struct RenderCommand: AsyncParsableCommand {
 
     @OptionGroup var options: ModelOptions
 
-    @Option(help: "Model name or path. Default: the only usable model. [SHIMMY_MODEL]")
+    @Option(help: .setting(.model, as: "Model name or path. Default: the only usable model."))
     var model: String?
 
     @Flag(help: "Print JSON: the prompt and its tokens.")

@@ -4,6 +4,7 @@ import Logging
 import NIOCore
 import ServiceLifecycle
 import ShimmyAPI
+import ShimmyConfiguration
 import ShimmyCore
 import ShimmyHub
 import ShimmyJSON
@@ -22,80 +23,65 @@ struct ServeCommand: AsyncParsableCommand {
 
     @OptionGroup var storage: StorageOptions
 
-    @Option(help: "Address to listen on. Default: 127.0.0.1 and ::1. [SHIMMY_HOST, or SHIMMY_BIND_ADDRESS as host:port]")
+    @Option(help: .setting(.host))
     var host: String?
 
-    @Option(help: "Port to listen on, or 'auto' for a free port. Default: 11435. [SHIMMY_PORT]", transform: PortChoice.parse)
+    @Option(help: .setting(.port), transform: PortChoice.parse)
     var port: PortChoice?
 
-    @Option(help: "Name or path of a model to serve, in addition to the discovered models. [SHIMMY_MODEL]")
+    @Option(help: .setting(.model))
     var model: String?
 
-    @Flag(help: "Load the model of --model, or the only model, at startup. [SHIMMY_PRELOAD]")
+    @Flag(help: .setting(.preload))
     var preload = false
 
-    @Option(help: "API key; clients must send one of the keys. Repeatable. [SHIMMY_API_KEY, comma-separated]")
+    @Option(help: .setting(.apiKey))
     var apiKey: [String] = []
 
-    @Option(help: "File with one API key per line, optionally followed by its weight in fair sharing (default: 1). [SHIMMY_API_KEY_FILE]")
+    @Option(help: .setting(.apiKeyFile))
     var apiKeyFile: String?
 
-    @Option(
-        help: "Browser origin to allow in addition to loopback origins, such as https://ui.example. Repeatable. [SHIMMY_ALLOW_ORIGIN]")
+    @Option(help: .setting(.allowOrigin))
     var allowOrigin: [String] = []
 
-    @Option(
-        help: """
-            Name to accept in Host headers, in addition to loopback names, IP addresses and the value of --host. Repeatable. \
-            [SHIMMY_ALLOW_HOST]
-            """)
+    @Option(help: .setting(.allowHost))
     var allowHost: [String] = []
 
-    @Flag(help: "Allow access from other machines without an API key. [SHIMMY_INSECURE]")
+    @Flag(help: .setting(.insecure))
     var insecure = false
 
-    @Option(help: "Seconds to wait for running requests when the server stops. Default: 30. [SHIMMY_DRAIN_SECONDS]")
+    @Option(help: .setting(.drainSeconds))
     var drainSeconds: Int?
 
-    @Option(
-        help: """
-            Max seconds to receive a request's head, and then its body; also the max idle time of a connection. Default: 60. \
-            [SHIMMY_REQUEST_SECONDS]
-            """)
+    @Option(help: .setting(.requestSeconds))
     var requestSeconds: Int?
 
     /// The treatment of a request whose token limit exceeds the remaining context.
     enum OverContext: String, ExpressibleByArgument, CaseIterable { case refuse, clamp }
 
-    @Option(
-        help: """
-            Handling of a token limit above the remaining context: refuse the request (as OpenAI does) or clamp the limit. Default: refuse. \
-            [SHIMMY_MAX_TOKENS_OVER_CONTEXT]
-            """)
+    @Option(help: .setting(.maxTokensOverContext))
     var maxTokensOverContext: OverContext?
 
     @OptionGroup var limits: LimitOptions
 
-    @Option(help: "Max loaded models. Default: as many as the memory budget allows. [SHIMMY_MAX_MODELS]")
+    @Option(help: .setting(.maxModels))
     var maxModels: Int?
 
-    @Option(help: "Seconds to wait for a model before the stream starts with load-progress comments. Default: 2. [SHIMMY_LOAD_SILENCE]")
+    @Option(help: .setting(.loadSilence))
     var loadSilence: Int?
 
-    @Option(help: "Max seconds for a request to wait for memory in use by other models. Default: 60. [SHIMMY_MODEL_WAIT]")
+    @Option(help: .setting(.modelWait))
     var modelWait: Int?
 
-    @Option(
-        help: "How long an idle model stays loaded, such as 90s, 5m or 2h; requests can override it. Default: for ever. [SHIMMY_KEEP_ALIVE]",
-        transform: KeepAlive.parse)
+    @Option(help: .setting(.keepAlive), transform: KeepAlive.parse)
     var keepAlive: KeepAlive?
 
     func validate() throws {
-        try OptionRanges.check("drain_seconds", drainSeconds)
-        try OptionRanges.check("request_seconds", requestSeconds)
-        try OptionRanges.check("load_silence", loadSilence)
-        try OptionRanges.check("model_wait", modelWait)
-        try OptionRanges.check("max_models", maxModels)
+        try OptionRanges.check(.drainSeconds, drainSeconds)
+        try OptionRanges.check(.requestSeconds, requestSeconds)
+        try OptionRanges.check(.loadSilence, loadSilence)
+        try OptionRanges.check(.modelWait, modelWait)
+        try OptionRanges.check(.maxModels, maxModels)
         try OptionRanges.checkKeys()
         if apiKey.contains(where: { $0.allSatisfy(\.isWhitespace) }) {
             throw ValidationError("--api-key is empty. Give it a key, or leave the option out to use none.")
@@ -113,9 +99,9 @@ struct ServeCommand: AsyncParsableCommand {
                     + "allow access without one")
             throw ExitStatus.refusedAsUnsafe
         }
-        let modelName = model ?? environment.string("SHIMMY_MODEL")
+        let modelName = model ?? environment.given(.model)
         let models = try modelManager(modelName, environment, logger)
-        let wantsPreload = preload || environment.flag("SHIMMY_PRELOAD")
+        let wantsPreload = preload || environment.flag(.preload)
         var loader = try options.loader(logger)
         loader.memoryBudget = try memory.budget
         let planner = loader
@@ -139,33 +125,33 @@ struct ServeCommand: AsyncParsableCommand {
                 await models.preloadAll()
             }
         }
-        try await serve(server, models, configuration, logger, drain: .seconds(drainSeconds ?? environment.integer("SHIMMY_DRAIN_SECONDS") ?? 30))
+        try await serve(server, models, configuration, logger, drain: .seconds(drainSeconds ?? environment.integer(.drainSeconds) ?? 30))
         await store?.close()
     }
 
     /// Returns the preset for requests to a model; the configuration file may change while the server runs.
     private var presets: @Sendable (ModelRecord) -> RequestPreset {
         { [maxTokensOverContext] record in
-            let overContext = maxTokensOverContext?.rawValue ?? Environment.process.string("SHIMMY_MAX_TOKENS_OVER_CONTEXT")
+            let overContext = maxTokensOverContext?.rawValue ?? Environment.process.given(.maxTokensOverContext)
             return ModelBook.current.request(for: record, common: overContext.map { ["max_tokens_over_context": .string($0)] } ?? [:])
         }
     }
 
     private func serverConfiguration(_ environment: Environment, _ logger: Logger) throws -> ServerConfiguration {
-        let bind = environment.string("SHIMMY_BIND_ADDRESS").flatMap(BindAddress.init)
-        if bind == nil, let text = environment.string("SHIMMY_BIND_ADDRESS") {
-            throw ValidationError("SHIMMY_BIND_ADDRESS is '\(text)'; it must be host:port or host:auto.")
+        let bind = environment.string(Settings.bindAddress).flatMap(BindAddress.init)
+        if bind == nil, let text = environment.string(Settings.bindAddress) {
+            throw ValidationError("\(Settings.bindAddress) is '\(text)'; it must be host:port or host:auto.")
         }
-        let shared = environment.string("SHIMMY_HOST").map(SharedHost.parse)
-        let port = try port ?? environment.string("SHIMMY_PORT").map(PortChoice.parse) ?? shared?.port ?? bind?.port ?? .number(11435)
+        let shared = environment.given(.host).map(SharedHost.parse)
+        let port = try port ?? environment.given(.port).map(PortChoice.parse) ?? shared?.port ?? bind?.port ?? .number(11435)
         var configuration = ServerConfiguration(
             host: host ?? shared?.host ?? bind?.host ?? "127.0.0.1", port: port.number, access: try accessRules())
         // Clients that resolve `localhost` to an IPv6 address must reach the server too.
         if host ?? shared?.host ?? bind?.host == nil { configuration.otherHosts = ["::1"] }
         try limits.apply(to: &configuration.limits, environment, logger)
         configuration.limits.returnFreedMemory = LlamaBackend.returnFreedMemory
-        if let seconds = requestSeconds ?? environment.integer("SHIMMY_REQUEST_SECONDS") { configuration.limits.requestTime = .seconds(seconds) }
-        if let seconds = loadSilence ?? environment.integer("SHIMMY_LOAD_SILENCE") { configuration.loadSilence = .seconds(max(0, seconds)) }
+        if let seconds = requestSeconds ?? environment.integer(.requestSeconds) { configuration.limits.requestTime = .seconds(seconds) }
+        if let seconds = loadSilence ?? environment.integer(.loadSilence) { configuration.loadSilence = .seconds(max(0, seconds)) }
         return configuration
     }
 
@@ -173,22 +159,22 @@ struct ServeCommand: AsyncParsableCommand {
     /// invalid.
     func accessRules() throws -> ServerAccess.Rules {
         let environment = Environment.process
-        var keys = (apiKey.isEmpty ? environment.list("SHIMMY_API_KEY") : apiKey).map { APIKey($0) }
-        if let file = apiKeyFile ?? environment.string("SHIMMY_API_KEY_FILE") { keys += try APIKeyFile.read(file) }
-        let origins = allowOrigin.isEmpty ? environment.list("SHIMMY_ALLOW_ORIGIN") : allowOrigin
-        let hosts = allowHost.isEmpty ? environment.list("SHIMMY_ALLOW_HOST") : allowHost
+        var keys = (apiKey.isEmpty ? environment.list(.apiKey) : apiKey).map { APIKey($0) }
+        if let file = apiKeyFile ?? environment.given(.apiKeyFile) { keys += try APIKeyFile.read(file) }
+        let origins = allowOrigin.isEmpty ? environment.list(.allowOrigin) : allowOrigin
+        let hosts = allowHost.isEmpty ? environment.list(.allowHost) : allowHost
         return ServerAccess.Rules(apiKeys: keys, allowedOrigins: Set(origins), allowedHosts: Set(hosts.map { $0.lowercased() }))
     }
 
     /// Returns whether the rules keep strangers out: the server listens only on this machine, requires a key, or is explicitly insecure.
     func isSafe(_ rules: ServerAccess.Rules, _ configuration: ServerConfiguration) -> Bool {
-        configuration.isLoopback || !rules.apiKeys.isEmpty || insecure || Environment.process.flag("SHIMMY_INSECURE")
+        configuration.isLoopback || !rules.apiKeys.isEmpty || insecure || Environment.process.flag(.insecure)
     }
 
     /// Returns the current settings of a model; the configuration file may change while the server runs.
     func settings(for record: ModelRecord) -> ModelSettings {
         var settings = options.settings(for: record)
-        settings.keepAlive = options.chosen(keepAlive, "SHIMMY_KEEP_ALIVE", settings.keepAlive) { KeepAlive($0) }
+        settings.keepAlive = options.chosen(keepAlive, .keepAlive, settings.keepAlive) { KeepAlive($0) }
         return settings
     }
 
@@ -207,8 +193,8 @@ struct ServeCommand: AsyncParsableCommand {
     }
 
     private func poolLimits(_ environment: Environment) throws -> ModelPool<LoadedModel>.Limits {
-        var limits = ModelPool<LoadedModel>.Limits(budget: try memory.budget, models: maxModels ?? environment.integer("SHIMMY_MAX_MODELS"))
-        if let seconds = modelWait ?? environment.integer("SHIMMY_MODEL_WAIT") { limits.waitSeconds = Double(seconds) }
+        var limits = ModelPool<LoadedModel>.Limits(budget: try memory.budget, models: maxModels ?? environment.integer(.maxModels))
+        if let seconds = modelWait ?? environment.integer(.modelWait) { limits.waitSeconds = Double(seconds) }
         return limits
     }
 

@@ -1,3 +1,4 @@
+import ShimmyConfiguration
 import ShimmyModels
 import ShimmyServer
 
@@ -19,7 +20,7 @@ enum Banner {
         Console.print("Model: \(model)\(usable.count > 1 ? " (and \(usable.count - 1) more: shimmy list)" : "")")
         Console.print("Try:")
         Console.print("  curl \(base)/v1/chat/completions -H 'Content-Type: application/json' \\")
-        if needsKey { Console.print("    -H \"Authorization: Bearer $SHIMMY_API_KEY\" \\") }
+        if needsKey { Console.print("    -H \"Authorization: Bearer $\(Setting.apiKey.variable)\" \\") }
         Console.print("    -d '{\"model\": \"\(model)\", \"temperature\": 0, \"messages\": [{\"role\": \"user\", \"content\": \"Say hello.\"}]}'")
     }
 

@@ -1,13 +1,14 @@
 import ArgumentParser
 import ShimmyClient
+import ShimmyConfiguration
 import ShimmyJSON
 
 /// The options of every command that talks to a running server.
 struct ClientOptions: ParsableArguments {
-    @Option(help: "Server address: host, host:port or a URL. Default: the configured address, else 127.0.0.1:11435. [SHIMMY_HOST]")
+    @Option(help: .setting(.host, as: "Server address: host, host:port or a URL. Default: the configured address, else 127.0.0.1:11435."))
     var host: String?
 
-    @Option(help: "API key of the server. Default: the first configured key. [SHIMMY_API_KEY]")
+    @Option(help: .setting(.apiKey, as: "API key of the server. Default: the first configured key."))
     var apiKey: String?
 
     /// Whether the command line names a server, so that the command must use that server and nothing else.
@@ -19,8 +20,8 @@ struct ClientOptions: ParsableArguments {
     var address: ServerAddress {
         get throws {
             let environment = Environment.process
-            let text = host ?? environment.string("SHIMMY_HOST") ?? environment.string("SHIMMY_BIND_ADDRESS") ?? "127.0.0.1"
-            let port = environment.integer("SHIMMY_PORT") ?? ServerAddress.defaultPort
+            let text = host ?? environment.given(.host) ?? environment.string(Settings.bindAddress) ?? "127.0.0.1"
+            let port = environment.integer(.port) ?? ServerAddress.defaultPort
             guard let address = ServerAddress(text, defaultPort: port) else {
                 throw ValidationError("'\(text)' is not a server address. Use host, host:port or http://host:port.")
             }
@@ -28,7 +29,7 @@ struct ClientOptions: ParsableArguments {
         }
     }
 
-    private var key: String? { apiKey ?? Environment.process.list("SHIMMY_API_KEY").first }
+    private var key: String? { apiKey ?? Environment.process.list(.apiKey).first }
 
     /// Runs `body` with a client of the server. If the server is unreachable or refuses a request, prints the error and exits with its documented
     /// code.

@@ -75,7 +75,7 @@ struct LiveConfiguration: Sendable {
         await Self.logAliasProblems(models, logger)
         await models.applySettings()
         let after = Environment.process
-        let waiting = Settings.all.filter { !$0.isLive && before.string($0.variable) != after.string($0.variable) }.map(\.path)
+        let waiting = Settings.all.filter { !$0.isLive && before.given($0) != after.given($0) }.map(\.path)
         if !waiting.isEmpty {
             logger.notice("changed settings need a restart", metadata: ["settings": "\(waiting.joined(separator: ", "))"])
         }

@@ -155,7 +155,7 @@ struct ModelLoader: Sendable {
         return (backend, taken.withLock { $0 })
     }
 
-    /// Returns the chat template of a model. A model whose own template does not parse is served with ChatML, which most models know.
+    /// Returns the chat template of a model. A model whose own template does not parse or does not end is served with ChatML, which most models know.
     private func template(of model: LlamaModel, _ record: ModelRecord) throws -> LlamaChatTemplate {
         if let source = try chatTemplate(record) { return try LlamaChatTemplate(model: model, source: source) }
         do {

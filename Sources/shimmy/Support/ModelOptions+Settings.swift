@@ -9,8 +9,8 @@ extension ModelOptions {
         let preset = ModelBook.current.preset(for: record)
         let hint = record.hints.contextLength.map { min($0, record.contextLength ?? $0, EngineRanges.context.upperBound) }
         var settings = ModelSettings(
-            contextLength: chosen(ctxSize, "SHIMMY_CTX_SIZE", preset.context) { Int($0) } ?? hint,
-            slots: chosen(slots, "SHIMMY_SLOTS", preset.slots) { Int($0) },
+            contextLength: chosen(ctxSize, .ctxSize, preset.context) { Int($0) } ?? hint,
+            slots: chosen(slots, .slots, preset.slots) { Int($0) },
             keepAlive: preset.keepAlive, isPinned: preset.pin ?? false, preloads: preset.preload ?? false)
         settings.adapters = preset.lora.map { LoRAAdapter(name: $0.name, path: $0.path, scale: Float($0.scale)) }
         return settings
@@ -19,14 +19,14 @@ extension ModelOptions {
     /// Returns the chat template that replaces the model's own; nil to use the model's own.
     func chatTemplate(for record: ModelRecord) -> ModelPreset.ChatTemplateSource? {
         let preset = ModelBook.current.preset(for: record)
-        return chosen(chatTemplateFile.map { .file($0) }, "SHIMMY_CHAT_TEMPLATE_FILE", preset.chatTemplate) { .file($0) }
+        return chosen(chatTemplateFile.map { .file($0) }, .chatTemplateFile, preset.chatTemplate) { .file($0) }
     }
 
     /// Returns the value of one setting from the source with the highest precedence; nil if none sets it.
     /// - preset: the value in the model's own table.
-    func chosen<Value>(_ option: Value?, _ variable: String, _ preset: Value?, _ value: (String) -> Value?) -> Value? {
+    func chosen<Value>(_ option: Value?, _ setting: Setting, _ preset: Value?, _ value: (String) -> Value?) -> Value? {
         let environment = Environment.process
-        let said = environment.string(variable).flatMap(value)
-        return option ?? (environment.isOwn(variable) ? said : preset ?? said)
+        let said = environment.given(setting).flatMap(value)
+        return option ?? (environment.isOwn(setting.variable) ? said : preset ?? said)
     }
 }

@@ -11,69 +11,54 @@ import ShimmyModels
 struct ModelOptions: ParsableArguments {
     @OptionGroup var configuration: ConfigurationOptions
 
-    @Option(help: "Directory to search for models, in addition to the standard ones. Repeatable. [SHIMMY_MODEL_DIR, comma-separated]")
+    @Option(help: .setting(.modelDir))
     var modelDir: [String] = []
 
-    @Option(
-        help: """
-            Context length in tokens. Default: the trained length if it fits in half of the memory budget, else at least 8192. \
-            [SHIMMY_CTX_SIZE]
-            """)
+    @Option(help: .setting(.ctxSize))
     var ctxSize: Int?
 
-    @Option(help: "Threads for computation. Default: the number of physical cores. [SHIMMY_THREADS]")
+    @Option(help: .setting(.threads))
     var threads: Int?
 
-    @Option(help: "Max running sequences of a model, 1 to 256. Default: 32. [SHIMMY_SLOTS]")
+    @Option(help: .setting(.slots))
     var slots: Int?
 
-    @Option(help: "Max milliseconds between two tokens of a running stream, under any load. Default: 100. [SHIMMY_STREAM_GAP]")
+    @Option(help: .setting(.streamGap))
     var streamGap: Int?
 
-    @Option(
-        help: "Max waiting sequences of a model, in addition to running ones; further requests get status 429. Default: 256. [SHIMMY_QUEUE]")
+    @Option(help: .setting(.queue))
     var queue: Int?
 
-    @Option(help: "Directory for cached prefixes, for use after a restart. Default: none. [SHIMMY_PREFIX_CACHE_DIR]")
+    @Option(help: .setting(.prefixCacheDir))
     var prefixCacheDir: String?
 
-    @Option(
-        help: "Max bytes of the cached prefixes on the disk, such as 500M or 4G. Default: 4G. [SHIMMY_PREFIX_CACHE_SIZE]",
-        transform: ByteSize.parse)
+    @Option(help: .setting(.prefixCacheSize), transform: ByteSize.parse)
     var prefixCacheSize: Int?
 
-    @Option(help: "CPU kernels: auto (Shimmy's own, if the processor supports them) or off (ggml's). Default: auto. [SHIMMY_CPU_KERNELS]")
+    @Option(help: .setting(.cpuKernels))
     var cpuKernels: CPUKernels.Choice?
 
-    @Option(help: "File with a Jinja chat template to use instead of the models' own. [SHIMMY_CHAT_TEMPLATE_FILE]")
+    @Option(help: .setting(.chatTemplateFile))
     var chatTemplateFile: String?
 
-    @Option(
-        help: """
-            LoRA adapter for all compatible models, as NAME=FILE or NAME=FILE:SCALE (default scale: 1). The scale applies to requests without a \
-            list of adapters. Repeatable. [SHIMMY_LORA, comma-separated]
-            """)
+    @Option(help: .setting(.lora))
     var lora: [String] = []
 
-    @Flag(help: "Compute one sequence at a time and reuse nothing, so that equal requests get bit-identical responses. [SHIMMY_DETERMINISTIC]")
+    @Flag(help: .setting(.deterministic))
     var deterministic = false
 
-    @Option(
-        help: """
-            Min level of log messages: trace, debug, info, notice, warning, error or critical. Default: info for 'shimmy serve', warning for other \
-            commands. [SHIMMY_LOG_LEVEL]
-            """, transform: Logs.level)
+    @Option(help: .setting(.logLevel), transform: Logs.level)
     var logLevel: Logger.Level?
 
-    @Option(help: "Format of log messages: text or json. Default: text. [SHIMMY_LOG_FORMAT]")
+    @Option(help: .setting(.logFormat))
     var logFormat: LogFormat?
 
     func validate() throws {
-        try OptionRanges.check("ctx_size", ctxSize)
-        try OptionRanges.check("threads", threads)
-        try OptionRanges.check("stream_gap", streamGap)
-        try OptionRanges.check("queue", queue)
-        try OptionRanges.check("slots", slots)
+        try OptionRanges.check(.ctxSize, ctxSize)
+        try OptionRanges.check(.threads, threads)
+        try OptionRanges.check(.streamGap, streamGap)
+        try OptionRanges.check(.queue, queue)
+        try OptionRanges.check(.slots, slots)
         try OptionRanges.checkEnvironment()
     }
 
@@ -83,12 +68,11 @@ struct ModelOptions: ParsableArguments {
     /// - quiet: whether the default level is warning rather than info, for commands that print their result.
     func logger(quiet: Bool) -> Logger {
         let level = level(quiet: quiet)
-        let format = logFormat ?? environment.string("SHIMMY_LOG_FORMAT").flatMap(LogFormat.init(rawValue:)) ?? .text
-        return Logs.make(level: level, format: format)
+        return Logs.make(level: level, format: logFormat ?? environment.choice(.logFormat) ?? .text)
     }
 
     func level(quiet: Bool) -> Logger.Level {
-        logLevel ?? environment.string("SHIMMY_LOG_LEVEL").flatMap(Logger.Level.init(rawValue:)) ?? (quiet ? .warning : .info)
+        logLevel ?? environment.given(.logLevel).flatMap(Logger.Level.init(rawValue:)) ?? (quiet ? .warning : .info)
     }
 
     var discovery: ModelDiscovery { environment.discovery(in: modelDir) }
@@ -97,14 +81,14 @@ struct ModelOptions: ParsableArguments {
 
     /// Returns the directory of cached prefixes; nil if none is configured. Throws `ValidationError` if the environment's value is not a size.
     func prefixes(_ logger: Logger) throws -> PrefixDirectory? {
-        guard let path = prefixCacheDir ?? environment.string("SHIMMY_PREFIX_CACHE_DIR") else { return nil }
-        let size = try prefixCacheSize ?? environment.string("SHIMMY_PREFIX_CACHE_SIZE").map(ByteSize.parse)
+        guard let path = prefixCacheDir ?? environment.given(.prefixCacheDir) else { return nil }
+        let size = try prefixCacheSize ?? environment.size(.prefixCacheSize)
         return PrefixDirectory(path: path, limit: size ?? 4_000_000_000, logger: logger)
     }
 
     /// Checks the template that is given for all models. Throws `ValidationError` if it cannot be read or does not parse.
     private func checkChatTemplate() throws {
-        guard let path = chatTemplateFile ?? environment.string("SHIMMY_CHAT_TEMPLATE_FILE") else { return }
+        guard let path = chatTemplateFile ?? environment.given(.chatTemplateFile) else { return }
         guard let source = try? String(contentsOfFile: path, encoding: .utf8) else { throw ValidationError("\(path) cannot be read.") }
         do {
             _ = try LlamaChatTemplate(source: source)
@@ -115,15 +99,15 @@ struct ModelOptions: ParsableArguments {
 
     func loader(_ logger: Logger) throws -> ModelLoader {
         var engine = EngineHandle.Options(logger: logger)
-        if let gap = streamGap ?? environment.integer("SHIMMY_STREAM_GAP") { engine.target.gap = Double(gap) / 1000 }
-        if let queue = queue ?? environment.integer("SHIMMY_QUEUE") { engine.queue = queue }
-        engine.isDeterministic = deterministic || environment.flag("SHIMMY_DETERMINISTIC")
-        CPUKernels.install(cpuKernels ?? environment.string("SHIMMY_CPU_KERNELS").flatMap(CPUKernels.Choice.init(rawValue:)) ?? .auto)
+        if let gap = streamGap ?? environment.integer(.streamGap) { engine.target.gap = Double(gap) / 1000 }
+        if let queue = queue ?? environment.integer(.queue) { engine.queue = queue }
+        engine.isDeterministic = deterministic || environment.flag(.deterministic)
+        CPUKernels.install(cpuKernels ?? environment.choice(.cpuKernels) ?? .auto)
         try checkChatTemplate()
         return ModelLoader(
-            chatTemplate: { try chatTemplate(for: $0)?.source }, threads: threads ?? environment.integer("SHIMMY_THREADS"), engine: engine,
-            adapters: try (lora.isEmpty ? environment.list("SHIMMY_LORA") : lora).map(LoRAOption.parse),
-            memoryBudget: try environment.string("SHIMMY_MEMORY_BUDGET").map(ByteSize.parse) ?? MachineMemory.defaultBudget,
+            chatTemplate: { try chatTemplate(for: $0)?.source }, threads: threads ?? environment.integer(.threads), engine: engine,
+            adapters: try (lora.isEmpty ? environment.list(.lora) : lora).map(LoRAOption.parse),
+            memoryBudget: try environment.size(.memoryBudget) ?? MachineMemory.defaultBudget,
             conversions: Conversions(in: environment.directories),
             logger: logger)
     }
@@ -143,7 +127,7 @@ struct ModelOptions: ParsableArguments {
 
     /// Returns the name of the requested model, or of the only usable one. Exits with the documented code if there are none or several.
     func modelName(_ asked: String?) throws -> String {
-        if let name = asked ?? environment.string("SHIMMY_MODEL") { return name }
+        if let name = asked ?? environment.given(.model) { return name }
         let usable = catalog().records.filter(\.isUsable)
         guard usable.count == 1 else {
             Console.error(usable.isEmpty ? "no models were found" : "there are several models: choose one with --model ('shimmy list' lists them)")

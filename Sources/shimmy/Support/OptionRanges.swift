@@ -4,13 +4,9 @@ import ShimmyConfiguration
 /// Checks numbers from the command line and texts from the environment against the ranges of their settings, so that later conversions cannot fail.
 enum OptionRanges {
     /// Throws `ValidationError` with the option and its allowed range if `value` is out of range.
-    /// - key: the key of the setting, such as `request_seconds`.
-    static func check(_ key: String, _ value: Int?) throws {
-        guard let value, let setting = Settings.all.first(where: { $0.key == key }), case .integer(let range) = setting.kind,
-            !range.contains(value)
-        else { return }
-        let option = "--" + key.replacing("_", with: "-")
-        throw ValidationError("\(option) is \(value); it must be \(setting.kind.expectation).")
+    static func check(_ setting: Setting, _ value: Int?) throws {
+        guard let value, case .integer(let range) = setting.kind, !range.contains(value) else { return }
+        throw ValidationError("\(setting.optionName) is \(value); it must be \(setting.kind.expectation).")
     }
 
     /// Throws `ValidationError` for the first variable whose text its setting does not accept.
@@ -24,8 +20,8 @@ enum OptionRanges {
 
     /// Throws `ValidationError` if a variable for API keys is set but empty. The user meant to set a key; without one the server would be open.
     static func checkKeys(_ environment: [String: String] = ProcessConfiguration.environment) throws {
-        for variable in ["SHIMMY_API_KEY", "SHIMMY_API_KEY_FILE"] where environment[variable]?.allSatisfy(\.isWhitespace) == true {
-            throw ValidationError("\(variable) is set but empty. Give it a value, or unset it to use none.")
+        for setting in [Setting.apiKey, .apiKeyFile] where environment[setting.variable]?.allSatisfy(\.isWhitespace) == true {
+            throw ValidationError("\(setting.variable) is set but empty. Give it a value, or unset it to use none.")
         }
     }
 }

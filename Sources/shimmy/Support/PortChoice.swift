@@ -29,7 +29,7 @@ enum PortChoice: ExpressibleByArgument {
     }
 }
 
-/// The value of `SHIMMY_HOST` as a server reads it. It has the forms that clients accept: a host with or without a port, or an HTTP address.
+/// The variable of the host as a server reads it. It has the forms that clients accept: a host with or without a port, or an HTTP address.
 enum SharedHost {
     static func parse(_ text: String) -> (host: String, port: PortChoice?) {
         var text = text[...]
@@ -42,7 +42,7 @@ enum SharedHost {
     }
 }
 
-/// An address in the form `host:port`, as the Rust version of Shimmy reads it from `SHIMMY_BIND_ADDRESS`.
+/// An address in the form `host:port`, as the Rust version of Shimmy reads it from the environment.
 struct BindAddress {
     let host: String
     let port: PortChoice

@@ -74,6 +74,9 @@ final class ProcessConfiguration: Sendable {
 
 /// The option that names the configuration file, for every command. `ProcessConfiguration` reads it before options are parsed.
 struct ConfigurationOptions: ParsableArguments {
-    @Option(help: "Configuration file. Default: shimmy.toml in the configuration directory; see 'shimmy config path'. [SHIMMY_CONFIG]")
+    @Option(
+        help: """
+            Configuration file. Default: shimmy.toml in the configuration directory; see 'shimmy config path'. [\(ConfigurationPlace.variable)]
+            """)
     var config: String?
 }

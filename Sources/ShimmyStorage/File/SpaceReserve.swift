@@ -1,0 +1,68 @@
+import ShimmyCore
+import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
+/// A file beside the database whose space lets deletions go on when the disk is full, because a deletion writes to the journal first.
+///
+/// The file itself is the state, so that all processes that use the directory share it. While it is missing for lack of space, only deletions
+/// may use the disk.
+final class SpaceReserve: Sendable {
+    /// The size of the file. A deletion of one record seldom changes more pages.
+    static let bytes = 1 << 20
+
+    private let directory: String
+    private let path: String
+    /// Whether files of this size are allowed, regardless of free space.
+    private let isAllowed = Mutex(true)
+
+    init(_ place: StoragePlace) {
+        directory = place.directory
+        path = place.reserveFile
+    }
+
+    /// Whether the file is missing and can be created when the disk has room.
+    var isReleased: Bool { isAllowed.withLock { $0 } && !isWhole }
+
+    /// Creates the file if it is missing. Returns false if the disk has no room for it.
+    @discardableResult
+    func restore() -> Bool {
+        guard isReleased else { return true }
+        if let free = DiskSpace.free(at: directory), free < Self.bytes { return false }
+        return create()
+    }
+
+    /// Deletes the file. Returns whether this freed space.
+    func release() -> Bool { unlink(path) == 0 }
+
+    private var isWhole: Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_size >= Self.bytes
+    }
+
+    private func create() -> Bool {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard descriptor >= 0 else { return !Self.isFull(errno) }
+        defer { close(descriptor) }
+        let block = [UInt8](repeating: 0, count: 1 << 16)
+        var remaining = Self.bytes
+        while remaining > 0 {
+            let count = block.withUnsafeBytes { write(descriptor, $0.baseAddress, min(remaining, $0.count)) }
+            let reason = errno
+            if count < 0, reason == EINTR { continue }
+            guard count > 0 else {
+                unlink(path)
+                if reason == EFBIG { isAllowed.withLock { $0 = false } }
+                return !Self.isFull(reason)
+            }
+            remaining -= count
+        }
+        return true
+    }
+
+    private static func isFull(_ reason: CInt) -> Bool { reason == ENOSPC || reason == EDQUOT }
+}
