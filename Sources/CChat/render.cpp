@@ -95,9 +95,10 @@ enum class Use {
     GRAMMAR,
 };
 
-/// Excludes text beside the calls.
-void require_calls(common_chat_params &params, Use use) {
-    if (use == Use::GRAMMAR && !params.parser.empty() && !params.grammar.empty()) params.grammar = calls_only_grammar(parser_of(params).parser);
+/// Excludes text before the calls, except the text that a client began and the answer continues.
+void require_calls(common_chat_params &params, const common_chat_templates_inputs &inputs, Use use) {
+    if (use == Use::ANSWER || inputs.continue_final_message == COMMON_CHAT_CONTINUATION_CONTENT) return;
+    if (!params.parser.empty() && !params.grammar.empty()) params.grammar = calls_only_grammar(parser_of(params).parser);
 }
 
 /// Renders the conversation in the template's own format of calls.
@@ -121,7 +122,7 @@ AnswerFormat render_native(
     }
     if (!may_call || inputs.tool_choice != COMMON_CHAT_TOOL_CHOICE_AUTO) {
         format.parser = parser_of(format.params);
-        if (may_call) require_calls(format.params, use);
+        if (may_call) require_calls(format.params, inputs, use);
         return format;
     }
     narrow.tool_choice = COMMON_CHAT_TOOL_CHOICE_REQUIRED;
@@ -131,7 +132,7 @@ AnswerFormat render_native(
         common_chat_templates_inputs answer = inputs;
         answer.tools.clear();
         common_chat_params calls = apply(templates, narrow);
-        require_calls(calls, use);
+        require_calls(calls, inputs, use);
         add_schema(format, calls, apply(templates, answer));
     }
     return format;

@@ -42,7 +42,7 @@ package final class Store: Sendable {
         let database: any DatabaseWriter
         /// Nil if the disk was so full that the database could only be opened for reading.
         let writer: GroupedWriter?
-        let files: [FileIdentity?]
+        let files: StoragePlace.Files
         let opened = ContinuousClock.now
     }
 
@@ -136,8 +136,16 @@ package final class Store: Sendable {
         do {
             return try await connection.database.read(work)
         } catch {
-            throw await failure(error, of: connection)
+            let reason = await failure(error, of: connection)
+            // On a full disk, a write closes the connection that can only read, to try a normal one.
+            guard connection.writer == nil, !isCurrent(connection) else { throw reason }
         }
+        return try await self.connection(forWriting: false).database.read(work)
+    }
+
+    private func isCurrent(_ connection: Connection) -> Bool {
+        guard case .open(let current) = state.withLock({ $0 }) else { return false }
+        return current.database === connection.database
     }
 
     /// Runs `work` in a transaction and returns its result when it is committed.
@@ -223,7 +231,7 @@ package final class Store: Sendable {
         }
         let database = try DatabaseQueue(path: place.file, configuration: Schema.exclusiveConfiguration(patience: patience))
         guard try database.read({ try Schema.migrator.hasCompletedMigrations($0) }) else { throw StorageError.full }
-        return opened(Connection(database: database, writer: nil, files: place.identities))
+        return opened(Connection(database: database, writer: nil, files: place.files))
     }
 
     private func opened(_ connection: Connection) -> Connection {
@@ -243,9 +251,9 @@ package final class Store: Sendable {
             throw error
         }
         reserve.restore()
-        let files = place.identities
+        let files = place.files
         let writer = GroupedWriter(pool, reserve: reserve) { [place] in
-            if place.identities != files { throw StorageError.replaced }
+            if place.files != files { throw StorageError.replaced }
         } afterwards: { [housekeeping] in
             housekeeping.run($0)
         }
@@ -309,12 +317,12 @@ package final class Store: Sendable {
     /// Opens the database again if its file is damaged, removed or replaced. Returns the error of the access that failed.
     private func recover(_ connection: Connection, from reason: StorageError) throws -> StorageError {
         guard case .open(let current) = state.withLock({ $0 }), current.database === connection.database else { return reason }
-        let isLost = connection.files != place.identities
+        let isLost = connection.files != place.files
         guard isLost || reason == .damaged else { return reason }
         state.withLock { $0 = .new }
         try? connection.database.close()
         do {
-            if isLost { leaveLostFile() } else { try setAside() }
+            if isLost { leave(connection.files) } else { try setAside() }
             _ = try open()
         } catch {
             throw close(because: error)
@@ -322,11 +330,13 @@ package final class Store: Sendable {
         return isLost ? .replaced : reason
     }
 
-    private func leaveLostFile() {
+    /// Leaves a database whose files are no longer at the path.
+    private func leave(_ files: StoragePlace.Files) {
         logger.critical(
             "database file removed or replaced while in use: objects stored in it may be lost", metadata: ["database": "\(place.file)"])
-        place.removeOrphanedJournal()
-        // The lock of the directory's users may be lost as well.
-        membership.withLock { $0 = nil }
+        place.removeOrphanedJournal(of: files)
+        membership.withLock { membership in
+            if let current = membership, !place.accepts(current) { membership = nil }
+        }
     }
 }

@@ -86,19 +86,27 @@ def test_a_client_that_closes_its_own_side_learns_why_it_gets_no_answer(server, 
     server.wait_for(lambda engine: engine["running"] == 0, "the end of the work", 5)
 
 
-def many_alternatives(count: int, salt: str) -> str:
-    return "root ::= " + " | ".join(f'"{salt}{number}x" [a-z] "{number}"' for number in range(count))
+def slow_schema(salt: str, count: int = 60) -> dict:
+    """Returns a schema that takes as long to compile as the limit allows: each dependency doubles the combinations."""
+    names = [f"{salt}{number}" for number in range(count)]
+    return {
+        "type": "object", "properties": {name: {"type": "integer"} for name in names}, "additionalProperties": False,
+        "dependentRequired": {name: [other] for name, other in zip(names, names[1:])},
+    }
 
 
 def test_the_preparation_of_abandoned_requests_stops(server):
-    """Eight clients send grammars that take long to compile and leave at once; a ninth is answered without waiting for them."""
-    for number in range(8):
-        with raw.Connection(server.port) as connection:
-            body = raw.chat_body(MODEL, grammar=many_alternatives(20_000, f"abandoned{number}-"), max_tokens=5)
-            connection.send(connection.request("POST", "/v1/chat/completions", body))
-            time.sleep(0.1)
-    begin = time.monotonic()
-    schema = {"type": "object", "properties": {"after": {"enum": ["abandoned"]}}, "required": ["after"], "additionalProperties": False}
-    answer = server.chat(response_format={"type": "json_schema", "json_schema": {"name": "a", "schema": schema, "strict": True}}, max_tokens=30)
-    assert answer.status == 200
-    assert time.monotonic() - begin < 5
+    """Clients whose requests take long to prepare leave. Twenty of them would keep all workers busy for many seconds."""
+    def workers() -> dict:
+        return server.request("GET", "/v1/engine").json["server"]["workers"]
+
+    connections = []
+    for number in range(20):
+        format = {"type": "json_schema", "json_schema": {"name": "a", "schema": slow_schema(f"abandoned{number}-")}}
+        body = raw.chat_body(MODEL, response_format=format, max_tokens=5)
+        connections.append(raw.Connection(server.port))
+        connections[-1].send(connections[-1].request("POST", "/v1/chat/completions", body))
+    server.wait_for(lambda _: workers()["waiting"] > 5, "work for all workers")
+    for connection in connections:
+        connection.__exit__()
+    server.wait_for(lambda _: workers()["running"] + workers()["waiting"] == 0, "the end of the work", 2)

@@ -130,7 +130,8 @@ import Testing
             ##"""
             {"oneOf":[{"type":"object","properties":{"v":{"const":1},"kind":{"const":"a"},"x":{"type":"integer"}},"required":["v","x"]},
             {"type":"object","properties":{"v":{"const":1},"kind":{"const":"b"},"y":{"type":"integer"}},"required":["v","y"]}]}
-            """##, [##"{"v":1,"kind":"a","x":1}"##, ##"{"v":1,"kind":"b","y":1}"##], [##"{"v":1,"kind":"c","x":1}"##, ##"{"v":2,"kind":"a","x":1}"##]
+            """##, [##"{"v":1,"kind":"a","x":1}"##, ##"{"v":1,"kind":"b","y":1}"##, ##"{"v":1,"x":1}"##],
+            [##"{"v":1,"kind":"c","x":1}"##, ##"{"v":2,"kind":"a","x":1}"##, ##"{"v":1,"x":1,"y":1}"##]
         ),
         // The answers of JSON-RPC.
         (
@@ -277,6 +278,27 @@ import Testing
             }
             #expect(throws: SchemaError.self) { try Compiled(Self.json(##"{"\##(keyword)":-1}"##)) }
         }
+    }
+
+    @Test(arguments: ["[]|(]x", "[^]|(]x", "a(?:[]|$]b|c$)"]) func aBracketAtTheStartOfASetIsAMember(pattern: String) throws {
+        #expect(throws: Never.self) { try Compiled(["type": "string", "pattern": .string(pattern)]) }
+    }
+
+    /// Each value of the property fits one of the conditions, so their combinations are few.
+    @Test func manyConditionsOnOneProperty() throws {
+        let conditions = (0..<16).map { index -> JSON in
+            [
+                "if": ["properties": ["kind": ["const": .string("k\(index)")]]],
+                "then": ["properties": .object(["x\(index)": ["type": "integer"]]), "required": [.string("x\(index)")]],
+            ]
+        }
+        let kinds = (0..<16).map { JSON.string("k\($0)") }
+        let schema: JSON = [
+            "type": "object", "properties": ["kind": ["enum": .array(kinds)]], "required": ["kind"], "allOf": .array(conditions),
+        ]
+        let compiled = try Compiled(schema)
+        #expect(compiled.takes(["kind": "k3", "x3": 1]) && compiled.takes(["kind": "k15", "x15": 1]))
+        #expect(!compiled.takes(["kind": "k3"]) && !compiled.takes(["kind": "k3", "x4": 1]) && !compiled.takes(["kind": "k3", "x3": "a"]))
     }
 
     @Test func manyPrefixItems() throws {

@@ -85,6 +85,19 @@ import Testing
         #expect(ids == ["restored", "new"])
     }
 
+    /// The journal belongs to the lost file, and would corrupt the other one.
+    @Test func aWriteAfterTheFileAloneWasReplacedFails() async throws {
+        let other = StoreFixture()
+        let backup = other.store()
+        for number in 0..<20 { try await backup.insert(other.chat("restored\(number)"), messages: []) }
+        await backup.close()
+        let store = fixture.store()
+        for number in 0..<20 { try await store.insert(fixture.chat("k\(number)"), messages: []) }
+        #expect(rename(other.file, fixture.file) == 0)
+        let ids = try await expectRecovery(of: store)
+        #expect(Set(ids) == Set((0..<20).map { "restored\($0)" } + ["new"]))
+    }
+
     @Test func spaceForDeletionsIsReserved() async throws {
         let reserve = "\(fixture.directory)/reserve"
         let store = fixture.store()

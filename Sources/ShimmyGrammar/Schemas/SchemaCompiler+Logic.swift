@@ -8,6 +8,9 @@ extension SchemaCompiler {
     /// The max number of ways in which a value of one `oneOf` alternative may fail to fit the others.
     private static let maximumCombinations = 64
 
+    /// The max number of such ways before a property that distinguishes two alternatives is required, although it is optional in them.
+    private static let maximumExactCombinations = 8
+
     private struct Alternatives {
         /// The alternatives, each a set of schemas; empty when no value fits.
         var parts: [[SchemaPart]]
@@ -21,15 +24,21 @@ extension SchemaCompiler {
     func choice(_ key: String, _ rest: [SchemaPart], of part: SchemaPart, at place: Int) throws(SchemaError) -> Expression {
         let found = try alternatives(part, key, rest)
         if let note = found.note { try pass(note) }
+        let kinds = SchemaTypes.kinds(rest)
+        var possible: [[SchemaPart]] = []
+        for parts in found.parts where !kinds.isDisjoint(with: SchemaTypes.kinds(parts)) {
+            // Of many conditions on one property, each value fits few, so that this keeps the number of combinations small.
+            guard let flat = try flattened(parts), try !SchemaDisjointness.areDisjoint(rest, flat, self) else { continue }
+            possible.append(parts)
+        }
         // A single alternative does not multiply the number of rules.
-        if found.parts.count > 1 { branches += found.parts.count }
+        if possible.count > 1 { branches += possible.count }
         if branches > Self.maximumBranches {
             try pass(part.error(key, "there are more than \(Self.maximumBranches) combinations of alternatives"))
             return try rule(for: rest)
         }
-        let kinds = SchemaTypes.kinds(rest)
         var choices: [Expression] = []
-        for parts in found.parts where !kinds.isDisjoint(with: SchemaTypes.kinds(parts)) {
+        for parts in possible {
             // Members follow the schema that lists them, so that their properties keep the schema's order.
             let members = key == "anyOf" || key == "oneOf" ? 1 : 0
             var all = rest
@@ -76,7 +85,10 @@ extension SchemaCompiler {
                 var negation: SchemaNegation.Result
                 if let known = negations[place] { negation = known } else { negation = try SchemaNegation(self).negated(other) }
                 negations[place] = negation
-                if negation.choices.count > 1, let only = try discriminating(negation.choices, own) { negation.choices = [only] }
+                let isMany = combinations * negation.choices.count > Self.maximumExactCombinations
+                if negation.choices.count > 1, let only = try discriminating(negation.choices, own, evenIfOptional: isMany) {
+                    negation.choices = [only]
+                }
                 combinations *= max(1, negation.choices.count)
                 guard try !leavesNothing(negation, of: own, part), combinations <= Self.maximumCombinations else {
                     result.note = part.error("oneOf", "a value could fit two of the alternatives")
@@ -102,11 +114,13 @@ extension SchemaCompiler {
 
     /// Returns the negation of a property whose listed values in the alternative `own` all fit the negation: it alone distinguishes the two. Nil
     /// when there is none.
-    private func discriminating(_ choices: [JSON], _ own: [SchemaPart]) throws(SchemaError) -> JSON? {
+    /// - evenIfOptional: whether the alternative need not require the property. The negation does, and so excludes values without it.
+    private func discriminating(_ choices: [JSON], _ own: [SchemaPart], evenIfOptional: Bool) throws(SchemaError) -> JSON? {
         let validator = SchemaValidator(self)
+        let ownNames = Set(own.flatMap(\.requiredNames))
         for choice in choices {
             guard let required = choice["required"]?.arrayValue, required.count == 1, let name = required[0].stringValue,
-                let negation = choice["properties"]?[name]
+                let negation = choice["properties"]?[name], evenIfOptional || ownNames.contains(name)
             else { continue }
             for part in own {
                 guard let property = part.at("properties")?.at(name), let values = try listedValues([property]), !values.isEmpty else { continue }

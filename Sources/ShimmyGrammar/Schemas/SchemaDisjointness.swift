@@ -27,8 +27,12 @@ struct SchemaDisjointness {
         return areRangesDisjoint(left, right, kinds) || areLengthsDisjoint(left, right, kinds)
     }
 
+    /// Returns the listed values that all of the schemas list and none excludes; nil if none of them lists values.
     private func values(_ parts: [SchemaPart]) -> [JSON]? {
-        parts.lazy.compactMap { $0.value("const").map { [$0] } ?? $0.schema["enum"]?.arrayValue }.first
+        let lists = parts.compactMap { $0.value("const").map { [$0] } ?? $0.schema["enum"]?.arrayValue }.sorted { $0.count < $1.count }
+        guard let shortest = lists.first else { return nil }
+        let excluded = compiler.excluded(parts)
+        return shortest.filter { value in lists.dropFirst().allSatisfy { $0.contains(value) } && !excluded.contains(value) }
     }
 
     // MARK: Objects

@@ -54,16 +54,18 @@ enum SearchPattern {
     private static func depths(_ scalars: [Unicode.Scalar]) -> [Int?] {
         var result: [Int?] = []
         var (depth, isClass, isEscaped) = (0, false, false)
-        for scalar in scalars {
+        // The index of the first scalar of the set. A `]` there is a member of the set.
+        var first = 0
+        for (index, scalar) in scalars.enumerated() {
             result.append(isClass || isEscaped ? nil : depth)
             if isEscaped {
                 isEscaped = false
             } else if scalar == "\\" {
                 isEscaped = true
             } else if isClass {
-                isClass = scalar != "]"
+                if index == first, scalar == "^" { first += 1 } else { isClass = scalar != "]" || index == first }
             } else if scalar == "[" {
-                isClass = true
+                (isClass, first) = (true, index + 1)
             } else if scalar == "(" {
                 depth += 1
             } else if scalar == ")" {

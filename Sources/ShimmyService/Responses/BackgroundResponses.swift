@@ -1,7 +1,6 @@
 import Logging
 import ShimmyAPI
 import ShimmyChat
-import ShimmyCore
 import ShimmyEngine
 import ShimmyJSON
 import ShimmyModels
@@ -68,7 +67,7 @@ package final class BackgroundResponses: Sendable {
     }
 
     private func startWaiting() {
-        while let job = queue.withLock({ $0.next() }) { Task { await WorkAllowance.limiting { await run(job) } } }
+        while let job = queue.withLock({ $0.next() }) { Task { await run(job) } }
     }
 
     // MARK: Stopping
@@ -112,7 +111,7 @@ package final class BackgroundResponses: Sendable {
     func cancel(_ id: String) async {
         switch queue.withLock({ $0.cancel(id) }) {
         case .nothing: return
-        case .start(let job): Task { await WorkAllowance.limiting { await run(job) } }
+        case .start(let job): Task { await run(job) }
         case .stop(let canceller): canceller.cancel()
         case .wait: break
         }

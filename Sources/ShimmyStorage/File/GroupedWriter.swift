@@ -4,7 +4,7 @@ import Synchronization
 /// Groups waiting writes into one transaction: 32 answers that end at once cost one commit. The work runs on the database's own queue, and
 /// waiting callers block no thread.
 final class GroupedWriter: Sendable {
-    /// The tries of a write on a full disk.
+    /// The attempts of a write on a full disk.
     private enum Attempt {
         case grouped, alone
         /// With the space of the reserve.
@@ -98,7 +98,7 @@ final class GroupedWriter: Sendable {
             for write in writes.filter({ !$0.frees }) + writes.filter(\.frees) { commit([write], database, .alone) }
             return true
         case .alone:
-            guard writes.allSatisfy(\.frees), reserve.release() else { return false }
+            guard writes.allSatisfy(\.frees), reserve.release() || reserve.isReleased else { return false }
             Pruning.sparingly(database) { commit(writes, database, .fromReserve) }
             return true
         case .fromReserve: return false

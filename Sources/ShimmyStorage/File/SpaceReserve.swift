@@ -7,7 +7,7 @@ import Synchronization
     import Darwin
 #endif
 
-/// A file beside the database whose space lets deletions go on when the disk is full, because a deletion writes to the journal first.
+/// A file beside the database whose space lets deletions continue when the disk is full, because a deletion writes to the journal first.
 ///
 /// The file itself is the state, so that all processes that use the directory share it. While it is missing for lack of space, only deletions
 /// may use the disk.
@@ -17,7 +17,7 @@ final class SpaceReserve: Sendable {
 
     private let directory: String
     private let path: String
-    /// Whether files of this size are allowed, regardless of free space.
+    /// Whether the file can be created, regardless of free space.
     private let isAllowed = Mutex(true)
 
     init(_ place: StoragePlace) {
@@ -46,9 +46,11 @@ final class SpaceReserve: Sendable {
 
     private func create() -> Bool {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard descriptor >= 0 else { return !Self.isFull(errno) }
+        guard descriptor >= 0 else { return fail(errno) }
         defer { close(descriptor) }
-        let block = [UInt8](repeating: 0, count: 1 << 16)
+        // File systems that compress would store zeros in no space.
+        var generator = SystemRandomNumberGenerator()
+        let block = (0..<1 << 16).map { _ in UInt8.random(in: 0...255, using: &generator) }
         var remaining = Self.bytes
         while remaining > 0 {
             let count = block.withUnsafeBytes { write(descriptor, $0.baseAddress, min(remaining, $0.count)) }
@@ -56,11 +58,17 @@ final class SpaceReserve: Sendable {
             if count < 0, reason == EINTR { continue }
             guard count > 0 else {
                 unlink(path)
-                if reason == EFBIG { isAllowed.withLock { $0 = false } }
-                return !Self.isFull(reason)
+                return fail(reason)
             }
             remaining -= count
         }
+        return true
+    }
+
+    /// Returns false for lack of space. Any other reason will not pass, so that the database then has no reserve.
+    private func fail(_ reason: CInt) -> Bool {
+        if Self.isFull(reason) { return false }
+        isAllowed.withLock { $0 = false }
         return true
     }
 

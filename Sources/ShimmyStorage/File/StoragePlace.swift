@@ -42,12 +42,19 @@ struct StoragePlace: Sendable {
         }
     }
 
-    /// The identities of the database file and its journal. Both contain acknowledged data, and stay the same while the database is open.
-    var identities: [FileIdentity?] { [FileIdentity(path: file), FileIdentity(path: file + "-wal")] }
+    /// The files of an open database that contain acknowledged data. They stay the same while it is open.
+    struct Files: Sendable, Equatable {
+        let database: FileIdentity?
+        let journal: FileIdentity?
+    }
 
-    /// Deletes the journal files of a database file that no longer exists. They would corrupt a new database.
-    func removeOrphanedJournal() {
-        guard FileIdentity(path: file) == nil else { return }
+    var files: Files { Files(database: FileIdentity(path: file), journal: FileIdentity(path: file + "-wal")) }
+
+    /// Deletes the journal of a database file that is no longer at the path. It would corrupt the file that is there now.
+    /// - former: the files of the lost database.
+    func removeOrphanedJournal(of former: Files) {
+        let current = files
+        guard current.database != former.database, current.database == nil || current.journal == former.journal else { return }
         for suffix in ["-wal", "-shm"] { unlink(file + suffix) }
     }
 
@@ -88,7 +95,13 @@ struct StoragePlace: Sendable {
         fileprivate init(_ descriptor: Int32) { self.descriptor = descriptor }
 
         deinit { close(descriptor) }
+
+        /// Whether the file at `path` is the one that this membership locks.
+        func isOf(_ path: String) -> Bool { FileIdentity(descriptor: descriptor) == FileIdentity(path: path) }
     }
+
+    /// Whether a membership is that of the processes that use the directory now: not if the lock file was removed or replaced.
+    func accepts(_ membership: Membership) -> Bool { membership.isOf(lockFile) }
 
     /// Joins the processes that use the database.
     /// - alone: called first if no other process uses the database, before others can join. Unfinished work of earlier processes is then
