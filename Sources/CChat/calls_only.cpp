@@ -1,12 +1,12 @@
-// Removes text beside the calls from a format's grammar, for answers that must call a tool.
+// Edits a format's grammar by what its parser tells about the rules: excludes text beside calls, or makes the calls the root. The grammar cannot be
+// built from the parser again, which has lost the schemas of the arguments.
 
 #include <algorithm>
-#include <iterator>
+#include <cctype>
 #include <set>
 #include <type_traits>
 
 #include "common/chat-peg-parser.h"
-#include "common/json-schema-to-grammar.h"
 #include "internal.h"
 
 namespace {
@@ -65,28 +65,62 @@ bool is_message(const common_peg_arena &arena, Id alternative) {
     return has_tag(arena, alternative, common_chat_peg_builder::CONTENT) && !has_tag(arena, alternative, common_chat_peg_builder::TOOL);
 }
 
-void remove_messages(common_peg_arena &arena, common_peg_choice_parser &choice) {
-    std::vector<Id> remaining;
-    std::copy_if(choice.children.begin(), choice.children.end(), std::back_inserter(remaining), [&](Id id) { return !is_message(arena, id); });
-    if (!remaining.empty()) choice.children = remaining;
+/// Returns the name of a rule in a grammar, in which llama.cpp replaces some characters.
+std::string grammar_name(std::string name) {
+    for (char &character : name) {
+        if (!isalnum(static_cast<unsigned char>(character))) character = '-';
+    }
+    return name;
 }
 
-/// Removes text that ends where a call begins.
-void remove_text(common_peg_arena &arena, const common_peg_tag_parser &tag) {
+/// Returns the name of the rule that a parser is or refers to; empty if it is neither.
+std::string rule_name(const common_peg_parser_variant &parser) {
+    if (const auto *rule = std::get_if<common_peg_rule_parser>(&parser)) return rule->name;
+    if (const auto *ref = std::get_if<common_peg_ref_parser>(&parser)) return ref->name;
+    return "";
+}
+
+/// The body of a rule that matches no text: a character of the empty set.
+const std::string NOTHING = "[^\\x00-\\U0010FFFF]";
+
+/// Excludes messages beside the calls, if the choice has other alternatives.
+void exclude_messages(std::string &grammar, const common_peg_arena &arena, const common_peg_choice_parser &choice) {
+    std::vector<std::string> messages;
+    for (const Id id : choice.children) {
+        if (is_message(arena, id)) messages.push_back(rule_name(arena.get(id)));
+    }
+    if (messages.size() == choice.children.size()) return;
+    for (const std::string &name : messages) {
+        if (!name.empty()) set_rule(grammar, grammar_name(name), NOTHING);
+    }
+}
+
+/// Excludes text that ends where a call begins.
+void exclude_text(std::string &grammar, const common_peg_arena &arena, const common_peg_tag_parser &tag) {
     if (tag.tag != common_chat_peg_builder::CONTENT) return;
     const auto *until = std::get_if<common_peg_until_parser>(&arena.get(tag.child));
-    // An empty literal, because the grammar of a repetition needs an operand.
-    if (until != nullptr && !until->delimiters.empty()) arena.get(tag.child) = common_peg_literal_parser{""};
+    // llama.cpp names the rule after the parser's index.
+    if (until != nullptr && !until->delimiters.empty()) set_rule(grammar, "until-" + std::to_string(tag.child), "\"\"");
 }
 
 }  // namespace
 
-std::string calls_only_grammar(common_peg_arena parser) {
+std::string calls_only_grammar(std::string grammar, const common_peg_arena &parser) {
     for (const Id id : reachable(parser, parser.root())) {
-        if (auto *choice = std::get_if<common_peg_choice_parser>(&parser.get(id))) remove_messages(parser, *choice);
+        if (const auto *choice = std::get_if<common_peg_choice_parser>(&parser.get(id))) exclude_messages(grammar, parser, *choice);
+        if (const auto *tag = std::get_if<common_peg_tag_parser>(&parser.get(id))) exclude_text(grammar, parser, *tag);
     }
+    return grammar;
+}
+
+std::string trigger_grammar(std::string grammar, const common_peg_arena &parser) {
+    std::set<std::string> names;
     for (const Id id : reachable(parser, parser.root())) {
-        if (const auto *tag = std::get_if<common_peg_tag_parser>(&parser.get(id))) remove_text(parser, *tag);
+        const auto *rule = std::get_if<common_peg_rule_parser>(&parser.get(id));
+        if (rule != nullptr && rule->trigger) names.insert(grammar_name(rule->name));
     }
-    return build_grammar([&](const common_grammar_builder &builder) { parser.build_grammar(builder, false); });
+    std::string root;
+    for (const std::string &name : names) root += (root.empty() ? "" : " | ") + name;
+    set_rule(grammar, "root", root);
+    return grammar;
 }

@@ -52,6 +52,19 @@ void replace_all(std::string &text, const std::string &part, const std::string &
 
 }  // namespace
 
+void set_rule(std::string &grammar, const std::string &name, const std::string &body) {
+    // llama.cpp writes each rule in a line.
+    const std::string head = name + " ::= ";
+    for (size_t start = 0; start < grammar.size();) {
+        const size_t end = std::min(grammar.find('\n', start), grammar.size());
+        if (grammar.compare(start, head.size(), head) == 0) {
+            grammar.replace(start + head.size(), end - start - head.size(), body);
+            return;
+        }
+        start = end + 1;
+    }
+}
+
 std::string with_bare_answer(std::string grammar) {
     replace_all(grammar, "(\"```json\" space response-format space \"```\" | space response-format space)", "response-format");
     // Spaces remain before the answer where they separate it from reasoning.

@@ -64,9 +64,15 @@ std::vector<common_json> described_trigger(const common_grammar_trigger &trigger
 /// Returns `grammar` without the fences and spaces that llama.cpp allows around an answer that matches a schema.
 std::string with_bare_answer(std::string grammar);
 
-/// Returns the grammar of answers that `parser` reads and that begin with a call or with reasoning. llama.cpp's own grammars of required calls allow
-/// text of any length before the call.
-std::string calls_only_grammar(common_peg_arena parser);
+/// Returns the grammar of required calls without text before or between them; reasoning remains. llama.cpp's own grammars allow text of any length.
+/// - parser: the parser of the same format.
+std::string calls_only_grammar(std::string grammar, const common_peg_arena &parser);
+
+/// Returns the grammar of required calls with the first rule of the calls as its root.
+std::string trigger_grammar(std::string grammar, const common_peg_arena &parser);
+
+/// Replaces the body of a rule of the grammar. Does nothing if there is no such rule.
+void set_rule(std::string &grammar, const std::string &name, const std::string &body);
 
 /// Returns `grammar` with `prefix` before the names of all its rules.
 std::string with_prefixed_rules(const std::string &grammar, const std::string &prefix);

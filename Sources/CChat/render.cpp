@@ -67,7 +67,7 @@ common_chat_parser_params parser_of(const common_chat_params &params) {
 /// Allows a call or an answer that matches the schema. Combines both grammars, with a prefix of its own for the rules of each.
 void add_schema(AnswerFormat &format, const common_chat_params &calls, const common_chat_params &answer) {
     format.params.grammar = "root ::= c-root | a-root\n" + with_prefixed_rules(calls.grammar, "c-") + "\n" +
-        with_prefixed_rules(answer.grammar, "a-") + "\n";
+        with_prefixed_rules(with_bare_answer(answer.grammar), "a-") + "\n";
     format.params.grammar_lazy = false;
     format.params.grammar_triggers.clear();
     format.params.preserved_tokens.insert(
@@ -78,11 +78,11 @@ void add_schema(AnswerFormat &format, const common_chat_params &calls, const com
 }
 
 /// Makes the start of a call to a known tool the grammar's trigger, for formats whose calls are bare JSON without a marker.
-void await_bare_calls(common_chat_params &params, const std::vector<common_chat_tool> &callable) {
-    const common_peg_arena parser = parser_of(params).parser;
+/// - required: the same format for required calls.
+void await_bare_calls(common_chat_params &params, const common_chat_params &required, const std::vector<common_chat_tool> &callable) {
     std::string names;
     for (const common_chat_tool &tool : callable) names += (names.empty() ? "" : "|") + tool.name;
-    params.grammar = build_grammar([&](const common_grammar_builder &builder) { parser.build_grammar(builder, true); });
+    params.grammar = trigger_grammar(required.grammar, parser_of(required).parser);
     params.grammar_lazy = true;
     params.grammar_triggers = {{COMMON_GRAMMAR_TRIGGER_TYPE_PATTERN, OPENING + "\\s*\\{\\s*\"name\"\\s*:\\s*\"(?:" + names + ")\""}};
 }
@@ -98,7 +98,7 @@ enum class Use {
 /// Excludes text before the calls, except the text that a client began and the answer continues.
 void require_calls(common_chat_params &params, const common_chat_templates_inputs &inputs, Use use) {
     if (use == Use::ANSWER || inputs.continue_final_message == COMMON_CHAT_CONTINUATION_CONTENT) return;
-    if (!params.parser.empty() && !params.grammar.empty()) params.grammar = calls_only_grammar(parser_of(params).parser);
+    if (!params.parser.empty()) params.grammar = calls_only_grammar(params.grammar, parser_of(params).parser);
 }
 
 /// Renders the conversation in the template's own format of calls.
@@ -126,12 +126,13 @@ AnswerFormat render_native(
         return format;
     }
     narrow.tool_choice = COMMON_CHAT_TOOL_CHOICE_REQUIRED;
-    if (format.params.grammar.empty() && !apply(templates, narrow).grammar.empty()) await_bare_calls(format.params, narrow.tools);
+    const common_chat_params required = apply(templates, narrow);
+    if (format.params.grammar.empty() && !required.grammar.empty()) await_bare_calls(format.params, required, narrow.tools);
     format.parser = parser_of(format.params);
     if (!inputs.json_schema.empty() && !format.params.grammar.empty()) {
         common_chat_templates_inputs answer = inputs;
         answer.tools.clear();
-        common_chat_params calls = apply(templates, narrow);
+        common_chat_params calls = required;
         require_calls(calls, inputs, use);
         add_schema(format, calls, apply(templates, answer));
     }

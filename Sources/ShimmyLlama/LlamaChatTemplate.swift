@@ -58,7 +58,7 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
             let prompt = try renderAsIs(conversation, holding: schemas)
             // Some templates omit unexpected messages instead of refusing them.
             guard !isComplete(prompt, conversation, schemas) else { return prompt }
-            return renderNormalized(conversation, holding: schemas) ?? prompt
+            return renderFolded(conversation, holding: schemas) ?? renderNormalized(conversation, holding: schemas) ?? prompt
         } catch {
             // A strict template may accept the conversation in another form. If it accepts none, report its first message.
             if let prompt = renderNormalized(conversation, holding: schemas) { return prompt }
@@ -115,18 +115,23 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
     /// The maximum number of system messages for which a prompt is searched.
     private static let instructionsLookedFor = 32
 
-    /// Returns whether the prompt contains the texts of all system messages. Does not check a single system message before other messages, because
-    /// every template expects it.
+    /// Returns whether the prompt contains the texts of all system messages. Some templates omit even a single one at the start, for instance if the
+    /// last message is a tool's result.
     private static func tellsAllInstructions(_ prompt: RenderedPrompt, _ conversation: Conversation) -> Bool {
-        let messages = conversation.messages
-        let instructions = messages.filter { $0.role == .system || $0.role == .developer }
-        if instructions.isEmpty || instructions.count == 1 && messages.count > 1 && messages[0].role == instructions[0].role { return true }
+        let instructions = conversation.messages.filter(\.isSystem)
         return instructions.prefix(instructionsLookedFor).allSatisfy { message in
             (message.content ?? []).allSatisfy { text in
                 let text = text.trimmingCharacters(in: .whitespacesAndNewlines)
                 return text.isEmpty || prompt.text.contains(text)
             }
         }
+    }
+
+    /// Renders a conversation whose only fault is that the template omits the system messages at its start.
+    private func renderFolded(_ conversation: Conversation, holding schemas: HeldSchemas) -> RenderedPrompt? {
+        var conversation = conversation
+        guard Self.apply(.foldedSystem, to: &conversation), let prompt = try? renderAsIs(conversation, holding: schemas) else { return nil }
+        return isComplete(prompt, conversation, schemas) ? prompt : nil
     }
 
     private func renderNormalized(_ conversation: Conversation, holding schemas: HeldSchemas) -> RenderedPrompt? {

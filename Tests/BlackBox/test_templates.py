@@ -85,6 +85,10 @@ def test_a_prompt_is_what_jinja2_makes_of_it(home, file):
                 continue
             if tools:
                 assert "get_weather" in prompt, f"{name}: the model does not hear of its tools"
+            if "folded-system" in answer.headers.get("x-shimmy-normalized", ""):
+                # The template alone would omit the system message.
+                assert "Be brief." in prompt and not any("Be brief." in other for other in expected.values())
+                continue
             if GENERIC in prompt or name in EXPLAINED.get(file, ()):
                 continue
             assert prompt in expected.values(), f"{name}: {prompt!r} is none of {expected}"

@@ -186,6 +186,13 @@ import Testing
                 (try? Self.compiler.get().compile(grammar, prefix: prompt.generationPrompt + text)) != nil
             }
             #expect(fits(""))
+            #expect(grammar.text.contains("tool-0-"), "the rules of the tool's schema")
+            if schema != nil {
+                var plain = conversation
+                plain.tools = []
+                let hasFence = try #require(try template.render(plain).grammar).text.contains("```json")
+                #expect(grammar.text.contains("```json") == hasFence, "tools add no fence to the answer")
+            }
             for text in ["Sure, the weather is fine", "\n\nI will look", "all\nThe weather", "<|channel|>final<|message|>The"] {
                 // Where the prompt begins the reasoning, any text continues it.
                 let ends = fits(text) ? prompt.thinking?.ends.first ?? "" : ""

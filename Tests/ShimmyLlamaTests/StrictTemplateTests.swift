@@ -23,6 +23,11 @@ import Testing
             ChatMessage(.system, "ONE"), ChatMessage(.user, "TWO"), ChatMessage(.assistant, "x"), ChatMessage(.system, "THREE"),
             ChatMessage(.user, "y"),
         ],
+        // Mistral-Nemo's template omits the system message unless the last message is the user's.
+        [
+            ChatMessage(.system, "ONE"), ChatMessage(.user, "TWO"), ChatMessage(role: .assistant, content: nil, toolCalls: call),
+            ChatMessage(role: .tool, content: ["THREE"], toolCallID: "abcdefgh1"),
+        ],
         [ChatMessage(.user, "ONE"), ChatMessage(.user, "TWO"), ChatMessage(.user, "THREE")],
         [ChatMessage(.assistant, "ONE"), ChatMessage(.user, "TWO"), ChatMessage(.assistant, "THREE"), ChatMessage(.user, "y")],
         [ChatMessage(.user, "ONE"), ChatMessage(.assistant, "TWO"), ChatMessage(.assistant, "THREE"), ChatMessage(.user, "y")],

@@ -210,7 +210,8 @@ package final class LocalGenerator: TextGenerator, EngineInspection {
     }
 
     @concurrent package func prepare(_ conversation: Conversation) async throws -> PreparedPrompt {
-        try await InputWork.run(lane(for: conversation)) { [self] budget in
+        try checkRoom(for: conversation, maximumTokens: nil)
+        return try await InputWork.run(lane(for: conversation)) { [self] budget in
             let prompt = try render(conversation, budget)
             try vocabulary.checkLength(of: prompt.text)
             let tokens = vocabulary.tokenize(prompt)

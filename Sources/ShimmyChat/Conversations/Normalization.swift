@@ -14,13 +14,15 @@ package enum Normalization: String, Sendable {
     case mergedTurns = "merged-turns"
     /// Adds an empty user turn before a leading assistant turn, or after system messages without any other message.
     case addedUserTurn = "added-user-turn"
+    /// Moves the system messages at the start to the start of the first user turn, for templates that omit them.
+    case foldedSystem = "folded-system"
     /// Writes calls in Shimmy's own format, although the template has one. The template makes this change.
     case genericCalls = "generic-calls"
 
     /// The changes for strict templates, in the order in which they are tried.
     ///
     /// Many templates expect one system message and then alternating user and assistant messages, and refuse everything else.
-    package static let forStrictTemplates: [Normalization] = [.mergedSystem, .movedSystem, .mergedTurns, .addedUserTurn]
+    package static let forStrictTemplates: [Normalization] = [.mergedSystem, .movedSystem, .mergedTurns, .addedUserTurn, .foldedSystem]
 
     /// The separator of merged texts.
     private static let separator = "\n\n"
@@ -38,6 +40,7 @@ package enum Normalization: String, Sendable {
         switch self {
         case .matchedResults, .genericCalls: messages
         case .splitCalls: Self.splittingCalls(messages)
+        case .foldedSystem: Self.foldingSystem(messages)
         case .mergedSystem: Self.mergingSystem(messages)
         case .movedSystem: Self.movingSystem(messages)
         case .mergedTurns: Self.mergingTurns(messages)
@@ -83,6 +86,14 @@ package enum Normalization: String, Sendable {
         var system = first[0]
         system.content = [joined(first.map(\.text))]
         return [system] + messages.dropFirst(first.count)
+    }
+
+    private static func foldingSystem(_ messages: [ChatMessage]) -> [ChatMessage] {
+        let system = messages.prefix(while: \.isSystem)
+        guard !system.isEmpty, let user = messages.firstIndex(where: { $0.role == .user }) else { return messages }
+        var result = messages
+        result[user].content = [joined(system.map(\.text) + [messages[user].text])]
+        return Array(result.dropFirst(system.count))
     }
 
     private static func movingSystem(_ messages: [ChatMessage]) -> [ChatMessage] {

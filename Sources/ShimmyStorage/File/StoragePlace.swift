@@ -42,13 +42,17 @@ struct StoragePlace: Sendable {
         }
     }
 
-    /// The files of an open database that contain acknowledged data. They stay the same while it is open.
+    /// The files on which acknowledged data depends. They stay the same while the database is open.
     struct Files: Sendable, Equatable {
         let database: FileIdentity?
         let journal: FileIdentity?
+        /// The index of the journal, which all processes that use the database share.
+        let index: FileIdentity?
     }
 
-    var files: Files { Files(database: FileIdentity(path: file), journal: FileIdentity(path: file + "-wal")) }
+    var files: Files {
+        Files(database: FileIdentity(path: file), journal: FileIdentity(path: file + "-wal"), index: FileIdentity(path: file + "-shm"))
+    }
 
     /// Deletes the journal of a database file that is no longer at the path. It would corrupt the file that is there now.
     /// - former: the files of the lost database.
