@@ -179,6 +179,28 @@ AnswerFormat make_format(
     return format;
 }
 
+/// Returns whether a held tool has a placeholder for its complete arguments beside those of its properties.
+bool has_whole(const common_json &tool) {
+    const common_json &parameters = tool.at("function").at("parameters");
+    return parameters.contains("const") && parameters.contains("properties") && !parameters.at("properties").empty();
+}
+
+/// Returns whether the grammar has the placeholders of the complete arguments of all held tools.
+bool holds_wholes(const std::string &grammar, const common_json &tools) {
+    return std::all_of(tools.begin(), tools.end(), [&](const common_json &tool) {
+        return !has_whole(tool) || grammar.find(tool.at("function").at("parameters").at("const").dump()) != std::string::npos;
+    });
+}
+
+/// Returns the held tools with the placeholders of their properties alone. llama.cpp finds no properties in a constant, so that a format that writes
+/// each argument separately would write none.
+common_json without_wholes(common_json tools) {
+    for (common_json &tool : tools) {
+        if (has_whole(tool)) tool["function"]["parameters"].erase("const");
+    }
+    return tools;
+}
+
 }  // namespace
 
 cchat_prompt *cchat_render(const cchat_templates *templates, const char *request_json, char **error) {
@@ -195,7 +217,10 @@ cchat_prompt *cchat_render(const cchat_templates *templates, const char *request
             if (is_set(request, "held_schema")) inputs.json_schema = request.at("held_schema").dump();
             const bool has_tools = is_set(request, "held_tools");
             const common_json &held_tools = has_tools ? request.at("held_tools") : callable;
-            const AnswerFormat held = make_format(templates, inputs, held_tools, has_tools, generic, merges, Use::GRAMMAR);
+            AnswerFormat held = make_format(templates, inputs, held_tools, has_tools, generic, merges, Use::GRAMMAR);
+            if (has_tools && !holds_wholes(held.params.grammar, held_tools)) {
+                held = make_format(templates, inputs, without_wholes(held_tools), has_tools, generic, merges, Use::GRAMMAR);
+            }
             format.params.grammar = with_bare_answer(held.params.grammar);
         }
         return new cchat_prompt{std::move(format)};

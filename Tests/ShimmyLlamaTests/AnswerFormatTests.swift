@@ -191,7 +191,9 @@ import Testing
                 var plain = conversation
                 plain.tools = []
                 let hasFence = try #require(try template.render(plain).grammar).text.contains("```json")
-                #expect(grammar.text.contains("```json") == hasFence, "tools add no fence to the answer")
+                // Some formats write calls in a fence, too.
+                let answer = grammar.text.split(separator: "\n").filter { $0.hasPrefix("a-") }
+                #expect(answer.contains { $0.contains("```json") } == hasFence, "tools add no fence to the answer")
             }
             for text in ["Sure, the weather is fine", "\n\nI will look", "all\nThe weather", "<|channel|>final<|message|>The"] {
                 // Where the prompt begins the reasoning, any text continues it.
