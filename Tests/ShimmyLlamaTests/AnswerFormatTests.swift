@@ -171,6 +171,11 @@ import Testing
         }
     }
 
+    /// Families that write arguments in a syntax of their own. llama.cpp's grammars for them hold the names of arguments, but not their schemas.
+    private static let withOwnValues: Set<String> = [
+        "Kimi-K3.jinja", "LFM2.5-8B-A1B.jinja", "google-gemma-4-31B-it.jinja", "google-gemma-4-31B-it-interleaved.jinja",
+    ]
+
     /// A required call, and a call beside a schema, begins without text before it, whatever the family's own grammar allows.
     @Test(arguments: templates, [nil, ["type": "object", "properties": ["a": ["type": "integer"]], "required": ["a"]]] as [JSON?])
     func noTextReplacesARequiredCall(file: String, schema: JSON?) throws {
@@ -186,7 +191,7 @@ import Testing
                 (try? Self.compiler.get().compile(grammar, prefix: prompt.generationPrompt + text)) != nil
             }
             #expect(fits(""))
-            #expect(grammar.text.contains("tool-0-"), "the rules of the tool's schema")
+            #expect(grammar.text.contains("tool-0-") != Self.withOwnValues.contains(file), "the rules of the tool's schema")
             if schema != nil {
                 var plain = conversation
                 plain.tools = []
