@@ -86,8 +86,8 @@ def test_a_prompt_is_what_jinja2_makes_of_it(home, file):
             if tools:
                 assert "get_weather" in prompt, f"{name}: the model does not hear of its tools"
             if "folded-system" in answer.headers.get("x-shimmy-normalized", ""):
-                # The template alone would omit the system message.
-                assert "Be brief." in prompt and not any("Be brief." in other for other in expected.values())
+                # The template alone would omit the system message, at least in one form of the messages.
+                assert "Be brief." in prompt and not all("Be brief." in other for other in expected.values())
                 continue
             if GENERIC in prompt or name in EXPLAINED.get(file, ()):
                 continue
