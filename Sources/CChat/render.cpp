@@ -87,11 +87,11 @@ void await_bare_calls(common_chat_params &params, const common_chat_params &requ
     params.grammar_triggers = {{COMMON_GRAMMAR_TRIGGER_TYPE_PATTERN, OPENING + "\\s*\\{\\s*\"name\"\\s*:\\s*\"(?:" + names + ")\""}};
 }
 
-/// What a format is made for.
+/// The parts of a format that its caller needs.
 enum class Use {
-    /// For all of it, with the client's own schemas.
+    /// The prompt and the parser, which are made with the client's own schemas.
     ANSWER,
-    /// For its grammar alone, with placeholders as schemas: llama.cpp cannot translate every schema of a client again.
+    /// The grammar, which is made with placeholders in place of the schemas.
     GRAMMAR,
 };
 
@@ -125,16 +125,19 @@ AnswerFormat render_native(
         if (may_call) require_calls(format.params, inputs, use);
         return format;
     }
+    if (!format.params.grammar.empty() && inputs.json_schema.empty()) {
+        format.parser = parser_of(format.params);
+        return format;
+    }
     narrow.tool_choice = COMMON_CHAT_TOOL_CHOICE_REQUIRED;
-    const common_chat_params required = apply(templates, narrow);
+    common_chat_params required = apply(templates, narrow);
     if (format.params.grammar.empty() && !required.grammar.empty()) await_bare_calls(format.params, required, narrow.tools);
     format.parser = parser_of(format.params);
     if (!inputs.json_schema.empty() && !format.params.grammar.empty()) {
         common_chat_templates_inputs answer = inputs;
         answer.tools.clear();
-        common_chat_params calls = required;
-        require_calls(calls, inputs, use);
-        add_schema(format, calls, apply(templates, answer));
+        require_calls(required, inputs, use);
+        add_schema(format, required, apply(templates, answer));
     }
     return format;
 }

@@ -30,7 +30,7 @@ package struct Batch: Sendable, Equatable {
             self.kind = kind
         }
 
-        /// What a chunk does for its sequence.
+        /// The role of a chunk's tokens in their sequence: part of the prompt, known tokens of the answer, or a draft.
         package enum Kind: Sendable, Equatable {
             /// Prefill after which no token is sampled, because more tokens are pending or none is wanted.
             case prefill

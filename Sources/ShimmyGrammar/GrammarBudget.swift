@@ -18,8 +18,7 @@ package struct GrammarBudget: Sendable {
         } catch {
             switch error {
             case .tooLong(let seconds):
-                let isOwn = seconds == limits.compileSeconds
-                let limit = isOwn ? "\(seconds) s (limit compileSeconds)" : "the time that remains for the request (limit prepareSeconds)"
+                let limit = work.isOver ? "\(seconds) s (limit compileSeconds)" : "the time that remains for the request (limit prepareSeconds)"
                 throw GrammarTextError("compiling takes longer than \(limit)", isLimit: true)
             case .cancelled: throw GrammarTextError("compiling was cancelled", isLimit: true)
             }

@@ -121,8 +121,7 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
         let instructions = conversation.messages.filter(\.isSystem)
         return instructions.prefix(instructionsLookedFor).allSatisfy { message in
             (message.content ?? []).allSatisfy { text in
-                let text = text.trimmingCharacters(in: .whitespacesAndNewlines)
-                return text.isEmpty || prompt.text.contains(text)
+                ByteSearch(text.trimmingCharacters(in: .whitespacesAndNewlines)).isFound(in: prompt.text)
             }
         }
     }

@@ -21,12 +21,15 @@ package final class WorkBudget: Sendable {
         deadline = seconds.map { .now + .seconds($0) }
     }
 
+    /// Whether the budget's own time is used up.
+    package var isOver: Bool { deadline.map { ContinuousClock.now > $0 } ?? false }
+
     package func cancel() { isCancelled.store(true, ordering: .relaxed) }
 
     /// Throws `WorkStopped` if the time is used up or the work was cancelled.
     package func check() throws(WorkStopped) {
         if isCancelled.load(ordering: .relaxed) { throw .cancelled }
-        if let seconds, let deadline, ContinuousClock.now > deadline { throw .tooLong(seconds: seconds) }
+        if let seconds, isOver { throw .tooLong(seconds: seconds) }
         try whole?.check()
     }
 }
