@@ -5,10 +5,10 @@ package struct GrammarBudget: Sendable {
     package let limits: InputLimits
     private let work: WorkBudget
 
-    /// - work: the time limit; nil for `limits.compileSeconds` from now on, within the work of this thread.
-    package init(limits: InputLimits = .standard, work: WorkBudget? = nil) {
+    /// - work: the time limit; nil for `limits.compileSeconds` of this thread's processor time from now on, within the work of this thread.
+    package init(limits: InputLimits = .standard, work: WorkBudget? = nil, clock: WorkClock = .system) {
         self.limits = limits
-        self.work = work ?? WorkBudget(seconds: limits.compileSeconds, within: .current)
+        self.work = work ?? WorkBudget(seconds: limits.compileSeconds, of: .processor, within: .current, clock: clock)
     }
 
     /// Throws when the time is used up or the work was cancelled.
@@ -17,8 +17,12 @@ package struct GrammarBudget: Sendable {
             try work.check()
         } catch {
             switch error {
-            case .tooLong(let seconds):
-                let limit = work.isOver ? "\(seconds) s (limit compileSeconds)" : "the time that remains for the request (limit prepareSeconds)"
+            case .tooLong:
+                // The time of the request, which includes other work and the work of other threads, can end first.
+                let limit =
+                    work.isOver
+                    ? "\(work.seconds ?? limits.compileSeconds) s of processor time (limit compileSeconds)"
+                    : "the time that remains for the request (limit prepareSeconds)"
                 throw GrammarTextError("compiling takes longer than \(limit)", isLimit: true)
             case .cancelled: throw GrammarTextError("compiling was cancelled", isLimit: true)
             }

@@ -1,3 +1,4 @@
+import ShimmyCore
 import ShimmyGrammar
 import ShimmyJSON
 import Testing
@@ -22,8 +23,8 @@ import Testing
     @Test func aLongIdentifierIsIgnored() throws {
         var schema: JSONObject = ["type": "integer", "$id": .string("http://x.y/" + String(repeating: "i", count: 1_000_000) + "/")]
         schema["$defs"] = Self.properties(9_000) { ["$id": .string("part-\($0)"), "type": "integer"] }["properties"]
-        let begin = ContinuousClock.now
+        let begin = WorkClock.system.thread()
         #expect(throws: Never.self) { try SchemaGrammar(.object(schema), prefix: "s", mode: .lenient) }
-        #expect(ContinuousClock.now - begin < .seconds(2))
+        #expect(WorkClock.system.thread() - begin < .seconds(2))
     }
 }

@@ -18,6 +18,10 @@ package struct InputLimits: Sendable, Equatable {
     package var reportedFields = 32
     /// Unicode scalars of a pointer into a schema that a response header contains.
     package var reportedPointerLength = 200
+    /// Unicode scalars of an error message. The middle of a longer one is omitted: it can repeat a key, a name or a value of the client.
+    package var messageLength = 2_000
+    /// Unicode scalars of the path of the field that an error concerns.
+    package var messagePathLength = 500
     /// Consecutive characters of a text without a change between letters, digits, white space and other characters, for models whose tokenizer
     /// would otherwise need an unlimited stack.
     package var unbrokenCharacters = 65_536
@@ -31,6 +35,8 @@ package struct InputLimits: Sendable, Equatable {
     package var promptBytes = 64 << 20
     /// Bytes of a text that a request asks to tokenize.
     package var tokenizedBytes = 4 << 20
+    /// Bytes of a text that a tokenizer must process at once, because it contains no position at which it can be cut without a change of its tokens.
+    package var wholeTextBytes = 4 << 20
     /// Bytes of a client's prediction.
     package var predictionBytes = 256 << 10
 
@@ -39,13 +45,15 @@ package struct InputLimits: Sendable, Equatable {
 
     /// Bytes of the text of a grammar, a regular expression or a schema.
     package var grammarBytes = 1 << 20
+    /// Bytes of one pattern in a schema.
+    package var patternBytes = 64 << 10
     /// States of the automaton that a schema or grammar is compiled into.
     package var grammarStates = 200_000
     /// Bytes of memory that compiling one schema or grammar may use.
     package var grammarMemory = 256 << 20
     /// Digits of a number in a schema, in a grammar or in a body.
     package var numberDigits = 1_000
-    /// Seconds that compiling one schema or grammar may take.
+    /// Seconds of processor time that compiling one schema or grammar may take.
     package var compileSeconds = 2.0
     /// Seconds that decoding a request, rendering its prompt and tokenizing it may take.
     package var prepareSeconds = 20.0

@@ -14,7 +14,7 @@ final class WorkerLane: @unchecked Sendable {
     private var isOver = false
     private let threads: Int
 
-    /// - niceness: added to the threads' nice value, so that the engine's threads have priority.
+    /// - niceness: the threads' nice value relative to the process's, so that the engine's threads have priority.
     init(name: String, threads: Int, niceness: Int32) {
         self.threads = threads
         for number in 0..<threads {
@@ -50,8 +50,10 @@ final class WorkerLane: @unchecked Sendable {
 
     private func work(as thread: Int, niceness: Int32) {
         #if os(Linux)
-            // On Linux each thread has its own nice value.
-            setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0) + niceness)
+            // On Linux each thread has its own nice value and inherits that of the thread that started it, which can be a thread of another
+            // lane. The value of the main thread, whose id is the id of the process, is the base for all lanes.
+            let which = __priority_which_t(PRIO_PROCESS.rawValue)
+            setpriority(which, 0, getpriority(which, id_t(getpid())) + niceness)
         #endif
         condition.lock()
         while true {

@@ -125,6 +125,7 @@ package struct RegexGrammar {
                 guard take("<"), next != "=", next != "!", let end = scalars[index...].firstIndex(of: ">") else {
                     throw GrammarTextError("lookaround groups and groups that change flags are not supported")
                 }
+                if end == index { throw GrammarTextError("a group's name is empty", isMalformed: true) }
                 index = end + 1
             }
         }

@@ -40,12 +40,13 @@ extension SchemaCompiler {
         }
         if try closesArrays(flat) { most = min(most ?? prefix, prefix) }
         if let most, most < least { return nil }
+        let containers = flat.filter { $0.value("contains") != nil }
         if let part = flat.first(where: { $0.schema["uniqueItems"] == true }), most ?? .max > 1 {
-            if prefix == 0, let values = try uniqueValues(flat) { return try permutations(values, least, most) }
+            if prefix == 0, let values = try uniqueValues(flat) { return try permutations(values, least, most, containers) }
             try pass(part.error("uniqueItems", "'uniqueItems' can be enforced only for items with at most \(Self.mostPermuted) listed values"))
         }
-        if let part = flat.first(where: { $0.schema["contains"] != nil }) {
-            if let expression = try containing(flat, part, least, most, prefix) { return expression }
+        if let part = containers.first {
+            if prefix == 0, let expression = try containing(flat, containers, least, most) { return expression }
             try pass(part.error("contains", "this 'contains' cannot be enforced"))
         }
         let rest = try item(flat, at: prefix)
@@ -55,32 +56,67 @@ extension SchemaCompiler {
 
     /// Whether `unevaluatedItems` forbids elements that no schema applies to.
     private func closesArrays(_ flat: [SchemaPart]) throws(SchemaError) -> Bool {
-        guard let part = flat.first(where: { ($0.value("unevaluatedItems") ?? true) != true }) else { return false }
-        let speaksOfAll = flat.contains { $0.schema["items"]?.arrayValue == nil && $0.schema["items"] != nil || $0.schema["additionalItems"] != nil }
-        if speaksOfAll { return false }
-        if flat.count > 1 || part.schema["unevaluatedItems"] != false || part.schema["contains"] != nil {
-            try pass(part.error("unevaluatedItems", "'unevaluatedItems' can be enforced only if it is false and next to 'prefixItems'"))
-            return false
+        let others = flat.filter(\.evaluates)
+        let hasNegatedTuples = flat.contains { !$0.evaluates && ($0.schema["prefixItems"] != nil || $0.schema["items"]?.arrayValue != nil) }
+        var isClosed = false
+        for part in flat where (part.value("unevaluatedItems") ?? true) != true {
+            // Another one, inside this one, evaluates all elements.
+            if part.seesAll, others.contains(where: { $0.id != part.id && $0.value("unevaluatedItems") != nil }) { continue }
+            let isVisible = flat.count == 1 || part.seesAll && !hasNegatedTuples
+            let speaksOfAll = (isVisible ? others : [part]).contains {
+                $0.schema["items"]?.arrayValue == nil && $0.schema["items"] != nil || $0.schema["additionalItems"] != nil
+            }
+            if speaksOfAll { continue }
+            guard isVisible, part.schema["unevaluatedItems"] == false, !others.contains(where: { $0.schema["contains"] != nil }) else {
+                try pass(part.error("unevaluatedItems", "'unevaluatedItems' can be enforced only if it is false and next to 'prefixItems'"))
+                continue
+            }
+            isClosed = true
         }
-        return true
+        return isClosed
     }
 
-    /// Returns arrays with at least one element that fits `contains`: any elements, that element, any elements. Nil when the keywords cannot be
-    /// combined so.
+    private static let maximumContained = 3
+    /// The max length of an array whose length is counted beside `contains`.
+    private static let maximumCounted = 64
+
+    /// Returns arrays with at least one element for each `contains`. Nil when the keywords cannot be combined so.
+    ///
+    /// One rule for each number of elements so far and each set of `contains` that the elements satisfy, as bits, continues the array.
     private func containing(
-        _ flat: [SchemaPart], _ part: SchemaPart, _ least: Int, _ most: Int?, _ prefix: Int
+        _ flat: [SchemaPart], _ containers: [SchemaPart], _ least: Int, _ most: Int?
     ) throws(SchemaError) -> Expression? {
-        guard prefix == 0, least <= 1, most ?? .max > 0, let contained = part.at("contains"),
-            flat.allSatisfy({ $0.id == part.id || $0.schema["contains"] == nil }),
-            (part.value("minContains") ?? 1) == 1, part.value("maxContains") == nil
+        let contained = containers.compactMap { $0.at("contains") }
+        guard contained.count <= Self.maximumContained, max(least, most ?? 0) <= Self.maximumCounted,
+            containers.allSatisfy({ ($0.value("minContains") ?? 1) == 1 && $0.value("maxContains") == nil })
         else { return nil }
-        let any = try item(flat, at: 0)
-        let one = try rule(for: itemSchemas(flat, at: 0) + [contained])
-        guard let most else {
-            let before = Expression.repeated(.sequence([any, .literal(", ")]), least: 0, most: nil)
-            return .sequence([.literal("["), before, one, .repeated(.sequence([.literal(", "), any]), least: 0, most: nil), .literal("]")])
+        let full = 1 << contained.count - 1
+        let items = itemSchemas(flat, at: 0)
+        let any = try element(items)
+        var elements: [Expression] = [any]
+        for set in 1...full {
+            elements.append(try rule(for: items + contained.indices.filter { set >> $0 & 1 == 1 }.map { contained[$0] }))
         }
-        return most == 1 ? .sequence([.literal("["), one, .literal("]")]) : nil
+        // Without a max, all lengths from the last one on are equal.
+        let last = most ?? max(1, least)
+        var following: [Expression] = []
+        for length in (0...last).reversed() {
+            let separator = Expression.literal(length == 0 ? "" : ", ")
+            let repeated = Expression.repeated(.sequence([separator, any]), least: 0, most: nil)
+            var here = [Expression](repeating: .choice([]), count: full + 1)
+            for satisfied in (0...full).reversed() {
+                var choices: [Expression] = satisfied == full && length >= least ? [.empty] : []
+                let isLoop = most == nil && length == last
+                if length < last { choices.append(.sequence([separator, any, following[satisfied]])) }
+                for set in 1...full where set & satisfied == 0 && (length < last || isLoop) {
+                    let next = satisfied | set
+                    choices.append(.sequence([separator, elements[set], isLoop ? here[next] : following[next]]))
+                }
+                here[satisfied] = try add(isLoop ? .sequence([repeated, .choice(choices)]) : .choice(choices))
+            }
+            following = here
+        }
+        return .sequence([.literal("["), following[0], .literal("]")])
     }
 
     private func itemSchemas(_ flat: [SchemaPart], at index: Int) -> [SchemaPart] { flat.compactMap { itemSchema($0, at: index) } }
@@ -158,15 +194,25 @@ extension SchemaCompiler {
         return values
     }
 
-    /// Returns all lists of different values, with one rule for each set of used values.
-    private func permutations(_ values: [JSON], _ least: Int, _ most: Int?) throws(SchemaError) -> Expression? {
+    /// Returns all lists of different values that satisfy each `contains`, with one rule for each set of used values.
+    private func permutations(
+        _ values: [JSON], _ least: Int, _ most: Int?, _ containers: [SchemaPart]
+    ) throws(SchemaError) -> Expression? {
         let most = min(most ?? values.count, values.count)
+        // For each `contains`, the values that fit it, as bits.
+        var needed: [Int] = []
+        for part in containers where (part.value("minContains") ?? 1) == 1 {
+            guard let contained = part.at("contains") else { continue }
+            var fitting = 0
+            for (index, value) in values.enumerated() where try SchemaValidator(self).accepts(value, contained) { fitting |= 1 << index }
+            needed.append(fitting)
+        }
         if most < least { return nil }
         var made: [Int: Expression] = [:]
         func rest(_ used: Int) throws(SchemaError) -> Expression {
             if let found = made[used] { return found }
             let count = used.nonzeroBitCount
-            var choices: [Expression] = count >= least ? [.empty] : []
+            var choices: [Expression] = count >= least && needed.allSatisfy { $0 & used != 0 } ? [.empty] : []
             if count < most {
                 for (index, value) in values.enumerated() where used >> index & 1 == 0 {
                     choices.append(.sequence([.literal((count == 0 ? "" : ", ") + value.canonicalText), try rest(used | 1 << index)]))

@@ -8,7 +8,8 @@ extension SchemaCompiler {
     /// The max number of ways in which a value of one `oneOf` alternative may fail to fit the others.
     private static let maximumCombinations = 64
 
-    /// The max number of such ways before a property that distinguishes two alternatives is required, although it is optional in them.
+    /// The max number of such ways before a property that distinguishes two alternatives is required, although it is optional in them, or a property
+    /// of the other alternative is excluded.
     private static let maximumExactCombinations = 8
 
     private struct Alternatives {
@@ -18,36 +19,62 @@ extension SchemaCompiler {
         var note: SchemaError?
     }
 
-    /// Returns the rule for values that fit a keyword of one schema and all of `rest`, which are the schemas without this keyword.
+    /// The values that fit a keyword and all other schemas of a set.
+    enum Combination {
+        /// The values that fit all of these schemas.
+        case schemas([SchemaPart])
+        case expression(Expression)
+    }
+
+    /// Returns the values that fit a keyword of one schema and everything else in `flat`.
     ///
-    /// - place: the index of the schema in `rest`.
-    func choice(_ key: String, _ rest: [SchemaPart], of part: SchemaPart, at place: Int) throws(SchemaError) -> Expression {
+    /// - place: the index of the schema in `flat`.
+    func choice(_ key: String, _ flat: [SchemaPart], at place: Int) throws(SchemaError) -> Combination {
+        if key == "if", let (parts, rest) = try conditions(flat, at: place) { return try combination(of: parts, key, rest, flat[place], at: place) }
+        let part = flat[place]
+        var rest = flat
+        rest[place] = key == "if" ? part.withoutCondition : part.without(key)
         let found = try alternatives(part, key, rest)
         if let note = found.note { try pass(note) }
-        let kinds = SchemaTypes.kinds(rest)
+        return try combination(of: found.parts, key, rest, part, at: place)
+    }
+
+    /// Returns the values that fit one of `alternatives` and all of `rest`, which are the schemas without the keyword `key` of `part`.
+    private func combination(
+        of alternatives: [[SchemaPart]], _ key: String, _ rest: [SchemaPart], _ part: SchemaPart, at place: Int
+    ) throws(SchemaError) -> Combination {
+        let side = SchemaDisjointness.Side(rest, self)
         var possible: [[SchemaPart]] = []
-        for parts in found.parts where !kinds.isDisjoint(with: SchemaTypes.kinds(parts)) {
+        for (index, parts) in alternatives.enumerated() where !side.kinds.isDisjoint(with: SchemaTypes.kinds(parts)) {
+            if index.isMultiple(of: 16) { try check(part.pointer) }
             // Of many conditions on one property, each value fits few, so that this keeps the number of combinations small.
-            guard let flat = try flattened(parts), try !SchemaDisjointness.areDisjoint(rest, flat, self) else { continue }
+            guard let flat = try flattened(parts),
+                try !SchemaDisjointness.areDisjoint(side, SchemaDisjointness.Side(flat, self), self, isSeparate: false)
+            else { continue }
             possible.append(parts)
         }
         // A single alternative does not multiply the number of rules.
         if possible.count > 1 { branches += possible.count }
-        if branches > Self.maximumBranches {
+        if branches > Self.maximumBranches, possible.count > 1 {
             try pass(part.error(key, "there are more than \(Self.maximumBranches) combinations of alternatives"))
-            return try rule(for: rest)
+            return .schemas(rest)
         }
-        var choices: [Expression] = []
+        var sets: [[SchemaPart]] = []
         for parts in possible {
             // Members follow the schema that lists them, so that their properties keep the schema's order.
             let members = key == "anyOf" || key == "oneOf" ? 1 : 0
             var all = rest
             all.insert(contentsOf: parts.prefix(members), at: place + 1)
             all += parts.dropFirst(members)
-            let rule = try rule(for: all)
+            sets.append(all)
+        }
+        if sets.count == 1 { return .schemas(sets[0]) }
+        var choices: [Expression] = []
+        for set in sets {
+            let rule = try rule(for: set)
             if !choices.contains(rule) { choices.append(rule) }
         }
-        return choices.count == 1 ? choices[0] : .choice(choices)
+        return .expression(choices.count == 1 ? choices[0] : .choice(choices))
     }
 
     private func alternatives(_ part: SchemaPart, _ key: String, _ rest: [SchemaPart]) throws(SchemaError) -> Alternatives {
@@ -71,64 +98,128 @@ extension SchemaCompiler {
 
     /// Returns the alternatives of a `oneOf`: each member together with the negations of the members that the same value could fit.
     private func exactlyOne(_ part: SchemaPart, _ members: [SchemaPart], _ rest: [SchemaPart]) throws(SchemaError) -> Alternatives {
-        var flat: [[SchemaPart]?] = []
-        for member in members { flat.append(try flattened(rest + [member])) }
+        var sides: [SchemaDisjointness.Side?] = []
+        for member in members { sides.append(try flattened(rest + [member]).map { SchemaDisjointness.Side($0, self) }) }
+        let index = try AlternativeIndex(sides, self)
         var negations: [Int: SchemaNegation.Result] = [:]
         var result = Alternatives(parts: [])
-        for (index, member) in members.enumerated() {
-            guard let own = flat[index] else { continue }
-            var parts = [member]
+        for (number, member) in members.enumerated() {
+            guard let own = sides[number] else { continue }
+            var parts: [SchemaPart]? = [member]
             var combinations = 1
-            for (place, other) in members.enumerated() where place != index {
+            for place in index.candidates(for: number) where place != number {
                 try check(part.pointer)
-                guard let others = flat[place], try !SchemaDisjointness.areDisjoint(own, others, self) else { continue }
-                var negation: SchemaNegation.Result
-                if let known = negations[place] { negation = known } else { negation = try SchemaNegation(self).negated(other) }
+                guard let other = sides[place], try !SchemaDisjointness.areDisjoint(own, other, self) else { continue }
+                let negation: SchemaNegation.Result
+                if let known = negations[place] { negation = known } else { negation = try SchemaNegation(self).negated(members[place]) }
                 negations[place] = negation
-                let isMany = combinations * negation.choices.count > Self.maximumExactCombinations
-                if negation.choices.count > 1, let only = try discriminating(negation.choices, own, evenIfOptional: isMany) {
-                    negation.choices = [only]
+                let left = try remaining(negation, own, other, part, combinations)
+                if left.choices.isEmpty, left.isExact {
+                    // Each value of this member fits the other one, too.
+                    parts = nil
+                    break
                 }
-                combinations *= max(1, negation.choices.count)
-                guard try !leavesNothing(negation, of: own, part), combinations <= Self.maximumCombinations else {
+                guard !left.choices.isEmpty, combinations * left.choices.count <= Self.maximumCombinations else {
                     result.note = part.error("oneOf", "a value could fit two of the alternatives")
-                    combinations /= max(1, negation.choices.count)
                     continue
                 }
-                parts.append(part.derived(negation.schema, "one-\(index)-\(place)"))
+                combinations *= left.choices.count
+                parts?.append(part.derived(left.schema, "one-\(number)-\(place)-\(left.mark)", isNegation: true))
             }
-            result.parts.append(parts)
+            if let parts { result.parts.append(parts) }
         }
         return result
     }
 
-    /// Returns whether a negation that is not exact excludes all values of an alternative. It would then exclude too many.
+    /// The choices of a negation that matter for an alternative.
+    private struct Remaining {
+        var choices: [JSON]
+        var isExact: Bool
+        /// Distinguishes the choices from other ones of the same negation.
+        var mark: String
+
+        var schema: JSON { choices.count == 1 ? choices[0] : ["anyOf": .array(choices)] }
+    }
+
+    /// Returns the choices of the negation of another alternative that a value of the alternative `own` can fit, or fewer if a few suffice.
+    ///
+    /// - combinations: the number of combinations of choices so far.
+    private func remaining(
+        _ negation: SchemaNegation.Result, _ own: SchemaDisjointness.Side, _ other: SchemaDisjointness.Side, _ part: SchemaPart,
+        _ combinations: Int
+    ) throws(SchemaError) -> Remaining {
+        // Arrays whose elements exclude each other have at most the empty array in common.
+        if own.kinds.intersection(other.kinds) == [.array] {
+            let longer: JSON = ["type": "array", "minItems": 1]
+            let side = SchemaDisjointness.Side(own.parts + [part.derived(longer, "longer")], self)
+            if try SchemaDisjointness.areDisjoint(side, other, self) {
+                let shareEmpty = try SchemaValidator(self).accepts(.array([]), all: other.parts)
+                return Remaining(choices: [shareEmpty ? longer : true], isExact: true, mark: shareEmpty ? "longer" : "any")
+            }
+        }
+        var places: [Int] = []
+        for (place, choice) in negation.choices.enumerated() {
+            guard let flat = try flattened([part.derived(choice, "other", isNegation: true)]) else { continue }
+            if try !SchemaDisjointness.areDisjoint(own, SchemaDisjointness.Side(flat, self), self) { places.append(place) }
+        }
+        let isMany = combinations * places.count > Self.maximumExactCombinations
+        if places.count > 1, let only = try discriminating(places, negation.choices, own.parts, evenIfOptional: isMany) { places = [only] }
+        if combinations * places.count > Self.maximumExactCombinations, places.count > 1,
+            let only = forbidding(places, negation.choices, own.parts)
+        {
+            places = [only]
+        }
+        return Remaining(
+            choices: places.map { negation.choices[$0] }, isExact: negation.isExact, mark: places.map { "\($0)" }.joined(separator: ","))
+    }
+
+    /// Returns whether a negation that is not exact excludes all values of a set of schemas. It would then exclude too many.
     private func leavesNothing(_ negation: SchemaNegation.Result, of own: [SchemaPart], _ part: SchemaPart) throws(SchemaError) -> Bool {
         if negation.isExact { return false }
+        let side = SchemaDisjointness.Side(own, self)
         for choice in negation.choices {
-            guard let other = try flattened([part.derived(choice, "other")]) else { continue }
-            if try !SchemaDisjointness.areDisjoint(own, other, self) { return false }
+            guard let other = try flattened([part.derived(choice, "other", isNegation: true)]) else { continue }
+            if try !SchemaDisjointness.areDisjoint(side, SchemaDisjointness.Side(other, self), self) { return false }
         }
         return true
     }
 
-    /// Returns the negation of a property whose listed values in the alternative `own` all fit the negation: it alone distinguishes the two. Nil
-    /// when there is none.
-    /// - evenIfOptional: whether the alternative need not require the property. The negation does, and so excludes values without it.
-    private func discriminating(_ choices: [JSON], _ own: [SchemaPart], evenIfOptional: Bool) throws(SchemaError) -> JSON? {
+    /// Returns the index of the negation of a property whose listed values in the alternative `own` all fit the negation: it alone distinguishes the
+    /// two. Nil when there is none.
+    ///
+    /// - places: the indices of the choices that are considered.
+    /// - evenIfOptional: whether the alternative need not require a property that the negation requires. Values without it are then excluded.
+    private func discriminating(
+        _ places: [Int], _ choices: [JSON], _ own: [SchemaPart], evenIfOptional: Bool
+    ) throws(SchemaError) -> Int? {
         let validator = SchemaValidator(self)
         let ownNames = Set(own.flatMap(\.requiredNames))
-        for choice in choices {
-            guard let required = choice["required"]?.arrayValue, required.count == 1, let name = required[0].stringValue,
-                let negation = choice["properties"]?[name], evenIfOptional || ownNames.contains(name)
-            else { continue }
+        for place in places {
+            guard let (name, negation) = onlyProperty(of: choices[place]) else { continue }
+            if let required = choices[place]["required"]?.arrayValue {
+                guard required.count == 1, required[0] == .string(name), evenIfOptional || ownNames.contains(name) else { continue }
+            }
             for part in own {
                 guard let property = part.at("properties")?.at(name), let values = try listedValues([property]), !values.isEmpty else { continue }
-                let other = property.derived(negation, "other")
-                if try validator.accepts(each: values, other) { return choice }
+                let other = property.derived(negation, "other", isNegation: true)
+                if try validator.accepts(each: values, other) { return place }
             }
         }
         return nil
+    }
+
+    /// Returns the index of a choice that constrains only a property that the alternative `own` does not name. It excludes only values with more
+    /// properties than the alternative describes. Nil when there is none.
+    private func forbidding(_ places: [Int], _ choices: [JSON], _ own: [SchemaPart]) -> Int? {
+        places.first { place in
+            guard choices[place]["required"] == nil, let (name, _) = onlyProperty(of: choices[place]) else { return false }
+            return !own.contains { $0.schema["properties"]?[name] != nil }
+        }
+    }
+
+    private func onlyProperty(of choice: JSON) -> (name: String, value: JSON)? {
+        guard let properties = choice["properties"]?.objectValue, properties.count == 1 else { return nil }
+        return properties.first { _ in true }.map { ($0.key, $0.value) }
     }
 
     // MARK: not, if
@@ -139,7 +230,7 @@ extension SchemaCompiler {
         guard try !leavesNothing(negation, of: rest, part) else {
             return Alternatives(parts: [[]], note: part.error("not", "this 'not' cannot be enforced"))
         }
-        return Alternatives(parts: negation.choices.enumerated().map { [inner.derived($0.element, "not-\($0.offset)")] })
+        return Alternatives(parts: negation.choices.enumerated().map { [inner.derived($0.element, "not-\($0.offset)", isNegation: true)] })
     }
 
     private func condition(_ part: SchemaPart) throws(SchemaError) -> Alternatives {
@@ -152,9 +243,9 @@ extension SchemaCompiler {
             result.note = part.error("if", "this 'if' cannot be enforced")
         } else if !negation.isExact {
             // The negation is not exact: values that fit neither the test nor its known negations are excluded.
-            result.parts.append([test.derived(negation.schema, "if-not")] + otherwise)
+            result.parts.append([test.derived(negation.schema, "if-not", isNegation: true)] + otherwise)
         } else {
-            result.parts += negation.choices.enumerated().map { [test.derived($0.element, "if-not-\($0.offset)")] + otherwise }
+            result.parts += negation.choices.enumerated().map { [test.derived($0.element, "if-not-\($0.offset)", isNegation: true)] + otherwise }
         }
         return result
     }

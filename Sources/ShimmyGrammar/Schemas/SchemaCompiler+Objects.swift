@@ -162,13 +162,15 @@ extension SchemaCompiler {
     /// Returns the values of a property; nil when it must be absent.
     private func value(of name: String, _ flat: [SchemaPart]) throws(SchemaError) -> Expression? {
         var parts: [SchemaPart] = []
+        var isEvaluated = false
         for part in flat {
             let before = parts.count
             if let found = part.at("properties")?.at(name) { parts.append(found) }
             for (pattern, found) in try patternProperties(part) where try matches(name, pattern) { parts.append(found) }
             if parts.count == before, part.value("additionalProperties") != nil, let found = part.at("additionalProperties") { parts.append(found) }
+            if parts.count > before, part.evaluates { isEvaluated = true }
         }
-        if parts.isEmpty, let rest = try unevaluated(flat) { parts.append(rest) }
+        if !isEvaluated { parts += try unevaluated(flat) }
         if parts.contains(where: { $0.schema == false }) { return nil }
         return try element(parts)
     }
@@ -206,19 +208,30 @@ extension SchemaCompiler {
         ofOther matched: [Int], _ patterns: [KeyAutomaton.Pattern], _ flat: [SchemaPart]
     ) throws(SchemaError) -> [SchemaPart]? {
         var result = matched.map { patterns[$0].value }
+        var isEvaluated = matched.contains { flat[patterns[$0].owner].evaluates }
         for (index, part) in flat.enumerated() where part.value("additionalProperties") != nil {
-            if !matched.contains(where: { patterns[$0].owner == index }), let rest = part.at("additionalProperties") { result.append(rest) }
+            guard !matched.contains(where: { patterns[$0].owner == index }), let rest = part.at("additionalProperties") else { continue }
+            result.append(rest)
+            if part.evaluates { isEvaluated = true }
         }
-        if result.isEmpty, let rest = try unevaluated(flat) { result.append(rest) }
+        if !isEvaluated { result += try unevaluated(flat) }
         return result.contains { $0.schema == false } ? nil : result
     }
 
-    /// Returns the schema of properties that no other keyword applies to; nil when there is none.
-    private func unevaluated(_ flat: [SchemaPart]) throws(SchemaError) -> SchemaPart? {
-        guard let part = flat.first(where: { $0.value("unevaluatedProperties") != nil }) else { return nil }
-        // The keyword takes into account the schemas inside its own schema, but not those beside it. Flattening has lost this distinction.
-        if flat.count > 1 { try pass(part.error("unevaluatedProperties", "the properties that the other schemas evaluate cannot be determined")) }
-        return part.at("unevaluatedProperties")
+    /// Returns the schemas of properties that no other keyword evaluates.
+    private func unevaluated(_ flat: [SchemaPart]) throws(SchemaError) -> [SchemaPart] {
+        let parts = flat.filter { $0.value("unevaluatedProperties") != nil }
+        var result: [SchemaPart] = []
+        for part in parts where part.schema["unevaluatedProperties"] != true {
+            // Another one, inside this one, evaluates all properties.
+            if part.seesAll, parts.contains(where: { $0.id != part.id && $0.evaluates }) { continue }
+            // The keyword takes into account the schemas inside its own schema, but not those beside it. Flattening has lost this distinction.
+            if flat.count > 1, !part.seesAll {
+                try pass(part.error("unevaluatedProperties", "the properties that the other schemas evaluate cannot be determined"))
+            }
+            if let rest = part.at("unevaluatedProperties") { result.append(rest) }
+        }
+        return result
     }
 
     /// Returns one automaton for all keys. At the end of a key, it knows the patterns that the key matched, and so the rule of its value.
@@ -261,6 +274,7 @@ extension SchemaCompiler {
     func patternProperties(_ part: SchemaPart) throws(SchemaError) -> [(pattern: Pattern, value: SchemaPart)] {
         guard part.value("patternProperties") != nil, let properties = part.at("patternProperties") else { return [] }
         guard let object = properties.schema.objectValue else { throw part.error("patternProperties", "'patternProperties' must be an object") }
+        if object.contains(where: { isTooLong($0.key) }) { throw part.error("patternProperties", tooLongPattern) }
         return object.keys.compactMap { key in
             properties.at(key).map { (Pattern(part: properties, key: key, source: .pattern(key)), $0) }
         }

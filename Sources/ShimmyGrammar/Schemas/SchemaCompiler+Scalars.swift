@@ -176,6 +176,7 @@ extension SchemaCompiler {
         for part in flat {
             if let value = part.value("pattern") {
                 guard let text = value.stringValue else { throw part.error("pattern", "'pattern' must be a string") }
+                if isTooLong(text) { throw part.error("pattern", tooLongPattern) }
                 for (text, isExcluded) in SearchPattern.lookaheads(text) {
                     result.append(Pattern(part: part, key: "pattern", source: .pattern(text), isExcluded: isExcluded))
                 }
@@ -197,6 +198,10 @@ extension SchemaCompiler {
         }
         return result
     }
+
+    func isTooLong(_ pattern: String) -> Bool { pattern.utf8.count > budget.limits.patternBytes }
+
+    var tooLongPattern: String { "the pattern has more than \(budget.limits.patternBytes) bytes (limit patternBytes)" }
 
     /// Returns the expression of a pattern for the whole text; nil when it cannot be enforced, which is reported. Throws when the pattern is not a
     /// regular expression.

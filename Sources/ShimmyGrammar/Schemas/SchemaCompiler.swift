@@ -52,7 +52,7 @@ final class SchemaCompiler {
         var root = try rule(for: [part])
         while let (place, parts) = pending.popLast() {
             try check(parts.first?.pointer ?? "")
-            rules[place].body = try body(parts)
+            rules[place].body = try body(parts, of: rules[place].name)
         }
         if case .rule = root {} else { root = try add(root) }
         UnitCycles.remove(from: &rules)
@@ -147,9 +147,13 @@ final class SchemaCompiler {
                 continue
             }
             guard let object = part.schema.objectValue else { throw SchemaError(part.pointer, "a schema must be an object or a boolean") }
+            // All schemas that evaluate values come from this one if none came before it and none follows.
+            let seesAll =
+                part.evaluates && (object["unevaluatedProperties"] != nil || object["unevaluatedItems"] != nil)
+                && !result.contains(where: \.evaluates) && !open.contains(where: \.evaluates)
             var targets: [SchemaPart] = []
             for key in ["$ref", "$dynamicRef", "$recursiveRef"] where part.value(key) != nil {
-                if let target = try resolved(key, of: part) { targets.append(target) }
+                if let target = try resolved(key, of: part) { targets.append(part.evaluates ? target : target.unevaluating) }
             }
             if object["$ref"] != nil, references.ignoresSiblings, !part.isDerived {
                 open += targets
@@ -164,7 +168,7 @@ final class SchemaCompiler {
             if let keys = rest.schema.objectValue, keys.contains(where: { !SchemaKeywords.isAnnotation($0.key) }),
                 seen.insert(rest.id).inserted || rest.id == part.id
             {
-                result.append(rest)
+                result.append(seesAll ? rest.seeingAll : rest)
             }
         }
         return result
@@ -184,12 +188,21 @@ final class SchemaCompiler {
         return nil
     }
 
-    private func body(_ flat: [SchemaPart]) throws(SchemaError) -> Expression {
-        for (index, part) in flat.enumerated() {
-            for key in SchemaKeywords.logical where part.value(key) != nil {
-                var rest = flat
-                rest[index] = part.without(key)
-                return try choice(key, rest, of: part, at: index)
+    /// Returns the body of the rule `name` for values that fit all of the schemas.
+    private func body(_ parts: [SchemaPart], of name: String) throws(SchemaError) -> Expression {
+        var flat = parts
+        while let (place, key) = logicalKeyword(in: flat) {
+            try check(flat[place].pointer)
+            switch try choice(key, flat, at: place) {
+            case .expression(let expression): return expression
+            case .schemas(let schemas):
+                guard let next = try flattened(schemas) else { return .choice([]) }
+                if next.isEmpty { return try anyValue() }
+                // The same values fit these schemas and the rule.
+                let key = next.map(\.id).sorted()
+                if let found = known[key] { return found }
+                known[key] = .rule(name)
+                flat = next
             }
         }
         try checkKeywords(flat)
@@ -199,6 +212,14 @@ final class SchemaCompiler {
             if let expression = try expression(type, flat) { choices.append(expression) }
         }
         return choices.count == 1 ? choices[0] : .choice(choices)
+    }
+
+    /// Returns the first keyword that combines schemas, and the index of its schema.
+    private func logicalKeyword(in flat: [SchemaPart]) -> (place: Int, key: String)? {
+        for (place, part) in flat.enumerated() {
+            if let key = SchemaKeywords.logical.first(where: { part.value($0) != nil }) { return (place, key) }
+        }
+        return nil
     }
 
     private func expression(_ type: SchemaTypes.Kind, _ flat: [SchemaPart]) throws(SchemaError) -> Expression? {

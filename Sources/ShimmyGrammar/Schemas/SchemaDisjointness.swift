@@ -2,58 +2,87 @@ import ShimmyJSON
 
 /// Decides whether sets of schemas exclude each other.
 struct SchemaDisjointness {
+    /// A set of schemas that a value must fit at the same time, with the facts that each comparison needs.
+    struct Side {
+        /// The schemas, which are flat (`SchemaCompiler.flattened`).
+        let parts: [SchemaPart]
+        let kinds: Set<SchemaTypes.Kind>
+        /// The values that all of the schemas with a list contain and none excludes; nil if none of them lists values.
+        let values: [JSON]?
+        let excluded: [JSON]
+        /// The names of the required properties; empty if no object fits.
+        let required: Set<String>
+
+        init(_ parts: [SchemaPart], _ compiler: SchemaCompiler) {
+            self.parts = parts
+            kinds = SchemaTypes.kinds(parts)
+            excluded = compiler.excluded(parts)
+            values = Self.values(parts, excluded)
+            required = kinds.contains(.object) ? Set(parts.flatMap(\.requiredNames)) : []
+        }
+
+        private static func values(_ parts: [SchemaPart], _ excluded: [JSON]) -> [JSON]? {
+            let lists = parts.compactMap { $0.value("const").map { [$0] } ?? $0.schema["enum"]?.arrayValue }.sorted { $0.count < $1.count }
+            guard let shortest = lists.first else { return nil }
+            return shortest.filter { value in lists.dropFirst().allSatisfy { $0.contains(value) } && !excluded.contains(value) }
+        }
+    }
+
     private static let maximumDepth = 4
     /// The max number of pairs of sets that one call compares, because references can lead to the same properties again and again.
     private static let maximumComparisons = 1000
+    /// The max number of elements of arrays that are compared.
+    private static let maximumElements = 4
 
     private let compiler: SchemaCompiler
     private var comparisons = 0
 
     init(_ compiler: SchemaCompiler) { self.compiler = compiler }
 
-    /// Whether it is certain that no value fits both sets of schemas, which are flat (`SchemaCompiler.flattened`).
-    static func areDisjoint(_ left: [SchemaPart], _ right: [SchemaPart], _ compiler: SchemaCompiler) throws(SchemaError) -> Bool {
+    /// Whether it is certain that no value fits both sets of schemas.
+    ///
+    /// - isSeparate: whether the schemas of one set are not inside those of the other, so that they do not evaluate its properties.
+    static func areDisjoint(
+        _ left: Side, _ right: Side, _ compiler: SchemaCompiler, isSeparate: Bool = true
+    ) throws(SchemaError) -> Bool {
         var comparison = SchemaDisjointness(compiler)
-        return try comparison.areDisjoint(left, right, depth: 0)
+        return try comparison.areDisjoint(left, right, isSeparate, depth: 0)
     }
 
-    private mutating func areDisjoint(_ left: [SchemaPart], _ right: [SchemaPart], depth: Int) throws(SchemaError) -> Bool {
+    private mutating func areDisjoint(_ left: Side, _ right: Side, _ isSeparate: Bool, depth: Int) throws(SchemaError) -> Bool {
         comparisons += 1
         if depth > Self.maximumDepth || comparisons > Self.maximumComparisons { return false }
-        if let first = values(left), let second = values(right), !first.contains(where: second.contains) { return true }
-        let kinds = SchemaTypes.kinds(left).intersection(SchemaTypes.kinds(right))
+        if let first = left.values, let second = right.values, !first.contains(where: second.contains) { return true }
+        if let values = left.values, values.allSatisfy(right.excluded.contains) { return true }
+        if let values = right.values, values.allSatisfy(left.excluded.contains) { return true }
+        let kinds = left.kinds.intersection(right.kinds)
         if kinds.isEmpty { return true }
-        if kinds == [.object] { return try areObjectsDisjoint(left, right, depth) }
-        return areRangesDisjoint(left, right, kinds) || areLengthsDisjoint(left, right, kinds)
+        if kinds == [.object] { return try areObjectsDisjoint(left, right, isSeparate, depth) }
+        if kinds == [.array], try areElementsDisjoint(left, right, depth) { return true }
+        return areRangesDisjoint(left.parts, right.parts, kinds) || areLengthsDisjoint(left.parts, right.parts, kinds)
     }
 
-    /// Returns the listed values that all of the schemas list and none excludes; nil if none of them lists values.
-    private func values(_ parts: [SchemaPart]) -> [JSON]? {
-        let lists = parts.compactMap { $0.value("const").map { [$0] } ?? $0.schema["enum"]?.arrayValue }.sorted { $0.count < $1.count }
-        guard let shortest = lists.first else { return nil }
-        let excluded = compiler.excluded(parts)
-        return shortest.filter { value in lists.dropFirst().allSatisfy { $0.contains(value) } && !excluded.contains(value) }
+    /// Whether no value fits both lists of schemas, which belong to the same part of a value.
+    private mutating func areDisjoint(parts left: [SchemaPart], _ right: [SchemaPart], depth: Int) throws(SchemaError) -> Bool {
+        if left.isEmpty || right.isEmpty { return false }
+        guard let first = try compiler.flattened(left), let second = try compiler.flattened(right) else { return true }
+        return try areDisjoint(Side(first, compiler), Side(second, compiler), true, depth: depth)
     }
 
     // MARK: Objects
 
-    private mutating func areObjectsDisjoint(_ left: [SchemaPart], _ right: [SchemaPart], _ depth: Int) throws(SchemaError) -> Bool {
-        let (ofLeft, ofRight) = (Set(left.flatMap(\.requiredNames)), Set(right.flatMap(\.requiredNames)))
-        let names = ofLeft.union(ofRight).sorted()
-        if areCountsDisjoint(left + right, required: names.count) { return true }
+    private mutating func areObjectsDisjoint(_ left: Side, _ right: Side, _ isSeparate: Bool, _ depth: Int) throws(SchemaError) -> Bool {
+        let names = left.required.union(right.required).sorted()
+        let all = left.parts + right.parts
+        if areCountsDisjoint(all, required: names.count) { return true }
         for name in names {
-            if ofLeft.contains(name), try forbids(name, right) { return true }
-            if ofRight.contains(name), try forbids(name, left) { return true }
+            if left.required.contains(name), try forbids(name, right, beside: left, isSeparate) { return true }
+            if right.required.contains(name), try forbids(name, left, beside: right, isSeparate) { return true }
         }
         // A property that one side requires must fit the schemas of both.
-        for name in names {
-            let (first, second) = (properties(left, name), properties(right, name))
-            guard !first.isEmpty, !second.isEmpty else { continue }
-            guard let one = try compiler.flattened(first), let other = try compiler.flattened(second) else { return true }
-            if try areDisjoint(one, other, depth: depth + 1) { return true }
-        }
-        guard names.isEmpty, (left + right).contains(where: { $0.schema["minProperties"]?.intValue ?? 0 > 0 }) else { return false }
-        return try haveNoCommonKey(left + right)
+        for name in names where try areDisjoint(parts: properties(left.parts, name), properties(right.parts, name), depth: depth + 1) { return true }
+        guard names.isEmpty, all.contains(where: { $0.schema["minProperties"]?.intValue ?? 0 > 0 }) else { return false }
+        return try haveNoCommonKey(all)
     }
 
     private func properties(_ parts: [SchemaPart], _ name: String) -> [SchemaPart] {
@@ -66,19 +95,40 @@ struct SchemaDisjointness {
         return most < max(required, parts.compactMap { $0.schema["minProperties"]?.intValue }.max() ?? 0)
     }
 
-    /// Whether one of the schemas forbids a property of the given name.
-    private func forbids(_ name: String, _ parts: [SchemaPart]) throws(SchemaError) -> Bool {
-        for part in parts {
+    /// Whether the schemas of one side forbid a property of the given name.
+    private func forbids(_ name: String, _ side: Side, beside other: Side, _ isSeparate: Bool) throws(SchemaError) -> Bool {
+        for part in side.parts {
             if let property = part.schema["properties"]?[name] {
                 if property == false { return true }
                 continue
             }
             guard part.schema["additionalProperties"] == false else { continue }
-            var isMatched = false
-            for (pattern, _) in try compiler.patternProperties(part) where try compiler.matches(name, pattern) { isMatched = true }
-            if !isMatched { return true }
+            if try !matchesPattern(name, part) { return true }
         }
-        return false
+        return try leavesUnevaluated(name, side, beside: other, isSeparate)
+    }
+
+    private func matchesPattern(_ name: String, _ part: SchemaPart) throws(SchemaError) -> Bool {
+        var isMatched = false
+        for (pattern, _) in try compiler.patternProperties(part) where try compiler.matches(name, pattern) { isMatched = true }
+        return isMatched
+    }
+
+    /// Keywords whose alternatives can evaluate properties.
+    private static let alternatives = ["anyOf", "oneOf", "if", "dependencies", "dependentSchemas"]
+
+    /// Whether a schema forbids all properties that no schema evaluates, and none evaluates this one.
+    private func leavesUnevaluated(_ name: String, _ side: Side, beside other: Side, _ isSeparate: Bool) throws(SchemaError) -> Bool {
+        guard let closing = side.parts.first(where: { $0.seesAll && $0.schema["unevaluatedProperties"] == false }) else { return false }
+        if isSeparate, other.parts.contains(where: { $0.id == closing.id }) { return false }
+        for part in isSeparate ? side.parts : side.parts + other.parts where part.evaluates {
+            if part.id != closing.id, part.value("unevaluatedProperties") != nil { return false }
+            // An alternative that is chosen later can evaluate the property.
+            if Self.alternatives.contains(where: { part.value($0) != nil }) { return false }
+            if part.schema["properties"]?[name] != nil || part.value("additionalProperties") != nil { return false }
+            if try matchesPattern(name, part) { return false }
+        }
+        return true
     }
 
     /// Whether the closed objects among the schemas allow no key in common.
@@ -109,6 +159,17 @@ struct SchemaDisjointness {
     }
 
     // MARK: Numbers, strings, arrays
+
+    /// Whether an element that both sides require has schemas that exclude each other.
+    private mutating func areElementsDisjoint(_ left: Side, _ right: Side, _ depth: Int) throws(SchemaError) -> Bool {
+        let least = (left.parts + right.parts).compactMap { $0.schema["minItems"]?.intValue }.max() ?? 0
+        for index in 0..<min(max(0, least), Self.maximumElements) {
+            let first = left.parts.compactMap { compiler.itemSchema($0, at: index) }
+            let second = right.parts.compactMap { compiler.itemSchema($0, at: index) }
+            if try areDisjoint(parts: first, second, depth: depth + 1) { return true }
+        }
+        return false
+    }
 
     /// Whether strings or arrays have lengths that do not overlap.
     private func areLengthsDisjoint(_ left: [SchemaPart], _ right: [SchemaPart], _ kinds: Set<SchemaTypes.Kind>) -> Bool {

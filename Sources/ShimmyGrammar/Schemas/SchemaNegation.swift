@@ -1,7 +1,7 @@
 import ShimmyJSON
 
 /// Builds schemas of the values that do not fit a given schema.
-struct SchemaNegation {
+final class SchemaNegation {
     /// The negation of a schema: a value that fits one of `choices` does not fit the schema.
     struct Result {
         var choices: [JSON] = []
@@ -12,8 +12,13 @@ struct SchemaNegation {
     }
 
     private static let maximumDepth = 8
+    /// The max number of schemas in one negation that includes those of elements and of `oneOf`: recursive schemas lead to many of them.
+    private static let maximumSchemas = 200
+    /// The max number of members of a `oneOf` whose values can be described that fit two members.
+    private static let maximumPaired = 4
 
     private let compiler: SchemaCompiler
+    private var schemas = 0
 
     init(_ compiler: SchemaCompiler) { self.compiler = compiler }
 
@@ -22,6 +27,7 @@ struct SchemaNegation {
     private func negated(_ part: SchemaPart, depth: Int) throws(SchemaError) -> Result {
         if let allows = part.schema.boolValue { return Result(choices: allows ? [] : [true]) }
         guard let object = part.schema.objectValue else { throw SchemaError(part.pointer, "a schema must be an object or a boolean") }
+        schemas += 1
         var result = Result()
         if depth > Self.maximumDepth {
             result.isExact = false
@@ -35,7 +41,45 @@ struct SchemaNegation {
         for (key, value) in object where !SchemaKeywords.isAnnotation(key) && part.value(key) != nil {
             try negate(key, value, part, depth, &result)
         }
+        result.choices = Self.merged(result.choices)
         return result
+    }
+
+    /// Returns the choices with a single one for a property that is absent or does not fit, instead of one for each case. Each choice multiplies the
+    /// alternatives of the schemas that use the negation.
+    private static func merged(_ choices: [JSON]) -> [JSON] {
+        let properties = choices.map { Self.property(of: $0) }
+        var (absent, present) = (JSONObject(), JSONObject())
+        for property in properties.compactMap(\.self) {
+            if property.isRequired {
+                present[property.name] = true
+            } else if property.value == false {
+                absent[property.name] = true
+            }
+        }
+        var result: [JSON] = []
+        for (choice, property) in zip(choices, properties) {
+            guard let property, absent[property.name] != nil, present[property.name] != nil else {
+                result.append(choice)
+                continue
+            }
+            if property.isRequired {
+                result.append(["type": "object", "properties": .object([property.name: property.value])])
+            } else if property.value != false {
+                result.append(choice)
+            }
+        }
+        return result
+    }
+
+    /// Returns the property that a choice constrains; nil if the choice says more or something else.
+    private static func property(of choice: JSON) -> (name: String, value: JSON, isRequired: Bool)? {
+        guard let object = choice.objectValue, object["type"] == "object", let properties = object["properties"]?.objectValue,
+            properties.count == 1, let (name, value) = properties.first(where: { _ in true })
+        else { return nil }
+        if object.count == 2 { return (name, value, false) }
+        let required: JSON = [.string(name)]
+        return object.count == 3 && object["required"] == required ? (name, value, true) : nil
     }
 
     private func negate(_ key: String, _ value: JSON, _ part: SchemaPart, _ depth: Int, _ result: inout Result) throws(SchemaError) {
@@ -64,6 +108,12 @@ struct SchemaNegation {
         case "allOf":
             for index in 0..<(value.arrayValue?.count ?? 0) { if let inner = part.at(key, index) { try add(inner, depth, &result) } }
         case "anyOf": try negate(anyOf: part, depth, &result)
+        case "oneOf" where schemas <= Self.maximumSchemas: try negate(oneOf: part, depth, &result)
+        case "items" where schemas <= Self.maximumSchemas: try negate(items: part, depth, &result)
+        case "contains" where schemas <= Self.maximumSchemas: try negate(contains: part, depth, &result)
+        case "uniqueItems" where value == false: break
+        case "additionalProperties", "additionalItems", "unevaluatedProperties", "unevaluatedItems":
+            if !Self.acceptsAll(value) { result.isExact = false }
         case "$ref":
             guard let text = value.stringValue, let target = compiler.references.target(of: text, from: part) else { return result.isExact = false }
             try add(target, depth, &result)
@@ -125,6 +175,63 @@ struct SchemaNegation {
             all.append(other.schema)
         }
         result.choices.append(["allOf": .array(all)])
+    }
+
+    /// Adds the values that fit no member, and those that fit two members. Adds nothing if these are not all.
+    private func negate(oneOf part: SchemaPart, _ depth: Int, _ result: inout Result) throws(SchemaError) {
+        let members = (0..<(part.schema["oneOf"]?.arrayValue?.count ?? 0)).compactMap { part.at("oneOf", $0) }
+        let canPair = members.count <= Self.maximumPaired && !members.contains { hasIgnoredKeywords($0) }
+        guard canPair else { return result.isExact = false }
+        var choices: [JSON] = []
+        if !members.contains(where: { Self.acceptsAll($0.schema) }) {
+            var all: [JSON]? = []
+            for member in members {
+                let other = try negated(member, depth: depth + 1)
+                guard other.isExact else { return result.isExact = false }
+                if other.choices.isEmpty { all = nil } else { all?.append(other.schema) }
+            }
+            if let all { choices.append(["allOf": .array(all)]) }
+        }
+        for (index, member) in members.enumerated() {
+            for other in members[..<index] { choices.append(["allOf": [other.schema, member.schema]]) }
+        }
+        result.choices += choices
+    }
+
+    /// Adds arrays with an element that does not fit the schema of all elements. Adds nothing if these are not all.
+    private func negate(items part: SchemaPart, _ depth: Int, _ result: inout Result) throws(SchemaError) {
+        guard part.schema["prefixItems"] == nil, let items = part.at("items"), items.schema.arrayValue == nil else { return result.isExact = false }
+        if Self.acceptsAll(items.schema) { return }
+        let other = try negated(items, depth: depth + 1)
+        guard other.isExact else { return result.isExact = false }
+        if !other.choices.isEmpty { result.choices.append(["type": "array", "contains": other.schema]) }
+    }
+
+    /// Adds arrays none of whose elements fits `contains`. Adds nothing if these are not all.
+    private func negate(contains part: SchemaPart, _ depth: Int, _ result: inout Result) throws(SchemaError) {
+        guard part.schema["minContains"] == nil, part.schema["maxContains"] == nil, let contained = part.at("contains") else {
+            return result.isExact = false
+        }
+        let other = try negated(contained, depth: depth + 1)
+        guard other.isExact else { return result.isExact = false }
+        result.choices.append(other.choices.isEmpty ? ["type": "array", "maxItems": 0] : ["type": "array", "items": other.schema])
+    }
+
+    private static func acceptsAll(_ schema: JSON) -> Bool {
+        schema == true || schema.objectValue?.allSatisfy { SchemaKeywords.isAnnotation($0.key) } ?? false
+    }
+
+    /// Whether the schema contains keywords that have no effect beside a `$ref` in its draft. They would have one in a derived schema.
+    private func hasIgnoredKeywords(_ part: SchemaPart) -> Bool {
+        guard compiler.references.ignoresSiblings, !part.isDerived else { return false }
+        var open = [part.schema]
+        while let schema = open.popLast() {
+            if let array = schema.arrayValue { open += array }
+            guard let object = schema.objectValue else { continue }
+            if object["$ref"] != nil, object.contains(where: { $0.key != "$ref" && !SchemaKeywords.isAnnotation($0.key) }) { return true }
+            open += object.map(\.value)
+        }
+        return false
     }
 
     private func add(_ type: String, _ key: String, _ value: JSON, _ result: inout Result) {

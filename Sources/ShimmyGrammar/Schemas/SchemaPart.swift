@@ -9,13 +9,18 @@ struct SchemaPart: Sendable {
     let id: String
     /// Whether the compiler built the schema. It and the schemas inside it are then not at their pointers in the client's schema.
     let isDerived: Bool
+    /// Whether properties and elements that the schema applies to count as evaluated. Those of a negation do not.
+    let evaluates: Bool
+    /// Whether all schemas that evaluate the same value are inside this one. Its `unevaluatedProperties` and `unevaluatedItems` then take all of
+    /// them into account.
+    private(set) var seesAll = false
 
     init(schema: JSON, pointer: String) {
-        (self.schema, self.pointer, id, isDerived) = (schema, pointer, pointer, false)
+        (self.schema, self.pointer, id, isDerived, evaluates) = (schema, pointer, pointer, false, true)
     }
 
-    private init(schema: JSON, pointer: String, id: String, isDerived: Bool) {
-        (self.schema, self.pointer, self.id, self.isDerived) = (schema, pointer, id, isDerived)
+    private init(schema: JSON, pointer: String, id: String, isDerived: Bool, evaluates: Bool) {
+        (self.schema, self.pointer, self.id, self.isDerived, self.evaluates) = (schema, pointer, id, isDerived, evaluates)
     }
 
     func at(_ key: String) -> SchemaPart? { schema[key].map { child($0, Self.escaped(key)) } }
@@ -23,9 +28,9 @@ struct SchemaPart: Sendable {
     func at(_ key: String, _ index: Int) -> SchemaPart? { schema[key]?[index].map { child($0, "\(Self.escaped(key))/\(index)") } }
 
     private func child(_ schema: JSON, _ path: String) -> SchemaPart {
-        isDerived
-            ? SchemaPart(schema: schema, pointer: pointer, id: "\(id)/\(path)", isDerived: true)
-            : SchemaPart(schema: schema, pointer: "\(pointer)/\(path)")
+        if isDerived { return SchemaPart(schema: schema, pointer: pointer, id: "\(id)/\(path)", isDerived: true, evaluates: evaluates) }
+        let child = SchemaPart(schema: schema, pointer: "\(pointer)/\(path)")
+        return evaluates ? child : child.unevaluating
     }
 
     func without(_ keys: String...) -> SchemaPart {
@@ -35,14 +40,32 @@ struct SchemaPart: Sendable {
             object[key] = nil
             id += "\u{0}-\(key)"
         }
-        return SchemaPart(schema: .object(object), pointer: pointer, id: id, isDerived: isDerived)
+        var rest = SchemaPart(schema: .object(object), pointer: pointer, id: id, isDerived: isDerived, evaluates: evaluates)
+        rest.seesAll = seesAll
+        return rest
     }
+
+    /// The schema without its condition. `then` and `else` have no effect without `if`.
+    var withoutCondition: SchemaPart { without("if", "then", "else") }
 
     /// Returns another schema that is derived from this one.
     ///
     /// - mark: distinguishes it from other schemas derived from this one.
-    func derived(_ schema: JSON, _ mark: String) -> SchemaPart {
-        SchemaPart(schema: schema, pointer: pointer, id: "\(id)\u{0}\(mark)", isDerived: true)
+    /// - isNegation: whether the schema describes values that do not fit another one.
+    func derived(_ schema: JSON, _ mark: String, isNegation: Bool = false) -> SchemaPart {
+        SchemaPart(schema: schema, pointer: pointer, id: "\(id)\u{0}\(mark)", isDerived: true, evaluates: evaluates && !isNegation)
+    }
+
+    /// The same schema as a part of a negation.
+    var unevaluating: SchemaPart {
+        evaluates ? SchemaPart(schema: schema, pointer: pointer, id: "\(id)\u{0}!", isDerived: isDerived, evaluates: false) : self
+    }
+
+    /// The same schema as one that contains all others.
+    var seeingAll: SchemaPart {
+        var copy = self
+        copy.seesAll = true
+        return copy
     }
 
     /// Returns the value of a keyword; nil when it is absent or null, which some generators write for a keyword without a value.

@@ -1,8 +1,8 @@
 /// Regular expressions that may match anywhere in a text, as JSON Schema specifies (ECMA-262 semantics).
 enum SearchPattern {
     /// Returns an expression for the texts that contain a match of the pattern.
-    static func expression(_ pattern: String, _ budget: GrammarBudget) throws(GrammarTextError) -> Grammar.Expression {
-        var pattern = Substring(pattern)
+    static func expression(_ text: String, _ budget: GrammarBudget) throws(GrammarTextError) -> Grammar.Expression {
+        var pattern = Substring(text)
         var flags = ""
         if pattern.hasPrefix("(?i)") {
             pattern = pattern.dropFirst(4)
@@ -26,6 +26,8 @@ enum SearchPattern {
                 if failure == nil || error.isMalformed { failure = error }
             }
         }
+        // An expression that is not supported can also be malformed.
+        if let known = failure, !known.isMalformed, let fault = RegexFaults.fault(in: text) { failure = GrammarTextError(fault, isMalformed: true) }
         // Every text matches, whatever the alternatives are that are not supported.
         if takesAll, failure?.isMalformed != true { return anything }
         if let failure { throw failure }
