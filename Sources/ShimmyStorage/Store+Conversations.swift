@@ -39,12 +39,33 @@ extension Store {
     /// Appends all items to a conversation, or none of them. Returns false if the conversation does not exist. Throws
     /// `StorageError.duplicate`, and `StorageError.full` if the owner has no room.
     package func add(_ items: [StoredItem], toConversation id: String, owner: String) async throws -> Bool {
+        try await add(items, toConversation: id, owner: owner, after: nil) != .missing
+    }
+
+    /// The result of appending items to a conversation.
+    package enum Addition: Sendable {
+        case added
+        /// The conversation does not exist.
+        case missing
+        /// The conversation has other items than those with the expected IDs. Nothing was appended.
+        case changed
+    }
+
+    /// Appends all items to a conversation, or none of them. Throws `StorageError.duplicate`, and `StorageError.full` if the owner has no room.
+    /// - known: the IDs of all items that the conversation must have, in order; nil for any items.
+    package func add(
+        _ items: [StoredItem], toConversation id: String, owner: String, after known: [String]?
+    ) async throws -> Addition {
         let (items, time) = (items.map(ItemText.init), now())
         return try await write { [housekeeping] database in
-            guard let serial = try Self.serial(database, id, .conversation, owner) else { return false }
+            guard let serial = try Self.serial(database, id, .conversation, owner) else { return .missing }
+            if let known {
+                let ids = try String.fetchAll(database, sql: "SELECT id FROM item WHERE record = ? ORDER BY position", arguments: [serial])
+                guard ids == known else { return .changed }
+            }
             guard housekeeping.hasRoom(for: owner) else { throw StorageError.full }
             try Self.append(items, to: serial, time: time, database)
-            return true
+            return .added
         }
     }
 

@@ -29,8 +29,8 @@ package struct StorageLimits: Sendable, Equatable {
 ///
 /// All functions throw `StorageError`; functions that read also throw `CancellationError`. Waiting callers block no thread, because the
 /// work runs on the database's own queues. Data written when a function returns survives any end of the process: a write fails if the database
-/// file at the path is no longer the open one. On a full disk, reads and deletions go on as long as possible. A power failure may lose
-/// the last writes (SQLite's `synchronous = NORMAL`) but never damages the database.
+/// file at the path is no longer the open one, or if another program shortened its journal. On a full disk, reads and deletions go on as long as
+/// possible. A power failure may lose the last writes (SQLite's `synchronous = NORMAL`) but never damages the database.
 package final class Store: Sendable {
     private enum State {
         case new
@@ -43,6 +43,7 @@ package final class Store: Sendable {
         /// Nil if the disk was so full that the database could only be opened for reading.
         let writer: GroupedWriter?
         let files: StoragePlace.Files
+        let journal: JournalWatch
         let opened = ContinuousClock.now
     }
 
@@ -231,7 +232,7 @@ package final class Store: Sendable {
         }
         let database = try DatabaseQueue(path: place.file, configuration: Schema.exclusiveConfiguration(patience: patience))
         guard try database.read({ try Schema.migrator.hasCompletedMigrations($0) }) else { throw StorageError.full }
-        return opened(Connection(database: database, writer: nil, files: place.files))
+        return opened(Connection(database: database, writer: nil, files: place.files, journal: JournalWatch(place)))
     }
 
     private func opened(_ connection: Connection) -> Connection {
@@ -251,14 +252,14 @@ package final class Store: Sendable {
             throw error
         }
         reserve.restore()
-        let files = place.files
-        let writer = GroupedWriter(pool, reserve: reserve) { [place] in
-            if place.files != files { throw StorageError.replaced }
+        let (files, journal) = (place.files, JournalWatch(place))
+        let writer = GroupedWriter(pool, reserve: reserve, journal: journal) { [place] in
+            guard journal.didCommit(), place.files == files else { throw StorageError.replaced }
         } afterwards: { [housekeeping] in
             housekeeping.run($0)
         }
         pool.asyncWriteWithoutTransaction { [housekeeping] in housekeeping.run($0) }
-        return opened(Connection(database: pool, writer: writer, files: files))
+        return opened(Connection(database: pool, writer: writer, files: files, journal: journal))
     }
 
     private func prepare(_ pool: DatabasePool) throws {
@@ -314,12 +315,15 @@ package final class Store: Sendable {
         }
     }
 
-    /// Opens the database again if its file is damaged, removed or replaced. Returns the error of the access that failed.
+    /// Opens the database again if its file is damaged, removed or replaced, or its journal was shortened. Returns the error of the failed access.
     private func recover(_ connection: Connection, from reason: StorageError) throws -> StorageError {
         guard case .open(let current) = state.withLock({ $0 }), current.database === connection.database else { return reason }
-        let isLost = connection.files != place.files
+        let isShortened = connection.journal.isLost || connection.journal.isShortened
+        let isLost = isShortened || connection.files != place.files
         guard isLost || reason == .damaged else { return reason }
         state.withLock { $0 = .new }
+        // A journal at the path that belongs to another database is not this one's to change.
+        if isShortened, connection.files == place.files { connection.journal.discard() }
         try? connection.database.close()
         do {
             if isLost { leave(connection.files) } else { try setAside() }
@@ -333,7 +337,8 @@ package final class Store: Sendable {
     /// Leaves a database whose files are no longer at the path.
     private func leave(_ files: StoragePlace.Files) {
         logger.critical(
-            "database file removed or replaced while in use: objects stored in it may be lost", metadata: ["database": "\(place.file)"])
+            "database file removed or replaced, or its journal shortened, while in use: objects stored in it may be lost",
+            metadata: ["database": "\(place.file)"])
         place.removeOrphanedJournal(of: files)
         membership.withLock { membership in
             if let current = membership, !place.accepts(current) { membership = nil }

@@ -98,6 +98,56 @@ import Testing
         #expect(Set(ids) == Set((0..<20).map { "restored\($0)" } + ["new"]))
     }
 
+    /// The file of the journal stays the same. SQLite would write the next commit after a hole.
+    @Test func aWriteAfterTheJournalWasEmptiedFails() async throws {
+        let store = fixture.store()
+        try await store.insert(fixture.chat("k1"), messages: [])
+        #expect(truncate(fixture.file + "-wal", 0) == 0)
+        let ids = try await expectRecovery(of: store)
+        #expect(ids.contains("new") && !ids.contains("lost"))
+    }
+
+    @Test func aWriteAfterTheJournalWasShortenedFails() async throws {
+        let store = fixture.store()
+        try await store.insert(fixture.chat("k1"), messages: [])
+        let size = try #require(FileManager.default.contents(atPath: fixture.file + "-wal")).count
+        #expect(truncate(fixture.file + "-wal", off_t(size / 2)) == 0)
+        let ids = try await expectRecovery(of: store)
+        #expect(ids.contains("new") && !ids.contains("lost"))
+    }
+
+    /// SQLite itself, in any process, empties a journal whose content is in the database.
+    @Test func aJournalThatAnotherProcessTruncatedIsStartedAnew() async throws {
+        let store = fixture.store()
+        try await store.insert(fixture.chat("k1"), messages: [])
+        let other = try fixture.beside()
+        try await other.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
+        for number in 2..<5 { try await store.insert(fixture.chat("k\(number)"), messages: []) }
+        try await other.writeWithoutTransaction { _ = try $0.checkpoint(.passive) }
+        try await store.insert(fixture.chat("k5"), messages: [])
+        let chats = try await store.chats(owner: "me", page: Page(limit: 100, order: .asc))
+        #expect(chats.ids == ["k1", "k2", "k3", "k4", "k5"])
+    }
+
+    @Test func oneOfSeveralStoresWritesTheReserve() async throws {
+        let first = fixture.store()
+        try await first.ready()
+        try FileManager.default.removeItem(atPath: "\(fixture.directory)/reserve")
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<8 {
+                group.addTask { [fixture] in
+                    let store = fixture.store(patience: 10)
+                    try await store.ready()
+                    await store.close()
+                }
+            }
+            try await group.waitForAll()
+        }
+        let files = try FileManager.default.contentsOfDirectory(atPath: fixture.directory).filter { $0.hasPrefix("reserve") }
+        #expect(files == ["reserve"])
+        #expect(FileManager.default.contents(atPath: "\(fixture.directory)/reserve")?.count == 1 << 20)
+    }
+
     @Test func spaceForDeletionsIsReserved() async throws {
         let reserve = "\(fixture.directory)/reserve"
         let store = fixture.store()

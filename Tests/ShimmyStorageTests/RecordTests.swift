@@ -97,6 +97,14 @@ import Testing
             _ = try await store.add(fixture.items(3..<4) + fixture.items(2..<3), toConversation: "c1", owner: "me")
         }
         // All or nothing.
+        for known in [[], ["item0", "item1"], ["item0", "item2", "item1"]] {
+            let changed = try await store.add(fixture.items(3..<4), toConversation: "c1", owner: "me", after: known)
+            #expect(changed == .changed)
+        }
+        let missing = try await store.add(fixture.items(3..<4), toConversation: "none", owner: "me", after: [])
+        #expect(missing == .missing)
+        let unchanged = try await store.add([], toConversation: "c1", owner: "me", after: ["item0", "item1", "item2"])
+        #expect(unchanged == .added)
         let items = try await store.allItems(ofConversation: "c1", owner: "me")
         #expect(items == fixture.items(0..<3))
         let deleted = try await store.deleteItem("item1", ofConversation: "c1", owner: "me")

@@ -13,6 +13,7 @@ final class GroupedWriter: Sendable {
 
     private let pool: DatabasePool
     private let reserve: SpaceReserve
+    private let journal: JournalWatch
     /// Throws if the committed data is not in the files at the database's path. Called after each commit, before the callers get their results.
     private let verify: @Sendable () throws -> Void
     private let waiting = Mutex<[any WaitingWrite]>([])
@@ -20,11 +21,12 @@ final class GroupedWriter: Sendable {
     private let afterwards: @Sendable (Database) -> Void
 
     init(
-        _ pool: DatabasePool, reserve: SpaceReserve, verify: @escaping @Sendable () throws -> Void,
+        _ pool: DatabasePool, reserve: SpaceReserve, journal: JournalWatch, verify: @escaping @Sendable () throws -> Void,
         afterwards: @escaping @Sendable (Database) -> Void
     ) {
         self.pool = pool
         self.reserve = reserve
+        self.journal = journal
         self.verify = verify
         self.afterwards = afterwards
     }
@@ -64,6 +66,7 @@ final class GroupedWriter: Sendable {
         var errors: [(any Error)?] = []
         do {
             try database.inTransaction(.immediate) {
+                journal.willCommit()
                 errors = try writes.map { write in
                     do {
                         try database.inSavepoint {

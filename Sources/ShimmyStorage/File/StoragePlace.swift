@@ -13,6 +13,7 @@ struct StoragePlace: Sendable {
     let directory: String
 
     var file: String { "\(directory)/\(Self.fileName)" }
+    var journalFile: String { file + "-wal" }
     var reserveFile: String { "\(directory)/reserve" }
     private var lockFile: String { "\(directory)/lock" }
 
@@ -33,7 +34,7 @@ struct StoragePlace: Sendable {
         let descriptor = open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         // SQLite opens or refuses a database that is a link or not a regular file.
         if descriptor >= 0 { close(descriptor) }
-        let names = [Self.fileName, Self.fileName + "-wal", Self.fileName + "-shm", "reserve", "lock"] + setAsideFiles
+        let names = [Self.fileName, Self.fileName + "-wal", Self.fileName + "-shm", "reserve", SpaceReserve.partialName, "lock"] + setAsideFiles
         for path in names.map({ "\(directory)/\($0)" }) {
             var status = stat()
             // Files of another user cannot be changed, and their mode is that user's decision.
@@ -51,7 +52,7 @@ struct StoragePlace: Sendable {
     }
 
     var files: Files {
-        Files(database: FileIdentity(path: file), journal: FileIdentity(path: file + "-wal"), index: FileIdentity(path: file + "-shm"))
+        Files(database: FileIdentity(path: file), journal: FileIdentity(path: journalFile), index: FileIdentity(path: file + "-shm"))
     }
 
     /// Deletes the journal of a database file that is no longer at the path. It would corrupt the file that is there now.

@@ -6,7 +6,7 @@ package enum StorageError: Error, Equatable, CustomStringConvertible {
     case locked
     /// The database file is damaged. The store has already set it aside and created a new one.
     case damaged
-    /// The database file was removed or replaced while it was open. The store has already opened the file at its path, or a new one.
+    /// The database file or its journal was removed, replaced or shortened while it was open. The store has already opened the file at its path, or a new one.
     case replaced
     case unavailable(String)
     /// The list does not contain the id of `Page.after`.
@@ -29,7 +29,8 @@ package enum StorageError: Error, Equatable, CustomStringConvertible {
         case .full: "the disk is full, or the storage has reached its size limit"
         case .locked: "another program has locked the database"
         case .damaged: "the database file was damaged; it was set aside and replaced by a new one"
-        case .replaced: "the database file was removed or replaced while the server used it; the server now uses the file at its path"
+        case .replaced:
+            "the database file or its journal was removed, replaced or shortened while the server used it; the server now uses the file at its path"
         case .unavailable(let reason): reason
         case .unknownCursor(let id): "there is no '\(id)' in the list"
         case .duplicate(let id): "an object with the id '\(id)' already exists"
