@@ -20,7 +20,7 @@ struct PairedQuestion {
     private let vocabulary: any Vocabulary
     private let form: Form
 
-    init(_ question: String, vocabulary: any Vocabulary) {
+    init(_ question: String, vocabulary: any Vocabulary, within budget: WorkBudget) throws {
         self.vocabulary = vocabulary
         switch vocabulary.pairFormat {
         case .template(let template):
@@ -30,7 +30,7 @@ struct PairedQuestion {
             }
             form = .text(parts, question: question)
         case .marks(let beginning, let ending, let separator):
-            var before = vocabulary.tokenize(question, addSpecial: false, parseSpecial: false)
+            var before = try vocabulary.tokenize(question, addSpecial: false, parseSpecial: false, within: budget)
             if let beginning { before.insert(beginning, at: 0) }
             if let ending { before.append(ending) }
             if let separator { before.append(separator) }
@@ -38,10 +38,12 @@ struct PairedQuestion {
         }
     }
 
-    func tokens(with document: String) -> [Token] {
+    func tokens(with document: String, within budget: WorkBudget) throws -> [Token] {
         switch form {
-        case .text(let parts, let question): vocabulary.tokenize(Self.prompt(parts, question, document), addSpecial: false)
-        case .tokens(let before, let after): before + vocabulary.tokenize(document, addSpecial: false, parseSpecial: false) + after
+        case .text(let parts, let question):
+            try vocabulary.tokenize(Self.prompt(parts, question, document), addSpecial: false, parseSpecial: true, within: budget)
+        case .tokens(let before, let after):
+            try before + vocabulary.tokenize(document, addSpecial: false, parseSpecial: false, within: budget) + after
         }
     }
 

@@ -7,7 +7,7 @@ package import ShimmyCore
 package protocol Vocabulary: Sendable {
     var tokenCount: Int { get }
 
-    /// Returns the tokens of a text.
+    /// Returns the tokens of a text. For a text from a client, use the function with a budget.
     /// - addSpecial: add the tokens that the model expects around a text (BOS, EOS).
     /// - parseSpecial: read texts such as `<|im_end|>` as the tokens that they name instead of as plain text.
     func tokenize(_ text: String, addSpecial: Bool, parseSpecial: Bool) -> [Token]
@@ -20,6 +20,12 @@ package protocol Vocabulary: Sendable {
 
     /// Tokenizes a rendered prompt and its control tokens. No control token begins at one of the prompt's marks.
     func tokenize(_ prompt: RenderedPrompt, addSpecial: Bool) -> [Token]
+
+    /// Tokenizes a text of any length piece by piece. No control token begins at one of the prompt's marks.
+    /// - work: checked before each piece.
+    ///
+    /// Throws `WorkStopped`, and `GenerationError.beyondLimit` for a text that is too long to be tokenized at once and cannot be cut into pieces.
+    func tokenize(_ prompt: RenderedPrompt, addSpecial: Bool, parseSpecial: Bool, within work: WorkBudget) throws -> [Token]
 
     /// Returns the bytes of a token, which can be incomplete UTF-8. A control token has no bytes unless `special` is true.
     func piece(of token: Token, special: Bool) -> [UInt8]
@@ -55,6 +61,15 @@ extension Vocabulary {
     package func unbrokenLimit(exceededBy text: String) -> Int? { nil }
     package func tokenize(_ prompt: RenderedPrompt, addSpecial: Bool) -> [Token] {
         tokenize(prompt.text, addSpecial: addSpecial, parseSpecial: true)
+    }
+
+    package func tokenize(_ prompt: RenderedPrompt, addSpecial: Bool, parseSpecial: Bool, within work: WorkBudget) throws -> [Token] {
+        try work.check()
+        return parseSpecial ? tokenize(prompt, addSpecial: addSpecial) : tokenize(prompt.text, addSpecial: addSpecial, parseSpecial: false)
+    }
+
+    package func tokenize(_ text: String, addSpecial: Bool, parseSpecial: Bool, within work: WorkBudget) throws -> [Token] {
+        try tokenize(RenderedPrompt(text: text), addSpecial: addSpecial, parseSpecial: parseSpecial, within: work)
     }
 
     /// Tokenizes a rendered prompt and adds the tokens that the model expects around a text.

@@ -28,6 +28,9 @@ struct ByteTrie: Sendable {
 
     var isEmpty: Bool { nodes.count == 1 }
 
+    /// Returns whether a member can begin with `byte`.
+    func mayBegin(with byte: UInt8) -> Bool { begins[Int(byte)] }
+
     /// The result of a search at one position of a text.
     struct Match: Equatable {
         /// The value and the end of the longest member that begins at the position; nil for none.
@@ -50,5 +53,16 @@ struct ByteTrie: Sendable {
             if let value = nodes[node].value { match.member = (value, match.reach) }
         }
         return match
+    }
+
+    /// Calls `body` with the value and the end of each member that begins at `start`, from the shortest to the longest.
+    func forEachMember(in text: UnsafeBufferPointer<UInt8>, at start: Int, _ body: (_ value: Int32, _ end: Int) -> Void) {
+        guard start < text.count, begins[Int(text[start])] else { return }
+        var (node, end) = (0, start)
+        while end < text.count, let next = nodes[node].next[text[end]] {
+            node = Int(next)
+            end += 1
+            if let value = nodes[node].value { body(value, end) }
+        }
     }
 }

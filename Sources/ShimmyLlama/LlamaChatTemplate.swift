@@ -4,6 +4,7 @@ import Foundation
 package import ShimmyChat
 import ShimmyCore
 import ShimmyJSON
+import Synchronization
 
 /// A model's own chat template. llama.cpp's `common` library renders it and derives the format of its answers.
 ///
@@ -15,6 +16,8 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
     private let description: JSON
     private let ids: ToolCallIDs
     private let clientText: ClientText
+    /// The value of `holdsArguments`; nil until a request needs it.
+    private let argumentsAreHeld = Mutex<Bool?>(nil)
 
     /// Uses the model's own template. Throws `LlamaError` if it does not parse or exceeds its budget.
     package convenience init(model: LlamaModel) throws { try self.init(model: model, source: nil) }
@@ -52,6 +55,13 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
 
     package func render(_ conversation: Conversation, holding schemas: HeldSchemas) throws(ChatTemplateError) -> RenderedPrompt {
         try checkArguments(of: conversation)
+        var prompt = try renderAccepted(conversation, holding: schemas)
+        if !Self.tells(Self.textsBesideCalls(conversation), prompt) { prompt.normalizations.append(Normalization.callsWithoutText.rawValue) }
+        return prompt
+    }
+
+    /// Renders the conversation in the first form that the template accepts and writes in full.
+    private func renderAccepted(_ conversation: Conversation, holding schemas: HeldSchemas) throws(ChatTemplateError) -> RenderedPrompt {
         var conversation = conversation
         if writesOneCall { Self.apply(.splitCalls, to: &conversation) }
         do {
@@ -80,7 +90,9 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
 
     /// Returns whether the prompt contains the parts of the conversation that some templates omit.
     private func isComplete(_ prompt: RenderedPrompt, _ conversation: Conversation, _ schemas: HeldSchemas) -> Bool {
-        Self.tellsAllInstructions(prompt, conversation) && tellsFirstCalls(conversation, schemas) && acceptsContinuedTurn(conversation, schemas)
+        // Some templates omit even a single system message at the start, for instance if the last message is a tool's result.
+        Self.tells(conversation.messages.filter(\.isSystem), prompt) && tellsFirstCalls(conversation, schemas)
+            && acceptsContinuedTurn(conversation, schemas)
     }
 
     /// An argument of a call that is searched for in a prompt.
@@ -112,18 +124,27 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
         return (try? renderAsIs(whole, holding: schemas)) != nil
     }
 
-    /// The maximum number of system messages for which a prompt is searched.
-    private static let instructionsLookedFor = 32
+    /// The maximum number of messages for which a prompt is searched.
+    private static let messagesLookedFor = 32
 
-    /// Returns whether the prompt contains the texts of all system messages. Some templates omit even a single one at the start, for instance if the
-    /// last message is a tool's result.
-    private static func tellsAllInstructions(_ prompt: RenderedPrompt, _ conversation: Conversation) -> Bool {
-        let instructions = conversation.messages.filter(\.isSystem)
-        return instructions.prefix(instructionsLookedFor).allSatisfy { message in
+    /// Returns whether the prompt contains the texts of all messages.
+    private static func tells(_ messages: [ChatMessage], _ prompt: RenderedPrompt) -> Bool {
+        messages.prefix(messagesLookedFor).allSatisfy { message in
             (message.content ?? []).allSatisfy { text in
                 ByteSearch(text.trimmingCharacters(in: .whitespacesAndNewlines)).isFound(in: prompt.text)
             }
         }
+    }
+
+    /// Returns the messages whose text stands beside calls, in the same message or in the one before, which may be merged with it. Many templates
+    /// write only the calls.
+    private static func textsBesideCalls(_ conversation: Conversation) -> [ChatMessage] {
+        let messages = conversation.messages
+        return messages.indices.filter { index in
+            let message = messages[index]
+            guard message.role == .assistant, message.hasContent else { return false }
+            return message.hasCalls || messages.indices.contains(index + 1) && messages[index + 1].hasCalls
+        }.map { messages[$0] }
     }
 
     /// Renders a conversation whose only fault is that the template omits the system messages at its start.
@@ -175,7 +196,9 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
     private func renderAsIs(_ conversation: Conversation, holding schemas: HeldSchemas) throws(ChatTemplateError) -> RenderedPrompt {
         var request = request(conversation, schemas)
         let native = Result { () throws(ChatTemplateError) in try render(request) }
-        if case .success(let prompt) = native, schemas.fits(prompt.grammar) {
+        let isOpen = schemas.tools != nil && !holdsArguments
+        if case .success(var prompt) = native, schemas.fits(prompt.grammar), !(isOpen && schemas.isExact) {
+            if isOpen { prompt.unenforced = conversation.callableTools.map { "\($0.name)#" } }
             return schemas.holding(try withMarks(prompt, request).reporting(conversation.normalizations))
         }
         // The model's own call format cannot enforce the schemas, or does not support these tools. Shimmy's format can.
@@ -188,6 +211,24 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
             _ = try native.get()
             throw error
         }
+    }
+
+    /// Whether the template's own format of calls can enforce the schemas of arguments. Some families write arguments in a syntax of their own, of
+    /// which llama.cpp's grammar holds no more than the names.
+    private var holdsArguments: Bool {
+        if let known = argumentsAreHeld.withLock({ $0 }) { return known }
+        let isHeld = findsArgumentInGrammar()
+        argumentsAreHeld.withLock { $0 = isHeld }
+        return isHeld
+    }
+
+    /// Returns whether the grammar of a required call with a number contains the schema of the number.
+    private func findsArgumentInGrammar() -> Bool {
+        let parameters: JSON = ["type": "object", "properties": ["a": ["type": "integer"]], "required": ["a"], "additionalProperties": false]
+        let conversation = Conversation(
+            messages: [ChatMessage(.user, "Hi")], tools: [Tool(name: "probe", parameters: parameters)], toolChoice: ToolChoice(.required))
+        guard let schemas = try? HeldSchemas(conversation), let grammar = try? render(request(conversation, schemas)).grammar else { return true }
+        return schemas.holdsArguments(in: grammar)
     }
 
     /// Returns the prompt with marks where no control token may begin. Its grammar and answer format come from the request without marks.
@@ -229,9 +270,7 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
         // With the choice "none", hide the tools so that the model cannot try to call one.
         if !conversation.tools.isEmpty, conversation.toolChoice.mode != .none {
             request["tools"] = ReadableSchema.tools(conversation.tools.map(\.json))
-            if let names = conversation.toolChoice.names {
-                request["callable"] = ReadableSchema.tools(conversation.tools.filter { names.contains($0.name) }.map(\.json))
-            }
+            if conversation.toolChoice.names != nil { request["callable"] = ReadableSchema.tools(conversation.callableTools.map(\.json)) }
             if let tools = schemas.tools { request["held_tools"] = ReadableSchema.tools(tools) }
         }
         if let schema = conversation.responseSchema { request["response_schema"] = ReadableSchema.schema(schema) }
@@ -269,6 +308,11 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
         defer { cchat_string_free(string) }
         return String(cString: string)
     }
+}
+
+extension Conversation {
+    /// The tools that the model may call.
+    fileprivate var callableTools: [Tool] { tools.filter { toolChoice.names?.contains($0.name) ?? true } }
 }
 
 extension RenderedPrompt {

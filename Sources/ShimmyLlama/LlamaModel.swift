@@ -14,6 +14,11 @@ package final class LlamaModel: @unchecked Sendable {
     let pointer: OpaquePointer
     package let path: String
     let controls: ControlTokens
+    /// The tokens that are read from a text before it is split into words: all of them, and those without control tokens.
+    let specials: SpecialTokens
+    let definedSpecials: SpecialTokens
+    /// The positions at which texts between these tokens can be cut.
+    let cuts: TextCuts
     /// The tokenizer's limit of text without a break; nil if it accepts any text.
     private(set) var unbroken: UnbrokenText?
     private let onFree: @Sendable () -> Void
@@ -57,10 +62,16 @@ package final class LlamaModel: @unchecked Sendable {
         }
         self.pointer = pointer
         self.path = path
-        controls = ControlTokens(of: llama_model_get_vocab(pointer))
+        let vocabulary: OpaquePointer = llama_model_get_vocab(pointer)
+        controls = ControlTokens(of: vocabulary)
+        specials = SpecialTokens(of: vocabulary, withControls: true)
+        definedSpecials = SpecialTokens(of: vocabulary, withControls: false)
+        cuts = TextCuts(of: vocabulary) { LlamaModel.metadata($0, of: pointer) }
         onFree = options.onFree
-        if llama_vocab_type(llama_model_get_vocab(pointer)) == LLAMA_VOCAB_TYPE_BPE {
-            unbroken = UnbrokenText(preTokenizer: metadata("tokenizer.ggml.pre"))
+        if llama_vocab_type(vocabulary) == LLAMA_VOCAB_TYPE_BPE {
+            // The tokenizer of this name has its own pre-tokenizer, whatever the file says.
+            let isGemma = metadata("tokenizer.ggml.model") == "gemma4"
+            unbroken = UnbrokenText(preTokenizer: isGemma ? "gemma4" : metadata("tokenizer.ggml.pre"))
         }
     }
 
@@ -72,12 +83,14 @@ package final class LlamaModel: @unchecked Sendable {
 
     /// Returns a value of the file's metadata as text; nil if the key is missing.
     func metadata(_ key: String, ofArchitecture: Bool = false) -> String? {
-        func value(_ key: String) -> String? {
-            var buffer = [CChar](repeating: 0, count: 256)
-            let length = llama_model_meta_val_str(pointer, key, &buffer, buffer.count)
-            return length < 0 ? nil : String(decoding: buffer.prefix(Int(length)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        }
+        func value(_ key: String) -> String? { Self.metadata(key, of: pointer) }
         return value(ofArchitecture ? "\(value("general.architecture") ?? "").\(key)" : key)
+    }
+
+    private static func metadata(_ key: String, of model: OpaquePointer) -> String? {
+        var buffer = [CChar](repeating: 0, count: 256)
+        let length = llama_model_meta_val_str(model, key, &buffer, buffer.count)
+        return length < 0 ? nil : String(decoding: buffer.prefix(Int(length)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
     package var trainedContextLength: Int { Int(llama_model_n_ctx_train(pointer)) }

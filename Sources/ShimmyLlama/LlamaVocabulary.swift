@@ -62,11 +62,6 @@ package struct LlamaVocabulary: Vocabulary, @unchecked Sendable {
 
     package func isEndOfGeneration(_ token: Token) -> Bool { llama_vocab_is_eog(pointer, token) }
 
-    package func tokenize(_ text: String, addSpecial: Bool, parseSpecial: Bool) -> [Token] {
-        var text = text
-        return text.withUTF8 { tokenize($0, addSpecial: addSpecial, parseSpecial: parseSpecial) }
-    }
-
     package var longestToken: Int? { model.controls.longestToken }
 
     package func unbrokenLimit(exceededBy text: String) -> Int? {
@@ -75,41 +70,97 @@ package struct LlamaVocabulary: Vocabulary, @unchecked Sendable {
         return text.withUTF8 { unbroken.cuts(in: $0).isEmpty } ? nil : unbroken.limit
     }
 
-    private func tokenize(_ text: UnsafeBufferPointer<UInt8>, addSpecial: Bool, parseSpecial: Bool) -> [Token] {
-        // Requests with such a text are rejected earlier. Splitting it here keeps the process alive in any other case.
-        let cuts = model.unbroken?.cuts(in: text) ?? []
-        if !cuts.isEmpty {
-            return zip([0] + cuts, cuts + [text.count]).flatMap { start, end in
-                let part = UnsafeBufferPointer(rebasing: text[start..<end])
-                return tokenize(part, addSpecial: addSpecial && start == 0, parseSpecial: parseSpecial)
-            }
-        }
-        return text.withMemoryRebound(to: CChar.self) { bytes in
-            // A token has at least one byte, except those that addSpecial adds. If the buffer is too small, llama.cpp returns the negated count.
-            var tokens = [Token](repeating: 0, count: bytes.count + 4)
-            var count = fill(&tokens, bytes, addSpecial, parseSpecial)
-            if count < 0 {
-                tokens = [Token](repeating: 0, count: Int(-count))
-                count = fill(&tokens, bytes, addSpecial, parseSpecial)
-            }
-            return Array(tokens.prefix(Int(max(0, count))))
-        }
+    package func tokenize(_ text: String, addSpecial: Bool, parseSpecial: Bool) -> [Token] {
+        var text = text
+        return text.withUTF8 { tokens(of: $0, addSpecial: addSpecial, parseSpecial: parseSpecial) { _, _ in } }
     }
 
     package func tokenize(_ prompt: RenderedPrompt, addSpecial: Bool) -> [Token] {
-        guard !prompt.marks.isEmpty else { return tokenize(prompt.text, addSpecial: addSpecial, parseSpecial: true) }
-        var tokens = addSpecial && llama_vocab_get_add_bos(pointer) ? beginning : []
         var text = prompt.text
-        text.withUTF8 { text in
-            for part in model.controls.parts(of: text, marks: prompt.marks) {
-                tokens += tokenize(UnsafeBufferPointer(rebasing: text[part.range]), addSpecial: false, parseSpecial: part.parses)
-            }
-        }
-        return addSpecial && llama_vocab_get_add_eos(pointer) ? tokens + (ending.map { [$0] } ?? []) : tokens
+        return text.withUTF8 { tokens(of: $0, marks: prompt.marks, addSpecial: addSpecial, parseSpecial: true) { _, _ in } }
     }
 
-    private func fill(_ tokens: inout [Token], _ bytes: UnsafeBufferPointer<CChar>, _ addSpecial: Bool, _ parseSpecial: Bool) -> Int32 {
-        llama_tokenize(pointer, bytes.baseAddress, Int32(bytes.count), &tokens, Int32(tokens.count), addSpecial, parseSpecial)
+    package func tokenize(_ prompt: RenderedPrompt, addSpecial: Bool, parseSpecial: Bool, within work: WorkBudget) throws -> [Token] {
+        var text = prompt.text
+        return try text.withUTF8 { text in
+            try tokens(of: text, marks: prompt.marks, addSpecial: addSpecial, parseSpecial: parseSpecial) { (bytes: Int, most: Int) throws in
+                try work.check()
+                if bytes > most {
+                    throw GenerationError.beyondLimit(
+                        "has \(bytes) bytes of text that this model's tokenizer must process at once, which are more than the limit of \(most)")
+                }
+            }
+        }
+    }
+
+    /// Returns the tokens that one call of llama.cpp returns for the whole text, except that no control token begins at a mark.
+    ///
+    /// The tokenizer processes the texts between special tokens independently (`SpecialTokens`), and can cut most of them again (`TextCuts`). So each
+    /// call of llama.cpp gets one piece.
+    /// - pause: called before each piece, with its size in bytes and the maximum size.
+    private func tokens<Failure: Error>(
+        of text: UnsafeBufferPointer<UInt8>, marks: [Int] = [], addSpecial: Bool, parseSpecial: Bool,
+        pause: (_ bytes: Int, _ most: Int) throws(Failure) -> Void
+    ) throws(Failure) -> [Token] {
+        let most = InputLimits.standard.wholeTextBytes
+        let specials = parseSpecial ? model.specials : model.definedSpecials
+        if let mostText = specials.mostText(for: most) { try pause(text.count, mostText) }
+        let added: (before: [Token], after: [Token]) = addSpecial ? addedTokens : ([], [])
+        var (tokens, buffer): ([Token], [Token]) = (added.before, [])
+        var reader = specials.reader(of: text, marks: marks)
+        while let parts = reader.next() {
+            try pause(0, most)
+            for part in parts {
+                switch part {
+                case .token(let token): tokens.append(token)
+                case .text(let range):
+                    var start = range.lowerBound
+                    while start < range.upperBound {
+                        let (piece, next) = model.cuts.piece(of: text, from: start, to: range.upperBound)
+                        try pause(piece.count, most)
+                        append(UnsafeBufferPointer(rebasing: text[piece]), to: &tokens, buffer: &buffer)
+                        start = next
+                    }
+                }
+            }
+        }
+        tokens += added.after
+        return tokens
+    }
+
+    /// Appends the tokens of a text without special tokens.
+    /// - buffer: memory for the tokens of one piece.
+    private func append(_ text: UnsafeBufferPointer<UInt8>, to tokens: inout [Token], buffer: inout [Token]) {
+        // Requests with such a text are rejected earlier. Splitting it here keeps the process alive in any other case.
+        let cuts = model.unbroken?.cuts(in: text) ?? []
+        for (start, end) in zip([0] + cuts, cuts + [text.count]) {
+            text.withMemoryRebound(to: CChar.self) { bytes in
+                let piece = UnsafeBufferPointer(rebasing: bytes[start..<end])
+                // A token has at least one byte, except an inserted space. If the buffer is too small, llama.cpp returns the negated count.
+                if buffer.count < piece.count + 4 { buffer = [Token](repeating: 0, count: piece.count + 4) }
+                var count = fill(&buffer, piece)
+                if count < 0 {
+                    buffer = [Token](repeating: 0, count: Int(count.magnitude))
+                    count = fill(&buffer, piece)
+                }
+                tokens += buffer.prefix(Int(max(0, count)))
+            }
+        }
+    }
+
+    private func fill(_ tokens: inout [Token], _ bytes: UnsafeBufferPointer<CChar>) -> Int32 {
+        llama_tokenize(pointer, bytes.baseAddress, Int32(bytes.count), &tokens, Int32(tokens.count), false, false)
+    }
+
+    /// The tokens that llama.cpp adds before and after a text, such as BOS and EOS.
+    private var addedTokens: (before: [Token], after: [Token]) {
+        var added = [Token](repeating: 0, count: 4)
+        let count = llama_tokenize(pointer, "", 0, &added, Int32(added.count), true, false)
+        added.removeSubrange(min(added.count, Int(max(0, count)))...)
+        let type = llama_vocab_type(pointer)
+        let addsFirst = [LLAMA_VOCAB_TYPE_SPM, LLAMA_VOCAB_TYPE_BPE, LLAMA_VOCAB_TYPE_UGM].contains(type) && llama_vocab_get_add_bos(pointer)
+        let first = addsFirst || type == LLAMA_VOCAB_TYPE_WPM ? 1 : 0
+        return (Array(added.prefix(first)), Array(added.dropFirst(first)))
     }
 
     package func piece(of token: Token, special: Bool) -> [UInt8] {

@@ -13,7 +13,7 @@ struct UnbrokenText: Sendable {
     private let letsSpacesPass: Bool
 
     /// Tokenizers for which llama.cpp splits text with its own loops (`unicode_regex_split_custom`), by `tokenizer.ggml.pre`.
-    private static let bounded: Set<String> = [
+    static let bounded: Set<String> = [
         "llama3", "llama-v3", "llama-bpe", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2", "jina-v5-nano", "dbrx", "smaug-bpe",
         "chatglm-bpe", "glm4", "glm5", "qwen2", "deepseek-r1-qwen", "kormo", "f2llmv2", "megrez", "stablelm2", "hunyuan", "solar-open", "grok-2",
         "qwen35", "gpt-2", "phi-2", "jina-es", "jina-de", "gigachat", "jina-v2-es", "jina-v2-de", "a.x-4.0", "mellum", "modern-bert",
@@ -21,7 +21,8 @@ struct UnbrokenText: Sendable {
         "command-r", "smollm", "codeshell", "exaone", "minerva-7b", "mellum2", "kimi-k2", "gemma4", "granite-embed-multi-311m", "sarvam-moe",
         "laguna",
     ]
-    private static let spaced: Set<String> = ["poro-chat", "bloom", "gpt3-finnish", "viking", "jina-v2-zh"]
+    /// Tokenizers for which only white space ends a match.
+    static let spaced: Set<String> = ["poro-chat", "bloom", "gpt3-finnish", "viking", "jina-v2-zh"]
 
     /// Returns nil for a tokenizer that needs no limit.
     ///

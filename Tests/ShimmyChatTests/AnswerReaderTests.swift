@@ -31,7 +31,7 @@ import Testing
 
     private func deltas(_ parts: String..., maximumCalls: Int = .max, isCut: Bool = false) -> [AnswerDelta] {
         var reader = AnswerReader(Tiny(), maximumCalls: maximumCalls, throttleFactor: 0)
-        return parts.flatMap { reader.push($0) } + reader.finish(isCut: isCut)
+        return parts.flatMap { reader.push($0) + reader.preview() } + reader.finish(isCut: isCut)
     }
 
     @Test func partsAreToldAsTheyCome() {
@@ -91,6 +91,38 @@ import Testing
             ])
         // A call that the token limit cut off is not a repetition.
         #expect(deltas("{a:12}{a:1", isCut: true).last == .arguments(index: 1, "1"))
+    }
+
+    /// The time of a preview differs between runs.
+    @Test func aPreviewDoesNotEndTheAnswer() {
+        var reader = AnswerReader(Tiny(), throttleFactor: 0)
+        reader.append("{a:1}{a:1}{b")
+        let told = reader.preview()
+        #expect(told == [.call(index: 0, id: nil, name: "a"), .arguments(index: 0, "1")] && !reader.isComplete)
+        let rest = reader.push(":2}")
+        #expect(rest.isEmpty && reader.isComplete)
+        var other = AnswerReader(Tiny(), maximumCalls: 1, throttleFactor: 0)
+        other.append("{a:1}{b:2")
+        let first = other.preview()
+        #expect(first == told && !other.isComplete)
+        let second = other.push("}")
+        #expect(second.isEmpty && other.isComplete)
+    }
+
+    @Test func theEndOfAnAnswerDependsOnItsTextAlone() {
+        let text = "Let me see. {look:1234}{look:1234}{look:1234}{look:1234}"
+        func end(previewing: (Int) -> Bool) -> Int? {
+            var reader = AnswerReader(Tiny(), throttleFactor: 0)
+            for (index, character) in text.enumerated() {
+                _ = reader.push(String(character))
+                if reader.isComplete { return index }
+                if previewing(index) { _ = reader.preview() }
+            }
+            return nil
+        }
+        let expected = end { _ in false }
+        #expect(expected == "Let me see. {look:1234}{look:1234}".utf8.count)
+        for step in 1...7 { #expect(end { $0 % step == 0 } == expected) }
     }
 
     @Test func anAnswerThatIsCutIsToldAsFarAsItGoes() {

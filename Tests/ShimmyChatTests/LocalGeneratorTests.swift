@@ -34,6 +34,8 @@ import Testing
             case .prompt: Issue.record("nobody asked how likely the prompt is")
             case .delta: Issue.record("this model has nothing but content")
             case .idle: Issue.record("nobody asked for a sign of life")
+            case .tokens: Issue.record("nobody asked for the tokens")
+            case .fact: continue
             case .finished(_, let end): reason = end
             case .ended(let usage):
                 #expect(try await answer.nextEvent() == nil)
@@ -73,6 +75,85 @@ import Testing
         await generator.shutdown()
     }
 
+    @Test func factsAboutAnAnswer() async throws {
+        let generator = try await generator(answer: "one two three")
+        let answer = try await generator.generate(ask("say>", stops: ["unseen", "two"]))
+        var kinds: [String] = []
+        while let event = try await answer.nextEvent() {
+            switch event {
+            case .fact(_, .promptComputed(let usage)):
+                #expect(usage == Usage(promptTokens: 4, cachedPromptTokens: 0, completionTokens: 0))
+                kinds.append("prompt")
+            case .fact(_, .stopped(let stop)):
+                #expect(stop == "two")
+                kinds.append("stop")
+            case .finished: kinds.append("end")
+            default: if kinds.last != "part" { kinds.append("part") }
+            }
+        }
+        #expect(kinds == ["prompt", "part", "stop", "end", "part"], "the last event is the usage")
+        await generator.shutdown()
+    }
+
+    /// The tokens that an answer returns, and from which a later one continues.
+    @Test(arguments: [("abc", 9, "say>abc"), ("abc", 2, "say>ab"), ("a!bc", 9, "say>a!")])
+    func anAnswerCanReturnItsTokens(said: String, limit: Int, all: String) async throws {
+        let generator = try await generator(answer: said)
+        var request = ask("say>", maximumTokens: limit, stops: ["!"])
+        request.wantsTokens = true
+        let answer = try await generator.generate(request)
+        var tokens: [Token]?
+        while let event = try await answer.nextEvent() {
+            if case .tokens(0, let found) = event { tokens = found }
+            if case .finished = event { #expect(tokens != nil, "the tokens come before the end") }
+        }
+        // The stop string is a token of the answer, although not of its text.
+        #expect(tokens == all.utf8.map { Token($0) })
+        await generator.shutdown()
+    }
+
+    @Test func anAnswerContinuesEarlierTokens() async throws {
+        let generator = try await generator(answer: "abc")
+        var request = ask("more>")
+        (request.preceding, request.wantsTokens) = ("say>abc".utf8.map { Token($0) }, true)
+        let answer = try await generator.generate(request)
+        var usage: Usage?
+        while let event = try await answer.nextEvent() {
+            if case .tokens(_, let tokens) = event { #expect(tokens == "say>abcmore>abc".utf8.map { Token($0) }) }
+            if case .ended(let all) = event { usage = all }
+        }
+        #expect(usage?.promptTokens == "say>abcmore>".utf8.count)
+        var unknown = request
+        unknown.preceding = [1, 999]
+        var long = request
+        long.preceding = Array(repeating: 1, count: 300)
+        for (refused, error) in [
+            (unknown, GenerationError.unknownPromptToken(prompt: 0, 999)),
+            (long, .contextExceeded(prompt: 305, requested: nil, context: 256)),
+        ] {
+            await #expect(throws: error) { _ = try await generator.generate(refused) }
+        }
+        await generator.shutdown()
+    }
+
+    @Test func aLimitBeyondTheContextCanBeReduced() async throws {
+        let generator = try await generator(answer: "abc")
+        let strict = TextRequest(prompts: [.text("say>")], suffix: nil, maximumTokens: 1000, sampling: .init(), stops: [], choices: 1)
+        await #expect(throws: GenerationError.contextExceeded(prompt: 4, requested: 1000, context: 256)) {
+            _ = try await generator.complete(strict, terms: ServiceTerms())
+        }
+        var reduced = strict
+        reduced.clampsMaximumTokens = true
+        #expect(try await events(generator.complete(reduced, terms: ServiceTerms())).text == "abc")
+        var long = reduced
+        long.prompts = [.text(String(repeating: ">", count: 256))]
+        let full = long
+        await #expect(throws: GenerationError.contextExceeded(prompt: 256, requested: nil, context: 256)) {
+            _ = try await generator.complete(full, terms: ServiceTerms())
+        }
+        await generator.shutdown()
+    }
+
     @Test func severalChoicesCountThePromptOnce() async throws {
         let generator = try await generator(answer: "abc")
         var request = ask("say>")
@@ -83,7 +164,7 @@ import Testing
         while let event = try await answer.nextEvent() {
             switch event {
             case .delta(let choice, .content(let text, _)): texts[choice, default: ""] += text
-            case .prompt, .delta, .idle: continue
+            case .prompt, .delta, .tokens, .fact, .idle: continue
             case .finished(let choice, let reason):
                 #expect(reason == .stop)
                 ended.append(choice)

@@ -57,6 +57,7 @@ import Testing
             let output = matcher.push(Array(piece))
             kept += output.bytes
             stopped = output.stopped
+            #expect((matcher.found != nil) == stopped)
             // The matcher never releases text that it would have to retract.
             #expect(reference(text, stops).kept.starts(with: kept))
         }

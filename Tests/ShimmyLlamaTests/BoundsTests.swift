@@ -8,15 +8,6 @@ import Testing
 
 /// Limits on the recursion of llama.cpp's code for client-supplied text.
 @Suite struct BoundsTests {
-    /// Runs `body` on a thread with a 1 MiB stack.
-    private func onASmallStack<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value {
-        await withCheckedContinuation { continuation in
-            let thread = Thread { continuation.resume(returning: body()) }
-            thread.stackSize = 1 << 20
-            thread.start()
-        }
-    }
-
     @Test(arguments: ["NousResearch-Hermes-2-Pro-Llama-3-8B-tool_use.jinja", "google-gemma-2-2b-it.jinja"], [200, 250, 300, 100_000])
     func argumentsMayBeNestedDeeply(file: String, depth: Int) async throws {
         let source = try String(contentsOfFile: LlamaSource.models + "/templates/" + file, encoding: .utf8)

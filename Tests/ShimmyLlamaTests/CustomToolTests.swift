@@ -12,7 +12,7 @@ import Testing
 
     /// With every family, a custom tool's input is constrained to its grammar, and the prompt does not contain the grammar's placeholder.
     @Test(arguments: AnswerFormatTests.templates) func customToolsAreHeldToTheirGrammars(file: String) throws {
-        let template = try LlamaChatTemplate(source: try String(contentsOfFile: LlamaSource.models + "/templates/" + file, encoding: .utf8))
+        let template = try LlamaSource.template(file)
         let rules = try LarkGrammar("start: \"only this\"", prefix: "input-0-", in: .jsonString)
         let tool = Tool(
             name: "note", description: "Takes a note.",

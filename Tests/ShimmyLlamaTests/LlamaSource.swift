@@ -1,4 +1,6 @@
 import Foundation
+import ShimmyLlama
+import Synchronization
 
 /// The test data in llama.cpp's source. `make test` sets its path; the default is the build's cache.
 enum LlamaSource {
@@ -11,6 +13,22 @@ enum LlamaSource {
     }
 
     static var models: String { directory + "/models" }
+
+    private static let parsed = Mutex<[String: LlamaChatTemplate]>([:])
+
+    /// Returns a chat template of a model family. It is parsed once for all tests, because llama.cpp probes a template when it parses it.
+    static func template(_ file: String) throws -> LlamaChatTemplate {
+        if let template = parsed.withLock({ $0[file] }) { return template }
+        let template = try LlamaChatTemplate(source: try String(contentsOfFile: models + "/templates/" + file, encoding: .utf8))
+        parsed.withLock { $0[file] = template }
+        return template
+    }
+
+    /// All vocabularies.
+    static var allVocabularies: [String] {
+        let files = (try? FileManager.default.contentsOfDirectory(atPath: models)) ?? []
+        return files.filter { $0.hasPrefix("ggml-vocab-") && $0.hasSuffix(".gguf") }.sorted()
+    }
 
     /// The vocabularies that come with texts and their expected tokens.
     static var vocabularies: [String] {

@@ -11,9 +11,7 @@ import Testing
         "mistralai-Ministral-3-14B-Reasoning-2512.jinja", "unsloth-mistral-Devstral-Small-2507.jinja",
     ]
 
-    private static func template(_ file: String) throws -> LlamaChatTemplate {
-        try LlamaChatTemplate(source: try String(contentsOfFile: LlamaSource.models + "/templates/" + file, encoding: .utf8))
-    }
+    private static func template(_ file: String) throws -> LlamaChatTemplate { try LlamaSource.template(file) }
 
     private static let call: JSON = [["id": "abcdefgh1", "type": "function", "function": ["name": "f", "arguments": "{}"]]]
 

@@ -24,9 +24,7 @@ import Testing
         #expect(!fitted.contains("MjIma") && fitted != other)
     }
 
-    private static func template(_ file: String) throws -> LlamaChatTemplate {
-        try LlamaChatTemplate(source: try String(contentsOfFile: LlamaSource.models + "/templates/" + file, encoding: .utf8))
-    }
+    private static func template(_ file: String) throws -> LlamaChatTemplate { try LlamaSource.template(file) }
 
     private static func call(_ id: String, _ name: String, _ argument: String) -> JSON {
         ["id": .string(id), "type": "function", "function": ["name": .string(name), "arguments": .string(#"{"a": "\#(argument)"}"#)]]
@@ -83,6 +81,51 @@ import Testing
         }
         #expect(try normalizations(.auto) == [])
         #expect(try normalizations(.required) == ["generic-calls"])
+    }
+
+    /// The formats of these families write arguments in a syntax of their own, which their grammars do not hold to a schema.
+    @Test(arguments: ["Kimi-K3.jinja", "LFM2.5-8B-A1B.jinja", "google-gemma-4-31B-it.jinja", "Qwen-Qwen3-0.6B.jinja"])
+    func argumentsAreEnforcedOrReported(file: String) throws {
+        let template = try Self.template(file)
+        func prompt(_ mode: ToolChoice.Mode, isStrict: Bool = false, properties: JSON = ["a": ["type": "string"]]) throws -> RenderedPrompt {
+            let required = JSON.array((properties.objectValue?.keys ?? []).map { .string($0) })
+            let parameters: JSON = ["type": "object", "properties": properties, "required": required, "additionalProperties": false]
+            let tools = [Tool(name: "f", parameters: parameters, isStrict: isStrict), Tool(name: "g")]
+            let choice = ToolChoice(mode, names: ["f"])
+            return try template.render(Conversation(messages: [ChatMessage(.user, "Hi")], tools: tools, toolChoice: choice))
+        }
+        let isOpen = file != "Qwen-Qwen3-0.6B.jinja"
+        let free = try prompt(.auto)
+        #expect(free.normalizations == [] && free.unenforced == (isOpen ? ["f#"] : []))
+        let properties: JSON = ["a": ["type": "integer"]]
+        for enforced in [try prompt(.required), try prompt(.auto, isStrict: true), try prompt(.required, properties: [:])] {
+            #expect(enforced.normalizations == (isOpen ? ["generic-calls"] : []) && enforced.unenforced == [])
+        }
+        #expect(try prompt(.required, properties: properties).grammar?.text.contains("tool-0-") == true)
+    }
+
+    /// Many templates write only the calls of a message that also has a text.
+    @Test(arguments: [
+        ("meta-llama-Llama-3.1-8B-Instruct.jinja", true), ("mistralai-Mistral-Nemo-Instruct-2407.jinja", true), ("Qwen-Qwen3-0.6B.jinja", false),
+    ])
+    func aTextThatIsNotWrittenBesideCallsIsReported(file: String, isOmitted: Bool) throws {
+        let calls: JSON = [Self.call("abcdefgh1", "f", "ONE")]
+        let messages = [
+            ChatMessage(.user, "Hi"), ChatMessage(role: .assistant, content: ["TEXT"], toolCalls: calls), Self.result("abcdefgh1", "TWO"),
+        ]
+        let tools = [Tool(name: "f")]
+        let prompt = try Self.template(file).render(Conversation(messages: messages, tools: tools, toolChoice: ToolChoice(.auto)))
+        #expect(prompt.text.contains("ONE") && prompt.text.contains("TWO") && prompt.text.contains("TEXT") != isOmitted)
+        #expect(prompt.normalizations == (isOmitted ? ["calls-without-text"] : []))
+        // Shimmy's own format contains the text.
+        let strict = Tool(
+            name: "f",
+            parameters: [
+                "type": "object", "properties": ["a": ["type": "string", "pattern": "^x+$"]], "required": ["a"], "additionalProperties": false,
+            ], isStrict: true)
+        let other = try Self.template("Qwen3-Coder.jinja")
+            .render(Conversation(messages: messages, tools: [strict], toolChoice: ToolChoice(.auto)))
+        #expect(other.text.contains("TEXT") && other.normalizations == ["generic-calls"])
     }
 
     @Test func anEmptyTemplateIsAnError() {

@@ -1,6 +1,6 @@
-// A small C interface to the parts of llama.cpp that have only a C++ API: the chat templates and answer formats of `common`, and the memory use of a
-// context. Does not depend on HTTP. No exception crosses the interface: a function that fails returns NULL (or false) and sets `*error`. The caller
-// frees `*error`, and every other string that it receives, with `cchat_string_free`.
+// A small C interface to the parts of llama.cpp that have only a C++ API: the chat templates and answer formats of `common`, the memory use of a
+// context, and the order of special tokens. Does not depend on HTTP. No exception crosses the interface: a function that fails returns NULL (or false)
+// and sets `*error`. The caller frees `*error`, and every other string that it receives, with `cchat_string_free`.
 #pragma once
 
 #include <stdbool.h>
@@ -56,6 +56,11 @@ char *cchat_prompt_describe(const cchat_prompt *prompt);
 char *cchat_parse(const cchat_prompt *prompt, const char *text, size_t length, bool partial, char **error);
 
 void cchat_string_free(char *string);
+
+/// Writes the order in which llama.cpp searches a text for the special tokens of a vocabulary: from the longest to the shortest.
+/// - lengths: the number of bytes of each special token, in the order of their ids.
+/// - order: receives `count` indices of `lengths`.
+void cchat_search_order(const size_t *lengths, int32_t count, int32_t *order);
 
 /// Reports the memory use of a context and its model, in bytes.
 /// - weights: the model's tensors in memory.

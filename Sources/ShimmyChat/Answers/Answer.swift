@@ -6,9 +6,20 @@ package enum AnswerEvent: Sendable, Equatable {
     case delta(choice: Int, AnswerDelta)
     /// No news, in response to `Canceller.nudge()`.
     case idle
+    case fact(choice: Int, AnswerFact)
+    /// All tokens of a choice's prompt and answer, before its end. Sent only if the request asked for them.
+    case tokens(choice: Int, [Token])
     case finished(choice: Int, FinishReason)
     /// The token counts of all choices, after all of them have finished.
     case ended(Usage)
+}
+
+/// A fact about a choice that only some dialects report.
+package enum AnswerFact: Sendable, Equatable {
+    /// The prompt is computed. Sent before the first part of the choice. The usage counts no tokens of the answer.
+    case promptComputed(Usage)
+    /// The content ends at this stop string of the request. Sent before the end of the choice.
+    case stopped(by: String)
 }
 
 /// All choices of one answer in progress, as parts of messages, wherever they are made. Consumed by one task, that of the request.

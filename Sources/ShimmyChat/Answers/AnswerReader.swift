@@ -1,4 +1,7 @@
 /// Parses the text of an answer as it grows and returns the additions. It never retracts an addition: parts that can still change are held back.
+///
+/// Each parse reads the whole answer. Two kinds of parses bound their cost separately: `push` looks for the end of the answer at lengths that depend
+/// on the text alone, so that an answer ends at the same token in each run; `preview` returns additions for a stream, as often as time allows.
 package struct AnswerReader: Sendable {
     private let format: any AnswerFormat
     private let maximumCalls: Int
@@ -6,16 +9,13 @@ package struct AnswerReader: Sendable {
     private var told: AnswerContent
     private var begun = 0
     private var throttle: Throttle
-    /// The total number of bytes read by all parses.
-    private var readBytes = 0
-
-    /// The limit of bytes that unthrottled parses may read in total: `bytes` plus `factor` times the length of the answer.
-    private static let urgent = (bytes: 1 << 20, factor: 64)
+    private var search = EndSearch()
+    /// The length of the answer at the last parse, in bytes.
+    private var parsedLength = 0
 
     /// Creates a reader at the start of an answer.
     /// - continues: whether the format's generation prompt contains the start of the answer, which is not returned again.
-    /// - throttleFactor: the minimum pause after a parse, as a multiple of its duration; 0 for none. Each parse reads the whole answer, and the pause
-    ///   bounds the processor time of long answers.
+    /// - throttleFactor: the minimum pause after a preview, as a multiple of its duration; 0 for none.
     package init(_ format: any AnswerFormat, maximumCalls: Int = .max, continues: Bool = false, throttleFactor: Double = 20) {
         self.format = format
         self.maximumCalls = maximumCalls
@@ -33,17 +33,32 @@ package struct AnswerReader: Sendable {
     /// The length of the answer so far, in bytes.
     package var length: Int { text.utf8.count }
 
-    /// Appends text and returns the additions to the answer.
-    /// - isUrgent: whether `more` may end the answer. It is then parsed without a pause, within the limit of all such parses.
-    package mutating func push(_ more: String, isUrgent: Bool = false) -> [AnswerDelta] {
+    /// Appends text without parsing it.
+    package mutating func append(_ more: String) {
         text += more
         for byte in more.utf8 where byte == 0x5B || byte == 0x7B { brackets += 1 }
-        let mayHurry = isUrgent && readBytes <= Self.urgent.bytes + Self.urgent.factor * length
-        guard !more.isEmpty, throttle.mayRun || mayHurry else { return [] }
-        let text = text, format = format
-        readBytes += length
-        let content = throttle.run { try? format.read(text, isPartial: true) }
+    }
+
+    /// Appends text. If the answer may end with it, parses the answer and returns the additions. The result depends only on the pushed texts.
+    /// - isReasoning: whether `more` is part of the reasoning, where brackets do not end a call.
+    /// - isUrgent: whether `more` may complete a stop string.
+    package mutating func push(_ more: String, isReasoning: Bool = false, isUrgent: Bool = false) -> [AnswerDelta] {
+        append(more)
+        let mayEnd = isUrgent || !isReasoning && more.utf8.contains(where: \.isBracket)
+        guard !more.isEmpty, search.reads(length, mayEnd: mayEnd) else { return [] }
+        parsedLength = length
+        let content = try? format.read(text, isPartial: true)
         return content.map { tell($0, isPartial: true) } ?? []
+    }
+
+    /// Returns the additions since the last parse, unless the pause after the last preview is not over. Does not complete the answer, because the
+    /// time of a preview differs between runs.
+    package mutating func preview() -> [AnswerDelta] {
+        guard length > parsedLength, throttle.mayRun else { return [] }
+        parsedLength = length
+        let text = text, format = format
+        let content = throttle.run { try? format.read(text, isPartial: true) }
+        return content.map { tell($0, isPartial: true, mayEnd: false) } ?? []
     }
 
     /// Ends the answer and returns the remaining additions.
@@ -73,7 +88,9 @@ package struct AnswerReader: Sendable {
         return content
     }
 
-    private mutating func tell(_ content: AnswerContent, isPartial: Bool, isCut: Bool = false) -> [AnswerDelta] {
+    /// Returns the parts of `content` that were not returned before.
+    /// - mayEnd: whether further or repeated calls complete the answer. They are not returned in either case.
+    private mutating func tell(_ content: AnswerContent, isPartial: Bool, isCut: Bool = false, mayEnd: Bool = true) -> [AnswerDelta] {
         guard !isComplete else { return [] }
         let new = content.withoutMargins
         var deltas: [AnswerDelta] = []
@@ -81,7 +98,7 @@ package struct AnswerReader: Sendable {
         if let more = Self.growth(from: &told.content, to: new.content, isPartial) { deltas.append(.content(more)) }
         for (index, call) in new.calls.enumerated() {
             if index == maximumCalls {
-                isComplete = true
+                if mayEnd { isComplete = true }
                 break
             }
             let isLast = index == new.calls.count - 1
@@ -90,7 +107,7 @@ package struct AnswerReader: Sendable {
                 switch call.repetition(among: new.calls[..<index], isGrowing: isGrowing) {
                 case .certain:
                     // Small models repeat calls until the token limit.
-                    isComplete = true
+                    if mayEnd { isComplete = true }
                     return deltas
                 case .possible: return deltas
                 case .none: break
@@ -152,11 +169,40 @@ extension AnswerContent {
 
 extension UInt8 {
     fileprivate var isWhiteSpace: Bool { self == 0x20 || (0x09...0x0D).contains(self) }
+    /// Whether the character may begin or end a call in some format: one of `( ) < > [ ] { }`.
+    fileprivate var isBracket: Bool {
+        switch self {
+        case 0x28, 0x29, 0x3C, 0x3E, 0x5B, 0x5D, 0x7B, 0x7D: true
+        default: false
+        }
+    }
 }
 
 extension Array<UInt8> {
     fileprivate func dropLast(while isDropped: (UInt8) -> Bool) -> ArraySlice<UInt8> {
         self[..<((lastIndex { !isDropped($0) } ?? -1) + 1)]
+    }
+}
+
+/// Chooses the lengths of an answer at which its end is looked for. The choice depends only on the text, so that an answer ends at the same token in
+/// each run.
+///
+/// An answer is read when it has grown by 1/32 of its length or 16 bytes, and wherever it may end, within a limit of all reads together. This limit
+/// makes their total cost linear in the length of the answer.
+private struct EndSearch: Sendable {
+    private var lastLength = 0
+    private var readBytes = 0
+
+    /// The limit of bytes that all reads together may read: `bytes` plus `factor` times the length of the answer.
+    private static let limit = (bytes: 1 << 20, factor: 64)
+
+    /// Returns whether to read the answer now that it has `length` bytes, and counts the read.
+    /// - mayEnd: whether the newest text may end the answer.
+    mutating func reads(_ length: Int, mayEnd: Bool) -> Bool {
+        guard mayEnd || length - lastLength >= max(16, length / 32), readBytes <= Self.limit.bytes + Self.limit.factor * length else { return false }
+        readBytes += length
+        lastLength = length
+        return true
     }
 }
 

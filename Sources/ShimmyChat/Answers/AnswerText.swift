@@ -9,6 +9,8 @@ struct AnswerStyle: Sendable {
     var formatStops: [String] = []
     /// Stop strings of the request. They apply to the content only, not to reasoning and calls.
     var stops: [String] = []
+    /// Whether the answer may contain calls.
+    var mayCall = false
     var maximumCalls = Int.max
     /// Whether the prompt contains the start of the answer.
     var continues = false
@@ -29,7 +31,11 @@ struct AnswerText: Sendable {
     }
 
     private let vocabulary: any Vocabulary
-    private let readsEachToken: Bool
+    /// Whether the parts of the answer can end it: calls, or content with a stop string. The end is then looked for after each token, so that it does
+    /// not depend on the engine's deliveries.
+    private let canEnd: Bool
+    private let hasStops: Bool
+    private let stops: [String]
     private let preserved: Set<Token>
     private var detokenizer: Detokenizer
     private var tracker: ThinkingTracker?
@@ -39,6 +45,8 @@ struct AnswerText: Sendable {
     private var possibleStops: StopMatcher
     /// The number of further tokens for which the answer is parsed immediately, because a stop string may be complete.
     private var urgentTokens = 0
+    /// Whether a preview has found a stop string. Nothing is previewed afterwards: the next parse that may end the answer ends it.
+    private var endsSoon = false
     private var probabilities: ContentProbabilities
     private var characters = UTF8Buffer()
 
@@ -56,11 +64,21 @@ struct AnswerText: Sendable {
         }
         tracker = style.thinking.map { ThinkingTracker($0, prefix: style.generationPrompt) }
         probabilities = ContentProbabilities(vocabulary: vocabulary, tracker: tracker)
-        readsEachToken = !isPlain && !style.stops.isEmpty
+        stops = style.stops
+        hasStops = !isPlain && !style.stops.isEmpty
+        canEnd = hasStops || !isPlain && style.mayCall
     }
 
-    /// Whether further parsing is slow or nested enough to run on the worker pool.
-    var isHeavy: Bool { reader.map { $0.length > 4096 || $0.brackets > 32 } ?? false }
+    /// Returns whether reading `tokens` further tokens is slow or nested enough to run on the worker pool.
+    func isHeavy(_ tokens: Int) -> Bool { reader.map { $0.length > 4096 || $0.brackets > 32 || tokens > 16 } ?? false }
+
+    /// The stop string of the request that ended the content; nil if none did.
+    var foundStop: String? {
+        if let found = contentStops.found { return found }
+        // The detokenizer also finds the stop strings of the model's format.
+        guard let found = detokenizer.foundStop, stops.contains(found) else { return nil }
+        return found
+    }
 
     /// Whether the answer has called a tool.
     var hasCalls: Bool { reader?.hasCalls ?? false }
@@ -72,6 +90,7 @@ struct AnswerText: Sendable {
             probabilities.push(logprobs, of: token, text: vocabulary.piece(of: token, special: preserved.contains(token)))
         }
         var output = readAll(tokens)
+        if !output.stopped { output.deltas += preview() }
         output.deltas = withProbabilities(output.deltas, isLast: output.stopped)
         return output
     }
@@ -96,8 +115,7 @@ struct AnswerText: Sendable {
     }
 
     private mutating func readAll(_ tokens: [Token]) -> Output {
-        guard readsEachToken else { return read(tokens[...]) }
-        // A stop string in the content ends the answer at the token that completes it, not at the engine's next delivery.
+        guard canEnd else { return read(tokens[...]) }
         var all = Output()
         for index in tokens.indices {
             let output = read(tokens[index...index])
@@ -117,16 +135,35 @@ struct AnswerText: Sendable {
             if !text.text.isEmpty { output.deltas = [.content(text.text)] }
             return output
         }
-        for delta in reader!.push(text.text, isUrgent: isUrgent(text.text)) where !output.stopped || text.stopped { take(delta, into: &output) }
+        for delta in push(text.text) where !output.stopped || text.stopped { take(delta, into: &output) }
         if reader!.isComplete { output.stopped = true }
         if text.stopped { output.deltas += end(isCut: false) }
         return output
     }
 
+    private mutating func push(_ text: String) -> [AnswerDelta] {
+        if canEnd { return reader!.push(text, isReasoning: tracker?.isThinking == true, isUrgent: isUrgent(text)) }
+        reader!.append(text)
+        return []
+    }
+
+    /// Returns the parts of the answer that are certain already.
+    private mutating func preview() -> [AnswerDelta] {
+        guard reader != nil, !endsSoon else { return [] }
+        let before = (reader, contentStops, characters)
+        var output = Output()
+        for delta in reader!.preview() { take(delta, into: &output) }
+        guard output.stopped else { return output.deltas }
+        // The time of a preview differs between runs, so it must not end the answer.
+        (reader, contentStops, characters) = before
+        endsSoon = true
+        return []
+    }
+
     /// Returns whether a stop string may be complete. Trailing white space turns out to be content only when other text follows, up to a few tokens
     /// later.
     private mutating func isUrgent(_ text: String) -> Bool {
-        guard readsEachToken else { return false }
+        guard hasStops else { return false }
         if possibleStops.push(Array(text.utf8)).stopped, tracker?.isThinking != true { urgentTokens = 8 }
         defer { urgentTokens = max(0, urgentTokens - 1) }
         return urgentTokens > 0

@@ -34,6 +34,9 @@ package struct Detokenizer: Sendable {
         return Output(text: text, tokens: count, stopped: false)
     }
 
+    /// The stop string that ended the text; nil before.
+    package var foundStop: String? { stops.found }
+
     /// Returns the text that was held back until the end.
     package mutating func finish() -> String { characters.push(stops.finish()) + characters.finish() }
 }

@@ -20,18 +20,19 @@ final class EngineAnswer {
     /// - choicesPerPrompt: the number of streams for each prompt.
     /// - constraintField: the API's name of the field that constrains the answer, for an error about its constraint.
     /// - scores: for each choice, a function that returns its prompt with the requested log probabilities.
+    /// - history: the tokens of the prompt; nil unless the request asked for the tokens of prompt and answer.
     /// - onStart: called for each choice with the cached part of its prompt.
     static func make(
         _ streams: [TokenStream], vocabulary: any Vocabulary, style: AnswerStyle, promptTokens: Int, choicesPerPrompt: Int = .max,
         constraintField: String? = nil, report: AnswerReport = AnswerReport(), scores: [@Sendable ([TokenLogprobs]) -> [PromptToken]] = [],
-        onStart: @escaping @Sendable (_ choice: Int, PromptStart) -> Void = { _, _ in }
+        history: TokenHistory? = nil, onStart: @escaping @Sendable (_ choice: Int, PromptStart) -> Void = { _, _ in }
     ) -> sending Answer {
         let group = StreamGroup(streams)
         let generations = streams.indices.map { choice in
             let scores = scores.indices.contains(choice) ? scores[choice] : nil
-            return Generation(text: AnswerText(vocabulary: vocabulary, style: style), promptTokens: promptTokens, scores: scores) {
-                onStart(choice, $0)
-            }
+            return Generation(
+                text: AnswerText(vocabulary: vocabulary, style: style), promptTokens: promptTokens, scores: scores, history: history
+            ) { onStart(choice, $0) }
         }
         let answer = EngineAnswer(group, generations, promptTokens: promptTokens, choicesPerPrompt: choicesPerPrompt, constraintField)
         return Answer(canceller: .init(onCancel: group.cancel, onNudge: group.nudge), report: report, next: answer.nextEvent)
@@ -65,6 +66,8 @@ final class EngineAnswer {
         switch event {
         case .prompt(let tokens): return .prompt(choice: choice, tokens)
         case .delta(let delta): return .delta(choice: choice, delta)
+        case .tokens(let tokens): return .tokens(choice: choice, tokens)
+        case .fact(let fact): return .fact(choice: choice, fact)
         case .finished(let reason, let usage):
             add(usage, of: choice)
             finished += 1

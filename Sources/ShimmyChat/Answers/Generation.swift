@@ -23,10 +23,22 @@ package struct Usage: Sendable, Equatable {
     }
 }
 
+/// The tokens of a prompt and the beginning of its answer, from which a later prompt can continue.
+struct TokenHistory: Sendable {
+    var tokens: [Token]
+    /// The token that ends the model's turn; nil if the model has none. The engine does not deliver it.
+    let turnEnd: Token?
+
+    mutating func endTurn() { if let turnEnd { tokens.append(turnEnd) } }
+}
+
 enum GenerationEvent: Sendable, Equatable {
     /// The tokens of the prompt with their log probabilities, before all other events.
     case prompt([PromptToken])
     case delta(AnswerDelta)
+    /// All tokens of the prompt and the answer, before `finished`.
+    case tokens([Token])
+    case fact(AnswerFact)
     case finished(FinishReason, Usage)
 }
 
@@ -39,13 +51,16 @@ final class Generation {
     private(set) var isFinished = false
     /// Returns the prompt with its log probabilities; nil if the request did not ask for them.
     private let scores: (([TokenLogprobs]) -> [PromptToken])?
+    /// The tokens so far; nil if the request did not ask for them.
+    private var history: TokenHistory?
     private let onStart: @Sendable (PromptStart) -> Void
 
     init(
-        text: AnswerText, promptTokens: Int, scores: (([TokenLogprobs]) -> [PromptToken])? = nil,
+        text: AnswerText, promptTokens: Int, scores: (([TokenLogprobs]) -> [PromptToken])? = nil, history: TokenHistory? = nil,
         onStart: @escaping @Sendable (PromptStart) -> Void = { _ in }
     ) {
         self.scores = scores
+        self.history = history
         self.onStart = onStart
         self.text = text
         self.usage = Usage(promptTokens: promptTokens, cachedPromptTokens: 0, completionTokens: 0)
@@ -61,27 +76,35 @@ final class Generation {
             usage.cachedPromptTokens = start.cachedTokens
             onStart(start)
             if let scores { events.append(.prompt(scores(delivery.promptLogprobs))) }
+            events.append(.fact(.promptComputed(usage)))
         }
-        let output = try await reading { $0.push(delivery.tokens, logprobs: delivery.logprobs) }
+        let output = try await reading(delivery.tokens.count) { $0.push(delivery.tokens, logprobs: delivery.logprobs) }
         usage.completionTokens += output.tokens
         usage.reasoningTokens += output.thinkingTokens
         events += output.deltas.map(GenerationEvent.delta)
+        history?.tokens += delivery.tokens.prefix(output.tokens)
         if output.stopped {
             isFinished = true
+            if let history { events.append(.tokens(history.tokens)) }
+            noteStop(&events)
             events.append(.finished(reason(.stop), usage))
         } else if let end = delivery.end {
             isFinished = true
             usage.completionTokens = end.generated
             usage.prediction = end.prediction
-            events += try await reading { $0.finish(isCut: end.reason == .length) }.map(GenerationEvent.delta)
+            events += try await reading(0) { $0.finish(isCut: end.reason == .length) }.map(GenerationEvent.delta)
+            if end.reason == .stop { history?.endTurn() }
+            if let history { events.append(.tokens(history.tokens)) }
+            noteStop(&events)
             events.append(.finished(reason(end.reason), usage))
         }
         return events
     }
 
     /// Reads more of the answer, on the worker pool if that takes long.
-    private func reading<Result: Sendable>(_ read: @escaping @Sendable (inout AnswerText) -> Result) async throws -> Result {
-        guard text.isHeavy else { return read(&text) }
+    /// - tokens: the number of tokens to read.
+    private func reading<Result: Sendable>(_ tokens: Int, _ read: @escaping @Sendable (inout AnswerText) -> Result) async throws -> Result {
+        guard text.isHeavy(tokens) else { return read(&text) }
         let before = text
         let (after, result) = try await WorkerPool.input.run { _ in
             var text = before
@@ -90,6 +113,10 @@ final class Generation {
         }
         text = after
         return result
+    }
+
+    private func noteStop(_ events: inout [GenerationEvent]) {
+        if let stop = text.foundStop { events.append(.fact(.stopped(by: stop))) }
     }
 
     private func reason(_ reason: FinishReason) -> FinishReason { reason == .stop && text.hasCalls ? .toolCalls : reason }

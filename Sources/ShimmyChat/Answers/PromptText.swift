@@ -9,7 +9,7 @@ struct PromptText: Sendable {
     private let pieces: [[UInt8]]
     private let vocabulary: any Vocabulary
 
-    init(tokens: [Token], of prompt: TextRequest.Prompt, vocabulary: any Vocabulary) {
+    init(tokens: [Token], of prompt: TextRequest.Prompt, vocabulary: any Vocabulary, within budget: WorkBudget) throws {
         self.tokens = tokens
         self.vocabulary = vocabulary
         guard case .text(let text) = prompt else {
@@ -18,7 +18,8 @@ struct PromptText: Sendable {
             return
         }
         let beginning = vocabulary.beginning
-        let isAdded = tokens.starts(with: beginning) && tokens.count > vocabulary.tokenize(text, addSpecial: false, parseSpecial: true).count
+        let plain = try vocabulary.tokenize(text, addSpecial: false, parseSpecial: true, within: budget)
+        let isAdded = tokens.starts(with: beginning) && tokens.count > plain.count
         first = isAdded ? beginning.count : 0
         var pieces = tokens.dropFirst(first).map { vocabulary.piece(of: $0, special: true) }
         // Some tokenizers insert a space before a text.

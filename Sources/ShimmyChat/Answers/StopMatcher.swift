@@ -12,6 +12,8 @@ package struct StopMatcher: Sendable {
 
     private let stops: [[UInt8]]
     private var held: [UInt8] = []
+    /// The stop string that was found; nil before.
+    package private(set) var found: String?
 
     /// Empty strings never match.
     package init(_ stops: [String]) { self.stops = stops.map { Array($0.utf8) }.filter { !$0.isEmpty } }
@@ -24,7 +26,9 @@ package struct StopMatcher: Sendable {
             let matched = stops.filter { held[...end].hasSuffix($0) }.map(\.count).max()
             if let matched {
                 defer { held = [] }
-                return Output(bytes: Array(held[..<(end + 1 - matched)]), stopped: true)
+                let start = end + 1 - matched
+                found = String(decoding: held[start...end], as: UTF8.self)
+                return Output(bytes: Array(held[..<start]), stopped: true)
             }
         }
         let certain = held.count - possibleStart()

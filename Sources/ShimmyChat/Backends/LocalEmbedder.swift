@@ -21,7 +21,7 @@ package final class LocalEmbedder: Embedder {
         let texts = try await InputWork.run(InputWork.lane(bytes: bytes)) { [self] budget in
             try request.inputs.enumerated().map { index, input in
                 try budget.check()
-                return try tokens(of: input, at: index)
+                return try tokens(of: input, at: index, truncates: request.truncates, budget)
             }
         }
         let vectors = try await engine.embed(texts, owner: terms.owner).map { vector in
@@ -30,23 +30,34 @@ package final class LocalEmbedder: Embedder {
         return EmbeddingResult(vectors: vectors, promptTokens: texts.reduce(0) { $0 + $1.count })
     }
 
-    private func tokens(of input: TextRequest.Prompt, at index: Int) throws(GenerationError) -> [Token] {
+    private func tokens(of input: TextRequest.Prompt, at index: Int, truncates: Bool, _ budget: WorkBudget) throws -> [Token] {
         let tokens: [Token]
         switch input {
-        case .text(let text):
+        case .text(let given):
+            let text = truncates ? beginning(of: given) : given
             let fewest = vocabulary.fewestTokens(bytes: text.utf8.count)
-            if fewest > contextLength { throw .inputTooLong(index, tokens: fewest, context: contextLength) }
+            if fewest > contextLength, !truncates { throw GenerationError.inputTooLong(index, tokens: fewest, context: contextLength) }
             try vocabulary.checkLength(of: text)
-            tokens = vocabulary.tokenize(text, addSpecial: true, parseSpecial: false)
+            tokens = try vocabulary.tokenize(text, addSpecial: true, parseSpecial: false, within: budget)
         case .tokens(let given):
             tokens = given
             if let unknown = given.first(where: { !vocabulary.contains($0) }) {
-                throw .unknownPromptToken(prompt: index, unknown)
+                throw GenerationError.unknownPromptToken(prompt: index, unknown)
             }
         }
-        if tokens.isEmpty { throw .emptyInput(index) }
-        if tokens.count > contextLength { throw .inputTooLong(index, tokens: tokens.count, context: contextLength) }
-        return tokens
+        if tokens.isEmpty { throw GenerationError.emptyInput(index) }
+        if tokens.count <= contextLength { return tokens }
+        guard truncates else { throw GenerationError.inputTooLong(index, tokens: tokens.count, context: contextLength) }
+        // A control token at the end, such as BERT's separator, stays there.
+        let mark = tokens.suffix(1).filter { vocabulary.piece(of: $0).isEmpty }
+        return Array(tokens.prefix(contextLength - mark.count)) + mark
+    }
+
+    /// Returns the beginning of a text that certainly has more tokens than the context, without which a cut text would take as long as the whole.
+    private func beginning(of text: String) -> String {
+        guard let longest = vocabulary.longestToken else { return text }
+        let most = (contextLength + 64).saturated(multipliedBy: longest)
+        return text.utf8.count <= most ? text : String(decoding: text.utf8.prefix(most), as: UTF8.self)
     }
 
     /// Returns the vector scaled to length 1; a zero vector is returned unchanged.

@@ -59,19 +59,22 @@ package final class LocalGenerator: TextGenerator, EngineInspection {
         try check(request.sampling)
         try checkRoom(prompts: 1, choices: request.choices)
         let adapters = try adapters.set(for: request.adapters)
-        try checkRoom(for: request.conversation, maximumTokens: request.maximumTokens)
+        // A limit that is reduced to the room is not the reason why a prompt does not fit.
+        let requested = request.clampsMaximumTokens ? nil : request.maximumTokens
+        try checkRoom(for: request.conversation, maximumTokens: requested)
         let (prompt, tokens) = try await InputWork.run(lane(for: request.conversation)) { [self] budget in
             let prompt = try render(request.conversation, budget)
-            return (prompt, try self.tokens(of: prompt, maximumTokens: request.maximumTokens))
+            return (prompt, try self.tokens(of: prompt, after: request.preceding, maximumTokens: requested, budget))
         }
         let room = contextLength - tokens.count
         let isClamped = request.clampsMaximumTokens && request.maximumTokens ?? 0 > room
         guard room > 0, isClamped || request.maximumTokens ?? 1 <= room else {
-            throw GenerationError.contextExceeded(prompt: tokens.count, requested: request.maximumTokens, context: contextLength)
+            throw GenerationError.contextExceeded(prompt: tokens.count, requested: requested, context: contextLength)
         }
         let grammar = request.grammar.map { GrammarText($0) } ?? prompt.grammar
         let isQuick = grammar.map(constraints.keeps) ?? true
-        let (sequence, isLoosened) = try await InputWork.run(isQuick ? InputWork.lane(bytes: request.prediction.utf8.count) : .slow) { [self] _ in
+        let constraintLane = isQuick ? InputWork.lane(bytes: request.prediction.utf8.count) : .slow
+        let (sequence, isLoosened) = try await InputWork.run(constraintLane) { [self] budget in
             let (constraint, isLoosened) = try constraint(of: prompt, request)
             var sequence = SequenceRequest(
                 prompt: tokens, maximumTokens: min(request.maximumTokens ?? room, room), sampling: request.sampling,
@@ -81,7 +84,7 @@ package final class LocalGenerator: TextGenerator, EngineInspection {
             sequence.adapters = adapters
             // A prediction beyond the tokenizer's limit is dropped, since it is only a hint.
             if !request.prediction.isEmpty, vocabulary.unbrokenLimit(exceededBy: request.prediction) == nil {
-                sequence.prediction = vocabulary.tokenize(request.prediction, addSpecial: false, parseSpecial: false)
+                sequence.prediction = try vocabulary.tokenize(request.prediction, addSpecial: false, parseSpecial: false, within: budget)
             }
             return (sequence, isLoosened)
         }
@@ -90,7 +93,8 @@ package final class LocalGenerator: TextGenerator, EngineInspection {
         if isClamped { report.clampedTokens = room }
         return EngineAnswer.make(
             try engine.submit(Self.choices(request.choices, of: sequence)), vocabulary: vocabulary, style: style(of: prompt, request),
-            promptTokens: tokens.count, constraintField: request.constraintField, report: report
+            promptTokens: tokens.count, constraintField: request.constraintField, report: report,
+            history: request.wantsTokens ? TokenHistory(tokens: tokens, turnEnd: vocabulary.endTokens.first) : nil
         ) { [vocabulary, logger] _, start in Self.log(start, of: tokens, vocabulary, logger) }
     }
 
@@ -102,13 +106,13 @@ package final class LocalGenerator: TextGenerator, EngineInspection {
         let texts = try await InputWork.run(InputWork.lane(bytes: bytes)) { [self] budget in
             try request.prompts.enumerated().map { index, prompt in
                 try budget.check()
-                return try readPrompt(prompt, at: index, of: request)
+                return try readPrompt(prompt, at: index, of: request, budget)
             }
         }
         let breakers = try await InputWork.run(.quick) { [breakers] _ in breakers.breakers(for: request.sampling) }
         let sequences = texts.flatMap { prompt in
             var sequence = SequenceRequest(
-                prompt: prompt.tokens, maximumTokens: request.maximumTokens, sampling: request.sampling, owner: terms.owner, isFlex: terms.isFlex)
+                prompt: prompt.tokens, maximumTokens: prompt.maximumTokens, sampling: request.sampling, owner: terms.owner, isFlex: terms.isFlex)
             sequence.sampling.breakers = breakers
             sequence.scoresPrompt = request.scoresPrompt
             sequence.adapters = adapters
@@ -128,15 +132,23 @@ package final class LocalGenerator: TextGenerator, EngineInspection {
     /// A prompt of a text request as tokens; with its text only if its tokens are scored.
     private struct ReadPrompt: Sendable {
         var tokens: [Token]
+        /// The maximum number of tokens in its answer.
+        var maximumTokens: Int
         var text: PromptText?
     }
 
-    private func readPrompt(_ prompt: TextRequest.Prompt, at index: Int, of request: TextRequest) throws(GenerationError) -> ReadPrompt {
-        let tokens = try tokens(of: prompt, at: index, of: request)
-        guard tokens.count + request.maximumTokens <= contextLength else {
-            throw GenerationError.contextExceeded(prompt: tokens.count, requested: request.maximumTokens, context: contextLength)
+    private func readPrompt(
+        _ prompt: TextRequest.Prompt, at index: Int, of request: TextRequest, _ budget: WorkBudget
+    ) throws -> ReadPrompt {
+        let tokens = try tokens(of: prompt, at: index, of: request, budget)
+        let room = contextLength - tokens.count
+        guard request.clampsMaximumTokens ? room > 0 : request.maximumTokens <= room else {
+            let requested = request.clampsMaximumTokens ? nil : request.maximumTokens
+            throw GenerationError.contextExceeded(prompt: tokens.count, requested: requested, context: contextLength)
         }
-        return ReadPrompt(tokens: tokens, text: request.scoresPrompt ? PromptText(tokens: tokens, of: prompt, vocabulary: vocabulary) : nil)
+        var read = ReadPrompt(tokens: tokens, maximumTokens: min(request.maximumTokens, room))
+        if request.scoresPrompt { read.text = try PromptText(tokens: tokens, of: prompt, vocabulary: vocabulary, within: budget) }
+        return read
     }
 
     /// Rejects a conversation that cannot fit the context before rendering it. Each message has at least one token.
@@ -179,7 +191,7 @@ package final class LocalGenerator: TextGenerator, EngineInspection {
         }
     }
 
-    private func tokens(of prompt: TextRequest.Prompt, at index: Int, of request: TextRequest) throws(GenerationError) -> [Token] {
+    private func tokens(of prompt: TextRequest.Prompt, at index: Int, of request: TextRequest, _ budget: WorkBudget) throws -> [Token] {
         // An empty suffix counts as none.
         let suffix = request.suffix.flatMap { $0.isEmpty ? nil : $0 }
         if let suffix { try checkText(suffix, request.maximumTokens) }
@@ -187,20 +199,21 @@ package final class LocalGenerator: TextGenerator, EngineInspection {
         switch prompt {
         case .text(let text):
             try checkText(text, request.maximumTokens)
-            tokens = vocabulary.tokenize(text, addSpecial: suffix == nil, parseSpecial: true)
+            tokens = try vocabulary.tokenize(text, addSpecial: suffix == nil, parseSpecial: true, within: budget)
         case .tokens(let given):
             tokens = given
             if let unknown = given.first(where: { !vocabulary.contains($0) }) {
-                throw .unknownPromptToken(prompt: index, unknown)
+                throw GenerationError.unknownPromptToken(prompt: index, unknown)
             }
         }
         if let suffix {
-            guard let infill = vocabulary.infill(tokens, vocabulary.tokenize(suffix, addSpecial: false, parseSpecial: true)) else { throw .noInfill }
+            let after = try vocabulary.tokenize(suffix, addSpecial: false, parseSpecial: true, within: budget)
+            guard let infill = vocabulary.infill(tokens, after) else { throw GenerationError.noInfill }
             tokens = infill
         }
         // A text without tokens still starts with BOS, if the model has it.
         if tokens.isEmpty { tokens = vocabulary.beginning }
-        if tokens.isEmpty { throw .emptyPrompt }
+        if tokens.isEmpty { throw GenerationError.emptyPrompt }
         return tokens
     }
 
@@ -214,7 +227,7 @@ package final class LocalGenerator: TextGenerator, EngineInspection {
         return try await InputWork.run(lane(for: conversation)) { [self] budget in
             let prompt = try render(conversation, budget)
             try vocabulary.checkLength(of: prompt.text)
-            let tokens = vocabulary.tokenize(prompt)
+            let tokens = try vocabulary.tokenize(prompt, addSpecial: true, parseSpecial: true, within: budget)
             if tokens.isEmpty { throw GenerationError.emptyPrompt }
             return PreparedPrompt(text: prompt.text, tokens: tokens, report: prompt.report)
         }
@@ -252,7 +265,7 @@ package final class LocalGenerator: TextGenerator, EngineInspection {
         do {
             var prompt = try template.render(conversation, holding: schemas)
             try budget.check()
-            prompt.unenforced =
+            prompt.unenforced +=
                 schemas.notes.map { "\(conversation.tools[$0.tool].name)#\($0.1.pointer)" } + schemas.answerNotes.map { "#\($0.pointer)" }
             return prompt
         } catch let error as ChatTemplateError {
@@ -271,10 +284,12 @@ package final class LocalGenerator: TextGenerator, EngineInspection {
         if let number = conversation.responseSchema?.numberBeyondDouble { throw .answer(error(number)) }
     }
 
-    private func tokens(of prompt: RenderedPrompt, maximumTokens: Int?) throws(GenerationError) -> [Token] {
+    /// Returns the tokens of a prompt after `preceding`: an earlier prompt, which begins as the model expects, and its answer.
+    private func tokens(of prompt: RenderedPrompt, after preceding: [Token], maximumTokens: Int?, _ budget: WorkBudget) throws -> [Token] {
         try checkText(prompt.text, maximumTokens)
-        let tokens = vocabulary.tokenize(prompt)
-        if tokens.isEmpty { throw .emptyPrompt }
+        if let unknown = preceding.first(where: { !vocabulary.contains($0) }) { throw GenerationError.unknownPromptToken(prompt: 0, unknown) }
+        let tokens = preceding + (try vocabulary.tokenize(prompt, addSpecial: preceding.isEmpty, parseSpecial: true, within: budget))
+        if tokens.isEmpty { throw GenerationError.emptyPrompt }
         return tokens
     }
 
@@ -335,7 +350,8 @@ package final class LocalGenerator: TextGenerator, EngineInspection {
         let conversation = request.conversation
         return AnswerStyle(
             format: prompt.format, preserved: Set(prompt.preservedTokens.compactMap(vocabulary.special)), formatStops: prompt.additionalStops,
-            stops: request.stops, maximumCalls: conversation.allowsParallelCalls ? .max : 1,
+            stops: request.stops, mayCall: !conversation.tools.isEmpty && conversation.toolChoice.mode != .none,
+            maximumCalls: conversation.allowsParallelCalls ? .max : 1,
             continues: conversation.continuation == .content || conversation.continuation == .reasoning,
             thinking: prompt.thinking, generationPrompt: prompt.generationPrompt)
     }

@@ -19,13 +19,13 @@ package final class LocalReranker: Reranker {
         let bytes = request.documents.reduce(request.query.utf8.count) { $0 + $1.utf8.count }
         let texts = try await InputWork.run(InputWork.lane(bytes: bytes)) { [vocabulary, contextLength] budget in
             try vocabulary.checkLength(of: request.query)
-            let question = PairedQuestion(request.query, vocabulary: vocabulary)
+            let question = try PairedQuestion(request.query, vocabulary: vocabulary, within: budget)
             return try request.documents.enumerated().map { index, document in
                 try budget.check()
                 try vocabulary.checkLength(of: document)
                 let fewest = vocabulary.fewestTokens(bytes: document.utf8.count)
                 if fewest > contextLength { throw GenerationError.inputTooLong(index, tokens: fewest, context: contextLength) }
-                let tokens = question.tokens(with: document)
+                let tokens = try question.tokens(with: document, within: budget)
                 if tokens.isEmpty { throw GenerationError.emptyInput(index) }
                 guard tokens.count <= contextLength else {
                     throw GenerationError.inputTooLong(index, tokens: tokens.count, context: contextLength)

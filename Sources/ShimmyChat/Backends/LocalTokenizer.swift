@@ -9,9 +9,9 @@ struct LocalTokenizer: TokenizerAccess {
     var facts: TokenizerFacts { TokenizerFacts(vocabulary, template: template) }
 
     @concurrent func tokenize(_ text: String, addSpecial: Bool, parseSpecial: Bool) async throws -> [Token] {
-        try await InputWork.run(InputWork.lane(bytes: text.utf8.count)) { [vocabulary] _ in
+        try await InputWork.run(InputWork.lane(bytes: text.utf8.count)) { [vocabulary] budget in
             try vocabulary.checkLength(of: text)
-            return vocabulary.tokenize(text, addSpecial: addSpecial, parseSpecial: parseSpecial)
+            return try vocabulary.tokenize(text, addSpecial: addSpecial, parseSpecial: parseSpecial, within: budget)
         }
     }
 

@@ -7,6 +7,10 @@ package struct TokenizerFacts: Sendable, Equatable {
     package var end: String?
     /// The chat template in Jinja.
     package var template: String
+    /// Whether the model can fill in the middle of a text.
+    package var infills = false
+    /// Whether the chat template supports reasoning before the answer. Only a loader sets it.
+    package var thinks = false
 
     package init(beginning: String?, end: String?, template: String) {
         self.beginning = beginning
@@ -19,5 +23,6 @@ extension TokenizerFacts {
     package init(_ vocabulary: any Vocabulary, template: String) {
         func text(_ token: Token?) -> String? { token.map { String(decoding: vocabulary.piece(of: $0, special: true), as: UTF8.self) } }
         self.init(beginning: text(vocabulary.beginning.first), end: text(vocabulary.ending), template: template)
+        infills = vocabulary.infill([], []) != nil
     }
 }

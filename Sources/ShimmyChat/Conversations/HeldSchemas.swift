@@ -29,6 +29,8 @@ package struct HeldSchemas: Sendable {
     private var answer: Slot?
     /// Whether the grammar must enforce the complete schema of a tool's arguments. Formats that write arguments as tags accept any text as a string.
     private var mustFit = false
+    /// Whether the arguments of a tool must be enforced: a tool is strict, or a call is required.
+    package private(set) var isExact = false
 
     /// The first placeholder. Clients are unlikely to write this number, and none of the placeholders is a prefix of another.
     private static let firstNumber = 7_316_540_920_000
@@ -63,7 +65,9 @@ package struct HeldSchemas: Sendable {
         for (index, tool) in conversation.tools.enumerated() where choice.names?.contains(tool.name) ?? true {
             do {
                 try Self.check(work)
-                held.append(try hold(tool, index, isExact: tool.isStrict || choice.mode == .required))
+                let mustHold = tool.isStrict || choice.mode == .required
+                if mustHold { isExact = true }
+                held.append(try hold(tool, index, isExact: mustHold))
             } catch {
                 throw .tool(index, error)
             }
@@ -149,6 +153,12 @@ package struct HeldSchemas: Sendable {
         let numbers = PlaceholderNumbers(in: text).numbers
         if let answer, !numbers.contains(answer.number) { return false }
         return !mustFit || wholes.allSatisfy { numbers.contains($0.number) }
+    }
+
+    /// Returns whether a format's grammar contains a placeholder for arguments, complete or single ones.
+    package func holdsArguments(in grammar: GrammarText) -> Bool {
+        let numbers = PlaceholderNumbers(in: grammar.text).numbers
+        return (wholes + parts).contains { numbers.contains($0.number) }
     }
 
     /// Returns the prompt with the rules in place of the numbers in its grammar.

@@ -18,6 +18,12 @@ package enum Normalization: String, Sendable {
     case foldedSystem = "folded-system"
     /// Writes calls in Shimmy's own format, although the template has one. The template makes this change.
     case genericCalls = "generic-calls"
+    /// Leaves out the text of a message with calls, because the template writes only the calls. The template makes this change.
+    case callsWithoutText = "calls-without-text"
+    /// Leaves out calls that a token limit cut off and that have no output. The conversion of items to messages makes this change.
+    case omittedCalls = "omitted-calls"
+    /// Leaves out outputs whose calls were deleted from a stored conversation. The service makes this change.
+    case omittedOutputs = "omitted-outputs"
 
     /// The changes for strict templates, in the order in which they are tried.
     ///
@@ -38,7 +44,7 @@ package enum Normalization: String, Sendable {
 
     private func applied(toAll messages: [ChatMessage]) -> [ChatMessage] {
         switch self {
-        case .matchedResults, .genericCalls: messages
+        case .matchedResults, .genericCalls, .callsWithoutText, .omittedCalls, .omittedOutputs: messages
         case .splitCalls: Self.splittingCalls(messages)
         case .foldedSystem: Self.foldingSystem(messages)
         case .mergedSystem: Self.mergingSystem(messages)

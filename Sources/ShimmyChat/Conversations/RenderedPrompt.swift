@@ -5,7 +5,7 @@ package struct RenderedPrompt: Sendable {
     package var marks: [Int] = []
     /// The names of the changes to the conversation for this template, such as "merged-turns"; empty for none.
     package var normalizations: [String] = []
-    /// Schema keywords that the grammar does not enforce. See `AnswerReport`.
+    /// Schema keywords, or whole schemas, that the grammar does not enforce. See `AnswerReport`.
     package var unenforced: [String] = []
     /// Stop strings of the template's format, in addition to those of the request.
     package var additionalStops: [String]

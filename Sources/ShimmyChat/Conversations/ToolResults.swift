@@ -139,7 +139,7 @@ extension ChatMessage {
     /// The ID of calls and results in OpenAI's deprecated form (`function_call`), which has no IDs. Such a call does not need a result.
     package static let deprecatedCallID = "call_0"
 
-    fileprivate var hasCalls: Bool { toolCalls?.arrayValue?.isEmpty == false }
+    package var hasCalls: Bool { toolCalls?.arrayValue?.isEmpty == false }
 
     fileprivate var hasCallsWithoutIDs: Bool { toolCalls?.arrayValue?.contains { $0["id"]?.stringValue ?? "" == "" } ?? false }
 

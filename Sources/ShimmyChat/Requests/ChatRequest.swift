@@ -23,6 +23,10 @@ package struct ChatRequest: Sendable, Equatable {
     package var schemaField = "response_format.json_schema.schema"
     /// The adapters to compute with; nil for the model's configured adapters.
     package var adapters: [AdapterChoice]?
+    /// Tokens before the rendered conversation: an earlier prompt with its answer.
+    package var preceding: [Token] = []
+    /// Whether the answer includes all tokens of prompt and answer, so that a later request can continue from them.
+    package var wantsTokens = false
 
     /// The API's name of the field that constrains the answer; nil for an unconstrained answer.
     package var constraintField: String? {

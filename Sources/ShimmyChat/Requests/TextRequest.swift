@@ -20,6 +20,8 @@ package struct TextRequest: Sendable, Equatable {
     package var suffix: String?
     /// The maximum number of tokens in each answer. With 0, only the prompt is computed.
     package var maximumTokens: Int
+    /// Whether to reduce `maximumTokens` to the room in the context instead of rejecting the request.
+    package var clampsMaximumTokens = false
     package var sampling: SamplingParameters
     package var stops: [String]
     /// The number of answers to each prompt. The answers to the first prompt come first.
