@@ -48,8 +48,10 @@ soak: build model ## Mixed traffic, kills and a full disk for two hours (SECONDS
 sanitize: llama ## Run unit tests with AddressSanitizer and ThreadSanitizer
 	$(PYTHON) scripts/sanitize.py
 
-compat-docs: build ## Write docs/OPENAI_COMPAT.md from the program
+compat-docs: build ## Write the compatibility matrices in docs from the program
 	$(PROGRAM) compat > docs/OPENAI_COMPAT.md
+	$(PROGRAM) compat anthropic > docs/ANTHROPIC_COMPAT.md
+	$(PROGRAM) compat ollama > docs/OLLAMA_COMPAT.md
 
 format: ## Format all Swift code
 	swift format --in-place --recursive Sources Tests Package.swift

@@ -88,7 +88,11 @@ let package = Package(
         target("ShimmyConfiguration", ["ShimmyCore", "ShimmyJSON", .product(name: "TOMLKit", package: "TOMLKit")]),
         target(
             "ShimmyModels",
-            ["ShimmyFormats", "ShimmyConversion", "ShimmyCore", "ShimmyJSON", "ShimmyChat", .product(name: "Logging", package: "swift-log")]),
+            [
+                "ShimmyFormats", "ShimmyConversion", "ShimmyCore", "ShimmyJSON", "ShimmyChat",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
         target(
             "ShimmyHub",
             [

@@ -34,6 +34,13 @@ package struct ServerAddress: Sendable, Equatable, CustomStringConvertible {
         self.path = path
     }
 
+    /// Parses an address as Ollama's commands do: without a port, it means Ollama's port, or the scheme's if it has a scheme. Returns nil if it is
+    /// not valid.
+    package init?(ofOllama text: String) {
+        let isPort = text.hasPrefix(":") && !text.hasPrefix("::")
+        self.init(isPort ? "127.0.0.1\(text)" : text, defaultPort: text.hasPrefix("http://") ? 80 : 11434)
+    }
+
     /// Returns whether an HTTP address without a port means port 80. `http://host` is a web server, but `http://127.0.0.1` is Shimmy on this machine.
     private static func isPlainName(_ host: String) -> Bool { !["127.0.0.1", "localhost", "::1", "0.0.0.0", "::"].contains(host) }
 

@@ -44,10 +44,11 @@ package struct ServerClient: Sendable {
     /// Returns whether a server answers. The timeout is short, because callers can do without a server.
     package func isThere(within seconds: Double = 0.5) async -> Bool {
         do {
-            _ = try await get("/health", within: seconds)
+            _ = try await get("/v1/health", within: seconds)
             return true
-        } catch ClientError.refused {
-            return true
+        } catch ClientError.refused(let status, _, _) {
+            // Another program, such as Ollama, does not have the route.
+            return status != 404
         } catch {
             return false
         }

@@ -22,10 +22,13 @@ package enum ExampleFile {
         case .text: "\"SmolLM2-135M-Instruct.Q4_1\""
         case .time: "\"5m\""
         case .size: "\"6G\""
-        case .integer(let range): "\(max(range.lowerBound, setting.key == Setting.ctxSize.key ? 8192 : 4))"
+        case .integer(let range): "\(numbers[setting.key] ?? max(range.lowerBound, 4))"
         default: "\"\""
         }
     }
+
+    /// Sample values for settings for which a small number makes no sense.
+    private static let numbers = [Setting.ctxSize.key: 8192, Setting.ollamaPort.key: 11434]
 
     /// The setting whose names the introduction shows.
     private static let shown = Setting.ctxSize

@@ -20,10 +20,11 @@ package enum Settings {
     package static let pullStall = "SHIMMY_PULL_STALL_SECONDS"
 
     private static let server: [Setting] = [
-        .host, .port, .apiKey, .apiKeyFile, .allowOrigin, .allowHost, .insecure, .drainSeconds, .requestSeconds, .loadSilence, .maxTokensOverContext,
+        .host, .port, .ollamaPort, .apiKey, .apiKeyFile, .allowOrigin, .allowHost, .insecure, .drainSeconds, .requestSeconds, .loadSilence,
+        .maxTokensOverContext,
     ]
     private static let limits: [Setting] = [.maxConnections, .maxClientConnections, .maxRequests, .maxBody, .bodyMemory, .writeSeconds]
-    private static let models: [Setting] = [.modelDir, .model, .preload, .maxModels, .modelWait, .memoryBudget, .keepAlive]
+    private static let models: [Setting] = [.modelDir, .model, .claudeModel, .preload, .maxModels, .modelWait, .memoryBudget, .keepAlive]
     private static let engine: [Setting] = [.ctxSize, .threads, .slots, .streamGap, .queue, .cpuKernels, .chatTemplateFile, .lora, .deterministic]
     private static let storage: [Setting] = [.dataDir, .cacheDir, .prefixCacheDir, .stateDir, .noStore, .storeSize, .storeDays, .prefixCacheSize]
     private static let log: [Setting] = [.logLevel, .logFormat]
@@ -38,6 +39,9 @@ extension Setting {
     package static let port = Setting(
         "server", "port", .port, default: "11435", "Port to listen on, or \"auto\" for a free port.",
         option: "Port to listen on, or 'auto' for a free port.", rival: Settings.bindAddress)
+    package static let ollamaPort = Setting(
+        "server", "ollama_port", .integer(1...65535),
+        "Second port to listen on, for clients with Ollama's default address: 11434. Default: none.")
     package static let apiKey = Setting(
         "server", "api_key", .list, default: "[]", "API keys; clients must send one of the keys.",
         option: "API key; clients must send one of the keys. Repeatable.", isLive: true, isSecret: true)
@@ -93,6 +97,9 @@ extension Setting {
         "models", "model_dir", .pathList, default: "[]", "Directories to search for models, in addition to the standard ones.",
         option: "Directory to search for models, in addition to the standard ones. Repeatable.", isLive: true)
     package static let model = Setting("models", "model", .text, "Name or path of a model to serve, in addition to the discovered models.")
+    package static let claudeModel = Setting(
+        "models", "claude_model", .text,
+        "Name of the model to serve for names that begin with claude- and that no model or alias has. Default: none.", isLive: true)
     package static let preload = Setting(
         "models", "preload", .flag, default: "false", "Load this model, or the only model, at startup.",
         option: "Load the model of --model, or the only model, at startup.")

@@ -33,6 +33,12 @@ package struct PlannedPull: Sendable {
     /// Whether all files were already downloaded.
     package var isComplete: Bool { missing.isEmpty }
 
+    /// The SHA-256 of the first file that has one, in hexadecimal, to identify the pull; zeros if none has one.
+    package var digest: String {
+        for file in choice.files { if case .sha256(let hash) = file.hash { return hash } }
+        return String(repeating: "0", count: 64)
+    }
+
     /// The title for people. The model's name depends on the other models: see `name(among:)`.
     package var title: String { choice.quantization.map { "\(address.repository):\($0)" } ?? address.repository }
 

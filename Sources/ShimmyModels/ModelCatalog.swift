@@ -7,22 +7,26 @@ package struct ModelCatalog: Sendable {
     /// The models, sorted by name.
     package let records: [ModelRecord]
     private let aliases: ModelAliases
+    /// The name of the model for names of Claude that no model has; nil for none.
+    private let claudeModel: String?
 
     /// - aliases: the target of each alias: a model name or another alias.
     /// - variants: models that the user defines, in addition to those that were found.
+    /// - claudeModel: the name of the model for names that begin with `claude-` and that no model has; nil for none.
     /// - loadsAlone: whether a model has settings for loading, so that other names of its file cannot share its engine.
     package init(
-        records: [ModelRecord], aliases: [String: String] = [:], variants: [ModelVariant] = [],
+        records: [ModelRecord], aliases: [String: String] = [:], variants: [ModelVariant] = [], claudeModel: String? = nil,
         loadsAlone: (ModelRecord) -> Bool = { _ in false }
     ) {
         let records = records.sharingEngines(unless: loadsAlone)
         let given = ModelCatalog(found: records, aliases: aliases)
-        self.init(found: ModelVariant.adding(variants, to: records, resolve: given.resolve), aliases: aliases)
+        self.init(found: ModelVariant.adding(variants, to: records, resolve: given.resolve), aliases: aliases, claudeModel: claudeModel)
     }
 
-    private init(found: [ModelRecord], aliases: [String: String]) {
+    private init(found: [ModelRecord], aliases: [String: String], claudeModel: String? = nil) {
         let found = found.sorted { $0.id < $1.id }
         self.records = found
+        self.claudeModel = claudeModel
         self.aliases = ModelAliases(aliases, records: found) { Self.resolve($0, among: found) }
     }
 
@@ -30,11 +34,23 @@ package struct ModelCatalog: Sendable {
     package func aliases(of record: ModelRecord) -> [String] { aliases.names(of: record.id) }
 
     /// The reasons why aliases do not resolve, by alias, for display.
-    package var aliasProblems: [String: String] { aliases.problems }
+    package var aliasProblems: [String: String] {
+        var problems = aliases.problems
+        if let claudeModel, named(claudeModel) == nil {
+            problems["claude-*"] = "it refers to \(claudeModel), which is not the name of exactly one model"
+        }
+        return problems
+    }
 
-    /// Returns the model that a name means: its own name, an alias, or a name that is close enough (see `closeness`) to exactly one model. Nil if
-    /// there is no such model.
+    /// Returns the model that a name means: its own name, an alias, or a name that is close enough (see `closeness`) to exactly one model. A name of
+    /// Claude that means no model here means `claudeModel`. Nil if there is no such model.
     package func resolve(_ name: String) -> ModelRecord? {
+        if let record = named(name) { return record }
+        guard let claudeModel, Self.normalized(name).hasPrefix("claude-"), candidates(for: name).isEmpty else { return nil }
+        return named(claudeModel)
+    }
+
+    private func named(_ name: String) -> ModelRecord? {
         if let exact = records.first(where: { $0.id == name }) { return exact }
         if let target = aliases.target(of: name) { return records.first { $0.id == target } }
         return Self.resolve(name, among: records)

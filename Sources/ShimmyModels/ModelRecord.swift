@@ -90,6 +90,8 @@ package struct ModelRecord: Sendable, Equatable {
     package var isFolder = false
     /// The id of the model whose weights this record uses, if the user defined this name; nil for a model that was found on the disk.
     package var base: String?
+    /// The settings of the model if a client created it; nil for other models.
+    package var creation: CreatedModel?
     /// Settings from the program that owns the model.
     package var hints = ModelHints()
     /// The sampling parameters that the model's makers recommend; see `RecommendedSampling`.
@@ -102,6 +104,8 @@ package struct ModelRecord: Sendable, Equatable {
 
     package struct Manifest: Sendable, Equatable {
         let path: String
+        /// The SHA-256 of the manifest in hexadecimal, which is Ollama's digest of the model.
+        let digest: String
         /// The time of the last change, in Unix seconds.
         let modified: Int
     }
@@ -119,7 +123,7 @@ package struct ModelRecord: Sendable, Equatable {
     package var loaded: ModelRecord {
         guard let engineOf else { return self }
         var record = self
-        (record.id, record.base, record.engineOf) = (engineOf, nil, nil)
+        (record.id, record.base, record.creation, record.engineOf) = (engineOf, nil, nil, nil)
         return record
     }
 }

@@ -5,11 +5,14 @@ package struct ModelVariant: Sendable, Equatable {
     package let base: String
     /// Whether none of the variant's settings affects loading, so that it can use the engine of its base.
     package let sharesEngine: Bool
+    /// The settings of a model that a client created; nil for a model of the configuration file.
+    let creation: CreatedModel?
 
-    package init(name: String, base: String, sharesEngine: Bool) {
+    package init(name: String, base: String, sharesEngine: Bool, creation: CreatedModel? = nil) {
         self.name = name
         self.base = base
         self.sharesEngine = sharesEngine
+        self.creation = creation
     }
 
     /// Returns the records, plus one for each variant whose base is among them. A model's own name takes precedence over a variant of that name.
@@ -19,7 +22,7 @@ package struct ModelVariant: Sendable, Equatable {
             + variants.compactMap { variant in
                 guard var record = resolve(variant.base), taken.insert(ModelCatalog.normalized(variant.name)).inserted else { return nil }
                 record.engineOf = variant.sharesEngine ? record.loaded.id : nil
-                record.base = record.id
+                (record.base, record.creation) = (record.id, variant.creation)
                 record.id = variant.name
                 return record
             }

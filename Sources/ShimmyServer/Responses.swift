@@ -19,6 +19,8 @@ extension HTTPField.Name {
     static let accelBuffering = Self("x-accel-buffering")!
     static let retryAfterName = Self("retry-after")!
     static let apiKey = Self("api-key")!
+    static let anthropicVersion = Self("anthropic-version")!
+    static let anthropicRequestID = Self("request-id")!
     static let xAPIKey = Self("x-api-key")!
     static let secFetchSite = Self("sec-fetch-site")!
     static let privateNetworkRequest = Self("access-control-request-private-network")!
@@ -26,10 +28,10 @@ extension HTTPField.Name {
 }
 
 extension Response {
-    /// The headers of an event stream. `x-accel-buffering: no` asks proxies not to buffer it.
-    static let streamHeaders: HTTPFields = [
-        .contentType: "text/event-stream", .cacheControl: "no-cache", .accelBuffering: "no", .connection: "keep-alive",
-    ]
+    /// Returns the headers of a stream. `x-accel-buffering: no` asks proxies not to buffer it.
+    static func streamHeaders(_ framing: StreamFraming) -> HTTPFields {
+        [.contentType: framing.contentType, .cacheControl: "no-cache", .accelBuffering: "no", .connection: "keep-alive"]
+    }
 
     static func json(_ json: JSON, status: HTTPResponse.Status = .ok) -> Response {
         let bytes = json.serialized()
@@ -57,8 +59,10 @@ extension Response {
         if let names = keywords.header { headers[.unenforced] = names }
     }
 
-    static func error(_ error: APIError) -> Response {
-        var response = json(error.json, status: .init(code: error.status))
+    /// - requestID: the id of the request, which the errors of some APIs contain.
+    static func error(_ error: APIError, in api: API, requestID: String) -> Response {
+        let form = api.errors
+        var response = json(form.body(of: error, requestID: requestID), status: .init(code: form.status(of: error)))
         if let seconds = error.retryAfter { response.headers[.retryAfterName] = "\(seconds)" }
         return response
     }

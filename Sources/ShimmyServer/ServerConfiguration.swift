@@ -9,7 +9,11 @@ package struct ServerConfiguration: Sendable {
     package var otherHosts: [String] = []
     /// The port to listen on; 0 lets the system choose.
     package var port: Int
+    /// The second port to listen on, for clients with Ollama's default address; nil for none. The server runs without a port that it cannot bind.
+    package var ollamaPort: Int?
     package let access: ServerAccess
+    /// The version of this program.
+    package var version = ""
     /// The interval between pings on an idle stream.
     package var heartbeat: Duration = .seconds(15)
     /// How long a stream request waits for a model to load before the stream starts with load-progress comments.

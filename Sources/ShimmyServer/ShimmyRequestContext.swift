@@ -14,6 +14,8 @@ package struct ShimmyRequestContext: RequestContext {
     var owner: Owner
     /// The owner of the objects that the request stores: the key's holder, the same after a restart; `everybody` if the server has no keys.
     var storageOwner = StorageOwner.everybody
+    /// The id of the request, which every response has in a header.
+    var requestID = ""
     private let arrived = ContinuousClock.now
 
     package init(source: ApplicationRequestContextSource) {

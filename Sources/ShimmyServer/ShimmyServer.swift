@@ -12,14 +12,11 @@ package import ShimmyService
 /// The server as a service: it binds its addresses, answers requests and drains on shutdown.
 package struct ShimmyServer: Service {
     package typealias Responder = RouterResponder<ShimmyRequestContext>
-    private typealias Listener = Application<Responder>
 
-    private let listener: Listener
-    /// Makes the listeners at the other addresses, once the port is known.
-    private let others: @Sendable (_ port: Int) -> [Listener]
-    /// The port that the first listener bound.
-    private let ports: AsyncStream<Int>
-    private let logger: Logger
+    private let listeners: PortListeners
+    /// The listeners at Ollama's port; nil if the server does not listen there.
+    private let ollamaListeners: PortListeners?
+    private let onOllamaFailure: @Sendable (any Error) async -> Void
     private let service: InferenceService
 
     /// An address that the server bound.
@@ -31,19 +28,23 @@ package struct ShimmyServer: Service {
     /// - contextLength: returns the context length that a model would get, without loading the model.
     /// - tokenizer: returns a model's tokenizer, without loading the model.
     /// - onListening: called once, when the server accepts connections.
+    /// - onOllamaFailure: called if the server cannot listen at Ollama's port; it then runs without that port.
     package init(
-        configuration: ServerConfiguration, service: InferenceService, hub: HubAccess,
+        configuration: ServerConfiguration, service: InferenceService, hub: HubAccess, library: any ModelLibrary,
         contextLength: @escaping @Sendable (ModelRecord) -> Int?,
         tokenizer: @escaping @Sendable (ModelRecord) async throws -> TokenizerFacts,
         logger: Logger,
-        onListening: @escaping @Sendable (Address) async -> Void
+        onListening: @escaping @Sendable (Address) async -> Void,
+        onOllamaFailure: @escaping @Sendable (any Error) async -> Void = { _ in }
     ) {
         self.service = service
+        self.onOllamaFailure = onOllamaFailure
         let use = ServerUse(limits: configuration.limits)
         let table = Self.routeTable(
-            configuration: configuration, service: service, hub: hub, use: use, contextLength: contextLength, tokenizer: tokenizer)
+            configuration: configuration, service: service, hub: hub, library: library, use: use, contextLength: contextLength,
+            tokenizer: tokenizer)
         let responder = Self.router(table, configuration, use).buildResponder()
-        let listener = { @Sendable (host: String, port: Int, onRunning: @escaping @Sendable (Int) async -> Void) in
+        let maker: PortListeners.Maker = { host, port, onRunning in
             Application(
                 responder: responder, server: HTTPServerBuilder { ConnectionChannel(responder: $0, use: use) },
                 configuration: ApplicationConfiguration(address: .hostname(host, port: port), backlog: 1024, reuseAddress: true),
@@ -55,15 +56,16 @@ package struct ShimmyServer: Service {
                 },
                 logger: logger)
         }
-        let (ports, port) = AsyncStream.makeStream(of: Int.self)
-        self.ports = ports
-        self.logger = logger
-        self.listener = listener(configuration.host, configuration.port) { bound in
-            port.yield(bound)
-            port.finish()
-            await onListening(Address(host: configuration.host, port: bound))
+        let (host, others) = (configuration.host, configuration.otherHosts)
+        listeners = PortListeners(host, and: others, port: configuration.port, logger: logger, maker: maker) { port in
+            await onListening(Address(host: host, port: port))
         }
-        others = { port in configuration.otherHosts.map { listener($0, port) { _ in } } }
+        let ollamaPort = configuration.ollamaPort.flatMap { $0 == configuration.port ? nil : $0 }
+        ollamaListeners = ollamaPort.map { port in
+            PortListeners(host, and: others, port: port, logger: logger, maker: maker) { port in
+                logger.info("listening on Ollama's port", metadata: ["port": "\(port)"])
+            }
+        }
     }
 
     package func run() async throws {
@@ -84,34 +86,20 @@ package struct ShimmyServer: Service {
         try end.get()
     }
 
-    /// Accepts connections until the server has shut down gracefully. An address other than the first is skipped if it cannot be bound.
+    /// Accepts connections until the server has shut down gracefully.
     private func listen() async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { [listener] in try await listener.run() }
-            group.addTask { [ports, others, logger] in
-                for await port in ports {
-                    await withDiscardingTaskGroup { group in
-                        for other in others(port) {
-                            group.addTask {
-                                do {
-                                    try await other.run()
-                                } catch {
-                                    logger.info(
-                                        "cannot listen on address", metadata: ["address": "\(other.configuration.address)", "error": "\(error)"])
-                                }
-                            }
-                        }
-                    }
-                }
+        try await listeners.run { [ollamaListeners, onOllamaFailure] in
+            do {
+                try await ollamaListeners?.run()
+            } catch {
+                await onOllamaFailure(error)
             }
-            // If the first listener fails, its error ends the wait of the others for its port, and the server does not run.
-            for try await _ in group {}
         }
     }
 
     /// Returns all routes of the server. A test also compares them with the compatibility matrix.
     package static func routeTable(
-        configuration: ServerConfiguration, service: InferenceService, hub: HubAccess, use: ServerUse? = nil,
+        configuration: ServerConfiguration, service: InferenceService, hub: HubAccess, library: any ModelLibrary, use: ServerUse? = nil,
         contextLength: @escaping @Sendable (ModelRecord) -> Int?, tokenizer: @escaping @Sendable (ModelRecord) async throws -> TokenizerFacts
     ) -> RouteTable {
         let use = use ?? ServerUse(limits: configuration.limits)
@@ -119,8 +107,13 @@ package struct ShimmyServer: Service {
         let body = RequestReader(use: use)
         let responder = AnswerResponder(service: service, heartbeat: configuration.heartbeat, silence: configuration.loadSilence)
         let reader = PresetReader(body: body, service: service)
+        let ollamaModels = OllamaModelRoutes(
+            service: service, library: library, hub: hub, body: body.ofAnyType, heartbeat: configuration.heartbeat,
+            version: configuration.version, contextLength: contextLength, tokenizer: tokenizer)
+        let ollamaChanges = OllamaChangeRoutes(
+            models: models, library: library, blobs: BlobStore(models: hub.directory), body: body.ofAnyType)
         return RouteTable(
-            routes: HealthRoutes(models: models).routes
+            routes: HealthRoutes(models: models, ollamaPort: configuration.ollamaPort).routes
                 + EngineRoutes(models: models, use: use, store: store).routes
                 + ModelRoutes(service: service, contextLength: contextLength, body: body).routes
                 + PullRoutes(models: models, hub: hub, body: body, heartbeat: configuration.heartbeat).routes
@@ -131,18 +124,24 @@ package struct ShimmyServer: Service {
                 + StoredResponseRoutes(service: service, responder: responder).routes
                 + ResponseToolRoutes(service: service, reader: reader).routes
                 + EmbeddingRoutes(service: service, body: body).routes
+                + MessageRoutes(service: service, reader: reader, responder: responder).routes
+                + OllamaAnswerRoutes(service: service, body: body, responder: responder, contextLength: contextLength).routes
+                + ollamaModels.routes
+                + ollamaChanges.routes
                 + AdapterRoutes(models: models).routes
                 + PromptRoutes(service: service, body: body, reader: reader, contextLength: contextLength, tokenizer: tokenizer).routes)
     }
 
     /// Returns the routes and middlewares as an application, for tests in process.
     package static func application(
-        configuration: ServerConfiguration, service: InferenceService, hub: HubAccess, contextLength: @escaping @Sendable (ModelRecord) -> Int?,
-        tokenizer: @escaping @Sendable (ModelRecord) async throws -> TokenizerFacts, logger: Logger
+        configuration: ServerConfiguration, service: InferenceService, hub: HubAccess, library: any ModelLibrary,
+        contextLength: @escaping @Sendable (ModelRecord) -> Int?, tokenizer: @escaping @Sendable (ModelRecord) async throws -> TokenizerFacts,
+        logger: Logger
     ) -> Application<Responder> {
         let use = ServerUse(limits: configuration.limits)
         let table = routeTable(
-            configuration: configuration, service: service, hub: hub, use: use, contextLength: contextLength, tokenizer: tokenizer)
+            configuration: configuration, service: service, hub: hub, library: library, use: use, contextLength: contextLength,
+            tokenizer: tokenizer)
         return Application(responder: router(table, configuration, use).buildResponder(), logger: logger)
     }
 
@@ -152,7 +151,7 @@ package struct ShimmyServer: Service {
         _ table: RouteTable, _ configuration: ServerConfiguration, _ use: ServerUse
     ) -> Router<ShimmyRequestContext> {
         let router = Router(context: ShimmyRequestContext.self, options: .autoGenerateHeadEndpoints)
-        router.add(middleware: RequestIDMiddleware())
+        router.add(middleware: RequestIDMiddleware(routes: table))
         router.add(middleware: ErrorMiddleware(routes: table))
         router.add(middleware: HostMiddleware(configuration: configuration, routes: table))
         router.add(middleware: ProtocolMiddleware(routes: table))

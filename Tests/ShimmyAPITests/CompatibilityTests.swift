@@ -31,9 +31,11 @@ import Testing
     ]
 
     @Test func noEndpointOrFieldHasTwoRows() {
-        #expect(Set(Compatibility.endpoints.map { "\($0.method) \($0.path)" }).count == Compatibility.endpoints.count)
-        for endpoint in Compatibility.endpoints {
-            for rows in [endpoint.request, endpoint.response] { #expect(Set(rows.map(\.field)).count == rows.count) }
+        for api in API.allCases {
+            #expect(Set(api.endpoints.map { "\($0.method) \($0.path)" }).count == api.endpoints.count)
+            for endpoint in api.endpoints {
+                for rows in [endpoint.request, endpoint.response] { #expect(Set(rows.map(\.field)).count == rows.count) }
+            }
         }
     }
 
@@ -86,6 +88,45 @@ import Testing
         #expect(recorder.fields == Set(promised.map(\.field)))
     }
 
+    @Test(arguments: ["/messages", "/messages/count_tokens"]) func theTranslationOfMessagesReadsTheRowsThatAreSupported(path: String) throws {
+        let recorder = FieldRecorder()
+        for request in Self.everyFieldOfMessages {
+            let json = try JSON.parse(Array(request.utf8))
+            let translate = path == "/messages" ? MessageTranslation.answer : MessageTranslation.count
+            _ = try translate(json, recorder)
+        }
+        let endpoint = try #require(API.anthropic.endpoints.first { $0.method == "POST" && $0.path == path })
+        let promised = endpoint.request.filter {
+            switch $0.support {
+            case .supported, .partial: true
+            case .refused, .ignored, .notSupported: false
+            }
+        }
+        #expect(recorder.fields == Set(promised.map(\.field)))
+    }
+
+    private static let everyFieldOfMessages = [
+        #"""
+        {"model": "m", "max_tokens": 5, "system": [{"type": "text", "text": "s"}],
+         "thinking": {"type": "enabled", "display": "omitted"}, "output_format": {"type": "json_schema", "schema": {}},
+         "tools": [{"name": "f", "input_schema": {}}], "tool_choice": {"type": "tool", "name": "f"},
+         "messages": [{"role": "user", "content": [{"type": "text", "text": "a"},
+           {"type": "document", "source": {"type": "text", "data": "d"}},
+           {"type": "document", "source": {"type": "content", "content": [{"type": "text", "text": "d"}]}},
+           {"type": "search_result", "title": "t", "source": "s", "content": [{"type": "text", "text": "a"}]}]},
+          {"role": "assistant", "content": [{"type": "thinking", "thinking": "t", "signature": "s"}, {"type": "redacted_thinking", "data": "d"},
+           {"type": "tool_use", "id": "i", "name": "f", "input": {}}]},
+          {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "i", "content": [{"type": "text", "text": "a"},
+           {"type": "document", "source": {"type": "text", "data": "d"}},
+           {"type": "document", "source": {"type": "content", "content": [{"type": "text", "text": "d"}]}},
+           {"type": "search_result", "title": "t", "source": "s", "content": [{"type": "text", "text": "a"}]}]}]}]}
+        """#,
+        #"""
+        {"model": "m", "max_tokens": 5, "messages": [{"role": "user", "content": "a"}],
+         "output_config": {"effort": "low", "format": {"type": "json_schema", "schema": {}}}}
+        """#,
+    ]
+
     private static let everyFieldOfResponses = [
         #"""
         {"model": "m", "conversation": {"id": "c"}, "stream": true, "stream_options": {}, "lora": [{"name": "a"}], "text": {"verbosity": "low", "format": {"type": "json_schema",
@@ -127,7 +168,7 @@ import Testing
 
     @Test func everyTestThatARowNamesExists() throws {
         let sources = try Self.testSources()
-        for endpoint in Compatibility.endpoints {
+        for endpoint in API.allCases.flatMap(\.endpoints) {
             for (name, support, test) in [(endpoint.path, endpoint.support, endpoint.test)]
                 + (endpoint.request + endpoint.response).map({ ($0.field, $0.support, $0.test) })
             {
@@ -147,15 +188,16 @@ import Testing
         return try files.map { try String(contentsOf: tests.appending(path: $0), encoding: .utf8) }
     }
 
-    @Test func theDocumentIsWhatTheProgramPrints() throws {
-        let document = try String(contentsOf: Self.repository.appending(path: "docs/OPENAI_COMPAT.md"), encoding: .utf8)
-        #expect(document == Compatibility.markdown, "run 'make compat-docs'")
+    @Test(arguments: API.allCases) func theDocumentIsWhatTheProgramPrints(api: API) throws {
+        let path = "docs/\(api.rawValue.uppercased())_COMPAT.md"
+        let document = try String(contentsOf: Self.repository.appending(path: path), encoding: .utf8)
+        #expect(document == Compatibility.markdown(api), "run 'make compat-docs'")
     }
 
-    @Test func theJSONHasEveryEndpointAndField() {
-        let endpoints = Compatibility.json.objectValue?["endpoints"]?.arrayValue ?? []
-        #expect(endpoints.count == Compatibility.endpoints.count)
+    @Test(arguments: API.allCases) func theJSONHasEveryEndpointAndField(api: API) {
+        let endpoints = Compatibility.json(api).objectValue?["endpoints"]?.arrayValue ?? []
+        #expect(endpoints.count == api.endpoints.count)
         let fields = endpoints.flatMap { $0.objectValue?["request"]?.arrayValue ?? [] }
-        #expect(fields.count == Compatibility.endpoints.reduce(0) { $0 + $1.request.count })
+        #expect(fields.count == api.endpoints.reduce(0) { $0 + $1.request.count })
     }
 }

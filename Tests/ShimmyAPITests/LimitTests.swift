@@ -21,6 +21,24 @@ import Testing
         }
     }
 
+    // MARK: Messages
+
+    @Test func aMessageRepeatsOnlyPartsOfALongText() throws {
+        let long = String(repeating: "v", count: 500_000)
+        let value = APIError.invalidValue(.key("role"), long, supported: ["user", "tool"])
+        #expect(value.message.hasSuffix("vvv'. Supported values are: 'user', 'tool'.") && value.message.utf8.count < 400)
+        let errors: [APIError] = [
+            .unknownModel(long), .missing(.key(long)), .wrongType(.key(long), expected: "a string", got: 1),
+            APIError(.badSchema(tool: 0, "at '/\(long)': no")), APIError(.badGrammar(field: "grammar", "there is no rule '\(long)'")),
+            APIError(.templateRefused(long)), .unsupportedValue(.key("a"), long, supported: [long]),
+        ]
+        for error in errors {
+            #expect(error.json.text.utf8.count < 4_000, "\(error.message.prefix(100))")
+            #expect(error.message.contains("…"))
+        }
+        #expect(try #require(APIError.unknownModel(long).missingModel).utf8.count < 300)
+    }
+
     // MARK: Fields without effect
 
     @Test func manyFieldsWithoutEffectMakeAShortHeader() throws {

@@ -40,6 +40,17 @@ import Testing
         #expect(applied(preset, "no object").0 == "no object")
     }
 
+    @Test func aChoiceOfToolsAppliesToRequestsWithTools() {
+        let preset = RequestPreset(defaults: ["tool_choice": "required"], forced: ["parallel_tool_calls": false])
+        #expect(RequestPreset.problem(preset.defaults) == nil && RequestPreset.problem(preset.forced) == nil)
+        #expect(applied(preset, ["model": "m"]).0 == ["model": "m"])
+        #expect(applied(preset, ["tools": []]).0 == ["tools": []])
+        let tools: JSON = [["type": "function", "function": ["name": "f"]]]
+        #expect(applied(preset, ["tools": tools]).0 == ["tools": tools, "tool_choice": "required", "parallel_tool_calls": false])
+        // A client's own mistake is left for the decoder.
+        #expect(applied(preset, ["tool_choice": "auto"]).0 == ["tool_choice": "auto"])
+    }
+
     @Test func systemPromptsAndExamplesGoBeforeTheConversation() {
         let example = ChatMessage(.user, "example")
         let preset = RequestPreset(system: "be kind", examples: [example])

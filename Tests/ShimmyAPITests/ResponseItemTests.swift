@@ -245,5 +245,44 @@ import Testing
         try CallOutputs.check(items, after: call)
         try CallOutputs.check(call + items)
         #expect(throws: APIError.self) { try CallOutputs.check(items + call) }
+        #expect(CallOutputs.withoutOrphans(items + call + items) == call + items)
+    }
+
+    @Test func aCallHasOneOutput() throws {
+        let call = try Self.items(#"[{"type": "function_call", "call_id": "c1", "name": "f", "arguments": ""}]"#)
+        let output = try Self.items(#"[{"type": "function_call_output", "call_id": "c1", "output": "1"}]"#)
+        func error(_ items: [ResponseItem], after earlier: [ResponseItem]) -> APIError? {
+            do {
+                try CallOutputs.check(items, after: earlier, in: "input")
+                return nil
+            } catch {
+                return error
+            }
+        }
+        let second = error(output, after: call + output)
+        #expect(second?.status == 400 && second?.param == "input[0].call_id" && second?.code == "duplicate_item")
+        #expect(error(call + output + output, after: [])?.param == "input[2].call_id")
+        #expect(error(output, after: [])?.param == "input")
+        // Clients may reuse the IDs of answered calls.
+        #expect(error(call + output, after: call + output) == nil)
+    }
+
+    /// A call without an output makes a request invalid, and no client can answer a call that was cut off.
+    @Test func callsThatWereCutAreLeftOut() throws {
+        let items = try Self.items(
+            #"""
+            [{"role": "user", "content": "a"},
+             {"type": "function_call", "call_id": "c1", "name": "f", "arguments": "{\"a\"", "status": "incomplete"},
+             {"type": "function_call_output", "call_id": "c1", "output": "1"},
+             {"type": "function_call", "call_id": "c1", "name": "f", "arguments": "{\"b\"", "status": "incomplete"},
+             {"type": "function_call", "call_id": "c2", "name": "f", "arguments": "{}"}, {"role": "user", "content": "c"}]
+            """#)
+        let messages = try ItemConversation.messages(items)
+        let calls = messages.flatMap { $0.toolCalls?.arrayValue ?? [] }
+        #expect(calls.map { $0["id"] } == ["c1", "c2"] && calls.first?["function"]?["arguments"] == .string(JSON.string(#"{"a""#).text))
+        let request = try ResponseRequest(["model": "m", "input": .array(items.map(\.json))])
+        let conversation = try request.chat(items).conversation
+        #expect(conversation.normalizations == [.omittedCalls] && conversation.messages == messages)
+        #expect(try request.chat(Array(items.prefix(3))).conversation.normalizations.isEmpty)
     }
 }

@@ -15,6 +15,13 @@ import Testing
     @Test(arguments: ["", "ftp://host", "host:0", "host:99999", "host:x", "http://", "a b", "[::1", "[::1]x", "h:1/a b", "user@host"])
     func otherTextsAreNone(text: String) { #expect(ServerAddress(text) == nil) }
 
+    @Test(arguments: [
+        ("127.0.0.1", "http://127.0.0.1:11434"), ("0.0.0.0", "http://127.0.0.1:11434"), ("0.0.0.0:8000", "http://127.0.0.1:8000"),
+        (":8000", "http://127.0.0.1:8000"), ("http://models.example", "http://models.example:80"), ("http://10.0.0.1:8000/", "http://10.0.0.1:8000"),
+        ("https://models.example", "https://models.example:443"), ("[::1]", "http://[::1]:11434"), ("::1", "http://[::1]:11434"), ("a b", nil),
+    ])
+    func ollamasAddressesAreRead(text: String, address: String?) { #expect(ServerAddress(ofOllama: text).map { "\($0)" } == address) }
+
     @Test func thePortMayComeFromElsewhere() {
         #expect(ServerAddress("10.0.0.1", defaultPort: 8080)?.port == 8080)
         #expect(ServerAddress("10.0.0.1:1", defaultPort: 8080)?.port == 1)

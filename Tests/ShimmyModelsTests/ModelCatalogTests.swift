@@ -60,6 +60,21 @@ import Testing
         #expect(catalog.aliasProblems.keys.sorted() == ["Llama3.2", "a", "b", "many", "x"])
     }
 
+    @Test func otherNamesOfClaudeLeadToOneModel() {
+        func catalog(_ claudeModel: String?) -> ModelCatalog {
+            ModelCatalog(
+                records: self.catalog.records + [record("claude-like")], aliases: ["claude-haiku-4": "user/Repo:Q8_0", "many": "user/Repo"],
+                claudeModel: claudeModel)
+        }
+        let names = ["claude-sonnet-9", "Claude-Opus-1:latest", "claude-haiku-4", "claude-like", "claude", "sonnet-9", "gpt-4o"]
+        #expect(names.map { catalog("llama3.2").resolve($0)?.id } == ["llama3.2", "llama3.2", "user/Repo:Q8_0", "claude-like", nil, nil, nil])
+        #expect(catalog(nil).resolve("claude-sonnet-9") == nil && catalog(nil).aliasProblems["claude-*"] == nil)
+        for target in ["gone", "claude-gone", "user/Repo"] {
+            #expect(catalog(target).resolve("claude-sonnet-9") == nil)
+            #expect(catalog(target).aliasProblems["claude-*"] == "it refers to \(target), which is not the name of exactly one model")
+        }
+    }
+
     @Test func variantsStandOnModels() throws {
         let catalog = ModelCatalog(
             records: catalog.records, aliases: ["captain": "pirate", "small": "smollm2-135m-instruct"],

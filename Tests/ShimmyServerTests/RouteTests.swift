@@ -5,14 +5,16 @@ import Testing
 /// Comparison of the server's actual routes with the compatibility matrix.
 @Suite struct RouteTests {
     private static let table = ShimmyServer.routeTable(
-        configuration: ServerConfiguration(), service: ScriptedServer.service([:]), hub: ScriptedServer.hub,
+        configuration: ServerConfiguration(), service: ScriptedServer.service([:]), hub: ScriptedServer.hub, library: ScriptedLibrary(),
         contextLength: { _ in nil }, tokenizer: { _ in throw NoModel() })
 
     private struct NoModel: Error {}
 
     @Test func theRoutesAreTheMatrixsSupportedEndpoints() {
-        let promised = Compatibility.endpoints.filter { $0.support != .notSupported }.map { "\($0.method) \($0.path)" }
-        #expect(Self.table.endpointsOfMatrix == Set(promised))
+        for api in API.allCases {
+            let promised = api.endpoints.filter { $0.support != .notSupported }.map { "\($0.method) \($0.path)" }
+            #expect(Self.table.endpointsOfMatrix(api) == Set(promised))
+        }
     }
 
     @Test(arguments: [
@@ -22,15 +24,17 @@ import Testing
         ("/v1/models", ["GET", "HEAD"]), ("/v1/models/hf.co/user/repo:Q4_K_M", ["GET", "HEAD"]), ("/health", ["GET", "HEAD"]),
         ("/", ["GET", "HEAD"]),
         ("/v1/embeddings", ["POST"]), ("/v1/rerank", ["POST"]), ("/rerank", ["POST"]), ("/v2/rerank", ["POST"]),
+        ("/v1/messages", ["POST"]), ("/messages/count_tokens", ["POST"]),
         ("/v1/responses", ["POST"]), ("/v1/responses/resp_1", ["GET", "HEAD", "DELETE"]),
-        ("/v1/responses/compact", ["POST"]), ("/v1", []), ("/v1/chat", []), ("/v2/models", []),
+        ("/v1/responses/compact", ["POST"]), ("/v1", []), ("/v1/chat", []), ("/v2/models", []), ("/api/chat", ["POST"]), ("/v1/api/chat", []),
     ])
     func everyPathKnowsItsMethods(path: String, methods: [String]) { #expect(Self.table.methods(forPath: path) == methods) }
 
     @Test func nothingThatABrowserSendsUnaskedHasAnEffect() { #expect(Self.table.readingMethodsWithEffect == []) }
 
     @Test(arguments: [
-        ("/v1/chat/completion", "POST /v1/chat/completions"), ("/v1/embedings", "POST /v1/embeddings"), ("/api/generate/it", nil),
+        ("/v1/chat/completion", "POST /v1/chat/completions"), ("/v1/embedings", "POST /v1/embeddings"), ("/unheard/of/things", nil),
+        ("/api/generate/it", "POST /api/generate"),
         ("/v1/healthz", "GET /health"),
         ("/V1/Models", "GET /v1/models"), (String(repeating: "/a", count: 5000), nil),
     ])

@@ -18,6 +18,9 @@ struct ScriptedServer {
     let models: [String: @Sendable () throws -> Backend]
     var configuration = ServerConfiguration()
     var preset = RequestPreset.none
+    var library = ScriptedLibrary()
+    /// The tokenizer of all models that are not loaded; nil if it cannot be read.
+    var tokenizer: TokenizerFacts?
 
     init(_ generator: ScriptedGenerator) { models = ["talker": { generator.backend() }] }
 
@@ -29,6 +32,9 @@ struct ScriptedServer {
         let body: String
 
         var json: JSON { (try? JSON.parse(Array(body.utf8))) ?? .null }
+
+        /// The values of a stream of lines.
+        var lines: [JSON] { body.split(separator: "\n").compactMap { try? JSON.parse(Array($0.utf8)) } }
 
         /// The values of the stream's events.
         var events: [JSON] { data.compactMap { try? JSON.parse(Array($0.utf8)) } }
@@ -75,8 +81,12 @@ struct ScriptedServer {
 
     private func application() -> Application<ShimmyServer.Responder> {
         ShimmyServer.application(
-            configuration: configuration, service: Self.service(models, preset: preset), hub: Self.hub, contextLength: { _ in nil },
-            tokenizer: { _ in throw NoTokenizer() }, logger: Self.logger)
+            configuration: configuration, service: Self.service(models, preset: preset), hub: Self.hub, library: library,
+            contextLength: { _ in nil },
+            tokenizer: { [tokenizer] _ in
+                guard let tokenizer else { throw NoTokenizer() }
+                return tokenizer
+            }, logger: Self.logger)
     }
 
     private struct NoTokenizer: Error {}

@@ -42,7 +42,7 @@ package struct FieldRow: Sendable {
 /// One endpoint with the fields of its request and of its response.
 package struct EndpointRow: Sendable {
     package let method: String
-    /// The path below `/v1`, as in OpenAI's spec or in another spec that Shimmy follows, such as `/models/{model}`.
+    /// The path after the prefix of the API (`API.prefix`), as in the API's specification, such as `/models/{model}`.
     package let path: String
     package let support: Support
     package let test: String?

@@ -68,7 +68,7 @@ extension APIError {
         case .badToolResults(let reason):
             self.init(status: 400, message: "Invalid parameter: \(reason).", param: input, code: "invalid_value")
         case .beyondLimit(let reason):
-            self.init(status: 400, message: "Invalid '\(input)': the prompt \(reason).", param: input, code: "invalid_value")
+            self.init(status: 400, message: "Invalid '\(input)': the prompt \(reason).", param: input, code: "limit_exceeded")
         case .emptyPrompt:
             self.init(status: 400, message: "The prompt is empty.", param: input, code: "invalid_value")
         }

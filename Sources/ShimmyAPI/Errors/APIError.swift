@@ -14,14 +14,17 @@ package struct APIError: Error, Sendable, Equatable {
     package var code: String?
     /// The seconds after which a retry makes sense; nil for no `Retry-After` header.
     package var retryAfter: Int?
+    /// The name of the model that does not exist; nil for other errors. Other APIs have their own text for this error.
+    package private(set) var missingModel: String?
 
+    /// Creates an error. A message or a path that repeats a long text of the client is shortened.
     package init(
         status: Int, message: String, type: String = "invalid_request_error", param: String? = nil, code: String? = nil, retryAfter: Int? = nil
     ) {
         self.status = status
-        self.message = message
+        self.message = message.shortened(to: InputLimits.standard.messageLength)
         self.type = type
-        self.param = param
+        self.param = param?.shortened(to: InputLimits.standard.messagePathLength)
         self.code = code
         self.retryAfter = retryAfter
     }
@@ -66,7 +69,7 @@ extension APIError {
     package static func invalidValue(_ path: JSONPath, _ value: String, supported: [String]) -> APIError {
         let list = supported.map { "'\($0)'" }.joined(separator: ", ")
         return APIError(
-            status: 400, message: "Invalid value: '\(value)'. Supported values are: \(list).", param: "\(path)", code: "invalid_value")
+            status: 400, message: "Invalid value: '\(shown(value))'. Supported values are: \(list).", param: "\(path)", code: "invalid_value")
     }
 
     /// - kind: "integer" or "decimal".
@@ -115,7 +118,7 @@ extension APIError {
     package static func unsupportedValue(_ path: JSONPath, _ value: String, supported: [String]) -> APIError {
         let list = supported.map { "'\($0)'" }.joined(separator: ", ")
         return APIError(
-            status: 400, message: "Unsupported value: '\(path)' does not support '\(value)'. Supported values are: \(list).", param: "\(path)",
+            status: 400, message: "Unsupported value: '\(path)' does not support '\(shown(value))'. Supported values are: \(list).", param: "\(path)",
             code: "unsupported_value")
     }
 
@@ -137,7 +140,10 @@ extension APIError {
     }
 
     package static func unknownModel(_ name: String) -> APIError {
-        APIError(status: 404, message: "The model `\(name)` does not exist or you do not have access to it.", code: "model_not_found")
+        let name = shown(name)
+        var error = APIError(status: 404, message: "The model `\(name)` does not exist or you do not have access to it.", code: "model_not_found")
+        error.missingModel = name
+        return error
     }
 }
 
@@ -157,8 +163,8 @@ extension APIError {
                 + (nearest.map { "Did you mean \($0)? " } ?? "") + "docs/server.md lists all routes.", code: "unknown_url")
     }
 
-    /// Returns a text of the client for use in an error message, cut to a limited length.
-    private static func shown(_ text: String) -> String { text.unicodeScalars.count <= 200 ? text : String(text.prefix(200)) + "…" }
+    /// Returns a text of the client for use in an error message, shortened to a limited length.
+    private static func shown(_ text: String) -> String { text.shortened(to: 200) }
 
     package static func wrongMethod(_ method: String, allowed: [String]) -> APIError {
         APIError(

@@ -3,13 +3,44 @@ import ShimmyJSON
 
 /// A converter of items to the messages of chat templates. Reasoning, the text after it and its calls become one assistant message.
 package enum ItemConversation {
-    /// Returns the messages of the items. Throws a 400 for the output of a call that does not exist.
+    /// Returns the messages of the items, without calls that were cut off and have no output: no client can answer such a call, and a call without an
+    /// output is an error. Throws a 400 for the output of a call that does not exist.
     /// - instructions: the system message to put first; nil or empty for none.
     package static func messages(instructions: String? = nil, _ items: [ResponseItem]) throws(APIError) -> [ChatMessage] {
+        try messages(instructions, items, omitting: unansweredCuts(items))
+    }
+
+    /// Gives a conversation the messages of the items, and notes whether calls are left out.
+    static func write(_ items: [ResponseItem], instructions: String?, to conversation: inout Conversation) throws(APIError) {
+        let omitted = unansweredCuts(items)
+        conversation.messages = try messages(instructions, items, omitting: omitted)
+        if !omitted.isEmpty { conversation.normalizations.append(.omittedCalls) }
+    }
+
+    private static func messages(
+        _ instructions: String?, _ items: [ResponseItem], omitting omitted: Set<Int>
+    ) throws(APIError) -> [ChatMessage] {
         var builder = Builder()
         if let instructions, !instructions.isEmpty { builder.messages.append(ChatMessage(.system, instructions)) }
-        for item in items { try builder.add(item.meaning) }
+        for (index, item) in items.enumerated() where !omitted.contains(index) { try builder.add(item.meaning) }
         return mergingLeadingSystemMessages(builder.finish())
+    }
+
+    /// Returns the indices of the calls that a token limit cut off and that have no output.
+    private static func unansweredCuts(_ items: [ResponseItem]) -> Set<Int> {
+        var unanswered: Set<Int> = []
+        var outputs: Set<String> = []
+        for (index, item) in items.enumerated().reversed() {
+            switch item.meaning {
+            case .output(let id, _): outputs.insert(id)
+            case .call(let id, _, _):
+                // An output belongs to the last call before it with its ID.
+                let isAnswered = outputs.remove(id) != nil
+                if !isAnswered, item.json["status"] == "incomplete" { unanswered.insert(index) }
+            default: continue
+            }
+        }
+        return unanswered
     }
 
     /// Merges the system messages at the start, because many templates accept only one, and only at the start.

@@ -32,14 +32,15 @@ enum FormatDecoder {
             _ = try wrapper.string("description")
             isStrict = try wrapper.bool("strict") ?? false
             let schema = shape == .flat ? try wrapper.required("schema") : wrapper.value("schema") ?? [:]
-            return try object(schema, wrapper.path(to: "schema"))
+            return try object(schema, wrapper.path(to: "schema"), isStrict: isStrict)
         default: throw .invalidValue(format.path(to: "type"), type, supported: ["text", "json_object", "json_schema"])
         }
     }
 
-    /// Returns the schema; an empty one becomes a schema that allows any object. Throws a 400 if `schema` is not an object.
-    static func object(_ schema: JSON, _ path: JSONPath) throws(APIError) -> JSON {
+    /// Returns the schema; an empty one becomes a schema that allows any object, unless it is strict: OpenAI's rules require a type then. Throws a 400
+    /// if `schema` is not an object.
+    static func object(_ schema: JSON, _ path: JSONPath, isStrict: Bool = false) throws(APIError) -> JSON {
         guard let object = schema.objectValue else { throw .wrongType(path, expected: "an object", got: schema) }
-        return object.isEmpty ? ["type": "object"] : schema
+        return object.isEmpty && !isStrict ? ["type": "object"] : schema
     }
 }

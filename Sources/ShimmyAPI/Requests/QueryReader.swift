@@ -19,6 +19,13 @@ package struct QueryReader {
         }
     }
 
+    /// Returns the names other than `known`, for APIs that ignore unknown parameters.
+    package func names(besides known: [String]) -> ReportedNames {
+        var names = ReportedNames()
+        for (name, _) in items where !known.contains(name) { names.append(name) }
+        return names
+    }
+
     private static func isMember(_ name: String, of object: String) -> Bool { name.hasPrefix(object + "[") && name.hasSuffix("]") }
 
     private static func unknown(_ name: String, isObject: Bool) -> APIError {

@@ -26,6 +26,8 @@ package struct RequestPreset: Sendable, Equatable {
 
     /// The fields that only a client may set.
     private static let clientsOwn: Set<String> = ["model", "messages", "stream", "stream_options", "functions", "function_call", "store", "metadata"]
+    /// The fields that only requests with tools may have.
+    private static let needsTools = ["tool_choice", "parallel_tool_calls"]
     /// The names of one setting: one for each endpoint, and an older name.
     private static let limits = ["max_completion_tokens", "max_output_tokens", "max_tokens"]
 
@@ -41,6 +43,10 @@ package struct RequestPreset: Sendable, Equatable {
         do {
             var request: JSONObject = ["model": "model", "messages": [["role": "user", "content": "text"]]]
             for (name, value) in fields { request[name] = value }
+            // A choice of tools applies to requests with tools.
+            if needsTools.contains(where: { fields[$0] != nil }), fields["tools"] == nil {
+                request["tools"] = [["type": "function", "function": ["name": "f"]]]
+            }
             _ = try ChatCompletionRequest(.object(request))
             return nil
         } catch {
@@ -66,6 +72,9 @@ package struct RequestPreset: Sendable, Equatable {
                 object[name] = nil
             }
             object[first] = value
+        }
+        if object["tools"]?.arrayValue?.isEmpty ?? true {
+            for name in Self.needsTools where request[name] == nil { object[name] = nil }
         }
         return (.object(object), request.objectValue?.keys.filter(replaced.contains) ?? [])
     }

@@ -85,7 +85,7 @@ package struct ResponseRequest: Sendable, Equatable {
     /// Returns the request for the model.
     package func chat(_ items: [ResponseItem]) throws(APIError) -> ChatRequest {
         var chat = chat
-        chat.conversation.messages = try ItemConversation.messages(instructions: instructions, items)
+        try ItemConversation.write(items, instructions: instructions, to: &chat.conversation)
         return chat
     }
 }

@@ -35,7 +35,7 @@ package struct InputTokensRequest: Sendable, Equatable {
     package func conversation(_ items: [ResponseItem]) throws(APIError) -> Conversation {
         var (conversation, dialect) = (conversation, CallDialect())
         try LoadedTools.add(items, to: &conversation, &dialect, mayCall: mayCall)
-        conversation.messages = try ItemConversation.messages(instructions: instructions, items)
+        try ItemConversation.write(items, instructions: instructions, to: &conversation)
         return conversation
     }
 

@@ -21,29 +21,3 @@ package enum ServerSentEvents {
     /// Returns an event with its type on a separate line.
     package static func event(_ json: JSON) -> [UInt8] { Array("event: \(json["type"]?.stringValue ?? "message")\n".utf8) + data(json) }
 }
-
-/// The form in which a stream sends JSON values.
-package enum StreamFraming: Sendable {
-    /// Events without a name. The last one is `[DONE]`.
-    case unnamed
-    /// Events named after the `type` of their value.
-    case named
-
-    package func frame(_ json: JSON) -> [UInt8] {
-        switch self {
-        case .unnamed: ServerSentEvents.data(json)
-        case .named: ServerSentEvents.event(json)
-        }
-    }
-
-    /// A comment that shows that an idle stream is alive. Clients skip it.
-    package var ping: [UInt8] { ServerSentEvents.ping }
-
-    /// What follows the last value of a stream that came to its end.
-    package var end: [UInt8] {
-        switch self {
-        case .unnamed: ServerSentEvents.done
-        case .named: []
-        }
-    }
-}

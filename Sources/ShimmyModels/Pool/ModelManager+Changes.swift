@@ -53,7 +53,7 @@ extension ModelManager {
     }
 
     /// Marks a model as outdated: it serves no new requests and is freed when its last user is done.
-    private func retire(_ id: String, _ change: LoadTerms.Change) {
+    func retire(_ id: String, _ change: LoadTerms.Change) {
         switch change {
         case .files: logger.notice("model files changed; freeing the model when it is idle", metadata: ["model": "\(id)"])
         case .settings:

@@ -26,6 +26,8 @@ package final class ModelManager: Sendable {
         /// The inputs of the load of every loaded or loading model, by id.
         var terms: [String: LoadTerms] = [:]
         var freeing: [String: Task<Void, Never>] = [:]
+        /// The context length that requests asked for, by id, where it is longer than in the settings.
+        var contexts: [String: Int] = [:]
         var alarm: (time: Double, task: Task<Void, Never>)?
     }
 
@@ -42,7 +44,7 @@ package final class ModelManager: Sendable {
 
     let state: Mutex<State>
     let catalog: CatalogCache
-    let settings: SettingsOf
+    let configured: SettingsOf
     let terms: TermsOf
     private let estimate: EstimateOf
     private let disk: DiskWork
@@ -67,7 +69,7 @@ package final class ModelManager: Sendable {
         terms: @escaping TermsOf = { LoadTerms($0, $1) }, disk: DiskWork = .shared, diskPatience: Duration = .seconds(30),
         load: @escaping Loader
     ) {
-        self.settings = settings
+        configured = settings
         self.estimate = estimate
         self.terms = terms
         self.keepAlive = keepAlive
@@ -178,7 +180,8 @@ package final class ModelManager: Sendable {
                 ModelStatus(
                     id: id, stage: entry.isLoading ? .loading : entry.isFreeing ? .freeing : .loaded,
                     progress: entry.isLoading ? state.loads[id]?.progress.fraction ?? 0 : 1, memory: entry.memory, users: entry.users,
-                    isPinned: entry.isPinned, expiresIn: entry.expiry.map { max(0, $0 - now) }, backend: entry.loaded?.backend)
+                    isPinned: entry.isPinned, expiresIn: entry.expiry.map { max(0, $0 - now) }, keepAlive: entry.keepAlive,
+                    backend: entry.loaded?.backend)
             }
         }
     }
@@ -193,7 +196,7 @@ package final class ModelManager: Sendable {
     }
 
     /// Returns the memory that a model would take. Throws `DiskWork.NoAnswer` and `CancellationError`.
-    private func estimated(_ record: ModelRecord, _ settings: ModelSettings) async throws -> MemoryUse {
+    func estimated(_ record: ModelRecord, _ settings: ModelSettings) async throws -> MemoryUse {
         try await onDisk { [estimate] in estimate(record, settings) }
     }
 
@@ -344,6 +347,8 @@ package final class ModelManager: Sendable {
         act { state, now in
             state.loads[id] = nil
             state.terms[id] = nil
+            // The next request loads the model with its configured context.
+            if !progress.isCancelled { state.contexts[id] = nil }
             return state.pool.didFail(id, reason, now: now)
         }
     }

@@ -15,6 +15,8 @@ package struct ModelStatus: Sendable {
     package let isPinned: Bool
     /// Seconds until the idle model is freed; nil if it never is, and while it is in use.
     package let expiresIn: Double?
+    /// How long the model stays loaded after its last user, unless it is pinned.
+    package let keepAlive: KeepAlive
     /// The backend; nil unless the model is loaded.
     package let backend: Backend?
 }

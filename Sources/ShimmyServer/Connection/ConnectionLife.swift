@@ -16,6 +16,8 @@ final class ConnectionLife: ChannelDuplexHandler, RemovableChannelHandler {
     /// The time between a client's timeout and the close of its connection. It bounds the time for writing the answer that reports the
     /// timeout.
     static let grace = Duration.seconds(5)
+    /// The min bytes of an uploaded file within the time limit of a body. An upload that is as fast may take longer.
+    private static let uploadBytes = 16 << 20
 
     private struct Exchange {
         let version: HTTPVersion
@@ -30,6 +32,8 @@ final class ConnectionLife: ChannelDuplexHandler, RemovableChannelHandler {
     private var isBodyArriving = false
     /// Remaining bytes of that body; nil if its length was not announced.
     private var announced: Int?
+    /// The bytes of an uploaded file since its time limit began; nil for other bodies.
+    private var uploaded: Int?
     private var drained = 0
     private var isLingering = false
     private var bodyTimer: Scheduled<Void>?
@@ -46,6 +50,7 @@ final class ConnectionLife: ChannelDuplexHandler, RemovableChannelHandler {
             context.fireChannelRead(wrapInboundOut(.head(head)))
         case .body(let buffer):
             announced = announced.map { $0 - buffer.readableBytes }
+            uploaded = uploaded.map { $0 &+ buffer.readableBytes }
             if exchanges.isEmpty {
                 drained += buffer.readableBytes
                 if drained > Self.drainedBytes { return linger(context) }
@@ -73,6 +78,11 @@ final class ConnectionLife: ChannelDuplexHandler, RemovableChannelHandler {
         (isBodyArriving, drained) = (true, 0)
         announced = head.headers.contains(name: "transfer-encoding") ? nil : head.headers.first(name: "content-length").flatMap { Int($0) } ?? 0
         if announced == 0 { return }
+        uploaded = head.uri.hasPrefix(OllamaChangeRoutes.uploads) ? 0 : nil
+        limitBody(context)
+    }
+
+    private func limitBody(_ context: ChannelHandlerContext) {
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         bodyTimer = context.eventLoop.scheduleTask(in: TimeAmount(use.limits.requestTime)) {
             let (life, context) = bound.value
@@ -83,6 +93,10 @@ final class ConnectionLife: ChannelDuplexHandler, RemovableChannelHandler {
     /// Reports the timeout to the reader of the body, which answers the request. The connection closes even if nothing answers.
     private func endSlowBody(_ context: ChannelHandlerContext) {
         guard isBodyArriving else { return }
+        if let uploaded, uploaded >= Self.uploadBytes {
+            self.uploaded = 0
+            return limitBody(context)
+        }
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         bodyTimer = context.eventLoop.scheduleTask(in: TimeAmount(Self.grace)) {
             let (life, context) = bound.value

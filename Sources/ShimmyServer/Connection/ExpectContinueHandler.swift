@@ -3,7 +3,7 @@ import NIOCore
 import NIOHTTPTypes
 
 /// Answers `Expect: 100-continue` with `100 Continue`, unless the announced body is too large. In that case the client gets the refusal and
-/// need not send the body (RFC 9110, section 10.1.1).
+/// need not send the body (RFC 9110, section 10.1.1). Uploaded files may have any size.
 final class ExpectContinueHandler: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPRequestPart
     typealias InboundOut = HTTPRequestPart
@@ -16,7 +16,7 @@ final class ExpectContinueHandler: ChannelInboundHandler, RemovableChannelHandle
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         if case .head(let head) = unwrapInboundIn(data), head.headerFields[.expect]?.lowercased() == "100-continue" {
             let announced = head.headerFields[.contentLength].flatMap { Int($0) } ?? 0
-            if announced <= bodyLimit {
+            if announced <= bodyLimit || head.path?.hasPrefix(OllamaChangeRoutes.uploads) == true {
                 context.writeAndFlush(wrapOutboundOut(.head(HTTPResponse(status: .continue))), promise: nil)
             }
         }

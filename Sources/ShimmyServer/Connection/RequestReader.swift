@@ -12,6 +12,12 @@ import Synchronization
 /// Neither the body's bytes nor its JSON outlive the call: while the answer is made, the server keeps only the decoder's result.
 struct RequestReader: Sendable {
     let use: ServerUse
+    /// Whether the body may have any content type, or none: `curl -d` and Ollama's clients do not say that they send JSON. A web page can send
+    /// such a request without a preflight; `LoopbackCORSMiddleware` refuses it by its `Origin` or `Sec-Fetch-Site`.
+    var takesAnyType = false
+
+    /// The reader for Ollama's API.
+    var ofAnyType: RequestReader { RequestReader(use: use, takesAnyType: true) }
 
     /// The max size in bytes of a body that is parsed on the reading thread, because parsing takes no longer than a switch to another
     /// thread.
@@ -113,7 +119,7 @@ struct RequestReader: Sendable {
     /// takes too long.
     private func collect(_ request: Request) async throws -> RequestBytes {
         let mediaType = request.headers[.contentType]?.split(separator: ";").first?.lowercased()
-        guard mediaType?.trimmingSpaces == "application/json" else { throw APIError.notJSON }
+        guard takesAnyType || mediaType?.trimmingSpaces == "application/json" else { throw APIError.notJSON }
         let limit = limits.input.bodyBytes
         if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > limit { throw APIError.bodyTooLarge(limit: limit) }
         let bytes = RequestBytes(use: use, limit: limit)

@@ -27,7 +27,8 @@ struct LoopbackCORSMiddleware: RouterMiddleware {
         return response
     }
 
-    private static let exposedHeaders = ([.requestID, .retryAfterName] + HTTPField.Name.reports).map(\.rawName).joined(separator: ", ")
+    private static let exposedHeaders = ([.requestID, .anthropicRequestID, .retryAfterName] + HTTPField.Name.reports)
+        .map(\.rawName).joined(separator: ", ")
 
     private func hasEffect(_ request: Request) -> Bool { routes.hasEffect(request.method, request.uri.path) }
 

@@ -7,7 +7,7 @@ import ShimmyAPI
 import ShimmyModels
 import ShimmyService
 
-/// Turns every thrown error into OpenAI's error object. Only this middleware maps errors to statuses.
+/// Turns every thrown error into an error object of the API that the request belongs to. Only this middleware maps errors to statuses.
 struct ErrorMiddleware: RouterMiddleware {
     typealias Context = ShimmyRequestContext
 
@@ -17,13 +17,13 @@ struct ErrorMiddleware: RouterMiddleware {
         do {
             return try await next(request, context)
         } catch let error as HTTPError where error.status == .notFound {
-            return unmatched(request)
+            return unmatched(request, context)
         } catch let error as HTTPParserError {
             throw error  // the request was cut off, so there is no client to answer
         } catch {
             let mapped = (error as? HTTPError).flatMap(APIError.init) ?? APIError(any: error)
             if mapped.status >= 500, !(error is CancellationError) { context.logger.error("request failed", metadata: ["error": "\(error)"]) }
-            var response = Response.error(mapped)
+            var response = respond(with: mapped, to: request, context)
             // Reading the remaining bytes of a refused body is not worthwhile.
             if [408, 413, 426].contains(mapped.status) || mapped.code == "server_busy" { response.headers[.connection] = "close" }
             if mapped.status == 426 { response.headers[.upgrade] = "HTTP/1.1" }
@@ -31,14 +31,18 @@ struct ErrorMiddleware: RouterMiddleware {
         }
     }
 
+    private func respond(with error: APIError, to request: Request, _ context: ShimmyRequestContext) -> Response {
+        .error(error, in: routes.api(of: request.head), requestID: context.requestID)
+    }
+
     /// Returns the error for a request that matches no route: the path is unknown or the method is wrong.
-    private func unmatched(_ request: Request) -> Response {
+    private func unmatched(_ request: Request, _ context: ShimmyRequestContext) -> Response {
         let allowed = routes.methods(forPath: request.uri.path)
         if allowed.isEmpty {
             let nearest = routes.nearest(to: request.uri.path)
-            return .error(.unknownRoute(request.method.rawValue, request.uri.path, nearest: nearest))
+            return respond(with: .unknownRoute(request.method.rawValue, request.uri.path, nearest: nearest), to: request, context)
         }
-        var response = Response.error(.wrongMethod(request.method.rawValue, allowed: allowed))
+        var response = respond(with: .wrongMethod(request.method.rawValue, allowed: allowed), to: request, context)
         response.headers[.allow] = allowed.joined(separator: ", ")
         return response
     }

@@ -4,18 +4,22 @@ import HummingbirdCore
 import Logging
 import ShimmyAPI
 
-/// Adds `x-request-id` to every response, and the same id to the log. The id is the client's own or a new one. Official clients show it in
-/// their errors.
+/// Adds `x-request-id` to every response, `request-id` to those of Anthropic's API, and the same id to the log. The id is the client's own or a
+/// new one. Official clients show it in their errors.
 struct RequestIDMiddleware: RouterMiddleware {
     typealias Context = ShimmyRequestContext
+
+    let routes: RouteTable
 
     func handle(_ request: Request, context: Context, next: Next) async throws -> Response {
         let id = request.headers[.requestID].flatMap(Self.sane) ?? "req_" + RandomID.make()
         var context = context
         context.logger[metadataKey: "hb.request.id"] = nil
         context.logger[metadataKey: "request"] = "\(id)"
+        context.requestID = id
         var response = try await next(request, context)
         response.headers[.requestID] = id
+        if routes.api(of: request.head) == .anthropic { response.headers[.anthropicRequestID] = id }
         return response
     }
 

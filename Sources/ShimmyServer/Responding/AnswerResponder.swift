@@ -27,9 +27,9 @@ struct AnswerResponder: Sendable {
             let record = try await service.models.findUsable(order.model, for: .chat)
             let pending = PendingLease(record, from: service.models, keepAlive: order.keepAlive)
             if let lease = try await pending.lease(within: silence, context.channel) {
-                response = stream(try await begin(order, lease, context), context)
+                response = stream(try await begin(order, lease, context), order.framing, context)
             } else {
-                response = .stream { writer in try await write(order, after: pending, context, to: &writer) }
+                response = .stream(order.framing) { writer in try await write(order, after: pending, context, to: &writer) }
             }
         } else {
             let lease = try await context.acquire(order.model, for: .chat, from: service, keepAlive: order.keepAlive)
@@ -46,8 +46,8 @@ struct AnswerResponder: Sendable {
     }
 
     /// Returns a stream of an answer that is made while its client reads it. If the client disconnects, the work stops.
-    func stream(_ started: StartedAnswer, _ context: ShimmyRequestContext) -> Response {
-        var response = Response.stream { writer in try await write(started, context, to: &writer) }
+    func stream(_ started: StartedAnswer, _ framing: StreamFraming, _ context: ShimmyRequestContext) -> Response {
+        var response = Response.stream(framing) { writer in try await write(started, context, to: &writer) }
         response.report(started)
         return response
     }
@@ -85,7 +85,7 @@ struct AnswerResponder: Sendable {
     ) async throws {
         let started: StartedAnswer
         do {
-            started = try await begin(order, try await pending.lease(telling: &writer, context.channel), context)
+            started = try await begin(order, try await pending.lease(telling: &writer, order.framing, context.channel), context)
         } catch let error where !(error is ChannelError) {
             let mapped = APIError(any: error)
             context.logger.report("answer failed to start", error, as: mapped)
@@ -96,10 +96,10 @@ struct AnswerResponder: Sendable {
 }
 
 extension Response {
-    /// Returns a stream of events. Errors are part of the stream: the status was already sent.
-    static func stream(_ write: @escaping AnswerResponder.Stream) -> Response {
+    /// Returns a stream. Errors are part of it: the status was already sent.
+    static func stream(_ framing: StreamFraming, _ write: @escaping AnswerResponder.Stream) -> Response {
         Response(
-            status: .ok, headers: streamHeaders,
+            status: .ok, headers: streamHeaders(framing),
             body: ResponseBody { writer in
                 try await write(&writer)
                 try await writer.finish(nil)

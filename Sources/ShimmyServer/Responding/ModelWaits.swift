@@ -20,10 +20,13 @@ extension PendingLease {
     }
 
     /// Returns the model, and writes load-progress comments to the stream until it is loaded.
-    @concurrent func lease(telling writer: inout any ResponseBodyWriter, _ channel: any Channel) async throws -> ModelLease {
+    @concurrent func lease(
+        telling writer: inout any ResponseBodyWriter, _ framing: StreamFraming, _ channel: any Channel
+    ) async throws -> ModelLease {
         try await channel.onDisconnect(cancel) {
             while true {
-                try await writer.write(ByteBuffer(bytes: ServerSentEvents.comment(self.progress)))
+                let comment = framing.comment(self.progress)
+                if !comment.isEmpty { try await writer.write(ByteBuffer(bytes: comment)) }
                 if let lease = try await self.lease(within: Self.commentInterval) { return lease }
             }
         }

@@ -64,10 +64,8 @@ struct ConversationRoutes: Sendable {
         let includes = try ItemIncludes(request.query)
         let decoded = try await body.read(request, context) { try ConversationItemsRequest($0) }
         let added = try await resolved(decoded.items, store, context)
-        try await checkOutputs(added, store, context)
-        let items = added.map(Self.stored)
-        guard try await store.add(items, toConversation: Self.id(context), owner: context.storageOwner) else { throw Self.notFound(context) }
-        return .json(ListEncoder.list(items.map { includes.shown($0.json) }, hasMore: false))
+        try await ConversationItems(store: store, owner: context.storageOwner).add(added, to: Self.id(context))
+        return .json(ListEncoder.list(added.map { includes.shown($0.json) }, hasMore: false))
     }
 
     @Sendable private func listItems(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
@@ -99,18 +97,6 @@ struct ConversationRoutes: Sendable {
     private func resolved(_ items: [InputItem], _ store: Store, _ context: ShimmyRequestContext) async throws -> [ResponseItem] {
         try await InputItem.resolve(items) { id in
             try await store.item(id, owner: context.storageOwner).map { try ResponseItem(stored: $0.json) }
-        }
-    }
-
-    /// Throws a 400 for an output of a call that is neither in the conversation nor among the new items.
-    private func checkOutputs(_ items: [ResponseItem], _ store: Store, _ context: ShimmyRequestContext) async throws {
-        // The stored items are needed only for outputs of earlier calls.
-        if (try? CallOutputs.check(items)) != nil { return }
-        let limits = InputLimits.standard
-        let earlier = try await store.allItems(ofConversation: Self.id(context), owner: context.storageOwner, mostBytes: limits.historyBytes)
-        guard let earlier else { throw Self.notFound(context) }
-        try await WorkerPool.input.run(.slow, seconds: limits.prepareSeconds) { _ in
-            try CallOutputs.check(items, after: try earlier.map { try ResponseItem(stored: $0.json) })
         }
     }
 

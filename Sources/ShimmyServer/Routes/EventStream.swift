@@ -8,16 +8,19 @@ import ShimmyService
 extension Response {
     /// Returns a stream of events. An error cannot change the status that was already sent, so that it becomes an event, and no [DONE]
     /// follows.
+    /// - api: the API whose form the error has.
     static func events(
-        _ context: ShimmyRequestContext, _ write: @escaping @concurrent @Sendable (inout any ResponseBodyWriter) async throws -> Void
+        _ context: ShimmyRequestContext, _ framing: StreamFraming = .unnamed, in api: API = .openAI,
+        _ write: @escaping @concurrent @Sendable (inout any ResponseBodyWriter) async throws -> Void
     ) -> Response {
-        .stream { writer in
+        .stream(framing) { writer in
             do {
                 try await write(&writer)
             } catch let error where !(error is ChannelError) {
                 let level: Logger.Level = error is CancellationError || error as? APIError == .cancelled ? .debug : .error
                 context.logger.log(level: level, "stream failed", metadata: ["error": "\(error)"])
-                try await writer.write(ByteBuffer(bytes: ServerSentEvents.data(APIError(any: error).json)))
+                let body = api.errors.body(of: APIError(any: error), requestID: context.requestID)
+                try await writer.write(ByteBuffer(bytes: framing.frame(body)))
             }
         }
     }

@@ -1,5 +1,6 @@
 import HTTPTypes
 import Hummingbird
+import NIOCore
 import ShimmyChat
 import ShimmyEngine
 import ShimmyJSON
@@ -8,15 +9,19 @@ import ShimmyModels
 /// Routes for probes and people: whether the server is up and ready, and a summary of its engines.
 struct HealthRoutes: Sendable {
     let models: ModelManager
+    /// The port for clients of Ollama; nil for none.
+    let ollamaPort: Int?
 
     var routes: [Route] {
         [
             Route(own: .get, "/ready", .read, access: .probe) { _, _ in self.ready() },
             Route(own: .get, "/health", .read, access: .probe) { _, _ in self.health() },
-            Route(own: .get, "/", .read, prefixes: .none, access: .open) { _, _ in
-                Response(
+            Route(own: .get, "/", .read, prefixes: .none, access: .open) { _, context in
+                // Scripts recognize Ollama by this text.
+                let isOllamas = ollamaPort != nil && context.channel.localAddress?.port == ollamaPort
+                return Response(
                     status: .ok, headers: [.contentType: "text/plain; charset=utf-8"],
-                    body: .init(byteBuffer: ByteBuffer(string: "Shimmy is running")))
+                    body: .init(byteBuffer: ByteBuffer(string: "\(isOllamas ? "Ollama" : "Shimmy") is running")))
             },
         ]
     }

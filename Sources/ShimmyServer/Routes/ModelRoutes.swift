@@ -8,7 +8,7 @@ import ShimmyJSON
 import ShimmyModels
 import ShimmyService
 
-/// `GET /v1/models` and `GET /v1/models/{model}`, and Shimmy's routes to load, unload and rescan models. Only `/models/load` loads a model.
+/// `GET /v1/models` and `GET /v1/models/{model}` of OpenAI's and Anthropic's APIs, and Shimmy's routes to load, unload and rescan models. Only `/models/load` loads a model.
 package struct ModelRoutes: Sendable {
     let service: InferenceService
     /// Returns the context length that a model would get when loaded, from its file's metadata.
@@ -18,6 +18,7 @@ package struct ModelRoutes: Sendable {
     private static let silence: Duration = .milliseconds(100)
 
     private var models: ModelManager { service.models }
+    private var anthropic: AnthropicModelRoutes { AnthropicModelRoutes(models: models, contextLength: contextLength) }
 
     var routes: [Route] {
         [
@@ -27,7 +28,8 @@ package struct ModelRoutes: Sendable {
                 await models.rescan()
                 return .json(["object": "list", "models": .int(await models.list().count)])
             },
-            Route(.get, "/models", .read) { _, _ in
+            Route(.get, "/models", .read) { request, _ in
+                if Self.isAnthropics(request) { return try await anthropic.list(request) }
                 let records = await models.list().filter { $0.isLoadable || $0.problem != nil }
                 var descriptions: [ModelDescription] = []
                 for record in records { descriptions.append(await describe(record)) }
@@ -35,10 +37,14 @@ package struct ModelRoutes: Sendable {
             },
             Route(.get, "/models/{model}", .read) { request, _ in
                 guard let name = Self.modelName(inPath: request.uri.path) else { throw APIError.unknownModel(request.uri.path) }
+                if Self.isAnthropics(request) { return try await anthropic.retrieve(name) }
                 return .json(await describe(try await models.find(name)).json)
             },
         ]
     }
+
+    /// Returns whether a request was sent by a client of Anthropic's API, which has other objects at the same paths.
+    private static func isAnthropics(_ request: Request) -> Bool { request.headers[.anthropicVersion] != nil }
 
     /// Loads a model: an API of Shimmy under llama-server's path. Returns when the model is loaded. A stream reports the progress until
     /// then.
@@ -54,7 +60,7 @@ package struct ModelRoutes: Sendable {
         let pending = PendingLease(record, from: models, keepAlive: request.keepAlive, onlyLoads: true)
         let early = try await pending.lease(within: Self.silence, context.channel)
         return .events(context) { writer in
-            let lease = if let early { early } else { try await pending.lease(telling: &writer, context.channel) }
+            let lease = if let early { early } else { try await pending.lease(telling: &writer, .unnamed, context.channel) }
             let event = ServerSentEvents.data(await describe(lease.record).json)
             try await writer.write(ByteBuffer(bytes: event + ServerSentEvents.done))
         }

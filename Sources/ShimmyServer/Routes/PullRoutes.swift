@@ -31,24 +31,14 @@ struct PullRoutes: Sendable {
 
     private func stream(_ plan: PlannedPull, _ context: ShimmyRequestContext) -> Response {
         .events(context) { writer in
-            let news = NewestNews<PullProgress>()
-            let work = Task {
-                defer { news.finish() }
-                try await hub.withPuller { try await $0.run(plan) { news.tell($0) } }
-            }
-            let pulse = Heartbeat(every: heartbeat) { news.nudge() }
-            defer {
-                pulse.stop()
-                work.cancel()
-            }
-            try await context.channel.onDisconnect({ work.cancel() }) {
-                for await _ in news.wakes {
-                    guard let news = news.take() else { continue }
+            let run = PullRun(plan, from: hub, heartbeat: heartbeat)
+            defer { run.cancel() }
+            try await context.channel.onDisconnect({ run.cancel() }) {
+                for await _ in run.news.wakes {
+                    guard let news = run.news.take() else { continue }
                     try await writer.write(ByteBuffer(bytes: Self.bytes(news)))
                 }
-                // A cancelled task leaves the loop before the work is done.
-                try Task.checkCancellation()
-                try await work.value
+                try await run.finish()
                 let end = ServerSentEvents.data(PullRequest.success(await name(of: plan))) + ServerSentEvents.done
                 try await writer.write(ByteBuffer(bytes: end))
             }

@@ -1,5 +1,6 @@
 import HTTPTypes
 import Hummingbird
+import ShimmyAPI
 
 /// A route of the server, with the properties that middlewares and the test of the compatibility matrix read.
 struct Route: Sendable {
@@ -47,7 +48,9 @@ struct Route: Sendable {
     let prefixes: Prefixes
     let access: Access
     let effect: Effect
-    /// Whether the compatibility matrix has a row for the route. The other routes are Shimmy's own.
+    /// The API that the route belongs to. Shimmy's own routes have OpenAI's form of errors.
+    let api: API
+    /// Whether the API's compatibility matrix has a row for the route. The other routes are Shimmy's own.
     let isInMatrix: Bool
     let handler: Handler
 
@@ -72,8 +75,12 @@ struct Route: Sendable {
 
 extension Route {
     /// Makes a route of an API that the compatibility matrix describes.
-    init(_ method: HTTPRequest.Method, _ path: String, _ effect: Effect, handler: @escaping Handler) {
-        self.init(method: method, path: path, prefixes: .v1, access: .user, effect: effect, isInMatrix: true, handler: handler)
+    init(
+        _ method: HTTPRequest.Method, _ path: String, _ effect: Effect, api: API = .openAI, access: Access = .user, handler: @escaping Handler
+    ) {
+        self.init(
+            method: method, path: path, prefixes: api.prefix.isEmpty ? .none : .v1, access: access, effect: effect, api: api, isInMatrix: true,
+            handler: handler)
     }
 
     /// Makes a route that the compatibility matrix does not describe.
@@ -81,6 +88,8 @@ extension Route {
         own method: HTTPRequest.Method, _ path: String, _ effect: Effect, prefixes: Prefixes = .v1, access: Access = .user,
         handler: @escaping Handler
     ) {
-        self.init(method: method, path: path, prefixes: prefixes, access: access, effect: effect, isInMatrix: false, handler: handler)
+        self.init(
+            method: method, path: path, prefixes: prefixes, access: access, effect: effect, api: .openAI, isInMatrix: false,
+            handler: handler)
     }
 }

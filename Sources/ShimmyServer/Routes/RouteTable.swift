@@ -1,5 +1,6 @@
 import HTTPTypes
 import Hummingbird
+package import ShimmyAPI
 import ShimmyCore
 
 /// All routes of the server: for the router, for middlewares, for errors that name routes, and for the test that compares them with the
@@ -53,11 +54,26 @@ package struct RouteTable: Sendable {
         let wanted = path.hasPrefix("/v1/") ? String(path.dropFirst(3)) : path
         let rated = routes.map { (route: $0, distance: edits(from: wanted.lowercased().utf8, to: $0.path.utf8)) }
         guard let best = rated.min(by: { $0.distance < $1.distance }), best.distance <= max(2, wanted.count / 3) else { return nil }
-        return "\(best.route.method.rawValue) \(best.route.isInMatrix ? "/v1" : "")\(best.route.path)"
+        return "\(best.route.method.rawValue) \(best.route.isInMatrix ? best.route.api.prefix : "")\(best.route.path)"
     }
 
-    /// The endpoints of the compatibility matrix that exist, as `METHOD /path`.
-    package var endpointsOfMatrix: Set<String> { Set(routes.filter(\.isInMatrix).map { "\($0.method.rawValue) \($0.path)" }) }
+    /// Returns the endpoints of an API's compatibility matrix that exist, as `METHOD /path`.
+    package func endpointsOfMatrix(_ api: API) -> Set<String> {
+        let own = routes.filter { $0.isInMatrix && ($0.api == api || api == .anthropic && Self.isShared($0)) }
+        return Set(own.map { "\($0.method.rawValue) \($0.path)" })
+    }
+
+    /// Returns whether a route belongs to OpenAI's and to Anthropic's API.
+    private static func isShared(_ route: Route) -> Bool { route.isInMatrix && route.api == .openAI && route.path.hasPrefix("/models") }
+
+    /// Returns the API whose form of errors a request gets: that of its route. OpenAI's and Anthropic's APIs share the paths of models, and
+    /// Anthropic's clients send a header of their own.
+    func api(of request: HTTPRequest) -> API {
+        let path = request.path.map { String($0.prefix { $0 != "?" }) } ?? ""
+        let isAnthropics = request.headerFields[.anthropicVersion] != nil
+        guard let route = serving(path).first else { return path.hasPrefix("/api/") ? .ollama : isAnthropics ? .anthropic : .openAI }
+        return isAnthropics && Self.isShared(route) ? .anthropic : route.api
+    }
 
     /// The routes with an effect for which a browser needs no preflight, as `METHOD /path`. There must be none.
     package var readingMethodsWithEffect: [String] {

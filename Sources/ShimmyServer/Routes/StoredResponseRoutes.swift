@@ -25,7 +25,7 @@ struct StoredResponseRoutes: Sendable {
         // Only checks the value: the server always returns all stored data of a response.
         _ = try query.bool("include_obfuscation")
         if !streams { return .json(try await service.response(Self.id(context), context.caller).object) }
-        return responder.stream(try await service.events(of: Self.id(context), after: number, context.caller), context)
+        return responder.stream(try await service.events(of: Self.id(context), after: number, context.caller), .named, context)
     }
 
     @Sendable private func delete(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {

@@ -205,7 +205,7 @@ package final class BackgroundResponses: Sendable {
             let context = try await ResponseContextFinder(store: store).context(
                 previous: request.previousID, conversation: request.conversationID, input: record.input.map(InputItem.item),
                 owner: job.storageOwner)
-            let request = try await request.takingTools(of: context)
+            let request = try await request.continuing(context)
             events.adopt(request.dialect)
             let lease = try await maker.models.acquire(request.model, keepAlive: request.keepAlive)
             let started = try await start(job, request, context.items, on: lease.generator)

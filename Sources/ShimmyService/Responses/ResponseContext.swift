@@ -1,4 +1,5 @@
 import ShimmyAPI
+import ShimmyChat
 import ShimmyCore
 import ShimmyJSON
 import ShimmyStorage
@@ -9,16 +10,20 @@ struct ResponseContext: Sendable {
     var earlier: [ResponseItem] = []
     /// The request's own items.
     var input: [ResponseItem] = []
+    /// Whether the conversation has outputs that `earlier` omits, because their calls were deleted.
+    var omitsOutputs = false
 
     var items: [ResponseItem] { earlier + input }
 }
 
 extension ResponseRequest {
-    /// Returns the request with the tools that the items of its conversation declare.
-    func takingTools(of context: ResponseContext) async throws -> ResponseRequest {
-        guard context.earlier.contains(where: \.hasTools) || context.input.contains(where: \.hasTools) else { return self }
-        return try await WorkerPool.input.run { [self] _ in
-            var request = self
+    /// Returns the request with the tools that the items of its conversation declare, and with a note about omitted items.
+    func continuing(_ context: ResponseContext) async throws -> ResponseRequest {
+        var request = self
+        if context.omitsOutputs { request.chat.conversation.normalizations.append(.omittedOutputs) }
+        guard context.earlier.contains(where: \.hasTools) || context.input.contains(where: \.hasTools) else { return request }
+        return try await WorkerPool.input.run { [request] _ in
+            var request = request
             try request.takeTools(of: context.items)
             return request
         }
@@ -30,19 +35,19 @@ struct ResponseContextFinder: Sendable {
     /// The storage; nil if the server stores nothing.
     let store: Store?
 
-    /// Returns the items for a response. Throws a 400 or a 404 if an object does not exist or belongs to another owner.
+    /// Returns the items for a response. Throws a 400 or a 404 if an object does not exist or belongs to another owner, and a 400 for an output among
+    /// `input` without a call or with an earlier output.
     func context(previous: String?, conversation: String?, input: [InputItem], owner: String) async throws -> ResponseContext {
         var context = ResponseContext()
         if let previous {
             context.earlier = try await chain(try kept("previous_response_id"), previous, owner)
         } else if let conversation {
-            guard let items = try await kept("conversation").allItems(ofConversation: conversation, owner: owner, mostBytes: Self.mostBytes)
-            else {
-                throw APIError.notFound("Conversation", conversation)
-            }
-            context.earlier = try await Self.items { try items.map { try ResponseItem(stored: $0.json) } }
+            let items = try await ConversationItems(store: try kept("conversation"), owner: owner).items(of: conversation)
+            context.earlier = CallOutputs.withoutOrphans(items)
+            context.omitsOutputs = context.earlier.count < items.count
         }
         context.input = try await resolve(input, among: context.earlier, owner)
+        try CallOutputs.check(context.input, after: context.earlier, in: "input")
         return context
     }
 
@@ -65,10 +70,13 @@ struct ResponseContextFinder: Sendable {
     }
 
     /// Decodes stored items on the worker pool, because there may be many. Throws a 400 if there are more than a request may contain.
-    private static func items(_ decode: @escaping @Sendable () throws -> [ResponseItem]) async throws -> [ResponseItem] {
+    /// - field: the request field for the error.
+    static func items(
+        field: String = "input", _ decode: @escaping @Sendable () throws -> [ResponseItem]
+    ) async throws -> [ResponseItem] {
         let items = try await WorkerPool.input.run(.slow, seconds: InputLimits.standard.prepareSeconds) { _ in try decode() }
         let most = InputLimits.standard.messages
-        if items.count > most { throw APIError.arrayTooLong(.key("input"), maximum: most, got: items.count) }
+        if items.count > most { throw APIError.arrayTooLong(.key(field), maximum: most, got: items.count) }
         return items
     }
 

@@ -28,7 +28,7 @@ extension InferenceService {
         let items = try await ResponseContextFinder(store: store).context(
             previous: request.previousID, conversation: request.conversationID, input: request.input ?? [], owner: caller.storageOwner)
         if request.isBackground { try background?.checkRoom(for: caller.owner) }
-        request = try await request.takingTools(of: items)
+        request = try await request.continuing(items)
         request.input = nil
         let checked = CheckedRequest(request: request, body: body, items: OneConsumer(items))
         return AnswerOrder(

@@ -36,6 +36,7 @@ struct RemoveCommand: AsyncParsableCommand {
         // Use the catalog's record directly: `options.resolve` refuses damaged models, which must be removable.
         let catalog = options.catalog()
         guard let record = catalog.resolve(model) else { _ = try options.resolve(model, byPath: false); return }
+        if record.creation != nil { return try await removeCreated(record) }
         do {
             let removal = try removal(of: record, among: catalog.records)
             try ask(record, removal)
@@ -47,6 +48,25 @@ struct RemoveCommand: AsyncParsableCommand {
             Console.error(error.description)
             throw ExitStatus.failure
         }
+    }
+
+    /// Removes a model that a client created on top of another one. The files belong to the other one and remain.
+    private func removeCreated(_ record: ModelRecord) async throws {
+        if !yes {
+            guard Prompt.isPossible else { throw ValidationError("Standard input is not a terminal; pass --yes to remove \(record.id).") }
+            guard Prompt.yes("Remove \(record.id), a model based on \(record.base ?? "another one")?", isDefault: false) else {
+                throw ExitStatus.failure
+            }
+        }
+        do {
+            _ = try options.createdModelFile.remove(record.id)
+        } catch {
+            Console.error(error.description)
+            throw ExitStatus.failure
+        }
+        await client.tellOfChange()
+        let result: JSON = ["model": .string(record.id), "files": [], "size_bytes": 0]
+        Console.print(json ? result.pretty() : "\(record.id) is removed.")
     }
 
     private func removal(of record: ModelRecord, among all: [ModelRecord]) throws -> ModelRemoval {

@@ -29,8 +29,14 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: .setting(.port), transform: PortChoice.parse)
     var port: PortChoice?
 
+    @Option(help: .setting(.ollamaPort))
+    var ollamaPort: Int?
+
     @Option(help: .setting(.model))
     var model: String?
+
+    @Option(help: .setting(.claudeModel))
+    var claudeModel: String?
 
     @Flag(help: .setting(.preload))
     var preload = false
@@ -77,6 +83,7 @@ struct ServeCommand: AsyncParsableCommand {
     var keepAlive: KeepAlive?
 
     func validate() throws {
+        try OptionRanges.check(.ollamaPort, ollamaPort)
         try OptionRanges.check(.drainSeconds, drainSeconds)
         try OptionRanges.check(.requestSeconds, requestSeconds)
         try OptionRanges.check(.loadSilence, loadSilence)
@@ -113,7 +120,7 @@ struct ServeCommand: AsyncParsableCommand {
             [access = configuration.access] in access.owner(ofStorage: $0)
         }
         let server = ShimmyServer(
-            configuration: configuration, service: service, hub: .standard(memory: try memory.budget),
+            configuration: configuration, service: service, hub: .standard(memory: try memory.budget), library: OwnModels(options: options),
             contextLength: { planner.plannedContextLength($0, settings(for: $0)) },
             tokenizer: { try await planner.tokenizer(of: $0) }, logger: logger
         ) { address in
@@ -124,6 +131,8 @@ struct ServeCommand: AsyncParsableCommand {
                 if wantsPreload { await preloadModel(modelName, models, logger) }
                 await models.preloadAll()
             }
+        } onOllamaFailure: { error in
+            await OllamaPort.logFailure(configuration, error, logger)
         }
         try await serve(server, models, configuration, logger, drain: .seconds(drainSeconds ?? environment.integer(.drainSeconds) ?? 30))
         await store?.close()
@@ -148,6 +157,8 @@ struct ServeCommand: AsyncParsableCommand {
             host: host ?? shared?.host ?? bind?.host ?? "127.0.0.1", port: port.number, access: try accessRules())
         // Clients that resolve `localhost` to an IPv6 address must reach the server too.
         if host ?? shared?.host ?? bind?.host == nil { configuration.otherHosts = ["::1"] }
+        configuration.ollamaPort = ollamaPort ?? environment.integer(.ollamaPort)
+        configuration.version = BuildVersion.text
         try limits.apply(to: &configuration.limits, environment, logger)
         configuration.limits.returnFreedMemory = LlamaBackend.returnFreedMemory
         if let seconds = requestSeconds ?? environment.integer(.requestSeconds) { configuration.limits.requestTime = .seconds(seconds) }
@@ -184,11 +195,12 @@ struct ServeCommand: AsyncParsableCommand {
         var loader = try options.loader(logger)
         loader.prefixes = try options.prefixes(logger)
         loader.memoryBudget = try memory.budget
-        let (options, ready) = (options, loader)
+        let (options, claudeModel, ready) = (options, claudeModel, loader)
         return ModelManager(
             limits: try poolLimits(environment),
             logger: logger,
-            scan: { options.catalog(including: file) }, settings: settings(for:), estimate: { ready.estimate($0, $1) },
+            scan: { options.catalog(including: file, claudeModel: claudeModel ?? Environment.process.given(.claudeModel)) },
+            settings: settings(for:), estimate: { ready.estimate($0, $1) },
             terms: { ready.terms($0, $1) }, load: { try await ready.load($0, $1, $2) })
     }
 

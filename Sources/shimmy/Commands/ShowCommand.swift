@@ -190,15 +190,7 @@ extension GGUFValue {
 
     /// The value as JSON. Of an array only the number of elements is shown, since most arrays are vocabularies.
     fileprivate var json: JSON {
-        switch self {
-        case .integer(let value): .int(Int(value))
-        case .unsigned(let value): Int(exactly: value).map(JSON.int) ?? .double(Double(value))
-        // The shortest text that identifies the float: 1e-05, not the nearest double in full.
-        case .float(let value): (try? JSON.parse("\(value)")) ?? .null
-        case .double(let value): .double(value)
-        case .bool(let value): .bool(value)
-        case .string(let value): .string(value)
-        case .array(_, let count): .string("\(count) values")
-        }
+        if case .array(_, let count) = self { return .string("\(count) values") }
+        return scalar ?? .null
     }
 }

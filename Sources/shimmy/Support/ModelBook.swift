@@ -32,9 +32,20 @@ struct ModelBook: Sendable {
     func preset(for record: ModelRecord) -> ModelPreset {
         guard let base = record.base else { return table(of: record) ?? ModelPreset(name: record.id) }
         var found = record
-        (found.id, found.base) = (base, nil)
-        let own = presets.first { $0.base != nil && $0.name == record.id } ?? ModelPreset(name: record.id)
+        (found.id, found.base, found.creation) = (base, nil, nil)
+        let own = presets.first { $0.base != nil && $0.name == record.id } ?? Self.preset(ofCreated: record)
         return table(of: found).map(own.over) ?? own
+    }
+
+    /// Returns the settings that a client gave to the model that it created, in the form of the configuration file.
+    private static func preset(ofCreated record: ModelRecord) -> ModelPreset {
+        var preset = ModelPreset(name: record.id)
+        guard let creation = record.creation else { return preset }
+        preset.system = creation.hints.system.isEmpty ? nil : creation.hints.system
+        preset.defaults = usable(creation.hints.defaults)
+        preset.context = creation.hints.contextLength.map { min($0, record.contextLength ?? $0, EngineRanges.context.upperBound) }
+        preset.chatTemplate = creation.template.map { .text($0) }
+        return preset
     }
 
     /// Whether the model has settings that concern its engine: how it is loaded, or how long it stays loaded.
@@ -55,8 +66,10 @@ struct ModelBook: Sendable {
     /// - common: request fields for all models; they have the lowest precedence.
     func request(for record: ModelRecord, common: JSONObject = [:]) -> RequestPreset {
         let preset = preset(for: record)
+        let own = record.creation?.hints.messages ?? []
+        let messages = own.isEmpty ? record.hints.messages : own
         return RequestPreset(
-            system: preset.system ?? record.hints.system, examples: record.hints.messages.compactMap(\.chatMessage),
+            system: preset.system ?? record.hints.system, examples: messages.compactMap(\.chatMessage),
             defaults: common.merged(with: Self.usable(record.hints.defaults)).merged(with: preset.defaults), forced: preset.forced)
     }
 

@@ -23,12 +23,7 @@ struct ModelCopy {
     /// Plans a copy. Throws `Failure` if `name` is not a valid file name or its folder exists.
     /// - models: Shimmy's model directory.
     init(of record: ModelRecord, as name: String, models: String) throws(Failure) {
-        guard Self.isName(name) else {
-            throw Failure(description: "'\(name)' is not a valid file name; use letters, digits, '-', '_' and '.', with a letter or digit first")
-        }
-        self.name = name
-        folder = "\(models)/\(name)"
-        temporary = "\(models)/.\(name).\(UInt32.random(in: 0 ... .max)).partial"
+        let files: [(from: String, to: String)]
         if record.isFolder {
             let below = FileManager.default.enumerator(atPath: record.path)?.compactMap { $0 as? String } ?? []
             files = below.filter { !$0.hasPrefix(".") && !$0.contains("/.") }.map { ("\(record.path)/\($0)", $0) }.filter { Self.isFile($0.0) }
@@ -37,6 +32,22 @@ struct ModelCopy {
             let parts = record.shards.enumerated().map { ($1, "\(name)\(count > 1 ? Self.part($0 + 1, of: count) : "").gguf") }
             files = parts + (record.projector.map { [($0, "mmproj-\(name).gguf")] } ?? [])
         }
+        try self.init(files, as: name, models: models)
+    }
+
+    /// Plans a copy of one GGUF file, which need not have the name of one.
+    init(ofFile file: String, as name: String, models: String) throws(Failure) {
+        try self.init([(file, "\(name).gguf")], as: name, models: models)
+    }
+
+    private init(_ files: [(from: String, to: String)], as name: String, models: String) throws(Failure) {
+        guard Self.isName(name) else {
+            throw Failure(description: "'\(name)' is not a valid file name; use letters, digits, '-', '_' and '.', with a letter or digit first")
+        }
+        self.name = name
+        self.files = files
+        folder = "\(models)/\(name)"
+        temporary = "\(models)/.\(name).\(UInt32.random(in: 0 ... .max)).partial"
         if FileManager.default.fileExists(atPath: folder) { throw Failure(description: "\(folder) already exists") }
     }
 

@@ -22,6 +22,7 @@ struct ModelLoader: Sendable {
     var conversions: Conversions
     var logger: Logger
     private let adapterMemory = AdapterMemory()
+    private let tokenizers = KnownTokenizers()
 
     /// Returns the memory that a model will use, estimated from its files without loading it.
     func estimate(_ record: ModelRecord, _ settings: ModelSettings) -> MemoryUse {
@@ -85,9 +86,16 @@ struct ModelLoader: Sendable {
         let path = record.isFolder ? conversions.path(of: record) : record.path
         let files = record.isFolder ? [path] : record.shards
         return try await DiskWork.shared.run(patience: 30) {
-            _ = try LoadCheck.headers(of: files)
-            let model = try LlamaModel(path: path, options: .init(vocabularyOnly: true))
-            return TokenizerFacts(model.vocabulary, template: try template(of: model, record).source)
+            try tokenizers.facts(of: files, template: try chatTemplate(record)) {
+                _ = try LoadCheck.headers(of: files)
+                let model = try LlamaModel(path: path, options: .init(vocabularyOnly: true))
+                let template = try template(of: model, record)
+                var facts = TokenizerFacts(model.vocabulary, template: template.source)
+                // Some templates always reason, so that they have no switch for it.
+                let prompt = try? template.render(Conversation(messages: [ChatMessage(.user, "Hi")]))
+                facts.thinks = template.canThink || prompt?.thinking != nil
+                return facts
+            }
         }
     }
 

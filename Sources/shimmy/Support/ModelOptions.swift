@@ -79,6 +79,8 @@ struct ModelOptions: ParsableArguments {
 
     var aliasFile: AliasFile { AliasFile(directory: environment.directories.data) }
 
+    var createdModelFile: CreatedModelFile { CreatedModelFile(directory: environment.directories.data) }
+
     /// Returns the directory of cached prefixes; nil if none is configured. Throws `ValidationError` if the environment's value is not a size.
     func prefixes(_ logger: Logger) throws -> PrefixDirectory? {
         guard let path = prefixCacheDir ?? environment.given(.prefixCacheDir) else { return nil }
@@ -114,7 +116,8 @@ struct ModelOptions: ParsableArguments {
 
     /// Returns the catalog of the models on the disk.
     /// - file: a model given by its path, which need not be in a searched directory.
-    func catalog(including file: String? = nil) -> ModelCatalog {
+    /// - claudeModel: the name of the model for names of Claude; nil for none.
+    func catalog(including file: String? = nil, claudeModel: String? = nil) -> ModelCatalog {
         var records = discovery.scan()
         if let file, let record = ModelCatalog.record(forFile: file) {
             records.removeAll { $0.path == record.path || $0.id == record.id }
@@ -122,7 +125,8 @@ struct ModelOptions: ParsableArguments {
         }
         let book = ModelBook.current
         return ModelCatalog(
-            records: records, aliases: aliasFile.aliases.merging(book.aliases) { $1 }, variants: book.variants, loadsAlone: book.loadsAlone)
+            records: records, aliases: aliasFile.aliases.merging(book.aliases) { $1 }, variants: book.variants + createdModelFile.variants,
+            claudeModel: claudeModel, loadsAlone: book.loadsAlone)
     }
 
     /// Returns the name of the requested model, or of the only usable one. Exits with the documented code if there are none or several.

@@ -24,7 +24,9 @@ struct ModelWatch: Sendable {
         }
     }
 
-    private var watchedFolders: [WatchedFolder] { options.discovery.watchedFolders + [WatchedFolder(around: options.aliasFile.path)] }
+    private var watchedFolders: [WatchedFolder] {
+        options.discovery.watchedFolders + [options.aliasFile.path, options.createdModelFile.path].map(WatchedFolder.init(around:))
+    }
 
     /// Scans the disk now.
     func look() async {

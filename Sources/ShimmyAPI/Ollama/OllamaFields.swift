@@ -1,0 +1,139 @@
+import ShimmyCore
+import ShimmyJSON
+
+/// The fields that `/api/chat` and `/api/generate` have in common, translated to fields of Shimmy's own requests.
+struct OllamaFields {
+    let reader: FieldReader
+    let model: String
+    let stream: Bool
+    let keepAlive: KeepAlive?
+    /// The number of tokens beside the drawn one whose log probabilities the request wants; nil for no log probabilities.
+    let logprobs: Int?
+    /// `options.num_ctx`; nil for the model's own context length.
+    private(set) var contextLength: Int?
+    /// The translated fields.
+    private(set) var request: JSONObject
+    private(set) var names = FieldNames()
+    private(set) var ignored: ReportedNames
+    private var stops: [String] = []
+
+    /// The max number of stop strings, and of bytes of each.
+    private static let mostStops = 64
+    private static let longestStop = 1024
+    /// The max number of stop strings in Shimmy's own requests.
+    private static let ownStops = 4
+
+    init(_ reader: FieldReader, _ endpoint: EndpointRow) throws(APIError) {
+        self.reader = reader
+        var ignored = try endpoint.check(reader.object)
+        model = try reader.requiredString("model")
+        stream = try reader.bool("stream") ?? true
+        keepAlive = try SharedFields.keepAlive(reader)
+        let wantsLogprobs = try reader.bool("logprobs") ?? false
+        let top = Int(try reader.integer("top_logprobs", in: 0...20) ?? 0)
+        if top > 0, !wantsLogprobs { ignored.append("top_logprobs") }
+        logprobs = wantsLogprobs ? top : nil
+        self.ignored = ignored
+        request = ["model": .string(model), "stream": .bool(stream)]
+        set("keep_alive", reader.value("keep_alive"), from: .key("keep_alive"))
+        try readOptions()
+    }
+
+    private mutating func set(_ field: String, _ value: JSON?, from path: JSONPath) {
+        guard let value else { return }
+        request[field] = value
+        names.note(field, as: "\(path)")
+    }
+
+    mutating func report(_ field: String) {
+        if reader.value(field) != nil { ignored.append(field) }
+    }
+
+    // MARK: Options
+
+    /// The options that have the same name and meaning in Shimmy's own requests.
+    private static let sameNames = [
+        "temperature", "top_k", "top_p", "min_p", "typical_p", "repeat_penalty", "presence_penalty", "frequency_penalty", "mirostat", "mirostat_tau",
+        "mirostat_eta",
+    ]
+
+    private mutating func readOptions() throws(APIError) {
+        guard let options = try reader.nested("options") else { return }
+        for name in Self.sameNames { set(name, options.value(name), from: options.path(to: name)) }
+        let numbers = Int64(Int32.min)...Int64(Int32.max)
+        if let tokens = try options.integer("num_ctx", in: numbers), tokens > 0 { contextLength = min(Int(tokens), EngineShape.mostContext) }
+        if let tokens = try options.integer("num_predict", in: numbers) {
+            // -1 means without a limit, -2 as much as fits into the context.
+            set("max_tokens", .int(Int(tokens > 0 ? tokens : numbers.upperBound)), from: options.path(to: "num_predict"))
+        }
+        if let tokens = try options.integer("repeat_last_n", in: numbers) {
+            // -1 means the whole context.
+            set("repeat_last_n", .int(tokens < 0 ? 65536 : min(Int(tokens), 65536)), from: options.path(to: "repeat_last_n"))
+        }
+        // -1 means a new seed for each request.
+        if let seed = options.value("seed"), seed.intValue != -1 { set("seed", seed, from: options.path(to: "seed")) }
+        try readStops(options)
+    }
+
+    private mutating func readStops(_ options: FieldReader) throws(APIError) {
+        guard let value = options.value("stop") else { return }
+        let path = options.path(to: "stop")
+        guard let elements = value.stringValue.map({ [JSON.string($0)] }) ?? value.arrayValue else {
+            throw .wrongType(path, expected: "a string or an array of strings", got: value)
+        }
+        if elements.count > Self.mostStops { throw .arrayTooLong(path, maximum: Self.mostStops, got: elements.count) }
+        for (index, element) in elements.enumerated() {
+            guard let stop = element.stringValue else { throw .wrongType(path.index(index), expected: "a string", got: element) }
+            let length = stop.utf8.count
+            if length > Self.longestStop { throw .stringTooLong(path.index(index), maximum: Self.longestStop, got: length) }
+            if length > 0 { stops.append(stop) }
+        }
+        set("stop", .array(stops.prefix(Self.ownStops).map(JSON.string)), from: path)
+    }
+
+    /// Returns the stop strings of a decoded request, with those that its JSON could not contain.
+    /// - decoded: the request's stop strings, which a preset may have replaced.
+    func allStops(_ decoded: [String]) -> [String] { decoded == Array(stops.prefix(Self.ownStops)) ? stops : decoded }
+
+    // MARK: Reasoning and format
+
+    private enum Level: String, CaseIterable { case low, medium, high, max }
+
+    /// Reads `think`: whether a reasoning model reasons, and how much.
+    mutating func readThinking() throws(APIError) {
+        guard let value = reader.value("think") else { return }
+        let path = reader.path(to: "think")
+        switch value {
+        case .bool(false): set("reasoning_effort", "none", from: path)
+        case .bool(true): set("chat_template_kwargs", ["enable_thinking": true], from: path)
+        case .string:
+            let level = try reader.choice("think", as: Level.self)
+            set("reasoning_effort", .string(level.rawValue), from: path)
+            set("chat_template_kwargs", ["enable_thinking": true], from: path)
+        default: throw .wrongType(path, expected: "a boolean or a string", got: value)
+        }
+    }
+
+    /// Reads `format`: `json`, or a schema of the answer.
+    mutating func readFormat() throws(APIError) {
+        guard let value = reader.value("format") else { return }
+        let path = reader.path(to: "format")
+        switch value {
+        case "": return
+        case "json": set("response_format", ["type": "json_object"], from: path)
+        case .object: set("response_format", ["type": "json_schema", "json_schema": ["name": "format", "schema": value]], from: path)
+        case .string(let text): throw .invalidValue(path, text, supported: ["json"])
+        default: throw .wrongType(path, expected: "a string or an object", got: value)
+        }
+        // The path in errors about the schema itself.
+        names.note("response_format.json_schema.schema", as: "\(path)")
+    }
+
+    /// Throws a 400 if the request has a format although it does not use the model's template.
+    /// - rival: the field that turns the template off.
+    func refuseFormat(besides rival: String) throws(APIError) {
+        guard let value = reader.value("format"), value != "" else { return }
+        throw APIError(
+            status: 400, message: "Invalid 'format': it cannot be used together with '\(rival)'.", param: "format", code: "invalid_value")
+    }
+}

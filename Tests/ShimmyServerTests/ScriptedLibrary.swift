@@ -1,0 +1,48 @@
+import ShimmyJSON
+import ShimmyModels
+import ShimmyService
+import Synchronization
+
+/// A library without files, which records the changes.
+final class ScriptedLibrary: ModelLibrary {
+    struct Changes {
+        /// The names of models by alias.
+        var aliases: [String: String] = [:]
+        var created: [CreatedModel] = []
+        var removed: [String] = []
+    }
+
+    let usesGPU = false
+    var changes: Changes { state.withLock { $0 } }
+    private let state = Mutex(Changes())
+    private let metadata: JSONObject
+    private let refusal: ModelLibraryRefusal?
+
+    /// - metadata: the metadata of all models.
+    /// - refusal: the answer to all changes; nil to allow them.
+    init(metadata: JSONObject = [:], refusal: ModelLibraryRefusal? = nil) {
+        self.metadata = metadata
+        self.refusal = refusal
+    }
+
+    func metadata(of record: ModelRecord) async throws -> JSONObject { metadata }
+
+    func isTemplate(_ text: String) async throws -> Bool { text.contains("messages") }
+
+    func addAlias(_ name: String, of record: ModelRecord, among all: [ModelRecord]) async throws {
+        try change { $0.aliases[name] = record.id }
+    }
+
+    func create(_ model: CreatedModel, among all: [ModelRecord]) async throws { try change { $0.created.append(model) } }
+
+    func add(file: String, as name: String) async throws -> String { throw ModelLibraryRefusal("there are no files") }
+
+    func removal(of name: String, _ record: ModelRecord, among all: [ModelRecord]) async throws -> ModelRemovalPlan {
+        ModelRemovalPlan(frees: false) { [self] in try change { $0.removed.append(record.id) } }
+    }
+
+    private func change(_ body: (inout Changes) -> Void) throws {
+        if let refusal { throw refusal }
+        state.withLock { body(&$0) }
+    }
+}
