@@ -11,12 +11,13 @@ struct Shimmy: AsyncParsableCommand {
             Run 'shimmy serve' and point any OpenAI client at http://127.0.0.1:11435/v1.
 
             Exit codes: 0 success, 1 failure, 3 model not found, 4 model cannot be loaded, 5 port in use, 6 refused as unsafe, \
-            7 no server answers, 64 wrong usage.
+            7 no server answers, 8 a client's configuration was not written, 64 wrong usage, 127 the client to launch is not installed.
             """,
         version: BuildVersion.text,
         groupedSubcommands: [
             CommandGroup(name: "Use models:", subcommands: [RunCommand.self, GenerateCommand.self]),
             CommandGroup(name: "Serve models:", subcommands: [ServeCommand.self, PsCommand.self, LoadCommand.self, StopCommand.self]),
+            CommandGroup(name: "Use clients:", subcommands: [ConnectCommand.self, LaunchCommand.self]),
             CommandGroup(
                 name: "Keep models:",
                 subcommands: [

@@ -20,7 +20,14 @@ struct ClientOptions: ParsableArguments {
     var address: ServerAddress {
         get throws {
             let environment = Environment.process
-            let text = host ?? environment.given(.host) ?? environment.string(Settings.bindAddress) ?? "127.0.0.1"
+            let own = host ?? environment.given(.host) ?? environment.string(Settings.bindAddress)
+            // Users who moved from Ollama may have its variable. It has the lowest priority, and another program's mistake in it does no harm.
+            if own == nil, environment.given(.port) == nil,
+                let address = environment.string(OllamaPort.variable).flatMap(ServerAddress.init(ofOllama:))
+            {
+                return address
+            }
+            let text = own ?? "127.0.0.1"
             let port = environment.integer(.port) ?? ServerAddress.defaultPort
             guard let address = ServerAddress(text, defaultPort: port) else {
                 throw ValidationError("'\(text)' is not a server address. Use host, host:port or http://host:port.")
@@ -29,7 +36,8 @@ struct ClientOptions: ParsableArguments {
         }
     }
 
-    private var key: String? { apiKey ?? Environment.process.list(.apiKey).first }
+    /// The key to send: from the command line, else the first configured one.
+    var key: String? { apiKey ?? Environment.process.list(.apiKey).first }
 
     /// Runs `body` with a client of the server. If the server is unreachable or refuses a request, prints the error and exits with its documented
     /// code.

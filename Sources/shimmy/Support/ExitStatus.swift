@@ -8,4 +8,7 @@ enum ExitStatus {
     static let portInUse = ExitCode(5)
     static let refusedAsUnsafe = ExitCode(6)
     static let noServer = ExitCode(7)
+    static let notConfigured = ExitCode(8)
+    /// The code of shells for a program that is not found.
+    static let programNotFound = ExitCode(127)
 }
