@@ -3,10 +3,10 @@
 import struct
 from pathlib import Path
 
-import gguf
 import numpy as np
 
-from tiny_models import ALIGNMENT, F32, TinyModel, _skip, _text, _value
+import gguf_file
+from tiny_models import ALIGNMENT, F32, TinyModel, _text, _value
 
 RANK = 4
 ALPHA = 8.0
@@ -16,10 +16,7 @@ TARGETS = [f"blk.{layer}.{weight}.weight" for layer in (0, 1, 12, 29) for weight
 
 def weights(model: Path) -> dict:
     """Returns the target weights of a model, with the row as first dimension."""
-    return {
-        tensor.name: gguf.quants.dequantize(tensor.data, tensor.tensor_type).astype(np.float32)
-        for tensor in gguf.GGUFReader(model).tensors if tensor.name in TARGETS
-    }
+    return {tensor.name: tensor.values().astype(np.float32) for tensor in gguf_file.read(model).tensors if tensor.name in TARGETS}
 
 
 def factors(base: dict, seed: int, strength: float = 0.5) -> dict:
@@ -61,24 +58,17 @@ def merge(model: TinyModel, pairs: dict, scale: float):
 def write_model(path: Path, source: Path, base: dict, pairs: dict, scale: float):
     """Writes a copy of the model with unquantized target weights and an adapter merged into them."""
     changed = {name: weight + scale * ALPHA / RANK * (pairs[name][1] @ pairs[name][0]) for name, weight in base.items()}
-    data = memoryview(source.read_bytes())
-    pairs_end = 24
-    for _ in range(struct.unpack_from("<Q", data, 16)[0]):
-        length = struct.unpack_from("<Q", data, pairs_end)[0]
-        kind = struct.unpack_from("<I", data, pairs_end + 8 + length)[0]
-        pairs_end = _skip(data, kind, pairs_end + 12 + length)
-    infos, offset, blobs = b"", 0, []
-    for tensor in gguf.GGUFReader(source).tensors:
+    file, infos, offset, blobs = gguf_file.read(source), b"", 0, []
+    for tensor in file.tensors:
         exact = changed.get(tensor.name)
         blob = tensor.data.tobytes() if exact is None else exact.astype(np.float32).tobytes()
-        kind = int(tensor.tensor_type) if exact is None else F32
-        shape = [int(length) for length in tensor.shape]
-        infos += _text(tensor.name) + struct.pack(f"<I{len(shape)}QIQ", len(shape), *shape, kind, offset)
+        kind = int(tensor.kind) if exact is None else F32
+        infos += _text(tensor.name) + struct.pack(f"<I{len(tensor.shape)}QIQ", len(tensor.shape), *tensor.shape, kind, offset)
         offset += -(-len(blob) // ALIGNMENT) * ALIGNMENT
         blobs.append(blob)
-    head = bytes(data[:pairs_end]) + infos
+    head = file.head + infos
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "wb") as file:
-        file.write(head + bytes(-len(head) % ALIGNMENT))
+    with open(path, "wb") as written:
+        written.write(head + bytes(-len(head) % ALIGNMENT))
         for blob in blobs:
-            file.write(blob + bytes(-len(blob) % ALIGNMENT))
+            written.write(blob + bytes(-len(blob) % ALIGNMENT))

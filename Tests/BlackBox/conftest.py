@@ -12,6 +12,7 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "long: takes long; run by 'make test-long' alone")
+    config.addinivalue_line("markers", "alone: compares durations; runs while no other test runs")
     config.addinivalue_line("markers", "proc: needs /proc, which macOS does not have")
 
 
@@ -60,6 +61,12 @@ def client(server):
         yield client
 
 
+@pytest.fixture(scope="session")
+def host(server):
+    """The address of the shared server, as commands take it."""
+    return f"127.0.0.1:{server.port}"
+
+
 @pytest.fixture
 def start(home):
     """A function that starts servers with other options. They stop at the end of the test."""
@@ -72,3 +79,20 @@ def start(home):
     yield start
     for server in running:
         server.__exit__()
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A home with a model, and a function that writes its configuration."""
+    home = make_home(tmp_path / "home")
+    path = home / ".config/shimmy/shimmy.toml"
+    path.parent.mkdir(parents=True)
+
+    def write(text: str):
+        new = path.with_suffix(".new")
+        new.write_text(text)
+        new.rename(path)
+
+    write.path = path
+    write.home = home
+    return write

@@ -36,6 +36,7 @@ class FakeHub:
         self.ignores_ranges = False
         self.redirects = False
         self.page_size = 1000
+        self.active = 0  # downloads in progress
         self.lock = threading.Lock()
         hub = self
 
@@ -131,6 +132,14 @@ class FakeHub:
             cut = self.cut_after.pop(0) if self.cut_after else None
             stalls = self.stalls > 0
             self.stalls -= stalls
+            self.active += 1
+        try:
+            self.send_content(request, content, start, end, cut, stalls)
+        finally:
+            with self.lock:
+                self.active -= 1
+
+    def send_content(self, request, content: bytes, start: int, end: int, cut: int | None, stalls: bool):
         if stalls:
             request.wfile.write(content[start : start + 1])
             time.sleep(30)

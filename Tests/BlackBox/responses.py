@@ -1,6 +1,7 @@
 """Requests to the Responses API, with strict validation of each object and event against the official client's types."""
 
 import json
+import time
 
 from openai.types.responses import (
     CompactedResponse, Response, ResponseItemList, ResponseStreamEvent,
@@ -8,11 +9,13 @@ from openai.types.responses import (
 from openai.types.responses.input_token_count_response import InputTokenCountResponse
 from pydantic import TypeAdapter
 
-from server import MODEL
+from server import MODEL, Answer
 
 KINDS = {"response": Response, "list": ResponseItemList, "response.compaction": CompactedResponse, "response.input_tokens": InputTokenCountResponse}
 EVENT = TypeAdapter(ResponseStreamEvent)
 LAST = ("response.completed", "response.incomplete", "response.failed")
+DONE = ("completed", "incomplete", "failed", "cancelled")
+LONG = {"input": "Count to a thousand.", "max_output_tokens": 1500, "ignore_eos": True, "background": True}
 
 
 def checked(value: dict) -> dict:
@@ -27,7 +30,7 @@ def checked_event(event: dict) -> dict:
     return event
 
 
-def create(server, input="Say hello.", headers=None, **fields) -> "Answer":
+def create(server, input="Say hello.", headers=None, **fields) -> Answer:
     """Sends a request to create a response. Defaults to temperature 0 and few tokens; `...` omits a field."""
     body = {"model": MODEL, "input": input, "max_output_tokens": 12, "temperature": 0, **fields}
     return server.request("POST", "/v1/responses", {name: value for name, value in body.items() if value is not ...}, headers)
@@ -38,6 +41,21 @@ def respond(server, input="Say hello.", **fields) -> dict:
     answer = create(server, input, **fields)
     assert answer.status == 200, answer.body
     return checked(answer.json)
+
+
+def get(server, path: str, headers=None) -> Answer:
+    return server.request("GET", "/v1/responses/" + path, headers=headers)
+
+
+def wait(server, id: str, *statuses: str, headers=None) -> dict:
+    """Returns the response when it has one of the statuses."""
+    deadline = time.monotonic() + 60
+    while True:
+        response = checked(get(server, id, headers).json)
+        if response["status"] in statuses:
+            return response
+        assert time.monotonic() < deadline, response
+        time.sleep(0.02)
 
 
 def parse(body: bytes) -> list:

@@ -14,6 +14,8 @@ REPOSITORY = Path(__file__).resolve().parent.parent.parent
 BINARY = os.environ.get("SHIMMY_BINARY", str(REPOSITORY / ".build/release/shimmy"))
 MODEL_FILE = Path(os.environ.get("SHIMMY_TEST_MODEL", Path.home() / ".local/share/shimmy/models/SmolLM2-135M-Instruct.Q4_1.gguf"))
 MODEL = MODEL_FILE.name.removesuffix(".gguf")
+# Threads of a server that shares the cores with the servers of other tests. ggml's threads spin at barriers, so several of them would mostly wait.
+THREADS = os.environ.get("SHIMMY_TEST_THREADS")
 
 
 def environment(home: Path, **extra: str) -> dict:
@@ -48,15 +50,23 @@ def run(home: Path, *arguments: str, input: str | None = None, **extra: str) -> 
     )
 
 
+def wait_until(condition, what: str, seconds: float = 30):
+    """Polls until the condition is true. The time is only an upper bound."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} did not happen in {seconds} s"
+        time.sleep(0.02)
+
+
 class Server:
     """`shimmy serve` on a free port. Use it in a `with` statement."""
 
     def __init__(self, home: Path, *arguments: str, **extra: str):
         self.log = home / f"server-{time.monotonic_ns()}.log"
         self.log_file = open(self.log, "w")
-        self.process = subprocess.Popen(
-            [BINARY, "serve", "--port", "auto", *arguments], env=environment(home, **extra), stdout=subprocess.PIPE, stderr=self.log_file, text=True
-        )
+        variables = environment(home, **{**({"SHIMMY_THREADS": THREADS} if THREADS else {}), **extra})
+        command = [BINARY, "serve", "--port", "auto", *arguments]
+        self.process = subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, stderr=self.log_file, text=True)
         line = self.process.stdout.readline()
         match = re.search(r"http://\S+:(\d+)", line)
         if match is None:

@@ -7,6 +7,8 @@ import pexpect
 
 from server import BINARY, environment
 
+# Options for a short answer that is the same each time.
+STEADY = ["--set", "temperature=0", "--set", "max_tokens=12", "--set", "seed=1"]
 PROMPT = ">>> "
 KEYS = {"up": "\x1b[A", "down": "\x1b[B", "right": "\x1b[C", "left": "\x1b[D", "home": "\x1b[H", "end": "\x1b[F", "word left": "\x1b[1;5D"}
 

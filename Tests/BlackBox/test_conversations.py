@@ -1,5 +1,7 @@
 """The Conversations API, with OpenAI's client and its types."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import openai
 import pytest
 from openai.types.conversations import Conversation, ConversationDeletedResource, ConversationItem, ConversationItemList
@@ -120,6 +122,27 @@ def test_an_output_without_its_call_is_not_stored(client, server):
     assert len(list(client.conversations.items.list(conversation.id))) == 1
     assert post(server, path, {"items": [CALL]}).status == 200 and post(server, path, {"items": [OUTPUT]}).status == 200
     post(server, "/conv_none/items", {"items": [OUTPUT]}).assert_error(404, None, None)
+
+
+def test_a_call_has_one_output(client, server):
+    second = {**OUTPUT, "output": "hello"}
+    post(server, "", {"items": [USER, CALL, OUTPUT, second]}).assert_error(400, "items[3].call_id", "duplicate_item")
+    conversation = client.conversations.create(items=[USER, CALL, OUTPUT])
+    path = f"/{conversation.id}/items"
+    assert "c1" in post(server, path, {"items": [USER, second]}).assert_error(400, "items[1].call_id", "duplicate_item")
+    assert len(list(client.conversations.items.list(conversation.id))) == 3
+    # A later call may have the same ID.
+    assert post(server, path, {"items": [CALL, second]}).status == 200
+
+
+def test_outputs_that_arrive_together_are_all_checked(client, server):
+    """Of the outputs of one call that arrive at the same time, one is stored."""
+    conversation = client.conversations.create(items=[USER, CALL])
+    path = f"/{conversation.id}/items"
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda number: post(server, path, {"items": [{**OUTPUT, "output": str(number)}]}), range(8)))
+    assert sorted(answer.status for answer in answers) == [200] + [400] * 7
+    assert len(list(client.conversations.items.list(conversation.id))) == 3
 
 
 def test_an_item_can_be_named_instead_of_repeated(client):

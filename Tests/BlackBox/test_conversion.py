@@ -4,10 +4,10 @@ import json
 import struct
 from pathlib import Path
 
-import gguf
 import numpy
 import pytest
 
+import gguf_file
 from server import MODEL_FILE, Server, run
 
 NAMES = {
@@ -41,15 +41,12 @@ def write_safetensors(path: Path, tensors: dict):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     """The default model as a folder with two weight files, with the halves of the rotary dimensions separate, as in transformers."""
-    reader = gguf.GGUFReader(MODEL_FILE)
-
-    def value(key):
-        return reader.fields[key].contents()
-
+    model = gguf_file.read(MODEL_FILE)
+    value = model.metadata.__getitem__
     heads, cache_heads = value("llama.attention.head_count"), value("llama.attention.head_count_kv")
     tensors = {}
-    for tensor in reader.tensors:
-        values = gguf.dequantize(tensor.data, tensor.tensor_type).reshape([int(length) for length in reversed(tensor.shape)])
+    for tensor in model.tensors:
+        values = tensor.values()
         for part, count in (("attn_q", heads), ("attn_k", cache_heads)):
             if part in tensor.name:
                 values = values.reshape(count, values.shape[0] // count // 2, 2, -1).swapaxes(1, 2).reshape(values.shape)

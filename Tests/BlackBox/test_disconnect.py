@@ -95,6 +95,7 @@ def slow_schema(salt: str, count: int = 60) -> dict:
     }
 
 
+@pytest.mark.alone
 def test_the_preparation_of_abandoned_requests_stops(server):
     """Clients whose requests take long to prepare leave. Twenty of them would keep all workers busy for many seconds."""
     def workers() -> dict:

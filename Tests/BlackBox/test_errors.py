@@ -186,3 +186,19 @@ def test_a_charset_is_fine(server):
 
 def test_errors_have_a_request_id(server):
     assert server.request("GET", "/nope").headers["x-request-id"].startswith("req_")
+
+
+LONG = "x" * 500_000
+
+
+@pytest.mark.parametrize("body", [
+    with_message(role=LONG, content="x"), with_fields(model=LONG), with_fields(grammar=f"root ::= {'x' * 60_000}"),
+    with_fields(response_format={"type": "json_schema", "json_schema": {"name": "s", "schema": {"properties": {LONG: {"type": "strin"}}}}}),
+    with_fields(response_format={"type": "json_schema", "json_schema": {"name": "s", "schema": {"type": LONG}}}),
+    with_fields(tools=[{"type": "function", "function": {"name": "f", "parameters": {"properties": {LONG: {"pattern": "("}}}}}]),
+    with_fields(reasoning_effort=LONG), with_fields(logit_bias={LONG: 1}), with_fields(tool_choice=LONG),
+], ids=range(9))
+def test_errors_repeat_only_parts_of_long_texts(server, body):
+    answer = server.request("POST", "/v1/chat/completions", body)
+    assert answer.status in (400, 404), answer.status
+    assert len(answer.body) < 8_000 and all(len(value) < 8_000 for value in answer.headers.values())

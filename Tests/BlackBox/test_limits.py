@@ -18,7 +18,7 @@ import pytest
 import zstandard
 
 import raw
-from server import MODEL, Server
+from server import MODEL, Server, wait_until
 
 
 def rss(server) -> int:
@@ -92,6 +92,7 @@ def test_large_bodies_take_no_memory_while_the_answer_is_made(start):
         connection.__exit__()
 
 
+@pytest.mark.alone
 def test_many_tools_are_a_400_and_block_nobody(server):
     tools = [{"type": "function", "function": {"name": f"f{number}"}} for number in range(100_000)]
     body = json.dumps({"model": MODEL, "messages": [{"role": "user", "content": "Hi"}], "tools": tools}).encode()
@@ -110,20 +111,14 @@ def test_bodies_have_a_bound_together(start):
     body = large_body(400_000)
     for connection in held:
         connection.send(connection.request("POST", "/v1/chat/completions", body + b" " * 199_000)[: len(body)])
-    deadline = time.monotonic() + 10
-    while use(server)["bodies"]["bytes"] < 1_500_000:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: use(server)["bodies"]["bytes"] >= 1_500_000, "the bodies")
     assert use(server)["bodies"]["bytes"] <= 2_000_000
     answer = server.request("POST", "/v1/chat/completions", body)
     answer.assert_error(503, None, "server_busy", "server_error")
     assert answer.headers["retry-after"] == "1"
     for connection in held:
         connection.__exit__()
-    deadline = time.monotonic() + 10
-    while use(server)["bodies"]["bytes"] > 0:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: use(server)["bodies"]["bytes"] == 0, "the bodies' end")
     assert server.request("POST", "/v1/chat/completions", body).status == 200
 
 
@@ -247,10 +242,7 @@ def test_requests_in_flight_have_a_bound(start):
     assert server.request("GET", "/health").status == 200
     for stream in streams:
         stream.__exit__()
-    deadline = time.monotonic() + 10
-    while server.chat(max_tokens=1).status != 200:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: server.chat(max_tokens=1).status == 200, "the end of the streams")
 
 
 def test_a_client_that_reads_nothing_is_cut_off(start):
@@ -266,10 +258,7 @@ def test_a_client_that_reads_nothing_is_cut_off(start):
                 client.sendall(request)
         except (OSError, TimeoutError):
             pass
-        deadline = time.monotonic() + 15
-        while "the client stopped reading" not in server.log.read_text():
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        wait_until(lambda: "the client stopped reading" in server.log.read_text(), "the end of the connection")
     assert server.request("GET", "/health").status == 200
 
 
@@ -335,10 +324,10 @@ def test_descriptors_are_kept_for_files(home):
             try:
                 with Server(home) as server:
                     held = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(300)]
-                    time.sleep(0.5)
+                    wait_until(lambda: server.request("GET", "/health").status == 503, "the limit on connections")
                     for connection in held[:100]:
                         connection.close()
-                    time.sleep(0.5)
+                    wait_until(lambda: server.request("GET", "/health").status == 200, "the end of connections")
                     assert server.chat(max_tokens=1, store=True).status == 200
                     assert "limit on open files" in server.log.read_text()
                     os._exit(0)

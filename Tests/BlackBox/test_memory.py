@@ -10,7 +10,7 @@ from openai import OpenAI
 
 import tiny_models
 from responses import assert_complete, create, parse
-from server import BINARY, MODEL, MODEL_FILE, Server, environment, make_home
+from server import BINARY, MODEL, MODEL_FILE, Server, environment, make_home, wait_until
 from test_embeddings import FOLDER, NAME
 
 WORDS = [first + second for first in ("sun", "moon", "rain", "snow", "wind", "fire") for second in ("light", "fall", "y", "shine", "s", "ing")]
@@ -31,13 +31,6 @@ def engine(server) -> dict:
 
 def status(server, model: str):
     return next((one for one in engine(server)["data"] if one["model"] == model), None)
-
-
-def wait_until(condition, what: str, seconds: float = 30):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"{what} did not happen in {seconds} s"
-        time.sleep(0.02)
 
 
 def text(count: int) -> str:
@@ -151,8 +144,8 @@ def test_the_file_says_how_long_models_stay(shelf, tmp_path):
         assert abs(judge["expires_at"] - time.time() - 600) < 60, "the file's time for all models"
         for model in ("other", MODEL):
             assert server.chat(model=model, max_tokens=1).status == 200
+        # The pinned model was used before, so that its time would be over, too.
         wait_until(lambda: status(server, MODEL) is None, "freeing")
-        time.sleep(1)
         other = status(server, "other")
         assert (other["state"], other["users"], other["pinned"], other["expires_at"]) == ("loaded", 0, True, None)
         assert " pinned " in subprocess.run(
@@ -182,17 +175,17 @@ def long_stream(server, model=MODEL, tokens=400):
     return stream
 
 
-def one_model_budget(server_home) -> str:
-    """Returns a budget in bytes that fits either quantization but not both."""
-    with Server(server_home, *SMALL) as server:
-        return str(max(memory_of(server, MODEL), memory_of(server, "other")) * 5 // 4)
-
-
 SMALL = ("--ctx-size", "1024", "--slots", "8")
 
 
-def test_requests_wait_for_models_in_use(shelf):
-    budget = one_model_budget(shelf)
+@pytest.fixture(scope="module")
+def budget(shelf) -> str:
+    """A budget in bytes that fits either quantization but not both."""
+    with Server(shelf, *SMALL) as server:
+        return str(max(memory_of(server, MODEL), memory_of(server, "other")) * 5 // 4)
+
+
+def test_requests_wait_for_models_in_use(shelf, budget):
     with Server(shelf, *SMALL, "--memory-budget", budget) as server:
         stream = long_stream(server)
         answers = []
@@ -233,8 +226,8 @@ def answer_after_a_stream(server, ask):
     return answers[0]
 
 
-def test_streams_tell_how_far_a_load_is(shelf):
-    with Server(shelf, *SMALL, "--memory-budget", one_model_budget(shelf), "--load-silence", "0") as server:
+def test_streams_tell_how_far_a_load_is(shelf, budget):
+    with Server(shelf, *SMALL, "--memory-budget", budget, "--load-silence", "0") as server:
         comments, events = comments_and_rest(server.chat(stream=True))
         assert comments and all(comment.startswith((f": loading {MODEL} ", ": waiting for memory for ")) for comment in comments)
         assert events[-1] == "data: [DONE]" and len(events) > 2
@@ -249,8 +242,8 @@ def test_streams_tell_how_far_a_load_is(shelf):
         assert failed.status == 200 and failed.events[-1]["error"]["code"] == "model_load_failed"
 
 
-def test_streams_of_responses_tell_how_far_a_load_is(shelf):
-    with Server(shelf, *SMALL, "--memory-budget", one_model_budget(shelf), "--load-silence", "0") as server:
+def test_streams_of_responses_tell_how_far_a_load_is(shelf, budget):
+    with Server(shelf, *SMALL, "--memory-budget", budget, "--load-silence", "0") as server:
         for background in (False, True):
             answer = create(server, stream=True, background=background, keep_alive=0)
             comments, events = comments_and_rest(answer)
@@ -274,8 +267,8 @@ def test_streams_of_responses_tell_how_far_a_load_is(shelf):
         assert create(server).status == 200
 
 
-def test_a_load_by_hand_tells_how_far_it_is(shelf):
-    with Server(shelf, *SMALL, "--memory-budget", one_model_budget(shelf)) as server:
+def test_a_load_by_hand_tells_how_far_it_is(shelf, budget):
+    with Server(shelf, *SMALL, "--memory-budget", budget) as server:
 
         def load(model: str):
             return server.request("POST", "/v1/models/load", {"model": model, "stream": True})
@@ -301,9 +294,9 @@ def test_a_load_that_fails_quickly_has_a_status(shelf):
 
 
 @pytest.mark.parametrize("ask", ["whole", "stream", "response"])
-def test_a_client_that_goes_waits_no_longer(shelf, ask):
+def test_a_client_that_goes_waits_no_longer(shelf, budget, ask):
     """The request stops waiting when its client disconnects, even for streams that have not sent their status yet."""
-    with Server(shelf, *SMALL, "--memory-budget", one_model_budget(shelf)) as server:
+    with Server(shelf, *SMALL, "--memory-budget", budget) as server:
         stream = long_stream(server, tokens=800)
         with OpenAI(base_url=server.url + "/v1", api_key="unused", max_retries=0, timeout=1) as client:
             with pytest.raises(Exception, match="timed out"):

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from server import MODEL, Server, run
-from test_memory import NAME, engine, memory_of, shelf, status, text, wait_until  # noqa: F401
+from server import MODEL, Server, run, wait_until
+from test_memory import NAME, engine, memory_of, shelf, status, text  # noqa: F401
 
 pytestmark = pytest.mark.long
 

@@ -51,6 +51,12 @@ def test_tokens_as_vllms_clients_ask_for_them(server):
     server.request("GET", "/tokenizer_info?model=none").assert_error(404, None, "model_not_found")
 
 
+def test_many_control_tokens(server):
+    """The time grows with the text, not with the square of the number of control tokens."""
+    tokens = server.request("POST", "/tokenize", {"model": MODEL, "content": "<|im_end|>" * 100_000}).json["tokens"]
+    assert len(tokens) == 100_000 and len(set(tokens)) == 1
+
+
 def test_bad_tokens(server):
     def post(**body):
         return server.request("POST", "/detokenize", {"model": MODEL, **body})

@@ -6,8 +6,8 @@ import time
 import pytest
 
 import adapters
-from server import MODEL, MODEL_FILE, Server
-from test_config import logged, place, rendered, wait_until  # noqa: F401: a fixture
+from running import logged, rendered
+from server import MODEL, MODEL_FILE, Server, wait_until
 from test_memory import status
 
 
@@ -19,7 +19,7 @@ def hang_up(server):
 
 
 @pytest.mark.parametrize("how", ["preset", "option"])
-def test_a_template_file_that_changed_is_taken(place, how):  # noqa: F811
+def test_a_template_file_that_changed_is_taken(place, how):
     template = place.home / "template.jinja"
     template.write_text("<{{ messages[0].content }}>")
     if how == "preset":
@@ -35,7 +35,7 @@ def test_a_template_file_that_changed_is_taken(place, how):  # noqa: F811
         assert logged(server, "model loaded") == 2, "nothing had changed"
 
 
-def test_what_a_request_said_survives_a_reload(place):  # noqa: F811
+def test_what_a_request_said_survives_a_reload(place):
     def expires_in() -> float:
         expires = status(server, MODEL)["expires_at"]
         return float("inf") if expires is None else expires - time.time()
@@ -54,7 +54,7 @@ def test_what_a_request_said_survives_a_reload(place):  # noqa: F811
         assert expires_in() < 3700 and logged(server, "model loaded") == 1
 
 
-def test_adapters_that_come_are_there_for_the_next_request(place):  # noqa: F811
+def test_adapters_that_come_are_there_for_the_next_request(place):
     base, models = adapters.weights(MODEL_FILE), place.home / "data/models"
 
     def put(name: str, pairs: dict):

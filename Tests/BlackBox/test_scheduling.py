@@ -80,7 +80,9 @@ def test_n_is_bounded(server):
     assert len(server.chat(n=40, max_tokens=1).json["choices"]) == 40
 
 
+@pytest.mark.alone
 def test_a_prediction_saves_time_and_changes_nothing(start):
+    """Alone, because the engine measures whether drafts pay off."""
     server = start()
     text = "Repeat this word fifty times: apple apple apple apple apple apple apple apple apple apple"
     plain = server.chat(text, max_tokens=60)

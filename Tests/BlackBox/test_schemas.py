@@ -135,6 +135,10 @@ KEYWORDS = [
     {"allOf": [{"type": "string", "pattern": "a"}, {"pattern": "b", "maxLength": 4}]}, {"anyOf": [{"minimum": 5}], "allOf": [{"maximum": 10}], "type": "integer"},
     {"$ref": "#/$defs/small", "$defs": {"small": {"type": "integer", "maximum": 3}}}, {"$ref": "#/$defs/a~1b%25", "$defs": {"a/b%": {"type": "null"}}},
     {"type": "array", "items": {"$ref": "#"}}, {"type": "integer", "format": "int8"},
+    {"type": "array", "contains": {"type": "string"}, "maxItems": 3}, {"type": "array", "contains": {"const": 1}, "minItems": 2},
+    {"type": "array", "allOf": [{"contains": {"const": 1}}, {"contains": {"type": "string"}}]}, {"not": {"items": {"type": "integer"}}},
+    {"oneOf": [{"type": "array", "items": {"type": "integer"}}, {"type": "array", "items": {"type": "string"}}, {"type": "array", "minItems": 5}]},
+    {"type": "array", "not": {"contains": {"type": "integer"}}}, {"type": "array", "prefixItems": [True], "allOf": [{"prefixItems": [True, {"const": 2}]}], "unevaluatedItems": False},
 ]
 
 
@@ -171,6 +175,8 @@ OBJECTS = [
                {"properties": {"a": {"const": "x"}, "b": {"type": "integer"}}, "required": ["a", "b"], "additionalProperties": False}]},
     {"oneOf": [{"properties": {"a": {"const": 1}}, "required": ["a"], "additionalProperties": False},
                {"properties": {"a": {"const": "x"}, "b": {"type": "integer"}}, "required": ["a", "b"], "additionalProperties": False}]},
+    {"properties": {"a": True}, "allOf": [{"properties": {"b": {"type": "integer"}}, "required": ["b"]}], "unevaluatedProperties": False},
+    {"properties": {"a": True}, "allOf": [{"patternProperties": {"^[bc]$": {"type": "integer"}}}], "unevaluatedProperties": {"type": "string"}},
 ]
 
 
@@ -218,6 +224,8 @@ def test_keywords_that_cannot_be_enforced_are_reported(schema, place, tmp_path):
     ({"type": "string", "minLength": -1}, "/minLength"), ({"anyOf": []}, "/anyOf"), ({"multipleOf": 0, "type": "integer"}, "/multipleOf"),
     ({"type": "integer", "minimum": 10**5000}, "/minimum"), ({"type": "string", "pattern": "[a-"}, "/pattern"),
     ({"type": "object", "properties": {"a": {"type": "string", "pattern": "(a"}}}, "/properties/a/pattern"),
+    ({"type": "string", "pattern": "(?"}, "/pattern"), ({"type": "string", "pattern": "(?<"}, "/pattern"), ({"type": "string", "pattern": "(?=a"}, "/pattern"),
+    ({"type": "string", "pattern": "a" * 100_000}, "/pattern"), ({"patternProperties": {"a" * 100_000: True}}, "/patternProperties"),
 ])
 def test_malformed_schemas_are_refused(schema, place, tmp_path):
     fits, reasons = ask(schema, [1], tmp_path)
@@ -345,6 +353,21 @@ HOSTILE = [
     {"oneOf": [{"properties": {f"p{n}": {"type": "string"}}} for n in range(30)]}, {"dependentRequired": {f"p{n}": [f"q{n}"] for n in range(40)}},
     {"$ref": "#/$defs/d0", "$defs": {f"d{n}": {"properties": {"a": {"$ref": f"#/$defs/d{n + 1}"}}} for n in range(1500)} | {"d1500": True}},
 ]
+
+
+MANY = [
+    {"oneOf": [{"type": "object", "properties": {"kind": {"const": f"k{n}"}, f"p{n}": {"type": "integer"}}, "required": ["kind"]} for n in range(500)]},
+    {"oneOf": [{"type": "object", "properties": {f"p{n}": {}}, "required": [f"p{n}"], "additionalProperties": False} for n in range(500)]},
+    {"type": "object", "properties": {"kind": {"type": "string"}}, "allOf": [
+        {"if": {"properties": {"kind": {"const": f"k{n}"}}, "required": ["kind"]}, "then": {"required": [f"p{n}"]}} for n in range(300)]},
+]
+
+
+@pytest.mark.parametrize("schema", MANY, ids=["discriminated", "tagged", "conditions"])
+def test_many_alternatives_are_enforced(schema, tmp_path):
+    fits, notes = ask(schema, [{"kind": "k7", "p7": 1}, {"p7": 1}, {"kind": "k7"}, {"kind": "x", "p7": 1}, {}], tmp_path)
+    reference = jsonschema.Draft202012Validator(schema)
+    assert notes == [] and fits == [reference.is_valid(document) for document in [{"kind": "k7", "p7": 1}, {"p7": 1}, {"kind": "k7"}, {"kind": "x", "p7": 1}, {}]]
 
 
 @pytest.mark.parametrize("schema", HOSTILE, ids=range(len(HOSTILE)))

@@ -8,7 +8,7 @@ import time
 import pytest
 
 import raw
-from server import MODEL, Server
+from server import MODEL, Server, wait_until
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -61,20 +61,22 @@ def test_a_load_ends_with_the_server_at_any_moment(home, delay):
 def test_new_connections_are_refused_while_it_drains(home):
     server = Server(home)
     with raw.Connection(server.port) as connection:
-        connection.send(connection.request("POST", "/v1/chat/completions", raw.chat_body(MODEL, max_tokens=150, stream=True)))
+        body = raw.chat_body(MODEL, max_tokens=300, ignore_eos=True, stream=True)
+        connection.send(connection.request("POST", "/v1/chat/completions", body))
         connection.read_until(raw.TEXT)
         server.process.terminate()
         connection.read_until(raw.TEXT)
-        refused = False
-        for _ in range(200):
+
+        def refuses() -> bool:
             try:
                 with raw.Connection(server.port):
-                    pass
+                    return False
             except ConnectionRefusedError:
-                refused = True
-                break
+                return True
+
+        wait_until(refuses, "the refusal")
+        assert server.process.poll() is None, "it still drains"
         connection.read_until(b"data: [DONE]")
-    assert refused
     assert server.process.wait(15) == 0
 
 

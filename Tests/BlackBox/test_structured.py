@@ -1,11 +1,14 @@
 """Structured output, combined with the other features of requests."""
 
 import json
+import re
 
 import pytest
 from jsonschema import Draft202012Validator
+from openai import OpenAI
 
 from server import MODEL
+from tool_calls import TOOLS
 
 RECORD = {
     "type": "object",
@@ -126,6 +129,8 @@ def test_strict_schemas_keep_the_rules(server):
     refused({**closed, "properties": {"a": {"type": "object", "properties": {}}}}, "In context=('properties', 'a')")
     refused({**closed, "properties": {"a": {"type": "string", "minLenght": 3}}}, "'minLenght' is not permitted")
     refused({"type": "array", "items": closed}, "schema must be a JSON Schema of 'type: \"object\"'")
+    refused({}, "schema must be a JSON Schema of 'type: \"object\"', got 'type: \"None\"'")
+    assert server.chat(response_format=form({}, strict=False), max_tokens=4).status == 200
     assert server.chat(response_format=form({**closed, "required": []}, strict=False), max_tokens=30).status == 200
     # A keyword that cannot be enforced is refused with `strict`, and reported without it.
     unique = {**closed, "properties": {"a": {"type": "array", "items": {"type": "integer"}, "uniqueItems": True}}}
@@ -160,3 +165,67 @@ def test_a_named_tool_is_called_once(server):
             "Note it.", tools=[tool], tool_choice={"type": "function", "function": {"name": "note"}}, max_tokens=120, temperature=1.5, seed=seed)
         [call] = answer.json["choices"][0]["message"]["tool_calls"]
         assert json.loads(call["function"]["arguments"])["size"] in (1, 2)
+
+
+def test_response_formats(server):
+    schema = {"type": "object", "properties": {"answer": {"enum": ["yes", "no"]}}, "required": ["answer"], "additionalProperties": False}
+    wrapper = {"name": "verdict", "description": "A verdict.", "strict": True, "schema": schema}
+    answer = server.chat("Is it so?", response_format={"type": "json_schema", "json_schema": wrapper}, max_tokens=60)
+    Draft202012Validator(schema).validate(json.loads(answer.text))
+    # A tiny model does not always complete an object. If it does, the object is valid.
+    answers = [server.chat("An empty JSON object, please.", response_format={"type": "json_object"}, max_tokens=60, temperature=1, seed=seed) for seed in range(8)]
+    ended = [answer for answer in answers if answer.json["choices"][0]["finish_reason"] == "stop"]
+    assert ended and all(isinstance(json.loads(answer.text), dict) for answer in ended)
+    assert all(answer.text.startswith("{") for answer in answers)
+    assert server.chat(response_format={"type": "text"}).status == 200
+
+    def refused(param, code, response_format):
+        server.chat(response_format=response_format).assert_error(400, param, code)
+
+    refused("response_format", "invalid_type", "json_object")
+    refused("response_format.type", "invalid_value", {"type": "xml"})
+    refused("response_format.json_schema", "missing_required_parameter", {"type": "json_schema"})
+    refused("response_format.json_schema.name", "missing_required_parameter", {"type": "json_schema", "json_schema": {}})
+    refused("response_format.json_schema.schema", "invalid_type", {"type": "json_schema", "json_schema": {"name": "a", "schema": "object"}})
+    refused("response_format.json_schema.schema", "invalid_json_schema", {"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "object", "properties": {"x": {"type": "strin"}}}}})
+
+
+def test_pydantic_models(client: OpenAI):
+    from pydantic import BaseModel
+    from typing import Literal
+
+    class Verdict(BaseModel):
+        colour: Literal["red", "blue"]
+        count: Literal[1, 2, 3]
+
+    completion = client.chat.completions.parse(model=MODEL, messages=[{"role": "user", "content": "Which?"}], response_format=Verdict, max_tokens=60)
+    assert isinstance(completion.choices[0].message.parsed, Verdict)
+
+
+def test_grammars_and_choices(server):
+    for seed in range(4):
+        answer = server.chat("Is it so?", choice=["yes", 'a "quoted"\nline', "maybe (not)"], temperature=1.5, seed=seed, max_tokens=20)
+        assert answer.text in ("yes", 'a "quoted"\nline', "maybe (not)")
+    date = server.chat("When?", grammar='root ::= [0-9]{4} "-" [0-9]{2} "-" [0-9]{2}', temperature=1, seed=1, max_tokens=20).text
+    assert [len(part) for part in date.split("-")] == [4, 2, 2] and date.replace("-", "").isdigit()
+
+    code = server.chat("Which?", regex=r"[A-Z]{2}-\d{3}(\.[a-f]+)?", temperature=1, seed=2, max_tokens=20).text
+    assert re.match(r"[A-Z]{2}-\d{3}", code)
+
+    def refused(param, code, **fields):
+        server.chat(**fields).assert_error(400, param, code)
+
+    refused("regex", "invalid_value", regex="(a")
+    refused("regex", "invalid_value", regex=r"(a)\1")
+    refused("choice", "invalid_value", regex="a", choice=["a"])
+    refused("grammar", "invalid_value", grammar="root")
+    refused("grammar", "invalid_value", grammar="other ::= \"a\"")
+    refused("grammar", "invalid_value", grammar="root ::= root \"a\"")
+    refused("grammar", "invalid_value", grammar="root ::= " + "(" * 100 + '"a"' + ")" * 100)
+    refused("grammar", "invalid_value", grammar="root ::= " + '"a" ' * 50000)
+    refused("grammar", "invalid_type", grammar=5)
+    refused("grammar", "invalid_value", grammar='root ::= "a"', choice=["a"])
+    refused("grammar", "invalid_value", grammar='root ::= "a"', tools=TOOLS)
+    refused("choice", "invalid_value", choice=["a"], response_format={"type": "json_object"})
+    refused("choice", "empty_array", choice=[])
+    refused("choice[1]", "invalid_type", choice=["a", 1])

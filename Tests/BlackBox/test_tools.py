@@ -1,35 +1,14 @@
 """Tools: forced tools are called, arguments fit their schemas, and clients receive calls in OpenAI's format."""
 
+import concurrent.futures
 import json
 import re
-import time
 
 import pytest
 from jsonschema import Draft202012Validator
-from openai import OpenAI
 
 from server import MODEL
-
-WEATHER = {
-    "type": "object",
-    "properties": {"city": {"type": "string", "maxLength": 30}, "unit": {"enum": ["celsius", "fahrenheit"]}, "days": {"type": "integer", "minimum": 1, "maximum": 7}},
-    "required": ["city", "unit", "days"],
-    "additionalProperties": False,
-}
-COLOUR = {"type": "object", "properties": {"name": {"enum": ["red", "green", "blue"]}}, "required": ["name"], "additionalProperties": False}
-
-
-def function(name: str, parameters: dict | None, **more) -> dict:
-    return {"type": "function", "function": {"name": name, "description": f"Does {name}.", "parameters": parameters, **more}}
-
-
-TOOLS = [function("get_weather", WEATHER), function("set_colour", COLOUR)]
-ONE = {"parallel_tool_calls": False, "max_tokens": 200}
-
-
-def calls(answer) -> list:
-    assert answer.status == 200, answer.body
-    return answer.json["choices"][0]["message"].get("tool_calls", [])
+from tool_calls import COLOUR, ONE, TOOLS, WEATHER, calls, function
 
 
 def test_a_call_has_exactly_the_documented_shape(server):
@@ -179,18 +158,6 @@ def test_the_official_clients_stream_helper(client):
     assert call.function.parsed_arguments["name"] in ("red", "green", "blue")
 
 
-def test_a_call_and_its_result_make_an_answer(client):
-    """A typical agent loop works: a forced call, its result, an answer in text."""
-    messages = [{"role": "user", "content": "Which colour is it?"}]
-    tools = [function("set_colour", COLOUR)]
-    first = client.chat.completions.create(model=MODEL, messages=messages, tools=tools, tool_choice="required", parallel_tool_calls=False, max_tokens=100)
-    message = first.choices[0].message
-    messages += [message.model_dump(), {"role": "tool", "tool_call_id": message.tool_calls[0].id, "content": "It is red now."}]
-    second = client.chat.completions.create(model=MODEL, messages=messages, tools=tools, tool_choice="none", max_tokens=20)
-    assert second.choices[0].message.content and not second.choices[0].message.tool_calls
-    assert second.choices[0].finish_reason in ("stop", "length")
-
-
 def test_custom_tools(server):
     tools = [
         {"type": "custom", "custom": {"name": "note", "description": "Takes a note.", "format": {"type": "text"}}},
@@ -266,29 +233,6 @@ def test_deprecated_functions(server):
     server.chat(functions=functions, function_call={"name": "other"}).assert_error(400, "function_call", "invalid_value")
 
 
-def test_response_formats(server):
-    schema = {"type": "object", "properties": {"answer": {"enum": ["yes", "no"]}}, "required": ["answer"], "additionalProperties": False}
-    wrapper = {"name": "verdict", "description": "A verdict.", "strict": True, "schema": schema}
-    answer = server.chat("Is it so?", response_format={"type": "json_schema", "json_schema": wrapper}, max_tokens=60)
-    Draft202012Validator(schema).validate(json.loads(answer.text))
-    # A tiny model does not always complete an object. If it does, the object is valid.
-    answers = [server.chat("An empty JSON object, please.", response_format={"type": "json_object"}, max_tokens=60, temperature=1, seed=seed) for seed in range(8)]
-    ended = [answer for answer in answers if answer.json["choices"][0]["finish_reason"] == "stop"]
-    assert ended and all(isinstance(json.loads(answer.text), dict) for answer in ended)
-    assert all(answer.text.startswith("{") for answer in answers)
-    assert server.chat(response_format={"type": "text"}).status == 200
-
-    def refused(param, code, response_format):
-        server.chat(response_format=response_format).assert_error(400, param, code)
-
-    refused("response_format", "invalid_type", "json_object")
-    refused("response_format.type", "invalid_value", {"type": "xml"})
-    refused("response_format.json_schema", "missing_required_parameter", {"type": "json_schema"})
-    refused("response_format.json_schema.name", "missing_required_parameter", {"type": "json_schema", "json_schema": {}})
-    refused("response_format.json_schema.schema", "invalid_type", {"type": "json_schema", "json_schema": {"name": "a", "schema": "object"}})
-    refused("response_format.json_schema.schema", "invalid_json_schema", {"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "object", "properties": {"x": {"type": "strin"}}}}})
-
-
 def test_tools_and_a_schema_together(server):
     """The model makes a call or gives an answer that fits the schema."""
     schema = {"type": "object", "properties": {"verdict": {"enum": ["guilty", "free"]}}, "required": ["verdict"], "additionalProperties": False}
@@ -313,70 +257,8 @@ def test_stops_mean_nothing_in_a_call(server):
     assert json.loads(calls(answer)[0]["function"]["arguments"])["name"] in ("red", "green", "blue")
 
 
-def test_history_with_tool_calls_as_clients_send_it(server):
-    def call(arguments, **more):
-        return {"id": "call_1", "type": "function", "function": {"name": "get_weather", "arguments": arguments, **more}}
-
-    result = {"role": "tool", "tool_call_id": "call_1", "content": "Sunny."}
-    histories = [
-        [{"role": "assistant", "content": None, "tool_calls": [call("{}")]}, result],
-        [{"role": "assistant", "tool_calls": [call('{"city": "Rome"}')]}, {**result, "content": [{"type": "text", "text": "Sunny."}, {"type": "text", "text": "Warm."}]}],
-        [{"role": "assistant", "content": "", "tool_calls": [call("this is no JSON {")], "refusal": None, "annotations": [], "audio": None}, result],
-        [{"role": "assistant", "content": [], "tool_calls": [call("")], "unknown": {"a": 1}, "reasoning_content": "Hm."}, {**result, "name": "get_weather"}],
-        [{"role": "assistant", "content": "I will look.", "tool_calls": [call({"city": "Rome"}), {**call("{}"), "id": "call_2"}]}, result, {**result, "tool_call_id": "call_2"}],
-        [{"role": "assistant", "content": None, "tool_calls": [{"id": "call_1", "type": "custom", "custom": {"name": "note", "input": "a \"b\""}}]}, result],
-    ]
-    for history in histories:
-        messages = [{"role": "user", "content": "Weather?"}, *history, {"role": "user", "content": "Thanks."}]
-        for tools in (TOOLS, ...):
-            answer = server.chat(messages=messages, tools=tools)
-            assert answer.status == 200, answer.body
-
-
-def test_results_belong_to_their_calls(server):
-    def call(id):
-        return {"id": id, "type": "function", "function": {"name": "get_weather", "arguments": json.dumps({"city": id})}}
-
-    def ask(*results, ids=("one", "two")):
-        messages = [{"role": "user", "content": "Weather?"}, {"role": "assistant", "content": None, "tool_calls": [call(id) for id in ids]}]
-        messages += [{"role": "tool", "tool_call_id": id, "content": f"result of {id}"} for id in results]
-        return server.request("POST", "/v1/chat/completions/render", {"model": MODEL, "messages": messages, "tools": TOOLS})
-
-    ordered = ask("one", "two")
-    assert ordered.status == 200 and ask("two", "one").json["prompt"] == ordered.json["prompt"]
-    assert "two" in ask("one").assert_error(400, "messages", "invalid_value")
-    assert "one, two" in ask().assert_error(400, "messages", "invalid_value")
-    assert "'three'" in ask("one", "three").assert_error(400, "messages", "invalid_value")
-    assert "x-shimmy-normalized" not in ordered.headers
-    alone = server.chat(messages=[{"role": "user", "content": "Hi"}, {"role": "tool", "tool_call_id": "one", "content": "x"}])
-    assert "must be a response to a preceding message" in alone.assert_error(400, "messages", "invalid_value")
-
-
-def test_calls_and_results_without_ids_are_matched_in_order(server):
-    """Home Assistant sends results without IDs, and some clients also calls without IDs."""
-    def ask(call_id, result_id, results=1):
-        call = {"type": "function", "function": {"name": "get_weather", "arguments": "{}"}, **call_id}
-        result = {"role": "tool", "content": "Sunny.", **result_id}
-        return server.chat(messages=[{"role": "user", "content": "Weather?"}, {"role": "assistant", "tool_calls": [call]}, *[result] * results], tools=TOOLS)
-
-    for call_id, result_id in [({}, {}), ({"id": "c"}, {}), ({}, {"tool_call_id": "c"}), ({"id": ""}, {"tool_call_id": ""})]:
-        answer = ask(call_id, result_id)
-        assert answer.status == 200 and answer.headers["x-shimmy-normalized"] == "matched-results", (call_id, result_id)
-    assert "without 'tool_call_id'" in ask({}, {}, results=2).assert_error(400, "messages", "invalid_value")
-    ask({}, {}, results=0).assert_error(400, "messages", "invalid_value")
-
-
-def test_deep_arguments_of_an_earlier_call(server):
-    arguments = '{"a": ' + "[" * 200 + "]" * 200 + "}"
-    call = {"id": "c", "type": "function", "function": {"name": "get_weather", "arguments": arguments}}
-    messages = [{"role": "user", "content": "Hi"}, {"role": "assistant", "tool_calls": [call]}, {"role": "tool", "tool_call_id": "c", "content": "x"}]
-    assert server.chat(messages=messages, tools=TOOLS).status == 200
-
-
 def test_many_clients_call_at_once(server):
     """The grammars of sequences in a batch do not interfere."""
-    import concurrent.futures
-
     def one(number: int):
         schema = {"type": "object", "properties": {f"key{number}": {"const": number}}, "required": [f"key{number}"], "additionalProperties": False}
         answer = server.chat(f"Number {number}.", tools=[function(f"tool{number}", schema)], tool_choice="required", temperature=1, seed=number, **ONE)
@@ -393,77 +275,3 @@ def test_calls_of_several_choices(server):
         assert json.loads(choice["message"]["tool_calls"][0]["function"]["arguments"])["name"] in ("red", "green", "blue")
     ids = {choice["message"]["tool_calls"][0]["id"] for choice in answer.json["choices"]}
     assert len(ids) == 3
-
-
-def test_pydantic_models(client: OpenAI):
-    from pydantic import BaseModel
-    from typing import Literal
-
-    class Verdict(BaseModel):
-        colour: Literal["red", "blue"]
-        count: Literal[1, 2, 3]
-
-    completion = client.chat.completions.parse(model=MODEL, messages=[{"role": "user", "content": "Which?"}], response_format=Verdict, max_tokens=60)
-    assert isinstance(completion.choices[0].message.parsed, Verdict)
-
-
-def test_grammars_and_choices(server):
-    for seed in range(4):
-        answer = server.chat("Is it so?", choice=["yes", 'a "quoted"\nline', "maybe (not)"], temperature=1.5, seed=seed, max_tokens=20)
-        assert answer.text in ("yes", 'a "quoted"\nline', "maybe (not)")
-    date = server.chat("When?", grammar='root ::= [0-9]{4} "-" [0-9]{2} "-" [0-9]{2}', temperature=1, seed=1, max_tokens=20).text
-    assert [len(part) for part in date.split("-")] == [4, 2, 2] and date.replace("-", "").isdigit()
-
-    code = server.chat("Which?", regex=r"[A-Z]{2}-\d{3}(\.[a-f]+)?", temperature=1, seed=2, max_tokens=20).text
-    assert re.match(r"[A-Z]{2}-\d{3}", code)
-
-    def refused(param, code, **fields):
-        server.chat(**fields).assert_error(400, param, code)
-
-    refused("regex", "invalid_value", regex="(a")
-    refused("regex", "invalid_value", regex=r"(a)\1")
-    refused("choice", "invalid_value", regex="a", choice=["a"])
-    refused("grammar", "invalid_value", grammar="root")
-    refused("grammar", "invalid_value", grammar="other ::= \"a\"")
-    refused("grammar", "invalid_value", grammar="root ::= root \"a\"")
-    refused("grammar", "invalid_value", grammar="root ::= " + "(" * 100 + '"a"' + ")" * 100)
-    refused("grammar", "invalid_value", grammar="root ::= " + '"a" ' * 50000)
-    refused("grammar", "invalid_type", grammar=5)
-    refused("grammar", "invalid_value", grammar='root ::= "a"', choice=["a"])
-    refused("grammar", "invalid_value", grammar='root ::= "a"', tools=TOOLS)
-    refused("choice", "invalid_value", choice=["a"], response_format={"type": "json_object"})
-    refused("choice", "empty_array", choice=[])
-    refused("choice[1]", "invalid_type", choice=["a", 1])
-
-
-@pytest.mark.parametrize("schema", [
-    {"type": "string", "minLength": 10**9},
-    {"type": "array", "items": {"type": "array", "items": {"type": "array", "items": {"type": "string", "minLength": 1000}, "minItems": 1000}, "minItems": 1000}, "minItems": 1000},
-    {"enum": [f"value {number}" for number in range(20000)]},
-    {"enum": [f"value {number}" for number in range(1000)]},
-    {"type": "string", "pattern": "^((((a{1,500}){1,500}){1,500}){1,500})$"},
-    {"$ref": "#"},
-    {"allOf": [{"$ref": "#"}]},
-    {"type": "object", "properties": {f"key{number}": {"type": "string"} for number in range(2000)}},
-    {"type": "object", "properties": {f"key{number}": {"type": "string"} for number in range(200)}},
-    {"type": "object", "properties": {f"key{number}": {"type": "string"} for number in range(1000)}, "required": [f"key{number}" for number in range(1000)]},
-], ids=["length", "items", "enum", "values", "pattern", "self", "all", "properties", "optional", "required"])
-@pytest.mark.proc
-def test_hostile_schemas_do_no_harm(start, schema):
-    """The server answers or refuses the request quickly, and keeps running."""
-    server = start()
-    server.chat("Hello!")
-    response_format = {"type": "json_schema", "json_schema": {"name": "n", "schema": schema}}
-    begin = time.monotonic()
-    answer = server.chat("Hello!", response_format=response_format, max_tokens=4)
-    assert answer.status in (200, 400), answer.body
-    assert time.monotonic() - begin < 10
-    assert server.chat("Hello!").status == 200
-    assert resident_bytes(server.process.pid) < 1_500_000_000
-
-
-def resident_bytes(pid: int) -> int:
-    for line in open(f"/proc/{pid}/status"):
-        if line.startswith("VmRSS"):
-            return int(line.split()[1]) * 1024
-    raise AssertionError("no VmRSS")

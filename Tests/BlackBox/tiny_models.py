@@ -7,6 +7,8 @@ from pathlib import Path
 
 import gguf
 
+import gguf_file
+
 F32, UINT32, FLOAT32, BOOL, STRING, ARRAY = 0, 4, 6, 7, 8, 9
 SIZES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
 ALIGNMENT = 32
@@ -63,23 +65,16 @@ def vocabulary(path: Path) -> list:
 
 def in_eight_bits(source: Path, path: Path):
     """Writes the same model with its Q4_1 weights in Q8_0. (llama.cpp does not requantize quantized weights.)"""
-    data = memoryview(source.read_bytes())
-    pairs, at = struct.unpack_from("<Q", data, 16)[0], 24
-    for _ in range(pairs):
-        at += 8 + struct.unpack_from("<Q", data, at)[0]
-        at = _skip(data, struct.unpack_from("<I", data, at)[0], at + 4)
-    infos, blocks, offset = b"", [], 0
-    tensors = gguf.GGUFReader(source).tensors
-    for tensor in tensors:
-        kind, values = tensor.tensor_type, tensor.data
+    original, infos, blocks, offset = gguf_file.read(source), b"", [], 0
+    for tensor in original.tensors:
+        kind, values = tensor.kind, tensor.data
         if kind == gguf.GGMLQuantizationType.Q4_1:
             kind = gguf.GGMLQuantizationType.Q8_0
-            values = gguf.quantize(gguf.dequantize(values, tensor.tensor_type), kind)
-        shape = [int(length) for length in tensor.shape]
-        infos += _text(tensor.name) + struct.pack("<I", len(shape)) + struct.pack(f"<{len(shape)}Q", *shape) + struct.pack("<IQ", int(kind), offset)
+            values = gguf.quantize(tensor.values(), kind)
+        infos += _text(tensor.name) + struct.pack(f"<I{len(tensor.shape)}QIQ", len(tensor.shape), *tensor.shape, int(kind), offset)
         blocks.append(values.tobytes())
         offset += -(-len(blocks[-1]) // ALIGNMENT) * ALIGNMENT
-    head = bytes(data[:at]) + infos
+    head = original.head + infos
     with open(path, "wb") as file:
         file.write(head + bytes(-len(head) % ALIGNMENT))
         for block in blocks:
