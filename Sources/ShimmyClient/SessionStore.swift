@@ -2,12 +2,6 @@ import Foundation
 import ShimmyCore
 package import ShimmyJSON
 
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
-
 /// An error in saving or reading a file, with a message for the user.
 package struct PrivateFileError: Error, Equatable, CustomStringConvertible {
     package let description: String
@@ -59,32 +53,15 @@ package enum PrivateFile {
     /// Writes a file, creating its directory if needed. The replacement is atomic: if it fails, the old file remains.
     package static func write(_ bytes: [UInt8], to path: String) throws(PrivateFileError) {
         let directory = (path as NSString).deletingLastPathComponent
-        let temporary = "\(path).\(UInt32.random(in: 0 ... .max)).partial"
         do {
             try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         } catch {
             throw PrivateFileError(description: "\(directory) cannot be created")
         }
-        guard create(temporary, bytes), rename(temporary, path) == 0 else {
-            let reason = String(cString: strerror(errno))
-            unlink(temporary)
-            throw PrivateFileError(description: "\(path) cannot be written: \(reason)")
-        }
-    }
-
-    /// Creates a file that only its owner can read from the moment of its creation, in any directory. Does not open an existing file or follow a
-    /// link. Returns whether it succeeded.
-    private static func create(_ path: String, _ bytes: [UInt8]) -> Bool {
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { return false }
-        let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
         do {
-            try handle.write(contentsOf: bytes)
-            try handle.synchronize()
-            try handle.close()
+            try AtomicFile.replace(path, with: bytes, permissions: 0o600)
         } catch {
-            return false
+            throw PrivateFileError(description: "\(path) cannot be written: \(error.description)")
         }
-        return true
     }
 }

@@ -181,7 +181,7 @@ package final class BlobUpload: Sendable {
     package func finish() async throws {
         try await WorkerPool.files.run(.slow) { [self] _ in
             try state.withLock { state in
-                let found = state.hash.finalize().map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+                let found = state.hash.finalize().hexadecimal
                 guard found == digest.hex else { throw BlobError.wrongDigest(digest, found: found) }
                 guard rename(partial, path) == 0 else { throw BlobError.cannotWrite(String(cString: strerror(errno))) }
                 state.isFinished = true

@@ -116,22 +116,18 @@ struct FileDownload: Sendable {
         case .sha256:
             var hash = SHA256()
             try partial.read({ hash.update(bufferPointer: $0) }, upTo: file.size, budget: budget)
-            found = Self.hex(hash.finalize())
+            found = hash.finalize().hexadecimal
         case .gitBlob:
             var hash = Insecure.SHA1()
             hash.update(data: Data("blob \(file.size)\0".utf8))
             try partial.read({ hash.update(bufferPointer: $0) }, upTo: file.size, budget: budget)
-            found = Self.hex(hash.finalize())
+            found = hash.finalize().hexadecimal
         }
         guard found == expected else {
             // The damaged chunk is unknown, so that the next attempt starts from the beginning.
             partial.discard()
             throw HubError.wrongHash(file.path, expected: expected, found: found)
         }
-    }
-
-    private static func hex(_ digest: some Sequence<UInt8>) -> String {
-        digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 }
 

@@ -8,11 +8,10 @@ package struct AliasFile: Sendable {
     }
 
     private let file: NameFile
-    private static let most = 1000
 
     /// - directory: Shimmy's data directory.
     package init(directory: String) {
-        file = NameFile(path: directory + "/aliases.json", content: "aliases and model names", limit: 1 << 20)
+        file = NameFile(path: directory + "/aliases.json", content: "aliases and model names", members: "aliases", limit: 1 << 20)
     }
 
     package var path: String { file.path }
@@ -29,18 +28,9 @@ package struct AliasFile: Sendable {
                 description: "'\(name)' is not a valid alias; use letters, digits, '-', '_', '.', ':', '/', '@' and '+', with a letter or digit "
                     + "first")
         }
-        var all = try file.read()
-        all[name] = .string(model)
-        guard all.count <= Self.most else { throw Refusal(description: "there are already \(Self.most) aliases, which is the max") }
-        try file.write(all)
+        try file.set(name, to: .string(model))
     }
 
     /// Removes an alias. Returns whether the alias existed.
-    package func remove(_ name: String) throws(Refusal) -> Bool {
-        var all = try file.read()
-        guard all[name] != nil else { return false }
-        all[name] = nil
-        try file.write(all)
-        return true
-    }
+    package func remove(_ name: String) throws(Refusal) -> Bool { try file.remove(name) }
 }

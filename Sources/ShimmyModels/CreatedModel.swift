@@ -74,13 +74,12 @@ extension CreatedModel {
 /// disk.
 package struct CreatedModelFile: Sendable {
     private let file: NameFile
-    private static let most = 1000
     /// The max size of one model in bytes.
     private static let largestModel = 1 << 20
 
     /// - directory: Shimmy's data directory.
     package init(directory: String) {
-        file = NameFile(path: directory + "/models.json", content: "models and their settings", limit: 8 << 20)
+        file = NameFile(path: directory + "/models.json", content: "models and their settings", members: "created models", limit: 8 << 20)
     }
 
     package var path: String { file.path }
@@ -109,20 +108,9 @@ package struct CreatedModelFile: Sendable {
     /// Adds a model, or replaces the model of that name.
     package func set(_ model: CreatedModel) throws(AliasFile.Refusal) {
         try Self.check(model)
-        var all = try file.read()
-        all[model.name] = model.json
-        guard all.count <= Self.most else {
-            throw AliasFile.Refusal(description: "there are already \(Self.most) created models, which is the max")
-        }
-        try file.write(all)
+        try file.set(model.name, to: model.json)
     }
 
     /// Removes a model. Returns whether the model existed.
-    package func remove(_ name: String) throws(AliasFile.Refusal) -> Bool {
-        var all = try file.read()
-        guard all[name] != nil else { return false }
-        all[name] = nil
-        try file.write(all)
-        return true
-    }
+    package func remove(_ name: String) throws(AliasFile.Refusal) -> Bool { try file.remove(name) }
 }

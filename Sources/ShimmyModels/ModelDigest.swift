@@ -1,12 +1,6 @@
 import Crypto
+import ShimmyCore
 import ShimmyJSON
-
-enum HexDigest {
-    /// Returns the SHA-256 of bytes in hexadecimal.
-    static func sha256(_ bytes: [UInt8]) -> String {
-        SHA256.hash(data: bytes).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-    }
-}
 
 extension ModelRecord {
     /// 64 hexadecimal digits that identify the version of the model: the digest of the manifest for Ollama's own models, and a hash of properties of
@@ -23,5 +17,5 @@ extension ModelRecord {
             ])
     }
 
-    private static func hash(_ facts: [String]) -> String { HexDigest.sha256(Array(facts.joined(separator: "\u{1f}").utf8)) }
+    private static func hash(_ facts: [String]) -> String { SHA256.hash(data: Array(facts.joined(separator: "\u{1f}").utf8)).hexadecimal }
 }

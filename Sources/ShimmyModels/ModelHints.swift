@@ -1,3 +1,4 @@
+import ShimmyCore
 package import ShimmyJSON
 
 /// Settings from the program that owns a model: Ollama's parameters, system prompt and messages, in Shimmy's terms.
@@ -41,10 +42,7 @@ extension ModelHints {
     private static let mostStops = 4
 
     /// The parameters that have the same name in a chat request. Parameters for threads, devices and memory only concern Ollama.
-    private static let sameNames: Set<String> = [
-        "temperature", "top_p", "top_k", "min_p", "typical_p", "repeat_penalty", "frequency_penalty", "presence_penalty", "seed", "mirostat",
-        "mirostat_tau", "mirostat_eta",
-    ]
+    private static let sameNames = Set(OllamaParameters.sameNames + ["seed"])
 
     /// Adds Ollama's parameters in Shimmy's terms. Returns the names of those that have no effect, or not their whole effect.
     @discardableResult
@@ -67,8 +65,7 @@ extension ModelHints {
         switch name {
         // Zero and less mean unlimited, or as much as fits.
         case "num_predict": if number > 0 { defaults["max_completion_tokens"] = .int(number) }
-        // -1 means the whole context.
-        case "repeat_last_n": defaults[name] = .int(number < 0 ? 65536 : number)
+        case "repeat_last_n": defaults[name] = .int(OllamaParameters.repeatLength(number))
         case "num_ctx": contextLength = number >= Self.leastContext ? number : nil
         default: return false
         }

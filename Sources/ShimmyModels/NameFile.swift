@@ -7,9 +7,12 @@ struct NameFile: Sendable {
     let path: String
     /// The content in words, for error messages.
     let content: String
+    /// The plural of what a name is, for error messages.
+    let members: String
     /// The max size of the file in bytes.
     let limit: Int
 
+    private static let most = 1000
     private static let longestName = 200
 
     /// Returns whether a text can be the name of a model.
@@ -27,7 +30,24 @@ struct NameFile: Sendable {
         return object
     }
 
-    func write(_ all: JSONObject) throws(AliasFile.Refusal) {
+    /// Gives a name a value.
+    func set(_ name: String, to value: JSON) throws(AliasFile.Refusal) {
+        var all = try read()
+        all[name] = value
+        guard all.count <= Self.most else { throw AliasFile.Refusal(description: "there are already \(Self.most) \(members), which is the max") }
+        try write(all)
+    }
+
+    /// Removes a name. Returns whether the name existed.
+    func remove(_ name: String) throws(AliasFile.Refusal) -> Bool {
+        var all = try read()
+        guard all[name] != nil else { return false }
+        all[name] = nil
+        try write(all)
+        return true
+    }
+
+    private func write(_ all: JSONObject) throws(AliasFile.Refusal) {
         let bytes = Array((JSON.object(all).pretty() + "\n").utf8)
         guard bytes.count <= limit else { throw AliasFile.Refusal(description: "\(path) would have more than \(limit) bytes, which is the max") }
         do {

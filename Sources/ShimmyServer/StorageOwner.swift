@@ -1,4 +1,5 @@
 import Crypto
+import ShimmyCore
 
 /// The owner of a stored object.
 package enum StorageOwner {
@@ -8,6 +9,6 @@ package enum StorageOwner {
     /// Returns the owner for a key: 128 bits of its SHA-256 hash. It is the same after a restart and for any order of keys. A strong key
     /// cannot be recovered from it.
     package static func ofKey(_ key: String) -> String {
-        "key-" + SHA256.hash(data: Array(key.utf8)).prefix(16).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        "key-" + SHA256.hash(data: Array(key.utf8)).prefix(16).hexadecimal
     }
 }

@@ -12,18 +12,12 @@ import pytest
 from anthropic import Anthropic, AsyncAnthropic
 from jsonschema import Draft202012Validator
 
+from responses import COLOUR, WEATHER
 from server import MODEL, Server
 
 TEMPLATE = Path(__file__).with_name("thinking.jinja")
 QUESTION = "Why is the sky blue?"
 VERSION = {"anthropic-version": "2023-06-01"}
-WEATHER = {
-    "type": "object",
-    "properties": {"city": {"enum": ["Paris", "Rome"]}, "days": {"type": "integer", "minimum": 1, "maximum": 7}},
-    "required": ["city", "days"],
-    "additionalProperties": False,
-}
-COLOUR = {"type": "object", "properties": {"name": {"enum": ["red", "green", "blue"]}}, "required": ["name"], "additionalProperties": False}
 TOOLS = [
     {"name": "get_weather", "description": "Returns the weather of a city.", "input_schema": WEATHER, "strict": True},
     {"name": "set_colour", "description": "Sets the colour of the light.", "input_schema": COLOUR},

@@ -138,7 +138,7 @@ def test_a_longer_context_is_loaded(start):
     # It stays as long as it is.
     assert chat(server, long).status == 200
     assert chat(server, long, options={**FEW, "num_ctx": 512}).headers["x-shimmy-ignored-params"] == "options.num_ctx"
-    # The model was trained with 8192 tokens, for which there is no memory.
+    # The model allows 8192 tokens, but the memory for models is too small for so many.
     assert_error(chat(server, options={**FEW, "num_ctx": 8192}), 400, "'options.num_ctx'")
     assert chat(server, long).status == 200
 

@@ -23,7 +23,7 @@ import Testing
     private func values(_ route: OllamaRoute, _ deltas: [AnswerDelta], _ reason: FinishReason = .stop, tokens: [Token]? = nil) -> [JSON] {
         var dialect = dialect(route, streams: true)
         var values = dialect.begin() + deltas.flatMap { dialect.push($0, choice: 0) }
-        if let tokens { values += dialect.push(tokens: tokens, choice: 0) }
+        if let tokens { values += dialect.push(.tokens(tokens), choice: 0) }
         values += dialect.push(reason, choice: 0)
         values += dialect.finish(Self.usage, time: 0)
         #expect(dialect.whole == nil)

@@ -34,7 +34,7 @@ import Testing
             case .prompt: Issue.record("nobody asked how likely the prompt is")
             case .delta: Issue.record("this model has nothing but content")
             case .idle: Issue.record("nobody asked for a sign of life")
-            case .tokens: Issue.record("nobody asked for the tokens")
+            case .fact(_, .tokens): Issue.record("nobody asked for the tokens")
             case .fact: continue
             case .finished(_, let end): reason = end
             case .ended(let usage):
@@ -104,7 +104,7 @@ import Testing
         let answer = try await generator.generate(request)
         var tokens: [Token]?
         while let event = try await answer.nextEvent() {
-            if case .tokens(0, let found) = event { tokens = found }
+            if case .fact(0, .tokens(let found)) = event { tokens = found }
             if case .finished = event { #expect(tokens != nil, "the tokens come before the end") }
         }
         // The stop string is a token of the answer, although not of its text.
@@ -119,7 +119,7 @@ import Testing
         let answer = try await generator.generate(request)
         var usage: Usage?
         while let event = try await answer.nextEvent() {
-            if case .tokens(_, let tokens) = event { #expect(tokens == "say>abcmore>abc".utf8.map { Token($0) }) }
+            if case .fact(_, .tokens(let tokens)) = event { #expect(tokens == "say>abcmore>abc".utf8.map { Token($0) }) }
             if case .ended(let all) = event { usage = all }
         }
         #expect(usage?.promptTokens == "say>abcmore>".utf8.count)
@@ -164,7 +164,7 @@ import Testing
         while let event = try await answer.nextEvent() {
             switch event {
             case .delta(let choice, .content(let text, _)): texts[choice, default: ""] += text
-            case .prompt, .delta, .tokens, .fact, .idle: continue
+            case .prompt, .delta, .fact, .idle: continue
             case .finished(let choice, let reason):
                 #expect(reason == .stop)
                 ended.append(choice)

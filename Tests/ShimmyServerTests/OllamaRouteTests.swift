@@ -68,7 +68,7 @@ import Testing
     @Test func aGeneratedTextHasItsTokens() async throws {
         let generator = ScriptedGenerator { _ in
             [
-                .event(.delta(choice: 0, .content("x"))), .event(.tokens(choice: 0, [1, 2, 3])), .event(.finished(choice: 0, .stop)),
+                .event(.delta(choice: 0, .content("x"))), .event(.fact(choice: 0, .tokens([1, 2, 3]))), .event(.finished(choice: 0, .stop)),
                 .event(.ended(Usage(promptTokens: 2, cachedPromptTokens: 0, completionTokens: 1))),
             ]
         }

@@ -58,6 +58,7 @@ package struct MessageEvents: AnswerDialect {
         case .stopped(let stop):
             self.stop = stop
             return []
+        case .tokens: return []
         }
     }
 

@@ -8,8 +8,7 @@ package typealias MessageRequest = TranslatedRequest<MessageOptions>
 
 /// The parts of a request of Anthropic's API that a chat completion does not have.
 package struct MessageOptions: Sendable, Equatable {
-    /// All stop sequences. A chat completion contains only the first ones.
-    fileprivate(set) var stops: [String] = []
+    fileprivate(set) var stops = StopStrings()
     /// Whether the client receives thinking blocks without their text.
     fileprivate(set) var hidesThinking = false
     /// Whether the request marks parts of its prompt for the cache.
@@ -20,19 +19,11 @@ extension TranslatedRequest where Own == MessageOptions {
     /// The request for the model.
     package var chat: ChatRequest {
         var chat = completion.chat
-        // A preset may have replaced the stop sequences.
-        if chat.stops == own.chatStops { chat.stops = own.stops }
+        chat.stops = own.stops.all(of: chat.stops)
         chat.choices = 1
         chat.schemaField = "output_config.format.schema"
         return chat
     }
-}
-
-extension MessageOptions {
-    /// The max number of stop strings of a chat completion.
-    private static let mostChatStops = 4
-
-    fileprivate var chatStops: [String] { Array(stops.prefix(Self.mostChatStops)) }
 }
 
 /// Translates requests of Anthropic's API to chat completions. Errors name the client's fields.
@@ -88,7 +79,7 @@ package struct MessageTranslation {
 
     private mutating func readMessages() throws(APIError) {
         _ = try fields.required("messages")
-        let messages = try elements("messages", most: InputLimits.standard.messages)
+        let messages = try fields.objects("messages", most: InputLimits.standard.messages)
         if messages.isEmpty { throw .emptyArray(fields.path(to: "messages")) }
         var turns = MessageTurns()
         try turns.addSystem(fields)
@@ -100,13 +91,6 @@ package struct MessageTranslation {
         ignored += turns.ignored
     }
 
-    private func elements(_ name: String, most: Int) throws(APIError) -> [JSON] {
-        guard let value = fields.value(name) else { return [] }
-        guard let array = value.arrayValue else { throw .wrongType(fields.path(to: name), expected: "an array of objects", got: value) }
-        if array.count > most { throw .arrayTooLong(fields.path(to: name), maximum: most, got: array.count) }
-        return array
-    }
-
     // MARK: Tools
 
     /// Reads the tools. Anthropic's own tools keep their indices, so that errors count the tools as the client does; the decoder of chat completions
@@ -115,7 +99,7 @@ package struct MessageTranslation {
         var tools: [JSON] = []
         var functions = 0
         var others: Set<String> = []
-        for (index, element) in try elements("tools", most: InputLimits.standard.tools).enumerated() {
+        for (index, element) in try fields.objects("tools", most: InputLimits.standard.tools).enumerated() {
             let tool = try fields.element(element, of: "tools", at: index)
             if tool.value("cache_control") != nil { options.marksCache = true }
             if try tool.string("type") ?? "custom" == "custom" {
@@ -214,24 +198,8 @@ package struct MessageTranslation {
         set("max_tokens", most.map { JSON.int(Int($0)) })
         // As in Anthropic's API, an answer may end at the end of the context.
         request["max_tokens_over_context"] = "clamp"
-        if let value = fields.value("stop_sequences") { try readStops(value) }
-    }
-
-    /// The max number of stop sequences, and of bytes of each.
-    private static let mostStops = 64
-    private static let longestStop = 1024
-
-    private mutating func readStops(_ value: JSON) throws(APIError) {
-        let path = fields.path(to: "stop_sequences")
-        guard let elements = value.arrayValue else { throw .wrongType(path, expected: "an array of strings", got: value) }
-        if elements.count > Self.mostStops { throw .arrayTooLong(path, maximum: Self.mostStops, got: elements.count) }
-        for (index, element) in elements.enumerated() {
-            guard let stop = element.stringValue else { throw .wrongType(path.index(index), expected: "a string", got: element) }
-            let length = stop.utf8.count
-            if length > Self.longestStop { throw .stringTooLong(path.index(index), maximum: Self.longestStop, got: length) }
-            if length > 0 { options.stops.append(stop) }
-        }
-        set("stop", .array(options.chatStops.map(JSON.string)), from: "stop_sequences")
+        options.stops = try StopStrings(fields, "stop_sequences", takesString: false)
+        if fields.value("stop_sequences") != nil { set("stop", options.stops.json, from: "stop_sequences") }
     }
 
     private mutating func readSampling() throws(APIError) {

@@ -108,8 +108,8 @@ package struct OllamaDialect: AnswerDialect {
         return values()
     }
 
-    package mutating func push(tokens: [Token], choice: Int) -> [JSON] {
-        self.tokens = tokens
+    package mutating func push(_ fact: AnswerFact, choice: Int) -> [JSON] {
+        if case .tokens(let tokens) = fact { self.tokens = tokens }
         return []
     }
 

@@ -1,3 +1,4 @@
+import ShimmyCore
 import ShimmyJSON
 
 /// The rows of the routes that use a model.
@@ -105,10 +106,7 @@ extension OllamaRows {
             FieldRow("options.stop", .partial("up to 64 strings of up to 1024 bytes"), options),
             FieldRow("options.repeat_last_n", .partial("-1 means 65536 tokens"), options),
         ]
-        + [
-            "temperature", "top_k", "top_p", "min_p", "typical_p", "repeat_penalty", "presence_penalty", "frequency_penalty", "mirostat",
-            "mirostat_tau", "mirostat_eta",
-        ].map { FieldRow("options.\($0)", .supported, options) }
+        + OllamaParameters.sameNames.map { FieldRow("options.\($0)", .supported, options) }
         + [
             "num_keep", "num_batch", "num_gpu", "main_gpu", "num_thread", "numa", "low_vram", "use_mmap", "use_mlock", "f16_kv", "logits_all",
             "vocab_only", "embedding_only", "draft_num_predict", "penalize_newline", "tfs_z",

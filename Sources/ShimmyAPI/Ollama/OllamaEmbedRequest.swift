@@ -44,7 +44,7 @@ package struct OllamaEmbedRequest: Sendable {
         self.route = route
     }
 
-    /// Returns the texts of `input`: a string or an array of strings. An empty string alone is no text.
+    /// Returns the texts of `input`: a string or an array of strings. An empty string means no text.
     private static func inputs(_ fields: FieldReader) throws(APIError) -> [String] {
         guard let value = fields.value("input") else { return [] }
         let path = fields.path(to: "input")

@@ -15,13 +15,7 @@ struct OllamaFields {
     private(set) var request: JSONObject
     private(set) var names = FieldNames()
     private(set) var ignored: ReportedNames
-    private var stops: [String] = []
-
-    /// The max number of stop strings, and of bytes of each.
-    private static let mostStops = 64
-    private static let longestStop = 1024
-    /// The max number of stop strings in Shimmy's own requests.
-    private static let ownStops = 4
+    private(set) var stops = StopStrings()
 
     init(_ reader: FieldReader, _ endpoint: EndpointRow) throws(APIError) {
         self.reader = reader
@@ -51,15 +45,9 @@ struct OllamaFields {
 
     // MARK: Options
 
-    /// The options that have the same name and meaning in Shimmy's own requests.
-    private static let sameNames = [
-        "temperature", "top_k", "top_p", "min_p", "typical_p", "repeat_penalty", "presence_penalty", "frequency_penalty", "mirostat", "mirostat_tau",
-        "mirostat_eta",
-    ]
-
     private mutating func readOptions() throws(APIError) {
         guard let options = try reader.nested("options") else { return }
-        for name in Self.sameNames { set(name, options.value(name), from: options.path(to: name)) }
+        for name in OllamaParameters.sameNames { set(name, options.value(name), from: options.path(to: name)) }
         let numbers = Int64(Int32.min)...Int64(Int32.max)
         if let tokens = try options.integer("num_ctx", in: numbers), tokens > 0 { contextLength = min(Int(tokens), EngineShape.mostContext) }
         if let tokens = try options.integer("num_predict", in: numbers) {
@@ -67,33 +55,14 @@ struct OllamaFields {
             set("max_tokens", .int(Int(tokens > 0 ? tokens : numbers.upperBound)), from: options.path(to: "num_predict"))
         }
         if let tokens = try options.integer("repeat_last_n", in: numbers) {
-            // -1 means the whole context.
-            set("repeat_last_n", .int(tokens < 0 ? 65536 : min(Int(tokens), 65536)), from: options.path(to: "repeat_last_n"))
+            let length = min(OllamaParameters.repeatLength(Int(tokens)), OllamaParameters.longestRepeat)
+            set("repeat_last_n", .int(length), from: options.path(to: "repeat_last_n"))
         }
         // -1 means a new seed for each request.
         if let seed = options.value("seed"), seed.intValue != -1 { set("seed", seed, from: options.path(to: "seed")) }
-        try readStops(options)
+        stops = try StopStrings(options, "stop", takesString: true)
+        if options.value("stop") != nil { set("stop", stops.json, from: options.path(to: "stop")) }
     }
-
-    private mutating func readStops(_ options: FieldReader) throws(APIError) {
-        guard let value = options.value("stop") else { return }
-        let path = options.path(to: "stop")
-        guard let elements = value.stringValue.map({ [JSON.string($0)] }) ?? value.arrayValue else {
-            throw .wrongType(path, expected: "a string or an array of strings", got: value)
-        }
-        if elements.count > Self.mostStops { throw .arrayTooLong(path, maximum: Self.mostStops, got: elements.count) }
-        for (index, element) in elements.enumerated() {
-            guard let stop = element.stringValue else { throw .wrongType(path.index(index), expected: "a string", got: element) }
-            let length = stop.utf8.count
-            if length > Self.longestStop { throw .stringTooLong(path.index(index), maximum: Self.longestStop, got: length) }
-            if length > 0 { stops.append(stop) }
-        }
-        set("stop", .array(stops.prefix(Self.ownStops).map(JSON.string)), from: path)
-    }
-
-    /// Returns the stop strings of a decoded request, with those that its JSON could not contain.
-    /// - decoded: the request's stop strings, which a preset may have replaced.
-    func allStops(_ decoded: [String]) -> [String] { decoded == Array(stops.prefix(Self.ownStops)) ? stops : decoded }
 
     // MARK: Reasoning and format
 

@@ -7,7 +7,7 @@ enum OllamaMessages {
     static func messages(_ fields: FieldReader) throws(APIError) -> [JSON] {
         var calls = CallsWithoutIDs()
         var messages: [JSON] = []
-        for (index, element) in try array(fields, "messages", most: InputLimits.standard.messages).enumerated() {
+        for (index, element) in try fields.objects("messages", most: InputLimits.standard.messages).enumerated() {
             messages.append(try message(try fields.element(element, of: "messages", at: index), &calls))
         }
         return messages
@@ -29,7 +29,7 @@ enum OllamaMessages {
 
     private static func calls(_ fields: FieldReader, _ known: inout CallsWithoutIDs) throws(APIError) -> [JSON] {
         var calls: [JSON] = []
-        for (index, element) in try array(fields, "tool_calls").enumerated() {
+        for (index, element) in try fields.objects("tool_calls").enumerated() {
             let call = try fields.element(element, of: "tool_calls", at: index)
             guard let function = try call.nested("function") else { throw .missing(call.path(to: "function")) }
             let name = try function.requiredString("name")
@@ -46,7 +46,7 @@ enum OllamaMessages {
     /// completions reports it as ignored.
     static func tools(_ fields: FieldReader) throws(APIError) -> [JSON] {
         var tools: [JSON] = []
-        for (index, element) in try array(fields, "tools", most: InputLimits.standard.tools).enumerated() {
+        for (index, element) in try fields.objects("tools", most: InputLimits.standard.tools).enumerated() {
             let tool = try fields.element(element, of: "tools", at: index)
             guard try tool.string("type") ?? "function" == "function" else {
                 tools.append(["type": "unknown"])
@@ -59,13 +59,6 @@ enum OllamaMessages {
             tools.append(["type": "function", "function": .object(translated)])
         }
         return tools
-    }
-
-    private static func array(_ fields: FieldReader, _ name: String, most: Int = .max) throws(APIError) -> [JSON] {
-        guard let value = fields.value(name) else { return [] }
-        guard let array = value.arrayValue else { throw .wrongType(fields.path(to: name), expected: "an array of objects", got: value) }
-        if array.count > most { throw .arrayTooLong(fields.path(to: name), maximum: most, got: array.count) }
-        return array
     }
 }
 

@@ -1,4 +1,5 @@
 package import ShimmyChat
+import ShimmyCore
 package import ShimmyJSON
 
 /// A model as `POST /api/show` describes it.
@@ -77,10 +78,7 @@ package struct OllamaModelDescription: Sendable {
 
     /// The names of Ollama's parameters whose field of a chat request has another name.
     private static let otherNames = ["max_completion_tokens": "num_predict", "max_tokens": "num_predict"]
-    private static let sameNames: Set<String> = [
-        "temperature", "top_p", "top_k", "min_p", "typical_p", "repeat_penalty", "repeat_last_n", "frequency_penalty", "presence_penalty", "seed",
-        "mirostat", "mirostat_tau", "mirostat_eta", "stop",
-    ]
+    private static let sameNames = Set(OllamaParameters.sameNames + ["seed", "repeat_last_n", "stop"])
 
     /// Ollama's parameters with their values; a parameter with several values occurs several times.
     private var parameters: [(name: String, value: JSON)] {

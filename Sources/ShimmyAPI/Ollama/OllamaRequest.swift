@@ -119,7 +119,7 @@ package struct OllamaRequest: AnswerRequest {
         keepAlive = decoded.keepAlive
         ignoredParameters += decoded.ignoredParameters
         var chat = decoded.chat
-        chat.stops = fields.allStops(chat.stops)
+        chat.stops = fields.stops.all(of: chat.stops)
         chat.choices = 1
         chat.sampling.logprobs = fields.logprobs
         chat.schemaField = "format"
@@ -147,7 +147,7 @@ package struct OllamaRequest: AnswerRequest {
         }
         keepAlive = decoded.keepAlive
         var text = decoded.completion
-        text.stops = fields.allStops(text.stops)
+        text.stops = fields.stops.all(of: text.stops)
         text.choices = 1
         text.sampling.logprobs = fields.logprobs
         text.clampsMaximumTokens = true

@@ -49,6 +49,14 @@ struct FieldReader {
         return string
     }
 
+    /// Returns the elements of an array of objects; none if the field is absent. Does not check that they are objects.
+    func objects(_ name: String, most: Int = .max) throws(APIError) -> [JSON] {
+        guard let value = value(name) else { return [] }
+        guard let array = value.arrayValue else { throw .wrongType(path(to: name), expected: "an array of objects", got: value) }
+        if array.count > most { throw .arrayTooLong(path(to: name), maximum: most, got: array.count) }
+        return array
+    }
+
     func bool(_ name: String) throws(APIError) -> Bool? {
         guard let value = value(name) else { return nil }
         guard let bool = value.boolValue else { throw .wrongType(path(to: name), expected: "a boolean", got: value) }

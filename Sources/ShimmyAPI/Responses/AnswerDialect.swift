@@ -18,9 +18,6 @@ package protocol AnswerDialect: Sendable {
     /// Takes a part of a choice.
     mutating func push(_ delta: AnswerDelta, choice: Int) -> [JSON]
 
-    /// Takes all tokens of a choice's prompt and answer.
-    mutating func push(tokens: [Token], choice: Int) -> [JSON]
-
     /// Takes a fact about a choice.
     mutating func push(_ fact: AnswerFact, choice: Int) -> [JSON]
 
@@ -46,7 +43,6 @@ package protocol AnswerDialect: Sendable {
 
 extension AnswerDialect {
     package mutating func push(_ prompt: [PromptToken], choice: Int) -> [JSON] { [] }
-    package mutating func push(tokens: [Token], choice: Int) -> [JSON] { [] }
     package mutating func push(_ fact: AnswerFact, choice: Int) -> [JSON] { [] }
     package mutating func leaveUnstored() {}
 }

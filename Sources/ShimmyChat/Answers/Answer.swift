@@ -7,8 +7,6 @@ package enum AnswerEvent: Sendable, Equatable {
     /// No news, in response to `Canceller.nudge()`.
     case idle
     case fact(choice: Int, AnswerFact)
-    /// All tokens of a choice's prompt and answer, before its end. Sent only if the request asked for them.
-    case tokens(choice: Int, [Token])
     case finished(choice: Int, FinishReason)
     /// The token counts of all choices, after all of them have finished.
     case ended(Usage)
@@ -18,6 +16,8 @@ package enum AnswerEvent: Sendable, Equatable {
 package enum AnswerFact: Sendable, Equatable {
     /// The prompt is computed. Sent before the first part of the choice. The usage counts no tokens of the answer.
     case promptComputed(Usage)
+    /// All tokens of the prompt and the answer. Sent before the end of the choice, and only if the request asked for them.
+    case tokens([Token])
     /// The content ends at this stop string of the request. Sent before the end of the choice.
     case stopped(by: String)
 }

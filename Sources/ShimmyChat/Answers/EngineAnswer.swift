@@ -66,7 +66,6 @@ final class EngineAnswer {
         switch event {
         case .prompt(let tokens): return .prompt(choice: choice, tokens)
         case .delta(let delta): return .delta(choice: choice, delta)
-        case .tokens(let tokens): return .tokens(choice: choice, tokens)
         case .fact(let fact): return .fact(choice: choice, fact)
         case .finished(let reason, let usage):
             add(usage, of: choice)

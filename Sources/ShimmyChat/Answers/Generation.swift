@@ -36,8 +36,6 @@ enum GenerationEvent: Sendable, Equatable {
     /// The tokens of the prompt with their log probabilities, before all other events.
     case prompt([PromptToken])
     case delta(AnswerDelta)
-    /// All tokens of the prompt and the answer, before `finished`.
-    case tokens([Token])
     case fact(AnswerFact)
     case finished(FinishReason, Usage)
 }
@@ -85,8 +83,7 @@ final class Generation {
         history?.tokens += delivery.tokens.prefix(output.tokens)
         if output.stopped {
             isFinished = true
-            if let history { events.append(.tokens(history.tokens)) }
-            noteStop(&events)
+            addLastFacts(to: &events)
             events.append(.finished(reason(.stop), usage))
         } else if let end = delivery.end {
             isFinished = true
@@ -94,8 +91,7 @@ final class Generation {
             usage.prediction = end.prediction
             events += try await reading(0) { $0.finish(isCut: end.reason == .length) }.map(GenerationEvent.delta)
             if end.reason == .stop { history?.endTurn() }
-            if let history { events.append(.tokens(history.tokens)) }
-            noteStop(&events)
+            addLastFacts(to: &events)
             events.append(.finished(reason(end.reason), usage))
         }
         return events
@@ -115,7 +111,8 @@ final class Generation {
         return result
     }
 
-    private func noteStop(_ events: inout [GenerationEvent]) {
+    private func addLastFacts(to events: inout [GenerationEvent]) {
+        if let history { events.append(.fact(.tokens(history.tokens))) }
         if let stop = text.foundStop { events.append(.fact(.stopped(by: stop))) }
     }
 

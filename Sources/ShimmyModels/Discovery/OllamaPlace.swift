@@ -1,3 +1,4 @@
+import Crypto
 import Foundation
 import ShimmyCore
 import ShimmyJSON
@@ -48,7 +49,7 @@ struct OllamaPlace: ModelPlace {
         let file = "\(path)/blobs/\(blob)"
         guard FileManager.default.fileExists(atPath: file) else { return broken("its file \(blob) is missing from Ollama's store") }
         var record = RecordReader.record(path: file, shards: [file], id: id, source: source)
-        record.manifest = ModelRecord.Manifest(path: manifest, digest: HexDigest.sha256(data), modified: facts?.modified ?? 0)
+        record.manifest = ModelRecord.Manifest(path: manifest, digest: SHA256.hash(data: data).hexadecimal, modified: facts?.modified ?? 0)
         let projector = layers.first { $0["mediaType"]?.stringValue == Self.projectorLayer }?["digest"]?.stringValue.flatMap(blobName)
         record.projector = projector.map { "\(path)/blobs/\($0)" }.flatMap { FileManager.default.fileExists(atPath: $0) ? $0 : nil }
         // Ollama always applies a model's adapters.

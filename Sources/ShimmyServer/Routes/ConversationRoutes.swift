@@ -33,7 +33,7 @@ struct ConversationRoutes: Sendable {
             id: ConversationRequest.newID(), owner: context.storageOwner, created: UnixTime.now, metadata: decoded.metadata)
         let items = try await resolved(decoded.items, store, context)
         try CallOutputs.check(items)
-        try await store.insert(conversation, items: items.map(Self.stored))
+        try await store.insert(conversation, items: items.map(StoredItem.init))
         return .json(Self.json(conversation))
     }
 
@@ -99,8 +99,6 @@ struct ConversationRoutes: Sendable {
             try await store.item(id, owner: context.storageOwner).map { try ResponseItem(stored: $0.json) }
         }
     }
-
-    private static func stored(_ item: ResponseItem) -> StoredItem { StoredItem(id: item.id, json: item.json) }
 
     private func find(_ context: ShimmyRequestContext) async throws -> StoredConversation {
         guard let conversation = try await store.required().conversation(Self.id(context), owner: context.storageOwner) else {

@@ -8,7 +8,8 @@ import ShimmyJSON
 import ShimmyModels
 import ShimmyService
 
-/// `GET /v1/models` and `GET /v1/models/{model}` of OpenAI's and Anthropic's APIs, and Shimmy's routes to load, unload and rescan models. Only `/models/load` loads a model.
+/// `GET /v1/models` and `GET /v1/models/{model}` of OpenAI's and Anthropic's APIs, and Shimmy's routes to load, unload and rescan models. Only
+/// `/models/load` loads a model.
 package struct ModelRoutes: Sendable {
     let service: InferenceService
     /// Returns the context length that a model would get when loaded, from its file's metadata.

@@ -72,7 +72,7 @@ struct OllamaChangeRoutes: Sendable {
         do {
             try CreatedModelFile.check(model)
         } catch {
-            throw APIError(status: 400, message: "Invalid 'model': \(error.description).", param: "model", code: "invalid_value")
+            throw APIError.invalid("model", error.description)
         }
         let base = try await base(of: decoded)
         model.base = base.id
@@ -123,9 +123,7 @@ struct OllamaChangeRoutes: Sendable {
         if let creation = base.creation {
             model = model.over(creation)
         } else if let root = base.base {
-            throw APIError(
-                status: 400, message: "Invalid 'from': \(base.id) is itself based on \(root) in shimmy.toml; use \(root).", param: "from",
-                code: "invalid_value")
+            throw APIError.invalid("from", "\(base.id) is itself based on \(root) in shimmy.toml; use \(root)")
         }
         let (created, all) = (model, await models.list())
         try await Self.refusing("model") { try await library.create(created, among: all) }
@@ -199,12 +197,16 @@ struct OllamaChangeRoutes: Sendable {
         do {
             return try await work()
         } catch let refusal as ModelLibraryRefusal {
-            throw APIError(status: 400, message: "Invalid '\(field)': \(refusal.description).", param: field, code: "invalid_value")
+            throw APIError.invalid(field, refusal.description)
         }
     }
 }
 
 extension APIError {
+    fileprivate static func invalid(_ field: String, _ reason: String) -> APIError {
+        APIError(status: 400, message: "Invalid '\(field)': \(reason).", param: field, code: "invalid_value")
+    }
+
     fileprivate static func missingBlob(_ digest: BlobDigest) -> APIError {
         APIError(status: 404, message: "blob \"\(digest)\" not found", param: "digest", code: "not_found")
     }

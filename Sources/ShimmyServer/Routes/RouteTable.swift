@@ -11,6 +11,8 @@ package struct RouteTable: Sendable {
     private let openPaths: Set<String>
     /// The paths of probes.
     private let probePaths: Set<String>
+    /// The first route of each path without an id, because every request asks for its API.
+    private let literalRoutes: [String: Route]
 
     init(routes: [Route]) {
         func paths(_ access: [Route.Access]) -> Set<String> {
@@ -19,6 +21,9 @@ package struct RouteTable: Sendable {
         self.routes = routes
         openPaths = paths([.open, .probe])
         probePaths = paths([.probe])
+        let literal = routes.filter { !$0.path.contains("{") }
+        literalRoutes = Dictionary(
+            literal.flatMap { route in route.prefixes.texts.map { ($0 + route.path, route) } }, uniquingKeysWith: { first, _ in first })
     }
 
     func isOpen(_ path: String) -> Bool { openPaths.contains(path) }
@@ -71,7 +76,9 @@ package struct RouteTable: Sendable {
     func api(of request: HTTPRequest) -> API {
         let path = request.path.map { String($0.prefix { $0 != "?" }) } ?? ""
         let isAnthropics = request.headerFields[.anthropicVersion] != nil
-        guard let route = serving(path).first else { return path.hasPrefix("/api/") ? .ollama : isAnthropics ? .anthropic : .openAI }
+        guard let route = literalRoutes[path] ?? serving(path).first else {
+            return path.hasPrefix("/api/") ? .ollama : isAnthropics ? .anthropic : .openAI
+        }
         return isAnthropics && Self.isShared(route) ? .anthropic : route.api
     }
 

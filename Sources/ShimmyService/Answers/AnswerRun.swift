@@ -83,7 +83,6 @@ final class AnswerRun<Dialect: AnswerDialect> {
                 case .delta(let choice, let delta):
                     life.firstPart = life.firstPart ?? .now
                     new = try await push { $0.push(delta, choice: choice) }
-                case .tokens(let choice, let tokens): new = try await push { $0.push(tokens: tokens, choice: choice) }
                 case .fact(let choice, let fact): new = try await push { $0.push(fact, choice: choice) }
                 case .finished(let choice, let reason): new = try await push { $0.push(reason, choice: choice) }
                 }

@@ -76,7 +76,7 @@ extension InferenceService {
             switch event {
             case .delta(_, .content(let text, _)): summary += text
             case .ended(let usage): return (summary, usage)
-            case .delta, .prompt, .tokens, .fact, .idle, .finished: continue
+            case .delta, .prompt, .fact, .idle, .finished: continue
             }
         }
         throw APIError.internal("The summary ended without a reason.")

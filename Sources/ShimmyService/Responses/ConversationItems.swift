@@ -25,7 +25,7 @@ package struct ConversationItems: Sendable {
     /// Appends all items to a conversation, or none of them. Throws a 404 if the conversation does not exist, and a 400 for an item that the
     /// conversation already contains, or for an output without a call or with an earlier output.
     package func add(_ items: [ResponseItem], to conversation: String) async throws {
-        let added = items.map { StoredItem(id: $0.id, json: $0.json) }
+        let added = items.map(StoredItem.init)
         for _ in 0..<Self.attempts {
             switch try await store.add(added, toConversation: conversation, owner: owner, after: try await checked(items, of: conversation)) {
             case .added: return
@@ -58,4 +58,8 @@ package struct ConversationItems: Sendable {
     private func decoded(_ items: [StoredItem], field: String) async throws -> [ResponseItem] {
         try await ResponseContextFinder.items(field: field) { try items.map { try ResponseItem(stored: $0.json) } }
     }
+}
+
+extension StoredItem {
+    package init(_ item: ResponseItem) { self.init(id: item.id, json: item.json) }
 }

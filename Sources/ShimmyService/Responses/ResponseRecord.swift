@@ -19,7 +19,7 @@ struct ResponseRecord: AnswerRecord {
         var response = stored(object)
         (response.previousID, response.request) = (request.previousID, body)
         do {
-            try await store.insert(response, input: input.map(Self.item), events: keepsValues ? Self.stored(events) : [])
+            try await store.insert(response, input: input.map(StoredItem.init), events: keepsValues ? Self.stored(events) : [])
         } catch StorageError.duplicate(let id) {
             throw APIError(status: 400, message: "Duplicate item found with id '\(id)'.", param: "input", code: "duplicate_item")
         }
@@ -48,7 +48,7 @@ struct ResponseRecord: AnswerRecord {
         let object = dialect.object
         var change = ResponseChange(status: Self.status(object.status), object: object.json, events: keepsValues ? Self.stored(events) : [])
         if object.conversationID != nil, object.status == .completed || object.status == .incomplete {
-            change.conversationItems = input.map(Self.item) + object.output.compactMap(Self.item)
+            change.conversationItems = input.map(StoredItem.init) + object.output.compactMap(Self.item)
         }
         try await store.update(id, change)
     }
@@ -78,8 +78,6 @@ struct ResponseRecord: AnswerRecord {
         case .cancelled: .cancelled
         }
     }
-
-    private static func item(_ item: ResponseItem) -> StoredItem { StoredItem(id: item.id, json: item.json) }
 
     private static func item(_ output: JSON) -> StoredItem? { output["id"]?.stringValue.map { StoredItem(id: $0, json: output) } }
 

@@ -61,7 +61,7 @@ final class JournalWatch: Sendable {
     /// Empties a journal whose data is lost, so that SQLite does not copy its holes to the database.
     func discard() { truncate(path, 0) }
 
-    /// Reads the size and the header; nil if there is no file. SQLite holds no locks on the journal that closing a descriptor would release.
+    /// Reads the size and the header. Returns nil if there is no file. Closing the file here releases no lock of SQLite, which locks other files.
     private func read() -> Journal? {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
         guard descriptor >= 0 else { return nil }

@@ -6,7 +6,8 @@ package enum StorageError: Error, Equatable, CustomStringConvertible {
     case locked
     /// The database file is damaged. The store has already set it aside and created a new one.
     case damaged
-    /// The database file or its journal was removed, replaced or shortened while it was open. The store has already opened the file at its path, or a new one.
+    /// The database file or its journal was removed, replaced or shortened while it was open. The store has already opened the file at its path, or
+    /// a new one.
     case replaced
     case unavailable(String)
     /// The list does not contain the id of `Page.after`.

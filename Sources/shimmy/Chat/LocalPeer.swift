@@ -39,7 +39,7 @@ struct LocalPeer: ChatPeer {
                 .usage(
                     ChatUsage(
                         promptTokens: usage.promptTokens, cachedTokens: usage.cachedPromptTokens, completionTokens: usage.completionTokens)))
-        case .prompt, .delta, .tokens, .fact, .idle: break
+        case .prompt, .delta, .fact, .idle: break
         }
     }
 
