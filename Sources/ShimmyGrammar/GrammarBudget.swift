@@ -18,7 +18,7 @@ package struct GrammarBudget: Sendable {
         } catch {
             switch error {
             case .tooLong:
-                // The time of the request, which includes other work and the work of other threads, can end first.
+                // The time of the request, which includes other work, can end first.
                 let limit =
                     work.isOver
                     ? "\(work.seconds ?? limits.compileSeconds) s of processor time (limit compileSeconds)"

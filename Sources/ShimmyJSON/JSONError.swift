@@ -12,6 +12,8 @@ package struct JSONLimits: Sendable {
     package var digits: Int
     /// A function that the parser calls every few thousand values. If it returns true, parsing fails with the limit `.stopped`. Nil to never stop.
     package var isStopped: (@Sendable () -> Bool)?
+    /// Whether half of a surrogate pair becomes U+FFFD instead of an error. JavaScript clients send halves when they cut a text inside an emoji.
+    package var replacesLoneSurrogates = false
 
     package init(
         depth: Int = 128, bytes: Int = .max, values: Int = .max, digits: Int = .max, isStopped: (@Sendable () -> Bool)? = nil
@@ -36,6 +38,8 @@ package struct JSONError: Error, Equatable, CustomStringConvertible {
     package let column: Int
     /// The limit that a well-formed text exceeds; nil for a text that is not JSON.
     package var limit: Limit?
+    /// Whether the text ends where more is needed, so that a longer text could be JSON.
+    package var isAtEnd = false
 
     package enum Limit: Sendable, Equatable { case depth, bytes, values, digits, stopped }
 

@@ -20,8 +20,25 @@ extension JSONParser {
         position += 1
         // An escape produces at least one byte, so an empty buffer means that the text has no escapes.
         let text = unescaped.isEmpty ? String(validating: written, as: UTF8.self) : String(validating: unescaped, as: UTF8.self)
-        guard let text else { throw error("invalid UTF-8 in a string", at: start + Self.validPrefix(of: written)) }
-        return text
+        if let text { return text }
+        let repaired = limits.replacesLoneSurrogates ? Self.replacingSurrogates(in: unescaped.isEmpty ? Array(written) : unescaped) : nil
+        guard let repaired else { throw error("invalid UTF-8 in a string", at: start + Self.validPrefix(of: written)) }
+        return repaired
+    }
+
+    /// Returns the text with U+FFFD in place of surrogates, which Python's `surrogatepass` encodes as three bytes; nil if it has other faults.
+    private static func replacingSurrogates(in bytes: [UInt8]) -> String? {
+        var (result, rest): ([UInt8], ArraySlice<UInt8>) = ([], bytes[...])
+        result.reserveCapacity(bytes.count)
+        while let byte = rest.popFirst() {
+            if byte == 0xED, rest.count > 1, 0xA0...0xBF ~= rest[rest.startIndex], 0x80...0xBF ~= rest[rest.startIndex + 1] {
+                result += "\u{FFFD}".utf8
+                rest.removeFirst(2)
+            } else {
+                result.append(byte)
+            }
+        }
+        return String(validating: result, as: UTF8.self)
     }
 
     /// Advances to the next byte that ends the string, starts an escape or is not allowed.
@@ -55,12 +72,15 @@ extension JSONParser {
     private mutating func unicodeScalar(from start: Int) throws(JSONError) -> Unicode.Scalar {
         let first = try hexadecimal()
         if let scalar = Unicode.Scalar(first) { return scalar }
+        let end = position
         // The value is not a scalar, so it is half of a pair. It must be the high half, and the low half must follow.
         if first < 0xDC00, take(UInt8(ascii: "\\")), take(UInt8(ascii: "u")) {
             let second = try hexadecimal()
             if 0xDC00..<0xE000 ~= second, let scalar = Unicode.Scalar(0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00)) { return scalar }
         }
-        throw error("lone surrogate in a string", at: start)
+        guard limits.replacesLoneSurrogates else { throw error("lone surrogate in a string", at: start) }
+        position = end
+        return "\u{FFFD}"
     }
 
     private mutating func hexadecimal() throws(JSONError) -> UInt32 {

@@ -138,6 +138,8 @@ extension JSONParser {
     }
 
     func error(_ message: String, at offset: Int? = nil, limit: JSONError.Limit? = nil) -> JSONError {
-        JSONError(message, at: offset ?? position, in: bytes, limit: limit)
+        var error = JSONError(message, at: offset ?? position, in: bytes, limit: limit)
+        error.isAtEnd = next == nil && limit == nil
+        return error
     }
 }

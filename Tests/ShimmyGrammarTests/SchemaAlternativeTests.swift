@@ -107,6 +107,44 @@ import Testing
             [##"{"k":"a","x":1,"y":0}"##, ##"{"k":1,"z":2}"##, ##"{"k":"c","y":0}"##])
     }
 
+    // MARK: Discriminators
+
+    private static let cat = ##"{"type":"object","properties":{"kind":{"const":"cat"},"lives":{"type":"integer"}}}"##
+    private static let dog = ##"{"type":"object","properties":{"kind":{"const":"dog"},"name":{"type":"string"}}}"##
+    private static let kind = ##""discriminator":{"propertyName":"kind"}"##
+
+    @Test(arguments: ["oneOf", "anyOf"]) func discriminatorsAreRequired(key: String) throws {
+        try SchemaTests.check(
+            ##"{"type":"object","properties":{"item":{"\##(key)":[{"$ref":"#/$defs/cat"},{"$ref":"#/$defs/dog"},{"type":"null"}],"##
+                + ##""discriminator":{"propertyName":"kind","mapping":{"cat":"#/$defs/cat","dog":"#/$defs/dog"}}}},"required":["item"],"##
+                + ##""$defs":{"cat":\##(Self.cat),"dog":\##(Self.dog)}}"##,
+            [##"{"item":{"kind":"cat","lives":5}}"##, ##"{"item":{"kind":"dog"}}"##, ##"{"item":null}"##],
+            [##"{"item":{"lives":5}}"##, ##"{"item":{}}"##, ##"{"item":{"kind":"fox"}}"##, ##"{"item":{"kind":"dog","name":1}}"##])
+    }
+
+    /// An alternative can be a union with a discriminator of its own.
+    @Test func discriminatorsOfNestedUnionsAreRequired() throws {
+        let colours = ["black", "white"].map { ##"{"type":"object","properties":{"kind":{"const":"cat"},"colour":{"const":"\##($0)"}}}"## }
+        try SchemaTests.check(
+            ##"{"oneOf":[{"oneOf":[\##(colours.joined(separator: ","))],"discriminator":{"propertyName":"colour"}},\##(Self.dog)],\##(Self.kind)}"##,
+            [##"{"kind":"cat","colour":"black"}"##, ##"{"kind":"cat","colour":"white"}"##, ##"{"kind":"dog"}"##],
+            [##"{"kind":"cat"}"##, ##"{"colour":"black"}"##, ##"{"kind":"dog","name":1}"##, "{}"])
+    }
+
+    /// Alternatives that do not describe the property stay as they are, and so do all alternatives beside a malformed discriminator.
+    @Test func otherAlternativesStayAsTheyAre() throws {
+        let closed = ##"{"type":"object","properties":{"x":{"type":"integer"},"kind":false},"additionalProperties":false}"##
+        try SchemaTests.check(
+            ##"{"anyOf":[\##(Self.cat),\##(closed),{"type":"string"}],\##(Self.kind)}"##,
+            ["{}", ##"{"x":1}"##, ##"{"kind":"cat"}"##, ##""a""##], [##"{"lives":1}"##, ##"{"x":"a"}"##])
+        for discriminator in ["null", "5", ##""kind""##, "{}", ##"{"propertyName":5}"##, ##"{"propertyName":"other"}"##] {
+            try SchemaTests.check(
+                ##"{"anyOf":[\##(Self.cat),\##(Self.dog)],"discriminator":\##(discriminator)}"##, ["{}", ##"{"lives":1}"##, ##"{"kind":"dog"}"##],
+                [##"{"kind":1}"##])
+        }
+        try SchemaTests.check(##"{"properties":{"kind":{"const":"cat"}},\##(Self.kind)}"##, ["{}"], [##"{"kind":1}"##])
+    }
+
     // MARK: Conditions
 
     private static func condition(_ number: Int, hasElse: Bool) -> JSON {
@@ -116,6 +154,21 @@ import Testing
         ]
         if hasElse { condition["else"] = ["properties": .object(["x\(number)": false])] }
         return .object(condition)
+    }
+
+    /// Each independent condition doubles the number of alternatives.
+    @Test(arguments: [3, 12, 40]) func manyIndependentConditionsAreReported(count: Int) throws {
+        let conditions = (0..<count).map { number -> JSON in
+            let (test, needed) = ("a\(number)", "b\(number)")
+            return ["if": ["properties": .object([test: ["const": 1]]), "required": [.string(test)]], "then": ["required": [.string(needed)]]]
+        }
+        let schema: JSON = ["type": "object", "properties": ["name": ["type": "string"]], "required": ["name"], "allOf": .array(conditions)]
+        let compiled = try SchemaTests.Compiled(schema)
+        #expect(compiled.takes(["name": "x"]) && !compiled.takes(["name": 1]) && !compiled.takes([:]))
+        #expect(compiled.takes(["name": "x", "a0": 1, "b0": 1]))
+        #expect(compiled.notes.isEmpty == (count == 3))
+        #expect(compiled.notes.allSatisfy { $0.pointer.hasSuffix("/if") })
+        if count == 40 { #expect(throws: SchemaError.self) { try SchemaTests.Compiled(schema, mode: .exact) } }
     }
 
     @Test(arguments: [(400, false), (40, true)]) func manyConditionsOnOnePropertyCostLittle(count: Int, hasElse: Bool) throws {
@@ -229,7 +282,7 @@ import Testing
         #expect(error?.pointer == "/pattern" && error?.reason.contains("not a regular expression") == true)
     }
 
-    @Test(arguments: ["(?=a)b", "(?i:a)", "(?#()a", "(?<n>a)\\k<n>", "(?P=n)", "(?'n'a)\\b", "\\Q(\\E", "(?x)a # (", "(?>a)", "[[:alpha:](]\\b"])
+    @Test(arguments: ["(?=a)b", "(?x:a)", "(?#()a", "(?<n>a)\\k<n>", "(?P=n)", "(?'n'a)\\b", "\\Q(\\E", "(?x)a # (", "(?>a)", "[[:alpha:](]\\b"])
     func patternsOfOtherDialectsAreReported(pattern: String) throws {
         let compiled = try SchemaTests.Compiled(["type": "string", "pattern": .string(pattern)])
         #expect(compiled.notes.map(\.pointer) == ["/pattern"])

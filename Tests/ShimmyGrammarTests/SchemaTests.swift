@@ -123,6 +123,8 @@ import Testing
             [##"{"a":1,"b":1}"##, ##"{"b":"x"}"##, ##"{"a":1}"##], [##"{"a":1,"b":"x"}"##]
         ),
         (##"{"type":"array","contains":{"const":1}}"##, ["[1]", "[2,1,3]"], ["[]", "[2]"]),
+        (##"{"type":"array","contains":{"const":1},"minContains":0}"##, ["[]", "[2]", "[1,1]"], ["{}"]),
+        (##"{"type":"array","items":{"enum":[1,2]},"contains":{"const":1},"minContains":0,"uniqueItems":true}"##, ["[]", "[2]"], ["[2,2]"]),
         (##"{"type":"array","prefixItems":[{"const":1}],"unevaluatedItems":false}"##, ["[]", "[1]"], ["[1,2]", "[2]"]),
         (##"{"type":"object","properties":{"a":true},"unevaluatedProperties":false}"##, [##"{"a":1}"##], [##"{"c":1}"##]),
         // The first constant property is the same in both alternatives.
@@ -203,6 +205,12 @@ import Testing
         ),
         (##"{"type":"array","items":{"type":"boolean"},"uniqueItems":true}"##, ["[true,false]"], ["[true,true]", "[null]"]),
         (##"{"type":"array","items":{"enum":[1,2,3,4,5,6,7]},"uniqueItems":true,"minItems":7}"##, ["[7,6,5,4,3,2,1]"], ["[1,2,3,4,5,6]"]),
+        // One value is the beginning of another.
+        (
+            ##"{"type":"array","items":{"enum":[1,11,111,2,3,4,5,6,7,8]},"uniqueItems":true}"##,
+            ["[]", "[111,1,11]", "[1]", "[8,7,6,5,4,3,2,1,11,111]"], ["[1,1]", "[11,1,11]", "[12]", "[1111]"]
+        ),
+        (##"{"type":"array","items":{"enum":[1,2,3,4,5,6,7,8,9]},"uniqueItems":true,"minItems":1}"##, ["[9,1]"], ["[]", "[9,9]"]),
     ]) func uniqueListedValues(schema: String, taken: [String], refused: [String]) throws {
         try Self.check(schema, taken, refused)
         #expect(throws: Never.self) { try SchemaGrammar(Self.json(schema), prefix: "s-", mode: .exact) }
@@ -336,6 +344,7 @@ import Testing
 
     @Test(arguments: [
         (##"{"type":"array","items":{"type":"integer"},"uniqueItems":true}"##, "/uniqueItems"),
+        (##"{"type":"array","items":{"enum":[1,2,3,4,5,6,7,8,9]},"uniqueItems":true,"maxItems":3}"##, "/uniqueItems"),
         (##"{"type":"string","pattern":"(?=a)b"}"##, "/pattern"),
         (##"{"properties":{"a/b":{"$ref":"https://example.org/x"}}}"##, "/properties/a~1b/$ref"), (##"{"not":{"format":"date"}}"##, "/not"),
         (##"{"$ref":"#/nowhere"}"##, "/$ref"), (##"{"type":"object","minProperties":2}"##, "/minProperties"),

@@ -42,6 +42,32 @@ struct StringTests {
         #expect(error.offset == 1)
     }
 
+    @Test(arguments: [
+        (#""\ud83d""#, "\u{FFFD}"), (#""a\ude00b""#, "a\u{FFFD}b"), (#""\ud83d\u0041""#, "\u{FFFD}A"), (#""\ud83d\n""#, "\u{FFFD}\n"),
+        (#""\ud83d\ud83d\ude00""#, "\u{FFFD}😀"), (#""\ud83d😀""#, "\u{FFFD}😀"), (#""\ud83d\ude00""#, "😀"),
+    ])
+    func replacesLoneSurrogatesOnRequest(text: String, replaced: String) throws {
+        var limits = JSONLimits()
+        limits.replacesLoneSurrogates = true
+        #expect(try JSON.parse(text, limits: limits) == .string(replaced))
+    }
+
+    @Test func replacesEncodedSurrogatesOnRequest() throws {
+        var limits = JSONLimits()
+        limits.replacesLoneSurrogates = true
+        let half: [UInt8] = [0xED, 0xA0, 0xBD]
+        func parsed(_ bytes: [UInt8]) throws -> JSON {
+            let quote: [UInt8] = [0x22]
+            return try JSON.parse(quote + bytes + quote, limits: limits)
+        }
+        #expect(try parsed(half) == .string("\u{FFFD}"))
+        #expect(try parsed(half + half) == .string("\u{FFFD}\u{FFFD}"))
+        #expect(try parsed(half + Array(#"\n"#.utf8)) == .string("\u{FFFD}\n"))
+        // Other faults stay errors.
+        let faulty: [[UInt8]] = [[0xED, 0xA0], [0xED], half + [0xFF], [0xC3]]
+        for bytes in faulty { #expect(throws: JSONError.self) { try parsed(bytes) } }
+    }
+
     @Test(
         arguments: [
             [0x80], [0xBF], [0xFF], [0xFE],  // Invalid first bytes.

@@ -36,7 +36,17 @@ package struct InputLimits: Sendable, Equatable {
     /// Bytes of a text that a request asks to tokenize.
     package var tokenizedBytes = 4 << 20
     /// Bytes of a text that a tokenizer must process at once, because it contains no position at which it can be cut without a change of its tokens.
-    package var wholeTextBytes = 4 << 20
+    package var wholeTextBytes = 1 << 20
+    /// Questions of one request for decisions.
+    package var questions = 400
+    /// Choices of one question for a decision.
+    package var questionChoices = 255
+    /// Bytes of one choice or level, without its description.
+    package var labelBytes = 1_024
+    /// Positions at which the choices of all questions of a request differ or continue; each is computed once.
+    package var labelPositions = 10_000
+    /// Texts of one request for moderation.
+    package var moderatedTexts = 128
     /// Bytes of a client's prediction.
     package var predictionBytes = 256 << 10
 
@@ -55,8 +65,10 @@ package struct InputLimits: Sendable, Equatable {
     package var numberDigits = 1_000
     /// Seconds of processor time that compiling one schema or grammar may take.
     package var compileSeconds = 2.0
-    /// Seconds that decoding a request, rendering its prompt and tokenizing it may take.
+    /// Seconds of processor time that decoding a request, rendering its prompt and tokenizing it may take.
     package var prepareSeconds = 20.0
+    /// The number by which the time that passes during a piece of work may exceed its limit of processor time, because other threads compute.
+    package var waitFactor = 6.0
 
     package init() {}
 

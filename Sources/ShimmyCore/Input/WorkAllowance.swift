@@ -1,6 +1,6 @@
 import Synchronization
 
-/// The time that all work on one request may take together on the worker pool. Time in a queue does not count.
+/// The processor time that all work on one request may take together on the worker pool.
 ///
 /// A request can need many pieces of work: a long input that is shortened until it fits is rendered again and again.
 package final class WorkAllowance: Sendable {
@@ -20,10 +20,11 @@ package final class WorkAllowance: Sendable {
     /// The remaining time in seconds; 0 if it is used up.
     package var remaining: Double { max(0, seconds - used.withLock { $0 } / .seconds(1)) }
 
-    /// Runs `body`, whose duration counts.
+    /// Runs `body`, whose processor time on this thread counts.
     package func spend<Value>(_ body: () throws -> Value) rethrows -> Value {
-        let start = ContinuousClock.now
-        defer { used.withLock { $0 += .now - start } }
+        let clock = WorkClock.system
+        let start = clock.thread()
+        defer { used.withLock { $0 += clock.thread() - start } }
         return try body()
     }
 }

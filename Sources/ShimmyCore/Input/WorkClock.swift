@@ -17,13 +17,16 @@ package struct WorkClock: Sendable {
     }
 
     /// The clocks of the machine.
-    package static let system = WorkClock(
-        wall: { ContinuousClock.now - start },
-        thread: {
-            var time = timespec()
-            clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
-            return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
-        })
+    package static let system = WorkClock(wall: { ContinuousClock.now - start }, thread: { time(of: CLOCK_THREAD_CPUTIME_ID) })
 
     private static let start = ContinuousClock.now
+
+    /// Returns the processor time that all threads of the process have used.
+    package static func processTime() -> Duration { time(of: CLOCK_PROCESS_CPUTIME_ID) }
+
+    private static func time(of clock: clockid_t) -> Duration {
+        var time = timespec()
+        clock_gettime(clock, &time)
+        return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
+    }
 }

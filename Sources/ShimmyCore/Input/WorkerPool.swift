@@ -54,7 +54,8 @@ package final class WorkerPool: Sendable {
 
     /// Runs `body` on a thread of the pool.
     ///
-    /// - seconds: the max duration of `body`, from its start; nil for unlimited.
+    /// - seconds: the max processor time of `body`; nil for unlimited. On a busy machine more time passes, up to `InputLimits.waitFactor` times as
+    ///   much.
     ///
     /// Throws the errors of `body`, and `CancellationError` when the task is cancelled before or during the work.
     package func run<Value>(
@@ -95,7 +96,9 @@ private final class Ticket: @unchecked Sendable {
     func begin(seconds: Double?) -> WorkBudget? {
         lock.withLock {
             guard !isCancelled else { return nil }
-            let budget = WorkBudget(seconds: seconds)
+            // Streams compute with a higher priority. A limit of the time that passes would make a request's success depend on them.
+            let passing = seconds.map { WorkBudget(seconds: $0 * InputLimits.standard.waitFactor) }
+            let budget = WorkBudget(seconds: seconds, of: .processor, within: passing)
             self.budget = budget
             return budget
         }

@@ -11,8 +11,9 @@ package struct RegexGrammar {
     private var index = 0
     private var depth = 0
     private let writer: GrammarWriter
-    private let ignoresCase: Bool
-    private let dotTakesNewlines: Bool
+    // A group can change the flags for its inside.
+    private var ignoresCase: Bool
+    private var dotTakesNewlines: Bool
 
     /// - flags: `i` ignores the case of letters, `s` lets `.` match newlines, `u` has no effect; other flags are errors.
     package static func expression(
@@ -118,9 +119,13 @@ package struct RegexGrammar {
     private func set(_ set: ScalarSet) -> String { writer.set(ignoresCase ? set.ignoringCase : set) }
 
     private mutating func group() throws(GrammarTextError) -> String {
+        let outer = (ignoresCase, dotTakesNewlines)
+        defer { (ignoresCase, dotTakesNewlines) = outer }
         if take("?") {
-            // (?:…), (?<name>…) and (?P<name>…) are groups; other groups with '?' are lookaround or change flags.
-            if !take(":") {
+            // (?:…), (?i:…), (?<name>…) and (?P<name>…) are groups; other groups with '?' are lookaround or change the flags of what follows.
+            if let changed = groupFlags() {
+                (ignoresCase, dotTakesNewlines) = changed
+            } else {
                 _ = take("P")
                 guard take("<"), next != "=", next != "!", let end = scalars[index...].firstIndex(of: ">") else {
                     throw GrammarTextError("lookaround groups and groups that change flags are not supported")
@@ -132,6 +137,24 @@ package struct RegexGrammar {
         let inside = try alternatives()
         guard take(")") else { throw GrammarTextError("a ')' is missing", isMalformed: true) }
         return "(\(inside))"
+    }
+
+    /// Parses the flags of a group up to the colon, such as `i:`, and returns the flags inside the group; nil for another kind of group.
+    private mutating func groupFlags() -> (ignoresCase: Bool, dotTakesNewlines: Bool)? {
+        var result = (ignoresCase: ignoresCase, dotTakesNewlines: dotTakesNewlines)
+        var isSet = true
+        for place in index..<min(index + 8, scalars.count) {
+            switch scalars[place] {
+            case "i": result.ignoresCase = isSet
+            case "s": result.dotTakesNewlines = isSet
+            case "-" where isSet: isSet = false
+            case ":":
+                index = place + 1
+                return result
+            default: return nil
+            }
+        }
+        return nil
     }
 
     /// Parses the characters after a backslash and returns the set that the escape stands for.
@@ -150,8 +173,8 @@ package struct RegexGrammar {
         case "t": return ScalarSet("\t")
         case "f": return ScalarSet("\u{C}")
         case "v": return ScalarSet("\u{B}")
-        case "x": return try ScalarSet(hexadecimal(2))
-        case "u": return try ScalarSet(hexadecimal(4))
+        case "x": return ScalarSet(try Self.character(try hexadecimal(2)))
+        case "u": return ScalarSet(try Self.character(try unicodeEscape()))
         default:
             let isLetter = ("a"..."z").contains(scalar) || ("A"..."Z").contains(scalar) || ("0"..."9").contains(scalar)
             if isLetter { throw GrammarTextError("the escape '\\\(scalar)' is not supported") }
@@ -159,15 +182,36 @@ package struct RegexGrammar {
         }
     }
 
-    private mutating func hexadecimal(_ digits: Int) throws(GrammarTextError) -> Unicode.Scalar {
+    /// Parses the rest of `\u0041`, of `\u{1F600}`, or of the two escapes of a surrogate pair.
+    private mutating func unicodeEscape() throws(GrammarTextError) -> UInt32 {
+        if take("{") {
+            let digits = scalars[index...].prefix(6).prefix { $0 != "}" }.count
+            let value = try hexadecimal(digits)
+            guard take("}") else { throw Self.notACharacter }
+            return value
+        }
+        let high = try hexadecimal(4)
+        guard 0xD800..<0xDC00 ~= high, take("\\"), take("u") else { return high }
+        let low = try hexadecimal(4)
+        return 0xDC00..<0xE000 ~= low ? 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00) : high
+    }
+
+    private mutating func hexadecimal(_ digits: Int) throws(GrammarTextError) -> UInt32 {
         var text = String.UnicodeScalarView()
         text.append(contentsOf: scalars[index..<min(index + digits, scalars.count)])
-        guard text.count == digits, let value = UInt32(String(text), radix: 16), let scalar = Unicode.Scalar(value) else {
-            throw GrammarTextError("an escape is not a valid character")
+        guard text.count == digits, text.allSatisfy(\.properties.isASCIIHexDigit), let value = UInt32(String(text), radix: 16) else {
+            throw Self.notACharacter
         }
         index += digits
+        return value
+    }
+
+    private static func character(_ value: UInt32) throws(GrammarTextError) -> Unicode.Scalar {
+        guard let scalar = Unicode.Scalar(value) else { throw notACharacter }
         return scalar
     }
+
+    private static var notACharacter: GrammarTextError { GrammarTextError("an escape is not a valid character") }
 
     /// Parses the rest of `[…]`.
     private mutating func characterClass() throws(GrammarTextError) -> ScalarSet {

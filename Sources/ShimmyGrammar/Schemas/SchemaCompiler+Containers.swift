@@ -40,10 +40,19 @@ extension SchemaCompiler {
         }
         if try closesArrays(flat) { most = min(most ?? prefix, prefix) }
         if let most, most < least { return nil }
-        let containers = flat.filter { $0.value("contains") != nil }
+        // Before draft 2019-09, there is no `minContains`.
+        let containers = flat.filter { $0.value("contains") != nil && (references.ignoresSiblings || $0.value("minContains") != 0) }
         if let part = flat.first(where: { $0.schema["uniqueItems"] == true }), most ?? .max > 1 {
-            if prefix == 0, let values = try uniqueValues(flat) { return try permutations(values, least, most, containers) }
-            try pass(part.error("uniqueItems", "'uniqueItems' can be enforced only for items with at most \(Self.mostPermuted) listed values"))
+            if prefix == 0, let values = try uniqueValues(flat) {
+                if values.count <= Self.mostPermuted { return try permutations(values, least, most, containers) }
+                let isBounded = least > 1 || most ?? .max < values.count || !containers.isEmpty
+                if !isBounded, allowsUnordered(values.count) { return try eachOnce(values, least) }
+            }
+            try pass(
+                part.error(
+                    "uniqueItems",
+                    "'uniqueItems' can be enforced only for items with at most \(Self.mostPermuted) listed values, or "
+                        + "\(UnorderedMembers.maximumMembers) in an array without 'contains' and bounds on its length"))
         }
         if let part = containers.first {
             if prefix == 0, let expression = try containing(flat, containers, least, most) { return expression }
@@ -153,9 +162,10 @@ extension SchemaCompiler {
 
     // MARK: Unique elements
 
-    static let mostPermuted = 8
+    /// The max number of values whose lists are written as rules, one for each set of used values.
+    private static let mostPermuted = 8
 
-    /// Returns the values of the elements; nil when they cannot be listed or there are more than `mostPermuted`.
+    /// Returns the values of the elements; nil when they cannot be listed.
     private func uniqueValues(_ flat: [SchemaPart]) throws(SchemaError) -> [JSON]? {
         let items = itemSchemas(flat, at: 0)
         guard let listed = try listedValues(items), listed.count <= 100 else { return nil }
@@ -164,7 +174,17 @@ extension SchemaCompiler {
         for value in listed where !values.contains(value) {
             if try validator.accepts(value, all: items) { values.append(value) }
         }
-        return values.count <= Self.mostPermuted ? values : nil
+        return values
+    }
+
+    /// Returns all lists of different values.
+    ///
+    /// - least: the min length of the lists, 0 or 1.
+    private func eachOnce(_ values: [JSON], _ least: Int) throws(SchemaError) -> Expression {
+        var unordered = UnorderedMembers(members: [], others: nil)
+        for value in values { unordered.members.append(.init(rule: try newRule(.literal(value.canonicalText)), isRequired: false)) }
+        let elements = Expression.unordered(unordered)
+        return .sequence([.literal("["), least == 0 ? .optional(elements) : elements, .literal("]")])
     }
 
     /// Returns a list with all values that fit the schemas, and perhaps others; nil when the schemas do not list their values.

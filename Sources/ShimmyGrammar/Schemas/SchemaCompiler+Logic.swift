@@ -53,8 +53,19 @@ extension SchemaCompiler {
             else { continue }
             possible.append(parts)
         }
+        if possible.isEmpty, key == "oneOf" || key == "not" && !alternatives.isEmpty {
+            hasContradiction = true
+            if relaxesContradictions { return try relaxed(key, rest, part, at: place) }
+        }
         // A single alternative does not multiply the number of rules.
         if possible.count > 1 { branches += possible.count }
+        if key == "if", possible.count > 1 {
+            conditions += possible.count
+            if mode == .lenient, conditions > maximumConditions {
+                try pass(part.error(key, "there are more than \(maximumConditions) combinations of conditions"))
+                return .schemas(rest)
+            }
+        }
         if branches > Self.maximumBranches, possible.count > 1 {
             try pass(part.error(key, "there are more than \(Self.maximumBranches) combinations of alternatives"))
             return .schemas(rest)
@@ -77,9 +88,17 @@ extension SchemaCompiler {
         return .expression(choices.count == 1 ? choices[0] : .choice(choices))
     }
 
+    /// Returns the values that fit `rest` and, for a `oneOf`, any alternative. Functions are often described so: all properties are required, and
+    /// each alternative requires some of them again.
+    private func relaxed(_ key: String, _ rest: [SchemaPart], _ part: SchemaPart, at place: Int) throws(SchemaError) -> Combination {
+        try pass(part.error(key, "no value fits it beside the rest of the schema"))
+        if key == "not" { return .schemas(rest) }
+        return try combination(of: try members(part, key), "anyOf", rest, part, at: place)
+    }
+
     private func alternatives(_ part: SchemaPart, _ key: String, _ rest: [SchemaPart]) throws(SchemaError) -> Alternatives {
         switch key {
-        case "anyOf": return Alternatives(parts: try members(part, key).map { [$0] })
+        case "anyOf": return Alternatives(parts: try members(part, key))
         case "oneOf": return try exactlyOne(part, try members(part, key), rest)
         case "not": return try negation(part, rest)
         case "if": return try condition(part)
@@ -87,31 +106,62 @@ extension SchemaCompiler {
         }
     }
 
-    private func members(_ part: SchemaPart, _ key: String) throws(SchemaError) -> [SchemaPart] {
+    /// Returns the members of a keyword, each with the requirement of the discriminator beside the keyword if it applies to the member.
+    private func members(_ part: SchemaPart, _ key: String) throws(SchemaError) -> [[SchemaPart]] {
         guard let count = part.schema[key]?.arrayValue?.count, count > 0 else {
             throw part.error(key, "'\(key)' must be an array with at least one schema")
         }
-        return (0..<count).compactMap { part.at(key, $0) }
+        let members = (0..<count).compactMap { part.at(key, $0) }
+        guard let name = part.value("discriminator")?["propertyName"]?.stringValue else { return members.map { [$0] } }
+        let requirement = part.derived(["required": [.string(name)]], "discriminator").unevaluating
+        var result: [[SchemaPart]] = []
+        for member in members { result.append(try names(name, [member]) ? [member, requirement] : [member]) }
+        return result
+    }
+
+    /// The max nesting depth of alternatives in which a discriminator's property is searched.
+    private static let maximumDiscriminatorDepth = 4
+
+    /// Returns whether schemas describe an object with this property, themselves or in each of their alternatives.
+    ///
+    /// - depth: the nesting depth of alternatives so far, limited by `maximumDiscriminatorDepth`.
+    private func names(_ property: String, _ parts: [SchemaPart], depth: Int = 0) throws(SchemaError) -> Bool {
+        guard depth < Self.maximumDiscriminatorDepth, let flat = try flattened(parts) else { return false }
+        for part in flat {
+            try check(part.pointer)
+            if let found = part.value("properties")?[property], found != false { return true }
+            for key in ["oneOf", "anyOf"] {
+                guard let count = part.value(key)?.arrayValue?.count, count > 0 else { continue }
+                var all = true
+                for index in 0..<count where all {
+                    all = try part.at(key, index).map { member throws(SchemaError) in try names(property, [member], depth: depth + 1) } ?? false
+                }
+                if all { return true }
+            }
+        }
+        return false
     }
 
     // MARK: oneOf
 
     /// Returns the alternatives of a `oneOf`: each member together with the negations of the members that the same value could fit.
-    private func exactlyOne(_ part: SchemaPart, _ members: [SchemaPart], _ rest: [SchemaPart]) throws(SchemaError) -> Alternatives {
+    ///
+    /// The negation is that of the member without its discriminator, so that the values also fit for validators that ignore discriminators.
+    private func exactlyOne(_ part: SchemaPart, _ members: [[SchemaPart]], _ rest: [SchemaPart]) throws(SchemaError) -> Alternatives {
         var sides: [SchemaDisjointness.Side?] = []
-        for member in members { sides.append(try flattened(rest + [member]).map { SchemaDisjointness.Side($0, self) }) }
+        for member in members { sides.append(try flattened(rest + member).map { SchemaDisjointness.Side($0, self) }) }
         let index = try AlternativeIndex(sides, self)
         var negations: [Int: SchemaNegation.Result] = [:]
         var result = Alternatives(parts: [])
         for (number, member) in members.enumerated() {
             guard let own = sides[number] else { continue }
-            var parts: [SchemaPart]? = [member]
+            var parts: [SchemaPart]? = member
             var combinations = 1
             for place in index.candidates(for: number) where place != number {
                 try check(part.pointer)
                 guard let other = sides[place], try !SchemaDisjointness.areDisjoint(own, other, self) else { continue }
                 let negation: SchemaNegation.Result
-                if let known = negations[place] { negation = known } else { negation = try SchemaNegation(self).negated(members[place]) }
+                if let known = negations[place] { negation = known } else { negation = try SchemaNegation(self).negated(members[place][0]) }
                 negations[place] = negation
                 let left = try remaining(negation, own, other, part, combinations)
                 if left.choices.isEmpty, left.isExact {

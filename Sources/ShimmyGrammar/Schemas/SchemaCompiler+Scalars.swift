@@ -177,7 +177,7 @@ extension SchemaCompiler {
             if let value = part.value("pattern") {
                 guard let text = value.stringValue else { throw part.error("pattern", "'pattern' must be a string") }
                 if isTooLong(text) { throw part.error("pattern", tooLongPattern) }
-                for (text, isExcluded) in SearchPattern.lookaheads(text) {
+                for (text, isExcluded) in SearchPattern.parts(text) {
                     result.append(Pattern(part: part, key: "pattern", source: .pattern(text), isExcluded: isExcluded))
                 }
             }

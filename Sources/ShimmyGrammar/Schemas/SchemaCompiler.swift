@@ -9,7 +9,8 @@ final class SchemaCompiler {
 
     private static let maximumRules = 50_000
     private static let maximumNotes = 200
-    /// The max number of members that may come in any order, in all objects of a schema; a state has a position for each member that may come next.
+    /// The max number of members that may come in any order, in all objects and arrays of a schema. A state has a position for each member that may
+    /// come next.
     private static let maximumUnordered = 512
 
     let mode: SchemaGrammar.Mode
@@ -31,11 +32,22 @@ final class SchemaCompiler {
     private var names = 0
     /// The number of alternatives combined so far.
     var branches = 0
+    /// The number of alternatives of conditions (`if`) combined so far.
+    var conditions = 0
+    /// The max of `conditions` in lenient mode; further conditions are not enforced.
+    let maximumConditions: Int
+    /// Whether no value fits a `oneOf` or a `not` beside the rest of its schema.
+    var hasContradiction = false
+    /// Whether such a `oneOf` is enforced as `anyOf`, and such a `not` is not enforced.
+    var relaxesContradictions = false
     private var unorderedMembers = 0
     /// The identifiers of schemas whose reference target is not in the schema.
     private var lost: Set<String> = []
 
-    init(_ root: JSON, prefix: String, mode: SchemaGrammar.Mode, keysInAnyOrder: Bool = false, budget: GrammarBudget) {
+    init(
+        _ root: JSON, prefix: String, mode: SchemaGrammar.Mode, keysInAnyOrder: Bool = false, budget: GrammarBudget, maximumConditions: Int = .max
+    ) {
+        self.maximumConditions = maximumConditions
         references = SchemaReferences(root)
         self.keysInAnyOrder = keysInAnyOrder
         self.prefix = prefix
@@ -97,9 +109,12 @@ final class SchemaCompiler {
         }
     }
 
-    /// Whether this many members may come in any order; if so, counts them toward the limit.
-    func allowsAnyOrder(of members: Int) -> Bool {
-        guard keysInAnyOrder, members <= UnorderedMembers.maximumMembers, unorderedMembers + members <= Self.maximumUnordered else { return false }
+    /// Whether this many keys of an object may come in any order; if so, counts them toward the limit.
+    func allowsAnyOrder(of keys: Int) -> Bool { keysInAnyOrder && allowsUnordered(keys) }
+
+    /// Whether this many members may come in any order, each once; if so, counts them toward the limit.
+    func allowsUnordered(_ members: Int) -> Bool {
+        guard members <= UnorderedMembers.maximumMembers, unorderedMembers + members <= Self.maximumUnordered else { return false }
         unorderedMembers += members
         return true
     }

@@ -44,16 +44,54 @@ package struct SchemaGrammar: Sendable, Equatable {
         _ part: SchemaPart, of schema: JSON, _ prefix: String, _ mode: Mode, _ keysInAnyOrder: Bool, _ budget: GrammarBudget
     ) throws(SchemaError) {
         if let obstacle = SchemaBounds.obstacle(in: schema) { throw SchemaError("", obstacle) }
-        let compiler = SchemaCompiler(schema, prefix: prefix, mode: mode, keysInAnyOrder: keysInAnyOrder, budget: budget)
+        func compiler(_ budget: GrammarBudget, conditions: Int) -> SchemaCompiler {
+            SchemaCompiler(
+                schema, prefix: prefix, mode: mode, keysInAnyOrder: keysInAnyOrder, budget: budget, maximumConditions: conditions)
+        }
+        try self.init(part, compiler(budget, conditions: Self.maximumConditions)) { compiler(GrammarBudget(), conditions: Self.fewConditions) }
+    }
+
+    /// The max number of combined alternatives of conditions in lenient mode. Each independent condition doubles the number.
+    private static let maximumConditions = 512
+    /// The max number for a schema that is too large with `maximumConditions`.
+    private static let fewConditions = 64
+
+    /// - smaller: returns a compiler that enforces fewer conditions.
+    private init(_ part: SchemaPart, _ compiler: SchemaCompiler, smaller: () -> SchemaCompiler) throws(SchemaError) {
+        let root: String
+        do {
+            root = try Self.root(of: part, compiler)
+        } catch {
+            let isContradiction = error.saysNoValueFits && compiler.hasContradiction
+            guard compiler.mode == .lenient, isContradiction || compiler.conditions > Self.fewConditions else { throw error }
+            let other = smaller()
+            other.relaxesContradictions = isContradiction
+            self.init(other, root: try Self.root(of: part, other))
+            return
+        }
+        self.init(compiler, root: root)
+    }
+
+    /// Returns the name of the rule that matches the values of a schema.
+    private static func root(of part: SchemaPart, _ compiler: SchemaCompiler) throws(SchemaError) -> String {
         let root = try compiler.compile(part)
         do {
             let rules = Dictionary(compiler.rules.map { ($0.name, $0.body) }) { first, _ in first }
             let grammar = Grammar(rules: rules, root: root)
-            if try !GrammarCheck.isSurelySound(grammar, budget: budget) { _ = try ProgramBuilder.build(grammar, budget: budget) }
+            // Conditions multiply the states, whose number is known only when the program is built.
+            var isChecked = false
+            if compiler.mode == .exact || compiler.conditions <= fewConditions {
+                isChecked = try GrammarCheck.isSurelySound(grammar, budget: compiler.budget)
+            }
+            if !isChecked { _ = try ProgramBuilder.build(grammar, budget: compiler.budget) }
         } catch {
             // One example is a schema that only refers to itself.
             throw SchemaError(part.pointer, error.isLimit ? error.description : SchemaError.noValueFits)
         }
+        return root
+    }
+
+    private init(_ compiler: SchemaCompiler, root: String) {
         rules = compiler.rules.map { "\($0.name) ::= \($0.body.text)\n" }.joined()
         self.root = root
         notes = compiler.notes

@@ -23,7 +23,7 @@ enum SchemaKeywords {
         "nullable", "then", "else", "contains", "unevaluatedProperties", "unevaluatedItems", excluded, excludedPattern, fraction,
     ])
 
-    /// Known keywords that do not constrain values.
+    /// Known keywords that do not constrain values by themselves. `discriminator` makes a property of the alternatives beside it required.
     static let annotations: Set<String> = [
         "$schema", "$id", "$anchor", "$dynamicAnchor", "$comment", "$defs", "definitions", "title", "description", "default", "example", "examples",
         "deprecated", "readOnly", "writeOnly", "contentMediaType", "contentEncoding", "discriminator",
@@ -36,7 +36,7 @@ enum SchemaKeywords {
     static func saysNothing(_ key: String, _ value: JSON) -> Bool {
         switch key {
         case "extends", "disallow": value.arrayValue?.isEmpty ?? value.isNull
-        case "minContains": value == 1
+        case "minContains": value == 1 || value == 0
         default: false
         }
     }

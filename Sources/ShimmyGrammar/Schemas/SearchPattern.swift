@@ -12,7 +12,7 @@ enum SearchPattern {
         var failure: GrammarTextError?
         var takesAll = false
         for alternative in alternatives(unwrapped(Array(pattern.unicodeScalars))).flatMap(distributed) {
-            var scalars = unwrapped(alternative)
+            var scalars = anchored(unwrapped(alternative))
             let isBegun = scalars.first == "^"
             if isBegun { scalars.removeFirst() }
             let isEnded = endsWithAnchor(scalars)
@@ -86,6 +86,18 @@ enum SearchPattern {
         return parts
     }
 
+    /// Returns the expression with `^` and `$` in place of Python's anchors `\A` and `\Z` at its ends.
+    private static func anchored(_ scalars: [Unicode.Scalar]) -> [Unicode.Scalar] {
+        var scalars = scalars
+        if scalars.starts(with: "\\A".unicodeScalars) { scalars = ["^"] + scalars.dropFirst(2) }
+        if let last = scalars.last, last == "Z" || last == "z",
+            !scalars.dropLast().reversed().prefix(while: { $0 == "\\" }).count.isMultiple(of: 2)
+        {
+            scalars = scalars.dropLast(2) + ["$"]
+        }
+        return scalars
+    }
+
     private static func endsWithAnchor(_ scalars: [Unicode.Scalar]) -> Bool {
         scalars.last == "$" && scalars.dropLast().reversed().prefix(while: { $0 == "\\" }).count.isMultiple(of: 2)
     }
@@ -117,11 +129,13 @@ enum SearchPattern {
         return scalars
     }
 
-    // MARK: Looking ahead
+    // MARK: Lookaround
 
-    /// Splits off the lookaheads at the beginning of an expression. Returns them and the rest as patterns that a text must match or must not match.
-    static func lookaheads(_ pattern: String) -> [(pattern: String, isExcluded: Bool)] {
-        var scalars = Array(pattern.unicodeScalars)
+    /// Splits off the lookaheads at the beginning of an expression and the lookbehinds at its end. Returns them and the rest as patterns that a text
+    /// must match or must not match.
+    static func parts(_ pattern: String) -> [(pattern: String, isExcluded: Bool)] {
+        var scalars = withoutGroup(anchored(Array(pattern.unicodeScalars)))
+        if let (absent, rest) = withoutMatches(scalars) { return [(text(absent), true), (text(rest), false)] }
         var result: [(pattern: String, isExcluded: Bool)] = []
         for _ in 0..<16 {
             guard scalars.starts(with: "^(?=".unicodeScalars) || scalars.starts(with: "^(?!".unicodeScalars) else { break }
@@ -138,7 +152,54 @@ enum SearchPattern {
             result.append((text(inside.joined(separator: "|".unicodeScalars)), scalars[3] == "!"))
             scalars = ["^"] + scalars[end...]
         }
+        for _ in 0..<16 {
+            guard let (behind, isExcluded, rest) = lookbehind(scalars) else { break }
+            result.append((text(behind), isExcluded))
+            scalars = rest
+        }
         return result + [(text(scalars), false)]
+    }
+
+    /// Returns an expression for the texts that end as the lookbehind before a final `$` requires, and the expression without the lookbehind; nil if
+    /// there is none.
+    private static func lookbehind(_ scalars: [Unicode.Scalar]) -> (behind: [Unicode.Scalar], isExcluded: Bool, rest: [Unicode.Scalar])? {
+        guard endsWithAnchor(scalars) else { return nil }
+        let body = Array(scalars.dropLast())
+        let depths = depths(body)
+        guard body.last == ")", depths[body.count - 1] == 1, let begin = depths.dropLast(2).lastIndex(of: 0) else { return nil }
+        let group = body[begin...]
+        guard group.starts(with: "(?<=".unicodeScalars) || group.starts(with: "(?<!".unicodeScalars) else { return nil }
+        // A lookbehind in one of several alternatives applies to that alternative only.
+        if zip(body, depths).contains(where: { $0 == "|" && $1 == 0 }) { return nil }
+        let inside = alternatives(Array(group.dropFirst(4).dropLast())).map { endsWithAnchor($0) ? $0 : $0 + ["$"] }
+        return (Array(inside.joined(separator: "|".unicodeScalars)), body[begin + 3] == "!", Array(body[..<begin]) + ["$"])
+    }
+
+    /// Returns `^(?!a)b$` for `^((?!a)b)$`; returns any other expression unchanged.
+    private static func withoutGroup(_ scalars: [Unicode.Scalar]) -> [Unicode.Scalar] {
+        guard scalars.first == "^", endsWithAnchor(scalars), scalars.count > 2 else { return scalars }
+        let inside = unwrapped(Array(scalars[1..<(scalars.count - 1)]))
+        guard inside.starts(with: "(?=".unicodeScalars) || inside.starts(with: "(?!".unicodeScalars), alternatives(inside).count == 1 else {
+            return scalars
+        }
+        return ["^"] + inside + ["$"]
+    }
+
+    /// Returns the expression that must not match anywhere and the one that must match, for the common way to write this: `^((?!a).)*$`. Nil for any
+    /// other expression.
+    private static func withoutMatches(_ scalars: [Unicode.Scalar]) -> (absent: [Unicode.Scalar], rest: [Unicode.Scalar])? {
+        let prefixes = ["^((?!", "^(?:(?!"].map { Array($0.unicodeScalars) }
+        guard let prefix = prefixes.first(where: { scalars.starts(with: $0) }), scalars.suffix(4).starts(with: ".)".unicodeScalars),
+            scalars.last == "$",
+            let sign = scalars.dropLast().last, sign == "*" || sign == "+"
+        else { return nil }
+        let depths = depths(scalars)
+        // The lookahead ends before the dot.
+        let end = scalars.count - 4
+        guard prefix.count < end, scalars[end - 1] == ")", depths[end] == 1, depths[prefix.count..<end].allSatisfy({ ($0 ?? 2) > 1 }) else {
+            return nil
+        }
+        return (Array(scalars[prefix.count..<(end - 1)]), ["^", ".", sign, "$"])
     }
 }
 
