@@ -36,8 +36,8 @@ package protocol Vocabulary: Sendable {
     /// The token that ends every training text (EOS); nil if the model has none.
     var ending: Token? { get }
 
-    /// Returns a prompt whose answer is the text between `prefix` and `suffix`; nil if the model does not support infilling.
-    func infill(_ prefix: [Token], _ suffix: [Token]) -> [Token]?
+    /// The tokens for infilling; nil if the model does not support it.
+    var infillMarks: InfillMarks? { get }
 
     /// The format of query and document pairs on which the model was trained.
     var pairFormat: PairFormat { get }
@@ -55,7 +55,7 @@ extension Vocabulary {
     package var pairFormat: PairFormat { .marks(beginning: nil, ending: nil, separator: nil) }
     package var endTokens: [Token] { [] }
     package var controlTokens: [Token] { [] }
-    package func infill(_ prefix: [Token], _ suffix: [Token]) -> [Token]? { nil }
+    package var infillMarks: InfillMarks? { nil }
 
     package var longestToken: Int? { nil }
     package func unbrokenLimit(exceededBy text: String) -> Int? { nil }

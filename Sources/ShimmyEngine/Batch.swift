@@ -19,7 +19,7 @@ package struct Batch: Sendable, Equatable {
         package var position: Int
         package var tokens: [Token]
         package var kind: Kind
-        /// The prompt tokens whose log probabilities are wanted; nil for none.
+        /// The tokens whose log probabilities are wanted; nil for none.
         package var scores: Scores?
 
         package init(sequence: SequenceID, slot: Int, position: Int, tokens: [Token], kind: Kind) {
@@ -66,17 +66,23 @@ package struct Batch: Sendable, Equatable {
         package var isPrediction: Bool { if case .continuation(_, let isPrediction) = kind { isPrediction } else { false } }
     }
 
-    /// The prompt tokens that follow some of a chunk's rows.
+    /// The tokens to score after some of a chunk's rows: the prompt's own, or alternatives for one position.
     package struct Scores: Sendable, Equatable {
         /// The index of the first of these rows in the chunk. A row's logits give the log probability of the token after it.
         package var firstRow: Int
-        /// The tokens that follow `firstRow` and each row after it.
+        /// The tokens that follow `firstRow` and each row after it, or the tokens that may follow `firstRow`.
         package var tokens: [Token]
+        /// Whether all tokens are alternatives for the position after `firstRow`.
+        package var areAlternatives: Bool
 
-        package init(firstRow: Int, tokens: [Token]) {
+        package init(firstRow: Int, tokens: [Token], areAlternatives: Bool = false) {
             self.firstRow = firstRow
             self.tokens = tokens
+            self.areAlternatives = areAlternatives
         }
+
+        /// The number of rows whose logits give the log probabilities.
+        package var rowCount: Int { areAlternatives ? min(1, tokens.count) : tokens.count }
     }
 
     package var chunks: [Chunk] = []
@@ -94,5 +100,5 @@ package struct Batch: Sendable, Equatable {
     mutating func remove(_ id: SequenceID) { chunks.removeAll { $0.sequence == id } }
 
     /// The number of rows whose logits are wanted.
-    package var outputCount: Int { chunks.reduce(0) { $0 + ($1.samples ? 1 + $1.drafts : 0) + ($1.scores?.tokens.count ?? 0) } }
+    package var outputCount: Int { chunks.reduce(0) { $0 + ($1.samples ? 1 + $1.drafts : 0) + ($1.scores?.rowCount ?? 0) } }
 }

@@ -35,6 +35,10 @@ final class EngineLoop<Runner: ModelRunner> {
     private var owners: [SequenceID: Owner] = [:]
     /// The prefixes that were read from the disk, until their sequences start.
     private var stored: [SequenceID: PrefixLease] = [:]
+    /// The sequences that no step has computed yet.
+    private var unbegun: Set<SequenceID> = []
+    /// The times of the first steps of sequences whose prompts are not complete.
+    private var begun: [SequenceID: ContinuousClock.Instant] = [:]
     private var copyTime = CopyTime()
     private let mailbox: Mailbox<EngineCommand>
     private let shared: SharedStatistics
@@ -125,6 +129,7 @@ final class EngineLoop<Runner: ModelRunner> {
         publish()  // a step can be slow, so publish its work before it ends
         perform(&step)
         guard !step.batch.isEmpty else { return }
+        noteBegun(step.batch, begin)
         let computing = ContinuousClock.now
         let computed = runner.compute(step.batch)
         report(computed)
@@ -137,6 +142,12 @@ final class EngineLoop<Runner: ModelRunner> {
         shared.countStep(tokens: step.batch.tokenCount, seconds: seconds, modelSeconds: runner.modelSeconds)
     }
 
+    /// Notes the time of the first step of each sequence.
+    private func noteBegun(_ batch: Batch, _ time: ContinuousClock.Instant) {
+        if unbegun.isEmpty { return }
+        for chunk in batch.chunks where unbegun.remove(chunk.sequence) != nil { begun[chunk.sequence] = time }
+    }
+
     private func report(_ computed: ComputedBatch) {
         guard let error = computed.error else { return }
         shared.count {
@@ -146,8 +157,8 @@ final class EngineLoop<Runner: ModelRunner> {
         logger.error(
             "step failed",
             metadata: [
-                "error": "\(error)", "failed_runs": "\(computed.failedRuns)", "refused_chunks": "\(computed.refused)",
-                "failed_sequences": "\(computed.results.count { $0.failure != nil })",
+                "error": "\(error)", "failed_runs": .stringConvertible(computed.failedRuns), "refused_chunks": .stringConvertible(computed.refused),
+                "failed_sequences": .stringConvertible(computed.results.count { $0.failure != nil }),
             ])
     }
 
@@ -155,7 +166,7 @@ final class EngineLoop<Runner: ModelRunner> {
     private func checkConsistency() {
         if scheduler.isConsistent { return }
         shared.count { $0.inconsistencies += 1 }
-        logger.error("cache bookkeeping is inconsistent; emptying the cache", metadata: ["cells_used": "\(scheduler.cellsUsed)"])
+        logger.error("cache bookkeeping is inconsistent; emptying the cache", metadata: ["cells_used": .stringConvertible(scheduler.cellsUsed)])
         for operation in scheduler.emptyCache() { runner.perform(operation) }
     }
 
@@ -241,6 +252,7 @@ final class EngineLoop<Runner: ModelRunner> {
     private func enter(_ id: SequenceID, _ request: SequenceRequest, _ stream: WeakStream, _ lease: PrefixLease?) {
         streams[id] = stream
         owners[id] = request.owner
+        unbegun.insert(id)
         runner.addSequence(id, sampling: request.sampling)
         let common = lease?.prefix.tokens.countInCommon(with: request.prompt) ?? 0
         let restorable = min(common, request.prompt.count - 1)
@@ -264,6 +276,8 @@ final class EngineLoop<Runner: ModelRunner> {
                 logprobs[id]?.removeFirst(count)
             case .started(let id, let start):
                 stored[id] = nil
+                var start = start
+                start.begun = begun.removeValue(forKey: id)
                 streams[id]?.value?.start(start)
             case .token(let id, let token):
                 if logprobs[id] == nil { logprobs[id] = runner.takeLogprobs(of: id)[...] }
@@ -273,7 +287,7 @@ final class EngineLoop<Runner: ModelRunner> {
                 forget(id)
             case .failed(let id, let reason):
                 shared.count { $0.failedSequences += 1 }
-                logger.error("sequence failed", metadata: ["sequence": "\(id.rawValue)", "reason": "\(reason)"])
+                logger.error("sequence failed", metadata: ["sequence": .stringConvertible(Int(clamping: id.rawValue)), "reason": "\(reason)"])
                 streams[id]?.value?.fail(EngineError(reason))
                 forget(id)
             }
@@ -283,6 +297,8 @@ final class EngineLoop<Runner: ModelRunner> {
     private func forget(_ id: SequenceID) {
         streams[id] = nil
         stored[id] = nil
+        begun[id] = nil
+        unbegun.remove(id)
         runner.removeSequence(id)
         if let owner = owners.removeValue(forKey: id) { shared.leave(of: owner) }
     }

@@ -4,6 +4,8 @@ package struct EngineStatistics: Sendable, Equatable {
     package var waiting = 0
     package var cellsUsed = 0
     package var cellsTotal = 0
+    /// The number of cells that sharing saves: those that slots use, less those that contain a token.
+    package var cellsShared = 0
     /// The max number of sequences that run at once.
     package var runningLimit = 0
     /// The number of sequences in the queue: they were submitted, do not run and have not ended.
@@ -21,6 +23,7 @@ package struct EngineStatistics: Sendable, Equatable {
     package var stepSeconds = 0.0
     /// The seconds of all steps, and how many of those the model itself took.
     package var (totalSeconds, modelSeconds) = (0.0, 0.0)
+    package var stepDurations = StepDurations()
     /// The part of the time of all steps that was not the model's: sampling and bookkeeping. 0 to 1.
     package var overhead: Double { totalSeconds > 0 ? max(0, 1 - modelSeconds / totalSeconds) : 0 }
     /// Whether sequences share any common prefix, rather than only checkpoints.

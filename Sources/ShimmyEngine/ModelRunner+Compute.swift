@@ -20,7 +20,7 @@ extension RunnerLimits {
             return "\(chunk.tokens.count) tokens at position \(chunk.position) exceed the context of \(contextLength)"
         }
         if !(0..<chunk.tokens.count).contains(chunk.drafts) { return "\(chunk.drafts) drafts in a chunk of \(chunk.tokens.count) tokens" }
-        if let scores = chunk.scores, scores.firstRow < 0 || scores.tokens.count > chunk.tokens.count - scores.firstRow {
+        if let scores = chunk.scores, scores.firstRow < 0 || scores.rowCount > chunk.tokens.count - scores.firstRow {
             return "scores for rows that the chunk does not have"
         }
         if batch.tokenCount + chunk.tokens.count > batchTokens { return "the batch has more than \(batchTokens) tokens" }

@@ -62,11 +62,12 @@ final class SharedStatistics: Sendable {
     func publish(_ scheduler: borrowing Scheduler) {
         let sequences = scheduler.running.map(SequenceStatus.init) + scheduler.waiting.prefix(64).map(SequenceStatus.init)
         let (running, waiting, cells, slots) = (scheduler.runningCount, scheduler.waitingCount, scheduler.cellsUsed, scheduler.slotsUsed)
-        let counters = scheduler.counters
+        let (shared, counters) = (scheduler.cellsShared, scheduler.counters)
         state.withLock {
             $0.statistics.running = running
             $0.statistics.waiting = waiting
             $0.statistics.cellsUsed = cells
+            $0.statistics.cellsShared = shared
             $0.statistics.slotsUsed = slots
             $0.statistics.counters = counters
             $0.statistics.sequences = sequences
@@ -79,6 +80,7 @@ final class SharedStatistics: Sendable {
             $0.statistics.tokensComputed += tokens
             $0.statistics.stepSeconds = seconds
             $0.statistics.totalSeconds += seconds
+            $0.statistics.stepDurations.count(seconds: seconds)
             $0.statistics.modelSeconds += modelSeconds
         }
     }

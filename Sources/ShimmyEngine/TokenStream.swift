@@ -18,7 +18,7 @@ package struct TokenDelivery: Sendable, Equatable {
     package var tokens: [Token] = []
     /// The log probabilities, one for each token, if the sequence requested them.
     package var logprobs: [TokenLogprobs] = []
-    /// The log probabilities of the prompt's tokens without the first. All of them arrive before the first token.
+    /// The log probabilities of the prompt's tokens without the first, or those of the request's probes. All of them arrive before the first token.
     package var promptLogprobs: [TokenLogprobs] = []
     /// The part of the prompt that was in the cache; set from the first token on, nil before.
     package var start: PromptStart?

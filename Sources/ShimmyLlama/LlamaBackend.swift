@@ -34,9 +34,9 @@ package enum LlamaBackend {
         let message = String(cString: text).trimmingNewlines
         if message.isEmpty || message.allSatisfy({ $0 == "." }) { return }  // progress dots
         switch level {
-        case GGML_LOG_LEVEL_ERROR: logger.error("llama.cpp", metadata: ["message": "\(message)"])
-        case GGML_LOG_LEVEL_WARN: logger.debug("llama.cpp warning", metadata: ["message": "\(message)"])
-        default: logger.trace("llama.cpp", metadata: ["message": "\(message)"])
+        case GGML_LOG_LEVEL_ERROR: logger.error("llama.cpp", metadata: ["text": "\(message)"])
+        case GGML_LOG_LEVEL_WARN: logger.debug("llama.cpp warning", metadata: ["text": "\(message)"])
+        default: logger.trace("llama.cpp", metadata: ["text": "\(message)"])
         }
     }
 

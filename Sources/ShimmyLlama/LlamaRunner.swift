@@ -279,6 +279,14 @@ package final class LlamaRunner: ModelRunner {
 
     private func score(_ chunk: Batch.Chunk, startingAt start: Int) throws {
         guard let scores = chunk.scores else { return }
+        if scores.areAlternatives {
+            guard let logits = llama_get_logits_ith(context, Int32(start + scores.firstRow)) else {
+                throw LlamaError(description: "no logits after the prompt of \(chunk.sequence)")
+            }
+            samplers[chunk.sequence]?.score(
+                alternatives: scores.tokens, UnsafeBufferPointer(start: logits, count: vocabulary.tokenCount))
+            return
+        }
         for (row, token) in zip((start + scores.firstRow)..., scores.tokens) {
             guard let logits = llama_get_logits_ith(context, Int32(row)) else {
                 throw LlamaError(description: "no logits of the prompt of \(chunk.sequence)")
@@ -296,7 +304,7 @@ package final class LlamaRunner: ModelRunner {
                 batch.n_seq_id[index] = 1
                 batch.seq_id[index]![0] = llama_seq_id(chunk.slot)
                 let samplesAfter = offset >= chunk.tokens.count - chunk.drafts - 1
-                let isScored = chunk.scores.map { (0..<$0.tokens.count).contains(offset - $0.firstRow) } ?? false
+                let isScored = chunk.scores.map { (0..<$0.rowCount).contains(offset - $0.firstRow) } ?? false
                 batch.logits[index] = chunk.samples && samplesAfter || isScored ? 1 : 0
                 index += 1
             }

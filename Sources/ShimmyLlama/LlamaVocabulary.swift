@@ -41,11 +41,14 @@ package struct LlamaVocabulary: Vocabulary, @unchecked Sendable {
         return token >= 0 ? token : nil
     }
 
-    package func infill(_ prefix: [Token], _ suffix: [Token]) -> [Token]? {
-        let marks = [llama_vocab_fim_pre(pointer), llama_vocab_fim_suf(pointer), llama_vocab_fim_mid(pointer)]
-        guard marks.allSatisfy({ $0 >= 0 }) else { return nil }
-        let beginning = llama_vocab_get_add_bos(pointer) ? beginning : []
-        return beginning + [marks[0]] + prefix + [marks[1]] + suffix + [marks[2]]
+    package var infillMarks: InfillMarks? {
+        func mark(_ token: Token) -> Token? { token >= 0 ? token : nil }
+        guard let prefix = mark(llama_vocab_fim_pre(pointer)), let suffix = mark(llama_vocab_fim_suf(pointer)),
+            let middle = mark(llama_vocab_fim_mid(pointer))
+        else { return nil }
+        return InfillMarks(
+            beginning: llama_vocab_get_add_bos(pointer) ? beginning : [], prefix: prefix, suffix: suffix, middle: middle,
+            repository: mark(llama_vocab_fim_rep(pointer)), file: mark(llama_vocab_fim_sep(pointer)))
     }
 
     /// The format that llama-server uses: the file's own rerank template, or the marks that its tokenizer adds.

@@ -5,12 +5,16 @@ import Synchronization
 /// A model that answers no requests, for tests of model management.
 package final class FakeBackend: TokenizerAccess, EngineInspection {
     package let statistics = EngineStatistics()
-    package let facts = TokenizerFacts(beginning: nil, end: nil, template: "")
+    package let facts: TokenizerFacts
     private let state: Mutex<(isStopped: Bool, grammarBytes: Int)>
 
     /// Makes a backend.
     /// - grammarBytes: the number of bytes of cached grammars that it reports.
-    package init(grammarBytes: Int = 0) { state = Mutex((false, grammarBytes)) }
+    /// - template: the chat template that it reports.
+    package init(grammarBytes: Int = 0, template: String = "") {
+        state = Mutex((false, grammarBytes))
+        facts = TokenizerFacts(beginning: nil, end: nil, template: template)
+    }
 
     /// The model, as a loader returns it.
     package var backend: Backend {

@@ -158,9 +158,15 @@ package struct ScriptedRunner: ModelRunner {
         TokenLogprobs(drawn: .init(token: token, logprob: -Float(position)), top: [])
     }
 
+    /// Returns the log probability of a token as an alternative: a multiple of its number, whatever precedes it.
+    package static func alternativeScore(_ token: Token) -> Float { -Float(token) / 32 }
+
     private func score(_ chunk: Batch.Chunk) -> [TokenLogprobs]? {
         chunk.scores.map { scores in
-            precondition(scores.firstRow + scores.tokens.count <= chunk.tokens.count, "a score of a row that is not there")
+            precondition(scores.firstRow + scores.rowCount <= chunk.tokens.count, "a score of a row that is not there")
+            if scores.areAlternatives {
+                return scores.tokens.map { TokenLogprobs(drawn: .init(token: $0, logprob: Self.alternativeScore($0)), top: []) }
+            }
             return scores.tokens.enumerated().map { Self.score($1, at: chunk.position + scores.firstRow + $0 + 1) }
         }
     }

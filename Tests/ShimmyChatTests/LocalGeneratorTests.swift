@@ -81,6 +81,7 @@ import Testing
         var kinds: [String] = []
         while let event = try await answer.nextEvent() {
             switch event {
+            case .fact(_, .begun): #expect(kinds.isEmpty)
             case .fact(_, .promptComputed(let usage)):
                 #expect(usage == Usage(promptTokens: 4, cachedPromptTokens: 0, completionTokens: 0))
                 kinds.append("prompt")
@@ -188,7 +189,18 @@ import Testing
 
     @Test func aLimitInTheMiddleOfACharacter() async throws {
         let generator = try await generator(answer: "é!")
-        #expect(try await events(generator.generate(ask(">", maximumTokens: 1))).text == "\u{FFFD}")
+        #expect(try await events(generator.generate(ask(">", maximumTokens: 1))).text == "")
+        var request = ask(">", maximumTokens: 1)
+        request.sampling.logprobs = 0
+        let answer = try await generator.generate(request)
+        var bytes: [UInt8] = []
+        while let event = try await answer.nextEvent() {
+            if case .delta(_, .content(let text, let tokens)) = event {
+                #expect(text.isEmpty)
+                bytes += tokens.flatMap(\.drawn.bytes)
+            }
+        }
+        #expect(bytes == [0xC3], "the token keeps its log probability")
         await generator.shutdown()
     }
 
@@ -239,6 +251,22 @@ import Testing
     @Test func aTemplatesRefusalKeepsItsWords() async throws {
         let generator = try await generator(answer: "x", refusal: "roles must alternate")
         await #expect(throws: GenerationError.templateRefused("roles must alternate")) { _ = try await generator.generate(ask(">")) }
+        await generator.shutdown()
+    }
+
+    /// The template of this model shows no names, but the text of a message may contain one. Names of tools are not those of authors.
+    @Test(arguments: [("ann", ["messages[].name"]), ("say", []), (nil, [])] as [(String?, [String])])
+    func namesThatThePromptLacksAreReported(name: String?, reported: [String]) async throws {
+        let generator = try await generator(answer: "x")
+        let messages = [
+            ChatMessage(role: .user, content: ["say"], name: name),
+            ChatMessage(
+                role: .assistant, content: nil,
+                toolCalls: [["id": "c", "type": "function", "function": ["name": "tool", "arguments": "{}"]]]),
+            ChatMessage(role: .tool, content: [">"], name: "tool", toolCallID: "c"),
+        ]
+        let answer = try await generator.generate(ChatRequest(messages: messages), terms: ServiceTerms())
+        #expect(answer.report.withoutEffect == reported)
         await generator.shutdown()
     }
 

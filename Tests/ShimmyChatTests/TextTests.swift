@@ -82,10 +82,15 @@ import Testing
         #expect(pieces == ["", "é", "", "", "€", "", "", "", "😀", ""])
     }
 
-    @Test func anEndInTheMiddleOfACharacterIsMarked() {
+    @Test func anIncompleteCharacterAtTheEndIsDropped() {
         var detokenizer = Detokenizer(vocabulary: ByteVocabulary(), stops: ["stop"])
         #expect(detokenizer.push([0x73, 0x74, 0xE2, 0x82]).text == "st")
-        #expect(detokenizer.finish() == "\u{FFFD}")
+        #expect(detokenizer.finish() == "" && detokenizer.incompleteCharacter == [0xE2, 0x82])
+        var stopped = Detokenizer(vocabulary: ByteVocabulary(), stops: ["stop"])
+        let output = stopped.push([0x61, 0xE2, 0x82] + "stop".utf8.map { Token($0) })
+        #expect(output.text == "a" && output.stopped)
+        var invalid = Detokenizer(vocabulary: ByteVocabulary(), stops: [])
+        #expect(invalid.push([0x61, 0xE2, 0x62, 0xFF]).text == "a\u{FFFD}b\u{FFFD}" && invalid.finish() == "")
         var held = Detokenizer(vocabulary: ByteVocabulary(), stops: ["stop"])
         #expect(held.push([0x73, 0x74]).text == "")
         #expect(held.finish() == "st")

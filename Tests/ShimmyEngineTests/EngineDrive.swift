@@ -50,11 +50,13 @@ final class EngineDrive {
 
     func submit(
         _ id: UInt64, _ prompt: [Token], maximumTokens: Int = 4, owner: Owner = .common, isFlex: Bool = false, prediction: [Token] = [],
-        scoresPrompt: Bool = false, landmarks: [Int] = [], adapters: AdapterSet = .none, restorable: Int = 0, isDamaged: Bool = false
+        scoresPrompt: Bool = false, probes: [Token] = [], landmarks: [Int] = [], adapters: AdapterSet = .none, restorable: Int = 0,
+        isDamaged: Bool = false
     ) {
         var request = SequenceRequest(
             prompt: prompt, maximumTokens: maximumTokens, sampling: SamplingParameters(), owner: owner, isFlex: isFlex, prediction: prediction)
         request.scoresPrompt = scoresPrompt
+        request.probes = probes
         request.landmarks = landmarks
         request.adapters = adapters
         runner.addSequence(SequenceID(id), sampling: request.sampling)

@@ -14,10 +14,14 @@ package enum AnswerEvent: Sendable, Equatable {
 
 /// A fact about a choice that only some dialects report.
 package enum AnswerFact: Sendable, Equatable {
+    /// The engine began to compute the prompt at this time. Sent before `promptComputed`; only backends with an engine send it.
+    case begun(ContinuousClock.Instant)
     /// The prompt is computed. Sent before the first part of the choice. The usage counts no tokens of the answer.
     case promptComputed(Usage)
     /// All tokens of the prompt and the answer. Sent before the end of the choice, and only if the request asked for them.
     case tokens([Token])
+    /// The next tokens of the answer. Sent before the parts that contain their text, and only if the request asked for them.
+    case generated([Token])
     /// The content ends at this stop string of the request. Sent before the end of the choice.
     case stopped(by: String)
 }

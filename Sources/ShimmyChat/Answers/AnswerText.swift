@@ -9,6 +9,8 @@ struct AnswerStyle: Sendable {
     var formatStops: [String] = []
     /// Stop strings of the request. They apply to the content only, not to reasoning and calls.
     var stops: [String] = []
+    /// The limits for the lines of an answer without a format; nil for none.
+    var lines: LineLimits?
     /// Whether the answer may contain calls.
     var mayCall = false
     var maximumCalls = Int.max
@@ -31,8 +33,8 @@ struct AnswerText: Sendable {
     }
 
     private let vocabulary: any Vocabulary
-    /// Whether the parts of the answer can end it: calls, or content with a stop string. The end is then looked for after each token, so that it does
-    /// not depend on the engine's deliveries.
+    /// Whether the parts of the answer can end it: calls, or content with a stop string or limited lines. The end is then looked for after each
+    /// token, so that it does not depend on the engine's deliveries.
     private let canEnd: Bool
     private let hasStops: Bool
     private let stops: [String]
@@ -41,6 +43,8 @@ struct AnswerText: Sendable {
     private var tracker: ThinkingTracker?
     private var reader: AnswerReader?
     private var contentStops: StopMatcher
+    /// Limits the lines of plain content; nil for no limits.
+    private var lines: LineLimiter?
     /// Searches the raw text of the answer for stop strings of the content, to find out when to parse the answer.
     private var possibleStops: StopMatcher
     /// The number of further tokens for which the answer is parsed immediately, because a stop string may be complete.
@@ -66,7 +70,9 @@ struct AnswerText: Sendable {
         probabilities = ContentProbabilities(vocabulary: vocabulary, tracker: tracker)
         stops = style.stops
         hasStops = !isPlain && !style.stops.isEmpty
-        canEnd = hasStops || !isPlain && style.mayCall
+        let lines = isPlain ? style.lines.map(LineLimiter.init) : nil
+        self.lines = lines
+        canEnd = hasStops || lines != nil || !isPlain && style.mayCall
     }
 
     /// Returns whether reading `tokens` further tokens is slow or nested enough to run on the worker pool.
@@ -79,6 +85,9 @@ struct AnswerText: Sendable {
         guard let found = detokenizer.foundStop, stops.contains(found) else { return nil }
         return found
     }
+
+    /// Whether the limits for lines have ended the content.
+    var isLimited: Bool { lines?.isOver ?? false }
 
     /// Whether the answer has called a tool.
     var hasCalls: Bool { reader?.hasCalls ?? false }
@@ -109,8 +118,12 @@ struct AnswerText: Sendable {
                 result.append(delta)
             }
         }
-        let (rest, tokens) = isLast ? probabilities.finish() : ("", [])
-        if !rest.isEmpty { result.append(.content(rest, tokens)) }
+        let (rest, tokens) = isLast ? probabilities.finish(dropping: detokenizer.incompleteCharacter) : ("", [])
+        if rest.isEmpty, !tokens.isEmpty, case .content(let text, let earlier) = result.last {
+            result[result.count - 1] = .content(text, earlier + tokens)
+        } else if !rest.isEmpty || !tokens.isEmpty {
+            result.append(.content(rest, tokens))
+        }
         return result
     }
 
@@ -132,7 +145,9 @@ struct AnswerText: Sendable {
         let text = detokenizer.push(tokens)
         var output = Output(tokens: text.tokens, thinkingTokens: countThinking(tokens.prefix(text.tokens)), stopped: text.stopped)
         guard reader != nil else {
-            if !text.text.isEmpty { output.deltas = [.content(text.text)] }
+            let content = limited(text.text, isLast: text.stopped)
+            if !content.isEmpty { output.deltas = [.content(content)] }
+            if isLimited { output.stopped = true }
             return output
         }
         for delta in push(text.text) where !output.stopped || text.stopped { take(delta, into: &output) }
@@ -170,12 +185,19 @@ struct AnswerText: Sendable {
     }
 
     private mutating func end(isCut: Bool) -> [AnswerDelta] {
-        let rest = detokenizer.finish()
+        let ending = detokenizer.finish()
+        let rest = limited(ending, isLast: true)
         guard reader != nil else { return rest.isEmpty ? [] : [.content(rest)] }
         var output = Output()
         for delta in reader!.push(rest) + reader!.finish(isCut: isCut) where !output.stopped { take(delta, into: &output) }
         let held = output.stopped ? "" : characters.push(contentStops.finish()) + characters.finish()
         return output.deltas + (held.isEmpty ? [] : [.content(held)])
+    }
+
+    /// Returns the part of plain content that the limits for lines allow. Does not change other content.
+    private mutating func limited(_ text: String, isLast: Bool) -> String {
+        guard lines != nil else { return text }
+        return lines!.push(text, now: .now) + (isLast ? lines!.finish() : "")
     }
 
     /// Filters content through the stop strings and passes other parts on.

@@ -29,7 +29,7 @@ package struct Detokenizer: Sendable {
             count += 1
             let output = stops.push(vocabulary.piece(of: token, special: preserved.contains(token)))
             text += characters.push(output.bytes)
-            if output.stopped { return Output(text: text + characters.finish(), tokens: count, stopped: true) }
+            if output.stopped { return Output(text: text, tokens: count, stopped: true) }
         }
         return Output(text: text, tokens: count, stopped: false)
     }
@@ -37,6 +37,9 @@ package struct Detokenizer: Sendable {
     /// The stop string that ended the text; nil before.
     package var foundStop: String? { stops.found }
 
-    /// Returns the text that was held back until the end.
-    package mutating func finish() -> String { characters.push(stops.finish()) + characters.finish() }
+    /// Returns the text that was held back until the end. An incomplete character, which a token limit cut off, is not part of the text.
+    package mutating func finish() -> String { characters.push(stops.finish()) }
+
+    /// The bytes of an incomplete character at the end of the text so far.
+    package var incompleteCharacter: [UInt8] { characters.pending }
 }

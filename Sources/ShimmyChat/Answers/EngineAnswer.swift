@@ -17,21 +17,26 @@ final class EngineAnswer {
     /// Returns the answer of the engine's streams.
     /// - streams: one stream for each choice.
     /// - promptTokens: the number of tokens of all prompts.
+    /// - promptSizes: the number of tokens of each prompt; empty for a single prompt.
     /// - choicesPerPrompt: the number of streams for each prompt.
     /// - constraintField: the API's name of the field that constrains the answer, for an error about its constraint.
     /// - scores: for each choice, a function that returns its prompt with the requested log probabilities.
     /// - history: the tokens of the prompt; nil unless the request asked for the tokens of prompt and answer.
+    /// - tellsTokens: whether to return the tokens of each choice beside its parts.
     /// - onStart: called for each choice with the cached part of its prompt.
     static func make(
-        _ streams: [TokenStream], vocabulary: any Vocabulary, style: AnswerStyle, promptTokens: Int, choicesPerPrompt: Int = .max,
-        constraintField: String? = nil, report: AnswerReport = AnswerReport(), scores: [@Sendable ([TokenLogprobs]) -> [PromptToken]] = [],
-        history: TokenHistory? = nil, onStart: @escaping @Sendable (_ choice: Int, PromptStart) -> Void = { _, _ in }
+        _ streams: [TokenStream], vocabulary: any Vocabulary, style: AnswerStyle, promptTokens: Int, promptSizes: [Int] = [],
+        choicesPerPrompt: Int = .max, constraintField: String? = nil, report: AnswerReport = AnswerReport(),
+        scores: [@Sendable ([TokenLogprobs]) -> [PromptToken]] = [],
+        history: TokenHistory? = nil, tellsTokens: Bool = false, onStart: @escaping @Sendable (_ choice: Int, PromptStart) -> Void = { _, _ in }
     ) -> sending Answer {
         let group = StreamGroup(streams)
         let generations = streams.indices.map { choice in
             let scores = scores.indices.contains(choice) ? scores[choice] : nil
+            let size = promptSizes.isEmpty ? promptTokens : promptSizes[choice / choicesPerPrompt]
             return Generation(
-                text: AnswerText(vocabulary: vocabulary, style: style), promptTokens: promptTokens, scores: scores, history: history
+                text: AnswerText(vocabulary: vocabulary, style: style), promptTokens: size, scores: scores, history: history,
+                tellsTokens: tellsTokens
             ) { onStart(choice, $0) }
         }
         let answer = EngineAnswer(group, generations, promptTokens: promptTokens, choicesPerPrompt: choicesPerPrompt, constraintField)

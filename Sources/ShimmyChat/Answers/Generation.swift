@@ -51,14 +51,17 @@ final class Generation {
     private let scores: (([TokenLogprobs]) -> [PromptToken])?
     /// The tokens so far; nil if the request did not ask for them.
     private var history: TokenHistory?
+    /// Whether to return the tokens of the answer beside its parts.
+    private let tellsTokens: Bool
     private let onStart: @Sendable (PromptStart) -> Void
 
     init(
         text: AnswerText, promptTokens: Int, scores: (([TokenLogprobs]) -> [PromptToken])? = nil, history: TokenHistory? = nil,
-        onStart: @escaping @Sendable (PromptStart) -> Void = { _ in }
+        tellsTokens: Bool = false, onStart: @escaping @Sendable (PromptStart) -> Void = { _ in }
     ) {
         self.scores = scores
         self.history = history
+        self.tellsTokens = tellsTokens
         self.onStart = onStart
         self.text = text
         self.usage = Usage(promptTokens: promptTokens, cachedPromptTokens: 0, completionTokens: 0)
@@ -74,17 +77,19 @@ final class Generation {
             usage.cachedPromptTokens = start.cachedTokens
             onStart(start)
             if let scores { events.append(.prompt(scores(delivery.promptLogprobs))) }
+            if let begun = start.begun { events.append(.fact(.begun(begun))) }
             events.append(.fact(.promptComputed(usage)))
         }
         let output = try await reading(delivery.tokens.count) { $0.push(delivery.tokens, logprobs: delivery.logprobs) }
         usage.completionTokens += output.tokens
         usage.reasoningTokens += output.thinkingTokens
+        if tellsTokens, output.tokens > 0 { events.append(.fact(.generated(Array(delivery.tokens.prefix(output.tokens))))) }
         events += output.deltas.map(GenerationEvent.delta)
         history?.tokens += delivery.tokens.prefix(output.tokens)
         if output.stopped {
             isFinished = true
             addLastFacts(to: &events)
-            events.append(.finished(reason(.stop), usage))
+            events.append(.finished(reason(text.isLimited ? .length : .stop), usage))
         } else if let end = delivery.end {
             isFinished = true
             usage.completionTokens = end.generated

@@ -1,4 +1,4 @@
-import ShimmyCore
+package import ShimmyCore
 
 /// The log probability of a content token, with its text and the most likely alternatives.
 package struct TokenProbability: Sendable, Equatable {
@@ -7,10 +7,13 @@ package struct TokenProbability: Sendable, Equatable {
         package var bytes: [UInt8]
         /// The natural logarithm of the probability; minus infinity for an impossible token.
         package var logprob: Float
+        /// The token's id; nil if the backend does not report it.
+        package var token: Token?
 
-        package init(bytes: [UInt8], logprob: Float) {
+        package init(bytes: [UInt8], logprob: Float, token: Token? = nil) {
             self.bytes = bytes
             self.logprob = logprob
+            self.token = token
         }
     }
 
@@ -38,7 +41,9 @@ package struct PromptToken: Sendable, Equatable {
 
 extension TokenProbability {
     init(_ logprobs: TokenLogprobs, _ vocabulary: any Vocabulary) {
-        func entry(_ entry: TokenLogprobs.Entry) -> Entry { Entry(bytes: vocabulary.piece(of: entry.token, special: true), logprob: entry.logprob) }
+        func entry(_ entry: TokenLogprobs.Entry) -> Entry {
+            Entry(bytes: vocabulary.piece(of: entry.token, special: true), logprob: entry.logprob, token: entry.token)
+        }
         self.init(drawn: entry(logprobs.drawn), top: logprobs.top.map(entry))
     }
 }
@@ -119,11 +124,20 @@ struct ContentProbabilities: Sendable {
     }
 
     /// Returns the content that is still held back. A token that a stop string cut is returned with its remaining text.
-    mutating func finish() -> (text: String, tokens: [TokenProbability]) {
+    /// - incomplete: the bytes of an incomplete character at the end, which the text does not contain. Their tokens are returned nevertheless.
+    mutating func finish(dropping incomplete: [UInt8] = []) -> (text: String, tokens: [TokenProbability]) {
         defer { held = "" }
-        guard !held.isEmpty, let place = Self.find(Array(held.utf8), in: raw) else { return (held, []) }
-        let token = said.first { $0.end > begin + place.lowerBound }
-        return (held, token.map { [$0.probability] } ?? [])
+        var last = begin
+        var tokens: [TokenProbability] = []
+        if !held.isEmpty, let place = Self.find(Array(held.utf8), in: raw), let token = said.first(where: { $0.end > begin + place.lowerBound }) {
+            tokens.append(token.probability)
+            last = token.end
+        }
+        if !incomplete.isEmpty, raw.suffix(incomplete.count).elementsEqual(incomplete) {
+            let cut = max(last, begin + raw.count - incomplete.count)
+            tokens += said.filter { $0.end > cut }.map(\.probability)
+        }
+        return (held, tokens)
     }
 
     private mutating func pass(to end: Int) -> [Said] {

@@ -1,6 +1,7 @@
 /// Converts a stream of bytes to text without splitting a character. An incomplete character waits for its other bytes; invalid bytes become U+FFFD.
 package struct UTF8Buffer: Sendable {
-    private var pending: [UInt8] = []
+    /// The bytes of an incomplete character, at most three.
+    package private(set) var pending: [UInt8] = []
 
     package init() {}
 

@@ -7,6 +7,8 @@ package struct Backend: Sendable {
     package let generator: (any TextGenerator)?
     package let embedder: (any Embedder)?
     package let reranker: (any Reranker)?
+    /// The part of a generator that rates given answers; nil for a model that does not generate.
+    package let decider: (any Decider)?
     package let tokenizer: any TokenizerAccess
     package let engine: any EngineInspection
     /// Frees the model. Answers in progress fail.
@@ -14,7 +16,7 @@ package struct Backend: Sendable {
 
     package init(
         contextLength: Int, fingerprint: String, generator: (any TextGenerator)? = nil, embedder: (any Embedder)? = nil,
-        reranker: (any Reranker)? = nil, tokenizer: any TokenizerAccess, engine: any EngineInspection,
+        reranker: (any Reranker)? = nil, decider: (any Decider)? = nil, tokenizer: any TokenizerAccess, engine: any EngineInspection,
         shutdown: @escaping @Sendable () async -> Void
     ) {
         self.contextLength = contextLength
@@ -22,6 +24,7 @@ package struct Backend: Sendable {
         self.generator = generator
         self.embedder = embedder
         self.reranker = reranker
+        self.decider = decider
         self.tokenizer = tokenizer
         self.engine = engine
         self.shutdown = shutdown

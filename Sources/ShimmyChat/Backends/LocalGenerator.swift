@@ -7,20 +7,24 @@ import ShimmyJSON
 /// A text generation model in this process.
 package final class LocalGenerator: TextGenerator, EngineInspection {
     package let adapters: ModelAdapters
-    private let vocabulary: any Vocabulary
+    let vocabulary: any Vocabulary
     private let template: any ChatTemplate
-    private let engine: EngineHandle
+    let engine: EngineHandle
     private let constraints: ConstraintCompiler
     private let breakers: BreakerCompiler
     /// The tokens that separate turns; empty if the cache needs no landmarks.
     private let turnMarks: Set<Token>
     private let logger: Logger
+    /// Whether debug messages may contain parts of prompts.
+    private let logsText: Bool
 
     /// - adapters: the adapters of the engine's runner, in the same order.
     package init(
-        vocabulary: any Vocabulary, template: any ChatTemplate, engine: EngineHandle, adapters: ModelAdapters = .init(), logger: Logger
+        vocabulary: any Vocabulary, template: any ChatTemplate, engine: EngineHandle, adapters: ModelAdapters = .init(), logger: Logger,
+        logsText: Bool = false
     ) {
         self.logger = logger
+        self.logsText = logsText
         self.adapters = adapters
         self.vocabulary = vocabulary
         self.template = template
@@ -33,7 +37,7 @@ package final class LocalGenerator: TextGenerator, EngineInspection {
     /// Returns the model with this generator as its only role. Its shutdown ends the engine.
     package func backend(fingerprint: String) -> Backend {
         Backend(
-            contextLength: contextLength, fingerprint: fingerprint, generator: self,
+            contextLength: contextLength, fingerprint: fingerprint, generator: self, decider: self,
             tokenizer: LocalTokenizer(vocabulary: vocabulary, template: template.source), engine: self, shutdown: shutdown)
     }
 
@@ -62,9 +66,10 @@ package final class LocalGenerator: TextGenerator, EngineInspection {
         // A limit that is reduced to the room is not the reason why a prompt does not fit.
         let requested = request.clampsMaximumTokens ? nil : request.maximumTokens
         try checkRoom(for: request.conversation, maximumTokens: requested)
-        let (prompt, tokens) = try await InputWork.run(lane(for: request.conversation)) { [self] budget in
+        let (prompt, tokens, promptReport) = try await InputWork.run(lane(for: request.conversation)) { [self] budget in
             let prompt = try render(request.conversation, budget)
-            return (prompt, try self.tokens(of: prompt, after: request.preceding, maximumTokens: requested, budget))
+            let tokens = try self.tokens(of: prompt, after: request.preceding, maximumTokens: requested, budget)
+            return (prompt, tokens, AnswerReport(of: prompt, request.conversation, template))
         }
         let room = contextLength - tokens.count
         let isClamped = request.clampsMaximumTokens && request.maximumTokens ?? 0 > room
@@ -88,31 +93,33 @@ package final class LocalGenerator: TextGenerator, EngineInspection {
             }
             return (sequence, isLoosened)
         }
-        var report = prompt.report
+        var report = promptReport
         if isLoosened { report.unenforced = request.conversation.tools.map { "\($0.name)#" } }
         if isClamped { report.clampedTokens = room }
         return EngineAnswer.make(
             try engine.submit(Self.choices(request.choices, of: sequence)), vocabulary: vocabulary, style: style(of: prompt, request),
             promptTokens: tokens.count, constraintField: request.constraintField, report: report,
             history: request.wantsTokens ? TokenHistory(tokens: tokens, turnEnd: vocabulary.endTokens.first) : nil
-        ) { [vocabulary, logger] _, start in Self.log(start, of: tokens, vocabulary, logger) }
+        ) { [vocabulary, logger, logsText] _, start in Self.log(start, of: tokens, vocabulary, logger, logsText: logsText) }
     }
 
     @concurrent package func complete(_ request: TextRequest, terms: ServiceTerms) async throws -> sending Answer {
         try check(request.sampling)
         try checkRoom(prompts: request.prompts.count, choices: request.choices)
         let adapters = try adapters.set(for: request.adapters)
-        let bytes = request.prompts.reduce(0) { $0 + $1.size }
+        let bytes = request.prompts.reduce(request.gap?.bytes ?? 0) { $0 + $1.size }
         let texts = try await InputWork.run(InputWork.lane(bytes: bytes)) { [self] budget in
             try request.prompts.enumerated().map { index, prompt in
                 try budget.check()
                 return try readPrompt(prompt, at: index, of: request, budget)
             }
         }
+        let form = try await constraints.compile(request.form)
         let breakers = try await InputWork.run(.quick) { [breakers] _ in breakers.breakers(for: request.sampling) }
         let sequences = texts.flatMap { prompt in
             var sequence = SequenceRequest(
-                prompt: prompt.tokens, maximumTokens: prompt.maximumTokens, sampling: request.sampling, owner: terms.owner, isFlex: terms.isFlex)
+                prompt: prompt.tokens, maximumTokens: prompt.maximumTokens, sampling: request.sampling, constraint: form.source,
+                owner: terms.owner, isFlex: terms.isFlex)
             sequence.sampling.breakers = breakers
             sequence.scoresPrompt = request.scoresPrompt
             sequence.adapters = adapters
@@ -123,10 +130,15 @@ package final class LocalGenerator: TextGenerator, EngineInspection {
             return Array(repeating: { text.tokens(with: $0) }, count: request.choices)
         }
         let prompts = texts.map(\.tokens)
+        var report = texts.reduce(AnswerReport()) { $0.adding($1.infill) }
+        report.unenforced = form.unenforced
         return EngineAnswer.make(
-            try engine.submit(sequences), vocabulary: vocabulary, style: AnswerStyle(stops: request.stops),
-            promptTokens: prompts.reduce(0) { $0 + $1.count }, choicesPerPrompt: request.choices, scores: scores
-        ) { [vocabulary, logger] choice, start in Self.log(start, of: prompts[choice / request.choices], vocabulary, logger) }
+            try engine.submit(sequences), vocabulary: vocabulary, style: AnswerStyle(stops: request.stops, lines: request.lines),
+            promptTokens: prompts.reduce(0) { $0 + $1.count }, promptSizes: prompts.map(\.count), choicesPerPrompt: request.choices,
+            constraintField: request.form?.field, report: report, scores: scores, tellsTokens: request.wantsTokens
+        ) { [vocabulary, logger, logsText] choice, start in
+            Self.log(start, of: prompts[choice / request.choices], vocabulary, logger, logsText: logsText)
+        }
     }
 
     /// A prompt of a text request as tokens; with its text only if its tokens are scored.
@@ -135,24 +147,26 @@ package final class LocalGenerator: TextGenerator, EngineInspection {
         /// The maximum number of tokens in its answer.
         var maximumTokens: Int
         var text: PromptText?
+        var infill: InfillPrompt?
     }
 
     private func readPrompt(
         _ prompt: TextRequest.Prompt, at index: Int, of request: TextRequest, _ budget: WorkBudget
     ) throws -> ReadPrompt {
-        let tokens = try tokens(of: prompt, at: index, of: request, budget)
+        let infill = try self.infill(prompt, request, budget)
+        let tokens = try infill?.tokens ?? self.tokens(of: prompt, at: index, of: request, budget)
         let room = contextLength - tokens.count
         guard request.clampsMaximumTokens ? room > 0 : request.maximumTokens <= room else {
             let requested = request.clampsMaximumTokens ? nil : request.maximumTokens
             throw GenerationError.contextExceeded(prompt: tokens.count, requested: requested, context: contextLength)
         }
-        var read = ReadPrompt(tokens: tokens, maximumTokens: min(request.maximumTokens, room))
+        var read = ReadPrompt(tokens: tokens, maximumTokens: min(request.maximumTokens, room), infill: infill)
         if request.scoresPrompt { read.text = try PromptText(tokens: tokens, of: prompt, vocabulary: vocabulary, within: budget) }
         return read
     }
 
     /// Rejects a conversation that cannot fit the context before rendering it. Each message has at least one token.
-    private func checkRoom(for conversation: Conversation, maximumTokens: Int?) throws(GenerationError) {
+    func checkRoom(for conversation: Conversation, maximumTokens: Int?) throws(GenerationError) {
         let fewest = max(conversation.messages.count, vocabulary.fewestTokens(bytes: conversation.certainBytes))
         try checkRoom(fewest, maximumTokens)
     }
@@ -208,8 +222,8 @@ package final class LocalGenerator: TextGenerator, EngineInspection {
         }
         if let suffix {
             let after = try vocabulary.tokenize(suffix, addSpecial: false, parseSpecial: true, within: budget)
-            guard let infill = vocabulary.infill(tokens, after) else { throw GenerationError.noInfill }
-            tokens = infill
+            guard let marks = vocabulary.infillMarks else { throw GenerationError.noInfill }
+            tokens = marks.prompt(before: tokens, after: after)
         }
         // A text without tokens still starts with BOS, if the model has it.
         if tokens.isEmpty { tokens = vocabulary.beginning }
@@ -217,7 +231,7 @@ package final class LocalGenerator: TextGenerator, EngineInspection {
         return tokens
     }
 
-    private func checkText(_ text: String, _ maximumTokens: Int?) throws(GenerationError) {
+    func checkText(_ text: String, _ maximumTokens: Int?) throws(GenerationError) {
         try checkRoom(vocabulary.fewestTokens(bytes: text.utf8.count), maximumTokens)
         try vocabulary.checkLength(of: text)
     }
@@ -229,13 +243,13 @@ package final class LocalGenerator: TextGenerator, EngineInspection {
             try vocabulary.checkLength(of: prompt.text)
             let tokens = try vocabulary.tokenize(prompt, addSpecial: true, parseSpecial: true, within: budget)
             if tokens.isEmpty { throw GenerationError.emptyPrompt }
-            return PreparedPrompt(text: prompt.text, tokens: tokens, report: prompt.report)
+            return PreparedPrompt(text: prompt.text, tokens: tokens, report: AnswerReport(of: prompt, conversation, template))
         }
     }
 
     // MARK: From a conversation to a sequence
 
-    private func render(_ conversation: Conversation, _ budget: WorkBudget) throws -> RenderedPrompt {
+    func render(_ conversation: Conversation, _ budget: WorkBudget) throws -> RenderedPrompt {
         for (index, tool) in conversation.tools.enumerated() {
             guard let grammar = tool.inputGrammar, conversation.toolChoice.mode != .none else { continue }
             do {
@@ -357,22 +371,22 @@ package final class LocalGenerator: TextGenerator, EngineInspection {
     }
 
     /// Logs where a prompt diverges from the cache. This usually answers the question "why was my prefix not reused?".
-    private static func log(_ start: PromptStart, of prompt: [Token], _ vocabulary: any Vocabulary, _ logger: Logger) {
+    private static func log(_ start: PromptStart, of prompt: [Token], _ vocabulary: any Vocabulary, _ logger: Logger, logsText: Bool) {
         guard logger.logLevel <= .debug else { return }
         func text(_ tokens: some Sequence<Token>) -> String {
             String(decoding: tokens.flatMap { vocabulary.piece(of: $0) }, as: UTF8.self)
         }
-        var metadata: Logger.Metadata = ["prompt_tokens": "\(prompt.count)", "cached_tokens": "\(start.cachedTokens)"]
+        var metadata: Logger.Metadata = [
+            "prompt_tokens": .stringConvertible(prompt.count), "cached_tokens": .stringConvertible(start.cachedTokens),
+        ]
         if let divergence = start.divergence {
-            metadata["diverges_at"] = "\(divergence.index)"
+            metadata["diverges_at"] = .stringConvertible(divergence.index)
+        }
+        if logsText, let divergence = start.divergence {
             metadata["after"] = "\(text(prompt[..<divergence.index].suffix(8)))"
             metadata["cached"] = "\(text([divergence.cached]))"
             metadata["prompt"] = "\(text(prompt[divergence.index...].prefix(1)))"
         }
         logger.debug("prompt started", metadata: metadata)
     }
-}
-
-extension RenderedPrompt {
-    fileprivate var report: AnswerReport { AnswerReport(normalizations: normalizations, unenforced: unenforced) }
 }

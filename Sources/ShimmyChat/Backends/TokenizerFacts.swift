@@ -23,6 +23,6 @@ extension TokenizerFacts {
     package init(_ vocabulary: any Vocabulary, template: String) {
         func text(_ token: Token?) -> String? { token.map { String(decoding: vocabulary.piece(of: $0, special: true), as: UTF8.self) } }
         self.init(beginning: text(vocabulary.beginning.first), end: text(vocabulary.ending), template: template)
-        infills = vocabulary.infill([], []) != nil
+        infills = vocabulary.infillMarks != nil
     }
 }

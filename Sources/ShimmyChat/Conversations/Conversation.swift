@@ -25,6 +25,8 @@ package struct Conversation: Sendable, Equatable {
     package var templateArguments: JSONObject
     /// Whether a reasoning model should reason before it answers; nil for the default, which is true.
     package var thinks: Bool?
+    /// The API's names of the fields that ask for reasoning. They have no effect on a model that does not reason.
+    package var reasoningFields: [String] = []
     package var continuation: Continuation
     /// Whether the client explicitly requested `continuation`. If false, it merely sent an assistant's message last.
     package var mustContinue = false

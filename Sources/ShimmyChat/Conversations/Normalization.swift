@@ -20,10 +20,14 @@ package enum Normalization: String, Sendable {
     case genericCalls = "generic-calls"
     /// Leaves out the text of a message with calls, because the template writes only the calls. The template makes this change.
     case callsWithoutText = "calls-without-text"
-    /// Leaves out calls that a token limit cut off and that have no output. The conversion of items to messages makes this change.
+    /// Leaves out calls without a result: those that a token limit cut off, and in Ollama's API all. The decoders of requests make this change.
     case omittedCalls = "omitted-calls"
     /// Leaves out outputs whose calls were deleted from a stored conversation. The service makes this change.
     case omittedOutputs = "omitted-outputs"
+    /// Adds calls for the results without one. The decoder of requests of Ollama's API makes this change.
+    case addedCalls = "added-calls"
+    /// Removes the spaces at the end of the start of an answer. The decoders of requests make this change.
+    case trimmedStart = "trimmed-start"
 
     /// The changes for strict templates, in the order in which they are tried.
     ///
@@ -44,7 +48,7 @@ package enum Normalization: String, Sendable {
 
     private func applied(toAll messages: [ChatMessage]) -> [ChatMessage] {
         switch self {
-        case .matchedResults, .genericCalls, .callsWithoutText, .omittedCalls, .omittedOutputs: messages
+        case .matchedResults, .genericCalls, .callsWithoutText, .omittedCalls, .omittedOutputs, .addedCalls, .trimmedStart: messages
         case .splitCalls: Self.splittingCalls(messages)
         case .foldedSystem: Self.foldingSystem(messages)
         case .mergedSystem: Self.mergingSystem(messages)

@@ -33,6 +33,8 @@ package enum GenerationError: Error, Equatable {
     case badGrammar(field: String, String)
     /// A schema cannot be enforced: that of the tool at this index, or that of the response for nil.
     case badSchema(tool: Int?, String)
+    /// A label of the question at this index cannot be rated; if the label is nil, all labels of the question together cannot.
+    case badLabel(question: Int, label: Int?, String)
     /// The adapter at this index of the request's list cannot be used.
     case badAdapter(Int, AdapterChoice.Reference, String)
 }

@@ -18,6 +18,14 @@ package struct TextRequest: Sendable, Equatable {
     package var prompts: [Prompt]
     /// The text after the gap to fill; nil to continue the text at its end.
     package var suffix: String?
+    /// The surroundings of a gap to fill, in place of `suffix`; nil for none. The prompts are then texts without control tokens.
+    package var gap: TextGap?
+    /// The form of the answer; nil for an unconstrained answer.
+    package var form: TextForm?
+    /// The limits for the lines of the answer; nil for none.
+    package var lines: LineLimits?
+    /// Whether to return the tokens of the answer beside its text.
+    package var wantsTokens = false
     /// The maximum number of tokens in each answer. With 0, only the prompt is computed.
     package var maximumTokens: Int
     /// Whether to reduce `maximumTokens` to the room in the context instead of rejecting the request.

@@ -6,10 +6,21 @@ import ShimmyCore
 enum Logprobs {
     /// Returns the log probability of `token`, and those of the `count` likeliest tokens.
     static func of(_ token: Token, top count: Int, in logits: UnsafeBufferPointer<Float>) -> TokenLogprobs {
-        let greatest = logits[csampling_greatest(logits.baseAddress, logits.count)]
-        let total = greatest + Float(log(csampling_exponentials(logits.baseAddress, logits.count, greatest, 1, nil)))
+        let total = total(of: logits)
         let entries = likeliest(count, in: logits).map { TokenLogprobs.Entry(token: $0, logprob: logits[Int($0)] - total) }
         return TokenLogprobs(drawn: .init(token: token, logprob: logits[Int(token)] - total), top: entries)
+    }
+
+    /// Returns the log probability of each of these tokens at one position, without the likeliest tokens.
+    static func of(alternatives tokens: [Token], in logits: UnsafeBufferPointer<Float>) -> [TokenLogprobs] {
+        let total = total(of: logits)
+        return tokens.map { TokenLogprobs(drawn: .init(token: $0, logprob: logits[Int($0)] - total), top: []) }
+    }
+
+    /// Returns the logarithm of the sum of the exponentials of all logits.
+    private static func total(of logits: UnsafeBufferPointer<Float>) -> Float {
+        let greatest = logits[csampling_greatest(logits.baseAddress, logits.count)]
+        return greatest + Float(log(csampling_exponentials(logits.baseAddress, logits.count, greatest, 1, nil)))
     }
 
     /// Returns the likeliest tokens, likeliest first. Of equal ones, the first in the vocabulary comes first.

@@ -58,6 +58,11 @@ package struct SequenceSampler {
         logprobs.append(Logprobs.of(token, top: parameters.logprobs ?? 0, in: logits))
     }
 
+    /// Records the log probabilities of alternatives for one position, as `score` does for a prompt token.
+    package mutating func score(alternatives tokens: [Token], _ logits: UnsafeBufferPointer<Float>) {
+        logprobs += Logprobs.of(alternatives: tokens, in: logits)
+    }
+
     private mutating func takeForced(after token: Token) -> [Token] {
         var taken: [Token] = []
         while let constraint, let last = taken.last ?? token as Token?, !ends.contains(last), taken.count < Self.maxForced {

@@ -182,7 +182,7 @@ extension Scheduler {
     }
 
     private func prefill(computing candidate: SequenceState) -> (sequence: SequenceID, until: Int)? {
-        guard !candidate.isScoring, running.contains(where: { !$0.isDecoding }) else { return nil }
+        guard candidate.reusesAnyPrefix, running.contains(where: { !$0.isDecoding }) else { return nil }
         let tokens = candidate.tokens
         let cached = cache.known(of: tokens, with: candidate.adapters).cached
         // Flex sequences make no progress while a regular sequence waits, so a regular sequence does not wait for them.

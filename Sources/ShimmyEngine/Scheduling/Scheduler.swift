@@ -39,6 +39,8 @@ package struct Scheduler {
     package var hasStreams: Bool { running.contains(where: \.isDecoding) }
     package var waitingCount: Int { waiting.count }
     package var cellsUsed: Int { cache.cellsUsed }
+    /// The number of cells that sharing saves: those that slots use, less those that contain a token.
+    package var cellsShared: Int { (0..<limits.slots).reduce(0) { $0 + cache.count(slot: $1) } - cache.cellsUsed }
     /// The number of slots that contain tokens.
     package var slotsUsed: Int { limits.slots - (0..<limits.slots).count { cache.count(slot: $0) == 0 } }
     var time: StepTimeModel { stepTimes.current }

@@ -4,7 +4,7 @@ package import ShimmyCore
 package enum SequenceEvent: Sendable, Equatable {
     /// The prompt is computed. The first token follows, unless the request generates nothing.
     case started(SequenceID, PromptStart)
-    /// The log probabilities of this many more prompt tokens are available.
+    /// The log probabilities of this many more prompt tokens, or of all probes, are available.
     case scored(SequenceID, Int)
     case token(SequenceID, Token)
     case finished(SequenceID, SequenceEnd)
@@ -15,6 +15,8 @@ package enum SequenceEvent: Sendable, Equatable {
 package struct PromptStart: Sendable, Equatable {
     package var cachedTokens: Int
     package var divergence: Divergence?
+    /// The time of the first step that computed a part of the prompt; nil if it is unknown.
+    package var begun: ContinuousClock.Instant?
 
     package init(cachedTokens: Int, divergence: Divergence? = nil) {
         self.cachedTokens = cachedTokens

@@ -21,6 +21,9 @@ package struct SequenceRequest: Sendable {
     /// Whether the log probabilities of the prompt's own tokens are wanted, as many for each token as `sampling` says. All of the prompt is then
     /// computed.
     package var scoresPrompt = false
+    /// Tokens whose log probabilities right after the prompt are wanted, all from the logits of its last token; empty for none. They have no effect
+    /// in a request with `scoresPrompt`.
+    package var probes: [Token] = []
     /// The adapters that the sequence is computed with.
     package var adapters = AdapterSet.none
     /// Indices of prompt tokens where another prompt will probably diverge from this one: the beginnings of its last turns.
@@ -63,6 +66,8 @@ struct SequenceState {
     private(set) var computed = 0
     /// The index of the first prompt token whose log probability is still missing; nil when none is missing or wanted.
     private(set) var firstUnscored: Int?
+    /// See `SequenceRequest.probes`.
+    private let probes: [Token]
     /// The number of forced tokens among the newest ones. No step had computed them when they became known.
     private var forced = 0
     /// The slot that contains the sequence's cells; nil while waiting.
@@ -97,20 +102,27 @@ struct SequenceState {
         self.maximumTokens = request.maximumTokens
         self.tokens = request.prompt
         self.landmarks = request.landmarks
-        // The first token has no log probability, since no logits precede it.
-        self.firstUnscored = request.scoresPrompt && request.prompt.count > 1 ? 1 : nil
+        self.probes = request.scoresPrompt ? [] : request.probes
+        // The first token has no log probability, since no logits precede it. Probes are scored as the token after the prompt.
+        self.firstUnscored = request.scoresPrompt && request.prompt.count > 1 ? 1 : probes.isEmpty ? nil : request.prompt.count
     }
 
     /// The max number of tokens that may come from the cache. Scoring and sampling need logits: the last token is always computed, and a prompt
     /// that is not scored yet reuses only the tokens before the row whose logits score its first unscored token.
     var reusableCount: Int { min(firstUnscored.map { $0 - 1 } ?? .max, tokens.count - 1) }
     var isScoring: Bool { firstUnscored != nil }
+    /// Whether the cache can provide all tokens except the last one, as for a sequence that scores none of its prompt's tokens.
+    var reusesAnyPrefix: Bool { reusableCount == tokens.count - 1 }
     /// Whether the sequence generates nothing and is completely computed.
     var isComputedOnly: Bool { maximumTokens == 0 && computed == tokens.count }
 
     /// Returns what to score in the rows of these tokens; nil for nothing.
     func scores(in range: Range<Int>) -> Batch.Scores? {
         guard let firstUnscored else { return nil }
+        if !probes.isEmpty {
+            return range.upperBound == promptCount
+                ? Batch.Scores(firstRow: range.count - 1, tokens: probes, areAlternatives: true) : nil
+        }
         let first = max(range.lowerBound, firstUnscored - 1)
         let scored = first + 1..<max(first + 1, min(range.upperBound + 1, promptCount))
         return scored.isEmpty ? nil : Batch.Scores(firstRow: first - range.lowerBound, tokens: Array(tokens[scored]))

@@ -1,0 +1,151 @@
+import ShimmyCore
+import ShimmyEngine
+
+extension LocalGenerator: Decider {
+    @concurrent package func decide(_ request: DecisionRequest, terms: ServiceTerms) async throws -> DecisionResult {
+        let adapters = try adapters.set(for: nil)
+        try checkRoom(for: request.conversation, maximumTokens: nil)
+        let bytes = request.questions.reduce(request.conversation.bytes) { sum, question in
+            question.labels.reduce(sum + (question.text ?? "").utf8.count) { $0 + $1.utf8.count }
+        }
+        let plan = try await InputWork.run(InputWork.lane(bytes: bytes)) { [self] budget in try self.plan(request, budget) }
+        var run = DecisionRun(plan, on: engine, with: adapters, terms)
+        return try await run.perform()
+    }
+
+    // MARK: From questions to tokens
+
+    /// The parts of the prompt around a question.
+    private struct Frame {
+        var before: [Token]
+        var after: [Token]
+        /// Whether the answer begins on a new line.
+        var endsLine: Bool
+    }
+
+    private func plan(_ request: DecisionRequest, _ budget: WorkBudget) throws -> DecisionPlan {
+        var plan = DecisionPlan()
+        let frame = try self.frame(of: request, budget)
+        plan.shared = frame?.before ?? []
+        let ends = vocabulary.endTokens
+        var positions = 0
+        for (index, question) in request.questions.enumerated() {
+            try budget.check()
+            let (tokens, endsLine) = try rest(of: question, in: frame, request.conversation, budget)
+            let labels = try self.labels(of: question, index, endsLine, budget)
+            let trie = LabelTrie(labels, ends: ends)
+            let longest = plan.shared.count + tokens.count + (labels.map(\.count).max() ?? 0)
+            guard longest <= contextLength else {
+                throw GenerationError.contextExceeded(prompt: longest, requested: nil, context: contextLength)
+            }
+            positions += trie.nodes.count
+            if positions > InputLimits.standard.labelPositions {
+                let most = InputLimits.standard.labelPositions
+                throw GenerationError.badLabel(
+                    question: index, label: nil, "the choices of all questions up to this one have more than \(most) tokens to rate")
+            }
+            plan.questions.append(.init(tokens: tokens, trie: trie))
+        }
+        if plan.questions.contains(where: { plan.shared.isEmpty && $0.tokens.isEmpty }) { throw GenerationError.emptyPrompt }
+        return plan
+    }
+
+    /// Returns the tokens of a question's prompt after the shared ones.
+    private func rest(
+        of question: DecisionRequest.Question, in frame: Frame?, _ conversation: Conversation, _ budget: WorkBudget
+    ) throws -> (tokens: [Token], endsLine: Bool) {
+        guard let frame else {
+            let whole = try prompt(for: conversation, asking: question.text, budget)
+            return (try tokens(of: whole, addSpecial: true, budget), whole.endsLine)
+        }
+        guard let text = question.text else { return (frame.after, frame.endsLine) }
+        return (try tokens(of: text, afterLineBreak: true, budget) + frame.after, frame.endsLine)
+    }
+
+    /// Returns the parts of the prompt that all questions share; nil if the template does not write a question exactly once, so that the prompt of
+    /// each question must be rendered by itself.
+    private func frame(of request: DecisionRequest, _ budget: WorkBudget) throws -> Frame? {
+        guard request.questions.contains(where: { $0.text != nil }) else {
+            let whole = try prompt(for: request.conversation, asking: nil, budget)
+            return Frame(before: try tokens(of: whole, addSpecial: true, budget), after: [], endsLine: whole.endsLine)
+        }
+        // A text in place of a question, to find where the template writes it. It is random, so that no client can put it into the input and make
+        // each question cost a prompt of its own.
+        let mark = "shimmyQuestionMark" + String(UInt64.random(in: .min ... .max), radix: 36)
+        let whole = try prompt(for: request.conversation, asking: mark, budget)
+        guard let (before, after) = whole.parts(around: mark) else { return nil }
+        return Frame(
+            before: try tokens(of: before, addSpecial: true, budget), after: try tokens(of: after, addSpecial: false, budget),
+            endsLine: whole.endsLine)
+    }
+
+    /// Renders the conversation with a text after its last message, up to the place where the answer's content begins.
+    private func prompt(for conversation: Conversation, asking text: String?, _ budget: WorkBudget) throws -> RenderedPrompt {
+        var conversation = conversation
+        conversation.thinks = false
+        if let text, let last = conversation.messages.indices.last {
+            conversation.messages[last].content = (conversation.messages[last].content ?? []) + [text]
+        }
+        return try render(conversation, budget).withoutOpenReasoning
+    }
+
+    private func tokens(of prompt: RenderedPrompt, addSpecial: Bool, _ budget: WorkBudget) throws -> [Token] {
+        try checkText(prompt.text, nil)
+        return try vocabulary.tokenize(prompt, addSpecial: addSpecial, parseSpecial: true, within: budget)
+    }
+
+    /// Returns the tokens of a client's text, without control tokens.
+    /// - afterLineBreak: whether the text follows a line break. Some tokenizers insert a space before a text otherwise.
+    private func tokens(of text: String, afterLineBreak: Bool, _ budget: WorkBudget) throws -> [Token] {
+        try checkText(text, nil)
+        if afterLineBreak {
+            let lineBreak = vocabulary.tokenize("\n", addSpecial: false, parseSpecial: false)
+            let tokens = try vocabulary.tokenize("\n" + text, addSpecial: false, parseSpecial: false, within: budget)
+            if tokens.count > lineBreak.count, tokens.starts(with: lineBreak) { return Array(tokens.dropFirst(lineBreak.count)) }
+        }
+        return try vocabulary.tokenize(text, addSpecial: false, parseSpecial: false, within: budget)
+    }
+
+    private func labels(of question: DecisionRequest.Question, _ index: Int, _ endsLine: Bool, _ budget: WorkBudget) throws -> [[Token]] {
+        var known: Set<[Token]> = []
+        return try question.labels.enumerated().map { position, label in
+            let tokens = try self.tokens(of: endsLine ? label : question.lead + label, afterLineBreak: endsLine, budget)
+            if tokens.isEmpty { throw GenerationError.badLabel(question: index, label: position, "the model has no tokens for it") }
+            guard known.insert(tokens).inserted else {
+                throw GenerationError.badLabel(question: index, label: position, "the model cannot distinguish it from another one")
+            }
+            return tokens
+        }
+    }
+}
+
+extension RenderedPrompt {
+    fileprivate var endsLine: Bool { text.utf8.last == 0x0A }
+
+    /// The prompt, with its reasoning closed if the answer would begin within it.
+    fileprivate var withoutOpenReasoning: RenderedPrompt {
+        guard let thinking, ThinkingTracker(thinking, prefix: generationPrompt).isThinking, let end = thinking.ends.first else { return self }
+        var prompt = self
+        prompt.text += (endsLine ? "" : "\n") + end + "\n\n"
+        return prompt
+    }
+
+    /// Returns the parts before and after a text; nil if the prompt does not contain it exactly once.
+    fileprivate func parts(around mark: String) -> (before: RenderedPrompt, after: RenderedPrompt)? {
+        let (bytes, mark) = (Array(text.utf8), Array(mark.utf8))
+        var places: [Int] = []
+        var index = 0
+        while index + mark.count <= bytes.count, places.count < 2 {
+            if bytes[index] == mark[0], bytes[index..<index + mark.count].elementsEqual(mark) { places.append(index) }
+            index += 1
+        }
+        guard let start = places.first, places.count == 1 else { return nil }
+        let end = start + mark.count
+        var (before, after) = (self, self)
+        before.text = String(decoding: bytes[..<start], as: UTF8.self)
+        before.marks = marks.filter { $0 < start }
+        after.text = String(decoding: bytes[end...], as: UTF8.self)
+        after.marks = marks.filter { $0 >= end }.map { $0 - end }
+        return (before, after)
+    }
+}
