@@ -21,13 +21,13 @@ package enum Settings {
 
     private static let server: [Setting] = [
         .host, .port, .ollamaPort, .apiKey, .apiKeyFile, .allowOrigin, .allowHost, .insecure, .drainSeconds, .requestSeconds, .loadSilence,
-        .maxTokensOverContext,
+        .maxTokensOverContext, .metricsAliases,
     ]
     private static let limits: [Setting] = [.maxConnections, .maxClientConnections, .maxRequests, .maxBody, .bodyMemory, .writeSeconds]
     private static let models: [Setting] = [.modelDir, .model, .claudeModel, .preload, .maxModels, .modelWait, .memoryBudget, .keepAlive]
     private static let engine: [Setting] = [.ctxSize, .threads, .slots, .streamGap, .queue, .cpuKernels, .chatTemplateFile, .lora, .deterministic]
     private static let storage: [Setting] = [.dataDir, .cacheDir, .prefixCacheDir, .stateDir, .noStore, .storeSize, .storeDays, .prefixCacheSize]
-    private static let log: [Setting] = [.logLevel, .logFormat]
+    private static let log: [Setting] = [.logLevel, .logFormat, .logText]
 }
 
 // MARK: [server]
@@ -67,6 +67,12 @@ extension Setting {
     package static let maxTokensOverContext = Setting(
         "server", "max_tokens_over_context", .choice(["refuse", "clamp"]), default: "\"refuse\"",
         "Handling of a token limit above the remaining context: refuse the request (as OpenAI does) or clamp the limit.", isLive: true)
+}
+
+extension Setting {
+    package static let metricsAliases = Setting(
+        "server", "metrics_aliases", .flag, default: "false",
+        "Export metrics also under the names of vLLM and llama-server, so that their dashboards work.")
 }
 
 // MARK: [limits]
@@ -177,4 +183,7 @@ extension Setting {
         """, isLive: true)
     package static let logFormat = Setting(
         "log", "log_format", .choice(["text", "json"]), default: "\"text\"", "Format of log messages: text or json.")
+    package static let logText = Setting(
+        "log", "log_text", .flag, default: "false",
+        "Allow debug messages to contain parts of prompts. Without it, the log contains neither prompts nor responses.")
 }

@@ -20,9 +20,13 @@ struct TableReader {
         problems.append(ConfigurationProblem(file: file, line: lines.line(of: whole), path: Self.text(whole), message: message))
     }
 
-    /// Reports the keys that are not among `names`.
+    /// Reports the keys that are not among `names`. The report of a key that is a setting names the setting's table.
     mutating func refuseOthers(than names: [String]) {
         for key in object.keys where !names.contains(key) {
+            if let setting = Settings.all.first(where: { $0.key == key }) {
+                report(key, "this key belongs in [\(setting.table)].")
+                continue
+            }
             report(key, "there is no such key.\(Suggestion.text(for: key, among: names))")
         }
     }

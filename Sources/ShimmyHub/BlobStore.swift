@@ -33,6 +33,8 @@ package enum BlobError: Error, Equatable, CustomStringConvertible {
     /// The max number of uploads is running.
     case tooMany(Int)
     case cannotWrite(String)
+    /// The file has more bytes than all files may have.
+    case tooLarge(most: Int)
 
     package var description: String {
         switch self {
@@ -40,12 +42,13 @@ package enum BlobError: Error, Equatable, CustomStringConvertible {
         case .diskFull(let needed, let free): "the disk has \(free) bytes free, but \(needed) are needed"
         case .tooMany(let most): "\(most) uploads are running, which is the max"
         case .cannotWrite(let reason): "the file cannot be written: \(reason)"
+        case .tooLarge(let most): "it has more than \(most) bytes, which is the max"
         }
     }
 }
 
-/// Files that clients upload to make models from them. Only the user of this process can read them. A file is deleted after a day: a model that was
-/// made from it has a file of its own.
+/// Files that clients upload to make models from them. Only the user of this process can read them. A file is deleted after a day, or earlier if
+/// newer ones need the space: a model that was made from it has a file of its own.
 package final class BlobStore: Sendable {
     private let directory: String
     private let running = Mutex(0)
@@ -54,9 +57,31 @@ package final class BlobStore: Sendable {
     private static let lifetime = 86_400.0
     /// The bytes that stay free on the disk.
     static let reserve = 1 << 30
+    /// The max number of bytes of all files together, and so of one file.
+    package static let mostBytes = 1 << 40
+    /// The time between two searches for old files.
+    private static let cleaningInterval = Duration.seconds(600)
+    private let mostBytes: Int
 
     /// - models: Shimmy's model directory. The files lie on the same disk, so that a model can be a hard link to them.
-    package init(models: String) { directory = models + "/.blobs" }
+    package init(models: String, mostBytes: Int = BlobStore.mostBytes) {
+        directory = models + "/.blobs"
+        self.mostBytes = mostBytes
+    }
+
+    /// Deletes old files now and every ten minutes, until the task is cancelled.
+    package func keepClean() async {
+        while !Task.isCancelled {
+            await clean()
+            try? await Task.sleep(for: Self.cleaningInterval)
+        }
+    }
+
+    /// Deletes the files that are too old, and the oldest of those that are too large together.
+    package func clean() async {
+        let (directory, mostBytes) = (directory, mostBytes)
+        try? await WorkerPool.files.run(.slow) { _ in Self.deleteOldFiles(in: directory, most: mostBytes) }
+    }
 
     /// Returns the path of a file; nil if there is none.
     package func path(of digest: BlobDigest) async throws -> String? {
@@ -76,15 +101,18 @@ package final class BlobStore: Sendable {
         }
         guard isAllowed else { throw BlobError.tooMany(Self.mostUploads) }
         let place = UploadPlace { [self] in running.withLock { $0 -= 1 } }
-        let (directory, path) = (self.directory, location(digest))
+        let (directory, path, mostBytes) = (directory, location(digest), mostBytes)
         return try await WorkerPool.files.run(.slow) { _ in
+            let length = length ?? 0
+            guard length <= mostBytes else { throw BlobError.tooLarge(most: mostBytes) }
             try Self.prepare(directory)
-            try Self.checkSpace(for: length ?? 0, at: directory)
-            return try BlobUpload(digest, path: path, place)
+            try Self.checkSpace(for: length, at: directory)
+            Self.deleteOldFiles(in: directory, most: mostBytes - length)
+            return try BlobUpload(digest, path: path, most: mostBytes, place)
         }
     }
 
-    /// Creates the directory and deletes old files.
+    /// Creates the directory.
     private static func prepare(_ directory: String) throws(BlobError) {
         do {
             try FileManager.default.createDirectory(
@@ -92,10 +120,27 @@ package final class BlobStore: Sendable {
         } catch {
             throw .cannotWrite("the directory cannot be created")
         }
+    }
+
+    /// Deletes the files that are too old, among them those of uploads that a killed process did not complete, and the oldest complete ones beyond
+    /// `most` bytes.
+    private static func deleteOldFiles(in directory: String, most: Int) {
+        var complete: [(path: String, written: Date, bytes: Int)] = []
         for name in (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? [] where name.hasPrefix("sha256-") {
-            let file = "\(directory)/\(name)"
-            let written = (try? FileManager.default.attributesOfItem(atPath: file))?[.modificationDate] as? Date
-            if let written, written.timeIntervalSinceNow < -lifetime { unlink(file) }
+            let path = "\(directory)/\(name)"
+            guard let attributes = try? FileManager.default.attributesOfItem(atPath: path),
+                let written = attributes[.modificationDate] as? Date
+            else { continue }
+            if written.timeIntervalSinceNow < -lifetime {
+                unlink(path)
+            } else if !name.hasSuffix(".partial") {
+                complete.append((path, written, attributes[.size] as? Int ?? 0))
+            }
+        }
+        var left = complete.reduce(0) { $0.saturated(adding: $1.bytes) }
+        for file in complete.sorted(by: { $0.written < $1.written }) where left > most {
+            unlink(file.path)
+            left -= file.bytes
         }
     }
 
@@ -120,20 +165,23 @@ package final class BlobUpload: Sendable {
         var hash = SHA256()
         /// The bytes since the last check of the disk's space.
         var unchecked = 0
+        var count = 0
         var isFinished = false
     }
 
     private let digest: BlobDigest
     private let path: String
     private let partial: String
+    /// The max size of the file in bytes.
+    private let most: Int
     private let descriptor: Int32
     private let place: UploadPlace
     private let state = Mutex(State())
     /// The number of bytes after which the disk's space is checked again.
     private static let checkInterval = 64 << 20
 
-    init(_ digest: BlobDigest, path: String, _ place: UploadPlace) throws(BlobError) {
-        (self.digest, self.path, self.place) = (digest, path, place)
+    init(_ digest: BlobDigest, path: String, most: Int, _ place: UploadPlace) throws(BlobError) {
+        (self.digest, self.path, self.most, self.place) = (digest, path, most, place)
         partial = "\(path).\(UInt32.random(in: 0 ... .max)).partial"
         descriptor = open(partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { throw .cannotWrite(String(cString: strerror(errno))) }
@@ -151,6 +199,8 @@ package final class BlobUpload: Sendable {
 
     private func write(_ bytes: [UInt8]) throws {
         try state.withLock { state in
+            guard bytes.count <= most - state.count else { throw BlobError.tooLarge(most: most) }
+            state.count += bytes.count
             state.unchecked += bytes.count
             if state.unchecked >= Self.checkInterval {
                 try BlobStore.checkSpace(for: bytes.count, at: (path as NSString).deletingLastPathComponent)

@@ -3,7 +3,7 @@ import ShimmyJSON
 /// A model that a client created on top of another one: the weights of its base under a new name, with settings of its own.
 package struct CreatedModel: Sendable, Equatable {
     package var name: String
-    /// The id of the model with the weights.
+    /// The id of the model with the weights, which may be hidden.
     package var base: String
     /// The settings of the model. They have priority over those of the base.
     package var hints: ModelHints
@@ -35,6 +35,9 @@ package struct CreatedModel: Sendable, Equatable {
         result.license = license ?? other.license
         return result
     }
+
+    /// Whether nothing but the name distinguishes the model from its weights.
+    var hasNoSettings: Bool { hints == ModelHints() && template == nil && license == nil }
 
     var variant: ModelVariant {
         ModelVariant(name: name, base: base, sharesEngine: hints.contextLength == nil && template == nil, creation: self)
@@ -97,20 +100,27 @@ package struct CreatedModelFile: Sendable {
     package static func check(_ model: CreatedModel) throws(AliasFile.Refusal) {
         guard NameFile.isName(model.name) else {
             throw AliasFile.Refusal(
-                description: "'\(model.name)' is not a valid name; use letters, digits, '-', '_', '.', ':', '/', '@' and '+', with a letter or "
+                "'\(model.name)' is not a valid name; use letters, digits, '-', '_', '.', ':', '/', '@' and '+', with a letter or "
                     + "digit first")
         }
         guard model.json.text.utf8.count <= largestModel else {
-            throw AliasFile.Refusal(description: "the settings of \(model.name) have more than \(largestModel) bytes, which is the max")
+            throw AliasFile.Refusal("the settings of \(model.name) have more than \(largestModel) bytes, which is the max")
         }
     }
 
     /// Adds a model, or replaces the model of that name.
-    package func set(_ model: CreatedModel) throws(AliasFile.Refusal) {
+    /// - isReplaced: whether the model of another name is removed at the same time.
+    package func set(_ model: CreatedModel, isReplaced: (String) -> Bool = { _ in false }) throws(AliasFile.Refusal) {
         try Self.check(model)
-        try file.set(model.name, to: model.json)
+        try file.set(model.name, to: model.json, isReplaced: isReplaced)
     }
 
     /// Removes a model. Returns whether the model existed.
     package func remove(_ name: String) throws(AliasFile.Refusal) -> Bool { try file.remove(name) }
+
+    /// Returns the bases of all models. Throws if the file cannot be read.
+    package func bases() throws(AliasFile.Refusal) -> Set<String> { Set(try file.read().compactMap { $0.value["base"]?.stringValue }) }
+
+    /// Removes the unfinished files that killed processes left behind.
+    package func clean() { file.clean() }
 }

@@ -9,6 +9,8 @@ package struct Directories: Sendable, Equatable {
     package let data: String
     /// Models that Shimmy downloaded or that the user put there.
     package let models: String
+    /// The weights of created models whose files have no name of their own, in one folder each.
+    package var weights: String { models + "/.weights" }
     /// Stored content of clients, such as responses and conversations.
     package let storage: String
     /// Files that make the program more convenient, such as the input history.

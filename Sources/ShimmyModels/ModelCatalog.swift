@@ -19,8 +19,9 @@ package struct ModelCatalog: Sendable {
         loadsAlone: (ModelRecord) -> Bool = { _ in false }
     ) {
         let records = records.sharingEngines(unless: loadsAlone)
-        let given = ModelCatalog(found: records, aliases: aliases)
-        self.init(found: ModelVariant.adding(variants, to: records, resolve: given.resolve), aliases: aliases, claudeModel: claudeModel)
+        let named = ModelVariant.naming(records, by: variants, unless: loadsAlone)
+        let given = ModelCatalog(found: named, aliases: aliases)
+        self.init(found: ModelVariant.adding(variants, to: named, resolve: given.resolve), aliases: aliases, claudeModel: claudeModel)
     }
 
     private init(found: [ModelRecord], aliases: [String: String], claudeModel: String? = nil) {

@@ -6,7 +6,7 @@ extension ModelRecord {
     /// 64 hexadecimal digits that identify the version of the model: the digest of the manifest for Ollama's own models, and a hash of properties of
     /// the files for others, because reading all weights would take too long. The names of files and folders do not matter.
     package var digest: String {
-        if let creation { return Self.hash([fileDigest, creation.json.text]) }
+        if let creation, !(base == nil && creation.hasNoSettings) { return Self.hash([fileDigest, creation.json.text]) }
         return base == nil ? fileDigest : Self.hash([fileDigest, id])
     }
 

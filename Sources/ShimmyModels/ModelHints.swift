@@ -66,7 +66,9 @@ extension ModelHints {
         // Zero and less mean unlimited, or as much as fits.
         case "num_predict": if number > 0 { defaults["max_completion_tokens"] = .int(number) }
         case "repeat_last_n": defaults[name] = .int(OllamaParameters.repeatLength(number))
-        case "num_ctx": contextLength = number >= Self.leastContext ? number : nil
+        case "num_ctx":
+            contextLength = number >= Self.leastContext ? number : nil
+            return number == 0 || contextLength != nil
         default: return false
         }
         return true

@@ -92,6 +92,8 @@ package struct ModelRecord: Sendable, Equatable {
     package var base: String?
     /// The settings of the model if a client created it; nil for other models.
     package var creation: CreatedModel?
+    /// Whether the files have no name of their own: they are listed only as the models that were created on them.
+    package var isHidden = false
     /// Settings from the program that owns the model.
     package var hints = ModelHints()
     /// The sampling parameters that the model's makers recommend; see `RecommendedSampling`.

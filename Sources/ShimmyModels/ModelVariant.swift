@@ -15,16 +15,42 @@ package struct ModelVariant: Sendable, Equatable {
         self.creation = creation
     }
 
-    /// Returns the records, plus one for each variant whose base is among them. A model's own name takes precedence over a variant of that name.
+    /// Returns the records with the models that clients created on hidden weights in place of those weights. The oldest model that is loaded like
+    /// its weights owns the engine that the others of this kind share.
+    /// - loadsAlone: whether a model has settings under its own name that concern its engine.
+    static func naming(_ records: [ModelRecord], by variants: [ModelVariant], unless loadsAlone: (ModelRecord) -> Bool) -> [ModelRecord] {
+        let hidden = Dictionary(records.filter(\.isHidden).map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+        var named = records.filter { !$0.isHidden }
+        var taken = Set((named.map(\.id) + variants.filter { $0.creation == nil }.map(\.name)).map(ModelCatalog.normalized))
+        var owners: [String: String] = [:]
+        for variant in variants {
+            guard let creation = variant.creation, var record = hidden[variant.base], taken.insert(ModelCatalog.normalized(variant.name)).inserted
+            else { continue }
+            (record.id, record.creation, record.isHidden) = (variant.name, creation, false)
+            if variant.sharesEngine, !loadsAlone(record) {
+                record.engineOf = owners[variant.base]
+                if record.engineOf == nil { owners[variant.base] = record.id }
+            }
+            named.append(record)
+        }
+        return named
+    }
+
+    /// Returns the records, plus one for each variant whose base is among them. A model's own name takes precedence over a variant of that name. The
+    /// base of a created model is a complete name, so that the model never stands on other weights with a similar name.
     static func adding(_ variants: [ModelVariant], to records: [ModelRecord], resolve: (String) -> ModelRecord?) -> [ModelRecord] {
         var taken = Set(records.map { ModelCatalog.normalized($0.id) })
         return records
             + variants.compactMap { variant in
-                guard var record = resolve(variant.base), taken.insert(ModelCatalog.normalized(variant.name)).inserted else { return nil }
+                guard var record = resolve(variant.base), variant.creation == nil || isSame(record.id, variant.base),
+                    taken.insert(ModelCatalog.normalized(variant.name)).inserted
+                else { return nil }
                 record.engineOf = variant.sharesEngine ? record.loaded.id : nil
                 (record.base, record.creation) = (record.id, variant.creation)
                 record.id = variant.name
                 return record
             }
     }
+
+    private static func isSame(_ one: String, _ other: String) -> Bool { ModelCatalog.normalized(one) == ModelCatalog.normalized(other) }
 }

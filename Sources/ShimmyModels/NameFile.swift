@@ -13,6 +13,8 @@ struct NameFile: Sendable {
     let limit: Int
 
     private static let most = 1000
+    /// The number of seconds to wait for another process that changes the file.
+    private static let patience = 10
     private static let longestName = 200
 
     /// Returns whether a text can be the name of a model.
@@ -25,36 +27,73 @@ struct NameFile: Sendable {
     func read() throws(AliasFile.Refusal) -> JSONObject {
         guard FileManager.default.fileExists(atPath: path) else { return [:] }
         guard let data = RegularFile.read(path, limit: limit), let object = (try? JSON.parse(data))?.objectValue else {
-            throw AliasFile.Refusal(description: "\(path) is damaged: it must be a JSON object of \(content)")
+            throw AliasFile.Refusal("\(path) is damaged: it must be a JSON object of \(content)")
         }
         return object
     }
 
     /// Gives a name a value.
-    func set(_ name: String, to value: JSON) throws(AliasFile.Refusal) {
-        var all = try read()
-        all[name] = value
-        guard all.count <= Self.most else { throw AliasFile.Refusal(description: "there are already \(Self.most) \(members), which is the max") }
-        try write(all)
+    /// - isReplaced: whether another name is removed at the same time.
+    /// - problem: returns the reason why the file cannot have a new content; nil if it can.
+    func set(
+        _ name: String, to value: JSON, isReplaced: (String) -> Bool, problem: (JSONObject) -> String? = { _ in nil }
+    ) throws(AliasFile.Refusal) {
+        _ = try change { (all: inout JSONObject) throws(AliasFile.Refusal) -> Bool in
+            for other in all.keys where other != name && isReplaced(other) { all[other] = nil }
+            all[name] = value
+            guard all.count <= Self.most else { throw AliasFile.Refusal("there are already \(Self.most) \(members), which is the max") }
+            if let reason = problem(all) { throw AliasFile.Refusal(reason) }
+            return true
+        }
     }
 
     /// Removes a name. Returns whether the name existed.
     func remove(_ name: String) throws(AliasFile.Refusal) -> Bool {
-        var all = try read()
-        guard all[name] != nil else { return false }
-        all[name] = nil
-        try write(all)
-        return true
+        try change { (all: inout JSONObject) throws(AliasFile.Refusal) -> Bool in
+            guard all[name] != nil else { return false }
+            all[name] = nil
+            return true
+        }
+    }
+
+    /// Reads the file, changes its content and writes it, while no other thread or process does the same.
+    /// - edit: returns whether it changed the content. If it throws, the file stays as it is.
+    private func change(_ edit: (inout JSONObject) throws(AliasFile.Refusal) -> Bool) throws(AliasFile.Refusal) -> Bool {
+        let folder = (path as NSString).deletingLastPathComponent
+        do {
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        } catch {
+            throw .cannotWrite(path, "the folder cannot be created")
+        }
+        let isChanged = try FolderLock.hold(folder, seconds: Self.patience) { () throws(AliasFile.Refusal) -> Bool in
+            var all = try read()
+            guard try edit(&all) else { return false }
+            try write(all)
+            return true
+        }
+        guard let isChanged else { throw .cannotWrite(path, "another process is changing it") }
+        return isChanged
+    }
+
+    /// Removes the unfinished files that killed processes left behind.
+    func clean() {
+        let (folder, name) = ((path as NSString).deletingLastPathComponent, (path as NSString).lastPathComponent)
+        // No other thread or process writes such a file while this thread has the lock.
+        _ = FolderLock.hold(folder, seconds: Self.patience) {
+            for entry in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+            where entry.hasPrefix("\(name).") && entry.hasSuffix(".partial") {
+                try? FileManager.default.removeItem(atPath: "\(folder)/\(entry)")
+            }
+        }
     }
 
     private func write(_ all: JSONObject) throws(AliasFile.Refusal) {
         let bytes = Array((JSON.object(all).pretty() + "\n").utf8)
-        guard bytes.count <= limit else { throw AliasFile.Refusal(description: "\(path) would have more than \(limit) bytes, which is the max") }
+        guard bytes.count <= limit else { throw AliasFile.Refusal("\(path) would have more than \(limit) bytes, which is the max") }
         do {
-            try FileManager.default.createDirectory(atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
             try AtomicFile.replace(path, with: bytes, permissions: 0o600)
         } catch {
-            throw AliasFile.Refusal(description: "\(path) cannot be written")
+            throw .cannotWrite(path, error.description)
         }
     }
 }

@@ -282,7 +282,7 @@ package final class Store: Sendable {
                 try String.fetchAll(database, sql: "SELECT id FROM record WHERE status = 'queued' ORDER BY serial")
             )
         }
-        if failed > 0 { logger.warning("responses interrupted by a restart", metadata: ["count": "\(failed)"]) }
+        if failed > 0 { logger.warning("responses interrupted by a restart", metadata: ["count": .stringConvertible(failed)]) }
         queuedIDs.withLock { $0 = queued }
     }
 

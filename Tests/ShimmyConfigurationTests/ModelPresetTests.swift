@@ -22,6 +22,7 @@ import Testing
             keep_alive = -1
             pin = true
             preload = true
+            moderation = true
             lora = [{ path = "one.gguf" }, { path = "~/two.gguf", scale = 0.5 }]
             """)
         #expect(file.problems.isEmpty)
@@ -30,6 +31,7 @@ import Testing
         expected.defaults = ["temperature": 0.5, "stop": ["a", "b"], "logit_bias": ["5": -100]]
         expected.forced = ["seed": 7]
         (expected.aliases, expected.keepAlive, expected.pin, expected.preload) = (["x", "y"], .forever, true, true)
+        expected.moderation = true
         let preset = try #require(file.presets.first)
         expected.lora = preset.lora
         #expect(preset == expected)
@@ -60,6 +62,7 @@ import Testing
     @Test(arguments: [
         ("[model.a]\nname = 1", "model.a.name: there is no such key."),
         ("[model.a]\ntemperature = 1", "model.a.temperature: there is no such key."),
+        ("[model.a]\nmax_tokens_over_context = \"clamp\"", "model.a.max_tokens_over_context: this key belongs in [server]."),
         ("[model.a]\nsytem = \"x\"", "model.a.sytem: there is no such key. Did you mean 'system'?"),
         ("[model.a]\ncontext = 8", "model.a.context: it must be an integer from 16 to 16777216, not 8."),
         (

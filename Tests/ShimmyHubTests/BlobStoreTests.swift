@@ -69,12 +69,40 @@ import Testing
     }
 
     @Test func aFileThatDoesNotFitIsRefusedAtOnce() async throws {
+        let store = BlobStore(models: folder.path, mostBytes: .max)
         let refusal = await #expect(throws: BlobError.self) { try await store.begin(digest, length: .max) }
         guard case .diskFull(.max, _) = refusal else {
             Issue.record("\(String(describing: refusal))")
             return
         }
         #expect(names.isEmpty)
+    }
+
+    @Test func newerFilesReplaceTheOldestOnes() async throws {
+        let store = BlobStore(models: folder.path, mostBytes: 8)
+        let upload = try await store.begin(digest, length: 5)
+        try await upload.append(Array("hello".utf8))
+        try await upload.finish()
+        await store.clean()
+        #expect(try await store.path(of: digest) != nil)
+        let other = try #require(BlobDigest("sha256:\(String(repeating: "a", count: 64))"))
+        await #expect(throws: BlobError.tooLarge(most: 8)) { try await store.begin(other, length: 9) }
+        #expect(try await store.path(of: digest) != nil)
+        let second = try await store.begin(other, length: 4)
+        #expect(try await store.path(of: digest) == nil)
+        await #expect(throws: BlobError.tooLarge(most: 8)) { try await second.append(Array("nine bytes".utf8)) }
+    }
+
+    @Test func cleaningDeletesOldFilesAndUnfinishedOnes() async throws {
+        let folder = folder.path + "/.blobs"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        for (name, age) in [("sha256-a", 90_000.0), ("sha256-a.1.partial", 90_000), ("sha256-b.2.partial", 10), ("sha256-c", 10)] {
+            let path = "\(folder)/\(name)"
+            try Data("x".utf8).write(to: URL(fileURLWithPath: path))
+            try FileManager.default.setAttributes([.modificationDate: Date(timeIntervalSinceNow: -age)], ofItemAtPath: path)
+        }
+        await store.clean()
+        #expect(names == ["sha256-b.2.partial", "sha256-c"])
     }
 
     @Test func oldFilesAreDeleted() async throws {

@@ -67,7 +67,51 @@ import Testing
         #expect(file.models.first?.hints == ModelHints())
     }
 
+    @Test func unfinishedFilesAreRemoved() throws {
+        try file.set(Self.model(base: "sha256-1"))
+        for name in ["models.json.5.partial", "models.json.txt", "aliases.json.5.partial"] { try folder.write("{", to: name) }
+        file.clean()
+        let left = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
+        #expect(left == ["aliases.json.5.partial", "models.json", "models.json.txt"])
+        #expect(try file.bases() == ["sha256-1"])
+        try folder.write("[]", to: "models.json")
+        #expect(throws: AliasFile.Refusal.self) { try file.bases() }
+    }
+
     // MARK: The catalog
+
+    @Test func hiddenWeightsHaveTheNamesOfTheirModels() throws {
+        for model in [Self.model("eve", base: "sha256-1"), Self.model(base: "sha256-1"), Self.model("long", base: "sha256-1", context: 512)] {
+            try file.set(model)
+        }
+        var plain = Self.model("plain", base: "sha256-1")
+        (plain.hints, plain.license) = (ModelHints(), nil)
+        try file.set(plain)
+        var weights = Self.record("sha256-1")
+        weights.isHidden = true
+        let catalog = ModelCatalog(
+            records: [weights, Self.record()], aliases: ["a": "ada"],
+            variants: file.variants + [ModelVariant(name: "pirate", base: "ada", sharesEngine: true)])
+        #expect(catalog.records.map(\.id) == ["ada", "eve", "long", "pirate", "plain", "small"])
+        #expect(catalog.records.map(\.engineOf) == ["eve", nil, nil, "eve", "eve", nil])
+        #expect(catalog.records.map(\.base) == [nil, nil, nil, "ada", nil, nil] && catalog.records.allSatisfy { !$0.isHidden })
+        #expect(catalog.resolve("a")?.creation?.name == "ada" && catalog.resolve("sha256-1") == nil)
+        #expect(catalog.resolve("plain")?.digest == weights.digest && catalog.resolve("ada")?.digest != weights.digest)
+    }
+
+    @Test func theWeightsOfCreatedModelsAreHidden() throws {
+        try folder.write(GGUFFile.model().bytes, to: "data/models/.weights/sha256-1/sha256-1.gguf")
+        try folder.write(GGUFFile.model().bytes, to: "data/models/seen.gguf")
+        let directories = Directories.standard(environment: ["SHIMMY_DATA_DIR": folder.path + "/data"], home: folder.path)
+        let records = ModelDiscovery(directories: directories, extraDirectories: [], environment: [:], home: folder.path).scan()
+        #expect(records.map(\.id) == ["seen", "sha256-1"] && records.map(\.isHidden) == [false, true])
+    }
+
+    @Test func aModelDoesNotStandOnASimilarBase() throws {
+        try file.set(Self.model())
+        let catalog = ModelCatalog(records: [Self.record("small-Q4_0")], variants: file.variants)
+        #expect(catalog.records.map(\.id) == ["small-Q4_0"] && catalog.resolve("small")?.id == "small-Q4_0")
+    }
 
     @Test func aModelStandsOnItsBase() throws {
         try file.set(Self.model())

@@ -45,6 +45,46 @@ import Testing
         #expect(file.aliases == ["gpt-4o": "large"])
     }
 
+    @Test func changesAtTheSameTimeAreAllKept() async throws {
+        let (file, folder) = try file()
+        defer { withExtendedLifetime(folder) {} }
+        // Another value of the file stands for another process: the lock does not belong to the value.
+        let directory = folder.path + "/data"
+        let names = (0..<24).map { "alias-\($0)" }
+        await withTaskGroup(of: Void.self) { group in
+            for name in names {
+                group.addTask {
+                    await withCheckedContinuation { done in
+                        Thread.detachNewThread {
+                            try? AliasFile(directory: directory).set(name, to: "m")
+                            done.resume()
+                        }
+                    }
+                }
+            }
+        }
+        #expect(Set(file.aliases.keys) == Set(names))
+    }
+
+    @Test func aChangeIsCheckedWithTheNewestContent() throws {
+        let (file, folder) = try file()
+        defer { withExtendedLifetime(folder) {} }
+        try file.set("Fast", to: "a")
+        try file.set("fast", to: "b", isReplaced: { $0.lowercased() == "fast" }) { $0 == ["fast": "b"] ? nil : "unexpected: \($0)" }
+        #expect(file.aliases == ["fast": "b"])
+        let refusal = #expect(throws: AliasFile.Refusal.self) { try file.set("other", to: "c", problem: { _ in "no" }) }
+        #expect(refusal == AliasFile.Refusal("no") && file.aliases == ["fast": "b"])
+    }
+
+    @Test func aFileThatCannotBeWrittenIsNotTheClientsMistake() throws {
+        let folder = try TemporaryFolder()
+        defer { withExtendedLifetime(folder) {} }
+        // A file at the place of the directory.
+        try Data().write(to: URL(fileURLWithPath: folder.path + "/data"))
+        let refusal = #expect(throws: AliasFile.Refusal.self) { try AliasFile(directory: folder.path + "/data").set("fast", to: "m") }
+        #expect(refusal?.isOfDisk == true)
+    }
+
     @Test(arguments: ["", ".x", "/x", "a b", "a=b", "a\nb", String(repeating: "x", count: 201)])
     func whatIsNoNameIsRefused(name: String) throws {
         let (file, folder) = try file()

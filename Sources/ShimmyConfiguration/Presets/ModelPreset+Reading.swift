@@ -4,7 +4,7 @@ import ShimmyJSON
 extension ModelPreset {
     static let keys = [
         "base", "context", "slots", "chat_template", "chat_template_file", "system", "defaults", "forced", "aliases", "keep_alive", "pin", "preload",
-        "lora",
+        "lora", "moderation",
     ]
 
     init(name: String, _ reader: inout TableReader, _ paths: PathBase) {
@@ -21,6 +21,7 @@ extension ModelPreset {
         keepAlive = reader.value("keep_alive", SettingKind.time.expectation, Self.keepAlive)
         pin = reader.value("pin", "true or false", \.boolValue)
         preload = reader.value("preload", "true or false", \.boolValue)
+        moderation = reader.value("moderation", "true or false", \.boolValue)
         readTemplate(&reader, paths)
         readAdapters(&reader, paths)
         if base != nil, !concernsLoading {

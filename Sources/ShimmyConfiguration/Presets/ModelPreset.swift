@@ -22,6 +22,8 @@ package struct ModelPreset: Sendable, Equatable {
     package var pin: Bool?
     package var preload: Bool?
     package var lora: [AdapterPreset] = []
+    /// Whether the model serves requests for moderation; nil if the table does not set it.
+    package var moderation: Bool?
 
     package init(name: String) { self.name = name }
 
@@ -54,6 +56,7 @@ package struct ModelPreset: Sendable, Equatable {
         result.keepAlive = keepAlive ?? other.keepAlive
         result.pin = pin ?? other.pin
         result.preload = preload ?? other.preload
+        result.moderation = moderation ?? other.moderation
         if lora.isEmpty { result.lora = other.lora }
         return result
     }

@@ -30,7 +30,13 @@ package struct ModelDiscovery: Sendable {
         var records: [ModelRecord] = []
         if let file = environment["SHIMMY_BASE_GGUF"], let record = ModelCatalog.record(forFile: file) { records.append(record) }
         records += modelPlaces.flatMap { $0.records() }
-        return Self.withUniqueNames(Self.eachOnce(records)).withProjectors().withAdapters()
+        // Weights without a name of their own take neither a name nor a file from another model.
+        let hidden = PlainPlace(source: .shimmy, path: directories.weights).records().map { record in
+            var record = record
+            record.isHidden = true
+            return record
+        }
+        return (Self.withUniqueNames(Self.eachOnce(records)) + hidden).withProjectors().withAdapters()
     }
 
     /// Removes duplicates. Files are identified by their real paths, and models with a manifest by the manifest's path, because several manifests

@@ -18,6 +18,8 @@ package final class ModelLease: Sendable {
 
     package var generator: any TextGenerator { get throws(ModelError) { try role(.chat, backend.generator) } }
     package var embedder: any Embedder { get throws(ModelError) { try role(.embeddings, backend.embedder) } }
+    /// Every model that generates answers also rates given ones.
+    package var decider: any Decider { get throws(ModelError) { try role(.chat, backend.decider) } }
     package var reranker: any Reranker { get throws(ModelError) { try role(.rerank, backend.reranker) } }
 
     private func role<Role>(_ asked: ModelRole, _ role: Role?) throws(ModelError) -> Role {

@@ -29,6 +29,9 @@ package final class ModelManager: Sendable {
         /// The context length that requests asked for, by id, where it is longer than in the settings.
         var contexts: [String: Int] = [:]
         var alarm: (time: Double, task: Task<Void, Never>)?
+        var loadCounts: [String: LoadCounts] = [:]
+        /// Whether the models that are loaded at startup are not loaded yet.
+        var isPreloading = false
     }
 
     /// A request that waits for a model.
@@ -261,22 +264,6 @@ package final class ModelManager: Sendable {
         request.answer.resume(throwing: CancellationError())
     }
 
-    /// Loads a model at startup. Logs a failure and does not throw it.
-    package func preload(_ name: String) async {
-        do {
-            _ = try await acquire(name, onlyLoads: true)
-        } catch {
-            // The load was stopped, possibly before it began.
-            if error is CancellationError { return }
-            logger.error("model preload failed", metadata: ["model": "\(name)", "error": "\(error)"])
-        }
-    }
-
-    /// Loads every model whose settings request it, one after the other.
-    package func preloadAll() async {
-        for record in await list() where record.isLoadable && settings(record).preloads && !Task.isCancelled { await preload(record.id) }
-    }
-
     // MARK: Acting
 
     /// Decides while the lock is held, and acts after releasing it.
@@ -318,11 +305,12 @@ package final class ModelManager: Sendable {
         let record = await newestRecords()[asked.id] ?? asked
         let settings = settings(record)
         logger.info("loading model", metadata: ["model": "\(record.id)", "path": "\(record.path)"])
+        let begun = now()
         do {
             let terms = try await currentTerms(record, settings)
             state.withLock { $0.terms[record.id] = terms }
             let model = try await load(record, settings, progress)
-            logger.info("model loaded", metadata: ["model": "\(record.id)", "bytes": "\(model.memory.total)"])
+            countLoad(record.id, model.memory.total, seconds: now() - begun)
             await didLoad(record, settings, model)
         } catch {
             didFail(record.id, progress, error)
@@ -347,6 +335,7 @@ package final class ModelManager: Sendable {
         act { state, now in
             state.loads[id] = nil
             state.terms[id] = nil
+            state.loadCounts[id, default: LoadCounts()].failures += 1
             // The next request loads the model with its configured context.
             if !progress.isCancelled { state.contexts[id] = nil }
             return state.pool.didFail(id, reason, now: now)
@@ -362,6 +351,7 @@ package final class ModelManager: Sendable {
         act { state, now in
             state.freeing[id] = nil
             state.terms[id] = nil
+            state.loadCounts[id, default: LoadCounts()].unloads += 1
             return state.pool.didFree(id, now: now)
         }
     }
