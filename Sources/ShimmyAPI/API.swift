@@ -5,6 +5,8 @@ package enum API: String, Sendable, CaseIterable {
     case openAI = "openai"
     case anthropic
     case ollama
+    case llamaServer = "llama-server"
+    case lmStudio = "lmstudio"
 
     /// The name of the API in texts.
     package var name: String {
@@ -12,15 +14,21 @@ package enum API: String, Sendable, CaseIterable {
         case .openAI: "OpenAI"
         case .anthropic: "Anthropic"
         case .ollama: "Ollama"
+        case .llamaServer: "llama-server"
+        case .lmStudio: "LM Studio"
         }
     }
+
+    /// The file in `docs` with the API's part of the compatibility matrix.
+    package var document: String { "\(rawValue.uppercased().replacing("-", with: "_"))_COMPAT.md" }
 
     /// How the API writes errors.
     package var errors: any ErrorForm {
         switch self {
-        case .openAI: OpenAIErrors()
+        case .openAI, .lmStudio: OpenAIErrors()
         case .anthropic: AnthropicErrors()
         case .ollama: OllamaErrors()
+        case .llamaServer: LlamaServerErrors()
         }
     }
 
@@ -30,6 +38,8 @@ package enum API: String, Sendable, CaseIterable {
         case .openAI: Compatibility.endpoints
         case .anthropic: AnthropicRows.endpoints
         case .ollama: OllamaRows.endpoints
+        case .llamaServer: LlamaServerRows.endpoints
+        case .lmStudio: LMStudioRows.endpoints
         }
     }
 
@@ -37,7 +47,7 @@ package enum API: String, Sendable, CaseIterable {
     package var prefix: String {
         switch self {
         case .openAI, .anthropic: "/v1"
-        case .ollama: ""
+        case .ollama, .llamaServer, .lmStudio: ""
         }
     }
 }

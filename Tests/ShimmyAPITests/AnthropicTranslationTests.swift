@@ -55,6 +55,16 @@ import Testing
         #expect(made.map { $0["function"]?["arguments"] } == [#"{"at":"é","n":1}"#, "{}"])
     }
 
+    @Test(arguments: ["The capital is ", "a\n", "a\t", "a\u{A0}"]) func theBeginningOfAnAnswerEndsWithoutWhiteSpace(text: String) throws {
+        let user: JSON = ["role": "user", "content": "Hi"]
+        for content in [.string(text), [["type": "text", "text": .string(text)]]] as [JSON] {
+            let error = try #require(throws: APIError.self) { try request(["messages": [user, ["role": "assistant", "content": content]]]) }
+            #expect(error.status == 400 && error.param == "messages[1].content")
+            #expect(error.message.contains("final assistant content cannot end with trailing whitespace"))
+            #expect(try messages([user, ["role": "assistant", "content": content], user])[1].content == [text])
+        }
+    }
+
     @Test func blocksOfTextBecomeTexts() throws {
         let blocks: JSON = [
             [

@@ -54,7 +54,7 @@ import Testing
     private func arguments(_ value: JSON) throws -> JSON? {
         let call: JSON = ["id": "c", "type": "function", "function": ["name": "f", "arguments": value]]
         let body: JSON = ["model": "m", "messages": [["role": "assistant", "tool_calls": [call]]]]
-        return try ChatCompletionRequest(body).chat.conversation.messages[0].toolCalls?[0]?["function"]?["arguments"]
+        return try ChatCompletionRequest(body).chat.conversation.messages.first?.toolCalls?[0]?["function"]?["arguments"]
     }
 
     @Test func argumentsInAHistoryMayBeAnything() throws {
@@ -88,6 +88,21 @@ import Testing
         #expect(request == (try decode(#"{"model": "m", "messages": [{"role": "user", "content": "Hi"}]}"#)))
     }
 
+    /// Agents send an output with an image again with each request. An image of the user is a 400; see `refusalsNameTheirField`.
+    @Test(arguments: [("tool", "tool_calls"), ("function", "function_call")]) func imagesInOutputsAreReplaced(role: String, calls: String) throws {
+        let call = #"{"name": "f", "arguments": "{}"}"#
+        let made = calls == "function_call" ? call : #"[{"id": "c", "type": "function", "function": \#(call)}]"#
+        let request = try decode(
+            #"""
+            {"model": "m", "messages": [{"role": "user", "content": "a"}, {"role": "assistant", "\#(calls)": \#(made)},
+             {"role": "\#(role)", "tool_call_id": "c", "name": "f", "content": [{"type": "text", "text": "See:"},
+              {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}, {"type": "input_audio"}, {"type": "file"}]}]}
+            """#)
+        let texts = ["image", "audio", "file"].map { "[\($0) omitted: this model reads only text]" }
+        #expect(request.chat.conversation.messages[2].content == ["See:"] + texts)
+        #expect(Set(request.ignoredParameters.names).isSuperset(of: (1...3).map { "messages[2].content[\($0)]" }))
+    }
+
     @Test(arguments: [
         (#"[1]"#, nil, "invalid_type"),
         (#"{}"#, "model", "missing_required_parameter"),
@@ -101,6 +116,10 @@ import Testing
             "missing_required_parameter"
         ),
         (#"{"model": "m", "messages": [{"role": "user", "content": [{"type": "image_url"}]}]}"#, "messages[0].content[0].type", "unsupported_value"),
+        (
+            #"{"model": "m", "messages": [{"role": "tool", "tool_call_id": "c", "content": [{"type": "x"}]}]}"#, "messages[0].content[0].type",
+            "invalid_value"
+        ),
         (#"{"model": "m", "messages": [{"role": "User", "content": "a"}]}"#, "messages[0].role", "invalid_value"),
         (#"{"model": "m", "messages": [{"role": "assistant", "function_call": 5}]}"#, "messages[0].function_call", "invalid_type"),
         (#"{"model": "m", "messages": [{"role": "user", "content": "a"}], "stop": ["a", "b", "c", "d", "e"]}"#, "stop", "array_above_max_length"),

@@ -189,7 +189,7 @@ import Testing
     }
 
     @Test(arguments: API.allCases) func theDocumentIsWhatTheProgramPrints(api: API) throws {
-        let path = "docs/\(api.rawValue.uppercased())_COMPAT.md"
+        let path = "docs/\(api.document)"
         let document = try String(contentsOf: Self.repository.appending(path: path), encoding: .utf8)
         #expect(document == Compatibility.markdown(api), "run 'make compat-docs'")
     }

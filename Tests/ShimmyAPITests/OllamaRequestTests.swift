@@ -207,7 +207,7 @@ import Testing
         (#""messages": [{"role": "king", "content": "a"}]"#, "messages[0].role"), (#""messages": {}"#, "messages"),
         (#""messages": [{"role": "user", "content": "a", "images": ["aGk="]}]"#, "messages[].images"),
         (#""messages": [{"role": "assistant", "tool_calls": [{"function": {}}]}]"#, "messages[0].tool_calls[0].function.name"),
-        (#""tools": [{"function": {"name": "a b"}}]"#, "tools[0].function.name"), (#""tools": [{}]"#, "tools[0].function"),
+        (#""tools": [{"function": {"name": ""}}]"#, "tools[0].function.name"), (#""tools": [{}]"#, "tools[0].function"),
         (#""tools": [{"function": {"name": "f", "parameters": {"type": "array"}}}]"#, "tools[0].function.parameters"),
     ])
     func errorsNameTheClientsFields(fields: String, param: String) throws {

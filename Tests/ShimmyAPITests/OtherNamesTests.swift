@@ -24,6 +24,7 @@ import Testing
             #""response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "array"}}}"#
         ),
         (#""structured_outputs": {"json_object": true}"#, #""response_format": {"type": "json_object"}"#),
+        (#""json_schema": {"type": "array"}"#, #""guided_json": {"type": "array"}"#),
     ])
     func vLLMsNamesMeanTheSame(theirs: String, ours: String) throws {
         let (theirs, ours) = (try chat(theirs), try chat(ours))
@@ -42,6 +43,7 @@ import Testing
         (#""stop_token_ids": [1]"#, "stop_token_ids"), (#""include_stop_str_in_output": true"#, "include_stop_str_in_output"),
         (#""skip_special_tokens": false"#, "skip_special_tokens"), (#""truncate_prompt_tokens": 5"#, "truncate_prompt_tokens"),
         (#""add_generation_prompt": false"#, "add_generation_prompt"),
+        (#""structured_outputs": {"structural_tag": "{}"}"#, "structured_outputs.structural_tag"),
     ])
     func whatWouldChangeTheAnswerIsRefused(fields: String, name: String) throws {
         let error = try refusal(fields)
@@ -91,6 +93,7 @@ import Testing
     @Test(arguments: [
         (#""guided_json": {}, "response_format": {"type": "json_object"}"#, "guided_json"),
         (#""guided_json": "{""#, "guided_json"), (#""guided_regex": "a", "regex": "b""#, "regex"),
+        (#""json_schema": {}, "guided_json": {}"#, "json_schema"),
         (#""structured_outputs": {"json": {}, "json_object": true}"#, "structured_outputs.json_object"),
         (#""repetition_penalty": 1.1, "repeat_penalty": 1.1"#, "repetition_penalty"),
         (#""response_format": {"type": "json_schema", "schema": {}, "json_schema": {"name": "n"}}"#, "response_format.schema"),
@@ -98,6 +101,20 @@ import Testing
     func contradictionsAreNamed(fields: String, name: String) throws {
         let error = try refusal(fields)
         #expect(error.status == 400 && error.param == name && error.code == "invalid_value")
+    }
+
+    /// Completions without a template have no constraints, and an answer without them would be another one.
+    @Test(arguments: ["grammar", "regex", "choice", "json_schema", "guided_json", "response_format"])
+    func constraintsOfPlainCompletionsAreRefused(name: String) throws {
+        let request: JSONObject = ["model": "m", "prompt": "a"]
+        func decode(_ value: JSON) throws {
+            var fields = request
+            fields[name] = value
+            _ = try CompletionRequest(.object(fields))
+        }
+        let error = try #require(throws: APIError.self) { try decode(["type": "json_object"]) }
+        #expect(error.param == name && error.code == "unsupported_parameter")
+        if name == "response_format" { try decode(["type": "text"]) }
     }
 
     @Test func streamOptionsNeedAStream() throws {

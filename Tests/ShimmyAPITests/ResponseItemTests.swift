@@ -92,7 +92,7 @@ import Testing
                 .made(id: "mcp_2", name: "look", arguments: "{}", output: #"{"type":"x"}"#), .unseen, .unseen, .unseen,
             ])
         #expect(items[0].json["encrypted_content"] == "gAAAAA" && items[2].json["status"] == "searching")
-        #expect(items.map(\.unseenPart) == [".encrypted_content", "", "", "", nil, nil, "", "", ""])
+        #expect(items.map(\.unseenParts) == [[".encrypted_content"], [""], [""], [""], [], [], [""], [""], [""]])
         for item in items { #expect(try ResponseItem(stored: JSON.parse(item.json.text)) == item) }
         let messages = try ItemConversation.messages(items)
         #expect(messages.map(\.role) == [.assistant, .tool, .assistant, .tool])
@@ -101,6 +101,28 @@ import Testing
             request.ignoredParameters.names == [
                 "input[1].encrypted_content", "input[2]", "input[3]", "input[4]", "input[7]", "input[8]", "input[9]",
             ])
+    }
+
+    /// Agents send an output with an image again with each request.
+    @Test func imagesInOutputsAreReplaced() throws {
+        let items = try Self.items(
+            #"""
+            [{"type": "function_call", "call_id": "c1", "name": "f", "arguments": "{}"},
+             {"type": "function_call_output", "call_id": "c1", "output": [{"type": "input_text", "text": "See:"},
+              {"type": "input_image", "image_url": "data:image/png;base64,AA=="}, {"type": "input_file", "file_id": "x"}]},
+             {"type": "custom_tool_call", "call_id": "c2", "name": "g", "input": ""},
+             {"type": "custom_tool_call_output", "call_id": "c2", "output": [{"type": "input_image", "file_id": "x"}]}]
+            """#)
+        let (image, file) = ("[image omitted: this model reads only text]", "[file omitted: this model reads only text]")
+        #expect(items[1].meaning == .output(callID: "c1", ["See:", image, file]) && items[3].meaning == .output(callID: "c2", [image]))
+        #expect(items[1].json["output"]?[1]?["image_url"] == "data:image/png;base64,AA==", "the item is stored unchanged")
+        for item in items { #expect(try ResponseItem(stored: JSON.parse(item.json.text)) == item) }
+        let request = try ResponseRequest(["model": "m", "input": .array(items.map(\.json))])
+        #expect(request.ignoredParameters.names == ["input[1].output[1]", "input[1].output[2]", "input[3].output[0]"])
+        // The text itself is not reported.
+        let text = try Self.items(
+            #"[{"type": "function_call_output", "call_id": "c", "output": [{"type": "input_text", "text": "\#(image)"}]}]"#)
+        #expect(text[0].unseenParts.isEmpty)
     }
 
     @Test func toolsThatItemsBringMayBeCalled() throws {
@@ -113,7 +135,7 @@ import Testing
              {"type": "tool_search_output", "execution": "server", "tools": [{"type": "web_search"}, {"type": "function", "name": "g"}]},
              {"type": "additional_tools", "role": "developer", "tools": [{"type": "custom", "name": "c"}, {"type": "function", "name": "f"}]}]
             """#)
-        #expect(items.map(\.unseenPart) == [nil, nil, ".tools[0]", nil])
+        #expect(items.map(\.unseenParts) == [[], [], [".tools[0]"], []])
         for item in items { #expect(try ResponseItem(stored: JSON.parse(item.json.text)) == item) }
         let input: JSON = .array([["role": "user", "content": "a"]] + items.map(\.json))
         for (choice, mode) in [(JSON.null, ToolChoice.Mode.auto), ("none", .none), ("auto", .auto)] {
@@ -176,6 +198,7 @@ import Testing
         (#"[{"type": "function_call", "call_id": "c", "name": "f"}]"#, "input[0].arguments", "missing_required_parameter"),
         (#"[{"type": "function_call_output", "output": "f"}]"#, "input[0].call_id", "missing_required_parameter"),
         (#"[{"type": "function_call_output", "call_id": "c", "output": 5}]"#, "input[0].output", "invalid_type"),
+        (#"[{"type": "function_call_output", "call_id": "c", "output": [{"type": "x"}]}]"#, "input[0].output[0].type", "invalid_value"),
         (#"[{"type": "reasoning", "summary": "a"}]"#, "input[0].summary", "invalid_type"),
         (#"[{"type": "item_reference"}]"#, "input[0].id", "missing_required_parameter"),
         (#"[{"role": "user", "content": "a", "status": "done"}]"#, "input[0].status", "invalid_value"),

@@ -131,6 +131,14 @@ import Testing
         }
     }
 
+    @Test(arguments: [#""required""#, #"{"type": "web_search"}"#, #"{"type": "function", "name": "f"}"#])
+    func aChoiceAmongHostedToolsIsExplained(choice: String) throws {
+        let hosted = try #require(throws: APIError.self) { try Self.decode(#""tools": [{"type": "web_search"}], "tool_choice": \#(choice)"#) }
+        #expect(hosted.param == "tool_choice" && hosted.message.contains("'tools' has only hosted tools"))
+        let none = try #require(throws: APIError.self) { try Self.decode(#""tools": [], "tool_choice": \#(choice)"#) }
+        #expect(none.message.contains("only allowed when 'tools' are specified"))
+    }
+
     @Test func thereIsAlwaysSomethingToAnswer() throws {
         for body in [#"{"model": "m"}"#, #"{"model": "m", "instructions": "a"}"#] {
             #expect(throws: APIError.missing(.key("input"))) { _ = try ResponseRequest(JSON.parse(body)) }

@@ -11,9 +11,15 @@ struct AnthropicErrors: ErrorForm {
         ]
     }
 
-    /// Returns the message, with the words by which clients of Anthropic's API find out that a conversation is too long.
+    /// Returns the message, with the words by which clients of Anthropic's API find out that a conversation is too long, and with the API's header
+    /// for keys.
     private func message(of error: APIError) -> String {
-        error.code == "context_length_exceeded" ? "prompt is too long: \(error.message)" : error.message
+        if error.code == "context_length_exceeded" { return "prompt is too long: \(error.message)" }
+        switch error {
+        case .missingKey: return "You didn't provide an API key. Pass it in the header 'x-api-key: KEY' or 'Authorization: Bearer KEY'."
+        case .invalidKey: return "\(error.message) The header is 'x-api-key: KEY' or 'Authorization: Bearer KEY'."
+        default: return error.messageWithField
+        }
     }
 
     private func type(of error: APIError) -> String {

@@ -126,7 +126,7 @@ enum AnthropicRows {
     private static let toolFields = [
         FieldRow("tools", .partial("custom tools; Anthropic's own tools are ignored and reported"), "toolsBecomeFunctions"),
         FieldRow("tools[].type", .partial("custom"), "toolsBecomeFunctions"),
-        FieldRow("tools[].name", .partial("at most 64 characters"), tool),
+        FieldRow("tools[].name", .partial("up to 128 letters, digits, underscores and hyphens"), tool),
         FieldRow("tools[].description", .supported, tool),
         FieldRow("tools[].input_schema", .supported, tool),
         FieldRow("tools[].strict", .partial("ignored and reported for schemas with optional properties"), "toolsBecomeFunctions"),
@@ -143,7 +143,7 @@ enum AnthropicRows {
     ]
 
     private static let outputFields = [
-        FieldRow("thinking", .partial("without it, the model's template decides"), thinking),
+        FieldRow("thinking", .partial("without it, the model's template decides; reported for models that do not reason"), thinking),
         FieldRow("thinking.type", .partial("enabled, adaptive and disabled"), "thinkingHasALimit"),
         FieldRow("thinking.budget_tokens", .partial("any number, not only 1024 and more"), "thinkingHasALimit"),
         FieldRow("thinking.display", .supported, "test_omitted_thinking_comes_back"),

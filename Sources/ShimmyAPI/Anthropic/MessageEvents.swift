@@ -58,7 +58,7 @@ package struct MessageEvents: AnswerDialect {
         case .stopped(let stop):
             self.stop = stop
             return []
-        case .tokens: return []
+        case .begun, .generated, .tokens: return []
         }
     }
 

@@ -57,7 +57,9 @@ package struct MessageTranslation {
         options.marksCache = fields.value("cache_control") != nil
     }
 
-    private var result: Translation<MessageOptions> { Translation(.object(request), options, ignored: ignored, names: names) }
+    private var result: Translation<MessageOptions> {
+        Translation(.object(request), options, ignored: ignored, names: names, limits: .anthropic)
+    }
 
     /// Sets a field of the chat completion; nil leaves it out.
     /// - name: the client's name of the field.
@@ -168,6 +170,7 @@ package struct MessageTranslation {
         switch type {
         case "enabled", "adaptive":
             set("chat_template_kwargs", ["enable_thinking": true], from: "thinking")
+            names.note("chat_template_kwargs.enable_thinking", as: "thinking")
             set("reasoning_budget_tokens", budget.map { JSON.int(Int($0)) }, from: "\(thinking.path(to: "budget_tokens"))")
         case "disabled":
             if request["reasoning_effort"] != nil { ignored.append("output_config.effort") }

@@ -23,9 +23,13 @@ struct MessageTurns {
     /// Whether the last message is the beginning of the answer.
     private(set) var isContinued = false
     private var turn: Turn?
+    /// The path of the content of the newest message.
+    private var contentPath = JSONPath.key("messages")
     /// The ids of the calls in the newest assistant turn, and of those that have no result yet.
     private var calls: Set<String> = []
     private var open: Set<String> = []
+    /// The ids of its calls with an incomplete input that have no result yet.
+    private var cut: Set<String> = []
     /// System messages between calls and their results. Templates need the results first.
     private var held: [JSON] = []
 
@@ -41,11 +45,12 @@ struct MessageTurns {
             close()
             if role == .assistant {
                 try checkResults()
-                calls = []
+                (calls, cut) = ([], [])
             }
             turn = Turn(role: role)
         }
         let content = try message.required("content")
+        contentPath = message.path(to: "content")
         guard role != .system, let blocks = content.arrayValue else {
             let texts = try self.texts(message, "content", isPlain: true)
             turn?.texts += texts
@@ -54,9 +59,16 @@ struct MessageTurns {
         for (index, block) in blocks.enumerated() { try add(try message.element(block, of: "content", at: index), role) }
     }
 
-    /// Ends the conversation. Throws a 400 if a call has no result.
+    /// Ends the conversation. Throws a 400 if a call has no result, or if the beginning of the answer ends with white space.
     mutating func finish() throws(APIError) {
-        if let turn, turn.role == .assistant, turn.calls.isEmpty { isContinued = true }
+        if let turn, turn.role == .assistant, turn.calls.isEmpty {
+            if turn.texts.last(where: { !$0.isEmpty })?.unicodeScalars.last?.properties.isWhitespace == true {
+                throw APIError(
+                    status: 400, message: "Invalid '\(contentPath)': final assistant content cannot end with trailing whitespace.",
+                    param: "\(contentPath)", code: "invalid_value")
+            }
+            isContinued = true
+        }
         close()
         try checkResults()
     }
@@ -134,10 +146,12 @@ struct MessageTurns {
         let id = try block.requiredString("id")
         let name = try block.requiredString("name")
         let input = block.value("input") ?? [:]
-        guard input.objectValue != nil else { throw .wrongType(block.path(to: "input"), expected: "an object", got: input) }
+        // Some clients send the text of an input that a token limit cut off. The decoder of chat completions leaves out a call without a result.
+        let isCut = input.stringValue.map(CallArguments.isCutOff) ?? false
+        guard isCut || input.objectValue != nil else { throw .wrongType(block.path(to: "input"), expected: "an object", got: input) }
         turn?.calls.append(["id": .string(id), "type": "function", "function": ["name": .string(name), "arguments": input]])
         calls.insert(id)
-        open.insert(id)
+        if isCut { cut.insert(id) } else { open.insert(id) }
     }
 
     private mutating func addResult(_ block: FieldReader) throws(APIError) {
@@ -148,7 +162,14 @@ struct MessageTurns {
                 status: 400, message: "Invalid '\(path)': the previous message has no 'tool_use' block with the id '\(id)'.", param: path,
                 code: "invalid_value")
         }
-        open.remove(id)
+        // A call that was cut off may have a result, but need not have one.
+        guard open.remove(id) != nil || cut.remove(id) != nil else {
+            let path = "\(block.path(to: "tool_use_id"))"
+            throw APIError(
+                status: 400,
+                message: "Invalid '\(path)': each 'tool_use' block has one 'tool_result' block, and there is another one with the id "
+                    + "'\(id)'.", param: path, code: "duplicate_item")
+        }
         var texts = try self.texts(block, "content", isResult: true)
         // Templates have no field for this.
         if try block.bool("is_error") == true { texts.insert("Error:", at: 0) }
@@ -166,7 +187,7 @@ struct MessageTurns {
             let (title, source) = (try block.requiredString("title"), try block.requiredString("source"))
             let texts = try self.texts(block, "content", isPlain: true)
             return ([title, source] + texts).joined(separator: "\n")
-        case "image": throw .unsupportedValue(block.path(to: "type"), type, supported: ["text", "document", "search_result"])
+        case "image": throw .notText(block.path(to: "type"), type, supported: ["text", "document", "search_result"])
         default: return nil
         }
     }
@@ -184,15 +205,14 @@ struct MessageTurns {
         switch type {
         case "text": texts.append(try source.requiredString("data"))
         case "content": texts += try self.texts(source, "content", isPlain: true)
-        default: throw .unsupportedValue(source.path(to: "type"), type, supported: ["text", "content"])
+        default: throw .notText(source.path(to: "type"), type, supported: ["text", "content"])
         }
         return texts.joined(separator: "\n")
     }
 
     /// Returns the texts of a field: a string, or blocks. Blocks that this server does not know are reported.
     /// - isPlain: whether the field contains only blocks of text, so that no block contains others.
-    /// - isResult: whether the field is a tool's result. Agents send their results again with each request, so that one with a picture must not make
-    ///   the rest of the conversation impossible: a text takes its place.
+    /// - isResult: whether the field is a tool's result. A text takes the place of an image in it; see `OmittedPart`.
     private mutating func texts(
         _ fields: FieldReader, _ name: String, isPlain: Bool = false, isResult: Bool = false
     ) throws(APIError) -> [String] {
@@ -208,8 +228,8 @@ struct MessageTurns {
             let type = try block.requiredString("type")
             if type == "text" {
                 texts.append(try block.requiredString("text"))
-            } else if isResult, type == "image" || type == "document" && Self.isBinary(block) {
-                texts.append("[\(type) omitted: this model reads only text]")
+            } else if isResult, type == "image" || type == "document" && Self.isBinary(block), let text = OmittedPart.text(of: type) {
+                texts.append(text)
                 ignored.append("\(block.path)")
             } else if !isPlain, let text = try self.text(of: block, type) {
                 texts.append(text)

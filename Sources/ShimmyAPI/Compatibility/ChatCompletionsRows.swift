@@ -8,12 +8,17 @@ extension Compatibility {
             FieldRow("messages", .supported, "test_every_role_is_accepted"),
             FieldRow("messages[].role", .supported, "test_every_role_is_accepted"),
             FieldRow(
-                "messages[].content", .partial("string, null where OpenAI allows it, and text parts; images, audio and files are refused"),
+                "messages[].content",
+                .partial(
+                    "string, null where OpenAI allows it, and text parts; images, audio and files are refused, but in a tool's output replaced by a "
+                        + "text and reported"), "test_content_forms"),
+            FieldRow(
+                "messages[].content[].type", .partial("text and refusal; other parts of a tool's output are replaced by a text and reported"),
                 "test_content_forms"),
-            FieldRow("messages[].content[].type", .partial("text and refusal"), "test_content_forms"),
             FieldRow("messages[].content[].text", .supported, "test_content_forms"),
             FieldRow("messages[].content[].refusal", .supported, "decodesEveryFormOfContent"),
-            FieldRow("messages[].name", .partial("passed to templates that support it"), "decodesEveryFormOfContent"),
+            FieldRow(
+                "messages[].name", .partial("passed to templates that support it; otherwise reported"), "test_names_that_a_template_leaves_out"),
             FieldRow("messages[].tool_call_id", .supported, "test_history_with_tool_calls"),
             FieldRow("messages[].annotations", .ignored(neutral: [[]])),
             FieldRow("messages[].refusal", .ignored(neutral: [])),
@@ -93,7 +98,7 @@ extension Compatibility {
             FieldRow("ignore_eos", .partial("Shimmy's own: bans the EOG tokens"), "test_an_answer_can_be_kept_from_its_end"),
         ]
 
-    /// vLLM's names of fields that Shimmy supports.
+    /// The names that vLLM and llama-server have for fields that Shimmy supports.
     private static let vLLMsFields =
         [FieldRow("repetition_penalty", .partial("vLLM's name for repeat_penalty; covers the whole prompt and answer"), "test_vllms_names")]
         + [
@@ -105,7 +110,9 @@ extension Compatibility {
             FieldRow("structured_outputs.\($0)", .partial("see structured_outputs"), "test_vllms_names")
         }
         + [
-            FieldRow("add_generation_prompt", .partial("vLLM's field: false only together with continue_final_message"), "test_vllms_names")
+            FieldRow("add_generation_prompt", .partial("vLLM's field: false only together with continue_final_message"), "test_vllms_names"),
+            FieldRow("json_schema", .partial("llama-server's field: a JSON schema for the answer"), "test_vllms_names"),
+            FieldRow("structured_outputs.structural_tag", .refused(neutral: [])),
         ]
 
     /// vLLM's fields that would change the answer and that Shimmy does not support.
@@ -119,7 +126,9 @@ extension Compatibility {
     /// The fields of vLLM that Shimmy refuses in all requests but chat completions.
     static let refusedElsewhere =
         refusedOfVLLM
-        + ["guided_json", "guided_regex", "guided_choice", "guided_grammar", "structured_outputs"].map { FieldRow($0, .refused(neutral: [])) }
+        + ["guided_json", "guided_regex", "guided_choice", "guided_grammar", "structured_outputs", "json_schema"].map {
+            FieldRow($0, .refused(neutral: []))
+        }
         + [FieldRow("repetition_penalty", .refused(neutral: [1]))]
 
     /// The fields of chat and legacy completions that select LoRA adapters.

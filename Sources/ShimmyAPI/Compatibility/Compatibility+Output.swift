@@ -68,7 +68,8 @@ extension Compatibility {
 }
 
 extension Support {
-    fileprivate var note: String {
+    /// How the support differs from the documentation of the API; empty if it does not.
+    var note: String {
         switch self {
         case .supported, .notSupported: ""
         case .partial(let how): how

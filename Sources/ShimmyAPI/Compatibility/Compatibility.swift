@@ -31,11 +31,14 @@ package struct FieldRow: Sendable {
     package let support: Support
     /// The function name of a test; required for fields that are supported or partial, otherwise nil.
     package let test: String?
+    /// Whether the field is a parameter of the URL's query although the request has a body. The fields of a `GET` request always are.
+    let isInQuery: Bool
 
-    init(_ field: String, _ support: Support, _ test: String? = nil) {
+    init(_ field: String, _ support: Support, _ test: String? = nil, isInQuery: Bool = false) {
         self.field = field
         self.support = support
         self.test = test
+        self.isInQuery = isInQuery
     }
 }
 
@@ -48,15 +51,20 @@ package struct EndpointRow: Sendable {
     package let test: String?
     package let request: [FieldRow]
     package let response: [FieldRow]
+    let media: EndpointMedia
     private let tree: FieldTree
 
-    init(_ method: String, _ path: String, _ support: Support, _ test: String? = nil, request: [FieldRow] = [], response: [FieldRow] = []) {
+    init(
+        _ method: String, _ path: String, _ support: Support, _ test: String? = nil, request: [FieldRow] = [], response: [FieldRow] = [],
+        media: EndpointMedia = .json
+    ) {
         self.method = method
         self.path = path
         self.support = support
         self.test = test
         self.request = request
         self.response = response
+        self.media = media
         tree = FieldTree(request)
     }
 
@@ -76,8 +84,8 @@ package struct EndpointRow: Sendable {
 /// compare it with the routes, the decoder and the tests that it names.
 package enum Compatibility {
     package static let endpoints: [EndpointRow] =
-        [chatCompletions, completions, createResponse, countInputTokens, compact, embeddings, rerank, listModels, retrieveModel]
-        + storedResponses + storedChats + conversations + absentEndpoints
+        [chatCompletions, completions, createResponse, responseSocket, countInputTokens, compact, embeddings, rerank, decisions, moderations]
+        + [listModels, retrieveModel] + storedResponses + storedChats + conversations + absentEndpoints
 
     package static func endpoint(_ method: String, _ path: String) -> EndpointRow? {
         endpoints.first { $0.method == method && $0.path == path }

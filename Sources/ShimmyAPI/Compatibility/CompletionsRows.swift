@@ -1,3 +1,5 @@
+import ShimmyJSON
+
 extension Compatibility {
     package static let completions = EndpointRow(
         "POST", "/completions", .supported, shape,
@@ -28,7 +30,8 @@ extension Compatibility {
         ]
             + (["top_k", "min_p", "typical_p", "repeat_penalty", "repeat_last_n", "min_tokens", "ignore_eos"] + ownSamplers.map(\.0)).map {
                 FieldRow($0, .partial("Shimmy's own, same as in chat completions"), "test_completions_are_drawn_as_asked")
-            } + adapterFields + refusedElsewhere,
+            } + adapterFields + refusedElsewhere + ["grammar", "regex", "choice"].map { FieldRow($0, .refused(neutral: [])) }
+            + [FieldRow("response_format", .refused(neutral: [["type": "text"]]))],
         response: ["id", "object", "created", "model", "system_fingerprint", "choices[].text", "choices[].index", "choices[].finish_reason", "usage"]
             .map { FieldRow($0, .supported, shape) } + [FieldRow("choices[].logprobs", .supported, "test_legacy_logprobs")])
 

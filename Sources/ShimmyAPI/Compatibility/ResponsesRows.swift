@@ -56,12 +56,23 @@ extension Compatibility {
     /// The fields of chat completions that have another name in the Responses API.
     private static let movedFields = ["response_format", "max_tokens", "max_completion_tokens", "reasoning_effort"]
 
+    package static let responseSocket = EndpointRow(
+        "GET", "/responses",
+        .partial(
+            "a WebSocket: `response.create` with the fields of `POST /responses` and `generate`, `stream_id` and `previous_response_id`; without "
+                + "`background`, `response.steer` and compression"),
+        "test_a_response_over_a_websocket")
+
     private static let shape = "test_a_response_has_the_documented_shape"
     private static let items = "test_every_kind_of_item"
 
     private static let itemFields =
         [
-            FieldRow("input", .partial("a string or items; images and files are refused"), items),
+            FieldRow(
+                "input",
+                .partial(
+                    "a string or items; images and files are refused, but in a tool's output replaced by a text and reported; empty only over a "
+                        + "WebSocket with `generate: false`"), items),
             FieldRow("input[].type", .partial("all; items that a template cannot express, such as web searches, are kept and reported"), items),
             FieldRow("input[].namespace", .supported, "test_namespaces_of_tools"),
             FieldRow("input[].action", .supported, "test_shells_and_patches"),
@@ -69,9 +80,10 @@ extension Compatibility {
         ]
         + [
             "role", "content", "content[].text", "content[].refusal", "id", "status", "call_id", "name", "arguments", "output",
-            "output[].type", "output[].text", "input", "summary", "summary[].type", "summary[].text",
+            "output[].text", "input", "summary", "summary[].type", "summary[].text",
         ].map { FieldRow("input[].\($0)", .supported, items) } + [
             FieldRow("input[].content[].type", .partial("input_text, output_text, refusal, reasoning_text"), items),
+            FieldRow("input[].output[].type", .partial("input_text; images and files are replaced by a text and reported"), items),
             FieldRow(
                 "input[].encrypted_content", .partial("reasoning and summaries from Shimmy; other values are kept and reported"),
                 "test_sealed_thoughts_come_back"),
@@ -191,7 +203,11 @@ extension Compatibility {
         ])
 
     static let storedResponses = [
-        EndpointRow("GET", "/responses/{response_id}", .supported, "test_a_response_can_be_retrieved_and_deleted"),
+        EndpointRow(
+            "GET", "/responses/{response_id}", .supported, "test_a_response_can_be_retrieved_and_deleted",
+            request: ["stream", "starting_after"].map { FieldRow($0, .supported, resumed) } + [
+                FieldRow("include_obfuscation", .partial("accepted; events carry no padding"), resumed)
+            ]),
         EndpointRow("DELETE", "/responses/{response_id}", .supported, "test_a_response_can_be_retrieved_and_deleted"),
         EndpointRow("POST", "/responses/{response_id}/cancel", .supported, "test_a_background_response_is_cancelled"),
         EndpointRow(
@@ -199,6 +215,7 @@ extension Compatibility {
             request: ["order", "limit", "after", "include"].map { FieldRow($0, .supported, "test_input_items_are_listed") }),
     ]
 
+    private static let resumed = "test_a_background_stream_is_resumed_without_loss"
     private static let counted = "test_input_tokens_are_counted"
     private static let compacted = "test_a_conversation_is_compacted"
 }

@@ -33,7 +33,7 @@ extension Compatibility {
             "POST", "/conversations/{conversation_id}/items", .supported, "test_every_kind_of_item_is_told_in_the_clients_types",
             request: [
                 FieldRow("items", itemKinds, "test_every_kind_of_item_is_told_in_the_clients_types"),
-                FieldRow("include", .supported, "test_what_items_tell_is_chosen"),
+                FieldRow("include", .supported, "test_what_items_tell_is_chosen", isInQuery: true),
             ]),
         EndpointRow(
             "GET", "/conversations/{conversation_id}/items", .supported, "test_items_are_listed_in_pages",

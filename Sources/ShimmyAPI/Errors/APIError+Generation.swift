@@ -65,6 +65,9 @@ extension APIError {
                 }
             self.init(
                 status: 400, message: "Invalid '\(field)': \(given) cannot be used: \(reason).", param: field, code: "invalid_value")
+        case .badLabel(let question, _, let reason):
+            self.init(
+                status: 400, message: "Invalid 'questions[\(question)]': \(reason).", param: "questions[\(question)]", code: "invalid_value")
         case .badToolResults(let reason):
             self.init(status: 400, message: "Invalid parameter: \(reason).", param: input, code: "invalid_value")
         case .beyondLimit(let reason):

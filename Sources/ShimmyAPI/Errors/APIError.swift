@@ -39,6 +39,17 @@ package struct APIError: Error, Sendable, Equatable {
     }
 }
 
+extension APIError {
+    /// The message for an API whose errors have no field for `param`. It begins with the path of the invalid field, unless the message names the
+    /// field.
+    var messageWithField: String {
+        // The message about a full context names the field without quotes.
+        guard let param, code != "context_length_exceeded" else { return message }
+        let isNamed = ["'", ".", "["].contains { message.contains("'\(param)\($0)") }
+        return isNamed ? message : "\(param): \(message)"
+    }
+}
+
 // MARK: Client errors
 
 extension APIError {
@@ -180,8 +191,18 @@ extension APIError {
     }
 
     package static let noWebSockets = APIError(
-        status: 426, message: "This server does not support WebSocket. Send the request over HTTP, with 'stream': true for events.",
+        status: 426,
+        message: "This route does not support WebSocket; only GET /v1/responses does. Send the request over HTTP, with 'stream': true for events.",
         code: "websocket_not_supported")
+
+    /// The error for a request without an upgrade on a route that only opens WebSockets.
+    package static let webSocketRequired = APIError(
+        status: 426, message: "GET on this route opens a WebSocket. To make a response over HTTP, send POST.", code: "websocket_required")
+
+    /// - reason: a sentence that names the header that is wrong.
+    package static func badHandshake(_ reason: String) -> APIError {
+        APIError(status: 400, message: "The request is not a valid WebSocket handshake: \(reason)", code: "invalid_websocket_handshake")
+    }
 
     package static let severalHosts = APIError(status: 400, message: "The request has more than one Host header.", code: "invalid_host")
     package static let missingHost = APIError(status: 400, message: "The request has no Host header.", code: "missing_host")

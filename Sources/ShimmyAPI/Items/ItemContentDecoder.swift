@@ -3,7 +3,10 @@ import ShimmyJSON
 /// A decoder of an item's content: a text or parts of text. It refuses content that no model can take here, as chat completions do.
 enum ItemContentDecoder {
     /// - isOutput: whether a model generated the content.
-    static func content(_ fields: FieldReader, _ name: String, isOutput: Bool) throws(APIError) -> (texts: [String], parts: [JSON]) {
+    /// - isResult: whether the content is a tool's output. A text takes the place of an image in it; see `OmittedPart`.
+    static func content(
+        _ fields: FieldReader, _ name: String, isOutput: Bool, isResult: Bool = false
+    ) throws(APIError) -> (texts: [String], parts: [JSON]) {
         let value = try fields.required(name)
         if let text = value.stringValue { return ([text], [part(text, isOutput)]) }
         guard let array = value.arrayValue else {
@@ -13,7 +16,7 @@ enum ItemContentDecoder {
         var parts: [JSON] = []
         for (index, element) in array.enumerated() {
             let reader = try fields.element(element, of: name, at: index)
-            texts.append(try text(reader, isOutput))
+            texts.append(try text(reader, isOutput, isResult))
             var object = reader.object
             if isOutput, object["type"] == "output_text", object["annotations"]?.arrayValue == nil { object["annotations"] = [] }
             parts.append(.object(object))
@@ -27,13 +30,14 @@ enum ItemContentDecoder {
             : ["type": "input_text", "text": .string(text)]
     }
 
-    private static func text(_ part: FieldReader, _ isOutput: Bool) throws(APIError) -> String {
+    private static func text(_ part: FieldReader, _ isOutput: Bool, _ isResult: Bool) throws(APIError) -> String {
         let supported = isOutput ? ["output_text", "refusal"] : ["input_text"]
         let type = try part.requiredString("type")
+        if isResult, let text = OmittedPart.text(of: type) { return text }
         guard supported.contains(type) else {
             let others = ["input_image", "input_file", "input_audio", "computer_screenshot"]
             throw others.contains(type) && !isOutput
-                ? .unsupportedValue(part.path(to: "type"), type, supported: supported)
+                ? .notText(part.path(to: "type"), type, supported: supported)
                 : .invalidValue(part.path(to: "type"), type, supported: supported)
         }
         return try part.requiredString(type == "refusal" ? "refusal" : "text")

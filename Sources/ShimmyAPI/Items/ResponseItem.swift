@@ -26,13 +26,19 @@ package struct ResponseItem: Sendable, Equatable {
     /// The whole item as it is stored and returned: the members that the client gave, with an ID, a status, and content in parts.
     package let json: JSON
 
-    /// The path, relative to the item, of the content that the model does not see; empty for the whole item, nil for none of it.
-    package var unseenPart: String? {
+    /// The paths, relative to the item, of the contents that the model does not see. An empty path means the whole item.
+    package var unseenParts: [String] {
         switch meaning {
-        case .unseen: return ""
-        case .tools(let unseen): return unseen
-        case .reasoning: return json["encrypted_content"]?.stringValue.map { SealedText.open($0) == nil } == true ? ".encrypted_content" : nil
-        default: return nil
+        case .unseen: return [""]
+        case .tools(let unseen): return unseen.map { [$0] } ?? []
+        case .reasoning: return json["encrypted_content"]?.stringValue.map { SealedText.open($0) == nil } == true ? [".encrypted_content"] : []
+        case .output(_, let texts):
+            let parts = json["output"]?.arrayValue ?? []
+            return zip(parts, texts).enumerated().compactMap { index, part in
+                let omitted = part.0["type"]?.stringValue.flatMap(OmittedPart.text)
+                return omitted == part.1 ? ".output[\(index)]" : nil
+            }
+        default: return []
         }
     }
 

@@ -118,7 +118,7 @@ enum ResponseItemDecoder {
     private static func output(_ fields: FieldReader, _ type: String, _ kind: ResponseItem.IDKind) throws(APIError) -> ResponseItem {
         let callID = try fields.requiredString("call_id")
         let given = try fields.required("output")
-        let texts = try ItemContentDecoder.content(fields, "output", isOutput: false).texts
+        let texts = try ItemContentDecoder.content(fields, "output", isOutput: false, isResult: true).texts
         return try item(fields, type, kind, .output(callID: callID, texts), ["call_id": .string(callID), "output": given])
     }
 

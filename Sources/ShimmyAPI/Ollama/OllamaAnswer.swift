@@ -16,10 +16,14 @@ package struct OllamaAnswer: Sendable {
 
     private let route: OllamaRoute
     private let model: String
+    fileprivate let toolNames: OllamaToolNames
 
     package init(_ route: OllamaRoute, model: String) {
-        self.route = route
-        self.model = model
+        (self.route, self.model, toolNames) = (route, model, OllamaToolNames())
+    }
+
+    package init(to request: OllamaRequest) {
+        (route, model, toolNames) = (request.route, request.model, request.toolNames)
     }
 
     /// Returns the answer to a request that only loads or frees a model.
@@ -141,7 +145,8 @@ package struct OllamaDialect: AnswerDialect {
         guard let last = call else { return }
         call = nil
         guard let arguments = (try? JSON.parse(last.arguments))?.objectValue else { return }
-        let function: JSON = ["index": .int(callCount), "name": .string(last.name), "arguments": .object(arguments)]
+        let name = JSON.string(answer.toolNames.forClient(last.name))
+        let function: JSON = ["index": .int(callCount), "name": name, "arguments": .object(arguments)]
         part.calls.append(["id": .string(last.id), "function": function])
         callCount += 1
     }

@@ -25,7 +25,9 @@ extension OllamaRows {
             FieldRow("tools", .partial("functions; other tools are ignored and reported"), tools),
             FieldRow("tools[].type", .partial("default: function"), tools),
             FieldRow("tools[].function", .supported, tools),
-            FieldRow("tools[].function.name", .partial("up to 64 letters, digits, underscores and hyphens"), tools),
+            FieldRow(
+                "tools[].function.name",
+                .partial("any; the model sees an underscore for each character that is not a letter, digit, underscore or hyphen"), tools),
             FieldRow("tools[].function.description", .supported, tools),
             FieldRow("tools[].function.parameters", .partial("enforced by a grammar; a keyword that cannot be enforced is reported"), tools),
             FieldRow(
@@ -91,7 +93,9 @@ extension OllamaRows {
         [
             FieldRow("stream", .partial("default: true"), "test_a_chat_is_streamed"),
             FieldRow("format", .partial("json or a schema, enforced by a grammar; a keyword that cannot be enforced is reported"), formats),
-            FieldRow("think", .partial("true, false, low, medium, high or max; without effect on models that do not reason"), thinking),
+            FieldRow(
+                "think", .partial("true, false, low, medium, high or max; without effect on models that do not reason, and then reported"),
+                thinking),
             FieldRow("logprobs", .partial("for the content only, not for reasoning and calls"), logprobs),
             FieldRow("top_logprobs", .supported, logprobs),
             FieldRow("shift", .ignored(neutral: [false])),

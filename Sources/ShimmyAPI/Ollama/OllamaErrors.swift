@@ -5,6 +5,6 @@ struct OllamaErrors: ErrorForm {
     func status(of error: APIError) -> Int { error.status }
 
     func body(of error: APIError, requestID: String) -> JSON {
-        ["error": .string(error.missingModel.map { "model '\($0)' not found" } ?? error.message)]
+        ["error": .string(error.missingModel.map { "model '\($0)' not found" } ?? error.messageWithField)]
     }
 }

@@ -19,7 +19,7 @@ struct OllamaFields {
 
     init(_ reader: FieldReader, _ endpoint: EndpointRow) throws(APIError) {
         self.reader = reader
-        var ignored = try endpoint.check(reader.object)
+        var ignored = try Self.check(reader, endpoint)
         model = try reader.requiredString("model")
         stream = try reader.bool("stream") ?? true
         keepAlive = try SharedFields.keepAlive(reader)
@@ -31,6 +31,16 @@ struct OllamaFields {
         request = ["model": .string(model), "stream": .bool(stream)]
         set("keep_alive", reader.value("keep_alive"), from: .key("keep_alive"))
         try readOptions()
+    }
+
+    private static func check(_ reader: FieldReader, _ endpoint: EndpointRow) throws(APIError) -> ReportedNames {
+        do {
+            return try endpoint.check(reader.object)
+        } catch {
+            var error = error
+            if error.param == "images" || error.param?.hasSuffix(".images") == true { error.message += " Models of this server read text only." }
+            throw error
+        }
     }
 
     private mutating func set(_ field: String, _ value: JSON?, from path: JSONPath) {
@@ -72,6 +82,7 @@ struct OllamaFields {
     mutating func readThinking() throws(APIError) {
         guard let value = reader.value("think") else { return }
         let path = reader.path(to: "think")
+        names.note("chat_template_kwargs.enable_thinking", as: "\(path)")
         switch value {
         case .bool(false): set("reasoning_effort", "none", from: path)
         case .bool(true): set("chat_template_kwargs", ["enable_thinking": true], from: path)

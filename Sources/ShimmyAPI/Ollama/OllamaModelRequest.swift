@@ -130,9 +130,4 @@ package struct OllamaCreateRequest: Sendable {
 
     /// Whether the request changes nothing but the name of the weights.
     package var hasNoSettings: Bool { system.isEmpty && messages.isEmpty && parameters.isEmpty && template.isEmpty && license == nil }
-
-    /// A valid file name for weights that are stored for the model.
-    package var fileName: String {
-        String(model.map { $0.isASCII && ($0.isLetter || $0.isNumber || "-_.".contains($0)) ? $0 : "-" })
-    }
 }

@@ -73,14 +73,16 @@ extension OllamaRows {
 
     static let copy = EndpointRow(
         "POST", "/api/copy", .partial("the copy is an alias, which shares the files and the engine"), copied,
-        request: rows(["source", "destination"], .supported, copied))
+        request: rows(["source", "destination"], .supported, copied), media: .noAnswer)
 
     static let delete = EndpointRow(
         "DELETE", "/api/delete", .partial("aliases, created models and files that belong to Shimmy; other models are a 400"), deleted,
-        request: names(deleted))
+        request: names(deleted), media: .noAnswer)
 
-    static let hasBlob = EndpointRow("HEAD", "/api/blobs/{digest}", .supported, uploaded)
-    static let addBlob = EndpointRow("POST", "/api/blobs/{digest}", .partial("the file is deleted after a day"), uploaded)
+    static let hasBlob = EndpointRow("HEAD", "/api/blobs/{digest}", .supported, uploaded, media: .noAnswer)
+    static let addBlob = EndpointRow(
+        "POST", "/api/blobs/{digest}", .partial("the file is deleted after a day, or earlier if newer files need the space"), uploaded,
+        media: .upload)
 
     // MARK: Shared rows
 

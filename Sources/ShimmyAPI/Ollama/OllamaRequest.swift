@@ -35,6 +35,8 @@ package struct OllamaRequest: AnswerRequest {
     package private(set) var truncates = false
     /// The client's fields whose values the preset replaced.
     package private(set) var forced: [String] = []
+    /// The names of the tools for the model.
+    package private(set) var toolNames = OllamaToolNames()
     private let names: FieldNames
 
     private init(_ fields: OllamaFields, _ route: OllamaRoute) {
@@ -50,11 +52,13 @@ package struct OllamaRequest: AnswerRequest {
         var fields = try OllamaFields(reader, OllamaRows.chat)
         try fields.readThinking()
         try fields.readFormat()
-        let (messages, tools) = (try OllamaMessages.messages(reader), try OllamaMessages.tools(reader))
+        let conversation = try OllamaMessages(reader)
         let truncates = try reader.bool("truncate") ?? true
         self.init(fields, .chat)
         self.truncates = truncates
-        if !messages.isEmpty { work = try chat(fields, messages, tools, preset) }
+        toolNames = conversation.names
+        guard !conversation.messages.isEmpty else { return }
+        work = try chat(fields, conversation.messages, conversation.tools, preset, matchesResults: conversation.matchesResults)
     }
 
     /// Decodes a request of `POST /api/generate`.
@@ -102,8 +106,10 @@ package struct OllamaRequest: AnswerRequest {
     // MARK: Translated requests
 
     /// - preceding: the tokens of an earlier prompt and its answer.
+    /// - matchesResults: see `OllamaMessages.matchesResults`.
     private mutating func chat(
-        _ fields: OllamaFields, _ messages: [JSON], _ tools: [JSON], _ preset: RequestPreset, after preceding: [Token] = []
+        _ fields: OllamaFields, _ messages: [JSON], _ tools: [JSON], _ preset: RequestPreset, after preceding: [Token] = [],
+        matchesResults: Bool = false
     ) throws(APIError) -> Work {
         var request = fields.request
         request["messages"] = .array(messages)
@@ -112,7 +118,7 @@ package struct OllamaRequest: AnswerRequest {
         let completed = apply(preset, to: request, of: Compatibility.chatCompletions)
         let decoded: ChatCompletionRequest
         do {
-            decoded = try ChatCompletionRequest(completed)
+            decoded = try ChatCompletionRequest(completed, limits: .ollama)
         } catch {
             throw names.renaming(error)
         }
@@ -125,6 +131,7 @@ package struct OllamaRequest: AnswerRequest {
         chat.schemaField = "format"
         chat.wantsTokens = route == .generate
         chat.preceding = preceding
+        if matchesResults { chat.conversation.normalizations.append(.matchedResults) }
         // Earlier tokens begin with the preset's messages.
         if preceding.isEmpty { preset.complete(&chat.conversation) }
         return .chat(chat, isFlex: decoded.isFlex)
@@ -159,6 +166,9 @@ package struct OllamaRequest: AnswerRequest {
         forced = applied.replaced.compactMap { names.name(of: $0) }
         return applied.request
     }
+
+    /// Returns the client's name of a field of Shimmy's own request; nil if the field does not come from the client.
+    package func name(of field: String) -> String? { names.name(of: field) }
 
     /// Returns the request with a further field without effect.
     package func ignoring(_ field: String) -> OllamaRequest {

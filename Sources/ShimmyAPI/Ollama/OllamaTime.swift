@@ -27,27 +27,26 @@ package enum OllamaTime {
 /// The moments of an answer from which Ollama's durations are computed.
 package struct OllamaMoments: Sendable {
     private let arrived: ContinuousClock.Instant
-    private let loaded: ContinuousClock.Instant
-    private var first: ContinuousClock.Instant?
+    private var moments: AnswerMoments
 
     /// - arrived: the time at which the server read the request's head.
     /// - loaded: the time at which the model was loaded.
     package init(arrived: ContinuousClock.Instant, loaded: ContinuousClock.Instant) {
         self.arrived = arrived
-        self.loaded = loaded
+        moments = AnswerMoments(loaded: loaded)
     }
 
     /// Marks the first part of the answer; later calls have no effect.
-    mutating func noteFirstPart() { first = first ?? .now }
+    mutating func noteFirstPart() { moments.noteFirstPart() }
 
     /// Returns the durations of the request and of its load.
     func total(until end: ContinuousClock.Instant = .now) -> JSONObject {
-        ["total_duration": OllamaTime.nanoseconds(end - arrived), "load_duration": OllamaTime.nanoseconds(loaded - arrived)]
+        ["total_duration": OllamaTime.nanoseconds(end - arrived), "load_duration": OllamaTime.nanoseconds(moments.loaded - arrived)]
     }
 
     /// Returns the time between the load and the first part: the wait for other requests and the computation of the prompt.
-    func prompt(until end: ContinuousClock.Instant) -> JSON { OllamaTime.nanoseconds((first ?? end) - loaded) }
+    func prompt(until end: ContinuousClock.Instant) -> JSON { OllamaTime.nanoseconds(moments.prompt(until: end)) }
 
     /// Returns the time since the first part.
-    func answer(until end: ContinuousClock.Instant) -> JSON { OllamaTime.nanoseconds(end - (first ?? end)) }
+    func answer(until end: ContinuousClock.Instant) -> JSON { OllamaTime.nanoseconds(moments.answer(until: end)) }
 }

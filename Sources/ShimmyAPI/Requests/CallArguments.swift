@@ -13,7 +13,22 @@ enum CallArguments {
         } catch {
             // A model may have written deeper arguments, and its client must be able to send them back.
             if let limit = error.limit, limit != .depth { throw .limitExceeded("Invalid '\(path)'", error, param: "\(path)") }
-            return JSON.string(text).text
+            // A model may also have written half of a surrogate pair, which the engine of the templates does not read.
+            var limits = JSONLimits.clients
+            limits.replacesLoneSurrogates = true
+            let repaired = try? JSON.parse(text, limits: limits)
+            return repaired?.text ?? JSON.string(text).text
+        }
+    }
+
+    /// Returns whether the text is the beginning of a JSON text that was cut off, such as `{"city": "Ber`. An empty text stands for no arguments.
+    static func isCutOff(_ text: String) -> Bool {
+        if text.isEmpty { return false }
+        do {
+            _ = try JSON.parse(text, limits: .clients)
+            return false
+        } catch {
+            return error.isAtEnd
         }
     }
 }

@@ -19,11 +19,12 @@ package struct ChatCompletionRequest: Sendable, Equatable {
     /// The fields without effect, in the request's order, for the response's header.
     package var ignoredParameters: ReportedNames
 
-    package init(_ json: JSON, recorder: FieldRecorder? = nil) throws(APIError) {
+    /// - limits: the limits of the client's API.
+    package init(_ json: JSON, limits: ChatLimits = .openAI, recorder: FieldRecorder? = nil) throws(APIError) {
         let fields = try FieldReader(json, path: .root, recorder: recorder)
         let ignored = try Compatibility.chatCompletions.check(fields.object)
         model = try fields.requiredString("model")
-        let decoded = try ConversationDecoder(fields)
+        let decoded = try ConversationDecoder(fields, limits)
         dialect = decoded.dialect
         ignoredParameters = ignored
         ignoredParameters += decoded.ignored

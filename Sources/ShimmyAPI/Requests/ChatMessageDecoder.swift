@@ -5,7 +5,8 @@ import ShimmyJSON
 /// A decoder of `messages` in the forms that clients really send: null and missing contents, parts, and fields echoed from earlier answers. It
 /// ignores keys that OpenAI does not know.
 enum ChatMessageDecoder {
-    static func decode(_ fields: FieldReader) throws(APIError) -> [ChatMessage] {
+    /// - ignored: receives the parts that the model does not see, such as `messages[2].content[1]`.
+    static func decode(_ fields: FieldReader, _ ignored: inout ReportedNames) throws(APIError) -> [ChatMessage] {
         let value = try fields.required("messages")
         guard let array = value.arrayValue else {
             throw .wrongType(fields.path(to: "messages"), expected: "an array of objects", got: value)
@@ -16,12 +17,12 @@ enum ChatMessageDecoder {
         var messages: [ChatMessage] = []
         messages.reserveCapacity(array.count)
         for (index, element) in array.enumerated() {
-            messages.append(try message(try fields.element(element, of: "messages", at: index)))
+            messages.append(try message(try fields.element(element, of: "messages", at: index), &ignored))
         }
         return messages
     }
 
-    private static func message(_ fields: FieldReader) throws(APIError) -> ChatMessage {
+    private static func message(_ fields: FieldReader, _ ignored: inout ReportedNames) throws(APIError) -> ChatMessage {
         let role = try fields.choice("role", as: ChatMessage.Role.self)
         var toolCallID = try fields.string("tool_call_id")
         // Some clients, such as Home Assistant, send results without an ID, in the order of the calls.
@@ -29,7 +30,7 @@ enum ChatMessageDecoder {
         let (reasoning, otherReasoning) = (try fields.string("reasoning_content"), try fields.string("reasoning"))
         return ChatMessage(
             role: role == .function ? .tool : role,
-            content: try content(fields, role: role),
+            content: try content(fields, role: role, &ignored),
             name: try fields.string("name"),
             toolCallID: toolCallID,
             toolCalls: try toolCalls(fields),
@@ -38,18 +39,26 @@ enum ChatMessageDecoder {
 
     // MARK: Content
 
-    private static func content(_ fields: FieldReader, role: ChatMessage.Role) throws(APIError) -> [String]? {
+    private static func content(
+        _ fields: FieldReader, role: ChatMessage.Role, _ ignored: inout ReportedNames
+    ) throws(APIError) -> [String]? {
         if fields.value("content") == nil {
             // Only an assistant message may have no content, for example if it only calls tools.
             if role == .assistant || role == .function { return nil }
             let path = fields.path(to: "content")
             throw fields.object["content"] == nil ? .missing(path) : .wrongType(path, expected: "a string or an array of objects", got: .null)
         }
-        return try texts(fields)
+        return try texts(fields, isResult: role == .tool || role == .function, &ignored)
     }
 
     /// Returns the texts of `content`, which is required: a string, or parts of text.
     static func texts(_ fields: FieldReader) throws(APIError) -> [String] {
+        var ignored = ReportedNames()
+        return try texts(fields, isResult: false, &ignored)
+    }
+
+    /// - isResult: whether the content is a tool's output. A text takes the place of an image in it; see `OmittedPart`.
+    private static func texts(_ fields: FieldReader, isResult: Bool, _ ignored: inout ReportedNames) throws(APIError) -> [String] {
         let value = try fields.required("content")
         if let text = value.stringValue { return [text] }
         guard let parts = value.arrayValue else {
@@ -57,7 +66,13 @@ enum ChatMessageDecoder {
         }
         var texts: [String] = []
         for (index, part) in parts.enumerated() {
-            texts.append(try text(try fields.element(part, of: "content", at: index)))
+            let part = try fields.element(part, of: "content", at: index)
+            if isResult, let text = OmittedPart.text(of: try part.requiredString("type")) {
+                texts.append(text)
+                ignored.append("\(part.path)")
+            } else {
+                texts.append(try text(part))
+            }
         }
         return texts
     }
@@ -68,7 +83,7 @@ enum ChatMessageDecoder {
         case "text": return try part.requiredString("text")
         case "refusal": return try part.requiredString("refusal")
         case "image_url", "input_audio", "file", "video_url":
-            throw .unsupportedValue(part.path(to: "type"), type, supported: ["text", "refusal"])
+            throw .notText(part.path(to: "type"), type, supported: ["text", "refusal"])
         default: throw .invalidValue(part.path(to: "type"), type, supported: ["text", "refusal"])
         }
     }
@@ -110,5 +125,14 @@ enum ChatMessageDecoder {
         let value = function.value("arguments") ?? "{}"
         let arguments = try CallArguments.read(value.stringValue ?? value.text, function.path(to: "arguments"))
         return ["name": .string(name), "arguments": .string(arguments)]
+    }
+}
+
+extension APIError {
+    /// Returns the error for a part of a message that no model here can read, such as an image.
+    static func notText(_ path: JSONPath, _ type: String, supported: [String]) -> APIError {
+        var error = unsupportedValue(path, type, supported: supported)
+        error.message += " Models of this server read text only."
+        return error
     }
 }

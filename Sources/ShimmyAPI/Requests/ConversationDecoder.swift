@@ -7,14 +7,20 @@ struct ConversationDecoder {
     private(set) var dialect: CallDialect
     /// The max number of reasoning tokens; nil for no limit.
     private(set) var thinkingBudget: Int?
-    /// See `ToolDecoder.ignored`.
+    /// The tools that this server cannot offer and the parts of tools' outputs that no model can read, for the response's header.
     private(set) var ignored: ReportedNames
 
-    init(_ fields: FieldReader) throws(APIError) {
-        let tools = try ToolDecoder(fields)
+    init(_ fields: FieldReader, _ limits: ChatLimits = .openAI) throws(APIError) {
+        let tools = try ToolDecoder(fields, limits: limits)
         dialect = tools.dialect
-        ignored = tools.ignored
-        conversation = Conversation(messages: try ChatMessageDecoder.decode(fields), tools: tools.tools, toolChoice: tools.choice)
+        var ignored = tools.ignored
+        let messages = try ChatMessageDecoder.decode(fields, &ignored)
+        self.ignored = ignored
+        try ChatCalls.checkResults(messages, fields.path(to: "messages"))
+        let complete = ChatCalls.withoutUnansweredCuts(messages, fields.object["messages"]?.arrayValue ?? [])
+        conversation = Conversation(messages: complete ?? messages, tools: tools.tools, toolChoice: tools.choice)
+        if complete != nil { conversation.normalizations.append(.omittedCalls) }
+        if !limits.needsResults { repairCalls() }
         conversation.allowsParallelCalls = try fields.bool("parallel_tool_calls") ?? true && !dialect.usesFunctions && !tools.choice.isOneCall
         if let format = try fields.nested("response_format") {
             conversation.responseSchema = try FormatDecoder.schema(format, &conversation.isResponseStrict)
@@ -23,7 +29,40 @@ struct ConversationDecoder {
         try decodeReasoning(fields)
         conversation.continuation = try Self.continuation(fields, conversation.messages)
         conversation.mustContinue = try fields.bool("continue_final_message") == true
+        // A constrained answer goes on exactly where the text ends.
+        if fields.value("response_format") == nil { trimBeginning() }
         dropEmptyBeginning()
+    }
+
+    private mutating func repairCalls() {
+        let repaired = LooseCalls(repairing: conversation.messages)
+        conversation.messages = repaired.messages
+        for change in repaired.normalizations where !conversation.normalizations.contains(change) { conversation.normalizations.append(change) }
+    }
+
+    /// Removes the spaces at the end of the start of an answer. Tokens of words contain the space before the word, so that a model rarely continues a
+    /// text that ends with a space.
+    private mutating func trimBeginning() {
+        guard let index = conversation.messages.indices.last else { return }
+        switch conversation.continuation {
+        case .content:
+            guard let text = conversation.messages[index].content?.last.flatMap(Self.trimmed) else { return }
+            conversation.messages[index].content?.removeLast()
+            conversation.messages[index].content?.append(text)
+        case .reasoning:
+            guard let text = conversation.messages[index].reasoning.flatMap(Self.trimmed) else { return }
+            conversation.messages[index].reasoning = text
+            if text.isEmpty { conversation.continuation = .content }
+        case .no, .nothing: return
+        }
+        conversation.normalizations.append(.trimmedStart)
+    }
+
+    /// Returns a text without the spaces at its end; nil if it has none.
+    private static func trimmed(_ text: String) -> String? {
+        let (bytes, space) = (Array(text.utf8), UInt8(ascii: " "))
+        guard bytes.last == space else { return nil }
+        return String(decoding: bytes[..<((bytes.lastIndex { $0 != space } ?? -1) + 1)], as: UTF8.self)
     }
 
     /// Removes an empty assistant message at the end, which clients send as the place of the answer. The start of an answer without text is the
@@ -36,12 +75,13 @@ struct ConversationDecoder {
         (conversation.continuation, conversation.mustContinue) = (.no, false)
     }
 
-    /// Decodes vLLM's fields `guided_json` and `structured_outputs`: a schema, as JSON or as a JSON text.
+    /// Decodes vLLM's fields `guided_json` and `structured_outputs`, and llama-server's `json_schema`: a schema, as JSON or as a JSON text.
     private mutating func decodeVLLMsSchema(_ fields: FieldReader) throws(APIError) {
         let outputs = try fields.nested("structured_outputs")
         let anyObject = try outputs?.bool("json_object") ?? false
         let given = [
             (fields.value("guided_json"), fields.path(to: "guided_json")), (outputs?.value("json"), JSONPath.key("structured_outputs").key("json")),
+            (fields.value("json_schema"), fields.path(to: "json_schema")),
         ]
         for case (let value?, let path) in given {
             if conversation.responseSchema != nil { throw Self.rivals(path) }
@@ -68,7 +108,7 @@ struct ConversationDecoder {
 
     private mutating func decodeReasoning(_ fields: FieldReader) throws(APIError) {
         let effort = fields.value("reasoning_effort") == nil ? nil : try fields.choice("reasoning_effort", as: ThinkingDecoder.Effort.self)
-        thinkingBudget = try ThinkingDecoder.budget(effort, fields, &conversation)
+        thinkingBudget = try ThinkingDecoder.budget(effort, "reasoning_effort", fields, &conversation)
         if fields.value("reasoning_field") != nil {
             dialect.reasoningField = try fields.choice("reasoning_field", as: CallDialect.ReasoningField.self)
         }

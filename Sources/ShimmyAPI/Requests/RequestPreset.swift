@@ -14,6 +14,8 @@ package struct RequestPreset: Sendable, Equatable {
     package var defaults: JSONObject
     /// Fields of a chat request that override the request's.
     package var forced: JSONObject
+    /// Whether the model serves requests for moderation.
+    package var moderates = false
 
     package static let none = RequestPreset()
 

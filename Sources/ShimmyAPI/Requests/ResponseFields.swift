@@ -11,12 +11,13 @@ struct ResponseContextFields {
     /// The items, and parts of items, that the model does not see, such as `input[2]`.
     private(set) var unseen = ReportedNames()
 
-    init(_ fields: FieldReader) throws(APIError) {
+    /// - mayBeEmpty: whether `input` may be an empty array.
+    init(_ fields: FieldReader, mayBeEmpty: Bool = false) throws(APIError) {
         instructions = try fields.string("instructions")
         input = try ResponseItemDecoder.input(fields)
-        if let input, input.isEmpty { throw .emptyArray(fields.path(to: "input")) }
+        if let input, input.isEmpty, !mayBeEmpty { throw .emptyArray(fields.path(to: "input")) }
         for case (let index, .item(let item)) in (input ?? []).enumerated() {
-            if let part = item.unseenPart { unseen.append("input[\(index)]\(part)") }
+            for part in item.unseenParts { unseen.append("input[\(index)]\(part)") }
         }
         previousID = try fields.string("previous_response_id")
         conversationID = try Self.conversation(fields)
@@ -55,7 +56,7 @@ struct ResponsePromptFields {
     private(set) var ignored: ReportedNames
 
     init(_ fields: FieldReader) throws(APIError) {
-        let tools = try ToolDecoder(fields, shape: .flat)
+        let tools = try ToolDecoder(fields, shape: .flat, limits: .responses)
         dialect = tools.dialect
         ignored = tools.ignored
         conversation.tools = tools.tools
@@ -87,7 +88,7 @@ struct ResponsePromptFields {
                 summarizesThoughts = true
             }
         }
-        thinkingBudget = try ThinkingDecoder.budget(effort, fields, &conversation)
+        thinkingBudget = try ThinkingDecoder.budget(effort, "reasoning.effort", fields, &conversation)
     }
 }
 

@@ -30,11 +30,12 @@ package struct ResponseRequest: Sendable, Equatable {
     /// The fields without effect, for the response's header.
     package var ignoredParameters: ReportedNames
 
-    package init(_ json: JSON, recorder: FieldRecorder? = nil) throws(APIError) {
+    /// - mayBeEmpty: whether `input` may be an empty array, because the request only prepares the model for a later one.
+    package init(_ json: JSON, mayBeEmpty: Bool = false, recorder: FieldRecorder? = nil) throws(APIError) {
         let fields = try FieldReader(json, path: .root, recorder: recorder)
         ignoredParameters = try Compatibility.createResponse.check(fields.object)
         model = try fields.requiredString("model")
-        let context = try ResponseContextFields(fields)
+        let context = try ResponseContextFields(fields, mayBeEmpty: mayBeEmpty)
         (instructions, input) = (context.instructions, context.input)
         (previousID, conversationID) = (context.previousID, context.conversationID)
         ignoredParameters += context.unseen
@@ -109,6 +110,8 @@ package struct ResponseStyle: Sendable, Equatable {
     /// Whether reasoning is also returned as `encrypted_content`, for the client to send back.
     package var sealsThoughts = false
     package var tellsLogprobs = false
+    /// Whether the response has no output, because the request only prepares the model for a later one.
+    package var isSilent = false
 
     package init(summarizesThoughts: Bool = false, sealsThoughts: Bool = false, tellsLogprobs: Bool = false) {
         self.summarizesThoughts = summarizesThoughts

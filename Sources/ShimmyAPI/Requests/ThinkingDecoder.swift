@@ -29,7 +29,10 @@ enum ThinkingDecoder {
     }
 
     /// Returns the max number of reasoning tokens; nil for no limit. Stores the template's arguments in the conversation.
-    static func budget(_ effort: Effort?, _ fields: FieldReader, _ conversation: inout Conversation) throws(APIError) -> Int? {
+    /// - effortField: the API's name of the field with the effort.
+    static func budget(
+        _ effort: Effort?, _ effortField: String, _ fields: FieldReader, _ conversation: inout Conversation
+    ) throws(APIError) -> Int? {
         if let arguments = try fields.nested("chat_template_kwargs") {
             // Templates use these names for parts of the conversation itself.
             for name in ["messages", "tools", "add_generation_prompt"] where arguments.object[name] != nil {
@@ -54,13 +57,16 @@ enum ThinkingDecoder {
             }
             conversation.templateArguments = arguments.object
             conversation.thinks = try arguments.bool("enable_thinking")
+            if conversation.thinks == true { conversation.reasoningFields.append("\(arguments.path(to: "enable_thinking"))") }
         }
+        if let effort, effort != Effort.none { conversation.reasoningFields.append(effortField) }
         if effort == Effort.none {
             conversation.thinks = conversation.thinks ?? false
         } else if let effort, conversation.templateArguments["reasoning_effort"] == nil {
             conversation.templateArguments["reasoning_effort"] = .string(effort.forTemplates)
         }
         guard let budget = try fields.integer("reasoning_budget_tokens", in: -1...Int64(Int32.max)) else { return effort?.budget }
+        if budget != 0 { conversation.reasoningFields.append("reasoning_budget_tokens") }
         return budget < 0 ? Int?.none : Int(budget)
     }
 }

@@ -14,6 +14,7 @@ struct ToolDecoder {
     }
 
     private let shape: Shape
+    private let limits: ChatLimits
     private let passesOverKnown: Bool
     private(set) var tools: [Tool] = []
     private(set) var choice = ToolChoice(.none)
@@ -22,8 +23,8 @@ struct ToolDecoder {
     private(set) var ignored = ReportedNames()
     private var names: Set<String> = []
 
-    init(_ fields: FieldReader, shape: Shape = .nested) throws(APIError) {
-        (self.shape, passesOverKnown) = (shape, false)
+    init(_ fields: FieldReader, shape: Shape = .nested, limits: ChatLimits = .openAI) throws(APIError) {
+        (self.shape, self.limits, passesOverKnown) = (shape, limits, false)
         if let value = fields.value("tools") {
             for (index, element) in try Self.tools(value, fields.path(to: "tools")).enumerated() {
                 try decodeTool(try fields.element(element, of: "tools", at: index), index)
@@ -33,7 +34,8 @@ struct ToolDecoder {
             choice = try decodeChoice(fields)
         } else if let value = fields.value("functions") {
             for (index, element) in try Self.tools(value, fields.path(to: "functions")).enumerated() {
-                try add(try Self.function(try fields.element(element, of: "functions", at: index)), at: fields.path(to: "functions").index(index))
+                let tool = try function(try fields.element(element, of: "functions", at: index))
+                try add(tool, at: fields.path(to: "functions").index(index))
             }
             dialect.usesFunctions = !tools.isEmpty
             choice = try decodeFunctionCall(fields)
@@ -45,7 +47,7 @@ struct ToolDecoder {
 
     /// Starts with known tools. The decoder skips later tools with the same names.
     init(_ tools: [Tool] = [], _ dialect: CallDialect = CallDialect()) {
-        (shape, passesOverKnown) = (.flat, true)
+        (shape, limits, passesOverKnown) = (.flat, .responses, true)
         (self.tools, self.dialect) = (tools, dialect)
         names = Set(tools.map(\.name))
     }
@@ -75,7 +77,8 @@ struct ToolDecoder {
             let function = try inner(fields, "function")
             // Tools with `defer_loading` are available at once, so the field is only checked.
             if shape == .flat { _ = try fields.bool("defer_loading") }
-            try add(try Self.function(function, isStrictIfPossible: shape == .flat), in: namespace, at: function.path)
+            let tool = try self.function(function, isStrictIfPossible: shape == .flat)
+            try add(tool, in: namespace, at: function.path)
         case "custom":
             let custom = try inner(fields, "custom")
             // The number is unique among all tools, including those in namespaces.
@@ -95,7 +98,7 @@ struct ToolDecoder {
 
     /// Decodes the tools of one server or one purpose. Their names may equal those of tools outside the namespace.
     private mutating func decodeNamespace(_ fields: FieldReader) throws(APIError) {
-        let name = try Self.name(fields)
+        let name = try name(fields)
         let elements = try Self.tools(try fields.required("tools"), fields.path(to: "tools"))
         if tools.count + elements.count > InputLimits.standard.tools {
             throw .arrayTooLong(fields.path(to: "tools"), maximum: InputLimits.standard.tools, got: tools.count + elements.count)
@@ -155,7 +158,7 @@ struct ToolDecoder {
 
     /// - isStrictIfPossible: whether to make the schema strict if the function does not set `strict`. A schema that cannot be made strict is used as
     ///   it is.
-    private static func function(_ fields: FieldReader, isStrictIfPossible: Bool = false) throws(APIError) -> Tool {
+    private func function(_ fields: FieldReader, isStrictIfPossible: Bool = false) throws(APIError) -> Tool {
         var parameters = try Self.parameters(fields)
         // An empty schema would allow anything, but it means a call without arguments.
         let isEmpty = parameters?.objectValue?.isEmpty ?? true
@@ -185,7 +188,7 @@ struct ToolDecoder {
             }
         }
         return Tool(
-            name: try Self.name(fields), description: description,
+            name: try name(fields), description: description,
             parameters: [
                 "type": "object", "properties": [CallDialect.inputName: ["type": "string"]], "required": [.string(CallDialect.inputName)],
                 "additionalProperties": false,
@@ -216,16 +219,16 @@ struct ToolDecoder {
         }
     }
 
-    private static func name(_ fields: FieldReader) throws(APIError) -> String {
+    private func name(_ fields: FieldReader) throws(APIError) -> String {
         let name = try fields.requiredString("name")
         let isPlain = name.utf8.allSatisfy {
             (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0) || $0 == 0x5F || $0 == 0x2D
         }
-        guard isPlain, (1...64).contains(name.utf8.count) else {
+        guard isPlain, (1...limits.toolName).contains(name.utf8.count) else {
             throw APIError(
                 status: 400,
                 message: "Invalid '\(fields.path(to: "name"))': string does not match pattern. Expected a string that matches the pattern "
-                    + "'^[a-zA-Z0-9_-]{1,64}$'.", param: "\(fields.path(to: "name"))", code: "invalid_value")
+                    + "'^[a-zA-Z0-9_-]{1,\(limits.toolName)}$'.", param: "\(fields.path(to: "name"))", code: "invalid_value")
         }
         return name
     }
@@ -297,9 +300,11 @@ struct ToolDecoder {
 
     private func needTools(_ path: JSONPath) throws(APIError) {
         if tools.isEmpty {
-            throw APIError(
-                status: 400, message: "Invalid value for '\(path)': '\(path)' is only allowed when 'tools' are specified.", param: "\(path)",
-                code: "invalid_value")
+            let reason =
+                ignored.isEmpty
+                ? "'\(path)' is only allowed when 'tools' are specified."
+                : "'tools' has only hosted tools, which this server does not run and leaves out. Add a tool that the client runs, such as a function."
+            throw APIError(status: 400, message: "Invalid value for '\(path)': \(reason)", param: "\(path)", code: "invalid_value")
         }
     }
 

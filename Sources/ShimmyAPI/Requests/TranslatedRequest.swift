@@ -18,7 +18,7 @@ package struct TranslatedRequest<Own: Sendable>: AnswerRequest {
     /// Decodes the chat completion. A preset may have changed its fields since it was translated.
     package init(_ completion: JSON, _ translation: Translation<Own>) throws(APIError) {
         do {
-            self.completion = try ChatCompletionRequest(completion)
+            self.completion = try ChatCompletionRequest(completion, limits: translation.limits)
         } catch {
             throw translation.names.renaming(error)
         }
@@ -27,6 +27,9 @@ package struct TranslatedRequest<Own: Sendable>: AnswerRequest {
         ignoredParameters = translation.ignored
         ignoredParameters += self.completion.ignoredParameters
     }
+
+    /// Returns the client's name of a field of the chat completion; nil if the field does not come from the client.
+    package func name(of field: String) -> String? { names.name(of: field) }
 
     /// Returns the error for the client if the model cannot serve the request.
     package func error(_ error: GenerationError) -> APIError { names.renaming(APIError(error)) }
@@ -39,11 +42,14 @@ package struct Translation<Own: Sendable>: Sendable {
     package var ignored: ReportedNames
     /// The client's names of the fields.
     package var names: FieldNames
+    /// The limits of the client's API.
+    package var limits: ChatLimits
 
-    package init(_ completion: JSON, _ own: Own, ignored: ReportedNames, names: FieldNames) {
+    package init(_ completion: JSON, _ own: Own, ignored: ReportedNames, names: FieldNames, limits: ChatLimits) {
         self.completion = completion
         self.own = own
         self.ignored = ignored
         self.names = names
+        self.limits = limits
     }
 }

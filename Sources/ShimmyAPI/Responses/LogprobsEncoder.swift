@@ -15,7 +15,7 @@ enum LogprobsEncoder {
     }
 
     /// Returns one entry. `token` is text, with U+FFFD in place of bytes that are not UTF-8 text by themselves; `bytes` contains the bytes unchanged.
-    private static func entry(_ entry: TokenProbability.Entry) -> JSONObject {
+    static func entry(_ entry: TokenProbability.Entry) -> JSONObject {
         [
             "token": .string(String(decoding: entry.bytes, as: UTF8.self)),
             // An impossible token has no finite logarithm; OpenAI writes this number for it.

@@ -58,7 +58,14 @@ package struct ModelDescription: Sendable, Equatable {
         ]
     }
 
-    package static func list(_ models: [ModelDescription]) -> JSON { ["object": "list", "data": .array(models.map(\.json))] }
+    /// Returns the list of models.
+    /// - forCodex: whether Codex asks, which reports an error for a list without `models`. These are complete settings of models, with instructions
+    ///   that would replace Codex's own, so the array is empty: Codex then keeps its settings.
+    package static func list(_ models: [ModelDescription], forCodex: Bool = false) -> JSON {
+        var object: JSONObject = ["object": "list", "data": .array(models.map(\.json))]
+        if forCodex { object["models"] = [] }
+        return .object(object)
+    }
 }
 
 extension String? {

@@ -56,7 +56,7 @@ package struct ResponseEvents: AnswerDialect {
     // MARK: Parts
 
     package mutating func push(_ delta: AnswerDelta, choice: Int) -> [JSON] {
-        guard let delta = dialect.map(delta) else { return [] }
+        guard !style.isSilent, let delta = dialect.map(delta) else { return [] }
         switch delta {
         case .content(let text, let probabilities):
             return append(text, probabilities, to: .message)
@@ -126,6 +126,13 @@ package struct ResponseEvents: AnswerDialect {
 
     package mutating func finish(_ usage: Usage, time: Int) -> [JSON] {
         object.usage = usage
+        if style.isSilent {
+            object.usage?.completionTokens = 0
+            object.usage?.reasoningTokens = 0
+            object.status = .completed
+            object.completed = time
+            return [life("response.completed")]
+        }
         // An empty answer still gets a message item.
         let empty = open == nil && object.output.isEmpty ? begin(.message) : []
         let closed = empty + close(isCut: reason == .length)

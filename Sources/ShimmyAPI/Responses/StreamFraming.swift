@@ -20,6 +20,10 @@ extension StreamFraming {
         contentType: "text/event-stream", frame: ServerSentEvents.data, ping: ServerSentEvents.ping, end: ServerSentEvents.done,
         comment: ServerSentEvents.comment)
 
+    /// Events without a name, and without an event that ends the stream.
+    package static let endless = StreamFraming(
+        contentType: "text/event-stream", frame: ServerSentEvents.data, ping: ServerSentEvents.ping, end: [], comment: ServerSentEvents.comment)
+
     /// Events named after the `type` of their value.
     package static let named = StreamFraming(
         contentType: "text/event-stream", frame: ServerSentEvents.event, ping: ServerSentEvents.ping, end: [],

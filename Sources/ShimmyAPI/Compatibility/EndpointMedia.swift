@@ -1,0 +1,19 @@
+/// The media types of an endpoint's request and of its successful response, and the statuses of the response.
+struct EndpointMedia: Sendable {
+    /// The type of the request's body, if it has one.
+    var request = "application/json"
+    /// The type of the complete response; nil for a response without a body.
+    var response: String? = "application/json"
+    /// The statuses of success.
+    var statuses = [200]
+
+    static let json = EndpointMedia()
+    /// JSON in, nothing but a status out.
+    static let noAnswer = EndpointMedia(response: nil)
+    /// A file that the client sends.
+    static let upload = EndpointMedia(request: "application/octet-stream", response: nil, statuses: [200, 201])
+    static let text = EndpointMedia(response: "text/plain")
+
+    /// A file of the program, of which clients may already have the current version.
+    static func file(_ type: String) -> EndpointMedia { EndpointMedia(response: type, statuses: [200, 304]) }
+}

@@ -1,0 +1,84 @@
+import ShimmyJSON
+
+/// The server's own endpoints, which belong to no API's compatibility matrix, with their fields: for the OpenAPI document. A test compares them with
+/// the routes.
+enum OwnRows {
+    static let endpoints: [EndpointRow] = health + models + prompts + documentation + [cohere, systemOne]
+
+    private static let health = [
+        EndpointRow("GET", "/", .partial("a text for probes"), media: .text),
+        EndpointRow(
+            "GET", "/ready", .partial("200 while the server accepts requests; 503 while it loads models at startup, and during a shutdown"),
+            response: rows("ready")),
+        EndpointRow("GET", "/metrics", .partial("metrics in Prometheus' text format, or in OpenMetrics if Accept names it"), media: .text),
+        EndpointRow(
+            "GET", "/health", .partial("200 with a summary of the work; 503 during a shutdown"),
+            response: rows("status", "ready", "models_loaded", "engine")),
+        EndpointRow(
+            "GET", "/engine", .partial("the use of memory, and the work of each model"),
+            response: rows("server", "object", "memory", "waiting", "data")),
+    ]
+
+    private static let models = [
+        EndpointRow(
+            "POST", "/models/load", .partial("loads a model and returns its object"),
+            request: [model] + keepAlive + [FieldRow("stream", .partial("reports the progress as comments; default: false"))],
+            response: Compatibility.retrieveModel.response),
+        EndpointRow("POST", "/models/unload", .partial("frees a model"), request: [model], response: rows("model", "unloaded")),
+        EndpointRow("POST", "/models/rescan", .partial("searches the disk for models"), response: rows("object", "models")),
+        EndpointRow(
+            "POST", "/models/pull", .partial("downloads a model from the Hugging Face hub"),
+            request: [model, FieldRow("stream", .partial("default: true"))], response: rows("status", "model")),
+        EndpointRow(
+            "GET", "/lora-adapters", .partial("the LoRA adapters that requests to a loaded model may name"), request: [onlyModel]),
+    ]
+
+    private static let prompts = [
+        EndpointRow(
+            "POST", "/chat/completions/render", .partial("the prompt of a chat request and its tokens"),
+            request: Compatibility.chatCompletions.request, response: rows("object", "model", "prompt", "prompt_tokens", "tokens")),
+        EndpointRow(
+            "POST", "/chat/completions/input_tokens", .partial("the number of tokens of a chat request's prompt, as in llama-server"),
+            request: Compatibility.chatCompletions.request, response: rows("object", "input_tokens")),
+        EndpointRow(
+            "POST", "/tokenize", .partial("the tokens of a text or of a conversation"),
+            request: [
+                onlyModel, FieldRow("content", .partial("a text, as in llama-server")), FieldRow("prompt", .partial("a text, as in vLLM")),
+                FieldRow("messages", .partial("a conversation, as in a chat request")),
+                FieldRow("add_special", .partial("for content; default: false")),
+                FieldRow("add_special_tokens", .partial("for prompt; default: true")),
+                FieldRow("parse_special", .partial("whether the text may contain control tokens; default: true")),
+                FieldRow("with_pieces", .partial("tokens as objects with their pieces; default: false")),
+                FieldRow("return_token_strs", .partial("the texts of the tokens too; default: false")),
+            ],
+            response: rows("tokens", "count", "max_model_len", "token_strs")),
+        EndpointRow(
+            "POST", "/detokenize", .partial("the text of tokens"), request: [onlyModel, FieldRow("tokens", .supported)],
+            response: rows("content", "prompt")),
+        EndpointRow(
+            "GET", "/tokenizer_info", .partial("the BOS and EOS tokens and the chat template"), request: [onlyModel],
+            response: rows("model", "bos_token", "eos_token", "pad_token", "chat_template", "model_max_length")),
+    ]
+
+    private static let documentation = [
+        EndpointRow("GET", "/openapi.json", .partial("this document"), media: .file("application/json")),
+        EndpointRow("GET", "/docs", .partial("a page that shows this document"), media: .file("text/html")),
+        EndpointRow("GET", "/docs/style.css", .partial("the style of the page"), media: .file("text/css")),
+        EndpointRow("GET", "/docs/script.js", .partial("the script of the page"), media: .file("text/javascript")),
+    ]
+
+    private static let cohere = EndpointRow(
+        "POST", "/v2/rerank", .partial("version 2 of Cohere's API"), request: Compatibility.rerank.request, response: Compatibility.rerank.response)
+
+    /// The same questions as those of `/decisions`, in the form that other servers have.
+    static let systemOne = EndpointRow(
+        "POST", "/systemone", .partial("decisions in System One's format"),
+        request: [model, FieldRow("state", .supported), FieldRow("questions", .supported), FieldRow("images", .refused(neutral: [[]]))] + keepAlive,
+        response: rows("model", "answers", "usage"))
+
+    private static let model = FieldRow("model", .supported)
+    private static let onlyModel = FieldRow("model", .partial("can be omitted if there is only one model"))
+    private static let keepAlive = Compatibility.embeddings.request.filter { $0.field == "keep_alive" }
+
+    private static func rows(_ fields: String...) -> [FieldRow] { fields.map { FieldRow($0, .supported) } }
+}

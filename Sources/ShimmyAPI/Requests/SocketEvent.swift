@@ -1,0 +1,68 @@
+import ShimmyChat
+package import ShimmyJSON
+
+/// An event that a client sends over the WebSocket of `GET /v1/responses`.
+package struct SocketEvent: Sendable, Equatable {
+    package enum Kind: Sendable, Equatable {
+        /// Makes a response. The fields of the event are those of `POST /v1/responses`.
+        case create
+        /// Adds input to a running response, which this server does not support.
+        case steer(previousID: String, input: JSON)
+        /// Reports that the client has read a response. It needs no answer.
+        case processed
+    }
+
+    package let kind: Kind
+
+    /// The max bytes of a `stream_id`.
+    package static let longestLane = 256
+
+    package init(_ json: JSON) throws(APIError) {
+        let fields = try FieldReader(json, path: .root)
+        switch try fields.choice("type", as: Name.self) {
+        case .create: kind = .create
+        case .processed: kind = .processed
+        case .steer: kind = .steer(previousID: try fields.requiredString("previous_response_id"), input: try fields.required("input"))
+        }
+    }
+
+    private enum Name: String, CaseIterable {
+        case create = "response.create"
+        case steer = "response.steer"
+        case processed = "response.processed"
+    }
+
+    /// Returns the `stream_id` of an event: the name of the sequence of responses that it belongs to; nil for the sequence without a name.
+    package static func lane(of json: JSON) throws(APIError) -> String? {
+        let fields = try FieldReader(json, path: .root)
+        guard let lane = try fields.string("stream_id") else { return nil }
+        if lane.utf8.count > longestLane {
+            throw .stringTooLong(fields.path(to: "stream_id"), maximum: longestLane, got: lane.utf8.count)
+        }
+        return lane
+    }
+
+    /// Returns the request of a `response.create` event after the preset was applied to it. With `generate: false` or
+    /// `prompt_cache_options.prewarm: true`, the response has no output: it only prepares the model for a later one. Its input may be empty.
+    package static func request(_ json: JSON) throws(APIError) -> ResponseRequest {
+        let fields = try FieldReader(json, path: .root)
+        if try fields.bool("background") == true {
+            throw APIError(
+                status: 400, message: "Invalid 'background': a response over a WebSocket cannot run in the background. Use POST /v1/responses.",
+                param: "background", code: "invalid_value")
+        }
+        let prewarms = fields.object["prompt_cache_options"]?["prewarm"]?.boolValue == true
+        let isSilent = try fields.bool("generate") == false || prewarms
+        var object = fields.object
+        for name in ["type", "stream_id", "generate"] { object[name] = nil }
+        // A WebSocket always streams. This also allows `stream_options`.
+        object["stream"] = true
+        var request = try ResponseRequest(.object(object), mayBeEmpty: isSilent)
+        if isSilent {
+            request.style.isSilent = true
+            // The shortest answer that makes the engine compute the prompt.
+            request.chat.maximumTokens = 1
+        }
+        return request
+    }
+}
