@@ -35,7 +35,6 @@ let transitive: [(name: String, version: Version, product: String)] = [
     ("swift-configuration", "1.4.0", "Configuration"),
     ("swift-distributed-tracing", "1.7.3", "Tracing"),
     ("swift-http-structured-headers", "1.7.0", "StructuredFieldValues"),
-    ("swift-metrics", "2.13.0", "Metrics"),
     ("swift-nio-http2", "1.46.0", "NIOHTTP2"),
     ("swift-nio-ssl", "2.37.6", "NIOSSL"),
     ("swift-nio-transport-services", "1.28.0", "NIOTransportServices"),
@@ -52,6 +51,7 @@ let package = Package(
         .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1"),
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", exact: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
         .package(url: "https://github.com/apple/swift-http-types", exact: "1.8.0"),
         .package(url: "https://github.com/apple/swift-nio-extras", exact: "1.35.2"),
@@ -104,6 +104,7 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
             ]),
         target("ShimmyTerminal"),
+        target("ShimmyMetrics", [.product(name: "CoreMetrics", package: "swift-metrics")]),
         target(
             "ShimmyClient",
             [
@@ -116,14 +117,14 @@ let package = Package(
         target(
             "ShimmyService",
             [
-                "ShimmyCore", "ShimmyJSON", "ShimmyEngine", "ShimmyChat", "ShimmyAPI", "ShimmyModels", "ShimmyHub", "ShimmyStorage",
+                "ShimmyCore", "ShimmyJSON", "ShimmyEngine", "ShimmyChat", "ShimmyAPI", "ShimmyModels", "ShimmyHub", "ShimmyStorage", "ShimmyMetrics",
                 .product(name: "Logging", package: "swift-log"),
             ]),
         target(
             "ShimmyServer",
             [
                 "CInflate", "ShimmyCore", "ShimmyJSON", "ShimmyEngine", "ShimmyChat", "ShimmyAPI", "ShimmyModels", "ShimmyHub", "ShimmyStorage",
-                "ShimmyService",
+                "ShimmyService", "ShimmyMetrics",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -142,7 +143,7 @@ let package = Package(
                 "ShimmyCore", "ShimmyJSON", "ShimmyGrammar", "ShimmyEngine", "ShimmyChat", "ShimmyLlama", "ShimmyAPI", "ShimmyFormats",
                 "ShimmyConversion",
                 "ShimmyModels", "ShimmyHub", "ShimmyConfiguration", "ShimmyStorage", "ShimmyService", "ShimmyServer", "ShimmyClient",
-                "ShimmyTerminal",
+                "ShimmyTerminal", "ShimmyMetrics",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -161,6 +162,7 @@ let package = Package(
         tests("ShimmyCore"),
         tests("ShimmyJSON"),
         tests("ShimmyTerminal"),
+        tests("ShimmyMetrics", [.product(name: "CoreMetrics", package: "swift-metrics")]),
         tests("ShimmyClient", ["ShimmyJSON"]),
         tests("ShimmyGrammar", ["ShimmyCore", "ShimmyJSON"]),
         tests("ShimmyEngine", ["CSampling", "ShimmyCore", .product(name: "Logging", package: "swift-log")]),
@@ -177,15 +179,20 @@ let package = Package(
             "ShimmyStorage", ["ShimmyJSON", .product(name: "GRDB", package: "GRDB.swift"), .product(name: "Logging", package: "swift-log")]),
         tests(
             "ShimmyService",
-            ["ShimmyCore", "ShimmyJSON", "ShimmyEngine", "ShimmyChat", "ShimmyAPI", "ShimmyModels", .product(name: "Logging", package: "swift-log")]),
+            [
+                "ShimmyCore", "ShimmyJSON", "ShimmyEngine", "ShimmyChat", "ShimmyAPI", "ShimmyModels", "ShimmyMetrics",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
         tests(
             "ShimmyServer",
             [
                 "ShimmyCore", "ShimmyJSON", "ShimmyEngine", "ShimmyChat", "ShimmyAPI", "ShimmyModels", "ShimmyHub", "ShimmyService",
+                "ShimmyMetrics",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
             ]),
     ]
 )

@@ -40,9 +40,10 @@ extension Response {
             body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
     }
 
-    /// Adds the header that lists the request fields that had no effect.
+    /// Adds request fields that had no effect to the header that lists them.
     mutating func reportIgnored(_ fields: ReportedNames) {
-        if let names = fields.header { headers[.ignoredParameters] = names }
+        let names = [fields.header, headers[.ignoredParameters]].compactMap { $0 }
+        if !names.isEmpty { headers[.ignoredParameters] = names.joined(separator: ", ") }
     }
 
     /// Adds the header that lists the request fields whose values the model's preset replaced.
@@ -53,6 +54,7 @@ extension Response {
     /// Adds the headers that report how the answer deviates from the request.
     mutating func report(_ report: AnswerReport) {
         if !report.normalizations.isEmpty { headers[.normalized] = report.normalizations.joined(separator: ", ") }
+        if !report.withoutEffect.isEmpty { headers[.ignoredParameters] = report.withoutEffect.map(ReportedNames.visible).joined(separator: ", ") }
         if let tokens = report.clampedTokens { headers[.clampedTokens] = "\(tokens)" }
         var keywords = ReportedNames(nameLength: InputLimits.standard.reportedPointerLength)
         for keyword in report.unenforced { keywords.append(keyword) }
@@ -64,6 +66,8 @@ extension Response {
         let form = api.errors
         var response = json(form.body(of: error, requestID: requestID), status: .init(code: form.status(of: error)))
         if let seconds = error.retryAfter { response.headers[.retryAfterName] = "\(seconds)" }
+        // RFC 9110, section 11.6.1: a 401 names the scheme.
+        if error.status == 401 { response.headers[.wwwAuthenticate] = "Bearer" }
         return response
     }
 }

@@ -1,6 +1,7 @@
 // This module serves HTTP: routes, limits, security and streams. The service does the work.
 
 import ShimmyCore
+package import ShimmyMetrics
 
 /// The addresses that the server listens on, its access rules and its limits.
 package struct ServerConfiguration: Sendable {
@@ -19,6 +20,9 @@ package struct ServerConfiguration: Sendable {
     /// How long a stream request waits for a model to load before the stream starts with load-progress comments.
     package var loadSilence: Duration = .seconds(2)
     package var limits = ServerLimits()
+    package let metrics = MetricsRegistry(ServerMetrics.all)
+    /// Whether `GET /metrics` also has the names of other servers.
+    package var hasMetricsAliases = false
 
     package init(host: String = "127.0.0.1", port: Int = 11435, access: ServerAccess.Rules = .init()) {
         self.host = host

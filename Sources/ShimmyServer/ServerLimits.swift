@@ -19,6 +19,19 @@ package struct ServerLimits: Sendable {
     package var requests = 4_096
     /// The max bytes of all bodies that are being read, parsed and decoded.
     package var bodyMemory = 256 << 20
+    /// The max number of responses that one WebSocket makes at a time.
+    package var socketResponses = 8
+    /// The max number of requests of one WebSocket that wait for earlier ones.
+    package var socketWaiting = 32
+    /// How long a WebSocket may be open without a request and without a running response.
+    package var socketIdleTime: Duration = .seconds(3600)
+    /// The max number of responses that one WebSocket remembers, and the max bytes of their items.
+    package var socketMemoryResponses = 8
+    package var socketMemoryBytes = 64 << 20
+    /// The max bytes of the items that all WebSockets remember, or will remember when a running response ends.
+    package var historyMemory = 512 << 20
+    /// The max number of open files of the process, for metrics; nil if it is unknown.
+    package var openFiles: Int?
     /// Returns freed memory to the system. The server calls it on a worker thread after many connections closed.
     package var returnFreedMemory: @Sendable () -> Void = {}
 

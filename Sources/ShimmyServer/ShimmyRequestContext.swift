@@ -16,7 +16,11 @@ package struct ShimmyRequestContext: RequestContext {
     var storageOwner = StorageOwner.everybody
     /// The id of the request, which every response has in a header.
     var requestID = ""
-    private let arrived = ContinuousClock.now
+    /// Whether the task of the request is cancelled when the client disconnects, so that nothing else has to watch the connection.
+    var isCancelledWithTask = false
+    /// The facts about the request, for its line in the log and for metrics; nil before the middleware that makes them.
+    var life: RequestLife?
+    let arrived = ContinuousClock.now
 
     package init(source: ApplicationRequestContextSource) {
         coreContext = .init(source: source)
@@ -26,10 +30,11 @@ package struct ShimmyRequestContext: RequestContext {
 }
 
 extension ShimmyRequestContext {
-    var caller: Caller { Caller(owner: owner, storageOwner: storageOwner, arrived: arrived, logger: logger) }
+    var caller: Caller { Caller(owner: owner, storageOwner: storageOwner, arrived: arrived, logger: logger, request: life) }
 
     /// Runs `work` and cancels it when the client disconnects.
     func untilDisconnected<Value: Sendable>(_ work: @escaping @Sendable () async throws -> Value) async throws -> Value {
+        if isCancelledWithTask { return try await work() }
         let task = Task { try await work() }
         let isGone = Signal()
         do {

@@ -18,6 +18,8 @@ package struct ShimmyServer: Service {
     private let ollamaListeners: PortListeners?
     private let onOllamaFailure: @Sendable (any Error) async -> Void
     private let service: InferenceService
+    private let use: ServerUse
+    private let logger: Logger
 
     /// An address that the server bound.
     package struct Address: Sendable {
@@ -40,13 +42,16 @@ package struct ShimmyServer: Service {
         self.service = service
         self.onOllamaFailure = onOllamaFailure
         let use = ServerUse(limits: configuration.limits)
+        self.use = use
+        self.logger = logger
+        _ = ProcessFigures.started
         let table = Self.routeTable(
             configuration: configuration, service: service, hub: hub, library: library, use: use, contextLength: contextLength,
             tokenizer: tokenizer)
         let responder = Self.router(table, configuration, use).buildResponder()
         let maker: PortListeners.Maker = { host, port, onRunning in
             Application(
-                responder: responder, server: HTTPServerBuilder { ConnectionChannel(responder: $0, use: use) },
+                responder: responder, server: HTTPServerBuilder { ConnectionChannel(responder: $0, use: use, routes: table) },
                 configuration: ApplicationConfiguration(address: .hostname(host, port: port), backlog: 1024, reuseAddress: true),
                 onServerRunning: { channel in
                     try? await channel.eventLoop.submit {
@@ -63,7 +68,7 @@ package struct ShimmyServer: Service {
         let ollamaPort = configuration.ollamaPort.flatMap { $0 == configuration.port ? nil : $0 }
         ollamaListeners = ollamaPort.map { port in
             PortListeners(host, and: others, port: port, logger: logger, maker: maker) { port in
-                logger.info("listening on Ollama's port", metadata: ["port": "\(port)"])
+                logger.info("listening on Ollama's port", metadata: ["port": .stringConvertible(port)])
             }
         }
     }
@@ -74,7 +79,9 @@ package struct ShimmyServer: Service {
         do {
             try await withGracefulShutdownHandler {
                 try await listen()
-            } onGracefulShutdown: { [service] in
+            } onGracefulShutdown: { [service, use, logger] in
+                use.beginDraining()
+                logger.notice("server drains", metadata: ["requests": .stringConvertible(use.numbers.requests)])
                 service.background?.holdBack()
             }
             end = .success(())
@@ -113,23 +120,37 @@ package struct ShimmyServer: Service {
         let ollamaChanges = OllamaChangeRoutes(
             models: models, library: library, blobs: BlobStore(models: hub.directory), body: body.ofAnyType)
         return RouteTable(
-            routes: HealthRoutes(models: models, ollamaPort: configuration.ollamaPort).routes
+            routes: HealthRoutes(models: models, use: use, ollamaPort: configuration.ollamaPort).routes
                 + EngineRoutes(models: models, use: use, store: store).routes
+                + MetricsRoutes(
+                    models: models, use: use, store: store, registry: configuration.metrics, hasAliases: configuration.hasMetricsAliases,
+                    version: configuration.version
+                ).routes
                 + ModelRoutes(service: service, contextLength: contextLength, body: body).routes
                 + PullRoutes(models: models, hub: hub, body: body, heartbeat: configuration.heartbeat).routes
                 + ChatRoutes(service: service, reader: reader, responder: responder).routes
                 + StoredChatRoutes(store: store, body: body).routes
                 + ConversationRoutes(store: store, body: body).routes
                 + ResponseRoutes(service: service, reader: reader, responder: responder).routes
+                + ResponseSocketRoutes(
+                    service: service, reader: reader, access: configuration.access, heartbeat: configuration.heartbeat
+                ).routes
                 + StoredResponseRoutes(service: service, responder: responder).routes
                 + ResponseToolRoutes(service: service, reader: reader).routes
                 + EmbeddingRoutes(service: service, body: body).routes
+                + DecisionRoutes(service: service, body: body).routes
                 + MessageRoutes(service: service, reader: reader, responder: responder).routes
                 + OllamaAnswerRoutes(service: service, body: body, responder: responder, contextLength: contextLength).routes
                 + ollamaModels.routes
                 + ollamaChanges.routes
+                + LlamaServerRoutes(
+                    service: service, body: body, responder: responder, version: configuration.version, contextLength: contextLength,
+                    tokenizer: tokenizer
+                ).routes
+                + LMStudioRoutes(service: service, body: body, contextLength: contextLength).routes
                 + AdapterRoutes(models: models).routes
-                + PromptRoutes(service: service, body: body, reader: reader, contextLength: contextLength, tokenizer: tokenizer).routes)
+                + PromptRoutes(service: service, body: body, reader: reader, contextLength: contextLength, tokenizer: tokenizer).routes
+        ).documented(version: configuration.version)
     }
 
     /// Returns the routes and middlewares as an application, for tests in process.
@@ -145,13 +166,15 @@ package struct ShimmyServer: Service {
         return Application(responder: router(table, configuration, use).buildResponder(), logger: logger)
     }
 
-    /// Returns the router with its middleware. The order matters: request ids for everything, then errors as objects, the Host check, requests
-    /// about HTTP itself, CORS, the load limit and API keys. Errors are mapped again inside CORS, so that a web page can read them.
+    /// Returns the router with its middleware. The order matters: request ids for everything, then the log and the metrics of requests, errors as
+    /// objects, the Host check, requests about HTTP itself, CORS, the load limit and API keys. Errors are mapped again inside CORS, so that a web
+    /// page can read them.
     static func router(
         _ table: RouteTable, _ configuration: ServerConfiguration, _ use: ServerUse
     ) -> Router<ShimmyRequestContext> {
         let router = Router(context: ShimmyRequestContext.self, options: .autoGenerateHeadEndpoints)
         router.add(middleware: RequestIDMiddleware(routes: table))
+        router.add(middleware: RequestMiddleware(routes: table, metrics: configuration.metrics))
         router.add(middleware: ErrorMiddleware(routes: table))
         router.add(middleware: HostMiddleware(configuration: configuration, routes: table))
         router.add(middleware: ProtocolMiddleware(routes: table))

@@ -24,7 +24,9 @@ extension InferenceService {
                 throw decoded.error(error)
             }
             let events = MessageEvents(decoded, isClamped: answer.report.clampedTokens != nil, requestID: requestID)
-            return started(answer, lease, events, nil, caller)
+            var begun = started(answer, lease, events, nil, caller)
+            begun.report.withoutEffect = begun.report.withoutEffect.compactMap { decoded.name(of: $0) }
+            return begun
         }
     }
 

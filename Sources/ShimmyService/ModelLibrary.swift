@@ -16,19 +16,21 @@ package protocol ModelLibrary: Sendable {
     /// - all: all models on the disk.
     func addAlias(_ name: String, of record: ModelRecord, among all: [ModelRecord]) async throws
 
-    /// Adds a model on top of another one, or replaces the created model of that name. Throws `ModelLibraryRefusal` if the name cannot be used.
+    /// Adds a model on top of another one, or replaces the created model of that name. Throws `ModelLibraryRefusal` if the name or the file cannot be
+    /// used; nothing is changed then.
+    /// - file: a GGUF file with the weights of the model; nil for those of its base.
     /// - all: all models on the disk.
-    func create(_ model: CreatedModel, among all: [ModelRecord]) async throws
+    func create(_ model: CreatedModel, from file: String?, among all: [ModelRecord]) async throws
 
-    /// Adds a GGUF file to Shimmy's own models. Throws `ModelLibraryRefusal` if the file or the name cannot be used.
-    /// - Returns: the path of the model's file.
-    func add(file: String, as name: String) async throws -> String
-
-    /// Plans the removal of a name: of an alias, of a created model, or of a model whose files belong to Shimmy. Throws `ModelLibraryRefusal` for
-    /// models that belong to others, and `ModelError.unknown` if the name is only similar to the model's name.
+    /// Plans the removal of a name: of an alias, of a created model, or of a model whose files belong to Shimmy. Weights that another name needs
+    /// remain. Throws `ModelLibraryRefusal` for models that belong to others, and `ModelError.unknown` if the name is only similar to the model's
+    /// name.
     /// - record: the model that the name means.
     /// - all: all models on the disk.
     func removal(of name: String, _ record: ModelRecord, among all: [ModelRecord]) async throws -> ModelRemovalPlan
+
+    /// Removes the aliases and created models of a name whose base is gone. Returns whether there were any.
+    func forget(_ name: String) async throws -> Bool
 }
 
 /// A removal that can begin.
@@ -46,6 +48,15 @@ package struct ModelRemovalPlan: Sendable {
 /// The reason why a change of the models is refused.
 package struct ModelLibraryRefusal: Error, Equatable, CustomStringConvertible {
     package let description: String
+    /// Whether the request is fine, but the disk cannot be written, for example because it is full.
+    package let isOfDisk: Bool
 
-    package init(_ description: String) { self.description = description }
+    /// Whether the reason is the file with the weights, not the name.
+    package let isOfFile: Bool
+
+    package init(_ description: String, isOfDisk: Bool = false, isOfFile: Bool = false) {
+        self.description = description
+        self.isOfDisk = isOfDisk
+        self.isOfFile = isOfFile
+    }
 }

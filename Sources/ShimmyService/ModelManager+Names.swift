@@ -11,6 +11,16 @@ extension ModelManager {
         return (name, backend)
     }
 
+    /// Returns `name`; if it is nil or blank, returns the only loaded model with a role, or else the only usable one on the disk. Returns nil if
+    /// neither exists.
+    package func model(named name: String?, for role: ModelRole) async -> String? {
+        if let name, !name.allSatisfy(\.isWhitespace) { return name }
+        let loaded = loaded.filter { $0.backend.roles.contains(role) }
+        if loaded.count == 1 { return loaded[0].id }
+        let usable = await list().filter { $0.isLoadable && $0.roles.contains(role) }
+        return usable.count == 1 ? usable[0].id : nil
+    }
+
     /// Returns `name`; if it is nil, returns the only loaded model or else the only installed one, because programs written for single-model
     /// servers name none. Throws a 400 if `name` is nil and neither exists.
     package func meant(by name: String?) async throws -> String {

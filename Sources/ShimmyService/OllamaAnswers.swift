@@ -15,10 +15,11 @@ extension InferenceService {
             let decoded = try request.take()
             let made = try await generate(decoded, on: lease.generator, caller)
             let dialect = OllamaDialect(
-                OllamaAnswer(decoded.route, model: decoded.model), streams: decoded.stream,
+                OllamaAnswer(to: decoded), streams: decoded.stream,
                 moments: OllamaMoments(arrived: caller.arrived, loaded: loaded))
             var answer = started(made.answer, lease, dialect, nil, caller)
             answer.dropped = made.dropped
+            answer.report.withoutEffect = answer.report.withoutEffect.compactMap { decoded.name(of: $0) }
             return answer
         }
     }
@@ -67,7 +68,10 @@ extension InferenceService {
         let moments = OllamaMoments(arrived: caller.arrived, loaded: .now)
         if request.embedding.inputs.isEmpty { return request.response(nil, moments) }
         do {
-            return request.response(try await lease.embedder.embed(request.embedding, terms: caller.terms()), moments)
+            let result = try await lease.embedder.embed(request.embedding, terms: caller.terms())
+            caller.request?.note(model: lease.record.id)
+            caller.request?.note(promptTokens: result.promptTokens)
+            return request.response(result, moments)
         } catch let error as GenerationError {
             throw request.error(error)
         }
@@ -95,8 +99,9 @@ extension InferenceService {
     /// Gives a model at least the context length that a request asks for. A longer context needs a reload, which waits for the model's users. A
     /// request cannot shorten the context, or extend it beyond the length that the model was trained with.
     /// - planned: returns the context length that a model would get when loaded; nil if it is unknown.
+    /// - field: the client's name of the field with the context length.
     /// - Returns: whether the model has exactly the context length of the request.
-    package func setContext(_ tokens: Int, of name: String, planned: (ModelRecord) -> Int?) async throws -> Bool {
+    package func setContext(_ tokens: Int, of name: String, planned: (ModelRecord) -> Int?, field: String = "options.num_ctx") async throws -> Bool {
         let record = try await models.findUsable(name, for: .chat)
         guard let current = models.loadedBackend(record)?.contextLength ?? planned(record) else { return false }
         let longest = max(current, min(tokens, record.contextLength ?? tokens))
@@ -108,9 +113,9 @@ extension InferenceService {
             case .tooLarge, .noPlace:
                 throw APIError(
                     status: 400,
-                    message: "Invalid 'options.num_ctx': the model has a context of \(current) tokens, and a context of \(longest) tokens does not "
+                    message: "Invalid '\(field)': the model has a context of \(current) tokens, and a context of \(longest) tokens does not "
                         + "fit: \(error.description). Use a smaller value, or start the server with a larger --memory-budget.",
-                    param: "options.num_ctx", code: "invalid_value")
+                    param: field, code: "invalid_value")
             default: throw error
             }
         }

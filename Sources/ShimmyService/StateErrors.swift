@@ -8,6 +8,14 @@ extension APIError {
     package static let serverStopped = APIError.unavailable(
         "The server was stopped before the response was complete.", code: "shutting_down", retryAfter: 5)
 
+    /// The error of a request that asks to store a response although the response before it is not stored.
+    static func continuesUnstored(_ id: String) -> APIError {
+        APIError(
+            status: 400,
+            message: "Invalid 'store': the response '\(id)' is not stored, so that a response that continues it cannot be stored either.",
+            param: "store", code: "invalid_value")
+    }
+
     /// - field: the request field that needs storage.
     package static func nothingIsStored(_ field: String) -> APIError {
         APIError(

@@ -28,6 +28,26 @@ import Testing
         }
     }
 
+    @Test(arguments: ["/v1/models", "/v1/messages", "/api/chat", "/props"]) func oneRightKeySuffices(path: String) async throws {
+        let server = Self.server(keys: ["k"])
+        let right = [
+            ["x-api-key": "k", "authorization": "Bearer x"], ["x-api-key": "x", "authorization": "Bearer k"], ["api-key": "k", "x-api-key": "x"],
+        ]
+        for headers in right { #expect(try await server.send("GET", path, headers: headers).status != 401) }
+        for headers in [[:], ["x-api-key": "x", "authorization": "Bearer y"]] as [[String: String]] {
+            let answer = try await server.send("GET", path, headers: headers)
+            #expect(answer.status == 401 && answer.header("www-authenticate") == "Bearer")
+        }
+    }
+
+    @Test func anthropicsRoutesNameTheirHeader() async throws {
+        let server = Self.server(keys: ["k"])
+        for headers in [[:], ["x-api-key": "x"]] as [[String: String]] {
+            let answer = try await server.send("POST", "/v1/messages", "{}", headers: headers)
+            #expect(answer.status == 401 && answer.json["error"]?["message"]?.stringValue?.contains("'x-api-key: KEY'") == true)
+        }
+    }
+
     @Test func aKeyIsAskedForBeforeAnythingIsRead() async throws {
         let answer = try await Self.server(keys: ["k"]).send("POST", "/v1/chat/completions", "{")
         #expect(answer.status == 401)
@@ -81,8 +101,22 @@ import Testing
     }
 
     @Test func webSocketsAreRefusedInAWayThatClientsUnderstand() async throws {
+        let answer = try await Self.server().send("GET", "/v1/models", headers: ["upgrade": "websocket"])
+        #expect(answer.status == 426 && answer.error == "426 websocket_not_supported -")
+        #expect(answer.header("connection") == "close" && answer.header("upgrade") == "HTTP/1.1")
+    }
+
+    @Test func theRouteOfWebSocketsNeedsAHandshake() async throws {
+        let plain = try await Self.server().send("GET", "/v1/responses")
+        #expect(plain.error == "426 websocket_required -" && plain.header("upgrade") == "websocket")
         let answer = try await Self.server().send("GET", "/v1/responses", headers: ["upgrade": "websocket"])
-        #expect(answer.status == 426)
-        #expect(answer.header("connection") == "close")
+        #expect(answer.error == "400 invalid_websocket_handshake -")
+    }
+
+    @Test func aWebSocketIsCheckedLikeARequest() async throws {
+        let upgrade = ["upgrade": "websocket"]
+        let foreign = try await Self.server().send("GET", "/v1/responses", headers: upgrade.merging(["origin": "https://evil.example"]) { $1 })
+        #expect(foreign.status == 403)
+        #expect(try await Self.server(keys: ["k"]).send("GET", "/v1/responses", headers: upgrade).status == 401)
     }
 }

@@ -86,7 +86,8 @@ import Testing
         ("/api/show", "{}", "'model'"), ("/api/show", #"{"model": 1}"#, "'model'"), ("/api/copy", #"{"source": "talker"}"#, "'destination'"),
         ("/api/create", #"{"model": "a"}"#, "neither 'from' nor 'files'"),
         ("/api/create", #"{"model": "a", "from": "talker", "files": {"a": "b"}}"#, "'files'"),
-        ("/api/create", #"{"model": "a", "from": "talker", "parameters": {"temperature": "hot"}}"#, "'temperature'"),
+        ("/api/create", #"{"model": "a", "from": "talker", "parameters": {"temperature": "hot"}}"#, "'parameters.temperature'"),
+        ("/api/create", #"{"model": "a", "from": "talker", "parameters": {"temperature": 9}}"#, "'parameters.temperature'"),
         ("/api/create", #"{"model": "a", "from": "talker", "messages": [{"role": "usher", "content": "x"}]}"#, "usher"),
         ("/api/create", #"{"model": "a", "from": "talker", "quantize": "q4_K_M"}"#, "'quantize'"),
         ("/api/create", #"{"model": "a", "files": {"a.gguf": "sha256:12"}}"#, "digest"), ("/api/pull", "{", "JSON"), ("/api/push", "{}", "registry"),
@@ -142,6 +143,20 @@ import Testing
         #expect(answer.status == 200 && answer.body.isEmpty && library.changes.removed == ["talker"])
     }
 
+    @Test func aNameWhoseModelIsGoneIsDeleted() async throws {
+        let library = ScriptedLibrary(ghost: "ghost")
+        let answer = try await Self.server(library).send("DELETE", "/api/delete", #"{"model": "ghost"}"#)
+        #expect(answer.status == 200 && library.changes.removed == ["ghost"])
+    }
+
+    @Test(arguments: [-5, 1_000_000_000]) func aContextWithoutItsWholeEffectIsReported(tokens: Int) async throws {
+        let library = ScriptedLibrary()
+        let answer = try await Self.server(library).post(
+            "/api/create", ["model": "ada", "from": "talker", "parameters": ["num_ctx": .int(tokens)]])
+        #expect(answer.status == 200 && answer.header("x-shimmy-ignored-params") == "parameters.num_ctx")
+        #expect(library.changes.created.first?.hints.contextLength == (tokens > 0 ? tokens : nil))
+    }
+
     @Test func aModelIsCreated() async throws {
         let library = ScriptedLibrary()
         let answer = try await Self.server(library).post(
@@ -173,6 +188,17 @@ import Testing
         let sent = try await Self.server().send("POST", "/api/blobs/\(digest)", "x")
         #expect(sent.status == 400)
         #expect(try Self.text(of: sent).contains("64 hexadecimal digits"))
+    }
+
+    @Test func aFullDiskIsA507() async throws {
+        let library = ScriptedLibrary(refusal: ModelLibraryRefusal("/data cannot be written: No space left on device", isOfDisk: true))
+        for (path, body) in [
+            ("/api/copy", ["source": "talker", "destination": "ada"]), ("/api/create", ["model": "ada", "from": "talker", "system": "x"]),
+        ] as [(String, JSON)] {
+            let answer = try await Self.server(library).post(path, body)
+            #expect(answer.status == 507)
+            #expect(try Self.text(of: answer).contains("No space left on device"))
+        }
     }
 
     @Test func anUnknownFileIsA404WithoutABody() async throws {

@@ -27,18 +27,7 @@ import Testing
 
     private static func server() -> ScriptedServer {
         let talker = ScriptedGenerator(says: ["Hel", "lo"])
-        return ScriptedServer(models: ["talker": { talker.backend() }, "embedder": { Self.embedder() }])
-    }
-
-    private static func embedder() -> Backend {
-        let tools = FakeBackend()
-        return Backend(contextLength: 16, fingerprint: "fp", embedder: FixedEmbedder(), tokenizer: tools, engine: tools) {}
-    }
-
-    private struct FixedEmbedder: Embedder {
-        func embed(_ request: EmbeddingRequest, terms: ServiceTerms) async throws -> EmbeddingResult {
-            EmbeddingResult(vectors: request.inputs.map { _ in [0.5, 0.25] }, promptTokens: request.inputs.count)
-        }
+        return ScriptedServer(models: ["talker": { talker.backend() }, "embedder": { FixedEmbedder.backend([0.5, 0.25]) }])
     }
 
     /// Returns the text of an answer, or of a stream's value.

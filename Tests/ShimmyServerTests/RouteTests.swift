@@ -25,7 +25,9 @@ import Testing
         ("/", ["GET", "HEAD"]),
         ("/v1/embeddings", ["POST"]), ("/v1/rerank", ["POST"]), ("/rerank", ["POST"]), ("/v2/rerank", ["POST"]),
         ("/v1/messages", ["POST"]), ("/messages/count_tokens", ["POST"]),
-        ("/v1/responses", ["POST"]), ("/v1/responses/resp_1", ["GET", "HEAD", "DELETE"]),
+        ("/completion", ["POST"]), ("/v1/completion", []), ("/v1/chat/completions/input_tokens", ["POST"]), ("/api/v1/models/load", ["POST"]),
+        ("/api/v0/models/hf.co/user/repo:Q4_K_M", ["GET", "HEAD"]), ("/slots", ["GET", "HEAD"]),
+        ("/v1/responses", ["POST", "GET", "HEAD"]), ("/v1/responses/resp_1", ["GET", "HEAD", "DELETE"]),
         ("/v1/responses/compact", ["POST"]), ("/v1", []), ("/v1/chat", []), ("/v2/models", []), ("/api/chat", ["POST"]), ("/v1/api/chat", []),
     ])
     func everyPathKnowsItsMethods(path: String, methods: [String]) { #expect(Self.table.methods(forPath: path) == methods) }

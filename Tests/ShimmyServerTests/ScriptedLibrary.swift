@@ -17,10 +17,13 @@ final class ScriptedLibrary: ModelLibrary {
     private let state = Mutex(Changes())
     private let metadata: JSONObject
     private let refusal: ModelLibraryRefusal?
+    private let ghost: String?
 
     /// - metadata: the metadata of all models.
     /// - refusal: the answer to all changes; nil to allow them.
-    init(metadata: JSONObject = [:], refusal: ModelLibraryRefusal? = nil) {
+    /// - ghost: a name whose model is gone.
+    init(metadata: JSONObject = [:], refusal: ModelLibraryRefusal? = nil, ghost: String? = nil) {
+        self.ghost = ghost
         self.metadata = metadata
         self.refusal = refusal
     }
@@ -33,12 +36,16 @@ final class ScriptedLibrary: ModelLibrary {
         try change { $0.aliases[name] = record.id }
     }
 
-    func create(_ model: CreatedModel, among all: [ModelRecord]) async throws { try change { $0.created.append(model) } }
-
-    func add(file: String, as name: String) async throws -> String { throw ModelLibraryRefusal("there are no files") }
+    func create(_ model: CreatedModel, from file: String?, among all: [ModelRecord]) async throws { try change { $0.created.append(model) } }
 
     func removal(of name: String, _ record: ModelRecord, among all: [ModelRecord]) async throws -> ModelRemovalPlan {
         ModelRemovalPlan(frees: false) { [self] in try change { $0.removed.append(record.id) } }
+    }
+
+    func forget(_ name: String) async throws -> Bool {
+        guard name == ghost else { return false }
+        try change { $0.removed.append(name) }
+        return true
     }
 
     private func change(_ body: (inout Changes) -> Void) throws {

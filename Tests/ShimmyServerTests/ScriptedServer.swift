@@ -7,6 +7,7 @@ import ShimmyChat
 import ShimmyEngine
 import ShimmyHub
 import ShimmyJSON
+import ShimmyMetrics
 import ShimmyModels
 import ShimmyServer
 import ShimmyService
@@ -73,15 +74,22 @@ struct ScriptedServer {
     static let hub = HubAccess(endpoint: HubEndpoint(environment: [:], home: "/nowhere") { _ in nil }, directory: "/nowhere", memory: 0)
 
     /// Returns a service that stores nothing.
-    static func service(_ models: [String: @Sendable () throws -> Backend], preset: RequestPreset = .none) -> InferenceService {
-        InferenceService(models: .scripted(models), presets: { _ in preset }, store: nil, observer: AnswerLog(), logger: logger) { Owner($0) }
+    /// - metrics: the registry that answers are recorded in; nil for none.
+    static func service(
+        _ models: [String: @Sendable () throws -> Backend], preset: RequestPreset = .none, metrics: MetricsRegistry? = nil
+    ) -> InferenceService {
+        InferenceService(
+            models: .scripted(models), presets: { _ in preset }, store: nil,
+            observer: metrics.map { AnswerObservers([AnswerLog(), AnswerMetrics($0)]) } ?? AnswerObservers([AnswerLog()]), logger: logger
+        ) { Owner($0) }
     }
 
     private static let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
     private func application() -> Application<ShimmyServer.Responder> {
         ShimmyServer.application(
-            configuration: configuration, service: Self.service(models, preset: preset), hub: Self.hub, library: library,
+            configuration: configuration,
+            service: Self.service(models, preset: preset, metrics: configuration.metrics), hub: Self.hub, library: library,
             contextLength: { _ in nil },
             tokenizer: { [tokenizer] _ in
                 guard let tokenizer else { throw NoTokenizer() }

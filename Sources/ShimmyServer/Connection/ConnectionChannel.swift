@@ -13,6 +13,7 @@ struct ConnectionChannel: ServerChildChannel, HTTPChannelHandler {
 
     let responder: HTTPChannelHandler.Responder
     let use: ServerUse
+    let routes: RouteTable
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         channel.eventLoop.makeCompletedFuture {
@@ -39,9 +40,10 @@ struct ConnectionChannel: ServerChildChannel, HTTPChannelHandler {
         try pipeline.configureHTTPServerPipeline(
             withPipeliningAssistance: false, withErrorHandling: false, withOutboundHeaderValidation: false, withEncoderConfiguration: .init(),
             withDecoderLimitConfiguration: decoder)
-        try pipeline.addHandler(ConnectionLife(use: use))
+        try pipeline.addHandler(ConnectionLife(use: use, routes: routes))
         try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: false))
-        try pipeline.addHandlers([ParserErrorHandler(), ExpectContinueHandler(bodyLimit: limits.input.bodyBytes), DisconnectMonitor()])
+        let expectation = ExpectContinueHandler(bodyLimit: limits.input.bodyBytes, routes: routes)
+        try pipeline.addHandlers([ParserErrorHandler(), expectation, DisconnectMonitor()])
         try pipeline.addHandler(HTTPConnectionStateHandler(idleTimeout: limits.requestTime + ConnectionLife.grace, logger: logger))
     }
 

@@ -26,6 +26,7 @@ final class ConnectionLife: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private let use: ServerUse
+    private let routes: RouteTable
     /// Requests whose response is not complete, in order of arrival.
     private var exchanges = CircularBuffer<Exchange>()
     /// Whether the body of the newest request is incomplete.
@@ -38,7 +39,11 @@ final class ConnectionLife: ChannelDuplexHandler, RemovableChannelHandler {
     private var isLingering = false
     private var bodyTimer: Scheduled<Void>?
 
-    init(use: ServerUse) { self.use = use }
+    /// - routes: determine which bodies are files.
+    init(use: ServerUse, routes: RouteTable) {
+        self.use = use
+        self.routes = routes
+    }
 
     // MARK: Requests
 
@@ -78,7 +83,7 @@ final class ConnectionLife: ChannelDuplexHandler, RemovableChannelHandler {
         (isBodyArriving, drained) = (true, 0)
         announced = head.headers.contains(name: "transfer-encoding") ? nil : head.headers.first(name: "content-length").flatMap { Int($0) } ?? 0
         if announced == 0 { return }
-        uploaded = head.uri.hasPrefix(OllamaChangeRoutes.uploads) ? 0 : nil
+        uploaded = routes.isUpload(head.method.rawValue, head.uri[...]) ? 0 : nil
         limitBody(context)
     }
 
@@ -169,10 +174,15 @@ final class ConnectionLife: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
+        leaveHTTP()
+        context.fireChannelInactive()
+    }
+
+    /// Ends the handling of requests, because the connection closed or became a WebSocket.
+    func leaveHTTP() {
         bodyTimer?.cancel()
         if !exchanges.isEmpty { use.endRequest() }
         exchanges = []
-        context.fireChannelInactive()
     }
 }
 

@@ -10,13 +10,18 @@ final class ExpectContinueHandler: ChannelInboundHandler, RemovableChannelHandle
     typealias OutboundOut = HTTPResponsePart
 
     private let bodyLimit: Int
+    private let routes: RouteTable
 
-    init(bodyLimit: Int) { self.bodyLimit = bodyLimit }
+    /// - routes: determine which bodies are files.
+    init(bodyLimit: Int, routes: RouteTable) {
+        self.bodyLimit = bodyLimit
+        self.routes = routes
+    }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         if case .head(let head) = unwrapInboundIn(data), head.headerFields[.expect]?.lowercased() == "100-continue" {
             let announced = head.headerFields[.contentLength].flatMap { Int($0) } ?? 0
-            if announced <= bodyLimit || head.path?.hasPrefix(OllamaChangeRoutes.uploads) == true {
+            if announced <= bodyLimit || routes.isUpload(head.method.rawValue, (head.path ?? "")[...]) {
                 context.writeAndFlush(wrapOutboundOut(.head(HTTPResponse(status: .continue))), promise: nil)
             }
         }

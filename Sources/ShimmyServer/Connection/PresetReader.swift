@@ -15,7 +15,14 @@ struct PresetReader: Sendable {
         _ request: Request, _ context: ShimmyRequestContext, for endpoint: EndpointRow, needsModel: Bool = true,
         decode: @escaping @Sendable (JSON) throws -> Value
     ) async throws -> PresetRequest<Value> {
-        let parsed = try await body.parse(request, context)
+        try await self.decode(try await body.parse(request, context), context, for: endpoint, needsModel: needsModel, decode)
+    }
+
+    /// Decodes a parsed request as `read` does.
+    func decode<Value: Sendable>(
+        _ parsed: RequestReader.Parsed, _ context: ShimmyRequestContext, for endpoint: EndpointRow, needsModel: Bool = true,
+        _ decode: @escaping @Sendable (JSON) throws -> Value
+    ) async throws -> PresetRequest<Value> {
         let preset = await preset(parsed.model, needsModel: needsModel)
         return try await body.finish(parsed, context) { json in
             let applied = preset.applied(to: json, of: endpoint)
@@ -28,9 +35,7 @@ struct PresetReader: Sendable {
     func read<Own: Sendable>(
         _ request: Request, _ context: ShimmyRequestContext, translate: @escaping @Sendable (JSON) throws -> Translation<Own>
     ) async throws -> PresetRequest<TranslatedRequest<Own>> {
-        let parsed = try await body.parse(request, context)
-        let preset = await preset(parsed.model, needsModel: true)
-        return try await body.finish(parsed, context) { json in
+        try await read(request, context, fallbacks: { _ in [:] }) { json, preset in
             let translation = try translate(json)
             let applied = preset.applied(to: translation.completion, of: Compatibility.chatCompletions)
             return PresetRequest(
@@ -51,7 +56,8 @@ struct PresetReader: Sendable {
         return try await body.finish(parsed, context) { json in try decode(json, preset) }
     }
 
-    private func preset(
+    /// Returns the preset of a model; an empty one for an unknown model.
+    func preset(
         _ model: String?, needsModel: Bool, _ fallbacks: @Sendable (ModelRecord) -> JSONObject = { _ in [:] }
     ) async -> RequestPreset {
         var name = model

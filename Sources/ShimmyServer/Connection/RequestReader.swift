@@ -60,6 +60,9 @@ struct RequestReader: Sendable {
             self.size = size
         }
 
+        /// Returns a result of the JSON, which must not have been decoded yet.
+        func look<Result: Sendable>(_ body: (JSON) throws -> Result) throws -> Result { try body(json.withLock { $0 ?? .null }) }
+
         fileprivate func take() -> JSON {
             json.withLock { json in
                 defer { json = nil }
@@ -70,7 +73,11 @@ struct RequestReader: Sendable {
 
     func parse(_ request: Request, _ context: ShimmyRequestContext) async throws -> Parsed {
         let encoding = try BodyEncoding(header: request.headers[.contentEncoding])
-        let bytes = try await collect(request)
+        return try await parse(try await collect(request), encoding: encoding, context)
+    }
+
+    /// Parses bytes that have arrived completely.
+    func parse(_ bytes: RequestBytes, encoding: BodyEncoding = .identity, _ context: ShimmyRequestContext) async throws -> Parsed {
         if encoding != .identity {
             // The decoded size is unknown until the body is decoded.
             return try await work(.max, context) { [limits] budget in
@@ -137,6 +144,7 @@ struct RequestReader: Sendable {
 extension ServerLimits {
     fileprivate func json(_ budget: WorkBudget?) -> JSONLimits {
         var limits = JSONLimits(depth: input.jsonDepth, bytes: input.bodyBytes, values: input.jsonValues, digits: input.numberDigits)
+        limits.replacesLoneSurrogates = true
         if let budget { limits.isStopped = { (try? budget.check()) == nil } }
         return limits
     }

@@ -13,12 +13,16 @@ package final class ServerUse: Sendable {
         /// Requests whose response is not complete.
         package var requests = 0
         package var bodyBytes = 0
+        /// Bytes of the items that WebSockets remember, or will remember when a running response ends.
+        package var historyBytes = 0
     }
 
     private struct State {
         var numbers = Numbers()
         /// Open connections by client. Clients on this machine are not counted.
         var clients: [String: Int] = [:]
+        /// Whether the server takes no new connections any more.
+        var isDraining = false
         /// The max number of connections open at once since memory was last returned.
         var peak = 0
     }
@@ -32,6 +36,9 @@ package final class ServerUse: Sendable {
     package init(limits: ServerLimits) { self.limits = limits }
 
     package var numbers: Numbers { state.withLock { $0.numbers } }
+
+    package var isDraining: Bool { state.withLock { $0.isDraining } }
+    package func beginDraining() { state.withLock { $0.isDraining = true } }
 
     // MARK: Connections
 
@@ -96,6 +103,19 @@ package final class ServerUse: Sendable {
 
     package func release(bodyBytes count: Int) { state.withLock { $0.numbers.bodyBytes -= count } }
 
+    // MARK: Histories
+
+    /// Reserves memory for items that a WebSocket remembers. Returns false if the limit does not allow it.
+    func reserve(historyBytes count: Int) -> Bool {
+        state.withLock { state in
+            guard count <= limits.historyMemory - state.numbers.historyBytes else { return false }
+            state.numbers.historyBytes += count
+            return true
+        }
+    }
+
+    func release(historyBytes count: Int) { state.withLock { $0.numbers.historyBytes -= count } }
+
     /// The usage and limits for `GET /v1/engine`.
     var json: JSON {
         let numbers = numbers
@@ -106,6 +126,7 @@ package final class ServerUse: Sendable {
             ],
             "requests": ["in_flight": .int(numbers.requests), "limit": .int(limits.requests)],
             "bodies": ["bytes": .int(numbers.bodyBytes), "limit": .int(limits.bodyMemory)],
+            "histories": ["bytes": .int(numbers.historyBytes), "limit": .int(limits.historyMemory)],
         ]
     }
 }

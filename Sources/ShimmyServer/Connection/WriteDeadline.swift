@@ -48,7 +48,7 @@ final class WriteDeadline: ChannelDuplexHandler, RemovableChannelHandler {
         guard context.channel.isActive, !context.channel.isWritable else { return }
         let waiting = Self.waiting(context)
         if waiting < before { return start(context, waiting: waiting) }
-        logger.info("connection closed: the client stopped reading", metadata: ["waiting_bytes": "\(waiting)"])
+        logger.info("connection closed: the client stopped reading", metadata: ["waiting_bytes": .stringConvertible(waiting)])
         context.close(promise: nil)
     }
 

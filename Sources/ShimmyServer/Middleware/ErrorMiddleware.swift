@@ -22,11 +22,12 @@ struct ErrorMiddleware: RouterMiddleware {
             throw error  // the request was cut off, so there is no client to answer
         } catch {
             let mapped = (error as? HTTPError).flatMap(APIError.init) ?? APIError(any: error)
+            if mapped == .cancelled { context.life?.noteDisconnect() }
             if mapped.status >= 500, !(error is CancellationError) { context.logger.error("request failed", metadata: ["error": "\(error)"]) }
             var response = respond(with: mapped, to: request, context)
             // Reading the remaining bytes of a refused body is not worthwhile.
             if [408, 413, 426].contains(mapped.status) || mapped.code == "server_busy" { response.headers[.connection] = "close" }
-            if mapped.status == 426 { response.headers[.upgrade] = "HTTP/1.1" }
+            if mapped.status == 426 { response.headers[.upgrade] = mapped.code == "websocket_required" ? "websocket" : "HTTP/1.1" }
             return response
         }
     }

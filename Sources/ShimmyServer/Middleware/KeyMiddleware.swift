@@ -2,6 +2,7 @@ import HTTPTypes
 import Hummingbird
 import ShimmyAPI
 import ShimmyEngine
+import ShimmyService
 
 /// Requires an API key if the server has any, except on routes that are open to everybody.
 struct KeyMiddleware: RouterMiddleware {
@@ -13,20 +14,25 @@ struct KeyMiddleware: RouterMiddleware {
     func handle(_ request: Request, context: Context, next: Next) async throws -> Response {
         let holders = access.holders
         if holders.isEmpty || routes.isOpen(request.uri.path) { return try await next(request, context) }
-        guard let given = Self.key(of: request) else { throw APIError.missingKey }
-        guard let holder = Self.holder(of: Array(given.utf8), among: holders) else { throw APIError.invalidKey }
+        let given = Self.keys(of: request)
+        if given.isEmpty { throw APIError.missingKey }
+        let matches = given.map { Self.holder(of: Array($0.utf8), among: holders) }
+        guard let holder = matches.compactMap({ $0 }).first else { throw APIError.invalidKey }
         var context = context
         context.owner = holder.owner
         context.storageOwner = holder.storageOwner
+        context.life?.note(keyOwner: holder.storageOwner)
         return try await next(request, context)
     }
 
-    /// Returns the key of a request, from OpenAI's header or from one of the two headers of other APIs; nil if the request has none.
-    private static func key(of request: Request) -> String? {
+    /// Returns the keys of a request, from OpenAI's header and from the two headers of other APIs. Clients send a placeholder in one of them, so that
+    /// one right key suffices.
+    private static func keys(of request: Request) -> [String] {
+        var bearer: String?
         if let authorization = request.headers[.authorization], authorization.lowercased().hasPrefix("bearer ") {
-            return String(authorization.dropFirst("bearer ".count)).trimmingSpaces
+            bearer = String(authorization.dropFirst("bearer ".count)).trimmingSpaces
         }
-        return request.headers[.xAPIKey] ?? request.headers[.apiKey]
+        return [bearer, request.headers[.xAPIKey], request.headers[.apiKey]].compactMap { $0 }
     }
 
     /// Returns the holder of a key. The comparison covers every key and every byte, so that its time does not reveal how much of a guessed

@@ -2,7 +2,7 @@ import HTTPTypes
 import Hummingbird
 import ShimmyAPI
 
-/// Answers requests about HTTP itself: an upgrade to WebSocket, which is refused, and `OPTIONS` requests that are not a browser's
+/// Answers requests about HTTP itself: an upgrade to WebSocket on a route that opens none, and `OPTIONS` requests that are not a browser's
 /// preflight.
 struct ProtocolMiddleware: RouterMiddleware {
     typealias Context = ShimmyRequestContext
@@ -10,7 +10,7 @@ struct ProtocolMiddleware: RouterMiddleware {
     let routes: RouteTable
 
     func handle(_ request: Request, context: Context, next: Next) async throws -> Response {
-        if request.headers[.upgrade]?.lowercased().contains("websocket") == true { throw APIError.noWebSockets }
+        if WebSocketHandshake.isUpgrade(request.headers), !routes.opensSocket(request.method, request.uri.path) { throw APIError.noWebSockets }
         guard request.method == .options, request.headers[.accessControlRequestMethod] == nil else { return try await next(request, context) }
         let methods = request.head.path == "*" ? ["GET", "HEAD", "POST", "DELETE"] : routes.methods(forPath: request.uri.path)
         if methods.isEmpty { return try await next(request, context) }

@@ -5,7 +5,8 @@ import Logging
 import ShimmyAPI
 
 /// Adds `x-request-id` to every response, `request-id` to those of Anthropic's API, and the same id to the log. The id is the client's own or a
-/// new one. Official clients show it in their errors.
+/// new one. Official clients show it in their errors. As the outermost middleware, it also removes the body of every response to `HEAD`, errors
+/// included: a client does not expect one, and would read it as the beginning of the next response.
 struct RequestIDMiddleware: RouterMiddleware {
     typealias Context = ShimmyRequestContext
 
@@ -18,6 +19,7 @@ struct RequestIDMiddleware: RouterMiddleware {
         context.logger[metadataKey: "request"] = "\(id)"
         context.requestID = id
         var response = try await next(request, context)
+        if request.method == .head { response = response.createHeadResponse() }
         response.headers[.requestID] = id
         if routes.api(of: request.head) == .anthropic { response.headers[.anthropicRequestID] = id }
         return response

@@ -25,6 +25,7 @@ struct AnswerResponder: Sendable {
         var response: Response
         if order.streams {
             let record = try await service.models.findUsable(order.model, for: .chat)
+            context.life?.note(model: record.id, isStreamed: true)
             let pending = PendingLease(record, from: service.models, keepAlive: order.keepAlive)
             if let lease = try await pending.lease(within: silence, context.channel) {
                 response = stream(try await begin(order, lease, context), order.framing, context)
@@ -107,7 +108,7 @@ extension Response {
     }
 
     /// Sets the headers that tell what is known about an answer at its beginning.
-    fileprivate mutating func report(_ started: StartedAnswer) {
+    mutating func report(_ started: StartedAnswer) {
         report(started.report)
         if started.dropped > 0 { headers[.droppedItems] = "\(started.dropped)" }
         report(obstacle: started.obstacle)

@@ -42,6 +42,7 @@ extension ShimmyRequestContext {
     ) async throws -> ModelLease {
         let models = service.models
         let record = try await models.findUsable(name, for: role)
+        life?.note(model: record.id)
         let acquire = { @Sendable in try await models.acquire(record, keepAlive: keepAlive, onlyLoads: onlyLoads) }
         // For a loaded model, watching the channel costs more than it saves.
         return models.isReady(record) ? try await acquire() : try await untilDisconnected(acquire)

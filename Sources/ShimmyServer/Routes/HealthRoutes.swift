@@ -9,6 +9,7 @@ import ShimmyModels
 /// Routes for probes and people: whether the server is up and ready, and a summary of its engines.
 struct HealthRoutes: Sendable {
     let models: ModelManager
+    let use: ServerUse
     /// The port for clients of Ollama; nil for none.
     let ollamaPort: Int?
 
@@ -26,10 +27,19 @@ struct HealthRoutes: Sendable {
         ]
     }
 
-    /// Returns 200 while the server accepts requests, and 503 from the start of a shutdown.
+    /// Returns 200 while the server accepts requests and does not load the models that it loads at startup; otherwise 503 with the reason.
     private func ready() -> Response {
-        let isReady = !models.isShuttingDown
-        return .json(["ready": .bool(isReady)], status: isReady ? .ok : .serviceUnavailable)
+        if models.isShuttingDown || use.isDraining { return notReady(["ready": false, "draining": true], seconds: 5) }
+        guard models.isPreloading else { return .json(["ready": true]) }
+        let loading = models.statuses.first { $0.stage == .loading }
+        let progress = loading.map { status -> JSON in ["model": .string(status.id), "progress": .double(status.progress)] }
+        return notReady(["ready": false, "loading": progress ?? .null], seconds: 1)
+    }
+
+    private func notReady(_ body: JSON, seconds: Int) -> Response {
+        var response = Response.json(body, status: .serviceUnavailable)
+        response.headers[.retryAfterName] = "\(seconds)"
+        return response
     }
 
     /// Returns the server's health. "ready" means that a request is not refused and does not wait for a model that is loading.
@@ -42,7 +52,7 @@ struct HealthRoutes: Sendable {
             sum.steps += one.steps
             sum.tokensComputed += one.tokensComputed
         }
-        let stopping = models.isShuttingDown
+        let stopping = models.isShuttingDown || use.isDraining
         return .json(
             [
                 "status": stopping ? "shutting_down" : "ok",

@@ -34,7 +34,7 @@ package struct ModelRoutes: Sendable {
                 let records = await models.list().filter { $0.isLoadable || $0.problem != nil }
                 var descriptions: [ModelDescription] = []
                 for record in records { descriptions.append(await describe(record)) }
-                return .json(ModelDescription.list(descriptions))
+                return .json(ModelDescription.list(descriptions, forCodex: request.query.string("client_version") != nil))
             },
             Route(.get, "/models/{model}", .read) { request, _ in
                 guard let name = Self.modelName(inPath: request.uri.path) else { throw APIError.unknownModel(request.uri.path) }

@@ -18,8 +18,6 @@ struct OllamaChangeRoutes: Sendable {
     /// A reader of bodies of any content type.
     let body: RequestReader
 
-    /// The beginning of the paths at which files are uploaded.
-    static let uploads = "/api/blobs/"
     /// The bytes of an uploaded file that are written at once.
     private static let pieceBytes = 1 << 20
 
@@ -29,7 +27,7 @@ struct OllamaChangeRoutes: Sendable {
             Route(.post, "/api/copy", .write, api: .ollama, handler: copy),
             Route(.delete, "/api/delete", .write, api: .ollama, handler: delete),
             Route(.head, "/api/blobs/{digest}", .read, api: .ollama, handler: find),
-            Route(.post, "/api/blobs/{digest}", .write, api: .ollama, handler: upload),
+            Route(.post, "/api/blobs/{digest}", .write, api: .ollama, isUpload: true, handler: upload),
         ]
     }
 
@@ -38,17 +36,33 @@ struct OllamaChangeRoutes: Sendable {
     @Sendable private func copy(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
         let decoded = try await body.read(request, context) { try OllamaCopyRequest($0) }
         let record = try await models.find(decoded.source)
-        let all = await models.list()
-        try await Self.refusing("destination") { try await library.addAlias(decoded.destination, of: record, among: all) }
+        try await Self.refusing("destination") {
+            if var model = record.creation {
+                // The copy remains when the original is deleted or replaced.
+                model.name = decoded.destination
+                model.base = record.base ?? model.base
+                try await library.create(model, from: nil, among: await models.list())
+            } else {
+                try await library.addAlias(decoded.destination, of: record, among: await models.list())
+            }
+        }
         await models.rescan()
+        await models.applySettings()
         return Self.done(decoded.ignoredParameters)
     }
 
     @Sendable private func delete(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
         let decoded = try await body.read(request, context) { try OllamaModelRequest(delete: $0) }
-        let record = try await models.find(decoded.model)
         let all = await models.list()
         try await Self.refusing("model") {
+            let record: ModelRecord
+            do {
+                record = try await models.find(decoded.model)
+            } catch {
+                // A name whose model is gone can still be deleted.
+                guard try await library.forget(decoded.model) else { throw error }
+                return
+            }
             let plan = try await library.removal(of: decoded.model, record, among: all)
             if plan.frees { _ = try await models.unload(record.id) }
             try await plan.run()
@@ -68,14 +82,11 @@ struct OllamaChangeRoutes: Sendable {
         try Self.check(hints)
         var model = CreatedModel(
             name: decoded.model, base: "", hints: hints, template: decoded.template, license: decoded.license, created: UnixTime.now)
-        // Everything that can be refused is refused before an uploaded file becomes a model.
         do {
             try CreatedModelFile.check(model)
         } catch {
             throw APIError.invalid("model", error.description)
         }
-        let base = try await base(of: decoded)
-        model.base = base.id
         model.template = nil
         if !decoded.template.isEmpty {
             if try await library.isTemplate(decoded.template) {
@@ -84,63 +95,57 @@ struct OllamaChangeRoutes: Sendable {
                 decoded.ignoredParameters.append("template")
             }
         }
-        if decoded.hasNoSettings, base.id != decoded.model, base.creation == nil {
-            try await addAlias(decoded.model, of: base)
-        } else if !decoded.hasNoSettings || base.id != decoded.model {
-            try await add(model, on: base)
+        switch decoded.source {
+        case .model(let name): try await add(model, on: try await models.findUsable(name), isAlias: decoded.hasNoSettings)
+        case .file(let text):
+            let digest = try Self.digest(text)
+            guard let file = try await blobs.path(of: digest) else { throw APIError.missingBlob(digest) }
+            let (created, all) = (model, await models.list())
+            try await Self.refusing("model") { try await library.create(created, from: file, among: all) }
         }
         await models.rescan()
         // The context or the template of a model that was replaced may have changed.
         await models.applySettings()
+        // A context is never longer than the one that the model was trained with.
+        let longest = (await models.list()).first { $0.id == model.name }?.contextLength ?? EngineShape.mostContext
+        if let context = hints.contextLength, context > longest { decoded.ignoredParameters.append("parameters.num_ctx") }
         var response = decoded.stream ? Response.lines([OllamaProgress.reading, OllamaProgress.success]) : .json(OllamaProgress.success)
         response.reportIgnored(decoded.ignoredParameters)
         return response
     }
 
-    /// Returns the model with the weights. An uploaded file becomes a model of its own first.
-    private func base(of request: OllamaCreateRequest) async throws -> ModelRecord {
-        switch request.source {
-        case .model(let name): return try await models.findUsable(name)
-        case .file(let text):
-            let digest = try Self.digest(text)
-            guard let file = try await blobs.path(of: digest) else { throw APIError.missingBlob(digest) }
-            // With settings, the created model has the name, and its weights another one.
-            let name = request.fileName + (request.hasNoSettings ? "" : "-weights")
-            let path = try await Self.refusing("files") { try await library.add(file: file, as: name) }
-            await models.rescan()
-            guard let record = await models.list().found(at: path) else { throw APIError.internal("The new model was not found.") }
-            return record
-        }
-    }
-
-    private func addAlias(_ name: String, of record: ModelRecord) async throws {
-        let all = await models.list()
-        try await Self.refusing("model") { try await library.addAlias(name, of: record, among: all) }
-    }
-
-    private func add(_ model: CreatedModel, on base: ModelRecord) async throws {
+    /// Adds a model on top of another one.
+    /// - isAlias: whether the model has no settings of its own.
+    private func add(_ model: CreatedModel, on base: ModelRecord, isAlias: Bool) async throws {
         var model = model
+        model.base = base.id
+        let all = await models.list()
+        if isAlias, base.creation == nil {
+            if base.id == model.name { return }
+            return try await Self.refusing("model") { try await library.addAlias(model.name, of: base, among: all) }
+        }
         if let creation = base.creation {
             model = model.over(creation)
         } else if let root = base.base {
             throw APIError.invalid("from", "\(base.id) is itself based on \(root) in shimmy.toml; use \(root)")
         }
-        let (created, all) = (model, await models.list())
-        try await Self.refusing("model") { try await library.create(created, among: all) }
+        let created = model
+        try await Self.refusing("model") { try await library.create(created, from: nil, among: all) }
     }
 
     /// Throws a 400 if a parameter does not have an allowed value.
     private static func check(_ hints: ModelHints) throws(APIError) {
-        guard var problem = RequestPreset.problem(hints.defaults) else { return }
-        problem.param = problem.param.map { "parameters.\($0)" }
-        throw problem
+        guard let problem = RequestPreset.problem(hints.defaults) else { return }
+        var names = FieldNames()
+        for field in hints.defaults.keys { names.note(field, as: "parameters.\(field == "max_completion_tokens" ? "num_predict" : field)") }
+        throw names.renaming(problem)
     }
 
     // MARK: Files
 
-    /// Returns whether a file was uploaded. The response to HEAD has no body, so an error is only a status.
+    /// Returns whether a file was uploaded.
     @Sendable private func find(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
-        guard let digest = try? Self.digest(context) else { return Response(status: .badRequest) }
+        let digest = try Self.digest(context)
         return Response(status: try await blobs.path(of: digest) == nil ? .notFound : .ok)
     }
 
@@ -197,6 +202,8 @@ struct OllamaChangeRoutes: Sendable {
         do {
             return try await work()
         } catch let refusal as ModelLibraryRefusal {
+            let field = refusal.isOfFile ? "files" : field
+            if refusal.isOfDisk { throw APIError.cannotStore("The change cannot be stored: \(refusal.description).") }
             throw APIError.invalid(field, refusal.description)
         }
     }
@@ -219,7 +226,13 @@ extension APIError {
             switch error {
             case .wrongDigest: APIError(status: 400, message: message, param: "digest", code: "digest_mismatch")
             case .tooMany: .unavailable(message, code: "server_busy", retryAfter: 5)
-            case .diskFull, .cannotWrite: APIError(status: 507, message: message, type: "server_error", code: "insufficient_storage")
+            case .tooLarge: APIError(status: 413, message: message, param: "digest", code: "request_too_large")
+            case .diskFull, .cannotWrite: .cannotStore(message)
             }
+    }
+
+    /// Returns the error for a change that the disk cannot take, which is not the client's mistake.
+    fileprivate static func cannotStore(_ message: String) -> APIError {
+        APIError(status: 507, message: message, type: "server_error", code: "insufficient_storage")
     }
 }

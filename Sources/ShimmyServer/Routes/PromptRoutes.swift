@@ -50,8 +50,12 @@ struct PromptRoutes: Sendable {
     private func tokens(of input: TokenizeRequest.Input, _ lease: ModelLease) async throws -> [Token] {
         switch input {
         case .text(let text, let addSpecial, let parseSpecial):
-            try await lease.backend.tokenizer.tokenize(text, addSpecial: addSpecial, parseSpecial: parseSpecial)
-        case .conversation(let conversation): try await lease.generator.prepare(conversation).tokens
+            do {
+                return try await lease.backend.tokenizer.tokenize(text, addSpecial: addSpecial, parseSpecial: parseSpecial)
+            } catch let error as GenerationError {
+                throw APIError(error, input: "content")
+            }
+        case .conversation(let conversation): return try await lease.generator.prepare(conversation).tokens
         }
     }
 

@@ -24,6 +24,9 @@ struct Route: Sendable {
         case write
         /// It loads a model, which may free others.
         case load
+        /// The request opens a WebSocket, over which clients send further requests. A browser sends such a `GET` without a preflight, but always
+        /// with its `Origin`.
+        case socket
     }
 
     /// Where a route is served.
@@ -52,6 +55,8 @@ struct Route: Sendable {
     let api: API
     /// Whether the API's compatibility matrix has a row for the route. The other routes are Shimmy's own.
     let isInMatrix: Bool
+    /// Whether the body is a file that goes to the disk as it arrives. It may be larger than other bodies, and take longer.
+    let isUpload: Bool
     let handler: Handler
 
     /// Returns whether the route serves a path.
@@ -76,11 +81,12 @@ struct Route: Sendable {
 extension Route {
     /// Makes a route of an API that the compatibility matrix describes.
     init(
-        _ method: HTTPRequest.Method, _ path: String, _ effect: Effect, api: API = .openAI, access: Access = .user, handler: @escaping Handler
+        _ method: HTTPRequest.Method, _ path: String, _ effect: Effect, api: API = .openAI, access: Access = .user, isUpload: Bool = false,
+        handler: @escaping Handler
     ) {
         self.init(
             method: method, path: path, prefixes: api.prefix.isEmpty ? .none : .v1, access: access, effect: effect, api: api, isInMatrix: true,
-            handler: handler)
+            isUpload: isUpload, handler: handler)
     }
 
     /// Makes a route that the compatibility matrix does not describe.
@@ -90,6 +96,6 @@ extension Route {
     ) {
         self.init(
             method: method, path: path, prefixes: prefixes, access: access, effect: effect, api: .openAI, isInMatrix: false,
-            handler: handler)
+            isUpload: false, handler: handler)
     }
 }

@@ -13,12 +13,15 @@ package struct RouteTable: Sendable {
     private let probePaths: Set<String>
     /// The first route of each path without an id, because every request asks for its API.
     private let literalRoutes: [String: Route]
+    /// The routes for files, kept apart because every request is compared with them.
+    private let uploads: [Route]
 
     init(routes: [Route]) {
         func paths(_ access: [Route.Access]) -> Set<String> {
             Set(routes.filter { access.contains($0.access) }.flatMap { route in route.prefixes.texts.map { $0 + route.path } })
         }
         self.routes = routes
+        uploads = routes.filter(\.isUpload)
         openPaths = paths([.open, .probe])
         probePaths = paths([.probe])
         let literal = routes.filter { !$0.path.contains("{") }
@@ -29,11 +32,23 @@ package struct RouteTable: Sendable {
     func isOpen(_ path: String) -> Bool { openPaths.contains(path) }
     func isProbe(_ path: String) -> Bool { probePaths.contains(path) }
 
+    /// Returns whether the body of a request is a file.
+    /// - target: the path with the query.
+    func isUpload(_ method: String, _ target: Substring) -> Bool {
+        let path = String(target.prefix { $0 != "?" })
+        return uploads.contains { $0.method.rawValue == method && $0.matches(path) }
+    }
+
     /// Returns whether a request may change anything. A request that no route serves may if its method is not a reading one.
     func hasEffect(_ method: HTTPRequest.Method, _ path: String) -> Bool {
         if method == .head || method == .options { return false }
         let route = serving(path).first { $0.method == method }
         return route.map { $0.effect != .read } ?? (method != .get)
+    }
+
+    /// Returns whether a request may become a WebSocket.
+    func opensSocket(_ method: HTTPRequest.Method, _ path: String) -> Bool {
+        serving(path).contains { $0.method == method && $0.effect == .socket }
     }
 
     /// Returns the methods that a path supports, for 405 and preflight answers.
@@ -69,7 +84,7 @@ package struct RouteTable: Sendable {
     }
 
     /// Returns whether a route belongs to OpenAI's and to Anthropic's API.
-    private static func isShared(_ route: Route) -> Bool { route.isInMatrix && route.api == .openAI && route.path.hasPrefix("/models") }
+    static func isShared(_ route: Route) -> Bool { route.isInMatrix && route.api == .openAI && route.path.hasPrefix("/models") }
 
     /// Returns the API whose form of errors a request gets: that of its route. OpenAI's and Anthropic's APIs share the paths of models, and
     /// Anthropic's clients send a header of their own.
@@ -84,7 +99,7 @@ package struct RouteTable: Sendable {
 
     /// The routes with an effect for which a browser needs no preflight, as `METHOD /path`. There must be none.
     package var readingMethodsWithEffect: [String] {
-        routes.filter { $0.method == .get && $0.effect != .read }.map { "\($0.method.rawValue) \($0.path)" }
+        routes.filter { $0.method == .get && $0.effect != .read && $0.effect != .socket }.map { "\($0.method.rawValue) \($0.path)" }
     }
 
     func register(on router: Router<ShimmyRequestContext>) {

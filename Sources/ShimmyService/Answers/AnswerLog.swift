@@ -2,36 +2,35 @@ import Logging
 import ShimmyAPI
 import ShimmyChat
 
-/// Logs a line for each answer that began.
+/// Reports each answer that began: to the log line of its request or, for an answer that outlives its request, in a line of its own.
 package struct AnswerLog: AnswerObserver {
     package init() {}
 
     package func ended(_ life: AnswerLife, _ caller: Caller) {
-        caller.logger.info(Self.message(life.outcome), metadata: Self.metadata(life, caller))
-    }
-
-    private static func message(_ outcome: AnswerLife.Outcome) -> Logger.Message {
-        switch outcome {
-        case .completed: "answer completed"
-        case .cancelled: "answer cancelled"
-        case .failed: "answer failed"
-        }
+        if let request = caller.request { return request.note(life) }
+        caller.logger.info("answer completed", metadata: Self.metadata(life, caller))
     }
 
     private static func metadata(_ life: AnswerLife, _ caller: Caller) -> Logger.Metadata {
-        var metadata: Logger.Metadata = ["model": "\(life.model)"]
-        if let usage = life.usage {
-            metadata["prompt_tokens"] = "\(usage.promptTokens)"
-            metadata["cached_tokens"] = "\(usage.cachedPromptTokens)"
-            metadata["completion_tokens"] = "\(usage.completionTokens)"
+        var metadata: Logger.Metadata = ["model": "\(life.model)", "end": "\(life.end.rawValue)"]
+        if let usage = life.usage ?? life.prompt {
+            metadata["prompt_tokens"] = .stringConvertible(usage.promptTokens)
+            metadata["cached_tokens"] = .stringConvertible(usage.cachedPromptTokens)
         }
+        if let usage = life.usage { metadata["completion_tokens"] = .stringConvertible(usage.completionTokens) }
         if case .failed(let error) = life.outcome { metadata["code"] = "\(error.code ?? error.type)" }
-        if let first = life.firstPart { metadata["first_ms"] = "\(milliseconds(caller.arrived, first))" }
-        if let ended = life.ended { metadata["ms"] = "\(milliseconds(caller.arrived, ended))" }
+        metadata.note(queue: life.begun, first: life.firstPart, end: life.ended, since: caller.arrived)
         return metadata
     }
+}
 
-    private static func milliseconds(_ from: ContinuousClock.Instant, _ to: ContinuousClock.Instant) -> Int {
-        Int((to - from) / .milliseconds(1))
+extension Logger.Metadata {
+    /// Adds the times of a request as milliseconds since it arrived.
+    package mutating func note(
+        queue: ContinuousClock.Instant?, first: ContinuousClock.Instant?, end: ContinuousClock.Instant?, since arrived: ContinuousClock.Instant
+    ) {
+        for (key, time) in [("queue_ms", queue), ("first_ms", first), ("total_ms", end)] {
+            if let time { self[key] = .stringConvertible(Int((time - arrived) / .milliseconds(1))) }
+        }
     }
 }

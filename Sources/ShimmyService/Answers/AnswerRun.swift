@@ -52,7 +52,8 @@ final class AnswerRun<Dialect: AnswerDialect> {
         self.models = models
         self.observer = observer
         self.caller = caller
-        life = AnswerLife(model: lease.record.id)
+        let isText = Dialect.self == CompletionDialect.self || Dialect.self == LlamaServerDialect.self
+        life = AnswerLife(model: lease.record.id, operation: isText ? .textCompletion : .chat)
     }
 
     deinit {
@@ -83,8 +84,12 @@ final class AnswerRun<Dialect: AnswerDialect> {
                 case .delta(let choice, let delta):
                     life.firstPart = life.firstPart ?? .now
                     new = try await push { $0.push(delta, choice: choice) }
-                case .fact(let choice, let fact): new = try await push { $0.push(fact, choice: choice) }
-                case .finished(let choice, let reason): new = try await push { $0.push(reason, choice: choice) }
+                case .fact(let choice, let fact):
+                    life.take(fact)
+                    new = try await push { $0.push(fact, choice: choice) }
+                case .finished(let choice, let reason):
+                    life.finish = reason
+                    new = try await push { $0.push(reason, choice: choice) }
                 }
                 if !new.isEmpty { return .values(new) }
             } catch is CancellationError where !models.isShuttingDown {
@@ -169,6 +174,18 @@ extension AnswerRun: RunningAnswer {
         }
     }
 
+    func nextValues() async -> [JSON]? {
+        if !first.isEmpty {
+            defer { first = [] }
+            return first
+        }
+        return switch await next() {
+        case nil: nil
+        case .idle: []
+        case .values(let values): values
+        }
+    }
+
     func whole() async throws -> WholeAnswer {
         while await next() != nil {}
         if let failure { throw failure }
@@ -186,7 +203,8 @@ extension AnswerRun: RunningAnswer {
 extension Logger {
     /// Logs the failure of an answer. A client's mistake is not an error of the server, and neither is its shutdown.
     package func report(_ message: Logger.Message, _ error: any Error, as mapped: APIError) {
-        let level: Logger.Level = mapped.status < 500 || error is CancellationError ? .debug : .error
-        log(level: level, message, metadata: ["error": "\(error)"])
+        if mapped.status >= 500, !(error is CancellationError) { return self.error(message, metadata: ["error": "\(error)"]) }
+        // The message of a client's mistake can contain text of the request.
+        debug(message, metadata: ["status": .stringConvertible(mapped.status), "code": "\(mapped.code ?? mapped.type)"])
     }
 }

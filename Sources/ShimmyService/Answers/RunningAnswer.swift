@@ -6,6 +6,9 @@ package protocol RunningAnswer: AnyObject {
     /// Returns the next bytes of the stream, possibly none; nil after the last ones.
     func nextBytes() async throws -> [UInt8]?
 
+    /// Returns the next values of the stream, possibly none; nil after the last ones. For a transport that has messages of its own.
+    func nextValues() async throws -> [JSON]?
+
     /// Returns the whole answer, after waiting for its end. Throws the reason why there is none.
     func whole() async throws -> WholeAnswer
 

@@ -227,6 +227,6 @@ package final class BackgroundResponses: Sendable {
 
 extension Logger {
     func droppedItems(_ count: Int, of response: String) {
-        info("oldest items dropped: they do not fit into the context", metadata: ["response": "\(response)", "items": "\(count)"])
+        info("oldest items dropped: they do not fit into the context", metadata: ["response": "\(response)", "items": .stringConvertible(count)])
     }
 }

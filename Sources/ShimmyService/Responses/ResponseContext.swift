@@ -34,12 +34,18 @@ extension ResponseRequest {
 struct ResponseContextFinder: Sendable {
     /// The storage; nil if the server stores nothing.
     let store: Store?
+    /// The responses that the request's connection remembers; nil if it remembers none.
+    var memory: ResponseMemory?
 
     /// Returns the items for a response. Throws a 400 or a 404 if an object does not exist or belongs to another owner, and a 400 for an output among
     /// `input` without a call or with an earlier output.
     func context(previous: String?, conversation: String?, input: [InputItem], owner: String) async throws -> ResponseContext {
         var context = ResponseContext()
-        if let previous {
+        if let previous, let remembered = memory?.items(of: previous) {
+            context.earlier = remembered
+        } else if let previous, store == nil, memory != nil {
+            throw APIError.previousNotFound(previous)
+        } else if let previous {
             context.earlier = try await chain(try kept("previous_response_id"), previous, owner)
         } else if let conversation {
             let items = try await ConversationItems(store: try kept("conversation"), owner: owner).items(of: conversation)

@@ -15,22 +15,31 @@ extension InferenceService {
         let body: JSON
         /// The items, taken when the response begins, so that they do not stay in memory while it is made.
         let items: OneConsumer<ResponseContext>
+        /// The memory of the request's connection; nil if it has none.
+        let memory: ResponseMemory?
     }
 
     /// Accepts a response. Throws the errors that can be found without the model.
     /// - body: the request as received, for a background response; otherwise null.
-    package func acceptResponse(_ reading: PresetRequest<ResponseRequest>, body: JSON, _ caller: Caller) async throws -> AnswerOrder {
+    /// - memory: the responses that the request's connection remembers. A response that is not stored is added to them.
+    package func acceptResponse(
+        _ reading: PresetRequest<ResponseRequest>, body: JSON, memory: ResponseMemory? = nil, _ caller: Caller
+    ) async throws -> AnswerOrder {
         var request = reading.value
         if store == nil {
             if request.store == true { throw APIError.nothingIsStored("store") }
             if request.isBackground { throw APIError.nothingIsStored("background") }
         }
-        let items = try await ResponseContextFinder(store: store).context(
+        if let previous = request.previousID, memory?.items(of: previous) != nil {
+            if request.store == true { throw APIError.continuesUnstored(previous) }
+            request.store = false
+        }
+        let items = try await ResponseContextFinder(store: store, memory: memory).context(
             previous: request.previousID, conversation: request.conversationID, input: request.input ?? [], owner: caller.storageOwner)
         if request.isBackground { try background?.checkRoom(for: caller.owner) }
         request = try await request.continuing(items)
         request.input = nil
-        let checked = CheckedRequest(request: request, body: body, items: OneConsumer(items))
+        let checked = CheckedRequest(request: request, body: body, items: OneConsumer(items), memory: memory)
         return AnswerOrder(
             reading.map { _ in checked.request }, framing: ResponseEvents.framing, failed: { Self.failed(checked.request, $0) }
         ) { lease in
@@ -49,17 +58,46 @@ extension InferenceService {
 
     private func beginNow(_ checked: CheckedRequest, _ lease: ModelLease, _ caller: Caller) async throws -> StartedAnswer {
         let items = try checked.items.take()
+        let isEmpty = items.items.isEmpty && checked.request.instructions?.isEmpty ?? true
+        if checked.request.style.isSilent, isEmpty { return try await beginEmpty(checked, lease, caller) }
         let made = try await maker.start(checked.request, items.items, on: lease.generator, caller.terms(isFlex: checked.request.isFlex))
         let beginning = try await beginning(checked.request, items, caller)
         let id = beginning.events.object.id
         if made.dropped > 0 { caller.logger.droppedItems(made.dropped, of: id) }
+        let record = try await recorder(beginning, items, checked.memory)
         let (report, canceller) = (made.answer.report, made.answer.canceller)
         let run = AnswerRun(
-            made.answer, lease, beginning.events, first: beginning.first, record: beginning.record, models, observer,
-            caller.logging("response", id))
+            made.answer, lease, beginning.events, first: beginning.first, record: record, models, observer, caller.logging("response", id))
         var started = StartedAnswer(run, canceller)
         (started.report, started.dropped, started.obstacle) = (report, made.dropped, beginning.obstacle)
         return started
+    }
+
+    /// Begins a response that only loads the model, because the request has nothing to prepare.
+    private func beginEmpty(_ checked: CheckedRequest, _ lease: ModelLease, _ caller: Caller) async throws -> StartedAnswer {
+        let beginning = try await beginning(checked.request, ResponseContext(), caller)
+        let record = try await recorder(beginning, ResponseContext(), checked.memory)
+        let answer = Self.emptyAnswer()
+        let canceller = answer.canceller
+        let run = AnswerRun(
+            answer, lease, beginning.events, first: beginning.first, record: record, models, observer,
+            caller.logging("response", beginning.events.object.id))
+        var started = StartedAnswer(run, canceller)
+        started.obstacle = beginning.obstacle
+        return started
+    }
+
+    private static func emptyAnswer() -> sending Answer {
+        var events = [AnswerEvent.ended(Usage(promptTokens: 0, cachedPromptTokens: 0, completionTokens: 0))]
+        return Answer(canceller: Answer.Canceller(onCancel: {}, onNudge: {})) { events.popLast() }
+    }
+
+    /// Returns the record of a response: that of the storage, or that of the connection's memory if the response is not stored.
+    private func recorder(
+        _ beginning: Beginning, _ items: ResponseContext, _ memory: ResponseMemory?
+    ) async throws -> (any AnswerRecord<ResponseEvents>)? {
+        if let record = beginning.record { return record }
+        return try await memory?.record(of: items)
     }
 
     private struct Beginning {

@@ -26,14 +26,18 @@ final class StoredEventStream: RunningAnswer {
     }
 
     func nextBytes() async throws -> [UInt8]? {
+        guard let events = try await nextValues() else { return nil }
+        return events.isEmpty ? ResponseEvents.framing.ping : events.flatMap(ResponseEvents.framing.frame)
+    }
+
+    func nextValues() async throws -> [JSON]? {
         object = nil
         do {
-            guard let events = try await nextEvents() else { return nil }
-            return events.isEmpty ? ResponseEvents.framing.ping : events.flatMap(ResponseEvents.framing.frame)
+            return try await nextEvents()
         } catch let error where !(error is CancellationError) {
             caller.logger.error("response stream failed", metadata: ["response": "\(id)", "error": "\(error)"])
             isOver = true
-            return ResponseEvents.framing.frame(ResponseEvents.error(APIError(any: error), number: number + 1))
+            return [ResponseEvents.error(APIError(any: error), number: number + 1)]
         }
     }
 

@@ -61,12 +61,11 @@ struct AliasCommand: AsyncParsableCommand {
         let (name, model) = (String(text[..<equals]), String(text[equals...].dropFirst()))
         let record = try options.resolve(model, byPath: false)
         let records = options.catalog().records
-        let all = file.aliases.merging([name: record.id]) { $1 }
-        if let problem = ConfiguredNames.mention(of: name) ?? ModelCatalog(records: records, aliases: all).aliasProblems[name] {
-            Console.error("\(name) cannot be an alias: \(problem)")
-            throw ExitStatus.failure
+        func problem(_ aliases: [String: String]) -> String? {
+            let problem = ConfiguredNames.mention(of: name) ?? ModelCatalog(records: records, aliases: aliases).aliasProblems[name]
+            return problem.map { "\(name) cannot be an alias: \($0)" }
         }
-        try file.set(name, to: record.id)
+        try file.set(name, to: record.id, problem: problem)
         say(name, record.id, "\(name) is an alias of \(record.id).")
     }
 

@@ -8,7 +8,7 @@ struct CompatCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "compat", abstract: "Print the support for each field of an API, with the test for it.")
 
-    @Argument(help: "openai, anthropic or ollama.")
+    @Argument(help: "openai, anthropic, ollama, llama-server or lmstudio.")
     var api = API.openAI
 
     @Flag(help: "Print JSON instead of Markdown.")

@@ -63,6 +63,7 @@ extension ModelPreset {
         object["keep_alive"] = keepAlive.map { .string("\($0)") }
         object["pin"] = pin.map(JSON.bool)
         object["preload"] = preload.map(JSON.bool)
+        object["moderation"] = moderation.map(JSON.bool)
         object["lora"] = .array(lora.map { ["name": $0.name.map(JSON.string) ?? .null, "path": .string($0.path), "scale": .double($0.scale)] })
         return .object(object)
     }

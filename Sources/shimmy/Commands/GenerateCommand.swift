@@ -88,7 +88,7 @@ struct GenerateCommand: AsyncParsableCommand {
 extension GenerationError {
     var forPeople: String {
         switch self {
-        case .badAdapter, .emptyInput, .inputTooLong, .tooManyDimensions, .tooManyAnswers: "\(self)"
+        case .badAdapter, .badLabel, .emptyInput, .inputTooLong, .tooManyDimensions, .tooManyAnswers: "\(self)"
         case .unfitBeginning(let reason): reason
         case .templateRefused(let reason): "the model's chat template refused the conversation: \(reason)"
         case .contextExceeded(let prompt, _, let context, let isFewest):

@@ -3,6 +3,7 @@ import Foundation
 import ShimmyClient
 import ShimmyJSON
 import ShimmyModels
+import ShimmyService
 
 struct RemoveCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -35,23 +36,28 @@ struct RemoveCommand: AsyncParsableCommand {
         }
         // Use the catalog's record directly: `options.resolve` refuses damaged models, which must be removable.
         let catalog = options.catalog()
-        guard let record = catalog.resolve(model) else { _ = try options.resolve(model, byPath: false); return }
-        if record.creation != nil { return try await removeCreated(record) }
+        guard let record = catalog.resolve(model) else {
+            // Only the name is left of a created model whose base is gone.
+            if try await OwnModels(options: options).forget(model) { return await tell(ofRemoved: model) }
+            _ = try options.resolve(model, byPath: false)
+            return
+        }
+        if record.creation != nil { return try await removeCreated(record, among: catalog.records) }
         do {
             let removal = try removal(of: record, among: catalog.records)
             try ask(record, removal)
             try await free(record)
-            try removal.run()
+            if converted { try removal.run() } else { try await OwnModels(options: options).remove(record, removal, among: catalog.records) }
             await client.tellOfChange()
             Console.print(json ? Self.json(record, removal).pretty() : "\(record.id) is removed: \(Console.size(removal.sizeBytes)).")
-        } catch let error as ModelRemoval.Refusal {
-            Console.error(error.description)
+        } catch let error where error is ModelRemoval.Refusal || error is ModelLibraryRefusal {
+            Console.error("\(error)")
             throw ExitStatus.failure
         }
     }
 
-    /// Removes a model that a client created on top of another one. The files belong to the other one and remain.
-    private func removeCreated(_ record: ModelRecord) async throws {
+    /// Removes a model that a client created on top of another one. Files that another model needs remain.
+    private func removeCreated(_ record: ModelRecord, among all: [ModelRecord]) async throws {
         if !yes {
             guard Prompt.isPossible else { throw ValidationError("Standard input is not a terminal; pass --yes to remove \(record.id).") }
             guard Prompt.yes("Remove \(record.id), a model based on \(record.base ?? "another one")?", isDefault: false) else {
@@ -59,14 +65,20 @@ struct RemoveCommand: AsyncParsableCommand {
             }
         }
         do {
-            _ = try options.createdModelFile.remove(record.id)
-        } catch {
-            Console.error(error.description)
+            let plan = try await OwnModels(options: options).removal(of: record.id, record, among: all)
+            if plan.frees { try await free(record) }
+            try await plan.run()
+        } catch let error where error is ModelRemoval.Refusal || error is ModelLibraryRefusal {
+            Console.error("\(error)")
             throw ExitStatus.failure
         }
+        await tell(ofRemoved: record.id)
+    }
+
+    private func tell(ofRemoved name: String) async {
         await client.tellOfChange()
-        let result: JSON = ["model": .string(record.id), "files": [], "size_bytes": 0]
-        Console.print(json ? result.pretty() : "\(record.id) is removed.")
+        let result: JSON = ["model": .string(name), "files": [], "size_bytes": 0]
+        Console.print(json ? result.pretty() : "\(name) is removed.")
     }
 
     private func removal(of record: ModelRecord, among all: [ModelRecord]) throws -> ModelRemoval {

@@ -114,7 +114,9 @@ struct SchemaCommand: AsyncParsableCommand {
 
     private func json(_ data: Data, _ what: String) throws -> JSON {
         do {
-            return try JSON.parse(Array(data))
+            var limits = JSONLimits()
+            limits.replacesLoneSurrogates = true
+            return try JSON.parse(Array(data), limits: limits)
         } catch {
             throw ValidationError("\(what) is not JSON: \(error.description).")
         }

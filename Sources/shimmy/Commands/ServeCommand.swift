@@ -9,6 +9,7 @@ import ShimmyCore
 import ShimmyHub
 import ShimmyJSON
 import ShimmyLlama
+import ShimmyMetrics
 import ShimmyModels
 import ShimmyServer
 import ShimmyService
@@ -68,6 +69,9 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: .setting(.maxTokensOverContext))
     var maxTokensOverContext: OverContext?
 
+    @Flag(help: .setting(.metricsAliases))
+    var metricsAliases = false
+
     @OptionGroup var limits: LimitOptions
 
     @Option(help: .setting(.maxModels))
@@ -107,6 +111,7 @@ struct ServeCommand: AsyncParsableCommand {
             throw ExitStatus.refusedAsUnsafe
         }
         let modelName = model ?? environment.given(.model)
+        await OwnModels(options: options).clean()
         let models = try modelManager(modelName, environment, logger)
         let wantsPreload = preload || environment.flag(.preload)
         var loader = try options.loader(logger)
@@ -116,7 +121,10 @@ struct ServeCommand: AsyncParsableCommand {
         let store = try storage.store(logger: logger)
         // A store that cannot be opened is logged; it is opened again on first use.
         try? await store?.ready()
-        let service = InferenceService(models: models, presets: presets, store: store, observer: AnswerLog(), logger: logger) {
+        configuration.metrics.takeLibraries()
+        let observer = AnswerObservers([AnswerLog(), AnswerMetrics(configuration.metrics)])
+        models.isPreloading = true
+        let service = InferenceService(models: models, presets: presets, store: store, observer: observer, logger: logger) {
             [access = configuration.access] in access.owner(ofStorage: $0)
         }
         let server = ShimmyServer(
@@ -124,13 +132,19 @@ struct ServeCommand: AsyncParsableCommand {
             contextLength: { planner.plannedContextLength($0, settings(for: $0)) },
             tokenizer: { try await planner.tokenizer(of: $0) }, logger: logger
         ) { address in
-            await Banner.show(address, models: models, preferred: modelName, needsKey: needsKey)
+            if !wantsPreload, await models.modelsToPreload().isEmpty { models.isPreloading = false }
+            await Banner.show(address, models: models, preferred: modelName, needsKey: needsKey) {
+                planner.plannedContextLength($0, settings(for: $0))
+            }
+            logger.info(
+                "server started", metadata: ["host": "\(address.host)", "port": .stringConvertible(address.port), "version": "\(BuildVersion.text)"])
             await LiveConfiguration.logAliasProblems(models, logger)
             // A graceful shutdown cancels preloading and does not wait for it.
             await cancelWhenGracefulShutdown {
                 if wantsPreload { await preloadModel(modelName, models, logger) }
                 await models.preloadAll()
             }
+            models.isPreloading = false
         } onOllamaFailure: { error in
             await OllamaPort.logFailure(configuration, error, logger)
         }
@@ -159,6 +173,7 @@ struct ServeCommand: AsyncParsableCommand {
         if host ?? shared?.host ?? bind?.host == nil { configuration.otherHosts = ["::1"] }
         configuration.ollamaPort = ollamaPort ?? environment.integer(.ollamaPort)
         configuration.version = BuildVersion.text
+        configuration.hasMetricsAliases = metricsAliases || environment.flag(.metricsAliases)
         try limits.apply(to: &configuration.limits, environment, logger)
         configuration.limits.returnFreedMemory = LlamaBackend.returnFreedMemory
         if let seconds = requestSeconds ?? environment.integer(.requestSeconds) { configuration.limits.requestTime = .seconds(seconds) }
@@ -236,7 +251,8 @@ struct ServeCommand: AsyncParsableCommand {
         defer { withExtendedLifetime(signals) {} }
         let watch = ModelWatch(options: options, models: models)
         let live = LiveConfiguration(command: self, server: configuration, models: models, modelWatch: watch, logger: logger)
-        let background = [Task { await watch.run() }, Task { await live.run() }]
+        let blobs = BlobStore(models: Environment.process.directories.models)
+        let background = [Task { await watch.run() }, Task { await live.run() }, Task { await blobs.keepClean() }]
         do {
             try await services.run()
         } catch let error as IOError where error.errnoCode == EADDRINUSE {

@@ -3,7 +3,7 @@ import ShimmyJSON
 
 extension ConnectClient {
     /// Editors and their extensions.
-    static let editors: [ConnectClient] = [cline, roo, continueClient, zed, copilot]
+    static let editors: [ConnectClient] = [cline, roo, continueClient, zed, copilot, llamaCode, llamaVim]
 
     private static let cline = ConnectClient(
         name: "cline", title: "Cline", about: "OpenAI's API; a command for its CLI, fields for the extension", program: "cline"
@@ -90,6 +90,31 @@ extension ConnectClient {
         return ConnectRecipe(
             file: ConnectFile(path: places.applicationSupport + "/Code/User/chatLanguageModels.json", content: .json([provider])), notes: notes)
     }
+
+    private static let llamaCode = ConnectClient(
+        name: "llama-vscode", title: "llama.vscode", about: "llama-server's API; settings.json of VS Code", program: "code"
+    ) { target, places in
+        var settings: JSONObject = ["llama-vscode.ai_api_version": "v1", "llama-vscode.ai_model": .string(target.model)]
+        for name in ["endpoint", "endpoint_chat", "endpoint_tools"] { settings["llama-vscode.\(name)"] = .string(target.root) }
+        if target.key.isNeeded { settings["llama-vscode.api_key"] = .string(target.key.text) }
+        return ConnectRecipe(
+            file: ConnectFile(path: places.applicationSupport + "/Code/User/settings.json", content: .json(.object(settings))),
+            notes: [Self.gapModel])
+    }
+
+    private static let llamaVim = ConnectClient(
+        name: "llama-vim", title: "llama.vim", about: "llama-server's API; fields of its variable g:llama_config"
+    ) { target, _ in
+        var fields = [
+            (label: "endpoint_fim", value: target.root + "/infill"), (label: "endpoint_inst", value: target.api + "/chat/completions"),
+            (label: "model_fim", value: target.model), (label: "model_inst", value: target.model),
+        ]
+        if target.key.isNeeded { fields.append((label: "api_key", value: target.key.text)) }
+        return ConnectRecipe(fields: fields, notes: [Self.gapModel])
+    }
+
+    private static let gapModel =
+        "Completion in the editor needs a model that was trained to fill in the middle, such as Qwen2.5-Coder; 'shimmy connect' cannot see that."
 
     private static func openAIFields(_ target: ConnectTarget, provider: String) -> [(label: String, value: String)] {
         [("API Provider", provider), ("Base URL", target.api), ("API Key", target.key.text), ("Model ID", target.model)]

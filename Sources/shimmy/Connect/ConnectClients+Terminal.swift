@@ -171,7 +171,11 @@ extension ConnectClient {
 
     /// Returns a warning for a client whose first prompt alone has tens of thousands of tokens.
     private static func largeContext(_ target: ConnectTarget, _ title: String) -> [String] {
-        guard let context = target.contextLength, context < 32768 else { return [] }
+        let needed = 32768
+        if let trained = target.trainedContextLength, trained < needed {
+            return ["\(title) sends long prompts, but the model was trained with only \(trained) tokens of context; use a model with a longer one."]
+        }
+        guard let context = target.contextLength, context < needed else { return [] }
         return ["\(title) sends long prompts, but the context has only \(context) tokens; serve the model with a larger --ctx-size."]
     }
 }

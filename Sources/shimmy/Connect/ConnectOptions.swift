@@ -22,17 +22,22 @@ struct ConnectOptions: ParsableArguments {
             guard await server.isThere(within: isLocal(address) ? 0.5 : 5) else { return nil }
             return try await ask(server)
         }
-        if let found { return ConnectTarget(address: address, model: found.name, contextLength: found.contextLength, key: key) }
+        if let found { return target(found, at: address) }
         guard isLocal(address) || model != nil else {
             let error = ClientError.unreachable("\(address)", reason: "no response")
             Console.error("\(error.description); without it, name a model with --model")
             throw error.exitStatus
         }
-        let local = isLocal(address) ? try localModel() : FoundModel(name: model ?? "", contextLength: nil)
+        let local = isLocal(address) ? try localModel() : FoundModel(name: model ?? "")
         Console.log(
             "# No server answers at \(address); "
                 + (isLocal(address) ? "the model is one of this machine. 'shimmy serve' starts the server." : "the model was not checked."))
-        return ConnectTarget(address: address, model: local.name, contextLength: local.contextLength, key: key)
+        return target(local, at: address)
+    }
+
+    private func target(_ found: FoundModel, at address: ServerAddress) -> ConnectTarget {
+        ConnectTarget(
+            address: address, model: found.name, contextLength: found.contextLength, trainedContextLength: found.trainedContextLength, key: key)
     }
 
     /// Returns a target whose key may be printed: one from the command line, but none from the environment or from a file.
@@ -44,7 +49,8 @@ struct ConnectOptions: ParsableArguments {
 
     private struct FoundModel {
         let name: String
-        let contextLength: Int?
+        var contextLength: Int?
+        var trainedContextLength: Int?
     }
 
     private func isLocal(_ address: ServerAddress) -> Bool { ["127.0.0.1", "::1", "localhost"].contains(address.host) }
@@ -63,7 +69,7 @@ struct ConnectOptions: ParsableArguments {
             if let name = model ?? (client.namesServer ? nil : Environment.process.given(.model).map(Banner.modelName)) {
                 return try await describe(name, at: server)
             }
-            return try choose(try await server.get("/v1/models"))
+            return try await choose(try await server.get("/v1/models"), at: server)
         } catch ClientError.refused(401, let message, _) {
             Console.error("the server at \(server.address) requires an API key; pass --api-key or set \(Setting.apiKey.variable) (\(message))")
             throw ExitStatus.failure
@@ -74,13 +80,22 @@ struct ConnectOptions: ParsableArguments {
         do {
             let description = try await server.get("/v1/models/\(ServerClient.encoded(name))")
             guard Self.isChatModel(description) else { throw Self.refuse(name, description["shimmy"]?["problem"]?.stringValue) }
-            return FoundModel(name: name, contextLength: description["shimmy"]?["context_length"]?.intValue)
+            return await found(name, description, at: server)
         } catch ClientError.refused(404, let message, let code) {
             throw await ClientError.unknown(name, message: message, code: code, at: server)
         }
     }
 
-    private func choose(_ list: JSON) throws -> FoundModel {
+    /// Returns a model with what the server reports about its context.
+    private func found(_ name: String, _ description: JSON, at server: ServerClient) async -> FoundModel {
+        guard let context = description["shimmy"]?["context_length"]?.intValue else { return FoundModel(name: name) }
+        // Another server, or an older one, may not have this route.
+        let facts = try? await server.get("/api/v0/models/\(ServerClient.encoded(name))")
+        let trained = facts?["max_context_length"]?.intValue.flatMap { $0 > 0 ? $0 : nil }
+        return FoundModel(name: name, contextLength: context, trainedContextLength: trained)
+    }
+
+    private func choose(_ list: JSON, at server: ServerClient) async throws -> FoundModel {
         let models = (list["data"]?.arrayValue ?? []).filter(Self.isChatModel)
         let loaded = models.filter { $0["shimmy"]?["loaded"]?.boolValue ?? false }
         guard let model = models.count == 1 ? models[0] : loaded.count == 1 ? loaded[0] : nil, let name = model["id"]?.stringValue else {
@@ -88,7 +103,7 @@ struct ConnectOptions: ParsableArguments {
             Console.error(models.isEmpty ? "the server has no chat models" : "there are several models: choose one with --model (\(names))")
             throw ExitStatus.modelNotFound
         }
-        return FoundModel(name: name, contextLength: model["shimmy"]?["context_length"]?.intValue)
+        return await found(name, model, at: server)
     }
 
     /// Returns whether a model object of the server describes a usable chat model. Another server's objects do not say.
@@ -112,6 +127,8 @@ struct ConnectOptions: ParsableArguments {
         let loader = ModelLoader(
             memoryBudget: try environment.size(.memoryBudget) ?? MachineMemory.defaultBudget,
             conversions: Conversions(in: environment.directories), logger: options.logger(quiet: true))
-        return FoundModel(name: record.id, contextLength: loader.plannedContextLength(record, options.settings(for: record)))
+        return FoundModel(
+            name: record.id, contextLength: loader.plannedContextLength(record, options.settings(for: record)),
+            trainedContextLength: record.contextLength)
     }
 }

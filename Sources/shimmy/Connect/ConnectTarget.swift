@@ -6,6 +6,8 @@ struct ConnectTarget: Sendable {
     let model: String
     /// The context length in tokens; nil if unknown.
     let contextLength: Int?
+    /// The context length in tokens that the model was trained with; nil if unknown.
+    let trainedContextLength: Int?
     var key: ConnectKey
 
     /// The server's URL without a path, for Anthropic's and Ollama's API.

@@ -7,7 +7,10 @@ enum Banner {
     /// Prints the banner.
     /// - preferred: the model to use in the example command; nil for the first usable one.
     /// - needsKey: whether the example command has to send an API key.
-    static func show(_ address: ShimmyServer.Address, models: ModelManager, preferred: String?, needsKey: Bool) async {
+    /// - contextLength: returns the context length that a model will get.
+    static func show(
+        _ address: ShimmyServer.Address, models: ModelManager, preferred: String?, needsKey: Bool, contextLength: (ModelRecord) -> Int?
+    ) async {
         let host = address.host.contains(":") ? "[\(address.host)]" : address.host
         let isAny = ["0.0.0.0", "[::]"].contains(host)
         let base = "http://\(isAny ? "127.0.0.1" : host):\(address.port)"
@@ -18,6 +21,11 @@ enum Banner {
             return
         }
         Console.print("Model: \(model)\(usable.count > 1 ? " (and \(usable.count - 1) more: shimmy list)" : "")")
+        if let record = usable.first(where: { $0.id == model }), record.kind == .model, let trained = record.contextLength,
+            let context = contextLength(record), context > trained
+        {
+            Console.print("Context: \(context) tokens, but the model was trained with \(trained); answers to longer prompts may be useless.")
+        }
         Console.print("Try:")
         Console.print("  curl \(base)/v1/chat/completions -H 'Content-Type: application/json' \\")
         if needsKey { Console.print("    -H \"Authorization: Bearer $\(Setting.apiKey.variable)\" \\") }

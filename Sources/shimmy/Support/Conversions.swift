@@ -40,7 +40,7 @@ struct Conversions: Sendable {
     private func convert(_ record: ModelRecord, to path: String, _ logger: Logger, _ audience: Audience) throws {
         // Another conversion of the same folder may have ended since the caller checked.
         if FileManager.default.fileExists(atPath: path) { return }
-        logger.notice("converting model", metadata: ["model": "\(record.id)", "bytes": "\(record.sizeBytes)", "to": "\(path)"])
+        logger.notice("converting model", metadata: ["model": "\(record.id)", "bytes": .stringConvertible(record.sizeBytes), "to": "\(path)"])
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         UnfinishedFiles.removeAbandoned(in: directory)
         let converter = FolderConverter(folder: try HubFolder(path: record.path), name: record.base ?? record.id)

@@ -1,5 +1,3 @@
-import ArgumentParser
-import Foundation
 import Logging
 import ShimmyJSON
 
@@ -15,10 +13,11 @@ struct JSONLogHandler: LogHandler {
 
     func log(event: LogEvent) {
         var object: JSONObject = [
-            "time": .string(Date.now.formatted(.iso8601)), "level": .string(event.level.rawValue), "message": .string("\(event.message)"),
+            "time": .string(LogTime.now), "level": .string(event.level.rawValue), "message": .string(LogFields.message("\(event.message)")),
         ]
-        for (key, value) in metadata.merging(event.metadata ?? [:], uniquingKeysWith: { $1 }).sorted(by: { $0.key < $1.key }) {
-            object[key] = .string("\(value)")
+        for (key, value) in LogFields.all(event, metadata) {
+            // A field must not replace the time, the level or the event.
+            object[object[key] == nil ? key : key + "_"] = LogFields.json(value)
         }
         Console.log(JSON.object(object).text)
     }

@@ -22,5 +22,11 @@ struct LeveledLogHandler: LogHandler {
         set { base[metadataKey: key] = newValue }
     }
 
-    func log(event: LogEvent) { base.log(event: event) }
+    func log(event: LogEvent) {
+        // The HTTP framework's own lines about its start are for its developers.
+        if event.level < .warning, logLevel > .debug, Self.frameworks.contains(event.source) { return }
+        base.log(event: event)
+    }
+
+    private static let frameworks: Set<String> = ["Hummingbird", "HummingbirdCore", "ServiceLifecycle"]
 }

@@ -54,11 +54,15 @@ struct LimitOptions: ParsableArguments {
     /// its database.
     private func fitConnections(_ limits: inout ServerLimits, _ logger: Logger) {
         let files = OpenFiles.raiseLimit()
+        limits.openFiles = files
         let room = OpenFiles.connections(within: files)
         guard limits.connections > room else { return }
         logger.warning(
             "fewer connections than configured: the limit on open files is too low (ulimit -n)",
-            metadata: ["open_files": "\(files)", "connections": "\(room)", "configured": "\(limits.connections)"])
+            metadata: [
+                "open_files": .stringConvertible(files), "connections": .stringConvertible(room),
+                "configured": .stringConvertible(limits.connections),
+            ])
         limits.connections = room
     }
 }

@@ -20,9 +20,9 @@ enum Logs {
 
     static func make(level: Logger.Level, format: LogFormat) -> Logger {
         Self.level.withLock { $0 = level }
-        return Logger(label: "shimmy") { label in
+        return Logger(label: "shimmy") { _ in
             switch format {
-            case .text: LeveledLogHandler(base: StreamLogHandler.standardError(label: label))
+            case .text: LeveledLogHandler(base: TextLogHandler())
             case .json: LeveledLogHandler(base: JSONLogHandler())
             }
         }

@@ -30,7 +30,10 @@ struct ModelBook: Sendable {
 
     /// Returns the settings of a model. For a variant its own table has precedence over its base's table.
     func preset(for record: ModelRecord) -> ModelPreset {
-        guard let base = record.base else { return table(of: record) ?? ModelPreset(name: record.id) }
+        guard let base = record.base else {
+            let own = Self.preset(ofCreated: record)
+            return table(of: record).map { $0.over(own) } ?? own
+        }
         var found = record
         (found.id, found.base, found.creation) = (base, nil, nil)
         let own = presets.first { $0.base != nil && $0.name == record.id } ?? Self.preset(ofCreated: record)
@@ -68,9 +71,11 @@ struct ModelBook: Sendable {
         let preset = preset(for: record)
         let own = record.creation?.hints.messages ?? []
         let messages = own.isEmpty ? record.hints.messages : own
-        return RequestPreset(
+        var request = RequestPreset(
             system: preset.system ?? record.hints.system, examples: messages.compactMap(\.chatMessage),
             defaults: common.merged(with: Self.usable(record.hints.defaults)).merged(with: preset.defaults), forced: preset.forced)
+        request.moderates = preset.moderation ?? false
+        return request
     }
 
     /// Decodes a chat request with the preset of its model applied. Throws `APIError`.

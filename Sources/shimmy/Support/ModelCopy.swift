@@ -12,11 +12,15 @@ import ShimmyModels
 struct ModelCopy {
     struct Failure: Error, CustomStringConvertible {
         let description: String
+        /// Whether the files cannot be written, for example because the disk is full.
+        var isOfDisk = false
     }
 
     private let name: String
     private let folder: String
     private let temporary: String
+    /// Whether the copy of a symbolic link is a symbolic link, which takes no space on any disk.
+    var keepsLinks = false
     /// The source path of each file, and its path within the folder.
     private let files: [(from: String, to: String)]
 
@@ -58,11 +62,14 @@ struct ModelCopy {
             guard rename(temporary, folder) == 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
         } catch {
             try? FileManager.default.removeItem(atPath: temporary)
-            throw Failure(
-                description:
-                    "\(folder) cannot be written: \((error as? POSIXError).map { String(cString: strerror($0.code.rawValue)) } ?? "\(error)")")
+            throw Failure(description: "\(folder) cannot be written: \(Self.reason(error))", isOfDisk: true)
         }
         return folder
+    }
+
+    private static func reason(_ error: any Error) -> String {
+        if let error = error as? POSIXError { return String(cString: strerror(error.code.rawValue)) }
+        return (error as? CocoaError)?.code == .fileWriteOutOfSpace ? String(cString: strerror(ENOSPC)) : "\(error)"
     }
 
     private func place(_ source: String, _ target: String) throws {
@@ -70,6 +77,9 @@ struct ModelCopy {
             atPath: (target as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
         // Caches of other programs consist of symbolic links; copy the files that they point to.
         let real = URL(fileURLWithPath: source).resolvingSymlinksInPath().path
+        if keepsLinks, real != source, (try? FileManager.default.destinationOfSymbolicLink(atPath: source)) != nil {
+            return try FileManager.default.createSymbolicLink(atPath: target, withDestinationPath: real)
+        }
         if link(real, target) != 0 { try FileManager.default.copyItem(atPath: real, toPath: target) }
     }
 

@@ -21,6 +21,8 @@ struct ModelLoader: Sendable {
     var memoryBudget = MachineMemory.defaultBudget
     var conversions: Conversions
     var logger: Logger
+    /// Whether debug messages may contain parts of prompts.
+    var logsText = false
     private let adapterMemory = AdapterMemory()
     private let tokenizers = KnownTokenizers()
 
@@ -116,8 +118,16 @@ struct ModelLoader: Sendable {
             taken.withLock { $0 = runner.memory }
             return runner
         }
+        if engine.limits.contextLength > model.trainedContextLength {
+            logger.warning(
+                "context is longer than the model was trained with; answers to longer prompts may be useless",
+                metadata: [
+                    "model": "\(record.id)", "context": .stringConvertible(engine.limits.contextLength),
+                    "trained": .stringConvertible(model.trainedContextLength),
+                ])
+        }
         let generator = LocalGenerator(
-            vocabulary: model.vocabulary, template: template, engine: engine, adapters: ModelAdapters(plan), logger: logger)
+            vocabulary: model.vocabulary, template: template, engine: engine, adapters: ModelAdapters(plan), logger: logger, logsText: logsText)
         var memory = taken.withLock { $0 }
         memory.weights += plan.sizeBytes
         return (generator.backend(fingerprint: fingerprint(record, plan.adapters, contextLength: engine.limits.contextLength)), memory)

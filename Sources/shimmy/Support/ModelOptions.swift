@@ -53,6 +53,9 @@ struct ModelOptions: ParsableArguments {
     @Option(help: .setting(.logFormat))
     var logFormat: LogFormat?
 
+    @Flag(help: .setting(.logText))
+    var logText = false
+
     func validate() throws {
         try OptionRanges.check(.ctxSize, ctxSize)
         try OptionRanges.check(.threads, threads)
@@ -111,7 +114,7 @@ struct ModelOptions: ParsableArguments {
             adapters: try (lora.isEmpty ? environment.list(.lora) : lora).map(LoRAOption.parse),
             memoryBudget: try environment.size(.memoryBudget) ?? MachineMemory.defaultBudget,
             conversions: Conversions(in: environment.directories),
-            logger: logger)
+            logger: logger, logsText: logText || environment.flag(.logText))
     }
 
     /// Returns the catalog of the models on the disk.

@@ -11,7 +11,11 @@ import Synchronization
 struct OwnModels: ModelLibrary {
     let options: ModelOptions
 
-    /// Makes changes of the files of names follow each other, because a change reads the file first.
+    private var aliases: AliasFile { options.aliasFile }
+    private var created: CreatedModelFile { options.createdModelFile }
+    private var weights: OwnWeights { OwnWeights(Environment.process.directories, created) }
+
+    /// Makes changes that concern both files of names follow each other.
     private static let order = Mutex(())
     /// The number of seconds to wait for a disk.
     private static let patience = 30.0
@@ -37,79 +41,151 @@ struct OwnModels: ModelLibrary {
         try await WorkerPool.input.run(.slow) { _ in (try? LlamaChatTemplate(source: text)) != nil }
     }
 
+    // MARK: Creation
+
     func addAlias(_ name: String, of record: ModelRecord, among all: [ModelRecord]) async throws {
         try await change {
-            let file = options.aliasFile
             try Self.checkConfiguration(name)
-            let others = file.aliases.keys.filter { Self.isSame($0, name) && $0 != name }
-            let aliases = file.aliases.filter { !others.contains($0.key) }.merging([name: record.id]) { $1 }
-            if let problem = ModelCatalog(records: all, aliases: aliases).aliasProblems[name] {
-                throw ModelLibraryRefusal("\(name) cannot be an alias: \(problem)")
+            // A created model of that name is replaced.
+            let others = all.filter { $0.creation == nil || !Self.isSame($0.id, name) }
+            try aliases.set(name, to: record.id, isReplaced: { Self.isSame($0, name) }) { aliases in
+                ModelCatalog(records: others, aliases: aliases).aliasProblems[name].map { "\(name) cannot be an alias: \($0)" }
             }
-            // A change that is refused leaves everything as it was.
-            try file.set(name, to: record.id)
-            for alias in others { _ = try file.remove(alias) }
+            for model in created.models where Self.isSame(model.name, name) { _ = try created.remove(model.name) }
         }
     }
 
-    func create(_ model: CreatedModel, among all: [ModelRecord]) async throws {
-        try await change {
+    func create(_ model: CreatedModel, from file: String?, among all: [ModelRecord]) async throws {
+        try await change(patience: file == nil ? Self.patience : Self.copyPatience) {
+            try CreatedModelFile.check(model)
             try Self.checkConfiguration(model.name)
             if let record = all.first(where: { $0.creation == nil && Self.isSame($0.id, model.name) }) {
                 throw ModelLibraryRefusal("\(record.id) is the name of a model on the disk; choose another name")
             }
-            let (file, aliases) = (options.createdModelFile, options.aliasFile)
-            // A change that is refused leaves everything as it was.
-            try file.set(model)
-            for alias in aliases.aliases.keys where Self.isSame(alias, model.name) { _ = try aliases.remove(alias) }
-            for other in file.models where Self.isSame(other.name, model.name) && other.name != model.name { _ = try file.remove(other.name) }
-        }
-    }
-
-    func add(file: String, as name: String) async throws -> String {
-        try await onDisk(patience: Self.copyPatience) {
-            do {
-                _ = try GGUFHeader.read(path: file)
-                let models = Environment.process.directories.models
-                let present = "\(models)/\(name)/\(name).gguf"
-                // The file is there already if the same model was created before.
-                if Self.isOneFile(present, file) { return present }
-                let folder = try ModelCopy(ofFile: file, as: name, models: models).run()
-                return "\(folder)/\(name).gguf"
-            } catch {
-                throw ModelLibraryRefusal("the file cannot be used: \(error)")
+            var model = model
+            if let file {
+                model.base = try add(upload: file)
+            } else if !weights.contains(model.base), !all.contains(where: { $0.id == model.base }) {
+                throw ModelLibraryRefusal("the model that it is based on was deleted in the meantime")
             }
+            // A change that is refused leaves everything as it was.
+            try created.set(model, isReplaced: { Self.isSame($0, model.name) })
+            for alias in aliases.aliases.keys where Self.isSame(alias, model.name) { _ = try aliases.remove(alias) }
         }
     }
 
-    /// Returns whether two paths are links to one file.
-    private static func isOneFile(_ one: String, _ other: String) -> Bool {
-        func numbers(_ path: String) -> [Int]? {
-            guard let attributes = try? FileManager.default.attributesOfItem(atPath: path) else { return nil }
-            return [attributes[.systemNumber] as? Int ?? -1, attributes[.systemFileNumber] as? Int ?? -1]
+    private func add(upload file: String) throws -> String {
+        do {
+            _ = try GGUFHeader.read(path: file)
+        } catch {
+            throw ModelLibraryRefusal("the file cannot be used: \(Self.withoutPlace(error))", isOfFile: true)
         }
-        guard let one = numbers(one), let other = numbers(other) else { return false }
-        return one == other && !one.contains(-1)
+        do {
+            return try weights.add(upload: file)
+        } catch {
+            throw ModelLibraryRefusal("the file cannot be used: \(Self.withoutPlace(error))", isOfDisk: error.isOfDisk, isOfFile: true)
+        }
     }
+
+    /// Returns the text of an error without the path of the model directory, which clients need not know.
+    private static func withoutPlace(_ error: any Error) -> String {
+        "\(error)".replacing(Environment.process.directories.models + "/", with: "")
+    }
+
+    // MARK: Removal
 
     func removal(of name: String, _ record: ModelRecord, among all: [ModelRecord]) async throws -> ModelRemovalPlan {
         try await onDisk {
             guard Self.isSame(record.id, name) else { return try removal(ofAlias: name) }
+            try Self.checkCase(of: name, record, among: all)
             if record.creation != nil {
-                return ModelRemovalPlan(frees: record.engineOf == nil) { try await change { _ = try options.createdModelFile.remove(record.id) } }
+                return ModelRemovalPlan(frees: record.engineOf == nil) { try await remove(created: record, among: all) }
             }
             let files = try Self.files(of: record, among: all)
-            return ModelRemovalPlan(frees: true) { try await onDisk { try Self.refusing { try files.run() } } }
+            return ModelRemovalPlan(frees: true) { try await remove(record, files, among: all) }
         }
     }
 
+    func forget(_ name: String) async throws -> Bool {
+        let isThere = try await onDisk { hasEntries(name) }
+        if isThere { try await change { try removeEntries(name) } }
+        return isThere
+    }
+
+    /// Removes the files of a model. If other names need them, they remain without a name of their own.
+    /// - all: all models on the disk.
+    func remove(_ record: ModelRecord, _ files: ModelRemoval, among all: [ModelRecord]) async throws {
+        try await change(patience: Self.copyPatience) {
+            let names = aliasNames(of: record, among: all)
+            // The file may have changed since the scan.
+            let models = created.models.filter { Self.isSame($0.base, record.id) }
+            if !names.isEmpty || !models.isEmpty {
+                let base = try keep(record)
+                for var model in models {
+                    model.base = base
+                    try created.set(model)
+                }
+                try replace(names, by: CreatedModel(name: "", base: base, hints: ModelHints(), created: record.modified))
+            }
+            try files.run()
+            // No other model gets the name back.
+            try removeEntries(record.id)
+        }
+    }
+
+    private func keep(_ record: ModelRecord) throws -> String {
+        do {
+            return try weights.keep(record)
+        } catch {
+            throw ModelLibraryRefusal("other names need the files of \(record.id): \(Self.withoutPlace(error))", isOfDisk: error.isOfDisk)
+        }
+    }
+
+    private func remove(created record: ModelRecord, among all: [ModelRecord]) async throws {
+        try await change {
+            if let creation = record.creation { try replace(aliasNames(of: record, among: all), by: creation) }
+            try removeEntries(record.id)
+        }
+    }
+
+    /// Makes aliases of a model that is about to be removed models of their own.
+    private func replace(_ names: [String], by model: CreatedModel) throws {
+        for name in names {
+            var model = model
+            model.name = name
+            try created.set(model)
+            _ = try aliases.remove(name)
+        }
+    }
+
+    /// Returns the aliases of a model that the file of aliases defines.
+    private func aliasNames(of record: ModelRecord, among all: [ModelRecord]) -> [String] {
+        ModelCatalog(records: all, aliases: aliases.aliases).aliases(of: record)
+    }
+
     private func removal(ofAlias name: String) throws -> ModelRemovalPlan {
-        let aliases = options.aliasFile.aliases.keys.filter { Self.isSame($0, name) }
-        if aliases.isEmpty {
+        guard hasEntries(name) else {
             if let owner = ConfiguredNames.owner(of: name) { throw ModelLibraryRefusal("\(name) is not removed: \(owner)") }
             throw ModelError.unknown(name)
         }
-        return ModelRemovalPlan(frees: false) { try await change { for alias in aliases { _ = try options.aliasFile.remove(alias) } } }
+        return ModelRemovalPlan(frees: false) { try await change { try removeEntries(name) } }
+    }
+
+    private func hasEntries(_ name: String) -> Bool {
+        (created.models.map(\.name) + aliases.aliases.keys).contains { Self.isSame($0, name) }
+    }
+
+    /// Removes a name from the files of names.
+    private func removeEntries(_ name: String) throws {
+        for model in created.models where Self.isSame(model.name, name) { _ = try created.remove(model.name) }
+        for alias in aliases.aliases.keys where Self.isSame(alias, name) { _ = try aliases.remove(alias) }
+    }
+
+    /// Throws if the name differs from the model's in its case, and another model has this very name besides the suffix that tells them apart.
+    private static func checkCase(of name: String, _ record: ModelRecord, among all: [ModelRecord]) throws {
+        let plain = name.hasSuffix(":latest") ? String(name.dropLast(":latest".count)) : name
+        guard record.id != plain, let other = all.first(where: { $0.id.hasPrefix("\(plain)@") }) else { return }
+        throw ModelError.ambiguous(name, ids: [record.id, other.id])
     }
 
     /// Plans the removal of a model's files.
@@ -121,6 +197,15 @@ struct OwnModels: ModelLibrary {
         return try refusing {
             try ModelRemoval(record, models: directories.models, conversion: conversion, conversions: conversions.directory, among: all)
         }
+    }
+
+    /// Removes what processes that were killed left behind. Called before a server starts.
+    func clean() async {
+        try? await onDisk {
+            aliases.clean()
+            created.clean()
+        }
+        try? await change {}
     }
 
     // MARK: Names
@@ -135,9 +220,9 @@ struct OwnModels: ModelLibrary {
 
     // MARK: Disk
 
-    /// Changes the files of names.
-    private func change(_ body: @escaping @Sendable () throws -> Void) async throws {
-        try await onDisk { try Self.order.withLock { _ in try Self.refusing(body) } }
+    /// Changes the files of names and the models.
+    private func change(patience: Double = OwnModels.patience, _ body: @escaping @Sendable () throws -> Void) async throws {
+        try await onDisk(patience: patience) { try weights.changing { try Self.order.withLock { _ in try Self.refusing(body) } } }
     }
 
     private func onDisk<Value: Sendable>(
@@ -151,7 +236,7 @@ struct OwnModels: ModelLibrary {
         do {
             return try body()
         } catch let refusal as AliasFile.Refusal {
-            throw ModelLibraryRefusal(refusal.description)
+            throw ModelLibraryRefusal(refusal.description, isOfDisk: refusal.isOfDisk)
         } catch let refusal as ModelRemoval.Refusal {
             throw ModelLibraryRefusal(refusal.description)
         }

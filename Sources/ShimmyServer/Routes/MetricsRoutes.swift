@@ -1,0 +1,42 @@
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import ShimmyCore
+import ShimmyMetrics
+import ShimmyModels
+import ShimmyStorage
+
+/// `GET /metrics`: metrics in Prometheus' text formats.
+struct MetricsRoutes: Sendable {
+    let models: ModelManager
+    let use: ServerUse
+    /// The storage; nil if the server stores nothing.
+    let store: Store?
+    let registry: MetricsRegistry
+    /// Whether the metrics have their names of other servers, too.
+    let hasAliases: Bool
+    /// The version of this program.
+    let version: String
+
+    var routes: [Route] {
+        [Route(own: .get, "/metrics", .read, prefixes: .none) { request, _ in try await metrics(request) }]
+    }
+
+    private func metrics(_ request: Request) async throws -> Response {
+        let format = MetricsFormat(accept: request.headers[.accept])
+        var families = try await collected().completing(registry.families)
+        if hasAliases { families += MetricAliases.families(of: families) }
+        let text = format.text(families)
+        return Response(
+            status: .ok, headers: [.contentType: format.contentType, .cacheControl: "no-store"], body: .init(byteBuffer: ByteBuffer(string: text)))
+    }
+
+    private func collected() async throws -> CollectedMetrics {
+        var collected = CollectedMetrics()
+        collected.add(models)
+        collected.add(use)
+        if let store { collected.add(storageBytes: try? await store.usedBytes(), limit: store.limits.bytes) }
+        collected.add(try await WorkerPool.files.run { _ in ProcessFigures() }, version: version)
+        return collected
+    }
+}
