@@ -52,6 +52,8 @@ compat-docs: build ## Write the compatibility matrices in docs from the program
 	$(PROGRAM) compat > docs/OPENAI_COMPAT.md
 	$(PROGRAM) compat anthropic > docs/ANTHROPIC_COMPAT.md
 	$(PROGRAM) compat ollama > docs/OLLAMA_COMPAT.md
+	$(PROGRAM) compat llama-server > docs/LLAMA_SERVER_COMPAT.md
+	$(PROGRAM) compat lmstudio > docs/LMSTUDIO_COMPAT.md
 
 format: ## Format all Swift code
 	swift format --in-place --recursive Sources Tests Package.swift

@@ -82,6 +82,15 @@ def start(home):
 
 
 @pytest.fixture
+def own(tmp_path):
+    """A server whose models a test may change, with an empty hub."""
+    home = make_home(tmp_path / "home")
+    with Server(home, HF_HUB_OFFLINE="1") as server:
+        server.home = home
+        yield server
+
+
+@pytest.fixture
 def place(tmp_path):
     """A home with a model, and a function that writes its configuration."""
     home = make_home(tmp_path / "home")

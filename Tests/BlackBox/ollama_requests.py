@@ -31,3 +31,13 @@ def assert_error(answer, status: int, text: str):
     assert answer.status == status, answer.body
     assert answer.headers["content-type"] == "application/json"
     assert list(answer.json) == ["error"] and text in answer.json["error"], answer.json
+
+
+def names(client) -> set:
+    return {model.model for model in client.list().models}
+
+
+def show(server, **body) -> dict:
+    answer = server.request("POST", "/api/show", body)
+    assert answer.status == 200, answer.body
+    return answer.json

@@ -77,6 +77,15 @@ CORPUS = [
     ("POST", "/v1/embeddings", {"model": MODEL, "input": ["a", "b"], "encoding_format": "base64", "dimensions": 4}),
     ("POST", "/v1/rerank", {"model": MODEL, "query": "q", "documents": ["a", {"text": "b"}], "top_n": 1, "return_documents": True}),
     ("POST", "/v2/rerank", {"model": MODEL, "query": "q", "documents": ["a"], "top_n": 1}),
+    ("POST", "/v1/decisions", {"model": MODEL, "input": "a", "questions": [
+        {"type": "predicate", "name": "p", "instructions": [{"type": "input_text", "text": "a"}, {"type": "input_json", "data": {"a": [1]}}]},
+        {"type": "choice", "instructions": "a", "choices": [{"value": "a", "description": "d"}, {"value": True}]},
+        {"type": "score", "instructions": "a", "levels": [{"label": "a"}, {"label": "b"}]}]}),
+    ("POST", "/v1/systemone", {"model": MODEL, "state": {"a": 1}, "questions": {
+        "p": {"type": "noul", "instructions": "a", "criteria": {"true": "t"}},
+        "c": {"type": "choice", "instructions": "a", "criteria": {"a": None, "b": "d"}},
+        "s": {"type": "score", "instructions": "a", "criteria": ["a", "b"]}}}),
+    ("POST", "/v1/moderations", {"model": MODEL, "input": [{"type": "text", "text": "a"}]}),
     ("POST", "/v1/tokenize", {"model": MODEL, "prompt": "Hi", "add_special_tokens": True, "return_token_strs": True}),
     ("POST", "/v1/tokenize", {"model": MODEL, "messages": MESSAGES, "tools": [TOOL], "chat_template_kwargs": {"a": 1}}),
     ("POST", "/v1/detokenize", {"model": MODEL, "tokens": [1, 2, 3]}),

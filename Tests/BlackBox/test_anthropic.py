@@ -305,7 +305,8 @@ def test_claude_code_keeps_its_cache(server, stream):
         headers = {**VERSION, "anthropic-beta": "claude-code-20250219,interleaved-thinking-2025-05-14", "x-app": "cli"}
         answer = server.request("POST", "/v1/messages?beta=true", claude_code(turn, messages, stream=stream), headers)
         assert answer.status == 200, answer.body
-        assert set(answer.headers["x-shimmy-ignored-params"].split(", ")) == {"context_management", "metadata"}
+        ignored = {"context_management", "metadata", "output_config.effort", "thinking"}  # The model does not reason.
+        assert set(answer.headers["x-shimmy-ignored-params"].split(", ")) == ignored
         if not stream:
             # A call that the token limit cut off has no result.
             return [block for block in answer.json["content"] if block["type"] == "text"] or hello, answer.json["usage"]
@@ -350,6 +351,17 @@ def test_images_are_refused(client):
     image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "aGk="}}
     with pytest.raises(anthropic.BadRequestError, match=r"messages\[0\]\.content\[0\]\.type"):
         ask(client, [image])
+
+
+def test_a_prefilled_answer_ends_without_white_space(client):
+    with pytest.raises(anthropic.BadRequestError, match=r"messages\[1\]\.content.*final assistant content cannot end with trailing whitespace"):
+        client.messages.create(
+            model=MODEL, max_tokens=4, messages=[{"role": "user", "content": QUESTION}, {"role": "assistant", "content": "The capital of France is "}])
+
+
+def test_errors_name_their_field(server):
+    answer = post(server, tools=[{"name": "f", "input_schema": {"type": "object"}}], tool_choice={"type": "x"})
+    assert answer.status == 400 and answer.json["error"]["message"].startswith("tool_choice.type: Invalid value: 'x'.")
 
 
 def test_keys(home):

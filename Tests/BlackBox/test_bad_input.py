@@ -92,6 +92,15 @@ AROUND_RESPONSES = {
     "chat_template_kwargs": {"chat_template_kwargs": {"enable_thinking": True}},
     "conversation.id": {"conversation": {}},
 }
+QUESTION = {"type": "predicate", "instructions": "a"}
+# The same for decisions and moderations.
+AROUND_DECISIONS = {
+    "questions[].instructions[].data": {"questions": [{**QUESTION, "instructions": [{"type": "input_json", "data": {}}]}]},
+    "questions[].instructions[]": {"questions": [{**QUESTION, "instructions": [PART]}]},
+    "questions[].choices": {"questions": [{**QUESTION, "type": "choice", "choices": [{"value": "a"}, {"value": "b"}]}]},
+    "questions[].levels": {"questions": [{**QUESTION, "type": "score", "levels": [{"label": "a"}, {"label": "b"}]}]},
+}
+AROUND_MODERATIONS = {"input[]": {"input": [{"type": "text", "text": "a"}]}}
 # Fields whose surrounding request is not valid by itself: the output of a call needs the preceding call, and a conversation has to exist.
 ALONE = {"messages[].tool_call_id", "input[].output", "input[].output[].type", "input[].output[].text", "conversation.id"}
 # Histories come from many programs. Values that are only copied into the prompt are accepted as they are.
@@ -107,6 +116,8 @@ GOOD = {
     "/v1/completions": {"model": MODEL, "prompt": "Hi", "max_tokens": 1},
     "/v1/embeddings": {"model": MODEL, "input": "Hi"},
     "/v1/rerank": {"model": MODEL, "query": "Hi", "documents": ["a"]},
+    "/v1/decisions": {"model": MODEL, "input": "Hi", "questions": [QUESTION]},
+    "/v1/moderations": {"input": "Hi"},
     "/v1/responses": {"model": MODEL, "input": "Hi", "max_output_tokens": 1},
     "/v1/responses/input_tokens": {"model": MODEL, "input": "Hi"},
     "/v1/responses/compact": {"model": MODEL, "input": "Hi"},
@@ -163,12 +174,14 @@ def test_a_wrong_value_is_named_where_things_are_kept(server, kept, method, path
 
 @pytest.mark.parametrize("path, field", ROWS, ids=lambda value: value)
 def test_a_wrong_value_is_named(server, path, field):
-    all_around = {"/v1/chat/completions": AROUND}.get(path, AROUND_RESPONSES if "/responses" in path else {})
+    own = {"/v1/chat/completions": AROUND, "/v1/decisions": AROUND_DECISIONS, "/v1/moderations": AROUND_MODERATIONS}
+    all_around = own.get(path, AROUND_RESPONSES if "/responses" in path else {})
     around = next((extra for prefix, extra in all_around.items() if field.startswith(prefix)), {})
     body = copy.deepcopy({**GOOD[path], **around})
     if field.startswith("lora[]"):
         body["lora"] = [{}]  # valid only if a model has adapters; errors in it are found before that check
-    if around and field not in ALONE:
+    # No model of this server is marked for moderation.
+    if around and field not in ALONE and path != "/v1/moderations":
         assert server.request("POST", path, body).status == 200, "the request around it is good"
     # Values that are wrong for every field: a number for strings and lists, and a text in a list or an object for others.
     for wrong in (12345.75, ["oops"], {"oops": {}}):

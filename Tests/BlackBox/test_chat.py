@@ -59,6 +59,21 @@ def test_content_forms(server):
     assert server.chat(messages=history).status == 200
     image = [{"type": "text", "text": "What is it?"}, {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}]
     server.chat(messages=[{"role": "user", "content": image}]).assert_error(400, "messages[0].content[1].type", "unsupported_value")
+    # An image in a tool's output is replaced, so that the conversation goes on.
+    call = {"id": "call_1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+    looked = [{"role": "user", "content": "Hi"}, {"role": "assistant", "tool_calls": [call]}, {"role": "tool", "tool_call_id": "call_1", "content": image}]
+    answer = server.chat(messages=looked)
+    assert answer.status == 200 and answer.headers["x-shimmy-ignored-params"].endswith("messages[2].content[1]")
+
+
+def test_names_that_a_template_leaves_out(server):
+    def ignored(**message):
+        answer = server.chat(messages=[{"role": "user", "content": "Hi", **message}], max_tokens=1)
+        assert answer.status == 200
+        return answer.headers.get("x-shimmy-ignored-params")
+
+    assert ignored(name="shown-nowhere") == "messages[].name"
+    assert ignored() is None
 
 
 def test_history_with_tool_calls(server):

@@ -214,9 +214,9 @@ def test_more_answers_than_there_are_places_are_refused(start):
 
 
 def test_the_debug_log_says_where_completions_left_the_cache(start):
-    server = start("--log-level", "debug")
+    server = start("--log-level", "debug", "--log-text")
     opening = " ".join(f"common{number}" for number in range(40))
     complete(server, prompt=opening + " other ending", max_tokens=1)
     complete(server, prompt=[opening + " first ending", opening + " second ending"], n=2, max_tokens=1)
     lines = [line for line in server.log.read_text().splitlines() if "diverges_at=" in line and "common39" in line]
-    assert any("prompt= first" in line for line in lines) and any("prompt= second" in line for line in lines), lines
+    assert any('prompt=" first"' in line for line in lines) and any('prompt=" second"' in line for line in lines), lines

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from running import logged
 from server import MODEL, MODEL_FILE, make_home, put_model, run
 
 tomllib = pytest.importorskip("tomllib")
@@ -25,8 +26,8 @@ SIMPLE_KEY = "sk-secret"
 CONTEXT = 8192
 # Variables that name the directories of clients. An empty one counts as absent.
 PLACES = ("CODEX_HOME", "CLAUDE_CONFIG_DIR", "CONTINUE_GLOBAL_DIR", "LLM_USER_PATH")
-FILES = ("codex", "opencode", "crush", "llm", "roo", "continue", "zed", "copilot")
-CLIENTS = ["claude", "codex", "opencode", "aider", "goose", "crush", "llm", "copilot-cli", "cline", "roo", "continue", "zed", "copilot", "open-webui", "home-assistant"]
+FILES = ("codex", "opencode", "crush", "llm", "roo", "continue", "zed", "copilot", "llama-vscode")
+CLIENTS = ["claude", "codex", "opencode", "aider", "goose", "crush", "llm", "copilot-cli", "cline", "roo", "continue", "zed", "copilot", "llama-vscode", "llama-vim", "open-webui", "home-assistant"]
 
 
 @pytest.fixture
@@ -90,7 +91,7 @@ def test_the_list_names_every_client(home):
 def test_every_client_gets_the_address_and_the_model(home, client):
     result = connect(home, client)
     text = told(result)
-    assert (API if client not in ("claude", "goose", "copilot", "home-assistant") else ROOT) in text
+    assert (API if client not in ("claude", "goose", "copilot", "llama-vscode", "llama-vim", "home-assistant") else ROOT) in text
     assert MODEL in text + result.stderr
     assert "No server answers" in result.stderr
 
@@ -202,6 +203,18 @@ def test_the_running_server_is_asked(home, start):
     assert f"shimmy/{without_quantization}" in told(connect(home, "opencode", "--host", server.url, "--model", without_quantization))
     unknown = connect(home, "opencode", "--host", server.url, "--model", without_quantization.replace("ct", "t", 1))
     assert unknown.returncode == 3 and f"Did you mean {MODEL}?" in unknown.stderr
+
+
+def test_a_short_context_is_reported(home, start):
+    # The model was trained with a context of 8192 tokens; a longer --ctx-size does not help.
+    for context in ("512", "9000"):
+        server = start("--ctx-size", context)
+        notes = connect(home, "claude", "--host", server.url).stderr
+        assert "trained with only 8192 tokens" in notes and "--ctx-size" not in notes
+        assert server.request("POST", "/v1/models/load", {"model": MODEL}).status == 200
+        assert logged(server, "context is longer than the model was trained with") == (context == "9000")
+    assert "trained with only 8192 tokens" in connect(home, "claude").stderr
+    assert "trained with" not in connect(home, "llm").stderr
 
 
 def test_one_of_several_models_must_be_chosen(own, start):

@@ -149,9 +149,26 @@ def test_a_limit_beyond_the_context_can_be_cut(server, start):
     server.chat(max_tokens_over_context="cut").assert_error(400, "max_tokens_over_context", "invalid_value")
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b"nope", b'{"model": }', b'{"a": 1} x', b"\xff\xfe", b'{"a": "\xff"}', b'{"a": "\\ud800"}', b"{'a': 1}"])
+@pytest.mark.parametrize("text", [b"", b"{", b"nope", b'{"model": }', b'{"a": 1} x', b"\xff\xfe", b'{"a": "\xff"}', b"{'a': 1}"])
 def test_malformed_json_is_400(server, text):
     server.request("POST", "/v1/chat/completions", text).assert_error(400, None, None)
+
+
+def test_half_a_surrogate_pair_is_replaced(server):
+    """Agents cut texts inside an emoji, and a refused text would make the rest of the conversation impossible."""
+    def prompt(text, arguments="{}"):
+        call = {"id": "call_1", "type": "function", "function": {"name": "look", "arguments": arguments}}
+        messages = [
+            {"role": "user", "content": "Look."}, {"role": "assistant", "content": None, "tool_calls": [call]},
+            {"role": "tool", "tool_call_id": "call_1", "content": text}]
+        # Python's JSON writes the halves as escapes.
+        answer = server.request("POST", "/v1/chat/completions/render", {"model": MODEL, "messages": messages})
+        assert answer.status == 200, answer.body
+        return answer.json["prompt"]
+
+    assert prompt("a\ud83d…") == prompt("a\ufffd…") and "a\ufffd…" in prompt("a\ud83d…")
+    # The arguments are a JSON text of their own.
+    assert prompt("x", '{"a":"b\\ud83d"}') == prompt("x", '{"a":"b\ufffd"}')
 
 
 def test_deep_nesting_is_400(server):

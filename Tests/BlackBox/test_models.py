@@ -35,6 +35,13 @@ def test_list_has_the_documented_shape(shelf):
     assert {model["id"] for model in answer.json["data"]} == {MODEL, REPOSITORY_MODEL, "cut", "not-a-model"}
 
 
+def test_codex_gets_a_list_that_it_can_read(shelf):
+    """Codex asks with its version and reports an error for a list without 'models'."""
+    answer = shelf.request("GET", "/v1/models?client_version=0.160.1")
+    assert answer.json["models"] == [] and answer.json["data"] == shelf.request("GET", "/v1/models").json["data"]
+    assert "models" not in shelf.request("GET", "/v1/models").json
+
+
 def test_listing_loads_nothing(shelf):
     shelf.request("GET", "/v1/models")
     shelf.request("GET", f"/v1/models/{MODEL}")

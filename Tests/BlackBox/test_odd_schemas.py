@@ -1,11 +1,14 @@
 """Schemas that llama.cpp's converter refuses, in each field that takes a schema: Shimmy's grammar enforces them."""
 
 import json
+from typing import Annotated, Literal
 
 import pytest
 from jsonschema import Draft202012Validator
+from pydantic import BaseModel, Field, ValidationError
 
 from responses import create
+from schema_command import ask
 from server import MODEL
 
 NODE = {"type": "object", "properties": {"v": {"type": "integer", "maximum": 9}, "next": {"anyOf": [{"$ref": "#"}, {"type": "null"}]}},
@@ -86,3 +89,32 @@ def test_a_grammar_comes_before_a_bias(server):
     form = {"type": "json_schema", "json_schema": {"name": "a", "schema": closed(b={"type": "integer", "minimum": 0, "maximum": 9})}}
     answer = server.chat(response_format=form, logit_bias=bias, max_tokens=30, temperature=0)
     assert answer.json["choices"][0]["finish_reason"] == "stop" and json.loads(answer.text)["b"] in range(10)
+
+
+def test_discriminators_of_pydantic(tmp_path):
+    """An answer that fits names the model of its union, although the models have a default for it."""
+    class Black(BaseModel):
+        kind: Literal["cat"] = "cat"
+        colour: Literal["black"] = "black"
+
+    class White(BaseModel):
+        kind: Literal["cat"] = "cat"
+        colour: Literal["white"] = "white"
+
+    class Dog(BaseModel):
+        kind: Literal["dog"] = "dog"
+        name: str = ""
+
+    class Owner(BaseModel):
+        pet: Annotated[Annotated[Black | White, Field(discriminator="colour")] | Dog, Field(discriminator="kind")]
+
+    pets = [{}, {"kind": "cat"}, {"kind": "cat", "colour": "black"}, {"kind": "cat", "colour": "white"}, {"kind": "cat", "colour": "red"},
+            {"colour": "black"}, {"name": "a"}, {"kind": "dog"}, {"kind": "dog", "name": "a"}, {"kind": "dog", "name": 1}, {"kind": "fox"}, 1]
+    fits, notes = ask(Owner.model_json_schema(), [{"pet": pet} for pet in pets], tmp_path)
+    assert not notes
+    for pet, taken in zip(pets, fits, strict=True):
+        try:
+            Owner.model_validate({"pet": pet})
+            assert taken, pet
+        except ValidationError:
+            assert not taken, pet

@@ -14,7 +14,7 @@ from ollama import Client, ResponseError
 
 import tiny_models
 from fake_hub import FakeHub
-from ollama_requests import assert_error
+from ollama_requests import assert_error, names, show
 from ollama_store import ollama_model
 from running import rendered
 from server import MODEL, MODEL_FILE, Server, make_home, run, wait_until
@@ -33,27 +33,8 @@ def hub():
 
 
 @pytest.fixture
-def own(tmp_path):
-    """A server whose models a test may change, with an empty hub."""
-    home = make_home(tmp_path / "home")
-    with Server(home, HF_HUB_OFFLINE="1") as server:
-        server.home = home
-        yield server
-
-
-@pytest.fixture
 def client(own):
     return Client(host=own.url)
-
-
-def names(client) -> set:
-    return {model.model for model in client.list().models}
-
-
-def show(server, **body) -> dict:
-    answer = server.request("POST", "/api/show", body)
-    assert answer.status == 200, answer.body
-    return answer.json
 
 
 # Descriptions
@@ -336,16 +317,21 @@ def test_an_uploaded_file_becomes_a_model(own, client):
     client.create("uploaded", files={"model.gguf": digest})
     assert names(client) == {NAME, "uploaded:latest"}
     assert client.chat("uploaded", messages=[{"role": "user", "content": "Hi"}], options={"num_predict": 2}).message.content
-    # The model is a hard link to the uploaded file, which takes no space.
-    assert (own.home / "data/models/uploaded/uploaded.gguf").samefile(blob)
-    # A name that no file can have becomes an alias; with settings, the weights have a name of their own.
-    client.create("user/mine:q4", files={"model.gguf": digest})
-    client.create("ada", files={"model.gguf": digest}, system="You are Ada.")
-    assert names(client) == {NAME, "uploaded:latest", "user-mine-q4:latest", "user/mine:q4", "ada-weights:latest", "ada:latest"}
-    assert show(own, model="ada")["system"] == "You are Ada."
-    for name in ("ada", "ada-weights", "uploaded"):
+    # The weights are a hard link to the uploaded file, which takes no space.
+    weights = own.home / "data/models/.weights"
+    assert (weights / blob.name / f"{blob.name}.gguf").samefile(blob)
+    # Models of one file share it, whatever their names are.
+    for name in ("user/mine:q4", "user-mine:q4"):
+        client.create(name, files={"model.gguf": digest})
+    for _ in range(2):
+        client.create("ada", files={"model.gguf": digest}, system="You are Ada.")
+    assert names(client) == {NAME, "uploaded:latest", "user/mine:q4", "user-mine:q4", "ada:latest"}
+    assert show(own, model="ada")["system"] == "You are Ada." and show(own, model="uploaded")["details"]["parent_model"] == ""
+    for name in ("ada", "uploaded", "user/mine:q4"):
         assert client.delete(name).status == "success"
-    assert not (own.home / "data/models/uploaded").exists() and blob.exists()
+    assert list(weights.iterdir()) and client.generate("user-mine:q4", "Hi", options={"num_predict": 1}).done
+    client.delete("user-mine:q4")
+    assert list(weights.iterdir()) == [] and blob.exists()
 
 
 def test_uploads_are_checked(own):

@@ -17,7 +17,7 @@ def test_schemas_without_a_wrapper(server, format):
 
 
 @pytest.mark.parametrize("fields", [
-    {"guided_json": COLOUR}, {"guided_json": json.dumps(COLOUR)}, {"structured_outputs": {"json": COLOUR}},
+    {"guided_json": COLOUR}, {"guided_json": json.dumps(COLOUR)}, {"json_schema": COLOUR}, {"structured_outputs": {"json": COLOUR}},
     {"guided_regex": '\\{"colour": "(red|green)"\\}'}, {"structured_outputs": {"regex": '\\{"colour": "(red|green)"\\}'}},
     {"guided_choice": ['{"colour": "red"}', '{"colour": "green"}']}, {"structured_outputs": {"choice": ['{"colour": "red"}']}},
     {"guided_grammar": 'root ::= "{\\"colour\\": \\"red\\"}"'}, {"structured_outputs": {"grammar": 'root ::= "{\\"colour\\": \\"red\\"}"'}},

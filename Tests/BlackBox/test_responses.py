@@ -107,6 +107,13 @@ def test_every_kind_of_item(server):
     assert [item["id"] for item in listed[2:5]] == ["rs_1", "msg_1", "fc_1"]
     image = {"role": "user", "content": [{"type": "input_image", "image_url": "data:image/png;base64,AA=="}]}
     create(server, [image]).assert_error(400, "input[0].content[0].type", "unsupported_value")
+    # An image in an output is replaced, so that the conversation goes on.
+    history = [{name: value for name, value in item.items() if name != "id"} for item in items]
+    for index in 5, 7:
+        seen = {**history[index], "output": [{"type": "input_text", "text": "See:"}, *image["content"]]}
+        answer = create(server, [*history[:index], seen, *history[index + 1:]])
+        assert answer.status == 200 and answer.headers["x-shimmy-ignored-params"] == f"input[{index}].output[1]"
+        assert respond(server, "And now?", previous_response_id=checked(answer.json)["id"])["status"] in ("completed", "incomplete")
     create(server, items[5:6]).assert_error(400, "input", None)
 
 
@@ -253,6 +260,9 @@ def test_containers_are_openais(server):
     tools = [{"type": "shell", "environment": {"type": "container_auto"}}, {"type": "tool_search"}, {"type": "web_search"}]
     answer = create(server, tools=tools)
     assert answer.headers["x-shimmy-ignored-params"] == "tools[0], tools[1], tools[2]"
+    for choice in "required", {"type": "web_search"}:
+        message = create(server, tools=tools, tool_choice=choice).assert_error(400, "tool_choice", "invalid_value")
+        assert "only hosted tools" in message
 
 
 def test_a_round_trip_of_a_tool(server):

@@ -243,17 +243,18 @@ def test_the_engine_tells_what_it_does(server):
     )
     bounds = exactly(
         connections=exactly(open=COUNT, limit=COUNT, client_limit=COUNT, refused=COUNT), requests=exactly(in_flight={"const": 1}, limit=COUNT),
-        bodies=exactly(bytes=COUNT, limit=COUNT), workers=exactly(threads=COUNT, running=COUNT, waiting=COUNT), storage=exactly(bytes=COUNT, limit=COUNT))
+        bodies=exactly(bytes=COUNT, limit=COUNT), histories=exactly(bytes=COUNT, limit=COUNT),
+        workers=exactly(threads=COUNT, running=COUNT, waiting=COUNT), storage=exactly(bytes=COUNT, limit=COUNT))
     validate(answer.json, exactly(
         object={"const": "list"}, server=bounds, memory=exactly(budget=COUNT, used=COUNT), waiting=COUNT,
         data={"type": "array", "minItems": 1, "maxItems": 1, "items": model}))
 
 
 def test_the_debug_log_says_where_a_prompt_left_the_cache(start):
-    server = start("--log-level", "debug")
+    server = start("--log-level", "debug", "--log-text")
     opening = words("common", 40)
     server.chat(opening + " first ending", max_tokens=1)
     server.chat(opening + " second ending", max_tokens=1)
     lines = [line for line in server.log.read_text().splitlines() if "diverges_at=" in line]
     assert len(lines) == 1
-    assert "cached= first" in lines[0] and "prompt= second" in lines[0] and "common39" in lines[0]
+    assert 'cached=" first"' in lines[0] and 'prompt=" second"' in lines[0] and "common39" in lines[0]

@@ -15,24 +15,11 @@ from hypothesis import HealthCheck, assume, given, reject, settings
 from hypothesis import strategies as st
 from hypothesis_jsonschema import from_schema
 
-BINARY = os.environ["SHIMMY_BINARY"]
+from schema_command import BINARY, ask
+
 SUITE = Path(os.environ["SHIMMY_SCHEMA_SUITE"])
 FILES = sorted(
     str(path.relative_to(SUITE)) for draft in ("draft2020-12", "draft7", "draft4") for path in [*SUITE.glob(f"{draft}/*.json"), *SUITE.glob(f"{draft}/optional/format/*.json")])
-
-
-def ask(schema, documents: list, tmp_path: Path, *flags: str) -> tuple[list[bool], list[str]]:
-    """Returns which documents the grammar accepts, and which keywords it does not enforce; no documents and one reason for a refused schema."""
-    path = tmp_path / "documents.jsonl"
-    path.write_text("".join(json.dumps(document, ensure_ascii=False) + "\n" for document in documents))
-    run = subprocess.run([BINARY, "schema", "--documents", str(path), *flags], input=json.dumps(schema), capture_output=True, text=True, timeout=60)
-    if run.returncode == 1:
-        assert run.stderr.startswith("error: The schema cannot be enforced: "), run.stderr
-        return [], [run.stderr.split("enforced: ", 1)[1].strip()]
-    assert run.returncode == 0, run.stderr
-    notes = [line.split("Not enforced: ", 1)[1] for line in run.stderr.splitlines()]
-    return [line == "fits" for line in run.stdout.splitlines()], notes
-
 
 # Valid documents that the grammar does not generate, all by design. Texts are canonical: integers without a fraction, keys in the schema's
 # order. An object with listed properties has no others unless the schema allows them explicitly. Formats omit unusual values.

@@ -31,13 +31,22 @@ def test_every_key_opens_by_every_header(locked, key, header, prefix):
         {"Authorization": "Bearer KEY-1"},
         {"Authorization": "Basic key-1"},
         {"Authorization": "key-1"},
-        {"Authorization": "Bearer wrong", "x-api-key": "key-1"},
+        {"Authorization": "Bearer wrong", "x-api-key": "wrong"},
         {"x-api-key": "# two keys"},
     ],
 )
 @pytest.mark.parametrize("method, path", [("GET", "/v1/models"), ("POST", "/v1/chat/completions"), ("GET", "/v1/no-such-route")])
 def test_without_a_key_nothing_opens(locked, headers, method, path):
     locked.request(method, path, headers=headers).assert_error(401, None, "invalid_api_key")
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Authorization": "Bearer wrong", "x-api-key": "key-1"}, {"Authorization": "Bearer key-1", "x-api-key": "wrong"}])
+@pytest.mark.parametrize("path", ["/v1/models", "/api/tags", "/engine"])
+def test_one_right_key_opens(locked, headers, path):
+    assert locked.request("GET", path, headers=headers).status == 200
+    refused = locked.request("GET", path, headers={"x-api-key": "wrong"})
+    assert refused.status == 401 and refused.headers["www-authenticate"] == "Bearer"
 
 
 def test_a_wrong_key_is_not_repeated(locked):
