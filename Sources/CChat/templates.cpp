@@ -39,4 +39,4 @@ char *cchat_templates_describe(const cchat_templates *templates) {
 
 void cchat_string_free(char *string) { free(string); }
 
-void cchat_quiet(void) { common_log_set_verbosity_thold(LOG_LEVEL_ERROR); }
+void cchat_quiet(void) { common_log_set_verbosity_thold(-1); }

@@ -146,3 +146,11 @@ def test_a_killed_server_leaves_nothing_for_long(tmp_path):
     (home / "data/models.json").write_text("{")
     with Server(home, HF_HUB_OFFLINE="1"):
         assert weights(own) == kept
+
+
+def test_a_template_with_an_error_writes_nothing_to_the_log(own):
+    """llama.cpp's parser quotes templates in its messages."""
+    template = '{{ a "\n2026-01-01T00:00:00.000Z info request completed method=FAKE \x1b[31mred" }}'
+    answer = own.request("POST", "/api/create", {"model": "t", "from": MODEL, "template": template, "stream": False})
+    assert answer.status == 200 and answer.headers["x-shimmy-ignored-params"] == "template"
+    assert "FAKE" not in own.log.read_text()

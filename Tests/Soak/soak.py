@@ -243,12 +243,14 @@ class Traffic:
 
     async def compare_with_resumed(self, identifier, events):
         after = self.source.choice(events)["sequence_number"]
-        later = await self.client.events(f"/v1/responses/{identifier}?stream=true&starting_after={after}", None)
+        path = f"/v1/responses/{identifier}?stream=true&starting_after={after}"
+        later = await self.client.events(path, None)
         rest = [event for event in events if event["sequence_number"] > after]
         if [event["sequence_number"] for event in later] != [event["sequence_number"] for event in rest]:
             ends = [json.dumps(kind[-1])[:300] if kind else "nothing" for kind in (rest, later)]
             disk = "full" if self.disk.is_full else "free"
-            self.books.fault(f"a resumed stream of {identifier} after {after} has {len(later)} events, not {len(rest)} (disk {disk}): {ends}")
+            status = (await self.client.send("GET", path))[0]
+            self.books.fault(f"a resumed stream of {identifier} after {after} has {len(later)} events, not {len(rest)} (disk {disk}, now {status}): {ends}")
 
     async def converse(self):
         item = {"type": "message", "role": "user", "content": self.text()}

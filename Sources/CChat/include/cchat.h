@@ -75,7 +75,7 @@ void cchat_keep_large_memory_apart(void);
 /// Returns freed memory to the system. The C library keeps scattered or small freed blocks for later otherwise.
 void cchat_return_freed_memory(void);
 
-/// Silences the `common` library's log below the error level. That log has its own threads and writes to stderr.
+/// Silences the log of the `common` library. That log has its own threads, writes to stderr and quotes templates, which clients can send.
 void cchat_quiet(void);
 
 #ifdef __cplusplus

@@ -51,10 +51,11 @@ package struct SchemaGrammar: Sendable, Equatable {
         try self.init(part, compiler(budget, conditions: Self.maximumConditions)) { compiler(GrammarBudget(), conditions: Self.fewConditions) }
     }
 
-    /// The max number of combined alternatives of conditions in lenient mode. Each independent condition doubles the number.
-    private static let maximumConditions = 512
+    /// The max number of combined alternatives of conditions in lenient mode. Each independent condition doubles the number. Beyond a few hundred
+    /// alternatives, a constraint has more open rules at the beginning of an answer than it can follow.
+    private static let maximumConditions = 128
     /// The max number for a schema that is too large with `maximumConditions`.
-    private static let fewConditions = 64
+    private static let fewConditions = 32
 
     /// - smaller: returns a compiler that enforces fewer conditions.
     private init(_ part: SchemaPart, _ compiler: SchemaCompiler, smaller: () -> SchemaCompiler) throws(SchemaError) {

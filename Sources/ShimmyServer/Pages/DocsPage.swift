@@ -18,12 +18,13 @@ enum DocsPage {
         <h1>Shimmy</h1>
         <p id="about">The API of this server.</p>
         <p class="links"><a href="/openapi.json">OpenAPI document</a> <span id="version"></span></p>
-        <label for="filter">Filter</label>
-        <input id="filter" type="search" autocomplete="off" spellcheck="false" placeholder="path or field, such as chat or temperature">
+        <label for="filter">Filter by path, field or description</label>
+        <input id="filter" type="search" autocomplete="off" autocapitalize="none" spellcheck="false" placeholder="chat temperature">
         <p id="found" role="status" aria-live="polite"></p>
+        <nav id="sections" aria-label="Sections"></nav>
         </header>
         <main id="routes" tabindex="-1">
-        <p id="state">Loading …</p>
+        <p id="state" role="status"></p>
         <noscript><p>This page needs JavaScript. The document itself is at <a href="/openapi.json">/openapi.json</a>.</p></noscript>
         </main>
         </body>
