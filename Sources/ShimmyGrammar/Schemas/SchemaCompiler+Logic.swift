@@ -60,9 +60,11 @@ extension SchemaCompiler {
         // A single alternative does not multiply the number of rules.
         if possible.count > 1 { branches += possible.count }
         if key == "if", possible.count > 1 {
+            // The first conditions exclude each other, because they are on one property. Further ones multiply the alternatives.
+            let most = conditions == 0 ? 4 * maximumConditions : maximumConditions
             conditions += possible.count
-            if mode == .lenient, conditions > maximumConditions {
-                try pass(part.error(key, "there are more than \(maximumConditions) combinations of conditions"))
+            if mode == .lenient, conditions > most {
+                try pass(part.error(key, "there are more than \(most) combinations of conditions"))
                 return .schemas(rest)
             }
         }
