@@ -21,14 +21,20 @@ package struct ByteSearch: Sendable {
     }
 
     /// Whether `text` contains the part. Every text contains the empty one.
-    package func isFound(in text: String) -> Bool {
-        if part.isEmpty { return true }
+    package func isFound(in text: String) -> Bool { part.isEmpty || !ends(in: text.utf8, most: 1).isEmpty }
+
+    /// Returns the indices in `bytes` at which occurrences of the part end, at most `most` of them. They do not overlap. The part must not be empty.
+    package func ends(in bytes: some Sequence<UInt8>, most: Int) -> [Int] {
+        var ends: [Int] = []
         var length = 0
-        for byte in text.utf8 {
+        for (index, byte) in bytes.enumerated() {
             while length > 0, byte != part[length] { length = borders[length - 1] }
             if byte == part[length] { length += 1 }
-            if length == part.count { return true }
+            guard length == part.count else { continue }
+            ends.append(index + 1)
+            if ends.count == most { break }
+            length = 0
         }
-        return false
+        return ends
     }
 }

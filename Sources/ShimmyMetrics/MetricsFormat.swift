@@ -33,7 +33,7 @@ package enum MetricsFormat: Sendable {
     package func text(_ families: [MetricFamily]) -> String {
         var text = ""
         for family in families { write(family, to: &text) }
-        if case .openMetrics = self { text += "# EOF\n" }
+        if self == .openMetrics { text += "# EOF\n" }
         return text
     }
 
@@ -41,8 +41,8 @@ package enum MetricsFormat: Sendable {
         let metric = family.description
         let sample = metric.kind == .counter ? metric.name + "_total" : metric.name
         // In OpenMetrics, the name of a counter is that of its samples without the suffix.
-        let name = if case .openMetrics = self { metric.name } else { sample }
-        text += "# HELP \(name) \(escaped(metric.help, quotes: isOpen))\n# TYPE \(name) \(metric.kind.rawValue)\n"
+        let name = self == .openMetrics ? metric.name : sample
+        text += "# HELP \(name) \(escaped(metric.help, quotes: self == .openMetrics))\n# TYPE \(name) \(metric.kind.rawValue)\n"
         for series in family.series {
             switch series.value {
             case .number(let value): write(sample, series.labels, value, to: &text)
@@ -72,8 +72,6 @@ package enum MetricsFormat: Sendable {
         }
         text += " \(Self.number(value))\n"
     }
-
-    private var isOpen: Bool { if case .openMetrics = self { true } else { false } }
 
     /// Returns a text with backslashes, line feeds and, if asked for, quotation marks escaped.
     private func escaped(_ text: String, quotes: Bool) -> String {

@@ -106,6 +106,9 @@ package struct ModelCatalog: Sendable {
         return RecordReader.record(path: shards[0], shards: shards, id: name.stem, source: .file)
     }
 
+    /// Returns whether two names mean the same model.
+    package static func isSame(_ one: String, _ other: String) -> Bool { normalized(one) == normalized(other) }
+
     /// Returns a name in the form in which names are compared.
     package static func normalized(_ name: String) -> String {
         var name = name.lowercased()

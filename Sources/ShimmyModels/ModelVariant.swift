@@ -42,7 +42,7 @@ package struct ModelVariant: Sendable, Equatable {
         var taken = Set(records.map { ModelCatalog.normalized($0.id) })
         return records
             + variants.compactMap { variant in
-                guard var record = resolve(variant.base), variant.creation == nil || isSame(record.id, variant.base),
+                guard var record = resolve(variant.base), variant.creation == nil || ModelCatalog.isSame(record.id, variant.base),
                     taken.insert(ModelCatalog.normalized(variant.name)).inserted
                 else { return nil }
                 record.engineOf = variant.sharesEngine ? record.loaded.id : nil
@@ -51,6 +51,4 @@ package struct ModelVariant: Sendable, Equatable {
                 return record
             }
     }
-
-    private static func isSame(_ one: String, _ other: String) -> Bool { ModelCatalog.normalized(one) == ModelCatalog.normalized(other) }
 }

@@ -114,6 +114,7 @@ package struct ShimmyServer: Service {
         let body = RequestReader(use: use)
         let responder = AnswerResponder(service: service, heartbeat: configuration.heartbeat, silence: configuration.loadSilence)
         let reader = PresetReader(body: body, service: service)
+        let tokenizers = TokenizerLookup(models: models, plannedContext: contextLength, read: tokenizer)
         let ollamaModels = OllamaModelRoutes(
             service: service, library: library, hub: hub, body: body.ofAnyType, heartbeat: configuration.heartbeat,
             version: configuration.version, contextLength: contextLength, tokenizer: tokenizer)
@@ -144,12 +145,11 @@ package struct ShimmyServer: Service {
                 + ollamaModels.routes
                 + ollamaChanges.routes
                 + LlamaServerRoutes(
-                    service: service, body: body, responder: responder, version: configuration.version, contextLength: contextLength,
-                    tokenizer: tokenizer
+                    service: service, body: body, responder: responder, version: configuration.version, tokenizers: tokenizers
                 ).routes
                 + LMStudioRoutes(service: service, body: body, contextLength: contextLength).routes
                 + AdapterRoutes(models: models).routes
-                + PromptRoutes(service: service, body: body, reader: reader, contextLength: contextLength, tokenizer: tokenizer).routes
+                + PromptRoutes(service: service, body: body, reader: reader, tokenizers: tokenizers).routes
         ).documented(version: configuration.version)
     }
 

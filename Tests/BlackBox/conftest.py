@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from openai import OpenAI
 
-from server import MODEL, Server, make_home
+from server import Server, loaded_server, make_home
 
 
 def pytest_addoption(parser):
@@ -38,10 +38,8 @@ def home(tmp_path_factory):
 @pytest.fixture(scope="session")
 def server(home):
     """The server that most tests share."""
-    with Server(home) as server:
-        assert server.request("POST", "/v1/models/load", {"model": MODEL}).status == 200
+    with loaded_server(home) as server:
         yield server
-        assert server.process.poll() is None, f"the server ended during the tests:\n{server.log.read_text()[-3000:]}"
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """The program under test as a process: starts it on a free port, sends requests and stops it."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -113,6 +114,15 @@ class Server:
         while not condition(self.engine()):
             assert time.monotonic() < deadline, f"{what} did not happen in {seconds} s: {self.engine()}"
             time.sleep(0.01)
+
+
+@contextlib.contextmanager
+def loaded_server(home: Path):
+    """A server whose model is loaded. Checks that it still runs at the end."""
+    with Server(home) as server:
+        assert server.request("POST", "/v1/models/load", {"model": MODEL}).status == 200
+        yield server
+        assert server.process.poll() is None, f"the server ended during the tests:\n{server.log.read_text()[-3000:]}"
 
 
 class Answer:

@@ -82,5 +82,5 @@ def test_a_context_is_extended_as_in_lm_studio(start):
     assert answer.status == 200 and answer.json["load_config"] == {"context_length": 2048} and "x-shimmy-ignored-params" not in answer.headers
     shorter = post(server, "load", model=MODEL, context_length=512, echo_load_config=True)
     assert shorter.json["load_config"] == {"context_length": 2048} and shorter.headers["x-shimmy-ignored-params"] == "context_length"
-    # The model allows 8192 tokens, but the memory for models is too small for so many.
+    # The model was trained for 8192 tokens, but the memory budget is too small for a context of this length.
     post(server, "load", model=MODEL, context_length=8192).assert_error(400, "context_length", "invalid_value")

@@ -138,7 +138,7 @@ def test_a_longer_context_is_loaded(start):
     # It stays as long as it is.
     assert chat(server, long).status == 200
     assert chat(server, long, options={**FEW, "num_ctx": 512}).headers["x-shimmy-ignored-params"] == "options.num_ctx"
-    # The model allows 8192 tokens, but the memory for models is too small for so many.
+    # The model was trained for 8192 tokens, but the memory budget is too small for a context of this length.
     assert_error(chat(server, options={**FEW, "num_ctx": 8192}), 400, "'options.num_ctx'")
     assert chat(server, long).status == 200
 

@@ -1,4 +1,4 @@
-"""The OpenAPI document: valid, and true about what the server does."""
+"""The OpenAPI document is valid, and the server behaves as it says."""
 
 import hypothesis
 import pytest
@@ -10,7 +10,7 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.core.failures import FailureGroup
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance, status_code_conformance
 
-from server import MODEL, Server
+from server import MODEL, loaded_server
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 # The operations that are not tried, and why.
@@ -26,10 +26,8 @@ TOKENS = 3
 
 @pytest.fixture(scope="module")
 def server(home):
-    with Server(home) as server:
-        assert server.request("POST", "/v1/models/load", {"model": MODEL}).status == 200
+    with loaded_server(home) as server:
         yield server
-        assert server.process.poll() is None, f"the server ended during the tests:\n{server.log.read_text()[-3000:]}"
 
 
 @pytest.fixture(scope="module")

@@ -76,7 +76,7 @@ import Testing
         #expect(Self.read(Self.text(String(repeating: "a", count: 1001))).end == 1009)
         let half = String(repeating: "a", count: 600)
         #expect(Self.read(Self.text(half, isFinal: false) + Self.frame(0x80, Array(half.utf8))).end == 1009)
-        // The head alone is enough, and a length beyond Int is no danger.
+        // The head of a frame alone is refused, even if its length exceeds the range of Int.
         #expect(Self.read([0x81, 0xFF] + [UInt8](repeating: 0xFF, count: 8)).end == 1009)
         // The limit holds for each message.
         #expect(Self.read(Self.text(half) + Self.text(half)).end == nil)

@@ -69,13 +69,8 @@ extension DecisionsRequest {
             return made(.choice, options, paths)
         case .score:
             let value = try fields.required("criteria")
-            guard let levels = value.arrayValue else { throw .wrongType(place, expected: "an array of strings", got: value) }
-            var options: [DecisionQuestion.Option] = []
-            for (index, level) in levels.enumerated() {
-                guard level.stringValue != nil else { throw .wrongType(place.index(index), expected: "a string", got: level) }
-                options.append(.init(level))
-            }
-            let paths = levels.indices.map(place.index)
+            let options = try FieldReader.strings(in: value, at: place).map { DecisionQuestion.Option(.string($0)) }
+            let paths = options.indices.map(place.index)
             try DecisionQuestion.check(options, paths, at: place, most: Self.mostLevels)
             return made(.score, options, paths)
         }

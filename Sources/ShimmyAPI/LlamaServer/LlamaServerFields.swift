@@ -102,14 +102,7 @@ struct LlamaServerFields {
         timesTokens = try reader.bool("timings_per_token") ?? false
         returnsTokens = try reader.bool("return_tokens") ?? false
         guard let value = reader.value("response_fields") else { return }
-        let path = reader.path(to: "response_fields")
-        guard let elements = value.arrayValue else { throw .wrongType(path, expected: "an array of strings", got: value) }
-        if elements.count > Self.mostResponseFields { throw .arrayTooLong(path, maximum: Self.mostResponseFields, got: elements.count) }
-        var fields: [String] = []
-        for (index, element) in elements.enumerated() {
-            guard let field = element.stringValue else { throw .wrongType(path.index(index), expected: "a string", got: element) }
-            fields.append(field)
-        }
+        let fields = try FieldReader.strings(in: value, at: reader.path(to: "response_fields"), most: Self.mostResponseFields)
         // As in llama-server, an empty list means all fields.
         responseFields = fields.isEmpty ? nil : fields
     }

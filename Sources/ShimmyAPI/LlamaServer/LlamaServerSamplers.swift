@@ -20,20 +20,15 @@ enum LlamaServerSamplers {
 
     static var names: [String] { own.map(\.name) }
 
-    /// Returns the fields of a completion that turn off what a request does not select, and whether the selection has samplers that Shimmy lacks.
+    /// Returns the fields of a completion that turn off the samplers outside of the request's selection.
+    /// - Returns: `isIncomplete` is true if the selection contains samplers that Shimmy does not have.
     static func fields(_ fields: FieldReader, _ name: String) throws(APIError) -> (off: JSONObject, isIncomplete: Bool) {
         guard let value = fields.value(name) else { return ([:], false) }
-        let path = fields.path(to: name)
-        var chosen: [String] = []
-        switch value {
-        case .string(let letters): chosen = letters.prefix(most).map { String($0) }
-        case .array(let elements):
-            if elements.count > most { throw .arrayTooLong(path, maximum: most, got: elements.count) }
-            for (index, element) in elements.enumerated() {
-                guard let text = element.stringValue else { throw .wrongType(path.index(index), expected: "a string", got: element) }
-                chosen.append(text)
-            }
-        default: throw .wrongType(path, expected: "an array of strings or a string", got: value)
+        let chosen: [String]
+        if let letters = value.stringValue {
+            chosen = letters.prefix(most).map { String($0) }
+        } else {
+            chosen = try FieldReader.strings(in: value, at: fields.path(to: name), most: most, expected: "an array of strings or a string")
         }
         let selected = Set(chosen.map { aliases[$0] ?? $0 })
         var off = JSONObject()

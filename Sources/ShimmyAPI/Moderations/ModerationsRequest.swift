@@ -34,13 +34,8 @@ package struct ModerationsRequest: Sendable, Equatable {
             (self.texts, self.paths) = ([try Self.joined(elements, fields)], ["\(path)"])
             return
         }
-        var texts: [String] = []
-        for (index, element) in elements.enumerated() {
-            guard let text = element.stringValue else { throw .wrongType(path.index(index), expected: "a string", got: element) }
-            texts.append(text)
-        }
-        self.texts = texts
-        self.paths = texts.indices.map { "\(path.index($0))" }
+        texts = try FieldReader.strings(in: value, at: path)
+        paths = texts.indices.map { "\(path.index($0))" }
     }
 
     /// Returns the text of parts, which get one result together.

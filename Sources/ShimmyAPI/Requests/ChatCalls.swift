@@ -16,14 +16,14 @@ enum ChatCalls {
                 open[Array(id.utf8)] = left - 1
             } else {
                 var counts: [[UInt8]: Int] = [:]
-                for call in message.toolCalls?.arrayValue ?? [] { counts[Array((call["id"]?.stringValue ?? "").utf8), default: 0] += 1 }
+                for id in message.callIDs { counts[id, default: 0] += 1 }
                 for (id, count) in counts where !id.isEmpty { open[id] = count }
             }
         }
     }
 
-    /// Returns the messages without the calls that a token limit cut off and that have no result; nil if there are none. No client can run such a
-    /// call, but clients send it back with the conversation. Messages without any content are then dropped.
+    /// Removes the calls that a token limit cut off, unless they have a result, and then the messages without any content. No client can run such a
+    /// call, but clients send it back with the conversation. Returns nil if there is no such call.
     /// - source: the JSON of the messages, with the arguments as the client sent them.
     static func withoutUnansweredCuts(_ messages: [ChatMessage], _ source: [JSON]) -> [ChatMessage]? {
         // The results after the message, up to the next message of another role than the assistant's.
@@ -33,9 +33,8 @@ enum ChatCalls {
             switch message.role {
             case .tool: results.insert(Array((message.toolCallID ?? "").utf8))
             case .assistant:
-                let calls = message.toolCalls?.arrayValue ?? []
-                let ids = calls.map { Array(($0["id"]?.stringValue ?? "").utf8) }
-                for place in calls.indices where !isAnswered(ids[place], by: results) {
+                let ids = message.callIDs
+                for place in ids.indices where !isAnswered(ids[place], by: results) {
                     let arguments = source[index]["tool_calls"]?[place]?["function"]?["arguments"]?.stringValue
                     if let arguments, CallArguments.isCutOff(arguments) { omitted[index, default: []].insert(place) }
                 }
@@ -58,6 +57,11 @@ enum ChatCalls {
         // A result without an ID may be that of any call, and a call without an ID may have any result.
         id.isEmpty ? !results.isEmpty : results.contains(id) || results.contains([])
     }
+}
+
+extension ChatMessage {
+    /// The bytes of the ID of each call; none for a call without an ID. Equal texts can have different bytes, and IDs are compared exactly.
+    var callIDs: [[UInt8]] { (toolCalls?.arrayValue ?? []).map { Array(($0["id"]?.stringValue ?? "").utf8) } }
 }
 
 extension APIError {

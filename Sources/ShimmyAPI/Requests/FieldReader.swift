@@ -57,6 +57,21 @@ struct FieldReader {
         return array
     }
 
+    /// Returns the texts of an array.
+    /// - expected: the values that the field may have, for the error about a value that is not an array.
+    static func strings(
+        in value: JSON, at path: JSONPath, most: Int = .max, expected: String = "an array of strings"
+    ) throws(APIError) -> [String] {
+        guard let elements = value.arrayValue else { throw .wrongType(path, expected: expected, got: value) }
+        if elements.count > most { throw .arrayTooLong(path, maximum: most, got: elements.count) }
+        var strings: [String] = []
+        for (index, element) in elements.enumerated() {
+            guard let string = element.stringValue else { throw .wrongType(path.index(index), expected: "a string", got: element) }
+            strings.append(string)
+        }
+        return strings
+    }
+
     func bool(_ name: String) throws(APIError) -> Bool? {
         guard let value = value(name) else { return nil }
         guard let bool = value.boolValue else { throw .wrongType(path(to: name), expected: "a boolean", got: value) }

@@ -76,14 +76,9 @@ enum GrammarDecoder {
     private static func choice(_ fields: FieldReader, _ name: String) throws(APIError) -> String? {
         guard let value = fields.value(name) else { return nil }
         let path = fields.path(to: name)
-        guard let array = value.arrayValue else { throw .wrongType(path, expected: "an array of strings", got: value) }
-        if array.isEmpty { throw .emptyArray(path) }
-        var texts: [String] = []
-        for (index, element) in array.enumerated() {
-            guard let text = element.stringValue else { throw .wrongType(path.index(index), expected: "a string", got: element) }
-            texts.append(literal(text))
-        }
-        return try bounded("root ::= " + texts.joined(separator: " | "), path)
+        let texts = try FieldReader.strings(in: value, at: path)
+        if texts.isEmpty { throw .emptyArray(path) }
+        return try bounded("root ::= " + texts.map(literal).joined(separator: " | "), path)
     }
 
     /// Returns a text as a GBNF literal.

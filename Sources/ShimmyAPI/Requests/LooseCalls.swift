@@ -45,20 +45,16 @@ struct LooseCalls {
             case .tool:
                 let id = Array((message.toolCallID ?? "").utf8)
                 if let caller = callers[id] { answered.insert(Call(message: caller, id: id)) } else { orphans.insert(index) }
-            case .assistant: for id in ids(of: message) { callers[id] = index }
+            case .assistant: for id in message.callIDs { callers[id] = index }
             default: callers = [:]
             }
         }
         return (answered, orphans)
     }
 
-    private static func ids(of message: ChatMessage) -> [[UInt8]] {
-        (message.toolCalls?.arrayValue ?? []).map { Array(($0["id"]?.stringValue ?? "").utf8) }
-    }
-
     private mutating func answeredPart(of message: ChatMessage, _ index: Int, _ answered: Set<Call>) -> ChatMessage {
         let calls = message.toolCalls?.arrayValue ?? []
-        let kept = zip(calls, Self.ids(of: message)).filter { answered.contains(Call(message: index, id: $0.1)) }.map(\.0)
+        let kept = zip(calls, message.callIDs).filter { answered.contains(Call(message: index, id: $0.1)) }.map(\.0)
         if kept.count == calls.count { return message }
         note(.omittedCalls)
         var message = message

@@ -29,7 +29,9 @@ extension AnswerReport {
         if !conversation.reasoningFields.isEmpty, prompt.thinking == nil {
             // A template may use these variables although its format has no tags.
             let source = template.source
-            if !["enable_thinking", "reasoning_effort"].contains(where: { source.contains($0) }) { withoutEffect = conversation.reasoningFields }
+            if !["enable_thinking", "reasoning_effort"].contains(where: { ByteSearch($0).isFound(in: source) }) {
+                withoutEffect = conversation.reasoningFields
+            }
         }
         if !Self.showsNames(of: conversation.messages, prompt) { withoutEffect.append("messages[].name") }
     }

@@ -132,15 +132,10 @@ extension RenderedPrompt {
 
     /// Returns the parts before and after a text; nil if the prompt does not contain it exactly once.
     fileprivate func parts(around mark: String) -> (before: RenderedPrompt, after: RenderedPrompt)? {
-        let (bytes, mark) = (Array(text.utf8), Array(mark.utf8))
-        var places: [Int] = []
-        var index = 0
-        while index + mark.count <= bytes.count, places.count < 2 {
-            if bytes[index] == mark[0], bytes[index..<index + mark.count].elementsEqual(mark) { places.append(index) }
-            index += 1
-        }
-        guard let start = places.first, places.count == 1 else { return nil }
-        let end = start + mark.count
+        let bytes = Array(text.utf8)
+        let ends = ByteSearch(mark).ends(in: bytes, most: 2)
+        guard let end = ends.first, ends.count == 1 else { return nil }
+        let start = end - mark.utf8.count
         var (before, after) = (self, self)
         before.text = String(decoding: bytes[..<start], as: UTF8.self)
         before.marks = marks.filter { $0 < start }

@@ -15,23 +15,19 @@ struct LlamaServerRoutes: Sendable {
     let responder: AnswerResponder
     /// The version of this program.
     let version: String
-    /// Returns the context length that a model would get when loaded, from its file's metadata.
-    let contextLength: @Sendable (ModelRecord) -> Int?
-    let tokenizer: @Sendable (ModelRecord) async throws -> TokenizerFacts
+    let tokenizers: TokenizerLookup
     private let reader: PresetReader
     /// The reader for the route below OpenAI's path.
     private let strictReader: PresetReader
 
     /// - body: a reader of bodies; those of llama-server's clients may have any content type.
     init(
-        service: InferenceService, body: RequestReader, responder: AnswerResponder, version: String,
-        contextLength: @escaping @Sendable (ModelRecord) -> Int?, tokenizer: @escaping @Sendable (ModelRecord) async throws -> TokenizerFacts
+        service: InferenceService, body: RequestReader, responder: AnswerResponder, version: String, tokenizers: TokenizerLookup
     ) {
         self.service = service
         self.responder = responder
         self.version = version
-        self.contextLength = contextLength
-        self.tokenizer = tokenizer
+        self.tokenizers = tokenizers
         reader = PresetReader(body: body.ofAnyType, service: service)
         strictReader = PresetReader(body: body, service: service)
     }
@@ -107,19 +103,10 @@ struct LlamaServerRoutes: Sendable {
             return .json(LlamaServerProperties.withoutModel(version: version))
         }
         let record = try await models.findUsable(name)
-        let backend = models.loadedBackend(record)
-        var facts = backend?.tokenizer.facts
-        if facts == nil {
-            do {
-                facts = try await tokenizer(record)
-            } catch let error where !(error is CancellationError) {
-                context.logger.info(
-                    "tokenizer cannot be read without loading the model", metadata: ["model": "\(record.id)", "error": "\(error)"])
-            }
-        }
         let properties = LlamaServerProperties(
             model: name, file: record.path.split(separator: "/").last.map { String($0) } ?? record.id,
-            contextLength: backend?.contextLength ?? contextLength(record), slots: backend?.engine.statistics.runningLimit, tokenizer: facts)
+            contextLength: tokenizers.contextLength(of: record), slots: models.loadedBackend(record)?.engine.statistics.runningLimit,
+            tokenizer: try await tokenizers.facts(of: record, context.logger))
         return .json(properties.json(preset: await reader.completionPreset(name), version: version))
     }
 

@@ -13,9 +13,7 @@ struct PromptRoutes: Sendable {
     let service: InferenceService
     let body: RequestReader
     let reader: PresetReader
-    /// Returns the context length of a model that is not loaded.
-    let contextLength: @Sendable (ModelRecord) -> Int?
-    let tokenizer: @Sendable (ModelRecord) async throws -> TokenizerFacts
+    let tokenizers: TokenizerLookup
 
     var routes: [Route] {
         [
@@ -69,14 +67,7 @@ struct PromptRoutes: Sendable {
         let models = service.models
         let model = try await models.meant(by: request.query.string("model"))
         let record = try await models.findUsable(model)
-        if let backend = models.loadedBackend(record) {
-            return .json(TokenizerInfo.response(backend.tokenizer.facts, model: model, contextLength: backend.contextLength))
-        }
-        do {
-            return .json(TokenizerInfo.response(try await tokenizer(record), model: model, contextLength: contextLength(record)))
-        } catch let error where !(error is CancellationError) {
-            context.logger.info("tokenizer cannot be read without loading the model", metadata: ["model": "\(record.id)", "error": "\(error)"])
-            throw APIError.modelNotLoaded(model)
-        }
+        guard let facts = try await tokenizers.facts(of: record, context.logger) else { throw APIError.modelNotLoaded(model) }
+        return .json(TokenizerInfo.response(facts, model: model, contextLength: tokenizers.contextLength(of: record)))
     }
 }

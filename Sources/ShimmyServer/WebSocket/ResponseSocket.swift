@@ -12,16 +12,12 @@ import Synchronization
 
 /// Makes the responses that a client requests over one WebSocket.
 final class ResponseSocket: Sendable {
-    private struct Job: Sendable {
-        let parsed: RequestReader.Parsed
-    }
-
     private let service: InferenceService
     private let reader: PresetReader
     private let access: ServerAccess
     private let context: ShimmyRequestContext
     private let memory: ResponseMemory
-    private let lanes: Mutex<ResponseLanes<Job>>
+    private let lanes: Mutex<ResponseLanes<RequestReader.Parsed>>
 
     private var use: ServerUse { reader.body.use }
 
@@ -70,7 +66,7 @@ final class ResponseSocket: Sendable {
     // MARK: Messages
 
     /// Reads a message. Returns the request that begins now; nil for none.
-    private func receive(_ message: RequestBytes, from socket: WebSocket) async -> (lane: String?, job: Job)? {
+    private func receive(_ message: RequestBytes, from socket: WebSocket) async -> (lane: String?, job: RequestReader.Parsed)? {
         var lane: String?
         do {
             let parsed = try await reader.body.parse(message, context)
@@ -83,7 +79,7 @@ final class ResponseSocket: Sendable {
                     try await WorkerPool.input.run { _ in SocketFrame.steerFailed(previousID: previousID, input: input).serialized() })
                 withExtendedLifetime(parsed) {}
                 return nil
-            case .create: return try add(Job(parsed: parsed), to: lane, socket)
+            case .create: return try add(parsed, to: lane, socket)
             }
         } catch let error where error is CancellationError || error is ChannelError {
             return nil
@@ -93,7 +89,7 @@ final class ResponseSocket: Sendable {
         }
     }
 
-    private func add(_ job: Job, to lane: String?, _ socket: WebSocket) throws -> (lane: String?, job: Job)? {
+    private func add(_ job: RequestReader.Parsed, to lane: String?, _ socket: WebSocket) throws -> (lane: String?, job: RequestReader.Parsed)? {
         guard isStillAllowed else {
             socket.post(SocketFrame.error(.invalidKey, lane: lane).serialized())
             socket.close(.keyRevoked)
@@ -115,8 +111,8 @@ final class ResponseSocket: Sendable {
     // MARK: Responses
 
     /// Makes a response, and then those that could not begin before its end.
-    private func makeResponses(_ job: Job, in lane: String?, to socket: WebSocket) async {
-        var next: (lane: String?, job: Job)? = (lane, job)
+    private func makeResponses(_ job: RequestReader.Parsed, in lane: String?, to socket: WebSocket) async {
+        var next: (lane: String?, job: RequestReader.Parsed)? = (lane, job)
         while let (lane, job) = next {
             await makeResponse(job, in: lane, to: socket)
             let end = lanes.withLock { lanes in (next: lanes.finished(lane), isDrained: lanes.isDrained) }
@@ -125,7 +121,7 @@ final class ResponseSocket: Sendable {
         }
     }
 
-    private func makeResponse(_ job: Job, in lane: String?, to socket: WebSocket) async {
+    private func makeResponse(_ job: RequestReader.Parsed, in lane: String?, to socket: WebSocket) async {
         // The client is gone, so the waiting requests of its lanes need no work.
         if Task.isCancelled { return }
         use.beginRequest()
@@ -142,8 +138,8 @@ final class ResponseSocket: Sendable {
         }
     }
 
-    private func stream(_ job: Job, in lane: String?, to socket: WebSocket) async throws {
-        let reading = try await reader.decode(job.parsed, context, for: Compatibility.createResponse) { try SocketEvent.request($0) }
+    private func stream(_ job: RequestReader.Parsed, in lane: String?, to socket: WebSocket) async throws {
+        let reading = try await reader.decode(job, context, for: Compatibility.createResponse) { try SocketEvent.request($0) }
         let caller = Caller(owner: context.owner, storageOwner: context.storageOwner, arrived: .now, logger: context.logger)
         let order = try await service.acceptResponse(reading, body: .null, memory: memory, caller)
         let lease = try await context.acquire(order.model, for: .chat, from: service, keepAlive: order.keepAlive)

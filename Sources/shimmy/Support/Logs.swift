@@ -20,11 +20,6 @@ enum Logs {
 
     static func make(level: Logger.Level, format: LogFormat) -> Logger {
         Self.level.withLock { $0 = level }
-        return Logger(label: "shimmy") { _ in
-            switch format {
-            case .text: LeveledLogHandler(base: TextLogHandler())
-            case .json: LeveledLogHandler(base: JSONLogHandler())
-            }
-        }
+        return Logger(label: "shimmy") { _ in LineLogHandler(format) }
     }
 }

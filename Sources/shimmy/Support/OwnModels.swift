@@ -47,11 +47,11 @@ struct OwnModels: ModelLibrary {
         try await change {
             try Self.checkConfiguration(name)
             // A created model of that name is replaced.
-            let others = all.filter { $0.creation == nil || !Self.isSame($0.id, name) }
-            try aliases.set(name, to: record.id, isReplaced: { Self.isSame($0, name) }) { aliases in
+            let others = all.filter { $0.creation == nil || !ModelCatalog.isSame($0.id, name) }
+            try aliases.set(name, to: record.id, isReplaced: { ModelCatalog.isSame($0, name) }) { aliases in
                 ModelCatalog(records: others, aliases: aliases).aliasProblems[name].map { "\(name) cannot be an alias: \($0)" }
             }
-            for model in created.models where Self.isSame(model.name, name) { _ = try created.remove(model.name) }
+            for model in created.models where ModelCatalog.isSame(model.name, name) { _ = try created.remove(model.name) }
         }
     }
 
@@ -59,7 +59,7 @@ struct OwnModels: ModelLibrary {
         try await change(patience: file == nil ? Self.patience : Self.copyPatience) {
             try CreatedModelFile.check(model)
             try Self.checkConfiguration(model.name)
-            if let record = all.first(where: { $0.creation == nil && Self.isSame($0.id, model.name) }) {
+            if let record = all.first(where: { $0.creation == nil && ModelCatalog.isSame($0.id, model.name) }) {
                 throw ModelLibraryRefusal("\(record.id) is the name of a model on the disk; choose another name")
             }
             var model = model
@@ -69,8 +69,8 @@ struct OwnModels: ModelLibrary {
                 throw ModelLibraryRefusal("the model that it is based on was deleted in the meantime")
             }
             // A change that is refused leaves everything as it was.
-            try created.set(model, isReplaced: { Self.isSame($0, model.name) })
-            for alias in aliases.aliases.keys where Self.isSame(alias, model.name) { _ = try aliases.remove(alias) }
+            try created.set(model, isReplaced: { ModelCatalog.isSame($0, model.name) })
+            for alias in aliases.aliases.keys where ModelCatalog.isSame(alias, model.name) { _ = try aliases.remove(alias) }
         }
     }
 
@@ -96,7 +96,7 @@ struct OwnModels: ModelLibrary {
 
     func removal(of name: String, _ record: ModelRecord, among all: [ModelRecord]) async throws -> ModelRemovalPlan {
         try await onDisk {
-            guard Self.isSame(record.id, name) else { return try removal(ofAlias: name) }
+            guard ModelCatalog.isSame(record.id, name) else { return try removal(ofAlias: name) }
             try Self.checkCase(of: name, record, among: all)
             if record.creation != nil {
                 return ModelRemovalPlan(frees: record.engineOf == nil) { try await remove(created: record, among: all) }
@@ -118,7 +118,7 @@ struct OwnModels: ModelLibrary {
         try await change(patience: Self.copyPatience) {
             let names = aliasNames(of: record, among: all)
             // The file may have changed since the scan.
-            let models = created.models.filter { Self.isSame($0.base, record.id) }
+            let models = created.models.filter { ModelCatalog.isSame($0.base, record.id) }
             if !names.isEmpty || !models.isEmpty {
                 let base = try keep(record)
                 for var model in models {
@@ -172,13 +172,13 @@ struct OwnModels: ModelLibrary {
     }
 
     private func hasEntries(_ name: String) -> Bool {
-        (created.models.map(\.name) + aliases.aliases.keys).contains { Self.isSame($0, name) }
+        (created.models.map(\.name) + aliases.aliases.keys).contains { ModelCatalog.isSame($0, name) }
     }
 
     /// Removes a name from the files of names.
     private func removeEntries(_ name: String) throws {
-        for model in created.models where Self.isSame(model.name, name) { _ = try created.remove(model.name) }
-        for alias in aliases.aliases.keys where Self.isSame(alias, name) { _ = try aliases.remove(alias) }
+        for model in created.models where ModelCatalog.isSame(model.name, name) { _ = try created.remove(model.name) }
+        for alias in aliases.aliases.keys where ModelCatalog.isSame(alias, name) { _ = try aliases.remove(alias) }
     }
 
     /// Throws if the name differs from the model's in its case, and another model has this very name besides the suffix that tells them apart.
@@ -209,9 +209,6 @@ struct OwnModels: ModelLibrary {
     }
 
     // MARK: Names
-
-    /// Returns whether two names mean the same model.
-    private static func isSame(_ one: String, _ other: String) -> Bool { ModelCatalog.normalized(one) == ModelCatalog.normalized(other) }
 
     /// Throws if the configuration file has the name.
     private static func checkConfiguration(_ name: String) throws {
