@@ -2,13 +2,18 @@
 
 PYTHON ?= python3
 GPU ?=
-SWIFT_BUILD = swift build -c release
+# Colours are flags of the compiler. Without them, a build on a terminal and one in a pipe are the same, so the second rebuilds nothing.
+SWIFT_BUILD = swift build -c release --no-color-diagnostics
 PROGRAM = .build/release/shimmy
+# The commit for 'shimmy --version'. A new one compiles one small file.
+export SHIMMY_COMMIT := $(shell $(PYTHON) scripts/version.py --commit)
+# The folder for what 'make dist' writes.
+DIST ?= .build-dist/packages
 
 # Seconds for which 'make fuzz' and 'make soak' look for faults.
 SECONDS ?=
 
-.PHONY: help run build test test-unit test-blackbox test-long bench fuzz fuzz-check soak sanitize compat-docs format lint clean tools llama model
+.PHONY: help run build test test-unit test-blackbox test-long bench fuzz fuzz-check soak sanitize dist dist-check compat-docs format lint clean tools llama model
 
 help: ## List these verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -48,6 +53,12 @@ soak: build model ## Mixed traffic, kills and a full disk for two hours (SECONDS
 sanitize: llama ## Run unit tests with AddressSanitizer and ThreadSanitizer
 	$(PYTHON) scripts/sanitize.py
 
+dist: tools ## Build the program for other machines; writes an archive, a package and checksums to DIST
+	$(PYTHON) scripts/dist.py --output $(DIST)
+
+dist-check: dist model ## Prove that it runs on other processors and distributions, nearly as fast as the native build (root)
+	$(PYTHON) scripts/dist_check.py $(DIST)/shimmy-*-linux-*.tar.gz --speed $(PROGRAM)
+
 compat-docs: build ## Write the compatibility matrices in docs from the program
 	$(PROGRAM) compat > docs/OPENAI_COMPAT.md
 	$(PROGRAM) compat anthropic > docs/ANTHROPIC_COMPAT.md
@@ -62,7 +73,7 @@ lint: ## Check the format of all Swift code
 	swift format lint --strict --recursive Sources Tests Package.swift
 
 clean: ## Remove what was built here (the cache of llama.cpp and the models stay)
-	rm -rf .build Artifacts
+	rm -rf .build .build-dist Artifacts
 
 tools:
 	@sh scripts/check-tools.sh $(PYTHON)

@@ -15,6 +15,20 @@ let staticFoundation = [
     "_FoundationICU", "_FoundationCollections", "_FoundationCShims", "BlocksRuntime",
 ]
 
+/// The root of an older Linux, against whose C library scripts/dist.py links the program; nil for that of this machine.
+let sysroot = Context.environment["SHIMMY_SYSROOT"]
+let artifacts = sysroot == nil ? "Artifacts" : "Artifacts/portable"
+
+/// Links what the machines of users may not have into the program. The folder in the root has static libraries and the functions that they need.
+let portable: [LinkerSetting] =
+    sysroot.map { root in
+        let wholeLink = ["--sysroot=\(root)", "-static-libgcc", "\(root)/shimmy/compat.o"].flatMap { ["-Xclang-linker", $0] }
+        return [.unsafeFlags(["-L\(root)/shimmy"] + wholeLink + ["-lpthread", "-ldl", "-lrt"], .when(platforms: [.linux]))]
+    } ?? []
+
+/// The commit that is built, from the Makefile; empty if it is unknown.
+let commit = (Context.environment["SHIMMY_COMMIT"] ?? "").filter { $0.isASCII && ($0.isLetter || $0.isNumber || "-._".contains($0)) }
+
 /// A target of the library's own, with the settings that all of them share.
 func target(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: settings)
@@ -27,16 +41,11 @@ func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
 /// The packages that only the dependencies depend on. Package.resolved is not in the repository, so this list fixes their versions.
 let transitive: [(name: String, version: Version, product: String)] = [
     ("swift-algorithms", "1.2.1", "Algorithms"),
-    ("swift-asn1", "1.7.4", "SwiftASN1"),
     ("swift-async-algorithms", "1.1.4", "AsyncAlgorithms"),
     ("swift-atomics", "1.3.0", "Atomics"),
-    ("swift-certificates", "1.21.1", "X509"),
     ("swift-collections", "1.6.0", "Collections"),
     ("swift-configuration", "1.4.0", "Configuration"),
-    ("swift-distributed-tracing", "1.7.3", "Tracing"),
     ("swift-http-structured-headers", "1.7.0", "StructuredFieldValues"),
-    ("swift-nio-http2", "1.46.0", "NIOHTTP2"),
-    ("swift-nio-ssl", "2.37.6", "NIOSSL"),
     ("swift-nio-transport-services", "1.28.0", "NIOTransportServices"),
     ("swift-numerics", "1.1.1", "Numerics"),
     ("swift-service-context", "1.5.1", "ServiceContextModule"),
@@ -52,18 +61,23 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", exact: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing", exact: "1.7.3"),
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
         .package(url: "https://github.com/apple/swift-http-types", exact: "1.8.0"),
         .package(url: "https://github.com/apple/swift-nio-extras", exact: "1.35.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
         .package(url: "https://github.com/swift-server/async-http-client", exact: "1.37.0"),
         .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", exact: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-nio-http2.git", exact: "1.46.0"),
+        .package(url: "https://github.com/apple/swift-certificates.git", exact: "1.21.1"),
+        .package(url: "https://github.com/apple/swift-asn1.git", exact: "1.7.4"),
         .package(url: "https://github.com/LebJe/TOMLKit", exact: "0.6.0"),
         .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
     ],
     targets: [
         // llama.cpp, built by scripts/build_llama.py.
-        .binaryTarget(name: "CLlama", path: "Artifacts/CLlama.artifactbundle"),
+        .binaryTarget(name: "CLlama", path: "\(artifacts)/CLlama.artifactbundle"),
         .target(
             name: "CChat", dependencies: ["CLlama"],
             linkerSettings: [
@@ -76,12 +90,17 @@ let package = Package(
         .target(name: "CInflate", linkerSettings: [.linkedLibrary("z")]),
         target("ShimmyJSON"),
         .target(name: "CSampling"),
+        .target(name: "CBuild", cSettings: commit.isEmpty ? [] : [.define("BUILD_COMMIT", to: "\"\(commit)\"")]),
         target("ShimmyEngine", ["CSampling", "ShimmyCore", .product(name: "Logging", package: "swift-log")]),
+        target("ShimmyPrefixes", ["ShimmyCore", "ShimmyEngine", .product(name: "Logging", package: "swift-log")]),
         target("ShimmyGrammar", ["ShimmyCore", "ShimmyJSON"]),
         target("ShimmyChat", ["ShimmyCore", "ShimmyJSON", "ShimmyGrammar", "ShimmyEngine", .product(name: "Logging", package: "swift-log")]),
         target(
             "ShimmyLlama",
-            ["ShimmyCore", "ShimmyJSON", "ShimmyEngine", "ShimmyChat", "CLlama", "CChat", .product(name: "Logging", package: "swift-log")]),
+            [
+                "ShimmyCore", "ShimmyJSON", "ShimmyGrammar", "ShimmyEngine", "ShimmyChat", "CLlama", "CChat",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
         target("ShimmyAPI", ["ShimmyCore", "ShimmyJSON", "ShimmyGrammar", "ShimmyChat"]),
         target("ShimmyFormats", ["ShimmyCore", "ShimmyJSON"]),
         target("ShimmyConversion", ["ShimmyCore", "ShimmyJSON", "ShimmyFormats"]),
@@ -89,7 +108,7 @@ let package = Package(
         target(
             "ShimmyModels",
             [
-                "ShimmyFormats", "ShimmyConversion", "ShimmyCore", "ShimmyJSON", "ShimmyChat",
+                "ShimmyFormats", "ShimmyConversion", "ShimmyCore", "ShimmyJSON", "ShimmyEngine", "ShimmyChat",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
@@ -104,27 +123,43 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
             ]),
         target("ShimmyTerminal"),
+        target("ShimmyDaemon"),
+        target(
+            "ShimmyAccounts",
+            ["ShimmyCore", "ShimmyJSON", .product(name: "GRDB", package: "GRDB.swift"), .product(name: "Crypto", package: "swift-crypto")]),
         target("ShimmyMetrics", [.product(name: "CoreMetrics", package: "swift-metrics")]),
+        target(
+            "ShimmyTracing",
+            [
+                "ShimmyCore", .product(name: "AsyncHTTPClient", package: "async-http-client"), .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"), .product(name: "Tracing", package: "swift-distributed-tracing"),
+            ]),
         target(
             "ShimmyClient",
             [
                 "ShimmyCore", "ShimmyJSON", .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ]),
         target(
             "ShimmyStorage",
-            ["ShimmyCore", "ShimmyJSON", .product(name: "GRDB", package: "GRDB.swift"), .product(name: "Logging", package: "swift-log")]),
+            [
+                "ShimmyCore", "ShimmyJSON", .product(name: "GRDB", package: "GRDB.swift"), .product(name: "Logging", package: "swift-log"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
+            ]),
         target(
             "ShimmyService",
             [
                 "ShimmyCore", "ShimmyJSON", "ShimmyEngine", "ShimmyChat", "ShimmyAPI", "ShimmyModels", "ShimmyHub", "ShimmyStorage", "ShimmyMetrics",
+                "ShimmyAccounts", "ShimmyTracing",
                 .product(name: "Logging", package: "swift-log"),
             ]),
         target(
             "ShimmyServer",
             [
                 "CInflate", "ShimmyCore", "ShimmyJSON", "ShimmyEngine", "ShimmyChat", "ShimmyAPI", "ShimmyModels", "ShimmyHub", "ShimmyStorage",
-                "ShimmyService", "ShimmyMetrics",
+                "ShimmyService", "ShimmyMetrics", "ShimmyAccounts", "ShimmyTracing",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -134,6 +169,10 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
                 .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
+                .product(name: "NIOHTTPTypesHTTP2", package: "swift-nio-extras"),
+                .product(name: "NIOHTTP2", package: "swift-nio-http2"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "NIOTLS", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]),
@@ -141,10 +180,13 @@ let package = Package(
             name: "shimmy",
             dependencies: [
                 "ShimmyCore", "ShimmyJSON", "ShimmyGrammar", "ShimmyEngine", "ShimmyChat", "ShimmyLlama", "ShimmyAPI", "ShimmyFormats",
-                "ShimmyConversion",
+                "ShimmyConversion", "ShimmyPrefixes",
                 "ShimmyModels", "ShimmyHub", "ShimmyConfiguration", "ShimmyStorage", "ShimmyService", "ShimmyServer", "ShimmyClient",
-                "ShimmyTerminal", "ShimmyMetrics",
+                "ShimmyTerminal", "ShimmyMetrics", "ShimmyDaemon", "CBuild", "ShimmyAccounts", "ShimmyTracing",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "SwiftASN1", package: "swift-asn1"),
+                .product(name: "X509", package: "swift-certificates"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -154,7 +196,7 @@ let package = Package(
                 .unsafeFlags(["-static-stdlib", "-Xlinker", "-s"] + staticFoundation.map { "-l\($0)" }, .when(platforms: [.linux])),
                 // Static forms of libraries of the system, where there are any: see scripts/static_libraries.py.
                 .unsafeFlags(["-L\(Context.packageDirectory)/Artifacts/static"], .when(platforms: [.linux])),
-            ]),
+            ] + portable),
 
         target(
             "ShimmyTestSupport",
@@ -162,10 +204,14 @@ let package = Package(
         tests("ShimmyCore"),
         tests("ShimmyJSON"),
         tests("ShimmyTerminal"),
+        tests("ShimmyDaemon"),
+        tests("ShimmyAccounts", ["ShimmyCore"]),
         tests("ShimmyMetrics", [.product(name: "CoreMetrics", package: "swift-metrics")]),
+        tests("ShimmyTracing", [.product(name: "Tracing", package: "swift-distributed-tracing")]),
         tests("ShimmyClient", ["ShimmyJSON"]),
         tests("ShimmyGrammar", ["ShimmyCore", "ShimmyJSON"]),
-        tests("ShimmyEngine", ["CSampling", "ShimmyCore", .product(name: "Logging", package: "swift-log")]),
+        tests("ShimmyEngine", ["CSampling", "ShimmyCore"]),
+        tests("ShimmyPrefixes", ["ShimmyCore", "ShimmyEngine", .product(name: "Logging", package: "swift-log")]),
         tests("ShimmyChat", ["ShimmyCore", "ShimmyJSON", "ShimmyEngine", .product(name: "Logging", package: "swift-log")]),
         tests("ShimmyLlama", ["ShimmyCore", "ShimmyJSON", "ShimmyGrammar", "ShimmyEngine", "ShimmyChat", "ShimmyFormats", "ShimmyModels", "CLlama"]),
         tests("ShimmyAPI", ["ShimmyCore", "ShimmyJSON", "ShimmyChat"]),
@@ -187,7 +233,7 @@ let package = Package(
             "ShimmyServer",
             [
                 "ShimmyCore", "ShimmyJSON", "ShimmyEngine", "ShimmyChat", "ShimmyAPI", "ShimmyModels", "ShimmyHub", "ShimmyService",
-                "ShimmyMetrics",
+                "ShimmyMetrics", "ShimmyAccounts", "ShimmyTracing",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdTesting", package: "hummingbird"),

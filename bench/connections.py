@@ -21,6 +21,7 @@ from servers import Contender, Server  # noqa: E402
 
 # The connections come from several addresses, as from several clients.
 ADDRESSES = 16
+CONNECTIONS, STREAMS, SECONDS = 10_000, 64, 120
 # Of the streams, every third is left at a random moment.
 LEAVES = 3
 HEALTH_INTERVAL = 0.1
@@ -103,7 +104,9 @@ async def traffic(clients: Clients, connections: int, streams: int, seconds: flo
     return resident
 
 
-def run(program: str, connections: int, streams: int, seconds: float) -> dict:
+def run(program: str, connections: int = CONNECTIONS, streams: int = STREAMS, seconds: float = SECONDS) -> dict:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     weights = kernel_runs.default_model()
     command = [program, "serve", "--port", "{port}", "--ctx-size", "8192", "--max-connections", str(connections + 1000), "--model", str(weights)]
     with Server(Contender("shimmy", command, weights.stem)) as server:
@@ -128,15 +131,26 @@ def run(program: str, connections: int, streams: int, seconds: float) -> dict:
     }
 
 
+def table(result: dict) -> list[str]:
+    memory = f"{result['before'] / 1e6:.0f}, {result['peak'] / 1e6:.0f}, {result['after'] / 1e6:.0f}"
+    share = result["after"] / result["before"]
+    return [
+        f"| {result['connections']:,} open connections beside {result['streams']} streams, of which every {LEAVES}rd is left at random | | target |",
+        "|---|---:|---|",
+        f"| failures | {len(result['failures'])} | 0 ({'missed' if result['failures'] else 'met'}) |",
+        f"| answers that were read to their end, and that were left | {result['completed']}, {result['left']} | – |",
+        f"| slowest /health, and 99th percentile (ms) | {result['health'] * 1000:.0f}, {result['health p99'] * 1000:.0f} | – |",
+        f"| resident memory before, during and after (MB) | {memory} | after ≤ 1.1 × before ({'met' if share <= 1.1 else 'missed'}) |",
+    ]
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=120, help="the duration of the streams (default: 120)")
-    parser.add_argument("--connections", type=int, default=10_000)
-    parser.add_argument("--streams", type=int, default=64)
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="the duration of the streams (default: 120)")
+    parser.add_argument("--connections", type=int, default=CONNECTIONS)
+    parser.add_argument("--streams", type=int, default=STREAMS)
     parser.add_argument("program", nargs="?", default=str(REPOSITORY / ".build/release/shimmy"))
     options = parser.parse_args()
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     result = run(options.program, options.connections, options.streams, options.seconds)
     print(json.dumps({**result, "failures": result["failures"][:10], "failed": len(result["failures"])}, indent=2))
     sys.exit(bool(result["failures"]))

@@ -20,6 +20,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY / "scripts"))
 
 import busy  # noqa: E402
+import connections  # noqa: E402
 import kernel_runs  # noqa: E402
 import plot  # noqa: E402
 import pressure  # noqa: E402
@@ -115,6 +116,7 @@ ALONE = {
     "overhead": lambda weights: overhead.run(weights, PROGRAM),
     "masks": masks.run,
     "pressure": lambda _: pressure.run(PROGRAM),
+    "connections": lambda _: connections.run(PROGRAM),
 }
 
 # Curves: scenario, prefix of its keys, title, unit, factor, axis.
@@ -244,6 +246,8 @@ def report(results: dict, model: str, folder: str) -> str:
         lines += masks.table(results["masks"]["shimmy"][0])
     if "pressure" in results:
         lines += ["", "## Beside requests at the limits", ""] + pressure.table(results["pressure"]["shimmy"][0])
+    if "connections" in results:
+        lines += ["", "## Many connections", ""] + connections.table(results["connections"]["shimmy"][0])
     lines.append("")
     lines += [f"![{title}]({folder}/{file})" for title, file in plots(results, lambda *_: None, folder)]
     return "\n".join(lines) + "\n"

@@ -1,10 +1,11 @@
 """Builds llama.cpp from its pinned source as one static library in an artifact bundle that Package.swift takes.
 
-    build_llama.py [--gpu cuda|vulkan|metal] [--server | --source]
+    build_llama.py [--gpu cuda|vulkan|metal] [--portable | --server | --source]
 
 The result is cached by version, checksum, options and processor, so that a second checkout links it at once. The kernels in
 Kernels/ are compiled beside it, against its internal headers, into the same archive.
 Everything is built aside and renamed at the end: an interrupted build is never mistaken for a good one.
+`--portable` builds for other machines too: the library has several variants of ggml's CPU backend (see cpu_variants.py).
 `--server` builds llama-server from the same source with its own default options, for the benchmarks, and prints its path.
 `--source` prints where the source lies, for tests that use llama.cpp's own test data.
 """
@@ -21,6 +22,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import cpu_variants
 from package_index import FetchError, install_tools, unpacked
 from paths import cache_directory
 from pins import BUILD_TOOLS, LLAMA
@@ -93,6 +95,14 @@ def processor() -> str:
 
 def gpu_options(gpu: str | None) -> dict:
     return {f"GGML_{gpu.upper()}": "ON"} if gpu else {}
+
+
+def portable_options() -> dict:
+    """Returns the options of a library for processors other than this one."""
+    if platform.machine() == "x86_64":
+        return cpu_variants.options(next(iter(cpu_variants.VARIANTS)))
+    # Most 64-bit ARM servers and single-board computers since 2018.
+    return {"GGML_NATIVE": "OFF", **({"GGML_CPU_ARM_ARCH": "armv8.2-a+dotprod+fp16"} if sys.platform == "linux" else {})}
 
 
 def target_triple() -> str:
@@ -195,11 +205,14 @@ def merge_archives(archives: list[Path], target: Path):
     subprocess.run(["ar", "-M"], input=script, text=True, check=True)
 
 
-def write_bundle(source: Path, build: Path, bundle: Path, gpu: str | None):
+def archives_of(build: Path) -> list[Path]:
+    return sorted(path for path in build.rglob("*.a") if "CMakeFiles" not in path.parts)
+
+
+def write_bundle(source: Path, archives: list[Path], bundle: Path, gpu: str | None):
     include = bundle / "include"
-    include.mkdir(parents=True)
+    include.mkdir(parents=True, exist_ok=True)
     copy_headers(source, include, gpu)
-    archives = sorted(path for path in build.rglob("*.a") if "CMakeFiles" not in path.parts)
     merge_archives(archives, bundle / "libllama.a")
     variant = {
         "path": "libllama.a",
@@ -210,9 +223,9 @@ def write_bundle(source: Path, build: Path, bundle: Path, gpu: str | None):
     (bundle / "info.json").write_text(json.dumps({"schemaVersion": "1.0", "artifacts": {"CLlama": artifact}}, indent=2))
 
 
-def link_into_repository(bundle: Path):
-    link = REPOSITORY / "Artifacts" / bundle.name
-    link.parent.mkdir(exist_ok=True)
+def link_into_repository(bundle: Path, portable: bool):
+    link = REPOSITORY / "Artifacts" / ("portable" if portable else "") / bundle.name
+    link.parent.mkdir(parents=True, exist_ok=True)
     if link.is_symlink() or link.exists():
         if link.is_symlink() and link.resolve() == bundle.resolve():
             return
@@ -220,11 +233,12 @@ def link_into_repository(bundle: Path):
     link.symlink_to(bundle)
 
 
-def build_library(cache: Path, tools: Path, gpu: str | None) -> Path:
+def build_library(cache: Path, tools: Path, gpu: str | None, portable: bool) -> Path:
     """Builds the bundle: llama.cpp, which is cached, and this checkout's kernels."""
-    options = dict(LIBRARY_OPTIONS, **gpu_options(gpu))
+    options = dict(LIBRARY_OPTIONS, **gpu_options(gpu), **(portable_options() if portable else {}))
     pinned = [LLAMA["version"], LLAMA["sha256"], patches_key()]
-    identity = json.dumps([LAYOUT, *pinned, options, target_triple(), processor(), os.environ.get("CXX", "")])
+    target = [cpu_variants.VARIANTS, Path(cpu_variants.__file__).read_text()] if portable else [processor()]
+    identity = json.dumps([LAYOUT, *pinned, options, target_triple(), *target, os.environ.get("CXX", "")])
     key = hashlib.sha256(identity.encode()).hexdigest()[:16]
     directory = cache / "llama" / f"{LLAMA['version']}-{key}"
     plain = directory / "CLlama.artifactbundle"
@@ -234,15 +248,40 @@ def build_library(cache: Path, tools: Path, gpu: str | None) -> Path:
         Build(source, build, tools, options).run("llama", "llama-common", "mtmd", "ggml-rpc")
         aside = directory / f"bundle.{os.getpid()}"
         shutil.rmtree(aside, ignore_errors=True)
-        write_bundle(source, build, aside, gpu)
+        archives = archives_of(build)
+        if portable and platform.machine() == "x86_64":
+            archives = with_variants(source, archives, directory, tools)
+        write_bundle(source, archives, aside, gpu)
         aside.rename(plain)
-        shutil.rmtree(build)
+        for folder in directory.glob("build*"):
+            shutil.rmtree(folder)
     return add_kernels(cache, plain, gpu)
+
+
+def with_variants(source: Path, archives: list[Path], directory: Path, tools: Path) -> list[Path]:
+    """Builds the other variants of ggml's CPU backend. Returns the archives and objects of the library with all variants."""
+    name = "libggml-cpu.a"
+    baseline, *faster = cpu_variants.VARIANTS
+    backends = {baseline: next(path for path in archives if path.name == name)}
+    for variant in faster:
+        build = directory / f"build-{variant}"
+        Build(source, build, tools, dict(LIBRARY_OPTIONS, **cpu_variants.options(variant))).run("ggml-cpu")
+        backends[variant] = next(path for path in archives_of(build) if path.name == name)
+    others = [path for path in archives if path.name != name]
+    kernels = directory / "build-kernels"
+    kernels.mkdir(exist_ok=True)
+    callers = compile_kernels(source, kernel_sources(".cpp"), kernels)
+    headers = [source / "ggml/include/ggml-cpu.h"]
+    return others + cpu_variants.merge(backends, others + callers, headers, directory / "build-merged")
+
+
+def kernel_sources(*suffixes: str) -> list[Path]:
+    return sorted(path for path in KERNELS.rglob("*") if path.suffix in suffixes)
 
 
 def add_kernels(cache: Path, plain: Path, gpu: str | None) -> Path:
     """Returns a copy of a bundle with the kernels in its archive, cached by the kernels' source."""
-    sources = sorted(path for path in KERNELS.rglob("*") if path.suffix in (".h", ".cpp"))
+    sources = kernel_sources(".h", ".cpp")
     content = b"\0".join(str(path.relative_to(KERNELS)).encode() + b"\0" + path.read_bytes() for path in sources)
     key = hashlib.sha256(json.dumps([KERNEL_FLAGS, module_map(gpu)]).encode() + content).hexdigest()[:16]
     directory = plain.parent / f"kernels-{key}"
@@ -299,6 +338,7 @@ def build_server(cache: Path, tools: Path) -> Path:
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--gpu", choices=["cuda", "vulkan", "metal"])
+    parser.add_argument("--portable", action="store_true")
     parser.add_argument("--server", action="store_true")
     parser.add_argument("--source", action="store_true")
     arguments = parser.parse_args()
@@ -313,7 +353,7 @@ def main():
         if arguments.server:
             print(build_server(cache, tools))
         else:
-            link_into_repository(build_library(cache, tools, gpu))
+            link_into_repository(build_library(cache, tools, gpu, arguments.portable), arguments.portable)
             link_static_libraries(REPOSITORY / "Artifacts/static")
 
 

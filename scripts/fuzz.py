@@ -30,7 +30,8 @@ MODULES = [
     ("ShimmyFormats", ["**/*.swift"]),
     ("ShimmyConversion", ["**/*.swift"]),
     ("ShimmyTerminal", ["**/*.swift"]),
-    ("ShimmyEngine", ["Prefixes/PrefixFile.swift", "Prefixes/StoredPrefix.swift"]),
+    ("ShimmyEngine", ["Prefixes/StoredPrefix.swift", "Prompts/PromptUnit.swift", "EngineShape.swift", "MemoryUse.swift"]),
+    ("ShimmyPrefixes", ["PrefixFile.swift", "PrefixKey.swift", "Checksum.swift"]),
     ("ShimmyClient", ["ServerSentEventReader.swift", "ServerAddress.swift", "ChatSession.swift", "ChatParameter.swift", "ChatEvent.swift",
                       "ChatCommand.swift"]),
     ("ShimmyModels", ["GGUF/*.swift", "Memory/MemoryEstimate.swift", "Memory/ComputeEstimate.swift", "Memory/LayerTensors.swift",
@@ -38,9 +39,16 @@ MODULES = [
                       "AdapterPlan.swift", "LoRAAdapter.swift"]),
     ("ShimmyHub", ["HubFile.swift", "HubError.swift", "HubAddress.swift", "PullManifest.swift", "PartialFile.swift", "FileChoice.swift",
                    "RetryAfter.swift"]),
+    ("ShimmyTracing", ["TraceContext.swift", "TraceState.swift", "TraceID.swift"]),
+    ("NIOCore", ["*.swift"]),
+    ("ShimmyServer", ["WebSocket/WebSocketReader.swift", "WebSocket/WebSocketClose.swift", "WebSocket/UTF8Check.swift"]),
 ]
+# The folders of the modules that are not in Sources: the harness, and a part of another package in place of the whole.
+FOLDERS = {"FuzzHarness": FUZZ / "Harness", "NIOCore": FUZZ / "NIOCore"}
 TARGETS = ["json", "events", "words", "keys", "gguf", "imatrix", "safetensors", "folder", "prefix", "journal", "manifest", "gbnf", "lark",
-           "regex", "schema"]
+           "regex", "schema", "frames", "inflate", "trace"]
+# Modules in C, with the libraries that they need.
+C_MODULES = {"CInflate": ["-lz"]}
 # Targets in C++, with llama.cpp's library (which is not instrumented).
 CHAT_TARGETS = ["render", "answer"]
 
@@ -52,6 +60,19 @@ def swiftc(*arguments):
         sys.exit("\n".join(line for line in (result.stdout + result.stderr).splitlines() if "Cannot export" not in line))
 
 
+def build_c(name):
+    """Compiles a module in C. Returns its object, and the arguments with which Swift finds it."""
+    folder, module = ROOT / "Sources" / name, BUILD / name
+    module.mkdir(exist_ok=True)
+    (module / "module.modulemap").write_text(f'module {name} {{ header "{folder / "include" / name}.h" export * }}\n')
+    output = BUILD / f"{name}.o"
+    if not output.exists() or output.stat().st_mtime < max(file.stat().st_mtime for file in folder.glob("**/*.[ch]")):
+        print(f"compiling {name}", flush=True)
+        subprocess.run(["clang", "-O1", "-g", "-fsanitize=fuzzer-no-link,address", f"-I{folder / 'include'}", "-c", str(folder / f"{name}.c"), "-o",
+                        str(output)], check=True)
+    return str(output), ["-I", str(module)]
+
+
 def build():
     """Compiles changed modules and returns the program's path."""
     BUILD.mkdir(exist_ok=True)
@@ -61,23 +82,29 @@ def build():
         for file in BUILD.glob("*.o"):
             file.unlink()
         stamp.write_text(repr(MODULES))
+    headers = []
+    for name in C_MODULES:
+        output, arguments = build_c(name)
+        objects.append(output)
+        headers += arguments
+        newest = max(newest, os.stat(output).st_mtime)
     settings = [flag for feature in FEATURES for flag in ("-enable-upcoming-feature", feature)]
     for name, patterns in [*MODULES, ("FuzzHarness", None)]:
-        folder = FUZZ / "Harness" if patterns is None else ROOT / "Sources" / name
+        folder = FOLDERS.get(name, ROOT / "Sources" / name)
         files = sorted({str(file) for pattern in patterns or ["*.swift"] for file in folder.glob(pattern)})
         output = BUILD / f"{name}.o"
         # A module is recompiled if it or an earlier module is newer.
         newest = max([newest, *(os.stat(file).st_mtime for file in files)])
         if not output.exists() or output.stat().st_mtime < newest:
             print(f"compiling {name}", flush=True)
-            swiftc("-swift-version", "6", "-package-name", "shimmy", "-parse-as-library", "-wmo", "-module-name", name, "-I", str(BUILD), *settings,
+            swiftc("-swift-version", "6", "-package-name", "shimmy", "-parse-as-library", "-wmo", "-module-name", name, "-I", str(BUILD), *headers, *settings,
                    "-emit-module", "-emit-module-path", str(BUILD / f"{name}.swiftmodule"), "-c", "-o", str(output), *files)
             newest = max(newest, output.stat().st_mtime)
         objects.append(str(output))
     program = BUILD / "fuzz"
     if not program.exists() or program.stat().st_mtime < newest:
         linker = ["-use-ld=lld"] if sys.platform == "linux" else []
-        swiftc(*linker, "-parse-as-library", "-o", str(program), *objects)
+        swiftc(*linker, "-parse-as-library", "-o", str(program), *objects, *(library for libraries in C_MODULES.values() for library in libraries))
     return program
 
 

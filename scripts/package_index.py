@@ -112,6 +112,13 @@ def _download(url: str, partial: Path, progress: Progress):
             raise FetchError("the connection was cut")
 
 
+def _url(pin: dict, attempt: int) -> str:
+    """Returns the URL for an attempt. A pin that is not in the package index has a list of mirrors."""
+    if mirrors := pin.get("mirrors"):
+        return mirrors[attempt % len(mirrors)]
+    return file_url(pin["project"], pin["filename"])
+
+
 def fetch(pin: dict, directory: Path, keep: bool = True) -> Path:
     """Returns the verified file of `pin` in `directory`. Downloads it if it is missing or incomplete."""
     directory.mkdir(parents=True, exist_ok=True)
@@ -122,7 +129,7 @@ def fetch(pin: dict, directory: Path, keep: bool = True) -> Path:
         target.unlink()
     for attempt in range(ATTEMPTS):
         try:
-            _download(file_url(pin["project"], pin["filename"]), partial, Progress(f"Fetching {pin['filename']}"))
+            _download(_url(pin, attempt), partial, Progress(f"Fetching {pin['filename']}"))
         except (OSError, FetchError) as error:
             if attempt + 1 == ATTEMPTS:
                 raise FetchError(f"cannot fetch {pin['filename']}: {error}") from error

@@ -1,4 +1,4 @@
-"""The downloads of the build, pinned by version and SHA-256, in one file so that an upgrade is one edit."""
+"""The downloads of the build, pinned by version and SHA-256. ARCHITECTURE.md says what else an upgrade of llama.cpp can change."""
 
 LLAMA = {
     # This source distribution contains an exact copy of llama.cpp in vendor/llama.cpp.
@@ -43,3 +43,20 @@ BUILD_TOOLS = ["cmake==4.4.4", "ninja==1.13.2"]
 
 # The packages with which the benchmarks create a model of random weights.
 BENCH_TOOLS = ["gguf==0.19.0", "numpy==2.4.6"]
+
+# Packages of Debian 11, whose C library (2.31) is the oldest that the distributed program runs with: paths in Debian's archive and checksums.
+SYSROOT = {
+    "x86_64": {
+        "pool/main/g/glibc/libc6_2.31-13+deb11u11_amd64.deb": "05f7264da867b37f4c5ce49266b558ea1e81e05a9464f623152fca70f3550282",
+        "pool/main/g/glibc/libc6-dev_2.31-13+deb11u11_amd64.deb": "e7f7b45d9c5cfcf37609f0b6efd3c645272c812144703af89dfd32218fcb0fd3",
+        "pool/main/g/gcc-10/libgcc-10-dev_10.2.1-6_amd64.deb": "3b711374092b84e732c4e73cf33e02cff02e34a5f105eb6467de8d9038e4cd9d",
+    },
+    "aarch64": {
+        "pool/main/g/glibc/libc6_2.31-13+deb11u11_arm64.deb": "baaa9aa184e2f21738c5819055e6740cc5b22f198e3f416e33f82b40ff6933d8",
+        "pool/main/g/glibc/libc6-dev_2.31-13+deb11u11_arm64.deb": "28d478134722dcd4b0bd2045a199301d18713bf95947b9fce66634e7aeacab2e",
+        "pool/main/g/gcc-10/libgcc-10-dev_10.2.1-6_arm64.deb": "80fc73d339ada2e194175afe83cd89014565242153b6e3c2128849d8817da367",
+    },
+}
+
+# The archive moves a release when its support ends; the last one keeps every version.
+DEBIAN_MIRRORS = ["https://deb.debian.org/debian", "https://archive.debian.org/debian", "https://snapshot.debian.org/archive/debian/20250301T000000Z"]

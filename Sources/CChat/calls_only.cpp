@@ -5,9 +5,13 @@
 #include <cctype>
 #include <set>
 #include <type_traits>
+#include <variant>
 
 #include "common/chat-peg-parser.h"
 #include "internal.h"
+
+// `children` finds the members of a parser by their names. A new kind of parser may have members with other names.
+static_assert(std::variant_size_v<common_peg_parser_variant> == 21, "llama.cpp has other kinds of parsers: check children()");
 
 namespace {
 

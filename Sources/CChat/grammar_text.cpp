@@ -66,6 +66,7 @@ void set_rule(std::string &grammar, const std::string &name, const std::string &
 }
 
 std::string with_bare_answer(std::string grammar) {
+    // These are the texts of a rule that llama.cpp makes for all formats that it derives from a template (common/chat-auto-parser-generator.cpp).
     replace_all(grammar, "(\"```json\" space response-format space \"```\" | space response-format space)", "response-format");
     // Spaces remain before the answer where they separate it from reasoning.
     replace_all(grammar, "\" space space response-format", "\" response-format");

@@ -1,4 +1,5 @@
 // The memory use of a context. llama.cpp reports it in C++ only (src/llama-ext.h, src/llama-model.h); its declarations are repeated here.
+// `LlamaAssumptionTests` compares them with llama.cpp's source.
 
 #include <map>
 #include <set>

@@ -142,17 +142,8 @@ AnswerFormat render_native(
     return format;
 }
 
-/// Returns whether the answer consists of content alone, after the generation prompt.
-bool is_plain(const AnswerFormat &format) {
-    if (format.has_other || !format.params.grammar.empty()) return false;
-    const common_peg_arena &arena = format.parser.parser;
-    if (arena.empty()) return true;
-    const std::string text = arena.dump(arena.root());
-    for (const char *other : {"Tag(reasoning", "Tag(tool", "Until(", "Choice(", "Rule(", "Ref("}) {
-        if (text.find(other) != std::string::npos) return false;
-    }
-    return true;
-}
+/// Returns whether the answer consists of content alone, so that it needs no parser.
+bool is_plain(const AnswerFormat &format) { return !format.has_other && format.params.grammar.empty() && format.parser.parser.empty(); }
 
 /// Renders the conversation in the template's own format of calls, or in Shimmy's.
 /// - callable: the tools that the model may call.

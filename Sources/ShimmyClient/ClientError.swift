@@ -1,4 +1,4 @@
-import ShimmyJSON
+package import ShimmyJSON
 
 /// A failed request to a server: a connection problem, or an error that the server returned.
 package enum ClientError: Error, Equatable, CustomStringConvertible {
@@ -11,10 +11,21 @@ package enum ClientError: Error, Equatable, CustomStringConvertible {
 
     package var description: String {
         switch self {
-        case .unreachable(let address, let reason): "no server answers at \(address) (\(reason)); 'shimmy serve' starts one"
+        case .unreachable(let address, let reason): "no server answers at \(address) (\(reason))" + (Self.isHere(address) ? Self.advice : "")
         case .refused(_, let message, _): message
         case .unreadable(let what): "the server's answer cannot be read: \(what)"
         }
+    }
+
+    private static let advice = "; 'shimmy serve' starts one"
+
+    /// Returns whether an address is one of this machine.
+    private static func isHere(_ address: String) -> Bool { ["127.0.0.1", "localhost", "[::1]"].contains { address.contains("://\($0):") } }
+
+    /// Reads the error that a value of a stream reports; nil if it reports none.
+    package init?(reportedBy value: JSON) {
+        guard value["error"] != nil else { return nil }
+        self.init(status: nil, body: value)
     }
 
     /// Reads an error object `{"error": {"message": …, "code": …}}`.

@@ -1,6 +1,6 @@
 // A client of a running server: HTTP, OpenAI's API, and conversations. This target does not depend on how models are found or run.
 
-/// The address of a server as users write it: `127.0.0.1`, `host:8080`, `[::1]:8080`, `https://host/path`.
+/// The address of a server as users write it: `127.0.0.1`, `host:8080`, `[::1]:8080`, `https://host/path`, `unix:/path/of/socket`.
 package struct ServerAddress: Sendable, Equatable, CustomStringConvertible {
     package let scheme: String
     /// The host name or IP address; an IPv6 address without brackets.
@@ -8,12 +8,25 @@ package struct ServerAddress: Sendable, Equatable, CustomStringConvertible {
     package let port: Int
     /// The path before the routes; empty, or beginning with a slash.
     package let path: String
+    /// The path of the server's Unix socket; nil for a server at a port.
+    package var socket: String?
+
+    private static let socketScheme = "unix:"
 
     package static let defaultPort = 11435
 
     /// Parses an address; nil if it is not valid.
     /// - defaultPort: the port if none is given. An address with a scheme uses the scheme's port, except `http://` addresses of this machine.
-    package init?(_ text: String, defaultPort: Int = Self.defaultPort) {
+    /// - isEncrypted: whether an address without a scheme means `https`.
+    package init?(_ text: String, defaultPort: Int = Self.defaultPort, isEncrypted: Bool = false) {
+        if text.hasPrefix(Self.socketScheme) {
+            self.init(socket: text.dropFirst(Self.socketScheme.count))
+        } else {
+            self.init(url: text, defaultPort: defaultPort, isEncrypted: isEncrypted)
+        }
+    }
+
+    private init?(url text: String, defaultPort: Int, isEncrypted: Bool) {
         var rest = text[...]
         var scheme: String?
         if let end = rest.firstRange(of: "://") {
@@ -27,11 +40,22 @@ package struct ServerAddress: Sendable, Equatable, CustomStringConvertible {
         // The base URLs of OpenAI's clients end with `/v1`; accept them here too.
         if path.hasSuffix("/v1") { path.removeLast(3) }
         guard let (host, port) = Self.split(rest[..<slash]), path.allSatisfy({ $0.isASCII && !$0.isWhitespace }) else { return nil }
-        self.scheme = scheme ?? "http"
+        self.scheme = scheme ?? (isEncrypted ? "https" : "http")
         // A wildcard address is for listening only; a client uses the loopback address.
         self.host = host == "0.0.0.0" ? "127.0.0.1" : host == "::" ? "::1" : host
         self.port = port ?? (scheme == "https" ? 443 : scheme == "http" && Self.isPlainName(host) ? 80 : defaultPort)
         self.path = path
+    }
+
+    /// Makes the address of a socket at an absolute path, which may follow two slashes; nil if it is not one.
+    private init?(socket: Substring) {
+        let path = socket.hasPrefix("///") ? socket.dropFirst(2) : socket
+        guard path.hasPrefix("/"), path.count > 1 else { return nil }
+        self.scheme = "http"
+        self.host = "localhost"
+        self.port = 80
+        self.path = ""
+        self.socket = String(path)
     }
 
     /// Parses an address as Ollama's commands do: without a port, it means Ollama's port, or the scheme's if it has a scheme. Returns nil if it is
@@ -63,5 +87,18 @@ package struct ServerAddress: Sendable, Equatable, CustomStringConvertible {
         return (String(host), number)
     }
 
-    package var description: String { "\(scheme)://\(host.contains(":") ? "[\(host)]" : host):\(port)\(path)" }
+    package var description: String { socket.map { Self.socketScheme + $0 } ?? url }
+
+    /// The base URL for an HTTP client, which gets the path of a socket as the host.
+    var requestURL: String { socket.map { "http+unix://\(Self.encoded($0))" } ?? url }
+
+    private static func encoded(_ socket: String) -> String {
+        socket.utf8.map { byte in
+            let character = Character(Unicode.Scalar(byte))
+            if character.isASCII, character.isLetter || character.isNumber { return String(character) }
+            return "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
+        }.joined()
+    }
+
+    private var url: String { "\(scheme)://\(host.contains(":") ? "[\(host)]" : host):\(port)\(path)" }
 }

@@ -1,6 +1,9 @@
 import AsyncHTTPClient
+import Foundation
 import NIOCore
 import NIOHTTP1
+import NIOPosix
+import NIOSSL
 package import ShimmyJSON
 
 /// A client of a server. Its methods throw `ClientError`. Cancelling the task cancels the request, and with it the server's work on it.
@@ -11,8 +14,9 @@ package struct ServerClient: Sendable {
     private static let longestAnswer = 64 << 20
 
     /// Runs `body` with a client, whose connections are closed when `body` ends.
+    /// - certificates: a file of certificates in PEM format to trust, in addition to the system's; nil for none.
     package static func with<Result>(
-        _ address: ServerAddress, key: String?, _ body: (ServerClient) async throws -> Result
+        _ address: ServerAddress, key: String?, trusting certificates: String? = nil, _ body: (ServerClient) async throws -> Result
     ) async throws -> Result {
         var configuration = HTTPClient.Configuration()
         configuration.timeout = .init(connect: .seconds(5))
@@ -20,7 +24,13 @@ package struct ServerClient: Sendable {
         configuration.httpVersion = .http1Only
         // A refused connection is final: do not retry it.
         configuration.connectionPool.retryConnectionEstablishment = false
-        let http = HTTPClient(configuration: configuration)
+        if let certificates {
+            var trust = TLSConfiguration.makeClientConfiguration()
+            trust.additionalTrustRoots = [.file(certificates)]
+            configuration.tlsConfiguration = trust
+        }
+        // The system's TLS on macOS knows no additional certificates.
+        let http = HTTPClient(eventLoopGroupProvider: .shared(MultiThreadedEventLoopGroup.singleton), configuration: configuration)
         do {
             let result = try await body(ServerClient(address: address, key: key, http: http))
             try await http.shutdown()
@@ -71,7 +81,7 @@ package struct ServerClient: Sendable {
                     }
                     if data == Array("[DONE]".utf8) { return }
                     guard let event = try? JSON.parse(data) else { throw ClientError.unreadable("an event is not JSON") }
-                    if event["error"] != nil { throw ClientError(status: nil, body: event) }
+                    if let error = ClientError(reportedBy: event) { throw error }
                     try await receive(event)
                 }
             }
@@ -87,7 +97,8 @@ package struct ServerClient: Sendable {
     // MARK: HTTP
 
     private func request(_ path: String, _ body: JSON? = nil) -> HTTPClientRequest {
-        var request = HTTPClientRequest(url: "\(address)\(path)")
+        var request = HTTPClientRequest(url: "\(address.requestURL)\(path)")
+        if address.socket != nil { request.headers.add(name: "host", value: "localhost") }
         request.headers.add(name: "user-agent", value: "shimmy")
         if let key { request.headers.add(name: "authorization", value: "Bearer \(key)") }
         guard let body else { return request }
@@ -114,8 +125,20 @@ package struct ServerClient: Sendable {
         } catch let error as HTTPClientError {
             throw ClientError.unreachable("\(address)", reason: error.shortDescription)
         } catch let error where !(error is CancellationError) {
-            throw ClientError.unreachable("\(address)", reason: "the connection is refused")
+            throw ClientError.unreachable("\(address)", reason: reason(error))
         }
+    }
+
+    /// Returns why no connection could be established.
+    private func reason(_ error: any Error) -> String {
+        if error is NIOSSLExtraError { return "its certificate is not valid for the name \(address.host)" }
+        if error is NIOSSLError { return "the TLS handshake failed; if its certificate is not from a public authority, pass it with --tls-ca" }
+        let failures = (error as? NIOConnectionError).map { $0.connectionErrors.map(\.error) } ?? [error]
+        // No attempt to connect means that the name has no address.
+        if failures.isEmpty { return "the host name \(address.host) cannot be resolved; check its spelling and the DNS" }
+        let codes = failures.compactMap { ($0 as? IOError)?.errnoCode }
+        if codes.contains(ENETUNREACH) || codes.contains(EHOSTUNREACH) { return "the host cannot be reached" }
+        return "the connection is refused"
     }
 
     /// Returns the body of a response; nil if it is not JSON.

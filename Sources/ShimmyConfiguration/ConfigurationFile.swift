@@ -9,6 +9,8 @@ package struct ConfigurationFile: Sendable {
     package private(set) var lines: [String: Int] = [:]
     /// The presets, in the order of their names.
     package private(set) var presets: [ModelPreset] = []
+    /// The keys of clients, in the order of their names.
+    package private(set) var keys: [KeyTable] = []
     /// All problems of the file, in the order of lines. The program does not use a file with problems, not even in part.
     package private(set) var problems: [ConfigurationProblem] = []
 
@@ -83,11 +85,24 @@ package struct ConfigurationFile: Sendable {
             root.take(reader)
         }
         ModelPreset.checkNames(presets, &root)
+        readKeys(&root, paths)
         problems = root.problems
     }
 
+    private mutating func readKeys(_ root: inout TableReader, _ paths: PathBase) {
+        for (name, content) in root.object("key") ?? [:] {
+            guard let content = content.objectValue else {
+                root.report("key", "each key needs its own table, such as [key.\"\(name)\"]. The setting api_key of [server] is a list of keys.")
+                continue
+            }
+            var reader = root.nested("key\u{1f}\(name)", content)
+            keys.append(KeyTable(name: name, &reader, paths))
+            root.take(reader)
+        }
+    }
+
     private func refuseUnknown(_ root: inout TableReader) {
-        let tables = Settings.tables.map(\.name) + ["model"]
+        let tables = Settings.tables.map(\.name) + ["model", "key"]
         for key in root.object.keys where !tables.contains(key) {
             if let setting = Settings.all.first(where: { $0.key == key }) {
                 root.report(key, "this key belongs in [\(setting.table)].")

@@ -12,13 +12,14 @@ package enum ExampleFile {
                 ]
             }
         }
-        return (lines + models).joined(separator: "\n") + "\n"
+        return (lines + keys + models).joined(separator: "\n") + "\n"
     }
 
     /// Returns a sample value for a setting whose default cannot be written as a value.
     private static func sample(_ setting: Setting) -> String {
         switch setting.kind {
         case .path: "\"~/\(setting.key)\""
+        case .text where setting.key == Setting.tracesEndpoint.key: "\"http://localhost:4318\""
         case .text: "\"SmolLM2-135M-Instruct.Q4_1\""
         case .time: "\"5m\""
         case .size: "\"6G\""
@@ -41,6 +42,28 @@ package enum ExampleFile {
             + "Relative paths are relative to this",
         "# file's directory. 'shimmy config check' reports mistakes in this file; 'shimmy config show' prints the settings in effect and their",
         "# sources. A running server applies changes at once, or on SIGHUP, except those that need a restart.",
+    ]
+
+    private static let keys = [
+        "",
+        "# A key for a client, with its name, in place of api_key. docs/keys.md describes 'shimmy key', which keeps keys outside of this file.",
+        "#[key.\"ann\"]",
+        "",
+        "# The key itself, or one of: key_env (an environment variable), key_file (a file), hash (its SHA-256 hash in hexadecimal).",
+        "#hash = \"\(String(repeating: "0", count: 64))\"",
+        "",
+        "# The role: user, or admin. The models that the key may use; * stands for any text. The end of its validity.",
+        "#role = \"user\"",
+        "#models = [\"SmolLM2-*\"]",
+        "#expires = \"2099-12-31\"",
+        "",
+        "# Limits, and the key's weight in fair sharing.",
+        "#requests_per_minute = 60",
+        "#tokens_per_minute = 100000",
+        "#tokens_per_day = 1000000",
+        "#concurrency = 4",
+        "#max_output_tokens = 4096",
+        "#weight = 1.0",
     ]
 
     private static let models = [

@@ -1,5 +1,5 @@
 import ShimmyCore
-import ShimmyJSON
+package import ShimmyJSON
 
 /// The type of a setting's value, and its form in the environment.
 package enum SettingKind: Sendable, Equatable {
@@ -8,6 +8,8 @@ package enum SettingKind: Sendable, Equatable {
     case path
     case flag
     case integer(ClosedRange<Int>)
+    /// A number from 0 to 1.
+    case fraction
     /// A port from 1 to 65535, or `"auto"`.
     case port
     /// A size in bytes: a number, or a text such as `"4G"`.
@@ -19,7 +21,7 @@ package enum SettingKind: Sendable, Equatable {
     case list
     case pathList
 
-    var isList: Bool { self == .list || self == .pathList }
+    package var isList: Bool { self == .list || self == .pathList }
 
     /// The expected value, for the error message about a value of another kind.
     package var expectation: String {
@@ -29,6 +31,7 @@ package enum SettingKind: Sendable, Equatable {
         case .flag: "true or false"
         case .integer(let range) where range.upperBound == .max: "an integer of at least \(range.lowerBound)"
         case .integer(let range): "an integer from \(range.lowerBound) to \(range.upperBound)"
+        case .fraction: "a number from 0 to 1"
         case .port: "a port from 1 to 65535, or \"auto\""
         case .size: "a size: bytes, or a string such as \"500M\" or \"4G\""
         case .time: "a duration: seconds, a string such as \"5m\" or \"2h\", or -1 for ever"
@@ -45,6 +48,7 @@ package enum SettingKind: Sendable, Equatable {
         case .path: return value.stringValue.flatMap { $0.isEmpty ? nil : paths.whole($0) }
         case .flag: return value.boolValue.map { $0 ? "true" : "false" }
         case .integer(let range): return value.integer.flatMap { range.contains($0) ? "\($0)" : nil }
+        case .fraction: return value.doubleValue.flatMap { (0...1).contains($0) ? "\($0)" : nil }
         case .port: return value.stringValue == "auto" ? "auto" : value.integer.flatMap { (1...65535).contains($0) ? "\($0)" : nil }
         case .size:
             if let text = value.stringValue { return ByteSize.bytes(text) == nil ? nil : text }
@@ -65,10 +69,22 @@ package enum SettingKind: Sendable, Equatable {
         case .list: text.split(separator: ",", omittingEmptySubsequences: false).allSatisfy { !$0.allSatisfy(\.isWhitespace) }
         case .flag: ["1", "true", "yes", "on", "0", "false", "no", "off"].contains(text.lowercased())
         case .integer(let range): Int(text).map(range.contains) ?? false
+        case .fraction: Double(text).map { (0...1).contains($0) } ?? false
         case .port: text == "auto" || Int(text).map((1...65535).contains) ?? false
         case .size: ByteSize.bytes(text) != nil
         case .time: KeepAlive(text) != nil
         case .choice(let words): words.contains(text)
+        }
+    }
+
+    /// Returns the value for a text in the form of the environment, as the file would contain it.
+    package func json(_ text: String) -> JSON {
+        switch self {
+        case .text, .path, .choice, .size, .time: .string(text)
+        case .flag: .bool(["1", "true", "yes", "on"].contains(text.lowercased()))
+        case .fraction: Double(text).map(JSON.double) ?? .string(text)
+        case .integer, .port: Int(text).map(JSON.int) ?? .string(text)
+        case .list, .pathList: .array(text.split(separator: ",").map { .string(String($0)) })
         }
     }
 

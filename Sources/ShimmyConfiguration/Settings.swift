@@ -1,6 +1,6 @@
 /// All settings: the only list. The file's reader, `shimmy config`, the example, the environment's reader and the options are made from it.
 package enum Settings {
-    package static let all: [Setting] = server + limits + models + engine + storage + log
+    package static let all: [Setting] = server + limits + models + engine + storage + log + tracing
 
     /// The tables in the order of the example, each with a description in one line.
     package static let tables: [(name: String, help: String)] = [
@@ -10,6 +10,7 @@ package enum Settings {
         ("engine", "Engine settings for all models. A table for a single model, below, has priority over this table."),
         ("storage", "Directories, and limits on stored data."),
         ("log", "The log on standard error."),
+        ("tracing", "Traces for a collector of OpenTelemetry; docs/observability.md describes them."),
     ]
 
     // Variables that are not settings of the file.
@@ -18,16 +19,22 @@ package enum Settings {
     package static let bindAddress = "SHIMMY_BIND_ADDRESS"
     /// The variable with the seconds after which `shimmy pull` gives up a connection without data.
     package static let pullStall = "SHIMMY_PULL_STALL_SECONDS"
+    /// The variable with the file of certificates that the commands for a running server trust, in addition to the system's.
+    package static let trustedCertificates = "SHIMMY_TLS_CA"
 
     private static let server: [Setting] = [
-        .host, .port, .ollamaPort, .apiKey, .apiKeyFile, .allowOrigin, .allowHost, .insecure, .drainSeconds, .requestSeconds, .loadSilence,
+        .host, .port, .listen, .ollamaPort, .socket, .socketOnly, .tlsCert, .tlsKey, .tlsClientCA, .trustProxy,
+        .apiKey, .apiKeyFile, .userPulls, .trustUserHeaders, .allowOrigin, .allowHost, .insecure, .drainSeconds, .requestSeconds, .loadSilence,
         .maxTokensOverContext, .metricsAliases,
     ]
-    private static let limits: [Setting] = [.maxConnections, .maxClientConnections, .maxRequests, .maxBody, .bodyMemory, .writeSeconds]
+    private static let limits: [Setting] = [
+        .maxConnections, .maxClientConnections, .maxRequests, .maxBody, .bodyMemory, .writeSeconds, .wrongKeys, .cachedTokenPercent,
+    ]
     private static let models: [Setting] = [.modelDir, .model, .claudeModel, .preload, .maxModels, .modelWait, .memoryBudget, .keepAlive]
     private static let engine: [Setting] = [.ctxSize, .threads, .slots, .streamGap, .queue, .cpuKernels, .chatTemplateFile, .lora, .deterministic]
-    private static let storage: [Setting] = [.dataDir, .cacheDir, .prefixCacheDir, .stateDir, .noStore, .storeSize, .storeDays, .prefixCacheSize]
+    private static let storage: [Setting] = [.dataDir, .cacheDir, .prefixCacheDir, .stateDir, .noStore, .storeSize, .storeDays, .usageDays, .prefixCacheSize]
     private static let log: [Setting] = [.logLevel, .logFormat, .logText]
+    private static let tracing: [Setting] = [.tracesEndpoint, .tracesHeader, .tracesSampleRatio, .tracesServiceName]
 }
 
 // MARK: [server]
@@ -48,6 +55,8 @@ extension Setting {
     package static let apiKeyFile = Setting(
         "server", "api_key_file", .path, "File with one API key per line, optionally followed by its weight in fair sharing (default: 1).",
         isLive: true)
+    package static let userPulls = Setting(
+        "server", "user_pulls", .flag, default: "false", "Allow keys with the role user to download models.", isLive: true)
     package static let allowOrigin = Setting(
         "server", "allow_origin", .list, default: "[]", "Browser origins to allow in addition to loopback origins, such as \"https://ui.example\".",
         option: "Browser origin to allow in addition to loopback origins, such as https://ui.example. Repeatable.", isLive: true)
@@ -75,6 +84,43 @@ extension Setting {
         "Export metrics also under the names of vLLM and llama-server, so that their dashboards work.")
 }
 
+// MARK: Accounts
+
+extension Setting {
+    package static let trustUserHeaders = Setting(
+        "server", "trust_user_headers", .flag, default: "false",
+        "Count usage for the end user that a client such as Open WebUI names in X-OpenWebUI-User-Email, -Name or -Id.", isLive: true)
+    package static let cachedTokenPercent = Setting(
+        "limits", "cached_token_percent", .integer(0...100), default: "100",
+        "Percent of a cached prompt token that counts towards the limits of keys.")
+    package static let usageDays = Setting(
+        "storage", "usage_days", .integer(0...100_000), default: "400", "Days after which records of usage are deleted; 0 records none.")
+}
+
+// MARK: [server], addresses
+
+extension Setting {
+    package static let listen = Setting(
+        "server", "listen", .list, default: "[]", "Additional addresses to listen on, as \"HOST\" or \"HOST:PORT\".",
+        option: "Additional address to listen on, as HOST or HOST:PORT. Repeatable.")
+    package static let socket = Setting(
+        "server", "socket", .path, "Unix socket to listen on, for the server's user and group. Default: none.")
+    package static let socketOnly = Setting("server", "socket_only", .flag, default: "false", "Listen on the Unix socket only, and on no port.")
+    package static let tlsCert = Setting(
+        "server", "tls_cert", .path,
+        "File with the certificate of the server in PEM format, followed by its intermediate certificates; clients then need https. Default: none.")
+    package static let tlsKey = Setting("server", "tls_key", .path, "File with the private key of the certificate in PEM format.")
+    package static let tlsClientCA = Setting(
+        "server", "tls_client_ca", .path,
+        "File with the certificates of authorities in PEM format; clients then need a certificate that one of them signed. Default: none.")
+    package static let trustProxy = Setting(
+        "server", "trust_proxy", .list, default: "[]",
+        "Addresses or networks of reverse proxies whose X-Forwarded-For header names the client, such as \"10.0.0.0/8\"; \"unix\" for the socket.",
+        option: """
+            Address or network of a reverse proxy whose X-Forwarded-For header names the client, such as 10.0.0.0/8; unix for the socket. Repeatable.
+            """)
+}
+
 // MARK: [limits]
 
 extension Setting {
@@ -94,6 +140,9 @@ extension Setting {
     package static let writeSeconds = Setting(
         "limits", "write_seconds", .integer(1...86400), default: "60",
         "Seconds to wait for a client to read more of its response before the server closes the connection.")
+    package static let wrongKeys = Setting(
+        "limits", "wrong_keys", .integer(1...1_000_000), default: "10",
+        "Max wrong API keys from one address in a minute; addresses of this machine are exempt.")
 }
 
 // MARK: [models]
@@ -186,4 +235,21 @@ extension Setting {
     package static let logText = Setting(
         "log", "log_text", .flag, default: "false",
         "Allow debug messages to contain parts of prompts. Without it, the log contains neither prompts nor responses.")
+}
+
+// MARK: [tracing]
+
+extension Setting {
+    package static let tracesEndpoint = Setting(
+        "tracing", "traces_endpoint", .text,
+        "Address of a collector to send traces to over OTLP, such as \"http://localhost:4318\". Default: none.",
+        rival: "OTEL_EXPORTER_OTLP_ENDPOINT")
+    package static let tracesHeader = Setting(
+        "tracing", "traces_header", .list, default: "[]", "Headers to send to the collector, as \"NAME=VALUE\".",
+        option: "Header to send to the collector, as NAME=VALUE. Repeatable.", isSecret: true, rival: "OTEL_EXPORTER_OTLP_HEADERS")
+    package static let tracesSampleRatio = Setting(
+        "tracing", "traces_sample_ratio", .fraction, default: "1.0",
+        "Part of the traces to record, from 0 to 1. For a request that continues a trace, its client decides.", rival: "OTEL_TRACES_SAMPLER_ARG")
+    package static let tracesServiceName = Setting(
+        "tracing", "traces_service_name", .text, default: "\"shimmy\"", "Name of this server in traces.", rival: "OTEL_SERVICE_NAME")
 }

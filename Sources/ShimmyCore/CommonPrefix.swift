@@ -17,17 +17,24 @@ extension Sequence where Element: Equatable {
     }
 }
 
-extension Collection<Token> {
-    /// Returns the length of the longest common prefix in tokens. The engine's thread compares prompts often, so this method is fast: 100,000
+/// A value without padding that equals another one exactly if their bytes are equal.
+package protocol BytewiseEquatable: Equatable, BitwiseCopyable {}
+
+extension Token: BytewiseEquatable {}
+
+extension Collection where Element: BytewiseEquatable {
+    /// Returns the length of the longest common prefix in elements. The engine's thread compares prompts often, so this method is fast: 100,000
     /// tokens take microseconds.
-    package func countInCommon(with other: some Collection<Token>) -> Int {
+    package func countInCommon(with other: some Collection<Element>) -> Int {
         let count = withContiguousStorageIfAvailable { mine in
-            other.withContiguousStorageIfAvailable { theirs in Self.countInCommon(mine, theirs) } ?? mine.countInCommonOneByOne(with: other)
+            other.withContiguousStorageIfAvailable { theirs in
+                bytesInCommon(UnsafeRawBufferPointer(mine), UnsafeRawBufferPointer(theirs)) / MemoryLayout<Element>.stride
+            } ?? mine.countInCommonOneByOne(with: other)
         }
         return count ?? countInCommonOneByOne(with: other)
     }
 
-    fileprivate func countInCommonOneByOne(with other: some Collection<Token>) -> Int {
+    fileprivate func countInCommonOneByOne(with other: some Collection<Element>) -> Int {
         var count = 0
         for (mine, theirs) in zip(self, other) {
             guard mine == theirs else { break }
@@ -35,15 +42,15 @@ extension Collection<Token> {
         }
         return count
     }
+}
 
-    private static func countInCommon(_ one: UnsafeBufferPointer<Token>, _ other: UnsafeBufferPointer<Token>) -> Int {
-        let most = Swift.min(one.count, other.count)
-        guard let one = one.baseAddress, let other = other.baseAddress else { return 0 }
-        // Whole blocks first; then the tokens of the first block that differs.
-        let block = 1024
-        var count = 0
-        while most - count >= block, memcmp(one + count, other + count, block * MemoryLayout<Token>.stride) == 0 { count += block }
-        while count < most, one[count] == other[count] { count += 1 }
-        return count
-    }
+private func bytesInCommon(_ one: UnsafeRawBufferPointer, _ other: UnsafeRawBufferPointer) -> Int {
+    let most = min(one.count, other.count)
+    guard let one = one.baseAddress, let other = other.baseAddress else { return 0 }
+    // Whole blocks first; then the bytes of the first block that differs.
+    let block = 4096
+    var count = 0
+    while most - count >= block, memcmp(one + count, other + count, block) == 0 { count += block }
+    while count < most, one.load(fromByteOffset: count, as: UInt8.self) == other.load(fromByteOffset: count, as: UInt8.self) { count += 1 }
+    return count
 }

@@ -13,12 +13,16 @@ package final class DiskWork: Sendable {
     package static let shared = DiskWork(pool: .files)
 
     private let pool: WorkerPool
+    private let lane: WorkerPool.Lane
     /// The number of jobs that have not ended and whose callers no longer wait.
     private let abandoned = Mutex(0)
     /// The number of abandoned jobs from which new work is refused at once: new work would probably hang too, and threads are few.
     private static let mostAbandoned = 2
 
-    package init(pool: WorkerPool) { self.pool = pool }
+    package init(pool: WorkerPool, lane: WorkerPool.Lane = .slow) {
+        self.pool = pool
+        self.lane = lane
+    }
 
     /// Whether the max number of jobs hangs, so that new work is refused.
     package var isStuck: Bool { abandoned.withLock { $0 } >= Self.mostAbandoned }
@@ -30,9 +34,9 @@ package final class DiskWork: Sendable {
     package func run<Value: Sendable>(patience: Double, _ body: @escaping @Sendable () throws -> Value) async throws -> Value {
         if isStuck { throw NoAnswer() }
         let race = Race<Value>()
-        let work = Task { [pool] in
+        let work = Task { [pool, lane] in
             do {
-                race.end(.success(try await pool.run(.slow) { _ in try body() }))
+                race.end(.success(try await pool.run(lane) { _ in try body() }))
             } catch {
                 race.end(.failure(error))
             }

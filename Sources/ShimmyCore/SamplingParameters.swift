@@ -1,14 +1,14 @@
 /// The parameters for sampling the next token from the logits. The defaults are OpenAI's.
 package struct SamplingParameters: Sendable, Equatable {
-    /// The divisor of the logits (0 to 2); 0 means greedy sampling.
+    /// The divisor of the logits; 0 means greedy sampling.
     package var temperature: Float
     /// Keeps the smallest set of most likely tokens whose total probability reaches this value (0 to 1).
     package var topP: Float
     /// The random seed, which makes the draws repeatable; nil draws a new seed for each generation.
     package var seed: Int64?
-    /// Subtracted from a token's logit for each time that the token was generated (-2 to 2).
+    /// Subtracted from a token's logit for each time that the token was generated.
     package var frequencyPenalty: Float = 0
-    /// Subtracted from a token's logit if the token was generated at least once (-2 to 2).
+    /// Subtracted from a token's logit if the token was generated at least once.
     package var presencePenalty: Float = 0
     /// Added to the logits of these tokens; -100 or less bans a token.
     package var bias: [Token: Float] = [:]
@@ -55,7 +55,7 @@ package struct RepetitionPenalty: Sendable, Equatable {
     package var multiplier: Float
     /// The factor by which the penalty grows with each further token of a repetition; at least 1.
     package var base: Float = 1.75
-    /// The number of tokens that may repeat without a penalty; at least 1.
+    /// The number of tokens that may repeat without a penalty; 0 penalizes each token that occurred before.
     package var allowedLength = 2
     /// The number of last tokens, including the prompt's, that are searched; nil for all.
     package var window: Int?

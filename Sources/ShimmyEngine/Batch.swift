@@ -9,28 +9,58 @@ package struct SequenceID: Hashable, Sendable, CustomStringConvertible {
     package var description: String { "sequence \(rawValue)" }
 }
 
-/// The tokens that one step computes, all with the same adapters.
+/// The contents of the cells that one step computes, all with the same adapters.
 package struct Batch: Sendable, Equatable {
-    /// A run of consecutive tokens of one sequence.
+    /// A run of consecutive units of one sequence.
     package struct Chunk: Sendable, Equatable {
+        /// The units of a chunk: either text or cells of one media segment.
+        package enum Content: Sendable, Equatable {
+            case tokens([Token])
+            case media(MediaPart)
+        }
+
         package var sequence: SequenceID
         package var slot: Int
-        /// The position of the first token in its sequence.
-        package var position: Int
-        package var tokens: [Token]
+        /// The length of the sequence before the chunk.
+        package var start: PrefixLength
+        package private(set) var content: Content
         package var kind: Kind
         /// The tokens whose log probabilities are wanted; nil for none.
         package var scores: Scores?
 
-        package init(sequence: SequenceID, slot: Int, position: Int, tokens: [Token], kind: Kind) {
+        package init(sequence: SequenceID, slot: Int, start: PrefixLength, content: Content, kind: Kind) {
             self.sequence = sequence
             self.slot = slot
-            self.position = position
-            self.tokens = tokens
+            self.start = start
+            self.content = content
             self.kind = kind
         }
 
-        /// The role of a chunk's tokens in their sequence: part of the prompt, known tokens of the answer, or a draft.
+        /// The number of units, each of which is a row of the batch.
+        package var rowCount: Int {
+            switch content {
+            case .tokens(let tokens): tokens.count
+            case .media(let part): part.cells.count
+            }
+        }
+
+        /// The tokens of text; empty for media.
+        package var tokens: [Token] { if case .tokens(let tokens) = content { tokens } else { [] } }
+
+        package var units: [PromptUnit] {
+            switch content {
+            case .tokens(let tokens): tokens.map { PromptUnit($0) }
+            case .media(let part): part.units
+            }
+        }
+
+        /// Adds tokens to the end of text.
+        mutating func append(_ tokens: some Sequence<Token>) {
+            guard case .tokens(let known) = content else { preconditionFailure("text in a chunk of media") }
+            content = .tokens(known + tokens)
+        }
+
+        /// The role of a chunk's units in their sequence: part of the prompt, known tokens of the answer, or a draft.
         package enum Kind: Sendable, Equatable {
             /// Prefill after which no token is sampled, because more tokens are pending or none is wanted.
             case prefill
@@ -93,7 +123,7 @@ package struct Batch: Sendable, Equatable {
         self.adapters = adapters
     }
 
-    package var tokenCount: Int { chunks.reduce(0) { $0 + $1.tokens.count } }
+    package var rowCount: Int { chunks.reduce(0) { $0 + $1.rowCount } }
     package var isEmpty: Bool { chunks.isEmpty }
 
     /// Removes the chunk of a sequence, if there is one.

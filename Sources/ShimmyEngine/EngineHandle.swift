@@ -18,14 +18,14 @@ package final class EngineHandle: Sendable {
         /// See `Scheduler.isDeterministic`.
         package var isDeterministic: Bool
         /// The store for prefixes that outlive the process; nil for none.
-        package var store: PrefixStore?
+        package var store: (any PrefixStorage)?
         /// The turn that the engine shares with other engines.
         package var turn: ComputeTurn
         /// The logger for errors that the engine survived.
         package var logger: Logger
 
         package init(
-            target: StepTarget = StepTarget(), queue: Int = 256, isDeterministic: Bool = false, store: PrefixStore? = nil,
+            target: StepTarget = StepTarget(), queue: Int = 256, isDeterministic: Bool = false, store: (any PrefixStorage)? = nil,
             turn: ComputeTurn = .process, logger: Logger = Logger(label: "shimmy.engine")
         ) {
             self.logger = logger
@@ -69,12 +69,13 @@ package final class EngineHandle: Sendable {
     /// The max number of sequences in the engine, running and waiting.
     package var capacity: Int { limits.running + queue }
 
-    /// Queues sequences of one owner, all or none: at most `capacity`, each of which fits into `limits.contextLength`. Throws `QueueFull`.
+    /// Queues sequences of one owner, all or none: at most `capacity`, each of which the engine can compute (`SequenceRequest.fits`). Throws
+    /// `QueueFull`.
     package func submit(_ requests: [SequenceRequest]) throws(QueueFull) -> [TokenStream] {
         guard let owner = requests.first?.owner else { return [] }
         try shared.enter(requests.count, of: owner, limit: capacity, reserved: QueueAdmission.reserved(of: queue))
         return requests.map { request in
-            precondition(request.fits(limits.contextLength))
+            precondition(request.fits(limits))
             let id = SequenceID(lastID.wrappingAdd(1, ordering: .relaxed).newValue)
             let stream = TokenStream { [mailbox] in mailbox.send(.cancel(id)) }
             // An engine that has ended no longer takes requests.

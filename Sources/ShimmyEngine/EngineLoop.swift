@@ -42,7 +42,7 @@ final class EngineLoop<Runner: ModelRunner> {
     private var copyTime = CopyTime()
     private let mailbox: Mailbox<EngineCommand>
     private let shared: SharedStatistics
-    private let store: PrefixStore?
+    private let store: (any PrefixStorage)?
     private let turn: ComputeTurn.Member
     private let logger: Logger
     private var stopped = false
@@ -139,7 +139,7 @@ final class EngineLoop<Runner: ModelRunner> {
         for operation in result.operations { perform(operation) }
         deliver(result.events)
         let seconds = (ContinuousClock.now - begin) / .seconds(1)
-        shared.countStep(tokens: step.batch.tokenCount, seconds: seconds, modelSeconds: runner.modelSeconds)
+        shared.countStep(tokens: step.batch.rowCount, seconds: seconds, modelSeconds: runner.modelSeconds)
     }
 
     /// Notes the time of the first step of each sequence.
@@ -181,8 +181,8 @@ final class EngineLoop<Runner: ModelRunner> {
     private func perform(_ step: inout Step) {
         copyTime.beginStep()
         for operation in step.operations {
-            if case .restore(let sequence, let slot, let count) = operation {
-                if restore(sequence, slot: slot, count: count) { continue }
+            if case .restore(let sequence, let slot, let length) = operation {
+                if restore(sequence, slot: slot, length: length) { continue }
                 step = scheduler.didNotRestore(sequence, slot: slot, in: step)
                 for operation in step.operations { runner.perform(operation) }
             } else {
@@ -192,30 +192,30 @@ final class EngineLoop<Runner: ModelRunner> {
     }
 
     private func perform(_ operation: CacheOperation) {
-        guard case .save(_, let tokens, _) = operation else { return runner.perform(operation) }
+        guard case .save(_, let units, _) = operation else { return runner.perform(operation) }
         // The cells are needed now. A prefix is discarded unsaved when the disk is behind or streams would have to wait.
-        let hasTime = !scheduler.hasStreams || copyTime.allows(tokens: tokens.count, within: scheduler.target.gap * Self.shareForCopies)
+        let hasTime = !scheduler.hasStreams || copyTime.allows(units: units.count, within: scheduler.target.gap * Self.shareForCopies)
         if hasTime, store?.hasRoom == true { save(operation) }
     }
 
     /// Copies a slot's cells and queues them for writing.
     private func save(_ operation: CacheOperation) {
-        guard let store, case .save(let slot, let tokens, let adapters) = operation, !store.contains(tokens, with: adapters) else { return }
+        guard let store, case .save(let slot, let units, let adapters) = operation, !store.contains(units, with: adapters) else { return }
         let begin = ContinuousClock.now
         guard let state = runner.state(slot: slot) else { return }
-        copyTime.observe(tokens: tokens.count, seconds: (ContinuousClock.now - begin) / .seconds(1))
-        store.write(StoredPrefix(tokens: tokens, state: state), with: adapters, partially: runner.limits.storesParts)
+        copyTime.observe(units: units.count, seconds: (ContinuousClock.now - begin) / .seconds(1))
+        store.write(StoredPrefix(units: units, state: state), with: adapters, partially: runner.limits.storesParts)
     }
 
-    private func restore(_ sequence: SequenceID, slot: Int, count: Int) -> Bool {
+    private func restore(_ sequence: SequenceID, slot: Int, length: PrefixLength) -> Bool {
         guard let prefix = stored.removeValue(forKey: sequence)?.prefix, runner.restore(slot: slot, from: prefix.state) else { return false }
-        if prefix.tokens.count > count { runner.perform(.truncate(slot: slot, count: count)) }
+        if prefix.units.count > length.cells { runner.perform(.truncate(slot: slot, length: length)) }
         // The cells of a longer prefix may lack tokens that the remaining ones attend to.
-        guard runner.limits.hasWindow(before: count, from: runner.firstPosition(slot: slot)) else {
-            runner.perform(.truncate(slot: slot, count: 0))
+        guard runner.limits.hasWindow(before: length.positions, from: runner.firstPosition(slot: slot)) else {
+            runner.perform(.truncate(slot: slot, length: 0))
             return false
         }
-        shared.countRestored(tokens: count)
+        shared.countRestored(tokens: length.cells)
         return true
     }
 
@@ -240,11 +240,11 @@ final class EngineLoop<Runner: ModelRunner> {
         guard let alive = stream.value, !alive.isEnded else { return shared.leave(of: request.owner) }
         if let lookup { return enter(id, request, stream, lookup.prefix) }
         guard let store, !request.scoresPrompt,
-            let match = store.longestMatch(request.prompt, with: request.adapters, partially: runner.limits.storesParts),
-            isWorthRestoring(match.count, for: request)
+            let found = store.find(request.prompt, with: request.adapters, partially: runner.limits.storesParts),
+            isWorthRestoring(found.count, for: request)
         else { return enter(id, request, stream, nil) }
         // The command returns to the mailbox after the read. Other sequences continue meanwhile.
-        store.read(match) { [mailbox] lease in
+        found.read { [mailbox] lease in
             if !mailbox.send(.submit(id, request, stream, stored: .init(prefix: lease))) { stream.value?.fail(CancellationError()) }
         }
     }
@@ -254,9 +254,9 @@ final class EngineLoop<Runner: ModelRunner> {
         owners[id] = request.owner
         unbegun.insert(id)
         runner.addSequence(id, sampling: request.sampling)
-        let common = lease?.prefix.tokens.countInCommon(with: request.prompt) ?? 0
-        let restorable = min(common, request.prompt.count - 1)
-        // Other sequences may have computed as many tokens during the read.
+        let common = lease?.prefix.units.countInCommon(with: request.prompt.units) ?? 0
+        let restorable = request.prompt.boundary(atMost: min(common, request.prompt.count - 1))
+        // Other sequences may have computed as many units during the read.
         let isWanted = isWorthRestoring(restorable, for: request)
         if isWanted { stored[id] = lease }
         scheduler.submit(id, request, restorable: isWanted ? restorable : 0)

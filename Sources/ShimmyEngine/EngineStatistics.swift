@@ -11,6 +11,10 @@ package struct EngineStatistics: Sendable, Equatable {
     /// The number of sequences in the queue: they were submitted, do not run and have not ended.
     package var queued = 0
     package var queueLimit = 0
+    /// The part of the queue that one owner can fill while all running sequences are its own.
+    package var ownerQueueLimit: Int { queueLimit - QueueAdmission.reserved(of: queueLimit) }
+    /// The number of running and waiting sequences by the name of their owner.
+    package var sequencesByOwner: [String: Int] = [:]
     /// The number of slots that contain tokens, of running sequences and of idle prefixes.
     package var slotsUsed = 0
     package var slotsTotal = 0

@@ -13,17 +13,22 @@ extension RunnerLimits {
     /// Returns the reason why a chunk cannot join a batch; nil when it can.
     /// - batch: the chunks that are already in the batch.
     func obstacle(to chunk: Batch.Chunk, joining batch: Batch) -> String? {
-        if chunk.tokens.isEmpty { return "a chunk without tokens" }
+        if chunk.rowCount == 0 { return "a chunk without tokens" }
         if !(0..<slots).contains(chunk.slot) { return "slot \(chunk.slot) does not exist; there are \(slots)" }
         if batch.chunks.contains(where: { $0.slot == chunk.slot }) { return "slot \(chunk.slot) is in the batch twice" }
-        if chunk.position < 0 || chunk.tokens.count > contextLength - chunk.position {
-            return "\(chunk.tokens.count) tokens at position \(chunk.position) exceed the context of \(contextLength)"
+        let rows = chunk.rowCount
+        if chunk.start.cells < 0 || chunk.start.positions < 0 || rows > contextLength - chunk.start.cells {
+            return "\(rows) tokens after \(chunk.start.cells) cells exceed the context of \(contextLength)"
         }
-        if !(0..<chunk.tokens.count).contains(chunk.drafts) { return "\(chunk.drafts) drafts in a chunk of \(chunk.tokens.count) tokens" }
-        if let scores = chunk.scores, scores.firstRow < 0 || scores.rowCount > chunk.tokens.count - scores.firstRow {
+        if case .media(let part) = chunk.content, !part.segment.isDivisible, rows < part.segment.cells {
+            return "\(rows) of the \(part.segment.cells) cells of a media segment that cannot be divided"
+        }
+        // Drafts are always text.
+        if chunk.drafts < 0 || chunk.drafts > 0 && chunk.drafts >= chunk.tokens.count { return "\(chunk.drafts) drafts in a chunk of \(rows) tokens" }
+        if let scores = chunk.scores, scores.firstRow < 0 || scores.rowCount > rows - scores.firstRow {
             return "scores for rows that the chunk does not have"
         }
-        if batch.tokenCount + chunk.tokens.count > batchTokens { return "the batch has more than \(batchTokens) tokens" }
+        if batch.rowCount + rows > batchTokens { return "the batch has more than \(batchTokens) tokens" }
         let outputCount = batch.outputCount + Batch(chunks: [chunk]).outputCount
         return outputCount > outputs ? "the batch has more than \(outputs) outputs" : nil
     }
@@ -45,7 +50,7 @@ extension ModelRunner {
             } catch {
                 computed.failedRuns += 1
                 computed.error = "\(error)"
-                let intact = part.filter { rollBack(slot: batch.chunks[$0].slot, to: batch.chunks[$0].position) }
+                let intact = part.filter { rollBack(slot: batch.chunks[$0].slot, to: batch.chunks[$0].start) }
                 let failing = part.count == 1 ? part : part.filter { !intact.contains($0) }
                 for index in failing { computed.results[index] = ChunkResult(failure: "\(error)") }
                 if part.count == 1 { continue }

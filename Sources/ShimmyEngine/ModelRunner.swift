@@ -18,7 +18,8 @@ package protocol ModelRunner {
     /// Changes which slots use which cells, without computing anything. `state` and `restore` perform saving and restoring.
     mutating func perform(_ operation: CacheOperation)
 
-    /// Returns the position from which on all tokens of a slot are still cached, in models that discard tokens before their attention window.
+    /// Returns the position, not the cell, from which on all tokens of a slot are still cached, in models that discard tokens before their attention
+    /// window.
     func firstPosition(slot: Int) -> Int
 
     /// Returns the computed state of a slot's tokens, as bytes for `restore`; nil when the model cannot provide it.
@@ -33,9 +34,8 @@ package protocol ModelRunner {
     /// result of its chunk.
     mutating func run(_ batch: Batch) throws -> [ChunkResult]
 
-    /// Drops the tokens that a failed `run` may have left in a slot after its first `count` tokens. Returns false when these first tokens are lost
-    /// as well.
-    mutating func rollBack(slot: Int, to count: Int) -> Bool
+    /// Drops the units that a failed `run` may have left in a slot after its first `length`. Returns false when these first units are lost as well.
+    mutating func rollBack(slot: Int, to length: PrefixLength) -> Bool
 
     /// Returns the log probabilities of a sequence's tokens: first of those that the last `run` scored, then of those that it sampled, in order.
     /// Empty unless they were requested.

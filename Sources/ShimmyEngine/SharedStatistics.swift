@@ -18,6 +18,7 @@ final class SharedStatistics: Sendable {
         state.withLock { state in
             var statistics = state.statistics
             statistics.queued = max(0, state.queue.count - statistics.running)
+            statistics.sequencesByOwner = state.queue.byOwner
             return statistics
         }
     }

@@ -29,15 +29,23 @@ package final class CompiledGrammar: Sendable {
     }
 
     /// - text: a grammar in llama.cpp's notation (GBNF), see `GBNFParser`.
-    /// Throws `GrammarTextError` when the text is not a grammar, when no text fits the grammar, or when it is too large or has left recursion.
+    /// Throws `GrammarTextError` when the text is not a grammar, when no text fits the grammar, or when it is too large, has left recursion or is too
+    /// ambiguous at its beginning.
     package convenience init(_ text: String, trie: TokenTrie, budget: GrammarBudget = GrammarBudget()) throws(GrammarTextError) {
         try self.init(GBNFParser.parse(text, budget: budget), trie: trie, budget: budget)
+    }
+
+    package convenience init(
+        _ definition: GrammarDefinition, trie: TokenTrie, budget: GrammarBudget = GrammarBudget()
+    ) throws(GrammarTextError) {
+        try self.init(definition.grammar(budget), trie: trie, budget: budget)
     }
 
     init(_ grammar: Grammar, trie: TokenTrie, budget: GrammarBudget) throws(GrammarTextError) {
         self.trie = trie
         program = try ProgramBuilder.build(grammar, controls: Array(trie.controls.keys), budget: budget)
         current = Mutex(Tables(program, horizon: trie.longest))
+        try begin().checkBeginning()
     }
 
     /// The approximate size in bytes. It grows while the grammar is used, up to a limit.
@@ -79,6 +87,8 @@ package struct GrammarCursor: Sendable {
 
     /// Whether no text of the grammar begins with the text so far.
     package var isDead: Bool { state < 0 }
+    /// Whether the text is dead because it has more readings than the engine follows.
+    package var meetsLimit: Bool { state == GrammarStates.exceeded }
     /// Whether the text may end here.
     package var mayEnd: Bool { tables.with { $0.isEnd(state) } }
     /// The tokens that may come next, including the EOG tokens where the text may end.
@@ -116,6 +126,11 @@ package struct GrammarCursor: Sendable {
                 if next >= 0, seen.insert(next).inserted { open.append(next) }
             }
         }
+    }
+
+    /// Throws when the first characters from here on have more readings than the engine follows.
+    package func checkBeginning() throws(GrammarTextError) {
+        if tables.with({ $0.meetsLimit(from: state) }) { throw .tooAmbiguous }
     }
 
     /// The text that must come next.

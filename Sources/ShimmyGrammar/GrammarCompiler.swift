@@ -7,11 +7,15 @@ package final class GrammarCompiler: Sendable {
 
     private let trie: TokenTrie
     private let maximumBytes: Int
-    private let cache = Mutex<[String: Entry]>([:])
+    private let cache = Mutex<[GrammarDefinition: Entry]>([:])
 
     private struct Entry {
         let grammar: CompiledGrammar
+        /// The size of the definition in bytes.
+        let definitionBytes: Int
         var lastUse: ContinuousClock.Instant
+
+        var bytes: Int { definitionBytes + grammar.bytes }
     }
 
     /// - maximumBytes: the max size of the cached grammars. The most recently used grammar stays cached even if it is larger.
@@ -23,13 +27,13 @@ package final class GrammarCompiler: Sendable {
     /// The approximate size of the cached grammars in bytes. Grammars grow after they are compiled, so the cache first evicts those over the limit.
     package var bytes: Int {
         evict()
-        return cache.withLock { cache in cache.reduce(0) { $0 + Self.bytes($1) } }
+        return cache.withLock { cache in cache.values.reduce(0) { $0 + $1.bytes } }
     }
 
-    private static func bytes(_ entry: (key: String, value: Entry)) -> Int { entry.key.utf8.count + entry.value.grammar.bytes }
-
-    /// Whether the compiled grammar of `text` is cached.
-    package func keeps(_ text: String) -> Bool { cache.withLock { $0[text] != nil } }
+    /// Returns whether the compiled grammar of `definition` is probably cached. It compares hashes only, so that it takes no time for a large grammar.
+    package func keeps(_ definition: GrammarDefinition) -> Bool {
+        cache.withLock { cache in cache.keys.contains { $0.fingerprint == definition.fingerprint } }
+    }
 
     /// Evicts all grammars. Texts that use one keep it.
     package func removeAll() { cache.withLock { $0 = [:] } }
@@ -37,17 +41,22 @@ package final class GrammarCompiler: Sendable {
     /// - text: a grammar in llama.cpp's notation (GBNF).
     /// Throws `GrammarTextError` when the text is not a grammar that can be enforced, or exceeds a limit.
     package func compile(_ text: String, budget: GrammarBudget = GrammarBudget()) throws(GrammarTextError) -> CompiledGrammar {
+        try compile(GrammarDefinition(text), budget: budget)
+    }
+
+    /// Throws `GrammarTextError` when the definition is not a grammar that can be enforced, or exceeds a limit.
+    package func compile(_ definition: GrammarDefinition, budget: GrammarBudget = GrammarBudget()) throws(GrammarTextError) -> CompiledGrammar {
         let now = ContinuousClock.now
         let known = cache.withLock { cache in
-            cache[text]?.lastUse = now
-            return cache[text]?.grammar
+            cache[definition]?.lastUse = now
+            return cache[definition]?.grammar
         }
         if let known {
             evict()
             return known
         }
-        let grammar = try CompiledGrammar(text, trie: trie, budget: budget)
-        cache.withLock { $0[text] = Entry(grammar: grammar, lastUse: now) }
+        let grammar = try CompiledGrammar(definition, trie: trie, budget: budget)
+        cache.withLock { $0[definition] = Entry(grammar: grammar, definitionBytes: definition.size, lastUse: now) }
         evict()
         return grammar
     }
@@ -55,9 +64,9 @@ package final class GrammarCompiler: Sendable {
     /// Evicts the least recently used grammars while the cache exceeds its limit. Texts that use one keep it.
     private func evict() {
         cache.withLock { cache in
-            var total = cache.reduce(0) { $0 + Self.bytes($1) }
+            var total = cache.values.reduce(0) { $0 + $1.bytes }
             while total > maximumBytes, cache.count > 1, let oldest = cache.min(by: { $0.value.lastUse < $1.value.lastUse }) {
-                total -= Self.bytes(oldest)
+                total -= oldest.value.bytes
                 cache[oldest.key] = nil
             }
         }

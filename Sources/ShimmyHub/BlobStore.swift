@@ -52,7 +52,8 @@ package enum BlobError: Error, Equatable, CustomStringConvertible {
 package final class BlobStore: Sendable {
     private let directory: String
     private let running = Mutex(0)
-    private static let mostUploads = 4
+    /// The max number of uploads at a time.
+    package static let mostUploads = 4
     /// The number of seconds for which a file is kept.
     private static let lifetime = 86_400.0
     /// The bytes that stay free on the disk.
@@ -68,6 +69,9 @@ package final class BlobStore: Sendable {
         directory = models + "/.blobs"
         self.mostBytes = mostBytes
     }
+
+    /// The number of uploads that are running.
+    package var runningUploads: Int { running.withLock { $0 } }
 
     /// Deletes old files now and every ten minutes, until the task is cancelled.
     package func keepClean() async {

@@ -11,11 +11,16 @@ package struct HubAddress: Sendable, Equatable {
 
     /// Parses `USER/REPO`, `USER/REPO:Q4_K_M`, `USER/REPO@REVISION` and `USER/REPO/FILE.gguf`, each also after `hf.co/` or
     /// `https://huggingface.co/`, and the addresses of the hub's own pages (`…/resolve/main/FILE`, `…/blob/…`, `…/tree/…`). Throws
-    /// `HubError.badAddress` for names that could lead out of a directory, because names become paths.
+    /// `HubError.otherHost` for the address of another web server, and `HubError.badAddress` for names that could lead out of a directory, because
+    /// names become paths.
     package init(_ text: String) throws(HubError) {
         var rest = text[...]
+        let isURL = rest.hasPrefix("https://") || rest.hasPrefix("http://")
         for scheme in ["https://", "http://", "hf://"] where rest.hasPrefix(scheme) { rest = rest.dropFirst(scheme.count) }
-        for host in ["hf.co/", "huggingface.co/", "www.huggingface.co/"] where rest.hasPrefix(host) { rest = rest.dropFirst(host.count) }
+        if isURL, let end = rest.firstIndex(of: "/"), !Self.hosts.contains(rest[..<end].lowercased()) {
+            throw .otherHost(text, host: String(rest[..<end]))
+        }
+        for host in Self.hosts where rest.lowercased().hasPrefix(host + "/") { rest = rest.dropFirst(host.count + 1) }
         if let query = rest.firstIndex(where: { $0 == "?" || $0 == "#" }) { rest = rest[..<query] }
         if let colon = rest.lastIndex(of: ":") {
             let name = rest[rest.index(after: colon)...]
@@ -39,6 +44,8 @@ package struct HubAddress: Sendable, Equatable {
         repository = "\(parts[0])/\(parts[1])"
         if parts.count > 2 { file = parts[2...].joined(separator: "/") }
     }
+
+    private static let hosts = ["hf.co", "huggingface.co", "www.huggingface.co"]
 
     /// Returns whether the text is one safe path component: it contains no characters that are special in a file system or a URL.
     static func isName(_ text: some StringProtocol) -> Bool {

@@ -1,6 +1,8 @@
 /// An error of a pull, with a description for people.
 package enum HubError: Error, Equatable, CustomStringConvertible {
     case badAddress(String)
+    /// The address is that of a web server that is not the hub.
+    case otherHost(String, host: String)
     case offline
     /// The hub requires authentication. It also sends this status for repositories that do not exist.
     case unauthorized(String)
@@ -24,6 +26,8 @@ package enum HubError: Error, Equatable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .badAddress(let text): "'\(text)' is not a repository; use USER/REPO, optionally followed by :QUANTIZATION, /FILE or @REVISION"
+        case .otherHost(let text, let host):
+            "'\(text)' is a file of \(host), but models are pulled from the Hugging Face hub; download the file and pass its path, or use USER/REPO"
         case .offline: "the hub is not available in offline mode; unset HF_HUB_OFFLINE to use it"
         case .unauthorized(let name): "\(name) is private, gated or does not exist; set HF_TOKEN to a token with access to it"
         case .notFound(let name): "\(name) does not exist on the hub"

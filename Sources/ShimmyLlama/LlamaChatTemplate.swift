@@ -55,23 +55,23 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
 
     package func render(_ conversation: Conversation, holding schemas: HeldSchemas) throws(ChatTemplateError) -> RenderedPrompt {
         try checkArguments(of: conversation)
-        var prompt = try renderAccepted(conversation, holding: schemas)
+        var prompt = try renderAccepted(conversation, holding: SchemaPlaceholders(schemas))
         if !Self.tells(Self.textsBesideCalls(conversation), prompt) { prompt.normalizations.append(Normalization.callsWithoutText.rawValue) }
         return prompt
     }
 
     /// Renders the conversation in the first form that the template accepts and writes in full.
-    private func renderAccepted(_ conversation: Conversation, holding schemas: HeldSchemas) throws(ChatTemplateError) -> RenderedPrompt {
+    private func renderAccepted(_ conversation: Conversation, holding placeholders: SchemaPlaceholders) throws(ChatTemplateError) -> RenderedPrompt {
         var conversation = conversation
         if writesOneCall { Self.apply(.splitCalls, to: &conversation) }
         do {
-            let prompt = try renderAsIs(conversation, holding: schemas)
+            let prompt = try renderAsIs(conversation, holding: placeholders)
             // Some templates omit unexpected messages instead of refusing them.
-            guard !isComplete(prompt, conversation, schemas) else { return prompt }
-            return renderFolded(conversation, holding: schemas) ?? renderNormalized(conversation, holding: schemas) ?? prompt
+            guard !isComplete(prompt, conversation, placeholders) else { return prompt }
+            return renderFolded(conversation, holding: placeholders) ?? renderNormalized(conversation, holding: placeholders) ?? prompt
         } catch {
             // A strict template may accept the conversation in another form. If it accepts none, report its first message.
-            if let prompt = renderNormalized(conversation, holding: schemas) { return prompt }
+            if let prompt = renderNormalized(conversation, holding: placeholders) { return prompt }
             throw ChatTemplateError(Self.reason(error.description))
         }
     }
@@ -89,10 +89,10 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
     }
 
     /// Returns whether the prompt contains the parts of the conversation that some templates omit.
-    private func isComplete(_ prompt: RenderedPrompt, _ conversation: Conversation, _ schemas: HeldSchemas) -> Bool {
+    private func isComplete(_ prompt: RenderedPrompt, _ conversation: Conversation, _ placeholders: SchemaPlaceholders) -> Bool {
         // Some templates omit even a single system message at the start, for instance if the last message is a tool's result.
-        Self.tells(conversation.messages.filter(\.isSystem), prompt) && tellsFirstCalls(conversation, schemas)
-            && acceptsContinuedTurn(conversation, schemas)
+        Self.tells(conversation.messages.filter(\.isSystem), prompt) && tellsFirstCalls(conversation, placeholders)
+            && acceptsContinuedTurn(conversation, placeholders)
     }
 
     /// An argument of a call that is searched for in a prompt.
@@ -100,7 +100,7 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
 
     /// Returns whether the template writes the calls of a conversation that begins with them. Some templates take the first message for the user's
     /// and write only its text.
-    private func tellsFirstCalls(_ conversation: Conversation, _ schemas: HeldSchemas) -> Bool {
+    private func tellsFirstCalls(_ conversation: Conversation, _ placeholders: SchemaPlaceholders) -> Bool {
         guard let index = conversation.messages.firstIndex(where: { !$0.isSystem }), let calls = conversation.messages[index].toolCalls?.arrayValue
         else { return true }
         var marked = conversation
@@ -111,17 +111,17 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
                 object["function"] = ["name": name, "arguments": .string(arguments.text)]
                 return .object(object)
             })
-        guard let prompt = try? renderAsIs(marked, holding: schemas) else { return true }
+        guard let prompt = try? renderAsIs(marked, holding: placeholders) else { return true }
         return prompt.text.contains(Self.callMark)
     }
 
     /// Returns whether the template accepts the start of the answer as a turn after another turn of the assistant. llama.cpp writes the start of the
     /// answer itself, after the template's prompt for the messages before it, so the template does not check it.
-    private func acceptsContinuedTurn(_ conversation: Conversation, _ schemas: HeldSchemas) -> Bool {
+    private func acceptsContinuedTurn(_ conversation: Conversation, _ placeholders: SchemaPlaceholders) -> Bool {
         guard conversation.continuation == .content, conversation.messages.dropLast().last?.role == .assistant else { return true }
         var whole = conversation
         whole.continuation = .nothing
-        return (try? renderAsIs(whole, holding: schemas)) != nil
+        return (try? renderAsIs(whole, holding: placeholders)) != nil
     }
 
     /// The maximum number of messages for which a prompt is searched.
@@ -130,7 +130,7 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
     /// Returns whether the prompt contains the texts of all messages.
     private static func tells(_ messages: [ChatMessage], _ prompt: RenderedPrompt) -> Bool {
         messages.prefix(messagesLookedFor).allSatisfy { message in
-            (message.content ?? []).allSatisfy { text in
+            message.texts.allSatisfy { text in
                 ByteSearch(text.trimmingCharacters(in: .whitespacesAndNewlines)).isFound(in: prompt.text)
             }
         }
@@ -148,16 +148,16 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
     }
 
     /// Renders a conversation whose only fault is that the template omits the system messages at its start.
-    private func renderFolded(_ conversation: Conversation, holding schemas: HeldSchemas) -> RenderedPrompt? {
+    private func renderFolded(_ conversation: Conversation, holding placeholders: SchemaPlaceholders) -> RenderedPrompt? {
         var conversation = conversation
-        guard Self.apply(.foldedSystem, to: &conversation), let prompt = try? renderAsIs(conversation, holding: schemas) else { return nil }
-        return isComplete(prompt, conversation, schemas) ? prompt : nil
+        guard Self.apply(.foldedSystem, to: &conversation), let prompt = try? renderAsIs(conversation, holding: placeholders) else { return nil }
+        return isComplete(prompt, conversation, placeholders) ? prompt : nil
     }
 
-    private func renderNormalized(_ conversation: Conversation, holding schemas: HeldSchemas) -> RenderedPrompt? {
+    private func renderNormalized(_ conversation: Conversation, holding placeholders: SchemaPlaceholders) -> RenderedPrompt? {
         var conversation = conversation
         for normalization in Normalization.forStrictTemplates where Self.apply(normalization, to: &conversation) {
-            if let prompt = try? renderAsIs(conversation, holding: schemas), isComplete(prompt, conversation, schemas) { return prompt }
+            if let prompt = try? renderAsIs(conversation, holding: placeholders), isComplete(prompt, conversation, placeholders) { return prompt }
         }
         return nil
     }
@@ -193,20 +193,20 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
         }
     }
 
-    private func renderAsIs(_ conversation: Conversation, holding schemas: HeldSchemas) throws(ChatTemplateError) -> RenderedPrompt {
-        var request = request(conversation, schemas)
+    private func renderAsIs(_ conversation: Conversation, holding placeholders: SchemaPlaceholders) throws(ChatTemplateError) -> RenderedPrompt {
+        var request = request(conversation, placeholders)
         let native = Result { () throws(ChatTemplateError) in try render(request) }
-        let isOpen = schemas.tools != nil && !holdsArguments
-        if case .success(var prompt) = native, schemas.fits(prompt.grammar), !(isOpen && schemas.isExact) {
+        let isOpen = placeholders.tools != nil && !holdsArguments
+        if case .success(var prompt) = native, placeholders.fits(prompt.grammar), !(isOpen && placeholders.isExact) {
             if isOpen { prompt.unenforced = conversation.callableTools.map { "\($0.name)#" } }
-            return schemas.holding(try withMarks(prompt, request).reporting(conversation.normalizations))
+            return placeholders.replaced(in: try withMarks(prompt, request).reporting(conversation.normalizations))
         }
         // The model's own call format cannot enforce the schemas, or does not support these tools. Shimmy's format can.
         request["generic_calls"] = true
         let isChange = writesCalls && (request["tools"] != nil || conversation.messages.contains { $0.role == .tool || $0.toolCalls != nil })
         do {
             let prompt = try withMarks(render(request), request)
-            return schemas.holding(prompt.reporting(conversation.normalizations + (isChange ? [Normalization.genericCalls] : [])))
+            return placeholders.replaced(in: prompt.reporting(conversation.normalizations + (isChange ? [Normalization.genericCalls] : [])))
         } catch {
             _ = try native.get()
             throw error
@@ -227,8 +227,9 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
         let parameters: JSON = ["type": "object", "properties": ["a": ["type": "integer"]], "required": ["a"], "additionalProperties": false]
         let conversation = Conversation(
             messages: [ChatMessage(.user, "Hi")], tools: [Tool(name: "probe", parameters: parameters)], toolChoice: ToolChoice(.required))
-        guard let schemas = try? HeldSchemas(conversation), let grammar = try? render(request(conversation, schemas)).grammar else { return true }
-        return schemas.holdsArguments(in: grammar)
+        guard let placeholders = (try? HeldSchemas(conversation)).map(SchemaPlaceholders.init) else { return true }
+        guard let grammar = try? render(request(conversation, placeholders)).grammar else { return true }
+        return placeholders.holdsArguments(in: grammar)
     }
 
     /// Returns the prompt with marks where no control token may begin. Its grammar and answer format come from the request without marks.
@@ -257,7 +258,7 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
         return rendered
     }
 
-    private func request(_ conversation: Conversation, _ schemas: HeldSchemas) -> JSONObject {
+    private func request(_ conversation: Conversation, _ placeholders: SchemaPlaceholders) -> JSONObject {
         var request: JSONObject = [
             "messages": .array(conversation.messages.map { ids.fitted($0).json }),
             "tool_choice": .string(conversation.toolChoice.mode.rawValue),
@@ -271,10 +272,10 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
         if !conversation.tools.isEmpty, conversation.toolChoice.mode != .none {
             request["tools"] = ReadableSchema.tools(conversation.tools.map(\.json))
             if conversation.toolChoice.names != nil { request["callable"] = ReadableSchema.tools(conversation.callableTools.map(\.json)) }
-            if let tools = schemas.tools { request["held_tools"] = ReadableSchema.tools(tools) }
+            if let tools = placeholders.tools { request["held_tools"] = ReadableSchema.tools(tools) }
         }
         if let schema = conversation.responseSchema { request["response_schema"] = ReadableSchema.schema(schema) }
-        if let schema = schemas.answerSchema { request["held_schema"] = schema }
+        if let schema = placeholders.answer { request["held_schema"] = schema }
         return request
     }
 
@@ -286,7 +287,7 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
     private static func prompt(_ result: JSON, _ format: LlamaAnswerFormat) -> RenderedPrompt {
         func string(_ key: String) -> String { result[key]?.stringValue ?? "" }
         func strings(_ key: String) -> [String] { result[key]?.arrayValue?.compactMap(\.stringValue) ?? [] }
-        let triggers = (result["triggers"]?.arrayValue ?? []).compactMap { trigger -> GrammarText.Trigger? in
+        let triggers = (result["triggers"]?.arrayValue ?? []).compactMap { trigger -> AnswerGrammar.Trigger? in
             if let word = trigger["word"]?.stringValue { return .word(word) }
             let after = trigger["after"]?.stringValue
             return trigger["opening"]?.stringValue.map { .opening($0, after: after == "" ? nil : after) }
@@ -296,7 +297,7 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
         let ends = strings("thinking_ends")
         return RenderedPrompt(
             text: string("text"), additionalStops: strings("stops"), generationPrompt: string("generation_prompt"),
-            grammar: grammar.isEmpty ? nil : GrammarText(grammar, triggers: isLazy ? triggers : []),
+            grammar: grammar.isEmpty ? nil : AnswerGrammar(grammar, triggers: isLazy ? triggers : []),
             preservedTokens: strings("preserved_tokens"),
             thinking: ends.isEmpty ? nil : ThinkingTags(start: string("thinking_start"), ends: ends),
             format: result["plain"]?.boolValue == true ? nil : format)

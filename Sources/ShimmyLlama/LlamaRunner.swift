@@ -138,12 +138,12 @@ package final class LlamaRunner: ModelRunner {
     package func perform(_ operation: CacheOperation) {
         let memory = llama_get_memory(context)
         switch operation {
-        case .share(let source, let slot, let count):
+        case .share(let source, let slot, let length):
             // In a unified cache the cells get a second owner; nothing is copied.
-            llama_memory_seq_cp(memory, llama_seq_id(source), llama_seq_id(slot), 0, llama_pos(count))
-        case .truncate(let slot, let count):
+            llama_memory_seq_cp(memory, llama_seq_id(source), llama_seq_id(slot), 0, llama_pos(length.positions))
+        case .truncate(let slot, let length):
             // A model that cannot rewind refuses a partial removal. The scheduler only requests complete ones for it.
-            _ = llama_memory_seq_rm(memory, llama_seq_id(slot), llama_pos(count), -1)
+            _ = llama_memory_seq_rm(memory, llama_seq_id(slot), llama_pos(length.positions), -1)
         case .save, .restore:
             preconditionFailure("the engine's loop saves and restores")
         }
@@ -161,26 +161,27 @@ package final class LlamaRunner: ModelRunner {
 
     package func restore(slot: Int, from state: [UInt8]) -> Bool {
         if llama_state_seq_set_data(context, state, state.count, llama_seq_id(slot)) > 0 { return true }
-        perform(.truncate(slot: slot, count: 0))
+        perform(.truncate(slot: slot, length: 0))
         return false
     }
 
     package func takeLogprobs(of id: SequenceID) -> [TokenLogprobs] { samplers[id]?.takeLogprobs() ?? [] }
 
-    package func rollBack(slot: Int, to count: Int) -> Bool {
+    package func rollBack(slot: Int, to length: PrefixLength) -> Bool {
         let memory = llama_get_memory(context)
-        if llama_memory_seq_pos_max(memory, llama_seq_id(slot)) < llama_pos(count) { return true }
-        if llama_memory_seq_rm(memory, llama_seq_id(slot), llama_pos(count), -1) { return true }
-        perform(.truncate(slot: slot, count: 0))
+        let position = llama_pos(length.positions)
+        if llama_memory_seq_pos_max(memory, llama_seq_id(slot)) < position { return true }
+        if llama_memory_seq_rm(memory, llama_seq_id(slot), position, -1) { return true }
+        perform(.truncate(slot: slot, length: 0))
         return false
     }
 
     package func run(_ work: Batch) throws -> [ChunkResult] {
         // llama.cpp's batch and its buffer for logits have fixed sizes.
-        guard work.tokenCount <= limits.batchTokens, work.outputCount <= limits.outputs else {
-            throw LlamaError(description: "a batch of \(work.tokenCount) tokens with \(work.outputCount) outputs is too large")
+        guard work.rowCount <= limits.batchTokens, work.outputCount <= limits.outputs else {
+            throw LlamaError(description: "a batch of \(work.rowCount) tokens with \(work.outputCount) outputs is too large")
         }
-        fill(with: work)
+        try fill(with: work)
         apply(work.adapters)
         takeThreads()
         let begin = ContinuousClock.now
@@ -195,7 +196,7 @@ package final class LlamaRunner: ModelRunner {
         var end = 0
         for (index, chunk) in work.chunks.enumerated() {
             let start = end
-            end += chunk.tokens.count
+            end += chunk.rowCount
             _ = samplers[chunk.sequence]?.takeLogprobs()
             do {
                 try score(chunk, startingAt: start)
@@ -237,7 +238,7 @@ package final class LlamaRunner: ModelRunner {
     private func govern(_ work: Batch) {
         // The duration of a step with fewer threads because of client work says nothing about other programs.
         guard threads == governor.threads else { return }
-        governor.didStep(streams: work.chunks.count(where: \.continuesStream), rows: work.tokenCount, seconds: modelSeconds)
+        governor.didStep(streams: work.chunks.count(where: \.continuesStream), rows: work.rowCount, seconds: modelSeconds)
     }
 
     /// Returns the sampling work of a chunk. Moves the sampler into it to avoid copies.
@@ -295,15 +296,18 @@ package final class LlamaRunner: ModelRunner {
         }
     }
 
-    private func fill(with work: Batch) {
+    private func fill(with work: Batch) throws {
         var index = 0
         for chunk in work.chunks {
-            for (offset, token) in chunk.tokens.enumerated() {
+            guard case .tokens(let tokens) = chunk.content else {
+                throw LlamaError(description: "\(chunk.sequence) has media, which this model cannot compute")
+            }
+            for (offset, token) in tokens.enumerated() {
                 batch.token[index] = token
-                batch.pos[index] = llama_pos(chunk.position + offset)
+                batch.pos[index] = llama_pos(chunk.start.positions + offset)
                 batch.n_seq_id[index] = 1
                 batch.seq_id[index]![0] = llama_seq_id(chunk.slot)
-                let samplesAfter = offset >= chunk.tokens.count - chunk.drafts - 1
+                let samplesAfter = offset >= tokens.count - chunk.drafts - 1
                 let isScored = chunk.scores.map { (0..<$0.rowCount).contains(offset - $0.firstRow) } ?? false
                 batch.logits[index] = chunk.samples && samplesAfter || isScored ? 1 : 0
                 index += 1

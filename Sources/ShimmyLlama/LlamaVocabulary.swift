@@ -1,3 +1,4 @@
+import CChat
 import CLlama
 package import ShimmyChat
 package import ShimmyCore
@@ -75,24 +76,28 @@ package struct LlamaVocabulary: Vocabulary, @unchecked Sendable {
 
     package func tokenize(_ text: String, addSpecial: Bool, parseSpecial: Bool) -> [Token] {
         var text = text
-        return text.withUTF8 { tokens(of: $0, addSpecial: addSpecial, parseSpecial: parseSpecial) { _, _ in } }
+        return text.withUTF8 { tokens(of: $0, addSpecial: addSpecial, parseSpecial: parseSpecial, pause: { _, _ in }, fail: {}) }
     }
 
     package func tokenize(_ prompt: RenderedPrompt, addSpecial: Bool) -> [Token] {
         var text = prompt.text
-        return text.withUTF8 { tokens(of: $0, marks: prompt.marks, addSpecial: addSpecial, parseSpecial: true) { _, _ in } }
+        return text.withUTF8 {
+            tokens(of: $0, marks: prompt.marks, addSpecial: addSpecial, parseSpecial: true, pause: { _, _ in }, fail: {})
+        }
     }
 
     package func tokenize(_ prompt: RenderedPrompt, addSpecial: Bool, parseSpecial: Bool, within work: WorkBudget) throws -> [Token] {
         var text = prompt.text
-        return try text.withUTF8 { text in
-            try tokens(of: text, marks: prompt.marks, addSpecial: addSpecial, parseSpecial: parseSpecial) { (bytes: Int, most: Int) throws in
-                try work.check()
-                if bytes > most {
-                    throw GenerationError.beyondLimit(
-                        "has \(bytes) bytes of text that this model's tokenizer must process at once, which are more than the limit of \(most)")
-                }
+        func pause(_ bytes: Int, _ most: Int) throws {
+            try work.check()
+            if bytes > most {
+                throw GenerationError.beyondLimit(
+                    "has \(bytes) bytes of text that this model's tokenizer must process at once, which are more than the limit of \(most)")
             }
+        }
+        func fail() throws { throw GenerationError.beyondLimit("contains text that this model's tokenizer cannot process") }
+        return try text.withUTF8 { text in
+            try tokens(of: text, marks: prompt.marks, addSpecial: addSpecial, parseSpecial: parseSpecial, pause: pause, fail: fail)
         }
     }
 
@@ -101,9 +106,10 @@ package struct LlamaVocabulary: Vocabulary, @unchecked Sendable {
     /// The tokenizer processes the texts between special tokens independently (`SpecialTokens`), and can cut most of them again (`TextCuts`). So each
     /// call of llama.cpp gets one piece.
     /// - pause: called before each piece, with its size in bytes and the maximum size.
+    /// - fail: called for a piece that llama.cpp cannot process. If it returns, the piece is dropped.
     private func tokens<Failure: Error>(
         of text: UnsafeBufferPointer<UInt8>, marks: [Int] = [], addSpecial: Bool, parseSpecial: Bool,
-        pause: (_ bytes: Int, _ most: Int) throws(Failure) -> Void
+        pause: (_ bytes: Int, _ most: Int) throws(Failure) -> Void, fail: () throws(Failure) -> Void
     ) throws(Failure) -> [Token] {
         let most = InputLimits.standard.wholeTextBytes
         let specials = parseSpecial ? model.specials : model.definedSpecials
@@ -121,7 +127,7 @@ package struct LlamaVocabulary: Vocabulary, @unchecked Sendable {
                     while start < range.upperBound {
                         let (piece, next) = model.cuts.piece(of: text, from: start, to: range.upperBound)
                         try pause(piece.count, most)
-                        append(UnsafeBufferPointer(rebasing: text[piece]), to: &tokens, buffer: &buffer)
+                        if !append(UnsafeBufferPointer(rebasing: text[piece]), to: &tokens, buffer: &buffer) { try fail() }
                         start = next
                     }
                 }
@@ -131,35 +137,39 @@ package struct LlamaVocabulary: Vocabulary, @unchecked Sendable {
         return tokens
     }
 
-    /// Appends the tokens of a text without special tokens.
+    /// Appends the tokens of a text without special tokens. Returns false if llama.cpp cannot process the text.
     /// - buffer: memory for the tokens of one piece.
-    private func append(_ text: UnsafeBufferPointer<UInt8>, to tokens: inout [Token], buffer: inout [Token]) {
+    private func append(_ text: UnsafeBufferPointer<UInt8>, to tokens: inout [Token], buffer: inout [Token]) -> Bool {
         // Requests with such a text are rejected earlier. Splitting it here keeps the process alive in any other case.
         let cuts = model.unbroken?.cuts(in: text) ?? []
+        var isRead = true
         for (start, end) in zip([0] + cuts, cuts + [text.count]) {
             text.withMemoryRebound(to: CChar.self) { bytes in
                 let piece = UnsafeBufferPointer(rebasing: bytes[start..<end])
-                // A token has at least one byte, except an inserted space. If the buffer is too small, llama.cpp returns the negated count.
+                // A token has at least one byte, except an inserted space.
                 if buffer.count < piece.count + 4 { buffer = [Token](repeating: 0, count: piece.count + 4) }
                 var count = fill(&buffer, piece)
-                if count < 0 {
-                    buffer = [Token](repeating: 0, count: Int(count.magnitude))
+                if count > buffer.count {
+                    buffer = [Token](repeating: 0, count: count)
                     count = fill(&buffer, piece)
                 }
-                tokens += buffer.prefix(Int(max(0, count)))
+                if count < 0 { isRead = false }
+                tokens += buffer.prefix(max(0, count))
             }
         }
+        return isRead
     }
 
-    private func fill(_ tokens: inout [Token], _ bytes: UnsafeBufferPointer<CChar>) -> Int32 {
-        llama_tokenize(pointer, bytes.baseAddress, Int32(bytes.count), &tokens, Int32(tokens.count), false, false)
+    /// Returns the number of tokens of a text, also if it exceeds the size of `tokens`; -1 on failure.
+    private func fill(_ tokens: inout [Token], _ bytes: UnsafeBufferPointer<CChar>) -> Int {
+        Int(cchat_tokenize(pointer, bytes.baseAddress, Int32(bytes.count), &tokens, Int32(tokens.count), false, false))
     }
 
     /// The tokens that llama.cpp adds before and after a text, such as BOS and EOS.
     private var addedTokens: (before: [Token], after: [Token]) {
         var added = [Token](repeating: 0, count: 4)
-        let count = llama_tokenize(pointer, "", 0, &added, Int32(added.count), true, false)
-        added.removeSubrange(min(added.count, Int(max(0, count)))...)
+        let count = Int(cchat_tokenize(pointer, "", 0, &added, Int32(added.count), true, false))
+        added = Array(added.prefix(count <= added.count ? max(0, count) : 0))
         let type = llama_vocab_type(pointer)
         let addsFirst = [LLAMA_VOCAB_TYPE_SPM, LLAMA_VOCAB_TYPE_BPE, LLAMA_VOCAB_TYPE_UGM].contains(type) && llama_vocab_get_add_bos(pointer)
         let first = addsFirst || type == LLAMA_VOCAB_TYPE_WPM ? 1 : 0

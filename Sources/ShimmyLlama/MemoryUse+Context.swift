@@ -1,5 +1,5 @@
 import CChat
-import ShimmyCore
+import ShimmyEngine
 
 extension MemoryUse {
     /// Returns the memory use of a context and its model, as reported by llama.cpp.

@@ -20,13 +20,13 @@ struct TextCuts: Sendable {
 
     /// llama.cpp splits a text into words with regular expressions, by `tokenizer.ggml.pre`. For the following names, a match never extends from a
     /// letter to the space after it, and its end does not depend on that space, so that the words of the pieces are those of the whole.
-    private static let endWordsAtSpaces = UnbrokenText.bounded.subtracting(joinWords).union(UnbrokenText.spaced).union([
+    static let endWordsAtSpaces = UnbrokenText.bounded.subtracting(joinWords).union(UnbrokenText.spaced).union([
         "", "default", "minicpm5", "deepseek-llm", "deepseek-coder", "deepseek-v3", "spark2_5", "youtu", "falcon", "jais-2", "whitespace", "tekken",
         "chameleon", "gpt-4o", "llama4", "kanana2", "talkie", "granite-embed-multi-97m", "tiny_aya", "cohere2moe", "bailingmoe", "bailingmoe2",
         "llada-moe", "seed-coder", "hunyuan-dense", "hy_v4", "joyai-llm", "ufakzeka", "afmoe", "minimax-m2",
     ])
     /// Tokenizers that split a text only between runs of line feeds and other characters.
-    private static let joinWords: Set<String> = ["gemma4", "granite-embed-multi-311m", "sarvam-moe"]
+    static let joinWords: Set<String> = ["gemma4", "granite-embed-multi-311m", "sarvam-moe"]
 
     /// - metadata: returns a value of the model's file; nil if the file has none.
     init(of vocabulary: OpaquePointer, metadata: (String) -> String?) {

@@ -85,7 +85,9 @@ package enum ServerMetrics {
     package static let storageBytes = gauge("shimmy_storage_bytes", "Bytes of all stored objects.")
     package static let storageLimit = gauge("shimmy_storage_limit_bytes", "Max bytes of all stored objects.")
     package static let build = gauge("shimmy_build_info", "The version of the program. The value is 1.")
-    private static let server = [requestsInFlight, connections, connectionsRefused, bodyBytes, storageBytes, storageLimit, build]
+    package static let traceSpans = counter(
+        "shimmy_trace_spans", "Spans of traces: exported, dropped because too many were waiting, or failed because the collector did not take them.")
+    private static let server = [traceSpans, requestsInFlight, connections, connectionsRefused, bodyBytes, storageBytes, storageLimit, build]
 
     // MARK: The process, with the names of Prometheus' client libraries
 

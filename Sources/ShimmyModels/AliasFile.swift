@@ -3,6 +3,9 @@ import ShimmyJSON
 /// The aliases that users create with commands, stored in one file: `{"NAME": "MODEL", …}`. A running server reads the file on each scan of the
 /// disk, and scans again when the file changes.
 package struct AliasFile: Sendable {
+    /// The max number of aliases in the file, and of models in the file of created models.
+    package static let mostNames = NameFile.most
+
     package struct Refusal: Error, Equatable, CustomStringConvertible {
         package let description: String
         /// Whether the request is fine, but the file cannot be written, for example because the disk is full.
@@ -44,9 +47,7 @@ package struct AliasFile: Sendable {
         _ name: String, to model: String, isReplaced: (String) -> Bool = { _ in false }, problem: ([String: String]) -> String? = { _ in nil }
     ) throws(Refusal) {
         guard NameFile.isName(name) else {
-            throw Refusal(
-                "'\(name)' is not a valid alias; use letters, digits, '-', '_', '.', ':', '/', '@' and '+', with a letter or digit "
-                    + "first")
+            throw Refusal("'\(name)' is not a valid alias; \(NameFile.form)")
         }
         try file.set(name, to: .string(model), isReplaced: isReplaced) { problem(Self.aliases($0)) }
     }

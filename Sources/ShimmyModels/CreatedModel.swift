@@ -99,9 +99,7 @@ package struct CreatedModelFile: Sendable {
     /// Throws if a model has an invalid name or too large settings.
     package static func check(_ model: CreatedModel) throws(AliasFile.Refusal) {
         guard NameFile.isName(model.name) else {
-            throw AliasFile.Refusal(
-                "'\(model.name)' is not a valid name; use letters, digits, '-', '_', '.', ':', '/', '@' and '+', with a letter or "
-                    + "digit first")
+            throw AliasFile.Refusal("'\(model.name)' is not a valid name; \(NameFile.form)")
         }
         guard model.json.text.utf8.count <= largestModel else {
             throw AliasFile.Refusal("the settings of \(model.name) have more than \(largestModel) bytes, which is the max")

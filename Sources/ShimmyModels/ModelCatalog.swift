@@ -34,6 +34,9 @@ package struct ModelCatalog: Sendable {
     /// Returns the aliases that resolve to a model, sorted.
     package func aliases(of record: ModelRecord) -> [String] { aliases.names(of: record.id) }
 
+    /// The number of aliases that resolve to a model.
+    var aliasCount: Int { records.reduce(0) { $0 + aliases(of: $1).count } }
+
     /// The reasons why aliases do not resolve, by alias, for display.
     package var aliasProblems: [String: String] {
         var problems = aliases.problems

@@ -12,15 +12,32 @@ struct NameFile: Sendable {
     /// The max size of the file in bytes.
     let limit: Int
 
-    private static let most = 1000
+    /// The max number of names.
+    static let most = 1000
     /// The number of seconds to wait for another process that changes the file.
     private static let patience = 10
     private static let longestName = 200
 
-    /// Returns whether a text can be the name of a model.
+    /// The form of a name, for error messages.
+    static let form =
+        "use letters, digits, '-', '_', '.', ':', '/', '@' and '+', with a letter or digit first, and parts between slashes that are neither empty "
+        + "nor only dots"
+
+    /// Returns whether a text can be the name of a model. An address such as `http://host/name` cannot.
     static func isName(_ text: String) -> Bool {
-        text.utf8.count <= longestName && text.allSatisfy { $0.isLetter || $0.isNumber || "-_.:/@+".contains($0) }
-            && text.first.map { $0.isLetter || $0.isNumber } ?? false
+        guard text.utf8.count <= longestName, let first = text.first, first.isLetter || first.isNumber, !text.hasSuffix(":") else { return false }
+        // Scalars, because a letter may have an invisible character attached to it.
+        guard text.unicodeScalars.allSatisfy({ isAllowed($0) }) else { return false }
+        return text.split(separator: "/", omittingEmptySubsequences: false).allSatisfy { part in part.contains { $0 != "." } }
+    }
+
+    private static func isAllowed(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.properties.generalCategory {
+        case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter, .decimalNumber, .letterNumber, .otherNumber,
+            .nonspacingMark, .spacingMark:
+            true
+        default: "-_.:/@+".unicodeScalars.contains(scalar)
+        }
     }
 
     /// Returns the content of the file; an empty object if it does not exist. Throws if the file is damaged, so that no caller overwrites it.

@@ -1,33 +1,34 @@
 import Hummingbird
+import HummingbirdCore
 import Logging
 
-/// The listeners at one port: that of the first host, and once it is bound, those of the other hosts.
+/// The listeners at one port: that of the first host, and once it is bound, those of the other addresses.
 struct PortListeners: Sendable {
     typealias Listener = Application<ShimmyServer.Responder>
-    /// Makes a listener at a host and a port. It calls a function with the bound port once it accepts connections.
-    typealias Maker = @Sendable (_ host: String, _ port: Int, _ onRunning: @escaping @Sendable (Int) async -> Void) -> Listener
+    /// Makes a listener at an address. It calls a function with the bound port once it accepts connections; nil for a Unix socket.
+    typealias Maker = @Sendable (_ address: BindAddress, _ onRunning: @escaping @Sendable (Int?) async -> Void) -> Listener
 
     private let first: Listener
     /// The port that the first listener bound.
     private let bound: AsyncStream<Int>
-    private let others: @Sendable (_ port: Int) -> [Listener]
+    private let others: @Sendable (_ port: Int) -> [(address: ListenAddress, listener: Listener)]
     private let logger: Logger
 
     /// - port: 0 lets the system choose.
     /// - onListening: called once with the bound port, when the first listener accepts connections.
     init(
-        _ host: String, and others: [String], port: Int, logger: Logger, maker: @escaping Maker,
+        _ host: String, and others: [ListenAddress], port: Int, logger: Logger, maker: @escaping Maker,
         onListening: @escaping @Sendable (Int) async -> Void
     ) {
         let (bound, told) = AsyncStream.makeStream(of: Int.self)
         self.bound = bound
         self.logger = logger
-        first = maker(host, port) { port in
-            told.yield(port)
+        first = maker(.hostname(host, port: port)) { number in
+            told.yield(number ?? port)
             told.finish()
-            await onListening(port)
+            await onListening(number ?? port)
         }
-        self.others = { port in others.map { maker($0, port) { _ in } } }
+        self.others = { port in others.map { ($0, maker(.hostname($0.host, port: $0.port ?? port)) { _ in }) } }
     }
 
     /// Accepts connections until the server has shut down gracefully. Throws if the first address cannot be bound; the others are skipped then.
@@ -39,7 +40,7 @@ struct PortListeners: Sendable {
                 for await port in bound {
                     await withDiscardingTaskGroup { group in
                         group.addTask { await besides() }
-                        for other in others(port) { group.addTask { await run(other) } }
+                        for (address, listener) in others(port) { group.addTask { await run(listener, address) } }
                     }
                 }
             }
@@ -48,11 +49,13 @@ struct PortListeners: Sendable {
         }
     }
 
-    private func run(_ other: Listener) async {
+    private func run(_ listener: Listener, _ address: ListenAddress) async {
         do {
-            try await other.run()
+            try await listener.run()
         } catch {
-            logger.info("cannot listen on address", metadata: ["address": "\(other.configuration.address)", "error": "\(error)"])
+            logger.log(
+                level: address.isRequested ? .warning : .info, "cannot listen on address; the server runs without it",
+                metadata: ["address": "\(listener.configuration.address)", "error": "\(error)"])
         }
     }
 }

@@ -7,6 +7,8 @@ import ShimmyJSON
 
 extension HTTPField.Name {
     static let requestID = Self("x-request-id")!
+    static let traceparent = Self("traceparent")!
+    static let tracestate = Self("tracestate")!
     static let ignoredParameters = Self("x-shimmy-ignored-params")!
     static let forcedParameters = Self("x-shimmy-forced-params")!
     static let normalized = Self("x-shimmy-normalized")!
@@ -16,6 +18,8 @@ extension HTTPField.Name {
     static let notStored = Self("x-shimmy-not-stored")!
     /// The headers that report how an answer deviates from its request.
     static let reports = [ignoredParameters, forcedParameters, normalized, clampedTokens, unenforced, droppedItems, notStored]
+    /// The headers about the limits of a key.
+    static let rateLimits = RateLimitHeaders.names.compactMap { Self($0) }
     static let accelBuffering = Self("x-accel-buffering")!
     static let retryAfterName = Self("retry-after")!
     static let apiKey = Self("api-key")!
@@ -55,7 +59,7 @@ extension Response {
     mutating func report(_ report: AnswerReport) {
         if !report.normalizations.isEmpty { headers[.normalized] = report.normalizations.joined(separator: ", ") }
         if !report.withoutEffect.isEmpty { headers[.ignoredParameters] = report.withoutEffect.map(ReportedNames.visible).joined(separator: ", ") }
-        if let tokens = report.clampedTokens { headers[.clampedTokens] = "\(tokens)" }
+        if let tokens = [report.clampedTokens, report.limitedTokens].compactMap({ $0 }).min() { headers[.clampedTokens] = "\(tokens)" }
         var keywords = ReportedNames(nameLength: InputLimits.standard.reportedPointerLength)
         for keyword in report.unenforced { keywords.append(keyword) }
         if let names = keywords.header { headers[.unenforced] = names }

@@ -13,7 +13,9 @@ package import ShimmyService
 package struct ShimmyServer: Service {
     package typealias Responder = RouterResponder<ShimmyRequestContext>
 
-    private let listeners: PortListeners
+    /// The listeners at the port; nil if the server listens on its Unix socket only.
+    private let listeners: PortListeners?
+    private let socketListener: SocketListener?
     /// The listeners at Ollama's port; nil if the server does not listen there.
     private let ollamaListeners: PortListeners?
     private let onOllamaFailure: @Sendable (any Error) async -> Void
@@ -21,10 +23,10 @@ package struct ShimmyServer: Service {
     private let use: ServerUse
     private let logger: Logger
 
-    /// An address that the server bound.
-    package struct Address: Sendable {
-        package let host: String
-        package let port: Int
+    /// The address that the server bound first.
+    package enum Address: Sendable {
+        case port(host: String, Int, isEncrypted: Bool)
+        case socket(path: String)
     }
 
     /// - contextLength: returns the context length that a model would get, without loading the model.
@@ -49,25 +51,44 @@ package struct ShimmyServer: Service {
             configuration: configuration, service: service, hub: hub, library: library, use: use, contextLength: contextLength,
             tokenizer: tokenizer)
         let responder = Self.router(table, configuration, use).buildResponder()
-        let maker: PortListeners.Maker = { host, port, onRunning in
-            Application(
-                responder: responder, server: HTTPServerBuilder { ConnectionChannel(responder: $0, use: use, routes: table) },
-                configuration: ApplicationConfiguration(address: .hostname(host, port: port), backlog: 1024, reuseAddress: true),
-                onServerRunning: { channel in
-                    try? await channel.eventLoop.submit {
-                        try channel.pipeline.syncOperations.addHandler(AcceptErrors(logger: logger), position: .first)
-                    }.get()
-                    await onRunning(channel.localAddress?.port ?? port)
-                },
-                logger: logger)
+        let maker = { @Sendable (identity: TLSIdentity?) -> PortListeners.Maker in
+            { address, onRunning in
+                Application(
+                    responder: responder,
+                    server: HTTPServerBuilder { responder in
+                        let connections = ConnectionChannel(responder: responder, use: use, routes: table, proxies: configuration.proxies)
+                        guard let identity else { return connections }
+                        return EncryptedChannel(connections, identity: identity)
+                    },
+                    configuration: ApplicationConfiguration(address: address, backlog: 1024, reuseAddress: true),
+                    onServerRunning: { channel in
+                        try? await channel.eventLoop.submit {
+                            try channel.pipeline.syncOperations.addHandler(AcceptErrors(logger: logger), position: .first)
+                        }.get()
+                        await onRunning(channel.localAddress?.port)
+                    },
+                    logger: logger)
+            }
         }
-        let (host, others) = (configuration.host, configuration.otherHosts)
-        listeners = PortListeners(host, and: others, port: configuration.port, logger: logger, maker: maker) { port in
-            await onListening(Address(host: host, port: port))
+        let (host, others, identity, isSocketOnly) = (configuration.host, configuration.others, configuration.identity, configuration.isSocketOnly)
+        socketListener = configuration.socket.map { path in
+            SocketListener(path: path, logger: logger, maker: maker(nil)) {
+                logger.info("listening on socket", metadata: ["path": "\(path)"])
+                if isSocketOnly { await onListening(.socket(path: path)) }
+            }
         }
-        let ollamaPort = configuration.ollamaPort.flatMap { $0 == configuration.port ? nil : $0 }
+        let ports = maker(identity)
+        listeners =
+            isSocketOnly
+            ? nil
+            : PortListeners(host, and: others, port: configuration.port, logger: logger, maker: ports) { port in
+                await onListening(.port(host: host, port, isEncrypted: identity != nil))
+            }
+        let ollamaPort = configuration.ollamaPort.flatMap { $0 == configuration.port || isSocketOnly ? nil : $0 }
+        // An address with a port of its own has this port only once.
+        let hosts = others.filter { $0.port == nil }
         ollamaListeners = ollamaPort.map { port in
-            PortListeners(host, and: others, port: port, logger: logger, maker: maker) { port in
+            PortListeners(host, and: hosts, port: port, logger: logger, maker: ports) { port in
                 logger.info("listening on Ollama's port", metadata: ["port": .stringConvertible(port)])
             }
         }
@@ -95,11 +116,26 @@ package struct ShimmyServer: Service {
 
     /// Accepts connections until the server has shut down gracefully.
     private func listen() async throws {
-        try await listeners.run { [ollamaListeners, onOllamaFailure] in
-            do {
-                try await ollamaListeners?.run()
-            } catch {
-                await onOllamaFailure(error)
+        guard let listeners else {
+            try await socketListener?.run()
+            return
+        }
+        try await listeners.run { [ollamaListeners, onOllamaFailure, socketListener, logger] in
+            await withDiscardingTaskGroup { group in
+                group.addTask {
+                    do {
+                        try await ollamaListeners?.run()
+                    } catch {
+                        await onOllamaFailure(error)
+                    }
+                }
+                group.addTask {
+                    do {
+                        try await socketListener?.run()
+                    } catch {
+                        logger.error("cannot listen on socket; the server runs without it", metadata: ["error": "\(error)"])
+                    }
+                }
             }
         }
     }
@@ -118,39 +154,43 @@ package struct ShimmyServer: Service {
         let ollamaModels = OllamaModelRoutes(
             service: service, library: library, hub: hub, body: body.ofAnyType, heartbeat: configuration.heartbeat,
             version: configuration.version, contextLength: contextLength, tokenizer: tokenizer)
-        let ollamaChanges = OllamaChangeRoutes(
-            models: models, library: library, blobs: BlobStore(models: hub.directory), body: body.ofAnyType)
-        return RouteTable(
-            routes: HealthRoutes(models: models, use: use, ollamaPort: configuration.ollamaPort).routes
-                + EngineRoutes(models: models, use: use, store: store).routes
-                + MetricsRoutes(
-                    models: models, use: use, store: store, registry: configuration.metrics, hasAliases: configuration.hasMetricsAliases,
-                    version: configuration.version
-                ).routes
-                + ModelRoutes(service: service, contextLength: contextLength, body: body).routes
-                + PullRoutes(models: models, hub: hub, body: body, heartbeat: configuration.heartbeat).routes
-                + ChatRoutes(service: service, reader: reader, responder: responder).routes
-                + StoredChatRoutes(store: store, body: body).routes
-                + ConversationRoutes(store: store, body: body).routes
-                + ResponseRoutes(service: service, reader: reader, responder: responder).routes
-                + ResponseSocketRoutes(
-                    service: service, reader: reader, access: configuration.access, heartbeat: configuration.heartbeat
-                ).routes
-                + StoredResponseRoutes(service: service, responder: responder).routes
-                + ResponseToolRoutes(service: service, reader: reader).routes
-                + EmbeddingRoutes(service: service, body: body).routes
-                + DecisionRoutes(service: service, body: body).routes
-                + MessageRoutes(service: service, reader: reader, responder: responder).routes
-                + OllamaAnswerRoutes(service: service, body: body, responder: responder, contextLength: contextLength).routes
-                + ollamaModels.routes
-                + ollamaChanges.routes
-                + LlamaServerRoutes(
-                    service: service, body: body, responder: responder, version: configuration.version, tokenizers: tokenizers
-                ).routes
-                + LMStudioRoutes(service: service, body: body, contextLength: contextLength).routes
-                + AdapterRoutes(models: models).routes
-                + PromptRoutes(service: service, body: body, reader: reader, tokenizers: tokenizers).routes
-        ).documented(version: configuration.version)
+        let blobs = BlobStore(models: hub.directory)
+        let ollamaChanges = OllamaChangeRoutes(models: models, library: library, blobs: blobs, body: body.ofAnyType)
+        let engine = EngineRoutes(service: service, use: use, access: configuration.access, blobs: blobs, prefixes: configuration.prefixes)
+        let groups: [[Route]] = [
+            HealthRoutes(models: models, use: use, ollamaPort: configuration.ollamaPort).routes,
+            engine.routes,
+            MetricsRoutes(
+                models: models, use: use, store: store, registry: configuration.metrics, hasAliases: configuration.hasMetricsAliases,
+                version: configuration.version
+            ).routes,
+            ModelRoutes(service: service, contextLength: contextLength, body: body).routes,
+            PullRoutes(models: models, hub: hub, body: body, heartbeat: configuration.heartbeat).routes,
+            ChatRoutes(service: service, reader: reader, responder: responder).routes,
+            StoredChatRoutes(store: store, body: body).routes,
+            ConversationRoutes(store: store, body: body).routes,
+            ResponseRoutes(service: service, reader: reader, responder: responder).routes,
+            ResponseSocketRoutes(
+                service: service, reader: reader, access: configuration.access, heartbeat: configuration.heartbeat
+            ).routes,
+            StoredResponseRoutes(service: service, responder: responder).routes,
+            ResponseToolRoutes(service: service, reader: reader).routes,
+            EmbeddingRoutes(service: service, body: body).routes,
+            DecisionRoutes(service: service, body: body).routes,
+            MessageRoutes(service: service, reader: reader, responder: responder).routes,
+            OllamaAnswerRoutes(service: service, body: body, responder: responder, contextLength: contextLength).routes,
+            ollamaModels.routes,
+            ollamaChanges.routes,
+            LlamaServerRoutes(
+                service: service, body: body, responder: responder, version: configuration.version, tokenizers: tokenizers
+            ).routes,
+            LMStudioRoutes(service: service, body: body, contextLength: contextLength).routes,
+            AdapterRoutes(models: models).routes,
+            KeyRoutes(access: configuration.access, body: body).routes,
+            UsageRoutes(usage: configuration.accounts.usage).routes,
+            PromptRoutes(service: service, body: body, reader: reader, tokenizers: tokenizers).routes,
+        ]
+        return RouteTable(routes: Array(groups.joined())).documented(version: configuration.version)
     }
 
     /// Returns the routes and middlewares as an application, for tests in process.
@@ -166,22 +206,24 @@ package struct ShimmyServer: Service {
         return Application(responder: router(table, configuration, use).buildResponder(), logger: logger)
     }
 
-    /// Returns the router with its middleware. The order matters: request ids for everything, then the log and the metrics of requests, errors as
-    /// objects, the Host check, requests about HTTP itself, CORS, the load limit and API keys. Errors are mapped again inside CORS, so that a web
-    /// page can read them.
+    /// Returns the router with its middleware. The order matters: request ids for everything, then the client behind a proxy, the log and the metrics
+    /// of requests, errors as objects, the Host check, requests about HTTP itself, CORS, the load limit and API keys. Errors are mapped again inside
+    /// CORS, so that a web page can read them.
     static func router(
         _ table: RouteTable, _ configuration: ServerConfiguration, _ use: ServerUse
     ) -> Router<ShimmyRequestContext> {
         let router = Router(context: ShimmyRequestContext.self, options: .autoGenerateHeadEndpoints)
         router.add(middleware: RequestIDMiddleware(routes: table))
-        router.add(middleware: RequestMiddleware(routes: table, metrics: configuration.metrics))
+        router.add(middleware: ClientMiddleware(proxies: configuration.proxies))
+        router.add(middleware: RequestMiddleware(routes: table, metrics: configuration.metrics, tracer: configuration.tracer))
         router.add(middleware: ErrorMiddleware(routes: table))
         router.add(middleware: HostMiddleware(configuration: configuration, routes: table))
         router.add(middleware: ProtocolMiddleware(routes: table))
         router.add(middleware: LoopbackCORSMiddleware(access: configuration.access, routes: table))
+        router.add(middleware: AccountMiddleware(access: configuration.access, accounts: configuration.accounts, routes: table))
         router.add(middleware: ErrorMiddleware(routes: table))
         router.add(middleware: LoadMiddleware(use: use, routes: table))
-        router.add(middleware: KeyMiddleware(access: configuration.access, routes: table))
+        router.add(middleware: KeyMiddleware(access: configuration.access, routes: table, wrongKeys: use.wrongKeys))
         table.register(on: router)
         return router
     }

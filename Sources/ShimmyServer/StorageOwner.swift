@@ -1,4 +1,4 @@
-import Crypto
+import ShimmyAccounts
 import ShimmyCore
 
 /// The owner of a stored object.
@@ -8,7 +8,7 @@ package enum StorageOwner {
 
     /// Returns the owner for a key: 128 bits of its SHA-256 hash. It is the same after a restart and for any order of keys. A strong key
     /// cannot be recovered from it.
-    package static func ofKey(_ key: String) -> String {
-        "key-" + SHA256.hash(data: Array(key.utf8)).prefix(16).hexadecimal
-    }
+    package static func ofKey(_ key: String) -> String { ofKey(KeyHash(of: key)) }
+
+    static func ofKey(_ hash: KeyHash) -> String { "key-" + hash.bytes.prefix(16).hexadecimal }
 }

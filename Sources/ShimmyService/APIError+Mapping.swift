@@ -1,4 +1,5 @@
 package import ShimmyAPI
+import ShimmyAccounts
 import ShimmyChat
 import ShimmyCore
 import ShimmyEngine
@@ -15,6 +16,7 @@ extension APIError {
         case let error as ModelError: self.init(error)
         case let error as HubError: self.init(error)
         case let error as StorageError: self.init(error)
+        case let error as KeyBookError: self.init(error)
         case let error as QueueFull: self = .queueFull(retryAfter: error.retryAfter)
         case let error as EngineError where error == .noContinuation:
             self.init(status: 400, message: "The answer cannot continue: \(error.description).", code: "invalid_value")
@@ -84,7 +86,7 @@ extension APIError {
         func refusal(_ status: Int, _ code: String) -> APIError { APIError(status: status, message: message, param: "model", code: code) }
         self =
             switch error {
-            case .badAddress: refusal(400, "invalid_value")
+            case .badAddress, .otherHost: refusal(400, "invalid_value")
             case .notFound, .noModel, .noQuantization: refusal(404, "model_not_found")
             case .unauthorized: refusal(403, "hub_unauthorized")
             case .busy: refusal(409, "pull_in_progress")
@@ -95,6 +97,19 @@ extension APIError {
             case .offline: APIError(status: 503, message: message, type: "server_error", code: "offline")
             case .unexpectedStatus, .unreadable, .wrongHash, .interrupted:
                 APIError(status: 502, message: message, type: "server_error", code: "pull_failed")
+            }
+    }
+}
+
+extension APIError {
+    init(_ error: KeyBookError) {
+        self =
+            switch error {
+            case .nameTaken: APIError(status: 409, message: "Invalid 'name': \(error.description).", param: "name", code: "name_taken")
+            case .invalid: APIError(status: 400, message: "The key cannot be created: \(error.description).", code: "invalid_value")
+            case .tooMany: APIError(status: 409, message: "The key cannot be created: \(error.description).", code: "too_many_keys")
+            // The reason contains a path.
+            case .unavailable: .unavailable("The server cannot read or write its keys. Its log says why.", code: "keys_unavailable", retryAfter: 5)
             }
     }
 }

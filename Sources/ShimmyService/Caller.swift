@@ -1,6 +1,8 @@
 package import Logging
+package import ShimmyAccounts
 import ShimmyChat
 package import ShimmyEngine
+package import ShimmyTracing
 
 /// Who sends a request.
 package struct Caller: Sendable {
@@ -8,30 +10,55 @@ package struct Caller: Sendable {
     package let owner: Owner
     /// The owner of the objects that the request stores.
     package let storageOwner: String
+    /// The properties of the caller's key; nil for a key without a name, on a server without keys, and for work that an earlier process accepted.
+    package let key: AccessKey?
     /// The time at which the server read the request's head, or at which the work on a background response began.
     package let arrived: ContinuousClock.Instant
     /// A logger with the request's id, or for background work with the response's.
-    package let logger: Logger
+    package private(set) var logger: Logger
     /// The facts about the request; nil for work without a request of its own: background work, and responses over a WebSocket.
     package let request: RequestLife?
+    /// The trace of the request, or of the work without a request of its own; nil if traces are off.
+    package let trace: RequestTrace?
+    /// The end user that the client names; nil for none.
+    package let user: String?
+    /// The size of the request's body.
+    package let inputBytes: Int
+    /// The account of the request; nil before its admission, and if nothing is counted.
+    private(set) var charge: Charge?
 
     package init(
-        owner: Owner, storageOwner: String, arrived: ContinuousClock.Instant, logger: Logger, request: RequestLife? = nil
+        owner: Owner, storageOwner: String, key: AccessKey? = nil, arrived: ContinuousClock.Instant, logger: Logger,
+        request: RequestLife? = nil, trace: RequestTrace? = nil, user: String? = nil, inputBytes: Int = 0
     ) {
         self.owner = owner
         self.storageOwner = storageOwner
+        self.key = key
         self.arrived = arrived
         self.logger = logger
         self.request = request
+        self.trace = trace
+        self.user = user
+        self.inputBytes = inputBytes
     }
 
     /// Returns the caller with a logger that has a further field.
     func logging(_ key: String, _ value: String) -> Caller {
-        var logger = logger
-        logger[metadataKey: key] = "\(value)"
-        return Caller(owner: owner, storageOwner: storageOwner, arrived: arrived, logger: logger, request: request)
+        var caller = self
+        caller.logger[metadataKey: key] = "\(value)"
+        return caller
+    }
+
+    /// Returns the caller with the account of its request.
+    func charging(_ charge: Charge?) -> Caller {
+        var caller = self
+        caller.charge = charge
+        return caller
     }
 
     /// - isFlex: whether the request runs only when there is no other work.
-    func terms(isFlex: Bool = false) -> ServiceTerms { ServiceTerms(owner: owner, isFlex: isFlex) }
+    func terms(isFlex: Bool = false) -> ServiceTerms {
+        let limits = [key?.limits.maxOutputTokens, charge?.maximumTokens].compactMap { $0 }
+        return ServiceTerms(owner: owner, isFlex: isFlex, maximumTokens: limits.min())
+    }
 }

@@ -1,4 +1,5 @@
 package import ShimmyAPI
+import ShimmyAccounts
 import ShimmyChat
 import ShimmyCore
 import ShimmyModels
@@ -7,11 +8,12 @@ import ShimmyStorage
 extension InferenceService {
     /// Accepts a chat completion. Throws the errors that can be found without the model.
     package func acceptChat(_ reading: PresetRequest<ChatCompletionRequest>, _ caller: Caller) async throws -> AnswerOrder {
+        let caller = try charged(caller, .chatCompletions, reading.value.chat)
         let id = ChatCompletionEncoder.newID()
         let record = try await record(reading.value, id, caller)
         let streams = reading.value.stream
         let request = OneConsumer(Self.completed(reading))
-        return AnswerOrder(reading) { lease in
+        return AnswerOrder(reading, caller.charge) { lease in
             // This is the only reference to the request, so that its memory is released once the answer has begun.
             let decoded = try request.take()
             let answer = try await lease.generator.generate(decoded.chat, terms: caller.terms(isFlex: decoded.isFlex))

@@ -1,14 +1,16 @@
 package import ShimmyAPI
+import ShimmyAccounts
 import ShimmyChat
 import ShimmyCore
 import ShimmyModels
 
 extension InferenceService {
     /// Accepts a completion of texts or tokens. Throws the errors that can be found without the model.
-    package func acceptCompletion(_ reading: PresetRequest<CompletionRequest>, _ caller: Caller) -> AnswerOrder {
+    package func acceptCompletion(_ reading: PresetRequest<CompletionRequest>, _ caller: Caller) throws -> AnswerOrder {
+        let caller = try charged(caller, .completions, reading.value.completion)
         let request = OneConsumer(reading.value)
         let streams = reading.value.stream
-        return AnswerOrder(reading) { lease in
+        return AnswerOrder(reading, caller.charge) { lease in
             let decoded = try request.take()
             let echoes = try await Self.echoes(decoded, lease.backend.tokenizer)
             let answer: Answer

@@ -1,17 +1,20 @@
 import Logging
 package import ShimmyAPI
+import ShimmyAccounts
 package import ShimmyChat
 import ShimmyModels
 
 extension InferenceService {
     package func decide(_ request: DecisionsRequest, _ caller: Caller) async throws -> DecisionResult {
-        let lease = try await acquire(request.model, for: .chat, keepAlive: request.keepAlive)
-        return try await observed(lease, caller) {
-            do {
-                let result = try await lease.decider.decide(request.decision, terms: caller.terms())
-                return (value: result, usage: result.usage)
-            } catch let error as GenerationError {
-                throw request.error(error)
+        try await charging(caller, .decisions) { caller in
+            let lease = try await acquire(request.model, for: .chat, keepAlive: request.keepAlive)
+            return try await observed(lease, caller) {
+                do {
+                    let result = try await lease.decider.decide(request.decision, terms: caller.terms())
+                    return (value: result, usage: result.usage)
+                } catch let error as GenerationError {
+                    throw request.error(error)
+                }
             }
         }
     }
@@ -21,6 +24,7 @@ extension InferenceService {
     func observed<Value: Sendable>(
         _ lease: ModelLease, _ caller: Caller, _ work: () async throws -> (value: Value, usage: Usage)
     ) async throws -> Value {
+        caller.charge?.note(model: lease.record.id)
         var life = AnswerLife(model: lease.record.id, operation: .decision)
         let result: (value: Value, usage: Usage)
         do {

@@ -18,20 +18,27 @@ package struct InferenceService: Sendable {
     package let store: Store?
     /// The maker of background responses; nil if the server stores nothing.
     package let background: BackgroundResponses?
+    let foreground = ForegroundResponses()
     let observer: any AnswerObserver
+    /// The limits of keys, and the record of usage.
+    package let accounts: Accounts
 
     /// - owner: returns the owner for work that an earlier process accepted, by the owner of the stored object.
     package init(
         models: ModelManager, presets: @escaping @Sendable (ModelRecord) -> RequestPreset, store: Store?, observer: any AnswerObserver,
-        logger: Logger, owner: @escaping @Sendable (String) -> Owner
+        logger: Logger, accounts: Accounts = Accounts(), owner: @escaping @Sendable (String) -> Owner
     ) {
+        // An account ends before any observer that may take longer.
+        let observer = AnswerObservers([AnswerAccounts(), observer])
         self.models = models
         self.presets = presets
         self.store = store
         self.observer = observer
+        self.accounts = accounts
         background = store.map {
             BackgroundResponses(
-                store: $0, maker: ResponseMaker(models: models, presets: presets), observer: observer, logger: logger, owner: owner)
+                store: $0, maker: ResponseMaker(models: models, presets: presets), observer: observer, accounts: accounts, logger: logger,
+                owner: owner)
         }
     }
 

@@ -1,4 +1,5 @@
 package import ShimmyAPI
+import ShimmyAccounts
 import ShimmyChat
 import ShimmyCore
 package import ShimmyJSON
@@ -7,10 +8,11 @@ import ShimmyModels
 /// The requests of llama-server's own API.
 extension InferenceService {
     /// Accepts a completion, or a request to fill a gap. Throws the errors that can be found without the model.
-    package func acceptLlamaServer(_ reading: PresetRequest<LlamaServerRequest>, _ caller: Caller) -> AnswerOrder {
+    package func acceptLlamaServer(_ reading: PresetRequest<LlamaServerRequest>, _ caller: Caller) throws -> AnswerOrder {
+        let caller = try charged(caller, reading.value.text.gap == nil ? .llamaCompletion : .infill, reading.value.text)
         let request = OneConsumer(reading.value)
         let errors = API.llamaServer.errors
-        return AnswerOrder(reading, framing: LlamaServerDialect.framing, failed: { [errors.body(of: $0, requestID: "")] }) { lease in
+        return AnswerOrder(reading, caller.charge, framing: LlamaServerDialect.framing, failed: { [errors.body(of: $0, requestID: "")] }) { lease in
             let loaded = ContinuousClock.now
             var decoded = try request.take()
             let answer: Answer
@@ -72,17 +74,22 @@ extension InferenceService {
 
     /// Returns the response to a request that computes embeddings.
     package func embedLlamaServer(_ request: LlamaServerEmbedRequest, _ caller: Caller) async throws -> JSON {
-        let lease = try await acquire(request.model, for: .embeddings, keepAlive: request.keepAlive)
-        do {
-            return request.response(try await lease.embedder.embed(request.embedding, terms: caller.terms()))
-        } catch let error as GenerationError {
-            throw request.error(error)
+        try await charging(caller, .llamaEmbedding) { caller in
+            let lease = try await acquire(request.model, for: .embeddings, keepAlive: request.keepAlive)
+            caller.charge?.note(model: lease.record.id)
+            do {
+                let result = try await lease.embedder.embed(request.embedding, terms: caller.terms())
+                caller.charge?.end(.prompt(result.promptTokens))
+                return request.response(result)
+            } catch let error as GenerationError {
+                throw request.error(error)
+            }
         }
     }
 
     /// Returns the number of tokens of a chat request's prompt. A cancelled task stops the work.
-    package func countChat(_ reading: PresetRequest<RenderRequest>) async throws -> Int {
-        try await WorkAllowance.limiting { try await count(reading) }
+    package func countChat(_ reading: PresetRequest<RenderRequest>, _ caller: Caller) async throws -> Int {
+        try await counting(caller) { try await WorkAllowance.limiting { try await count(reading) } }
     }
 
     private func count(_ reading: PresetRequest<RenderRequest>) async throws -> Int {

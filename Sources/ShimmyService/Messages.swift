@@ -1,4 +1,5 @@
 package import ShimmyAPI
+import ShimmyAccounts
 import ShimmyChat
 import ShimmyCore
 import ShimmyModels
@@ -7,13 +8,14 @@ import ShimmyModels
 extension InferenceService {
     /// Accepts a message. The errors in it are found when the model is loaded.
     /// - requestID: the id of the request, for an error in a stream.
-    package func acceptMessage(_ reading: PresetRequest<MessageRequest>, requestID: String, _ caller: Caller) -> AnswerOrder {
+    package func acceptMessage(_ reading: PresetRequest<MessageRequest>, requestID: String, _ caller: Caller) throws -> AnswerOrder {
+        let caller = try charged(caller, .messages, reading.value.completion.chat)
         var value = reading.value
         reading.preset.complete(&value.completion.chat.conversation)
         let request = OneConsumer(value)
         let errors = API.anthropic.errors
         return AnswerOrder(
-            reading, framing: MessageEvents.framing, failed: { [errors.body(of: $0, requestID: requestID)] }
+            reading, caller.charge, framing: MessageEvents.framing, failed: { [errors.body(of: $0, requestID: requestID)] }
         ) { lease in
             // This is the only reference to the request, so that its memory is released once the answer has begun.
             let decoded = try request.take()
@@ -31,8 +33,8 @@ extension InferenceService {
     }
 
     /// Returns the number of tokens of a message's prompt. A cancelled task stops the work.
-    package func countMessage(_ reading: PresetRequest<MessageRequest>) async throws -> Int {
-        try await WorkAllowance.limiting { try await count(reading) }
+    package func countMessage(_ reading: PresetRequest<MessageRequest>, _ caller: Caller) async throws -> Int {
+        try await counting(caller) { try await WorkAllowance.limiting { try await count(reading) } }
     }
 
     private func count(_ reading: PresetRequest<MessageRequest>) async throws -> Int {

@@ -9,8 +9,8 @@ package protocol ModelLibrary: Sendable {
     /// Returns the metadata in the header of a model's file, by key. Arrays are null. Throws if the file cannot be read.
     func metadata(of record: ModelRecord) async throws -> JSONObject
 
-    /// Returns whether a text is a chat template in Jinja.
-    func isTemplate(_ text: String) async throws -> Bool
+    /// Returns the reason why a text is not a chat template in Jinja; nil if it is one.
+    func problem(ofTemplate text: String) async throws -> String?
 
     /// Gives a model another name. Throws `ModelLibraryRefusal` if the name cannot be used.
     /// - all: all models on the disk.

@@ -15,9 +15,12 @@ extension ModelManager {
     /// neither exists.
     package func model(named name: String?, for role: ModelRole) async -> String? {
         if let name, !name.allSatisfy(\.isWhitespace) { return name }
-        let loaded = loaded.filter { $0.backend.roles.contains(role) }
+        let all = await list()
+        let loaded = loaded.filter { model in
+            model.backend.roles.contains(role) && (ModelAccess.current == nil || all.contains { $0.id == model.id })
+        }
         if loaded.count == 1 { return loaded[0].id }
-        let usable = await list().filter { $0.isLoadable && $0.roles.contains(role) }
+        let usable = all.filter { $0.isLoadable && $0.roles.contains(role) }
         return usable.count == 1 ? usable[0].id : nil
     }
 

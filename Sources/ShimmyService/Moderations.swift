@@ -1,10 +1,15 @@
 package import ShimmyAPI
+import ShimmyAccounts
 import ShimmyChat
 package import ShimmyModels
 
 extension InferenceService {
     /// Rates the texts of a request. Returns the model, and for each text the score of each category.
     package func moderate(_ request: ModerationsRequest, _ caller: Caller) async throws -> (model: ModelRecord, scores: [[Double]]) {
+        try await charging(caller, .moderations) { caller in try await rate(request, caller) }
+    }
+
+    private func rate(_ request: ModerationsRequest, _ caller: Caller) async throws -> (model: ModelRecord, scores: [[Double]]) {
         let lease = try await models.acquire(try await moderator(request.model), keepAlive: request.keepAlive)
         let method = ModerationMethod(template: lease.backend.tokenizer.facts.template)
         let scores = try await observed(lease, caller) {

@@ -1,4 +1,5 @@
 package import ShimmyAPI
+import ShimmyAccounts
 import ShimmyChat
 import ShimmyCore
 package import ShimmyJSON
@@ -7,10 +8,11 @@ package import ShimmyModels
 /// The requests of Ollama's API that use a model.
 extension InferenceService {
     /// Accepts a request that generates text. Throws the errors that can be found without the model.
-    package func acceptOllama(_ reading: PresetRequest<OllamaRequest>, _ caller: Caller) -> AnswerOrder {
+    package func acceptOllama(_ reading: PresetRequest<OllamaRequest>, _ caller: Caller) throws -> AnswerOrder {
+        let caller = try charged(reading.value, caller)
         let request = OneConsumer(reading.value)
         let errors = API.ollama.errors
-        return AnswerOrder(reading, framing: .lines, failed: { [errors.body(of: $0, requestID: "")] }) { lease in
+        return AnswerOrder(reading, caller.charge, framing: .lines, failed: { [errors.body(of: $0, requestID: "")] }) { lease in
             let loaded = ContinuousClock.now
             let decoded = try request.take()
             let made = try await generate(decoded, on: lease.generator, caller)
@@ -21,6 +23,15 @@ extension InferenceService {
             answer.dropped = made.dropped
             answer.report.withoutEffect = answer.report.withoutEffect.compactMap { decoded.name(of: $0) }
             return answer
+        }
+    }
+
+    private func charged(_ request: OllamaRequest, _ caller: Caller) throws(APIError) -> Caller {
+        let endpoint = request.route == .chat ? UsageEndpoint.ollamaChat : .ollamaGenerate
+        return switch request.work {
+        case .load: caller
+        case .chat(let chat, _): try charged(caller, endpoint, chat)
+        case .text(let text): try charged(caller, endpoint, text)
         }
     }
 
@@ -64,16 +75,20 @@ extension InferenceService {
 
     /// Returns the response to a request that computes embeddings.
     package func embedOllama(_ request: OllamaEmbedRequest, _ caller: Caller) async throws -> JSON {
-        let lease = try await acquire(request.model, for: .embeddings, keepAlive: request.keepAlive)
-        let moments = OllamaMoments(arrived: caller.arrived, loaded: .now)
-        if request.embedding.inputs.isEmpty { return request.response(nil, moments) }
-        do {
-            let result = try await lease.embedder.embed(request.embedding, terms: caller.terms())
-            caller.request?.note(model: lease.record.id)
-            caller.request?.note(promptTokens: result.promptTokens)
-            return request.response(result, moments)
-        } catch let error as GenerationError {
-            throw request.error(error)
+        try await charging(caller, .ollamaEmbed) { caller in
+            let lease = try await acquire(request.model, for: .embeddings, keepAlive: request.keepAlive)
+            caller.charge?.note(model: lease.record.id)
+            let moments = OllamaMoments(arrived: caller.arrived, loaded: .now)
+            if request.embedding.inputs.isEmpty { return request.response(nil, moments) }
+            do {
+                let result = try await lease.embedder.embed(request.embedding, terms: caller.terms())
+                caller.charge?.end(.prompt(result.promptTokens))
+                caller.request?.note(model: lease.record.id)
+                caller.request?.note(promptTokens: result.promptTokens)
+                return request.response(result, moments)
+            } catch let error as GenerationError {
+                throw request.error(error)
+            }
         }
     }
 

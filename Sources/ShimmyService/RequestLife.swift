@@ -1,3 +1,4 @@
+package import ShimmyAccounts
 import ShimmyChat
 import ShimmyCore
 import Synchronization
@@ -37,16 +38,30 @@ package final class RequestLife: Sendable {
         /// The times of `AnswerLife`.
         package fileprivate(set) var begun: ContinuousClock.Instant?
         package fileprivate(set) var firstPart: ContinuousClock.Instant?
-        /// The status of the response; nil if there is none.
+        /// The time of the answer's end; nil if the request has none.
+        package fileprivate(set) var answered: ContinuousClock.Instant?
+        /// The operation of the answer; nil if the request has none.
+        package fileprivate(set) var operation: AnswerLife.Operation?
+        /// The code of the error that ended the answer; nil for none.
+        package fileprivate(set) var errorCode: String?
+        /// The status of the response; nil if there is none, for example because the client disconnected before.
         package fileprivate(set) var status: Int?
         /// The end of the answer; nil if the request has none.
         package fileprivate(set) var end: RequestEnd?
         /// The owner by a name that is not secret, if the request has a key; nil otherwise.
         package fileprivate(set) var keyOwner: String?
+        /// The name of the request's key; nil if it has none.
+        package fileprivate(set) var keyName: String?
+
+        init() {}
     }
 
     private struct State {
         var facts = Facts()
+        var hasDisconnected = false
+        var key: AccessKey?
+        var user: String?
+        var inputBytes = 0
         var onEnd: (@Sendable (Facts) -> Void)?
     }
 
@@ -76,24 +91,56 @@ package final class RequestLife: Sendable {
         }
     }
 
-    package func note(status: Int) { state.withLock { $0.facts.status = status } }
+    /// Notes the status of the response, unless the client disconnected before and gets none.
+    package func note(status: Int) { state.withLock { $0.facts.status = $0.hasDisconnected ? nil : status } }
 
     package func note(promptTokens: Int) { state.withLock { $0.facts.promptTokens = promptTokens } }
 
-    package func note(keyOwner: String) { state.withLock { $0.facts.keyOwner = keyOwner } }
+    /// - name: the name of the key; nil if it has none.
+    package func note(keyOwner: String, name: String? = nil) {
+        state.withLock {
+            $0.facts.keyOwner = keyOwner
+            $0.facts.keyName = name
+        }
+    }
+
+    /// The properties of the request's key; nil before the check of the key, and for a key without a name.
+    package var key: AccessKey? { state.withLock { $0.key } }
+
+    package func note(key: AccessKey?) { state.withLock { $0.key = key } }
+
+    /// The end user that the request's body names, and the size of the body.
+    package var input: (user: String?, bytes: Int) { state.withLock { ($0.user, $0.inputBytes) } }
+
+    package func note(user: String?, inputBytes: Int) {
+        state.withLock {
+            $0.user = user
+            $0.inputBytes = inputBytes
+        }
+    }
 
     /// Notes that the client disconnected, unless the answer was complete before.
-    package func noteDisconnect() { state.withLock { $0.facts.end = $0.facts.end ?? .disconnect } }
-
-    func note(_ life: AnswerLife) {
+    package func noteDisconnect() {
         state.withLock {
-            $0.facts.model = life.model
-            $0.facts.promptTokens = (life.usage ?? life.prompt)?.promptTokens
-            $0.facts.cachedTokens = (life.usage ?? life.prompt)?.cachedPromptTokens
-            $0.facts.completionTokens = life.usage?.completionTokens
-            $0.facts.begun = life.begun
-            $0.facts.firstPart = life.firstPart
-            $0.facts.end = life.end
+            $0.hasDisconnected = true
+            $0.facts.end = $0.facts.end ?? .disconnect
         }
+    }
+
+    func note(_ life: AnswerLife) { state.withLock { $0.facts.take(life) } }
+}
+
+extension RequestLife.Facts {
+    mutating func take(_ life: AnswerLife) {
+        model = life.model
+        promptTokens = (life.usage ?? life.prompt)?.promptTokens
+        cachedTokens = (life.usage ?? life.prompt)?.cachedPromptTokens
+        completionTokens = life.usage?.completionTokens
+        begun = life.begun
+        firstPart = life.firstPart
+        answered = life.ended
+        operation = life.operation
+        errorCode = life.errorCode
+        end = life.end
     }
 }

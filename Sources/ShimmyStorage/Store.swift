@@ -5,6 +5,7 @@ import Foundation
 import GRDB
 package import Logging
 import Synchronization
+import Tracing
 
 #if canImport(Glibc)
     import Glibc
@@ -104,6 +105,10 @@ package final class Store: Sendable {
     /// Returns the bytes of all records.
     package func usedBytes() async throws -> Int { try await read { try Pruning.usedBytes($0) } }
 
+    /// Returns the bytes of the records of the owners that use the most. It reads all records.
+    /// - most: the max number of owners.
+    package func usedBytesByOwner(most: Int) async throws -> [String: Int] { try await read { try Pruning.usedBytesByOwner($0, most: most) } }
+
     /// Throws if the storage is unavailable, or can only be read.
     package func ready() async throws { _ = try await connection(forWriting: true) }
 
@@ -133,6 +138,29 @@ package final class Store: Sendable {
     // MARK: Access
 
     func read<Value: Sendable>(_ work: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
+        try await traced("storage read") { try await readOnce(work) }
+    }
+
+    /// Runs `work` in a transaction and returns its result when it is committed.
+    /// - frees: whether `work` only deletes. Deletions can go on when the disk is full.
+    func write<Value: Sendable>(frees: Bool = false, _ work: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
+        try await traced("storage write") { try await commit(frees: frees, work) }
+    }
+
+    /// Runs an access as a span of the current request, if it has a trace.
+    private func traced<Value: Sendable>(_ name: String, _ access: () async throws -> Value) async throws -> Value {
+        if InstrumentationContext.current == nil { return try await access() }
+        let span = InstrumentationSystem.tracer.startSpan(name)
+        defer { span.end() }
+        do {
+            return try await access()
+        } catch {
+            span.recordError(error)
+            throw error
+        }
+    }
+
+    private func readOnce<Value: Sendable>(_ work: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
         let connection = try await connection(forWriting: false)
         do {
             return try await connection.database.read(work)
@@ -149,9 +177,7 @@ package final class Store: Sendable {
         return current.database === connection.database
     }
 
-    /// Runs `work` in a transaction and returns its result when it is committed.
-    /// - frees: whether `work` only deletes. Deletions can go on when the disk is full.
-    func write<Value: Sendable>(frees: Bool = false, _ work: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
+    private func commit<Value: Sendable>(frees: Bool, _ work: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
         let connection = try await connection(forWriting: true)
         guard let writer = connection.writer else { throw StorageError.full }
         do {

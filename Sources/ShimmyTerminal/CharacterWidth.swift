@@ -32,4 +32,15 @@ extension Character {
 
 extension StringProtocol {
     package var cells: Int { reduce(0) { $0 + $1.cells } }
+
+    /// Returns the first characters that fit in a number of terminal cells.
+    package func prefix(cells: Int) -> String {
+        var (prefix, used) = ("", 0)
+        for character in self {
+            used += character.cells
+            if used > cells { break }
+            prefix.append(character)
+        }
+        return prefix
+    }
 }

@@ -36,7 +36,12 @@ package struct LineReader: Sendable {
         var editor = LineEditor(history: history)
         var screen = Screen(prompt: prompt, continuation: continuation)
         show(editor, on: &screen)
-        while let key = nextKey() {
+        while let input = nextInput() {
+            guard case .key(let key) = input else {
+                let (width, height) = terminal.size
+                terminal.write(screen.redraw(width: width, height: height))
+                continue
+            }
             switch editor.handle(key) {
             case .edited:
                 // Show the result of several keys that arrived together only once.
@@ -66,13 +71,22 @@ package struct LineReader: Sendable {
         return .ended
     }
 
-    private mutating func nextKey() -> Key? {
+    private enum Input {
+        case key(Key)
+        /// The terminal has another size.
+        case resized
+    }
+
+    /// Waits for the next key or a change of the terminal's size; nil at the end of the input.
+    private mutating func nextInput() -> Input? {
         while waiting.isEmpty {
-            let bytes = terminal.readBytes()
-            if bytes.isEmpty { return nil }
-            waiting = decoder.push(bytes)
+            switch terminal.read() {
+            case .bytes(let bytes): waiting = decoder.push(bytes)
+            case .resized: return .resized
+            case .ended: return nil
+            }
         }
-        return waiting.removeFirst()
+        return .key(waiting.removeFirst())
     }
 
     private func show(_ editor: LineEditor, on screen: inout Screen) {

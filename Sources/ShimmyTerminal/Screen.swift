@@ -16,8 +16,10 @@ package struct Screen {
     private let prompt: String
     /// The prompt of every line after the first.
     private let continuation: String
-    /// The content of the screen: the text and its cursor. `firstRow` is the first of the text's rows that is shown.
+    /// The text and its cursor, and the rows with which they were drawn; nil if nothing is drawn. `firstRow` is the first of the text's rows that is
+    /// shown.
     private var shown: (characters: [Character], cursor: Int) = ([], 0)
+    private var drawn: Layout?
     private var firstRow = 0
 
     package init(prompt: String, continuation: String) {
@@ -60,13 +62,12 @@ package struct Screen {
 
     /// Returns the bytes that replace the content of the screen. If the text is higher than the screen, they show the part around the cursor.
     package mutating func show(_ characters: [Character], cursor: Int, width: Int, height: Int) -> String {
-        // The terminal may have been resized; it reflows the old content to the new width.
-        let before = layout(shown.characters, cursor: shown.cursor, width: width)
         let after = layout(characters, cursor: cursor, width: width)
-        let up = min(max(0, before.cursorRow - firstRow), height - 1)
+        let up = min(rowsAboveCursor(width: width), height - 1)
         firstRow = Self.window(after, from: firstRow, height: height)
         let visible = after.rows[firstRow..<min(after.rows.count, firstRow + height)]
         shown = (characters, cursor)
+        drawn = after
         var bytes = up > 0 ? "\u{1b}[\(up)A" : ""
         // Clear before writing: after a full row the cursor is still on the row's last cell, and clearing then would erase that cell.
         bytes += "\r\u{1b}[J" + visible.joined(separator: "\r\n")
@@ -80,9 +81,23 @@ package struct Screen {
         show(shown.characters, cursor: shown.characters.count, width: width, height: height) + "\r\n"
     }
 
+    /// Returns the number of rows between the first row that was drawn and the cursor. The terminal may have been resized meanwhile: it breaks rows
+    /// that are too long for the new width, and keeps the ends of the others, because each row was drawn as a line of its own.
+    private func rowsAboveCursor(width: Int) -> Int {
+        guard let drawn, firstRow < drawn.cursorRow else { return drawn.map { $0.cursorColumn / width } ?? 0 }
+        let rows = drawn.rows[firstRow..<drawn.cursorRow].map { max(1, ($0.cells + width - 1) / width) }
+        return rows.reduce(0, +) + drawn.cursorColumn / width
+    }
+
+    /// Returns the bytes that draw the text again after the terminal was resized.
+    mutating func redraw(width: Int, height: Int) -> String {
+        show(shown.characters, cursor: shown.cursor, width: width, height: height)
+    }
+
     /// Resets the state for an empty screen.
     package mutating func reset() {
         shown = ([], 0)
+        drawn = nil
         firstRow = 0
     }
 

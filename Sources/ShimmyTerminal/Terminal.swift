@@ -49,14 +49,40 @@ package struct Terminal: Sendable {
         return (Int(size.ws_col), Int(size.ws_row))
     }
 
-    /// Waits for input and returns it; empty at the end of the input.
-    func readBytes() -> [UInt8] {
+    enum Input: Sendable {
+        case bytes([UInt8])
+        /// The terminal has another size.
+        case resized
+        case ended
+    }
+
+    /// Waits for input or a change of the terminal's size.
+    func read() -> Input {
         var buffer = [UInt8](repeating: 0, count: 4096)
+        let resizes = ResizeSignal.descriptor
         while true {
-            let count = read(0, &buffer, buffer.count)
-            if count >= 0 { return Array(buffer.prefix(count)) }
-            guard errno == EINTR || errno == EAGAIN else { return [] }
+            var files = [pollfd(fd: 0, events: Int16(POLLIN), revents: 0), pollfd(fd: resizes, events: Int16(POLLIN), revents: 0)]
+            if poll(&files, 2, -1) < 0 {
+                guard errno == EINTR || errno == EAGAIN else { return .ended }
+                continue
+            }
+            if files[1].revents & Int16(POLLIN) != 0 {
+                while Self.readBytes(resizes, &buffer) > 0 {}
+                return .resized
+            }
+            guard files[0].revents != 0 else { continue }
+            let count = Self.readBytes(0, &buffer)
+            if count > 0 { return .bytes(Array(buffer.prefix(count))) }
+            guard count < 0, errno == EINTR || errno == EAGAIN else { return .ended }
         }
+    }
+
+    private static func readBytes(_ descriptor: Int32, _ buffer: inout [UInt8]) -> Int {
+        #if canImport(Glibc)
+            Glibc.read(descriptor, &buffer, buffer.count)
+        #else
+            Darwin.read(descriptor, &buffer, buffer.count)
+        #endif
     }
 
     func write(_ text: String) {
@@ -70,6 +96,40 @@ package struct Terminal: Sendable {
             guard written > 0 else { return }
             rest = rest.dropFirst(written)
         }
+    }
+}
+
+/// A pipe that becomes readable when the terminal's size changes.
+private enum ResizeSignal {
+    /// The ends of the pipe, made once, so that a signal handler, which must not allocate or lock, can read them; -1 if there is none.
+    private static let ends: (read: Int32, write: Int32) = {
+        var ends: [Int32] = [-1, -1]
+        guard pipe(&ends) == 0 else { return (-1, -1) }
+        for end in ends {
+            _ = fcntl(end, F_SETFL, O_NONBLOCK)
+            _ = fcntl(end, F_SETFD, FD_CLOEXEC)
+        }
+        return (ends[0], ends[1])
+    }()
+
+    private static let isWatching: Bool = {
+        _ = ends
+        signal(SIGWINCH) { _ in ResizeSignal.notify() }
+        return true
+    }()
+
+    /// The end of the pipe to read. The first access starts to watch the size.
+    static var descriptor: Int32 { isWatching ? ends.read : -1 }
+
+    private static func notify() {
+        let failure = errno
+        var byte: UInt8 = 0
+        #if canImport(Glibc)
+            _ = Glibc.write(ends.write, &byte, 1)
+        #else
+            _ = Darwin.write(ends.write, &byte, 1)
+        #endif
+        errno = failure
     }
 }
 

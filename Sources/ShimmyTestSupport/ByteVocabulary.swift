@@ -26,6 +26,6 @@ package struct PlainTemplate: ChatTemplate {
 
     package func render(_ conversation: Conversation, holding schemas: HeldSchemas) throws(ChatTemplateError) -> RenderedPrompt {
         if let refusal { throw ChatTemplateError(refusal) }
-        return RenderedPrompt(text: conversation.messages.flatMap { $0.content ?? [] }.joined(separator: "\n"))
+        return RenderedPrompt(text: conversation.messages.flatMap(\.texts).joined(separator: "\n"))
     }
 }

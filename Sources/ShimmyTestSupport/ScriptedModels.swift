@@ -1,6 +1,7 @@
 import Logging
 package import ShimmyChat
 import ShimmyCore
+import ShimmyEngine
 package import ShimmyModels
 
 extension ModelManager {

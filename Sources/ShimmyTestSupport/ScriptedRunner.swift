@@ -4,6 +4,7 @@ package import ShimmyCore
 package import ShimmyEngine
 
 /// A model runner that computes nothing: the next token of a sequence depends only on its tokens, by a rule that the test defines.
+/// Media have no effect on it.
 ///
 /// It tracks the cells of every slot and stops the test if a batch contradicts them: a token at the wrong position, a slot that was not freed, more
 /// cells than the cache has, cells that were computed with other adapters.
@@ -11,7 +12,9 @@ package struct ScriptedRunner: ModelRunner {
     /// A cell of the KV cache. Slots that share a prefix share its cells.
     private struct Cell: Hashable {
         let number: Int
-        let token: Token
+        let unit: PromptUnit
+        /// The number of positions by which the cell advances the cells after it.
+        var positions = 1
         /// The adapters that the cell was computed with; nil for a restored cell, whose adapters are unknown.
         var adapters: AdapterSet?
     }
@@ -67,19 +70,26 @@ package struct ScriptedRunner: ModelRunner {
 
     package mutating func perform(_ operation: CacheOperation) {
         switch operation {
-        case .share(let source, let slot, let count):
+        case .share(let source, let slot, let length):
             precondition(cells[slot, default: []].isEmpty, "a slot is shared into that is not empty")
-            precondition(count <= cells[source, default: []].count, "more is shared than there is")
-            precondition(limits.canRewind || count == cells[source]?.count, "this model cannot share a part")
-            cells[slot] = Array(cells[source, default: []].prefix(count))
+            precondition(length.cells <= cells[source, default: []].count, "more is shared than there is")
+            precondition(limits.canRewind || length.cells == cells[source]?.count, "this model cannot share a part")
+            cells[slot] = Array(cells[source, default: []].prefix(length.cells))
+            precondition(self.length(slot: slot) == length, "the positions of a shared prefix are wrong")
             firstPositions[slot] = firstPositions[source]
-        case .truncate(let slot, let count):
-            precondition(limits.canRewind || count == 0, "this model cannot rewind")
-            cells[slot] = Array(cells[slot, default: []].prefix(count))
-            if count == 0 { firstPositions[slot] = nil }
+        case .truncate(let slot, let length):
+            precondition(limits.canRewind || length == 0, "this model cannot rewind")
+            cells[slot] = Array(cells[slot, default: []].prefix(length.cells))
+            precondition(self.length(slot: slot).positions <= length.positions, "the positions of the remaining cells are wrong")
+            if length == 0 { firstPositions[slot] = nil }
         case .save, .restore:
             preconditionFailure("the engine's loop saves and restores")
         }
+    }
+
+    private func length(slot: Int) -> PrefixLength {
+        let held = cells[slot, default: []]
+        return PrefixLength(cells: held.count, positions: held.reduce(0) { $0 + $1.positions })
     }
 
     package func firstPosition(slot: Int) -> Int { firstPositions[slot, default: 0] }
@@ -89,19 +99,20 @@ package struct ScriptedRunner: ModelRunner {
         for (slot, held) in cells where !held.isEmpty { firstPositions[slot] = position }
     }
 
-    package func state(slot: Int) -> [UInt8]? { cells[slot, default: []].map { UInt8($0.token) } }
+    package func state(slot: Int) -> [UInt8]? { cells[slot, default: []].map { UInt8($0.unit.rawValue) } }
 
     package mutating func restore(slot: Int, from state: [UInt8]) -> Bool {
         precondition(cells[slot, default: []].isEmpty, "a slot is restored into that is not empty")
         guard cellsInUse + state.count <= limits.cells else { return false }
-        cells[slot] = state.enumerated().map { Cell(number: nextCell + $0.offset, token: Token($0.element)) }
+        cells[slot] = state.enumerated().map { Cell(number: nextCell + $0.offset, unit: PromptUnit(Token($0.element))) }
         nextCell += state.count
         return true
     }
 
     package let modelSeconds = 0.0
 
-    package mutating func rollBack(slot: Int, to count: Int) -> Bool {
+    package mutating func rollBack(slot: Int, to length: PrefixLength) -> Bool {
+        let count = length.cells
         let held = cells[slot, default: []].count
         precondition(held >= count, "cells are lost that were computed before")
         if held > count, !limits.canRewind {
@@ -115,10 +126,10 @@ package struct ScriptedRunner: ModelRunner {
     package mutating func run(_ batch: Batch) throws -> [ChunkResult] {
         if let error = failure?(batch) {
             // A model that fails in the middle of a batch leaves some cells behind.
-            if let first = batch.chunks.first { append(first.tokens.prefix(1), to: first.slot, batch.adapters) }
+            if let first = batch.chunks.first { append(first, atMost: 1, batch.adapters) }
             throw error
         }
-        precondition(batch.tokenCount <= limits.batchTokens, "more tokens than a batch holds")
+        precondition(batch.rowCount <= limits.batchTokens, "more tokens than a batch holds")
         precondition(batch.outputCount <= limits.outputs, "more outputs than there may be")
         precondition(Set(batch.chunks.map(\.slot)).count == batch.chunks.count, "a slot twice in a batch")
         let results = batch.chunks.map { compute($0, batch.adapters) }
@@ -126,9 +137,14 @@ package struct ScriptedRunner: ModelRunner {
         return results
     }
 
-    private mutating func append(_ tokens: some Sequence<Token>, to slot: Int, _ adapters: AdapterSet) {
-        for token in tokens {
-            cells[slot, default: []].append(Cell(number: nextCell, token: token, adapters: adapters))
+    private mutating func append(_ chunk: Batch.Chunk, atMost count: Int = .max, _ adapters: AdapterSet) {
+        for (index, unit) in chunk.units.prefix(count).enumerated() {
+            var cell = Cell(number: nextCell, unit: unit, adapters: adapters)
+            if case .media(let part) = chunk.content, !part.segment.isDivisible {
+                // All positions at the segment's last cell.
+                cell.positions = index == part.segment.cells - 1 ? part.segment.positions : 0
+            }
+            cells[chunk.slot, default: []].append(cell)
             nextCell += 1
         }
     }
@@ -136,16 +152,16 @@ package struct ScriptedRunner: ModelRunner {
     private mutating func compute(_ chunk: Batch.Chunk, _ adapters: AdapterSet) -> ChunkResult {
         precondition(known.contains(chunk.sequence), "a sequence without a sampler")
         precondition((0..<limits.slots).contains(chunk.slot), "no such slot")
-        precondition(cells[chunk.slot, default: []].count == chunk.position, "a chunk does not continue its slot")
-        precondition(limits.hasWindow(before: chunk.position, from: firstPosition(slot: chunk.slot)), "what the tokens see is gone")
+        precondition(length(slot: chunk.slot) == chunk.start, "a chunk does not continue its slot")
+        precondition(limits.hasWindow(before: chunk.start.positions, from: firstPosition(slot: chunk.slot)), "what the tokens see is gone")
         precondition(cells[chunk.slot, default: []].allSatisfy { $0.adapters ?? adapters == adapters }, "cells of other adapters")
         precondition(chunk.drafts == 0 || (limits.canRewind && chunk.drafts < chunk.tokens.count), "a draft that cannot be dropped")
         scores[chunk.sequence] = score(chunk)
-        append(chunk.tokens, to: chunk.slot, adapters)
+        append(chunk, adapters)
         guard chunk.samples else { return ChunkResult() }
         let result = sample(chunk)
         if asking.contains(chunk.sequence) {
-            let first = chunk.position + chunk.tokens.count - chunk.drafts
+            let first = chunk.start.positions + chunk.rowCount - chunk.drafts
             scores[chunk.sequence, default: []] += result.tokens.enumerated().map { Self.score($1, at: first + $0) }
         }
         return result
@@ -163,11 +179,11 @@ package struct ScriptedRunner: ModelRunner {
 
     private func score(_ chunk: Batch.Chunk) -> [TokenLogprobs]? {
         chunk.scores.map { scores in
-            precondition(scores.firstRow + scores.rowCount <= chunk.tokens.count, "a score of a row that is not there")
+            precondition(scores.firstRow + scores.rowCount <= chunk.rowCount, "a score of a row that is not there")
             if scores.areAlternatives {
                 return scores.tokens.map { TokenLogprobs(drawn: .init(token: $0, logprob: Self.alternativeScore($0)), top: []) }
             }
-            return scores.tokens.enumerated().map { Self.score($1, at: chunk.position + scores.firstRow + $0 + 1) }
+            return scores.tokens.enumerated().map { Self.score($1, at: chunk.start.positions + scores.firstRow + $0 + 1) }
         }
     }
 
@@ -176,7 +192,7 @@ package struct ScriptedRunner: ModelRunner {
 
     /// Draws the token after the known ones, and continues while the drafts are accepted.
     private func sample(_ chunk: Batch.Chunk) -> ChunkResult {
-        var tokens = cells[chunk.slot, default: []].map(\.token)
+        var tokens = cells[chunk.slot, default: []].compactMap(\.unit.token)
         let draft = tokens.suffix(chunk.drafts)
         tokens.removeLast(chunk.drafts)
         var result = ChunkResult()

@@ -1,6 +1,7 @@
 // The command line and the composition root. This target is the only one that imports all others.
 
 import ArgumentParser
+import CBuild
 
 @main
 struct Shimmy: AsyncParsableCommand {
@@ -13,10 +14,15 @@ struct Shimmy: AsyncParsableCommand {
             Exit codes: 0 success, 1 failure, 3 model not found, 4 model cannot be loaded, 5 port in use, 6 refused as unsafe, \
             7 no server answers, 8 a client's configuration was not written, 64 wrong usage, 127 the client to launch is not installed.
             """,
-        version: BuildVersion.text,
+        version: BuildVersion.full,
         groupedSubcommands: [
             CommandGroup(name: "Use models:", subcommands: [RunCommand.self, GenerateCommand.self]),
-            CommandGroup(name: "Serve models:", subcommands: [ServeCommand.self, PsCommand.self, LoadCommand.self, StopCommand.self]),
+            CommandGroup(
+                name: "Serve models:",
+                subcommands: [
+                    ServeCommand.self, PsCommand.self, LoadCommand.self, StopCommand.self, KeyCommand.self, UsageCommand.self, CertCommand.self,
+                    ServiceCommand.self,
+                ]),
             CommandGroup(name: "Use clients:", subcommands: [ConnectCommand.self, LaunchCommand.self]),
             CommandGroup(
                 name: "Keep models:",
@@ -28,24 +34,48 @@ struct Shimmy: AsyncParsableCommand {
             CommandGroup(
                 name: "Look closer:",
                 subcommands: [
-                    ProbeCommand.self, RenderCommand.self, SchemaCommand.self, InfoCommand.self, StorageCommand.self, CompatCommand.self,
-                    ConfigCommand.self, CompletionsCommand.self,
+                    ProbeCommand.self, RenderCommand.self, SchemaCommand.self, InfoCommand.self, StorageCommand.self, BackupCommand.self,
+                    RestoreCommand.self, CompatCommand.self,
+                    ConfigCommand.self, CompletionsCommand.self, DoctorCommand.self, VersionCommand.self,
                 ]),
         ])
 
     /// Runs a command. If the configuration file has mistakes, exits instead, unless the command does not need the configuration.
     static func main() async {
-        if let command = (try? parseAsRoot()) as? any AsyncParsableCommand, !(command is any WorksWithoutConfiguration) {
-            do { try ProcessConfiguration.shared.refuseProblems() } catch { exit(withError: error) }
+        if let problem = CommandTree(Self.self).problem(Array(CommandLine.arguments.dropFirst())) {
+            Console.error("\(problem) 'shimmy --help' lists the commands.")
+            exit(withError: ExitCode.validationFailure)
         }
-        await main(nil)
+        do {
+            try await execute()
+        } catch {
+            exit(withError: error)
+        }
+    }
+
+    @concurrent private static func execute() async throws {
+        var command = try await asyncParseAsRoot()
+        let kind = type(of: command)
+        do {
+            guard var waiting = command as? any AsyncParsableCommand else { return try command.run() }
+            if !(waiting is any WorksWithoutConfiguration) { try ProcessConfiguration.shared.refuseProblems() }
+            try await waiting.run()
+        } catch let error as ValidationError {
+            // The parser would add the usage of the whole program.
+            guard let path = CommandTree(Self.self).path(to: kind) else { throw error }
+            Console.log("Error: \(error.message)\nUsage: \(usageString(for: kind))\n  See '\(path) --help' for more information.")
+            throw ExitCode.validationFailure
+        }
     }
 }
 
 /// A command that runs even if the configuration file has mistakes.
 protocol WorksWithoutConfiguration {}
 
-/// The program's own version.
+/// The program's own version. scripts/version.py reads it too.
 enum BuildVersion {
     static let text = "0.1.0"
+
+    /// The version with the commit that the program was built from.
+    static let full = "\(text) (\(String(cString: cbuild_commit())))"
 }

@@ -102,6 +102,8 @@ class Responses:
                 said.reasoning += "".join(part["text"] for part in item["content"])
             if item["type"] == "function_call":
                 said.calls.append((item["name"], json.loads(item["arguments"])))
+            if item["type"] == "custom_tool_call":
+                said.calls.append((item["name"], item["input"]))
         said.end = "length" if response["status"] == "incomplete" else "tool_calls" if said.calls else "stop"
         return said
 
@@ -117,10 +119,10 @@ class Responses:
         said.reasoning = "".join(event["delta"] for event in events if event["type"] == "response.reasoning_text.delta")
         arguments = {}
         for event in events:
-            if event["type"] == "response.function_call_arguments.delta":
+            if event["type"] in ("response.function_call_arguments.delta", "response.custom_tool_call_input.delta"):
                 arguments[event["item_id"]] = arguments.get(event["item_id"], "") + event["delta"]
-        names = {event["item"]["id"]: event["item"]["name"] for event in events if event["type"] == "response.output_item.added" and "name" in event["item"]}
-        said.calls = [(names[item], json.loads(text)) for item, text in arguments.items()]
+        items = {event["item"]["id"]: event["item"] for event in events if event["type"] == "response.output_item.added"}
+        said.calls = [(items[id]["name"], text if items[id]["type"] == "custom_tool_call" else json.loads(text)) for id, text in arguments.items()]
         return said
 
 

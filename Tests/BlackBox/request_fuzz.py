@@ -28,6 +28,8 @@ TOOL = {"type": "function", "function": {"name": "f", "description": "d", "param
     "type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "integer"}}, "required": ["a"]}}}
 SCHEMA = {"type": "object", "properties": {"a": {"type": "array", "items": {"enum": ["x", 1, None]}, "maxItems": 3}, "b": {"$ref": "#/$defs/n"}},
           "required": ["a", "b"], "additionalProperties": False, "$defs": {"n": {"type": "number", "minimum": 0, "maximum": 10}}}
+INPUT_TOOL = {"name": "f", "description": "d", "input_schema": TOOL["function"]["parameters"]}
+OPTIONS = {"num_predict": 4, "temperature": 0.5, "seed": 1}
 MESSAGES = [{"role": "system", "content": "Be short."}, {"role": "user", "content": [{"type": "text", "text": "Hi"}]}]
 ITEMS = [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hi"}]},
          {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}, {"type": "function_call_output", "call_id": "c", "output": "1"}]
@@ -39,6 +41,14 @@ def chat(**fields):
 
 def respond(**fields):
     return {"model": MODEL, "input": "Hi", "max_output_tokens": 4, **fields}
+
+
+def message(**fields):
+    return {"model": MODEL, "max_tokens": 4, "messages": [{"role": "user", "content": "Hi"}], "temperature": 0.5, **fields}
+
+
+def complete(**fields):
+    return {"model": MODEL, "prompt": "Hi", "n_predict": 3, "temperature": 0.5, "seed": 1, **fields}
 
 
 # Valid requests: method, path, body.
@@ -96,7 +106,45 @@ CORPUS = [
     ("POST", "/v1/models/load", {"model": MODEL, "keep_alive": "5m", "stream": True}),
     ("POST", "/v1/models/unload", {"model": "tiny-2"}),
     ("POST", "/v1/models/rescan", {}),
+    # Anthropic's API.
+    ("POST", "/v1/messages", message(system=[{"type": "text", "text": "x", "cache_control": {"type": "ephemeral"}}], stop_sequences=["x"], top_k=5)),
+    ("POST", "/v1/messages", message(stream=True, thinking={"type": "disabled"}, metadata={"user_id": "u"}, tools=[INPUT_TOOL], tool_choice={"type": "auto"})),
+    ("POST", "/v1/messages", message(messages=[
+        {"role": "user", "content": "a"}, {"role": "assistant", "content": [
+            {"type": "thinking", "thinking": "t", "signature": ""}, {"type": "tool_use", "id": "c", "name": "f", "input": {"a": "1"}}]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "c", "content": [{"type": "text", "text": "x"}], "is_error": False}]}],
+        tools=[INPUT_TOOL])),
+    ("POST", "/v1/messages/count_tokens", {"model": MODEL, "messages": [{"role": "user", "content": "a"}], "tools": [INPUT_TOOL]}),
+    # Ollama's API.
+    ("POST", "/api/chat", {"model": MODEL, "messages": [{"role": "system", "content": "a"}, {"role": "user", "content": "Hi"}], "stream": False,
+                           "keep_alive": "5m", "truncate": True, "options": {**OPTIONS, "num_ctx": 512, "stop": ["x"], "repeat_last_n": 8}}),
+    ("POST", "/api/chat", {"model": MODEL, "messages": [
+        {"role": "user", "content": "a"}, {"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "f", "arguments": {"a": "1"}}}]},
+        {"role": "tool", "tool_name": "f", "content": "x"}], "tools": [TOOL], "options": OPTIONS}),
+    ("POST", "/api/chat", {"model": MODEL, "messages": [{"role": "user", "content": "a"}], "format": SCHEMA, "logprobs": True, "top_logprobs": 2, "options": OPTIONS}),
+    ("POST", "/api/generate", {"model": MODEL, "prompt": "a", "system": "b", "context": [1, 2, 3], "stream": False, "format": "json", "options": OPTIONS}),
+    ("POST", "/api/generate", {"model": MODEL, "prompt": "a", "raw": True, "think": False, "options": OPTIONS}),
+    ("POST", "/api/embed", {"model": MODEL, "input": ["a", "b"], "truncate": True, "dimensions": 4}),
+    ("POST", "/api/show", {"model": MODEL, "verbose": True}),
+    ("POST", "/api/create", {"model": "made", "from": MODEL, "system": "a", "parameters": {"temperature": 0.5, "stop": ["x"]}, "stream": False,
+                             "messages": [{"role": "user", "content": "a"}]}),
+    ("POST", "/api/copy", {"source": MODEL, "destination": "copied"}), ("DELETE", "/api/delete", {"model": "copied"}),
+    ("GET", "/api/tags", None), ("GET", "/api/ps", None), ("GET", "/api/version", None),
+    # LM Studio's and llama-server's APIs.
+    ("GET", "/api/v0/models/tiny", None), ("GET", "/api/v1/models", None),
+    ("POST", "/api/v1/models/load", {"model": "tiny-2", "context_length": 512, "ttl": 60, "echo_load_config": True}),
+    ("POST", "/api/v1/models/unload", {"instance_id": "tiny-2"}),
+    ("POST", "/completion", complete(samplers=["top_k", "temperature"], logit_bias=[[5, 1.0], ["a", False]], stop=["x"], n_probs=2, n_indent=0)),
+    ("POST", "/completion", complete(prompt=["a", [1, 2, "b"]], stream=True, timings_per_token=True, return_tokens=True, t_max_predict_ms=1000)),
+    ("POST", "/completion", complete(json_schema=SCHEMA, response_fields=["content", "timings"], dry_multiplier=0.5, dry_sequence_breakers=["\n"])),
+    ("POST", "/infill", {"model": MODEL, "input_prefix": "a", "input_suffix": "b", "input_extra": [{"filename": "f", "text": "t"}], "prompt": "", "n_predict": 3}),
+    ("POST", "/embedding", {"model": MODEL, "content": ["a", "b"], "embd_normalize": 0}),
+    ("POST", "/apply-template", {"model": MODEL, "messages": MESSAGES}), ("POST", "/v1/chat/completions/input_tokens", chat(tools=[TOOL])),
+    ("GET", "/props?model=tiny", None), ("GET", "/slots", None), ("GET", "/metrics", None),
 ]
+# The model of the corpus generates text and has no tokens for a gap, so that it refuses these.
+NOT_FOR_THE_MODEL = {"/api/embed", "/embedding", "/infill"}
+LLAMA_SERVER = ("/completion", "/infill", "/embedding", "/apply-template", "/props", "/slots")
 
 EXTREMES = [
     None, True, False, 0, 1, -1, 2, 0.5, -0.0, 1e308, -1e308, 5e-324, 2**31 - 1, 2**31, 2**32, 2**53 + 1, 2**63 - 1, 2**63, -(2**63), 10**40, "", " ", "a",
@@ -314,10 +362,11 @@ def check(request: Request, result):
             raise Fault("the connection ended without an answer")
         return
     status, headers, body = result
-    if status >= 500 and status != 503:
+    # Anthropic's API has 529 in place of 503.
+    if status >= 500 and status not in (503, 529):
         raise Fault(f"status {status}: {body[:500]!r}")
-    if status == 503 and "retry-after" not in headers:
-        raise Fault(f"a 503 without retry-after: {body[:500]!r}")
+    if status >= 500 and "retry-after" not in headers:
+        raise Fault(f"a {status} without retry-after: {body[:500]!r}")
     if not body:
         return
     kind = headers.get("content-type", "")
@@ -329,15 +378,30 @@ def check(request: Request, result):
                 if error and event.get("type") != "error" and str(error.get("type")).startswith("server"):
                     raise Fault(f"an error of the server's in a stream: {line[:500]}")
         return
+    if kind.startswith("application/x-ndjson") and status < 400:
+        for line in body.decode("utf-8").splitlines():
+            json.loads(line)
+        return
     if not kind.startswith("application/json"):
         if status >= 400:
             raise Fault(f"an error of the type {kind!r}: {body[:200]!r}")
         return
     value = json.loads(body)
     if status >= 400:
-        error = value.get("error") if isinstance(value, dict) else None
-        if not isinstance(error, dict) or not {"message", "type", "param", "code"} <= set(error) or not error["message"]:
+        if not is_error(value, request.path):
             raise Fault(f"an error without its parts: {body[:500]!r}")
+
+
+def is_error(value, path: str) -> bool:
+    """Returns whether a value has the form of the errors at a path. Paths without a route have OpenAI's form."""
+    error = value.get("error") if isinstance(value, dict) else None
+    if isinstance(error, str):
+        return path.startswith("/api/") and error != ""
+    if not isinstance(error, dict) or not error.get("message") or "type" not in error:
+        return False
+    if path.startswith("/v1/messages") and value.get("type") == "error":
+        return True
+    return "code" in error and ("param" in error or path.startswith(LLAMA_SERVER))
 
 
 async def one(server, name: str):

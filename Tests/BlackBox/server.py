@@ -21,7 +21,7 @@ THREADS = os.environ.get("SHIMMY_TEST_THREADS")
 
 def environment(home: Path, **extra: str) -> dict:
     """Returns an environment with a separate home, so that the program finds only the test model on this machine."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SHIMMY_", "HF_", "OLLAMA_", "XDG_"))}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SHIMMY_", "HF_", "OLLAMA_", "XDG_", "OTEL_"))}
     return {**kept, "HOME": str(home), "SHIMMY_DATA_DIR": str(home / "data"), "SHIMMY_CACHE_DIR": str(home / "cache"), **extra}
 
 
@@ -69,12 +69,12 @@ class Server:
         command = [BINARY, "serve", "--port", "auto", *arguments]
         self.process = subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, stderr=self.log_file, text=True)
         line = self.process.stdout.readline()
-        match = re.search(r"http://\S+:(\d+)", line)
+        match = re.search(r"(https?)://\S+:(\d+)", line)
         if match is None:
             self.process.kill()
             raise RuntimeError(f"the server did not start: {line!r}\n{self.log.read_text()}")
-        self.port = int(match.group(1))
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.port = int(match.group(2))
+        self.url = f"{match.group(1)}://127.0.0.1:{self.port}"
 
     def __enter__(self) -> "Server":
         return self
@@ -89,9 +89,12 @@ class Server:
                 self.process.wait()
         self.log_file.close()
 
+    def connection(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+
     def request(self, method: str, path: str, body=None, headers: dict | None = None) -> "Answer":
         """Sends one request on a new connection. `body` is sent as JSON unless it is bytes."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = self.connection()
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         all_headers = {"Content-Type": "application/json"} if data is not None else {}
         connection.request(method, path, data, {**all_headers, **(headers or {})})

@@ -5,14 +5,15 @@ import json
 import pydantic
 
 
-def strictly(kind, answer):
-    """Reads an answer as the client's type, without conversions. Fails if a key is missing or unknown.
+def strictly(kind, answer, added: set | frozenset = frozenset()):
+    """Reads an answer as the client's type, without conversions. Fails if a key is missing or unknown, except those in `added`.
 
     `answer` is JSON text or parsed JSON.
     """
     text = answer if isinstance(answer, (bytes, str)) else json.dumps(answer)
     value = pydantic.TypeAdapter(kind).validate_json(text, strict=True)
-    assert unknown(value) == [], unknown(value)
+    unexpected = [path for path in unknown(value) if path.rpartition(".")[2] not in added]
+    assert unexpected == [], unexpected
     return value
 
 

@@ -89,6 +89,22 @@ context = 512
     told(run(own, "cp", MODEL, "later"))
 
 
+def test_the_aliases_of_the_file_are_listed(own):
+    path = configure(own, '[model.second]\naliases = ["fast", "small"]\n')
+    told(run(own, "alias", f"mine={MODEL}"))
+    assert json.loads(told(run(own, "alias", "--json"))) == [
+        {"alias": "fast", "model": "second", "problem": None, "file": str(path)}, {"alias": "mine", "model": MODEL, "problem": None},
+        {"alias": "small", "model": "second", "problem": None, "file": str(path)},
+    ]
+    assert f"from {path}" in told(run(own, "alias"))
+    assert "also fast, small" in told(run(own, "list", SHIMMY_HOST=NO_SERVER))
+    assert {model["id"]: model["aliases"] for model in json.loads(told(run(own, "list", "--json", SHIMMY_HOST=NO_SERVER)))} == {
+        MODEL: ["mine"], "second": ["fast", "small"],
+    }
+    refused = run(own, "alias", "--remove", "fast")
+    assert refused.returncode == 1 and f"fast is not removed: {path}:2 defines it as an alias of second" in refused.stderr
+
+
 def test_an_alias_that_the_configuration_took_over_is_listed_as_such(own):
     told(run(own, "alias", f"gpt-4o={MODEL}"))
     configure(own, '[model.second]\naliases = ["gpt-4o"]\n')

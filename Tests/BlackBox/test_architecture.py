@@ -33,9 +33,9 @@ def drawn() -> dict[str, set[str]]:
         users, used = (part.strip() for part in line.split("──►"))
         for user in users.split(", "):
             graph[user] = set() if used == "none" or used.startswith("only") else set(used.split(", "))
-    everything = {"all Swift targets below"}
+    everything = "all Swift targets below"
     swift = {name for name in graph if name.startswith("Shimmy")} - COMMON
-    return {user: swift if used == everything else used for user, used in graph.items()}
+    return {user: used - {everything} | (swift if everything in used else set()) for user, used in graph.items()}
 
 
 def imported(target: str) -> set[str]:

@@ -5,6 +5,7 @@ import re
 import socket
 import subprocess
 
+import pexpect
 import pytest
 
 from server import BINARY, MODEL, MODEL_FILE, Server, environment, run, wait_until
@@ -18,10 +19,90 @@ def assert_failed(result: subprocess.CompletedProcess, code: int, words: str):
 
 def test_help_and_version(home):
     assert "serve" in run(home, "--help").stdout
-    assert re.fullmatch(r"\d+\.\d+\.\d+\n", run(home, "--version").stdout)
+    assert re.fullmatch(r"\d+\.\d+\.\d+ \([\w.-]+\)\n", run(home, "--version").stdout)
+    assert run(home, "version").stdout == run(home, "--version").stdout
     for command in ("serve", "list", "discover", "probe", "generate", "info", "compat"):
         assert "OPTIONS:" in run(home, command, "--help").stdout
     assert_failed(run(home, "serve", "--no-such-option"), 64, "--no-such-option")
+
+
+def test_each_command_has_its_own_options(home):
+    engine = {"--ctx-size", "--threads", "--slots", "--lora", "--queue", "--deterministic", "--prefix-cache-dir", "--log-level"}
+    options = {command: set(re.findall(r"--[a-z-]+", run(home, "help", command).stdout)) for command in
+               ("list", "show", "alias", "cp", "rm", "discover", "convert", "schema", "ps", "pull", "serve", "generate")}
+    for command, found in options.items():
+        assert found & engine == (engine if command in ("serve", "generate") else set()), command
+    assert "--model-dir" in options["list"] and "--model-dir" not in options["ps"]
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["lst"], "there is no command 'shimmy lst'. Did you mean 'list'?"), (["srve", "--port", "1"], "Did you mean 'serve'?"),
+    (["help", "bogus"], "there is no command 'shimmy bogus'."), (["config", "chek"], "there is no command 'shimmy config chek'. Did you mean 'check'?"),
+    (["help", "config", "nothing"], "there is no command 'shimmy config nothing'."),
+    (["key", "lst"], "Did you mean 'list'?"), (["key", "creat", "me"], "Did you mean 'create'?"), (["storage", "prun"], "Did you mean 'prune'?"),
+])
+def test_unknown_commands_are_named(home, arguments, words):
+    result = run(home, *arguments)
+    assert_failed(result, 64, words)
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize("arguments, usage", [
+    (["run", "x"], "Usage: shimmy run"), (["generate"], "Usage: shimmy generate"), (["connect", "nothing"], "Usage: shimmy connect"),
+    (["storage", "prune", "--all"], "Usage: shimmy storage prune"), (["list", "--bogus"], "Usage: shimmy list"),
+])
+def test_errors_end_with_the_usage_of_their_command(home, arguments, usage):
+    result = run(home, *arguments)
+    assert_failed(result, 64, usage)
+    command = usage.removeprefix("Usage: ")
+    assert f"See '{command} --help' for more information." in result.stderr
+
+
+def test_a_second_name_for_list(home):
+    assert run(home, "ls").stdout == run(home, "list").stdout
+    assert "OPTIONS:" in run(home, "help", "ls").stdout
+
+
+@pytest.mark.parametrize("command", [["ps"], ["list"], ["pull", "a/b"], ["show", "x"]])
+def test_a_bad_variable_is_named(home, command):
+    assert_failed(run(home, *command, SHIMMY_PORT="abc"), 64, "SHIMMY_PORT is 'abc'; it must be a port")
+
+
+@pytest.mark.parametrize("command", [["list"], ["generate", "Hi"]])
+def test_a_user_without_models_learns_what_to_pull(tmp_path, command):
+    result = run(tmp_path, *command, SHIMMY_MEMORY_BUDGET="1G")
+    assert "'shimmy pull Qwen/Qwen3-0.6B-GGUF' fetches one that fits this machine" in result.stdout + result.stderr
+
+
+def test_a_host_name_without_an_address_is_named(home):
+    # A label of more than 63 characters is refused without asking a server.
+    name = "a" * 70 + ".invalid"
+    result = run(home, "ps", "--host", name)
+    assert_failed(result, 7, f"the host name {name} cannot be resolved")
+    assert "shimmy serve" not in result.stderr
+
+
+def test_a_missing_key_is_explained_in_terms_of_the_command_line(home, start):
+    server = start("--api-key", "secret")
+    for key in ([], ["--api-key", "wrong"]):
+        result = run(home, "ps", "--host", f"127.0.0.1:{server.port}", *key)
+        assert_failed(result, 1, "--api-key or in SHIMMY_API_KEY")
+        assert "header" not in result.stderr
+    result = run(home, "list", SHIMMY_PORT=str(server.port))
+    assert result.returncode == 0 and "LOADED is unknown: " in result.stderr and "--api-key or in SHIMMY_API_KEY" in result.stderr
+
+
+def test_a_missing_socket_is_named(home, tmp_path):
+    assert_failed(run(home, "ps", "--host", f"unix:{tmp_path}/none"), 7, "the socket does not exist")
+
+
+def test_the_list_fits_a_narrow_terminal(home):
+    for columns in (60, 40, 200):
+        child = pexpect.spawn(BINARY, ["list"], env=environment(home, SHIMMY_HOST="127.0.0.1:9"), encoding="utf-8", dimensions=(24, columns))
+        shown = child.read().splitlines()
+        assert len(shown) == 2 and all(len(line) <= columns for line in shown), shown
+        assert shown[0].startswith("NAME") and shown[1].startswith(MODEL[:30])
+        assert ("SOURCE" in shown[0]) == (columns == 200)
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -91,12 +172,12 @@ def test_generate_refuses_what_cannot_be(home):
     assert_failed(run(home, "generate", input=""), 64, "no prompt")
     assert_failed(run(home, "generate", "--temperature", "3", "Hi"), 64, "--temperature")
     assert_failed(run(home, "generate", "--model", "nothing", "Hi"), 3, "nothing")
-    assert_failed(run(home, "generate", "--ctx-size", "64", "word " * 100), 1, "context of 64")
+    assert_failed(run(home, "generate", "--ctx-size", "64", "word " * 100), 1, "maximum context length is 64")
 
 
 def test_info(home):
     text = run(home, "info").stdout
-    for word in ("shimmy", "llama.cpp", "CPU features", "GPU", str(home / "data/models"), str(home / "cache")):
+    for word in ("shimmy", "llama.cpp", "CPU features", "GPU", str(home / "data/models"), str(home / "cache"), "state"):
         assert word in text
 
 

@@ -74,6 +74,15 @@ def test_check_tells_every_mistake_with_its_line(place):
     assert len(lines) == 5
 
 
+def test_check_reports_a_base_that_is_not_there(place):
+    place(f'[model.ada]\nbase = "{MODEL}"\n[model.bob]\nbase = "{MODEL}x"\n[model.eve]\nbase = "other"\n[model."{MODEL}"]\naliases = ["other"]\n')
+    result = run(place.home, "config", "check")
+    assert result.returncode == 1
+    assert result.stdout == f"{place.path}:4: model.bob.base: no model named {MODEL}x was found. Did you mean {MODEL}?\n"
+    # A model may be added later, so that the other commands work.
+    assert run(place.home, "list").returncode == 0
+
+
 def test_nothing_begins_with_a_broken_file(place):
     place("[engine]\nctx_size = 0\n")
     for command in (["serve", "--port", "auto"], ["list"]):
@@ -96,11 +105,11 @@ def test_places_of_the_file(place, tmp_path):
     option = tmp_path / "option.toml"
     option.write_text("[server]\nport = 4444\n")
     xdg = {"XDG_CONFIG_HOME": str(tmp_path / "xdg")}
-    assert settings(place.home)["server.port"] == ("1111", f"{place.path}:2")
-    assert settings(place.home, **xdg)["server.port"][0] == "2222"
-    assert settings(place.home, SHIMMY_CONFIG=str(named), **xdg)["server.port"][0] == "3333"
-    assert settings(place.home, "--config", str(option), SHIMMY_CONFIG=str(named))["server.port"][0] == "4444"
-    assert settings(place.home, f"--config={option}")["server.port"][0] == "4444"
+    assert settings(place.home)["server.port"] == (1111, f"{place.path}:2")
+    assert settings(place.home, **xdg)["server.port"][0] == 2222
+    assert settings(place.home, SHIMMY_CONFIG=str(named), **xdg)["server.port"][0] == 3333
+    assert settings(place.home, "--config", str(option), SHIMMY_CONFIG=str(named))["server.port"][0] == 4444
+    assert settings(place.home, f"--config={option}")["server.port"][0] == 4444
     missing = run(place.home, "list", "--config", str(tmp_path / "absent.toml"))
     assert (missing.returncode, "there is no such file" in missing.stderr) == (1, True)
 
@@ -108,7 +117,11 @@ def test_places_of_the_file(place, tmp_path):
 def test_the_environment_wins_over_the_file(place):
     place('[server]\nport = 1111\nhost = "127.0.0.2"\napi_key = ["secret-word"]\n[engine]\nslots = 4\n')
     shown = settings(place.home, SHIMMY_SLOTS="5", SHIMMY_BIND_ADDRESS="127.0.0.3:99")
-    assert shown["engine.slots"] == ("5", "SHIMMY_SLOTS")
+    assert shown["engine.slots"] == (5, "SHIMMY_SLOTS")
+    assert shown["engine.deterministic"][0] is False
+    assert shown["server.host"][0] == "127.0.0.1"
+    assert shown["server.allow_host"][0] == []
+    assert shown["engine.ctx_size"][0] is None
     assert shown["engine.threads"][1] == "default"
     assert shown["server.port"][1] == "SHIMMY_BIND_ADDRESS"
     assert "secret-word" not in run(place.home, "config", "show").stdout
@@ -148,9 +161,10 @@ def test_clients_find_the_server_by_the_file(place, tmp_path):
 
 
 def test_every_command_that_the_file_concerns_takes_it(place):
-    commands = re.findall(r"^  ([a-z]+) ", run(place.home, "help").stdout, re.MULTILINE)
-    commands = [[command] for command in commands if command not in ("storage", "config")]
+    commands = re.findall(r"^  ([a-z]+)[ ,]", run(place.home, "help").stdout, re.MULTILINE)
+    commands = [[command] for command in commands if command not in ("storage", "config", "key", "service")]
     commands += [["storage", part] for part in ("show", "prune", "check")] + [["config", part] for part in ("check", "show", "init", "path")]
+    commands += [["key", part] for part in ("create", "list", "show", "revoke", "rotate")]
     assert len(commands) > 20
     without = [command for command in commands if "--config " not in run(place.home, "help", *command).stdout]
     # The help of the commands for other programs hides the options for models.

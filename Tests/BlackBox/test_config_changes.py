@@ -28,6 +28,23 @@ def test_a_changed_file_is_taken_and_no_stream_is_dropped(place):
             assert_whole(stream)
 
 
+def test_a_setting_that_was_put_back_needs_no_restart(place):
+    place('[server]\nmax_tokens_over_context = "clamp"\n')
+    with Server(place.home) as server:
+
+        def write(text: str, reloads: int):
+            place(text)
+            wait_until(lambda: logged(server, "configuration reloaded") == reloads, "a reload")
+
+        write('[limits]\nmax_requests = 7\n', 1)
+        write('[limits]\nmax_requests = 7\n[models]\nmax_models = 2\n', 2)
+        waiting = [line for line in server.log.read_text().splitlines() if "need a restart" in line]
+        assert ["limits.max_requests" in line for line in waiting] == [True, True]
+        assert ["models.max_models" in line for line in waiting] == [False, True]
+        write('[server]\nmax_tokens_over_context = "clamp"\n', 3)
+        assert logged(server, "need a restart") == 2
+
+
 def test_hang_up_reads_the_file_again(place):
     keys = place.home / "keys.txt"
     keys.write_text("old-key\n")
@@ -81,6 +98,31 @@ def test_a_server_with_keys_never_becomes_one_without(place, how):
         wait_until(lambda: logged(server, "keeps its current keys until a restart"), "a warning")
         assert server.request("GET", "/v1/models").status == 401
         assert server.request("GET", "/v1/models", headers={"Authorization": "Bearer word"}).status == 200
+
+
+@pytest.mark.parametrize("how", ["deleted", "empty"])
+def test_a_server_without_its_key_file_stays_closed(place, how):
+    keys = place.home / "keys.txt"
+    keys.write_text("word\n")
+    place("[server]\n")
+    with Server(place.home, "--api-key-file", str(keys)) as server:
+
+        def statuses() -> tuple[int, int]:
+            return tuple(server.request("GET", "/v1/models", headers=headers).status for headers in ({}, {"Authorization": "Bearer word"}))
+
+        assert statuses() == (401, 200)
+        if how == "deleted":
+            keys.unlink()
+        else:
+            keys.write_text("")
+        assert statuses() == (401, 200)
+        server.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: logged(server, "access rules not reloaded"), "a refusal")
+        assert statuses() == (401, 200)
+        # A change of the configuration reads the key file again, too.
+        place('[server]\nallow_origin = ["https://ui.example"]\n')
+        wait_until(lambda: logged(server, "access rules not reloaded") > 1, "another refusal")
+        assert statuses() == (401, 200)
 
 
 def test_another_context_waits_for_the_streams(place):

@@ -65,6 +65,45 @@ def test_a_long_line_wraps_and_stays_whole(own, host):
         assert dialogue.say("/show messages").replace("\n", "").startswith(f"user: ! {text}")
 
 
+def test_a_resized_terminal_is_drawn_again(dialogue):
+    dialogue.type("hello")
+    dialogue.expect("hello")
+    dialogue.child.setwinsize(40, 60)
+    dialogue.expect("\r\x1b[J>>> hello")
+    dialogue.type("\r")
+    dialogue.expect_prompt()
+    assert dialogue.say("/show messages").startswith("user: hello\n")
+
+
+def test_answers_break_between_words(own, host):
+    """Every word that the screen shows is a word of the answer."""
+    with Dialogue(own, "--host", host, "--set", "temperature=0", "--set", "max_tokens=60", MODEL, columns=30) as dialogue:
+        dialogue.type("Write a long story about a whale.\r")
+        shown = dialogue.child
+        dialogue.expect("\x1b[?2004l")
+        shown.expect_exact("\x1b[?2004h")
+        rows = screen_rows(shown.before)
+        answer = dialogue.say("/show messages").split("assistant: ", 1)[1]
+        assert len(rows) > 3
+        assert {word for row in rows for word in row.split() if len(word) < 30} <= set(answer.split()) | set(NOTE.split())
+
+
+NOTE = "The answer was cut: it reached max_tokens or the end of the context."
+
+
+def screen_rows(output: str) -> list[str]:
+    """Returns the rows of an answer on a terminal: the cursor moves back and the rest of a row is erased when a word does not fit."""
+    rows = [""]
+    for part in re.findall(r"\x1b\[\d*[A-Za-z]|\r\n|[^\x1b\r]+|.", output, re.DOTALL):
+        if part == "\r\n":
+            rows.append("")
+        elif match := re.fullmatch(r"\x1b\[(\d+)D", part):
+            rows[-1] = rows[-1][: -int(match[1])]
+        elif not part.startswith("\x1b"):
+            rows[-1] += part
+    return rows
+
+
 def test_several_lines(dialogue):
     dialogue.type('"""first\r', "second\r", '"""\r')
     dialogue.expect_prompt()

@@ -122,7 +122,8 @@ def test_every_form_of_llama_servers_prompts(steady):
     assert [answer["content"] for answer in several[:2]] == [plain["content"]] * 2
     assert [answer["tokens_evaluated"] for answer in several] == [plain["tokens_evaluated"]] * 2 + [len(tokens("One two"))] * 2
     assert len(whole(complete(steady, n=2))) == 2
-    assert_error(complete(steady, []), 400, "prompt")
+    for prompt, name in (([], "prompt"), ([[]], "prompt[0]"), (["a", []], "prompt[1]"), ([[[]]], "prompt[0][0]"), ([1, []], "prompt[1]")):
+        assert_error(complete(steady, prompt), 400, f"'{name}'")
     assert_error(complete(steady, ...), 400, "'prompt'")
     assert_error(complete(steady, [99_999_999]), 400, "prompt")
     assert_error(complete(steady, {"prompt_string": "a", "multimodal_data": ["aGVsbG8="]}), 400, "multimodal_data", "not_supported_error")
@@ -157,7 +158,11 @@ def test_llama_servers_samplers(steady):
         assert text(**{"temperature": 1, "seed": 1, **options})
     assert complete(steady, samplers=["top_n_sigma", "temperature"]).headers["x-shimmy-ignored-params"] == "samplers"
     assert whole(complete(steady, ignore_eos=True, n_predict=40))["tokens_predicted"] == 40
-    assert_error(complete(steady, temperature=5), 400, "'temperature'")
+    # Numbers outside of a range are moved into it.
+    assert text(temperature=-1) == plain == text(temperature=0, top_p=1.5, min_p=-1, top_k=-5) == text(top_k=1.9, temperature=50, seed=1)
+    assert text(temperature=5, seed=1) != text(temperature=0.1, seed=1) and text(dry_multiplier=5, dry_allowed_length=0) != plain
+    assert_error(complete(steady, temperature="hot"), 400, "'temperature'")
+    assert_error(complete(steady, dry_allowed_length=-1), 400, "'dry_allowed_length'")
     assert_error(complete(steady, samplers=[5]), 400, "samplers[0]")
 
 

@@ -24,6 +24,9 @@ def test_models_are_loaded_shown_and_freed(own, busy):
     # No tokens were computed yet, but the context length is known.
     assert all(re.search(r" \d+ MB +8192 +for ever ", line) for line in lines[1:3])
     assert re.search(r"Memory: \d+ MB of [\d.]+ GB\.", lines[-1])
+    for facts, line in zip(json.loads(told(run(own, "ps", *host, "--json")))["data"], lines[1:3]):
+        used = sum(facts["memory"][part] for part in ("weights", "kv", "compute", "grammars"))
+        assert f" {(used + 500_000) // 1_000_000} MB " in line
     told(run(own, "load", *host, "--keep-alive", "2h", "second"))
     assert "1 h 59 min" in told(run(own, "ps", *host)) or "2 h 0 min" in told(run(own, "ps", *host))
     assert run(own, "load", *host, "--keep-alive", "long", "second").returncode == 64
@@ -123,6 +126,24 @@ def test_show(home):
         assert words in text
     assert "tokenizer.ggml.model" not in text and "tokenizer.ggml.model" in told(run(home, "show", "--metadata", MODEL))
     assert "<|im_start|>" in told(run(home, "show", "--template", MODEL))
+
+
+def test_the_settings_of_the_file_are_shown(own):
+    (own / "shimmy.toml").write_text(
+        '[model.brief]\nbase = "second"\ncontext = 2048\nsystem = "Be brief.\\nBe kind."\naliases = ["short"]\n'
+        'defaults = { temperature = 0.5, top_p = 0.9 }\nforced = { max_tokens = 9 }\n')
+    configured = {"SHIMMY_CONFIG": str(own / "shimmy.toml"), "SHIMMY_HOST": NO_SERVER}
+    rows = [re.split("  +", line, maxsplit=1) for line in told(run(own, "show", "short", **configured)).split("\n\n")[0].splitlines()]
+    shown = {row[0]: row[1] for row in rows}
+    assert (shown["model"], shown["base"], shown["aliases"], shown["context"]) == ("brief", "second", "short", "2048 tokens")
+    assert (shown["trained context"], shown["system"]) == ("8192 tokens", "Be brief.⏎Be kind.")
+    assert (shown["defaults"], shown["forced"]) == ("temperature=0.5, top_p=0.9", "max_tokens=9")
+    assert "with 2048 tokens of context" in shown["memory"]
+    model = json.loads(told(run(own, "show", "--json", "brief", **configured)))
+    assert (model["base"], model["system"], model["context_length"], model["trained_context_length"]) == ("second", "Be brief.\nBe kind.", 2048, 8192)
+    assert model["defaults"] == {"temperature": 0.5, "top_p": 0.9} and model["forced"] == {"max_tokens": 9}
+    contexts = {model["id"]: model["context_length"] for model in json.loads(told(run(own, "list", "--json", **configured)))}
+    assert contexts == {MODEL: 8192, "second": 8192, "brief": 2048}
 
 
 def test_show_as_json(home):

@@ -8,6 +8,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+import raw
 from server import MODEL, REPOSITORY, Server, make_home, wait_until
 
 KEY = "sk-secret-of-the-tests"
@@ -97,6 +98,44 @@ def test_a_disconnect_is_not_an_error(watched):
     line = line_of(watched, "gone")
     assert (line["end"], line["level"], line["status"]) == ("disconnect", "info", 200) and line["prompt_tokens"] > 8
     assert not [line for line in map(json.loads, watched.log.read_text().splitlines()) if line["level"] == "error"]
+
+
+def long_prompt(salt: str) -> list:
+    return [{"role": "user", "content": " ".join(f"{salt}{number}" for number in range(1200))}]
+
+
+MESSAGES = [{"role": "user", "content": PROMPT}]
+# Whole answers that take long: by their length or, in APIs without a way to make them long, by their prompt.
+LONG_ANSWERS = {
+    "/v1/chat/completions": {"messages": MESSAGES, "max_tokens": 1500, "ignore_eos": True},
+    "/v1/completions": {"prompt": PROMPT, "max_tokens": 1500, "ignore_eos": True},
+    "/v1/responses": {"input": PROMPT, "max_output_tokens": 1500, "ignore_eos": True},
+    "/v1/messages": {"messages": long_prompt("m"), "max_tokens": 1500},
+    "/api/chat": {"messages": long_prompt("o"), "stream": False},
+}
+
+
+@pytest.mark.parametrize("path", LONG_ANSWERS)
+def test_a_disconnect_before_the_response_has_no_status(watched, path):
+    watched.wait_for(lambda engine: engine["running"] == 0, "quiet")
+    name = "early" + path.replace("/", "-")
+    body = json.dumps({"model": MODEL, **LONG_ANSWERS[path]}).encode()
+    with raw.Connection(watched.port) as connection:
+        connection.send(connection.request("POST", path, body, f"Authorization: Bearer {KEY}", f"X-Request-ID: {name}"))
+        watched.wait_for(lambda engine: engine["running"] == 1, "the start")
+    line = line_of(watched, name)
+    assert (line["end"], line["level"]) == ("disconnect", "info") and "status" not in line
+    route = {"route": path, "status": "none", "end": "disconnect"}
+    assert total(values(watched), "shimmy_requests_total", **route) >= 1
+    assert total(values(watched), "shimmy_requests_total", **{**route, "status": "4xx"}) == 0
+
+
+def test_a_body_that_its_client_cuts_off_has_no_status(watched):
+    with raw.Connection(watched.port) as connection:
+        request = connection.request("POST", "/v1/chat/completions", bytes(100), f"Authorization: Bearer {KEY}", "X-Request-ID: cut")
+        connection.send(request[:-50])
+    line = line_of(watched, "cut")
+    assert (line["end"], line["level"]) == ("disconnect", "info") and "status" not in line
 
 
 def test_the_log_never_contains_prompts_answers_or_keys(watched):

@@ -69,19 +69,48 @@ def test_arguments_are_objects(server):
     create(server, tools=[search]).assert_error(400, "tools[0].parameters", "invalid_function_parameters")
 
 
-def test_what_is_too_ambiguous_is_an_error_and_no_end(server):
-    def nested(count: int, depth: int) -> dict:
-        schema = {"type": "string"}
-        for level in range(depth):
-            schema = {"anyOf": [closed(v=schema, k={"const": f"{level}.{number}"}) for number in range(count)]}
-        return schema
+def nested(count: int, depth: int) -> dict:
+    """A schema whose alternatives differ only at the end of the text."""
+    schema = {"type": "string"}
+    for level in range(depth):
+        schema = {"anyOf": [closed(v=schema, k={"const": f"{level}.{number}"}) for number in range(count)]}
+    return schema
 
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_is_too_ambiguous_at_the_beginning_is_refused(server, stream):
     form = {"type": "json_schema", "json_schema": {"name": "a", "schema": nested(4, 5)}}
-    answer = server.chat(response_format=form, max_tokens=100, temperature=0)
-    assert answer.status == 400 and "ambiguous" in answer.json["error"]["message"]
-    streamed = server.chat(response_format=form, max_tokens=100, temperature=0, stream=True)
-    assert "ambiguous" in json.dumps(streamed.events[-1]) or streamed.status == 400
+    answer = server.chat(response_format=form, stream=stream)
+    assert answer.status == 400 and "grammarReadings" in answer.json["error"]["message"], answer.body
     assert server.chat(max_tokens=1).status == 200
+
+
+def test_what_is_too_ambiguous_later_is_an_error_and_no_end(server):
+    schema = closed(note={"type": "string", "maxLength": 20}, deep=nested(4, 5))
+    form = {"type": "json_schema", "json_schema": {"name": "a", "schema": schema}}
+    answer = server.chat(response_format=form, max_tokens=200)
+    assert answer.status == 400 and "ambiguous" in answer.json["error"]["message"], answer.body
+    streamed = server.chat(response_format=form, max_tokens=200, stream=True)
+    assert streamed.status == 200 and "ambiguous" in json.dumps(streamed.events[-1]), streamed.body
+    assert server.chat(max_tokens=1).status == 200
+
+
+@pytest.mark.parametrize("field, value", [
+    ("grammar", "root ::= " + " | ".join(f"r{n}" for n in range(1500)) + "".join(f"\nr{n} ::= [a-z] \"{n}\"" for n in range(1500))),
+    ("regex", "|".join(f"[a-z]{n}" for n in range(1500))),
+])
+def test_every_grammar_that_cannot_begin_is_refused(server, field, value):
+    answer = server.chat(max_tokens=4, **{field: value})
+    message = answer.assert_error(400, field, "invalid_value")
+    assert "grammarReadings" in message
+
+
+def test_many_objects_with_a_discriminator_can_be_answered(server):
+    alternatives = [closed(kind={"const": f"kind{number}"}, value={"type": "integer", "maximum": 9, "minimum": 0}) for number in range(512)]
+    form = {"type": "json_schema", "json_schema": {"name": "a", "schema": {"anyOf": alternatives}}}
+    answer = server.chat(response_format=form, max_tokens=60)
+    assert answer.status == 200, answer.body
+    Draft202012Validator({"anyOf": alternatives}).validate(json.loads(answer.text))
 
 
 def test_a_grammar_comes_before_a_bias(server):

@@ -111,6 +111,8 @@ def test_options_have_their_effects(steady, ollama):
     assert stopped.rstrip() == plain[: plain.index(word)].rstrip()
     assert text(temperature=1, top_k=1, seed=1) == plain == text(temperature=1, top_p=0.0001, seed=1) == text(temperature=1, min_p=1, seed=1)
     assert text(temperature=1, typical_p=0.2, seed=1) and text(temperature=1, mirostat=2, mirostat_tau=1, mirostat_eta=0.5, seed=1)
+    # Numbers outside of a range are moved into it, and fractions of integers are dropped.
+    assert text(temperature=-1) == plain == text(temperature=0, top_p=1.5, top_k=-1) == text(temperature=9, top_k=1.9, seed=1)
     short = ollama.generate(model=MODEL, prompt="Tell me a story.", options={"num_predict": 5})
     assert short.eval_count == 5 and short.done_reason == "length"
     unlimited = chat(steady, options={"num_predict": -1, "temperature": 0, "stop": ["."]})
@@ -120,7 +122,8 @@ def test_options_have_their_effects(steady, ollama):
 
 
 @pytest.mark.parametrize("fields, name", [
-    ({"options": {"temperature": 5}}, "options.temperature"), ({"options": {"top_k": "many"}}, "options.top_k"), ({"think": "deeply"}, "deeply"),
+    ({"options": {"temperature": "hot"}}, "options.temperature"), ({"options": {"num_ctx": "4096"}}, "options.num_ctx"),
+    ({"options": {"top_k": "many"}}, "options.top_k"), ({"think": "deeply"}, "deeply"),
     ({"format": "xml"}, "xml"), ({"format": {"type": "object", "properties": {"a": {"type": "unheard"}}}}, "format"), ({"keep_alive": "soon"}, "keep_alive"),
     ({"messages": [{"role": "user", "content": "Hi", "images": ["aGVsbG8="]}]}, "messages[].images"), ({"messages": "Hi"}, "messages"),
     ({"messages": [{"role": "judge", "content": "a result"}]}, "judge"), ({"model": 5}, "model"),
@@ -175,6 +178,16 @@ def test_thoughts_have_a_field_of_their_own(thinker):
     assert client.generate(model=MODEL, prompt="Why is the sky blue?", options=body["options"], think=False).thinking is None
     short = client.chat(**{**body, "options": {"num_predict": 5, "temperature": 0}})
     assert short.done_reason == "length" and short.message.thinking and short.message.content == ""
+
+
+def test_a_model_that_does_not_reason_says_so(steady):
+    for think in (True, "low", "medium", "high"):
+        answer = chat(steady, think=think)
+        assert (answer.status, answer.json) == (400, {"error": f'"{MODEL}" does not support thinking'})
+        assert steady.request("POST", "/api/generate", {"model": MODEL, "prompt": "Hi", "think": think}).status == 400
+    for think in (False, None):
+        answer = chat(steady, think=think)
+        assert answer.status == 200 and "x-shimmy-ignored-params" not in answer.headers and "thinking" not in message(answer)
 
 
 def test_thoughts_are_sent_back(thinker):

@@ -96,17 +96,20 @@ def test_an_uploaded_model_replaces_only_created_ones(tmp_path):
 def test_a_refused_creation_leaves_nothing(own, client):
     digest = tiny_upload(own)
     bodies = [
-        {"system": "x" * (1 << 20)}, {"parameters": {"temperature": 9}}, {"parameters": {"temperature": "hot"}}, {"adapters": {"a": digest}},
+        {"system": "x" * (1 << 20)}, {"parameters": {"temperature": [9]}}, {"parameters": {"temperature": "hot"}}, {"adapters": {"a": digest}},
     ]
     for body in bodies:
         assert own.request("POST", "/api/create", {"model": "bad", "files": {"m.gguf": digest}, **body}).status == 400
-    answer = own.request("POST", "/api/create", {"model": "bad", "files": {"m.gguf": digest}, "parameters": {"num_predict": "x", "temperature": 9}})
+    answer = own.request("POST", "/api/create", {"model": "bad", "files": {"m.gguf": digest}, "parameters": {"num_predict": "x", "temperature": "hot"}})
     assert_error(answer, 400, "'parameters.temperature'")
     assert names(client) == {NAME} and weights(own) == []
     reported = own.request("POST", "/api/create", {"model": "a", "files": {"m.gguf": digest}, "parameters": {"num_ctx": 1_000_000_000}})
     assert reported.status == 200 and reported.headers["x-shimmy-ignored-params"] == "parameters.num_ctx"
     reported = own.request("POST", "/api/create", {"model": "b", "from": MODEL, "parameters": {"num_ctx": -5}})
     assert reported.status == 200 and reported.headers["x-shimmy-ignored-params"] == "parameters.num_ctx"
+    reported = own.request("POST", "/api/create", {"model": "c", "from": MODEL, "parameters": {"temperature": 9, "top_p": 0.5}})
+    assert reported.status == 200 and reported.headers["x-shimmy-ignored-params"] == "parameters.temperature"
+    assert [line.split() for line in show(own, model="c")["parameters"].splitlines() if line.startswith("temperature")] == [["temperature", "2.0"]]
 
 
 def test_names_without_a_model_are_deleted(own, client):
@@ -148,9 +151,13 @@ def test_a_killed_server_leaves_nothing_for_long(tmp_path):
         assert weights(own) == kept
 
 
-def test_a_template_with_an_error_writes_nothing_to_the_log(own):
+def test_a_template_with_an_error_is_refused_and_writes_nothing_to_the_log(own, client):
     """llama.cpp's parser quotes templates in its messages."""
     template = '{{ a "\n2026-01-01T00:00:00.000Z info request completed method=FAKE \x1b[31mred" }}'
     answer = own.request("POST", "/api/create", {"model": "t", "from": MODEL, "template": template, "stream": False})
-    assert answer.status == 200 and answer.headers["x-shimmy-ignored-params"] == "template"
+    assert_error(answer, 400, "Invalid 'template': the chat template cannot be used")
     assert "FAKE" not in own.log.read_text()
+    for template in ("{% for message in messages %}{{ message.content }}", "{{ messages[0 }}", "{% if %}"):
+        answer = own.request("POST", "/api/create", {"model": "t", "from": MODEL, "template": template, "stream": False})
+        assert_error(answer, 400, "Invalid 'template'")
+    assert "t:latest" not in names(client)

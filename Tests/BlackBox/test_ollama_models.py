@@ -223,7 +223,9 @@ def test_a_copy_is_an_alias(own, client):
     digests = {model.digest for model in client.list().models}
     assert len(digests) == 1
     assert_error(own.request("POST", "/api/copy", {"source": MODEL, "destination": MODEL}), 400, "a model has that name")
-    assert_error(own.request("POST", "/api/copy", {"source": MODEL, "destination": "../x"}), 400, "not a valid alias")
+    for name in ("../x", "http://x/y", "a//b", "a\x00b", "a\x1b[31m", "a\u200d", ""):
+        assert_error(own.request("POST", "/api/copy", {"source": MODEL, "destination": name}), 400, "'destination'")
+    assert own.request("POST", "/api/copy", {"source": "http://x/\x00", "destination": "b"}).status == 404
     assert client.delete("mine:latest").status == "success"
     assert names(client) == {NAME} and own.request("GET", f"/v1/models/{MODEL}").status == 200
 

@@ -4,6 +4,7 @@ import email.utils
 import json
 import resource
 import signal
+import socket
 import subprocess
 import time
 
@@ -55,6 +56,23 @@ def test_a_pull_brings_a_model_that_is_served(hub, home, weights):
     with Server(home) as server:
         assert server.chat(model=f"{REPOSITORY}:Q4_1").text
         assert server.chat(model=f"hf.co/{REPOSITORY}").text
+
+
+def test_a_file_of_another_web_server_is_named_with_its_host(hub, home):
+    result = pull(hub, home, "https://example.com/x.gguf")
+    assert result.returncode == 64 and "is a file of example.com" in result.stderr and "huggingface.co" not in result.stderr
+    assert hub.requests == []
+
+
+def test_a_user_learns_that_the_hub_does_not_answer(home):
+    """A hub that accepts connections but never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with subprocess.Popen([BINARY, "pull", REPOSITORY], env=environment(home, HF_ENDPOINT=url), stderr=subprocess.PIPE, text=True) as process:
+            begun = time.monotonic()
+            assert process.stderr.readline() == f"waiting for {url} …\n"
+            assert time.monotonic() - begun < 10
+            process.kill()
 
 
 def test_a_server_pulls_for_whoever_asks_it(hub, home, tmp_path_factory, weights):

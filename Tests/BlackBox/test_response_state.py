@@ -148,6 +148,39 @@ def test_a_response_can_be_retrieved_and_deleted(server, client):
     assert checked(get(server, streamed["id"]).json) == streamed
 
 
+def test_a_running_response_ends_when_it_is_deleted(server):
+    """The deletion comes from another connection, while the client reads the stream."""
+    body = {"model": MODEL, **{**LONG, "background": False}, "stream": True}
+    with raw.Connection(server.port) as connection:
+        connection.send(connection.request("POST", "/v1/responses", json.dumps(body).encode()))
+        connection.read_until(b'"item_id":"msg_')
+        id = "resp_" + connection.read_until(b'"')[:22].decode()
+        assert checked(get(server, id).json)["status"] == "in_progress"
+        assert server.request("DELETE", "/v1/responses/" + id).json == {"id": id, "object": "response", "deleted": True}
+        connection.read_until(b"event: response.incomplete\ndata: ")
+        last = json.loads(connection.read_until(b"\n\n"))
+        assert (last["response"]["id"], last["response"]["status"]) == (id, "cancelled") and last["response"]["output"]
+        server.wait_for(lambda engine: engine["running"] == 0, "the end of the work", 5)
+        # The connection remains usable.
+        connection.read_until(b"0\r\n\r\n")
+        connection.send(connection.request("GET", "/health"))
+        assert connection.read_response()[0] == 200
+    get(server, id).assert_error(404, None, None)
+    create(server, previous_response_id=id).assert_error(400, "previous_response_id", "previous_response_not_found")
+
+
+def test_nothing_of_a_deleted_response_is_added_to_its_conversation(server):
+    conversation = server.request("POST", "/v1/conversations", {}).json["id"]
+    body = {"model": MODEL, **{**LONG, "background": False}, "stream": True, "conversation": conversation}
+    with raw.Connection(server.port) as connection:
+        connection.send(connection.request("POST", "/v1/responses", json.dumps(body).encode()))
+        connection.read_until(b'"item_id":"msg_')
+        id = "resp_" + connection.read_until(b'"')[:22].decode()
+        assert server.request("DELETE", "/v1/responses/" + id).status == 200
+        connection.read_until(b"event: response.incomplete")
+    assert server.request("GET", f"/v1/conversations/{conversation}/items").json["data"] == []
+
+
 def test_what_is_not_stored_is_not_there(server):
     response = respond(server, store=False)
     assert response["store"] is False

@@ -223,14 +223,14 @@ def test_the_engine_tells_what_it_does(server):
         state={"const": "loaded"},
         context_length=COUNT,
         progress={"const": 1},
-        memory=exactly(weights=COUNT, kv=COUNT, compute=COUNT, grammars=COUNT),
+        memory=exactly(weights=COUNT, kv=COUNT, compute=COUNT, grammars=COUNT, grammars_limit={"const": 64 << 20}),
         users=COUNT,
         pinned={"const": False},
         expires_at={"type": ["integer", "null"]},
         running=COUNT,
         running_limit={"const": 32},
         waiting=COUNT,
-        queue=exactly(used=COUNT, total={"const": 256}),
+        queue=exactly(used=COUNT, total={"const": 256}, owner_limit={"const": 192}),
         slots=exactly(used=COUNT, total=COUNT),
         faults=exactly(failed_sequences=COUNT, **{name: {"const": 0} for name in ("failed_runs", "refused_chunks", "inconsistencies")}),
         cells=exactly(used=COUNT, total=COUNT),
@@ -241,12 +241,17 @@ def test_the_engine_tells_what_it_does(server):
         pauses=COUNT,
         sequences={"type": "array", "items": status},
     )
+    owner = exactly(
+        id={"type": "string"}, name={"type": ["string", "null"]}, connections=COUNT, sequences=COUNT, background=COUNT, storage_bytes=COUNT)
     bounds = exactly(
         connections=exactly(open=COUNT, limit=COUNT, client_limit=COUNT, refused=COUNT), requests=exactly(in_flight={"const": 1}, limit=COUNT),
-        bodies=exactly(bytes=COUNT, limit=COUNT), histories=exactly(bytes=COUNT, limit=COUNT),
-        workers=exactly(threads=COUNT, running=COUNT, waiting=COUNT), storage=exactly(bytes=COUNT, limit=COUNT))
+        bodies=exactly(bytes=COUNT, limit=COUNT, waiting=COUNT, waiting_limit=COUNT), histories=exactly(bytes=COUNT, limit=COUNT),
+        workers=exactly(threads=COUNT, running=COUNT, waiting=COUNT), storage=exactly(bytes=COUNT, limit=COUNT),
+        uploads=exactly(running=COUNT, limit={"const": 4}), names=exactly(aliases=COUNT, created_models=COUNT, limit={"const": 1000}),
+        background=exactly(running=COUNT, running_limit={"const": 8}, waiting=COUNT, owner_limit={"const": 1000}),
+        owners={"type": "array", "maxItems": 100, "items": owner})
     validate(answer.json, exactly(
-        object={"const": "list"}, server=bounds, memory=exactly(budget=COUNT, used=COUNT), waiting=COUNT,
+        object={"const": "list"}, server=bounds, memory=exactly(budget=COUNT, used=COUNT), waiting=COUNT, waiting_limit={"const": 256},
         data={"type": "array", "minItems": 1, "maxItems": 1, "items": model}))
 
 

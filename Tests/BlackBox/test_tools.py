@@ -76,6 +76,18 @@ def test_arguments_fit_the_schema(server, name):
                 assert call["function"]["arguments"].startswith("{")
 
 
+def test_a_call_has_no_invented_keys(server):
+    """Small models invent arguments for a schema that leaves them open."""
+    schema = {"type": "object", "properties": {"city": {"enum": ["Paris", "Rome"]}}, "required": ["city"]}
+    choice = {"type": "function", "function": {"name": "get_weather"}}
+    for seed in range(6):
+        answer = server.chat(
+            "Weather in Paris, in celsius, for 3 days?", tools=[function("get_weather", schema)], tool_choice=choice, temperature=1.5, seed=seed,
+            max_tokens=100)
+        [call] = calls(answer)
+        assert json.loads(call["function"]["arguments"]).keys() == {"city"}
+
+
 def test_every_tool_choice(server):
     def named(choice):
         return [call["function"]["name"] for call in calls(server.chat("Hello!", tools=TOOLS, tool_choice=choice, **ONE))]

@@ -282,6 +282,13 @@ def test_websockets_are_refused_with_a_reason(server):
     assert_alive(server)
 
 
+def test_after_an_offer_of_http2_the_connection_closes(server):
+    """The response is that of HTTP/1.1. The client could not send another request: what follows the offer may be HTTP/2."""
+    head = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n"
+    first, headers, body = exchange(server, head)
+    assert first == "HTTP/1.1 200 OK" and headers["connection"] == "close" and body.startswith(b"{")
+
+
 def test_ipv6_is_listened_to_as_well(server):
     try:
         with socket.create_connection(("::1", server.port), timeout=5) as client:
@@ -297,4 +304,5 @@ def test_the_use_of_bounds_is_shown(server):
     use = server.request("GET", "/v1/engine").json["server"]
     assert 1 <= use["connections"]["open"] <= use["connections"]["limit"]
     assert 1 <= use["requests"]["in_flight"] <= use["requests"]["limit"] and use["bodies"]["limit"] == 256 << 20
+    assert use["bodies"]["waiting"] == 0 and use["bodies"]["waiting_limit"] == 128 << 20
     assert use["workers"]["threads"] >= 2 and use["storage"]["bytes"] >= 0 and use["storage"]["limit"] == 1_000_000_000

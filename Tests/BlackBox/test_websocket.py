@@ -195,6 +195,18 @@ def test_errors_are_frames_and_the_connection_stays(server):
         assert respond(ws, store=False)["output"]
 
 
+def test_a_response_that_is_deleted_while_it_runs_ends(server):
+    with socket(server) as ws:
+        create(ws, max_output_tokens=2000, ignore_eos=True, store=True)
+        id = receive(ws)["response"]["id"]
+        assert server.request("DELETE", "/v1/responses/" + id).status == 200
+        last = finish(ws)[-1]
+        assert (last["type"], last["response"]["status"]) == ("response.incomplete", "cancelled")
+        assert get(server, id).status == 404
+        # The connection goes on.
+        assert respond(ws, store=False)["output"]
+
+
 def test_waiting_requests_are_limited(server):
     with socket(server) as ws:
         create(ws, store=False, max_output_tokens=2000, ignore_eos=True)
@@ -205,6 +217,24 @@ def test_waiting_requests_are_limited(server):
             pass
         assert event["status"] == 429 and event["headers"]["retry-after"] == "1"
     server.wait_for(lambda engine: engine["running"] == engine["waiting"] == 0, "the end of the work", 10)
+
+
+def test_the_bytes_of_waiting_requests_are_limited(server):
+    def waiting() -> int:
+        return server.request("GET", "/v1/engine").json["server"]["bodies"]["waiting"]
+
+    with socket(server) as ws:
+        create(ws, store=False, max_output_tokens=2000, ignore_eos=True)
+        receive(ws)
+        for _ in range(2):
+            create(ws, "a" * (20 << 20), store=False)
+        while (event := receive(ws))["type"] != "error":
+            pass
+        assert event["status"] == 429 and event["error"]["code"] == "rate_limit_exceeded"
+        assert 20 << 20 < waiting() < 21 << 20
+        # Small requests can still wait.
+        create(ws, store=False)
+    server.wait_for(lambda _: waiting() == 0, "the release of the memory", 10)
 
 
 def test_messages_may_be_fragmented(server):
@@ -303,16 +333,53 @@ def test_draining_ends_running_responses_and_closes(home):
     assert server.process.wait(15) == 0
 
 
-def test_pipelined_bytes_do_not_confuse_the_connection(server):
-    """A client must wait for the response to its handshake. A client that does not wait is not served, and other clients are not affected."""
-    head = (
-        b"GET /v1/responses HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    )
+HANDSHAKE = (
+    b"GET /v1/responses HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+
+
+def frame(payload: bytes, opcode: int = 1) -> bytes:
+    """Returns a frame that is masked with zeros."""
+    assert len(payload) < 1 << 16
+    return bytes([0x80 | opcode, 0x80 | 126]) + len(payload).to_bytes(2, "big") + bytes(4) + payload
+
+
+@pytest.mark.parametrize("cut", [0, 1, 9])
+def test_frames_behind_the_handshake_are_not_lost(server, cut):
+    """A client need not wait for the response to its handshake, and may send its first frames in the same segment."""
+    request = {"type": "response.create", "model": MODEL, "input": "Say hello.", "max_output_tokens": 2, "ignore_eos": True, "store": False}
+    message = json.dumps(request).encode()
+    frames = bytes([0x89, 0x80]) + bytes(4) + frame(message)
     with raw.Connection(server.port) as connection:
-        connection.send(head + b"\x81\x80\x00\x00\x00\x00")
+        connection.send(HANDSHAKE + frames[: len(frames) - cut])
         assert connection.read_until(b"\r\n\r\n").startswith(b"HTTP/1.1 101 ")
+        connection.read_until(bytes([0x8A, 0]))
+        connection.send(frames[len(frames) - cut :])
+        connection.read_until(b'"type":"response.incomplete"')
+        connection.send(frame(message))
+        connection.read_until(b'"type":"response.incomplete"')
+
+
+def test_too_many_bytes_behind_a_handshake_close_the_connection(start):
+    """They take no memory, even while the server waits for the client to read a refusal."""
+    server = start()
+    head = HANDSHAKE.replace(b"GET /v1/responses", b"GET /v1/models")
+    with raw.Connection(server.port) as connection:
+        try:
+            connection.send(head + bytes(64 << 20))
+            received = connection.read_to_end()
+        except (ConnectionResetError, BrokenPipeError):
+            received = b""
+        assert received == b"" or received.startswith(b"HTTP/1.1 426 ")
     assert server.chat(max_tokens=2).status == 200
+
+
+def test_another_version_is_refused_with_the_right_one(server):
+    with raw.Connection(server.port) as connection:
+        connection.send(HANDSHAKE.replace(b"Version: 13", b"Version: 8"))
+        status, headers, body = connection.read_response()
+    assert status == 426 and headers["sec-websocket-version"] == "13" and b"websocket_version_not_supported" in body
 
 
 def test_many_sockets_at_once(server):

@@ -61,7 +61,7 @@ import Testing
             let error = try #require(throws: APIError.self) { try request(["messages": [user, ["role": "assistant", "content": content]]]) }
             #expect(error.status == 400 && error.param == "messages[1].content")
             #expect(error.message.contains("final assistant content cannot end with trailing whitespace"))
-            #expect(try messages([user, ["role": "assistant", "content": content], user])[1].content == [text])
+            #expect(try messages([user, ["role": "assistant", "content": content], user])[1].content == [.text(text)])
         }
     }
 
@@ -281,9 +281,9 @@ import Testing
     ])
     func theBillingHeaderIsConstant(text: String, stable: String) throws {
         let plain = try request(["system": .string(text)]).chat.conversation.messages[0]
-        #expect(plain.content == [stable])
+        #expect(plain.content == [.text(stable)])
         let blocks: JSON = [["type": "text", "text": .string(text)], ["type": "text", "text": "You are Claude Code."]]
-        #expect(try request(["system": blocks]).chat.conversation.messages[0].content == [stable, "You are Claude Code."])
-        #expect(try messages([["role": "user", "content": .string(text)]])[0].content == [text], "other texts stay as they are")
+        #expect(try request(["system": blocks]).chat.conversation.messages[0].content == [.text(stable), "You are Claude Code."])
+        #expect(try messages([["role": "user", "content": .string(text)]])[0].content == [.text(text)], "other texts stay as they are")
     }
 }

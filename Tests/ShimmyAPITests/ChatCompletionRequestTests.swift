@@ -99,7 +99,7 @@ import Testing
               {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}, {"type": "input_audio"}, {"type": "file"}]}]}
             """#)
         let texts = ["image", "audio", "file"].map { "[\($0) omitted: this model reads only text]" }
-        #expect(request.chat.conversation.messages[2].content == ["See:"] + texts)
+        #expect(request.chat.conversation.messages[2].texts == ["See:"] + texts)
         #expect(Set(request.ignoredParameters.names).isSuperset(of: (1...3).map { "messages[2].content[\($0)]" }))
     }
 

@@ -140,6 +140,14 @@ import Testing
         #expect(problem(request(questions)) == "array_above_max_length questions")
     }
 
+    @Test func aNameBelongsToOneQuestion() {
+        func named(_ names: [JSON]) -> JSON { request(names.map { ["type": "predicate", "instructions": "It rains.", "name": $0] }) }
+        #expect(problem(named(["a", "b", "a"])) == "invalid_value questions[2].name")
+        #expect(problem(named(["", ""])) == "invalid_value questions[1].name")
+        #expect(problem(named(["a", "A", .null, .null])) == nil)
+        #expect(problem(request([Self.predicate, Self.predicate])) == nil)
+    }
+
     @Test func anErrorOfTheModelNamesTheLabel() throws {
         let decoded = try DecisionsRequest(request([["type": "choice", "instructions": "a", "choices": [["value": "a"], ["value": "b"]]]]))
         #expect(decoded.error(.badLabel(question: 0, label: 1, "x")).param == "questions[0].choices[1].value")

@@ -18,7 +18,7 @@ import Testing
     @Test(arguments: [
         (#""a""#, ["text"]), ("[1, 2]", ["tokens"]), (#"[1, "a", 2]"#, ["mixed"]), (#"["a", "b"]"#, ["text", "text"]),
         (#"["a", [1, 2], [1, "a"], {"prompt_string": "b"}]"#, ["text", "tokens", "mixed", "text"]), (#"{"prompt_string": "b"}"#, ["text"]),
-        ("[[]]", ["text"]), (#"[["a"]]"#, ["text"]), (#"[{"prompt_string": "a", "multimodal_data": []}]"#, ["text"]),
+        (#"[["a"]]"#, ["text"]), (#"[[""]]"#, ["text"]), (#"[["", ""]]"#, ["mixed"]), (#"[{"prompt_string": "a", "multimodal_data": []}]"#, ["text"]),
     ])
     func everyFormOfPrompt(prompt: String, kinds: [String]) throws {
         let decoded = try LlamaServerRequest(completion: try JSON.parse(#"{"model": "m", "prompt": \#(prompt)}"#))
@@ -39,6 +39,9 @@ import Testing
 
     @Test(arguments: [
         ("null", "prompt", "missing_required_parameter"), ("5", "prompt", "invalid_type"), ("[]", "prompt", "empty_array"),
+        ("[[]]", "prompt[0]", "empty_array"), (#"["a", []]"#, "prompt[1]", "empty_array"), ("[[[]]]", "prompt[0][0]", "invalid_type"),
+        ("[[1, []]]", "prompt[0][1]", "invalid_type"), ("[1, []]", "prompt[1]", "invalid_type"),
+        ("[{}]", "prompt[0].prompt_string", "missing_required_parameter"),
         (#"["a", true]"#, "prompt[1]", "invalid_type"), ("[1, {}]", "prompt[1]", "invalid_type"), ("[99999999999]", "prompt[0]", "invalid_type"),
         (#"[{"prompt": "a"}]"#, "prompt[0].prompt_string", "missing_required_parameter"),
         (#"{"prompt_string": 1}"#, "prompt.prompt_string", "invalid_type"),
@@ -70,6 +73,34 @@ import Testing
         #expect(try request(#""repeat_last_n": -1"#).text.sampling.repeatWindow == 65536)
         #expect(try request(#""n_probs": 0"#).text.sampling.logprobs == nil)
         #expect(try request(#""n_probs": 3"#).text.sampling.logprobs == 3)
+    }
+
+    @Test func numbersOutsideOfARangeAreMoved() throws {
+        let high = try request(
+            #"""
+            "temperature": 1e999, "top_p": 1.5, "min_p": 2, "typical_p": 7, "frequency_penalty": 3, "presence_penalty": 1e30, "repeat_penalty": 0,
+            "xtc_probability": 2
+            """#
+        ).text.sampling
+        #expect(high.temperature == 1_000_000 && high.topP == 1 && high.minP == 1 && high.typicalP == 1 && high.xtcProbability == 1)
+        #expect(high.frequencyPenalty == 3 && high.presencePenalty == 1000 && high.repeatPenalty == 0.01)
+        let low = try request(#""temperature": -1, "top_p": -1, "min_p": -0.5, "presence_penalty": -1e30, "xtc_threshold": -1"#).text.sampling
+        #expect(low.temperature == 0 && low.topP == 0 && low.minP == 0 && low.presencePenalty == -1000 && low.xtcThreshold == 0)
+        #expect(try request(#""temperature": 5"#).text.sampling.temperature == 5)
+    }
+
+    @Test func integersOutsideOfARangeAreMovedOrRefused() throws {
+        #expect(try request(#""top_k": -7"#).text.sampling.topK == 0)
+        #expect(try request(#""top_k": 40.7"#).text.sampling.topK == 40)
+        #expect(try request(#""top_k": 1e30"#).text.sampling.topK == Int(Int32.max))
+        #expect(try request(#""mirostat": 9"#).text.sampling.mirostat?.version == .second)
+        #expect(try request(#""n_predict": 7.9"#).text.maximumTokens == 7)
+        let dry = try request(#""dry_multiplier": 1, "dry_allowed_length": 0, "dry_base": 0.5"#).text.sampling.dry
+        #expect(dry?.allowedLength == 0 && dry?.base == 1.75)
+        #expect(try request(#""dry_multiplier": -1"#).text.sampling.dry == nil)
+        #expect(try refusal(#""dry_penalty_last_n": -2"#).param == "dry_penalty_last_n")
+        // The ranges of OpenAI's API stay as they are.
+        #expect(throws: APIError.self) { try CompletionRequest(["model": "m", "prompt": "a", "temperature": 5]) }
     }
 
     @Test(
@@ -136,7 +167,8 @@ import Testing
     }
 
     @Test(arguments: [
-        (#""n_predict": "many""#, "n_predict"), (#""n_cmpl": 0"#, "n_cmpl"), (#""n": 0"#, "n"), (#""temperature": 5"#, "temperature"),
+        (#""n_predict": "many""#, "n_predict"), (#""n_cmpl": 0"#, "n_cmpl"), (#""n": 0"#, "n"), (#""temperature": "hot""#, "temperature"),
+        (#""dry_allowed_length": -1"#, "dry_allowed_length"), (#""top_k": "many""#, "top_k"),
         (#""n_probs": 21"#, "n_probs"), (#""n_indent": -1"#, "n_indent"), (#""response_fields": [5]"#, "response_fields[0]"),
         (#""samplers": 5"#, "samplers"), (#""samplers": [5]"#, "samplers[0]"), (#""stop": [5]"#, "stop[0]"), (#""stream": "yes""#, "stream"),
         (#""lora": [{}]"#, "lora[0].name"),

@@ -93,11 +93,11 @@ import Testing
         let messages: [JSON] = [Self.user, ["role": "assistant", "content": .string(text)]]
         let openAI = try ChatCompletionRequest(["model": "m", "messages": .array(messages)]).chat.conversation
         for conversation in [openAI, try chat(messages)] {
-            #expect(conversation.messages.last?.content == [kept] && conversation.continuation == .content)
+            #expect(conversation.messages.last?.content == [.text(kept)] && conversation.continuation == .content)
             #expect(conversation.normalizations == (isChanged ? [.trimmedStart] : []))
         }
         let complete = try chat(messages + [Self.user])
-        #expect(complete.messages[1].content == [text] && complete.normalizations.isEmpty)
+        #expect(complete.messages[1].content == [.text(text)] && complete.normalizations.isEmpty)
     }
 
     @Test func aStartOfSpacesIsNone() throws {

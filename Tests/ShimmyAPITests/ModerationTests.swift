@@ -33,7 +33,7 @@ import Testing
         let method = ModerationMethod(template: "{{ messages }}")
         let requests = method.requests(for: "some text")
         #expect(requests.count == 1 && requests[0].questions.count == ModerationCategory.allCases.count)
-        #expect(requests[0].conversation.messages.last?.content?.first?.contains("some text") == true)
+        #expect(requests[0].conversation.messages.last?.texts.first?.contains("some text") == true)
         let probabilities = ModerationCategory.allCases.indices.map { [Double($0) / 100, 1 - Double($0) / 100] }
         #expect(method.scores([result(probabilities)]) == probabilities.map { $0[0] })
     }
@@ -83,6 +83,25 @@ import Testing
     @Test func graniteGuardianIsAskedForEachRisk() {
         let requests = ModerationMethod(template: "{{ guardian_config['risk_name'] }}").requests(for: "text")
         #expect(requests.first?.conversation.templateArguments["guardian_config"] == ["risk_name": "violence"])
+    }
+
+    @Test func newerGraniteGuardiansAnswerWithScores() {
+        let method = ModerationMethod(template: "{{ guardian_config['criteria_id'] }} {{ guardian_config['risk_name'] }} {{ think }}")
+        let requests = method.requests(for: "text")
+        #expect(requests.first?.conversation.templateArguments == ["guardian_config": ["criteria_id": "violence"], "think": false])
+        let labels = requests[0].questions[0].labels
+        #expect(labels == ["<score> yes </score>", "<score>yes</score>", "<score> no </score>", "<score>no</score>"])
+        let none = result([[0, 0, 1, 0]])
+        let scores = method.scores([result([[0.5, 0.25, 0.125, 0.125]])] + Array(repeating: none, count: requests.count - 1))
+        #expect(score(.violence, scores) == 0.75 && score(.hate, scores) == 0)
+    }
+
+    @Test func llamaGuard4HasTheSameCodes() {
+        let template = """
+            {%- set categories = {'S1': 'Violent Crimes', 'S9': 'Indiscriminate Weapons', 'S14': 'Code Interpreter Abuse'} -%}
+            <BEGIN UNSAFE CONTENT CATEGORIES>{{ excluded_category_keys }}<|header_start|>assistant<|header_end|>
+            """
+        #expect(ModerationMethod(template: template).requests(for: "text")[0].questions[0].labels.contains("unsafe\nS14"))
     }
 
     @Test func qwenGuardsControversialVerdictsDoNotCount() {

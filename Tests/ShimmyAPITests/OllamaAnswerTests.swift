@@ -152,7 +152,7 @@ import Testing
         switch text.first {
         case "s": ChatMessage(.system, text)
         case "u": ChatMessage(.user, text)
-        case "t": ChatMessage(role: .tool, content: [text], toolCallID: "c")
+        case "t": ChatMessage(role: .tool, content: [.text(text)], toolCallID: "c")
         default: ChatMessage(.assistant, text)
         }
     }

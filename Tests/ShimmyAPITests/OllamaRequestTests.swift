@@ -60,6 +60,24 @@ import Testing
         #expect(try request(#""options": {"num_ctx": 0}"#).contextLength == nil)
     }
 
+    @Test func optionsHaveOllamasRanges() throws {
+        let options = #""temperature": 3, "top_p": 1.5, "min_p": -1, "top_k": -1, "mirostat": 7, "presence_penalty": 5"#
+        let sampling = try chat(#""options": {\#(options)}"#).sampling
+        #expect(sampling.temperature == 3 && sampling.topP == 1 && sampling.minP == 0 && sampling.topK == 0 && sampling.presencePenalty == 5)
+        #expect(sampling.mirostat?.version == .second)
+        #expect(try chat(#""options": {"temperature": -1, "top_k": 12.9}"#).sampling.topK == 12)
+        #expect(try chat(#""options": {"num_predict": 5.5}"#).maximumTokens == 5)
+        #expect(try request(#""options": {"num_ctx": 4096.5}"#).contextLength == 4096)
+        #expect(try text(try generate(#""raw": true, "options": {"temperature": 3}"#)).sampling.temperature == 3)
+    }
+
+    @Test func storedParametersAreMovedIntoTheOwnRanges() {
+        let fields: JSONObject = ["temperature": 3, "top_k": -7.5, "top_p": 0.5, "stop": ["a"], "repeat_last_n": 100_000, "min_p": "x"]
+        let moved = SamplingLimits.moving(fields)
+        #expect(moved == ["temperature": 2, "top_k": -1, "top_p": 0.5, "stop": ["a"], "repeat_last_n": 65536, "min_p": "x"])
+        #expect(RequestPreset.problem(["temperature": moved["temperature"] ?? .null]) == nil)
+    }
+
     @Test func thereMayBeManyStopStrings() throws {
         let stops = (0..<64).map { "stop \($0)" }
         #expect(try chat(#""options": {"stop": \#(JSON.array(stops.map(JSON.string)).text)}"#).stops == stops)
@@ -78,7 +96,13 @@ import Testing
     func thinkIsABooleanOrALevel(think: String, thinks: Bool?, budget: Int?) throws {
         let chat = try chat(#""think": \#(think)"#)
         #expect(chat.conversation.thinks == thinks && chat.thinkingBudget == budget)
+        #expect(chat.needsThinking == (thinks == true))
         #expect(try self.chat(try generate(#""think": \#(think)"#)).conversation.thinks == thinks)
+    }
+
+    @Test func aModelThatDoesNotReasonIsNamedAsInOllama() throws {
+        let error = try request(#""think": true"#).error(.noThinking)
+        #expect(error.status == 400 && API.ollama.errors.body(of: error, requestID: "") == ["error": "\"m\" does not support thinking"])
     }
 
     @Test func theFormatIsASchema() throws {
@@ -198,8 +222,8 @@ import Testing
     // MARK: Errors
 
     @Test(arguments: [
-        (#""options": {"temperature": 3}"#, "options.temperature"), (#""options": {"top_k": "x"}"#, "options.top_k"),
-        (#""options": {"mirostat": 3}"#, "options.mirostat"), (#""options": {"num_predict": 1.5}"#, "options.num_predict"),
+        (#""options": {"temperature": "hot"}"#, "options.temperature"), (#""options": {"top_k": "x"}"#, "options.top_k"),
+        (#""options": {"mirostat": "x"}"#, "options.mirostat"), (#""options": {"num_predict": true}"#, "options.num_predict"),
         (#""options": {"stop": [1]}"#, "options.stop[0]"), (#""options": {"num_ctx": "8k"}"#, "options.num_ctx"), (#""options": []"#, "options"),
         (#""think": "none""#, "think"), (#""think": 1"#, "think"), (#""format": "xml""#, "format"), (#""format": []"#, "format"),
         (#""keep_alive": "soon""#, "keep_alive"), (#""top_logprobs": 21"#, "top_logprobs"), (#""stream": "yes""#, "stream"),
@@ -220,7 +244,7 @@ import Testing
         (#""raw": true, "system": "s""#, "raw"), (#""raw": true, "context": [1]"#, "raw"), (#""raw": true, "format": "json""#, "format"),
         (#""suffix": "b", "format": {}"#, "format"), (#""template": "{{ .Prompt }}""#, "template"), (#""context": ["a"]"#, "context[0]"),
         (#""context": [-3000000000]"#, "context[0]"), (#""images": ["aGk="]"#, "images"), (#""prompt": 1"#, "prompt"),
-        (#""_debug_render_only": true"#, "_debug_render_only"), (#""raw": true, "options": {"top_p": 2}"#, "options.top_p"),
+        (#""_debug_render_only": true"#, "_debug_render_only"), (#""raw": true, "options": {"top_p": "x"}"#, "options.top_p"),
     ])
     func whatCannotBeGeneratedIsRefused(fields: String, param: String) throws {
         let error = try #require(throws: APIError.self) { try generate(fields) }

@@ -55,6 +55,29 @@ import Testing
         #expect(events.last?["response"]?["output"] == [] && events.last?["response"]?["usage"]?["output_tokens"] == 0)
     }
 
+    @Test(
+        arguments: [
+            ("prompt_cache_options", ["prewarm": "yes"], "prompt_cache_options.prewarm"),
+            ("prompt_cache_options", ["prewarm": 1], "prompt_cache_options.prewarm"), ("prompt_cache_options", true, "prompt_cache_options"),
+            ("generate", "no", "generate"),
+        ] as [(String, JSON, String)])
+    func aWarmUpOfAWrongTypeIsRefused(name: String, value: JSON, field: String) {
+        var event: JSONObject = ["type": "response.create", "model": "m", "input": "Hi"]
+        event[name] = value
+        #expect {
+            try SocketEvent.request(.object(event))
+        } throws: {
+            let error = $0 as? APIError
+            return error?.status == 400 && error?.param == field && error?.code == "invalid_type"
+        }
+    }
+
+    @Test(arguments: [["prewarm": .null], [:], ["prewarm": false, "other": 1]] as [JSONObject])
+    func otherCacheOptionsAreNoWarmUp(options: JSONObject) throws {
+        let event: JSONObject = ["type": "response.create", "model": "m", "input": "Hi", "prompt_cache_options": .object(options)]
+        #expect(try !SocketEvent.request(.object(event)).style.isSilent)
+    }
+
     /// Agents prepare their instructions and tools before there is any input.
     @Test func onlyAWarmUpMayHaveNoInput() throws {
         var event: JSONObject = ["type": "response.create", "model": "m", "input": [], "instructions": "a"]

@@ -13,7 +13,7 @@ import Testing
         return ChatMessage(role: .assistant, content: nil, toolCalls: .array(calls))
     }
 
-    private func result(_ id: String?, _ text: String = "r") -> ChatMessage { ChatMessage(role: .tool, content: [text], toolCallID: id) }
+    private func result(_ id: String?, _ text: String = "r") -> ChatMessage { ChatMessage(role: .tool, content: [.text(text)], toolCallID: id) }
 
     private func ids(_ messages: [ChatMessage]) throws -> [String?] { try messages.withOrderedToolResults().map(\.toolCallID) }
 
@@ -83,7 +83,7 @@ import Testing
         #expect(refusal([ChatMessage(.user, "Hi"), ChatMessage(.assistant, "a"), ChatMessage(.user, "b")]) == nil)
     }
 
-    private func texts(_ messages: [ChatMessage]) -> [String] { messages.map { "\($0.role):\($0.content?.joined() ?? "")" } }
+    private func texts(_ messages: [ChatMessage]) -> [String] { messages.map { "\($0.role):\($0.texts.joined())" } }
 
     @Test func systemMessagesAreMergedAndMoved() {
         let messages = [

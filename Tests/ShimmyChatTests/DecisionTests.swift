@@ -18,11 +18,21 @@ import Testing
         }
     }
 
+    /// A template whose prompts end before a header of the answer.
+    private struct HeaderTemplate: ChatTemplate {
+        let source: String
+        let end: String
+
+        func render(_ conversation: Conversation, holding schemas: HeldSchemas) throws(ChatTemplateError) -> RenderedPrompt {
+            RenderedPrompt(text: try PlainTemplate().render(conversation, holding: schemas).text + end)
+        }
+    }
+
     private func generator(
         contextLength: Int = 512, running: Int = 4, queue: Int = 256, template: any ChatTemplate = PlainTemplate()
     ) async throws -> LocalGenerator {
         let limits = RunnerLimits(
-            cells: 4096, contextLength: contextLength, slots: 2 * running, running: running, batchTokens: 128, canRewind: true)
+            cells: max(4096, contextLength), contextLength: contextLength, slots: 2 * running, running: running, batchTokens: 128, canRewind: true)
         let engine = try await EngineHandle.start(name: "test", options: .init(queue: queue)) { ScriptedRunner(limits: limits) { _ in 65 } }
         return LocalGenerator(
             vocabulary: ByteVocabulary(), template: template, engine: engine,
@@ -72,6 +82,22 @@ import Testing
         await generator.shutdown()
     }
 
+    /// The labels are rated where the content of the answer begins.
+    @Test(arguments: [
+        ("x<|channel|>final<|message|>y", "<|start|>assistant", 27), ("<|content|>", "<|begin|>assistant", 11), (">>>all", ">>>", 4),
+        ("<|START_TEXT|>", "<|START_THINKING|><|END_THINKING|>", 14), ("<atem:function_calls>", "<|start|>assistant", 19),
+        ("no header", "<|start|>assistant", 0), ("<|channel|>final<|message|>", "<|im_start|>", 0),
+    ])
+    func headersOfTheContentAreWritten(source: String, end: String, added: Int) async throws {
+        let generator = try await generator(template: HeaderTemplate(source: source, end: end))
+        for text in ["color?", nil] as [String?] {
+            let result = try await generator.decide(request([.init(text: text, labels: ["red", "blue"])]), terms: ServiceTerms())
+            #expect(result.usage.promptTokens == "input".utf8.count + (text.map { 1 + $0.utf8.count } ?? 0) + end.utf8.count + added)
+            #expect(close(result.probabilities[0], expected(["red", "blue"])))
+        }
+        await generator.shutdown()
+    }
+
     /// Each prompt is then rendered by itself.
     @Test func aTemplateMayWriteAQuestionTwice() async throws {
         let generator = try await generator(template: TwiceTemplate())
@@ -112,6 +138,18 @@ import Testing
         await #expect(throws: GenerationError.badLabel(question: 1, label: nil, reason)) {
             try await generator.decide(
                 request([.init(text: "?", labels: ["a", "b"]), .init(text: "?", labels: labels)]), terms: ServiceTerms())
+        }
+        await generator.shutdown()
+    }
+
+    /// A template that repeats the question gives each question a whole prompt, so that the input counts once for each of them.
+    @Test func theTokensOfAllQuestionsAreLimited() async throws {
+        let generator = try await generator(contextLength: 1 << 20, template: TwiceTemplate())
+        let questions = (0..<3).map { DecisionRequest.Question(text: "\($0)?", labels: ["a", "b"]) }
+        let reason = "the prompts of all questions up to this one have more than 1048576 tokens"
+        let input = String(repeating: "words ", count: 40_000)
+        await #expect(throws: GenerationError.badLabel(question: 2, label: nil, reason)) {
+            try await generator.decide(request(questions, about: input), terms: ServiceTerms())
         }
         await generator.shutdown()
     }

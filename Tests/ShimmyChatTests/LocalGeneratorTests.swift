@@ -67,6 +67,22 @@ import Testing
         await generator.shutdown()
     }
 
+    @Test func anAnswerToTheLimitOfItsOwner() async throws {
+        let generator = try await generator(answer: "a long answer")
+        for asked in [nil, 4, 6, 1000] {
+            let answer = try await generator.generate(ask("say>", maximumTokens: asked), terms: ServiceTerms(maximumTokens: 4))
+            let limited = answer.report.limitedTokens
+            #expect(limited == (asked ?? 0 > 4 ? 4 : nil))
+            let (text, reason, _) = try await events(answer)
+            #expect(text == "a lo" && reason == .length)
+        }
+        let prompt = TextRequest(prompts: [.text("say>")], suffix: nil, maximumTokens: 1000, sampling: .init(), stops: [], choices: 1)
+        let answer = try await generator.complete(prompt, terms: ServiceTerms(maximumTokens: 3))
+        #expect(answer.report.limitedTokens == 3)
+        #expect(try await events(answer).text == "a l")
+        await generator.shutdown()
+    }
+
     @Test func anAnswerToAStopString() async throws {
         let generator = try await generator(answer: "one two three")
         let (text, reason, usage) = try await events(generator.generate(ask("say>", stops: ["two", "unseen"])))
@@ -267,6 +283,18 @@ import Testing
         ]
         let answer = try await generator.generate(ChatRequest(messages: messages), terms: ServiceTerms())
         #expect(answer.report.withoutEffect == reported)
+        await generator.shutdown()
+    }
+
+    @Test func aModelWithoutReasoningRefusesARequestThatNeedsIt() async throws {
+        let generator = try await generator(answer: "x")
+        var request = ChatRequest(messages: [ChatMessage(.user, ">")])
+        request.conversation.reasoningFields = ["think"]
+        let answer = try await generator.generate(request, terms: ServiceTerms())
+        #expect(answer.report.withoutEffect == ["think"])
+        request.needsThinking = true
+        let needing = request
+        await #expect(throws: GenerationError.noThinking) { _ = try await generator.generate(needing, terms: ServiceTerms()) }
         await generator.shutdown()
     }
 

@@ -141,17 +141,5 @@ import Testing
         #expect(Int.max.saturated(adding: 1) == .max)
         #expect(Int.max.saturated(multipliedBy: 2) == .max)
         #expect(3.saturated(multipliedBy: 4) == 12)
-        #expect(MemoryUse(weights: .max, cache: .max, compute: 1).total == .max)
-    }
-
-    /// The context length of a file or an option is clamped, whatever its value.
-    @Test(arguments: [Int.min, -1, 0, 1, 1 << 40, Int.max]) func contextsAreBounded(length: Int) {
-        for trained in [nil, Int.min, 0, Int.max] {
-            let generation = EngineShape.generation(contextLength: length, trained: trained, slots: 256)
-            for shape in [generation, .embedding(contextLength: length, trained: trained)] {
-                #expect((1...EngineShape.mostContext).contains(shape.contextLength))
-                #expect((1...EngineShape.mostContext).contains(shape.batchTokens))
-            }
-        }
     }
 }

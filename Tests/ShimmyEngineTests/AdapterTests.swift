@@ -60,7 +60,7 @@ import Testing
         drive.step()
         drive.submit(2, prompt, maximumTokens: 1, adapters: Self.set(0))
         var computed = 0
-        while !drive.scheduler.isIdle { computed += drive.step().tokenCount }
+        while !drive.scheduler.isIdle { computed += drive.step().rowCount }
         #expect(computed == 52 + 60 && drive.isConsistent)
     }
 

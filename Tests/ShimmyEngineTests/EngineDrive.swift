@@ -64,6 +64,14 @@ final class EngineDrive {
         scheduler.submit(SequenceID(id), request, restorable: restorable)
     }
 
+    /// Submits a prompt with media.
+    func submit(_ id: UInt64, _ prompt: Prompt, maximumTokens: Int = 4, landmarks: [Int] = []) {
+        var request = SequenceRequest(prompt: prompt, maximumTokens: maximumTokens, sampling: SamplingParameters())
+        request.landmarks = landmarks
+        runner.addSequence(SequenceID(id), sampling: request.sampling)
+        scheduler.submit(SequenceID(id), request)
+    }
+
     func cancel(_ id: UInt64) {
         scheduler.cancel(SequenceID(id))
         runner.removeSequence(SequenceID(id))
@@ -109,7 +117,7 @@ final class EngineDrive {
 
     private func seconds(_ batch: Batch) -> Double? {
         let streams = batch.chunks.count(where: \.continuesStream)
-        return timing.map { $0.step + $0.stream * Double(streams) + $0.row * Double(batch.tokenCount - streams) }
+        return timing.map { $0.step + $0.stream * Double(streams) + $0.row * Double(batch.rowCount - streams) }
     }
 
     private func note(_ events: [SequenceEvent]) {

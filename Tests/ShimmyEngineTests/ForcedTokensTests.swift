@@ -37,7 +37,7 @@ import Testing
             let streams = batch.chunks.count(where: \.continuesStream)
             #expect(streams == 5, "a stream is left out")
             // The model has no measurement of a step with five streams alone, so that its estimates are less exact than in `StepTimeTests`.
-            #expect(0.004 + 0.002 * Double(streams) + row * Double(batch.tokenCount - streams) <= 0.115)
+            #expect(0.004 + 0.002 * Double(streams) + row * Double(batch.rowCount - streams) <= 0.115)
             let forced = batch.chunks.filter(\.continuesStream).map(\.tokens.count)
             #expect((forced.dropFirst().max() ?? 0) - (forced.dropFirst().min() ?? 0) <= 63)
             prefill += batch.shape[6] ?? 0
@@ -84,7 +84,7 @@ import Testing
             let cycle = (0..<3).map { _ in drive.step() }
             let seconds = cycle.reduce(0.0) { sum, batch in
                 let streams = batch.chunks.count(where: \.continuesStream)
-                return sum + 0.004 + 0.002 * Double(streams) + 0.001 * Double(batch.tokenCount - streams)
+                return sum + 0.004 + 0.002 * Double(streams) + 0.001 * Double(batch.rowCount - streams)
             }
             #expect(seconds <= 0.125, "\(cycle.map(\.shape))")
         }

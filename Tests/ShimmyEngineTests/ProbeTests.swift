@@ -32,7 +32,7 @@ import Testing
         drive.submit(3, prompt + [50], maximumTokens: 0, probes: Self.probes)
         let batch = drive.step()
         #expect(drive.runToEnd())
-        #expect(batch.outputCount == 2 && batch.tokenCount <= 3)
+        #expect(batch.outputCount == 2 && batch.rowCount <= 3)
         for id in UInt64(1)...3 { expectProbes(drive, id) }
         #expect(drive.cachedPromptTokens[2] == 19 && [19, 20].contains(drive.cachedPromptTokens[3]))
     }

@@ -27,6 +27,16 @@ import Testing
         #expect(queue.isEmpty && queue.admit(4, of: busy, limit: 4, reserved: 1) == 0)
     }
 
+    @Test func sequencesAreCountedByOwner() {
+        var queue = QueueAdmission()
+        _ = queue.admit(3, of: busy, limit: 10, reserved: 2)
+        _ = queue.admit(1, of: Owner("busy", weight: 2), limit: 10, reserved: 2)
+        _ = queue.admit(1, of: other, limit: 10, reserved: 2)
+        #expect(queue.byOwner == ["busy": 4, "other": 1], "the weight of a key can change while it has sequences")
+        queue.release(1, of: other)
+        #expect(queue.byOwner == ["busy": 4])
+    }
+
     @Test func allOrNone() {
         var queue = QueueAdmission()
         #expect(queue.admit(5, of: busy, limit: 4, reserved: 1) == 1 && queue.isEmpty)

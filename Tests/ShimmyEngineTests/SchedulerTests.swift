@@ -101,7 +101,7 @@ import Testing
         let prefix = (0..<60).map { Token(1000 + $0) }
         for id in 1...4 { drive.submit(UInt64(id), prefix + [Token(id)], maximumTokens: 2) }
         var computed = 0
-        for _ in 0..<100 where !drive.scheduler.isIdle { computed += drive.step().tokenCount }
+        for _ in 0..<100 where !drive.scheduler.isIdle { computed += drive.step().rowCount }
         #expect(drive.finished.count == 4 && drive.isConsistent)
         // The prefix once, and for each sequence its last prompt token and one generated token.
         #expect(computed == 60 + 4 * 2)

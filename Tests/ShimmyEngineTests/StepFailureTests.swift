@@ -12,7 +12,8 @@ import Testing
     }
 
     private static func chunk(_ id: Int, slot: Int? = nil, position: Int = 0, _ tokens: [Token]) -> Batch.Chunk {
-        Batch.Chunk(sequence: SequenceID(UInt64(id)), slot: slot ?? id, position: position, tokens: tokens, kind: .prefillEnd)
+        Batch.Chunk(
+            sequence: SequenceID(UInt64(id)), slot: slot ?? id, start: PrefixLength(tokens: position), content: .tokens(tokens), kind: .prefillEnd)
     }
 
     @Test(arguments: [true, false]) func aTokenThatTheModelCannotComputeEndsItsOwnSequence(canRewind: Bool) {
@@ -48,6 +49,17 @@ import Testing
         drive.runner.failure = nil
         drive.submit(3, [10, 11])
         #expect(drive.runToEnd() && drive.isConsistent && drive.generated[3] == [12, 13, 14, 15])
+    }
+
+    /// The engine does this if the scheduler's books are wrong while nothing runs.
+    @Test func theCacheCanBeEmptiedAndUsedAgain() {
+        let drive = EngineDrive(cells: 200, slots: 4)
+        for id in 1...3 as ClosedRange<UInt64> { drive.submit(id, [10, 11, Token(id)]) }
+        #expect(drive.runToEnd() && drive.scheduler.cellsUsed > 0)
+        for operation in drive.scheduler.emptyCache() { drive.runner.perform(operation) }
+        #expect(drive.scheduler.isConsistent && drive.scheduler.cellsUsed == 0 && drive.runner.cellsInUse == 0)
+        drive.submit(4, [10, 11, 1])
+        #expect(drive.runToEnd() && drive.isConsistent && drive.cachedPromptTokens[4] == 0 && drive.generated[4] == [2, 3, 4, 5])
     }
 
     @Test(arguments: [0, 1, 3]) func whereNothingMayFollowTheSequenceEnds(after count: Int) {

@@ -46,7 +46,7 @@ import Testing
         while drive.finished[2] == nil, steps < 1000 {
             let batch = drive.step()
             steps += 1
-            let seconds = 0.004 + 0.004 + row * Double(batch.tokenCount - 1)
+            let seconds = 0.004 + 0.004 + row * Double(batch.rowCount - 1)
             // The first step has 32 rows, because no measurement exists yet.
             #expect(seconds <= (steps == 1 ? 0.14 : 0.105))
         }
@@ -61,10 +61,10 @@ import Testing
         drive.submit(1, [5], maximumTokens: hasStream ? 2000 : 5)
         for _ in 0..<10 { drive.step() }
         drive.submit(2, (0..<2000).map { Token($0 % 977 + 1000) }, maximumTokens: 1)
-        let alone = drive.step().tokenCount
-        let beside = (0..<10).map { _ in drive.step(beside: 1).tokenCount }.dropFirst()
+        let alone = drive.step().rowCount
+        let beside = (0..<10).map { _ in drive.step(beside: 1).rowCount }.dropFirst()
         #expect(beside.allSatisfy { (16...50).contains($0) }, "\(beside) after \(alone)")
-        #expect(drive.step().tokenCount > (beside.last ?? 0) + 20, "alone again, more fits")
+        #expect(drive.step().rowCount > (beside.last ?? 0) + 20, "alone again, more fits")
     }
 
     /// Steps on half of the cores compute fewer rows. They take twice as long, or six times as long if other work uses the same memory. All but
@@ -75,12 +75,12 @@ import Testing
         for _ in 0..<10 { drive.step() }
         drive.submit(2, (0..<6000).map { Token($0 % 977 + 1000) }, maximumTokens: 1)
         for _ in 0..<3 { drive.step() }
-        let usual = drive.step().tokenCount
-        let slow = (0..<5).map { _ in drive.step(slowdown: 2, lasting: factor).tokenCount }
+        let usual = drive.step().rowCount
+        let slow = (0..<5).map { _ in drive.step(slowdown: 2, lasting: factor).rowCount }
         let seconds = slow.map { factor * (0.008 + 0.001 * Double($0 - 1)) }
         #expect(seconds[0] < 0.15 && seconds.dropFirst().allSatisfy { $0 <= 0.12 } && seconds.last! <= 0.105, "\(seconds)")
         #expect(seconds.last! > 0.08, "\(seconds): the rest of the time is used")
-        #expect(drive.step().tokenCount == usual)
+        #expect(drive.step().rowCount == usual)
     }
 
     @Test func whenAStreamAloneTakesTooLongPrefillStillGoesOn() {
@@ -88,7 +88,7 @@ import Testing
         drive.submit(1, [5], maximumTokens: 2000)
         for _ in 0..<5 { drive.step() }
         drive.submit(2, (0..<200).map { Token($0 + 1000) }, maximumTokens: 1)
-        let rows = (0..<52).map { _ in drive.step().tokenCount }
+        let rows = (0..<52).map { _ in drive.step().rowCount }
         #expect(drive.finished[2] != nil)
         // The stream waits at most twice as long as alone.
         #expect(rows.allSatisfy { $0 <= 1 + 5 }, "\(rows)")

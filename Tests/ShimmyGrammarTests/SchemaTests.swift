@@ -229,6 +229,29 @@ import Testing
         #expect(throws: Never.self) { try SchemaGrammar(schema, prefix: "s-", mode: .exact) }
     }
 
+    @Test func hostNamesHaveALength() throws {
+        let name = String(repeating: "a.", count: 126) + "a"
+        try Self.check(##"{"type":"string","format":"hostname"}"##, ["\"\(name)\""], ["\"\(name).a\"", "\"\(name)aa\""])
+        #expect(throws: SchemaError.self) { try Compiled(["type": "string", "format": "hostname", "minLength": 254]) }
+    }
+
+    /// White space is that of ECMA-262, so that no text with a space matches "\\S".
+    @Test func whiteSpaceOfPatterns() throws {
+        let spaces = [" ", "\t", "\u{A0}", "\u{2003}", "\u{2029}", "\u{FEFF}"].map { JSON.string($0).text }
+        try Self.check(##"{"type":"string","pattern":"^\\s$"}"##, spaces, [##""a""##, ##""é""##])
+        try Self.check(##"{"type":"string","pattern":"^\\S$"}"##, [##""a""##, ##""é""##], spaces)
+        try Self.check(##"{"type":"string","pattern":"^[\\s\\S]$"}"##, spaces + [##""a""##], [##""ab""##])
+    }
+
+    /// An unknown keyword can contain anything.
+    @Test func identifiersInUnknownKeywordsComeLast() throws {
+        let other = ##"{"list":[{"$id":"http://e.org/x","type":"null"}]}"##
+        try Self.check(
+            ##"{"other":\##(other),"$defs":{"a":{"not":\##(other)},"list":{"$id":"http://e.org/x","type":"string"}},"$ref":"http://e.org/x"}"##,
+            [##""a""##], ["null", "1"])
+        try Self.check(##"{"other":\##(other),"$ref":"http://e.org/x"}"##, ["null"], [##""a""##, "1"])
+    }
+
     @Test func everydayLengthsAndFormats() throws {
         for format in ["email", "uri", "hostname", "date-time", "iri", "uri-reference"] {
             #expect(throws: Never.self) { try Self.check(##"{"type":"string","format":"\##(format)","maxLength":255}"##, [], ["1"]) }

@@ -4,12 +4,12 @@ import ShimmyJSON
 import ShimmyTestSupport
 import Testing
 
-/// Objects with keys in any order.
+/// The arguments of calls: objects with keys in any order, and without keys that the schema does not mention.
 @Suite struct UnorderedMemberTests {
     private static let trie = TokenTrie(pieces: [], ends: [], controls: [:])
 
     private static func compile(_ schema: String, prefix: String = "s-") throws -> CompiledGrammar {
-        let made = try SchemaGrammar(JSON.parse(schema), prefix: prefix, mode: .lenient, keysInAnyOrder: true)
+        let made = try SchemaGrammar(JSON.parse(schema), prefix: prefix, mode: .lenient, keys: .ofCalls)
         return try CompiledGrammar("root ::= \(made.root)\n\(made.rules)", trie: trie)
     }
 
@@ -20,7 +20,7 @@ import Testing
 
     @Test(arguments: [
         (
-            #"{"type":"object","properties":{"a":{"type":"integer"},"b":{"type":"string"},"c":{"type":"null"}},"required":["b"]}"#,
+            #"{"type":"object","properties":{"a":{"type":"integer"},"b":{"type":"string"},"c":true},"required":["b"],"additionalProperties":{}}"#,
             [#"{"b": ""}"#, #"{"b": "", "a": 1}"#, #"{"c": null, "b": "", "a": 1}"#, #"{"b": "", "x": [], "y": 1, "a": 1}"#, #"{"b": "", "x": 1}"#],
             [
                 "{}", #"{"a": 1}"#, #"{"b": "", "b": ""}"#, #"{"a": 1, "b": "", "a": 2}"#, #"{"b": "", }"#, #"{"b": 1}"#,
@@ -48,6 +48,47 @@ import Testing
         let grammar = try Self.compile(schema)
         for text in taken { #expect(Self.takes(grammar, text), "\(schema) takes \(text)") }
         for text in refused { #expect(!Self.takes(grammar, text), "\(schema) does not take \(text)") }
+    }
+
+    @Test(
+        arguments: [
+            // Keys that the schema does not mention are not possible, also in nested objects and in alternatives.
+            (
+                #"{"type":"object","properties":{"a":{"type":"integer"},"o":{"type":"object","properties":{"p":{"type":"null"}}}},"required":["r"]}"#,
+                [#"{"r": 1}"#, #"{"r": [], "a": 1, "o": {"p": null}}"#], [#"{"r": 1, "x": 1}"#, #"{"r": 1, "o": {"q": 1}}"#]
+            ),
+            (
+                #"{"type":"object","properties":{"t":true},"anyOf":[{"properties":{"x":{"type":"null"}}},{"properties":{"y":{"type":"null"}}}]}"#,
+                [#"{"t": "a", "x": null}"#, #"{"y": null, "t": "b"}"#], [#"{"t": "a", "z": 1}"#]
+            ),
+            (
+                #"{"allOf":[{"type":"object","properties":{"a":{"type":"null"}}},{"properties":{"b":{"type":"null"}}}]}"#,
+                [#"{"a": null, "b": null}"#], [#"{"a": null, "c": 1}"#]
+            ),
+            // A tool without arguments, and an argument that can be any object.
+            (
+                #"{"type":"object","properties":{}}"#, ["{}"], [#"{"a": 1}"#]
+            ),
+            (
+                #"{"type":"object","properties":{"headers":{"type":"object","properties":{}},"any":{"type":"object"}}}"#,
+                [#"{"headers": {"a": 1}}"#, #"{"any": {"b": []}}"#], [#"{"x": 1}"#]
+            ),
+            // The schema mentions other keys, or needs them.
+            (#"{"type":"object","properties":{"a":true},"patternProperties":{"^x":{"type":"null"}}}"#, [#"{"x1": null}"#, #"{"y": 1}"#], []),
+            (#"{"type":"object","properties":{"a":true},"propertyNames":{"maxLength":2}}"#, [#"{"xy": 1}"#], [#"{"xyz": 1}"#]),
+            (#"{"type":"object","properties":{"a":true},"additionalProperties":{"type":"null"}}"#, [#"{"x": null}"#], [#"{"x": 1}"#]),
+            (#"{"type":"object","properties":{"a":{"type":"null"}},"minProperties":2}"#, [#"{"a": null, "x": 1}"#], [#"{"a": null}"#]),
+            (#"{"type":"object"}"#, [#"{"x": 1}"#], []), (#"{"type":"object","not":{"required":["a"]}}"#, [#"{"x": 1}"#], [#"{"a": 1}"#]),
+        ] as [(String, [String], [String])]) func keysThatTheSchemaDoesNotMention(schema: String, taken: [String], refused: [String]) throws {
+        let grammar = try Self.compile(schema)
+        for text in taken { #expect(Self.takes(grammar, text), "\(schema) takes \(text)") }
+        for text in refused { #expect(!Self.takes(grammar, text), "\(schema) does not take \(text)") }
+    }
+
+    @Test func otherSchemasStayOpen() throws {
+        let made = try SchemaGrammar(JSON.parse(#"{"type":"object","properties":{"a":{"type":"null"}}}"#), prefix: "s-", mode: .lenient)
+        let grammar = try CompiledGrammar("root ::= \(made.root)\n\(made.rules)", trie: Self.trie)
+        #expect(Self.takes(grammar, #"{"a": null, "x": 1}"#))
     }
 
     @Test func anOpenObjectWithAllItsKeysDeclaredNeedsNoOtherOrder() throws {

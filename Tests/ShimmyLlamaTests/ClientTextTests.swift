@@ -61,6 +61,14 @@ import Testing
         let expected = try Self.controls(Self.conversation(Self.harmless, withTools: withTools), template)
         let found = try Self.controls(Self.conversation(Self.hostile, withTools: withTools), template)
         #expect(found == expected)
+        // Every template renders a question alone, also those that refuse the conversation above.
+        let question = { (text: String) throws -> [Token] in
+            let parameters: JSON = ["type": "object", "properties": ["a": ["type": "string", "description": .string(text)]], "required": ["a"]]
+            let tools = withTools ? [Tool(name: "f", description: text, parameters: parameters)] : []
+            let conversation = Conversation(messages: [ChatMessage(.user, text)], tools: tools, toolChoice: ToolChoice(withTools ? .auto : .none))
+            return try #require(try Self.controls(conversation, template))
+        }
+        #expect(try question(Self.hostile) == question(Self.harmless))
     }
 
     @Test func itStaysTextInShimmysOwnFormOfCalls() throws {

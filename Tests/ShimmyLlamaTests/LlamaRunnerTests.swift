@@ -158,6 +158,62 @@ extension ComputingTests {
             await busy.shutdown()
         }
 
+        /// Generates tokens in a new context. The context is freed afterwards, so that the next one can get its memory. Returns the tokens and the
+        /// state of the prompt without its last token.
+        /// - state: such a state of an earlier context; nil to compute the prompt.
+        private static func answer(to prompt: [Token], _ model: LlamaModel, from state: [UInt8]? = nil) throws -> (tokens: [Token], state: [UInt8]?) {
+            let runner = try LlamaRunner(model: model, options: .init(contextLength: 512, threads: 2, slots: 2))
+            func run(_ tokens: [Token], at start: Int, _ kind: Batch.Chunk.Kind) throws -> [Token] {
+                let chunk = Batch.Chunk(
+                    sequence: SequenceID(1), slot: 0, start: PrefixLength(tokens: start), content: .tokens(tokens), kind: kind)
+                return try runner.run(Batch(chunks: [chunk])).flatMap(\.tokens)
+            }
+            runner.addSequence(SequenceID(1), sampling: SequenceSampling(SamplingParameters(temperature: 0)))
+            if let state {
+                #expect(runner.restore(slot: 0, from: state))
+            } else {
+                _ = try run(Array(prompt.dropLast()), at: 0, .prefill)
+            }
+            let saved = runner.state(slot: 0)
+            var known = prompt
+            for _ in 0..<40 { known += try run(Array(known.suffix(1)), at: known.count - 1, .prefillEnd) }
+            return (Array(known.dropFirst(prompt.count)), saved)
+        }
+
+        /// Uses the cells of a context in another order than that of their numbers.
+        private static func useCells(_ model: LlamaModel) throws {
+            let runner = try LlamaRunner(model: model, options: .init(contextLength: 512, threads: 2, slots: 2))
+            func run(slot: Int, at start: Int) throws {
+                let chunk = Batch.Chunk(
+                    sequence: SequenceID(UInt64(slot)), slot: slot, start: PrefixLength(tokens: start),
+                    content: .tokens(Array(repeating: 100, count: 40)), kind: .prefill)
+                _ = try runner.run(Batch(chunks: [chunk]))
+            }
+            for slot in 0...1 { runner.addSequence(SequenceID(UInt64(slot)), sampling: SequenceSampling(SamplingParameters())) }
+            try run(slot: 0, at: 0)
+            try run(slot: 1, at: 0)
+            runner.perform(.truncate(slot: 0, length: PrefixLength(tokens: 0)))
+            try run(slot: 1, at: 40)
+        }
+
+        /// A new context computes as one before it did, also in the memory of a freed one, and from a state that it restores.
+        @Test(.enabled(if: CPUKernels.bestInstructionSet != nil))
+        func anAnswerIsTheSameAfterAReloadAndARestore() async throws {
+            CPUKernels.install(.auto)
+            let answers = try await onOwnThread(named: "reload") { () throws -> [[Token]] in
+                let model = try LlamaModel(path: TestModel.path)
+                let text = "Once upon a time, in a small town by the sea, there lived a man who"
+                let prompt = model.vocabulary.tokenize(text, addSpecial: true, parseSpecial: false)
+                let first = try Self.answer(to: prompt, model)
+                try Self.useCells(model)
+                let reloaded = try Self.answer(to: prompt, model)
+                try Self.useCells(model)
+                let restored = try Self.answer(to: prompt, model, from: first.state)
+                return [first.tokens, reloaded.tokens, restored.tokens]
+            }
+            #expect(answers[0].count == 40 && answers[1] == answers[0] && answers[2] == answers[0])
+        }
+
         /// Long answers are the same alone and together with others: with preemption for lack of cells, with accepted and rejected drafts, and with
         /// seeded sampling.
         @Test(.enabled(if: CPUKernels.bestInstructionSet != nil), arguments: [Float(0), 0.8])

@@ -1,5 +1,6 @@
 import Logging
 import ShimmyCore
+import ShimmyEngine
 import ShimmyModels
 import ShimmyTestSupport
 import Synchronization

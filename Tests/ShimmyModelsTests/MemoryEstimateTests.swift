@@ -1,5 +1,6 @@
 import Foundation
 import ShimmyCore
+import ShimmyEngine
 import ShimmyFormats
 import ShimmyModels
 import Testing

@@ -1,4 +1,5 @@
 import ShimmyCore
+import ShimmyEngine
 import ShimmyModels
 import ShimmyTestSupport
 import Testing

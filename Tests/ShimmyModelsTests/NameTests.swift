@@ -45,6 +45,14 @@ import Testing
         #expect(file.aliases == ["gpt-4o": "large"])
     }
 
+    @Test(arguments: ["a/b:c", "hf.co/user/repo.x:Q4_K_M", "localhost:5000/a", "e\u{301}t\u{E9}", "qwen3:8b", "a/b..c", "9"])
+    func namesOfOtherProgramsAreTaken(name: String) throws {
+        let (file, folder) = try file()
+        defer { withExtendedLifetime(folder) {} }
+        try file.set(name, to: "m")
+        #expect(file.aliases == [name: "m"])
+    }
+
     @Test func changesAtTheSameTimeAreAllKept() async throws {
         let (file, folder) = try file()
         defer { withExtendedLifetime(folder) {} }
@@ -85,7 +93,10 @@ import Testing
         #expect(refusal?.isOfDisk == true)
     }
 
-    @Test(arguments: ["", ".x", "/x", "a b", "a=b", "a\nb", String(repeating: "x", count: 201)])
+    @Test(arguments: [
+        "", ".x", "/x", "a b", "a=b", "a\nb", "a\u{0}", "a\u{7F}b", "a\u{200D}", "a\u{202E}b", "http://x/y", "a//b", "a/", "a/../b", "a/.", "a:",
+        String(repeating: "x", count: 201),
+    ])
     func whatIsNoNameIsRefused(name: String) throws {
         let (file, folder) = try file()
         defer { withExtendedLifetime(folder) {} }

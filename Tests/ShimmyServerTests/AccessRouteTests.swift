@@ -1,3 +1,4 @@
+import ShimmyAPI
 import ShimmyJSON
 import ShimmyServer
 import ShimmyTestSupport
@@ -62,6 +63,20 @@ import Testing
         #expect(try await server.send("DELETE", "/v1/responses/resp_1", headers: ["origin": "https://evil.example"]).status == 403)
     }
 
+    /// Every endpoint with another method than GET. `aWebSocketIsCheckedLikeARequest` tests the one GET with an effect.
+    @Test(arguments: API.allCases) func aForeignPageCausesNothingInAnyAPI(api: API) async throws {
+        let server = Self.server()
+        let endpoints = api.endpoints.filter { $0.support != .notSupported && !["GET", "HEAD"].contains($0.method) }
+        #expect(!endpoints.isEmpty)
+        for endpoint in endpoints {
+            let path = api.prefix + endpoint.path.split(separator: "/").map { $0.hasPrefix("{") ? "/x" : "/\($0)" }.joined()
+            for headers in [["origin": "https://evil.example"], ["origin": "null"], ["sec-fetch-site": "cross-site"]] {
+                let answer = try await server.send(endpoint.method, path, "{}", headers: headers)
+                #expect(answer.status == 403 && answer.header("access-control-allow-origin") == nil, "\(endpoint.method) \(path)")
+            }
+        }
+    }
+
     @Test func anAllowedPageReadsAnswers() async throws {
         for origin in ["http://localhost:3000", "https://good.example"] {
             let server = Self.server(origins: ["https://good.example"])
@@ -111,6 +126,10 @@ import Testing
         #expect(plain.error == "426 websocket_required -" && plain.header("upgrade") == "websocket")
         let answer = try await Self.server().send("GET", "/v1/responses", headers: ["upgrade": "websocket"])
         #expect(answer.error == "400 invalid_websocket_handshake -")
+        let old = ["upgrade": "websocket", "connection": "Upgrade", "sec-websocket-version": "8"]
+        let refused = try await Self.server().send("GET", "/v1/responses", headers: old)
+        #expect(refused.error == "426 websocket_version_not_supported -" && refused.header("sec-websocket-version") == "13")
+        #expect(refused.header("upgrade") == "websocket")
     }
 
     @Test func aWebSocketIsCheckedLikeARequest() async throws {

@@ -67,6 +67,14 @@ import Testing
 
     private static func forms(_ schema: JSON) -> [JSON] { schema["anyOf"]?.arrayValue ?? [schema] }
 
+    @Test(arguments: ["/completion", "/infill"]) func severalAnswersAreAnArray(path: String) async throws {
+        let content = try await document()["paths"]?[path]?["post"]?["responses"]?["200"]?["content"]
+        let forms = try #require(content?["application/json"]?["schema"]?["oneOf"]?.arrayValue)
+        #expect(forms.count == 2 && forms[0]["properties"]?["content"] != nil)
+        #expect(forms.last == ["type": "array", "items": forms[0]])
+        #expect(content?["text/event-stream"]?["x-item-schema"] == forms[0])
+    }
+
     @Test(arguments: [("/v1/chat/completions", "openai_503", "503"), ("/v1/messages", "anthropic_529", "529"), ("/api/chat", "ollama_503", "503")])
     func errorsHaveTheFormOfTheirAPI(path: String, name: String, status: String) async throws {
         let document = try await document()

@@ -49,6 +49,13 @@ import Testing
         #expect(try await lines(server).contains("shimmy_requests_total{\(labels)} 1"))
     }
 
+    @Test func aClientThatLeavesBeforeTheResponseHasNoStatus() async throws {
+        let server = Self.server(script: ScriptedGenerator { _ in [.failure(CancellationError())] })
+        #expect(try await server.post("/v1/chat/completions", Self.chat).error == "400 request_cancelled -")
+        let labels = #"api="openai",end="disconnect",method="POST",model="talker",route="/v1/chat/completions",status="none""#
+        #expect(try await lines(server).contains("shimmy_requests_total{\(labels)} 1"))
+    }
+
     @Test func clientsCannotChooseLabels() async throws {
         let server = Self.server()
         let named = Self.chat.merged("model", "no-such-model")

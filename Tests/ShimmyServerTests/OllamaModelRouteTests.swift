@@ -87,9 +87,10 @@ import Testing
         ("/api/create", #"{"model": "a"}"#, "neither 'from' nor 'files'"),
         ("/api/create", #"{"model": "a", "from": "talker", "files": {"a": "b"}}"#, "'files'"),
         ("/api/create", #"{"model": "a", "from": "talker", "parameters": {"temperature": "hot"}}"#, "'parameters.temperature'"),
-        ("/api/create", #"{"model": "a", "from": "talker", "parameters": {"temperature": 9}}"#, "'parameters.temperature'"),
+        ("/api/create", #"{"model": "a", "from": "talker", "parameters": {"temperature": [9]}}"#, "'parameters.temperature'"),
         ("/api/create", #"{"model": "a", "from": "talker", "messages": [{"role": "usher", "content": "x"}]}"#, "usher"),
         ("/api/create", #"{"model": "a", "from": "talker", "quantize": "q4_K_M"}"#, "'quantize'"),
+        ("/api/create", #"{"model": "a", "from": "talker", "template": "{{ a \"b\" }}"}"#, "'template': the parser's words"),
         ("/api/create", #"{"model": "a", "files": {"a.gguf": "sha256:12"}}"#, "digest"), ("/api/pull", "{", "JSON"), ("/api/push", "{}", "registry"),
     ])
     func mistakesAreNamed(path: String, body: String, words: String) async throws {

@@ -8,14 +8,16 @@ import Testing
     private final class Lanes {
         private var lanes: ResponseLanes<Int>
 
-        init(mostRunning: Int, mostWaiting: Int) { lanes = ResponseLanes(mostRunning: mostRunning, mostWaiting: mostWaiting) }
+        init(mostRunning: Int, mostWaiting: Int, mostWaitingBytes: Int = 100) {
+            lanes = ResponseLanes(mostRunning: mostRunning, mostWaiting: mostWaiting, mostWaitingBytes: mostWaitingBytes)
+        }
 
         var isBusy: Bool { lanes.isBusy }
         var isDrained: Bool { lanes.isDrained }
 
         /// Returns "begins", "waits" or the status of the refusal.
-        func add(_ job: Int, to lane: String?) -> String {
-            switch lanes.add(job, to: lane) {
+        func add(_ job: Int, bytes: Int = 1, to lane: String?, hasMemory: Bool = true) -> String {
+            switch lanes.add(job, bytes: bytes, to: lane, reserve: { hasMemory }) {
             case .begins: "begins"
             case .waits: "waits"
             case .refused(let error): "\(error.status)"
@@ -62,6 +64,32 @@ import Testing
         #expect(lanes.add(3, to: nil) == "429")
         #expect(lanes.finished(nil) == 2)
         #expect(lanes.add(4, to: nil) == "waits")
+    }
+
+    @Test func waitingBytesAreLimited() {
+        let lanes = Lanes(mostRunning: 1, mostWaiting: 9, mostWaitingBytes: 10)
+        #expect(lanes.add(1, bytes: 50, to: nil) == "begins")
+        #expect(lanes.add(2, bytes: 6, to: nil) == "waits")
+        #expect(lanes.add(3, bytes: 5, to: nil) == "429")
+        #expect(lanes.add(4, bytes: 4, to: nil) == "waits")
+        #expect(lanes.add(5, bytes: 1, to: nil) == "429")
+        #expect(lanes.finished(nil) == 2)
+        #expect(lanes.add(6, bytes: 6, to: nil) == "waits")
+        #expect(lanes.finished(nil) == 4)
+        #expect(lanes.finished(nil) == 6)
+        // One request may wait, whatever its size.
+        #expect(lanes.add(7, bytes: .max, to: nil) == "waits")
+        #expect(lanes.add(8, bytes: 0, to: nil) == "429")
+        #expect(lanes.finished(nil) == 7)
+    }
+
+    @Test func waitingNeedsMemory() {
+        let lanes = Lanes(mostRunning: 1, mostWaiting: 9)
+        #expect(lanes.add(1, to: nil, hasMemory: false) == "begins")
+        #expect(lanes.add(2, to: nil, hasMemory: false) == "503")
+        #expect(lanes.add(3, to: nil) == "waits")
+        #expect(lanes.finished(nil) == 3)
+        #expect(lanes.finished(nil) == nil)
     }
 
     @Test func drainingLetsRunningRequestsEnd() {

@@ -30,7 +30,7 @@ final class ScriptedLibrary: ModelLibrary {
 
     func metadata(of record: ModelRecord) async throws -> JSONObject { metadata }
 
-    func isTemplate(_ text: String) async throws -> Bool { text.contains("messages") }
+    func problem(ofTemplate text: String) async throws -> String? { text.contains("messages") ? nil : "the parser's words" }
 
     func addAlias(_ name: String, of record: ModelRecord, among all: [ModelRecord]) async throws {
         try change { $0.aliases[name] = record.id }

@@ -76,11 +76,13 @@ struct ScriptedServer {
     /// Returns a service that stores nothing.
     /// - metrics: the registry that answers are recorded in; nil for none.
     static func service(
-        _ models: [String: @Sendable () throws -> Backend], preset: RequestPreset = .none, metrics: MetricsRegistry? = nil
+        _ models: [String: @Sendable () throws -> Backend], preset: RequestPreset = .none, metrics: MetricsRegistry? = nil,
+        accounts: Accounts = Accounts()
     ) -> InferenceService {
         InferenceService(
             models: .scripted(models), presets: { _ in preset }, store: nil,
-            observer: metrics.map { AnswerObservers([AnswerLog(), AnswerMetrics($0)]) } ?? AnswerObservers([AnswerLog()]), logger: logger
+            observer: metrics.map { AnswerObservers([AnswerLog(), AnswerMetrics($0)]) } ?? AnswerObservers([AnswerLog()]), logger: logger,
+            accounts: accounts
         ) { Owner($0) }
     }
 
@@ -89,7 +91,8 @@ struct ScriptedServer {
     private func application() -> Application<ShimmyServer.Responder> {
         ShimmyServer.application(
             configuration: configuration,
-            service: Self.service(models, preset: preset, metrics: configuration.metrics), hub: Self.hub, library: library,
+            service: Self.service(models, preset: preset, metrics: configuration.metrics, accounts: configuration.accounts),
+            hub: Self.hub, library: library,
             contextLength: { _ in nil },
             tokenizer: { [tokenizer] _ in
                 guard let tokenizer else { throw NoTokenizer() }

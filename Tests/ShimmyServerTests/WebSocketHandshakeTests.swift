@@ -13,13 +13,14 @@ import Testing
 
     @Test(
         arguments: [
-            (HTTPField.Name.connection, "close"), (.secWebSocketVersion, "12"), (.secWebSocketKey, "AAAA"), (.secWebSocketKey, "not base64"),
-        ] as [(HTTPField.Name, String)])
-    func aWrongHeaderIsNamed(name: HTTPField.Name, value: String) {
+            (HTTPField.Name.connection, "close", 400), (.connection, "not-an-upgrade", 400), (.secWebSocketVersion, "12", 426),
+            (.secWebSocketKey, "AAAA", 400), (.secWebSocketKey, "not base64", 400),
+        ] as [(HTTPField.Name, String, Int)])
+    func aWrongHeaderIsNamed(name: HTTPField.Name, value: String, status: Int) {
         var fields = Self.fields
         fields[name] = value
         #expect { try WebSocketHandshake.accept(fields) } throws: { error in
-            (error as? APIError)?.status == 400 && (error as? APIError)?.message.lowercased().contains(name.canonicalName) == true
+            (error as? APIError)?.status == status && (error as? APIError)?.message.lowercased().contains(name.canonicalName) == true
         }
     }
 }

@@ -36,6 +36,7 @@ import Testing
         #expect(!drive.queue.isFull(for: "one"))
         drive.add("d")
         #expect(drive.queue.isFull(for: "one") && !drive.queue.isFull(for: "another"))
+        #expect(drive.queue.running == 2 && drive.queue.waitingByOwner == ["one": 2])
         #expect(drive.end("a") == [])
         #expect(drive.next() == "job c")
         #expect(drive.next() == nil)

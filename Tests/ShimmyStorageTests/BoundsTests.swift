@@ -85,6 +85,9 @@ import Testing
         #expect(try await store.response(end, owner: "them") != nil, "the newest response stays")
         if status == .completed { #expect(try await store.chain(endingAt: end, owner: "them")?.turns.count ?? 0 > 10) }
         #expect(try await store.usedBytes() < limit + limit / 4)
+        let usage = try await store.usedBytesByOwner(most: 2)
+        #expect(Set(usage.keys) == ["me", "them"] && usage["them", default: 0] > usage["me", default: 0])
+        #expect(try await store.usedBytesByOwner(most: 1) == usage.filter { $0.key == "them" })
         await #expect(throws: StorageError.full) { try await store.ready(for: "them") }
         try await store.ready(for: "me")
         // Others still have room, and the owner has it again when it deletes something.

@@ -74,6 +74,14 @@ import Testing
         #expect(cursor == (0, 2))
     }
 
+    /// A terminal breaks long rows when it becomes narrower, and does not join rows when it becomes wider.
+    @Test(arguments: [(5, 10, 2), (10, 5, 2), (10, 4, 3), (10, 10, 1)])
+    func nothingOfTheTextRemainsAfterAResize(from old: Int, to new: Int, rowsAbove: Int) {
+        var screen = screen
+        _ = screen.show(Array("abcdefghij"), cursor: 10, width: old, height: 20)
+        #expect(screen.show(Array("abcdefghij"), cursor: 10, width: new, height: 20).hasPrefix("\u{1b}[\(rowsAbove)A\r\u{1b}[J> "))
+    }
+
     @Test func leavingGoesBelowTheText() {
         var screen = screen
         let bytes = [screen.show(Array("one\ntwo"), cursor: 0, width: 20, height: 5), screen.leave(width: 20, height: 5)]

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Mixed traffic against a real server for a long time, with kills and a full disk, and the books checked at the end.
 
-    python3 Tests/Soak/soak.py [--seconds N] [--model FILE] [--seed N] [--report FILE]
+    python3 Tests/Soak/soak.py [--seconds N] [--model FILE] [--embedder PATH] [--seed N] [--report FILE]
 
 The server lives several lives. In each: it starts, everything that was acknowledged earlier is still there, traffic runs, the disk fills up for a
-while, and when all is quiet no cell, descriptor or thread may be left over. Then it is killed (SIGKILL) or told to end (SIGTERM) under load.
+while, and when all is quiet no cell, descriptor or thread may be left over. Then it is killed (SIGKILL) or told to end (SIGTERM) under load. In every
+third life the kernel ends the server if it takes more memory than its models' budget and 1 GiB.
 
 Only the standard library is used. The report is a JSON object; the exit status is 1 when something is wrong.
 """
@@ -23,20 +24,25 @@ import tempfile
 import time
 from pathlib import Path
 
+from client import SLOWEST, Broken, Client
+from dialects import EMBEDDER, Dialects
+from memory import MemoryLimit
+
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 BINARY = os.environ.get("SHIMMY_BINARY", str(REPOSITORY / ".build/release/shimmy"))
 MODELS = ["soak-1", "soak-2", "soak-3"]
-# Time limits in seconds: of one request, and until all requests have ended after the last one was sent.
-SLOWEST, QUIET = 180, 120
+# Seconds until all requests have ended after the last one was sent.
+QUIET = 120
+# Seconds after which the threads of dispatch queues are gone. A busy queue uses a thread of a common pool, which ends after 5 idle seconds. The
+# queues that can be busy at once are few, but more than `compare` allows for: those of the database (a writer and 5 readers), of prefixes on the
+# disk, of folders and of signals. All other threads have fixed numbers: the event loops, the lanes of WorkerPool, and the threads of a model, which
+# end with it.
+RETIREMENT = 7
 WORKERS = 6
 TOOL = {"type": "function", "function": {"name": "weather", "parameters": {
     "type": "object", "properties": {"city": {"type": "string", "maxLength": 12}}, "required": ["city"], "additionalProperties": False}}}
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer", "minimum": 0, "maximum": 99}}, "required": ["n"], "additionalProperties": False}
 WORDS = "one two three river stone light table green seven cloud paper music".split()
-
-
-class Broken(Exception):
-    """A connection that ended before the answer was complete."""
 
 
 class Books:
@@ -49,6 +55,7 @@ class Books:
         # Objects that are acknowledged while the disk is full may be in memory only.
         self.uncertain = 0
         self.actions, self.statuses, self.faults, self.lives = {}, {}, [], []
+        self.has_embedder = False
         # Connections may break while the server stops.
         self.is_ending = False
 
@@ -61,67 +68,10 @@ class Books:
         table[str(key)] = table.get(str(key), 0) + 1
 
 
-class Client:
-    def __init__(self, port: int, books: Books):
-        self.port, self.books = port, books
-
-    async def send(self, method: str, path: str, body=None, leave_after: int | None = None):
-        """Sends a request. Returns status, headers and body. With `leave_after` it closes the connection after that many bytes of the answer."""
-        return await asyncio.wait_for(self._send(method, path, body, leave_after), SLOWEST)
-
-    async def _send(self, method, path, body, leave_after):
-        try:
-            reader, writer = await asyncio.open_connection("127.0.0.1", self.port, limit=1 << 26)
-        except OSError as error:
-            raise Broken(str(error)) from error
-        try:
-            data = b"" if body is None else json.dumps(body).encode()
-            head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n"
-            writer.write(head.encode() + data)
-            await writer.drain()
-            lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-            status = int(lines[0].split(" ")[1])
-            headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:] if line)}
-            self.books.count(self.books.statuses, status)
-            if leave_after is not None:
-                await reader.read(leave_after)
-                return status, headers, b""
-            if headers.get("transfer-encoding") == "chunked":
-                whole = b""
-                while size := int((await reader.readuntil(b"\r\n")).strip(), 16):
-                    whole += (await reader.readexactly(size + 2))[:-2]
-                await reader.readuntil(b"\r\n")
-                return status, headers, whole
-            return status, headers, await reader.readexactly(int(headers.get("content-length", "0")))
-        except (OSError, asyncio.IncompleteReadError) as error:
-            raise Broken(f"{method} {path}: {error!r}") from error
-        finally:
-            writer.close()
-
-    async def ask(self, method: str, path: str, body=None, allowed=(200,)):
-        """Sends a request. Returns the answer as JSON, and its status. Answers with other statuses have to be errors with a message."""
-        status, _, data = await self.send(method, path, body)
-        value = json.loads(data) if data else {}
-        if status not in allowed:
-            error = value.get("error") if isinstance(value, dict) else None
-            if not isinstance(error, dict) or not error.get("message"):
-                self.books.fault(f"{method} {path}: {status} without a reason: {data[:300]!r}")
-            elif status >= 500 and status not in (503, 507):
-                self.books.fault(f"{method} {path}: {status} {error}")
-        return status, value
-
-    async def events(self, path: str, body) -> list:
-        """Returns the events of a stream up to its end, or an empty list if it did not begin."""
-        status, headers, data = await self.send("POST" if body is not None else "GET", path, body)
-        if status != 200:
-            if not (json.loads(data).get("error") or {}).get("message"):
-                self.books.fault(f"{path}: {status} without a reason")
-            return []
-        return [json.loads(line[6:]) for line in data.decode().split("\n") if line.startswith("data: ") and line != "data: [DONE]"]
-
-
-class Traffic:
+class Traffic(Dialects):
     """The actions of clients, which are chosen at random."""
+
+    models = MODELS
 
     def __init__(self, client: Client, books: Books, source: random.Random, disk):
         self.client, self.books, self.source, self.disk = client, books, source, disk
@@ -129,7 +79,8 @@ class Traffic:
     @property
     def actions(self):
         return [(6, self.chat), (6, self.stream), (4, self.leave), (2, self.tools), (2, self.schema), (2, self.tokenize), (4, self.respond), (2, self.background),
-                (2, self.resume), (2, self.converse), (2, self.look), (1, self.forget), (1, self.unload), (1, self.mistake), (1, self.embed)]
+                (2, self.resume), (2, self.converse), (2, self.look), (1, self.forget), (1, self.unload), (1, self.mistake), (2, self.embed),
+                (2, self.messages), (2, self.ollama), (2, self.completion), (2, self.socket), (1, self.decide)]
 
     def text(self):
         return " ".join(self.source.choice(WORDS) for _ in range(self.source.choice([3, 10, 60])))
@@ -195,10 +146,6 @@ class Traffic:
 
     async def tokenize(self):
         await self.client.ask("POST", "/v1/tokenize", {"model": self.source.choice(MODELS), "prompt": self.text()})
-
-    async def embed(self):
-        # A chat model does not support embeddings, which is only an error.
-        await self.client.ask("POST", "/v1/embeddings", {"model": self.source.choice(MODELS), "input": [self.text(), self.text()]}, allowed=(200, 400))
 
     # Storage
 
@@ -291,15 +238,15 @@ class Traffic:
 class Life:
     """One server process, from its start to its end."""
 
-    def __init__(self, home: Path, port: int, budget: int, books: Books, arguments: list):
-        self.home, self.port, self.books = home, port, books
+    def __init__(self, home: Path, port: int, budget: int, books: Books, limit: MemoryLimit | None = None):
+        self.home, self.port, self.books, self.limit = home, port, books, limit
         self.client = Client(port, books)
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("SHIMMY_", "HF_", "OLLAMA_", "XDG_"))}
         environment = {**kept, "HOME": str(home), "SHIMMY_DATA_DIR": str(home / "data"), "SHIMMY_CACHE_DIR": str(home / "cache"), "SWIFT_BACKTRACE": "enable=no",
                        "HF_HUB_OFFLINE": "1"}
         self.log = open(home / "server.log", "a")
-        command = [BINARY, "serve", "--port", str(port), "--memory-budget", str(budget), "--ctx-size", "2048", "--keep-alive", "20s", *arguments]
-        self.process = subprocess.Popen(command, env=environment, stdout=self.log, stderr=self.log)
+        command = [BINARY, "serve", "--port", str(port), "--memory-budget", str(budget), "--ctx-size", "2048", "--keep-alive", "20s"]
+        self.process = subprocess.Popen(command, env=environment, stdout=self.log, stderr=self.log, preexec_fn=limit.apply if limit else None)
 
     async def begin(self):
         deadline = time.monotonic() + 60
@@ -332,10 +279,11 @@ class Life:
         while True:
             engine = (await self.client.ask("GET", "/v1/engine"))[1]
             busy = [model for model in engine["data"] if model.get("running") or model.get("waiting") or model["users"] or model["state"] != "loaded"]
-            if not busy and engine["waiting"] == 0:
+            background = engine["server"]["background"]
+            if not busy and engine["waiting"] == background["running"] == background["waiting"] == 0:
                 break
             if time.monotonic() > deadline:
-                self.books.fault(f"after {QUIET} s there is still something to do: {busy}")
+                self.books.fault(f"after {QUIET} s there is still something to do: {busy}, {background}")
                 break
             await asyncio.sleep(0.2)
         for model in engine["data"]:
@@ -345,7 +293,7 @@ class Life:
         engine = (await self.client.ask("GET", "/v1/engine"))[1]
         if engine["data"] or engine["memory"]["used"]:
             self.books.fault(f"memory is still booked when no model is loaded: {engine['memory']}")
-        await asyncio.sleep(2)
+        await asyncio.sleep(RETIREMENT)
         return self.holdings()
 
     def holdings(self) -> dict:
@@ -356,7 +304,13 @@ class Life:
         # The database keeps the max number of readers that were needed at the same time.
         files = [os.readlink(file) for file in (process / "fd").iterdir() if file.is_symlink()]
         descriptors = sum(".sqlite" not in file for file in files)
-        return {"descriptors": descriptors, "threads": int(status["Threads"]), "megabytes": int(status["VmRSS"].split()[0]) // 1024}
+        names = {}
+        for task in (process / "task").iterdir():
+            with contextlib.suppress(OSError):
+                name = (task / "comm").read_text().strip()
+                names[name] = names.get(name, 0) + 1
+        megabytes, peak = (int(status[name].split()[0]) // 1024 for name in ("VmRSS", "VmHWM"))
+        return {"descriptors": descriptors, "threads": int(status["Threads"]), "megabytes": megabytes, "peak_megabytes": peak, "names": names}
 
     def compare(self, before: dict, after: dict):
         """Compares two resource snapshots. Small differences are allowed for caches and closing connections."""
@@ -364,7 +318,8 @@ class Life:
             return
         for name, room in (("descriptors", 5), ("threads", 4), ("megabytes", max(100, before["megabytes"] // 2))):
             if after[name] > before[name] + room:
-                self.books.fault(f"{name} grew from {before[name]} to {after[name]}")
+                names = f": {before['names']} -> {after['names']}" if name == "threads" else ""
+                self.books.fault(f"{name} grew from {before[name]} to {after[name]}{names}")
 
     async def end(self, number: int):
         self.books.is_ending = True
@@ -378,6 +333,8 @@ class Life:
         if number == signal.SIGTERM and self.process.returncode != 0:
             self.books.fault(f"after SIGTERM the server ended with {self.process.returncode}")
         self.log.close()
+        if self.limit:
+            self.limit.close()
 
 
 class Disk:
@@ -422,7 +379,8 @@ async def traffic(life: Life, books: Books, source: random.Random, seconds: floa
 
 async def live(number: int, home: Path, port: int, budget: int, seconds: float, books: Books, source: random.Random, disk: Disk):
     """Runs one server process from its start to its end."""
-    life = Life(home, port, budget, books, [])
+    limit = MemoryLimit(budget) if number % 3 == 1 else None
+    life = Life(home, port, budget, books, limit)
     books.is_ending = False
     await life.begin()
     await life.check_stored()
@@ -450,7 +408,9 @@ async def live(number: int, home: Path, port: int, budget: int, seconds: float, 
         await asyncio.sleep(seconds * 0.1)
         await life.end(signal.SIGKILL if number % 2 == 0 else signal.SIGTERM)
         await last
-    books.lives.append({"before": before, "after": after, "stored": len(books.stored)})
+    books.lives.append({
+        "before": before, "after": after, "stored": len(books.stored),
+        "limit": {"kind": limit.kind, "megabytes": limit.bytes >> 20} if limit else None})
     print(f"life {number}: {before} -> {after}, {sum(books.actions.values())} actions, {len(books.stored)} stored, {len(books.faults)} faults", flush=True)
     return life.process.returncode
 
@@ -470,10 +430,13 @@ async def soak(options) -> Books:
         for name in MODELS:
             (home / "data/models").mkdir(parents=True, exist_ok=True)
             shutil.copyfile(options.model, home / f"data/models/{name}.gguf")
+        if options.embedder:
+            (home / "data/models" / f"{EMBEDDER}{options.embedder.suffix if options.embedder.is_file() else ''}").symlink_to(options.embedder.resolve())
+            books.has_embedder = True
         disk = Disk(home / "data/storage")
         size = options.model.stat().st_size
         try:
-            # The budget fits two of the models, but not three.
+            # The budget fits two of the chat models, but not three.
             budget, port = options.budget or int(size * 5.5) + (64 << 20), free_port()
             until, number = time.monotonic() + options.seconds, 0
             while number < 2 or time.monotonic() < until:
@@ -483,7 +446,7 @@ async def soak(options) -> Books:
                 if len(books.faults) >= 50:
                     break
             # Final check that all acknowledged objects exist.
-            life = Life(home, port, budget, books, [])
+            life = Life(home, port, budget, books)
             books.is_ending = False
             await life.begin()
             await life.check_stored()
@@ -502,6 +465,8 @@ def main():
     parser.add_argument("--seconds", type=float, default=7200)
     parser.add_argument("--life", type=float, default=300, help="seconds of one life of the server")
     parser.add_argument("--model", type=Path, default=default)
+    embedder = os.environ.get("SHIMMY_EMBEDDING_MODEL")
+    parser.add_argument("--embedder", type=Path, default=Path(embedder) if embedder else None, help="an embedding model; none without it")
     parser.add_argument("--budget", type=int, help="bytes of memory for models; by default two of three fit")
     parser.add_argument("--seed", type=int, default=time.time_ns() % 10**9)
     parser.add_argument("--report", type=Path, default=Path("soak.json"))

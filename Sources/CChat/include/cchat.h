@@ -1,6 +1,7 @@
-// A small C interface to the parts of llama.cpp that have only a C++ API: the chat templates and answer formats of `common`, the memory use of a
-// context, and the order of special tokens. Does not depend on HTTP. No exception crosses the interface: a function that fails returns NULL (or false)
-// and sets `*error`. The caller frees `*error`, and every other string that it receives, with `cchat_string_free`.
+// A small C interface to the parts of llama.cpp that have only a C++ API: the chat templates and answer formats of `common`, and the memory use of a
+// context; and to its tokenizer, which can throw. Does not depend on HTTP. No exception crosses the interface: a function that fails returns NULL (or
+// what its comment says) and sets `*error`, if it has that parameter. The caller frees `*error`, and every other string that it receives, with
+// `cchat_string_free`.
 #pragma once
 
 #include <stdbool.h>
@@ -13,6 +14,7 @@ extern "C" {
 
 struct llama_model;
 struct llama_context;
+struct llama_vocab;
 
 /// The parsed chat templates of one model. Immutable; any thread may render with them.
 typedef struct cchat_templates cchat_templates;
@@ -48,7 +50,7 @@ void cchat_prompt_free(cchat_prompt *prompt);
 
 /// Returns JSON: {"text", "generation_prompt": the end of the text, at which the answer's format begins, "grammar": GBNF or "", "grammar_lazy",
 /// "triggers": [{"word"} or {"opening": a regular expression, "after": text or "" for the start of the answer}], "preserved_tokens": [string],
-/// "stops": [string], "thinking_start", "thinking_ends": [string], "plain": whether all of the answer is content}.
+/// "stops": [string], "thinking_start", "thinking_ends": [string], "plain": whether the answer is content without a format}.
 char *cchat_prompt_describe(const cchat_prompt *prompt);
 
 /// Parses an answer. With `partial`, `text` may be only the start of one.
@@ -56,6 +58,15 @@ char *cchat_prompt_describe(const cchat_prompt *prompt);
 char *cchat_parse(const cchat_prompt *prompt, const char *text, size_t length, bool partial, char **error);
 
 void cchat_string_free(char *string);
+
+/// Splits a text into tokens, as `llama_tokenize` does.
+/// - tokens: receives the tokens if there are at most `capacity`.
+/// - adds_special: whether to add the tokens that the model expects at the start and the end of a text.
+/// - parses_special: whether to read control tokens from the text.
+/// Returns the number of tokens, also if it exceeds `capacity`; -1 if llama.cpp fails.
+int64_t cchat_tokenize(
+    const struct llama_vocab *vocabulary, const char *text, int32_t length, int32_t *tokens, int32_t capacity, bool adds_special,
+    bool parses_special);
 
 /// Writes the order in which llama.cpp searches a text for the special tokens of a vocabulary: from the longest to the shortest.
 /// - lengths: the number of bytes of each special token, in the order of their ids.

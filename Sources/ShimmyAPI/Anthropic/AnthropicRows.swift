@@ -128,7 +128,7 @@ enum AnthropicRows {
         FieldRow("tools[].type", .partial("custom"), "toolsBecomeFunctions"),
         FieldRow("tools[].name", .partial("up to 128 letters, digits, underscores and hyphens"), tool),
         FieldRow("tools[].description", .supported, tool),
-        FieldRow("tools[].input_schema", .supported, tool),
+        FieldRow("tools[].input_schema", .partial("without strict, a call has no keys that the schema does not mention"), tool),
         FieldRow("tools[].strict", .partial("ignored and reported for schemas with optional properties"), "toolsBecomeFunctions"),
         cacheMark("tools[].cache_control"),
         FieldRow("tools[].allowed_callers", .ignored(neutral: [["direct"]])),

@@ -52,11 +52,13 @@ package struct EndpointRow: Sendable {
     package let request: [FieldRow]
     package let response: [FieldRow]
     let media: EndpointMedia
+    /// Whether the response is an array if the request asks for several answers.
+    let mayBeList: Bool
     private let tree: FieldTree
 
     init(
         _ method: String, _ path: String, _ support: Support, _ test: String? = nil, request: [FieldRow] = [], response: [FieldRow] = [],
-        media: EndpointMedia = .json
+        media: EndpointMedia = .json, mayBeList: Bool = false
     ) {
         self.method = method
         self.path = path
@@ -65,6 +67,7 @@ package struct EndpointRow: Sendable {
         self.request = request
         self.response = response
         self.media = media
+        self.mayBeList = mayBeList
         tree = FieldTree(request)
     }
 

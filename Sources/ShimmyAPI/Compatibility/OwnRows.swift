@@ -3,7 +3,7 @@ import ShimmyJSON
 /// The server's own endpoints, which belong to no API's compatibility matrix, with their fields: for the OpenAPI document. A test compares them with
 /// the routes.
 enum OwnRows {
-    static let endpoints: [EndpointRow] = health + models + prompts + documentation + [cohere, systemOne]
+    static let endpoints: [EndpointRow] = health + models + prompts + keys + usage + documentation + [cohere, systemOne]
 
     private static let health = [
         EndpointRow("GET", "/", .partial("a text for probes"), media: .text),
@@ -15,8 +15,8 @@ enum OwnRows {
             "GET", "/health", .partial("200 with a summary of the work; 503 during a shutdown"),
             response: rows("status", "ready", "models_loaded", "engine")),
         EndpointRow(
-            "GET", "/engine", .partial("the use of memory, and the work of each model"),
-            response: rows("server", "object", "memory", "waiting", "data")),
+            "GET", "/engine", .partial("the use of memory and of all limits, also by key and client, and the work of each model"),
+            response: rows("server", "object", "memory", "waiting", "waiting_limit", "data")),
     ]
 
     private static let models = [
@@ -59,6 +59,44 @@ enum OwnRows {
             "GET", "/tokenizer_info", .partial("the BOS and EOS tokens and the chat template"), request: [onlyModel],
             response: rows("model", "bos_token", "eos_token", "pad_token", "chat_template", "model_max_length")),
     ]
+
+    private static let keys = [
+        EndpointRow(
+            "GET", "/organization/admin_api_keys", .partial("the keys that are not revoked"),
+            request: ["order", "limit", "after"].map { FieldRow($0, .supported) },
+            response: rows("object", "data[].object", "data[].id", "data[].name", "data[].shimmy", "first_id", "last_id", "has_more")),
+        createKey,
+        EndpointRow("GET", "/organization/admin_api_keys/{key_id}", .partial("a key without its text"), response: key),
+        EndpointRow(
+            "DELETE", "/organization/admin_api_keys/{key_id}", .partial("revokes a key; its next request is refused"),
+            response: rows("object", "id", "deleted")),
+        EndpointRow(
+            "POST", "/organization/admin_api_keys/{key_id}/rotate", .partial("replaces the text of a key"), response: key + rows("value")),
+    ]
+
+    static let createKey = EndpointRow(
+        "POST", "/organization/admin_api_keys", .partial("creates a key; only this response has its text"),
+        request: rows("name") + [
+            FieldRow("role", .partial("default: user")), FieldRow("models", .partial("names, or patterns with *; default: all models")),
+        ] + rows("requests_per_minute", "tokens_per_minute", "tokens_per_day", "concurrency", "max_output_tokens", "weight", "expires_at"),
+        response: key + rows("value"))
+
+    private static let key = rows("object", "id", "name", "redacted_value", "created_at", "last_used_at", "owner", "shimmy")
+
+    private static let usage = [
+        EndpointRow(
+            "GET", "/organization/usage/completions", .partial("tokens and requests by day, key, user and model, in OpenAI's format"),
+            request: usageQuery, response: usagePage),
+        EndpointRow(
+            "GET", "/organization/usage/embeddings", .partial("the same for embeddings and rankings"), request: usageQuery, response: usagePage),
+    ]
+
+    private static let usageQuery =
+        rows("start_time", "end_time") + [FieldRow("bucket_width", .partial("1d only"))]
+        + rows("limit", "page", "group_by", "models", "api_key_ids", "user_ids")
+
+    private static let usagePage = rows(
+        "object", "data[].object", "data[].start_time", "data[].end_time", "data[].results", "has_more", "next_page")
 
     private static let documentation = [
         EndpointRow("GET", "/openapi.json", .partial("this document"), media: .file("application/json")),

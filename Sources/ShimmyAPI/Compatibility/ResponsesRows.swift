@@ -108,7 +108,7 @@ extension Compatibility {
         FieldRow("tools[].defer_loading", .partial("no effect: the tool is available at once"), "test_namespaces_of_tools"),
         FieldRow("tools[].name", .supported, calls),
         FieldRow("tools[].description", .supported, calls),
-        FieldRow("tools[].parameters", .partial("with strict, a keyword that cannot be enforced is a 400; otherwise it is reported"), calls),
+        FieldRow("tools[].parameters", toolParameters, calls),
         FieldRow("tools[].strict", .supported, calls),
         FieldRow("tools[].format", .supported, "test_custom_tools_of_responses"),
         FieldRow("tools[].format.type", .supported, "test_custom_tools_of_responses"),

@@ -34,7 +34,7 @@ enum DecisionInput {
         var messages = messages
         // Many templates require that user and assistant take turns.
         if let last = messages.indices.last, messages[last].role == .user {
-            messages[last].content = (messages[last].content ?? []) + [instruction]
+            messages[last].content = (messages[last].content ?? []) + [.text(instruction)]
         } else {
             messages.append(ChatMessage(.user, instruction))
         }

@@ -9,10 +9,19 @@ enum DecisionQuestionDecoder {
         let elements = try fields.objects("questions", most: InputLimits.standard.questions)
         if elements.isEmpty { throw .emptyArray(path) }
         var questions: [DecisionQuestion] = []
+        var names: Set<[UInt8]> = []
         for (index, element) in elements.enumerated() {
-            questions.append(try question(try fields.element(element, of: "questions", at: index)))
+            let question = try question(try fields.element(element, of: "questions", at: index))
+            if let name = question.name, !names.insert(Array(name.utf8)).inserted { throw repeated(question.path.key("name")) }
+            questions.append(question)
         }
         return questions
+    }
+
+    /// Returns the error for a name that an earlier question has, because a client finds the answer to a question by its name.
+    private static func repeated(_ path: JSONPath) -> APIError {
+        APIError(
+            status: 400, message: "Invalid '\(path)': an earlier question has the same name.", param: "\(path)", code: "invalid_value")
     }
 
     private static func question(_ fields: FieldReader) throws(APIError) -> DecisionQuestion {

@@ -12,7 +12,9 @@ package struct DocumentedRoute: Sendable {
     /// Whether the endpoint is the server's own.
     let isOwn: Bool
     /// Whether the route needs a key if the server has any.
-    let needsKey: Bool
+    package let needsKey: Bool
+    /// Whether the key needs the role `admin`. A setting can allow the route to other keys.
+    package let needsAdmin: Bool
     /// Whether the route answers 503 with its usual body during a shutdown.
     let isProbe: Bool
     /// Whether the route opens a WebSocket.
@@ -21,8 +23,8 @@ package struct DocumentedRoute: Sendable {
     /// - name: the path as in the tables.
     /// - apis: the APIs that the route belongs to.
     package init(
-        method: String, name: String, path: String, otherPaths: [String], apis: [API], isOwn: Bool, needsKey: Bool, isProbe: Bool,
-        isSocket: Bool
+        method: String, name: String, path: String, otherPaths: [String], apis: [API], isOwn: Bool, needsKey: Bool,
+        needsAdmin: Bool = false, isProbe: Bool, isSocket: Bool
     ) {
         self.method = method
         self.path = path
@@ -30,6 +32,7 @@ package struct DocumentedRoute: Sendable {
         self.apis = apis
         self.isOwn = isOwn
         self.needsKey = needsKey
+        self.needsAdmin = needsAdmin
         self.isProbe = isProbe
         self.isSocket = isSocket
         let tables = isOwn ? [OwnRows.endpoints] : apis.map(\.endpoints)

@@ -28,6 +28,11 @@ enum LlamaServerSchemas {
             fields["\(path) stop"] = Form.either(Form.string, ["type": "array", "items": ["type": "string", "maxLength": 1024], "maxItems": 64])
             fields["\(path) logit_bias"] = Form.either(Form.object, Form.list(of: Form.array))
             fields["\(path) json_schema"] = Form.object
+            for parameter in SamplingParameter.allCases where parameter != .repeatLastN {
+                let limit = SamplingLimits.llamaServer[parameter]
+                let bounds = Form.whole(Int(limit.range.lowerBound), Int(limit.range.upperBound))
+                fields["\(path) \(parameter.rawValue)"] = limit.excess == .refused ? bounds : Form.number
+            }
         }
         return fields
     }()

@@ -12,13 +12,15 @@ extension OpenAPIDocument {
     private static let errorStatuses = [
         ErrorStatus(status: 400, description: "The request is not valid. The error names the field."),
         ErrorStatus(status: 401, description: "The key is missing or wrong."),
-        ErrorStatus(status: 403, description: "The Host header or the web page's origin is not allowed."),
+        ErrorStatus(status: 403, description: "The Host header, the web page's origin or the role of the key is not allowed."),
         ErrorStatus(status: 404, description: "The model or the object does not exist."),
         ErrorStatus(status: 408, description: "The body took too long to arrive.", needsBody: true),
         ErrorStatus(status: 409, description: "The model or the object is in a state that does not allow this."),
         ErrorStatus(status: 413, description: "The body is too large.", needsBody: true),
         ErrorStatus(status: 415, description: "The type or the encoding of the body is not supported.", needsBody: true),
-        ErrorStatus(status: 429, description: "Too many requests are waiting. The header retry-after says when to try again."),
+        ErrorStatus(
+            status: 429,
+            description: "Too many requests are waiting, or a limit of the key is reached. The header retry-after says when to try again."),
         ErrorStatus(status: 431, description: "The header fields are too large."),
         ErrorStatus(status: 500, description: "The server failed."),
         ErrorStatus(status: 502, description: "The Hugging Face hub failed.", needsBody: true),
@@ -32,7 +34,7 @@ extension OpenAPIDocument {
         let isRefused = route.rows.contains { if case .refused = $0.support { true } else { false } }
         if route.isSocket {
             responses["101"] = ["description": "The connection is a WebSocket."]
-            responses["426"] = ["description": "The request does not ask for a WebSocket."]
+            responses["426"] = ["description": "The request does not ask for a WebSocket, or for another version of it."]
         } else if !isRefused {
             addSuccess(route, to: &responses)
         }
@@ -67,11 +69,17 @@ extension OpenAPIDocument {
         var content: JSONObject = [:]
         guard let type = route.rows.isEmpty ? "application/json" : route.rows.first?.media.response else { return content }
         guard type == "application/json" else { return [type: ["schema": SchemaForms.string]] }
-        let wholes = route.rows.map { schema($0.response.filter { !$0.field.contains("(") }, $0.path) }
-        let whole: JSON = wholes.count == 1 ? wholes[0] : wholes.isEmpty ? SchemaForms.anything : ["anyOf": .array(wholes)]
-        content[type] = ["schema": whole]
-        if let stream = route.streamType { content[stream] = ["x-item-schema": item(route) ?? whole] }
+        let answers = route.rows.map { schema($0.response.filter { !$0.field.contains("(") }, $0.path) }
+        let wholes = zip(route.rows, answers).map { row, answer -> JSON in
+            row.mayBeList ? ["oneOf": [answer, SchemaForms.list(of: answer)]] : answer
+        }
+        content[type] = ["schema": any(of: wholes)]
+        if let stream = route.streamType { content[stream] = ["x-item-schema": item(route) ?? any(of: answers)] }
         return content
+    }
+
+    private static func any(of schemas: [JSON]) -> JSON {
+        schemas.count == 1 ? schemas[0] : schemas.isEmpty ? SchemaForms.anything : ["anyOf": .array(schemas)]
     }
 
     /// Returns the schema of a stream's values; nil if they are like the complete response, or not in the table.

@@ -2,8 +2,8 @@ package import ShimmyJSON
 
 /// The OpenAPI document of the server, made from its routes and the tables of fields.
 ///
-/// It follows https://spec.openapis.org/oas/v3.1.1.html. Its own extensions: `x-other-paths` of an operation, `x-refused-fields` of a request, and
-/// `x-item-schema` of a stream, which is the schema of one event or line.
+/// It follows https://spec.openapis.org/oas/v3.1.1.html. Its own extensions: `x-other-paths` and `x-required-role` (of the key) of an operation,
+/// `x-refused-fields` of a request, and `x-item-schema` of a stream, which is the schema of one event or line.
 package struct OpenAPIDocument: Sendable {
     let routes: [DocumentedRoute]
     /// The version of the program.
@@ -63,6 +63,7 @@ package struct OpenAPIDocument: Sendable {
         if let body = Self.requestBody(route) { operation["requestBody"] = body }
         operation["responses"] = .object(responses(route))
         operation["security"] = route.needsKey ? [["bearer": []], ["x-api-key": []], ["api-key": []], [:]] : []
+        if route.needsAdmin { operation["x-required-role"] = "admin" }
         if !route.otherPaths.isEmpty { operation["x-other-paths"] = .array(route.otherPaths.map(JSON.string)) }
         return .object(operation)
     }

@@ -48,7 +48,7 @@ enum RequestSchemas {
         "POST /apply-template": ["messages"], "POST /api/v1/models/load": ["model"], "POST /api/v1/models/unload": ["instance_id"],
         "POST /chat/completions/input_tokens": ["model", "messages", "messages[].role"],
         "POST /models/load": ["model"], "POST /models/unload": ["model"], "POST /models/pull": ["model"],
-        "POST /detokenize": ["tokens"],
+        "POST /detokenize": ["tokens"], "POST /organization/admin_api_keys": ["name"],
     ]
 
     /// The fields that mean the same in all requests that have them.
@@ -237,7 +237,7 @@ enum RequestSchemas {
             "options.stop": Form.either(Form.string, ["type": "array", "items": ["type": "string", "maxLength": 1024], "maxItems": 64]),
             "options.repeat_last_n": Form.whole(-1, Int(Int32.max)),
         ]
-        for name in OllamaParameters.sameNames { fields["options.\(name)"] = sampling[name] ?? Form.number }
+        for name in OllamaParameters.sameNames { fields["options.\(name)"] = Form.number }
         return fields
     }()
 
@@ -251,5 +251,17 @@ enum RequestSchemas {
         "/tokenize content": Form.string, "/tokenize messages": Form.list(of: Form.object, minimum: 1),
         "add_special": Form.bool, "add_special_tokens": Form.bool, "parse_special": Form.bool, "with_pieces": Form.bool,
         "return_token_strs": Form.bool, "tokens": Form.list(of: Form.count),
+        "role": Form.words("user", "admin"),
+        "models": ["type": "array", "items": ["type": "string", "minLength": 1, "maxLength": 256], "maxItems": .int(KeyRanges.mostModels)],
+        "requests_per_minute": limit(KeyRanges.count), "tokens_per_minute": limit(KeyRanges.count), "tokens_per_day": limit(KeyRanges.count),
+        "concurrency": limit(KeyRanges.concurrency),
+        "/organization/admin_api_keys max_output_tokens": limit(KeyRanges.outputTokens),
+        "/organization/usage/completions limit": Form.whole(1, 31), "/organization/usage/embeddings limit": Form.whole(1, 31),
+        "start_time": Form.count, "end_time": Form.count, "bucket_width": Form.words("1d"), "page": Form.string,
+        "group_by": Form.list(of: Form.words("user_id", "api_key_id", "model")), "/organization/usage/completions models": Form.strings,
+        "/organization/usage/embeddings models": Form.strings, "api_key_ids": Form.strings, "user_ids": Form.strings,
+        "weight": Form.decimal(KeyRanges.weight.lowerBound, KeyRanges.weight.upperBound), "expires_at": Form.whole(1),
     ]
+
+    private static func limit(_ range: ClosedRange<Int>) -> JSON { Form.whole(range.lowerBound, range.upperBound) }
 }

@@ -4,7 +4,7 @@ import ShimmyJSON
 enum ResponseSchemas {
     static func schema(of field: String, in path: String) -> JSON? { all["\(path) \(field)"] ?? all[field] }
 
-    static let all: [String: JSON] = [objects, answers, responses, ollama, own, DecisionSchemas.responses].reduce(into: [:]) { all, table in
+    static let all: [String: JSON] = [objects, answers, responses, ollama, own, keys, DecisionSchemas.responses].reduce(into: [:]) { all, table in
         all.merge(table) { first, _ in first }
     }
 
@@ -79,10 +79,25 @@ enum ResponseSchemas {
     }()
 
     private static let own: [String: JSON] = [
-        "ready": Form.bool, "models_loaded": Form.count, "engine": Form.object, "server": Form.object, "memory": Form.object,
-        "waiting": Form.count, "/engine data": Form.array, "unloaded": Form.bool, "/models/rescan models": Form.count, "prompt": Form.string,
-        "prompt_tokens": Form.count, "tokens": Form.array, "count": Form.count, "max_model_len": Form.count, "token_strs": Form.strings,
-        "/detokenize content": Form.string, "bos_token": Form.orNull(Form.string), "eos_token": Form.orNull(Form.string), "pad_token": Form.null,
+        "ready": Form.bool, "models_loaded": Form.count, "engine": Form.object, "server": EngineSchemas.server, "memory": Form.object,
+        "waiting": Form.count, "waiting_limit": Form.count, "/engine data": Form.array, "unloaded": Form.bool,
+        "/models/rescan models": Form.count, "prompt": Form.string, "prompt_tokens": Form.count, "tokens": Form.array,
+        "count": Form.count, "max_model_len": Form.count, "token_strs": Form.strings, "/detokenize content": Form.string,
+        "bos_token": Form.orNull(Form.string), "eos_token": Form.orNull(Form.string), "pad_token": Form.null,
         "chat_template": Form.string, "model_max_length": Form.orNull(Form.integer),
     ]
+
+    private static let keys: [String: JSON] = {
+        let all = "/organization/admin_api_keys"
+        let one = all + "/{key_id}"
+        var fields: [String: JSON] = [
+            "redacted_value": Form.string, "last_used_at": Form.null, "owner": Form.object, "value": Form.string, "deleted": Form.bool,
+            "\(all) data[].name": Form.string, "\(all) first_id": Form.string, "\(all) last_id": Form.string,
+        ]
+        for name in ["start_time", "end_time"] { fields["data[].\(name)"] = Form.integer }
+        fields["data[].results"] = Form.array
+        fields["next_page"] = Form.orNull(Form.string)
+        for path in [all, one, one + "/rotate"] { fields["\(path) name"] = Form.string }
+        return fields
+    }()
 }

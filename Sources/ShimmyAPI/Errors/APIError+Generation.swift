@@ -32,6 +32,9 @@ extension APIError {
                 status: 400, message: "Unsupported parameter: 'suffix' needs a model that supports infilling, and this model does not.",
                 param: "suffix",
                 code: "unsupported_parameter")
+        case .noThinking:
+            self.init(
+                status: 400, message: "Unsupported parameter: the model does not reason.", param: "reasoning_effort", code: "unsupported_parameter")
         case .unknownPromptToken(let prompt, let token):
             self.init(
                 status: 400, message: "Invalid '\(input)': the model has no token \(token) (in text \(prompt)).", param: input,

@@ -166,6 +166,26 @@ extension APIError {
     package static let missingKey = APIError(
         status: 401, message: "You didn't provide an API key. Pass it in the header 'Authorization: Bearer KEY'.", code: "invalid_api_key")
 
+    /// The error of every request with a key from an address that sent too many wrong ones.
+    package static func tooManyWrongKeys(retryAfter: Int) -> APIError {
+        APIError(
+            status: 429, message: "Too many incorrect API keys from your address. Check the key, and try again in \(retryAfter) s.",
+            type: "rate_limit_error", code: "rate_limit_exceeded", retryAfter: retryAfter)
+    }
+
+    package static let expiredKey = APIError(status: 401, message: "The API key has expired. Ask for a new one.", code: "invalid_api_key")
+    package static let revokedKey = APIError(status: 401, message: "The API key has been revoked. Ask for a new one.", code: "invalid_api_key")
+
+    /// - key: the name of the request's key.
+    /// - setting: a setting that would allow the request; nil if there is none.
+    package static func insufficientPermissions(key: String, setting: String? = nil) -> APIError {
+        APIError(
+            status: 403,
+            message: "You have insufficient permissions for this operation. The key '\(shown(key))' has the role 'user'; the operation needs a key "
+                + "with the role 'admin'\(setting.map { ", or the setting \($0)" } ?? "").", type: "permission_error",
+            code: "insufficient_permissions")
+    }
+
     /// - nearest: the route that the client may have meant, such as `POST /v1/chat/completions`; nil if no route is similar.
     package static func unknownRoute(_ method: String, _ path: String, nearest: String?) -> APIError {
         APIError(
@@ -202,6 +222,12 @@ extension APIError {
     /// - reason: a sentence that names the header that is wrong.
     package static func badHandshake(_ reason: String) -> APIError {
         APIError(status: 400, message: "The request is not a valid WebSocket handshake: \(reason)", code: "invalid_websocket_handshake")
+    }
+
+    package static func wrongWebSocketVersion(_ version: String) -> APIError {
+        APIError(
+            status: 426, message: "The request is not a valid WebSocket handshake: 'Sec-WebSocket-Version' is not \(version).",
+            code: "websocket_version_not_supported")
     }
 
     package static let severalHosts = APIError(status: 400, message: "The request has more than one Host header.", code: "invalid_host")

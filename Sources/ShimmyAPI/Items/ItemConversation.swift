@@ -87,10 +87,10 @@ package enum ItemConversation {
             case .output(let callID, let texts):
                 guard let caller = callers[callID] else { throw .noCall(callID, param: "input") }
                 if caller == messages.count { close() }
-                results[caller, default: []].append(ChatMessage(role: .tool, content: texts, toolCallID: callID))
+                results[caller, default: []].append(ChatMessage(role: .tool, content: texts.map(ContentPart.text), toolCallID: callID))
             case .message(let role, let texts):
                 close()
-                messages.append(ChatMessage(role: role, content: texts))
+                messages.append(ChatMessage(role: role, content: texts.map(ContentPart.text)))
             case .summary(let text):
                 close()
                 messages.append(ChatMessage(.system, "What was said before, in short:\n\(text)"))
@@ -101,7 +101,7 @@ package enum ItemConversation {
             guard let turn else { return }
             messages.append(
                 ChatMessage(
-                    role: .assistant, content: turn.content, toolCalls: turn.calls.isEmpty ? nil : .array(turn.calls),
+                    role: .assistant, content: turn.content?.map(ContentPart.text), toolCalls: turn.calls.isEmpty ? nil : .array(turn.calls),
                     reasoning: turn.reasoning.isEmpty ? nil : turn.reasoning.joined(separator: "\n")))
             self.turn = nil
         }

@@ -16,7 +16,7 @@ package struct LMStudioLoadRequest: Sendable {
         let fields = try FieldReader(json, path: .root, recorder: recorder)
         ignoredParameters = try LMStudioRows.load.check(fields.object)
         model = try fields.requiredString("model")
-        contextLength = try fields.integer("context_length", in: 1...Int64(Int32.max)).map { min(Int($0), EngineShape.mostContext) }
+        contextLength = try fields.integer("context_length", in: 1...Int64(Int32.max)).map { min(Int($0), InputLimits.standard.contextTokens) }
         seconds = try fields.integer("ttl", in: 0...Int64(Int32.max)).map { Int($0) }
         tellsSettings = try fields.bool("echo_load_config") ?? false
     }

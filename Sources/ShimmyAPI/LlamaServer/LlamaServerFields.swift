@@ -56,7 +56,7 @@ struct LlamaServerFields {
     }
 
     private mutating func readLimits() throws(APIError) {
-        let (limit, alias) = (try reader.integer("n_predict", in: Self.numbers), try reader.integer("max_tokens", in: Self.numbers))
+        let (limit, alias) = (try reader.wholePart("n_predict", in: Self.numbers), try reader.wholePart("max_tokens", in: Self.numbers))
         if let tokens = limit ?? alias {
             // -1 means without a limit, -2 as much as fits into the context.
             set("max_tokens", .int(Int(tokens < 0 ? Self.numbers.upperBound : tokens)), from: limit == nil ? "max_tokens" : "n_predict")
@@ -73,7 +73,7 @@ struct LlamaServerFields {
 
     private mutating func readSampling() throws(APIError) {
         for name in Self.sameNames { set(name, reader.value(name)) }
-        if let tokens = try reader.integer("repeat_last_n", in: Self.numbers) {
+        if let tokens = try reader.wholePart("repeat_last_n", in: Self.numbers) {
             set("repeat_last_n", .int(min(OllamaParameters.repeatLength(Int(tokens)), OllamaParameters.longestRepeat)))
         }
         if let seed = reader.value("seed"), seed.intValue != -1, seed.intValue != Self.randomSeed { set("seed", seed) }

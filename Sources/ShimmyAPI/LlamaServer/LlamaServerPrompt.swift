@@ -50,6 +50,7 @@ package struct LlamaServerPrompt: Sendable, Equatable {
     }
 
     private static func pieces(_ elements: [JSON], _ path: JSONPath) throws(APIError) -> [Piece] {
+        if elements.isEmpty { throw .emptyArray(path) }
         var pieces: [Piece] = []
         var tokens: [Token] = []
         for (index, element) in elements.enumerated() {

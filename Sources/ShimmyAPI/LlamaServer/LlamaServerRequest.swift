@@ -50,7 +50,7 @@ package struct LlamaServerRequest: AnswerRequest {
         completed["max_tokens"] = completed["max_tokens"] ?? .int(Int(Int32.max))
         let decoded: CompletionRequest
         do {
-            decoded = try CompletionRequest(.object(completed))
+            decoded = try CompletionRequest(.object(completed), limits: .llamaServer)
         } catch {
             throw fields.names.renaming(error)
         }

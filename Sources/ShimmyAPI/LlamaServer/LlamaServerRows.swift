@@ -10,7 +10,7 @@ enum LlamaServerRows {
         request: [
             FieldRow("prompt", .partial("texts, tokens, or both mixed; multimodal_data is refused"), prompts)
         ] + common,
-        response: answer)
+        response: answer, mayBeList: true)
 
     static let infill = EndpointRow(
         "POST", "/infill", .partial("a 400 for models that were not trained to fill in the middle"), filled,
@@ -25,7 +25,7 @@ enum LlamaServerRows {
             FieldRow("input_extra[].time", .ignored(neutral: [])),
             FieldRow("prompt", .supported, filled),
         ] + common,
-        response: answer)
+        response: answer, mayBeList: true)
 
     static let embedding = EndpointRow(
         "POST", "/embedding", .supported, embedded,
@@ -119,11 +119,24 @@ enum LlamaServerRows {
         FieldRow("n_discard", .ignored(neutral: [0])),
     ]
 
+    /// The support of parameters whose numbers llama-server does not limit, or not as closely.
+    static let samplers: [String: Support] = [
+        "temperature": .partial("0 and less mean the most likely token; more than 1000000 means 1000000"),
+        "repeat_penalty": .partial("numbers outside of 0.01 to 100 are moved to the nearest one"),
+        "presence_penalty": .partial(penalties), "frequency_penalty": .partial(penalties),
+        "typical_p": .partial("numbers outside of 0 to 1 are moved to the nearest one"),
+        "mirostat_tau": .partial("numbers outside of 0 to 100 are moved to the nearest one"),
+        "mirostat_eta": .partial("numbers outside of 0 to 1 are moved to the nearest one"),
+        "dry_multiplier": .partial("numbers outside of 0 to 10000 are moved to the nearest one"),
+        "dry_base": .partial("1 to 1000000; other numbers mean the default"),
+    ]
+    private static let penalties = "numbers outside of -1000 to 1000 are moved to the nearest one"
+
     private static let sampling =
         (OllamaParameters.sameNames + [
             "dry_multiplier", "dry_base", "dry_allowed_length", "dry_penalty_last_n", "dry_sequence_breakers", "xtc_probability", "xtc_threshold",
             "ignore_eos",
-        ]).map { FieldRow($0, .supported, options) } + [
+        ]).map { FieldRow($0, samplers[$0] ?? .supported, options) } + [
             FieldRow("repeat_last_n", .partial("-1 means 65536 tokens"), options),
             FieldRow("seed", .partial("-1 means a new seed"), options),
             FieldRow("logit_bias", .partial("up to 64 texts; -100 and less bans a token"), biased),

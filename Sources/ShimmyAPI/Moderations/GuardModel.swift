@@ -1,10 +1,15 @@
 import ShimmyCore
+import ShimmyJSON
 
 /// A family of models that were trained to rate texts, with the answers that it was trained to give.
 ///
 /// Its chat template describes the task and the categories, so the conversation has only the text. A family is recognized by its template.
 enum GuardModel: Sendable, CaseIterable {
-    case llamaGuard, qwenGuard, shieldGemma, graniteGuardian
+    case llamaGuard, qwenGuard, shieldGemma
+    /// Granite Guardian 3.3, whose answers are scores in tags. Its template also has the word of the older versions.
+    case graniteJudge
+    /// Granite Guardian 3.0 to 3.2, which answer with yes or no.
+    case graniteGuardian
 
     /// Texts that the templates of the family contain, and those of other models do not.
     private var signature: [String] {
@@ -12,6 +17,7 @@ enum GuardModel: Sendable, CaseIterable {
         case .llamaGuard: ["<BEGIN UNSAFE CONTENT CATEGORIES>", "Violent Crimes", "Indiscriminate Weapons"]
         case .qwenGuard: ["Safety:", "Categories:", "Non-violent Illegal Acts"]
         case .shieldGemma: ["guideline", "policy expert"]
+        case .graniteJudge: ["guardian_config", "criteria_id"]
         case .graniteGuardian: ["guardian_config", "risk_name"]
         }
     }
@@ -36,10 +42,7 @@ enum GuardModel: Sendable, CaseIterable {
 
     /// One question to the model: the arguments of its template, and its possible answers.
     struct Question: Sendable {
-        /// The name of the template's argument; nil for a question without one.
-        var argument: (name: String, risk: String)?
-        /// Whether the argument is an object with the member `risk_name`.
-        var isNamedRisk = false
+        var arguments = JSONObject()
         /// See `DecisionRequest.Question.lead`.
         var lead = ""
         var verdicts: [Verdict]
@@ -56,17 +59,27 @@ enum GuardModel: Sendable, CaseIterable {
             }
             return [Question(verdicts: [Verdict("Safety: Safe")] + verdicts)]
         case .shieldGemma:
-            return Self.shieldGuidelines.map { Question(argument: ("guideline", $0.0), verdicts: [Verdict("Yes", $0.1), Verdict("No")]) }
+            return Self.shieldGuidelines.map { Question(arguments: ["guideline": .string($0.0)], verdicts: [Verdict("Yes", $0.1), Verdict("No")]) }
+        case .graniteJudge:
+            return Self.graniteRisks.map { risk, categories in
+                // The model reasons only if `think` is true.
+                Question(
+                    arguments: ["guardian_config": ["criteria_id": .string(risk)], "think": false],
+                    verdicts: Self.scores("yes").map { Verdict($0, categories) } + Self.scores("no").map { Verdict($0) })
+            }
         case .graniteGuardian:
             return Self.graniteRisks.map {
-                Question(argument: ("guardian_config", $0.0), isNamedRisk: true, verdicts: [Verdict("Yes", $0.1), Verdict("No")])
+                Question(arguments: ["guardian_config": ["risk_name": .string($0.0)]], verdicts: [Verdict("Yes", $0.1), Verdict("No")])
             }
         }
     }
 
+    /// Returns the forms of a score in tags, with and without spaces.
+    private static func scores(_ word: String) -> [String] { ["<score> \(word) </score>", "<score>\(word)</score>"] }
+
     // MARK: Categories
 
-    /// Llama Guard 3's codes. The model also has categories for which OpenAI's API has none.
+    /// The codes of Llama Guard 3 and 4. The model also has categories for which OpenAI's API has none.
     private static let llamaCategories: [(String, [ModerationCategory])] = [
         ("S1", [.violence, .illicitViolent]), ("S2", [.illicit]), ("S3", [.sexual]), ("S4", [.sexual, .sexualMinors]), ("S5", [.harassment]),
         ("S6", []), ("S7", []), ("S8", []), ("S9", [.illicit, .illicitViolent]), ("S10", [.hate]), ("S11", [.selfHarm]), ("S12", [.sexual]),

@@ -19,10 +19,7 @@ package struct ModerationMethod: Sendable {
         }
         return guardQuestions.map { question in
             var conversation = Conversation(messages: [ChatMessage(.user, text)])
-            if let (name, risk) = question.argument {
-                let value: JSON = question.isNamedRisk ? ["risk_name": .string(risk)] : .string(risk)
-                conversation.templateArguments[name] = value
-            }
+            conversation.templateArguments = question.arguments
             let labels = question.verdicts.map(\.label)
             return DecisionRequest(conversation: conversation, questions: [.init(text: nil, labels: labels, lead: question.lead)])
         }

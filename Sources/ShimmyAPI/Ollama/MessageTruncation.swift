@@ -35,7 +35,7 @@ package enum MessageTruncation {
     private static func mayGo(_ message: ChatMessage) -> Bool { message.role != .system && message.role != .developer }
 
     private static func size(_ message: ChatMessage) -> Int {
-        let texts = (message.content ?? []) + [message.reasoning ?? ""]
+        let texts = message.texts + [message.reasoning ?? ""]
         return texts.reduce(16) { $0 + $1.utf8.count } + (message.toolCalls?.serialized().count ?? 0)
     }
 }

@@ -29,7 +29,10 @@ extension OllamaRows {
                 "tools[].function.name",
                 .partial("any; the model sees an underscore for each character that is not a letter, digit, underscore or hyphen"), tools),
             FieldRow("tools[].function.description", .supported, tools),
-            FieldRow("tools[].function.parameters", .partial("enforced by a grammar; a keyword that cannot be enforced is reported"), tools),
+            FieldRow(
+                "tools[].function.parameters",
+                .partial("enforced by a grammar, without keys that the schema does not mention; a keyword that cannot be enforced is reported"),
+                tools),
             FieldRow(
                 "truncate",
                 .partial("drops the oldest messages of a conversation that does not fit, and reports their number in x-shimmy-dropped-items"),
@@ -94,8 +97,7 @@ extension OllamaRows {
             FieldRow("stream", .partial("default: true"), "test_a_chat_is_streamed"),
             FieldRow("format", .partial("json or a schema, enforced by a grammar; a keyword that cannot be enforced is reported"), formats),
             FieldRow(
-                "think", .partial("true, false, low, medium, high or max; without effect on models that do not reason, and then reported"),
-                thinking),
+                "think", .partial("true, false, low, medium, high or max; all but false are a 400 for models that do not reason"), thinking),
             FieldRow("logprobs", .partial("for the content only, not for reasoning and calls"), logprobs),
             FieldRow("top_logprobs", .supported, logprobs),
             FieldRow("shift", .ignored(neutral: [false])),
@@ -110,7 +112,7 @@ extension OllamaRows {
             FieldRow("options.stop", .partial("up to 64 strings of up to 1024 bytes"), options),
             FieldRow("options.repeat_last_n", .partial("-1 means 65536 tokens"), options),
         ]
-        + OllamaParameters.sameNames.map { FieldRow("options.\($0)", .supported, options) }
+        + OllamaParameters.sameNames.map { FieldRow("options.\($0)", LlamaServerRows.samplers[$0] ?? .supported, options) }
         + [
             "num_keep", "num_batch", "num_gpu", "main_gpu", "num_thread", "numa", "low_vram", "use_mmap", "use_mlock", "f16_kv", "logits_all",
             "vocab_only", "embedding_only", "draft_num_predict", "penalize_newline", "tfs_z",

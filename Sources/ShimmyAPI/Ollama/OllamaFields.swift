@@ -16,6 +16,8 @@ struct OllamaFields {
     private(set) var names = FieldNames()
     private(set) var ignored: ReportedNames
     private(set) var stops = StopStrings()
+    /// Whether the request needs a model that reasons.
+    private(set) var needsThinking = false
 
     init(_ reader: FieldReader, _ endpoint: EndpointRow) throws(APIError) {
         self.reader = reader
@@ -59,12 +61,14 @@ struct OllamaFields {
         guard let options = try reader.nested("options") else { return }
         for name in OllamaParameters.sameNames { set(name, options.value(name), from: options.path(to: name)) }
         let numbers = Int64(Int32.min)...Int64(Int32.max)
-        if let tokens = try options.integer("num_ctx", in: numbers), tokens > 0 { contextLength = min(Int(tokens), EngineShape.mostContext) }
-        if let tokens = try options.integer("num_predict", in: numbers) {
+        if let tokens = try options.wholePart("num_ctx", in: numbers), tokens > 0 {
+            contextLength = min(Int(tokens), InputLimits.standard.contextTokens)
+        }
+        if let tokens = try options.wholePart("num_predict", in: numbers) {
             // -1 means without a limit, -2 as much as fits into the context.
             set("max_tokens", .int(Int(tokens > 0 ? tokens : numbers.upperBound)), from: options.path(to: "num_predict"))
         }
-        if let tokens = try options.integer("repeat_last_n", in: numbers) {
+        if let tokens = try options.wholePart("repeat_last_n", in: numbers) {
             let length = min(OllamaParameters.repeatLength(Int(tokens)), OllamaParameters.longestRepeat)
             set("repeat_last_n", .int(length), from: options.path(to: "repeat_last_n"))
         }
@@ -92,6 +96,7 @@ struct OllamaFields {
             set("chat_template_kwargs", ["enable_thinking": true], from: path)
         default: throw .wrongType(path, expected: "a boolean or a string", got: value)
         }
+        needsThinking = value != false
     }
 
     /// Reads `format`: `json`, or a schema of the answer.

@@ -107,5 +107,5 @@ package struct OllamaModelDescription: Sendable {
 }
 
 extension ChatMessage {
-    fileprivate var text: String { (content ?? []).joined() }
+    fileprivate var text: String { texts.joined() }
 }

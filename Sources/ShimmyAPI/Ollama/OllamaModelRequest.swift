@@ -71,6 +71,8 @@ package struct OllamaCreateRequest: Sendable {
     package let parameters: JSONObject
     /// A chat template; empty for the base's.
     package let template: String
+    /// Whether the template is one of Ollama's own, if it is not in Jinja.
+    package let mayBeOllamas: Bool
     package let license: String?
     package var ignoredParameters: ReportedNames
 
@@ -89,6 +91,7 @@ package struct OllamaCreateRequest: Sendable {
         messages = try Self.messages(fields)
         parameters = try fields.nested("parameters")?.object ?? [:]
         template = try fields.string("template") ?? ""
+        mayBeOllamas = OllamaTemplate.isGo(template)
         license = try Self.license(fields)
     }
 

@@ -130,6 +130,7 @@ package struct OllamaRequest: AnswerRequest {
         chat.sampling.logprobs = fields.logprobs
         chat.schemaField = "format"
         chat.wantsTokens = route == .generate
+        chat.needsThinking = fields.needsThinking
         chat.preceding = preceding
         if matchesResults { chat.conversation.normalizations.append(.matchedResults) }
         // Earlier tokens begin with the preset's messages.
@@ -148,7 +149,7 @@ package struct OllamaRequest: AnswerRequest {
         completed["max_tokens"] = completed["max_tokens"] ?? .int(Int(Int32.max))
         let decoded: CompletionRequest
         do {
-            decoded = try CompletionRequest(.object(completed))
+            decoded = try CompletionRequest(.object(completed), limits: .ollama)
         } catch {
             throw names.renaming(error)
         }
@@ -179,7 +180,13 @@ package struct OllamaRequest: AnswerRequest {
 
     /// Returns the error for the client if the model cannot serve the request.
     package func error(_ error: GenerationError) -> APIError {
-        if case .unknownPromptToken = error { return APIError(error, input: "context") }
+        switch error {
+        case .unknownPromptToken: return APIError(error, input: "context")
+        case .noThinking:
+            // Ollama's words, without the name of the field: clients look for them and repeat the request without it.
+            return APIError(status: 400, message: "\"\(model)\" does not support thinking", code: "unsupported_parameter")
+        default: break
+        }
         return names.renaming(APIError(error, input: route.input))
     }
 

@@ -28,7 +28,7 @@ package struct ChatCompletionRequest: Sendable, Equatable {
         dialect = decoded.dialect
         ignoredParameters = ignored
         ignoredParameters += decoded.ignored
-        var sampling = try SamplingDecoder.decode(fields, takesVLLMs: true)
+        var sampling = try SamplingDecoder.decode(fields, limits.sampling, takesVLLMs: true)
         sampling.logprobs = try SamplingDecoder.chatLogprobs(fields)
         chat = ChatRequest(
             conversation: decoded.conversation,

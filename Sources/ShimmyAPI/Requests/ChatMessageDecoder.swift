@@ -41,14 +41,14 @@ enum ChatMessageDecoder {
 
     private static func content(
         _ fields: FieldReader, role: ChatMessage.Role, _ ignored: inout ReportedNames
-    ) throws(APIError) -> [String]? {
+    ) throws(APIError) -> [ContentPart]? {
         if fields.value("content") == nil {
             // Only an assistant message may have no content, for example if it only calls tools.
             if role == .assistant || role == .function { return nil }
             let path = fields.path(to: "content")
             throw fields.object["content"] == nil ? .missing(path) : .wrongType(path, expected: "a string or an array of objects", got: .null)
         }
-        return try texts(fields, isResult: role == .tool || role == .function, &ignored)
+        return try texts(fields, isResult: role == .tool || role == .function, &ignored).map(ContentPart.text)
     }
 
     /// Returns the texts of `content`, which is required: a string, or parts of text.

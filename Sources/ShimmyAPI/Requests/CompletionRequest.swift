@@ -18,11 +18,12 @@ package struct CompletionRequest: Sendable, Equatable {
     package var includeUsage: Bool
     package var ignoredParameters: ReportedNames
 
-    package init(_ json: JSON, recorder: FieldRecorder? = nil) throws(APIError) {
+    /// - limits: the limits of the client's API.
+    package init(_ json: JSON, limits: SamplingLimits = .openAI, recorder: FieldRecorder? = nil) throws(APIError) {
         let fields = try FieldReader(json, path: .root, recorder: recorder)
         ignoredParameters = try Compatibility.completions.check(fields.object)
         model = try fields.requiredString("model")
-        var sampling = try SamplingDecoder.decode(fields)
+        var sampling = try SamplingDecoder.decode(fields, limits)
         sampling.logprobs = try fields.integer("logprobs", in: 0...5).map { Int($0) }
         tellsLogprobs = sampling.logprobs != nil
         toldChoices = Int(try fields.integer("n", in: 1...128) ?? 1)

@@ -46,9 +46,9 @@ struct ConversationDecoder {
         guard let index = conversation.messages.indices.last else { return }
         switch conversation.continuation {
         case .content:
-            guard let text = conversation.messages[index].content?.last.flatMap(Self.trimmed) else { return }
+            guard let text = conversation.messages[index].content?.last?.text.flatMap(Self.trimmed) else { return }
             conversation.messages[index].content?.removeLast()
-            conversation.messages[index].content?.append(text)
+            conversation.messages[index].content?.append(.text(text))
         case .reasoning:
             guard let text = conversation.messages[index].reasoning.flatMap(Self.trimmed) else { return }
             conversation.messages[index].reasoning = text

@@ -4,20 +4,21 @@ import ShimmyJSON
 
 /// A decoder of the sampling parameters: OpenAI's fields, and llama.cpp's as extensions.
 enum SamplingDecoder {
+    /// - limits: the limits of the client's API.
     /// - takesVLLMs: whether the request may also use vLLM's names of these fields.
-    static func decode(_ fields: FieldReader, takesVLLMs: Bool = false) throws(APIError) -> SamplingParameters {
+    static func decode(_ fields: FieldReader, _ limits: SamplingLimits = .openAI, takesVLLMs: Bool = false) throws(APIError) -> SamplingParameters {
         var sampling = SamplingParameters(
-            temperature: Float(try fields.decimal("temperature", in: 0...2) ?? 1), topP: Float(try fields.decimal("top_p", in: 0...1) ?? 1),
+            temperature: Float(try fields.decimal(.temperature, limits) ?? 1), topP: Float(try fields.decimal(.topP, limits) ?? 1),
             seed: try fields.integer("seed", in: .min ... .max))
-        sampling.frequencyPenalty = Float(try fields.decimal("frequency_penalty", in: -2...2) ?? 0)
-        sampling.presencePenalty = Float(try fields.decimal("presence_penalty", in: -2...2) ?? 0)
+        sampling.frequencyPenalty = Float(try fields.decimal(.frequencyPenalty, limits) ?? 0)
+        sampling.presencePenalty = Float(try fields.decimal(.presencePenalty, limits) ?? 0)
         sampling.bias = try bias(fields)
-        sampling.topK = Int(try fields.integer("top_k", in: -1...Int64(Int32.max)) ?? 0)
-        sampling.minP = Float(try fields.decimal("min_p", in: 0...1) ?? 0)
-        sampling.typicalP = Float(try fields.decimal("typical_p", in: 0...1) ?? 1)
-        sampling.repeatPenalty = Float(try fields.decimal("repeat_penalty", in: 0.01...100) ?? 1)
-        sampling.repeatWindow = Int(try fields.integer("repeat_last_n", in: 0...65536) ?? 64)
-        if takesVLLMs, let penalty = try fields.decimal("repetition_penalty", in: 0.01...100) {
+        sampling.topK = try fields.integer(.topK, limits) ?? 0
+        sampling.minP = Float(try fields.decimal(.minP, limits) ?? 0)
+        sampling.typicalP = Float(try fields.decimal(.typicalP, limits) ?? 1)
+        sampling.repeatPenalty = Float(try fields.decimal(.repeatPenalty, limits) ?? 1)
+        sampling.repeatWindow = try fields.integer(.repeatLastN, limits) ?? 64
+        if takesVLLMs, let penalty = try fields.decimal("repetition_penalty", in: SamplingParameter.repeatPenalty.range) {
             if fields.value("repeat_penalty") != nil {
                 throw APIError(
                     status: 400, message: "Invalid 'repetition_penalty': it cannot be used together with 'repeat_penalty'.",
@@ -28,18 +29,18 @@ enum SamplingDecoder {
         }
         sampling.minimumTokens = Int(try fields.integer("min_tokens", in: 0...Int64(Int32.max)) ?? 0)
         sampling.ignoresEnd = try fields.bool("ignore_eos") ?? false
-        sampling.dry = try dry(fields)
-        sampling.xtcProbability = Float(try fields.decimal("xtc_probability", in: 0...1) ?? 0)
-        sampling.xtcThreshold = Float(try fields.decimal("xtc_threshold", in: 0...1) ?? 0.1)
-        sampling.mirostat = try mirostat(fields)
+        sampling.dry = try dry(fields, limits)
+        sampling.xtcProbability = Float(try fields.decimal(.xtcProbability, limits) ?? 0)
+        sampling.xtcThreshold = Float(try fields.decimal(.xtcThreshold, limits) ?? 0.1)
+        sampling.mirostat = try mirostat(fields, limits)
         return sampling
     }
 
-    private static func dry(_ fields: FieldReader) throws(APIError) -> RepetitionPenalty? {
-        var penalty = RepetitionPenalty(multiplier: Float(try fields.decimal("dry_multiplier", in: 0...100) ?? 0))
-        if let base = try fields.decimal("dry_base", in: 1...100) { penalty.base = Float(base) }
-        if let length = try fields.integer("dry_allowed_length", in: 1...65536) { penalty.allowedLength = Int(length) }
-        if let window = try fields.integer("dry_penalty_last_n", in: -1...65536), window >= 0 { penalty.window = Int(window) }
+    private static func dry(_ fields: FieldReader, _ limits: SamplingLimits) throws(APIError) -> RepetitionPenalty? {
+        var penalty = RepetitionPenalty(multiplier: Float(try fields.decimal(.dryMultiplier, limits) ?? 0))
+        if let base = try fields.decimal(.dryBase, limits) { penalty.base = Float(base) }
+        if let length = try fields.integer(.dryAllowedLength, limits) { penalty.allowedLength = length }
+        if let window = try fields.integer(.dryPenaltyLastN, limits), window >= 0 { penalty.window = window }
         if let value = fields.value("dry_sequence_breakers") {
             penalty.breakers = try strings(value, fields.path(to: "dry_sequence_breakers"))
         }
@@ -59,10 +60,10 @@ enum SamplingDecoder {
         return strings
     }
 
-    private static func mirostat(_ fields: FieldReader) throws(APIError) -> Mirostat? {
-        let version = Int(try fields.integer("mirostat", in: 0...2) ?? 0)
-        let target = try fields.decimal("mirostat_tau", in: 0...100)
-        let rate = try fields.decimal("mirostat_eta", in: 0...1)
+    private static func mirostat(_ fields: FieldReader, _ limits: SamplingLimits) throws(APIError) -> Mirostat? {
+        let version = try fields.integer(.mirostat, limits) ?? 0
+        let target = try fields.decimal(.mirostatTau, limits)
+        let rate = try fields.decimal(.mirostatEta, limits)
         guard var mirostat = Mirostat.Version(rawValue: version).map(Mirostat.init) else { return nil }
         if let target { mirostat.target = Float(target) }
         if let rate { mirostat.rate = Float(rate) }

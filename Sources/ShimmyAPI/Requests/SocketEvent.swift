@@ -51,7 +51,7 @@ package struct SocketEvent: Sendable, Equatable {
                 status: 400, message: "Invalid 'background': a response over a WebSocket cannot run in the background. Use POST /v1/responses.",
                 param: "background", code: "invalid_value")
         }
-        let prewarms = fields.object["prompt_cache_options"]?["prewarm"]?.boolValue == true
+        let prewarms = try fields.nested("prompt_cache_options")?.bool("prewarm") == true
         let isSilent = try fields.bool("generate") == false || prewarms
         var object = fields.object
         for name in ["type", "stream_id", "generate"] { object[name] = nil }

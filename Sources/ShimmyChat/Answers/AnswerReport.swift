@@ -10,11 +10,15 @@ package struct AnswerReport: Sendable, Equatable {
     /// The request's fields that have no effect on this model, such as `reasoning_effort` on a model that does not reason, or that its template
     /// does not show.
     package var withoutEffect: [String] = []
+    /// Whether the request asks for reasoning and the model does not reason.
+    package var lacksReasoning = false
     /// The parts dropped from a prompt to fill a gap because they did not fit: the number of files, and whether the text around the gap was cut.
     package var droppedFiles = 0
     package var isCut = false
     /// The token limit of the answer if the context has less room than requested; nil otherwise.
     package var clampedTokens: Int?
+    /// The token limit of the answer if the limit of the request's owner is lower than requested; nil otherwise.
+    package var limitedTokens: Int?
 
     package init(normalizations: [String] = [], unenforced: [String] = []) {
         self.normalizations = normalizations
@@ -31,6 +35,7 @@ extension AnswerReport {
             let source = template.source
             if !["enable_thinking", "reasoning_effort"].contains(where: { ByteSearch($0).isFound(in: source) }) {
                 withoutEffect = conversation.reasoningFields
+                lacksReasoning = true
             }
         }
         if !Self.showsNames(of: conversation.messages, prompt) { withoutEffect.append("messages[].name") }

@@ -49,7 +49,7 @@ extension Conversation {
             }
         }
         let messages = messages.reduce(0) { sum, message in
-            let texts = (message.content ?? []) + [message.reasoning ?? ""]
+            let texts = message.texts + [message.reasoning ?? ""]
             return texts.reduce(sum) { $0 + $1.utf8.count } + (message.toolCalls.map(size) ?? 0)
         }
         let tools = tools.reduce(0) { sum, tool in
@@ -63,7 +63,7 @@ extension Conversation {
     /// them.
     var certainBytes: Int {
         messages.reduce(0) { sum, message in
-            message.role == .assistant ? sum : (message.content ?? []).reduce(sum) { $0 + $1.utf8.count }
+            message.role == .assistant ? sum : message.texts.reduce(sum) { $0 + $1.utf8.count }
         }
     }
 }

@@ -28,7 +28,8 @@ extension LocalGenerator: Decider {
         let frame = try self.frame(of: request, budget)
         plan.shared = frame?.before ?? []
         let ends = vocabulary.endTokens
-        var positions = 0
+        let limits = InputLimits.standard
+        var (positions, total) = (0, 0)
         for (index, question) in request.questions.enumerated() {
             try budget.check()
             let (tokens, endsLine) = try rest(of: question, in: frame, request.conversation, budget)
@@ -38,11 +39,16 @@ extension LocalGenerator: Decider {
             guard longest <= contextLength else {
                 throw GenerationError.contextExceeded(prompt: longest, requested: nil, context: contextLength)
             }
-            positions += trie.nodes.count
-            if positions > InputLimits.standard.labelPositions {
-                let most = InputLimits.standard.labelPositions
+            total += tokens.count
+            if total > limits.questionTokens {
                 throw GenerationError.badLabel(
-                    question: index, label: nil, "the choices of all questions up to this one have more than \(most) tokens to rate")
+                    question: index, label: nil, "the prompts of all questions up to this one have more than \(limits.questionTokens) tokens")
+            }
+            positions += trie.nodes.count
+            if positions > limits.labelPositions {
+                throw GenerationError.badLabel(
+                    question: index, label: nil,
+                    "the choices of all questions up to this one have more than \(limits.labelPositions) tokens to rate")
             }
             plan.questions.append(.init(tokens: tokens, trie: trie))
         }
@@ -84,9 +90,9 @@ extension LocalGenerator: Decider {
         var conversation = conversation
         conversation.thinks = false
         if let text, let last = conversation.messages.indices.last {
-            conversation.messages[last].content = (conversation.messages[last].content ?? []) + [text]
+            conversation.messages[last].content = (conversation.messages[last].content ?? []) + [.text(text)]
         }
-        return try render(conversation, budget).withoutOpenReasoning
+        return try render(conversation, budget).withoutOpenReasoning.withContentHeader(of: template.source)
     }
 
     private func tokens(of prompt: RenderedPrompt, addSpecial: Bool, _ budget: WorkBudget) throws -> [Token] {
@@ -128,6 +134,26 @@ extension RenderedPrompt {
         var prompt = self
         prompt.text += (endsLine ? "" : "\n") + end + "\n\n"
         return prompt
+    }
+
+    /// The texts that some models write before the content of an answer: the end of the prompt, the text that follows, and a text in the templates of
+    /// these models.
+    private static let contentHeaders = [
+        ("<|start|>assistant", "<|channel|>final<|message|>", "<|channel|>final<|message|>"), ("<|begin|>assistant", "<|content|>", "<|content|>"),
+        ("<|start|>assistant", " to=user<|message|>", "<atem:function_calls>"), ("<|END_THINKING|>", "<|START_TEXT|>", "<|START_TEXT|>"),
+        (">>>", "all\n", ">>>all"),
+    ]
+
+    /// Returns the prompt up to the place where the content begins, for models that write a header before it.
+    /// - source: the chat template.
+    fileprivate func withContentHeader(of source: String) -> RenderedPrompt {
+        for (end, header, sign) in Self.contentHeaders where text.utf8.suffix(end.utf8.count).elementsEqual(end.utf8) {
+            guard ByteSearch(sign).isFound(in: source) else { continue }
+            var prompt = self
+            prompt.text += header
+            return prompt
+        }
+        return self
     }
 
     /// Returns the parts before and after a text; nil if the prompt does not contain it exactly once.

@@ -8,7 +8,7 @@ import ShimmyJSON
 package final class LocalGenerator: TextGenerator, EngineInspection {
     package let adapters: ModelAdapters
     let vocabulary: any Vocabulary
-    private let template: any ChatTemplate
+    let template: any ChatTemplate
     let engine: EngineHandle
     private let constraints: ConstraintCompiler
     private let breakers: BreakerCompiler
@@ -64,25 +64,28 @@ package final class LocalGenerator: TextGenerator, EngineInspection {
         try checkRoom(prompts: 1, choices: request.choices)
         let adapters = try adapters.set(for: request.adapters)
         // A limit that is reduced to the room is not the reason why a prompt does not fit.
-        let requested = request.clampsMaximumTokens ? nil : request.maximumTokens
+        let wanted = request.maximumTokens.map { min($0, terms.maximumTokens ?? $0) }
+        let requested = request.clampsMaximumTokens ? nil : wanted
         try checkRoom(for: request.conversation, maximumTokens: requested)
         let (prompt, tokens, promptReport) = try await InputWork.run(lane(for: request.conversation)) { [self] budget in
             let prompt = try render(request.conversation, budget)
+            let report = AnswerReport(of: prompt, request.conversation, template)
+            if request.needsThinking, report.lacksReasoning { throw GenerationError.noThinking }
             let tokens = try self.tokens(of: prompt, after: request.preceding, maximumTokens: requested, budget)
-            return (prompt, tokens, AnswerReport(of: prompt, request.conversation, template))
+            return (prompt, tokens, report)
         }
         let room = contextLength - tokens.count
-        let isClamped = request.clampsMaximumTokens && request.maximumTokens ?? 0 > room
-        guard room > 0, isClamped || request.maximumTokens ?? 1 <= room else {
+        let isClamped = request.clampsMaximumTokens && wanted ?? 0 > room
+        guard room > 0, isClamped || wanted ?? 1 <= room else {
             throw GenerationError.contextExceeded(prompt: tokens.count, requested: requested, context: contextLength)
         }
-        let grammar = request.grammar.map { GrammarText($0) } ?? prompt.grammar
+        let grammar = request.grammar.map { AnswerGrammar($0) } ?? prompt.grammar
         let isQuick = grammar.map(constraints.keeps) ?? true
         let constraintLane = isQuick ? InputWork.lane(bytes: request.prediction.utf8.count) : .slow
         let (sequence, isLoosened) = try await InputWork.run(constraintLane) { [self] budget in
             let (constraint, isLoosened) = try constraint(of: prompt, request)
             var sequence = SequenceRequest(
-                prompt: tokens, maximumTokens: min(request.maximumTokens ?? room, room), sampling: request.sampling,
+                prompt: tokens, maximumTokens: min(terms.limited(request.maximumTokens) ?? room, room), sampling: request.sampling,
                 constraint: constraint, owner: terms.owner, isFlex: terms.isFlex)
             sequence.sampling.breakers = breakers.breakers(for: request.sampling)
             sequence.landmarks = landmarks(of: tokens)
@@ -96,6 +99,7 @@ package final class LocalGenerator: TextGenerator, EngineInspection {
         var report = promptReport
         if isLoosened { report.unenforced = request.conversation.tools.map { "\($0.name)#" } }
         if isClamped { report.clampedTokens = room }
+        report.limitedTokens = terms.excess(of: request.maximumTokens)
         return EngineAnswer.make(
             try engine.submit(Self.choices(request.choices, of: sequence)), vocabulary: vocabulary, style: style(of: prompt, request),
             promptTokens: tokens.count, constraintField: request.constraintField, report: report,
@@ -104,6 +108,8 @@ package final class LocalGenerator: TextGenerator, EngineInspection {
     }
 
     @concurrent package func complete(_ request: TextRequest, terms: ServiceTerms) async throws -> sending Answer {
+        let limitedTokens = terms.excess(of: request.maximumTokens)
+        let request = request.limited(to: limitedTokens)
         try check(request.sampling)
         try checkRoom(prompts: request.prompts.count, choices: request.choices)
         let adapters = try adapters.set(for: request.adapters)
@@ -132,6 +138,7 @@ package final class LocalGenerator: TextGenerator, EngineInspection {
         let prompts = texts.map(\.tokens)
         var report = texts.reduce(AnswerReport()) { $0.adding($1.infill) }
         report.unenforced = form.unenforced
+        report.limitedTokens = limitedTokens
         return EngineAnswer.make(
             try engine.submit(sequences), vocabulary: vocabulary, style: AnswerStyle(stops: request.stops, lines: request.lines),
             promptTokens: prompts.reduce(0) { $0 + $1.count }, promptSizes: prompts.map(\.count), choicesPerPrompt: request.choices,
@@ -253,7 +260,7 @@ package final class LocalGenerator: TextGenerator, EngineInspection {
         for (index, tool) in conversation.tools.enumerated() {
             guard let grammar = tool.inputGrammar, conversation.toolChoice.mode != .none else { continue }
             do {
-                _ = try constraints.compile(GrammarText("root ::= \(grammar.root)\n\(grammar.rules)"))
+                _ = try constraints.compile(AnswerGrammar("root ::= \(grammar.root)\n\(grammar.rules)"))
             } catch {
                 throw GenerationError.badToolGrammar(index, error.description)
             }
@@ -340,7 +347,7 @@ package final class LocalGenerator: TextGenerator, EngineInspection {
     ) throws(GenerationError) -> (source: (any ConstraintSource)?, isLoosened: Bool) {
         if let text = request.grammar {
             do {
-                return (try constraints.compile(GrammarText(text)), false)
+                return (try constraints.compile(AnswerGrammar(text)), false)
             } catch {
                 throw .badGrammar(field: request.grammarField, error.description)
             }
@@ -384,7 +391,7 @@ package final class LocalGenerator: TextGenerator, EngineInspection {
         }
         if logsText, let divergence = start.divergence {
             metadata["after"] = "\(text(prompt[..<divergence.index].suffix(8)))"
-            metadata["cached"] = "\(text([divergence.cached]))"
+            metadata["cached"] = "\(divergence.cached.token.map { text([$0]) } ?? "media")"
             metadata["prompt"] = "\(text(prompt[divergence.index...].prefix(1)))"
         }
         logger.debug("prompt started", metadata: metadata)

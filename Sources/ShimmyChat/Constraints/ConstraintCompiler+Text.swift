@@ -20,7 +20,7 @@ extension ConstraintCompiler {
     private func compiled(_ form: TextForm) throws(GenerationError) -> CompiledForm {
         switch form {
         case .grammar(let text):
-            return CompiledForm(source: try source(text, of: form))
+            return CompiledForm(source: try source(AnswerGrammar(text), of: form))
         case .schema(let schema):
             let grammar: SchemaGrammar
             do {
@@ -28,14 +28,14 @@ extension ConstraintCompiler {
             } catch {
                 throw .badSchema(tool: nil, error.description)
             }
-            let source = try source("root ::= \(grammar.root)\n\(grammar.rules)", of: form)
+            let source = try source(AnswerGrammar(GrammarDefinition(grammar.grammar)), of: form)
             return CompiledForm(source: source, unenforced: grammar.notes.map { "#\($0.pointer)" })
         }
     }
 
-    private func source(_ grammar: String, of form: TextForm) throws(GenerationError) -> any ConstraintSource {
+    private func source(_ grammar: AnswerGrammar, of form: TextForm) throws(GenerationError) -> any ConstraintSource {
         do {
-            return try compile(GrammarText(grammar))
+            return try compile(grammar)
         } catch {
             throw .badGrammar(field: form.field, error.description)
         }

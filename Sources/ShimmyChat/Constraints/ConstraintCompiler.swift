@@ -25,11 +25,14 @@ package final class ConstraintCompiler: Sendable {
         }
     }
 
+    /// The max size of the cached grammars of one model in bytes.
+    package static let mostBytes = GrammarCompiler.standardBytes
+
     /// The approximate size of the cached grammars in bytes.
     package var bytes: Int { made.withLock { $0 }?.grammars.bytes ?? 0 }
 
     /// Returns whether the cache contains `grammar`, so that compiling it is quick.
-    package func keeps(_ grammar: GrammarText) -> Bool { made.withLock { $0 }?.grammars.keeps(grammar.text) ?? false }
+    package func keeps(_ grammar: AnswerGrammar) -> Bool { made.withLock { $0 }?.grammars.keeps(grammar.definition) ?? false }
 
     /// Empties the grammar cache. Sequences keep the grammars that they use.
     package func removeAll() { made.withLock { $0 }?.grammars.removeAll() }
@@ -38,15 +41,16 @@ package final class ConstraintCompiler: Sendable {
     ///
     /// - prefix: the start of the constrained text that the prompt already contains.
     /// Throws `GrammarTextError` when `grammar` is not a valid grammar or `prefix` does not match it.
-    package func compile(_ grammar: GrammarText, prefix: String = "") throws(GrammarTextError) -> any ConstraintSource {
+    package func compile(_ grammar: AnswerGrammar, prefix: String = "") throws(GrammarTextError) -> any ConstraintSource {
         let tables = tables
-        var cursor = try tables.grammars.compile(grammar.text).begin()
+        var cursor = try tables.grammars.compile(grammar.definition).begin()
         if grammar.triggers.isEmpty {
-            if cursor.isDead { throw GrammarTextError("it is too ambiguous at its start", isLimit: true) }
             guard cursor.advance(prefix.utf8) else {
+                if cursor.meetsLimit { throw .tooAmbiguous }
                 throw GrammarTextError(
                     "the last message is not a valid start of an answer under the request's grammar or schema", isUnfitPrefix: true)
             }
+            if !prefix.isEmpty { try cursor.checkBeginning() }
             cursor.prepare()
             return GrammarSource(cursor: cursor, tokenizer: tables.tokenizer)
         }

@@ -70,10 +70,11 @@ final class TriggeredConstraint: TokenConstraint {
         return met
     }
 
-    /// Switches to the grammar. Returns false when `bytes` do not match it: such a text is unconstrained, like all other text.
+    /// Switches to the grammar. Returns false when `bytes` do not match it: such a text is unconstrained, like all other text. A text that the
+    /// grammar cannot follow because it is too ambiguous gets a constraint that allows no token, so that the answer ends with an error.
     private func hold(_ bytes: [UInt8]) -> Bool {
         var cursor = settings.grammar
-        guard cursor.advance(bytes) else { return false }
+        guard cursor.advance(bytes) || cursor.meetsLimit else { return false }
         constraint = GrammarConstraint(cursor, tokenizer: tokenizer)
         return true
     }

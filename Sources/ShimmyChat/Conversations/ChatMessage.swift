@@ -7,8 +7,8 @@ package struct ChatMessage: Sendable, Equatable {
     }
 
     package var role: Role
-    /// The text parts in order; nil for a message without content, such as an assistant's tool calls.
-    package var content: [String]?
+    /// The parts in order; nil for a message without content, such as an assistant's tool calls.
+    package var content: [ContentPart]?
     package var name: String?
     /// The ID of the call that a tool message answers; nil if the client sent none.
     package var toolCallID: String?
@@ -17,7 +17,7 @@ package struct ChatMessage: Sendable, Equatable {
     package var reasoning: String?
 
     package init(
-        role: Role, content: [String]?, name: String? = nil, toolCallID: String? = nil, toolCalls: JSON? = nil, reasoning: String? = nil
+        role: Role, content: [ContentPart]?, name: String? = nil, toolCallID: String? = nil, toolCalls: JSON? = nil, reasoning: String? = nil
     ) {
         self.role = role
         self.content = content
@@ -28,17 +28,20 @@ package struct ChatMessage: Sendable, Equatable {
     }
 
     /// Whether the message has a text that is not empty.
-    package var hasContent: Bool { content?.contains { !$0.isEmpty } ?? false }
+    package var hasContent: Bool { texts.contains { !$0.isEmpty } }
+
+    /// The texts of the content's parts, in order.
+    package var texts: [String] { (content ?? []).compactMap(\.text) }
 
     /// Whether the message has no content, no reasoning and no calls.
     package var isEmpty: Bool { !hasContent && toolCalls == nil && reasoning?.isEmpty ?? true }
 
-    package init(_ role: Role, _ text: String) { self.init(role: role, content: [text]) }
+    package init(_ role: Role, _ text: String) { self.init(role: role, content: [.text(text)]) }
 
     /// The message in OpenAI's JSON format, for which chat templates are written. Joins text parts into one text, because templates expect a string.
     package var json: JSON {
         var object: JSONObject = ["role": .string(role.rawValue)]
-        object["content"] = content.map { .string($0.joined(separator: "\n")) } ?? .null
+        object["content"] = content == nil ? .null : .string(texts.joined(separator: "\n"))
         if let name { object["name"] = .string(name) }
         if let toolCallID { object["tool_call_id"] = .string(toolCallID) }
         if let toolCalls { object["tool_calls"] = toolCalls }

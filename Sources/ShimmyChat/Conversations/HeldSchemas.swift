@@ -1,39 +1,36 @@
 package import ShimmyCore
 package import ShimmyGrammar
-package import ShimmyJSON
+import ShimmyJSON
 
-/// The grammar rules of the schemas in a conversation, for calls and for the answer. They are inserted into the grammar of a model's format.
-///
-/// llama.cpp makes the format's grammar around its own translation of JSON Schemas. It gets a placeholder schema of one constant number in place of
-/// each schema, and these rules replace the numbers in its grammar.
+/// The grammars of the schemas in a conversation, for calls and for the answer. A chat template makes them part of the grammar of its format.
 package struct HeldSchemas: Sendable {
-    /// The tools that the model may call, with numbers in place of the schemas of their arguments; nil if no call is possible.
-    package private(set) var tools: [JSON]?
-    /// The placeholder of the answer's schema; nil without one.
-    package private(set) var answerSchema: JSON?
+    /// The arguments of a tool that the model may call.
+    package struct Arguments: Sendable {
+        package let tool: Tool
+        /// The index of the tool in the conversation.
+        package let index: Int
+        /// The complete arguments, for formats that write them as one JSON value.
+        package let whole: Grammar
+        /// The values of single properties, by the index of the property in the schema, for formats that write each argument separately. Such formats
+        /// write strings without quotes, so only properties whose values are never strings are included, at most `maximumProperties`.
+        package let properties: [Int: Grammar]
+    }
+
+    /// The max number of properties of a tool with grammars of their own.
+    package static let maximumProperties = 998
+
+    /// The arguments of the tools that the model may call; nil if no call is possible.
+    package private(set) var tools: [Arguments]?
+    /// The values that fit the answer's schema; nil without one.
+    package private(set) var answer: Grammar?
     /// Keywords of tool schemas that are not enforced, with the indices of the tools.
     package private(set) var notes: [(tool: Int, SchemaError)] = []
     /// Keywords of the answer's schema that are not enforced.
     package private(set) var answerNotes: [SchemaError] = []
-
-    private struct Slot {
-        let number: Int
-        let root: String
-        let rules: String
-    }
-
-    /// The complete arguments of each tool, for formats that write them as one JSON value.
-    private var wholes: [Slot] = []
-    /// Single arguments, for formats that write each argument separately.
-    private var parts: [Slot] = []
-    private var answer: Slot?
     /// Whether the grammar must enforce the complete schema of a tool's arguments. Formats that write arguments as tags accept any text as a string.
-    private var mustFit = false
+    package private(set) var mustFit = false
     /// Whether the arguments of a tool must be enforced: a tool is strict, or a call is required.
     package private(set) var isExact = false
-
-    /// The first placeholder. Clients are unlikely to write this number, and none of the placeholders is a prefix of another.
-    private static let firstNumber = 7_316_540_920_000
 
     package enum Fault: Error {
         case tool(Int, SchemaError)
@@ -51,17 +48,16 @@ package struct HeldSchemas: Sendable {
         if let schema = conversation.responseSchema {
             if conversation.isResponseStrict, let obstacle = StrictSchema.obstacle(in: schema) { throw .answer(SchemaError("", obstacle)) }
             do {
-                let grammar = try SchemaGrammar(schema, prefix: "answer-", mode: conversation.isResponseStrict ? .exact : .lenient)
-                answerNotes = grammar.notes
-                answer = Slot(number: Self.firstNumber, root: grammar.root, rules: grammar.rules)
+                let made = try SchemaGrammar(schema, prefix: "answer_", mode: conversation.isResponseStrict ? .exact : .lenient)
+                answerNotes = made.notes
+                answer = made.grammar
             } catch {
                 throw .answer(error)
             }
-            answerSchema = ["const": .int(Self.firstNumber)]
         }
         let choice = conversation.toolChoice
         guard !conversation.tools.isEmpty, choice.mode != .none else { return }
-        var held: [JSON] = []
+        var held: [Arguments] = []
         for (index, tool) in conversation.tools.enumerated() where choice.names?.contains(tool.name) ?? true {
             do {
                 try Self.check(work)
@@ -83,99 +79,53 @@ package struct HeldSchemas: Sendable {
         }
     }
 
-    /// Adds the rules for the arguments of `tool` and returns the tool with placeholders.
+    /// Compiles the arguments of a tool. The names of the rules contain underscores, which the rules of a format's own grammar do not.
     /// - isExact: whether to reject formats that cannot enforce the complete schema.
-    private mutating func hold(_ tool: Tool, _ index: Int, isExact: Bool) throws(SchemaError) -> JSON {
+    private mutating func hold(_ tool: Tool, _ index: Int, isExact: Bool) throws(SchemaError) -> Arguments {
         let schema = tool.parameters ?? ["type": "object", "properties": [:], "additionalProperties": false]
         if tool.isStrict, tool.inputGrammar == nil, let obstacle = StrictSchema.obstacle(in: schema) { throw SchemaError("", obstacle) }
-        let number = Self.firstNumber + (index + 1) * 1000
-        let prefix = "tool-\(index)-"
-        var held = tool
-        var object = schema.objectValue ?? [:]
-        if let input = tool.inputGrammar, let name = object["properties"]?.objectValue?.keys.first {
-            let key = JSON.string(JSON.string(name).text).text
-            let opening = "\"{" + key.dropFirst().dropLast() + ": \\\"\""
-            wholes.append(
-                Slot(number: number, root: prefix + "text", rules: "\(prefix)text ::= \(opening) \(input.root) \"\\\"}\"\n\(input.rules)\n"))
+        let prefix = "tool_\(index)_"
+        if let input = tool.inputGrammar, let name = schema["properties"]?.objectValue?.keys.first {
             mustFit = true
-        } else {
-            let mode: SchemaGrammar.Mode = tool.isStrict ? .exact : .lenient
-            let budget = GrammarBudget()
-            // Models write keys in the order of earlier calls in the conversation. Strict calls follow the schema's order, as at OpenAI.
-            let grammar = try SchemaGrammar(schema, prefix: prefix + "all-", mode: mode, keysInAnyOrder: !tool.isStrict, budget: budget)
-            notes += grammar.notes.map { (index, $0) }
-            wholes.append(Slot(number: number, root: grammar.root, rules: grammar.rules))
-            if isExact, Self.restrictsStrings(schema) { mustFit = true }
-            // llama.cpp prefers these keywords to the number in `const`.
-            for key in ["$ref", "anyOf", "oneOf", "allOf", "enum", "not"] { object[key] = nil }
-            object["properties"] = try holdProperties(of: schema, number, prefix, mode, !tool.isStrict, budget)
+            return Arguments(tool: tool, index: index, whole: try Self.arguments(name, input, root: "\(prefix)text"), properties: [:])
         }
-        object["const"] = .int(number)
-        held.parameters = .object(object)
-        return held.json
+        let mode: SchemaGrammar.Mode = tool.isStrict ? .exact : .lenient
+        let budget = GrammarBudget()
+        // Models write keys in the order of earlier calls in the conversation. Strict calls follow the schema's order, as at OpenAI.
+        let keys: SchemaGrammar.Keys = tool.isStrict ? .inOrder : .ofCalls
+        let made = try SchemaGrammar(schema, prefix: prefix + "all_", mode: mode, keys: keys, budget: budget)
+        notes += made.notes.map { (index, $0) }
+        if isExact, Self.restrictsStrings(schema) { mustFit = true }
+        let properties = try Self.properties(of: schema, prefix, mode, keys, budget)
+        return Arguments(tool: tool, index: index, whole: made.grammar, properties: properties)
     }
 
-    /// Returns the properties with a number in place of each schema that excludes strings.
-    private mutating func holdProperties(
-        of schema: JSON, _ number: Int, _ prefix: String, _ mode: SchemaGrammar.Mode, _ keysInAnyOrder: Bool, _ budget: GrammarBudget
-    ) throws(SchemaError) -> JSON? {
-        guard let properties = schema["properties"]?.objectValue else { return schema["properties"] }
-        var held: JSONObject = [:]
-        for (place, (name, property)) in properties.enumerated() {
-            guard Self.isNeverString(property), place < 998 else {
-                held[name] = property
-                continue
-            }
+    /// Returns the arguments of a custom tool: an object with one text.
+    private static func arguments(_ name: String, _ input: Tool.InputGrammar, root: String) throws(SchemaError) -> Grammar {
+        do {
+            let text = try Grammar(parsing: input.rules, root: input.root)
+            return text.enclosed(in: "{\(JSON.string(name).text): \"", "\"}", root: root)
+        } catch {
+            throw SchemaError("", error.description)
+        }
+    }
+
+    private static func properties(
+        of schema: JSON, _ prefix: String, _ mode: SchemaGrammar.Mode, _ keys: SchemaGrammar.Keys, _ budget: GrammarBudget
+    ) throws(SchemaError) -> [Int: Grammar] {
+        guard let properties = schema["properties"]?.objectValue else { return [:] }
+        var held: [Int: Grammar] = [:]
+        for (index, (name, property)) in properties.enumerated() where isNeverString(property) && index < maximumProperties {
             do throws(SchemaError) {
-                let grammar = try SchemaGrammar(
-                    schema, property: name, prefix: "\(prefix)\(place)-", mode: mode, keysInAnyOrder: keysInAnyOrder, budget: budget)
-                parts.append(Slot(number: number + 1 + place, root: grammar.root, rules: grammar.rules))
+                let made = try SchemaGrammar(
+                    schema, property: name, prefix: "\(prefix)\(index)_", mode: mode, keys: keys, budget: budget)
+                held[index] = made.grammar
             } catch {
+                // If no value matches a property, the object's own rules omit it if it is optional.
                 guard error.saysNoValueFits else { throw error }
-                // No value matches this property. The object's own rules omit it if it is optional.
-                held[name] = property
-                continue
             }
-            // Templates read these keywords.
-            var number: JSONObject = ["const": .int(number + 1 + place)]
-            for key in ["type", "description"] { number[key] = property[key] }
-            held[name] = .object(number)
         }
-        return .object(held)
-    }
-
-    // MARK: Insertion into a format's grammar
-
-    /// Returns whether a format's grammar contains the placeholders of all schemas that it must enforce.
-    package func fits(_ grammar: GrammarText?) -> Bool {
-        guard let text = grammar?.text else { return wholes.isEmpty && answer == nil || !mustFit && answer == nil }
-        guard mustFit || answer != nil else { return true }
-        let numbers = PlaceholderNumbers(in: text).numbers
-        if let answer, !numbers.contains(answer.number) { return false }
-        return !mustFit || wholes.allSatisfy { numbers.contains($0.number) }
-    }
-
-    /// Returns whether a format's grammar contains a placeholder for arguments, complete or single ones.
-    package func holdsArguments(in grammar: GrammarText) -> Bool {
-        let numbers = PlaceholderNumbers(in: grammar.text).numbers
-        return (wholes + parts).contains { numbers.contains($0.number) }
-    }
-
-    /// Returns the prompt with the rules in place of the numbers in its grammar.
-    package func holding(_ prompt: RenderedPrompt) -> RenderedPrompt {
-        var prompt = prompt
-        prompt.grammar = prompt.grammar.map(inserted)
-        return prompt
-    }
-
-    private func inserted(into grammar: GrammarText) -> GrammarText {
-        let placeholders = PlaceholderNumbers(in: grammar.text)
-        let numbers = placeholders.numbers
-        let slots = (wholes + parts + (answer.map { [$0] } ?? [])).filter { numbers.contains($0.number) }
-        let roots = Dictionary(slots.map { ($0.number, $0.root) }) { first, _ in first }
-        // llama.cpp's grammar allows spaces after every value.
-        let text = placeholders.replaced(by: roots, andFollowing: " space")
-        return GrammarText(text + "\n" + slots.map(\.rules).joined(), triggers: grammar.triggers)
+        return held
     }
 
     // MARK: Strings

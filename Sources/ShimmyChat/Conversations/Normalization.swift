@@ -94,7 +94,7 @@ package enum Normalization: String, Sendable {
         let first = messages.prefix(while: \.isSystem)
         guard first.count > 1 else { return messages }
         var system = first[0]
-        system.content = [joined(first.map(\.text))]
+        system.content = [.text(joined(first.map(\.text)))]
         return [system] + messages.dropFirst(first.count)
     }
 
@@ -102,7 +102,7 @@ package enum Normalization: String, Sendable {
         let system = messages.prefix(while: \.isSystem)
         guard !system.isEmpty, let user = messages.firstIndex(where: { $0.role == .user }) else { return messages }
         var result = messages
-        result[user].content = [joined(system.map(\.text) + [messages[user].text])]
+        result[user].content = [.text(joined(system.map(\.text) + [messages[user].text]))]
         return Array(result.dropFirst(system.count))
     }
 
@@ -114,7 +114,7 @@ package enum Normalization: String, Sendable {
                 moved.append(message.text)
             } else if message.role == .user, !moved.isEmpty {
                 var user = message
-                user.content = [joined(moved + [message.text])]
+                user.content = [.text(joined(moved + [message.text]))]
                 result.append(user)
                 moved = []
             } else {
@@ -132,7 +132,7 @@ package enum Normalization: String, Sendable {
                 result.append(message)
                 continue
             }
-            result[result.count - 1].content = [joined([last.text, message.text])]
+            result[result.count - 1].content = [.text(joined([last.text, message.text]))]
             result[result.count - 1].toolCalls = message.toolCalls
             let reasoning = [last.reasoning, message.reasoning].compactMap { $0 }
             result[result.count - 1].reasoning = reasoning.isEmpty ? nil : joined(reasoning)
@@ -155,7 +155,7 @@ package enum Normalization: String, Sendable {
 extension ChatMessage {
     package var isSystem: Bool { role == .system || role == .developer }
     /// The content as templates receive it. See `json`.
-    fileprivate var text: String { content?.joined(separator: "\n") ?? "" }
+    fileprivate var text: String { texts.joined(separator: "\n") }
 
     /// Returns whether `next` can be appended to this message. Calls always end a turn.
     fileprivate func mayTakeUp(_ next: ChatMessage) -> Bool {

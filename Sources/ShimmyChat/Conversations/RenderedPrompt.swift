@@ -12,7 +12,7 @@ package struct RenderedPrompt: Sendable {
     /// The end of `text` that belongs to the answer's format, such as an opening reasoning tag.
     package var generationPrompt: String
     /// The grammar of the answer; nil if it is unconstrained.
-    package var grammar: GrammarText?
+    package var grammar: AnswerGrammar?
     /// The texts of control tokens that are part of the answer's format.
     package var preservedTokens: [String]
     /// The tags around reasoning; nil if the template has none.
@@ -21,7 +21,7 @@ package struct RenderedPrompt: Sendable {
     package var format: (any AnswerFormat)?
 
     package init(
-        text: String, additionalStops: [String] = [], generationPrompt: String = "", grammar: GrammarText? = nil, preservedTokens: [String] = [],
+        text: String, additionalStops: [String] = [], generationPrompt: String = "", grammar: AnswerGrammar? = nil, preservedTokens: [String] = [],
         thinking: ThinkingTags? = nil, format: (any AnswerFormat)? = nil
     ) {
         self.text = text

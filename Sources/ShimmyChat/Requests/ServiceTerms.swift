@@ -6,9 +6,18 @@ package struct ServiceTerms: Sendable, Equatable {
     package var owner: Owner
     /// Whether the request runs only when there is no other work.
     package var isFlex: Bool
+    /// The max tokens of each answer, whatever the request asks for; nil for no limit.
+    package var maximumTokens: Int?
 
-    package init(owner: Owner = .common, isFlex: Bool = false) {
+    package init(owner: Owner = .common, isFlex: Bool = false, maximumTokens: Int? = nil) {
         self.owner = owner
         self.isFlex = isFlex
+        self.maximumTokens = maximumTokens
     }
+
+    /// Returns the lower one of a request's max tokens and the limit; nil if neither is given.
+    func limited(_ tokens: Int?) -> Int? { [tokens, maximumTokens].compactMap { $0 }.min() }
+
+    /// Returns the limit if a request asks for more tokens; otherwise nil.
+    func excess(of tokens: Int?) -> Int? { maximumTokens.flatMap { limit in tokens ?? 0 > limit ? limit : nil } }
 }

@@ -47,4 +47,11 @@ package struct TextRequest: Sendable, Equatable {
         self.stops = stops
         self.choices = choices
     }
+
+    /// Returns the request with another max number of tokens; nil for its own.
+    func limited(to tokens: Int?) -> TextRequest {
+        var request = self
+        request.maximumTokens = tokens ?? maximumTokens
+        return request
+    }
 }

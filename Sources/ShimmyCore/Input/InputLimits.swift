@@ -33,6 +33,8 @@ package struct InputLimits: Sendable, Equatable {
     package var templateNumber = 100_000
     /// Bytes of a rendered prompt.
     package var promptBytes = 64 << 20
+    /// Tokens of the context that a request, an option or a file asks for.
+    package var contextTokens = 1 << 24
     /// Bytes of a text that a request asks to tokenize.
     package var tokenizedBytes = 4 << 20
     /// Bytes of a text that a tokenizer must process at once, because it contains no position at which it can be cut without a change of its tokens.
@@ -45,6 +47,9 @@ package struct InputLimits: Sendable, Equatable {
     package var labelBytes = 1_024
     /// Positions at which the choices of all questions of a request differ or continue; each is computed once.
     package var labelPositions = 10_000
+    /// Tokens of the prompts of all questions of a request, without the tokens that all of them share. With a template that repeats the question,
+    /// each question has a whole prompt of its own.
+    package var questionTokens = 1 << 20
     /// Texts of one request for moderation.
     package var moderatedTexts = 128
     /// Bytes of a client's prediction.
@@ -59,6 +64,8 @@ package struct InputLimits: Sendable, Equatable {
     package var patternBytes = 64 << 10
     /// States of the automaton that a schema or grammar is compiled into.
     package var grammarStates = 200_000
+    /// Ways to parse a text under a grammar that the engine follows at the same time.
+    package var grammarReadings = 1_024
     /// Bytes of memory that compiling one schema or grammar may use.
     package var grammarMemory = 256 << 20
     /// Digits of a number in a schema, in a grammar or in a body.

@@ -1,6 +1,6 @@
 /// An estimate of the time for copying cells, from earlier copies, so that streams need not wait for long ones.
 package struct CopyTime {
-    private var tokens = 0
+    private var units = 0
     private var seconds = 0.0
     /// The seconds that this step's copies have taken.
     private var spent = 0.0
@@ -9,15 +9,15 @@ package struct CopyTime {
 
     package mutating func beginStep() { spent = 0 }
 
-    package mutating func observe(tokens count: Int, seconds: Double) {
-        tokens += count
+    package mutating func observe(units count: Int, seconds: Double) {
+        units += count
         self.seconds += seconds
         spent += seconds
     }
 
-    /// Returns whether a step can copy `count` more tokens within `budget` seconds. The first copy is always allowed, as there is no measurement
-    /// before it.
-    package func allows(tokens count: Int, within budget: Double) -> Bool {
-        tokens == 0 || spent + seconds / Double(tokens) * Double(count) <= budget
+    /// Returns whether a step can copy the cells of `count` more units within `budget` seconds. The first copy is always allowed, as there is no
+    /// measurement before it.
+    package func allows(units count: Int, within budget: Double) -> Bool {
+        units == 0 || spent + seconds / Double(units) * Double(count) <= budget
     }
 }

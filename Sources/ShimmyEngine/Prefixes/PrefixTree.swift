@@ -1,20 +1,20 @@
 import ShimmyCore
 
-/// A radix tree of the token prefixes whose cells are in the KV cache, and of the slots that use them.
+/// A radix tree of the prefixes whose cells are in the KV cache, and of the slots that use them.
 ///
-/// Each node is a run of tokens that the cache contains once, however many slots share them. A slot is a path from the root. Tokens that it
+/// Each node is a run of units that the cache contains once, however many slots share them. A slot is a path from the root. Units that it
 /// computes are appended to the path's last node while no other slot uses that node, and become a new child otherwise. A node exists as long as the
 /// path of any slot contains it. The number of cells in use is the sum over all nodes.
 ///
-/// Tokens that were computed with different adapters never share a prefix: each adapter set has its own roots.
+/// Units that were computed with different adapters never share a prefix: each adapter set has its own roots.
 ///
 /// Nodes are numbers in a table, not objects, so that the tree, and the scheduler with it, is a value.
 struct PrefixTree {
     private struct Node {
-        var tokens: [Token]
+        var units: [PromptUnit]
         var parent: Int?
-        /// The children by first token. A token can have several: slots that compute the same tokens at the same time have separate nodes.
-        var children: [Token: [Int]] = [:]
+        /// The children by first unit. A unit can have several: slots that compute the same units at the same time have separate nodes.
+        var children: [PromptUnit: [Int]] = [:]
         /// The slots whose paths contain the node.
         var slots: Set<Int>
     }
@@ -23,29 +23,29 @@ struct PrefixTree {
         /// The nodes from the root on. A path always ends at the end of its last node.
         var nodes: [Int] = []
         var count = 0
-        /// The adapters that the path's tokens are computed with.
+        /// The adapters that the path's units are computed with.
         var adapters = AdapterSet.none
     }
 
     private var nodes: [Int: Node] = [:]
-    /// The children of the empty prefix, by adapter set. A set without tokens in any slot has no entry.
-    private var roots: [AdapterSet: [Token: [Int]]] = [:]
+    /// The children of the empty prefix, by adapter set. A set without units in any slot has no entry.
+    private var roots: [AdapterSet: [PromptUnit: [Int]]] = [:]
     private var paths: [Path]
     private var nextNode = 0
     private(set) var cellsUsed = 0
 
     init(slots: Int) { paths = Array(repeating: Path(), count: slots) }
 
-    /// Returns the number of tokens in a slot.
+    /// Returns the number of units in a slot.
     func count(slot: Int) -> Int { paths[slot].count }
 
     func adapters(slot: Int) -> AdapterSet { paths[slot].adapters }
 
-    func tokens(slot: Int) -> [Token] { paths[slot].nodes.flatMap { nodes[$0]?.tokens ?? [] } }
+    func units(slot: Int) -> [PromptUnit] { paths[slot].nodes.flatMap { nodes[$0]?.units ?? [] } }
 
     /// Returns the number of cells that are used by at least one of the slots for which `isMember` returns true.
     func cells(heldBy isMember: (Int) -> Bool) -> Int {
-        nodes.values.reduce(0) { $0 + ($1.slots.contains(where: isMember) ? $1.tokens.count : 0) }
+        nodes.values.reduce(0) { $0 + ($1.slots.contains(where: isMember) ? $1.units.count : 0) }
     }
 
     // MARK: Looking up
@@ -54,62 +54,62 @@ struct PrefixTree {
     struct Match: Equatable {
         var slot: Int
         var count: Int
-        /// The token that follows in the cache, where the cache continues differently; nil where the cache ends.
-        var next: Token?
+        /// The unit that follows in the cache, where the cache continues differently; nil where the cache ends.
+        var next: PromptUnit?
     }
 
-    /// Returns the longest prefix of `tokens` that is in the cache; nil when not even the first token is.
-    func longestMatch(_ tokens: [Token], with adapters: AdapterSet) -> Match? {
+    /// Returns the longest prefix of `units` that is in the cache; nil when not even the first unit is.
+    func longestMatch(_ units: [PromptUnit], with adapters: AdapterSet) -> Match? {
         var best: Match?
-        var open: [(children: [Token: [Int]], depth: Int)] = [(roots[adapters] ?? [:], 0)]
+        var open: [(children: [PromptUnit: [Int]], depth: Int)] = [(roots[adapters] ?? [:], 0)]
         while let (children, depth) = open.popLast() {
-            guard depth < tokens.count else { continue }
-            for id in children[tokens[depth]] ?? [] {
+            guard depth < units.count else { continue }
+            for id in children[units[depth]] ?? [] {
                 guard let node = nodes[id], let slot = node.slots.min() else { continue }
-                let common = node.tokens.countInCommon(with: tokens[depth...])
+                let common = node.units.countInCommon(with: units[depth...])
                 if depth + common > best?.count ?? 0 {
-                    let next = common < node.tokens.count ? node.tokens[common] : node.children.keys.first
+                    let next = common < node.units.count ? node.units[common] : node.children.keys.first
                     best = Match(slot: slot, count: depth + common, next: next)
                 }
-                if common == node.tokens.count { open.append((node.children, depth + common)) }
+                if common == node.units.count { open.append((node.children, depth + common)) }
             }
         }
         return best
     }
 
-    /// Returns the slot with the most tokens, at most `limit`, all of which `tokens` begin with; nil for none.
-    func longestWhole(_ tokens: [Token], with adapters: AdapterSet, atMost limit: Int) -> Match? {
+    /// Returns the slot with the most units, at most `limit`, all of which `units` begin with; nil for none.
+    func longestWhole(_ units: [PromptUnit], with adapters: AdapterSet, atMost limit: Int) -> Match? {
         let candidates = paths.indices.filter { paths[$0].count > 0 && paths[$0].count <= limit && paths[$0].adapters == adapters }
-        for slot in candidates.sorted(by: { paths[$0].count > paths[$1].count }) where begins(tokens, withSlot: slot) {
+        for slot in candidates.sorted(by: { paths[$0].count > paths[$1].count }) where begins(units, withSlot: slot) {
             return Match(slot: slot, count: paths[slot].count)
         }
         return nil
     }
 
-    private func begins(_ tokens: [Token], withSlot slot: Int) -> Bool {
+    private func begins(_ units: [PromptUnit], withSlot slot: Int) -> Bool {
         var depth = 0
         for id in paths[slot].nodes {
-            guard let node = nodes[id], tokens[depth...].starts(with: node.tokens) else { return false }
-            depth += node.tokens.count
+            guard let node = nodes[id], units[depth...].starts(with: node.units) else { return false }
+            depth += node.units.count
         }
         return true
     }
 
     // MARK: Changing
 
-    /// Sets the adapters that an empty slot's tokens will be computed with.
+    /// Sets the adapters that an empty slot's units will be computed with.
     mutating func dedicate(slot: Int, to adapters: AdapterSet) {
         precondition(paths[slot].count == 0)
         paths[slot].adapters = adapters
     }
 
-    /// Makes an empty slot share the first `count` tokens of another one, in the same cells.
+    /// Makes an empty slot share the first `count` units of another one, in the same cells.
     mutating func share(from source: Int, to slot: Int, count: Int) {
         precondition(paths[slot].count == 0 && count <= paths[source].count && source != slot)
         paths[slot].adapters = paths[source].adapters
         var remaining = count
         for id in paths[source].nodes where remaining > 0 {
-            let length = nodes[id]!.tokens.count
+            let length = nodes[id]!.units.count
             if length > remaining { split(id, at: remaining) }
             nodes[id]!.slots.insert(slot)
             paths[slot].nodes.append(id)
@@ -118,33 +118,33 @@ struct PrefixTree {
         paths[slot].count = count
     }
 
-    /// Appends tokens that a slot has computed.
-    mutating func append(_ tokens: [Token], to slot: Int) {
-        guard !tokens.isEmpty else { return }
-        cellsUsed += tokens.count
-        paths[slot].count += tokens.count
+    /// Appends units that a slot has computed.
+    mutating func append(_ units: [PromptUnit], to slot: Int) {
+        guard !units.isEmpty else { return }
+        cellsUsed += units.count
+        paths[slot].count += units.count
         if let last = paths[slot].nodes.last, nodes[last]!.slots == [slot] {
-            nodes[last]!.tokens += tokens
+            nodes[last]!.units += units
             return
         }
         let id = nextNode
         nextNode += 1
         let parent = paths[slot].nodes.last
-        nodes[id] = Node(tokens: tokens, parent: parent, slots: [slot])
+        nodes[id] = Node(units: units, parent: parent, slots: [slot])
         link(id, below: parent, with: paths[slot].adapters)
         paths[slot].nodes.append(id)
     }
 
-    /// Keeps only the first `count` tokens of a slot.
+    /// Keeps only the first `count` units of a slot.
     mutating func truncate(slot: Int, to count: Int) {
         precondition(count <= paths[slot].count)
         while let last = paths[slot].nodes.last, paths[slot].count > count {
-            let length = nodes[last]!.tokens.count
+            let length = nodes[last]!.units.count
             let excess = paths[slot].count - count
             if excess < length { split(last, at: length - excess) }
             // After a split, the second part is the path's new last node.
             let dropped = paths[slot].nodes.removeLast()
-            paths[slot].count -= nodes[dropped]!.tokens.count
+            paths[slot].count -= nodes[dropped]!.units.count
             leave(dropped, slot: slot)
         }
     }
@@ -154,10 +154,10 @@ struct PrefixTree {
         let tail = nextNode
         nextNode += 1
         var head = nodes[id]!
-        let tailNode = Node(tokens: Array(head.tokens[position...]), parent: id, children: head.children, slots: head.slots)
+        let tailNode = Node(units: Array(head.units[position...]), parent: id, children: head.children, slots: head.slots)
         for child in head.children.values.joined() { nodes[child]!.parent = tail }
-        head.tokens.removeSubrange(position...)
-        head.children = [tailNode.tokens[0]: [tail]]
+        head.units.removeSubrange(position...)
+        head.children = [tailNode.units[0]: [tail]]
         nodes[id] = head
         nodes[tail] = tailNode
         for slot in head.slots {
@@ -169,13 +169,13 @@ struct PrefixTree {
     private mutating func leave(_ id: Int, slot: Int) {
         nodes[id]!.slots.remove(slot)
         guard nodes[id]!.slots.isEmpty, let node = nodes[id] else { return }
-        cellsUsed -= node.tokens.count
+        cellsUsed -= node.units.count
         unlink(id, below: node.parent, with: paths[slot].adapters)
         nodes[id] = nil
     }
 
     private mutating func link(_ id: Int, below parent: Int?, with adapters: AdapterSet) {
-        let first = nodes[id]!.tokens[0]
+        let first = nodes[id]!.units[0]
         if let parent {
             nodes[parent]!.children[first, default: []].append(id)
         } else {
@@ -184,7 +184,7 @@ struct PrefixTree {
     }
 
     private mutating func unlink(_ id: Int, below parent: Int?, with adapters: AdapterSet) {
-        let first = nodes[id]!.tokens[0]
+        let first = nodes[id]!.units[0]
         func without(_ list: [Int]?) -> [Int]? {
             let rest = (list ?? []).filter { $0 != id }
             return rest.isEmpty ? nil : rest
@@ -202,22 +202,22 @@ struct PrefixTree {
 
     /// Whether paths, nodes and sums agree. The check takes time proportional to the number of nodes and slots, whatever their length.
     var isConsistent: Bool {
-        let total = nodes.values.reduce(0) { $0 + $1.tokens.count }
+        let total = nodes.values.reduce(0) { $0 + $1.units.count }
         let pathsAgree = paths.indices.allSatisfy { slot in
             let path = paths[slot]
             var parent: Int?
             for id in path.nodes {
-                guard let node = nodes[id], node.parent == parent, node.slots.contains(slot), !node.tokens.isEmpty else { return false }
+                guard let node = nodes[id], node.parent == parent, node.slots.contains(slot), !node.units.isEmpty else { return false }
                 parent = id
             }
-            return path.count == path.nodes.reduce(0) { $0 + (nodes[$1]?.tokens.count ?? 0) }
+            return path.count == path.nodes.reduce(0) { $0 + (nodes[$1]?.units.count ?? 0) }
         }
         let slotsAgree = nodes.allSatisfy { id, node in
             !node.slots.isEmpty && node.slots.allSatisfy { paths[$0].nodes.contains(id) } && Set(node.slots.map { paths[$0].adapters }).count == 1
         }
         let linksAgree = nodes.allSatisfy { id, node in
             let adapters = node.slots.first.map { paths[$0].adapters } ?? .none
-            return (node.parent.map { nodes[$0]?.children ?? [:] } ?? roots[adapters] ?? [:])[node.tokens[0]]?.contains(id) == true
+            return (node.parent.map { nodes[$0]?.children ?? [:] } ?? roots[adapters] ?? [:])[node.units[0]]?.contains(id) == true
         }
         return total == cellsUsed && pathsAgree && slotsAgree && linksAgree
     }

@@ -1,6 +1,4 @@
-import ShimmyCore
-
-/// The source of drafts for one sequence: the client's prediction, or the text after an earlier occurrence of the last tokens.
+/// The drafts of one sequence: the client's prediction, or the text after an earlier occurrence of the last tokens.
 ///
 /// Drafts are verified in one step, so a rejected draft costs time but never changes a token. Most earlier occurrences do not start a repetition.
 /// The drafter therefore follows one silently first, and drafts only after the text has followed it for a while. Following costs nothing, and its
@@ -42,102 +40,98 @@ struct Drafter {
     /// The number of tokens of the prediction that are searched for the text's return, after the index where the text left it.
     private static let searchedTokens = 512
 
-    /// Three consecutive tokens; see `NGramIndex`.
+    /// Three consecutive units; see `NGramIndex`.
     private struct NGram: Hashable {
-        let first: Token
-        let second: Token
-        let third: Token
+        let first: PromptUnit
+        let second: PromptUnit
+        let third: PromptUnit
 
-        /// Creates the n-gram that ends before `end`; nil when fewer than three tokens precede it.
-        init?(_ tokens: [Token], before end: Int) {
+        /// Creates the n-gram that ends before `end`; nil when fewer than three units precede it.
+        init?(_ units: [PromptUnit], before end: Int) {
             guard end >= 3 else { return nil }
-            (first, second, third) = (tokens[end - 3], tokens[end - 2], tokens[end - 1])
+            (first, second, third) = (units[end - 3], units[end - 2], units[end - 1])
         }
     }
 
     init(prompt: NGramIndex, prediction: NGramIndex) {
         self.prompt = prompt
         self.prediction = prediction
-        nextEnd = prompt.tokens.count + 1
+        nextEnd = prompt.units.count + 1
         // A client's prediction is trusted from the start.
-        trail = prediction.tokens.isEmpty ? nil : Trail(source: .prediction, index: 0, streak: 4)
-    }
-
-    struct Draft: Equatable {
-        var tokens: [Token] = []
-        /// Whether the tokens come from the client's prediction.
-        var isPrediction = false
+        trail = prediction.units.isEmpty ? nil : Trail(source: .prediction, index: 0, streak: 4)
     }
 
     /// Whether the text currently follows the client's prediction.
     var followsPrediction: Bool { trail?.source == .prediction }
 
     /// Returns a draft of the next tokens, at most `limit`; empty for none.
-    /// - tokens: prompt and answer so far, as last passed to `didAppend`.
-    func draft(after tokens: [Token], atMost limit: Int) -> Draft {
+    /// - units: prompt and answer so far, as last passed to `didAppend`.
+    func draft(after units: [PromptUnit], atMost limit: Int) -> Draft {
         guard limit > 0, let trail, trail.streak >= Self.minStreak else { return Draft() }
-        let source = source(of: trail, tokens)
+        let source = source(of: trail, units)
         // The longer the text has followed the trail, the longer it will probably continue to.
         let end = min(trail.index + min(limit, max(4, 2 * trail.streak), Self.maxDraft), source.count)
         guard trail.index < end else { return Draft() }
-        return Draft(tokens: Array(source[trail.index..<end]), isPrediction: trail.source == .prediction)
+        // Media in the prompt end a draft.
+        let tokens = source[trail.index..<end].prefix { $0.token != nil }.compactMap(\.token)
+        return Draft(tokens: tokens, isPrediction: trail.source == .prediction)
     }
 
     /// Returns the text that a trail follows.
-    private func source(of trail: Trail, _ tokens: [Token]) -> [Token] {
+    private func source(of trail: Trail, _ units: [PromptUnit]) -> [PromptUnit] {
         switch trail.source {
-        case .prediction: prediction.tokens
-        case .history: tokens
+        case .prediction: prediction.units
+        case .history: units
         }
     }
 
-    /// Takes in a sampled token, the last one of `tokens`.
-    mutating func didAppend(_ tokens: [Token]) {
-        guard let token = tokens.last else { return }
-        let expected = trail.flatMap { trail -> Token? in
-            let source = source(of: trail, tokens)
+    /// Takes in a sampled token, the last one of `units`.
+    mutating func didAppend(_ units: [PromptUnit]) {
+        guard let token = units.last else { return }
+        let expected = trail.flatMap { trail -> PromptUnit? in
+            let source = source(of: trail, units)
             return trail.index < source.count ? source[trail.index] : nil
         }
         if let current = trail, let expected {
             if current.streak >= Self.minStreak { acceptance += 0.1 * ((expected == token ? 1 : 0) - acceptance) }
             if expected == token {
                 trail = Trail(source: current.source, index: current.index + 1, streak: current.streak + 1)
-                indexAnswer(tokens)
+                indexAnswer(units)
                 return
             }
             if current.source == .prediction { predictionLeft = current.index }
-            if current.streak >= Self.longStreak { leftTrail = (current, tokens.count) }
+            if current.streak >= Self.longStreak { leftTrail = (current, units.count) }
         }
-        indexAnswer(tokens)
-        trail = newTrail(tokens)
+        indexAnswer(units)
+        trail = newTrail(units)
     }
 
     /// Returns a trail from an earlier occurrence of the last tokens; nil for none. The prediction has priority over the history. The text usually
     /// returns to the prediction after the index where it left, not before it.
-    private func newTrail(_ tokens: [Token]) -> Trail? {
-        guard let gram = NGram(tokens, before: tokens.count) else { return nil }
-        if let continuation = continuationOfLeftTrail(tokens) { return continuation }
-        if let last = prediction.lastEnd(ofGramEnding: tokens) {
-            let index = prediction.firstEnd(ofGramEnding: tokens, from: predictionLeft, within: Self.searchedTokens) ?? last
+    private func newTrail(_ units: [PromptUnit]) -> Trail? {
+        guard let gram = NGram(units, before: units.count) else { return nil }
+        if let continuation = continuationOfLeftTrail(units) { return continuation }
+        if let last = prediction.lastEnd(ofGramEnding: units) {
+            let index = prediction.firstEnd(ofGramEnding: units, from: predictionLeft, within: Self.searchedTokens) ?? last
             return Trail(source: .prediction, index: index, streak: Self.minStreak)
         }
-        return (answerEnds[gram] ?? prompt.lastEnd(ofGramEnding: tokens)).map { Trail(source: .history, index: $0, streak: 0) }
+        return (answerEnds[gram] ?? prompt.lastEnd(ofGramEnding: units)).map { Trail(source: .history, index: $0, streak: 0) }
     }
 
     /// Returns the continuation of the long trail that the text left, if the newest token occurs near the index where it left; nil otherwise.
-    private func continuationOfLeftTrail(_ tokens: [Token]) -> Trail? {
-        guard let (trail, at) = leftTrail, tokens.count < at + Self.maxInserted, let token = tokens.last else { return nil }
-        let source = source(of: trail, tokens)
+    private func continuationOfLeftTrail(_ units: [PromptUnit]) -> Trail? {
+        guard let (trail, at) = leftTrail, units.count < at + Self.maxInserted, let token = units.last else { return nil }
+        let source = source(of: trail, units)
         let end = min(trail.index + Self.maxDropped, source.count - 1)
         guard let index = (trail.index..<max(trail.index, end)).first(where: { source[$0] == token }) else { return nil }
         return Trail(source: trail.source, index: index + 1, streak: Self.minStreak)
     }
 
     /// Indexes the n-grams that ended since the last call, except the newest, which would match itself.
-    private mutating func indexAnswer(_ tokens: [Token]) {
-        for end in nextEnd..<max(nextEnd, tokens.count) {
-            if let gram = NGram(tokens, before: end) { answerEnds[gram] = end }
+    private mutating func indexAnswer(_ units: [PromptUnit]) {
+        for end in nextEnd..<max(nextEnd, units.count) {
+            if let gram = NGram(units, before: end) { answerEnds[gram] = end }
         }
-        nextEnd = max(nextEnd, tokens.count)
+        nextEnd = max(nextEnd, units.count)
     }
 }

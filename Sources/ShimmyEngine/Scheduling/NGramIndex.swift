@@ -1,11 +1,9 @@
-package import ShimmyCore
-
-/// An index of the last occurrence of each run of three tokens in a text.
+/// An index of the last occurrence of each run of three units in a prompt or a prediction.
 ///
-/// It is built once for all choices of a request, before the engine receives the request, in time proportional to the text. It is a hash table with
+/// It is built once for all choices of a request, before the engine receives the request, in time proportional to the length. It is a hash table with
 /// linear probing. The hash's factors are random, so that a client cannot craft a text that makes it slow.
-package struct NGramIndex: Sendable {
-    package let tokens: [Token]
+struct NGramIndex: Sendable {
+    let units: [PromptUnit]
     /// The ends of n-grams, by their hashes; 0 for an empty entry. It has at least twice as many entries as there are n-grams.
     private var table: [Int32] = []
     private let factors: (UInt64, UInt64, UInt64)
@@ -13,38 +11,38 @@ package struct NGramIndex: Sendable {
     /// The end of the last n-gram that is indexed.
     private let bound: Int
 
-    /// The tokens of an n-gram. Two match by chance; four miss the beginning of a repetition.
+    /// The units of an n-gram. Two match by chance; four miss the beginning of a repetition.
     private static let length = 3
     private static let randomFactors = (randomOdd(), randomOdd(), randomOdd())
 
     private static func randomOdd() -> UInt64 { .random(in: .min ... .max) | 1 }
 
-    /// Indexes a text.
-    /// - isComplete: whether nothing follows the tokens, which makes their last n-gram useless.
-    package init(_ tokens: [Token], isComplete: Bool = false) {
-        self.tokens = tokens
+    /// Indexes units.
+    /// - isComplete: whether nothing follows them, which makes their last n-gram useless.
+    init(_ units: [PromptUnit], isComplete: Bool = false) {
+        self.units = units
         factors = Self.randomFactors
-        bound = isComplete ? tokens.count - 1 : tokens.count
+        bound = isComplete ? units.count - 1 : units.count
         guard bound >= Self.length else {
             shift = 0
             return
         }
-        let bits = Int.bitWidth - (2 * tokens.count).leadingZeroBitCount
+        let bits = Int.bitWidth - (2 * units.count).leadingZeroBitCount
         shift = UInt64(64 - bits)
         table = [Int32](repeating: 0, count: 1 << bits)
-        for end in Self.length...bound { table[entry(ofGramIn: tokens, before: end)] = Int32(end) }
+        for end in Self.length...bound { table[entry(ofGramIn: units, before: end)] = Int32(end) }
     }
 
-    /// Returns the index after the last occurrence of the last three tokens of `text`; nil for none.
-    func lastEnd(ofGramEnding text: [Token]) -> Int? {
+    /// Returns the index after the last occurrence of the last three units of `text`; nil for none.
+    func lastEnd(ofGramEnding text: [PromptUnit]) -> Int? {
         guard text.count >= Self.length, !table.isEmpty else { return nil }
         let end = table[entry(ofGramIn: text, before: text.count)]
         return end > 0 ? Int(end) : nil
     }
 
-    /// Returns the first index after an occurrence of the last three tokens of `text`; nil for none. It tests `start` and the `count` indices after
+    /// Returns the first index after an occurrence of the last three units of `text`; nil for none. It tests `start` and the `count` indices after
     /// it.
-    func firstEnd(ofGramEnding text: [Token], from start: Int, within count: Int) -> Int? {
+    func firstEnd(ofGramEnding text: [PromptUnit], from start: Int, within count: Int) -> Int? {
         guard text.count >= Self.length else { return nil }
         let first = max(start, Self.length)
         guard first <= bound else { return nil }
@@ -52,17 +50,17 @@ package struct NGramIndex: Sendable {
     }
 
     /// Returns the index of the table entry for this n-gram, or of the empty entry where it belongs.
-    private func entry(ofGramIn text: [Token], before end: Int) -> Int {
-        var hash = UInt64(UInt32(bitPattern: text[end - 3])) &* factors.0
-        hash = (hash ^ (hash >> 32)) &* factors.1 &+ UInt64(UInt32(bitPattern: text[end - 2])) &* factors.2
-        hash = (hash ^ (hash >> 29)) &* factors.0 &+ UInt64(UInt32(bitPattern: text[end - 1])) &* factors.1
+    private func entry(ofGramIn text: [PromptUnit], before end: Int) -> Int {
+        var hash = UInt64(bitPattern: text[end - 3].rawValue) &* factors.0
+        hash = (hash ^ (hash >> 32)) &* factors.1 &+ UInt64(bitPattern: text[end - 2].rawValue) &* factors.2
+        hash = (hash ^ (hash >> 29)) &* factors.0 &+ UInt64(bitPattern: text[end - 1].rawValue) &* factors.1
         hash = (hash ^ (hash >> 32)) &* factors.2
         var entry = Int(truncatingIfNeeded: hash >> shift)
         while table[entry] != 0, !isGram(in: text, before: end, theOneBefore: Int(table[entry])) { entry = (entry + 1) & (table.count - 1) }
         return entry
     }
 
-    private func isGram(in text: [Token], before end: Int, theOneBefore own: Int) -> Bool {
-        text[end - 1] == tokens[own - 1] && text[end - 2] == tokens[own - 2] && text[end - 3] == tokens[own - 3]
+    private func isGram(in text: [PromptUnit], before end: Int, theOneBefore own: Int) -> Bool {
+        text[end - 1] == units[own - 1] && text[end - 2] == units[own - 2] && text[end - 3] == units[own - 3]
     }
 }

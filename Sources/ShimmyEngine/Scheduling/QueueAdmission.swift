@@ -12,6 +12,9 @@ package struct QueueAdmission: Sendable {
     /// Returns how many sequences of a queue of `length` are reserved.
     package static func reserved(of length: Int) -> Int { length / 4 }
 
+    /// The sequences in the queue by the names of their owners.
+    package var byOwner: [String: Int] { Dictionary(admitted.map { ($0.key.name, $0.value) }, uniquingKeysWith: +) }
+
     package var isEmpty: Bool { count == 0 }
 
     /// Admits `number` sequences of an owner, all or none. Returns how many of them have no room; 0 on success.

@@ -84,8 +84,18 @@ extension Scheduler {
             }
             guard let sequence = running.first(where: { $0.id == id }), sequence.adapters == budget.batch.adapters else { continue }
             let count = min(countWithLogits(of: sequence, in: budget), sequence.untilCheckpoint ?? .max)
-            if count > 0 { plan(id, count: min(count, budget.remainingRows), into: &budget) }
+            let planned = chunkCount(of: sequence, atMost: min(count, budget.remainingRows), in: budget)
+            if planned > 0 { plan(id, count: planned, into: &budget) }
         }
+    }
+
+    /// Returns how many of a sequence's next units to compute as one chunk. A media segment that cannot be divided may exceed the time of a step in
+    /// which no other prompt is computed, so that it is computed at all.
+    private func chunkCount(of sequence: SequenceState, atMost limit: Int, in budget: StepBudget) -> Int {
+        guard limit > 0 else { return 0 }
+        let count = sequence.chunkCount(atMost: limit)
+        if count <= limit { return count }
+        return budget.batch.chunks.allSatisfy(\.continuesStream) && count <= budget.remainingBatchRows ? count : 0
     }
 
     /// Returns all sequences with a prompt to compute: the least served owner first, then the prompt with the fewest remaining tokens. A prompt
@@ -119,11 +129,13 @@ extension Scheduler {
         if isDeterministic { evictAll(in: &budget) }
         guard
             let placement = cache.acquire(
-                for: candidate.tokens, with: candidate.adapters, atMost: candidate.reusableCount, restorable: candidate.restorable)
+                for: candidate.known, with: candidate.adapters, atMost: candidate.reusableCount, restorable: candidate.restorable)
         else { return false }
         if placement.evicts { counters.evictions += 1 }
         budget.operations += placement.operations
-        if placement.restores { planRestore(.restore(sequence: id, slot: placement.slot, count: placement.cached), into: &budget) }
+        if placement.restores {
+            planRestore(.restore(sequence: id, slot: placement.slot, length: candidate.known.length(of: placement.cached)), into: &budget)
+        }
         waiting.removeAll { $0.id == id }
         var sequence = candidate
         let isNew = sequence.cachedPromptTokens == nil
@@ -140,15 +152,15 @@ extension Scheduler {
         budget.operations.append(operation)
     }
 
-    /// Returns whether all known tokens of a sequence fit and all sequences have room to grow for a while. A sequence that is preempted again right
+    /// Returns whether all known units of a sequence fit and all sequences have room to grow for a while. A sequence that is preempted again right
     /// after it was recomputed would cost more than it gains.
     private func fits(_ candidate: SequenceState) -> Bool {
         if running.isEmpty { return true }
-        let known = cache.known(of: candidate.tokens, with: candidate.adapters, atMost: candidate.reusableCount)
+        let known = cache.known(of: candidate.known, with: candidate.adapters, atMost: candidate.reusableCount)
         let needed = running.reduce(cache.busyCells) { $0 + $1.pendingCount + $1.expectedGrowth }
         // A restored prefix uses cells of its own.
         let shared = PrefixCache.isWorthRestoring(candidate.restorable, besides: known.cached) ? 0 : known.busy
-        return needed + candidate.tokens.count + candidate.expectedGrowth - shared <= limits.cells
+        return needed + candidate.known.count + candidate.expectedGrowth - shared <= limits.cells
     }
 
     /// Returns the sequence to preempt for a candidate when the limit of running sequences is reached: a flex sequence, or, for an owner with
@@ -169,7 +181,7 @@ extension Scheduler {
         return fits(candidate) || (!candidate.isFlex && running.contains(where: \.isFlex))
     }
 
-    /// Returns whether a running prefill is about to compute considerably more of a waiting sequence's tokens than the cache contains. It is then
+    /// Returns whether a running prefill is about to compute considerably more of a waiting sequence's units than the cache contains. It is then
     /// cheaper to wait and share. Of several requests with one new prefix only the first computes it.
     ///
     /// Prompts are compared once for each awaited prefill, not in each step.
@@ -183,37 +195,37 @@ extension Scheduler {
 
     private func prefill(computing candidate: SequenceState) -> (sequence: SequenceID, until: Int)? {
         guard candidate.reusesAnyPrefix, running.contains(where: { !$0.isDecoding }) else { return nil }
-        let tokens = candidate.tokens
-        let cached = cache.known(of: tokens, with: candidate.adapters).cached
+        let known = candidate.known
+        let cached = cache.known(of: known, with: candidate.adapters).cached
         // Flex sequences make no progress while a regular sequence waits, so a regular sequence does not wait for them.
         for other in running where !other.isDecoding && other.adapters == candidate.adapters && (!other.isFlex || candidate.isFlex) {
-            let shared = min(other.tokens.countInCommon(with: tokens), tokens.count - 1)
+            let shared = known.boundary(atMost: min(other.known.units.countInCommon(with: known.units), known.count - 1))
             let common = limits.canRewind ? shared : other.lastCheckpoint(upTo: shared)
-            // Cached tokens that `other` itself has computed are not a reason against waiting for the rest of its prompt.
+            // Cached units that `other` itself has computed are not a reason against waiting for the rest of its prompt.
             let otherwiseCached = cached <= other.computed ? 0 : cached
-            if other.computed < common, common >= otherwiseCached + Self.minAwaitedTokens { return (other.id, common) }
+            if other.computed < common, common >= otherwiseCached + Self.minAwaitedUnits { return (other.id, common) }
         }
         return nil
     }
 
-    /// The min number of tokens worth waiting for. Recomputing fewer is faster.
-    private static let minAwaitedTokens = 32
+    /// The min number of units worth waiting for. Recomputing fewer is faster.
+    private static let minAwaitedUnits = 32
 
     // MARK: Cells
 
-    /// Adds `count` tokens of a running sequence to the step and frees cells for them if necessary.
+    /// Adds `count` units of a running sequence to the step, as one chunk, and frees cells for them if necessary.
     mutating func plan(_ id: SequenceID, count: Int, into budget: inout StepBudget) {
         guard running.contains(where: { $0.id == id }), makeRoom(for: count, keeping: id, in: &budget) else { return }
         guard let sequence = running.first(where: { $0.id == id }), let slot = sequence.slot else { return }
         let range = sequence.computed..<sequence.computed + count
         var chunk = Batch.Chunk(
-            sequence: id, slot: slot, position: range.lowerBound, tokens: Array(sequence.tokens[range]),
+            sequence: id, slot: slot, start: sequence.computedLength, content: sequence.known.content(of: range),
             kind: sequence.kind(ofChunkUpTo: range.upperBound))
         chunk.scores = sequence.scores(in: range)
         budget.append(chunk)
     }
 
-    /// Returns how many of a sequence's pending tokens this step can compute, given the limit of rows with logits.
+    /// Returns how many of a sequence's pending units this step can compute, given the limit of rows with logits.
     private func countWithLogits(of sequence: SequenceState, in budget: StepBudget) -> Int {
         guard sequence.isScoring else { return sequence.plannableCount }
         // Reserve one row for each other sequence, running or yet to start, that may still sample in this step.
@@ -223,7 +235,7 @@ extension Scheduler {
         return min(sequence.plannableCount, unscored + outputs)
     }
 
-    /// Frees cells until `count` more tokens fit beside the step's: first those of idle prefixes, then of flex sequences, then of the youngest
+    /// Frees cells until `count` more units fit beside the step's: first those of idle prefixes, then of flex sequences, then of the youngest
     /// sequence other than `id`. Returns false when `id` itself is the youngest and has to wait.
     private mutating func makeRoom(for count: Int, keeping id: SequenceID, in budget: inout StepBudget) -> Bool {
         while budget.remainingCells(besides: cache.cellsUsed) < count {

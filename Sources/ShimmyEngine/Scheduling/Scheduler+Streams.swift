@@ -12,7 +12,7 @@ extension Scheduler {
         var open: [(chunk: Int, sequence: Int, rest: Int)] = []
         for (position, chunk) in budget.batch.chunks.enumerated() where chunk.continuesStream && !chunk.samples {
             guard let index = running.firstIndex(where: { $0.id == chunk.sequence }) else { continue }
-            let rest = running[index].plannableCount - chunk.tokens.count
+            let rest = running[index].plannableCount - chunk.rowCount
             if rest > 0 { open.append((position, index, rest)) }
         }
         // The shortest comes first: the rows of its part that it does not use go to the others.
@@ -20,9 +20,9 @@ extension Scheduler {
         for (done, (position, index, rest)) in open.enumerated() {
             let room = evict(for: budget.remainingRows, in: &budget)
             guard room > 0 else { return }
-            let begin = running[index].computed + budget.batch.chunks[position].tokens.count
+            let begin = running[index].computed + budget.batch.chunks[position].rowCount
             let end = begin + min(rest, max(1, room / (open.count - done)))
-            budget.extend(chunk: position, with: running[index].tokens[begin..<end], to: running[index].kind(ofChunkUpTo: end))
+            budget.extend(chunk: position, with: running[index].known.tokens(in: begin..<end), to: running[index].kind(ofChunkUpTo: end))
         }
     }
 
@@ -38,15 +38,16 @@ extension Scheduler {
         for (position, chunk) in budget.batch.chunks.enumerated() where chunk.samples {
             let room = min(budget.remainingRows, budget.remainingOutputs, budget.remainingCells(besides: cache.cellsUsed))
             guard room > 0 else { return }
-            guard let index = running.firstIndex(where: { $0.id == chunk.sequence }) else { continue }
+            guard let sequence = running.first(where: { $0.id == chunk.sequence }) else { continue }
+            let acceptance = drafts.acceptance(of: sequence.id)
             // A stream's token costs its share of the step. A draft pays off when a row costs clearly less than the tokens that it is likely to
             // yield. The margin is needed because a row of a short chunk costs more than a row of a long prompt, and the measured rows are those of
             // long prompts.
-            let pays = running[index].acceptance * stepSeconds / Double(streams) > 1.5 * rowSeconds
+            let pays = acceptance * stepSeconds / Double(streams) > 1.5 * rowSeconds
             // A client's prediction is trusted while most of it is accepted and no other stream has to wait for it.
-            guard pays || (streams == 1 && running[index].followsPrediction && running[index].acceptance > 0.5) else { continue }
-            let left = min(running[index].maximumTokens - running[index].generatedCount, limits.contextLength - running[index].tokens.count)
-            let draft = running[index].draft(atMost: min(room, left - 1))
+            guard pays || (streams == 1 && drafts.followsPrediction(sequence.id) && acceptance > 0.5) else { continue }
+            let left = min(sequence.maximumTokens - sequence.generatedCount, limits.contextLength - sequence.known.count)
+            let draft = drafts.draft(for: sequence.id, after: sequence.known, atMost: min(room, left - 1))
             guard !draft.tokens.isEmpty else { continue }
             let kind = Batch.Chunk.Kind.continuation(drafts: draft.tokens.count, isPrediction: draft.isPrediction)
             budget.extend(chunk: position, with: draft.tokens, to: kind)

@@ -18,6 +18,8 @@ package struct Scheduler {
     var stepTimes = StepTimes()
     var shares = FairShare()
     var turns = AdapterTurns()
+    /// The drafts of all sequences, running and waiting.
+    var drafts: any DraftSource = TextDrafts()
     /// In order of arrival. A preempted sequence keeps its position.
     var waiting: [SequenceState] = []
     /// In order of arrival.
@@ -39,9 +41,9 @@ package struct Scheduler {
     package var hasStreams: Bool { running.contains(where: \.isDecoding) }
     package var waitingCount: Int { waiting.count }
     package var cellsUsed: Int { cache.cellsUsed }
-    /// The number of cells that sharing saves: those that slots use, less those that contain a token.
+    /// The number of cells that sharing saves: those that slots use, less those that have a content.
     package var cellsShared: Int { (0..<limits.slots).reduce(0) { $0 + cache.count(slot: $1) } - cache.cellsUsed }
-    /// The number of slots that contain tokens.
+    /// The number of slots that are not empty.
     package var slotsUsed: Int { limits.slots - (0..<limits.slots).count { cache.count(slot: $0) == 0 } }
     var time: StepTimeModel { stepTimes.current }
     /// Whether the bookkeeping satisfies its invariants.
@@ -54,21 +56,25 @@ package struct Scheduler {
     }
 
     /// Adds a new sequence to the waiting ones.
-    /// - restorable: how many tokens of the prompt can be restored from the disk; fewer than all.
+    /// - restorable: how many units of the prompt can be restored from the disk; fewer than all.
     package mutating func submit(_ id: SequenceID, _ request: SequenceRequest, restorable: Int = 0) {
-        precondition(request.fits(limits.contextLength) && restorable < request.prompt.count)
+        precondition(request.fits(limits) && restorable < request.prompt.count)
         shares.enter(request.owner)
+        drafts.begin(id, request)
         waiting.append(SequenceState(id: id, request: request, arrival: counters.promptTokens, restorable: isDeterministic ? 0 : restorable))
     }
 
-    /// Removes a sequence at any stage. Its computed tokens stay in the cache as an idle prefix.
+    /// Removes a sequence at any stage. Its computed units stay in the cache as an idle prefix.
     package mutating func cancel(_ id: SequenceID) {
-        if let index = waiting.firstIndex(where: { $0.id == id }) { shares.leave(waiting.remove(at: index).owner) }
+        if let index = waiting.firstIndex(where: { $0.id == id }) {
+            shares.leave(waiting.remove(at: index).owner)
+            drafts.end(id)
+        }
         if let index = running.firstIndex(where: { $0.id == id }) { release(running.remove(at: index)) }
     }
 
-    /// Returns how many of a prompt's tokens are in cells.
-    package func known(of tokens: [Token], with adapters: AdapterSet) -> Int { cache.known(of: tokens, with: adapters).cached }
+    /// Returns how many of a prompt's units are in cells.
+    package func known(of prompt: Prompt, with adapters: AdapterSet) -> Int { cache.known(of: prompt, with: adapters).cached }
 
     /// Returns the next idle prefix to save; nil when all are saved. The engine calls it when it has no other work.
     package mutating func nextToSave() -> CacheOperation? { cache.nextToSave() }
@@ -87,7 +93,7 @@ package struct Scheduler {
         return step
     }
 
-    /// Records where the remaining tokens of each slot begin, for models that discard tokens before an attention window.
+    /// Records where the remaining units of each slot begin, for models that discard tokens before an attention window.
     /// - positions: one for each slot.
     package mutating func note(firstPositions positions: [Int]) { cache.note(firstPositions: positions) }
 
@@ -96,7 +102,7 @@ package struct Scheduler {
     package mutating func emptyCache() -> [CacheOperation] {
         precondition(running.isEmpty)
         cache = PrefixCache(limits: limits, saves: savesPrefixes)
-        return (0..<limits.slots).map { .truncate(slot: $0, count: 0) }
+        return (0..<limits.slots).map { .truncate(slot: $0, length: 0) }
     }
 
     // MARK: Results
@@ -134,8 +140,8 @@ package struct Scheduler {
         let confirmed = max(0, min(tokens.count - 1, chunk.tokens.suffix(chunk.drafts).countInCommon(with: tokens)))
         keepCells(of: chunk, confirmed: confirmed, &result)
         charge(chunk, index, generated: tokens.count, confirmed: confirmed)
-        running[index].didCompute(chunk.tokens.count - chunk.drafts)
-        if running[index].takeCheckpoint() { result.operations += cache.addCheckpoint(of: chunk.slot) }
+        running[index].didCompute(chunk.rowCount - chunk.drafts)
+        if running[index].takeCheckpoint() { result.operations += cache.addCheckpoint(of: chunk.slot, length: running[index].computedLength) }
         if let scores = chunk.scores {
             running[index].didScore(scores.tokens.count)
             result.events.append(.scored(chunk.sequence, scores.tokens.count))
@@ -152,15 +158,16 @@ package struct Scheduler {
 
     private mutating func observe(_ batch: Batch, _ seconds: Double) {
         let decodeRows = batch.chunks.count(where: \.continuesStream)
-        stepTimes.observe(decodeRows: decodeRows, otherRows: batch.tokenCount - decodeRows, seconds: seconds)
+        stepTimes.observe(decodeRows: decodeRows, otherRows: batch.rowCount - decodeRows, seconds: seconds)
     }
 
     /// Removes the cells of rejected drafts, which no sequence may ever see.
     private mutating func keepCells(of chunk: Batch.Chunk, confirmed: Int, _ result: inout StepResult) {
         let rejected = chunk.drafts - confirmed
-        let valid = chunk.tokens.count - rejected
-        cache.didCompute(slot: chunk.slot, tokens: Array(chunk.tokens.prefix(valid)))
-        if rejected > 0 { result.operations.append(.truncate(slot: chunk.slot, count: chunk.position + valid)) }
+        let valid = chunk.rowCount - rejected
+        cache.didCompute(slot: chunk.slot, units: Array(chunk.units.prefix(valid)))
+        // Drafts are in chunks of text.
+        if rejected > 0 { result.operations.append(.truncate(slot: chunk.slot, length: chunk.start.adding(tokens: valid))) }
         guard chunk.drafts > 0 else { return }
         counters.draftedTokens += chunk.drafts
         counters.acceptedTokens += confirmed
@@ -170,9 +177,9 @@ package struct Scheduler {
         if chunk.continuesStream {
             shares.charge(running[index].owner, FairShare.decodeWeight * Double(generated))
         } else {
-            counters.promptTokens += chunk.tokens.count
-            running[index].didPrefill(chunk.tokens.count)
-            shares.charge(running[index].owner, Double(chunk.tokens.count))
+            counters.promptTokens += chunk.rowCount
+            running[index].didPrefill(chunk.rowCount)
+            shares.charge(running[index].owner, Double(chunk.rowCount))
         }
         counters.generatedTokens += generated
         if chunk.isPrediction { running[index].countPrediction(drafted: chunk.drafts, accepted: confirmed) }
@@ -186,10 +193,11 @@ package struct Scheduler {
         let id = running[index].id
         for (offset, token) in tokens.enumerated() {
             running[index].append(token)
+            drafts.didAppend(to: id, running[index].known)
             if isEndOfGeneration(token) { return finish(index, .stop, &events) }
             events.append(.token(id, token))
             let sequence = running[index]
-            if sequence.generatedCount >= sequence.maximumTokens || sequence.tokens.count >= limits.contextLength {
+            if sequence.generatedCount >= sequence.maximumTokens || sequence.known.count >= limits.contextLength {
                 return finish(index, .length, &events)
             }
             if offset < computed { running[index].didCompute(1) }
@@ -206,6 +214,7 @@ package struct Scheduler {
 
     private mutating func release(_ sequence: SequenceState) {
         shares.leave(sequence.owner)
+        drafts.end(sequence.id)
         if let slot = sequence.slot { cache.release(slot: slot) }
     }
 

@@ -1,54 +1,7 @@
-package import ShimmyCore
+import ShimmyCore
 
-/// A request to an engine: the tokens to continue, and how to continue them.
-package struct SequenceRequest: Sendable {
-    /// The tokens to continue; at least one.
-    package var prompt: [Token] { promptIndex.tokens }
-    /// The max number of tokens to generate. With 0, only the prompt is computed.
-    package var maximumTokens: Int
-    package var sampling: SequenceSampling
-    /// The owner whose fair share the sequence uses.
-    package var owner: Owner
-    /// Whether the sequence is computed only when there is no other work.
-    package var isFlex: Bool
-    /// The predicted answer, which is verified as drafts; empty for none. The setter takes time proportional to its length.
-    package var prediction: [Token] {
-        get { predictionIndex.tokens }
-        set { predictionIndex = NGramIndex(newValue, isComplete: true) }
-    }
-    private(set) var predictionIndex: NGramIndex
-    let promptIndex: NGramIndex
-    /// Whether the log probabilities of the prompt's own tokens are wanted, as many for each token as `sampling` says. All of the prompt is then
-    /// computed.
-    package var scoresPrompt = false
-    /// Tokens whose log probabilities right after the prompt are wanted, all from the logits of its last token; empty for none. They have no effect
-    /// in a request with `scoresPrompt`.
-    package var probes: [Token] = []
-    /// The adapters that the sequence is computed with.
-    package var adapters = AdapterSet.none
-    /// Indices of prompt tokens where another prompt will probably diverge from this one: the beginnings of its last turns.
-    package var landmarks: [Int] = []
-
-    /// Creates a request in time proportional to the length of the prompt and of the prediction. Copies for further choices take no time.
-    package init(
-        prompt: [Token], maximumTokens: Int, sampling: SamplingParameters, constraint: (any ConstraintSource)? = nil, owner: Owner = .common,
-        isFlex: Bool = false, prediction: [Token] = []
-    ) {
-        precondition(!prompt.isEmpty && maximumTokens >= 0)
-        promptIndex = NGramIndex(prompt)
-        predictionIndex = NGramIndex(prediction, isComplete: true)
-        self.maximumTokens = maximumTokens
-        self.sampling = SequenceSampling(sampling, constraint: constraint, prompt: sampling.looksBack ? prompt : [])
-        self.owner = owner
-        self.isFlex = isFlex
-    }
-
-    /// Returns whether a context has room for the prompt and, if tokens are generated, for the first token of the answer.
-    func fits(_ contextLength: Int) -> Bool { prompt.count + min(1, maximumTokens) <= contextLength }
-}
-
-/// The state of one sequence: its known tokens, and how many of them are computed. Prefill and decode are the same thing: `computed` catches up
-/// with `tokens`.
+/// The state of one sequence: its known units, and how many of them are computed. Prefill and decode are the same thing: `computed` catches up
+/// with `known`.
 struct SequenceState {
     let id: SequenceID
     let promptCount: Int
@@ -60,9 +13,9 @@ struct SequenceState {
     private let arrival: Int
     /// The number of tokens that prefill has computed for this sequence since then. More than `computed` after the sequence was preempted.
     private var prefilled = 0
-    /// The prompt's tokens and the generated ones.
-    private(set) var tokens: [Token]
-    /// The number of tokens whose cells are in the cache: `0 <= computed < tokens.count`, except at the end of a sequence that generates nothing.
+    /// The prompt and the generated tokens.
+    private(set) var known: Prompt
+    /// The number of units whose cells are in the cache: `0 <= computed < known.count`, except at the end of a sequence that generates nothing.
     private(set) var computed = 0
     /// The index of the first prompt token whose log probability is still missing; nil when none is missing or wanted.
     private(set) var firstUnscored: Int?
@@ -72,20 +25,19 @@ struct SequenceState {
     private var forced = 0
     /// The slot that contains the sequence's cells; nil while waiting.
     private(set) var slot: Int?
-    /// The number of prompt tokens that were in the cache when the sequence first started; nil before.
+    /// The number of prompt units that were in the cache when the sequence first started; nil before.
     private(set) var cachedPromptTokens: Int?
     /// The point where the prompt diverged from the cached tokens at that time; nil before, and where the prompt only extends them.
     private(set) var divergence: Divergence?
-    /// The numbers of tokens, ascending, after which the model's state is kept for other sequences. Only used with models that can reuse a prefix
+    /// The numbers of units, ascending, after which the model's state is kept for other sequences. Only used with models that can reuse a prefix
     /// only as a whole.
     private var checkpoints: [Int] = []
     private let landmarks: [Int]
-    private var drafter: Drafter
     /// Whether the next token cannot be sampled yet. The last known token is not computed until then.
     var isHeld = false
     /// For a waiting sequence, the sequence whose prefill it waits for, and how many tokens of it must be computed; nil for none.
     var awaited: (sequence: SequenceID, until: Int)?
-    /// The number of tokens that can be restored from the disk when the sequence first starts.
+    /// The number of units that can be restored from the disk when the sequence first starts.
     private(set) var restorable: Int
     /// The numbers of verified tokens of the client's prediction: accepted and rejected ones.
     private(set) var predictionTokens = PredictionCount()
@@ -97,26 +49,25 @@ struct SequenceState {
         self.isFlex = request.isFlex
         self.adapters = request.adapters
         self.arrival = arrival
-        self.drafter = Drafter(prompt: request.promptIndex, prediction: request.predictionIndex)
         self.promptCount = request.prompt.count
         self.maximumTokens = request.maximumTokens
-        self.tokens = request.prompt
+        self.known = request.prompt
         self.landmarks = request.landmarks
         self.probes = request.scoresPrompt ? [] : request.probes
         // The first token has no log probability, since no logits precede it. Probes are scored as the token after the prompt.
         self.firstUnscored = request.scoresPrompt && request.prompt.count > 1 ? 1 : probes.isEmpty ? nil : request.prompt.count
     }
 
-    /// The max number of tokens that may come from the cache. Scoring and sampling need logits: the last token is always computed, and a prompt
-    /// that is not scored yet reuses only the tokens before the row whose logits score its first unscored token.
-    var reusableCount: Int { min(firstUnscored.map { $0 - 1 } ?? .max, tokens.count - 1) }
+    /// The max number of units that may come from the cache. Scoring and sampling need logits: the last unit is always computed, and a prompt
+    /// that is not scored yet reuses only the units before the row whose logits score its first unscored token.
+    var reusableCount: Int { min(firstUnscored.map { $0 - 1 } ?? .max, known.count - 1) }
     var isScoring: Bool { firstUnscored != nil }
-    /// Whether the cache can provide all tokens except the last one, as for a sequence that scores none of its prompt's tokens.
-    var reusesAnyPrefix: Bool { reusableCount == tokens.count - 1 }
+    /// Whether the cache can provide all units except the last one, as for a sequence that scores none of its prompt's tokens.
+    var reusesAnyPrefix: Bool { reusableCount == known.count - 1 }
     /// Whether the sequence generates nothing and is completely computed.
-    var isComputedOnly: Bool { maximumTokens == 0 && computed == tokens.count }
+    var isComputedOnly: Bool { maximumTokens == 0 && computed == known.count }
 
-    /// Returns what to score in the rows of these tokens; nil for nothing.
+    /// Returns what to score in the rows of these units; nil for nothing.
     func scores(in range: Range<Int>) -> Batch.Scores? {
         guard let firstUnscored else { return nil }
         if !probes.isEmpty {
@@ -125,7 +76,7 @@ struct SequenceState {
         }
         let first = max(range.lowerBound, firstUnscored - 1)
         let scored = first + 1..<max(first + 1, min(range.upperBound + 1, promptCount))
-        return scored.isEmpty ? nil : Batch.Scores(firstRow: first - range.lowerBound, tokens: Array(tokens[scored]))
+        return scored.isEmpty ? nil : Batch.Scores(firstRow: first - range.lowerBound, tokens: known.tokens(in: scored))
     }
 
     /// Returns the waiting time in work: the number of tokens that were computed by prefill of other sequences since this one arrived.
@@ -134,27 +85,37 @@ struct SequenceState {
 
     mutating func didPrefill(_ count: Int) { prefilled += count }
 
-    /// Returns the kind of a chunk that ends before the token at `end`.
+    /// Returns the kind of a chunk that ends before the unit at `end`.
     func kind(ofChunkUpTo end: Int) -> Batch.Chunk.Kind {
-        let samples = end == tokens.count && maximumTokens > 0
+        let samples = end == known.count && maximumTokens > 0
         if isDecoding { return samples ? .continuation() : .forced }
         return samples ? .prefillEnd : .prefill
     }
 
     mutating func didScore(_ count: Int) { firstUnscored = firstUnscored.map { $0 + count }.flatMap { $0 < promptCount ? $0 : nil } }
 
-    var generatedCount: Int { tokens.count - promptCount }
-    var pendingCount: Int { tokens.count - computed }
-    /// The number of pending tokens that a step may compute.
+    var generatedCount: Int { known.count - promptCount }
+    var pendingCount: Int { known.count - computed }
+    /// The number of pending units that a step may compute.
     var plannableCount: Int { pendingCount - (isHeld ? 1 : 0) }
+    /// The length of the computed units.
+    var computedLength: PrefixLength { known.length(of: computed) }
+
+    /// Returns how many of the pending units the next chunk can have: at most `limit`, but a media segment that cannot be divided counts as a whole,
+    /// even beyond `limit`. 0 for a segment that may not be computed yet.
+    func chunkCount(atMost limit: Int) -> Int {
+        let count = known.chunkCount(from: computed, atMost: min(limit, plannableCount))
+        return count <= plannableCount ? count : 0
+    }
+
     /// The number of tokens that the sequence will probably still generate: 64 more than it has generated so far, within its limit.
     var expectedGrowth: Int { min(maximumTokens - generatedCount, 64 + generatedCount) }
     /// Whether the sequence is a running stream: only its newest token, and the forced ones before it, are not computed.
     var isDecoding: Bool { pendingCount <= 1 + forced && generatedCount > 0 }
 
-    /// Takes a slot whose first `cached` cells already contain this sequence's first tokens.
+    /// Takes a slot whose first `cached` cells already contain this sequence's first units.
     mutating func start(slot: Int, cached: Int, divergence: Divergence? = nil) {
-        precondition(self.slot == nil && cached < tokens.count)
+        precondition(self.slot == nil && cached < known.count)
         self.slot = slot
         restorable = 0
         computed = cached
@@ -164,25 +125,25 @@ struct SequenceState {
         }
     }
 
-    /// Plans checkpoints at the prompt's landmarks and where the prompt diverged from the cached tokens.
+    /// Plans checkpoints at the prompt's landmarks and where the prompt diverged from the cached one, or before the media segment there.
     mutating func planCheckpoints() {
-        let counts = Set(landmarks + [divergence?.index ?? 0]).filter { $0 >= computed + Self.minCheckpointTokens && $0 < promptCount }
-        checkpoints = counts.sorted()
+        let counts = Set((landmarks + [divergence?.index ?? 0]).map { known.boundary(atMost: $0) })
+        checkpoints = counts.filter { $0 >= computed + Self.minCheckpointTokens && $0 < promptCount }.sorted()
     }
 
     /// The min number of tokens that justify a checkpoint's slot. Recomputing fewer is faster.
     private static let minCheckpointTokens = 16
 
-    /// Returns the last planned checkpoint up to `limit`, in tokens; 0 for none.
+    /// Returns the last planned checkpoint up to `limit`, in units; 0 for none.
     func lastCheckpoint(upTo limit: Int) -> Int { checkpoints.last { $0 <= limit } ?? 0 }
 
-    /// Forgets the cached tokens of the first start, after they could not be restored from the disk.
+    /// Forgets the cached units of the first start, after they could not be restored from the disk.
     mutating func didNotRestore() {
         cachedPromptTokens = nil
         divergence = nil
     }
 
-    /// The number of tokens until the next checkpoint; nil for none.
+    /// The number of units until the next checkpoint; nil for none.
     var untilCheckpoint: Int? { checkpoints.first.map { $0 - computed } }
 
     /// Returns whether a checkpoint is due now, and removes it from the plan.
@@ -192,7 +153,7 @@ struct SequenceState {
         return true
     }
 
-    /// Gives the slot back. Tokens that the cache does not keep will be recomputed.
+    /// Gives the slot back. Units that the cache does not keep will be recomputed.
     mutating func preempt() {
         slot = nil
         computed = 0
@@ -204,18 +165,10 @@ struct SequenceState {
 
     mutating func didCompute(_ count: Int) {
         computed += count
-        precondition(computed <= tokens.count)
+        precondition(computed <= known.count)
     }
 
-    mutating func append(_ token: Token) {
-        tokens.append(token)
-        drafter.didAppend(tokens)
-    }
-
-    /// Returns a draft of the next tokens. `acceptance` is the estimated probability that a drafted token is accepted.
-    func draft(atMost limit: Int) -> Drafter.Draft { drafter.draft(after: tokens, atMost: limit) }
-    var acceptance: Double { drafter.acceptance }
-    var followsPrediction: Bool { drafter.followsPrediction }
+    mutating func append(_ token: Token) { known.append(token) }
 
     /// Counts the verified tokens of a draft from the client's prediction.
     mutating func countPrediction(drafted: Int, accepted: Int) {

@@ -22,11 +22,13 @@ struct StepBudget {
     /// The planned step.
     var step: Step { Step(operations: operations, batch: batch) }
 
-    var remainingRows: Int { max(0, maxRows - batch.tokenCount) }
+    var remainingRows: Int { max(0, maxRows - batch.rowCount) }
+    /// The rows that remain within the runner's limit, whatever the limit of this step.
+    var remainingBatchRows: Int { limits.batchTokens - batch.rowCount }
     var remainingOutputs: Int { max(0, limits.outputs - batch.outputCount) }
 
     /// Returns the number of cells that remain beside those of the step's rows and `used` cells of the cache. Negative if the rows do not fit.
-    func remainingCells(besides used: Int) -> Int { limits.cells - used - batch.tokenCount }
+    func remainingCells(besides used: Int) -> Int { limits.cells - used - batch.rowCount }
 
     /// Limits the rows of the step, those already in it included. A later call replaces the limit.
     mutating func limitRows(to count: Int) { maxRows = min(count, limits.batchTokens) }
@@ -35,7 +37,7 @@ struct StepBudget {
 
     /// Adds tokens to the end of a chunk, which changes its kind.
     mutating func extend(chunk index: Int, with tokens: some Sequence<Token>, to kind: Batch.Chunk.Kind) {
-        batch.chunks[index].tokens.append(contentsOf: tokens)
+        batch.chunks[index].append(tokens)
         batch.chunks[index].kind = kind
     }
 

@@ -1,6 +1,6 @@
 /// A deterministic automaton over characters, built from regular expressions, with intersection and complement.
-struct CharacterAutomaton: Sendable, Equatable {
-    struct Edge: Sendable, Equatable {
+struct CharacterAutomaton: Sendable, Hashable {
+    struct Edge: Sendable, Hashable {
         var range: ClosedRange<UInt32>
         var target: Int
     }

@@ -11,8 +11,10 @@ final class GrammarStates: @unchecked Sendable {
 
     static let dead: State = -2
     static let unknown: State = -1
-    /// The max number of positions in one state; a more ambiguous state is dead.
-    private static let maximumPlaces = 1024
+    /// A text that has more readings than a state can hold. It may fit the grammar, but it cannot be followed, so that it is dead too.
+    static let exceeded: State = -3
+    /// The max number of positions in one state.
+    private static let maximumPlaces = InputLimits.standard.grammarReadings
 
     /// A stack frame: how the text continues after a part of it has ended.
     struct Frame: Hashable {
@@ -76,6 +78,8 @@ final class GrammarStates: @unchecked Sendable {
     deinit { steps.deallocate() }
 
     private(set) var start: State
+    /// The number of positions visited so far, as a measure of the work.
+    private(set) var visits = 0
 
     /// The max size of the stored masks, in bytes.
     private static let maximumMasks = 8 << 20
@@ -110,7 +114,7 @@ final class GrammarStates: @unchecked Sendable {
     func knownStep(_ state: State, _ symbol: Int) -> State { steps[Int(state) * symbolCount + symbol] }
 
     func step(_ state: State, symbol: Int) -> State {
-        if state < 0 { return Self.dead }
+        if state < 0 { return state }
         let place = Int(state) * symbolCount + symbol
         if steps[place] != Self.unknown { return steps[place] }
         let next = findStep(state, symbol)
@@ -123,6 +127,7 @@ final class GrammarStates: @unchecked Sendable {
         let isByte = symbol < program.representatives.count
         let byte = isByte ? program.representatives[symbol] : 0
         let control = Int32(symbol - program.representatives.count)
+        visits &+= states[Int(state)].places.count
         for place in states[Int(state)].places {
             let node = program.nodes[Self.node(place)]
             let (stack, counter) = (Self.stack(place), Self.counter(place))
@@ -179,11 +184,12 @@ final class GrammarStates: @unchecked Sendable {
         var places: [UInt64] = []
         var isEnd = false
         var index = 0
+        defer { visits &+= index }
         // New positions are appended to the set and visited in turn.
         while index < seen.places.count {
             let place = seen.places[index]
             index += 1
-            if seen.places.count > 16 * Self.maximumPlaces { return Self.dead }
+            if seen.places.count > 16 * Self.maximumPlaces { return Self.exceeded }
             let (stack, counter, node) = (Self.stack(place), Self.counter(place), program.nodes[Self.node(place)])
             if node.reads { places.append(place) }
             for index in node.calls {
@@ -214,7 +220,8 @@ final class GrammarStates: @unchecked Sendable {
             guard node.isEnd else { continue }
             if leave(stack, &seen) { isEnd = true }
         }
-        if places.isEmpty && !isEnd || places.count > Self.maximumPlaces || frames.count >= Self.maximumFrames { return Self.dead }
+        if places.count > Self.maximumPlaces || frames.count >= Self.maximumFrames { return Self.exceeded }
+        if places.isEmpty, !isEnd { return Self.dead }
         places.sort()
         return intern(Places(places: places, isEnd: isEnd))
     }
@@ -390,10 +397,15 @@ final class GrammarStates: @unchecked Sendable {
         scratch = walk.tables.size > Self.maximumScratch ? nil : walk.tables
         var words = walk.words
         func allow(_ token: Token) { words[Int(token) / 64] |= 1 << (UInt64(token) % 64) }
-        for (index, text) in program.controls.enumerated() where step(state, control: index) >= 0 {
-            if let token = trie.controls[text] { allow(token) }
+        var meetsLimit = walk.meetsLimit
+        for (index, text) in program.controls.enumerated() {
+            let next = step(state, control: index)
+            if next == Self.exceeded { meetsLimit = true }
+            if next >= 0, let token = trie.controls[text] { allow(token) }
         }
-        if isEnd(state) { trie.ends.forEach(allow) }
+        // If only the limit on readings prevents a continuation, an end would make an incomplete answer look complete.
+        let isCutOff = meetsLimit && words.allSatisfy { $0 == 0 }
+        if isEnd(state), !isCutOff { trie.ends.forEach(allow) }
         let mask = TokenMask(words: words)
         keep(mask, of: state)
         return mask
@@ -441,6 +453,20 @@ final class GrammarStates: @unchecked Sendable {
         text.ends = place >= 0 && isEnd(place) && states[Int(place)].places.isEmpty
         forced[state] = text
         return text
+    }
+
+    /// Returns the symbols that an edge reads from a state.
+    func symbols(of state: State) -> [Int] {
+        var isRead = [Bool](repeating: false, count: symbolCount)
+        for place in states[Int(state)].places {
+            let node = program.nodes[Self.node(place)]
+            for edge in program.edges[node.edges] {
+                // The numbers of the classes ascend with the bytes.
+                for symbol in program.classes[Int(edge.low)]...program.classes[Int(edge.high)] { isRead[Int(symbol)] = true }
+            }
+            for edge in program.controlEdges[node.controls] { isRead[program.representatives.count + Int(edge.control)] = true }
+        }
+        return isRead.indices.filter { isRead[$0] }
     }
 
     /// Returns the only byte that can come next; nil when several bytes or a control token can.

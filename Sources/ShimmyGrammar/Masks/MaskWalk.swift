@@ -11,6 +11,8 @@ final class MaskWalk: @unchecked Sendable {
     /// The tables of the walk; replaced by new ones when they grow too large.
     private(set) var tables: GrammarStates
     private(set) var words: [UInt64]
+    /// Whether the limit on readings excluded a token.
+    private(set) var meetsLimit = false
     private let trie: TokenTrie
     private var start: State
     /// The state after each byte on the path to the current node, by depth.
@@ -54,6 +56,7 @@ final class MaskWalk: @unchecked Sendable {
                     next = tables.step(path[depth - 1], symbol: symbol)
                 }
                 if next < 0 {
+                    if next == GrammarStates.exceeded { meetsLimit = true }
                     index = Int(node.end)
                     decided = Int(nodes[index - 1].tokensEnd)
                     continue

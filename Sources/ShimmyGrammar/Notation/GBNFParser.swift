@@ -13,11 +13,13 @@ struct GBNFParser {
     private var elements = 0
     private let budget: GrammarBudget
 
+    /// - root: the name of the rule that the whole text fits.
     /// Throws `GrammarTextError` when the text is not a grammar, lacks `root` or a rule that it refers to, or is too long.
-    static func parse(_ text: String, budget: GrammarBudget = GrammarBudget()) throws(GrammarTextError) -> Grammar {
+    static func parse(_ text: String, root: String = "root", budget: GrammarBudget = GrammarBudget()) throws(GrammarTextError) -> Grammar {
         try budget.check(text: text)
         var parser = GBNFParser(scalars: Array(text.unicodeScalars), budget: budget)
-        let grammar = try parser.grammar()
+        var grammar = try parser.grammar()
+        grammar.root = root
         if grammar.rules[grammar.root] == nil { throw GrammarTextError("there is no rule '\(grammar.root)'") }
         for (_, body) in grammar.rules {
             if let name = body.ruleNames.first(where: { grammar.rules[$0] == nil }) { throw GrammarTextError("there is no rule '\(name)'") }

@@ -2,8 +2,8 @@
 // a text. It knows bytes and tokens, but not models, conversations or HTTP.
 
 /// The rules of a grammar. A text fits the grammar when it fits the rule `root`.
-struct Grammar: Sendable, Equatable {
-    indirect enum Expression: Sendable, Equatable {
+package struct Grammar: Sendable, Hashable {
+    indirect enum Expression: Sendable, Hashable {
         /// The bytes of a text.
         case literal([UInt8])
         /// One character of a set.
@@ -48,7 +48,7 @@ struct Grammar: Sendable, Equatable {
 }
 
 /// An automaton over characters whose texts have a bounded length. A counter beside the state tracks the length while a text is read.
-struct CountedAutomaton: Sendable, Equatable {
+struct CountedAutomaton: Sendable, Hashable {
     /// The automaton; its labels are indices in `exits`.
     var automaton: CharacterAutomaton
     /// Whether the characters are in a JSON string, with escapes.

@@ -1,3 +1,5 @@
+import ShimmyCore
+
 /// The reason why a text is not a grammar that can be enforced, as a message for users.
 package struct GrammarTextError: Error, Equatable, CustomStringConvertible {
     package let description: String
@@ -14,6 +16,10 @@ package struct GrammarTextError: Error, Equatable, CustomStringConvertible {
         self.isUnfitPrefix = isUnfitPrefix
         self.isMalformed = isMalformed
     }
+
+    package static let tooAmbiguous = GrammarTextError(
+        "it is too ambiguous: there are more than \(InputLimits.standard.grammarReadings) ways to read its first characters (limit grammarReadings)",
+        isLimit: true)
 }
 
 /// The context in which the text of a grammar occurs.

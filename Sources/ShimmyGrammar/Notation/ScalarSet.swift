@@ -1,5 +1,5 @@
 /// A set of Unicode scalars as disjoint ranges in ascending order.
-struct ScalarSet: Sendable, Equatable {
+struct ScalarSet: Sendable, Hashable {
     private(set) var ranges: [ClosedRange<UInt32>]
 
     init(_ ranges: [ClosedRange<UInt32>] = []) {
@@ -18,7 +18,11 @@ struct ScalarSet: Sendable, Equatable {
     static let all = ScalarSet([0...0x10FFFF])
     static let digits = ScalarSet([0x30...0x39])
     static let word = ScalarSet([0x30...0x39, 0x41...0x5A, 0x5F...0x5F, 0x61...0x7A])
-    static let space = ScalarSet([0x09...0x0D, 0x20...0x20])
+    /// White space and line terminators of ECMA-262.
+    static let space = ScalarSet([
+        0x09...0x0D, 0x20...0x20, 0xA0...0xA0, 0x1680...0x1680, 0x2000...0x200A, 0x2028...0x2029, 0x202F...0x202F, 0x205F...0x205F, 0x3000...0x3000,
+        0xFEFF...0xFEFF,
+    ])
     static let newline = ScalarSet([0x0A...0x0A])
 
     var isEmpty: Bool { ranges.isEmpty }

@@ -4,8 +4,8 @@
 // have a `*`: its members may occur any number of times after all plain members have occurred. There is at least one member; `, ` separates members.
 
 /// The members of an object in any order.
-struct UnorderedMembers: Sendable, Equatable {
-    struct Member: Sendable, Equatable {
+struct UnorderedMembers: Sendable, Hashable {
+    struct Member: Sendable, Hashable {
         let rule: String
         let isRequired: Bool
     }

@@ -26,7 +26,7 @@ extension SchemaCompiler {
             if let most = try part.count("maxProperties") { counts.most = min(counts.most ?? most, most) }
         }
         guard let properties = try properties(flat) else { return nil }
-        let others = try others(flat, besides: names(flat))
+        let others = mayHaveOthers(flat, counts, properties.count) ? try others(flat, besides: names(flat)) : nil
         if counts.matters, properties.count * (max(counts.least, counts.most ?? 0) + 1) > 20_000 {
             for part in flat {
                 for keyword in ["minProperties", "maxProperties"] where part.value(keyword) != nil {
@@ -176,6 +176,19 @@ extension SchemaCompiler {
     }
 
     // MARK: Other properties
+
+    /// Returns whether an object may have properties that its schema does not name, as far as the schema allows them. A call may have them only if
+    /// the schema mentions them, because most tools fail for arguments that they do not know.
+    private func mayHaveOthers(_ flat: [SchemaPart], _ counts: Counts, _ named: Int) -> Bool {
+        guard keyRule == .ofCalls, counts.least <= named else { return true }
+        let mentions = ["additionalProperties", "patternProperties", "propertyNames", "unevaluatedProperties"]
+        if flat.contains(where: { part in mentions.contains { part.value($0) != nil } }) { return true }
+        // An object with an empty `properties` often stands for any object; the arguments of a tool do not.
+        return !flat.contains { part in
+            guard !part.isDerived, let properties = part.value("properties")?.objectValue else { return false }
+            return !properties.isEmpty || part.pointer.isEmpty
+        }
+    }
 
     /// Returns a property that the schema does not name; nil when none is allowed.
     private func others(_ flat: [SchemaPart], besides names: [String]) throws(SchemaError) -> Expression? {

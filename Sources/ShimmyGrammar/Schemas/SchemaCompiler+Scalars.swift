@@ -125,6 +125,8 @@ extension SchemaCompiler {
 
     func strings(_ flat: [SchemaPart]) throws(SchemaError) -> Expression? {
         var lengths = try StringLengths(flat)
+        // The automaton of a host name does not count its labels.
+        if flat.contains(where: { $0.value("format") == "hostname" }) { lengths.limit(to: StringFormats.hostnameLength) }
         if let most = lengths.most, most < lengths.least { return nil }
         let patterns = try patterns(flat)
         let excluded = excluded(flat).compactMap(\.stringValue)
@@ -305,9 +307,11 @@ struct StringLengths {
     init(_ flat: [SchemaPart]) throws(SchemaError) {
         for part in flat {
             if let least = try part.count("minLength") { self.least = max(self.least, least) }
-            if let most = try part.count("maxLength") { self.most = min(self.most ?? most, most) }
+            if let most = try part.count("maxLength") { limit(to: most) }
         }
     }
+
+    mutating func limit(to most: Int) { self.most = min(self.most ?? most, most) }
 }
 
 extension SchemaPart {

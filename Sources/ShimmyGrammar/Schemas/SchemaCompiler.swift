@@ -17,8 +17,7 @@ final class SchemaCompiler {
     let budget: GrammarBudget
     let references: SchemaReferences
     private let prefix: String
-    /// Whether named properties may come in another order than the schema's.
-    let keysInAnyOrder: Bool
+    let keyRule: SchemaGrammar.Keys
     private(set) var rules: [(name: String, body: Expression)] = []
     private(set) var notes: [SchemaError] = []
     /// The rules of sets of schemas, by the sorted identifiers of the schemas.
@@ -45,11 +44,12 @@ final class SchemaCompiler {
     private var lost: Set<String> = []
 
     init(
-        _ root: JSON, prefix: String, mode: SchemaGrammar.Mode, keysInAnyOrder: Bool = false, budget: GrammarBudget, maximumConditions: Int = .max
+        _ root: JSON, prefix: String, mode: SchemaGrammar.Mode, keys: SchemaGrammar.Keys = .inOrder, budget: GrammarBudget,
+        maximumConditions: Int = .max
     ) {
         self.maximumConditions = maximumConditions
         references = SchemaReferences(root)
-        self.keysInAnyOrder = keysInAnyOrder
+        keyRule = keys
         self.prefix = prefix
         self.mode = mode
         self.budget = budget
@@ -110,7 +110,7 @@ final class SchemaCompiler {
     }
 
     /// Whether this many keys of an object may come in any order; if so, counts them toward the limit.
-    func allowsAnyOrder(of keys: Int) -> Bool { keysInAnyOrder && allowsUnordered(keys) }
+    func allowsAnyOrder(of count: Int) -> Bool { keyRule == .ofCalls && allowsUnordered(count) }
 
     /// Whether this many members may come in any order, each once; if so, counts them toward the limit.
     func allowsUnordered(_ members: Int) -> Bool {

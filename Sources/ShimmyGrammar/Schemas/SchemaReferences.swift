@@ -22,39 +22,53 @@ struct SchemaReferences {
         collect()
     }
 
+    /// The keywords whose values are objects of schemas.
+    private static let maps: Set<String> = ["$defs", "definitions", "properties", "patternProperties", "dependencies", "dependentSchemas"]
+
     private mutating func collect() {
-        var open: [(part: SchemaPart, base: String)] = [(SchemaPart(schema: root, pointer: ""), "")]
-        while let (part, outer) = open.popLast() {
-            var base = outer
+        var open: [(part: SchemaPart, base: String, isMap: Bool)] = [(SchemaPart(schema: root, pointer: ""), "", false)]
+        // Identifiers within unknown keywords count only where no schema has the same one.
+        var later: [(part: SchemaPart, base: String, isMap: Bool)] = []
+        while let (part, outer, isMap) = open.popLast() ?? later.popLast() {
             if let object = part.schema.objectValue {
-                // An identifier beside a reference is ignored too.
-                let isReference = ignoresSiblings && object["$ref"]?.stringValue != nil
-                for key in ["$id", "id"] where !isReference {
-                    guard let id = object[key]?.stringValue, !id.isEmpty else { continue }
-                    if id.hasPrefix("#") {
-                        targets[base + id] = targets[base + id] ?? part
-                    } else {
-                        let absolute = Self.resolve(id.hasSuffix("#") ? String(id.dropLast()) : id, base)
-                        if absolute.utf8.count > Self.identifierBytes { continue }
-                        base = absolute
-                        targets[base] = targets[base] ?? part
-                        bases[part.pointer] = base
-                    }
-                }
-                if object["$dynamicAnchor"] != nil || object["$recursiveAnchor"] != nil { dynamicAnchors += 1 }
-                for key in ["$anchor", "$dynamicAnchor"] {
-                    if let name = object[key]?.stringValue { targets["\(base)#\(name)"] = targets["\(base)#\(name)"] ?? part }
-                }
+                let base = isMap ? outer : register(part, object, outer)
                 // Listed values are not schemas.
-                for (key, _) in object where key != "enum" && key != "const" {
-                    if let child = part.at(key) { open.append((child, base)) }
+                for (key, _) in object where isMap || key != "enum" && key != "const" {
+                    guard let child = part.at(key) else { continue }
+                    let isKnown = isMap || Self.maps.contains(key) || !SchemaKeywords.isAnnotation(key)
+                    if isKnown { open.append((child, base, !isMap && Self.maps.contains(key))) } else { later.append((child, base, false)) }
                 }
             } else if let count = part.schema.arrayValue?.count {
                 for index in 0..<count {
-                    if let value = part.schema[index] { open.append((SchemaPart(schema: value, pointer: "\(part.pointer)/\(index)"), base)) }
+                    guard let value = part.schema[index] else { continue }
+                    open.append((SchemaPart(schema: value, pointer: "\(part.pointer)/\(index)"), outer, false))
                 }
             }
         }
+    }
+
+    /// Records the identifiers of a schema. Returns the base URI of the references in it.
+    private mutating func register(_ part: SchemaPart, _ object: JSONObject, _ outer: String) -> String {
+        var base = outer
+        // An identifier beside a reference is ignored too.
+        let isReference = ignoresSiblings && object["$ref"]?.stringValue != nil
+        for key in ["$id", "id"] where !isReference {
+            guard let id = object[key]?.stringValue, !id.isEmpty else { continue }
+            if id.hasPrefix("#") {
+                targets[base + id] = targets[base + id] ?? part
+            } else {
+                let absolute = Self.resolve(id.hasSuffix("#") ? String(id.dropLast()) : id, base)
+                if absolute.utf8.count > Self.identifierBytes { continue }
+                base = absolute
+                targets[base] = targets[base] ?? part
+                bases[part.pointer] = base
+            }
+        }
+        if object["$dynamicAnchor"] != nil || object["$recursiveAnchor"] != nil { dynamicAnchors += 1 }
+        for key in ["$anchor", "$dynamicAnchor"] {
+            if let name = object[key]?.stringValue { targets["\(base)#\(name)"] = targets["\(base)#\(name)"] ?? part }
+        }
+        return base
     }
 
     /// Returns the schema that a reference resolves to; nil when it is not in the document.

@@ -75,6 +75,9 @@ enum StringFormats {
     private static let octet = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
     private static let ipv4 = "\(octet)(\\.\(octet)){3}"
 
+    /// The max length of a host name in characters: 255 bytes of a DNS message, with a byte for the length of each label and of the root.
+    static let hostnameLength = 253
+
     // RFC 4291.
     private static let ipv6: String = {
         let group = "[0-9a-fA-F]{1,4}"

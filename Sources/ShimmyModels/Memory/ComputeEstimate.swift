@@ -1,4 +1,4 @@
-import ShimmyCore
+import ShimmyEngine
 
 /// The size of a step's buffers, from the peak memory of llama.cpp's graphs. The factors are derived from llama.cpp's own calculation
 /// (`no_alloc`) for Llama, Qwen, Gemma, mixture-of-experts and BERT models of several sizes and context lengths.

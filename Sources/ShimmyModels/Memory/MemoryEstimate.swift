@@ -1,4 +1,5 @@
-package import ShimmyCore
+import ShimmyCore
+package import ShimmyEngine
 package import ShimmyFormats
 
 /// The memory that a model will take, estimated from its header alone. `use` returns the bytes for a given context.

@@ -1,5 +1,5 @@
 package import ShimmyChat
-package import ShimmyCore
+package import ShimmyEngine
 
 /// The result of loading a model.
 package struct LoadedModel: Sendable {

@@ -1,5 +1,5 @@
 package import ShimmyChat
-package import ShimmyCore
+package import ShimmyEngine
 
 /// The reason why a model cannot serve a request.
 package enum ModelError: Error, Equatable, CustomStringConvertible {

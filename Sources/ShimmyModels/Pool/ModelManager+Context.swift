@@ -1,4 +1,5 @@
 import ShimmyCore
+import ShimmyEngine
 import Synchronization
 
 /// The context length that requests ask for.

@@ -1,6 +1,7 @@
 package import Logging
 package import ShimmyChat
 package import ShimmyCore
+package import ShimmyEngine
 import Synchronization
 
 /// A manager that serves models by name: it finds them, loads them on first use, shares them and frees idle ones. `ModelPool` makes the
@@ -98,45 +99,6 @@ package final class ModelManager: Sendable {
         return { (ContinuousClock.now - start) / .seconds(1) }
     }()
 
-    // MARK: Finding
-
-    /// Returns all models on the disk without loading any.
-    package func list() async -> [ModelRecord] { await catalog.current().records }
-
-    /// Returns the aliases that resolve to a model.
-    package func aliases(of record: ModelRecord) async -> [String] { await catalog.latest().aliases(of: record) }
-
-    /// Returns the reasons why aliases do not resolve, by alias.
-    package func aliasProblems() async -> [String: String] { await catalog.latest().aliasProblems }
-
-    /// Returns the model with a name. Scans the disk again before it reports an unknown name.
-    package func find(_ name: String) async throws(ModelError) -> ModelRecord {
-        if let record = await catalog.latest().resolve(name) { return record }
-        let fresh = await catalog.refreshed()
-        if let record = fresh.resolve(name) { return record }
-        if await catalog.isStuck { throw .loadFailed(name, reason: DiskWork.NoAnswer().description) }
-        let candidates = fresh.candidates(for: name).map(\.id)
-        throw candidates.isEmpty ? ModelError.unknown(name) : ModelError.ambiguous(name, ids: candidates)
-    }
-
-    /// Returns the model with a name, like `find`. Throws `ModelError` if it is known, without loading the model, that it cannot be loaded or
-    /// lacks the role; nil for any role.
-    package func findUsable(_ name: String, for role: ModelRole? = nil) async throws(ModelError) -> ModelRecord {
-        let record = try await find(name)
-        if let problem = record.problem { throw .unusable(record.id, reason: problem) }
-        guard record.isLoadable else { throw .unusable(record.id, reason: "its file contains no language model (\(record.kind.rawValue))") }
-        if let role, !record.roles.contains(role) { throw .lacksRole(record.id, asked: role, has: record.roles) }
-        return record
-    }
-
-    /// Returns the model for requests that do not name one: the only loaded model, or else the only usable model. Nil if neither exists.
-    package func onlyModel() async -> String? {
-        let loaded = loaded
-        if loaded.count == 1 { return loaded[0].id }
-        let usable = await list().filter(\.isUsable)
-        return usable.count == 1 ? usable[0].id : nil
-    }
-
     // MARK: Looking
 
     /// Returns the backend of a model, or nil if the model is not loaded.
@@ -152,6 +114,8 @@ package final class ModelManager: Sendable {
     package var isLoading: Bool { state.withLock { !$0.loads.isEmpty } }
     /// The number of requests that wait for a model.
     package var waitingCount: Int { state.withLock { $0.requests.count } }
+    /// The max number of requests that wait for a model.
+    package var waitingLimit: Int { state.withLock { $0.pool.limits.waiting } }
     package var isShuttingDown: Bool { state.withLock { $0.pool.stopped } }
 
     /// The memory budget of all models, and the memory that they take or are about to take, in bytes.

@@ -1,4 +1,5 @@
 import ShimmyCore
+import ShimmyEngine
 
 /// Decides the actions that follow an event. The rule numbers are those in the comment of `ModelPool`.
 extension ModelPool {

@@ -1,4 +1,5 @@
 package import ShimmyCore
+package import ShimmyEngine
 
 /// A pool of models, which decides which models are loaded, which requests use or wait for them, and which models are freed. The pool only
 /// decides: it loads and frees nothing itself, has no clock and does not wait. Every event returns the actions to perform.

@@ -1,5 +1,6 @@
 package import ShimmyChat
 package import ShimmyCore
+package import ShimmyEngine
 
 /// The status of a model that is loading, loaded or being freed, for people and programs.
 package struct ModelStatus: Sendable {

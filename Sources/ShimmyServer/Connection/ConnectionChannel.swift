@@ -14,19 +14,33 @@ struct ConnectionChannel: ServerChildChannel, HTTPChannelHandler {
     let responder: HTTPChannelHandler.Responder
     let use: ServerUse
     let routes: RouteTable
+    let proxies: TrustedProxies
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         channel.eventLoop.makeCompletedFuture {
-            let pipeline = channel.pipeline.syncOperations
-            let address = channel.remoteAddress?.ipAddress
-            if use.openConnection(from: address) {
-                channel.closeFuture.whenComplete { [use] _ in use.closeConnection(from: address) }
-                try addHandlers(to: pipeline, logger)
-            } else {
-                try pipeline.addHandler(ConnectionRefusal())
-            }
-            return try NIOAsyncChannel(wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true))
+            if admits(channel) { return try setUp(channel, logger) }
+            try channel.pipeline.syncOperations.addHandler(ConnectionRefusal())
+            return try Self.wrap(channel)
         }
+    }
+
+    /// Counts a connection until it closes. Returns false if a limit does not allow it.
+    func admits(_ channel: any Channel) -> Bool {
+        // Behind a trusted proxy there are many clients.
+        let address = channel.remoteAddress?.ipAddress.flatMap { proxies.trusts($0) ? nil : $0 }
+        guard use.openConnection(from: address) else { return false }
+        channel.closeFuture.whenComplete { [use] _ in use.closeConnection(from: address) }
+        return true
+    }
+
+    /// Sets up HTTP/1.1 on an admitted connection.
+    func setUp(_ channel: any Channel, _ logger: Logger) throws -> Value {
+        try addHandlers(to: channel.pipeline.syncOperations, logger)
+        return try Self.wrap(channel)
+    }
+
+    private static func wrap(_ channel: any Channel) throws -> Value {
+        try NIOAsyncChannel(wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true))
     }
 
     private func addHandlers(to pipeline: ChannelPipeline.SynchronousOperations, _ logger: Logger) throws {
@@ -36,10 +50,10 @@ struct ConnectionChannel: ServerChildChannel, HTTPChannelHandler {
         decoder.maxHeaderListSize = limits.headerBytes
         decoder.maxHeaderFieldCount = limits.headerFields
         try pipeline.addHandler(WriteDeadline(limits.writeTime, logger: logger))
-        // The task that handles the connection takes pipelined requests one by one.
-        try pipeline.configureHTTPServerPipeline(
-            withPipeliningAssistance: false, withErrorHandling: false, withOutboundHeaderValidation: false, withEncoderConfiguration: .init(),
-            withDecoderLimitConfiguration: decoder)
+        // The task that handles the connection takes pipelined requests one by one. The bytes behind a handshake are frames of the WebSocket.
+        let parser = HTTPRequestDecoder(leftOverBytesStrategy: .forwardBytes, limitConfiguration: decoder)
+        let unparsed = limits.headerBytes + limits.earlyBytes
+        try pipeline.addHandlers([HTTPResponseEncoder(), ByteToMessageHandler(parser, maximumBufferSize: unparsed)])
         try pipeline.addHandler(ConnectionLife(use: use, routes: routes))
         try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: false))
         let expectation = ExpectContinueHandler(bodyLimit: limits.input.bodyBytes, routes: routes)

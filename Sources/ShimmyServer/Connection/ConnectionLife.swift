@@ -10,14 +10,14 @@ final class ConnectionLife: ChannelDuplexHandler, RemovableChannelHandler {
     typealias OutboundOut = HTTPServerResponsePart
 
     /// The max bytes of a body that are drained after its request was answered without it. If the body is longer, the connection closes.
-    private static let drainedBytes = 256 << 10
+    static let drainedBytes = 256 << 10
     /// How long a connection stays open after its last answer, so that a client that is still sending can read the answer.
     private static let lingerTime = TimeAmount.seconds(1)
     /// The time between a client's timeout and the close of its connection. It bounds the time for writing the answer that reports the
     /// timeout.
     static let grace = Duration.seconds(5)
     /// The min bytes of an uploaded file within the time limit of a body. An upload that is as fast may take longer.
-    private static let uploadBytes = 16 << 20
+    static let uploadBytes = 16 << 20
 
     private struct Exchange {
         let version: HTTPVersion
@@ -79,7 +79,9 @@ final class ConnectionLife: ChannelDuplexHandler, RemovableChannelHandler {
         if hosts.count > 1 { head.headers.replaceOrAdd(name: "host", value: hosts.joined(separator: ",")) }
         // Pipelined requests that wait are not in flight yet.
         if exchanges.isEmpty { use.beginRequest() }
-        exchanges.append(Exchange(version: head.version, closes: closes))
+        // The parser reads nothing behind a request for another protocol.
+        let upgrades = head.headers.contains(name: "upgrade") && head.headers[canonicalForm: "connection"].contains { $0.lowercased() == "upgrade" }
+        exchanges.append(Exchange(version: head.version, closes: closes || upgrades || head.method == .CONNECT))
         (isBodyArriving, drained) = (true, 0)
         announced = head.headers.contains(name: "transfer-encoding") ? nil : head.headers.first(name: "content-length").flatMap { Int($0) } ?? 0
         if announced == 0 { return }

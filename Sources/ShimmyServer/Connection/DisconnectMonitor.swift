@@ -9,11 +9,11 @@ final class DisconnectMonitor: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = NIOAny
     typealias InboundOut = NIOAny
 
-    private var closed = false
+    private(set) var hasDisconnected = false
     private var onDisconnect: (@Sendable () -> Void)?
 
     func watch(_ action: @escaping @Sendable () -> Void) {
-        if closed { action() } else { onDisconnect = action }
+        if hasDisconnected { action() } else { onDisconnect = action }
     }
 
     func unwatch() { onDisconnect = nil }
@@ -31,7 +31,7 @@ final class DisconnectMonitor: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     private func report() {
-        closed = true
+        hasDisconnected = true
         onDisconnect?()
         onDisconnect = nil
     }

@@ -27,6 +27,8 @@ final class ParserErrorHandler: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // Too many bytes behind a handshake: the parser reads no further, so that they would take memory.
+        if error is ByteToMessageDecoderError.PayloadTooLargeError { return context.close(promise: nil) }
         guard let error = error as? HTTPParserError, unanswered == 0, error != .invalidEOFState else {
             context.fireErrorCaught(error)
             return

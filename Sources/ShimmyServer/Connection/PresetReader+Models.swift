@@ -12,18 +12,18 @@ extension PresetReader {
     /// - decode: decodes the request and applies the preset; runs on a thread of the worker pool.
     func readNamingModel<Value: Sendable>(
         _ request: Request, _ context: ShimmyRequestContext, for role: ModelRole = .chat,
-        decode: @escaping @Sendable (JSON, RequestPreset) throws -> PresetRequest<Value>
+        decode: @escaping Decode<Value>
     ) async throws -> PresetRequest<Value> {
         let parsed = try await body.parse(request, context)
         let named = [parsed.model, request.query.string("model")].compactMap { $0 }.first { !$0.allSatisfy(\.isWhitespace) }
         let model = await service.models.model(named: named, for: role)
         let preset = await completionPreset(model)
-        return try await body.finish(parsed, context) { json in try decode(json.naming(model), preset) }
+        return try await finish(parsed, context, preset) { json, preset in try decode(json.naming(model), preset) }
     }
 
     /// Returns the preset of a model for llama-server's completions, which have other defaults than OpenAI's.
     func completionPreset(_ model: String?) async -> RequestPreset {
-        await preset(model, needsModel: true) { LlamaServerRequest.sampling(recommended: $0.sampling) }
+        await service.preset(model) { LlamaServerRequest.sampling(recommended: $0.sampling) }
     }
 }
 

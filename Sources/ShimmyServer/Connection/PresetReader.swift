@@ -6,11 +6,15 @@ import ShimmyService
 
 /// Reads requests and applies the preset of their model. Every route that renders a prompt reads its requests through it.
 struct PresetReader: Sendable {
+    /// Decodes a request with the preset of its model; runs on a thread of the worker pool.
+    typealias Decode<Value: Sendable> = @Sendable (JSON, RequestPreset) throws -> PresetRequest<Value>
+
     let body: RequestReader
     let service: InferenceService
 
     /// Reads a request. A request without a model, or with an unknown one, is decoded unchanged; the decoder then reports the error.
     /// - needsModel: false if a request without a model refers to the only one.
+    /// - decode: runs on a thread of the worker pool.
     func read<Value: Sendable>(
         _ request: Request, _ context: ShimmyRequestContext, for endpoint: EndpointRow, needsModel: Bool = true,
         decode: @escaping @Sendable (JSON) throws -> Value
@@ -23,11 +27,8 @@ struct PresetReader: Sendable {
         _ parsed: RequestReader.Parsed, _ context: ShimmyRequestContext, for endpoint: EndpointRow, needsModel: Bool = true,
         _ decode: @escaping @Sendable (JSON) throws -> Value
     ) async throws -> PresetRequest<Value> {
-        let preset = await preset(parsed.model, needsModel: needsModel)
-        return try await body.finish(parsed, context) { json in
-            let applied = preset.applied(to: json, of: endpoint)
-            return PresetRequest(value: try decode(applied.request), preset: preset, forced: applied.replaced)
-        }
+        let preset = await service.preset(parsed.model, needsModel: needsModel)
+        return try await finish(parsed, context, preset) { json, preset in try preset.reading(json, of: endpoint, decode: decode) }
     }
 
     /// Reads a request of another API. The preset applies to the chat completion that the request is translated to.
@@ -37,34 +38,25 @@ struct PresetReader: Sendable {
     ) async throws -> PresetRequest<TranslatedRequest<Own>> {
         try await read(request, context, fallbacks: { _ in [:] }) { json, preset in
             let translation = try translate(json)
-            let applied = preset.applied(to: translation.completion, of: Compatibility.chatCompletions)
+            let reading = try preset.reading(translation.completion, of: Compatibility.chatCompletions) { try TranslatedRequest($0, translation) }
             return PresetRequest(
-                value: try TranslatedRequest(applied.request, translation), preset: preset,
-                forced: applied.replaced.compactMap { translation.names.name(of: $0) })
+                value: reading.value, preset: preset, forced: reading.forced.compactMap { translation.names.name(of: $0) })
         }
     }
 
     /// Reads a request of another API that may be translated to one of several requests.
     /// - fallbacks: returns the fields of a chat request for a model's requests, where neither the client nor the preset sets them.
-    /// - decode: translates the request and applies the preset; runs on a thread of the worker pool.
     func read<Value: Sendable>(
-        _ request: Request, _ context: ShimmyRequestContext, fallbacks: @Sendable (ModelRecord) -> JSONObject,
-        decode: @escaping @Sendable (JSON, RequestPreset) throws -> PresetRequest<Value>
+        _ request: Request, _ context: ShimmyRequestContext, fallbacks: @Sendable (ModelRecord) -> JSONObject, decode: @escaping Decode<Value>
     ) async throws -> PresetRequest<Value> {
         let parsed = try await body.parse(request, context)
-        let preset = await preset(parsed.model, needsModel: true, fallbacks)
-        return try await body.finish(parsed, context) { json in try decode(json, preset) }
+        return try await finish(parsed, context, await service.preset(parsed.model, fallbacks: fallbacks), decode)
     }
 
-    /// Returns the preset of a model; an empty one for an unknown model.
-    func preset(
-        _ model: String?, needsModel: Bool, _ fallbacks: @Sendable (ModelRecord) -> JSONObject = { _ in [:] }
-    ) async -> RequestPreset {
-        var name = model
-        if name == nil, !needsModel { name = await service.models.onlyModel() }
-        guard let name, let record = try? await service.models.find(name) else { return .none }
-        var preset = service.presets(record)
-        for (field, value) in preset.adding(recommended: fallbacks(record)) { preset.defaults[field] = value }
-        return preset
+    /// Decodes a parsed request with a preset. All other functions end here.
+    func finish<Value: Sendable>(
+        _ parsed: RequestReader.Parsed, _ context: ShimmyRequestContext, _ preset: RequestPreset, _ decode: @escaping Decode<Value>
+    ) async throws -> PresetRequest<Value> {
+        try await body.finish(parsed, context) { json in try decode(json, preset) }
     }
 }

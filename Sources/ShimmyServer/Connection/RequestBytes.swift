@@ -12,6 +12,7 @@ final class RequestBytes: Sendable {
         var pieces: [[UInt8]] = []
         var count = 0
         var reserved = 0
+        var waiting = 0
     }
 
     private let use: ServerUse
@@ -68,12 +69,22 @@ final class RequestBytes: Sendable {
         return bytes
     }
 
+    /// Counts the body also as one that waits for the end of another request, until it is released. Returns false if the limit does not allow it.
+    func reserveWaiting() -> Bool {
+        state.withLock { state in
+            guard state.waiting == 0, use.reserve(waitingBytes: state.reserved) else { return false }
+            state.waiting = state.reserved
+            return true
+        }
+    }
+
     /// Releases the reserved memory, once the body and everything made from it is gone.
     func release() {
-        let reserved = state.withLock { state in
-            defer { (state.reserved, state.pieces) = (0, []) }
-            return state.reserved
+        let (reserved, waiting) = state.withLock { state in
+            defer { (state.reserved, state.waiting, state.pieces) = (0, 0, []) }
+            return (state.reserved, state.waiting)
         }
+        if waiting > 0 { use.release(waitingBytes: waiting) }
         if reserved > 0 { use.release(bodyBytes: reserved) }
     }
 }

@@ -5,6 +5,7 @@ import NIOHTTP1
 import ShimmyAPI
 import ShimmyCore
 import ShimmyJSON
+import ShimmyService
 import Synchronization
 
 /// Reads a request's body as JSON and decodes it, within the server's limits and on the worker pool.
@@ -49,12 +50,21 @@ struct RequestReader: Sendable {
     final class Parsed: Sendable {
         /// The value of the field `model`; nil if it is not a string.
         let model: String?
-        fileprivate let bytes: RequestBytes
-        fileprivate let size: Int
+        let bytes: RequestBytes
+        /// The bytes of the body.
+        let size: Int
+        /// The end user that the client names; nil for none.
+        let user: String?
         private let json: Mutex<JSON?>
+
+        /// The max Unicode scalars of a user's name.
+        private static let longestUser = 256
 
         fileprivate init(_ json: JSON, bytes: RequestBytes, size: Int) {
             model = json["model"]?.stringValue
+            // OpenAI's two fields, and Anthropic's.
+            let named = [json["safety_identifier"], json["user"], json["metadata"]?["user_id"]].compactMap { $0?.stringValue }
+            user = named.first { !$0.isEmpty }.map { String(String.UnicodeScalarView($0.unicodeScalars.prefix(Self.longestUser))) }
             self.json = Mutex(json)
             self.bytes = bytes
             self.size = size
@@ -96,7 +106,8 @@ struct RequestReader: Sendable {
     func finish<Value: Sendable>(
         _ body: Parsed, _ context: ShimmyRequestContext, _ decode: @escaping @Sendable (JSON) throws -> Value
     ) async throws -> Value {
-        try await work(body.size, context) { _ in
+        context.life?.note(user: body.user, inputBytes: body.size)
+        return try await work(body.size, context) { _ in
             defer { body.bytes.release() }
             return try decode(body.take())
         }
@@ -134,8 +145,8 @@ struct RequestReader: Sendable {
             for try await buffer in request.body { try bytes.append(buffer) }
         } catch is BodyTimeout {
             throw APIError.bodyTooSlow
-        } catch is HTTPParserError {
-            throw APIError.notHTTP
+        } catch let error where error is HTTPParserError || error is IOError {
+            throw APIError(ofBody: error)
         }
         return bytes
     }
@@ -148,6 +159,11 @@ extension ServerLimits {
         if let budget { limits.isStopped = { (try? budget.check()) == nil } }
         return limits
     }
+}
+
+extension APIError {
+    /// Maps an error of the connection while a body arrives. If the body just ends, the client has disconnected.
+    init(ofBody error: any Error) { self = error is IOError || (error as? HTTPParserError) == .invalidEOFState ? .cancelled : .notHTTP }
 }
 
 extension StringProtocol {

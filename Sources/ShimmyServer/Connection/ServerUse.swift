@@ -13,6 +13,8 @@ package final class ServerUse: Sendable {
         /// Requests whose response is not complete.
         package var requests = 0
         package var bodyBytes = 0
+        /// Bytes of the bodies among them that wait for the end of another request of their WebSocket.
+        package var waitingBytes = 0
         /// Bytes of the items that WebSockets remember, or will remember when a running response ends.
         package var historyBytes = 0
     }
@@ -32,10 +34,17 @@ package final class ServerUse: Sendable {
 
     package let limits: ServerLimits
     private let state = Mutex(State())
+    let wrongKeys: WrongKeys
 
-    package init(limits: ServerLimits) { self.limits = limits }
+    package init(limits: ServerLimits) {
+        self.limits = limits
+        wrongKeys = WrongKeys(limit: limits.wrongKeys)
+    }
 
     package var numbers: Numbers { state.withLock { $0.numbers } }
+
+    /// The open connections by client address. Clients on this machine are not counted.
+    package var connectionsByClient: [String: Int] { state.withLock { $0.clients } }
 
     package var isDraining: Bool { state.withLock { $0.isDraining } }
     package func beginDraining() { state.withLock { $0.isDraining = true } }
@@ -103,6 +112,17 @@ package final class ServerUse: Sendable {
 
     package func release(bodyBytes count: Int) { state.withLock { $0.numbers.bodyBytes -= count } }
 
+    /// Reserves a part of the memory for bodies that may wait. Returns false if the limit does not allow it.
+    package func reserve(waitingBytes count: Int) -> Bool {
+        state.withLock { state in
+            guard count <= limits.waitingMemory - state.numbers.waitingBytes else { return false }
+            state.numbers.waitingBytes += count
+            return true
+        }
+    }
+
+    package func release(waitingBytes count: Int) { state.withLock { $0.numbers.waitingBytes -= count } }
+
     // MARK: Histories
 
     /// Reserves memory for items that a WebSocket remembers. Returns false if the limit does not allow it.
@@ -125,7 +145,10 @@ package final class ServerUse: Sendable {
                 "refused": .int(numbers.refusedConnections),
             ],
             "requests": ["in_flight": .int(numbers.requests), "limit": .int(limits.requests)],
-            "bodies": ["bytes": .int(numbers.bodyBytes), "limit": .int(limits.bodyMemory)],
+            "bodies": [
+                "bytes": .int(numbers.bodyBytes), "limit": .int(limits.bodyMemory), "waiting": .int(numbers.waitingBytes),
+                "waiting_limit": .int(limits.waitingMemory),
+            ],
             "histories": ["bytes": .int(numbers.historyBytes), "limit": .int(limits.historyMemory)],
         ]
     }

@@ -27,7 +27,7 @@ struct LoopbackCORSMiddleware: RouterMiddleware {
         return response
     }
 
-    private static let exposedHeaders = ([.requestID, .anthropicRequestID, .retryAfterName] + HTTPField.Name.reports)
+    private static let exposedHeaders = ([.requestID, .anthropicRequestID, .retryAfterName] + HTTPField.Name.reports + HTTPField.Name.rateLimits)
         .map(\.rawName).joined(separator: ", ")
 
     private func hasEffect(_ request: Request) -> Bool { routes.hasEffect(request.method, request.uri.path) }

@@ -27,9 +27,16 @@ struct ErrorMiddleware: RouterMiddleware {
             var response = respond(with: mapped, to: request, context)
             // Reading the remaining bytes of a refused body is not worthwhile.
             if [408, 413, 426].contains(mapped.status) || mapped.code == "server_busy" { response.headers[.connection] = "close" }
-            if mapped.status == 426 { response.headers[.upgrade] = mapped.code == "websocket_required" ? "websocket" : "HTTP/1.1" }
+            if mapped.status == 426 { Self.name(mapped.code == "websocket_not_supported" ? nil : WebSocketHandshake.version, in: &response) }
             return response
         }
+    }
+
+    /// Names the protocol that a request has to use.
+    /// - version: the version of WebSocket; nil for HTTP without an upgrade.
+    private static func name(_ version: String?, in response: inout Response) {
+        response.headers[.upgrade] = version == nil ? "HTTP/1.1" : "websocket"
+        response.headers[.secWebSocketVersion] = version
     }
 
     private func respond(with error: APIError, to request: Request, _ context: ShimmyRequestContext) -> Response {

@@ -25,6 +25,6 @@ struct HostMiddleware: RouterMiddleware {
     private func isOurs(_ host: String) -> Bool {
         let name = host.lowercased()
         return HostName.isLoopback(name) || HostName.isAddress(name) || name == configuration.host.lowercased()
-            || configuration.access.rules.allowedHosts.contains(name)
+            || configuration.others.contains { $0.host.lowercased() == name } || configuration.access.rules.allowedHosts.contains(name)
     }
 }

@@ -1,27 +1,34 @@
+import Foundation
 import HTTPTypes
 import Hummingbird
 import ShimmyAPI
+import ShimmyAccounts
 import ShimmyEngine
 import ShimmyService
 
-/// Requires an API key if the server has any, except on routes that are open to everybody.
+/// Requires an API key if the server has any, except on routes that are open to everybody. The routes themselves check the role of the key.
 struct KeyMiddleware: RouterMiddleware {
     typealias Context = ShimmyRequestContext
 
     let access: ServerAccess
     let routes: RouteTable
+    let wrongKeys: WrongKeys
 
     func handle(_ request: Request, context: Context, next: Next) async throws -> Response {
-        let holders = access.holders
-        if holders.isEmpty || routes.isOpen(request.uri.path) { return try await next(request, context) }
+        if routes.isOpen(request.uri.path) { return try await next(request, context) }
+        guard await access.requiresKey() else { return try await next(request, context) }
         let given = Self.keys(of: request)
         if given.isEmpty { throw APIError.missingKey }
-        let matches = given.map { Self.holder(of: Array($0.utf8), among: holders) }
-        guard let holder = matches.compactMap({ $0 }).first else { throw APIError.invalidKey }
+        if let seconds = wrongKeys.wait(of: context.address) { throw APIError.tooManyWrongKeys(retryAfter: seconds) }
+        let (hash, holder) = try await validHolder(of: given, from: context.address)
         var context = context
         context.owner = holder.owner
         context.storageOwner = holder.storageOwner
-        context.life?.note(keyOwner: holder.storageOwner)
+        context.key = holder.key
+        context.keyHash = hash
+        context.usersMayPull = access.rules.usersMayPull
+        context.life?.note(key: holder.key)
+        context.life?.note(keyOwner: holder.storageOwner, name: holder.key?.name)
         return try await next(request, context)
     }
 
@@ -35,15 +42,20 @@ struct KeyMiddleware: RouterMiddleware {
         return [bearer, request.headers[.xAPIKey], request.headers[.apiKey]].compactMap { $0 }
     }
 
-    /// Returns the holder of a key. The comparison covers every key and every byte, so that its time does not reveal how much of a guessed
-    /// key is right.
-    private static func holder(of given: [UInt8], among holders: [ServerAccess.Holder]) -> ServerAccess.Holder? {
-        var found: ServerAccess.Holder?
-        for holder in holders {
-            var difference = UInt8(holder.key.count == given.count ? 0 : 1)
-            for index in holder.key.indices { difference |= holder.key[index] ^ (index < given.count ? given[index] : 0) }
-            if difference == 0 { found = holder }
+    /// Returns the holder of the first valid key. Only the hash of a given key is compared, so that the time of the comparison does not reveal how
+    /// much of a guessed key is right.
+    private func validHolder(of keys: [String], from address: String?) async throws -> (KeyHash, ServerAccess.Holder) {
+        var refusal = APIError.invalidKey
+        for key in keys {
+            let hash = KeyHash(of: key)
+            guard let holder = try await access.holder(of: hash) else { continue }
+            switch holder.key?.obstacle(at: Date()) {
+            case nil: return (hash, holder)
+            case .expired?: refusal = .expiredKey
+            case .revoked?: refusal = .revokedKey
+            }
         }
-        return found
+        if refusal == .invalidKey { wrongKeys.note(from: address) }
+        throw refusal
     }
 }

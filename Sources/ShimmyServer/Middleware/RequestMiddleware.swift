@@ -5,25 +5,34 @@ import Logging
 import ShimmyAPI
 import ShimmyMetrics
 import ShimmyService
+import ShimmyTracing
 
-/// Follows each request to its end, then logs it in a line and counts it.
+/// Follows each request to its end, then logs it in a line, counts it and exports its trace.
 struct RequestMiddleware: RouterMiddleware {
     typealias Context = ShimmyRequestContext
 
     let routes: RouteTable
     let metrics: MetricsRegistry
+    /// Nil if traces are off.
+    let tracer: RequestTracer?
 
-    func handle(_ request: Request, context: Context, next: Next) async throws -> Response {
-        let exchange = Exchange(
-            head: request.head, endpoint: context.coreContext.endpointPath, arrived: context.arrived, logger: context.logger)
-        let life = RequestLife { [routes, metrics] facts in exchange.report(facts, routes, metrics) }
+    @concurrent func handle(_ request: Request, context: Context, next: Next) async throws -> Response {
         var context = context
+        let trace = tracer?.begin(
+            traceparent: request.headers[values: .traceparent], tracestate: request.headers[values: .tracestate], arrived: context.arrived)
+        if let trace { context.logger[metadataKey: "trace"] = "\(trace.context.traceID)" }
+        let exchange = Exchange(
+            head: request.head, endpoint: context.coreContext.endpointPath, arrived: context.arrived, logger: context.logger,
+            requestID: context.requestID, trace: trace)
+        let life = RequestLife { [routes, metrics] facts in exchange.report(facts, routes, metrics) }
         context.life = life
+        context.trace = trace
         do {
-            var response = try await next(request, context)
+            let known = context
+            var response = try await RequestTrace.with(trace) { try await next(request, known) }
             life.note(status: response.status.code)
             if response.body.contentLength == nil {
-                response.body = Self.followed(response.body, life)
+                response.body = Self.followed(response.body, life, trace)
             } else {
                 life.ended()
             }
@@ -37,10 +46,10 @@ struct RequestMiddleware: RouterMiddleware {
     }
 
     /// Returns a stream that ends the request when it is written, or when its client no longer reads it.
-    private static func followed(_ body: ResponseBody, _ life: RequestLife) -> ResponseBody {
+    private static func followed(_ body: ResponseBody, _ life: RequestLife, _ trace: RequestTrace?) -> ResponseBody {
         ResponseBody { writer in
             do {
-                try await body.write(writer)
+                try await RequestTrace.with(trace) { try await body.write(writer) }
             } catch {
                 life.noteDisconnect()
                 life.ended()
@@ -58,9 +67,12 @@ private struct Exchange: Sendable {
     let endpoint: EndpointPath
     let arrived: ContinuousClock.Instant
     let logger: Logger
+    let requestID: String
+    let trace: RequestTrace?
 
     /// The max Unicode scalars of a path in the log. A client chooses the path.
     private static let longestPath = 200
+    private static let unmatched = "unmatched"
     private static let methods: Set<HTTPRequest.Method> = [.get, .head, .post, .put, .patch, .delete, .options]
 
     func report(_ facts: RequestLife.Facts, _ routes: RouteTable, _ metrics: MetricsRegistry) {
@@ -74,11 +86,31 @@ private struct Exchange: Sendable {
                 "end": end.rawValue,
             ])
         logger.info("request completed", metadata: metadata(facts, end, api))
+        endTrace(facts, end, api)
+    }
+
+    /// Exports the request's span and those below it. The names of attributes are those of OpenTelemetry's conventions.
+    private func endTrace(_ facts: RequestLife.Facts, _ end: RequestEnd, _ api: String) {
+        guard let trace else { return }
+        let method = Self.methods.contains(head.method) ? head.method.rawValue : "_OTHER"
+        let hasRoute = route != Self.unmatched
+        let name = (method == "_OTHER" ? "HTTP" : method) + (hasRoute ? " \(route)" : "")
+        var attributes = [
+            TraceAttribute("http.request.method", method), TraceAttribute("url.path", String(path)),
+            TraceAttribute("url.scheme", head.scheme == "https" ? "https" : "http"), TraceAttribute("shimmy.api", api),
+            TraceAttribute("shimmy.end", end.rawValue), TraceAttribute("shimmy.request_id", requestID),
+        ]
+        if hasRoute { attributes.append(TraceAttribute("http.route", route)) }
+        if let status = facts.status { attributes.append(TraceAttribute("http.response.status_code", status)) }
+        let failure = facts.errorCode ?? facts.status.flatMap { $0 >= 500 ? "\($0)" : nil }
+        if let failure { attributes.append(TraceAttribute("error.type", failure)) }
+        let answer = AnswerSpan(facts)
+        trace.end(name, .server, attributes + answer.attributes, isError: failure != nil, phases: answer.phases(since: arrived))
     }
 
     /// The pattern of the path; `unmatched` for a request that no route serves.
     private var route: String {
-        guard let pattern = endpoint.value, pattern.hasPrefix("/") else { return "unmatched" }
+        guard let pattern = endpoint.value, pattern.hasPrefix("/") else { return Self.unmatched }
         return pattern.hasSuffix("**") ? pattern.dropLast(2) + "{model}" : pattern
     }
 
@@ -88,8 +120,8 @@ private struct Exchange: Sendable {
             "owner": facts.keyOwner == nil ? "address" : "key", "stream": .stringConvertible(facts.isStreamed),
         ]
         if let status = facts.status { metadata["status"] = .stringConvertible(status) }
-        // The first digits of the key's hash tell keys apart.
-        if let owner = facts.keyOwner { metadata["key"] = "\(owner.prefix(12))" }
+        // The first digits of a key's hash tell keys without a name apart.
+        if let owner = facts.keyOwner { metadata["key"] = "\(facts.keyName ?? String(owner.prefix(12)))" }
         if let model = facts.model { metadata["model"] = "\(model)" }
         if let tokens = facts.promptTokens { metadata["prompt_tokens"] = .stringConvertible(tokens) }
         if let tokens = facts.cachedTokens { metadata["cached_tokens"] = .stringConvertible(tokens) }

@@ -35,8 +35,12 @@ enum DocsScript {
           return value || {};
         }
 
+        function alternatives(schema) {
+          return schema.anyOf || schema.oneOf;
+        }
+
         function typeName(schema) {
-          if (schema.anyOf) return [...new Set(schema.anyOf.map(typeName))].join(' or ');
+          if (alternatives(schema)) return [...new Set(alternatives(schema).map(typeName))].join(' or ');
           if (schema.enum) return schema.enum.map((word) => JSON.stringify(word)).join(', ');
           if (Array.isArray(schema.type)) return schema.type.join(' or ');
           if (schema.type === 'array') {
@@ -52,7 +56,7 @@ enum DocsScript {
 
         // Returns the schema with the members of a value, which may be one of several forms or the element of an array.
         function withMembers(schema) {
-          for (const form of [schema, ...(schema.anyOf || [])]) {
+          for (const form of [schema, ...(alternatives(schema) || [])]) {
             if (form.properties) return form;
             if (form.items && form.items.properties) return form.items;
           }
@@ -90,7 +94,8 @@ enum DocsScript {
           for (const [type, content] of Object.entries(media || {})) {
             box.append(makeHeading(title, type));
             const schema = content.schema || content['x-item-schema'] || {};
-            const forms = schema.anyOf && !withMembers({ ...schema, anyOf: [] }) ? schema.anyOf : [schema];
+            const choices = alternatives(schema);
+            const forms = choices && !withMembers({ ...schema, anyOf: [] }) ? choices : [schema];
             for (const [index, form] of forms.entries()) {
               const inner = withMembers(form);
               if (index > 0) box.append(make('p', 'note', 'or'));

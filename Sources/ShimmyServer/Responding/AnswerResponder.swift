@@ -55,7 +55,13 @@ struct AnswerResponder: Sendable {
 
     private func whole(_ started: StartedAnswer, _ context: ShimmyRequestContext) async throws -> Response {
         let answer = try started.take()
-        let whole = try await context.channel.onDisconnect(started.canceller.cancel) { try await answer.whole() }
+        let isGone = Signal()
+        let whole = try await context.channel.onDisconnect({
+            isGone.fire()
+            started.canceller.cancel()
+        }) { try await answer.whole() }
+        // Some APIs have a whole answer even if it was cancelled.
+        if isGone.hasFired { throw APIError.cancelled }
         var response = Response.json(whole.json)
         response.report(started)
         response.report(obstacle: whole.obstacle)

@@ -77,7 +77,7 @@ extension Route {
         let main = (access == .probe ? paths.first : paths.last) ?? path
         return DocumentedRoute(
             method: method.rawValue, name: path, path: main, otherPaths: paths.filter { $0 != main },
-            apis: RouteTable.isShared(self) ? [.openAI, .anthropic] : [api], isOwn: !isInMatrix, needsKey: access == .user,
-            isProbe: access == .probe, isSocket: effect == .socket)
+            apis: RouteTable.isShared(self) ? [.openAI, .anthropic] : [api], isOwn: !isInMatrix, needsKey: access.needsKey,
+            needsAdmin: access == .admin || access == .puller, isProbe: access == .probe, isSocket: effect == .socket)
     }
 }

@@ -1,22 +1,37 @@
 import HTTPTypes
 import Hummingbird
+import ShimmyAccounts
 import ShimmyChat
 import ShimmyCore
 import ShimmyEngine
+import ShimmyHub
 import ShimmyJSON
 import ShimmyModels
 import ShimmyService
 import ShimmyStorage
 
-/// `GET /v1/engine`, an API of Shimmy: the memory in use, and the state of each model and its sequences.
+/// `GET /v1/engine`, an API of Shimmy: the use of all limits, and the state of each model and its sequences.
 struct EngineRoutes: Sendable {
-    let models: ModelManager
+    let service: InferenceService
     let use: ServerUse
-    /// The storage; nil if the server stores nothing.
-    let store: Store?
+    let access: ServerAccess
+    let blobs: BlobStore
+    /// Returns the use of the directory of cached prefixes; nil if there is none.
+    let prefixes: (@Sendable () -> PrefixCacheUse)?
+    private let storage = StorageUse()
+
+    init(service: InferenceService, use: ServerUse, access: ServerAccess, blobs: BlobStore, prefixes: (@Sendable () -> PrefixCacheUse)?) {
+        self.service = service
+        self.use = use
+        self.access = access
+        self.blobs = blobs
+        self.prefixes = prefixes
+    }
+
+    private var models: ModelManager { service.models }
 
     var routes: [Route] {
-        [Route(own: .get, "/engine", .read) { _, _ in .json(await state()) }]
+        [Route(own: .get, "/engine", .read, access: .admin) { _, _ in .json(await state()) }]
     }
 
     private func state() async -> JSON {
@@ -25,7 +40,7 @@ struct EngineRoutes: Sendable {
             "server": await server(),
             "object": "list", "memory": ["budget": .int(memory.budget), "used": .int(memory.used)],
             // Requests that wait for a model to load, or for memory.
-            "waiting": .int(models.waitingCount), "data": .array(models.statuses.map(model)),
+            "waiting": .int(models.waitingCount), "waiting_limit": .int(models.waitingLimit), "data": .array(models.statuses.map(model)),
         ]
     }
 
@@ -34,9 +49,26 @@ struct EngineRoutes: Sendable {
         guard var members = use.json.objectValue else { return .null }
         let workers = WorkerPool.input.use
         members["workers"] = ["threads": .int(workers.threads), "running": .int(workers.running), "waiting": .int(workers.waiting)]
-        if let store {
+        if let store = service.store {
             members["storage"] = ["bytes": (try? await store.usedBytes()).map(JSON.int) ?? .null, "limit": .int(store.limits.bytes)]
         }
+        if let cache = prefixes?() { members["prefix_cache"] = ["bytes": cache.bytes.map(JSON.int) ?? .null, "limit": .int(cache.limit)] }
+        members["uploads"] = ["running": .int(blobs.runningUploads), "limit": .int(BlobStore.mostUploads)]
+        let names = await models.nameCounts()
+        members["names"] = ["aliases": .int(names.aliases), "created_models": .int(names.created), "limit": .int(AliasFile.mostNames)]
+        let background = service.background?.use
+        if let background {
+            members["background"] = [
+                "running": .int(background.running), "running_limit": .int(background.runningLimit),
+                "waiting": .int(background.waitingByOwner.values.reduce(0, +)), "owner_limit": .int(background.ownerLimit),
+            ]
+        }
+        var owners = OwnerTable()
+        owners.add(use.connectionsByClient, \.connections)
+        owners.add(background?.waitingByOwner ?? [:], \.background)
+        for status in models.statuses { owners.add(status.backend?.engine.statistics.sequencesByOwner ?? [:], \.sequences) }
+        if let store = service.store { owners.add(await storage.byOwner(store), \.storageBytes) }
+        members["owners"] = owners.json { access.key(ofStorage: $0)?.name }
         return .object(members)
     }
 
@@ -45,7 +77,7 @@ struct EngineRoutes: Sendable {
             "model": .string(status.id), "state": .string(status.stage.rawValue), "progress": .double(status.progress),
             "memory": [
                 "weights": .int(status.memory.weights), "kv": .int(status.memory.cache), "compute": .int(status.memory.compute),
-                "grammars": .int(status.memory.grammars),
+                "grammars": .int(status.memory.grammars), "grammars_limit": .int(ConstraintCompiler.mostBytes),
             ],
             "context_length": status.backend.map { .int($0.contextLength) } ?? .null, "users": .int(status.users), "pinned": .bool(status.isPinned),
             "expires_at": status.expiresIn.map { .int(UnixTime.now + Int(min($0, 1e9).rounded(.up))) } ?? .null,
@@ -62,7 +94,9 @@ struct EngineRoutes: Sendable {
             "running": .int(statistics.running),
             "running_limit": .int(statistics.runningLimit),
             "waiting": .int(statistics.waiting),
-            "queue": ["used": .int(statistics.queued), "total": .int(statistics.queueLimit)],
+            "queue": [
+                "used": .int(statistics.queued), "total": .int(statistics.queueLimit), "owner_limit": .int(statistics.ownerQueueLimit),
+            ],
             "slots": ["used": .int(statistics.slotsUsed), "total": .int(statistics.slotsTotal)],
             "cells": ["used": .int(statistics.cellsUsed), "total": .int(statistics.cellsTotal)],
             "steps": [

@@ -29,8 +29,8 @@ struct LMStudioRoutes: Sendable {
                 return .json(model.older)
             },
             Route(.get, "/api/v1/models", .read, api: .lmStudio) { _, _ in .json(["models": .array(await all().map(\.json))]) },
-            Route(.post, "/api/v1/models/load", .load, api: .lmStudio, handler: load),
-            Route(.post, "/api/v1/models/unload", .write, api: .lmStudio, handler: unload),
+            Route(.post, "/api/v1/models/load", .load, api: .lmStudio, access: .admin, handler: load),
+            Route(.post, "/api/v1/models/unload", .write, api: .lmStudio, access: .admin, handler: unload),
         ]
     }
 

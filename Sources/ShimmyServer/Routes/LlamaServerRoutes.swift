@@ -43,7 +43,7 @@ struct LlamaServerRoutes: Sendable {
             Route(.post, "/embedding", .load, api: .llamaServer, handler: embed),
             Route(.post, "/apply-template", .load, api: .llamaServer, handler: render),
             Route(.get, "/props", .read, api: .llamaServer, handler: describe),
-            Route(.get, "/slots", .read, api: .llamaServer, handler: listSlots),
+            Route(.get, "/slots", .read, api: .llamaServer, access: .admin, handler: listSlots),
             Route(own: .post, "/chat/completions/input_tokens", .load, handler: count),
         ]
     }
@@ -76,14 +76,13 @@ struct LlamaServerRoutes: Sendable {
 
     @Sendable private func render(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
         let reading = try await reader.readNamingModel(request, context) { json, preset in
-            let applied = preset.applied(to: json, of: Compatibility.chatCompletions)
-            return PresetRequest(value: try RenderRequest(applied.request), preset: preset, forced: applied.replaced)
+            try preset.reading(json, of: Compatibility.chatCompletions) { try RenderRequest($0) }
         }
         var decoded = reading.value
         reading.preset.complete(&decoded.conversation)
-        let lease = try await context.acquire(decoded.model, for: .chat, from: service)
-        let prompt = try await context.untilDisconnected { [conversation = decoded.conversation] in
-            try await lease.generator.prepare(conversation)
+        let prompt = try await service.counting(context.caller) { [decoded] in
+            let lease = try await context.acquire(decoded.model, for: .chat, from: service)
+            return try await context.untilDisconnected { try await lease.generator.prepare(decoded.conversation) }
         }
         var response = Response.json(["prompt": .string(prompt.text)])
         response.report(prompt.report)
@@ -92,7 +91,7 @@ struct LlamaServerRoutes: Sendable {
 
     @Sendable private func count(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
         let reading = try await strictReader.read(request, context, for: Compatibility.chatCompletions) { try RenderRequest($0) }
-        let tokens = try await context.untilDisconnected { [service] in try await service.countChat(reading) }
+        let tokens = try await context.untilDisconnected { [service, caller = context.caller] in try await service.countChat(reading, caller) }
         return .json(InputTokensRequest.response(tokens))
     }
 

@@ -23,7 +23,7 @@ struct MessageRoutes: Sendable {
 
     @Sendable private func count(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
         let reading = try await reader.read(request, context, translate: { try MessageTranslation.count($0) })
-        let tokens = try await context.untilDisconnected { [service] in try await service.countMessage(reading) }
+        let tokens = try await context.untilDisconnected { [service, caller = context.caller] in try await service.countMessage(reading, caller) }
         var response = Response.json(["input_tokens": .int(tokens)])
         response.reportIgnored(reading.value.ignoredParameters)
         response.reportForced(reading.forced)

@@ -19,14 +19,18 @@ struct MetricsRoutes: Sendable {
     let version: String
 
     var routes: [Route] {
-        [Route(own: .get, "/metrics", .read, prefixes: .none) { request, _ in try await metrics(request) }]
+        [Route(own: .get, "/metrics", .read, prefixes: .none, access: .admin) { request, _ in try await metrics(request) }]
     }
 
     private func metrics(_ request: Request) async throws -> Response {
         let format = MetricsFormat(accept: request.headers[.accept])
-        var families = try await collected().completing(registry.families)
-        if hasAliases { families += MetricAliases.families(of: families) }
-        let text = format.text(families)
+        let collected = try await collected()
+        // Many models make a long text.
+        let text = try await WorkerPool.input.run { [registry, hasAliases] _ in
+            var families = collected.completing(registry.families)
+            if hasAliases { families += MetricAliases.families(of: families) }
+            return format.text(families)
+        }
         return Response(
             status: .ok, headers: [.contentType: format.contentType, .cacheControl: "no-store"], body: .init(byteBuffer: ByteBuffer(string: text)))
     }

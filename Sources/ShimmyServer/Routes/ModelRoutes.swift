@@ -4,6 +4,7 @@ import NIOCore
 import ShimmyAPI
 import ShimmyChat
 import ShimmyCore
+import ShimmyEngine
 import ShimmyJSON
 import ShimmyModels
 import ShimmyService
@@ -23,9 +24,9 @@ package struct ModelRoutes: Sendable {
 
     var routes: [Route] {
         [
-            Route(own: .post, "/models/load", .load, handler: load),
-            Route(own: .post, "/models/unload", .write, handler: unload),
-            Route(own: .post, "/models/rescan", .write) { _, _ in
+            Route(own: .post, "/models/load", .load, access: .admin, handler: load),
+            Route(own: .post, "/models/unload", .write, access: .admin, handler: unload),
+            Route(own: .post, "/models/rescan", .write, access: .admin) { _, _ in
                 await models.rescan()
                 return .json(["object": "list", "models": .int(await models.list().count)])
             },

@@ -1,6 +1,7 @@
 import Hummingbird
 import ShimmyAPI
 import ShimmyChat
+import ShimmyCore
 import ShimmyJSON
 import ShimmyModels
 import ShimmyService
@@ -49,6 +50,8 @@ struct OllamaAnswerRoutes: Sendable {
             return try await responder.respond(to: service.acceptOllama(reading, context.caller), context)
         }
         let decoded = reading.value
+        // Such a request frees the model for all clients.
+        if decoded.keepAlive == .seconds(0) { try context.check(.admin) }
         let answer = try await service.loadOllama(decoded) {
             try await context.acquire(decoded.model, for: .chat, from: service, keepAlive: decoded.keepAlive, onlyLoads: true)
         }

@@ -23,11 +23,11 @@ struct OllamaChangeRoutes: Sendable {
 
     var routes: [Route] {
         [
-            Route(.post, "/api/create", .write, api: .ollama, handler: create),
-            Route(.post, "/api/copy", .write, api: .ollama, handler: copy),
-            Route(.delete, "/api/delete", .write, api: .ollama, handler: delete),
-            Route(.head, "/api/blobs/{digest}", .read, api: .ollama, handler: find),
-            Route(.post, "/api/blobs/{digest}", .write, api: .ollama, isUpload: true, handler: upload),
+            Route(.post, "/api/create", .write, api: .ollama, access: .admin, handler: create),
+            Route(.post, "/api/copy", .write, api: .ollama, access: .admin, handler: copy),
+            Route(.delete, "/api/delete", .write, api: .ollama, access: .admin, handler: delete),
+            Route(.head, "/api/blobs/{digest}", .read, api: .ollama, access: .admin, handler: find),
+            Route(.post, "/api/blobs/{digest}", .write, api: .ollama, access: .admin, isUpload: true, handler: upload),
         ]
     }
 
@@ -79,6 +79,10 @@ struct OllamaChangeRoutes: Sendable {
         hints.system = decoded.system
         hints.messages = decoded.messages.map { ModelHints.Message(role: $0.role, content: $0.content) }
         for name in hints.add(ollamaParameters: decoded.parameters) { decoded.ignoredParameters.append("parameters.\(name)") }
+        // Requests of other APIs use the parameters, too.
+        let given = hints.defaults
+        hints.defaults = SamplingLimits.moving(given)
+        for (name, value) in given where hints.defaults[name] != value { decoded.ignoredParameters.append("parameters.\(name)") }
         try Self.check(hints)
         var model = CreatedModel(
             name: decoded.model, base: "", hints: hints, template: decoded.template, license: decoded.license, created: UnixTime.now)
@@ -89,11 +93,9 @@ struct OllamaChangeRoutes: Sendable {
         }
         model.template = nil
         if !decoded.template.isEmpty {
-            if try await library.isTemplate(decoded.template) {
-                model.template = decoded.template
-            } else {
-                decoded.ignoredParameters.append("template")
-            }
+            let problem = try await library.problem(ofTemplate: decoded.template)
+            if let problem, !decoded.mayBeOllamas { throw APIError.invalid("template", problem) }
+            if problem == nil { model.template = decoded.template } else { decoded.ignoredParameters.append("template") }
         }
         switch decoded.source {
         case .model(let name): try await add(model, on: try await models.findUsable(name), isAlias: decoded.hasNoSettings)
@@ -107,7 +109,7 @@ struct OllamaChangeRoutes: Sendable {
         // The context or the template of a model that was replaced may have changed.
         await models.applySettings()
         // A context is never longer than the one that the model was trained with.
-        let longest = (await models.list()).first { $0.id == model.name }?.contextLength ?? EngineShape.mostContext
+        let longest = (await models.list()).first { $0.id == model.name }?.contextLength ?? InputLimits.standard.contextTokens
         if let context = hints.contextLength, context > longest { decoded.ignoredParameters.append("parameters.num_ctx") }
         var response = decoded.stream ? Response.lines([OllamaProgress.reading, OllamaProgress.success]) : .json(OllamaProgress.success)
         response.reportIgnored(decoded.ignoredParameters)
@@ -167,8 +169,8 @@ struct OllamaChangeRoutes: Sendable {
             try await upload.finish()
         } catch is BodyTimeout {
             throw APIError.bodyTooSlow
-        } catch is HTTPParserError {
-            throw APIError.notHTTP
+        } catch let error where error is HTTPParserError || error is IOError {
+            throw APIError(ofBody: error)
         } catch let error as BlobError {
             throw APIError(error)
         }

@@ -5,6 +5,7 @@ import NIOCore
 import ShimmyAPI
 import ShimmyChat
 import ShimmyCore
+import ShimmyEngine
 import ShimmyHub
 import ShimmyJSON
 import ShimmyModels
@@ -39,7 +40,7 @@ struct OllamaModelRoutes: Sendable {
             Route(.get, "/api/tags", .read, api: .ollama) { _, _ in .json(["models": .array(await entries())]) },
             Route(.get, "/api/ps", .read, api: .ollama) { _, _ in .json(["models": .array(await running())]) },
             Route(.post, "/api/show", .write, api: .ollama, handler: show),
-            Route(.post, "/api/pull", .write, api: .ollama, handler: pull),
+            Route(.post, "/api/pull", .write, api: .ollama, access: .puller, handler: pull),
             Route(.post, "/api/push", .write, api: .ollama) { _, _ in
                 throw APIError(
                     status: 400, message: "Models cannot be pushed: this server has no registry. Upload the file to the Hugging Face hub instead.",

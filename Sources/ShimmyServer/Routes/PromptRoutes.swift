@@ -28,9 +28,9 @@ struct PromptRoutes: Sendable {
         let reading = try await reader.read(request, context, for: Compatibility.chatCompletions) { try RenderRequest($0) }
         var decoded = reading.value
         reading.preset.complete(&decoded.conversation)
-        let lease = try await context.acquire(decoded.model, for: .chat, from: service)
-        let prompt = try await context.untilDisconnected { [conversation = decoded.conversation] in
-            try await lease.generator.prepare(conversation)
+        let prompt = try await service.counting(context.caller) { [decoded] in
+            let lease = try await context.acquire(decoded.model, for: .chat, from: service)
+            return try await context.untilDisconnected { try await lease.generator.prepare(decoded.conversation) }
         }
         var response = Response.json(RenderRequest.response(prompt, model: decoded.model))
         response.report(prompt.report)
@@ -39,10 +39,12 @@ struct PromptRoutes: Sendable {
 
     @Sendable private func tokenize(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
         let decoded = try await body.read(request, context) { try TokenizeRequest($0) }
-        let lease = try await context.acquire(try await service.models.meant(by: decoded.model), from: service)
-        let tokens = try await context.untilDisconnected { () async throws -> [Token] in try await self.tokens(of: decoded.input, lease) }
-        let pieces = decoded.needsPieces ? try await lease.backend.tokenizer.pieces(of: tokens) : nil
-        return .json(decoded.response(tokens, pieces: pieces, contextLength: lease.backend.contextLength))
+        return try await service.counting(context.caller) {
+            let lease = try await context.acquire(try await service.models.meant(by: decoded.model), from: service)
+            let tokens = try await context.untilDisconnected { () async throws -> [Token] in try await self.tokens(of: decoded.input, lease) }
+            let pieces = decoded.needsPieces ? try await lease.backend.tokenizer.pieces(of: tokens) : nil
+            return .json(decoded.response(tokens, pieces: pieces, contextLength: lease.backend.contextLength))
+        }
     }
 
     private func tokens(of input: TokenizeRequest.Input, _ lease: ModelLease) async throws -> [Token] {
@@ -59,8 +61,10 @@ struct PromptRoutes: Sendable {
 
     @Sendable private func detokenize(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {
         let decoded = try await body.read(request, context) { try DetokenizeRequest($0) }
-        let lease = try await context.acquire(try await service.models.meant(by: decoded.model), from: service)
-        return .json(try decoded.response(try await lease.backend.tokenizer.pieces(of: decoded.tokens)))
+        return try await service.counting(context.caller) {
+            let lease = try await context.acquire(try await service.models.meant(by: decoded.model), from: service)
+            return .json(try decoded.response(try await lease.backend.tokenizer.pieces(of: decoded.tokens)))
+        }
     }
 
     @Sendable private func describe(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {

@@ -14,7 +14,7 @@ struct PullRoutes: Sendable {
     let heartbeat: Duration
 
     var routes: [Route] {
-        [Route(own: .post, "/models/pull", .write, handler: pull)]
+        [Route(own: .post, "/models/pull", .write, access: .puller, handler: pull)]
     }
 
     /// Pulls a model. Errors that are known before the download starts, such as an unknown name or a full disk, set the status.

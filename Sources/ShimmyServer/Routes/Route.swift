@@ -14,6 +14,17 @@ struct Route: Sendable {
         case open
         /// The holders of keys, if the server has any.
         case user
+        /// The holders of keys with the role `admin`, and other holders if a setting lets them download models.
+        case puller
+        /// The holders of keys with the role `admin`, if the server has keys.
+        case admin
+
+        var needsKey: Bool {
+            switch self {
+            case .probe, .open: false
+            case .user, .puller, .admin: true
+            }
+        }
     }
 
     /// What a request may change.
@@ -71,10 +82,16 @@ struct Route: Sendable {
         return components.elementsEqual(pattern) { $0 == $1 || $1.hasPrefix("{") }
     }
 
-    /// Registers the route on a router, at all of its paths.
+    /// Registers the route on a router, at all of its paths. The check of the key's role is part of each route, so that no way to write a path avoids
+    /// it.
     func register(on router: Router<ShimmyRequestContext>) {
         let path = path.hasSuffix("{model}") ? path.dropLast("{model}".count) + "**" : path
-        for prefix in prefixes.texts { router.on(RouterPath(prefix + path), method: method, use: handler) }
+        for prefix in prefixes.texts {
+            router.on(RouterPath(prefix + path), method: method) { [access, handler] request, context -> Response in
+                try context.check(access)
+                return try await context.withModels { try await handler(request, context) }
+            }
+        }
     }
 }
 

@@ -1,13 +1,16 @@
+import Foundation
 import HTTPTypes
 import Hummingbird
 import Logging
 import NIOCore
 import ServiceLifecycle
 import ShimmyAPI
+import ShimmyAccounts
 import ShimmyChat
 import ShimmyCore
 import ShimmyJSON
 import ShimmyService
+import ShimmyTracing
 import Synchronization
 
 /// Makes the responses that a client requests over one WebSocket.
@@ -34,7 +37,9 @@ final class ResponseSocket: Sendable {
         memory = ResponseMemory(
             mostResponses: limits.socketMemoryResponses, mostBytes: limits.socketMemoryBytes, reserve: { use.reserve(historyBytes: $0) },
             release: { use.release(historyBytes: $0) })
-        lanes = Mutex(ResponseLanes(mostRunning: limits.socketResponses, mostWaiting: limits.socketWaiting))
+        lanes = Mutex(
+            ResponseLanes(
+                mostRunning: limits.socketResponses, mostWaiting: limits.socketWaiting, mostWaitingBytes: limits.socketWaitingBytes))
     }
 
     var isBusy: Bool { lanes.withLock { $0.isBusy } }
@@ -79,7 +84,7 @@ final class ResponseSocket: Sendable {
                     try await WorkerPool.input.run { _ in SocketFrame.steerFailed(previousID: previousID, input: input).serialized() })
                 withExtendedLifetime(parsed) {}
                 return nil
-            case .create: return try add(parsed, to: lane, socket)
+            case .create: return try await add(parsed, to: lane, socket)
             }
         } catch let error where error is CancellationError || error is ChannelError {
             return nil
@@ -89,23 +94,26 @@ final class ResponseSocket: Sendable {
         }
     }
 
-    private func add(_ job: RequestReader.Parsed, to lane: String?, _ socket: WebSocket) throws -> (lane: String?, job: RequestReader.Parsed)? {
-        guard isStillAllowed else {
+    private func add(
+        _ job: RequestReader.Parsed, to lane: String?, _ socket: WebSocket
+    ) async throws -> (lane: String?, job: RequestReader.Parsed)? {
+        guard try await isStillAllowed() else {
             socket.post(SocketFrame.error(.invalidKey, lane: lane).serialized())
             socket.close(.keyRevoked)
             return nil
         }
-        switch lanes.withLock({ $0.add(job, to: lane) }) {
+        switch lanes.withLock({ $0.add(job, bytes: job.size, to: lane) { job.bytes.reserveWaiting() } }) {
         case .begins: return (lane, job)
         case .waits: return nil
         case .refused(let error): throw error
         }
     }
 
-    /// Whether the server still accepts the key that opened the connection.
-    private var isStillAllowed: Bool {
-        let holders = access.holders
-        return holders.isEmpty || holders.contains { $0.storageOwner == context.storageOwner }
+    /// Returns whether the server still accepts the key that opened the connection, and for the same purposes.
+    private func isStillAllowed() async throws -> Bool {
+        guard let hash = context.keyHash else { return await !access.requiresKey() }
+        guard let holder = try await access.holder(of: hash), holder.key?.obstacle(at: Date()) == nil else { return false }
+        return holder.key == context.key
     }
 
     // MARK: Responses
@@ -128,7 +136,8 @@ final class ResponseSocket: Sendable {
         defer { use.endRequest() }
         do {
             if use.hasTooManyRequests { throw APIError.busy("the limit of \(use.limits.requests) requests in flight is reached") }
-            try await stream(job, in: lane, to: socket)
+            let trace = context.trace?.child()
+            try await RequestTrace.with(trace) { try await stream(job, in: lane, to: socket, trace) }
         } catch let error where Task.isCancelled || error is ChannelError {
             return
         } catch {
@@ -138,14 +147,16 @@ final class ResponseSocket: Sendable {
         }
     }
 
-    private func stream(_ job: RequestReader.Parsed, in lane: String?, to socket: WebSocket) async throws {
+    private func stream(_ job: RequestReader.Parsed, in lane: String?, to socket: WebSocket, _ trace: RequestTrace?) async throws {
         let reading = try await reader.decode(job, context, for: Compatibility.createResponse) { try SocketEvent.request($0) }
-        let caller = Caller(owner: context.owner, storageOwner: context.storageOwner, arrived: .now, logger: context.logger)
+        let caller = Caller(
+            owner: context.owner, storageOwner: context.storageOwner, key: context.key, arrived: .now, logger: context.logger,
+            trace: trace, user: context.namedUser ?? job.user, inputBytes: job.size)
         let order = try await service.acceptResponse(reading, body: .null, memory: memory, caller)
         let lease = try await context.acquire(order.model, for: .chat, from: service, keepAlive: order.keepAlive)
         let started = try await order.begin(lease)
         let answer = try started.take()
-        var headers = Self.headers(order, started)
+        var headers = Self.headers(order, started, service.accounts.state(of: context.key))
         try await withTaskCancellationHandler {
             do {
                 while let values = try await answer.nextValues() {
@@ -164,13 +175,14 @@ final class ResponseSocket: Sendable {
     }
 
     /// Returns what the headers of a response over HTTP would report.
-    private static func headers(_ order: AnswerOrder, _ started: StartedAnswer) -> JSONObject {
+    private static func headers(_ order: AnswerOrder, _ started: StartedAnswer, _ quota: QuotaState?) -> JSONObject {
         var response = Response(status: .ok)
         response.report(started)
         response.reportIgnored(order.ignored)
         response.reportForced(order.forced)
+        if let quota { response.report(quota) }
         var headers: JSONObject = [:]
-        for name in HTTPField.Name.reports {
+        for name in HTTPField.Name.reports + HTTPField.Name.rateLimits {
             if let value = response.headers[name] { headers[name.rawName] = .string(value) }
         }
         return headers

@@ -1,4 +1,5 @@
 import NIOCore
+import NIOHTTP1
 import ShimmyAPI
 
 /// A connection that became a WebSocket. Text messages go both ways.
@@ -14,18 +15,34 @@ struct WebSocket: Sendable {
     /// Throws `APIError.cancelled` if the client has disconnected.
     static func open(on channel: any Channel, _ settings: WebSocketHandler.Settings, response: ByteBuffer) async throws -> WebSocket {
         let (messages, continuation) = AsyncStream.makeStream(of: RequestBytes.self)
-        let handler = try await channel.eventLoop.submit {
-            guard channel.isActive else { throw APIError.cancelled }
-            let pipeline = channel.pipeline.syncOperations
-            let front = try pipeline.context(handlerType: WriteDeadline.self)
-            try pipeline.handler(type: ConnectionLife.self).leaveHTTP()
-            let handler = WebSocketHandler(settings, messages: continuation)
-            // The first frame can arrive as soon as the client has the response, and must not reach the parser of HTTP.
-            try pipeline.addHandler(handler, position: .after(front.handler))
-            front.writeAndFlush(NIOAny(response), promise: nil)
-            return NIOLoopBound(handler, eventLoop: channel.eventLoop)
+        let handler = try await channel.eventLoop.flatSubmit {
+            Self.leaveHTTP(channel).flatMapThrowing { early -> NIOLoopBound<WebSocketHandler> in
+                guard channel.isActive else { throw APIError.cancelled }
+                let pipeline = channel.pipeline.syncOperations
+                let front = try pipeline.context(handlerType: WriteDeadline.self)
+                let handler = WebSocketHandler(settings, messages: continuation)
+                try pipeline.addHandler(handler, position: .after(front.handler))
+                front.writeAndFlush(NIOAny(response), promise: nil)
+                handler.take(early.value.bytes)
+                return NIOLoopBound(handler, eventLoop: channel.eventLoop)
+            }
         }.get()
         return WebSocket(messages: messages, channel: channel, handler: handler)
+    }
+
+    /// Removes the parser of HTTP from a channel. The result has the bytes behind the handshake; when it completes, no further ones have arrived.
+    private static func leaveHTTP(_ channel: any Channel) -> EventLoopFuture<NIOLoopBound<EarlyBytes>> {
+        do {
+            let pipeline = channel.pipeline.syncOperations
+            guard channel.isActive, !(try pipeline.handler(type: DisconnectMonitor.self).hasDisconnected) else { throw APIError.cancelled }
+            try pipeline.handler(type: ConnectionLife.self).leaveHTTP()
+            let parser = try pipeline.context(handlerType: ByteToMessageHandler<HTTPRequestDecoder>.self)
+            let early = NIOLoopBound(EarlyBytes(), eventLoop: channel.eventLoop)
+            try pipeline.addHandler(early.value, position: .after(parser.handler))
+            return pipeline.removeHandler(context: parser).map { early }
+        } catch {
+            return channel.eventLoop.makeFailedFuture(error)
+        }
     }
 
     /// Allows the connection to read the next message.

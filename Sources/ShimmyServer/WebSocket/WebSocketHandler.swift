@@ -92,9 +92,13 @@ final class WebSocketHandler: ChannelDuplexHandler {
 
     // MARK: Reading
 
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) { take(unwrapInboundIn(data)) }
+
+    /// Takes the next bytes of the client.
+    func take(_ bytes: ByteBuffer) {
+        guard let context else { return }
         if case .failed = state { return }
-        var bytes = unwrapInboundIn(data)
+        var bytes = bytes
         if unread.readableBytes == 0 {
             unread = bytes
         } else {

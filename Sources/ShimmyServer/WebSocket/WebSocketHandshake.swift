@@ -9,10 +9,15 @@ package enum WebSocketHandshake {
     /// Returns whether a request asks for a WebSocket.
     package static func isUpgrade(_ headers: HTTPFields) -> Bool { headers[.upgrade]?.lowercased().contains("websocket") == true }
 
-    /// Returns the value of `Sec-WebSocket-Accept` for a request. Throws a 400 that names the header that is wrong.
+    /// The version of RFC 6455, the only one.
+    package static let version = "13"
+
+    /// Returns the value of `Sec-WebSocket-Accept` for a request. Throws an error that names the header that is wrong: a 426 for the version, after
+    /// which a client can try another one, and otherwise a 400.
     package static func accept(_ headers: HTTPFields) throws(APIError) -> String {
-        guard headers[.connection]?.lowercased().contains("upgrade") == true else { throw .badHandshake("'Connection' is not 'Upgrade'.") }
-        guard headers[.secWebSocketVersion] == "13" else { throw .badHandshake("'Sec-WebSocket-Version' is not 13.") }
+        let options = headers[.connection]?.lowercased().split(separator: ",").map(\.trimmingSpaces) ?? []
+        guard options.contains("upgrade") else { throw .badHandshake("'Connection' is not 'Upgrade'.") }
+        guard headers[.secWebSocketVersion] == version else { throw .wrongWebSocketVersion(version) }
         guard let key = headers[.secWebSocketKey], Data(base64Encoded: key)?.count == 16 else {
             throw .badHandshake("'Sec-WebSocket-Key' is not a key of 16 bytes in base64.")
         }

@@ -34,6 +34,8 @@ package struct AnswerLife: Sendable {
     package internal(set) var prompt: Usage?
     /// The reason why the last choice ended; nil before.
     package internal(set) var finish: FinishReason?
+    /// The number of parts that were ready: at least one token each, and often exactly one.
+    package internal(set) var parts = 0
     package internal(set) var outcome = Outcome.cancelled
 
     init(model: String, operation: Operation) {
@@ -47,6 +49,12 @@ package struct AnswerLife: Sendable {
         case .promptComputed(let usage): prompt = prompt ?? usage
         case .generated, .tokens, .stopped: break
         }
+    }
+
+    /// The code of the error that ended the answer; nil for none.
+    package var errorCode: String? {
+        guard case .failed(let error) = outcome else { return nil }
+        return error.code ?? error.type
     }
 
     /// The end of the answer in a word, for logs and metrics.

@@ -18,7 +18,7 @@ package struct AnswerLog: AnswerObserver {
             metadata["cached_tokens"] = .stringConvertible(usage.cachedPromptTokens)
         }
         if let usage = life.usage { metadata["completion_tokens"] = .stringConvertible(usage.completionTokens) }
-        if case .failed(let error) = life.outcome { metadata["code"] = "\(error.code ?? error.type)" }
+        if let code = life.errorCode { metadata["code"] = "\(code)" }
         metadata.note(queue: life.begun, first: life.firstPart, end: life.ended, since: caller.arrived)
         return metadata
     }

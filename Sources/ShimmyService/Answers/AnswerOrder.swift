@@ -20,8 +20,10 @@ package struct AnswerOrder: Sendable {
     /// Begins the answer once the model is loaded, and throws the errors in the request. A cancelled task stops the work.
     package let begin: @concurrent @Sendable (ModelLease) async throws -> StartedAnswer
 
+    /// - charge: the account of the request; nil if nothing is counted.
     init<Request: AnswerRequest>(
-        _ reading: PresetRequest<Request>, framing: StreamFraming = .unnamed, failed: @escaping @Sendable (APIError) -> [JSON] = { [$0.json] },
+        _ reading: PresetRequest<Request>, _ charge: Charge?, framing: StreamFraming = .unnamed,
+        failed: @escaping @Sendable (APIError) -> [JSON] = { [$0.json] },
         begin: @escaping @concurrent @Sendable (ModelLease) async throws -> StartedAnswer
     ) {
         model = reading.value.model
@@ -31,6 +33,14 @@ package struct AnswerOrder: Sendable {
         forced = reading.forced
         self.framing = framing
         self.failed = failed
-        self.begin = { lease in try await WorkAllowance.limiting { try await begin(lease) } }
+        self.begin = { lease in
+            charge?.note(model: lease.record.id)
+            do {
+                return try await WorkAllowance.limiting { try await begin(lease) }
+            } catch {
+                charge?.fail(error)
+                throw error
+            }
+        }
     }
 }

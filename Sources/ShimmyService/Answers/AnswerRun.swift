@@ -83,6 +83,7 @@ final class AnswerRun<Dialect: AnswerDialect> {
                 case .prompt(let choice, let tokens): new = try await push { $0.push(tokens, choice: choice) }
                 case .delta(let choice, let delta):
                     life.firstPart = life.firstPart ?? .now
+                    life.parts += 1
                     new = try await push { $0.push(delta, choice: choice) }
                 case .fact(let choice, let fact):
                     life.take(fact)

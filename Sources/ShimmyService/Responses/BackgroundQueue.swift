@@ -17,21 +17,24 @@ package struct BackgroundQueue<Job: Sendable, Stop: Sendable, Watcher: Sendable>
         let job: Job
     }
 
-    private let runningAtOnce: Int
+    package let runningAtOnce: Int
     /// The max number of waiting responses per owner.
-    private let mostWaiting: Int
+    package let mostWaiting: Int
     /// Waiting responses by owner, oldest first. Owners without waiting responses have no entry.
     private var waiting: [String: [Waiting]] = [:]
     /// The owners of waiting responses, in the order of their turns.
     private var turns: [String] = []
     private var active: [String: Progress] = [:]
-    private var running = 0
+    package private(set) var running = 0
     package private(set) var isStopped = false
 
     package init(runningAtOnce: Int, mostWaiting: Int) {
         self.runningAtOnce = runningAtOnce
         self.mostWaiting = mostWaiting
     }
+
+    /// The numbers of waiting responses by owner.
+    package var waitingByOwner: [String: Int] { waiting.mapValues(\.count) }
 
     /// Returns whether an owner's queue is full.
     package func isFull(for owner: String) -> Bool { waiting[owner, default: []].count >= mostWaiting }

@@ -1,10 +1,12 @@
 import Logging
 import ShimmyAPI
+import ShimmyAccounts
 import ShimmyChat
 import ShimmyEngine
 import ShimmyJSON
 import ShimmyModels
 import ShimmyStorage
+import ShimmyTracing
 import Synchronization
 
 /// Makes background responses: a few at a time, and those of each owner in the order in which they arrived.
@@ -15,6 +17,17 @@ package final class BackgroundResponses: Sendable {
         let storageOwner: String
         /// The service terms, including the owner that takes turns with others, here and in the engine.
         let terms: ServiceTerms
+        /// The trace of the request, then of the work; nil if traces are off, and for a response that an earlier process accepted.
+        var trace: RequestTrace?
+        /// The account of the response; nil if nothing is counted.
+        var charge: Charge?
+
+        /// Returns the job with a trace of its own, below that of its request.
+        func traced() -> Job {
+            var job = self
+            job.trace = trace?.child()
+            return job
+        }
     }
 
     private typealias Queue = BackgroundQueue<Job, Answer.Canceller, CheckedContinuation<Void, Never>>
@@ -27,17 +40,37 @@ package final class BackgroundResponses: Sendable {
     let store: Store
     private let maker: ResponseMaker
     private let observer: any AnswerObserver
+    private let accounts: Accounts
     private let logger: Logger
     private let owner: @Sendable (String) -> Owner
 
     /// - owner: returns the owner for work that an earlier process accepted, by the owner of the stored response.
-    init(store: Store, maker: ResponseMaker, observer: any AnswerObserver, logger: Logger, owner: @escaping @Sendable (String) -> Owner) {
+    init(
+        store: Store, maker: ResponseMaker, observer: any AnswerObserver, accounts: Accounts, logger: Logger,
+        owner: @escaping @Sendable (String) -> Owner
+    ) {
         self.store = store
         unkept = UnkeptEnds(store: store)
         self.maker = maker
         self.observer = observer
+        self.accounts = accounts
         self.logger = logger
         self.owner = owner
+    }
+
+    /// The use of the queue at a moment.
+    package struct Use: Sendable {
+        package let running: Int
+        package let runningLimit: Int
+        package let waitingByOwner: [String: Int]
+        package let ownerLimit: Int
+    }
+
+    package var use: Use {
+        queue.withLock { queue in
+            Use(
+                running: queue.running, runningLimit: queue.runningAtOnce, waitingByOwner: queue.waitingByOwner, ownerLimit: queue.mostWaiting)
+        }
     }
 
     // MARK: Coming in
@@ -58,8 +91,12 @@ package final class BackgroundResponses: Sendable {
         do {
             for response in try await store.takeQueued() {
                 let request = try? response.request.map { json throws(APIError) in try ResponseRequest(json) }
-                let terms = ServiceTerms(owner: owner(response.owner), isFlex: request?.isFlex ?? false)
-                add(Job(id: response.id, storageOwner: response.owner, terms: terms), number: 1)
+                let terms = ServiceTerms(
+                    owner: owner(response.owner), isFlex: request?.isFlex ?? false,
+                    maximumTokens: accounts.key(response.owner)?.limits.maxOutputTokens)
+                add(
+                    Job(id: response.id, storageOwner: response.owner, terms: terms, charge: accounts.resumedCharge(response.owner)),
+                    number: 1)
             }
         } catch {
             logger.error("queued responses cannot be resumed", metadata: ["error": "\(error)"])
@@ -120,7 +157,14 @@ package final class BackgroundResponses: Sendable {
 
     // MARK: Running
 
+    /// Makes a response whose model was checked when the response was accepted. It can begin in the task of another client's request, whose models
+    /// are not this client's, and whose trace is not this response's.
     private func run(_ job: Job) async {
+        let job = job.traced()
+        await RequestTrace.with(job.trace) { await ModelAccess.$current.withValue(nil) { await self.makeOne(job) } }
+    }
+
+    private func makeOne(_ job: Job) async {
         defer {
             tell(queue.withLock { $0.end(job.id) })
             startWaiting()
@@ -208,11 +252,16 @@ package final class BackgroundResponses: Sendable {
             let request = try await request.continuing(context)
             events.adopt(request.dialect)
             let lease = try await maker.models.acquire(request.model, keepAlive: request.keepAlive)
+            job.charge?.note(model: lease.record.id)
             let started = try await start(job, request, context.items, on: lease.generator)
             if started.dropped > 0 { logger.droppedItems(started.dropped, of: job.id) }
-            let caller = Caller(owner: job.terms.owner, storageOwner: job.storageOwner, arrived: begun, logger: logger)
-            run = AnswerRun(started.answer, lease, events, record: record, maker.models, observer, caller.logging("response", job.id))
+            var caller = Caller(
+                owner: job.terms.owner, storageOwner: job.storageOwner, arrived: begun, logger: logger, trace: job.trace
+            ).charging(job.charge).logging("response", job.id)
+            if let trace = job.trace { caller = caller.logging("trace", "\(trace.context.traceID)") }
+            run = AnswerRun(started.answer, lease, events, record: record, maker.models, observer, caller)
         } catch {
+            job.charge?.fail(error)
             let last = isShuttingDown ? events.fail(.serverStopped) : isCancelled(job) ? events.cancel() : events.fail(APIError(any: error))
             return await record.finishSurely(events, last)
         }

@@ -1,4 +1,5 @@
 package import ShimmyAPI
+import ShimmyAccounts
 package import ShimmyChat
 import ShimmyCore
 import ShimmyModels
@@ -7,7 +8,7 @@ import ShimmyModels
 extension InferenceService {
     /// Returns the number of input tokens that a response would have. A cancelled task stops the work.
     package func countInput(_ reading: PresetRequest<InputTokensRequest>, _ caller: Caller) async throws -> Int {
-        try await WorkAllowance.limiting { try await count(reading, caller) }
+        try await counting(caller) { try await WorkAllowance.limiting { try await count(reading, caller) } }
     }
 
     private func count(_ reading: PresetRequest<InputTokensRequest>, _ caller: Caller) async throws -> Int {
@@ -26,7 +27,12 @@ extension InferenceService {
 
     /// Returns a summary of a conversation. A cancelled task stops the work.
     package func compact(_ reading: PresetRequest<CompactRequest>, _ caller: Caller) async throws -> (summary: String, usage: Usage) {
-        try await WorkAllowance.limiting { try await summarize(reading, caller) }
+        let estimate = WorkEstimate(bytes: caller.inputBytes, output: nil)
+        return try await charging(caller, .compact, estimate) { caller in
+            let result = try await WorkAllowance.limiting { try await summarize(reading, caller) }
+            caller.charge?.end(result.usage)
+            return result
+        }
     }
 
     private func summarize(_ reading: PresetRequest<CompactRequest>, _ caller: Caller) async throws -> (summary: String, usage: Usage) {
@@ -34,6 +40,7 @@ extension InferenceService {
         let items = try await ResponseContextFinder(store: store).context(
             previous: request.previousID, conversation: nil, input: request.input, owner: caller.storageOwner)
         let lease = try await acquire(request.model, for: .chat)
+        caller.charge?.note(model: lease.record.id)
         let answer = try await begin(request, items.items, reading.preset, on: lease.generator, caller.terms(isFlex: request.isFlex))
         // The model stays in use while its answer is read.
         defer { withExtendedLifetime(lease) {} }

@@ -13,6 +13,8 @@ struct ResponseRecord: AnswerRecord {
     /// True for background responses.
     let keepsValues: Bool
     let isRequired: Bool
+    /// The response's place among those that run in the foreground; nil for others, and before it is inserted.
+    var place: ForegroundResponses.Place?
 
     /// - body: the request as received, for a queued response; otherwise nil.
     func insert(_ object: ResponseObject, _ request: ResponseRequest, body: JSON? = nil, events: [JSON] = []) async throws {
@@ -53,8 +55,9 @@ struct ResponseRecord: AnswerRecord {
         try await store.update(id, change)
     }
 
-    /// Until the final state is stored, the server returns it from memory.
+    /// Until the final state is stored, the server returns it from memory. Of a deleted response, nothing is kept.
     func finishLater(_ dialect: ResponseEvents, _ events: [JSON]) {
+        if place?.isDeleted == true { return }
         unkept.note(id, owner: owner, stored(dialect.object), events: events) { try await finish(dialect, events) }
     }
 

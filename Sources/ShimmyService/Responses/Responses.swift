@@ -1,5 +1,6 @@
 import Logging
 package import ShimmyAPI
+import ShimmyAccounts
 import ShimmyChat
 import ShimmyCore
 package import ShimmyJSON
@@ -26,6 +27,7 @@ extension InferenceService {
         _ reading: PresetRequest<ResponseRequest>, body: JSON, memory: ResponseMemory? = nil, _ caller: Caller
     ) async throws -> AnswerOrder {
         var request = reading.value
+        let caller = try charged(caller, .responses, request.chat)
         if store == nil {
             if request.store == true { throw APIError.nothingIsStored("store") }
             if request.isBackground { throw APIError.nothingIsStored("background") }
@@ -41,7 +43,7 @@ extension InferenceService {
         request.input = nil
         let checked = CheckedRequest(request: request, body: body, items: OneConsumer(items), memory: memory)
         return AnswerOrder(
-            reading.map { _ in checked.request }, framing: ResponseEvents.framing, failed: { Self.failed(checked.request, $0) }
+            reading.map { _ in checked.request }, caller.charge, framing: ResponseEvents.framing, failed: { Self.failed(checked.request, $0) }
         ) { lease in
             checked.request.isBackground ? try await beginInBackground(checked, lease, caller) : try await beginNow(checked, lease, caller)
         }
@@ -64,8 +66,8 @@ extension InferenceService {
         let beginning = try await beginning(checked.request, items, caller)
         let id = beginning.events.object.id
         if made.dropped > 0 { caller.logger.droppedItems(made.dropped, of: id) }
-        let record = try await recorder(beginning, items, checked.memory)
         let (report, canceller) = (made.answer.report, made.answer.canceller)
+        let record = try await recorder(beginning, items, checked.memory, canceller)
         let run = AnswerRun(
             made.answer, lease, beginning.events, first: beginning.first, record: record, models, observer, caller.logging("response", id))
         var started = StartedAnswer(run, canceller)
@@ -76,9 +78,9 @@ extension InferenceService {
     /// Begins a response that only loads the model, because the request has nothing to prepare.
     private func beginEmpty(_ checked: CheckedRequest, _ lease: ModelLease, _ caller: Caller) async throws -> StartedAnswer {
         let beginning = try await beginning(checked.request, ResponseContext(), caller)
-        let record = try await recorder(beginning, ResponseContext(), checked.memory)
         let answer = Self.emptyAnswer()
         let canceller = answer.canceller
+        let record = try await recorder(beginning, ResponseContext(), checked.memory, canceller)
         let run = AnswerRun(
             answer, lease, beginning.events, first: beginning.first, record: record, models, observer,
             caller.logging("response", beginning.events.object.id))
@@ -94,9 +96,12 @@ extension InferenceService {
 
     /// Returns the record of a response: that of the storage, or that of the connection's memory if the response is not stored.
     private func recorder(
-        _ beginning: Beginning, _ items: ResponseContext, _ memory: ResponseMemory?
+        _ beginning: Beginning, _ items: ResponseContext, _ memory: ResponseMemory?, _ canceller: Answer.Canceller
     ) async throws -> (any AnswerRecord<ResponseEvents>)? {
-        if let record = beginning.record { return record }
+        if var record = beginning.record {
+            record.place = foreground.add(record.id, canceller)
+            return record
+        }
         return try await memory?.record(of: items)
     }
 
@@ -146,7 +151,9 @@ extension InferenceService {
         let first = events.queue()
         try await record.insert(events.object, request, body: checked.body, events: first)
         background.add(
-            BackgroundResponses.Job(id: record.id, storageOwner: record.owner, terms: caller.terms(isFlex: request.isFlex)),
+            BackgroundResponses.Job(
+                id: record.id, storageOwner: record.owner, terms: caller.terms(isFlex: request.isFlex), trace: caller.trace,
+                charge: caller.charge),
             number: events.nextNumber - 1)
         return background.events(of: record.id, after: -1, object: events.object.json, caller)
     }

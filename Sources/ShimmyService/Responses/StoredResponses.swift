@@ -22,11 +22,14 @@ extension InferenceService {
         return background.events(of: id, after: number, object: stored.object, caller)
     }
 
-    /// Deletes a response. One that is being made is cancelled first.
+    /// Deletes a response. One that is being made ends as if it was cancelled, and nothing of it is stored afterwards.
     package func deleteResponse(_ id: String, _ caller: Caller) async throws {
         let stored = try await response(id, caller)
+        // In the background, the last event is stored before the deletion, so that streams can read it.
         if !stored.status.isFinal { await background?.cancel(id) }
         guard try await store.required().delete(id, .response, owner: caller.storageOwner) else { throw APIError.notFound("Response", id) }
+        // In the foreground, the deletion comes first: a client that does not read would delay the end, and the request has its events anyway.
+        foreground.deleted(id)
         background?.unkept.forget(id)
     }
 

@@ -106,6 +106,13 @@ enum Pruning {
         return (pages - free) * (try Int.fetchOne(database, sql: "PRAGMA page_size") ?? 0)
     }
 
+    /// Returns the bytes of the records of each owner, for the owners that use the most.
+    static func usedBytesByOwner(_ database: Database, most: Int) throws -> [String: Int] {
+        try Row.fetchAll(
+            database, sql: "SELECT owner, sum(bytes) AS bytes FROM record GROUP BY owner ORDER BY sum(bytes) DESC LIMIT ?", arguments: [most]
+        ).reduce(into: [String: Int]()) { $0[$1["owner"]] = $1["bytes"] }
+    }
+
     /// Deletes records that have not been touched since `time` (unix seconds), oldest first. Returns the number of deleted records.
     @discardableResult
     static func delete(_ database: Database, untouchedSince time: Int, most: Int) throws -> Int {

@@ -1,4 +1,5 @@
 import Foundation
+import ShimmyCore
 
 #if canImport(Glibc)
     import Glibc
@@ -25,22 +26,14 @@ struct StoragePlace: Sendable {
             throw .unavailable("the directory \(directory) cannot be created")
         }
         guard access(directory, W_OK) == 0 else { throw .unavailable("the directory \(directory) cannot be written to") }
-        try keepPrivate()
+        keepPrivate()
     }
 
-    /// Restricts stored files to their user, regardless of the directory's mode and the process's umask. SQLite gives its journal files the
-    /// mode of the database, so that the database file is created here before SQLite first opens it.
-    private func keepPrivate() throws(StorageError) {
-        let descriptor = open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        // SQLite opens or refuses a database that is a link or not a regular file.
-        if descriptor >= 0 { close(descriptor) }
+    /// Restricts stored files to their user, regardless of the directory's mode.
+    private func keepPrivate() {
+        PrivateFile.create(file)
         let names = [Self.fileName, Self.fileName + "-wal", Self.fileName + "-shm", "reserve", SpaceReserve.partialName, "lock"] + setAsideFiles
-        for path in names.map({ "\(directory)/\($0)" }) {
-            var status = stat()
-            // Files of another user cannot be changed, and their mode is that user's decision.
-            guard stat(path, &status) == 0, status.st_mode & 0o077 != 0 else { continue }
-            _ = chmod(path, status.st_mode & 0o700)
-        }
+        PrivateFile.restrict(names.map { "\(directory)/\($0)" })
     }
 
     /// The files on which acknowledged data depends. They stay the same while the database is open.
@@ -95,7 +88,7 @@ struct StoragePlace: Sendable {
 
     /// A membership in the processes that use the database. It ends when the object is released or the process ends.
     final class Membership: Sendable {
-        private let descriptor: Int32
+        fileprivate let descriptor: Int32
 
         fileprivate init(_ descriptor: Int32) { self.descriptor = descriptor }
 
@@ -108,16 +101,26 @@ struct StoragePlace: Sendable {
     /// Whether a membership is that of the processes that use the directory now: not if the lock file was removed or replaced.
     func accepts(_ membership: Membership) -> Bool { membership.isOf(lockFile) }
 
+    /// Excludes all processes that use the database, as long as the result exists. Returns nil if another process uses it.
+    func joinAlone() throws -> Membership? {
+        let membership = try openLock()
+        return flock(membership.descriptor, LOCK_EX | LOCK_NB) == 0 ? membership : nil
+    }
+
+    private func openLock() throws -> Membership {
+        let descriptor = open(lockFile, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw StorageError.unavailable("\(lockFile) cannot be opened") }
+        return Membership(descriptor)
+    }
+
     /// Joins the processes that use the database.
     /// - alone: called first if no other process uses the database, before others can join. Unfinished work of earlier processes is then
     ///   abandoned.
     func join(alone: () throws -> Void) throws -> Membership {
-        let descriptor = open(lockFile, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw StorageError.unavailable("\(lockFile) cannot be opened") }
-        let membership = Membership(descriptor)
-        if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { try alone() }
+        let membership = try openLock()
+        if flock(membership.descriptor, LOCK_EX | LOCK_NB) == 0 { try alone() }
         // Waits while another process runs its `alone` function.
-        while flock(descriptor, LOCK_SH) != 0, errno == EINTR {}
+        while flock(membership.descriptor, LOCK_SH) != 0, errno == EINTR {}
         return membership
     }
 }

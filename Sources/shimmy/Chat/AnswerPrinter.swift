@@ -1,10 +1,13 @@
 import ShimmyClient
+import ShimmyTerminal
 
 /// Formats a streamed answer for a terminal or for a program.
 struct AnswerPrinter {
     struct Style {
         /// Whether the output is a terminal. The model's control characters are removed for one.
         var isTerminal: Bool
+        /// Whether lines are broken between words. The terminal must support escape sequences.
+        var wrapsWords: Bool
         var hasColours: Bool
         var hidesThinking: Bool
     }
@@ -13,6 +16,7 @@ struct AnswerPrinter {
 
     private let style: Style
     private var last = Part.nothing
+    private var wrap = WordWrap()
 
     init(style: Style) { self.style = style }
 
@@ -30,12 +34,14 @@ struct AnswerPrinter {
 
     /// Returns the text to print after the answer.
     mutating func end() -> String {
-        defer { last = .nothing }
+        defer { (last, wrap) = (.nothing, WordWrap()) }
         return (last == .thought && style.hasColours ? Colour.reset : "") + "\n"
     }
 
     private mutating func begin(_ part: Part) -> String {
         defer { last = part }
+        // A new part begins on a new line.
+        if last != part { wrap = WordWrap() }
         switch (last, part) {
         case (.nothing, .thought): return style.hasColours ? Colour.dim : "(thinking)\n"
         case (.thought, .content): return (style.hasColours ? Colour.reset : "\n(answer)") + "\n"
@@ -45,9 +51,11 @@ struct AnswerPrinter {
 
     /// Returns the text without control characters other than line feeds and tabs if the output is a terminal, because escape sequences can change
     /// the terminal's title or worse.
-    private func safe(_ text: String) -> String {
+    private mutating func safe(_ text: String) -> String {
         guard style.isTerminal else { return text }
-        return String(String.UnicodeScalarView(text.unicodeScalars.filter { $0 == "\n" || $0 == "\t" || $0.properties.generalCategory != .control }))
+        let visible = text.unicodeScalars.filter { $0 == "\n" || $0 == "\t" || $0.properties.generalCategory != .control }
+        let shown = String(String.UnicodeScalarView(visible))
+        return style.wrapsWords ? wrap.text(shown, width: Terminal().size.width) : shown
     }
 }
 

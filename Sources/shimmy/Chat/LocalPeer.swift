@@ -1,59 +1,62 @@
 import ShimmyAPI
 import ShimmyChat
 import ShimmyClient
-import ShimmyCore
 import ShimmyJSON
 import ShimmyModels
+import ShimmyService
 
-/// A peer that is a model in this process. It decodes requests with the server's code, so that both report the same errors.
+/// A peer that is a model in this process. Its requests take the same way as those of a server's clients.
 struct LocalPeer: ChatPeer {
-    let record: ModelRecord
-    let backend: Backend
-    let generator: any TextGenerator
+    let local: LocalService
 
-    func load(_ model: String, _ news: (String) -> Void) async throws {}
+    private var service: InferenceService { local.service }
+    private var record: ModelRecord { local.record }
+
+    func load(_ model: String, _ news: (String) -> Void) async throws { _ = try await local.lease(news: news) }
 
     func answer(_ request: JSON, _ receive: @Sendable (ChatEvent) -> Void) async throws {
         do {
-            let answer = try await generator.generate(try ModelBook.current.chat(request.objectValue ?? [:], for: record))
-            let canceller = answer.canceller
+            let reading = try service.presets(record).reading(request, of: Compatibility.chatCompletions) { try ChatCompletionRequest($0) }
+            let order = try await service.acceptChat(reading, local.caller)
+            let lease = try await local.lease(keepAlive: order.keepAlive) { receive(.waiting($0)) }
+            let started = try await order.begin(lease)
+            let answer = try started.take()
             try await withTaskCancellationHandler {
-                while let event = try await answer.nextEvent() { Self.tell(event, receive) }
+                while let values = try await answer.nextValues() {
+                    for value in values { try Self.pass(value, to: receive) }
+                }
             } onCancel: {
-                canceller.cancel()
+                started.canceller.cancel()
             }
-        } catch let error as APIError {
-            throw ClientError(error)
-        } catch let error as GenerationError {
-            throw ClientError(APIError(error))
+        } catch let error where !(error is ClientError || error is CancellationError) {
+            throw ClientError(APIError(any: error))
         }
     }
 
-    private static func tell(_ event: AnswerEvent, _ receive: (ChatEvent) -> Void) {
-        switch event {
-        case .delta(_, .content(let text, _)): receive(.content(text))
-        case .delta(_, .reasoning(let text)): receive(.thought(text))
-        case .finished(_, let reason): receive(.finished(reason == .length ? "length" : "stop"))
-        case .ended(let usage):
-            receive(
-                .usage(
-                    ChatUsage(
-                        promptTokens: usage.promptTokens, cachedTokens: usage.cachedPromptTokens, completionTokens: usage.completionTokens)))
-        case .prompt, .delta, .fact, .idle: break
-        }
+    /// Passes on the events of a value of the stream. Throws the error that the value reports.
+    private static func pass(_ value: JSON, to receive: (ChatEvent) -> Void) throws {
+        if let error = ClientError(reportedBy: value) { throw error }
+        for event in ChatEvent.events(of: value) { receive(event) }
     }
 
     func facts(_ model: String) async throws -> [[String]] {
-        ModelFacts.rows(
+        let context = try await backend().contextLength
+        return ModelFacts.rows(
             id: record.id, family: record.architecture, parameters: record.parameterCount, quantization: record.quantization,
-            size: record.sizeBytes, context: backend.contextLength, source: record.source.label) + [["path", record.path]]
+            size: record.sizeBytes, context: context, source: record.source.label) + [["path", record.path]]
     }
 
-    func sampling(_ model: String) async -> JSONObject {
-        ModelBook.current.request(for: record).adding(recommended: record.sampling)
-    }
+    func sampling(_ model: String) async -> JSONObject { service.presets(record).adding(recommended: record.sampling) }
 
-    func template(_ model: String) async throws -> String { backend.tokenizer.facts.template }
+    func template(_ model: String) async throws -> String { try await backend().tokenizer.facts.template }
+
+    private func backend() async throws -> Backend {
+        do {
+            return try await local.lease { _ in }.backend
+        } catch let error where !(error is CancellationError) {
+            throw ClientError(APIError(any: error))
+        }
+    }
 }
 
 extension ClientError {

@@ -22,7 +22,7 @@ struct PeerChoice {
             if !isLocal, !isFile, try await askServer(model, body) { return }
             try await askThisProcess(model, body)
         } catch let error as ClientError {
-            Console.error(error.description)
+            Console.error(error.forPeople)
             throw error.exitStatus
         } catch let error as HubError {
             Console.error(error.description)
@@ -60,14 +60,16 @@ struct PeerChoice {
     private func askThisProcess(_ model: String, _ body: (any ChatPeer, String) async throws -> Void) async throws {
         LlamaBackend.start(logger: options.logger(quiet: true))
         let record = try await find(model)
-        let (generator, backend) = try await options.load(record)
+        let local = try LocalService(record, options)
         do {
-            try await body(LocalPeer(record: record, backend: backend, generator: generator), record.id)
+            // The problems of the model are reported before the first question.
+            _ = try await local.load()
+            try await body(LocalPeer(local: local), record.id)
         } catch {
-            await backend.shutdown()
+            await local.shutdown()
             throw error
         }
-        await backend.shutdown()
+        await local.shutdown()
     }
 
     private func find(_ model: String) async throws -> ModelRecord {
@@ -75,7 +77,8 @@ struct PeerChoice {
             return try options.resolve(model)
         }
         let name = try await HubAccess.standard(memory: MachineMemory.defaultBudget).withPuller { puller in
-            let plan = try await puller.plan(try HubAddress(model), memory: MachineMemory.defaultBudget)
+            let address = try HubAddress(model)
+            let plan = try await HubWait.telling { try await puller.plan(address, memory: MachineMemory.defaultBudget) }
             // The model may exist on this machine under another name than the hub's.
             if !plan.isComplete {
                 try pull.ask("\(plan.title) is not on this machine. Pull \(Console.size(plan.totalBytes)) from the hub?")

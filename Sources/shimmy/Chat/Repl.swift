@@ -104,7 +104,7 @@ struct Repl {
         let outcome = await Asking(peer: peer, style: style, interrupts: interrupts).ask(session)
         session.answered(outcome.text)
         if let error = outcome.error {
-            Console.error(error.description)
+            Console.error(error.forPeople)
         } else if outcome.wasInterrupted {
             note(outcome.text.isEmpty ? "Stopped; the question is removed from the conversation." : "Stopped; the answer so far is kept.")
         } else if outcome.reason == "length" {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import ShimmyConfiguration
 import ShimmyJSON
 import ShimmyModels
 
@@ -10,7 +11,7 @@ struct AliasCommand: AsyncParsableCommand {
             A running server applies the change.
             """)
 
-    @OptionGroup var options: ModelOptions
+    @OptionGroup var options: CatalogOptions
 
     @OptionGroup var client: ClientOptions
 
@@ -43,16 +44,29 @@ struct AliasCommand: AsyncParsableCommand {
 
     private func show() {
         let catalog = options.catalog()
-        let rows = file.aliases.sorted { $0.key < $1.key }.map { name, model in
-            (name: name, model: model, problem: ConfiguredNames.owner(of: name) ?? catalog.aliasProblems[name])
+        let problems = catalog.aliasProblems
+        var rows = file.aliases.map { name, model in
+            (name: name, model: model, problem: ConfiguredNames.owner(of: name) ?? problems[name], place: String?.none)
         }
+        rows += ModelBook.current.aliases.map { name, model in
+            (name: name, model: model, problem: problems[name], place: ProcessConfiguration.shared.file?.path)
+        }
+        rows.sort { ($0.name, $0.place ?? "") < ($1.name, $1.place ?? "") }
         if json {
-            let all = rows.map { ["alias": .string($0.name), "model": .string($0.model), "problem": $0.problem.map(JSON.string) ?? .null] as JSON }
+            let all = rows.map { row -> JSON in
+                var object: JSONObject = [
+                    "alias": .string(row.name), "model": .string(row.model), "problem": row.problem.map(JSON.string) ?? .null,
+                ]
+                // Only the configuration file itself can change its aliases.
+                object["file"] = row.place.map(JSON.string)
+                return .object(object)
+            }
             Console.print(JSON.array(all).pretty())
         } else if rows.isEmpty {
             Console.print("There are no aliases. 'shimmy alias NAME=MODEL' adds one.")
         } else {
-            Console.print(Console.table([["ALIAS", "MODEL", ""]] + rows.map { [$0.name, $0.model, $0.problem ?? ""] }))
+            let lines = rows.map { row in [row.name, row.model, row.problem ?? row.place.map { "from \($0)" } ?? ""] }
+            Console.print(Console.table([["ALIAS", "MODEL", ""]] + lines))
         }
     }
 
@@ -71,6 +85,10 @@ struct AliasCommand: AsyncParsableCommand {
 
     private func take(_ name: String) throws {
         guard try file.remove(name) else {
+            if let owner = ConfiguredNames.owner(of: name) {
+                Console.error("\(name) is not removed: \(owner)")
+                throw ExitStatus.failure
+            }
             Console.error("there is no alias \(name)." + Suggestions.text(for: name, among: Array(file.aliases.keys)))
             throw ExitStatus.modelNotFound
         }

@@ -20,7 +20,9 @@ struct ConfigCheckCommand: AsyncParsableCommand, WorksWithoutConfiguration {
 
     func run() async throws {
         let path = file ?? ProcessConfiguration.shared.path
-        let problems = ProcessConfiguration.read(path).problems
+        var content = ProcessConfiguration.read(path)
+        PresetCheck.checkBases(&content)
+        let problems = content.problems
         for problem in problems { Console.print("\(problem)") }
         if !problems.isEmpty { throw ExitStatus.failure }
         Console.print("\(path) is valid.")

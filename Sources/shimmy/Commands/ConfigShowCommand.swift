@@ -19,12 +19,16 @@ struct ConfigShowCommand: AsyncParsableCommand {
         if json {
             let presets = (file?.presets ?? []).map(\.json)
             Console.print(
-                JSON.object(["file": file.map { .string($0.path) } ?? .null, "settings": .array(settings.map(\.json)), "models": .array(presets)])
-                    .pretty())
+                JSON.object([
+                    "file": file.map { .string($0.path) } ?? .null, "settings": .array(settings.map(\.json)), "models": .array(presets),
+                    "keys": .array((file?.keys ?? []).map { .string($0.name) }),
+                ])
+                .pretty())
             return
         }
         Console.print(Console.table([["SETTING", "VALUE", "FROM"]] + settings.map { [$0.path, $0.value, $0.source] }))
         for preset in file?.presets ?? [] { Console.print("\n\(preset.lines.joined(separator: "\n"))") }
+        for key in file?.keys ?? [] { Console.print("\nkey \(key.name), shown by 'shimmy key show'") }
     }
 }
 
@@ -33,11 +37,16 @@ private struct ShownSetting {
     let path: String
     let value: String
     let source: String
+    /// The value as the file would contain it.
+    private let fileValue: JSON
 
     init(_ setting: Setting, environment: Environment, file: ConfigurationFile?) {
         path = setting.path
         let said = environment.given(setting)
-        value = setting.isSecret && said != nil ? "(not shown)" : said ?? setting.defaultText ?? "-"
+        let isHidden = setting.isSecret && said != nil
+        value = isHidden ? "(not shown)" : said ?? setting.defaultText?.replacing("\"", with: "") ?? "-"
+        let text = said ?? setting.defaultValue
+        fileValue = isHidden ? JSON.string(value) : text.map(setting.kind.json) ?? (setting.kind.isList ? JSON.array([]) : JSON.null)
         if environment.isOwn(setting.variable) {
             source = setting.variable
         } else if let rival = setting.rival, environment.isOwn(rival) {
@@ -47,7 +56,7 @@ private struct ShownSetting {
         }
     }
 
-    var json: JSON { ["setting": .string(path), "value": .string(value), "from": .string(source)] }
+    var json: JSON { ["setting": .string(path), "value": fileValue, "from": .string(source)] }
 }
 
 extension ModelPreset {

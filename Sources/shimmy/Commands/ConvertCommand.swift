@@ -13,7 +13,7 @@ struct ConvertCommand: AsyncParsableCommand {
             Conversion in advance is optional: the first load of a folder converts it into the cache directory.
             """)
 
-    @OptionGroup var options: ModelOptions
+    @OptionGroup var options: CatalogOptions
 
     @Option(help: "Quantization, such as Q8_0 or Q4_K_M. Default: 16 bits per weight, as in the folder.")
     var quantize: String?
@@ -25,7 +25,7 @@ struct ConvertCommand: AsyncParsableCommand {
     var model: String
 
     func run() async throws {
-        LlamaBackend.start(logger: options.logger(quiet: true))
+        LlamaBackend.start(logger: LogOptions.quiet)
         let record = try options.resolve(model)
         let fileType = try self.fileType()
         guard record.isFolder || fileType != nil else {

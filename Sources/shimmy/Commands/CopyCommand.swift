@@ -11,7 +11,7 @@ struct CopyCommand: AsyncParsableCommand {
             second name only, use 'shimmy alias'.
             """)
 
-    @OptionGroup var options: ModelOptions
+    @OptionGroup var options: CatalogOptions
 
     @OptionGroup var client: ClientOptions
 

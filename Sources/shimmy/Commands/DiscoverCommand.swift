@@ -5,7 +5,7 @@ struct DiscoverCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "discover", abstract: "Show the search directories for models and their files, including projectors and damaged files.")
 
-    @OptionGroup var options: ModelOptions
+    @OptionGroup var options: CatalogOptions
 
     func run() async throws {
         let records = options.catalog().records

@@ -1,7 +1,6 @@
 import ArgumentParser
 import Foundation
-import ShimmyAPI
-import ShimmyChat
+import ShimmyClient
 import ShimmyConfiguration
 import ShimmyCore
 import ShimmyJSON
@@ -50,27 +49,25 @@ struct GenerateCommand: AsyncParsableCommand {
         let text = prompt ?? Self.standardInput()
         if text.isEmpty { throw ValidationError("There is no prompt: give one as the argument or on standard input.") }
         let record = try options.resolve(try options.modelName(model))
-        let (generator, backend) = try await options.load(record)
+        let local = try LocalService(record, options)
+        _ = try await local.load()
         do {
-            let answer = try await generator.generate(try ModelBook.current.chat(request(text, record), for: record))
-            while let event = try await answer.nextEvent() {
-                if case .delta(_, .content(let text, _)) = event { Console.print(text, terminator: "") }
+            try await LocalPeer(local: local).answer(.object(request(text, record))) { event in
+                if case .content(let text) = event { Console.print(text, terminator: "") }
             }
-        } catch let error as GenerationError {
-            Console.error(error.forPeople)
-            throw ExitStatus.failure
-        } catch let error as APIError {
-            throw ValidationError(error.message)
+        } catch let error as ClientError {
+            Console.error(error.description)
+            throw error.exitStatus
         }
         Console.print("")
-        await backend.shutdown()
+        await local.shutdown()
     }
 
     /// Returns the request as a client would send it, so that the model's preset applies.
     private func request(_ text: String, _ record: ModelRecord) -> JSONObject {
         var messages: [JSON] = [["role": "user", "content": .string(text)]]
         if let system { messages.insert(["role": "system", "content": .string(system)], at: 0) }
-        var fields: JSONObject = ["model": .string(record.id), "messages": .array(messages)]
+        var fields: JSONObject = ["model": .string(record.id), "messages": .array(messages), "stream": true]
         fields["max_completion_tokens"] = maxTokens.map(JSON.int)
         fields["temperature"] = temperature.map(JSON.double)
         fields["top_p"] = topP.map(JSON.double)
@@ -82,26 +79,5 @@ struct GenerateCommand: AsyncParsableCommand {
     private static func standardInput() -> String {
         let data = (try? FileHandle.standardInput.readToEnd()) ?? Data()
         return String(decoding: data, as: UTF8.self)
-    }
-}
-
-extension GenerationError {
-    var forPeople: String {
-        switch self {
-        case .badAdapter, .badLabel, .emptyInput, .inputTooLong, .tooManyDimensions, .tooManyAnswers: "\(self)"
-        case .unfitBeginning(let reason): reason
-        case .templateRefused(let reason): "the model's chat template refused the conversation: \(reason)"
-        case .contextExceeded(let prompt, _, let context, let isFewest):
-            "the prompt has \(isFewest ? "at least " : "")\(prompt) tokens; prompt and answer must fit the context of \(context)"
-        case .unknownToken(let token, _): "the model has no token \(token)"
-        case .badToolGrammar(_, let reason): "a tool's grammar cannot be used: \(reason)"
-        case .badGrammar(_, let reason): "the grammar cannot be used: \(reason)"
-        case .badSchema(_, let reason): "a schema cannot be enforced: \(reason)"
-        case .noInfill: "the model does not support infilling"
-        case .unknownPromptToken(_, let token): "the model has no token \(token)"
-        case .badToolResults(let reason): reason
-        case .beyondLimit(let reason): "the prompt \(reason)"
-        case .emptyPrompt: "the prompt is empty"
-        }
     }
 }

@@ -12,7 +12,7 @@ struct InfoCommand: AsyncParsableCommand {
         let environment = Environment.process
         let directories = environment.directories
         var rows = [
-            ["shimmy", BuildVersion.text],
+            ["shimmy", BuildVersion.full],
             ["llama.cpp", LlamaBackend.build],
             ["CPU features", LlamaBackend.cpuFeatures.joined(separator: ", ")],
             ["CPU kernels", Self.kernels],

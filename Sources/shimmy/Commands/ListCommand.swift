@@ -8,10 +8,11 @@ struct ListCommand: AsyncParsableCommand {
         commandName: "list", abstract: "List the models available for serving.",
         discussion: """
             Lists the models of this machine or, with --host, those of the server. Column LOADED comes from the server; it is '-' if no server \
-            answers at once.
-            """)
+            answers at once. On a narrow terminal, columns are left out.
+            """,
+        aliases: ["ls"])
 
-    @OptionGroup var options: ModelOptions
+    @OptionGroup var options: CatalogOptions
 
     @OptionGroup var client: ClientOptions
 
@@ -26,7 +27,8 @@ struct ListCommand: AsyncParsableCommand {
     }
 
     private func listThisMachine() async throws {
-        let records = options.catalog().records
+        let catalog = options.catalog()
+        let records = catalog.records
         if names {
             for record in records where record.isLoadable { Console.print(record.id) }
             return
@@ -34,16 +36,24 @@ struct ListCommand: AsyncParsableCommand {
         let status = await client.ifThere { try await $0.get("/v1/engine", within: 1) }
         let loaded = status.map { Set(RunningModel.loaded(in: $0)) }
         if json {
-            Console.print(JSON.array(records.map { $0.json(loaded: loaded?.contains($0.loaded.id)) }).pretty())
+            let all = try records.map { record -> JSON in
+                var object = record.json.objectValue ?? [:]
+                object["aliases"] = .array(catalog.aliases(of: record).map(JSON.string))
+                object["context_length"] = try options.plannedContextLength(record).map(JSON.int) ?? .null
+                object["trained_context_length"] = record.contextLength.map(JSON.int) ?? .null
+                object["loaded"] = loaded.map { JSON.bool($0.contains(record.loaded.id)) } ?? .null
+                return .object(object)
+            }
+            Console.print(JSON.array(all).pretty())
             return
         }
         // A damaged file is listed with its problem, so that users see why the model is not available.
         let models = records.filter { $0.isLoadable || $0.problem != nil }
         if models.isEmpty {
-            Console.print("No models found. 'shimmy pull USER/REPO' fetches one; 'shimmy discover' shows the search directories.")
+            Console.print("No models found. \(StarterModel.hint); 'shimmy discover' shows the search directories.")
             return
         }
-        Console.print(Console.table([Self.head] + models.map { Self.row($0, loaded: loaded) }))
+        Self.show(try models.map { try row($0, aliases: catalog.aliases(of: $0), loaded: loaded) })
     }
 
     private func listServer() async throws {
@@ -52,9 +62,15 @@ struct ListCommand: AsyncParsableCommand {
             for model in models { Console.print(model["id"]?.stringValue ?? "") }
         } else if json {
             Console.print(JSON.array(models).pretty())
+        } else if models.isEmpty {
+            Console.print("The server has no models.")
         } else {
-            Console.print(models.isEmpty ? "The server has no models." : Console.table([Self.head] + models.map(Self.row)))
+            Self.show(models.map(Self.row))
         }
+    }
+
+    private static func show(_ rows: [[String]]) {
+        Console.print(Console.table([head] + rows, width: Console.width, optionalColumns: [7, 1, 2, 6, 3, 4, 5]))
     }
 
     private static let head = ["NAME", "FAMILY", "PARAMETERS", "QUANT", "SIZE", "CONTEXT", "LOADED", "SOURCE", ""]
@@ -67,16 +83,21 @@ struct ListCommand: AsyncParsableCommand {
             model["id"]?.stringValue ?? "-", facts?["architecture"]?.stringValue ?? "-", facts?["parameters"]?.intValue.map(Console.count) ?? "-",
             facts?["quantization"]?.stringValue ?? "-", facts?["size_bytes"]?.intValue.map(Console.size) ?? "-",
             facts?["context_length"]?.intValue.map { "\($0)" } ?? "-", facts?["loaded"]?.boolValue.map { $0 ? "yes" : "no" } ?? "-",
-            facts?["source"]?.stringValue ?? "-", facts?["problem"]?.stringValue.map { "unusable: \($0)" } ?? "",
+            facts?["source"]?.stringValue ?? "-", note(problem: facts?["problem"]?.stringValue, aliases: []),
         ]
     }
 
-    private static func row(_ record: ModelRecord, loaded: Set<String>?) -> [String] {
+    private func row(_ record: ModelRecord, aliases: [String], loaded: Set<String>?) throws -> [String] {
         [
             record.id, record.architecture ?? "-", record.parameterCount.map(Console.count) ?? "-", record.quantization ?? "-",
-            Console.size(record.sizeBytes), record.contextLength.map { "\($0)" } ?? "-",
-            loaded.map { $0.contains(record.loaded.id) ? "yes" : "no" } ?? "-", record.source.label, record.problem.map { "unusable: \($0)" } ?? "",
+            Console.size(record.sizeBytes), try options.plannedContextLength(record).map { "\($0)" } ?? "-",
+            loaded.map { $0.contains(record.loaded.id) ? "yes" : "no" } ?? "-", record.source.label,
+            Self.note(problem: record.problem, aliases: aliases),
         ]
+    }
+
+    private static func note(problem: String?, aliases: [String]) -> String {
+        problem.map { "unusable: \($0)" } ?? (aliases.isEmpty ? "" : "also \(aliases.joined(separator: ", "))")
     }
 }
 
@@ -91,13 +112,5 @@ extension ModelRecord {
             "shards": .array(shards.map(JSON.string)),
             "problem": problem.map(JSON.string) ?? .null,
         ]
-    }
-
-    /// Returns the record for `--json` with its state.
-    /// - loaded: whether the model is loaded; nil if unknown.
-    func json(loaded: Bool?) -> JSON {
-        var object = json.objectValue ?? [:]
-        object["loaded"] = loaded.map(JSON.bool) ?? .null
-        return .object(object)
     }
 }

@@ -44,7 +44,11 @@ struct PullCommand: AsyncParsableCommand {
             let budget = try memory.budget
             try await HubAccess.standard(memory: budget).withPuller { puller in
                 let address = try HubAddress(model)
-                if list { show(try await puller.choices(address), budget) } else { try await pull(address, puller, budget) }
+                if list {
+                    show(try await HubWait.telling { try await puller.choices(address) }, budget)
+                } else {
+                    try await pull(address, puller, budget)
+                }
             }
         } catch let error as HubError {
             Console.error(error.description)
@@ -53,7 +57,7 @@ struct PullCommand: AsyncParsableCommand {
     }
 
     private func pull(_ address: HubAddress, _ puller: ModelPuller, _ budget: Int) async throws {
-        let plan = try await puller.plan(address, memory: budget)
+        let plan = try await HubWait.telling { try await puller.plan(address, memory: budget) }
         Console.log("\(plan.title): \(Console.size(plan.totalBytes)) to \(plan.folder)")
         let bar = Mutex(ProgressBar("fetching"))
         try await puller.run(plan) { progress in
@@ -106,7 +110,7 @@ extension HubError {
     var exitStatus: ExitCode {
         switch self {
         case .notFound, .noModel, .noQuantization: ExitStatus.modelNotFound
-        case .badAddress: .validationFailure
+        case .badAddress, .otherHost: .validationFailure
         default: ExitStatus.failure
         }
     }

@@ -13,7 +13,7 @@ struct RemoveCommand: AsyncParsableCommand {
             the model, the server frees it first. A model with running requests is not removed.
             """)
 
-    @OptionGroup var options: ModelOptions
+    @OptionGroup var options: CatalogOptions
 
     @OptionGroup var client: ClientOptions
 
@@ -38,7 +38,7 @@ struct RemoveCommand: AsyncParsableCommand {
         let catalog = options.catalog()
         guard let record = catalog.resolve(model) else {
             // Only the name is left of a created model whose base is gone.
-            if try await OwnModels(options: options).forget(model) { return await tell(ofRemoved: model) }
+            if try await OwnModels().forget(model) { return await tell(ofRemoved: model) }
             _ = try options.resolve(model, byPath: false)
             return
         }
@@ -47,7 +47,7 @@ struct RemoveCommand: AsyncParsableCommand {
             let removal = try removal(of: record, among: catalog.records)
             try ask(record, removal)
             try await free(record)
-            if converted { try removal.run() } else { try await OwnModels(options: options).remove(record, removal, among: catalog.records) }
+            if converted { try removal.run() } else { try await OwnModels().remove(record, removal, among: catalog.records) }
             await client.tellOfChange()
             Console.print(json ? Self.json(record, removal).pretty() : "\(record.id) is removed: \(Console.size(removal.sizeBytes)).")
         } catch let error where error is ModelRemoval.Refusal || error is ModelLibraryRefusal {
@@ -65,7 +65,7 @@ struct RemoveCommand: AsyncParsableCommand {
             }
         }
         do {
-            let plan = try await OwnModels(options: options).removal(of: record.id, record, among: all)
+            let plan = try await OwnModels().removal(of: record.id, record, among: all)
             if plan.frees { try await free(record) }
             try await plan.run()
         } catch let error where error is ModelRemoval.Refusal || error is ModelLibraryRefusal {

@@ -6,6 +6,7 @@ import ShimmyConfiguration
 import ShimmyJSON
 import ShimmyLlama
 import ShimmyModels
+import ShimmyService
 
 struct RenderCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -30,19 +31,19 @@ struct RenderCommand: AsyncParsableCommand {
         LlamaBackend.start(logger: options.logger(quiet: true))
         let request = try readRequest()
         let record = try options.resolve(try options.modelName(model))
+        let local = try LocalService(record, options)
         var decoded: RenderRequest
         do {
             var fields: JSONObject = request.objectValue ?? ["messages": request]
             fields["model"] = .string(record.id)
-            let preset = ModelBook.current.request(for: record)
-            decoded = try RenderRequest(preset.applied(to: .object(fields), of: Compatibility.chatCompletions).request)
+            let preset = local.service.presets(record)
+            decoded = try preset.reading(.object(fields), of: Compatibility.chatCompletions) { try RenderRequest($0) }.value
             preset.complete(&decoded.conversation)
-        } catch {
+        } catch let error as APIError {
             throw ValidationError(error.message)
         }
-        let (generator, backend) = try await options.load(record)
         do {
-            let prompt = try await generator.prepare(decoded.conversation)
+            let prompt = try await local.load().generator.prepare(decoded.conversation)
             if json {
                 Console.print(RenderRequest.response(prompt, model: record.id).pretty())
             } else {
@@ -50,10 +51,10 @@ struct RenderCommand: AsyncParsableCommand {
                 Console.log("\(prompt.tokens.count) tokens")
             }
         } catch let error as GenerationError {
-            Console.error(error.forPeople)
+            Console.error(APIError(any: error).message)
             throw ExitStatus.failure
         }
-        await backend.shutdown()
+        await local.shutdown()
     }
 
     private func readRequest() throws -> JSON {

@@ -128,7 +128,8 @@ struct RunCommand: AsyncParsableCommand {
     }
 
     private var style: AnswerPrinter.Style {
-        AnswerPrinter.Style(isTerminal: isatty(1) == 1, hasColours: Console.hasColours, hidesThinking: hideThinking)
+        AnswerPrinter.Style(
+            isTerminal: isatty(1) == 1, wrapsWords: Console.isCapable, hasColours: Console.hasColours, hidesThinking: hideThinking)
     }
 
     // MARK: Request parameters

@@ -15,7 +15,7 @@ struct SchemaCommand: AsyncParsableCommand {
             With '--model', measures the time for compilation and for each mask of allowed tokens.
             """)
 
-    @OptionGroup var options: ModelOptions
+    @OptionGroup var options: CatalogOptions
 
     @Option(help: "File of JSON documents, one per line.")
     var documents: String?
@@ -99,7 +99,7 @@ struct SchemaCommand: AsyncParsableCommand {
 
     private func trie() async throws -> TokenTrie {
         guard model != nil else { return TokenTrie(pieces: [], ends: [], controls: [:]) }
-        LlamaBackend.start(logger: options.logger(quiet: true))
+        LlamaBackend.start(logger: LogOptions.quiet)
         let record = try options.resolve(try options.modelName(model))
         return try LlamaModel(path: record.path, options: .init(vocabularyOnly: true)).vocabulary.makeTrie()
     }

@@ -4,8 +4,10 @@ import Logging
 import NIOCore
 import ServiceLifecycle
 import ShimmyAPI
+import ShimmyAccounts
 import ShimmyConfiguration
 import ShimmyCore
+import ShimmyDaemon
 import ShimmyHub
 import ShimmyJSON
 import ShimmyLlama
@@ -33,6 +35,8 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: .setting(.ollamaPort))
     var ollamaPort: Int?
 
+    @OptionGroup var listening: ListenOptions
+
     @Option(help: .setting(.model))
     var model: String?
 
@@ -47,6 +51,9 @@ struct ServeCommand: AsyncParsableCommand {
 
     @Option(help: .setting(.apiKeyFile))
     var apiKeyFile: String?
+
+    @Flag(help: .setting(.userPulls))
+    var userPulls = false
 
     @Option(help: .setting(.allowOrigin))
     var allowOrigin: [String] = []
@@ -73,6 +80,10 @@ struct ServeCommand: AsyncParsableCommand {
     var metricsAliases = false
 
     @OptionGroup var limits: LimitOptions
+
+    @OptionGroup var accounting: AccountOptions
+
+    @OptionGroup var tracing: TracingOptions
 
     @Option(help: .setting(.maxModels))
     var maxModels: Int?
@@ -103,32 +114,35 @@ struct ServeCommand: AsyncParsableCommand {
         let environment = Environment.process
         let logger = options.logger(quiet: false)
         LlamaBackend.start(logger: logger)
-        let configuration = try serverConfiguration(environment, logger)
-        guard isSafe(configuration.access.rules, configuration) else {
+        let prefixes = try options.prefixes(logger)
+        let configuration = await withAccounts(try serverConfiguration(prefixes, environment, logger), logger)
+        try await checkKeys(configuration)
+        guard await isSafe(configuration.access.rules, configuration) else {
             Console.error(
-                "listening on \(configuration.host) gives other machines access to this server; set an --api-key, or pass --insecure to "
-                    + "allow access without one")
+                "listening on \(configuration.exposedHost ?? configuration.host) gives other machines access to this server; create a key with "
+                    + "'shimmy key create', set an --api-key, or pass --insecure to allow access without one")
             throw ExitStatus.refusedAsUnsafe
         }
         let modelName = model ?? environment.given(.model)
-        await OwnModels(options: options).clean()
-        let models = try modelManager(modelName, environment, logger)
+        await OwnModels().clean()
+        let models = try modelManager(modelName, prefixes, environment, logger)
         let wantsPreload = preload || environment.flag(.preload)
         var loader = try options.loader(logger)
         loader.memoryBudget = try memory.budget
         let planner = loader
-        let needsKey = !configuration.access.rules.apiKeys.isEmpty
+        let needsKey = await configuration.access.requiresKey()
         let store = try storage.store(logger: logger)
         // A store that cannot be opened is logged; it is opened again on first use.
         try? await store?.ready()
         configuration.metrics.takeLibraries()
-        let observer = AnswerObservers([AnswerLog(), AnswerMetrics(configuration.metrics)])
+        let observer = AnswerObservers([AnswerLog(), AnswerMetrics(configuration.metrics), AnswerTraces()])
         models.isPreloading = true
-        let service = InferenceService(models: models, presets: presets, store: store, observer: observer, logger: logger) {
-            [access = configuration.access] in access.owner(ofStorage: $0)
-        }
+        let presets = ModelBook.presets(overContext: maxTokensOverContext?.rawValue)
+        let service = InferenceService(
+            models: models, presets: presets, store: store, observer: observer, logger: logger, accounts: configuration.accounts
+        ) { [access = configuration.access] in access.owner(ofStorage: $0) }
         let server = ShimmyServer(
-            configuration: configuration, service: service, hub: .standard(memory: try memory.budget), library: OwnModels(options: options),
+            configuration: configuration, service: service, hub: .standard(memory: try memory.budget), library: OwnModels(),
             contextLength: { planner.plannedContextLength($0, settings(for: $0)) },
             tokenizer: { try await planner.tokenizer(of: $0) }, logger: logger
         ) { address in
@@ -136,8 +150,8 @@ struct ServeCommand: AsyncParsableCommand {
             await Banner.show(address, models: models, preferred: modelName, needsKey: needsKey) {
                 planner.plannedContextLength($0, settings(for: $0))
             }
-            logger.info(
-                "server started", metadata: ["host": "\(address.host)", "port": .stringConvertible(address.port), "version": "\(BuildVersion.text)"])
+            logger.info("server started", metadata: address.metadata.merging(["version": "\(BuildVersion.text)"]) { $1 })
+            Self.manager?.send(.ready)
             await LiveConfiguration.logAliasProblems(models, logger)
             // A graceful shutdown cancels preloading and does not wait for it.
             await cancelWhenGracefulShutdown {
@@ -148,36 +162,48 @@ struct ServeCommand: AsyncParsableCommand {
         } onOllamaFailure: { error in
             await OllamaPort.logFailure(configuration, error, logger)
         }
-        try await serve(server, models, configuration, logger, drain: .seconds(drainSeconds ?? environment.integer(.drainSeconds) ?? 30))
+        try await tracing.exporting(configuration, environment, logger) {
+            try await serve(server, models, configuration, logger, drain: .seconds(drainSeconds ?? environment.integer(.drainSeconds) ?? 30))
+        }
+        await configuration.accounts.usage?.flush()
         await store?.close()
     }
 
-    /// Returns the preset for requests to a model; the configuration file may change while the server runs.
-    private var presets: @Sendable (ModelRecord) -> RequestPreset {
-        { [maxTokensOverContext] record in
-            let overContext = maxTokensOverContext?.rawValue ?? Environment.process.given(.maxTokensOverContext)
-            return ModelBook.current.request(for: record, common: overContext.map { ["max_tokens_over_context": .string($0)] } ?? [:])
-        }
-    }
+    /// The service manager that started this process; nil if there is none.
+    private static let manager = ServiceNotifier(
+        environment: ProcessConfiguration.environment, process: ProcessInfo.processInfo.processIdentifier)
 
-    private func serverConfiguration(_ environment: Environment, _ logger: Logger) throws -> ServerConfiguration {
+    private func serverConfiguration(
+        _ prefixes: PrefixDirectory?, _ environment: Environment, _ logger: Logger
+    ) throws -> ServerConfiguration {
         let bind = environment.string(Settings.bindAddress).flatMap(BindAddress.init)
         if bind == nil, let text = environment.string(Settings.bindAddress) {
             throw ValidationError("\(Settings.bindAddress) is '\(text)'; it must be host:port or host:auto.")
         }
-        let shared = environment.given(.host).map(SharedHost.parse)
+        // The socket of another server, which clients use.
+        let shared = environment.given(.host).flatMap { $0.hasPrefix("unix:") ? nil : SharedHost.parse($0) }
         let port = try port ?? environment.given(.port).map(PortChoice.parse) ?? shared?.port ?? bind?.port ?? .number(11435)
         var configuration = ServerConfiguration(
-            host: host ?? shared?.host ?? bind?.host ?? "127.0.0.1", port: port.number, access: try accessRules())
+            host: host ?? shared?.host ?? bind?.host ?? "127.0.0.1", port: port.number, access: try accessRules(),
+            book: KeyBook(directory: environment.directories.data))
         // Clients that resolve `localhost` to an IPv6 address must reach the server too.
-        if host ?? shared?.host ?? bind?.host == nil { configuration.otherHosts = ["::1"] }
+        if host ?? shared?.host ?? bind?.host == nil { configuration.others = [ListenAddress(host: "::1", isRequested: false)] }
+        try listening.apply(to: &configuration, environment, logger)
         configuration.ollamaPort = ollamaPort ?? environment.integer(.ollamaPort)
         configuration.version = BuildVersion.text
+        if let prefixes { configuration.prefixes = { prefixes.use } }
         configuration.hasMetricsAliases = metricsAliases || environment.flag(.metricsAliases)
+        configuration.tracer = try tracing.tracer(configuration.metrics, environment, logger)
         try limits.apply(to: &configuration.limits, environment, logger)
         configuration.limits.returnFreedMemory = LlamaBackend.returnFreedMemory
         if let seconds = requestSeconds ?? environment.integer(.requestSeconds) { configuration.limits.requestTime = .seconds(seconds) }
         if let seconds = loadSilence ?? environment.integer(.loadSilence) { configuration.loadSilence = .seconds(max(0, seconds)) }
+        return configuration
+    }
+
+    private func withAccounts(_ configuration: ServerConfiguration, _ logger: Logger) async -> ServerConfiguration {
+        var configuration = configuration
+        configuration.accounts = await accounting.accounts(configuration.access, logger: logger)
         return configuration
     }
 
@@ -189,12 +215,27 @@ struct ServeCommand: AsyncParsableCommand {
         if let file = apiKeyFile ?? environment.given(.apiKeyFile) { keys += try APIKeyFile.read(file) }
         let origins = allowOrigin.isEmpty ? environment.list(.allowOrigin) : allowOrigin
         let hosts = allowHost.isEmpty ? environment.list(.allowHost) : allowHost
-        return ServerAccess.Rules(apiKeys: keys, allowedOrigins: Set(origins), allowedHosts: Set(hosts.map { $0.lowercased() }))
+        return ServerAccess.Rules(
+            apiKeys: keys, keys: try ConfiguredKeys.read(), usersMayPull: userPulls || environment.flag(.userPulls),
+            trustsUserHeaders: accounting.trustsUserHeaders, allowedOrigins: Set(origins), allowedHosts: Set(hosts.map { $0.lowercased() }))
     }
 
-    /// Returns whether the rules keep strangers out: the server listens only on this machine, requires a key, or is explicitly insecure.
-    func isSafe(_ rules: ServerAccess.Rules, _ configuration: ServerConfiguration) -> Bool {
-        configuration.isLoopback || !rules.apiKeys.isEmpty || insecure || Environment.process.flag(.insecure)
+    /// Exits if the stored keys cannot be read. A server that does not know its keys could only refuse requests.
+    private func checkKeys(_ configuration: ServerConfiguration) async throws {
+        do {
+            _ = try await configuration.access.book?.current()
+        } catch let error as KeyBookError {
+            Console.error(error.description)
+            throw ExitStatus.failure
+        }
+    }
+
+    /// Returns whether the rules keep strangers out: the server listens only on this machine, requires a key or a
+    /// certificate, or is explicitly insecure.
+    func isSafe(_ rules: ServerAccess.Rules, _ configuration: ServerConfiguration) async -> Bool {
+        if configuration.isLoopback || rules.hasKeys || insecure || Environment.process.flag(.insecure) { return true }
+        if configuration.identity?.requiresClientCertificate == true { return true }
+        return await configuration.access.hasStoredKeys()
     }
 
     /// Returns the current settings of a model; the configuration file may change while the server runs.
@@ -204,11 +245,13 @@ struct ServeCommand: AsyncParsableCommand {
         return settings
     }
 
-    private func modelManager(_ name: String?, _ environment: Environment, _ logger: Logger) throws -> ModelManager {
+    private func modelManager(
+        _ name: String?, _ prefixes: PrefixDirectory?, _ environment: Environment, _ logger: Logger
+    ) throws -> ModelManager {
         let file = name.flatMap { ModelCatalog.record(forFile: $0) == nil ? nil : $0 }
         if let name, file == nil { _ = try options.resolve(name) }
         var loader = try options.loader(logger)
-        loader.prefixes = try options.prefixes(logger)
+        loader.prefixes = prefixes
         loader.memoryBudget = try memory.budget
         let (options, claudeModel, ready) = (options, claudeModel, loader)
         return ModelManager(
@@ -242,6 +285,7 @@ struct ServeCommand: AsyncParsableCommand {
         group.maximumGracefulShutdownDuration = drain + .seconds(5)
         let services = ServiceGroup(configuration: group)
         let signals = StopSignals {
+            Self.manager?.send(.stopping)
             Task { await services.triggerGracefulShutdown() }
             Task {
                 try await Task.sleep(for: drain)
@@ -252,15 +296,21 @@ struct ServeCommand: AsyncParsableCommand {
         let watch = ModelWatch(options: options, models: models)
         let live = LiveConfiguration(command: self, server: configuration, models: models, modelWatch: watch, logger: logger)
         let blobs = BlobStore(models: Environment.process.directories.models)
-        let background = [Task { await watch.run() }, Task { await live.run() }, Task { await blobs.keepClean() }]
+        let certificates = configuration.identity.map { TLSWatch(identity: $0, logger: logger) }
+        let background = [
+            Task { await watch.run() }, Task { await live.run() }, Task { await blobs.keepClean() },
+            Task { if let certificates { await certificates.run() } },
+            Task { [usage = configuration.accounts.usage] in if let usage { await usage.run() } },
+            Task { if let manager = Self.manager { await manager.keepAlive() } },
+        ]
         do {
             try await services.run()
-        } catch let error as IOError where error.errnoCode == EADDRINUSE {
+        } catch let error as IOError where error.errnoCode == EADDRINUSE && !configuration.isSocketOnly {
             let holder = PortHolder.describe(port: configuration.port).map { " by \($0)" } ?? ""
             Console.error("port \(configuration.port) is in use\(holder); choose another with --port, or --port auto")
             throw ExitStatus.portInUse
         } catch let error as IOError {
-            let address = "\(configuration.host):\(configuration.port)"
+            let address = configuration.isSocketOnly ? configuration.socket ?? "" : "\(configuration.host):\(configuration.port)"
             Console.error("cannot listen on \(address): \(String(cString: strerror(error.errnoCode))); choose another --host or --port")
             throw ExitStatus.failure
         }

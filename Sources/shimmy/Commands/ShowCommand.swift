@@ -1,8 +1,10 @@
 import ArgumentParser
+import ShimmyAPI
 import ShimmyChat
 import ShimmyClient
 import ShimmyConfiguration
 import ShimmyCore
+import ShimmyEngine
 import ShimmyFormats
 import ShimmyJSON
 import ShimmyLlama
@@ -13,7 +15,7 @@ struct ShowCommand: AsyncParsableCommand {
         commandName: "show", abstract: "Show the contents of a model's file: properties, capabilities, tensors, template.",
         discussion: "Shows a model of this machine or, with --host, the server's shorter description of its model.")
 
-    @OptionGroup var options: ModelOptions
+    @OptionGroup var options: CatalogOptions
 
     @OptionGroup var client: ClientOptions
 
@@ -58,12 +60,12 @@ struct ShowCommand: AsyncParsableCommand {
     }
 
     private func showOwn() throws {
-        LlamaBackend.start(logger: options.logger(quiet: true))
+        LlamaBackend.start(logger: LogOptions.quiet)
         let record = try options.resolve(model)
         let details: ModelDetails
         do {
-            let planned = try options.loader(options.logger(quiet: true)).plannedContextLength(record, options.settings(for: record))
-            details = try ModelDetails(record, context: context ?? planned)
+            details = try ModelDetails(
+                record, context: context ?? (try options.plannedContextLength(record)), aliases: options.catalog().aliases(of: record))
         } catch {
             Console.error("the model \(record.id) cannot be read: \(error)")
             throw ExitStatus.modelUnusable
@@ -88,13 +90,18 @@ struct ShowCommand: AsyncParsableCommand {
 struct ModelDetails {
     let record: ModelRecord
     private let headers: [GGUFHeader]
-    /// The number of context tokens for the memory estimate; nil if unknown.
+    /// The number of context tokens with which the model is served, and for the memory estimate; nil if unknown.
     private let context: Int?
+    private let aliases: [String]
+    /// The settings of the model's requests that do not come from the client.
+    private let preset: RequestPreset
 
     /// Reads the headers of the model's files. A folder of SafeTensors has no GGUF header; only its converted file has one.
-    init(_ record: ModelRecord, context: Int?) throws {
+    init(_ record: ModelRecord, context: Int?, aliases: [String]) throws {
         self.record = record
         self.context = context
+        self.aliases = aliases
+        preset = ModelBook.current.request(for: record)
         headers = record.isFolder ? [] : try record.shards.map { try GGUFHeader.read(path: $0) }
     }
 
@@ -138,8 +145,8 @@ struct ModelDetails {
     var rows: [[String]] {
         let facts = ModelFacts.rows(
             id: record.id, family: record.architecture, parameters: record.parameterCount, quantization: record.quantization,
-            size: record.sizeBytes, context: record.contextLength, source: record.source.label)
-        var more = [["capabilities", capabilities.joined(separator: ", ")], ["path", record.path]]
+            size: record.sizeBytes, context: context ?? record.contextLength, source: record.source.label)
+        var more = presetRows + [["capabilities", capabilities.joined(separator: ", ")], ["path", record.path]]
         if let memory, let context {
             let parts = "weights \(Console.size(memory.weights)), cache \(Console.size(memory.cache)), computing \(Console.size(memory.compute))"
             more.append(["memory", "about \(Console.size(memory.total)) with \(context) tokens of context (\(parts))"])
@@ -152,13 +159,30 @@ struct ModelDetails {
         return facts + more
     }
 
+    /// The rows about the names and the settings that users gave to the model.
+    private var presetRows: [[String]] {
+        var rows: [[String]] = []
+        if let trained = record.contextLength, let context, trained != context { rows.append(["trained context", "\(trained) tokens"]) }
+        if let base = record.base { rows.append(["base", base]) }
+        if !aliases.isEmpty { rows.append(["aliases", aliases.joined(separator: ", ")]) }
+        if !preset.system.isEmpty { rows.append(["system", Self.line(preset.system)]) }
+        for (name, fields) in [("defaults", preset.defaults), ("forced", preset.forced)] where !fields.isEmpty {
+            rows.append([name, Self.line(fields.map { "\($0.key)=\($0.value.text)" }.joined(separator: ", "))])
+        }
+        return rows
+    }
+
+    /// Returns the beginning of a text as one line.
+    private static func line(_ text: String) -> String {
+        let line = text.prefix(80).replacing("\n", with: "⏎")
+        return line.count < text.count ? line + "…" : String(line)
+    }
+
     var tensorRows: [[String]] { tensors.map { [$0.type, "\($0.count)", Console.size($0.bytes)] } }
 
     var metadataRows: [[String]] {
         metadata.map { key, value in
-            let text = value.text
-            let line = text.prefix(80).replacing("\n", with: "⏎")
-            return [key, line.count < text.count ? line + "…" : String(line)]
+            return [key, Self.line(value.text)]
         }
     }
 
@@ -166,6 +190,13 @@ struct ModelDetails {
 
     var json: JSON {
         var object = record.json.objectValue ?? [:]
+        object["context_length"] = (context ?? record.contextLength).map(JSON.int) ?? .null
+        object["trained_context_length"] = record.contextLength.map(JSON.int) ?? .null
+        object["base"] = record.base.map(JSON.string) ?? .null
+        object["aliases"] = .array(aliases.map(JSON.string))
+        object["system"] = preset.system.isEmpty ? JSON.null : JSON.string(preset.system)
+        object["defaults"] = .object(preset.defaults)
+        object["forced"] = .object(preset.forced)
         object["capabilities"] = .array(capabilities.map(JSON.string))
         object["tensors"] = .array(tensors.map { ["type": .string($0.type), "count": .int($0.count), "size_bytes": .int($0.bytes)] })
         object["memory"] =

@@ -13,7 +13,7 @@ struct ConnectOptions: ParsableArguments {
         completion: ModelNames.completion)
     var model: String?
 
-    @OptionGroup(visibility: .hidden) var options: ModelOptions
+    @OptionGroup(visibility: .hidden) var options: CatalogOptions
 
     /// Returns the server, the model and the key. Exits with the documented codes if they cannot be determined.
     func target() async throws -> ConnectTarget {
@@ -123,12 +123,7 @@ struct ConnectOptions: ParsableArguments {
     private func localModel() throws -> FoundModel {
         let record = try options.resolve(try options.modelName(model))
         guard record.isUsable else { throw Self.refuse(record.id, record.problem) }
-        let environment = Environment.process
-        let loader = ModelLoader(
-            memoryBudget: try environment.size(.memoryBudget) ?? MachineMemory.defaultBudget,
-            conversions: Conversions(in: environment.directories), logger: options.logger(quiet: true))
         return FoundModel(
-            name: record.id, contextLength: loader.plannedContextLength(record, options.settings(for: record)),
-            trainedContextLength: record.contextLength)
+            name: record.id, contextLength: try options.plannedContextLength(record), trainedContextLength: record.contextLength)
     }
 }

@@ -1,3 +1,4 @@
+import Logging
 import ShimmyConfiguration
 import ShimmyModels
 import ShimmyServer
@@ -11,13 +12,11 @@ enum Banner {
     static func show(
         _ address: ShimmyServer.Address, models: ModelManager, preferred: String?, needsKey: Bool, contextLength: (ModelRecord) -> Int?
     ) async {
-        let host = address.host.contains(":") ? "[\(address.host)]" : address.host
-        let isAny = ["0.0.0.0", "[::]"].contains(host)
-        let base = "http://\(isAny ? "127.0.0.1" : host):\(address.port)"
-        Console.print("Shimmy is listening on \(base)")
+        let (shown, base, client) = urls(address)
+        Console.print("Shimmy is listening on \(shown)")
         let usable = await models.list().filter(\.isUsable)
         guard let model = preferred.map(modelName) ?? usable.first?.id else {
-            Console.print("No model was found: put a GGUF file into Shimmy's model directory ('shimmy info' prints it), or pass --model PATH.")
+            Console.print("No model was found. \(StarterModel.hint); any other GGUF file can be passed with --model PATH.")
             return
         }
         Console.print("Model: \(model)\(usable.count > 1 ? " (and \(usable.count - 1) more: shimmy list)" : "")")
@@ -27,11 +26,34 @@ enum Banner {
             Console.print("Context: \(context) tokens, but the model was trained with \(trained); answers to longer prompts may be useless.")
         }
         Console.print("Try:")
-        Console.print("  curl \(base)/v1/chat/completions -H 'Content-Type: application/json' \\")
+        Console.print("  curl \(client)\(base)/v1/chat/completions -H 'Content-Type: application/json' \\")
         if needsKey { Console.print("    -H \"Authorization: Bearer $\(Setting.apiKey.variable)\" \\") }
         Console.print("    -d '{\"model\": \"\(model)\", \"temperature\": 0, \"messages\": [{\"role\": \"user\", \"content\": \"Say hello.\"}]}'")
     }
 
+    /// Returns the address to show, the base URL of the example command and its options.
+    private static func urls(_ address: ShimmyServer.Address) -> (shown: String, base: String, options: String) {
+        switch address {
+        case .socket(let path): return ("unix:\(path)", "http://localhost", "--unix-socket '\(path)' ")
+        case .port(let name, let port, let isEncrypted):
+            let isAny = ["0.0.0.0", "::"].contains(name)
+            let host = isAny ? "127.0.0.1" : name.contains(":") ? "[\(name)]" : name
+            let base = "\(isEncrypted ? "https" : "http")://\(host):\(port)"
+            return (base, base, "")
+        }
+    }
+
     /// Returns the name under which a model is served that was given by name or by path.
     static func modelName(_ nameOrPath: String) -> String { ModelCatalog.record(forFile: nameOrPath)?.id ?? nameOrPath }
+}
+
+extension ShimmyServer.Address {
+    /// The address in the log.
+    var metadata: Logger.Metadata {
+        switch self {
+        case .socket(let path): ["socket": "\(path)"]
+        case .port(let host, let port, let isEncrypted):
+            ["host": "\(host)", "port": .stringConvertible(port), "tls": .stringConvertible(isEncrypted)]
+        }
+    }
 }

@@ -1,20 +1,41 @@
 import ArgumentParser
+import Foundation
 import ShimmyClient
 import ShimmyConfiguration
 import ShimmyJSON
 
 /// The options of every command that talks to a running server.
 struct ClientOptions: ParsableArguments {
-    @Option(help: .setting(.host, as: "Server address: host, host:port or a URL. Default: the configured address, else 127.0.0.1:11435."))
+    @Option(help: .setting(.host, as: "Server address: host, host:port, a URL or unix:PATH. Default: the configured address, else 127.0.0.1:11435."))
     var host: String?
 
     @Option(help: .setting(.apiKey, as: "API key of the server. Default: the first configured key."))
     var apiKey: String?
 
+    @Option(
+        help: """
+            File of certificates in PEM format to trust, in addition to the system's. Default: the configured certificate. \
+            [\(Settings.trustedCertificates)]
+            """)
+    var tlsCa: String?
+
     /// Whether the command line names a server, so that the command must use that server and nothing else.
     var namesServer: Bool { host != nil }
 
-    func validate() throws { _ = try address }
+    func validate() throws {
+        try OptionRanges.checkEnvironment()
+        _ = try address
+        if let file = tlsCa ?? Environment.process.string(Settings.trustedCertificates), !FileManager.default.isReadableFile(atPath: file) {
+            throw ValidationError("--tls-ca is '\(file)', which cannot be read.")
+        }
+    }
+
+    /// The file of additional certificates to trust: for a self-signed certificate, the certificate itself.
+    private var certificates: String? {
+        let environment = Environment.process
+        if let file = tlsCa ?? environment.string(Settings.trustedCertificates) { return file }
+        return environment.given(.tlsCert).flatMap { FileManager.default.isReadableFile(atPath: $0) ? $0 : nil }
+    }
 
     /// The server's address. Throws `ValidationError` if the text is not an address.
     var address: ServerAddress {
@@ -27,10 +48,15 @@ struct ClientOptions: ParsableArguments {
             {
                 return address
             }
+            if own == nil, environment.flag(.socketOnly), let socket = environment.given(.socket), let address = ServerAddress("unix:\(socket)") {
+                return address
+            }
             let text = own ?? "127.0.0.1"
             let port = environment.integer(.port) ?? ServerAddress.defaultPort
-            guard let address = ServerAddress(text, defaultPort: port) else {
-                throw ValidationError("'\(text)' is not a server address. Use host, host:port or http://host:port.")
+            // The address on the command line may be another server's, which the configuration does not describe.
+            let isEncrypted = !namesServer && environment.given(.tlsCert) != nil
+            guard let address = ServerAddress(text, defaultPort: port, isEncrypted: isEncrypted) else {
+                throw ValidationError("'\(text)' is not a server address. Use host, host:port, http://host:port, https://host:port or unix:PATH.")
             }
             return address
         }
@@ -43,9 +69,9 @@ struct ClientOptions: ParsableArguments {
     /// code.
     func withServer<Result>(_ body: (ServerClient) async throws -> Result) async throws -> Result {
         do {
-            return try await ServerClient.with(try address, key: key, body)
+            return try await ServerClient.with(try address, key: key, trusting: certificates, body)
         } catch let error as ClientError {
-            Console.error(error.description)
+            Console.error(error.forPeople)
             throw error.exitStatus
         }
     }
@@ -53,7 +79,7 @@ struct ClientOptions: ParsableArguments {
     /// Runs `body` if a server answers, without waiting for one that does not. Returns nil if there is no server or a request fails.
     func ifThere<Result>(_ body: (ServerClient) async throws -> Result) async -> Result? {
         guard let address = try? address else { return nil }
-        return try? await ServerClient.with(address, key: key) { client in
+        return try? await ServerClient.with(address, key: key, trusting: certificates) { client in
             guard await client.isThere() else { return nil }
             return try await body(client)
         }
@@ -64,6 +90,12 @@ struct ClientOptions: ParsableArguments {
 }
 
 extension ClientError {
+    /// The error for a user of the command line. The server's messages about keys name HTTP headers.
+    var forPeople: String {
+        guard case .refused(401, _, "invalid_api_key"?) = self else { return description }
+        return "the server requires one of its API keys; pass it with --api-key or in \(Setting.apiKey.variable)"
+    }
+
     var exitStatus: ExitCode {
         switch self {
         case .unreachable: ExitStatus.noServer

@@ -31,6 +31,27 @@ enum Console {
         #endif
     }
 
+    /// The number of cells of a row of the terminal; nil if standard output is not a terminal.
+    static var width: Int? { isatty(1) == 1 ? Terminal().size.width : nil }
+
+    /// Returns rows as aligned columns that fit in a width. If they do not fit, columns are left out, and then the ends of rows.
+    /// - width: the max number of cells of a row; nil for no limit.
+    /// - optionalColumns: the indices of the columns that can be left out, in the order in which they are.
+    static func table(_ rows: [[String]], width: Int?, optionalColumns: [Int]) -> String {
+        guard let width else { return table(rows) }
+        let last = rows.first.map { $0.count - 1 } ?? 0
+        var omitted: Set<Int> = []
+        // The last column is a note without a heading, which may be cut.
+        func shown(_ row: [String], upTo end: Int) -> [String] { row.indices.filter { $0 < end && !omitted.contains($0) }.map { row[$0] } }
+        for column in optionalColumns {
+            let lines = table(rows.map { shown($0, upTo: last) }).split(separator: "\n")
+            if lines.allSatisfy({ $0.cells <= width }) { break }
+            omitted.insert(column)
+        }
+        return table(rows.map { shown($0, upTo: last + 1) }).split(separator: "\n", omittingEmptySubsequences: false)
+            .map { $0.cells <= width ? String($0) : $0.prefix(cells: width - 1) + "…" }.joined(separator: "\n")
+    }
+
     /// Returns rows as aligned columns of text, each as wide as its longest cell.
     static func table(_ rows: [[String]]) -> String {
         let widths = (0..<(rows.map(\.count).max() ?? 0)).map { column in rows.map { $0[column].cells }.max() ?? 0 }
@@ -53,11 +74,11 @@ enum Console {
         return number >= 999_500 ? "\((number + 500_000) / 1_000_000) M" : "\((number + 500) / 1000) k"
     }
 
-    /// Whether output may use colors: standard output is a terminal, `TERM` is set and not `dumb`, and `NO_COLOR` is not set (https://no-color.org).
-    static var hasColours: Bool {
-        let environment = Environment.process
-        return isatty(1) == 1 && environment.string("NO_COLOR") == nil && environment.string("TERM").map { $0 != "dumb" } ?? false
-    }
+    /// Whether standard output is a terminal that supports escape sequences: `TERM` is set and not `dumb`.
+    static var isCapable: Bool { isatty(1) == 1 && Environment.process.string("TERM").map { $0 != "dumb" } ?? false }
+
+    /// Whether output may use colors: the terminal supports them, and `NO_COLOR` is not set (https://no-color.org).
+    static var hasColours: Bool { isCapable && Environment.process.string("NO_COLOR") == nil }
 
     /// Returns a number of bytes in short form with decimal units: `98 MB`, `1.2 GB`.
     static func size(_ bytes: Int) -> String {

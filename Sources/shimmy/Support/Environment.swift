@@ -37,6 +37,9 @@ struct Environment {
     /// Returns the bytes of a setting; nil if it is not given and has no default. Throws `ValidationError` if the text is not a size.
     func size(_ setting: Setting) throws -> Int? { try value(setting).map(ByteSize.parse) }
 
+    /// The number of bytes that all models may use together; the default if the environment's text is not a size.
+    var memoryBudget: Int { (try? size(.memoryBudget)) ?? MachineMemory.defaultBudget }
+
     func flag(_ setting: Setting) -> Bool { ["1", "true", "yes", "on"].contains(value(setting)?.lowercased()) }
 
     func list(_ setting: Setting) -> [String] { given(setting)?.split(separator: ",").map(String.init) ?? [] }

@@ -24,6 +24,9 @@ struct LimitOptions: ParsableArguments {
     @Option(help: .setting(.writeSeconds))
     var writeSeconds: Int?
 
+    @Option(help: .setting(.wrongKeys))
+    var wrongKeys: Int?
+
     private static let largestBody = 1_000_000_000
 
     func validate() throws {
@@ -31,6 +34,7 @@ struct LimitOptions: ParsableArguments {
         try OptionRanges.check(.maxClientConnections, maxClientConnections)
         try OptionRanges.check(.maxRequests, maxRequests)
         try OptionRanges.check(.writeSeconds, writeSeconds)
+        try OptionRanges.check(.wrongKeys, wrongKeys)
     }
 
     /// Sets the limits. Throws `ValidationError` for a size that is malformed, for a body limit above 1 GB, and for a body memory below the body
@@ -40,6 +44,7 @@ struct LimitOptions: ParsableArguments {
         if let count = maxClientConnections ?? environment.integer(.maxClientConnections) { limits.clientConnections = count }
         if let count = maxRequests ?? environment.integer(.maxRequests) { limits.requests = count }
         if let seconds = writeSeconds ?? environment.integer(.writeSeconds) { limits.writeTime = .seconds(seconds) }
+        if let count = wrongKeys ?? environment.integer(.wrongKeys) { limits.wrongKeys = count }
         if let bytes = try maxBody ?? environment.size(.maxBody) { limits.input.bodyBytes = bytes }
         if let bytes = try bodyMemory ?? environment.size(.bodyMemory) { limits.bodyMemory = bytes }
         guard limits.input.bodyBytes <= Self.largestBody else { throw ValidationError("--max-body must be at most \(Self.largestBody) bytes.") }

@@ -13,6 +13,16 @@ struct LiveConfiguration: Sendable {
     let models: ModelManager
     let modelWatch: ModelWatch
     let logger: Logger
+    /// The settings with which the server started.
+    private let started = Environment.process
+
+    init(command: ServeCommand, server: ServerConfiguration, models: ModelManager, modelWatch: ModelWatch, logger: Logger) {
+        self.command = command
+        self.server = server
+        self.models = models
+        self.modelWatch = modelWatch
+        self.logger = logger
+    }
 
     /// Runs until its task is cancelled.
     func run() async {
@@ -62,7 +72,6 @@ struct LiveConfiguration: Sendable {
     // MARK: Reloading
 
     private func reload() async {
-        let before = Environment.process
         let problems = ProcessConfiguration.shared.reload()
         if !problems.isEmpty {
             for problem in problems { logger.error("configuration problem", metadata: ["problem": "\(problem)"]) }
@@ -70,12 +79,13 @@ struct LiveConfiguration: Sendable {
             return
         }
         Logs.level.withLock { $0 = command.options.level(quiet: false) }
-        takeAccess()
+        await takeAccess()
         await modelWatch.look()
         await Self.logAliasProblems(models, logger)
         await models.applySettings()
-        let after = Environment.process
-        let waiting = Settings.all.filter { !$0.isLive && before.given($0) != after.given($0) }.map(\.path)
+        let now = Environment.process
+        // A setting that has its first value again needs no restart.
+        let waiting = Settings.all.filter { !$0.isLive && started.given($0) != now.given($0) }.map(\.path)
         if !waiting.isEmpty {
             logger.notice("changed settings need a restart", metadata: ["settings": "\(waiting.joined(separator: ", "))"])
         }
@@ -89,14 +99,15 @@ struct LiveConfiguration: Sendable {
         }
     }
 
-    private func takeAccess() {
+    private func takeAccess() async {
         do {
             let rules = try command.accessRules()
-            guard command.isSafe(rules, server) else {
+            guard await command.isSafe(rules, server) else {
                 logger.error("access rules not reloaded: without API keys, other machines could use this server")
                 return
             }
-            guard !rules.apiKeys.isEmpty || server.access.rules.apiKeys.isEmpty else {
+            let hasKeys = if rules.hasKeys { true } else { await server.access.hasStoredKeys() }
+            guard hasKeys || !server.access.rules.hasKeys else {
                 logger.warning("API keys removed from the configuration; the server keeps its current keys until a restart")
                 return
             }

@@ -78,18 +78,20 @@ struct ModelBook: Sendable {
         return request
     }
 
-    /// Decodes a chat request with the preset of its model applied. Throws `APIError`.
-    func chat(_ fields: JSONObject, for record: ModelRecord) throws(APIError) -> ChatRequest {
-        let preset = request(for: record)
-        var decoded = try ChatCompletionRequest(preset.applied(to: .object(fields), of: Compatibility.chatCompletions).request)
-        preset.complete(&decoded.chat.conversation)
-        return decoded.chat
+    /// Returns the function that returns the current preset of a model; the configuration file may change while a server runs.
+    /// - overContext: the handling of a token limit above the remaining context; nil for the configured one.
+    static func presets(overContext: String? = nil) -> @Sendable (ModelRecord) -> RequestPreset {
+        { record in
+            let overContext = overContext ?? Environment.process.given(.maxTokensOverContext)
+            return ModelBook.current.request(for: record, common: overContext.map { ["max_tokens_over_context": .string($0)] } ?? [:])
+        }
     }
 
-    /// Returns the fields whose values a request may have. Other programs allow values that Shimmy does not; those are dropped.
+    /// Returns the fields whose values a request may have. Other programs allow values that Shimmy does not; numbers are moved into the range, and
+    /// other values are dropped.
     private static func usable(_ fields: JSONObject) -> JSONObject {
         var usable = JSONObject()
-        for (name, value) in fields where RequestPreset.problem([name: value]) == nil { usable[name] = value }
+        for (name, value) in SamplingLimits.moving(fields) where RequestPreset.problem([name: value]) == nil { usable[name] = value }
         return usable
     }
 }

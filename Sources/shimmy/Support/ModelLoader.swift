@@ -6,6 +6,7 @@ import ShimmyEngine
 import ShimmyFormats
 import ShimmyLlama
 import ShimmyModels
+import ShimmyPrefixes
 import Synchronization
 
 /// Loads a model file into a backend of this process: weights, context and engine.

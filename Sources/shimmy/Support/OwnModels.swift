@@ -5,18 +5,13 @@ import ShimmyJSON
 import ShimmyLlama
 import ShimmyModels
 import ShimmyService
-import Synchronization
 
 /// The models of this machine: their files, the files of names that users and clients create, and the names in the configuration file.
 struct OwnModels: ModelLibrary {
-    let options: ModelOptions
-
-    private var aliases: AliasFile { options.aliasFile }
-    private var created: CreatedModelFile { options.createdModelFile }
+    private var aliases: AliasFile { AliasFile(directory: Environment.process.directories.data) }
+    private var created: CreatedModelFile { CreatedModelFile(directory: Environment.process.directories.data) }
     private var weights: OwnWeights { OwnWeights(Environment.process.directories, created) }
 
-    /// Makes changes that concern both files of names follow each other.
-    private static let order = Mutex(())
     /// The number of seconds to wait for a disk.
     private static let patience = 30.0
     /// The number of seconds to wait for the copy of a file to another disk.
@@ -37,8 +32,15 @@ struct OwnModels: ModelLibrary {
         }
     }
 
-    func isTemplate(_ text: String) async throws -> Bool {
-        try await WorkerPool.input.run(.slow) { _ in (try? LlamaChatTemplate(source: text)) != nil }
+    func problem(ofTemplate text: String) async throws -> String? {
+        try await WorkerPool.input.run(.slow) { _ -> String? in
+            do {
+                _ = try LlamaChatTemplate(source: text)
+                return nil
+            } catch let error as LlamaError {
+                return error.description
+            }
+        }
     }
 
     // MARK: Creation
@@ -217,9 +219,9 @@ struct OwnModels: ModelLibrary {
 
     // MARK: Disk
 
-    /// Changes the files of names and the models.
+    /// Changes the files of names and the models. A lock on the model directory orders the changes of all threads and processes.
     private func change(patience: Double = OwnModels.patience, _ body: @escaping @Sendable () throws -> Void) async throws {
-        try await onDisk(patience: patience) { try weights.changing { try Self.order.withLock { _ in try Self.refusing(body) } } }
+        try await onDisk(patience: patience) { try weights.changing { try Self.refusing(body) } }
     }
 
     private func onDisk<Value: Sendable>(

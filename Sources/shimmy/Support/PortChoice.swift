@@ -29,11 +29,12 @@ enum PortChoice: ExpressibleByArgument {
     }
 }
 
-/// The variable of the host as a server reads it. It has the forms that clients accept: a host with or without a port, or an HTTP address.
+/// The variable of the host as a server reads it. It has the forms that clients accept: a host with or without a port, or an
+/// HTTP address.
 enum SharedHost {
     static func parse(_ text: String) -> (host: String, port: PortChoice?) {
         var text = text[...]
-        if text.hasPrefix("http://") { text = text.dropFirst("http://".count) }
+        for scheme in ["http://", "https://"] where text.hasPrefix(scheme) { text = text.dropFirst(scheme.count) }
         while text.last == "/" { text = text.dropLast() }
         // A bare IPv6 address contains colons without having a port.
         let mayHavePort = text.first == "[" || text.count(where: { $0 == ":" }) == 1

@@ -2,6 +2,8 @@ import Logging
 import ShimmyEngine
 import ShimmyLlama
 import ShimmyModels
+import ShimmyPrefixes
+import ShimmyServer
 
 /// The directory in which cached prefixes outlive the process.
 struct PrefixDirectory: Sendable {
@@ -10,6 +12,8 @@ struct PrefixDirectory: Sendable {
     /// Opens the directory.
     /// - limit: the maximum number of bytes of all models' prefixes together.
     init(path: String, limit: Int, logger: Logger) { folder = PrefixFolder(path: path, limit: limit, logger: logger) }
+
+    var use: PrefixCacheUse { PrefixCacheUse(bytes: folder.storedBytes, limit: folder.limit) }
 
     /// Returns the store of one model. Cells depend on the weights and on the code that computed them, so both are part of the store's identity.
     /// - files: the files that are loaded.

@@ -3,6 +3,7 @@ import ShimmyAPI
 import ShimmyConfiguration
 import ShimmyJSON
 import ShimmyLlama
+import ShimmyModels
 
 /// Checks the presets of a configuration file beyond its syntax: fields that chat requests do not have, templates that do not parse, missing files.
 enum PresetCheck {
@@ -15,6 +16,22 @@ enum PresetCheck {
             for (index, adapter) in preset.lora.enumerated() where !FileManager.default.fileExists(atPath: adapter.path) {
                 file.add("there is no file \(adapter.path).", at: path + ["lora", "\(index)", "path"])
             }
+        }
+    }
+
+    /// Reports bases that no model on the disk has. A server does not refuse them, because a model may be added while it runs.
+    static func checkBases(_ file: inout ConfigurationFile) {
+        guard file.problems.isEmpty, file.presets.contains(where: { $0.base != nil }) else { return }
+        let environment = Environment(own: ProcessConfiguration.environment, file: file)
+        let data = environment.directories.data
+        let book = ModelBook(file.presets)
+        let catalog = ModelCatalog(
+            records: environment.discovery().scan(), aliases: AliasFile(directory: data).aliases.merging(book.aliases) { $1 },
+            variants: CreatedModelFile(directory: data).variants, loadsAlone: book.loadsAlone)
+        let names = catalog.records.filter(\.isLoadable).map(\.id)
+        for preset in file.presets {
+            guard let base = preset.base, catalog.resolve(base) == nil else { continue }
+            file.add("no model named \(base) was found.\(Suggestions.text(for: base, among: names))", at: ["model", preset.name, "base"])
         }
     }
 

@@ -30,12 +30,6 @@ final class StatusLine: Sendable {
 
     /// Returns the beginning of `text` that fits the number of terminal cells, without control characters, because it may come from a server.
     private static func fitting(_ text: String, cells: Int) -> String {
-        var (line, used) = ("", 0)
-        for character in text where character.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control }) {
-            used += character.cells
-            if used > cells { break }
-            line.append(character)
-        }
-        return line
+        text.filter { $0.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control } }.prefix(cells: cells)
     }
 }

@@ -1,12 +1,13 @@
 import Foundation
 import ShimmyCore
+import ShimmyEngine
 import ShimmyFormats
 import ShimmyJSON
 
 @testable import ShimmyConversion
-@testable import ShimmyEngine
 @testable import ShimmyHub
 @testable import ShimmyModels
+@testable import ShimmyPrefixes
 
 /// Targets that read files from outside.
 let fileTargets: [Target] = [
@@ -44,7 +45,7 @@ let fileTargets: [Target] = [
         let path = write(bytes, "file.prefix")
         guard let file = FileHandle(forReadingAtPath: path) else { return }
         defer { try? file.close() }
-        guard let (_, key) = PrefixFile.readTokens(file) else { return }
+        guard let (_, key) = PrefixFile.readUnits(file) else { return }
         _ = PrefixFile.read(file, of: key)
     },
     // The first byte is the number of chunks, the rest a journal.

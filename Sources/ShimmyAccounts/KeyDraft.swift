@@ -1,0 +1,43 @@
+package import Foundation
+import ShimmyCore
+
+/// The properties of a key that does not exist yet.
+package struct KeyDraft: Sendable, Equatable {
+    package var name: String
+    package var role: AccessKey.Role
+    package var models: [String]
+    package var limits: AccessKey.Limits
+    package var weight: Double
+    package var expires: Date?
+
+    package init(
+        name: String, role: AccessKey.Role = .user, models: [String] = [], limits: AccessKey.Limits = .init(), weight: Double = 1,
+        expires: Date? = nil
+    ) {
+        self.name = name
+        self.role = role
+        self.models = models
+        self.limits = limits
+        self.weight = weight
+        self.expires = expires
+    }
+
+    /// Throws `KeyBookError.invalid` for the first property that a key may not have.
+    func check() throws(KeyBookError) {
+        if !KeyRanges.isName(name) { throw .invalid("the name of a key must have \(KeyRanges.nameExpectation)") }
+        if models.count > KeyRanges.mostModels || !models.allSatisfy(KeyRanges.isModel) {
+            throw .invalid("the models of a key must be \(KeyRanges.modelExpectation)")
+        }
+        let numbers = [limits.requestsPerMinute, limits.tokensPerMinute, limits.tokensPerDay].compactMap { $0 }
+        if !numbers.allSatisfy(KeyRanges.count.contains) { throw .invalid("a limit of a key must be from 1 to \(KeyRanges.count.upperBound)") }
+        if let concurrency = limits.concurrency, !KeyRanges.concurrency.contains(concurrency) {
+            throw .invalid("the concurrency of a key must be from 1 to \(KeyRanges.concurrency.upperBound)")
+        }
+        if let tokens = limits.maxOutputTokens, !KeyRanges.outputTokens.contains(tokens) {
+            throw .invalid("the max output tokens of a key must be from 1 to \(KeyRanges.outputTokens.upperBound)")
+        }
+        if !KeyRanges.weight.contains(weight) {
+            throw .invalid("the weight of a key must be from \(KeyRanges.weight.lowerBound) to \(KeyRanges.weight.upperBound)")
+        }
+    }
+}

@@ -1,0 +1,95 @@
+import Dispatch
+import Foundation
+import GRDB
+import ShimmyCore
+
+/// The table of usage, in an SQLite file of the data directory. Several processes may use it.
+///
+/// The file is opened for each access and closed after it, so that a file that another program replaced is noticed. All functions throw
+/// `UsageError`. Waiting callers block no thread.
+package final class UsageStore: Sendable {
+    package static let fileName = "usage.sqlite"
+
+    private let directory: String
+    private let patience: Double
+    /// The queue of the file, whose accesses block.
+    private let queue = DispatchQueue(label: "shimmy.usage", qos: .utility)
+
+    /// - directory: Shimmy's data directory, which need not exist.
+    /// - patience: max seconds to wait for another process that has locked the file.
+    package init(directory: String, patience: Double = 5) {
+        self.directory = directory
+        self.patience = patience
+    }
+
+    package var path: String { "\(directory)/\(Self.fileName)" }
+
+    /// Adds sums to rows, in one transaction.
+    package func add(_ rows: [UsageOrigin: UsageSums]) async throws {
+        try await onQueue { [self] in
+            try FileManager.default.createDirectory(
+                atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+            PrivateFile.create(path)
+            PrivateFile.restrict([path, path + "-wal", path + "-shm"])
+            try withDatabase { database in
+                try database.write { database in
+                    for (origin, sums) in rows { try UsageSchema.add(sums, to: origin, database) }
+                }
+            }
+        }
+    }
+
+    /// Deletes the rows of the days before `day`.
+    package func prune(before day: Int) async throws {
+        try await onQueue { [self] in
+            guard FileManager.default.fileExists(atPath: path) else { return }
+            try withDatabase { try $0.write { try $0.execute(sql: "DELETE FROM usage WHERE day < ?", arguments: [day]) } }
+        }
+    }
+
+    /// Returns the sums of the selected rows, ordered by the query's dimensions. Without dimensions, there is one line.
+    package func lines(_ query: UsageQuery) async throws -> [UsageLine] {
+        try await onQueue { [self] in
+            guard FileManager.default.fileExists(atPath: path) else { return [] }
+            return try withDatabase { try $0.read { try UsageSchema.lines(query, $0) } }
+        }
+    }
+
+    // MARK: On the queue
+
+    private func onQueue<Value: Sendable>(_ work: @escaping @Sendable () throws -> Value) async throws -> Value {
+        try await withCheckedThrowingContinuation { continuation in
+            queue.async { [path] in
+                continuation.resume(with: Result(catching: work).mapError { UsageError($0, path: path) })
+            }
+        }
+    }
+
+    private func withDatabase<Value>(_ work: (DatabaseQueue) throws -> Value) throws -> Value {
+        var configuration = KeySchema.configuration(patience: patience)
+        configuration.label = "shimmy.usage"
+        let database = try DatabaseQueue(path: path, configuration: configuration)
+        defer { try? database.close() }
+        let migrator = UsageSchema.migrator
+        if try !database.read({ try migrator.hasCompletedMigrations($0) }) {
+            _ = try database.inDatabase { try String.fetchOne($0, sql: "PRAGMA journal_mode = WAL") }
+            do {
+                try migrator.migrate(database)
+            } catch {
+                // Another process may have created the table between this one's look and its attempt.
+                try migrator.migrate(database)
+            }
+        }
+        return try work(database)
+    }
+}
+
+/// The reason why the table of usage cannot be read or written.
+package struct UsageError: Error, Sendable, CustomStringConvertible {
+    package let description: String
+
+    init(_ error: any Error, path: String) {
+        let reason = (error as? DatabaseError).map { $0.message ?? "SQLite reports \($0.resultCode.rawValue)" } ?? "\(error)"
+        description = "the usage in \(path) cannot be used: \(reason)"
+    }
+}

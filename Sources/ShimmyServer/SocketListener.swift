@@ -1,0 +1,32 @@
+import Hummingbird
+import HummingbirdCore
+import Logging
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
+/// The listener at a Unix socket, which only the user and the group of the server may use.
+struct SocketListener: Sendable {
+    private static let mode = mode_t(0o660)
+
+    private let path: String
+    private let listener: PortListeners.Listener
+
+    /// - onListening: called once, when the listener accepts connections.
+    init(path: String, logger: Logger, maker: PortListeners.Maker, onListening: @escaping @Sendable () async -> Void) {
+        self.path = path
+        listener = maker(.unixDomainSocket(path: path)) { _ in
+            if chmod(path, Self.mode) != 0 { logger.warning("permissions of the socket not set", metadata: ["path": "\(path)"]) }
+            await onListening()
+        }
+    }
+
+    /// Accepts connections until the server has shut down gracefully, and then removes the socket. Throws if the socket cannot be bound.
+    func run() async throws {
+        try await listener.run()
+        unlink(path)
+    }
+}

@@ -1,0 +1,61 @@
+import ArgumentParser
+import Foundation
+import ShimmyStorage
+
+struct BackupCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "backup", abstract: "Copy the server's stored objects to a file.",
+        discussion: """
+            Also works while servers use the storage. The file contains prompts and answers, so only you can read it. Models, aliases and the \
+            configuration are not part of it.
+            """)
+
+    @OptionGroup var configuration: ConfigurationOptions
+
+    @Argument(help: "File to write; it must not exist.", completion: .file())
+    var file: String
+
+    func run() async throws {
+        try StorageCommand.reportingErrors {
+            try StorageBackup.save(StorageOptions.directory, to: file)
+            let size = (try? FileManager.default.attributesOfItem(atPath: file)[.size] as? Int) ?? 0
+            Console.print("\(file) has the stored objects: \(Console.size(size)).")
+        }
+    }
+}
+
+struct RestoreCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "restore", abstract: "Replace the server's stored objects by those of a backup.",
+        discussion: "No server may use the storage meanwhile. A backup of an earlier version is converted.")
+
+    @OptionGroup var configuration: ConfigurationOptions
+
+    @Flag(name: .shortAndLong, help: "Do not ask for confirmation.")
+    var yes = false
+
+    @Argument(help: "File that 'shimmy backup' wrote.", completion: .file())
+    var file: String
+
+    func run() async throws {
+        try StorageCommand.reportingErrors {
+            if !yes, let current = Self.current {
+                guard Prompt.isPossible else { throw ValidationError("Standard input is not a terminal; pass --yes to replace \(current).") }
+                guard Prompt.yes("Replace \(current) of \(StorageOptions.directory)?", isDefault: false) else { throw ExitStatus.failure }
+            }
+            try StorageBackup.restore(file, to: StorageOptions.directory)
+            Console.print("The stored objects of \(file) are restored.")
+        }
+    }
+
+    /// The current content of the storage in words; nil if it is empty.
+    private static var current: String? {
+        do {
+            guard let report = try StorageInspection(directory: StorageOptions.directory)?.report() else { return nil }
+            let count = report.responses + report.conversations + report.chats
+            return count == 0 ? nil : "the \(count) stored objects"
+        } catch {
+            return "the damaged database"
+        }
+    }
+}

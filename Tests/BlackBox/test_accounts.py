@@ -1,0 +1,207 @@
+"""Limits of keys and the record of usage, with official clients against the real program."""
+
+import csv
+import io
+import json
+import os
+import sqlite3
+import stat
+import threading
+
+import anthropic
+import openai
+import pytest
+from openai import OpenAI
+
+from server import MODEL, Server, make_home, run, wait_until
+
+QUESTION = [{"role": "user", "content": "Hi"}]
+
+
+def create(home, name: str, *options: str) -> str:
+    made = run(home, "key", "create", name, *options)
+    assert made.returncode == 0, made.stderr
+    return made.stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def counted(tmp_path_factory):
+    """A server with the key of an admin."""
+    home = make_home(tmp_path_factory.mktemp("counted"))
+    admin = create(home, "admin", "--role", "admin")
+    with Server(home, "--trust-user-headers") as server:
+        server.home, server.admin = home, admin
+        loaded = server.request("POST", "/v1/models/load", {"model": MODEL}, {"Authorization": f"Bearer {admin}"})
+        assert loaded.status == 200
+        yield server
+
+
+def client(server, key: str, **options) -> OpenAI:
+    return OpenAI(base_url=f"{server.url}/v1", api_key=key, max_retries=0, timeout=60, **options)
+
+
+def usage(server, *options: str) -> list:
+    printed = run(server.home, "usage", "--json", *options)
+    assert printed.returncode == 0, printed.stderr
+    return json.loads(printed.stdout)
+
+
+def ask(api: OpenAI, **fields):
+    fields = {"max_tokens": 2, **fields}
+    return api.chat.completions.create(model=MODEL, messages=QUESTION, extra_body={"ignore_eos": True}, **fields)
+
+
+def test_64_clients_get_exactly_the_limit(counted):
+    key = create(counted.home, "crowd", "--requests-per-minute", "20")
+    answers, refusals, barrier = [], [], threading.Barrier(64)
+
+    def work():
+        with client(counted, key) as api:
+            barrier.wait()
+            for _ in range(2):
+                try:
+                    answers.append(ask(api))
+                except openai.RateLimitError as error:
+                    refusals.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(64)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(answers), len(refusals)) == (20, 108)
+    for error in refusals:
+        assert (error.code, error.type) == ("rate_limit_exceeded", "requests")
+        assert 1 <= int(error.response.headers["retry-after"]) <= 61
+        assert error.response.headers["x-ratelimit-remaining-requests"] == "0"
+
+
+def test_headers_are_those_of_openai(counted):
+    key = create(counted.home, "headed", "--requests-per-minute", "100", "--tokens-per-minute", "100000")
+    with client(counted, key) as api:
+        raw = api.chat.completions.with_raw_response.create(model=MODEL, messages=QUESTION, max_tokens=2)
+        used = raw.parse().usage.total_tokens
+    assert raw.headers["x-ratelimit-limit-requests"] == "100" and raw.headers["x-ratelimit-remaining-requests"] == "99"
+    assert raw.headers["x-ratelimit-limit-tokens"] == "100000" and raw.headers["x-ratelimit-remaining-tokens"] == str(100000 - used)
+    assert raw.headers["x-ratelimit-reset-requests"].endswith("s") and raw.headers["x-ratelimit-reset-tokens"].endswith("s")
+
+
+def test_anthropics_client_sees_its_own_headers(counted):
+    key = create(counted.home, "claude", "--requests-per-minute", "1")
+    with anthropic.Anthropic(base_url=counted.url, api_key=key, max_retries=0) as api:
+        raw = api.messages.with_raw_response.create(model=MODEL, max_tokens=2, messages=QUESTION)
+        assert raw.headers["anthropic-ratelimit-requests-limit"] == "1" and raw.headers["anthropic-ratelimit-requests-reset"].endswith("Z")
+        with pytest.raises(anthropic.RateLimitError):
+            api.messages.create(model=MODEL, max_tokens=2, messages=QUESTION)
+
+
+def test_one_request_at_a_time(counted):
+    key = create(counted.home, "single", "--concurrency", "1")
+    with client(counted, key) as api:
+        with ask(api, max_tokens=400, stream=True) as stream:
+            next(iter(stream))
+            with pytest.raises(openai.RateLimitError, match="concurrent requests"):
+                ask(api)
+
+        def is_free() -> bool:
+            try:
+                return bool(ask(api))
+            except openai.RateLimitError:
+                return False
+
+        # The server notices the disconnect of the stream.
+        wait_until(is_free, "the end of the first request")
+
+
+def test_a_day_is_used_up_and_survives_a_restart(tmp_path):
+    home = make_home(tmp_path)
+    admin, key = create(home, "admin", "--role", "admin"), create(home, "daily", "--tokens-per-day", "40")
+    with Server(home) as server, client(server, key) as api:
+        used = 0
+        while True:
+            try:
+                used += ask(api).usage.total_tokens
+            except openai.RateLimitError as error:
+                assert (error.code, error.type) == ("insufficient_quota", "insufficient_quota")
+                assert int(error.response.headers["retry-after"]) > 0
+                break
+        assert used >= 40
+    with Server(home) as server, client(server, key) as api:
+        with pytest.raises(openai.RateLimitError, match="tokens per day"):
+            ask(api)
+        assert ask(client(server, admin)).usage.total_tokens > 0
+    path = home / "data/usage.sqlite"
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
+        assert database.execute("SELECT sum(input_tokens + output_tokens) FROM usage WHERE requests > errors").fetchone()[0] >= used
+
+
+def test_usage_is_the_sum_of_the_answers(counted):
+    key = create(counted.home, "summed")
+    sums = {"input_tokens": 0, "cached_tokens": 0, "output_tokens": 0, "requests": 0}
+
+    def count(found):
+        sums["requests"] += 1
+        sums["input_tokens"] += found.prompt_tokens
+        sums["cached_tokens"] += found.prompt_tokens_details.cached_tokens
+        sums["output_tokens"] += found.completion_tokens
+
+    with client(counted, key) as api:
+        count(ask(api, user="u1").usage)
+        count(ask(api, user="u1", n=2).usage)
+        for chunk in ask(api, user="u1", stream=True, stream_options={"include_usage": True}):
+            if chunk.usage:
+                count(chunk.usage)
+        made = api.responses.create(model=MODEL, input="Hi", max_output_tokens=3, background=True, safety_identifier="u1")
+        wait_until(lambda: api.responses.retrieve(made.id).status not in ("queued", "in_progress"), "the response")
+        found = api.responses.retrieve(made.id).usage
+        sums["requests"] += 1
+        sums["input_tokens"] += found.input_tokens
+        sums["cached_tokens"] += found.input_tokens_details.cached_tokens
+        sums["output_tokens"] += found.output_tokens
+
+    def line() -> dict:
+        return next((line for line in usage(counted) if line["key"] == "summed"), {"requests": 0})
+
+    wait_until(lambda: line()["requests"] == sums["requests"], "the record")
+    assert {name: line()[name] for name in sums} == sums and line()["errors"] == 0 and line()["compute_seconds"] > 0
+    by_user = [line for line in usage(counted, "--by", "key", "user", "endpoint") if line["key"] == "summed"]
+    assert {(line["user"], line["endpoint"]) for line in by_user} == {("u1", "/v1/chat/completions"), ("u1", "/v1/responses")}
+
+    printed = run(counted.home, "usage", "--csv", "--by", "model", "day").stdout
+    rows = list(csv.DictReader(io.StringIO(printed)))
+    assert rows[0]["model"] == MODEL and int(rows[0]["requests"]) >= sums["requests"]
+    assert "summed" in run(counted.home, "usage").stdout
+
+
+def test_open_webuis_headers_name_the_user(counted):
+    key = create(counted.home, "webui")
+    with client(counted, key, default_headers={"X-OpenWebUI-User-Email": "ann@example.org", "X-OpenWebUI-User-Name": "Ann"}) as api:
+        ask(api)
+    wait_until(lambda: any(line["user"] == "ann@example.org" for line in usage(counted, "--by", "user")), "the record")
+
+
+def test_openais_usage_api(counted):
+    admin = client(counted, counted.admin)
+    ask(admin)
+    page = admin.get(
+        "/organization/usage/completions", cast_to=object,
+        options={"params": {"start_time": 0, "end_time": 1}})
+    assert page["object"] == "page" and page["data"][0]["results"] == [] and page["has_more"] is False
+    with sqlite3.connect(f"file:{counted.home / 'data/usage.sqlite'}?mode=ro", uri=True) as database:
+        (day,) = database.execute("SELECT max(day) FROM usage").fetchone()
+    query = {"start_time": day * 86400, "group_by": ["model"], "bucket_width": "1d"}
+    results = admin.get("/organization/usage/completions", cast_to=object, options={"params": query})["data"][0]["results"]
+    mine = next(result for result in results if result["model"] == MODEL)
+    assert mine["num_model_requests"] >= 1 and mine["input_tokens"] > 0 and mine["api_key_id"] is None
+    with pytest.raises(openai.PermissionDeniedError):
+        client(counted, create(counted.home, "nosy")).get("/organization/usage/completions", cast_to=object, options={"params": query})
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [(["--since", "soon"], "'soon' is not a date"), (["--json", "--csv"], "exclude each other"), (["--by", "key", "key"], "twice")],
+)
+def test_mistakes_are_named(counted, arguments, message):
+    refused = run(counted.home, "usage", *arguments)
+    assert refused.returncode == 64 and message in refused.stderr

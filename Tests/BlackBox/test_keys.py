@@ -1,0 +1,222 @@
+"""Keys with names, roles and models: created by commands, by the API and in shimmy.toml, and used by official clients."""
+
+import hashlib
+import json
+import os
+import sqlite3
+import stat
+
+import openai
+import pytest
+from openai import OpenAI
+
+from running import logged
+from server import MODEL, Server, make_home, run, wait_until
+
+ALL = "/v1/organization/admin_api_keys"
+
+
+def create(home, name: str, *options: str) -> str:
+    made = run(home, "key", "create", name, *options)
+    assert made.returncode == 0, made.stderr
+    assert made.stdout.startswith("sk-shimmy-") and made.stdout.count("\n") == 1
+    return made.stdout.strip()
+
+
+def bearer(key: str) -> dict:
+    return {"Authorization": f"Bearer {key}"}
+
+
+@pytest.fixture(scope="module")
+def keyed(tmp_path_factory):
+    """A server with an admin's and a user's key."""
+    home = make_home(tmp_path_factory.mktemp("keyed"))
+    admin = create(home, "admin", "--role", "admin")
+    user = create(home, "ann", "--max-output-tokens", "3")
+    with Server(home, "--log-format", "json") as server:
+        server.home, server.admin, server.user = home, admin, user
+        assert server.request("POST", "/v1/models/load", {"model": MODEL}, bearer(admin)).status == 200
+        yield server
+
+
+def client(server, key: str) -> OpenAI:
+    return OpenAI(base_url=f"{server.url}/v1", api_key=key, max_retries=0)
+
+
+def test_a_user_uses_models(keyed):
+    ann = client(keyed, keyed.user)
+    assert MODEL in [model.id for model in ann.models.list()]
+    answer = ann.chat.completions.with_raw_response.create(
+        model=MODEL, messages=[{"role": "user", "content": "Count to a hundred."}], max_completion_tokens=50, extra_body={"ignore_eos": True})
+    completion = answer.parse()
+    assert (completion.usage.completion_tokens, completion.choices[0].finish_reason) == (3, "length")
+    assert answer.headers["x-shimmy-clamped-tokens"] == "3"
+    plain = ann.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": "Count."}], extra_body={"ignore_eos": True})
+    assert plain.usage.completion_tokens == 3
+
+
+def test_a_user_is_no_admin(keyed):
+    ann = client(keyed, keyed.user)
+    for path in ("/models/unload", "/models/rescan", "/models/pull", "/organization/admin_api_keys"):
+        with pytest.raises(openai.PermissionDeniedError) as refused:
+            ann.post(path, body={"model": MODEL}, cast_to=object)
+        assert (refused.value.code, refused.value.type) == ("insufficient_permissions", "permission_error")
+    assert keyed.request("GET", "/metrics", headers=bearer(keyed.user)).status == 403
+    assert keyed.request("GET", "/metrics", headers=bearer(keyed.admin)).status == 200
+
+
+def test_without_a_key_nothing_opens(keyed):
+    with pytest.raises(openai.AuthenticationError):
+        client(keyed, "sk-shimmy-wrong").models.list()
+    keyed.request("GET", "/v1/models").assert_error(401, None, "invalid_api_key")
+    assert keyed.request("GET", "/health").status == 200
+
+
+def test_the_log_has_the_name_and_never_the_key(keyed):
+    headers = {**bearer(keyed.user), "X-Request-ID": "named"}
+    assert keyed.request("GET", "/v1/models", headers=headers).status == 200
+
+    def found():
+        return [line for line in keyed.log.read_text().splitlines() if '"named"' in line and "request completed" in line]
+
+    wait_until(lambda: len(found()) == 1, "the line")
+    assert (json.loads(found()[0])["key"], json.loads(found()[0])["owner"]) == ("ann", "key")
+    assert keyed.user not in keyed.log.read_text() and keyed.admin not in keyed.log.read_text()
+
+
+def test_the_file_is_private_and_has_no_key(keyed):
+    path = keyed.home / "data/keys.sqlite"
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+    rows = sqlite3.connect(f"file:{path}?mode=ro", uri=True).execute("SELECT name, hash FROM key").fetchall()
+    assert ("ann", hashlib.sha256(keyed.user.encode()).digest()) in rows
+    assert keyed.user.encode() not in path.read_bytes()
+
+
+def status(server, key: str | None, path: str = "/v1/models") -> int:
+    return server.request("GET", path, headers=bearer(key) if key else {}).status
+
+
+def test_revocation_ends_later_requests(keyed):
+    bob = create(keyed.home, "bob")
+    with client(keyed, bob) as api:
+        assert api.models.list().data
+        revoked = run(keyed.home, "key", "revoke", "bob", "--json")
+        assert revoked.returncode == 0 and json.loads(revoked.stdout)["shimmy"]["revoked_at"] > 0
+        wait_until(lambda: status(keyed, bob) == 401, "the revocation")
+        with pytest.raises(openai.AuthenticationError, match="revoked"):
+            api.models.list()
+    assert "already revoked" in run(keyed.home, "key", "revoke", "bob").stderr
+
+
+def test_rotation_replaces_the_key_and_keeps_its_objects(keyed):
+    old = create(keyed.home, "rota")
+    made = keyed.request("POST", "/v1/conversations", {"items": [{"role": "user", "content": "Hi"}]}, bearer(old)).json["id"]
+    rotated = run(keyed.home, "key", "rotate", "rota")
+    new = rotated.stdout.strip()
+    assert new.startswith("sk-shimmy-") and new != old
+    wait_until(lambda: status(keyed, old) == 401, "the rotation")
+    assert keyed.request("GET", f"/v1/conversations/{made}", headers=bearer(new)).status == 200
+    assert keyed.request("GET", f"/v1/conversations/{made}", headers=bearer(keyed.user)).status == 404
+
+
+def test_the_engine_shows_what_a_key_uses(keyed):
+    key = create(keyed.home, "hoarder")
+    assert keyed.request("POST", "/v1/conversations", {"items": [{"role": "user", "content": "Hi " * 1000}]}, bearer(key)).status == 200
+
+    def use() -> dict:
+        answer = keyed.request("GET", "/v1/engine", headers=bearer(keyed.admin))
+        assert key not in answer.body.decode() and keyed.admin not in answer.body.decode()
+        return next((owner for owner in answer.json["server"]["owners"] if owner["name"] == "hoarder"), {"storage_bytes": 0})
+
+    # The bytes by owner are read every 5 s.
+    wait_until(lambda: use()["storage_bytes"] > 3000, "the key's share of the storage")
+    assert use()["id"].startswith("key_") and use()["sequences"] == 0
+
+
+def test_models_of_a_key(keyed):
+    none = create(keyed.home, "none", "--models", "other", "no-*")
+    some = create(keyed.home, "some", "--models", f"{MODEL[:8]}*")
+    assert client(keyed, none).models.list().data == []
+    assert [model.id for model in client(keyed, some).models.list()] == [MODEL]
+    with pytest.raises(openai.NotFoundError) as missing:
+        client(keyed, none).chat.completions.create(model=MODEL, messages=[{"role": "user", "content": "Hi"}], max_tokens=1)
+    assert missing.value.code == "model_not_found"
+
+
+def test_the_api_manages_keys(keyed):
+    made = keyed.request("POST", ALL, {"name": "made", "role": "admin", "expires_at": 4_000_000_000}, bearer(keyed.admin))
+    assert made.status == 200 and made.json["object"] == "organization.admin_api_key"
+    key, identity = made.json["value"], made.json["id"]
+    listed = keyed.request("GET", ALL, headers=bearer(key)).json
+    assert {"admin", "ann", "made"} <= {entry["name"] for entry in listed["data"]} and all("value" not in entry for entry in listed["data"])
+    assert json.loads(run(keyed.home, "key", "show", "made", "--json").stdout)["id"] == identity
+    assert keyed.request("DELETE", f"{ALL}/{identity}", headers=bearer(keyed.admin)).json["deleted"] is True
+    keyed.request("GET", ALL, headers=bearer(key)).assert_error(401, None, "invalid_api_key")
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["create", "x", "--requests-per-minute", "0"], "--requests-per-minute is 0; it must be from 1 to"),
+        (["create", "x", "--expires", "soon"], "'soon' is not a date such as"),
+        (["create", "x", "--weight", "0"], "--weight is 0.0; it must be from 0.001 to 1000.0"),
+        (["create", " "], "A key's name must have"),
+        (["create", "ann"], "there is already a key named 'ann'"),
+        (["show", "an"], "there is no key 'an'. Did you mean ann"),
+    ],
+)
+def test_mistakes_are_named(keyed, arguments, message):
+    refused = run(keyed.home, "key", *arguments)
+    assert refused.returncode != 0 and message in refused.stderr and refused.stdout == ""
+
+
+def test_an_expired_key_opens_nothing(keyed):
+    key = create(keyed.home, "late", "--expires", "2020-01-01")
+    keyed.request("GET", "/v1/models", headers=bearer(key)).assert_error(401, None, "invalid_api_key")
+    assert "expired 2020-01-01" in run(keyed.home, "key", "list").stdout
+
+
+def test_the_first_key_closes_a_running_server(tmp_path):
+    home = make_home(tmp_path)
+    with Server(home) as server:
+        assert server.request("GET", "/v1/models").status == 200
+        # Nobody may lock others out of a server without keys.
+        server.request("POST", ALL, {"name": "x"}).assert_error(403, None, "insufficient_permissions", "permission_error")
+        key = create(home, "first", "--role", "admin")
+        wait_until(lambda: status(server, None) == 401, "the first key")
+        assert server.request("GET", "/v1/engine", headers=bearer(key)).status == 200
+        assert run(home, "key", "revoke", "first").returncode == 0
+        wait_until(lambda: status(server, key) == 401, "the revocation")
+        assert status(server, None) == 401
+
+
+def test_a_stored_key_allows_a_public_address(tmp_path):
+    home = make_home(tmp_path)
+    assert run(home, "serve", "--host", "0.0.0.0", "--port", "auto").returncode == 6
+    create(home, "ann")
+    with Server(home, "--host", "0.0.0.0") as server:
+        assert server.request("GET", "/v1/models").status == 401
+
+
+def test_keys_of_the_file_are_live(place):
+    secret = hashlib.sha256(b"hashed-key").hexdigest()
+    place('[key.ann]\nkey = "first-key"\nrole = "admin"\n')
+    with Server(place.home) as server:
+
+        def status(key: str, path: str = "/v1/engine") -> int:
+            return server.request("GET", path, headers=bearer(key)).status
+
+        assert (status("first-key"), status("hashed-key")) == (200, 401)
+        place(f'[key.bob]\nhash = "{secret}"\nmodels = ["nothing"]\n')
+        wait_until(lambda: logged(server, "configuration reloaded") == 1, "a reload")
+        assert (status("first-key"), status("hashed-key"), status("hashed-key", "/v1/models")) == (401, 403, 200)
+        assert server.request("GET", "/v1/models", headers=bearer("hashed-key")).json["data"] == []
+    assert "bob" in run(place.home, "key", "list").stdout and "first-key" not in server.log.read_text()
+
+
+def test_a_key_can_come_from_the_environment(place):
+    place('[key.ann]\nkey_env = "ANN_KEY"\n')
+    missing = run(place.home, "serve", "--port", "auto")
+    assert missing.returncode != 0 and "ANN_KEY is not set" in missing.stderr
+    with Server(place.home, ANN_KEY="from-outside") as server:
+        assert server.request("GET", "/v1/models", headers=bearer("from-outside")).status == 200
