@@ -112,7 +112,7 @@ package final class KeyBook: Sendable {
 
     /// Creates a key.
     package func create(_ draft: KeyDraft) async throws -> NewKey {
-        try draft.check()
+        try draft.check(at: now())
         let text = KeyText.make()
         let created = Date(timeIntervalSince1970: Double(KeySchema.seconds(now())))
         var key = AccessKey(

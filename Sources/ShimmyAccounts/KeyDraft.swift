@@ -22,8 +22,9 @@ package struct KeyDraft: Sendable, Equatable {
         self.expires = expires
     }
 
-    /// Throws `KeyBookError.invalid` for the first property that a key may not have.
-    func check() throws(KeyBookError) {
+    /// Throws `KeyBookError.invalid` for the first property that a key may not have at a time.
+    func check(at time: Date) throws(KeyBookError) {
+        if let expires, expires <= time { throw .invalid("the time at which the key expires is in the past; the key would never be valid") }
         if !KeyRanges.isName(name) { throw .invalid("the name of a key must have \(KeyRanges.nameExpectation)") }
         if models.count > KeyRanges.mostModels || !models.allSatisfy(KeyRanges.isModel) {
             throw .invalid("the models of a key must be \(KeyRanges.modelExpectation)")

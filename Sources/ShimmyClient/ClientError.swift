@@ -4,6 +4,9 @@ package import ShimmyJSON
 package enum ClientError: Error, Equatable, CustomStringConvertible {
     /// There is no server at this address.
     case unreachable(String, reason: String)
+    /// The server closed the connection before its answer.
+    /// - encrypted: the address with `https`, at which the server may answer; nil if the connection was encrypted or to a socket.
+    case closed(String, encrypted: String?)
     /// The message of the server, from OpenAI's error object. The status is nil for a response that failed while it streamed.
     case refused(status: Int?, message: String, code: String?)
     /// The response does not follow the API.
@@ -12,6 +15,8 @@ package enum ClientError: Error, Equatable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .unreachable(let address, let reason): "no server answers at \(address) (\(reason))" + (Self.isHere(address) ? Self.advice : "")
+        case .closed(let address, let encrypted):
+            "the server at \(address) closed the connection" + (encrypted.map { "; it may want https: --host \($0)" } ?? "")
         case .refused(_, let message, _): message
         case .unreadable(let what): "the server's answer cannot be read: \(what)"
         }

@@ -50,7 +50,7 @@ package struct ServerAddress: Sendable, Equatable, CustomStringConvertible {
     /// Makes the address of a socket at an absolute path, which may follow two slashes; nil if it is not one.
     private init?(socket: Substring) {
         let path = socket.hasPrefix("///") ? socket.dropFirst(2) : socket
-        guard path.hasPrefix("/"), path.count > 1 else { return nil }
+        guard path.hasPrefix("/"), !path.hasPrefix("//"), path.count > 1 else { return nil }
         self.scheme = "http"
         self.host = "localhost"
         self.port = 80
@@ -88,6 +88,9 @@ package struct ServerAddress: Sendable, Equatable, CustomStringConvertible {
     }
 
     package var description: String { socket.map { Self.socketScheme + $0 } ?? url }
+
+    /// The address with `https`; nil if it already is, and for a socket.
+    var encrypted: String? { scheme == "http" && socket == nil ? "https" + url.dropFirst(scheme.count) : nil }
 
     /// The base URL for an HTTP client, which gets the path of a socket as the host.
     var requestURL: String { socket.map { "http+unix://\(Self.encoded($0))" } ?? url }

@@ -122,8 +122,12 @@ package struct ServerClient: Sendable {
             return try await http.execute(request, deadline: deadline)
         } catch let error as HTTPClientError where error == .cancelled {
             throw CancellationError()
+        } catch let error as HTTPClientError where error == .remoteConnectionClosed {
+            throw ClientError.closed("\(address)", encrypted: address.encrypted)
         } catch let error as HTTPClientError {
             throw ClientError.unreachable("\(address)", reason: error.shortDescription)
+        } catch let error as IOError where error.errnoCode == ECONNRESET {
+            throw ClientError.closed("\(address)", encrypted: address.encrypted)
         } catch let error where !(error is CancellationError) {
             throw ClientError.unreachable("\(address)", reason: reason(error))
         }
@@ -133,6 +137,7 @@ package struct ServerClient: Sendable {
     private func reason(_ error: any Error) -> String {
         if error is NIOSSLExtraError { return "its certificate is not valid for the name \(address.host)" }
         if error is NIOSSLError { return "the TLS handshake failed; if its certificate is not from a public authority, pass it with --tls-ca" }
+        if let socket = address.socket, !FileManager.default.fileExists(atPath: socket) { return "the socket does not exist" }
         let failures = (error as? NIOConnectionError).map { $0.connectionErrors.map(\.error) } ?? [error]
         // No attempt to connect means that the name has no address.
         if failures.isEmpty { return "the host name \(address.host) cannot be resolved; check its spelling and the DNS" }

@@ -40,7 +40,7 @@ package struct KeyTable: Sendable, Equatable {
         if !KeyRanges.isName(name) { reader.report(nil, "the name of a key must have \(KeyRanges.nameExpectation).") }
         source = Self.source(&reader, paths)
         isAdmin = reader.setting(.choice(["user", "admin"]), "role", paths: paths) == "admin"
-        models = reader.value("models", "a list of \(KeyRanges.modelExpectation)", Self.models) ?? []
+        models = reader.value("models", "a list, which is not empty, of \(KeyRanges.modelExpectation)", Self.models) ?? []
         func number(_ key: String, _ range: ClosedRange<Int>) -> Int? {
             reader.setting(.integer(range), key, paths: paths).flatMap { Int($0) }
         }
@@ -87,7 +87,7 @@ package struct KeyTable: Sendable, Equatable {
     }
 
     private static func models(_ value: JSON) -> [String]? {
-        guard let elements = value.arrayValue, elements.count <= KeyRanges.mostModels else { return nil }
+        guard let elements = value.arrayValue, !elements.isEmpty, elements.count <= KeyRanges.mostModels else { return nil }
         let models = elements.compactMap(\.stringValue).filter(KeyRanges.isModel)
         return models.count == elements.count ? models : nil
     }

@@ -32,7 +32,9 @@ package enum Settings {
     ]
     private static let models: [Setting] = [.modelDir, .model, .claudeModel, .preload, .maxModels, .modelWait, .memoryBudget, .keepAlive]
     private static let engine: [Setting] = [.ctxSize, .threads, .slots, .streamGap, .queue, .cpuKernels, .chatTemplateFile, .lora, .deterministic]
-    private static let storage: [Setting] = [.dataDir, .cacheDir, .prefixCacheDir, .stateDir, .noStore, .storeSize, .storeDays, .usageDays, .prefixCacheSize]
+    private static let storage: [Setting] = [
+        .dataDir, .cacheDir, .prefixCacheDir, .stateDir, .noStore, .storeSize, .storeDays, .usageDays, .prefixCacheSize,
+    ]
     private static let log: [Setting] = [.logLevel, .logFormat, .logText]
     private static let tracing: [Setting] = [.tracesEndpoint, .tracesHeader, .tracesSampleRatio, .tracesServiceName]
 }

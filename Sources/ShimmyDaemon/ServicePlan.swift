@@ -36,6 +36,13 @@ package struct ServicePlan: Sendable, Equatable {
         }
     }
 
+    /// Returns the files in which a package can define the service.
+    package static func packageFiles(_ manager: ServiceManager, _ scope: ServiceScope) -> [String] {
+        guard manager == .systemd else { return [] }
+        let folder = scope == .user ? "user" : "system"
+        return ["/etc", "/usr/lib", "/lib"].map { "\($0)/systemd/\(folder)/\(SystemdUnit.name)" }
+    }
+
     /// Returns the file of the service's output on macOS. systemd has its own journal.
     package static func log(_ scope: ServiceScope, _ places: Places) -> String {
         scope == .user ? "\(places.home)/Library/Logs/shimmy.log" : "/Library/Logs/shimmy.log"

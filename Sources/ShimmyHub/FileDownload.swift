@@ -33,9 +33,10 @@ struct FileDownload: Sendable {
         }
         progress(partial.done.reduce(0) { $0 + range(ofChunk: $1).count })
         do {
-            try await fetchChunks(to: partial, progress)
-        } catch is RangesIgnored {
-            try await fetchWhole(to: partial, progress)
+            try await fetchMissing(to: partial, progress)
+        } catch HubError.interrupted(let name, let reason, _) {
+            let isResumable = try await WorkerPool.files.run { _ in partial.isResumable }
+            throw HubError.interrupted(name, reason: reason, isResumable: isResumable)
         }
         verifying()
         try await WorkerPool.files.run(.slow) { [self] budget in
@@ -54,6 +55,15 @@ struct FileDownload: Sendable {
     private func range(ofChunk chunk: Int) -> Range<Int> {
         let start = chunk * options.chunkBytes
         return min(start, file.size)..<min(start + options.chunkBytes, file.size)
+    }
+
+    /// Fetches the chunks that are not complete, or the whole file from a server that does not support ranges.
+    private func fetchMissing(to partial: PartialFile, _ progress: @escaping @Sendable (Int) -> Void) async throws {
+        do {
+            try await fetchChunks(to: partial, progress)
+        } catch is RangesIgnored {
+            try await fetchWhole(to: partial, progress)
+        }
     }
 
     private func fetchChunks(to partial: PartialFile, _ progress: @escaping @Sendable (Int) -> Void) async throws {

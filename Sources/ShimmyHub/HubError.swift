@@ -18,7 +18,8 @@ package enum HubError: Error, Equatable, CustomStringConvertible {
     /// The disk has too little space. Sizes are in bytes.
     case diskFull(String, needed: Int, free: Int)
     case wrongHash(String, expected: String, found: String)
-    case interrupted(String, reason: String)
+    /// A file or a list of files did not arrive. The next attempt continues if a part of the file is complete.
+    case interrupted(String, reason: String, isResumable: Bool = false)
     /// Another pull is writing the same file.
     case busy(String)
     case cannotWrite(String, reason: String)
@@ -43,7 +44,8 @@ package enum HubError: Error, Equatable, CustomStringConvertible {
                 + " name a quantization to pull it anyway"
         case .diskFull(let path, let needed, let free): "\(path) has \(free) bytes free, but \(needed) are needed"
         case .wrongHash(let file, let expected, let found): "\(file) was damaged during the download: its hash is \(found), expected \(expected)"
-        case .interrupted(let file, let reason): "\(file) could not be downloaded: \(reason); the downloaded part is kept for the next attempt"
+        case .interrupted(let file, let reason, let isResumable):
+            "\(file) could not be downloaded: \(reason)" + (isResumable ? "; the downloaded part is kept for the next attempt" : "")
         case .busy(let file): "another pull is downloading \(file)"
         case .cannotWrite(let path, let reason): "\(path) cannot be written: \(reason)"
         }

@@ -92,6 +92,11 @@ package final class PartialFile: Sendable {
         }
     }
 
+    /// Whether the journal has a chunk after its header, so that another pull can continue. Blocks the calling thread.
+    package var isResumable: Bool {
+        (RegularFile.text(journalPath, limit: Self.longestJournal) ?? "").split(separator: "\n").count > 1
+    }
+
     package func finish(chunk: Int) throws(HubError) {
         try write(Array("\(chunk)\n".utf8), to: journal)
     }

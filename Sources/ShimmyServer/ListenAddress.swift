@@ -3,7 +3,7 @@ package struct ListenAddress: Sendable, Equatable {
     package let host: String
     /// The port; nil for the port of the first address.
     package let port: Int?
-    /// Whether the user asked for this address, so that a failure is worth a warning.
+    /// Whether the user asked for this address, so that the server does not start without it.
     package let isRequested: Bool
 
     package init(host: String, port: Int? = nil, isRequested: Bool = true) {
@@ -11,6 +11,10 @@ package struct ListenAddress: Sendable, Equatable {
         self.port = port
         self.isRequested = isRequested
     }
+
+    /// Returns the address in the form that `init(_:)` parses.
+    /// - port: the port of the first address.
+    package func text(port: Int) -> String { "\(host.contains(":") ? "[\(host)]" : host):\(self.port ?? port)" }
 
     /// Parses `HOST`, `HOST:PORT`, `ADDRESS` or `[ADDRESS]:PORT`; nil if the text is none of these.
     package init?(_ text: String) {

@@ -9,7 +9,7 @@ package import ShimmyTracing
 /// The addresses that the server listens on, its access rules and its limits.
 package struct ServerConfiguration: Sendable {
     package var host: String
-    /// Additional addresses to listen on. The server skips an address that it cannot bind.
+    /// Additional addresses to listen on. The server does not start without those that the user asked for.
     package var others: [ListenAddress] = []
     /// The port to listen on; 0 lets the system choose.
     package var port: Int

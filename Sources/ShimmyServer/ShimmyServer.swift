@@ -81,14 +81,14 @@ package struct ShimmyServer: Service {
         listeners =
             isSocketOnly
             ? nil
-            : PortListeners(host, and: others, port: configuration.port, logger: logger, maker: ports) { port in
+            : PortListeners(host, and: others, port: configuration.port, needsAll: true, logger: logger, maker: ports) { port in
                 await onListening(.port(host: host, port, isEncrypted: identity != nil))
             }
         let ollamaPort = configuration.ollamaPort.flatMap { $0 == configuration.port || isSocketOnly ? nil : $0 }
         // An address with a port of its own has this port only once.
         let hosts = others.filter { $0.port == nil }
         ollamaListeners = ollamaPort.map { port in
-            PortListeners(host, and: hosts, port: port, logger: logger, maker: ports) { port in
+            PortListeners(host, and: hosts, port: port, needsAll: false, logger: logger, maker: ports) { port in
                 logger.info("listening on Ollama's port", metadata: ["port": .stringConvertible(port)])
             }
         }
@@ -120,8 +120,8 @@ package struct ShimmyServer: Service {
             try await socketListener?.run()
             return
         }
-        try await listeners.run { [ollamaListeners, onOllamaFailure, socketListener, logger] in
-            await withDiscardingTaskGroup { group in
+        try await listeners.run { [ollamaListeners, onOllamaFailure, socketListener] in
+            try await withThrowingDiscardingTaskGroup { group in
                 group.addTask {
                     do {
                         try await ollamaListeners?.run()
@@ -129,13 +129,7 @@ package struct ShimmyServer: Service {
                         await onOllamaFailure(error)
                     }
                 }
-                group.addTask {
-                    do {
-                        try await socketListener?.run()
-                    } catch {
-                        logger.error("cannot listen on socket; the server runs without it", metadata: ["error": "\(error)"])
-                    }
-                }
+                if let socketListener { group.addTask { try await socketListener.run() } }
             }
         }
     }
@@ -218,7 +212,7 @@ package struct ShimmyServer: Service {
         router.add(middleware: RequestMiddleware(routes: table, metrics: configuration.metrics, tracer: configuration.tracer))
         router.add(middleware: ErrorMiddleware(routes: table))
         router.add(middleware: HostMiddleware(configuration: configuration, routes: table))
-        router.add(middleware: ProtocolMiddleware(routes: table))
+        router.add(middleware: ProtocolMiddleware(routes: table, headerFields: use.limits.headerFields))
         router.add(middleware: LoopbackCORSMiddleware(access: configuration.access, routes: table))
         router.add(middleware: AccountMiddleware(access: configuration.access, accounts: configuration.accounts, routes: table))
         router.add(middleware: ErrorMiddleware(routes: table))

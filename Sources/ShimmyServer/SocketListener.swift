@@ -12,7 +12,7 @@ import Logging
 struct SocketListener: Sendable {
     private static let mode = mode_t(0o660)
 
-    private let path: String
+    let path: String
     private let listener: PortListeners.Listener
 
     /// - onListening: called once, when the listener accepts connections.
@@ -24,9 +24,22 @@ struct SocketListener: Sendable {
         }
     }
 
-    /// Accepts connections until the server has shut down gracefully, and then removes the socket. Throws if the socket cannot be bound.
+    /// Accepts connections until the server has shut down gracefully, and then removes the socket. Throws a `ListenFailure` if the socket cannot be
+    /// bound.
     func run() async throws {
-        try await listener.run()
+        do {
+            try await listener.run()
+        } catch {
+            if isOtherFile { throw ListenFailure(path: path, reason: "the file is not a socket") }
+            if let failure = ListenFailure(error, address: path, option: "--socket") { throw failure }
+            throw error
+        }
         unlink(path)
+    }
+
+    /// Whether the path is that of a file other than a socket.
+    private var isOtherFile: Bool {
+        var status = stat()
+        return lstat(path, &status) == 0 && status.st_mode & S_IFMT != S_IFSOCK
     }
 }

@@ -1,6 +1,7 @@
 package import Logging
 package import ShimmyAccounts
 import ShimmyChat
+import ShimmyCore
 package import ShimmyEngine
 package import ShimmyTracing
 
@@ -57,8 +58,10 @@ package struct Caller: Sendable {
     }
 
     /// - isFlex: whether the request runs only when there is no other work.
-    func terms(isFlex: Bool = false) -> ServiceTerms {
-        let limits = [key?.limits.maxOutputTokens, charge?.maximumTokens].compactMap { $0 }
-        return ServiceTerms(owner: owner, isFlex: isFlex, maximumTokens: limits.min())
+    /// - earlier: the prompt tokens of the request's earlier work.
+    func terms(isFlex: Bool = false, after earlier: Int = 0) -> ServiceTerms {
+        var terms = ServiceTerms(owner: owner, isFlex: isFlex, maximumTokens: key?.limits.maxOutputTokens)
+        if let charge { terms.admission = { try charge.admit(promptTokens: earlier.saturated(adding: $0)) } }
+        return terms
     }
 }

@@ -20,8 +20,7 @@ extension ModelManager {
             model.backend.roles.contains(role) && (ModelAccess.current == nil || all.contains { $0.id == model.id })
         }
         if loaded.count == 1 { return loaded[0].id }
-        let usable = all.filter { $0.isLoadable && $0.roles.contains(role) }
-        return usable.count == 1 ? usable[0].id : nil
+        return all.filter { $0.isLoadable && $0.roles.contains(role) }.onlyChoice?.id
     }
 
     /// Returns `name`; if it is nil, returns the only loaded model or else the only installed one, because programs written for single-model

@@ -19,7 +19,7 @@ extension InferenceService {
                 do {
                     var results: [DecisionResult] = []
                     for decision in method.requests(for: text) {
-                        let result = try await lease.decider.decide(decision, terms: caller.terms())
+                        let result = try await lease.decider.decide(decision, terms: caller.terms(after: usage.promptTokens))
                         usage.promptTokens += result.usage.promptTokens
                         usage.cachedPromptTokens += result.usage.cachedPromptTokens
                         results.append(result)

@@ -51,15 +51,21 @@ package final class ScriptedGenerator: TextGenerator {
 
     package func generate(_ request: ChatRequest, terms: ServiceTerms) async throws -> sending Answer {
         state.withLock { $0.requests.append(request) }
-        return try answer(choices: request.choices)
+        return try answer(choices: request.choices, maximumTokens: request.maximumTokens, terms)
     }
 
     package func complete(_ request: TextRequest, terms: ServiceTerms) async throws -> sending Answer {
-        try answer(choices: request.choices * request.prompts.count)
+        try answer(choices: request.choices * request.prompts.count, maximumTokens: request.maximumTokens, terms)
     }
 
-    private func answer(choices: Int) throws -> sending Answer {
+    private func answer(choices: Int, maximumTokens: Int?, _ terms: ServiceTerms) throws -> sending Answer {
         var rest = try script(choices)[...]
+        // The prompt has the tokens of the script's end.
+        var promptTokens = 3
+        for case .event(.ended(let usage)) in rest { promptTokens = usage.promptTokens }
+        let admitted = try terms.admitting(promptTokens: promptTokens)
+        var report = report
+        report.limitedTokens = report.limitedTokens ?? admitted.excess(of: maximumTokens)
         let canceller = Answer.Canceller(onCancel: { [self] in state.withLock { $0.ended += 1 } }, onNudge: {})
         return Answer(canceller: canceller, report: report) {
             switch rest.popFirst() {

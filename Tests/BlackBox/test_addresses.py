@@ -66,7 +66,7 @@ def test_several_addresses(home):
     with socket.socket() as probe:
         probe.bind(("127.0.0.3", 0))
         port = probe.getsockname()[1]
-    with Server(home, "--listen", "127.0.0.2", "--listen", f"127.0.0.3:{port}", "--listen", "203.0.113.1", "--api-key", "k") as server:
+    with Server(home, "--listen", "127.0.0.2", "--listen", f"127.0.0.3:{port}", "--listen", "127.0.0.1", "--api-key", "k") as server:
         def answers(host, port):
             try:
                 connection = http.client.HTTPConnection(host, port, timeout=5)
@@ -77,8 +77,30 @@ def test_several_addresses(home):
 
         for host, number in [("127.0.0.1", server.port), ("127.0.0.2", server.port), ("127.0.0.3", port)]:
             wait_until(lambda: answers(host, number), f"an answer at {host}")
-        wait_until(lambda: "cannot listen on address" in server.log.read_text(), "the warning")
-        assert f"203.0.113.1:{server.port}" in server.log.read_text()
+
+
+@pytest.mark.parametrize(
+    "arguments, text",
+    [
+        (["--listen", "203.0.113.1:8080", "--api-key", "k"], "cannot listen on 203.0.113.1:8080: Cannot assign requested address; choose another --listen"),
+        (["--socket", "/no-such-folder/s.sock"], "cannot listen on /no-such-folder/s.sock: No such file or directory; choose another --socket"),
+        (["--socket", "/etc/passwd"], "cannot listen on /etc/passwd: the file is not a socket; choose another --socket"),
+        (["--socket", "/etc/passwd", "--socket-only"], "cannot listen on /etc/passwd: the file is not a socket; choose another --socket"),
+    ],
+)
+def test_an_address_that_cannot_be_bound_ends_the_start(home, arguments, text):
+    done = run(home, "serve", "--port", "auto", *arguments)
+    assert done.returncode == 1 and text in done.stderr, done.stderr
+
+
+def test_an_additional_address_in_use_ends_the_start(home):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        done = run(home, "serve", "--port", "auto", "--listen", address)
+        assert done.returncode == 5 and f"cannot listen on {address}: Address already in use" in done.stderr, done.stderr
+        assert "Shimmy is listening" not in done.stdout
 
 
 # Wrong keys.
@@ -111,6 +133,13 @@ def test_wrong_keys_slow_their_address(locked):
 def test_this_machine_is_exempt(locked):
     for _ in range(10):
         assert ask(locked, "wrong").status == 401
+    assert ask(locked, "right").status == 200
+
+
+def test_an_unreadable_address_is_not_exempt(locked):
+    for _ in range(3):
+        assert ask(locked, "wrong", "garbage").status == 401
+    assert ask(locked, "wrong", "nonsense").status == 429
     assert ask(locked, "right").status == 200
 
 

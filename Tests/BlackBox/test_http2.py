@@ -6,11 +6,12 @@ import time
 
 import h2.events
 import h2.settings
+import httpx
 import pytest
 from h2.exceptions import ProtocolError
 
 from server import MODEL, wait_until
-from tls import Http2, TLSServer, make_certificate
+from tls import Http2, TLSServer, make_certificate, trusting
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +99,32 @@ def test_too_large_headers_are_refused(secure):
         with pytest.raises((AssertionError, OSError, ProtocolError)):
             connection.answers(connection.begin("GET", "/health", headers=tuple((f"x-field-{index}", "v" * 4000) for index in range(20))))
     assert secure.request("GET", "/health").status == 200
+
+
+def test_too_many_header_fields_are_refused(secure):
+    with Http2(secure) as connection:
+        stream = connection.begin("GET", "/v1/models", headers=tuple((f"x-field-{index}", "v") for index in range(250)))
+        got, _, body = connection.answers(stream)[stream]
+        assert got == 431 and json.loads(body)["error"]["code"] == "headers_too_large"
+
+
+@pytest.mark.parametrize("authority, host, status", [(None, "localhost", 200), (None, "evil.example", 403), ("localhost", "localhost", 200), ("localhost", "other", 400)])
+def test_the_host_field_may_stand_for_the_authority(secure, authority, host, status):
+    with Http2(secure) as connection:
+        stream = connection.state.get_next_available_stream_id()
+        pseudo = [(":method", "GET"), (":scheme", "https"), (":path", "/v1/models")] + ([(":authority", authority)] if authority else [])
+        connection.state.config.validate_outbound_headers = False
+        connection.state.send_headers(stream, [*pseudo, ("host", host)], end_stream=True)
+        connection.flush()
+        assert connection.answers(stream)[stream][0] == status
+
+
+def test_a_client_that_only_writes_can_read_an_early_answer(secure):
+    """httpx sends its whole body before it reads the answer."""
+    with httpx.Client(http2=True, verify=trusting(secure.certificate), timeout=20) as client:
+        for _ in range(2):
+            answer = client.post(secure.url + "/v1/no-such-route", content=b" " * (4 << 20), headers={"content-type": "application/json"})
+            assert answer.status_code == 404 and answer.http_version == "HTTP/2"
 
 
 def test_a_flood_of_resets_ends_the_connection(secure):

@@ -143,6 +143,24 @@ def test_models_of_a_key(keyed):
     assert missing.value.code == "model_not_found"
 
 
+def test_a_base_that_a_key_may_not_use_has_no_name(keyed):
+    made = keyed.request("POST", "/api/create", {"model": "derived", "from": MODEL, "system": "Be brief.", "stream": False}, bearer(keyed.admin))
+    assert made.status == 200
+    try:
+        key = bearer(create(keyed.home, "narrow", "--models", "derived"))
+        body = {"model": "derived", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1}
+        assert keyed.request("POST", "/v1/chat/completions", body, key).status == 200
+        for path in ("/v1/models", "/api/tags", "/api/ps"):
+            listed = keyed.request("GET", path, headers=key)
+            assert "derived" in listed.body.decode() and MODEL not in listed.body.decode(), path
+        shown = keyed.request("POST", "/api/show", {"model": "derived"}, key).json
+        assert shown["details"]["parent_model"] == "" and f"FROM {MODEL}" not in shown["modelfile"]
+        shown = keyed.request("POST", "/api/show", {"model": "derived"}, bearer(keyed.admin)).json
+        assert shown["details"]["parent_model"] == MODEL
+    finally:
+        assert keyed.request("DELETE", "/api/delete", {"model": "derived"}, bearer(keyed.admin)).status == 200
+
+
 def test_the_api_manages_keys(keyed):
     made = keyed.request("POST", ALL, {"name": "made", "role": "admin", "expires_at": 4_000_000_000}, bearer(keyed.admin))
     assert made.status == 200 and made.json["object"] == "organization.admin_api_key"
@@ -159,6 +177,7 @@ def test_the_api_manages_keys(keyed):
     [
         (["create", "x", "--requests-per-minute", "0"], "--requests-per-minute is 0; it must be from 1 to"),
         (["create", "x", "--expires", "soon"], "'soon' is not a date such as"),
+        (["create", "x", "--expires", "2020-01-01"], "--expires is in the past"),
         (["create", "x", "--weight", "0"], "--weight is 0.0; it must be from 0.001 to 1000.0"),
         (["create", " "], "A key's name must have"),
         (["create", "ann"], "there is already a key named 'ann'"),
@@ -171,7 +190,10 @@ def test_mistakes_are_named(keyed, arguments, message):
 
 
 def test_an_expired_key_opens_nothing(keyed):
-    key = create(keyed.home, "late", "--expires", "2020-01-01")
+    key = create(keyed.home, "late", "--expires", "2100-01-01")
+    with sqlite3.connect(keyed.home / "data/keys.sqlite") as database:
+        database.execute("UPDATE key SET expires = ? WHERE name = 'late'", (1_577_836_800,))
+    wait_until(lambda: status(keyed, key) == 401, "the end of the key")
     keyed.request("GET", "/v1/models", headers=bearer(key)).assert_error(401, None, "invalid_api_key")
     assert "expired 2020-01-01" in run(keyed.home, "key", "list").stdout
 
@@ -212,6 +234,21 @@ def test_keys_of_the_file_are_live(place):
         assert (status("first-key"), status("hashed-key"), status("hashed-key", "/v1/models")) == (401, 403, 200)
         assert server.request("GET", "/v1/models", headers=bearer("hashed-key")).json["data"] == []
     assert "bob" in run(place.home, "key", "list").stdout and "first-key" not in server.log.read_text()
+
+
+def test_a_name_in_the_file_and_in_the_data_directory(place):
+    create(place.home, "twin")
+    place('[key.twin]\nkey = "first-key"\n')
+    checked = run(place.home, "config", "check")
+    assert checked.returncode == 1 and "the data directory has another key with this name" in checked.stdout
+    for verb in ("revoke", "rotate"):
+        refused = run(place.home, "key", verb, "twin")
+        assert refused.returncode == 1 and "change it there. The data directory has another key with this name: use its ID, key_" in refused.stderr
+    with Server(place.home) as server:
+        wait_until(lambda: logged(server, "two keys have the same name") == 1, "the warning")
+    identity = refused.stderr.split("use its ID, ")[1].strip()
+    assert run(place.home, "key", "revoke", identity).returncode == 0
+    assert run(place.home, "config", "check").returncode == 0
 
 
 def test_a_key_can_come_from_the_environment(place):

@@ -84,6 +84,7 @@ def test_curl_chooses_the_version(secure, option, version):
 
 def test_a_connection_without_encryption_is_closed(secure):
     assert curl(f"http://127.0.0.1:{secure.port}/health").returncode != 0
+    wait_until(lambda: "this port speaks https" in secure.log.read_text(), "the report")
     assert secure.request("GET", "/health").status == 200
 
 
@@ -188,6 +189,15 @@ def test_a_damaged_certificate_is_not_used(home, tmp_path):
         (tmp_path / "cert.pem").write_text("damaged")
         wait_until(lambda: "certificate not reloaded" in server.log.read_text(), "the report")
         assert server.served_certificate() == first
+        make_certificate(home, tmp_path, "--force")
+        wait_until(lambda: server.served_certificate() != first, "the new certificate")
+
+
+def test_the_files_may_have_relative_paths(home, tmp_path, monkeypatch):
+    make_certificate(home, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    with TLSServer(home, "cert.pem", "key.pem") as server:
+        first = server.served_certificate()
         make_certificate(home, tmp_path, "--force")
         wait_until(lambda: server.served_certificate() != first, "the new certificate")
 

@@ -287,3 +287,18 @@ def test_calls_of_several_choices(server):
         assert json.loads(choice["message"]["tool_calls"][0]["function"]["arguments"])["name"] in ("red", "green", "blue")
     ids = {choice["message"]["tool_calls"][0]["id"] for choice in answer.json["choices"]}
     assert len(ids) == 3
+
+
+@pytest.mark.parametrize("seed", [3, 6, 7])
+def test_arguments_are_an_object_where_the_schema_has_no_type(server, seed):
+    """A value that is no object fits such a schema as well, but is no set of arguments."""
+    schema = {"properties": {"a": {"type": "string", "maxLength": 9}}, "required": ["a"]}
+    tools = [function("f", schema)]
+    answer = server.chat("Call the function.", tools=tools, tool_choice="required", seed=seed, temperature=1.5, **ONE)
+    [call] = calls(answer)
+    assert set(json.loads(call["function"]["arguments"])) == {"a"}
+
+
+def test_a_schema_that_no_object_fits_is_refused(server):
+    answer = server.chat("Call the function.", tools=[function("f", {"const": "x"})], tool_choice="required", **ONE)
+    answer.assert_error(400, "tools[0].function.parameters", "invalid_function_parameters")

@@ -263,6 +263,50 @@ def test_a_request_has_one_host(server, second):
     assert first == "HTTP/1.0 200 OK"
 
 
+@pytest.mark.parametrize("scheme", ["http", "HTTP", "https", "other"])
+def test_the_host_of_an_absolute_target_is_checked(server, scheme):
+    for target, host, status in [("evil.example", "localhost", "403 Forbidden"), ("localhost", "evil.example", "200 OK")]:
+        first, _, _ = exchange(server, f"GET {scheme}://{target}/v1/models HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        assert first == f"HTTP/1.1 {status}"
+
+
+def test_connect_is_refused_with_its_target(server):
+    first, _, body = exchange(server, b"CONNECT localhost:18120 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert first == "HTTP/1.1 404 Not Found" and b"(CONNECT localhost:18120)" in body
+
+
+@pytest.mark.parametrize(
+    "head, status",
+    [
+        ("POST /nope HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked", 404),
+        ("POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked", 415),
+        ("POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: xchunked", 501),
+        ("POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked", 400),
+    ],
+)
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_broken_body_has_one_answer(server, head, status, at_once):
+    with connect(server) as connection:
+        parts = [head.encode() + b"\r\n\r\n", b"zz\r\n\r\n"]
+        if at_once:
+            parts = [b"".join(parts)]
+        try:
+            for part in parts:
+                connection.send(part)
+            assert connection.read_response()[0] == status
+            assert connection.read_to_end() == b""
+        except (BrokenPipeError, ConnectionResetError):
+            assert not at_once  # the close may overtake the answer
+
+
+def test_other_transfer_encodings_are_refused(server):
+    head = "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"
+    with connect(server) as connection:
+        connection.send(head.encode() + b"2\r\n{}\r\n0\r\n\r\n")
+        status, _, body = connection.read_response()
+    assert status == 501 and b'"unsupported_transfer_encoding"' in body
+
+
 def test_options(server):
     for request in (b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", b"OPTIONS / HTTP/1.0\r\n\r\n"):
         first, headers, body = exchange(server, request)

@@ -104,9 +104,46 @@ import Testing
         #expect(book.count <= 1025)
     }
 
+    @Test func aReservationIsRaisedOrRefused() throws {
+        var book = QuotaBook()
+        let limits = AccessKey.Limits(tokensPerMinute: 100, tokensPerDay: 1000)
+        let first = try #require(Self.granted(book.admit("a", limits, tokens: 10, at: Self.moment(0))))
+        let second = try #require(Self.granted(book.admit("a", limits, tokens: 20, at: Self.moment(0))))
+        // The raised part counts against the others at once.
+        let raised = try #require(Self.granted(book.raise(first, limits, to: 70, atLeast: 60, at: Self.moment(2000))))
+        #expect(raised.tokens == 70 && book.state("a", limits, at: Self.moment(2000)).tokens?.remaining == 10)
+        let refusal = try #require(Self.refusal(book.raise(second, limits, to: 60, atLeast: 50, at: Self.moment(3000))))
+        #expect(refusal.kind == .tokensPerMinute && refusal.used == 70 && refusal.needed == 50)
+        // Nothing has changed; a part of the tokens is granted if the work can begin with it.
+        let part = try #require(Self.granted(book.raise(second, limits, to: 60, atLeast: 25, at: Self.moment(3000))))
+        #expect(part.tokens == 30 && book.state("a", limits, at: Self.moment(3000)).tokens?.remaining == 0)
+        // A smaller need changes nothing.
+        #expect(Self.granted(book.raise(part, limits, to: 5, atLeast: 5, at: Self.moment(3000))) == part)
+        book.settle(raised, tokens: 0, keepsRequest: false, at: Self.moment(4000))
+        book.settle(part, tokens: 30, keepsRequest: true, at: Self.moment(4000))
+        #expect(book.state("a", limits, at: Self.moment(4000)).tokens?.remaining == 70)
+        // The tokens count from the time at which they were raised.
+        #expect(book.state("a", limits, at: Self.moment(62_000)).tokens?.remaining == 70)
+        #expect(book.state("a", limits, at: Self.moment(64_000)).tokens?.remaining == 100)
+    }
+
+    @Test func aRaisedReservationHoldsTheDay() throws {
+        var book = QuotaBook()
+        let limits = AccessKey.Limits(tokensPerDay: 100)
+        let grants = try (0..<3).map { _ in try #require(Self.granted(book.admit("a", limits, tokens: 10, at: Self.moment(0)))) }
+        #expect(Self.granted(book.raise(grants[0], limits, to: 90, atLeast: 90, at: Self.moment(1))) == nil)
+        #expect(Self.granted(book.raise(grants[0], limits, to: 90, atLeast: 11, at: Self.moment(1)))?.tokens == 80)
+        #expect(Self.refusal(book.raise(grants[1], limits, to: 11, atLeast: 11, at: Self.moment(1)))?.kind == .tokensPerDay)
+        // The tokens of a request count for the day on which it began.
+        #expect(Self.granted(book.raise(grants[2], limits, to: 500, atLeast: 500, at: Self.moment(2, day: 20_001)))?.tokens == 500)
+        #expect(book.state("a", limits, at: Self.moment(2, day: 20_001)).tokens?.remaining == 100)
+    }
+
     private struct Running {
-        let grant: QuotaGrant
+        var grant: QuotaGrant
         let admitted: Int
+        /// The time from which the tokens count.
+        var reserved: Int
     }
 
     /// Random work of one key: never more than a limit at once, in any minute or on a day, and returned work leaves no trace.
@@ -118,7 +155,7 @@ import Testing
         var book = QuotaBook()
         var (now, running) = (Self.moment(0), [Running]())
         /// The time, the day and the tokens of everything that was kept.
-        var kept: [(time: Int, day: Int, tokens: Int)] = []
+        var kept: [(time: Int, reserved: Int, day: Int, tokens: Int)] = []
         for _ in 0..<600 {
             now.milliseconds += .random(in: 0...4000, using: &random)
             if Int.random(in: 0..<100, using: &random) == 0 { now.day += 1 }
@@ -128,15 +165,26 @@ import Testing
                 // The estimate bounds the use, as max tokens do.
                 let used = isKept ? Int.random(in: 0...ended.grant.tokens, using: &random) : 0
                 book.settle(ended.grant, tokens: used, keepsRequest: isKept, at: now)
-                if isKept { kept.append((ended.admitted, ended.grant.day, used)) }
+                if isKept { kept.append((ended.admitted, ended.reserved, ended.grant.day, used)) }
+            } else if Bool.random(using: &random), !running.isEmpty {
+                let index = Int.random(in: 0..<running.count, using: &random)
+                let least = Int.random(in: 0...600, using: &random)
+                let before = book.state("a", limits, at: now)
+                switch book.raise(running[index].grant, limits, to: least + .random(in: 0...50, using: &random), atLeast: least, at: now) {
+                case .success(let grant):
+                    #expect(grant.tokens >= least)
+                    if grant != running[index].grant { running[index].reserved = now.milliseconds }
+                    running[index].grant = grant
+                case .failure: #expect(book.state("a", limits, at: now) == before)
+                }
             } else if let grant = Self.granted(book.admit("a", limits, tokens: .random(in: 1...200, using: &random), at: now)) {
-                running.append(Running(grant: grant, admitted: now.milliseconds))
+                running.append(Running(grant: grant, admitted: now.milliseconds, reserved: now.milliseconds))
             }
-            let all = kept + running.map { (time: $0.admitted, day: $0.grant.day, tokens: $0.grant.tokens) }
+            let all = kept + running.map { (time: $0.admitted, reserved: $0.reserved, day: $0.grant.day, tokens: $0.grant.tokens) }
             let minute = all.filter { now.milliseconds - $0.time < 60_000 }
             let today = all.filter { $0.day == now.day }
             #expect(minute.count <= limits.requestsPerMinute!)
-            #expect(minute.reduce(0) { $0 + $1.tokens } <= limits.tokensPerMinute!)
+            #expect(all.filter { now.milliseconds - $0.reserved < 60_000 }.reduce(0) { $0 + $1.tokens } <= limits.tokensPerMinute!)
             #expect(today.reduce(0) { $0 + $1.tokens } <= limits.tokensPerDay!)
             #expect(running.count <= limits.concurrency!)
         }

@@ -56,6 +56,16 @@ import Testing
         #expect(day == 10 && tokens == ["a": 11])
     }
 
+    @Test(arguments: ["", "this is not a database, but a text"]) func aDamagedFileIsReportedAtTheStart(content: String) async throws {
+        let place = Place()
+        let recorder = UsageRecorder(store: place.store, days: 9, today: { 10 })
+        recorder.record(Self.origin(10, "a", user: "x"), Self.sums(5))
+        await recorder.flush()
+        for suffix in ["-wal", "-shm"] { try? FileManager.default.removeItem(atPath: place.store.path + suffix) }
+        try Data(content.utf8).write(to: URL(fileURLWithPath: place.store.path))
+        await #expect(throws: UsageError.self) { _ = try await UsageRecorder(store: place.store, days: 9, today: { 10 }).load() }
+    }
+
     @Test func manyUsersAreCountedTogether() async throws {
         let place = Place()
         let recorder = UsageRecorder(store: place.store, days: 9)

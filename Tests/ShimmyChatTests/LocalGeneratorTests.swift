@@ -67,6 +67,29 @@ import Testing
         await generator.shutdown()
     }
 
+    private struct Refused: Error, Equatable {
+        let promptTokens: Int
+    }
+
+    @Test func aPromptIsAdmittedBeforeItIsComputed() async throws {
+        let generator = try await generator(answer: "a long answer")
+        let chat = ask("say>", maximumTokens: 6)
+        let text = TextRequest(prompts: [.text("say>")], suffix: nil, maximumTokens: 6, sampling: .init(), stops: [], choices: 1)
+        let length = try await generator.prepare(chat.conversation).tokens.count
+        var terms = ServiceTerms(maximumTokens: 5)
+        terms.admission = { throw Refused(promptTokens: $0) }
+        let refused = terms
+        await #expect(throws: Refused(promptTokens: length)) { _ = try await generator.generate(chat, terms: refused) }
+        await #expect(throws: Refused.self) { _ = try await generator.complete(text, terms: refused) }
+        terms.admission = { _ in 3 }
+        let answer = try await generator.generate(chat, terms: terms)
+        #expect(answer.report.limitedTokens == 3)
+        #expect(try await events(answer).text == "a l")
+        let continued = try await generator.complete(text, terms: terms)
+        #expect(continued.report.limitedTokens == 3)
+        await generator.shutdown()
+    }
+
     @Test func anAnswerToTheLimitOfItsOwner() async throws {
         let generator = try await generator(answer: "a long answer")
         for asked in [nil, 4, 6, 1000] {

@@ -79,7 +79,8 @@ import Testing
             (#"{"type":"object","properties":{"a":true},"additionalProperties":{"type":"null"}}"#, [#"{"x": null}"#], [#"{"x": 1}"#]),
             (#"{"type":"object","properties":{"a":{"type":"null"}},"minProperties":2}"#, [#"{"a": null, "x": 1}"#], [#"{"a": null}"#]),
             (#"{"type":"object"}"#, [#"{"x": 1}"#], []), (#"{"type":"object","not":{"required":["a"]}}"#, [#"{"x": 1}"#], [#"{"a": 1}"#]),
-        ] as [(String, [String], [String])]) func keysThatTheSchemaDoesNotMention(schema: String, taken: [String], refused: [String]) throws {
+        ] as [(String, [String], [String])]) func keysThatTheSchemaDoesNotMention(schema: String, taken: [String], refused: [String]) throws
+    {
         let grammar = try Self.compile(schema)
         for text in taken { #expect(Self.takes(grammar, text), "\(schema) takes \(text)") }
         for text in refused { #expect(!Self.takes(grammar, text), "\(schema) does not take \(text)") }

@@ -3,7 +3,8 @@ import Testing
 
 @Suite struct HubAddressTests {
     @Test(arguments: [
-        "user/repo", "hf.co/user/repo", "https://huggingface.co/user/repo", "https://HuggingFace.co/user/repo", "http://www.huggingface.co/user/repo/",
+        "user/repo", "hf.co/user/repo", "https://huggingface.co/user/repo", "https://HuggingFace.co/user/repo",
+        "http://www.huggingface.co/user/repo/",
         "hf://user/repo",
     ])
     func addressesOfTheHubAreRead(text: String) throws { #expect(try HubAddress(text).repository == "user/repo") }

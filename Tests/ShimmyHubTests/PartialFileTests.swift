@@ -43,7 +43,9 @@ final class PullFolder: Sendable {
         do {
             let file = try owner()
             try put("abcd", at: 0, to: file)
+            #expect(!file.isResumable)
             try file.finish(chunk: 0)
+            #expect(file.isResumable)
         }
         let next = try owner()
         #expect(next.done == [0])

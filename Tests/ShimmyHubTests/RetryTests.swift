@@ -82,6 +82,11 @@ import Testing
         #expect(attempts.count == 6)
     }
 
+    @Test func onlyAPartThatIsThereIsKept() {
+        #expect(!HubError.interrupted("maker/model", reason: "503").description.contains("kept"))
+        #expect(HubError.interrupted("model.gguf", reason: "503", isResumable: true).description.contains("kept"))
+    }
+
     @Test func nobodyWaitsForTooLong() async {
         let attempts = Attempts()
         await #expect(throws: HubError.rateLimited(retryAfter: 121)) {

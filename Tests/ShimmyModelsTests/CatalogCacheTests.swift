@@ -40,7 +40,7 @@ import Testing
         let first = Task { await manager.list().map(\.id) }
         while looks.begun.withLock({ $0 }) == 0 { await Task.yield() }
         let rescans = (0..<3).map { _ in Task { await manager.rescan() } }
-        for _ in 0..<100 { await Task.yield() }
+        for _ in 0..<10 { await Task.yield() }
         looks.mayEnd.withLock { $0 = true }
         #expect(await first.value == ["look-1"])
         for rescan in rescans { await rescan.value }

@@ -56,7 +56,7 @@ import Testing
 
     @Test(.timeLimit(.minutes(1))) func loadedModelsServeWhileADiskHangs() async throws {
         let disk = Disk()
-        let manager = Self.manager(disk, patience: .milliseconds(50))
+        let manager = Self.manager(disk, patience: .milliseconds(500))
         _ = try await manager.acquire("a")
         disk.hang()
         let scan = Task { await manager.rescan() }

@@ -2,6 +2,7 @@ import Foundation
 import ShimmyAPI
 import ShimmyAccounts
 import ShimmyChat
+import ShimmyCore
 import ShimmyJSON
 import ShimmyServer
 import ShimmyService
@@ -110,6 +111,36 @@ import Testing
         #expect(answer.header("x-ratelimit-remaining-tokens") == "995")
         _ = try await server.post("/v1/chat/completions", Self.chat(["stream": true, "n": 2]), headers: Self.ann)
         #expect(try await server.send("GET", "/v1/models", headers: Self.ann).header("x-ratelimit-remaining-tokens") == "988")
+    }
+
+    /// A model whose prompts have 40 tokens, although their bodies are small.
+    private static let dense = ScriptedGenerator { _ in
+        [.event(.finished(choice: 0, .stop)), .event(.ended(Usage(promptTokens: 40, cachedPromptTokens: 0, completionTokens: 5)))]
+    }
+
+    @Test func aPromptThatIsLongerThanEstimatedIsChecked() async throws {
+        let server = Self.server(try await Place().accounts(), .init(requestsPerMinute: 9, tokensPerMinute: 100), Self.dense)
+        for remaining in ["55", "10"] {
+            let answer = try await server.post("/v1/chat/completions", Self.chat(["max_tokens": 1]), headers: Self.ann)
+            #expect(answer.status == 200 && answer.header("x-ratelimit-remaining-tokens") == remaining)
+        }
+    }
+
+    @Test func anAnswerIsLimitedToTheRest() async throws {
+        let server = Self.server(try await Place().accounts(), .init(tokensPerMinute: 100), Self.dense)
+        let answer = try await server.post("/v1/chat/completions", Self.chat(["max_tokens": 500]), headers: Self.ann)
+        #expect(answer.status == 200 && answer.header("x-shimmy-clamped-tokens") == "60")
+    }
+
+    @Test(arguments: [false, true]) func aPromptThatExceedsALimitIsRefusedBeforeTheWork(streams: Bool) async throws {
+        let server = Self.server(try await Place().accounts(), .init(requestsPerMinute: 9, tokensPerMinute: 40), Self.dense)
+        let body = Self.chat(["max_tokens": 1, "stream": .bool(streams)])
+        let refused = try await server.post("/v1/chat/completions", body, headers: Self.ann)
+        #expect(refused.error == "429 rate_limit_exceeded -" && refused.body.contains("Requested 41"))
+        // The reservation and the request are returned.
+        #expect(refused.header("x-ratelimit-remaining-tokens") == "40" && refused.header("x-ratelimit-remaining-requests") == "9")
+        let day = Self.server(try await Place().accounts(), .init(tokensPerDay: 40), Self.dense)
+        #expect(try await day.post("/v1/chat/completions", body, headers: Self.ann).error == "429 insufficient_quota -")
     }
 
     @Test func cachedTokensCountByTheirFactor() async throws {

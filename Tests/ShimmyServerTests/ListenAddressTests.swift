@@ -17,6 +17,11 @@ import Testing
         #expect(ListenAddress(text) == nil)
     }
 
+    @Test(arguments: ["192.168.1.5:8080", "server.local:80", "[fd00::5]:8080"]) func addressesAreWrittenAsTheyAreRead(text: String) {
+        #expect(ListenAddress(text)?.text(port: 1) == text)
+        #expect(ListenAddress(host: "::1").text(port: 1) == "[::1]:1")
+    }
+
     @Test func anyAddressOfTheServerCanExposeIt() {
         var configuration = ServerConfiguration()
         #expect(configuration.isLoopback)

@@ -17,7 +17,12 @@ import ShimmyTestSupport
 struct ScriptedServer {
     /// The names of the models, and how they load.
     let models: [String: @Sendable () throws -> Backend]
-    var configuration = ServerConfiguration()
+    /// Without the long silence, a busy machine would begin streams before the models' headers are known.
+    var configuration = {
+        var configuration = ServerConfiguration()
+        configuration.loadSilence = .seconds(3600)
+        return configuration
+    }()
     var preset = RequestPreset.none
     var library = ScriptedLibrary()
     /// The tokenizer of all models that are not loaded; nil if it cannot be read.

@@ -75,10 +75,10 @@ enum OwnRows {
     ]
 
     static let createKey = EndpointRow(
-        "POST", "/organization/admin_api_keys", .partial("creates a key; only this response has its text"),
+        "POST", "/organization/admin_api_keys", .partial("creates a key; only this response has its text; unknown fields are refused"),
         request: rows("name") + [
             FieldRow("role", .partial("default: user")), FieldRow("models", .partial("names, or patterns with *; default: all models")),
-        ] + rows("requests_per_minute", "tokens_per_minute", "tokens_per_day", "concurrency", "max_output_tokens", "weight", "expires_at"),
+        ] + rows("requests_per_minute", "tokens_per_minute", "tokens_per_day", "concurrency", "max_output_tokens", "limits", "weight", "expires_at"),
         response: key + rows("value"))
 
     private static let key = rows("object", "id", "name", "redacted_value", "created_at", "last_used_at", "owner", "shimmy")

@@ -252,9 +252,11 @@ enum RequestSchemas {
         "add_special": Form.bool, "add_special_tokens": Form.bool, "parse_special": Form.bool, "with_pieces": Form.bool,
         "return_token_strs": Form.bool, "tokens": Form.list(of: Form.count),
         "role": Form.words("user", "admin"),
-        "models": ["type": "array", "items": ["type": "string", "minLength": 1, "maxLength": 256], "maxItems": .int(KeyRanges.mostModels)],
+        "models": [
+            "type": "array", "items": ["type": "string", "minLength": 1, "maxLength": 256], "minItems": 1, "maxItems": .int(KeyRanges.mostModels),
+        ],
         "requests_per_minute": limit(KeyRanges.count), "tokens_per_minute": limit(KeyRanges.count), "tokens_per_day": limit(KeyRanges.count),
-        "concurrency": limit(KeyRanges.concurrency),
+        "concurrency": limit(KeyRanges.concurrency), "limits": Form.object,
         "/organization/admin_api_keys max_output_tokens": limit(KeyRanges.outputTokens),
         "/organization/usage/completions limit": Form.whole(1, 31), "/organization/usage/embeddings limit": Form.whole(1, 31),
         "start_time": Form.count, "end_time": Form.count, "bucket_width": Form.words("1d"), "page": Form.string,

@@ -14,12 +14,17 @@ extension APIError {
     }
 
     /// - wait: the milliseconds after which a retry makes sense.
-    package static func rateLimited(_ counted: Counted, limit: Int, used: Int, wait: Int) -> APIError {
-        APIError(
+    /// - needed: the tokens that the request needs at least; nil if they are not known.
+    package static func rateLimited(_ counted: Counted, limit: Int, used: Int, wait: Int, needed: Int? = nil) -> APIError {
+        let isTooLarge = needed.map { $0 > limit } ?? false
+        let advice = isTooLarge ? "Please shorten the prompt." : "Please try again in \(RateLimitHeaders.duration(wait))."
+        return APIError(
             status: 429,
-            message: "Rate limit reached for your API key on \(counted.unit): Limit \(limit), Used \(used). Please try again in "
-                + "\(RateLimitHeaders.duration(wait)).", type: counted.rawValue, code: "rate_limit_exceeded", retryAfter: seconds(wait))
+            message: "Rate limit reached for your API key on \(counted.unit): Limit \(limit), Used \(used)\(requested(needed)). \(advice)",
+            type: counted.rawValue, code: "rate_limit_exceeded", retryAfter: seconds(wait))
     }
+
+    private static func requested(_ tokens: Int?) -> String { tokens.map { ", Requested \($0)" } ?? "" }
 
     package static func tooManyAtOnce(limit: Int) -> APIError {
         APIError(
@@ -28,11 +33,13 @@ extension APIError {
     }
 
     /// - wait: the milliseconds until the end of the day.
-    package static func dayUsedUp(limit: Int, used: Int, wait: Int) -> APIError {
+    /// - needed: the tokens that the request needs at least; nil if they are not known.
+    package static func dayUsedUp(limit: Int, used: Int, wait: Int, needed: Int? = nil) -> APIError {
         APIError(
             status: 429,
-            message: "You exceeded the quota of your API key on tokens per day (TPD): Limit \(limit), Used \(used). The next day in UTC begins in "
-                + "\(RateLimitHeaders.duration(wait)).", type: "insufficient_quota", code: "insufficient_quota", retryAfter: seconds(wait))
+            message: "You exceeded the quota of your API key on tokens per day (TPD): Limit \(limit), Used \(used)\(requested(needed)). The next "
+                + "day in UTC begins in \(RateLimitHeaders.duration(wait)).", type: "insufficient_quota", code: "insufficient_quota",
+            retryAfter: seconds(wait))
     }
 
     /// Returns whole seconds, rounded up.

@@ -162,7 +162,8 @@ extension APIError {
 
 extension APIError {
     package static let invalidKey = APIError(
-        status: 401, message: "Incorrect API key provided. Pass one of the keys that the server was started with.", code: "invalid_api_key")
+        status: 401, message: "Incorrect API key provided. The server's administrator creates keys with 'shimmy key create NAME'.",
+        code: "invalid_api_key")
     package static let missingKey = APIError(
         status: 401, message: "You didn't provide an API key. Pass it in the header 'Authorization: Bearer KEY'.", code: "invalid_api_key")
 
@@ -173,8 +174,12 @@ extension APIError {
             type: "rate_limit_error", code: "rate_limit_exceeded", retryAfter: retryAfter)
     }
 
-    package static let expiredKey = APIError(status: 401, message: "The API key has expired. Ask for a new one.", code: "invalid_api_key")
-    package static let revokedKey = APIError(status: 401, message: "The API key has been revoked. Ask for a new one.", code: "invalid_api_key")
+    package static let expiredKey = APIError(
+        status: 401, message: "The API key has expired. The server's administrator creates a new one with 'shimmy key create NAME'.",
+        code: "invalid_api_key")
+    package static let revokedKey = APIError(
+        status: 401, message: "The API key has been revoked. The server's administrator creates a new one with 'shimmy key create NAME'.",
+        code: "invalid_api_key")
 
     /// - key: the name of the request's key.
     /// - setting: a setting that would allow the request; nil if there is none.
@@ -263,6 +268,8 @@ extension APIError {
 
     package static let bodyTooSlow = APIError(status: 408, message: "The request's body took too long to arrive.", code: "request_timeout")
     package static let headTooLarge = APIError(status: 431, message: "The request's header fields are too large.", code: "headers_too_large")
+    package static let unsupportedTransferEncoding = APIError(
+        status: 501, message: "The request's Transfer-Encoding is not supported; only 'chunked' is.", code: "unsupported_transfer_encoding")
     package static let notHTTP = APIError(status: 400, message: "The request is not valid HTTP.")
     package static let notJSON = APIError(status: 415, message: "The request's Content-Type must be application/json.")
 

@@ -2,12 +2,14 @@ import ShimmyCore
 package import ShimmyJSON
 
 /// The decoded request of `POST /v1/organization/admin_api_keys`: the properties of a new key. OpenAI's API has only the name.
+///
+/// Unlike in other requests, an unknown field is an error: a misspelled limit would create a key without it.
 package struct AdminKeyRequest: Sendable {
     package enum Role: String, Sendable, CaseIterable { case user, admin }
 
     package var name: String
     package var role: Role
-    /// Names and patterns of models; empty for all models.
+    /// Names and patterns of models; empty for all models, if the request has none.
     package var models: [String]
     package var requestsPerMinute: Int?
     package var tokensPerMinute: Int?
@@ -17,15 +19,15 @@ package struct AdminKeyRequest: Sendable {
     package var weight: Double
     /// The time from which the key is no longer valid, in seconds since 1970; nil for a key that does not expire.
     package var expires: Int?
-    /// Fields without effect.
-    package let ignoredParameters: ReportedNames
+
+    private static let limits = ["requests_per_minute", "tokens_per_minute", "tokens_per_day", "concurrency", "max_output_tokens"]
 
     /// The last second of the year 9999.
     private static let lastSecond = 253_402_300_799
 
     package init(_ json: JSON) throws(APIError) {
         let fields = try FieldReader(json, path: .root)
-        ignoredParameters = try OwnRows.createKey.check(fields.object)
+        if let name = try OwnRows.createKey.check(fields.object).names.first { throw Self.unknown(fields.path(to: name)) }
         name = try fields.requiredString("name")
         if !KeyRanges.isName(name) {
             throw APIError(
@@ -38,19 +40,54 @@ package struct AdminKeyRequest: Sendable {
             role = try fields.choice("role", as: Role.self)
         }
         models = try Self.models(fields)
-        requestsPerMinute = try Self.number("requests_per_minute", KeyRanges.count, fields)
-        tokensPerMinute = try Self.number("tokens_per_minute", KeyRanges.count, fields)
-        tokensPerDay = try Self.number("tokens_per_day", KeyRanges.count, fields)
-        concurrency = try Self.number("concurrency", KeyRanges.concurrency, fields)
-        maxOutputTokens = try Self.number("max_output_tokens", KeyRanges.outputTokens, fields)
+        let nested = try Self.nested(fields)
+        func limit(_ name: String, _ range: ClosedRange<Int>) throws(APIError) -> Int? {
+            if let number = try Self.number(name, range, fields) { return number }
+            guard let nested else { return nil }
+            return try Self.number(name, range, nested)
+        }
+        requestsPerMinute = try limit("requests_per_minute", KeyRanges.count)
+        tokensPerMinute = try limit("tokens_per_minute", KeyRanges.count)
+        tokensPerDay = try limit("tokens_per_day", KeyRanges.count)
+        concurrency = try limit("concurrency", KeyRanges.concurrency)
+        maxOutputTokens = try limit("max_output_tokens", KeyRanges.outputTokens)
         weight = try fields.decimal("weight", in: KeyRanges.weight) ?? 1
         expires = try Self.number("expires_at", 1...Self.lastSecond, fields)
+        if let expires, expires <= UnixTime.now {
+            throw APIError(
+                status: 400, message: "Invalid 'expires_at': \(expires) is in the past; the key would never be valid.", param: "expires_at",
+                code: "invalid_value")
+        }
+    }
+
+    /// Returns the fields of `limits`, which has the form of the response; nil if it is absent.
+    private static func nested(_ fields: FieldReader) throws(APIError) -> FieldReader? {
+        guard let nested = try fields.nested("limits") else { return nil }
+        if let name = nested.object.keys.first(where: { !limits.contains($0) }) { throw unknown(nested.path(to: name)) }
+        if let name = limits.first(where: { nested.value($0) != nil && fields.value($0) != nil }) {
+            throw APIError(
+                status: 400, message: "Invalid '\(nested.path(to: name))': the request also has '\(name)'. Set the limit once.",
+                param: "\(nested.path(to: name))", code: "invalid_value")
+        }
+        return nested
+    }
+
+    private static func unknown(_ path: JSONPath) -> APIError {
+        let name = String("\(path)".prefix(80))
+        return APIError(
+            status: 400, message: "Unknown parameter: '\(name)'. No key was created, because a limit could be meant.", param: name,
+            code: "unknown_parameter")
     }
 
     private static func models(_ fields: FieldReader) throws(APIError) -> [String] {
         guard let value = fields.value("models") else { return [] }
         let path = fields.path(to: "models")
         let models = try FieldReader.strings(in: value, at: path, most: KeyRanges.mostModels)
+        if models.isEmpty {
+            throw APIError(
+                status: 400, message: "Invalid 'models': the list is empty. Leave the field out to allow all models.", param: "models",
+                code: "invalid_value")
+        }
         if let index = models.firstIndex(where: { !KeyRanges.isModel($0) }) {
             throw APIError(
                 status: 400, message: "Invalid '\(path.index(index))': it must be a model name or a pattern of 1 to 256 visible characters.",

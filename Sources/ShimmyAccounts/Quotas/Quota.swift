@@ -57,7 +57,40 @@ struct Quota: Sendable, Equatable {
         tokens.add(granted)
         dayTokens += granted
         running += 1
-        return .success(QuotaGrant(key: key, second: moment.second, day: day, tokens: granted))
+        return .success(QuotaGrant(key: key, second: moment.second, tokenSecond: moment.second, day: day, tokens: granted))
+    }
+
+    /// Raises a reservation, once it is known how many tokens the work needs. Grants fewer if a limit leaves fewer, or returns the limit that leaves
+    /// too few for the work to begin. Changes nothing in that case.
+    /// - least: the tokens without which the work cannot begin, at most `needed`.
+    mutating func raise(
+        _ grant: QuotaGrant, _ limits: AccessKey.Limits, to needed: Int, atLeast least: Int, at moment: QuotaMoment
+    ) -> Result<QuotaGrant, QuotaRefusal> {
+        advance(to: moment)
+        if needed <= grant.tokens { return .success(grant) }
+        var granted = needed
+        // The tokens count for the day on which the request began.
+        if grant.day == day, let limit = limits.tokensPerDay {
+            let others = dayTokens - grant.tokens
+            if limit - others < least {
+                return .failure(QuotaRefusal(.tokensPerDay, limit: limit, used: others, wait: moment.dayRemaining, needed: least))
+            }
+            granted = min(granted, limit - others)
+        }
+        // The tokens count from now on: their reservation may have left the window while the work waited.
+        var window = tokens
+        window.remove(grant.tokens, addedAt: grant.tokenSecond)
+        if let limit = limits.tokensPerMinute {
+            if limit - window.total < least {
+                let wait = window.wait(until: max(0, limit - least), now: moment.milliseconds)
+                return .failure(QuotaRefusal(.tokensPerMinute, limit: limit, used: window.total, wait: wait, needed: least))
+            }
+            granted = min(granted, limit - window.total)
+        }
+        window.add(granted)
+        tokens = window
+        if grant.day == day { dayTokens += granted - grant.tokens }
+        return .success(QuotaGrant(key: grant.key, second: grant.second, tokenSecond: moment.second, day: grant.day, tokens: granted))
     }
 
     /// Replaces a reservation by what was really used.
@@ -66,7 +99,7 @@ struct Quota: Sendable, Equatable {
         running = max(0, running - 1)
         if !keepsRequest { requests.remove(1, addedAt: grant.second) }
         let difference = used - grant.tokens
-        if difference < 0 { tokens.remove(-difference, addedAt: grant.second) } else { tokens.add(difference) }
+        if difference < 0 { tokens.remove(-difference, addedAt: grant.tokenSecond) } else { tokens.add(difference) }
         // The tokens of an answer count for the day on which it began.
         if grant.day == day { dayTokens = max(0, dayTokens + difference) }
     }

@@ -32,6 +32,14 @@ package struct QuotaBook: Sendable {
         return quotas[key, default: fresh].admit(key, limits, tokens: estimate, at: moment)
     }
 
+    /// Raises a reservation to `needed` tokens, or as far as the limits allow. If they do not allow `least`, returns the limit that refuses it, and
+    /// the reservation stays as it is.
+    package mutating func raise(
+        _ grant: QuotaGrant, _ limits: AccessKey.Limits, to needed: Int, atLeast least: Int, at moment: QuotaMoment
+    ) -> Result<QuotaGrant, QuotaRefusal> {
+        quotas[grant.key]?.raise(grant, limits, to: max(0, needed), atLeast: max(0, least), at: moment) ?? .success(grant)
+    }
+
     /// Replaces a reservation by what was really used. Must be called once for each grant.
     /// - keepsRequest: whether the request counts; false returns it.
     package mutating func settle(_ grant: QuotaGrant, tokens: Int, keepsRequest: Bool, at moment: QuotaMoment) {

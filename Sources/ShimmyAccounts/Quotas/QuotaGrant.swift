@@ -1,11 +1,13 @@
 /// A reservation of a request and its tokens.
 package struct QuotaGrant: Sendable, Equatable {
     let key: String
-    /// The second at which the reservation counts.
+    /// The second at which the request counts.
     let second: Int
+    /// The second at which the tokens count.
+    let tokenSecond: Int
     /// The day in UTC for which the tokens count.
     package let day: Int
-    /// The reserved tokens, at most the estimate.
+    /// The reserved tokens, at most those that the request asks for.
     package let tokens: Int
 }
 
@@ -20,12 +22,15 @@ package struct QuotaRefusal: Error, Sendable, Equatable {
     package let used: Int
     /// The milliseconds after which the request would be admitted, as far as that is known.
     package let wait: Int
+    /// The tokens that the request needs at least; nil before they are known.
+    package let needed: Int?
 
-    init(_ kind: Limit, limit: Int, used: Int, wait: Int) {
+    init(_ kind: Limit, limit: Int, used: Int, wait: Int, needed: Int? = nil) {
         self.kind = kind
         self.limit = limit
         self.used = used
         self.wait = wait
+        self.needed = needed
     }
 }
 

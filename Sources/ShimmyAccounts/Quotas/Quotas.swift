@@ -15,6 +15,12 @@ package final class Quotas: Sendable {
         try book.withLock { $0.admit(key.id, key.limits, tokens: estimate, at: now()) }.get()
     }
 
+    package func raise(
+        _ grant: QuotaGrant, _ limits: AccessKey.Limits, to needed: Int, atLeast least: Int
+    ) throws(QuotaRefusal) -> QuotaGrant {
+        try book.withLock { $0.raise(grant, limits, to: needed, atLeast: least, at: now()) }.get()
+    }
+
     package func settle(_ grant: QuotaGrant, tokens: Int, keepsRequest: Bool) {
         book.withLock { $0.settle(grant, tokens: tokens, keepsRequest: keepsRequest, at: now()) }
     }

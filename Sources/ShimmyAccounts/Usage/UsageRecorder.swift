@@ -54,9 +54,10 @@ package final class UsageRecorder: Sendable {
         if isFirst { wake.yield() }
     }
 
-    /// Returns the tokens of each key that count towards today's limits, and continues the list of today's users.
+    /// Returns the tokens of each key that count towards today's limits, and continues the list of today's users. Throws if the file is damaged.
     package func load() async throws -> (day: Int, tokens: [String: Int]) {
         let day = today()
+        try await store.checkFile()
         let lines = try await store.lines(UsageQuery(days: day...day, by: [.key, .user]))
         var tokens: [String: Int] = [:]
         for line in lines { tokens[line.values[0], default: 0] += line.sums.countedTokens }

@@ -24,6 +24,19 @@ package final class UsageStore: Sendable {
 
     package var path: String { "\(directory)/\(Self.fileName)" }
 
+    private struct EmptyFile: Error, CustomStringConvertible {
+        let description = "the file is empty, so its rows are lost"
+    }
+
+    /// Throws if the file exists and is empty. SQLite would take it for a new table.
+    package func checkFile() async throws {
+        try await onQueue { [path] in
+            guard let file = FileHandle(forReadingAtPath: path) else { return }
+            defer { try? file.close() }
+            if try file.seekToEnd() == 0 { throw EmptyFile() }
+        }
+    }
+
     /// Adds sums to rows, in one transaction.
     package func add(_ rows: [UsageOrigin: UsageSums]) async throws {
         try await onQueue { [self] in

@@ -24,10 +24,12 @@ package final class LocalEmbedder: Embedder {
                 return try tokens(of: input, at: index, truncates: request.truncates, budget)
             }
         }
+        let promptTokens = texts.reduce(0) { $0 + $1.count }
+        _ = try terms.admitting(promptTokens: promptTokens)
         let vectors = try await engine.embed(texts, owner: terms.owner).map { vector in
             Self.normalized(Array(vector.prefix(request.dimensions ?? size)))
         }
-        return EmbeddingResult(vectors: vectors, promptTokens: texts.reduce(0) { $0 + $1.count })
+        return EmbeddingResult(vectors: vectors, promptTokens: promptTokens)
     }
 
     private func tokens(of input: TextRequest.Prompt, at index: Int, truncates: Bool, _ budget: WorkBudget) throws -> [Token] {

@@ -9,6 +9,7 @@ extension LocalGenerator: Decider {
             question.labels.reduce(sum + (question.text ?? "").utf8.count) { $0 + $1.utf8.count }
         }
         let plan = try await InputWork.run(InputWork.lane(bytes: bytes)) { [self] budget in try self.plan(request, budget) }
+        _ = try terms.admitting(promptTokens: plan.tokenCount)
         var run = DecisionRun(plan, on: engine, with: adapters, terms)
         return try await run.perform()
     }

@@ -79,17 +79,16 @@ package final class LocalGenerator: TextGenerator, EngineInspection {
         guard room > 0, isClamped || wanted ?? 1 <= room else {
             throw GenerationError.contextExceeded(prompt: tokens.count, requested: requested, context: contextLength)
         }
+        let admitted = try terms.admitting(promptTokens: tokens.count)
         let grammar = request.grammar.map { AnswerGrammar($0) } ?? prompt.grammar
-        let isQuick = grammar.map(constraints.keeps) ?? true
-        let constraintLane = isQuick ? InputWork.lane(bytes: request.prediction.utf8.count) : .slow
+        let constraintLane = grammar.map(constraints.keeps) ?? true ? InputWork.lane(bytes: request.prediction.utf8.count) : .slow
         let (sequence, isLoosened) = try await InputWork.run(constraintLane) { [self] budget in
             let (constraint, isLoosened) = try constraint(of: prompt, request)
             var sequence = SequenceRequest(
-                prompt: tokens, maximumTokens: min(terms.limited(request.maximumTokens) ?? room, room), sampling: request.sampling,
+                prompt: tokens, maximumTokens: min(admitted.limited(request.maximumTokens) ?? room, room), sampling: request.sampling,
                 constraint: constraint, owner: terms.owner, isFlex: terms.isFlex)
             sequence.sampling.breakers = breakers.breakers(for: request.sampling)
-            sequence.landmarks = landmarks(of: tokens)
-            sequence.adapters = adapters
+            (sequence.landmarks, sequence.adapters) = (landmarks(of: tokens), adapters)
             // A prediction beyond the tokenizer's limit is dropped, since it is only a hint.
             if !request.prediction.isEmpty, vocabulary.unbrokenLimit(exceededBy: request.prediction) == nil {
                 sequence.prediction = try vocabulary.tokenize(request.prediction, addSpecial: false, parseSpecial: false, within: budget)
@@ -99,7 +98,7 @@ package final class LocalGenerator: TextGenerator, EngineInspection {
         var report = promptReport
         if isLoosened { report.unenforced = request.conversation.tools.map { "\($0.name)#" } }
         if isClamped { report.clampedTokens = room }
-        report.limitedTokens = terms.excess(of: request.maximumTokens)
+        report.limitedTokens = admitted.excess(of: request.maximumTokens)
         return EngineAnswer.make(
             try engine.submit(Self.choices(request.choices, of: sequence)), vocabulary: vocabulary, style: style(of: prompt, request),
             promptTokens: tokens.count, constraintField: request.constraintField, report: report,
@@ -108,8 +107,8 @@ package final class LocalGenerator: TextGenerator, EngineInspection {
     }
 
     @concurrent package func complete(_ request: TextRequest, terms: ServiceTerms) async throws -> sending Answer {
-        let limitedTokens = terms.excess(of: request.maximumTokens)
-        let request = request.limited(to: limitedTokens)
+        let wanted = request.maximumTokens
+        let request = request.limited(to: terms.excess(of: wanted))
         try check(request.sampling)
         try checkRoom(prompts: request.prompts.count, choices: request.choices)
         let adapters = try adapters.set(for: request.adapters)
@@ -120,12 +119,15 @@ package final class LocalGenerator: TextGenerator, EngineInspection {
                 return try readPrompt(prompt, at: index, of: request, budget)
             }
         }
+        let prompts = texts.map(\.tokens)
+        let promptTokens = prompts.reduce(0) { $0 + $1.count }
+        let admitted = try terms.admitting(promptTokens: promptTokens)
         let form = try await constraints.compile(request.form)
         let breakers = try await InputWork.run(.quick) { [breakers] _ in breakers.breakers(for: request.sampling) }
         let sequences = texts.flatMap { prompt in
             var sequence = SequenceRequest(
-                prompt: prompt.tokens, maximumTokens: prompt.maximumTokens, sampling: request.sampling, constraint: form.source,
-                owner: terms.owner, isFlex: terms.isFlex)
+                prompt: prompt.tokens, maximumTokens: admitted.limited(prompt.maximumTokens) ?? 0, sampling: request.sampling,
+                constraint: form.source, owner: terms.owner, isFlex: terms.isFlex)
             sequence.sampling.breakers = breakers
             sequence.scoresPrompt = request.scoresPrompt
             sequence.adapters = adapters
@@ -135,14 +137,12 @@ package final class LocalGenerator: TextGenerator, EngineInspection {
             guard let text = prompt.text else { return [] }
             return Array(repeating: { text.tokens(with: $0) }, count: request.choices)
         }
-        let prompts = texts.map(\.tokens)
         var report = texts.reduce(AnswerReport()) { $0.adding($1.infill) }
-        report.unenforced = form.unenforced
-        report.limitedTokens = limitedTokens
+        (report.unenforced, report.limitedTokens) = (form.unenforced, admitted.excess(of: wanted))
         return EngineAnswer.make(
             try engine.submit(sequences), vocabulary: vocabulary, style: AnswerStyle(stops: request.stops, lines: request.lines),
-            promptTokens: prompts.reduce(0) { $0 + $1.count }, promptSizes: prompts.map(\.count), choicesPerPrompt: request.choices,
-            constraintField: request.form?.field, report: report, scores: scores, tellsTokens: request.wantsTokens
+            promptTokens: promptTokens, promptSizes: prompts.map(\.count), choicesPerPrompt: request.choices, constraintField: request.form?.field,
+            report: report, scores: scores, tellsTokens: request.wantsTokens
         ) { [vocabulary, logger, logsText] choice, start in
             Self.log(start, of: prompts[choice / request.choices], vocabulary, logger, logsText: logsText)
         }

@@ -33,8 +33,10 @@ package final class LocalReranker: Reranker {
                 return tokens
             }
         }
+        let promptTokens = texts.reduce(0) { $0 + $1.count }
+        _ = try terms.admitting(promptTokens: promptTokens)
         let results = try await engine.embed(texts, owner: terms.owner)
         // The first output of a classifier. For models with the classes yes and no it is the probability of yes.
-        return RerankResult(scores: results.map { $0.first ?? 0 }, promptTokens: texts.reduce(0) { $0 + $1.count })
+        return RerankResult(scores: results.map { $0.first ?? 0 }, promptTokens: promptTokens)
     }
 }

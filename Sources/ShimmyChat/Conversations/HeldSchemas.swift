@@ -82,8 +82,10 @@ package struct HeldSchemas: Sendable {
     /// Compiles the arguments of a tool. The names of the rules contain underscores, which the rules of a format's own grammar do not.
     /// - isExact: whether to reject formats that cannot enforce the complete schema.
     private mutating func hold(_ tool: Tool, _ index: Int, isExact: Bool) throws(SchemaError) -> Arguments {
-        let schema = tool.parameters ?? ["type": "object", "properties": [:], "additionalProperties": false]
-        if tool.isStrict, tool.inputGrammar == nil, let obstacle = StrictSchema.obstacle(in: schema) { throw SchemaError("", obstacle) }
+        let schema = tool.parameters.map(Self.ofObjects) ?? ["type": "object", "properties": [:], "additionalProperties": false]
+        if tool.isStrict, tool.inputGrammar == nil, let obstacle = StrictSchema.obstacle(in: tool.parameters ?? schema) {
+            throw SchemaError("", obstacle)
+        }
         let prefix = "tool_\(index)_"
         if let input = tool.inputGrammar, let name = schema["properties"]?.objectValue?.keys.first {
             mustFit = true
@@ -98,6 +100,13 @@ package struct HeldSchemas: Sendable {
         if isExact, Self.restrictsStrings(schema) { mustFit = true }
         let properties = try Self.properties(of: schema, prefix, mode, keys, budget)
         return Arguments(tool: tool, index: index, whole: made.grammar, properties: properties)
+    }
+
+    /// Returns a schema of the same objects that allows nothing else: arguments are objects, also where the schema has no type or several.
+    private static func ofObjects(_ schema: JSON) -> JSON {
+        guard var object = schema.objectValue, object["type"] != "object" else { return schema }
+        object["type"] = "object"
+        return .object(object)
     }
 
     /// Returns the arguments of a custom tool: an object with one text.

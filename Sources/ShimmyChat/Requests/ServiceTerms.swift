@@ -1,13 +1,16 @@
 package import ShimmyEngine
 
 /// The owner and the urgency of a request.
-package struct ServiceTerms: Sendable, Equatable {
+package struct ServiceTerms: Sendable {
     /// The owner whose fair share of the engine includes the request.
     package var owner: Owner
     /// Whether the request runs only when there is no other work.
     package var isFlex: Bool
     /// The max tokens of each answer, whatever the request asks for; nil for no limit.
     package var maximumTokens: Int?
+    /// Reserves the tokens of the whole prompt before the engine computes any. Returns the max tokens of each answer; nil for no limit. Throws if the
+    /// limits of the owner leave too few tokens to begin. nil if nothing is reserved.
+    package var admission: (@Sendable (_ promptTokens: Int) throws -> Int?)?
 
     package init(owner: Owner = .common, isFlex: Bool = false, maximumTokens: Int? = nil) {
         self.owner = owner
@@ -18,6 +21,13 @@ package struct ServiceTerms: Sendable, Equatable {
     /// Returns the lower one of a request's max tokens and the limit; nil if neither is given.
     func limited(_ tokens: Int?) -> Int? { [tokens, maximumTokens].compactMap { $0 }.min() }
 
+    /// Returns the terms after the admission of a prompt. The work must not begin if this throws.
+    package func admitting(promptTokens: Int) throws -> ServiceTerms {
+        var terms = self
+        if let most = try admission?(promptTokens) { terms.maximumTokens = min(most, maximumTokens ?? most) }
+        return terms
+    }
+
     /// Returns the limit if a request asks for more tokens; otherwise nil.
-    func excess(of tokens: Int?) -> Int? { maximumTokens.flatMap { limit in tokens ?? 0 > limit ? limit : nil } }
+    package func excess(of tokens: Int?) -> Int? { maximumTokens.flatMap { limit in tokens ?? 0 > limit ? limit : nil } }
 }

@@ -12,6 +12,13 @@ extension ModelManager {
     /// Returns the aliases that resolve to a model.
     package func aliases(of record: ModelRecord) async -> [String] { await catalog.latest().aliases(of: record) }
 
+    /// Returns the base of a created model; nil if it has none, or if the current request may not use the base, whose name it must not learn.
+    package func base(of record: ModelRecord) async -> String? {
+        guard let base = record.base, ModelAccess.current != nil else { return record.base }
+        let catalog = await catalog.latest()
+        return catalog.resolve(base).map(catalog.isAllowed) ?? false ? base : nil
+    }
+
     /// Returns the number of all aliases that resolve to a model, and of all models that clients created.
     package func nameCounts() async -> (aliases: Int, created: Int) {
         let catalog = await catalog.latest()
@@ -52,7 +59,16 @@ extension ModelManager {
         let all = await list()
         let loaded = loaded.filter { model in ModelAccess.current == nil || all.contains { $0.id == model.id } }
         if loaded.count == 1 { return loaded[0].id }
-        let usable = all.filter(\.isUsable)
-        return usable.count == 1 ? usable[0].id : nil
+        return all.filter(\.isUsable).onlyChoice?.id
+    }
+}
+
+extension [ModelRecord] {
+    /// The model that is meant if none is named: the only one that was found on the disk. Models that are defined on another one count only if no
+    /// model was found. Nil if there are several, or none.
+    package var onlyChoice: ModelRecord? {
+        let found = filter { $0.base == nil }
+        let choices = found.isEmpty ? self : found
+        return choices.count == 1 ? choices[0] : nil
     }
 }

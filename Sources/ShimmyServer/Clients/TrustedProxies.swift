@@ -34,16 +34,24 @@ package struct TrustedProxies: Sendable, Equatable {
     private func contains(_ address: IPAddress) -> Bool { networks.contains { $0.contains(address) } }
 
     /// Returns the address of the client of a request that a trusted proxy forwarded: the last one in `X-Forwarded-For` that is not a trusted proxy.
-    /// The addresses before it are the client's own claims. Returns nil if the request does not come from a trusted proxy, or if there is no such
-    /// address.
+    /// The addresses before it are the client's own claims. If all are trusted, it is the first one. If no address can be read, it is that of the
+    /// proxy, or `0.0.0.0` for a proxy on this machine, whose own requests have no limit of wrong keys. Returns nil if the request does not come from
+    /// a trusted proxy, or if it is one of the proxy itself.
     package func client(ofPeer peer: String?, _ headers: HTTPFields) -> IPAddress? {
         guard trusts(peer) else { return nil }
         let chain = headers[values: Self.forwardedFor].flatMap { $0.split(separator: ",") }
+        var nearest: IPAddress?
         for text in chain.suffix(Self.longestChain).reversed() {
-            guard let address = Self.address(text) else { return nil }
+            guard let address = Self.address(text) else { return nearest ?? Self.unknown(behind: peer) }
             if !contains(address) { return address }
+            if !address.isLoopback { nearest = address }
         }
-        return nil
+        return nearest
+    }
+
+    private static func unknown(behind peer: String?) -> IPAddress? {
+        if let proxy = peer.flatMap({ IPAddress($0) }), !proxy.isLoopback { return proxy }
+        return IPAddress("0.0.0.0")
     }
 
     /// Returns the address of an element, which has a port if some proxies write it.

@@ -76,7 +76,11 @@ final class ConnectionLife: ChannelDuplexHandler, RemovableChannelHandler {
         if head.version.isOld, !head.headers.contains(name: "host") { head.headers.add(name: "host", value: "localhost") }
         // The framework would use only the first Host header, and a proxy may have used another one (RFC 9112, section 3.2).
         let hosts = head.headers["host"]
-        if hosts.count > 1 { head.headers.replaceOrAdd(name: "host", value: hosts.joined(separator: ",")) }
+        if hosts.count > 1 {
+            head.headers.replaceOrAdd(name: "host", value: hosts.joined(separator: ","))
+        } else if let target = Self.authority(of: head) {
+            head.headers.replaceOrAdd(name: "host", value: target)
+        }
         // Pipelined requests that wait are not in flight yet.
         if exchanges.isEmpty { use.beginRequest() }
         // The parser reads nothing behind a request for another protocol.
@@ -87,6 +91,13 @@ final class ConnectionLife: ChannelDuplexHandler, RemovableChannelHandler {
         if announced == 0 { return }
         uploaded = routes.isUpload(head.method.rawValue, head.uri[...]) ? 0 : nil
         limitBody(context)
+    }
+
+    /// Returns the authority in a request's target, which counts instead of the Host header (RFC 9112, section 3.2); nil if there is none.
+    private static func authority(of head: HTTPRequestHead) -> String? {
+        if head.method == .CONNECT { return head.uri }
+        guard !head.uri.hasPrefix("/"), let mark = head.uri.firstRange(of: "://") else { return nil }
+        return String(head.uri[mark.upperBound...].prefix { !"/?#".contains($0) })
     }
 
     private func limitBody(_ context: ChannelHandlerContext) {

@@ -4,6 +4,7 @@ import NIOCore
 import NIOHTTP2
 import NIOHTTPTypes
 import NIOHTTPTypesHTTP2
+import ShimmyCore
 
 /// Handles the lifetime of an HTTP/2 stream: time limits of its request's body and of the client's reading, how many bytes of an unread body are
 /// drained, and the stream's end. `ConnectionLife` and `WriteDeadline` do the same for HTTP/1.1.
@@ -17,6 +18,8 @@ final class StreamLife: ChannelDuplexHandler, RemovableChannelHandler {
     private static let connectionFields = ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"].compactMap {
         HTTPField.Name($0)
     }
+
+    private static let hostField = HTTPField.Name("host")!
 
     private let use: ServerUse
     private let routes: RouteTable
@@ -43,6 +46,7 @@ final class StreamLife: ChannelDuplexHandler, RemovableChannelHandler {
         switch unwrapInboundIn(data) {
         case .head(var head):
             for name in Self.connectionFields { head.headerFields[name] = nil }
+            Self.mergeHost(&head)
             use.beginRequest()
             (isInFlight, isBodyArriving) = (true, true)
             uploaded = routes.isUpload(head.method.rawValue, (head.path ?? "")[...]) ? 0 : nil
@@ -52,7 +56,7 @@ final class StreamLife: ChannelDuplexHandler, RemovableChannelHandler {
             uploaded = uploaded.map { $0 &+ buffer.readableBytes }
             if isAnswered {
                 drained += buffer.readableBytes
-                if drained > ConnectionLife.drainedBytes { return reset(context) }
+                if drained > use.limits.input.bodyBytes { return reset(context) }
             }
             context.fireChannelRead(data)
         case .end:
@@ -60,6 +64,15 @@ final class StreamLife: ChannelDuplexHandler, RemovableChannelHandler {
             bodyTimer?.cancel()
             context.fireChannelRead(data)
         }
+    }
+
+    /// Takes the authority from the Host field, which clients may send instead (RFC 9113, section 8.3.1).
+    private static func mergeHost(_ head: inout HTTPRequest) {
+        guard let host = head.headerFields[hostField] else { return }
+        head.headerFields[hostField] = nil
+        // Like several Host headers of HTTP/1.1.
+        if let authority = head.authority, authority.lowercased() != host.lowercased() { head.authority = "\(authority),\(host)" }
+        if head.authority == nil { head.authority = host }
     }
 
     private func limitBody(_ context: ChannelHandlerContext) {

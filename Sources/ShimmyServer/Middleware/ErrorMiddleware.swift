@@ -23,7 +23,9 @@ struct ErrorMiddleware: RouterMiddleware {
         } catch {
             let mapped = (error as? HTTPError).flatMap(APIError.init) ?? APIError(any: error)
             if mapped == .cancelled { context.life?.noteDisconnect() }
-            if mapped.status >= 500, !(error is CancellationError) { context.logger.error("request failed", metadata: ["error": "\(error)"]) }
+            if mapped.status >= 500, mapped.status != 501, !(error is CancellationError) {
+                context.logger.error("request failed", metadata: ["error": "\(error)"])
+            }
             var response = respond(with: mapped, to: request, context)
             // Reading the remaining bytes of a refused body is not worthwhile.
             if [408, 413, 426].contains(mapped.status) || mapped.code == "server_busy" { response.headers[.connection] = "close" }
@@ -48,7 +50,8 @@ struct ErrorMiddleware: RouterMiddleware {
         let allowed = routes.methods(forPath: request.uri.path)
         if allowed.isEmpty {
             let nearest = routes.nearest(to: request.uri.path)
-            return respond(with: .unknownRoute(request.method.rawValue, request.uri.path, nearest: nearest), to: request, context)
+            let target = request.method == .connect ? request.head.authority ?? "" : request.uri.path
+            return respond(with: .unknownRoute(request.method.rawValue, target, nearest: nearest), to: request, context)
         }
         var response = respond(with: .wrongMethod(request.method.rawValue, allowed: allowed), to: request, context)
         response.headers[.allow] = allowed.joined(separator: ", ")

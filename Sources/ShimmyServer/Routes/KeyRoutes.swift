@@ -42,9 +42,7 @@ struct KeyRoutes: Sendable {
         if access.rules.keys.contains(where: { $0.key.name == decoded.name }) { throw KeyBookError.nameTaken(decoded.name) }
         let new = try await book.create(KeyDraft(decoded))
         context.logger.notice("key created", metadata: ["key": "\(new.key.name)", "role": "\(new.key.role.rawValue)"])
-        var response = Response.json(AdminKeyEncoder(new.key).json(text: new.text))
-        response.reportIgnored(decoded.ignoredParameters)
-        return response
+        return .json(AdminKeyEncoder(new.key).json(text: new.text))
     }
 
     @Sendable private func get(_ request: Request, _ context: ShimmyRequestContext) async throws -> Response {

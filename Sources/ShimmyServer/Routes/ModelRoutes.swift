@@ -91,7 +91,7 @@ package struct ModelRoutes: Sendable {
             contextLength: backend?.contextLength ?? contextLength(record),
             capabilities: record.problem == nil ? record.roles.map(\.rawValue) : [], sizeBytes: record.sizeBytes, loaded: backend != nil,
             problem: record.problem,
-            aliases: await models.aliases(of: record), base: record.base,
+            aliases: await models.aliases(of: record), base: await models.base(of: record),
             memoryBytes: record.isLoadable ? await models.memory(of: record)?.total : nil)
         description.sampling = service.presets(record).adding(recommended: record.sampling)
         return description

@@ -56,7 +56,7 @@ struct OllamaModelRoutes: Sendable {
         var entries: [JSON] = []
         for record in await models.list().filter(\.isLoadable).sorted(by: { ($1.changed, $0.id) < ($0.changed, $1.id) }) {
             let aliases = await models.aliases(of: record)
-            var model = OllamaModel(record, name: record.id)
+            var model = await model(record, name: record.id)
             for name in [record.id] + aliases {
                 model.name = name
                 entries.append(model.entry)
@@ -66,14 +66,28 @@ struct OllamaModelRoutes: Sendable {
     }
 
     private func running() async -> [JSON] {
-        let records = Dictionary(await models.list().map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+        let records = await models.list()
         let now = Double(UnixTime.now)
-        return models.statuses.compactMap { status in
-            guard status.stage == .loaded, let backend = status.backend, let record = records[status.id] else { return nil }
+        var running: [JSON] = []
+        for status in models.statuses {
+            guard status.stage == .loaded, let backend = status.backend else { continue }
+            // A key that may use only a model that was created from this one sees it under that name.
+            let own = records.first { $0.id == status.id }
+            guard let record = own ?? records.first(where: { $0.loaded.id == status.id }) else { continue }
             let memory = status.memory.total
-            return OllamaModel(record, name: record.id).running(
-                memory: (memory, library.usesGPU ? memory : 0), context: backend.contextLength, expiry: now + Self.remaining(status))
+            running.append(
+                await model(record, name: record.id).running(
+                    memory: (memory, library.usesGPU ? memory : 0), context: backend.contextLength, expiry: now + Self.remaining(status)))
         }
+        return running
+    }
+
+    /// Returns the description of a model, without a base that the request may not use.
+    /// - name: the name of the model, or an alias.
+    private func model(_ record: ModelRecord, name: String) async -> OllamaModel {
+        var model = OllamaModel(record, name: name)
+        model.base = await models.base(of: record)
+        return model
     }
 
     /// Returns the seconds until a model is freed; for a model in use, as if its last user was done now.
@@ -96,7 +110,7 @@ struct OllamaModelRoutes: Sendable {
 
     /// - name: the name that the client used.
     private func describe(_ record: ModelRecord, as name: String, _ logger: Logger) async throws -> OllamaModelDescription {
-        var description = OllamaModelDescription(OllamaModel(record, name: name), roles: record.roles)
+        var description = OllamaModelDescription(await model(record, name: name), roles: record.roles)
         let preset = service.presets(record)
         description.system = preset.system
         description.messages = preset.examples

@@ -21,6 +21,7 @@ struct EncryptedChannel: ServerChildChannel {
     let http1: ConnectionChannel
     let identity: TLSIdentity
     private let http2: StreamChannel
+    private let plainRequests = PlainRequestLog()
 
     init(_ http1: ConnectionChannel, identity: TLSIdentity) {
         self.http1 = http1
@@ -45,7 +46,7 @@ struct EncryptedChannel: ServerChildChannel {
             }
             let pipeline = channel.pipeline.syncOperations
             try pipeline.addHandler(NIOSSLServerHandler(context: identity.context))
-            try pipeline.addHandler(TLSConnection(handshakeTime: http1.use.limits.requestTime, logger: logger))
+            try pipeline.addHandler(TLSConnection(handshakeTime: http1.use.limits.requestTime, plainRequests: plainRequests, logger: logger))
             try pipeline.addHandler(negotiation)
             return Value(channel: channel, connection: negotiation.protocolNegotiationResult)
         }

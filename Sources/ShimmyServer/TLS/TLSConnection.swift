@@ -11,11 +11,13 @@ final class TLSConnection: ChannelDuplexHandler, RemovableChannelHandler {
     typealias OutboundOut = ByteBuffer
 
     private let handshakeTime: TimeAmount
+    private let plainRequests: PlainRequestLog
     private let logger: Logger
     private var timer: Scheduled<Void>?
     private var isReady = false
 
-    init(handshakeTime: Duration, logger: Logger) {
+    init(handshakeTime: Duration, plainRequests: PlainRequestLog, logger: Logger) {
+        self.plainRequests = plainRequests
         self.handshakeTime = TimeAmount(handshakeTime)
         self.logger = logger
     }
@@ -44,6 +46,7 @@ final class TLSConnection: ChannelDuplexHandler, RemovableChannelHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         if isReady { return context.fireErrorCaught(IOError.disconnected) }
+        if "\(error)".contains("HTTP_REQUEST") { plainRequests.note(logger) }
         logger.debug("TLS handshake failed", metadata: ["error": "\(error)"])
         context.close(promise: nil)
     }

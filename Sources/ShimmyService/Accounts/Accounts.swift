@@ -43,7 +43,7 @@ package struct Accounts: Sendable {
         let origin = UsageOrigin(
             day: grant?.day ?? usage?.currentDay ?? 0, key: caller.key?.id ?? caller.storageOwner, user: caller.user ?? "", model: "",
             endpoint: endpoint.rawValue)
-        return Charge(self, grant, origin, maximumTokens: grant.flatMap { estimate.outputLimit(granted: $0.tokens) })
+        return Charge(self, grant, origin, estimate, caller.key?.limits ?? .init())
     }
 
     /// Returns an account of a response that an earlier process accepted within the limits; nil if nothing is counted.
@@ -51,6 +51,6 @@ package struct Accounts: Sendable {
         guard let usage else { return nil }
         let origin = UsageOrigin(
             day: usage.currentDay, key: key(storageOwner)?.id ?? storageOwner, user: "", model: "", endpoint: UsageEndpoint.responses.rawValue)
-        return Charge(self, nil, origin, maximumTokens: nil)
+        return Charge(self, nil, origin)
     }
 }

@@ -9,25 +9,30 @@ import Synchronization
 /// The first end counts. A charge that is released without an end belongs to work that could not begin: it returns all that was reserved, and counts
 /// as an error.
 final class Charge: Sendable {
-    /// The max tokens of each answer, because no more could be reserved; nil for no limit.
-    let maximumTokens: Int?
     private let accounts: Accounts
-    private let grant: QuotaGrant?
+    /// The limits of the request's key.
+    private let limits: AccessKey.Limits
     private let origin: UsageOrigin
     private let begun = ContinuousClock.now
 
     private struct State {
+        var grant: QuotaGrant?
+        var estimate: WorkEstimate
         var model: String?
         var isOpen = true
     }
 
-    private let state = Mutex(State())
+    private let state: Mutex<State>
 
-    init(_ accounts: Accounts, _ grant: QuotaGrant?, _ origin: UsageOrigin, maximumTokens: Int?) {
+    /// - grant: the reservation; nil if the key has no limits.
+    /// - estimate: the tokens for which the reservation was asked.
+    init(
+        _ accounts: Accounts, _ grant: QuotaGrant?, _ origin: UsageOrigin, _ estimate: WorkEstimate = .nothing, _ limits: AccessKey.Limits = .init()
+    ) {
         self.accounts = accounts
-        self.grant = grant
         self.origin = origin
-        self.maximumTokens = maximumTokens
+        self.limits = limits
+        state = Mutex(State(grant: grant, estimate: estimate))
     }
 
     deinit { fail(keepsRequest: false) }
@@ -35,36 +40,61 @@ final class Charge: Sendable {
     /// Notes the model that does the work.
     func note(model: String) { state.withLock { $0.model = model } }
 
+    // MARK: Limits
+
+    /// Reserves the tokens of the whole prompt, which are known now, and those of the answers. Returns the max tokens of each answer, because no more
+    /// could be reserved; nil for no limit. Throws a 429 if a limit of the key leaves too few tokens to begin.
+    func admit(promptTokens: Int) throws(APIError) -> Int? {
+        let result: Result<Int?, QuotaRefusal> = state.withLock { state in
+            // Work that was cancelled reserves nothing.
+            guard state.isOpen, let grant = state.grant else { return .success(nil) }
+            var estimate = state.estimate
+            estimate.input = promptTokens
+            do throws(QuotaRefusal) {
+                let raised = try accounts.quotas.raise(grant, limits, to: estimate.tokens, atLeast: estimate.least)
+                (state.grant, state.estimate) = (raised, estimate)
+                return .success(estimate.outputLimit(granted: raised.tokens))
+            } catch {
+                return .failure(error)
+            }
+        }
+        switch result {
+        case .success(let most): return most
+        case .failure(let refusal): throw APIError(refusal)
+        }
+    }
+
     // MARK: Ends
 
-    /// Ends the account of an answer. Of an answer that was cancelled, the computed part counts; one that failed costs nothing.
+    /// Ends the account of an answer. Of an answer that was cancelled, the computed part counts; one that failed costs nothing, and its part is only
+    /// recorded.
     func end(_ life: AnswerLife) {
         note(model: life.model)
         let seconds = life.begun.flatMap { begun in life.ended.map { $0 - begun } }
         switch life.outcome {
         case .completed: end(life.usage ?? .none, taking: seconds)
-        case .cancelled:
-            var usage = life.usage ?? life.prompt ?? .none
-            // The tokens of an answer that did not finish are not counted; each of its parts has at least about one.
-            if life.usage == nil { usage.completionTokens = life.parts }
-            end(usage, taking: seconds)
-        case .failed(let error): fail(keepsRequest: Self.isClients(error), taking: seconds)
+        case .cancelled: end(Self.computed(life), taking: seconds)
+        case .failed(let error): fail(keepsRequest: Self.isClients(error), Self.computed(life), taking: seconds)
         }
+    }
+
+    /// Returns the usage of an answer that did not finish. Its tokens are not counted; each of its parts has at least about one.
+    private static func computed(_ life: AnswerLife) -> Usage {
+        if let usage = life.usage { return usage }
+        var usage = life.prompt ?? .none
+        usage.completionTokens = life.parts
+        return usage
     }
 
     /// Ends the account of work that has succeeded.
     /// - taking: the time for which the model computed; nil for the time since the admission.
     func end(_ usage: Usage, taking duration: Duration? = nil) {
-        guard let model = close() else { return }
+        guard let (model, grant) = close() else { return }
         let cached = min(usage.cachedPromptTokens, usage.promptTokens)
         let counted =
             usage.promptTokens - cached + Int((Double(cached) * accounts.cachedTokenFactor).rounded(.up)) + usage.completionTokens
         if let grant { accounts.quotas.settle(grant, tokens: counted, keepsRequest: true) }
-        var sums = UsageSums()
-        sums.inputTokens = usage.promptTokens
-        sums.cachedTokens = cached
-        sums.outputTokens = usage.completionTokens
-        sums.reasoningTokens = usage.reasoningTokens
+        var sums = Self.sums(usage)
         sums.countedTokens = counted
         record(&sums, model, duration ?? ContinuousClock.now - begun)
     }
@@ -74,12 +104,21 @@ final class Charge: Sendable {
         fail(keepsRequest: error is CancellationError || Self.isClients(APIError(any: error)))
     }
 
-    private func fail(keepsRequest: Bool, taking duration: Duration? = nil) {
-        guard let model = close() else { return }
+    private func fail(keepsRequest: Bool, _ usage: Usage = .none, taking duration: Duration? = nil) {
+        guard let (model, grant) = close() else { return }
         if let grant { accounts.quotas.settle(grant, tokens: 0, keepsRequest: keepsRequest) }
-        var sums = UsageSums()
+        var sums = Self.sums(usage)
         sums.errors = 1
         record(&sums, model, duration ?? .zero)
+    }
+
+    private static func sums(_ usage: Usage) -> UsageSums {
+        var sums = UsageSums()
+        sums.inputTokens = usage.promptTokens
+        sums.cachedTokens = min(usage.cachedPromptTokens, usage.promptTokens)
+        sums.outputTokens = usage.completionTokens
+        sums.reasoningTokens = usage.reasoningTokens
+        return sums
     }
 
     private func record(_ sums: inout UsageSums, _ model: String, _ duration: Duration) {
@@ -91,11 +130,11 @@ final class Charge: Sendable {
         usage.record(origin, sums)
     }
 
-    /// Returns the model at the first end; nil at later ones.
-    private func close() -> String? {
+    /// Returns the model and the reservation at the first end; nil at later ones.
+    private func close() -> (model: String, grant: QuotaGrant?)? {
         state.withLock { state in
             defer { state.isOpen = false }
-            return state.isOpen ? state.model ?? "" : nil
+            return state.isOpen ? (model: state.model ?? "", grant: state.grant) : nil
         }
     }
 

@@ -54,9 +54,9 @@ extension APIError {
         let wait = refusal.wait
         switch refusal.kind {
         case .requestsPerMinute: self = .rateLimited(.requests, limit: refusal.limit, used: refusal.used, wait: wait)
-        case .tokensPerMinute: self = .rateLimited(.tokens, limit: refusal.limit, used: refusal.used, wait: wait)
+        case .tokensPerMinute: self = .rateLimited(.tokens, limit: refusal.limit, used: refusal.used, wait: wait, needed: refusal.needed)
         case .concurrency: self = .tooManyAtOnce(limit: refusal.limit)
-        case .tokensPerDay: self = .dayUsedUp(limit: refusal.limit, used: refusal.used, wait: wait)
+        case .tokensPerDay: self = .dayUsedUp(limit: refusal.limit, used: refusal.used, wait: wait, needed: refusal.needed)
         }
     }
 }

@@ -1,7 +1,7 @@
 import ShimmyChat
 import ShimmyCore
 
-/// The tokens that a request will probably use, before its model is known. They are reserved until the real numbers are known.
+/// The tokens that a request will probably use. They are reserved until the real numbers are known.
 struct WorkEstimate: Sendable, Equatable {
     /// The tokens of the prompt.
     var input = 0
@@ -30,6 +30,9 @@ struct WorkEstimate: Sendable, Equatable {
         self.input = input
         self.output = output
     }
+
+    /// The tokens without which the work cannot begin: the prompt, and one token of each answer.
+    var least: Int { input.saturated(adding: min(output, 1).saturated(multipliedBy: answers)) }
 
     var tokens: Int { input.saturated(adding: output.saturated(multipliedBy: answers)) }
 

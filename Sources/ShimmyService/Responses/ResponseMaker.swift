@@ -24,14 +24,14 @@ struct ResponseMaker: Sendable {
         }
     }
 
-    /// Throws the errors in a request that can be found without starting the answer.
-    func check(_ request: ResponseRequest, _ items: [ResponseItem], on generator: any TextGenerator) async throws {
+    /// Throws the errors in a request that can be found without starting the answer. Returns the number of its prompt's tokens.
+    func check(_ request: ResponseRequest, _ items: [ResponseItem], on generator: any TextGenerator) async throws -> Int {
         var (rest, attempt) = (items, 0)
         while true {
             do {
                 let chat = try await chat(request, rest)
                 let prompt = try await generator.prepare(chat.conversation).tokens.count
-                if prompt + (chat.maximumTokens ?? 1) <= generator.contextLength { return }
+                if prompt + (chat.maximumTokens ?? 1) <= generator.contextLength { return prompt }
                 throw GenerationError.contextExceeded(prompt: prompt, requested: chat.maximumTokens, context: generator.contextLength)
             } catch let error as GenerationError {
                 rest = try await Self.fewer(rest, request, error, attempt)

@@ -145,16 +145,19 @@ extension InferenceService {
         let request = checked.request
         let items = try checked.items.take()
         guard let background, let record = record(request, items, caller) else { throw APIError.nothingIsStored("background") }
-        try await maker.check(request, items.items, on: lease.generator)
+        let promptTokens = try await maker.check(request, items.items, on: lease.generator)
+        let terms = try caller.terms(isFlex: request.isFlex).admitting(promptTokens: promptTokens)
         let object = ResponseObject(id: record.id, created: UnixTime.now, request: request, isStored: true)
         var events = ResponseEvents(object, style: request.style, dialect: request.dialect)
         let first = events.queue()
         try await record.insert(events.object, request, body: checked.body, events: first)
         background.add(
             BackgroundResponses.Job(
-                id: record.id, storageOwner: record.owner, terms: caller.terms(isFlex: request.isFlex), trace: caller.trace,
+                id: record.id, storageOwner: record.owner, terms: terms, trace: caller.trace,
                 charge: caller.charge),
             number: events.nextNumber - 1)
-        return background.events(of: record.id, after: -1, object: events.object.json, caller)
+        var started = background.events(of: record.id, after: -1, object: events.object.json, caller)
+        started.report.limitedTokens = terms.excess(of: request.chat.maximumTokens)
+        return started
     }
 }

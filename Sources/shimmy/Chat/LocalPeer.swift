@@ -28,8 +28,10 @@ struct LocalPeer: ChatPeer {
             } onCancel: {
                 started.canceller.cancel()
             }
-        } catch let error where !(error is ClientError || error is CancellationError) {
-            throw ClientError(APIError(any: error))
+        } catch {
+            // A cancelled answer ends with an error for its client, which is the one who cancelled it.
+            try Task.checkCancellation()
+            throw error as? ClientError ?? ClientError(APIError(any: error))
         }
     }
 

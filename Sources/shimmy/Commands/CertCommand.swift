@@ -111,7 +111,8 @@ private struct SelfSigned {
         }
         let extensions = try Certificate.Extensions {
             Critical(BasicConstraints.notCertificateAuthority)
-            Critical(KeyUsage(digitalSignature: true))
+            // The extension KeyUsage is left out: BoringSSL refuses a trusted certificate that must not sign itself, and other clients refuse the
+            // certificate of an authority as that of a server.
             try ExtendedKeyUsage([.serverAuth])
             SubjectAlternativeNames(alternatives)
         }

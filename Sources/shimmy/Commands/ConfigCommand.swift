@@ -1,6 +1,8 @@
 import ArgumentParser
 import Foundation
+import ShimmyAccounts
 import ShimmyConfiguration
+import ShimmyModels
 
 struct ConfigCommand: AsyncParsableCommand, WorksWithoutConfiguration {
     static let configuration = CommandConfiguration(
@@ -22,10 +24,20 @@ struct ConfigCheckCommand: AsyncParsableCommand, WorksWithoutConfiguration {
         let path = file ?? ProcessConfiguration.shared.path
         var content = ProcessConfiguration.read(path)
         PresetCheck.checkBases(&content)
+        await Self.checkKeys(&content)
         let problems = content.problems
         for problem in problems { Console.print("\(problem)") }
         if !problems.isEmpty { throw ExitStatus.failure }
         Console.print("\(path) is valid.")
+    }
+
+    /// Reports keys whose names keys of the data directory have. A server accepts both.
+    private static func checkKeys(_ file: inout ConfigurationFile) async {
+        guard file.problems.isEmpty, !file.keys.isEmpty else { return }
+        let environment = Environment(own: ProcessConfiguration.environment, file: file)
+        for name in await ConfiguredKeys.sharedNames(file.keys, with: KeyBook(directory: environment.directories.data)) {
+            file.add("the data directory has another key with this name. Choose another name, or revoke that key by its ID.", at: ["key", name])
+        }
     }
 }
 

@@ -22,7 +22,7 @@ struct InfoCommand: AsyncParsableCommand {
             rows.append([device.isGPU ? "GPU" : "device", "\(device.name): \(device.description), \(Console.size(device.totalBytes))"])
         }
         if !LlamaBackend.devices.contains(where: \.isGPU) { rows.append(["GPU", "none detected by llama.cpp"]) }
-        rows += [["models", directories.models], ["data", directories.data], ["cache", directories.cache]]
+        rows += [["models", directories.models], ["data", directories.data], ["cache", directories.cache], ["state", directories.state]]
         rows.append(["configuration", ProcessConfiguration.shared.path])
         Console.print(Console.table(rows))
     }

@@ -30,11 +30,19 @@ struct KeyCommand: AsyncParsableCommand {
         }
     }
 
-    /// Returns the exit for a name that no key has.
+    /// Throws if the configuration file has a key with a name, which no command changes. A key of the data directory with the same name can be
+    /// changed by its ID.
+    static func refuseConfigured(_ name: String, _ book: KeyBook) async throws {
+        guard (ProcessConfiguration.shared.file?.keys ?? []).contains(where: { $0.name == name }) else { return }
+        let stored = try await book.current().all.first { $0.name == name && $0.revoked == nil }
+        let advice = stored.map { ". The data directory has another key with this name: use its ID, \($0.id)" } ?? ""
+        Console.error("the key '\(name)' is in \(ProcessConfiguration.shared.path); change it there\(advice)")
+        throw ExitStatus.failure
+    }
+
+    /// Returns the exit for a name that no key of the data directory has.
     static func unknown(_ name: String, _ entries: KeyBook.Entries) -> ExitCode {
-        if (ProcessConfiguration.shared.file?.keys ?? []).contains(where: { $0.name == name }) {
-            Console.error("the key '\(name)' is in \(ProcessConfiguration.shared.path); change it there")
-        } else if entries.key(named: name)?.revoked != nil {
+        if entries.key(named: name)?.revoked != nil {
             Console.error("the key '\(name)' is already revoked")
         } else {
             let names = entries.all.filter { $0.revoked == nil }.map(\.name)
@@ -167,6 +175,7 @@ struct KeyRevokeCommand: AsyncParsableCommand {
     func run() async throws {
         try await KeyCommand.reportingErrors {
             let book = KeyCommand.book
+            try await KeyCommand.refuseConfigured(name, book)
             guard let key = try await book.revoke(name) else { throw KeyCommand.unknown(name, try await book.current()) }
             Console.print(json ? AdminKeyEncoder(key).json.pretty() : "The key '\(key.name)' (\(key.id)) is revoked.")
         }
@@ -189,6 +198,7 @@ struct KeyRotateCommand: AsyncParsableCommand {
     func run() async throws {
         try await KeyCommand.reportingErrors {
             let book = KeyCommand.book
+            try await KeyCommand.refuseConfigured(name, book)
             guard let new = try await book.rotate(name) else { throw KeyCommand.unknown(name, try await book.current()) }
             KeyCommand.show(new, json: json, notes: [])
         }

@@ -33,7 +33,14 @@ struct ListCommand: AsyncParsableCommand {
             for record in records where record.isLoadable { Console.print(record.id) }
             return
         }
-        let status = await client.ifThere { try await $0.get("/v1/engine", within: 1) }
+        let status = await client.ifThere { server in
+            do {
+                return try await server.get("/v1/engine", within: 1)
+            } catch let error as ClientError {
+                if case .refused(let status?, _, _) = error, [401, 403].contains(status) { Console.log("LOADED is unknown: \(error.forPeople)") }
+                throw error
+            }
+        }
         let loaded = status.map { Set(RunningModel.loaded(in: $0)) }
         if json {
             let all = try records.map { record -> JSON in

@@ -83,8 +83,9 @@ struct RunningModel {
         return "\(state) \(Int(max(0, progress) * 100)) %"
     }
 
+    /// The bytes in use; `grammars_limit` is not one of them.
     private var memory: String {
-        let parts = facts["memory"]?.objectValue?.compactMap(\.value.intValue) ?? []
+        let parts = ["weights", "kv", "compute", "grammars"].compactMap { number("memory", $0) }
         return parts.isEmpty ? "-" : Console.size(parts.reduce(0) { $0.saturated(adding: max(0, $1)) })
     }
 

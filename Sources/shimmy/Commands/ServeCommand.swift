@@ -147,12 +147,14 @@ struct ServeCommand: AsyncParsableCommand {
             tokenizer: { try await planner.tokenizer(of: $0) }, logger: logger
         ) { address in
             if !wantsPreload, await models.modelsToPreload().isEmpty { models.isPreloading = false }
-            await Banner.show(address, models: models, preferred: modelName, needsKey: needsKey) {
+            await Banner.show(
+                address, models: models, preferred: modelName, certificate: configuration.identity?.files.certificate, needsKey: needsKey
+            ) {
                 planner.plannedContextLength($0, settings(for: $0))
             }
             logger.info("server started", metadata: address.metadata.merging(["version": "\(BuildVersion.text)"]) { $1 })
             Self.manager?.send(.ready)
-            await LiveConfiguration.logAliasProblems(models, logger)
+            await LiveConfiguration.logProblems(models, configuration.access, logger)
             // A graceful shutdown cancels preloading and does not wait for it.
             await cancelWhenGracefulShutdown {
                 if wantsPreload { await preloadModel(modelName, models, logger) }
@@ -269,8 +271,8 @@ struct ServeCommand: AsyncParsableCommand {
     }
 
     private func preloadModel(_ name: String?, _ models: ModelManager, _ logger: Logger) async {
-        let usable = await models.list().filter(\.isUsable)
-        guard let name = name.map(Banner.modelName) ?? (usable.count == 1 ? usable[0].id : nil) else {
+        let only = await models.list().filter(\.isUsable).onlyChoice
+        guard let name = name.map(Banner.modelName) ?? only?.id else {
             logger.warning("no model preloaded; choose one with --model")
             return
         }
@@ -305,12 +307,15 @@ struct ServeCommand: AsyncParsableCommand {
         ]
         do {
             try await services.run()
-        } catch let error as IOError where error.errnoCode == EADDRINUSE && !configuration.isSocketOnly {
+        } catch let failure as ListenFailure {
+            Console.error(failure.description)
+            throw failure.isInUse ? ExitStatus.portInUse : ExitStatus.failure
+        } catch let error as IOError where error.errnoCode == EADDRINUSE {
             let holder = PortHolder.describe(port: configuration.port).map { " by \($0)" } ?? ""
             Console.error("port \(configuration.port) is in use\(holder); choose another with --port, or --port auto")
             throw ExitStatus.portInUse
         } catch let error as IOError {
-            let address = configuration.isSocketOnly ? configuration.socket ?? "" : "\(configuration.host):\(configuration.port)"
+            let address = "\(configuration.host):\(configuration.port)"
             Console.error("cannot listen on \(address): \(String(cString: strerror(error.errnoCode))); choose another --host or --port")
             throw ExitStatus.failure
         }

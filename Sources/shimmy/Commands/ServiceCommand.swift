@@ -22,6 +22,9 @@ struct ServiceScopeOptions: ParsableArguments {
         return ServicePlan.Places(
             home: environment.home, configuration: environment.string("XDG_CONFIG_HOME") ?? "\(environment.home)/.config", user: getuid())
     }
+
+    /// The files that can define the service: that of `install`, and those of packages.
+    var files: [String] { [ServicePlan.file(.current, scope, places)] + ServicePlan.packageFiles(.current, scope) }
 }
 
 struct ServiceInstallCommand: AsyncParsableCommand, WorksWithoutConfiguration {
@@ -127,11 +130,12 @@ struct ServiceUninstallCommand: AsyncParsableCommand, WorksWithoutConfiguration 
 
 struct ServiceStatusCommand: AsyncParsableCommand, WorksWithoutConfiguration {
     static let configuration = CommandConfiguration(
-        commandName: "status", abstract: "Show the state of the service.", discussion: "The exit code is that of systemctl or launchctl.")
+        commandName: "status", abstract: "Show the state of the service.",
+        discussion: "The exit code is that of systemctl or launchctl; 1 if no service is installed.")
 
     @OptionGroup var scope: ServiceScopeOptions
 
-    func run() async throws { throw ServiceSteps.become(ServicePlan.status(.current, scope.scope, scope.places)) }
+    func run() async throws { throw ServiceSteps.become(ServicePlan.status(.current, scope.scope, scope.places), ofServiceAt: scope.files) }
 }
 
 struct ServiceLogsCommand: AsyncParsableCommand, WorksWithoutConfiguration {
@@ -150,6 +154,7 @@ struct ServiceLogsCommand: AsyncParsableCommand, WorksWithoutConfiguration {
     }
 
     func run() async throws {
-        throw ServiceSteps.become(ServicePlan.logs(.current, scope.scope, scope.places, lines: lines, follows: follow))
+        let command = ServicePlan.logs(.current, scope.scope, scope.places, lines: lines, follows: follow)
+        throw ServiceSteps.become(command, ofServiceAt: scope.files)
     }
 }

@@ -7,7 +7,9 @@ import ShimmyStorage
 enum DirectoryChecks {
     static var findings: [Finding] {
         let directories = Environment.process.directories
-        let places = [("data", directories.data), ("models", directories.models), ("cache", directories.cache), ("state", directories.state)]
+        let places = [
+            ("data", directories.data), ("model directory", directories.models), ("cache", directories.cache), ("state", directories.state),
+        ]
         return places.map { access($0, $1) } + [storage(directories.storage), space(directories.data)]
     }
 

@@ -19,7 +19,15 @@ enum PortChecks {
         let isServer = try? await ServerClient.with(address, key: key, trusting: certificate) { await $0.isThere() }
         if isServer == true { return [.fine("port", "a server answers at \(address)")] }
         if isFree(port) { return [.fine("port", "\(port) is free; no server runs there")] }
-        let holder = PortHolder.describe(port: port).map { " by \($0)" } ?? ""
+        let process = PortHolder.describe(port: port)
+        if let process, process.hasPrefix("shimmy ") {
+            return [
+                .warning(
+                    "port", "\(process) uses \(port), but does not answer at \(address)",
+                    "If that server uses TLS, set \(Setting.tlsCert.variable) or tls_cert in shimmy.toml to its certificate.")
+            ]
+        }
+        let holder = process.map { " by \($0)" } ?? ""
         return [.problem("port", "\(port) is in use\(holder)", "Stop that program, or choose another port with --port.")]
     }
 

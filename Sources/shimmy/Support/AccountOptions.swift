@@ -38,7 +38,7 @@ struct AccountOptions: ParsableArguments {
                 let (day, tokens) = try await recorder.load()
                 quotas.restore(tokens, day: day)
             } catch {
-                logger.error("daily limits begin at zero: the record of usage cannot be read", metadata: ["error": "\(error)"])
+                logger.error("tokens_per_day limits begin at zero: the record of usage cannot be read", metadata: ["error": "\(error)"])
             }
             usage = recorder
         }

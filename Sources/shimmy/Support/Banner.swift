@@ -1,18 +1,23 @@
 import Logging
 import ShimmyConfiguration
+import ShimmyCore
 import ShimmyModels
 import ShimmyServer
+import SwiftASN1
+import X509
 
 /// The text printed to standard output once the server listens: its address, a model and a `curl` command to try.
 enum Banner {
     /// Prints the banner.
     /// - preferred: the model to use in the example command; nil for the first usable one.
+    /// - certificate: the file of the server's certificate; nil if it has none.
     /// - needsKey: whether the example command has to send an API key.
     /// - contextLength: returns the context length that a model will get.
     static func show(
-        _ address: ShimmyServer.Address, models: ModelManager, preferred: String?, needsKey: Bool, contextLength: (ModelRecord) -> Int?
+        _ address: ShimmyServer.Address, models: ModelManager, preferred: String?, certificate: String?, needsKey: Bool,
+        contextLength: (ModelRecord) -> Int?
     ) async {
-        let (shown, base, client) = urls(address)
+        let (shown, base, client) = urls(address, certificate)
         Console.print("Shimmy is listening on \(shown)")
         let usable = await models.list().filter(\.isUsable)
         guard let model = preferred.map(modelName) ?? usable.first?.id else {
@@ -32,15 +37,22 @@ enum Banner {
     }
 
     /// Returns the address to show, the base URL of the example command and its options.
-    private static func urls(_ address: ShimmyServer.Address) -> (shown: String, base: String, options: String) {
+    private static func urls(_ address: ShimmyServer.Address, _ certificate: String?) -> (shown: String, base: String, options: String) {
         switch address {
         case .socket(let path): return ("unix:\(path)", "http://localhost", "--unix-socket '\(path)' ")
         case .port(let name, let port, let isEncrypted):
             let isAny = ["0.0.0.0", "::"].contains(name)
             let host = isAny ? "127.0.0.1" : name.contains(":") ? "[\(name)]" : name
             let base = "\(isEncrypted ? "https" : "http")://\(host):\(port)"
-            return (base, base, "")
+            guard isEncrypted, let certificate, isSelfSigned(certificate) else { return (base, base, "") }
+            return (base, base, "--cacert '\(certificate)' ")
         }
+    }
+
+    /// Returns whether a file contains a single certificate that its own key signed. Clients must be told to trust it.
+    private static func isSelfSigned(_ path: String) -> Bool {
+        guard let text = RegularFile.text(path, limit: 1 << 20), let certificate = try? Certificate(pemEncoded: text) else { return false }
+        return certificate.issuer == certificate.subject
     }
 
     /// Returns the name under which a model is served that was given by name or by path.

@@ -98,7 +98,7 @@ extension ClientError {
 
     var exitStatus: ExitCode {
         switch self {
-        case .unreachable: ExitStatus.noServer
+        case .unreachable, .closed: ExitStatus.noServer
         case .refused(_, _, "model_not_found"?): ExitStatus.modelNotFound
         case .refused(_, _, "model_not_usable"?), .refused(_, _, "model_load_failed"?): ExitStatus.modelUnusable
         case .refused, .unreadable: ExitStatus.failure

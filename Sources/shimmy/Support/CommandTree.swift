@@ -16,8 +16,8 @@ struct CommandTree {
         while let word = words.popFirst(), !word.hasPrefix("-"), !command.configuration.subcommands.isEmpty {
             let commands = command.configuration.subcommands
             guard let next = commands.first(where: { Self.names($0).contains(word) }) else {
-                // The argument may be one of the default subcommand.
-                if word == "help" || command.configuration.defaultSubcommand != nil { return nil }
+                // The default subcommands have options, but no arguments.
+                if word == "help" { return nil }
                 let names = commands.filter { $0.configuration.shouldDisplay }.map { Self.name($0) }
                 return "there is no command '\((path + [word]).joined(separator: " "))'." + Suggestion.text(for: word, among: names)
             }

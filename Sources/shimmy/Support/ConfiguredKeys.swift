@@ -23,6 +23,15 @@ enum ConfiguredKeys {
         return keys
     }
 
+    /// Returns the names that keys of the configuration file share with keys of the data directory that are not revoked.
+    static func sharedNames(_ tables: [KeyTable] = ProcessConfiguration.shared.file?.keys ?? [], with book: KeyBook) async -> [String] {
+        if tables.isEmpty { return [] }
+        // The server and the commands report a book that cannot be read.
+        guard let stored = try? await book.current().all.filter({ $0.revoked == nil }) else { return [] }
+        let names = Set(stored.map(\.name))
+        return tables.map(\.name).filter(names.contains).sorted()
+    }
+
     private static func secret(of table: KeyTable) throws -> (KeyHash, hint: String?) {
         switch table.source {
         case .hash(let text):

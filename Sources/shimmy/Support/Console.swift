@@ -80,12 +80,14 @@ enum Console {
     /// Whether output may use colors: the terminal supports them, and `NO_COLOR` is not set (https://no-color.org).
     static var hasColours: Bool { isCapable && Environment.process.string("NO_COLOR") == nil }
 
+    private static func rounded(_ bytes: Int, to unit: Int) -> Int { bytes / unit + (bytes % unit >= unit / 2 ? 1 : 0) }
+
     /// Returns a number of bytes in short form with decimal units: `98 MB`, `1.2 GB`.
     static func size(_ bytes: Int) -> String {
-        if bytes >= 1_000_000_000 {
-            let tenths = bytes / 100_000_000
+        if bytes >= 999_500_000 {
+            let tenths = rounded(bytes, to: 100_000_000)
             return "\(tenths / 10).\(tenths % 10) GB"
         }
-        return bytes >= 1_000_000 ? "\(bytes / 1_000_000) MB" : "\(bytes / 1000) kB"
+        return bytes >= 999_500 ? "\(rounded(bytes, to: 1_000_000)) MB" : "\(rounded(bytes, to: 1000)) kB"
     }
 }

@@ -43,6 +43,7 @@ struct KeyOptions: ParsableArguments {
         try Self.check("--tokens-per-day", tokensPerDay, KeyRanges.count)
         try Self.check("--concurrency", concurrency, KeyRanges.concurrency)
         try Self.check("--max-output-tokens", maxOutputTokens, KeyRanges.outputTokens)
+        if let expires, expires <= Date() { throw ValidationError("--expires is in the past; the key would never be valid.") }
         let range = KeyRanges.weight
         if !range.contains(weight) { throw ValidationError("--weight is \(weight); it must be from \(range.lowerBound) to \(range.upperBound).") }
     }

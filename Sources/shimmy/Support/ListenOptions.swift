@@ -33,7 +33,7 @@ struct ListenOptions: ParsableArguments {
             guard let address = ListenAddress(text) else {
                 throw ValidationError("--listen is '\(text)'; it must be HOST, HOST:PORT or [ADDRESS]:PORT.")
             }
-            configuration.others.append(address)
+            Self.add(address, to: &configuration)
         }
         let proxies = trustProxy.isEmpty ? environment.list(.trustProxy) : trustProxy
         guard let trusted = TrustedProxies(proxies) else {
@@ -44,6 +44,13 @@ struct ListenOptions: ParsableArguments {
         configuration.proxies = trusted
         try applySocket(to: &configuration, environment)
         configuration.identity = try identity(environment, logger)
+    }
+
+    /// Adds an address that the server does not listen on yet. Binding one address twice fails.
+    private static func add(_ address: ListenAddress, to configuration: inout ServerConfiguration) {
+        if address.host == configuration.host, address.port == nil || address.port == configuration.port { return }
+        configuration.others.removeAll { $0.host == address.host && ($0.port ?? configuration.port) == (address.port ?? configuration.port) }
+        configuration.others.append(address)
     }
 
     private func applySocket(to configuration: inout ServerConfiguration, _ environment: Environment) throws {
@@ -72,7 +79,11 @@ struct ListenOptions: ParsableArguments {
             return nil
         }
         do {
-            let identity = try TLSIdentity(TLSFiles(certificate: certificate, key: key, clientAuthority: authority))
+            // Only the folders of absolute paths are watched for changes.
+            let identity = try TLSIdentity(
+                TLSFiles(
+                    certificate: ConfigurationPlace.absolute(certificate), key: ConfigurationPlace.absolute(key),
+                    clientAuthority: authority.map(ConfigurationPlace.absolute)))
             TLSWatch.warn(about: identity, logger)
             return identity
         } catch {

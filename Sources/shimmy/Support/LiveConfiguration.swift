@@ -1,5 +1,6 @@
 import Foundation
 import Logging
+import ShimmyAccounts
 import ShimmyConfiguration
 import ShimmyCore
 import ShimmyModels
@@ -81,7 +82,7 @@ struct LiveConfiguration: Sendable {
         Logs.level.withLock { $0 = command.options.level(quiet: false) }
         await takeAccess()
         await modelWatch.look()
-        await Self.logAliasProblems(models, logger)
+        await Self.logProblems(models, server.access, logger)
         await models.applySettings()
         let now = Environment.process
         // A setting that has its first value again needs no restart.
@@ -92,10 +93,24 @@ struct LiveConfiguration: Sendable {
         logger.notice("configuration reloaded", metadata: ["file": "\(ProcessConfiguration.shared.path)"])
     }
 
-    /// Logs the aliases that do not resolve to a model, which depends on the models on the disk.
-    static func logAliasProblems(_ models: ModelManager, _ logger: Logger) async {
+    /// Logs the problems of the configuration that depend on the models on the disk and on the keys in the data directory.
+    static func logProblems(_ models: ModelManager, _ access: ServerAccess, _ logger: Logger) async {
+        await logAliasProblems(models, logger)
+        await logKeyProblems(access, logger)
+    }
+
+    /// Logs the aliases that do not resolve to a model.
+    private static func logAliasProblems(_ models: ModelManager, _ logger: Logger) async {
         for (alias, problem) in await models.aliasProblems().sorted(by: { $0.key < $1.key }) {
             logger.warning("alias does not resolve to a model", metadata: ["alias": "\(alias)", "problem": "\(problem)"])
+        }
+    }
+
+    /// Logs the keys of the configuration file whose names keys of the data directory have.
+    private static func logKeyProblems(_ access: ServerAccess, _ logger: Logger) async {
+        guard let book = access.book else { return }
+        for name in await ConfiguredKeys.sharedNames(with: book) {
+            logger.warning("two keys have the same name: one in the configuration file, one in the data directory", metadata: ["key": "\(name)"])
         }
     }
 

@@ -43,13 +43,13 @@ extension ModelSearch {
     func modelName(_ asked: String?) throws -> String {
         if let name = asked ?? environment.given(.model) { return name }
         let usable = catalog().records.filter(\.isUsable)
-        guard usable.count == 1 else {
+        guard let only = usable.onlyChoice else {
             Console.error(
                 usable.isEmpty
                     ? "no models were found; \(StarterModel.hint)" : "there are several models: choose one with --model ('shimmy list' lists them)")
             throw ExitStatus.modelNotFound
         }
-        return usable[0].id
+        return only.id
     }
 
     /// Returns the record of a model given by name, or by path if `byPath` is set. Exits with the documented codes if it does not exist or cannot be

@@ -12,10 +12,15 @@ enum ServiceSteps {
         }
     }
 
-    /// Replaces this process by a command.
+    /// Replaces this process by a command about the installed service.
+    /// - files: the files that can define the service, the preferred one first.
     /// - Returns: the exit code to use, if that failed.
-    static func become(_ command: [String]) -> ExitCode {
+    static func become(_ command: [String], ofServiceAt files: [String]) -> ExitCode {
         guard let path = path(of: command[0]) else { return ExitStatus.programNotFound }
+        guard files.contains(where: FileManager.default.fileExists(atPath:)) else {
+            Console.error("no service is installed: \(files[0]) does not exist")
+            return ExitStatus.failure
+        }
         let reason = ProgramLauncher.become(path, arguments: command, environment: ProcessConfiguration.environment)
         Console.error("\(path) cannot be started: \(reason)")
         return ExitStatus.failure
