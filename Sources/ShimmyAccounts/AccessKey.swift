@@ -3,7 +3,7 @@ package import Foundation
 /// A key that an administrator created: who holds it, and what it allows. It contains no secret: a key's text exists only in the answer that
 /// created it.
 package struct AccessKey: Sendable, Equatable {
-    /// What the holder of a key may do.
+    /// The permissions of a key's holder.
     package enum Role: String, Sendable, CaseIterable {
         /// Uses models and owns objects.
         case user

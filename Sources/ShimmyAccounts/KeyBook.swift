@@ -25,13 +25,14 @@ package final class KeyBook: Sendable {
         private let byHash: [KeyHash: AccessKey]
         /// All keys, the oldest first, with the revoked ones.
         package let all: [AccessKey]
-        /// Whether there is a key that is not revoked. A server then requires keys. An expired key counts: its expiry must not open the server.
+        /// Whether there is a key that is not revoked. A server then requires keys. An expired key counts, and one that this version of the program
+        /// does not understand: neither must open the server.
         package let areAny: Bool
 
-        fileprivate init(_ keys: [(hash: KeyHash, key: AccessKey)] = []) {
+        fileprivate init(_ keys: [(hash: KeyHash, key: AccessKey)] = [], hasUnknown: Bool = false) {
             byHash = Dictionary(keys.map { ($0.hash, $0.key) }, uniquingKeysWith: { first, _ in first })
             all = keys.map(\.key)
-            areAny = all.contains { $0.revoked == nil }
+            areAny = hasUnknown || all.contains { $0.revoked == nil }
         }
 
         /// Returns the key with a hash, even if it is revoked or expired.
@@ -59,8 +60,7 @@ package final class KeyBook: Sendable {
         var isRead = false
     }
 
-    private let directory: String
-    private let patience: Double
+    private let file: AccountFile
     private let interval: Duration
     private let disk: DiskWork
     private let uptime: @Sendable () -> ContinuousClock.Instant
@@ -79,15 +79,14 @@ package final class KeyBook: Sendable {
         disk: DiskWork = DiskWork(pool: .files, lane: .quick), uptime: @escaping @Sendable () -> ContinuousClock.Instant = { .now },
         now: @escaping @Sendable () -> Date = { Date() }
     ) {
-        self.directory = directory
-        self.patience = patience
+        file = AccountFile(directory: directory, name: Self.fileName, label: "shimmy.keys", patience: patience)
         self.interval = interval
         self.disk = disk
         self.uptime = uptime
         self.now = now
     }
 
-    package var path: String { "\(directory)/\(Self.fileName)" }
+    package var path: String { file.path }
 
     /// The keys that the last access found.
     package var latest: Entries { state.withLock { $0.entries } }
@@ -99,7 +98,7 @@ package final class KeyBook: Sendable {
         let began = uptime()
         if !isFresh, let entries = recent(at: began) { return entries }
         do {
-            return try await disk.run(patience: patience + 1) { [self] in try queue.sync { try refreshed(began) } }
+            return try await disk.run(patience: file.patience + 1) { [self] in try queue.sync { try refreshed(began) } }
         } catch is DiskWork.NoAnswer {
             if let entries = state.withLock({ $0.isRead ? $0.entries : nil }) { return entries }
             throw KeyBookError.unavailable("the keys in \(path) cannot be read: the disk does not respond")
@@ -204,32 +203,19 @@ package final class KeyBook: Sendable {
 
     private func write<Value: Sendable>(_ work: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
         try await onQueue { [self] in
-            try FileManager.default.createDirectory(
-                atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-            PrivateFile.create(path)
-            PrivateFile.restrict([path, path + "-wal", path + "-shm"])
+            try file.create()
             defer { state.withLock { ($0.stamp, $0.checked) = (nil, nil) } }
             return try withDatabase { try $0.write(work) }
         }
     }
 
     private func withDatabase<Value>(_ work: (DatabaseQueue) throws -> Value) throws -> Value {
-        let database = try DatabaseQueue(path: path, configuration: KeySchema.configuration(patience: patience))
-        defer { try? database.close() }
-        let migrator = KeySchema.migrator
-        if try !database.read({ try migrator.hasCompletedMigrations($0) }) {
-            _ = try database.inDatabase { try String.fetchOne($0, sql: "PRAGMA journal_mode = WAL") }
-            do {
-                try migrator.migrate(database)
-            } catch {
-                // Another process may have created the table between this one's look and its attempt.
-                try migrator.migrate(database)
-            }
-        }
-        return try work(database)
+        try file.open(KeySchema.migrator, work)
     }
 
     private static func entries(_ database: Database) throws -> Entries {
-        Entries(try Row.fetchAll(database, sql: "SELECT * FROM key ORDER BY created, rowid").compactMap { KeySchema.key($0) })
+        let rows = try Row.fetchAll(database, sql: "SELECT * FROM key ORDER BY created, rowid")
+        let keys = rows.compactMap { KeySchema.key($0) }
+        return Entries(keys, hasUnknown: keys.count < rows.count)
     }
 }

@@ -32,16 +32,6 @@ enum KeySchema {
         return migrator
     }
 
-    /// Returns the configuration of a connection. It does not set the journal mode, for which GRDB would write to the file whenever it opens it; the
-    /// mode is a property of the file.
-    /// - patience: max seconds to wait for a lock of another process.
-    static func configuration(patience: Double) -> Configuration {
-        var configuration = Configuration()
-        configuration.label = "shimmy.keys"
-        configuration.busyMode = .timeout(patience)
-        return configuration
-    }
-
     static func insert(_ key: AccessKey, _ hash: KeyHash, _ database: Database) throws {
         try database.execute(
             sql: """
@@ -57,12 +47,22 @@ enum KeySchema {
             ])
     }
 
+    /// The columns that restrict a key if they are not null.
+    private static let optional = [
+        "expires", "revoked", "requests_per_minute", "tokens_per_minute", "tokens_per_day", "concurrency", "max_output_tokens",
+    ]
+
+    private static func isNullOrInteger(_ row: Row, _ column: String) -> Bool {
+        let stored: DatabaseValue = row[column]
+        return stored.isNull || Int64.fromDatabaseValue(stored) != nil
+    }
+
     /// Returns the key of a row; nil if another version of the program wrote a value that this one does not know. Such a key opens nothing.
     static func key(_ row: Row) -> (hash: KeyHash, key: AccessKey)? {
         guard let id: String = value(row, "id"), let name: String = value(row, "name"), let bytes: Data = value(row, "hash"),
             let hash = KeyHash(bytes: Array(bytes)), let role: String = value(row, "role"), let knownRole = AccessKey.Role(rawValue: role),
             let models: String = value(row, "models"), let patterns = names(models), let weight: Double = value(row, "weight"), weight > 0,
-            weight.isFinite, let created: Int64 = value(row, "created")
+            weight.isFinite, let created: Int64 = value(row, "created"), optional.allSatisfy({ isNullOrInteger(row, $0) })
         else { return nil }
         let (expires, revoked): (Int64?, Int64?) = (value(row, "expires"), value(row, "revoked"))
         var key = AccessKey(

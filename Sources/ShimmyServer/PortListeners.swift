@@ -69,6 +69,8 @@ struct PortListeners: Sendable {
     private func run(_ listener: Listener, _ address: ListenAddress, _ port: Int) async throws {
         do {
             try await listener.run()
+            // A listener that a shutdown ended before it was bound needs no further wait.
+            if !Task.isCancelled { settled.yield() }
         } catch {
             let text = address.text(port: port)
             let failure = ListenFailure(error, address: text, option: "--listen")

@@ -1,6 +1,7 @@
 import Hummingbird
 import HummingbirdCore
 import Logging
+import ServiceLifecycle
 
 #if canImport(Glibc)
     import Glibc
@@ -24,17 +25,20 @@ struct SocketListener: Sendable {
         }
     }
 
-    /// Accepts connections until the server has shut down gracefully, and then removes the socket. Throws a `ListenFailure` if the socket cannot be
-    /// bound.
+    /// Accepts connections until the server has shut down gracefully. The socket is removed when that begins, because another server can have bound
+    /// the path at the end. Throws a `ListenFailure` if the socket cannot be bound.
     func run() async throws {
         do {
-            try await listener.run()
+            try await withGracefulShutdownHandler {
+                try await listener.run()
+            } onGracefulShutdown: { [path] in
+                unlink(path)
+            }
         } catch {
             if isOtherFile { throw ListenFailure(path: path, reason: "the file is not a socket") }
             if let failure = ListenFailure(error, address: path, option: "--socket") { throw failure }
             throw error
         }
-        unlink(path)
     }
 
     /// Whether the path is that of a file other than a socket.

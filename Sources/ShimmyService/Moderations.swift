@@ -25,7 +25,10 @@ extension InferenceService {
                         results.append(result)
                     }
                     scores.append(method.scores(results))
-                } catch let error as GenerationError {
+                } catch {
+                    // The decisions before this one are computed.
+                    if usage.promptTokens > 0 { caller.charge?.end(usage) }
+                    guard let error = error as? GenerationError else { throw error }
                     throw APIError(error, input: request.path(ofText: index))
                 }
             }

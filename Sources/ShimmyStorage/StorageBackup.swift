@@ -56,6 +56,8 @@ package enum StorageBackup {
             try check(target)
             try Schema.migrator.migrate(target)
             try finish(target)
+            // If the replacement fails, the old database must be complete without its journal.
+            if let old = try? DatabaseQueue(path: place.file, configuration: Schema.configuration()) { try? finish(old) }
             // The journal of the old database would corrupt the new one.
             for suffix in ["-wal", "-shm"] { unlink(place.file + suffix) }
         }

@@ -1,7 +1,7 @@
 // The errors of requests that a limit of their key refuses.
 
 extension APIError {
-    /// What a limit counts in a minute.
+    /// The unit that a limit per minute counts.
     package enum Counted: String, Sendable {
         case requests, tokens
 
@@ -35,11 +35,12 @@ extension APIError {
     /// - wait: the milliseconds until the end of the day.
     /// - needed: the tokens that the request needs at least; nil if they are not known.
     package static func dayUsedUp(limit: Int, used: Int, wait: Int, needed: Int? = nil) -> APIError {
-        APIError(
+        let isTooLarge = needed.map { $0 > limit } ?? false
+        let advice = isTooLarge ? "Please shorten the prompt." : "The next day in UTC begins in \(RateLimitHeaders.duration(wait))."
+        return APIError(
             status: 429,
-            message: "You exceeded the quota of your API key on tokens per day (TPD): Limit \(limit), Used \(used)\(requested(needed)). The next "
-                + "day in UTC begins in \(RateLimitHeaders.duration(wait)).", type: "insufficient_quota", code: "insufficient_quota",
-            retryAfter: seconds(wait))
+            message: "You exceeded the quota of your API key on tokens per day (TPD): Limit \(limit), Used \(used)\(requested(needed)). \(advice)",
+            type: "insufficient_quota", code: "insufficient_quota", retryAfter: seconds(wait))
     }
 
     /// Returns whole seconds, rounded up.

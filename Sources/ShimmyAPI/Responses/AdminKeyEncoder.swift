@@ -1,6 +1,6 @@
 package import ShimmyJSON
 
-/// The JSON of a key, in the form of OpenAI's `organization.admin_api_key`. What OpenAI's form does not have is in the member `shimmy`.
+/// The JSON of a key, in the form of OpenAI's `organization.admin_api_key`. The member `shimmy` contains the properties that OpenAI's form lacks.
 package struct AdminKeyEncoder: Sendable {
     package let id: String
     package let name: String

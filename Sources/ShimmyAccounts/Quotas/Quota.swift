@@ -1,4 +1,4 @@
-/// What a key used of its limits.
+/// The use of a key's limits.
 ///
 /// The state counts, whether the key has limits or not: a limit that is set later applies to what was counted before.
 struct Quota: Sendable, Equatable {
@@ -17,7 +17,7 @@ struct Quota: Sendable, Equatable {
     /// Whether the state contains nothing that matters at the time to which it was advanced.
     var isEmpty: Bool { running == 0 && requests.total == 0 && tokens.total == 0 && dayTokens == 0 }
 
-    /// Forgets what is too old at a time.
+    /// Drops the amounts that have expired at a time.
     mutating func advance(to moment: QuotaMoment) {
         requests.advance(to: moment.second)
         tokens.advance(to: moment.second)
@@ -93,7 +93,7 @@ struct Quota: Sendable, Equatable {
         return .success(QuotaGrant(key: grant.key, second: grant.second, tokenSecond: moment.second, day: grant.day, tokens: granted))
     }
 
-    /// Replaces a reservation by what was really used.
+    /// Replaces a reservation with the actual use.
     mutating func settle(_ grant: QuotaGrant, tokens used: Int, keepsRequest: Bool, at moment: QuotaMoment) {
         advance(to: moment)
         running = max(0, running - 1)

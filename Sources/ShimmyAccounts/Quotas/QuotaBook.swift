@@ -40,7 +40,7 @@ package struct QuotaBook: Sendable {
         quotas[grant.key]?.raise(grant, limits, to: max(0, needed), atLeast: max(0, least), at: moment) ?? .success(grant)
     }
 
-    /// Replaces a reservation by what was really used. Must be called once for each grant.
+    /// Replaces a reservation with the actual use. Must be called once for each grant.
     /// - keepsRequest: whether the request counts; false returns it.
     package mutating func settle(_ grant: QuotaGrant, tokens: Int, keepsRequest: Bool, at moment: QuotaMoment) {
         quotas[grant.key]?.settle(grant, tokens: max(0, tokens), keepsRequest: keepsRequest, at: moment)

@@ -41,7 +41,7 @@ package final class UsageRecorder: Sendable {
 
     package var currentDay: Int { today() }
 
-    /// Adds what a request used.
+    /// Adds the use of a request.
     /// - origin: with the user as the client named it.
     package func record(_ origin: UsageOrigin, _ sums: UsageSums) {
         let isFirst = state.withLock { state in
@@ -77,7 +77,7 @@ package final class UsageRecorder: Sendable {
         }
     }
 
-    /// Writes what was recorded. If that fails, it stays in memory for the next attempt.
+    /// Writes the recorded sums. If that fails, they stay in memory for the next attempt.
     package func flush() async {
         let rows = state.withLock { state in
             defer { state.pending = [:] }
@@ -106,9 +106,10 @@ package final class UsageRecorder: Sendable {
 
     private func prune() async {
         let day = today()
+        // If it fails, the next attempt is on the next day.
+        state.withLock { $0.prunedDay = day }
         do {
             try await store.prune(before: day - days)
-            state.withLock { $0.prunedDay = day }
         } catch {
             onFailure("\(error)")
         }

@@ -1,28 +1,24 @@
 import Dispatch
 import Foundation
 import GRDB
-import ShimmyCore
 
 /// The table of usage, in an SQLite file of the data directory. Several processes may use it.
 ///
-/// The file is opened for each access and closed after it, so that a file that another program replaced is noticed. All functions throw
-/// `UsageError`. Waiting callers block no thread.
+/// All functions throw `UsageError`. Waiting callers block no thread.
 package final class UsageStore: Sendable {
     package static let fileName = "usage.sqlite"
 
-    private let directory: String
-    private let patience: Double
+    private let file: AccountFile
     /// The queue of the file, whose accesses block.
     private let queue = DispatchQueue(label: "shimmy.usage", qos: .utility)
 
     /// - directory: Shimmy's data directory, which need not exist.
     /// - patience: max seconds to wait for another process that has locked the file.
     package init(directory: String, patience: Double = 5) {
-        self.directory = directory
-        self.patience = patience
+        file = AccountFile(directory: directory, name: Self.fileName, label: "shimmy.usage", patience: patience)
     }
 
-    package var path: String { "\(directory)/\(Self.fileName)" }
+    package var path: String { file.path }
 
     private struct EmptyFile: Error, CustomStringConvertible {
         let description = "the file is empty, so its rows are lost"
@@ -40,10 +36,7 @@ package final class UsageStore: Sendable {
     /// Adds sums to rows, in one transaction.
     package func add(_ rows: [UsageOrigin: UsageSums]) async throws {
         try await onQueue { [self] in
-            try FileManager.default.createDirectory(
-                atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-            PrivateFile.create(path)
-            PrivateFile.restrict([path, path + "-wal", path + "-shm"])
+            try file.create()
             try withDatabase { database in
                 try database.write { database in
                     for (origin, sums) in rows { try UsageSchema.add(sums, to: origin, database) }
@@ -79,21 +72,7 @@ package final class UsageStore: Sendable {
     }
 
     private func withDatabase<Value>(_ work: (DatabaseQueue) throws -> Value) throws -> Value {
-        var configuration = KeySchema.configuration(patience: patience)
-        configuration.label = "shimmy.usage"
-        let database = try DatabaseQueue(path: path, configuration: configuration)
-        defer { try? database.close() }
-        let migrator = UsageSchema.migrator
-        if try !database.read({ try migrator.hasCompletedMigrations($0) }) {
-            _ = try database.inDatabase { try String.fetchOne($0, sql: "PRAGMA journal_mode = WAL") }
-            do {
-                try migrator.migrate(database)
-            } catch {
-                // Another process may have created the table between this one's look and its attempt.
-                try migrator.migrate(database)
-            }
-        }
-        return try work(database)
+        try file.open(UsageSchema.migrator, work)
     }
 }
 

@@ -1,4 +1,4 @@
-/// Sums of what requests used.
+/// The added use of several requests.
 package struct UsageSums: Sendable, Equatable {
     package var requests = 0
     /// The requests that failed after they were admitted.

@@ -17,7 +17,8 @@ struct UserNames: Sendable {
     /// Returns the name to count a user under.
     mutating func admit(_ user: String, of key: String, on day: Int) -> String {
         if user.isEmpty { return "" }
-        if day != self.day { self = UserNames(day: day) }
+        // After midnight, answers of the day before still end.
+        if day > self.day || day < self.day - 1 { self = UserNames(day: day) }
         let name = Self.bounded(user)
         if names[key]?.contains(name) == true { return name }
         guard count < Self.most, names[key]?.count ?? 0 < Self.mostOfKey else { return Self.others }

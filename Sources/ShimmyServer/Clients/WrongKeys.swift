@@ -1,7 +1,7 @@
 import Synchronization
 
-/// Counts wrong keys by address, so that nobody can try many. An address with too many wrong keys in a minute has to wait for the end of the minute,
-/// even with a right key: otherwise the answer would still tell wrong and right keys apart.
+/// Counts wrong keys by address, so that a client cannot try many keys. An address with too many wrong keys in a minute has to wait for the end of
+/// the minute, even with a right key: otherwise the answer would still tell wrong and right keys apart.
 package final class WrongKeys: Sendable {
     private struct Count {
         var number = 0

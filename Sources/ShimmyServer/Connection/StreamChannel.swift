@@ -72,7 +72,7 @@ struct StreamChannel: Sendable {
     }
 }
 
-/// Tells both handlers of a connection about its streams.
+/// Reports the streams of a connection to both of its handlers.
 private struct StreamDelegate: NIOHTTP2StreamDelegate {
     let manager: NIOHTTP2ServerConnectionManagementHandler.HTTP2StreamDelegate
     let idleness: NIOLoopBound<StreamIdleness>

@@ -56,6 +56,7 @@ final class StreamLife: ChannelDuplexHandler, RemovableChannelHandler {
             uploaded = uploaded.map { $0 &+ buffer.readableBytes }
             if isAnswered {
                 drained += buffer.readableBytes
+                // Some clients read no response before they have sent their whole body.
                 if drained > use.limits.input.bodyBytes { return reset(context) }
             }
             context.fireChannelRead(data)

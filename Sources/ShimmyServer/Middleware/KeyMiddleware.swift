@@ -46,16 +46,20 @@ struct KeyMiddleware: RouterMiddleware {
     /// much of a guessed key is right.
     private func validHolder(of keys: [String], from address: String?) async throws -> (KeyHash, ServerAccess.Holder) {
         var refusal = APIError.invalidKey
+        var hasUnknown = keys.isEmpty
         for key in keys {
             let hash = KeyHash(of: key)
-            guard let holder = try await access.holder(of: hash) else { continue }
+            guard let holder = try await access.holder(of: hash) else {
+                hasUnknown = true
+                continue
+            }
             switch holder.key?.obstacle(at: Date()) {
             case nil: return (hash, holder)
             case .expired?: refusal = .expiredKey
             case .revoked?: refusal = .revokedKey
             }
         }
-        if refusal == .invalidKey { wrongKeys.note(from: address) }
+        if hasUnknown { wrongKeys.note(from: address) }
         throw refusal
     }
 }

@@ -64,6 +64,8 @@ struct OllamaAnswerRoutes: Sendable {
         _ request: Request, _ context: ShimmyRequestContext, decode: @escaping @Sendable (JSON) throws -> OllamaEmbedRequest
     ) async throws -> Response {
         let decoded = try await body.read(request, context, decode: decode)
+        // Such a request frees the model for all clients.
+        if decoded.embedding.inputs.isEmpty, decoded.keepAlive == .seconds(0) { try context.check(.admin) }
         let answer = try await context.untilDisconnected { [service, caller = context.caller] in try await service.embedOllama(decoded, caller) }
         var response = Response.json(answer)
         response.reportIgnored(decoded.ignoredParameters)

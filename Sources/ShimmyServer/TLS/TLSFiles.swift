@@ -33,7 +33,7 @@ package struct TLSFiles: Sendable, Equatable {
         let clientAuthority: [UInt8]?
     }
 
-    /// What new connections use.
+    /// The context for new connections, and the expiry of its certificate.
     struct Identity: Sendable {
         let context: NIOSSLContext
         /// The Unix seconds at which the certificate expires.
@@ -96,6 +96,6 @@ package struct TLSFiles: Sendable, Equatable {
     /// Whether every user of this machine may read the private key.
     package var isKeyExposed: Bool {
         var status = stat()
-        return stat(key, &status) == 0 && status.st_mode & 0o007 != 0
+        return stat(key, &status) == 0 && status.st_mode & 0o004 != 0
     }
 }

@@ -31,7 +31,11 @@ package final class TLSIdentity: Sendable {
     /// identity then stays the same.
     package func reload() throws(TLSFiles.Problem) -> Bool {
         let content = try files.read()
-        if state.withLock({ $0.content == content || $0.refused == content }) { return false }
+        let isKnown = state.withLock { state in
+            if state.content == content { state.refused = nil }
+            return state.content == content || state.refused == content
+        }
+        if isKnown { return false }
         do throws(TLSFiles.Problem) {
             let identity = try files.identity(content)
             state.withLock { $0 = State(identity: identity, content: content) }

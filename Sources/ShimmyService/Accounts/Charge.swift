@@ -4,7 +4,7 @@ import ShimmyChat
 import ShimmyCore
 import Synchronization
 
-/// The account of one request from its admission to its end: what is reserved, and then what was used.
+/// The charge for one request from its admission to its end: what is reserved, and then what was used.
 ///
 /// The first end counts. A charge that is released without an end belongs to work that could not begin: it returns all that was reserved, and counts
 /// as an error.
@@ -19,6 +19,10 @@ final class Charge: Sendable {
         var grant: QuotaGrant?
         var estimate: WorkEstimate
         var model: String?
+        /// The tokens of the prompts that the engine may have computed.
+        var admitted = 0
+        /// Whether a limit refused the request after its prompt was known.
+        var isRefused = false
         var isOpen = true
     }
 
@@ -47,14 +51,19 @@ final class Charge: Sendable {
     func admit(promptTokens: Int) throws(APIError) -> Int? {
         let result: Result<Int?, QuotaRefusal> = state.withLock { state in
             // Work that was cancelled reserves nothing.
-            guard state.isOpen, let grant = state.grant else { return .success(nil) }
+            guard state.isOpen else { return .success(nil) }
+            guard let grant = state.grant else {
+                state.admitted = promptTokens
+                return .success(nil)
+            }
             var estimate = state.estimate
             estimate.input = promptTokens
             do throws(QuotaRefusal) {
                 let raised = try accounts.quotas.raise(grant, limits, to: estimate.tokens, atLeast: estimate.least)
-                (state.grant, state.estimate) = (raised, estimate)
+                (state.grant, state.estimate, state.admitted) = (raised, estimate, promptTokens)
                 return .success(estimate.outputLimit(granted: raised.tokens))
             } catch {
+                state.isRefused = true
                 return .failure(error)
             }
         }
@@ -66,27 +75,27 @@ final class Charge: Sendable {
 
     // MARK: Ends
 
-    /// Ends the account of an answer. Of an answer that was cancelled, the computed part counts; one that failed costs nothing, and its part is only
+    /// Ends the charge for an answer. Of an answer that was cancelled, the computed part counts; one that failed costs nothing, and its part is only
     /// recorded.
     func end(_ life: AnswerLife) {
         note(model: life.model)
         let seconds = life.begun.flatMap { begun in life.ended.map { $0 - begun } }
         switch life.outcome {
         case .completed: end(life.usage ?? .none, taking: seconds)
-        case .cancelled: end(Self.computed(life), taking: seconds)
-        case .failed(let error): fail(keepsRequest: Self.isClients(error), Self.computed(life), taking: seconds)
+        case .cancelled: end(computed(life), taking: seconds)
+        case .failed(let error): fail(keepsRequest: Self.isClients(error), computed(life), taking: seconds)
         }
     }
 
     /// Returns the usage of an answer that did not finish. Its tokens are not counted; each of its parts has at least about one.
-    private static func computed(_ life: AnswerLife) -> Usage {
+    private func computed(_ life: AnswerLife) -> Usage {
         if let usage = life.usage { return usage }
-        var usage = life.prompt ?? .none
+        var usage = life.prompt ?? .prompt(state.withLock { $0.admitted })
         usage.completionTokens = life.parts
         return usage
     }
 
-    /// Ends the account of work that has succeeded.
+    /// Ends the charge for work that has succeeded.
     /// - taking: the time for which the model computed; nil for the time since the admission.
     func end(_ usage: Usage, taking duration: Duration? = nil) {
         guard let (model, grant) = close() else { return }
@@ -99,14 +108,19 @@ final class Charge: Sendable {
         record(&sums, model, duration ?? ContinuousClock.now - begun)
     }
 
-    /// Ends the account of work that has failed. It costs no tokens. A request with a mistake still counts as a request.
+    /// Ends the charge for work that has failed. It costs no tokens. A request with a mistake still counts as a request. Work whose client
+    /// disconnected counts with its prompt, which may be computed.
     func fail(_ error: any Error) {
-        fail(keepsRequest: error is CancellationError || Self.isClients(APIError(any: error)))
+        if error is CancellationError || APIError(any: error) == .cancelled { return end(.prompt(state.withLock { $0.admitted })) }
+        fail(keepsRequest: Self.isClients(APIError(any: error)))
     }
 
     private func fail(keepsRequest: Bool, _ usage: Usage = .none, taking duration: Duration? = nil) {
+        let isRefused = state.withLock { $0.isRefused }
         guard let (model, grant) = close() else { return }
         if let grant { accounts.quotas.settle(grant, tokens: 0, keepsRequest: keepsRequest) }
+        // A request that a limit refused is not recorded, whenever the limit was found.
+        if isRefused, usage.promptTokens == 0 { return }
         var sums = Self.sums(usage)
         sums.errors = 1
         record(&sums, model, duration ?? .zero)
@@ -149,7 +163,7 @@ extension Usage {
     static func prompt(_ tokens: Int) -> Usage { Usage(promptTokens: tokens, cachedPromptTokens: 0, completionTokens: 0) }
 }
 
-/// Ends the accounts of answers.
+/// Ends the charges for answers.
 struct AnswerAccounts: AnswerObserver {
     func ended(_ life: AnswerLife, _ caller: Caller) { caller.charge?.end(life) }
 }

@@ -162,7 +162,7 @@ struct KeyShowCommand: AsyncParsableCommand {
 
 struct KeyRevokeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "revoke", abstract: "Revoke a key for ever.", discussion: "Running servers refuse the key's next request.")
+        commandName: "revoke", abstract: "Revoke a key permanently.", discussion: "Running servers refuse the key's next request.")
 
     @OptionGroup var configuration: ConfigurationOptions
 
@@ -185,7 +185,7 @@ struct KeyRevokeCommand: AsyncParsableCommand {
 struct KeyRotateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rotate", abstract: "Replace a key by a new one with the same properties, and print it once.",
-        discussion: "The old key opens nothing any more. The stored objects of the key stay its own.")
+        discussion: "Servers no longer accept the old key. The stored objects of the key stay its own.")
 
     @OptionGroup var configuration: ConfigurationOptions
 

@@ -62,8 +62,10 @@ struct ServiceInstallCommand: AsyncParsableCommand, WorksWithoutConfiguration {
         } catch {
             throw ValidationError(ServeCommand.message(for: error))
         }
-        if serveOptions.contains(where: { $0 == "--api-key" || $0.hasPrefix("--api-key=") }) {
-            throw ValidationError("All users can read the file of a service. Use --api-key-file, or 'shimmy key create'.")
+        let secrets = ["--api-key", "--traces-header"]
+        if serveOptions.contains(where: { word in secrets.contains { word == $0 || word.hasPrefix("\($0)=") } }) {
+            throw ValidationError(
+                "All users can read the file of a service. Use --api-key-file or 'shimmy key create', and set traces_header in shimmy.toml.")
         }
         if account != nil, !scope.system { throw ValidationError("--account needs --system; your own service runs as you.") }
     }

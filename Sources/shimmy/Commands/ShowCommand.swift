@@ -181,9 +181,7 @@ struct ModelDetails {
     var tensorRows: [[String]] { tensors.map { [$0.type, "\($0.count)", Console.size($0.bytes)] } }
 
     var metadataRows: [[String]] {
-        metadata.map { key, value in
-            return [key, Self.line(value.text)]
-        }
+        metadata.map { key, value in [key, Self.line(value.text)] }
     }
 
     // MARK: JSON output

@@ -48,13 +48,19 @@ enum ConfigurationChecks {
 
     private static var access: [Finding] {
         let environment = Environment.process
-        let host = environment.given(.host).map { SharedHost.parse($0).host } ?? "127.0.0.1"
-        let hasKeys = !environment.list(.apiKey).isEmpty || environment.given(.apiKeyFile) != nil
+        if environment.flag(.socketOnly) || environment.given(.tlsClientCA) != nil { return [] }
+        let shared = environment.given(.host).flatMap { $0.hasPrefix("unix:") ? nil : SharedHost.parse($0).host } ?? "127.0.0.1"
+        let hosts = [shared] + environment.list(.listen).compactMap { ListenAddress($0)?.host }
+        let host = hosts.first { !HostName.isLoopback($0) } ?? shared
+        let hasKeys =
+            !environment.list(.apiKey).isEmpty || environment.given(.apiKeyFile) != nil
+            || !(ProcessConfiguration.shared.file?.keys ?? []).isEmpty
         if HostName.isLoopback(host) || hasKeys { return [] }
+        let advice = "Create a key with 'shimmy key create', or set api_key or api_key_file."
         return [
             environment.flag(.insecure)
-                ? .warning("access", "other machines can use the server at \(host) without a key", "Set api_key or api_key_file.")
-                : .warning("access", "the server listens on \(host) only with an API key", "Set api_key or api_key_file, or insecure.")
+                ? .warning("access", "other machines can use the server at \(host) without a key", advice)
+                : .warning("access", "the server listens on \(host) only with an API key", advice)
         ]
     }
 }

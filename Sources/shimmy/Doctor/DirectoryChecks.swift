@@ -27,7 +27,10 @@ enum DirectoryChecks {
             return .problem(name, "\(folder) is a file, but \(path) must be a directory", "Move the file away, or choose another directory.")
         }
         guard FileManager.default.isWritableFile(atPath: folder), FileManager.default.isReadableFile(atPath: folder) else {
-            return .problem(name, "\(folder) cannot be written to", "Make it yours: sudo chown -R \"$USER\" \(folder)")
+            // The closest existing folder can be one of the system's, which must keep its owner.
+            let target = ShellText.quoted(path)
+            let advice = folder == path ? "Make it yours: sudo chown -R \"$USER\" \(target)" : "Create it: sudo install -d -o \"$USER\" \(target)"
+            return .problem(name, "\(folder) cannot be written to", advice)
         }
         return .fine(name, folder == path ? path : "\(path), which does not exist yet")
     }

@@ -11,7 +11,7 @@ enum ModelChecks {
         return findings + [.fine("models", "\(usable) can be used")]
     }
 
-    /// Returns what is wrong with a model; nil if nothing is.
+    /// Returns the finding about a model; nil if it has no problem.
     private static func finding(_ record: ModelRecord) -> Finding? {
         let advice = "Remove it with 'shimmy rm \(record.id)', and pull it again."
         if let problem = record.problem { return .problem("model", "\(record.id): \(problem)", advice) }

@@ -13,6 +13,7 @@ enum PortChecks {
         let environment = Environment.process
         let port = environment.integer(.port) ?? ServerAddress.defaultPort
         if environment.given(.port) == "auto" { return [.fine("port", "any free port")] }
+        if environment.flag(.socketOnly) { return [.fine("port", "none; the server listens on its socket only")] }
         let certificate = environment.given(.tlsCert)
         guard let address = ServerAddress("127.0.0.1:\(port)", isEncrypted: certificate != nil) else { return [] }
         let key = environment.list(.apiKey).first

@@ -49,7 +49,7 @@ struct TLSWatch: Sendable {
         }
     }
 
-    /// Logs what is wrong with the files although the server can use them.
+    /// Logs the problems that do not keep the server from using the files.
     static func warn(about identity: TLSIdentity, _ logger: Logger) {
         if identity.files.isKeyExposed {
             logger.warning("private key can be read by every user of this machine; run chmod 600", metadata: ["file": "\(identity.files.key)"])
