@@ -257,3 +257,15 @@ def test_a_key_can_come_from_the_environment(place):
     assert missing.returncode != 0 and "ANN_KEY is not set" in missing.stderr
     with Server(place.home, ANN_KEY="from-outside") as server:
         assert server.request("GET", "/v1/models", headers=bearer("from-outside")).status == 200
+
+
+@pytest.mark.parametrize("column, value", [("role", "owner"), ("expires", "soon"), ("requests_per_minute", "few"), ("models", "all")])
+def test_a_key_of_another_version_keeps_the_server_closed(tmp_path, column, value):
+    """A key whose row this version does not understand opens nothing, and a server with only such keys is not open to everybody."""
+    home = make_home(tmp_path / "home")
+    key = create(home, "ann")
+    with sqlite3.connect(home / "data/keys.sqlite") as database:
+        database.execute(f"UPDATE key SET {column} = ?", (value,))
+    with Server(home) as server:
+        server.request("GET", "/v1/models").assert_error(401, None, "invalid_api_key")
+        assert server.request("GET", "/v1/models", headers=bearer(key)).status == 401
