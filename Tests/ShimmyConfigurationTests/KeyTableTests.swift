@@ -69,7 +69,7 @@ import Testing
                     "shimmy.toml:7: key.c.rol: there is no such key. Did you mean 'role'?",
                     "shimmy.toml:10: key.d.role: it must be one of \"user\", \"admin\", not \"root\".",
                     "shimmy.toml:11: key.d.weight: it must be a number from 0.001 to 1000.0, not 0.",
-                    "shimmy.toml:12: key.d.models: it must be a list of model names or patterns with *, at most 100, each of 1 to 256 visible "
+                    "shimmy.toml:12: key.d.models: it must be a list, which is not empty, of model names or patterns with *, at most 100, each of 1 to 256 visible "
                         + "characters, not \"all\".",
                     "shimmy.toml:13: key.d.expires: it must be a date such as 2026-12-31 (the beginning of that day in UTC), or a time such as "
                         + "2026-12-31T18:00:00Z, not \"soon\".",
