@@ -109,15 +109,15 @@ package final class ServerAccess: Sendable {
 
     /// Returns the owner for work that an earlier process accepted: the key's owner, with the key's current weight.
     package func owner(ofStorage name: String) -> Owner {
-        if let holder = state.withLock({ $0.holders.values.first { $0.storageOwner == name } }) { return holder.owner }
-        guard let key = book?.latest.all.first(where: { $0.id == name }) else { return Owner(name) }
-        return Self.holder(ofBook: key).owner
+        holder(ofStorage: name)?.owner ?? Owner(name)
     }
 
     /// Returns the key of the owner of a stored object; nil if it has none with a name.
-    package func key(ofStorage name: String) -> AccessKey? {
-        let configured = state.withLock { $0.holders.values.first { $0.storageOwner == name } }
-        return configured?.key ?? book?.latest.all.first { $0.id == name }
+    package func key(ofStorage name: String) -> AccessKey? { holder(ofStorage: name)?.key }
+
+    private func holder(ofStorage name: String) -> Holder? {
+        if let configured = state.withLock({ $0.holders.values.first { $0.storageOwner == name } }) { return configured }
+        return book?.latest.all.first { $0.id == name }.map { Self.holder(ofBook: $0) }
     }
 
     /// Returns the holders of the keys in the rules. A hash of the key identifies its owner, so that it is the same after a restart, and whether the

@@ -62,11 +62,11 @@ struct CertCommand: AsyncParsableCommand, WorksWithoutConfiguration {
         let identity = try SelfSigned(names: allNames, days: days)
         do {
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-            PrivateFile.create(keyPath + ".new")
-            try write(identity.key, keyPath, isPrivate: true)
-            try write(identity.certificate, certificatePath, isPrivate: false)
+            try AtomicFile.replace(keyPath, with: Array(identity.key.utf8), permissions: 0o600)
+            try AtomicFile.replace(certificatePath, with: Array(identity.certificate.utf8), permissions: 0o644)
         } catch {
-            Console.error("the certificate cannot be written to \(folder): \(error.localizedDescription)")
+            let reason = (error as? AtomicFile.Failure)?.description ?? error.localizedDescription
+            Console.error("the certificate cannot be written to \(folder): \(reason)")
             throw ExitStatus.failure
         }
         Console.print("Certificate: \(certificatePath), valid for \(days) days for \(allNames.joined(separator: ", "))")
@@ -75,16 +75,6 @@ struct CertCommand: AsyncParsableCommand, WorksWithoutConfiguration {
         Console.print("  shimmy serve --tls-cert '\(certificatePath)' --tls-key '\(keyPath)'")
         Console.print("Clients must trust \(certificatePath), for example:")
         Console.print("  curl --cacert '\(certificatePath)' https://127.0.0.1:11435/health")
-    }
-
-    /// Replaces a file at once, so that nobody reads a part of it.
-    private func write(_ text: String, _ path: String, isPrivate: Bool) throws {
-        let new = path + ".new"
-        try Data(text.utf8).write(to: URL(fileURLWithPath: new))
-        try FileManager.default.setAttributes([.posixPermissions: isPrivate ? 0o600 : 0o644], ofItemAtPath: new)
-        guard rename(new, path) == 0 else {
-            throw CocoaError(.fileWriteUnknown)
-        }
     }
 
     private var allNames: [String] {

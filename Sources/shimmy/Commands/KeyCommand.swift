@@ -30,9 +30,19 @@ struct KeyCommand: AsyncParsableCommand {
         }
     }
 
+    /// Returns the result of a change to the key with a name or an id. The change returns nil if the data directory has no such key.
+    static func changing<Value>(_ name: String, _ change: (KeyBook) async throws -> Value?) async throws -> Value {
+        try await reportingErrors {
+            let book = book
+            try await refuseConfigured(name, book)
+            guard let changed = try await change(book) else { throw unknown(name, try await book.current()) }
+            return changed
+        }
+    }
+
     /// Throws if the configuration file has a key with a name, which no command changes. A key of the data directory with the same name can be
     /// changed by its ID.
-    static func refuseConfigured(_ name: String, _ book: KeyBook) async throws {
+    private static func refuseConfigured(_ name: String, _ book: KeyBook) async throws {
         guard (ProcessConfiguration.shared.file?.keys ?? []).contains(where: { $0.name == name }) else { return }
         let stored = try await book.current().all.first { $0.name == name && $0.revoked == nil }
         let advice = stored.map { ". The data directory has another key with this name: use its ID, \($0.id)" } ?? ""
@@ -173,12 +183,8 @@ struct KeyRevokeCommand: AsyncParsableCommand {
     var name: String
 
     func run() async throws {
-        try await KeyCommand.reportingErrors {
-            let book = KeyCommand.book
-            try await KeyCommand.refuseConfigured(name, book)
-            guard let key = try await book.revoke(name) else { throw KeyCommand.unknown(name, try await book.current()) }
-            Console.print(json ? AdminKeyEncoder(key).json.pretty() : "The key '\(key.name)' (\(key.id)) is revoked.")
-        }
+        let key = try await KeyCommand.changing(name) { try await $0.revoke(name) }
+        Console.print(json ? AdminKeyEncoder(key).json.pretty() : "The key '\(key.name)' (\(key.id)) is revoked.")
     }
 }
 
@@ -196,12 +202,7 @@ struct KeyRotateCommand: AsyncParsableCommand {
     var name: String
 
     func run() async throws {
-        try await KeyCommand.reportingErrors {
-            let book = KeyCommand.book
-            try await KeyCommand.refuseConfigured(name, book)
-            guard let new = try await book.rotate(name) else { throw KeyCommand.unknown(name, try await book.current()) }
-            KeyCommand.show(new, json: json, notes: [])
-        }
+        KeyCommand.show(try await KeyCommand.changing(name) { try await $0.rotate(name) }, json: json, notes: [])
     }
 }
 
