@@ -13,7 +13,7 @@ DIST ?= .build-dist/packages
 # Seconds for which 'make fuzz' and 'make soak' look for faults.
 SECONDS ?=
 
-.PHONY: help run build test test-unit test-blackbox test-long bench fuzz fuzz-check soak sanitize dist dist-check compat-docs format lint clean tools llama model
+.PHONY: help run build test test-unit test-blackbox test-page test-long bench fuzz fuzz-check soak routing sanitize dist dist-check compat-docs format lint clean tools llama page model
 
 help: ## List these verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -21,24 +21,28 @@ help: ## List these verbs
 run: build model ## Build what is missing, fetch the default model, start the server
 	$(PROGRAM) serve
 
-build: llama ## Build the program (GPU=cuda, vulkan or metal for a graphics card)
+build: llama page ## Build the program (GPU=cuda, vulkan or metal for a graphics card)
 	$(SWIFT_BUILD) --product shimmy
 	@echo "Built $(PROGRAM), $$(du -h $(PROGRAM) | cut -f1)"
 
 test: test-unit test-blackbox ## Run the tests (those that take long: test-long)
 
-test-unit: llama model
+test-unit: llama page model
 	$(SWIFT_BUILD) --build-tests
 	SHIMMY_LLAMA_SOURCE="$$($(PYTHON) scripts/build_llama.py --source)" swift test -c release --skip-build
 
 test-blackbox: build model
 	$(PYTHON) scripts/run_blackbox.py
 
-test-long: build model fuzz-check ## Run the tests that take too long for every change
+test-page: build model ## Run the tests of the page in a browser (they need Chromium)
+	$(PYTHON) scripts/run_blackbox.py --page
+
+test-long: build model fuzz-check test-page ## Run the tests that take too long for every change
 	$(PYTHON) scripts/run_blackbox.py --long
 
-bench: build model ## Measure beside llama-server built from the same source; writes docs/benchmarks.md
+bench: build model ## Measure beside llama-server built from the same source; writes docs/benchmarks.md and the numbers of other documents
 	$(PYTHON) bench/run.py
+	$(PYTHON) bench/documents.py
 
 fuzz: build ## Feed damaged bytes and requests to parsers and the server for an hour (SECONDS=60: for a minute)
 	$(PYTHON) scripts/fuzz.py --seconds $(or $(SECONDS),3600)
@@ -50,7 +54,12 @@ fuzz-check: ## Feed the parsers everything that once was a fault
 soak: build model ## Mixed traffic, kills and a full disk for two hours (SECONDS=600), then the books are checked
 	$(PYTHON) Tests/Soak/soak.py --seconds $(or $(SECONDS),7200) --report soak.json
 
-sanitize: llama ## Run unit tests with AddressSanitizer and ThreadSanitizer
+routing: llama page model ## Simulate the choice among 1,000 replicas for a million requests (REPLICAS=100 REQUESTS=10000)
+	$(SWIFT_BUILD) --build-tests
+	ROUTING_REPLICAS=$(or $(REPLICAS),1000) ROUTING_REQUESTS=$(or $(REQUESTS),1000000) \
+		swift test -c release --skip-build --filter RoutingSimulationTests.manyReplicas
+
+sanitize: llama page ## Run unit tests with AddressSanitizer and ThreadSanitizer
 	$(PYTHON) scripts/sanitize.py
 
 dist: tools ## Build the program for other machines; writes an archive, a package and checksums to DIST
@@ -59,12 +68,13 @@ dist: tools ## Build the program for other machines; writes an archive, a packag
 dist-check: dist model ## Prove that it runs on other processors and distributions, nearly as fast as the native build (root)
 	$(PYTHON) scripts/dist_check.py $(DIST)/shimmy-*-linux-*.tar.gz --speed $(PROGRAM)
 
-compat-docs: build ## Write the compatibility matrices in docs from the program
+compat-docs: build ## Write the compatibility matrices in docs and the data of the page from the program
 	$(PROGRAM) compat > docs/OPENAI_COMPAT.md
 	$(PROGRAM) compat anthropic > docs/ANTHROPIC_COMPAT.md
 	$(PROGRAM) compat ollama > docs/OLLAMA_COMPAT.md
 	$(PROGRAM) compat llama-server > docs/LLAMA_SERVER_COMPAT.md
 	$(PROGRAM) compat lmstudio > docs/LMSTUDIO_COMPAT.md
+	$(PYTHON) scripts/page_data.py $(PROGRAM)
 
 format: ## Format all Swift code
 	swift format --in-place --recursive Sources Tests Package.swift
@@ -80,6 +90,9 @@ tools:
 
 llama: tools
 	@$(PYTHON) scripts/build_llama.py $(if $(GPU),--gpu $(GPU))
+
+page: tools
+	@$(PYTHON) scripts/embed_page.py
 
 model: tools
 	@$(PYTHON) scripts/fetch_model.py

@@ -88,6 +88,8 @@ let package = Package(
 
         target("ShimmyCore"),
         .target(name: "CInflate", linkerSettings: [.linkedLibrary("z")]),
+        // The files of Page/, packed by scripts/embed_page.py. It is C code, so one copy serves all machines.
+        .target(name: "CPage", path: "Artifacts/CPage"),
         target("ShimmyJSON"),
         .target(name: "CSampling"),
         .target(name: "CBuild", cSettings: commit.isEmpty ? [] : [.define("BUILD_COMMIT", to: "\"\(commit)\"")]),
@@ -122,6 +124,7 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ]),
+        target("ShimmyRouting", ["ShimmyCore"]),
         target("ShimmyTerminal"),
         target("ShimmyDaemon"),
         target(
@@ -146,7 +149,15 @@ let package = Package(
             "ShimmyStorage",
             [
                 "ShimmyCore", "ShimmyJSON", .product(name: "GRDB", package: "GRDB.swift"), .product(name: "Logging", package: "swift-log"),
-                .product(name: "Tracing", package: "swift-distributed-tracing"),
+                .product(name: "CoreMetrics", package: "swift-metrics"), .product(name: "Tracing", package: "swift-distributed-tracing"),
+            ]),
+        target(
+            "ShimmyUpstreams",
+            [
+                "ShimmyCore", "ShimmyJSON", "ShimmyEngine", "ShimmyChat", "ShimmyClient", "ShimmyRouting",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"), .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ]),
         target(
             "ShimmyService",
@@ -158,8 +169,8 @@ let package = Package(
         target(
             "ShimmyServer",
             [
-                "CInflate", "ShimmyCore", "ShimmyJSON", "ShimmyEngine", "ShimmyChat", "ShimmyAPI", "ShimmyModels", "ShimmyHub", "ShimmyStorage",
-                "ShimmyService", "ShimmyMetrics", "ShimmyAccounts", "ShimmyTracing",
+                "CInflate", "CPage", "ShimmyCore", "ShimmyJSON", "ShimmyEngine", "ShimmyChat", "ShimmyAPI", "ShimmyModels", "ShimmyHub",
+                "ShimmyStorage", "ShimmyService", "ShimmyMetrics", "ShimmyAccounts", "ShimmyTracing", "ShimmyUpstreams",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -167,6 +178,7 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOExtras", package: "swift-nio-extras"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
                 .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
                 .product(name: "NIOHTTPTypesHTTP2", package: "swift-nio-extras"),
@@ -182,7 +194,7 @@ let package = Package(
                 "ShimmyCore", "ShimmyJSON", "ShimmyGrammar", "ShimmyEngine", "ShimmyChat", "ShimmyLlama", "ShimmyAPI", "ShimmyFormats",
                 "ShimmyConversion", "ShimmyPrefixes",
                 "ShimmyModels", "ShimmyHub", "ShimmyConfiguration", "ShimmyStorage", "ShimmyService", "ShimmyServer", "ShimmyClient",
-                "ShimmyTerminal", "ShimmyMetrics", "ShimmyDaemon", "CBuild", "ShimmyAccounts", "ShimmyTracing",
+                "ShimmyTerminal", "ShimmyMetrics", "ShimmyDaemon", "CBuild", "ShimmyAccounts", "ShimmyTracing", "ShimmyUpstreams",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "SwiftASN1", package: "swift-asn1"),
@@ -211,6 +223,7 @@ let package = Package(
         tests("ShimmyClient", ["ShimmyJSON"]),
         tests("ShimmyGrammar", ["ShimmyCore", "ShimmyJSON"]),
         tests("ShimmyEngine", ["CSampling", "ShimmyCore"]),
+        tests("ShimmyRouting", ["ShimmyCore"]),
         tests("ShimmyPrefixes", ["ShimmyCore", "ShimmyEngine", .product(name: "Logging", package: "swift-log")]),
         tests("ShimmyChat", ["ShimmyCore", "ShimmyJSON", "ShimmyEngine", .product(name: "Logging", package: "swift-log")]),
         tests("ShimmyLlama", ["ShimmyCore", "ShimmyJSON", "ShimmyGrammar", "ShimmyEngine", "ShimmyChat", "ShimmyFormats", "ShimmyModels", "CLlama"]),
@@ -221,6 +234,12 @@ let package = Package(
             "ShimmyModels",
             ["ShimmyFormats", "ShimmyCore", "ShimmyJSON", "ShimmyChat", "ShimmyEngine", .product(name: "Logging", package: "swift-log")]),
         tests("ShimmyHub", ["ShimmyJSON"]),
+        tests(
+            "ShimmyUpstreams",
+            [
+                "ShimmyCore", "ShimmyJSON", "ShimmyEngine", "ShimmyChat", .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+            ]),
         tests(
             "ShimmyStorage", ["ShimmyJSON", .product(name: "GRDB", package: "GRDB.swift"), .product(name: "Logging", package: "swift-log")]),
         tests(

@@ -125,17 +125,17 @@ CURVES = [
     ("growth_streams", "memory", "Memory with streams at once", "MB", 1e-6, "streams"),
     ("growth_prompt", "first_token", "First token of a long prompt", "s", 1, "words"),
 ]
-# Known reasons for missed targets.
+# Known reasons for missed targets. The numbers in braces are filled in.
 VECTORS_LIMIT = [
     "Products in single precision limit the speed of vectors in F16. The kernels compute these at the processor's peak for three fifths of the time;",
     "ggml computes the rest (bias, GELU, norms), which is the same for both. Smaller or larger batches change nothing. Shimmy opens its listening socket",
-    "later than llama-server because of the startup of Swift and SwiftNIO. It responds to requests after 20 to 40 ms; llama-server responds only when",
+    "later than llama-server because of the startup of Swift and SwiftNIO. It responds to requests after {ready:.0f} ms; llama-server responds only when",
     "its model is loaded.",
 ]
 OVERHEAD_LIMIT = [
-    "Sampling from a flat distribution of 49,000 tokens takes about 80 to 120 µs: 25 µs for the exponentials, and most of the rest for finding the most",
-    "likely tokens without sorting. With 32 streams on two cores, this takes 2 ms for every model: a large part of a step of the smallest model, and a",
-    "small part for any other model.",
+    "Sampling from a flat distribution of 49,000 tokens takes about {fastest_us} to {slowest_us} µs: {exponentials_us} µs for the exponentials, and most of",
+    "the rest for finding the most likely tokens without sorting. With 32 streams on two cores, this takes {streams_ms} ms for every model: a large part of",
+    "a step of the smallest model, and a small part for any other model.",
 ]
 PLAIN_CONTEXT, LARGE_CONTEXT, SPLIT_CONTEXT = 8192, 32768, 131072
 
@@ -208,20 +208,28 @@ def summarize(row: Row, results: dict) -> tuple[float, float, float, str]:
     return medians["shimmy"], peers[best], medians["shimmy"] / peers[best] if peers[best] else float("inf"), best
 
 
-def report(results: dict, model: str, folder: str) -> str:
-    counts = sorted({len(rounds) for name, scenario in results.items() if name not in ALONE and name != "dates" for rounds in scenario.values()})
+def report(results: dict, notes: dict, folder: str) -> str:
+    """Returns the whole document of the results, which has no numbers from elsewhere."""
+    others = {"dates", "machine", *ALONE}
+    counts = sorted({len(rounds) for name, scenario in results.items() if name not in others for rounds in scenario.values()})
     rounds = " to ".join(str(count) for count in dict.fromkeys((counts or [0])[:: max(1, len(counts) - 1)]))
+    machine = results["machine"]
     lines = [
+        "# Benchmarks",
+        "",
+        "The absolute numbers apply to one machine at one time; the ratios are more portable. `make bench` runs the benchmarks.",
+        "",
         "## Servers",
         "",
-        f"The table compares Shimmy with llama-server from the same llama.cpp ({LLAMA['project']} {LLAMA['version']}). Model: {model}. Machine: {os.cpu_count()}",
-        f"cores ({processor_name()}). The values are medians of {rounds} rounds, in which the servers alternate. llama-server runs with a unified and with a split KV",
+        f"The table compares Shimmy with llama-server from the same llama.cpp ({machine['llama']}). Model: {machine['model']}. Machine: {machine['cores']}",
+        f"cores ({machine['processor']}). The values are medians of {rounds} rounds, in which the servers alternate. llama-server runs with a unified and with a split KV",
         "cache, both with its default host prompt cache; the better result counts. `python3 bench/run.py --only SCENARIO` measures a row again, with the",
         "scenario's name in quotes.",
         "",
     ]
     lines += table(ROWS, results, "llama-server")
-    lines += ["", *VECTORS_LIMIT]
+    ready = statistics.median(values["ready"] for values in results["start"]["shimmy"]) * 1e3
+    lines += ["", *(line.format(ready=ready) for line in VECTORS_LIMIT)]
     lines += ["", "## Kernels", "", "llama.cpp in one program, alternating between Shimmy's kernels and its own, on all cores; medians. See [kernels.md](kernels.md).", ""]
     lines += table(kernel_rows(), results, "llama.cpp")
     if "limits" in results:
@@ -229,7 +237,7 @@ def report(results: dict, model: str, folder: str) -> str:
     if "overhead" in results:
         lines += ["", "## Overhead", "", "The share of a step that is not the model's computation: sampling, bookkeeping and delivery.", ""]
         lines += overhead.table(results["overhead"]["shimmy"][0])
-        lines += ["", *OVERHEAD_LIMIT]
+        lines += ["", *(line.format(**notes["sampling"]) for line in OVERHEAD_LIMIT)]
     if "threads" in results:
         lines += ["", "## Threads", ""] + threads_table(results["threads"]["shimmy"][0])
     if "busy" in results:
@@ -292,7 +300,7 @@ def table(rows: list[Row], results: dict, peer: str) -> list[str]:
         aim = "–" if row.target is None else f"{'≥' if row.more_is_better else '≤'} {row.target}{met}"
         title = f"{row.title} ({row.unit})" if row.unit else row.title
         numbers = f"{number(ours * row.factor)} | {number(theirs * row.factor)} | {ratio:.2f}"
-        lines.append(f"| {title} | {numbers} | {aim} | {row.scenario} | {results.get('dates', {}).get(row.scenario, 'before')} |")
+        lines.append(f"| {title} | {numbers} | {aim} | {row.scenario} | {results.get('dates', {}).get(row.scenario, '–')} |")
     return lines
 
 
@@ -349,12 +357,17 @@ def main():
     results = json.loads(numbers.read_text()) if numbers.exists() else {}
     results.update(measure(arguments.only, arguments.rounds, arguments.model, llama_server))
     results.setdefault("dates", {}).update({name: date.today().isoformat() for name in arguments.only})
+    results["machine"] = {
+        "cores": os.cpu_count(), "processor": processor_name(), "model": Path(arguments.model).name,
+        "llama": f"{LLAMA['project']} {LLAMA['version']}",
+    }
     numbers.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
     plots(results, lambda file, svg: (folder / file).write_text(svg), folder.name)
-    text = "# Benchmarks\n\nThe absolute numbers apply to one machine at one time; the ratios are more portable. `make bench` runs the benchmarks.\n\n"
-    text += report(results, Path(arguments.model).name, folder.name)
+    notes = json.loads((REPOSITORY / "docs/benchmarks/notes.json").read_text())
+    text = report(results, notes, folder.name)
     folder.with_suffix(".md").write_text(text)
     print(text)
+    print("Now run bench/documents.py, which writes the numbers into the other documents.", file=sys.stderr)
 
 
 if __name__ == "__main__":

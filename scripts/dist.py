@@ -45,6 +45,7 @@ def name() -> str:
 def build() -> Path:
     """Builds the program. Returns its path."""
     subprocess.run([sys.executable, REPOSITORY / "scripts/build_llama.py", "--portable"], check=True)
+    subprocess.run([sys.executable, REPOSITORY / "scripts/embed_page.py"], check=True)
     environment = dict(os.environ, SHIMMY_COMMIT=commit())
     # The manifest takes the portable library if there is a root. macOS links against its own SDK.
     environment["SHIMMY_SYSROOT"] = str(sysroot(cache_directory())) if LINUX else "/"

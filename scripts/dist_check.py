@@ -28,9 +28,11 @@ from pins import DEFAULT_MODEL
 PROCESSORS = ["Nehalem", "Haswell", "Skylake-Server", "max"]
 FEATURE, WITHOUT_FEATURE = "AVX2 = 1", {"Nehalem"}
 
+# The archive of Debian has the releases whose support ended.
+DEBIAN = ["http://deb.debian.org/debian", "http://archive.debian.org/debian"]
 RELEASES = {
-    "debian-11": ("bullseye", "http://deb.debian.org/debian"), "debian-12": ("bookworm", "http://deb.debian.org/debian"),
-    "debian-13": ("trixie", "http://deb.debian.org/debian"), "ubuntu-24.04": ("noble", "http://archive.ubuntu.com/ubuntu"),
+    "debian-11": ("bullseye", DEBIAN), "debian-12": ("bookworm", DEBIAN), "debian-13": ("trixie", DEBIAN),
+    "ubuntu-24.04": ("noble", ["http://archive.ubuntu.com/ubuntu"]),
 }
 
 PROMPT = "Write a long story about the sea."
@@ -99,18 +101,20 @@ class Root:
 
 
 def make_root(name: str, folder: Path) -> Path | None:
-    suite, mirror = RELEASES[name]
-    if not (folder / name / "bin/sh").exists():
+    suite, mirrors = RELEASES[name]
+    if (folder / name / "bin/sh").exists():
+        return folder / name
+    folder.mkdir(parents=True, exist_ok=True)
+    # The keys of other distributions may not be here; the checks trust nothing in these roots.
+    checked = ["--no-check-gpg"] if name.startswith("ubuntu") else []
+    script = f"/usr/share/debootstrap/scripts/{'gutsy' if name.startswith('ubuntu') else 'sid'}"
+    for mirror in mirrors:
         shutil.rmtree(folder / name, ignore_errors=True)
-        folder.mkdir(parents=True, exist_ok=True)
-        # The keys of other distributions may not be here; the checks trust nothing in these roots.
-        checked = ["--no-check-gpg"] if name.startswith("ubuntu") else []
-        script = [f"/usr/share/debootstrap/scripts/{'gutsy' if name.startswith('ubuntu') else 'sid'}"]
-        made = run("debootstrap", "--variant=minbase", *checked, suite, folder / name, mirror, *script)
-        if made.returncode != 0:
-            report(f"{name}: root", last_line(made))
-            return None
-    return folder / name
+        made = run("debootstrap", "--variant=minbase", *checked, suite, folder / name, mirror, script)
+        if made.returncode == 0:
+            return folder / name
+    report(f"{name}: root", last_line(made))
+    return None
 
 
 def check_roots(archive: Path, folder: Path, model: Path):

@@ -40,13 +40,19 @@ MODULES = [
     ("ShimmyHub", ["HubFile.swift", "HubError.swift", "HubAddress.swift", "PullManifest.swift", "PartialFile.swift", "FileChoice.swift",
                    "RetryAfter.swift"]),
     ("ShimmyTracing", ["TraceContext.swift", "TraceState.swift", "TraceID.swift"]),
+    ("ShimmyChat", ["Answers/Answer.swift", "Answers/AnswerReport.swift", "Answers/AnswerFormat.swift", "Answers/StopMatcher.swift",
+                    "Answers/TokenProbability.swift", "Answers/Usage.swift", "Constraints/ThinkingTracker.swift", "Conversations/*.swift",
+                    "Infill/InfillMarks.swift", "PairFormat.swift", "Requests/UpstreamFailure.swift", "Vocabulary.swift"]),
+    ("ShimmyUpstreams", ["UpstreamLimits.swift", "Answers/AnswerChunks.swift", "Answers/ChatChunks.swift", "Answers/ChoiceReader.swift",
+                         "Answers/EventStream.swift", "Answers/LogprobsReader.swift", "Answers/ReasoningSplitter.swift",
+                         "Anthropic/MessageChunks.swift", "Wire/UpstreamError.swift", "Wire/WireJSON.swift"]),
     ("NIOCore", ["*.swift"]),
     ("ShimmyServer", ["WebSocket/WebSocketReader.swift", "WebSocket/WebSocketClose.swift", "WebSocket/UTF8Check.swift"]),
 ]
 # The folders of the modules that are not in Sources: the harness, and a part of another package in place of the whole.
 FOLDERS = {"FuzzHarness": FUZZ / "Harness", "NIOCore": FUZZ / "NIOCore"}
 TARGETS = ["json", "events", "words", "keys", "gguf", "imatrix", "safetensors", "folder", "prefix", "journal", "manifest", "gbnf", "lark",
-           "regex", "schema", "frames", "inflate", "trace"]
+           "regex", "schema", "frames", "inflate", "trace", "upstream"]
 # Modules in C, with the libraries that they need.
 C_MODULES = {"CInflate": ["-lz"]}
 # Targets in C++, with llama.cpp's library (which is not instrumented).

@@ -2,6 +2,7 @@
 
     python3 scripts/run_blackbox.py [ARGUMENTS OF PYTEST]          Tests/BlackBox, then each folder of Tests/Clients
     python3 scripts/run_blackbox.py --client NAME [ARGUMENTS ...]  one folder of Tests/Clients
+    python3 scripts/run_blackbox.py --page [ARGUMENTS OF PYTEST]   the tests of the page in a browser, which need Chromium
     python3 scripts/run_blackbox.py --script FILE [ARGUMENTS ...]  a program of Tests/BlackBox that is not a test
 
 Without arguments, two processes share the files of tests, each with its own servers. The tests that are marked `alone` run afterwards. With
@@ -10,6 +11,7 @@ arguments, one process runs the tests that they select.
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -24,14 +26,18 @@ BLACK_BOX = REPOSITORY / "Tests" / "BlackBox"
 CLIENTS = REPOSITORY / "Tests" / "Clients"
 # Processes that run tests at the same time. Each needs about 2 GB of memory for its servers and models.
 WORKERS = min(2, os.cpu_count() or 1)
+# The packages that only the tests in a browser need. Without them, these tests are skipped.
+PAGE_REQUIREMENTS = BLACK_BOX / "requirements-page.txt"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
-def environment(folder: Path) -> dict:
-    """Returns the environment for the tests of one folder. Installs the packages that the folder requires."""
-    requirements = folder / "requirements.txt"
+def environment(folder: Path, *more: Path) -> dict:
+    """Returns the environment for the tests of one folder. Installs the packages that the folder requires, and those of `more` files."""
+    files = [folder / "requirements.txt", *more]
     version = "".join(map(str, sys.version_info[:2]))
-    key = hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]
-    packages = install_tools(["-r", str(requirements)], cache_directory() / "tools" / f"{folder.name.lower()}-py{version}-{key}")
+    key = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
+    requirements = [argument for file in files for argument in ("-r", str(file))]
+    packages = install_tools(requirements, cache_directory() / "tools" / f"{folder.name.lower()}-py{version}-{key}")
     variables = dict(
         os.environ,
         PYTHONPATH=f"{packages}{os.pathsep}{BLACK_BOX}",
@@ -58,6 +64,16 @@ def run(folder: Path, arguments: list[str], script: str | None = None) -> int:
     """Runs tests of one folder in one process, or a program in it. Returns the exit code."""
     command = [sys.executable, script, *arguments] if script else tests(folder, arguments)
     return subprocess.run(command, env=environment(folder), cwd=folder).returncode
+
+
+def run_page(arguments: list[str]) -> int:
+    """Runs the tests in a browser, in one process. Returns the exit code."""
+    if not any(map(shutil.which, BROWSERS)):
+        print(f"error: the tests of the page need one of {', '.join(BROWSERS)}; on Debian: apt-get install chromium", file=sys.stderr)
+        return 1
+    files = [path.name for path in sorted(BLACK_BOX.glob("test_page_*.py"))]
+    command = tests(BLACK_BOX, [*arguments, *files, "test_docs_page.py"])
+    return subprocess.run(command, env=environment(BLACK_BOX, PAGE_REQUIREMENTS), cwd=BLACK_BOX).returncode
 
 
 def run_black_box() -> int:
@@ -94,6 +110,8 @@ def main() -> int:
     arguments = sys.argv[1:]
     if arguments[:1] == ["--client"]:
         return run(CLIENTS / arguments[1], arguments[2:])
+    if arguments[:1] == ["--page"]:
+        return run_page(arguments[1:])
     if arguments[:1] == ["--script"]:
         return run(BLACK_BOX, arguments[2:], script=arguments[1])
     if arguments:

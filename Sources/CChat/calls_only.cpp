@@ -1,5 +1,5 @@
-// Edits a format's grammar by what its parser tells about the rules: excludes text beside calls, or makes the calls the root. The grammar cannot be
-// built from the parser again, which has lost the schemas of the arguments.
+// Finds the rules of a format's grammar that need other bodies, so that the grammar excludes text beside calls or begins with a call. The names of
+// the rules come from the parser of the format. The grammar cannot be built from the parser again, which has lost the schemas of the arguments.
 
 #include <algorithm>
 #include <cctype>
@@ -88,36 +88,37 @@ std::string rule_name(const common_peg_parser_variant &parser) {
 const std::string NOTHING = "[^\\x00-\\U0010FFFF]";
 
 /// Excludes messages beside the calls, if the choice has other alternatives.
-void exclude_messages(std::string &grammar, const common_peg_arena &arena, const common_peg_choice_parser &choice) {
+void exclude_messages(RuleBodies &rules, const common_peg_arena &arena, const common_peg_choice_parser &choice) {
     std::vector<std::string> messages;
     for (const Id id : choice.children) {
         if (is_message(arena, id)) messages.push_back(rule_name(arena.get(id)));
     }
     if (messages.size() == choice.children.size()) return;
     for (const std::string &name : messages) {
-        if (!name.empty()) set_rule(grammar, grammar_name(name), NOTHING);
+        if (!name.empty()) rules[grammar_name(name)] = NOTHING;
     }
 }
 
 /// Excludes text that ends where a call begins.
-void exclude_text(std::string &grammar, const common_peg_arena &arena, const common_peg_tag_parser &tag) {
+void exclude_text(RuleBodies &rules, const common_peg_arena &arena, const common_peg_tag_parser &tag) {
     if (tag.tag != common_chat_peg_builder::CONTENT) return;
     const auto *until = std::get_if<common_peg_until_parser>(&arena.get(tag.child));
     // llama.cpp names the rule after the parser's index.
-    if (until != nullptr && !until->delimiters.empty()) set_rule(grammar, "until-" + std::to_string(tag.child), "\"\"");
+    if (until != nullptr && !until->delimiters.empty()) rules["until-" + std::to_string(tag.child)] = "\"\"";
 }
 
 }  // namespace
 
-std::string calls_only_grammar(std::string grammar, const common_peg_arena &parser) {
+RuleBodies calls_only_rules(const common_peg_arena &parser) {
+    RuleBodies rules;
     for (const Id id : reachable(parser, parser.root())) {
-        if (const auto *choice = std::get_if<common_peg_choice_parser>(&parser.get(id))) exclude_messages(grammar, parser, *choice);
-        if (const auto *tag = std::get_if<common_peg_tag_parser>(&parser.get(id))) exclude_text(grammar, parser, *tag);
+        if (const auto *choice = std::get_if<common_peg_choice_parser>(&parser.get(id))) exclude_messages(rules, parser, *choice);
+        if (const auto *tag = std::get_if<common_peg_tag_parser>(&parser.get(id))) exclude_text(rules, parser, *tag);
     }
-    return grammar;
+    return rules;
 }
 
-std::string trigger_grammar(std::string grammar, const common_peg_arena &parser) {
+RuleBodies trigger_rules(const common_peg_arena &parser) {
     std::set<std::string> names;
     for (const Id id : reachable(parser, parser.root())) {
         const auto *rule = std::get_if<common_peg_rule_parser>(&parser.get(id));
@@ -125,6 +126,5 @@ std::string trigger_grammar(std::string grammar, const common_peg_arena &parser)
     }
     std::string root;
     for (const std::string &name : names) root += (root.empty() ? "" : " | ") + name;
-    set_rule(grammar, "root", root);
-    return grammar;
+    return {{"root", root}};
 }

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -16,9 +17,16 @@ struct cchat_templates {
     bool add_eos;
 };
 
+/// The bodies of rules (GBNF) in place of a grammar's own, by name. They do not apply to rules that the grammar lacks.
+using RuleBodies = std::map<std::string, std::string>;
+
 /// The grammar and the answer parser of one conversation.
 struct AnswerFormat {
     common_chat_params params;
+    /// The changes of the rules in `params.grammar`.
+    RuleBodies rules;
+    /// The grammar of an answer that matches a schema, while `params.grammar` is that of calls. Empty unless the answer may be either.
+    std::string other_grammar;
     common_chat_parser_params parser;
     /// The parser of an answer that matches a schema, while `parser` reads calls. Empty unless the answer may be either.
     common_chat_parser_params other;
@@ -61,21 +69,12 @@ extern const std::string OPENING;
 /// Returns the trigger of a grammar in the form of `cchat_prompt_describe`.
 std::vector<common_json> described_trigger(const common_grammar_trigger &trigger);
 
-/// Returns `grammar` without the fences and spaces that llama.cpp allows around an answer that matches a schema.
-std::string with_bare_answer(std::string grammar);
+/// Returns the changes that exclude text before and between required calls; reasoning remains. llama.cpp's own grammars allow text of any length.
+/// - parser: the parser of the grammar's format.
+RuleBodies calls_only_rules(const common_peg_arena &parser);
 
-/// Returns the grammar of required calls without text before or between them; reasoning remains. llama.cpp's own grammars allow text of any length.
-/// - parser: the parser of the same format.
-std::string calls_only_grammar(std::string grammar, const common_peg_arena &parser);
-
-/// Returns the grammar of required calls with the first rule of the calls as its root.
-std::string trigger_grammar(std::string grammar, const common_peg_arena &parser);
-
-/// Replaces the body of a rule of the grammar. Does nothing if there is no such rule.
-void set_rule(std::string &grammar, const std::string &name, const std::string &body);
-
-/// Returns `grammar` with `prefix` before the names of all its rules.
-std::string with_prefixed_rules(const std::string &grammar, const std::string &prefix);
+/// Returns the changes that make the first rule of the calls the root of a grammar of required calls.
+RuleBodies trigger_rules(const common_peg_arena &parser);
 
 /// The maximum nesting depth of brackets in the text for an answer's parser.
 constexpr size_t MAX_NESTING = 256;

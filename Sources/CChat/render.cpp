@@ -64,10 +64,11 @@ common_chat_parser_params parser_of(const common_chat_params &params) {
     return parser;
 }
 
-/// Allows a call or an answer that matches the schema. Combines both grammars, with a prefix of its own for the rules of each.
-void add_schema(AnswerFormat &format, const common_chat_params &calls, const common_chat_params &answer) {
-    format.params.grammar = "root ::= c-root | a-root\n" + with_prefixed_rules(calls.grammar, "c-") + "\n" +
-        with_prefixed_rules(with_bare_answer(answer.grammar), "a-") + "\n";
+/// Allows a call or an answer that matches the schema. Each of them has a grammar of its own.
+void add_schema(AnswerFormat &format, const common_chat_params &calls, const RuleBodies &rules, const common_chat_params &answer) {
+    format.params.grammar = calls.grammar;
+    format.rules = rules;
+    format.other_grammar = answer.grammar;
     format.params.grammar_lazy = false;
     format.params.grammar_triggers.clear();
     format.params.preserved_tokens.insert(
@@ -79,12 +80,13 @@ void add_schema(AnswerFormat &format, const common_chat_params &calls, const com
 
 /// Makes the start of a call to a known tool the grammar's trigger, for formats whose calls are bare JSON without a marker.
 /// - required: the same format for required calls.
-void await_bare_calls(common_chat_params &params, const common_chat_params &required, const std::vector<common_chat_tool> &callable) {
+void await_bare_calls(AnswerFormat &format, const common_chat_params &required, const std::vector<common_chat_tool> &callable) {
     std::string names;
     for (const common_chat_tool &tool : callable) names += (names.empty() ? "" : "|") + tool.name;
-    params.grammar = trigger_grammar(required.grammar, parser_of(required).parser);
-    params.grammar_lazy = true;
-    params.grammar_triggers = {{COMMON_GRAMMAR_TRIGGER_TYPE_PATTERN, OPENING + "\\s*\\{\\s*\"name\"\\s*:\\s*\"(?:" + names + ")\""}};
+    format.params.grammar = required.grammar;
+    format.rules = trigger_rules(parser_of(required).parser);
+    format.params.grammar_lazy = true;
+    format.params.grammar_triggers = {{COMMON_GRAMMAR_TRIGGER_TYPE_PATTERN, OPENING + "\\s*\\{\\s*\"name\"\\s*:\\s*\"(?:" + names + ")\""}};
 }
 
 /// The parts of a format that its caller needs.
@@ -95,10 +97,11 @@ enum class Use {
     GRAMMAR,
 };
 
-/// Excludes text before the calls, except the text that a client began and the answer continues.
-void require_calls(common_chat_params &params, const common_chat_templates_inputs &inputs, Use use) {
-    if (use == Use::ANSWER || inputs.continue_final_message == COMMON_CHAT_CONTINUATION_CONTENT) return;
-    if (!params.parser.empty()) params.grammar = calls_only_grammar(params.grammar, parser_of(params).parser);
+/// Returns the changes that exclude text before the calls, except the text that a client began and the answer continues.
+/// - params: the format for required calls.
+RuleBodies required_rules(const common_chat_params &params, const common_chat_templates_inputs &inputs, Use use) {
+    if (use == Use::ANSWER || inputs.continue_final_message == COMMON_CHAT_CONTINUATION_CONTENT || params.parser.empty()) return {};
+    return calls_only_rules(parser_of(params).parser);
 }
 
 /// Renders the conversation in the template's own format of calls.
@@ -122,7 +125,7 @@ AnswerFormat render_native(
     }
     if (!may_call || inputs.tool_choice != COMMON_CHAT_TOOL_CHOICE_AUTO) {
         format.parser = parser_of(format.params);
-        if (may_call) require_calls(format.params, inputs, use);
+        if (may_call) format.rules = required_rules(format.params, inputs, use);
         return format;
     }
     if (!format.params.grammar.empty() && inputs.json_schema.empty()) {
@@ -131,13 +134,12 @@ AnswerFormat render_native(
     }
     narrow.tool_choice = COMMON_CHAT_TOOL_CHOICE_REQUIRED;
     common_chat_params required = apply(templates, narrow);
-    if (format.params.grammar.empty() && !required.grammar.empty()) await_bare_calls(format.params, required, narrow.tools);
+    if (format.params.grammar.empty() && !required.grammar.empty()) await_bare_calls(format, required, narrow.tools);
     format.parser = parser_of(format.params);
     if (!inputs.json_schema.empty() && !format.params.grammar.empty()) {
         common_chat_templates_inputs answer = inputs;
         answer.tools.clear();
-        require_calls(required, inputs, use);
-        add_schema(format, required, apply(templates, answer));
+        add_schema(format, required, required_rules(required, inputs, use), apply(templates, answer));
     }
     return format;
 }
@@ -171,6 +173,22 @@ AnswerFormat make_format(
         format.parser = parser_of(format.params);
     }
     return format;
+}
+
+/// Returns the grammars of the answer in the form of `cchat_prompt_describe`.
+common_json described_grammars(const AnswerFormat &format) {
+    common_json grammars = common_json::array();
+    if (format.params.grammar.empty()) return grammars;
+    common_json first = common_json::object();
+    first["text"] = format.params.grammar;
+    first["rules"] = common_json::object();
+    for (const auto &[name, body] : format.rules) first["rules"][name] = body;
+    grammars.push_back(std::move(first));
+    if (format.other_grammar.empty()) return grammars;
+    common_json other = common_json::object();
+    other["text"] = format.other_grammar;
+    grammars.push_back(std::move(other));
+    return grammars;
 }
 
 /// Returns whether a held tool has a placeholder for its complete arguments beside those of its properties.
@@ -215,7 +233,9 @@ cchat_prompt *cchat_render(const cchat_templates *templates, const char *request
             if (has_tools && !holds_wholes(held.params.grammar, held_tools)) {
                 held = make_format(templates, inputs, without_wholes(held_tools), has_tools, generic, merges, Use::GRAMMAR);
             }
-            format.params.grammar = with_bare_answer(held.params.grammar);
+            format.params.grammar = std::move(held.params.grammar);
+            format.rules = std::move(held.rules);
+            format.other_grammar = std::move(held.other_grammar);
         }
         return new cchat_prompt{std::move(format)};
     });
@@ -229,7 +249,7 @@ char *cchat_prompt_describe(const cchat_prompt *prompt) {
         common_json result = common_json::object();
         result["text"] = params.prompt;
         result["generation_prompt"] = params.generation_prompt;
-        result["grammar"] = params.grammar;
+        result["grammars"] = described_grammars(prompt->format);
         result["grammar_lazy"] = params.grammar_lazy;
         common_json triggers = common_json::array();
         for (const common_grammar_trigger &trigger : params.grammar_triggers) {

@@ -20,7 +20,6 @@ void cchat_templates_free(cchat_templates *templates) { delete templates; }
 char *cchat_templates_describe(const cchat_templates *templates) {
     return guarded(nullptr, [&]() -> char * {
         common_json result = common_json::object();
-        result["explicit"] = common_chat_templates_was_explicit(templates->parsed.get());
         result["source"] = common_chat_templates_source(templates->parsed.get());
         result["tool_use_source"] = common_chat_templates_source(templates->parsed.get(), "tool_use");
         bool thinking = false;

@@ -60,12 +60,26 @@ package final class KeyBook: Sendable {
         var isRead = false
     }
 
+    /// The checks of the files that have not ended: at most one that runs, and one that begins after it for all callers that came meanwhile.
+    private struct Checks {
+        struct Running {
+            let began: ContinuousClock.Instant
+            let task: Task<Entries, any Error>
+            /// Whether this process changed the keys after the check began.
+            var isOutdated = false
+        }
+
+        var running: Running?
+        var next: Task<Entries, any Error>?
+    }
+
     private let file: AccountFile
     private let interval: Duration
     private let disk: DiskWork
     private let uptime: @Sendable () -> ContinuousClock.Instant
     private let now: @Sendable () -> Date
     private let state = Mutex(State())
+    private let checks = Mutex(Checks())
     /// The queue of the file, whose accesses block.
     private let queue = DispatchQueue(label: "shimmy.keys", qos: .userInitiated)
 
@@ -92,21 +106,48 @@ package final class KeyBook: Sendable {
     package var latest: Entries { state.withLock { $0.entries } }
 
     /// Returns the current keys, or those of a check of the files that began less than the interval ago. If no file changed, a check costs a look at
-    /// the properties of two files. While the disk does not respond, the keys that were read last remain in use. Also throws `CancellationError`.
-    /// - isFresh: whether the files are checked in any case.
+    /// the properties of two files. Concurrent callers share a check. While the disk does not respond, the keys that were read last remain in use.
+    /// - isFresh: whether the files are checked in any case, from now.
     package func current(isFresh: Bool = false) async throws -> Entries {
-        let began = uptime()
-        if !isFresh, let entries = recent(at: began) { return entries }
+        let now = uptime()
+        if !isFresh, let entries = recent(at: now) { return entries }
         do {
-            return try await disk.run(patience: file.patience + 1) { [self] in try queue.sync { try refreshed(began) } }
+            return try await check(for: now, isFresh: isFresh).value
         } catch is DiskWork.NoAnswer {
             if let entries = state.withLock({ $0.isRead ? $0.entries : nil }) { return entries }
             throw KeyBookError.unavailable("the keys in \(path) cannot be read: the disk does not respond")
-        } catch let error as CancellationError {
-            throw error
         } catch {
             throw KeyBookError(error, path: path)
         }
+    }
+
+    /// Returns the check of the files whose result a caller may use: the one that runs, if it began recently enough, or the one after it.
+    private func check(for now: ContinuousClock.Instant, isFresh: Bool) -> Task<Entries, any Error> {
+        checks.withLock { checks in
+            guard let running = checks.running else {
+                let task = Task { try await self.check(after: nil) }
+                checks.running = Checks.Running(began: now, task: task)
+                return task
+            }
+            if !isFresh, !running.isOutdated, now - running.began < interval { return running.task }
+            if let next = checks.next { return next }
+            let task = Task { [earlier = running.task] in try await self.check(after: earlier) }
+            checks.next = task
+            return task
+        }
+    }
+
+    /// Checks the files. At its end, the next check is the one that runs.
+    private func check(after earlier: Task<Entries, any Error>?) async throws -> Entries {
+        defer {
+            checks.withLock { checks in
+                checks.running = checks.next.map { Checks.Running(began: uptime(), task: $0) }
+                checks.next = nil
+            }
+        }
+        // Callers wait only once for a disk that does not respond.
+        if let earlier, case .failure(let error) = await earlier.result, error is DiskWork.NoAnswer { throw error }
+        return try await disk.run(patience: file.patience + 1) { [self, began = uptime()] in try queue.sync { try refreshed(began) } }
     }
 
     /// Creates a key.
@@ -204,7 +245,10 @@ package final class KeyBook: Sendable {
     private func write<Value: Sendable>(_ work: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
         try await onQueue { [self] in
             try file.create()
-            defer { state.withLock { ($0.stamp, $0.checked) = (nil, nil) } }
+            defer {
+                state.withLock { ($0.stamp, $0.checked) = (nil, nil) }
+                checks.withLock { $0.running?.isOutdated = true }
+            }
             return try withDatabase { try $0.write(work) }
         }
     }

@@ -3,7 +3,7 @@ import ShimmyCore
 
 /// The SHA-256 hash of a key's text.
 ///
-/// A fast hash suffices: a key has 256 random bits, so that nobody can find it by trying. The slow hashes for passwords protect texts that can be
+/// A fast hash suffices: a key has 256 random bits, so that it cannot be found by trying. The slow hashes for passwords protect texts that can be
 /// guessed. Keys are compared by their hashes, so that the time of a comparison reveals nothing about the text of a key.
 package struct KeyHash: Sendable, Hashable {
     package let bytes: [UInt8]

@@ -16,6 +16,12 @@ package enum ChatCommand: Sendable, Equatable {
     case hideThinking(Bool)
     /// Whether answers must be JSON.
     case setJSON(Bool)
+    /// Copies the last answer to the clipboard.
+    case copy
+    /// Adds the image in a file to the next message.
+    case image(String)
+    /// Reads tools from a file; "off" for none, empty to list them.
+    case tools(String)
     case save(String)
     case load(String)
     case sessions
@@ -37,6 +43,9 @@ package enum ChatCommand: Sendable, Equatable {
         case "/set": self = Self.set(rest)
         case "/system": self = rest.isEmpty ? .showSystem : .setSystem(Self.unquoted(rest))
         case "/show": self = Self.show(rest)
+        case "/copy": self = rest.isEmpty ? .copy : .mistake("/copy takes no value; it copies the last answer")
+        case "/image": self = rest.isEmpty ? .mistake("/image needs the path of a file") : .image(Self.unquoted(rest))
+        case "/tools": self = .tools(Self.unquoted(rest))
         case "/save": self = rest.isEmpty ? .mistake("/save needs a name") : .save(rest)
         case "/load": self = rest.isEmpty ? .sessions : .load(rest)
         default: self = .mistake("unknown command \(word); /help lists all commands. A space before the slash makes it a message.")

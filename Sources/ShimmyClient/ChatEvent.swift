@@ -6,6 +6,8 @@ package enum ChatEvent: Sendable, Equatable {
     case waiting(String)
     case thought(String)
     case content(String)
+    /// A part of a call of a tool, as in a chunk's `tool_calls`.
+    case call(JSON)
     /// The finish reason, in OpenAI's words.
     case finished(String)
     case usage(ChatUsage)
@@ -31,6 +33,7 @@ extension ChatEvent {
         if let choice = chunk["choices"]?[0] {
             if let thought = choice["delta"]?["reasoning_content"]?.stringValue, !thought.isEmpty { events.append(.thought(thought)) }
             if let content = choice["delta"]?["content"]?.stringValue, !content.isEmpty { events.append(.content(content)) }
+            events += (choice["delta"]?["tool_calls"]?.arrayValue ?? []).map(ChatEvent.call)
             if let reason = choice["finish_reason"]?.stringValue { events.append(.finished(reason)) }
         }
         if let usage = chunk["usage"], let prompt = usage["prompt_tokens"]?.intValue, let completion = usage["completion_tokens"]?.intValue {

@@ -3,14 +3,20 @@ package import ShimmyJSON
 /// A conversation with a model and its settings, which are kept between questions and can be saved.
 package struct ChatSession: Sendable, Equatable {
     package struct Message: Sendable, Equatable {
-        package enum Role: String, Sendable { case user, assistant }
+        package enum Role: String, Sendable { case user, assistant, tool }
 
         package var role: Role
         package var content: String
+        /// The calls of tools in an answer.
+        package var calls: [ToolCall] = []
+        /// The id of the call whose result this is.
+        package var callID: String?
 
-        package init(_ role: Role, _ content: String) {
+        package init(_ role: Role, _ content: String, calls: [ToolCall] = [], callID: String? = nil) {
             self.role = role
             self.content = content
+            self.calls = calls
+            self.callID = callID
         }
     }
 
@@ -21,6 +27,8 @@ package struct ChatSession: Sendable, Equatable {
     package private(set) var messages: [Message] = []
     /// The format of answers, as in OpenAI's `response_format`; nil for any text.
     package var format: JSON?
+    /// The tools that the model can call, as in a request's `tools`.
+    package var tools: [JSON] = []
     /// How long the model stays loaded after an answer, in the form of the server's `keep_alive`; nil for the server's default.
     package var keepAlive: String?
 
@@ -41,13 +49,23 @@ package struct ChatSession: Sendable, Equatable {
 
     package mutating func ask(_ text: String) { messages.append(Message(.user, text)) }
 
-    /// Records the answer to the last question. If the answer is empty, removes the question, so that the next one does not follow it.
-    package mutating func answered(_ text: String) {
-        if text.isEmpty {
+    /// Records the answer to the last question or results. If the answer is empty, removes the question, so that the next one does not follow it.
+    package mutating func answered(_ text: String, calls: [ToolCall] = []) {
+        if text.isEmpty, calls.isEmpty {
             if messages.last?.role == .user { messages.removeLast() }
+            if messages.last?.role == .tool { dropCalls() }
         } else {
-            messages.append(Message(.assistant, text))
+            messages.append(Message(.assistant, text, calls: calls))
         }
+    }
+
+    /// Adds the result of a call of the last answer.
+    package mutating func returned(_ result: String, of call: ToolCall) { messages.append(Message(.tool, result, callID: call.id)) }
+
+    /// Removes the last answer with calls, its results and its question, because a call without a result cannot be continued.
+    package mutating func dropCalls() {
+        guard let answer = messages.lastIndex(where: { $0.role == .assistant }), !messages[answer].calls.isEmpty else { return }
+        messages.removeSubrange((messages[..<answer].lastIndex { $0.role == .user } ?? answer)...)
     }
 
     package mutating func clear() { messages = [] }
@@ -62,6 +80,7 @@ package struct ChatSession: Sendable, Equatable {
         ]
         for (name, value) in recommended { fields[name] = value }
         for (name, value) in parameters { fields[name] = value }
+        if !tools.isEmpty { fields["tools"] = .array(tools) }
         if let format { fields["response_format"] = format }
         if let keepAlive { fields["keep_alive"] = .string(keepAlive) }
         return .object(fields)
@@ -93,7 +112,8 @@ extension ChatSession {
             guard let role = message["role"]?.stringValue.flatMap(Message.Role.init), let content = message["content"]?.stringValue else {
                 throw Unreadable(description: "message \(restored.count + 1) of the session cannot be read")
             }
-            restored.append(Message(role, content))
+            let calls = (message["tool_calls"]?.arrayValue ?? []).compactMap { ToolCall($0) }
+            restored.append(Message(role, content, calls: calls, callID: message["tool_call_id"]?.stringValue))
         }
         let parameters = saved["parameters"]?.objectValue ?? [:]
         for (name, value) in parameters {
@@ -107,5 +127,10 @@ extension ChatSession {
 }
 
 extension ChatSession.Message {
-    var json: JSON { ["role": .string(role.rawValue), "content": .string(content)] }
+    var json: JSON {
+        var fields: JSONObject = ["role": .string(role.rawValue), "content": .string(content)]
+        if !calls.isEmpty { fields["tool_calls"] = .array(calls.map(\.json)) }
+        if let callID { fields["tool_call_id"] = .string(callID) }
+        return .object(fields)
+    }
 }

@@ -11,18 +11,23 @@ package enum ClientError: Error, Equatable, CustomStringConvertible {
     case refused(status: Int?, message: String, code: String?)
     /// The response does not follow the API.
     case unreadable(String)
+    /// The client's own certificate, or its key, cannot be used.
+    case certificate(String)
 
     package var description: String {
         switch self {
         case .unreachable(let address, let reason): "no server answers at \(address) (\(reason))" + (Self.isHere(address) ? Self.advice : "")
         case .closed(let address, let encrypted):
-            "the server at \(address) closed the connection" + (encrypted.map { "; it may want https: --host \($0)" } ?? "")
+            "the server at \(address) closed the connection"
+                + (encrypted.map { "; it may want https: --host \($0)" } ?? (address.hasPrefix("https:") ? Self.certificateAdvice : ""))
         case .refused(_, let message, _): message
         case .unreadable(let what): "the server's answer cannot be read: \(what)"
+        case .certificate(let problem): problem
         }
     }
 
     private static let advice = "; 'shimmy serve' starts one"
+    private static let certificateAdvice = "; it may require a client certificate: --tls-client-cert and --tls-client-key"
 
     /// Returns whether an address is one of this machine.
     private static func isHere(_ address: String) -> Bool { ["127.0.0.1", "localhost", "[::1]"].contains { address.contains("://\($0):") } }

@@ -93,7 +93,7 @@ package struct ServerAddress: Sendable, Equatable, CustomStringConvertible {
     var encrypted: String? { scheme == "http" && socket == nil ? "https" + url.dropFirst(scheme.count) : nil }
 
     /// The base URL for an HTTP client, which gets the path of a socket as the host.
-    var requestURL: String { socket.map { "http+unix://\(Self.encoded($0))" } ?? url }
+    package var requestURL: String { socket.map { "http+unix://\(Self.encoded($0))" } ?? url }
 
     private static func encoded(_ socket: String) -> String {
         socket.utf8.map { byte in

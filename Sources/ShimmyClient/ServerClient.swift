@@ -14,9 +14,9 @@ package struct ServerClient: Sendable {
     private static let longestAnswer = 64 << 20
 
     /// Runs `body` with a client, whose connections are closed when `body` ends.
-    /// - certificates: a file of certificates in PEM format to trust, in addition to the system's; nil for none.
+    /// - encryption: the certificates for TLS; nil for the system's.
     package static func with<Result>(
-        _ address: ServerAddress, key: String?, trusting certificates: String? = nil, _ body: (ServerClient) async throws -> Result
+        _ address: ServerAddress, key: String?, encryption: ClientEncryption? = nil, _ body: (ServerClient) async throws -> Result
     ) async throws -> Result {
         var configuration = HTTPClient.Configuration()
         configuration.timeout = .init(connect: .seconds(5))
@@ -24,11 +24,7 @@ package struct ServerClient: Sendable {
         configuration.httpVersion = .http1Only
         // A refused connection is final: do not retry it.
         configuration.connectionPool.retryConnectionEstablishment = false
-        if let certificates {
-            var trust = TLSConfiguration.makeClientConfiguration()
-            trust.additionalTrustRoots = [.file(certificates)]
-            configuration.tlsConfiguration = trust
-        }
+        if let encryption { configuration.tlsConfiguration = try encryption.configuration() }
         // The system's TLS on macOS knows no additional certificates.
         let http = HTTPClient(eventLoopGroupProvider: .shared(MultiThreadedEventLoopGroup.singleton), configuration: configuration)
         do {
@@ -64,10 +60,12 @@ package struct ServerClient: Sendable {
         }
     }
 
-    /// Sends a request and passes each event of the streamed response to `receive` as JSON, up to `[DONE]`.
+    /// Sends a request and passes each event of the streamed response to `receive` as JSON, up to `[DONE]`. If `receive` throws a
+    /// `CancellationError`, the stream ends with it.
+    /// - body: the body of a POST request; nil for a GET request.
     /// - comment: receives the text of the stream's comments, except keep-alive pings.
     package func stream(
-        _ path: String, _ body: JSON, comment: (String) -> Void = { _ in }, _ receive: (JSON) async throws -> Void
+        _ path: String, _ body: JSON?, comment: (String) -> Void = { _ in }, _ receive: (JSON) async throws -> Void
     ) async throws {
         let response = try await execute(request(path, body), within: nil)
         guard response.status == .ok else { throw ClientError(status: Int(response.status.code), body: try await Self.json(response)) }
@@ -136,6 +134,7 @@ package struct ServerClient: Sendable {
     /// Returns why no connection could be established.
     private func reason(_ error: any Error) -> String {
         if error is NIOSSLExtraError { return "its certificate is not valid for the name \(address.host)" }
+        if let refusal = ClientEncryption.refusal(error) { return refusal }
         if error is NIOSSLError { return "the TLS handshake failed; if its certificate is not from a public authority, pass it with --tls-ca" }
         if let socket = address.socket, !FileManager.default.fileExists(atPath: socket) { return "the socket does not exist" }
         let failures = (error as? NIOConnectionError).map { $0.connectionErrors.map(\.error) } ?? [error]

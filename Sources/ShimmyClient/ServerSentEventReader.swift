@@ -1,5 +1,5 @@
 /// A parser of a stream of server-sent events (the HTML standard, section 9.2). Lines end with LF, CR LF or CR.
-package struct ServerSentEventReader {
+package struct ServerSentEventReader: Sendable {
     package enum Event: Sendable, Equatable {
         case data([UInt8])
         /// A comment line. Programs ignore it; it may interest users.

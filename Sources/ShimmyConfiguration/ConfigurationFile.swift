@@ -11,6 +11,8 @@ package struct ConfigurationFile: Sendable {
     package private(set) var presets: [ModelPreset] = []
     /// The keys of clients, in the order of their names.
     package private(set) var keys: [KeyTable] = []
+    /// The upstream servers, in the order of their names.
+    package private(set) var upstreams: [UpstreamTable] = []
     /// All problems of the file, in the order of lines. The program does not use a file with problems, not even in part.
     package private(set) var problems: [ConfigurationProblem] = []
 
@@ -86,6 +88,7 @@ package struct ConfigurationFile: Sendable {
         }
         ModelPreset.checkNames(presets, &root)
         readKeys(&root, paths)
+        readUpstreams(&root, paths)
         problems = root.problems
     }
 
@@ -101,13 +104,25 @@ package struct ConfigurationFile: Sendable {
         }
     }
 
+    private mutating func readUpstreams(_ root: inout TableReader, _ paths: PathBase) {
+        for (name, content) in root.object("upstream") ?? [:] {
+            guard let content = content.objectValue else {
+                root.report("upstream", "each upstream needs its own table, such as [upstream.\"\(name)\"].")
+                continue
+            }
+            var reader = root.nested("upstream\u{1f}\(name)", content)
+            upstreams.append(UpstreamTable(name: name, &reader, paths))
+            root.take(reader)
+        }
+    }
+
     private func refuseUnknown(_ root: inout TableReader) {
-        let tables = Settings.tables.map(\.name) + ["model", "key"]
+        let tables = Settings.tables.map(\.name) + ["model", "key", "upstream"]
         for key in root.object.keys where !tables.contains(key) {
             if let setting = Settings.all.first(where: { $0.key == key }) {
                 root.report(key, "this key belongs in [\(setting.table)].")
             } else {
-                root.report(key, "there is no such table.\(Suggestion.text(for: key, among: tables))")
+                root.report(key, "there is no such table.\(KeywordSuggestion.text(for: key, among: tables))")
             }
         }
     }
@@ -118,9 +133,9 @@ package struct ConfigurationFile: Sendable {
             if let elsewhere = Settings.all.first(where: { $0.key == key }) {
                 reader.report(key, "this key belongs in [\(elsewhere.table)].")
             } else {
-                let others = Settings.all.map(\.key)
-                reader.report(
-                    key, "there is no such key.\(Suggestion.text(for: key, among: Suggestion.closest(to: key, among: keys) == nil ? others : keys))")
+                // A similar key of the same table is more likely than one of another table.
+                let names = KeywordSuggestion.closest(to: key, among: keys) == nil ? Settings.all.map(\.key) : keys
+                reader.report(key, "there is no such key.\(KeywordSuggestion.text(for: key, among: names))")
             }
         }
     }

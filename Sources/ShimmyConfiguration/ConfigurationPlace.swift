@@ -33,7 +33,10 @@ package enum ConfigurationPlace {
         return ConfigurationFile(text: text, path: path, paths: PathBase(folder: folder, home: home))
     }
 
+    /// Returns the absolute path of a file, without components that are ".". Links and ".." stay, because only the disk gives them a meaning.
     package static func absolute(_ path: String) -> String {
-        path.hasPrefix("/") ? path : (FileManager.default.currentDirectoryPath as NSString).appendingPathComponent(path)
+        if path.hasPrefix("/") { return path }
+        let relative = path.split(separator: "/").filter { $0 != "." }.joined(separator: "/")
+        return (FileManager.default.currentDirectoryPath as NSString).appendingPathComponent(relative)
     }
 }

@@ -12,7 +12,7 @@ package enum ExampleFile {
                 ]
             }
         }
-        return (lines + keys + models).joined(separator: "\n") + "\n"
+        return (lines + keys + upstreams + models).joined(separator: "\n") + "\n"
     }
 
     /// Returns a sample value for a setting whose default cannot be written as a value.
@@ -64,6 +64,38 @@ package enum ExampleFile {
         "#concurrency = 4",
         "#max_output_tokens = 4096",
         "#weight = 1.0",
+    ]
+
+    private static let upstreams = [
+        "",
+        "# Another server, whose models this server offers as its own. docs/fleet.md describes it.",
+        "#[upstream.\"gpu\"]",
+        "",
+        "# Its address, and its program: auto, \(UpstreamTable.kinds.dropFirst().joined(separator: ", ")).",
+        "#url = \"http://gpu-box:8000\"",
+        "#kind = \"auto\"",
+        "",
+        "# Its key; api_key_env names an environment variable. The models to offer, and the text before their ids.",
+        "#api_key = \"secret\"",
+        "#models = [\"*\"]",
+        "#prefix = \"\"",
+        "",
+        "# Lower priorities come first; the weight is the share of the load. The max requests at the same time.",
+        "#priority = 1",
+        "#weight = 1.0",
+        "#max_concurrency = 64",
+        "",
+        "# Seconds: between two bytes of an answer, until its first byte, to connect, between two checks. The path of the check.",
+        "#timeout = 120",
+        "#first_byte_timeout = 600",
+        "#connect_timeout = 5",
+        "#health_interval = 5",
+        "#health = \"/health\"",
+        "",
+        "# More headers of its requests, a PEM file with the certificates to trust, and fields to drop and to add.",
+        "#headers = { x-team = \"a\" }",
+        "#tls_ca = \"~/ca.pem\"",
+        "#fields = { drop = [\"user\"], add = { top_k = 40 } }",
     ]
 
     private static let models = [

@@ -21,11 +21,15 @@ package enum Settings {
     package static let pullStall = "SHIMMY_PULL_STALL_SECONDS"
     /// The variable with the file of certificates that the commands for a running server trust, in addition to the system's.
     package static let trustedCertificates = "SHIMMY_TLS_CA"
+    /// The variable with the file of the certificate with which the commands for a running server identify themselves.
+    package static let clientCertificate = "SHIMMY_TLS_CLIENT_CERT"
+    /// The variable with the file of that certificate's private key.
+    package static let clientKey = "SHIMMY_TLS_CLIENT_KEY"
 
     private static let server: [Setting] = [
         .host, .port, .listen, .ollamaPort, .socket, .socketOnly, .tlsCert, .tlsKey, .tlsClientCA, .trustProxy,
         .apiKey, .apiKeyFile, .userPulls, .trustUserHeaders, .allowOrigin, .allowHost, .insecure, .drainSeconds, .requestSeconds, .loadSilence,
-        .maxTokensOverContext, .metricsAliases,
+        .maxTokensOverContext, .metricsAliases, .noUI, .inspectRequests,
     ]
     private static let limits: [Setting] = [
         .maxConnections, .maxClientConnections, .maxRequests, .maxBody, .bodyMemory, .writeSeconds, .wrongKeys, .cachedTokenPercent,
@@ -84,6 +88,10 @@ extension Setting {
     package static let metricsAliases = Setting(
         "server", "metrics_aliases", .flag, default: "false",
         "Export metrics also under the names of vLLM and llama-server, so that their dashboards work.")
+    package static let noUI = Setting("server", "no_ui", .flag, default: "false", "Do not serve the page for browsers.")
+    package static let inspectRequests = Setting(
+        "server", "inspect_requests", .flag, default: "false",
+        "Keep the bodies, prompts and answers of the last requests in memory, for administrators.")
 }
 
 // MARK: Accounts

@@ -124,7 +124,7 @@ package enum TOMLMerge {
         for (key, value) in section.values { text += line(key, value) + end }
     }
 
-    /// Splits at line feeds. A String's own idea of a line feed includes CR LF as one character.
+    /// Splits at line feeds. As a `Character`, CR LF would count as one.
     private static func lines(of text: String) -> [String] {
         text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map { String(decoding: $0, as: UTF8.self) }
     }
@@ -133,7 +133,7 @@ package enum TOMLMerge {
 
     private static func isHeader(_ line: String) -> Bool { line.utf8.first { $0 != 0x20 && $0 != 0x09 } == UInt8(ascii: "[") }
 
-    /// A JSON string or number is also one of TOML.
+    /// A JSON string or number is also valid TOML.
     private static func line(_ key: String, _ value: JSON) -> String { "\(shown([key])) = \(value.text)" }
 
     /// Returns a path as TOML writes it: `model_providers."a.b"`.

@@ -27,7 +27,7 @@ struct TableReader {
                 report(key, "this key belongs in [\(setting.table)].")
                 continue
             }
-            report(key, "there is no such key.\(Suggestion.text(for: key, among: names))")
+            report(key, "there is no such key.\(KeywordSuggestion.text(for: key, among: names))")
         }
     }
 

@@ -37,6 +37,20 @@ package struct SamplingParameters: Sendable, Equatable {
     package var ignoresEnd = false
     /// The number of tokens at each position whose log probabilities are returned beside the drawn token's; nil returns no log probabilities.
     package var logprobs: Int?
+    /// The parameters that the request sets, but to values without effect. They change nothing here; a server with other defaults needs them.
+    package var neutral: Neutral = []
+
+    package struct Neutral: OptionSet, Sendable {
+        package let rawValue: Int
+
+        package init(rawValue: Int) { self.rawValue = rawValue }
+
+        package static let temperature = Neutral(rawValue: 1)
+        package static let topP = Neutral(rawValue: 2)
+        package static let topK = Neutral(rawValue: 4)
+        package static let minP = Neutral(rawValue: 8)
+        package static let repeatPenalty = Neutral(rawValue: 16)
+    }
 
     package init(temperature: Float = 1, topP: Float = 1, seed: Int64? = nil) {
         self.temperature = temperature

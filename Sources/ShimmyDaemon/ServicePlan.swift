@@ -36,6 +36,12 @@ package struct ServicePlan: Sendable, Equatable {
         }
     }
 
+    /// Returns the path of the file that describes the sockets of the service to systemd; nil for another manager.
+    package static func socketFile(_ manager: ServiceManager, _ scope: ServiceScope, _ places: Places) -> String? {
+        guard manager == .systemd else { return nil }
+        return scope == .user ? "\(places.configuration)/systemd/user/\(SystemdUnit.socketName)" : "/etc/systemd/system/\(SystemdUnit.socketName)"
+    }
+
     /// Returns the files in which a package can define the service.
     package static func packageFiles(_ manager: ServiceManager, _ scope: ServiceScope) -> [String] {
         guard manager == .systemd else { return [] }
@@ -58,18 +64,33 @@ package struct ServicePlan: Sendable, Equatable {
 
     // MARK: Steps
 
-    package static func install(_ manager: ServiceManager, _ service: ServiceDefinition, _ places: Places) -> ServicePlan {
+    /// - hasSocket: whether the installed service, which the new one replaces, has sockets of systemd.
+    package static func install(
+        _ manager: ServiceManager, _ service: ServiceDefinition, _ places: Places, hasSocket: Bool = false
+    ) -> ServicePlan {
         let path = file(manager, service.scope, places)
         let write = Step.write(path: path, text: text(manager, service, places))
         switch manager {
         case .systemd:
             let control = control(service.scope)
-            return ServicePlan(
-                steps: accountSteps(service) + [
-                    write, .run(control + ["daemon-reload"], mayFail: false), .run(control + ["enable", SystemdUnit.name], mayFail: false),
-                    // A running service gets the new file.
-                    .run(control + ["restart", SystemdUnit.name], mayFail: false),
-                ])
+            let start: [Step] = accountSteps(service) + [write]
+            if let text = SystemdUnit(service).socketText, let socketPath = socketFile(manager, service.scope, places) {
+                let open: [Step] = [
+                    .write(path: socketPath, text: text), .run(control + ["daemon-reload"], mayFail: false),
+                    // The sockets cannot be opened while a service uses their addresses.
+                    .run(control + ["disable", "--now", SystemdUnit.name], mayFail: true),
+                    .run(control + ["enable", SystemdUnit.socketName], mayFail: false),
+                    .run(control + ["restart", SystemdUnit.socketName], mayFail: false),
+                ]
+                return ServicePlan(steps: start + open)
+            }
+            let close: [Step] = hasSocket ? removeSocket(manager, service.scope, places) : []
+            let run: [Step] = [
+                .run(control + ["daemon-reload"], mayFail: false), .run(control + ["enable", SystemdUnit.name], mayFail: false),
+                // A running service gets the new file.
+                .run(control + ["restart", SystemdUnit.name], mayFail: false),
+            ]
+            return ServicePlan(steps: start + close + run)
         case .launchd:
             let domain = domain(service.scope, places)
             return ServicePlan(steps: [
@@ -87,18 +108,25 @@ package struct ServicePlan: Sendable, Equatable {
         ]
     }
 
+    /// Returns the steps that close and remove the sockets of systemd.
+    private static func removeSocket(_ manager: ServiceManager, _ scope: ServiceScope, _ places: Places) -> [Step] {
+        guard let path = socketFile(manager, scope, places) else { return [] }
+        return [.run(control(scope) + ["disable", "--now", SystemdUnit.socketName], mayFail: true), .remove(path: path)]
+    }
+
     private static let accountFile = "/etc/sysusers.d/shimmy.conf"
 
     /// Returns the steps that stop and remove the service. Its data and its account stay.
-    package static func uninstall(_ manager: ServiceManager, _ scope: ServiceScope, _ places: Places) -> ServicePlan {
+    /// - hasSocket: whether the service has sockets of systemd.
+    package static func uninstall(_ manager: ServiceManager, _ scope: ServiceScope, _ places: Places, hasSocket: Bool = false) -> ServicePlan {
         let remove = Step.remove(path: file(manager, scope, places))
         switch manager {
         case .systemd:
             let control = control(scope)
             let account = scope == .system ? [Step.remove(path: accountFile)] : []
-            return ServicePlan(
-                steps: [.run(control + ["disable", "--now", SystemdUnit.name], mayFail: true), remove] + account
-                    + [.run(control + ["daemon-reload"], mayFail: true)])
+            let close: [Step] = hasSocket ? removeSocket(manager, scope, places) : []
+            let stop: [Step] = [.run(control + ["disable", "--now", SystemdUnit.name], mayFail: true), remove]
+            return ServicePlan(steps: close + stop + account + [Step.run(control + ["daemon-reload"], mayFail: true)])
         case .launchd:
             return ServicePlan(steps: [.run(["launchctl", "bootout", "\(domain(scope, places))/\(LaunchdJob.label)"], mayFail: true), remove])
         }

@@ -1,20 +1,43 @@
 /// The unit file of the service for systemd. See systemd.unit(5), systemd.service(5) and systemd.exec(5).
 package struct SystemdUnit: Sendable {
     package static let name = "shimmy.service"
+    package static let socketName = "shimmy.socket"
 
     private let service: ServiceDefinition
 
     package init(_ service: ServiceDefinition) { self.service = service }
 
     package var text: String {
-        let sections = [("Unit", unit), ("Service", execution + sandbox), ("Install", ["WantedBy=\(target)"])]
-        return sections.map { "[\($0.0)]\n" + $0.1.map { $0 + "\n" }.joined() }.joined(separator: "\n")
+        let sections = [("Unit", unit), ("Service", execution + sandbox), ("Install", [installation])]
+        return Self.text(sections)
     }
+
+    /// The unit file of the sockets that systemd opens for the service; nil if the service opens its own. See systemd.socket(5).
+    package var socketText: String? {
+        if service.sockets.isEmpty { return nil }
+        var lines = service.sockets.map { "ListenStream=" + $0.replacing("%", with: "%%") }
+        if service.sockets.contains(where: { $0.hasPrefix("/") }) {
+            lines.append("SocketMode=0660")
+            if let account = service.account { lines += ["SocketUser=\(account)", "SocketGroup=\(account)"] }
+        }
+        return Self.text([
+            ("Unit", ["Description=Addresses of Shimmy, a local LLM server", "Documentation=man:shimmy(1)"]), ("Socket", lines),
+            ("Install", ["WantedBy=sockets.target"]),
+        ])
+    }
+
+    private static func text(_ sections: [(String, [String])]) -> String {
+        sections.map { "[\($0.0)]\n" + $0.1.map { $0 + "\n" }.joined() }.joined(separator: "\n")
+    }
+
+    /// The line that decides when the service starts.
+    private var installation: String { service.sockets.isEmpty ? "WantedBy=\(target)" : "Also=\(Self.socketName)" }
 
     private var target: String { service.scope == .system ? "multi-user.target" : "default.target" }
 
     private var unit: [String] {
-        let lines = ["Description=Shimmy, a local LLM server", "Documentation=man:shimmy(1)"]
+        var lines = ["Description=Shimmy, a local LLM server", "Documentation=man:shimmy(1)"]
+        if !service.sockets.isEmpty { lines.append("Requires=\(Self.socketName)") }
         // The targets of the network belong to the system's manager.
         return service.scope == .system ? lines + ["Wants=network-online.target", "After=network-online.target"] : lines
     }

@@ -88,6 +88,11 @@ package final class EngineHandle: Sendable {
 
     package var statistics: EngineStatistics { shared.statistics }
 
+    /// Asks the engine's thread for a new summary of the cells, which the statistics contain after its current step.
+    package func summarizeCells() {
+        if shared.beginSummary() { mailbox.send(.summarizeCells) }
+    }
+
     /// Ends the engine and cancels the streams that still run. Returns when its thread has freed everything.
     package func shutdown() async {
         mailbox.send(.shutdown)

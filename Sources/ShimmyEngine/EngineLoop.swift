@@ -8,6 +8,8 @@ enum EngineCommand: Sendable {
     /// - stored: the result of the search for a stored prefix; nil before the search.
     case submit(SequenceID, SequenceRequest, WeakStream, stored: Lookup?)
     case cancel(SequenceID)
+    /// Publishes a summary of the cells.
+    case summarizeCells
     case shutdown
 
     /// The result of a search in the prefix store. `prefix` is nil when there is none or it could not be read.
@@ -27,9 +29,9 @@ final class WeakStream: Sendable {
     var value: TokenStream? { stream.withLock { $0.stream } }
 }
 
-/// The loop of an engine's thread. It owns the model runner and the scheduler, is created on that thread and never leaves it.
+/// The loop of an engine's thread. It owns the runners and the scheduler, is created on that thread and never leaves it.
 final class EngineLoop<Runner: ModelRunner> {
-    private var runner: Runner
+    private var runners: EngineRunners<Runner>
     private var scheduler: Scheduler
     private var streams: [SequenceID: WeakStream] = [:]
     private var owners: [SequenceID: Owner] = [:]
@@ -60,14 +62,14 @@ final class EngineLoop<Runner: ModelRunner> {
         // Deterministic mode reuses no prefix, so it stores none.
         let store = options.isDeterministic ? nil : options.store
         self.store = store
-        self.runner = runner
+        runners = EngineRunners(main: runner)
         self.scheduler = Scheduler(
             limits: runner.limits, target: options.target, isDeterministic: options.isDeterministic, savesPrefixes: store != nil)
         self.mailbox = mailbox
         self.shared = shared
         logger = options.logger
         turn = ComputeTurn.Member(options.turn)
-        shared.setLimits(scheduler.limits, queue: options.queue)
+        shared.setLimits(scheduler.limits, queue: options.queue, gap: options.target.gap)
     }
 
     /// Runs until the shutdown command, then cancels all remaining sequences. Blocks only when there is no work.
@@ -123,23 +125,24 @@ final class EngineLoop<Runner: ModelRunner> {
         noteWindows()
         // In deterministic mode, the drawn tokens must not depend on time.
         let patience = scheduler.isDeterministic ? Self.endless : scheduler.target.gap * Self.shareForConstraints
-        let held = runner.prepareDraws(within: patience)
+        let held = runners.main.prepareDraws(within: patience)
         var step = scheduler.schedule(
-            beside: others, holding: held, spent: (ContinuousClock.now - begin) / .seconds(1), slowdown: runner.slowdown)
+            beside: others, holding: held, spent: (ContinuousClock.now - begin) / .seconds(1), slowdown: runners.main.slowdown)
         publish()  // a step can be slow, so publish its work before it ends
         perform(&step)
         guard !step.batch.isEmpty else { return }
         noteBegun(step.batch, begin)
         let computing = ContinuousClock.now
-        let computed = runner.compute(step.batch)
+        let computed = runners[step.model].compute(step.batch)
         report(computed)
         let result = scheduler.commit(
             step.batch, results: computed.results, seconds: (ContinuousClock.now - computing) / .seconds(1),
-            isEndOfGeneration: runner.isEndOfGeneration)
-        for operation in result.operations { perform(operation) }
+            isEndOfGeneration: runners.main.isEndOfGeneration)
+        for operation in result.operations { perform(operation, on: step.model) }
         deliver(result.events)
         let seconds = (ContinuousClock.now - begin) / .seconds(1)
-        shared.countStep(tokens: step.batch.rowCount, seconds: seconds, modelSeconds: runner.modelSeconds)
+        let decoded = step.batch.chunks.reduce(0) { $0 + ($1.continuesStream ? $1.rowCount : 0) }
+        shared.countStep(tokens: step.batch.rowCount, decoded: decoded, seconds: seconds, modelSeconds: runners[step.model].modelSeconds)
     }
 
     /// Notes the time of the first step of each sequence.
@@ -167,14 +170,14 @@ final class EngineLoop<Runner: ModelRunner> {
         if scheduler.isConsistent { return }
         shared.count { $0.inconsistencies += 1 }
         logger.error("cache bookkeeping is inconsistent; emptying the cache", metadata: ["cells_used": .stringConvertible(scheduler.cellsUsed)])
-        for operation in scheduler.emptyCache() { runner.perform(operation) }
+        for operation in scheduler.emptyCache() { runners.main.perform(operation) }
     }
 
     /// Passes the first cached position of each slot to the scheduler. A model with an attention window discards the tokens before it when it needs
     /// their cells, also those of idle prefixes.
     private func noteWindows() {
-        guard runner.limits.window > 0 else { return }
-        scheduler.note(firstPositions: (0..<runner.limits.slots).map(runner.firstPosition))
+        guard runners.main.limits.window > 0 else { return }
+        scheduler.note(firstPositions: (0..<runners.main.limits.slots).map(runners.main.firstPosition))
     }
 
     /// Performs a step's operations in order. A sequence whose prefix cannot be restored leaves the step.
@@ -184,15 +187,15 @@ final class EngineLoop<Runner: ModelRunner> {
             if case .restore(let sequence, let slot, let length) = operation {
                 if restore(sequence, slot: slot, length: length) { continue }
                 step = scheduler.didNotRestore(sequence, slot: slot, in: step)
-                for operation in step.operations { runner.perform(operation) }
+                for operation in step.operations { runners[step.model].perform(operation) }
             } else {
-                perform(operation)
+                perform(operation, on: step.model)
             }
         }
     }
 
-    private func perform(_ operation: CacheOperation) {
-        guard case .save(_, let units, _) = operation else { return runner.perform(operation) }
+    private func perform(_ operation: CacheOperation, on model: EngineModel) {
+        guard case .save(_, let units, _) = operation else { return runners[model].perform(operation) }
         // The cells are needed now. A prefix is discarded unsaved when the disk is behind or streams would have to wait.
         let hasTime = !scheduler.hasStreams || copyTime.allows(units: units.count, within: scheduler.target.gap * Self.shareForCopies)
         if hasTime, store?.hasRoom == true { save(operation) }
@@ -202,17 +205,17 @@ final class EngineLoop<Runner: ModelRunner> {
     private func save(_ operation: CacheOperation) {
         guard let store, case .save(let slot, let units, let adapters) = operation, !store.contains(units, with: adapters) else { return }
         let begin = ContinuousClock.now
-        guard let state = runner.state(slot: slot) else { return }
+        guard let state = runners.main.state(slot: slot) else { return }
         copyTime.observe(units: units.count, seconds: (ContinuousClock.now - begin) / .seconds(1))
-        store.write(StoredPrefix(units: units, state: state), with: adapters, partially: runner.limits.storesParts)
+        store.write(StoredPrefix(units: units, state: state), with: adapters, partially: runners.main.limits.storesParts)
     }
 
     private func restore(_ sequence: SequenceID, slot: Int, length: PrefixLength) -> Bool {
-        guard let prefix = stored.removeValue(forKey: sequence)?.prefix, runner.restore(slot: slot, from: prefix.state) else { return false }
-        if prefix.units.count > length.cells { runner.perform(.truncate(slot: slot, length: length)) }
+        guard let prefix = stored.removeValue(forKey: sequence)?.prefix, runners.main.restore(slot: slot, from: prefix.state) else { return false }
+        if prefix.units.count > length.cells { runners.main.perform(.truncate(slot: slot, length: length)) }
         // The cells of a longer prefix may lack tokens that the remaining ones attend to.
-        guard runner.limits.hasWindow(before: length.positions, from: runner.firstPosition(slot: slot)) else {
-            runner.perform(.truncate(slot: slot, length: 0))
+        guard runners.main.limits.hasWindow(before: length.positions, from: runners.main.firstPosition(slot: slot)) else {
+            runners.main.perform(.truncate(slot: slot, length: 0))
             return false
         }
         shared.countRestored(tokens: length.cells)
@@ -231,6 +234,8 @@ final class EngineLoop<Runner: ModelRunner> {
             guard streams[id] != nil else { return }
             scheduler.cancel(id)
             forget(id)
+        case .summarizeCells:
+            shared.publish(scheduler.cellSegments(atMost: CellSegment.most))
         case .shutdown:
             stopped = true
         }
@@ -240,7 +245,7 @@ final class EngineLoop<Runner: ModelRunner> {
         guard let alive = stream.value, !alive.isEnded else { return shared.leave(of: request.owner) }
         if let lookup { return enter(id, request, stream, lookup.prefix) }
         guard let store, !request.scoresPrompt,
-            let found = store.find(request.prompt, with: request.adapters, partially: runner.limits.storesParts),
+            let found = store.find(request.prompt, with: request.adapters, partially: runners.main.limits.storesParts),
             isWorthRestoring(found.count, for: request)
         else { return enter(id, request, stream, nil) }
         // The command returns to the mailbox after the read. Other sequences continue meanwhile.
@@ -253,7 +258,7 @@ final class EngineLoop<Runner: ModelRunner> {
         streams[id] = stream
         owners[id] = request.owner
         unbegun.insert(id)
-        runner.addSequence(id, sampling: request.sampling)
+        runners.addSequence(id, sampling: request.sampling)
         let common = lease?.prefix.units.countInCommon(with: request.prompt.units) ?? 0
         let restorable = request.prompt.boundary(atMost: min(common, request.prompt.count - 1))
         // Other sequences may have computed as many units during the read.
@@ -271,7 +276,7 @@ final class EngineLoop<Runner: ModelRunner> {
         for event in events {
             switch event {
             case .scored(let id, let count):
-                if logprobs[id] == nil { logprobs[id] = runner.takeLogprobs(of: id)[...] }
+                if logprobs[id] == nil { logprobs[id] = runners.main.takeLogprobs(of: id)[...] }
                 streams[id]?.value?.yield(scores: Array(logprobs[id]?.prefix(count) ?? []))
                 logprobs[id]?.removeFirst(count)
             case .started(let id, let start):
@@ -280,7 +285,7 @@ final class EngineLoop<Runner: ModelRunner> {
                 start.begun = begun.removeValue(forKey: id)
                 streams[id]?.value?.start(start)
             case .token(let id, let token):
-                if logprobs[id] == nil { logprobs[id] = runner.takeLogprobs(of: id)[...] }
+                if logprobs[id] == nil { logprobs[id] = runners.main.takeLogprobs(of: id)[...] }
                 streams[id]?.value?.yield(token, logprobs: logprobs[id]?.popFirst())
             case .finished(let id, let end):
                 streams[id]?.value?.finish(end)
@@ -299,7 +304,7 @@ final class EngineLoop<Runner: ModelRunner> {
         stored[id] = nil
         begun[id] = nil
         unbegun.remove(id)
-        runner.removeSequence(id)
+        runners.removeSequence(id)
         if let owner = owners.removeValue(forKey: id) { shared.leave(of: owner) }
     }
 }

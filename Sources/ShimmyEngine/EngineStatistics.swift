@@ -34,6 +34,12 @@ package struct EngineStatistics: Sendable, Equatable {
     package var sharesAnyPrefix = true
     /// The number of prompt tokens that were restored from the disk.
     package var restoredTokens = 0
+    /// The target for the time between two tokens of a running stream, in seconds.
+    package var streamGap = 0.0
+    /// The last steps, oldest first.
+    package var recentSteps: [StepSummary] = []
+    /// The largest runs of cells when a summary was last asked for (`EngineHandle.summarizeCells`).
+    package var cellSegments: [CellSegment] = []
     /// The running sequences, oldest first, then the first 64 waiting ones.
     package var sequences: [SequenceStatus] = []
 

@@ -10,6 +10,8 @@ package struct MemoryUse: Sendable, Equatable {
     package var compute: Int
     /// The tables of grammars that are cached for later requests.
     package var grammars = 0
+    /// The parts of weights, cache and compute on each device; empty for an estimate.
+    package var devices: [String: Int] = [:]
 
     package init(weights: Int = 0, cache: Int = 0, compute: Int = 0) {
         self.weights = weights

@@ -1,6 +1,7 @@
 package import ShimmyCore
 
-/// A model that computes batches. It lives on the engine's thread, and no other thread accesses it.
+/// A model that computes batches. It lives on the engine's thread, and no other thread accesses it. An engine has a runner for each of its models
+/// (`EngineRunners`).
 package protocol ModelRunner {
     var limits: RunnerLimits { get }
 

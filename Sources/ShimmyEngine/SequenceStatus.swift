@@ -11,6 +11,8 @@ package struct SequenceStatus: Sendable, Equatable {
     package var computedTokens: Int
     package var generatedTokens: Int
     package var isFlex: Bool
+    /// The name of the owner.
+    package var owner: String
 }
 
 extension SequenceStatus {
@@ -23,5 +25,6 @@ extension SequenceStatus {
         computedTokens = sequence.computed
         generatedTokens = sequence.generatedCount
         isFlex = sequence.isFlex
+        owner = sequence.owner.name
     }
 }

@@ -10,6 +10,8 @@ final class SharedStatistics: Sendable {
         var endInterval = 1.0
         var ended = false
         var waiters: [CheckedContinuation<Void, Never>] = []
+        /// Whether the engine was asked for a summary of its cells that it has not published yet.
+        var awaitsSummary = false
     }
 
     private let state = Mutex(State())
@@ -48,8 +50,9 @@ final class SharedStatistics: Sendable {
     // MARK: Published by the engine
 
     /// Publishes the limits of the engine.
-    func setLimits(_ limits: RunnerLimits, queue: Int) {
+    func setLimits(_ limits: RunnerLimits, queue: Int, gap: Double = 0) {
         state.withLock {
+            $0.statistics.streamGap = gap
             $0.statistics.runningLimit = limits.running
             $0.statistics.queueLimit = queue
             $0.statistics.cellsTotal = limits.cells
@@ -75,8 +78,27 @@ final class SharedStatistics: Sendable {
         }
     }
 
-    func countStep(tokens: Int, seconds: Double, modelSeconds: Double) {
+    /// Returns whether to ask the engine for a summary of its cells: false if one is on its way.
+    func beginSummary() -> Bool {
+        state.withLock { state in
+            defer { state.awaitsSummary = true }
+            return !state.awaitsSummary
+        }
+    }
+
+    func publish(_ segments: [CellSegment]) {
         state.withLock {
+            $0.statistics.cellSegments = segments
+            $0.awaitsSummary = false
+        }
+    }
+
+    /// - decoded: the rows among the tokens that continue streams, with their drafts.
+    func countStep(tokens: Int, decoded: Int = 0, seconds: Double, modelSeconds: Double) {
+        let summary = StepSummary(prefillRows: tokens - decoded, decodeRows: decoded, seconds: seconds)
+        state.withLock {
+            if $0.statistics.recentSteps.count >= StepSummary.most { $0.statistics.recentSteps.removeFirst() }
+            $0.statistics.recentSteps.append(summary)
             $0.statistics.steps += 1
             $0.statistics.tokensComputed += tokens
             $0.statistics.stepSeconds = seconds

@@ -148,10 +148,4 @@ package final class PartialFile: Sendable {
     }
 
     private static var reason: String { String(cString: strerror(errno)) }
-
-    /// The bytes that the file currently occupies on disk.
-    var allocatedBytes: Int {
-        var status = stat()
-        return fstat(descriptor, &status) == 0 ? Int(status.st_blocks) * 512 : 0
-    }
 }

@@ -1,3 +1,9 @@
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
 /// A parser of the header `Retry-After` (RFC 9110, section 10.2.3), which contains seconds or a date.
 package enum RetryAfter {
     /// Returns the seconds to wait from now; nil if the text is invalid.
@@ -8,10 +14,23 @@ package enum RetryAfter {
     }
 }
 
-/// A parser of HTTP dates (RFC 9110, section 5.6.7), in all three forms: `Sun, 06 Nov 1994 08:49:37 GMT`, `Sunday, 06-Nov-94 08:49:37 GMT`
-/// and `Sun Nov  6 08:49:37 1994`. It does not use the system's formatters, because they depend on the locale.
+/// A reader and writer of HTTP dates (RFC 9110, section 5.6.7), in all three forms: `Sun, 06 Nov 1994 08:49:37 GMT`, `Sunday, 06-Nov-94 08:49:37 GMT`
+/// and `Sun Nov  6 08:49:37 1994`; it writes the first one. It does not use the system's formatters, because they depend on the locale.
 package enum HTTPDate {
     private static let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+    private static let weekdays = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
+
+    /// Returns unix seconds as a date.
+    package static func text(_ seconds: Int) -> String {
+        var time = time_t(seconds)
+        var date = tm()
+        gmtime_r(&time, &date)
+        let clock = [date.tm_hour, date.tm_min, date.tm_sec].map(padded).joined(separator: ":")
+        let (weekday, month) = (weekdays[Int(date.tm_wday)], months[Int(date.tm_mon)])
+        return "\(weekday), \(padded(date.tm_mday)) \(month) \(date.tm_year + 1900) \(clock) GMT"
+    }
+
+    private static func padded(_ number: Int32) -> String { number < 10 ? "0\(number)" : "\(number)" }
 
     /// Returns the date in unix seconds; nil if the text is not a date.
     package static func seconds(_ text: String) -> Int? {

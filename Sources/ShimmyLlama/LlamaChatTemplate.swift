@@ -3,6 +3,7 @@ import CLlama
 import Foundation
 package import ShimmyChat
 import ShimmyCore
+import ShimmyGrammar
 import ShimmyJSON
 import Synchronization
 
@@ -41,8 +42,6 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
     deinit { cchat_templates_free(pointer) }
 
     package var source: String { description["source"]?.stringValue ?? "" }
-    /// Whether the model has a template; ChatML is used otherwise.
-    package var isExplicit: Bool { description["explicit"]?.boolValue ?? false }
     /// Whether the template supports reasoning before the answer.
     package var canThink: Bool { description["thinking"]?.boolValue ?? false }
     /// Whether the template describes tools itself; Shimmy adds them to the conversation otherwise.
@@ -292,15 +291,28 @@ package final class LlamaChatTemplate: ChatTemplate, @unchecked Sendable {
             let after = trigger["after"]?.stringValue
             return trigger["opening"]?.stringValue.map { .opening($0, after: after == "" ? nil : after) }
         }
-        let grammar = string("grammar")
+        let grammars = (result["grammars"]?.arrayValue ?? []).map(Self.grammar)
         let isLazy = result["grammar_lazy"]?.boolValue ?? false
         let ends = strings("thinking_ends")
         return RenderedPrompt(
             text: string("text"), additionalStops: strings("stops"), generationPrompt: string("generation_prompt"),
-            grammar: grammar.isEmpty ? nil : AnswerGrammar(grammar, triggers: isLazy ? triggers : []),
+            grammar: grammars.isEmpty ? nil : AnswerGrammar(GrammarDefinition(anyOf: grammars), triggers: isLazy ? triggers : []),
             preservedTokens: strings("preserved_tokens"),
             thinking: ends.isEmpty ? nil : ThinkingTags(start: string("thinking_start"), ends: ends),
             format: result["plain"]?.boolValue == true ? nil : format)
+    }
+
+    /// Returns a grammar of `cchat_prompt_describe`, without the fence and the spaces that llama.cpp allows around an answer that fits a schema.
+    private static func grammar(_ described: JSON) -> GrammarText {
+        let bodies = (described["rules"]?.objectValue ?? [:]).map { ($0.key, $0.value.stringValue ?? "") }
+        return GrammarText(
+            described["text"]?.stringValue ?? "", bodies: Dictionary(bodies) { first, _ in first },
+            replacements: [
+                // This is the body of a rule that llama.cpp makes for all formats that it derives from a template.
+                .init(#"("```json" space response-format space "```" | space response-format space)"#, with: "response-format"),
+                // Spaces remain before the answer where they separate it from reasoning.
+                .init("space space response-format", with: "response-format", followsLiteral: true),
+            ])
     }
 
     /// Copies a string of cchat and frees the original.

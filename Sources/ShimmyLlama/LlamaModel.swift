@@ -104,9 +104,6 @@ package final class LlamaModel: @unchecked Sendable {
         return nil
     }
 
-    /// Whether the model computes one vector from a text.
-    package var isEmbedder: Bool { LlamaEmbedder.pooling(of: self) != nil }
-
     /// Whether the state of a sequence is a running summary from which single tokens cannot be removed.
     package var isRecurrentOrHybrid: Bool { llama_model_is_recurrent(pointer) || llama_model_is_hybrid(pointer) }
 

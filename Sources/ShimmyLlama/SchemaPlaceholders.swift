@@ -71,28 +71,31 @@ package struct SchemaPlaceholders: Sendable {
     /// Returns whether a format's grammar contains the placeholders of all schemas that it must enforce.
     func fits(_ grammar: AnswerGrammar?) -> Bool {
         guard mustFit || answerGrammar != nil else { return true }
-        guard let text = grammar?.definition.text else { return answerGrammar == nil && wholes.isEmpty }
-        let numbers = PlaceholderNumbers(in: text).numbers
+        let numbers = grammar.map { Self.numbers(in: $0.definition) } ?? []
         if answerGrammar != nil, !numbers.contains(Self.firstNumber) { return false }
         return !mustFit || wholes.keys.allSatisfy(numbers.contains)
     }
 
     /// Returns whether a format's grammar contains a placeholder for arguments, complete or single ones.
     func holdsArguments(in grammar: AnswerGrammar) -> Bool {
-        let numbers = PlaceholderNumbers(in: grammar.definition.text ?? "").numbers
-        return numbers.contains { wholes[$0] != nil || parts[$0] != nil }
+        Self.numbers(in: grammar.definition).contains { wholes[$0] != nil || parts[$0] != nil }
+    }
+
+    /// Returns the numbers that are literals of a format's grammar.
+    private static func numbers(in definition: GrammarDefinition) -> Set<Int> {
+        definition.texts.reduce(into: []) { $0.formUnion(PlaceholderNumbers(in: $1).numbers) }
     }
 
     /// Returns the prompt with the grammars of the schemas in place of the numbers in its grammar.
     func replaced(in prompt: RenderedPrompt) -> RenderedPrompt {
-        guard let grammar = prompt.grammar, let text = grammar.definition.text else { return prompt }
+        guard let definition = prompt.grammar?.definition else { return prompt }
         var grammars: [String: Grammar] = [:]
-        for number in PlaceholderNumbers(in: text).numbers {
+        for number in Self.numbers(in: definition) {
             let held = number == Self.firstNumber ? answerGrammar : wholes[number] ?? parts[number]
             if let held { grammars["\(number)"] = held }
         }
         var prompt = prompt
-        prompt.grammar = AnswerGrammar(GrammarDefinition(text, replacing: grammars), triggers: grammar.triggers)
+        prompt.grammar?.definition = definition.replacing(grammars)
         return prompt
     }
 }

@@ -4,7 +4,7 @@
 /// metric.
 package enum ServerMetrics {
     /// All metrics, in the order of the exposition.
-    package static let all: [MetricDescription] = requests + answers + engines + models + server + process
+    package static let all: [MetricDescription] = requests + answers + engines + models + upstreams + server + process
 
     /// The value of the label `model` for requests without a known model.
     package static let unknownModel = "unknown"
@@ -66,6 +66,8 @@ package enum ServerMetrics {
     package static let modelsLoaded = gauge("shimmy_models_loaded", "Loaded models.")
     package static let modelWaiting = gauge("shimmy_model_waiting_requests", "Requests that wait for a model to load, or for memory.")
     package static let modelMemory = gauge("shimmy_model_memory_bytes", "Memory of a model, by kind.")
+    package static let deviceMemory = gauge(
+        "shimmy_device_memory_bytes", "Memory of a loaded model by device: weights, cache and computing. The memory of the host is that of CPU.")
     package static let memoryUsed = gauge("shimmy_memory_used_bytes", "Memory of all models.")
     package static let memoryBudget = gauge("shimmy_memory_budget_bytes", "Max memory of all models.")
     package static let loads = counter("shimmy_model_loads", "Loads of a model that succeeded.")
@@ -73,8 +75,18 @@ package enum ServerMetrics {
     package static let loadSeconds = counter("shimmy_model_load_seconds", "Seconds of all successful loads of a model.")
     package static let unloads = counter("shimmy_model_unloads", "Times that a model was freed.")
     private static let models = [
-        modelsLoaded, modelWaiting, modelMemory, memoryUsed, memoryBudget, loads, loadFailures, loadSeconds, unloads,
+        modelsLoaded, modelWaiting, modelMemory, deviceMemory, memoryUsed, memoryBudget, loads, loadFailures, loadSeconds, unloads,
     ]
+
+    // MARK: Upstreams
+
+    package static let upstreamRequests = counter("shimmy_upstream_requests", "Requests to an upstream server.")
+    package static let upstreamFailures = counter("shimmy_upstream_failures", "Requests that failed because of an upstream server.")
+    package static let upstreamFailovers = counter(
+        "shimmy_upstream_failovers", "Failed requests to an upstream server that another replica was asked to serve.")
+    package static let upstreamRunning = gauge("shimmy_upstream_requests_running", "Requests that an upstream server is serving.")
+    package static let upstreamHealthy = gauge("shimmy_upstream_healthy", "Whether the last check of an upstream server succeeded: 1 or 0.")
+    private static let upstreams = [upstreamRequests, upstreamFailures, upstreamFailovers, upstreamRunning, upstreamHealthy]
 
     // MARK: The server
 
@@ -84,10 +96,14 @@ package enum ServerMetrics {
     package static let bodyBytes = gauge("shimmy_body_bytes", "Bytes of request bodies in processing.")
     package static let storageBytes = gauge("shimmy_storage_bytes", "Bytes of all stored objects.")
     package static let storageLimit = gauge("shimmy_storage_limit_bytes", "Max bytes of all stored objects.")
+    package static let storageWrite = histogram(
+        "shimmy_storage_write_seconds", "Seconds of a write to the storage, including the wait for other writes.", MetricBounds.seconds)
     package static let build = gauge("shimmy_build_info", "The version of the program. The value is 1.")
     package static let traceSpans = counter(
         "shimmy_trace_spans", "Spans of traces: exported, dropped because too many were waiting, or failed because the collector did not take them.")
-    private static let server = [traceSpans, requestsInFlight, connections, connectionsRefused, bodyBytes, storageBytes, storageLimit, build]
+    private static let server = [
+        traceSpans, requestsInFlight, connections, connectionsRefused, bodyBytes, storageBytes, storageLimit, storageWrite, build,
+    ]
 
     // MARK: The process, with the names of Prometheus' client libraries
 

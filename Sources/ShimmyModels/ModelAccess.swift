@@ -1,3 +1,5 @@
+import ShimmyCore
+
 /// The models that a request may use. All other models do not exist for it: lists leave them out, and their names are unknown.
 ///
 /// The functions of `ModelManager` that find models read the access of the current task, so that no request can find a model in another way.
@@ -30,27 +32,8 @@ package struct ModelAccess: Sendable, Equatable {
         return ModelCatalog.closeness(of: pattern, to: record).map { $0 <= 2 } ?? false
     }
 
-    /// Returns whether a text fits a pattern in which `*` stands for any text. Takes at most as many steps as the product of the lengths.
-    package static func fits(_ text: String, _ pattern: String) -> Bool {
-        let (text, pattern) = (Array(text.utf8), Array(pattern.utf8))
-        var (place, next) = (0, 0)
-        // The last star, and the place in the text where the part after it was last tried.
-        var star: (next: Int, place: Int)?
-        while place < text.count {
-            if next < pattern.count, pattern[next] == UInt8(ascii: "*") {
-                star = (next + 1, place)
-                next += 1
-            } else if next < pattern.count, pattern[next] == text[place] {
-                (place, next) = (place + 1, next + 1)
-            } else if let last = star {
-                star = (last.next, last.place + 1)
-                (place, next) = (last.place + 1, last.next)
-            } else {
-                return false
-            }
-        }
-        return pattern[next...].allSatisfy { $0 == UInt8(ascii: "*") }
-    }
+    /// Returns whether a text fits a pattern in which `*` stands for any text.
+    package static func fits(_ text: String, _ pattern: String) -> Bool { text.fits(pattern: pattern) }
 }
 
 extension ModelCatalog {

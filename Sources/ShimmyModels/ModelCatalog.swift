@@ -11,15 +11,17 @@ package struct ModelCatalog: Sendable {
     private let claudeModel: String?
 
     /// - aliases: the target of each alias: a model name or another alias.
+    /// - upstreams: the models of upstream servers. A model on the disk with the same name replaces them.
     /// - variants: models that the user defines, in addition to those that were found.
     /// - claudeModel: the name of the model for names that begin with `claude-` and that no model has; nil for none.
     /// - loadsAlone: whether a model has settings for loading, so that other names of its file cannot share its engine.
     package init(
-        records: [ModelRecord], aliases: [String: String] = [:], variants: [ModelVariant] = [], claudeModel: String? = nil,
+        records: [ModelRecord], upstreams: [ModelRecord] = [], aliases: [String: String] = [:], variants: [ModelVariant] = [],
+        claudeModel: String? = nil,
         loadsAlone: (ModelRecord) -> Bool = { _ in false }
     ) {
         let records = records.sharingEngines(unless: loadsAlone)
-        let named = ModelVariant.naming(records, by: variants, unless: loadsAlone)
+        let named = ModelVariant.naming(records, by: variants, unless: loadsAlone).adding(upstreams: upstreams)
         let given = ModelCatalog(found: named, aliases: aliases)
         self.init(found: ModelVariant.adding(variants, to: named, resolve: given.resolve), aliases: aliases, claudeModel: claudeModel)
     }
@@ -77,7 +79,7 @@ package struct ModelCatalog: Sendable {
         guard let best = ranked.compactMap(\.1).min() else { return [] }
         let closest = ranked.filter { $0.1 == best }.map(\.0)
         let loadable = closest.filter(\.isLoadable)
-        return loadable.isEmpty ? closest : loadable
+        return (loadable.isEmpty ? closest : loadable).preferred
     }
 
     /// Returns how closely a name matches a model (smaller is closer), or nil if it does not match:

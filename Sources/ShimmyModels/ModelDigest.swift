@@ -11,7 +11,8 @@ extension ModelRecord {
     }
 
     private var fileDigest: String {
-        manifest?.digest
+        if let upstream { return Self.hash(["upstream", upstream.key]) }
+        return manifest?.digest
             ?? Self.hash([
                 architecture ?? "", "\(parameterCount ?? 0)", quantization ?? "", "\(contextLength ?? 0)", "\(sizeBytes)", "\(modified)",
             ])

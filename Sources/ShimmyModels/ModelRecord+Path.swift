@@ -3,6 +3,6 @@ extension [ModelRecord] {
     /// nil if there is no such model.
     package func found(at path: String) -> ModelRecord? {
         let real = FileFacts.realPath(path)
-        return first { $0.base == nil && FileFacts.realPath($0.path) == real }
+        return first { $0.base == nil && $0.upstream == nil && FileFacts.realPath($0.path) == real }
     }
 }

@@ -5,6 +5,8 @@ package import ShimmyJSON
 package enum ModelSource: String, Sendable, CaseIterable {
     // In order of precedence: if two models have the same name, the model of the first source keeps it unchanged.
     case file, shimmy, directory, huggingFace = "huggingface", ollama, lmStudio = "lmstudio", llamaCpp = "llama.cpp", jan, gpt4All = "gpt4all"
+    /// Another server, which computes the answers.
+    case upstream
 
     package var label: String { rawValue }
 }
@@ -29,11 +31,11 @@ package enum ModelKind: String, Sendable {
     case unknown
 }
 
-/// A model on the disk, as its header describes it.
+/// A model on the disk, as its header describes it, or a model of an upstream server, as the server describes it.
 package struct ModelRecord: Sendable, Equatable {
     /// The name that users type and clients send.
     package var id: String
-    /// The path of the file, or of the first part of a split model.
+    /// The path of the file, or of the first part of a split model; empty for a model of an upstream server.
     package var path: String
     package var source: ModelSource
     package var kind: ModelKind
@@ -118,6 +120,9 @@ package struct ModelRecord: Sendable, Equatable {
         let sizeBytes: Int
         let modified: Int
     }
+
+    /// The servers that have the model; nil for a model on the disk. Such a record has no path, no files and no size.
+    package var upstream: UpstreamReference?
 
     var content: Content { Content(shards: shards, sizeBytes: sizeBytes, modified: modified) }
 

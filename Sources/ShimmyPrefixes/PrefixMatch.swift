@@ -1,9 +1,9 @@
 /// A stored prefix that a prompt begins with, completely or in part.
-package struct PrefixMatch: Sendable, Equatable {
+struct PrefixMatch: Sendable, Equatable {
     let name: String
     let key: PrefixKey
     /// The size of the file, in bytes.
     let bytes: Int
     /// The number of the prompt's units that need not be computed.
-    package let count: Int
+    let count: Int
 }

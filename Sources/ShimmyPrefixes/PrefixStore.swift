@@ -21,20 +21,12 @@ package final class PrefixStore: PrefixStorage {
     }
 
     package func find(_ prompt: Prompt, with adapters: AdapterSet, partially: Bool) -> FoundPrefix? {
-        longestMatch(prompt, with: adapters, partially: partially).map { match in
+        folder.longestMatch(prompt, key(of: adapters), partially: partially).map { match in
             FoundPrefix(count: match.count) { [folder] deliver in folder.read(match, then: deliver) }
         }
     }
 
-    /// Returns the longest useful stored prefix of `prompt`; nil for none. Without `partially`, only a prefix that is used completely counts.
-    package func longestMatch(_ prompt: Prompt, with adapters: AdapterSet, partially: Bool) -> PrefixMatch? {
-        folder.longestMatch(prompt, key(of: adapters), partially: partially)
-    }
-
     package func contains(_ units: [PromptUnit], with adapters: AdapterSet) -> Bool { folder.contains(units, key(of: adapters)) }
-
-    /// Reads a prefix asynchronously. Delivers nil when it is damaged or missing, or when the memory for prefixes is full.
-    package func read(_ match: PrefixMatch, then deliver: @escaping @Sendable (PrefixLease?) -> Void) { folder.read(match, then: deliver) }
 
     /// Whether the disk keeps up with the writes.
     package var hasRoom: Bool { folder.hasRoom }

@@ -4,6 +4,7 @@ import ShimmyAPI
 import ShimmyChat
 import ShimmyCore
 import ShimmyJSON
+import ShimmyUpstreams
 
 extension HTTPField.Name {
     static let requestID = Self("x-request-id")!
@@ -16,8 +17,12 @@ extension HTTPField.Name {
     static let unenforced = Self("x-shimmy-unenforced")!
     static let droppedItems = Self("x-shimmy-dropped-items")!
     static let notStored = Self("x-shimmy-not-stored")!
+    /// The upstream server that made the answer.
+    static let upstream = Self("x-shimmy-upstream")!
+    /// The servers that a request has passed.
+    static let hops = Self(UpstreamContext.hopHeader)!
     /// The headers that report how an answer deviates from its request.
-    static let reports = [ignoredParameters, forcedParameters, normalized, clampedTokens, unenforced, droppedItems, notStored]
+    static let reports = [ignoredParameters, forcedParameters, normalized, clampedTokens, unenforced, droppedItems, notStored, upstream]
     /// The headers about the limits of a key.
     static let rateLimits = RateLimitHeaders.names.compactMap { Self($0) }
     static let accelBuffering = Self("x-accel-buffering")!
@@ -60,6 +65,7 @@ extension Response {
         if !report.normalizations.isEmpty { headers[.normalized] = report.normalizations.joined(separator: ", ") }
         if !report.withoutEffect.isEmpty { headers[.ignoredParameters] = report.withoutEffect.map(ReportedNames.visible).joined(separator: ", ") }
         if let tokens = [report.clampedTokens, report.limitedTokens].compactMap({ $0 }).min() { headers[.clampedTokens] = "\(tokens)" }
+        if let upstream = report.upstream { headers[.upstream] = ReportedNames.visible(upstream) }
         var keywords = ReportedNames(nameLength: InputLimits.standard.reportedPointerLength)
         for keyword in report.unenforced { keywords.append(keyword) }
         if let names = keywords.header { headers[.unenforced] = names }

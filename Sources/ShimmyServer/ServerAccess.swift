@@ -98,13 +98,41 @@ package final class ServerAccess: Sendable {
         return (try? await book.current())?.areAny ?? true
     }
 
+    /// The places where keys are looked up, the cheapest first.
+    enum Lookup: CaseIterable {
+        /// The keys of the rules.
+        case rules
+        /// The keys of the book, as they were a moment ago.
+        case book
+        /// The keys of the book now, so that a new key opens the server at once.
+        case freshBook
+    }
+
+    /// Returns the holders of the keys that are known in one place, even of revoked and expired keys. Throws `KeyBookError` if the book cannot be
+    /// read.
+    func holders(of hashes: [KeyHash], in lookup: Lookup) async throws -> [KeyHash: Holder] {
+        if case .rules = lookup { return known(hashes) }
+        guard let book else { return [:] }
+        let entries = try await book.current(isFresh: lookup == .freshBook)
+        var holders: [KeyHash: Holder] = [:]
+        for hash in hashes { holders[hash] = entries[hash].map { Self.holder(ofBook: $0) } }
+        return holders
+    }
+
+    private func known(_ hashes: [KeyHash]) -> [KeyHash: Holder] {
+        state.withLock { state in
+            var holders: [KeyHash: Holder] = [:]
+            for hash in hashes { holders[hash] = state.holders[hash] }
+            return holders
+        }
+    }
+
     /// Returns the holder of a key, even if the key is revoked or expired. Throws `KeyBookError` if the book cannot be read.
     func holder(of hash: KeyHash) async throws -> Holder? {
-        if let holder = state.withLock({ $0.holders[hash] }) { return holder }
-        guard let book else { return nil }
-        if let key = try await book.current()[hash] { return Self.holder(ofBook: key) }
-        // A new key opens the server at once.
-        return try await book.current(isFresh: true)[hash].map { Self.holder(ofBook: $0) }
+        for lookup in Lookup.allCases {
+            if let holder = try await holders(of: [hash], in: lookup)[hash] { return holder }
+        }
+        return nil
     }
 
     /// Returns the owner for work that an earlier process accepted: the key's owner, with the key's current weight.

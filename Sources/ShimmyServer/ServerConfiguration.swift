@@ -5,6 +5,7 @@ import ShimmyCore
 package import ShimmyMetrics
 package import ShimmyService
 package import ShimmyTracing
+package import ShimmyUpstreams
 
 /// The addresses that the server listens on, its access rules and its limits.
 package struct ServerConfiguration: Sendable {
@@ -19,6 +20,8 @@ package struct ServerConfiguration: Sendable {
     package var socket: String?
     /// Whether the server listens on the socket only, and on no port.
     package var isSocketOnly = false
+    /// The sockets that the process was started with. If there are any, the server listens on them alone, and on no other address.
+    package var inherited: [InheritedSocket] = []
     /// The certificate and key for all ports; nil for connections without encryption. The Unix socket has no encryption.
     package var identity: TLSIdentity?
     package var proxies = TrustedProxies()
@@ -37,8 +40,14 @@ package struct ServerConfiguration: Sendable {
     package var accounts = Accounts()
     /// Returns the use of the directory of cached prefixes; nil if there is none.
     package var prefixes: (@Sendable () -> PrefixCacheUse)?
+    /// The upstream servers; nil for none.
+    package var fleet: UpstreamFleet?
     /// The maker of traces; nil if traces are off.
     package var tracer: RequestTracer?
+    /// The last requests.
+    package var history = RequestHistory()
+    /// Whether browsers get the page.
+    package var hasPage = true
 
     /// - book: the keys that administrators created; nil for none.
     package init(host: String = "127.0.0.1", port: Int = 11435, access: ServerAccess.Rules = .init(), book: KeyBook? = nil) {
@@ -51,5 +60,8 @@ package struct ServerConfiguration: Sendable {
     package var isLoopback: Bool { exposedHost == nil }
 
     /// The first address that other machines can reach; nil if there is none.
-    package var exposedHost: String? { isSocketOnly ? nil : ([host] + others.map(\.host)).first { !HostName.isLoopback($0) } }
+    package var exposedHost: String? {
+        let own = isSocketOnly ? [] : [host] + others.map(\.host)
+        return (inherited.isEmpty ? own : inherited.compactMap(\.host)).first { !HostName.isLoopback($0) }
+    }
 }

@@ -15,6 +15,8 @@ package struct ShimmyRequestContext: RequestContext {
     let channel: any Channel
     /// The client's IP address; nil for the Unix socket.
     var address: String?
+    /// The scheme that the client used, `http` or `https`, if a trusted proxy names it.
+    var scheme: String?
     /// The owner that the request counts towards: the key's holder, or the client's address if the server has no keys.
     var owner: Owner
     /// The owner of the objects that the request stores: the key's holder, the same after a restart; `everybody` if the server has no keys.
@@ -27,6 +29,8 @@ package struct ShimmyRequestContext: RequestContext {
     var namedUser: String?
     /// Whether keys with the role `user` may download models.
     var usersMayPull = false
+    /// The servers that the request has passed.
+    var hops = HopTrail()
     /// The id of the request, which every response has in a header.
     var requestID = ""
     /// Whether the task of the request is cancelled when the client disconnects, so that nothing else has to watch the connection.
@@ -50,7 +54,7 @@ extension ShimmyRequestContext {
         let input = life?.input
         return Caller(
             owner: owner, storageOwner: storageOwner, key: key, arrived: arrived, logger: logger, request: life, trace: trace,
-            user: namedUser ?? input?.user, inputBytes: input?.bytes ?? 0)
+            user: namedUser ?? input?.user, inputBytes: input?.bytes ?? 0, hops: hops)
     }
 
     /// Throws a 403 if the role of the request's key does not allow a route.

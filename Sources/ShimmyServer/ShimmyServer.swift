@@ -19,6 +19,11 @@ package struct ShimmyServer: Service {
     /// The listeners at Ollama's port; nil if the server does not listen there.
     private let ollamaListeners: PortListeners?
     private let onOllamaFailure: @Sendable (any Error) async -> Void
+    /// The listeners at the sockets that the process was started with; nil if it was started without any. They replace all others.
+    private let inheritedListeners: InheritedListeners?
+    /// Gets an element when the server accepts connections.
+    private let listening: AsyncStream<Void>
+    private let afterStart: @Sendable () async -> Void
     private let service: InferenceService
     private let use: ServerUse
     private let logger: Logger
@@ -31,18 +36,28 @@ package struct ShimmyServer: Service {
 
     /// - contextLength: returns the context length that a model would get, without loading the model.
     /// - tokenizer: returns a model's tokenizer, without loading the model.
-    /// - onListening: called once, when the server accepts connections.
+    /// - onListening: called once, when the server accepts connections. It answers the first requests afterwards.
+    /// - afterStart: runs after that, beside the requests, until it ends or the server does.
     /// - onOllamaFailure: called if the server cannot listen at Ollama's port; it then runs without that port.
     package init(
         configuration: ServerConfiguration, service: InferenceService, hub: HubAccess, library: any ModelLibrary,
         contextLength: @escaping @Sendable (ModelRecord) -> Int?,
         tokenizer: @escaping @Sendable (ModelRecord) async throws -> TokenizerFacts,
         logger: Logger,
-        onListening: @escaping @Sendable (Address) async -> Void,
+        onListening announce: @escaping @Sendable (Address) async -> Void,
+        afterStart: @escaping @Sendable () async -> Void = {},
         onOllamaFailure: @escaping @Sendable (any Error) async -> Void = { _ in }
     ) {
         self.service = service
         self.onOllamaFailure = onOllamaFailure
+        self.afterStart = afterStart
+        let (listening, started) = AsyncStream.makeStream(of: Void.self)
+        self.listening = listening
+        let onListening = { @Sendable (address: Address) async in
+            await announce(address)
+            started.yield()
+            started.finish()
+        }
         let use = ServerUse(limits: configuration.limits)
         self.use = use
         self.logger = logger
@@ -51,25 +66,15 @@ package struct ShimmyServer: Service {
             configuration: configuration, service: service, hub: hub, library: library, use: use, contextLength: contextLength,
             tokenizer: tokenizer)
         let responder = Self.router(table, configuration, use).buildResponder()
-        let maker = { @Sendable (identity: TLSIdentity?) -> PortListeners.Maker in
-            { address, onRunning in
-                Application(
-                    responder: responder,
-                    server: HTTPServerBuilder { responder in
-                        let connections = ConnectionChannel(responder: responder, use: use, routes: table, proxies: configuration.proxies)
-                        guard let identity else { return connections }
-                        return EncryptedChannel(connections, identity: identity)
-                    },
-                    configuration: ApplicationConfiguration(address: address, backlog: 1024, reuseAddress: true),
-                    onServerRunning: { channel in
-                        try? await channel.eventLoop.submit {
-                            try channel.pipeline.syncOperations.addHandler(AcceptErrors(logger: logger), position: .first)
-                        }.get()
-                        await onRunning(channel.localAddress?.port)
-                    },
-                    logger: logger)
-            }
+        inheritedListeners = InheritedListeners(
+            configuration, responder: responder, use: use, routes: table, logger: logger, onListening: onListening)
+        if inheritedListeners != nil {
+            listeners = nil
+            socketListener = nil
+            ollamaListeners = nil
+            return
         }
+        let maker = { (identity: TLSIdentity?) in Self.maker(responder, use, table, configuration.proxies, identity, logger) }
         let (host, others, identity, isSocketOnly) = (configuration.host, configuration.others, configuration.identity, configuration.isSocketOnly)
         socketListener = configuration.socket.map { path in
             SocketListener(path: path, logger: logger, maker: maker(nil)) {
@@ -94,12 +99,40 @@ package struct ShimmyServer: Service {
         }
     }
 
+    /// Returns a function that makes listeners.
+    /// - identity: the certificate of the listeners; nil for connections without encryption.
+    private static func maker(
+        _ responder: Responder, _ use: ServerUse, _ table: RouteTable, _ proxies: TrustedProxies, _ identity: TLSIdentity?, _ logger: Logger
+    ) -> PortListeners.Maker {
+        { address, onRunning in
+            Application(
+                responder: responder,
+                server: HTTPServerBuilder { responder in
+                    let connections = ConnectionChannel(responder: responder, use: use, routes: table, proxies: proxies)
+                    guard let identity else { return connections }
+                    return EncryptedChannel(connections, identity: identity)
+                },
+                configuration: ApplicationConfiguration(address: address, backlog: 1024, reuseAddress: true),
+                onServerRunning: { channel in
+                    try? await channel.eventLoop.submit {
+                        try channel.pipeline.syncOperations.addHandler(AcceptErrors(logger: logger), position: .first)
+                    }.get()
+                    await onRunning(channel.localAddress?.port)
+                },
+                logger: logger)
+        }
+    }
+
     package func run() async throws {
         await service.background?.resume()
         let end: Result<Void, any Error>
         do {
             try await withGracefulShutdownHandler {
-                try await listen()
+                try await withThrowingDiscardingTaskGroup { group in
+                    group.addTask { for await _ in listening { await afterStart() } }
+                    try await listen()
+                    group.cancelAll()
+                }
             } onGracefulShutdown: { [service, use, logger] in
                 use.beginDraining()
                 logger.notice("server drains", metadata: ["requests": .stringConvertible(use.numbers.requests)])
@@ -116,6 +149,7 @@ package struct ShimmyServer: Service {
 
     /// Accepts connections until the server has shut down gracefully.
     private func listen() async throws {
+        if let inheritedListeners { return try await inheritedListeners.run() }
         guard let listeners else {
             try await socketListener?.run()
             return
@@ -151,13 +185,18 @@ package struct ShimmyServer: Service {
         let blobs = BlobStore(models: hub.directory)
         let ollamaChanges = OllamaChangeRoutes(models: models, library: library, blobs: blobs, body: body.ofAnyType)
         let engine = EngineRoutes(service: service, use: use, access: configuration.access, blobs: blobs, prefixes: configuration.prefixes)
+        let page = configuration.hasPage ? EmbeddedPage.own : nil
         let groups: [[Route]] = [
-            HealthRoutes(models: models, use: use, ollamaPort: configuration.ollamaPort).routes,
+            HealthRoutes(models: models, use: use, ollamaPort: configuration.ollamaPort, page: page).routes,
+            PageRoutes(page: page).routes,
             engine.routes,
+            HistoryRoutes(history: configuration.history).routes,
+            LiveRoutes(engine: engine, history: configuration.history, fleet: configuration.fleet).routes,
             MetricsRoutes(
                 models: models, use: use, store: store, registry: configuration.metrics, hasAliases: configuration.hasMetricsAliases,
-                version: configuration.version
+                version: configuration.version, fleet: configuration.fleet
             ).routes,
+            UpstreamRoutes(fleet: configuration.fleet).routes,
             ModelRoutes(service: service, contextLength: contextLength, body: body).routes,
             PullRoutes(models: models, hub: hub, body: body, heartbeat: configuration.heartbeat).routes,
             ChatRoutes(service: service, reader: reader, responder: responder).routes,
@@ -209,7 +248,9 @@ package struct ShimmyServer: Service {
         let router = Router(context: ShimmyRequestContext.self, options: .autoGenerateHeadEndpoints)
         router.add(middleware: RequestIDMiddleware(routes: table))
         router.add(middleware: ClientMiddleware(proxies: configuration.proxies))
-        router.add(middleware: RequestMiddleware(routes: table, metrics: configuration.metrics, tracer: configuration.tracer))
+        router.add(
+            middleware: RequestMiddleware(
+                routes: table, metrics: configuration.metrics, tracer: configuration.tracer, history: configuration.history))
         router.add(middleware: ErrorMiddleware(routes: table))
         router.add(middleware: HostMiddleware(configuration: configuration, routes: table))
         router.add(middleware: ProtocolMiddleware(routes: table, headerFields: use.limits.headerFields))
@@ -221,4 +262,9 @@ package struct ShimmyServer: Service {
         table.register(on: router)
         return router
     }
+}
+
+extension ShimmyServer: CustomStringConvertible {
+    /// The name in the debug log, which quotes services.
+    package var description: String { "Shimmy" }
 }

@@ -14,6 +14,7 @@ extension APIError {
         case let error as APIError: self = error
         case let error as GenerationError: self.init(error)
         case let error as ModelError: self.init(error)
+        case let error as UpstreamFailure: self.init(error)
         case let error as HubError: self.init(error)
         case let error as StorageError: self.init(error)
         case let error as KeyBookError: self.init(error)

@@ -1,7 +1,7 @@
 package import Logging
 package import ShimmyAccounts
 import ShimmyChat
-import ShimmyCore
+package import ShimmyCore
 package import ShimmyEngine
 package import ShimmyTracing
 
@@ -25,12 +25,15 @@ package struct Caller: Sendable {
     package let user: String?
     /// The size of the request's body.
     package let inputBytes: Int
+    /// The servers that the request has passed.
+    package let hops: HopTrail
     /// The account of the request; nil before its admission, and if nothing is counted.
     private(set) var charge: Charge?
 
     package init(
         owner: Owner, storageOwner: String, key: AccessKey? = nil, arrived: ContinuousClock.Instant, logger: Logger,
-        request: RequestLife? = nil, trace: RequestTrace? = nil, user: String? = nil, inputBytes: Int = 0
+        request: RequestLife? = nil, trace: RequestTrace? = nil, user: String? = nil, inputBytes: Int = 0,
+        hops: HopTrail = HopTrail()
     ) {
         self.owner = owner
         self.storageOwner = storageOwner
@@ -41,6 +44,7 @@ package struct Caller: Sendable {
         self.trace = trace
         self.user = user
         self.inputBytes = inputBytes
+        self.hops = hops
     }
 
     /// Returns the caller with a logger that has a further field.
@@ -61,6 +65,11 @@ package struct Caller: Sendable {
     /// - earlier: the prompt tokens of the request's earlier work.
     func terms(isFlex: Bool = false, after earlier: Int = 0) -> ServiceTerms {
         var terms = ServiceTerms(owner: owner, isFlex: isFlex, maximumTokens: key?.limits.maxOutputTokens)
+        terms.user = user ?? key?.name
+        terms.hops = hops
+        terms.traceparent = trace?.context.traceparent
+        terms.requestID = logger[metadataKey: "request"].map { "\($0)" }
+        if let inspection = request?.inspection { terms.inspection = { inspection.note(prompt: $0, piece: $1) } }
         if let charge { terms.admission = { try charge.admit(promptTokens: earlier.saturated(adding: $0)) } }
         return terms
     }

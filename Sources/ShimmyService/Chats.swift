@@ -10,7 +10,7 @@ extension InferenceService {
     package func acceptChat(_ reading: PresetRequest<ChatCompletionRequest>, _ caller: Caller) async throws -> AnswerOrder {
         let caller = try charged(caller, .chatCompletions, reading.value.chat)
         let id = ChatCompletionEncoder.newID()
-        let record = try await record(reading.value, id, caller)
+        let record = try await caller.charge.during { try await self.record(reading.value, id, caller) }
         let streams = reading.value.stream
         let request = OneConsumer(Self.completed(reading))
         return AnswerOrder(reading, caller.charge) { lease in

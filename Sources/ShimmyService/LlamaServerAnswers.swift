@@ -76,14 +76,7 @@ extension InferenceService {
     package func embedLlamaServer(_ request: LlamaServerEmbedRequest, _ caller: Caller) async throws -> JSON {
         try await charging(caller, .llamaEmbedding) { caller in
             let lease = try await acquire(request.model, for: .embeddings, keepAlive: request.keepAlive)
-            caller.charge?.note(model: lease.record.id)
-            do {
-                let result = try await lease.embedder.embed(request.embedding, terms: caller.terms())
-                caller.charge?.end(.prompt(result.promptTokens))
-                return request.response(result)
-            } catch let error as GenerationError {
-                throw request.error(error)
-            }
+            return request.response(try await embed(request.embedding, on: lease, caller, failed: request.error))
         }
     }
 

@@ -8,11 +8,15 @@ package import ShimmyModels
 /// The requests of Ollama's API that use a model.
 extension InferenceService {
     /// Accepts a request that generates text. Throws the errors that can be found without the model.
-    package func acceptOllama(_ reading: PresetRequest<OllamaRequest>, _ caller: Caller) throws -> AnswerOrder {
+    /// - planned: returns the context length that a model would get when loaded; nil if it is unknown.
+    package func acceptOllama(
+        _ reading: PresetRequest<OllamaRequest>, planned: @Sendable (ModelRecord) -> Int?, _ caller: Caller
+    ) async throws -> AnswerOrder {
         let caller = try charged(reading.value, caller)
-        let request = OneConsumer(reading.value)
+        let fitted = try await caller.charge.during { try await fitting(reading.value, planned) }
+        let request = OneConsumer(fitted)
         let errors = API.ollama.errors
-        return AnswerOrder(reading, caller.charge, framing: .lines, failed: { [errors.body(of: $0, requestID: "")] }) { lease in
+        return AnswerOrder(reading.map { _ in fitted }, caller.charge, framing: .lines, failed: { [errors.body(of: $0, requestID: "")] }) { lease in
             let loaded = ContinuousClock.now
             let decoded = try request.take()
             let made = try await generate(decoded, on: lease.generator, caller)
@@ -29,10 +33,16 @@ extension InferenceService {
     private func charged(_ request: OllamaRequest, _ caller: Caller) throws(APIError) -> Caller {
         let endpoint = request.route == .chat ? UsageEndpoint.ollamaChat : .ollamaGenerate
         return switch request.work {
-        case .load: caller
+        case .load: try charged(caller, endpoint, WorkEstimate.nothing)
         case .chat(let chat, _): try charged(caller, endpoint, chat)
         case .text(let text): try charged(caller, endpoint, text)
         }
+    }
+
+    /// Gives the model the context length that a request asks for. Returns the request, which reports another length than the model's.
+    private func fitting(_ request: OllamaRequest, _ planned: (ModelRecord) -> Int?) async throws -> OllamaRequest {
+        guard let wanted = request.contextLength else { return request }
+        return try await setContext(wanted, of: request.model, planned: planned) ? request : request.ignoring("options.num_ctx")
     }
 
     /// - dropped: the number of the oldest messages that were dropped because they did not fit.
@@ -77,38 +87,48 @@ extension InferenceService {
     package func embedOllama(_ request: OllamaEmbedRequest, _ caller: Caller) async throws -> JSON {
         try await charging(caller, .ollamaEmbed) { caller in
             let lease = try await acquire(request.model, for: .embeddings, keepAlive: request.keepAlive)
-            caller.charge?.note(model: lease.record.id)
             let moments = OllamaMoments(arrived: caller.arrived, loaded: .now)
-            if request.embedding.inputs.isEmpty { return request.response(nil, moments) }
-            do {
-                let result = try await lease.embedder.embed(request.embedding, terms: caller.terms())
-                caller.charge?.end(.prompt(result.promptTokens))
-                caller.request?.note(model: lease.record.id)
-                caller.request?.note(promptTokens: result.promptTokens)
-                return request.response(result, moments)
-            } catch let error as GenerationError {
-                throw request.error(error)
+            if request.embedding.inputs.isEmpty {
+                caller.charge?.note(model: lease.record.id)
+                return request.response(nil, moments)
             }
+            let result = try await embed(request.embedding, on: lease, caller, failed: request.error)
+            return request.response(result, moments)
         }
     }
 
     // MARK: Models
 
-    /// Loads a model, or frees it if `keep_alive` is 0: the meaning of a request without a prompt. Returns the response.
+    /// Loads a model, or frees it if `keep_alive` is 0: the meaning of a request without a prompt. It counts as a request without tokens.
+    /// - planned: returns the context length that a model would get when loaded; nil if it is unknown.
     /// - load: loads the model.
-    package func loadOllama(_ request: OllamaRequest, load: () async throws -> ModelLease) async throws -> JSON {
-        let answer = OllamaAnswer(request.route, model: request.model)
-        guard request.keepAlive == .seconds(0) else {
-            _ = try await load()
-            return answer.withoutText("load")
+    /// - Returns: the response, and the request's fields without effect.
+    package func loadOllama(
+        _ request: OllamaRequest, planned: @Sendable (ModelRecord) -> Int?, _ caller: Caller, load: () async throws -> ModelLease
+    ) async throws -> (json: JSON, ignored: ReportedNames) {
+        let caller = try charged(request, caller)
+        return try await caller.charge.during {
+            let answer = OllamaAnswer(request.route, model: request.model)
+            if request.keepAlive == .seconds(0) {
+                try await free(request.model)
+                caller.charge?.end(.none)
+                let freed = request.contextLength == nil ? request : request.ignoring("options.num_ctx")
+                return (json: answer.withoutText("unload"), ignored: freed.ignoredParameters)
+            }
+            let fitted = try await fitting(request, planned)
+            caller.charge?.note(model: try await load().record.id)
+            caller.charge?.end(.none)
+            return (json: answer.withoutText("load"), ignored: fitted.ignoredParameters)
         }
+    }
+
+    private func free(_ model: String) async throws {
         do {
-            _ = try await models.unload(request.model)
+            _ = try await models.unload(model)
         } catch ModelError.inUse {
             // The model is freed when its last user is done.
-            _ = try await models.acquire(request.model, keepAlive: .seconds(0), onlyLoads: true)
+            _ = try await models.acquire(model, keepAlive: .seconds(0), onlyLoads: true)
         }
-        return answer.withoutText("unload")
     }
 
     /// Gives a model at least the context length that a request asks for. A longer context needs a reload, which waits for the model's users. A
@@ -118,7 +138,9 @@ extension InferenceService {
     /// - Returns: whether the model has exactly the context length of the request.
     package func setContext(_ tokens: Int, of name: String, planned: (ModelRecord) -> Int?, field: String = "options.num_ctx") async throws -> Bool {
         let record = try await models.findUsable(name, for: .chat)
-        guard let current = models.loadedBackend(record)?.contextLength ?? planned(record) else { return false }
+        guard let current = models.loadedBackend(record)?.knownContextLength ?? planned(record) else { return false }
+        // The context of an upstream server's model is the server's.
+        if record.upstream != nil { return tokens <= current }
         let longest = max(current, min(tokens, record.contextLength ?? tokens))
         if longest == current { return tokens == current }
         do {

@@ -26,7 +26,7 @@ package enum RequestEnd: String, Sendable {
 
 /// The facts about a request, for its line in the log and for metrics. They are recorded while the server handles the request.
 ///
-/// It contains no text of clients: neither prompts nor answers nor keys.
+/// It contains no text of clients: neither prompts nor answers nor keys. Only its inspection does, if the server inspects requests.
 package final class RequestLife: Sendable {
     package struct Facts: Sendable {
         /// The id of the model's record; nil if the request uses no model, or none that exists.
@@ -66,9 +66,14 @@ package final class RequestLife: Sendable {
     }
 
     private let state: Mutex<State>
+    /// The texts of the request; nil unless the server inspects requests.
+    package let inspection: RequestInspection?
 
     /// - onEnd: called once with all facts, when the response is complete or can no longer be sent.
-    package init(onEnd: @escaping @Sendable (Facts) -> Void) { state = Mutex(State(onEnd: onEnd)) }
+    package init(inspection: RequestInspection? = nil, onEnd: @escaping @Sendable (Facts) -> Void) {
+        state = Mutex(State(onEnd: onEnd))
+        self.inspection = inspection
+    }
 
     // A response whose body is not written, such as that of HEAD, ends when nothing refers to the request any more.
     deinit { ended() }

@@ -54,9 +54,6 @@ extension Store {
         }
     }
 
-    /// Appends events to a response's stream. Callers should append in batches, because each call costs a transaction.
-    package func appendEvents(_ events: [StoredEvent], to id: String) async throws { try await update(id, ResponseChange(events: events)) }
-
     /// Returns a response; nil if it does not exist.
     package func response(_ id: String, owner: String) async throws -> StoredResponse? {
         try await read { database in

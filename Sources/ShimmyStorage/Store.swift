@@ -1,5 +1,6 @@
 // This module stores records in SQLite: responses, conversations and chats, with their owners. It does not know about HTTP or models.
 
+import CoreMetrics
 import Dispatch
 import Foundation
 import GRDB
@@ -180,8 +181,12 @@ package final class Store: Sendable {
     private func commit<Value: Sendable>(frees: Bool, _ work: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
         let connection = try await connection(forWriting: true)
         guard let writer = connection.writer else { throw StorageError.full }
+        let begun = ContinuousClock.now
         do {
-            return try await writer.write(frees: frees, work)
+            let result = try await writer.write(frees: frees, work)
+            let nanoseconds = Int64((ContinuousClock.now - begun) / .nanoseconds(1))
+            CoreMetrics.Timer(label: "shimmy_storage_write_seconds").recordNanoseconds(nanoseconds)
+            return result
         } catch {
             throw await failure(error, of: connection)
         }

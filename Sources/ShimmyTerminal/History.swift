@@ -33,6 +33,25 @@ package struct History: Sendable, Equatable {
         return entries[position]
     }
 
+    /// Makes an entry the current one.
+    /// - draft: the text that was typed before; it is restored after the last entry.
+    mutating func select(_ entry: Int, from draft: String) {
+        guard entries.indices.contains(entry) else { return }
+        if position == entries.count { self.draft = draft }
+        position = entry
+    }
+
+    /// Returns the newest entry before an index that contains a text, and the index of the text's first character in it; nil if there is none. Upper
+    /// and lower case are the same.
+    func newest(containing text: String, before end: Int) -> (entry: Int, place: Int)? {
+        let wanted = text.map { $0.lowercased() }
+        for entry in entries.indices.prefix(max(0, end)).reversed() {
+            let characters = entries[entry].map { $0.lowercased() }
+            if let range = characters.firstRange(of: wanted) { return (entry, range.lowerBound) }
+        }
+        return nil
+    }
+
     mutating func later() -> String? {
         guard position < entries.count else { return nil }
         position += 1

@@ -19,6 +19,8 @@ package enum Key: Sendable, Equatable {
     case deleteToEnd, deleteToStart
     /// Ctrl-Y: inserts the text that was deleted last.
     case yank
+    /// Ctrl-R: searches the history. Ctrl-G: leaves the search.
+    case search, cancel
     /// Ctrl-C, Ctrl-D, Ctrl-L, Ctrl-Z.
     case interrupt, endOfFile, clearScreen, suspend
 }

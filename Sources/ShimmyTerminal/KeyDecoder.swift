@@ -54,6 +54,7 @@ package struct KeyDecoder {
             case 0x04: .endOfFile
             case 0x05: .end
             case 0x06: .right
+            case 0x07: .cancel
             case 0x08, 0x7f: .backspace
             case 0x09: .text("\t")
             case 0x0a, 0x0d: .enter
@@ -61,6 +62,7 @@ package struct KeyDecoder {
             case 0x0c: .clearScreen
             case 0x0e: .down
             case 0x10: .up
+            case 0x12: .search
             case 0x15: .deleteToStart
             case 0x17: .deleteWord
             case 0x19: .yank

@@ -14,10 +14,12 @@ package struct LineEditor {
         case suspend
     }
 
-    package private(set) var characters: [Character] = []
+    package internal(set) var characters: [Character] = []
     /// The index of the character after the cursor; the number of characters if the cursor is at the end.
-    package private(set) var cursor = 0
-    private var history: History
+    package internal(set) var cursor = 0
+    var history: History
+    /// The search of the history; nil if there is none.
+    var search: HistorySearch?
     private var deleted: [Character] = []
 
     package init(history: History) { self.history = history }
@@ -25,6 +27,7 @@ package struct LineEditor {
     package var text: String { String(characters) }
 
     package mutating func handle(_ key: Key) -> Action {
+        if let action = continueSearch(key) { return action }
         switch key {
         case .text(let text), .paste(let text): insert(text)
         case .newLine: insert("\n")
@@ -37,6 +40,8 @@ package struct LineEditor {
         case .interrupt: return .interrupted
         case .clearScreen: return .clearScreen
         case .suspend: return .suspend
+        case .search: return beginSearch()
+        case .cancel: return .refused
         case .endOfFile:
             if characters.isEmpty { return .ended }
             return delete(cursor..<min(cursor + 1, characters.count))

@@ -91,6 +91,7 @@ package struct LineReader: Sendable {
 
     private func show(_ editor: LineEditor, on screen: inout Screen) {
         let (width, height) = terminal.size
+        screen.prompt = editor.searchPrompt ?? prompt
         terminal.write(screen.show(editor.characters, cursor: editor.cursor, width: width, height: height))
     }
 

@@ -13,7 +13,8 @@ package struct Screen {
         }
     }
 
-    private let prompt: String
+    /// The prompt of the first line.
+    package var prompt: String
     /// The prompt of every line after the first.
     private let continuation: String
     /// The text and its cursor, and the rows with which they were drawn; nil if nothing is drawn. `firstRow` is the first of the text's rows that is

@@ -1,3 +1,5 @@
+import Synchronization
+
 #if canImport(Glibc)
     import Glibc
 #else
@@ -47,6 +49,12 @@ package struct Terminal: Sendable {
         var size = winsize()
         guard ioctl(1, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 1, size.ws_row > 1 else { return (80, 24) }
         return (Int(size.ws_col), Int(size.ws_row))
+    }
+
+    /// Whether the second screen is shown, which a fatal signal must leave.
+    static var isFullScreen: Bool {
+        get { OriginalSettings.isFullScreen.load(ordering: .relaxed) }
+        set { OriginalSettings.isFullScreen.store(newValue, ordering: .relaxed) }
     }
 
     enum Input: Sendable {
@@ -140,6 +148,8 @@ private enum OriginalSettings {
         let settings = UnsafeMutablePointer<termios>.allocate(capacity: 1)
         settings.initialize(to: termios())
         guard tcgetattr(0, settings) == 0 else { return nil }
+        // A signal handler must not be the first to use these.
+        _ = (isFullScreen.load(ordering: .relaxed), firstScreen)
         atexit { OriginalSettings.restore() }
         for number in [SIGHUP, SIGTERM, SIGQUIT, SIGABRT, SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP] {
             signal(number) { number in
@@ -154,7 +164,19 @@ private enum OriginalSettings {
     /// Returns the settings, saving them on first use; nil if standard input is not a terminal.
     static func remember() -> termios? { settings?.pointee }
 
+    /// Whether the second screen is shown. It is set after `remember`, so that a signal handler finds it initialized.
+    static let isFullScreen = Atomic(false)
+    /// The bytes that show the cursor and the first screen.
+    private static let firstScreen: StaticString = "\u{1b}[?25h\u{1b}[?1049l"
+
     private static func restore() {
+        if isFullScreen.load(ordering: .relaxed) {
+            #if canImport(Glibc)
+                _ = Glibc.write(1, firstScreen.utf8Start, firstScreen.utf8CodeUnitCount)
+            #else
+                _ = Darwin.write(1, firstScreen.utf8Start, firstScreen.utf8CodeUnitCount)
+            #endif
+        }
         if let settings { tcsetattr(0, TCSANOW, settings) }
     }
 }

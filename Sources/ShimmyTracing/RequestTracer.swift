@@ -2,7 +2,7 @@ package import Tracing
 
 /// The tracer of the server. It begins the traces of requests, and makes spans of the accesses that libraries report during a request.
 ///
-/// There are no spans outside of a request: libraries also work in the background, where a trace of each access would help nobody.
+/// There are no spans outside of a request: libraries also work in the background, where a trace of each access would be useless.
 package final class RequestTracer: Sendable {
     package let queue: SpanQueue
     private let sampler: TraceSampler

@@ -20,8 +20,8 @@ struct Shimmy: AsyncParsableCommand {
             CommandGroup(
                 name: "Serve models:",
                 subcommands: [
-                    ServeCommand.self, PsCommand.self, LoadCommand.self, StopCommand.self, KeyCommand.self, UsageCommand.self, CertCommand.self,
-                    ServiceCommand.self,
+                    ServeCommand.self, PsCommand.self, TopCommand.self, LoadCommand.self, StopCommand.self, KeyCommand.self, UsageCommand.self,
+                    UpstreamsCommand.self, CertCommand.self, ServiceCommand.self,
                 ]),
             CommandGroup(name: "Use clients:", subcommands: [ConnectCommand.self, LaunchCommand.self]),
             CommandGroup(

@@ -124,6 +124,7 @@ CORPUS = [
     ("POST", "/api/chat", {"model": MODEL, "messages": [{"role": "user", "content": "a"}], "format": SCHEMA, "logprobs": True, "top_logprobs": 2, "options": OPTIONS}),
     ("POST", "/api/generate", {"model": MODEL, "prompt": "a", "system": "b", "context": [1, 2, 3], "stream": False, "format": "json", "options": OPTIONS}),
     ("POST", "/api/generate", {"model": MODEL, "prompt": "a", "raw": True, "think": False, "options": OPTIONS}),
+    ("POST", "/api/generate", {"model": MODEL, "prompt": "a", "template": "{{ if .System }}s{{ else }}{{ .Prompt }}{{ end }}", "options": OPTIONS}),
     ("POST", "/api/embed", {"model": MODEL, "input": ["a", "b"], "truncate": True, "dimensions": 4}),
     ("POST", "/api/show", {"model": MODEL, "verbose": True}),
     ("POST", "/api/create", {"model": "made", "from": MODEL, "system": "a", "parameters": {"temperature": 0.5, "stop": ["x"]}, "stream": False,

@@ -77,6 +77,7 @@ MODEL = exactly(
         aliases={"type": "array", "items": TEXT},
         sampling={"type": "object", "additionalProperties": {"type": "number"}},
         base={"type": ["string", "null"]},
+        path=TEXT,
     ),
 )
 MODELS = exactly(object={"const": "list"}, data={"type": "array", "items": MODEL})

@@ -11,6 +11,8 @@ import subprocess
 import time
 from pathlib import Path
 
+from log_secrets import LogSecrets
+
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 BINARY = os.environ.get("SHIMMY_BINARY", str(REPOSITORY / ".build/release/shimmy"))
 MODEL_FILE = Path(os.environ.get("SHIMMY_TEST_MODEL", Path.home() / ".local/share/shimmy/models/SmolLM2-135M-Instruct.Q4_1.gguf"))
@@ -66,6 +68,7 @@ class Server:
         self.log = home / f"server-{time.monotonic_ns()}.log"
         self.log_file = open(self.log, "w")
         variables = environment(home, **{**({"SHIMMY_THREADS": THREADS} if THREADS else {}), **extra})
+        self.secrets = LogSecrets(arguments, extra)
         command = [BINARY, "serve", "--port", "auto", *arguments]
         self.process = subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, stderr=self.log_file, text=True)
         line = self.process.stdout.readline()
@@ -79,7 +82,7 @@ class Server:
     def __enter__(self) -> "Server":
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, failure=None, *_):
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
@@ -88,6 +91,9 @@ class Server:
                 self.process.kill()
                 self.process.wait()
         self.log_file.close()
+        if failure is None:
+            found = self.secrets.found(self.log.read_text(errors="replace"))
+            assert not found, f"the log contains {found}"
 
     def connection(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
@@ -101,6 +107,8 @@ class Server:
         response = connection.getresponse()
         answer = Answer(response.status, dict((name.lower(), value) for name, value in response.getheaders()), response.read())
         connection.close()
+        self.secrets.note(data)
+        self.secrets.note(answer.body)
         return answer
 
     def chat(self, text: str = "Say hello.", **fields) -> "Answer":

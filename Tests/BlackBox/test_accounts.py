@@ -173,6 +173,34 @@ def test_a_day_is_used_up_and_survives_a_restart(tmp_path):
         assert database.execute("SELECT sum(input_tokens + output_tokens) FROM usage WHERE requests > errors").fetchone()[0] >= used
 
 
+def test_a_resumed_response_counts_today(tmp_path):
+    home = make_home(tmp_path)
+    headers = {"Authorization": f"Bearer {create(home, 'daily', '--tokens-per-day', '10000')}"}
+    body = {"model": MODEL, "input": "Hi", "background": True, "max_output_tokens": 16}
+
+    def finished(server, id: str) -> int:
+        def response() -> dict:
+            return server.request("GET", f"/v1/responses/{id}", headers=headers).json
+
+        wait_until(lambda: response()["status"] in ("completed", "incomplete"), "the response")
+        return response()["usage"]["total_tokens"]
+
+    with Server(home) as server:
+        id = server.request("POST", "/v1/responses", body, headers).json["id"]
+        used = finished(server, id)
+    with sqlite3.connect(home / "data/storage/shimmy.sqlite") as stored:
+        stored.execute("UPDATE record SET status = 'queued', request = ? WHERE id = ?", (json.dumps(body), id))
+        stored.execute("DELETE FROM event WHERE number > 1")
+    stored.close()
+    with Server(home) as server:
+        used += finished(server, id)
+
+        def remaining() -> str:
+            return server.request("GET", "/v1/models", headers=headers).headers["x-ratelimit-remaining-tokens"]
+
+        wait_until(lambda: remaining() == str(10000 - used), "the count of the resumed response")
+
+
 def test_usage_is_the_sum_of_the_answers(counted):
     key = create(counted.home, "summed")
     sums = {"input_tokens": 0, "cached_tokens": 0, "output_tokens": 0, "requests": 0}
@@ -209,6 +237,69 @@ def test_usage_is_the_sum_of_the_answers(counted):
     rows = list(csv.DictReader(io.StringIO(printed)))
     assert rows[0]["model"] == MODEL and int(rows[0]["requests"]) >= sums["requests"]
     assert "summed" in run(counted.home, "usage").stdout
+    assert [line["key"] for line in usage(counted, "--key", "summed")] == ["summed"]
+    (own,) = json.loads(run(counted.home, "key", "usage", "summed", "--json").stdout)
+    assert own["model"] == MODEL and own["requests"] == sums["requests"]
+    unknown = run(counted.home, "key", "usage", "sumed")
+    assert unknown.returncode == 1 and "there is no key 'sumed'. Did you mean summed?" in unknown.stderr
+
+
+def test_a_request_names_its_user(counted):
+    key = create(counted.home, "named")
+    headers = {"Authorization": f"Bearer {key}"}
+    requests = [
+        ("/v1/chat/completions", {"messages": QUESTION, "max_tokens": 1}, ("user", "safety_identifier")),
+        ("/v1/completions", {"prompt": "Hi", "max_tokens": 1}, ("user",)),
+        ("/v1/responses", {"input": "Hi", "max_output_tokens": 1}, ("user", "safety_identifier")),
+        ("/v1/decisions", {"input": "Hi", "questions": [{"type": "predicate", "instructions": "It rains."}]}, ("safety_identifier",)),
+        # The mistake counts for its user, too.
+        ("/v1/embeddings", {"input": "Hi"}, ("user",)),
+    ]
+    expected = set()
+    for path, body, fields in requests:
+        for field in fields:
+            name = f"{path}-{field}"
+            answer = counted.request("POST", path, {"model": MODEL, **body, field: name}, headers)
+            assert "x-shimmy-ignored-params" not in answer.headers, answer.body
+            assert counted.request("POST", path, {"model": MODEL, **body, field: 1}, headers).json["error"]["param"] == field
+            expected.add(name)
+    message = {"model": MODEL, "messages": QUESTION, "max_tokens": 1, "metadata": {"user_id": "anthropics"}}
+    assert "x-shimmy-ignored-params" not in counted.request("POST", "/v1/messages", message, headers).headers
+    expected.add("anthropics")
+
+    def users() -> set:
+        return {line["user"] for line in usage(counted, "--by", "key", "user") if line["key"] == "named"}
+
+    wait_until(lambda: users() == expected, "the record")
+
+
+def test_loading_is_a_request_and_comes_after_the_admission(counted):
+    key = create(counted.home, "loader", "--requests-per-minute", "1")
+    headers = {"Authorization": f"Bearer {key}"}
+
+    def context() -> int:
+        return counted.request("GET", "/api/ps", headers=headers).json["models"][0]["context_length"]
+
+    loaded = counted.request("POST", "/api/generate", {"model": MODEL, "keep_alive": "1h"}, headers)
+    assert loaded.status == 200 and loaded.json["done_reason"] == "load" and loaded.headers["x-ratelimit-remaining-requests"] == "0"
+    before = context()
+    for body in ({"prompt": "Hi"}, {}):
+        refused = counted.request("POST", "/api/generate", {"model": MODEL, "options": {"num_ctx": before * 2}, **body}, headers)
+        assert refused.status == 429 and context() == before
+
+
+def test_mistakes_are_requests(counted):
+    key = create(counted.home, "mistaken", "--requests-per-minute", "20")
+    headers = {"Authorization": f"Bearer {key}"}
+    mistakes = [
+        ("/v1/chat/completions", {"model": "nothing", "messages": QUESTION}),
+        ("/v1/chat/completions", {"model": "nothing", "messages": QUESTION, "stream": True}),
+        ("/v1/responses", {"model": MODEL, "input": "Hi", "previous_response_id": "resp_unknown"}),
+        ("/api/chat", {"model": "nothing", "messages": QUESTION, "options": {"num_ctx": 64}}),
+    ]
+    for count, (path, body) in enumerate(mistakes, start=1):
+        answer = counted.request("POST", path, body, headers)
+        assert answer.status in (400, 404) and answer.headers["x-ratelimit-remaining-requests"] == str(20 - count), answer.body
 
 
 def test_open_webuis_headers_name_the_user(counted):

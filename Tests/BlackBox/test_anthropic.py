@@ -99,12 +99,12 @@ def test_a_message_has_exactly_the_documented_shape(server):
     answer = post(server, messages=[{"role": "user", "content": "Count to a hundred."}], max_tokens=5)
     assert answer.status == 200, answer.body
     message = answer.json
-    assert set(message) == {"id", "type", "role", "model", "content", "stop_reason", "stop_sequence", "usage"}
+    assert set(message) == {"id", "type", "role", "model", "content", "stop_reason", "stop_sequence", "stop_details", "usage"}
     assert re.fullmatch("msg_[0-9A-Za-z]{22}", message["id"])
     assert (message["type"], message["role"], message["model"]) == ("message", "assistant", MODEL)
     [block] = message["content"]
     assert set(block) == {"type", "text"} and block["type"] == "text" and block["text"]
-    assert (message["stop_reason"], message["stop_sequence"]) == ("max_tokens", None)
+    assert (message["stop_reason"], message["stop_sequence"], message["stop_details"]) == ("max_tokens", None, None)
     assert set(message["usage"]) == {
         "input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "output_tokens", "output_tokens_details", "service_tier",
     }
@@ -136,7 +136,7 @@ def test_the_events_of_a_stream(steady):
     assert events[0]["message"]["content"] == [] and events[0]["message"]["usage"]["input_tokens"] > 0
     whole = post(steady).json
     assert "".join(event["delta"]["text"] for event in events if event["type"] == "content_block_delta") == whole["content"][0]["text"]
-    assert events[-2]["delta"] == {"stop_reason": whole["stop_reason"], "stop_sequence": None}
+    assert events[-2]["delta"] == {"stop_reason": whole["stop_reason"], "stop_sequence": None, "stop_details": None}
     assert events[-2]["usage"]["output_tokens"] == whole["usage"]["output_tokens"]
 
 
@@ -305,7 +305,7 @@ def test_claude_code_keeps_its_cache(server, stream):
         headers = {**VERSION, "anthropic-beta": "claude-code-20250219,interleaved-thinking-2025-05-14", "x-app": "cli"}
         answer = server.request("POST", "/v1/messages?beta=true", claude_code(turn, messages, stream=stream), headers)
         assert answer.status == 200, answer.body
-        ignored = {"context_management", "metadata", "output_config.effort", "thinking"}  # The model does not reason.
+        ignored = {"context_management", "output_config.effort", "thinking"}  # The model does not reason.
         assert set(answer.headers["x-shimmy-ignored-params"].split(", ")) == ignored
         if not stream:
             # A call that the token limit cut off has no result.
@@ -391,6 +391,7 @@ def test_the_list_of_models(client, server):
     assert (model.id, model.type, model.display_name, model.lifecycle) == (MODEL, "model", MODEL, "active")
     assert model.max_input_tokens == model.max_tokens > 0 and model.created_at.year > 2000
     assert client.models.retrieve(MODEL) == model
+    assert client.models.list(before_id=MODEL).data == client.models.list(after_id=MODEL).data == []
     with pytest.raises(anthropic.NotFoundError):
         client.models.retrieve("user/no-such-model:Q4_K_M")
     page = server.request("GET", "/v1/models?limit=1000", headers=VERSION).json

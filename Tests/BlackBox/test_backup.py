@@ -1,4 +1,4 @@
-"""`shimmy backup` and `shimmy restore`: copies of the stored objects, also of a server in use."""
+"""`shimmy backup` and `shimmy restore`: copies of the stored objects, keys and usage, also of a server in use."""
 
 import sqlite3
 import stat
@@ -6,7 +6,7 @@ import stat
 import pytest
 
 from responses import create
-from server import Server, make_home, run
+from server import MODEL, Server, make_home, run
 
 
 @pytest.fixture
@@ -47,6 +47,31 @@ def test_another_machine_gets_the_backup_without_a_question(own, tmp_path):
     assert stat.S_IMODE((other / "data/storage/shimmy.sqlite").stat().st_mode) == 0o600
     with Server(other) as server:
         assert server.request("GET", f"/v1/responses/{kept}").status == 200
+
+
+def test_keys_and_usage_are_restored(own, tmp_path):
+    backup, other = tmp_path / "storage.backup", make_home(tmp_path / "other")
+    key = run(own, "key", "create", "ann", "--role", "admin").stdout.strip()
+    headers = {"Authorization": f"Bearer {key}"}
+    with Server(own) as server:
+        body = {"model": MODEL, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 2, "user": "bob"}
+        assert server.request("POST", "/v1/chat/completions", body, headers).status == 200
+    assert run(own, "backup", str(backup)).returncode == 0
+    used = run(own, "usage", "--json", "--by", "key", "user").stdout
+    assert "bob" in used
+    # On another machine, keys and usage of its own are replaced.
+    assert run(other, "key", "create", "eve").returncode == 0
+    unasked = run(other, "restore", str(backup))
+    assert unasked.returncode == 64 and "--yes to replace the keys and usage" in unasked.stderr
+    restored = run(other, "restore", "--yes", str(backup))
+    assert restored.returncode == 0, restored.stderr
+    assert run(other, "usage", "--json", "--by", "key", "user").stdout == used
+    assert "eve" not in run(other, "key", "list").stdout
+    for name in ("keys.sqlite", "usage.sqlite"):
+        assert stat.S_IMODE((other / "data" / name).stat().st_mode) == 0o600
+    with Server(other) as server:
+        assert server.request("GET", "/v1/models", headers=headers).status == 200
+        assert server.request("GET", "/v1/models").status == 401
 
 
 def test_files_that_are_no_backups_are_refused(own, tmp_path):

@@ -200,6 +200,11 @@ def test_a_server_for_a_model_that_is_not_there_does_not_start(home):
     assert_failed(run(home, "serve", "--port", "auto", "--model", without_quantization.replace("ct", "t", 1)), 3, f"Did you mean {MODEL}?")
 
 
+@pytest.mark.parametrize("arguments", [["run", "nope", "Hi"], ["serve", "--port", "auto", "--model", "nope"], ["show", "nope"]])
+def test_without_any_model_a_download_is_suggested(tmp_path, arguments):
+    assert_failed(run(tmp_path, *arguments), 3, "'shimmy pull ")
+
+
 def test_an_address_of_another_machine_is_named(home):
     assert_failed(run(home, "serve", "--port", "18999", "--host", "192.0.2.1", "--insecure"), 1, "cannot listen on 192.0.2.1:18999: Cannot assign requested address")
 

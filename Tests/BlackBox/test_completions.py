@@ -113,7 +113,7 @@ def test_completions_are_drawn_as_asked(steady):
 def test_what_completions_do_not_do(steady):
     assert complete(steady, suffix="!").status == 400
     complete(steady, suffix="!", echo=True).assert_error(400, "echo", "invalid_value")
-    assert complete(steady, user="u").headers["x-shimmy-ignored-params"] == "user"
+    assert complete(steady, best_of=1, novel="u").headers["x-shimmy-ignored-params"] == "novel"
 
 
 def test_a_prompt_is_scored(steady):

@@ -1,5 +1,6 @@
 """`shimmy run` in a pseudo-terminal: conversations, editing, sessions, interrupts, and waiting for a model."""
 
+import base64
 import json
 import os
 import re
@@ -132,6 +133,40 @@ def test_history_outlives_the_program(own, host):
         dialogue.say("Kept nowhere.")
         assert dialogue.end() == 0
     assert "Kept nowhere" not in file.read_text()
+
+
+def test_earlier_lines_are_searched(dialogue):
+    dialogue.say("First question.")
+    dialogue.say("Second question.")
+    dialogue.type("draft", "\x12", "FIRST")
+    dialogue.expect("search 'FIRST': First question.")
+    dialogue.type("\x07")
+    dialogue.expect(">>> draft")
+    dialogue.type("\x12", "question", "\x12")
+    dialogue.expect("search 'question': First question.")
+    dialogue.type("\r")
+    dialogue.expect_prompt()
+    assert dialogue.say("/show messages").count("user: First question.") == 2
+
+
+def test_the_answer_is_copied_by_the_terminal(dialogue):
+    assert "There is no answer yet." in dialogue.say("/copy")
+    answer = dialogue.ask("Say hello.")
+    dialogue.type("/copy\r")
+    dialogue.child.expect(re.compile(r"\x1b\]52;c;([A-Za-z0-9+/=]+)\x07"))
+    assert base64.b64decode(dialogue.child.match.group(1)).decode().split() == answer.split()
+    assert "terminal's clipboard" in dialogue.expect_prompt()
+
+
+def test_tools_and_images(dialogue, tmp_path):
+    assert "take only text" in dialogue.say("/image photo.png")
+    file = tmp_path / "tools.json"
+    file.write_text(json.dumps([{"name": "weather", "description": "The weather of a city", "parameters": {"type": "object"}}]))
+    assert "There are no tools" in dialogue.say("/tools")
+    assert "The model can call 1 tool." in dialogue.say(f"/tools {file}")
+    assert dialogue.say("/tools").split() == "weather The weather of a city".split()
+    assert "There are no tools." in dialogue.say("/tools off")
+    assert "cannot be read" in dialogue.say("/tools /no/such/file")
 
 
 def test_parameters_are_set_shown_and_checked(dialogue):

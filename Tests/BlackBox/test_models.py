@@ -71,6 +71,7 @@ def test_created_is_the_files_time_and_stable(shelf):
 def test_extension_block(shelf):
     models = {model["id"]: model for model in shelf.request("GET", "/v1/models").json["data"]}
     assert models[MODEL]["shimmy"].pop("memory_bytes") > 2 * MODEL_FILE.stat().st_size
+    assert models[MODEL]["shimmy"].pop("path").endswith(".gguf")
     assert models[MODEL]["shimmy"] == {
         "context_length": 8192,
         "capabilities": ["chat"],

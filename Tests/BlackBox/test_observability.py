@@ -9,6 +9,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 import raw
+from log_secrets import LogSecrets
 from server import MODEL, REPOSITORY, Server, make_home, wait_until
 
 KEY = "sk-secret-of-the-tests"
@@ -150,6 +151,14 @@ def test_the_log_never_contains_prompts_answers_or_keys(watched):
         assert secret not in log
 
 
+def test_the_suite_finds_secrets_in_logs():
+    """Each server of the tests checks its log with this at its end."""
+    secrets = LogSecrets(("--api-key", KEY), {})
+    secrets.note(json.dumps({"messages": [{"role": "user", "content": f"{PROMPT} Say it, please."}]}).encode())
+    assert secrets.found(f"… {PROMPT} Say it, please.") and secrets.found(f"key={KEY}") and secrets.found("sk-shimmy-" + "a" * 43)
+    assert not secrets.found("request completed method=POST key=key-5f2b1c0d")
+
+
 def test_text_in_the_log_must_be_allowed(start):
     server = start("--log-level", "debug", "--log-text")
     for text in ("Name the capital of France.", "Name the capital of Peru."):
@@ -182,6 +191,16 @@ def test_counters_are_exact(watched):
     assert grown("vllm:generation_tokens_total", model_name=MODEL) == grown("llamacpp:tokens_predicted_total") == 32
     assert total(after, "shimmy_cells_limit", model=MODEL) >= total(after, "shimmy_cells_used", model=MODEL) > 0
     assert total(after, "shimmy_model_memory_bytes", model=MODEL, kind="weights") > 1e7
+    kinds = total(after, "shimmy_model_memory_bytes", model=MODEL) - total(after, "shimmy_model_memory_bytes", model=MODEL, kind="grammars")
+    assert total(after, "shimmy_device_memory_bytes", model=MODEL) == kinds
+
+
+def test_writes_to_the_storage_are_timed(watched):
+    before = total(values(watched), "shimmy_storage_write_seconds_count")
+    assert ask(watched, "stored", store=True).status == 200
+    after = values(watched)
+    assert total(after, "shimmy_storage_write_seconds_count") > before
+    assert 0 < total(after, "shimmy_storage_write_seconds_sum") < 60
 
 
 @pytest.mark.proc
@@ -237,11 +256,12 @@ def test_the_guide_names_every_metric(watched):
 def test_a_server_that_loads_a_model_first_is_not_ready(tmp_path):
     home = make_home(tmp_path / "home")
     with Server(home, "--preload") as server:
+        # Requests are answered while the model loads.
         answer = server.request("GET", "/ready")
-        if answer.status == 503:
-            assert answer.headers["retry-after"] == "1" and answer.json["ready"] is False
-            loading = answer.json["loading"]
-            assert loading is None or loading["model"] == MODEL and 0 <= loading["progress"] <= 1
+        assert answer.status == 503
+        assert answer.headers["retry-after"] == "1" and answer.json["ready"] is False
+        loading = answer.json["loading"]
+        assert loading is None or loading["model"] == MODEL and 0 <= loading["progress"] <= 1
         wait_until(lambda: server.request("GET", "/ready").status == 200, "the load")
         assert server.request("GET", "/health").json["models_loaded"] == 1
         log = server.log.read_text()

@@ -30,6 +30,12 @@ def weights(own) -> list:
     return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
 
 
+def test_the_properties_of_a_created_model_do_not_name_its_base(own, client):
+    client.create("mine", from_=MODEL, system="S")
+    path = own.request("GET", "/props?model=mine").json["model_path"]
+    assert path.startswith("mine") and own.request("GET", f"/props?model={MODEL}").json["model_path"] == MODEL_FILE.name
+
+
 def test_an_uploaded_model_is_renamed(own, client):
     digest = tiny_upload(own)
     client.create("src", files={"m.gguf": digest})

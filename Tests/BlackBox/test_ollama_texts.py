@@ -48,7 +48,6 @@ def test_a_generated_text_has_the_documented_shape(steady, ollama):
     system = ollama.generate(model=MODEL, prompt="Once upon", system="You are a pirate.", options=FEW)
     same = chat(steady, [{"role": "system", "content": "You are a pirate."}, {"role": "user", "content": "Once upon"}])
     assert system.response == message(same)["content"] and system.prompt_eval_count == same.json["prompt_eval_count"]
-    assert_error(generate(steady, template="{{ .Prompt }}"), 400, "template")
     assert_error(generate(steady, images=["aGVsbG8="]), 400, "images")
 
 
@@ -80,6 +79,21 @@ def test_raw_prompts_and_suffixes(steady, ollama):
     assert_error(generate(steady, "def f():", suffix="return 1"), 400, "suffix")
     assert_error(generate(steady, raw=True, system="s"), 400, "raw")
     assert_error(generate(steady, raw=True, format="json"), 400, "format")
+
+
+def test_a_template_of_a_request(steady, ollama):
+    template = (
+        "{{ if .System }}<|im_start|>system\n{{ .System }}<|im_end|>\n{{ end }}"
+        "<|im_start|>user\n{{ .Prompt }}<|im_end|>\n<|im_start|>assistant\n{{ .Response }}<|im_end|>")
+    own = ollama.generate(model=MODEL, prompt="Once upon", system="You are a pirate.", template=template, options=FEW)
+    same = ollama.generate(model=MODEL, prompt="Once upon", system="You are a pirate.", options=FEW)
+    assert (own.response, own.prompt_eval_count) == (same.response, same.prompt_eval_count), "the template is the model's own"
+    assert own.context is None
+    plain = ollama.generate(model=MODEL, prompt="Once upon", template="{{ .Prompt }} a", options=FEW)
+    assert plain.response == ollama.generate(model=MODEL, prompt="Once upon a", raw=True, options=FEW).response
+    assert_error(generate(steady, template="{{ range .Messages }}{{ .Content }}{{ end }}"), 400, "'template': '{{ range .Messages }}'")
+    assert_error(generate(steady, template="{% for message in messages %}{% endfor %}"), 400, "Jinja")
+    assert_error(generate(steady, template="{{ .Prompt }}", format="json"), 400, "format")
 
 
 # Embeddings

@@ -77,6 +77,7 @@ def test_the_events_of_a_thought(thinker):
         "reasoning_summary_part.done", "output_item.done",
     ]
     assert events[-1]["response"]["output"][0]["summary"][0]["text"] == text_of(thought)
+    assert types(stream(thinker, reasoning={"generate_summary": "auto"}, **think))[2:8] == types(events)[2:8], "the field's former name"
     silent = respond(thinker, "Why is the sky blue?", reasoning={"effort": "none"})
     assert [item["type"] for item in silent["output"]] == ["message"] and silent["reasoning"] == {"effort": "none", "summary": None}
 

@@ -30,7 +30,7 @@ def test_what_is_told_back(server):
     response = checked(answer.json)
     assert response["max_tool_calls"] == 3 and response["service_tier"] == "flex" and response["text"]["verbosity"] == "low"
     assert response["prompt_cache_key"] == "k" and response["safety_identifier"] == "s"
-    assert set(answer.headers["x-shimmy-ignored-params"].split(", ")) == {"prompt_cache_key", "safety_identifier", "text.verbosity"}
+    assert set(answer.headers["x-shimmy-ignored-params"].split(", ")) == {"prompt_cache_key", "text.verbosity"}
     create(server, prompt={"id": "pmpt_1"}).assert_error(400, "prompt", "unsupported_parameter")
 
 
@@ -202,6 +202,10 @@ def test_namespaces_of_tools(server, client):
     output = {"type": "function_call_output", "call_id": call.call_id, "output": "Found."}
     again = client.responses.create(model=MODEL, previous_response_id=response.id, input=[output], tools=tools, tool_choice="none", max_output_tokens=4)
     assert again.output_text
+    loose = {"type": "object", "properties": {"a": {"type": "string"}}}
+    for strict, status in ((False, 200), (True, 400)):
+        lax = {"type": "function", "name": "find", "parameters": loose, "strict": strict}
+        assert create(server, tools=[{"type": "namespace", "name": "crm", "description": "The CRM.", "tools": [lax]}]).status == status
     create(server, tools=[*tools, tools[0]]).assert_error(400, "tools[2].tools[0].name", "invalid_value")
     create(server, tools=[{"type": "namespace", "name": "a"}]).assert_error(400, "tools[0].tools", "missing_required_parameter")
 

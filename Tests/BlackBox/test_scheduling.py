@@ -217,13 +217,15 @@ def test_the_engine_tells_what_it_does(server):
         computed_tokens=COUNT,
         generated_tokens=COUNT,
         flex={"type": "boolean"},
+        owner={"type": "string"},
     )
     model = exactly(
         model={"const": MODEL},
         state={"const": "loaded"},
         context_length=COUNT,
         progress={"const": 1},
-        memory=exactly(weights=COUNT, kv=COUNT, compute=COUNT, grammars=COUNT, grammars_limit={"const": 64 << 20}),
+        memory=exactly(weights=COUNT, kv=COUNT, compute=COUNT, grammars=COUNT, grammars_limit={"const": 64 << 20},
+                       devices={"type": "object", "minProperties": 1, "additionalProperties": COUNT}),
         users=COUNT,
         pinned={"const": False},
         expires_at={"type": ["integer", "null"]},

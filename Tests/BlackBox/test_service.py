@@ -8,10 +8,11 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from server import BINARY, REPOSITORY, Server, run
+from server import BINARY, MODEL_FILE, REPOSITORY, Server, environment, run
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="these tests are for systemd")
 UNIT = ".config/systemd/user/shimmy.service"
@@ -30,10 +31,64 @@ def test_a_dry_run_prints_the_steps_and_changes_nothing(home):
     result = run(home, "service", "install", "--dry-run", "--", "--port", "8080", "--model", "a b")
     assert (result.returncode, result.stderr) == (0, "")
     unit = written(result.stdout)[str(home / UNIT)]
-    assert f'ExecStart={BINARY} serve --port 8080 --model "a b"\n' in unit
+    assert f'ExecStart={Path(BINARY).absolute()} serve --port 8080 --model "a b"\n' in unit
     commands = re.findall(r"^Run (.*)$", result.stdout, re.M)
     assert commands == [f"systemctl --user {step}" for step in ("daemon-reload", "enable shimmy.service", "restart shimmy.service")]
     assert not (home / UNIT).exists()
+
+
+def command_of(home, started_as: str, *options: str, executable: str | None = None, cwd=None, **variables: str) -> str:
+    """Returns the command of the unit that a program writes.
+    - executable: the file to run if `started_as` is only its name."""
+    result = subprocess.run(
+        [started_as, "service", "install", "--dry-run", *(["--", *options] if options else [])], executable=executable, cwd=cwd,
+        env=environment(home, **variables), capture_output=True, text=True, timeout=120)
+    assert (result.returncode, result.stderr) == (0, "")
+    return re.search(r"^ExecStart=(.*)$", written(result.stdout)[str(home / UNIT)], re.M).group(1)
+
+
+def test_the_unit_starts_the_program_as_it_was_started(home, tmp_path):
+    """A package manager's link stays valid when it leads to another version."""
+    folder = tmp_path.resolve() / "bin"
+    folder.mkdir()
+    link = folder / "shimmy"
+    link.symlink_to(Path(BINARY).absolute())
+    expected = f"{link} serve"
+    assert command_of(home, str(link)) == expected
+    assert command_of(home, "./shimmy", cwd=folder) == expected
+    assert command_of(home, "./bin/shimmy", cwd=folder.parent) == expected
+    assert command_of(home, "shimmy", PATH=f"{folder}:{os.environ['PATH']}") == expected
+
+
+def test_the_unit_starts_a_copied_program(home, tmp_path):
+    copy = tmp_path.resolve() / "shimmy"
+    shutil.copy(BINARY, copy)
+    assert command_of(home, str(copy)) == f"{copy} serve"
+    assert command_of(home, "./shimmy", cwd=copy.parent) == f"{copy} serve"
+
+
+def test_a_name_that_leads_to_another_program_is_not_used(home, tmp_path):
+    other = tmp_path / "shimmy"
+    shutil.copy(shutil.which("true"), other)
+    expected = f"{os.path.realpath(BINARY)} serve"
+    for name in (str(other), "nothing", ""):
+        assert command_of(home, name, executable=BINARY, PATH=str(tmp_path)) == expected
+
+
+def test_relative_paths_in_options_are_made_absolute(home, tmp_path):
+    folder = tmp_path.resolve()
+    (folder / "m.gguf").symlink_to(MODEL_FILE.resolve())
+    options = [
+        "--model-dir", "models", "--model-dir=./more/models/", "--tls-cert", "../cert.pem", "--tls-key=/etc/key.pem", "--socket", "s.sock",
+        "--lora", "style=adapters/a.gguf:0.5", "--lora=b.gguf", "--config", "own.toml", "--api-key-file", "keys", "--allow-host", "host",
+        "--model", "m.gguf",
+    ]
+    assert command_of(home, str(Path(BINARY).absolute()), *options, cwd=folder).split(" serve ")[1] == " ".join([
+        f"--model-dir {folder}/models --model-dir={folder}/more/models --tls-cert {folder}/../cert.pem --tls-key=/etc/key.pem",
+        f"--socket {folder}/s.sock --lora style={folder}/adapters/a.gguf:0.5 --lora={folder}/b.gguf --config {folder}/own.toml",
+        f"--api-key-file {folder}/keys --allow-host host --model {folder}/m.gguf",
+    ])
+    assert command_of(home, str(Path(BINARY).absolute()), "--model", "name", cwd=folder).endswith(" serve --model name")
 
 
 def test_the_unit_of_the_system_is_that_of_the_package(home):

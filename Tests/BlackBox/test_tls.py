@@ -234,6 +234,20 @@ def test_clients_need_a_certificate_of_the_authority(home, tmp_path, authority):
             assert curl(version, *trust, url).returncode != 0
             assert curl(version, *trust, *client("stranger"), url).returncode != 0
 
+        def own(*arguments, **variables):
+            return run(home, "ps", "--host", server.url, "--tls-ca", server.certificate, *arguments, **variables)
+
+        certificate, key = str(authority / "client.pem"), str(authority / "client.key")
+        for done in (own("--tls-client-cert", certificate, "--tls-client-key", key), own(SHIMMY_TLS_CLIENT_CERT=certificate, SHIMMY_TLS_CLIENT_KEY=key)):
+            assert done.returncode == 0, done.stderr
+        stranger = own("--tls-client-cert", str(authority / "stranger.pem"), "--tls-client-key", str(authority / "stranger.key"))
+        for done in (own(), stranger):
+            assert done.returncode == 7 and "--tls-client-cert" in done.stderr, done.stderr
+        mixed = own("--tls-client-cert", certificate, "--tls-client-key", str(authority / "stranger.key"))
+        assert mixed.returncode == 1 and "does not belong" in mixed.stderr
+        for arguments in (["--tls-client-cert", certificate], ["--tls-client-cert", certificate, "--tls-client-key", "/no/such/file"]):
+            assert own(*arguments).returncode == 64
+
 
 # The end.
 

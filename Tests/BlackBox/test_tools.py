@@ -123,7 +123,7 @@ def test_bad_tools_and_choices(server):
     refused("tools[0].function.name", "invalid_value", tools=[function("a name", None)])
     refused("tools[0].function.name", "invalid_value", tools=[function("n" * 65, None)])
     refused("tools[1].function.name", "invalid_value", tools=[function("a", None), function("a", None)])
-    refused("tools[0].function.parameters", "invalid_type", tools=[function("a", [])])
+    refused("tools[0].function.parameters", "invalid_type", tools=[function("a", [1])])
     refused("tools[0].function.parameters", "invalid_function_parameters", tools=[function("a", {"type": "object", "properties": {"x": {"type": "strin"}}})])
     refused("parallel_tool_calls", "invalid_type", parallel_tool_calls="no")
     assert server.chat(tools=[]).status == 200
@@ -243,6 +243,9 @@ def test_deprecated_functions(server):
     ]
     assert server.chat(messages=messages, functions=functions).status == 200
     server.chat(functions=functions, function_call={"name": "other"}).assert_error(400, "function_call", "invalid_value")
+    loose = {"name": "paint", "parameters": {"type": "object", "properties": {"colour": {"type": "string"}}}}
+    for strict, status in ((False, 200), (True, 400)):
+        assert server.chat(functions=[{**loose, "strict": strict}], max_tokens=4).status == status, "a strict schema lists all properties as required"
 
 
 def test_tools_and_a_schema_together(server):

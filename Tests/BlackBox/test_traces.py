@@ -154,6 +154,19 @@ def test_each_response_over_a_websocket_has_a_span(traced, collector):
     assert handshake.attributes["http.response.status_code"] == 101
 
 
+def test_a_response_that_cannot_begin_has_a_span(traced, collector):
+    client = Client()
+    url = traced.url.replace("http://", "ws://") + "/v1/responses"
+    with connect(url, additional_headers=client.headers) as socket:
+        socket.send(json.dumps({"type": "response.create", "model": "nothing", "input": PROMPT}))
+        assert json.loads(socket.recv(timeout=60))["error"]["code"] == "model_not_found"
+    wait_until(lambda: {"GET /v1/responses", "chat"} <= {span.name for span in collector.of(client.trace)}, "both spans")
+    spans = client.spans(collector, 2)
+    (handshake,), (response,) = spans["GET /v1/responses"], spans["chat"]
+    assert response.parent == handshake.id and not response.is_error and response.attributes["error.type"] == "model_not_found"
+    assert response.attributes["shimmy.end"] == "error" and "nothing" not in str(response.attributes)
+
+
 def test_requests_to_the_hub_continue_the_trace(traced, collector, hub):
     client = Client()
     assert traced.request("POST", "/v1/models/pull", {"model": "nobody/nothing"}, client.headers).status == 404

@@ -179,7 +179,8 @@ def test_errors_are_frames_and_the_connection_stays(server):
         ws.send("[]")
         refused(ws, 400, "invalid_type")
         ws.send('{"type": "response.append", "stream_id": "a"}')
-        assert refused(ws, 400, "invalid_value", "type")["stream_id"] == "a"
+        event = refused(ws, 400, "invalid_value", "type")
+        assert event["stream_id"] == "a" and "'response.create' with 'previous_response_id'" in event["error"]["message"]
         create(ws, model="nobody")
         refused(ws, 404, "model_not_found")
         create(ws, background=True)

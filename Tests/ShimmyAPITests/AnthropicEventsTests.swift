@@ -42,6 +42,7 @@ import Testing
             ])
         let message = try #require(events[0]["message"]?.objectValue)
         #expect(message["content"] == [] && message["stop_reason"] == .null && message["stop_sequence"] == .null && message["model"] == "m")
+        #expect(message["stop_details"] == .null)
         #expect(message["id"]?.stringValue?.hasPrefix("msg_") == true)
         #expect(
             message["usage"] == [
@@ -58,7 +59,7 @@ import Testing
         #expect(call["type"] == "tool_use" && call["name"] == "f" && call["input"] == [:])
         #expect(call["id"]?.stringValue?.hasPrefix("toolu_") == true && events[14]["content_block"]?["id"] == "own")
         #expect(events[11]["delta"] == ["type": "input_json_delta", "partial_json": #"{"a""#])
-        #expect(events[17]["delta"] == ["stop_reason": "tool_use", "stop_sequence": .null])
+        #expect(events[17]["delta"] == ["stop_reason": "tool_use", "stop_sequence": .null, "stop_details": .null])
         #expect(events[17]["usage"]?["output_tokens"] == 4 && events[17]["usage"]?["output_tokens_details"] == ["thinking_tokens": 2])
         #expect(machine.whole == nil)
     }

@@ -19,6 +19,12 @@ import Testing
         #expect(!request.stream && !request.includeUsage && request.ignoredParameters.isEmpty && request.model == "m")
     }
 
+    @Test func valuesWithoutEffectAreKnown() throws {
+        let fields = #""temperature": 1, "top_p": 1.0, "top_k": 0, "min_p": 0.5, "repeat_penalty": null"#
+        let request = try decode(#"{"model": "m", "messages": [{"role": "user", "content": "Hi"}], \#(fields)}"#)
+        #expect(request.chat.sampling.neutral == [.temperature, .topP, .topK])
+    }
+
     @Test func everyFieldIsRead() throws {
         let request = try decode(
             #"""
@@ -29,6 +35,16 @@ import Testing
         #expect(request.chat.sampling == SamplingParameters(temperature: 0.5, topP: 0.25, seed: .min))
         #expect(request.chat.stops == ["a", "b"])
         #expect(request.stream && request.includeUsage)
+    }
+
+    /// PHP writes an empty object as an empty array.
+    @Test(arguments: [("[]", "null"), (#"{"type": "object", "properties": []}"#, #"{"type": "object", "properties": {}}"#)])
+    func anEmptyArrayInASchemaIsAnEmptyObject(given: String, used: String) throws {
+        let tool = #"{"type": "function", "function": {"name": "f", "parameters": \#(given)}}"#
+        let request = try decode(#"{"model": "m", "messages": [{"role": "user", "content": "Hi"}], "tools": [\#(tool)]}"#)
+        let expected = try JSON.parse(used)
+        #expect(request.chat.conversation.tools.first?.parameters ?? .null == expected)
+        #expect(request.chat.conversation.normalizations == [.emptyObjects])
     }
 
     @Test func decodesEveryFormOfContent() throws {

@@ -122,7 +122,7 @@ import Testing
            {"type": "search_result", "title": "t", "source": "s", "content": [{"type": "text", "text": "a"}]}]}]}]}
         """#,
         #"""
-        {"model": "m", "max_tokens": 5, "messages": [{"role": "user", "content": "a"}],
+        {"model": "m", "max_tokens": 5, "messages": [{"role": "user", "content": "a"}], "metadata": {"user_id": "u"},
          "output_config": {"effort": "low", "format": {"type": "json_schema", "schema": {}}}}
         """#,
     ]

@@ -70,6 +70,9 @@ import Testing
     @Test func specialNumbers() throws {
         #expect(try request(#""seed": -1"#).text.sampling.seed == nil)
         #expect(try request(#""seed": 4294967295"#).text.sampling.seed == nil)
+        #expect(try request(#""seed": 1.5"#).text.sampling.seed == 1)
+        #expect(throws: APIError.self) { try request(#""seed": "1""#) }
+        #expect(throws: APIError.self) { try request(#""seed": 1e300"#) }
         #expect(try request(#""repeat_last_n": -1"#).text.sampling.repeatWindow == 65536)
         #expect(try request(#""n_probs": 0"#).text.sampling.logprobs == nil)
         #expect(try request(#""n_probs": 3"#).text.sampling.logprobs == 3)

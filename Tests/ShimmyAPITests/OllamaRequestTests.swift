@@ -57,7 +57,12 @@ import Testing
         #expect(try chat(#""options": {"seed": -1}"#).sampling.seed == nil)
         #expect(try chat(#""options": {"repeat_last_n": -1}"#).sampling.repeatWindow == 65536)
         #expect(try request(#""options": {"num_ctx": 4096}"#).contextLength == 4096)
-        #expect(try request(#""options": {"num_ctx": 0}"#).contextLength == nil)
+        #expect(try chat(#""options": {"seed": 1.5}"#).sampling.seed == 1)
+        #expect(try chat(#""options": {"seed": -1.5}"#).sampling.seed == nil)
+        for length in ["0", "-1"] {
+            let request = try request(#""options": {"num_ctx": \#(length)}"#)
+            #expect(request.contextLength == nil && request.ignoredParameters.names == ["options.num_ctx"])
+        }
     }
 
     @Test func optionsHaveOllamasRanges() throws {
@@ -96,12 +101,12 @@ import Testing
     func thinkIsABooleanOrALevel(think: String, thinks: Bool?, budget: Int?) throws {
         let chat = try chat(#""think": \#(think)"#)
         #expect(chat.conversation.thinks == thinks && chat.thinkingBudget == budget)
-        #expect(chat.needsThinking == (thinks == true))
+        #expect(chat.needsReasoning == (thinks == true))
         #expect(try self.chat(try generate(#""think": \#(think)"#)).conversation.thinks == thinks)
     }
 
     @Test func aModelThatDoesNotReasonIsNamedAsInOllama() throws {
-        let error = try request(#""think": true"#).error(.noThinking)
+        let error = try request(#""think": true"#).error(.noReasoning)
         #expect(error.status == 400 && API.ollama.errors.body(of: error, requestID: "") == ["error": "\"m\" does not support thinking"])
     }
 
@@ -199,6 +204,17 @@ import Testing
         #expect(gap.ignoredParameters.names == ["system"] && !gap.stream)
     }
 
+    @Test func aTemplateOfTheRequestMakesThePrompt() throws {
+        let fields = #""template": "<{{ .System }}|{{ .Prompt }}|{{ .Suffix }}>", "suffix": "b", "think": true"#
+        let own = try generate(#"\#(fields), "system": "s""#)
+        #expect(try text(own).prompts == [.text("<s|a|b>")])
+        #expect(try text(own).suffix == nil)
+        #expect(own.ignoredParameters.names == ["think"])
+        let preset = try generate(fields, preset: RequestPreset(system: "be kind"))
+        #expect(try text(preset).prompts == [.text("<be kind|a|b>")])
+        #expect(try !chat(try generate(#""template": "", "system": "s""#)).conversation.messages.isEmpty)
+    }
+
     @Test func presetsApply() throws {
         let preset = RequestPreset(
             system: "be kind", examples: [ChatMessage(.user, "example")], defaults: ["temperature": 0.25, "max_completion_tokens": 9, "n": 3],
@@ -242,7 +258,8 @@ import Testing
 
     @Test(arguments: [
         (#""raw": true, "system": "s""#, "raw"), (#""raw": true, "context": [1]"#, "raw"), (#""raw": true, "format": "json""#, "format"),
-        (#""suffix": "b", "format": {}"#, "format"), (#""template": "{{ .Prompt }}""#, "template"), (#""context": ["a"]"#, "context[0]"),
+        (#""raw": true, "template": "a""#, "raw"), (#""template": "a", "format": "json""#, "format"),
+        (#""suffix": "b", "format": {}"#, "format"), (#""template": "{{ .Messages }}""#, "template"), (#""context": ["a"]"#, "context[0]"),
         (#""context": [-3000000000]"#, "context[0]"), (#""images": ["aGk="]"#, "images"), (#""prompt": 1"#, "prompt"),
         (#""_debug_render_only": true"#, "_debug_render_only"), (#""raw": true, "options": {"top_p": "x"}"#, "options.top_p"),
     ])

@@ -36,7 +36,7 @@ import Testing
         #expect(request.chat.sampling.temperature == 0.5 && request.chat.sampling.topP == 0.25 && request.chat.thinkingBudget == 1024)
         #expect(request.style == ResponseStyle(summarizesThoughts: true, sealsThoughts: true, tellsLogprobs: true))
         #expect(request.chat.conversation.responseSchema == ["type": "object"])
-        #expect(request.ignoredParameters == ["user", "context_management", "text.verbosity", "include[2]"])
+        #expect(request.ignoredParameters == ["context_management", "text.verbosity", "include[2]"])
         let messages = try request.chat([]).conversation.messages
         #expect(messages == [ChatMessage(.system, "Be short.")])
     }

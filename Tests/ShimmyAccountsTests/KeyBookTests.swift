@@ -94,8 +94,16 @@ import Testing
     /// A time that passes only when a test says so.
     private final class Clock: Sendable {
         private let time = Mutex(ContinuousClock.now)
+        private let count = Mutex(0)
 
-        var now: ContinuousClock.Instant { time.withLock { $0 } }
+        var now: ContinuousClock.Instant {
+            count.withLock { $0 += 1 }
+            return time.withLock { $0 }
+        }
+
+        /// The number of times that `now` was read.
+        var readings: Int { count.withLock { $0 } }
+
         func advance(by duration: Duration) { time.withLock { $0 += duration } }
     }
 
@@ -141,6 +149,27 @@ import Testing
         gate.fire()
         while disk.isStuck { await Task.yield() }
         #expect(try await unread.current()[hash] != nil)
+    }
+
+    @Test(.timeLimit(.minutes(1))) func concurrentLookupsShareChecks() async throws {
+        let (place, clock, began, gate) = (Place(), Clock(), Signal(), Signal())
+        let pool = WorkerPool(name: "test", threads: 1)
+        defer { pool.shutdown() }
+        let busy = Task {
+            try await pool.run(.quick) { _ in
+                began.fire()
+                while !gate.hasFired { usleep(1000) }
+            }
+        }
+        while !began.hasFired { await Task.yield() }
+        let book = place.book(disk: DiskWork(pool: pool, lane: .quick), clock: clock)
+        let lookups = (0..<8).map { index in Task { try await book.current(isFresh: index % 2 == 0) } }
+        // Each lookup reads the clock, and so does each check at its beginning.
+        while clock.readings < 9 { await Task.yield() }
+        gate.fire()
+        for lookup in lookups { _ = try await lookup.value }
+        try await busy.value
+        #expect(clock.readings < 16, "eight lookups need fewer than eight checks")
     }
 
     @Test func aNameIsFreeAgainAfterTheRevocation() async throws {

@@ -50,6 +50,22 @@ import Testing
         #expect(Self.granted(book.admit("a", limits, tokens: 0, at: Self.moment(6000 + wait))) != nil)
     }
 
+    @Test func resumedWorkCountsAndIsNotRefused() throws {
+        var book = QuotaBook()
+        let limits = AccessKey.Limits(requestsPerMinute: 1, tokensPerDay: 10, concurrency: 1)
+        let first = book.resume("a", tokens: 8, at: Self.moment(0))
+        let second = book.resume("a", tokens: 8, at: Self.moment(0))
+        // The day is used up, and the work is in progress.
+        #expect(Self.refusal(book.admit("a", limits, tokens: 1, at: Self.moment(0)))?.kind == .tokensPerDay)
+        #expect(Self.refusal(book.admit("a", limits, tokens: 0, at: Self.moment(0)))?.kind == .concurrency)
+        book.settle(first, tokens: 4, keepsRequest: true, at: Self.moment(1000))
+        book.settle(second, tokens: 0, keepsRequest: false, at: Self.moment(1000))
+        // The requests counted for the process that admitted them.
+        #expect(book.state("a", limits, at: Self.moment(1000)).requests?.remaining == 1)
+        #expect(Self.granted(book.admit("a", limits, tokens: 6, at: Self.moment(1000)))?.tokens == 6)
+        #expect(Self.refusal(book.admit("a", limits, tokens: 1, at: Self.moment(1000)))?.kind == .tokensPerDay)
+    }
+
     @Test func aRequestAboveTheLimitGetsAMinuteOfItsOwn() throws {
         var book = QuotaBook()
         let limits = AccessKey.Limits(tokensPerMinute: 100)

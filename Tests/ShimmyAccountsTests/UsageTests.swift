@@ -39,6 +39,21 @@ import Testing
         #expect(try await place.store.lines(UsageQuery(days: 0...20, by: [])).first?.sums.requests == 6)
     }
 
+    /// The end of a server flushes while its regular write may be in progress.
+    @Test func aFlushWaitsForTheWriteInProgress() async throws {
+        let place = Place()
+        let recorder = UsageRecorder(store: place.store, days: 9)
+        for round in 1...50 {
+            recorder.record(Self.origin(10, "a"), Self.sums(1))
+            let first = Task { await recorder.flush() }
+            first.cancel()
+            await recorder.flush()
+            let lines = try await place.store.lines(UsageQuery(days: 0...20, by: []))
+            #expect(lines.first?.sums.requests == round)
+            await first.value
+        }
+    }
+
     private static func sum(_ tokens: Int...) -> UsageSums {
         var all = UsageSums()
         for tokens in tokens { all += sums(tokens) }

@@ -126,7 +126,16 @@ import Testing
                 request([.init(text: "?", labels: ["a", "b"]), .init(text: "?", labels: ["c", "c"])]), terms: ServiceTerms())
         }
         await #expect(throws: GenerationError.contextExceeded(prompt: 33, requested: nil, context: 32)) {
+            let input = String(repeating: "i", count: 30)
+            _ = try await generator.decide(request([.init(text: "?", labels: ["a", "b"])], about: input), terms: ServiceTerms())
+        }
+        let reason = "with it, the prompt has 33 tokens, but the model's context has only 32"
+        await #expect(throws: GenerationError.badLabel(question: 0, label: nil, reason)) {
             try await generator.decide(request([.init(text: String(repeating: "q", count: 26), labels: ["a", "b"])]), terms: ServiceTerms())
+        }
+        await #expect(throws: GenerationError.badLabel(question: 0, label: 1, reason)) {
+            let labels = ["a", String(repeating: "b", count: 26)]
+            _ = try await generator.decide(request([.init(text: "?", labels: labels)]), terms: ServiceTerms())
         }
         await generator.shutdown()
     }

@@ -315,9 +315,9 @@ import Testing
         request.conversation.reasoningFields = ["think"]
         let answer = try await generator.generate(request, terms: ServiceTerms())
         #expect(answer.report.withoutEffect == ["think"])
-        request.needsThinking = true
+        request.needsReasoning = true
         let needing = request
-        await #expect(throws: GenerationError.noThinking) { _ = try await generator.generate(needing, terms: ServiceTerms()) }
+        await #expect(throws: GenerationError.noReasoning) { _ = try await generator.generate(needing, terms: ServiceTerms()) }
         await generator.shutdown()
     }
 

@@ -13,11 +13,16 @@ import Testing
         ("/system", .showSystem), ("/set verbose", .setVerbose(true)), ("/set quiet", .setVerbose(false)),
         ("/set hide-thinking", .hideThinking(true)),
         ("/set show-thinking", .hideThinking(false)), ("/set format json", .setJSON(true)), ("/set no-format", .setJSON(false)),
+        ("/copy", .copy), ("/image a b.png", .image("a b.png")), ("/tools", .tools("")), ("/tools off", .tools("off")),
+        ("/tools \"my tools.json\"", .tools("my tools.json")),
         ("/save mine", .save("mine")), ("/load mine", .load("mine")), ("/load", .sessions),
     ])
     func linesAreCommands(line: String, command: ChatCommand) { #expect(ChatCommand(line) == command) }
 
-    @Test(arguments: ["/nonsense", "/", "/save", "/set nonsense", "/set format xml", "/set system", "/show nonsense", "/etc/passwd is what?"])
+    @Test(arguments: [
+        "/nonsense", "/", "/save", "/image", "/copy all", "/set nonsense", "/set format xml", "/set system", "/show nonsense",
+        "/etc/passwd is what?",
+    ])
     func mistakesAreTold(line: String) {
         guard case .mistake(let text) = ChatCommand(line) else {
             Issue.record("\(line) is no mistake")

@@ -154,8 +154,8 @@ import Testing
     }
 
     @Test func namesAreGuessed() {
-        #expect(Suggestion.closest(to: "temprature", among: ["temperature", "top_p"]) == "temperature")
-        #expect(Suggestion.closest(to: "KEEP-ALIVE", among: ["keep_alive"]) == "keep_alive")
-        #expect(Suggestion.closest(to: "zzz", among: ["keep_alive", "port"]) == nil)
+        #expect(KeywordSuggestion.closest(to: "temprature", among: ["temperature", "top_p"]) == "temperature")
+        #expect(KeywordSuggestion.closest(to: "KEEP-ALIVE", among: ["keep_alive"]) == "keep_alive")
+        #expect(KeywordSuggestion.closest(to: "zzz", among: ["keep_alive", "port"]) == nil)
     }
 }

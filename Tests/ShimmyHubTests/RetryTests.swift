@@ -24,7 +24,10 @@ import Testing
         ("Thu, 01 Jan 1970 00:00:00 GMT", 0), ("Thu, 29 Feb 2024 23:59:59 GMT", 1_709_251_199), ("Fri, 01 Mar 2024 00:00:00 GMT", 1_709_251_200),
         ("Fri, 31 Dec 2100 00:00:00 GMT", 4_133_894_400),
     ])
-    func calendarsAreKept(text: String, seconds: Int) { #expect(HTTPDate.seconds(text) == seconds) }
+    func calendarsAreKept(text: String, seconds: Int) {
+        #expect(HTTPDate.seconds(text) == seconds)
+        #expect(HTTPDate.text(seconds) == text)
+    }
 
     @Test(arguments: [
         "Sun, 06 Nov 1994", "Sun, 06 Nov 1994 08:49:37 CET", "Sun, 32 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 25:49:37 GMT", "a b c d e f",

@@ -210,7 +210,7 @@ import Testing
                 plain.tools = []
                 let hasFence = try #require(try template.render(plain).grammar).definition.printed().contains("```json")
                 // Some formats write calls in a fence, too.
-                let answer = text.split(separator: "\n").filter { $0.hasPrefix("a-") }
+                let answer = text.split(separator: "\n").filter { $0.hasPrefix("g1-") }
                 #expect(answer.contains { $0.contains("```json") } == hasFence, "tools add no fence to the answer")
             }
             for text in ["Sure, the weather is fine", "\n\nI will look", "all\nThe weather", "<|channel|>final<|message|>The"] {

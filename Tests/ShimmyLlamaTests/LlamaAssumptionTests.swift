@@ -82,7 +82,7 @@ import Testing
         let start = "\"\(String(SchemaPlaceholders.firstNumber).prefix(7))"
         for (index, conversation) in Self.conversations.enumerated() {
             let grammar = try #require(try template.render(conversation).grammar)
-            let lines = try #require(grammar.definition.text).split(separator: "\n").filter { $0.contains(start) }
+            let lines = grammar.definition.texts.flatMap { $0.split(separator: "\n") }.filter { $0.contains(start) }
             // Some families write arguments in a syntax of their own, unless a call is required.
             #expect(!lines.isEmpty || index == 1)
             for line in lines { #expect(line.wholeMatch(of: #/[A-Za-z0-9-]+ ::= "\d+"/#) != nil, "\(line)") }
@@ -90,17 +90,18 @@ import Testing
         }
     }
 
-    /// CChat replaces the bodies of rules line by line, and the names of Shimmy's own rules have underscores, so that none is llama.cpp's.
-    @Test(arguments: AnswerFormatTests.templates) func rulesAreLinesWithNamesWithoutUnderscores(file: String) throws {
+    /// The names of Shimmy's own rules have underscores, so that none is llama.cpp's.
+    @Test(arguments: AnswerFormatTests.templates) func rulesHaveNamesWithoutUnderscores(file: String) throws {
         let template = try LlamaSource.template(file)
         for conversation in Self.conversations {
-            let text = try #require(try template.render(conversation).grammar?.definition.text)
-            for line in text.split(separator: "\n") { #expect(line.prefixMatch(of: #/[A-Za-z0-9-]+ ::= /#) != nil, "\(line)") }
+            let texts = try #require(try template.render(conversation).grammar).definition.texts
+            #expect(!texts.isEmpty)
+            for line in texts.flatMap({ $0.split(separator: "\n") }) { #expect(line.prefixMatch(of: #/[A-Za-z0-9-]+ ::= /#) != nil, "\(line)") }
         }
     }
 
-    /// CChat finds the fence and the spaces around an answer by the exact text of this rule.
-    @Test func theFenceOfAnAnswerIsWrittenAsCChatExpects() throws {
+    /// `LlamaChatTemplate` finds the fence and the spaces around an answer as the expression that llama.cpp makes of this parser.
+    @Test func theFenceOfAnAnswerIsTheExpectedExpression() throws {
         #expect(
             try Self.source("common/chat-auto-parser-generator.cpp").contains(
                 #"p.choice({ p.literal("```json") + p.space() + response_format + p.space() + p.literal("```"), "#
@@ -111,7 +112,11 @@ import Testing
     func anAnswerHasNoFence(file: String) throws {
         var conversation = Conversation(messages: [ChatMessage(.user, "Hi")])
         conversation.responseSchema = Self.object
-        let text = try #require(try LlamaSource.template(file).render(conversation).grammar?.definition.text)
+        let definition = try #require(try LlamaSource.template(file).render(conversation).grammar).definition
+        #expect(definition.texts.contains { $0.contains("```json") }, "llama.cpp allows a fence")
+        let text = try definition.printed()
         #expect(text.contains("response-format") && !text.contains("```"))
+        // Without reasoning, the answer follows the end of the prompt directly.
+        #expect(!text.contains("space space response-format"))
     }
 }

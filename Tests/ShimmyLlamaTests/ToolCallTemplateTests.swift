@@ -141,7 +141,7 @@ import Testing
             toolChoice: ToolChoice(.required))
         let prompt = try LlamaChatTemplate(source: source).render(conversation)
         #expect(prompt.text.contains("Be brief.") && prompt.text.contains("get_weather"))
-        #expect(prompt.grammar?.definition.text?.contains("tool▁call▁begin") == true)
+        #expect(prompt.grammar?.definition.texts.contains { $0.contains("tool▁call▁begin") } == true)
     }
 
     /// Regular expressions are not passed to llama.cpp's schema converter, which does not support all of them. The prompt contains them all.

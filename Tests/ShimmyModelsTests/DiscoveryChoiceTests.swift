@@ -2,6 +2,12 @@ import Foundation
 import ShimmyModels
 import Testing
 
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
 /// The choice among several files and names: several models of one file, several files with one name, several snapshots, several projectors.
 @Suite struct DiscoveryChoiceTests {
     private let home: TemporaryFolder
@@ -164,18 +170,33 @@ import Testing
 
     // MARK: Cached headers
 
-    @Test func whatIsKnownOfAFileHoldsUntilItChanges() async throws {
+    @Test func whatIsKnownOfAFileHoldsUntilItChanges() throws {
         let path = try home.write(GGUFFile.model(context: 100).bytes, to: "data/models/a.gguf")
         let attributes = try FileManager.default.attributesOfItem(atPath: path)
         let date = try #require(attributes[.modificationDate] as? Date)
-        // A file that is newer than this is not cached.
-        try await Task.sleep(for: .seconds(3.2))
-        for _ in 0..<2 { #expect(scan().map(\.contextLength) == [100]) }
-        // A file with the same size and modification date.
-        try home.write(GGUFFile.model(context: 200).bytes, to: "data/models/a.gguf")
-        try FileManager.default.setAttributes([.modificationDate: date], ofItemAtPath: path)
-        #expect(scan().map(\.contextLength) == [200])
+        // A file that changed less than three seconds ago is not cached.
+        let later = Int(Date().timeIntervalSince1970) + 60
+        func cachingScan() -> [ModelRecord] { KnownRecords.$now.withValue(later) { scan() } }
+        for _ in 0..<2 { #expect(cachingScan().map(\.contextLength) == [100]) }
+        // A file with the same size and modification date, in a later step of the file system's clock.
+        let changed = Self.changeTime(path)
+        repeat {
+            try home.write(GGUFFile.model(context: 200).bytes, to: "data/models/a.gguf")
+            try FileManager.default.setAttributes([.modificationDate: date], ofItemAtPath: path)
+        } while Self.changeTime(path) == changed
+        #expect(cachingScan().map(\.contextLength) == [200])
         try FileManager.default.moveItem(atPath: path, toPath: home.path + "/data/models/b.gguf")
-        #expect(scan().map(\.id) == ["b"])
+        #expect(cachingScan().map(\.id) == ["b"])
+    }
+
+    /// Returns the time of a file's last status change.
+    private static func changeTime(_ path: String) -> [Int] {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return [] }
+        #if canImport(Glibc)
+            return [Int(status.st_ctim.tv_sec), Int(status.st_ctim.tv_nsec)]
+        #else
+            return [Int(status.st_ctimespec.tv_sec), Int(status.st_ctimespec.tv_nsec)]
+        #endif
     }
 }

@@ -151,8 +151,8 @@ import Testing
         two.flush()
         #expect(files.count == 2)
         #expect(!one.contains(Self.stored(1).units, with: .none))
-        #expect(one.longestMatch(Self.longer(Self.stored(1)), with: .none, partially: true) == nil)
-        #expect(two.longestMatch(Self.longer(Self.stored(3)), with: .none, partially: true)?.count == 200)
+        #expect(one.find(Self.longer(Self.stored(1)), with: .none, partially: true) == nil)
+        #expect(two.find(Self.longer(Self.stored(3)), with: .none, partially: true)?.count == 200)
     }
 
     @Test func whatWasNotWrittenToItsEndIsRemovedAndNothingElse() async throws {
@@ -184,8 +184,8 @@ import Testing
     private static func longer(_ prefix: StoredPrefix) -> Prompt { Prompt(prefix.units.compactMap(\.token) + [0]) }
 
     private static func read(_ prefix: StoredPrefix, from store: PrefixStore) async -> PrefixLease? {
-        guard let match = store.longestMatch(longer(prefix), with: .none, partially: true) else { return nil }
-        return await withCheckedContinuation { continuation in store.read(match) { continuation.resume(returning: $0) } }
+        guard let found = store.find(longer(prefix), with: .none, partially: true) else { return nil }
+        return await withCheckedContinuation { continuation in found.read { continuation.resume(returning: $0) } }
     }
 
     @Test func whatManyWantIsHeldOnceAndOthersGoWithout() async throws {
@@ -259,7 +259,7 @@ import Testing
         store.write(StoredPrefix(units: prompt.units, state: [1, 2, 3]), with: .none, partially: true)
         store.flush()
         func match(_ segments: [Prompt.Segment], in store: PrefixStore) -> Int? {
-            store.longestMatch(Prompt(segments), with: .none, partially: true)?.count
+            store.find(Prompt(segments), with: .none, partially: true)?.count
         }
         #expect(match([.tokens(text), .media(image), .tokens([1, 2, 9])], in: store) == 72)
         // The last unit is always computed, and all of an image with it.

@@ -65,6 +65,7 @@ import Testing
         ("/v1/responses", ["model": "talker", "input": "Hi"]),
         ("/v1/messages", ["model": "talker", "max_tokens": 10, "messages": [["role": "user", "content": "Hi"]]]),
         ("/api/chat", ["model": "talker", "messages": [["role": "user", "content": "Hi"]]]), ("/api/generate", ["model": "talker", "prompt": "Hi"]),
+        ("/api/chat", ["model": "talker", "messages": []]), ("/api/generate", ["model": "talker", "keep_alive": "5m"]),
         ("/completion", ["model": "talker", "prompt": "Hi"]), ("/v1/embeddings", ["model": "embedder", "input": "Hi"]),
         ("/api/embed", ["model": "embedder", "input": "Hi"]),
         ("/v1/responses/input_tokens", ["model": "talker", "input": "Hi"]),
@@ -162,6 +163,34 @@ import Testing
         let refused = try await other.post("/v1/chat/completions", Self.chat(), headers: Self.ann)
         #expect(refused.error == "400 context_length_exceeded messages" && refused.header("x-ratelimit-remaining-requests") == "1")
         #expect(refused.header("x-ratelimit-remaining-tokens") == "100")
+    }
+
+    /// Mistakes that are found after the admission, whether before or after the model is loaded.
+    private static let mistakes: [(path: String, body: JSON, status: Int)] = [
+        ("/v1/chat/completions", chat(["model": "nothing"]), 404), ("/v1/chat/completions", chat(["model": "nothing", "stream": true]), 404),
+        ("/v1/chat/completions", chat(["model": "embedder"]), 400), ("/v1/chat/completions", chat(["store": true]), 400),
+        ("/v1/completions", ["model": "nothing", "prompt": "Hi"], 404),
+        ("/v1/responses", ["model": "talker", "input": "Hi", "previous_response_id": "resp_1"], 400),
+        ("/v1/responses", ["model": "nothing", "input": "Hi"], 404), ("/v1/embeddings", ["model": "nothing", "input": "Hi"], 404),
+        ("/v1/messages", ["model": "nothing", "max_tokens": 9, "messages": [["role": "user", "content": "Hi"]]], 404),
+        ("/api/generate", ["model": "nothing", "prompt": "Hi"], 404), ("/api/generate", ["model": "nothing"], 404),
+        ("/api/generate", ["model": "nothing", "prompt": "Hi", "options": ["num_ctx": 64]], 404),
+        ("/completion", ["model": "nothing", "prompt": "Hi"], 404),
+    ]
+
+    @Test(arguments: mistakes.indices) func aMistakeCostsARequest(index: Int) async throws {
+        let (path, body, status) = Self.mistakes[index]
+        let server = Self.server(try await Place().accounts(), .init(requestsPerMinute: 2, tokensPerMinute: 5000))
+        let refused = try await server.post(path, body, headers: Self.ann)
+        #expect(refused.status == status, "\(refused.body)")
+        #expect(refused.header("x-ratelimit-remaining-requests") == "1" && refused.header("x-ratelimit-remaining-tokens") == "5000")
+    }
+
+    /// A request that cannot be decoded is refused before the admission.
+    @Test func anUnreadableRequestCostsNothing() async throws {
+        let server = Self.server(try await Place().accounts(), .init(requestsPerMinute: 2))
+        let refused = try await server.post("/v1/chat/completions", Self.chat(["temperature": "hot"]), headers: Self.ann)
+        #expect(refused.status == 400 && refused.header("x-ratelimit-remaining-requests") == "2")
     }
 
     @Test func aDayIsUsedUpAndTheNextOneBegins() async throws {

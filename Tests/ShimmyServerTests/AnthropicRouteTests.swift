@@ -66,7 +66,7 @@ import Testing
             ])
         #expect(answer.body.contains("event: ping\n"))
         #expect(answer.events[1]["message"]?["usage"]?["cache_read_input_tokens"] == 1)
-        #expect(answer.events[6]["delta"] == ["stop_reason": "stop_sequence", "stop_sequence": "END"])
+        #expect(answer.events[6]["delta"] == ["stop_reason": "stop_sequence", "stop_sequence": "END", "stop_details": .null])
     }
 
     @Test func theTokensOfAPromptAreCounted() async throws {

@@ -28,7 +28,7 @@ import Testing
         #expect(answer.status == 200 && answer.json["model"] == "talker")
         #expect(answer.json["answers"] == [["type": "predicate", "name": "n", "probability": 0.75]])
         #expect(answer.json["usage"]?["input_tokens"] == 10)
-        #expect(answer.header("x-shimmy-ignored-params") == "safety_identifier")
+        #expect(answer.header("x-shimmy-ignored-params") == nil)
         #expect(decider.requests.count == 1)
     }
 

@@ -92,6 +92,29 @@ import Testing
         #expect(content?[type]?["x-item-schema"]?["properties"] != nil)
     }
 
+    @Test(arguments: [("/v1/responses", "response.output_text.delta"), ("/v1/messages", "content_block_delta")])
+    func streamsNameTheirEvents(path: String, name: String) async throws {
+        let content = try await document()["paths"]?[path]?["post"]?["responses"]?["200"]?["content"]
+        let names = try #require(content?["text/event-stream"]?["x-item-schema"]?["properties"]?["type"]?["enum"]?.arrayValue)
+        #expect(names.contains(.string(name)) && names.contains("error") && !names.contains("citations_delta"))
+    }
+
+    @Test func theWebSocketHasTheEventsOfTheStream() async throws {
+        let routes = try await document()["paths"]?["/v1/responses"]
+        let stream = routes?["post"]?["responses"]?["200"]?["content"]?["text/event-stream"]?["x-item-schema"]?["properties"]?["type"]?["enum"]
+        let socket = try #require(routes?["get"]?["responses"]?["101"])
+        let names = try #require(socket["x-item-schema"]?["properties"]?["type"]?["enum"]?.arrayValue)
+        let streamed = try #require(stream?.arrayValue)
+        #expect(names == streamed + ["response.steer.failed"])
+        let messages = socket["x-message-schema"]?["properties"]?["type"]?["enum"]
+        #expect(messages == ["response.create", "response.steer", "response.processed"])
+    }
+
+    @Test(arguments: ["/v1/chat/completions/input_tokens", "/v1/chat/completions/render"]) func countsAreNoStreams(path: String) async throws {
+        let content = try await document()["paths"]?[path]?["post"]?["responses"]?["200"]?["content"]?.objectValue
+        #expect(content?.keys == ["application/json"])
+    }
+
     // MARK: The page
 
     @Test(arguments: ["/openapi.json", "/docs", "/docs/style.css", "/docs/script.js"])

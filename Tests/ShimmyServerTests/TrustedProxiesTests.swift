@@ -48,6 +48,16 @@ import Testing
         #expect(TrustedProxies([name]) == nil)
     }
 
+    @Test func aTrustedProxyNamesTheScheme() throws {
+        let proxies = try #require(TrustedProxies(["10.0.0.0/8"]))
+        let name = try #require(HTTPField.Name("X-Forwarded-Proto"))
+        for (text, scheme) in [("https", "https"), ("HTTP", "http"), ("https, http ", "http"), ("ftp", nil), ("", nil)] as [(String, String?)] {
+            #expect(proxies.scheme(ofPeer: "10.0.0.1", [name: text]) == scheme)
+        }
+        #expect(proxies.scheme(ofPeer: "10.0.0.1", [:]) == nil)
+        #expect(proxies.scheme(ofPeer: "198.51.100.1", [name: "https"]) == nil)
+    }
+
     @Test func aNetworkEndsWithinAByte() throws {
         let network = try #require(IPNetwork("10.16.0.0/12"))
         let proxies = try #require(TrustedProxies(["10.16.0.0/12"]))

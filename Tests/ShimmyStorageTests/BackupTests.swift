@@ -56,6 +56,61 @@ import Testing
         await again.close()
     }
 
+    /// Returns the texts in a database beside the storage of a fixture.
+    private func texts(_ path: String) throws -> [String] {
+        try DatabaseQueue(path: path).read { try String.fetchAll($0, sql: "SELECT text FROM note ORDER BY rowid") }
+    }
+
+    private func hasTable(_ name: String, _ path: String) throws -> Bool { try DatabaseQueue(path: path).read { try $0.tableExists(name) } }
+
+    private func write(_ text: String, to path: String) throws {
+        let queue = try DatabaseQueue(path: path)
+        _ = try queue.inDatabase { try String.fetchOne($0, sql: "PRAGMA journal_mode = WAL") }
+        try queue.write { database in
+            try database.execute(sql: "CREATE TABLE IF NOT EXISTS note (text TEXT)")
+            try database.execute(sql: "INSERT INTO note VALUES (?)", arguments: [text])
+        }
+    }
+
+    @Test func otherFilesAreRestoredToo() async throws {
+        defer { removeBackup() }
+        let (mine, theirs) = (["a.sqlite", "b.sqlite", "c.sqlite"].map { "\(fixture.directory)/\($0)" }, "\(other.directory)/a.sqlite")
+        let store = fixture.store()
+        try await store.insert(fixture.chat("kept"), messages: [])
+        await store.close()
+        let long = String(repeating: "x", count: 3 << 20)
+        try write(long, to: mine[0])
+        try write("small", to: mine[1])
+        try StorageBackup.save(fixture.directory, with: mine, to: backup)
+        try FileManager.default.createDirectory(atPath: other.directory, withIntermediateDirectories: true)
+        try write("old", to: theirs)
+        try write("same", to: "\(other.directory)/c.sqlite")
+        let paths = ["a.sqlite", "b.sqlite", "c.sqlite"].map { "\(other.directory)/\($0)" }
+        try StorageBackup.restore(backup, to: other.directory, with: paths)
+        #expect(try texts(paths[0]) == [long])
+        #expect(try texts(paths[1]) == ["small"])
+        #expect(try texts(paths[2]) == ["same"])
+        #expect(try FileManager.default.attributesOfItem(atPath: paths[1])[.posixPermissions] as? Int == 0o600)
+        let names = try FileManager.default.contentsOfDirectory(atPath: other.directory)
+        #expect(!names.contains { $0.hasSuffix(".partial") || $0.hasSuffix(".restored") })
+        #expect(try !hasTable("companion", other.file))
+        let again = other.store()
+        let kept = try await again.chat("kept", owner: "me")
+        #expect(kept != nil)
+        await again.close()
+    }
+
+    @Test func otherFilesNeedNoStoredObjects() throws {
+        defer { removeBackup() }
+        try FileManager.default.createDirectory(atPath: fixture.directory, withIntermediateDirectories: true)
+        let path = "\(fixture.directory)/a.sqlite"
+        try write("alone", to: path)
+        try StorageBackup.save(fixture.directory, with: [path], to: backup)
+        let copy = "\(other.directory)/a.sqlite"
+        try StorageBackup.restore(backup, to: other.directory, with: [copy])
+        #expect(try texts(copy) == ["alone"])
+    }
+
     @Test func filesThatCannotBeUsedChangeNothing() async throws {
         let store = other.store()
         try await store.insert(other.chat("old"), messages: [])

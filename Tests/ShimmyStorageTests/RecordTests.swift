@@ -43,7 +43,8 @@ import Testing
         let store = fixture.store()
         try await store.insert(fixture.response("r1", .inProgress), input: [])
         for batch in [0..<3, 3..<7] {
-            try await store.appendEvents(batch.map { StoredEvent(number: $0, json: ["sequence_number": .int($0)]) }, to: "r1")
+            let events = batch.map { StoredEvent(number: $0, json: ["sequence_number": .int($0)]) }
+            try await store.update("r1", ResponseChange(events: events))
         }
         for after in -1..<7 {
             let events = try await store.events(of: "r1", owner: "me", after: after)

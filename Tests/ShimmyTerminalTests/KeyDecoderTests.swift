@@ -11,6 +11,7 @@ import Testing
         ("\u{1}", Key.home), ("\u{2}", .left), ("\u{3}", .interrupt), ("\u{4}", .endOfFile), ("\u{5}", .end), ("\u{6}", .right),
         ("\u{8}", .backspace), ("\u{7f}", .backspace), ("\r", .enter), ("\n", .enter), ("\u{b}", .deleteToEnd), ("\u{c}", .clearScreen),
         ("\u{e}", .down), ("\u{10}", .up), ("\u{15}", .deleteToStart), ("\u{17}", .deleteWord), ("\u{19}", .yank), ("\u{1a}", .suspend),
+        ("\u{12}", .search), ("\u{7}", .cancel),
         ("\u{1b}[A", .up), ("\u{1b}[B", .down), ("\u{1b}[C", .right), ("\u{1b}[D", .left), ("\u{1b}[H", .home), ("\u{1b}[F", .end),
         ("\u{1b}OH", .home), ("\u{1b}OF", .end), ("\u{1b}OA", .up), ("\u{1b}[1~", .home), ("\u{1b}[4~", .end), ("\u{1b}[3~", .delete),
         ("\u{1b}[1;5C", .wordRight), ("\u{1b}[1;3D", .wordLeft), ("\u{1b}b", .wordLeft), ("\u{1b}f", .wordRight), ("\u{1b}\r", .newLine),

@@ -25,7 +25,7 @@ cchat_templates *cchat_templates_create(const struct llama_model *model, const c
 
 void cchat_templates_free(cchat_templates *templates);
 
-/// Returns JSON: {"explicit": whether the model has a template (ChatML is used otherwise), "source", "tool_use_source", "thinking": bool,
+/// Returns JSON: {"source": the text of the template, that of ChatML if the model has none, "tool_use_source", "thinking": bool,
 /// "capabilities": {string: bool}}.
 char *cchat_templates_describe(const cchat_templates *templates);
 
@@ -48,7 +48,8 @@ cchat_prompt *cchat_render(const cchat_templates *templates, const char *request
 
 void cchat_prompt_free(cchat_prompt *prompt);
 
-/// Returns JSON: {"text", "generation_prompt": the end of the text, at which the answer's format begins, "grammar": GBNF or "", "grammar_lazy",
+/// Returns JSON: {"text", "generation_prompt": the end of the text, at which the answer's format begins, "grammars": [{"text": GBNF,
+/// "rules": {name: body of the rule (GBNF) in place of that in the text} or absent}], of which the answer fits one, or empty, "grammar_lazy",
 /// "triggers": [{"word"} or {"opening": a regular expression, "after": text or "" for the start of the answer}], "preserved_tokens": [string],
 /// "stops": [string], "thinking_start", "thinking_ends": [string], "plain": whether the answer is content without a format}.
 char *cchat_prompt_describe(const cchat_prompt *prompt);
@@ -78,6 +79,16 @@ void cchat_search_order(const size_t *lengths, int32_t count, int32_t *order);
 /// - cache: the keys, values and states of sequences.
 /// - compute: the buffers for computing a step.
 void cchat_memory(const struct llama_context *context, size_t *weights, size_t *cache, size_t *compute);
+
+/// The bytes that a model and its context take on a device. The name is valid until the process ends.
+typedef struct {
+    const char *name;
+    size_t bytes;
+} cchat_device_bytes;
+
+/// Writes the memory use of a context and its model by device, for at most `capacity` devices. The memory of the host is that of the device CPU.
+/// Returns the number of devices.
+int32_t cchat_device_memory(const struct llama_context *context, cchat_device_bytes *devices, int32_t capacity);
 
 /// From now on, blocks of memory of 1 MiB or more return to the system when they are freed. Without this, the freed buffers of a model are scattered
 /// among smaller blocks and cannot be returned: tens of megabytes for every few models that are loaded and freed.

@@ -15,7 +15,8 @@ enum AnthropicRows {
             FieldRow("top_k", .supported, "limitsAndSampling"),
             FieldRow("seed", .partial("Shimmy's own, as in chat completions"), "test_all_dialects_say_the_same"),
             FieldRow("keep_alive", .partial("Shimmy's own, as in Ollama: how long the model stays loaded after the request"), "limitsAndSampling"),
-            FieldRow("metadata", .ignored(neutral: [[:]])),
+            FieldRow("metadata", .partial("user_id alone"), counted),
+            FieldRow("metadata.user_id", .partial("the server counts usage by it; the answer does not depend on it"), counted),
             // Both words mean the fair share that all requests get.
             FieldRow("service_tier", .ignored(neutral: ["auto", "standard_only"])),
             FieldRow("container", .ignored(neutral: [])),
@@ -30,9 +31,9 @@ enum AnthropicRows {
     private static let listModels = EndpointRow(
         "GET", "/models", .partial("in this shape if the header anthropic-version is present"), "test_the_list_of_models",
         request: [
-            FieldRow("limit", .supported, "modelsAreListedInPages"),
-            FieldRow("after_id", .supported, "modelsAreListedInPages"),
-            FieldRow("before_id", .supported, "modelsAreListedInPages"),
+            FieldRow("limit", .supported, "test_the_list_of_models"),
+            FieldRow("after_id", .supported, "test_the_list_of_models"),
+            FieldRow("before_id", .supported, "test_the_list_of_models"),
             FieldRow("lifecycle", .ignored(neutral: [])),
         ],
         response: model("data[].") + ["has_more", "first_id", "last_id"].map { FieldRow($0, .supported, "modelsAreListedInPages") })
@@ -46,6 +47,7 @@ enum AnthropicRows {
         ("GET", "/{message_batch_id}/results"),
     ].map { EndpointRow($0, "/messages/batches" + $1, .notSupported) }
 
+    private static let counted = "test_a_request_names_its_user"
     private static let shape = "test_a_message_has_exactly_the_documented_shape"
     private static let events = "test_the_events_of_a_stream"
     private static let counts = "test_counted_tokens_are_those_of_the_message"
@@ -171,7 +173,8 @@ enum AnthropicRows {
         FieldRow(
             "stop_reason", .partial("end_turn, max_tokens, stop_sequence, tool_use and model_context_window_exceeded"), "reasonsOfTheEnd"),
         FieldRow("stop_sequence", .supported, "test_stop_sequences"),
-        FieldRow("stop_details", .notSupported), FieldRow("container", .notSupported), FieldRow("context_management", .notSupported),
+        FieldRow("stop_details", .partial("always null: the model refuses only in words"), shape),
+        FieldRow("container", .notSupported), FieldRow("context_management", .notSupported),
         FieldRow("usage.input_tokens", .partial("the tokens that were not in the cache"), "test_claude_code_keeps_its_cache"),
         FieldRow("usage.cache_read_input_tokens", .supported, "test_claude_code_keeps_its_cache"),
         FieldRow(

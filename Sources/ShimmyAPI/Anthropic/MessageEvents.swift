@@ -75,7 +75,7 @@ package struct MessageEvents: AnswerDialect {
     private func message(_ usage: Usage, reason: JSON, stop: JSON) -> JSON {
         [
             "id": .string(id), "type": "message", "role": "assistant", "model": .string(model),
-            "content": reason.isNull ? [] : .array(blocks), "stop_reason": reason, "stop_sequence": stop,
+            "content": reason.isNull ? [] : .array(blocks), "stop_reason": reason, "stop_sequence": stop, "stop_details": .null,
             "usage": .object(usage.anthropic(writesCache: options.marksCache)),
         ]
     }
@@ -162,7 +162,7 @@ package struct MessageEvents: AnswerDialect {
             return []
         }
         let end: JSON = [
-            "type": "message_delta", "delta": ["stop_reason": reason, "stop_sequence": stop],
+            "type": "message_delta", "delta": ["stop_reason": reason, "stop_sequence": stop, "stop_details": .null],
             "usage": .object(usage.anthropicCounts(writesCache: options.marksCache)),
         ]
         return last + [end, ["type": "message_stop"]]

@@ -40,6 +40,7 @@ package struct MessageTranslation {
         try translation.readPrompt()
         try translation.readLimits()
         try translation.readSampling()
+        if let metadata = try translation.fields.nested("metadata") { try SharedFields.checkEndUser(metadata, "user_id") }
         return translation.result
     }
 
@@ -126,7 +127,8 @@ package struct MessageTranslation {
         function["parameters"] = schema
         if try tool.bool("strict") == true {
             // Anthropic allows optional properties in strict schemas; Shimmy's rules for strict schemas are OpenAI's.
-            if StrictSchema.obstacle(in: schema) == nil { function["strict"] = true } else { ignored.append("\(tool.path(to: "strict"))") }
+            let isStrict = StrictSchema.obstacle(in: SchemaRepair.repaired(schema) ?? schema) == nil
+            if isStrict { function["strict"] = true } else { ignored.append("\(tool.path(to: "strict"))") }
         }
         return function
     }

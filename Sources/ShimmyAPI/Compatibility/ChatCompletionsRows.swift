@@ -67,8 +67,8 @@ extension Compatibility {
             FieldRow("web_search_options", .refused(neutral: [])),
             FieldRow("moderation", .refused(neutral: [])),
             FieldRow("verbosity", .ignored(neutral: ["medium"])),
-            FieldRow("user", .ignored(neutral: [])),
-            FieldRow("safety_identifier", .ignored(neutral: [])),
+            endUser("user"),
+            endUser("safety_identifier"),
             FieldRow("prompt_cache_key", .ignored(neutral: [])),
             FieldRow("prompt_cache_retention", .ignored(neutral: [])),
             FieldRow("prompt_cache_options", .ignored(neutral: [])),
@@ -100,7 +100,7 @@ extension Compatibility {
 
     /// The names that vLLM and llama-server have for fields that Shimmy supports.
     private static let vLLMsFields =
-        [FieldRow("repetition_penalty", .partial("vLLM's name for repeat_penalty; covers the whole prompt and answer"), "test_vllms_names")]
+        [FieldRow("repetition_penalty", .partial("vLLM's name for repeat_penalty; covers the whole prompt and answer"), "test_vllms_penalty")]
         + [
             ("guided_json", "vLLM's field: a JSON schema for the answer"), ("guided_regex", "vLLM's name for regex"),
             ("guided_choice", "vLLM's name for choice"), ("guided_grammar", "vLLM's name for grammar"),
@@ -110,7 +110,8 @@ extension Compatibility {
             FieldRow("structured_outputs.\($0)", .partial("see structured_outputs"), "test_vllms_names")
         }
         + [
-            FieldRow("add_generation_prompt", .partial("vLLM's field: false only together with continue_final_message"), "test_vllms_names"),
+            FieldRow(
+                "add_generation_prompt", .partial("vLLM's field: false only together with continue_final_message"), "theirNeutralValuesAreAccepted"),
             FieldRow("json_schema", .partial("llama-server's field: a JSON schema for the answer"), "test_vllms_names"),
             FieldRow("structured_outputs.structural_tag", .refused(neutral: [])),
         ]

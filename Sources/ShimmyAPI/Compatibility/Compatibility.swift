@@ -90,6 +90,11 @@ package enum Compatibility {
         [chatCompletions, completions, createResponse, responseSocket, countInputTokens, compact, embeddings, rerank, decisions, moderations]
         + [listModels, retrieveModel] + storedResponses + storedChats + conversations + absentEndpoints
 
+    /// Returns the row of a field that names the end user.
+    static func endUser(_ field: String) -> FieldRow {
+        FieldRow(field, .partial("the server counts usage by it; the answer does not depend on it"), "test_a_request_names_its_user")
+    }
+
     package static func endpoint(_ method: String, _ path: String) -> EndpointRow? {
         endpoints.first { $0.method == method && $0.path == path }
     }

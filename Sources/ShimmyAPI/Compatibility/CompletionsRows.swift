@@ -26,7 +26,7 @@ extension Compatibility {
             FieldRow(
                 "keep_alive", .partial("Shimmy's own, as in Ollama: how long the model stays loaded after the request"),
                 "test_requests_say_how_long_a_model_stays"),
-            FieldRow("user", .ignored(neutral: [])),
+            endUser("user"),
         ]
             + (["top_k", "min_p", "typical_p", "repeat_penalty", "repeat_last_n", "min_tokens", "ignore_eos"] + ownSamplers.map(\.0)).map {
                 FieldRow($0, .partial("Shimmy's own, same as in chat completions"), "test_completions_are_drawn_as_asked")

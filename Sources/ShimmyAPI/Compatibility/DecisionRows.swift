@@ -22,7 +22,7 @@ extension Compatibility {
                 "test_requests_say_how_long_a_model_stays"),
             FieldRow("prompt_cache_key", .ignored(neutral: [])),
             FieldRow("prompt_cache_options", .ignored(neutral: [])),
-            FieldRow("safety_identifier", .ignored(neutral: [])),
+            endUser("safety_identifier"),
         ],
         response: [
             FieldRow("model", .supported, decided),

@@ -9,7 +9,7 @@ extension Compatibility {
             FieldRow(
                 "keep_alive", .partial("Shimmy's own, as in Ollama: how long the model stays loaded after the request"),
                 "test_requests_say_how_long_a_model_stays"),
-            FieldRow("user", .ignored(neutral: [])),
+            endUser("user"),
         ],
         response: [
             "object", "data[].object", "data[].index", "data[].embedding", "model", "usage.prompt_tokens", "usage.total_tokens",

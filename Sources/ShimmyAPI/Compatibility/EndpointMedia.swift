@@ -6,13 +6,19 @@ struct EndpointMedia: Sendable {
     var response: String? = "application/json"
     /// The statuses of success.
     var statuses = [200]
+    /// Whether the response is a stream if the request has a field `stream` that is true.
+    var mayStream = true
 
     static let json = EndpointMedia()
+    /// JSON, also for a request with the fields of one that can have a stream.
+    static let wholeJSON = EndpointMedia(mayStream: false)
     /// JSON in, nothing but a status out.
     static let noAnswer = EndpointMedia(response: nil)
     /// A file that the client sends.
     static let upload = EndpointMedia(request: "application/octet-stream", response: nil, statuses: [200, 201])
     static let text = EndpointMedia(response: "text/plain")
+    /// A stream without an end.
+    static let events = EndpointMedia(response: "text/event-stream")
 
     /// A file of the program, of which clients may already have the current version.
     static func file(_ type: String) -> EndpointMedia { EndpointMedia(response: type, statuses: [200, 304]) }

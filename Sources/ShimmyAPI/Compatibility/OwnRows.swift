@@ -3,10 +3,11 @@ import ShimmyJSON
 /// The server's own endpoints, which belong to no API's compatibility matrix, with their fields: for the OpenAPI document. A test compares them with
 /// the routes.
 enum OwnRows {
-    static let endpoints: [EndpointRow] = health + models + prompts + keys + usage + documentation + [cohere, systemOne]
+    static let endpoints: [EndpointRow] = health + watching + models + prompts + keys + usage + documentation + [cohere, systemOne]
 
     private static let health = [
-        EndpointRow("GET", "/", .partial("a text for probes"), media: .text),
+        EndpointRow("GET", "/", .partial("a text for probes; the page for clients whose Accept prefers text/html"), media: .text),
+        EndpointRow("GET", "/page/{file}", .partial("the files of the page, compressed if Accept-Encoding allows it"), media: .file("*/*")),
         EndpointRow(
             "GET", "/ready", .partial("200 while the server accepts requests; 503 while it loads models at startup, and during a shutdown"),
             response: rows("ready")),
@@ -17,6 +18,30 @@ enum OwnRows {
         EndpointRow(
             "GET", "/engine", .partial("the use of memory and of all limits, also by key and client, and the work of each model"),
             response: rows("server", "object", "memory", "waiting", "waiting_limit", "data")),
+        EndpointRow(
+            "GET", "/admin/upstreams", .partial("the upstream servers: their health, models, load and failures"), response: rows("object", "data")),
+    ]
+
+    private static let watching = [
+        EndpointRow(
+            "GET", "/admin/requests", .partial("the last requests with their times and tokens, the newest first; those that only read are left out"),
+            request: [
+                FieldRow("limit", .partial("1 to 500; default: 100")), FieldRow("before", .partial("only requests with a smaller number")),
+            ],
+            response: rows("object", "data[].object") + record.map { FieldRow("data[].\($0)", .supported) } + rows("has_more", "limit", "inspects")),
+        EndpointRow(
+            "GET", "/admin/requests/{request_id}",
+            .partial("a request with the parts of its time; with --inspect-requests also its body, prompts and answers"),
+            response: rows("object") + record.map { FieldRow($0, .supported) } + rows("phases", "body", "prompts", "answers")),
+        EndpointRow(
+            "GET", "/admin/events", .partial("a stream of snapshots of the server, at most one a second"),
+            request: [FieldRow("limit", .partial("the number of snapshots; default: without an end"))], media: .events),
+    ]
+
+    /// The fields of a request in the list of the last ones.
+    private static let record = [
+        "number", "id", "time", "method", "endpoint", "api", "model", "stream", "status", "end", "error", "key", "address", "prompt_tokens",
+        "cached_tokens", "completion_tokens", "queue_ms", "first_ms", "answered_ms", "total_ms", "inspected",
     ]
 
     private static let models = [
@@ -36,10 +61,11 @@ enum OwnRows {
     private static let prompts = [
         EndpointRow(
             "POST", "/chat/completions/render", .partial("the prompt of a chat request and its tokens"),
-            request: Compatibility.chatCompletions.request, response: rows("object", "model", "prompt", "prompt_tokens", "tokens")),
+            request: Compatibility.chatCompletions.request, response: rows("object", "model", "prompt", "prompt_tokens", "tokens"),
+            media: .wholeJSON),
         EndpointRow(
             "POST", "/chat/completions/input_tokens", .partial("the number of tokens of a chat request's prompt, as in llama-server"),
-            request: Compatibility.chatCompletions.request, response: rows("object", "input_tokens")),
+            request: Compatibility.chatCompletions.request, response: rows("object", "input_tokens"), media: .wholeJSON),
         EndpointRow(
             "POST", "/tokenize", .partial("the tokens of a text or of a conversation"),
             request: [

@@ -37,8 +37,8 @@ extension Compatibility {
             FieldRow(
                 "keep_alive", .partial("Shimmy's own, as in Ollama: how long the model stays loaded after the request"),
                 "test_requests_say_how_long_a_model_stays"),
-            FieldRow("user", .ignored(neutral: [])),
-            FieldRow("safety_identifier", .ignored(neutral: [])),
+            endUser("user"),
+            endUser("safety_identifier"),
             FieldRow("prompt_cache_key", .ignored(neutral: [])),
             FieldRow("prompt_cache_retention", .ignored(neutral: [])),
             FieldRow("prompt_cache_options", .ignored(neutral: [])),
@@ -61,7 +61,8 @@ extension Compatibility {
         .partial(
             "a WebSocket: `response.create` with the fields of `POST /responses` and `generate`, `stream_id` and `previous_response_id`; without "
                 + "`background`, `response.steer` and compression"),
-        "test_a_response_over_a_websocket")
+        "test_a_response_over_a_websocket",
+        response: events + [FieldRow("(event) response.steer.failed", .supported, "test_errors_are_frames_and_the_connection_stays")])
 
     private static let shape = "test_a_response_has_the_documented_shape"
     private static let items = "test_every_kind_of_item"
@@ -75,8 +76,8 @@ extension Compatibility {
                         + "WebSocket with `generate: false`"), items),
             FieldRow("input[].type", .partial("all; items that a template cannot express, such as web searches, are kept and reported"), items),
             FieldRow("input[].namespace", .supported, "test_namespaces_of_tools"),
-            FieldRow("input[].action", .supported, "test_shells_and_patches"),
-            FieldRow("input[].operation", .supported, "test_shells_and_patches"),
+            FieldRow("input[].action", .supported, "callsOfShellsAndPatchesAreCalls"),
+            FieldRow("input[].operation", .supported, "callsOfShellsAndPatchesAreCalls"),
         ]
         + [
             "role", "content", "content[].text", "content[].refusal", "id", "status", "call_id", "name", "arguments", "output",
@@ -159,8 +160,26 @@ extension Compatibility {
             FieldRow("output[] (function_call)", .supported, calls),
             FieldRow("output[] (custom_tool_call)", .supported, "test_custom_tools_of_responses"),
             FieldRow("output[] (reasoning)", .supported, "test_the_events_of_a_thought"),
-            FieldRow("(events)", .supported, "test_the_events_of_a_message"),
-        ]
+        ] + events
+
+    /// The events of a stream.
+    private static let events: [FieldRow] = [
+        streamed(
+            "test_the_events_of_a_message", "created", "in_progress", "completed", "output_item.added", "output_item.done", "content_part.added",
+            "content_part.done", "output_text.delta", "output_text.done"),
+        streamed("test_the_events_of_a_cut_message", "incomplete"),
+        streamed("test_the_events_of_a_call", "function_call_arguments.delta", "function_call_arguments.done"),
+        streamed("test_the_events_of_a_custom_call", "custom_tool_call_input.delta", "custom_tool_call_input.done"),
+        streamed(
+            "test_the_events_of_a_thought", "reasoning_text.delta", "reasoning_text.done", "reasoning_summary_part.added",
+            "reasoning_summary_part.done", "reasoning_summary_text.delta", "reasoning_summary_text.done"),
+        streamed(resumed, "queued"), streamed("test_background_work_survives_a_kill", "failed"),
+        [FieldRow("(event) error", .supported, "test_background_work_fails_when_the_server_is_told_to_stop")],
+    ].flatMap { $0 }
+
+    private static func streamed(_ test: String, _ names: String...) -> [FieldRow] {
+        names.map { FieldRow("(event) response.\($0)", .supported, test) }
+    }
 }
 
 // MARK: Other endpoints for responses
@@ -207,7 +226,8 @@ extension Compatibility {
             "GET", "/responses/{response_id}", .supported, "test_a_response_can_be_retrieved_and_deleted",
             request: ["stream", "starting_after"].map { FieldRow($0, .supported, resumed) } + [
                 FieldRow("include_obfuscation", .partial("accepted; events carry no padding"), resumed)
-            ]),
+            ],
+            response: events),
         EndpointRow("DELETE", "/responses/{response_id}", .supported, "test_a_response_can_be_retrieved_and_deleted"),
         EndpointRow("POST", "/responses/{response_id}/cancel", .supported, "test_a_background_response_is_cancelled"),
         EndpointRow(

@@ -19,6 +19,7 @@ package struct DecisionsRequest: Sendable, Equatable {
     package init(_ json: JSON, recorder: FieldRecorder? = nil) throws(APIError) {
         let fields = try FieldReader(json, path: .root, recorder: recorder)
         let ignored = try Compatibility.decisions.check(fields.object)
+        try SharedFields.checkEndUser(fields, "safety_identifier")
         self.init(
             .openAI, model: try fields.requiredString("model"), try DecisionInput.conversation(fields),
             try DecisionQuestionDecoder.questions(fields), try SharedFields.keepAlive(fields), ignored)

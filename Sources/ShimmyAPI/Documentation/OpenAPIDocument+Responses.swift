@@ -33,7 +33,10 @@ extension OpenAPIDocument {
         var responses: JSONObject = [:]
         let isRefused = route.rows.contains { if case .refused = $0.support { true } else { false } }
         if route.isSocket {
-            responses["101"] = ["description": "The connection is a WebSocket."]
+            responses["101"] = [
+                "description": "The connection is a WebSocket. A message of the type response.create has the fields of POST /v1/responses, too.",
+                "x-message-schema": SocketEvent.schema, "x-item-schema": Self.item(route) ?? SchemaForms.object,
+            ]
             responses["426"] = ["description": "The request does not ask for a WebSocket, or for another version of it."]
         } else if !isRefused {
             addSuccess(route, to: &responses)
@@ -89,8 +92,11 @@ extension OpenAPIDocument {
         if !rows.isEmpty {
             return schema(rows.map { FieldRow(String($0.field.dropFirst(mark.count)), $0.support, $0.test) }, route.rows[0].path)
         }
-        let events = route.rows.flatMap(\.response).filter { $0.field.hasPrefix("(event") }
-        return events.isEmpty ? nil : ["type": "object", "properties": ["type": SchemaForms.string], "required": ["type"]]
+        let eventMark = "(event) "
+        let events = route.rows.flatMap(\.response).filter { $0.field.hasPrefix(eventMark) && $0.isAccepted }
+        if events.isEmpty { return nil }
+        let names = events.map { JSON.string(String($0.field.dropFirst(eventMark.count))) }
+        return ["type": "object", "properties": ["type": ["type": "string", "enum": .array(names)]], "required": ["type"]]
     }
 
     private static func schema(_ rows: [FieldRow], _ path: String) -> JSON {

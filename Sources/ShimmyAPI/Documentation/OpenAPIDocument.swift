@@ -3,7 +3,8 @@ package import ShimmyJSON
 /// The OpenAPI document of the server, made from its routes and the tables of fields.
 ///
 /// It follows https://spec.openapis.org/oas/v3.1.1.html. Its own extensions: `x-other-paths` and `x-required-role` (of the key) of an operation,
-/// `x-refused-fields` of a request, and `x-item-schema` of a stream, which is the schema of one event or line.
+/// `x-refused-fields` of a request, `x-item-schema` of a stream or a WebSocket, which is the schema of one event or line, and `x-message-schema`
+/// of a WebSocket, which is the schema of one message of the client.
 package struct OpenAPIDocument: Sendable {
     let routes: [DocumentedRoute]
     /// The version of the program.
@@ -147,7 +148,7 @@ extension DocumentedRoute {
 
     /// The type of the response's stream; nil if the route has none.
     var streamType: String? {
-        guard rows.contains(where: { $0.request.contains { $0.field == "stream" } }) else { return nil }
+        guard rows.contains(where: { $0.media.mayStream && $0.request.contains { $0.field == "stream" } }) else { return nil }
         return (apis.contains(.ollama) ? StreamFraming.lines : .unnamed).contentType
     }
 }

@@ -4,9 +4,9 @@ import ShimmyJSON
 enum ResponseSchemas {
     static func schema(of field: String, in path: String) -> JSON? { all["\(path) \(field)"] ?? all[field] }
 
-    static let all: [String: JSON] = [objects, answers, responses, ollama, own, keys, DecisionSchemas.responses].reduce(into: [:]) { all, table in
-        all.merge(table) { first, _ in first }
-    }
+    static let all: [String: JSON] = [
+        objects, answers, responses, ollama, own, keys, requests, DecisionSchemas.responses,
+    ].reduce(into: [:]) { all, table in all.merge(table) { first, _ in first } }
 
     private typealias Form = SchemaForms
 
@@ -37,7 +37,7 @@ enum ResponseSchemas {
         "system_fingerprint": Form.string, "service_tier": Form.orNull(Form.string),
         "role": Form.words("assistant"), "content[].type": Form.string, "content[].text": Form.string, "content[].thinking": Form.string,
         "content[].signature": Form.string, "content[].id": Form.string, "content[].name": Form.string, "content[].input": Form.object,
-        "stop_reason": Form.string, "stop_sequence": Form.orNull(Form.string),
+        "stop_reason": Form.string, "stop_sequence": Form.orNull(Form.string), "stop_details": Form.null,
         "usage.output_tokens_details.thinking_tokens": Form.count, "usage.service_tier": Form.string,
     ]
 
@@ -80,12 +80,35 @@ enum ResponseSchemas {
 
     private static let own: [String: JSON] = [
         "ready": Form.bool, "models_loaded": Form.count, "engine": Form.object, "server": EngineSchemas.server, "memory": Form.object,
-        "waiting": Form.count, "waiting_limit": Form.count, "/engine data": Form.array, "unloaded": Form.bool,
+        "waiting": Form.count, "waiting_limit": Form.count, "/engine data": Form.array, "/admin/upstreams data": Form.array, "unloaded": Form.bool,
         "/models/rescan models": Form.count, "prompt": Form.string, "prompt_tokens": Form.count, "tokens": Form.array,
         "count": Form.count, "max_model_len": Form.count, "token_strs": Form.strings, "/detokenize content": Form.string,
         "bos_token": Form.orNull(Form.string), "eos_token": Form.orNull(Form.string), "pad_token": Form.null,
         "chat_template": Form.string, "model_max_length": Form.orNull(Form.integer),
     ]
+
+    private static let requests: [String: JSON] = {
+        let all = "/admin/requests"
+        let one = all + "/{request_id}"
+        let names = Form.orNull(Form.string)
+        let times = Form.orNull(Form.number)
+        let counts = Form.orNull(Form.count)
+        let record: [String: JSON] = [
+            "number": Form.count, "time": Form.number, "method": Form.string, "endpoint": Form.string, "api": Form.string, "model": names,
+            "stream": Form.bool, "status": counts, "end": Form.string, "error": names, "key": names, "address": names, "prompt_tokens": counts,
+            "cached_tokens": counts, "completion_tokens": counts, "queue_ms": times, "first_ms": times, "answered_ms": times,
+            "total_ms": Form.number, "inspected": Form.bool,
+        ]
+        var fields: [String: JSON] = [
+            "\(all) limit": Form.count, "inspects": Form.bool, "\(one) phases": Form.array, "\(one) body": Form.object,
+            "\(one) prompts": Form.array, "\(one) answers": Form.array,
+        ]
+        for (name, schema) in record {
+            fields["\(all) data[].\(name)"] = schema
+            fields["\(one) \(name)"] = schema
+        }
+        return fields
+    }()
 
     private static let keys: [String: JSON] = {
         let all = "/organization/admin_api_keys"

@@ -27,6 +27,7 @@ enum LoadedTools {
         for item in bringing { try decoder.load(try FieldReader(item.json, path: .key("input"))) }
         if mayCall, conversation.tools.isEmpty, !decoder.tools.isEmpty { conversation.toolChoice = ToolChoice(.auto) }
         (conversation.tools, dialect) = (decoder.tools, decoder.dialect)
+        conversation.noteRepairs(decoder.hasRepairs)
     }
 }
 

@@ -76,7 +76,7 @@ struct LlamaServerFields {
         if let tokens = try reader.wholePart("repeat_last_n", in: Self.numbers) {
             set("repeat_last_n", .int(min(OllamaParameters.repeatLength(Int(tokens)), OllamaParameters.longestRepeat)))
         }
-        if let seed = reader.value("seed"), seed.intValue != -1, seed.intValue != Self.randomSeed { set("seed", seed) }
+        if let seed = try reader.seed(), seed != -1, seed != Self.randomSeed { set("seed", .int(seed)) }
         if reader.value("logit_bias") != nil { set("logit_bias", .object(bias.tokens)) }
         let count = Int(try reader.integer("n_probs", in: 0...20) ?? 0)
         logprobs = count > 0 ? count : nil

@@ -49,7 +49,9 @@ enum LlamaServerRows {
             FieldRow("default_generation_settings.n_ctx", .supported, described),
             FieldRow("total_slots", .partial("the number of sequences that run at once"), described),
             FieldRow("model_alias", .supported, described),
-            FieldRow("model_path", .partial("the name of the file, without its directory"), described),
+            FieldRow(
+                "model_path", .partial("the name of the file, without its directory; for a model on the file of another one, its own name"),
+                described),
             FieldRow("modalities", .supported, described),
             FieldRow("chat_template", .supported, described),
             FieldRow("bos_token", .supported, described),

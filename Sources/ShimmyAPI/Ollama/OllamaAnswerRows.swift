@@ -46,14 +46,17 @@ extension OllamaRows {
         ] + answer)
 
     static let generate = EndpointRow(
-        "POST", "/api/generate", .partial("templates of the request are refused"), generated,
+        "POST", "/api/generate", .supported, generated,
         request: [
             FieldRow("prompt", .partial("without a prompt, the request only loads the model"), generated),
             FieldRow("system", .supported, generated),
             FieldRow("suffix", .partial("a 400 for models that were not trained to fill in the middle; without format, think and system"), raw),
-            FieldRow("raw", .partial("without format, think and suffix"), raw),
-            FieldRow("context", .partial("not together with raw or suffix"), context),
-            FieldRow("template", .refused(neutral: [""])),
+            FieldRow("raw", .partial("without format, think, suffix and template"), raw),
+            FieldRow("context", .partial("not together with raw, suffix or template"), context),
+            FieldRow(
+                "template",
+                .partial("in Ollama's language, with .System, .Prompt, .Response and .Suffix; without format, think and context"),
+                "test_a_template_of_a_request"),
             FieldRow("images", .refused(neutral: [[]])),
             FieldRow("truncate", .ignored(neutral: [false])),
             FieldRow("width", .ignored(neutral: [])),
@@ -63,7 +66,7 @@ extension OllamaRows {
         response: [
             FieldRow("response", .supported, generated),
             FieldRow("thinking", .supported, thinking),
-            FieldRow("context", .partial("the tokens of prompt and answer; absent with raw or suffix"), context),
+            FieldRow("context", .partial("the tokens of prompt and answer; absent with raw, suffix or template"), context),
         ] + answer)
 
     static let embed = EndpointRow(

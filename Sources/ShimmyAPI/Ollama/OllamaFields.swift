@@ -17,7 +17,7 @@ struct OllamaFields {
     private(set) var ignored: ReportedNames
     private(set) var stops = StopStrings()
     /// Whether the request needs a model that reasons.
-    private(set) var needsThinking = false
+    private(set) var needsReasoning = false
 
     init(_ reader: FieldReader, _ endpoint: EndpointRow) throws(APIError) {
         self.reader = reader
@@ -61,8 +61,9 @@ struct OllamaFields {
         guard let options = try reader.nested("options") else { return }
         for name in OllamaParameters.sameNames { set(name, options.value(name), from: options.path(to: name)) }
         let numbers = Int64(Int32.min)...Int64(Int32.max)
-        if let tokens = try options.wholePart("num_ctx", in: numbers), tokens > 0 {
-            contextLength = min(Int(tokens), InputLimits.standard.contextTokens)
+        if let tokens = try options.wholePart("num_ctx", in: numbers) {
+            // 0 and less ask for no length that a model can have.
+            if tokens > 0 { contextLength = min(Int(tokens), InputLimits.standard.contextTokens) } else { ignored.append("options.num_ctx") }
         }
         if let tokens = try options.wholePart("num_predict", in: numbers) {
             // -1 means without a limit, -2 as much as fits into the context.
@@ -73,7 +74,7 @@ struct OllamaFields {
             set("repeat_last_n", .int(length), from: options.path(to: "repeat_last_n"))
         }
         // -1 means a new seed for each request.
-        if let seed = options.value("seed"), seed.intValue != -1 { set("seed", seed, from: options.path(to: "seed")) }
+        if let seed = try options.seed(), seed != -1 { set("seed", .int(seed), from: options.path(to: "seed")) }
         stops = try StopStrings(options, "stop", takesString: true)
         if options.value("stop") != nil { set("stop", stops.json, from: options.path(to: "stop")) }
     }
@@ -83,7 +84,7 @@ struct OllamaFields {
     private enum Level: String, CaseIterable { case low, medium, high, max }
 
     /// Reads `think`: whether a reasoning model reasons, and how much.
-    mutating func readThinking() throws(APIError) {
+    mutating func readReasoning() throws(APIError) {
         guard let value = reader.value("think") else { return }
         let path = reader.path(to: "think")
         names.note("chat_template_kwargs.enable_thinking", as: "\(path)")
@@ -96,7 +97,7 @@ struct OllamaFields {
             set("chat_template_kwargs", ["enable_thinking": true], from: path)
         default: throw .wrongType(path, expected: "a boolean or a string", got: value)
         }
-        needsThinking = value != false
+        needsReasoning = value != false
     }
 
     /// Reads `format`: `json`, or a schema of the answer.

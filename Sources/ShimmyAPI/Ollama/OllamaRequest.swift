@@ -18,7 +18,7 @@ package struct OllamaRequest: AnswerRequest {
         /// Only loads the model, or frees it if `keep_alive` is 0.
         case load
         case chat(ChatRequest, isFlex: Bool)
-        /// Continues a text, or fills a gap in it, without the model's template.
+        /// Continues a text, or fills a gap in it, without the model's template. The text can be the result of the request's own template.
         case text(TextRequest)
     }
 
@@ -50,7 +50,7 @@ package struct OllamaRequest: AnswerRequest {
     package init(chat json: JSON, preset: RequestPreset = .none, recorder: FieldRecorder? = nil) throws(APIError) {
         let reader = try FieldReader(json, path: .root, recorder: recorder)
         var fields = try OllamaFields(reader, OllamaRows.chat)
-        try fields.readThinking()
+        try fields.readReasoning()
         try fields.readFormat()
         let conversation = try OllamaMessages(reader)
         let truncates = try reader.bool("truncate") ?? true
@@ -67,26 +67,31 @@ package struct OllamaRequest: AnswerRequest {
         var fields = try OllamaFields(reader, OllamaRows.generate)
         let (prompt, isRaw) = (try reader.string("prompt") ?? "", try reader.bool("raw") ?? false)
         let (system, suffix) = (try reader.string("system") ?? "", try reader.string("suffix") ?? "")
+        let template = try reader.string("template") ?? ""
         let context = try Self.context(reader)
         if isRaw {
-            if !system.isEmpty || !context.isEmpty {
+            if !system.isEmpty || !context.isEmpty || !template.isEmpty {
                 throw APIError(
-                    status: 400, message: "Invalid 'raw': it cannot be used together with 'system' or 'context'.", param: "raw",
+                    status: 400, message: "Invalid 'raw': it cannot be used together with 'system', 'template' or 'context'.", param: "raw",
                     code: "invalid_value")
             }
             fields.report("suffix")
         }
-        let isText = isRaw || !suffix.isEmpty
+        let isTemplated = !template.isEmpty
+        let isText = isRaw || isTemplated || !suffix.isEmpty
         if isText {
-            try fields.refuseFormat(besides: isRaw ? "raw" : "suffix")
-            for name in ["think", "system", "context"] { fields.report(name) }
+            try fields.refuseFormat(besides: isRaw ? "raw" : isTemplated ? "template" : "suffix")
+            for name in isTemplated ? ["think", "context"] : ["think", "system", "context"] { fields.report(name) }
         } else {
-            try fields.readThinking()
+            try fields.readReasoning()
             try fields.readFormat()
         }
         self.init(fields, .generate)
         if prompt.isEmpty { return }
-        if isText {
+        if isTemplated {
+            let values = OllamaPromptTemplate.Values(system: system.isEmpty ? preset.system : system, prompt: prompt, suffix: suffix)
+            work = try text(fields, try OllamaPromptTemplate.prompt(template, values), suffix: "", preset)
+        } else if isText {
             work = try text(fields, prompt, suffix: isRaw ? "" : suffix, preset)
         } else {
             var messages: [JSON] = [["role": "user", "content": .string(prompt)]]
@@ -130,7 +135,7 @@ package struct OllamaRequest: AnswerRequest {
         chat.sampling.logprobs = fields.logprobs
         chat.schemaField = "format"
         chat.wantsTokens = route == .generate
-        chat.needsThinking = fields.needsThinking
+        chat.needsReasoning = fields.needsReasoning
         chat.preceding = preceding
         if matchesResults { chat.conversation.normalizations.append(.matchedResults) }
         // Earlier tokens begin with the preset's messages.
@@ -182,7 +187,7 @@ package struct OllamaRequest: AnswerRequest {
     package func error(_ error: GenerationError) -> APIError {
         switch error {
         case .unknownPromptToken: return APIError(error, input: "context")
-        case .noThinking:
+        case .noReasoning:
             // Ollama's words, without the name of the field: clients look for them and repeat the request without it.
             return APIError(status: 400, message: "\"\(model)\" does not support thinking", code: "unsupported_parameter")
         default: break

@@ -1,6 +1,6 @@
 /// The names under which the model sees the tools of Ollama's API, which allows any name, such as `fs.read`.
 ///
-/// Grammars and many templates take only letters, digits, underscores and hyphens. A name of these stays as it is. In any other name, an underscore
+/// Grammars and many templates take only letters, digits, underscores and hyphens. A name of only these stays as it is. In any other name, an underscore
 /// replaces each other character, and the client gets its own name back in a call.
 package struct OllamaToolNames: Sendable, Equatable {
     /// The max number of characters of a name for the model.

@@ -48,6 +48,7 @@ package struct ChatCompletionRequest: Sendable, Equatable {
         if tier?.isReported == true { ignoredParameters.append("service_tier") }
         (stream, includeUsage) = try SharedFields.stream(fields)
         keepAlive = try SharedFields.keepAlive(fields)
+        try SharedFields.checkEndUser(fields, "user", "safety_identifier")
         stored = try StoredPart(fields)
     }
 

@@ -28,8 +28,9 @@ enum ClientTools {
             ], required: ["operation"]))
 
     /// - fields: the fields of the tool, whose schema and description come from the client.
-    static func toolSearch(_ fields: FieldReader) throws(APIError) -> Tool {
-        let parameters = try ToolDecoder.parameters(fields)
+    /// - isRepaired: set to true if the schema had an empty array in place of an empty object.
+    static func toolSearch(_ fields: FieldReader, _ isRepaired: inout Bool) throws(APIError) -> Tool {
+        let parameters = try ToolDecoder.parameters(fields, &isRepaired)
         return Tool(
             name: CalledTool.Kind.toolSearch.rawValue, description: try fields.string("description") ?? "Searches for tools.",
             parameters: parameters ?? object(["query": ["type": "string"]], required: ["query"]))

@@ -36,6 +36,7 @@ package struct CompletionRequest: Sendable, Equatable {
         echo = try fields.bool("echo") ?? false
         (stream, includeUsage) = try SharedFields.stream(fields)
         keepAlive = try SharedFields.keepAlive(fields)
+        try SharedFields.checkEndUser(fields, "user")
         completion.scoresPrompt = echo && tellsLogprobs
         completion.adapters = try AdapterDecoder.decode(fields)
         if echo, completion.suffix != nil { throw Self.contradiction("echo", "'suffix'") }

@@ -1,4 +1,5 @@
 import ShimmyChat
+import ShimmyGrammar
 import ShimmyJSON
 
 /// The decoded parts of a chat request that determine the prompt.
@@ -26,6 +27,7 @@ struct ConversationDecoder {
             conversation.responseSchema = try FormatDecoder.schema(format, &conversation.isResponseStrict)
         }
         try decodeVLLMsSchema(fields)
+        conversation.noteRepairs(tools.hasRepairs)
         try decodeReasoning(fields)
         conversation.continuation = try Self.continuation(fields, conversation.messages)
         conversation.mustContinue = try fields.bool("continue_final_message") == true
@@ -132,5 +134,15 @@ struct ConversationDecoder {
         }
         if wanted == false { return .no }
         return last.hasContent || last.reasoning?.isEmpty ?? true ? .content : .reasoning
+    }
+}
+
+extension Conversation {
+    /// Repairs the schema of the answer, and notes repairs of schemas.
+    /// - isRepaired: whether the schema of a tool was repaired.
+    mutating func noteRepairs(_ isRepaired: Bool) {
+        let repaired = responseSchema.flatMap { SchemaRepair.repaired($0) }
+        if let repaired { responseSchema = repaired }
+        if isRepaired || repaired != nil, !normalizations.contains(.emptyObjects) { normalizations.append(.emptyObjects) }
     }
 }

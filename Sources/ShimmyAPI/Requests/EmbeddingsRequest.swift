@@ -21,6 +21,7 @@ package struct EmbeddingsRequest: Sendable, Equatable {
         ignoredParameters = try Compatibility.embeddings.check(fields.object)
         model = try fields.requiredString("model")
         keepAlive = try SharedFields.keepAlive(fields)
+        try SharedFields.checkEndUser(fields, "user")
         let format = try fields.string("encoding_format") ?? "float"
         guard let encoding = Encoding(rawValue: format) else {
             throw .invalidValue(fields.path(to: "encoding_format"), format, supported: ["float", "base64"])

@@ -64,6 +64,7 @@ struct ResponsePromptFields {
         mayCall = fields.object["tool_choice"] != "none"
         conversation.allowsParallelCalls = try fields.bool("parallel_tool_calls") ?? true && !tools.choice.isOneCall
         try decodeText(fields)
+        conversation.noteRepairs(tools.hasRepairs)
         try decodeReasoning(fields)
     }
 
@@ -135,7 +136,8 @@ enum ResponseEcho {
         guard var object = tool.objectValue, object["type"] == "function" else { return tool }
         for name in ["description", "parameters"] where object[name] == nil { object[name] = .null }
         if object["strict"]?.boolValue == nil {
-            let made = object["parameters"].flatMap { StrictSchema.made(of: $0) }
+            let given = object["parameters"].map { SchemaRepair.repaired($0) ?? $0 }
+            let made = given.flatMap { StrictSchema.made(of: $0) }
             object["strict"] = .bool(made != nil)
             object["parameters"] = made ?? object["parameters"]
         }

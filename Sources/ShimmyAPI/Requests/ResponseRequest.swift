@@ -69,6 +69,7 @@ package struct ResponseRequest: Sendable, Equatable {
         isBackground = try fields.bool("background") ?? false
         stream = try SharedFields.stream(fields, tellsUsage: false).stream
         keepAlive = try SharedFields.keepAlive(fields)
+        try SharedFields.checkEndUser(fields, "user", "safety_identifier")
         let metadata = try SharedFields.metadata(fields)
         echo = ResponseEcho.object(fields, prompt, metadata: metadata, isFlex: isFlex)
         if isBackground, store == false {

@@ -33,7 +33,19 @@ enum SamplingDecoder {
         sampling.xtcProbability = Float(try fields.decimal(.xtcProbability, limits) ?? 0)
         sampling.xtcThreshold = Float(try fields.decimal(.xtcThreshold, limits) ?? 0.1)
         sampling.mirostat = try mirostat(fields, limits)
+        sampling.neutral = neutral(sampling, fields)
         return sampling
+    }
+
+    private static func neutral(_ sampling: SamplingParameters, _ fields: FieldReader) -> SamplingParameters.Neutral {
+        func isGiven(_ parameter: SamplingParameter) -> Bool { fields.value(parameter.rawValue) != nil }
+        var neutral: SamplingParameters.Neutral = []
+        if sampling.temperature == 1, isGiven(.temperature) { neutral.insert(.temperature) }
+        if sampling.topP == 1, isGiven(.topP) { neutral.insert(.topP) }
+        if sampling.topK == 0, isGiven(.topK) { neutral.insert(.topK) }
+        if sampling.minP == 0, isGiven(.minP) { neutral.insert(.minP) }
+        if sampling.repeatPenalty == 1, isGiven(.repeatPenalty) { neutral.insert(.repeatPenalty) }
+        return neutral
     }
 
     private static func dry(_ fields: FieldReader, _ limits: SamplingLimits) throws(APIError) -> RepetitionPenalty? {

@@ -128,6 +128,14 @@ extension FieldReader {
         return number.map { Int($0) }
     }
 
+    /// Returns the integer part of `seed`; nil if the field is absent. Throws a 400 for a number that is not in the range of 64-bit integers.
+    func seed() throws(APIError) -> Int? {
+        guard case .number(let number)? = value("seed"), !number.isInteger, abs(number.double) < 0x1p62 else {
+            return try integer("seed", in: .min ... .max).map { Int($0) }
+        }
+        return Int(number.double.rounded(.towardZero))
+    }
+
     /// Returns the integer part of a number, moved into a range; nil if the field is absent. Ollama and llama-server take 40.5 as 40.
     func wholePart(_ name: String, in range: ClosedRange<Int64>) throws(APIError) -> Int64? {
         guard let value = value(name) else { return nil }

@@ -37,6 +37,11 @@ enum SharedFields {
         return value
     }
 
+    /// Checks the fields that name the end user. The server counts usage by them (`RequestReader`).
+    static func checkEndUser(_ fields: FieldReader, _ names: String...) throws(APIError) {
+        for name in names { _ = try fields.string(name) }
+    }
+
     private enum OverContext: String, CaseIterable { case refuse, clamp }
 
     /// Returns whether `max_tokens_over_context` is `clamp`: a max number of tokens that exceeds the remaining context is reduced to it.

@@ -17,14 +17,31 @@ package struct SocketEvent: Sendable, Equatable {
     /// The max bytes of a `stream_id`.
     package static let longestLane = 256
 
+    /// The JSON schema of an event, without the fields of the request.
+    static let schema: JSON = [
+        "type": "object", "required": ["type"],
+        "properties": [
+            "type": ["type": "string", "enum": .array(Name.allCases.map { .string($0.rawValue) })],
+            "stream_id": ["type": "string", "maxLength": .int(longestLane)], "generate": SchemaForms.bool,
+        ],
+    ]
+
     package init(_ json: JSON) throws(APIError) {
         let fields = try FieldReader(json, path: .root)
+        if fields.value("type") == "response.append" { throw Self.noAppend }
         switch try fields.choice("type", as: Name.self) {
         case .create: kind = .create
         case .processed: kind = .processed
         case .steer: kind = .steer(previousID: try fields.requiredString("previous_response_id"), input: try fields.required("input"))
         }
     }
+
+    /// The error for an event that earlier versions of the protocol had.
+    private static let noAppend = APIError(
+        status: 400,
+        message: "Invalid 'type': 'response.append' is not supported. Use 'response.create' with 'previous_response_id', and the new items as "
+            + "'input'.",
+        param: "type", code: "invalid_value")
 
     private enum Name: String, CaseIterable {
         case create = "response.create"

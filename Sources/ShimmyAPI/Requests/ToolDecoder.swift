@@ -21,6 +21,8 @@ struct ToolDecoder {
     private(set) var dialect = CallDialect()
     /// The tools that this server cannot offer, such as `tools[1]`, for the response's header.
     private(set) var ignored = ReportedNames()
+    /// Whether a schema had an empty array in place of an empty object.
+    private(set) var hasRepairs = false
     private var names: Set<String> = []
 
     init(_ fields: FieldReader, shape: Shape = .nested, limits: ChatLimits = .openAI) throws(APIError) {
@@ -89,7 +91,7 @@ struct ToolDecoder {
         case "apply_patch" where shape == .flat: try add(ClientTools.applyPatch, .applyPatch, at: fields.path)
         case "shell" where shape == .flat && Self.runsAtClient(fields): try add(ClientTools.shell, .shell, at: fields.path)
         case "tool_search" where shape == .flat && fields.value("execution") == "client":
-            try add(try ClientTools.toolSearch(fields), .toolSearch, at: fields.path)
+            try add(try ClientTools.toolSearch(fields, &hasRepairs), .toolSearch, at: fields.path)
         default:
             // OpenAI runs these tools itself. The conversation continues without them.
             ignored.append("\(fields.path)")
@@ -142,8 +144,12 @@ struct ToolDecoder {
     }
 
     /// Returns the schema of a call's arguments, which must be an object; nil if the field is absent.
-    static func parameters(_ fields: FieldReader) throws(APIError) -> JSON? {
-        guard let parameters = fields.value("parameters") else { return nil }
+    /// - isRepaired: set to true if the schema had an empty array in place of an empty object.
+    static func parameters(_ fields: FieldReader, _ isRepaired: inout Bool) throws(APIError) -> JSON? {
+        guard let given = fields.value("parameters") else { return nil }
+        let repaired = SchemaRepair.repaired(given)
+        if repaired != nil { isRepaired = true }
+        let parameters = repaired ?? given
         guard parameters.objectValue != nil else {
             throw .wrongType(fields.path(to: "parameters"), expected: "an object", got: parameters)
         }
@@ -158,8 +164,8 @@ struct ToolDecoder {
 
     /// - isStrictIfPossible: whether to make the schema strict if the function does not set `strict`. A schema that cannot be made strict is used as
     ///   it is.
-    private func function(_ fields: FieldReader, isStrictIfPossible: Bool = false) throws(APIError) -> Tool {
-        var parameters = try Self.parameters(fields)
+    private mutating func function(_ fields: FieldReader, isStrictIfPossible: Bool = false) throws(APIError) -> Tool {
+        var parameters = try Self.parameters(fields, &hasRepairs)
         // An empty schema would allow anything, but it means a call without arguments.
         let isEmpty = parameters?.objectValue?.isEmpty ?? true
         let isStrict = try fields.bool("strict")

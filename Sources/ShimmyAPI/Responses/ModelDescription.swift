@@ -22,6 +22,10 @@ package struct ModelDescription: Sendable, Equatable {
     package var aliases: [String]
     /// The base of a user-defined model; nil for other models.
     package var base: String?
+    /// The names of the upstream servers that have the model; nil for a model of this server.
+    package var upstreams: [String]?
+    /// The path of the model's file, for administrators; nil for others.
+    package var path: String?
     /// The chat request fields that the model's makers recommend, without those that a preset sets.
     package var sampling = JSONObject()
 
@@ -47,15 +51,15 @@ package struct ModelDescription: Sendable, Equatable {
 
     /// OpenAI's model object, with Shimmy's own fields in one member, `shimmy`.
     package var json: JSON {
-        [
-            "id": .string(id), "object": "model", "created": .int(created), "owned_by": .string(source),
-            "shimmy": [
-                "context_length": contextLength.json, "capabilities": .array(capabilities.map(JSON.string)),
-                "quantization": quantization.json, "size_bytes": .int(sizeBytes), "memory_bytes": memoryBytes.json,
-                "loaded": .bool(loaded), "source": .string(source), "architecture": architecture.json, "parameters": parameters.json,
-                "problem": problem.json, "aliases": .array(aliases.map(JSON.string)), "base": base.json, "sampling": .object(sampling),
-            ],
+        var own: JSONObject = [
+            "context_length": contextLength.json, "capabilities": .array(capabilities.map(JSON.string)),
+            "quantization": quantization.json, "size_bytes": .int(sizeBytes), "memory_bytes": memoryBytes.json,
+            "loaded": .bool(loaded), "source": .string(source), "architecture": architecture.json, "parameters": parameters.json,
+            "problem": problem.json, "aliases": .array(aliases.map(JSON.string)), "base": base.json, "sampling": .object(sampling),
         ]
+        if let path { own["path"] = .string(path) }
+        if let upstreams { own["upstreams"] = .array(upstreams.map(JSON.string)) }
+        return ["id": .string(id), "object": "model", "created": .int(created), "owned_by": .string(source), "shimmy": .object(own)]
     }
 
     /// Returns the list of models.

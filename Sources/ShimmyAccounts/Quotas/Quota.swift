@@ -9,6 +9,9 @@ struct Quota: Sendable, Equatable {
     private(set) var dayTokens = 0
     private(set) var running = 0
 
+    /// The max tokens that resumed work reserves.
+    private static let mostResumed = 1 << 20
+
     init(day: Int = 0, dayTokens: Int = 0) {
         self.day = day
         self.dayTokens = dayTokens
@@ -60,6 +63,17 @@ struct Quota: Sendable, Equatable {
         return .success(QuotaGrant(key: key, second: moment.second, tokenSecond: moment.second, day: day, tokens: granted))
     }
 
+    /// Reserves tokens for work that an earlier process admitted. No limit refuses it, and it is not a new request.
+    mutating func resume(_ key: String, tokens estimate: Int, at moment: QuotaMoment) -> QuotaGrant {
+        advance(to: moment)
+        // Bounds what a stored request may reserve, so that the sums stay in range.
+        let granted = min(max(0, estimate), Self.mostResumed)
+        tokens.add(granted)
+        dayTokens += granted
+        running += 1
+        return QuotaGrant(key: key, requests: 0, second: moment.second, tokenSecond: moment.second, day: day, tokens: granted)
+    }
+
     /// Raises a reservation, once it is known how many tokens the work needs. Grants fewer if a limit leaves fewer, or returns the limit that leaves
     /// too few for the work to begin. Changes nothing in that case.
     /// - least: the tokens without which the work cannot begin, at most `needed`.
@@ -90,14 +104,16 @@ struct Quota: Sendable, Equatable {
         window.add(granted)
         tokens = window
         if grant.day == day { dayTokens += granted - grant.tokens }
-        return .success(QuotaGrant(key: grant.key, second: grant.second, tokenSecond: moment.second, day: grant.day, tokens: granted))
+        return .success(
+            QuotaGrant(
+                key: grant.key, requests: grant.requests, second: grant.second, tokenSecond: moment.second, day: grant.day, tokens: granted))
     }
 
     /// Replaces a reservation with the actual use.
     mutating func settle(_ grant: QuotaGrant, tokens used: Int, keepsRequest: Bool, at moment: QuotaMoment) {
         advance(to: moment)
         running = max(0, running - 1)
-        if !keepsRequest { requests.remove(1, addedAt: grant.second) }
+        if !keepsRequest { requests.remove(grant.requests, addedAt: grant.second) }
         let difference = used - grant.tokens
         if difference < 0 { tokens.remove(-difference, addedAt: grant.tokenSecond) } else { tokens.add(difference) }
         // The tokens of an answer count for the day on which it began.

@@ -32,6 +32,13 @@ package struct QuotaBook: Sendable {
         return quotas[key, default: fresh].admit(key, limits, tokens: estimate, at: moment)
     }
 
+    /// Reserves tokens for work that an earlier process admitted. No limit refuses it, and it is not a new request.
+    package mutating func resume(_ key: String, tokens estimate: Int, at moment: QuotaMoment) -> QuotaGrant {
+        makeRoom(for: key, at: moment)
+        let fresh = fresh(key)
+        return quotas[key, default: fresh].resume(key, tokens: estimate, at: moment)
+    }
+
     /// Raises a reservation to `needed` tokens, or as far as the limits allow. If they do not allow `least`, returns the limit that refuses it, and
     /// the reservation stays as it is.
     package mutating func raise(

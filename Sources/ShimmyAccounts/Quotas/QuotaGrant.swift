@@ -1,6 +1,8 @@
 /// A reservation of a request and its tokens.
 package struct QuotaGrant: Sendable, Equatable {
     let key: String
+    /// The requests that count: none for work that an earlier process admitted.
+    var requests = 1
     /// The second at which the request counts.
     let second: Int
     /// The second at which the tokens count.

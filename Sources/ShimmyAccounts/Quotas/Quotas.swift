@@ -15,6 +15,10 @@ package final class Quotas: Sendable {
         try book.withLock { $0.admit(key.id, key.limits, tokens: estimate, at: now()) }.get()
     }
 
+    package func resume(_ key: AccessKey, tokens estimate: Int) -> QuotaGrant {
+        book.withLock { $0.resume(key.id, tokens: estimate, at: now()) }
+    }
+
     package func raise(
         _ grant: QuotaGrant, _ limits: AccessKey.Limits, to needed: Int, atLeast least: Int
     ) throws(QuotaRefusal) -> QuotaGrant {

@@ -14,6 +14,8 @@ package final class UsageRecorder: Sendable {
         var users = UserNames()
         var prunedDay = 0
         var isFailing = false
+        /// The last write that began.
+        var writing: Task<Void, Never>?
     }
 
     private let store: UsageStore
@@ -77,8 +79,21 @@ package final class UsageRecorder: Sendable {
         }
     }
 
-    /// Writes the recorded sums. If that fails, they stay in memory for the next attempt.
+    /// Writes the recorded sums, after the write in progress. If that fails, they stay in memory for the next attempt. A cancelled task still writes
+    /// and waits, so that the end of a server loses nothing.
     package func flush() async {
+        let task = state.withLock { state in
+            let task = Task { [self, earlier = state.writing] in
+                await earlier?.value
+                await write()
+            }
+            state.writing = task
+            return task
+        }
+        await task.value
+    }
+
+    private func write() async {
         let rows = state.withLock { state in
             defer { state.pending = [:] }
             return state.pending

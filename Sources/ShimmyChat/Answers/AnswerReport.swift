@@ -19,6 +19,8 @@ package struct AnswerReport: Sendable, Equatable {
     package var clampedTokens: Int?
     /// The token limit of the answer if the limit of the request's owner is lower than requested; nil otherwise.
     package var limitedTokens: Int?
+    /// The name of the upstream server that makes the answer; nil for this server.
+    package var upstream: String?
 
     package init(normalizations: [String] = [], unenforced: [String] = []) {
         self.normalizations = normalizations

@@ -2,6 +2,8 @@
 package struct Backend: Sendable {
     /// The maximum length of prompt and answer together, in tokens.
     package let contextLength: Int
+    /// Whether `contextLength` is only a number above all prompts, because an upstream server does not say the length.
+    package var isContextUnknown = false
     /// An identifier of engine, build, model and settings. With equal fingerprints, equal requests with equal seeds get equal answers.
     package let fingerprint: String
     package let generator: (any TextGenerator)?
@@ -29,6 +31,9 @@ package struct Backend: Sendable {
         self.engine = engine
         self.shutdown = shutdown
     }
+
+    /// The context length for people and programs; nil if it is unknown.
+    package var knownContextLength: Int? { isContextUnknown ? nil : contextLength }
 
     package var roles: [ModelRole] {
         let has: [(ModelRole, Bool)] = [(.chat, generator != nil), (.embeddings, embedder != nil), (.rerank, reranker != nil)]

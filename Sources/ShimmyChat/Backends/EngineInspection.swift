@@ -9,10 +9,13 @@ package protocol EngineInspection: Sendable {
     var grammarBytes: Int { get }
     /// Empties the grammar cache, for instance when another model needs the memory.
     func forgetGrammars()
+    /// Asks the engine for a new summary of its cells, which its statistics contain soon after. Does not wait.
+    func summarizeCells()
 }
 
 extension EngineInspection {
     package var adapters: ModelAdapters { ModelAdapters() }
     package var grammarBytes: Int { 0 }
+    package func summarizeCells() {}
     package func forgetGrammars() {}
 }

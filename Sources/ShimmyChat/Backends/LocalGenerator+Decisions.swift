@@ -37,9 +37,7 @@ extension LocalGenerator: Decider {
             let labels = try self.labels(of: question, index, endsLine, budget)
             let trie = LabelTrie(labels, ends: ends)
             let longest = plan.shared.count + tokens.count + (labels.map(\.count).max() ?? 0)
-            guard longest <= contextLength else {
-                throw GenerationError.contextExceeded(prompt: longest, requested: nil, context: contextLength)
-            }
+            guard longest <= contextLength else { throw try excess(of: question, index, labels, prompt: longest, budget) }
             total += tokens.count
             if total > limits.questionTokens {
                 throw GenerationError.badLabel(
@@ -55,6 +53,22 @@ extension LocalGenerator: Decider {
         }
         if plan.questions.contains(where: { plan.shared.isEmpty && $0.tokens.isEmpty }) { throw GenerationError.emptyPrompt }
         return plan
+    }
+
+    /// Returns the error for a question whose prompt exceeds the context. It names the part with the most tokens: the input, the question, or the
+    /// longest of its choices, which the question contains.
+    /// - prompt: the tokens of the prompt and the longest choice.
+    private func excess(
+        of question: DecisionRequest.Question, _ index: Int, _ labels: [[Token]], prompt: Int, _ budget: WorkBudget
+    ) throws -> GenerationError {
+        let text = try question.text.map { try tokens(of: $0, afterLineBreak: true, budget).count } ?? 0
+        let longest = labels.indices.max { labels[$0].count < labels[$1].count }
+        let own = text + (longest.map { labels[$0].count } ?? 0)
+        guard own > prompt - own else { return .contextExceeded(prompt: prompt, requested: nil, context: contextLength) }
+        let choices = labels.reduce(0) { $0 + $1.count }
+        return .badLabel(
+            question: index, label: choices > text - choices ? longest : nil,
+            "with it, the prompt has \(prompt) tokens, but the model's context has only \(contextLength)")
     }
 
     /// Returns the tokens of a question's prompt after the shared ones.

@@ -70,9 +70,9 @@ package final class LocalGenerator: TextGenerator, EngineInspection {
         let (prompt, tokens, promptReport) = try await InputWork.run(lane(for: request.conversation)) { [self] budget in
             let prompt = try render(request.conversation, budget)
             let report = AnswerReport(of: prompt, request.conversation, template)
-            if request.needsThinking, report.lacksReasoning { throw GenerationError.noThinking }
+            if request.needsReasoning, report.lacksReasoning { throw GenerationError.noReasoning }
             let tokens = try self.tokens(of: prompt, after: request.preceding, maximumTokens: requested, budget)
-            return (prompt, tokens, report)
+            return (prompt, terms.inspected(tokens, vocabulary), report)
         }
         let room = contextLength - tokens.count
         let isClamped = request.clampsMaximumTokens && wanted ?? 0 > room
@@ -116,7 +116,7 @@ package final class LocalGenerator: TextGenerator, EngineInspection {
         let texts = try await InputWork.run(InputWork.lane(bytes: bytes)) { [self] budget in
             try request.prompts.enumerated().map { index, prompt in
                 try budget.check()
-                return try readPrompt(prompt, at: index, of: request, budget)
+                return try readPrompt(prompt, at: index, of: request, terms, budget)
             }
         }
         let prompts = texts.map(\.tokens)
@@ -158,10 +158,10 @@ package final class LocalGenerator: TextGenerator, EngineInspection {
     }
 
     private func readPrompt(
-        _ prompt: TextRequest.Prompt, at index: Int, of request: TextRequest, _ budget: WorkBudget
+        _ prompt: TextRequest.Prompt, at index: Int, of request: TextRequest, _ terms: ServiceTerms, _ budget: WorkBudget
     ) throws -> ReadPrompt {
         let infill = try self.infill(prompt, request, budget)
-        let tokens = try infill?.tokens ?? self.tokens(of: prompt, at: index, of: request, budget)
+        let tokens = terms.inspected(try infill?.tokens ?? self.tokens(of: prompt, at: index, of: request, budget), vocabulary)
         let room = contextLength - tokens.count
         guard request.clampsMaximumTokens ? room > 0 : request.maximumTokens <= room else {
             let requested = request.clampsMaximumTokens ? nil : request.maximumTokens

@@ -28,6 +28,8 @@ package enum Normalization: String, Sendable {
     case addedCalls = "added-calls"
     /// Removes the spaces at the end of the start of an answer. The decoders of requests make this change.
     case trimmedStart = "trimmed-start"
+    /// Writes an empty object in place of an empty array where a schema needs an object. The decoders of requests make this change.
+    case emptyObjects = "empty-objects"
 
     /// The changes for strict templates, in the order in which they are tried.
     ///
@@ -48,7 +50,8 @@ package enum Normalization: String, Sendable {
 
     private func applied(toAll messages: [ChatMessage]) -> [ChatMessage] {
         switch self {
-        case .matchedResults, .genericCalls, .callsWithoutText, .omittedCalls, .omittedOutputs, .addedCalls, .trimmedStart: messages
+        case .matchedResults, .genericCalls, .callsWithoutText, .omittedCalls, .omittedOutputs, .addedCalls, .trimmedStart, .emptyObjects:
+            messages
         case .splitCalls: Self.splittingCalls(messages)
         case .foldedSystem: Self.foldingSystem(messages)
         case .mergedSystem: Self.mergingSystem(messages)

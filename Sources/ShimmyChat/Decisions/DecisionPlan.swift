@@ -20,8 +20,6 @@ struct DecisionPlan: Sendable {
 
     /// The number of all tokens of the prompts, with the shared ones counted once.
     var tokenCount: Int { questions.reduce(shared.count) { $0 + $1.tokens.count } }
-    /// The number of positions at which log probabilities are needed.
-    var positionCount: Int { questions.reduce(0) { $0 + $1.trie.nodes.count } }
 
     /// Returns the prompt whose last logits are those of a position.
     func prompt(at position: Position) -> [Token] {

@@ -16,7 +16,7 @@ package struct ChatRequest: Sendable, Equatable {
     /// The maximum number of reasoning tokens, for models whose template marks reasoning; nil for no limit.
     package var thinkingBudget: Int?
     /// Whether to reject a request for reasoning if the model does not reason. The fields for it otherwise have no effect.
-    package var needsThinking = false
+    package var needsReasoning = false
     /// An additional grammar of the answer, in llama.cpp's notation (GBNF); nil for none.
     package var grammar: String?
     /// The API's name of the grammar field, for error messages.

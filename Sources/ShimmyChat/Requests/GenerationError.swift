@@ -14,7 +14,7 @@ package enum GenerationError: Error, Equatable {
     /// The model has no tokens for infilling.
     case noInfill
     /// The request needs a model that reasons, and this one does not.
-    case noThinking
+    case noReasoning
     /// A prompt contains a token that is not in the vocabulary.
     case unknownPromptToken(prompt: Int, Token)
     /// The input at this index has no tokens.

@@ -13,4 +13,9 @@ package struct RerankResult: Sendable, Equatable {
     /// One score for each document, in order. A higher score is better.
     package var scores: [Float]
     package var promptTokens: Int
+
+    package init(scores: [Float], promptTokens: Int) {
+        self.scores = scores
+        self.promptTokens = promptTokens
+    }
 }

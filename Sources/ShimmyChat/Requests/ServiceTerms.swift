@@ -1,3 +1,4 @@
+package import ShimmyCore
 package import ShimmyEngine
 
 /// The owner and the urgency of a request.
@@ -8,9 +9,20 @@ package struct ServiceTerms: Sendable {
     package var isFlex: Bool
     /// The max tokens of each answer, whatever the request asks for; nil for no limit.
     package var maximumTokens: Int?
+    /// The end user that the client names, or the name of the client's key; nil for neither.
+    package var user: String?
+    /// The servers that the request has passed.
+    package var hops = HopTrail()
+    /// The id of the request, for the logs of other servers; nil for work without one.
+    package var requestID: String?
+    /// The W3C trace context of the request, for the traces of other servers; nil for none.
+    package var traceparent: String?
     /// Reserves the tokens of the whole prompt before the engine computes any. Returns the max tokens of each answer; nil for no limit. Throws if the
     /// limits of the owner leave too few tokens to begin. nil if nothing is reserved.
     package var admission: (@Sendable (_ promptTokens: Int) throws -> Int?)?
+
+    /// Takes the tokens of a prompt, and a function that returns the bytes of a token; nil unless the server inspects the request.
+    package var inspection: (@Sendable (_ prompt: [Token], _ piece: (Token) -> [UInt8]) -> Void)?
 
     package init(owner: Owner = .common, isFlex: Bool = false, maximumTokens: Int? = nil) {
         self.owner = owner
@@ -26,6 +38,12 @@ package struct ServiceTerms: Sendable {
         var terms = self
         if let most = try admission?(promptTokens) { terms.maximumTokens = min(most, maximumTokens ?? most) }
         return terms
+    }
+
+    /// Returns the tokens of a prompt, after an inspection of the request has seen them.
+    func inspected(_ prompt: [Token], _ vocabulary: any Vocabulary) -> [Token] {
+        inspection?(prompt) { vocabulary.piece(of: $0, special: true) }
+        return prompt
     }
 
     /// Returns the limit if a request asks for more tokens; otherwise nil.

@@ -1,5 +1,5 @@
-/// The surroundings of a gap in a text, for an editor that wants the gap filled: texts of files, without control tokens. What does not fit into the
-/// context is dropped, farthest from the gap first.
+/// The surroundings of a gap in a text, for an editor that wants the gap filled: texts of files, without control tokens. Text that does not fit into
+/// the context is dropped, farthest from the gap first.
 package struct TextGap: Sendable, Equatable {
     /// A file, or a part of one.
     package struct File: Sendable, Equatable {

@@ -110,7 +110,7 @@ struct PrefixCache {
     private mutating func acquire(for prompt: Prompt, _ adapters: AdapterSet, _ match: PrefixTree.Match?, restorable: Int) -> Placement? {
         if let match { touch(match.slot) }
         if Self.isWorthRestoring(restorable, besides: match?.count ?? 0) {
-            return takeForRestore(for: Array(prompt.units.prefix(restorable)), adapters, sparing: match?.slot)
+            return takeForRestore(for: prompt.units.prefix(restorable), adapters, sparing: match?.slot)
         }
         let length = prompt.length(of: match?.count ?? 0)
         if let match, !slots[match.slot].busy, mayContinue(match) {
@@ -131,7 +131,7 @@ struct PrefixCache {
     }
 
     /// Takes and empties a slot for units that will be restored; nil when all slots are busy.
-    private mutating func takeForRestore(for units: [PromptUnit], _ adapters: AdapterSet, sparing spared: Int?) -> Placement? {
+    private mutating func takeForRestore(for units: ArraySlice<PromptUnit>, _ adapters: AdapterSet, sparing spared: Int?) -> Placement? {
         guard let slot = slotToOverwrite(sparing: spared) else { return nil }
         let operations = truncation(slot, to: 0)
         tree.dedicate(slot: slot, to: adapters)
@@ -196,7 +196,7 @@ struct PrefixCache {
         return Placement(slot: slot, cached: cached, operations: operations)
     }
 
-    mutating func didCompute(slot: Int, units: [PromptUnit]) { tree.append(units, to: slot) }
+    mutating func didCompute(slot: Int, units: ArraySlice<PromptUnit>) { tree.append(units, to: slot) }
 
     /// Keeps the current state of a slot in a separate slot, if there is an idle one. Returns the operations for it.
     /// - length: the length of the slot.
@@ -253,6 +253,12 @@ struct PrefixCache {
         slots[slot].isSaved = true
         return .save(slot: slot, units: tree.units(slot: slot), adapters: tree.adapters(slot: slot))
     }
+
+    // MARK: Reporting
+
+    /// Returns the runs of cells that slots share.
+    /// - owners: the owners of running sequences by their slot.
+    func segments(ownedBy owners: [Int: String]) -> [CellSegment] { tree.segments(ownedBy: owners) }
 
     var isConsistent: Bool { tree.isConsistent }
 }

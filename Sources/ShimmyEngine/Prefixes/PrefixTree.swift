@@ -48,6 +48,16 @@ struct PrefixTree {
         nodes.values.reduce(0) { $0 + ($1.slots.contains(where: isMember) ? $1.units.count : 0) }
     }
 
+    /// Returns the nodes as runs of cells.
+    /// - owners: the owners of running sequences by their slot.
+    func segments(ownedBy owners: [Int: String]) -> [CellSegment] {
+        nodes.map { id, node in
+            let running = node.slots.sorted().compactMap { owners[$0] }
+            return CellSegment(
+                id: id, parent: node.parent, cells: node.units.count, slots: node.slots.count, running: running.count, owners: Set(running).sorted())
+        }
+    }
+
     // MARK: Looking up
 
     /// A cached prefix and a slot that contains it.
@@ -119,18 +129,19 @@ struct PrefixTree {
     }
 
     /// Appends units that a slot has computed.
-    mutating func append(_ units: [PromptUnit], to slot: Int) {
+    mutating func append(_ units: ArraySlice<PromptUnit>, to slot: Int) {
         guard !units.isEmpty else { return }
         cellsUsed += units.count
         paths[slot].count += units.count
-        if let last = paths[slot].nodes.last, nodes[last]!.slots == [slot] {
+        // The slot is one of the node's slots, because the node is in its path.
+        if let last = paths[slot].nodes.last, nodes[last]!.slots.count == 1 {
             nodes[last]!.units += units
             return
         }
         let id = nextNode
         nextNode += 1
         let parent = paths[slot].nodes.last
-        nodes[id] = Node(units: units, parent: parent, slots: [slot])
+        nodes[id] = Node(units: Array(units), parent: parent, slots: [slot])
         link(id, below: parent, with: paths[slot].adapters)
         paths[slot].nodes.append(id)
     }

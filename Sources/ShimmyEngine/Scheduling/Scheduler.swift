@@ -19,7 +19,7 @@ package struct Scheduler {
     var shares = FairShare()
     var turns = AdapterTurns()
     /// The drafts of all sequences, running and waiting.
-    var drafts: any DraftSource = TextDrafts()
+    var drafts = TextDrafts()
     /// In order of arrival. A preempted sequence keeps its position.
     var waiting: [SequenceState] = []
     /// In order of arrival.
@@ -165,7 +165,7 @@ package struct Scheduler {
     private mutating func keepCells(of chunk: Batch.Chunk, confirmed: Int, _ result: inout StepResult) {
         let rejected = chunk.drafts - confirmed
         let valid = chunk.rowCount - rejected
-        cache.didCompute(slot: chunk.slot, units: Array(chunk.units.prefix(valid)))
+        cache.didCompute(slot: chunk.slot, units: chunk.units.prefix(valid))
         // Drafts are in chunks of text.
         if rejected > 0 { result.operations.append(.truncate(slot: chunk.slot, length: chunk.start.adding(tokens: valid))) }
         guard chunk.drafts > 0 else { return }
@@ -196,8 +196,7 @@ package struct Scheduler {
             drafts.didAppend(to: id, running[index].known)
             if isEndOfGeneration(token) { return finish(index, .stop, &events) }
             events.append(.token(id, token))
-            let sequence = running[index]
-            if sequence.generatedCount >= sequence.maximumTokens || sequence.known.count >= limits.contextLength {
+            if running[index].generatedCount >= running[index].maximumTokens || running[index].known.count >= limits.contextLength {
                 return finish(index, .length, &events)
             }
             if offset < computed { running[index].didCompute(1) }

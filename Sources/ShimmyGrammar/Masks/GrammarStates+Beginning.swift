@@ -12,17 +12,31 @@ extension GrammarStates {
         var (open, seen, index, choices) = ([begin], Set([begin]), 0, 0)
         let end = visits + Self.maximumCheckedVisits
         while index < min(open.count, Self.maximumChecked), choices < Self.maximumChoices, visits < end {
-            let place = open[index]
+            let state = open[index]
             index += 1
             var next: [State] = []
-            for symbol in symbols(of: place) {
-                let state = step(place, symbol: symbol)
-                if state == Self.exceeded { return true }
-                if state >= 0 { next.append(state) }
+            for symbol in symbols(of: state) {
+                let reached = step(state, symbol: symbol)
+                if reached == Self.exceeded { return true }
+                if reached >= 0 { next.append(reached) }
             }
-            if isEnd(place) || next.count > 1 { choices += 1 }
-            for state in next where seen.insert(state).inserted { open.append(state) }
+            if isEnd(state) || next.count > 1 { choices += 1 }
+            for reached in next where seen.insert(reached).inserted { open.append(reached) }
         }
         return false
+    }
+
+    /// Returns the symbols that an edge reads from a state.
+    private func symbols(of state: State) -> [Int] {
+        var isRead = [Bool](repeating: false, count: symbolCount)
+        for position in states[Int(state)].positions {
+            let node = program.nodes[Self.node(position)]
+            for edge in program.edges[node.edges] {
+                // The numbers of the classes ascend with the bytes.
+                for symbol in program.classes[Int(edge.low)]...program.classes[Int(edge.high)] { isRead[Int(symbol)] = true }
+            }
+            for edge in program.controlEdges[node.controls] { isRead[program.representatives.count + Int(edge.control)] = true }
+        }
+        return isRead.indices.filter { isRead[$0] }
     }
 }

@@ -100,7 +100,7 @@ final class MaskWalk: @unchecked Sendable {
     private func move(depth: Int) {
         let larger = tables.empty()
         start = tables.moved(start, to: larger)
-        for place in 0..<depth { path[place] = tables.moved(path[place], to: larger) }
+        for level in 0..<depth { path[level] = tables.moved(path[level], to: larger) }
         tables = larger
     }
 }

@@ -20,11 +20,17 @@ struct GBNFParser {
         var parser = GBNFParser(scalars: Array(text.unicodeScalars), budget: budget)
         var grammar = try parser.grammar()
         grammar.root = root
-        if grammar.rules[grammar.root] == nil { throw GrammarTextError("there is no rule '\(grammar.root)'") }
-        for (_, body) in grammar.rules {
-            if let name = body.ruleNames.first(where: { grammar.rules[$0] == nil }) { throw GrammarTextError("there is no rule '\(name)'") }
-        }
+        try grammar.checkReferences()
         return grammar
+    }
+
+    /// Parses the body of a rule.
+    static func parseBody(_ text: String, budget: GrammarBudget) throws(GrammarTextError) -> Grammar.Expression {
+        try budget.check(text: text)
+        var parser = GBNFParser(scalars: Array(text.unicodeScalars), budget: budget)
+        let body = try parser.alternatives(nested: true)
+        if let scalar = parser.next { throw parser.fail("'\(scalar)' is unexpected") }
+        return body
     }
 
     private init(scalars: [Unicode.Scalar], budget: GrammarBudget) {
@@ -267,6 +273,16 @@ struct GBNFParser {
             throw fail("more than \(Self.maximumRepetitions) repetitions")
         }
         return number
+    }
+}
+
+extension Grammar {
+    /// Throws `GrammarTextError` when the grammar lacks its root or a rule that it refers to.
+    func checkReferences() throws(GrammarTextError) {
+        if rules[root] == nil { throw GrammarTextError("there is no rule '\(root)'") }
+        for (_, body) in rules {
+            if let name = body.ruleNames.first(where: { rules[$0] == nil }) { throw GrammarTextError("there is no rule '\(name)'") }
+        }
     }
 }
 

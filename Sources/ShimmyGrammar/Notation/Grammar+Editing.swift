@@ -5,6 +5,23 @@ extension Grammar {
         self = try GBNFParser.parse(text, root: root, budget: budget)
     }
 
+    /// Makes the grammar of the texts that fit one of the grammars. If there are several, the names of the rules of each get a prefix: `g0-` for the
+    /// first.
+    init(anyOf grammars: [Grammar]) {
+        if grammars.count == 1 {
+            self = grammars[0]
+            return
+        }
+        self.init(rules: [:])
+        var roots: [Expression] = []
+        for (index, grammar) in grammars.enumerated() {
+            let prefix = "g\(index)-"
+            for (name, body) in grammar.rules { rules[prefix + name] = body.prefixingRules(with: prefix) }
+            roots.append(.rule(prefix + grammar.root))
+        }
+        rules[root] = .choice(roots)
+    }
+
     /// The rules in llama.cpp's notation (GBNF), sorted by name.
     package var text: String {
         let start = root == "root" ? "" : "root ::= \(root)\n"
@@ -56,6 +73,57 @@ extension Grammar.Expression {
         case .choice(let parts): return .choice(parts.map { $0.replacing(roots, &found) })
         case .repeated(let body, let least, let most): return .repeated(body.replacing(roots, &found), least: least, most: most)
         case .set, .rule, .control, .automaton, .unordered: return self
+        }
+    }
+
+    /// Returns the expression with another one in place of each that equals `pattern`. A pattern that is a sequence also equals consecutive parts of
+    /// a longer sequence.
+    /// - followsLiteral: whether the pattern is replaced only directly after a literal.
+    func replacing(_ pattern: Self, with other: Self, followsLiteral: Bool) -> Self {
+        if !followsLiteral, self == pattern { return other }
+        switch self {
+        case .sequence(let parts):
+            let replaced = parts.map { $0.replacing(pattern, with: other, followsLiteral: followsLiteral) }
+            return .sequence(Self.replacing(pattern.parts, with: other.parts, in: replaced, followsLiteral: followsLiteral))
+        case .choice(let parts): return .choice(parts.map { $0.replacing(pattern, with: other, followsLiteral: followsLiteral) })
+        case .repeated(let body, let least, let most):
+            return .repeated(body.replacing(pattern, with: other, followsLiteral: followsLiteral), least: least, most: most)
+        case .literal, .set, .rule, .control, .automaton, .unordered: return self
+        }
+    }
+
+    /// The parts of a sequence; the expression itself if it is not one.
+    private var parts: [Self] { if case .sequence(let parts) = self { parts } else { [self] } }
+
+    private static func replacing(_ pattern: [Self], with others: [Self], in parts: [Self], followsLiteral: Bool) -> [Self] {
+        var result: [Self] = []
+        var index = 0
+        while index < parts.count {
+            var isAllowed = !followsLiteral
+            if case .literal? = result.last { isAllowed = true }
+            if isAllowed, !pattern.isEmpty, parts[index...].starts(with: pattern) {
+                result += others
+                index += pattern.count
+            } else {
+                result.append(parts[index])
+                index += 1
+            }
+        }
+        return result
+    }
+
+    /// Returns the expression with a prefix before the names of the rules that it refers to.
+    fileprivate func prefixingRules(with prefix: String) -> Self {
+        switch self {
+        case .rule(let name): return .rule(prefix + name)
+        case .sequence(let parts): return .sequence(parts.map { $0.prefixingRules(with: prefix) })
+        case .choice(let parts): return .choice(parts.map { $0.prefixingRules(with: prefix) })
+        case .repeated(let body, let least, let most): return .repeated(body.prefixingRules(with: prefix), least: least, most: most)
+        case .automaton(var counted):
+            counted.exits = counted.exits.map { $0.map { prefix + $0 } }
+            return .automaton(counted)
+        case .unordered(let members): return .unordered(members.prefixingRules(with: prefix))
+        case .literal, .set, .control: return self
         }
     }
 

@@ -1,11 +1,11 @@
-/// The definition of a grammar: text, rules, or text with the rules of other grammars in place of some of its literals.
+/// The definition of a grammar: rules, or texts, of which one must fit, with the rules of other grammars in place of some of their literals.
 ///
 /// Two equal definitions lead to the same grammar, so compiled grammars are cached by their definitions.
 package struct GrammarDefinition: Sendable, Hashable {
     private enum Form: Sendable, Hashable {
-        case text(String)
         case rules(Grammar)
-        case combined(String, [String: Grammar])
+        /// - literals: the grammars in place of literals, by the text of the literal.
+        case texts([GrammarText], literals: [String: Grammar])
     }
 
     /// The hash of the definition. It is computed once, because a large grammar is looked up several times for one request.
@@ -13,16 +13,12 @@ package struct GrammarDefinition: Sendable, Hashable {
     private let form: Form
 
     /// - text: a grammar in llama.cpp's notation (GBNF).
-    package init(_ text: String) { self.init(form: .text(text)) }
+    package init(_ text: String) { self.init(anyOf: [GrammarText(text)]) }
 
     package init(_ grammar: Grammar) { self.init(form: .rules(grammar)) }
 
-    /// - text: a grammar in llama.cpp's notation (GBNF).
-    /// - grammars: the grammars that replace literals of the text, by the text of the literal. Each literal must occur. No rule may have the name of
-    ///   another one.
-    package init(_ text: String, replacing grammars: [String: Grammar]) {
-        self.init(form: grammars.isEmpty ? .text(text) : .combined(text, grammars))
-    }
+    /// - texts: the grammars of which a text must fit one; at least one.
+    package init(anyOf texts: [GrammarText]) { self.init(form: .texts(texts, literals: [:])) }
 
     private init(form: Form) {
         self.form = form
@@ -31,29 +27,39 @@ package struct GrammarDefinition: Sendable, Hashable {
 
     package func hash(into hasher: inout Hasher) { hasher.combine(fingerprint) }
 
-    /// The text of the definition, in which no literal is replaced; nil if the definition consists of rules alone.
-    package var text: String? {
+    /// Returns the definition with grammars in place of literals of its texts.
+    /// - grammars: the grammars, by the text of the literal. Each literal must occur. No rule may have the name of another one.
+    package func replacing(_ grammars: [String: Grammar]) -> GrammarDefinition {
         switch form {
-        case .text(let text), .combined(let text, _): text
-        case .rules: nil
+        case .texts(let texts, let literals): GrammarDefinition(form: .texts(texts, literals: literals.merging(grammars) { $1 }))
+        case .rules: self
+        }
+    }
+
+    /// The texts of the definition, without the changes of their rules; empty if the definition consists of rules alone.
+    package var texts: [String] {
+        switch form {
+        case .texts(let texts, _): texts.map(\.text)
+        case .rules: []
         }
     }
 
     /// The approximate size in bytes.
     var size: Int {
         switch form {
-        case .text(let text): text.utf8.count
         case .rules(let grammar): grammar.size
-        case .combined(let text, let grammars): grammars.values.reduce(text.utf8.count) { $0 + $1.size }
+        case .texts(let texts, let literals): literals.values.reduce(texts.reduce(0) { $0 + $1.size }) { $0 + $1.size }
         }
     }
 
-    /// Parses the text and replaces its literals.
+    /// Parses the texts and replaces their literals.
     func grammar(_ budget: GrammarBudget) throws(GrammarTextError) -> Grammar {
         switch form {
-        case .text(let text): return try GBNFParser.parse(text, budget: budget)
         case .rules(let grammar): return grammar
-        case .combined(let text, let grammars): return try GBNFParser.parse(text, budget: budget).replacing(grammars)
+        case .texts(let texts, let literals):
+            var grammars: [Grammar] = []
+            for text in texts { grammars.append(try text.grammar(budget)) }
+            return try Grammar(anyOf: grammars).replacing(literals)
         }
     }
 

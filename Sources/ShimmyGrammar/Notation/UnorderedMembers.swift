@@ -22,6 +22,11 @@ struct UnorderedMembers: Sendable, Hashable {
 
     var rules: [String] { members.map(\.rule) + (others.map { [$0] } ?? []) }
 
+    /// Returns the members with a prefix before the names of their rules.
+    func prefixingRules(with prefix: String) -> UnorderedMembers {
+        UnorderedMembers(members: members.map { Member(rule: prefix + $0.rule, isRequired: $0.isRequired) }, others: others.map { prefix + $0 })
+    }
+
     /// The members in the notation of a grammar's text.
     var text: String {
         let parts = members.map { $0.rule + ($0.isRequired ? "" : "?") } + (others.map { [$0 + "*"] } ?? [])

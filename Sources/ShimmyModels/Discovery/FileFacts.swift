@@ -1,3 +1,5 @@
+import ShimmyCore
+
 #if canImport(Glibc)
     import Glibc
 #else
@@ -24,9 +26,7 @@ struct FileFacts {
 
     /// Returns the path of a file or folder with all links resolved, or `path` itself if it does not exist.
     static func realPath(_ path: String) -> String {
-        guard let resolved = realpath(path, nil) else { return path }
-        defer { free(resolved) }
-        return String(cString: resolved)
+        AtomicFile.realPath(of: path) ?? path
     }
 }
 
@@ -51,6 +51,7 @@ struct FileTime: Equatable {
         (seconds, nanoseconds) = (Int(changed.tv_sec), Int(changed.tv_nsec))
     }
 
-    /// Whether another change would get a different time. File systems count time in steps, the coarsest of which are two seconds.
-    var isSettled: Bool { time(nil) - seconds > 2 }
+    /// Returns whether another change would get a different time. File systems count time in steps, the coarsest of which are two seconds.
+    /// - now: the current time in Unix seconds.
+    func isSettled(at now: Int) -> Bool { now - seconds > 2 }
 }

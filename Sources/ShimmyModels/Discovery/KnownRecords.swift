@@ -1,8 +1,16 @@
 import Synchronization
 
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
 /// A cache of the records of unchanged files, because a disk scan finds mostly what the last scan found.
-final class KnownRecords: Sendable {
+package final class KnownRecords: Sendable {
     static let shared = KnownRecords()
+    /// The current time in Unix seconds, for tests, because the time of a file's last status change cannot be set; nil for the system's clock.
+    @TaskLocal package static var now: Int?
 
     private struct Known {
         let times: [FileTime?]
@@ -24,7 +32,8 @@ final class KnownRecords: Sendable {
         }
         let record = read()
         // A file that changes twice within one step of its clock looks unchanged.
-        guard times.allSatisfy({ $0?.isSettled ?? true }) else { return record }
+        let now = Self.now ?? time(nil)
+        guard times.allSatisfy({ $0?.isSettled(at: now) ?? true }) else { return record }
         known.withLock { known in
             if known.count >= Self.most { known.removeAll() }
             known[files] = Known(times: times, record: record)

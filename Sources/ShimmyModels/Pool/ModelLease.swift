@@ -19,7 +19,12 @@ package final class ModelLease: Sendable {
     package var generator: any TextGenerator { get throws(ModelError) { try role(.chat, backend.generator) } }
     package var embedder: any Embedder { get throws(ModelError) { try role(.embeddings, backend.embedder) } }
     /// Every model that generates answers also rates given ones.
-    package var decider: any Decider { get throws(ModelError) { try role(.chat, backend.decider) } }
+    package var decider: any Decider {
+        get throws(ModelError) {
+            if record.upstream != nil { throw .unusable(record.id, reason: "an upstream server serves it, which rates no given answers") }
+            return try role(.chat, backend.decider)
+        }
+    }
     package var reranker: any Reranker { get throws(ModelError) { try role(.rerank, backend.reranker) } }
 
     private func role<Role>(_ asked: ModelRole, _ role: Role?) throws(ModelError) -> Role {

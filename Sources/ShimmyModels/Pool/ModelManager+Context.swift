@@ -15,6 +15,8 @@ extension ModelManager {
     /// Throws `ModelError.tooLarge` or `.noPlace` if the longer context does not fit into the memory for models; the model then stays as it is.
     /// - tokens: the new context length.
     package func extendContext(of record: ModelRecord, to tokens: Int) async throws {
+        // The context of an upstream server's model is the server's.
+        if record.upstream != nil { return }
         let record = record.loaded
         if state.withLock({ $0.contexts[record.id] ?? 0 }) >= tokens { return }
         var longer = settings(record)

@@ -67,7 +67,8 @@ extension [ModelRecord] {
     /// The model that is meant if none is named: the only one that was found on the disk. Models that are defined on another one count only if no
     /// model was found. Nil if there are several, or none.
     package var onlyChoice: ModelRecord? {
-        let found = filter { $0.base == nil }
+        // The same model can have two ids, with and without the name of its server.
+        let found = filter { $0.base == nil && $0.upstream?.hasShortID != true }
         let choices = found.isEmpty ? self : found
         return choices.count == 1 ? choices[0] : nil
     }

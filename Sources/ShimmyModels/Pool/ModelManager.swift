@@ -14,6 +14,8 @@ package final class ModelManager: Sendable {
     package typealias EstimateOf = @Sendable (ModelRecord, ModelSettings) -> MemoryUse
     /// Returns the inputs of a load with these settings.
     package typealias TermsOf = @Sendable (ModelRecord, ModelSettings) -> LoadTerms
+    /// Returns the backend of a model of upstream servers; nil if no server has the model any more.
+    package typealias UpstreamOf = @Sendable (UpstreamReference) -> Backend?
 
     typealias Pool = ModelPool<LoadedModel>
 
@@ -54,6 +56,7 @@ package final class ModelManager: Sendable {
     private let disk: DiskWork
     private let diskPatience: Duration
     private let load: Loader
+    private let upstream: UpstreamOf
     let logger: Logger
     /// The keep-alive time of models whose settings do not set one.
     let keepAlive: KeepAlive
@@ -66,12 +69,13 @@ package final class ModelManager: Sendable {
     /// - terms: returns the inputs of a load from the current files and settings.
     /// - disk: runs `estimate` and `terms`, which read files; `scan` has its own threads.
     /// - diskPatience: how long callers wait for a disk that does not answer.
+    /// - upstream: makes the backends of models that are not loaded here.
     package init(
         limits: ModelPool<LoadedModel>.Limits, keepAlive: KeepAlive = .forever, logger: Logger,
         now: @escaping @Sendable () -> Double = ModelManager.uptime, scan: @escaping @Sendable () -> ModelCatalog,
         settings: @escaping SettingsOf = { _ in ModelSettings() }, estimate: @escaping EstimateOf = ModelManager.fileEstimate,
         terms: @escaping TermsOf = { LoadTerms($0, $1) }, disk: DiskWork = .shared, diskPatience: Duration = .seconds(30),
-        load: @escaping Loader
+        upstream: @escaping UpstreamOf = { _ in nil }, load: @escaping Loader
     ) {
         configured = settings
         self.estimate = estimate
@@ -83,6 +87,7 @@ package final class ModelManager: Sendable {
         self.disk = disk
         self.diskPatience = diskPatience
         self.load = load
+        self.upstream = upstream
         self.logger = logger
     }
 
@@ -101,11 +106,14 @@ package final class ModelManager: Sendable {
 
     // MARK: Looking
 
-    /// Returns the backend of a model, or nil if the model is not loaded.
-    package func loadedBackend(_ record: ModelRecord) -> Backend? { state.withLock { $0.pool.entries[record.loaded.id]?.loaded?.backend } }
+    /// Returns the backend of a model, or nil if the model is not loaded. A model of an upstream server needs no loading.
+    package func loadedBackend(_ record: ModelRecord) -> Backend? {
+        if let reference = record.upstream { return upstream(reference) }
+        return state.withLock { $0.pool.entries[record.loaded.id]?.loaded?.backend }
+    }
 
     /// Returns whether a request for the model would not wait.
-    package func isReady(_ record: ModelRecord) -> Bool { state.withLock { $0.pool.isOpen(record.loaded.id) } }
+    package func isReady(_ record: ModelRecord) -> Bool { record.upstream != nil || state.withLock { $0.pool.isOpen(record.loaded.id) } }
 
     /// The loaded models, sorted by name.
     package var loaded: [(id: String, backend: Backend)] {
@@ -158,6 +166,7 @@ package final class ModelManager: Sendable {
 
     /// Returns the memory that a model takes or would take; nil if its disk does not answer.
     package func memory(of record: ModelRecord) async -> MemoryUse? {
+        if record.upstream != nil { return MemoryUse() }
         if let known = state.withLock({ $0.pool.entries[record.loaded.id]?.memory }) { return known }
         return try? await estimated(record.loaded, settings(record.loaded))
     }
@@ -188,6 +197,7 @@ package final class ModelManager: Sendable {
 
     /// Returns the model of a record, like `acquire` with a name. Cancelling the task ends the wait.
     package func acquire(_ record: ModelRecord, keepAlive: KeepAlive? = nil, onlyLoads: Bool = false) async throws -> ModelLease {
+        if let reference = record.upstream { return try lease(record, reference) }
         let loaded = record.loaded
         let settings = settings(loaded)
         // The memory of an outdated model says nothing about its next version.
@@ -220,6 +230,13 @@ package final class ModelManager: Sendable {
         } onCancel: {
             cancel(ticket)
         }
+    }
+
+    /// Returns a model of upstream servers. It takes no memory here, so that the pool does not count it.
+    private func lease(_ record: ModelRecord, _ reference: UpstreamReference) throws(ModelError) -> ModelLease {
+        if isShuttingDown { throw .shuttingDown }
+        guard let backend = upstream(reference) else { throw .unusable(record.id, reason: "no upstream server has it any more") }
+        return ModelLease(record: record, backend: backend) {}
     }
 
     private func cancel(_ ticket: Pool.Ticket) {

@@ -1,6 +1,6 @@
 package import HTTPTypes
 
-/// The reverse proxies whose `X-Forwarded-For` header the server believes.
+/// The reverse proxies whose headers `X-Forwarded-For` and `X-Forwarded-Proto` the server believes.
 package struct TrustedProxies: Sendable, Equatable {
     /// The word for the programs that connect through the Unix socket.
     private static let socketName = "unix"
@@ -61,5 +61,13 @@ package struct TrustedProxies: Sendable, Equatable {
         return HostName.withoutPort(text).flatMap { IPAddress($0) }
     }
 
+    /// Returns the scheme with which a client reached the trusted proxy that forwarded its request; nil if there is no such proxy or scheme.
+    package func scheme(ofPeer peer: String?, _ headers: HTTPFields) -> String? {
+        guard trusts(peer), let named = headers[values: Self.forwardedProto].last?.split(separator: ",").last else { return nil }
+        let scheme = named.trimmingSpaces.lowercased()
+        return ["http", "https"].contains(scheme) ? scheme : nil
+    }
+
     private static let forwardedFor = HTTPField.Name("X-Forwarded-For")!
+    private static let forwardedProto = HTTPField.Name("X-Forwarded-Proto")!
 }

@@ -34,8 +34,9 @@ struct ConnectionChannel: ServerChildChannel, HTTPChannelHandler {
     }
 
     /// Sets up HTTP/1.1 on an admitted connection.
-    func setUp(_ channel: any Channel, _ logger: Logger) throws -> Value {
-        try addHandlers(to: channel.pipeline.syncOperations, logger)
+    /// - isEncrypted: whether the client uses `https`.
+    func setUp(_ channel: any Channel, _ logger: Logger, isEncrypted: Bool = false) throws -> Value {
+        try addHandlers(to: channel.pipeline.syncOperations, logger, isEncrypted)
         return try Self.wrap(channel)
     }
 
@@ -43,7 +44,7 @@ struct ConnectionChannel: ServerChildChannel, HTTPChannelHandler {
         try NIOAsyncChannel(wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true))
     }
 
-    private func addHandlers(to pipeline: ChannelPipeline.SynchronousOperations, _ logger: Logger) throws {
+    private func addHandlers(to pipeline: ChannelPipeline.SynchronousOperations, _ logger: Logger, _ isEncrypted: Bool) throws {
         let limits = use.limits
         var decoder = NIOHTTPDecoderLimitConfiguration()
         decoder.maxHeaderFieldSize = limits.headerBytes
@@ -55,10 +56,10 @@ struct ConnectionChannel: ServerChildChannel, HTTPChannelHandler {
         let unparsed = limits.headerBytes + limits.earlyBytes
         try pipeline.addHandlers([HTTPResponseEncoder(), ByteToMessageHandler(parser, maximumBufferSize: unparsed)])
         try pipeline.addHandler(ConnectionLife(use: use, routes: routes))
-        try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: false))
+        try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: isEncrypted))
         let expectation = ExpectContinueHandler(bodyLimit: limits.input.bodyBytes, routes: routes)
         try pipeline.addHandlers([ParserErrorHandler(), expectation, DisconnectMonitor()])
-        try pipeline.addHandler(HTTPConnectionStateHandler(idleTimeout: limits.requestTime + ConnectionLife.grace, logger: logger))
+        try pipeline.addHandler(HTTPConnectionStateHandler(idleTimeout: limits.requestTime + BodyTimer.grace, logger: logger))
     }
 
     func handle(value asyncChannel: NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>, logger: Logger) async {

@@ -13,11 +13,6 @@ final class ConnectionLife: ChannelDuplexHandler, RemovableChannelHandler {
     static let drainedBytes = 256 << 10
     /// How long a connection stays open after its last answer, so that a client that is still sending can read the answer.
     private static let lingerTime = TimeAmount.seconds(1)
-    /// The time between a client's timeout and the close of its connection. It bounds the time for writing the answer that reports the
-    /// timeout.
-    static let grace = Duration.seconds(5)
-    /// The min bytes of an uploaded file within the time limit of a body. An upload that is as fast may take longer.
-    static let uploadBytes = 16 << 20
 
     private struct Exchange {
         let version: HTTPVersion
@@ -29,20 +24,18 @@ final class ConnectionLife: ChannelDuplexHandler, RemovableChannelHandler {
     private let routes: RouteTable
     /// Requests whose response is not complete, in order of arrival.
     private var exchanges = CircularBuffer<Exchange>()
-    /// Whether the body of the newest request is incomplete.
-    private var isBodyArriving = false
+    /// The time limit of the newest request's body.
+    private let body: BodyTimer
     /// Remaining bytes of that body; nil if its length was not announced.
     private var announced: Int?
-    /// The bytes of an uploaded file since its time limit began; nil for other bodies.
-    private var uploaded: Int?
     private var drained = 0
     private var isLingering = false
-    private var bodyTimer: Scheduled<Void>?
 
     /// - routes: determine which bodies are files.
     init(use: ServerUse, routes: RouteTable) {
         self.use = use
         self.routes = routes
+        body = BodyTimer(limit: use.limits.requestTime)
     }
 
     // MARK: Requests
@@ -55,15 +48,14 @@ final class ConnectionLife: ChannelDuplexHandler, RemovableChannelHandler {
             context.fireChannelRead(wrapInboundOut(.head(head)))
         case .body(let buffer):
             announced = announced.map { $0 - buffer.readableBytes }
-            uploaded = uploaded.map { $0 &+ buffer.readableBytes }
+            body.didRead(buffer.readableBytes)
             if exchanges.isEmpty {
                 drained += buffer.readableBytes
                 if drained > Self.drainedBytes { return linger(context) }
             }
             context.fireChannelRead(data)
         case .end:
-            isBodyArriving = false
-            bodyTimer?.cancel()
+            body.end()
             context.fireChannelRead(data)
         }
     }
@@ -86,11 +78,10 @@ final class ConnectionLife: ChannelDuplexHandler, RemovableChannelHandler {
         // The parser reads nothing behind a request for another protocol.
         let upgrades = head.headers.contains(name: "upgrade") && head.headers[canonicalForm: "connection"].contains { $0.lowercased() == "upgrade" }
         exchanges.append(Exchange(version: head.version, closes: closes || upgrades || head.method == .CONNECT))
-        (isBodyArriving, drained) = (true, 0)
+        drained = 0
         announced = head.headers.contains(name: "transfer-encoding") ? nil : head.headers.first(name: "content-length").flatMap { Int($0) } ?? 0
-        if announced == 0 { return }
-        uploaded = routes.isUpload(head.method.rawValue, head.uri[...]) ? 0 : nil
-        limitBody(context)
+        let isEmpty = announced == 0
+        body.begin(isEmpty: isEmpty, isUpload: !isEmpty && routes.isUpload(head.method.rawValue, head.uri[...]), context)
     }
 
     /// Returns the authority in a request's target, which counts instead of the Host header (RFC 9112, section 3.2); nil if there is none.
@@ -98,29 +89,6 @@ final class ConnectionLife: ChannelDuplexHandler, RemovableChannelHandler {
         if head.method == .CONNECT { return head.uri }
         guard !head.uri.hasPrefix("/"), let mark = head.uri.firstRange(of: "://") else { return nil }
         return String(head.uri[mark.upperBound...].prefix { !"/?#".contains($0) })
-    }
-
-    private func limitBody(_ context: ChannelHandlerContext) {
-        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-        bodyTimer = context.eventLoop.scheduleTask(in: TimeAmount(use.limits.requestTime)) {
-            let (life, context) = bound.value
-            life.endSlowBody(context)
-        }
-    }
-
-    /// Reports the timeout to the reader of the body, which answers the request. The connection closes even if nothing answers.
-    private func endSlowBody(_ context: ChannelHandlerContext) {
-        guard isBodyArriving else { return }
-        if let uploaded, uploaded >= Self.uploadBytes {
-            self.uploaded = 0
-            return limitBody(context)
-        }
-        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-        bodyTimer = context.eventLoop.scheduleTask(in: TimeAmount(Self.grace)) {
-            let (life, context) = bound.value
-            if life.isBodyArriving { context.close(promise: nil) }
-        }
-        context.fireErrorCaught(BodyTimeout())
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
@@ -143,7 +111,7 @@ final class ConnectionLife: ChannelDuplexHandler, RemovableChannelHandler {
             let written = context.eventLoop.makePromise(of: Void.self)
             written.futureResult.whenComplete { _ in
                 let (life, context) = bound.value
-                if life.isBodyArriving { life.linger(context) } else { context.close(promise: nil) }
+                if life.body.isArriving { life.linger(context) } else { context.close(promise: nil) }
             }
             written.futureResult.cascade(to: promise)
             context.writeAndFlush(data, promise: written)
@@ -155,7 +123,7 @@ final class ConnectionLife: ChannelDuplexHandler, RemovableChannelHandler {
     private func decide(_ head: inout HTTPResponseHead) {
         guard var exchange = exchanges.first else { return }
         let isOld = exchange.version.isOld
-        let isLeftUnread = isBodyArriving && exchanges.count == 1 && announced ?? 0 > Self.drainedBytes
+        let isLeftUnread = body.isArriving && exchanges.count == 1 && announced ?? 0 > Self.drainedBytes
         // For an HTTP/1.0 client, the end of the connection marks the end of a response without a length.
         let isOpenEnded = isOld && !head.headers.contains(name: "content-length") && head.status.mayHaveResponseBody
         if isLeftUnread || isOpenEnded || head.headers[canonicalForm: "connection"].contains("close") { exchange.closes = true }
@@ -193,14 +161,11 @@ final class ConnectionLife: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// Ends the handling of requests, because the connection closed or became a WebSocket.
     func leaveHTTP() {
-        bodyTimer?.cancel()
+        body.cancel()
         if !exchanges.isEmpty { use.endRequest() }
         exchanges = []
     }
 }
-
-/// A body took longer than `ServerLimits.requestTime`.
-struct BodyTimeout: Error {}
 
 extension HTTPVersion {
     /// Whether the version is older than HTTP/1.1.

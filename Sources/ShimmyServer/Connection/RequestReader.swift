@@ -88,18 +88,19 @@ struct RequestReader: Sendable {
 
     /// Parses bytes that have arrived completely.
     func parse(_ bytes: RequestBytes, encoding: BodyEncoding = .identity, _ context: ShimmyRequestContext) async throws -> Parsed {
+        let inspection = context.life?.inspection
         if encoding != .identity {
             // The decoded size is unknown until the body is decoded.
             return try await work(.max, context) { [limits] budget in
                 let decoded = try encoding.decode(bytes, budget)
                 let size = decoded.count
-                return Parsed(try Self.parse(decoded.take(), limits, budget), bytes: decoded, size: size)
+                return Parsed(try Self.parse(decoded.take(), limits, budget, inspection), bytes: decoded, size: size)
             }
         }
         let size = bytes.count
-        if size <= Self.smallBytes { return Parsed(try Self.parse(bytes.take(), limits, nil), bytes: bytes, size: size) }
+        if size <= Self.smallBytes { return Parsed(try Self.parse(bytes.take(), limits, nil, inspection), bytes: bytes, size: size) }
         return try await work(size, context) { [limits] budget in
-            Parsed(try Self.parse(bytes.take(), limits, budget), bytes: bytes, size: size)
+            Parsed(try Self.parse(bytes.take(), limits, budget, inspection), bytes: bytes, size: size)
         }
     }
 
@@ -122,7 +123,10 @@ struct RequestReader: Sendable {
         return try await context.untilDisconnected { try await WorkerPool.input.run(lane, seconds: seconds) { try body($0) } }
     }
 
-    private static func parse(_ bytes: [UInt8], _ limits: ServerLimits, _ budget: WorkBudget?) throws -> JSON {
+    private static func parse(
+        _ bytes: [UInt8], _ limits: ServerLimits, _ budget: WorkBudget?, _ inspection: RequestInspection?
+    ) throws -> JSON {
+        inspection?.note(body: bytes)
         do {
             return try JSON.parse(bytes, limits: limits.json(budget))
         } catch {

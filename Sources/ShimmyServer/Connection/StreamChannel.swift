@@ -18,7 +18,7 @@ struct StreamChannel: Sendable {
 
     func setUp(_ channel: any Channel, _ logger: Logger) throws -> Streams {
         let pipeline = channel.pipeline.syncOperations
-        let (idle, grace) = (TimeAmount(limits.requestTime), TimeAmount(ConnectionLife.grace))
+        let (idle, grace) = (TimeAmount(limits.requestTime), TimeAmount(BodyTimer.grace))
         let manager = NIOHTTP2ServerConnectionManagementHandler(
             eventLoop: channel.eventLoop, configuration: .init(maxIdleTime: idle, maxAge: nil, maxGraceTime: nil, keepalive: nil))
         let idleness = StreamIdleness(idle + grace)
@@ -31,7 +31,7 @@ struct StreamChannel: Sendable {
         }
         try pipeline.addHandler(manager)
         try pipeline.addHandler(idleness)
-        // The channel has been active since before the handshake, so that the manager would wait for its first event in vain.
+        // The channel has been active since before the handshake, so the manager would never get its first event.
         manager.channelActive(context: try pipeline.context(handler: manager))
         return streams
     }

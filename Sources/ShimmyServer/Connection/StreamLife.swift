@@ -26,18 +26,17 @@ final class StreamLife: ChannelDuplexHandler, RemovableChannelHandler {
     private let logger: Logger
     /// Whether the request counts as one in flight.
     private var isInFlight = false
-    private var isBodyArriving = false
     private var isAnswered = false
-    /// The bytes of an uploaded file since its time limit began; nil for other bodies.
-    private var uploaded: Int?
+    /// The time limit of the request's body.
+    private let body: BodyTimer
     private var drained = 0
-    private var bodyTimer: Scheduled<Void>?
     private var writeTimer: Scheduled<Void>?
 
     init(use: ServerUse, routes: RouteTable, logger: Logger) {
         self.use = use
         self.routes = routes
         self.logger = logger
+        body = BodyTimer(limit: use.limits.requestTime)
     }
 
     // MARK: The request
@@ -48,21 +47,22 @@ final class StreamLife: ChannelDuplexHandler, RemovableChannelHandler {
             for name in Self.connectionFields { head.headerFields[name] = nil }
             Self.mergeHost(&head)
             use.beginRequest()
-            (isInFlight, isBodyArriving) = (true, true)
-            uploaded = routes.isUpload(head.method.rawValue, (head.path ?? "")[...]) ? 0 : nil
-            limitBody(context)
+            isInFlight = true
+            body.begin(isUpload: routes.isUpload(head.method.rawValue, (head.path ?? "")[...]), context)
             context.fireChannelRead(wrapInboundOut(.head(head)))
         case .body(let buffer):
-            uploaded = uploaded.map { $0 &+ buffer.readableBytes }
+            body.didRead(buffer.readableBytes)
             if isAnswered {
                 drained += buffer.readableBytes
                 // Some clients read no response before they have sent their whole body.
-                if drained > use.limits.input.bodyBytes { return reset(context) }
+                if drained > use.limits.input.bodyBytes {
+                    body.cancel()
+                    return Self.reset(context)
+                }
             }
             context.fireChannelRead(data)
         case .end:
-            isBodyArriving = false
-            bodyTimer?.cancel()
+            body.end()
             context.fireChannelRead(data)
         }
     }
@@ -76,33 +76,8 @@ final class StreamLife: ChannelDuplexHandler, RemovableChannelHandler {
         if head.authority == nil { head.authority = host }
     }
 
-    private func limitBody(_ context: ChannelHandlerContext) {
-        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-        bodyTimer = context.eventLoop.scheduleTask(in: TimeAmount(use.limits.requestTime)) {
-            let (life, context) = bound.value
-            life.endSlowBody(context)
-        }
-    }
-
-    /// Reports the timeout to the reader of the body, which answers the request. The stream closes even if nothing answers.
-    private func endSlowBody(_ context: ChannelHandlerContext) {
-        guard isBodyArriving else { return }
-        if isAnswered { return reset(context) }
-        if let uploaded, uploaded >= ConnectionLife.uploadBytes {
-            self.uploaded = 0
-            return limitBody(context)
-        }
-        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-        bodyTimer = context.eventLoop.scheduleTask(in: TimeAmount(ConnectionLife.grace)) {
-            let (life, context) = bound.value
-            if life.isBodyArriving { context.close(promise: nil) }
-        }
-        context.fireErrorCaught(BodyTimeout())
-    }
-
     /// Ends a stream whose request is answered, so that the client sends no more of it.
-    private func reset(_ context: ChannelHandlerContext) {
-        bodyTimer?.cancel()
+    private static func reset(_ context: ChannelHandlerContext) {
         context.triggerUserOutboundEvent(NIOHTTP2FramePayloadToHTTPEvent.reset(code: .noError), promise: nil)
     }
 
@@ -115,6 +90,7 @@ final class StreamLife: ChannelDuplexHandler, RemovableChannelHandler {
             context.write(wrapOutboundOut(.head(head)), promise: promise)
         case .end:
             isAnswered = true
+            body.endAnswered = Self.reset
             endRequest()
             context.write(data, promise: promise)
         case .body: context.write(data, promise: promise)
@@ -150,16 +126,16 @@ final class StreamLife: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        bodyTimer?.cancel()
+        body.cancel()
         writeTimer?.cancel()
         endRequest()
         // Without an error, the reader would take a body that was cut off for a complete one.
-        if isBodyArriving { context.fireErrorCaught(IOError.disconnected) }
+        if body.isArriving { context.fireErrorCaught(IOError.disconnected) }
         context.fireChannelInactive()
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
-        bodyTimer?.cancel()
+        body.cancel()
         writeTimer?.cancel()
     }
 }

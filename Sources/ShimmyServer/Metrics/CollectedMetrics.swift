@@ -3,6 +3,7 @@ import ShimmyCore
 import ShimmyEngine
 import ShimmyMetrics
 import ShimmyModels
+import ShimmyUpstreams
 
 /// The metrics that are read for each request to `/metrics`: the state of engines, models, the server and the process.
 struct CollectedMetrics {
@@ -67,6 +68,9 @@ struct CollectedMetrics {
             ] {
                 add(ServerMetrics.modelMemory, bytes, [MetricLabel("model", status.id), MetricLabel("kind", kind)])
             }
+            for (device, bytes) in status.memory.devices.sorted(by: { $0.key < $1.key }) {
+                add(ServerMetrics.deviceMemory, bytes, [MetricLabel("model", status.id), MetricLabel("device", device)])
+            }
             if let backend = status.backend { add(backend.engine.statistics, ofModel: status.id) }
         }
         for (id, counts) in models.loadCounts.sorted(by: { $0.key < $1.key }).prefix(Self.mostModels) {
@@ -80,6 +84,19 @@ struct CollectedMetrics {
 
     /// The max number of models with series of their loads.
     private static let mostModels = 1000
+
+    // MARK: Upstreams
+
+    mutating func add(_ upstreams: [UpstreamStatus]) {
+        for upstream in upstreams {
+            let name = [MetricLabel("upstream", upstream.name)]
+            add(ServerMetrics.upstreamRequests, upstream.requests, name)
+            add(ServerMetrics.upstreamFailures, upstream.failures, name)
+            add(ServerMetrics.upstreamFailovers, upstream.failovers, name)
+            add(ServerMetrics.upstreamRunning, upstream.running, name)
+            add(ServerMetrics.upstreamHealthy, upstream.isHealthy == true ? 1 : 0, name)
+        }
+    }
 
     // MARK: The server
 

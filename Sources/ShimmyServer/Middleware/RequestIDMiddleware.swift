@@ -3,6 +3,7 @@ import Hummingbird
 import HummingbirdCore
 import Logging
 import ShimmyAPI
+import ShimmyCore
 
 /// Adds `x-request-id` to every response, `request-id` to those of Anthropic's API, and the same id to the log. The id is the client's own or a
 /// new one. Official clients show it in their errors. As the outermost middleware, it also removes the body of every response to `HEAD`, errors
@@ -12,13 +13,15 @@ struct RequestIDMiddleware: RouterMiddleware {
 
     let routes: RouteTable
 
-    func handle(_ request: Request, context: Context, next: Next) async throws -> Response {
+    @concurrent func handle(_ request: Request, context: Context, next: Next) async throws -> Response {
         let id = request.headers[.requestID].flatMap(Self.sane) ?? "req_" + RandomID.make()
         var context = context
         context.logger[metadataKey: "hb.request.id"] = nil
         context.logger[metadataKey: "request"] = "\(id)"
         context.requestID = id
-        var response = try await next(request, context)
+        context.hops = HopTrail(header: request.headers[.hops])
+        let known = context
+        var response = try await HopTrail.with(known.hops) { try await next(request, known) }
         if request.method == .head { response = response.createHeadResponse() }
         response.headers[.requestID] = id
         if routes.api(of: request.head) == .anthropic { response.headers[.anthropicRequestID] = id }

@@ -1,3 +1,4 @@
+import Foundation
 import HTTPTypes
 import Hummingbird
 import HummingbirdCore
@@ -7,7 +8,7 @@ import ShimmyMetrics
 import ShimmyService
 import ShimmyTracing
 
-/// Follows each request to its end, then logs it in a line, counts it and exports its trace.
+/// Follows each request to its end, then logs it in a line, counts it, exports its trace and adds it to the last requests.
 struct RequestMiddleware: RouterMiddleware {
     typealias Context = ShimmyRequestContext
 
@@ -15,6 +16,7 @@ struct RequestMiddleware: RouterMiddleware {
     let metrics: MetricsRegistry
     /// Nil if traces are off.
     let tracer: RequestTracer?
+    let history: RequestHistory
 
     @concurrent func handle(_ request: Request, context: Context, next: Next) async throws -> Response {
         var context = context
@@ -22,9 +24,13 @@ struct RequestMiddleware: RouterMiddleware {
             traceparent: request.headers[values: .traceparent], tracestate: request.headers[values: .tracestate], arrived: context.arrived)
         if let trace { context.logger[metadataKey: "trace"] = "\(trace.context.traceID)" }
         let exchange = Exchange(
-            head: request.head, endpoint: context.coreContext.endpointPath, arrived: context.arrived, logger: context.logger,
-            requestID: context.requestID, trace: trace)
-        let life = RequestLife { [routes, metrics] facts in exchange.report(facts, routes, metrics) }
+            head: request.head, scheme: context.scheme ?? request.head.scheme, endpoint: context.coreContext.endpointPath,
+            arrived: context.arrived, logger: context.logger, requestID: context.requestID, address: context.address, trace: trace)
+        let inspection = exchange.onlyReads ? nil : history.beginInspection()
+        let life = RequestLife(inspection: inspection) { [routes, metrics, history] facts in
+            exchange.report(facts, routes, metrics)
+            exchange.add(facts, inspection, to: history, routes)
+        }
         context.life = life
         context.trace = trace
         do {
@@ -63,11 +69,14 @@ struct RequestMiddleware: RouterMiddleware {
 /// The parts of a request that its line in the log and its metrics need.
 private struct Exchange: Sendable {
     let head: HTTPRequest
+    let scheme: String?
     /// The pattern of the path that serves the request, once it is known.
     let endpoint: EndpointPath
     let arrived: ContinuousClock.Instant
     let logger: Logger
     let requestID: String
+    /// The client's address; nil for the Unix socket.
+    let address: String?
     let trace: RequestTrace?
 
     /// The max Unicode scalars of a path in the log. A client chooses the path.
@@ -75,8 +84,24 @@ private struct Exchange: Sendable {
     private static let unmatched = "unmatched"
     private static let methods: Set<HTTPRequest.Method> = [.get, .head, .post, .put, .patch, .delete, .options]
 
+    private static func end(_ facts: RequestLife.Facts) -> RequestEnd { facts.end ?? (facts.status ?? 400 >= 400 ? .error : .noAnswer) }
+
+    /// Whether the method only reads.
+    var onlyReads: Bool { [.get, .head, .options].contains(head.method) }
+
+    /// Adds the request to the last requests. Those that only read would displace others, and so would those of clients without a valid key.
+    func add(_ facts: RequestLife.Facts, _ inspection: RequestInspection?, to history: RequestHistory, _ routes: RouteTable) {
+        guard onlyReads ? facts.status ?? 0 >= 400 && facts.status != 401 : facts.status != 401 else { return }
+        let key = facts.keyOwner.map { facts.keyName ?? String($0.prefix(12)) }
+        history.add(
+            RequestRecord(
+                id: requestID, method: String(head.method.rawValue.prefix(16)), endpoint: route == Self.unmatched ? String(path) : route,
+                api: routes.api(of: head), client: .init(key: key, address: address), arrived: arrived, time: Date().timeIntervalSince1970,
+                end: Self.end(facts), facts: facts, inspection: inspection))
+    }
+
     func report(_ facts: RequestLife.Facts, _ routes: RouteTable, _ metrics: MetricsRegistry) {
-        let end = facts.end ?? (facts.status ?? 400 >= 400 ? .error : .noAnswer)
+        let end = Self.end(facts)
         let api = routes.api(of: head).rawValue
         metrics.count(
             ServerMetrics.requestCount,
@@ -97,7 +122,7 @@ private struct Exchange: Sendable {
         let name = (method == "_OTHER" ? "HTTP" : method) + (hasRoute ? " \(route)" : "")
         var attributes = [
             TraceAttribute("http.request.method", method), TraceAttribute("url.path", String(path)),
-            TraceAttribute("url.scheme", head.scheme == "https" ? "https" : "http"), TraceAttribute("shimmy.api", api),
+            TraceAttribute("url.scheme", scheme == "https" ? "https" : "http"), TraceAttribute("shimmy.api", api),
             TraceAttribute("shimmy.end", end.rawValue), TraceAttribute("shimmy.request_id", requestID),
         ]
         if hasRoute { attributes.append(TraceAttribute("http.route", route)) }
@@ -111,7 +136,8 @@ private struct Exchange: Sendable {
     /// The pattern of the path; `unmatched` for a request that no route serves.
     private var route: String {
         guard let pattern = endpoint.value, pattern.hasPrefix("/") else { return Self.unmatched }
-        return pattern.hasSuffix("**") ? pattern.dropLast(2) + "{model}" : pattern
+        guard pattern.hasSuffix("**") else { return pattern }
+        return pattern.dropLast(2) + (pattern.hasPrefix("/page/") ? "{file}" : "{model}")
     }
 
     private func metadata(_ facts: RequestLife.Facts, _ end: RequestEnd, _ api: String) -> Logger.Metadata {

@@ -125,7 +125,10 @@ enum DocsScript {
             if (status >= '300') continue;
             const response = resolved(root, reference);
             addBody(box, 'Response ' + status, response.content);
-            if (!response.content) box.append(makeHeading('Response ' + status), make('p', 'note', 'without a body'));
+            if (response['x-message-schema']) {
+              addBody(box, 'Messages of the client', { 'application/json': { schema: response['x-message-schema'] } });
+              addBody(box, 'Messages of the server', { 'application/json': { schema: response['x-item-schema'] } });
+            } else if (!response.content) box.append(makeHeading('Response ' + status), make('p', 'note', 'without a body'));
           }
           const list = make('ul', 'fields errors');
           for (const [status, reference] of Object.entries(responses || {})) {

@@ -27,17 +27,19 @@ struct ServedFile: Sendable {
         var headers: HTTPFields = [
             .eTag: tag, .cacheControl: "no-cache", .xContentTypeOptions: "nosniff", .contentSecurityPolicy: Self.policy,
         ]
-        if isCurrent(request.headers[.ifNoneMatch] ?? "") { return Response(status: .notModified, headers: headers) }
+        if request.knows(tag) { return Response(status: .notModified, headers: headers) }
         headers[.contentType] = type
         headers[.contentLength] = "\(bytes.readableBytes)"
         return Response(status: .ok, headers: headers, body: ResponseBody(byteBuffer: bytes))
     }
+}
 
-    /// - known: the value of `If-None-Match`: tags, separated by commas, or an asterisk.
-    private func isCurrent(_ known: String) -> Bool {
-        known.split(separator: ",").contains { element in
-            let other = element.trimmingSpaces
-            return other == "*" || other == tag || other == "W/" + tag
+extension Request {
+    /// Returns whether `If-None-Match` contains a tag: the client has this version already. The header has tags, separated by commas, or an asterisk.
+    func knows(_ tag: String) -> Bool {
+        (headers[.ifNoneMatch] ?? "").split(separator: ",").contains { element in
+            let known = element.trimmingSpaces
+            return known == "*" || known == tag || known == "W/" + tag
         }
     }
 }

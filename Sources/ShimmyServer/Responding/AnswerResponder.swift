@@ -17,28 +17,40 @@ struct AnswerResponder: Sendable {
     let service: InferenceService
     /// The interval of comments in an idle stream.
     let heartbeat: Duration
-    /// How long a stream waits for a model to load before it starts. Errors in the prompt are found only with the model, and after the
-    /// start of the stream they can no longer set the status.
+    /// How long a stream waits for a model to load, and then for its answer to begin, before it starts. An upstream server's answer begins only when
+    /// its prompt is computed. Errors in the prompt are found only with the model, and after the start of the stream they can no longer set the
+    /// status.
     let silence: Duration
 
     func respond(to order: AnswerOrder, _ context: ShimmyRequestContext) async throws -> Response {
         var response: Response
         if order.streams {
-            let record = try await service.models.findUsable(order.model, for: .chat)
+            let record = try await order.waiting { try await service.models.findUsable(order.model, for: .chat) }
             context.life?.note(model: record.id, isStreamed: true)
             let pending = PendingLease(record, from: service.models, keepAlive: order.keepAlive)
-            if let lease = try await pending.lease(within: silence, context.channel) {
-                response = stream(try await begin(order, lease, context), order.framing, context)
+            if let lease = try await order.waiting({ try await pending.lease(within: silence, context.channel) }) {
+                response = try await stream(order, lease, context)
             } else {
                 response = .stream(order.framing) { writer in try await write(order, after: pending, context, to: &writer) }
             }
         } else {
-            let lease = try await context.acquire(order.model, for: .chat, from: service, keepAlive: order.keepAlive)
+            let lease = try await order.waiting {
+                try await context.acquire(order.model, for: .chat, from: service, keepAlive: order.keepAlive)
+            }
             response = try await whole(try await begin(order, lease, context), context)
         }
         response.reportIgnored(order.ignored)
         response.reportForced(order.forced)
         return response
+    }
+
+    /// Returns the stream of an answer. It starts when the answer has begun, or without it after `silence`.
+    private func stream(_ order: AnswerOrder, _ lease: ModelLease, _ context: ShimmyRequestContext) async throws -> Response {
+        // The answer of a model of this server begins as soon as its prompt is tokenized.
+        if lease.record.upstream == nil { return stream(try await begin(order, lease, context), order.framing, context) }
+        let pending = PendingAnswer { try await begin(order, lease, context) }
+        if let started = try await pending.started(within: silence) { return stream(started, order.framing, context) }
+        return .stream(order.framing) { writer in try await write(order, after: pending, context, to: &writer) }
     }
 
     /// Begins the answer. If the client disconnects, the work on its input stops.
@@ -90,10 +102,38 @@ struct AnswerResponder: Sendable {
     @concurrent private func write(
         _ order: AnswerOrder, after pending: PendingLease, _ context: ShimmyRequestContext, to writer: inout any ResponseBodyWriter
     ) async throws {
+        try await write(order, context, to: &writer) { writer in
+            let lease = try await pending.lease(telling: &writer, order.framing, context.channel)
+            let answer = PendingAnswer { try await begin(order, lease, context) }
+            return try await answer.started(pinging: &writer, order.framing, every: heartbeat)
+        }
+    }
+
+    /// Writes a stream that begins before its answer; pings keep the connection alive.
+    @concurrent private func write(
+        _ order: AnswerOrder, after pending: PendingAnswer, _ context: ShimmyRequestContext, to writer: inout any ResponseBodyWriter
+    ) async throws {
+        try await write(order, context, to: &writer) { writer in
+            // The head alone would wait for the first event.
+            let ping = order.framing.ping
+            if !ping.isEmpty { try await writer.write(ByteBuffer(bytes: ping)) }
+            return try await pending.started(pinging: &writer, order.framing, every: heartbeat)
+        }
+    }
+
+    /// Writes a stream whose answer begins later. If it cannot begin, the stream ends with an error.
+    @concurrent private func write(
+        _ order: AnswerOrder, _ context: ShimmyRequestContext, to writer: inout any ResponseBodyWriter,
+        beginning begin: @concurrent (inout any ResponseBodyWriter) async throws -> StartedAnswer
+    ) async throws {
         let started: StartedAnswer
         do {
-            started = try await begin(order, try await pending.lease(telling: &writer, order.framing, context.channel), context)
-        } catch let error where !(error is ChannelError) {
+            started = try await begin(&writer)
+        } catch let error as ChannelError {
+            order.end(with: APIError.cancelled)
+            throw error
+        } catch {
+            order.end(with: error)
             let mapped = APIError(any: error)
             context.logger.report("answer failed to start", error, as: mapped)
             return try await writer.write(ByteBuffer(bytes: order.failed(mapped).flatMap(order.framing.frame)))

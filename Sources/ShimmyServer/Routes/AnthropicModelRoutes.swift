@@ -33,6 +33,6 @@ struct AnthropicModelRoutes: Sendable {
     private func describe(_ record: ModelRecord, alias: String? = nil) -> AnthropicModel {
         AnthropicModel(
             id: alias ?? record.id, displayName: alias.map { "\($0) (\(record.id))" } ?? record.id, created: record.modified,
-            contextLength: models.loadedBackend(record)?.contextLength ?? contextLength(record))
+            contextLength: models.loadedBackend(record)?.knownContextLength ?? contextLength(record))
     }
 }

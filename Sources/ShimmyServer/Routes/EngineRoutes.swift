@@ -34,13 +34,15 @@ struct EngineRoutes: Sendable {
         [Route(own: .get, "/engine", .read, access: .admin) { _, _ in .json(await state()) }]
     }
 
-    private func state() async -> JSON {
+    /// - isDetailed: whether to add the last steps and the runs of cells, for those who watch the engine.
+    func state(isDetailed: Bool = false) async -> JSON {
         let memory = models.memory
         return [
             "server": await server(),
             "object": "list", "memory": ["budget": .int(memory.budget), "used": .int(memory.used)],
             // Requests that wait for a model to load, or for memory.
-            "waiting": .int(models.waitingCount), "waiting_limit": .int(models.waitingLimit), "data": .array(models.statuses.map(model)),
+            "waiting": .int(models.waitingCount), "waiting_limit": .int(models.waitingLimit),
+            "data": .array(models.statuses.map { model($0, isDetailed: isDetailed) }),
         ]
     }
 
@@ -72,18 +74,22 @@ struct EngineRoutes: Sendable {
         return .object(members)
     }
 
-    private func model(_ status: ModelStatus) -> JSON {
+    private func model(_ status: ModelStatus, isDetailed: Bool) -> JSON {
+        var devices = JSONObject()
+        for (device, bytes) in status.memory.devices.sorted(by: { $0.key < $1.key }) { devices[device] = .int(bytes) }
         var object: JSONObject = [
             "model": .string(status.id), "state": .string(status.stage.rawValue), "progress": .double(status.progress),
             "memory": [
                 "weights": .int(status.memory.weights), "kv": .int(status.memory.cache), "compute": .int(status.memory.compute),
                 "grammars": .int(status.memory.grammars), "grammars_limit": .int(ConstraintCompiler.mostBytes),
+                "devices": .object(devices),
             ],
             "context_length": status.backend.map { .int($0.contextLength) } ?? .null, "users": .int(status.users), "pinned": .bool(status.isPinned),
             "expires_at": status.expiresIn.map { .int(UnixTime.now + Int(min($0, 1e9).rounded(.up))) } ?? .null,
         ]
         if let statistics = status.backend?.engine.statistics {
             for (key, value) in engine(statistics) { object[key] = value }
+            if isDetailed { for (key, value) in details(statistics) { object[key] = value } }
         }
         return .object(object)
     }
@@ -119,6 +125,24 @@ struct EngineRoutes: Sendable {
         ]
     }
 
+    private func details(_ statistics: EngineStatistics) -> JSONObject {
+        [
+            "stream_gap": .double(statistics.streamGap),
+            "recent_steps": .array(
+                statistics.recentSteps.map { step -> JSON in
+                    ["prefill_rows": .int(step.prefillRows), "decode_rows": .int(step.decodeRows), "seconds": .double(step.seconds)]
+                }),
+            "shared_cells": .int(statistics.cellsShared),
+            "segments": .array(
+                statistics.cellSegments.map { segment -> JSON in
+                    [
+                        "id": .int(segment.id), "parent": segment.parent.map(JSON.int) ?? .null, "cells": .int(segment.cells),
+                        "slots": .int(segment.slots), "running": .int(segment.running), "owners": .array(segment.owners.map(JSON.string)),
+                    ]
+                }),
+        ]
+    }
+
     private func faults(_ faults: EngineFaults) -> JSON {
         [
             "failed_sequences": .int(faults.failedSequences), "failed_runs": .int(faults.failedRuns), "refused_chunks": .int(faults.refusedChunks),
@@ -131,6 +155,7 @@ struct EngineRoutes: Sendable {
             "id": .int(Int(status.id)), "stage": .string(status.stage.rawValue), "slot": status.slot.map(JSON.int) ?? .null,
             "prompt_tokens": .int(status.promptTokens), "cached_tokens": .int(status.cachedPromptTokens),
             "computed_tokens": .int(status.computedTokens), "generated_tokens": .int(status.generatedTokens), "flex": .bool(status.isFlex),
+            "owner": .string(status.owner),
         ]
     }
 }

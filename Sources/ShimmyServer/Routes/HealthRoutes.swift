@@ -12,16 +12,19 @@ struct HealthRoutes: Sendable {
     let use: ServerUse
     /// The port for clients of Ollama; nil for none.
     let ollamaPort: Int?
+    /// The page in a browser; nil if it is turned off.
+    let page: EmbeddedPage?
 
     var routes: [Route] {
         [
             Route(own: .get, "/ready", .read, access: .probe) { _, _ in self.ready() },
             Route(own: .get, "/health", .read, access: .probe) { _, _ in self.health() },
-            Route(own: .get, "/", .read, prefixes: .none, access: .open) { _, context in
+            Route(own: .get, "/", .read, prefixes: .none, access: .open) { request, context in
+                if let document = try page?.document(for: request) { return document }
                 // Scripts recognize Ollama by this text.
                 let isOllamas = ollamaPort != nil && context.channel.localAddress?.port == ollamaPort
                 return Response(
-                    status: .ok, headers: [.contentType: "text/plain; charset=utf-8"],
+                    status: .ok, headers: [.contentType: "text/plain; charset=utf-8", .vary: "Accept"],
                     body: .init(byteBuffer: ByteBuffer(string: "\(isOllamas ? "Ollama" : "Shimmy") is running")))
             },
         ]

@@ -42,12 +42,12 @@ struct LMStudioRoutes: Sendable {
     private func describe(_ record: ModelRecord) -> LMStudioModel? {
         guard let role = record.roles.first, role != .rerank else { return nil }
         var model = LMStudioModel(id: record.id, source: record.source.label, role: role, sizeBytes: record.sizeBytes)
-        model.isGGUF = !record.isFolder
+        model.isGGUF = !record.isFolder && record.upstream == nil
         model.architecture = record.architecture
         model.quantization = record.quantization
         model.parameters = record.parameterCount
         model.contextLength = record.contextLength ?? contextLength(record)
-        model.loadedContextLength = models.loadedBackend(record)?.contextLength
+        model.loadedContextLength = models.loadedBackend(record)?.knownContextLength
         return model
     }
 
@@ -67,7 +67,7 @@ struct LMStudioRoutes: Sendable {
         let begin = ContinuousClock.now
         let keepAlive = decoded.seconds.flatMap { KeepAlive(seconds: Double($0)) }
         let lease = try await context.acquire(decoded.model, from: service, keepAlive: keepAlive, onlyLoads: true)
-        model.loadedContextLength = lease.backend.contextLength
+        model.loadedContextLength = lease.backend.knownContextLength
         let seconds = (ContinuousClock.now - begin) / .seconds(1)
         var response = Response.json(model.loaded(within: seconds, tellsSettings: decoded.tellsSettings))
         response.reportIgnored(decoded.ignoredParameters)

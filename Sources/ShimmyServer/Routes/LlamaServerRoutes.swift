@@ -102,8 +102,9 @@ struct LlamaServerRoutes: Sendable {
             return .json(LlamaServerProperties.withoutModel(version: version))
         }
         let record = try await models.findUsable(name)
+        if record.upstream != nil { throw APIError.notOfUpstream(name, "properties") }
         let properties = LlamaServerProperties(
-            model: name, file: record.path.split(separator: "/").last.map { String($0) } ?? record.id,
+            model: name, file: record.fileName,
             contextLength: tokenizers.contextLength(of: record), slots: models.loadedBackend(record)?.engine.statistics.runningLimit,
             tokenizer: try await tokenizers.facts(of: record, context.logger))
         return .json(properties.json(preset: await reader.completionPreset(name), version: version))
@@ -133,4 +134,10 @@ struct LlamaServerRoutes: Sendable {
                 model: model, contextLength: backend.contextLength, sequence: running.indices.contains(index) ? running[index] : nil)
         }
     }
+}
+
+extension ModelRecord {
+    /// The name of the model's file. A model that the user defines on another one has no file of its own, and the key of the request may not be
+    /// allowed to know the other one.
+    fileprivate var fileName: String { base == nil ? path.split(separator: "/").last.map { String($0) } ?? id : id }
 }

@@ -5,6 +5,7 @@ import ShimmyCore
 import ShimmyMetrics
 import ShimmyModels
 import ShimmyStorage
+import ShimmyUpstreams
 
 /// `GET /metrics`: metrics in Prometheus' text formats.
 struct MetricsRoutes: Sendable {
@@ -17,6 +18,8 @@ struct MetricsRoutes: Sendable {
     let hasAliases: Bool
     /// The version of this program.
     let version: String
+    /// The upstream servers; nil for none.
+    let fleet: UpstreamFleet?
 
     var routes: [Route] {
         [Route(own: .get, "/metrics", .read, prefixes: .none, access: .admin) { request, _ in try await metrics(request) }]
@@ -39,6 +42,7 @@ struct MetricsRoutes: Sendable {
         var collected = CollectedMetrics()
         collected.add(models)
         collected.add(use)
+        collected.add(fleet?.statuses ?? [])
         if let store { collected.add(storageBytes: try? await store.usedBytes(), limit: store.limits.bytes) }
         collected.add(try await WorkerPool.files.run { _ in ProcessFigures() }, version: version)
         return collected

@@ -30,17 +30,17 @@ package struct ModelRoutes: Sendable {
                 await models.rescan()
                 return .json(["object": "list", "models": .int(await models.list().count)])
             },
-            Route(.get, "/models", .read) { request, _ in
+            Route(.get, "/models", .read) { request, context in
                 if Self.isAnthropics(request) { return try await anthropic.list(request) }
                 let records = await models.list().filter { $0.isLoadable || $0.problem != nil }
                 var descriptions: [ModelDescription] = []
-                for record in records { descriptions.append(await describe(record)) }
+                for record in records { descriptions.append(await describe(record, for: context)) }
                 return .json(ModelDescription.list(descriptions, forCodex: request.query.string("client_version") != nil))
             },
-            Route(.get, "/models/{model}", .read) { request, _ in
+            Route(.get, "/models/{model}", .read) { request, context in
                 guard let name = Self.modelName(inPath: request.uri.path) else { throw APIError.unknownModel(request.uri.path) }
                 if Self.isAnthropics(request) { return try await anthropic.retrieve(name) }
-                return .json(await describe(try await models.find(name)).json)
+                return .json(await describe(try await models.find(name), for: context).json)
             },
         ]
     }
@@ -54,7 +54,7 @@ package struct ModelRoutes: Sendable {
         let decoded = try await body.read(request, context) { try ModelLoadRequest($0) }
         if decoded.stream { return try await streamLoad(decoded, context) }
         let lease = try await context.acquire(decoded.model, from: service, keepAlive: decoded.keepAlive, onlyLoads: true)
-        return .json(await describe(lease.record).json)
+        return .json(await describe(lease.record, for: context).json)
     }
 
     private func streamLoad(_ request: ModelLoadRequest, _ context: ShimmyRequestContext) async throws -> Response {
@@ -63,7 +63,7 @@ package struct ModelRoutes: Sendable {
         let early = try await pending.lease(within: Self.silence, context.channel)
         return .events(context) { writer in
             let lease = if let early { early } else { try await pending.lease(telling: &writer, .unnamed, context.channel) }
-            let event = ServerSentEvents.data(await describe(lease.record).json)
+            let event = ServerSentEvents.data(await describe(lease.record, for: context).json)
             try await writer.write(ByteBuffer(bytes: event + ServerSentEvents.done))
         }
     }
@@ -83,16 +83,20 @@ package struct ModelRoutes: Sendable {
         return PercentEncoding.decoded(name)
     }
 
-    private func describe(_ record: ModelRecord) async -> ModelDescription {
+    private func describe(_ record: ModelRecord, for context: ShimmyRequestContext) async -> ModelDescription {
         let backend = models.loadedBackend(record)
         var description = ModelDescription(
             id: record.id, created: record.modified, source: record.source.label, architecture: record.architecture,
             parameters: record.parameterCount, quantization: record.quantization,
-            contextLength: backend?.contextLength ?? contextLength(record),
-            capabilities: record.problem == nil ? record.roles.map(\.rawValue) : [], sizeBytes: record.sizeBytes, loaded: backend != nil,
+            contextLength: backend?.knownContextLength ?? contextLength(record),
+            capabilities: record.problem == nil ? record.roles.map(\.rawValue) + (record.upstream?.abilities ?? []) : [],
+            sizeBytes: record.sizeBytes, loaded: backend != nil,
             problem: record.problem,
             aliases: await models.aliases(of: record), base: await models.base(of: record),
             memoryBytes: record.isLoadable ? await models.memory(of: record)?.total : nil)
+        description.upstreams = record.upstream?.servers
+        // A path tells more about the machine than clients need.
+        if record.upstream == nil, (try? context.check(.admin)) != nil { description.path = record.path }
         description.sampling = service.presets(record).adding(recommended: record.sampling)
         return description
     }

@@ -38,25 +38,21 @@ struct OllamaAnswerRoutes: Sendable {
     private func answer(
         _ request: Request, _ context: ShimmyRequestContext, decode: @escaping @Sendable (JSON, RequestPreset) throws -> OllamaRequest
     ) async throws -> Response {
-        var reading = try await reader.read(request, context, fallbacks: { OllamaRequest.sampling(recommended: $0.sampling) }) { json, preset in
+        let reading = try await reader.read(request, context, fallbacks: { OllamaRequest.sampling(recommended: $0.sampling) }) { json, preset in
             let decoded = try decode(json, preset)
             return PresetRequest(value: decoded, preset: preset, forced: decoded.forced)
         }
-        if let wanted = reading.value.contextLength {
-            let isExact = try await service.setContext(wanted, of: reading.value.model, planned: contextLength)
-            if !isExact { reading = reading.map { $0.ignoring("options.num_ctx") } }
-        }
         guard case .load = reading.value.work else {
-            return try await responder.respond(to: service.acceptOllama(reading, context.caller), context)
+            return try await responder.respond(to: try await service.acceptOllama(reading, planned: contextLength, context.caller), context)
         }
         let decoded = reading.value
         // Such a request frees the model for all clients.
         if decoded.keepAlive == .seconds(0) { try context.check(.admin) }
-        let answer = try await service.loadOllama(decoded) {
+        let answer = try await service.loadOllama(decoded, planned: contextLength, context.caller) {
             try await context.acquire(decoded.model, for: .chat, from: service, keepAlive: decoded.keepAlive, onlyLoads: true)
         }
-        var response = Response.json(answer)
-        response.reportIgnored(decoded.ignoredParameters)
+        var response = Response.json(answer.json)
+        response.reportIgnored(answer.ignored)
         return response
     }
 

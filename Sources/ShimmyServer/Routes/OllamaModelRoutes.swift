@@ -118,7 +118,11 @@ struct OllamaModelRoutes: Sendable {
         for (field, value) in preset.forced { description.fields[field] = value }
         for (field, value) in preset.adding(recommended: record.sampling) { description.fields[field] = value }
         description.license = record.creation?.license
-        description.contextLength = models.loadedBackend(record)?.contextLength ?? contextLength(record)
+        description.contextLength = models.loadedBackend(record)?.knownContextLength ?? contextLength(record)
+        if let upstream = record.upstream {
+            description.thinks = upstream.abilities.contains("thinking")
+            return description
+        }
         do {
             description.metadata = try await library.metadata(of: record)
             if record.roles.contains(.chat) {
@@ -226,7 +230,7 @@ extension OllamaModel {
     init(_ record: ModelRecord, name: String) {
         self.init(name: name, digest: record.digest, sizeBytes: record.sizeBytes, modified: record.changed)
         base = record.base
-        isGGUF = !record.isFolder
+        isGGUF = !record.isFolder && record.upstream == nil
         architecture = record.architecture
         parameters = record.parameterCount
         quantization = record.quantization

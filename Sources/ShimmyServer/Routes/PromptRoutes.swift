@@ -71,6 +71,7 @@ struct PromptRoutes: Sendable {
         let models = service.models
         let model = try await models.meant(by: request.query.string("model"))
         let record = try await models.findUsable(model)
+        if record.upstream != nil { throw APIError.notOfUpstream(model, "a chat template to show") }
         guard let facts = try await tokenizers.facts(of: record, context.logger) else { throw APIError.modelNotLoaded(model) }
         return .json(TokenizerInfo.response(facts, model: model, contextLength: tokenizers.contextLength(of: record)))
     }

@@ -56,8 +56,8 @@ struct Route: Sendable {
     }
 
     let method: HTTPRequest.Method
-    /// The path without a prefix. `{model}` at the end matches the rest of the path, including slashes; another name in braces matches one
-    /// path component.
+    /// The path without a prefix. `{model}` or `{file}` at the end matches the rest of the path, including slashes; another name in braces matches
+    /// one path component.
     let path: String
     let prefixes: Prefixes
     let access: Access
@@ -70,12 +70,21 @@ struct Route: Sendable {
     let isUpload: Bool
     let handler: Handler
 
+    /// The names at the end of a path that match the rest of it.
+    private static let tails = ["{model}", "{file}"]
+
+    /// The name that matches the rest of the path; nil if the path has none.
+    private var tail: String? { Self.tails.first { path.hasSuffix($0) } }
+
+    /// The part of the path before a name that matches the rest; nil if the path has none.
+    var tree: String? { tail.map { String(path.dropLast($0.count)) } }
+
     /// Returns whether the route serves a path.
     func matches(_ path: String) -> Bool {
         var components = path.split(separator: "/")[...]
         if case .v1 = prefixes, components.first == "v1" { components = components.dropFirst() }
         var pattern = self.path.split(separator: "/")[...]
-        if pattern.last == "{model}" {
+        if tail != nil {
             pattern = pattern.dropLast()
             return components.count > pattern.count && components.prefix(pattern.count).elementsEqual(pattern)
         }
@@ -85,7 +94,7 @@ struct Route: Sendable {
     /// Registers the route on a router, at all of its paths. The check of the key's role is part of each route, so that no way to write a path avoids
     /// it.
     func register(on router: Router<ShimmyRequestContext>) {
-        let path = path.hasSuffix("{model}") ? path.dropLast("{model}".count) + "**" : path
+        let path = tree.map { $0 + "**" } ?? self.path
         for prefix in prefixes.texts {
             router.on(RouterPath(prefix + path), method: method) { [access, handler] request, context -> Response in
                 try context.check(access)

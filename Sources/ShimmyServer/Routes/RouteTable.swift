@@ -9,6 +9,8 @@ package struct RouteTable: Sendable {
     let routes: [Route]
     /// The paths that need no API key.
     private let openPaths: Set<String>
+    /// The paths below which no request needs an API key.
+    private let openTrees: [String]
     /// The paths of probes.
     private let probePaths: Set<String>
     /// The first route of each path without an id, because every request asks for its API.
@@ -23,13 +25,14 @@ package struct RouteTable: Sendable {
         self.routes = routes
         uploads = routes.filter(\.isUpload)
         openPaths = paths([.open, .probe])
+        openTrees = routes.filter { $0.access == .open }.compactMap(\.tree)
         probePaths = paths([.probe])
         let literal = routes.filter { !$0.path.contains("{") }
         literalRoutes = Dictionary(
             literal.flatMap { route in route.prefixes.texts.map { ($0 + route.path, route) } }, uniquingKeysWith: { first, _ in first })
     }
 
-    func isOpen(_ path: String) -> Bool { openPaths.contains(path) }
+    func isOpen(_ path: String) -> Bool { openPaths.contains(path) || openTrees.contains { path.hasPrefix($0) } }
     func isProbe(_ path: String) -> Bool { probePaths.contains(path) }
 
     /// Returns whether the body of a request is a file.

@@ -21,5 +21,5 @@ struct TokenizerLookup: Sendable {
         }
     }
 
-    func contextLength(of record: ModelRecord) -> Int? { models.loadedBackend(record)?.contextLength ?? plannedContext(record) }
+    func contextLength(of record: ModelRecord) -> Int? { models.loadedBackend(record)?.knownContextLength ?? plannedContext(record) }
 }

@@ -40,7 +40,7 @@ struct EncryptedChannel: ServerChildChannel {
                 channel.eventLoop.makeCompletedFuture { () throws -> Connection in
                     switch result {
                     case .negotiated("h2"): .http2(try http2.setUp(channel, logger))
-                    default: .http1(try http1.setUp(channel, logger))
+                    default: .http1(try http1.setUp(channel, logger, isEncrypted: true))
                     }
                 }
             }

@@ -134,14 +134,15 @@ final class ResponseSocket: Sendable {
         if Task.isCancelled { return }
         use.beginRequest()
         defer { use.endRequest() }
+        let trace = context.trace?.child()
         do {
             if use.hasTooManyRequests { throw APIError.busy("the limit of \(use.limits.requests) requests in flight is reached") }
-            let trace = context.trace?.child()
             try await RequestTrace.with(trace) { try await stream(job, in: lane, to: socket, trace) }
         } catch let error where Task.isCancelled || error is ChannelError {
-            return
+            AnswerTraces.end(trace, model: nil, with: .cancelled)
         } catch {
             let mapped = APIError(any: error)
+            AnswerTraces.end(trace, model: nil, with: mapped)
             context.logger.report("answer failed to start", error, as: mapped)
             socket.post(SocketFrame.error(mapped, lane: lane).serialized())
         }
@@ -151,9 +152,9 @@ final class ResponseSocket: Sendable {
         let reading = try await reader.decode(job, context, for: Compatibility.createResponse) { try SocketEvent.request($0) }
         let caller = Caller(
             owner: context.owner, storageOwner: context.storageOwner, key: context.key, arrived: .now, logger: context.logger,
-            trace: trace, user: context.namedUser ?? job.user, inputBytes: job.size)
+            trace: trace, user: context.namedUser ?? job.user, inputBytes: job.size, hops: context.hops)
         let order = try await service.acceptResponse(reading, body: .null, memory: memory, caller)
-        let lease = try await context.acquire(order.model, for: .chat, from: service, keepAlive: order.keepAlive)
+        let lease = try await order.waiting { try await context.acquire(order.model, for: .chat, from: service, keepAlive: order.keepAlive) }
         let started = try await order.begin(lease)
         let answer = try started.take()
         var headers = Self.headers(order, started, service.accounts.state(of: context.key))

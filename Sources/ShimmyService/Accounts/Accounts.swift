@@ -1,7 +1,7 @@
 import ShimmyAPI
 package import ShimmyAccounts
 
-/// The limits of keys, and the record of what all callers use.
+/// The limits of keys, and the record of the use of all callers.
 package struct Accounts: Sendable {
     package let quotas: Quotas
     /// The record of usage; nil if none is kept.
@@ -39,18 +39,24 @@ package struct Accounts: Sendable {
                 throw APIError(error)
             }
         }
-        if grant == nil, usage == nil { return nil }
-        let origin = UsageOrigin(
-            day: grant?.day ?? usage?.currentDay ?? 0, key: caller.key?.id ?? caller.storageOwner, user: caller.user ?? "", model: "",
-            endpoint: endpoint.rawValue)
-        return Charge(self, grant, origin, estimate, caller.key?.limits ?? .init())
+        return charge(grant, caller.key, caller.storageOwner, user: caller.user, endpoint, estimate)
     }
 
-    /// Returns an account of a response that an earlier process accepted within the limits; nil if nothing is counted.
-    func resumedCharge(_ storageOwner: String) -> Charge? {
-        guard let usage else { return nil }
+    /// Returns an account of a response that an earlier process accepted within the limits; nil if nothing is counted. No limit refuses it.
+    func resumedCharge(_ storageOwner: String, _ estimate: WorkEstimate) -> Charge? {
+        let key = key(storageOwner)
+        var estimate = estimate
+        if let most = key?.limits.maxOutputTokens { estimate.output = min(estimate.output, most) }
+        let grant = key.flatMap { $0.limits.areCounted ? quotas.resume($0, tokens: estimate.tokens) : nil }
+        return charge(grant, key, storageOwner, user: nil, .responses, estimate)
+    }
+
+    private func charge(
+        _ grant: QuotaGrant?, _ key: AccessKey?, _ storageOwner: String, user: String?, _ endpoint: UsageEndpoint, _ estimate: WorkEstimate
+    ) -> Charge? {
+        if grant == nil, usage == nil { return nil }
         let origin = UsageOrigin(
-            day: usage.currentDay, key: key(storageOwner)?.id ?? storageOwner, user: "", model: "", endpoint: UsageEndpoint.responses.rawValue)
-        return Charge(self, nil, origin)
+            day: grant?.day ?? usage?.currentDay ?? 0, key: key?.id ?? storageOwner, user: user ?? "", model: "", endpoint: endpoint.rawValue)
+        return Charge(self, grant, origin, estimate, key?.limits ?? .init())
     }
 }

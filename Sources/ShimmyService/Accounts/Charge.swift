@@ -81,16 +81,19 @@ final class Charge: Sendable {
         note(model: life.model)
         let seconds = life.begun.flatMap { begun in life.ended.map { $0 - begun } }
         switch life.outcome {
-        case .completed: end(life.usage ?? .none, taking: seconds)
+        case .completed: end(life.usage == nil ? .none : computed(life), taking: seconds)
         case .cancelled: end(computed(life), taking: seconds)
         case .failed(let error): fail(keepsRequest: Self.isClients(error), computed(life), taking: seconds)
         }
     }
 
-    /// Returns the usage of an answer that did not finish. Its tokens are not counted; each of its parts has at least about one.
+    /// Returns the usage of an answer. The tokens of one that did not finish are not counted, nor are those of an upstream server that reports no
+    /// counts: each part has at least about one, and the prompt has those that were admitted.
     private func computed(_ life: AnswerLife) -> Usage {
-        if let usage = life.usage { return usage }
-        var usage = life.prompt ?? .prompt(state.withLock { $0.admitted })
+        if let usage = life.usage, max(usage.promptTokens, usage.completionTokens) > 0 { return usage }
+        let admitted = state.withLock { $0.admitted }
+        var usage = life.prompt ?? .prompt(admitted)
+        if usage.promptTokens == 0 { usage.promptTokens = admitted }
         usage.completionTokens = life.parts
         return usage
     }
@@ -154,6 +157,18 @@ final class Charge: Sendable {
 
     /// Whether an error is the client's mistake, unlike a full queue.
     private static func isClients(_ error: APIError) -> Bool { (400..<500).contains(error.status) && error.status != 429 }
+}
+
+extension Charge? {
+    /// Does a part of the charged work. If it throws, the charge ends with the error.
+    func during<Value: Sendable>(_ work: () async throws -> Value) async throws -> Value {
+        do {
+            return try await work()
+        } catch {
+            self?.fail(error)
+            throw error
+        }
+    }
 }
 
 extension Usage {

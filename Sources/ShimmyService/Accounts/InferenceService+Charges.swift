@@ -26,13 +26,10 @@ extension InferenceService {
         _ caller: Caller, _ endpoint: UsageEndpoint, _ estimate: WorkEstimate, _ work: (Caller) async throws -> Value
     ) async throws -> Value {
         let caller = try charged(caller, endpoint, estimate)
-        do {
+        return try await caller.charge.during {
             let value = try await work(caller)
             caller.charge?.end(.none)
             return value
-        } catch {
-            caller.charge?.fail(error)
-            throw error
         }
     }
 

@@ -19,6 +19,8 @@ package struct AnswerOrder: Sendable {
     package let failed: @Sendable (APIError) -> [JSON]
     /// Begins the answer once the model is loaded, and throws the errors in the request. A cancelled task stops the work.
     package let begin: @concurrent @Sendable (ModelLease) async throws -> StartedAnswer
+    /// The account of the request; nil if nothing is counted.
+    private let charge: Charge?
 
     /// - charge: the account of the request; nil if nothing is counted.
     init<Request: AnswerRequest>(
@@ -33,14 +35,16 @@ package struct AnswerOrder: Sendable {
         forced = reading.forced
         self.framing = framing
         self.failed = failed
+        self.charge = charge
         self.begin = { lease in
             charge?.note(model: lease.record.id)
-            do {
-                return try await WorkAllowance.limiting { try await begin(lease) }
-            } catch {
-                charge?.fail(error)
-                throw error
-            }
+            return try await charge.during { try await WorkAllowance.limiting { try await begin(lease) } }
         }
     }
+
+    /// Waits for the order's model. An error ends the account of the request.
+    package func waiting<Value: Sendable>(_ work: () async throws -> Value) async throws -> Value { try await charge.during(work) }
+
+    /// Ends the account of a request whose answer cannot begin.
+    package func end(with error: any Error) { charge?.fail(error) }
 }

@@ -84,6 +84,7 @@ final class AnswerRun<Dialect: AnswerDialect> {
                 case .delta(let choice, let delta):
                     life.firstPart = life.firstPart ?? .now
                     life.parts += 1
+                    caller.request?.inspection?.note(delta, choice: choice)
                     new = try await push { $0.push(delta, choice: choice) }
                 case .fact(let choice, let fact):
                     life.take(fact)

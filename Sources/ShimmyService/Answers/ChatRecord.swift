@@ -3,7 +3,7 @@ import ShimmyCore
 import ShimmyJSON
 import ShimmyStorage
 
-/// The stored record of a chat completion. It is written once, when the completion has come to its end.
+/// The stored record of a chat completion. It is written once, when the completion has ended.
 struct ChatRecord: AnswerRecord {
     let store: Store
     let id: String

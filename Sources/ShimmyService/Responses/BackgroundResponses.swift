@@ -91,11 +91,13 @@ package final class BackgroundResponses: Sendable {
         do {
             for response in try await store.takeQueued() {
                 let request = try? response.request.map { json throws(APIError) in try ResponseRequest(json) }
+                // The size of the prompt is unknown before the response begins.
+                let estimate = WorkEstimate(bytes: 0, output: request?.chat.maximumTokens)
                 let terms = ServiceTerms(
                     owner: owner(response.owner), isFlex: request?.isFlex ?? false,
                     maximumTokens: accounts.key(response.owner)?.limits.maxOutputTokens)
                 add(
-                    Job(id: response.id, storageOwner: response.owner, terms: terms, charge: accounts.resumedCharge(response.owner)),
+                    Job(id: response.id, storageOwner: response.owner, terms: terms, charge: accounts.resumedCharge(response.owner, estimate)),
                     number: 1)
             }
         } catch {
@@ -172,16 +174,24 @@ package final class BackgroundResponses: Sendable {
         var isFirstTry = true
         while !queue.withLock({ $0.isStopped }) {
             do {
-                guard let (request, record, events) = try await begin(job) else { return }
+                guard let (request, record, events) = try await begin(job) else { return leave(job, .cancelled) }
                 return await make(job, request, record, events)
             } catch let error as StorageError {
                 if isFirstTry { logger.error("background response cannot start yet", metadata: ["response": "\(job.id)", "error": "\(error)"]) }
                 isFirstTry = false
                 try? await Task.sleep(for: Self.patience)
             } catch {
-                return await failUnreadable(job, error)
+                await failUnreadable(job, error)
+                return leave(job, APIError(any: error))
             }
         }
+        AnswerTraces.end(job.trace, model: nil, with: .serverStopped)
+    }
+
+    /// Ends the trace and the account of a response that does not begin.
+    private func leave(_ job: Job, _ error: APIError, model: String? = nil) {
+        AnswerTraces.end(job.trace, model: model, with: error)
+        job.charge?.fail(error)
     }
 
     /// Marks the response as in progress and returns its request, record and events; nil if it was cancelled or deleted. While the storage
@@ -245,6 +255,7 @@ package final class BackgroundResponses: Sendable {
         let run: AnswerRun<ResponseEvents>
         let begun = ContinuousClock.now
         var events = events
+        var model = try? await maker.models.find(request.model).id
         do {
             let context = try await ResponseContextFinder(store: store).context(
                 previous: request.previousID, conversation: request.conversationID, input: record.input.map(InputItem.item),
@@ -252,6 +263,7 @@ package final class BackgroundResponses: Sendable {
             let request = try await request.continuing(context)
             events.adopt(request.dialect)
             let lease = try await maker.models.acquire(request.model, keepAlive: request.keepAlive)
+            model = lease.record.id
             job.charge?.note(model: lease.record.id)
             let started = try await start(job, request, context.items, on: lease.generator)
             if started.dropped > 0 { logger.droppedItems(started.dropped, of: job.id) }
@@ -261,8 +273,9 @@ package final class BackgroundResponses: Sendable {
             if let trace = job.trace { caller = caller.logging("trace", "\(trace.context.traceID)") }
             run = AnswerRun(started.answer, lease, events, record: record, maker.models, observer, caller)
         } catch {
-            job.charge?.fail(error)
-            let last = isShuttingDown ? events.fail(.serverStopped) : isCancelled(job) ? events.cancel() : events.fail(APIError(any: error))
+            let reason: APIError = isShuttingDown ? .serverStopped : isCancelled(job) ? .cancelled : APIError(any: error)
+            let last = reason == .cancelled ? events.cancel() : events.fail(reason)
+            leave(job, reason, model: model)
             return await record.finishSurely(events, last)
         }
         let canceller = run.canceller

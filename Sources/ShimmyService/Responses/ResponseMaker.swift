@@ -33,12 +33,18 @@ struct ResponseMaker: Sendable {
                 let prompt = try await generator.prepare(chat.conversation).tokens.count
                 if prompt + (chat.maximumTokens ?? 1) <= generator.contextLength { return prompt }
                 throw GenerationError.contextExceeded(prompt: prompt, requested: chat.maximumTokens, context: generator.contextLength)
+            } catch let failure as UpstreamFailure where failure.isUnsupported {
+                // An upstream server that counts no tokens finds the errors itself. The number of tokens is an estimate.
+                return try await chat(request, rest).conversation.bytes / Self.bytesPerToken
             } catch let error as GenerationError {
                 rest = try await Self.fewer(rest, request, error, attempt)
                 attempt += 1
             }
         }
     }
+
+    /// The bytes of a token of English text, for estimates.
+    private static let bytesPerToken = 4
 
     /// Returns the chat request with the model's preset applied.
     private func chat(_ request: ResponseRequest, _ items: [ResponseItem]) async throws -> ChatRequest {

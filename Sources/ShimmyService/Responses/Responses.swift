@@ -26,8 +26,20 @@ extension InferenceService {
     package func acceptResponse(
         _ reading: PresetRequest<ResponseRequest>, body: JSON, memory: ResponseMemory? = nil, _ caller: Caller
     ) async throws -> AnswerOrder {
-        var request = reading.value
-        let caller = try charged(caller, .responses, request.chat)
+        let caller = try charged(caller, .responses, reading.value.chat)
+        let checked = try await caller.charge.during { try await check(reading.value, body: body, memory, caller) }
+        return AnswerOrder(
+            reading.map { _ in checked.request }, caller.charge, framing: ResponseEvents.framing, failed: { Self.failed(checked.request, $0) }
+        ) { lease in
+            checked.request.isBackground ? try await beginInBackground(checked, lease, caller) : try await beginNow(checked, lease, caller)
+        }
+    }
+
+    /// Throws the errors that can be found without the model.
+    private func check(
+        _ request: ResponseRequest, body: JSON, _ memory: ResponseMemory?, _ caller: Caller
+    ) async throws -> CheckedRequest {
+        var request = request
         if store == nil {
             if request.store == true { throw APIError.nothingIsStored("store") }
             if request.isBackground { throw APIError.nothingIsStored("background") }
@@ -41,12 +53,7 @@ extension InferenceService {
         if request.isBackground { try background?.checkRoom(for: caller.owner) }
         request = try await request.continuing(items)
         request.input = nil
-        let checked = CheckedRequest(request: request, body: body, items: OneConsumer(items), memory: memory)
-        return AnswerOrder(
-            reading.map { _ in checked.request }, caller.charge, framing: ResponseEvents.framing, failed: { Self.failed(checked.request, $0) }
-        ) { lease in
-            checked.request.isBackground ? try await beginInBackground(checked, lease, caller) : try await beginNow(checked, lease, caller)
-        }
+        return CheckedRequest(request: request, body: body, items: OneConsumer(items), memory: memory)
     }
 
     /// Returns the events of a response whose model could not be loaded, or whose input proved invalid once the model was loaded.

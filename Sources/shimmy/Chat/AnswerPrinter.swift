@@ -28,7 +28,7 @@ struct AnswerPrinter {
             guard style.isTerminal, !style.hidesThinking else { return "" }
             return begin(.thought) + safe(text)
         case .content(let text): return begin(.content) + safe(text)
-        case .waiting, .finished, .usage: return ""
+        case .call, .waiting, .finished, .usage: return ""
         }
     }
 
@@ -49,12 +49,16 @@ struct AnswerPrinter {
         }
     }
 
-    /// Returns the text without control characters other than line feeds and tabs if the output is a terminal, because escape sequences can change
+    /// Returns the text without control characters other than line feeds and tabs.
+    static func visible(_ text: String) -> String {
+        String(String.UnicodeScalarView(text.unicodeScalars.filter { $0 == "\n" || $0 == "\t" || $0.properties.generalCategory != .control }))
+    }
+
+    /// Returns the text without control characters if the output is a terminal, because escape sequences can change
     /// the terminal's title or worse.
     private mutating func safe(_ text: String) -> String {
         guard style.isTerminal else { return text }
-        let visible = text.unicodeScalars.filter { $0 == "\n" || $0 == "\t" || $0.properties.generalCategory != .control }
-        let shown = String(String.UnicodeScalarView(visible))
+        let shown = Self.visible(text)
         return style.wrapsWords ? wrap.text(shown, width: Terminal().size.width) : shown
     }
 }

@@ -11,6 +11,7 @@ struct Asking {
     struct Outcome {
         var text = ""
         var thought = ""
+        var calls: [ToolCall] = []
         var reason: String?
         var times: ChatTimes?
         var wasInterrupted = false
@@ -44,6 +45,7 @@ struct Asking {
                 switch event {
                 case .thought(let text): outcome.thought += text
                 case .content(let text): outcome.text += text
+                case .call(let part): ToolCall.add(part, to: &outcome.calls)
                 case .waiting(let what):
                     status.show(what)
                     continue

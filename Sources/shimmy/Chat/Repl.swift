@@ -13,6 +13,7 @@ struct Repl {
     private let interrupts: Interrupts
     private var style: AnswerPrinter.Style
     private var isVerbose: Bool
+    private let isCapable: Bool
     private var lastTimes: ChatTimes?
 
     struct Settings {
@@ -30,6 +31,7 @@ struct Repl {
         self.peer = peer
         self.interrupts = interrupts
         (style, isVerbose, history, sessions) = (settings.style, settings.isVerbose, settings.history, settings.sessions)
+        isCapable = settings.isCapable
         reader = LineReader(
             terminal: Terminal(), prompt: ">>> ", continuation: "... ", isCapable: settings.isCapable,
             history: History(entries: settings.history?.entries ?? []))
@@ -50,7 +52,7 @@ struct Repl {
                 let content = MultilineText(text).content
                 let command = content != text || text.contains("\n") ? .message(content) : ChatCommand(text)
                 if command == .bye { return }
-                await perform(command)
+                try await perform(command)
             }
         }
     }
@@ -77,9 +79,12 @@ struct Repl {
         }
     }
 
-    private mutating func perform(_ command: ChatCommand) async {
+    private mutating func perform(_ command: ChatCommand) async throws {
         switch command {
-        case .message(let text): await ask(text)
+        case .message(let text): try await ask(text)
+        case .copy: copy()
+        case .image: note("Models take only text at present, so images cannot be sent.")
+        case .tools(let file): setTools(file)
         case .clear:
             session.clear()
             note("Started a new conversation.")
@@ -99,10 +104,35 @@ struct Repl {
 
     // MARK: Asking
 
-    private mutating func ask(_ text: String) async {
+    private mutating func ask(_ text: String) async throws {
         session.ask(text)
-        let outcome = await Asking(peer: peer, style: style, interrupts: interrupts).ask(session)
-        session.answered(outcome.text)
+        // The model can call tools again after it got results.
+        while true {
+            let outcome = await Asking(peer: peer, style: style, interrupts: interrupts).ask(session)
+            // Calls of an answer that did not end can be incomplete.
+            let calls = outcome.error == nil && !outcome.wasInterrupted ? outcome.calls : []
+            session.answered(outcome.text, calls: calls)
+            report(outcome)
+            if calls.isEmpty { return }
+            guard try await readResults(of: calls) else {
+                session.dropCalls()
+                return note("The question and the calls are removed from the conversation.")
+            }
+        }
+    }
+
+    /// Shows the calls of an answer and reads their results from the user. Returns false if the user gives none.
+    private mutating func readResults(of calls: [ToolCall]) async throws -> Bool {
+        for call in calls {
+            Console.print(AnswerPrinter.visible("calls \(call.name) \(call.arguments)"))
+            note("Type the result of the call; ctrl-c gives up.")
+            guard case .text(let text) = try await nextLine() else { return false }
+            session.returned(MultilineText(text).content, of: call)
+        }
+        return true
+    }
+
+    private mutating func report(_ outcome: Asking.Outcome) {
         if let error = outcome.error {
             Console.error(error.forPeople)
         } else if outcome.wasInterrupted {
@@ -120,6 +150,36 @@ struct Repl {
         let speed = times.tokensPerSecond.map { ", \(($0 * 10).rounded() / 10) tokens/s" } ?? ""
         return "prompt \(times.usage.promptTokens) tokens (\(times.usage.cachedTokens) cached), first token \(seconds(times.firstToken)), "
             + "answer \(times.usage.completionTokens) tokens in \(seconds(times.total))\(speed)"
+    }
+
+    private func copy() {
+        guard let answer = session.messages.last(where: { $0.role == .assistant })?.content, !answer.isEmpty else {
+            return note("There is no answer yet.")
+        }
+        guard isCapable else { return note("This terminal has no clipboard for programs.") }
+        guard let clipboard = ClipboardText(answer) else {
+            return note("The answer is too long for a terminal's clipboard: it has more than \(ClipboardText.longestBytes) bytes.")
+        }
+        Console.print(clipboard.bytes, terminator: "")
+        note("The answer was sent to the terminal's clipboard. Some terminals allow this only by a setting.")
+    }
+
+    private mutating func setTools(_ file: String) {
+        switch file {
+        case "":
+            if session.tools.isEmpty { return note("There are no tools; /tools FILE reads them.") }
+            Console.print(AnswerPrinter.visible(Console.table(ToolDefinitions.rows(session.tools))))
+        case "off":
+            session.tools = []
+            note("There are no tools.")
+        default:
+            do {
+                session.tools = try ToolDefinitions(file: file).json
+                note("The model can call \(session.tools.count == 1 ? "1 tool" : "\(session.tools.count) tools"). You type the results.")
+            } catch {
+                note("\(error).")
+            }
+        }
     }
 
     // MARK: Settings
@@ -209,11 +269,15 @@ struct Repl {
           /set verbose, /set quiet    turn statistics after every answer on or off
           /set hide-thinking          also /set show-thinking
           /show                       show the model; also /show parameters, template, system, messages
+          /tools FILE                 let the model call the tools of a JSON file; /tools lists them, /tools off removes them
+          /image FILE                 send an image with the next message
+          /copy                       copy the last answer to the clipboard
           /stats                      show the speed of the last answer
           /save NAME, /load NAME      save the conversation or load a saved one; /load alone lists them
           /clear                      start a new conversation; system message and parameters stay
           /bye                        quit, like ctrl-d
 
         ctrl-c stops an answer. Up and down recall earlier input; ctrl-a, ctrl-e, ctrl-w, ctrl-u, ctrl-k and ctrl-y edit.
+        ctrl-r searches earlier input: again for older lines, ctrl-g to give up.
         """
 }

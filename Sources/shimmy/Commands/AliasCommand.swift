@@ -89,7 +89,7 @@ struct AliasCommand: AsyncParsableCommand {
                 Console.error("\(name) is not removed: \(owner)")
                 throw ExitStatus.failure
             }
-            Console.error("there is no alias \(name)." + Suggestions.text(for: name, among: Array(file.aliases.keys)))
+            Console.error("there is no alias \(name)." + NameSuggestions.text(for: name, among: Array(file.aliases.keys)))
             throw ExitStatus.modelNotFound
         }
         say(name, nil, "The alias \(name) is removed.")

@@ -22,6 +22,7 @@ struct ConfigShowCommand: AsyncParsableCommand {
                 JSON.object([
                     "file": file.map { .string($0.path) } ?? .null, "settings": .array(settings.map(\.json)), "models": .array(presets),
                     "keys": .array((file?.keys ?? []).map { .string($0.name) }),
+                    "upstreams": .array((file?.upstreams ?? []).map { ["name": .string($0.name), "url": $0.url.map(JSON.string) ?? .null] }),
                 ])
                 .pretty())
             return
@@ -29,6 +30,7 @@ struct ConfigShowCommand: AsyncParsableCommand {
         Console.print(Console.table([["SETTING", "VALUE", "FROM"]] + settings.map { [$0.path, $0.value, $0.source] }))
         for preset in file?.presets ?? [] { Console.print("\n\(preset.lines.joined(separator: "\n"))") }
         for key in file?.keys ?? [] { Console.print("\nkey \(key.name), shown by 'shimmy key show'") }
+        for upstream in file?.upstreams ?? [] { Console.print("\nupstream \(upstream.name) = \(upstream.url ?? "-"), shown by 'shimmy upstreams'") }
     }
 }
 

@@ -17,6 +17,7 @@ struct KeyCommand: AsyncParsableCommand {
             """,
         subcommands: [
             KeyCreateCommand.self, KeyListCommand.self, KeyShowCommand.self, KeyRevokeCommand.self, KeyRotateCommand.self,
+            KeyUsageCommand.self,
         ], defaultSubcommand: KeyListCommand.self)
 
     static var book: KeyBook { KeyBook(directory: Environment.process.directories.data) }
@@ -56,7 +57,7 @@ struct KeyCommand: AsyncParsableCommand {
             Console.error("the key '\(name)' is already revoked")
         } else {
             let names = entries.all.filter { $0.revoked == nil }.map(\.name)
-            Console.error("there is no key '\(name)'." + Suggestions.text(for: name, among: names))
+            Console.error("there is no key '\(name)'." + NameSuggestions.text(for: name, among: names))
         }
         return ExitStatus.failure
     }
@@ -214,5 +215,24 @@ extension AccessKey {
         case .expired?: "expired \(expires?.formatted(.iso8601) ?? "")"
         case nil: expires.map { "valid until \($0.formatted(.iso8601))" } ?? "valid"
         }
+    }
+}
+
+struct KeyUsageCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "usage", abstract: "Show what a key used by model and day, or the sums of all keys.",
+        discussion: "'shimmy usage' sums by other properties.")
+
+    @OptionGroup var configuration: ConfigurationOptions
+
+    @Argument(help: "Name or ID of the key. Default: all keys.")
+    var name: String?
+
+    @Flag(help: "Print JSON.")
+    var json = false
+
+    func run() async throws {
+        let selection = name.map { ["--key=\($0)", "--by", "model", "day"] } ?? []
+        try await UsageCommand.parse(selection + (json ? ["--json"] : [])).run()
     }
 }

@@ -27,6 +27,7 @@ struct ListCommand: AsyncParsableCommand {
     }
 
     private func listThisMachine() async throws {
+        await ConfiguredUpstreams.shared.look()
         let catalog = options.catalog()
         let records = catalog.records
         if names {
@@ -97,7 +98,7 @@ struct ListCommand: AsyncParsableCommand {
     private func row(_ record: ModelRecord, aliases: [String], loaded: Set<String>?) throws -> [String] {
         [
             record.id, record.architecture ?? "-", record.parameterCount.map(Console.count) ?? "-", record.quantization ?? "-",
-            Console.size(record.sizeBytes), try options.plannedContextLength(record).map { "\($0)" } ?? "-",
+            record.upstream == nil ? Console.size(record.sizeBytes) : "-", try options.plannedContextLength(record).map { "\($0)" } ?? "-",
             loaded.map { $0.contains(record.loaded.id) ? "yes" : "no" } ?? "-", record.source.label,
             Self.note(problem: record.problem, aliases: aliases),
         ]
@@ -116,7 +117,7 @@ extension ModelRecord {
             "architecture": architecture.map(JSON.string) ?? .null, "parameters": parameterCount.map(JSON.int) ?? .null,
             "quantization": quantization.map(JSON.string) ?? .null, "context_length": contextLength.map(JSON.int) ?? .null,
             "projector": projector.map(JSON.string) ?? .null, "size_bytes": .int(sizeBytes), "modified": .int(modified),
-            "shards": .array(shards.map(JSON.string)),
+            "shards": .array(shards.map(JSON.string)), "upstreams": .array((upstream?.servers ?? []).map(JSON.string)),
             "problem": problem.map(JSON.string) ?? .null,
         ]
     }

@@ -47,7 +47,7 @@ extension ClientError {
     /// Returns the error for an unknown model, with the closest names of the server's models.
     static func unknown(_ model: String, message: String, code: String?, at server: ServerClient) async -> ClientError {
         let list = (try? await server.get("/v1/models"))?["data"]?.arrayValue ?? []
-        let close = Suggestions.text(for: model, among: list.compactMap { $0["id"]?.stringValue })
+        let close = NameSuggestions.text(for: model, among: list.compactMap { $0["id"]?.stringValue })
         return .refused(status: 404, message: message + close, code: code)
     }
 }

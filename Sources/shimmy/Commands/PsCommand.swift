@@ -16,14 +16,19 @@ struct PsCommand: AsyncParsableCommand {
     var json = false
 
     func run() async throws {
-        let (status, speeds) = try await client.withServer { server in
+        let (status, speeds, upstreams) = try await client.withServer { server in
             let first = try await server.get("/v1/engine")
-            guard !json, RunningModel.all(in: first).contains(where: \.isDecoding) else { return (first, [String: Double]()) }
+            // A user's key may not ask for the upstreams.
+            var upstreams: JSON?
+            if !json { upstreams = try? await server.get("/admin/upstreams") }
+            guard !json, RunningModel.all(in: first).contains(where: \.isDecoding) else {
+                return (first, [String: Double](), upstreams)
+            }
             // The speed is the number of tokens generated in 400 ms.
             let begun = ContinuousClock.now
             try await Task.sleep(for: .milliseconds(400))
             let second = try await server.get("/v1/engine")
-            return (second, RunningModel.speeds(first, second, seconds: (ContinuousClock.now - begun) / .seconds(1)))
+            return (second, RunningModel.speeds(first, second, seconds: (ContinuousClock.now - begun) / .seconds(1)), upstreams)
         }
         if json {
             Console.print(status.pretty())
@@ -35,6 +40,9 @@ struct PsCommand: AsyncParsableCommand {
         } else {
             let head = ["NAME", "STATE", "MEMORY", "CONTEXT", "UNTIL", "REQUESTS", "TOKENS/S", "CACHED"]
             Console.print(Console.table([head] + models.map { $0.row(speed: speeds[$0.name]) }))
+        }
+        if let rows = upstreams?["data"]?.arrayValue?.map(UpstreamsListCommand.row), !rows.isEmpty {
+            Console.print("\n" + Console.table([UpstreamsListCommand.head] + rows))
         }
         if let used = status["memory"]?["used"]?.intValue, let budget = status["memory"]?["budget"]?.intValue {
             Console.print("\nMemory: \(Console.size(used)) of \(Console.size(budget)).")

@@ -16,6 +16,7 @@ import ShimmyModels
 import ShimmyServer
 import ShimmyService
 import ShimmyStorage
+import ShimmyUpstreams
 
 struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "serve", abstract: "Serve models over HTTP with an OpenAI-compatible API.")
@@ -85,6 +86,8 @@ struct ServeCommand: AsyncParsableCommand {
 
     @OptionGroup var tracing: TracingOptions
 
+    @OptionGroup var page: PageOptions
+
     @Option(help: .setting(.maxModels))
     var maxModels: Int?
 
@@ -115,7 +118,11 @@ struct ServeCommand: AsyncParsableCommand {
         let logger = options.logger(quiet: false)
         LlamaBackend.start(logger: logger)
         let prefixes = try options.prefixes(logger)
-        let configuration = await withAccounts(try serverConfiguration(prefixes, environment, logger), logger)
+        let (changes, changed) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        let fleet = try await startFleet(logger) { changed.yield() }
+        var plain = try serverConfiguration(prefixes, environment, logger)
+        plain.fleet = fleet
+        let configuration = await withAccounts(plain, logger)
         try await checkKeys(configuration)
         guard await isSafe(configuration.access.rules, configuration) else {
             Console.error(
@@ -135,7 +142,7 @@ struct ServeCommand: AsyncParsableCommand {
         // A store that cannot be opened is logged; it is opened again on first use.
         try? await store?.ready()
         configuration.metrics.takeLibraries()
-        let observer = AnswerObservers([AnswerLog(), AnswerMetrics(configuration.metrics), AnswerTraces()])
+        let observer = AnswerObservers([AnswerLog(), AnswerMetrics(configuration.metrics), AnswerTraces(), AnswerHistory(configuration.history)])
         models.isPreloading = true
         let presets = ModelBook.presets(overContext: maxTokensOverContext?.rawValue)
         let service = InferenceService(
@@ -155,20 +162,30 @@ struct ServeCommand: AsyncParsableCommand {
             logger.info("server started", metadata: address.metadata.merging(["version": "\(BuildVersion.text)"]) { $1 })
             Self.manager?.send(.ready)
             await LiveConfiguration.logProblems(models, configuration.access, logger)
-            // A graceful shutdown cancels preloading and does not wait for it.
-            await cancelWhenGracefulShutdown {
-                if wantsPreload { await preloadModel(modelName, models, logger) }
-                await models.preloadAll()
-            }
-            models.isPreloading = false
+        } afterStart: {
+            await loadFirst(modelName, wantsModel: wantsPreload, models, logger)
         } onOllamaFailure: { error in
             await OllamaPort.logFailure(configuration, error, logger)
         }
         try await tracing.exporting(configuration, environment, logger) {
+            let following = Task { for await _ in changes { await models.rescan() } }
+            defer { following.cancel() }
             try await serve(server, models, configuration, logger, drain: .seconds(drainSeconds ?? environment.integer(.drainSeconds) ?? 30))
         }
+        await ConfiguredUpstreams.shared.shutdown()
         await configuration.accounts.usage?.flush()
         await store?.close()
+    }
+
+    /// Loads the models that are to be in memory from the start. A graceful shutdown cancels the loads and does not wait for them.
+    /// - name: the model of `--model`.
+    /// - wantsModel: whether to load that model, or the only one.
+    private func loadFirst(_ name: String?, wantsModel: Bool, _ models: ModelManager, _ logger: Logger) async {
+        await cancelWhenGracefulShutdown {
+            if wantsModel { await preloadModel(name, models, logger) }
+            await models.preloadAll()
+        }
+        models.isPreloading = false
     }
 
     /// The service manager that started this process; nil if there is none.
@@ -195,12 +212,22 @@ struct ServeCommand: AsyncParsableCommand {
         configuration.version = BuildVersion.text
         if let prefixes { configuration.prefixes = { prefixes.use } }
         configuration.hasMetricsAliases = metricsAliases || environment.flag(.metricsAliases)
+        page.apply(to: &configuration, environment, logger)
         configuration.tracer = try tracing.tracer(configuration.metrics, environment, logger)
         try limits.apply(to: &configuration.limits, environment, logger)
         configuration.limits.returnFreedMemory = LlamaBackend.returnFreedMemory
         if let seconds = requestSeconds ?? environment.integer(.requestSeconds) { configuration.limits.requestTime = .seconds(seconds) }
         if let seconds = loadSilence ?? environment.integer(.loadSilence) { configuration.loadSilence = .seconds(max(0, seconds)) }
         return configuration
+    }
+
+    /// Starts the fleet of upstream servers, and waits a moment for their models.
+    private func startFleet(_ logger: Logger, onChange: @escaping @Sendable () -> Void) async throws -> UpstreamFleet {
+        let settings = try ConfiguredUpstreams.read()
+        let fleet = ConfiguredUpstreams.shared.start(logger: logger, onChange: onChange)
+        fleet.update(settings)
+        await fleet.firstChecks(within: .seconds(2))
+        return fleet
     }
 
     private func withAccounts(_ configuration: ServerConfiguration, _ logger: Logger) async -> ServerConfiguration {
@@ -261,7 +288,7 @@ struct ServeCommand: AsyncParsableCommand {
             logger: logger,
             scan: { options.catalog(including: file, claudeModel: claudeModel ?? Environment.process.given(.claudeModel)) },
             settings: settings(for:), estimate: { ready.estimate($0, $1) },
-            terms: { ready.terms($0, $1) }, load: { try await ready.load($0, $1, $2) })
+            terms: { ready.terms($0, $1) }, upstream: ConfiguredUpstreams.backend, load: { try await ready.load($0, $1, $2) })
     }
 
     private func poolLimits(_ environment: Environment) throws -> ModelPool<LoadedModel>.Limits {
@@ -292,6 +319,8 @@ struct ServeCommand: AsyncParsableCommand {
             Task {
                 try await Task.sleep(for: drain)
                 await models.shutdown()
+                // Answers of upstream servers end, too.
+                await ConfiguredUpstreams.shared.shutdown()
             }
         }
         defer { withExtendedLifetime(signals) {} }

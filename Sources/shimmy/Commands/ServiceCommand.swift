@@ -23,6 +23,9 @@ struct ServiceScopeOptions: ParsableArguments {
             home: environment.home, configuration: environment.string("XDG_CONFIG_HOME") ?? "\(environment.home)/.config", user: getuid())
     }
 
+    /// Whether the installed service has sockets of systemd.
+    var hasSocket: Bool { ServicePlan.socketFile(.current, scope, places).map(FileManager.default.fileExists(atPath:)) == true }
+
     /// The files that can define the service: that of `install`, and those of packages.
     var files: [String] { [ServicePlan.file(.current, scope, places)] + ServicePlan.packageFiles(.current, scope) }
 }
@@ -31,10 +34,14 @@ struct ServiceInstallCommand: AsyncParsableCommand, WorksWithoutConfiguration {
     static let configuration = CommandConfiguration(
         commandName: "install", abstract: "Install and start the service, or replace an installed one.",
         discussion: """
-            Prints what it writes and runs. Options after '--' are those of 'shimmy serve', for example: shimmy service install -- --port 8080
+            Prints what it writes and runs. Options after '--' are those of 'shimmy serve', with absolute or relative paths, for example: \
+            shimmy service install -- --port 8080
 
             Your own service runs while you are logged in. The service of the system (--system) runs from the start of the machine on, with the \
             rights of an account without any others; it reads /etc/shimmy/shimmy.toml and keeps its data in /var/lib/shimmy.
+
+            With --socket-activation, systemd listens on the addresses of the options after '--', by default 127.0.0.1:11435, and starts the server \
+            at the first connection.
             """)
 
     @OptionGroup var configuration: ConfigurationOptions
@@ -47,7 +54,10 @@ struct ServiceInstallCommand: AsyncParsableCommand, WorksWithoutConfiguration {
     @Flag(help: "Allow the drivers of graphics cards, which need more rights.")
     var gpu = false
 
-    @Option(help: "Program to run. Default: this one.", completion: .file())
+    @Flag(help: "Let systemd listen on the addresses, and start the server at the first connection. Not available on macOS.")
+    var socketActivation = false
+
+    @Option(help: "Program to run. Default: this one, by the path that starts it.", completion: .file())
     var program: String?
 
     @Option(help: "Account of a system service. Default on Linux: shimmy, which is created if it does not exist.")
@@ -67,11 +77,14 @@ struct ServiceInstallCommand: AsyncParsableCommand, WorksWithoutConfiguration {
             throw ValidationError(
                 "All users can read the file of a service. Use --api-key-file or 'shimmy key create', and set traces_header in shimmy.toml.")
         }
+        if socketActivation, ServiceManager.current != .systemd {
+            throw ValidationError("--socket-activation needs systemd; launchd starts the server with the machine.")
+        }
         if account != nil, !scope.system { throw ValidationError("--account needs --system; your own service runs as you.") }
     }
 
     func run() async throws {
-        let plan = ServicePlan.install(.current, try definition(), scope.places)
+        let plan = ServicePlan.install(.current, try definition(), scope.places, hasSocket: scope.hasSocket)
         try await ServiceSteps.perform(plan, dryRun: dryRun)
         guard !dryRun else { return }
         Console.print("The service is installed. 'shimmy service status\(suffix)' shows its state, 'shimmy service logs\(suffix)' its log.")
@@ -83,13 +96,16 @@ struct ServiceInstallCommand: AsyncParsableCommand, WorksWithoutConfiguration {
     private var suffix: String { scope.system ? " --system" : "" }
 
     private func definition() throws -> ServiceDefinition {
-        let program = ConfigurationPlace.absolute(program ?? Bundle.main.executablePath ?? CommandLine.arguments[0])
+        let program = program.map(ConfigurationPlace.absolute) ?? OwnProgram.path
         guard FileManager.default.isExecutableFile(atPath: program) else { throw ValidationError("'\(program)' is not a program.") }
         var arguments = ["serve"]
         if let config = configuration.config { arguments += ["--config", ConfigurationPlace.absolute(config)] }
-        var service = ServiceDefinition(scope: scope.scope, program: program, arguments: arguments + serveOptions, usesGPU: gpu)
+        arguments += ServiceArguments.absolute(serveOptions)
+        var service = ServiceDefinition(scope: scope.scope, program: program, arguments: arguments, usesGPU: gpu)
+        if socketActivation { service.sockets = try SocketActivation.addresses(ServeCommand.parse(serveOptions)) }
         guard scope.system else { return service }
-        if ["/home/", "/root/"].contains(where: program.hasPrefix) {
+        let file = URL(fileURLWithPath: program).resolvingSymlinksInPath().path(percentEncoded: false)
+        if [program, file].contains(where: { $0.hasPrefix("/home/") || $0.hasPrefix("/root/") }) {
             throw ValidationError(
                 "A system service cannot use programs in home directories such as \(program). Copy it first: sudo install \(program) /usr/local/bin/")
         }
@@ -126,7 +142,7 @@ struct ServiceUninstallCommand: AsyncParsableCommand, WorksWithoutConfiguration 
             Console.error("no service is installed: \(file) does not exist")
             throw ExitStatus.failure
         }
-        try await ServiceSteps.perform(.uninstall(manager, scope.scope, places), dryRun: dryRun)
+        try await ServiceSteps.perform(.uninstall(manager, scope.scope, places, hasSocket: scope.hasSocket), dryRun: dryRun)
     }
 }
 

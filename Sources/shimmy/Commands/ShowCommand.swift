@@ -41,7 +41,9 @@ struct ShowCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        if client.namesServer { try await showServers() } else { try showOwn() }
+        if client.namesServer { return try await showServers() }
+        await ConfiguredUpstreams.shared.look()
+        try showOwn()
     }
 
     private func showServers() async throws {
@@ -110,7 +112,7 @@ struct ModelDetails {
     /// The kinds of requests that the model can answer, and the features of its chat template.
     var capabilities: [String] {
         guard record.isLoadable else { return [] }
-        var all = record.roles.map(\.rawValue)
+        var all = record.roles.map(\.rawValue) + (record.upstream?.abilities ?? [])
         guard record.roles.contains(.chat), let template, let parsed = try? LlamaChatTemplate(source: template) else { return all }
         if parsed.knowsTools { all.append("tools") }
         if parsed.canThink { all.append("thinking") }
@@ -145,8 +147,10 @@ struct ModelDetails {
     var rows: [[String]] {
         let facts = ModelFacts.rows(
             id: record.id, family: record.architecture, parameters: record.parameterCount, quantization: record.quantization,
-            size: record.sizeBytes, context: context ?? record.contextLength, source: record.source.label)
-        var more = presetRows + [["capabilities", capabilities.joined(separator: ", ")], ["path", record.path]]
+            size: record.upstream == nil ? record.sizeBytes : nil, context: context ?? record.contextLength, source: record.source.label)
+        var more = presetRows + [["capabilities", capabilities.joined(separator: ", ")]]
+        if let upstream = record.upstream { return facts + more + [["upstreams", upstream.servers.joined(separator: ", ")]] }
+        more.append(["path", record.path])
         if let memory, let context {
             let parts = "weights \(Console.size(memory.weights)), cache \(Console.size(memory.cache)), computing \(Console.size(memory.compute))"
             more.append(["memory", "about \(Console.size(memory.total)) with \(context) tokens of context (\(parts))"])

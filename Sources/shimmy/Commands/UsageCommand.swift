@@ -17,6 +17,9 @@ struct UsageCommand: AsyncParsableCommand {
     @Option(parsing: .upToNextOption, help: "Properties to sum by: key, user, model, endpoint, day.")
     var by: [Property] = [.key]
 
+    @Option(help: "Key, by its name or ID, whose usage to show. Default: all.")
+    var key: String?
+
     @Option(help: "First day, such as 2026-12-31. Default: 30 days ago.")
     var since: String?
 
@@ -40,7 +43,11 @@ struct UsageCommand: AsyncParsableCommand {
 
     func run() async throws {
         let (first, today) = (try firstDay(), UsageDay.today)
-        let query = UsageQuery(days: first...max(first, today), by: by.compactMap { UsageQuery.Dimension(rawValue: $0.rawValue) })
+        let names = try await Self.names()
+        var query = UsageQuery(days: first...max(first, today), by: by.compactMap { UsageQuery.Dimension(rawValue: $0.rawValue) })
+        // A key without a name is not in the book; its ID is in the record alone.
+        let known = names.filter { $0.key == key || $0.value == key }.map(\.key)
+        if let key { query.filters[.key] = known.isEmpty ? [key] : known }
         let lines: [UsageLine]
         do {
             lines = try await AccountOptions.store.lines(query)
@@ -48,7 +55,10 @@ struct UsageCommand: AsyncParsableCommand {
             Console.error(error.description)
             throw ExitStatus.failure
         }
-        let names = try await Self.names()
+        if lines.isEmpty, known.isEmpty, let key {
+            Console.error("there is no key '\(key)'." + NameSuggestions.text(for: key, among: Array(names.values)))
+            throw ExitStatus.failure
+        }
         if json {
             Console.print(JSON.array(lines.map { object($0, names) }).pretty())
         } else if csv {

@@ -18,7 +18,7 @@ struct ConnectClient: Sendable {
     /// Returns the client with a name. Throws a message with suggestions if there is none.
     static func named(_ name: String) throws(ConnectRefusal) -> ConnectClient {
         if let client = all.first(where: { $0.name == name.lowercased() }) { return client }
-        let close = Suggestions.text(for: name, among: all.map(\.name))
+        let close = NameSuggestions.text(for: name, among: all.map(\.name))
         throw ConnectRefusal("'\(name)' is not a known client; 'shimmy connect --list' lists them.\(close)")
     }
 }

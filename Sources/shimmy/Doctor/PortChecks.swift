@@ -1,5 +1,6 @@
 import ShimmyClient
 import ShimmyConfiguration
+import ShimmyCore
 
 #if canImport(Glibc)
     import Glibc
@@ -17,7 +18,8 @@ enum PortChecks {
         let certificate = environment.given(.tlsCert)
         guard let address = ServerAddress("127.0.0.1:\(port)", isEncrypted: certificate != nil) else { return [] }
         let key = environment.list(.apiKey).first
-        let isServer = try? await ServerClient.with(address, key: key, trusting: certificate) { await $0.isThere() }
+        let encryption = ClientEncryption(trusted: certificate, identity: nil)
+        let isServer = try? await ServerClient.with(address, key: key, encryption: encryption) { await $0.isThere() }
         if isServer == true { return [.fine("port", "a server answers at \(address)")] }
         if isFree(port) { return [.fine("port", "\(port) is free; no server runs there")] }
         let process = PortHolder.describe(port: port)
@@ -34,12 +36,7 @@ enum PortChecks {
 
     /// Returns whether a server could listen on a port of this machine.
     private static func isFree(_ port: Int) -> Bool {
-        #if canImport(Glibc)
-            let kind = Int32(SOCK_STREAM.rawValue)
-        #else
-            let kind = SOCK_STREAM
-        #endif
-        let descriptor = socket(AF_INET, kind, 0)
+        let descriptor = socket(AF_INET, SocketKind.stream, 0)
         guard descriptor >= 0 else { return true }
         defer { close(descriptor) }
         var reuses: Int32 = 1

@@ -55,7 +55,7 @@ enum Banner {
         return certificate.issuer == certificate.subject
     }
 
-    /// Returns the name under which a model is served that was given by name or by path.
+    /// Returns the served name of a model that was given by name or by path.
     static func modelName(_ nameOrPath: String) -> String { ModelCatalog.record(forFile: nameOrPath)?.id ?? nameOrPath }
 }
 

@@ -19,6 +19,15 @@ struct ClientOptions: ParsableArguments {
             """)
     var tlsCa: String?
 
+    @Option(
+        help: """
+            File with the certificate to identify with, for a server with --tls-client-ca, in PEM format. [\(Settings.clientCertificate)]
+            """)
+    var tlsClientCert: String?
+
+    @Option(help: "File with the private key of --tls-client-cert, in PEM format. [\(Settings.clientKey)]")
+    var tlsClientKey: String?
+
     /// Whether the command line names a server, so that the command must use that server and nothing else.
     var namesServer: Bool { host != nil }
 
@@ -28,6 +37,24 @@ struct ClientOptions: ParsableArguments {
         if let file = tlsCa ?? Environment.process.string(Settings.trustedCertificates), !FileManager.default.isReadableFile(atPath: file) {
             throw ValidationError("--tls-ca is '\(file)', which cannot be read.")
         }
+        if (clientCertificate == nil) != (clientKey == nil) { throw ValidationError("--tls-client-cert and --tls-client-key need each other.") }
+        for (option, file) in [("--tls-client-cert", clientCertificate), ("--tls-client-key", clientKey)] {
+            if let file, !FileManager.default.isReadableFile(atPath: file) {
+                throw ValidationError("\(option) is '\(file)', which cannot be read.")
+            }
+        }
+    }
+
+    private var clientCertificate: String? { tlsClientCert ?? Environment.process.string(Settings.clientCertificate) }
+
+    private var clientKey: String? { tlsClientKey ?? Environment.process.string(Settings.clientKey) }
+
+    /// The certificates for TLS; nil for the system's.
+    private var encryption: ClientEncryption? {
+        var identity: ClientEncryption.Identity?
+        if let clientCertificate, let clientKey { identity = .init(certificate: clientCertificate, key: clientKey) }
+        if certificates == nil, identity == nil { return nil }
+        return ClientEncryption(trusted: certificates, identity: identity)
     }
 
     /// The file of additional certificates to trust: for a self-signed certificate, the certificate itself.
@@ -69,7 +96,7 @@ struct ClientOptions: ParsableArguments {
     /// code.
     func withServer<Result>(_ body: (ServerClient) async throws -> Result) async throws -> Result {
         do {
-            return try await ServerClient.with(try address, key: key, trusting: certificates, body)
+            return try await ServerClient.with(try address, key: key, encryption: encryption, body)
         } catch let error as ClientError {
             Console.error(error.forPeople)
             throw error.exitStatus
@@ -79,7 +106,7 @@ struct ClientOptions: ParsableArguments {
     /// Runs `body` if a server answers, without waiting for one that does not. Returns nil if there is no server or a request fails.
     func ifThere<Result>(_ body: (ServerClient) async throws -> Result) async -> Result? {
         guard let address = try? address else { return nil }
-        return try? await ServerClient.with(address, key: key, trusting: certificates) { client in
+        return try? await ServerClient.with(address, key: key, encryption: encryption) { client in
             guard await client.isThere() else { return nil }
             return try await body(client)
         }
@@ -101,7 +128,7 @@ extension ClientError {
         case .unreachable, .closed: ExitStatus.noServer
         case .refused(_, _, "model_not_found"?): ExitStatus.modelNotFound
         case .refused(_, _, "model_not_usable"?), .refused(_, _, "model_load_failed"?): ExitStatus.modelUnusable
-        case .refused, .unreadable: ExitStatus.failure
+        case .refused, .unreadable, .certificate: ExitStatus.failure
         }
     }
 }

@@ -19,7 +19,7 @@ struct CommandTree {
                 // The default subcommands have options, but no arguments.
                 if word == "help" { return nil }
                 let names = commands.filter { $0.configuration.shouldDisplay }.map { Self.name($0) }
-                return "there is no command '\((path + [word]).joined(separator: " "))'." + Suggestion.text(for: word, among: names)
+                return "there is no command '\((path + [word]).joined(separator: " "))'." + KeywordSuggestion.text(for: word, among: names)
             }
             command = next
             path.append(Self.name(next))

@@ -1,6 +1,8 @@
 import ArgumentParser
+import Foundation
 import Logging
 import ShimmyConfiguration
+import ShimmyDaemon
 import ShimmyServer
 
 /// The options about the addresses that the server listens on, their encryption, and the proxies in front of them.
@@ -29,6 +31,7 @@ struct ListenOptions: ParsableArguments {
     /// Throws `ValidationError` for an address that is malformed, and for options that need each other. Exits if the certificate or the socket cannot
     /// be used.
     func apply(to configuration: inout ServerConfiguration, _ environment: Environment, _ logger: Logger) throws {
+        configuration.inherited = try Self.inherited()
         for text in listen.isEmpty ? environment.list(.listen) : listen {
             guard let address = ListenAddress(text) else {
                 throw ValidationError("--listen is '\(text)'; it must be HOST, HOST:PORT or [ADDRESS]:PORT.")
@@ -44,6 +47,17 @@ struct ListenOptions: ParsableArguments {
         configuration.proxies = trusted
         try applySocket(to: &configuration, environment)
         configuration.identity = try identity(environment, logger)
+    }
+
+    /// Returns the sockets of the service manager that started this process.
+    private static func inherited() throws -> [InheritedSocket] {
+        let process = ProcessInfo.processInfo.processIdentifier
+        return try PassedSockets.descriptors(environment: ProcessConfiguration.environment, process: process).map { descriptor in
+            guard let socket = InheritedSocket(descriptor: descriptor) else {
+                throw ValidationError("The service manager passed descriptor \(descriptor), which is not a listening socket; use ListenStream= only.")
+            }
+            return socket
+        }
     }
 
     /// Adds an address that the server does not listen on yet. Binding one address twice fails.
@@ -63,7 +77,7 @@ struct ListenOptions: ParsableArguments {
         guard path.utf8.count <= UnixSocket.longestPath else {
             throw ValidationError("--socket has \(path.utf8.count) bytes; the path of a socket must have at most \(UnixSocket.longestPath).")
         }
-        if UnixSocket.isInUse(path) {
+        if configuration.inherited.isEmpty, UnixSocket.isInUse(path) {
             Console.error("a program already listens on the socket \(path); choose another path with --socket")
             throw ExitStatus.portInUse
         }

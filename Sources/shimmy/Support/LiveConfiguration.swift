@@ -5,6 +5,7 @@ import ShimmyConfiguration
 import ShimmyCore
 import ShimmyModels
 import ShimmyServer
+import ShimmyUpstreams
 import Synchronization
 
 /// Reloads the configuration of a running server when its file changes and on SIGHUP. Running requests are not affected.
@@ -81,6 +82,7 @@ struct LiveConfiguration: Sendable {
         }
         Logs.level.withLock { $0 = command.options.level(quiet: false) }
         await takeAccess()
+        takeUpstreams()
         await modelWatch.look()
         await Self.logProblems(models, server.access, logger)
         await models.applySettings()
@@ -111,6 +113,14 @@ struct LiveConfiguration: Sendable {
         guard let book = access.book else { return }
         for name in await ConfiguredKeys.sharedNames(with: book) {
             logger.warning("two keys have the same name: one in the configuration file, one in the data directory", metadata: ["key": "\(name)"])
+        }
+    }
+
+    private func takeUpstreams() {
+        do {
+            ConfiguredUpstreams.shared.fleet?.update(try ConfiguredUpstreams.read())
+        } catch {
+            logger.error("upstreams not reloaded", metadata: ["error": "\(error)"])
         }
     }
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import ShimmyConfiguration
 import ShimmyFormats
 import ShimmyModels
 
@@ -7,12 +8,7 @@ import ShimmyModels
 enum LoRAOption {
     /// Parses the option and reads the adapter's header. Throws `ValidationError` if the file is not a LoRA adapter or the scale is out of range.
     static func parse(_ text: String) throws -> LoRAAdapter {
-        var path = text
-        var name: String?
-        if let equals = text.firstIndex(of: "="), equals > text.startIndex, !text[..<equals].contains("/") {
-            name = String(text[..<equals])
-            path = String(text[text.index(after: equals)...])
-        }
+        var (name, path) = parts(text)
         var scale: Float = 1
         if let colon = path.lastIndex(of: ":"), let number = Float(path[path.index(after: colon)...]) {
             guard LoRAAdapter.scales.contains(number) else { throw ValidationError("The scale of \(text) is not between -10 and 10.") }
@@ -28,5 +24,17 @@ enum LoRAOption {
         guard header.metadata["general.type"]?.stringValue == "adapter" else { throw ValidationError("\(path) is not a LoRA adapter.") }
         // Not required: a model that the adapter does not fit is served without it.
         return LoRAAdapter(name: name, path: path, scale: scale, isRequired: false)
+    }
+
+    /// Returns the value with an absolute path.
+    static func absolute(_ text: String) -> String {
+        let (name, rest) = parts(text)
+        return (name.map { "\($0)=" } ?? "") + ConfigurationPlace.absolute(rest)
+    }
+
+    /// Returns the name, if there is one, and the path with its scale.
+    private static func parts(_ text: String) -> (name: String?, rest: String) {
+        guard let equals = text.firstIndex(of: "="), equals > text.startIndex, !text[..<equals].contains("/") else { return (nil, text) }
+        return (String(text[..<equals]), String(text[text.index(after: equals)...]))
     }
 }

@@ -19,7 +19,7 @@ struct LocalService: Sendable {
         let models = ModelManager(
             limits: ModelPool<LoadedModel>.Limits(budget: Environment.process.memoryBudget, models: nil), logger: logger,
             scan: { ModelCatalog(records: [record]) }, settings: { options.settings(for: $0) }, estimate: { loader.estimate($0, $1) },
-            terms: { loader.terms($0, $1) }, load: { try await loader.load($0, $1, $2) })
+            terms: { loader.terms($0, $1) }, upstream: ConfiguredUpstreams.backend, load: { try await loader.load($0, $1, $2) })
         service = InferenceService(
             models: models, presets: ModelBook.presets(), store: nil, observer: AnswerObservers([]), logger: logger, owner: { _ in .common })
         self.record = record

@@ -188,7 +188,9 @@ struct ModelLoader: Sendable {
 
     /// Returns the context length in tokens that a model will get, computed from its file without loading it; nil if unknown.
     func plannedContextLength(_ record: ModelRecord, _ settings: ModelSettings) -> Int? {
-        withContext(settings, for: record).contextLength ?? record.contextLength.map { min($0, EngineShape.defaultContextLimit) }
+        // The context of an upstream server's model is the server's.
+        if record.upstream != nil { return record.contextLength }
+        return withContext(settings, for: record).contextLength ?? record.contextLength.map { min($0, EngineShape.defaultContextLimit) }
     }
 
     /// Returns the value of `system_fingerprint`. It is equal for equal engine, build, file and settings.

@@ -133,7 +133,9 @@ struct ModelRemoval {
             case .llamaCpp: "it belongs to llama.cpp's cache"
             case .jan: "it belongs to Jan, which removes it"
             case .gpt4All: "it belongs to GPT4All, which removes it"
+            case .upstream: "it belongs to an upstream server"
             }
+        if let upstream = record.upstream { return "Shimmy does not remove \(record.id): \(owner) (\(upstream.servers.joined(separator: ", ")))" }
         return "Shimmy does not remove \(record.id): \(owner) (\(record.path))"
     }
 }

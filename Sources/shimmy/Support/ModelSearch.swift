@@ -24,7 +24,7 @@ extension ModelSearch {
 
     var createdModelFile: CreatedModelFile { CreatedModelFile(directory: environment.directories.data) }
 
-    /// Returns the catalog of the models on the disk.
+    /// Returns the catalog of the models on the disk and, if the fleet of this process has started, of the upstream servers.
     /// - file: a model given by its path, which need not be in a searched directory.
     /// - claudeModel: the name of the model for names of Claude; nil for none.
     func catalog(including file: String? = nil, claudeModel: String? = nil) -> ModelCatalog {
@@ -35,7 +35,8 @@ extension ModelSearch {
         }
         let book = ModelBook.current
         return ModelCatalog(
-            records: records, aliases: aliasFile.aliases.merging(book.aliases) { $1 }, variants: book.variants + createdModelFile.variants,
+            records: records, upstreams: ConfiguredUpstreams.shared.records, aliases: aliasFile.aliases.merging(book.aliases) { $1 },
+            variants: book.variants + createdModelFile.variants,
             claudeModel: claudeModel, loadsAlone: book.loadsAlone)
     }
 
@@ -71,8 +72,9 @@ extension ModelSearch {
         let names = catalog.records.filter(\.isLoadable).map(\.id)
         if ["/", "./", "../", "~"].contains(where: name.hasPrefix) { return "no model named \(name) was found: there is no such file or folder." }
         let isAddress = name.split(separator: "/", omittingEmptySubsequences: false).count == 2
+        if names.isEmpty, !isAddress { return "no model named \(name) was found, and no other one; \(StarterModel.hint)." }
         let hint = isAddress ? " 'shimmy pull \(name)' fetches a model from the hub." : ""
-        return "no model named \(name) was found; 'shimmy list' shows the models." + Suggestions.text(for: name, among: names) + hint
+        return "no model named \(name) was found; 'shimmy list' shows the models." + NameSuggestions.text(for: name, among: names) + hint
     }
 
     private func checked(_ record: ModelRecord) throws -> ModelRecord {

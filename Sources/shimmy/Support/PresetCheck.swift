@@ -31,7 +31,7 @@ enum PresetCheck {
         let names = catalog.records.filter(\.isLoadable).map(\.id)
         for preset in file.presets {
             guard let base = preset.base, catalog.resolve(base) == nil else { continue }
-            file.add("no model named \(base) was found.\(Suggestions.text(for: base, among: names))", at: ["model", preset.name, "base"])
+            file.add("no model named \(base) was found.\(NameSuggestions.text(for: base, among: names))", at: ["model", preset.name, "base"])
         }
     }
 
@@ -39,7 +39,8 @@ enum PresetCheck {
         var areFine = true
         for (name, value) in fields {
             if !RequestPreset.fields.contains(name) {
-                file.add("a preset cannot contain this request field.\(Suggestion.text(for: name, among: RequestPreset.fields))", at: path + [name])
+                let suggestion = KeywordSuggestion.text(for: name, among: RequestPreset.fields)
+                file.add("a preset cannot contain this request field.\(suggestion)", at: path + [name])
             } else if let problem = RequestPreset.problem([name: value]), problem.param?.hasPrefix(name) ?? true {
                 file.add(problem.message, at: path + [name])
             } else {

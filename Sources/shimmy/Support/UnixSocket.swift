@@ -1,3 +1,5 @@
+import ShimmyCore
+
 #if canImport(Glibc)
     import Glibc
 #else
@@ -11,13 +13,8 @@ enum UnixSocket {
 
     /// Returns whether a program listens on the socket. A socket file stays on the disk when its program is killed.
     static func isInUse(_ path: String) -> Bool {
-        #if canImport(Glibc)
-            let kind = Int32(SOCK_STREAM.rawValue)
-        #else
-            let kind = SOCK_STREAM
-        #endif
         guard path.utf8.count <= longestPath else { return false }
-        let descriptor = socket(AF_UNIX, kind, 0)
+        let descriptor = socket(AF_UNIX, SocketKind.stream, 0)
         guard descriptor >= 0 else { return false }
         defer { close(descriptor) }
         var address = sockaddr_un()

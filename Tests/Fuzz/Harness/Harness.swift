@@ -11,7 +11,7 @@ struct Target: Sendable {
 }
 
 enum Harness {
-    static let targets: [Target] = textTargets + fileTargets + grammarTargets + frameTargets + requestTargets
+    static let targets: [Target] = textTargets + fileTargets + grammarTargets + frameTargets + requestTargets + upstreamTargets
 
     static let current: Target = {
         let name = ProcessInfo.processInfo.environment["FUZZ_TARGET"] ?? ""

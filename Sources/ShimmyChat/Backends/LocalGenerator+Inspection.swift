@@ -1,0 +1,5 @@
+import ShimmyEngine
+
+extension LocalGenerator {
+    package func summarizeCells() { engine.summarizeCells() }
+}

@@ -1,0 +1,54 @@
+/// The reason why no upstream server could serve a request, or why its answer ended early.
+package struct UpstreamFailure: Error, Equatable, CustomStringConvertible {
+    package enum Reason: Sendable, Equatable {
+        /// The upstream found a mistake in the request. `status` is its 4xx status; `param` and `code` are those of its error, if it named any.
+        case refused(status: Int, param: String?, code: String?)
+        /// The upstream does not accept the key of the configuration.
+        case unauthorized
+        /// The upstream has no room for the request now. `retryAfter` is in seconds.
+        case busy(retryAfter: Int?)
+        /// No connection could be made.
+        case unreachable
+        /// The upstream sent nothing for the time that its settings allow.
+        case timedOut
+        /// The upstream answered with this 5xx status.
+        case failed(status: Int)
+        /// The upstream's answer does not follow its API.
+        case unreadable
+        /// The connection ended in the middle of the answer.
+        case interrupted
+        /// No replica can serve the request: each with the reason, as a text for display.
+        case noReplica([String], retryAfter: Int?)
+        /// The upstream cannot do what the request needs. `field` is the API's name of the field that asks for it.
+        case unsupported(field: String)
+        /// The request came back to a server that it has passed, or passed too many servers.
+        case loop
+    }
+
+    /// The name of the upstream; for `noReplica` the name of the model.
+    package var upstream: String
+    package var reason: Reason
+    /// The upstream's own words, or a description of the fault, for display. Bounded, without keys.
+    package var message: String
+
+    package init(_ upstream: String, _ reason: Reason, _ message: String) {
+        self.upstream = upstream
+        self.reason = reason
+        self.message = message
+    }
+
+    package var description: String { "upstream \(upstream): \(message)" }
+
+    /// Whether the upstream lacks something that the request needs.
+    package var isUnsupported: Bool {
+        if case .unsupported = reason { true } else { false }
+    }
+
+    /// Whether another replica may be asked instead, because this one did nothing for the request.
+    package var canFailOver: Bool {
+        switch reason {
+        case .unauthorized, .busy, .unreachable, .timedOut, .failed, .unreadable, .interrupted: true
+        case .refused, .noReplica, .unsupported, .loop: false
+        }
+    }
+}

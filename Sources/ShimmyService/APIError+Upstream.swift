@@ -1,0 +1,65 @@
+package import ShimmyAPI
+import ShimmyChat
+import ShimmyCore
+
+extension APIError {
+    /// Maps the failure of an upstream server to the error that the client gets. Its message names the upstream.
+    init(_ failure: UpstreamFailure) {
+        func server(_ status: Int, _ code: String, retryAfter: Int? = nil) -> APIError {
+            APIError(
+                status: status, message: "The upstream server '\(failure.upstream)' failed: \(Self.sentence(failure.message))", type: "server_error",
+                code: "upstream_\(code)", retryAfter: retryAfter)
+        }
+        self =
+            switch failure.reason {
+            case .refused(let status, let param, let code):
+                APIError(
+                    status: (400..<500).contains(status) ? status : 400, message: failure.message, param: param, code: code ?? "upstream_refused")
+            case .unauthorized: server(502, "unauthorized")
+            case .unreachable: server(502, "unreachable")
+            case .failed: server(502, "failed")
+            case .unreadable: server(502, "unreadable")
+            case .interrupted: server(502, "interrupted")
+            case .timedOut: server(504, "timeout")
+            case .busy(let retryAfter): Self.busy(failure, retryAfter)
+            case .noReplica(let reasons, let retryAfter):
+                APIError(
+                    status: 503, message: "No upstream server can serve '\(failure.upstream)': \(Self.list(reasons))", type: "server_error",
+                    code: "upstream_unavailable", retryAfter: retryAfter)
+            case .unsupported(let field):
+                APIError(
+                    status: 400,
+                    message: "The request cannot be served by the upstream server '\(failure.upstream)': "
+                        + Self.sentence(failure.message), param: field, code: "unsupported_by_upstream")
+            case .loop:
+                APIError(
+                    status: 508, message: "The request loops between servers: \(Self.sentence(failure.message)) Check the upstreams in shimmy.toml.",
+                    type: "server_error", code: "upstream_loop")
+            }
+    }
+
+    /// - retryAfter: the upstream's own number of seconds; it then refused the request with a 429. Without one, it has no room.
+    private static func busy(_ failure: UpstreamFailure, _ retryAfter: Int?) -> APIError {
+        APIError(
+            status: retryAfter == nil ? 503 : 429, message: "The upstream server '\(failure.upstream)' is busy: \(sentence(failure.message))",
+            type: retryAfter == nil ? "server_error" : "rate_limit_error", code: "upstream_busy", retryAfter: retryAfter ?? 1)
+    }
+
+    private static func sentence(_ text: String) -> String { text.last.map { ".!?".contains($0) } ?? false ? text : text + "." }
+
+    /// The max number of replicas that a message lists.
+    private static let mostListed = 20
+
+    private static func list(_ reasons: [String]) -> String {
+        let more = reasons.count > mostListed ? "; and \(reasons.count - mostListed) more" : ""
+        return reasons.prefix(mostListed).joined(separator: "; ") + more + "."
+    }
+
+    /// Returns the error for a request that needs a model of this server, but names one of an upstream server.
+    /// - what: what only models of this server have.
+    package static func notOfUpstream(_ model: String, _ what: String) -> APIError {
+        APIError(
+            status: 400, message: "The model '\(model)' is served by an upstream server. Only models of this server have \(what).", param: "model",
+            code: "unsupported_by_upstream")
+    }
+}

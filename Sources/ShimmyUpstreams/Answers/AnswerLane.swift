@@ -1,0 +1,96 @@
+import NIOHTTP1
+import ShimmyChat
+import ShimmyJSON
+
+/// The response to one of the requests for an answer, from its head to its end.
+struct AnswerLane: Sendable {
+    private enum Form { case head, events, whole, error }
+
+    /// Whether nothing more is read.
+    private(set) var isOver = false
+    /// Whether the upstream has sent an event of the answer.
+    private(set) var hasEvents = false
+    private(set) var chunks: any AnswerChunks
+    /// The numbers of the lane's choices.
+    let choices: Range<Int>
+    /// Whether the choices can end here before they end at the upstream, at stop strings that the upstream does not know.
+    let isCut: Bool
+    private var form = Form.head
+    private var stream: EventStream
+    private var response = WholeResponse()
+    private let upstream: String
+    private let key: String?
+
+    init(_ chunks: any AnswerChunks, choices: Range<Int>, isCut: Bool, settings: UpstreamSettings) {
+        self.isCut = isCut
+        self.chunks = chunks
+        self.choices = choices
+        upstream = settings.name
+        key = settings.key
+        stream = EventStream(upstream: settings.name)
+    }
+
+    /// Reads a piece of the response and returns the events of the answer.
+    mutating func push(_ piece: Exchange.Piece) async throws -> [AnswerEvent] {
+        switch (piece, form) {
+        case (.head(let status, let headers), _):
+            (response.status, response.headers) = (status, headers)
+            let type = headers.first(name: "content-type")?.lowercased() ?? ""
+            // Some servers ignore the wish for a stream.
+            form = status != 200 ? .error : type.hasPrefix("application/json") ? .whole : .events
+            return []
+        case (.bytes(let bytes), .events): return try await read(try stream.push(bytes))
+        case (.bytes(let bytes), .error):
+            response.body += bytes.prefix(UpstreamLimits.errorBytes - response.body.count)
+            if response.body.count >= UpstreamLimits.errorBytes { throw refusal }
+            return []
+        case (.bytes(let bytes), _):
+            guard bytes.count <= UpstreamLimits.responseBytes - response.body.count else {
+                throw UpstreamFailure(upstream, .unreadable, "its answer is longer than \(UpstreamLimits.responseBytes) bytes")
+            }
+            response.body += bytes
+            return []
+        case (.end, .error): throw refusal
+        case (.end, .whole):
+            defer { response.body = [] }
+            let events = try await read([response.body])
+            if isOver { return events }
+            isOver = true
+            return events + (try chunks.end(isMarked: true))
+        case (.end, _):
+            isOver = true
+            return try chunks.end(isMarked: false)
+        }
+    }
+
+    /// Ends the reading although the upstream has more to send.
+    mutating func close() { isOver = true }
+
+    private var refusal: UpstreamFailure {
+        UpstreamFailure(upstream, status: response.status, response.headers, body: response.body, key: key)
+    }
+
+    private static let mark = Array("[DONE]".utf8)
+
+    private mutating func read(_ data: [[UInt8]]) async throws -> [AnswerEvent] {
+        var events: [AnswerEvent] = []
+        for data in data where !isOver {
+            if data == Self.mark {
+                events += try chunks.end(isMarked: true)
+            } else {
+                events += try chunks.push(try await json(data))
+            }
+            hasEvents = true
+            if chunks.isDone { isOver = true }
+        }
+        return events
+    }
+
+    private func json(_ data: [UInt8]) async throws -> JSON {
+        do {
+            return try await WireJSON.parse(data)
+        } catch is JSONError {
+            throw UpstreamFailure(upstream, .unreadable, "an event of its answer is not JSON")
+        }
+    }
+}

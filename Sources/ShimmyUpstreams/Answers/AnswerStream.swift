@@ -1,0 +1,124 @@
+import ShimmyChat
+import ShimmyCore
+
+/// The events of an answer that an upstream makes, of one or several responses.
+struct AnswerStream: Sendable {
+    private let group: ExchangeGroup
+    private let sent = ContinuousClock.now
+    private var lanes: [AnswerLane]
+    private var queue: [AnswerEvent] = []
+    private var position = 0
+    /// The choices that have not ended.
+    private var running: Set<Int>
+    private var hasEnded = false
+    /// Whether the responses after the first have the same prompt, so that its tokens count once.
+    private let sharesPrompt: Bool
+
+    init(_ group: ExchangeGroup, _ lanes: [AnswerLane], sharesPrompt: Bool) {
+        self.group = group
+        self.lanes = lanes
+        self.sharesPrompt = sharesPrompt
+        running = Set(lanes.flatMap { Array($0.choices) })
+    }
+
+    var canceller: Answer.Canceller { Answer.Canceller(onCancel: group.cancel, onNudge: group.nudge) }
+
+    /// Waits for the first event of each response, so that all earlier failures are found.
+    mutating func begin() async throws {
+        for index in lanes.indices {
+            while !lanes[index].hasEvents, !lanes[index].isOver {
+                guard case .piece(_, let piece) = try await group.next(of: [index]) else { continue }
+                try await read(piece, index)
+            }
+        }
+    }
+
+    /// Reads the whole answer if it has at most `limit` bytes. Returns its events; nil if it has more. `next` returns the events again.
+    mutating func readAhead(limit: Int) async throws -> [AnswerEvent]? {
+        var (events, bytes): ([AnswerEvent], Int) = ([], 0)
+        while let event = try await next() {
+            if event == .idle { continue }
+            if case .delta(_, let delta) = event { bytes += delta.size }
+            events.append(event)
+            if bytes > limit { break }
+        }
+        queue = events + queue[position...]
+        position = 0
+        return bytes > limit ? nil : events
+    }
+
+    /// Returns the next event; nil after `ended`. Throws `UpstreamFailure` or `CancellationError`.
+    mutating func next() async throws -> AnswerEvent? {
+        while position == queue.count {
+            (queue, position) = ([], 0)
+            let open = lanes.indices.filter { !lanes[$0].isOver }
+            if open.isEmpty {
+                if hasEnded { return nil }
+                hasEnded = true
+                return .ended(usage)
+            }
+            switch try await group.next(of: open) {
+            case .nudge: return .idle
+            case .piece(let index, let piece): try await read(piece, index)
+            }
+        }
+        defer { position += 1 }
+        return queue[position]
+    }
+
+    private mutating func read(_ piece: Exchange.Piece, _ index: Int) async throws {
+        let isFirst = !lanes[index].hasEvents
+        let events: [AnswerEvent]
+        do {
+            events = try await lanes[index].push(piece)
+        } catch {
+            group.cancel()
+            throw error
+        }
+        if isFirst, lanes[index].hasEvents { addFirstFacts(index) }
+        queue += events
+        for case .finished(let choice, _) in events { running.remove(choice) }
+        if lanes[index].isOver {
+            group.finish(index)
+        } else if running.isDisjoint(with: lanes[index].choices), lanes[index].isCut {
+            // A stop string that only this server looks for has ended the choices.
+            lanes[index].close()
+            group.close(index)
+        }
+    }
+
+    private mutating func addFirstFacts(_ index: Int) {
+        var usage = lanes[index].chunks.usage ?? Usage(promptTokens: 0, cachedPromptTokens: 0, completionTokens: 0)
+        (usage.completionTokens, usage.reasoningTokens) = (0, 0)
+        for choice in lanes[index].choices {
+            queue.append(.fact(choice: choice, .begun(sent)))
+            queue.append(.fact(choice: choice, .promptComputed(usage)))
+        }
+    }
+
+    private var usage: Usage {
+        var sum = Usage(promptTokens: 0, cachedPromptTokens: 0, completionTokens: 0)
+        for (index, usage) in lanes.map(\.chunks.usage).enumerated() {
+            guard let usage else { continue }
+            if index == 0 || !sharesPrompt {
+                sum.promptTokens = sum.promptTokens.saturated(adding: usage.promptTokens)
+                sum.cachedPromptTokens = sum.cachedPromptTokens.saturated(adding: usage.cachedPromptTokens)
+            }
+            sum.completionTokens = sum.completionTokens.saturated(adding: usage.completionTokens)
+            sum.reasoningTokens = sum.reasoningTokens.saturated(adding: usage.reasoningTokens)
+            sum.prediction.accepted = sum.prediction.accepted.saturated(adding: usage.prediction.accepted)
+            sum.prediction.rejected = sum.prediction.rejected.saturated(adding: usage.prediction.rejected)
+        }
+        return sum
+    }
+}
+
+extension AnswerDelta {
+    /// The number of bytes of the texts.
+    fileprivate var size: Int {
+        switch self {
+        case .content(let text, _), .reasoning(let text), .arguments(_, let text): text.utf8.count
+        case .call(_, let id, let name): (id ?? "").utf8.count + name.utf8.count
+        }
+    }
+}

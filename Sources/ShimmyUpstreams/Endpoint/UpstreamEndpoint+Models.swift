@@ -1,0 +1,113 @@
+import ShimmyChat
+import ShimmyJSON
+
+extension UpstreamEndpoint {
+    /// Asks for the models that the upstream offers, with what it says about them.
+    package func models() async throws -> [UpstreamModel] {
+        if kind == .ollama { return try await ollamaModels() }
+        let path = kind == .anthropic ? "/v1/models?limit=1000" : "/v1/models"
+        let json = try await json(path)
+        guard let data = json["data"]?.arrayValue ?? json.arrayValue else { throw failure(.unreadable, "its list of models has no data") }
+        var seen: Set<String> = []
+        var models: [UpstreamModel] = []
+        for element in data.prefix(UpstreamLimits.models) {
+            guard let id = element["id"]?.stringValue, Self.isName(id), !Self.isFurtherName(id, element), seen.insert(id).inserted else { continue }
+            models.append(model(id, element))
+        }
+        if kind == .llamaServer, models.count == 1 { try await describe(&models[0]) }
+        return models
+    }
+
+    /// Throws if the upstream cannot serve requests.
+    package func check() async throws {
+        _ = try await bytes(settings.healthPath ?? defaultHealthPath, within: UpstreamLimits.checkSeconds)
+    }
+
+    private var defaultHealthPath: String {
+        switch kind {
+        case .vllm, .sglang, .llamaServer, .shimmy: "/health"
+        case .ollama: "/api/version"
+        case .openai: "/v1/models"
+        case .anthropic: "/v1/models?limit=1"
+        }
+    }
+
+    private static func isName(_ name: String) -> Bool {
+        !name.isEmpty && name.utf8.count <= UpstreamLimits.nameBytes && name.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control }
+    }
+
+    /// Returns whether an id of a Shimmy is that of a model of its upstreams, with the name of one. Such models have other ids, too, and the ids of
+    /// Shimmys that are upstreams of each other would become longer with each list.
+    private static func isFurtherName(_ id: String, _ json: JSON) -> Bool {
+        (json["shimmy"]?["upstreams"]?.arrayValue ?? []).contains { upstream in upstream.stringValue.map { id.hasPrefix($0 + "/") } ?? false }
+    }
+
+    private func model(_ id: String, _ json: JSON) -> UpstreamModel {
+        var model = UpstreamModel(id: id)
+        model.tokenizes = tokenizes
+        let own = json["shimmy"]
+        let length = [
+            json["max_model_len"], own?["context_length"], json["context_length"], json["context_window"], json["max_context_length"],
+            json["max_input_tokens"], json["meta"]?["n_ctx"],
+        ]
+        model.contextLength = length.compactMap { Self.length($0) }.first
+        let capabilities = (own?["capabilities"] ?? json["capabilities"])?.arrayValue?.compactMap(\.stringValue)
+        if let capabilities, kind == .shimmy {
+            let roles = capabilities.compactMap(ModelRole.init(rawValue:))
+            if !roles.isEmpty { model.roles = roles }
+        }
+        // OpenAI's list says nothing about a model but its name.
+        if kind == .openai, id.lowercased().contains("embed") { model.roles = [.embeddings] }
+        if kind == .anthropic { (model.takesTools, model.takesImages) = (true, true) }
+        return model
+    }
+
+    private static func length(_ json: JSON?) -> Int? { json?.intValue.flatMap { (1...1 << 30).contains($0) ? $0 : nil } }
+
+    /// Adds the facts of llama-server's only model.
+    private func describe(_ model: inout UpstreamModel) async throws {
+        guard let json = try await optional({ () async throws -> JSON in try await self.json("/props") }) else { return }
+        model.contextLength = Self.length(json["default_generation_settings"]?["n_ctx"]) ?? model.contextLength
+        if let images = json["modalities"]?["vision"]?.boolValue { model.takesImages = images }
+        if let tools = json["chat_template_caps"]?["supports_tools"]?.boolValue { model.takesTools = tools }
+    }
+
+    // MARK: Ollama
+
+    private func ollamaModels() async throws -> [UpstreamModel] {
+        let json = try await json("/api/tags")
+        guard let data = json["models"]?.arrayValue else { throw failure(.unreadable, "its list of models has no models") }
+        var models: [UpstreamModel] = []
+        for element in data.prefix(UpstreamLimits.models) {
+            guard let id = (element["model"] ?? element["name"])?.stringValue, Self.isName(id) else { continue }
+            var model = UpstreamModel(id: id)
+            if models.count < UpstreamLimits.describedModels { try await describeOllamas(&model) }
+            models.append(model)
+        }
+        return models
+    }
+
+    private func describeOllamas(_ model: inout UpstreamModel) async throws {
+        let body: JSON = ["model": .string(model.id)]
+        guard let json = try await optional({ () async throws -> JSON in try await self.json("/api/show", body) }) else { return }
+        let length = json["model_info"]?.objectValue?.first { $0.key.hasSuffix(".context_length") }
+        model.contextLength = Self.length(length?.value)
+        guard let capabilities = json["capabilities"]?.arrayValue?.compactMap(\.stringValue), !capabilities.isEmpty else { return }
+        if capabilities.contains("embedding") { model.roles = [.embeddings] }
+        model.takesTools = capabilities.contains("tools")
+        model.reasons = capabilities.contains("thinking")
+        model.takesImages = capabilities.contains("vision")
+    }
+
+    /// Returns nil if the upstream refuses a request that is not needed.
+    private func optional(_ ask: () async throws -> JSON) async throws -> JSON? {
+        do {
+            return try await ask()
+        } catch let error as UpstreamFailure {
+            switch error.reason {
+            case .refused, .failed, .unreadable, .unauthorized: return nil
+            default: throw error
+            }
+        }
+    }
+}

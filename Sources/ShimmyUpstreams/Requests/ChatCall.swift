@@ -1,0 +1,195 @@
+package import ShimmyChat
+import ShimmyCore
+import ShimmyJSON
+
+/// Translates a request for an answer to a conversation into a chat completion of an upstream.
+package struct ChatCall {
+    private let request: ChatRequest
+    private let settings: UpstreamSettings
+    private let kind: UpstreamKind
+    private let fields: UpstreamFields
+    private var writer: SamplingFields
+    private var report = AnswerReport()
+    private var checksAnswer = false
+
+    /// Returns the call. Throws `UpstreamFailure` if the upstream cannot do what the request needs.
+    /// - maximumTokens: the max number of tokens of each answer; nil for no limit.
+    package static func make(
+        _ request: ChatRequest, model: String, maximumTokens: Int?, kind: UpstreamKind, settings: UpstreamSettings, user: String?
+    ) throws(UpstreamFailure) -> UpstreamCall {
+        var call = ChatCall(request, model: model, kind: kind, settings)
+        try call.writeConversation()
+        call.writeTools()
+        try call.writeForm()
+        call.writeSampling(maximumTokens, user: user)
+        return call.finish()
+    }
+
+    private init(_ request: ChatRequest, model: String, kind: UpstreamKind, _ settings: UpstreamSettings) {
+        self.request = request
+        self.settings = settings
+        self.kind = kind
+        fields = UpstreamFields.of(kind)
+        var body: JSONObject = ["model": .string(model), "stream": true]
+        // vLLM then counts in each chunk, so that the counts are known before the end.
+        body["stream_options"] = kind == .vllm ? ["include_usage": true, "continuous_usage_stats": true] : ["include_usage": true]
+        writer = SamplingFields(body, kind)
+    }
+
+    // MARK: The conversation
+
+    private mutating func writeConversation() throws(UpstreamFailure) {
+        let conversation = request.conversation
+        if !request.preceding.isEmpty { throw .unsupported(settings.name, field: "context", kind) }
+        let messages = try Self.messages(conversation, settings.name, &report)
+        writer.set("messages", .array(messages.map(message)))
+        guard conversation.continuation != .no else { return }
+        guard conversation.continuation == .content, let continuation = fields.continuation else {
+            let field = conversation.continuation == .nothing ? "add_generation_prompt" : "continue_final_message"
+            if conversation.mustContinue || conversation.continuation != .content { throw .unsupported(settings.name, field: field, kind) }
+            report.withoutEffect.append(field)
+            return
+        }
+        for (name, value) in continuation.sorted(by: { $0.key < $1.key }) { writer.set(name, .bool(value)) }
+    }
+
+    /// Returns the messages with an ID for each call, which most servers require.
+    static func messages(
+        _ conversation: Conversation, _ upstream: String, _ report: inout AnswerReport
+    ) throws(UpstreamFailure) -> [ChatMessage] {
+        report.normalizations += conversation.normalizations.map(\.rawValue)
+        guard conversation.messages.lacksCallIDs else { return conversation.messages }
+        report.normalizations.append(Normalization.matchedResults.rawValue)
+        do throws(ToolResultError) {
+            return try conversation.messages.withOrderedToolResults(continues: conversation.continuation != .no)
+        } catch {
+            throw UpstreamFailure(upstream, .refused(status: 400, param: "messages", code: nil), error.description)
+        }
+    }
+
+    private func message(_ message: ChatMessage) -> JSON {
+        guard var object = message.json.objectValue else { return message.json }
+        if message.role == .developer, !fields.takesDeveloper { object["role"] = "system" }
+        if let reasoning = message.reasoning {
+            object["reasoning_content"] = nil
+            if let name = fields.reasoningField { object[name] = .string(reasoning) }
+        }
+        return .object(object)
+    }
+
+    // MARK: Tools
+
+    private mutating func writeTools() {
+        let conversation = request.conversation
+        let choice = conversation.toolChoice
+        // A choice among some tools is a choice among all tools that the upstream sees.
+        let tools = conversation.tools.filter { tool in choice.names?.contains(tool.name) ?? true }
+        guard !tools.isEmpty, choice.mode != .none || fields.name(.toolChoice) != nil else { return }
+        writer.set("tools", .array(tools.map(tool)))
+        for tool in tools where tool.inputGrammar != nil || tool.isStrict && !fields.enforcesTools { report.unenforced.append("\(tool.name)#") }
+        switch choice.mode {
+        case .auto: break
+        case .none: writer.set(.toolChoice, "none")
+        case .required where choice.isOneCall && tools.count == 1:
+            writer.set(.toolChoice, ["type": "function", "function": ["name": .string(tools[0].name)]])
+        case .required: writer.set(.toolChoice, "required")
+        }
+        if choice.mode != .none { writer.set(.parallelCalls, false, if: !conversation.allowsParallelCalls) }
+    }
+
+    private func tool(_ tool: Tool) -> JSON {
+        guard tool.isStrict, var object = tool.json.objectValue, var function = object["function"]?.objectValue else { return tool.json }
+        function["strict"] = true
+        object["function"] = .object(function)
+        return .object(object)
+    }
+
+    // MARK: The form of the answer
+
+    private mutating func writeForm() throws(UpstreamFailure) {
+        if let grammar = request.grammar {
+            guard let name = fields.name(.grammar) else { throw .unsupported(settings.name, field: request.grammarField, kind) }
+            if kind == .vllm { writer.set("structured_outputs", ["grammar": .string(grammar)]) } else { writer.set(name, .string(grammar)) }
+        }
+        guard let schema = request.conversation.responseSchema else { return }
+        let isStrict = request.conversation.isResponseStrict
+        let isEnforced = fields.schema == .responseFormat || isStrict
+        let form: JSON = ["name": "answer", "schema": schema, "strict": .bool(isEnforced)]
+        writer.set("response_format", ["type": "json_schema", "json_schema": form])
+        guard !isEnforced else { return }
+        report.unenforced.append("#")
+        checksAnswer = true
+    }
+
+    // MARK: Parameters
+
+    private mutating func writeSampling(_ maximumTokens: Int?, user: String?) {
+        writer.write(request.sampling)
+        if let logprobs = request.sampling.logprobs {
+            writer.set(.logprobs, true)
+            if fields.name(.logprobs) != nil { writer.set("top_logprobs", .int(logprobs)) }
+        }
+        if let maximumTokens {
+            let isOpenAIs = kind == .openai && UpstreamHost.of(settings.url) == UpstreamHost.openAI
+            writer.set(isOpenAIs ? "max_completion_tokens" : "max_tokens", .int(maximumTokens))
+        }
+        writer.set(.choices, .int(request.choices), if: request.choices > 1 && fields.name(.choices) != nil)
+        writer.set(.prediction, ["type": "content", "content": .string(request.prediction)], if: !request.prediction.isEmpty)
+        let stops = request.stops.prefix(fields.stops ?? .max)
+        if !stops.isEmpty { writer.set("stop", .array(stops.map(JSON.string))) }
+        if let user { writer.set("user", .string(user)) }
+        if let adapters = request.adapters, !adapters.isEmpty { writer.set(.adapters, Self.adapters(adapters)) }
+        writeReasoning()
+    }
+
+    static func adapters(_ adapters: [AdapterChoice]) -> JSON {
+        .array(
+            adapters.map { adapter in
+                switch adapter.reference {
+                case .name(let name): ["name": .string(name), "scale": WireJSON.number(adapter.scale)]
+                case .index(let index): ["id": .int(index), "scale": WireJSON.number(adapter.scale)]
+                }
+            })
+    }
+
+    private mutating func writeReasoning() {
+        let conversation = request.conversation
+        var arguments = conversation.templateArguments
+        let effort = conversation.thinks == false ? "none" : arguments["reasoning_effort"]?.stringValue
+        if let thinks = conversation.thinks, arguments["enable_thinking"] == nil { arguments["enable_thinking"] = .bool(thinks) }
+        if let name = fields.name(.effort), let effort, kind != .vllm || effort != "none" { writer.set(name, .string(effort)) }
+        if let name = fields.name(.templateArguments) {
+            if !arguments.isEmpty { writer.set(name, .object(arguments)) }
+        } else {
+            // The effort has a field of its own, and the decision for reasoning is a kind of effort.
+            for name in ["reasoning_effort", "enable_thinking"] where fields.name(.effort) != nil { arguments[name] = nil }
+            if !arguments.isEmpty { report.withoutEffect.append(UpstreamField.templateArguments.rawValue) }
+        }
+        // An effort implies a budget; only a budget that the request names is reported.
+        if let budget = request.thinkingBudget, conversation.reasoningFields.contains(UpstreamField.reasoningBudget.rawValue) {
+            writer.set(.reasoningBudget, .int(budget))
+        }
+    }
+
+    // MARK: The end
+
+    private mutating func finish() -> UpstreamCall {
+        report.withoutEffect += writer.withoutEffect
+        let isTogether = request.choices <= 1 || fields.name(.choices) != nil
+        let count = isTogether ? 1 : request.choices
+        let bodies = (0..<max(1, count)).map { index -> JSONObject in
+            var body = writer.json
+            // Equal seeds would make equal choices.
+            if index > 0, let seed = request.sampling.seed, let name = fields.name(.seed) { body[name] = .number(JSONNumber(seed &+ Int64(index))) }
+            return body
+        }
+        var call = UpstreamCall(path: "/v1/chat/completions", bodies: bodies, choicesPerBody: isTogether ? max(1, request.choices) : 1)
+        call.ownStops = Array(request.stops.dropFirst(fields.stops ?? .max))
+        // An answer that is cut here has no counts.
+        if !call.ownStops.isEmpty { report.withoutEffect.append("usage") }
+        call.report = report
+        call.checksAnswer = checksAnswer
+        call.apply(settings)
+        return call
+    }
+}

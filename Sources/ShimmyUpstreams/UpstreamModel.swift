@@ -1,0 +1,22 @@
+package import ShimmyChat
+
+/// A model that an upstream offers, as far as the upstream says.
+package struct UpstreamModel: Sendable, Equatable {
+    /// The model's id at the upstream.
+    package var id: String
+    /// The max length of prompt and answer, in tokens; nil if unknown.
+    package var contextLength: Int?
+    package var roles: [ModelRole]
+    /// Whether the upstream tokenizes texts for the model.
+    package var tokenizes = false
+    /// Whether the model takes tools, reasons, and takes images; nil if unknown.
+    package var takesTools: Bool?
+    package var reasons: Bool?
+    package var takesImages: Bool?
+
+    package init(id: String, contextLength: Int? = nil, roles: [ModelRole] = [.chat]) {
+        self.id = id
+        self.contextLength = contextLength
+        self.roles = roles
+    }
+}

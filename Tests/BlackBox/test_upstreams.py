@@ -1,0 +1,443 @@
+"""Shimmy in front of other servers: another Shimmy, and a server whose faults the tests choose."""
+
+import json
+import threading
+
+import pytest
+from openai import OpenAI
+
+from faulty_upstream import TEXT, FaultyUpstream, chunk, cut, refusing, stream
+from server import MODEL, Answer, Server, loaded_server, make_home, run, wait_until
+
+AGE = {"type": "integer", "minimum": 1, "maximum": 9}
+SCHEMA = {"type": "object", "properties": {"age": AGE}, "required": ["age"], "additionalProperties": False}
+TOOL = {"type": "function", "function": {"name": "get_age", "parameters": SCHEMA}}
+
+
+def front_home(path, *tables: str):
+    """Makes a home without a model and with these upstreams."""
+    (path / "data/models").mkdir(parents=True)
+    write(path, *tables)
+    return path
+
+
+def write(home, *tables: str):
+    file = home / ".config/shimmy/shimmy.toml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    new = file.with_suffix(".new")
+    new.write_text("\n".join(tables))
+    new.rename(file)
+
+
+def table(name: str, url: str, **settings) -> str:
+    lines = "".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items())
+    return f'[upstream."{name}"]\nurl = "{url}"\n{lines}'
+
+
+def faulty_table(upstream, name: str = "faulty", **settings) -> str:
+    return table(name, upstream.url, **{"kind": "openai", "health_interval": 0.2, **settings})
+
+
+def upstreams(server) -> dict:
+    return {upstream["name"]: upstream for upstream in server.request("GET", "/admin/upstreams").json["data"]}
+
+
+@pytest.fixture(scope="module")
+def back(tmp_path_factory):
+    with loaded_server(make_home(tmp_path_factory.mktemp("back"))) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def front(tmp_path_factory, back):
+    """A server without models of its own, in front of another one."""
+    home = front_home(tmp_path_factory.mktemp("front"), table("back", back.url), f'[model."{MODEL}"]\naliases = ["nick"]\n')
+    with Server(home) as server:
+        server.home = home
+        yield server
+
+
+# Another Shimmy
+
+
+def test_models_have_two_ids(front):
+    models = {model["id"]: model for model in front.request("GET", "/v1/models").json["data"]}
+    assert {MODEL, f"back/{MODEL}"} <= set(models)
+    own = models[MODEL]["shimmy"]
+    assert own["source"] == "upstream" and own["upstreams"] == ["back"] and own["context_length"] > 0 and own["memory_bytes"] == 0
+    assert front.request("GET", f"/v1/models/back/{MODEL}").json["id"] == f"back/{MODEL}"
+    assert f"{MODEL}:latest" in [model["name"] for model in front.request("GET", "/api/tags").json["models"]]
+    assert front.request("POST", "/api/show", {"model": MODEL}).json["capabilities"][0] == "completion"
+    assert MODEL in [model["id"] for model in front.request("GET", "/api/v0/models").json["data"]]
+    assert MODEL in [model["id"] for model in front.request("GET", "/v1/models", headers={"anthropic-version": "2023-06-01"}).json["data"]]
+    assert front.request("GET", "/api/ps").json == {"models": []}
+
+
+@pytest.mark.parametrize("model", [MODEL, f"back/{MODEL}", "nick"])
+def test_an_answer_is_the_upstreams(front, back, model):
+    answer = front.chat(model=model)
+    assert answer.status == 200, answer.body
+    assert answer.headers["x-shimmy-upstream"] == "back"
+    assert answer.text == back.chat().text and answer.json["usage"]["completion_tokens"] == back.chat().json["usage"]["completion_tokens"]
+
+
+def test_a_stream_is_passed_on(front, back):
+    answer = front.chat(stream=True, stream_options={"include_usage": True})
+    assert answer.status == 200 and answer.headers["x-shimmy-upstream"] == "back"
+    assert answer.events[-1] == "[DONE]" and answer.events[-2]["usage"]["prompt_tokens"] > 0
+    assert answer.streamed_text == back.chat().text
+
+
+def test_the_official_client_streams(front):
+    with OpenAI(base_url=front.url + "/v1", api_key="unused", max_retries=0, timeout=60) as client:
+        parts = client.chat.completions.create(
+            model=MODEL, messages=[{"role": "user", "content": "Say hello."}], max_tokens=12, temperature=0, stream=True)
+        assert "".join(part.choices[0].delta.content or "" for part in parts if part.choices)
+
+
+def test_tools_and_schemas_are_enforced(front):
+    called = front.chat("How old is she?", tools=[TOOL], tool_choice="required", max_tokens=60)
+    assert called.status == 200, called.body
+    [call] = called.json["choices"][0]["message"]["tool_calls"]
+    assert call["function"]["name"] == "get_age" and json.loads(call["function"]["arguments"])["age"] in range(1, 10)
+    form = {"type": "json_schema", "json_schema": {"name": "age", "schema": SCHEMA, "strict": True}}
+    assert json.loads(front.chat("How old is she?", response_format=form, max_tokens=60).text)["age"] in range(1, 10)
+
+
+def test_responses_are_stored_at_the_front(front, back):
+    first = front.request("POST", "/v1/responses", {"model": MODEL, "input": "Say hello.", "max_output_tokens": 16, "temperature": 0})
+    assert first.status == 200, first.body
+    second = front.request(
+        "POST", "/v1/responses", {"model": MODEL, "input": "Again.", "previous_response_id": first.json["id"], "max_output_tokens": 16})
+    assert second.status == 200, second.body
+    assert front.request("GET", f"/v1/responses/{first.json['id']}").status == 200
+    assert back.request("GET", f"/v1/responses/{first.json['id']}").status == 404
+
+
+def test_other_dialects_work(front):
+    messages = [{"role": "user", "content": "Say hello."}]
+    anthropic = front.request("POST", "/v1/messages", {"model": MODEL, "max_tokens": 12, "messages": messages})
+    assert anthropic.status == 200 and anthropic.json["content"][0]["text"], anthropic.body
+    ollama = front.request("POST", "/api/chat", {"model": MODEL, "messages": messages, "stream": False, "options": {"num_predict": 12}})
+    assert ollama.status == 200 and ollama.json["message"]["content"] and ollama.json["done"], ollama.body
+    text = front.request("POST", "/v1/completions", {"model": MODEL, "prompt": "Once upon", "max_tokens": 8, "temperature": 0})
+    assert text.status == 200 and text.json["choices"][0]["text"], text.body
+
+
+def test_tokens_are_counted_by_the_upstream(front, back):
+    body = {"model": MODEL, "content": "Hello there."}
+    answer = front.request("POST", "/v1/tokenize", body)
+    assert answer.status == 200, answer.body
+    assert answer.json["tokens"] == back.request("POST", "/v1/tokenize", body).json["tokens"]
+    conversation = {"model": MODEL, "messages": [{"role": "user", "content": "Hi"}]}
+    for path in ("/v1/chat/completions/render", "/v1/chat/completions/input_tokens", "/apply-template"):
+        assert front.request("POST", path, conversation).json == back.request("POST", path, conversation).json
+
+
+def test_mistakes_keep_their_status_and_field(front):
+    assert front.chat(temperature=9).json["error"]["param"] == "temperature"
+    assert front.chat("word " * 20_000).status == 400
+    front.chat(model="nobody").assert_error(404, None, "model_not_found")
+
+
+def test_what_only_own_models_have_is_refused(front):
+    body = {"model": MODEL, "messages": [{"role": "user", "content": "a"}]}
+    decision = {"model": MODEL, "input": "a", "questions": [{"type": "predicate", "instructions": "b"}]}
+    front.request("POST", "/v1/decisions", decision).assert_error(400, "model", "model_not_usable")
+    assert front.request("GET", f"/slots?model={MODEL}").json == []
+    assert front.request("POST", "/v1/chat/completions", {**body, "lora": [{"id": 0, "scale": 1}]}).status == 400
+    assert front.request("GET", f"/props?model={MODEL}").status == 400
+    assert front.request("GET", f"/v1/tokenizer_info?model={MODEL}").status == 400
+
+
+def test_commands_show_upstreams(front):
+    listed = run(front.home, "list", "--json")
+    assert listed.returncode == 0, listed.stderr
+    record = {model["id"]: model for model in json.loads(listed.stdout)}[f"back/{MODEL}"]
+    assert (record["source"], record["upstreams"], record["path"]) == ("upstream", ["back"], "")
+    for command in (["list"], ["show", MODEL], ["show", MODEL, "--json"], ["discover"], ["config", "check"], ["config", "show"]):
+        shown = run(front.home, *command)
+        assert shown.returncode == 0 and ("back" in shown.stdout or "valid" in shown.stdout), shown.stderr + shown.stdout
+    server = run(front.home, "upstreams", "--host", f"127.0.0.1:{front.port}")
+    assert server.returncode == 0 and "shimmy" in server.stdout and "healthy" in server.stdout, server.stderr
+    tested = run(front.home, "upstreams", "test", "back")
+    assert tested.returncode == 0 and "whole answer" in tested.stdout, tested.stderr
+    assert run(front.home, "upstreams", "test", "nobody").returncode == 64
+    assert run(front.home, "ps", "--host", f"127.0.0.1:{front.port}").returncode == 0
+
+
+def test_metrics_name_upstreams(front):
+    text = front.request("GET", "/metrics").body.decode()
+    assert 'shimmy_upstream_healthy{upstream="back"} 1' in text and 'shimmy_upstream_requests_total{upstream="back"}' in text
+
+
+# A server with faults
+
+
+@pytest.fixture(scope="module")
+def faulty():
+    with FaultyUpstream("m", "embed-m") as upstream:
+        yield upstream
+
+
+@pytest.fixture(scope="module")
+def exposed(tmp_path_factory, faulty):
+    """A server in front of the faulty one."""
+    home = front_home(tmp_path_factory.mktemp("exposed"), faulty_table(faulty, timeout=2, first_byte_timeout=2, api_key="sk-very-secret"))
+    with Server(home) as server:
+        yield server
+
+
+@pytest.fixture
+def broken(exposed, faulty):
+    """Waits until a circuit breaker of an earlier test is closed."""
+    faulty.fault = None
+    wait_until(lambda: exposed.chat(model="m").status == 200, "an answer")
+    faulty.requests.clear()
+    yield exposed
+    faulty.fault = None
+
+
+def test_without_faults_it_answers(broken, faulty):
+    answer = broken.chat(model="m")
+    assert answer.text == TEXT and answer.json["usage"]["prompt_tokens"] == 3
+    headers, body = faulty.requests[-1]
+    assert headers["authorization"] == "Bearer sk-very-secret" and body["model"] == "m" and headers["x-shimmy-hops"]
+    vector = broken.request("POST", "/v1/embeddings", {"model": "embed-m", "input": "a"})
+    assert vector.status == 200 and vector.json["data"][0]["embedding"] == pytest.approx([0.6, 0.8]), vector.body
+
+
+def test_the_upstream_gets_the_sampling_that_the_request_sets(broken, faulty):
+    def sent(**fields):
+        body = {"model": "m", "messages": [{"role": "user", "content": "a"}], **fields}
+        assert broken.request("POST", "/v1/chat/completions", body).status == 200
+        return {name: value for name, value in faulty.requests[-1][1].items() if name in ("temperature", "top_p")}
+
+    assert sent(temperature=1, top_p=1) == {"temperature": 1, "top_p": 1}
+    assert sent(temperature=0) == {"temperature": 0}
+    assert sent() == {}
+
+
+@pytest.mark.parametrize(("fault", "status", "code"), [
+    (refusing(500), 502, "upstream_failed"),
+    (refusing(401), 502, "upstream_unauthorized"),
+    (refusing(429, headers={"retry-after": "1"}), 429, "upstream_busy"),
+    (lambda handler: handler.answer(200, b"<html>not an API</html>"), 502, "upstream_unreadable"),
+    (lambda handler: handler.send(b"data: {\"choices\": [\n\n"), 502, "upstream_unreadable"),
+    (lambda handler: handler.reset(), 502, "upstream_interrupted"),
+    (lambda handler: handler.send(b""), 502, "upstream_interrupted"),
+], ids=["500", "401", "429", "html", "garbage", "reset", "empty"])
+@pytest.mark.parametrize("streams", [False, True])
+def test_each_fault_has_its_error(broken, faulty, fault, status, code, streams):
+    faulty.fault = fault
+    answer = broken.chat(model="m", stream=streams)
+    assert (answer.status, answer.json["error"]["code"]) == (status, code), answer.body
+    assert "faulty" in answer.json["error"]["message"] and "sk-very-secret" not in answer.body.decode()
+    assert len(faulty.requests) == 1
+    if status == 429:
+        assert int(answer.headers["retry-after"]) >= 1
+
+
+def test_a_mistake_keeps_its_field(broken, faulty):
+    faulty.fault = refusing(422, "top_p is odd", param="top_p", code="odd")
+    message = broken.chat(model="m").assert_error(422, "top_p", "odd")
+    assert message == "top_p is odd"
+
+
+def test_a_reset_at_any_byte_ends_the_stream_with_an_error(broken, faulty):
+    whole = stream("m")
+    ends = set()
+    for at in range(0, len(whole) - len(b"data: [DONE]\n\n"), 7):
+        faulty.fault = cut(at)
+        faulty.requests.clear()
+        answer = broken.chat(model="m", stream=True)
+        if answer.status == 429 or answer.status == 503:  # The breaker is open.
+            faulty.fault = None
+            wait_until(lambda: broken.chat(model="m").status == 200, "an answer")
+            continue
+        assert len(faulty.requests) == 1
+        if answer.status != 200:
+            assert answer.json["error"]["code"].startswith("upstream_")
+            continue
+        last = answer.events[-1]
+        ends.add(last if last == "[DONE]" else last["error"]["code"])
+        text = "".join(event["choices"][0]["delta"].get("content") or "" for event in answer.events if event != "[DONE]" and event.get("choices"))
+        assert TEXT.startswith(text)
+        if last == "[DONE]":
+            assert text == TEXT
+    assert "upstream_interrupted" in ends
+
+
+def test_a_stall_ends_with_a_timeout(broken, faulty):
+    stalled = threading.Event()
+
+    def before(handler):
+        stalled.wait(10)
+
+    def after(handler):
+        handler.send(chunk("m", {"role": "assistant", "content": "Hello"}))
+        stalled.wait(10)
+
+    faulty.fault = before
+    assert broken.chat(model="m").json["error"]["code"] == "upstream_timeout"
+    faulty.fault = after
+    answer = broken.chat(model="m", stream=True)
+    assert answer.status == 200 and answer.events[-1]["error"]["code"] == "upstream_timeout"
+    stalled.set()
+
+
+def test_a_disconnect_closes_the_request_at_the_upstream(broken, faulty):
+    closed = threading.Event()
+
+    def fault(handler):
+        handler.begin()
+        try:
+            for _ in range(2000):
+                handler.wfile.write(chunk("m", {"content": "word "}))
+                closed.wait(0.01)
+        except OSError:
+            closed.set()
+
+    faulty.fault = fault
+    connection = broken.connection()
+    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": "a"}], "stream": True})
+    connection.request("POST", "/v1/chat/completions", body, {"Content-Type": "application/json"})
+    response = connection.getresponse()
+    assert response.read(20)
+    response.close()
+    connection.close()
+    assert closed.wait(15)
+    wait_until(lambda: upstreams(broken)["faulty"]["running"] == 0, "the end of the request")
+
+
+def test_a_stream_starts_without_an_answer_that_takes_long(tmp_path):
+    with FaultyUpstream("m") as upstream:
+        home = front_home(tmp_path, faulty_table(upstream))
+        with Server(home, "--load-silence", "0") as server:
+            for fault, last in ((lambda handler: handler.send(stream("m")), "[DONE]"), (refusing(500), "upstream_failed")):
+                computed = threading.Event()
+
+                def slow(handler, fault=fault, computed=computed):
+                    assert computed.wait(30)
+                    fault(handler)
+
+                upstream.fault = slow
+                connection = server.connection()
+                body = json.dumps({"model": "m", "messages": [{"role": "user", "content": "a"}], "stream": True})
+                connection.request("POST", "/v1/chat/completions", body, {"Content-Type": "application/json"})
+                response = connection.getresponse()
+                assert response.status == 200 and response.readline().startswith(b":")
+                computed.set()
+                event = Answer(200, {"content-type": "text/event-stream"}, response.read().lstrip(b"\n")).events[-1]
+                assert (event if event == "[DONE]" else event["error"]["code"]) == last
+                connection.close()
+
+
+# Replicas
+
+
+def test_another_replica_answers_before_the_first_byte_and_never_after(tmp_path):
+    with FaultyUpstream("m") as one, FaultyUpstream("m") as two:
+        home = front_home(tmp_path, faulty_table(one, "one"), faulty_table(two, "two"))
+        with Server(home) as server:
+            one.fault = refusing(500)
+            for _ in range(4):
+                answer = server.chat(model="m")
+                assert answer.status == 200 and answer.headers["x-shimmy-upstream"] == "two", answer.body
+            assert upstreams(server)["one"]["failovers"] == len(one.requests)
+            two.fault = refusing(500)
+            message = server.chat(model="m").assert_error(503, None, "upstream_unavailable", "server_error")
+            assert "one: " in message and "two: " in message
+        one.fault = two.fault = cut(len(chunk("m", {"role": "assistant", "content": "Hello"})))
+        one.requests.clear()
+        two.requests.clear()
+        with Server(home) as server:
+            answer = server.chat(model="m", stream=True)
+            assert answer.status == 200 and answer.events[-1]["error"]["code"] == "upstream_interrupted"
+            assert len(one.requests) + len(two.requests) == 1
+
+
+def test_a_replica_that_dies_and_returns_is_used_again(tmp_path):
+    with FaultyUpstream("m") as stays:
+        leaves = FaultyUpstream("m")
+        home = front_home(tmp_path, faulty_table(stays, "stays", priority=2), faulty_table(leaves, "leaves"))
+        with Server(home) as server:
+            assert server.chat(model="m").headers["x-shimmy-upstream"] == "leaves"
+            leaves.__exit__()
+            for _ in range(10):
+                answer = server.chat(model="m")
+                assert answer.status == 200 and answer.headers["x-shimmy-upstream"] == "stays", answer.body
+            wait_until(lambda: upstreams(server)["leaves"]["healthy"] is False, "a failed check")
+            assert server.chat(model="leaves/m").status == 503
+            with FaultyUpstream("m", port=leaves.port):
+                wait_until(lambda: server.chat(model="m").headers["x-shimmy-upstream"] == "leaves", "its return")
+
+
+def test_a_refused_connection_names_the_upstream(tmp_path):
+    gone = FaultyUpstream("m")
+    home = front_home(tmp_path, faulty_table(gone, "gone", health_interval=3600))
+    with Server(home) as server:
+        gone.__exit__()
+        # The first request may get a connection from before.
+        wait_until(lambda: server.chat(model="m").json["error"]["code"] == "upstream_unreachable", "a refused connection")
+        answer = server.chat(model="m")
+        assert answer.status == 502 and "'gone'" in answer.json["error"]["message"]
+
+
+# Loops, settings
+
+
+def test_a_request_that_comes_back_ends(tmp_path):
+    with FaultyUpstream("m") as mirror:
+        home = front_home(tmp_path, faulty_table(mirror, "mirror"))
+        with Server(home) as server:
+
+            def fault(handler):
+                headers = {"x-shimmy-hops": handler.headers["x-shimmy-hops"]}
+                body = {name: value for name, value in handler.body.items() if name != "stream_options"}
+                answer = server.request("POST", "/v1/chat/completions", {**body, "stream": False}, headers)
+                handler.answer(answer.status, answer.body)
+
+            mirror.fault = fault
+            server.chat(model="m").assert_error(508, None, "upstream_loop", "server_error")
+            assert len(mirror.requests) == 1
+            body = {"model": "m", "messages": [{"role": "user", "content": "a"}]}
+            far = server.request("POST", "/v1/chat/completions", body, {"x-shimmy-hops": "1,2,3,4,5,6,7,8"})
+            far.assert_error(508, None, "upstream_loop", "server_error")
+            assert len(mirror.requests) == 1
+
+
+def test_settings_apply_while_the_server_runs(tmp_path):
+    with FaultyUpstream("m") as one, FaultyUpstream("n") as two:
+        home = front_home(tmp_path, faulty_table(one, "one"))
+        with Server(home) as server:
+
+            def names():
+                return {model["id"] for model in server.request("GET", "/v1/models").json["data"]}
+
+            assert names() == {"m", "one/m"}
+            write(home, faulty_table(one, "one"), faulty_table(two, "two", prefix="far-"))
+            wait_until(lambda: names() == {"m", "one/m", "far-n", "two/n"}, "the new models")
+            assert server.chat(model="far-n").status == 200 and two.requests[-1][1]["model"] == "n"
+            write(home, faulty_table(two, "two"))
+            wait_until(lambda: names() == {"n", "two/n"}, "the end of the old models")
+            server.chat(model="m").assert_error(404, None, "model_not_found")
+
+
+def test_a_model_of_the_disk_wins(tmp_path):
+    with FaultyUpstream(MODEL) as upstream:
+        home = make_home(tmp_path / "home")
+        write(home, faulty_table(upstream, "far"))
+        with Server(home) as server:
+            models = {model["id"]: model["shimmy"]["source"] for model in server.request("GET", "/v1/models").json["data"]}
+            assert models[f"far/{MODEL}"] == "upstream" and models[MODEL] != "upstream"
+            assert "x-shimmy-upstream" not in server.chat().headers
+            assert server.chat(model=f"far/{MODEL}").headers["x-shimmy-upstream"] == "far"
+
+
+def test_mistakes_in_the_file_are_reported_with_lines_and_without_keys(tmp_path):
+    home = front_home(tmp_path, '[upstream."a"]\nurl = "http://me:hidden@host"\nwieght = 1\n[upstream."b"]\napi_key = "hid den"\n')
+    checked = run(home, "config", "check")
+    assert checked.returncode == 1 and "hid" not in checked.stdout
+    for part in (":2: upstream.a.url", ":3: upstream.a.wieght", "weight", ":4: upstream.b", ":5: upstream.b.api_key"):
+        assert part in checked.stdout, checked.stdout

@@ -1,0 +1,116 @@
+import ShimmyRouting
+import Testing
+
+@Suite struct CircuitBreakerTests {
+    private let start = ContinuousClock.now
+
+    private func limits() -> CircuitBreaker.Limits {
+        var limits = CircuitBreaker.Limits()
+        limits.consecutiveFailures = 3
+        limits.windowRequests = 10
+        return limits
+    }
+
+    /// Returns a breaker that opened at the start, for a second.
+    private func opened() -> CircuitBreaker {
+        var breaker = CircuitBreaker(limits: limits())
+        for _ in 0..<3 { breaker.failed(wasProbe: false, random: 0, at: start) }
+        return breaker
+    }
+
+    @Test func consecutiveFailuresOpenIt() {
+        var breaker = CircuitBreaker(limits: limits())
+        breaker.failed(wasProbe: false, random: 0, at: start)
+        breaker.failed(wasProbe: false, random: 0, at: start)
+        breaker.succeeded(wasProbe: false, at: start)
+        breaker.failed(wasProbe: false, random: 0, at: start)
+        breaker.failed(wasProbe: false, random: 0, at: start)
+        #expect(breaker.state(at: start) == .closed)
+        breaker.failed(wasProbe: false, random: 0, at: start)
+        #expect(breaker.state(at: start) == .open(until: start + .seconds(1)))
+        #expect(breaker.state(at: start + .seconds(1)) == .halfOpen)
+    }
+
+    @Test func aHighRateOfFailuresOpensIt() {
+        var breaker = CircuitBreaker(limits: limits())
+        for second in 0..<9 {
+            let now = start + .seconds(second)
+            if second % 2 == 0 { breaker.failed(wasProbe: false, random: 0, at: now) } else { breaker.succeeded(wasProbe: false, at: now) }
+            #expect(breaker.state(at: now) == .closed)
+        }
+        breaker.failed(wasProbe: false, random: 0, at: start + .seconds(9))
+        #expect(breaker.state(at: start + .seconds(9)) != .closed)
+    }
+
+    @Test func oldFailuresDoNotCount() {
+        var breaker = CircuitBreaker(limits: limits())
+        for second in stride(from: 0, to: 400, by: 20) {
+            let now = start + .seconds(second)
+            for _ in 0..<2 { breaker.failed(wasProbe: false, random: 0, at: now) }
+            for _ in 0..<2 { breaker.succeeded(wasProbe: false, at: now) }
+            #expect(breaker.state(at: now) == .closed)
+        }
+    }
+
+    @Test func aSuccessfulProbeClosesIt() {
+        var breaker = opened()
+        let isProbe = breaker.started()
+        #expect(isProbe)
+        #expect(breaker.state(at: start + .seconds(1)) == .probing)
+        breaker.succeeded(wasProbe: true, at: start + .seconds(1))
+        #expect(breaker.state(at: start + .seconds(1)) == .closed)
+        let isAnother = breaker.started()
+        #expect(!isAnother)
+    }
+
+    @Test func pausesGrowUpToTheLimit() {
+        var breaker = opened()
+        var now = start
+        var pauses: [Duration] = []
+        for _ in 0..<8 {
+            guard case .open(let until) = breaker.state(at: now) else { break }
+            pauses.append(until - now)
+            now = until
+            let isProbe = breaker.started()
+            #expect(isProbe)
+            breaker.failed(wasProbe: true, random: 0, at: now)
+        }
+        #expect(pauses == [1, 2, 4, 8, 16, 32, 60, 60].map { Duration.seconds($0) })
+    }
+
+    @Test func jitterIsBounded() {
+        for random in [-1, 0, 0.5, 0.999, 1, 7] {
+            var breaker = CircuitBreaker(limits: limits())
+            for _ in 0..<3 { breaker.failed(wasProbe: false, random: random, at: start) }
+            guard case .open(let until) = breaker.state(at: start) else {
+                Issue.record("the breaker is closed")
+                continue
+            }
+            #expect(until >= start + .seconds(1) && until <= start + .milliseconds(1201))
+        }
+    }
+
+    @Test func retryAfterOpensItAtOnceForABoundedTime() {
+        var breaker = CircuitBreaker(limits: limits())
+        breaker.failed(wasProbe: false, retryAfter: .seconds(20), random: 0, at: start)
+        #expect(breaker.state(at: start) == .open(until: start + .seconds(20)))
+        // A shorter time from a request that started earlier does not open it earlier.
+        breaker.failed(wasProbe: false, retryAfter: .seconds(5), random: 0, at: start)
+        #expect(breaker.state(at: start) == .open(until: start + .seconds(20)))
+        var patient = CircuitBreaker(limits: limits())
+        patient.failed(wasProbe: false, retryAfter: .seconds(1_000_000), random: 0, at: start)
+        #expect(patient.state(at: start) == .open(until: start + .seconds(600)))
+    }
+
+    @Test func onlyTheProbeDecides() {
+        var breaker = opened()
+        breaker.succeeded(wasProbe: false, at: start)
+        #expect(breaker.state(at: start) == .open(until: start + .seconds(1)))
+        let isProbe = breaker.started()
+        #expect(isProbe)
+        breaker.failed(wasProbe: false, random: 0, at: start + .seconds(1))
+        #expect(breaker.state(at: start + .seconds(1)) == .probing)
+        breaker.abandoned(wasProbe: true)
+        #expect(breaker.state(at: start + .seconds(1)) == .halfOpen)
+    }
+}

@@ -1,0 +1,101 @@
+import ShimmyChat
+import ShimmyCore
+import ShimmyUpstreams
+import Synchronization
+
+/// An upstream without a connection.
+final class ScriptedPeer: UpstreamPeer {
+    private struct State {
+        var models: [UpstreamModel]
+        var checkFailure: UpstreamFailure?
+        var failures: [UpstreamFailure] = []
+        var breaks = false
+        var contexts: [UpstreamContext] = []
+        var maximumTokens: Int?
+    }
+
+    let name: String
+    let kind = UpstreamKind.shimmy
+    private let state: Mutex<State>
+
+    init(_ name: String, models: [String] = ["m"]) {
+        self.name = name
+        state = Mutex(State(models: models.map { UpstreamModel(id: $0, contextLength: 100) }))
+    }
+
+    /// The contexts of all requests, in order.
+    var contexts: [UpstreamContext] { state.withLock { $0.contexts } }
+    var requests: Int { contexts.count }
+    /// The max tokens of the last request for an answer.
+    var maximumTokens: Int? { state.withLock { $0.maximumTokens } }
+
+    /// Makes the next requests fail, one for each failure.
+    func fail(_ reasons: UpstreamFailure.Reason...) {
+        let failures = reasons.map { UpstreamFailure(name, $0, "\(name) is scripted to fail") }
+        state.withLock { $0.failures += failures }
+    }
+
+    /// Makes answers break after their first event.
+    func breakAnswers() { state.withLock { $0.breaks = true } }
+
+    func models() async throws -> [UpstreamModel] {
+        try await check()
+        return state.withLock { $0.models }
+    }
+
+    func check() async throws {
+        if let failure = state.withLock({ $0.checkFailure }) { throw failure }
+    }
+
+    func failChecks() {
+        let failure = UpstreamFailure(name, .unreachable, "\(name) is down")
+        state.withLock { $0.checkFailure = failure }
+    }
+
+    func generate(_ request: ChatRequest, model: String, terms: ServiceTerms, context: UpstreamContext) async throws -> sending Answer {
+        let breaks = try begin(context)
+        state.withLock { $0.maximumTokens = request.maximumTokens }
+        var rest: [AnswerEvent] = [.delta(choice: 0, .content("\(name) \(model)")), .finished(choice: 0, .stop)]
+        rest.append(.ended(Usage(promptTokens: 1, cachedPromptTokens: 0, completionTokens: 1)))
+        let failure = UpstreamFailure(name, .interrupted, "\(name) broke")
+        return Answer(canceller: Answer.Canceller(onCancel: {}, onNudge: {})) {
+            if breaks, rest.count == 2 { throw failure }
+            return rest.isEmpty ? nil : rest.removeFirst()
+        }
+    }
+
+    func complete(_ request: TextRequest, model: String, terms: ServiceTerms, context: UpstreamContext) async throws -> sending Answer {
+        throw UpstreamFailure(name, .unsupported(field: "prompt"), "no texts")
+    }
+
+    func embed(_ request: EmbeddingRequest, model: String, terms: ServiceTerms, context: UpstreamContext) async throws -> EmbeddingResult {
+        _ = try begin(context)
+        return EmbeddingResult(vectors: [[1]], promptTokens: 1)
+    }
+
+    func rerank(_ request: RerankRequest, model: String, terms: ServiceTerms, context: UpstreamContext) async throws -> RerankResult {
+        throw UpstreamFailure(name, .unsupported(field: "documents"), "no ranking")
+    }
+
+    func tokenize(_ text: String, model: String, addSpecial: Bool, parseSpecial: Bool, context: UpstreamContext) async throws -> [Token] {
+        _ = try begin(context)
+        return [1, 2]
+    }
+
+    func pieces(of tokens: [Token], model: String, context: UpstreamContext) async throws -> [[UInt8]?] { tokens.map { _ in [0x61] } }
+
+    func prepare(_ conversation: Conversation, model: String, context: UpstreamContext) async throws -> PreparedPrompt {
+        _ = try begin(context)
+        return PreparedPrompt(text: "p", tokens: [1])
+    }
+
+    /// Counts a request. Returns whether its answer breaks.
+    private func begin(_ context: UpstreamContext) throws -> Bool {
+        let (failure, breaks) = state.withLock { state in
+            state.contexts.append(context)
+            return (state.failures.isEmpty ? nil : state.failures.removeFirst(), state.breaks)
+        }
+        if let failure { throw failure }
+        return breaks
+    }
+}
