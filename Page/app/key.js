@@ -1,0 +1,43 @@
+// The API key: asked once, kept in memory or, on request, in this browser.
+import { el } from "./dom.js"
+import { dialog } from "./overlays.js"
+import { settings } from "./storage.js"
+
+let value = settings.get("key")
+let kept = value !== null
+let asking = null
+
+export const key = {
+  get value() { return value },
+  get kept() { return kept },
+  set(text, keep) {
+    value = text || null
+    kept = Boolean(keep && value)
+    settings.set("key", kept ? value : null)
+    dispatchEvent(new Event("shimmy:key"))
+  },
+  forget() { this.set(null, false) },
+  /** Returns a promise of whether the person entered a key. Requests that fail at once share one dialog. */
+  ask(reason = "This server asks for an API key.") {
+    asking ??= show(reason).finally(() => { asking = null })
+    return asking
+  },
+}
+
+async function show(reason) {
+  const field = el("input#key-field", { type: "password", pattern: "\\s*[!-~]+\\s*", title: "Letters, digits and signs of ASCII, without spaces", autocomplete: "off", spellcheck: "false", required: true, placeholder: "sk-shimmy-…", autofocus: true })
+  const keep = el("input", { type: "checkbox", ".checked": kept })
+  const { result } = dialog({
+    title: "API key",
+    body: [
+      el("p", {}, reason, " The person who runs the server creates one with ", el("code", {}, "shimmy key create"), "."),
+      el("label.field", {}, el("span", {}, "Key"), field),
+      el("label.switch", {}, keep, el("span", {}, "Keep it in this browser")),
+      el("p.small.muted", {}, "Without this, the key is forgotten when this tab closes. Do not keep it in a browser that others use."),
+    ],
+    actions: [{ text: "Cancel", value: false }, { text: "Use this key", kind: "primary", submit: true, value: true }],
+  })
+  const done = await result === true && field.value.trim() !== ""
+  if (done) key.set(field.value.trim(), keep.checked)
+  return done
+}
