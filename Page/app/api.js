@@ -31,7 +31,7 @@ async function failure(response, used) {
 }
 
 function words(status, detail, retryAfter, used) {
-  const wait = retryAfter === null ? "" : ` Try again in ${Math.ceil(retryAfter)} s.`
+  const wait = retryAfter === null || /\b(again|retry)\b.*\d|\d+ s(econds)?\b/i.test(detail) ? "" : ` Try again in ${Math.ceil(retryAfter)} s.`
   if (status === 401) return used ? "The server does not accept this key." : "The server asks for an API key."
   if (status === 403) return detail || "This key may not do this."
   if (status === 404) return detail || "The server does not have this."

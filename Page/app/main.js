@@ -13,7 +13,7 @@ const rail = document.getElementById("rail")
 const root = document.getElementById("view")
 const styles = new Map()
 const shortcuts = new Shortcuts()
-let current = null
+let current = null, lastChat = []
 
 export const theme = {
   get choice() { return settings.get("theme-choice", "system") },
@@ -51,11 +51,17 @@ const app = {
 function parts() {
   const [path, query] = location.hash.replace(/^#\/?/, "").split("?")
   const [name, ...rest] = path.split("/").filter(Boolean).map(each => { try { return decodeURIComponent(each) } catch { return each } })
-  return { name: views.some(each => each.name === name) ? name : "chat", rest, query: new URLSearchParams(query ?? "") }
+  if (!views.some(each => each.name === name)) return { name: "chat", rest: [], query: new URLSearchParams() }
+  return { name, rest, query: new URLSearchParams(query ?? "") }
 }
 
 async function open() {
-  if (location.hash !== "" && !location.hash.startsWith("#/")) return
+  const { hash } = location
+  if (hash !== "" && !hash.startsWith("#/")) {
+    // It is a place in this view, or an address without its slash.
+    if (current !== null && document.getElementById(hash.slice(1))) return
+    return location.replace(`#/${hash.slice(1)}`)
+  }
   const { name, rest, query } = parts()
   if (current?.name === name && current.module?.route) {
     Object.assign(current.app, { path: rest, query })
@@ -103,8 +109,12 @@ function again() {
   open()
 }
 
+/** Returns the address that the navigation opens: for the chat, the conversation that was open last. */
+function last(name) { return [name, ...name === "chat" ? current?.name === name ? current.app.path : lastChat : []].join("/") }
+
 function close() {
   if (current === null) return
+  if (current.name === "chat") lastChat = current.app.path
   current.stop.abort()
   closeDialogs()
   try { current.module?.unmount?.() } catch (error) { console.error(error) }
@@ -126,7 +136,7 @@ function navigation() {
     key.value && { text: "Forget the key", icon: "trash", run: () => { key.forget(); toast("This browser has forgotten the key."); again() } },
   ]) }, icon("more"), el("span", {}, "More"))
   fill(rail, el("a.brand", { href: "#/chat", "aria-label": "Shimmy", tabindex: "-1" }, sign()),
-    el("ul", {}, views.map(view => el("li", {}, el("a.rail-button", { href: `#/${view.name}`, dataset: { view: view.name }, title: view.title },
+    el("ul", {}, views.map(view => el("li", {}, el("a.rail-button", { href: `#/${view.name}`, dataset: { view: view.name }, title: view.title, onclick: event => { event.currentTarget.href = `#/${last(view.name)}` } },
       icon(view.icon), el("span", {}, view.short ?? view.title))))),
     more)
 }
@@ -140,7 +150,7 @@ function sign() {
 }
 
 navigation()
-views.forEach((view, index) => shortcuts.add(`alt+${index + 1}`, `Open ${view.title}`, () => app.go(view.name)))
+views.forEach((view, index) => shortcuts.add(`alt+${index + 1}`, `Open ${view.title}`, () => app.go(last(view.name))))
 shortcuts.add("?", "Show the shortcuts", () => shortcuts.show())
 addEventListener("hashchange", open)
 document.querySelector(".skip").addEventListener("click", event => { event.preventDefault(); root.focus() })

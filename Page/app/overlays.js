@@ -43,7 +43,8 @@ export function dialog({ title, body, actions = [{ text: "Close", kind: "primary
     const action = actions.find(each => each.submit)
     if (action) act(action)
   }
-  const element = el(`dialog${wide ? ".wide" : ""}`, { "aria-labelledby": id },
+  // It lies beside the view in the document, and the styles of the view apply to it by this class.
+  const element = el(`dialog${wide ? ".wide" : ""}`, { "aria-labelledby": id, class: document.getElementById("view").className },
     el("form.dialog", { method: "dialog", onsubmit: submit },
       el("header.spread", {}, el("h2", { id }, title),
         el("button.quiet.icon", { type: "button", "aria-label": "Close", onclick: () => close() }, icon("cross"))),

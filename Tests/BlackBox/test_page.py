@@ -114,6 +114,29 @@ def test_no_file_needs_what_the_policy_forbids(document, files):
                 assert forbidden not in text, f"{path}: {forbidden}"
 
 
+def outer_rules(text: str) -> list[str]:
+    """Returns the selectors, and the conditions, of the rules of a style sheet that lie in no other rule."""
+    found, depth, begin = [], 0, 0
+    text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
+    for index, letter in enumerate(text):
+        if letter == "{":
+            if depth == 0:
+                found.append(text[begin:index].strip())
+            depth += 1
+        elif letter == "}":
+            depth -= 1
+            begin = index + 1
+    assert depth == 0
+    return found
+
+
+@pytest.mark.parametrize("name", re.findall(r'\bname: "([\w-]+)"', (PAGE / "app/views.js").read_text()))
+def test_the_styles_of_a_view_apply_to_it_alone(name):
+    """They stay loaded when another view is opened, which can use the same classes."""
+    rules = outer_rules((PAGE / f"style/{name}.css").read_text())
+    assert rules and [rule for rule in rules for each in rule.split(",") if not re.match(rf"\s*(main)?\.view-{name}\b", each)] == []
+
+
 def test_the_sandbox_has_its_own_policy(server, files):
     sandbox = next(path for path in files if path.endswith("/app/sandbox.html"))
     policy = server.request("GET", f"/{sandbox}").headers["content-security-policy"]

@@ -386,9 +386,12 @@ def test_conversations_are_exported_searched_and_imported(page, tmp_path):
     with page.expect_file_chooser() as chooser:
         page.get_by_role("menuitem", name="Import conversations").click()
     chooser.value.set_files(files["JSON"])
-    expect(page.locator(".conversation")).to_have_count(2)
+    # It is here already.
+    expect(page.get_by_text("One conversation imported.")).to_be_visible()
+    expect(page.locator(".conversation")).to_have_count(1)
+    expect(page.locator(".message")).to_have_count(2)
     page.get_by_label("Search conversations").fill("lima")
-    expect(page.locator(".conversation")).to_have_count(2)
+    expect(page.locator(".conversation")).to_have_count(1)
     page.get_by_label("Search conversations").fill("not in any of them")
     expect(page.locator(".conversations")).to_have_text("Nothing found.")
     page.get_by_label("Search conversations").fill("")
@@ -597,6 +600,39 @@ def test_a_hostile_import_hangs_nothing_and_runs_nothing(page, tmp_path):
     page.locator(".composer").get_by_role("button", name="Tools (1)").click()
     expect(page.get_by_role("dialog").locator(".chip")).to_have_text("JavaScript")
     page.keyboard.press("Escape")
+
+
+def test_the_form_of_an_answer_belongs_to_one_conversation(page):
+    page.get_by_role("button", name="Chat settings").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Temperature").fill("0.5")
+    dialog.get_by_label("Form", exact=True).select_option("schema")
+    rule = dialog.get_by_label("JSON schema")
+    rule.fill("[]")
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog.get_by_role("alert")).to_have_text("A JSON schema is an object.")
+    rule.fill('{"type": "object"}')
+    dialog.get_by_role("button", name="Save").click()
+    expect(page.locator(".composer").get_by_role("button", name="Schema")).to_be_visible()
+    page.reload()
+    expect(page.locator(".composer").get_by_role("button", name="Tools")).to_be_visible()
+    expect(page.locator(".composer").get_by_role("button", name="Schema")).to_have_count(0)
+    page.get_by_role("button", name="Chat settings").click()
+    expect(dialog.get_by_label("Temperature")).to_have_value("0.5")
+    page.keyboard.press("Escape")
+
+
+def test_the_navigation_returns_to_the_last_conversation(page):
+    scripted(page, Stream().text("Yes."))
+    say(page, "One?")
+    finished(page)
+    expect(page).to_have_url(re.compile("#/chat/[0-9a-f]+$"))
+    address = page.url
+    page.get_by_role("link", name="Help").click()
+    expect(page.get_by_role("heading", name="Help")).to_be_visible()
+    page.get_by_role("link", name="Chat", exact=True).click()
+    expect(page).to_have_url(address)
+    expect(answers(page)).to_contain_text("Yes.")
 
 
 def test_an_edit_keeps_the_draft(page):

@@ -228,6 +228,9 @@ def test_a_forgotten_key_shows_nothing_more(browser, keyed):  # noqa: F811
         page.get_by_role("menuitem", name="Forget the key").click()
         expect(page.get_by_role("dialog", name="API key")).to_be_visible()
         expect(row(page, "ann")).to_have_count(0)
+        page.get_by_label("Key", exact=True).fill("sk-wrong")
+        page.get_by_role("button", name="Use this key").click()
+        expect(page.get_by_role("dialog").get_by_role("alert")).to_have_text("The server does not accept this key.")
         # No HTTP header can carry this key.
         page.get_by_label("Key", exact=True).fill("ключ")
         page.get_by_role("button", name="Use this key").click()

@@ -276,3 +276,25 @@ def test_a_view_that_is_left_while_it_loads_changes_nothing(browser, machine):  
 def test_sizes_of_suggestions_are_called_approximate(page):
     assert "approximate" in SUGGESTIONS["about"]
     expect(page.get_by_text("Sizes are approximate.")).to_be_visible()
+
+
+def test_an_address_without_its_slash_opens_the_view(page):
+    page.goto("/#help")
+    page.reload()
+    expect(page.get_by_role("heading", name="Help")).to_be_visible()
+    page.goto("/#there-is-none")
+    page.reload()
+    expect(page.get_by_label("Message", exact=True)).to_be_visible()
+
+
+def test_a_refused_pull_is_not_offered_again(browser, machine):  # noqa: F811
+    with opened(browser, machine) as page:
+        refusal = {"error": {"message": "The key 'ann' may not pull models.", "code": "insufficient_permissions"}}
+        page.route("**/v1/models/pull", lambda route: route.fulfill(status=403, json=refusal))
+        page.goto("/#/models")
+        button(page, "Pull a model").click()
+        page.get_by_label("Address").fill("maker/model")
+        page.keyboard.press("Enter")
+        expect(page.get_by_text(refusal["error"]["message"])).to_be_visible()
+        expect(button(page, "Pull a model")).to_have_count(0)
+        expect(page.locator(".pull")).to_have_count(0)

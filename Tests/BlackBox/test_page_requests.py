@@ -57,7 +57,7 @@ def test_one_request_shows_where_its_time_went(page, inspected):
     page.goto("/#/requests")
     row(page, request).click()
     page.wait_for_url(f"**/#/requests/{request}")
-    for part in ("Queue", "Prefill", "Decode"):
+    for part in ("Waiting", "Prompt", "Answer"):
         expect(page.locator(".waterfall li").filter(has_text=part)).to_be_visible()
     expect(page.get_by_role("heading", name="Tokens").locator("..")).to_contain_text(str(facts["cached_tokens"]))
     expect(page.locator(".facts")).to_contain_text(request)

@@ -6,7 +6,7 @@ import { prepare } from "../later.js"
 import { settings as kept } from "../storage.js"
 import { Composer } from "./composer.js"
 import { controls, moreMenu } from "./controls.js"
-import { callsOf, Conversation, inputOf, newId } from "./conversation.js"
+import { callsOf, Conversation, inputOf, lasting, newId } from "./conversation.js"
 import { MessageView } from "./message.js"
 import { ModelPicker } from "./picker.js"
 import { Answer, fields, isBusy, isRunning, messagesOf, stopAll } from "./request.js"
@@ -154,16 +154,15 @@ export class Chat {
   #tools() { fill(this.composer.left, controls(this)) }
 
   #context() {
-    const usage = this.conversation.path().findLast(node => node.usage)?.usage
+    const { counted, usage } = this.conversation.path().findLast(node => node.usage || node.counted) ?? {}
     const limit = this.picker.model?.shimmy?.context_length
-    this.composer.count.textContent = usage && limit ? `${format.compact(usage.input + usage.output)} of ${format.compact(limit)} tokens` : ""
+    this.composer.count.textContent = limit && (usage || counted) ? `${format.compact(counted ?? usage.input + usage.output)} of ${format.compact(limit)} tokens` : ""
   }
 
   /** Changes settings of the conversation. */
   async set(changes) {
     Object.assign(this.config, changes)
-    const { compare, ...general } = this.config
-    if (this.conversation.isEmpty) kept.set("chat", general)
+    if (this.conversation.isEmpty) kept.set("chat", lasting(this.config))
     else await this.conversation.save([], { touch: false })
     this.#tools()
   }
@@ -203,7 +202,7 @@ export class Chat {
     const { conversation, picker } = this
     const other = round === 0 && parent.role === "user" && this.config.compare ? picker.list?.find(each => each.id === this.config.compare) : null
     const group = other ? newId() : undefined
-    const nodes = [picker.model, ...other ? [other] : []].map(model => ({ model, node: conversation.add(parent, { role: "assistant", model: model.id, items: [], status: "running", round, ...group ? { group } : {} }) }))
+    const nodes = [picker.model, ...other ? [other] : []].map(model => ({ model, node: conversation.add(parent, { role: "assistant", model: model.id, context: model.shimmy?.context_length, items: [], status: "running", round, ...group ? { group } : {} }) }))
     this.record.leaf = nodes[0].node.id
     prepare()
     if (group) this.record.dirty = true

@@ -13,7 +13,7 @@ export function controls(chat) {
     el("button.quiet.small", { type: "button", onclick: () => chat.tools() }, icon("tool", 18), count > 0 ? `Tools (${count})` : "Tools"),
     config.system?.trim() && el("button.quiet.small", { type: "button", onclick: () => chat.settings(), title: config.system.slice(0, 300) }, "System prompt"),
     config.format && el("button.quiet.small", { type: "button", onclick: () => chat.settings() }, forms[config.format]),
-    config.compare && el("span.chip.accent", { dir: "auto" }, icon("compare", 14), config.compare,
+    config.compare && el("span.chip.accent", { dir: "auto" }, icon("compare", 14), el("span.name", {}, config.compare),
       el("button.quiet.icon.small", { type: "button", "aria-label": "Stop comparing", onclick: () => chat.set({ compare: undefined }) }, icon("cross", 14))),
   ]
 }

@@ -82,6 +82,9 @@ export class Conversation {
   }
 }
 
+/** Returns the settings that new conversations begin with. A second model and the form of an answer belong to one conversation. */
+export const lasting = ({ compare, format, schema, grammar, regex, ...rest }) => rest
+
 /** Returns the text of an answer without reasoning and calls. */
 export const textOf = node => node.role === "user" ? node.text : (node.items ?? []).filter(item => item.type === "text").map(item => item.text).join("\n\n")
 export const callsOf = node => (node.items ?? []).filter(item => item.type === "call")

@@ -101,9 +101,11 @@ export class MessageView {
   }
 
   #facts() {
-    const { usage, times, status, model } = this.node
+    const { usage, times, status, model, context } = this.node
     const parts = []
-    if (states[status]) parts.push(states[status])
+    // The server has one word for both limits.
+    const isFull = status === "length" && context > 0 && usage && usage.input + usage.output >= context - 1
+    if (states[status]) parts.push(isFull ? "The context is full." : states[status])
     if (usage) parts.push(`${format.count(usage.output)} tokens`)
     if (times?.rate) parts.push(`${format.rate(times.rate)} tokens/s`)
     if (usage?.input) parts.push(`${format.percent(usage.cached / usage.input)} cached`)

@@ -1,6 +1,6 @@
 // One answer: the request, its events, stopping, and resuming after a lost connection. It continues while other views are open.
 import { api, ApiError } from "../api.js"
-import { textOf } from "./conversation.js"
+import { inputOf, textOf } from "./conversation.js"
 
 const TRIES = 6, LONGEST_STOP = 5000
 const running = new Map()
@@ -77,7 +77,7 @@ export class Answer {
   /** Extends the last text of the answer with chat completions, which can continue a message. */
   async extend(messages, settings) {
     const { node } = this
-    Object.assign(node, { status: "running", error: null, background: false })
+    Object.assign(node, { status: "running", error: null, background: false, usage: null, counted: null })
     const item = node.items.findLast(each => each.type === "text")
     const { instructions, max_output_tokens, reasoning, text, tools, tool_choice, ...rest } = settings
     const body = { ...rest, messages, continue_final_message: true, stream: true, stream_options: { include_usage: true }, store: false }
@@ -246,6 +246,18 @@ export class Answer {
     running.delete(node.id)
     try { await this.conversation.save([node]) } catch (error) { node.unsaved = String(error.message) }
     report(this.conversation, node)
+    if (node.status === "stopped" && !node.usage) await this.#count()
+  }
+
+  /** Asks for the tokens up to the end of an answer that was stopped, because the server reports none for it. */
+  async #count() {
+    const { conversation, node } = this
+    const { system } = conversation.record.settings
+    try {
+      const body = { model: node.model, input: inputOf(conversation.path(node.id)), ...system?.trim() ? { instructions: system } : {} }
+      node.counted = (await api.json("v1/responses/input_tokens", { body, ask: false, signal: AbortSignal.timeout(5000) })).input_tokens
+      await conversation.save([node], { touch: false })
+    } catch { /* The number of the answer before stays. */ }
   }
 }
 

@@ -71,7 +71,7 @@ function problem(kind, rules) {
   if (kind === "schema") {
     try {
       const value = JSON.parse(rules.schema)
-      if (typeof value !== "object" || value === null) return "A JSON schema is an object."
+      if (typeof value !== "object" || value === null || Array.isArray(value)) return "A JSON schema is an object."
     } catch (error) { return `The schema is not JSON: ${error.message}` }
   }
   return kind in rules && rules[kind].trim() === "" ? "The rule for the answer is empty." : null

@@ -9,7 +9,7 @@ export function parseTool(source) {
   try { value = JSON.parse(source) } catch (error) { throw new Error(`This is not JSON: ${error.message}`) }
   const tool = value?.function ?? value
   if (typeof tool?.name !== "string" || !/^[\w.-]{1,64}$/.test(tool.name)) throw new Error("The tool needs a \"name\" of letters, digits, '_' and '-'.")
-  if (tool.parameters !== undefined && (typeof tool.parameters !== "object" || tool.parameters === null)) throw new Error("\"parameters\" is a JSON schema: an object.")
+  if (tool.parameters !== undefined && (typeof tool.parameters !== "object" || tool.parameters === null || Array.isArray(tool.parameters))) throw new Error("\"parameters\" is a JSON schema: an object.")
   return { name: tool.name, description: String(tool.description ?? ""), parameters: tool.parameters ?? { type: "object", properties: {} } }
 }
 

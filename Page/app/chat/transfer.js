@@ -39,7 +39,7 @@ function fence(text, language) {
   return `${marks}${language}\n${text}\n${marks}`
 }
 
-/** Imports a file of exported conversations and returns their number. Throws an Error with plain words. */
+/** Imports a file of exported conversations and returns their number. Those that are here already are updated. Throws an Error with plain words. */
 export async function importFile(file) {
   if (file.size > MAX_FILE) throw new Error("The file is larger than 64 MB.")
   let data
@@ -56,7 +56,10 @@ export async function importFile(file) {
 
 async function importOne({ messages, ...old }) {
   const conversation = Conversation.create({ model: typeof old.model === "string" ? old.model : null, settings: settingsOf(old.settings) })
-  const ids = new Map(messages.filter(message => typeof message?.id === "string").map(message => [message.id, newId()]))
+  // A conversation keeps its ID, so that it is not here twice.
+  const isKnown = typeof old.id === "string" && /^[0-9a-f]{24}$/.test(old.id)
+  if (isKnown) conversation.record.id = old.id
+  const ids = new Map(messages.filter(message => typeof message?.id === "string").map(message => [message.id, isKnown && /^[0-9a-f]{24}$/.test(message.id) ? message.id : newId()]))
   const nodes = messages.filter(message => message && ["user", "assistant"].includes(message.role)).map((message, index) => ({
     conversation: conversation.id, id: ids.get(message.id) ?? newId(), parent: ids.get(message.parent) ?? null, at: Number(message.at) || index, role: message.role,
     ...message.role === "user" ? { text: String(message.text ?? "") } : answer(message),
@@ -65,7 +68,11 @@ async function importOne({ messages, ...old }) {
   const date = value => Number(value) > 0 ? Math.min(Number(value), Date.now()) : Date.now()
   Object.assign(conversation.record, { title: String(old.title ?? "Imported").slice(0, 500), created: date(old.created), leaf: ids.get(old.leaf) ?? nodes.at(-1)?.id ?? null })
   conversation.record.updated = date(old.updated)
-  await store.save(conversation.record, nodes)
+  const before = isKnown ? await store.conversation(old.id) : null
+  if (!before) return store.save(conversation.record, nodes)
+  if (conversation.record.updated > before.updated) return store.save({ ...conversation.record, place: before.place, server: before.server, dirty: true }, nodes)
+  const there = new Set((await store.messages(old.id)).map(node => node.id))
+  await store.save(before, nodes.filter(node => !there.has(node.id)))
 }
 
 /** A message whose parents lead back to itself begins a branch of its own, and so does one whose parent is missing. */
@@ -107,6 +114,7 @@ function answer(message) {
   const number = (object, names) => Object.fromEntries(names.map(name => [name, typeof object?.[name] === "number" ? object[name] : null]))
   return {
     model: typeof message.model === "string" ? message.model : null, items, status: message.status === "length" ? "length" : "done",
+    ...message.context > 0 ? { context: Number(message.context) } : {},
     ...message.usage ? { usage: number(message.usage, ["input", "cached", "output", "reasoning"]) } : {},
     ...message.times ? { times: number(message.times, ["first", "total", "rate"]) } : {},
   }

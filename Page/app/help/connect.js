@@ -86,11 +86,11 @@ function recipe(client, values, keyed) {
 
 function plain(values, keyed) {
   settings.set("connect-client", null)
-  const bases = [["OpenAI's API", `${values.root}/v1`], ["Anthropic's API", values.root], ["Ollama's API", values.root], ["llama-server's API", values.root]]
+  const bases = [["OpenAI's API", `${values.root}/v1`], ["Anthropic's API", values.root], ["Ollama's API", values.root], ["llama-server's API", values.root], ["LM Studio's API", values.root]]
   const header = keyed ? ` \\\n  -H "Authorization: Bearer ${values.key}"` : ""
   const body = JSON.stringify({ model: values.model, messages: [{ role: "user", content: "Say hello." }] })
   return [
-    el("div", {}, el("h2", {}, "Any client"), el("p.muted.small", {}, "Most programs ask for a base URL, a key and a model.")),
+    el("div", {}, el("h2", {}, "Any client"), el("p.muted.small", {}, "Shimmy serves clients of OpenAI's, Anthropic's, Ollama's, llama-server's and LM Studio's APIs. Most programs ask for a base URL, a key and a model.")),
     el("dl.fields", {}, [...bases, ["Model", values.model], ["API key", keyed ? values.key : "any text, such as unused"]].map(([name, value]) => el("div", {}, el("dt", {}, name),
       el("dd", {}, el("code", { dir: "ltr" }, value), copyButton(value, `Copy ${name}`))))),
     el("h3", {}, "curl"),

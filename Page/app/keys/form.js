@@ -4,7 +4,7 @@ import { el } from "../dom.js"
 
 const limits = [
   ["requests_per_minute", "Requests per minute"], ["tokens_per_minute", "Tokens per minute"], ["tokens_per_day", "Tokens per day"],
-  ["concurrency", "Requests at once"], ["max_output_tokens", "Tokens of one answer"],
+  ["concurrency", "Requests at once"], ["max_output_tokens", "Tokens per answer"],
 ]
 
 /** Asks for a new key's properties and creates it. Returns a promise of the key with its text; undefined if the person cancels. */
@@ -76,5 +76,5 @@ export function showKey(app, made, title) {
 /** Returns the limits of a key in words. */
 export function limitWords(key) {
   const own = key.shimmy ?? {}
-  return limits.map(([field, text]) => own.limits?.[field] > 0 && `${new Intl.NumberFormat(navigator.language).format(own.limits[field])} ${text.toLowerCase()}`).filter(Boolean)
+  return limits.map(([field, text]) => own.limits?.[field] > 0 && `at most ${new Intl.NumberFormat(navigator.language).format(own.limits[field])} ${text.toLowerCase()}`).filter(Boolean)
 }

@@ -9,6 +9,8 @@ const WINDOW = 8000
 /** Tells "change" when a download has news, and "done" with the model's name in `detail` when one is complete. */
 class Pulls extends EventTarget {
   #all = new Map()
+  /** Why this person may not pull; null if they may, or if nobody knows yet. */
+  refused = null
 
   constructor() {
     super()
@@ -45,6 +47,13 @@ class Pulls extends EventTarget {
       this.dispatchEvent(new CustomEvent("done", { detail: model }))
     } catch (error) {
       pull.control = null
+      // A download that the server does not allow cannot be resumed. The hub can refuse a single model.
+      if (error.status === 403 && error.code !== "hub_unauthorized") {
+        this.refused = error.message
+        if (this.#all.get(name) === pull) this.#all.delete(name)
+        this.#tell()
+        return void this.dispatchEvent(new CustomEvent("refused", { detail: error.message }))
+      }
       pull.state = error.aborted ? "paused" : "failed"
       pull.error = error.aborted ? null : error
       if (this.#all.get(name) === pull) this.#tell()
@@ -87,4 +96,5 @@ export function speed(pull) {
 }
 
 export const pulls = new Pulls()
+addEventListener("shimmy:key", () => { pulls.refused = null })
 addEventListener("beforeunload", event => { if (pulls.running.length > 0) event.preventDefault() })

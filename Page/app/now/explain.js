@@ -57,8 +57,8 @@ function obstacle(model) {
 }
 
 function longest(waiting) {
-  const age = Math.max(0, ...waiting.map(each => each.age ?? 0))
-  return age >= 1 ? ` The first one has waited for ${seconds(age)}.` : ""
+  const first = waiting.reduce((one, other) => (other.age ?? 0) > (one?.age ?? 0) ? other : one, null)
+  return first?.age >= 1 ? ` The first one has waited for ${first.isOlder ? "at least " : ""}${seconds(first.age)}.` : ""
 }
 
 /** Returns in few words what a sequence waits for. */

@@ -130,7 +130,7 @@ class SequenceRow {
     const parts = [cached, computed, sequence.stage === "waiting" ? 0 : sequence.generated / whole]
     parts.forEach((part, index) => this.bar.children[index].style.setProperty("--share", part.toFixed(3)))
     say(this.tokens, `${compact(sequence.prompt)} in${sequence.cached > 0 ? `, ${percent(Math.min(1, sequence.cached / Math.max(1, sequence.prompt)))} cached` : ""} · ${compact(sequence.generated)} out`)
-    say(this.age, sequence.age < 1 ? "" : seconds(Math.round(sequence.age)))
+    say(this.age, sequence.age < 1 ? "" : `${sequence.isOlder ? "at least " : ""}${seconds(Math.round(sequence.age))}`)
   }
 }
 

@@ -176,19 +176,26 @@ export class Track {
   get wasPreempted() { return this.samples.slice(-10).some(sample => sample.preempted) }
 }
 
+// Milliseconds: the server sends a state each second.
+const GAP = 2500
+
 /** Times of sequences as this page saw them: when one appeared, and its first token. */
 export class Sightings {
   #seen = new Map()
+  #last = null
   firsts = []
 
   update(models, time) {
     const present = new Set()
+    // What is there after a gap began at an unknown time within it.
+    const isGap = this.#last === null || time - this.#last > GAP
+    this.#last = time
     for (const model of models) {
       for (const sequence of model.sequences) {
         const key = `${model.id}/${sequence.id}`
         present.add(key)
         let seen = this.#seen.get(key)
-        if (!seen) this.#seen.set(key, seen = { time, first: sequence.generated > 0 ? time : null, late: sequence.generated > 0, last: null, rate: null })
+        if (!seen) this.#seen.set(key, seen = { time, first: sequence.generated > 0 ? time : null, late: isGap || sequence.generated > 0, last: null, rate: null })
         if (seen.first === null && sequence.generated > 0) {
           seen.first = time
           if (!seen.late) this.firsts.push((time - seen.time) / 1000)
@@ -200,6 +207,7 @@ export class Sightings {
         }
         seen.last = { time, generated: sequence.generated }
         sequence.age = (time - seen.time) / 1000
+        sequence.isOlder = seen.late
         sequence.rate = seen.first === null || sequence.stage !== "decode" ? null : seen.rate
       }
     }

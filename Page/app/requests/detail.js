@@ -20,14 +20,20 @@ export function detail(source, app) {
   ]
 }
 
-const ends = { stop: "good", length: "warn", tool_calls: "good", disconnect: "warn" }
+const ends = { stop: ["good", "complete"], length: ["warn", "token limit"], tool_calls: ["good", "tool call"], disconnect: ["warn", "stopped by the client"] }
+
+/** How a request ended, in words. */
+export function endWords(one) {
+  if (one.status >= 400) return `error ${one.status}`
+  if (one.end === "none" || one.end === null) return String(one.status ?? "–")
+  return ends[one.end]?.[1] ?? one.end.replaceAll("_", " ")
+}
 
 /** How a request ended, as a chip. */
 export function end(one) {
   const failed = one.status >= 400 || one.end === "error"
-  const kind = failed ? "bad" : ends[one.end] ?? ""
-  const words = failed ? one.status >= 400 ? `error ${one.status}` : "error" : one.end === "none" || one.end === null ? String(one.status ?? "–") : one.end.replaceAll("_", " ")
-  return el(`span.chip${kind && `.${kind}`}`, {}, words)
+  const kind = failed ? "bad" : ends[one.end]?.[0]
+  return el(`span.chip${kind ? `.${kind}` : ""}`, {}, endWords(one))
 }
 
 function waterfall(one) {

@@ -37,7 +37,7 @@ const notes = {
   queue: "until the engine began, including the load of the model", prefill: "until the first part of the answer", decode: "until the end of the answer",
   send: "until the client had all of it",
 }
-const titles = { queue: "Queue", prefill: "Prefill", decode: "Decode", send: "Sending", work: "Work" }
+export const titles = { queue: "Waiting", prefill: "Prompt", decode: "Answer", send: "Sending", work: "Work" }
 
 /** Returns the parts of the request's time: `{ name, title, note, from, to }`. */
 export function parts(one) {

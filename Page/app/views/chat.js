@@ -2,7 +2,7 @@
 import { List } from "../chat/list.js"
 import { Chat } from "../chat/chat.js"
 import { el } from "../dom.js"
-import { Conversation } from "../chat/conversation.js"
+import { Conversation, lasting } from "../chat/conversation.js"
 import { live, onProgress, stopAll } from "../chat/request.js"
 import { onOthers, store } from "../chat/store.js"
 import { settings } from "../storage.js"
@@ -43,7 +43,7 @@ export async function route(path) {
   const mine = ++turn
   if (matchMedia("(max-width: 63.99rem)").matches) panel(false)
   const [id] = path
-  if (id === undefined) return show(Conversation.create({ place: settings.get("place", "browser"), model: settings.get("model"), settings: settings.get("chat", {}) }))
+  if (id === undefined) return show(Conversation.create({ place: settings.get("place", "browser"), model: settings.get("model"), settings: lasting(settings.get("chat", {})) }))
   if (chat.conversation?.id === id) return
   const found = live(id) ?? (id.startsWith("conv_") ? await fromServer(id) : await Conversation.load(id))
   if (mine !== turn) return
@@ -128,6 +128,7 @@ function importFiles() {
       try { count += await transfer.importFile(file) } catch (error) { app.toast(`${file.name}: ${error.message}`, { kind: "bad" }) }
     }
     list.refresh()
+    if (chat.conversation) chat.changedElsewhere(chat.conversation.id)
     if (count > 0) app.toast(count === 1 ? "One conversation imported." : `${count} conversations imported.`, { kind: "good" })
   } })
   input.click()

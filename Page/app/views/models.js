@@ -50,6 +50,8 @@ class ModelsView {
     this.downloads = el("section.stack", { "aria-labelledby": "pulls-title", hidden: true }, el("h2#pulls-title", {}, "Downloads"), el("ul.list-card", { role: "list" }))
     this.pullList = new PullList(this.downloads.lastChild)
     this.items = el("ul.list-card.models", { role: "list" })
+    this.otherItems = el("ul.list-card.models", { role: "list" })
+    this.others = el("section.stack", { "aria-labelledby": "others-title", hidden: true }, el("h2#others-title", {}, "On other servers"), this.otherItems)
     this.found = el("p.visually-hidden", { role: "status" })
     this.suggestions = el("section.stack", { "aria-label": "Suggestions" })
     const rescan = el("button.quiet", { type: "button", onclick: () => this.rescan(rescan) }, icon("retry", 18), "Scan again")
@@ -59,9 +61,10 @@ class ModelsView {
       el("div.page.wide", {}, this.notice, this.memory, this.downloads,
         el("section.stack", { "aria-labelledby": "list-title" },
           el("div.spread", {}, el("h2#list-title", {}, "On this machine"), el("div.row.filters", {}, this.search, this.order)), this.found, this.items),
-        this.suggestions))
+        this.others, this.suggestions))
     const redraw = frame(() => this.drawPulls())
     pulls.addEventListener("change", redraw, { signal: this.signal })
+    pulls.addEventListener("refused", event => { app.toast(event.detail, { kind: "bad" }); this.draw(); this.drawSuggestions() }, { signal: this.signal })
     pulls.addEventListener("done", event => this.pulled(event.detail), { signal: this.signal })
     app.shortcut("/", "Search models", () => this.search.focus())
     app.shortcut("ctrl+i", "Pull a model", () => this.askPull(""))
@@ -104,15 +107,21 @@ class ModelsView {
     const shown = state.list.filter(model => words.every(word => text(model).includes(word))).sort(orders[this.order.value][1])
     const rank = { loaded: 0, loading: 0, freeing: 0, idle: 1 }
     shown.sort((one, other) => rank[state.stage(one)] - rank[state.stage(other)])
-    const rows = shown.map(model => this.#row(model))
-    const same = rows.length > 0 && rows.length === this.items.children.length && rows.every((each, index) => each === this.items.children[index])
-    if (!same) this.#keepFocus(() => fill(this.items, rows, rows.length === 0 && this.#empty(words.length > 0)))
+    const isOther = model => model.shimmy?.source === "upstream"
+    const rows = shown.filter(model => !isOther(model)).map(model => this.#row(model))
+    const others = shown.filter(isOther).map(model => this.#row(model))
+    const same = (list, rows) => rows.length === list.children.length && rows.every((each, index) => each === list.children[index])
+    if (rows.length === 0 || !same(this.items, rows)) this.#keepFocus(() => fill(this.items, rows, rows.length === 0 && this.#empty(words.length > 0)))
+    if (!same(this.otherItems, others)) this.#keepFocus(() => fill(this.otherItems, others))
+    this.others.hidden = others.length === 0
     this.found.textContent = words.length > 0 ? `${shown.length} found` : ""
     const memory = JSON.stringify([state.engine?.memory, state.engine?.waiting, state.engine?.data.map(each => [each.model, each.memory])])
     if (memory !== this.memoryLook) fill(this.memory, memoryCard(state))
     this.memoryLook = memory
     fill(this.notice, state.admin === false && el("p.notice", {}, icon("key"),
-      "With this key you can see and use models. Loading, unloading and deleting them, and the memory of the machine, need a key with the role admin."))
+      "With this key you can see and use models. Loading, unloading and deleting them, and the memory of the machine, need a key with the role admin.",
+      pulls.refused && ` Nothing can be pulled with it: ${pulls.refused}`))
+    this.pullButton.hidden = pulls.refused !== null
     this.rescanButton.hidden = state.admin !== true
   }
 
@@ -132,17 +141,17 @@ class ModelsView {
   /** Redraws and puts the focus back on the same control of the same model. */
   #keepFocus(draw) {
     const active = document.activeElement
-    const item = this.items.contains(active) ? active.closest("[data-model]") : null
+    const item = active?.closest(".models [data-model]")
     const [name, at] = item ? [item.dataset.model, [...item.querySelectorAll("a, button")].indexOf(active)] : []
     draw()
     if (!item) return
-    const controls = this.items.querySelector(`[data-model="${CSS.escape(name)}"]`)?.querySelectorAll("a, button") ?? []
+    const controls = document.querySelector(`.models [data-model="${CSS.escape(name)}"]`)?.querySelectorAll("a, button") ?? []
     controls[at]?.focus()
   }
 
   #empty(searched) {
     return el("li.empty", {}, icon("models"), el("h2", {}, searched ? "No such model" : "No models yet"),
-      el("p", {}, searched ? "No model on this machine fits the search." : "Pull one from the hub, or start the server with a folder of models. Below are some that fit this machine."))
+      el("p", {}, searched ? "No model on this machine fits the search." : pulls.refused ? "The person who runs the server can add some." : "Pull one from the hub, or start the server with a folder of models. Below are some that fit this machine."))
   }
 
   drawPulls() {
@@ -151,6 +160,7 @@ class ModelsView {
   }
 
   drawSuggestions() {
+    if (pulls.refused) return fill(this.suggestions)
     const names = this.state.list.map(model => model.id.toLowerCase())
     const present = repository => names.some(name => name.includes(repository.toLowerCase()))
     fillSuggestions(this.suggestions, this.state, present, (name, facts) => this.askPull(name, facts))
@@ -240,6 +250,7 @@ class ModelsView {
 
   /** Asks for the address of a model and starts the download. */
   askPull(name, facts = null) {
+    if (pulls.refused) return void this.app.toast(pulls.refused, { kind: "bad" })
     const field = el("input", { type: "text", ".value": name, autofocus: true, required: true, autocomplete: "off", autocapitalize: "none", spellcheck: "false", placeholder: "USER/REPO:QUANTIZATION", dir: "ltr" })
     const problem = el("p.small.problem", { role: "alert" })
     const run = () => {

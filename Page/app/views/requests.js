@@ -2,8 +2,8 @@
 import { el, fill } from "../dom.js"
 import { compact, count, percent, seconds } from "../format.js"
 import { icon } from "../icons.js"
-import { detail, end } from "../requests/detail.js"
-import { isAnswer, parts, record } from "../requests/record.js"
+import { detail, end, endWords } from "../requests/detail.js"
+import { isAnswer, parts, record, titles } from "../requests/record.js"
 import { Updates } from "../updates.js"
 
 const MOST = 500
@@ -39,7 +39,7 @@ class RequestsView {
     this.empty = el("div")
     this.header = app.header("Requests", this.live)
     this.page = el("section.page.wide.requests-page", {}, el("div.row.requests-filter", {}, this.filter, this.kind, this.found,
-      el("p.requests-key.small.muted", {}, ["queue", "prefill", "decode"].map(name => el("span", {}, el(`i.swatch.${name}`), name)))), this.list, this.empty)
+      el("p.requests-key.small.muted", {}, ["queue", "prefill", "decode"].map(name => el("span", {}, el(`i.swatch.${name}`), titles[name].toLowerCase())))), this.list, this.empty)
     this.place = el("section.page.wide.requests-page")
     document.addEventListener("visibilitychange", () => { if (document.hidden) this.#mayMiss = true }, { signal: app.signal })
     app.shortcut("/", "Filter the requests", () => this.filter.focus())
@@ -103,7 +103,7 @@ class RequestsView {
 
   #matches(one) {
     const words = this.filter.value.toLowerCase().split(/\s+/).filter(Boolean)
-    const whole = [one.model, one.client, one.key, one.path, one.api, one.end, one.error, one.id, one.status].join(" ").toLowerCase()
+    const whole = [one.model, one.client, one.key, one.path, one.api, one.end, endWords(one), one.error, one.id, one.status].join(" ").toLowerCase()
     if (!words.every(word => whole.includes(word))) return false
     if (this.kind.value === "answers") return isAnswer(one)
     if (this.kind.value === "failed") return one.status >= 400 || one.end === "error" || one.end === "disconnect"
